@@ -1,0 +1,21 @@
+//! The command line: structures only. Every flag has an environment twin.
+
+use clap::{Parser, Subcommand};
+
+use crate::receiver;
+
+/// Manages Zoom integrations as Kubernetes resources.
+#[derive(Debug, Parser)]
+#[command(name = "zoom-operator", version, propagate_version = true)]
+pub struct Cli {
+    /// What this process is.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The processes and tools in this binary.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve one tenant's Zoom webhooks.
+    Receiver(receiver::Args),
+}

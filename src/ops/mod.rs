@@ -1,0 +1,1 @@
+//! What every process shares: logs, probes and metrics, shutdown.

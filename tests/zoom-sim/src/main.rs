@@ -1,0 +1,3 @@
+//! The offline Zoom.
+
+fn main() {}
