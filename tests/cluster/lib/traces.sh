@@ -1,0 +1,89 @@
+# Removing everything that the cluster made on this machine, whatever state it is in.
+# shellcheck shell=bash
+
+remove_traces() {
+  local name
+  # The kubelet first, lest it starts again what is ended; etcd last, lest the API server hangs on it.
+  stop_component kubelet KILL
+  kill_containers
+  for name in kube-proxy coredns kube-scheduler kube-controller-manager containerd kube-apiserver etcd; do
+    stop_component $name KILL
+  done
+  kill_marked
+  remove_sockets
+  unmount_all
+  remove_network
+  remove_cgroups
+  remove_strays
+  rm -rf "$STATE_DIR"
+}
+
+marked_pids() { grep -lsz "^$MARK=" /proc/[0-9]*/environ | tr -dc '0-9\n' || true; }
+
+cgroup_pids() { find /sys/fs/cgroup -path "*/$CGROUP/*" -name cgroup.procs -exec cat {} + 2>/dev/null | sort -u; }
+
+# kill_until_none LISTER: processes may be started while others are ended, hence the repetition.
+kill_until_none() {
+  local pids
+  for _ in {1..50}; do
+    mapfile -t pids < <("$1")
+    ((${#pids[@]})) || return 0
+    kill -s KILL "${pids[@]}" 2>/dev/null || true
+    try_for 2 gone "${pids[@]}" || true
+  done
+  note "these processes cannot be ended: ${pids[*]}"
+}
+
+# The shims go before what they watch, or they would report to containerd and clean up at the same time as we do.
+kill_containers() {
+  local pids pid
+  mapfile -t pids < <(marked_pids | while read -r pid; do
+    [[ $(readlink "/proc/$pid/exe") != *containerd-shim* ]] || echo "$pid"
+  done)
+  ((${#pids[@]} == 0)) || kill -s KILL "${pids[@]}" 2>/dev/null || true
+  kill_until_none cgroup_pids
+}
+
+kill_marked() { kill_until_none marked_pids; }
+
+# The shims' sockets have a fixed place outside our directory.
+remove_sockets() {
+  local file
+  for file in "$STATE_DIR"/containerd/state/io.containerd.runtime.v2.task/*/*/address; do
+    [[ ! -e $file ]] || rm -f "$(sed 's|^unix://||' "$file")"
+  done
+  rmdir /run/containerd/s /run/containerd 2>/dev/null || true
+}
+
+unmount_all() {
+  local mounts target
+  for _ in {1..5}; do
+    mapfile -t mounts < <(awk -v dir="$STATE_DIR/" 'index($5, dir) == 1 { print $5 }' /proc/self/mountinfo | sort -r)
+    ((${#mounts[@]})) || return 0
+    for target in "${mounts[@]}"; do
+      umount "$target" 2>/dev/null || umount --lazy "$target" 2>/dev/null || true
+    done
+  done
+  note "these mounts cannot be removed: ${mounts[*]}"
+}
+
+remove_cgroups() {
+  local root
+  for root in /sys/fs/cgroup/"$CGROUP" /sys/fs/cgroup/*/"$CGROUP"; do
+    [[ ! -d $root ]] || try_for 5 remove_cgroup "$root" || note "the cgroup $root cannot be removed"
+  done
+}
+
+remove_cgroup() {
+  find "$1" -depth -type d -exec rmdir {} + 2>/dev/null
+  [[ ! -d $1 ]]
+}
+
+# What the kubelet, the CNI library and the host-path provisioner write to places that cannot be configured.
+remove_strays() {
+  rm -f /var/lib/cni/results/"$NETWORK_NAME"-*
+  rmdir /var/lib/cni/results /var/lib/cni 2>/dev/null || true
+  [[ ! -d /var/log/containers ]] || find /var/log/containers -lname "$STATE_DIR/*" -delete
+  rmdir /var/log/containers 2>/dev/null || true
+  rm -rf /tmp/hostpath_pv
+}
