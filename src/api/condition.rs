@@ -1,0 +1,181 @@
+//! Condition types and reasons, and how new conditions are merged with old ones.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+/// The types of condition on a `ZoomIntegration`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// The integration can be used.
+    Ready,
+    /// It cannot be used yet; work or waiting goes on (kstatus).
+    Reconciling,
+    /// A person must change something (kstatus).
+    Stalled,
+    /// Zoom took the credentials.
+    CredentialsValid,
+    /// The last attempt to get a token succeeded.
+    TokenFresh,
+    /// Zoom granted all required scopes.
+    ScopesGranted,
+    /// The receiver takes requests.
+    ReceiverAvailable,
+    /// Zoom validated the webhook endpoint within the last 72 hours.
+    EndpointValidated,
+}
+
+/// The status of a condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It holds.
+    True,
+    /// It does not.
+    False,
+    /// Nobody knows.
+    Unknown,
+}
+
+/// A condition without its times: what the controller says in this pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statement {
+    /// What is spoken of.
+    pub type_: Type,
+    /// Whether it holds.
+    pub status: Status,
+    /// One word for machines.
+    pub reason: String,
+    /// A sentence for people.
+    pub message: String,
+}
+
+// === impl Type ===
+
+impl Type {
+    /// The name in the resource.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "Ready",
+            Self::Reconciling => "Reconciling",
+            Self::Stalled => "Stalled",
+            Self::CredentialsValid => "CredentialsValid",
+            Self::TokenFresh => "TokenFresh",
+            Self::ScopesGranted => "ScopesGranted",
+            Self::ReceiverAvailable => "ReceiverAvailable",
+            Self::EndpointValidated => "EndpointValidated",
+        }
+    }
+
+    /// The condition of this type, if there is one.
+    #[must_use]
+    pub fn find(self, conditions: &[Condition]) -> Option<&Condition> {
+        conditions.iter().find(|c| c.type_ == self.as_str())
+    }
+}
+
+// === impl Status ===
+
+impl Status {
+    /// The value in the resource.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::True => "True",
+            Self::False => "False",
+            Self::Unknown => "Unknown",
+        }
+    }
+}
+
+impl From<bool> for Status {
+    fn from(holds: bool) -> Self {
+        if holds { Self::True } else { Self::False }
+    }
+}
+
+// === impl Statement ===
+
+impl Statement {
+    /// A statement.
+    #[must_use]
+    pub fn new(
+        type_: Type,
+        status: impl Into<Status>,
+        reason: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            type_,
+            status: status.into(),
+            reason: reason.into(),
+            message: message.into(),
+        }
+    }
+}
+
+/// The conditions to publish: the statements of this pass, each with the time at which its status
+/// last changed and stamped with the generation that it speaks of. Types without a statement vanish.
+#[must_use]
+pub fn merge(
+    old: &[Condition],
+    statements: Vec<Statement>,
+    generation: Option<i64>,
+    now: Timestamp,
+) -> Vec<Condition> {
+    statements
+        .into_iter()
+        .map(|statement| {
+            let status = statement.status.as_str();
+            let since = statement
+                .type_
+                .find(old)
+                .filter(|before| before.status == status)
+                .map_or_else(|| Time(now), |before| before.last_transition_time.clone());
+            Condition {
+                type_: statement.type_.as_str().into(),
+                status: status.into(),
+                reason: statement.reason,
+                message: statement.message,
+                last_transition_time: since,
+                observed_generation: generation,
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(seconds).unwrap_or_default()
+    }
+
+    fn ready(status: Status, reason: &str) -> Statement {
+        Statement::new(Type::Ready, status, reason, "text")
+    }
+
+    #[test]
+    fn the_transition_time_changes_only_with_the_status() {
+        let first = merge(&[], vec![ready(Status::False, "Waiting")], Some(1), at(10));
+        let second = merge(&first, vec![ready(Status::False, "Other")], Some(2), at(20));
+        assert_eq!(second[0].last_transition_time, Time(at(10)));
+        assert_eq!(second[0].reason, "Other");
+        let third = merge(&second, vec![ready(Status::True, "Done")], Some(2), at(30));
+        assert_eq!(third[0].last_transition_time, Time(at(30)));
+    }
+
+    #[test]
+    fn every_condition_is_stamped_with_the_generation_on_every_pass() {
+        let first = merge(&[], vec![ready(Status::True, "Done")], Some(1), at(10));
+        let second = merge(&first, vec![ready(Status::True, "Done")], Some(2), at(20));
+        assert_eq!(second[0].observed_generation, Some(2));
+        assert_eq!(second[0].last_transition_time, Time(at(10)));
+    }
+
+    #[test]
+    fn a_type_without_a_statement_vanishes() {
+        let first = merge(&[], vec![ready(Status::True, "Done")], Some(1), at(10));
+        assert!(merge(&first, vec![], Some(1), at(20)).is_empty());
+    }
+}

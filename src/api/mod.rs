@@ -1,0 +1,44 @@
+//! The Kubernetes API of the product: data and names, no I/O.
+
+pub mod condition;
+pub mod crds;
+pub mod v1alpha1;
+
+/// API group of every resource of the product.
+pub const GROUP: &str = "zoom-operator.io";
+
+/// Field manager of everything the controller writes by server-side apply.
+pub const FIELD_MANAGER: &str = "zoom-operator";
+
+/// Recommended labels (Kubernetes: "Recommended Labels") and the product's own.
+pub mod label {
+    /// Which tool manages the object.
+    pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+    /// The name of the application.
+    pub const NAME: &str = "app.kubernetes.io/name";
+    /// Which instance of the application.
+    pub const INSTANCE: &str = "app.kubernetes.io/instance";
+    /// The component within the architecture.
+    pub const COMPONENT: &str = "app.kubernetes.io/component";
+    /// The `ZoomIntegration` that an object was made for.
+    pub const INTEGRATION: &str = "zoom-operator.io/integration";
+
+    /// Value of [`MANAGED_BY`] on everything the controller makes.
+    pub const MANAGER: &str = "zoom-operator";
+    /// Value of [`NAME`] on a tenant's receiver.
+    pub const RECEIVER_NAME: &str = "zoom-receiver";
+    /// Value of [`COMPONENT`] on a tenant's receiver.
+    pub const RECEIVER: &str = "receiver";
+}
+
+/// Annotations that the controller writes on the objects it makes.
+pub mod annotation {
+    /// When the token in a Secret is to be replaced (RFC 3339).
+    pub const REFRESH_AT: &str = "zoom-operator.io/refresh-at";
+    /// UID and resourceVersion of the credentials Secret that a token was requested with.
+    pub const CREDENTIALS_VERSION: &str = "zoom-operator.io/credentials-version";
+    /// SHA-256 over the data of a token Secret: a hand-edited Secret is noticed by it.
+    pub const CHECKSUM: &str = "zoom-operator.io/checksum";
+    /// SHA-256 over a child object as it was built: tells whether it must be applied again.
+    pub const DESIRED: &str = "zoom-operator.io/desired";
+}

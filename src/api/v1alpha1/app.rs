@@ -1,0 +1,190 @@
+//! `spec.app`: what kind of Zoom app, and what Zoom's form asks about it.
+
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::LocalRef;
+
+/// What kind of Zoom app this is.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[x_kube(
+    validation = Rule::new("!has(oldSelf.id) || has(self.id) && self.id == oldSelf.id")
+        .message("app.id cannot be changed once set, it ties this resource to one Zoom app: create another ZoomIntegration")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct App {
+    /// `ServerToServer`: the account's own app, which gets its token without a person. `General`: an
+    /// app that a user or an administrator installs. Cannot be changed.
+    #[x_kube(
+        validation = Rule::new("self == oldSelf")
+            .message("app.kind cannot be changed, Zoom cannot convert an app: create another ZoomIntegration and delete this one")
+    )]
+    pub kind: AppKind,
+
+    /// Who authorizes a General app: `User`, each for himself, or `Admin`, for the account. Decides
+    /// whether scopes carry `:admin`. Cannot be changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(
+        validation = Rule::new("self == oldSelf")
+            .message("app.management cannot be changed, its scopes have other names: create another ZoomIntegration and delete this one")
+    )]
+    pub management: Option<Management>,
+
+    /// Which of the app's two credential pairs and sets of URLs is meant: `Production` (default) or
+    /// `Development`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Environment>,
+
+    /// How the app reaches its users: `Private` (default), `Unlisted` or `Listed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distribution: Option<Distribution>,
+
+    /// Zoom's id of the app, as in the address of its page in the Marketplace. Can be set once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64))]
+    pub id: Option<String>,
+
+    /// The app's name in Zoom's form. Zoom takes fewer than 50 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 49))]
+    pub display_name: Option<String>,
+
+    /// Texts, contact and links that Zoom's form asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listing: Option<Listing>,
+
+    /// Who fills in Zoom's form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provisioning: Option<Provisioning>,
+}
+
+/// The kinds of Zoom app.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AppKind {
+    /// An app that a user or an administrator installs.
+    General,
+    /// The account's own app.
+    ServerToServer,
+}
+
+/// Who authorizes a General app.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Management {
+    /// Each user for himself.
+    User,
+    /// An administrator for the account.
+    Admin,
+}
+
+/// Which credential pair of the app is meant.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Environment {
+    /// The pair for the public.
+    #[default]
+    Production,
+    /// The pair for the developer's own account.
+    Development,
+}
+
+/// How an app reaches its users.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Distribution {
+    /// Own account only, never reviewed.
+    #[default]
+    Private,
+    /// Reviewed, reached by a link only.
+    Unlisted,
+    /// Reviewed and shown in the Marketplace.
+    Listed,
+}
+
+/// Texts, contact and links that Zoom's form asks for.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct Listing {
+    /// Company name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 150))]
+    pub company_name: Option<String>,
+    /// Name of the contact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 150))]
+    pub contact_name: Option<String>,
+    /// Mail address of the contact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 150))]
+    pub contact_email: Option<String>,
+    /// Short description.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 150))]
+    pub short_description: Option<String>,
+    /// Long description.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 4000))]
+    pub long_description: Option<String>,
+    /// Marketplace categories.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 10), inner(length(max = 100)))]
+    pub categories: Option<Vec<String>>,
+    /// Industry verticals.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 10), inner(length(max = 100)))]
+    pub industry_verticals: Option<Vec<String>>,
+    /// Address of the privacy policy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1000))]
+    pub privacy_url: Option<String>,
+    /// Address of the terms of use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1000))]
+    pub terms_url: Option<String>,
+    /// Address of the support page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1000))]
+    pub support_url: Option<String>,
+    /// Address of the documentation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1000))]
+    pub documentation_url: Option<String>,
+    /// Address of the page that the Marketplace sends people to ("direct landing URL").
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1000))]
+    pub landing_url: Option<String>,
+    /// Address of the page on which people configure the app.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1000))]
+    pub configuration_url: Option<String>,
+    /// What the scopes are used for, in the words of Zoom's "Scope description" box.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 4000))]
+    pub scope_description: Option<String>,
+}
+
+/// Who fills in Zoom's form.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[x_kube(
+    validation = Rule::new("self.mode == 'Manual' || has(self.integrationRef)")
+        .message("provisioning by Zoom's Marketplace API needs the token of an existing app: set provisioning.integrationRef to a ServerToServer ZoomIntegration of this namespace")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct Provisioning {
+    /// `Manual` (default): the status says what to paste. `Observe`: compare with Zoom's manifest.
+    /// `Manage`: act through Zoom's Marketplace API.
+    pub mode: ProvisioningMode,
+    /// A `ServerToServer` `ZoomIntegration` of this namespace whose token may use the Marketplace API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub integration_ref: Option<LocalRef>,
+}
+
+/// Who fills in Zoom's form.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum ProvisioningMode {
+    /// A person.
+    #[default]
+    Manual,
+    /// A person; the operator compares.
+    Observe,
+    /// The operator.
+    Manage,
+}

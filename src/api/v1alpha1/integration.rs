@@ -1,0 +1,153 @@
+//! `ZoomIntegration`: one tenant's Zoom app.
+
+use std::collections::BTreeMap;
+
+use kube::{CustomResource, KubeSchema};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    App, AppKind, ConsentMode, Credentials, OAuth, Scopes, Token, Webhook, ZoomIntegrationStatus,
+    rules,
+};
+
+/// What is wanted of one tenant's Zoom app.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[kube(
+    group = "zoom-operator.io",
+    version = "v1alpha1",
+    kind = "ZoomIntegration",
+    plural = "zoomintegrations",
+    shortname = "zint",
+    category = "zoom",
+    namespaced,
+    status = "ZoomIntegrationStatus",
+    derive = "PartialEq",
+    doc = "One tenant's Zoom app: its kind, scopes, events and where its credentials lie. The operator keeps a valid access token in a Secret, runs the tenant's webhook receiver and says in the status what state the tenant is in and who has to act.",
+    selectable = ".spec.app.kind",
+    selectable = ".spec.credentials.secretRef.name",
+    printcolumn(name = "Status", type_ = "string", json_path = ".status.phase", description = "The state of the tenant in one phrase."),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status", description = "Whether the integration can be used."),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason", description = "Why."),
+    printcolumn(name = "Expires", type_ = "string", json_path = ".status.token.expiresAt", description = "When the current access token expires."),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "URL", type_ = "string", json_path = ".status.webhook.url", priority = 1, description = "The event notification endpoint URL to paste into Zoom."),
+    validation = Rule::new("self.metadata.name.matches('^[a-z]([-a-z0-9]{0,50}[a-z0-9])?$')")
+        .message("metadata.name names a Service and a volume claim: use at most 52 lower-case letters, digits and hyphens, a letter first, no dots")
+)]
+#[x_kube(
+    validation = Rule::new("self.app.kind != 'General' || has(self.app.management)")
+        .message("a General app is user-managed or admin-managed, and its scopes depend on it: set app.management to User or Admin")
+        .field_path(".app"),
+    validation = Rule::new("self.app.kind != 'ServerToServer' || !has(self.app.management)")
+        .message("app.management is for General apps, a ServerToServer app belongs to its account: remove app.management")
+        .field_path(".app"),
+    validation = Rule::new("self.app.kind != 'ServerToServer' || !has(self.oauth)")
+        .message("oauth is for General apps, a ServerToServer app has no consent and no redirect URL: remove oauth"),
+    validation = Rule::new("self.app.kind != 'General' || !has(self.token)")
+        .message("token is for ServerToServer apps, a General app has one token per ZoomConnection: remove token"),
+    validation = Rule::new("self.app.kind != 'ServerToServer' || !has(self.readyWhen) || self.readyWhen == 'Connected'")
+        .message("readyWhen: Installable is for General apps, nobody installs a ServerToServer app: remove readyWhen"),
+    validation = rules::user_level("required"),
+    validation = rules::user_level("optional"),
+    validation = rules::admin_level("required"),
+    validation = rules::admin_level("optional"),
+    validation = Rule::new("self.?oauth.?consent.?mode.orValue('Operator') != 'External' || has(self.readyWhen)")
+        .message("with oauth.consent.mode: External the operator may never see a token: state readyWhen, Installable (an app that waits for its installation is ready) or Connected"),
+    validation = Rule::new("!self.?oauth.?redirectUrl.orValue('').startsWith('http://') || self.app.?environment.orValue('Production') == 'Development'")
+        .message("Zoom takes a redirect URL with http only for a Development app: use https, or set app.environment: Development")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct ZoomIntegrationSpec {
+    /// Stop acting for this tenant and keep what exists: no token is requested, nothing is created
+    /// or removed. The receiver still answers Zoom's URL validation; events are refused with 503,
+    /// so that Zoom sends them again. Default: false.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub suspend: bool,
+
+    /// What kind of Zoom app this is.
+    pub app: App,
+
+    /// Where the app's credentials lie.
+    pub credentials: Credentials,
+
+    /// The scopes that the app needs, as in Zoom's form.
+    pub scopes: Scopes,
+
+    /// Redirect URL and consent of a General app.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oauth: Option<OAuth>,
+
+    /// The events that the tenant wants and where they go. Absent: no receiver is deployed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<Webhook>,
+
+    /// The Secret in which a ServerToServer app's access token is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<Token>,
+
+    /// When the integration counts as Ready: `Connected` (default), once it has a usable token, or
+    /// `Installable`, once everything is prepared and only a person has to install the app. Must be
+    /// stated with `oauth.consent.mode: External`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready_when: Option<ReadyWhen>,
+
+    /// Facts about the tenant, for example its id in another system. They travel with every event
+    /// as `CloudEvents` attributes. Keys: 1 to 20 lower-case letters and digits, and none of the
+    /// names that `CloudEvents` or the operator use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "external_refs_schema")]
+    pub external_refs: Option<BTreeMap<String, String>>,
+}
+
+/// When an integration counts as Ready.
+#[derive(
+    Serialize, Deserialize, schemars::JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Default,
+)]
+pub enum ReadyWhen {
+    /// Once it has a usable token.
+    #[default]
+    Connected,
+    /// Once only a person has to install the app.
+    Installable,
+}
+
+// === impl ZoomIntegrationSpec ===
+
+impl ZoomIntegrationSpec {
+    /// Whether the app is a Server-to-Server OAuth app.
+    #[must_use]
+    pub fn is_server_to_server(&self) -> bool {
+        self.app.kind == AppKind::ServerToServer
+    }
+
+    /// Who runs the consent of a General app; `None` for a `ServerToServer` app.
+    #[must_use]
+    pub fn consent_mode(&self) -> Option<ConsentMode> {
+        (!self.is_server_to_server()).then(|| {
+            self.oauth
+                .as_ref()
+                .and_then(|oauth| oauth.consent.as_ref())
+                .map(|consent| consent.mode)
+                .unwrap_or_default()
+        })
+    }
+}
+
+/// Names that would collide: the `CloudEvents` context attributes and those set by the receiver.
+fn external_refs_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": "object",
+        "maxProperties": 20,
+        "additionalProperties": {"type": "string", "maxLength": 256},
+        "x-kubernetes-validations": [
+            {
+                "rule": "self.all(k, k.matches('^[a-z0-9]{1,20}$'))",
+                "message": "the keys of externalRefs become CloudEvents attributes: use 1 to 20 lower-case letters and digits"
+            },
+            {
+                "rule": "self.all(k, !(k in ['id', 'source', 'specversion', 'type', 'time', 'subject', 'data', 'datacontenttype', 'dataschema']) && !k.startsWith('zoom'))",
+                "message": "this key of externalRefs is used by CloudEvents or by the operator: rename it, for example tenantid instead of id"
+            }
+        ]
+    })
+}

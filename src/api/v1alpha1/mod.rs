@@ -1,0 +1,28 @@
+//! `zoom-operator.io/v1alpha1`: what users write and what they read back.
+
+mod app;
+mod credentials;
+mod integration;
+mod oauth;
+mod rules;
+mod scopes;
+mod status;
+mod token;
+mod webhook;
+
+pub use app::{
+    App, AppKind, Distribution, Environment, Listing, Management, Provisioning, ProvisioningMode,
+};
+pub use credentials::{CredentialKeys, Credentials, LocalRef};
+pub use integration::{ReadyWhen, ZoomIntegration, ZoomIntegrationSpec};
+pub use oauth::{Consent, ConsentMode, OAuth, SelfService};
+pub use scopes::Scopes;
+pub use status::{
+    ConnectionsStatus, Phase, ScopesStatus, TokenFailure, TokenStatus, WebhookStatus,
+    ZoomIntegrationStatus,
+};
+pub use token::{DeletionPolicy, Token};
+pub use webhook::{
+    Buffer, BufferStorage, Endpoint, Gateway, HttpFormat, HttpSink, Ingress, NatsSink, ParentRef,
+    ReceiverKnobs, ServiceRef, Sink, Subscription, Toleration, Webhook,
+};

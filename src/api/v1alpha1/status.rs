@@ -1,0 +1,186 @@
+//! `status`: what the controller found, for people and for machines.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What the controller found.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct ZoomIntegrationStatus {
+    /// The `metadata.generation` that this status speaks of; -1 until the controller has seen the
+    /// resource.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// The state of the tenant in one phrase, for people. Scripts read `conditions`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<Phase>,
+    /// The state of the tenant for machines. `Ready`: can be used. `Reconciling`: not yet, work goes on.
+    /// `Stalled`: a person must change something. The others name the part: `CredentialsValid`,
+    /// `TokenFresh`, `ScopesGranted`, `ReceiverAvailable`, `EndpointValidated`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+    /// The link that a person follows to install a General app.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub install_url: Option<String>,
+    /// The app's client id, which is public.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+    /// Scopes that Zoom granted, compared with those required.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<ScopesStatus>,
+    /// The access token of a `ServerToServer` app.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<TokenStatus>,
+    /// The webhook endpoint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<WebhookStatus>,
+    /// The connections of a General app.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connections: Option<ConnectionsStatus>,
+}
+
+/// The state of a tenant in one phrase.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// A Secret or a key is missing.
+    #[serde(rename = "Awaiting credentials")]
+    AwaitingCredentials,
+    /// First work goes on: nothing was usable yet.
+    Connecting,
+    /// Only a person has to install the app.
+    #[serde(rename = "Ready to install")]
+    ReadyToInstall,
+    /// Usable: token valid, scopes granted, receiver available.
+    Connected,
+    /// Zoom granted less than `scopes.required`.
+    #[serde(rename = "Missing scopes")]
+    MissingScopes,
+    /// The grant is lost: a person must authorize again.
+    #[serde(rename = "Reauthorization required")]
+    ReauthorizationRequired,
+    /// Zoom, the account's administrator or the app's owner switched the app off.
+    #[serde(rename = "Disabled in Zoom")]
+    DisabledInZoom,
+    /// Something is wrong; the conditions say what.
+    Degraded,
+    /// `spec.suspend` is set.
+    Suspended,
+}
+
+/// Scopes that Zoom granted, compared with those declared.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct ScopesStatus {
+    /// Granted by Zoom.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub granted: Vec<String>,
+    /// Required and not granted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
+    /// Granted and not declared.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub excess: Vec<String>,
+}
+
+/// The access token of a `ServerToServer` app.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct TokenStatus {
+    /// The Secret that holds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_name: Option<String>,
+    /// When it expires.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Time>,
+    /// When it is to be replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_at: Option<Time>,
+    /// The attempts to get a token that failed since the last success. Kept here so that a restart
+    /// of the controller neither forgets the backoff nor starts it anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<TokenFailure>,
+}
+
+/// The attempts to get a token that failed since the last success.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct TokenFailure {
+    /// Why the last one failed.
+    pub reason: String,
+    /// The same for people, with the remedy.
+    pub message: String,
+    /// How many failed in a row.
+    pub attempts: i32,
+    /// When the last one was made.
+    pub time: Time,
+    /// When the next one will be made, unless the credentials Secret changes first.
+    pub retry_at: Time,
+    /// UID and resourceVersion of the credentials Secret that the last one used.
+    pub credentials_version: String,
+}
+
+/// The webhook endpoint.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct WebhookStatus {
+    /// The text to paste into Zoom as "Event notification endpoint URL".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// When a signed URL validation of Zoom was last answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_validated: Option<Time>,
+    /// Which signing secret the last signed request used: `Current` or `Previous`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_secret: Option<String>,
+    /// The declared events of which at least one has arrived.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events_seen: Vec<String>,
+}
+
+/// The connections of a General app.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct ConnectionsStatus {
+    /// How many `ZoomConnection`s refer to this integration.
+    #[serde(default)]
+    pub total: i32,
+    /// How many of them are connected.
+    #[serde(default)]
+    pub connected: i32,
+}
+
+// === impl Phase ===
+
+impl Phase {
+    /// Every phase, for metrics and documentation.
+    pub const ALL: [Self; 9] = [
+        Self::AwaitingCredentials,
+        Self::Connecting,
+        Self::ReadyToInstall,
+        Self::Connected,
+        Self::MissingScopes,
+        Self::ReauthorizationRequired,
+        Self::DisabledInZoom,
+        Self::Degraded,
+        Self::Suspended,
+    ];
+
+    /// The phrase as it is printed.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AwaitingCredentials => "Awaiting credentials",
+            Self::Connecting => "Connecting",
+            Self::ReadyToInstall => "Ready to install",
+            Self::Connected => "Connected",
+            Self::MissingScopes => "Missing scopes",
+            Self::ReauthorizationRequired => "Reauthorization required",
+            Self::DisabledInZoom => "Disabled in Zoom",
+            Self::Degraded => "Degraded",
+            Self::Suspended => "Suspended",
+        }
+    }
+}

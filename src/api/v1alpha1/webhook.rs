@@ -1,0 +1,364 @@
+//! `spec.webhook`: events, the way in, and where they go.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::{
+    api::core::v1::ResourceRequirements, apimachinery::pkg::api::resource::Quantity,
+};
+use kube::KubeSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+
+use super::LocalRef;
+
+/// The events that the tenant wants and where they go.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Webhook {
+    /// The event subscriptions of Zoom's form. May be empty: a published app needs an endpoint for
+    /// `app_deauthorized`, which comes without a subscription.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub subscriptions: Vec<Subscription>,
+    /// How Zoom reaches the receiver. Absent: only the receiver's Service is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<Endpoint>,
+    /// Where verified events go.
+    pub sink: Sink,
+    /// Store events before they are acknowledged. Absent: Zoom is answered when the sink was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub buffer: Option<Buffer>,
+    /// Size and place of the receiver.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receiver: Option<ReceiverKnobs>,
+}
+
+/// An event subscription of Zoom's form.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Subscription {
+    /// "Subscription name" in Zoom's form.
+    #[schemars(length(min = 1, max = 100))]
+    pub name: String,
+    /// Zoom's event names, for example `meeting.ended`.
+    #[schemars(schema_with = "events_schema")]
+    pub events: Vec<String>,
+}
+
+/// How Zoom reaches the receiver.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[x_kube(
+    validation = Rule::new("!(has(self.ingress) && has(self.gateway))")
+        .message("endpoint takes ingress or gateway, not both: remove one")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct Endpoint {
+    /// The public host name. Zoom calls it by https on port 443.
+    #[schemars(
+        length(min = 1, max = 253),
+        regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)+$")
+    )]
+    pub host: String,
+    /// The path of the endpoint. Default: `/`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 200), regex(pattern = r"^/[A-Za-z0-9._~/-]*$"))]
+    pub path: Option<String>,
+    /// Expose by an Ingress.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ingress: Option<Ingress>,
+    /// Expose by an `HTTPRoute`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<Gateway>,
+}
+
+/// Expose by an Ingress.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct Ingress {
+    /// Ingress class. Default: the cluster's default class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub class_name: Option<String>,
+    /// Secret with the TLS certificate, in the same namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub tls_secret_name: Option<String>,
+}
+
+/// Expose by an `HTTPRoute` of the Gateway API.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Gateway {
+    /// The Gateways to attach to.
+    #[schemars(length(min = 1, max = 8))]
+    pub parent_refs: Vec<ParentRef>,
+}
+
+/// A Gateway to attach to.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct ParentRef {
+    /// Name of the Gateway.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// Namespace of the Gateway. Default: the integration's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
+    pub namespace: Option<String>,
+    /// Listener of the Gateway. Default: all that match.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub section_name: Option<String>,
+}
+
+/// Where verified events go: exactly one of `http` and `nats`.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
+#[x_kube(
+    validation = Rule::new("has(self.http) != has(self.nats)")
+        .message("sink needs exactly one of http and nats")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct Sink {
+    /// Send each event as an HTTP request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<HttpSink>,
+    /// Publish each event to NATS `JetStream`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nats: Option<NatsSink>,
+}
+
+/// Send each event as an HTTP request.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
+#[x_kube(
+    validation = Rule::new("has(self.url) != has(self.serviceRef)")
+        .message("sink.http needs exactly one of url and serviceRef")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct HttpSink {
+    /// The address to send to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "sink_url_schema")]
+    pub url: Option<String>,
+    /// A Service of the same namespace to send to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_ref: Option<ServiceRef>,
+    /// `CloudEvents` (default): binary mode of `CloudEvents` 1.0, the body as Zoom sent it. `Zoom`: the
+    /// body with Zoom's headers, signed afresh, for a back end that verifies Zoom's signature.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<HttpFormat>,
+    /// Secret with credentials for the sink, in the same namespace and labelled
+    /// `zoom-operator.io/use: sink`. Keys: `authorization` (the header's value) and `ca.crt`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials_secret_ref: Option<LocalRef>,
+}
+
+/// A Service of the same namespace.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceRef {
+    /// Name of the Service.
+    #[schemars(length(min = 1, max = 63))]
+    pub name: String,
+    /// Port number of the Service. Default: 80.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 65535))]
+    pub port: Option<i32>,
+    /// Path to send to. Default: `/`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1000), regex(pattern = r"^/[^#\s]*$"))]
+    pub path: Option<String>,
+}
+
+/// The form in which an event is sent to an HTTP sink.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum HttpFormat {
+    /// Binary mode of `CloudEvents` 1.0.
+    #[default]
+    CloudEvents,
+    /// As Zoom sends it.
+    Zoom,
+}
+
+/// Publish each event to NATS `JetStream`.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct NatsSink {
+    /// Address of the server, `nats://` or `tls://`.
+    #[schemars(
+        length(min = 1, max = 1000),
+        regex(pattern = r"^(nats|tls)://[^/@?#\s]+$")
+    )]
+    pub url: String,
+    /// Subject to publish to; the event's type is appended. Default: `zoom.<namespace>.<name>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(max = 200),
+        regex(pattern = r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$")
+    )]
+    pub subject: Option<String>,
+    /// Secret with NATS credentials, in the same namespace and labelled
+    /// `zoom-operator.io/use: sink`. Keys: `nats.creds` or `nkey-seed`, and `ca.crt`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials_secret_ref: Option<LocalRef>,
+}
+
+/// Store events before they are acknowledged.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct Buffer {
+    /// `Persistent` (default): on a volume claim. `Ephemeral`: in the Pod, drained when it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storage: Option<BufferStorage>,
+    /// Storage class of the volume claim. Default: the cluster's default class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub storage_class_name: Option<String>,
+    /// Size of the volume. Default: `1Gi`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<Quantity>,
+    /// How long an event is kept for a sink that does not take it, for example `72h`. Default: `168h`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "duration_schema")]
+    pub max_age: Option<String>,
+}
+
+/// Where buffered events lie.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum BufferStorage {
+    /// On a volume claim.
+    #[default]
+    Persistent,
+    /// In the Pod.
+    Ephemeral,
+}
+
+/// Size and place of the receiver: a closed set of knobs, never a Pod template.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct ReceiverKnobs {
+    /// Number of receiver Pods. Default: 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 20))]
+    pub replicas: Option<i32>,
+    /// Resources of the receiver container. Default: requests 10m CPU and 16Mi memory, limit 64Mi
+    /// memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "resources_schema")]
+    pub resources: Option<ResourceRequirements>,
+    /// Labels of the nodes to run on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "node_selector_schema")]
+    pub node_selector: Option<BTreeMap<String, String>>,
+    /// Taints that the receiver tolerates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 20))]
+    pub tolerations: Option<Vec<Toleration>>,
+    /// Priority class of the receiver's Pods.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub priority_class_name: Option<String>,
+}
+
+/// A taint that the receiver tolerates, as in a Pod.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct Toleration {
+    /// Key of the taint. Empty with operator `Exists`: all keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 316))]
+    pub key: Option<String>,
+    /// `Equal` (default) or `Exists`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 10))]
+    pub operator: Option<String>,
+    /// Value of the taint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
+    pub value: Option<String>,
+    /// Effect of the taint: `NoSchedule`, `PreferNoSchedule` or `NoExecute`. Empty: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 20))]
+    pub effect: Option<String>,
+    /// How long a Pod stays on a node with a `NoExecute` taint, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub toleration_seconds: Option<i64>,
+}
+
+// === impl Webhook ===
+
+impl Webhook {
+    /// The path on which the receiver takes webhooks.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.endpoint
+            .as_ref()
+            .and_then(|endpoint| endpoint.path.as_deref())
+            .unwrap_or("/")
+    }
+
+    /// The URL to paste into Zoom, if the public host is known.
+    #[must_use]
+    pub fn url(&self) -> Option<String> {
+        let endpoint = self.endpoint.as_ref()?;
+        Some(format!("https://{}{}", endpoint.host, self.path()))
+    }
+}
+
+fn events_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "maxItems": 200,
+        "x-kubernetes-list-type": "set",
+        "items": {
+            "type": "string",
+            "maxLength": 100,
+            "x-kubernetes-validations": [{
+                "rule": "self.matches('^[a-z][a-z0-9_]*([.][a-z0-9_]+)+$') && self != 'endpoint.url_validation'",
+                "message": "not an event to subscribe to: write Zoom's event name such as meeting.ended, not the label of the form; app_deauthorized and endpoint.url_validation come without a subscription"
+            }]
+        }
+    })
+}
+
+fn sink_url_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "maxLength": 1000,
+        "x-kubernetes-validations": [{
+            "rule": r"self.matches('^https?://[^/@?#\\s]+([/?][^#\\s]*)?$')",
+            "message": "sink.http.url must be an http or https URL with a host, without a user part and without a #fragment"
+        }]
+    })
+}
+
+fn duration_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "maxLength": 20,
+        "x-kubernetes-validations": [{
+            "rule": "self.matches('^([0-9]+(h|m|s))+$') && duration(self) > duration('0s')",
+            "message": "not a duration: write hours, minutes and seconds, for example 72h or 1h30m"
+        }]
+    })
+}
+
+fn resources_schema(_: &mut SchemaGenerator) -> Schema {
+    let quantities = json_schema!({
+        "type": "object",
+        "maxProperties": 10,
+        "additionalProperties": {"x-kubernetes-int-or-string": true}
+    });
+    json_schema!({
+        "type": "object",
+        "properties": {"limits": quantities, "requests": quantities}
+    })
+}
+
+fn node_selector_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "maxProperties": 20,
+        "additionalProperties": {"type": "string", "maxLength": 63}
+    })
+}
