@@ -1,0 +1,212 @@
+//! The HTTP client for Zoom's token endpoint.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use jiff::Timestamp;
+use reqwest::{Response, header};
+use secrecy::{ExposeSecret as _, SecretString};
+use url::Url;
+
+use super::{AccessToken, Error, Fault, retry_after};
+
+/// A token answer has a few kilobytes; anything larger is not Zoom's.
+const MAX_BODY: usize = 64 * 1024;
+
+/// Where Zoom is. Operator configuration, never a tenant's: whoever chooses the host receives the
+/// client secrets.
+#[derive(Clone, Debug)]
+pub struct Endpoints {
+    /// Base of the OAuth endpoints, `https://zoom.us`.
+    pub oauth: Url,
+    /// Base of the REST API, `https://api.zoom.us`.
+    pub api: Url,
+}
+
+/// The credentials of a Server-to-Server app.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// Client id; public.
+    pub client_id: String,
+    /// Client secret.
+    pub client_secret: SecretString,
+    /// The account that the app belongs to.
+    pub account_id: String,
+}
+
+/// A client for Zoom.
+#[derive(Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    endpoints: Endpoints,
+    /// Rate limits are per account at Zoom: one tenant in trouble must not use up its neighbours'.
+    per_account: DefaultKeyedRateLimiter<String>,
+}
+
+// === impl Endpoints ===
+
+impl Endpoints {
+    /// Endpoints from base URLs; a trailing `/oauth` or `/v2` is understood.
+    #[must_use]
+    pub fn new(mut oauth: Url, mut api: Url) -> Self {
+        for (url, suffix) in [(&mut oauth, "/oauth"), (&mut api, "/v2")] {
+            let path = url.path().trim_end_matches('/');
+            let base = path.strip_suffix(suffix).unwrap_or(path).to_owned();
+            url.set_path(&base);
+        }
+        Self { oauth, api }
+    }
+
+    /// The token endpoint.
+    #[must_use]
+    pub fn token(&self) -> String {
+        format!("{}/oauth/token", self.oauth.as_str().trim_end_matches('/'))
+    }
+
+    /// The authorization endpoint.
+    #[must_use]
+    pub fn authorize(&self) -> String {
+        format!(
+            "{}/oauth/authorize",
+            self.oauth.as_str().trim_end_matches('/')
+        )
+    }
+}
+
+// === impl Client ===
+
+impl Client {
+    /// A client that talks to these endpoints only: no redirects, no proxy, bounded times.
+    ///
+    /// # Errors
+    /// When the TLS roots cannot be loaded.
+    pub fn new(endpoints: Endpoints) -> Result<Self, reqwest::Error> {
+        let http = crate::ops::http::client_builder()?
+            .connect_timeout(Duration::from_secs(5))
+            .timeout(Duration::from_secs(20))
+            .build()?;
+        // A healthy tenant needs one token in 45 minutes; five at once, then one in two seconds.
+        let quota = Quota::with_period(Duration::from_secs(2))
+            .unwrap_or(Quota::per_second(NonZeroU32::MIN))
+            .allow_burst(NonZeroU32::MIN.saturating_add(4));
+        Ok(Self {
+            http,
+            endpoints,
+            per_account: RateLimiter::keyed(quota),
+        })
+    }
+
+    /// Where this client believes Zoom to be.
+    #[must_use]
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
+    }
+
+    /// Waits until another request may be made for this account.
+    pub async fn within_budget(&self, credentials: &Credentials) {
+        self.per_account
+            .until_key_ready(&credentials.account_id)
+            .await;
+    }
+
+    /// Forgets the accounts that made no request lately.
+    pub fn forget_idle_accounts(&self) {
+        self.per_account.retain_recent();
+    }
+
+    /// Requests a Server-to-Server token (`grant_type=account_credentials`).
+    ///
+    /// # Errors
+    /// As classified by [`Error::from_answer`]; transport failures are [`Fault::Unreachable`].
+    pub async fn account_credentials(
+        &self,
+        credentials: &Credentials,
+        now: Timestamp,
+    ) -> Result<AccessToken, Error> {
+        let response = self
+            .http
+            .post(self.endpoints.token())
+            .basic_auth(
+                &credentials.client_id,
+                Some(credentials.client_secret.expose_secret()),
+            )
+            // The form body: parameters in the query fail for some, JSON always.
+            .form(&[
+                ("grant_type", "account_credentials"),
+                ("account_id", &credentials.account_id),
+            ])
+            .send()
+            .await
+            .map_err(unreachable)?;
+        let status = response.status().as_u16();
+        let wait = response
+            .headers()
+            .get(header::RETRY_AFTER)
+            .and_then(|value| retry_after::parse(value.to_str().ok()?, now));
+        tracing::debug!(
+            status,
+            tracking_id = response
+                .headers()
+                .get("x-zm-trackingid")
+                .and_then(|id| id.to_str().ok()),
+            "zoom answered"
+        );
+        let body = read(response).await?;
+        if status == 200 {
+            AccessToken::from_answer(&body, now, &self.endpoints.api)
+        } else {
+            Err(Error::from_answer(status, &body, wait))
+        }
+    }
+}
+
+async fn read(mut response: Response) -> Result<Vec<u8>, Error> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
+        if body.len() + chunk.len() > MAX_BODY {
+            return Err(Error::new(
+                Fault::Unintelligible,
+                "an answer of more than 64 KiB",
+            ));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn unreachable(error: reqwest::Error) -> Error {
+    let kind = if error.is_timeout() {
+        "timed out"
+    } else if error.is_connect() {
+        "connection failed"
+    } else {
+        "connection broke"
+    };
+    // The innermost cause says most ("Connection refused", "dns error"); the URL has no place here.
+    let mut cause: &dyn std::error::Error = &error.without_url();
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    let cause: String = cause.to_string().chars().take(150).collect();
+    Error::new(Fault::Unreachable, format!("{kind}: {cause}"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+    use super::*;
+
+    #[test]
+    fn base_urls_are_understood_with_and_without_their_suffix() {
+        for (oauth, api) in [
+            ("https://zoom.us", "https://api.zoom.us"),
+            ("https://zoom.us/", "https://api.zoom.us/v2/"),
+            ("https://zoom.us/oauth", "https://api.zoom.us/v2"),
+        ] {
+            let endpoints = Endpoints::new(oauth.parse().unwrap(), api.parse().unwrap());
+            assert_eq!(endpoints.token(), "https://zoom.us/oauth/token");
+            assert_eq!(endpoints.authorize(), "https://zoom.us/oauth/authorize");
+            assert_eq!(endpoints.api.as_str(), "https://api.zoom.us/");
+        }
+    }
+}
