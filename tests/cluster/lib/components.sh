@@ -119,7 +119,10 @@ admin() { "$BIN_DIR/kubectl" --kubeconfig="$CONFIG_DIR/admin.kubeconfig" --reque
 
 in_containerd() { timeout 60 ctr --address "$CONTAINERD_SOCKET" --namespace k8s.io "$@"; }
 
-https_ok() { "$BIN_DIR/kubectl" --server="https://127.0.0.1:$1" --insecure-skip-tls-verify --request-timeout=5s get --raw /healthz; }
+https_ok() {
+  "$BIN_DIR/kubectl" --server="https://127.0.0.1:$1" --insecure-skip-tls-verify --request-timeout=5s \
+    --client-certificate="$PKI_DIR/admin.crt" --client-key="$PKI_DIR/admin.key" get --raw /healthz
+}
 
 # http_ok HOST PORT PATH
 http_ok() {
@@ -134,9 +137,12 @@ dns_answers() {
   local question='\0\1\1\0\0\1\0\0\0\0\0\0\12kubernetes\7default\3svc\7cluster\5local\0\0\1\0\1' answer
   # shellcheck disable=SC2016
   answer=$(timeout 2 bash -c '
-    exec 3<>"/dev/udp/$0/53" && printf "$1" >&3 && dd bs=512 count=1 status=none <&3 | od -An -v -tu1 | tr -s " \n" " "
+    exec 3<>"/dev/udp/$0/53"
+    # dd makes it one datagram; printf alone would cut it at the byte that is also a line feed.
+    printf "$1" | dd bs=512 iflag=fullblock status=none >&3
+    dd bs=512 count=1 status=none <&3 | od -An -v -tu1 | tr -s " \n" " "
   ' "$NODE_IP" "$question" 2>/dev/null)
-  [[ $answer == *" ${API_SERVICE_IP//./ } " ]]
+  [[ $answer == *" ${API_SERVICE_IP//./ }"* ]]
 }
 
 node_ready() {
