@@ -13,6 +13,7 @@ go_flags() {
     printf " -X $package.%s" "gitVersion=v$KUBERNETES_VERSION" "gitMajor=${version%.*}" "gitMinor=${version#*.}" \
       gitTreeState=clean
   done
+  printf ' -X helm.sh/helm/v4/internal/version.version=%s' "$(sed -n 's|.*helm.sh/helm/v4 \([^ ]*\).*|\1|p' "$CLUSTER_DIR/go.mod")"
 }
 
 # The directory that holds the binaries of exactly these sources.

@@ -63,7 +63,7 @@ component_arguments() {
       --service-account-private-key-file="$PKI_DIR/service-account.key" --root-ca-file="$PKI_DIR/ca.crt" \
       --cluster-signing-cert-file="$PKI_DIR/ca.crt" --cluster-signing-key-file="$PKI_DIR/ca.key" \
       --cluster-cidr="$POD_CIDR" --allocate-node-cidrs=false --enable-hostpath-provisioner \
-      --kube-api-qps=200 --kube-api-burst=400 ;;
+      --flex-volume-plugin-dir="$STATE_DIR/volume-plugins" --kube-api-qps=200 --kube-api-burst=400 ;;
     kube-scheduler) printf '%s\n' --kubeconfig="$CONFIG_DIR/$1.kubeconfig" --leader-elect=false \
       --bind-address=127.0.0.1 --secure-port="$SCHEDULER_PORT" ;;
     coredns) printf '%s\n' -conf "$CONFIG_DIR/Corefile" ;;

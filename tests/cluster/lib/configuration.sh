@@ -148,7 +148,7 @@ evictionHard: {memory.available: 100Mi, nodefs.available: 500Mi, imagefs.availab
 YAML
 }
 
-# conntrack zero: kube-proxy would set sysctls that a container or small virtual machine may not.
+# Zeros leave the machine's connection tracking as it is.
 proxy_configuration() {
   cat <<YAML
 apiVersion: kubeproxy.config.k8s.io/v1alpha1
@@ -161,7 +161,7 @@ healthzBindAddress: 127.0.0.1:$PROXY_HEALTH_PORT
 metricsBindAddress: 127.0.0.1:$PROXY_METRICS_PORT
 oomScoreAdj: 0
 iptables: {localhostNodePorts: false, minSyncPeriod: 100ms}
-conntrack: {maxPerCore: 0, min: 0}
+conntrack: {maxPerCore: 0, min: 0, tcpEstablishedTimeout: 0s, tcpCloseWaitTimeout: 0s}
 YAML
 }
 

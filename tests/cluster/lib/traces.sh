@@ -3,13 +3,14 @@
 
 remove_traces() {
   local name
-  # The kubelet first, lest it starts again what is ended; etcd last, lest the API server hangs on it.
+  # Whoever starts or mends something goes before it; etcd last, lest the API server hangs on it.
   stop_component kubelet KILL
+  stop_component containerd KILL
   kill_containers
-  for name in kube-proxy coredns kube-scheduler kube-controller-manager containerd kube-apiserver etcd; do
+  for name in kube-proxy coredns kube-scheduler kube-controller-manager kube-apiserver etcd; do
     stop_component $name KILL
   done
-  kill_marked
+  kill_until_none marked_pids
   remove_sockets
   unmount_all
   remove_network
@@ -34,7 +35,7 @@ kill_until_none() {
   note "these processes cannot be ended: ${pids[*]}"
 }
 
-# The shims go before what they watch, or they would report to containerd and clean up at the same time as we do.
+# The shims go before what they watch.
 kill_containers() {
   local pids pid
   mapfile -t pids < <(marked_pids | while read -r pid; do
@@ -44,15 +45,13 @@ kill_containers() {
   kill_until_none cgroup_pids
 }
 
-kill_marked() { kill_until_none marked_pids; }
-
-# The shims' sockets have a fixed place outside our directory.
+# Sockets at places that cannot be configured; one that somebody listens on is not ours any more.
 remove_sockets() {
   local file
-  for file in "$STATE_DIR"/containerd/state/io.containerd.runtime.v2.task/*/*/address; do
-    [[ ! -e $file ]] || rm -f "$(sed 's|^unix://||' "$file")"
+  for file in /run/containerd/s/* /var/lib/kubelet/device-plugins/kubelet.sock; do
+    [[ ! -S $file ]] || grep -qF " $file" /proc/net/unix || rm -f "$file"
   done
-  rmdir /run/containerd/s /run/containerd 2>/dev/null || true
+  rmdir /run/containerd/s /run/containerd /var/lib/kubelet/device-plugins /var/lib/kubelet 2>/dev/null || true
 }
 
 unmount_all() {
@@ -81,7 +80,11 @@ remove_cgroup() {
 
 # What the kubelet, the CNI library and the host-path provisioner write to places that cannot be configured.
 remove_strays() {
-  rm -f /var/lib/cni/results/"$NETWORK_NAME"-*
+  local file id
+  for file in /var/lib/cni/results/"$NETWORK_NAME"-*-eth0; do
+    id=${file#"/var/lib/cni/results/$NETWORK_NAME-"}
+    rm -f "$file" "/var/lib/cni/results/cni-loopback-${id%-eth0}-lo"
+  done
   rmdir /var/lib/cni/results /var/lib/cni 2>/dev/null || true
   [[ ! -d /var/log/containers ]] || find /var/log/containers -lname "$STATE_DIR/*" -delete
   rmdir /var/log/containers 2>/dev/null || true
