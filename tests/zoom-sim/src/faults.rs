@@ -1,0 +1,272 @@
+//! Faults on demand: which there are, whom they strike, and how many times.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+use crate::errors::{Shape, TokenError};
+
+/// A fault and whom it strikes.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    pub endpoint: Endpoint,
+    /// Absent: every client, known or not.
+    #[serde(default)]
+    pub client_id: Option<String>,
+    /// So many requests are struck; absent: all until the fault is deleted. Counts down.
+    #[serde(default)]
+    pub times: Option<u64>,
+    pub fault: Fault,
+}
+
+/// A part of Zoom.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Endpoint {
+    /// `/oauth/token`
+    Token,
+    /// Everything under `/v2`
+    Api,
+    /// Every path there is
+    Any,
+}
+
+/// What happens to a struck request.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Fault {
+    /// Processed, answered later. Delays go together with one other fault.
+    Delay { milliseconds: u64 },
+    /// Not processed, answered with this.
+    Status {
+        status: u16,
+        #[serde(default)]
+        body: String,
+        #[serde(default)]
+        headers: BTreeMap<String, String>,
+    },
+    /// Not processed, answered with Zoom's 429. Without `retry_after` the daily kind says the next midnight UTC and the
+    /// other nothing; an empty `retry_after` leaves the header out.
+    RateLimit {
+        per: Per,
+        #[serde(default)]
+        retry_after: Option<String>,
+    },
+    /// Not processed, answered with status 200 and something that is not JSON.
+    Garbage,
+    /// Processed, half of the body is sent, then the connection closes.
+    Truncated,
+    /// Processed, then the connection closes without an answer.
+    Drop,
+    /// Not processed, the connection closes.
+    Refuse,
+    /// Processed, the answer waits for its release.
+    Hold,
+    /// Not processed, answered with one of Zoom's errors. The token endpoint's shape is the default there.
+    Error {
+        code: Code,
+        #[serde(default)]
+        status: Option<u16>,
+        #[serde(default)]
+        message: Option<String>,
+        #[serde(default)]
+        shape: Option<Shape>,
+    },
+}
+
+/// The period of a rate limit.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Per {
+    Second,
+    Day,
+}
+
+/// A numeric code, or a name of the token endpoint.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Code {
+    Numeric(u16),
+    Named(TokenError),
+}
+
+/// What the admin API tells about a fault.
+#[derive(Serialize)]
+pub struct View {
+    #[serde(flatten)]
+    rule: Rule,
+    applied: u64,
+    held: u64,
+}
+
+/// What is to happen to one request.
+pub struct Plan {
+    pub delay: Duration,
+    pub fault: Option<Fault>,
+    /// For `hold`: open when the fault is released.
+    pub gate: Option<Ticket>,
+}
+
+/// All faults, by name.
+#[derive(Default)]
+pub struct Faults(Mutex<BTreeMap<String, Entry>>);
+
+/// A held answer's place at the gate.
+pub struct Ticket {
+    held: Arc<AtomicU64>,
+    opened: watch::Receiver<u64>,
+}
+
+struct Entry {
+    rule: Rule,
+    applied: u64,
+    held: Arc<AtomicU64>,
+    /// Counts releases. Dropping it, with the fault, releases as well.
+    opened: watch::Sender<u64>,
+}
+
+// === impl Faults ===
+
+impl Faults {
+    /// Sets a fault; one of the same name is replaced and its held answers go out.
+    pub fn put(&self, name: String, rule: Rule) {
+        let entry = Entry {
+            rule,
+            applied: 0,
+            held: Arc::default(),
+            opened: watch::Sender::new(0),
+        };
+        self.lock().insert(name, entry);
+    }
+
+    /// Deletes a fault, its held answers go out; false if there is none.
+    pub fn remove(&self, name: &str) -> bool {
+        self.lock().remove(name).is_some()
+    }
+
+    pub fn clear(&self) {
+        self.lock().clear();
+    }
+
+    pub fn views(&self) -> BTreeMap<String, View> {
+        self.lock()
+            .iter()
+            .map(|(name, entry)| (name.clone(), entry.view()))
+            .collect()
+    }
+
+    /// Lets the held answers of a fault go out; later ones are held again. None if there is no such fault.
+    pub fn release(&self, name: &str) -> Option<u64> {
+        let faults = self.lock();
+        let entry = faults.get(name)?;
+        let held = entry.held.load(Ordering::Relaxed);
+        entry.opened.send_modify(|count| *count += 1);
+        Some(held)
+    }
+
+    /// Takes what is due for a request: all delays, and the first other fault by name.
+    pub fn plan(&self, endpoint: Endpoint, client_id: Option<&str>) -> Plan {
+        let mut plan = Plan {
+            delay: Duration::ZERO,
+            fault: None,
+            gate: None,
+        };
+        for entry in self
+            .lock()
+            .values_mut()
+            .filter(|entry| entry.strikes(endpoint, client_id))
+        {
+            match &entry.rule.fault {
+                Fault::Delay { milliseconds } => plan.delay += Duration::from_millis(*milliseconds),
+                _ if plan.fault.is_some() => continue,
+                fault => {
+                    let gate = || Ticket {
+                        held: entry.held.clone(),
+                        opened: entry.opened.subscribe(),
+                    };
+                    plan.gate = matches!(fault, Fault::Hold).then(gate);
+                    plan.fault = Some(fault.clone());
+                }
+            }
+            entry.applied += 1;
+            entry.rule.times = entry.rule.times.map(|times| times - 1);
+        }
+        plan
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Entry>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Entry ===
+
+impl Entry {
+    fn strikes(&self, endpoint: Endpoint, client_id: Option<&str>) -> bool {
+        let Rule {
+            endpoint: wanted,
+            client_id: client,
+            times,
+            ..
+        } = &self.rule;
+        (*wanted == Endpoint::Any || *wanted == endpoint)
+            && (client.is_none() || client.as_deref() == client_id)
+            && *times != Some(0)
+    }
+
+    fn view(&self) -> View {
+        View {
+            rule: self.rule.clone(),
+            applied: self.applied,
+            held: self.held.load(Ordering::Relaxed),
+        }
+    }
+}
+
+// === impl Ticket ===
+
+impl Ticket {
+    /// Waits for the release; counted as held meanwhile, also when the client gives up.
+    pub async fn wait(mut self) {
+        self.held.fetch_add(1, Ordering::Relaxed);
+        let _leave = Leave(&self.held);
+        // An error means that the fault is gone.
+        let _ = self.opened.changed().await;
+    }
+}
+
+struct Leave<'a>(&'a AtomicU64);
+
+impl Drop for Leave<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+// === impl Fault ===
+
+impl Fault {
+    /// The value of `kind`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Delay { .. } => "delay",
+            Self::Status { .. } => "status",
+            Self::RateLimit { .. } => "rate_limit",
+            Self::Garbage => "garbage",
+            Self::Truncated => "truncated",
+            Self::Drop => "drop",
+            Self::Refuse => "refuse",
+            Self::Hold => "hold",
+            Self::Error { .. } => "error",
+        }
+    }
+}

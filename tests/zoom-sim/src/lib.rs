@@ -1,0 +1,28 @@
+//! The offline Zoom: token endpoint, a little of the REST API and signed webhooks, as strict as the real thing, with
+//! faults on demand, plus a demo sink that records what is posted to it. Independent of the product on purpose: the two
+//! share no code, so an error in one is not repeated by the other.
+
+mod admin;
+mod api;
+mod apps;
+mod canned;
+mod counters;
+mod deliveries;
+mod errors;
+mod faults;
+mod front;
+mod ident;
+mod oauth;
+mod people;
+mod server;
+mod signature;
+mod sink;
+mod tls;
+mod token;
+mod validation;
+mod webhooks;
+mod wire;
+
+pub use server::{Options, Server, WEBHOOK_TIMEOUT};
+pub use sink::Sink;
+pub use tls::install_crypto;

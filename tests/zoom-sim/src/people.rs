@@ -1,0 +1,77 @@
+//! The inhabitants of an account: always the same for the same account id.
+
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::ident::{base64url, hex};
+
+const NAMES: [(&str, &str); 5] = [
+    ("Ada", "Lovelace"),
+    ("Alan", "Turing"),
+    ("Barbara", "Liskov"),
+    ("Edsger", "Dijkstra"),
+    ("Grace", "Hopper"),
+];
+
+/// The users of an account, its owner first.
+pub fn users(account_id: &str) -> Vec<Value> {
+    NAMES
+        .iter()
+        .enumerate()
+        .map(|(index, (first, last))| user(account_id, index, first, last))
+        .collect()
+}
+
+/// A user by id or email address.
+pub fn find(account_id: &str, user_id: &str) -> Option<Value> {
+    users(account_id)
+        .into_iter()
+        .find(|user| user["id"] == user_id || user["email"] == user_id)
+}
+
+/// The meetings of a user.
+pub fn meetings(user: &Value) -> Vec<Value> {
+    let host = user["id"].as_str().unwrap_or_default();
+    ["Weekly", "Planning"]
+        .iter()
+        .enumerate()
+        .map(|(index, topic)| {
+            let seed = seed(host, index);
+            let id = 80_000_000_000
+                + u64::from(u32::from_be_bytes([seed[0], seed[1], seed[2], seed[3]]));
+            json!({
+                "uuid": base64url(&seed[..16]),
+                "id": id,
+                "host_id": host,
+                "topic": topic,
+                "type": 2,
+                "start_time": "2026-03-02T09:00:00Z",
+                "duration": 30,
+                "timezone": "UTC",
+                "created_at": "2026-02-01T08:00:00Z",
+                "join_url": format!("https://example.zoom.us/j/{id}"),
+            })
+        })
+        .collect()
+}
+
+fn user(account_id: &str, index: usize, first: &str, last: &str) -> Value {
+    let seed = seed(account_id, index);
+    json!({
+        "id": base64url(&seed[..16]),
+        "first_name": first,
+        "last_name": last,
+        "display_name": format!("{first} {last}"),
+        "email": format!("{}@{}.example.com", first.to_lowercase(), &hex(&seed[16..20])),
+        "type": 2,
+        "status": "active",
+        "role_id": if index == 0 { "0" } else { "2" },
+        "timezone": "UTC",
+        "verified": 1,
+        "created_at": "2025-01-15T08:00:00Z",
+    })
+}
+
+fn seed(owner: &str, index: usize) -> [u8; 32] {
+    Sha256::digest(format!("{index}:{owner}")).into()
+}

@@ -1,0 +1,16 @@
+//! The strictness and the faults of the offline Zoom, fact by fact, on real sockets.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may panic"
+)]
+
+mod api;
+mod faults;
+mod oauth;
+mod process;
+mod sink;
+mod support;
+mod validations;
+mod webhooks;
