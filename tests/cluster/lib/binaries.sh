@@ -51,7 +51,7 @@ compile_all() {
   mapfile -t flags < <(go_flags)
   note "downloading modules"
   run_go . mod download
-  note "compiling kube-apiserver, kube-controller-manager, kube-scheduler, kubelet, kube-proxy, kubectl, etcd, Helm"
+  note "compiling the API server, controllers, scheduler, kubelet, kube-proxy, kubectl, etcd and Helm"
   run_go . build "${flags[@]}" -o "$partial/bin/" tool
   # The etcd module calls its command `server`.
   mv "$partial/bin/server" "$partial/bin/etcd"
@@ -59,7 +59,8 @@ compile_all() {
     note "compiling $tool"
     run_go "tools/$tool" build "${flags[@]}" -o "$partial/bin/" tool
   done
-  cc -Os -static -o "$partial/bin/pause" "$(go -C "$CLUSTER_DIR" list -m -f '{{.Dir}}' k8s.io/kubernetes)/build/pause/linux/pause.c"
+  cc -Os -static -o "$partial/bin/pause" \
+    "$(go -C "$CLUSTER_DIR" list -m -f '{{.Dir}}' k8s.io/kubernetes)/build/pause/linux/pause.c"
   # Renamed only when whole, so that an interrupted build never counts as done.
   mv "$partial" "$BINARIES_DIR"
   note "built in $((SECONDS / 60)) min $((SECONDS % 60)) s"

@@ -104,7 +104,8 @@ stop_component() {
   kill -s "${2:-TERM}" "${pids[@]}" 2>/dev/null || true
   # A stopped process would never see the signal.
   kill -s CONT "${pids[@]}" 2>/dev/null || true
-  try_for 15 gone "${pids[@]}" || kill -s KILL "${pids[@]}" 2>/dev/null || true
+  # An API server would wait a minute for its watches.
+  try_for 5 gone "${pids[@]}" || kill -s KILL "${pids[@]}" 2>/dev/null || true
   try_for 15 gone "${pids[@]}"
 }
 
