@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::receiver;
+use crate::{controller, receiver};
 
 /// Manages Zoom integrations as Kubernetes resources.
 #[derive(Debug, Parser)]
@@ -16,6 +16,10 @@ pub struct Cli {
 /// The processes and tools in this binary.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Keep every `ZoomIntegration` as it is declared.
+    Controller(Box<controller::Args>),
     /// Serve one tenant's Zoom webhooks.
-    Receiver(receiver::Args),
+    Receiver(Box<receiver::Args>),
+    /// Print the `CustomResourceDefinition`s as YAML.
+    Crds,
 }

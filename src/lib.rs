@@ -1,7 +1,22 @@
 //! zoom-operator: Zoom integrations as Kubernetes resources.
+//!
+//! ```text
+//!  ZoomIntegration ──► controller: observe ─► plan ─► apply ─► report ──► status
+//!  credentials Secret ─┘                │              │
+//!                                  Zoom's OAuth   token Secret, receiver
+//!                                                       │
+//!  Zoom's webhooks ──────────────────────────► receiver ─► sink (CloudEvents)
+//! ```
+//!
+//! - [`api`]: the resources, as users write and read them.
+//! - [`controller`]: keeps them as declared.
+//! - [`zoom`]: the client for Zoom; knows nothing of Kubernetes.
+//! - [`receiver`]: a tenant's webhook server; knows nothing of Kubernetes.
+//! - [`ops`]: what every process shares.
 
 pub mod api;
 pub mod cli;
+pub mod controller;
 pub mod ops;
 pub mod receiver;
 pub mod zoom;

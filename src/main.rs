@@ -1,12 +1,23 @@
-//! The one binary: parse, install the TLS provider, pick the runtime, dispatch.
+//! The one binary: parse, install the TLS provider, dispatch.
 
 use clap::Parser as _;
-use zoom_operator::cli::{Cli, Command};
+use zoom_operator::{
+    api::crds,
+    cli::{Cli, Command},
+    controller, receiver,
+};
 
 fn main() -> anyhow::Result<()> {
     // Several rustls providers in one process abort at the first handshake; choose before anything connects.
     let _ = rustls::crypto::ring::default_provider().install_default();
     match Cli::parse().command {
-        Command::Receiver(args) => zoom_operator::receiver::main(args),
+        Command::Controller(args) => controller::main(*args),
+        Command::Receiver(args) => receiver::main(*args),
+        Command::Crds => {
+            for (_, yaml) in crds::all()? {
+                print!("---\n{yaml}");
+            }
+            Ok(())
+        }
     }
 }

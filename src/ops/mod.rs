@@ -1,3 +1,3 @@
 //! What every process shares: logs, probes and metrics, shutdown, outgoing HTTP.
 
-pub mod http;
+pub mod outgoing;

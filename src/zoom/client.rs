@@ -81,7 +81,7 @@ impl Client {
     /// # Errors
     /// When the TLS roots cannot be loaded.
     pub fn new(endpoints: Endpoints) -> Result<Self, reqwest::Error> {
-        let http = crate::ops::http::client_builder()?
+        let http = crate::ops::outgoing::client_builder()?
             .connect_timeout(Duration::from_secs(5))
             .timeout(Duration::from_secs(20))
             .build()?;

@@ -1,0 +1,114 @@
+//! The controller's configuration, from flags and environment.
+
+use std::{net::SocketAddr, time::Duration};
+
+use url::Url;
+
+use crate::ops::telemetry::LogArgs;
+
+/// Arguments of `zoom-operator controller`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// Namespaces to watch, separated by commas. Empty: all.
+    #[arg(long, env = "WATCH_NAMESPACES", value_delimiter = ',')]
+    pub watch_namespaces: Vec<String>,
+
+    /// Base URL of Zoom's OAuth endpoints.
+    #[arg(long, env = "ZOOM_OAUTH_URL", default_value = "https://zoom.us", value_parser = base_url)]
+    pub zoom_oauth_url: Url,
+
+    /// Base URL of Zoom's REST API.
+    #[arg(long, env = "ZOOM_API_URL", default_value = "https://api.zoom.us", value_parser = base_url)]
+    pub zoom_api_url: Url,
+
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would show it as the section's help")]
+    pub receiver: ReceiverImage,
+
+    /// Namespace of the Lease.
+    #[arg(long, env = "POD_NAMESPACE")]
+    pub lease_namespace: String,
+
+    /// Name of the Lease.
+    #[arg(long, env = "LEASE_NAME", default_value = "zoom-operator")]
+    pub lease_name: String,
+
+    /// Who this replica is, for the Lease: the Pod's name.
+    #[arg(long, env = "POD_NAME")]
+    pub identity: String,
+
+    /// How long a silent leader is waited for, in seconds.
+    #[arg(long, env = "LEASE_DURATION", default_value = "15", value_parser = seconds)]
+    pub lease_duration: Duration,
+
+    /// How many integrations are worked on at the same time.
+    #[arg(long, env = "CONCURRENCY", default_value = "16", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub concurrency: u16,
+
+    /// Address of the probes and metrics.
+    #[arg(long, env = "ADMIN_LISTEN", default_value = "0.0.0.0:8081")]
+    pub admin_listen: SocketAddr,
+
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would show it as the section's help")]
+    pub log: LogArgs,
+}
+
+/// The image that receivers run.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ReceiverImage {
+    /// Image of the receivers: this product's own.
+    #[arg(id = "receiver_image", long = "receiver-image", env = "RECEIVER_IMAGE")]
+    pub name: String,
+
+    /// Image pull policy of the receivers.
+    #[arg(
+        long = "receiver-image-pull-policy",
+        env = "RECEIVER_IMAGE_PULL_POLICY",
+        default_value = "IfNotPresent",
+        value_parser = ["Always", "IfNotPresent", "Never"]
+    )]
+    pub pull_policy: String,
+
+    /// Image pull Secrets of the receivers, separated by commas; they must exist in each tenant's
+    /// namespace.
+    #[arg(
+        long = "receiver-image-pull-secrets",
+        env = "RECEIVER_IMAGE_PULL_SECRETS",
+        value_delimiter = ','
+    )]
+    pub pull_secrets: Vec<String>,
+}
+
+// === impl Args ===
+
+impl Args {
+    /// The namespaces to watch; `None` for all of them.
+    #[must_use]
+    pub fn namespaces(&self) -> Option<Vec<String>> {
+        let mut namespaces: Vec<String> = self
+            .watch_namespaces
+            .iter()
+            .map(|name| name.trim().to_owned())
+            .filter(|name| !name.is_empty())
+            .collect();
+        namespaces.sort();
+        namespaces.dedup();
+        (!namespaces.is_empty()).then_some(namespaces)
+    }
+}
+
+fn base_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| error.to_string())?;
+    match url.scheme() {
+        "https" | "http" if url.has_host() => Ok(url),
+        _ => Err("must be an http or https URL with a host".into()),
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(seconds @ 3..=600) => Ok(Duration::from_secs(seconds)),
+        _ => Err("must be a number of seconds from 3 to 600".into()),
+    }
+}

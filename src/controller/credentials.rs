@@ -1,0 +1,237 @@
+//! The credentials Secret as the controller sees it. Pure.
+
+use k8s_openapi::{ByteString, api::core::v1::Secret};
+use secrecy::SecretString;
+
+use crate::{api::v1alpha1::ZoomIntegrationSpec, zoom};
+
+/// What the credentials Secret holds.
+#[derive(Clone, Debug, Default)]
+pub struct Credentials {
+    /// Name of the Secret.
+    pub secret_name: String,
+    /// Whether it exists.
+    pub exists: bool,
+    /// UID and resourceVersion; changes with every change of the Secret.
+    pub version: String,
+    /// What is wrong with its keys.
+    pub problems: Vec<Problem>,
+    /// The client id, if it can be read.
+    pub client_id: Option<String>,
+    /// What a Server-to-Server token request needs, if complete.
+    pub server_to_server: Option<zoom::Credentials>,
+}
+
+/// A key that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The key.
+    pub key: String,
+    /// What is wrong with it.
+    pub kind: ProblemKind,
+}
+
+/// What can be wrong with a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProblemKind {
+    /// It is not there.
+    Missing,
+    /// It is there and holds nothing but white space.
+    Empty,
+    /// It holds bytes that are no printable text.
+    NotText,
+}
+
+// === impl Credentials ===
+
+impl Credentials {
+    /// Reads the Secret; `None` when it does not exist.
+    #[must_use]
+    pub fn read(spec: &ZoomIntegrationSpec, secret: Option<&Secret>) -> Self {
+        let name = spec.credentials.secret_ref.name.clone();
+        let Some(secret) = secret else {
+            return Self {
+                secret_name: name,
+                ..Self::default()
+            };
+        };
+        let mut problems = Vec::new();
+        let mut text = |key: &str| {
+            let value = secret.data.as_ref().and_then(|data| data.get(key));
+            match value.map(read_text) {
+                Some(Ok(text)) => Some(text),
+                Some(Err(kind)) => {
+                    problems.push(Problem { key: key.into(), kind });
+                    None
+                }
+                None => {
+                    problems.push(Problem { key: key.into(), kind: ProblemKind::Missing });
+                    None
+                }
+            }
+        };
+        let keys = &spec.credentials;
+        let client_id = text(keys.client_id());
+        let client_secret = text(keys.client_secret()).map(SecretString::from);
+        let account_id = spec
+            .is_server_to_server()
+            .then(|| text(keys.account_id()))
+            .flatten();
+        if spec.webhook.is_some() {
+            text(keys.webhook_secret_token());
+        }
+        Self {
+            secret_name: name,
+            exists: true,
+            version: version(secret),
+            problems,
+            server_to_server: client_id
+                .clone()
+                .zip(client_secret)
+                .zip(account_id)
+                .map(|((client_id, client_secret), account_id)| zoom::Credentials {
+                    client_id,
+                    client_secret,
+                    account_id,
+                }),
+            client_id,
+        }
+    }
+
+    /// Whether everything that the integration needs is there.
+    #[must_use]
+    pub fn complete(&self) -> bool {
+        self.exists && self.problems.is_empty()
+    }
+
+    /// What is missing, as a sentence for the status.
+    #[must_use]
+    pub fn complaint(&self) -> Option<String> {
+        if !self.exists {
+            return Some(format!(
+                "Secret {} does not exist: create it with the app's credentials.",
+                self.secret_name
+            ));
+        }
+        let problems: Vec<String> = self
+            .problems
+            .iter()
+            .map(|problem| match problem.kind {
+                ProblemKind::Missing => format!("key {} is missing", problem.key),
+                ProblemKind::Empty => format!("key {} is empty", problem.key),
+                ProblemKind::NotText => format!("key {} is not printable text", problem.key),
+            })
+            .collect();
+        (!problems.is_empty()).then(|| {
+            format!(
+                "Secret {}: {}. Copy the values from the app's page in the Zoom App Marketplace.",
+                self.secret_name,
+                problems.join(", ")
+            )
+        })
+    }
+}
+
+/// UID and resourceVersion of a Secret.
+fn version(secret: &Secret) -> String {
+    let part = |part: &Option<String>| part.clone().unwrap_or_default();
+    format!(
+        "{}/{}",
+        part(&secret.metadata.uid),
+        part(&secret.metadata.resource_version)
+    )
+}
+
+/// White space at both ends is dropped: a line break that an editor appended is the commonest mistake.
+fn read_text(value: &ByteString) -> Result<String, ProblemKind> {
+    let text = str::from_utf8(&value.0)
+        .map_err(|_| ProblemKind::NotText)?
+        .trim();
+    if text.is_empty() {
+        Err(ProblemKind::Empty)
+    } else if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        Err(ProblemKind::NotText)
+    } else {
+        Ok(text.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+    use secrecy::ExposeSecret as _;
+    use serde_json::json;
+
+    use super::*;
+
+    fn spec(webhook: bool) -> ZoomIntegrationSpec {
+        let mut spec = json!({
+            "app": {"kind": "ServerToServer"},
+            "credentials": {"secretRef": {"name": "zoom"}},
+            "scopes": {"required": ["user:read:list_users:admin"]},
+        });
+        if webhook {
+            spec["webhook"] = json!({"sink": {"http": {"url": "http://sink"}}});
+        }
+        serde_json::from_value(spec).unwrap()
+    }
+
+    fn secret(data: &[(&str, &[u8])]) -> Secret {
+        Secret {
+            data: Some(
+                data.iter()
+                    .map(|(key, value)| ((*key).into(), ByteString(value.to_vec())))
+                    .collect(),
+            ),
+            ..Secret::default()
+        }
+    }
+
+    const COMPLETE: [(&str, &[u8]); 3] = [
+        ("client-id", b" id\n"),
+        ("client-secret", b"secret\r\n"),
+        ("account-id", b"account"),
+    ];
+
+    #[test]
+    fn a_line_break_at_the_end_is_no_part_of_a_secret() {
+        let found = Credentials::read(&spec(false), Some(&secret(&COMPLETE)));
+        assert!(found.complete());
+        let credentials = found.server_to_server.unwrap();
+        assert_eq!(credentials.client_id, "id");
+        assert_eq!(credentials.client_secret.expose_secret(), "secret");
+    }
+
+    #[test]
+    fn a_missing_secret_is_named() {
+        let found = Credentials::read(&spec(false), None);
+        assert!(!found.complete());
+        assert!(found.complaint().unwrap().starts_with("Secret zoom does not exist"));
+    }
+
+    #[test]
+    fn every_problem_is_named_at_once() {
+        let found = Credentials::read(
+            &spec(true),
+            Some(&secret(&[("client-id", b"\xff\xfe"), ("client-secret", b" \n"), ("account-id", b"a\0b")])),
+        );
+        assert_eq!(
+            found.complaint().unwrap(),
+            "Secret zoom: key client-id is not printable text, key client-secret is empty, key account-id is not printable text, key webhook-secret-token is missing. Copy the values from the app's page in the Zoom App Marketplace."
+        );
+        assert!(found.server_to_server.is_none());
+    }
+
+    #[test]
+    fn a_token_can_be_had_while_the_webhook_secret_is_missing() {
+        let found = Credentials::read(&spec(true), Some(&secret(&COMPLETE)));
+        assert!(!found.complete());
+        assert!(found.server_to_server.is_some());
+    }
+
+    #[test]
+    fn nothing_secret_is_printed() {
+        let found = Credentials::read(&spec(false), Some(&secret(&COMPLETE)));
+        assert!(!format!("{found:?}").contains("\"secret\""));
+    }
+}

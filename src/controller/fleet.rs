@@ -1,0 +1,168 @@
+//! What the leader knows of all integrations, as metrics. Labels are bounded: no names of objects.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeMetric as _},
+    metrics::gauge::ConstGauge,
+    registry::Unit,
+};
+
+use super::schedule;
+use crate::api::v1alpha1::Phase;
+
+/// A step that lies further back than this is overdue.
+const GRACE: Duration = Duration::from_mins(5);
+
+/// What is known of one integration.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// Its phase.
+    pub phase: Phase,
+    /// When its token expires.
+    pub expires_at: Option<Timestamp>,
+    /// When its next pass is planned.
+    pub next_pass: Timestamp,
+    /// Whether it has a receiver that is not available.
+    pub receiver_down: bool,
+    /// Whether its endpoint's last URL validation is too old.
+    pub validation_overdue: bool,
+}
+
+/// All integrations, by namespace and name.
+#[derive(Clone, Debug, Default)]
+pub struct Fleet {
+    members: Arc<Mutex<HashMap<(String, String), Member>>>,
+}
+
+// === impl Fleet ===
+
+impl Fleet {
+    /// Remembers the outcome of a pass.
+    pub fn seen(&self, namespace: &str, name: &str, member: Member) {
+        self.lock().insert((namespace.into(), name.into()), member);
+    }
+
+    /// Forgets a deleted integration.
+    pub fn forget(&self, namespace: &str, name: &str) {
+        self.lock().remove(&(namespace.into(), name.into()));
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(String, String), Member>> {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn figures(&self, now: Timestamp) -> Figures {
+        let members = self.lock();
+        let active = || members.values().filter(|member| member.phase != Phase::Suspended);
+        let count = |wanted: &dyn Fn(&Member) -> bool| {
+            i64::try_from(active().filter(|member| wanted(member)).count()).unwrap_or(i64::MAX)
+        };
+        Figures {
+            by_phase: Phase::ALL.map(|phase| {
+                let number = members.values().filter(|member| member.phase == phase).count();
+                (phase, i64::try_from(number).unwrap_or(i64::MAX))
+            }),
+            soonest_expiry: active().filter_map(|member| member.expires_at).min(),
+            expired: count(&|member| member.expires_at.is_some_and(|at| at <= now)),
+            overdue: count(&|member| schedule::later(member.next_pass, GRACE) < now),
+            receivers_down: count(&|member| member.receiver_down),
+            unvalidated: count(&|member| member.validation_overdue),
+        }
+    }
+}
+
+struct Figures {
+    by_phase: [(Phase, i64); Phase::ALL.len()],
+    soonest_expiry: Option<Timestamp>,
+    expired: i64,
+    overdue: i64,
+    receivers_down: i64,
+    unvalidated: i64,
+}
+
+impl Collector for Fleet {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let figures = self.figures(Timestamp::now());
+        let gauge = ConstGauge::new(0_i64);
+        let mut family = encoder.encode_descriptor(
+            "zoom_operator_integrations",
+            "Integrations by phase",
+            None,
+            gauge.metric_type(),
+        )?;
+        for (phase, number) in figures.by_phase {
+            ConstGauge::new(number).encode(family.encode_family(&[("phase", phase.as_str())])?)?;
+        }
+        if let Some(soonest) = figures.soonest_expiry {
+            ConstGauge::new(soonest.as_second()).encode(encoder.encode_descriptor(
+                "zoom_operator_token_soonest_expiry_timestamp",
+                "When the first of all tokens expires",
+                Some(&Unit::Seconds),
+                gauge.metric_type(),
+            )?)?;
+        }
+        for (name, help, number) in [
+            ("zoom_operator_tokens_expired", "Tokens that have expired", figures.expired),
+            (
+                "zoom_operator_work_overdue",
+                "Integrations whose next step lies more than five minutes back",
+                figures.overdue,
+            ),
+            (
+                "zoom_operator_receivers_unavailable",
+                "Integrations whose receiver takes no requests",
+                figures.receivers_down,
+            ),
+            (
+                "zoom_operator_endpoints_unvalidated",
+                "Integrations whose last URL validation is older than 72 hours",
+                figures.unvalidated,
+            ),
+        ] {
+            ConstGauge::new(number)
+                .encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn member(phase: Phase, expires: i64, next: i64) -> Member {
+        Member {
+            phase,
+            expires_at: Some(at(expires)),
+            next_pass: at(next),
+            receiver_down: false,
+            validation_overdue: false,
+        }
+    }
+
+    #[test]
+    fn work_that_should_have_happened_is_counted_and_suspended_work_is_not() {
+        let fleet = Fleet::default();
+        fleet.seen("a", "late", member(Phase::Connected, 500, 100));
+        fleet.seen("a", "expired", member(Phase::Degraded, 300, 350));
+        fleet.seen("b", "late", member(Phase::Suspended, 1, 1));
+        let figures = fleet.figures(at(401));
+        assert_eq!((figures.overdue, figures.expired), (1, 1));
+        assert_eq!(figures.soonest_expiry, Some(at(300)));
+        fleet.forget("a", "late");
+        assert_eq!(fleet.figures(at(401)).overdue, 0);
+    }
+}

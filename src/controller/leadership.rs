@@ -1,0 +1,214 @@
+//! Leader election by a Lease (`coordination.k8s.io/v1`).
+//!
+//! The leader's claim carries a deadline on the monotonic clock that is judged at the moment of use:
+//! a leader that was frozen or cut off stops by itself, before another replica may take over.
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use k8s_openapi::{
+    api::coordination::v1::{Lease, LeaseSpec},
+    apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta},
+};
+use kube::{Api, Client, api::PostParams};
+use tokio::{sync::watch, time};
+
+use super::error::Error;
+
+/// Who stands for election.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// Namespace of the Lease.
+    pub namespace: String,
+    /// Name of the Lease.
+    pub lease: String,
+    /// The candidate: its Pod's name. A restarted container may take its own Lease at once, since
+    /// its predecessor is dead.
+    pub identity: String,
+    /// How long a silent leader is waited for.
+    pub duration: Duration,
+}
+
+/// Whether this replica leads, judged when asked.
+#[derive(Clone, Debug)]
+pub struct Leadership {
+    until: watch::Receiver<Option<Instant>>,
+}
+
+/// Takes part in the election until dropped.
+pub struct Election {
+    api: Api<Lease>,
+    candidate: Candidate,
+    until: watch::Sender<Option<Instant>>,
+    /// The Lease as last seen, and when it was last seen to change: expiry is judged by our own
+    /// clock, the times in it are another machine's.
+    seen: Option<(LeaseSpec, Instant)>,
+}
+
+// === impl Leadership ===
+
+impl Leadership {
+    /// Whether this replica leads now.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        self.until.borrow().is_some_and(|until| Instant::now() < until)
+    }
+
+    /// Refuses to go on once this replica no longer leads.
+    ///
+    /// # Errors
+    /// [`Error::Deposed`].
+    pub fn check(&self) -> Result<(), Error> {
+        if self.is_current() {
+            Ok(())
+        } else {
+            Err(Error::Deposed)
+        }
+    }
+
+    /// Waits until this replica leads.
+    pub async fn acquired(&mut self) {
+        // The election outlives every waiter; if it ended there is nothing to wait for.
+        let _ = self.until.wait_for(Option::is_some).await;
+    }
+}
+
+// === impl Election ===
+
+impl Election {
+    /// Prepares to take part.
+    #[must_use]
+    pub fn new(client: Client, candidate: Candidate) -> (Self, Leadership) {
+        let (until, receiver) = watch::channel(None);
+        let election = Self {
+            api: Api::namespaced(client, &candidate.namespace),
+            candidate,
+            until,
+            seen: None,
+        };
+        (election, Leadership { until: receiver })
+    }
+
+    /// Takes part until leadership was won and lost again.
+    pub async fn run(&mut self) {
+        let period = self.candidate.duration / 5;
+        let mut ticks = time::interval(period);
+        ticks.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            let started = Instant::now();
+            match time::timeout(period * 2, self.claim(started)).await {
+                Ok(Ok(true)) => {
+                    // Others wait for the whole duration from when they saw this renewal; two thirds
+                    // leave room for a request under way.
+                    self.until.send_replace(Some(started + self.candidate.duration * 2 / 3));
+                }
+                Ok(Ok(false)) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "failed to renew the lease"),
+                Err(_) => tracing::warn!("the API server did not answer in time about the lease"),
+            }
+            let until = *self.until.borrow();
+            if until.is_some_and(|until| Instant::now() >= until) {
+                return;
+            }
+        }
+    }
+
+    /// Gives the Lease up, so that another replica need not wait.
+    pub async fn release(&mut self) {
+        if self.until.send_replace(None).is_none() {
+            return;
+        }
+        let released = async {
+            let mut lease = self.api.get(&self.candidate.lease).await?;
+            let spec = lease.spec.get_or_insert_default();
+            if spec.holder_identity.as_ref() == Some(&self.candidate.identity) {
+                spec.holder_identity = None;
+                self.api
+                    .replace(&self.candidate.lease, &PostParams::default(), &lease)
+                    .await?;
+            }
+            Ok::<_, kube::Error>(())
+        };
+        match time::timeout(Duration::from_secs(3), released).await {
+            Ok(Ok(())) => tracing::info!("released the lease"),
+            Ok(Err(error)) => tracing::warn!(%error, "failed to release the lease"),
+            Err(_) => tracing::warn!("the API server did not take back the lease in time"),
+        }
+    }
+
+    /// Renews or takes the Lease, if it may be had; whether this replica holds it now.
+    async fn claim(&mut self, now: Instant) -> Result<bool, kube::Error> {
+        let Some(mut lease) = self.api.get_opt(&self.candidate.lease).await? else {
+            return self.create().await;
+        };
+        let spec = lease.spec.clone().unwrap_or_default();
+        if self.seen.as_ref().is_none_or(|(seen, _)| *seen != spec) {
+            self.seen = Some((spec.clone(), now));
+        }
+        let mine = spec.holder_identity.as_ref() == Some(&self.candidate.identity);
+        if !mine && !self.expired(&spec, now) {
+            return Ok(false);
+        }
+        lease.spec = Some(self.renewed(&spec, mine));
+        // The resourceVersion of the read goes along: of two candidates only one succeeds.
+        let written = self
+            .api
+            .replace(&self.candidate.lease, &PostParams::default(), &lease)
+            .await;
+        match written {
+            Ok(_) => {
+                if !mine {
+                    tracing::info!(identity = self.candidate.identity, "leading");
+                }
+                Ok(true)
+            }
+            Err(kube::Error::Api(status)) if status.is_conflict() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn create(&self) -> Result<bool, kube::Error> {
+        let lease = Lease {
+            metadata: ObjectMeta {
+                name: Some(self.candidate.lease.clone()),
+                ..ObjectMeta::default()
+            },
+            spec: Some(self.renewed(&LeaseSpec::default(), false)),
+        };
+        match self.api.create(&PostParams::default(), &lease).await {
+            Ok(_) => {
+                tracing::info!(identity = self.candidate.identity, "leading");
+                Ok(true)
+            }
+            Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn expired(&self, spec: &LeaseSpec, now: Instant) -> bool {
+        if spec.holder_identity.as_deref().unwrap_or_default().is_empty() {
+            return true;
+        }
+        let duration = spec
+            .lease_duration_seconds
+            .and_then(|seconds| u64::try_from(seconds).ok())
+            .map_or(self.candidate.duration, Duration::from_secs);
+        self.seen
+            .as_ref()
+            .is_some_and(|(_, since)| now.duration_since(*since) > duration)
+    }
+
+    fn renewed(&self, before: &LeaseSpec, mine: bool) -> LeaseSpec {
+        let now = MicroTime(Timestamp::now());
+        let transitions = before.lease_transitions.unwrap_or_default();
+        LeaseSpec {
+            holder_identity: Some(self.candidate.identity.clone()),
+            lease_duration_seconds: i32::try_from(self.candidate.duration.as_secs()).ok(),
+            acquire_time: if mine { before.acquire_time.clone() } else { Some(now.clone()) },
+            renew_time: Some(now),
+            lease_transitions: Some(if mine { transitions } else { transitions + 1 }),
+            ..LeaseSpec::default()
+        }
+    }
+}

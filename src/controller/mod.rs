@@ -1,0 +1,165 @@
+//! The controller: keeps every `ZoomIntegration` as it is declared.
+//!
+//! Data flows one way in each pass: observe -> plan -> apply -> report. What decides is pure
+//! (`plan`, `schedule`, `verdict`, `status`, `resources`); what touches the cluster or Zoom
+//! (`observe`, `facts`, `apply`, `report`) decides nothing.
+
+mod apply;
+mod config;
+mod credentials;
+mod error;
+mod facts;
+mod fleet;
+mod leadership;
+mod metrics;
+mod observe;
+mod plan;
+mod reconcile;
+mod report;
+mod resources;
+mod schedule;
+mod status;
+mod support;
+mod token_secret;
+mod verdict;
+mod watch;
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use kube::{
+    Client,
+    runtime::events::{Recorder, Reporter},
+};
+use tokio::{net::TcpListener, sync::oneshot};
+
+use self::{
+    fleet::Fleet,
+    leadership::{Candidate, Election, Leadership},
+    metrics::Metrics,
+    reconcile::Failures,
+};
+use crate::{
+    ops::{admin, http, metrics as registry, outgoing, shutdown},
+    zoom::{self, Endpoints},
+};
+
+pub use self::config::{Args, ReceiverImage};
+
+/// How long passes under way may take after the request to stop.
+const DRAIN: Duration = Duration::from_secs(20);
+
+/// What every pass needs.
+pub struct Context {
+    client: Client,
+    zoom: zoom::Client,
+    facts: reqwest::Client,
+    config: Args,
+    leadership: Leadership,
+    recorder: Recorder,
+    metrics: Metrics,
+    fleet: Fleet,
+    failures: Failures,
+}
+
+/// Runs the controller until it is told to stop or loses its leadership.
+///
+/// # Errors
+/// When a port cannot be bound, the cluster's configuration cannot be found, or leadership was lost:
+/// the process then ends, and its successor starts from what is stored.
+pub fn main(args: Args) -> anyhow::Result<()> {
+    args.log.init()?;
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?
+        .block_on(run(args))
+}
+
+async fn run(args: Args) -> anyhow::Result<()> {
+    let shutdown = shutdown::on_signal()?;
+    let mut registry = registry::registry();
+    let metrics = Metrics::register(&mut registry);
+    let fleet = Fleet::default();
+    registry.register_collector(Box::new(fleet.clone()));
+    let readiness = admin::Readiness::default();
+    let watching = readiness.gate("api-server");
+    let admin = TcpListener::bind(args.admin_listen)
+        .await
+        .with_context(|| format!("failed to listen on {}", args.admin_listen))?;
+    let admin = tokio::spawn(http::serve(
+        admin,
+        admin::router(readiness, Arc::new(registry)),
+        http::Limits::default(),
+        shutdown.clone(),
+    ));
+
+    let client = Client::try_default()
+        .await
+        .context("failed to find the cluster: neither a kubeconfig nor a service account")?;
+    watch::definitions(&client, &args, &shutdown).await?;
+    watching.open();
+
+    let candidate = Candidate {
+        namespace: args.lease_namespace.clone(),
+        lease: args.lease_name.clone(),
+        identity: args.identity.clone(),
+        duration: args.lease_duration,
+    };
+    let (mut election, mut leadership) = Election::new(client.clone(), candidate);
+    let context = Arc::new(Context {
+        zoom: zoom::Client::new(Endpoints::new(
+            args.zoom_oauth_url.clone(),
+            args.zoom_api_url.clone(),
+        ))?,
+        facts: outgoing::client_builder()?
+            .pool_max_idle_per_host(0)
+            .build()?,
+        recorder: Recorder::new(
+            client.clone(),
+            Reporter {
+                controller: "zoom-operator".into(),
+                instance: Some(args.identity.clone()),
+            },
+        ),
+        leadership: leadership.clone(),
+        client,
+        metrics: metrics.clone(),
+        fleet,
+        failures: Failures::default(),
+        config: args,
+    });
+    let (done, stop) = oneshot::channel::<()>();
+    // A task of its own: no amount of work may delay a renewal.
+    let election = tokio::spawn(async move {
+        let lost = tokio::select! {
+            () = election.run() => true,
+            _ = stop => false,
+        };
+        election.release().await;
+        lost
+    });
+    let work = async {
+        tokio::select! {
+            () = leadership.acquired() => {}
+            () = shutdown.requested() => return,
+        }
+        metrics.leader(true);
+        watch::integrations(context, shutdown.clone()).await;
+    };
+    let mut election = election;
+    let lost = tokio::select! {
+        lost = &mut election => lost?,
+        // A watch that never became ready would hold the shutdown up for ever.
+        ended = shutdown.bound(DRAIN, work) => {
+            if ended.is_err() {
+                tracing::warn!("stopped without waiting for the passes under way");
+            }
+            // The Lease goes last: nobody else starts while anything of ours is under way.
+            drop(done);
+            election.await?
+        }
+    };
+    anyhow::ensure!(!lost, "leadership was lost");
+    admin.await?;
+    Ok(())
+}

@@ -1,0 +1,177 @@
+//! What to do next, decided from what was observed. Pure: the clock is an argument.
+
+use jiff::Timestamp;
+
+use super::{
+    observe::Observed,
+    schedule,
+    support,
+    token_secret::{Stored, TokenSecret},
+};
+use crate::{
+    api::v1alpha1::{TokenFailure, ZoomIntegration},
+    zoom::scopes,
+};
+
+/// What to do in this pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// With the token.
+    pub token: TokenStep,
+    /// With the receiver's objects.
+    pub receiver: ReceiverStep,
+    /// Whether the Secret under an earlier `token.secretName` goes.
+    pub remove_old_token_secret: bool,
+}
+
+/// What to do with the token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenStep {
+    /// Nothing.
+    Keep,
+    /// Nothing until then.
+    Wait(Timestamp),
+    /// Bring owner references in line with the deletion policy.
+    Reown,
+    /// Ask Zoom for a token.
+    Request(Cause),
+}
+
+/// Why a token is requested.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// There is no token Secret.
+    NoSecret,
+    /// The Secret is not as we wrote it.
+    SecretModified,
+    /// The credentials Secret changed.
+    CredentialsChanged,
+    /// The token's time has come.
+    RefreshDue,
+    /// Zoom granted less than required; perhaps somebody ticked the box.
+    ScopesMissing,
+}
+
+/// What to do with the receiver's objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReceiverStep {
+    /// Nothing.
+    Keep,
+    /// Bring them to the wanted state.
+    Apply,
+    /// Remove them.
+    Remove,
+}
+
+/// Decides what to do at `now`.
+#[must_use]
+pub fn plan(integration: &ZoomIntegration, observed: &Observed, now: Timestamp) -> Plan {
+    let idle = integration.metadata.deletion_timestamp.is_some();
+    let suspended = integration.spec.suspend;
+    let supported = support::unsupported(&integration.spec).is_empty();
+    Plan {
+        token: if idle || suspended || !supported {
+            TokenStep::Keep
+        } else {
+            token(integration, observed, now)
+        },
+        receiver: if idle || !supported {
+            ReceiverStep::Keep
+        } else if integration.spec.webhook.is_some() {
+            // Also while suspended: the receiver is told, and goes on to answer URL validations.
+            ReceiverStep::Apply
+        } else if suspended || observed.receiver.is_empty() {
+            ReceiverStep::Keep
+        } else {
+            ReceiverStep::Remove
+        },
+        remove_old_token_secret: !idle && !suspended && observed.old_token_secret.is_some(),
+    }
+}
+
+fn token(integration: &ZoomIntegration, observed: &Observed, now: Timestamp) -> TokenStep {
+    if observed.credentials.server_to_server.is_none() {
+        return TokenStep::Keep;
+    }
+    let stored = match &observed.token {
+        TokenSecret::Foreign => return TokenStep::Keep,
+        TokenSecret::Leaving => return TokenStep::Wait(schedule::later(now, std::time::Duration::from_secs(2))),
+        TokenSecret::Absent => None,
+        TokenSecret::Ours(stored) => Some(stored),
+    };
+    let checks = [no_secret, modified, credentials_changed, refresh_due, scopes_missing];
+    let cause = checks
+        .into_iter()
+        .find_map(|check| check(integration, observed, stored, now));
+    let Some(cause) = cause else {
+        return match stored {
+            Some(stored) if !stored.owned_as_wished => TokenStep::Reown,
+            _ => TokenStep::Keep,
+        };
+    };
+    match not_before(integration, observed) {
+        Some(time) if time > now => TokenStep::Wait(time),
+        _ => TokenStep::Request(cause),
+    }
+}
+
+/// The last failure, if it still counts: it is kept in the status, so that a restart neither forgets
+/// the backoff nor begins it anew.
+#[must_use]
+pub fn last_failure(integration: &ZoomIntegration) -> Option<&TokenFailure> {
+    integration.status.as_ref()?.token.as_ref()?.failure.as_ref()
+}
+
+/// The earliest time for the next request after a failure.
+fn not_before(integration: &ZoomIntegration, observed: &Observed) -> Option<Timestamp> {
+    let failure = last_failure(integration)?;
+    Some(if failure.credentials_version == observed.credentials.version {
+        failure.retry_at.0
+    } else {
+        schedule::after_changed_credentials(failure.time.0).min(failure.retry_at.0)
+    })
+}
+
+// === The reasons to ask Zoom for a token, in the order in which they are named ===
+
+fn no_secret(_: &ZoomIntegration, _: &Observed, stored: Option<&Stored>, _: Timestamp) -> Option<Cause> {
+    stored.is_none().then_some(Cause::NoSecret)
+}
+
+fn modified(_: &ZoomIntegration, _: &Observed, stored: Option<&Stored>, _: Timestamp) -> Option<Cause> {
+    stored
+        .is_some_and(|stored| !stored.intact || stored.expires_at.is_none())
+        .then_some(Cause::SecretModified)
+}
+
+fn credentials_changed(
+    _: &ZoomIntegration,
+    observed: &Observed,
+    stored: Option<&Stored>,
+    _: Timestamp,
+) -> Option<Cause> {
+    (stored?.credentials_version != observed.credentials.version)
+        .then_some(Cause::CredentialsChanged)
+}
+
+fn refresh_due(
+    _: &ZoomIntegration,
+    _: &Observed,
+    stored: Option<&Stored>,
+    now: Timestamp,
+) -> Option<Cause> {
+    // A Secret without the annotation is refreshed when it has expired.
+    let stored = stored?;
+    (now >= stored.refresh_at.or(stored.expires_at)?).then_some(Cause::RefreshDue)
+}
+
+fn scopes_missing(
+    integration: &ZoomIntegration,
+    _: &Observed,
+    stored: Option<&Stored>,
+    _: Timestamp,
+) -> Option<Cause> {
+    let declared = &integration.spec.scopes;
+    let found = scopes::compare(&stored?.scope, &declared.required, &[]);
+    (!found.missing.is_empty()).then_some(Cause::ScopesMissing)
+}

@@ -1,0 +1,27 @@
+//! The Service in front of a receiver: webhooks only, not the ports for probes and facts.
+
+use k8s_openapi::{
+    api::core::v1::{Service, ServicePort, ServiceSpec},
+    apimachinery::pkg::util::intstr::IntOrString,
+};
+
+use super::{metadata, selector_labels};
+use crate::api::v1alpha1::ZoomIntegration;
+
+pub(super) fn build(integration: &ZoomIntegration) -> Service {
+    Service {
+        metadata: metadata(integration),
+        spec: Some(ServiceSpec {
+            selector: Some(selector_labels(integration)),
+            ports: Some(vec![ServicePort {
+                name: Some("http".into()),
+                port: 80,
+                target_port: Some(IntOrString::String("http".into())),
+                protocol: Some("TCP".into()),
+                ..ServicePort::default()
+            }]),
+            ..ServiceSpec::default()
+        }),
+        ..Service::default()
+    }
+}

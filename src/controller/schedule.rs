@@ -1,0 +1,204 @@
+//! When to act next: refresh, retry, look again. Pure; every time is an argument.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
+
+use crate::zoom::{Class, Fault};
+
+/// Two tokens for one tenant are never requested faster than this, however short their lives.
+const SHORTEST_LIFE: Duration = Duration::from_secs(10);
+
+/// Changed credentials are tried at once, but an object that somebody rewrites again and again must
+/// not make us call Zoom each time.
+const BETWEEN_CREDENTIALS: Duration = Duration::from_secs(5);
+
+/// Zoom may leave out scopes for a few seconds after an app was created or changed.
+const FIRST_SCOPES_RETRY: Duration = Duration::from_secs(15);
+
+/// A refused request is repeated, since some remedies (activating the app) change nothing here, but
+/// soon more rarely than a healthy tenant is refreshed.
+const FIRST_PERSON_RETRY: Duration = Duration::from_mins(1);
+const FIRST_TIME_RETRY: Duration = Duration::from_secs(5);
+const LAST_RETRY: Duration = Duration::from_hours(1);
+
+/// Facts of a receiver that waits for Zoom's validation are read often: a person is watching.
+const FACTS_WHILE_WAITING: Duration = Duration::from_secs(15);
+const FACTS_AT_REST: Duration = Duration::from_mins(5);
+
+/// Everything is looked at from time to time, whatever the watches say.
+const AT_LEAST_EVERY: Duration = Duration::from_hours(1);
+
+/// Zoom validates an endpoint again every 72 hours.
+pub const VALIDATION_PERIOD: Duration = Duration::from_hours(72);
+
+/// When to replace a token: after 70 to 80 per cent of its life, spread by the object's UID so that
+/// tenants which started together do not stay together.
+#[must_use]
+pub fn refresh_at(issued: Timestamp, expires: Timestamp, uid: &str) -> Timestamp {
+    let life = between(issued, expires);
+    let share = 0.70 + 0.10 * fraction(uid, 0);
+    later(issued, life.mul_f64(share).max(SHORTEST_LIFE))
+}
+
+/// When to ask Zoom again after `attempts` failures in a row, the last one at `now`: doubling from
+/// the first wait to an hour, up to a fifth longer by the object's UID, never before Zoom's own
+/// `Retry-After`.
+#[must_use]
+pub fn retry_at(
+    cause: Retry,
+    attempts: i32,
+    retry_after: Option<Duration>,
+    now: Timestamp,
+    uid: &str,
+) -> Timestamp {
+    let first = match cause {
+        Retry::Scopes => FIRST_SCOPES_RETRY,
+        Retry::Fault(fault) => match fault.class() {
+            Class::Person => FIRST_PERSON_RETRY,
+            Class::Time => FIRST_TIME_RETRY,
+        },
+        Retry::Publish => FIRST_TIME_RETRY,
+    };
+    let attempts = u32::try_from(attempts.max(1)).unwrap_or(1);
+    let doubled = first.saturating_mul(2_u32.saturating_pow((attempts - 1).min(16)));
+    let wait = doubled
+        .min(LAST_RETRY)
+        .max(retry_after.unwrap_or_default())
+        .mul_f64(1.0 + 0.2 * fraction(uid, attempts));
+    later(now, wait)
+}
+
+/// What is repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// A request that Zoom refused or did not answer.
+    Fault(Fault),
+    /// A request whose answer lacked scopes.
+    Scopes,
+    /// A request whose token could not be stored.
+    Publish,
+}
+
+/// When changed credentials may be tried after a failure at `failed`.
+#[must_use]
+pub fn after_changed_credentials(failed: Timestamp) -> Timestamp {
+    later(failed, BETWEEN_CREDENTIALS)
+}
+
+/// When to read a receiver's facts again.
+#[must_use]
+pub fn next_facts(validated: bool, now: Timestamp) -> Timestamp {
+    later(
+        now,
+        if validated {
+            FACTS_AT_REST
+        } else {
+            FACTS_WHILE_WAITING
+        },
+    )
+}
+
+/// How long to wait from `now` for the earliest of `times`; times that have passed say nothing.
+#[must_use]
+pub fn wait(times: impl IntoIterator<Item = Timestamp>, now: Timestamp) -> Duration {
+    times
+        .into_iter()
+        .filter(|time| *time > now)
+        .min()
+        .map_or(AT_LEAST_EVERY, |time| between(now, time))
+        // A little after the time, never before: a step that is due must find itself due.
+        .saturating_add(Duration::from_millis(50))
+        .min(AT_LEAST_EVERY)
+}
+
+/// `time` and then `wait`, in whole seconds, as the status stores whole seconds.
+#[must_use]
+pub fn later(time: Timestamp, wait: Duration) -> Timestamp {
+    let time = time.checked_add(wait).unwrap_or(Timestamp::MAX);
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
+}
+
+fn between(from: Timestamp, to: Timestamp) -> Duration {
+    Duration::try_from(to.duration_since(from)).unwrap_or_default()
+}
+
+/// A number in [0, 1) that stays the same for the same object and attempt.
+fn fraction(uid: &str, salt: u32) -> f64 {
+    let digest = Sha256::new()
+        .chain_update(uid)
+        .chain_update(salt.to_be_bytes())
+        .finalize();
+    f64::from(u16::from_be_bytes([digest[0], digest[1]])) / 65536.0
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn a_token_of_an_hour_is_replaced_between_42_and_48_minutes() {
+        let times: Vec<i64> = (0..1000)
+            .map(|n| refresh_at(at(0), at(3600), &format!("uid-{n}")).as_second())
+            .collect();
+        assert!(times.iter().all(|t| (2520..=2880).contains(t)));
+        let distinct: std::collections::BTreeSet<_> = times.iter().collect();
+        assert!(distinct.len() > 250, "a fleet must spread: {}", distinct.len());
+    }
+
+    #[test]
+    fn a_very_short_life_makes_no_hot_loop() {
+        assert_eq!(refresh_at(at(100), at(101), "u"), at(110));
+    }
+
+    #[test]
+    fn failures_double_up_to_an_hour() {
+        let wait = |cause, attempts| {
+            retry_at(cause, attempts, None, at(0), "u").as_second()
+        };
+        let time = Retry::Fault(Fault::Unavailable);
+        assert!((5..=6).contains(&wait(time, 1)));
+        assert!((10..=12).contains(&wait(time, 2)));
+        assert!((3600..=4320).contains(&wait(time, 40)));
+        let person = Retry::Fault(Fault::CredentialsRejected);
+        assert!((60..=72).contains(&wait(person, 1)));
+        assert!((3600..=4320).contains(&wait(person, i32::MAX)));
+    }
+
+    #[test]
+    fn zooms_own_wait_is_the_least() {
+        let limited = Retry::Fault(Fault::RateLimited);
+        let hours = Some(Duration::from_hours(7));
+        assert!(retry_at(limited, 1, hours, at(0), "u") >= at(7 * 3600));
+    }
+
+    #[test]
+    fn the_next_pass_is_the_earliest_time_ahead() {
+        let secs = |times: &[i64]| wait(times.iter().map(|t| at(*t)), at(100)).as_secs();
+        assert_eq!(secs(&[50, 130, 110]), 10);
+        assert_eq!(secs(&[]), 3600);
+        assert_eq!(secs(&[50]), 3600);
+    }
+
+    proptest! {
+        #[test]
+        fn a_refresh_lies_inside_the_life_of_the_token(life in 60_i64..1_000_000, uid in ".*") {
+            let refresh = refresh_at(at(0), at(life), &uid);
+            prop_assert!(refresh > at(0) && refresh < at(life));
+        }
+
+        #[test]
+        fn a_retry_lies_ahead(attempts in i32::MIN..i32::MAX, after in proptest::option::of(0_u64..90_000)) {
+            let retry = retry_at(Retry::Scopes, attempts, after.map(Duration::from_secs), at(0), "u");
+            prop_assert!(retry > at(0));
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! The Secret that consumers mount: how it is built, and how it is read back. Pure.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use k8s_openapi::{ByteString, api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::ObjectMeta};
+use kube::{Resource as _, ResourceExt as _};
+use secrecy::ExposeSecret as _;
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    api::{
+        annotation, label,
+        v1alpha1::{DeletionPolicy, ZoomIntegration},
+    },
+    zoom::AccessToken,
+};
+
+/// Keys of the Secret.
+mod key {
+    pub const ACCESS_TOKEN: &str = "access-token";
+    pub const TOKEN_TYPE: &str = "token-type";
+    pub const EXPIRES_AT: &str = "expires-at";
+    pub const SCOPE: &str = "scope";
+    pub const API_URL: &str = "api-url";
+}
+
+/// What lies under the token Secret's name.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub enum TokenSecret {
+    /// Nothing.
+    #[default]
+    Absent,
+    /// Somebody else's Secret: never touched.
+    Foreign,
+    /// The Secret of a deleted integration of the same name, which the garbage collector removes.
+    Leaving,
+    /// Ours.
+    Ours(Stored),
+}
+
+/// A token Secret of ours.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Stored {
+    /// Version to be replaced, as the precondition of a write.
+    pub resource_version: String,
+    /// When the token expires; `None` when nobody can tell.
+    pub expires_at: Option<Timestamp>,
+    /// When it is to be replaced.
+    pub refresh_at: Option<Timestamp>,
+    /// Which version of the credentials Secret it was requested with.
+    pub credentials_version: String,
+    /// Granted scopes.
+    pub scope: String,
+    /// Whether the data is what we wrote.
+    pub intact: bool,
+    /// Whether owner references follow the deletion policy.
+    pub owned_as_wished: bool,
+}
+
+/// Name of the token Secret.
+#[must_use]
+pub fn name(integration: &ZoomIntegration) -> String {
+    integration
+        .spec
+        .token
+        .as_ref()
+        .and_then(|token| token.secret_name.clone())
+        .unwrap_or_else(|| format!("{}-zoom-token", integration.name_any()))
+}
+
+/// The Secret for a new token. `replaces` is the version that may be overwritten; without it, the
+/// Secret must not exist.
+#[must_use]
+pub fn build(
+    integration: &ZoomIntegration,
+    token: &AccessToken,
+    refresh_at: Timestamp,
+    credentials_version: &str,
+    replaces: Option<&str>,
+) -> Secret {
+    let data: BTreeMap<String, ByteString> = [
+        (key::ACCESS_TOKEN, token.secret.expose_secret()),
+        (key::TOKEN_TYPE, &token.token_type),
+        (key::EXPIRES_AT, &whole_seconds(token.expires_at).to_string()),
+        (key::SCOPE, &token.scope),
+        (key::API_URL, token.api_url.as_str().trim_end_matches('/')),
+    ]
+    .into_iter()
+    .map(|(key, value)| (key.to_owned(), ByteString(value.as_bytes().to_vec())))
+    .collect();
+    let annotations = [
+        (annotation::REFRESH_AT, refresh_at.to_string()),
+        (annotation::CREDENTIALS_VERSION, credentials_version.into()),
+        (annotation::CHECKSUM, checksum(&data)),
+    ];
+    Secret {
+        metadata: ObjectMeta {
+            name: Some(name(integration)),
+            namespace: integration.namespace(),
+            labels: Some(labels(integration)),
+            annotations: Some(annotations.map(|(key, value)| (key.into(), value)).into()),
+            owner_references: Some(owners(integration)),
+            resource_version: replaces.map(Into::into),
+            ..ObjectMeta::default()
+        },
+        type_: Some("Opaque".into()),
+        data: Some(data),
+        ..Secret::default()
+    }
+}
+
+/// Owner references as the deletion policy wants them: with `Delete` the garbage collector removes
+/// the Secret with the integration, with no finalizer that could hang.
+#[must_use]
+pub fn owners(
+    integration: &ZoomIntegration,
+) -> Vec<k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference> {
+    match deletion_policy(integration) {
+        DeletionPolicy::Delete => integration.controller_owner_ref(&()).into_iter().collect(),
+        DeletionPolicy::Retain => Vec::new(),
+    }
+}
+
+/// Reads what lies under the name.
+#[must_use]
+pub fn read(integration: &ZoomIntegration, secret: Option<&Secret>) -> TokenSecret {
+    let Some(secret) = secret else {
+        return TokenSecret::Absent;
+    };
+    let own_uid = integration.metadata.uid.as_deref();
+    let made_for_us = labels(integration)
+        .iter()
+        .all(|(key, value)| secret.labels().get(key) == Some(value));
+    let owner = secret
+        .owner_references()
+        .iter()
+        .find(|owner| owner.controller == Some(true));
+    match owner {
+        Some(owner) if Some(owner.uid.as_str()) == own_uid => {}
+        Some(owner)
+            if made_for_us
+                && owner.kind == ZoomIntegration::kind(&())
+                && Some(&owner.name) == integration.metadata.name.as_ref() =>
+        {
+            return TokenSecret::Leaving;
+        }
+        // Retained from an earlier integration of this name, which may take it up again.
+        None if made_for_us => {}
+        _ => return TokenSecret::Foreign,
+    }
+    if secret.metadata.deletion_timestamp.is_some() {
+        return TokenSecret::Leaving;
+    }
+    let text = |key: &str| {
+        let value = secret.data.as_ref()?.get(key)?;
+        String::from_utf8(value.0.clone()).ok()
+    };
+    let annotation = |key: &str| secret.annotations().get(key).cloned();
+    TokenSecret::Ours(Stored {
+        resource_version: secret.resource_version().unwrap_or_default(),
+        expires_at: text(key::EXPIRES_AT).and_then(|time| time.parse().ok()),
+        refresh_at: annotation(annotation::REFRESH_AT).and_then(|time| time.parse().ok()),
+        credentials_version: annotation(annotation::CREDENTIALS_VERSION).unwrap_or_default(),
+        scope: text(key::SCOPE).unwrap_or_default(),
+        intact: text(key::ACCESS_TOKEN).is_some_and(|token| !token.is_empty())
+            && annotation(annotation::CHECKSUM)
+                == secret.data.as_ref().map(checksum),
+        owned_as_wished: secret.owner_references().iter().any(|owner| Some(owner.uid.as_str()) == own_uid)
+            == (deletion_policy(integration) == DeletionPolicy::Delete),
+    })
+}
+
+fn deletion_policy(integration: &ZoomIntegration) -> DeletionPolicy {
+    integration
+        .spec
+        .token
+        .as_ref()
+        .and_then(|token| token.deletion_policy)
+        .unwrap_or_default()
+}
+
+fn labels(integration: &ZoomIntegration) -> BTreeMap<String, String> {
+    [
+        (label::MANAGED_BY, label::MANAGER.to_owned()),
+        (label::INTEGRATION, integration.name_any()),
+    ]
+    .map(|(key, value)| (key.to_owned(), value))
+    .into()
+}
+
+/// The status and consumers get whole seconds.
+fn whole_seconds(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
+}
+
+fn checksum(data: &BTreeMap<String, ByteString>) -> String {
+    let mut hash = Sha256::new();
+    for (key, value) in data {
+        for part in [key.as_bytes(), &value.0] {
+            hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            hash.update(part);
+        }
+    }
+    hex(&hash.finalize())
+}
+
+/// Lower-case hexadecimal.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+    use serde_json::json;
+
+    use super::*;
+
+    fn integration(uid: &str, policy: &str) -> ZoomIntegration {
+        serde_json::from_value(json!({
+            "apiVersion": "zoom-operator.io/v1alpha1",
+            "kind": "ZoomIntegration",
+            "metadata": {"name": "acme", "namespace": "clinics", "uid": uid},
+            "spec": {
+                "app": {"kind": "ServerToServer"},
+                "credentials": {"secretRef": {"name": "zoom"}},
+                "scopes": {"required": ["user:read:list_users:admin"]},
+                "token": {"deletionPolicy": policy},
+            },
+        }))
+        .unwrap()
+    }
+
+    fn token() -> AccessToken {
+        AccessToken {
+            secret: "TOKEN".to_owned().into(),
+            token_type: "bearer".into(),
+            expires_at: "2026-03-01T11:00:00.75Z".parse().unwrap(),
+            issued_at: "2026-03-01T10:00:00.75Z".parse().unwrap(),
+            scope: "user:read:list_users:admin".into(),
+            api_url: "https://api-us.zoom.us".parse().unwrap(),
+        }
+    }
+
+    fn built(integration: &ZoomIntegration) -> Secret {
+        let refresh_at = "2026-03-01T10:45:00Z".parse().unwrap();
+        let mut secret = build(integration, &token(), refresh_at, "uid/7", None);
+        secret.metadata.resource_version = Some("42".into());
+        secret
+    }
+
+    #[test]
+    fn consumers_find_the_documented_keys() {
+        let secret = built(&integration("u1", "Delete"));
+        let data: BTreeMap<String, String> = secret
+            .data
+            .unwrap()
+            .into_iter()
+            .map(|(key, value)| (key, String::from_utf8(value.0).unwrap()))
+            .collect();
+        assert_eq!(
+            serde_json::to_value(data).unwrap(),
+            json!({
+                "access-token": "TOKEN",
+                "token-type": "bearer",
+                "expires-at": "2026-03-01T11:00:00Z",
+                "scope": "user:read:list_users:admin",
+                "api-url": "https://api-us.zoom.us",
+            })
+        );
+    }
+
+    #[test]
+    fn what_was_written_is_read_back() {
+        let owner = integration("u1", "Delete");
+        assert_eq!(
+            read(&owner, Some(&built(&owner))),
+            TokenSecret::Ours(Stored {
+                resource_version: "42".into(),
+                expires_at: Some("2026-03-01T11:00:00Z".parse().unwrap()),
+                refresh_at: Some("2026-03-01T10:45:00Z".parse().unwrap()),
+                credentials_version: "uid/7".into(),
+                scope: "user:read:list_users:admin".into(),
+                intact: true,
+                owned_as_wished: true,
+            })
+        );
+    }
+
+    #[test]
+    fn a_hand_edited_secret_is_noticed() {
+        let owner = integration("u1", "Delete");
+        let mut secret = built(&owner);
+        secret
+            .data
+            .as_mut()
+            .unwrap()
+            .insert("access-token".into(), ByteString(b"OTHER".to_vec()));
+        let TokenSecret::Ours(stored) = read(&owner, Some(&secret)) else {
+            panic!("still ours");
+        };
+        assert!(!stored.intact);
+    }
+
+    #[test]
+    fn somebody_elses_secret_is_foreign() {
+        let owner = integration("u1", "Delete");
+        let mut bare = built(&owner);
+        bare.metadata.labels = None;
+        bare.metadata.owner_references = None;
+        assert_eq!(read(&owner, Some(&bare)), TokenSecret::Foreign);
+
+        let mut owned = built(&owner);
+        let reference = &mut owned.metadata.owner_references.as_mut().unwrap()[0];
+        reference.kind = "Deployment".into();
+        reference.uid = "other".into();
+        assert_eq!(read(&owner, Some(&owned)), TokenSecret::Foreign);
+    }
+
+    #[test]
+    fn the_secret_of_a_deleted_namesake_is_leaving() {
+        let before = built(&integration("u0", "Delete"));
+        assert_eq!(read(&integration("u1", "Delete"), Some(&before)), TokenSecret::Leaving);
+    }
+
+    #[test]
+    fn a_retained_secret_is_taken_up_by_a_namesake() {
+        let before = built(&integration("u0", "Retain"));
+        assert!(before.owner_references().is_empty());
+        let TokenSecret::Ours(stored) = read(&integration("u1", "Delete"), Some(&before)) else {
+            panic!("taken up");
+        };
+        assert!(!stored.owned_as_wished, "it must get an owner reference");
+    }
+}
