@@ -1,1 +1,7 @@
-//! What every process shares: logs, probes and metrics, shutdown.
+//! What every process shares: logs, probes and metrics, a guarded listener, shutdown.
+
+pub mod admin;
+pub mod http;
+pub mod metrics;
+pub mod shutdown;
+pub mod telemetry;
