@@ -58,23 +58,33 @@ pub async fn apply(
     // The receiver first: it must be up before anybody can press Validate in Zoom's form.
     let receiver = receiver(context, integration, &observed.receiver, plan.receiver).await?;
     let (token, failure, look_again) = match plan.token {
-        TokenStep::Keep if integration.spec.suspend => {
-            (observed.token.clone(), last_failure(integration).cloned(), None)
-        }
+        TokenStep::Keep if integration.spec.suspend => (
+            observed.token.clone(),
+            last_failure(integration).cloned(),
+            None,
+        ),
         TokenStep::Keep => (observed.token.clone(), None, None),
         TokenStep::Wait(until) => (
             observed.token.clone(),
             last_failure(integration).cloned(),
             Some(until),
         ),
-        TokenStep::Reown => (reown(context, integration, &observed.token).await?, None, None),
+        TokenStep::Reown => (
+            reown(context, integration, &observed.token).await?,
+            None,
+            None,
+        ),
         TokenStep::Request(cause) => {
             tracing::debug!(?cause, "requesting a token");
             let (token, failure) = request(context, integration, observed).await?;
             (token, failure, None)
         }
     };
-    if let Some(name) = observed.old_token_secret.as_ref().filter(|_| plan.remove_old_token_secret) {
+    if let Some(name) = observed
+        .old_token_secret
+        .as_ref()
+        .filter(|_| plan.remove_old_token_secret)
+    {
         let secrets: Api<Secret> = namespaced(context, integration);
         gone(secrets.delete(name, &DeleteParams::default()).await)?;
     }
@@ -106,11 +116,17 @@ async fn request(
     context.leadership.check()?;
     let sent = Timestamp::now();
     let answer = context.zoom.account_credentials(credentials, sent).await;
-    context.metrics.token_request(answer.as_ref().err().map(|error| error.fault));
+    context
+        .metrics
+        .token_request(answer.as_ref().err().map(|error| error.fault));
     let token = match answer {
         Ok(token) => token,
         Err(error) => {
-            tracing::info!(fault = error.fault.as_str(), detail = error.detail, "zoom gave no token");
+            tracing::info!(
+                fault = error.fault.as_str(),
+                detail = error.detail,
+                "zoom gave no token"
+            );
             let failure = failure(
                 integration,
                 observed,
@@ -126,7 +142,13 @@ async fn request(
             let declared = &integration.spec.scopes;
             let found = scopes::compare(&token.scope, &declared.required, &[]);
             let failure = (!found.missing.is_empty()).then(|| {
-                failure(integration, observed, MISSING_SCOPES, missing_scopes(&found), None)
+                failure(
+                    integration,
+                    observed,
+                    MISSING_SCOPES,
+                    missing_scopes(&found),
+                    None,
+                )
             });
             tracing::info!(expires_at = %token.expires_at, "published a token");
             Ok((token_secret::read(integration, Some(&secret)), failure))
@@ -160,7 +182,11 @@ async fn publish(
         TokenSecret::Ours(stored) => {
             let secret = build(Some(stored.resource_version.as_str()));
             secrets
-                .patch(&secret.name_any(), &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(&secret))
+                .patch(
+                    &secret.name_any(),
+                    &PatchParams::apply(FIELD_MANAGER).force(),
+                    &Patch::Apply(&secret),
+                )
                 .await
         }
         _ => secrets.create(&post_params(), &build(None)).await,
@@ -182,9 +208,16 @@ async fn reown(
         "resourceVersion": stored.resource_version,
         "ownerReferences": token_secret::owners(integration),
     }});
-    let params = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
+    let params = PatchParams {
+        field_manager: Some(FIELD_MANAGER.into()),
+        ..PatchParams::default()
+    };
     let secret = secrets
-        .patch(&token_secret::name(integration), &params, &Patch::Merge(patch))
+        .patch(
+            &token_secret::name(integration),
+            &params,
+            &Patch::Merge(patch),
+        )
         .await
         .map_err(Error::from_write)?;
     Ok(token_secret::read(integration, Some(&secret)))
@@ -241,7 +274,9 @@ async fn receiver(
         }
         (ReceiverStep::Remove, _) => {
             remove_receiver(context, integration, observed).await?;
-            Ok(ReceiverFinding::Unavailable("The receiver is removed.".into()))
+            Ok(ReceiverFinding::Unavailable(
+                "The receiver is removed.".into(),
+            ))
         }
         _ => Ok(availability(observed.deployment.as_ref())),
     }
@@ -253,7 +288,11 @@ async fn apply_receiver(
     observed: &Receiver,
     wanted: Resources,
 ) -> Result<ReceiverFinding, Error> {
-    let Resources { service_account, service, deployment } = wanted;
+    let Resources {
+        service_account,
+        service,
+        deployment,
+    } = wanted;
     let foreign = [
         foreign(integration, observed.service_account.as_ref()),
         foreign(integration, observed.service.as_ref()),
@@ -274,9 +313,21 @@ async fn apply_receiver(
             "The receiver of a deleted integration of this name is being removed.".into(),
         ));
     }
-    child(context, integration, observed.service_account.as_ref(), service_account).await?;
+    child(
+        context,
+        integration,
+        observed.service_account.as_ref(),
+        service_account,
+    )
+    .await?;
     child(context, integration, observed.service.as_ref(), service).await?;
-    let deployment = child(context, integration, observed.deployment.as_ref(), deployment).await?;
+    let deployment = child(
+        context,
+        integration,
+        observed.deployment.as_ref(),
+        deployment,
+    )
+    .await?;
     Ok(availability(Some(&deployment)))
 }
 
@@ -304,9 +355,13 @@ where
     let api: Api<K> = namespaced(context, integration);
     let name = wanted.name_any();
     tracing::info!(kind = %K::kind(&()), name, "applying");
-    api.patch(&name, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(&wanted))
-        .await
-        .map_err(Error::from_write)
+    api.patch(
+        &name,
+        &PatchParams::apply(FIELD_MANAGER).force(),
+        &Patch::Apply(&wanted),
+    )
+    .await
+    .map_err(Error::from_write)
 }
 
 async fn remove_receiver(
@@ -336,8 +391,17 @@ where
     };
     context.leadership.check()?;
     let api: Api<K> = namespaced(context, integration);
-    let exactly = Preconditions { uid: live.uid(), resource_version: None };
-    gone(api.delete(&live.name_any(), &DeleteParams::background().preconditions(exactly)).await)
+    let exactly = Preconditions {
+        uid: live.uid(),
+        resource_version: None,
+    };
+    gone(
+        api.delete(
+            &live.name_any(),
+            &DeleteParams::background().preconditions(exactly),
+        )
+        .await,
+    )
 }
 
 /// Kind and name of an object that another owner made under our name.
@@ -368,9 +432,7 @@ fn leaving<K: Resource>(integration: &ZoomIntegration, live: Option<&K>) -> bool
     })
 }
 
-fn availability(
-    deployment: Option<&k8s_openapi::api::apps::v1::Deployment>,
-) -> ReceiverFinding {
+fn availability(deployment: Option<&k8s_openapi::api::apps::v1::Deployment>) -> ReceiverFinding {
     let Some(deployment) = deployment else {
         return ReceiverFinding::Unavailable("The receiver is not deployed.".into());
     };

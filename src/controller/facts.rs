@@ -48,7 +48,11 @@ async fn try_gather(
         let Some(set) = owner(&pod, "ReplicaSet") else {
             continue;
         };
-        let Some(set) = sets.get_metadata_opt(&set.name).await?.filter(|found| found.uid().as_deref() == Some(&set.uid)) else {
+        let Some(set) = sets
+            .get_metadata_opt(&set.name)
+            .await?
+            .filter(|found| found.uid().as_deref() == Some(&set.uid))
+        else {
             continue;
         };
         let ours = owner(&set, "Deployment")
@@ -99,5 +103,5 @@ async fn ask(http: &reqwest::Client, address: &str) -> anyhow::Result<Facts> {
         body.extend_from_slice(&chunk);
         anyhow::ensure!(body.len() <= MAX_BYTES, "too many facts");
     }
-    Ok(Facts::parse(&body)?)
+    Ok(Facts::from_json(&body)?)
 }

@@ -61,13 +61,20 @@ impl Fleet {
 
     fn figures(&self, now: Timestamp) -> Figures {
         let members = self.lock();
-        let active = || members.values().filter(|member| member.phase != Phase::Suspended);
+        let active = || {
+            members
+                .values()
+                .filter(|member| member.phase != Phase::Suspended)
+        };
         let count = |wanted: &dyn Fn(&Member) -> bool| {
             i64::try_from(active().filter(|member| wanted(member)).count()).unwrap_or(i64::MAX)
         };
         Figures {
             by_phase: Phase::ALL.map(|phase| {
-                let number = members.values().filter(|member| member.phase == phase).count();
+                let number = members
+                    .values()
+                    .filter(|member| member.phase == phase)
+                    .count();
                 (phase, i64::try_from(number).unwrap_or(i64::MAX))
             }),
             soonest_expiry: active().filter_map(|member| member.expires_at).min(),
@@ -110,7 +117,11 @@ impl Collector for Fleet {
             )?)?;
         }
         for (name, help, number) in [
-            ("zoom_operator_tokens_expired", "Tokens that have expired", figures.expired),
+            (
+                "zoom_operator_tokens_expired",
+                "Tokens that have expired",
+                figures.expired,
+            ),
             (
                 "zoom_operator_work_overdue",
                 "Integrations whose next step lies more than five minutes back",
@@ -127,8 +138,12 @@ impl Collector for Fleet {
                 figures.unvalidated,
             ),
         ] {
-            ConstGauge::new(number)
-                .encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
+            ConstGauge::new(number).encode(encoder.encode_descriptor(
+                name,
+                help,
+                None,
+                gauge.metric_type(),
+            )?)?;
         }
         Ok(())
     }
@@ -136,7 +151,6 @@ impl Collector for Fleet {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
     use super::*;
 
     fn at(second: i64) -> Timestamp {

@@ -51,7 +51,9 @@ impl Leadership {
     /// Whether this replica leads now.
     #[must_use]
     pub fn is_current(&self) -> bool {
-        self.until.borrow().is_some_and(|until| Instant::now() < until)
+        self.until
+            .borrow()
+            .is_some_and(|until| Instant::now() < until)
     }
 
     /// Refuses to go on once this replica no longer leads.
@@ -101,7 +103,8 @@ impl Election {
                 Ok(Ok(true)) => {
                     // Others wait for the whole duration from when they saw this renewal; two thirds
                     // leave room for a request under way.
-                    self.until.send_replace(Some(started + self.candidate.duration * 2 / 3));
+                    self.until
+                        .send_replace(Some(started + self.candidate.duration * 2 / 3));
                 }
                 Ok(Ok(false)) => {}
                 Ok(Err(error)) => tracing::warn!(%error, "failed to renew the lease"),
@@ -187,7 +190,12 @@ impl Election {
     }
 
     fn expired(&self, spec: &LeaseSpec, now: Instant) -> bool {
-        if spec.holder_identity.as_deref().unwrap_or_default().is_empty() {
+        if spec
+            .holder_identity
+            .as_deref()
+            .unwrap_or_default()
+            .is_empty()
+        {
             return true;
         }
         let duration = spec
@@ -205,7 +213,11 @@ impl Election {
         LeaseSpec {
             holder_identity: Some(self.candidate.identity.clone()),
             lease_duration_seconds: i32::try_from(self.candidate.duration.as_secs()).ok(),
-            acquire_time: if mine { before.acquire_time.clone() } else { Some(now.clone()) },
+            acquire_time: if mine {
+                before.acquire_time.clone()
+            } else {
+                Some(now.clone())
+            },
             renew_time: Some(now),
             lease_transitions: Some(if mine { transitions } else { transitions + 1 }),
             ..LeaseSpec::default()

@@ -1,6 +1,6 @@
 //! What the controller counts.
 
-use std::{sync::atomic::AtomicU64, time::Duration};
+use std::time::Duration;
 
 use prometheus_client::{
     encoding::EncodeLabelSet,
@@ -71,7 +71,9 @@ impl Metrics {
     /// Counts a token request.
     pub fn token_request(&self, fault: Option<Fault>) {
         let outcome = fault.map_or("Issued", Fault::as_str);
-        self.token_requests.get_or_create(&Outcome { outcome }).inc();
+        self.token_requests
+            .get_or_create(&Outcome { outcome })
+            .inc();
     }
 
     /// Counts a pass.

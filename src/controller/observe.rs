@@ -10,8 +10,7 @@ use super::{
     Context,
     credentials::Credentials,
     error::Error,
-    facts,
-    resources,
+    facts, resources,
     token_secret::{self, TokenSecret},
 };
 use crate::{api::v1alpha1::ZoomIntegration, receiver::facts::Facts};
@@ -69,10 +68,7 @@ pub async fn integration(
 ///
 /// # Errors
 /// When the API server cannot be asked.
-pub async fn observe(
-    context: &Context,
-    integration: &ZoomIntegration,
-) -> Result<Observed, Error> {
+pub async fn observe(context: &Context, integration: &ZoomIntegration) -> Result<Observed, Error> {
     let secrets: Api<Secret> = namespaced(context, integration);
     let spec = &integration.spec;
     let credentials = secrets.get_opt(&spec.credentials.secret_ref.name).await?;

@@ -4,8 +4,7 @@ use jiff::Timestamp;
 
 use super::{
     observe::Observed,
-    schedule,
-    support,
+    schedule, support,
     token_secret::{Stored, TokenSecret},
 };
 use crate::{
@@ -95,11 +94,19 @@ fn token(integration: &ZoomIntegration, observed: &Observed, now: Timestamp) -> 
     }
     let stored = match &observed.token {
         TokenSecret::Foreign => return TokenStep::Keep,
-        TokenSecret::Leaving => return TokenStep::Wait(schedule::later(now, std::time::Duration::from_secs(2))),
+        TokenSecret::Leaving => {
+            return TokenStep::Wait(schedule::later(now, std::time::Duration::from_secs(2)));
+        }
         TokenSecret::Absent => None,
         TokenSecret::Ours(stored) => Some(stored),
     };
-    let checks = [no_secret, modified, credentials_changed, refresh_due, scopes_missing];
+    let checks = [
+        no_secret,
+        modified,
+        credentials_changed,
+        refresh_due,
+        scopes_missing,
+    ];
     let cause = checks
         .into_iter()
         .find_map(|check| check(integration, observed, stored, now));
@@ -119,26 +126,44 @@ fn token(integration: &ZoomIntegration, observed: &Observed, now: Timestamp) -> 
 /// the backoff nor begins it anew.
 #[must_use]
 pub fn last_failure(integration: &ZoomIntegration) -> Option<&TokenFailure> {
-    integration.status.as_ref()?.token.as_ref()?.failure.as_ref()
+    integration
+        .status
+        .as_ref()?
+        .token
+        .as_ref()?
+        .failure
+        .as_ref()
 }
 
 /// The earliest time for the next request after a failure.
 fn not_before(integration: &ZoomIntegration, observed: &Observed) -> Option<Timestamp> {
     let failure = last_failure(integration)?;
-    Some(if failure.credentials_version == observed.credentials.version {
-        failure.retry_at.0
-    } else {
-        schedule::after_changed_credentials(failure.time.0).min(failure.retry_at.0)
-    })
+    Some(
+        if failure.credentials_version == observed.credentials.version {
+            failure.retry_at.0
+        } else {
+            schedule::after_changed_credentials(failure.time.0).min(failure.retry_at.0)
+        },
+    )
 }
 
 // === The reasons to ask Zoom for a token, in the order in which they are named ===
 
-fn no_secret(_: &ZoomIntegration, _: &Observed, stored: Option<&Stored>, _: Timestamp) -> Option<Cause> {
+fn no_secret(
+    _: &ZoomIntegration,
+    _: &Observed,
+    stored: Option<&Stored>,
+    _: Timestamp,
+) -> Option<Cause> {
     stored.is_none().then_some(Cause::NoSecret)
 }
 
-fn modified(_: &ZoomIntegration, _: &Observed, stored: Option<&Stored>, _: Timestamp) -> Option<Cause> {
+fn modified(
+    _: &ZoomIntegration,
+    _: &Observed,
+    stored: Option<&Stored>,
+    _: Timestamp,
+) -> Option<Cause> {
     stored
         .is_some_and(|stored| !stored.intact || stored.expires_at.is_none())
         .then_some(Cause::SecretModified)

@@ -14,8 +14,8 @@ use kube::{
 use tracing::Instrument as _;
 
 use super::{
-    Context, apply::apply, error::Error, fleet::Member, observe, plan::plan, report::report, schedule,
-    status::status,
+    Context, apply::apply, error::Error, fleet::Member, observe, plan::plan, report::report,
+    schedule, status::status,
 };
 use crate::api::{
     condition::Type,
@@ -69,14 +69,23 @@ async fn pass(cached: &ZoomIntegration, context: &Context) -> Result<Action, Err
     tracing::debug!(?plan, "planned");
     let applied = apply(context, &integration, &observed, &plan).await?;
     let now = Timestamp::now();
-    let (status, wait) = status(&integration, &observed, &applied, context.zoom.endpoints(), now);
+    let (status, wait) = status(
+        &integration,
+        &observed,
+        &applied,
+        context.zoom.endpoints(),
+        now,
+    );
     report(context, &integration, &status).await?;
     remember(context, &integration, &status, wait, now);
     Ok(Action::requeue(wait))
 }
 
 /// When to try again after a pass that could not be finished.
-#[allow(clippy::needless_pass_by_value, reason = "the signature is kube-runtime's")]
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "the signature is kube-runtime's"
+)]
 #[must_use]
 pub fn retry(cached: Arc<ZoomIntegration>, error: &Error, context: Arc<Context>) -> Action {
     let object = ObjectRef::from_obj(&*cached);

@@ -61,7 +61,13 @@ fn events(before: Option<&ZoomIntegrationStatus>, now: &ZoomIntegrationStatus) -
     let conditions = |status: Option<&ZoomIntegrationStatus>, type_: Type| {
         status
             .and_then(|status| type_.find(&status.conditions))
-            .map(|condition| (condition.status.clone(), condition.reason.clone(), condition.message.clone()))
+            .map(|condition| {
+                (
+                    condition.status.clone(),
+                    condition.reason.clone(),
+                    condition.message.clone(),
+                )
+            })
     };
     let mut events = Vec::new();
     for type_ in [Type::Ready, Type::TokenFresh, Type::EndpointValidated] {
@@ -69,12 +75,16 @@ fn events(before: Option<&ZoomIntegrationStatus>, now: &ZoomIntegrationStatus) -
             continue;
         };
         let old = conditions(before, type_);
-        if old.is_some_and(|(old_status, old_reason, _)| old_status == status && old_reason == reason) {
+        if old
+            .is_some_and(|(old_status, old_reason, _)| old_status == status && old_reason == reason)
+        {
             continue;
         }
         // Ready speaks for the others when it changed for the same reason; Unknown is no news.
         let said = events.iter().any(|event: &Event| event.reason == reason);
-        let news = type_ == Type::Ready || status == "False" || (type_ == Type::EndpointValidated && status == "True");
+        let news = type_ == Type::Ready
+            || status == "False"
+            || (type_ == Type::EndpointValidated && status == "True");
         if said || !news {
             continue;
         }
@@ -92,7 +102,12 @@ fn events(before: Option<&ZoomIntegrationStatus>, now: &ZoomIntegrationStatus) -
 fn severity(type_: Type, status: &str, phase: Option<Phase>) -> EventType {
     let waiting = matches!(
         phase,
-        Some(Phase::AwaitingCredentials | Phase::ReadyToInstall | Phase::Connecting | Phase::Suspended)
+        Some(
+            Phase::AwaitingCredentials
+                | Phase::ReadyToInstall
+                | Phase::Connecting
+                | Phase::Suspended
+        )
     );
     if status == "True" || (type_ == Type::Ready && waiting) {
         EventType::Normal

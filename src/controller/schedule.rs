@@ -135,7 +135,6 @@ fn fraction(uid: &str, salt: u32) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
     use proptest::prelude::*;
 
     use super::*;
@@ -151,7 +150,11 @@ mod tests {
             .collect();
         assert!(times.iter().all(|t| (2520..=2880).contains(t)));
         let distinct: std::collections::BTreeSet<_> = times.iter().collect();
-        assert!(distinct.len() > 250, "a fleet must spread: {}", distinct.len());
+        assert!(
+            distinct.len() > 250,
+            "a fleet must spread: {}",
+            distinct.len()
+        );
     }
 
     #[test]
@@ -161,9 +164,7 @@ mod tests {
 
     #[test]
     fn failures_double_up_to_an_hour() {
-        let wait = |cause, attempts| {
-            retry_at(cause, attempts, None, at(0), "u").as_second()
-        };
+        let wait = |cause, attempts| retry_at(cause, attempts, None, at(0), "u").as_second();
         let time = Retry::Fault(Fault::Unavailable);
         assert!((5..=6).contains(&wait(time, 1)));
         assert!((10..=12).contains(&wait(time, 2)));

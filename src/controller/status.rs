@@ -138,7 +138,12 @@ fn general(verdict: &Verdict) -> Vec<Statement> {
 
 fn credentials_valid(findings: &Findings<'_>, applied: &Applied) -> Option<Statement> {
     let say = |status, reason: &str, message: &str| {
-        Some(Statement::new(Type::CredentialsValid, status, reason, message))
+        Some(Statement::new(
+            Type::CredentialsValid,
+            status,
+            reason,
+            message,
+        ))
     };
     if let Some(complaint) = &findings.credentials {
         return say(Status::False, "AwaitingCredentials", complaint);
@@ -148,13 +153,25 @@ fn credentials_valid(findings: &Findings<'_>, applied: &Applied) -> Option<State
             return say(Status::False, &failure.reason, &failure.message);
         }
         if failure.reason != verdict::MISSING_SCOPES && !applied.with_current_credentials {
-            return say(Status::Unknown, "NotTried", "Zoom has not judged these credentials yet.");
+            return say(
+                Status::Unknown,
+                "NotTried",
+                "Zoom has not judged these credentials yet.",
+            );
         }
     }
     if applied.with_current_credentials {
-        say(Status::True, "Accepted", "Zoom gave a token for these credentials.")
+        say(
+            Status::True,
+            "Accepted",
+            "Zoom gave a token for these credentials.",
+        )
     } else {
-        say(Status::Unknown, "NotTried", "Zoom has not judged these credentials yet.")
+        say(
+            Status::Unknown,
+            "NotTried",
+            "Zoom has not judged these credentials yet.",
+        )
     }
 }
 
@@ -170,20 +187,23 @@ fn token_fresh(findings: &Findings<'_>) -> Option<Statement> {
     };
     match findings.token.as_ref()? {
         TokenFinding::Conflict(message) => say(Status::False, "SecretConflict", message.clone()),
-        TokenFinding::Absent { failure: Some(failure) } => {
-            say(Status::False, &failure.reason, failing(failure))
-        }
+        TokenFinding::Absent {
+            failure: Some(failure),
+        } => say(Status::False, &failure.reason, failing(failure)),
         TokenFinding::Absent { failure: None } => {
             say(Status::Unknown, "NoToken", "There is no token yet.".into())
         }
-        TokenFinding::Present { failure: Some(failure), .. }
-            if failure.reason != verdict::MISSING_SCOPES =>
-        {
+        TokenFinding::Present {
+            failure: Some(failure),
+            ..
+        } if failure.reason != verdict::MISSING_SCOPES => {
             say(Status::False, &failure.reason, failing(failure))
         }
-        TokenFinding::Present { .. } => {
-            say(Status::True, "Refreshed", "The last token request succeeded.".into())
-        }
+        TokenFinding::Present { .. } => say(
+            Status::True,
+            "Refreshed",
+            "The last token request succeeded.".into(),
+        ),
     }
 }
 
@@ -206,16 +226,21 @@ fn scopes_granted(findings: &Findings<'_>) -> Option<Statement> {
 
 fn receiver_available(findings: &Findings<'_>) -> Option<Statement> {
     let (status, reason, message) = match findings.receiver.as_ref()? {
-        ReceiverFinding::Available => (
-            Status::True,
-            "Available",
-            "The receiver takes requests.",
-        ),
-        ReceiverFinding::Unavailable(message) => (Status::False, "ReceiverUnavailable", message.as_str()),
-        ReceiverFinding::NotApplied(message) => (Status::False, "ReceiverNotApplied", message.as_str()),
+        ReceiverFinding::Available => (Status::True, "Available", "The receiver takes requests."),
+        ReceiverFinding::Unavailable(message) => {
+            (Status::False, "ReceiverUnavailable", message.as_str())
+        }
+        ReceiverFinding::NotApplied(message) => {
+            (Status::False, "ReceiverNotApplied", message.as_str())
+        }
         ReceiverFinding::Conflict(message) => (Status::False, "ReceiverConflict", message.as_str()),
     };
-    Some(Statement::new(Type::ReceiverAvailable, status, reason, message))
+    Some(Statement::new(
+        Type::ReceiverAvailable,
+        status,
+        reason,
+        message,
+    ))
 }
 
 fn endpoint_validated(
@@ -225,24 +250,48 @@ fn endpoint_validated(
 ) -> Option<Statement> {
     let webhook = webhook?;
     let say = |status: Status, reason: &str, message: String| {
-        Some(Statement::new(Type::EndpointValidated, status, reason, message))
+        Some(Statement::new(
+            Type::EndpointValidated,
+            status,
+            reason,
+            message,
+        ))
     };
     let where_to = webhook
         .url
         .clone()
         .unwrap_or_else(|| "the public URL of the receiver".into());
     let Some(Time(validated)) = webhook.last_validated else {
-        let rejected = observed.facts.as_ref().is_some_and(|facts| facts.last_rejected.is_some());
+        let rejected = observed
+            .facts
+            .as_ref()
+            .is_some_and(|facts| facts.last_rejected.is_some());
         return if rejected {
             say(Status::Unknown, "SignatureMismatch", "A request arrived whose signature does not match: compare the Secret Token on the app's Access page with the webhook secret token in the credentials Secret.".into())
         } else {
-            say(Status::Unknown, "NotValidated", format!("Zoom has not validated the endpoint yet: paste {where_to} as event notification endpoint URL and press Validate."))
+            say(
+                Status::Unknown,
+                "NotValidated",
+                format!(
+                    "Zoom has not validated the endpoint yet: paste {where_to} as event notification endpoint URL and press Validate."
+                ),
+            )
         };
     };
     if now < schedule::later(validated, schedule::VALIDATION_PERIOD) {
-        say(Status::True, "Validated", format!("Zoom validated the endpoint at {validated}."))
+        say(
+            Status::True,
+            "Validated",
+            format!("Zoom validated the endpoint at {validated}."),
+        )
     } else {
-        say(Status::False, "ValidationOverdue", format!("Zoom validates every 72 hours and did so last at {validated}: check that {where_to} is reachable from the internet; Zoom stops sending after six failures."))
+        say(
+            Status::False,
+            "ValidationOverdue",
+            format!(
+                "Zoom validates every 72 hours and did so last at {validated}: check that {where_to} is reachable from the internet; Zoom stops sending after six failures."
+            ),
+        )
     }
 }
 
@@ -264,14 +313,22 @@ fn webhook(
     let mut events_seen: Vec<String> = known
         .events_seen
         .into_iter()
-        .chain(facts.into_iter().flat_map(|facts| facts.event_types_seen.iter().cloned()))
+        .chain(
+            facts
+                .into_iter()
+                .flat_map(|facts| facts.event_types_seen.iter().cloned()),
+        )
         .filter(declared)
         .collect();
     events_seen.sort();
     events_seen.dedup();
     Some(WebhookStatus {
         url: wanted.url(),
-        last_validated: known.last_validated.map(|time| time.0).max(validated).map(Time),
+        last_validated: known
+            .last_validated
+            .map(|time| time.0)
+            .max(validated)
+            .map(Time),
         last_secret: facts
             .and_then(|facts| facts.last_verified_secret)
             .map(|secret| format!("{secret:?}"))
@@ -291,7 +348,11 @@ fn install_url(
         return None;
     }
     let oauth = integration.spec.oauth.as_ref()?;
-    if let Some(start) = oauth.consent.as_ref().and_then(|consent| consent.start_url.clone()) {
+    if let Some(start) = oauth
+        .consent
+        .as_ref()
+        .and_then(|consent| consent.start_url.clone())
+    {
         return Some(start);
     }
     let url = url::Url::parse_with_params(

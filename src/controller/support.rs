@@ -1,8 +1,6 @@
 //! What the schema already has and this version cannot do yet. Said plainly instead of ignored.
 
-use crate::api::v1alpha1::{
-    ConsentMode, HttpFormat, ProvisioningMode, ZoomIntegrationSpec,
-};
+use crate::api::v1alpha1::{ConsentMode, HttpFormat, ProvisioningMode, ZoomIntegrationSpec};
 
 /// The fields that ask for more than this version can do, each with the remedy.
 #[must_use]

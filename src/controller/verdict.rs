@@ -165,7 +165,13 @@ fn suspended(findings: &Findings<'_>) -> Option<Verdict> {
                 &last.reason,
                 last.message.clone(),
             ),
-            None => Verdict::new(Phase::Suspended, Status::Unknown, Flow::Settled, "Suspended", message),
+            None => Verdict::new(
+                Phase::Suspended,
+                Status::Unknown,
+                Flow::Settled,
+                "Suspended",
+                message,
+            ),
         }
     })
 }
@@ -176,7 +182,10 @@ fn unsupported(findings: &Findings<'_>) -> Option<Verdict> {
         Verdict::stalled(
             Phase::Degraded,
             "NotSupported",
-            format!("This version of the operator cannot do: {}.", fields.join(", ")),
+            format!(
+                "This version of the operator cannot do: {}.",
+                fields.join(", ")
+            ),
         )
     })
 }
@@ -197,9 +206,11 @@ fn conflict(findings: &Findings<'_>) -> Option<Verdict> {
         return Some(Verdict::stalled(Phase::Degraded, "SecretConflict", message));
     }
     match &findings.receiver {
-        Some(ReceiverFinding::Conflict(message)) => {
-            Some(Verdict::stalled(Phase::Degraded, "ReceiverConflict", message))
-        }
+        Some(ReceiverFinding::Conflict(message)) => Some(Verdict::stalled(
+            Phase::Degraded,
+            "ReceiverConflict",
+            message,
+        )),
         _ => None,
     }
 }
@@ -208,9 +219,11 @@ fn token(findings: &Findings<'_>, now: Timestamp) -> Option<Verdict> {
     let (expires_at, scopes, failure) = match findings.token.as_ref()? {
         TokenFinding::Conflict(_) => return None,
         TokenFinding::Absent { failure } => (None, None, *failure),
-        TokenFinding::Present { expires_at, scopes, failure } => {
-            (Some(*expires_at), Some(*scopes), *failure)
-        }
+        TokenFinding::Present {
+            expires_at,
+            scopes,
+            failure,
+        } => (Some(*expires_at), Some(*scopes), *failure),
     };
     if let Some(failure) = failure.filter(|failure| is_for_a_person(failure)) {
         let phase = match Fault::from_reason(&failure.reason) {
@@ -223,13 +236,22 @@ fn token(findings: &Findings<'_>, now: Timestamp) -> Option<Verdict> {
     let Some(expires_at) = expires_at else {
         return Some(match failure {
             Some(failure) => in_progress(findings, &failure.reason, &failure.message),
-            None => in_progress(findings, "RequestingToken", "A token is being requested from Zoom."),
+            None => in_progress(
+                findings,
+                "RequestingToken",
+                "A token is being requested from Zoom.",
+            ),
         });
     };
     if now >= expires_at {
         let why = failure.map_or_else(
             || "a new one is being requested".to_owned(),
-            |failure| format!("next attempt at {}: {}", failure.retry_at.0, failure.message),
+            |failure| {
+                format!(
+                    "next attempt at {}: {}",
+                    failure.retry_at.0, failure.message
+                )
+            },
         );
         return Some(in_progress(
             findings,
@@ -243,7 +265,11 @@ fn token(findings: &Findings<'_>, now: Timestamp) -> Option<Verdict> {
         Some(failure) if failure.reason == MISSING_SCOPES && failure.attempts < 2 => {
             in_progress(findings, "ScopesPending", &failure.message)
         }
-        _ => Verdict::stalled(Phase::MissingScopes, MISSING_SCOPES, missing_scopes(missing)),
+        _ => Verdict::stalled(
+            Phase::MissingScopes,
+            MISSING_SCOPES,
+            missing_scopes(missing),
+        ),
     })
 }
 
@@ -290,7 +316,9 @@ fn in_progress(findings: &Findings<'_>, reason: &str, message: impl Into<String>
         .find(&findings.before.conditions)
         .is_some_and(|ready| {
             ready.status == "True"
-                || ready.status == "False" && findings.before.phase == Some(Phase::Degraded) && !stalled(findings)
+                || ready.status == "False"
+                    && findings.before.phase == Some(Phase::Degraded)
+                    && !stalled(findings)
         });
     let (phase, ready) = if was_usable {
         (Phase::Degraded, Status::False)

@@ -37,10 +37,11 @@ const UNTIL_DEFINED: Duration = Duration::from_secs(2);
 /// # Errors
 /// Never by itself; the wait ends with the request to stop.
 pub async fn definitions(client: &Client, args: &Args, shutdown: &Shutdown) -> anyhow::Result<()> {
-    let api: Api<ZoomIntegration> = match args.namespaces().and_then(|names| names.into_iter().next()) {
-        Some(namespace) => Api::namespaced(client.clone(), &namespace),
-        None => Api::all(client.clone()),
-    };
+    let api: Api<ZoomIntegration> =
+        match args.namespaces().and_then(|names| names.into_iter().next()) {
+            Some(namespace) => Api::namespaced(client.clone(), &namespace),
+            None => Api::all(client.clone()),
+        };
     loop {
         let problem = match api.list_metadata(&ListParams::default().limit(1)).await {
             Ok(_) => return Ok(()),
@@ -65,13 +66,14 @@ pub async fn integrations(context: Arc<Context>, shutdown: Shutdown) {
     );
     let controllers = scopes
         .into_iter()
-        .map(|namespace| controller(context.clone(), namespace.as_deref(), shutdown.clone()));
+        .map(|namespace| controller(context.clone(), namespace, shutdown.clone()));
     futures::future::join_all(controllers).await;
 }
 
-async fn controller(context: Arc<Context>, namespace: Option<&str>, shutdown: Shutdown) {
-    let ours = watcher::Config::default()
-        .labels(&format!("{}={}", label::MANAGED_BY, label::MANAGER));
+async fn controller(context: Arc<Context>, namespace: Option<String>, shutdown: Shutdown) {
+    let namespace = namespace.as_deref();
+    let ours =
+        watcher::Config::default().labels(&format!("{}={}", label::MANAGED_BY, label::MANAGER));
     // Service account tokens and Helm's releases are most of a cluster's Secrets and never ours.
     let secrets = watcher::Config::default()
         .fields("type!=kubernetes.io/service-account-token,type!=helm.sh/release.v1");
@@ -101,7 +103,10 @@ async fn controller(context: Arc<Context>, namespace: Option<&str>, shutdown: Sh
                 // Deleted while it waited in the queue.
                 Err(Error::ObjectNotFound(object)) => {
                     let object = object.clone();
-                    context.fleet.forget(object.namespace.as_deref().unwrap_or_default(), &object.name);
+                    context.fleet.forget(
+                        object.namespace.as_deref().unwrap_or_default(),
+                        &object.name,
+                    );
                 }
                 Err(Error::QueueError(error)) => {
                     tracing::warn!(error = &error as &dyn std::error::Error, "watch failed");

@@ -1,13 +1,56 @@
-//! One tenant's webhook server. Knows nothing of Kubernetes.
+//! One tenant's webhook server: takes what Zoom signed, and says so only once the sink has it.
+//!
+//! Knows nothing of Kubernetes: it faces the internet and holds one tenant's secrets only.
+//!
+//! | question | module |
+//! |---|---|
+//! | What happens to a request? | [`routes`], and its answers in [`outcome`] |
+//! | Is it from Zoom? | [`signature`], [`secrets`] |
+//! | What does Zoom ask every 72 hours? | [`challenge`] |
+//! | What does the sink get? | [`event`], [`cloudevent`], [`sink`] |
+//! | What if it comes twice? | [`dedupe`] |
+//! | What does the controller learn? | [`facts`], [`recorder`] |
+//! | How does it start and stop? | [`server`], [`args`] |
 
-/// Arguments of `zoom-operator receiver`.
-#[derive(Debug, clap::Args)]
-pub struct Args {}
+pub mod args;
+pub mod body;
+pub mod challenge;
+pub mod cloudevent;
+pub mod dedupe;
+pub mod event;
+pub mod facts;
+mod hex;
+pub mod metrics;
+pub mod outcome;
+pub mod recorder;
+pub mod routes;
+pub mod secrets;
+pub mod server;
+pub mod signature;
+pub mod sink;
+
+pub use self::{
+    args::{Args, Config},
+    server::Receiver,
+};
+
+use crate::ops::shutdown;
 
 /// Runs the receiver until it is told to stop.
 ///
+/// One thread: a receiver waits for the network, and there is one for each tenant.
+///
 /// # Errors
-/// When a port cannot be bound.
-pub fn main(_args: Args) -> anyhow::Result<()> {
-    Ok(())
+/// When logging cannot be set up, or a port cannot be bound.
+pub fn main(args: Args) -> anyhow::Result<()> {
+    args.log.init()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let shutdown = shutdown::on_signal()?;
+        let receiver = Receiver::bind(args.into()).await?;
+        receiver.run(shutdown).await;
+        Ok(())
+    })
 }

@@ -193,7 +193,6 @@ fn unreachable(error: reqwest::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
     use super::*;
 
     #[test]

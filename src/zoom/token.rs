@@ -111,7 +111,6 @@ fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> 
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
     use super::*;
 
     fn read(body: &str) -> Result<AccessToken, Error> {

@@ -12,7 +12,10 @@ pub fn covers(live: &Value, wanted: &Value) -> bool {
             .all(|(key, wanted)| live.get(key).is_some_and(|live| covers(live, wanted))),
         (Value::Array(live), Value::Array(wanted)) => {
             live.len() == wanted.len()
-                && live.iter().zip(wanted).all(|(live, wanted)| covers(live, wanted))
+                && live
+                    .iter()
+                    .zip(wanted)
+                    .all(|(live, wanted)| covers(live, wanted))
         }
         (live, wanted) => live == wanted,
     }
@@ -33,7 +36,12 @@ mod tests {
     #[test]
     fn a_difference_counts() {
         let live = json!({"a": 1, "b": [{"c": 2}]});
-        for wanted in [json!({"a": 2}), json!({"x": 1}), json!({"b": []}), json!({"b": [{"c": 3}]})] {
+        for wanted in [
+            json!({"a": 2}),
+            json!({"x": 1}),
+            json!({"b": []}),
+            json!({"b": [{"c": 3}]}),
+        ] {
             assert!(!covers(&live, &wanted), "{wanted}");
         }
     }

@@ -93,7 +93,9 @@ fn pod(
         containers: vec![container(integration, webhook, knobs.resources, image)],
         volumes: Some(vec![signing_volume(integration), state_volume()]),
         node_selector: knobs.node_selector,
-        tolerations: knobs.tolerations.map(|list| list.into_iter().map(toleration).collect()),
+        tolerations: knobs
+            .tolerations
+            .map(|list| list.into_iter().map(toleration).collect()),
         priority_class_name: knobs.priority_class_name,
         termination_grace_period_seconds: Some(30),
         ..PodSpec::default()
@@ -161,7 +163,12 @@ fn args(integration: &ZoomIntegration, webhook: &Webhook) -> Vec<String> {
         format!("--signing-secrets-dir={SIGNING_DIR}"),
         format!("--state-dir={STATE_DIR}"),
     ];
-    if let Some(url) = webhook.sink.http.as_ref().and_then(|http| sink_url(integration, http)) {
+    if let Some(url) = webhook
+        .sink
+        .http
+        .as_ref()
+        .and_then(|http| sink_url(integration, http))
+    {
         args.push(format!("--sink-url={url}"));
     }
     if integration.spec.suspend {

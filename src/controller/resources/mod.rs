@@ -90,7 +90,9 @@ fn metadata(integration: &ZoomIntegration) -> ObjectMeta {
         name: Some(name(integration)),
         namespace: integration.namespace(),
         labels: Some(labels(integration)),
-        owner_references: integration.controller_owner_ref(&()).map(|owner| vec![owner]),
+        owner_references: integration
+            .controller_owner_ref(&())
+            .map(|owner| vec![owner]),
         ..ObjectMeta::default()
     }
 }

@@ -1,0 +1,149 @@
+//! An HTTP/1 server that a slow or hostile client cannot hold open.
+//!
+//! `axum::serve` sets no limit on headers, idle time or the number of connections, and its drain
+//! has no end; every port of every process is served by this loop instead.
+
+use std::{io, pin::pin, sync::Arc, time::Duration};
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+    task::JoinSet,
+    time,
+};
+use tracing::{debug, warn};
+
+use super::shutdown::Shutdown;
+
+/// How long to wait after `accept` failed, typically for want of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Most that one connection buffers, bytes.
+const READ_BUFFER: usize = 64 * 1024;
+
+/// What one client, and all of them together, may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections at a time; further ones wait in the kernel's queue.
+    pub connections: usize,
+    /// Whether a connection serves several requests. A proxy that keeps connections longer than we
+    /// do loses the request that meets our close, and a POST is not sent again by proxies.
+    pub keep_alive: bool,
+    /// Time for a complete request head, also counted while a kept connection idles.
+    pub head_timeout: Duration,
+    /// Bytes of a request head; above it the answer is 431.
+    pub head_bytes: usize,
+    /// Header fields of a request; above it the answer is 431.
+    pub headers: usize,
+    /// Age at which a connection is closed after the request under way, which also sheds clients
+    /// that never read their answers.
+    pub max_age: Duration,
+    /// Time for requests under way once shutdown was requested or a connection has become too old.
+    pub drain: Duration,
+}
+
+/// Serves `router` on `listener` until shutdown is requested and requests under way are done, or
+/// [`Limits::drain`] is over. The listener closes with the request.
+pub async fn serve(listener: TcpListener, router: Router, limits: Limits, shutdown: Shutdown) {
+    let permits = Arc::new(Semaphore::new(limits.connections));
+    let mut connections = JoinSet::new();
+    let accepting = async {
+        loop {
+            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
+                return; // The semaphore is never closed.
+            };
+            let stream = accept(&listener).await;
+            while connections.try_join_next().is_some() {}
+            let serving = connection(stream, router.clone(), limits, shutdown.clone());
+            connections.spawn(async move {
+                serving.await;
+                drop(permit);
+            });
+        }
+    };
+    tokio::select! {
+        () = accepting => {}
+        () = shutdown.requested() => {}
+    }
+    drop(listener);
+    let drained = async { while connections.join_next().await.is_some() {} };
+    if time::timeout(limits.drain, drained).await.is_err() {
+        warn!(connections = connections.len(), "connections cut off");
+    }
+}
+
+// === impl Limits ===
+
+impl Default for Limits {
+    /// For ports inside the cluster.
+    fn default() -> Self {
+        Self {
+            connections: 64,
+            keep_alive: true,
+            head_timeout: Duration::from_secs(10),
+            head_bytes: 16 * 1024,
+            headers: 64,
+            max_age: Duration::from_mins(10),
+            drain: Duration::from_secs(5),
+        }
+    }
+}
+
+async fn accept(listener: &TcpListener) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return stream,
+            Err(error) if is_about_one_client(&error) => {
+                debug!(%error, "client left before it was accepted");
+            }
+            Err(error) => {
+                warn!(%error, "failed to accept");
+                time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+fn is_about_one_client(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
+    )
+}
+
+async fn connection(stream: TcpStream, router: Router, limits: Limits, shutdown: Shutdown) {
+    // Answers are small and written once; waiting to fill a segment only adds latency.
+    let _ = stream.set_nodelay(true);
+    let mut server = http1::Builder::new();
+    server
+        .timer(TokioTimer::new())
+        .keep_alive(limits.keep_alive)
+        .header_read_timeout(limits.head_timeout)
+        .max_headers(limits.headers)
+        .max_header_size(limits.head_bytes)
+        .max_buf_size(READ_BUFFER);
+    let service = TowerToHyperService::new(router);
+    let mut serving = pin!(server.serve_connection(TokioIo::new(stream), service));
+    let stop = async {
+        tokio::select! {
+            () = shutdown.requested() => {}
+            () = time::sleep(limits.max_age) => {}
+        }
+    };
+    let done = tokio::select! {
+        done = serving.as_mut() => Ok(done),
+        () = stop => {
+            serving.as_mut().graceful_shutdown();
+            time::timeout(limits.drain, serving).await
+        }
+    };
+    if let Ok(Err(error)) = done {
+        debug!(%error, "connection failed");
+    }
+}

@@ -1,0 +1,97 @@
+//! Reading a body: bounded for one request, and bounded for all of them together.
+
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes, HttpBody as _};
+use http_body_util::BodyExt as _;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// The bytes that all requests may hold in memory, however many connections there are.
+#[derive(Clone, Debug)]
+pub struct Budget(Arc<Semaphore>);
+
+/// A whole body. Gives its share of the budget back when dropped.
+#[derive(Debug)]
+pub struct Raw {
+    /// The bytes as they came.
+    pub bytes: Bytes,
+    _share: Option<OwnedSemaphorePermit>,
+}
+
+/// Why a body was not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// Larger than one may be.
+    #[error("body too large")]
+    TooLarge,
+    /// All requests together hold too much.
+    #[error("no memory for the body")]
+    NoBudget,
+    /// The client broke off, or its framing is wrong.
+    #[error("body incomplete")]
+    Incomplete,
+}
+
+// === impl Budget ===
+
+impl Budget {
+    /// A budget of so many bytes.
+    #[must_use]
+    pub fn new(bytes: usize) -> Self {
+        Self(Arc::new(Semaphore::new(bytes.min(Semaphore::MAX_PERMITS))))
+    }
+
+    /// Reads a body of at most `limit` bytes. One that declares more is refused unread; a chunked
+    /// one as soon as it goes over.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub async fn read(&self, mut body: Body, limit: usize) -> Result<Raw, ReadError> {
+        if body.size_hint().lower() > limit as u64 {
+            return Err(ReadError::TooLarge);
+        }
+        let mut bytes = Vec::new();
+        let mut share: Option<OwnedSemaphorePermit> = None;
+        while let Some(frame) = body.frame().await {
+            let Ok(data) = frame.map_err(|_| ReadError::Incomplete)?.into_data() else {
+                continue; // Trailers say nothing to us.
+            };
+            if bytes.len() + data.len() > limit {
+                return Err(ReadError::TooLarge);
+            }
+            let size = u32::try_from(data.len()).map_err(|_| ReadError::TooLarge)?;
+            let more = Arc::clone(&self.0)
+                .try_acquire_many_owned(size)
+                .map_err(|_| ReadError::NoBudget)?;
+            match &mut share {
+                Some(share) => share.merge(more),
+                None => share = Some(more),
+            }
+            bytes.extend_from_slice(&data);
+        }
+        Ok(Raw {
+            bytes: bytes.into(),
+            _share: share,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop")]
+
+    use super::*;
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn the_budget_is_shared_and_given_back() {
+        let budget = Budget::new(10);
+        let first = budget.read(Body::from("123456"), 8).await.unwrap();
+        assert_eq!(&first.bytes[..], b"123456");
+        let refused = budget.read(Body::from("12345"), 8).await.unwrap_err();
+        assert_eq!(refused, ReadError::NoBudget);
+        drop(first);
+        assert!(budget.read(Body::from("12345"), 8).await.is_ok());
+        let refused = budget.read(Body::from("123456789"), 8).await.unwrap_err();
+        assert_eq!(refused, ReadError::TooLarge);
+    }
+}

@@ -1,0 +1,347 @@
+//! The event as a `CloudEvent` 1.0 in HTTP binary mode: attributes in `ce-*` headers, and the body
+//! as it came, to the byte.
+//!
+//! | attribute | value |
+//! |---|---|
+//! | `id` | SHA-256 of the body: the same for every retry and replica |
+//! | `type` | `us.zoom.` and Zoom's name, or `us.zoom.unknown` |
+//! | `source` | the integration: `/apis/zoom-operator.io/namespaces/<ns>/zoomintegrations/<name>` |
+//! | `time`, `subject` | `event_ts`; the id of the object that it is about |
+//! | `zoomaccountid` | `payload.account_id` |
+//! | `zoomrequestid`, `zoomtrackingid`, `zoomtimestamp` | Zoom's headers, of which only the last is signed |
+//! | further ones | what the integration declares about its tenant |
+
+use std::{
+    fmt::{self, Write as _},
+    str::FromStr,
+};
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+
+use super::event::{Envelope, EventId};
+
+/// Zoom's id of one delivery, the same over its retries.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-zm-request-id");
+/// Zoom's id of one attempt.
+pub const TRACKING_ID: HeaderName = HeaderName::from_static("x-zm-trackingid");
+
+/// Reverse-DNS prefix of `type`.
+const TYPE_PREFIX: &str = "us.zoom.";
+/// The type of what was signed by Zoom and could not be read.
+const UNKNOWN: &str = "unknown";
+/// Longest value of an attribute, bytes. Zoom's ids have some dozens.
+const MAX_VALUE: usize = 1024;
+/// Attribute names of the specification and of this receiver. All names that start with `zoom`
+/// are kept for later as well.
+const RESERVED: [&str; 9] = [
+    "data",
+    "datacontenttype",
+    "dataschema",
+    "id",
+    "source",
+    "specversion",
+    "subject",
+    "time",
+    "type",
+];
+const OWN_PREFIX: &str = "zoom";
+
+/// The integration as `<namespace>/<name>`: the source of its events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Integration {
+    namespace: String,
+    name: String,
+}
+
+/// An extension attribute: a fact about the tenant that goes along with every event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extension {
+    name: HeaderName,
+    value: HeaderValue,
+}
+
+/// Why a flag's text was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParseError {
+    /// Not two DNS names with a slash between them.
+    #[error("expected <namespace>/<name>")]
+    Integration,
+    /// No `=`.
+    #[error("expected <key>=<value>")]
+    Extension,
+    /// Not `[a-z0-9]{1,20}`.
+    #[error("attribute names are 1 to 20 lower-case letters and digits")]
+    Name,
+    /// The name means something already.
+    #[error("attribute name is reserved")]
+    Reserved,
+    /// Empty, too long, or with control characters.
+    #[error("attribute value is empty, too long or has control characters")]
+    Value,
+}
+
+/// The headers of the request to the sink. `zoom` is the head of the request from Zoom; of
+/// `envelope` there is none when the body could not be read.
+#[must_use]
+pub fn headers(
+    source: &Integration,
+    extensions: &[Extension],
+    id: EventId,
+    envelope: Option<&Envelope>,
+    zoom: &HeaderMap,
+) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(16);
+    let json = HeaderValue::from_static("application/json");
+    headers.insert(header::CONTENT_TYPE, json);
+    let mut put = |name: &'static str, value: &str| {
+        // What CloudEvents cannot carry is left out: an optional fact is worth less than the event.
+        if let Some(value) = encode(value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    };
+    let name = envelope.and_then(Envelope::name).unwrap_or(UNKNOWN);
+    put("ce-specversion", "1.0");
+    put("ce-id", &id.to_string());
+    put("ce-type", &format!("{TYPE_PREFIX}{name}"));
+    put("ce-source", &source.to_string());
+    if let Some(envelope) = envelope {
+        put("ce-subject", envelope.object_id.as_deref().unwrap_or(""));
+        let time = envelope.time.map(|time| time.to_string());
+        put("ce-time", time.as_deref().unwrap_or(""));
+        put(
+            "ce-zoomaccountid",
+            envelope.account_id.as_deref().unwrap_or(""),
+        );
+    }
+    for (attribute, header) in [
+        ("ce-zoomrequestid", REQUEST_ID),
+        ("ce-zoomtrackingid", TRACKING_ID),
+        ("ce-zoomtimestamp", super::signature::TIMESTAMP),
+    ] {
+        let value = zoom.get(header).and_then(|value| value.to_str().ok());
+        put(attribute, value.unwrap_or(""));
+    }
+    for Extension { name, value } in extensions {
+        headers.insert(name.clone(), value.clone());
+    }
+    headers
+}
+
+/// A value as the HTTP binding wants it (`CloudEvents` HTTP 1.0.2, section 3.1.3.2): space, double
+/// quote, percent and all that is not printable ASCII become `%XX` of their UTF-8 bytes. Nothing
+/// when the value is empty, too long, or has characters that a `CloudEvents` string may not have.
+#[must_use]
+pub fn encode(value: &str) -> Option<HeaderValue> {
+    let unfit = |symbol: char| {
+        let code = u32::from(symbol);
+        symbol.is_control() || (0xFDD0..=0xFDEF).contains(&code) || code & 0xFFFE == 0xFFFE
+    };
+    if value.is_empty() || value.len() > MAX_VALUE || value.contains(unfit) {
+        return None;
+    }
+    let mut encoded = String::with_capacity(value.len());
+    for byte in value.bytes() {
+        if byte.is_ascii_graphic() && byte != b'"' && byte != b'%' {
+            encoded.push(char::from(byte));
+        } else {
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    HeaderValue::try_from(encoded).ok()
+}
+
+// === impl Integration ===
+
+impl FromStr for Integration {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let is_dns = |name: &str| {
+            (1..=253).contains(&name.len())
+                && name
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b))
+        };
+        let (namespace, name) = text.split_once('/').ok_or(ParseError::Integration)?;
+        if !is_dns(namespace) || !is_dns(name) {
+            return Err(ParseError::Integration);
+        }
+        Ok(Self {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+        })
+    }
+}
+
+impl fmt::Display for Integration {
+    /// As a URI reference.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { namespace, name } = self;
+        write!(
+            formatter,
+            "/apis/zoom-operator.io/namespaces/{namespace}/zoomintegrations/{name}"
+        )
+    }
+}
+
+// === impl Extension ===
+
+impl Extension {
+    /// Checks name and value of a fact about the tenant.
+    ///
+    /// # Errors
+    /// When the name is not `[a-z0-9]{1,20}`, is reserved or starts with `zoom`, or when the value
+    /// cannot be carried.
+    pub fn new(name: &str, value: &str) -> Result<Self, ParseError> {
+        let is_name = (1..=20).contains(&name.len())
+            && name
+                .bytes()
+                .all(|symbol| symbol.is_ascii_lowercase() || symbol.is_ascii_digit());
+        if !is_name {
+            return Err(ParseError::Name);
+        }
+        if RESERVED.contains(&name) || name.starts_with(OWN_PREFIX) {
+            return Err(ParseError::Reserved);
+        }
+        Ok(Self {
+            name: HeaderName::try_from(format!("ce-{name}")).map_err(|_| ParseError::Name)?,
+            value: encode(value).ok_or(ParseError::Value)?,
+        })
+    }
+}
+
+impl FromStr for Extension {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let (name, value) = text.split_once('=').ok_or(ParseError::Extension)?;
+        Self::new(name, value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop")]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn described(body: &str, zoom: &HeaderMap, extensions: &[Extension]) -> Vec<(String, String)> {
+        let source: Integration = "tenant-a/zoom".parse().unwrap();
+        let envelope = Envelope::parse(body.as_bytes()).ok();
+        let id = EventId::of(body.as_bytes());
+        let headers = headers(&source, extensions, id, envelope.as_ref(), zoom);
+        let mut headers: Vec<_> = headers
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+            .collect();
+        headers.sort();
+        headers
+    }
+
+    fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        expected.iter().map(owned).collect()
+    }
+
+    const SOURCE: &str = "/apis/zoom-operator.io/namespaces/tenant-a/zoomintegrations/zoom";
+
+    #[test]
+    fn an_event_is_described_in_full() {
+        let zoom = HeaderMap::from_iter([
+            (REQUEST_ID, HeaderValue::from_static("6009d653_d487")),
+            (TRACKING_ID, HeaderValue::from_static("v=2.0;clid=us05")),
+            (super::super::signature::TIMESTAMP, 1_739_923_528.into()),
+        ]);
+        let body = r#"{"event":"meeting.ended","event_ts":1626230691572,"payload":{"account_id":"AB","object":{"id":97}}}"#;
+        let extension: Extension = "headorg=Klinik Süd 100%".parse().unwrap();
+        assert_eq!(
+            described(body, &zoom, &[extension]),
+            pairs(&[
+                ("ce-headorg", "Klinik%20S%C3%BCd%20100%25"),
+                (
+                    "ce-id",
+                    "915d3c501b9f85c6031fb972006609adba94890c84c160ca54e2e603a9a230d5"
+                ),
+                ("ce-source", SOURCE),
+                ("ce-specversion", "1.0"),
+                ("ce-subject", "97"),
+                ("ce-time", "2021-07-14T02:44:51.572Z"),
+                ("ce-type", "us.zoom.meeting.ended"),
+                ("ce-zoomaccountid", "AB"),
+                ("ce-zoomrequestid", "6009d653_d487"),
+                ("ce-zoomtimestamp", "1739923528"),
+                ("ce-zoomtrackingid", "v=2.0;clid=us05"),
+                ("content-type", "application/json"),
+            ])
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_still_an_event() {
+        for body in ["not JSON", r#"{"event":"a b"}"#, r#"{"event":7}"#] {
+            let id = EventId::of(body.as_bytes()).to_string();
+            let expected = pairs(&[
+                ("ce-id", &id),
+                ("ce-source", SOURCE),
+                ("ce-specversion", "1.0"),
+                ("ce-type", "us.zoom.unknown"),
+                ("content-type", "application/json"),
+            ]);
+            assert_eq!(described(body, &HeaderMap::new(), &[]), expected);
+        }
+    }
+
+    #[test]
+    fn facts_about_the_tenant_are_checked() {
+        for text in ["orgid=1", "a=b=c", "abcdefghij0123456789=x"] {
+            assert!(text.parse::<Extension>().is_ok(), "{text}");
+        }
+        for (text, error) in [
+            ("orgid", ParseError::Extension),
+            ("=1", ParseError::Name),
+            ("orgId=1", ParseError::Name),
+            ("org-id=1", ParseError::Name),
+            ("abcdefghij0123456789a=x", ParseError::Name),
+            ("id=1", ParseError::Reserved),
+            ("zoomaccountid=1", ParseError::Reserved),
+            ("orgid=", ParseError::Value),
+            ("orgid=a\nb", ParseError::Value),
+        ] {
+            assert_eq!(text.parse::<Extension>(), Err(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn integrations_are_two_names() {
+        assert!("ns/name.with-dots".parse::<Integration>().is_ok());
+        for text in ["ns", "ns/", "/name", "ns/a/b", "Ns/name", "ns/na me"] {
+            let refused = Err(ParseError::Integration);
+            assert_eq!(text.parse::<Integration>(), refused, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn encoded_values_are_printable_and_decode_to_themselves(value in "\\PC{1,200}") {
+            let encoded = encode(&value).unwrap();
+            let text = encoded.to_str().unwrap();
+            prop_assert!(text.bytes().all(|b| (0x21..=0x7e).contains(&b) && b != b'"'));
+            let mut decoded = Vec::new();
+            let mut rest = text.as_bytes();
+            while let Some((&byte, tail)) = rest.split_first() {
+                rest = tail;
+                if byte == b'%' {
+                    let (pair, tail) = rest.split_at(2);
+                    rest = tail;
+                    let pair = str::from_utf8(pair).unwrap();
+                    decoded.push(u8::from_str_radix(pair, 16).unwrap());
+                } else {
+                    decoded.push(byte);
+                }
+            }
+            prop_assert_eq!(String::from_utf8(decoded).unwrap(), value);
+        }
+    }
+}

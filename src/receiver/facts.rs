@@ -1,0 +1,219 @@
+//! What a receiver knows about its tenant's webhooks, for the controller to read.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{event, signature::SecretRole};
+
+/// Most bytes of the JSON text.
+pub const MAX_BYTES: usize = 64 * 1024;
+/// Most event types that are listed.
+pub const MAX_EVENT_TYPES: usize = 256;
+/// The only version of the format so far.
+const VERSION: u32 = 1;
+
+/// The facts. Times are whole seconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Facts {
+    version: u32,
+    /// The last URL validation that Zoom signed and that was answered.
+    pub last_validated: Option<Timestamp>,
+    /// The secret that signed it.
+    pub last_validated_secret: Option<SecretRole>,
+    /// The last request of any kind whose signature was right.
+    pub last_verified: Option<Timestamp>,
+    /// The secret that signed it.
+    pub last_verified_secret: Option<SecretRole>,
+    /// The last request with a signature that no secret makes. Anybody can cause this.
+    pub last_rejected: Option<Timestamp>,
+    /// Names of the events that came, without URL validations.
+    pub event_types_seen: BTreeSet<String>,
+}
+
+/// Why a text is not taken for facts.
+#[derive(Debug, thiserror::Error)]
+pub enum FactsError {
+    /// More than [`MAX_BYTES`].
+    #[error("facts too large")]
+    TooLarge,
+    /// Not the JSON of this format.
+    #[error("facts malformed")]
+    Malformed(#[from] serde_json::Error),
+    /// Another version, too many event types, or what is no name of one.
+    #[error("facts out of bounds")]
+    OutOfBounds,
+}
+
+// === impl Facts ===
+
+impl Default for Facts {
+    fn default() -> Self {
+        Self {
+            version: VERSION,
+            last_validated: None,
+            last_validated_secret: None,
+            last_verified: None,
+            last_verified_secret: None,
+            last_rejected: None,
+            event_types_seen: BTreeSet::new(),
+        }
+    }
+}
+
+impl Facts {
+    /// Reads the JSON text, strictly: it comes from a process that faces the internet.
+    ///
+    /// # Errors
+    /// See [`FactsError`].
+    pub fn from_json(text: &[u8]) -> Result<Self, FactsError> {
+        if text.len() > MAX_BYTES {
+            return Err(FactsError::TooLarge);
+        }
+        let facts: Self = serde_json::from_slice(text)?;
+        let is_bounded = facts.version == VERSION
+            && facts.event_types_seen.len() <= MAX_EVENT_TYPES
+            && facts
+                .event_types_seen
+                .iter()
+                .all(|name| event::is_name(name));
+        is_bounded.then_some(facts).ok_or(FactsError::OutOfBounds)
+    }
+
+    /// The JSON text.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        // Strings, numbers and times only: there is nothing that could fail.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// What two receivers of one tenant know together: the latest of each, and all that was seen.
+    #[must_use]
+    pub fn merged(mut self, other: Self) -> Self {
+        if other.last_validated > self.last_validated {
+            self.last_validated = other.last_validated;
+            self.last_validated_secret = other.last_validated_secret;
+        }
+        if other.last_verified > self.last_verified {
+            self.last_verified = other.last_verified;
+            self.last_verified_secret = other.last_verified_secret;
+        }
+        self.last_rejected = self.last_rejected.max(other.last_rejected);
+        self.event_types_seen.extend(other.event_types_seen);
+        self
+    }
+
+    /// A URL validation was answered.
+    pub fn validated(&mut self, now: Timestamp, role: SecretRole) {
+        self.last_validated = Some(seconds(now));
+        self.last_validated_secret = Some(role);
+    }
+
+    /// A signature was right.
+    pub fn verified(&mut self, now: Timestamp, role: SecretRole) {
+        self.last_verified = Some(seconds(now));
+        self.last_verified_secret = Some(role);
+    }
+
+    /// A signature was wrong.
+    pub fn rejected(&mut self, now: Timestamp) {
+        self.last_rejected = Some(seconds(now));
+    }
+
+    /// An event of this type came. Ignored once the list is full.
+    pub fn seen(&mut self, name: &str) {
+        let seen = &mut self.event_types_seen;
+        if event::is_name(name) && seen.len() < MAX_EVENT_TYPES && !seen.contains(name) {
+            seen.insert(name.to_owned());
+        }
+    }
+}
+
+fn seconds(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop")]
+
+    use super::*;
+
+    #[test]
+    fn the_text_is_the_agreed_one() {
+        let mut facts = Facts::default();
+        assert_eq!(
+            facts.to_json(),
+            concat!(
+                r#"{"version":1,"lastValidated":null,"lastValidatedSecret":null,"#,
+                r#""lastVerified":null,"lastVerifiedSecret":null,"#,
+                r#""lastRejected":null,"eventTypesSeen":[]}"#
+            )
+        );
+        let now = Timestamp::from_millisecond(1_739_923_528_999).unwrap();
+        facts.validated(now, SecretRole::Current);
+        facts.verified(now, SecretRole::Previous);
+        facts.rejected(now);
+        facts.seen("meeting.started");
+        facts.seen("meeting.ended");
+        assert_eq!(
+            facts.to_json(),
+            concat!(
+                r#"{"version":1,"lastValidated":"2025-02-19T00:05:28Z","lastValidatedSecret":"Current","#,
+                r#""lastVerified":"2025-02-19T00:05:28Z","lastVerifiedSecret":"Previous","#,
+                r#""lastRejected":"2025-02-19T00:05:28Z","#,
+                r#""eventTypesSeen":["meeting.ended","meeting.started"]}"#
+            )
+        );
+        assert_eq!(Facts::from_json(facts.to_json().as_bytes()).unwrap(), facts);
+    }
+
+    #[test]
+    fn the_latest_of_two_receivers_counts() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let (mut one, mut other) = (Facts::default(), Facts::default());
+        one.validated(at(10), SecretRole::Previous);
+        one.seen("meeting.started");
+        other.validated(at(20), SecretRole::Current);
+        other.rejected(at(5));
+        other.seen("meeting.ended");
+        let both = one.clone().merged(other.clone());
+        assert_eq!(both, other.merged(one));
+        assert_eq!(both.last_validated, Some(at(20)));
+        assert_eq!(both.last_validated_secret, Some(SecretRole::Current));
+        assert_eq!(both.last_rejected, Some(at(5)));
+        assert_eq!(both.event_types_seen.len(), 2);
+    }
+
+    #[test]
+    fn the_largest_facts_fit() {
+        let mut facts = Facts::default();
+        for n in 0..1000 {
+            facts.seen(&format!("{n:0>128}"));
+        }
+        facts.seen("not a name");
+        assert_eq!(facts.event_types_seen.len(), MAX_EVENT_TYPES);
+        assert_eq!(Facts::from_json(facts.to_json().as_bytes()).unwrap(), facts);
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        let good = Facts::default().to_json();
+        let types = |types: &str| good.replace("[]", types);
+        let many: Vec<String> = (0..257).map(|n| format!("\"e{n}\"")).collect();
+        for text in [
+            String::new(),
+            "{}".into(),
+            good.replace(":1,", ":2,"),
+            good.replace("\"version\"", "\"extra\":0,\"version\""),
+            good.replacen("null", "\"yesterday\"", 1),
+            types("[\"a b\"]"),
+            types(&format!("[{}]", many.join(","))),
+            types(&format!("[{}]", " ".repeat(MAX_BYTES))),
+        ] {
+            assert!(Facts::from_json(text.as_bytes()).is_err(), "{text:.200}");
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! The answers: how each request can end, what Zoom is told, and what the metric calls it.
+//!
+//! Zoom retries after 5xx and after no answer, and never after 3xx and 4xx. So whatever is our own
+//! trouble, or might be, is 503, and 4xx is kept for what would not become right by coming again.
+
+use axum::{
+    body::Body,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+
+use super::challenge::Answer;
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The sink has acknowledged the event.
+    Delivered,
+    /// The sink had acknowledged it before.
+    Duplicate,
+    /// A URL validation was answered.
+    Validated,
+    /// A signed URL validation with a token that must not be answered.
+    ValidationRefused,
+    /// Another path or method. Tells nothing.
+    NotFound,
+    /// The body exceeds the limit.
+    TooLarge,
+    /// The client broke off, or framed the body wrongly.
+    Incomplete,
+    /// Signature headers missing, duplicated or malformed.
+    Unsigned,
+    /// No live secret makes the signature.
+    UnknownSignature,
+    /// Rightly signed, but long ago or in the future: perhaps our clock is wrong.
+    OutsideWindow,
+    /// There is no secret to judge by.
+    NoSecret,
+    /// The integration is suspended.
+    Suspended,
+    /// No sink is configured.
+    NoSink,
+    /// The sink has not acknowledged the event.
+    SinkFailed,
+    /// No memory for further bodies.
+    Busy,
+    /// Not done in time, whoever was slow.
+    Deadline,
+}
+
+/// An outcome, and the answer to a challenge if it was one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// How the request ended.
+    pub outcome: Outcome,
+    /// What Zoom wants to read.
+    pub answer: Option<Answer>,
+}
+
+// === impl Outcome ===
+
+impl Outcome {
+    /// Every outcome.
+    pub const ALL: [Self; 16] = [
+        Self::Delivered,
+        Self::Duplicate,
+        Self::Validated,
+        Self::ValidationRefused,
+        Self::NotFound,
+        Self::TooLarge,
+        Self::Incomplete,
+        Self::Unsigned,
+        Self::UnknownSignature,
+        Self::OutsideWindow,
+        Self::NoSecret,
+        Self::Suspended,
+        Self::NoSink,
+        Self::SinkFailed,
+        Self::Busy,
+        Self::Deadline,
+    ];
+
+    /// The metric's label.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Duplicate => "duplicate",
+            Self::Validated => "validated",
+            Self::ValidationRefused => "validation_refused",
+            Self::NotFound => "not_found",
+            Self::TooLarge => "too_large",
+            Self::Incomplete => "incomplete",
+            Self::Unsigned => "unsigned",
+            Self::UnknownSignature => "unknown_signature",
+            Self::OutsideWindow => "outside_window",
+            Self::NoSecret => "no_secret",
+            Self::Suspended => "suspended",
+            Self::NoSink => "no_sink",
+            Self::SinkFailed => "sink_failed",
+            Self::Busy => "busy",
+            Self::Deadline => "deadline",
+        }
+    }
+
+    /// What Zoom is told.
+    #[must_use]
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::Delivered | Self::Duplicate => StatusCode::NO_CONTENT,
+            Self::Validated => StatusCode::OK,
+            Self::ValidationRefused | Self::Incomplete => StatusCode::BAD_REQUEST,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Unsigned | Self::UnknownSignature => StatusCode::UNAUTHORIZED,
+            Self::OutsideWindow
+            | Self::NoSecret
+            | Self::Suspended
+            | Self::NoSink
+            | Self::SinkFailed
+            | Self::Busy
+            | Self::Deadline => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
+// === impl Reply ===
+
+impl From<Outcome> for Reply {
+    fn from(outcome: Outcome) -> Self {
+        let answer = None;
+        Self { outcome, answer }
+    }
+}
+
+impl IntoResponse for Reply {
+    fn into_response(self) -> Response {
+        let body = self.answer.map(|answer| serde_json::to_string(&answer));
+        let Some(Ok(body)) = body else {
+            return (self.outcome.status(), Body::empty()).into_response();
+        };
+        let json = HeaderValue::from_static("application/json");
+        (self.outcome.status(), [(header::CONTENT_TYPE, json)], body).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_differ_and_own_trouble_is_retried() {
+        let mut labels = Outcome::ALL.map(Outcome::label).to_vec();
+        labels.sort_unstable();
+        labels.dedup();
+        assert_eq!(labels.len(), Outcome::ALL.len());
+        for outcome in Outcome::ALL {
+            let status = outcome.status();
+            assert!(
+                !status.is_redirection() && status != StatusCode::TOO_MANY_REQUESTS,
+                "{outcome:?}"
+            );
+        }
+    }
+}

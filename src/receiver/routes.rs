@@ -1,0 +1,251 @@
+//! The receiver's route: one path, POST, and for every request one of the [`Outcome`]s.
+//!
+//! ```text
+//! head -> secret? -> body (bounded) -> signature -> URL validation? -> answered, whatever else is
+//!                                               \-> suspended? seen before? -> sink -> its 2xx
+//! ```
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    http::{HeaderMap, HeaderValue, Method, header, request::Parts},
+    response::{IntoResponse as _, Response},
+};
+use jiff::Timestamp;
+use tokio::{sync::Semaphore, time};
+use tracing::{debug, warn};
+
+use super::{
+    body::{Budget, Raw, ReadError},
+    challenge,
+    cloudevent::{self, Extension, Integration},
+    dedupe::{Claim, Dedupe, Seen},
+    event::{Envelope, EventId},
+    metrics::Metrics,
+    outcome::{Outcome, Reply},
+    recorder::{Recorder, Urgency},
+    secrets::{Secrets, SigningSecrets},
+    signature::{self, Presented, SecretRole, Verdict},
+    sink::{Sink, SinkError},
+};
+
+/// What the route needs.
+#[derive(Debug)]
+pub struct Webhook {
+    /// The only path that takes webhooks.
+    pub path: String,
+    /// Time for a request from its head to the answer. Zoom waits three seconds.
+    pub deadline: Duration,
+    /// Most bytes of one body.
+    pub max_body: usize,
+    /// Most bytes of all bodies under way.
+    pub budget: Budget,
+    /// The live secrets.
+    pub secrets: Secrets,
+    /// Largest difference between the signed time and ours.
+    pub tolerance: Duration,
+    /// Answer URL validations only.
+    pub suspended: bool,
+    /// The source of the events.
+    pub integration: Integration,
+    /// Facts about the tenant that go along with every event.
+    pub extensions: Vec<Extension>,
+    /// Where events go, if anywhere.
+    pub sink: Option<Sink>,
+    /// Deliveries at a time.
+    pub slots: Arc<Semaphore>,
+    /// What the sink has already.
+    pub dedupe: Dedupe,
+    /// Takes note of the facts.
+    pub recorder: Recorder,
+    /// Takes note of the numbers.
+    pub metrics: Metrics,
+}
+
+/// The router of the webhook port.
+pub fn router(webhook: Arc<Webhook>) -> Router {
+    Router::new().fallback(answer).with_state(webhook)
+}
+
+async fn answer(State(webhook): State<Arc<Webhook>>, request: Request) -> Response {
+    let started = Instant::now();
+    let judged = time::timeout(webhook.deadline, webhook.judge(request)).await;
+    let reply = judged.unwrap_or_else(|_| Outcome::Deadline.into());
+    let outcome = reply.outcome;
+    webhook.metrics.answered(outcome, started.elapsed());
+    debug!(outcome = outcome.label(), "answered");
+    let mut response = reply.into_response();
+    if matches!(outcome, Outcome::TooLarge | Outcome::Deadline) {
+        // The rest of the body is not waited for.
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+    }
+    response
+}
+
+// === impl Webhook ===
+
+impl Webhook {
+    async fn judge(&self, request: Request) -> Reply {
+        let (head, body) = request.into_parts();
+        if head.method != Method::POST || head.uri.path() != self.path {
+            return Outcome::NotFound.into();
+        }
+        if self.secrets.borrow().is_empty() {
+            return Outcome::NoSecret.into();
+        }
+        let raw = match self.budget.read(body, self.max_body).await {
+            Ok(raw) => raw,
+            Err(ReadError::TooLarge) => return Outcome::TooLarge.into(),
+            Err(ReadError::NoBudget) => return Outcome::Busy.into(),
+            Err(ReadError::Incomplete) => return Outcome::Incomplete.into(),
+        };
+        self.metrics.read(raw.bytes.len());
+        self.judge_body(&head, raw).await
+    }
+
+    async fn judge_body(&self, head: &Parts, raw: Raw) -> Reply {
+        let presented = match Presented::from_headers(&head.headers) {
+            Ok(presented) => presented,
+            Err(reason) => {
+                debug!(%reason, "unsigned request");
+                return Outcome::Unsigned.into();
+            }
+        };
+        // One moment's secrets for the whole judgement, also when they change meanwhile.
+        let secrets = Arc::clone(&self.secrets.borrow());
+        let now = Timestamp::now();
+        let verdict = signature::verify(&secrets, &presented, &raw.bytes, now, self.tolerance);
+        let (role, skew, is_timely) = match verdict {
+            Verdict::Verified { role, skew } => (role, skew, true),
+            Verdict::OutsideWindow { role, skew } => (role, skew, false),
+            Verdict::Unknown => {
+                let record = |facts: &mut super::facts::Facts| facts.rejected(now);
+                self.recorder.record(Urgency::Soon, record);
+                return Outcome::UnknownSignature.into();
+            }
+        };
+        self.metrics.verified(role, skew);
+        let envelope = Envelope::parse(&raw.bytes)
+            .inspect_err(|error| warn!(%error, "signed body cannot be read"))
+            .ok();
+        let name = envelope.as_ref().and_then(Envelope::name);
+        let is_challenge = name == Some(challenge::EVENT);
+        if is_timely {
+            // A replay from long ago is no evidence of anything.
+            self.recorder.record(Urgency::Soon, |facts| {
+                facts.verified(now, role);
+                if let Some(name) = name.filter(|_| !is_challenge) {
+                    facts.seen(name);
+                }
+            });
+        }
+        if let Some(envelope) = envelope.as_ref().filter(|_| is_challenge) {
+            return self.validate(&secrets, role, envelope, is_timely.then_some(now));
+        }
+        if !is_timely {
+            warn!(skew, "right signature at a wrong time");
+            return Outcome::OutsideWindow.into();
+        }
+        if self.suspended {
+            return Outcome::Suspended.into();
+        }
+        self.deliver(&head.headers, envelope.as_ref(), raw)
+            .await
+            .into()
+    }
+
+    /// Answers also outside the time window: with a wrong clock the endpoint would else be
+    /// switched off by Zoom, and the answer to an old token is no news to who replays it.
+    fn validate(
+        &self,
+        secrets: &SigningSecrets,
+        role: SecretRole,
+        envelope: &Envelope,
+        evidence: Option<Timestamp>,
+    ) -> Reply {
+        let token = envelope.plain_token.as_deref();
+        let answer = secrets
+            .get(role)
+            .and_then(|secret| challenge::answer(secret, token).ok());
+        if answer.is_none() {
+            warn!("URL validation with a token that is not answered");
+            return Outcome::ValidationRefused.into();
+        }
+        if let Some(now) = evidence {
+            self.metrics.validated(now.as_second());
+            self.recorder
+                .record(Urgency::Now, |facts| facts.validated(now, role));
+        }
+        let outcome = Outcome::Validated;
+        Reply { outcome, answer }
+    }
+
+    async fn deliver(&self, zoom: &HeaderMap, envelope: Option<&Envelope>, raw: Raw) -> Outcome {
+        let Some(sink) = self.sink.clone() else {
+            return Outcome::NoSink;
+        };
+        let id = EventId::of(&raw.bytes);
+        let claim = match self.dedupe.claim(id, Instant::now()) {
+            Seen::New(claim) => claim,
+            Seen::Delivered => return Outcome::Duplicate,
+            Seen::UnderWay(fate) => {
+                let delivered = fate.delivered().await;
+                return if delivered {
+                    Outcome::Duplicate
+                } else {
+                    Outcome::SinkFailed
+                };
+            }
+        };
+        let headers = cloudevent::headers(&self.integration, &self.extensions, id, envelope, zoom);
+        let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else {
+            return Outcome::Busy; // The process ends.
+        };
+        // A task of its own: it goes on when Zoom hangs up or our deadline passes, so that an
+        // acknowledgement that comes late is not forgotten and Zoom's retry not sent again.
+        let delivery = deliver(
+            sink,
+            headers,
+            raw,
+            claim,
+            self.dedupe.clone(),
+            self.metrics.clone(),
+        );
+        let delivery = tokio::spawn(async move {
+            let result = delivery.await;
+            drop(slot);
+            result
+        });
+        match delivery.await {
+            Ok(Ok(())) => Outcome::Delivered,
+            Ok(Err(error)) => {
+                warn!(%id, %error, "event not delivered");
+                Outcome::SinkFailed
+            }
+            Err(_) => Outcome::SinkFailed,
+        }
+    }
+}
+
+async fn deliver(
+    sink: Sink,
+    headers: HeaderMap,
+    raw: Raw,
+    claim: Claim,
+    dedupe: Dedupe,
+    metrics: Metrics,
+) -> Result<(), SinkError> {
+    let started = Instant::now();
+    let result = sink.deliver(headers, raw.bytes.clone()).await;
+    if result.is_ok() {
+        claim.delivered(Instant::now());
+    }
+    metrics.delivered(result, started.elapsed(), dedupe.len());
+    result
+}
