@@ -26,7 +26,7 @@ pub struct Args {
     /// The only path that takes webhooks.
     #[arg(long, env = "WEBHOOK_PATH", default_value = "/", value_parser = path)]
     pub path: String,
-    /// The integration as <namespace>/<name>: the source of the events.
+    /// The integration as `namespace/name`: the source of the events.
     #[arg(long, env = "INTEGRATION")]
     pub integration: Integration,
     /// Directory with the files `webhook-secret-token` and `previous-webhook-secret-token`.
@@ -45,7 +45,7 @@ pub struct Args {
     /// Seconds that the sink has for an event. Zoom waits 3.
     #[arg(long, env = "SINK_TIMEOUT", default_value = "2.5", value_parser = seconds)]
     pub sink_timeout: Duration,
-    /// A fact about the tenant, <key>=<value>, sent with every event; can be repeated.
+    /// A fact about the tenant, `key=value`, sent with every event; can be repeated.
     #[arg(long = "attribute", value_name = "KEY=VALUE")]
     pub attribute: Vec<Extension>,
     /// Several such facts, separated by commas.

@@ -89,6 +89,8 @@ impl Recorder {
                 () = tokio::time::sleep(pause) => {}
                 () = shutdown.requested() => {}
             }
+            // Asked before the facts are looked at: what changes during the write is written too.
+            let is_last = shutdown.is_requested();
             self.urgency.send_replace(Urgency::None);
             let facts = self.facts();
             if facts != written {
@@ -104,7 +106,7 @@ impl Recorder {
                     }
                 }
             }
-            if shutdown.is_requested() {
+            if is_last {
                 return;
             }
         }

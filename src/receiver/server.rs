@@ -158,7 +158,12 @@ impl Receiver {
         let mut webhooks = JoinSet::new();
         webhooks.spawn(http::serve(self.webhook, webhook, tuning.limits, stopped));
         serving.open();
-        info!(addresses = ?self.addresses, "serving");
+        let Addresses {
+            webhook,
+            admin,
+            facts,
+        } = self.addresses;
+        info!(%webhook, %admin, %facts, "serving");
 
         shutdown.requested().await;
         serving.close();

@@ -1,0 +1,39 @@
+//! Which part may know what.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop")]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// What faces the internet has no code path to the Kubernetes client.
+#[test]
+fn neither_the_receiver_nor_the_zoom_client_knows_kubernetes() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    for part in ["receiver", "zoom"] {
+        collect(&src.join(part), &mut files);
+    }
+    assert!(!files.is_empty());
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        for name in ["kube::", "kube;", "kube_", "k8s_openapi"] {
+            assert!(!text.contains(name), "{} names {name}", file.display());
+        }
+    }
+}
+
+fn collect(directory: &Path, files: &mut Vec<PathBuf>) {
+    let Ok(entries) = fs::read_dir(directory) else {
+        return;
+    };
+    for entry in entries {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else {
+            files.push(path);
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! What the controller learns.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use super::{
+    client::{event, eventually, get},
+    fixture::{BODY, Fixture, SECRET},
+};
+
+#[tokio::test]
+async fn facts_follow_what_happens() {
+    let receiver = Fixture::new().await.start().await;
+    let empty = json!({"version": 1, "lastValidated": null, "lastValidatedSecret": null,
+        "lastVerified": null, "lastVerifiedSecret": null, "lastRejected": null,
+        "eventTypesSeen": []});
+    assert_eq!(receiver.facts().await, empty);
+    let unsigned = event(SECRET, BODY).without("x-zm-signature");
+    assert_eq!(receiver.status(&unsigned).await, 401);
+    assert_eq!(receiver.facts().await, empty, "noise is no fact");
+
+    assert_eq!(receiver.status(&event("wrong", BODY)).await, 401);
+    let facts = receiver.facts().await;
+    assert!(facts["lastRejected"].is_string());
+    assert_eq!(facts["lastVerified"], Value::Null);
+
+    assert_eq!(receiver.status(&event(SECRET, BODY)).await, 204);
+    let ended = event(SECRET, r#"{"event":"meeting.ended"}"#);
+    assert_eq!(receiver.status(&ended).await, 204);
+    assert_eq!(receiver.status(&event(SECRET, "not JSON")).await, 204);
+    let facts = receiver.facts().await;
+    assert_eq!(
+        facts["eventTypesSeen"],
+        json!(["meeting.ended", "meeting.started"])
+    );
+    assert_eq!(facts["lastVerifiedSecret"], "Current");
+    assert_eq!(facts["lastValidated"], Value::Null);
+}
+
+#[tokio::test]
+async fn facts_survive_a_restart() {
+    let receiver = Fixture::new().await.start().await;
+    assert_eq!(receiver.status(&event(SECRET, BODY)).await, 204);
+    let ask = r#"{"event":"endpoint.url_validation","payload":{"plainToken":"t"}}"#;
+    assert_eq!(receiver.status(&event(SECRET, ask)).await, 200);
+    let before = receiver.facts().await;
+    assert!(before["lastValidated"].is_string());
+    let receiver = receiver.stop().await.start().await;
+    assert_eq!(receiver.facts().await, before);
+    let page = get(receiver.at.admin, "/metrics").await.body;
+    let never = "zoom_receiver_last_validation_timestamp_seconds 0";
+    assert!(!page.lines().any(|line| line == never), "{page}");
+}
+
+#[tokio::test]
+async fn facts_are_on_disk_without_an_orderly_stop() {
+    let receiver = Fixture::new().await.start().await;
+    assert_eq!(receiver.status(&event(SECRET, BODY)).await, 204);
+    let facts = receiver.facts().await;
+    let file = receiver.config.state_dir.join("facts.json");
+    eventually("facts on disk", || async {
+        let text = fs::read_to_string(&file).unwrap_or_default();
+        serde_json::from_str::<Value>(&text).is_ok_and(|found| found == facts)
+    })
+    .await;
+    receiver.task.abort();
+}
+
+#[tokio::test]
+async fn neither_garbage_nor_a_missing_directory_stops_it() {
+    let fixture = Fixture::new().await;
+    fs::write(
+        fixture.config.state_dir.join("facts.json"),
+        "{\"version\":9}",
+    )
+    .unwrap();
+    let receiver = fixture.start().await;
+    assert_eq!(receiver.status(&event(SECRET, BODY)).await, 204);
+    let fixture = receiver.stop().await;
+    fs::remove_dir_all(&fixture.config.state_dir).unwrap();
+    let receiver = fixture.start().await;
+    assert_eq!(receiver.status(&event(SECRET, BODY)).await, 204);
+    assert!(receiver.facts().await["lastVerified"].is_string());
+    receiver.stop().await;
+}
+
+#[tokio::test]
+async fn each_port_serves_its_own_and_nothing_else() {
+    let receiver = Fixture::new().await.start().await;
+    let (admin, facts) = (receiver.at.admin, receiver.at.facts);
+    for (port, path) in [
+        (admin, "/facts"),
+        (facts, "/metrics"),
+        (facts, "/ready"),
+        (facts, "/"),
+    ] {
+        assert_eq!(get(port, path).await.status, 404, "{path}");
+    }
+    let answer = get(facts, "/facts").await;
+    assert_eq!(answer.status, 200);
+    assert!(answer.head.contains("content-type: application/json"));
+}
+
+#[tokio::test]
+async fn metrics_count_and_give_nothing_away() {
+    let receiver = Fixture::new().await.start().await;
+    assert_eq!(receiver.status(&event(SECRET, BODY)).await, 204);
+    assert_eq!(receiver.status(&event("wrong", BODY)).await, 401);
+    receiver
+        .counted(r#"zoom_receiver_requests_total{outcome="delivered"} 1"#)
+        .await;
+    receiver
+        .counted(r#"zoom_receiver_requests_total{outcome="unknown_signature"} 1"#)
+        .await;
+    receiver
+        .counted(r#"zoom_receiver_sink_deliveries_total{outcome="delivered"} 1"#)
+        .await;
+    receiver
+        .counted(r#"zoom_receiver_verified_requests_total{secret="current"} 1"#)
+        .await;
+    let answer = get(receiver.at.admin, "/metrics").await;
+    assert!(answer.head.contains("application/openmetrics-text"));
+    for hidden in [SECRET, "meeting.started", "AAAAAABBBB", "127.0.0.1"] {
+        assert!(!answer.body.contains(hidden), "{hidden}");
+    }
+}

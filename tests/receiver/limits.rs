@@ -1,0 +1,183 @@
+//! Clients that send too much, too slowly, or to the wrong place.
+
+use std::time::Duration;
+
+use tokio::{io::AsyncWriteExt as _, net::TcpStream};
+
+use super::{
+    client::{event, raw, read},
+    fixture::{BODY, Fixture, SECRET},
+};
+
+#[tokio::test]
+async fn a_wrong_path_or_method_tells_nothing() {
+    let receiver = Fixture::new()
+        .await
+        .with(|config| config.path = "/hook".into());
+    let receiver = receiver.start().await;
+    let post = event(SECRET, BODY);
+    let mut answers = Vec::new();
+    for line in [
+        "POST / HTTP/1.1",
+        "POST /hook/ HTTP/1.1",
+        "POST /Hook HTTP/1.1",
+        "POST /%68ook HTTP/1.1",
+        "GET /hook HTTP/1.1",
+        "PUT /hook HTTP/1.1",
+        "OPTIONS /hook HTTP/1.1",
+        "GET /ready HTTP/1.1",
+        "GET /metrics HTTP/1.1",
+        "GET /facts HTTP/1.1",
+    ] {
+        let answer = receiver.send(&post.clone().line(line)).await;
+        assert_eq!(answer.status, 404, "{line}");
+        assert_eq!(answer.body, "", "{line}");
+        let head = answer
+            .head
+            .lines()
+            .filter(|line| !line.starts_with("date:"));
+        answers.push(head.collect::<Vec<_>>().join("\n"));
+    }
+    answers.dedup();
+    assert_eq!(answers.len(), 1);
+    assert!(!answers[0].contains("allow"), "{}", answers[0]);
+    assert_eq!(
+        receiver
+            .status(&post.clone().line("POST /hook?x=1 HTTP/1.1"))
+            .await,
+        204
+    );
+}
+
+#[tokio::test]
+async fn http_1_0_is_served() {
+    let receiver = Fixture::new().await.start().await;
+    let post = event(SECRET, BODY).without("host").line("POST / HTTP/1.0");
+    assert_eq!(receiver.status(&post).await, 204);
+}
+
+#[tokio::test]
+async fn a_declared_oversize_is_refused_unread() {
+    let receiver = Fixture::new().await.start().await;
+    let fits = event(SECRET, " ".repeat(4096));
+    assert_eq!(receiver.status(&fits).await, 204);
+    let head = event(SECRET, "").head();
+    for expect in ["", "expect: 100-continue\r\n"] {
+        let request = format!("{head}{expect}content-length: 4097\r\n\r\n");
+        let answer = raw(receiver.at.webhook, request.as_bytes()).await.unwrap();
+        assert_eq!((answer.status, answer.body.as_str()), (413, ""));
+    }
+}
+
+#[tokio::test]
+async fn a_chunked_oversize_is_refused_as_soon_as_it_is_one() {
+    let receiver = Fixture::new().await.start().await;
+    let head = event(SECRET, "").head();
+    let chunk = format!("400\r\n{}\r\n", " ".repeat(1024));
+    // No end of the body: the answer must not wait for it.
+    let request = format!(
+        "{head}transfer-encoding: chunked\r\n\r\n{}1\r\n \r\n",
+        chunk.repeat(4)
+    );
+    let answer = raw(receiver.at.webhook, request.as_bytes()).await.unwrap();
+    assert_eq!(answer.status, 413);
+    let head = event(SECRET, " ".repeat(4096)).head();
+    let request = format!(
+        "{head}transfer-encoding: chunked\r\n\r\n{}0\r\n\r\n",
+        chunk.repeat(4)
+    );
+    let answer = raw(receiver.at.webhook, request.as_bytes()).await.unwrap();
+    assert_eq!(answer.status, 204);
+}
+
+#[tokio::test]
+async fn all_bodies_together_are_bounded() {
+    let fixture = Fixture::new().await;
+    let receiver = fixture
+        .with(|config| config.tuning.body_budget = 5000)
+        .start()
+        .await;
+    let large = event(SECRET, " ".repeat(4096));
+    let mut slow = TcpStream::connect(receiver.at.webhook).await.unwrap();
+    let head = format!(
+        "{}content-length: 4096\r\n\r\n{}",
+        large.head(),
+        " ".repeat(4095)
+    );
+    slow.write_all(head.as_bytes()).await.unwrap();
+    // The first that does not fit is our trouble, until the slow one is gone.
+    super::client::eventually("the budget is taken", || async {
+        receiver.status(&event("wrong", " ".repeat(1000))).await == 503
+    })
+    .await;
+    slow.write_all(b" ").await.unwrap();
+    assert_eq!(read(slow).await.unwrap().status, 204);
+    assert_eq!(
+        receiver.status(&event("wrong", " ".repeat(1000))).await,
+        401
+    );
+}
+
+#[tokio::test]
+async fn a_slow_head_is_cut_off() {
+    let fixture = Fixture::new().await;
+    let brief = Duration::from_millis(200);
+    let receiver = fixture.with(|config| config.tuning.limits.head_timeout = brief);
+    let receiver = receiver.start().await;
+    for bytes in ["", "POST / HTTP/1.1\r\nx-a: b\r\n"] {
+        assert_eq!(raw(receiver.at.webhook, bytes.as_bytes()).await, None);
+    }
+    assert_eq!(receiver.status(&event(SECRET, BODY)).await, 204);
+}
+
+#[tokio::test]
+async fn a_slow_body_is_cut_off() {
+    let fixture = Fixture::new().await;
+    let brief = Duration::from_millis(50);
+    let receiver = fixture
+        .with(|config| config.tuning.deadline = brief)
+        .start()
+        .await;
+    let head = format!("{}content-length: 9\r\n\r\n{{", event(SECRET, "").head());
+    let answer = raw(receiver.at.webhook, head.as_bytes()).await.unwrap();
+    assert_eq!(answer.status, 503);
+}
+
+#[tokio::test]
+async fn slow_clients_do_not_shut_out_others() {
+    let fixture = Fixture::new().await;
+    let receiver = fixture.with(|config| {
+        config.tuning.limits.connections = 2;
+        config.tuning.limits.head_timeout = Duration::from_millis(200);
+    });
+    let receiver = receiver.start().await;
+    let mut idle = Vec::new();
+    for _ in 0..4 {
+        idle.push(TcpStream::connect(receiver.at.webhook).await.unwrap());
+    }
+    assert_eq!(receiver.status(&event(SECRET, BODY)).await, 204);
+}
+
+#[tokio::test]
+async fn large_heads_are_refused() {
+    let receiver = Fixture::new().await.start().await;
+    let post = event(SECRET, BODY);
+    let long = post.clone().header("x-long", &"x".repeat(17_000));
+    assert_eq!(receiver.status(&long).await, 431);
+    let many = (0..65).fold(post.clone(), |post, n| post.header(&format!("x-{n}"), ""));
+    assert_eq!(receiver.status(&many).await, 431);
+    assert_eq!(receiver.status(&post).await, 204);
+}
+
+#[tokio::test]
+async fn a_broken_body_is_not_an_event() {
+    let receiver = Fixture::new().await.start().await;
+    let head = event(SECRET, "").head();
+    let request = format!("{head}transfer-encoding: chunked\r\n\r\nxyz\r\n");
+    let answer = raw(receiver.at.webhook, request.as_bytes()).await;
+    assert!(answer.is_none_or(|answer| answer.status == 400));
+    let both = format!("{head}transfer-encoding: chunked\r\ncontent-length: 3\r\n\r\n0\r\n\r\n");
+    let answer = raw(receiver.at.webhook, both.as_bytes()).await;
+    assert!(answer.is_none_or(|answer| answer.status != 500));
+    assert_eq!(receiver.status(&event(SECRET, BODY)).await, 204);
+}

@@ -1,0 +1,103 @@
+//! A sink that records what it gets and answers as told.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, StatusCode, Uri, header},
+    response::{IntoResponse as _, Response},
+};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+
+/// What the sink answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Behaviour {
+    Status(u16),
+    Redirect,
+    /// No answer until the behaviour changes.
+    Hold,
+}
+
+#[derive(Clone, Debug)]
+pub struct Received {
+    pub path: String,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+pub struct Sink {
+    pub address: SocketAddr,
+    state: Shared,
+    task: JoinHandle<()>,
+}
+
+#[derive(Clone)]
+struct Shared {
+    received: Arc<Mutex<Vec<Received>>>,
+    behaviour: watch::Sender<Behaviour>,
+}
+
+impl Sink {
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let state = Shared {
+            received: Arc::default(),
+            behaviour: watch::Sender::new(Behaviour::Status(204)),
+        };
+        let router = Router::new().fallback(take).with_state(state.clone());
+        let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self {
+            address,
+            state,
+            task,
+        }
+    }
+
+    pub fn answer(&self, behaviour: Behaviour) {
+        self.state.behaviour.send_replace(behaviour);
+    }
+
+    pub fn received(&self) -> Vec<Received> {
+        self.state.received.lock().unwrap().clone()
+    }
+
+    pub fn count(&self) -> usize {
+        self.received().len()
+    }
+}
+
+impl Drop for Sink {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Received {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+}
+
+async fn take(State(state): State<Shared>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+    let path = uri.to_string();
+    state.received.lock().unwrap().push(Received {
+        path,
+        headers,
+        body,
+    });
+    let mut behaviour = state.behaviour.subscribe();
+    let told = behaviour
+        .wait_for(|b| *b != Behaviour::Hold)
+        .await
+        .map(|b| *b);
+    match told.unwrap() {
+        Behaviour::Status(status) => (StatusCode::from_u16(status).unwrap(), "ok").into_response(),
+        _ => (StatusCode::FOUND, [(header::LOCATION, "/elsewhere")]).into_response(),
+    }
+}
