@@ -54,9 +54,10 @@ start_cluster() {
   ensure_healthy kube-apiserver || return 1
   note "API server ready after $SECONDS s"
   step "starting the controllers and the node"
-  for name in kubelet kube-controller-manager kube-scheduler kube-proxy coredns; do ensure_component $name; done
+  local others=(kubelet kube-controller-manager kube-scheduler kube-proxy coredns)
+  for name in "${others[@]}"; do ensure_component "$name"; done
   allow_dns || return 1
-  for name in kubelet kube-controller-manager kube-scheduler kube-proxy coredns; do ensure_healthy $name || return 1; done
+  for name in "${others[@]}"; do ensure_healthy "$name" || return 1; done
   try_for 60 node_ready || {
     note "the node does not become ready:"
     admin get node "$NODE_NAME" -o 'jsonpath={range .status.conditions[*]}{.type}: {.message}{"\n"}{end}' >&2 || true

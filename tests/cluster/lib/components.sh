@@ -24,8 +24,8 @@ start_component() {
   mapfile -t arguments < <(component_arguments "$name")
   [[ $name != kubelet ]] || make_cgroup
   # Not the terminal's, not the lock's, and not the user's proxy settings: the cluster is on this machine.
-  env -u HTTP_PROXY -u HTTPS_PROXY -u http_proxy -u https_proxy -u NOTIFY_SOCKET "$MARK=$name" PATH="$PATH:/usr/sbin:/sbin" \
-    setsid "$(type -P "$BIN_DIR/$name" || type -P "$name")" "${arguments[@]}" \
+  env -u HTTP_PROXY -u HTTPS_PROXY -u http_proxy -u https_proxy -u NOTIFY_SOCKET \
+    "$MARK=$name" PATH="$PATH:/usr/sbin:/sbin" setsid "$(type -P "$BIN_DIR/$name" || type -P "$name")" "${arguments[@]}" \
     </dev/null >>"$LOG_DIR/$name.log" 2>&1 8>&- 9>&- &
   disown
 }

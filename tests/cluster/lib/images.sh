@@ -7,7 +7,8 @@ pause_archive() {
   if [[ ! -e $archive ]]; then
     context=$(mktemp -d)
     cp "$BIN_DIR/pause" "$context/"
-    printf '%s\n' 'FROM scratch' 'COPY pause /pause' 'USER 65535:65535' 'ENTRYPOINT ["/pause"]' >"$context/Containerfile"
+    printf '%s\n' 'FROM scratch' 'COPY pause /pause' 'USER 65535:65535' 'ENTRYPOINT ["/pause"]' \
+      >"$context/Containerfile"
     "$REPO_DIR/image/pack" "$context/Containerfile" "$context" "$PAUSE_IMAGE" "$archive"
     rm -rf "$context"
   fi

@@ -54,7 +54,7 @@ remove_rules() {
     script=$("$1-save" -t $table 2>/dev/null | awk -v own="$NETWORK_NAME" '
       /^:KUBE-/ { chains[$1] = substr($1, 2) }
       /^-A KUBE-/ { next }
-      /^-A / && (/ -j KUBE-/ || index($0, "--comment " own " ") || index($0, "--comment \"" own "\"")) { sub(/^-A/, "-D"); print }
+      / -j KUBE-/ || index($0, "--comment " own " ") || index($0, "--comment \"" own "\"") { sub(/^-A/, "-D"); print }
       END {
         for (declared in chains) print declared " - [0:0]"
         for (declared in chains) print "-X " chains[declared]

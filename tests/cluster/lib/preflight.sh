@@ -19,7 +19,8 @@ check_kernel() {
   unshare --net true 2>/dev/null || cannot_run_here "network namespaces are not permitted here."
   unshare --mount mount -t tmpfs tmpfs /mnt 2>/dev/null || cannot_run_here "tmpfs cannot be mounted here."
   ip link delete $probe 2>/dev/null || true
-  ip link add $probe type bridge 2>/dev/null || cannot_run_here "the kernel makes no bridges here (CAP_NET_ADMIN, CONFIG_BRIDGE)."
+  ip link add $probe type bridge 2>/dev/null ||
+    cannot_run_here "the kernel makes no bridges here (CAP_NET_ADMIN, CONFIG_BRIDGE)."
   ip link delete $probe
   [[ -e /proc/sys/net/bridge/bridge-nf-call-iptables ]] ||
     cannot_run_here "the kernel does not filter bridges (module br_netfilter)."
