@@ -8,11 +8,11 @@ SYSCTLS=(net/ipv4/ip_forward net/bridge/bridge-nf-call-iptables net/bridge/bridg
 
 make_network() {
   local name
-  if [[ ! -e $STATE_DIR/sysctl ]]; then
+  if [[ ! -e $SYSCTL_FILE ]]; then
     for name in "${SYSCTLS[@]}"; do
       [[ ! -e /proc/sys/$name ]] || echo "$name $(<"/proc/sys/$name")"
-    done >"$STATE_DIR/sysctl.new"
-    mv "$STATE_DIR/sysctl.new" "$STATE_DIR/sysctl"
+    done >"$SYSCTL_FILE.new"
+    mv "$SYSCTL_FILE.new" "$SYSCTL_FILE"
   fi
   echo 1 >/proc/sys/net/ipv4/ip_forward
   # Pods reach each other through Service addresses although they share a bridge.
@@ -40,10 +40,11 @@ remove_network() {
   }
   remove_rules iptables
   remove_rules ip6tables
-  [[ ! -e $STATE_DIR/sysctl ]] || while read -r name value; do
+  [[ ! -e $SYSCTL_FILE ]] || while read -r name value; do
     # A value that may not be written was not changed either.
     echo "$value" 2>/dev/null >"/proc/sys/$name" || true
-  done <"$STATE_DIR/sysctl"
+  done <"$SYSCTL_FILE"
+  rm -f "$SYSCTL_FILE"
 }
 
 # Removes the chains of kube-proxy, the rules that lead to them, and ours; nothing else is touched.

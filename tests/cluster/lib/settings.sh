@@ -9,6 +9,8 @@ LOCAL_DIR=$REPO_DIR/.cluster
 # One directory for the machine, not for the checkout: mounts, links and processes outlive a checkout.
 STATE_DIR=/var/lib/zoom-operator-cluster
 LOCK_FILE=/run/lock/zoom-operator-cluster.lock
+# The machine's own settings, kept until it reboots: exactly as long as ours are in force.
+SYSCTL_FILE=/run/zoom-operator-cluster.sysctl
 LOG_DIR=$STATE_DIR/log
 PKI_DIR=$STATE_DIR/pki
 CONFIG_DIR=$STATE_DIR/config
