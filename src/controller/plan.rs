@@ -200,3 +200,6 @@ fn scopes_missing(
     let found = scopes::compare(&stored?.scope, &declared.required, &[]);
     (!found.missing.is_empty()).then_some(Cause::ScopesMissing)
 }
+
+#[cfg(test)]
+mod tests;

@@ -345,3 +345,6 @@ pub fn missing_scopes(scopes: &Comparison) -> String {
         scopes.missing.join(", ")
     )
 }
+
+#[cfg(test)]
+mod tests;

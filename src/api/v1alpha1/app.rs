@@ -68,7 +68,8 @@ pub enum AppKind {
     ServerToServer,
 }
 
-/// Who authorizes a General app.
+/// Who authorizes a General app: `User`, each for himself, or `Admin`, for the account. Decides whether
+/// scopes carry `:admin`. Cannot be changed.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Management {
     /// Each user for himself.
@@ -77,7 +78,8 @@ pub enum Management {
     Admin,
 }
 
-/// Which credential pair of the app is meant.
+/// Which of the app's two credential pairs and sets of URLs is meant: `Production` (default) or
+/// `Development`.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Environment {
     /// The pair for the public.
@@ -87,7 +89,7 @@ pub enum Environment {
     Development,
 }
 
-/// How an app reaches its users.
+/// How the app reaches its users: `Private` (default), `Unlisted` or `Listed`.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Distribution {
     /// Own account only, never reviewed.
@@ -177,7 +179,8 @@ pub struct Provisioning {
     pub integration_ref: Option<LocalRef>,
 }
 
-/// Who fills in Zoom's form.
+/// `Manual` (default): the status says what to paste. `Observe`: compare with Zoom's manifest. `Manage`:
+/// act through Zoom's Marketplace API.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum ProvisioningMode {
     /// A person.

@@ -99,7 +99,9 @@ pub struct ZoomIntegrationSpec {
     pub external_refs: Option<BTreeMap<String, String>>,
 }
 
-/// When an integration counts as Ready.
+/// When the integration counts as Ready: `Connected` (default), once it has a usable token, or
+/// `Installable`, once everything is prepared and only a person has to install the app. Must be stated
+/// with `oauth.consent.mode: External`.
 #[derive(
     Serialize, Deserialize, schemars::JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Default,
 )]

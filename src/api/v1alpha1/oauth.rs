@@ -60,7 +60,8 @@ pub struct SelfService {
     pub max_connections: Option<i32>,
 }
 
-/// Who runs the consent.
+/// `Operator` (default): the operator's consent page and callback. `External`: the tenant's own back end
+/// has them and keeps the grant.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum ConsentMode {
     /// The operator.

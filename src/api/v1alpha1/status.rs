@@ -42,7 +42,7 @@ pub struct ZoomIntegrationStatus {
     pub connections: Option<ConnectionsStatus>,
 }
 
-/// The state of a tenant in one phrase.
+/// The state of the tenant in one phrase, for people. Scripts read `conditions`.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Phase {
     /// A Secret or a key is missing.

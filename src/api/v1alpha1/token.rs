@@ -21,7 +21,7 @@ pub struct Token {
     pub deletion_policy: Option<DeletionPolicy>,
 }
 
-/// What happens to the token Secret when the integration is deleted.
+/// What happens to the Secret when the integration is deleted: `Delete` (default) or `Retain`.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum DeletionPolicy {
     /// It is deleted with the integration.

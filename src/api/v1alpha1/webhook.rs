@@ -170,7 +170,8 @@ pub struct ServiceRef {
     pub path: Option<String>,
 }
 
-/// The form in which an event is sent to an HTTP sink.
+/// `CloudEvents` (default): binary mode of CloudEvents 1.0, the body as Zoom sent it. `Zoom`: the body
+/// with Zoom's headers, signed afresh, for a back end that verifies Zoom's signature.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum HttpFormat {
     /// Binary mode of `CloudEvents` 1.0.
@@ -223,7 +224,7 @@ pub struct Buffer {
     pub max_age: Option<String>,
 }
 
-/// Where buffered events lie.
+/// `Persistent` (default): on a volume claim. `Ephemeral`: in the Pod, drained when it ends.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum BufferStorage {
     /// On a volume claim.

@@ -1,0 +1,199 @@
+//! Which situation leads to which step.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{controller::credentials::Credentials, zoom};
+
+const NOW: i64 = 10_000;
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+fn integration(spec: Value, failure: Option<Value>) -> ZoomIntegration {
+    let mut object = json!({
+        "apiVersion": "zoom-operator.io/v1alpha1",
+        "kind": "ZoomIntegration",
+        "metadata": {"name": "acme", "namespace": "clinics", "uid": "u1"},
+        "spec": {
+            "app": {"kind": "ServerToServer"},
+            "credentials": {"secretRef": {"name": "zoom"}},
+            "scopes": {"required": ["a:read:x:admin"]},
+        },
+    });
+    for (key, value) in spec.as_object().unwrap() {
+        object["spec"][key] = value.clone();
+    }
+    if let Some(failure) = failure {
+        object["status"] = json!({"token": {"failure": failure}});
+    }
+    serde_json::from_value(object).unwrap()
+}
+
+fn failure(retry_at: i64, version: &str) -> Option<Value> {
+    Some(json!({
+        "reason": "CredentialsRejected", "message": "m", "attempts": 3,
+        "time": at(NOW - 2).to_string(), "retryAt": at(retry_at).to_string(),
+        "credentialsVersion": version,
+    }))
+}
+
+fn stored() -> Stored {
+    Stored {
+        resource_version: "1".into(),
+        expires_at: Some(at(NOW + 900)),
+        refresh_at: Some(at(NOW + 100)),
+        credentials_version: "c/1".into(),
+        scope: "a:read:x:admin".into(),
+        intact: true,
+        owned_as_wished: true,
+    }
+}
+
+fn observed(token: TokenSecret) -> Observed {
+    Observed {
+        credentials: Credentials {
+            secret_name: "zoom".into(),
+            exists: true,
+            version: "c/1".into(),
+            server_to_server: Some(zoom::Credentials {
+                client_id: "id".into(),
+                client_secret: "secret".to_owned().into(),
+                account_id: "account".into(),
+            }),
+            ..Credentials::default()
+        },
+        token,
+        ..Observed::default()
+    }
+}
+
+fn step(spec: Value, failure: Option<Value>, observed: &Observed) -> TokenStep {
+    plan(&integration(spec, failure), observed, at(NOW)).token
+}
+
+fn ours(change: impl Fn(&mut Stored)) -> Observed {
+    let mut stored = stored();
+    change(&mut stored);
+    observed(TokenSecret::Ours(stored))
+}
+
+#[test]
+fn a_fresh_token_is_left_alone() {
+    assert_eq!(step(json!({}), None, &ours(|_| {})), TokenStep::Keep);
+}
+
+#[test]
+fn each_reason_leads_to_a_request_and_is_named() {
+    let cases: [(Observed, Cause); 6] = [
+        (observed(TokenSecret::Absent), Cause::NoSecret),
+        (ours(|s| s.intact = false), Cause::SecretModified),
+        (ours(|s| s.expires_at = None), Cause::SecretModified),
+        (
+            ours(|s| s.credentials_version = "c/0".into()),
+            Cause::CredentialsChanged,
+        ),
+        (ours(|s| s.refresh_at = Some(at(NOW))), Cause::RefreshDue),
+        (
+            ours(|s| s.scope = "b:read:x:admin".into()),
+            Cause::ScopesMissing,
+        ),
+    ];
+    for (observed, cause) in cases {
+        assert_eq!(step(json!({}), None, &observed), TokenStep::Request(cause));
+    }
+}
+
+#[test]
+fn without_usable_credentials_or_with_anothers_secret_nothing_is_requested() {
+    let mut incomplete = observed(TokenSecret::Absent);
+    incomplete.credentials.server_to_server = None;
+    assert_eq!(step(json!({}), None, &incomplete), TokenStep::Keep);
+    assert_eq!(
+        step(json!({}), None, &observed(TokenSecret::Foreign)),
+        TokenStep::Keep
+    );
+}
+
+#[test]
+fn suspended_unsupported_and_deleted_integrations_are_left_alone() {
+    let absent = observed(TokenSecret::Absent);
+    assert_eq!(
+        step(json!({"suspend": true}), None, &absent),
+        TokenStep::Keep
+    );
+    let unsupported = json!({"webhook": {"sink": {"nats": {"url": "nats://n"}}}});
+    assert_eq!(step(unsupported, None, &absent), TokenStep::Keep);
+    let mut deleted = integration(json!({}), None);
+    deleted.metadata.deletion_timestamp = Some(
+        k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(at(NOW)),
+    );
+    assert_eq!(plan(&deleted, &absent, at(NOW)).token, TokenStep::Keep);
+}
+
+#[test]
+fn a_failure_in_the_status_holds_the_next_request_back() {
+    let absent = observed(TokenSecret::Absent);
+    assert_eq!(
+        step(json!({}), failure(NOW + 60, "c/1"), &absent),
+        TokenStep::Wait(at(NOW + 60))
+    );
+    assert_eq!(
+        step(json!({}), failure(NOW, "c/1"), &absent),
+        TokenStep::Request(Cause::NoSecret)
+    );
+}
+
+#[test]
+fn changed_credentials_are_tried_soon_but_not_again_and_again() {
+    let absent = observed(TokenSecret::Absent);
+    // The failure lies two seconds back: three seconds are left of the least distance.
+    assert_eq!(
+        step(json!({}), failure(NOW + 3000, "c/0"), &absent),
+        TokenStep::Wait(at(NOW + 3))
+    );
+    assert_eq!(
+        step(json!({}), failure(NOW + 1, "c/0"), &absent),
+        TokenStep::Wait(at(NOW + 1)),
+        "never later than planned"
+    );
+}
+
+#[test]
+fn the_secret_of_a_deleted_namesake_is_waited_for() {
+    assert!(matches!(
+        step(json!({}), None, &observed(TokenSecret::Leaving)),
+        TokenStep::Wait(until) if until > at(NOW)
+    ));
+}
+
+#[test]
+fn a_changed_deletion_policy_changes_the_owner_only() {
+    assert_eq!(
+        step(json!({}), None, &ours(|s| s.owned_as_wished = false)),
+        TokenStep::Reown
+    );
+}
+
+#[test]
+fn the_receiver_follows_the_webhook() {
+    let webhook = json!({"webhook": {"sink": {"http": {"url": "http://sink"}}}});
+    let receiver = |spec: Value, observed: &Observed| {
+        plan(&integration(spec, None), observed, at(NOW)).receiver
+    };
+    let mut with_receiver = ours(|_| {});
+    with_receiver.receiver.service = Some(k8s_openapi::api::core::v1::Service::default());
+    let without = ours(|_| {});
+    assert_eq!(receiver(webhook.clone(), &without), ReceiverStep::Apply);
+    assert_eq!(receiver(json!({}), &with_receiver), ReceiverStep::Remove);
+    assert_eq!(receiver(json!({}), &without), ReceiverStep::Keep);
+    let mut suspended = webhook;
+    suspended["suspend"] = json!(true);
+    assert_eq!(receiver(suspended, &with_receiver), ReceiverStep::Apply);
+    assert_eq!(
+        receiver(json!({"suspend": true}), &with_receiver),
+        ReceiverStep::Keep
+    );
+}

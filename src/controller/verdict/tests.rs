@@ -1,0 +1,367 @@
+//! The status contract, row by row.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use serde_json::{Value, json};
+
+use super::*;
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+fn spec(change: Value) -> ZoomIntegrationSpec {
+    let mut spec = json!({
+        "app": {"kind": "ServerToServer"},
+        "credentials": {"secretRef": {"name": "zoom"}},
+        "scopes": {"required": ["a:read:x:admin"]},
+    });
+    for (key, value) in change.as_object().unwrap() {
+        spec[key] = value.clone();
+    }
+    serde_json::from_value(spec).unwrap()
+}
+
+fn external(ready_when: &str) -> ZoomIntegrationSpec {
+    spec(json!({
+        "app": {"kind": "General", "management": "User"},
+        "oauth": {"redirectUrl": "https://a.example/cb", "consent": {"mode": "External"}},
+        "readyWhen": ready_when,
+    }))
+}
+
+fn before(ready: &str, phase: Phase, also: Option<Type>) -> ZoomIntegrationStatus {
+    let condition = |type_: Type, status: &str| Condition {
+        type_: type_.as_str().into(),
+        status: status.into(),
+        reason: "Before".into(),
+        message: "before".into(),
+        last_transition_time: Time(at(0)),
+        observed_generation: Some(1),
+    };
+    let mut conditions = vec![condition(Type::Ready, ready)];
+    conditions.extend(also.map(|type_| condition(type_, "True")));
+    ZoomIntegrationStatus {
+        phase: Some(phase),
+        conditions,
+        ..ZoomIntegrationStatus::default()
+    }
+}
+
+fn failure(reason: &str, attempts: i32) -> TokenFailure {
+    TokenFailure {
+        reason: reason.into(),
+        message: "why".into(),
+        attempts,
+        time: Time(at(90)),
+        retry_at: Time(at(200)),
+        credentials_version: "c/1".into(),
+    }
+}
+
+fn granted() -> Comparison {
+    Comparison {
+        granted: vec!["a:read:x:admin".into()],
+        ..Comparison::default()
+    }
+}
+
+fn lacking() -> Comparison {
+    Comparison {
+        missing: vec!["a:read:x:admin".into()],
+        ..Comparison::default()
+    }
+}
+
+struct Case<'a> {
+    spec: &'a ZoomIntegrationSpec,
+    before: ZoomIntegrationStatus,
+    credentials: Option<String>,
+    token: Option<TokenFinding<'a>>,
+    receiver: Option<ReceiverFinding>,
+}
+
+impl Case<'_> {
+    fn verdict(&self) -> (Phase, Status, Flow, String) {
+        let findings = Findings {
+            spec: self.spec,
+            before: &self.before,
+            credentials: self.credentials.clone(),
+            token: self.token.clone(),
+            receiver: self.receiver.clone(),
+        };
+        let verdict = verdict(&findings, at(100));
+        (verdict.phase, verdict.ready, verdict.flow, verdict.reason)
+    }
+}
+
+fn token_case<'a>(
+    spec: &'a ZoomIntegrationSpec,
+    before: ZoomIntegrationStatus,
+    expires: i64,
+    scopes: &'a Comparison,
+    failure: Option<&'a TokenFailure>,
+) -> Case<'a> {
+    Case {
+        spec,
+        before,
+        credentials: None,
+        token: Some(TokenFinding::Present {
+            expires_at: at(expires),
+            scopes,
+            failure,
+        }),
+        receiver: None,
+    }
+}
+
+fn absent<'a>(
+    spec: &'a ZoomIntegrationSpec,
+    before: ZoomIntegrationStatus,
+    failure: Option<&'a TokenFailure>,
+) -> Case<'a> {
+    Case {
+        spec,
+        before,
+        credentials: None,
+        token: Some(TokenFinding::Absent { failure }),
+        receiver: None,
+    }
+}
+
+fn is(case: &Case<'_>, phase: Phase, ready: Status, flow: Flow, reason: &str) {
+    assert_eq!(case.verdict(), (phase, ready, flow, reason.to_owned()));
+}
+
+fn unseen() -> ZoomIntegrationStatus {
+    ZoomIntegrationStatus::default()
+}
+
+fn connected() -> ZoomIntegrationStatus {
+    before("True", Phase::Connected, None)
+}
+
+#[test]
+fn first_work_is_unknown_and_reconciling() {
+    let spec = spec(json!({}));
+    let unreachable = failure("ZoomUnreachable", 4);
+    is(
+        &absent(&spec, unseen(), Some(&unreachable)),
+        Phase::Connecting,
+        Status::Unknown,
+        Flow::Reconciling,
+        "ZoomUnreachable",
+    );
+    let waited = before("False", Phase::AwaitingCredentials, Some(Type::Reconciling));
+    is(
+        &absent(&spec, waited, Some(&unreachable)),
+        Phase::Connecting,
+        Status::Unknown,
+        Flow::Reconciling,
+        "ZoomUnreachable",
+    );
+}
+
+#[test]
+fn missing_credentials_wait_and_never_stall() {
+    let spec = spec(json!({}));
+    let mut case = absent(&spec, connected(), None);
+    case.credentials = Some("Secret zoom does not exist".into());
+    is(
+        &case,
+        Phase::AwaitingCredentials,
+        Status::False,
+        Flow::Reconciling,
+        "AwaitingCredentials",
+    );
+}
+
+#[test]
+fn a_general_app_waits_for_its_installation_in_two_ways() {
+    for (ready_when, ready, flow) in [
+        ("Connected", Status::False, Flow::Reconciling),
+        ("Installable", Status::True, Flow::Settled),
+    ] {
+        let spec = external(ready_when);
+        let case = Case {
+            spec: &spec,
+            before: unseen(),
+            credentials: None,
+            token: None,
+            receiver: None,
+        };
+        is(&case, Phase::ReadyToInstall, ready, flow, "ReadyToInstall");
+    }
+}
+
+#[test]
+fn usable_is_connected() {
+    let (spec, scopes) = (spec(json!({})), granted());
+    is(
+        &token_case(&spec, unseen(), 500, &scopes, None),
+        Phase::Connected,
+        Status::True,
+        Flow::Settled,
+        "Connected",
+    );
+}
+
+#[test]
+fn a_failing_refresh_changes_nothing_while_the_token_is_valid() {
+    let (spec, scopes, failure) = (spec(json!({})), granted(), failure("ZoomUnavailable", 9));
+    is(
+        &token_case(&spec, connected(), 500, &scopes, Some(&failure)),
+        Phase::Connected,
+        Status::True,
+        Flow::Settled,
+        "Connected",
+    );
+}
+
+#[test]
+fn an_expired_token_is_lost_for_now() {
+    let (spec, scopes, failure) = (spec(json!({})), granted(), failure("ZoomUnavailable", 9));
+    is(
+        &token_case(&spec, connected(), 100, &scopes, Some(&failure)),
+        Phase::Degraded,
+        Status::False,
+        Flow::Reconciling,
+        "TokenExpired",
+    );
+    let lost = before("False", Phase::Degraded, Some(Type::Reconciling));
+    is(
+        &token_case(&spec, lost, 100, &scopes, Some(&failure)),
+        Phase::Degraded,
+        Status::False,
+        Flow::Reconciling,
+        "TokenExpired",
+    );
+}
+
+#[test]
+fn a_receiver_that_is_down_is_lost_and_one_that_starts_is_not() {
+    let (spec, scopes) = (
+        spec(json!({"webhook": {"sink": {"http": {"url": "http://s"}}}})),
+        granted(),
+    );
+    let mut case = token_case(&spec, connected(), 500, &scopes, None);
+    case.receiver = Some(ReceiverFinding::Unavailable("no Pod".into()));
+    is(
+        &case,
+        Phase::Degraded,
+        Status::False,
+        Flow::Reconciling,
+        "ReceiverUnavailable",
+    );
+    case.before = unseen();
+    is(
+        &case,
+        Phase::Connecting,
+        Status::Unknown,
+        Flow::Reconciling,
+        "ReceiverUnavailable",
+    );
+}
+
+#[test]
+fn what_a_person_must_change_stalls_even_while_the_token_is_valid() {
+    let (spec, scopes) = (spec(json!({})), granted());
+    for (reason, phase) in [
+        ("CredentialsRejected", Phase::Degraded),
+        ("WrongAppKind", Phase::Degraded),
+        ("AccountRejected", Phase::Degraded),
+        ("AppDisabled", Phase::DisabledInZoom),
+        ("DisabledByAdmin", Phase::DisabledInZoom),
+        ("GrantLost", Phase::ReauthorizationRequired),
+        ("OwnerGone", Phase::ReauthorizationRequired),
+    ] {
+        let failure = failure(reason, 1);
+        is(
+            &token_case(&spec, connected(), 500, &scopes, Some(&failure)),
+            phase,
+            Status::False,
+            Flow::Stalled,
+            reason,
+        );
+        is(
+            &absent(&spec, unseen(), Some(&failure)),
+            phase,
+            Status::False,
+            Flow::Stalled,
+            reason,
+        );
+    }
+}
+
+#[test]
+fn missing_scopes_get_one_repetition_before_they_stall() {
+    let (spec, scopes) = (spec(json!({})), lacking());
+    let (first, second) = (failure(MISSING_SCOPES, 1), failure(MISSING_SCOPES, 2));
+    is(
+        &token_case(&spec, unseen(), 500, &scopes, Some(&first)),
+        Phase::Connecting,
+        Status::Unknown,
+        Flow::Reconciling,
+        "ScopesPending",
+    );
+    is(
+        &token_case(&spec, unseen(), 500, &scopes, Some(&second)),
+        Phase::MissingScopes,
+        Status::False,
+        Flow::Stalled,
+        MISSING_SCOPES,
+    );
+}
+
+#[test]
+fn anothers_objects_stall() {
+    let spec = spec(json!({"webhook": {"sink": {"http": {"url": "http://s"}}}}));
+    let scopes = granted();
+    let mut case = token_case(&spec, unseen(), 500, &scopes, None);
+    case.receiver = Some(ReceiverFinding::Conflict("Service x".into()));
+    is(
+        &case,
+        Phase::Degraded,
+        Status::False,
+        Flow::Stalled,
+        "ReceiverConflict",
+    );
+    case.token = Some(TokenFinding::Conflict("Secret x".into()));
+    is(
+        &case,
+        Phase::Degraded,
+        Status::False,
+        Flow::Stalled,
+        "SecretConflict",
+    );
+}
+
+#[test]
+fn suspension_keeps_the_last_word_on_ready() {
+    let spec = spec(json!({"suspend": true}));
+    is(
+        &absent(&spec, connected(), None),
+        Phase::Suspended,
+        Status::True,
+        Flow::Settled,
+        "Before",
+    );
+    is(
+        &absent(&spec, unseen(), None),
+        Phase::Suspended,
+        Status::Unknown,
+        Flow::Settled,
+        "Suspended",
+    );
+}
+
+#[test]
+fn what_this_version_cannot_do_is_said() {
+    let spec = spec(json!({"webhook": {"sink": {"nats": {"url": "nats://n"}}, "buffer": {}}}));
+    is(
+        &absent(&spec, unseen(), None),
+        Phase::Degraded,
+        Status::False,
+        Flow::Stalled,
+        "NotSupported",
+    );
+}
