@@ -1,0 +1,49 @@
+//! The test bed. A test is an `async fn(Bed) -> anyhow::Result<()>`, listed by its module as a [`Case`]:
+//!
+//! ```ignore
+//! pub fn cases() -> Vec<Case> {
+//!     vec![
+//!         Case::new("tokens::refresh", refresh),
+//!         Case::new("faults::frozen_leader", frozen_leader).needs_host(),
+//!         Case::new("serial::api_server_restarts", restarts).needs_host(),
+//!     ]
+//! }
+//!
+//! async fn refresh(bed: Bed) -> anyhow::Result<()> {
+//!     let (sim, operator) = bed.zoom_and_operator(&Options::default()).await?;
+//!     let tenant = Tenant::server_to_server("acme");
+//!     sim.put_app(&tenant, json!({"token_lifetime_seconds": 15})).await?;
+//!     bed.apply(&tenant.secret()).await?;
+//!     bed.apply(&tenant.manifest()).await?;
+//!     bed.until_reason("acme", "Connected").await?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Names that begin with `serial::` run last, one at a time. A failed test prints the objects, the events and the logs of
+//! its namespace. Nothing sleeps for a fixed time: [`wait::wait_for`] and [`Bed::until`] wait for a condition.
+
+#![allow(dead_code, reason = "each module of tests takes what it needs")]
+#![allow(unused_imports, reason = "each module of tests takes what it needs")]
+
+mod case;
+pub mod evidence;
+mod namespace;
+pub mod object;
+mod operator;
+mod sim;
+mod suite;
+mod tenant;
+pub mod tools;
+pub mod wait;
+mod watch;
+
+pub use self::{
+    case::{Case, run},
+    namespace::Bed,
+    operator::{Operator, Options},
+    sim::Sim,
+    tenant::Tenant,
+    wait::{LIMIT, wait_for},
+    watch::History,
+};

@@ -1,0 +1,270 @@
+//! A test's own namespace, and what can be done in it.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::http::Request;
+use kube::Client;
+use serde_json::{Value, json};
+
+use super::{
+    History, Operator, Options, Sim,
+    object::{self, path},
+    tools,
+    wait::{LIMIT, wait_for},
+};
+
+/// A test's own namespace.
+#[derive(Clone)]
+pub struct Bed {
+    client: Client,
+    namespace: Arc<str>,
+}
+
+// === impl Bed ===
+
+impl Bed {
+    /// Makes the namespace, with Pod Security `restricted`.
+    pub(super) async fn new(client: Client, namespace: &str) -> anyhow::Result<Self> {
+        let bed = Self {
+            client,
+            namespace: namespace.into(),
+        };
+        let object = json!({
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {"name": namespace, "labels": {
+                "pod-security.kubernetes.io/enforce": "restricted",
+                super::suite::RUN_LABEL: std::process::id().to_string(),
+            }},
+        });
+        bed.request("POST", "/api/v1/namespaces", Some((JSON, &object)))
+            .await?;
+        Ok(bed)
+    }
+
+    /// The API server, outside any test's namespace.
+    pub(super) fn outside(client: Client) -> Self {
+        Self {
+            client,
+            namespace: "default".into(),
+        }
+    }
+
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The offline Zoom and an operator, the usual start of a test.
+    pub async fn zoom_and_operator(&self, options: &Options) -> anyhow::Result<(Sim, Operator)> {
+        futures::try_join!(Sim::deploy(self), Operator::install(self, options))
+    }
+
+    // === Requests ===
+
+    /// Any request to the API server; the answer as JSON (`null` if it is none).
+    pub async fn request(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<(&str, &Value)>,
+    ) -> anyhow::Result<Value> {
+        let text = self.request_text(method, path, body).await?;
+        Ok(serde_json::from_str(&text).unwrap_or(Value::Null))
+    }
+
+    /// Any request to the API server; the answer as text.
+    pub async fn request_text(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<(&str, &Value)>,
+    ) -> anyhow::Result<String> {
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some((content_type, _)) = body {
+            request = request.header("content-type", content_type);
+        }
+        let body = body.map(|(_, body)| body.to_string().into_bytes());
+        let request = request.body(body.unwrap_or_default())?;
+        let answer = self.client.request_text(request);
+        Ok(tokio::time::timeout(REQUEST_LIMIT, answer).await??)
+    }
+
+    /// An object, if it exists. `resource` is the plural, as in `deployments`.
+    pub async fn find(&self, resource: &str, name: &str) -> anyhow::Result<Option<Value>> {
+        let path = path(&self.namespace, resource, Some(name));
+        match self.request("GET", &path, None).await {
+            Ok(object) => Ok(Some(object)),
+            Err(error) if is_not_found(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// An object that must exist.
+    pub async fn get(&self, resource: &str, name: &str) -> anyhow::Result<Value> {
+        let path = path(&self.namespace, resource, Some(name));
+        self.request("GET", &path, None).await
+    }
+
+    /// All objects of a resource that have these labels (`a=b,c=d`; "" for all).
+    pub async fn list(&self, resource: &str, labels: &str) -> anyhow::Result<Vec<Value>> {
+        let labels = labels.replace('=', "%3D").replace(',', "%2C");
+        let path = path(&self.namespace, resource, None);
+        let list = self
+            .request("GET", &format!("{path}?labelSelector={labels}"), None)
+            .await?;
+        Ok(list["items"].as_array().cloned().unwrap_or_default())
+    }
+
+    /// Server-side apply of an object; what the API server made of it.
+    pub async fn apply(&self, object: &Value) -> anyhow::Result<Value> {
+        let resource = object::resource(object::text(object, "/kind"));
+        let path = path(&self.namespace, &resource, Some(object::name(object)));
+        let path = format!("{path}?fieldManager=e2e&force=true");
+        self.request(
+            "PATCH",
+            &path,
+            Some(("application/apply-patch+yaml", object)),
+        )
+        .await
+    }
+
+    /// Creates an object that must not exist.
+    pub async fn create(&self, object: &Value) -> anyhow::Result<Value> {
+        let resource = object::resource(object::text(object, "/kind"));
+        let path = path(&self.namespace, &resource, None);
+        self.request("POST", &path, Some((JSON, object))).await
+    }
+
+    /// JSON merge patch.
+    pub async fn patch(&self, resource: &str, name: &str, patch: &Value) -> anyhow::Result<Value> {
+        let path = path(&self.namespace, resource, Some(name));
+        self.request(
+            "PATCH",
+            &path,
+            Some(("application/merge-patch+json", patch)),
+        )
+        .await
+    }
+
+    /// Asks for deletion; gone already is fine.
+    pub async fn delete(&self, resource: &str, name: &str) -> anyhow::Result<()> {
+        let path = path(&self.namespace, resource, Some(name));
+        match self.request("DELETE", &path, None).await {
+            Err(error) if !is_not_found(&error) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// `kubectl -n NAMESPACE ARGS...`, whatever its end is.
+    pub async fn kubectl(&self, args: &[&str]) -> anyhow::Result<tools::Said> {
+        let args: Vec<&str> = ["-n", &self.namespace]
+            .into_iter()
+            .chain(args.iter().copied())
+            .collect();
+        tools::run("kubectl", &args).await
+    }
+
+    // === Integrations ===
+
+    /// The integration as it is now.
+    pub async fn integration(&self, name: &str) -> anyhow::Result<Value> {
+        self.get("zoomintegrations", name).await
+    }
+
+    /// Merge patch of an integration's `spec`.
+    pub async fn change(&self, name: &str, spec: &Value) -> anyhow::Result<Value> {
+        self.patch("zoomintegrations", name, &json!({"spec": spec}))
+            .await
+    }
+
+    /// Waits until the integration is as wished.
+    pub async fn until(
+        &self,
+        name: &str,
+        what: &str,
+        wish: impl Fn(&Value) -> bool,
+    ) -> anyhow::Result<Value> {
+        let mut last = Value::Null;
+        let found = wait_for(&format!("{name}: {what}"), LIMIT, || async {
+            let object = self.integration(name).await?;
+            Ok(Some(object).filter(&wish))
+        })
+        .await;
+        if found.is_err() {
+            last = self.integration(name).await.unwrap_or_default();
+        }
+        found.map_err(|error| error.context(format!("status: {:#}", last["status"])))
+    }
+
+    /// Waits until the controller has seen the latest change and `Ready` has this reason.
+    pub async fn until_reason(&self, name: &str, reason: &str) -> anyhow::Result<Value> {
+        self.until(name, reason, |object| {
+            object::seen(object) && object::reason(object, "Ready") == reason
+        })
+        .await
+    }
+
+    /// Waits until an object is gone.
+    pub async fn until_gone(&self, resource: &str, name: &str) -> anyhow::Result<()> {
+        wait_for(&format!("{resource}/{name} goes"), LIMIT, || async {
+            Ok(self.find(resource, name).await?.is_none().then_some(()))
+        })
+        .await
+    }
+
+    /// Waits until an object exists and is as wished.
+    pub async fn until_object(
+        &self,
+        resource: &str,
+        name: &str,
+        what: &str,
+        wish: impl Fn(&Value) -> bool,
+    ) -> anyhow::Result<Value> {
+        wait_for(&format!("{resource}/{name}: {what}"), LIMIT, || async {
+            Ok(self.find(resource, name).await?.filter(&wish))
+        })
+        .await
+    }
+
+    /// Waits until a Deployment has all its Pods available and no old ones.
+    pub async fn until_deployed(&self, name: &str) -> anyhow::Result<Value> {
+        self.until_object("deployments", name, "deployed", |object| {
+            let number = |pointer: &str| object.pointer(pointer).and_then(Value::as_u64);
+            let wanted = number("/spec/replicas");
+            object::seen(object)
+                && number("/status/availableReplicas").or(Some(0)) == wanted
+                && number("/status/updatedReplicas").or(Some(0)) == wanted
+                && number("/status/replicas").or(Some(0)) == wanted
+        })
+        .await
+    }
+
+    /// Records every version of an integration from now on.
+    pub async fn record(&self, name: &str) -> anyhow::Result<History> {
+        History::start(self, name).await
+    }
+
+    /// Events about an integration.
+    pub async fn events(&self, name: &str) -> anyhow::Result<Vec<Value>> {
+        let mut events = self.list("events", "").await?;
+        events.retain(|event| {
+            event["regarding"]["name"] == name && event["regarding"]["kind"] == "ZoomIntegration"
+        });
+        Ok(events)
+    }
+}
+
+pub const JSON: &str = "application/json";
+
+const REQUEST_LIMIT: Duration = Duration::from_secs(60);
+
+fn is_not_found(error: &anyhow::Error) -> bool {
+    matches!(
+        error.downcast_ref::<kube::Error>(),
+        Some(kube::Error::Api(status)) if status.is_not_found()
+    )
+}

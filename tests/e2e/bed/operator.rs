@@ -1,0 +1,167 @@
+//! An operator of the test's own, installed by the chart in namespaced mode.
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+
+use super::{
+    Bed, evidence,
+    object::{self, name},
+    tools,
+    wait::{LIMIT, wait_for},
+};
+
+/// Helm release, and so the name of the Deployment and of the Lease.
+const RELEASE: &str = "zoom-operator";
+
+/// What differs from test to test.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub replicas: u32,
+    /// Seconds after which a silent leader is replaced.
+    pub lease_seconds: u32,
+    /// Further `--set` values of the chart.
+    pub values: Vec<String>,
+}
+
+/// An operator of the test's own.
+#[derive(Clone)]
+pub struct Operator {
+    bed: Bed,
+}
+
+// === impl Options ===
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            replicas: 1,
+            lease_seconds: 5,
+            values: Vec::new(),
+        }
+    }
+}
+
+// === impl Operator ===
+
+impl Operator {
+    /// Installs the chart in the test's namespace. Does not wait for the Pods: whatever the test waits for next does.
+    pub async fn install(bed: &Bed, options: &Options) -> anyhow::Result<Self> {
+        let mut args = vec!["install".to_owned(), RELEASE.to_owned()];
+        args.extend(Self::chart_args(bed, options));
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        tools::must("helm", &args).await?;
+        Ok(Self { bed: bed.clone() })
+    }
+
+    /// Chart, namespace and values, as every `helm install` and `helm upgrade` of a test needs them.
+    pub fn chart_args(bed: &Bed, options: &Options) -> Vec<String> {
+        let namespace = bed.namespace();
+        let image = image("E2E_IMAGE", "localhost/zoom-operator:dev");
+        let (repository, tag) = image.rsplit_once(':').unwrap_or((&image, "latest"));
+        let zoom = format!("http://zoom-sim.{namespace}.svc");
+        let mut args = vec![
+            "charts/zoom-operator".to_owned(),
+            format!("--namespace={namespace}"),
+        ];
+        let values = [
+            format!("image.repository={repository}"),
+            format!("image.tag={tag}"),
+            format!("watchNamespaces={{{namespace}}}"),
+            "crds.enabled=false".to_owned(),
+            format!("zoom.oauthUrl={zoom}"),
+            format!("zoom.apiUrl={zoom}"),
+            format!("replicas={}", options.replicas),
+            format!("leaderElection.leaseDuration={}", options.lease_seconds),
+            // The offline Zoom's own port, behind its Service.
+            "networkPolicy.extraEgressPorts={8080}".to_owned(),
+        ];
+        for value in values.iter().chain(&options.values) {
+            args.extend(["--set".to_owned(), value.clone()]);
+        }
+        args
+    }
+
+    /// Names of its Pods that are not about to end.
+    pub async fn pods(&self) -> anyhow::Result<Vec<String>> {
+        let mut pods = self.all_pods().await?;
+        pods.retain(|pod| pod["metadata"]["deletionTimestamp"].is_null());
+        Ok(pods.iter().map(|pod| name(pod).to_owned()).collect())
+    }
+
+    async fn all_pods(&self) -> anyhow::Result<Vec<Value>> {
+        let labels = "app.kubernetes.io/name=zoom-operator,app.kubernetes.io/component=controller";
+        self.bed.list("pods", labels).await
+    }
+
+    /// The Pod that holds the Lease, if any does.
+    pub async fn leader(&self) -> anyhow::Result<Option<String>> {
+        let lease = self.bed.find("leases", RELEASE).await?;
+        let holder = lease.map(|lease| object::text(&lease, "/spec/holderIdentity").to_owned());
+        Ok(holder.filter(|holder| !holder.is_empty()))
+    }
+
+    /// Waits until one of its living Pods leads.
+    pub async fn until_leading(&self) -> anyhow::Result<String> {
+        wait_for("a leader", LIMIT, || async {
+            let pods = self.pods().await?;
+            Ok(self.leader().await?.filter(|leader| pods.contains(leader)))
+        })
+        .await
+    }
+
+    /// Sets the number of replicas and waits until there are just as many Pods.
+    pub async fn scale(&self, replicas: usize) -> anyhow::Result<()> {
+        evidence::listen(&self.bed).await;
+        let patch = json!({"spec": {"replicas": replicas}});
+        self.bed.patch("deployments", RELEASE, &patch).await?;
+        wait_for(&format!("{replicas} operator Pods"), LIMIT, || async {
+            Ok((self.all_pods().await?.len() == replicas).then_some(()))
+        })
+        .await?;
+        self.bed.until_deployed(RELEASE).await?;
+        Ok(())
+    }
+
+    /// Ends all its Pods, gently, and waits until a new one leads.
+    pub async fn restart(&self) -> anyhow::Result<String> {
+        evidence::listen(&self.bed).await;
+        let before = self.pods().await?;
+        for pod in &before {
+            self.bed.delete("pods", pod).await?;
+        }
+        wait_for("the old operator Pods go", LIMIT, || async {
+            let pods = self.all_pods().await?;
+            Ok((!pods
+                .iter()
+                .any(|pod| before.contains(&name(pod).to_owned())))
+            .then_some(()))
+        })
+        .await?;
+        self.until_leading().await
+    }
+
+    /// The metrics of a Pod.
+    pub async fn metrics(&self, pod: &str) -> anyhow::Result<String> {
+        let namespace = self.bed.namespace();
+        let path = format!("/api/v1/namespaces/{namespace}/pods/http:{pod}:8081/proxy/metrics");
+        self.bed.request_text("GET", &path, None).await
+    }
+
+    /// One sample of the leader's metrics, by name and labels as they are printed.
+    pub async fn metric(&self, sample: &str) -> anyhow::Result<Option<f64>> {
+        let leader = self.leader().await?.context("nobody leads")?;
+        let metrics = self.metrics(&leader).await?;
+        let value = metrics
+            .lines()
+            .find_map(|line| line.strip_prefix(sample)?.trim().parse().ok());
+        Ok(value)
+    }
+}
+
+/// An image by environment variable, else the local one.
+pub fn image(variable: &str, default: &str) -> String {
+    std::env::var(variable)
+        .ok()
+        .filter(|image| !image.is_empty())
+        .unwrap_or_else(|| default.to_owned())
+}

@@ -1,0 +1,89 @@
+//! The outside clients: `kubectl`, `helm`, `glua`, and the scripts of the local cluster.
+
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use anyhow::Context as _;
+
+/// What a command said.
+#[derive(Debug)]
+pub struct Said {
+    pub success: bool,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// The repository.
+pub fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A tool of the local cluster, else whatever `PATH` has.
+fn tool(name: &str) -> PathBuf {
+    let ours = repository().join(".cluster/bin").join(name);
+    if ours.exists() { ours } else { name.into() }
+}
+
+/// Whether the tests run on the local cluster, whose processes can be reached.
+pub fn is_local() -> bool {
+    std::env::var("CLUSTER").as_deref() != Ok("current")
+}
+
+/// The kubeconfig: `KUBECONFIG`, else the local cluster's.
+pub fn kubeconfig() -> Option<PathBuf> {
+    if let Some(path) = std::env::var_os("KUBECONFIG").filter(|path| !path.is_empty()) {
+        return Some(path.into());
+    }
+    is_local().then(|| repository().join(".cluster/kubeconfig"))
+}
+
+/// Runs a command to its end, whatever its end is.
+pub async fn run(program: &str, args: &[&str]) -> anyhow::Result<Said> {
+    run_with(program, args, &[]).await
+}
+
+/// Runs a command to its end with further environment variables.
+pub async fn run_with(program: &str, args: &[&str], env: &[(&str, &str)]) -> anyhow::Result<Said> {
+    let mut command = Command::new(tool(program));
+    command.args(args).envs(env.iter().copied());
+    command.current_dir(repository());
+    if let Some(kubeconfig) = kubeconfig() {
+        command.env("KUBECONFIG", kubeconfig);
+    }
+    let output: Output = tokio::task::spawn_blocking(move || command.output())
+        .await?
+        .with_context(|| format!("failed to run {program}"))?;
+    Ok(Said {
+        success: output.status.success(),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    })
+}
+
+/// Runs a command that must succeed; its standard output.
+pub async fn must(program: &str, args: &[&str]) -> anyhow::Result<String> {
+    let said = run(program, args).await?;
+    anyhow::ensure!(
+        said.success,
+        "{program} {}: {}{}",
+        args.join(" "),
+        said.stdout,
+        said.stderr
+    );
+    Ok(said.stdout)
+}
+
+/// A script of `tests/cluster/`, on the local cluster only.
+pub async fn cluster(script: &str, args: &[&str]) -> anyhow::Result<String> {
+    anyhow::ensure!(is_local(), "{script} needs the local cluster");
+    let path = repository().join("tests/cluster").join(script);
+    must(&OsStr::to_string_lossy(path.as_os_str()), args).await
+}
+
+/// Where the local cluster records who wrote what (one JSON object a line).
+pub fn audit_log() -> PathBuf {
+    repository().join(".cluster/state/audit.log")
+}

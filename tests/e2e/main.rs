@@ -1,0 +1,25 @@
+//! End-to-end tests: the product on a real cluster, against the offline Zoom.
+//!
+//! `cargo test --test e2e -- [FILTER]` runs them on the cluster that `KUBECONFIG` names (default: the repository's own).
+//! Every test has a namespace, an operator and an offline Zoom of its own. Environment:
+//! `CLUSTER=current` leaves out what needs the host's processes, `E2E_KEEP` keeps the namespaces of failed tests,
+//! `E2E_IMAGE` and `E2E_SIM_IMAGE` name other images than the local ones.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may stop"
+)]
+
+mod bed;
+mod tokens;
+
+use std::process::ExitCode;
+
+use bed::Case;
+
+fn main() -> ExitCode {
+    let cases: [Vec<Case>; _] = [tokens::cases()];
+    bed::run(cases.into_iter().flatten().collect())
+}
