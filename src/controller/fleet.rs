@@ -1,7 +1,7 @@
 //! What the leader knows of all integrations, as metrics. Labels are bounded: no names of objects.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     fmt,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -30,6 +30,8 @@ pub struct Member {
     pub expires_at: Option<Timestamp>,
     /// When its next pass is planned.
     pub next_pass: Timestamp,
+    /// Why it is stalled, if a person must act.
+    pub stalled: Option<String>,
     /// Whether it has a receiver that is not available.
     pub receiver_down: bool,
     /// Whether its endpoint's last URL validation is too old.
@@ -82,6 +84,13 @@ impl Fleet {
             overdue: count(&|member| schedule::later(member.next_pass, GRACE) < now),
             receivers_down: count(&|member| member.receiver_down),
             unvalidated: count(&|member| member.validation_overdue),
+            stalled: members
+                .values()
+                .filter_map(|member| member.stalled.clone())
+                .fold(BTreeMap::new(), |mut reasons, reason| {
+                    *reasons.entry(reason).or_default() += 1;
+                    reasons
+                }),
         }
     }
 }
@@ -93,6 +102,7 @@ struct Figures {
     overdue: i64,
     receivers_down: i64,
     unvalidated: i64,
+    stalled: BTreeMap<String, i64>,
 }
 
 impl Collector for Fleet {
@@ -107,6 +117,17 @@ impl Collector for Fleet {
         )?;
         for (phase, number) in figures.by_phase {
             ConstGauge::new(number).encode(family.encode_family(&[("phase", phase.as_str())])?)?;
+        }
+        let mut family = encoder.encode_descriptor(
+            "zoom_operator_integrations_stalled",
+            "Integrations for which a person must act, by reason",
+            None,
+            gauge.metric_type(),
+        )?;
+        // The reasons are those of the status, a fixed set.
+        for (reason, number) in figures.stalled {
+            let labels = [("reason", reason.as_str())];
+            ConstGauge::new(number).encode(family.encode_family(&labels)?)?;
         }
         if let Some(soonest) = figures.soonest_expiry {
             ConstGauge::new(soonest.as_second()).encode(encoder.encode_descriptor(
@@ -162,6 +183,7 @@ mod tests {
             phase,
             expires_at: Some(at(expires)),
             next_pass: at(next),
+            stalled: (phase == Phase::Degraded).then(|| "CredentialsRejected".into()),
             receiver_down: false,
             validation_overdue: false,
         }
@@ -176,6 +198,7 @@ mod tests {
         let figures = fleet.figures(at(401));
         assert_eq!((figures.overdue, figures.expired), (1, 1));
         assert_eq!(figures.soonest_expiry, Some(at(300)));
+        assert_eq!(figures.stalled.get("CredentialsRejected"), Some(&1));
         fleet.forget("a", "late");
         assert_eq!(fleet.figures(at(401)).overdue, 0);
     }

@@ -40,7 +40,11 @@ use self::{
     reconcile::Failures,
 };
 use crate::{
-    ops::{admin, http, metrics as registry, outgoing, shutdown},
+    ops::{
+        admin, http, metrics as registry,
+        outgoing::{self, Trust},
+        shutdown,
+    },
     zoom::{self, Endpoints},
 };
 
@@ -111,7 +115,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
             args.zoom_oauth_url.clone(),
             args.zoom_api_url.clone(),
         ))?,
-        facts: outgoing::client_builder()?
+        facts: outgoing::client_builder(Trust::Nobody)
             .pool_max_idle_per_host(0)
             .build()?,
         recorder: Recorder::new(

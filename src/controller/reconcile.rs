@@ -134,6 +134,9 @@ fn remember(
                 .token
                 .as_ref()
                 .and_then(|token| Some(token.expires_at.as_ref()?.0)),
+            stalled: Type::Stalled
+                .find(&status.conditions)
+                .map(|condition| condition.reason.clone()),
             next_pass: schedule::later(now, wait),
             receiver_down: is_false(Type::ReceiverAvailable),
             validation_overdue: is_false(Type::EndpointValidated),

@@ -15,6 +15,7 @@ use crate::{
         annotation, label,
         v1alpha1::{DeletionPolicy, ZoomIntegration},
     },
+    ops::hex,
     zoom::AccessToken,
 };
 
@@ -212,16 +213,7 @@ fn checksum(data: &BTreeMap<String, ByteString>) -> String {
         hash.update(u64::try_from(value.len()).unwrap_or(u64::MAX).to_be_bytes());
         hash.update(value);
     }
-    hex(&hash.finalize())
-}
-
-/// Lower-case hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hex::encode(&hash.finalize())
 }
 
 #[cfg(test)]

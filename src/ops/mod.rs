@@ -1,6 +1,8 @@
-//! What every process shares: logs, probes and metrics, guarded listeners, outgoing HTTP, shutdown.
+//! What every process shares: logs, probes and metrics, guarded listeners, outgoing HTTP,
+//! shutdown, hexadecimal.
 
 pub mod admin;
+pub mod hex;
 pub mod http;
 pub mod metrics;
 pub mod outgoing;

@@ -11,7 +11,8 @@
 use hmac::Mac as _;
 use serde::Serialize;
 
-use super::{hex, secrets::Secret, signature};
+use super::{secrets::Secret, signature};
+use crate::ops::hex;
 
 /// The name of the event that asks.
 pub const EVENT: &str = "endpoint.url_validation";

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use sha2::{Digest as _, Sha256};
 
-use super::hex;
+use crate::ops::hex;
 
 /// Longest event name that is taken for one.
 pub const MAX_NAME: usize = 128;

@@ -19,7 +19,6 @@ pub mod cloudevent;
 pub mod dedupe;
 pub mod event;
 pub mod facts;
-mod hex;
 pub mod metrics;
 pub mod outcome;
 pub mod recorder;

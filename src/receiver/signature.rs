@@ -14,10 +14,8 @@ use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use super::{
-    hex,
-    secrets::{Secret, SigningSecrets},
-};
+use super::secrets::{Secret, SigningSecrets};
+use crate::ops::hex;
 
 /// Carries the signature.
 pub const SIGNATURE: HeaderName = HeaderName::from_static("x-zm-signature");

@@ -8,6 +8,8 @@ use reqwest::{Response, header};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
+use crate::ops::outgoing::{Trust, client_builder};
+
 use super::{AccessToken, Error, Fault, retry_after};
 
 /// A token answer has a few kilobytes; anything larger is not Zoom's.
@@ -79,9 +81,9 @@ impl Client {
     /// A client that talks to these endpoints only: no redirects, no proxy, bounded times.
     ///
     /// # Errors
-    /// When the TLS roots cannot be loaded.
+    /// When no TLS provider is installed in the process.
     pub fn new(endpoints: Endpoints) -> Result<Self, reqwest::Error> {
-        let http = crate::ops::outgoing::client_builder()?
+        let http = client_builder(Trust::PublicRoots)
             .connect_timeout(Duration::from_secs(5))
             .timeout(Duration::from_secs(20))
             .build()?;

@@ -1,4 +1,10 @@
 //! Which situation leads to which step.
+#![allow(
+    clippy::needless_pass_by_value,
+    clippy::unnecessary_wraps,
+    clippy::large_stack_arrays,
+    reason = "cases read better without ceremony"
+)]
 
 use jiff::Timestamp;
 use serde_json::{Value, json};

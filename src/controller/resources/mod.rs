@@ -17,8 +17,11 @@ use k8s_openapi::{
 use kube::{Resource, ResourceExt as _};
 use sha2::{Digest as _, Sha256};
 
-use super::{config::ReceiverImage, token_secret::hex};
-use crate::api::{annotation, label, v1alpha1::ZoomIntegration};
+use super::config::ReceiverImage;
+use crate::{
+    api::{annotation, label, v1alpha1::ZoomIntegration},
+    ops::hex,
+};
 
 pub use covers::covers;
 
@@ -101,7 +104,7 @@ fn metadata(integration: &ZoomIntegration) -> ObjectMeta {
 /// changed digest, where comparing fields would not notice.
 fn sealed<K: Resource + serde::Serialize>(mut object: K) -> K {
     let text = serde_json::to_vec(&object).unwrap_or_default();
-    let digest = hex(&Sha256::digest(text)[..16]);
+    let digest = hex::encode(&Sha256::digest(text)[..16]);
     object
         .meta_mut()
         .annotations

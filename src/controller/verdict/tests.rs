@@ -1,4 +1,10 @@
 //! The status contract, row by row.
+#![allow(
+    clippy::needless_pass_by_value,
+    clippy::unnecessary_wraps,
+    clippy::large_stack_arrays,
+    reason = "cases read better without ceremony"
+)]
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use serde_json::{Value, json};

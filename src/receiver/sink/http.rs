@@ -3,11 +3,11 @@
 use std::{fmt, str::FromStr, time::Duration};
 
 use axum::{body::Bytes, http::HeaderMap};
-use reqwest::{Certificate, Client, redirect, retry};
+use reqwest::Client;
 use url::Url;
-use webpki_root_certs::TLS_SERVER_ROOT_CERTS;
 
 use super::SinkError;
+use crate::ops::outgoing::{Trust, client_builder};
 
 /// Share of the time for an event that may pass before there is a connection.
 const CONNECT_SHARE: u32 = 2;
@@ -45,16 +45,11 @@ impl HttpSink {
     /// # Errors
     /// When no TLS provider is installed in the process.
     pub fn new(target: Target, timeout: Duration) -> Result<Self, BuildError> {
-        // Half a megabyte of parsed anchors is only worth its memory where it is used.
-        let is_tls = target.0.scheme() == "https";
-        let roots = TLS_SERVER_ROOT_CERTS.iter().filter(|_| is_tls);
-        let roots = roots.filter_map(|root| Certificate::from_der(root).ok());
-        let client = Client::builder()
-            .user_agent(concat!("zoom-operator/", env!("CARGO_PKG_VERSION")))
-            .tls_certs_only(roots)
-            .redirect(redirect::Policy::none())
-            .retry(retry::never())
-            .no_proxy()
+        let trust = match target.0.scheme() {
+            "https" => Trust::PublicRoots,
+            _ => Trust::Nobody,
+        };
+        let client = client_builder(trust)
             .connect_timeout(timeout / CONNECT_SHARE)
             .timeout(timeout)
             .pool_idle_timeout(POOL_IDLE)

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 /// The bytes as lower-case hex.
+#[must_use]
 pub fn encode(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
@@ -11,6 +12,7 @@ pub fn encode(bytes: &[u8]) -> String {
 }
 
 /// The 32 bytes written as 64 lower-case hex digits, or nothing.
+#[must_use]
 pub fn decode_32(text: &[u8]) -> Option<[u8; 32]> {
     let mut bytes = [0; 32];
     if text.len() != 2 * bytes.len() {
