@@ -20,6 +20,9 @@ pub enum Error {
 // === impl Error ===
 
 impl Error {
+    /// Every reason, for metrics.
+    pub const REASONS: [&str; 4] = ["kubernetes", "conflict", "deposed", "timeout"];
+
     /// One word for metrics.
     #[must_use]
     pub const fn reason(&self) -> &'static str {

@@ -3,35 +3,31 @@
 use std::time::Duration;
 
 use prometheus_client::{
-    encoding::EncodeLabelSet,
     metrics::{
-        counter::Counter,
-        family::Family,
         gauge::Gauge,
         histogram::{Histogram, exponential_buckets},
     },
     registry::Registry,
 };
 
-use crate::zoom::Fault;
+use super::error::Error;
+use crate::{
+    ops::metrics::{Counters, counters},
+    zoom::Fault,
+};
+
+/// The outcome of a request that gave a token.
+const ISSUED: &str = "Issued";
+/// The result of a pass that was finished.
+const SUCCESS: &str = "success";
 
 /// What the controller counts.
 #[derive(Clone, Debug)]
 pub struct Metrics {
-    token_requests: Family<Outcome, Counter>,
-    passes: Family<PassResult, Counter>,
+    token_requests: Counters,
+    passes: Counters,
     seconds: Histogram,
     leader: Gauge<i64>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Outcome {
-    outcome: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct PassResult {
-    result: &'static str,
 }
 
 // === impl Metrics ===
@@ -40,21 +36,23 @@ impl Metrics {
     /// Registers the metrics.
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self {
-            token_requests: Family::default(),
-            passes: Family::default(),
+            token_requests: counters(
+                registry,
+                "zoom_operator_token_requests",
+                "Token requests to Zoom by outcome",
+                "outcome",
+                [ISSUED].into_iter().chain(Fault::ALL.map(Fault::as_str)),
+            ),
+            passes: counters(
+                registry,
+                "zoom_operator_reconciliations",
+                "Passes over an integration by result",
+                "result",
+                [SUCCESS].into_iter().chain(Error::REASONS),
+            ),
             seconds: Histogram::new(exponential_buckets(0.005, 2.0, 13)),
-            leader: Gauge::<i64, std::sync::atomic::AtomicI64>::default(),
+            leader: Gauge::default(),
         };
-        registry.register(
-            "zoom_operator_token_requests",
-            "Token requests to Zoom by outcome",
-            metrics.token_requests.clone(),
-        );
-        registry.register(
-            "zoom_operator_reconciliations",
-            "Passes over an integration by result",
-            metrics.passes.clone(),
-        );
         registry.register(
             "zoom_operator_reconciliation_duration_seconds",
             "How long a pass takes",
@@ -70,15 +68,16 @@ impl Metrics {
 
     /// Counts a token request.
     pub fn token_request(&self, fault: Option<Fault>) {
-        let outcome = fault.map_or("Issued", Fault::as_str);
+        let outcome = fault.map_or(ISSUED, Fault::as_str);
         self.token_requests
-            .get_or_create(&Outcome { outcome })
+            .get_or_create(&[("outcome", outcome)])
             .inc();
     }
 
     /// Counts a pass.
-    pub fn pass(&self, result: &'static str, took: Duration) {
-        self.passes.get_or_create(&PassResult { result }).inc();
+    pub fn pass(&self, error: Option<&Error>, took: Duration) {
+        let result = error.map_or(SUCCESS, Error::reason);
+        self.passes.get_or_create(&[("result", result)]).inc();
         self.seconds.observe(took.as_secs_f64());
     }
 

@@ -48,8 +48,9 @@ pub async fn reconcile(
     let result = tokio::time::timeout(LONGEST_PASS, pass(&cached, &context).instrument(span))
         .await
         .unwrap_or(Err(Error::Timeout(LONGEST_PASS)));
-    let word = result.as_ref().err().map_or("success", Error::reason);
-    context.metrics.pass(word, started.elapsed());
+    context
+        .metrics
+        .pass(result.as_ref().err(), started.elapsed());
     let action = result?;
     context.failures.forget(&ObjectRef::from_obj(&*cached));
     Ok(action)
