@@ -13,6 +13,7 @@
 )]
 
 mod bed;
+mod contract;
 mod tokens;
 
 use std::process::ExitCode;
@@ -20,6 +21,6 @@ use std::process::ExitCode;
 use bed::Case;
 
 fn main() -> ExitCode {
-    let cases: [Vec<Case>; _] = [tokens::cases()];
+    let cases: [Vec<Case>; _] = [contract::cases(), tokens::cases()];
     bed::run(cases.into_iter().flatten().collect())
 }

@@ -43,7 +43,7 @@ pub use self::{
     namespace::Bed,
     operator::{Operator, Options},
     sim::Sim,
-    tenant::Tenant,
+    tenant::{SCOPE, Tenant, secret, unique},
     wait::{LIMIT, wait_for},
     watch::History,
 };
