@@ -29,6 +29,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Context as _;
 use kube::{
     Client,
+    core::DeserializeGuard,
     runtime::events::{Recorder, Reporter},
 };
 use tokio::{net::TcpListener, sync::oneshot};
@@ -40,6 +41,7 @@ use self::{
     reconcile::Failures,
 };
 use crate::{
+    api::v1alpha1::ZoomIntegration,
     ops::{
         admin, http, metrics as registry,
         outgoing::{self, Trust},
@@ -52,6 +54,10 @@ pub use self::config::{Args, ReceiverImage};
 
 /// How long passes under way may take after the request to stop.
 const DRAIN: Duration = Duration::from_secs(20);
+
+/// An integration as it came from the watch. One that cannot be read, perhaps written by a newer
+/// version, must not stop the work on all others.
+type Cached = DeserializeGuard<ZoomIntegration>;
 
 /// What every pass needs.
 pub struct Context {

@@ -4,10 +4,10 @@ use k8s_openapi::api::{
     apps::v1::Deployment,
     core::v1::{Secret, Service, ServiceAccount},
 };
-use kube::{Api, ResourceExt as _};
+use kube::{Api, Resource, ResourceExt as _};
 
 use super::{
-    Context,
+    Cached, Context,
     credentials::Credentials,
     error::Error,
     facts, resources,
@@ -55,11 +55,8 @@ impl Receiver {
 ///
 /// # Errors
 /// When the API server cannot be asked.
-pub async fn integration(
-    context: &Context,
-    cached: &ZoomIntegration,
-) -> Result<Option<ZoomIntegration>, Error> {
-    let api: Api<ZoomIntegration> = namespaced(context, cached);
+pub async fn integration(context: &Context, cached: &Cached) -> Result<Option<Cached>, Error> {
+    let api: Api<Cached> = namespaced(context, cached);
     let live = api.get_opt(&cached.name_any()).await?;
     Ok(live.filter(|live| live.uid() == cached.uid()))
 }
@@ -142,12 +139,15 @@ async fn old_token_secret(
 }
 
 /// The API for objects beside an integration.
-pub(super) fn namespaced<K>(context: &Context, integration: &ZoomIntegration) -> Api<K>
+pub(super) fn namespaced<K>(
+    context: &Context,
+    integration: &impl Resource<DynamicType = ()>,
+) -> Api<K>
 where
     K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>,
 {
     Api::namespaced(
         context.client.clone(),
-        &integration.namespace().unwrap_or_default(),
+        integration.meta().namespace.as_deref().unwrap_or_default(),
     )
 }

@@ -69,7 +69,8 @@ pub fn plan(integration: &ZoomIntegration, observed: &Observed, now: Timestamp) 
     let suspended = integration.spec.suspend;
     let supported = support::unsupported(&integration.spec).is_empty();
     Plan {
-        token: if idle || suspended || !supported {
+        // A field that this version cannot serve is no reason to let a token expire.
+        token: if idle || suspended {
             TokenStep::Keep
         } else {
             token(integration, observed, now)

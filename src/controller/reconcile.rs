@@ -14,8 +14,15 @@ use kube::{
 use tracing::Instrument as _;
 
 use super::{
-    Context, apply::apply, error::Error, fleet::Member, observe, plan::plan, report::report,
-    schedule, status::status,
+    Cached, Context,
+    apply::apply,
+    error::Error,
+    fleet::Member,
+    observe,
+    plan::plan,
+    report::{report, unreadable},
+    schedule,
+    status::status,
 };
 use crate::api::{
     condition::Type,
@@ -28,17 +35,14 @@ const LONGEST_PASS: Duration = Duration::from_mins(1);
 /// Passes that failed in a row, per object: kube-runtime has no backoff of its own.
 #[derive(Debug, Default)]
 pub struct Failures {
-    in_a_row: Mutex<HashMap<ObjectRef<ZoomIntegration>, u32>>,
+    in_a_row: Mutex<HashMap<ObjectRef<Cached>, u32>>,
 }
 
 /// One pass.
 ///
 /// # Errors
 /// When the pass could not be finished; [`retry`] says when to try again.
-pub async fn reconcile(
-    cached: Arc<ZoomIntegration>,
-    context: Arc<Context>,
-) -> Result<Action, Error> {
+pub async fn reconcile(cached: Arc<Cached>, context: Arc<Context>) -> Result<Action, Error> {
     let span = tracing::info_span!(
         "reconcile",
         namespace = cached.namespace(),
@@ -56,10 +60,17 @@ pub async fn reconcile(
     Ok(action)
 }
 
-async fn pass(cached: &ZoomIntegration, context: &Context) -> Result<Action, Error> {
+async fn pass(cached: &Cached, context: &Context) -> Result<Action, Error> {
     context.leadership.check()?;
-    let Some(integration) = observe::integration(context, cached).await? else {
+    let Some(live) = observe::integration(context, cached).await? else {
         return Ok(Action::await_change());
+    };
+    let integration = match live.0 {
+        Ok(integration) => integration,
+        Err(invalid) => {
+            unreadable(context, &invalid).await?;
+            return Ok(Action::await_change());
+        }
     };
     if integration.metadata.deletion_timestamp.is_some() {
         // Children go by their owner references: there is nothing to do, and nothing that can hang.
@@ -88,7 +99,7 @@ async fn pass(cached: &ZoomIntegration, context: &Context) -> Result<Action, Err
     reason = "the signature is kube-runtime's"
 )]
 #[must_use]
-pub fn retry(cached: Arc<ZoomIntegration>, error: &Error, context: Arc<Context>) -> Action {
+pub fn retry(cached: Arc<Cached>, error: &Error, context: Arc<Context>) -> Action {
     let object = ObjectRef::from_obj(&*cached);
     let wait = match error {
         Error::Conflict => Duration::from_millis(100),
@@ -149,7 +160,7 @@ fn remember(
 
 impl Failures {
     /// Counts a failure; how many there were before it.
-    fn count(&self, object: &ObjectRef<ZoomIntegration>) -> u32 {
+    fn count(&self, object: &ObjectRef<Cached>) -> u32 {
         let mut in_a_row = self.in_a_row.lock().unwrap_or_else(PoisonError::into_inner);
         let count = in_a_row.entry(object.clone()).or_default();
         *count = count.saturating_add(1);
@@ -157,7 +168,7 @@ impl Failures {
     }
 
     /// Forgets the failures of an object that succeeded or is gone.
-    pub fn forget(&self, object: &ObjectRef<ZoomIntegration>) {
+    pub fn forget(&self, object: &ObjectRef<Cached>) {
         self.in_a_row
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

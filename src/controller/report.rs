@@ -1,9 +1,11 @@
 //! Says what was found: the single status write of a pass, and Kubernetes Events on change.
 
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{
     Api, Resource as _, ResourceExt as _,
-    api::{Patch, PatchParams},
+    api::{PartialObjectMeta, Patch, PatchParams},
+    core::error_boundary::InvalidObject,
     runtime::events::{Event, EventType},
 };
 use serde_json::json;
@@ -11,7 +13,7 @@ use serde_json::json;
 use super::{Context, error::Error, observe::namespaced};
 use crate::api::{
     FIELD_MANAGER,
-    condition::Type,
+    condition::{self, Statement, Status, Type},
     v1alpha1::{Phase, ZoomIntegration, ZoomIntegrationStatus},
 };
 
@@ -53,6 +55,57 @@ pub async fn report(
             tracing::warn!(%error, "failed to publish an event");
         }
     }
+    Ok(())
+}
+
+/// Says that this version cannot read the resource; the rest of its status stays as it is.
+///
+/// # Errors
+/// As [`report`].
+pub async fn unreadable(context: &Context, invalid: &InvalidObject) -> Result<(), Error> {
+    context.leadership.check()?;
+    let meta = &invalid.metadata;
+    tracing::warn!(
+        namespace = meta.namespace,
+        name = meta.name,
+        error = invalid.error,
+        "unreadable"
+    );
+    let message = format!(
+        "This version of the operator cannot read the resource: {}. Correct it, or upgrade the operator.",
+        invalid.error
+    );
+    // The same words and times on every pass, or this write would lead to the next.
+    let since = meta
+        .creation_timestamp
+        .as_ref()
+        .map_or(Timestamp::UNIX_EPOCH, |time| time.0);
+    let say = |type_, status: Status| Statement::new(type_, status, "Unreadable", &message);
+    let statements = vec![
+        say(Type::Ready, Status::False),
+        say(Type::Stalled, Status::True),
+    ];
+    let status = ZoomIntegrationStatus {
+        observed_generation: meta.generation,
+        phase: Some(Phase::Degraded),
+        conditions: condition::merge(&[], statements, meta.generation, since),
+        ..ZoomIntegrationStatus::default()
+    };
+    let api: Api<PartialObjectMeta<ZoomIntegration>> = Api::namespaced(
+        context.client.clone(),
+        meta.namespace.as_deref().unwrap_or_default(),
+    );
+    let patch = Patch::Merge(json!({
+        "metadata": {"resourceVersion": meta.resource_version},
+        "status": status,
+    }));
+    api.patch_status(
+        meta.name.as_deref().unwrap_or_default(),
+        &PatchParams::default(),
+        &patch,
+    )
+    .await
+    .map_err(Error::from_write)?;
     Ok(())
 }
 

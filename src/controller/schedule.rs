@@ -23,9 +23,11 @@ const FIRST_PERSON_RETRY: Duration = Duration::from_mins(1);
 const FIRST_TIME_RETRY: Duration = Duration::from_secs(5);
 const LAST_RETRY: Duration = Duration::from_hours(1);
 
-/// Facts of a receiver that waits for Zoom's validation are read often: a person is watching.
-const FACTS_WHILE_WAITING: Duration = Duration::from_secs(15);
+/// A receiver that has just come up is asked often: a person is about to press Validate.
+const FACTS_AT_FIRST: Duration = Duration::from_secs(15);
+const FACTS_WHILE_WAITING: Duration = Duration::from_mins(1);
 const FACTS_AT_REST: Duration = Duration::from_mins(5);
+const FIRST: Duration = Duration::from_mins(30);
 
 /// Everything is looked at from time to time, whatever the watches say.
 const AT_LEAST_EVERY: Duration = Duration::from_hours(1);
@@ -87,15 +89,17 @@ pub fn after_changed_credentials(failed: Timestamp) -> Timestamp {
     later(failed, BETWEEN_CREDENTIALS)
 }
 
-/// When to read a receiver's facts again.
+/// When to ask a receiver for its facts again, that has been `up_since` without a word from Zoom, or
+/// was `validated`.
 #[must_use]
-pub fn next_facts(validated: bool, now: Timestamp) -> Timestamp {
+pub fn next_facts(validated: bool, up_since: Option<Timestamp>, now: Timestamp) -> Timestamp {
+    let young = up_since.is_none_or(|since| now < later(since, FIRST));
     later(
         now,
-        if validated {
-            FACTS_AT_REST
-        } else {
-            FACTS_WHILE_WAITING
+        match (validated, young) {
+            (true, _) => FACTS_AT_REST,
+            (false, true) => FACTS_AT_FIRST,
+            (false, false) => FACTS_WHILE_WAITING,
         },
     )
 }
@@ -179,6 +183,16 @@ mod tests {
         let limited = Retry::Fault(Fault::RateLimited);
         let hours = Some(Duration::from_hours(7));
         assert!(retry_at(limited, 1, hours, at(0), "u") >= at(7 * 3600));
+    }
+
+    #[test]
+    fn a_receiver_is_asked_less_often_with_time() {
+        let wait = |validated, since: i64| {
+            next_facts(validated, Some(at(since)), at(10_000)).as_second() - 10_000
+        };
+        assert_eq!(wait(false, 9_999), 15);
+        assert_eq!(wait(false, 1), 60);
+        assert_eq!(wait(true, 9_999), 300);
     }
 
     #[test]

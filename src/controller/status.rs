@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use super::{
     apply::Applied,
@@ -64,16 +64,24 @@ pub fn status(
         refresh_at: stored.and_then(|stored| stored.refresh_at).map(Time),
         failure: applied.failure.clone(),
     });
-    let wait = wait(spec.suspend, token.as_ref(), webhook.as_ref(), applied, now);
+    let conditions = condition::merge(
+        &before.conditions,
+        statements,
+        integration.metadata.generation,
+        now,
+    );
+    let wait = wait(
+        spec.suspend,
+        token.as_ref(),
+        webhook.as_ref(),
+        applied,
+        &conditions,
+        now,
+    );
     let status = ZoomIntegrationStatus {
         observed_generation: integration.metadata.generation,
         phase: Some(verdict.phase),
-        conditions: condition::merge(
-            &before.conditions,
-            statements,
-            integration.metadata.generation,
-            now,
-        ),
+        conditions,
         install_url: install_url(integration, observed, endpoints),
         client_id: observed.credentials.client_id.clone().or(before.client_id),
         scopes: scopes.map(|scopes| ScopesStatus {
@@ -371,6 +379,7 @@ fn wait(
     token: Option<&TokenStatus>,
     webhook: Option<&WebhookStatus>,
     applied: &Applied,
+    conditions: &[Condition],
     now: Timestamp,
 ) -> Duration {
     let mut times = Vec::new();
@@ -384,8 +393,11 @@ fn wait(
         }
         times.extend(applied.look_again);
         if let Some(webhook) = webhook {
+            let up_since = Type::ReceiverAvailable
+                .find(conditions)
+                .map(|condition| condition.last_transition_time.0);
             let validated = webhook.last_validated.as_ref().map(|time| time.0);
-            times.push(schedule::next_facts(validated.is_some(), now));
+            times.push(schedule::next_facts(validated.is_some(), up_since, now));
             times.extend(validated.map(|at| schedule::later(at, schedule::VALIDATION_PERIOD)));
         }
     }

@@ -19,7 +19,7 @@ use kube::{
 };
 
 use super::{
-    Context,
+    Cached, Context,
     config::Args,
     reconcile::{reconcile, retry},
     token_secret,
@@ -78,7 +78,7 @@ async fn controller(context: Arc<Context>, namespace: Option<String>, shutdown: 
     let secrets = watcher::Config::default()
         .fields("type!=kubernetes.io/service-account-token,type!=helm.sh/release.v1");
     let controller = Controller::new(
-        scoped::<ZoomIntegration>(&context, namespace),
+        scoped::<Cached>(&context, namespace),
         watcher::Config::default(),
     );
     let integrations = controller.store();
@@ -107,6 +107,7 @@ async fn controller(context: Arc<Context>, namespace: Option<String>, shutdown: 
                         object.namespace.as_deref().unwrap_or_default(),
                         &object.name,
                     );
+                    context.zoom.forget_idle_accounts();
                 }
                 Err(Error::QueueError(error)) => {
                     tracing::warn!(error = &error as &dyn std::error::Error, "watch failed");
@@ -121,17 +122,19 @@ async fn controller(context: Arc<Context>, namespace: Option<String>, shutdown: 
 
 /// The integrations that read this Secret or write it.
 fn concerned(
-    integrations: &Store<ZoomIntegration>,
+    integrations: &Store<Cached>,
     secret: &PartialObjectMeta<Secret>,
-) -> Vec<ObjectRef<ZoomIntegration>> {
+) -> Vec<ObjectRef<Cached>> {
     let (namespace, name) = (secret.namespace(), secret.name_any());
     integrations
         .state()
         .into_iter()
-        .filter(|integration| {
-            integration.namespace() == namespace
-                && (integration.spec.credentials.secret_ref.name == name
-                    || token_secret::name(integration) == name)
+        .filter(|cached| {
+            cached.0.as_ref().is_ok_and(|integration| {
+                integration.namespace() == namespace
+                    && (integration.spec.credentials.secret_ref.name == name
+                        || token_secret::name(integration) == name)
+            })
         })
         .map(|integration| ObjectRef::from_obj(&*integration))
         .collect()

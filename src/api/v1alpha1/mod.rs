@@ -24,5 +24,5 @@ pub use status::{
 pub use token::{DeletionPolicy, Token};
 pub use webhook::{
     Buffer, BufferStorage, Endpoint, Gateway, HttpFormat, HttpSink, Ingress, NatsSink, ParentRef,
-    ReceiverKnobs, ServiceRef, Sink, Subscription, Toleration, Webhook,
+    ReceiverKnobs, Resources, ServiceRef, Sink, Subscription, Toleration, Webhook,
 };

@@ -3,7 +3,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::KubeSchema;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// What the controller found.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
@@ -14,7 +14,11 @@ pub struct ZoomIntegrationStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
     /// The state of the tenant in one phrase, for people. Scripts read `conditions`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "lenient",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub phase: Option<Phase>,
     /// The state of the tenant for machines. `Ready`: can be used. `Reconciling`: not yet, work goes on.
     /// `Stalled`: a person must change something. The others name the part: `CredentialsValid`,
@@ -150,6 +154,14 @@ pub struct ConnectionsStatus {
     /// How many of them are connected.
     #[serde(default)]
     pub connected: i32,
+}
+
+/// A phase that a newer version wrote must not make the resource unreadable after a rollback.
+fn lenient<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Phase>, D::Error> {
+    let phrase = String::deserialize(deserializer)?;
+    Ok(Phase::ALL
+        .into_iter()
+        .find(|phase| phase.as_str() == phrase))
 }
 
 // === impl Phase ===

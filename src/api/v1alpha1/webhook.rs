@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::{
-    api::core::v1::ResourceRequirements, apimachinery::pkg::api::resource::Quantity,
-};
+use k8s_openapi::apimachinery::pkg::{api::resource::Quantity, util::intstr::IntOrString};
 use kube::KubeSchema;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -245,8 +243,7 @@ pub struct ReceiverKnobs {
     /// Resources of the receiver container. Default: requests 10m CPU and 16Mi memory, limit 64Mi
     /// memory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "resources_schema")]
-    pub resources: Option<ResourceRequirements>,
+    pub resources: Option<Resources>,
     /// Labels of the nodes to run on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "node_selector_schema")]
@@ -259,6 +256,20 @@ pub struct ReceiverKnobs {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     pub priority_class_name: Option<String>,
+}
+
+/// Resources of the receiver container. Default: requests 10m CPU and 16Mi memory, limit 64Mi memory.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct Resources {
+    /// What the node keeps free for it: `cpu`, `memory`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "quantities_schema")]
+    pub requests: Option<BTreeMap<String, IntOrString>>,
+    /// What it may use at most: `cpu`, `memory`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "quantities_schema")]
+    pub limits: Option<BTreeMap<String, IntOrString>>,
 }
 
 /// A taint that the receiver tolerates, as in a Pod.
@@ -344,15 +355,19 @@ fn duration_schema(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
-fn resources_schema(_: &mut SchemaGenerator) -> Schema {
-    let quantities = json_schema!({
-        "type": "object",
-        "maxProperties": 10,
-        "additionalProperties": {"x-kubernetes-int-or-string": true}
-    });
+fn quantities_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "object",
-        "properties": {"limits": quantities, "requests": quantities}
+        "maxProperties": 10,
+        "additionalProperties": {
+            "x-kubernetes-int-or-string": true,
+            "anyOf": [{"type": "integer"}, {"type": "string"}],
+            "maxLength": 30,
+            "x-kubernetes-validations": [{
+                "rule": "type(self) == int ? self >= 0 : isQuantity(self)",
+                "message": "not a quantity: write for example 100m or 0.5 for cpu, 32Mi for memory"
+            }]
+        }
     })
 }
 

@@ -124,19 +124,26 @@ fn without_usable_credentials_or_with_anothers_secret_nothing_is_requested() {
 }
 
 #[test]
-fn suspended_unsupported_and_deleted_integrations_are_left_alone() {
+fn suspended_and_deleted_integrations_are_left_alone() {
     let absent = observed(TokenSecret::Absent);
     assert_eq!(
         step(json!({"suspend": true}), None, &absent),
         TokenStep::Keep
     );
-    let unsupported = json!({"webhook": {"sink": {"nats": {"url": "nats://n"}}}});
-    assert_eq!(step(unsupported, None, &absent), TokenStep::Keep);
     let mut deleted = integration(json!({}), None);
     deleted.metadata.deletion_timestamp = Some(
         k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(at(NOW)),
     );
     assert_eq!(plan(&deleted, &absent, at(NOW)).token, TokenStep::Keep);
+}
+
+#[test]
+fn a_field_that_cannot_be_served_stops_the_receiver_and_not_the_token() {
+    let absent = observed(TokenSecret::Absent);
+    let spec = json!({"webhook": {"sink": {"nats": {"url": "nats://n"}}}});
+    let plan = plan(&integration(spec, None), &absent, at(NOW));
+    assert_eq!(plan.token, TokenStep::Request(Cause::NoSecret));
+    assert_eq!(plan.receiver, ReceiverStep::Keep);
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 /// Whether every field of `wanted` has the same value in `live`. Fields that the server or others
-/// added do not count; lists must agree item by item.
+/// added do not count; lists must agree item by item, quantities by their value: the server writes
+/// `0.5` as `500m`.
 #[must_use]
 pub fn covers(live: &Value, wanted: &Value) -> bool {
     match (live, wanted) {
@@ -17,8 +18,42 @@ pub fn covers(live: &Value, wanted: &Value) -> bool {
                     .zip(wanted)
                     .all(|(live, wanted)| covers(live, wanted))
         }
+        (Value::String(live), Value::String(wanted)) => {
+            live == wanted || quantity(live).is_some_and(|live| quantity(wanted) == Some(live))
+        }
         (live, wanted) => live == wanted,
     }
+}
+
+/// The value of a Kubernetes quantity in thousandths.
+fn quantity(text: &str) -> Option<i128> {
+    const KIBI: i128 = 1024;
+    const KILO: i128 = 1000;
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
+    let (number, suffix) = text.split_at(digits);
+    let factor = match suffix {
+        "m" => 1,
+        "" => KILO,
+        "k" => KILO.pow(2),
+        "M" => KILO.pow(3),
+        "G" => KILO.pow(4),
+        "T" => KILO.pow(5),
+        "Ki" => KILO * KIBI,
+        "Mi" => KILO * KIBI.pow(2),
+        "Gi" => KILO * KIBI.pow(3),
+        "Ti" => KILO * KIBI.pow(4),
+        _ => return None,
+    };
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    if fraction.len() > 9 {
+        return None;
+    }
+    let unit = 10_i128.pow(u32::try_from(fraction.len()).ok()?);
+    let digits: i128 = format!("{whole}{fraction}").parse().ok()?;
+    let value = digits.checked_mul(factor)?;
+    (value % unit == 0).then_some(value / unit)
 }
 
 #[cfg(test)]
@@ -31,6 +66,26 @@ mod tests {
     fn what_others_added_does_not_count() {
         let live = json!({"a": 1, "b": [{"c": 2, "default": true}], "status": {}});
         assert!(covers(&live, &json!({"a": 1, "b": [{"c": 2}]})));
+    }
+
+    #[test]
+    fn quantities_agree_by_value() {
+        for (live, wanted) in [
+            ("500m", "0.5"),
+            ("1", "1000m"),
+            ("1Gi", "1024Mi"),
+            ("1500m", "1.5"),
+        ] {
+            assert!(covers(&json!(live), &json!(wanted)), "{live} {wanted}");
+        }
+        for (live, wanted) in [
+            ("500m", "5"),
+            ("1Gi", "1G"),
+            ("dev", "prod"),
+            ("1.0.0", "1.0"),
+        ] {
+            assert!(!covers(&json!(live), &json!(wanted)), "{live} {wanted}");
+        }
     }
 
     #[test]

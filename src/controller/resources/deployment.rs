@@ -23,7 +23,7 @@ use kube::ResourceExt as _;
 
 use super::{ADMIN_PORT, FACTS_PORT, HTTP_PORT, labels, metadata, name, selector_labels};
 use crate::{
-    api::v1alpha1::{HttpSink, ReceiverKnobs, Webhook, ZoomIntegration},
+    api::v1alpha1::{HttpSink, ReceiverKnobs, Resources, Webhook, ZoomIntegration},
     controller::config::ReceiverImage,
 };
 
@@ -105,7 +105,7 @@ fn pod(
 fn container(
     integration: &ZoomIntegration,
     webhook: &Webhook,
-    resources: Option<ResourceRequirements>,
+    resources: Option<Resources>,
     image: &ReceiverImage,
 ) -> Container {
     let port = |name: &str, port| ContainerPort {
@@ -132,7 +132,7 @@ fn container(
         ]),
         liveness_probe: Some(probe("/live", 10, 3)),
         readiness_probe: Some(probe("/ready", 2, 2)),
-        resources: Some(resources.unwrap_or_else(default_resources)),
+        resources: Some(resources.map_or_else(default_resources, requirements)),
         security_context: Some(SecurityContext {
             allow_privilege_escalation: Some(false),
             read_only_root_filesystem: Some(true),
@@ -252,6 +252,22 @@ fn default_resources() -> ResourceRequirements {
     ResourceRequirements {
         requests: Some(quantities(&[("cpu", "10m"), ("memory", "16Mi")])),
         limits: Some(quantities(&[("memory", "64Mi")])),
+        ..ResourceRequirements::default()
+    }
+}
+
+fn requirements(wanted: Resources) -> ResourceRequirements {
+    let quantities = |list: BTreeMap<String, IntOrString>| {
+        list.into_iter()
+            .map(|(name, amount)| match amount {
+                IntOrString::Int(amount) => (name, Quantity(amount.to_string())),
+                IntOrString::String(amount) => (name, Quantity(amount)),
+            })
+            .collect()
+    };
+    ResourceRequirements {
+        requests: wanted.requests.map(quantities),
+        limits: wanted.limits.map(quantities),
         ..ResourceRequirements::default()
     }
 }
