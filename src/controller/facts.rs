@@ -11,7 +11,7 @@ use k8s_openapi::api::{
 };
 use kube::{Api, ResourceExt as _, api::ListParams};
 
-use super::{Context, observe::namespaced, resources};
+use super::{Context, resources};
 use crate::{
     api::v1alpha1::ZoomIntegration,
     receiver::facts::{Facts, MAX_BYTES},
@@ -40,8 +40,8 @@ async fn try_gather(
     integration: &ZoomIntegration,
     deployment: &Deployment,
 ) -> Result<Option<Facts>, kube::Error> {
-    let pods: Api<Pod> = namespaced(context, integration);
-    let sets: Api<ReplicaSet> = namespaced(context, integration);
+    let pods: Api<Pod> = context.beside(integration);
+    let sets: Api<ReplicaSet> = context.beside(integration);
     let params = ListParams::default().labels(&resources::selector(integration));
     let mut known: Option<Facts> = None;
     for pod in pods.list(&params).await? {

@@ -27,8 +27,9 @@ mod watch;
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
+use k8s_openapi::NamespaceResourceScope;
 use kube::{
-    Client,
+    Api, Client, Resource,
     core::DeserializeGuard,
     runtime::events::{Recorder, Reporter},
 };
@@ -172,4 +173,17 @@ async fn run(args: Args) -> anyhow::Result<()> {
     anyhow::ensure!(!lost, "leadership was lost");
     admin.await?;
     Ok(())
+}
+
+// === impl Context ===
+
+impl Context {
+    /// The API for objects in the namespace of `object`.
+    fn beside<K>(&self, object: &impl Resource<DynamicType = ()>) -> Api<K>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
+    {
+        let namespace = object.meta().namespace.as_deref().unwrap_or_default();
+        Api::namespaced(self.client.clone(), namespace)
+    }
 }

@@ -4,7 +4,7 @@ use k8s_openapi::api::{
     apps::v1::Deployment,
     core::v1::{Secret, Service, ServiceAccount},
 };
-use kube::{Api, Resource, ResourceExt as _};
+use kube::{Api, ResourceExt as _};
 
 use super::{
     Cached, Context,
@@ -56,7 +56,7 @@ impl Receiver {
 /// # Errors
 /// When the API server cannot be asked.
 pub async fn integration(context: &Context, cached: &Cached) -> Result<Option<Cached>, Error> {
-    let api: Api<Cached> = namespaced(context, cached);
+    let api: Api<Cached> = context.beside(cached);
     let live = api.get_opt(&cached.name_any()).await?;
     Ok(live.filter(|live| live.uid() == cached.uid()))
 }
@@ -66,7 +66,7 @@ pub async fn integration(context: &Context, cached: &Cached) -> Result<Option<Ca
 /// # Errors
 /// When the API server cannot be asked.
 pub async fn observe(context: &Context, integration: &ZoomIntegration) -> Result<Observed, Error> {
-    let secrets: Api<Secret> = namespaced(context, integration);
+    let secrets: Api<Secret> = context.beside(integration);
     let spec = &integration.spec;
     let credentials = secrets.get_opt(&spec.credentials.secret_ref.name).await?;
     let (token, old_token_secret) = if spec.is_server_to_server() {
@@ -104,9 +104,9 @@ async fn receiver(context: &Context, integration: &ZoomIntegration) -> Result<Re
         return Ok(Receiver::default());
     }
     let name = resources::name(integration);
-    let deployments: Api<Deployment> = namespaced(context, integration);
-    let services: Api<Service> = namespaced(context, integration);
-    let accounts: Api<ServiceAccount> = namespaced(context, integration);
+    let deployments: Api<Deployment> = context.beside(integration);
+    let services: Api<Service> = context.beside(integration);
+    let accounts: Api<ServiceAccount> = context.beside(integration);
     let (deployment, service, service_account) = futures::try_join!(
         deployments.get_opt(&name),
         services.get_opt(&name),
@@ -136,18 +136,4 @@ async fn old_token_secret(
         TokenSecret::Ours(_)
     );
     Ok(ours.then_some(old))
-}
-
-/// The API for objects beside an integration.
-pub(super) fn namespaced<K>(
-    context: &Context,
-    integration: &impl Resource<DynamicType = ()>,
-) -> Api<K>
-where
-    K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>,
-{
-    Api::namespaced(
-        context.client.clone(),
-        integration.meta().namespace.as_deref().unwrap_or_default(),
-    )
 }

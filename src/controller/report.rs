@@ -10,7 +10,7 @@ use kube::{
 };
 use serde_json::json;
 
-use super::{Context, error::Error, observe::namespaced};
+use super::{Context, error::Error};
 use crate::api::{
     FIELD_MANAGER,
     condition::{self, Statement, Status, Type},
@@ -30,7 +30,7 @@ pub async fn report(
         return Ok(());
     }
     context.leadership.check()?;
-    let api: Api<ZoomIntegration> = namespaced(context, integration);
+    let api: Api<ZoomIntegration> = context.beside(integration);
     let patch = json!({
         "apiVersion": ZoomIntegration::api_version(&()),
         "kind": ZoomIntegration::kind(&()),

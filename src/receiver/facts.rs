@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{event, signature::SecretRole};
+use super::{event, secrets::SecretRole};
 
 /// Most bytes of the JSON text.
 pub const MAX_BYTES: usize = 64 * 1024;

@@ -7,7 +7,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use super::{outcome::Outcome, signature::SecretRole, sink::SinkError};
+use super::{outcome::Outcome, secrets::SecretRole, sink::SinkError};
 use crate::ops::metrics::{Counters, counters};
 
 /// Up to the three seconds that Zoom waits.

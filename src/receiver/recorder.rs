@@ -152,7 +152,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::{ops::shutdown, receiver::signature::SecretRole};
+    use crate::{ops::shutdown, receiver::secrets::SecretRole};
 
     #[test]
     fn a_file_that_cannot_be_read_is_no_obstacle() {

@@ -29,8 +29,8 @@ use super::{
     metrics::Metrics,
     outcome::{Outcome, Reply},
     recorder::{Recorder, Urgency},
-    secrets::{Secrets, SigningSecrets},
-    signature::{self, Presented, SecretRole, Verdict},
+    secrets::{SecretRole, Secrets, SigningSecrets},
+    signature::{self, Presented, Verdict},
     sink::{Sink, SinkError},
 };
 

@@ -12,10 +12,9 @@ use std::{
 };
 
 use secrecy::{ExposeSecret as _, SecretSlice};
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tracing::{info, warn};
-
-use super::signature::SecretRole;
 
 /// File with the secret token that Zoom shows on the app's "Features > Access" page.
 pub const CURRENT: &str = "webhook-secret-token";
@@ -27,6 +26,15 @@ const MAX_BYTES: u64 = 1024;
 
 /// A webhook secret token. Its `Debug` shows nothing.
 pub type Secret = SecretSlice<u8>;
+
+/// Which of the two live secrets made a signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SecretRole {
+    /// The one that Zoom is expected to sign with.
+    Current,
+    /// The one before, still accepted while a rotation is under way.
+    Previous,
+}
 
 /// The live secrets of one moment.
 #[derive(Clone, Debug, Default)]

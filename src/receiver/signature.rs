@@ -11,10 +11,9 @@ use axum::http::{HeaderMap, HeaderName};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
-use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use super::secrets::{Secret, SigningSecrets};
+use super::secrets::{Secret, SecretRole, SigningSecrets};
 use crate::ops::hex;
 
 /// Carries the signature.
@@ -45,15 +44,6 @@ pub enum HeaderError {
     /// Not `v0=` and 64 lower-case hex digits, or not a number of seconds.
     #[error("signature header malformed")]
     Malformed,
-}
-
-/// Which of the two live secrets made a signature.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum SecretRole {
-    /// The one that Zoom is expected to sign with.
-    Current,
-    /// The one before, still accepted while a rotation is under way.
-    Previous,
 }
 
 /// The judgement.

@@ -1,0 +1,105 @@
+//! Carries out a plan: the only place that calls Zoom and writes Secrets and receivers.
+
+mod receiver;
+mod token;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret;
+use kube::{Api, api::DeleteParams};
+
+use super::{
+    Context,
+    error::Error,
+    observe::Observed,
+    plan::{Plan, TokenStep, last_failure},
+    token_secret::{self, TokenSecret},
+    verdict::ReceiverFinding,
+};
+use crate::api::v1alpha1::{TokenFailure, ZoomIntegration};
+
+/// How things stand after the plan was carried out.
+#[derive(Clone, Debug)]
+pub struct Applied {
+    /// The token Secret.
+    pub token: TokenSecret,
+    /// The Secret that holds the token: for a while still the one under an earlier name.
+    pub token_secret_name: String,
+    /// The attempts to get a token that failed since the last success.
+    pub failure: Option<TokenFailure>,
+    /// Whether Zoom gave the token for the credentials as they are now.
+    pub with_current_credentials: bool,
+    /// The receiver.
+    pub receiver: ReceiverFinding,
+    /// When the plan wants to be made again.
+    pub look_again: Option<Timestamp>,
+}
+
+/// Carries out `plan`.
+///
+/// # Errors
+/// When the API server cannot be asked, somebody wrote in between, or this replica was deposed. What
+/// Zoom or the API server refuse for a reason that the user must know is part of [`Applied`].
+pub async fn apply(
+    context: &Context,
+    integration: &ZoomIntegration,
+    observed: &Observed,
+    plan: &Plan,
+) -> Result<Applied, Error> {
+    // The receiver first: it must be up before anybody can press Validate in Zoom's form.
+    let receiver = receiver::apply(context, integration, &observed.receiver, plan.receiver).await?;
+    let (token, failure, look_again) = match plan.token {
+        TokenStep::Keep if integration.spec.suspend => (
+            observed.token.clone(),
+            last_failure(integration).cloned(),
+            None,
+        ),
+        TokenStep::Keep => (observed.token.clone(), None, None),
+        TokenStep::Wait(until) => (
+            observed.token.clone(),
+            last_failure(integration).cloned(),
+            Some(until),
+        ),
+        TokenStep::Reown => (
+            token::reown(context, integration, &observed.token).await?,
+            None,
+            None,
+        ),
+        TokenStep::Request(cause) => {
+            tracing::debug!(?cause, "requesting a token");
+            let (token, failure) = token::request(context, integration, observed).await?;
+            (token, failure, None)
+        }
+    };
+    let mut token_secret_name = token_secret::name(integration);
+    if let Some(old) = observed.old_token_secret.clone() {
+        // Not before there is a successor; until then the status goes on to name it.
+        if plan.remove_old_token_secret && matches!(token, TokenSecret::Ours(_)) {
+            context.leadership.check()?;
+            let secrets: Api<Secret> = context.beside(integration);
+            gone(secrets.delete(&old, &DeleteParams::default()).await)?;
+        } else {
+            token_secret_name = old;
+        }
+    }
+    let with_current_credentials = matches!(
+        &token,
+        TokenSecret::Ours(stored) if stored.credentials_version == observed.credentials.version
+    );
+    Ok(Applied {
+        token,
+        token_secret_name,
+        failure,
+        with_current_credentials,
+        receiver,
+        look_again,
+    })
+}
+
+/// What is already gone need not be deleted.
+fn gone<T>(result: Result<T, kube::Error>) -> Result<(), Error> {
+    match result {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+        Err(error) => Err(Error::from_write(error)),
+    }
+}

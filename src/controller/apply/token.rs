@@ -1,0 +1,183 @@
+//! The token: asked for, and published where consumers find it.
+
+use jiff::Timestamp;
+use k8s_openapi::{api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::Time};
+use kube::{
+    Api, ResourceExt as _,
+    api::{Patch, PatchParams, PostParams},
+};
+use serde_json::json;
+
+use crate::{
+    api::{
+        FIELD_MANAGER,
+        v1alpha1::{TokenFailure, ZoomIntegration},
+    },
+    controller::{
+        Context,
+        error::Error,
+        observe::Observed,
+        plan::last_failure,
+        schedule::{self, Retry},
+        token_secret::{self, TokenSecret},
+        verdict::{MISSING_SCOPES, SECRET_NOT_WRITTEN, missing_scopes, retry_of},
+    },
+    zoom::{AccessToken, scopes},
+};
+
+/// Asks Zoom for a token and publishes it: the Secret afterwards, and the failure if there was one.
+pub(super) async fn request(
+    context: &Context,
+    integration: &ZoomIntegration,
+    observed: &Observed,
+) -> Result<(TokenSecret, Option<TokenFailure>), Error> {
+    let Some(credentials) = &observed.credentials.server_to_server else {
+        return Ok((observed.token.clone(), None));
+    };
+    context.zoom.within_budget(credentials).await;
+    // Checked last before the request: a leader that was frozen until now starts nothing.
+    context.leadership.check()?;
+    let sent = Timestamp::now();
+    let answer = context.zoom.account_credentials(credentials, sent).await;
+    context
+        .metrics
+        .token_request(answer.as_ref().err().map(|error| error.fault));
+    let token = match answer {
+        Ok(token) => token,
+        Err(error) => {
+            tracing::info!(
+                fault = error.fault.as_str(),
+                detail = error.detail,
+                "zoom gave no token"
+            );
+            let failure = failure(
+                integration,
+                observed,
+                error.fault.as_str(),
+                error.message(),
+                error.retry_after,
+            );
+            return Ok((observed.token.clone(), Some(failure)));
+        }
+    };
+    match publish(context, integration, observed, &token).await {
+        Ok(secret) => {
+            let declared = &integration.spec.scopes;
+            let found = scopes::compare(&token.scope, &declared.required, &[]);
+            let failure = (!found.missing.is_empty()).then(|| {
+                failure(
+                    integration,
+                    observed,
+                    MISSING_SCOPES,
+                    missing_scopes(&found),
+                    None,
+                )
+            });
+            tracing::info!(expires_at = %token.expires_at, "published a token");
+            Ok((token_secret::read(integration, Some(&secret)), failure))
+        }
+        Err(Error::Kubernetes(kube::Error::Api(status))) => {
+            let message = format!(
+                "The Secret {} could not be written: {}",
+                token_secret::name(integration),
+                status.message
+            );
+            let failure = failure(integration, observed, SECRET_NOT_WRITTEN, message, None);
+            Ok((observed.token.clone(), Some(failure)))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Writes the Secret under the version that was observed: whoever wrote in between wins.
+async fn publish(
+    context: &Context,
+    integration: &ZoomIntegration,
+    observed: &Observed,
+    token: &AccessToken,
+) -> Result<Secret, Error> {
+    let secrets: Api<Secret> = context.beside(integration);
+    let uid = integration.uid().unwrap_or_default();
+    let refresh_at = schedule::refresh_at(token.issued_at, token.expires_at, &uid);
+    let version = &observed.credentials.version;
+    let build = |replaces| token_secret::build(integration, token, refresh_at, version, replaces);
+    let written = match &observed.token {
+        TokenSecret::Ours(stored) => {
+            let secret = build(Some(stored.resource_version.as_str()));
+            secrets
+                .patch(
+                    &secret.name_any(),
+                    &PatchParams::apply(FIELD_MANAGER).force(),
+                    &Patch::Apply(&secret),
+                )
+                .await
+        }
+        _ => secrets.create(&post_params(), &build(None)).await,
+    };
+    written.map_err(Error::from_write)
+}
+
+/// Brings the Secret's owner references in line with the deletion policy.
+pub(super) async fn reown(
+    context: &Context,
+    integration: &ZoomIntegration,
+    token: &TokenSecret,
+) -> Result<TokenSecret, Error> {
+    let TokenSecret::Ours(stored) = token else {
+        return Ok(token.clone());
+    };
+    context.leadership.check()?;
+    let secrets: Api<Secret> = context.beside(integration);
+    let patch = json!({"metadata": {
+        "resourceVersion": stored.resource_version,
+        "ownerReferences": token_secret::owners(integration),
+    }});
+    let params = PatchParams {
+        field_manager: Some(FIELD_MANAGER.into()),
+        ..PatchParams::default()
+    };
+    let secret = secrets
+        .patch(
+            &token_secret::name(integration),
+            &params,
+            &Patch::Merge(patch),
+        )
+        .await
+        .map_err(Error::from_write)?;
+    Ok(token_secret::read(integration, Some(&secret)))
+}
+
+/// Records a failed attempt, with the time of the next one.
+fn failure(
+    integration: &ZoomIntegration,
+    observed: &Observed,
+    reason: &str,
+    message: String,
+    retry_after: Option<std::time::Duration>,
+) -> TokenFailure {
+    let version = &observed.credentials.version;
+    // Other credentials, or another trouble than missing scopes: the count begins anew.
+    let before = last_failure(integration).filter(|before| {
+        before.credentials_version == *version
+            && (before.reason == MISSING_SCOPES) == (reason == MISSING_SCOPES)
+    });
+    let attempts = before.map_or(1, |before| before.attempts.saturating_add(1));
+    let now = Timestamp::now();
+    let uid = integration.uid().unwrap_or_default();
+    let cause: Retry = retry_of(reason);
+    TokenFailure {
+        reason: reason.into(),
+        message,
+        attempts,
+        time: Time(schedule::later(now, std::time::Duration::ZERO)),
+        retry_at: Time(schedule::retry_at(cause, attempts, retry_after, now, &uid)),
+        credentials_version: version.clone(),
+    }
+}
+
+fn post_params() -> PostParams {
+    PostParams {
+        field_manager: Some(FIELD_MANAGER.into()),
+        ..PostParams::default()
+    }
+}
