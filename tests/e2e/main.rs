@@ -12,6 +12,7 @@
     reason = "a test may stop"
 )]
 
+mod bad_input;
 mod bed;
 mod contract;
 mod tokens;
@@ -21,6 +22,6 @@ use std::process::ExitCode;
 use bed::Case;
 
 fn main() -> ExitCode {
-    let cases: [Vec<Case>; _] = [contract::cases(), tokens::cases()];
+    let cases: [Vec<Case>; _] = [bad_input::cases(), contract::cases(), tokens::cases()];
     bed::run(cases.into_iter().flatten().collect())
 }

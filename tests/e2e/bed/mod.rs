@@ -40,10 +40,12 @@ mod watch;
 
 pub use self::{
     case::{Case, run},
+    evidence::keep,
     namespace::Bed,
+    object::path,
     operator::{Operator, Options},
     sim::Sim,
-    tenant::{SCOPE, Tenant, secret, unique},
+    tenant::{SCOPE, Tenant, merge, secret, unique},
     wait::{LIMIT, wait_for},
     watch::History,
 };

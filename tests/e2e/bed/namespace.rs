@@ -42,6 +42,12 @@ impl Bed {
         Ok(bed)
     }
 
+    /// A second namespace for a test; like its first one it is deleted with the run at the latest.
+    pub async fn neighbour(&self, suffix: &str) -> anyhow::Result<Self> {
+        let namespace = format!("{}-{suffix}", self.namespace);
+        Self::new(self.client.clone(), &namespace).await
+    }
+
     /// The API server, outside any test's namespace.
     pub(super) fn outside(client: Client) -> Self {
         Self {

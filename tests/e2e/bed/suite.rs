@@ -65,6 +65,17 @@ impl Suite {
         self.client.clone()
     }
 
+    /// A test's turn, until dropped: serial tests have the cluster to themselves, also from other runs on this machine.
+    pub fn turn(&self, alone: bool) -> std::io::Result<File> {
+        let turn = File::create(tools::repository().join("target/e2e-turn.lock"))?;
+        if alone {
+            turn.lock()?;
+        } else {
+            turn.lock_shared()?;
+        }
+        Ok(turn)
+    }
+
     /// A namespace's name for a test.
     #[allow(clippy::unused_self, reason = "there is no name outside a run")]
     pub fn namespace(&self, test: &str) -> String {

@@ -2,8 +2,11 @@
 
 use std::{
     ffi::OsStr,
+    io::{Read as _, Write as _},
+    net::TcpStream,
     path::{Path, PathBuf},
     process::{Command, Output},
+    time::Duration,
 };
 
 use anyhow::Context as _;
@@ -81,6 +84,26 @@ pub async fn cluster(script: &str, args: &[&str]) -> anyhow::Result<String> {
     anyhow::ensure!(is_local(), "{script} needs the local cluster");
     let path = repository().join("tests/cluster").join(script);
     must(&OsStr::to_string_lossy(path.as_os_str()), args).await
+}
+
+/// A request without body to a Pod of the local cluster, past the API server; the answer's body, whatever its status.
+pub async fn straight(method: &str, address: &str, path: &str) -> anyhow::Result<String> {
+    anyhow::ensure!(is_local(), "Pods are reached from the local cluster only");
+    let limit = Duration::from_secs(5);
+    let request = format!("{method} {path} HTTP/1.0\r\nhost: {address}\r\ncontent-length: 0\r\n\r\n");
+    let address = address.parse()?;
+    let ask = move || {
+        let mut stream = TcpStream::connect_timeout(&address, limit)?;
+        stream.set_read_timeout(Some(limit))?;
+        stream.write_all(request.as_bytes())?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    let answer: std::io::Result<String> = tokio::task::spawn_blocking(ask).await?;
+    let answer = answer?;
+    let (_, body) = answer.split_once("\r\n\r\n").context("no HTTP answer")?;
+    Ok(body.to_owned())
 }
 
 /// Where the local cluster records who wrote what (one JSON object a line).

@@ -1,0 +1,268 @@
+//! The rules of the definition before the real API server. The sentences are in `snapshots/`.
+
+use std::{collections::BTreeSet, fmt::Write as _};
+
+use serde_json::{Value, json};
+
+use crate::bed::{Bed, Case, Tenant, path, tools};
+
+pub fn cases() -> Vec<Case> {
+    vec![
+        Case::new("bad_input::refusals", refusals),
+        Case::new("bad_input::acceptances", acceptances),
+    ]
+}
+
+/// A merge patch for the `spec` of a sound ServerToServer integration.
+type Change = (&'static str, Value);
+
+fn general(change: Value) -> Value {
+    let mut spec = json!({
+        "app": {"kind": "General", "management": "User"},
+        "scopes": {"required": ["meeting:read:meeting"]},
+        "oauth": {"redirectUrl": "https://clinic.example.com/callback"},
+    });
+    crate::bed::merge(&mut spec, &change);
+    spec
+}
+
+fn webhook(change: Value) -> Value {
+    let mut webhook = json!({
+        "subscriptions": [{"name": "meetings", "events": ["meeting.ended"]}],
+        "sink": {"http": {"url": "http://sink.example.com/zoom"}},
+    });
+    crate::bed::merge(&mut webhook, &change);
+    json!({"webhook": webhook})
+}
+
+fn scopes(required: Value) -> Value {
+    json!({"scopes": {"required": required}})
+}
+
+#[rustfmt::skip]
+fn wrong() -> Vec<Change> {
+    let long = "a".repeat(4000);
+    let endpoint = |change: Value| webhook(json!({"endpoint": {"host": "hooks.example.com", "ingress": change["ingress"], "gateway": change["gateway"]}}));
+    vec![
+        ("a General app without management", json!({"app": {"kind": "General"}, "scopes": {"required": ["meeting:read:meeting"]}})),
+        ("a ServerToServer app with management", json!({"app": {"management": "Admin"}})),
+        ("a ServerToServer app with oauth", json!({"oauth": {}})),
+        ("a General app with token", general(json!({"token": {"deletionPolicy": "Retain"}}))),
+        ("a ServerToServer app that is Installable", json!({"readyWhen": "Installable"})),
+        ("an unknown kind of app", json!({"app": {"kind": "Chatbot"}})),
+        ("provisioning without a reference", json!({"app": {"provisioning": {"mode": "Manage"}}})),
+        ("a display name of 50 characters", json!({"app": {"displayName": "a".repeat(50)}})),
+        ("no scope", scopes(json!([]))),
+        ("a scope with capitals", scopes(json!(["User:Read:Admin"]))),
+        ("two scopes in one item", scopes(json!(["user:read:user:admin meeting:read:meeting:admin"]))),
+        ("two scopes with a comma", scopes(json!(["user:read:user:admin,meeting:read:meeting:admin"]))),
+        ("a scope of 4,000 characters", scopes(json!([long]))),
+        ("a scope with an emoji", scopes(json!(["user:read:\u{1f389}:admin"]))),
+        ("an empty scope", scopes(json!([""]))),
+        ("a scope twice", scopes(json!(["user:read:user:admin", "user:read:user:admin"]))),
+        ("a required scope that is no text", scopes(json!([7]))),
+        ("a ServerToServer scope without level", scopes(json!(["user:read:user"]))),
+        ("a classic ServerToServer scope without level", scopes(json!(["meeting:read"]))),
+        ("an optional ServerToServer scope without level", json!({"scopes": {"optional": ["user:read:user"]}})),
+        ("an optional scope with capitals", json!({"scopes": {"optional": ["User:Read"]}})),
+        ("a scope required and optional", json!({"scopes": {"optional": [crate::bed::SCOPE]}})),
+        ("a user-managed app with an admin scope", general(json!({"scopes": {"required": ["meeting:read:meeting:admin"]}}))),
+        ("a user-managed app with a classic master scope", general(json!({"scopes": {"required": ["meeting:write:master"]}}))),
+        ("a user-managed app with a four-part admin scope", general(json!({"scopes": {"required": ["phone:read:admin:sip"]}}))),
+        ("a user-managed app with an optional admin scope", general(json!({"scopes": {"optional": ["user:read:admin"]}}))),
+        ("an admin-managed app with a user scope", general(json!({"app": {"management": "Admin"}}))),
+        ("External without readyWhen", general(json!({"oauth": {"consent": {"mode": "External"}}}))),
+        ("External without redirectUrl", general(json!({"readyWhen": "Connected", "oauth": {"redirectUrl": null, "consent": {"mode": "External"}}}))),
+        ("External with selfService", general(json!({"readyWhen": "Connected", "oauth": {"consent": {"mode": "External", "selfService": {}}}}))),
+        ("a redirect URL with http", general(json!({"oauth": {"redirectUrl": "http://clinic.example.com/callback"}}))),
+        ("a redirect URL with a fragment", general(json!({"oauth": {"redirectUrl": "https://clinic.example.com/#callback"}}))),
+        ("a redirect URL with a user", general(json!({"oauth": {"redirectUrl": "https://me@clinic.example.com/"}}))),
+        ("a localhost redirect URL in Production", general(json!({"oauth": {"redirectUrl": "http://localhost:3000/callback"}}))),
+        ("an allow list that does not cover", general(json!({"oauth": {"allowList": ["https://other.example.com"]}}))),
+        ("an allow list that covers only a longer host", general(json!({"oauth": {"allowList": ["https://clinic.example.co"]}}))),
+        ("a base URL in strict mode", general(json!({"oauth": {"strictMode": true, "allowList": ["https://clinic.example.com"]}}))),
+        ("no sink", webhook(json!({"sink": {"http": null}}))),
+        ("two sinks", webhook(json!({"sink": {"nats": {"url": "nats://nats.example.com"}}}))),
+        ("an http sink without address", webhook(json!({"sink": {"http": {"url": null}}}))),
+        ("an http sink with two addresses", webhook(json!({"sink": {"http": {"serviceRef": {"name": "sink"}}}}))),
+        ("a sink URL with a password", webhook(json!({"sink": {"http": {"url": "http://me:secret@sink.example.com"}}}))),
+        ("a sink URL without host", webhook(json!({"sink": {"http": {"url": "http:///path"}}}))),
+        ("the label of an event", webhook(json!({"subscriptions": [{"name": "meetings", "events": ["Meeting has ended"]}]}))),
+        ("the event of the validation", webhook(json!({"subscriptions": [{"name": "meetings", "events": ["endpoint.url_validation"]}]}))),
+        ("an event without a dot", webhook(json!({"subscriptions": [{"name": "meetings", "events": ["app_deauthorized"]}]}))),
+        ("two ways in", endpoint(json!({"ingress": {}, "gateway": {"parentRefs": [{"name": "gateway"}]}}))),
+        ("a host that is a URL", webhook(json!({"endpoint": {"host": "https://hooks.example.com"}}))),
+        ("days in a duration", webhook(json!({"buffer": {"maxAge": "7d"}}))),
+        ("a quantity that is none", webhook(json!({"receiver": {"resources": {"limits": {"memory": "plenty"}}}}))),
+        ("a duration of nothing", webhook(json!({"buffer": {"maxAge": "0s"}}))),
+        ("an external reference with capitals", json!({"externalRefs": {"tenantId": "7"}})),
+        ("an external reference named id", json!({"externalRefs": {"id": "7"}})),
+        ("an external reference of the operator's", json!({"externalRefs": {"zoomaccount": "7"}})),
+        ("a display name that is no text", json!({"app": {"displayName": {"not": "text"}}})),
+        ("a credentials Secret without name", json!({"credentials": {"secretRef": {"name": ""}}})),
+    ]
+}
+
+fn wrong_names() -> Vec<String> {
+    let mut names: Vec<String> = ["a.b", "1st", "a-", "A"].map(Into::into).into();
+    names.push("a".repeat(53));
+    names
+}
+
+/// Changes that an accepted integration refuses: what it was, and what it may not become.
+fn wrong_changes() -> Vec<(&'static str, Value, Value)> {
+    vec![
+        (
+            "another kind",
+            json!({}),
+            json!({"app": {"kind": "General", "management": "Admin"}}),
+        ),
+        (
+            "another management",
+            general(json!({})),
+            json!({"app": {"management": "Admin"}, "scopes": {"required": ["meeting:read:meeting:admin"]}}),
+        ),
+        (
+            "another app id",
+            json!({"app": {"id": "first"}}),
+            json!({"app": {"id": "second"}}),
+        ),
+        (
+            "no app id any more",
+            json!({"app": {"id": "first"}}),
+            json!({"app": {"id": null}}),
+        ),
+    ]
+}
+
+#[rustfmt::skip]
+fn right() -> Vec<Change> {
+    vec![
+        ("four-part classic names", scopes(json!(["phone:read:admin:sip", "phone_sms:write:admin", "meeting:write:sip_dialing:admin"]))),
+        ("names without level", scopes(json!(["imchat:bot", "imchat:userapp", "marketplace:read:manifest", "scim2", crate::bed::SCOPE]))),
+        ("zoomapp:inmeeting", general(json!({"scopes": {"required": ["zoomapp:inmeeting"]}}))),
+        ("master in place of admin", scopes(json!(["meeting:read:master", "account:read:sub_account:master"]))),
+        ("a user scope whose name contains admin", general(json!({"scopes": {"required": ["user:read:administrators"]}}))),
+        ("an admin-managed app", general(json!({"app": {"management": "Admin"}, "scopes": {"required": ["meeting:read:meeting:admin"]}}))),
+        ("localhost in Development", general(json!({"app": {"environment": "Development"}, "oauth": {"redirectUrl": "http://localhost:3000/callback"}}))),
+        ("a base URL in the allow list", general(json!({"oauth": {"allowList": ["https://clinic.example.com"]}}))),
+        ("strict mode with the URL itself", general(json!({"oauth": {"strictMode": true, "allowList": ["https://clinic.example.com/callback"]}}))),
+        ("a display name of 49 characters", json!({"app": {"displayName": "a".repeat(49)}})),
+        ("an emoji in a display name", json!({"app": {"displayName": "\u{1f389} Klinik Süd"}})),
+        ("no subscription", webhook(json!({"subscriptions": null}))),
+        ("quantities as text and as number", webhook(json!({"receiver": {"resources": {"limits": {"memory": "64Mi", "cpu": 1}}}}))),
+        ("hours and minutes", webhook(json!({"buffer": {"maxAge": "1h30m"}}))),
+        ("an external reference", json!({"externalRefs": {"tenantid": "7\u{1f389}"}})),
+        ("a sink URL with port and query", webhook(json!({"sink": {"http": {"url": "https://sink.example.com:8443/in?tenant=a"}}}))),
+        ("Connected, said for a ServerToServer app", json!({"readyWhen": "Connected"})),
+    ]
+}
+
+async fn refusals(bed: Bed) -> anyhow::Result<()> {
+    let mut found = String::new();
+    let mut note = |case: &str, why: &str| {
+        let _ = writeln!(found, "{case}\n    {}", why.replace('\n', "\n    "));
+    };
+    for (case, change) in wrong() {
+        let manifest = Tenant::server_to_server("acme").manifest_with(&change);
+        let why = refused(&bed, case, bed.create(&manifest).await)?;
+        note(case, &why);
+    }
+    for name in wrong_names() {
+        let manifest = Tenant::server_to_server(&name).manifest();
+        let case = format!("the name {name}");
+        let why = refused(&bed, &case, bed.create(&manifest).await)?;
+        note(&case, &why);
+    }
+    for (number, (case, before, change)) in wrong_changes().into_iter().enumerate() {
+        let tenant = Tenant::server_to_server(&format!("acme-{number}"));
+        bed.create(&tenant.manifest_with(&before)).await?;
+        let why = refused(&bed, case, bed.change(&tenant.name, &change).await)?;
+        note(case, &why);
+    }
+    let unsaid: Vec<String> = sentences()?
+        .into_iter()
+        .filter(|sentence| !found.contains(sentence))
+        .collect();
+    anyhow::ensure!(unsaid.is_empty(), "no case for these rules: {unsaid:#?}");
+    insta::with_settings!({prepend_module_to_snapshot => false, omit_expression => true}, {
+        insta::assert_snapshot!("refusals", found);
+    });
+    Ok(())
+}
+
+async fn acceptances(bed: Bed) -> anyhow::Result<()> {
+    let create = format!(
+        "{}?dryRun=All",
+        path(bed.namespace(), "zoomintegrations", None)
+    );
+    for (case, change) in right() {
+        let manifest = Tenant::server_to_server("acme").manifest_with(&change);
+        bed.request("POST", &create, Some(("application/json", &manifest)))
+            .await
+            .map_err(|error| error.context(format!("refused: {case}")))?;
+    }
+    for name in ["a", "a1", "a-b", &"a".repeat(52)] {
+        let manifest = Tenant::server_to_server(name).manifest();
+        bed.request("POST", &create, Some(("application/json", &manifest)))
+            .await
+            .map_err(|error| error.context(format!("refused: the name {name}")))?;
+    }
+    // What may change, may change.
+    let tenant = Tenant::server_to_server("acme");
+    bed.create(&tenant.manifest()).await?;
+    for change in [
+        json!({"app": {"id": "first"}}),
+        json!({"suspend": true}),
+        json!({"scopes": {"required": ["meeting:read:meeting:admin"]}}),
+        json!({"token": {"secretName": "other"}}),
+    ] {
+        bed.change("acme", &change)
+            .await
+            .map_err(|error| error.context(format!("refused: {change}")))?;
+    }
+    Ok(())
+}
+
+/// The sentence of a refusal, without names that change from run to run.
+fn refused(bed: &Bed, case: &str, answer: anyhow::Result<Value>) -> anyhow::Result<String> {
+    match answer {
+        Ok(object) => anyhow::bail!("accepted: {case}: {object:#}"),
+        Err(error) => match error.downcast_ref::<kube::Error>() {
+            Some(kube::Error::Api(status)) if status.code == 422 => Ok(status
+                .message
+                .replace(&"a".repeat(4000), "aaa(4000)")
+                .replace(bed.namespace(), "NAMESPACE")),
+            _ => Err(error.context(case.to_owned())),
+        },
+    }
+}
+
+/// The sentences of all rules in the definitions; of a composed one, its beginning.
+fn sentences() -> anyhow::Result<BTreeSet<String>> {
+    let mut sentences = BTreeSet::new();
+    for file in std::fs::read_dir(tools::repository().join("crds"))? {
+        let definition: Value = serde_saphyr::from_str(&std::fs::read_to_string(file?.path())?)?;
+        collect(&definition, &mut sentences);
+    }
+    anyhow::ensure!(sentences.len() > 20, "{sentences:?}");
+    Ok(sentences)
+}
+
+fn collect(value: &Value, into: &mut BTreeSet<String>) {
+    let children: Vec<&Value> = match value {
+        Value::Object(fields) => fields.values().collect(),
+        Value::Array(items) => items.iter().collect(),
+        _ => return,
+    };
+    for rule in value["x-kubernetes-validations"]
+        .as_array()
+        .into_iter()
+        .flatten()
+    {
+        let composed = rule["messageExpression"].as_str();
+        let beginning = composed.and_then(|expression| expression.split('\'').nth(1));
+        into.extend(rule["message"].as_str().or(beginning).map(Into::into));
+    }
+    children.into_iter().for_each(|child| collect(child, into));
+}

@@ -1,0 +1,132 @@
+//! Two replicas: one leads, and only one acts.
+
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::{
+    connected, container_restarts, hold, is_ready, make_refresh_due, until_held, until_new_token,
+};
+use crate::bed::{
+    Bed, Case, LIMIT, Operator, Options,
+    object::text,
+    tools, wait_for,
+};
+
+pub fn cases() -> Vec<Case> {
+    vec![
+        Case::new("faults::leader_frozen_in_the_middle_of_a_refresh", frozen).needs_host(),
+        Case::new("faults::leader_leaves_and_another_takes_over", leaves),
+    ]
+}
+
+/// The worst that can happen to a lease: its holder sleeps in the middle of its work, and wakes up with an answer at hand
+/// when another has long done it.
+async fn frozen(bed: Bed) -> anyhow::Result<()> {
+    let options = Options {
+        replicas: 2,
+        ..Options::default()
+    };
+    let (sim, operator, tenant) = connected(&bed, &options).await?;
+    bed.until_deployed("zoom-operator").await?;
+    let before = bed.get("secrets", &tenant.token_secret()).await?;
+    let old = operator.until_leading().await?;
+    hold(&sim, &tenant).await?;
+    make_refresh_due(&bed, &tenant).await?;
+    until_held(&sim, "hold").await?;
+    tools::cluster("signal", &["STOP", bed.namespace(), &old]).await?;
+    let frozen_at = Timestamp::now();
+
+    let new = until_led_by_another(&operator, &old).await?;
+    let secret = until_new_token(&bed, &tenant, &before).await?;
+    assert_eq!(sim.token_requests(&tenant).await?, 3);
+
+    // Its answer first: it is there when the sleeper wakes up.
+    sim.mend("hold").await?;
+    tools::cluster("signal", &["CONT", bed.namespace(), &old]).await?;
+    wait_for("the deposed leader ends", LIMIT, || async {
+        Ok((container_restarts(&bed).await?.get(&old) == Some(&1)).then_some(()))
+    })
+    .await?;
+    bed.until_object("pods", &old, "ready as standby", is_ready)
+        .await?;
+
+    assert_eq!(operator.until_leading().await?, new);
+    assert_eq!(sim.token_requests(&tenant).await?, 3);
+    let after = bed.get("secrets", &tenant.token_secret()).await?;
+    assert_eq!(after, secret, "the deposed leader wrote the Secret");
+    let written = writes(&bed, &old, frozen_at)?;
+    assert!(written.is_empty(), "the deposed leader wrote: {written:#?}");
+    assert!(
+        !writes(&bed, &new, frozen_at)?.is_empty(),
+        "the audit log shows nothing of the new leader either"
+    );
+    Ok(())
+}
+
+/// An ordinary end, as at a rollout or a node drain.
+async fn leaves(bed: Bed) -> anyhow::Result<()> {
+    let lease_seconds = 30;
+    let options = Options {
+        replicas: 2,
+        lease_seconds,
+        values: Vec::new(),
+    };
+    let (sim, operator, tenant) = connected(&bed, &options).await?;
+    bed.until_deployed("zoom-operator").await?;
+    let integration = bed.integration("acme").await?;
+    let secret = bed.get("secrets", &tenant.token_secret()).await?;
+    let asked = sim.token_requests(&tenant).await?;
+    let old = operator.until_leading().await?;
+
+    let started = Instant::now();
+    bed.delete("pods", &old).await?;
+    until_led_by_another(&operator, &old).await?;
+    let took = started.elapsed();
+    ensure!(
+        took < Duration::from_secs(u64::from(lease_seconds) / 2),
+        "the lease was not given back: {took:?}"
+    );
+    wait_for("a pass of the new leader", LIMIT, || async {
+        let passes = operator.metric("zoom_operator_reconciliations_total{result=\"success\"}");
+        Ok(passes.await?.filter(|passes| *passes > 0.0))
+    })
+    .await?;
+    assert_eq!(sim.token_requests(&tenant).await?, asked);
+    assert_eq!(bed.integration("acme").await?, integration);
+    assert_eq!(bed.get("secrets", &tenant.token_secret()).await?, secret);
+    Ok(())
+}
+
+async fn until_led_by_another(operator: &Operator, old: &str) -> anyhow::Result<String> {
+    wait_for("another leader", LIMIT, || async {
+        let leader = operator.leader().await?;
+        Ok(leader.filter(|leader| leader != old))
+    })
+    .await
+}
+
+/// What a Pod wrote successfully since then, by the API server's own record.
+fn writes(bed: &Bed, pod: &str, since: Timestamp) -> anyhow::Result<Vec<String>> {
+    let log = std::fs::read_to_string(tools::audit_log())?;
+    let mut writes = Vec::new();
+    for line in log.lines().filter(|line| line.contains(bed.namespace())) {
+        let entry: Value = serde_json::from_str(line)?;
+        let by = "/user/extra/authentication.kubernetes.io~1pod-name/0";
+        let at: Timestamp = text(&entry, "/requestReceivedTimestamp").parse()?;
+        let succeeded = entry["responseStatus"]["code"]
+            .as_u64()
+            .is_some_and(|code| code < 300);
+        if text(&entry, by) == pod && at >= since && succeeded {
+            writes.push(format!(
+                "{at} {} {}/{}",
+                text(&entry, "/verb"),
+                text(&entry, "/objectRef/resource"),
+                text(&entry, "/objectRef/name"),
+            ));
+        }
+    }
+    Ok(writes)
+}
