@@ -2,7 +2,7 @@
 # The offline Zoom, a sink and a receiver as processes of this machine, on free ports.
 
 loopback_part() {
-  local bin=${BIN_DIR:-} zoom sink receiver zoom_url secret
+  local bin=${BIN_DIR:-} zoom sink sink_admin receiver receiver_admin zoom_url secret
   if [[ -z $bin ]]; then
     step "building zoom-operator and zoom-sim"
     cargo build --locked --workspace --bins --quiet
@@ -12,7 +12,7 @@ loopback_part() {
   node_peers
 
   # The tokens name the offline Zoom's own address, so its port has to be known before it starts.
-  zoom_url=http://$(python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print("%s:%d" % s.getsockname())')
+  zoom_url=http://$(free_address)
   start zoom-sim "$bin/zoom-sim" serve --listen "${zoom_url#http://}" --admin-listen 127.0.0.1:0 \
     --public-url "$zoom_url" --allow-http-endpoints
   zoom=http://$(word_of "${pids[-1]}" "$work/zoom-sim.log" 'zoom ready.* admin=([0-9.:]+)')
@@ -30,11 +30,16 @@ loopback_part() {
     --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 --facts-listen 127.0.0.1:0 --drain-grace 0 \
     --signing-secrets-dir "$work/signing" --state-dir "$work/state" --sink-url "http://$sink/"
   receiver=$(word_of "${pids[-1]}" "$work/receiver.log" '"webhook":"([0-9.:]+)"')
-  await "the receiver's readiness" answers \
-    "http://$(word_of "${pids[-1]}" "$work/receiver.log" '"admin":"([0-9.:]+)"')/ready"
+  receiver_admin=$(word_of "${pids[-1]}" "$work/receiver.log" '"admin":"([0-9.:]+)"')
+  await "the receiver's readiness" answers "http://$receiver_admin/ready"
   step "judging webhooks"
   ZOOM_ADMIN=$zoom RECEIVER=http://$receiver SINK_ADMIN=http://$sink_admin WEBHOOK_SECRET=$secret NO_PROXY='*' \
     judge loopback/webhooks node "$here/webhooks.mjs"
+}
+
+free_address() {
+  python3 -c 'import socket
+print("%s:%d" % socket.create_server(("127.0.0.1", 0)).getsockname())'
 }
 
 start() {

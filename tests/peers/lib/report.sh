@@ -2,8 +2,13 @@
 # What is printed: a line per case on standard output, progress on standard error.
 
 step() { echo "peers: $*" >&2; }
-fail() { echo "tests/peers/run: $*" >&2 && exit 1; }
 result() { tee -a "$results" <<<"$*"; }
+
+# Ends the run. Also used within $(...), where standard output is taken: tidy prints it.
+fail() {
+  echo "FAIL $part: $*" >"$work/broken-off"
+  exit 1
+}
 
 # Runs a program that prints its cases. That it fails is news only when no case of it has.
 judge() {
@@ -16,7 +21,6 @@ judge() {
   fi
 }
 
-# Exits with 1 when a case failed or none was run.
 summary() {
   local passed failed skipped names=
   passed=$(grep -c '^ok ' "$results" || true)
@@ -24,6 +28,5 @@ summary() {
   skipped=$(grep -c '^skip ' "$results" || true)
   ((skipped == 0)) || names=", $skipped skipped: $(sed -n 's/^skip \([^:]*\).*/\1/p' "$results" | paste -sd ' ')"
   echo "$passed passed, $failed failed$names"
-  ((failed == 0)) || exit 1
-  ((passed > 0)) || fail "no case was run"
+  ((failed == 0))
 }

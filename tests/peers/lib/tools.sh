@@ -45,9 +45,11 @@ await() {
   done
 }
 
-# The words after NAME= in the first line of a log that has them; waits for them as long as the process lives.
+# What the group of a pattern matches first in the log of a process; waited for as long as the process lives.
 word_of() {
-  local pid=$1 log=$2 pattern=$3
-  await "an address in $(basename "$log")" eval "grep -qE '$pattern' '$log' || ! kill -0 $pid 2>/dev/null"
+  local log=$2 pattern=$3
+  await "$pattern in $(basename "$log")" has_word_or_ended "$@"
   sed -nE "s/.*$pattern.*/\1/p" "$log" | grep -m1 . || fail "$(basename "$log" .log) has ended: $(tail -n 3 "$log")"
 }
+
+has_word_or_ended() { grep -qsE "$3" "$2" || ! kill -0 "$1" 2>/dev/null; }
