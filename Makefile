@@ -1,0 +1,31 @@
+# What can be done here. How it is done lies in the scripts.
+.DEFAULT_GOAL := help
+.PHONY: help demo up down test test-fast image crds lint
+
+help: ## Say what can be done here
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@sed -n 's/^#   /  /p' tests/environment.sh
+
+demo: ## Bring everything up, apply examples/quickstart and show what came of it
+	@tests/demo/run
+
+up: ## A local Kubernetes with the operator and an offline Zoom
+	@tests/demo/up
+
+down: ## Remove every trace of it
+	@tests/demo/down
+
+test: ## Every test
+	@tests/run
+
+test-fast: ## The tests that need no cluster, in seconds
+	@tests/run cargo
+
+image: ## Build the operator's image into target/image/zoom-operator.tar; IMAGE names it
+	image/build $(or $(IMAGE),localhost/zoom-operator:dev) zoom-operator target/image/zoom-operator.tar
+
+crds: ## Write crds/ from src/api
+	UPDATE_CRDS=1 cargo test --locked --test crds
+
+lint: ## Formatting, clippy, shellcheck and cargo-deny
+	@tests/lint
