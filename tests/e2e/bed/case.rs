@@ -120,7 +120,7 @@ fn trial(case: Case, runtime: &Arc<Runtime>, suite: Option<&Arc<Suite>>, times: 
     let name = case.name;
     Trial::test(name, move || {
         let suite = suite.ok_or("the suite was not started")?;
-        let _turn = suite.turn(case.is_serial())?;
+        let _turn = Suite::turn(case.is_serial())?;
         let started = Instant::now();
         let result = runtime.block_on(in_namespace(&suite, case));
         times

@@ -43,7 +43,7 @@ pub use self::{
     evidence::keep,
     namespace::Bed,
     object::path,
-    operator::{Operator, Options},
+    operator::{Operator, Options, image},
     sim::Sim,
     tenant::{SCOPE, Tenant, merge, secret, unique},
     wait::{LIMIT, wait_for},

@@ -7,7 +7,7 @@ use kube::Client;
 use serde_json::{Value, json};
 
 use super::{
-    History, Operator, Options, Sim,
+    History, Operator, Options, Sim, Tenant,
     object::{self, path},
     tools,
     wait::{LIMIT, wait_for},
@@ -42,10 +42,17 @@ impl Bed {
         Ok(bed)
     }
 
-    /// A second namespace for a test; like its first one it is deleted with the run at the latest.
+    /// A second namespace for a test, which removes it itself; a later run does so if the test cannot.
     pub async fn neighbour(&self, suffix: &str) -> anyhow::Result<Self> {
         let namespace = format!("{}-{suffix}", self.namespace);
         Self::new(self.client.clone(), &namespace).await
+    }
+
+    /// Deletes the namespace without waiting.
+    pub async fn remove(&self) -> anyhow::Result<()> {
+        let path = format!("/api/v1/namespaces/{}", self.namespace);
+        self.request("DELETE", &path, None).await?;
+        Ok(())
     }
 
     /// The API server, outside any test's namespace.
@@ -212,6 +219,15 @@ impl Bed {
             object::seen(object) && object::reason(object, "Ready") == reason
         })
         .await
+    }
+
+    /// Makes the time of the tenant's token come now, as if the operator had planned its refresh for the past.
+    pub async fn refresh_now(&self, tenant: &Tenant) -> anyhow::Result<()> {
+        let past = json!({"metadata": {"annotations": {
+            "zoom-operator.io/refresh-at": "2020-01-01T00:00:00Z",
+        }}});
+        self.patch("secrets", &tenant.token_secret(), &past).await?;
+        Ok(())
     }
 
     /// Waits until an object is gone.

@@ -66,7 +66,7 @@ impl Suite {
     }
 
     /// A test's turn, until dropped: serial tests have the cluster to themselves, also from other runs on this machine.
-    pub fn turn(&self, alone: bool) -> std::io::Result<File> {
+    pub fn turn(alone: bool) -> std::io::Result<File> {
         let turn = File::create(tools::repository().join("target/e2e-turn.lock"))?;
         if alone {
             turn.lock()?;

@@ -90,7 +90,8 @@ pub async fn cluster(script: &str, args: &[&str]) -> anyhow::Result<String> {
 pub async fn straight(method: &str, address: &str, path: &str) -> anyhow::Result<String> {
     anyhow::ensure!(is_local(), "Pods are reached from the local cluster only");
     let limit = Duration::from_secs(5);
-    let request = format!("{method} {path} HTTP/1.0\r\nhost: {address}\r\ncontent-length: 0\r\n\r\n");
+    let request =
+        format!("{method} {path} HTTP/1.0\r\nhost: {address}\r\ncontent-length: 0\r\n\r\n");
     let address = address.parse()?;
     let ask = move || {
         let mut stream = TcpStream::connect_timeout(&address, limit)?;
