@@ -15,6 +15,9 @@ use super::{AccessToken, Error, Fault, retry_after};
 /// A token answer has a few kilobytes; anything larger is not Zoom's.
 const MAX_BODY: usize = 64 * 1024;
 
+/// Time for a whole request.
+const TIMEOUT: Duration = Duration::from_secs(20);
+
 /// Where Zoom is. Operator configuration, never a tenant's: whoever chooses the host receives the
 /// client secrets.
 #[derive(Clone, Debug)]
@@ -83,9 +86,17 @@ impl Client {
     /// # Errors
     /// When no TLS provider is installed in the process.
     pub fn new(endpoints: Endpoints) -> Result<Self, reqwest::Error> {
+        Self::with_timeout(endpoints, TIMEOUT)
+    }
+
+    /// The same with `timeout` for a whole request.
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    pub fn with_timeout(endpoints: Endpoints, timeout: Duration) -> Result<Self, reqwest::Error> {
         let http = client_builder(Trust::PublicRoots)
-            .connect_timeout(Duration::from_secs(5))
-            .timeout(Duration::from_secs(20))
+            .connect_timeout(timeout / 4)
+            .timeout(timeout)
             .build()?;
         // A healthy tenant needs one token in 45 minutes; five at once, then one in two seconds.
         let quota = Quota::with_period(Duration::from_secs(2))
