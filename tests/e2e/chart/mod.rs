@@ -1,0 +1,18 @@
+//! The chart, installed for real: permissions, and the life of a release.
+
+mod definition;
+mod lease;
+mod release;
+mod rights;
+
+use crate::bed::Case;
+
+pub fn cases() -> Vec<Case> {
+    vec![
+        Case::new(
+            "chart::namespaced_operator_has_rights_in_its_namespaces_only",
+            rights::namespaced,
+        ),
+        Case::new("serial::release_for_the_whole_cluster", release::life),
+    ]
+}
