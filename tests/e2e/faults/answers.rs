@@ -93,7 +93,10 @@ async fn silence_holds_up_nobody(bed: Bed) -> anyhow::Result<()> {
     let message = object::message(&object, "Ready");
     assert!(message.contains("timed out"), "{message}");
     let given_up = text(&object, "/status/token/failure/time");
-    assert!(connected_at.as_str() < given_up, "{connected_at} {given_up}");
+    assert!(
+        connected_at.as_str() < given_up,
+        "{connected_at} {given_up}"
+    );
     sim.mend("silent").await?;
     bed.until_reason("silent", "Connected").await?;
     Ok(())

@@ -9,11 +9,7 @@ use serde_json::Value;
 use super::{
     connected, container_restarts, hold, is_ready, make_refresh_due, until_held, until_new_token,
 };
-use crate::bed::{
-    Bed, Case, LIMIT, Operator, Options,
-    object::text,
-    tools, wait_for,
-};
+use crate::bed::{Bed, Case, LIMIT, Operator, Options, object::text, tools, wait_for};
 
 pub fn cases() -> Vec<Case> {
     vec![

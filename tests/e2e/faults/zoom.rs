@@ -113,13 +113,7 @@ async fn down_at_a_refresh(bed: Bed) -> anyhow::Result<()> {
 async fn expires(bed: Bed) -> anyhow::Result<()> {
     let (sim, _operator) = bed.zoom_and_operator(&Options::default()).await?;
     let tenant = Tenant::server_to_server("acme");
-    add(
-        &bed,
-        &sim,
-        &tenant,
-        json!({"token_lifetime_seconds": 20}),
-    )
-    .await?;
+    add(&bed, &sim, &tenant, json!({"token_lifetime_seconds": 20})).await?;
     bed.until_reason("acme", "Connected").await?;
     let down = json!({"kind": "status", "status": 503, "body": "<html>maintenance</html>"});
     sim.fault("down", "token", down).await?;
@@ -176,9 +170,7 @@ async fn daily_limit(bed: Bed) -> anyhow::Result<()> {
     assert!(asked[1].at >= failed.retry_at, "{asked:?} {failed:?}");
 
     // A change of the spec leads to a pass, but to no call.
-    let midnight = Timestamp::from_second(
-        (asked[0].at.as_second() / 86_400 + 1) * 86_400,
-    )?;
+    let midnight = Timestamp::from_second((asked[0].at.as_second() / 86_400 + 1) * 86_400)?;
     let (_, failed) = until_failing(&bed, "late", "RateLimited").await?;
     assert!(failed.retry_at >= midnight, "{failed:?}");
     for optional in ["meeting:read:meeting:admin", "user:read:user:admin"] {
