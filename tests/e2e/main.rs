@@ -14,7 +14,9 @@
 
 mod bad_input;
 mod bed;
+mod chart;
 mod contract;
+mod faults;
 mod tokens;
 
 use std::process::ExitCode;
@@ -22,6 +24,12 @@ use std::process::ExitCode;
 use bed::Case;
 
 fn main() -> ExitCode {
-    let cases: [Vec<Case>; _] = [bad_input::cases(), contract::cases(), tokens::cases()];
+    let cases: [Vec<Case>; _] = [
+        bad_input::cases(),
+        chart::cases(),
+        contract::cases(),
+        faults::cases(),
+        tokens::cases(),
+    ];
     bed::run(cases.into_iter().flatten().collect())
 }
