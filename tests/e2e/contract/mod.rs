@@ -4,7 +4,7 @@ mod judges;
 mod person;
 mod working;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use self::judges::{Kstatus, Row};
 use crate::bed::{Bed, Case, Sim, Tenant};
@@ -65,13 +65,4 @@ async fn tenant(bed: &Bed, sim: &Sim, settings: Value) -> anyhow::Result<Tenant>
     sim.put_app(&tenant, settings).await?;
     bed.apply(&tenant.secret()).await?;
     Ok(tenant)
-}
-
-/// Makes the token's time come now, as the operator planned it for later.
-async fn refresh_now(bed: &Bed, tenant: &Tenant) -> anyhow::Result<()> {
-    let past = json!({"metadata": {"annotations": {
-        "zoom-operator.io/refresh-at": "2020-01-01T00:00:00Z",
-    }}});
-    bed.patch("secrets", &tenant.token_secret(), &past).await?;
-    Ok(())
 }

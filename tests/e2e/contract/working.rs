@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{
     FIRST_WORK, RETRYING, UNSEEN, USABLE,
     judges::{self, judge},
-    refresh_now, tenant,
+    tenant,
 };
 use crate::bed::{
     Bed, Case, LIMIT, Operator, Options, Tenant,
@@ -120,7 +120,7 @@ async fn refresh_fails(bed: Bed) -> anyhow::Result<()> {
     bed.until_reason("acme", "Connected").await?;
     sim.fault("down", "token", json!({"kind": "status", "status": 503}))
         .await?;
-    refresh_now(&bed, &tenant).await?;
+    bed.refresh_now(&tenant).await?;
     let object = bed
         .until("acme", "TokenFresh=False", |object| {
             status(object, "TokenFresh") == "False"

@@ -1,0 +1,53 @@
+//! The life of an access token: from the Secret with the credentials to the Secret that consumers mount.
+
+mod attempts;
+mod ownership;
+mod refresh;
+mod restart;
+
+use serde_json::Value;
+
+use crate::bed::{Bed, Case, Sim, Tenant, object};
+
+pub fn cases() -> Vec<Case> {
+    [
+        refresh::cases(),
+        ownership::cases(),
+        attempts::cases(),
+        restart::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// A tenant that Zoom knows, applied and connected.
+async fn connected(
+    bed: &Bed,
+    sim: &Sim,
+    name: &str,
+    settings: Value,
+    spec: Value,
+) -> anyhow::Result<Tenant> {
+    let tenant = Tenant::server_to_server(name);
+    sim.put_app(&tenant, settings).await?;
+    bed.apply(&tenant.secret()).await?;
+    bed.apply(&tenant.manifest_with(&spec)).await?;
+    bed.until_reason(name, "Connected").await?;
+    Ok(tenant)
+}
+
+/// The token in a Secret.
+async fn token(bed: &Bed, secret: &str) -> anyhow::Result<String> {
+    let secret = bed.get("secrets", secret).await?;
+    Ok(object::key(&secret, "access-token"))
+}
+
+/// How often an Event with this reason was sent about an integration.
+async fn event_count(bed: &Bed, name: &str, reason: &str) -> anyhow::Result<u64> {
+    let events = bed.events(name).await?;
+    let of_reason = events.iter().filter(|event| event["reason"] == reason);
+    Ok(of_reason
+        .map(|event| event["series"]["count"].as_u64().unwrap_or(1))
+        .sum())
+}
