@@ -14,6 +14,7 @@ use kube::{
         Controller,
         controller::{self, Error},
         reflector::{ObjectRef, Store},
+        utils::Backoff,
         watcher,
     },
 };
@@ -31,6 +32,27 @@ use crate::{
 
 /// How long to wait before the definition is looked for again.
 const UNTIL_DEFINED: Duration = Duration::from_secs(2);
+
+/// How long all watches of a [`Controller`] pause after one of them failed. kube-runtime's own pauses double up to half a
+/// minute, once for each watch that must begin anew: changes would go unseen for minutes after the API server came back.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The same pause after every failure.
+struct Pauses;
+
+// === impl Pauses ===
+
+impl Iterator for Pauses {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        Some(PAUSE)
+    }
+}
+
+impl Backoff for Pauses {
+    fn reset(&mut self) {}
+}
 
 /// Waits until the resource is defined and may be listed, and says what is missing.
 ///
@@ -84,6 +106,7 @@ async fn controller(context: Arc<Context>, namespace: Option<String>, shutdown: 
     let integrations = controller.store();
     controller
         .with_config(controller::Config::default().concurrency(context.config.concurrency))
+        .trigger_backoff(Pauses)
         .owns(scoped::<Deployment>(&context, namespace), ours.clone())
         .owns(scoped::<Service>(&context, namespace), ours.clone())
         .owns(scoped::<ServiceAccount>(&context, namespace), ours)
