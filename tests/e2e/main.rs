@@ -17,6 +17,8 @@ mod bed;
 mod chart;
 mod contract;
 mod faults;
+mod receiver;
+mod secrets;
 mod tokens;
 
 use std::process::ExitCode;
@@ -29,7 +31,9 @@ fn main() -> ExitCode {
         chart::cases(),
         contract::cases(),
         faults::cases(),
+        receiver::cases(),
         tokens::cases(),
+        secrets::cases(),
     ];
     bed::run(cases.into_iter().flatten().collect())
 }

@@ -143,6 +143,16 @@ pub fn said(place: &str, text: &str) {
     lock().said.insert((place.to_owned(), text.to_owned()));
 }
 
+/// Whether a text was said anywhere.
+pub fn was_said(text: &str) -> bool {
+    lock().said.iter().any(|(_, said)| said.contains(text))
+}
+
+/// Whether a value is searched for.
+pub fn is_kept(secret: &str) -> bool {
+    lock().secrets.contains(secret)
+}
+
 /// What was said and should not have been.
 pub fn leaks() -> Vec<Leak> {
     let evidence = lock();

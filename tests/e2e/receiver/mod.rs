@@ -1,0 +1,56 @@
+//! A tenant's receiver: its objects, and what it does with what Zoom sends.
+
+mod objects;
+mod webhooks;
+
+use serde_json::{Value, json};
+
+use crate::bed::{Bed, Case, Sim, Tenant, merge};
+
+/// Name of the receiver's objects.
+const RECEIVER: &str = "acme-receiver";
+
+pub fn cases() -> Vec<Case> {
+    [objects::cases(), webhooks::cases()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// A connected tenant with a receiver.
+async fn connected(bed: &Bed, sim: &Sim, spec: Value) -> anyhow::Result<Tenant> {
+    let tenant = Tenant::server_to_server("acme");
+    sim.put_app(&tenant, json!({})).await?;
+    bed.apply(&tenant.secret()).await?;
+    let mut manifest = tenant.manifest_with_webhook();
+    merge(&mut manifest["spec"], &spec);
+    bed.apply(&manifest).await?;
+    bed.until_reason("acme", "Connected").await?;
+    Ok(tenant)
+}
+
+/// An event as Zoom sends it.
+fn meeting_ended(id: &str) -> Value {
+    json!({
+        "event": "meeting.ended",
+        "event_ts": 1_626_230_691_572_i64,
+        "payload": {
+            "account_id": "AAAAAABBBB",
+            "object": {"id": id, "uuid": "4444AAAiAAAAAiAiAiiAii==", "topic": "Visite \u{1f389}"},
+        },
+    })
+}
+
+/// What Zoom was answered at its first attempt.
+fn answer(delivery: &Value) -> &Value {
+    &delivery["attempts"][0]["status"]
+}
+
+/// The receiver's Pods that are not about to end.
+async fn pods(bed: &Bed) -> anyhow::Result<Vec<Value>> {
+    let mut pods = bed
+        .list("pods", "app.kubernetes.io/name=zoom-receiver")
+        .await?;
+    pods.retain(|pod| pod["metadata"]["deletionTimestamp"].is_null());
+    Ok(pods)
+}
