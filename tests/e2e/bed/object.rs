@@ -1,5 +1,6 @@
 //! Objects as JSON, as the API server gives them.
 
+use k8s_openapi::ByteString;
 use serde_json::Value;
 
 /// Path of a collection or, with `name`, of an object in `namespace`.
@@ -67,10 +68,6 @@ pub fn seen(object: &Value) -> bool {
 
 /// A key of a Secret as text, or "".
 pub fn key(secret: &Value, key: &str) -> String {
-    use base64::Engine as _;
-    let encoded = secret["data"][key].as_str().unwrap_or_default();
-    let bytes = base64::engine::general_purpose::STANDARD
-        .decode(encoded)
-        .unwrap_or_default();
-    String::from_utf8_lossy(&bytes).into_owned()
+    let bytes: ByteString = serde_json::from_value(secret["data"][key].clone()).unwrap_or_default();
+    String::from_utf8_lossy(&bytes.0).into_owned()
 }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use base64::Engine as _;
+use k8s_openapi::ByteString;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -95,10 +95,7 @@ impl Tenant {
 pub fn secret(name: &str, data: &[(&str, &[u8])]) -> Value {
     let data: Map<String, Value> = data
         .iter()
-        .map(|(key, value)| {
-            let encoded = base64::engine::general_purpose::STANDARD.encode(value);
-            ((*key).to_owned(), encoded.into())
-        })
+        .map(|(key, value)| ((*key).to_owned(), json!(ByteString(value.to_vec()))))
         .collect();
     json!({
         "apiVersion": "v1",

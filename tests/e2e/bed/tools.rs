@@ -6,7 +6,7 @@ use std::{
     net::TcpStream,
     path::{Path, PathBuf},
     process::{Command, Output},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use anyhow::Context as _;
@@ -110,4 +110,18 @@ pub async fn straight(method: &str, address: &str, path: &str) -> anyhow::Result
 /// Where the local cluster records who wrote what (one JSON object a line).
 pub fn audit_log() -> PathBuf {
     repository().join(".cluster/state/audit.log")
+}
+
+/// Who wrote what since then, by the local cluster's own record: one JSON object a line.
+pub fn audited_since(since: SystemTime) -> anyhow::Result<String> {
+    let mut log = String::new();
+    // The record goes on in a new file when it is full.
+    for file in std::fs::read_dir(repository().join(".cluster/state"))? {
+        let file = file?;
+        let is_ours = file.file_name().to_string_lossy().starts_with("audit");
+        if is_ours && file.metadata()?.modified()? >= since {
+            log += &std::fs::read_to_string(file.path())?;
+        }
+    }
+    Ok(log)
 }
