@@ -60,6 +60,8 @@ pub(super) async fn request(
             return Ok((observed.token.clone(), Some(failure)));
         }
     };
+    // Zoom may have taken its time. The version under which the Secret is written guards newer data in any case.
+    context.leadership.check()?;
     match publish(context, integration, observed, &token).await {
         Ok(secret) => {
             let declared = &integration.spec.scopes;
