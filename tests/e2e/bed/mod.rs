@@ -24,6 +24,7 @@
 //! its namespace. Nothing sleeps for a fixed time: [`wait::wait_for`] and [`Bed::until`] wait for a condition.
 
 #![allow(dead_code, reason = "each module of tests takes what it needs")]
+#![allow(clippy::similar_names, reason = "a path and a patch")]
 #![allow(unused_imports, reason = "each module of tests takes what it needs")]
 
 mod case;

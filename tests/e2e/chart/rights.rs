@@ -191,8 +191,8 @@ pub async fn expect_own_lease_only(bed: &Bed, account: &str, other: &str) -> any
 pub fn ensure_no_wildcards(roles: &[Value]) -> anyhow::Result<()> {
     ensure!(!roles.is_empty(), "no roles");
     for role in roles {
-        let rules = role["rules"].to_string();
-        ensure!(!rules.contains('*'), "{}: {rules}", object::name(role));
+        let granted = role["rules"].to_string();
+        ensure!(!granted.contains('*'), "{}: {granted}", object::name(role));
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::{
     add, connected, container_restarts, hold, make_refresh_due, until_held, until_new_token,
+    until_restarted_once,
 };
 use crate::bed::{Bed, Case, LIMIT, Options, Tenant, object::text, tools, wait_for};
 
@@ -82,7 +83,7 @@ async fn away(bed: Bed) -> anyhow::Result<()> {
 
     until_new_token(&bed, &tenant, &before).await?;
     assert_eq!(operator.until_leading().await?, leader);
-    assert_eq!(container_restarts(&bed).await?[&leader], 1);
+    until_restarted_once(&bed, &leader).await?;
     // The first, the one whose answer was lost, and its repetition.
     assert_eq!(sim.token_requests(&tenant).await?, 3);
     let newcomer = Tenant::server_to_server("newcomer");

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
-    connected, container_restarts, hold, is_ready, make_refresh_due, until_held, until_new_token,
+    connected, hold, is_ready, make_refresh_due, until_held, until_new_token, until_restarted_once,
 };
 use crate::bed::{Bed, Case, LIMIT, Operator, Options, object::text, tools, wait_for};
 
@@ -42,10 +42,7 @@ async fn frozen(bed: Bed) -> anyhow::Result<()> {
     // Its answer first: it is there when the sleeper wakes up.
     sim.mend("hold").await?;
     tools::cluster("signal", &["CONT", bed.namespace(), &old]).await?;
-    wait_for("the deposed leader ends", LIMIT, || async {
-        Ok((container_restarts(&bed).await?.get(&old) == Some(&1)).then_some(()))
-    })
-    .await?;
+    until_restarted_once(&bed, &old).await?;
     bed.until_object("pods", &old, "ready as standby", is_ready)
         .await?;
 

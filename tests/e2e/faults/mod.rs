@@ -9,7 +9,7 @@ mod zoom;
 
 use std::collections::BTreeMap;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -156,6 +156,17 @@ async fn container_restarts(bed: &Bed) -> anyhow::Result<BTreeMap<String, u64>> 
         (object::name(&pod).to_owned(), count.unwrap_or_default())
     });
     Ok(restarts.collect())
+}
+
+/// Waits until the kubelet has told that the container of a Pod was restarted; it must have been so once.
+async fn until_restarted_once(bed: &Bed, pod: &str) -> anyhow::Result<()> {
+    let restarts = wait_for("the restart shows", LIMIT, || async {
+        let restarts = container_restarts(bed).await?.remove(pod);
+        Ok(restarts.filter(|restarts| *restarts > 0))
+    })
+    .await?;
+    ensure!(restarts == 1, "{pod}: {restarts} restarts");
+    Ok(())
 }
 
 /// Kubernetes' own opinion on whether a Pod is ready.

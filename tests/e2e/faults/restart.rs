@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::{
-    add, connected, container_restarts, failure, hold, make_refresh_due, requests, until_failing,
-    until_held, until_new_token,
+    add, connected, failure, hold, make_refresh_due, requests, until_failing, until_held,
+    until_new_token, until_restarted_once,
 };
 use crate::bed::{
     Bed, Case, LIMIT, Options, Tenant,
@@ -70,7 +70,7 @@ async fn killed(bed: Bed) -> anyhow::Result<()> {
     let secret = until_new_token(&bed, &tenant, &before).await?;
     sim.mend("hold").await?;
     assert_eq!(sim.token_requests(&tenant).await?, 3);
-    assert_eq!(container_restarts(&bed).await?[&leader], 1);
+    until_restarted_once(&bed, &leader).await?;
     assert_eq!(operator.until_leading().await?, leader);
 
     let expires_at: Timestamp = object::key(&secret, "expires-at").parse()?;
