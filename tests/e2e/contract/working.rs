@@ -170,6 +170,11 @@ async fn receiver_down(bed: Bed) -> anyhow::Result<()> {
         "spec": {"hard": {"pods": "0"}},
     }))
     .await?;
+    // Enforced from the moment at which its controller has counted.
+    bed.until_object("resourcequotas", "no-pods", "counted", |quota| {
+        quota["status"]["hard"]["pods"] == "0"
+    })
+    .await?;
     for pod in bed
         .list("pods", "app.kubernetes.io/name=zoom-receiver")
         .await?

@@ -81,9 +81,13 @@ async fn validation(bed: Bed) -> anyhow::Result<()> {
     let age = Timestamp::now().duration_since(validated).as_secs();
     anyhow::ensure!((0..120).contains(&age), "{age} s");
     anyhow::ensure!(status(&object, "Ready") == "True");
-    let events = bed.events("acme").await?;
-    anyhow::ensure!(events.iter().any(|event| event["reason"] == "Validated"));
-    Ok(())
+    // An Event follows the status that it speaks of.
+    wait_for("an Event", LIMIT, || async {
+        let events = bed.events("acme").await?;
+        let said = events.iter().any(|event| event["reason"] == "Validated");
+        Ok(said.then_some(()))
+    })
+    .await
 }
 
 async fn refusals(bed: Bed) -> anyhow::Result<()> {

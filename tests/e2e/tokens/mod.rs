@@ -7,7 +7,7 @@ mod restart;
 
 use serde_json::Value;
 
-use crate::bed::{Bed, Case, Sim, Tenant, object};
+use crate::bed::{Bed, Case, LIMIT, Sim, Tenant, object, wait_for};
 
 pub fn cases() -> Vec<Case> {
     [
@@ -43,8 +43,17 @@ async fn token(bed: &Bed, secret: &str) -> anyhow::Result<String> {
     Ok(object::key(&secret, "access-token"))
 }
 
-/// How often an Event with this reason was sent about an integration.
+/// How often an Event with this reason was sent about an integration; waits for the first, as Events follow the status
+/// that they speak of.
 async fn event_count(bed: &Bed, name: &str, reason: &str) -> anyhow::Result<u64> {
+    wait_for(&format!("an Event {reason}"), LIMIT, || async {
+        let count = count_now(bed, name, reason).await?;
+        Ok((count > 0).then_some(count))
+    })
+    .await
+}
+
+async fn count_now(bed: &Bed, name: &str, reason: &str) -> anyhow::Result<u64> {
     let events = bed.events(name).await?;
     let of_reason = events.iter().filter(|event| event["reason"] == reason);
     Ok(of_reason

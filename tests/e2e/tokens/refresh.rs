@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{connected, event_count, token};
+use super::{connected, count_now, event_count, token};
 use crate::bed::{
     Bed, Case, LIMIT, Options, SCOPE, Tenant, keep,
     object::{self, key, status, text},
@@ -199,6 +199,6 @@ async fn scopes(bed: Bed) -> anyhow::Result<()> {
     for version in history.versions() {
         anyhow::ensure!(status(&version, "Stalled") == "absent", "{version:#}");
     }
-    anyhow::ensure!(event_count(&bed, "late", "MissingScopes").await? == 0);
+    anyhow::ensure!(count_now(&bed, "late", "MissingScopes").await? == 0);
     Ok(())
 }
