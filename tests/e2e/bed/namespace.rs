@@ -282,7 +282,7 @@ impl Bed {
 
 pub const JSON: &str = "application/json";
 
-const REQUEST_LIMIT: Duration = Duration::from_secs(60);
+const REQUEST_LIMIT: Duration = Duration::from_mins(1);
 
 fn is_not_found(error: &anyhow::Error) -> bool {
     matches!(

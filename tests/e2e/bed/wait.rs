@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// Enough for anything on a busy machine with two cores.
-pub const LIMIT: Duration = Duration::from_secs(120);
+pub const LIMIT: Duration = Duration::from_mins(2);
 
 /// Between two looks.
 const PERIOD: Duration = Duration::from_millis(200);

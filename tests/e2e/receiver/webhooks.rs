@@ -30,7 +30,8 @@ async fn event(bed: Bed) -> anyhow::Result<()> {
     anyhow::ensure!(events.len() == 1, "{events:#?}");
     let event = &events[0];
     anyhow::ensure!(event["method"] == "POST" && event["path"] == "/zoom");
-    anyhow::ensure!(text(event, "/body") == sent.to_string(), "byte for byte");
+    let body = sent.to_string();
+    anyhow::ensure!(event["body"] == body.as_str(), "byte for byte");
     let source = format!(
         "/apis/zoom-operator.io/namespaces/{}/zoomintegrations/acme",
         bed.namespace()
