@@ -40,6 +40,8 @@ impl Suite {
         let target = tools::repository().join("target");
         let lock = File::create(target.join("e2e.lock"))?;
         lock.lock_shared()?;
+        // Not while another run has the cluster, or its API server, to itself.
+        let _turn = Self::turn(false)?;
         let suite = Self {
             client: client().await?,
             lock,
