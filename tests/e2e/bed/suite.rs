@@ -37,8 +37,7 @@ pub struct Suite {
 impl Suite {
     /// Prepares the cluster.
     pub async fn start() -> anyhow::Result<Self> {
-        let target = tools::repository().join("target");
-        let lock = File::create(target.join("e2e.lock"))?;
+        let lock = lock_file("e2e.lock")?;
         lock.lock_shared()?;
         // Not while another run has the cluster, or its API server, to itself.
         let _turn = Self::turn(false)?;
@@ -69,7 +68,7 @@ impl Suite {
 
     /// A test's turn, until dropped: serial tests have the cluster to themselves, also from other runs on this machine.
     pub fn turn(alone: bool) -> std::io::Result<File> {
-        let turn = File::create(tools::repository().join("target/e2e-turn.lock"))?;
+        let turn = lock_file("e2e-turn.lock")?;
         if alone {
             turn.lock()?;
         } else {
@@ -215,6 +214,16 @@ impl Suite {
         }
         Ok(())
     }
+}
+
+/// A file to lock, the same for all checkouts that share the local cluster.
+fn lock_file(name: &str) -> std::io::Result<File> {
+    let shared = if tools::is_local() {
+        ".cluster/state"
+    } else {
+        "target"
+    };
+    File::create(tools::repository().join(shared).join(name))
 }
 
 /// The API server outside any test's namespace.
