@@ -29,6 +29,8 @@ pub fn cases() -> Vec<Case> {
 
 async fn created_unseen(bed: Bed) -> anyhow::Result<()> {
     let operator = Operator::install(&bed, &Options::default()).await?;
+    // A process that is told to stop in its first moments does not hear it yet.
+    operator.until_leading().await?;
     operator.scale(0).await?;
     let created = bed
         .apply(&Tenant::server_to_server("acme").manifest())
