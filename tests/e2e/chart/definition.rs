@@ -7,10 +7,11 @@ use crate::bed::Bed;
 const PATH: &str =
     "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/zoomintegrations.zoom-operator.io";
 
-/// The definition's labels and annotations at one time.
+/// The definition's labels and annotations at one time, and who had set which field.
 pub struct Definition {
     labels: Value,
     annotations: Value,
+    managers: Value,
 }
 
 // === impl Definition ===
@@ -21,6 +22,7 @@ impl Definition {
         Ok(Self {
             labels: object["metadata"]["labels"].take(),
             annotations: object["metadata"]["annotations"].take(),
+            managers: object["metadata"]["managedFields"].take(),
         })
     }
 
@@ -29,15 +31,19 @@ impl Definition {
         self.annotations[name].as_str().unwrap_or_default()
     }
 
-    /// Makes labels and annotations what they were.
+    /// Makes everything what it was.
     pub async fn restore(&self, bed: &Bed) -> anyhow::Result<()> {
         let now = Self::read(bed).await?;
-        let patch = json!({"metadata": {
+        let words = json!({
             "labels": back(&now.labels, &self.labels),
             "annotations": back(&now.annotations, &self.annotations),
-        }});
-        let patch = ("application/merge-patch+json", &patch);
-        bed.request("PATCH", PATH, Some(patch)).await?;
+        });
+        // Last: the change itself makes us an owner, with whom the next release would be in conflict.
+        for metadata in [words, json!({"managedFields": self.managers})] {
+            let patch = json!({"metadata": metadata});
+            let patch = ("application/merge-patch+json", &patch);
+            bed.request("PATCH", PATH, Some(patch)).await?;
+        }
         Ok(())
     }
 }
