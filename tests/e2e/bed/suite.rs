@@ -5,6 +5,7 @@ use std::{fs::File, path::Path, time::Duration};
 use anyhow::Context as _;
 use kube::{Client, Config};
 use serde_json::{Value, json};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
     Bed, evidence,
@@ -52,11 +53,15 @@ impl Suite {
         tokio::spawn({
             let client = suite.client.clone();
             async move {
-                // Interrupted by hand: leave the demo as it was.
-                if tokio::signal::ctrl_c().await.is_ok() {
-                    wake(&cluster(&client)).await;
-                    std::process::exit(130);
+                // Interrupted: leave the demo as it was.
+                let asked = signal(SignalKind::terminate());
+                let Ok(mut asked) = asked else { return };
+                tokio::select! {
+                    _ = tokio::signal::ctrl_c() => {}
+                    _ = asked.recv() => {}
                 }
+                wake(&cluster(&client)).await;
+                std::process::exit(130);
             }
         });
         Ok(suite)
