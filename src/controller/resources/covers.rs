@@ -8,9 +8,13 @@ use serde_json::Value;
 #[must_use]
 pub fn covers(live: &Value, wanted: &Value) -> bool {
     match (live, wanted) {
-        (Value::Object(live), Value::Object(wanted)) => wanted
-            .iter()
-            .all(|(key, wanted)| live.get(key).is_some_and(|live| covers(live, wanted))),
+        (Value::Object(live), Value::Object(wanted)) => wanted.iter().all(|(key, wanted)| {
+            live.get(key).is_some_and(|live| match key.as_str() {
+                // One label more in a selector means other Pods, or none.
+                "selector" | "nodeSelector" => live == wanted,
+                _ => covers(live, wanted),
+            })
+        }),
         (Value::Array(live), Value::Array(wanted)) => {
             live.len() == wanted.len()
                 && live
@@ -66,6 +70,14 @@ mod tests {
     fn what_others_added_does_not_count() {
         let live = json!({"a": 1, "b": [{"c": 2, "default": true}], "status": {}});
         assert!(covers(&live, &json!({"a": 1, "b": [{"c": 2}]})));
+    }
+
+    #[test]
+    fn a_selector_must_be_exactly_as_wanted() {
+        let wanted = json!({"spec": {"selector": {"app": "a"}}});
+        assert!(covers(&wanted, &wanted));
+        let live = json!({"spec": {"selector": {"app": "a", "more": "b"}}});
+        assert!(!covers(&live, &wanted));
     }
 
     #[test]

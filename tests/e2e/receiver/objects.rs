@@ -141,9 +141,13 @@ async fn come_back(bed: Bed) -> anyhow::Result<()> {
         ),
         (
             "services",
-            json!({"spec": {"selector": {"app.kubernetes.io/instance": "other"}}}),
-            "/spec/selector/app.kubernetes.io~1instance",
-            json!("acme"),
+            // One label more, and the Service leads nowhere.
+            json!({"spec": {"selector": {"app": "other"}}}),
+            "/spec/selector",
+            json!({
+                "app.kubernetes.io/name": "zoom-receiver",
+                "app.kubernetes.io/instance": "acme",
+            }),
         ),
     ];
     for (resource, edit, pointer, wanted) in edits {
