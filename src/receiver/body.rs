@@ -1,10 +1,18 @@
 //! Reading a body: bounded for one request, and bounded for all of them together.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::body::{Body, Bytes, HttpBody as _};
 use http_body_util::BodyExt as _;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time,
+};
+
+/// What is still taken, and thrown away, of a body that was answered unread.
+const LINGER_BYTES: usize = 8 * 1024 * 1024;
+/// For how long.
+const LINGER: Duration = Duration::from_secs(2);
 
 /// The bytes that all requests may hold in memory, however many connections there are.
 #[derive(Clone, Debug)]
@@ -47,6 +55,14 @@ impl Budget {
     /// # Errors
     /// See [`ReadError`].
     pub async fn read(&self, mut body: Body, limit: usize) -> Result<Raw, ReadError> {
+        let result = self.collect(&mut body, limit).await;
+        if matches!(result, Err(ReadError::TooLarge | ReadError::NoBudget)) {
+            discard(body);
+        }
+        result
+    }
+
+    async fn collect(&self, body: &mut Body, limit: usize) -> Result<Raw, ReadError> {
         if body.size_hint().lower() > limit as u64 {
             return Err(ReadError::TooLarge);
         }
@@ -74,6 +90,24 @@ impl Budget {
             _share: share,
         })
     }
+}
+
+/// Lets the client finish sending what nobody reads. A connection that closes on unread bytes is reset,
+/// and the reset can overtake the answer: Zoom would see a broken connection instead of a refusal.
+pub fn discard(mut body: Body) {
+    if body.is_end_stream() {
+        return;
+    }
+    tokio::spawn(time::timeout(LINGER, async move {
+        let mut left = LINGER_BYTES;
+        while let Some(Ok(frame)) = body.frame().await {
+            let size = frame.data_ref().map_or(0, Bytes::len);
+            match left.checked_sub(size) {
+                Some(rest) => left = rest,
+                None => return,
+            }
+        }
+    }));
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use tokio::{sync::Semaphore, time};
 use tracing::{debug, warn};
 
 use super::{
-    body::{Budget, Raw, ReadError},
+    body::{self, Budget, Raw, ReadError},
     challenge,
     cloudevent::{self, Extension, Integration},
     dedupe::{Claim, Dedupe, Seen},
@@ -94,9 +94,11 @@ impl Webhook {
     async fn judge(&self, request: Request) -> Reply {
         let (head, body) = request.into_parts();
         if head.method != Method::POST || head.uri.path() != self.path {
+            body::discard(body);
             return Outcome::NotFound.into();
         }
         if self.secrets.borrow().is_empty() {
+            body::discard(body);
             return Outcome::NoSecret.into();
         }
         let raw = match self.budget.read(body, self.max_body).await {

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use tokio::{io::AsyncWriteExt as _, net::TcpStream};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 
 use super::{
     client::{event, raw, read},
@@ -66,6 +69,32 @@ async fn a_declared_oversize_is_refused_unread() {
         let request = format!("{head}{expect}content-length: 4097\r\n\r\n");
         let answer = raw(receiver.at.webhook, request.as_bytes()).await.unwrap();
         assert_eq!((answer.status, answer.body.as_str()), (413, ""));
+    }
+}
+
+/// A client that writes everything before it reads must find the answer, not a reset.
+#[tokio::test]
+async fn an_answer_reaches_a_client_that_is_still_sending() {
+    let receiver = Fixture::new().await.start().await;
+    let large = event(SECRET, " ".repeat(3 * 1024 * 1024));
+    let declared = format!(
+        "{}content-length: {}\r\n\r\n{}",
+        large.head(),
+        3 * 1024 * 1024,
+        " ".repeat(3 * 1024 * 1024)
+    );
+    let elsewhere = declared.replacen("POST / ", "POST /elsewhere ", 1);
+    for _ in 0..20 {
+        for (request, status) in [(&declared, 413), (&elsewhere, 404)] {
+            let mut stream = TcpStream::connect(receiver.at.webhook).await.unwrap();
+            stream.write_all(request.as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            assert!(
+                answer.starts_with(&format!("HTTP/1.1 {status} ")),
+                "{answer}"
+            );
+        }
     }
 }
 
