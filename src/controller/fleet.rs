@@ -8,6 +8,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use kube::runtime::reflector::{ObjectRef, Store};
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeMetric as _},
@@ -15,7 +16,7 @@ use prometheus_client::{
     registry::Unit,
 };
 
-use super::schedule;
+use super::{Cached, schedule};
 use crate::api::v1alpha1::Phase;
 
 /// A step that lies further back than this is overdue.
@@ -38,26 +39,43 @@ pub struct Member {
     pub validation_overdue: bool,
 }
 
-/// All integrations, by namespace and name.
-#[derive(Clone, Debug, Default)]
+/// All integrations that there are.
+#[derive(Clone, Default)]
 pub struct Fleet {
-    members: Arc<Mutex<HashMap<(String, String), Member>>>,
+    members: Arc<Mutex<HashMap<ObjectRef<Cached>, Member>>>,
+    /// What the watches know to exist: a deletion leads to no pass, and a deleted integration must not
+    /// go on raising alerts.
+    stores: Arc<Mutex<Vec<Store<Cached>>>>,
 }
 
 // === impl Fleet ===
 
+impl fmt::Debug for Fleet {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Fleet({} members)", self.lock().len())
+    }
+}
+
 impl Fleet {
     /// Remembers the outcome of a pass.
-    pub fn seen(&self, namespace: &str, name: &str, member: Member) {
-        self.lock().insert((namespace.into(), name.into()), member);
+    pub fn seen(&self, object: ObjectRef<Cached>, member: Member) {
+        self.lock().insert(object, member);
     }
 
-    /// Forgets a deleted integration.
-    pub fn forget(&self, namespace: &str, name: &str) {
-        self.lock().remove(&(namespace.into(), name.into()));
+    /// Counts only what this store, or another one, holds.
+    pub fn exists_in(&self, store: Store<Cached>) {
+        let mut stores = self.stores.lock().unwrap_or_else(PoisonError::into_inner);
+        stores.push(store);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(String, String), Member>> {
+    /// Forgets what was deleted.
+    fn forget_deleted(&self) {
+        let stores = self.stores.lock().unwrap_or_else(PoisonError::into_inner);
+        self.lock()
+            .retain(|object, _| stores.iter().any(|store| store.get(object).is_some()));
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ObjectRef<Cached>, Member>> {
         self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -107,6 +125,7 @@ struct Figures {
 
 impl Collector for Fleet {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        self.forget_deleted();
         let figures = self.figures(Timestamp::now());
         let gauge = ConstGauge::new(0_i64);
         let mut family = encoder.encode_descriptor(
@@ -172,6 +191,8 @@ impl Collector for Fleet {
 
 #[cfg(test)]
 mod tests {
+    use kube::runtime::{reflector, watcher};
+
     use super::*;
 
     fn at(second: i64) -> Timestamp {
@@ -189,17 +210,37 @@ mod tests {
         }
     }
 
+    fn named(name: &str) -> ObjectRef<Cached> {
+        ObjectRef::new(name).within("clinics")
+    }
+
     #[test]
     fn work_that_should_have_happened_is_counted_and_suspended_work_is_not() {
         let fleet = Fleet::default();
-        fleet.seen("a", "late", member(Phase::Connected, 500, 100));
-        fleet.seen("a", "expired", member(Phase::Degraded, 300, 350));
-        fleet.seen("b", "late", member(Phase::Suspended, 1, 1));
+        fleet.seen(named("late"), member(Phase::Connected, 500, 100));
+        fleet.seen(named("expired"), member(Phase::Degraded, 300, 350));
+        fleet.seen(named("suspended"), member(Phase::Suspended, 1, 1));
         let figures = fleet.figures(at(401));
         assert_eq!((figures.overdue, figures.expired), (1, 1));
         assert_eq!(figures.soonest_expiry, Some(at(300)));
         assert_eq!(figures.stalled.get("CredentialsRejected"), Some(&1));
-        fleet.forget("a", "late");
-        assert_eq!(fleet.figures(at(401)).overdue, 0);
+    }
+
+    #[test]
+    fn what_was_deleted_is_not_counted() {
+        let (store, mut writer) = reflector::store();
+        let fleet = Fleet::default();
+        fleet.exists_in(store);
+        let kept: Cached = serde_json::from_value(serde_json::json!({
+            "metadata": {"name": "kept", "namespace": "clinics"},
+        }))
+        .unwrap();
+        writer.apply_watcher_event(&watcher::Event::Apply(kept));
+        for name in ["kept", "deleted"] {
+            fleet.seen(named(name), member(Phase::Degraded, 300, 350));
+        }
+        fleet.forget_deleted();
+        let figures = fleet.figures(at(401));
+        assert_eq!(figures.stalled.get("CredentialsRejected"), Some(&1));
     }
 }

@@ -24,10 +24,7 @@ use super::{
     schedule,
     status::status,
 };
-use crate::api::{
-    condition::Type,
-    v1alpha1::{ZoomIntegration, ZoomIntegrationStatus},
-};
+use crate::api::{condition::Type, v1alpha1::ZoomIntegrationStatus};
 
 /// A pass makes some ten requests, each of which may be retried for a while.
 const LONGEST_PASS: Duration = Duration::from_mins(1);
@@ -89,7 +86,7 @@ async fn pass(cached: &Cached, context: &Context) -> Result<Action, Error> {
         now,
     );
     report(context, &integration, &status).await?;
-    remember(context, &integration, &status, wait, now);
+    remember(context, ObjectRef::from_obj(cached), &status, wait, now);
     Ok(Action::requeue(wait))
 }
 
@@ -124,12 +121,12 @@ pub fn retry(cached: Arc<Cached>, error: &Error, context: Arc<Context>) -> Actio
 
 fn remember(
     context: &Context,
-    integration: &ZoomIntegration,
+    object: ObjectRef<Cached>,
     status: &ZoomIntegrationStatus,
     wait: Duration,
     now: Timestamp,
 ) {
-    let (Some(namespace), Some(phase)) = (integration.namespace(), status.phase) else {
+    let Some(phase) = status.phase else {
         return;
     };
     let is_false = |type_: Type| {
@@ -138,8 +135,7 @@ fn remember(
             .is_some_and(|condition| condition.status == "False")
     };
     context.fleet.seen(
-        &namespace,
-        &integration.name_any(),
+        object,
         Member {
             phase,
             expires_at: status

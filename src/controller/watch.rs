@@ -104,6 +104,7 @@ async fn controller(context: Arc<Context>, namespace: Option<String>, shutdown: 
         watcher::Config::default(),
     );
     let integrations = controller.store();
+    context.fleet.exists_in(controller.store());
     controller
         .with_config(controller::Config::default().concurrency(context.config.concurrency))
         .trigger_backoff(Pauses)
@@ -125,11 +126,9 @@ async fn controller(context: Arc<Context>, namespace: Option<String>, shutdown: 
             match result {
                 // Deleted while it waited in the queue.
                 Err(Error::ObjectNotFound(object)) => {
-                    let object = object.clone();
-                    context.fleet.forget(
-                        object.namespace.as_deref().unwrap_or_default(),
-                        &object.name,
-                    );
+                    let namespace = object.namespace.as_deref().unwrap_or_default();
+                    let object = ObjectRef::new(&object.name).within(namespace);
+                    context.failures.forget(&object);
                     context.zoom.forget_idle_accounts();
                 }
                 Err(Error::QueueError(error)) => {
