@@ -10,17 +10,8 @@
 CLUSTER=${CLUSTER:-local}
 export CLUSTER
 
-step() { printf '==> %s\n' "$*" >&2; }
-
-note() { printf '    %s\n' "$*" >&2; }
-
-# fail MESSAGE [HINT...]
-fail() {
-  printf 'error: %s\n' "$1" >&2
-  shift
-  [[ $# -eq 0 ]] || printf '       %s\n' "$@" >&2
-  exit 1
-}
+# shellcheck source=tests/cluster/lib/report.sh
+source tests/cluster/lib/report.sh
 
 # use_cluster TOOL...: a cluster that answers, and these tools on PATH.
 use_cluster() {

@@ -107,7 +107,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
     let client = Client::try_default()
         .await
         .context("failed to find the cluster: neither a kubeconfig nor a service account")?;
-    watch::definitions(&client, &args, &shutdown).await?;
+    watch::definitions(&client, &args, &shutdown).await;
     watching.open();
 
     let candidate = Candidate {

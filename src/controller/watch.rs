@@ -54,11 +54,9 @@ impl Backoff for Pauses {
     fn reset(&mut self) {}
 }
 
-/// Waits until the resource is defined and may be listed, and says what is missing.
-///
-/// # Errors
-/// Never by itself; the wait ends with the request to stop.
-pub async fn definitions(client: &Client, args: &Args, shutdown: &Shutdown) -> anyhow::Result<()> {
+/// Waits until the resource is defined and may be listed, and says what is missing. The wait also ends
+/// with the request to stop.
+pub async fn definitions(client: &Client, args: &Args, shutdown: &Shutdown) {
     let api: Api<ZoomIntegration> =
         match args.namespaces().and_then(|names| names.into_iter().next()) {
             Some(namespace) => Api::namespaced(client.clone(), &namespace),
@@ -66,7 +64,7 @@ pub async fn definitions(client: &Client, args: &Args, shutdown: &Shutdown) -> a
         };
     loop {
         let problem = match api.list_metadata(&ListParams::default().limit(1)).await {
-            Ok(_) => return Ok(()),
+            Ok(_) => return,
             Err(kube::Error::Api(status)) if status.is_not_found() => {
                 "ZoomIntegration is not defined: install the CRDs (chart value crds.enabled, or the files in crds/)".to_owned()
             }
@@ -75,7 +73,7 @@ pub async fn definitions(client: &Client, args: &Args, shutdown: &Shutdown) -> a
         tracing::warn!(problem, "waiting for the API server");
         tokio::select! {
             () = tokio::time::sleep(UNTIL_DEFINED) => {}
-            () = shutdown.requested() => return Ok(()),
+            () = shutdown.requested() => return,
         }
     }
 }
