@@ -16,6 +16,7 @@
 
 pub mod api;
 pub mod cli;
+pub mod consent;
 pub mod controller;
 pub mod ops;
 pub mod receiver;

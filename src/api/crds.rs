@@ -4,7 +4,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::CustomResourceExt as _;
 use serde_json::Value;
 
-use super::v1alpha1::ZoomIntegration;
+use super::v1alpha1::{ZoomConnection, ZoomIntegration};
 
 /// Why a definition cannot be printed.
 #[derive(Debug, thiserror::Error)]
@@ -22,7 +22,10 @@ pub enum Error {
 /// # Errors
 /// When a definition cannot be serialized, which the tests exclude.
 pub fn all() -> Result<Vec<(String, String)>, Error> {
-    [ZoomIntegration::crd()].iter().map(render).collect()
+    [ZoomConnection::crd(), ZoomIntegration::crd()]
+        .iter()
+        .map(render)
+        .collect()
 }
 
 fn render(crd: &CustomResourceDefinition) -> Result<(String, String), Error> {

@@ -22,11 +22,21 @@ pub mod label {
     pub const COMPONENT: &str = "app.kubernetes.io/component";
     /// The `ZoomIntegration` that an object was made for.
     pub const INTEGRATION: &str = "zoom-operator.io/integration";
+    /// The `ZoomConnection` that an object was made for.
+    pub const CONNECTION: &str = "zoom-operator.io/connection";
+    /// The namespace of that connection, on objects in the operator's own namespace.
+    pub const NAMESPACE: &str = "zoom-operator.io/namespace";
+    /// What a Secret is for.
+    pub const USE: &str = "zoom-operator.io/use";
 
     /// Value of [`MANAGED_BY`] on everything the controller makes.
     pub const MANAGER: &str = "zoom-operator";
     /// Value of [`NAME`] on a tenant's receiver.
     pub const RECEIVER_NAME: &str = "zoom-receiver";
+    /// Value of [`USE`] on a Secret that hands over an authorization code.
+    pub const CONSENT: &str = "consent";
+    /// Value of [`USE`] on a Secret that holds a grant.
+    pub const GRANT: &str = "grant";
     /// Value of [`COMPONENT`] on a tenant's receiver.
     pub const RECEIVER: &str = "receiver";
 }

@@ -136,7 +136,7 @@ impl ZoomIntegrationSpec {
 }
 
 /// Names that would collide: the `CloudEvents` context attributes and those set by the receiver.
-fn external_refs_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+pub(super) fn external_refs_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({
         "type": "object",
         "maxProperties": 20,

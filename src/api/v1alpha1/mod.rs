@@ -1,6 +1,7 @@
 //! `zoom-operator.io/v1alpha1`: what users write and what they read back.
 
 mod app;
+mod connection;
 mod credentials;
 mod integration;
 mod oauth;
@@ -12,6 +13,10 @@ mod webhook;
 
 pub use app::{
     App, AppKind, Distribution, Environment, Listing, Management, Provisioning, ProvisioningMode,
+};
+pub use connection::{
+    ConnectionDeletionPolicy, ConnectionToken, ConsentStatus, GrantStatus, Subject, SubjectStatus,
+    ZoomConnection, ZoomConnectionSpec, ZoomConnectionStatus,
 };
 pub use credentials::{CredentialKeys, Credentials, LocalRef};
 pub use integration::{ReadyWhen, ZoomIntegration, ZoomIntegrationSpec};

@@ -26,9 +26,13 @@ pub struct ZoomIntegrationStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
-    /// The link that a person follows to install a General app.
+    /// The link that a person follows to install a General app: with self service, or with
+    /// `oauth.consent.mode: External`. Otherwise each `ZoomConnection` has its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub install_url: Option<String>,
+    /// The text to paste into Zoom as "OAuth Redirect URL", if the operator has the callback.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redirect_url: Option<String>,
     /// The app's client id, which is public.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
@@ -157,7 +161,9 @@ pub struct ConnectionsStatus {
 }
 
 /// A phase that a newer version wrote must not make the resource unreadable after a rollback.
-fn lenient<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Phase>, D::Error> {
+pub(super) fn lenient<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Phase>, D::Error> {
     let phrase = String::deserialize(deserializer)?;
     Ok(Phase::ALL
         .into_iter()

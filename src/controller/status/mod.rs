@@ -86,6 +86,7 @@ pub fn status(
         phase: Some(verdict.phase),
         conditions,
         install_url: install_url(integration, observed, endpoints),
+        redirect_url: None,
         client_id: observed.credentials.client_id.clone().or(before.client_id),
         scopes: scopes.map(|scopes| ScopesStatus {
             granted: scopes.granted,

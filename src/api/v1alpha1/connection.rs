@@ -1,0 +1,210 @@
+//! `ZoomConnection`: one person's or account's authorization of a General app.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    LocalRef, Phase, ScopesStatus, TokenStatus, integration::external_refs_schema, status::lenient,
+};
+
+/// What is wanted of one authorization.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[kube(
+    group = "zoom-operator.io",
+    version = "v1alpha1",
+    kind = "ZoomConnection",
+    plural = "zoomconnections",
+    shortname = "zconn",
+    category = "zoom",
+    namespaced,
+    status = "ZoomConnectionStatus",
+    derive = "PartialEq",
+    doc = "One person's or account's authorization of a General app. A person follows status.installUrl once; from then on the operator keeps a valid access token in a Secret and says in the status whether that person has to act again.",
+    selectable = ".spec.integrationRef.name",
+    printcolumn(name = "Integration", type_ = "string", json_path = ".spec.integrationRef.name", description = "The app that is authorized."),
+    printcolumn(name = "Status", type_ = "string", json_path = ".status.phase", description = "The state of the connection in one phrase."),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status", description = "Whether the connection can be used."),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason", description = "Why."),
+    printcolumn(name = "Subject", type_ = "string", json_path = ".status.subject.email", description = "Who authorized the app."),
+    printcolumn(name = "Expires", type_ = "string", json_path = ".status.token.expiresAt", description = "When the current access token expires."),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Install URL", type_ = "string", json_path = ".status.installUrl", priority = 1, description = "The link that the person follows."),
+    validation = Rule::new("self.metadata.name.matches('^[a-z]([-a-z0-9]{0,50}[a-z0-9])?$')")
+        .message("metadata.name is part of a link and of Secret names: use at most 52 lower-case letters, digits and hyphens, a letter first, no dots")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct ZoomConnectionSpec {
+    /// The `ZoomIntegration` of the same namespace whose app is authorized; of kind General. Cannot be
+    /// changed.
+    #[x_kube(
+        validation = Rule::new("self == oldSelf")
+            .message("integrationRef cannot be changed, a grant belongs to one app: create another ZoomConnection and delete this one")
+    )]
+    pub integration_ref: LocalRef,
+
+    /// Who is expected to authorize. Compared with Zoom's answer before any token is published, so
+    /// that a forwarded link does not attach somebody else. Absent: whoever comes first, and from
+    /// then on nobody else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Subject>,
+
+    /// Take over a grant that exists already, without a new consent: a Secret of the same namespace
+    /// with the key `refresh-token`. From the moment it is taken over, nobody else may refresh it: Zoom
+    /// replaces a refresh token with every use. Another value in the Secret is taken over again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub import_secret_ref: Option<LocalRef>,
+
+    /// The Secret in which the access token is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<ConnectionToken>,
+
+    /// Facts about the person or account, for example an id in another system. Keys: 1 to 20
+    /// lower-case letters and digits, and none of the names that `CloudEvents` or the operator use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "external_refs_schema")]
+    pub external_refs: Option<BTreeMap<String, String>>,
+}
+
+/// Who is expected to authorize.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
+#[x_kube(
+    validation = Rule::new("has(self.displayName) || has(self.email) || has(self.accountId)")
+        .message("subject is empty: set email or accountId, or remove subject")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct Subject {
+    /// How the consent page greets the person. Not compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128))]
+    pub display_name: Option<String>,
+    /// The Zoom user's mail address, in any case. Comparing it needs the scope `user:read:user`
+    /// (admin-managed: `user:read:user:admin`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 3, max = 254), regex(pattern = r"^[^@\s]+@[^@\s]+$"))]
+    pub email: Option<String>,
+    /// Id of the Zoom account that the person belongs to. Needs the same scope as `email`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64))]
+    pub account_id: Option<String>,
+}
+
+/// The Secret in which the access token is kept.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct ConnectionToken {
+    /// Name of the Secret that consumers mount. It holds `access-token`, `token-type`, `expires-at`
+    /// (RFC 3339), `scope` and `api-url`, never the refresh token. A Secret that the operator did not
+    /// make is never overwritten. Default: the connection's name with `-zoom-token` appended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(min = 1, max = 253),
+        regex(pattern = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
+    )]
+    pub secret_name: Option<String>,
+    /// What happens to the tokens when the connection is deleted: `Delete` (default), `Revoke` or
+    /// `Retain`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletion_policy: Option<ConnectionDeletionPolicy>,
+}
+
+/// What happens to the tokens when the connection is deleted: `Delete` (default), `Revoke` or `Retain`.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum ConnectionDeletionPolicy {
+    /// They are erased. At Zoom the app stays installed for that person.
+    #[default]
+    Delete,
+    /// They are revoked at Zoom, which removes the app for that person, and erased. A few attempts are
+    /// made; the deletion does not wait for Zoom longer than two minutes.
+    Revoke,
+    /// They stay. A connection of the same name takes them over again.
+    Retain,
+}
+
+/// What the controller found.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct ZoomConnectionStatus {
+    /// The `metadata.generation` that this status speaks of; -1 until the controller has seen the
+    /// resource.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// The state of the connection in one phrase, for people. Scripts read `conditions`.
+    #[serde(
+        default,
+        deserialize_with = "lenient",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub phase: Option<Phase>,
+    /// The state of the connection for machines. `Ready`: can be used. `Reconciling`: not yet, work goes on.
+    /// `Stalled`: a person must change something. The others name the part: `TokenFresh`,
+    /// `ScopesGranted`, `SubjectVerified`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+    /// The link that the person follows, to authorize the app or to do so again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub install_url: Option<String>,
+    /// Who authorized, as Zoom says; from then on nobody else may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<SubjectStatus>,
+    /// Scopes that Zoom granted, compared with those required.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<ScopesStatus>,
+    /// The access token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<TokenStatus>,
+    /// The grant, of which the access token is a part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<GrantStatus>,
+    /// What became of the last consent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent: Option<ConsentStatus>,
+}
+
+/// Who authorized.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct SubjectStatus {
+    /// Zoom's id of the user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<String>,
+    /// Zoom's id of the account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account_id: Option<String>,
+    /// The user's mail address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+}
+
+/// A grant: what a person gave by authorizing.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct GrantStatus {
+    /// When the person authorized, or the grant was taken over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Time>,
+    /// When the refresh token dies unless it is used before. Every refresh moves it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Time>,
+    /// Why the grant is lost, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<String>,
+}
+
+/// What became of a consent.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct ConsentStatus {
+    /// Which one: a digest of the transaction that the browser carries.
+    pub transaction: String,
+    /// `Succeeded` or `Failed`.
+    pub outcome: String,
+    /// One word for machines.
+    pub reason: String,
+    /// The same for people, with the remedy.
+    pub message: String,
+}
