@@ -1,4 +1,4 @@
-//! What the leader knows of all integrations, as metrics. Labels are bounded: no names of objects.
+//! What the leader knows of all integrations and connections, as metrics. Labels are bounded: no names of objects.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -8,7 +8,10 @@ use std::{
 };
 
 use jiff::Timestamp;
-use kube::runtime::reflector::{ObjectRef, Store};
+use kube::{
+    Resource, ResourceExt as _,
+    runtime::reflector::{ObjectRef, Store},
+};
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeMetric as _},
@@ -16,21 +19,30 @@ use prometheus_client::{
     registry::Unit,
 };
 
-use super::{Cached, schedule};
-use crate::api::v1alpha1::Phase;
+use super::{
+    reconcile::{Guarded, Managed},
+    schedule,
+};
+use crate::api::v1alpha1::{Phase, ZoomConnection, ZoomIntegration};
 
 /// A step that lies further back than this is overdue.
 const GRACE: Duration = Duration::from_mins(5);
 
-/// What is known of one integration.
+/// An object's kind, namespace and name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    kind: String,
+    namespace: String,
+    name: String,
+}
+
+/// What is known of one object.
 #[derive(Clone, Debug)]
 pub struct Member {
     /// Its phase.
     pub phase: Phase,
     /// When its token expires.
     pub expires_at: Option<Timestamp>,
-    /// When its next pass is planned.
-    pub next_pass: Timestamp,
     /// Why it is stalled, if a person must act.
     pub stalled: Option<String>,
     /// Whether it has a receiver that is not available.
@@ -39,13 +51,46 @@ pub struct Member {
     pub validation_overdue: bool,
 }
 
-/// All integrations that there are.
+/// All objects that there are.
 #[derive(Clone, Default)]
 pub struct Fleet {
-    members: Arc<Mutex<HashMap<ObjectRef<Cached>, Member>>>,
-    /// What the watches know to exist: a deletion leads to no pass, and a deleted integration must not
-    /// go on raising alerts.
-    stores: Arc<Mutex<Vec<Store<Cached>>>>,
+    members: Arc<Mutex<HashMap<Key, Seen>>>,
+    /// What the watches know to exist: a deletion leads to no pass, and a deleted object must not go on
+    /// raising alerts.
+    stores: Arc<Mutex<Vec<Exists>>>,
+}
+
+/// Whether a watch knows an object.
+type Exists = Box<dyn Fn(&Key) -> bool + Send>;
+
+struct Seen {
+    member: Member,
+    /// When the next pass is planned.
+    next_pass: Timestamp,
+}
+
+// === impl Key ===
+
+impl Key {
+    /// The key of an object of kind `K`.
+    #[must_use]
+    pub fn of<K: Managed>(object: &Guarded<K>) -> Self {
+        Self::new::<K>(&object.namespace().unwrap_or_default(), &object.name_any())
+    }
+
+    /// The key of a named object of kind `K`.
+    #[must_use]
+    pub fn new<K: Resource<DynamicType = ()>>(namespace: &str, name: &str) -> Self {
+        Self {
+            kind: K::kind(&()).into_owned(),
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+        }
+    }
+
+    fn is<K: Resource<DynamicType = ()>>(&self) -> bool {
+        self.kind == K::kind(&())
+    }
 }
 
 // === impl Fleet ===
@@ -57,25 +102,48 @@ impl fmt::Debug for Fleet {
 }
 
 impl Fleet {
-    /// Remembers the outcome of a pass.
-    pub fn seen(&self, object: ObjectRef<Cached>, member: Member) {
-        self.lock().insert(object, member);
+    /// Remembers the outcome of a pass at `now`, with the time until the next one. Whether the phase is
+    /// another than before.
+    pub fn seen<K: Managed>(
+        &self,
+        object: &K,
+        member: Option<Member>,
+        wait: Duration,
+        now: Timestamp,
+    ) -> bool {
+        let Some(member) = member else {
+            return false;
+        };
+        let key = Key::new::<K>(&object.namespace().unwrap_or_default(), &object.name_any());
+        let phase = member.phase;
+        let next_pass = schedule::later(now, wait);
+        let before = self.lock().insert(key, Seen { member, next_pass });
+        before.is_none_or(|before| before.member.phase != phase)
+    }
+
+    /// The phase that the last pass over an object found.
+    #[must_use]
+    pub fn phase(&self, key: &Key) -> Option<Phase> {
+        self.lock().get(key).map(|seen| seen.member.phase)
     }
 
     /// Counts only what this store, or another one, holds.
-    pub fn exists_in(&self, store: Store<Cached>) {
+    pub fn exists_in<K: Managed>(&self, store: Store<Guarded<K>>) {
         let mut stores = self.stores.lock().unwrap_or_else(PoisonError::into_inner);
-        stores.push(store);
+        stores.push(Box::new(move |key| {
+            let object = || ObjectRef::new(&key.name).within(&key.namespace);
+            key.is::<K>() && store.get(&object()).is_some()
+        }));
     }
 
     /// Forgets what was deleted.
     fn forget_deleted(&self) {
         let stores = self.stores.lock().unwrap_or_else(PoisonError::into_inner);
         self.lock()
-            .retain(|object, _| stores.iter().any(|store| store.get(object).is_some()));
+            .retain(|key, _| stores.iter().any(|exists| exists(key)));
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ObjectRef<Cached>, Member>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Key, Seen>> {
         self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -84,43 +152,82 @@ impl Fleet {
         let active = || {
             members
                 .values()
-                .filter(|member| member.phase != Phase::Suspended)
+                .filter(|seen| seen.member.phase != Phase::Suspended)
         };
-        let count = |wanted: &dyn Fn(&Member) -> bool| {
-            i64::try_from(active().filter(|member| wanted(member)).count()).unwrap_or(i64::MAX)
+        let count = |wanted: &dyn Fn(&Seen) -> bool| {
+            i64::try_from(active().filter(|seen| wanted(seen)).count()).unwrap_or(i64::MAX)
         };
-        Figures {
-            by_phase: Phase::ALL.map(|phase| {
-                let number = members
-                    .values()
-                    .filter(|member| member.phase == phase)
+        let kind = |is: fn(&Key) -> bool| {
+            let members = || members.iter().filter(move |(key, _)| is(key));
+            let by_phase = Phase::ALL.map(|phase| {
+                let number = members()
+                    .filter(|(_, seen)| seen.member.phase == phase)
                     .count();
                 (phase, i64::try_from(number).unwrap_or(i64::MAX))
-            }),
-            soonest_expiry: active().filter_map(|member| member.expires_at).min(),
-            expired: count(&|member| member.expires_at.is_some_and(|at| at <= now)),
-            overdue: count(&|member| schedule::later(member.next_pass, GRACE) < now),
-            receivers_down: count(&|member| member.receiver_down),
-            unvalidated: count(&|member| member.validation_overdue),
-            stalled: members
-                .values()
-                .filter_map(|member| member.stalled.clone())
+            });
+            let stalled = members()
+                .filter_map(|(_, seen)| seen.member.stalled.clone())
                 .fold(BTreeMap::new(), |mut reasons, reason| {
                     *reasons.entry(reason).or_default() += 1;
                     reasons
-                }),
+                });
+            Kind { by_phase, stalled }
+        };
+        Figures {
+            integrations: kind(Key::is::<ZoomIntegration>),
+            connections: kind(Key::is::<ZoomConnection>),
+            soonest_expiry: active().filter_map(|seen| seen.member.expires_at).min(),
+            expired: count(&|seen| seen.member.expires_at.is_some_and(|at| at <= now)),
+            overdue: count(&|seen| schedule::later(seen.next_pass, GRACE) < now),
+            receivers_down: count(&|seen| seen.member.receiver_down),
+            unvalidated: count(&|seen| seen.member.validation_overdue),
         }
     }
 }
 
 struct Figures {
-    by_phase: [(Phase, i64); Phase::ALL.len()],
+    integrations: Kind,
+    connections: Kind,
     soonest_expiry: Option<Timestamp>,
     expired: i64,
     overdue: i64,
     receivers_down: i64,
     unvalidated: i64,
+}
+
+/// The objects of one kind.
+struct Kind {
+    by_phase: [(Phase, i64); Phase::ALL.len()],
     stalled: BTreeMap<String, i64>,
+}
+
+// === impl Kind ===
+
+impl Kind {
+    fn encode(
+        self,
+        encoder: &mut DescriptorEncoder<'_>,
+        name: &str,
+        what: &str,
+    ) -> Result<(), fmt::Error> {
+        let gauge = ConstGauge::new(0_i64).metric_type();
+        let mut family =
+            encoder.encode_descriptor(name, &format!("{what} by phase"), None, gauge)?;
+        for (phase, number) in self.by_phase {
+            ConstGauge::new(number).encode(family.encode_family(&[("phase", phase.as_str())])?)?;
+        }
+        let (name, what) = (
+            format!("{name}_stalled"),
+            format!("{what} for which a person must act, by reason"),
+        );
+        let mut family = encoder.encode_descriptor(&name, &what, None, gauge)?;
+        // The reasons are those of the status, a fixed set.
+        for (reason, number) in self.stalled {
+            let labels = [("reason", reason.as_str())];
+            ConstGauge::new(number).encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
 }
 
 impl Collector for Fleet {
@@ -128,26 +235,12 @@ impl Collector for Fleet {
         self.forget_deleted();
         let figures = self.figures(Timestamp::now());
         let gauge = ConstGauge::new(0_i64);
-        let mut family = encoder.encode_descriptor(
-            "zoom_operator_integrations",
-            "Integrations by phase",
-            None,
-            gauge.metric_type(),
-        )?;
-        for (phase, number) in figures.by_phase {
-            ConstGauge::new(number).encode(family.encode_family(&[("phase", phase.as_str())])?)?;
-        }
-        let mut family = encoder.encode_descriptor(
-            "zoom_operator_integrations_stalled",
-            "Integrations for which a person must act, by reason",
-            None,
-            gauge.metric_type(),
-        )?;
-        // The reasons are those of the status, a fixed set.
-        for (reason, number) in figures.stalled {
-            let labels = [("reason", reason.as_str())];
-            ConstGauge::new(number).encode(family.encode_family(&labels)?)?;
-        }
+        figures
+            .integrations
+            .encode(&mut encoder, "zoom_operator_integrations", "Integrations")?;
+        figures
+            .connections
+            .encode(&mut encoder, "zoom_operator_connections", "Connections")?;
         if let Some(soonest) = figures.soonest_expiry {
             ConstGauge::new(soonest.as_second()).encode(encoder.encode_descriptor(
                 "zoom_operator_token_soonest_expiry_timestamp",
@@ -164,7 +257,7 @@ impl Collector for Fleet {
             ),
             (
                 "zoom_operator_work_overdue",
-                "Integrations whose next step lies more than five minutes back",
+                "Objects whose next step lies more than five minutes back",
                 figures.overdue,
             ),
             (
@@ -199,48 +292,70 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn member(phase: Phase, expires: i64, next: i64) -> Member {
+    fn member(phase: Phase, expires: i64) -> Member {
         Member {
             phase,
             expires_at: Some(at(expires)),
-            next_pass: at(next),
             stalled: (phase == Phase::Degraded).then(|| "CredentialsRejected".into()),
             receiver_down: false,
             validation_overdue: false,
         }
     }
 
-    fn named(name: &str) -> ObjectRef<Cached> {
-        ObjectRef::new(name).within("clinics")
+    fn named(name: &str) -> ZoomIntegration {
+        let mut integration = ZoomIntegration::new(
+            name,
+            serde_json::from_value(serde_json::json!({
+                "app": {"kind": "ServerToServer"},
+                "credentials": {"secretRef": {"name": "zoom"}},
+                "scopes": {"required": ["a:read:x:admin"]},
+            }))
+            .unwrap(),
+        );
+        integration.metadata.namespace = Some("clinics".into());
+        integration
     }
 
     #[test]
     fn work_that_should_have_happened_is_counted_and_suspended_work_is_not() {
         let fleet = Fleet::default();
-        fleet.seen(named("late"), member(Phase::Connected, 500, 100));
-        fleet.seen(named("expired"), member(Phase::Degraded, 300, 350));
-        fleet.seen(named("suspended"), member(Phase::Suspended, 1, 1));
+        let see = |name: &str, phase, expires, next| {
+            fleet.seen(
+                &named(name),
+                Some(member(phase, expires)),
+                Duration::from_secs(next),
+                at(0),
+            )
+        };
+        assert!(see("late", Phase::Connected, 500, 100), "it is new");
+        assert!(!see("late", Phase::Connected, 500, 100), "nothing changed");
+        see("expired", Phase::Degraded, 300, 350);
+        see("suspended", Phase::Suspended, 1, 1);
         let figures = fleet.figures(at(401));
         assert_eq!((figures.overdue, figures.expired), (1, 1));
         assert_eq!(figures.soonest_expiry, Some(at(300)));
-        assert_eq!(figures.stalled.get("CredentialsRejected"), Some(&1));
+        let stalled = &figures.integrations.stalled;
+        assert_eq!(stalled.get("CredentialsRejected"), Some(&1));
+        assert!(figures.connections.stalled.is_empty());
     }
 
     #[test]
     fn what_was_deleted_is_not_counted() {
         let (store, mut writer) = reflector::store();
         let fleet = Fleet::default();
-        fleet.exists_in(store);
-        let kept: Cached = serde_json::from_value(serde_json::json!({
+        fleet.exists_in::<ZoomIntegration>(store);
+        let kept: Guarded<ZoomIntegration> = serde_json::from_value(serde_json::json!({
             "metadata": {"name": "kept", "namespace": "clinics"},
         }))
         .unwrap();
         writer.apply_watcher_event(&watcher::Event::Apply(kept));
         for name in ["kept", "deleted"] {
-            fleet.seen(named(name), member(Phase::Degraded, 300, 350));
+            let member = Some(member(Phase::Degraded, 300));
+            fleet.seen(&named(name), member, Duration::from_secs(350), at(0));
         }
         fleet.forget_deleted();
         let figures = fleet.figures(at(401));
-        assert_eq!(figures.stalled.get("CredentialsRejected"), Some(&1));
+        let stalled = &figures.integrations.stalled;
+        assert_eq!(stalled.get("CredentialsRejected"), Some(&1));
     }
 }

@@ -1,26 +1,23 @@
-//! The controller: keeps every `ZoomIntegration` as it is declared.
+//! The controller: keeps every resource as it is declared.
 //!
 //! Data flows one way in each pass: observe -> plan -> apply -> report. What decides is pure
 //! (`plan`, `schedule`, `verdict`, `status`, `resources`); what touches the cluster or Zoom
-//! (`observe`, `facts`, `apply`, `report`) decides nothing.
+//! (`observe`, `facts`, `apply`, `report`) decides nothing. `integration` is the pass over a
+//! `ZoomIntegration`; beside it lies what every kind of resource shares.
 
-mod apply;
 mod config;
 mod credentials;
 mod error;
-mod facts;
+mod failure;
 mod fleet;
+mod integration;
 mod leadership;
 mod metrics;
-mod observe;
-mod plan;
 mod reconcile;
 mod report;
-mod resources;
 mod schedule;
-mod status;
-mod support;
 mod token_secret;
+mod touch;
 mod verdict;
 mod watch;
 
@@ -30,7 +27,6 @@ use anyhow::Context as _;
 use k8s_openapi::NamespaceResourceScope;
 use kube::{
     Api, Client, Resource,
-    core::DeserializeGuard,
     runtime::events::{Recorder, Reporter},
 };
 use tokio::{net::TcpListener, sync::oneshot};
@@ -40,6 +36,7 @@ use self::{
     leadership::{Candidate, Election, Leadership},
     metrics::Metrics,
     reconcile::Failures,
+    touch::Touch,
 };
 use crate::{
     api::v1alpha1::ZoomIntegration,
@@ -56,10 +53,6 @@ pub use self::config::{Args, ReceiverImage};
 /// How long passes under way may take after the request to stop.
 const DRAIN: Duration = Duration::from_secs(20);
 
-/// An integration as it came from the watch. One that cannot be read, perhaps written by a newer
-/// version, must not stop the work on all others.
-type Cached = DeserializeGuard<ZoomIntegration>;
-
 /// What every pass needs.
 pub struct Context {
     client: Client,
@@ -71,6 +64,8 @@ pub struct Context {
     metrics: Metrics,
     fleet: Fleet,
     failures: Failures,
+    /// Asks for passes over integrations.
+    integrations: Touch<ZoomIntegration>,
 }
 
 /// Runs the controller until it is told to stop or loses its leadership.
@@ -137,6 +132,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
         metrics: metrics.clone(),
         fleet,
         failures: Failures::default(),
+        integrations: Touch::default(),
         config: args,
     });
     let (done, stop) = oneshot::channel::<()>();

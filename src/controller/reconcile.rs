@@ -1,4 +1,4 @@
-//! One pass over one integration: observe, plan, apply, report.
+//! One pass over one object, whichever its kind: bounded in time, logged, counted, repeated.
 
 use std::{
     collections::HashMap,
@@ -6,42 +6,44 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jiff::Timestamp;
-use kube::{
-    ResourceExt as _,
-    runtime::{controller::Action, reflector::ObjectRef},
-};
+use kube::{ResourceExt as _, core::DeserializeGuard, runtime::controller::Action};
 use tracing::Instrument as _;
 
-use super::{
-    Cached, Context,
-    apply::apply,
-    error::Error,
-    fleet::Member,
-    observe,
-    plan::plan,
-    report::{report, unreadable},
-    schedule,
-    status::status,
-};
-use crate::api::{condition::Type, v1alpha1::ZoomIntegrationStatus};
+use super::{Context, error::Error, fleet::Key, report};
 
 /// A pass makes some ten requests, each of which may be retried for a while.
 const LONGEST_PASS: Duration = Duration::from_mins(1);
 
+/// An object as it came from the watch. One that cannot be read, perhaps written by a newer version,
+/// must not stop the work on all others.
+pub type Guarded<K> = DeserializeGuard<K>;
+
+/// A kind of resource that the controller works on.
+pub trait Managed: report::Reported {
+    /// One pass over an object that was just read: observe, plan, apply, report.
+    ///
+    /// # Errors
+    /// When the pass could not be finished; [`retry`] says when to try again.
+    fn pass(&self, context: &Context) -> impl Future<Output = Result<Action, Error>> + Send;
+}
+
 /// Passes that failed in a row, per object: kube-runtime has no backoff of its own.
 #[derive(Debug, Default)]
 pub struct Failures {
-    in_a_row: Mutex<HashMap<ObjectRef<Cached>, u32>>,
+    in_a_row: Mutex<HashMap<Key, u32>>,
 }
 
 /// One pass.
 ///
 /// # Errors
 /// When the pass could not be finished; [`retry`] says when to try again.
-pub async fn reconcile(cached: Arc<Cached>, context: Arc<Context>) -> Result<Action, Error> {
+pub async fn reconcile<K: Managed>(
+    cached: Arc<Guarded<K>>,
+    context: Arc<Context>,
+) -> Result<Action, Error> {
     let span = tracing::info_span!(
         "reconcile",
+        kind = %K::kind(&()),
         namespace = cached.namespace(),
         name = cached.name_any()
     );
@@ -53,41 +55,28 @@ pub async fn reconcile(cached: Arc<Cached>, context: Arc<Context>) -> Result<Act
         .metrics
         .pass(result.as_ref().err(), started.elapsed());
     let action = result?;
-    context.failures.forget(&ObjectRef::from_obj(&*cached));
+    context.failures.forget(&Key::of(&*cached));
     Ok(action)
 }
 
-async fn pass(cached: &Cached, context: &Context) -> Result<Action, Error> {
+async fn pass<K: Managed>(cached: &Guarded<K>, context: &Context) -> Result<Action, Error> {
     context.leadership.check()?;
-    let Some(live) = observe::integration(context, cached).await? else {
+    // The cached object may be older than our own last write.
+    let live = context
+        .beside::<Guarded<K>>(cached)
+        .get_opt(&cached.name_any())
+        .await?
+        .filter(|live| live.uid() == cached.uid());
+    let Some(live) = live else {
         return Ok(Action::await_change());
     };
-    let integration = match live.0 {
-        Ok(integration) => integration,
+    match live.0 {
+        Ok(object) => object.pass(context).await,
         Err(invalid) => {
-            unreadable(context, &invalid).await?;
-            return Ok(Action::await_change());
+            report::unreadable::<K>(context, &invalid).await?;
+            Ok(Action::await_change())
         }
-    };
-    if integration.metadata.deletion_timestamp.is_some() {
-        // Children go by their owner references: there is nothing to do, and nothing that can hang.
-        return Ok(Action::await_change());
     }
-    let observed = observe::observe(context, &integration).await?;
-    let plan = plan(&integration, &observed, Timestamp::now());
-    tracing::debug!(?plan, "planned");
-    let applied = apply(context, &integration, &observed, &plan).await?;
-    let now = Timestamp::now();
-    let (status, wait) = status(
-        &integration,
-        &observed,
-        &applied,
-        context.zoom.endpoints(),
-        now,
-    );
-    report(context, &integration, &status).await?;
-    remember(context, ObjectRef::from_obj(cached), &status, wait, now);
-    Ok(Action::requeue(wait))
 }
 
 /// When to try again after a pass that could not be finished.
@@ -96,22 +85,22 @@ async fn pass(cached: &Cached, context: &Context) -> Result<Action, Error> {
     reason = "the signature is kube-runtime's"
 )]
 #[must_use]
-pub fn retry(cached: Arc<Cached>, error: &Error, context: Arc<Context>) -> Action {
-    let object = ObjectRef::from_obj(&*cached);
+pub fn retry<K: Managed>(cached: Arc<Guarded<K>>, error: &Error, context: Arc<Context>) -> Action {
     let wait = match error {
         Error::Conflict => Duration::from_millis(100),
         // The process ends within moments.
         Error::Deposed => Duration::from_secs(1),
         Error::Kubernetes(_) | Error::Timeout(_) => {
-            let failures = context.failures.count(&object);
+            let failures = context.failures.count(Key::of(&*cached));
             Duration::from_secs(1)
                 .saturating_mul(2_u32.saturating_pow(failures.min(10)))
                 .min(Duration::from_mins(1))
         }
     };
     tracing::warn!(
-        namespace = object.namespace,
-        name = object.name,
+        kind = %K::kind(&()),
+        namespace = cached.namespace(),
+        name = cached.name_any(),
         error = error as &dyn std::error::Error,
         retry_seconds = wait.as_secs_f32(),
         "pass not finished"
@@ -119,52 +108,19 @@ pub fn retry(cached: Arc<Cached>, error: &Error, context: Arc<Context>) -> Actio
     Action::requeue(wait)
 }
 
-fn remember(
-    context: &Context,
-    object: ObjectRef<Cached>,
-    status: &ZoomIntegrationStatus,
-    wait: Duration,
-    now: Timestamp,
-) {
-    let Some(phase) = status.phase else {
-        return;
-    };
-    let is_false = |type_: Type| {
-        type_
-            .find(&status.conditions)
-            .is_some_and(|condition| condition.status == "False")
-    };
-    context.fleet.seen(
-        object,
-        Member {
-            phase,
-            expires_at: status
-                .token
-                .as_ref()
-                .and_then(|token| Some(token.expires_at.as_ref()?.0)),
-            stalled: Type::Stalled
-                .find(&status.conditions)
-                .map(|condition| condition.reason.clone()),
-            next_pass: schedule::later(now, wait),
-            receiver_down: is_false(Type::ReceiverAvailable),
-            validation_overdue: is_false(Type::EndpointValidated),
-        },
-    );
-}
-
 // === impl Failures ===
 
 impl Failures {
     /// Counts a failure; how many there were before it.
-    fn count(&self, object: &ObjectRef<Cached>) -> u32 {
+    fn count(&self, object: Key) -> u32 {
         let mut in_a_row = self.in_a_row.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = in_a_row.entry(object.clone()).or_default();
+        let count = in_a_row.entry(object).or_default();
         *count = count.saturating_add(1);
         *count - 1
     }
 
     /// Forgets the failures of an object that succeeded or is gone.
-    pub fn forget(&self, object: &ObjectRef<Cached>) {
+    pub fn forget(&self, object: &Key) {
         self.in_a_row
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

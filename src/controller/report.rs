@@ -1,68 +1,107 @@
 //! Says what was found: the single status write of a pass, and Kubernetes Events on change.
 
+use std::fmt::Debug;
+
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::{
+    NamespaceResourceScope,
+    apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta},
+};
 use kube::{
-    Api, Resource as _, ResourceExt as _,
+    Api, Resource,
     api::{PartialObjectMeta, Patch, PatchParams},
-    core::error_boundary::InvalidObject,
+    core::{error_boundary::InvalidObject, object::HasStatus},
     runtime::events::{Event, EventType},
 };
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
 
 use super::{Context, error::Error};
 use crate::api::{
     FIELD_MANAGER,
     condition::{self, Statement, Status, Type},
-    v1alpha1::{Phase, ZoomIntegration, ZoomIntegrationStatus},
+    v1alpha1::Phase,
 };
+
+/// A resource whose status this controller writes.
+pub trait Reported:
+    Resource<DynamicType = (), Scope = NamespaceResourceScope>
+    + HasStatus<Status: Serialize + PartialEq + Send + Sync>
+    + Clone
+    + Debug
+    + DeserializeOwned
+    + Send
+    + Sync
+    + 'static
+{
+    /// The state in one phrase.
+    fn phase(status: &Self::Status) -> Option<Phase>;
+    /// What is said for machines.
+    fn conditions(status: &Self::Status) -> &[Condition];
+    /// A status for a resource that cannot be read.
+    fn unreadable(observed_generation: Option<i64>, conditions: Vec<Condition>) -> Self::Status;
+}
 
 /// Publishes `status`, if it says anything new.
 ///
 /// # Errors
 /// When the API server refuses, somebody wrote in between, or this replica was deposed.
-pub async fn report(
+pub async fn report<K: Reported>(
     context: &Context,
-    integration: &ZoomIntegration,
-    status: &ZoomIntegrationStatus,
+    object: &K,
+    status: &K::Status,
 ) -> Result<(), Error> {
-    if integration.status.as_ref() == Some(status) {
+    if object.status() == Some(status) {
         return Ok(());
     }
     context.leadership.check()?;
-    let api: Api<ZoomIntegration> = context.beside(integration);
+    let api: Api<K> = context.beside(object);
+    let meta = object.meta();
     let patch = json!({
-        "apiVersion": ZoomIntegration::api_version(&()),
-        "kind": ZoomIntegration::kind(&()),
+        "apiVersion": K::api_version(&()),
+        "kind": K::kind(&()),
         "metadata": ObjectMeta {
             // Written for exactly the object that was read.
-            resource_version: integration.resource_version(),
-            uid: integration.uid(),
+            resource_version: meta.resource_version.clone(),
+            uid: meta.uid.clone(),
             ..ObjectMeta::default()
         },
         "status": status,
     });
     api.patch_status(
-        &integration.name_any(),
+        meta.name.as_deref().unwrap_or_default(),
         &PatchParams::apply(FIELD_MANAGER).force(),
         &Patch::Apply(&patch),
     )
     .await
     .map_err(Error::from_write)?;
-    for event in events(integration.status.as_ref(), status) {
-        let about = integration.object_ref(&());
-        if let Err(error) = context.recorder.publish(&event, &about).await {
-            tracing::warn!(%error, "failed to publish an event");
-        }
+    let before = object.status();
+    for event in events(
+        before.map(K::conditions),
+        K::conditions(status),
+        K::phase(status),
+    ) {
+        publish(context, object, event).await;
     }
     Ok(())
+}
+
+/// Publishes one Event about `object`. One that cannot be published is no reason to stop.
+pub async fn publish<K: Reported>(context: &Context, object: &K, event: Event) {
+    let about = object.object_ref(&());
+    if let Err(error) = context.recorder.publish(&event, &about).await {
+        tracing::warn!(%error, "failed to publish an event");
+    }
 }
 
 /// Says that this version cannot read the resource; the rest of its status stays as it is.
 ///
 /// # Errors
 /// As [`report`].
-pub async fn unreadable(context: &Context, invalid: &InvalidObject) -> Result<(), Error> {
+pub async fn unreadable<K: Reported>(
+    context: &Context,
+    invalid: &InvalidObject,
+) -> Result<(), Error> {
     context.leadership.check()?;
     let meta = &invalid.metadata;
     tracing::warn!(
@@ -85,13 +124,11 @@ pub async fn unreadable(context: &Context, invalid: &InvalidObject) -> Result<()
         say(Type::Ready, Status::False),
         say(Type::Stalled, Status::True),
     ];
-    let status = ZoomIntegrationStatus {
-        observed_generation: meta.generation,
-        phase: Some(Phase::Degraded),
-        conditions: condition::merge(&[], statements, meta.generation, since),
-        ..ZoomIntegrationStatus::default()
-    };
-    let api: Api<PartialObjectMeta<ZoomIntegration>> = Api::namespaced(
+    let status = K::unreadable(
+        meta.generation,
+        condition::merge(&[], statements, meta.generation, since),
+    );
+    let api: Api<PartialObjectMeta<K>> = Api::namespaced(
         context.client.clone(),
         meta.namespace.as_deref().unwrap_or_default(),
     );
@@ -110,10 +147,10 @@ pub async fn unreadable(context: &Context, invalid: &InvalidObject) -> Result<()
 }
 
 /// One event for each change that a person would want to know of; none for a routine refresh.
-fn events(before: Option<&ZoomIntegrationStatus>, now: &ZoomIntegrationStatus) -> Vec<Event> {
-    let conditions = |status: Option<&ZoomIntegrationStatus>, type_: Type| {
-        status
-            .and_then(|status| type_.find(&status.conditions))
+fn events(before: Option<&[Condition]>, now: &[Condition], phase: Option<Phase>) -> Vec<Event> {
+    let conditions = |conditions: Option<&[Condition]>, type_: Type| {
+        conditions
+            .and_then(|conditions| type_.find(conditions))
             .map(|condition| {
                 (
                     condition.status.clone(),
@@ -142,7 +179,7 @@ fn events(before: Option<&ZoomIntegrationStatus>, now: &ZoomIntegrationStatus) -
             continue;
         }
         events.push(Event {
-            type_: severity(type_, &status, now.phase),
+            type_: severity(type_, &status, phase),
             reason,
             note: Some(message.chars().take(1000).collect()),
             action: "Reconcile".into(),

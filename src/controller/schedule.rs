@@ -23,6 +23,9 @@ const FIRST_PERSON_RETRY: Duration = Duration::from_mins(1);
 const FIRST_TIME_RETRY: Duration = Duration::from_secs(5);
 const LAST_RETRY: Duration = Duration::from_hours(1);
 
+/// The garbage collector needs a moment.
+const UNTIL_COLLECTED: Duration = Duration::from_secs(2);
+
 /// A receiver that has just come up is asked often: a person is about to press Validate.
 const FACTS_AT_FIRST: Duration = Duration::from_secs(15);
 const FACTS_WHILE_WAITING: Duration = Duration::from_mins(1);
@@ -70,6 +73,12 @@ pub fn retry_at(
         .max(retry_after.unwrap_or_default())
         .mul_f64(1.0 + 0.2 * fraction(uid, attempts));
     later(now, wait)
+}
+
+/// When to look again for an object that the garbage collector is about to remove.
+#[must_use]
+pub fn once_gone(now: Timestamp) -> Timestamp {
+    later(now, UNTIL_COLLECTED)
 }
 
 /// What is repeated.

@@ -1,32 +1,16 @@
-//! The state of an integration in one word, decided from the findings of a pass. Pure.
-//!
-//! The rows of the status contract (`docs/status.md`) are decided here and nowhere else.
+//! The state of an object in one word: what both kinds of resource have in common. Pure.
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
-use super::{schedule::Retry, support};
+use super::failure::{self, MISSING_SCOPES};
 use crate::{
     api::{
-        condition::{Status, Type},
-        v1alpha1::{Phase, ReadyWhen, TokenFailure, ZoomIntegrationSpec, ZoomIntegrationStatus},
+        condition::{Statement, Status, Type},
+        v1alpha1::{Phase, TokenFailure},
     },
-    zoom::{Class, Fault, scopes::Comparison},
+    zoom::{Fault, scopes::Comparison},
 };
-
-/// What a pass found, after it acted.
-#[derive(Clone, Debug)]
-pub struct Findings<'a> {
-    /// What is wanted.
-    pub spec: &'a ZoomIntegrationSpec,
-    /// What was said last.
-    pub before: &'a ZoomIntegrationStatus,
-    /// What is wrong with the credentials, as a sentence.
-    pub credentials: Option<String>,
-    /// What became of the token; `None` for an app without one.
-    pub token: Option<TokenFinding<'a>>,
-    /// What became of the receiver; `None` without webhook.
-    pub receiver: Option<ReceiverFinding>,
-}
 
 /// What became of the token.
 #[derive(Clone, Debug)]
@@ -49,20 +33,7 @@ pub enum TokenFinding<'a> {
     },
 }
 
-/// What became of the receiver.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ReceiverFinding {
-    /// It takes requests.
-    Available,
-    /// It does not take requests yet.
-    Unavailable(String),
-    /// Its objects could not be written.
-    NotApplied(String),
-    /// Somebody else's object has its name.
-    Conflict(String),
-}
-
-/// The state of an integration.
+/// The state of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
     /// For people.
@@ -91,7 +62,8 @@ pub enum Flow {
 // === impl Verdict ===
 
 impl Verdict {
-    fn new(
+    #[must_use]
+    pub fn new(
         phase: Phase,
         ready: Status,
         flow: Flow,
@@ -108,115 +80,50 @@ impl Verdict {
     }
 
     /// A person must change something.
-    fn stalled(phase: Phase, reason: &str, message: impl Into<String>) -> Self {
+    #[must_use]
+    pub fn stalled(phase: Phase, reason: &str, message: impl Into<String>) -> Self {
         Self::new(phase, Status::False, Flow::Stalled, reason, message)
     }
 }
 
-/// Decides the state at `now`.
-#[must_use]
-pub fn verdict(findings: &Findings<'_>, now: Timestamp) -> Verdict {
-    suspended(findings)
-        .or_else(|| unsupported(findings))
-        .or_else(|| awaiting_credentials(findings))
-        .or_else(|| conflict(findings))
-        .or_else(|| token(findings, now))
-        .or_else(|| receiver(findings))
-        .unwrap_or_else(|| usable(findings))
+/// What was said last.
+#[derive(Clone, Copy, Debug)]
+pub struct Before<'a> {
+    /// The phase.
+    pub phase: Option<Phase>,
+    /// The conditions.
+    pub conditions: &'a [Condition],
 }
 
-/// What the status says of a token that failed `failure` to be replaced.
+/// The last word on Ready stands while the object is suspended.
 #[must_use]
-pub fn is_for_a_person(failure: &TokenFailure) -> bool {
-    Fault::from_reason(&failure.reason).is_some_and(|fault| fault.class() == Class::Person)
-}
-
-/// The reason under which missing scopes are recorded as a failed attempt.
-pub const MISSING_SCOPES: &str = "MissingScopes";
-
-/// The reason under which a token that could not be stored is recorded.
-pub const SECRET_NOT_WRITTEN: &str = "TokenSecretNotWritten";
-
-/// What a recorded failure was about.
-#[must_use]
-pub fn retry_of(reason: &str) -> Retry {
-    match reason {
-        MISSING_SCOPES => Retry::Scopes,
-        SECRET_NOT_WRITTEN => Retry::Publish,
-        _ => Retry::Fault(Fault::from_reason(reason).unwrap_or(Fault::Refused)),
+pub fn suspended(before: Before<'_>) -> Verdict {
+    match Type::Ready.find(before.conditions) {
+        Some(last) => Verdict::new(
+            Phase::Suspended,
+            match last.status.as_str() {
+                "True" => Status::True,
+                "False" => Status::False,
+                _ => Status::Unknown,
+            },
+            Flow::Settled,
+            &last.reason,
+            last.message.clone(),
+        ),
+        None => Verdict::new(
+            Phase::Suspended,
+            Status::Unknown,
+            Flow::Settled,
+            "Suspended",
+            "Suspended by spec.suspend: nothing is refreshed or changed.",
+        ),
     }
 }
 
-// === The rows, in their order ===
-
-fn suspended(findings: &Findings<'_>) -> Option<Verdict> {
-    findings.spec.suspend.then(|| {
-        let message = "Suspended by spec.suspend: nothing is refreshed or changed.";
-        // The last word on Ready stands.
-        match Type::Ready.find(&findings.before.conditions) {
-            Some(last) => Verdict::new(
-                Phase::Suspended,
-                match last.status.as_str() {
-                    "True" => Status::True,
-                    "False" => Status::False,
-                    _ => Status::Unknown,
-                },
-                Flow::Settled,
-                &last.reason,
-                last.message.clone(),
-            ),
-            None => Verdict::new(
-                Phase::Suspended,
-                Status::Unknown,
-                Flow::Settled,
-                "Suspended",
-                message,
-            ),
-        }
-    })
-}
-
-fn unsupported(findings: &Findings<'_>) -> Option<Verdict> {
-    let fields = support::unsupported(findings.spec);
-    (!fields.is_empty()).then(|| {
-        Verdict::stalled(
-            Phase::Degraded,
-            "NotSupported",
-            format!(
-                "This version of the operator cannot do: {}.",
-                fields.join(", ")
-            ),
-        )
-    })
-}
-
-fn awaiting_credentials(findings: &Findings<'_>) -> Option<Verdict> {
-    let complaint = findings.credentials.as_ref()?;
-    Some(Verdict::new(
-        Phase::AwaitingCredentials,
-        Status::False,
-        Flow::Reconciling,
-        "AwaitingCredentials",
-        complaint,
-    ))
-}
-
-fn conflict(findings: &Findings<'_>) -> Option<Verdict> {
-    if let Some(TokenFinding::Conflict(message)) = &findings.token {
-        return Some(Verdict::stalled(Phase::Degraded, "SecretConflict", message));
-    }
-    match &findings.receiver {
-        Some(ReceiverFinding::Conflict(message)) => Some(Verdict::stalled(
-            Phase::Degraded,
-            "ReceiverConflict",
-            message,
-        )),
-        _ => None,
-    }
-}
-
-fn token(findings: &Findings<'_>, now: Timestamp) -> Option<Verdict> {
-    let (expires_at, scopes, failure) = match findings.token.as_ref()? {
+/// What a token that cannot be used, or not fully, means; `None` when all is well with it.
+#[must_use]
+pub fn token(finding: &TokenFinding<'_>, before: Before<'_>, now: Timestamp) -> Option<Verdict> {
+    let (expires_at, scopes, failure) = match finding {
         TokenFinding::Conflict(_) => return None,
         TokenFinding::Absent { failure } => (None, None, *failure),
         TokenFinding::Present {
@@ -225,7 +132,7 @@ fn token(findings: &Findings<'_>, now: Timestamp) -> Option<Verdict> {
             failure,
         } => (Some(*expires_at), Some(*scopes), *failure),
     };
-    if let Some(failure) = failure.filter(|failure| is_for_a_person(failure)) {
+    if let Some(failure) = failure.filter(|failure| failure::is_for_a_person(failure)) {
         let phase = match Fault::from_reason(&failure.reason) {
             Some(Fault::AppDisabled | Fault::DisabledByAdmin) => Phase::DisabledInZoom,
             Some(Fault::GrantLost | Fault::OwnerGone) => Phase::ReauthorizationRequired,
@@ -235,9 +142,9 @@ fn token(findings: &Findings<'_>, now: Timestamp) -> Option<Verdict> {
     }
     let Some(expires_at) = expires_at else {
         return Some(match failure {
-            Some(failure) => in_progress(findings, &failure.reason, &failure.message),
+            Some(failure) => in_progress(before, &failure.reason, &failure.message),
             None => in_progress(
-                findings,
+                before,
                 "RequestingToken",
                 "A token is being requested from Zoom.",
             ),
@@ -254,7 +161,7 @@ fn token(findings: &Findings<'_>, now: Timestamp) -> Option<Verdict> {
             },
         );
         return Some(in_progress(
-            findings,
+            before,
             "TokenExpired",
             format!("The token expired at {expires_at}; {why}"),
         ));
@@ -263,7 +170,7 @@ fn token(findings: &Findings<'_>, now: Timestamp) -> Option<Verdict> {
     Some(match failure {
         // Zoom may leave scopes out for some seconds after a change: one repetition, then a person.
         Some(failure) if failure.reason == MISSING_SCOPES && failure.attempts < 2 => {
-            in_progress(findings, "ScopesPending", &failure.message)
+            in_progress(before, "ScopesPending", &failure.message)
         }
         _ => Verdict::stalled(
             Phase::MissingScopes,
@@ -273,63 +180,22 @@ fn token(findings: &Findings<'_>, now: Timestamp) -> Option<Verdict> {
     })
 }
 
-fn receiver(findings: &Findings<'_>) -> Option<Verdict> {
-    match findings.receiver.as_ref()? {
-        ReceiverFinding::Available | ReceiverFinding::Conflict(_) => None,
-        ReceiverFinding::Unavailable(message) => {
-            Some(in_progress(findings, "ReceiverUnavailable", message))
-        }
-        ReceiverFinding::NotApplied(message) => {
-            Some(in_progress(findings, "ReceiverNotApplied", message))
-        }
-    }
-}
-
-fn usable(findings: &Findings<'_>) -> Verdict {
-    let done = |phase, reason, message: &str| {
-        Verdict::new(phase, Status::True, Flow::Settled, reason, message)
-    };
-    if findings.token.is_some() {
-        return done(
-            Phase::Connected,
-            "Connected",
-            "The token is valid and has the required scopes.",
-        );
-    }
-    let message = "Everything is prepared: a person has to install the app by status.installUrl.";
-    match findings.spec.ready_when.unwrap_or_default() {
-        ReadyWhen::Installable => done(Phase::ReadyToInstall, "ReadyToInstall", message),
-        ReadyWhen::Connected => Verdict::new(
-            Phase::ReadyToInstall,
-            Status::False,
-            Flow::Reconciling,
-            "ReadyToInstall",
-            message,
-        ),
-    }
-}
-
 /// Not usable, and it may become so by itself. What was never usable is still being made
 /// (`Unknown`); what was usable once is lost for now (`False`).
-fn in_progress(findings: &Findings<'_>, reason: &str, message: impl Into<String>) -> Verdict {
-    let was_usable = Type::Ready
-        .find(&findings.before.conditions)
-        .is_some_and(|ready| {
-            ready.status == "True"
-                || ready.status == "False"
-                    && findings.before.phase == Some(Phase::Degraded)
-                    && !stalled(findings)
-        });
+#[must_use]
+pub fn in_progress(before: Before<'_>, reason: &str, message: impl Into<String>) -> Verdict {
+    let was_usable = Type::Ready.find(before.conditions).is_some_and(|ready| {
+        ready.status == "True"
+            || ready.status == "False"
+                && before.phase == Some(Phase::Degraded)
+                && Type::Stalled.find(before.conditions).is_none()
+    });
     let (phase, ready) = if was_usable {
         (Phase::Degraded, Status::False)
     } else {
         (Phase::Connecting, Status::Unknown)
     };
     Verdict::new(phase, ready, Flow::Reconciling, reason, message)
-}
-
-fn stalled(findings: &Findings<'_>) -> bool {
-    Type::Stalled.find(&findings.before.conditions).is_some()
 }
 
 /// Names the boxes to tick.
@@ -346,5 +212,66 @@ pub fn missing_scopes(scopes: &Comparison) -> String {
     )
 }
 
-#[cfg(test)]
-mod tests;
+/// Ready, and at most one of Reconciling and Stalled.
+#[must_use]
+pub fn general(verdict: &Verdict) -> Vec<Statement> {
+    let say = |type_, status| Statement::new(type_, status, &verdict.reason, &verdict.message);
+    let mut statements = vec![say(Type::Ready, verdict.ready)];
+    match verdict.flow {
+        Flow::Settled => {}
+        Flow::Reconciling => statements.push(say(Type::Reconciling, Status::True)),
+        Flow::Stalled => statements.push(say(Type::Stalled, Status::True)),
+    }
+    statements
+}
+
+/// Whether the last attempt to get a token succeeded.
+#[must_use]
+pub fn token_fresh(finding: &TokenFinding<'_>) -> Statement {
+    let say = |status, reason: &str, message: String| {
+        Statement::new(Type::TokenFresh, status, reason, message)
+    };
+    let failing = |failure: &TokenFailure| {
+        format!(
+            "{} Failed {} times in a row; next attempt at {}.",
+            failure.message, failure.attempts, failure.retry_at.0
+        )
+    };
+    match finding {
+        TokenFinding::Conflict(message) => say(Status::False, "SecretConflict", message.clone()),
+        TokenFinding::Absent {
+            failure: Some(failure),
+        } => say(Status::False, &failure.reason, failing(failure)),
+        TokenFinding::Absent { failure: None } => {
+            say(Status::Unknown, "NoToken", "There is no token yet.".into())
+        }
+        TokenFinding::Present {
+            failure: Some(failure),
+            ..
+        } if failure.reason != MISSING_SCOPES => {
+            say(Status::False, &failure.reason, failing(failure))
+        }
+        TokenFinding::Present { .. } => say(
+            Status::True,
+            "Refreshed",
+            "The last token request succeeded.".into(),
+        ),
+    }
+}
+
+/// Whether all required scopes were granted.
+#[must_use]
+pub fn scopes_granted(finding: &TokenFinding<'_>) -> Statement {
+    let say = |status: Status, reason: &str, message: &str| {
+        Statement::new(Type::ScopesGranted, status, reason, message)
+    };
+    match finding {
+        TokenFinding::Present { scopes, .. } if scopes.missing.is_empty() => {
+            say(Status::True, "Granted", "Zoom granted all required scopes.")
+        }
+        TokenFinding::Present { scopes, .. } => {
+            say(Status::False, MISSING_SCOPES, &missing_scopes(scopes))
+        }
+        _ => say(Status::Unknown, "NoToken", "There is no token yet."),
+    }
+}

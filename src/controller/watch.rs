@@ -20,15 +20,18 @@ use kube::{
 };
 
 use super::{
-    Cached, Context,
+    Context,
     config::Args,
-    reconcile::{reconcile, retry},
+    fleet::Key,
+    reconcile::{Guarded, reconcile, retry},
     token_secret,
 };
 use crate::{
     api::{label, v1alpha1::ZoomIntegration},
     ops::shutdown::Shutdown,
 };
+
+type Cached = Guarded<ZoomIntegration>;
 
 /// How long to wait before the definition is looked for again.
 const UNTIL_DEFINED: Duration = Duration::from_secs(2);
@@ -115,18 +118,24 @@ async fn controller(context: Arc<Context>, namespace: Option<String>, shutdown: 
             secrets,
             move |secret: PartialObjectMeta<Secret>| concerned(&integrations, &secret),
         )
+        .reconcile_on(context.integrations.asked(namespace))
         .graceful_shutdown_on({
             let shutdown = shutdown.clone();
             async move { shutdown.requested().await }
         })
-        .run(reconcile, retry, context.clone())
+        .run(
+            reconcile::<ZoomIntegration>,
+            retry::<ZoomIntegration>,
+            context.clone(),
+        )
         .for_each(|result| {
             match result {
                 // Deleted while it waited in the queue.
                 Err(Error::ObjectNotFound(object)) => {
                     let namespace = object.namespace.as_deref().unwrap_or_default();
-                    let object = ObjectRef::new(&object.name).within(namespace);
-                    context.failures.forget(&object);
+                    context
+                        .failures
+                        .forget(&Key::new::<ZoomIntegration>(namespace, &object.name));
                     context.zoom.forget_idle_accounts();
                 }
                 Err(Error::QueueError(error)) => {

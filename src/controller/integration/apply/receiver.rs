@@ -13,10 +13,12 @@ use crate::{
     controller::{
         Context,
         error::Error,
-        observe::Receiver,
-        plan::ReceiverStep,
-        resources::{self, Resources},
-        verdict::ReceiverFinding,
+        integration::{
+            observe::Receiver,
+            plan::ReceiverStep,
+            resources::{self, Resources},
+            verdict::ReceiverFinding,
+        },
     },
 };
 

@@ -8,14 +8,18 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, api::DeleteParams};
 
 use super::{
-    Context,
-    error::Error,
     observe::Observed,
     plan::{Plan, TokenStep, last_failure},
-    token_secret::{self, TokenSecret},
     verdict::ReceiverFinding,
 };
-use crate::api::v1alpha1::{TokenFailure, ZoomIntegration};
+use crate::{
+    api::v1alpha1::{TokenFailure, ZoomIntegration},
+    controller::{
+        Context,
+        error::Error,
+        token_secret::{self, TokenSecret},
+    },
+};
 
 /// How things stand after the plan was carried out.
 #[derive(Clone, Debug)]

@@ -2,13 +2,13 @@
 
 use jiff::Timestamp;
 
-use super::{
-    observe::Observed,
-    schedule, support,
-    token_secret::{Stored, TokenSecret},
-};
+use super::{observe::Observed, support};
 use crate::{
     api::v1alpha1::{TokenFailure, ZoomIntegration},
+    controller::{
+        failure, schedule,
+        token_secret::{Stored, TokenSecret},
+    },
     zoom::scopes,
 };
 
@@ -96,7 +96,7 @@ fn token(integration: &ZoomIntegration, observed: &Observed, now: Timestamp) -> 
     let stored = match &observed.token {
         TokenSecret::Foreign => return TokenStep::Keep,
         TokenSecret::Leaving => {
-            return TokenStep::Wait(schedule::later(now, std::time::Duration::from_secs(2)));
+            return TokenStep::Wait(schedule::once_gone(now));
         }
         TokenSecret::Absent => None,
         TokenSecret::Ours(stored) => Some(stored),
@@ -139,13 +139,7 @@ pub fn last_failure(integration: &ZoomIntegration) -> Option<&TokenFailure> {
 /// The earliest time for the next request after a failure.
 fn not_before(integration: &ZoomIntegration, observed: &Observed) -> Option<Timestamp> {
     let failure = last_failure(integration)?;
-    Some(
-        if failure.credentials_version == observed.credentials.version {
-            failure.retry_at.0
-        } else {
-            schedule::after_changed_credentials(failure.time.0).min(failure.retry_at.0)
-        },
-    )
+    Some(failure::not_before(failure, &observed.credentials.version))
 }
 
 // === The reasons to ask Zoom for a token, in the order in which they are named ===

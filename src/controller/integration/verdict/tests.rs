@@ -10,6 +10,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::{
+    api::{condition::Type, v1alpha1::TokenFailure},
+    controller::failure::MISSING_SCOPES,
+    zoom::scopes::Comparison,
+};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()

@@ -17,9 +17,9 @@ use k8s_openapi::{
 use kube::{Resource, ResourceExt as _};
 use sha2::{Digest as _, Sha256};
 
-use super::config::ReceiverImage;
 use crate::{
     api::{annotation, label, v1alpha1::ZoomIntegration},
+    controller::config::ReceiverImage,
     ops::hex,
 };
 

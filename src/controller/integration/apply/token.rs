@@ -1,7 +1,7 @@
 //! The token: asked for, and published where consumers find it.
 
 use jiff::Timestamp;
-use k8s_openapi::{api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::Time};
+use k8s_openapi::api::core::v1::Secret;
 use kube::{
     Api, ResourceExt as _,
     api::{Patch, PatchParams, PostParams},
@@ -16,11 +16,11 @@ use crate::{
     controller::{
         Context,
         error::Error,
-        observe::Observed,
-        plan::last_failure,
-        schedule::{self, Retry},
+        failure::{self, Attempt, MISSING_SCOPES, SECRET_NOT_WRITTEN},
+        integration::{observe::Observed, plan::last_failure},
+        schedule,
         token_secret::{self, TokenSecret},
-        verdict::{MISSING_SCOPES, SECRET_NOT_WRITTEN, missing_scopes, retry_of},
+        verdict::missing_scopes,
     },
     zoom::{AccessToken, scopes},
 };
@@ -157,24 +157,14 @@ fn failure(
     message: String,
     retry_after: Option<std::time::Duration>,
 ) -> TokenFailure {
-    let version = &observed.credentials.version;
-    // Other credentials, or another trouble than missing scopes: the count begins anew.
-    let before = last_failure(integration).filter(|before| {
-        before.credentials_version == *version
-            && (before.reason == MISSING_SCOPES) == (reason == MISSING_SCOPES)
-    });
-    let attempts = before.map_or(1, |before| before.attempts.saturating_add(1));
-    let now = Timestamp::now();
-    let uid = integration.uid().unwrap_or_default();
-    let cause: Retry = retry_of(reason);
-    TokenFailure {
-        reason: reason.into(),
+    let attempt = Attempt {
+        reason,
         message,
-        attempts,
-        time: Time(schedule::later(now, std::time::Duration::ZERO)),
-        retry_at: Time(schedule::retry_at(cause, attempts, retry_after, now, &uid)),
-        credentials_version: version.clone(),
-    }
+        retry_after,
+        credentials_version: &observed.credentials.version,
+    };
+    let uid = integration.uid().unwrap_or_default();
+    failure::record(attempt, last_failure(integration), &uid, Timestamp::now())
 }
 
 fn post_params() -> PostParams {

@@ -10,9 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use super::{
     apply::Applied,
     observe::Observed,
-    schedule,
-    token_secret::{self, TokenSecret},
-    verdict::{self, Findings, TokenFinding},
+    verdict::{self, Findings},
 };
 use crate::{
     api::{
@@ -20,6 +18,11 @@ use crate::{
         v1alpha1::{
             ScopesStatus, TokenStatus, WebhookStatus, ZoomIntegration, ZoomIntegrationStatus,
         },
+    },
+    controller::{
+        schedule,
+        token_secret::{self, TokenSecret},
+        verdict::TokenFinding,
     },
     receiver::facts::Facts,
     zoom::{

@@ -6,13 +6,17 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use crate::{
     api::{
         condition::{Statement, Status, Type},
-        v1alpha1::{TokenFailure, WebhookStatus},
+        v1alpha1::WebhookStatus,
     },
     controller::{
-        apply::Applied,
-        observe::Observed,
+        failure,
+        integration::{
+            apply::Applied,
+            observe::Observed,
+            verdict::{Findings, ReceiverFinding},
+        },
         schedule,
-        verdict::{self, Findings, Flow, ReceiverFinding, TokenFinding, Verdict},
+        verdict::{self, Verdict},
     },
 };
 
@@ -25,24 +29,12 @@ pub(super) fn statements(
     observed: &Observed,
     now: Timestamp,
 ) -> Vec<Statement> {
-    let mut statements = general(verdict);
+    let mut statements = verdict::general(verdict);
     statements.extend(credentials_valid(findings, applied));
-    statements.extend(token_fresh(findings));
-    statements.extend(scopes_granted(findings));
+    statements.extend(findings.token.as_ref().map(verdict::token_fresh));
+    statements.extend(findings.token.as_ref().map(verdict::scopes_granted));
     statements.extend(receiver_available(findings));
     statements.extend(endpoint_validated(webhook, observed, now));
-    statements
-}
-
-/// Ready, and at most one of Reconciling and Stalled.
-fn general(verdict: &Verdict) -> Vec<Statement> {
-    let say = |type_, status| Statement::new(type_, status, &verdict.reason, &verdict.message);
-    let mut statements = vec![say(Type::Ready, verdict.ready)];
-    match verdict.flow {
-        Flow::Settled => {}
-        Flow::Reconciling => statements.push(say(Type::Reconciling, Status::True)),
-        Flow::Stalled => statements.push(say(Type::Stalled, Status::True)),
-    }
     statements
 }
 
@@ -59,10 +51,10 @@ fn credentials_valid(findings: &Findings<'_>, applied: &Applied) -> Option<State
         return say(Status::False, "AwaitingCredentials", complaint);
     }
     if let Some(failure) = applied.failure.as_ref() {
-        if verdict::is_for_a_person(failure) {
+        if failure::is_for_a_person(failure) {
             return say(Status::False, &failure.reason, &failure.message);
         }
-        if failure.reason != verdict::MISSING_SCOPES && !applied.with_current_credentials {
+        if failure.reason != failure::MISSING_SCOPES && !applied.with_current_credentials {
             return say(
                 Status::Unknown,
                 "NotTried",
@@ -82,55 +74,6 @@ fn credentials_valid(findings: &Findings<'_>, applied: &Applied) -> Option<State
             "NotTried",
             "Zoom has not judged these credentials yet.",
         )
-    }
-}
-
-fn token_fresh(findings: &Findings<'_>) -> Option<Statement> {
-    let say = |status, reason: &str, message: String| {
-        Some(Statement::new(Type::TokenFresh, status, reason, message))
-    };
-    let failing = |failure: &TokenFailure| {
-        format!(
-            "{} Failed {} times in a row; next attempt at {}.",
-            failure.message, failure.attempts, failure.retry_at.0
-        )
-    };
-    match findings.token.as_ref()? {
-        TokenFinding::Conflict(message) => say(Status::False, "SecretConflict", message.clone()),
-        TokenFinding::Absent {
-            failure: Some(failure),
-        } => say(Status::False, &failure.reason, failing(failure)),
-        TokenFinding::Absent { failure: None } => {
-            say(Status::Unknown, "NoToken", "There is no token yet.".into())
-        }
-        TokenFinding::Present {
-            failure: Some(failure),
-            ..
-        } if failure.reason != verdict::MISSING_SCOPES => {
-            say(Status::False, &failure.reason, failing(failure))
-        }
-        TokenFinding::Present { .. } => say(
-            Status::True,
-            "Refreshed",
-            "The last token request succeeded.".into(),
-        ),
-    }
-}
-
-fn scopes_granted(findings: &Findings<'_>) -> Option<Statement> {
-    let say = |status: Status, reason: &str, message: &str| {
-        Some(Statement::new(Type::ScopesGranted, status, reason, message))
-    };
-    match findings.token.as_ref()? {
-        TokenFinding::Present { scopes, .. } if scopes.missing.is_empty() => {
-            say(Status::True, "Granted", "Zoom granted all required scopes.")
-        }
-        TokenFinding::Present { scopes, .. } => say(
-            Status::False,
-            verdict::MISSING_SCOPES,
-            &verdict::missing_scopes(scopes),
-        ),
-        _ => say(Status::Unknown, "NoToken", "There is no token yet."),
     }
 }
 

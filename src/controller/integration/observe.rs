@@ -4,16 +4,19 @@ use k8s_openapi::api::{
     apps::v1::Deployment,
     core::v1::{Secret, Service, ServiceAccount},
 };
-use kube::{Api, ResourceExt as _};
+use kube::Api;
 
-use super::{
-    Cached, Context,
-    credentials::Credentials,
-    error::Error,
-    facts, resources,
-    token_secret::{self, TokenSecret},
+use super::{facts, resources};
+use crate::{
+    api::v1alpha1::ZoomIntegration,
+    controller::{
+        Context,
+        credentials::Credentials,
+        error::Error,
+        token_secret::{self, TokenSecret},
+    },
+    receiver::facts::Facts,
 };
-use crate::{api::v1alpha1::ZoomIntegration, receiver::facts::Facts};
 
 /// What there is around an integration.
 #[derive(Clone, Debug, Default)]
@@ -49,16 +52,6 @@ impl Receiver {
     pub fn is_empty(&self) -> bool {
         self.deployment.is_none() && self.service.is_none() && self.service_account.is_none()
     }
-}
-
-/// Reads the integration as it is now; the cached one may be older than our own last write.
-///
-/// # Errors
-/// When the API server cannot be asked.
-pub async fn integration(context: &Context, cached: &Cached) -> Result<Option<Cached>, Error> {
-    let api: Api<Cached> = context.beside(cached);
-    let live = api.get_opt(&cached.name_any()).await?;
-    Ok(live.filter(|live| live.uid() == cached.uid()))
 }
 
 /// Reads what there is around an integration.

@@ -11,9 +11,10 @@ use k8s_openapi::api::{
 };
 use kube::{Api, ResourceExt as _, api::ListParams};
 
-use super::{Context, resources};
+use super::resources;
 use crate::{
     api::v1alpha1::ZoomIntegration,
+    controller::Context,
     receiver::facts::{Facts, MAX_BYTES},
 };
 

@@ -1,0 +1,81 @@
+//! One pass over one integration: observe, plan, apply, report.
+
+pub mod apply;
+mod facts;
+pub mod observe;
+pub mod plan;
+pub mod resources;
+pub mod status;
+mod support;
+pub mod verdict;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::runtime::controller::Action;
+
+use super::{Context, error::Error, fleet::Member, reconcile::Managed, report::Reported};
+use crate::api::{
+    condition::Type,
+    v1alpha1::{Phase, ZoomIntegration, ZoomIntegrationStatus},
+};
+
+impl Managed for ZoomIntegration {
+    async fn pass(&self, context: &Context) -> Result<Action, Error> {
+        if self.metadata.deletion_timestamp.is_some() {
+            // Children go by their owner references: there is nothing to do, and nothing that can hang.
+            return Ok(Action::await_change());
+        }
+        let observed = observe::observe(context, self).await?;
+        let plan = plan::plan(self, &observed, Timestamp::now());
+        tracing::debug!(?plan, "planned");
+        let applied = apply::apply(context, self, &observed, &plan).await?;
+        let now = Timestamp::now();
+        let (status, wait) =
+            status::status(self, &observed, &applied, context.zoom.endpoints(), now);
+        super::report::report(context, self, &status).await?;
+        context.fleet.seen(self, member(&status), wait, now);
+        Ok(Action::requeue(wait))
+    }
+}
+
+impl Reported for ZoomIntegration {
+    fn phase(status: &ZoomIntegrationStatus) -> Option<Phase> {
+        status.phase
+    }
+
+    fn conditions(status: &ZoomIntegrationStatus) -> &[Condition] {
+        &status.conditions
+    }
+
+    fn unreadable(
+        observed_generation: Option<i64>,
+        conditions: Vec<Condition>,
+    ) -> ZoomIntegrationStatus {
+        ZoomIntegrationStatus {
+            observed_generation,
+            phase: Some(Phase::Degraded),
+            conditions,
+            ..ZoomIntegrationStatus::default()
+        }
+    }
+}
+
+fn member(status: &ZoomIntegrationStatus) -> Option<Member> {
+    let is_false = |type_: Type| {
+        type_
+            .find(&status.conditions)
+            .is_some_and(|condition| condition.status == "False")
+    };
+    Some(Member {
+        phase: status.phase?,
+        expires_at: status
+            .token
+            .as_ref()
+            .and_then(|token| Some(token.expires_at.as_ref()?.0)),
+        stalled: Type::Stalled
+            .find(&status.conditions)
+            .map(|condition| condition.reason.clone()),
+        receiver_down: is_false(Type::ReceiverAvailable),
+        validation_overdue: is_false(Type::EndpointValidated),
+    })
+}

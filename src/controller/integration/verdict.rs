@@ -1,0 +1,152 @@
+//! The state of an integration in one word, decided from the findings of a pass. Pure.
+//!
+//! The rows of the status contract (`docs/status.md`) are decided here and nowhere else.
+
+use jiff::Timestamp;
+
+use super::support;
+use crate::{
+    api::{
+        condition::Status,
+        v1alpha1::{Phase, ReadyWhen, ZoomIntegrationSpec, ZoomIntegrationStatus},
+    },
+    controller::verdict::{self, Before, Flow, TokenFinding, Verdict, in_progress},
+};
+
+/// What a pass found, after it acted.
+#[derive(Clone, Debug)]
+pub struct Findings<'a> {
+    /// What is wanted.
+    pub spec: &'a ZoomIntegrationSpec,
+    /// What was said last.
+    pub before: &'a ZoomIntegrationStatus,
+    /// What is wrong with the credentials, as a sentence.
+    pub credentials: Option<String>,
+    /// What became of the token; `None` for an app without one.
+    pub token: Option<TokenFinding<'a>>,
+    /// What became of the receiver; `None` without webhook.
+    pub receiver: Option<ReceiverFinding>,
+}
+
+/// What became of the receiver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReceiverFinding {
+    /// It takes requests.
+    Available,
+    /// It does not take requests yet.
+    Unavailable(String),
+    /// Its objects could not be written.
+    NotApplied(String),
+    /// Somebody else's object has its name.
+    Conflict(String),
+}
+
+// === impl Findings ===
+
+impl Findings<'_> {
+    fn last(&self) -> Before<'_> {
+        Before {
+            phase: self.before.phase,
+            conditions: &self.before.conditions,
+        }
+    }
+}
+
+/// Decides the state at `now`.
+#[must_use]
+pub fn verdict(findings: &Findings<'_>, now: Timestamp) -> Verdict {
+    suspended(findings)
+        .or_else(|| unsupported(findings))
+        .or_else(|| awaiting_credentials(findings))
+        .or_else(|| conflict(findings))
+        .or_else(|| verdict::token(findings.token.as_ref()?, findings.last(), now))
+        .or_else(|| receiver(findings))
+        .unwrap_or_else(|| usable(findings))
+}
+
+// === The rows, in their order ===
+
+fn suspended(findings: &Findings<'_>) -> Option<Verdict> {
+    findings
+        .spec
+        .suspend
+        .then(|| verdict::suspended(findings.last()))
+}
+
+fn unsupported(findings: &Findings<'_>) -> Option<Verdict> {
+    let fields = support::unsupported(findings.spec);
+    (!fields.is_empty()).then(|| {
+        Verdict::stalled(
+            Phase::Degraded,
+            "NotSupported",
+            format!(
+                "This version of the operator cannot do: {}.",
+                fields.join(", ")
+            ),
+        )
+    })
+}
+
+fn awaiting_credentials(findings: &Findings<'_>) -> Option<Verdict> {
+    let complaint = findings.credentials.as_ref()?;
+    Some(Verdict::new(
+        Phase::AwaitingCredentials,
+        Status::False,
+        Flow::Reconciling,
+        "AwaitingCredentials",
+        complaint,
+    ))
+}
+
+fn conflict(findings: &Findings<'_>) -> Option<Verdict> {
+    if let Some(TokenFinding::Conflict(message)) = &findings.token {
+        return Some(Verdict::stalled(Phase::Degraded, "SecretConflict", message));
+    }
+    match &findings.receiver {
+        Some(ReceiverFinding::Conflict(message)) => Some(Verdict::stalled(
+            Phase::Degraded,
+            "ReceiverConflict",
+            message,
+        )),
+        _ => None,
+    }
+}
+
+fn receiver(findings: &Findings<'_>) -> Option<Verdict> {
+    match findings.receiver.as_ref()? {
+        ReceiverFinding::Available | ReceiverFinding::Conflict(_) => None,
+        ReceiverFinding::Unavailable(message) => {
+            Some(in_progress(findings.last(), "ReceiverUnavailable", message))
+        }
+        ReceiverFinding::NotApplied(message) => {
+            Some(in_progress(findings.last(), "ReceiverNotApplied", message))
+        }
+    }
+}
+
+fn usable(findings: &Findings<'_>) -> Verdict {
+    let done = |phase, reason, message: &str| {
+        Verdict::new(phase, Status::True, Flow::Settled, reason, message)
+    };
+    if findings.token.is_some() {
+        return done(
+            Phase::Connected,
+            "Connected",
+            "The token is valid and has the required scopes.",
+        );
+    }
+    let message = "Everything is prepared: a person has to install the app by status.installUrl.";
+    match findings.spec.ready_when.unwrap_or_default() {
+        ReadyWhen::Installable => done(Phase::ReadyToInstall, "ReadyToInstall", message),
+        ReadyWhen::Connected => Verdict::new(
+            Phase::ReadyToInstall,
+            Status::False,
+            Flow::Reconciling,
+            "ReadyToInstall",
+            message,
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests;
