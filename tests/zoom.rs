@@ -11,7 +11,7 @@ use std::{net::SocketAddr, time::Duration};
 use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
-use zoom_operator::zoom::{AccessToken, Client, Credentials, Endpoints, Error, Fault};
+use zoom_operator::zoom::{AccessToken, App, Client, Credentials, Endpoints, Error, Fault};
 use zoom_sim::{Options, Server, WEBHOOK_TIMEOUT};
 
 /// Shorter than a test's patience, longer than any answer that is not held back.
@@ -89,8 +89,10 @@ impl Zoom {
 
     async fn token_for(&self, id: &str, secret: &str, account: &str) -> Result<AccessToken, Error> {
         let credentials = Credentials {
-            client_id: id.into(),
-            client_secret: secret.to_owned().into(),
+            app: App {
+                client_id: id.into(),
+                client_secret: secret.to_owned().into(),
+            },
             account_id: account.into(),
         };
         self.client

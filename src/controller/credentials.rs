@@ -18,6 +18,8 @@ pub struct Credentials {
     pub problems: Vec<Problem>,
     /// The client id, if it can be read.
     pub client_id: Option<String>,
+    /// Client id and secret, if complete.
+    pub app: Option<zoom::App>,
     /// What a Server-to-Server token request needs, if complete.
     pub server_to_server: Option<zoom::Credentials>,
 }
@@ -86,18 +88,23 @@ impl Credentials {
         if spec.webhook.is_some() {
             text(keys.webhook_secret_token());
         }
+        let app = client_id
+            .clone()
+            .zip(client_secret)
+            .map(|(client_id, client_secret)| zoom::App {
+                client_id,
+                client_secret,
+            });
         Self {
             secret_name: name,
             exists: true,
             version: version(secret),
             problems,
-            server_to_server: client_id.clone().zip(client_secret).zip(account_id).map(
-                |((client_id, client_secret), account_id)| zoom::Credentials {
-                    client_id,
-                    client_secret,
-                    account_id,
-                },
-            ),
+            server_to_server: app
+                .clone()
+                .zip(account_id)
+                .map(|(app, account_id)| zoom::Credentials { app, account_id }),
+            app,
             client_id,
         }
     }
@@ -195,8 +202,8 @@ mod tests {
         let found = Credentials::read(&spec(false), Some(&secret(&COMPLETE)));
         assert_eq!(found.complaint(), None);
         let credentials = found.server_to_server.unwrap();
-        assert_eq!(credentials.client_id, "id");
-        assert_eq!(credentials.client_secret.expose_secret(), "secret");
+        assert_eq!(credentials.app.client_id, "id");
+        assert_eq!(credentials.app.client_secret.expose_secret(), "secret");
     }
 
     #[test]

@@ -1,19 +1,27 @@
-//! The HTTP client for Zoom's token endpoint.
+//! The HTTP client for Zoom: the token endpoint, revocation, and who a token belongs to.
 
 use std::{num::NonZeroU32, time::Duration};
 
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use jiff::Timestamp;
-use reqwest::{Response, header};
+use reqwest::{RequestBuilder, Response, header};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use crate::ops::outgoing::{Trust, client_builder};
 
-use super::{AccessToken, Error, Fault, retry_after};
+use super::{
+    AccessToken, Error, Fault,
+    identity::{self, Identity},
+    retry_after,
+};
 
 /// A token answer has a few kilobytes; anything larger is not Zoom's.
 const MAX_BODY: usize = 64 * 1024;
+
+/// Requests for the connections of one app: a thousand are refreshed within two minutes, and Zoom sees
+/// no stampede.
+const PER_APP_AND_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(9);
 
 /// Time for a whole request.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -28,15 +36,31 @@ pub struct Endpoints {
     pub api: Url,
 }
 
-/// The credentials of a Server-to-Server app.
+/// The credentials of an app.
 #[derive(Clone, Debug)]
-pub struct Credentials {
+pub struct App {
     /// Client id; public.
     pub client_id: String,
     /// Client secret.
     pub client_secret: SecretString,
+}
+
+/// The credentials of a Server-to-Server app.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// Client id and secret.
+    pub app: App,
     /// The account that the app belongs to.
     pub account_id: String,
+}
+
+/// What a person's authorization is exchanged for.
+#[derive(Clone, Debug)]
+pub struct Tokens {
+    /// The access token.
+    pub access: AccessToken,
+    /// What the next one is got with, once (RFC 6749 section 6).
+    pub refresh: SecretString,
 }
 
 /// A client for Zoom.
@@ -46,6 +70,8 @@ pub struct Client {
     endpoints: Endpoints,
     /// Rate limits are per account at Zoom: one tenant in trouble must not use up its neighbours'.
     per_account: DefaultKeyedRateLimiter<String>,
+    /// All connections of one General app together.
+    per_app: DefaultKeyedRateLimiter<String>,
 }
 
 // === impl Endpoints ===
@@ -66,6 +92,10 @@ impl Endpoints {
     #[must_use]
     pub fn token(&self) -> String {
         format!("{}/oauth/token", self.oauth.as_str().trim_end_matches('/'))
+    }
+
+    fn revoke(&self) -> String {
+        format!("{}/oauth/revoke", self.oauth.as_str().trim_end_matches('/'))
     }
 
     /// The authorization endpoint.
@@ -106,6 +136,9 @@ impl Client {
             http,
             endpoints,
             per_account: RateLimiter::keyed(quota),
+            per_app: RateLimiter::keyed(
+                Quota::per_second(PER_APP_AND_SECOND).allow_burst(PER_APP_AND_SECOND),
+            ),
         })
     }
 
@@ -122,9 +155,15 @@ impl Client {
             .await;
     }
 
-    /// Forgets the accounts that made no request lately.
+    /// Waits until another request may be made for a connection of this app.
+    pub async fn within_budget_of_app(&self, app: &App) {
+        self.per_app.until_key_ready(&app.client_id).await;
+    }
+
+    /// Forgets the accounts and apps that made no request lately.
     pub fn forget_idle_accounts(&self) {
         self.per_account.retain_recent();
+        self.per_app.retain_recent();
     }
 
     /// Requests a Server-to-Server token (`grant_type=account_credentials`).
@@ -136,21 +175,113 @@ impl Client {
         credentials: &Credentials,
         now: Timestamp,
     ) -> Result<AccessToken, Error> {
-        let response = self
+        let form = [
+            ("grant_type", "account_credentials"),
+            ("account_id", &credentials.account_id),
+        ];
+        let body = self.request(&credentials.app, &form, now).await?;
+        AccessToken::from_answer(&body, now, &self.endpoints.api)
+    }
+
+    /// Exchanges an authorization code, once (RFC 6749 section 4.1.3, RFC 7636 section 4.5).
+    ///
+    /// # Errors
+    /// As [`Client::account_credentials`].
+    pub async fn authorization_code(
+        &self,
+        app: &App,
+        code: &SecretString,
+        code_verifier: &SecretString,
+        redirect_url: &str,
+        now: Timestamp,
+    ) -> Result<Tokens, Error> {
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("code", code.expose_secret()),
+            ("code_verifier", code_verifier.expose_secret()),
+            ("redirect_uri", redirect_url),
+        ];
+        let body = self.request(app, &form, now).await?;
+        Tokens::from_answer(&body, now, &self.endpoints.api)
+    }
+
+    /// Exchanges a refresh token, which is dead afterwards (RFC 6749 section 6, with rotation).
+    ///
+    /// # Errors
+    /// As [`Client::account_credentials`].
+    pub async fn refresh_token(
+        &self,
+        app: &App,
+        refresh_token: &SecretString,
+        now: Timestamp,
+    ) -> Result<Tokens, Error> {
+        let form = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", refresh_token.expose_secret()),
+        ];
+        let body = self.request(app, &form, now).await?;
+        Tokens::from_answer(&body, now, &self.endpoints.api)
+    }
+
+    /// Revokes an access token with the grant that it belongs to: Zoom removes the app for that user.
+    ///
+    /// # Errors
+    /// As [`Client::account_credentials`].
+    pub async fn revoke(&self, app: &App, access_token: &SecretString) -> Result<(), Error> {
+        let form = [("token", access_token.expose_secret())];
+        let request = self.authenticated(self.endpoints.revoke(), app).form(&form);
+        self.answer(request, Timestamp::now()).await.map(drop)
+    }
+
+    /// Asks who an access token belongs to (`GET /users/me`). `None` when its scopes do not allow to ask.
+    ///
+    /// # Errors
+    /// As [`Client::account_credentials`].
+    pub async fn me(
+        &self,
+        access_token: &SecretString,
+        api_url: &str,
+    ) -> Result<Option<Identity>, Error> {
+        let request = self
             .http
-            .post(self.endpoints.token())
-            .basic_auth(
-                &credentials.client_id,
-                Some(credentials.client_secret.expose_secret()),
-            )
-            // The form body: parameters in the query fail for some, JSON always.
-            .form(&[
-                ("grant_type", "account_credentials"),
-                ("account_id", &credentials.account_id),
-            ])
-            .send()
-            .await
-            .map_err(unreachable)?;
+            .get(format!("{}/v2/users/me", api_url.trim_end_matches('/')))
+            .bearer_auth(access_token.expose_secret());
+        let (status, body, wait) = self.send(request, Timestamp::now()).await?;
+        identity::from_answer(status, &body, wait)
+    }
+
+    async fn request(
+        &self,
+        app: &App,
+        form: &[(&str, &str)],
+        now: Timestamp,
+    ) -> Result<Vec<u8>, Error> {
+        // The form body: parameters in the query fail for some, JSON always.
+        let request = self.authenticated(self.endpoints.token(), app).form(form);
+        self.answer(request, now).await
+    }
+
+    fn authenticated(&self, url: String, app: &App) -> RequestBuilder {
+        self.http
+            .post(url)
+            .basic_auth(&app.client_id, Some(app.client_secret.expose_secret()))
+    }
+
+    async fn answer(&self, request: RequestBuilder, now: Timestamp) -> Result<Vec<u8>, Error> {
+        let (status, body, wait) = self.send(request, now).await?;
+        if status == 200 {
+            Ok(body)
+        } else {
+            Err(Error::from_answer(status, &body, wait))
+        }
+    }
+
+    async fn send(
+        &self,
+        request: RequestBuilder,
+        now: Timestamp,
+    ) -> Result<(u16, Vec<u8>, Option<Duration>), Error> {
+        let response = request.send().await.map_err(unreachable)?;
         let status = response.status().as_u16();
         let wait = response
             .headers()
@@ -164,12 +295,7 @@ impl Client {
                 .and_then(|id| id.to_str().ok()),
             "zoom answered"
         );
-        let body = read(response).await?;
-        if status == 200 {
-            AccessToken::from_answer(&body, now, &self.endpoints.api)
-        } else {
-            Err(Error::from_answer(status, &body, wait))
-        }
+        Ok((status, read(response).await?, wait))
     }
 }
 
@@ -177,10 +303,9 @@ async fn read(mut response: Response) -> Result<Vec<u8>, Error> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
         if body.len() + chunk.len() > MAX_BODY {
-            return Err(Error::new(
-                Fault::Unintelligible,
-                "an answer of more than 64 KiB",
-            ));
+            return Err(
+                Error::new(Fault::Unintelligible, "an answer of more than 64 KiB").ambiguous(),
+            );
         }
         body.extend_from_slice(&chunk);
     }
@@ -188,6 +313,7 @@ async fn read(mut response: Response) -> Result<Vec<u8>, Error> {
 }
 
 fn unreachable(error: reqwest::Error) -> Error {
+    let error = error.without_url();
     let kind = if error.is_timeout() {
         "timed out"
     } else if error.is_connect() {
@@ -196,12 +322,14 @@ fn unreachable(error: reqwest::Error) -> Error {
         "connection broke"
     };
     // The innermost cause says most ("Connection refused", "dns error"); the URL has no place here.
-    let mut cause: &dyn std::error::Error = &error.without_url();
+    let mut cause: &dyn std::error::Error = &error;
     while let Some(source) = cause.source() {
         cause = source;
     }
     let cause: String = cause.to_string().chars().take(150).collect();
-    Error::new(Fault::Unreachable, format!("{kind}: {cause}"))
+    let unsent = error.is_connect() || error.is_builder();
+    let error = Error::new(Fault::Unreachable, format!("{kind}: {cause}"));
+    if unsent { error } else { error.ambiguous() }
 }
 
 #[cfg(test)]

@@ -58,6 +58,9 @@ pub struct Error {
     pub detail: String,
     /// How long Zoom asks to wait.
     pub retry_after: Option<Duration>,
+    /// Whether Zoom may have done what was asked all the same: the request was sent and no answer of
+    /// Zoom's denies it. DNS, connection and TLS failures, 429 and other 4xx are not ambiguous.
+    pub ambiguous: bool,
 }
 
 // === impl Fault ===
@@ -183,6 +186,16 @@ impl Error {
             fault,
             detail: detail.into(),
             retry_after: None,
+            ambiguous: false,
+        }
+    }
+
+    /// The same error of a request that Zoom may have carried out.
+    #[must_use]
+    pub fn ambiguous(self) -> Self {
+        Self {
+            ambiguous: true,
+            ..self
         }
     }
 
@@ -202,6 +215,7 @@ impl Error {
             fault,
             detail: detail(status, &body),
             retry_after,
+            ambiguous: !(400..500).contains(&status),
         }
     }
 

@@ -2,10 +2,12 @@
 
 mod client;
 mod error;
+mod identity;
 mod retry_after;
 pub mod scopes;
 mod token;
 
-pub use client::{Client, Credentials, Endpoints};
+pub use client::{App, Client, Credentials, Endpoints, Tokens};
 pub use error::{Class, Error, Fault};
+pub use identity::Identity;
 pub use token::AccessToken;

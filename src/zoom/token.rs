@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Deserializer, de};
 use url::Url;
 
-use super::{Error, Fault};
+use super::{Error, Fault, Tokens};
 
 /// An access token and what Zoom said about it.
 #[derive(Clone, Debug)]
@@ -25,6 +25,12 @@ pub struct AccessToken {
     pub scope: String,
     /// The API host for this account, if Zoom named one under the operator's API domain.
     pub api_url: Url,
+}
+
+/// An answer that must also have a refresh token.
+#[derive(Deserialize)]
+struct Rotated {
+    refresh_token: SecretString,
 }
 
 #[derive(Deserialize)]
@@ -52,7 +58,7 @@ impl AccessToken {
         issued_at: Timestamp,
         default_api: &Url,
     ) -> Result<Self, Error> {
-        let unintelligible = |what: &str| Error::new(Fault::Unintelligible, what);
+        let unintelligible = |what: &str| Error::new(Fault::Unintelligible, what).ambiguous();
         // The parser's own message could quote the body: it is not passed on.
         let answer: Answer = serde_json::from_slice(body)
             .map_err(|_| unintelligible("HTTP 200 without a token answer"))?;
@@ -73,6 +79,33 @@ impl AccessToken {
                 .and_then(|url| trusted(&url, default_api))
                 .unwrap_or_else(|| default_api.clone()),
         })
+    }
+}
+
+// === impl Tokens ===
+
+impl Tokens {
+    /// Reads a 200 answer to a request that was sent at `issued_at`.
+    ///
+    /// # Errors
+    /// [`Fault::Unintelligible`] when it is not such an answer.
+    pub(super) fn from_answer(
+        body: &[u8],
+        issued_at: Timestamp,
+        default_api: &Url,
+    ) -> Result<Self, Error> {
+        let access = AccessToken::from_answer(body, issued_at, default_api)?;
+        match serde_json::from_slice::<Rotated>(body) {
+            Ok(Rotated { refresh_token }) if !refresh_token.expose_secret().is_empty() => {
+                Ok(Self {
+                    access,
+                    refresh: refresh_token,
+                })
+            }
+            _ => Err(
+                Error::new(Fault::Unintelligible, "HTTP 200 without a refresh token").ambiguous(),
+            ),
+        }
     }
 }
 

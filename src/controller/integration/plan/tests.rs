@@ -65,8 +65,10 @@ fn observed(token: TokenSecret) -> Observed {
             exists: true,
             version: "c/1".into(),
             server_to_server: Some(zoom::Credentials {
-                client_id: "id".into(),
-                client_secret: "secret".to_owned().into(),
+                app: zoom::App {
+                    client_id: "id".into(),
+                    client_secret: "secret".to_owned().into(),
+                },
                 account_id: "account".into(),
             }),
             ..Credentials::default()

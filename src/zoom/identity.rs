@@ -1,0 +1,79 @@
+//! Who a token belongs to, as Zoom says.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{Error, Fault};
+
+/// A Zoom user.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Identity {
+    /// Zoom's id of the user.
+    #[serde(rename = "id")]
+    pub user_id: String,
+    /// Zoom's id of the account.
+    #[serde(default)]
+    pub account_id: String,
+    /// The mail address.
+    #[serde(default)]
+    pub email: String,
+}
+
+/// Reads the answer to `GET /users/me`; `None` when the token's scopes do not allow to ask. The code of
+/// that refusal differs from product to product, its text does not.
+pub(super) fn from_answer(
+    status: u16,
+    body: &[u8],
+    retry_after: Option<Duration>,
+) -> Result<Option<Identity>, Error> {
+    let value: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
+    let message = value.get("message").and_then(Value::as_str);
+    if message.is_some_and(|message| message.contains("does not contain scopes")) {
+        return Ok(None);
+    }
+    if status != 200 {
+        return Err(Error::from_answer(status, body, retry_after));
+    }
+    // Some endpoints report failure with HTTP 200: such a body has no id.
+    match serde_json::from_value::<Identity>(value) {
+        Ok(identity) if !identity.user_id.is_empty() => Ok(Some(identity)),
+        _ => Err(Error::new(
+            Fault::Unintelligible,
+            "an answer to users/me without an id",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_is_told_from_a_refusal() {
+        let read = |status, body: &str| from_answer(status, body.as_bytes(), None);
+        let user = read(
+            200,
+            r#"{"id":"u","account_id":"a","email":"ada@example.com"}"#,
+        );
+        assert_eq!(user.unwrap().unwrap().email, "ada@example.com");
+        for body in [
+            r#"{"code":4711,"message":"Invalid access token, does not contain scopes:[user:read:user]."}"#,
+            r#"{"code":104,"message":"Invalid access token, does not contain scopes: [user:read]."}"#,
+        ] {
+            assert_eq!(read(400, body).unwrap(), None, "{body}");
+        }
+        for (status, body, fault) in [
+            (
+                200,
+                r#"{"code":1010,"message":"User does not belong"}"#,
+                Fault::Unintelligible,
+            ),
+            (429, "{}", Fault::RateLimited),
+            (503, "", Fault::Unavailable),
+        ] {
+            assert_eq!(read(status, body).unwrap_err().fault, fault, "{body}");
+        }
+    }
+}
