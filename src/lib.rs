@@ -18,6 +18,7 @@ pub mod api;
 pub mod cli;
 pub mod consent;
 pub mod controller;
+pub mod grant;
 pub mod ops;
 pub mod receiver;
 pub mod zoom;

@@ -1,0 +1,23 @@
+//! A grant whose refresh token changes with every use, and how it is used without being lost.
+//!
+//! Zoom destroys a refresh token the moment it is used, and its successor exists only in the reply.
+//! What must hold, whatever fails and whenever:
+//!
+//! - (I1) one refresh token is never sent twice at the same time;
+//! - (I2) it is never sent again once its successor was stored;
+//! - (I3) it is sent again only after an attempt whose outcome is unknown, and that attempt is on record.
+//!
+//! So an attempt is written down before it is made ([`Intent`]), the reply goes to a [`Journal`] that
+//! survives the death of the process, and from there to the [`Store`]. Only a leader may begin; whoever
+//! holds a reply must store it, leader or not. [`spend`] is the whole sequence, over small traits: it
+//! knows neither Kubernetes nor HTTP. An authorization code is spent in the same way, once.
+
+mod commit;
+mod journal;
+mod model;
+mod spend;
+
+pub use commit::{Committed, commit};
+pub use journal::{Directory, Entry, Journal};
+pub use model::{Access, Code, Credential, Grant, Holder, Intent, Loss, Lost, Pair};
+pub use spend::{Error, Issuer, Outcome, Refusal, Store, StoreError, Term, spend};
