@@ -47,6 +47,8 @@ pub mod annotation {
     pub const REFRESH_AT: &str = "zoom-operator.io/refresh-at";
     /// UID and resourceVersion of the credentials Secret that a token was requested with.
     pub const CREDENTIALS_VERSION: &str = "zoom-operator.io/credentials-version";
+    /// Grant and generation that a token belongs to.
+    pub const GRANT: &str = "zoom-operator.io/grant";
     /// SHA-256 over the data of a token Secret: a hand-edited Secret is noticed by it.
     pub const CHECKSUM: &str = "zoom-operator.io/checksum";
     /// SHA-256 over a child object as it was built: tells whether it must be applied again.

@@ -56,6 +56,14 @@ impl Leadership {
             .is_some_and(|until| Instant::now() < until)
     }
 
+    /// Whether this replica leads and will for so long, whatever happens.
+    #[must_use]
+    pub fn outlasts(&self, time: Duration) -> bool {
+        self.until
+            .borrow()
+            .is_some_and(|until| Instant::now() + time < until)
+    }
+
     /// Refuses to go on once this replica no longer leads.
     ///
     /// # Errors

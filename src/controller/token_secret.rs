@@ -4,22 +4,27 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use k8s_openapi::{
-    ByteString, api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::ObjectMeta,
+    ByteString,
+    api::core::v1::Secret,
+    apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference},
 };
-use kube::{Resource as _, ResourceExt as _};
+use kube::{Resource, ResourceExt as _};
 use secrecy::ExposeSecret as _;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
     api::{
         annotation, label,
-        v1alpha1::{DeletionPolicy, ZoomIntegration},
+        v1alpha1::{
+            ConnectionDeletionPolicy, ConnectionToken, DeletionPolicy, ZoomConnection,
+            ZoomIntegration,
+        },
     },
     ops::hex,
     zoom::AccessToken,
 };
 
-/// Keys of the Secret.
+/// Keys of the Secret: a consumer gets what it needs to call Zoom, never a refresh token.
 mod key {
     pub const ACCESS_TOKEN: &str = "access-token";
     pub const TOKEN_TYPE: &str = "token-type";
@@ -54,8 +59,8 @@ pub struct Stored {
     pub expires_at: Option<Timestamp>,
     /// When it is to be replaced.
     pub refresh_at: Option<Timestamp>,
-    /// Which version of the credentials Secret it was requested with.
-    pub credentials_version: String,
+    /// What it was got with: the version of the credentials Secret, or the grant and its generation.
+    pub source: String,
     /// Granted scopes.
     pub scope: String,
     /// Whether the data is what we wrote.
@@ -64,25 +69,97 @@ pub struct Stored {
     pub owned_as_wished: bool,
 }
 
-/// Name of the token Secret.
-#[must_use]
-pub fn name(integration: &ZoomIntegration) -> String {
-    integration
-        .spec
-        .token
-        .as_ref()
-        .and_then(|token| token.secret_name.clone())
-        .unwrap_or_else(|| format!("{}-zoom-token", integration.name_any()))
+/// Whose token a Secret holds.
+#[derive(Clone, Debug)]
+pub struct Owner {
+    /// Name of the Secret.
+    pub secret_name: String,
+    kind: String,
+    name: String,
+    namespace: Option<String>,
+    uid: Option<String>,
+    /// The label that carries the owner's name.
+    label: &'static str,
+    /// The annotation that says what the token was got with.
+    source: &'static str,
+    /// `None` when the Secret outlives its owner.
+    reference: Option<OwnerReference>,
+}
+
+// === impl Owner ===
+
+impl Owner {
+    /// A `ServerToServer` integration.
+    #[must_use]
+    pub fn integration(integration: &ZoomIntegration) -> Self {
+        let token = integration.spec.token.as_ref();
+        let policy = token.and_then(|token| token.deletion_policy);
+        Self::new(
+            integration,
+            token.and_then(|token| token.secret_name.clone()),
+            policy.unwrap_or_default() == DeletionPolicy::Retain,
+            (label::INTEGRATION, annotation::CREDENTIALS_VERSION),
+        )
+    }
+
+    /// A connection.
+    #[must_use]
+    pub fn connection(connection: &ZoomConnection) -> Self {
+        let token = connection.spec.token.as_ref();
+        let policy = token.and_then(|token: &ConnectionToken| token.deletion_policy);
+        Self::new(
+            connection,
+            token.and_then(|token| token.secret_name.clone()),
+            policy.unwrap_or_default() == ConnectionDeletionPolicy::Retain,
+            (label::CONNECTION, annotation::GRANT),
+        )
+    }
+
+    fn new<K: Resource<DynamicType = ()>>(
+        object: &K,
+        secret_name: Option<String>,
+        retain: bool,
+        (label, source): (&'static str, &'static str),
+    ) -> Self {
+        let name = object.name_any();
+        let reference = object.controller_owner_ref(&());
+        Self {
+            secret_name: secret_name.unwrap_or_else(|| format!("{name}-zoom-token")),
+            kind: K::kind(&()).into_owned(),
+            name,
+            namespace: object.namespace(),
+            uid: object.uid(),
+            label,
+            source,
+            reference: reference.filter(|_| !retain),
+        }
+    }
+
+    fn labels(&self) -> BTreeMap<String, String> {
+        [
+            (label::MANAGED_BY, label::MANAGER.to_owned()),
+            (self.label, self.name.clone()),
+        ]
+        .map(|(key, value)| (key.to_owned(), value))
+        .into()
+    }
+
+    /// Owner references as the deletion policy wants them: with `Delete` the garbage collector removes
+    /// the Secret with its owner, with no finalizer that could hang.
+    #[must_use]
+    pub fn references(&self) -> Vec<OwnerReference> {
+        self.reference.iter().cloned().collect()
+    }
 }
 
 /// The Secret for a new token. `replaces` is the version that may be overwritten; without it, the
 /// Secret must not exist.
 #[must_use]
 pub fn build(
-    integration: &ZoomIntegration,
+    owner: &Owner,
     token: &AccessToken,
     refresh_at: Timestamp,
-    credentials_version: &str,
+    source: &str,
     replaces: Option<&str>,
 ) -> Secret {
     let data: BTreeMap<String, ByteString> = [
@@ -100,16 +177,16 @@ pub fn build(
     .collect();
     let annotations = [
         (annotation::REFRESH_AT, refresh_at.to_string()),
-        (annotation::CREDENTIALS_VERSION, credentials_version.into()),
+        (owner.source, source.into()),
         (annotation::CHECKSUM, checksum(&data)),
     ];
     Secret {
         metadata: ObjectMeta {
-            name: Some(name(integration)),
-            namespace: integration.namespace(),
-            labels: Some(labels(integration)),
+            name: Some(owner.secret_name.clone()),
+            namespace: owner.namespace.clone(),
+            labels: Some(owner.labels()),
             annotations: Some(annotations.map(|(key, value)| (key.into(), value)).into()),
-            owner_references: Some(owners(integration)),
+            owner_references: Some(owner.references()),
             resource_version: replaces.map(Into::into),
             ..ObjectMeta::default()
         },
@@ -119,42 +196,27 @@ pub fn build(
     }
 }
 
-/// Owner references as the deletion policy wants them: with `Delete` the garbage collector removes
-/// the Secret with the integration, with no finalizer that could hang.
-#[must_use]
-pub fn owners(
-    integration: &ZoomIntegration,
-) -> Vec<k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference> {
-    match deletion_policy(integration) {
-        DeletionPolicy::Delete => integration.controller_owner_ref(&()).into_iter().collect(),
-        DeletionPolicy::Retain => Vec::new(),
-    }
-}
-
 /// Reads what lies under the name.
 #[must_use]
-pub fn read(integration: &ZoomIntegration, secret: Option<&Secret>) -> TokenSecret {
+pub fn read(owner: &Owner, secret: Option<&Secret>) -> TokenSecret {
     let Some(secret) = secret else {
         return TokenSecret::Absent;
     };
-    let own_uid = integration.metadata.uid.as_deref();
-    let made_for_us = labels(integration)
+    let own_uid = owner.uid.as_ref();
+    let made_for_us = owner
+        .labels()
         .iter()
         .all(|(key, value)| secret.labels().get(key) == Some(value));
-    let owner = secret
+    let found = secret
         .owner_references()
         .iter()
-        .find(|owner| owner.controller == Some(true));
-    match owner {
-        Some(owner) if Some(owner.uid.as_str()) == own_uid => {}
-        Some(owner)
-            if made_for_us
-                && owner.kind == ZoomIntegration::kind(&())
-                && Some(&owner.name) == integration.metadata.name.as_ref() =>
-        {
+        .find(|found| found.controller == Some(true));
+    match found {
+        Some(found) if Some(&found.uid) == own_uid => {}
+        Some(found) if made_for_us && found.kind == owner.kind && found.name == owner.name => {
             return TokenSecret::Leaving;
         }
-        // Retained from an earlier integration of this name, which may take it up again.
+        // Retained from an earlier owner of this name, which may take it up again.
         None if made_for_us => {}
         _ => return TokenSecret::Foreign,
     }
@@ -170,34 +232,16 @@ pub fn read(integration: &ZoomIntegration, secret: Option<&Secret>) -> TokenSecr
         resource_version: secret.resource_version().unwrap_or_default(),
         expires_at: text(key::EXPIRES_AT).and_then(|time| time.parse().ok()),
         refresh_at: annotation(annotation::REFRESH_AT).and_then(|time| time.parse().ok()),
-        credentials_version: annotation(annotation::CREDENTIALS_VERSION).unwrap_or_default(),
+        source: annotation(owner.source).unwrap_or_default(),
         scope: text(key::SCOPE).unwrap_or_default(),
         intact: text(key::ACCESS_TOKEN).is_some_and(|token| !token.is_empty())
             && annotation(annotation::CHECKSUM) == secret.data.as_ref().map(checksum),
         owned_as_wished: secret
             .owner_references()
             .iter()
-            .any(|owner| Some(owner.uid.as_str()) == own_uid)
-            == (deletion_policy(integration) == DeletionPolicy::Delete),
+            .any(|found| Some(&found.uid) == own_uid)
+            == owner.reference.is_some(),
     })
-}
-
-fn deletion_policy(integration: &ZoomIntegration) -> DeletionPolicy {
-    integration
-        .spec
-        .token
-        .as_ref()
-        .and_then(|token| token.deletion_policy)
-        .unwrap_or_default()
-}
-
-fn labels(integration: &ZoomIntegration) -> BTreeMap<String, String> {
-    [
-        (label::MANAGED_BY, label::MANAGER.to_owned()),
-        (label::INTEGRATION, integration.name_any()),
-    ]
-    .map(|(key, value)| (key.to_owned(), value))
-    .into()
 }
 
 /// The status and consumers get whole seconds.
@@ -222,8 +266,8 @@ mod tests {
 
     use super::*;
 
-    fn integration(uid: &str, policy: &str) -> ZoomIntegration {
-        serde_json::from_value(json!({
+    fn integration(uid: &str, policy: &str) -> Owner {
+        let integration: ZoomIntegration = serde_json::from_value(json!({
             "apiVersion": "zoom-operator.io/v1alpha1",
             "kind": "ZoomIntegration",
             "metadata": {"name": "acme", "namespace": "clinics", "uid": uid},
@@ -234,7 +278,8 @@ mod tests {
                 "token": {"deletionPolicy": policy},
             },
         }))
-        .unwrap()
+        .unwrap();
+        Owner::integration(&integration)
     }
 
     fn token() -> AccessToken {
@@ -248,9 +293,9 @@ mod tests {
         }
     }
 
-    fn built(integration: &ZoomIntegration) -> Secret {
+    fn built(owner: &Owner) -> Secret {
         let refresh_at = "2026-03-01T10:45:00Z".parse().unwrap();
-        let mut secret = build(integration, &token(), refresh_at, "uid/7", None);
+        let mut secret = build(owner, &token(), refresh_at, "uid/7", None);
         secret.metadata.resource_version = Some("42".into());
         secret
     }
@@ -285,7 +330,7 @@ mod tests {
                 resource_version: "42".into(),
                 expires_at: Some("2026-03-01T11:00:00Z".parse().unwrap()),
                 refresh_at: Some("2026-03-01T10:45:00Z".parse().unwrap()),
-                credentials_version: "uid/7".into(),
+                source: "uid/7".into(),
                 scope: "user:read:list_users:admin".into(),
                 intact: true,
                 owned_as_wished: true,

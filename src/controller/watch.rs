@@ -24,7 +24,7 @@ use super::{
     config::Args,
     fleet::Key,
     reconcile::{Guarded, reconcile, retry},
-    token_secret,
+    token_secret::Owner,
 };
 use crate::{
     api::{label, v1alpha1::ZoomIntegration},
@@ -162,7 +162,7 @@ fn concerned(
             cached.0.as_ref().is_ok_and(|integration| {
                 integration.namespace() == namespace
                     && (integration.spec.credentials.secret_ref.name == name
-                        || token_secret::name(integration) == name)
+                        || Owner::integration(integration).secret_name == name)
             })
         })
         .map(|integration| ObjectRef::from_obj(&*integration))

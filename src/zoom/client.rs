@@ -67,6 +67,7 @@ pub struct Tokens {
 #[derive(Debug)]
 pub struct Client {
     http: reqwest::Client,
+    time_limit: Duration,
     endpoints: Endpoints,
     /// Rate limits are per account at Zoom: one tenant in trouble must not use up its neighbours'.
     per_account: DefaultKeyedRateLimiter<String>,
@@ -134,12 +135,19 @@ impl Client {
             .allow_burst(NonZeroU32::MIN.saturating_add(4));
         Ok(Self {
             http,
+            time_limit: timeout,
             endpoints,
             per_account: RateLimiter::keyed(quota),
             per_app: RateLimiter::keyed(
                 Quota::per_second(PER_APP_AND_SECOND).allow_burst(PER_APP_AND_SECOND),
             ),
         })
+    }
+
+    /// The longest time that a request takes.
+    #[must_use]
+    pub fn time_limit(&self) -> Duration {
+        self.time_limit
     }
 
     /// Where this client believes Zoom to be.

@@ -13,7 +13,7 @@ use crate::{
         Context,
         credentials::Credentials,
         error::Error,
-        token_secret::{self, TokenSecret},
+        token_secret::{self, Owner, TokenSecret},
     },
     receiver::facts::Facts,
 };
@@ -63,9 +63,11 @@ pub async fn observe(context: &Context, integration: &ZoomIntegration) -> Result
     let spec = &integration.spec;
     let credentials = secrets.get_opt(&spec.credentials.secret_ref.name).await?;
     let (token, old_token_secret) = if spec.is_server_to_server() {
-        let secret = secrets.get_opt(&token_secret::name(integration)).await?;
+        let secret = secrets
+            .get_opt(&Owner::integration(integration).secret_name)
+            .await?;
         (
-            token_secret::read(integration, secret.as_ref()),
+            token_secret::read(&Owner::integration(integration), secret.as_ref()),
             old_token_secret(&secrets, integration).await?,
         )
     } else {
@@ -120,12 +122,12 @@ async fn old_token_secret(
     let Some(old) = status.and_then(|status| status.token.as_ref()?.secret_name.clone()) else {
         return Ok(None);
     };
-    if old == token_secret::name(integration) {
+    if old == Owner::integration(integration).secret_name {
         return Ok(None);
     }
     let secret = secrets.get_opt(&old).await?;
     let ours = matches!(
-        token_secret::read(integration, secret.as_ref()),
+        token_secret::read(&Owner::integration(integration), secret.as_ref()),
         TokenSecret::Ours(_)
     );
     Ok(ours.then_some(old))

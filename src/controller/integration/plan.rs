@@ -170,8 +170,7 @@ fn credentials_changed(
     stored: Option<&Stored>,
     _: Timestamp,
 ) -> Option<Cause> {
-    (stored?.credentials_version != observed.credentials.version)
-        .then_some(Cause::CredentialsChanged)
+    (stored?.source != observed.credentials.version).then_some(Cause::CredentialsChanged)
 }
 
 fn refresh_due(

@@ -5,7 +5,7 @@ mod token;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
-use kube::{Api, api::DeleteParams};
+use kube::Api;
 
 use super::{
     observe::Observed,
@@ -17,7 +17,8 @@ use crate::{
     controller::{
         Context,
         error::Error,
-        token_secret::{self, TokenSecret},
+        published,
+        token_secret::{Owner, TokenSecret},
     },
 };
 
@@ -74,20 +75,20 @@ pub async fn apply(
             (token, failure, None)
         }
     };
-    let mut token_secret_name = token_secret::name(integration);
+    let mut token_secret_name = Owner::integration(integration).secret_name;
     if let Some(old) = observed.old_token_secret.clone() {
         // Not before there is a successor; until then the status goes on to name it.
         if plan.remove_old_token_secret && matches!(token, TokenSecret::Ours(_)) {
             context.leadership.check()?;
             let secrets: Api<Secret> = context.beside(integration);
-            gone(secrets.delete(&old, &DeleteParams::default()).await)?;
+            published::remove(&secrets, &old).await?;
         } else {
             token_secret_name = old;
         }
     }
     let with_current_credentials = matches!(
         &token,
-        TokenSecret::Ours(stored) if stored.credentials_version == observed.credentials.version
+        TokenSecret::Ours(stored) if stored.source == observed.credentials.version
     );
     Ok(Applied {
         token,
@@ -97,13 +98,4 @@ pub async fn apply(
         receiver,
         look_again,
     })
-}
-
-/// What is already gone need not be deleted.
-fn gone<T>(result: Result<T, kube::Error>) -> Result<(), Error> {
-    match result {
-        Ok(_) => Ok(()),
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
-        Err(error) => Err(Error::from_write(error)),
-    }
 }

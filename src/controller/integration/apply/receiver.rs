@@ -7,7 +7,6 @@ use kube::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::gone;
 use crate::{
     api::{FIELD_MANAGER, v1alpha1::ZoomIntegration},
     controller::{
@@ -19,6 +18,7 @@ use crate::{
             resources::{self, Resources},
             verdict::ReceiverFinding,
         },
+        published::gone,
     },
 };
 

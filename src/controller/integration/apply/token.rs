@@ -2,24 +2,17 @@
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
-use kube::{
-    Api, ResourceExt as _,
-    api::{Patch, PatchParams, PostParams},
-};
-use serde_json::json;
+use kube::{Api, ResourceExt as _};
 
 use crate::{
-    api::{
-        FIELD_MANAGER,
-        v1alpha1::{TokenFailure, ZoomIntegration},
-    },
+    api::v1alpha1::{TokenFailure, ZoomIntegration},
     controller::{
         Context,
         error::Error,
         failure::{self, Attempt, MISSING_SCOPES, SECRET_NOT_WRITTEN},
         integration::{observe::Observed, plan::last_failure},
-        schedule,
-        token_secret::{self, TokenSecret},
+        published, schedule,
+        token_secret::{self, Owner, TokenSecret},
         verdict::missing_scopes,
     },
     zoom::{AccessToken, scopes},
@@ -76,12 +69,15 @@ pub(super) async fn request(
                 )
             });
             tracing::info!(expires_at = %token.expires_at, "published a token");
-            Ok((token_secret::read(integration, Some(&secret)), failure))
+            Ok((
+                token_secret::read(&Owner::integration(integration), Some(&secret)),
+                failure,
+            ))
         }
         Err(Error::Kubernetes(kube::Error::Api(status))) => {
             let message = format!(
                 "The Secret {} could not be written: {}",
-                token_secret::name(integration),
+                Owner::integration(integration).secret_name,
                 status.message
             );
             let failure = failure(integration, observed, SECRET_NOT_WRITTEN, message, None);
@@ -91,7 +87,6 @@ pub(super) async fn request(
     }
 }
 
-/// Writes the Secret under the version that was observed: whoever wrote in between wins.
 async fn publish(
     context: &Context,
     integration: &ZoomIntegration,
@@ -102,21 +97,11 @@ async fn publish(
     let uid = integration.uid().unwrap_or_default();
     let refresh_at = schedule::refresh_at(token.issued_at, token.expires_at, &uid);
     let version = &observed.credentials.version;
-    let build = |replaces| token_secret::build(integration, token, refresh_at, version, replaces);
-    let written = match &observed.token {
-        TokenSecret::Ours(stored) => {
-            let secret = build(Some(stored.resource_version.as_str()));
-            secrets
-                .patch(
-                    &secret.name_any(),
-                    &PatchParams::apply(FIELD_MANAGER).force(),
-                    &Patch::Apply(&secret),
-                )
-                .await
-        }
-        _ => secrets.create(&post_params(), &build(None)).await,
-    };
-    written.map_err(Error::from_write)
+    let owner = Owner::integration(integration);
+    published::publish(&secrets, &observed.token, |replaces| {
+        token_secret::build(&owner, token, refresh_at, version, replaces)
+    })
+    .await
 }
 
 /// Brings the Secret's owner references in line with the deletion policy.
@@ -129,24 +114,10 @@ pub(super) async fn reown(
         return Ok(token.clone());
     };
     context.leadership.check()?;
-    let secrets: Api<Secret> = context.beside(integration);
-    let patch = json!({"metadata": {
-        "resourceVersion": stored.resource_version,
-        "ownerReferences": token_secret::owners(integration),
-    }});
-    let params = PatchParams {
-        field_manager: Some(FIELD_MANAGER.into()),
-        ..PatchParams::default()
-    };
-    let secret = secrets
-        .patch(
-            &token_secret::name(integration),
-            &params,
-            &Patch::Merge(patch),
-        )
-        .await
-        .map_err(Error::from_write)?;
-    Ok(token_secret::read(integration, Some(&secret)))
+    let owner = Owner::integration(integration);
+    let secrets = context.beside(integration);
+    let secret = published::reown(&secrets, &owner, &stored.resource_version).await?;
+    Ok(token_secret::read(&owner, Some(&secret)))
 }
 
 /// Records a failed attempt, with the time of the next one.
@@ -165,11 +136,4 @@ fn failure(
     };
     let uid = integration.uid().unwrap_or_default();
     failure::record(attempt, last_failure(integration), &uid, Timestamp::now())
-}
-
-fn post_params() -> PostParams {
-    PostParams {
-        field_manager: Some(FIELD_MANAGER.into()),
-        ..PostParams::default()
-    }
 }

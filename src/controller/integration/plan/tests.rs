@@ -51,7 +51,7 @@ fn stored() -> Stored {
         resource_version: "1".into(),
         expires_at: Some(at(NOW + 900)),
         refresh_at: Some(at(NOW + 100)),
-        credentials_version: "c/1".into(),
+        source: "c/1".into(),
         scope: "a:read:x:admin".into(),
         intact: true,
         owned_as_wished: true,
@@ -100,7 +100,7 @@ fn each_reason_leads_to_a_request_and_is_named() {
         (ours(|s| s.intact = false), Cause::SecretModified),
         (ours(|s| s.expires_at = None), Cause::SecretModified),
         (
-            ours(|s| s.credentials_version = "c/0".into()),
+            ours(|s| s.source = "c/0".into()),
             Cause::CredentialsChanged,
         ),
         (ours(|s| s.refresh_at = Some(at(NOW))), Cause::RefreshDue),

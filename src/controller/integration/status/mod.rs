@@ -21,7 +21,7 @@ use crate::{
     },
     controller::{
         schedule,
-        token_secret::{self, TokenSecret},
+        token_secret::{self, Owner, TokenSecret},
         verdict::TokenFinding,
     },
     receiver::facts::Facts,
@@ -125,7 +125,7 @@ fn token_finding<'a>(
     match (&applied.token, scopes) {
         (TokenSecret::Foreign, _) => TokenFinding::Conflict(format!(
             "Secret {} exists and was not made for this integration: delete or rename it, or set token.secretName to another name.",
-            token_secret::name(integration)
+            Owner::integration(integration).secret_name
         )),
         (TokenSecret::Ours(stored), Some(scopes)) => match stored.expires_at {
             Some(expires_at) if stored.intact => TokenFinding::Present {

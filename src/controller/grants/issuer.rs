@@ -1,0 +1,91 @@
+//! Zoom, as a grant needs it.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+
+use crate::{
+    grant::{Access, Credential, Grant, Issuer, Pair},
+    zoom::{self, AccessToken, Error, Fault},
+};
+
+/// Spends credentials at Zoom's token endpoint.
+#[derive(Clone, Debug)]
+pub struct ZoomIssuer {
+    zoom: Arc<zoom::Client>,
+    app: Option<zoom::App>,
+}
+
+// === impl ZoomIssuer ===
+
+impl ZoomIssuer {
+    /// An issuer for the grants of `app`. Without it, nothing can be asked of Zoom.
+    #[must_use]
+    pub fn new(zoom: Arc<zoom::Client>, app: Option<zoom::App>) -> Self {
+        Self { zoom, app }
+    }
+}
+
+impl Issuer for ZoomIssuer {
+    fn time_limit(&self) -> Duration {
+        self.zoom.time_limit()
+    }
+
+    async fn exchange(&self, credential: &Credential) -> Result<Pair, Error> {
+        let Some(app) = &self.app else {
+            let detail = "the app's credentials are not known";
+            return Err(Error::new(Fault::CredentialsRejected, detail));
+        };
+        let now = Timestamp::now();
+        let tokens = match credential {
+            Credential::Code(code) => {
+                let (url, verifier) = (&code.redirect_url, &code.verifier);
+                self.zoom
+                    .authorization_code(app, &code.code, verifier, url, now)
+                    .await
+            }
+            Credential::RefreshToken(token) => self.zoom.refresh_token(app, token, now).await,
+        }?;
+        Ok(Pair {
+            refresh_token: tokens.refresh,
+            access: access_of(tokens.access),
+        })
+    }
+
+    async fn revoke(&self, grant: &Grant) {
+        let (Some(app), Some(access)) = (&self.app, &grant.access) else {
+            tracing::warn!(
+                "a grant that nobody wants any more stays alive at Zoom until it expires"
+            );
+            return;
+        };
+        match self.zoom.revoke(app, &access.token).await {
+            Ok(()) => tracing::info!("revoked a grant that nobody wants any more"),
+            Err(error) => tracing::warn!(%error, "failed to revoke a grant"),
+        }
+    }
+}
+
+fn access_of(token: AccessToken) -> Access {
+    Access {
+        token: token.secret,
+        token_type: token.token_type,
+        issued_at: token.issued_at,
+        expires_at: token.expires_at,
+        scope: token.scope,
+        api_url: token.api_url.into(),
+    }
+}
+
+/// The access token of a stored grant; `None` if its API URL is none.
+#[must_use]
+pub fn token_of(access: &Access) -> Option<AccessToken> {
+    Some(AccessToken {
+        secret: access.token.clone(),
+        token_type: access.token_type.clone(),
+        expires_at: access.expires_at,
+        issued_at: access.issued_at,
+        scope: access.scope.clone(),
+        api_url: access.api_url.parse().ok()?,
+    })
+}

@@ -1,0 +1,152 @@
+//! Grants in the cluster: where they are stored, who spends them, and what is left of dead processes.
+
+mod issuer;
+pub mod secret;
+mod store;
+mod term;
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use kube::Client;
+use tokio::sync::Semaphore;
+
+pub use self::{
+    issuer::{ZoomIssuer, token_of},
+    store::{Place, SecretStore},
+    term::LeaderTerm,
+};
+use crate::{
+    grant::{self, Directory, Error, Holder, Journal as _, Outcome, Store as _},
+    zoom,
+};
+
+/// How many replies may wait for the API server at the same time: what a crash of the node would cost.
+const UNCOMMITTED: u32 = 64;
+
+/// Spends grants, each in a task of its own: a reply must be stored even if the pass that asked for it
+/// is given up.
+pub struct Grants {
+    client: Client,
+    zoom: Arc<zoom::Client>,
+    term: Arc<LeaderTerm>,
+    journal: Directory,
+    under_way: Arc<Mutex<HashSet<String>>>,
+    permits: Arc<Semaphore>,
+}
+
+/// Takes a place off the list of what is under way.
+struct UnderWay {
+    list: Arc<Mutex<HashSet<String>>>,
+    place: String,
+}
+
+// === impl Grants ===
+
+impl Grants {
+    /// Prepares to spend grants.
+    #[must_use]
+    pub fn new(
+        client: Client,
+        zoom: Arc<zoom::Client>,
+        term: LeaderTerm,
+        journal: Directory,
+    ) -> Self {
+        Self {
+            client,
+            zoom,
+            term: Arc::new(term),
+            journal,
+            under_way: Arc::default(),
+            permits: Arc::new(Semaphore::new(UNCOMMITTED as usize)),
+        }
+    }
+
+    /// Stores what processes of this Pod that are dead received from Zoom. Must end before this process
+    /// stands for election.
+    pub async fn drain(&self) {
+        let entries = self.journal.entries();
+        if entries.is_empty() {
+            return;
+        }
+        tracing::info!(
+            entries = entries.len(),
+            "storing replies of an earlier process"
+        );
+        let commits = entries.into_iter().map(|entry| async move {
+            let Some(place) = Place::parse(&entry.place) else {
+                tracing::error!("an entry of the journal has no place");
+                return;
+            };
+            let store = SecretStore::new(&self.client, place);
+            // Without the app's credentials: a grant that nobody wants any more is forgotten only.
+            let issuer = ZoomIssuer::new(self.zoom.clone(), None);
+            let committed = grant::commit(&store, &issuer, &entry).await;
+            tracing::info!(?committed, "stored a reply of an earlier process");
+            self.journal.remove(&entry);
+        });
+        futures::future::join_all(commits).await;
+    }
+
+    /// Spends what is stored at `place` with the credentials of `app`. `None` when that is under way
+    /// already.
+    ///
+    /// # Errors
+    /// When no attempt was made.
+    pub async fn spend(&self, place: Place, app: &zoom::App) -> Option<Result<Outcome, Error>> {
+        let store = SecretStore::new(&self.client, place);
+        let under_way = UnderWay::begin(&self.under_way, store.place())?;
+        let permit = self.permits.clone().acquire_owned().await.ok()?;
+        self.zoom.within_budget_of_app(app).await;
+        let issuer = ZoomIssuer::new(self.zoom.clone(), Some(app.clone()));
+        let (journal, term) = (self.journal.clone(), self.term.clone());
+        let task = tokio::spawn(async move {
+            let _held = (under_way, permit);
+            grant::spend(&store, &issuer, &journal, &*term).await
+        });
+        match task.await {
+            Ok(result) => Some(result),
+            // The runtime is going down.
+            Err(_) => None,
+        }
+    }
+
+    /// This process, as intents name it.
+    #[must_use]
+    pub fn holder(&self) -> Holder {
+        grant::Term::holder(&*self.term)
+    }
+
+    /// What is known of attempts by other processes.
+    #[must_use]
+    pub fn term(&self) -> &LeaderTerm {
+        &self.term
+    }
+
+    /// Waits until nothing is under way any more.
+    pub async fn idle(&self) {
+        // It fails only when the semaphore is closed, which nobody does.
+        let _ = self.permits.acquire_many(UNCOMMITTED).await;
+    }
+}
+
+// === impl UnderWay ===
+
+impl UnderWay {
+    fn begin(list: &Arc<Mutex<HashSet<String>>>, place: String) -> Option<Self> {
+        let mut places = list.lock().unwrap_or_else(PoisonError::into_inner);
+        places.insert(place.clone()).then(|| Self {
+            list: list.clone(),
+            place,
+        })
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let mut places = self.list.lock().unwrap_or_else(PoisonError::into_inner);
+        places.remove(&self.place);
+    }
+}

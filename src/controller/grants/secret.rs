@@ -1,0 +1,294 @@
+//! The private Secret of a grant, which nobody mounts: how it is built and read. Pure.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::{
+    ByteString,
+    api::core::v1::Secret,
+    apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference},
+};
+use kube::{Resource as _, ResourceExt as _};
+
+use crate::{
+    api::{
+        label,
+        v1alpha1::{ConnectionDeletionPolicy, ZoomConnection},
+    },
+    grant::Grant,
+    zoom::Identity,
+};
+
+/// Type of the Secret: it cannot be changed, and tells people that it is not for them.
+pub const TYPE: &str = "zoom-operator.io/grant";
+
+/// Keys. One conditional write covers all of them; an annotation could be written even on an immutable
+/// Secret and would prove nothing.
+mod key {
+    pub const GRANT: &str = "grant";
+    pub const IDENTITY: &str = "identity";
+    pub const NAMESPACE_UID: &str = "namespace-uid";
+    pub const IMPORTED: &str = "imported";
+}
+
+/// What lies under the name of a grant's Secret.
+#[derive(Clone, Debug, Default)]
+pub enum GrantSecret {
+    /// Nothing.
+    #[default]
+    Absent,
+    /// Somebody else's Secret: never touched.
+    Foreign,
+    /// The Secret of a deleted connection of the same name, which the garbage collector removes.
+    Leaving,
+    /// Ours, and nobody can read it any more.
+    Broken,
+    /// Ours.
+    Ours(Box<Kept>),
+}
+
+/// A grant with what is known about it.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// The grant.
+    pub grant: Grant,
+    /// Who gave it, if Zoom told us.
+    pub identity: Option<Identity>,
+    /// Whether Zoom was asked.
+    pub identified: bool,
+    /// UID of the namespace for which it was stored. In another namespace or cluster it is a copy.
+    pub namespace_uid: String,
+    /// Fingerprint of the imported credential that it began with.
+    pub imported: Option<String>,
+}
+
+/// Name of a connection's grant Secret.
+#[must_use]
+pub fn name(connection: &str) -> String {
+    format!("{connection}-zoom-grant")
+}
+
+/// A Secret for `kept`, belonging to `connection`.
+#[must_use]
+pub fn build(connection: &ZoomConnection, kept: &Kept) -> Secret {
+    let name = connection.name_any();
+    let mut secret = Secret {
+        metadata: ObjectMeta {
+            name: Some(self::name(&name)),
+            namespace: connection.namespace(),
+            labels: Some(labels(&name)),
+            owner_references: Some(owners(connection)),
+            ..ObjectMeta::default()
+        },
+        type_: Some(TYPE.into()),
+        ..Secret::default()
+    };
+    put(&mut secret, kept);
+    secret
+}
+
+/// Labels of a connection's grant Secret.
+#[must_use]
+pub fn labels(connection: &str) -> BTreeMap<String, String> {
+    [
+        (label::MANAGED_BY, label::MANAGER),
+        (label::USE, label::GRANT),
+        (label::CONNECTION, connection),
+    ]
+    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+    .into()
+}
+
+/// Owner references as the deletion policy wants them: the garbage collector erases the tokens with the
+/// connection.
+#[must_use]
+pub fn owners(connection: &ZoomConnection) -> Vec<OwnerReference> {
+    match deletion_policy(connection) {
+        ConnectionDeletionPolicy::Delete | ConnectionDeletionPolicy::Revoke => {
+            connection.controller_owner_ref(&()).into_iter().collect()
+        }
+        ConnectionDeletionPolicy::Retain => Vec::new(),
+    }
+}
+
+/// What happens to the tokens with the connection.
+#[must_use]
+pub fn deletion_policy(connection: &ZoomConnection) -> ConnectionDeletionPolicy {
+    connection
+        .spec
+        .token
+        .as_ref()
+        .and_then(|token| token.deletion_policy)
+        .unwrap_or_default()
+}
+
+/// Writes all keys.
+pub fn put(secret: &mut Secret, kept: &Kept) {
+    let json = |value: serde_json::Result<Vec<u8>>| value.ok().map(ByteString);
+    let text = |text: &str| Some(ByteString(text.as_bytes().to_vec()));
+    let identity = kept
+        .identified
+        .then(|| json(serde_json::to_vec(&kept.identity)))
+        .flatten();
+    let data = secret.data.get_or_insert_default();
+    for (key, value) in [
+        (key::GRANT, json(serde_json::to_vec(&kept.grant))),
+        (key::IDENTITY, identity),
+        (key::NAMESPACE_UID, text(&kept.namespace_uid)),
+        (key::IMPORTED, kept.imported.as_deref().and_then(text)),
+    ] {
+        match value {
+            Some(value) => data.insert(key.into(), value),
+            None => data.remove(key),
+        };
+    }
+}
+
+/// Reads the keys; `None` when they are not as they were written.
+#[must_use]
+pub fn get(secret: &Secret) -> Option<Kept> {
+    let data = secret.data.as_ref()?;
+    let text = |key: &str| String::from_utf8(data.get(key)?.0.clone()).ok();
+    let identity = data
+        .get(key::IDENTITY)
+        .map(|json| serde_json::from_slice::<Option<Identity>>(&json.0));
+    Some(Kept {
+        grant: serde_json::from_slice(&data.get(key::GRANT)?.0).ok()?,
+        identified: matches!(identity, Some(Ok(_))),
+        identity: identity.and_then(Result::ok).flatten(),
+        namespace_uid: text(key::NAMESPACE_UID).unwrap_or_default(),
+        imported: text(key::IMPORTED),
+    })
+}
+
+/// Reads what lies under the name.
+#[must_use]
+pub fn read(connection: &ZoomConnection, secret: Option<&Secret>) -> GrantSecret {
+    let Some(secret) = secret else {
+        return GrantSecret::Absent;
+    };
+    let made_for_us = secret.type_.as_deref() == Some(TYPE)
+        && labels(&connection.name_any())
+            .iter()
+            .all(|(key, value)| secret.labels().get(key) == Some(value));
+    if !made_for_us {
+        return GrantSecret::Foreign;
+    }
+    let owner = secret
+        .owner_references()
+        .iter()
+        .find(|owner| owner.controller == Some(true));
+    let leaving = owner.is_some_and(|owner| Some(&owner.uid) != connection.metadata.uid.as_ref());
+    if leaving || secret.metadata.deletion_timestamp.is_some() {
+        return GrantSecret::Leaving;
+    }
+    get(secret).map_or(GrantSecret::Broken, |kept| {
+        GrantSecret::Ours(Box::new(kept))
+    })
+}
+
+/// Whether owner references follow the deletion policy.
+#[must_use]
+pub fn owned_as_wished(connection: &ZoomConnection, secret: &Secret) -> bool {
+    let owned = secret
+        .owner_references()
+        .iter()
+        .any(|owner| Some(&owner.uid) == connection.metadata.uid.as_ref());
+    owned == !owners(connection).is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use serde_json::json;
+
+    use super::*;
+    use crate::grant::Credential;
+
+    pub(super) fn connection(uid: &str, policy: &str) -> ZoomConnection {
+        serde_json::from_value(json!({
+            "apiVersion": "zoom-operator.io/v1alpha1",
+            "kind": "ZoomConnection",
+            "metadata": {"name": "ada", "namespace": "clinics", "uid": uid},
+            "spec": {"integrationRef": {"name": "app"}, "token": {"deletionPolicy": policy}},
+        }))
+        .unwrap()
+    }
+
+    fn kept() -> Kept {
+        Kept {
+            grant: Grant {
+                id: "g".into(),
+                generation: 3,
+                since: Timestamp::UNIX_EPOCH,
+                credential: Credential::RefreshToken("refresh".to_owned().into()),
+                access: None,
+                intent: None,
+                loss: None,
+            },
+            identity: None,
+            identified: false,
+            namespace_uid: "n".into(),
+            imported: None,
+        }
+    }
+
+    #[test]
+    fn what_was_written_is_read_back() {
+        let owner = connection("u", "Delete");
+        for (identified, identity) in [
+            (false, None),
+            (true, None),
+            (
+                true,
+                Some(Identity {
+                    user_id: "z".into(),
+                    account_id: "a".into(),
+                    email: "ada@example.com".into(),
+                }),
+            ),
+        ] {
+            let before = Kept {
+                identified,
+                identity: identity.clone(),
+                imported: Some("f".into()),
+                ..kept()
+            };
+            let secret = build(&owner, &before);
+            let GrantSecret::Ours(after) = read(&owner, Some(&secret)) else {
+                panic!("ours");
+            };
+            assert_eq!((after.identified, after.identity), (identified, identity));
+            assert_eq!(after.grant.generation, 3);
+            assert_eq!(after.imported.as_deref(), Some("f"));
+            assert!(owned_as_wished(&owner, &secret));
+            assert!(!owned_as_wished(&connection("u", "Retain"), &secret));
+        }
+    }
+
+    #[test]
+    fn only_our_own_is_ours() {
+        let owner = connection("u", "Delete");
+        let secret = build(&owner, &kept());
+        let found = |change: &dyn Fn(&mut Secret)| {
+            let mut secret = secret.clone();
+            change(&mut secret);
+            read(&owner, Some(&secret))
+        };
+        assert!(matches!(read(&owner, None), GrantSecret::Absent));
+        assert!(matches!(found(&|s| s.type_ = None), GrantSecret::Foreign));
+        assert!(matches!(
+            found(&|s| s.metadata.labels = None),
+            GrantSecret::Foreign
+        ));
+        assert!(matches!(found(&|s| s.data = None), GrantSecret::Broken));
+        assert!(matches!(
+            read(&connection("other", "Delete"), Some(&secret)),
+            GrantSecret::Leaving
+        ));
+        let retained = build(&connection("u", "Retain"), &kept());
+        assert!(matches!(
+            read(&connection("other", "Delete"), Some(&retained)),
+            GrantSecret::Ours(_)
+        ));
+    }
+}

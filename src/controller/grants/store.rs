@@ -1,0 +1,246 @@
+//! A grant's Secret as the place where it is stored: conditional writes only.
+
+use k8s_openapi::{ByteString, api::core::v1::Secret};
+use kube::{Api, Client, ResourceExt as _, api::PostParams};
+use serde::{Deserialize, Serialize};
+
+use super::secret::{self, Kept};
+use crate::{
+    api::{
+        FIELD_MANAGER,
+        v1alpha1::{ConnectionDeletionPolicy, ZoomConnection},
+    },
+    consent::{self, Handoff},
+    grant::{Code, Credential, Grant, Store, StoreError},
+};
+
+/// Where a grant is stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Place {
+    /// Namespace of the Secret.
+    pub namespace: String,
+    /// Name of the Secret.
+    pub secret: String,
+    /// Namespace of the connection.
+    pub connection_namespace: String,
+    /// Name of the connection.
+    pub connection: String,
+    /// UID of the connection.
+    pub connection_uid: String,
+    /// UID of the connection's namespace.
+    pub namespace_uid: String,
+}
+
+/// Stores one grant in one Secret: a connection's own, or the one by which a code was handed over and
+/// in which its grant stays until it is known whose it is.
+#[derive(Clone)]
+pub struct SecretStore {
+    place: Place,
+    secrets: Api<Secret>,
+    connections: Api<ZoomConnection>,
+}
+
+// === impl Place ===
+
+impl Place {
+    /// The Secret of a connection's own grant.
+    #[must_use]
+    pub fn of(connection: &ZoomConnection, namespace_uid: &str) -> Self {
+        let namespace = connection.namespace().unwrap_or_default();
+        Self {
+            secret: secret::name(&connection.name_any()),
+            connection_namespace: namespace.clone(),
+            namespace,
+            connection: connection.name_any(),
+            connection_uid: connection.uid().unwrap_or_default(),
+            namespace_uid: namespace_uid.to_owned(),
+        }
+    }
+
+    /// The Secret `name` in the operator's `namespace`, by which a code for `connection` was handed over.
+    #[must_use]
+    pub fn of_consent(
+        namespace: &str,
+        name: &str,
+        connection: &ZoomConnection,
+        namespace_uid: &str,
+    ) -> Self {
+        Self {
+            namespace: namespace.to_owned(),
+            secret: name.to_owned(),
+            ..Self::of(connection, namespace_uid)
+        }
+    }
+
+    /// Reads a place back from a journal.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
+}
+
+// === impl SecretStore ===
+
+impl SecretStore {
+    /// The store at `place`.
+    #[must_use]
+    pub fn new(client: &Client, place: Place) -> Self {
+        Self {
+            secrets: Api::namespaced(client.clone(), &place.namespace),
+            connections: Api::namespaced(client.clone(), &place.connection_namespace),
+            place,
+        }
+    }
+
+    async fn connection(&self) -> Result<Option<ZoomConnection>, StoreError> {
+        let connection = self.connections.get_opt(&self.place.connection).await;
+        let connection = connection.map_err(unavailable)?;
+        Ok(connection.filter(|found| found.uid().as_ref() == Some(&self.place.connection_uid)))
+    }
+}
+
+impl Store for SecretStore {
+    /// The whole Secret as it was read: a write keeps what is not ours to change.
+    type Version = Box<Secret>;
+
+    async fn read(&self) -> Result<Option<(Grant, Self::Version)>, StoreError> {
+        let secret = self.secrets.get_opt(&self.place.secret).await;
+        let Some(secret) = secret.map_err(unavailable)? else {
+            return Ok(None);
+        };
+        let grant = match secret::get(&secret) {
+            Some(kept) => Some(kept.grant),
+            None => handed_over(&secret),
+        };
+        match grant {
+            Some(grant) => Ok(Some((grant, Box::new(secret)))),
+            None => Err(StoreError::Unavailable(
+                "the Secret does not hold what was written".into(),
+            )),
+        }
+    }
+
+    async fn write(
+        &self,
+        grant: &Grant,
+        over: &Self::Version,
+    ) -> Result<Self::Version, StoreError> {
+        let mut secret = over.as_ref().clone();
+        let known = secret::get(&secret);
+        let kept = Kept {
+            grant: grant.clone(),
+            identity: known.as_ref().and_then(|known| known.identity.clone()),
+            identified: known.as_ref().is_some_and(|known| known.identified),
+            namespace_uid: known.as_ref().map_or_else(
+                || self.place.namespace_uid.clone(),
+                |known| known.namespace_uid.clone(),
+            ),
+            imported: known.and_then(|known| known.imported),
+        };
+        secret::put(&mut secret, &kept);
+        if grant.generation > 0 {
+            blank_code(&mut secret);
+        }
+        // The resourceVersion of the read goes along: whoever wrote in between wins.
+        let written = self
+            .secrets
+            .replace(&self.place.secret, &parameters(), &secret)
+            .await;
+        match written {
+            Ok(secret) => Ok(Box::new(secret)),
+            Err(kube::Error::Api(status)) if status.is_conflict() => Err(StoreError::Conflict),
+            Err(kube::Error::Api(status)) if status.is_not_found() => Err(StoreError::Gone),
+            Err(error) => Err(unavailable(error)),
+        }
+    }
+
+    async fn create(&self, grant: &Grant) -> Result<(), StoreError> {
+        let Some(connection) = self.connection().await? else {
+            return Err(StoreError::Gone);
+        };
+        // Also what was handed over goes to the connection now, unidentified: the Secret by which it came
+        // is gone, and it will be asked whose it is before anything is published.
+        let kept = Kept {
+            grant: grant.clone(),
+            identity: None,
+            identified: false,
+            namespace_uid: self.place.namespace_uid.clone(),
+            imported: None,
+        };
+        let mut secret = secret::build(&connection, &kept);
+        secret.metadata.name = Some(self.place.secret.clone());
+        secret.metadata.namespace = Some(self.place.namespace.clone());
+        if self.place.namespace != self.place.connection_namespace {
+            secret.metadata.owner_references = None;
+        }
+        match self.secrets.create(&parameters(), &secret).await {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(status)) if status.is_already_exists() => {
+                Err(StoreError::Conflict)
+            }
+            Err(error) => Err(unavailable(error)),
+        }
+    }
+
+    async fn wanted(&self) -> Result<bool, StoreError> {
+        Ok(self.connection().await?.is_some_and(|connection| {
+            connection.metadata.deletion_timestamp.is_none()
+                || secret::deletion_policy(&connection) == ConnectionDeletionPolicy::Retain
+        }))
+    }
+
+    fn place(&self) -> String {
+        serde_json::to_string(&self.place).unwrap_or_default()
+    }
+}
+
+/// The handed over code, as a grant that is not yet one.
+#[must_use]
+pub fn handed_over(secret: &Secret) -> Option<Grant> {
+    let json = secret.data.as_ref()?.get(consent::SECRET_KEY)?;
+    let handoff = Handoff::from_json(&json.0).ok()?;
+    Some(Grant {
+        id: secret.name_any(),
+        generation: 0,
+        since: handoff.authorized,
+        credential: Credential::Code(Code {
+            code: handoff.code,
+            verifier: handoff.code_verifier,
+            redirect_url: handoff.redirect_url,
+        }),
+        access: None,
+        intent: None,
+        loss: None,
+    })
+}
+
+/// A code that was spent is of no use to anybody: it goes with the write that stores what it gave.
+fn blank_code(secret: &mut Secret) {
+    let Some(data) = secret.data.as_mut() else {
+        return;
+    };
+    let Some(json) = data.get(consent::SECRET_KEY) else {
+        return;
+    };
+    let Ok(mut handoff) = Handoff::from_json(&json.0) else {
+        return;
+    };
+    handoff.code = String::new().into();
+    handoff.code_verifier = String::new().into();
+    if let Ok(json) = handoff.to_json() {
+        data.insert(consent::SECRET_KEY.into(), ByteString(json));
+    }
+}
+
+fn parameters() -> PostParams {
+    PostParams {
+        field_manager: Some(FIELD_MANAGER.into()),
+        ..PostParams::default()
+    }
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "used with map_err")]
+fn unavailable(error: kube::Error) -> StoreError {
+    StoreError::Unavailable(error.to_string())
+}

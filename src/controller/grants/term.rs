@@ -1,0 +1,113 @@
+//! Who may begin to spend a grant, and when somebody else's attempt is over.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+
+use crate::{
+    controller::leadership::Leadership,
+    grant::{Holder, Intent, Term},
+    ops::shutdown::Shutdown,
+};
+
+/// How long an attempt of a process that nobody can ask is waited for, by our own clock: longer than it
+/// may lead, send and store.
+const SILENT: Duration = Duration::from_secs(75);
+
+/// The same when its Pod is gone: longer than a request takes.
+const GONE: Duration = Duration::from_secs(25);
+
+/// The leader's term of office.
+pub struct LeaderTerm {
+    leadership: Leadership,
+    shutdown: Shutdown,
+    holder: Holder,
+    others: Mutex<Others>,
+}
+
+#[derive(Default)]
+struct Others {
+    /// When an attempt was first seen, by our own clock: the time in it is another machine's.
+    seen: HashMap<(String, Timestamp), Instant>,
+    /// Pods that are gone.
+    gone: HashSet<String>,
+}
+
+// === impl LeaderTerm ===
+
+impl LeaderTerm {
+    /// The term of this process, which lives in `pod`.
+    #[must_use]
+    pub fn new(leadership: Leadership, shutdown: Shutdown, pod: String) -> Self {
+        let process = format!("{:016x}", rand::random::<u64>());
+        Self {
+            leadership,
+            shutdown,
+            holder: Holder { pod, process },
+            others: Mutex::default(),
+        }
+    }
+
+    /// Takes notice of an attempt; the Pod to ask about, if another one makes it.
+    pub fn notice(&self, intent: &Intent) -> Option<String> {
+        let pod = &intent.holder.pod;
+        if *pod == self.holder.pod {
+            return None;
+        }
+        let mut others = self.lock();
+        let key = (intent.holder.process.clone(), intent.begun);
+        others.seen.entry(key).or_insert_with(Instant::now);
+        (!others.gone.contains(pod)).then(|| pod.clone())
+    }
+
+    /// Takes notice that a Pod is gone.
+    pub fn gone(&self, pod: String) {
+        self.lock().gone.insert(pod);
+    }
+
+    /// How long to wait until an attempt is over, at most.
+    #[must_use]
+    pub const fn longest_wait() -> Duration {
+        SILENT
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Others> {
+        self.others.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Term for LeaderTerm {
+    fn holder(&self) -> Holder {
+        self.holder.clone()
+    }
+
+    fn outlasts(&self, time: Duration) -> bool {
+        !self.shutdown.is_requested() && self.leadership.outlasts(time)
+    }
+
+    fn settled(&self, intent: &Intent) -> bool {
+        // Ours, or a dead predecessor's in this Pod, whose journal was drained before the election.
+        if intent.holder.pod == self.holder.pod {
+            return true;
+        }
+        let others = self.lock();
+        let key = (intent.holder.process.clone(), intent.begun);
+        let wait = if others.gone.contains(&intent.holder.pod) {
+            GONE
+        } else {
+            SILENT
+        };
+        others
+            .seen
+            .get(&key)
+            .is_some_and(|since| since.elapsed() >= wait)
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}

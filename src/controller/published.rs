@@ -1,0 +1,95 @@
+//! The token where consumers find it: written, owned, removed.
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::{
+    Api, Client, ResourceExt as _,
+    api::{DeleteParams, Patch, PatchParams, PostParams},
+};
+use serde_json::json;
+
+use super::{
+    error::Error,
+    token_secret::{Owner, TokenSecret},
+};
+use crate::api::FIELD_MANAGER;
+
+/// Writes the Secret over the one that was observed: whoever wrote in between wins.
+///
+/// # Errors
+/// When the API server refuses, or somebody wrote in between.
+pub async fn publish(
+    secrets: &Api<Secret>,
+    observed: &TokenSecret,
+    build: impl FnOnce(Option<&str>) -> Secret,
+) -> Result<Secret, Error> {
+    let written = match observed {
+        TokenSecret::Ours(stored) => {
+            let secret = build(Some(&stored.resource_version));
+            secrets
+                .patch(
+                    &secret.name_any(),
+                    &PatchParams::apply(FIELD_MANAGER).force(),
+                    &Patch::Apply(&secret),
+                )
+                .await
+        }
+        _ => secrets.create(&parameters(), &build(None)).await,
+    };
+    written.map_err(Error::from_write)
+}
+
+/// Brings the Secret's owner references in line with the deletion policy.
+///
+/// # Errors
+/// As [`publish`].
+pub async fn reown(
+    secrets: &Api<Secret>,
+    owner: &Owner,
+    resource_version: &str,
+) -> Result<Secret, Error> {
+    let patch = json!({"metadata": {
+        "resourceVersion": resource_version,
+        "ownerReferences": owner.references(),
+    }});
+    let params = PatchParams {
+        field_manager: Some(FIELD_MANAGER.into()),
+        ..PatchParams::default()
+    };
+    secrets
+        .patch(&owner.secret_name, &params, &Patch::Merge(patch))
+        .await
+        .map_err(Error::from_write)
+}
+
+/// Removes a Secret; one that is already gone need not be removed.
+///
+/// # Errors
+/// When the API server refuses.
+pub async fn remove(secrets: &Api<Secret>, name: &str) -> Result<(), Error> {
+    gone(secrets.delete(name, &DeleteParams::default()).await)
+}
+
+/// What is already gone need not be deleted.
+///
+/// # Errors
+/// Any other failure of a deletion.
+pub fn gone<T>(result: Result<T, kube::Error>) -> Result<(), Error> {
+    match result {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+        Err(error) => Err(Error::from_write(error)),
+    }
+}
+
+/// Secrets of a namespace.
+#[must_use]
+pub fn secrets(client: &Client, namespace: &str) -> Api<Secret> {
+    Api::namespaced(client.clone(), namespace)
+}
+
+fn parameters() -> PostParams {
+    PostParams {
+        field_manager: Some(FIELD_MANAGER.into()),
+        ..PostParams::default()
+    }
+}
