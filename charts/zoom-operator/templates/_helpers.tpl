@@ -14,19 +14,32 @@
 {{- end -}}
 {{- end }}
 
+{{- /* The parts of the release, each with Pods of its own: the controller, and connect if it has an address.
+       What follows takes one part: (list $root "controller"). */ -}}
+{{- define "zoom-operator.parts" -}}
+{{- toJson (list "controller") -}}
+{{- end }}
+
+{{- define "zoom-operator.partName" -}}
+{{- $root := first . -}}
+{{- eq (last .) "controller" | ternary "" (printf "-%s" (last .)) | printf "%s%s" (include "zoom-operator.fullname" $root) -}}
+{{- end }}
+
 {{- define "zoom-operator.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "zoom-operator.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
-app.kubernetes.io/component: controller
+{{- $root := first . -}}
+app.kubernetes.io/name: {{ include "zoom-operator.name" $root }}
+app.kubernetes.io/instance: {{ $root.Release.Name }}
+app.kubernetes.io/component: {{ last . }}
 {{- end }}
 
 {{- define "zoom-operator.labels" -}}
+{{- $root := first . -}}
 {{- $own := include "zoom-operator.selectorLabels" . | fromYaml -}}
-{{- $_ := set $own "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63) -}}
-{{- $_ := set $own "app.kubernetes.io/version" (.Chart.AppVersion | replace "+" "_" | trunc 63) -}}
-{{- $_ := set $own "app.kubernetes.io/managed-by" .Release.Service -}}
+{{- $_ := set $own "helm.sh/chart" (printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" | trunc 63) -}}
+{{- $_ := set $own "app.kubernetes.io/version" ($root.Chart.AppVersion | replace "+" "_" | trunc 63) -}}
+{{- $_ := set $own "app.kubernetes.io/managed-by" $root.Release.Service -}}
 {{- $_ := set $own "app.kubernetes.io/part-of" "zoom-operator" -}}
-{{- toYaml (merge $own .Values.commonLabels) -}}
+{{- toYaml (merge $own $root.Values.commonLabels) -}}
 {{- end }}
 
 {{- define "zoom-operator.image" -}}
@@ -38,11 +51,85 @@ app.kubernetes.io/component: controller
 {{- end }}
 
 {{- define "zoom-operator.serviceAccountName" -}}
-{{- if .Values.serviceAccount.create -}}
-{{- .Values.serviceAccount.name | default (include "zoom-operator.fullname" .) -}}
+{{- $root := first . -}}
+{{- $account := $root.Values.serviceAccount -}}
+{{- if $account.create -}}
+{{- $account.name | default (include "zoom-operator.partName" .) -}}
 {{- else -}}
-{{- required "serviceAccount.name is needed when serviceAccount.create is false" .Values.serviceAccount.name -}}
+{{- required "serviceAccount.name is needed when serviceAccount.create is false" $account.name -}}
 {{- end -}}
+{{- end }}
+
+{{- define "zoom-operator.podMetadata" -}}
+{{- $root := first . -}}
+{{- $values := $root.Values -}}
+labels: {{- merge (include "zoom-operator.labels" . | fromYaml) $values.podLabels | toYaml | nindent 2 }}
+annotations:
+  kubectl.kubernetes.io/default-container: {{ last . }}
+  {{- with $values.podAnnotations }}{{ toYaml . | nindent 2 }}{{ end }}
+{{- end }}
+
+{{- /* Identity, hardening and scheduling of a part's Pods. */ -}}
+{{- define "zoom-operator.podFields" -}}
+{{- $root := first . -}}
+{{- $values := $root.Values -}}
+serviceAccountName: {{ include "zoom-operator.serviceAccountName" . }}
+automountServiceAccountToken: true
+enableServiceLinks: false
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 65532
+  runAsGroup: 65532
+  seccompProfile: {type: RuntimeDefault}
+{{- with $root.Values.imagePullSecrets }}
+imagePullSecrets: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with $values.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.topologySpreadConstraints }}
+topologySpreadConstraints: {{- toYaml . | nindent 2 }}
+{{- end }}
+affinity:
+  {{- with $values.affinity }}{{ toYaml . | nindent 2 }}{{ else }}
+  podAntiAffinity:
+    preferredDuringSchedulingIgnoredDuringExecution:
+    - weight: 100
+      podAffinityTerm:
+        topologyKey: kubernetes.io/hostname
+        labelSelector:
+          matchLabels: {{- include "zoom-operator.selectorLabels" . | nindent 12 }}
+  {{- end }}
+{{- end }}
+
+{{- /* Image, probes and hardening of a part's container. The admin port is called admin in all of them. */ -}}
+{{- define "zoom-operator.containerFields" -}}
+{{- $root := first . -}}
+{{- $values := $root.Values -}}
+image: {{ include "zoom-operator.image" $root }}
+imagePullPolicy: {{ $root.Values.image.pullPolicy }}
+livenessProbe:
+  httpGet: {path: /live, port: admin}
+  periodSeconds: 10
+  timeoutSeconds: 3
+  failureThreshold: 3
+readinessProbe:
+  httpGet: {path: /ready, port: admin}
+  periodSeconds: 5
+  timeoutSeconds: 3
+  failureThreshold: 3
+securityContext:
+  allowPrivilegeEscalation: false
+  privileged: false
+  readOnlyRootFilesystem: true
+  capabilities: {drop: [ALL]}
+resources: {{- toYaml $values.resources | nindent 2 }}
 {{- end }}
 
 {{- /* What the controller may do with tenants' objects: one list for the ClusterRole and for the Roles. */ -}}
