@@ -158,7 +158,7 @@ resources: {{- toYaml $values.resources | nindent 2 }}
 {{- /* Public address of the consent pages, without a slash at its end; empty: there are none. */ -}}
 {{- define "zoom-operator.connectUrl" -}}
 {{- $url := .Values.connect.url | trimSuffix "/" -}}
-{{- if and (hasPrefix "http://" $url) (not (regexMatch "^http://localhost(:|/|$)" $url)) -}}
+{{- if and (hasPrefix "http://" $url) (not (regexMatch "^http://(localhost|127\\.0\\.0\\.1)(:|/|$)" $url)) -}}
 {{- fail (printf "connect.url is %s: consent pages need https; http is for localhost only" $url) -}}
 {{- end -}}
 {{- $url -}}
