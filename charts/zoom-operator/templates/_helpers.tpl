@@ -14,19 +14,37 @@
 {{- end -}}
 {{- end }}
 
+{{- /* The parts of the release, each with Pods of its own: the controller, and connect if it has an address.
+       What follows takes one part: (list $root "controller"). */ -}}
+{{- define "zoom-operator.parts" -}}
+{{- include "zoom-operator.connectUrl" . | empty | ternary (list "controller") (list "controller" "connect") | toJson -}}
+{{- end }}
+
+{{- define "zoom-operator.partName" -}}
+{{- $root := first . -}}
+{{- eq (last .) "controller" | ternary "" (printf "-%s" (last .)) | printf "%s%s" (include "zoom-operator.fullname" $root) -}}
+{{- end }}
+
+{{- /* The headless Service over a part's admin ports; connect's plain name is that of its pages. */ -}}
+{{- define "zoom-operator.adminService" -}}
+{{- include "zoom-operator.partName" . -}}{{- eq (last .) "connect" | ternary "-admin" "" -}}
+{{- end }}
+
 {{- define "zoom-operator.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "zoom-operator.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
-app.kubernetes.io/component: controller
+{{- $root := first . -}}
+app.kubernetes.io/name: {{ include "zoom-operator.name" $root }}
+app.kubernetes.io/instance: {{ $root.Release.Name }}
+app.kubernetes.io/component: {{ last . }}
 {{- end }}
 
 {{- define "zoom-operator.labels" -}}
+{{- $root := first . -}}
 {{- $own := include "zoom-operator.selectorLabels" . | fromYaml -}}
-{{- $_ := set $own "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63) -}}
-{{- $_ := set $own "app.kubernetes.io/version" (.Chart.AppVersion | replace "+" "_" | trunc 63) -}}
-{{- $_ := set $own "app.kubernetes.io/managed-by" .Release.Service -}}
+{{- $_ := set $own "helm.sh/chart" (printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" | trunc 63) -}}
+{{- $_ := set $own "app.kubernetes.io/version" ($root.Chart.AppVersion | replace "+" "_" | trunc 63) -}}
+{{- $_ := set $own "app.kubernetes.io/managed-by" $root.Release.Service -}}
 {{- $_ := set $own "app.kubernetes.io/part-of" "zoom-operator" -}}
-{{- toYaml (merge $own .Values.commonLabels) -}}
+{{- toYaml (merge $own $root.Values.commonLabels) -}}
 {{- end }}
 
 {{- define "zoom-operator.image" -}}
@@ -38,53 +56,93 @@ app.kubernetes.io/component: controller
 {{- end }}
 
 {{- define "zoom-operator.serviceAccountName" -}}
-{{- if .Values.serviceAccount.create -}}
-{{- .Values.serviceAccount.name | default (include "zoom-operator.fullname" .) -}}
-{{- else -}}
-{{- required "serviceAccount.name is needed when serviceAccount.create is false" .Values.serviceAccount.name -}}
+{{- $root := first . -}}
+{{- $connect := eq (last .) "connect" -}}
+{{- $account := (ternary $root.Values.connect $root.Values $connect).serviceAccount -}}
+{{- $name := $account.name -}}
+{{- if $account.create -}}
+{{- $name = $name | default (include "zoom-operator.partName" .) -}}
+{{- else if not $name -}}
+{{- fail (printf "%sserviceAccount.name is needed when %[1]sserviceAccount.create is false" ($connect | ternary "connect." "")) -}}
 {{- end -}}
+{{- if and $connect (eq $name (include "zoom-operator.serviceAccountName" (list $root "controller"))) -}}
+{{- fail (printf "connect.serviceAccount.name is %s, the controller's: the pages must not run with the controller's permissions" $name) -}}
+{{- end -}}
+{{- $name -}}
 {{- end }}
 
-{{- /* What the controller may do with tenants' objects: one list for the ClusterRole and for the Roles. */ -}}
-{{- define "zoom-operator.rules" -}}
-# What people declare; the controller never changes a spec.
-- apiGroups: [zoom-operator.io]
-  resources: [zoomintegrations]
-  verbs: [get, list, watch]
-# Its answer: phase, conditions, the list of steps left.
-- apiGroups: [zoom-operator.io]
-  resources: [zoomintegrations/status]
-  verbs: [get, patch]
-# Where the admission plugin OwnerReferencesPermissionEnforcement is on (OpenShift), setting blockOwnerDeletion on a
-# child asks for this permission on its owner. The controller itself sets no finalizer with it.
-- apiGroups: [zoom-operator.io]
-  resources: [zoomintegrations/finalizers]
-  verbs: [update]
-# get: the credentials a ZoomIntegration names. list, watch: changes to them, as metadata only, without the data.
-# create, patch, delete: the Secret with the access token. RBAC cannot narrow this by label; watchNamespaces can.
-- apiGroups: [""]
-  resources: [secrets]
-  verbs: [get, list, watch, create, patch, delete]
-# A receiver's address and its identity, which has no permissions.
-- apiGroups: [""]
-  resources: [services, serviceaccounts]
-  verbs: [get, list, watch, create, patch, delete]
-# The receivers themselves.
-- apiGroups: [apps]
-  resources: [deployments]
-  verbs: [get, list, watch, create, patch, delete]
-# The link between a receiver's Deployment and its Pods: facts are asked only of Pods that really are ours.
-- apiGroups: [apps]
-  resources: [replicasets]
-  verbs: [get]
-# The addresses of a receiver's Pods.
-- apiGroups: [""]
-  resources: [pods]
-  verbs: [get, list]
-# Events on ZoomIntegrations; patch raises the count of a repeated one.
-- apiGroups: [events.k8s.io]
-  resources: [events]
-  verbs: [create, patch]
+{{- define "zoom-operator.podMetadata" -}}
+{{- $root := first . -}}
+{{- $values := eq (last .) "connect" | ternary $root.Values.connect $root.Values -}}
+labels: {{- merge (include "zoom-operator.labels" . | fromYaml) $values.podLabels | toYaml | nindent 2 }}
+annotations:
+  kubectl.kubernetes.io/default-container: {{ last . }}
+  {{- with $values.podAnnotations }}{{ toYaml . | nindent 2 }}{{ end }}
+{{- end }}
+
+{{- /* Identity, hardening and scheduling of a part's Pods. */ -}}
+{{- define "zoom-operator.podFields" -}}
+{{- $root := first . -}}
+{{- $values := eq (last .) "connect" | ternary $root.Values.connect $root.Values -}}
+serviceAccountName: {{ include "zoom-operator.serviceAccountName" . }}
+automountServiceAccountToken: true
+enableServiceLinks: false
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 65532
+  runAsGroup: 65532
+  # Makes volumes writable, or readable, for this user.
+  fsGroup: 65532
+  seccompProfile: {type: RuntimeDefault}
+{{- with $root.Values.imagePullSecrets }}
+imagePullSecrets: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with $values.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.topologySpreadConstraints }}
+topologySpreadConstraints: {{- toYaml . | nindent 2 }}
+{{- end }}
+affinity:
+  {{- with $values.affinity }}{{ toYaml . | nindent 2 }}{{ else }}
+  podAntiAffinity:
+    preferredDuringSchedulingIgnoredDuringExecution:
+    - weight: 100
+      podAffinityTerm:
+        topologyKey: kubernetes.io/hostname
+        labelSelector:
+          matchLabels: {{- include "zoom-operator.selectorLabels" . | nindent 12 }}
+  {{- end }}
+{{- end }}
+
+{{- /* Image, probes and hardening of a part's container. The admin port is called admin in all of them. */ -}}
+{{- define "zoom-operator.containerFields" -}}
+{{- $root := first . -}}
+{{- $values := eq (last .) "connect" | ternary $root.Values.connect $root.Values -}}
+image: {{ include "zoom-operator.image" $root }}
+imagePullPolicy: {{ $root.Values.image.pullPolicy }}
+livenessProbe:
+  httpGet: {path: /live, port: admin}
+  periodSeconds: 10
+  timeoutSeconds: 3
+  failureThreshold: 3
+readinessProbe:
+  httpGet: {path: /ready, port: admin}
+  periodSeconds: 5
+  timeoutSeconds: 3
+  failureThreshold: 3
+securityContext:
+  allowPrivilegeEscalation: false
+  privileged: false
+  readOnlyRootFilesystem: true
+  capabilities: {drop: [ALL]}
+resources: {{- toYaml $values.resources | nindent 2 }}
 {{- end }}
 
 {{- /* TCP port of a URL, also when it is not written. */ -}}
@@ -95,4 +153,51 @@ app.kubernetes.io/component: controller
 {{- else -}}
 {{- eq $url.scheme "http" | ternary "80" "443" -}}
 {{- end -}}
+{{- end }}
+
+{{- /* Public address of the consent pages, without a slash at its end; empty: there are none. */ -}}
+{{- define "zoom-operator.connectUrl" -}}
+{{- $url := .Values.connect.url | trimSuffix "/" -}}
+{{- if and (hasPrefix "http://" $url) (not (regexMatch "^http://(localhost|127\\.0\\.0\\.1)(:|/|$)" $url)) -}}
+{{- fail (printf "connect.url is %s: consent pages need https; http is for localhost only" $url) -}}
+{{- end -}}
+{{- $url -}}
+{{- end }}
+
+{{- /* The Secret with the keys that sign the pages' cookies: the controller writes it, connect has it as files. */ -}}
+{{- define "zoom-operator.connectKeys" -}}
+{{- include "zoom-operator.fullname" . -}}-connect-keys
+{{- end }}
+
+{{- /* Host of connect.url as a rule for an Ingress or a route: only names are matched there. */ -}}
+{{- define "zoom-operator.connectHost" -}}
+{{- $url := include "zoom-operator.connectUrl" (first .) | required (printf "%s needs connect.url: host and path come from there" (last .)) -}}
+{{- $host := regexReplaceAll ":[0-9]+$" (urlParse $url).host "" -}}
+{{- if regexMatch "^[0-9.]+$" $host -}}
+{{- fail (printf "%s needs a name in connect.url, not the address %s" (last .) $host) -}}
+{{- end -}}
+{{- $host -}}
+{{- end }}
+
+{{- define "zoom-operator.connectPath" -}}
+{{- (include "zoom-operator.connectUrl" . | urlParse).path | default "/" -}}
+{{- end }}
+
+{{- /* Rules that the NetworkPolicies have in common. */ -}}
+{{- define "zoom-operator.adminIngress" -}}
+# Probes and metrics, on the admin port.
+- ports:
+  - {port: admin, protocol: TCP}
+  {{- with .Values.networkPolicy.ingressFrom }}
+  from: {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end }}
+
+{{- define "zoom-operator.dnsEgress" -}}
+# Names.
+- ports:
+  {{- range .Values.networkPolicy.dnsPorts }}
+  - {port: {{ . }}, protocol: UDP}
+  - {port: {{ . }}, protocol: TCP}
+  {{- end }}
 {{- end }}

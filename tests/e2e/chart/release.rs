@@ -13,7 +13,7 @@ use crate::bed::{
 };
 
 /// The chart's default, in seconds.
-const LEASE_DURATION: Duration = Duration::from_secs(15);
+const LEASE_DURATION: Duration = Duration::from_secs(45);
 
 /// A release in a namespace of its own, with integrations in another.
 struct Release {

@@ -1,0 +1,128 @@
+{{- /* Every permission of the release, with its reason. */ -}}
+
+{{- /* What the controller may do with tenants' objects: one list for the ClusterRole and for the Roles. */ -}}
+{{- define "zoom-operator.rules" -}}
+# What people declare; the controller never changes the spec of what it did not make.
+- apiGroups: [zoom-operator.io]
+  resources: [zoomintegrations]
+  verbs: [get, list, watch]
+# create: self service, where a person who authorizes gets a ZoomConnection. patch: the operator's own finalizer, and
+# only with deletionPolicy Revoke.
+- apiGroups: [zoom-operator.io]
+  resources: [zoomconnections]
+  verbs: [get, list, watch, create, patch]
+# Its answer: phase, conditions, the list of steps left, the link that a person follows.
+- apiGroups: [zoom-operator.io]
+  resources: [zoomintegrations/status, zoomconnections/status]
+  verbs: [get, patch]
+# Where the admission plugin OwnerReferencesPermissionEnforcement is on (OpenShift), setting blockOwnerDeletion on a
+# child asks for this permission on its owner. The controller itself sets no finalizer with it.
+- apiGroups: [zoom-operator.io]
+  resources: [zoomintegrations/finalizers, zoomconnections/finalizers]
+  verbs: [update]
+# get: the credentials a ZoomIntegration names. list, watch: changes to them, as metadata only, without the data.
+# create, patch, delete: the Secret with the access token. update: the one with a grant, whose every write is on the
+# condition that nobody wrote it meanwhile. RBAC cannot narrow this by label; watchNamespaces can.
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get, list, watch, create, update, patch, delete]
+# The namespace's UID is stored with a grant, so that a copy of the Secret elsewhere is refused. Reading a namespace is
+# authorized within it, so a Role is enough.
+- apiGroups: [""]
+  resources: [namespaces]
+  verbs: [get]
+# A receiver's address and its identity, which has no permissions.
+- apiGroups: [""]
+  resources: [services, serviceaccounts]
+  verbs: [get, list, watch, create, patch, delete]
+# The receivers themselves.
+- apiGroups: [apps]
+  resources: [deployments]
+  verbs: [get, list, watch, create, patch, delete]
+# The link between a receiver's Deployment and its Pods: facts are asked only of Pods that really are ours.
+- apiGroups: [apps]
+  resources: [replicasets]
+  verbs: [get]
+# The addresses of a receiver's Pods.
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list]
+# Events on ZoomIntegrations and ZoomConnections; patch raises the count of a repeated one.
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+{{- end }}
+
+{{- /* What the controller may do in the release's own namespace. */ -}}
+{{- define "zoom-operator.leaseRules" -}}
+# An object that does not exist yet has no name to RBAC, so creation cannot be narrowed.
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [create]
+# Take, renew and give back this release's own Lease.
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  resourceNames: [{{ include "zoom-operator.fullname" . }}]
+  verbs: [get, update, patch]
+{{- end }}
+
+{{- define "zoom-operator.consentRules" -}}
+# Whether the replica that left a refresh unfinished is gone.
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get]
+{{- if include "zoom-operator.connectUrl" . }}
+# The authorization codes that connect hands over: read once, deleted. The keys of its cookies: made and replaced.
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get, list, watch, create, update, patch, delete]
+{{- end }}
+{{- end }}
+
+{{- /* What connect may do with tenants' objects: learn by name what a link is about. It reads no Secret at all. */ -}}
+{{- define "zoom-operator.connectRules" -}}
+- apiGroups: [zoom-operator.io]
+  resources: [zoomintegrations, zoomconnections]
+  verbs: [get]
+{{- end }}
+
+{{- /* What connect may do in the release's own namespace: leave an authorization code for the controller. */ -}}
+{{- define "zoom-operator.handoffRules" -}}
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [create]
+{{- end }}
+
+{{- /* These rules for a part's ServiceAccount: in one namespace, or without one in the whole cluster. */ -}}
+{{- define "zoom-operator.grant" }}
+{{- $root := first .part }}
+{{- $kind := .namespace | empty | ternary "ClusterRole" "Role" }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: {{ $kind }}
+metadata:
+  name: {{ .name }}
+  {{- with .namespace }}
+  namespace: {{ . }}
+  {{- end }}
+  labels: {{- include "zoom-operator.labels" .part | nindent 4 }}
+rules:
+{{ .rules }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: {{ $kind }}Binding
+metadata:
+  name: {{ .name }}
+  {{- with .namespace }}
+  namespace: {{ . }}
+  {{- end }}
+  labels: {{- include "zoom-operator.labels" .part | nindent 4 }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: {{ $kind }}
+  name: {{ .name }}
+subjects:
+- kind: ServiceAccount
+  name: {{ include "zoom-operator.serviceAccountName" .part }}
+  namespace: {{ $root.Release.Namespace }}
+{{- end }}
