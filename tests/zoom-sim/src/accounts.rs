@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     apps::{Apps, Inner},
-    grants::Death,
+    endings::Death,
     people::{self, Person},
 };
 

@@ -20,6 +20,7 @@ use serde_json::json;
 
 use crate::{
     canned,
+    deauthorization::Tweaks,
     deliveries::{self, Order},
     faults::{Endpoint, Rule},
     server::Sim,
@@ -72,6 +73,14 @@ pub fn probes<S: Clone + Send + Sync + 'static>() -> Router<S> {
 /// Reads a JSON body whatever its content type.
 pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     serde_json::from_slice(body).map_err(|error| bad_request(error.to_string()))
+}
+
+/// Tweaks, or an empty body or null for none.
+fn tweaks(body: &[u8]) -> Result<Tweaks, Refusal> {
+    if body.is_empty() {
+        return Ok(Tweaks::default());
+    }
+    parse::<Option<Tweaks>>(body).map(Option::unwrap_or_default)
 }
 
 /// A refusal with status 400.

@@ -2,17 +2,16 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
 
-use crate::errors::{Shape, TokenError};
+use crate::{
+    errors::{Shape, TokenError},
+    gate::{Gate, Ticket},
+};
 
 /// A fault and whom it strikes.
 #[derive(Clone, Serialize, Deserialize)]
@@ -139,18 +138,10 @@ pub struct Plan {
 #[derive(Default)]
 pub struct Faults(Mutex<BTreeMap<String, Entry>>);
 
-/// A held request's place at the gate.
-pub struct Ticket {
-    held: Arc<AtomicU64>,
-    opened: watch::Receiver<u64>,
-}
-
 struct Entry {
     rule: Rule,
     applied: u64,
-    held: Arc<AtomicU64>,
-    /// Counts releases. Dropping it, with the fault, releases as well.
-    opened: watch::Sender<u64>,
+    gate: Gate,
 }
 
 // === impl Faults ===
@@ -161,8 +152,7 @@ impl Faults {
         let entry = Entry {
             rule,
             applied: 0,
-            held: Arc::default(),
-            opened: watch::Sender::new(0),
+            gate: Gate::default(),
         };
         self.lock().insert(name, entry);
     }
@@ -187,9 +177,7 @@ impl Faults {
     pub fn release(&self, name: &str) -> Option<u64> {
         let faults = self.lock();
         let entry = faults.get(name)?;
-        let held = entry.held.load(Ordering::Relaxed);
-        entry.opened.send_modify(|count| *count += 1);
-        Some(held)
+        Some(entry.gate.open())
     }
 
     /// Takes what is due for a request: all delays, and the first other fault by name.
@@ -213,11 +201,8 @@ impl Faults {
                 Fault::Delay { milliseconds } => plan.delay += Duration::from_millis(*milliseconds),
                 _ if plan.fault.is_some() => continue,
                 fault => {
-                    let gate = || Ticket {
-                        held: entry.held.clone(),
-                        opened: entry.opened.subscribe(),
-                    };
-                    plan.gate = matches!(fault, Fault::Hold | Fault::HoldBefore).then(gate);
+                    plan.gate = matches!(fault, Fault::Hold | Fault::HoldBefore)
+                        .then(|| entry.gate.ticket());
                     plan.fault = Some(fault.clone());
                 }
             }
@@ -258,28 +243,8 @@ impl Entry {
         View {
             rule: self.rule.clone(),
             applied: self.applied,
-            held: self.held.load(Ordering::Relaxed),
+            held: self.gate.held(),
         }
-    }
-}
-
-// === impl Ticket ===
-
-impl Ticket {
-    /// Waits for the release; counted as held meanwhile, also when the client gives up.
-    pub async fn wait(mut self) {
-        self.held.fetch_add(1, Ordering::Relaxed);
-        let _leave = Leave(&self.held);
-        // An error means that the fault is gone.
-        let _ = self.opened.changed().await;
-    }
-}
-
-struct Leave<'a>(&'a AtomicU64);
-
-impl Drop for Leave<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -301,9 +266,17 @@ impl Fault {
             Self::Error { .. } => "error",
         }
     }
-    /// Whether the client gets another answer than that of the processed request, if it gets any.
+    /// Whether the client does not learn what came of its request.
     pub fn loses_answer(&self) -> bool {
-        !matches!(self, Self::Delay { .. } | Self::Hold | Self::HoldBefore)
+        match self {
+            Self::Truncated | Self::Drop | Self::Refuse => true,
+            Self::Status { processed, .. } | Self::Garbage { processed } => *processed,
+            Self::Delay { .. }
+            | Self::Hold
+            | Self::HoldBefore
+            | Self::RateLimit { .. }
+            | Self::Error { .. } => false,
+        }
     }
 
     /// Whether Zoom does what was asked for.

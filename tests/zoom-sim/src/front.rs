@@ -15,8 +15,10 @@ use crate::{
     canned,
     counters::Traffic,
     exchanges::{Exchange, ExchangeId, Spendable},
-    faults::{Endpoint, Fault, GrantType, Ticket},
-    form, ident, oauth,
+    faults::{Endpoint, Fault, GrantType},
+    form,
+    gate::Ticket,
+    ident, oauth,
     server::Sim,
     wire::Line,
 };
@@ -71,11 +73,12 @@ pub async fn front(
             canned.unwrap_or(reply)
         }
     };
-    if plan.fault.as_ref().is_some_and(Fault::loses_answer) {
-        exchange = None;
-    }
     if !plan.delay.is_zero() {
         tokio::time::sleep(plan.delay).await;
+    }
+    if plan.fault.as_ref().is_some_and(Fault::loses_answer) {
+        // Before the client can notice.
+        exchange = None;
     }
     let mut reply = match plan.fault {
         Some(Fault::Refuse | Fault::Drop) => {

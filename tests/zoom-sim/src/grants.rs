@@ -1,4 +1,4 @@
-//! Grants: what users gave to General apps, the refresh tokens that rotate, and how grants end.
+//! Grants: what users gave to General apps, and the refresh tokens that rotate.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::{
     apps::{Apps, Inner, Issued},
     counters::RefreshCounters,
+    endings::Death,
     errors::{Denied, TokenError},
     exchanges::{ExchangeId, Sent, Spendable},
     people::Person,
@@ -23,34 +24,19 @@ pub struct Grant {
     pub management: Management,
     pub dead: Option<Death>,
     pub counters: RefreshCounters,
+    /// The newest.
+    pub refresh_token: String,
     generation: u64,
     created_at: Timestamp,
     rotated_at: Option<Timestamp>,
-    refresh_token: String,
-}
-
-/// Why a grant is no longer worth anything.
-#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Death {
-    /// The same user authorized the same app again.
-    Replaced,
-    /// The app gave it back.
-    Revoked,
-    /// The user removed the app.
-    Deauthorized,
-    /// An admin removed the app from the account.
-    RemovedByAdmin,
-    /// The user is deactivated.
-    OwnerGone,
 }
 
 /// A refresh token, the newest of its grant or an older one.
 pub struct RefreshToken {
     pub client_id: String,
     pub sent: Sent,
+    pub expires_at: i64,
     grant: u64,
-    expires_at: i64,
 }
 
 /// What the admin API tells about a grant.
@@ -144,57 +130,6 @@ impl Apps {
         (grant.client_id == client_id).then(|| inner.told(grant))
     }
 
-    /// Ends living grants of an app and tells which.
-    pub fn kill(&self, client_id: &str, death: Death, whom: impl Fn(&Grant) -> bool) -> Vec<Grant> {
-        let mut inner = self.lock();
-        let doomed: Vec<_> = inner
-            .grants
-            .values()
-            .filter(|grant| grant.client_id == client_id && whom(grant))
-            .map(|grant| grant.id)
-            .collect();
-        doomed
-            .into_iter()
-            .filter_map(|id| inner.kill_one(id, death))
-            .collect()
-    }
-
-    /// Ends the grant behind a working access token; None if it does not work.
-    pub fn revoke(
-        &self,
-        client_id: &str,
-        access_token: &str,
-        now: Timestamp,
-    ) -> Option<Vec<Grant>> {
-        let mut inner = self.lock();
-        let token = inner.tokens.get_mut(access_token)?;
-        if token.client_id != client_id || token.revoked || token.expires_at <= now.as_second() {
-            return None;
-        }
-        let Some(id) = token.grant else {
-            token.revoked = true;
-            return Some(Vec::new());
-        };
-        inner.kill_one(id, Death::Revoked).map(|grant| vec![grant])
-    }
-
-    /// Lets the newest refresh token of a grant expire; false if there is no such grant.
-    pub fn expire_refresh_token(&self, client_id: &str, id: u64, now: Timestamp) -> bool {
-        let mut inner = self.lock();
-        let Some(grant) = inner
-            .grants
-            .get(&id)
-            .filter(|grant| grant.client_id == client_id)
-        else {
-            return false;
-        };
-        let newest = grant.refresh_token.clone();
-        if let Some(token) = inner.refresh_tokens.get_mut(&newest) {
-            token.expires_at = token.expires_at.min(now.as_second());
-        }
-        true
-    }
-
     /// Counts what became of a request with a refresh token.
     pub fn refresh_outcome(&self, client_id: &str, spendable: &Spendable, outcome: &str) {
         let mut inner = self.lock();
@@ -240,16 +175,6 @@ impl Inner {
         Some((id, self.issue_for(id, now)?))
     }
 
-    pub fn kill_where(&mut self, death: Death, whom: impl Fn(&Grant) -> bool) {
-        let living = self
-            .grants
-            .values_mut()
-            .filter(|grant| grant.dead.is_none());
-        living
-            .filter(|grant| whom(grant))
-            .for_each(|grant| grant.dead = Some(death));
-    }
-
     /// The grant that a refresh token belongs to.
     pub fn grant_of(&mut self, spendable: &Spendable) -> Option<&mut Grant> {
         let Spendable::RefreshToken(token) = spendable else {
@@ -263,22 +188,6 @@ impl Inner {
         if let Some(app) = self.apps.get_mut(client_id) {
             app.traffic.counters.tokens_issued += 1;
         }
-    }
-
-    /// Ends a grant, and with it the codes on their way to its user; None if it is dead already.
-    fn kill_one(&mut self, id: u64, death: Death) -> Option<Grant> {
-        let grant = self.grants.get_mut(&id)?;
-        if grant.dead.is_some() {
-            return None;
-        }
-        grant.dead = Some(death);
-        let grant = grant.clone();
-        self.codes.retain(|_, code| {
-            code.sent.is_spent()
-                || code.client_id != grant.client_id
-                || code.person.id != grant.person.id
-        });
-        Some(grant)
     }
 
     fn issue_for(&mut self, id: u64, now: Timestamp) -> Option<Issued> {

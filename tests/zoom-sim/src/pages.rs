@@ -79,11 +79,12 @@ pub fn consent(consent: &Consent<'_>) -> Response {
     let app = escape(consent.app);
     let email = escape(consent.email);
     let here = escape(consent.here);
-    let scopes: String = consent
+    let scopes: Vec<_> = consent
         .scopes
         .iter()
         .map(|scope| format!("<li>{}</li>", escape(scope)))
         .collect();
+    let scopes = scopes.concat();
     let body = format!(
         r#"<h1>You are about to add <span id="app">{app}</span></h1>
 <p>Signed in as <span id="user">{email}</span></p>

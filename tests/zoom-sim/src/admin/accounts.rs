@@ -11,13 +11,8 @@ use axum::{
 };
 use serde_json::json;
 
-use super::{Answer, Shared, found, parse, unknown};
-use crate::{
-    accounts::Policy,
-    deauthorization::{self, Tweaks},
-    grants::Death,
-    server::Sim,
-};
+use super::{Answer, Shared, found, parse, tweaks, unknown};
+use crate::{accounts::Policy, deauthorization, endings::Death, server::Sim};
 
 pub fn routes() -> Router<Arc<Sim>> {
     Router::new()
@@ -89,11 +84,7 @@ async fn remove(
     Path((account_id, client_id)): Path<(String, String)>,
     body: Bytes,
 ) -> Answer {
-    let tweaks = if body.is_empty() {
-        Tweaks::default()
-    } else {
-        parse(&body)?
-    };
+    let tweaks = tweaks(&body)?;
     sim.apps.settings(&client_id).ok_or_else(unknown)?;
     let ended = sim.apps.kill(&client_id, Death::RemovedByAdmin, |grant| {
         grant.person.account_id == account_id

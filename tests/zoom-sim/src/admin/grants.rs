@@ -14,13 +14,8 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Answer, Shared, bad_request, found, parse, unknown};
-use crate::{
-    deauthorization::{self, Tweaks},
-    grants::Death,
-    server::Sim,
-    settings::Kind,
-};
+use super::{Answer, Shared, bad_request, found, parse, tweaks, unknown};
+use crate::{deauthorization, endings::Death, server::Sim, settings::Kind};
 
 /// For whom a grant is made.
 #[derive(Deserialize)]
@@ -89,11 +84,7 @@ async fn deauthorize(
     Path((client_id, id)): Path<(String, u64)>,
     body: Bytes,
 ) -> Answer {
-    let tweaks = if body.is_empty() {
-        Tweaks::default()
-    } else {
-        parse(&body)?
-    };
+    let tweaks = tweaks(&body)?;
     sim.apps.grant(&client_id, id).ok_or_else(unknown)?;
     let ended = sim
         .apps
