@@ -42,6 +42,11 @@ struct State {
 /// An answer on its way out.
 struct Answer {
     exchange: Exchange,
+    progress: Progress,
+}
+
+/// How much of an answer is out.
+struct Progress {
     body_length: usize,
     written: usize,
 }
@@ -66,8 +71,10 @@ impl Line {
     pub fn expect_answer(&self, exchange: Exchange, body_length: usize) {
         self.lock().answer = Some(Answer {
             exchange,
-            body_length,
-            written: 0,
+            progress: Progress {
+                body_length,
+                written: 0,
+            },
         });
     }
 
@@ -107,21 +114,24 @@ impl Listener for WireListener {
 // === impl Answer ===
 
 impl Answer {
-    /// The server hands over head and body in one piece, so that the piece that ends behind the body is the last.
     fn write(
         &mut self,
         write: impl FnOnce() -> Poll<io::Result<usize>>,
         offered: usize,
     ) -> Poll<io::Result<usize>> {
-        let Self {
-            exchange,
-            body_length,
-            written,
-        } = self;
-        exchange.write(write, |count| {
-            *written += count;
-            count == offered && *written > *body_length
-        })
+        let Self { exchange, progress } = self;
+        exchange.write(write, |count| progress.is_over_after(count, offered))
+    }
+}
+
+// === impl Progress ===
+
+impl Progress {
+    /// Notes that so many of the bytes offered were taken; true if that was the last of the answer. The server hands over
+    /// head and body in one piece: the piece that ends behind the body is the last.
+    fn is_over_after(&mut self, count: usize, offered: usize) -> bool {
+        self.written += count;
+        count == offered && self.written > self.body_length
     }
 }
 
@@ -175,5 +185,26 @@ impl AsyncWrite for Wire {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_over_when_its_last_byte_is_out() {
+        let new = || Progress {
+            body_length: 100,
+            written: 0,
+        };
+        assert!(new().is_over_after(130, 130));
+        let mut in_parts = new();
+        assert!(!in_parts.is_over_after(120, 130));
+        assert!(!in_parts.is_over_after(9, 10));
+        assert!(in_parts.is_over_after(1, 1));
+        let mut head_first = new();
+        assert!(!head_first.is_over_after(30, 30));
+        assert!(head_first.is_over_after(100, 100));
     }
 }
