@@ -99,6 +99,17 @@ async fn user_level_tokens_know_nobody_but_me() {
     }
     let admin = json!({"management": "Admin", "scopes": ["user:read:user:admin", "user:read:list_users:admin"]});
     zoom.put_general(APP, admin).await;
+    // The level counts, not only the name of the scope.
+    let user_level = json!({"management": "User"});
+    zoom.admin("PATCH", &format!("/apps/{APP}"), &user_level)
+        .await;
+    let owner = zoom.grant(ADA).await;
+    let token = text(&owner, "access_token");
+    assert_eq!(zoom.get("/v2/users", token).await.status, 400);
+    assert_eq!(zoom.get("/v2/users/me", token).await.status, 200);
+    let admin_level = json!({"management": "Admin"});
+    zoom.admin("PATCH", &format!("/apps/{APP}"), &admin_level)
+        .await;
     let owner = zoom.grant(ADA).await;
     let token = text(&owner, "access_token");
     for path in [

@@ -65,6 +65,47 @@ async fn a_written_answer_is_known_at_once() {
 }
 
 #[tokio::test]
+async fn a_connection_that_is_kept_tells_its_answers_apart() {
+    let zoom = Zoom::with_general(json!({})).await;
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .tls_certs_only([])
+        .build()
+        .unwrap();
+    let mut token = text(&zoom.grant(GRACE).await, "refresh_token").to_owned();
+    let ask = async |token: &str| {
+        let url = format!("http://{}/oauth/token", zoom.addr);
+        let request = client
+            .post(url)
+            .basic_auth(APP, Some(crate::support::SECRET));
+        let (name, value) = crate::support::FORM;
+        let request = request
+            .header(name, value)
+            .body(crate::browser::refreshment(token));
+        request.send().await?.json::<Value>().await
+    };
+    for round in 1..=20 {
+        let lost = if round % 2 == 0 {
+            round / 2
+        } else {
+            (round - 1) / 2
+        };
+        if round % 2 == 0 {
+            strike(&zoom, "f", json!({"times": 1}), json!({"kind": "drop"})).await;
+            assert!(ask(&token).await.is_err());
+            assert_eq!(ask(&token).await.unwrap()["error"], "invalid_grant");
+            token = text(&zoom.grant(GRACE).await, "refresh_token").to_owned();
+        } else {
+            let next = text(&ask(&token).await.unwrap(), "refresh_token").to_owned();
+            assert_eq!(ask(&token).await.unwrap()["error"], "invalid_grant");
+            token = next;
+        }
+        assert_eq!(judged(&zoom).await, [1, round - lost, lost]);
+        assert_eq!(zoom.general_counters().await["in_flight"], 0);
+    }
+}
+
+#[tokio::test]
 async fn faults_that_lose_the_answer_excuse_the_second_try() {
     let zoom = Zoom::with_general(json!({})).await;
     let mut expected = 0;
