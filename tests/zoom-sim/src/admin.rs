@@ -1,4 +1,8 @@
-//! The admin API, by which tests set the stage and look behind it. It takes secrets and never gives one back.
+//! The admin API, by which tests set the stage and look behind it. It takes secrets and never gives one back; the one
+//! thing of value it gives is a grant that it is asked to mint.
+
+mod accounts;
+mod grants;
 
 use std::sync::Arc;
 
@@ -15,11 +19,12 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
 
 use crate::{
-    apps::{Patch, Settings},
     canned,
+    deauthorization::Tweaks,
     deliveries::{self, Order},
     faults::{Endpoint, Rule},
     server::Sim,
+    settings::{Patch, Settings},
     validation, webhooks,
 };
 
@@ -35,13 +40,14 @@ struct Target {
     url: String,
 }
 
-/// All routes.
+/// All routes. A body is JSON, in and out; a change without an answer is 204.
 pub fn router(sim: Arc<Sim>) -> Router {
     let app = put(put_app)
         .patch(patch_app)
         .get(get_app)
         .delete(delete_app);
     Router::new()
+        // `Settings` in (PATCH: some of them), `View` with the counters out.
         .route("/apps/{client_id}", app)
         .route("/apps/{client_id}/expire-tokens", post(expire_tokens))
         .route("/apps/{client_id}/requests", get(requests))
@@ -51,6 +57,8 @@ pub fn router(sim: Arc<Sim>) -> Router {
         .route("/faults", get(faults).delete(clear_faults))
         .route("/faults/{name}", put(put_fault).delete(delete_fault))
         .route("/faults/{name}/release", post(release))
+        .merge(grants::routes())
+        .merge(accounts::routes())
         .merge(probes())
         .with_state(sim)
 }
@@ -65,6 +73,14 @@ pub fn probes<S: Clone + Send + Sync + 'static>() -> Router<S> {
 /// Reads a JSON body whatever its content type.
 pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     serde_json::from_slice(body).map_err(|error| bad_request(error.to_string()))
+}
+
+/// Tweaks, or an empty body or null for none.
+fn tweaks(body: &[u8]) -> Result<Tweaks, Refusal> {
+    if body.is_empty() {
+        return Ok(Tweaks::default());
+    }
+    parse::<Option<Tweaks>>(body).map(Option::unwrap_or_default)
 }
 
 /// A refusal with status 400.
@@ -83,18 +99,27 @@ impl IntoResponse for Refusal {
 // === apps ===
 
 async fn put_app(State(sim): Shared, Path(client_id): Path<String>, body: Bytes) -> Answer {
-    sim.apps.put(&client_id, parse::<Settings>(&body)?);
+    let settings: Settings = parse(&body)?;
+    check_endpoint(&sim, settings.deauthorization_url.as_deref())?;
+    sim.apps.put(&client_id, settings);
     get_app(State(sim), Path(client_id)).await
 }
 
 async fn patch_app(State(sim): Shared, Path(client_id): Path<String>, body: Bytes) -> Answer {
-    found(sim.apps.patch(&client_id, parse::<Patch>(&body)?))?;
+    let patch: Patch = parse(&body)?;
+    check_endpoint(&sim, patch.deauthorization_url.as_deref())?;
+    found(sim.apps.patch(&client_id, patch))?;
     get_app(State(sim), Path(client_id)).await
 }
 
 async fn get_app(State(sim): Shared, Path(client_id): Path<String>) -> Answer {
     let view = sim.apps.view(&client_id).ok_or_else(unknown)?;
     Ok(Json(view).into_response())
+}
+
+fn check_endpoint(sim: &Sim, url: Option<&str>) -> Result<(), Refusal> {
+    let checked = url.map(|url| webhooks::endpoint(url, sim.allow_http_endpoints));
+    checked.transpose().map(drop).map_err(bad_request)
 }
 
 async fn delete_app(State(sim): Shared, Path(client_id): Path<String>) -> Answer {

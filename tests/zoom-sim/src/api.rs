@@ -18,15 +18,34 @@ use crate::{
     ident::base64url,
     people,
     server::Sim,
+    settings::Management,
 };
 
-/// Scopes of which one is needed. Tokens of Server-to-Server apps carry the `:admin` ones only.
-const LIST_USERS: [&str; 1] = ["user:read:list_users:admin"];
-const READ_USER: [&str; 2] = ["user:read:user", "user:read:user:admin"];
-const LIST_MEETINGS: [&str; 2] = [
-    "meeting:read:list_meetings",
-    "meeting:read:list_meetings:admin",
-];
+/// Scopes of which one is needed; for anybody but `me`, an `:admin` one.
+struct Scopes {
+    granular: &'static [&'static str],
+    /// Those of older apps.
+    classic: &'static [&'static str],
+}
+
+const LIST_USERS: Scopes = Scopes {
+    granular: &["user:read:list_users:admin"],
+    classic: &["user:read:admin"],
+};
+const READ_USER: Scopes = Scopes {
+    granular: &["user:read:user", "user:read:user:admin"],
+    classic: &["user:read", "user:read:admin"],
+};
+const LIST_MEETINGS: Scopes = Scopes {
+    granular: &[
+        "meeting:read:list_meetings",
+        "meeting:read:list_meetings:admin",
+    ],
+    classic: &["meeting:read", "meeting:read:admin"],
+};
+
+/// The user of a user token.
+const ME: &str = "me";
 
 /// Seconds that a `next_page_token` lives.
 const PAGE_TOKEN_LIFETIME: i64 = 900;
@@ -80,24 +99,30 @@ impl IntoResponse for Refusal {
 
 /// `GET /v2/users`
 pub async fn list_users(State(sim): State<Arc<Sim>>, request: Request) -> Answer<Response> {
-    let caller = authorize(&sim, &request, &LIST_USERS)?;
+    let caller = authorize(&sim, &request, &LIST_USERS, None)?;
+    let page_number: usize = query(request.uri())
+        .iter()
+        .find(|(name, _)| name == "page_number")
+        .map_or(Ok(1), |(_, number)| number.parse())
+        .map_err(|_| invalid_field("page_number", "The value must be a number."))?;
     let page = page(request.uri(), people::users(&caller.account_id), "users")?;
     let count = page.total.div_ceil(page.size);
     Ok(ok(&json!({
-        "page_count": count, "page_size": page.size, "total_records": page.total,
+        "page_count": count, "page_number": page_number, "page_size": page.size, "total_records": page.total,
         "next_page_token": page.next, "users": page.items,
     })))
 }
 
-/// `GET /v2/users/{userId}`. `me` stands for the user of a user token; the tokens minted here belong to
-/// Server-to-Server apps, for which it is just an unknown user.
+/// `GET /v2/users/{userId}`. `me` stands for the user of a user token; for a Server-to-Server app it is just an unknown
+/// user.
 pub async fn get_user(
     State(sim): State<Arc<Sim>>,
     Path(user_id): Path<String>,
     request: Request,
 ) -> Answer<Response> {
-    let caller = authorize(&sim, &request, &READ_USER)?;
-    Ok(ok(&user(&caller, &user_id)?))
+    let caller = authorize(&sim, &request, &READ_USER, Some(&user_id))?;
+    let user = user(&caller, &user_id)?;
+    Ok(ok(&people::in_full(&caller.account_id, user)))
 }
 
 /// `GET /v2/users/{userId}/meetings`
@@ -106,7 +131,7 @@ pub async fn list_meetings(
     Path(user_id): Path<String>,
     request: Request,
 ) -> Answer<Response> {
-    let caller = authorize(&sim, &request, &LIST_MEETINGS)?;
+    let caller = authorize(&sim, &request, &LIST_MEETINGS, Some(&user_id))?;
     let user = user(&caller, &user_id)?;
     let page = page(request.uri(), people::meetings(&user), &user_id)?;
     Ok(ok(&json!({
@@ -124,9 +149,14 @@ pub async fn unknown() -> Refusal {
     )
 }
 
-/// A token is taken from the `Authorization` header only; a request that carries one in its URL is refused even if the
+/// A user-level token is good for `me` only: for all else it lacks scopes. A token is taken from the `Authorization` header only; a request that carries one in its URL is refused even if the
 /// header is right.
-fn authorize(sim: &Sim, request: &Request, scopes: &[&str]) -> Answer<Bearer> {
+fn authorize(
+    sim: &Sim,
+    request: &Request,
+    scopes: &Scopes,
+    user_id: Option<&str>,
+) -> Answer<Bearer> {
     let invalid = |message| Refusal::new(StatusCode::UNAUTHORIZED, 124, message);
     let in_query = query(request.uri())
         .iter()
@@ -138,17 +168,25 @@ fn authorize(sim: &Sim, request: &Request, scopes: &[&str]) -> Answer<Bearer> {
     match bearer.life {
         Life::Revoked => return Err(invalid("Invalid access token.")),
         Life::Expired => return Err(invalid("Access token is expired.")),
+        Life::Replaced => {
+            let message = errors::numeric_message(4741).unwrap_or_default();
+            return Err(Refusal::new(StatusCode::UNAUTHORIZED, 4741, message));
+        }
         Life::Live => {}
     }
-    if scopes
-        .iter()
-        .any(|scope| scope.ends_with(":admin") && bearer.scopes.iter().any(|has| has == scope))
-    {
+    let management = bearer.user.as_ref().map(|(_, management)| *management);
+    let is_me = management.is_some() && user_id == Some(ME);
+    let suffices = |scope: &str| {
+        (is_me || scope.ends_with(":admin") && management != Some(Management::User))
+            && bearer.scopes.iter().any(|has| has == scope)
+    };
+    let mut accepted = scopes.granular.iter().chain(scopes.classic);
+    if accepted.any(|scope| suffices(scope)) {
         return Ok(bearer);
     }
     let message = format!(
         "Invalid access token, does not contain scopes:[{}].",
-        scopes.join(", ")
+        scopes.granular.join(", ")
     );
     Err(Refusal::new(StatusCode::BAD_REQUEST, 4711, message))
 }
@@ -160,6 +198,10 @@ fn user(caller: &Bearer, user_id: &str) -> Answer<Value> {
             1001,
             format!("User does not exist: {user_id}."),
         )
+    };
+    let user_id = match &caller.user {
+        Some((person, _)) if user_id == ME => &person.id,
+        _ => user_id,
     };
     people::find(&caller.account_id, user_id).ok_or_else(unknown)
 }

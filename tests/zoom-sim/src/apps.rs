@@ -1,80 +1,42 @@
-//! The apps of this Zoom and the tokens they hold.
+//! The apps of this Zoom and the access tokens they hold.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::{
+    accounts::Account,
+    codes::Code,
     counters::{Counters, TokenRequest, Traffic},
+    endings::Death,
+    grants::{Grant, RefreshToken},
+    people::Person,
+    settings::{Management, Patch, Settings, Told},
     token,
 };
 
 /// Dead tokens are remembered this long, in seconds, so that they are told apart from unknown ones.
 const REMEMBER_DEAD_TOKENS: i64 = 3600;
 
-/// What kind of app it is.
-#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Kind {
-    ServerToServer,
-    General,
-}
-
-/// An app as put by the admin API. Holds secrets: no `Debug`, no `Serialize`.
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Settings {
-    pub kind: Kind,
-    pub client_secret: String,
-    pub account_id: String,
-    pub scopes: Vec<String>,
-    #[serde(default = "yes")]
-    pub active: bool,
-    #[serde(default)]
-    pub webhook_secret_token: Option<String>,
-    /// Given verbatim as `expires_in`.
-    #[serde(default = "usual_lifetime")]
-    pub token_lifetime_seconds: u32,
-    /// So many answers after creation or a change of scopes leave scopes out.
-    #[serde(default)]
-    pub scope_lag_requests: u32,
-}
-
-/// A change to some settings.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Patch {
-    kind: Option<Kind>,
-    client_secret: Option<String>,
-    account_id: Option<String>,
-    scopes: Option<Vec<String>>,
-    active: Option<bool>,
-    webhook_secret_token: Option<String>,
-    token_lifetime_seconds: Option<u32>,
-    scope_lag_requests: Option<u32>,
-}
-
 /// What may be told about an app.
 #[derive(Serialize)]
 pub struct View {
     client_id: String,
-    kind: Kind,
-    account_id: String,
-    scopes: Vec<String>,
-    active: bool,
-    has_webhook_secret_token: bool,
-    token_lifetime_seconds: u32,
-    scope_lag_requests: u32,
+    #[serde(flatten)]
+    settings: Told,
     scope_lag_left: u32,
     counters: Counters,
 }
 
-/// A new token.
-pub struct Grant {
+/// New tokens.
+pub struct Issued {
     pub access_token: String,
+    /// For General apps only.
+    pub refresh_token: Option<String>,
     pub expires_in: u32,
     /// Absent or incomplete while scopes lag behind.
     pub scope: Option<String>,
@@ -86,6 +48,8 @@ pub struct Bearer {
     pub account_id: String,
     pub scopes: Vec<String>,
     pub life: Life,
+    /// Absent for Server-to-Server apps.
+    pub user: Option<(Person, Management)>,
 }
 
 /// Whether a token still works.
@@ -94,45 +58,52 @@ pub enum Life {
     Live,
     Expired,
     Revoked,
+    /// By a newer authorization.
+    Replaced,
 }
 
 /// All apps and tokens.
 #[derive(Default)]
 pub struct Apps(Mutex<Inner>);
 
-/// Counts a token request as in flight until dropped.
-pub struct InFlight<'a> {
-    apps: &'a Apps,
-    client_id: String,
-}
-
+/// What is behind the lock.
 #[derive(Default)]
-struct Inner {
-    apps: HashMap<String, App>,
-    tokens: HashMap<String, Token>,
+pub struct Inner {
+    pub apps: HashMap<String, App>,
+    pub tokens: HashMap<String, Token>,
+    pub refresh_tokens: HashMap<String, RefreshToken>,
+    pub codes: HashMap<String, Code>,
+    pub grants: BTreeMap<u64, Grant>,
+    pub accounts: BTreeMap<String, Account>,
+    last_id: u64,
 }
 
-struct App {
-    settings: Settings,
+pub struct App {
+    pub settings: Settings,
     lag_left: u32,
-    traffic: Traffic,
+    pub traffic: Traffic,
 }
 
-struct Token {
-    client_id: String,
-    account_id: String,
-    scopes: Vec<String>,
-    expires_at: i64,
-    revoked: bool,
+/// An access token.
+pub struct Token {
+    pub client_id: String,
+    pub account_id: String,
+    pub scopes: Vec<String>,
+    pub expires_at: i64,
+    pub revoked: bool,
+    /// Absent for Server-to-Server apps.
+    pub grant: Option<u64>,
 }
 
 // === impl Apps ===
 
 impl Apps {
-    /// Creates an app. An app of that name is replaced: its tokens die and its counters start again.
+    /// Creates an app and makes its account known. An app of that name is replaced: its tokens and grants are gone and
+    /// its counters start again.
     pub fn put(&self, client_id: &str, settings: Settings) {
+        self.register_account(&settings.account_id);
         let mut inner = self.lock();
-        inner.tokens.retain(|_, token| token.client_id != client_id);
+        inner.forget(client_id);
         let lag_left = settings.scope_lag_requests;
         inner.apps.insert(
             client_id.to_owned(),
@@ -144,50 +115,34 @@ impl Apps {
         );
     }
 
-    /// Changes an app; false if there is none. Deactivation kills the tokens, new scopes go to new tokens only.
+    /// Changes an app; false if there is none. Deactivation kills the access tokens, new scopes go to new tokens or
+    /// grants only.
     pub fn patch(&self, client_id: &str, patch: Patch) -> bool {
         let mut inner = self.lock();
         let Some(app) = inner.apps.get_mut(client_id) else {
             return false;
         };
-        let settings = &mut app.settings;
-        let lag_is_new = patch.scope_lag_requests.is_some();
-        let scopes_change = patch
-            .scopes
-            .as_ref()
-            .is_some_and(|scopes| *scopes != settings.scopes);
-        put_if_some(&mut settings.kind, patch.kind);
-        put_if_some(&mut settings.client_secret, patch.client_secret);
-        put_if_some(&mut settings.account_id, patch.account_id);
-        put_if_some(&mut settings.scopes, patch.scopes);
-        put_if_some(&mut settings.active, patch.active);
-        put_if_some(
-            &mut settings.token_lifetime_seconds,
-            patch.token_lifetime_seconds,
-        );
-        put_if_some(&mut settings.scope_lag_requests, patch.scope_lag_requests);
-        if patch.webhook_secret_token.is_some() {
-            settings.webhook_secret_token = patch.webhook_secret_token;
-        }
-        if lag_is_new || scopes_change {
+        if app.settings.apply(patch) {
             app.lag_left = app.settings.scope_lag_requests;
         }
-        if !app.settings.active {
+        let (is_active, account_id) = (app.settings.active, app.settings.account_id.clone());
+        if !is_active {
             inner
                 .tokens_of(client_id)
                 .for_each(|token| token.revoked = true);
         }
+        inner.accounts.entry(account_id).or_default();
         true
     }
 
-    /// Removes an app and its tokens; false if there is none.
+    /// Removes an app, its tokens and its grants; false if there is none.
     pub fn remove(&self, client_id: &str) -> bool {
         let mut inner = self.lock();
-        inner.tokens.retain(|_, token| token.client_id != client_id);
+        inner.forget(client_id);
         inner.apps.remove(client_id).is_some()
     }
 
-    /// Lets all tokens of an app expire at once; false if there is no such app.
+    /// Lets all access tokens of an app expire at once; false if there is no such app.
     pub fn expire_tokens(&self, client_id: &str, now: Timestamp) -> bool {
         let mut inner = self.lock();
         inner
@@ -206,22 +161,12 @@ impl Apps {
 
     pub fn view(&self, client_id: &str) -> Option<View> {
         let inner = self.lock();
-        let App {
-            settings,
-            lag_left,
-            traffic,
-        } = inner.apps.get(client_id)?;
+        let app = inner.apps.get(client_id)?;
         Some(View {
             client_id: client_id.to_owned(),
-            kind: settings.kind,
-            account_id: settings.account_id.clone(),
-            scopes: settings.scopes.clone(),
-            active: settings.active,
-            has_webhook_secret_token: settings.webhook_secret_token.is_some(),
-            token_lifetime_seconds: settings.token_lifetime_seconds,
-            scope_lag_requests: settings.scope_lag_requests,
-            scope_lag_left: *lag_left,
-            counters: traffic.counters.clone(),
+            settings: app.settings.told(),
+            scope_lag_left: app.lag_left,
+            counters: app.traffic.counters.clone(),
         })
     }
 
@@ -232,9 +177,9 @@ impl Apps {
             .map(|app| app.traffic.log.iter().cloned().collect())
     }
 
-    /// Issues a token. Other tokens of the app stay alive. While scopes lag, the answer has no scope or, every second
-    /// time, half of them, and the token can do no more than the answer says.
-    pub fn issue(&self, client_id: &str, now: Timestamp) -> Option<Grant> {
+    /// Issues a token to a Server-to-Server app. Other tokens of the app stay alive. While scopes lag, the answer has
+    /// no scope or, every second time, half of them, and the token can do no more than the answer says.
+    pub fn issue(&self, client_id: &str, now: Timestamp) -> Option<Issued> {
         let mut inner = self.lock();
         let app = inner.apps.get_mut(client_id)?;
         let all = &app.settings.scopes;
@@ -247,27 +192,13 @@ impl Apps {
         };
         app.lag_left = app.lag_left.saturating_sub(1);
         app.traffic.counters.tokens_issued += 1;
-        let expires_in = app.settings.token_lifetime_seconds;
         let account_id = app.settings.account_id.clone();
-        let expires_at = now.as_second() + i64::from(expires_in);
-        let access_token = token::mint(client_id, &account_id, now.as_second(), expires_at);
         let scope = said.then(|| scopes.join(" "));
-        inner
-            .tokens
-            .retain(|_, token| token.expires_at + REMEMBER_DEAD_TOKENS > now.as_second());
-        let client_id = client_id.to_owned();
-        inner.tokens.insert(
-            access_token.clone(),
-            Token {
-                client_id,
-                account_id,
-                scopes,
-                expires_at,
-                revoked: false,
-            },
-        );
-        Some(Grant {
+        let (access_token, expires_in) =
+            inner.mint_access_token(client_id, &account_id, scopes, None, now)?;
+        Some(Issued {
             access_token,
+            refresh_token: None,
             expires_in,
             scope,
         })
@@ -276,26 +207,26 @@ impl Apps {
     pub fn bearer(&self, token: &str, now: Timestamp) -> Option<Bearer> {
         let inner = self.lock();
         let token = inner.tokens.get(token)?;
-        let life = match token {
-            Token { revoked: true, .. } => Life::Revoked,
-            Token { expires_at, .. } if *expires_at <= now.as_second() => Life::Expired,
-            _ => Life::Live,
+        let grant = token.grant.and_then(|id| inner.grants.get(&id));
+        let is_disabled = grant.is_some_and(|grant| {
+            inner
+                .policy(&grant.person.account_id, &token.client_id)
+                .disabled
+        });
+        let life = match grant.and_then(|grant| grant.dead) {
+            Some(Death::Replaced) => Life::Replaced,
+            Some(_) => Life::Revoked,
+            None if token.revoked || is_disabled => Life::Revoked,
+            None if token.expires_at <= now.as_second() => Life::Expired,
+            None => Life::Live,
         };
         Some(Bearer {
             client_id: token.client_id.clone(),
             account_id: token.account_id.clone(),
             scopes: token.scopes.clone(),
             life,
+            user: grant.map(|grant| (grant.person.clone(), grant.management)),
         })
-    }
-
-    /// Counts a token request that came in; nothing is counted for an unknown client.
-    pub fn token_request_begins(&self, client_id: &str) -> InFlight<'_> {
-        self.traffic(client_id, Traffic::token_request_begins);
-        InFlight {
-            apps: self,
-            client_id: client_id.to_owned(),
-        }
     }
 
     /// Changes the counters of an app, if there is such an app.
@@ -305,7 +236,7 @@ impl Apps {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    pub fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -313,33 +244,52 @@ impl Apps {
 // === impl Inner ===
 
 impl Inner {
+    /// A number that was not given before.
+    pub fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    /// A new access token and its lifetime in seconds.
+    pub fn mint_access_token(
+        &mut self,
+        client_id: &str,
+        account_id: &str,
+        scopes: Vec<String>,
+        grant: Option<u64>,
+        now: Timestamp,
+    ) -> Option<(String, u32)> {
+        let now = now.as_second();
+        let lifetime = self.apps.get(client_id)?.settings.token_lifetime_seconds;
+        let expires_at = now + i64::from(lifetime);
+        let access_token = token::mint(client_id, account_id, now, expires_at);
+        self.tokens
+            .retain(|_, token| token.expires_at + REMEMBER_DEAD_TOKENS > now);
+        self.tokens.insert(
+            access_token.clone(),
+            Token {
+                client_id: client_id.to_owned(),
+                account_id: account_id.to_owned(),
+                scopes,
+                expires_at,
+                revoked: false,
+                grant,
+            },
+        );
+        Some((access_token, lifetime))
+    }
+
+    fn forget(&mut self, client_id: &str) {
+        self.tokens.retain(|_, token| token.client_id != client_id);
+        self.refresh_tokens
+            .retain(|_, token| token.client_id != client_id);
+        self.codes.retain(|_, code| code.client_id != client_id);
+        self.grants.retain(|_, grant| grant.client_id != client_id);
+    }
+
     fn tokens_of(&mut self, client_id: &str) -> impl Iterator<Item = &mut Token> {
         self.tokens
             .values_mut()
             .filter(move |token| token.client_id == client_id)
     }
-}
-
-// === impl InFlight ===
-
-impl Drop for InFlight<'_> {
-    fn drop(&mut self) {
-        self.apps
-            .traffic(&self.client_id, Traffic::token_request_ends);
-    }
-}
-
-fn put_if_some<T>(place: &mut T, value: Option<T>) {
-    if let Some(value) = value {
-        *place = value;
-    }
-}
-
-fn yes() -> bool {
-    true
-}
-
-/// Seconds; what Zoom's Server-to-Server answers were seen to say.
-fn usual_lifetime() -> u32 {
-    3599
 }

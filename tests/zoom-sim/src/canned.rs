@@ -14,7 +14,7 @@ use crate::{
 
 const SECONDS_PER_DAY: i64 = 86_400;
 
-/// The answer made by a fault, or an explanation why it cannot be made. None if the request is to be processed.
+/// The answer made by a fault, or an explanation why it cannot be made. None if Zoom's own answer is to be used.
 pub fn answer(
     fault: &Fault,
     endpoint: Endpoint,
@@ -25,6 +25,7 @@ pub fn answer(
             status,
             body,
             headers,
+            ..
         } => {
             let mut reply = (status_code(*status)?, Body::from(body.clone())).into_response();
             for (name, value) in headers {
@@ -38,7 +39,7 @@ pub fn answer(
         Fault::RateLimit { per, retry_after } => {
             rate_limit(*per, retry_after.as_deref(), now).map(Some)
         }
-        Fault::Garbage => {
+        Fault::Garbage { .. } => {
             let kind = [(header::CONTENT_TYPE, "application/json;charset=UTF-8")];
             Ok(Some(
                 (kind, "<html><body>It works!</body></html>").into_response(),
@@ -55,7 +56,9 @@ pub fn answer(
             let status = status.map(status_code).transpose()?;
             error(endpoint, *code, status, message.as_deref(), *shape).map(Some)
         }
-        Fault::Delay { .. } | Fault::Truncated | Fault::Drop | Fault::Hold => Ok(None),
+        Fault::Delay { .. } | Fault::Truncated | Fault::Drop | Fault::Hold | Fault::HoldBefore => {
+            Ok(None)
+        }
     }
 }
 

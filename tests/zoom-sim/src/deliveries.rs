@@ -72,6 +72,30 @@ enum Verdict {
     Lost,
 }
 
+// === impl Order ===
+
+impl Order {
+    /// An event of Zoom's own making.
+    pub fn new(
+        url: String,
+        event: Value,
+        signature: Option<String>,
+        retry_delays_ms: Option<Vec<u64>>,
+    ) -> Self {
+        Self {
+            url,
+            event: Some(event),
+            body: None,
+            timestamp: None,
+            signature,
+            headers: BTreeMap::new(),
+            retries: true,
+            retry_delays_ms: retry_delays_ms.unwrap_or_else(zoom_delays),
+            fresh_signature_on_retry: false,
+        }
+    }
+}
+
 // === impl Deliveries ===
 
 impl Deliveries {

@@ -17,6 +17,16 @@ pub enum TokenError {
     InvalidRequest,
 }
 
+/// Why the token endpoint gives nothing, in all of Zoom's ways of saying so.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Denied {
+    Named(TokenError),
+    /// The code is unknown, used or expired, or its proof is wrong: `invalid_grant` without a reason.
+    CodeRefused,
+    /// `{"code":4741,"message":".."}`
+    Numeric(u16),
+}
+
 /// How an error body is built.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -102,6 +112,42 @@ impl TokenError {
 impl IntoResponse for TokenError {
     fn into_response(self) -> Response {
         named(StatusCode::BAD_REQUEST, self, self.reason())
+    }
+}
+
+// === impl Denied ===
+
+impl Denied {
+    /// The name for the counters.
+    pub fn name(self) -> String {
+        match self {
+            Self::Named(error) => error.name().to_owned(),
+            Self::CodeRefused => TokenError::InvalidGrant.name().to_owned(),
+            Self::Numeric(code) => code.to_string(),
+        }
+    }
+}
+
+impl From<TokenError> for Denied {
+    fn from(error: TokenError) -> Self {
+        Self::Named(error)
+    }
+}
+
+impl IntoResponse for Denied {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Named(error) => error.into_response(),
+            Self::CodeRefused => json(
+                StatusCode::BAD_REQUEST,
+                &serde_json::json!({"error": TokenError::InvalidGrant.name()}),
+            ),
+            Self::Numeric(code) => api(
+                StatusCode::BAD_REQUEST,
+                code,
+                numeric_message(code).unwrap_or_default(),
+            ),
+        }
     }
 }
 

@@ -2,17 +2,16 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
 
-use crate::errors::{Shape, TokenError};
+use crate::{
+    errors::{Shape, TokenError},
+    gate::{Gate, Ticket},
+};
 
 /// A fault and whom it strikes.
 #[derive(Clone, Serialize, Deserialize)]
@@ -22,6 +21,9 @@ pub struct Rule {
     /// Absent: every client, known or not.
     #[serde(default)]
     pub client_id: Option<String>,
+    /// Absent: every grant type, and every other request too.
+    #[serde(default)]
+    pub grant_type: Option<GrantType>,
     /// So many requests are struck; absent: all until the fault is deleted. Counts down.
     #[serde(default)]
     pub times: Option<u64>,
@@ -40,15 +42,26 @@ pub enum Endpoint {
     Any,
 }
 
+/// What a token request asks by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GrantType {
+    AccountCredentials,
+    AuthorizationCode,
+    RefreshToken,
+}
+
 /// What happens to a struck request.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Fault {
     /// Processed, answered later. Delays go together with one other fault.
     Delay { milliseconds: u64 },
-    /// Not processed, answered with this.
+    /// Answered with this; processed before only if it says so.
     Status {
         status: u16,
+        #[serde(default)]
+        processed: bool,
         #[serde(default)]
         body: String,
         #[serde(default)]
@@ -61,8 +74,11 @@ pub enum Fault {
         #[serde(default)]
         retry_after: Option<String>,
     },
-    /// Not processed, answered with status 200 and something that is not JSON.
-    Garbage,
+    /// Answered with status 200 and something that is not JSON; processed before only if it says so.
+    Garbage {
+        #[serde(default)]
+        processed: bool,
+    },
     /// Processed, half of the body is sent, then the connection closes.
     Truncated,
     /// Processed, then the connection closes without an answer.
@@ -71,6 +87,8 @@ pub enum Fault {
     Refuse,
     /// Processed, the answer waits for its release.
     Hold,
+    /// Waits for its release, is processed then, whether or not the client is still there.
+    HoldBefore,
     /// Not processed, answered with one of Zoom's errors. The token endpoint's shape is the default there.
     Error {
         code: Code,
@@ -112,7 +130,7 @@ pub struct View {
 pub struct Plan {
     pub delay: Duration,
     pub fault: Option<Fault>,
-    /// For `hold`: open when the fault is released.
+    /// For `hold` and `hold_before`: open when the fault is released.
     pub gate: Option<Ticket>,
 }
 
@@ -120,18 +138,10 @@ pub struct Plan {
 #[derive(Default)]
 pub struct Faults(Mutex<BTreeMap<String, Entry>>);
 
-/// A held answer's place at the gate.
-pub struct Ticket {
-    held: Arc<AtomicU64>,
-    opened: watch::Receiver<u64>,
-}
-
 struct Entry {
     rule: Rule,
     applied: u64,
-    held: Arc<AtomicU64>,
-    /// Counts releases. Dropping it, with the fault, releases as well.
-    opened: watch::Sender<u64>,
+    gate: Gate,
 }
 
 // === impl Faults ===
@@ -142,8 +152,7 @@ impl Faults {
         let entry = Entry {
             rule,
             applied: 0,
-            held: Arc::default(),
-            opened: watch::Sender::new(0),
+            gate: Gate::default(),
         };
         self.lock().insert(name, entry);
     }
@@ -168,13 +177,16 @@ impl Faults {
     pub fn release(&self, name: &str) -> Option<u64> {
         let faults = self.lock();
         let entry = faults.get(name)?;
-        let held = entry.held.load(Ordering::Relaxed);
-        entry.opened.send_modify(|count| *count += 1);
-        Some(held)
+        Some(entry.gate.open())
     }
 
     /// Takes what is due for a request: all delays, and the first other fault by name.
-    pub fn plan(&self, endpoint: Endpoint, client_id: Option<&str>) -> Plan {
+    pub fn plan(
+        &self,
+        endpoint: Endpoint,
+        client_id: Option<&str>,
+        grant_type: Option<GrantType>,
+    ) -> Plan {
         let mut plan = Plan {
             delay: Duration::ZERO,
             fault: None,
@@ -183,17 +195,14 @@ impl Faults {
         for entry in self
             .lock()
             .values_mut()
-            .filter(|entry| entry.strikes(endpoint, client_id))
+            .filter(|entry| entry.strikes(endpoint, client_id, grant_type))
         {
             match &entry.rule.fault {
                 Fault::Delay { milliseconds } => plan.delay += Duration::from_millis(*milliseconds),
                 _ if plan.fault.is_some() => continue,
                 fault => {
-                    let gate = || Ticket {
-                        held: entry.held.clone(),
-                        opened: entry.opened.subscribe(),
-                    };
-                    plan.gate = matches!(fault, Fault::Hold).then(gate);
+                    plan.gate = matches!(fault, Fault::Hold | Fault::HoldBefore)
+                        .then(|| entry.gate.ticket());
                     plan.fault = Some(fault.clone());
                 }
             }
@@ -211,15 +220,22 @@ impl Faults {
 // === impl Entry ===
 
 impl Entry {
-    fn strikes(&self, endpoint: Endpoint, client_id: Option<&str>) -> bool {
+    fn strikes(
+        &self,
+        endpoint: Endpoint,
+        client_id: Option<&str>,
+        grant_type: Option<GrantType>,
+    ) -> bool {
         let Rule {
             endpoint: wanted,
             client_id: client,
+            grant_type: grant,
             times,
             ..
         } = &self.rule;
         (*wanted == Endpoint::Any || *wanted == endpoint)
             && (client.is_none() || client.as_deref() == client_id)
+            && (grant.is_none() || *grant == grant_type)
             && *times != Some(0)
     }
 
@@ -227,28 +243,8 @@ impl Entry {
         View {
             rule: self.rule.clone(),
             applied: self.applied,
-            held: self.held.load(Ordering::Relaxed),
+            held: self.gate.held(),
         }
-    }
-}
-
-// === impl Ticket ===
-
-impl Ticket {
-    /// Waits for the release; counted as held meanwhile, also when the client gives up.
-    pub async fn wait(mut self) {
-        self.held.fetch_add(1, Ordering::Relaxed);
-        let _leave = Leave(&self.held);
-        // An error means that the fault is gone.
-        let _ = self.opened.changed().await;
-    }
-}
-
-struct Leave<'a>(&'a AtomicU64);
-
-impl Drop for Leave<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -261,12 +257,36 @@ impl Fault {
             Self::Delay { .. } => "delay",
             Self::Status { .. } => "status",
             Self::RateLimit { .. } => "rate_limit",
-            Self::Garbage => "garbage",
+            Self::Garbage { .. } => "garbage",
             Self::Truncated => "truncated",
             Self::Drop => "drop",
             Self::Refuse => "refuse",
             Self::Hold => "hold",
+            Self::HoldBefore => "hold_before",
             Self::Error { .. } => "error",
+        }
+    }
+    /// Whether the client does not learn what came of its request.
+    pub fn loses_answer(&self) -> bool {
+        match self {
+            Self::Truncated | Self::Drop | Self::Refuse => true,
+            Self::Status { processed, .. } | Self::Garbage { processed } => *processed,
+            Self::Delay { .. }
+            | Self::Hold
+            | Self::HoldBefore
+            | Self::RateLimit { .. }
+            | Self::Error { .. } => false,
+        }
+    }
+
+    /// Whether Zoom does what was asked for.
+    pub fn is_processed(&self) -> bool {
+        match self {
+            Self::Status { processed, .. } | Self::Garbage { processed } => *processed,
+            Self::Delay { .. } | Self::Truncated | Self::Drop | Self::Hold | Self::HoldBefore => {
+                true
+            }
+            Self::RateLimit { .. } | Self::Refuse | Self::Error { .. } => false,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    body::{Body, to_bytes},
+    body::{Body, HttpBody as _, to_bytes},
     extract::{ConnectInfo, Request, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     middleware::Next,
@@ -14,46 +14,71 @@ use jiff::Timestamp;
 use crate::{
     canned,
     counters::Traffic,
-    faults::{Endpoint, Fault},
+    exchanges::{Exchange, ExchangeId, Spendable},
+    faults::{Endpoint, Fault, GrantType},
+    form,
+    gate::Ticket,
     ident, oauth,
     server::Sim,
     wire::Line,
 };
 
+/// So much of a token request is read, in bytes.
+const MAX_TOKEN_REQUEST: usize = 1 << 20;
+
 /// Who calls what.
+#[derive(Clone)]
 struct Call {
     endpoint: Endpoint,
     client_id: Option<String>,
+    grant_type: Option<GrantType>,
+    spendable: Option<Spendable>,
 }
 
-/// Lets a request through to Zoom, or strikes it with a fault. Outcomes are counted before any waiting, so that a
-/// client that gives up does not hide what Zoom did.
+/// Lets a request through to Zoom, or strikes it with a fault. Outcomes are counted before any waiting for the answer,
+/// so that a client that gives up does not hide what Zoom did.
 pub async fn front(
     State(sim): State<Arc<Sim>>,
     ConnectInfo(line): ConnectInfo<Line>,
     request: Request,
     next: Next,
 ) -> Response {
-    let call = Call::of(&sim, &request);
-    let client_id = call.client_id.as_deref();
-    let known = client_id.filter(|_| call.endpoint == Endpoint::Token);
-    let _in_flight = known.map(|client_id| sim.apps.token_request_begins(client_id));
-    let plan = sim.faults.plan(call.endpoint, client_id);
+    let (call, mut request) = Call::read(&sim, request).await;
+    let mut exchange = call.exchange(&sim);
+    let id = exchange.as_ref().map_or(ExchangeId(0), Exchange::id);
+    request.extensions_mut().insert(id);
+    let mut plan = sim
+        .faults
+        .plan(call.endpoint, call.client_id.as_deref(), call.grant_type);
     let canned = plan.fault.as_ref().and_then(|fault| {
         // Faults are tried out when they are put: there is no error left.
         canned::answer(fault, call.endpoint, Timestamp::now()).unwrap_or_default()
     });
-    let struck = canned.is_some().then_some(plan.fault.as_ref()).flatten();
     let tracking_id = ident::tracking_id();
-    call.announce(struck, &tracking_id);
-    let outcome = struck.map(|fault| format!("fault_{}", fault.kind()));
-    let reply = match canned {
-        Some(reply) => reply,
-        None => next.run(request).await,
+    call.announce(plan.fault.as_ref(), &tracking_id);
+    let reply = match &plan.fault {
+        Some(fault) if !fault.is_processed() => {
+            let reply = canned.unwrap_or_default();
+            let outcome = format!("fault_{}", fault.kind());
+            call.count(&sim, Some(outcome), &reply, matches!(fault, Fault::Refuse));
+            reply
+        }
+        Some(Fault::HoldBefore) => {
+            let gate = plan.gate.take();
+            process_once_released(Arc::clone(&sim), call, gate, request, next).await
+        }
+        _ => {
+            let reply = next.run(request).await;
+            call.count(&sim, None, &reply, false);
+            canned.unwrap_or(reply)
+        }
     };
-    call.count(&sim, outcome, &reply, matches!(struck, Some(Fault::Refuse)));
     if !plan.delay.is_zero() {
         tokio::time::sleep(plan.delay).await;
+    }
+    if plan.fault.as_ref().is_some_and(Fault::loses_answer) {
+        // Before the client can notice.
+        exchange = None;
     }
     let mut reply = match plan.fault {
         Some(Fault::Refuse | Fault::Drop) => {
@@ -72,7 +97,32 @@ pub async fn front(
     if let Ok(value) = HeaderValue::from_str(&tracking_id) {
         reply.headers_mut().insert("x-zm-trackingid", value);
     }
+    if let Some(exchange) = exchange {
+        let length = reply.body().size_hint().lower();
+        line.expect_answer(exchange, usize::try_from(length).unwrap_or(usize::MAX));
+    }
     reply
+}
+
+/// In a task of its own, which outlives a client that gives up.
+async fn process_once_released(
+    sim: Arc<Sim>,
+    call: Call,
+    gate: Option<Ticket>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let processing = tokio::spawn(async move {
+        if let Some(ticket) = gate {
+            ticket.wait().await;
+        }
+        let reply = next.run(request).await;
+        call.count(&sim, None, &reply, false);
+        reply
+    });
+    processing
+        .await
+        .unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
 }
 
 /// The Bearer token of an `Authorization` header.
@@ -88,33 +138,66 @@ pub fn bearer(headers: &HeaderMap) -> Option<&str> {
 // === impl Call ===
 
 impl Call {
-    fn of(sim: &Sim, request: &Request) -> Self {
+    /// Reads a token request whole, since a part of what is called stands in its body.
+    async fn read(sim: &Sim, request: Request) -> (Self, Request) {
         let path = request.uri().path();
         let endpoint = match path {
             "/oauth/token" => Endpoint::Token,
             _ if path.starts_with("/v2/") => Endpoint::Api,
             _ => Endpoint::Any,
         };
-        let client_id = if endpoint == Endpoint::Token {
-            oauth::basic(request.headers()).map(|(client_id, _)| client_id)
-        } else {
+        if endpoint != Endpoint::Token {
             let bearer = bearer(request.headers())
                 .and_then(|token| sim.apps.bearer(token, Timestamp::now()));
-            bearer.map(|bearer| bearer.client_id)
-        };
-        Self {
-            endpoint,
-            client_id,
+            let call = Self {
+                endpoint,
+                client_id: bearer.map(|bearer| bearer.client_id),
+                grant_type: None,
+                spendable: None,
+            };
+            return (call, request);
         }
+        let (head, body) = request.into_parts();
+        let body = to_bytes(body, MAX_TOKEN_REQUEST).await.unwrap_or_default();
+        let parameters = form::parameters(&head.uri, &head.headers, &body);
+        let get = |name| form::single(&parameters, name).ok().flatten();
+        let grant_type = match get("grant_type") {
+            Some("account_credentials") => Some(GrantType::AccountCredentials),
+            Some("authorization_code") => Some(GrantType::AuthorizationCode),
+            Some("refresh_token") => Some(GrantType::RefreshToken),
+            _ => None,
+        };
+        let spendable = match grant_type {
+            Some(GrantType::RefreshToken) => {
+                get("refresh_token").map(|token| Spendable::RefreshToken(token.to_owned()))
+            }
+            Some(GrantType::AuthorizationCode) => {
+                get("code").map(|code| Spendable::Code(code.to_owned()))
+            }
+            _ => None,
+        };
+        let call = Self {
+            endpoint,
+            client_id: form::basic(&head.headers).map(|(client_id, _)| client_id),
+            grant_type,
+            spendable,
+        };
+        (call, Request::from_parts(head, Body::from(body)))
     }
 
-    fn announce(&self, struck: Option<&Fault>, tracking_id: &str) {
+    fn exchange(&self, sim: &Arc<Sim>) -> Option<Exchange> {
+        let client_id = self.client_id.clone()?;
+        (self.endpoint == Endpoint::Token)
+            .then(|| Exchange::begin(sim, client_id, self.spendable.clone()))
+    }
+
+    fn announce(&self, fault: Option<&Fault>, tracking_id: &str) {
         let endpoint = match self.endpoint {
             Endpoint::Token => "token",
             Endpoint::Api => "api",
             Endpoint::Any => "other",
         };
-        let fault = struck.map(Fault::kind);
+        let fault = fault.map(Fault::kind);
         tracing::info!(
             endpoint,
             client_id = self.client_id,
@@ -133,13 +216,17 @@ impl Call {
                 let processed = reply
                     .extensions()
                     .get::<oauth::Outcome>()
-                    .map(|outcome| outcome.0);
-                let outcome =
-                    outcome.unwrap_or_else(|| processed.unwrap_or("method_not_allowed").to_owned());
+                    .map(|outcome| outcome.0.clone());
+                let outcome = outcome
+                    .or(processed)
+                    .unwrap_or_else(|| "method_not_allowed".to_owned());
                 let status = (!refused).then(|| reply.status().as_u16());
                 sim.apps.traffic(client_id, |traffic| {
-                    traffic.token_outcome(Timestamp::now(), &outcome, status);
+                    traffic.token_outcome(Timestamp::now(), self.grant_type, &outcome, status);
                 });
+                if let Some(spendable) = &self.spendable {
+                    sim.apps.refresh_outcome(client_id, spendable, &outcome);
+                }
             }
             Endpoint::Api => {
                 let unauthorized = reply.status() == StatusCode::UNAUTHORIZED;

@@ -1,32 +1,38 @@
-//! `POST /oauth/token`, for the grant `account_credentials` of Server-to-Server apps.
+//! `POST /oauth/token`: `account_credentials` for Server-to-Server apps, `authorization_code` and `refresh_token` for
+//! General ones.
 
 use std::sync::Arc;
 
 use axum::{
     body::Bytes,
-    extract::State,
+    extract::{Extension, State},
     http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse as _, Response},
 };
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
-    apps::{Grant, Kind, Settings},
-    errors::{self, TokenError},
+    apps::Issued,
+    codes::Proof,
+    errors::{self, Denied, TokenError},
+    exchanges::ExchangeId,
+    form::{basic, parameters, single},
     server::Sim,
+    settings::{Kind, Settings},
 };
 
 /// Name of what became of a token request, carried on the answer for the counters.
-#[derive(Clone, Copy)]
-pub struct Outcome(pub &'static str);
+#[derive(Clone)]
+pub struct Outcome(pub String);
 
 /// The success body: the order of the fields is Zoom's.
 #[derive(Serialize)]
 struct TokenReply<'a> {
     access_token: String,
     token_type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
     expires_in: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     scope: Option<String>,
@@ -36,20 +42,23 @@ struct TokenReply<'a> {
 /// Answers a token request.
 pub async fn token(
     State(sim): State<Arc<Sim>>,
+    Extension(exchange): Extension<ExchangeId>,
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let (outcome, mut reply) = match grant(&sim, &uri, &headers, &body) {
-        Ok(grant) => {
+    let parameters = parameters(&uri, &headers, &body);
+    let (outcome, mut reply) = match grant(&sim, &headers, &parameters, exchange) {
+        Ok(issued) => {
             let reply = TokenReply {
-                access_token: grant.access_token,
+                access_token: issued.access_token,
                 token_type: "bearer",
-                expires_in: grant.expires_in,
-                scope: grant.scope,
+                refresh_token: issued.refresh_token,
+                expires_in: issued.expires_in,
+                scope: issued.scope,
                 api_url: &sim.public_url,
             };
-            ("issued", errors::json(StatusCode::OK, &reply))
+            ("issued".to_owned(), errors::json(StatusCode::OK, &reply))
         }
         Err(error) => (error.name(), error.into_response()),
     };
@@ -60,88 +69,53 @@ pub async fn token(
     reply
 }
 
-/// Client id and secret of a Basic header.
-pub fn basic(headers: &HeaderMap) -> Option<(String, String)> {
-    let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let value = values.next()?.to_str().ok()?;
-    let (scheme, encoded) = value.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("basic") || values.next().is_some() {
-        return None;
-    }
-    let decoded = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
-    let (id, secret) = decoded.split_once(':')?;
-    Some((id.to_owned(), secret.to_owned()))
-}
-
-fn grant(sim: &Sim, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Result<Grant, TokenError> {
-    // Only client_secret_basic: credentials among the parameters count for nothing.
+/// The app behind a Basic header. Only `client_secret_basic`: credentials among the parameters count for nothing.
+pub fn client(sim: &Sim, headers: &HeaderMap) -> Result<(String, Settings), TokenError> {
     let (client_id, secret) = basic(headers).ok_or(TokenError::InvalidClient)?;
     let settings = sim
         .apps
         .settings(&client_id)
+        .filter(|settings| settings.client_secret == secret)
         .ok_or(TokenError::InvalidClient)?;
-    if settings.client_secret != secret {
-        return Err(TokenError::InvalidClient);
-    }
-    check(&settings, &parameters(uri, headers, body))?;
-    sim.apps
-        .issue(&client_id, Timestamp::now())
-        .ok_or(TokenError::InvalidClient)
+    Ok((client_id, settings))
 }
 
-fn check(settings: &Settings, parameters: &[(String, String)]) -> Result<(), TokenError> {
-    let grant_type = single(parameters, "grant_type")?;
-    if grant_type != Some("account_credentials") || settings.kind != Kind::ServerToServer {
-        return Err(TokenError::UnsupportedGrantType);
-    }
-    let account_id = single(parameters, "account_id")?;
-    if account_id != Some(settings.account_id.as_str()) || !settings.active {
-        return Err(TokenError::InvalidRequest);
-    }
-    Ok(())
-}
-
-/// A parameter must not be given twice (RFC 6749 section 3.2).
-fn single<'a>(
-    parameters: &'a [(String, String)],
-    name: &str,
-) -> Result<Option<&'a str>, TokenError> {
-    let mut values = parameters
-        .iter()
-        .filter(|(key, _)| key == name)
-        .map(|(_, value)| value.as_str());
-    let first = values.next();
-    if values.next().is_some() {
-        Err(TokenError::InvalidRequest)
-    } else {
-        Ok(first)
-    }
-}
-
-/// Parameters of query and form body. With any other content type they are lost, those of the query too, so that the
-/// request ends as an unsupported grant type.
-fn parameters(uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Vec<(String, String)> {
-    let kind = headers
-        .get(header::CONTENT_TYPE)
-        .map(|value| value.to_str().unwrap_or_default());
-    let essence = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
-    let is_form =
-        essence.is_some_and(|kind| kind.eq_ignore_ascii_case("application/x-www-form-urlencoded"));
-    if kind.is_some() && !is_form {
-        return Vec::new();
-    }
-    let mut parameters = pairs(uri.query().unwrap_or_default());
-    if is_form {
-        parameters.extend(pairs(&String::from_utf8_lossy(body)));
-    }
-    parameters
-}
-
-fn pairs(text: &str) -> Vec<(String, String)> {
-    // The form decoding of the url crate is reached through a URL's query only.
-    let Ok(mut url) = reqwest::Url::parse("http://form.invalid/") else {
-        return Vec::new();
+fn grant(
+    sim: &Sim,
+    headers: &HeaderMap,
+    parameters: &[(String, String)],
+    exchange: ExchangeId,
+) -> Result<Issued, Denied> {
+    let (client_id, settings) = client(sim, headers)?;
+    let now = Timestamp::now();
+    let required = |name| {
+        let value = single(parameters, name).map_err(|_| TokenError::InvalidRequest)?;
+        value.ok_or(TokenError::InvalidRequest)
     };
-    url.set_query(Some(text));
-    url.query_pairs().into_owned().collect()
+    let optional = |name| single(parameters, name).map_err(|_| TokenError::InvalidRequest);
+    match (settings.kind, optional("grant_type")?) {
+        (Kind::ServerToServer, Some("account_credentials")) => {
+            if required("account_id")? != settings.account_id || !settings.active {
+                return Err(TokenError::InvalidRequest.into());
+            }
+            let issued = sim.apps.issue(&client_id, now);
+            issued.ok_or(TokenError::InvalidClient.into())
+        }
+        (Kind::General, Some("authorization_code" | "refresh_token")) if !settings.active => {
+            Err(Denied::Numeric(4717))
+        }
+        (Kind::General, Some("authorization_code")) => {
+            let proof = Proof {
+                redirect_uri: optional("redirect_uri")?,
+                code_verifier: optional("code_verifier")?,
+            };
+            let code = required("code")?;
+            sim.apps.redeem(&client_id, code, &proof, exchange, now)
+        }
+        (Kind::General, Some("refresh_token")) => {
+            let token = required("refresh_token")?;
+            sim.apps.refresh(&client_id, token, exchange, now)
+        }
+        _ => Err(TokenError::UnsupportedGrantType.into()),
+    }
 }

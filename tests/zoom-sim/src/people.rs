@@ -13,7 +13,32 @@ const NAMES: [(&str, &str); 5] = [
     ("Grace", "Hopper"),
 ];
 
-/// The users of an account, its owner first.
+/// Who a user is, as far as an authorization goes.
+#[derive(Clone)]
+pub struct Person {
+    pub id: String,
+    pub email: String,
+    pub account_id: String,
+    /// Owner or admin.
+    pub is_admin: bool,
+}
+
+// === impl Person ===
+
+impl Person {
+    /// A person of an account, by id or email address.
+    pub fn find(account_id: &str, user_id: &str) -> Option<Self> {
+        let user = find(account_id, user_id)?;
+        Some(Self {
+            id: user["id"].as_str()?.to_owned(),
+            email: user["email"].as_str()?.to_owned(),
+            account_id: account_id.to_owned(),
+            is_admin: user["role_id"] != "2",
+        })
+    }
+}
+
+/// The users of an account: its owner first, then an admin, then members.
 pub fn users(account_id: &str) -> Vec<Value> {
     NAMES
         .iter()
@@ -27,6 +52,18 @@ pub fn find(account_id: &str, user_id: &str) -> Option<Value> {
     users(account_id)
         .into_iter()
         .find(|user| user["id"] == user_id || user["email"] == user_id)
+}
+
+/// A user as told to who asks for this one only.
+pub fn in_full(account_id: &str, mut user: Value) -> Value {
+    let role = match user["role_id"].as_str() {
+        Some("0") => "Owner",
+        Some("1") => "Admin",
+        _ => "Member",
+    };
+    user["role_name"] = json!(role);
+    user["account_id"] = json!(account_id);
+    user
 }
 
 /// The meetings of a user.
@@ -65,7 +102,8 @@ fn user(account_id: &str, index: usize, first: &str, last: &str) -> Value {
         "email": format!("{}@{}.example.com", first.to_lowercase(), &hex(&seed[16..20])),
         "type": 2,
         "status": "active",
-        "role_id": if index == 0 { "0" } else { "2" },
+        "role_id": index.min(2).to_string(),
+        "pmi": 5_000_000_000 + u64::from(u32::from_be_bytes([seed[20], seed[21], seed[22], seed[23]])),
         "timezone": "UTC",
         "verified": 1,
         "created_at": "2025-01-15T08:00:00Z",

@@ -20,10 +20,13 @@ use tokio::{net::TcpListener, sync::watch};
 use crate::{
     admin, api,
     apps::Apps,
+    authorize,
     deliveries::Deliveries,
     faults::Faults,
     front::front,
-    oauth, webhooks,
+    oauth, revoke,
+    sessions::{self, Sessions},
+    webhooks,
     wire::{Line, WireListener},
 };
 
@@ -60,6 +63,7 @@ pub struct Sim {
     pub public_url: String,
     pub allow_http_endpoints: bool,
     pub apps: Apps,
+    pub sessions: Sessions,
     pub faults: Faults,
     pub deliveries: Deliveries,
     pub webhooks: Client,
@@ -78,6 +82,7 @@ impl Server {
             public_url: options.public_url.trim_end_matches('/').to_owned(),
             allow_http_endpoints: options.allow_http_endpoints,
             apps: Apps::default(),
+            sessions: Sessions::default(),
             faults: Faults::default(),
             deliveries: Deliveries::default(),
             webhooks: webhooks::client(options.webhook_timeout).map_err(io::Error::other)?,
@@ -135,8 +140,14 @@ where
 }
 
 fn zoom_router(sim: Arc<Sim>) -> Router {
+    let consent = get(authorize::ask).post(authorize::decide);
     Router::new()
         .route("/oauth/token", post(oauth::token))
+        .route("/oauth/revoke", post(revoke::revoke))
+        .route("/oauth/authorize", consent.clone())
+        .route("/marketplace/install", consent)
+        .route("/signin", post(sessions::sign_in))
+        .route("/signout", post(sessions::sign_out))
         .route("/v2/users", get(api::list_users))
         .route("/v2/users/{user_id}", get(api::get_user))
         .route("/v2/users/{user_id}/meetings", get(api::list_meetings))

@@ -20,10 +20,18 @@ async fn lists_users_in_pages() {
         (
             &all["total_records"],
             &all["page_size"],
+            &all["page_number"],
             &all["next_page_token"]
         ),
-        (&json!(5), &json!(30), &json!(""))
+        (&json!(5), &json!(30), &json!(1), &json!(""))
     );
+    let numbers: std::collections::HashSet<_> = all["users"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|user| user["pmi"].as_u64().unwrap())
+        .collect();
+    assert!(numbers.len() == 5 && numbers.iter().all(|pmi| pmi.to_string().len() == 10));
     let mut seen = Vec::new();
     let mut next = String::new();
     loop {
@@ -73,7 +81,10 @@ async fn finds_users_but_never_me() {
                 &token,
             )
             .await;
-        assert_eq!((found.status, found.json()), (200, user.clone()));
+        let mut in_full = user.clone();
+        in_full["account_id"] = json!("acc-1");
+        in_full["role_name"] = json!("Owner");
+        assert_eq!((found.status, found.json()), (200, in_full));
     }
     let path = format!("/v2/users/{}/meetings", user["id"].as_str().unwrap());
     assert_eq!(

@@ -6,8 +6,14 @@
     reason = "a test may panic"
 )]
 
+mod accounts;
 mod api;
+mod browser;
+mod codes;
+mod consent;
 mod faults;
+mod grants;
+mod judge;
 mod oauth;
 mod process;
 mod sink;

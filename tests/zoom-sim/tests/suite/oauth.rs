@@ -295,6 +295,10 @@ async fn counts_and_logs_without_secrets() {
     assert_eq!(
         app["counters"],
         json!({
+            "refresh_requests_by_outcome": {}, "refresh_in_flight_max": 0,
+            "spent_again": 0, "spent_again_after_lost_reply": 0,
+            "code_requests_by_outcome": {}, "code_in_flight_max": 0,
+            "codes_redeemed": 0, "code_replays": 0, "code_replays_after_lost_reply": 0,
             "token_requests": 2, "tokens_issued": 1,
             "token_requests_by_outcome": {"issued": 1, "invalid_client": 1},
             "in_flight": 0, "in_flight_max": 1, "api_requests": 2, "api_unauthorized": 1,
