@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
-/// The types of condition on a `ZoomIntegration`.
+/// The types of condition on the product's resources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Type {
     /// The integration can be used.
@@ -22,6 +22,8 @@ pub enum Type {
     ReceiverAvailable,
     /// Zoom validated the webhook endpoint within the last 72 hours.
     EndpointValidated,
+    /// Zoom says who authorized, and it is who may.
+    SubjectVerified,
 }
 
 /// The status of a condition.
@@ -63,6 +65,7 @@ impl Type {
             Self::ScopesGranted => "ScopesGranted",
             Self::ReceiverAvailable => "ReceiverAvailable",
             Self::EndpointValidated => "EndpointValidated",
+            Self::SubjectVerified => "SubjectVerified",
         }
     }
 

@@ -1,10 +1,14 @@
 //! The controller's configuration, from flags and environment.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use url::Url;
 
+use super::leadership::Leadership;
 use crate::ops::telemetry::LogArgs;
+
+/// Zoom answers within seconds or not at all.
+const LONGEST_REQUEST: Duration = Duration::from_secs(20);
 
 /// Arguments of `zoom-operator controller`.
 #[derive(Clone, Debug, clap::Args)]
@@ -37,11 +41,32 @@ pub struct Args {
     #[arg(long, env = "POD_NAME")]
     pub identity: String,
 
-    /// How long a silent leader is waited for, in seconds.
-    #[arg(long, env = "LEASE_DURATION", default_value = "15", value_parser = seconds)]
+    /// How long a silent leader is waited for, in seconds. A refresh is sent only while leadership
+    /// outlasts the time limit of its request, which is derived from this.
+    #[arg(long, env = "LEASE_DURATION", default_value = "45", value_parser = seconds)]
     pub lease_duration: Duration,
 
-    /// How many integrations are worked on at the same time.
+    /// Public base URL of the consent pages. Without it, there are none.
+    #[arg(long, env = "CONNECT_URL", value_parser = base_url)]
+    pub connect_url: Option<Url>,
+
+    /// Name of the Secret with the keys of the consent pages, which the controller makes.
+    #[arg(long, env = "CONNECT_KEYS_SECRET", requires = "connect_url")]
+    pub connect_keys_secret: Option<String>,
+
+    /// Directory for what Zoom replied and is not stored yet. It must survive the death of the process.
+    #[arg(
+        long,
+        env = "JOURNAL",
+        default_value = "/var/lib/zoom-operator/journal"
+    )]
+    pub journal: PathBuf,
+
+    /// Life of an unused refresh token, in days.
+    #[arg(long, env = "REFRESH_TOKEN_DAYS", default_value = "90", value_parser = clap::value_parser!(u16).range(1..=3650))]
+    pub refresh_token_days: u16,
+
+    /// How many objects of a kind are worked on at the same time.
     #[arg(long, env = "CONCURRENCY", default_value = "16", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub concurrency: u16,
 
@@ -83,6 +108,23 @@ pub struct ReceiverImage {
 // === impl Args ===
 
 impl Args {
+    /// Life of an unused refresh token.
+    #[must_use]
+    pub fn refresh_token_life(&self) -> Duration {
+        Duration::from_hours(24 * u64::from(self.refresh_token_days))
+    }
+
+    /// The longest time that a request to Zoom may take: a leader that has just renewed its Lease, or is
+    /// about to, must outlast it.
+    #[must_use]
+    pub fn zoom_time_limit(&self) -> Duration {
+        let between_renewals = Leadership::renewal_period(self.lease_duration);
+        Leadership::term(self.lease_duration)
+            .saturating_sub(between_renewals)
+            .saturating_sub(Duration::from_millis(500))
+            .min(LONGEST_REQUEST)
+    }
+
     /// The namespaces to watch; `None` for all of them.
     #[must_use]
     pub fn namespaces(&self) -> Option<Vec<String>> {

@@ -1,5 +1,7 @@
 //! Why a pass could not be finished. What Zoom refused is no error here: it is a finding.
 
+use crate::grant::{self, StoreError};
+
 /// Why a pass could not be finished.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -12,6 +14,9 @@ pub enum Error {
     /// This replica no longer leads: it must neither call Zoom nor write.
     #[error("leadership was lost during the pass")]
     Deposed,
+    /// A grant could not be read or written.
+    #[error("failed to store a grant")]
+    Store(#[from] StoreError),
     /// The pass took too long.
     #[error("the pass took longer than {} seconds", .0.as_secs())]
     Timeout(std::time::Duration),
@@ -21,7 +26,7 @@ pub enum Error {
 
 impl Error {
     /// Every reason, for metrics.
-    pub const REASONS: [&str; 4] = ["kubernetes", "conflict", "deposed", "timeout"];
+    pub const REASONS: [&str; 5] = ["kubernetes", "conflict", "deposed", "store", "timeout"];
 
     /// One word for metrics.
     #[must_use]
@@ -30,6 +35,7 @@ impl Error {
             Self::Kubernetes(_) => "kubernetes",
             Self::Conflict => "conflict",
             Self::Deposed => "deposed",
+            Self::Store(_) => "store",
             Self::Timeout(_) => "timeout",
         }
     }
@@ -42,6 +48,16 @@ impl Error {
                 Self::Conflict
             }
             _ => Self::Kubernetes(error),
+        }
+    }
+}
+
+impl From<grant::Error> for Error {
+    fn from(error: grant::Error) -> Self {
+        match error {
+            grant::Error::Deposed => Self::Deposed,
+            grant::Error::Store(StoreError::Conflict | StoreError::Gone) => Self::Conflict,
+            grant::Error::Store(error) => Self::Store(error),
         }
     }
 }

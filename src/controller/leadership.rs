@@ -48,6 +48,19 @@ pub struct Election {
 // === impl Leadership ===
 
 impl Leadership {
+    /// How long a leader counts as such after a renewal: others wait for the whole duration from when
+    /// they saw it.
+    #[must_use]
+    pub fn term(lease: Duration) -> Duration {
+        lease * 2 / 3
+    }
+
+    /// How often a leader renews.
+    #[must_use]
+    pub fn renewal_period(lease: Duration) -> Duration {
+        lease / 5
+    }
+
     /// Whether this replica leads now.
     #[must_use]
     pub fn is_current(&self) -> bool {
@@ -101,7 +114,7 @@ impl Election {
 
     /// Takes part until leadership was won and lost again.
     pub async fn run(&mut self) {
-        let period = self.candidate.duration / 5;
+        let period = Leadership::renewal_period(self.candidate.duration);
         let mut ticks = time::interval(period);
         ticks.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
         loop {
@@ -109,10 +122,8 @@ impl Election {
             let started = Instant::now();
             match time::timeout(period * 2, self.claim(started)).await {
                 Ok(Ok(true)) => {
-                    // Others wait for the whole duration from when they saw this renewal; two thirds
-                    // leave room for a request under way.
                     self.until
-                        .send_replace(Some(started + self.candidate.duration * 2 / 3));
+                        .send_replace(Some(started + Leadership::term(self.candidate.duration)));
                 }
                 Ok(Ok(false)) => {}
                 Ok(Err(error)) => tracing::warn!(%error, "failed to renew the lease"),

@@ -12,12 +12,19 @@ use prometheus_client::{
 
 use super::error::Error;
 use crate::{
+    grant::{Lost, Outcome},
     ops::metrics::{Counters, counters},
     zoom::Fault,
 };
 
 /// The outcome of a request that gave a token.
 const ISSUED: &str = "Issued";
+/// Another process may be at it.
+const WAITING: &str = "Waiting";
+/// A newer grant took its place.
+const SUPERSEDED: &str = "Superseded";
+/// Nobody wants it any more.
+const GONE: &str = "Gone";
 /// The result of a pass that was finished.
 const SUCCESS: &str = "success";
 
@@ -25,6 +32,8 @@ const SUCCESS: &str = "success";
 #[derive(Clone, Debug)]
 pub struct Metrics {
     token_requests: Counters,
+    refreshes: Counters,
+    exchanges: Counters,
     passes: Counters,
     seconds: Histogram,
     leader: Gauge<i64>,
@@ -43,10 +52,24 @@ impl Metrics {
                 "outcome",
                 [ISSUED].into_iter().chain(Fault::ALL.map(Fault::as_str)),
             ),
+            refreshes: counters(
+                registry,
+                "zoom_operator_grant_refreshes",
+                "Refreshes of grants by outcome",
+                "outcome",
+                outcomes(),
+            ),
+            exchanges: counters(
+                registry,
+                "zoom_operator_code_exchanges",
+                "Exchanges of authorization codes by outcome",
+                "outcome",
+                outcomes(),
+            ),
             passes: counters(
                 registry,
                 "zoom_operator_reconciliations",
-                "Passes over an integration by result",
+                "Passes over an object by result",
                 "result",
                 [SUCCESS].into_iter().chain(Error::REASONS),
             ),
@@ -74,6 +97,18 @@ impl Metrics {
             .inc();
     }
 
+    /// Counts a refresh of a grant.
+    pub fn refresh(&self, outcome: &Outcome) {
+        let outcome = name(outcome);
+        self.refreshes.get_or_create(&[("outcome", outcome)]).inc();
+    }
+
+    /// Counts an exchange of an authorization code.
+    pub fn exchange(&self, outcome: &Outcome) {
+        let outcome = name(outcome);
+        self.exchanges.get_or_create(&[("outcome", outcome)]).inc();
+    }
+
     /// Counts a pass.
     pub fn pass(&self, error: Option<&Error>, took: Duration) {
         let result = error.map_or(SUCCESS, Error::reason);
@@ -84,5 +119,25 @@ impl Metrics {
     /// Says whether this replica leads.
     pub fn leader(&self, leads: bool) {
         self.leader.set(i64::from(leads));
+    }
+}
+
+/// Every outcome of spending a grant.
+fn outcomes() -> impl Iterator<Item = &'static str> {
+    [ISSUED, WAITING, SUPERSEDED, GONE]
+        .into_iter()
+        .chain(Fault::ALL.map(Fault::as_str))
+        // These are faults as well.
+        .chain([Lost::ReplyLost.as_str()])
+}
+
+fn name(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Stored(_) => ISSUED,
+        Outcome::Refused(refusal) => refusal.error.fault.as_str(),
+        Outcome::Lost(lost) => lost.as_str(),
+        Outcome::Waiting => WAITING,
+        Outcome::Superseded => SUPERSEDED,
+        Outcome::Gone => GONE,
     }
 }

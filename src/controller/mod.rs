@@ -2,17 +2,22 @@
 //!
 //! Data flows one way in each pass: observe -> plan -> apply -> report. What decides is pure
 //! (`plan`, `schedule`, `verdict`, `status`, `resources`); what touches the cluster or Zoom
-//! (`observe`, `facts`, `apply`, `report`) decides nothing. `integration` is the pass over a
-//! `ZoomIntegration`; beside it lies what every kind of resource shares.
+//! (`observe`, `facts`, `apply`, `report`) decides nothing. `integration` and
+//! `connection` are the passes over the two kinds of resource; beside them lies what both share.
 
 mod config;
+mod connection;
+mod consents;
 mod credentials;
 mod error;
 mod failure;
 mod fleet;
 mod grants;
 mod integration;
+mod keys;
+mod known;
 mod leadership;
+mod links;
 mod metrics;
 mod published;
 mod reconcile;
@@ -35,6 +40,8 @@ use tokio::{net::TcpListener, sync::oneshot};
 
 use self::{
     fleet::Fleet,
+    grants::{Grants, LeaderTerm},
+    known::Connections,
     leadership::{Candidate, Election, Leadership},
     metrics::Metrics,
     reconcile::Failures,
@@ -42,6 +49,7 @@ use self::{
 };
 use crate::{
     api::v1alpha1::ZoomIntegration,
+    grant::Directory,
     ops::{
         admin, http, metrics as registry,
         outgoing::{self, Trust},
@@ -58,7 +66,7 @@ const DRAIN: Duration = Duration::from_secs(20);
 /// What every pass needs.
 pub struct Context {
     client: Client,
-    zoom: zoom::Client,
+    zoom: Arc<zoom::Client>,
     facts: reqwest::Client,
     config: Args,
     leadership: Leadership,
@@ -68,6 +76,10 @@ pub struct Context {
     failures: Failures,
     /// Asks for passes over integrations.
     integrations: Touch<ZoomIntegration>,
+    /// The connections that there are.
+    connections: Connections,
+    /// Spends the connections' grants.
+    grants: Grants,
 }
 
 /// Runs the controller until it is told to stop or loses its leadership.
@@ -114,11 +126,16 @@ async fn run(args: Args) -> anyhow::Result<()> {
         duration: args.lease_duration,
     };
     let (mut election, mut leadership) = Election::new(client.clone(), candidate);
+    let endpoints = Endpoints::new(args.zoom_oauth_url.clone(), args.zoom_api_url.clone());
+    let zoom = zoom::Client::with_timeout(endpoints, args.zoom_time_limit())?;
+    let zoom = Arc::new(zoom);
+    let journal = Directory::open(args.journal.clone())
+        .with_context(|| format!("failed to open the journal {}", args.journal.display()))?;
+    let term = LeaderTerm::new(leadership.clone(), shutdown.clone(), args.identity.clone());
     let context = Arc::new(Context {
-        zoom: zoom::Client::new(Endpoints::new(
-            args.zoom_oauth_url.clone(),
-            args.zoom_api_url.clone(),
-        ))?,
+        grants: Grants::new(client.clone(), zoom.clone(), term, journal),
+        connections: Connections::default(),
+        zoom,
         facts: outgoing::client_builder(Trust::Nobody)
             .pool_max_idle_per_host(0)
             .build()?,
@@ -138,6 +155,11 @@ async fn run(args: Args) -> anyhow::Result<()> {
         config: args,
     });
     let (done, stop) = oneshot::channel::<()>();
+    // Before this process stands for election: whoever leads next must find what is alive.
+    tokio::select! {
+        () = context.grants.drain() => {}
+        () = shutdown.requested() => {}
+    }
     // A task of its own: no amount of work may delay a renewal.
     let election = tokio::spawn(async move {
         let lost = tokio::select! {
@@ -153,7 +175,13 @@ async fn run(args: Args) -> anyhow::Result<()> {
             () = shutdown.requested() => return,
         }
         metrics.leader(true);
-        watch::integrations(context, shutdown.clone()).await;
+        tokio::select! {
+            () = watch::everything(context.clone(), shutdown.clone()) => {}
+            () = keys::keep(&context) => {}
+            () = consents::sweep(&context) => {}
+        }
+        // Nothing new is begun; what was received is stored.
+        context.grants.idle().await;
     };
     let mut election = election;
     let lost = tokio::select! {

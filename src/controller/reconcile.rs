@@ -90,7 +90,7 @@ pub fn retry<K: Managed>(cached: Arc<Guarded<K>>, error: &Error, context: Arc<Co
         Error::Conflict => Duration::from_millis(100),
         // The process ends within moments.
         Error::Deposed => Duration::from_secs(1),
-        Error::Kubernetes(_) | Error::Timeout(_) => {
+        Error::Kubernetes(_) | Error::Store(_) | Error::Timeout(_) => {
             let failures = context.failures.count(Key::of(&*cached));
             Duration::from_secs(1)
                 .saturating_mul(2_u32.saturating_pow(failures.min(10)))

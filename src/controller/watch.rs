@@ -1,6 +1,10 @@
 //! Which changes in the cluster lead to a pass.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use futures::StreamExt as _;
 use k8s_openapi::api::{
@@ -23,15 +27,17 @@ use super::{
     Context,
     config::Args,
     fleet::Key,
-    reconcile::{Guarded, reconcile, retry},
+    grants,
+    reconcile::{Guarded, Managed, reconcile, retry},
     token_secret::Owner,
 };
 use crate::{
-    api::{label, v1alpha1::ZoomIntegration},
+    api::{
+        label,
+        v1alpha1::{ZoomConnection, ZoomIntegration},
+    },
     ops::shutdown::Shutdown,
 };
-
-type Cached = Guarded<ZoomIntegration>;
 
 /// How long to wait before the definition is looked for again.
 const UNTIL_DEFINED: Duration = Duration::from_secs(2);
@@ -57,21 +63,18 @@ impl Backoff for Pauses {
     fn reset(&mut self) {}
 }
 
-/// Waits until the resource is defined and may be listed, and says what is missing. The wait also ends
+/// Waits until the resources are defined and may be listed, and says what is missing. The wait also ends
 /// with the request to stop.
 pub async fn definitions(client: &Client, args: &Args, shutdown: &Shutdown) {
-    let api: Api<ZoomIntegration> =
-        match args.namespaces().and_then(|names| names.into_iter().next()) {
-            Some(namespace) => Api::namespaced(client.clone(), &namespace),
-            None => Api::all(client.clone()),
-        };
+    let namespace = args.namespaces().and_then(|names| names.into_iter().next());
+    let namespace = namespace.as_deref();
     loop {
-        let problem = match api.list_metadata(&ListParams::default().limit(1)).await {
-            Ok(_) => return,
-            Err(kube::Error::Api(status)) if status.is_not_found() => {
-                "ZoomIntegration is not defined: install the CRDs (chart value crds.enabled, or the files in crds/)".to_owned()
-            }
-            Err(error) => error.to_string(),
+        let problem = match (
+            missing::<ZoomIntegration>(client, namespace).await,
+            missing::<ZoomConnection>(client, namespace).await,
+        ) {
+            (None, None) => return,
+            (Some(problem), _) | (_, Some(problem)) => problem,
         };
         tracing::warn!(problem, "waiting for the API server");
         tokio::select! {
@@ -81,53 +84,146 @@ pub async fn definitions(client: &Client, args: &Args, shutdown: &Shutdown) {
     }
 }
 
-/// Works on all integrations until the request to stop.
-pub async fn integrations(context: Arc<Context>, shutdown: Shutdown) {
+/// Why objects of a kind cannot be listed.
+async fn missing<K: Managed>(client: &Client, namespace: Option<&str>) -> Option<String> {
+    let api: Api<K> = match namespace {
+        Some(namespace) => Api::namespaced(client.clone(), namespace),
+        None => Api::all(client.clone()),
+    };
+    match api.list_metadata(&ListParams::default().limit(1)).await {
+        Ok(_) => None,
+        Err(kube::Error::Api(status)) if status.is_not_found() => Some(format!(
+            "{} is not defined: install the CRDs (chart value crds.enabled, or the files in crds/)",
+            K::kind(&())
+        )),
+        Err(error) => Some(error.to_string()),
+    }
+}
+
+/// Works on all objects until the request to stop.
+pub async fn everything(context: Arc<Context>, shutdown: Shutdown) {
     let scopes = context.config.namespaces().map_or_else(
         || vec![None],
         |names| names.into_iter().map(Some).collect::<Vec<_>>(),
     );
-    let controllers = scopes
-        .into_iter()
-        .map(|namespace| controller(context.clone(), namespace, shutdown.clone()));
+    let controllers = scopes.into_iter().map(|namespace| {
+        let (context, shutdown) = (context.clone(), shutdown.clone());
+        async move {
+            let integrations = integrations(&context, namespace.as_deref(), &shutdown);
+            let known = integrations.store();
+            let connections = connections(&context, namespace.as_deref(), known, &shutdown);
+            futures::join!(
+                run(integrations, context.clone()),
+                run(connections, context.clone())
+            );
+        }
+    });
     futures::future::join_all(controllers).await;
 }
 
-async fn controller(context: Arc<Context>, namespace: Option<String>, shutdown: Shutdown) {
-    let namespace = namespace.as_deref();
+fn integrations(
+    context: &Context,
+    namespace: Option<&str>,
+    shutdown: &Shutdown,
+) -> Controller<Guarded<ZoomIntegration>> {
     let ours =
         watcher::Config::default().labels(&format!("{}={}", label::MANAGED_BY, label::MANAGER));
-    // Service account tokens and Helm's releases are most of a cluster's Secrets and never ours.
-    let secrets = watcher::Config::default()
-        .fields("type!=kubernetes.io/service-account-token,type!=helm.sh/release.v1");
+    let controller = controller::<ZoomIntegration>(context, namespace, shutdown)
+        .owns(scoped::<Deployment>(context, namespace), ours.clone())
+        .owns(scoped::<Service>(context, namespace), ours.clone())
+        .owns(scoped::<ServiceAccount>(context, namespace), ours)
+        .reconcile_on(context.integrations.asked(namespace));
+    let known = controller.store();
+    let scope = namespace.map(ToOwned::to_owned);
+    handed_over(context, controller, move |secret| {
+        reference(secret, label::INTEGRATION, scope.as_deref())
+    })
+    // By metadata: no bytes of any Secret are kept.
+    .watches(
+        scoped::<PartialObjectMeta<Secret>>(context, namespace),
+        every_secret(),
+        move |secret: PartialObjectMeta<Secret>| reading(&known, &secret),
+    )
+}
+
+fn connections(
+    context: &Context,
+    namespace: Option<&str>,
+    integrations: Store<Guarded<ZoomIntegration>>,
+    shutdown: &Shutdown,
+) -> Controller<Guarded<ZoomConnection>> {
+    let controller = controller::<ZoomConnection>(context, namespace, shutdown);
+    let known = controller.store();
+    context.connections.know(controller.store());
+    let scope = namespace.map(ToOwned::to_owned);
+    let generations = Generations::default();
+    handed_over(context, controller, move |secret| {
+        reference(secret, label::CONNECTION, scope.as_deref())
+    })
+    .watches(
+        scoped::<PartialObjectMeta<Secret>>(context, namespace),
+        every_secret(),
+        {
+            let known = known.clone();
+            move |secret: PartialObjectMeta<Secret>| affected(&known, &integrations, &secret)
+        },
+    )
+    // Only what people change: the status of an integration changes with those of its connections.
+    .watches(
+        scoped::<PartialObjectMeta<ZoomIntegration>>(context, namespace),
+        watcher::Config::default(),
+        move |integration: PartialObjectMeta<ZoomIntegration>| {
+            if generations.is_known(&integration) {
+                return Vec::new();
+            }
+            let (namespace, name) = (integration.namespace(), integration.name_any());
+            named(&known, |connection| {
+                connection.namespace() == namespace && connection.spec.integration_ref.name == name
+            })
+        },
+    )
+}
+
+/// What both kinds have in common.
+fn controller<K: Managed>(
+    context: &Context,
+    namespace: Option<&str>,
+    shutdown: &Shutdown,
+) -> Controller<Guarded<K>> {
     let controller = Controller::new(
-        scoped::<Cached>(&context, namespace),
+        scoped::<Guarded<K>>(context, namespace),
         watcher::Config::default(),
     );
-    let integrations = controller.store();
-    context.fleet.exists_in(controller.store());
+    context.fleet.exists_in::<K>(controller.store());
+    let shutdown = shutdown.clone();
     controller
         .with_config(controller::Config::default().concurrency(context.config.concurrency))
         .trigger_backoff(Pauses)
-        .owns(scoped::<Deployment>(&context, namespace), ours.clone())
-        .owns(scoped::<Service>(&context, namespace), ours.clone())
-        .owns(scoped::<ServiceAccount>(&context, namespace), ours)
-        // By metadata: no bytes of any Secret are kept.
-        .watches(
-            scoped::<PartialObjectMeta<Secret>>(&context, namespace),
-            secrets,
-            move |secret: PartialObjectMeta<Secret>| concerned(&integrations, &secret),
-        )
-        .reconcile_on(context.integrations.asked(namespace))
-        .graceful_shutdown_on({
-            let shutdown = shutdown.clone();
-            async move { shutdown.requested().await }
-        })
-        .run(
-            reconcile::<ZoomIntegration>,
-            retry::<ZoomIntegration>,
-            context.clone(),
-        )
+        .graceful_shutdown_on(async move { shutdown.requested().await })
+}
+
+/// Watches for consents in the operator's own namespace, if there are consent pages.
+fn handed_over<K: Managed>(
+    context: &Context,
+    controller: Controller<Guarded<K>>,
+    concerned: impl Fn(&PartialObjectMeta<Secret>) -> Option<ObjectRef<Guarded<K>>>
+    + Send
+    + Sync
+    + 'static,
+) -> Controller<Guarded<K>> {
+    if context.config.connect_url.is_none() {
+        return controller;
+    }
+    controller.watches(
+        scoped::<PartialObjectMeta<Secret>>(context, Some(&context.config.lease_namespace)),
+        watcher::Config::default().labels(&format!("{}={}", label::USE, label::CONSENT)),
+        move |secret: PartialObjectMeta<Secret>| concerned(&secret),
+    )
+}
+
+async fn run<K: Managed>(controller: Controller<Guarded<K>>, context: Arc<Context>) {
+    controller
+        .run(reconcile::<K>, retry::<K>, context.clone())
         .for_each(|result| {
             match result {
                 // Deleted while it waited in the queue.
@@ -135,7 +231,7 @@ async fn controller(context: Arc<Context>, namespace: Option<String>, shutdown: 
                     let namespace = object.namespace.as_deref().unwrap_or_default();
                     context
                         .failures
-                        .forget(&Key::new::<ZoomIntegration>(namespace, &object.name));
+                        .forget(&Key::new::<K>(namespace, &object.name));
                     context.zoom.forget_idle_accounts();
                 }
                 Err(Error::QueueError(error)) => {
@@ -149,11 +245,90 @@ async fn controller(context: Arc<Context>, namespace: Option<String>, shutdown: 
         .await;
 }
 
-/// The integrations that read this Secret or write it.
-fn concerned(
-    integrations: &Store<Cached>,
+/// Service account tokens and Helm's releases are most of a cluster's Secrets and never ours.
+fn every_secret() -> watcher::Config {
+    watcher::Config::default()
+        .fields("type!=kubernetes.io/service-account-token,type!=helm.sh/release.v1")
+}
+
+/// The object that a label of a handed over consent names.
+fn reference<K: Managed>(
     secret: &PartialObjectMeta<Secret>,
-) -> Vec<ObjectRef<Cached>> {
+    label: &str,
+    scope: Option<&str>,
+) -> Option<ObjectRef<Guarded<K>>> {
+    let labels = secret.labels();
+    let namespace = labels.get(label::NAMESPACE)?;
+    let name = labels.get(label)?;
+    let in_scope = scope.is_none_or(|scope| scope == namespace);
+    in_scope.then(|| ObjectRef::new(name).within(namespace))
+}
+
+/// The connections for which `wanted` holds.
+fn named(
+    known: &Store<Guarded<ZoomConnection>>,
+    wanted: impl Fn(&ZoomConnection) -> bool,
+) -> Vec<ObjectRef<Guarded<ZoomConnection>>> {
+    known
+        .state()
+        .into_iter()
+        .filter(|cached| cached.0.as_ref().is_ok_and(&wanted))
+        .map(|cached| ObjectRef::from_obj(&*cached))
+        .collect()
+}
+
+/// The connections that read this Secret or write it.
+fn affected(
+    known: &Store<Guarded<ZoomConnection>>,
+    integrations: &Store<Guarded<ZoomIntegration>>,
+    secret: &PartialObjectMeta<Secret>,
+) -> Vec<ObjectRef<Guarded<ZoomConnection>>> {
+    let (namespace, name) = (secret.namespace(), secret.name_any());
+    let credentials: Vec<String> = integrations
+        .state()
+        .iter()
+        .filter_map(|cached| cached.0.as_ref().ok())
+        .filter(|integration| {
+            integration.namespace() == namespace
+                && integration.spec.credentials.secret_ref.name == name
+        })
+        .map(kube::ResourceExt::name_any)
+        .collect();
+    named(known, |connection| {
+        let imported = connection.spec.import_secret_ref.as_ref();
+        connection.namespace() == namespace
+            && (credentials.contains(&connection.spec.integration_ref.name)
+                || imported.is_some_and(|imported| imported.name == name)
+                || grants::secret::name(&connection.name_any()) == name
+                || Owner::connection(connection).secret_name == name)
+    })
+}
+
+/// The generations of the integrations that were seen.
+#[derive(Default)]
+struct Generations(Mutex<HashMap<ObjectRef<ZoomIntegration>, Generation>>);
+
+/// UID and generation.
+type Generation = (Option<String>, Option<i64>);
+
+// === impl Generations ===
+
+impl Generations {
+    /// Whether this generation was seen before.
+    fn is_known(&self, integration: &PartialObjectMeta<ZoomIntegration>) -> bool {
+        let namespace = integration.namespace().unwrap_or_default();
+        let key = ObjectRef::new(&integration.name_any()).within(&namespace);
+        let now = (integration.uid(), integration.metadata.generation);
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.insert(key, now.clone()) == Some(now)
+    }
+}
+
+/// The integrations that read this Secret or write it.
+fn reading(
+    integrations: &Store<Guarded<ZoomIntegration>>,
+    secret: &PartialObjectMeta<Secret>,
+) -> Vec<ObjectRef<Guarded<ZoomIntegration>>> {
     let (namespace, name) = (secret.namespace(), secret.name_any());
     integrations
         .state()

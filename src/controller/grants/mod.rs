@@ -2,7 +2,7 @@
 
 mod issuer;
 pub mod secret;
-mod store;
+pub mod store;
 mod term;
 
 use std::{
@@ -19,7 +19,7 @@ pub use self::{
     term::LeaderTerm,
 };
 use crate::{
-    grant::{self, Directory, Error, Holder, Journal as _, Outcome, Store as _},
+    grant::{self, Directory, Error, Journal as _, Outcome, Store as _},
     zoom,
 };
 
@@ -106,17 +106,8 @@ impl Grants {
             let _held = (under_way, permit);
             grant::spend(&store, &issuer, &journal, &*term).await
         });
-        match task.await {
-            Ok(result) => Some(result),
-            // The runtime is going down.
-            Err(_) => None,
-        }
-    }
-
-    /// This process, as intents name it.
-    #[must_use]
-    pub fn holder(&self) -> Holder {
-        grant::Term::holder(&*self.term)
+        // It fails only when the runtime is going down.
+        task.await.ok()
     }
 
     /// What is known of attempts by other processes.

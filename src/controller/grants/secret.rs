@@ -193,7 +193,7 @@ pub fn owned_as_wished(connection: &ZoomConnection, secret: &Secret) -> bool {
         .owner_references()
         .iter()
         .any(|owner| Some(&owner.uid) == connection.metadata.uid.as_ref());
-    owned == !owners(connection).is_empty()
+    owned != owners(connection).is_empty()
 }
 
 #[cfg(test)]

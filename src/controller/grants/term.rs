@@ -69,12 +69,6 @@ impl LeaderTerm {
         self.lock().gone.insert(pod);
     }
 
-    /// How long to wait until an attempt is over, at most.
-    #[must_use]
-    pub const fn longest_wait() -> Duration {
-        SILENT
-    }
-
     fn lock(&self) -> std::sync::MutexGuard<'_, Others> {
         self.others.lock().unwrap_or_else(PoisonError::into_inner)
     }

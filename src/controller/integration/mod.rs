@@ -11,9 +11,9 @@ pub mod verdict;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::runtime::controller::Action;
+use kube::{ResourceExt as _, runtime::controller::Action};
 
-use super::{Context, error::Error, fleet::Member, reconcile::Managed, report::Reported};
+use super::{Context, consents, error::Error, fleet::Member, reconcile::Managed, report::Reported};
 use crate::api::{
     condition::Type,
     v1alpha1::{Phase, ZoomIntegration, ZoomIntegrationStatus},
@@ -26,12 +26,21 @@ impl Managed for ZoomIntegration {
             return Ok(Action::await_change());
         }
         let observed = observe::observe(context, self).await?;
-        let plan = plan::plan(self, &observed, Timestamp::now());
+        let pages = context.config.connect_url.as_ref();
+        let plan = plan::plan(self, &observed, pages.is_some(), Timestamp::now());
         tracing::debug!(?plan, "planned");
         let applied = apply::apply(context, self, &observed, &plan).await?;
+        consents::self_service(context, self).await?;
+        let namespace = self.namespace().unwrap_or_default();
+        let setting = status::Setting {
+            endpoints: context.zoom.endpoints(),
+            pages,
+            connections: context
+                .connections
+                .count(&namespace, &self.name_any(), &context.fleet),
+        };
         let now = Timestamp::now();
-        let (status, wait) =
-            status::status(self, &observed, &applied, context.zoom.endpoints(), now);
+        let (status, wait) = status::status(self, &observed, &applied, &setting, now);
         super::report::report(context, self, &status).await?;
         context.fleet.seen(self, member(&status), wait, now);
         Ok(Action::requeue(wait))

@@ -62,12 +62,17 @@ pub enum ReceiverStep {
     Remove,
 }
 
-/// Decides what to do at `now`.
+/// Decides what to do at `now`; `has_pages` says whether there are consent pages.
 #[must_use]
-pub fn plan(integration: &ZoomIntegration, observed: &Observed, now: Timestamp) -> Plan {
+pub fn plan(
+    integration: &ZoomIntegration,
+    observed: &Observed,
+    has_pages: bool,
+    now: Timestamp,
+) -> Plan {
     let idle = integration.metadata.deletion_timestamp.is_some();
     let suspended = integration.spec.suspend;
-    let supported = support::unsupported(&integration.spec).is_empty();
+    let supported = support::unsupported(&integration.spec, has_pages).is_empty();
     Plan {
         // A field that this version cannot serve is no reason to let a token expire.
         token: if idle || suspended {

@@ -2,17 +2,17 @@
 
 use crate::api::v1alpha1::{ConsentMode, HttpFormat, ProvisioningMode, ZoomIntegrationSpec};
 
-/// The fields that ask for more than this version can do, each with the remedy.
+/// The fields that ask for more than this version, or this installation, can do, each with the remedy.
 #[must_use]
-pub fn unsupported(spec: &ZoomIntegrationSpec) -> Vec<&'static str> {
+pub fn unsupported(spec: &ZoomIntegrationSpec, has_pages: bool) -> Vec<&'static str> {
     let webhook = spec.webhook.as_ref();
     let endpoint = webhook.and_then(|webhook| webhook.endpoint.as_ref());
     let http = webhook.and_then(|webhook| webhook.sink.http.as_ref());
     let provisioning = spec.app.provisioning.as_ref();
     [
         (
-            spec.consent_mode() == Some(ConsentMode::Operator),
-            "oauth.consent.mode: Operator (use External)",
+            spec.consent_mode() == Some(ConsentMode::Operator) && !has_pages,
+            "oauth.consent.mode: Operator (set the chart's connect.url, or use External)",
         ),
         (
             provisioning.is_some_and(|p| p.mode != ProvisioningMode::Manual),

@@ -8,7 +8,7 @@ use super::support;
 use crate::{
     api::{
         condition::Status,
-        v1alpha1::{Phase, ReadyWhen, ZoomIntegrationSpec, ZoomIntegrationStatus},
+        v1alpha1::{ConsentMode, Phase, ReadyWhen, ZoomIntegrationSpec, ZoomIntegrationStatus},
     },
     controller::verdict::{self, Before, Flow, TokenFinding, Verdict, in_progress},
 };
@@ -26,6 +26,23 @@ pub struct Findings<'a> {
     pub token: Option<TokenFinding<'a>>,
     /// What became of the receiver; `None` without webhook.
     pub receiver: Option<ReceiverFinding>,
+    /// What is known of consents and connections.
+    pub consent: ConsentFinding<'a>,
+}
+
+/// What is known of the consents of a General app.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ConsentFinding<'a> {
+    /// Whether the operator has consent pages.
+    pub has_pages: bool,
+    /// The operator's callback, where the app uses it.
+    pub callback: Option<&'a str>,
+    /// How many connections there are.
+    pub total: i32,
+    /// How many of them are connected.
+    pub connected: i32,
+    /// Whether an event of the app arrived: somebody has installed it.
+    pub event_seen: bool,
 }
 
 /// What became of the receiver.
@@ -44,6 +61,12 @@ pub enum ReceiverFinding {
 // === impl Findings ===
 
 impl Findings<'_> {
+    fn self_service(&self) -> bool {
+        let oauth = self.spec.oauth.as_ref();
+        let consent = oauth.and_then(|oauth| oauth.consent.as_ref());
+        consent.is_some_and(|consent| consent.self_service.is_some())
+    }
+
     fn last(&self) -> Before<'_> {
         Before {
             phase: self.before.phase,
@@ -58,6 +81,7 @@ pub fn verdict(findings: &Findings<'_>, now: Timestamp) -> Verdict {
     suspended(findings)
         .or_else(|| unsupported(findings))
         .or_else(|| awaiting_credentials(findings))
+        .or_else(|| other_callback(findings))
         .or_else(|| conflict(findings))
         .or_else(|| verdict::token(findings.token.as_ref()?, findings.last(), now))
         .or_else(|| receiver(findings))
@@ -74,7 +98,7 @@ fn suspended(findings: &Findings<'_>) -> Option<Verdict> {
 }
 
 fn unsupported(findings: &Findings<'_>) -> Option<Verdict> {
-    let fields = support::unsupported(findings.spec);
+    let fields = support::unsupported(findings.spec, findings.consent.has_pages);
     (!fields.is_empty()).then(|| {
         Verdict::stalled(
             Phase::Degraded,
@@ -96,6 +120,20 @@ fn awaiting_credentials(findings: &Findings<'_>) -> Option<Verdict> {
         "AwaitingCredentials",
         complaint,
     ))
+}
+
+fn other_callback(findings: &Findings<'_>) -> Option<Verdict> {
+    let callback = findings.consent.callback?;
+    let declared = findings.spec.oauth.as_ref()?.redirect_url.as_ref()?;
+    (declared != callback).then(|| {
+        Verdict::stalled(
+            Phase::Degraded,
+            "RedirectUrlMismatch",
+            format!(
+                "The operator has the callback of this app: set oauth.redirectUrl to {callback} or remove it, or set oauth.consent.mode: External."
+            ),
+        )
+    })
 }
 
 fn conflict(findings: &Findings<'_>) -> Option<Verdict> {
@@ -135,7 +173,36 @@ fn usable(findings: &Findings<'_>) -> Verdict {
             "The token is valid and has the required scopes.",
         );
     }
-    let message = "Everything is prepared: a person has to install the app by status.installUrl.";
+    let consent = &findings.consent;
+    if consent.connected > 0 {
+        return done(
+            Phase::Connected,
+            "Connected",
+            &format!(
+                "{} of {} connections are connected.",
+                consent.connected, consent.total
+            ),
+        );
+    }
+    let external = findings.spec.consent_mode() == Some(ConsentMode::External);
+    if external && consent.event_seen {
+        return done(
+            Phase::Connected,
+            "Connected",
+            "Signed events of the app arrive: somebody has installed it.",
+        );
+    }
+    let message = match (external, findings.self_service(), consent.total) {
+        (true, ..) | (false, true, _) => {
+            "Everything is prepared: a person has to install the app by status.installUrl."
+        }
+        (false, false, 0) => {
+            "Everything is prepared: create a ZoomConnection for each person who is to install the app; its status.installUrl is that person's link."
+        }
+        (false, false, _) => {
+            "Everything is prepared: a person has to install the app by status.installUrl of its ZoomConnection."
+        }
+    };
     match findings.spec.ready_when.unwrap_or_default() {
         ReadyWhen::Installable => done(Phase::ReadyToInstall, "ReadyToInstall", message),
         ReadyWhen::Connected => Verdict::new(

@@ -79,7 +79,7 @@ fn observed(token: TokenSecret) -> Observed {
 }
 
 fn step(spec: Value, failure: Option<Value>, observed: &Observed) -> TokenStep {
-    plan(&integration(spec, failure), observed, at(NOW)).token
+    plan(&integration(spec, failure), observed, false, at(NOW)).token
 }
 
 fn ours(change: impl Fn(&mut Stored)) -> Observed {
@@ -99,10 +99,7 @@ fn each_reason_leads_to_a_request_and_is_named() {
         (observed(TokenSecret::Absent), Cause::NoSecret),
         (ours(|s| s.intact = false), Cause::SecretModified),
         (ours(|s| s.expires_at = None), Cause::SecretModified),
-        (
-            ours(|s| s.source = "c/0".into()),
-            Cause::CredentialsChanged,
-        ),
+        (ours(|s| s.source = "c/0".into()), Cause::CredentialsChanged),
         (ours(|s| s.refresh_at = Some(at(NOW))), Cause::RefreshDue),
         (
             ours(|s| s.scope = "b:read:x:admin".into()),
@@ -136,14 +133,17 @@ fn suspended_and_deleted_integrations_are_left_alone() {
     deleted.metadata.deletion_timestamp = Some(
         k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(at(NOW)),
     );
-    assert_eq!(plan(&deleted, &absent, at(NOW)).token, TokenStep::Keep);
+    assert_eq!(
+        plan(&deleted, &absent, false, at(NOW)).token,
+        TokenStep::Keep
+    );
 }
 
 #[test]
 fn a_field_that_cannot_be_served_stops_the_receiver_and_not_the_token() {
     let absent = observed(TokenSecret::Absent);
     let spec = json!({"webhook": {"sink": {"nats": {"url": "nats://n"}}}});
-    let plan = plan(&integration(spec, None), &absent, at(NOW));
+    let plan = plan(&integration(spec, None), &absent, false, at(NOW));
     assert_eq!(plan.token, TokenStep::Request(Cause::NoSecret));
     assert_eq!(plan.receiver, ReceiverStep::Keep);
 }
@@ -196,7 +196,7 @@ fn a_changed_deletion_policy_changes_the_owner_only() {
 fn the_receiver_follows_the_webhook() {
     let webhook = json!({"webhook": {"sink": {"http": {"url": "http://sink"}}}});
     let receiver = |spec: Value, observed: &Observed| {
-        plan(&integration(spec, None), observed, at(NOW)).receiver
+        plan(&integration(spec, None), observed, false, at(NOW)).receiver
     };
     let mut with_receiver = ours(|_| {});
     with_receiver.receiver.service = Some(k8s_openapi::api::core::v1::Service::default());

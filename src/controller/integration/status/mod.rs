@@ -6,21 +6,25 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::ResourceExt as _;
+use url::Url;
 
 use super::{
     apply::Applied,
     observe::Observed,
-    verdict::{self, Findings},
+    verdict::{self, ConsentFinding, Findings},
 };
 use crate::{
     api::{
         condition::{self, Type},
         v1alpha1::{
-            ScopesStatus, TokenStatus, WebhookStatus, ZoomIntegration, ZoomIntegrationStatus,
+            ConnectionsStatus, ConsentMode, ScopesStatus, TokenStatus, WebhookStatus,
+            ZoomIntegration, ZoomIntegrationStatus,
         },
     },
+    consent::{self, Link, Target},
     controller::{
-        schedule,
+        links, schedule,
         token_secret::{self, Owner, TokenSecret},
         verdict::TokenFinding,
     },
@@ -31,19 +35,35 @@ use crate::{
     },
 };
 
+/// What the operator's configuration and the watches say.
+#[derive(Clone, Debug)]
+pub struct Setting<'a> {
+    /// Where Zoom is.
+    pub endpoints: &'a Endpoints,
+    /// Public address of the consent pages.
+    pub pages: Option<&'a Url>,
+    /// The connections of the integration.
+    pub connections: ConnectionsStatus,
+}
+
 /// The status of `integration` at `now`, and how long to wait for the next pass.
 #[must_use]
 pub fn status(
     integration: &ZoomIntegration,
     observed: &Observed,
     applied: &Applied,
-    endpoints: &Endpoints,
+    setting: &Setting<'_>,
     now: Timestamp,
 ) -> (ZoomIntegrationStatus, Duration) {
     let before = integration.status.clone().unwrap_or_default();
     let spec = &integration.spec;
     let scopes = granted(integration, &applied.token);
     let webhook = webhook(integration, &before, observed.facts.as_ref());
+    let operators = spec.consent_mode() == Some(ConsentMode::Operator);
+    let redirect_url = setting
+        .pages
+        .filter(|_| operators)
+        .map(|pages| callback(integration, pages));
     let findings = Findings {
         spec,
         before: &before,
@@ -52,6 +72,15 @@ pub fn status(
             .is_server_to_server()
             .then(|| token_finding(integration, applied, scopes.as_ref())),
         receiver: spec.webhook.is_some().then(|| applied.receiver.clone()),
+        consent: ConsentFinding {
+            has_pages: setting.pages.is_some(),
+            callback: redirect_url.as_deref(),
+            total: setting.connections.total,
+            connected: setting.connections.connected,
+            event_seen: webhook
+                .as_ref()
+                .is_some_and(|webhook| !webhook.events_seen.is_empty()),
+        },
     };
     let verdict = verdict::verdict(&findings, now);
     let statements = conditions::statements(
@@ -88,8 +117,8 @@ pub fn status(
         observed_generation: integration.metadata.generation,
         phase: Some(verdict.phase),
         conditions,
-        install_url: install_url(integration, observed, endpoints),
-        redirect_url: None,
+        install_url: install_url(integration, observed, setting),
+        redirect_url,
         client_id: observed.credentials.client_id.clone().or(before.client_id),
         scopes: scopes.map(|scopes| ScopesStatus {
             granted: scopes.granted,
@@ -98,7 +127,7 @@ pub fn status(
         }),
         token,
         webhook,
-        connections: before.connections,
+        connections: (!spec.is_server_to_server()).then(|| setting.connections.clone()),
     };
     (status, wait)
 }
@@ -181,26 +210,41 @@ fn webhook(
     })
 }
 
-/// Zoom's authorization page for this app. `scope` is left out on purpose: Zoom then takes the app's
-/// own scopes, while several in one parameter are refused.
+/// Where Zoom sends people back to when the operator has the callback.
+fn callback(integration: &ZoomIntegration, pages: &Url) -> String {
+    let namespace = integration.namespace().unwrap_or_default();
+    let path = consent::callback_path(&namespace, &integration.name_any());
+    format!("{}{path}", pages.as_str().trim_end_matches('/'))
+}
+
+/// The link to install the app: with self service the consent pages', with External the tenant's own or
+/// Zoom's authorization page. `scope` is left out on purpose: Zoom then takes the app's own scopes, while
+/// several in one parameter are refused.
 fn install_url(
     integration: &ZoomIntegration,
     observed: &Observed,
-    endpoints: &Endpoints,
+    setting: &Setting<'_>,
 ) -> Option<String> {
-    if integration.spec.is_server_to_server() {
-        return None;
-    }
+    let mode = integration.spec.consent_mode()?;
     let oauth = integration.spec.oauth.as_ref()?;
-    if let Some(start) = oauth
-        .consent
-        .as_ref()
-        .and_then(|consent| consent.start_url.clone())
-    {
+    let consent = oauth.consent.as_ref();
+    if mode == ConsentMode::Operator {
+        consent?.self_service.as_ref()?;
+        let before = integration.status.as_ref();
+        let before = before.and_then(|status| status.install_url.as_deref());
+        let link = |nonce| Link {
+            target: Target::Integration,
+            namespace: integration.namespace().unwrap_or_default(),
+            name: integration.name_any(),
+            nonce,
+        };
+        return Some(links::keep_or_make(before, setting.pages?, link));
+    }
+    if let Some(start) = consent.and_then(|consent| consent.start_url.clone()) {
         return Some(start);
     }
-    let url = url::Url::parse_with_params(
-        &endpoints.authorize(),
+    let url = Url::parse_with_params(
+        &setting.endpoints.authorize(),
         [
             ("response_type", "code"),
             ("client_id", observed.credentials.client_id.as_deref()?),

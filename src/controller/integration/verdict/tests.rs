@@ -99,6 +99,7 @@ impl Case<'_> {
             credentials: self.credentials.clone(),
             token: self.token.clone(),
             receiver: self.receiver.clone(),
+            consent: ConsentFinding::default(),
         };
         let verdict = verdict(&findings, at(100));
         (verdict.phase, verdict.ready, verdict.flow, verdict.reason)

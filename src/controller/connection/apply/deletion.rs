@@ -1,0 +1,165 @@
+//! The end of a connection whose tokens are to be revoked. All others need no finalizer: the garbage
+//! collector erases their Secrets, and nothing can hang.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret;
+use kube::{
+    Api, ResourceExt as _,
+    api::{Patch, PatchParams},
+    runtime::events::{Event, EventType},
+};
+use serde_json::json;
+
+use crate::{
+    api::v1alpha1::{ConnectionDeletionPolicy, ZoomConnection, ZoomIntegration},
+    controller::{
+        Context,
+        credentials::Credentials,
+        error::Error,
+        grants::secret::{self, GrantSecret},
+        report, schedule,
+    },
+    zoom,
+};
+
+/// Keeps a connection until its grant was revoked at Zoom.
+pub const FINALIZER: &str = "zoom-operator.io/revoke";
+
+/// How long a deletion waits for Zoom at most.
+const PATIENCE: Duration = Duration::from_mins(2);
+const BETWEEN_ATTEMPTS: Duration = Duration::from_secs(10);
+
+/// Brings the finalizer in line with the deletion policy; whether it had to be changed.
+///
+/// # Errors
+/// When it cannot be written.
+pub async fn prepare(context: &Context, connection: &ZoomConnection) -> Result<bool, Error> {
+    let wanted = secret::deletion_policy(connection) == ConnectionDeletionPolicy::Revoke;
+    if wanted == holds(connection) {
+        return Ok(false);
+    }
+    set(context, connection, wanted).await?;
+    Ok(true)
+}
+
+/// Revokes, if that is wanted, and lets the connection go. The time of the next attempt, if there has
+/// to be one.
+///
+/// # Errors
+/// When the API server cannot be asked.
+pub async fn conclude(
+    context: &Context,
+    connection: &ZoomConnection,
+) -> Result<Option<Timestamp>, Error> {
+    if !holds(connection) {
+        return Ok(None);
+    }
+    let now = Timestamp::now();
+    let revoke = secret::deletion_policy(connection) == ConnectionDeletionPolicy::Revoke;
+    if revoke && let Err(why) = attempt(context, connection).await? {
+        let begun = connection.metadata.deletion_timestamp.as_ref();
+        let until = begun.map_or(now, |begun| schedule::later(begun.0, PATIENCE));
+        if now < until {
+            return Ok(Some(schedule::later(now, BETWEEN_ATTEMPTS)));
+        }
+        tracing::warn!(why, "a grant was not revoked");
+        let note = format!(
+            "The grant was not revoked at Zoom: {why} The tokens are erased here; the person can remove the app in the Zoom App Marketplace."
+        );
+        let event = Event {
+            type_: EventType::Warning,
+            reason: "NotRevoked".into(),
+            note: Some(note),
+            action: "Revoke".into(),
+            secondary: None,
+        };
+        report::publish(context, connection, event).await;
+    }
+    set(context, connection, false).await?;
+    Ok(None)
+}
+
+/// One attempt to revoke; why it failed.
+async fn attempt(
+    context: &Context,
+    connection: &ZoomConnection,
+) -> Result<Result<(), String>, Error> {
+    context.leadership.check()?;
+    let secrets: Api<Secret> = context.beside(connection);
+    let found = secrets
+        .get_opt(&secret::name(&connection.name_any()))
+        .await?;
+    let GrantSecret::Ours(kept) = secret::read(connection, found.as_ref()) else {
+        return Ok(Ok(()));
+    };
+    let Some(access) = kept
+        .grant
+        .access
+        .as_ref()
+        .filter(|_| kept.grant.loss.is_none())
+    else {
+        return Ok(Ok(()));
+    };
+    let Some(app) = app(context, connection, &secrets).await? else {
+        return Ok(Err("The app's credentials are not there any more.".into()));
+    };
+    Ok(match context.zoom.revoke(&app, &access.token).await {
+        Ok(()) => {
+            tracing::info!("revoked a grant");
+            Ok(())
+        }
+        Err(error) => Err(error.message()),
+    })
+}
+
+async fn app(
+    context: &Context,
+    connection: &ZoomConnection,
+    secrets: &Api<Secret>,
+) -> Result<Option<zoom::App>, Error> {
+    let integrations: Api<ZoomIntegration> = context.beside(connection);
+    let name = &connection.spec.integration_ref.name;
+    let Some(integration) = integrations.get_opt(name).await? else {
+        return Ok(None);
+    };
+    let secret = secrets
+        .get_opt(&integration.spec.credentials.secret_ref.name)
+        .await?;
+    Ok(Credentials::read(&integration.spec, secret.as_ref()).app)
+}
+
+fn holds(connection: &ZoomConnection) -> bool {
+    connection.finalizers().iter().any(|name| name == FINALIZER)
+}
+
+async fn set(context: &Context, connection: &ZoomConnection, wanted: bool) -> Result<(), Error> {
+    context.leadership.check()?;
+    let mut finalizers: Vec<&str> = connection
+        .finalizers()
+        .iter()
+        .map(String::as_str)
+        .filter(|name| *name != FINALIZER)
+        .collect();
+    if wanted {
+        finalizers.push(FINALIZER);
+    }
+    let patch = json!({"metadata": {
+        "resourceVersion": connection.resource_version(),
+        "finalizers": finalizers,
+    }});
+    let api: Api<ZoomConnection> = context.beside(connection);
+    let patched = api
+        .patch(
+            &connection.name_any(),
+            &PatchParams::default(),
+            &Patch::Merge(patch),
+        )
+        .await;
+    match patched {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+        Err(error) => Err(Error::from_write(error)),
+    }
+}

@@ -1,0 +1,180 @@
+//! Carries out what is due for a connection, one stage after the other: consents, import, refresh,
+//! identity, and last the Secret that consumers mount.
+
+mod consent;
+pub mod deletion;
+mod grant;
+mod token;
+
+use jiff::Timestamp;
+use kube::ResourceExt as _;
+
+use super::{
+    observe::{Integration, Observed},
+    plan::{self, Refresh},
+    subject::{self, Expected, Mismatch},
+};
+use crate::{
+    api::v1alpha1::{ConsentStatus, SubjectStatus, TokenFailure, ZoomConnection},
+    controller::{
+        Context,
+        error::Error,
+        grants::secret::{GrantSecret, Kept},
+        token_secret::TokenSecret,
+    },
+    zoom::{App, Identity},
+};
+
+/// How things stand after everything due was done.
+#[derive(Debug)]
+pub struct Applied {
+    /// The grant.
+    pub grant: GrantSecret,
+    /// The Secret that consumers mount.
+    pub token: TokenSecret,
+    /// The attempts that failed since the last success.
+    pub failure: Option<TokenFailure>,
+    /// What became of the last consent.
+    pub consent: Option<ConsentStatus>,
+    /// Why the grant may not be this connection's.
+    pub mismatch: Option<Mismatch>,
+    /// When to look again, whatever else is due.
+    pub look_again: Option<Timestamp>,
+}
+
+/// Carries out what is due.
+///
+/// # Errors
+/// When the API server cannot be asked, somebody wrote in between, or this replica was deposed. What
+/// Zoom or the API server refuse for a reason that the user must know is part of [`Applied`].
+pub async fn apply(
+    context: &Context,
+    connection: &ZoomConnection,
+    observed: &Observed,
+) -> Result<Applied, Error> {
+    let status = connection.status.as_ref();
+    let last = status.and_then(|status| status.token.as_ref()?.failure.clone());
+    let mut applied = Applied {
+        grant: observed.grant.clone(),
+        token: observed.token.clone(),
+        failure: last,
+        consent: status.and_then(|status| status.consent.clone()),
+        mismatch: None,
+        look_again: None,
+    };
+    let Some(integration) = &observed.integration else {
+        return Ok(applied);
+    };
+    let (Some(app), false) = (
+        &integration.credentials.app,
+        integration.resource.spec.suspend,
+    ) else {
+        applied.mismatch = mismatch(context, connection, integration, &applied);
+        return Ok(applied);
+    };
+    consent::redeem(
+        context,
+        connection,
+        observed,
+        integration,
+        app,
+        &mut applied,
+    )
+    .await?;
+    grant::import(context, connection, observed, &mut applied).await?;
+    refresh(
+        context,
+        connection,
+        observed,
+        integration,
+        app,
+        &mut applied,
+    )
+    .await?;
+    grant::identify(context, connection, integration, observed, &mut applied).await?;
+    applied.mismatch = mismatch(context, connection, integration, &applied);
+    token::publish(context, connection, observed, &mut applied).await?;
+    Ok(applied)
+}
+
+async fn refresh(
+    context: &Context,
+    connection: &ZoomConnection,
+    observed: &Observed,
+    integration: &Integration,
+    app: &App,
+    applied: &mut Applied,
+) -> Result<(), Error> {
+    let GrantSecret::Ours(kept) = &applied.grant else {
+        return Ok(());
+    };
+    if is_copy(kept, observed) {
+        return Ok(());
+    }
+    let uid = connection.uid().unwrap_or_default();
+    let version = &integration.credentials.version;
+    match plan::refresh(
+        kept,
+        &uid,
+        applied.failure.as_ref(),
+        version,
+        Timestamp::now(),
+    ) {
+        Refresh::Keep => Ok(()),
+        Refresh::Wait(until) => {
+            applied.look_again = Some(until);
+            Ok(())
+        }
+        Refresh::Now => grant::refresh(context, connection, observed, version, app, applied).await,
+    }
+}
+
+/// Whether a grant was stored for another namespace or cluster: whoever holds the original may spend it,
+/// and the copy would be dead, or worse, kill it.
+#[must_use]
+pub fn is_copy(kept: &Kept, observed: &Observed) -> bool {
+    !kept.namespace_uid.is_empty() && kept.namespace_uid != observed.namespace_uid
+}
+
+/// Judges the stored grant as often as anything changes.
+fn mismatch(
+    context: &Context,
+    connection: &ZoomConnection,
+    integration: &Integration,
+    applied: &Applied,
+) -> Option<Mismatch> {
+    let GrantSecret::Ours(kept) = &applied.grant else {
+        return None;
+    };
+    if !kept.identified {
+        return None;
+    }
+    judge(context, connection, integration, kept.identity.as_ref()).err()
+}
+
+/// Judges who authorized.
+fn judge(
+    context: &Context,
+    connection: &ZoomConnection,
+    integration: &Integration,
+    found: Option<&Identity>,
+) -> Result<(), Mismatch> {
+    let pinned: Option<&SubjectStatus> = connection
+        .status
+        .as_ref()
+        .and_then(|status| status.subject.as_ref());
+    // Who was here first stays.
+    let mine = pinned.and_then(|pinned| pinned.user_id.as_ref());
+    let other = found
+        .filter(|found| mine != Some(&found.user_id))
+        .and_then(|found| context.connections.of_user(connection, &found.user_id));
+    subject::judge(
+        found,
+        Expected {
+            subject: connection.spec.subject.as_ref(),
+            pinned,
+            management: integration.resource.spec.app.management,
+            other: other.as_deref(),
+        },
+    )
+}

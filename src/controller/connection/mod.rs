@@ -1,0 +1,88 @@
+//! One pass over one connection: observe, apply, report.
+
+pub mod apply;
+pub mod observe;
+pub mod plan;
+pub mod status;
+pub mod subject;
+pub mod verdict;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::{ResourceExt as _, runtime::controller::Action};
+
+use self::apply::deletion;
+use super::{Context, error::Error, fleet::Member, reconcile::Managed, report::Reported, schedule};
+use crate::api::{
+    condition::Type,
+    v1alpha1::{Phase, ZoomConnection, ZoomConnectionStatus},
+};
+
+impl Managed for ZoomConnection {
+    async fn pass(&self, context: &Context) -> Result<Action, Error> {
+        if self.metadata.deletion_timestamp.is_some() {
+            let again = deletion::conclude(context, self).await?;
+            return Ok(again.map_or_else(Action::await_change, |at| {
+                Action::requeue(schedule::wait([at], Timestamp::now()))
+            }));
+        }
+        if deletion::prepare(context, self).await? {
+            // The change of the finalizer leads to the next pass.
+            return Ok(Action::requeue(Duration::from_secs(1)));
+        }
+        let observed = observe::observe(context, self).await?;
+        let applied = apply::apply(context, self, &observed).await?;
+        let now = Timestamp::now();
+        let setting = status::Setting {
+            pages: context.config.connect_url.as_ref(),
+            refresh_token_life: context.config.refresh_token_life(),
+        };
+        let (status, wait) = status::status(self, &observed, &applied, setting, now);
+        super::report::report(context, self, &status).await?;
+        if context.fleet.seen(self, member(&status), wait, now) {
+            let namespace = self.namespace().unwrap_or_default();
+            let integration = &self.spec.integration_ref.name;
+            context.integrations.ask(&namespace, integration);
+        }
+        Ok(Action::requeue(wait))
+    }
+}
+
+impl Reported for ZoomConnection {
+    fn phase(status: &ZoomConnectionStatus) -> Option<Phase> {
+        status.phase
+    }
+
+    fn conditions(status: &ZoomConnectionStatus) -> &[Condition] {
+        &status.conditions
+    }
+
+    fn unreadable(
+        observed_generation: Option<i64>,
+        conditions: Vec<Condition>,
+    ) -> ZoomConnectionStatus {
+        ZoomConnectionStatus {
+            observed_generation,
+            phase: Some(Phase::Degraded),
+            conditions,
+            ..ZoomConnectionStatus::default()
+        }
+    }
+}
+
+fn member(status: &ZoomConnectionStatus) -> Option<Member> {
+    Some(Member {
+        phase: status.phase?,
+        expires_at: status
+            .token
+            .as_ref()
+            .and_then(|token| Some(token.expires_at.as_ref()?.0)),
+        stalled: Type::Stalled
+            .find(&status.conditions)
+            .map(|condition| condition.reason.clone()),
+        receiver_down: false,
+        validation_overdue: false,
+    })
+}

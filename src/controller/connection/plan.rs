@@ -1,0 +1,139 @@
+//! What to do next with a grant, decided from what was observed. Pure: the clock is an argument.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::observe::{Consent, Import, Integration};
+use crate::{
+    api::v1alpha1::{ConsentMode, TokenFailure, ZoomConnection},
+    controller::{failure, grants::secret::Kept, schedule},
+    grant::Credential,
+};
+
+/// Zoom's authorization codes live for five minutes.
+const CODE_LIFE: Duration = Duration::from_mins(5);
+
+/// Whether and when a grant is spent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refresh {
+    /// Not now.
+    Keep,
+    /// Not before this.
+    Wait(Timestamp),
+    /// Now.
+    Now,
+}
+
+/// Why a handed over consent is not redeemed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// For machines.
+    pub reason: &'static str,
+    /// For people.
+    pub message: String,
+}
+
+/// When an access token is to be replaced.
+#[must_use]
+pub fn refresh_at(kept: &Kept, uid: &str) -> Option<Timestamp> {
+    let access = kept.grant.access.as_ref()?;
+    Some(schedule::refresh_at(
+        access.issued_at,
+        access.expires_at,
+        uid,
+    ))
+}
+
+/// Decides whether a grant is spent at `now`.
+#[must_use]
+pub fn refresh(
+    kept: &Kept,
+    uid: &str,
+    last: Option<&TokenFailure>,
+    credentials_version: &str,
+    now: Timestamp,
+) -> Refresh {
+    let grant = &kept.grant;
+    if grant.loss.is_some() {
+        return Refresh::Keep;
+    }
+    // An attempt whose outcome nobody stored is made good at once.
+    let due = grant.intent.is_some() || refresh_at(kept, uid).is_none_or(|at| now >= at);
+    if !due {
+        return Refresh::Keep;
+    }
+    match last.map(|last| failure::not_before(last, credentials_version)) {
+        Some(time) if time > now => Refresh::Wait(time),
+        _ => Refresh::Now,
+    }
+}
+
+/// Whether a refresh token is to be taken over: one that was not taken over before.
+#[must_use]
+pub fn import_due<'a>(import: &'a Import, kept: Option<&Kept>) -> Option<(Credential, &'a Import)> {
+    let Import::Present(token) = import else {
+        return None;
+    };
+    let credential = Credential::RefreshToken(token.clone());
+    let known = kept.and_then(|kept| kept.imported.as_deref());
+    (known != Some(&credential.fingerprint())).then_some((credential, import))
+}
+
+/// Checks a handed over consent before its code is spent: it must belong to exactly these objects.
+///
+/// # Errors
+/// When it is not to be redeemed.
+pub fn check(
+    consent: &Consent,
+    connection: &ZoomConnection,
+    integration: &Integration,
+    spent: bool,
+    now: Timestamp,
+) -> Result<(), Refused> {
+    let refused = |reason, message: &str| {
+        Err(Refused {
+            reason,
+            message: message.into(),
+        })
+    };
+    let Some(handoff) = &consent.handoff else {
+        return refused(
+            "ConsentUnreadable",
+            "The consent could not be read: start again by the link.",
+        );
+    };
+    let ours = connection.metadata.uid.as_deref();
+    let meant = handoff.connection_uid.as_deref();
+    let same = meant.is_none_or(|uid| Some(uid) == ours)
+        && Some(handoff.integration_uid.as_str()) == integration.resource.metadata.uid.as_deref()
+        && handoff.integration == connection.spec.integration_ref.name;
+    if !same {
+        return refused(
+            "ConsentOutdated",
+            "The link belongs to an object that was deleted since: open the current status.installUrl.",
+        );
+    }
+    if integration.resource.spec.consent_mode() != Some(ConsentMode::Operator) {
+        return refused(
+            "ConsentOutdated",
+            "The integration no longer uses the operator's consent.",
+        );
+    }
+    if integration.credentials.client_id.as_ref() != Some(&handoff.client_id) {
+        return refused(
+            "ConsentOutdated",
+            "The app's client id changed during the consent: open the link again.",
+        );
+    }
+    if !spent && now > schedule::later(handoff.authorized, CODE_LIFE) {
+        return refused(
+            "CodeExpired",
+            "Zoom's code expired before it could be redeemed: open the link again.",
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

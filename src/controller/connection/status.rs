@@ -1,0 +1,285 @@
+//! The status to publish, computed from what was observed and done. Pure.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::ResourceExt as _;
+use url::Url;
+
+use super::{
+    apply::{self, Applied},
+    observe::{Import, Integration, Observed},
+    plan,
+    verdict::{self, Findings, GrantFinding},
+};
+use crate::{
+    api::{
+        condition::{self, Statement, Status, Type},
+        v1alpha1::{
+            ConsentMode, GrantStatus, ScopesStatus, SubjectStatus, TokenStatus, ZoomConnection,
+            ZoomConnectionStatus,
+        },
+    },
+    consent::{Link, Target},
+    controller::{
+        grants::secret::{GrantSecret, Kept},
+        links, schedule,
+        token_secret::{Owner, TokenSecret},
+        verdict::{self as shared, Before, TokenFinding},
+    },
+    zoom::scopes::{self, Comparison},
+};
+
+/// How long before its end an unused grant is announced to die.
+const NOTICE: Duration = Duration::from_hours(14 * 24);
+
+/// What the operator's configuration says.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting<'a> {
+    /// Public address of the consent pages.
+    pub pages: Option<&'a Url>,
+    /// Life of an unused refresh token.
+    pub refresh_token_life: Duration,
+}
+
+/// The status of `connection` at `now`, and how long to wait for the next pass.
+#[must_use]
+pub fn status(
+    connection: &ZoomConnection,
+    observed: &Observed,
+    applied: &Applied,
+    setting: Setting<'_>,
+    now: Timestamp,
+) -> (ZoomConnectionStatus, Duration) {
+    let before = connection.status.clone().unwrap_or_default();
+    let integration = observed.integration.as_ref();
+    let kept = match &applied.grant {
+        GrantSecret::Ours(kept) => Some(&**kept),
+        _ => None,
+    };
+    let scopes = granted(integration, kept);
+    let owner = Owner::connection(connection);
+    let findings = Findings {
+        before: Before {
+            phase: before.phase,
+            conditions: &before.conditions,
+        },
+        integration_name: &connection.spec.integration_ref.name,
+        integration: integration.map(|integration| &integration.resource),
+        credentials: integration.and_then(|integration| integration.credentials.complaint()),
+        has_pages: setting.pages.is_some(),
+        grant: grant_finding(observed, applied),
+        token: token_finding(&owner, applied, kept, scopes.as_ref()),
+        import: match &observed.import {
+            Import::Awaited(message) => Some(message),
+            _ => None,
+        },
+    };
+    let verdict = verdict::verdict(&findings, now);
+    let grant = grant_status(kept, setting.refresh_token_life);
+    let mut statements = shared::general(&verdict);
+    if kept.is_some() {
+        statements.push(token_fresh(&findings, grant.as_ref(), now));
+        statements.push(shared::scopes_granted(&findings.token));
+    }
+    statements.extend(subject_verified(kept, applied));
+    let conditions = condition::merge(
+        &before.conditions,
+        statements,
+        connection.metadata.generation,
+        now,
+    );
+    let uid = connection.uid().unwrap_or_default();
+    let token = TokenStatus {
+        secret_name: Some(owner.secret_name),
+        expires_at: published(applied).map(Time),
+        refresh_at: kept.and_then(|kept| plan::refresh_at(kept, &uid)).map(Time),
+        failure: applied.failure.clone(),
+    };
+    let wait = wait(&token, grant.as_ref(), applied, integration, now);
+    let status = ZoomConnectionStatus {
+        observed_generation: connection.metadata.generation,
+        phase: Some(verdict.phase),
+        conditions,
+        install_url: install_url(connection, integration, &before, setting.pages),
+        subject: subject(kept, applied).or(before.subject),
+        scopes: scopes.map(|scopes| ScopesStatus {
+            granted: scopes.granted,
+            missing: scopes.missing,
+            excess: scopes.excess,
+        }),
+        token: Some(token),
+        grant,
+        consent: applied.consent.clone(),
+    };
+    (status, wait)
+}
+
+fn granted(integration: Option<&Integration>, kept: Option<&Kept>) -> Option<Comparison> {
+    let access = kept?.grant.access.as_ref()?;
+    let declared = &integration?.resource.spec.scopes;
+    let optional = declared.optional.as_deref().unwrap_or_default();
+    Some(scopes::compare(&access.scope, &declared.required, optional))
+}
+
+fn grant_finding<'a>(observed: &'a Observed, applied: &'a Applied) -> GrantFinding<'a> {
+    match &applied.grant {
+        GrantSecret::Absent | GrantSecret::Leaving => GrantFinding::Absent,
+        GrantSecret::Foreign => GrantFinding::Conflict(
+            "A Secret with the name of this connection's grant (its name with -zoom-grant appended) exists and was not made for it: delete or rename it.",
+        ),
+        GrantSecret::Broken => GrantFinding::Conflict(
+            "The Secret of this connection's grant (its name with -zoom-grant appended) was changed by hand and cannot be read: delete it, and authorize again by status.installUrl.",
+        ),
+        GrantSecret::Ours(kept) => {
+            if let Some(loss) = &kept.grant.loss {
+                GrantFinding::Lost(loss.reason)
+            } else if apply::is_copy(kept, observed) {
+                GrantFinding::Copied
+            } else if let Some(mismatch) = &applied.mismatch {
+                GrantFinding::Mismatched(mismatch)
+            } else {
+                GrantFinding::Held
+            }
+        }
+    }
+}
+
+/// When the published token expires.
+fn published(applied: &Applied) -> Option<Timestamp> {
+    match &applied.token {
+        TokenSecret::Ours(stored) if stored.intact => stored.expires_at,
+        _ => None,
+    }
+}
+
+fn token_finding<'a>(
+    owner: &Owner,
+    applied: &'a Applied,
+    kept: Option<&Kept>,
+    scopes: Option<&'a Comparison>,
+) -> TokenFinding<'a> {
+    let failure = applied.failure.as_ref();
+    if matches!(applied.token, TokenSecret::Foreign) && kept.is_some() {
+        return TokenFinding::Conflict(format!(
+            "Secret {} exists and was not made for this connection: delete or rename it, or set token.secretName to another name.",
+            owner.secret_name
+        ));
+    }
+    match (published(applied), scopes) {
+        (Some(expires_at), Some(scopes)) => TokenFinding::Present {
+            expires_at,
+            scopes,
+            failure,
+        },
+        _ => TokenFinding::Absent { failure },
+    }
+}
+
+fn token_fresh(findings: &Findings<'_>, grant: Option<&GrantStatus>, now: Timestamp) -> Statement {
+    let dies = grant.and_then(|grant| grant.expires_at.as_ref());
+    if let Some(Time(dies)) = dies.filter(|dies| now >= notice(dies.0)) {
+        return Statement::new(
+            Type::TokenFresh,
+            Status::False,
+            "GrantExpiring",
+            format!(
+                "The grant was not used for long and dies at {dies}: resume the integration or mend what keeps it from being refreshed, or the person must authorize again."
+            ),
+        );
+    }
+    shared::token_fresh(&findings.token)
+}
+
+fn notice(dies: Timestamp) -> Timestamp {
+    dies.checked_sub(NOTICE).unwrap_or(dies)
+}
+
+fn subject_verified(kept: Option<&Kept>, applied: &Applied) -> Option<Statement> {
+    let kept = kept?;
+    let say = |status: Status, reason: &str, message: &str| {
+        Statement::new(Type::SubjectVerified, status, reason, message)
+    };
+    Some(match (&applied.mismatch, kept.identified, &kept.identity) {
+        (Some(mismatch), ..) => say(Status::False, mismatch.reason, &mismatch.message),
+        (None, false, _) => say(
+            Status::Unknown,
+            "NotAsked",
+            "Zoom was not asked yet who authorized.",
+        ),
+        (None, true, Some(_)) => say(Status::True, "Verified", "Zoom says who authorized."),
+        (None, true, None) => say(
+            Status::Unknown,
+            "NotTold",
+            "The granted scopes do not allow to ask who authorized: add user:read:user (admin-managed: user:read:user:admin) if that matters.",
+        ),
+    })
+}
+
+fn subject(kept: Option<&Kept>, applied: &Applied) -> Option<SubjectStatus> {
+    let kept = kept.filter(|_| applied.mismatch.is_none())?;
+    let identity = kept.identity.as_ref()?;
+    Some(SubjectStatus {
+        user_id: Some(identity.user_id.clone()),
+        account_id: Some(identity.account_id.clone()),
+        email: Some(identity.email.clone()),
+    })
+}
+
+fn grant_status(kept: Option<&Kept>, life: Duration) -> Option<GrantStatus> {
+    let grant = &kept?.grant;
+    let loss = grant.loss.as_ref();
+    let used = grant
+        .access
+        .as_ref()
+        .map_or(grant.since, |access| access.issued_at);
+    Some(GrantStatus {
+        since: Some(Time(schedule::later(grant.since, Duration::ZERO))),
+        expires_at: loss.is_none().then(|| Time(schedule::later(used, life))),
+        lost: loss.map(|loss| loss.reason.as_str().to_owned()),
+    })
+}
+
+/// The link stays the same for the life of the object: it was given to people.
+fn install_url(
+    connection: &ZoomConnection,
+    integration: Option<&Integration>,
+    before: &ZoomConnectionStatus,
+    pages: Option<&Url>,
+) -> Option<String> {
+    let integration = integration?;
+    if integration.resource.spec.consent_mode() != Some(ConsentMode::Operator) {
+        return None;
+    }
+    let link = |nonce| Link {
+        target: Target::Connection,
+        namespace: connection.namespace().unwrap_or_default(),
+        name: connection.name_any(),
+        nonce,
+    };
+    Some(links::keep_or_make(
+        before.install_url.as_deref(),
+        pages?,
+        link,
+    ))
+}
+
+fn wait(
+    token: &TokenStatus,
+    grant: Option<&GrantStatus>,
+    applied: &Applied,
+    integration: Option<&Integration>,
+    now: Timestamp,
+) -> Duration {
+    let mut times: Vec<Timestamp> = Vec::new();
+    let dies = grant.and_then(|grant| grant.expires_at.as_ref());
+    times.extend(dies.map(|dies| notice(dies.0)));
+    if integration.is_some_and(|integration| !integration.resource.spec.suspend) {
+        times.extend(token.refresh_at.iter().map(|time| time.0));
+        times.extend(token.expires_at.iter().map(|time| time.0));
+        times.extend(token.failure.iter().map(|failure| failure.retry_at.0));
+        times.extend(applied.look_again);
+    }
+    schedule::wait(times, now)
+}

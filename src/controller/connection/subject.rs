@@ -1,0 +1,187 @@
+//! Whose grant it is, and whether it may be this connection's. Pure.
+
+use crate::{
+    api::v1alpha1::{Management, Subject, SubjectStatus},
+    zoom::Identity,
+};
+
+/// What an identity is compared with.
+#[derive(Clone, Copy, Debug)]
+pub struct Expected<'a> {
+    /// Whom the connection was made for.
+    pub subject: Option<&'a Subject>,
+    /// Who authorized it before.
+    pub pinned: Option<&'a SubjectStatus>,
+    /// Who authorizes this kind of app.
+    pub management: Option<Management>,
+    /// Another connection of the same app and user.
+    pub other: Option<&'a str>,
+}
+
+/// Why a grant may not be this connection's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mismatch {
+    /// For machines.
+    pub reason: &'static str,
+    /// For people.
+    pub message: String,
+}
+
+/// Somebody else authorized.
+pub const WRONG_SUBJECT: &str = "WrongSubject";
+/// Nobody can tell who authorized.
+pub const UNVERIFIABLE: &str = "SubjectUnverifiable";
+/// The user has another connection.
+pub const ALREADY_CONNECTED: &str = "SubjectAlreadyConnected";
+
+/// Judges who authorized; `None` when Zoom does not tell.
+///
+/// # Errors
+/// When the grant may not be this connection's.
+pub fn judge(found: Option<&Identity>, expected: Expected<'_>) -> Result<(), Mismatch> {
+    let wrong = |message: String| Mismatch {
+        reason: WRONG_SUBJECT,
+        message,
+    };
+    let subject = expected.subject;
+    let email = subject.and_then(|subject| subject.email.as_deref());
+    let account = subject.and_then(|subject| subject.account_id.as_deref());
+    let Some(found) = found else {
+        return if email.is_some() || account.is_some() {
+            Err(Mismatch {
+                reason: UNVERIFIABLE,
+                message: format!(
+                    "Zoom does not tell who authorized: add {} to scopes.required and on the app's Scopes page, and authorize again; or remove email and accountId from subject.",
+                    match expected.management {
+                        Some(Management::Admin) => "user:read:user:admin",
+                        _ => "user:read:user",
+                    }
+                ),
+            })
+        } else {
+            Ok(())
+        };
+    };
+    if let Some(email) = email.filter(|email| !email.eq_ignore_ascii_case(&found.email)) {
+        return Err(wrong(format!(
+            "Somebody other than {email} authorized: open status.installUrl as that person, signed in to Zoom with that address."
+        )));
+    }
+    if account.is_some_and(|account| account != found.account_id) {
+        return Err(wrong(
+            "Somebody of another Zoom account than subject.accountId authorized: open status.installUrl signed in to that account.".into(),
+        ));
+    }
+    if let Some(pinned) = expected.pinned {
+        // An account may be spoken for by any of its administrators, a user only by himself.
+        let (before, now) = match expected.management {
+            Some(Management::Admin) => (&pinned.account_id, &found.account_id),
+            _ => (&pinned.user_id, &found.user_id),
+        };
+        if before.as_ref().is_some_and(|before| before != now) {
+            return Err(wrong(
+                "Somebody other than the person who authorized first did so now: a ZoomConnection stays with one person; create another one for another person.".into(),
+            ));
+        }
+    }
+    match expected.other {
+        Some(other) => Err(Mismatch {
+            reason: ALREADY_CONNECTED,
+            message: format!(
+                "This Zoom user authorized ZoomConnection {other} of the same app before, and Zoom keeps one authorization for each user and app: delete one of the two; if {other} stays, authorize it again."
+            ),
+        }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(user: &str, account: &str) -> Identity {
+        Identity {
+            user_id: user.into(),
+            account_id: account.into(),
+            email: "ada@example.com".into(),
+        }
+    }
+
+    const NOBODY: Expected<'_> = Expected {
+        subject: None,
+        pinned: None,
+        management: Some(Management::User),
+        other: None,
+    };
+
+    fn reason(found: Option<&Identity>, expected: Expected<'_>) -> Option<&'static str> {
+        judge(found, expected).err().map(|mismatch| mismatch.reason)
+    }
+
+    #[test]
+    fn whoever_comes_first_is_welcome_without_expectations() {
+        assert_eq!(reason(Some(&identity("u", "a")), NOBODY), None);
+        assert_eq!(reason(None, NOBODY), None);
+    }
+
+    #[test]
+    fn the_expected_person_is_told_from_others() {
+        let subject = |email: &str, account: &str| Subject {
+            display_name: None,
+            email: (!email.is_empty()).then(|| email.into()),
+            account_id: (!account.is_empty()).then(|| account.into()),
+        };
+        for (email, account, wanted) in [
+            ("ADA@example.com", "", None),
+            ("grace@example.com", "", Some(WRONG_SUBJECT)),
+            ("", "a", None),
+            ("", "b", Some(WRONG_SUBJECT)),
+            ("ada@example.com", "b", Some(WRONG_SUBJECT)),
+        ] {
+            let subject = subject(email, account);
+            let expected = Expected {
+                subject: Some(&subject),
+                ..NOBODY
+            };
+            assert_eq!(
+                reason(Some(&identity("u", "a")), expected),
+                wanted,
+                "{email} {account}"
+            );
+            assert_eq!(reason(None, expected), Some(UNVERIFIABLE));
+        }
+    }
+
+    #[test]
+    fn a_user_stays_himself_and_an_account_an_account() {
+        let pinned = SubjectStatus {
+            user_id: Some("u".into()),
+            account_id: Some("a".into()),
+            email: None,
+        };
+        for (management, user, account, wanted) in [
+            (Management::User, "u", "a", None),
+            (Management::User, "v", "a", Some(WRONG_SUBJECT)),
+            (Management::Admin, "v", "a", None),
+            (Management::Admin, "v", "b", Some(WRONG_SUBJECT)),
+        ] {
+            let expected = Expected {
+                pinned: Some(&pinned),
+                management: Some(management),
+                ..NOBODY
+            };
+            assert_eq!(reason(Some(&identity(user, account)), expected), wanted);
+        }
+    }
+
+    #[test]
+    fn one_user_has_one_connection() {
+        let expected = Expected {
+            other: Some("ada-2"),
+            ..NOBODY
+        };
+        let mismatch = judge(Some(&identity("u", "a")), expected).unwrap_err();
+        assert_eq!(mismatch.reason, ALREADY_CONNECTED);
+        assert!(mismatch.message.contains("ada-2"));
+    }
+}

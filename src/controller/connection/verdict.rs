@@ -1,0 +1,200 @@
+//! The state of a connection in one word, decided from the findings of a pass. Pure.
+
+use jiff::Timestamp;
+
+use super::subject::Mismatch;
+use crate::{
+    api::{
+        condition::Status,
+        v1alpha1::{AppKind, ConsentMode, Phase, ZoomIntegration},
+    },
+    controller::{
+        failure::MISSING_SCOPES,
+        verdict::{self, Before, Flow, TokenFinding, Verdict, in_progress},
+    },
+    grant::Lost,
+};
+
+/// The reason of a grant that was copied here.
+pub const COPIED: &str = "GrantCopied";
+
+/// What a pass found, after it acted.
+#[derive(Clone, Debug)]
+pub struct Findings<'a> {
+    /// What was said last.
+    pub before: Before<'a>,
+    /// Name of the integration.
+    pub integration_name: &'a str,
+    /// The integration, if it exists.
+    pub integration: Option<&'a ZoomIntegration>,
+    /// What is wrong with the credentials, as a sentence.
+    pub credentials: Option<String>,
+    /// Whether the operator has consent pages.
+    pub has_pages: bool,
+    /// What lies where the grant should be.
+    pub grant: GrantFinding<'a>,
+    /// What became of the access token.
+    pub token: TokenFinding<'a>,
+    /// What is still to be imported, as a sentence.
+    pub import: Option<&'a str>,
+}
+
+/// What lies where the grant should be.
+#[derive(Clone, Copy, Debug)]
+pub enum GrantFinding<'a> {
+    /// Nothing yet.
+    Absent,
+    /// A Secret of somebody else, or one that cannot be read: a sentence.
+    Conflict(&'a str),
+    /// A grant for another namespace or cluster.
+    Copied,
+    /// A grant that is lost.
+    Lost(Lost),
+    /// A grant that may not be this connection's.
+    Mismatched(&'a Mismatch),
+    /// A grant.
+    Held,
+}
+
+/// Decides the state at `now`.
+#[must_use]
+pub fn verdict(findings: &Findings<'_>, now: Timestamp) -> Verdict {
+    let Some(integration) = findings.integration else {
+        return in_progress(
+            findings.before,
+            "IntegrationNotFound",
+            format!(
+                "ZoomIntegration {} does not exist in this namespace: create it, or correct integrationRef in a new ZoomConnection.",
+                findings.integration_name
+            ),
+        );
+    };
+    wrong_kind(integration)
+        .or_else(|| suspended(findings, integration))
+        .or_else(|| credentials(findings))
+        .or_else(|| grant(findings))
+        .or_else(|| token(findings, now))
+        .unwrap_or_else(|| {
+            Verdict::new(
+                Phase::Connected,
+                Status::True,
+                Flow::Settled,
+                "Connected",
+                "The token is valid and has the required scopes.",
+            )
+        })
+}
+
+// === The rows, in their order ===
+
+fn wrong_kind(integration: &ZoomIntegration) -> Option<Verdict> {
+    (integration.spec.app.kind != AppKind::General).then(|| {
+        Verdict::stalled(
+            Phase::Degraded,
+            "NotAGeneralApp",
+            "The integration's app is of kind ServerToServer and has one token of its own: a ZoomConnection is for apps of kind General.",
+        )
+    })
+}
+
+fn suspended(findings: &Findings<'_>, integration: &ZoomIntegration) -> Option<Verdict> {
+    integration
+        .spec
+        .suspend
+        .then(|| verdict::suspended(findings.before))
+}
+
+fn credentials(findings: &Findings<'_>) -> Option<Verdict> {
+    Some(Verdict::new(
+        Phase::AwaitingCredentials,
+        Status::False,
+        Flow::Reconciling,
+        "AwaitingCredentials",
+        findings.credentials.as_ref()?,
+    ))
+}
+
+fn grant(findings: &Findings<'_>) -> Option<Verdict> {
+    match findings.grant {
+        GrantFinding::Held => None,
+        GrantFinding::Conflict(message) => {
+            Some(Verdict::stalled(Phase::Degraded, "SecretConflict", message))
+        }
+        GrantFinding::Copied => Some(Verdict::stalled(
+            Phase::ReauthorizationRequired,
+            COPIED,
+            "The grant was copied here from another namespace or cluster, where it may be in use: the person must authorize here by status.installUrl.",
+        )),
+        GrantFinding::Lost(lost) => Some(Verdict::stalled(
+            Phase::ReauthorizationRequired,
+            lost.as_str(),
+            lost.message(),
+        )),
+        GrantFinding::Mismatched(mismatch) => Some(Verdict::stalled(
+            Phase::Degraded,
+            mismatch.reason,
+            mismatch.message.as_str(),
+        )),
+        GrantFinding::Absent => Some(absent(findings)),
+    }
+}
+
+fn absent(findings: &Findings<'_>) -> Verdict {
+    let waits = |reason, message: &str| {
+        Verdict::new(
+            Phase::ReadyToInstall,
+            Status::False,
+            Flow::Reconciling,
+            reason,
+            message,
+        )
+    };
+    if let Some(import) = findings.import {
+        return Verdict::new(
+            Phase::AwaitingCredentials,
+            Status::False,
+            Flow::Reconciling,
+            "AwaitingImport",
+            import,
+        );
+    }
+    let consent = findings
+        .integration
+        .and_then(|integration| integration.spec.consent_mode());
+    match consent {
+        Some(ConsentMode::Operator) if findings.has_pages => waits(
+            "ReadyToInstall",
+            "Everything is prepared: the person has to open status.installUrl and authorize the app.",
+        ),
+        Some(ConsentMode::Operator) => Verdict::stalled(
+            Phase::Degraded,
+            "NotSupported",
+            "This operator runs without consent pages: set the chart's connect.url, or take over a grant by importSecretRef.",
+        ),
+        _ => Verdict::stalled(
+            Phase::Degraded,
+            "ConsentIsExternal",
+            "The tenant's own back end keeps the grants of this app (oauth.consent.mode: External): take one over by importSecretRef, or set the mode to Operator.",
+        ),
+    }
+}
+
+fn token(findings: &Findings<'_>, now: Timestamp) -> Option<Verdict> {
+    if let TokenFinding::Conflict(message) = &findings.token {
+        return Some(Verdict::stalled(
+            Phase::Degraded,
+            "SecretConflict",
+            message.clone(),
+        ));
+    }
+    let mut verdict = verdict::token(&findings.token, findings.before, now)?;
+    if verdict.reason == MISSING_SCOPES {
+        verdict
+            .message
+            .push_str(" Then authorize once more by status.installUrl.");
+    }
+    Some(verdict)
+}
+
+#[cfg(test)]
+mod tests;

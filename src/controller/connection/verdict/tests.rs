@@ -1,0 +1,241 @@
+//! The status of a connection, row by row.
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "cases read better without ceremony"
+)]
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{
+    api::v1alpha1::TokenFailure, controller::connection::subject::WRONG_SUBJECT,
+    zoom::scopes::Comparison,
+};
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+fn integration(change: Value) -> ZoomIntegration {
+    let mut spec = json!({
+        "app": {"kind": "General", "management": "User"},
+        "credentials": {"secretRef": {"name": "zoom"}},
+        "scopes": {"required": ["user:read:user"]},
+    });
+    for (key, value) in change.as_object().unwrap() {
+        spec[key] = value.clone();
+    }
+    serde_json::from_value(json!({
+        "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomIntegration",
+        "metadata": {"name": "app", "namespace": "clinics"}, "spec": spec,
+    }))
+    .unwrap()
+}
+
+fn granted() -> Comparison {
+    Comparison {
+        granted: vec!["user:read:user".into()],
+        ..Comparison::default()
+    }
+}
+
+fn findings<'a>(
+    integration: &'a ZoomIntegration,
+    scopes: &'a Comparison,
+    grant: GrantFinding<'a>,
+) -> Findings<'a> {
+    Findings {
+        before: Before {
+            phase: None,
+            conditions: &[],
+        },
+        integration_name: "app",
+        integration: Some(integration),
+        credentials: None,
+        has_pages: true,
+        grant,
+        token: TokenFinding::Present {
+            expires_at: at(1000),
+            scopes,
+            failure: None,
+        },
+        import: None,
+    }
+}
+
+fn seen(findings: &Findings<'_>) -> (Phase, Status, String, Flow) {
+    let verdict = verdict(findings, at(100));
+    (verdict.phase, verdict.ready, verdict.reason, verdict.flow)
+}
+
+#[test]
+fn a_usable_grant_is_connected() {
+    let (integration, scopes) = (integration(json!({})), granted());
+    let findings = findings(&integration, &scopes, GrantFinding::Held);
+    assert_eq!(
+        seen(&findings),
+        (
+            Phase::Connected,
+            Status::True,
+            "Connected".into(),
+            Flow::Settled
+        )
+    );
+}
+
+#[test]
+fn without_a_grant_a_person_is_waited_for() {
+    let (integration, scopes) = (integration(json!({})), granted());
+    let findings = findings(&integration, &scopes, GrantFinding::Absent);
+    assert_eq!(
+        seen(&findings),
+        (
+            Phase::ReadyToInstall,
+            Status::False,
+            "ReadyToInstall".into(),
+            Flow::Reconciling
+        )
+    );
+    let awaited = Findings {
+        import: Some("Secret x does not exist."),
+        ..findings.clone()
+    };
+    assert_eq!(seen(&awaited).2, "AwaitingImport");
+    let without_pages = Findings {
+        has_pages: false,
+        ..findings
+    };
+    assert_eq!(seen(&without_pages).2, "NotSupported");
+}
+
+#[test]
+fn an_external_consent_gives_no_link() {
+    let integration = integration(json!({
+        "oauth": {"redirectUrl": "https://a.example/cb", "consent": {"mode": "External"}},
+        "readyWhen": "Installable",
+    }));
+    let scopes = granted();
+    let findings = findings(&integration, &scopes, GrantFinding::Absent);
+    assert_eq!(
+        seen(&findings),
+        (
+            Phase::Degraded,
+            Status::False,
+            "ConsentIsExternal".into(),
+            Flow::Stalled
+        )
+    );
+}
+
+#[test]
+fn a_lost_grant_names_the_way_back() {
+    let (integration, scopes) = (integration(json!({})), granted());
+    for lost in Lost::ALL {
+        let findings = findings(&integration, &scopes, GrantFinding::Lost(lost));
+        assert_eq!(
+            seen(&findings),
+            (
+                Phase::ReauthorizationRequired,
+                Status::False,
+                lost.as_str().into(),
+                Flow::Stalled
+            )
+        );
+    }
+    let copied = findings(&integration, &scopes, GrantFinding::Copied);
+    assert_eq!(seen(&copied).0, Phase::ReauthorizationRequired);
+}
+
+#[test]
+fn the_wrong_person_is_not_connected_whatever_the_token_says() {
+    let (integration, scopes) = (integration(json!({})), granted());
+    let mismatch = Mismatch {
+        reason: WRONG_SUBJECT,
+        message: "m".into(),
+    };
+    let findings = findings(&integration, &scopes, GrantFinding::Mismatched(&mismatch));
+    assert_eq!(
+        seen(&findings),
+        (
+            Phase::Degraded,
+            Status::False,
+            WRONG_SUBJECT.into(),
+            Flow::Stalled
+        )
+    );
+}
+
+#[test]
+fn missing_scopes_name_the_box_and_the_link() {
+    let integration = integration(json!({}));
+    let lacking = Comparison {
+        missing: vec!["user:read:user".into()],
+        ..Comparison::default()
+    };
+    let findings = findings(&integration, &lacking, GrantFinding::Held);
+    let verdict = verdict(&findings, at(100));
+    assert_eq!(verdict.phase, Phase::MissingScopes);
+    assert!(
+        verdict.message.contains("user:read:user"),
+        "{}",
+        verdict.message
+    );
+    assert!(
+        verdict.message.contains("installUrl"),
+        "{}",
+        verdict.message
+    );
+}
+
+#[test]
+fn a_disabled_app_is_told_from_a_lost_grant() {
+    let (integration, scopes) = (integration(json!({})), granted());
+    let failure = TokenFailure {
+        reason: "DisabledByAdmin".into(),
+        message: "m".into(),
+        attempts: 1,
+        time: Time(at(90)),
+        retry_at: Time(at(200)),
+        credentials_version: "v".into(),
+    };
+    let mut findings = findings(&integration, &scopes, GrantFinding::Held);
+    findings.token = TokenFinding::Present {
+        expires_at: at(1000),
+        scopes: &scopes,
+        failure: Some(&failure),
+    };
+    assert_eq!(seen(&findings).0, Phase::DisabledInZoom);
+}
+
+#[test]
+fn what_is_wrong_around_it_comes_first() {
+    let scopes = granted();
+    let server = integration(json!({
+        "app": {"kind": "ServerToServer"}, "scopes": {"required": ["user:read:user:admin"]},
+    }));
+    let wrong = findings(&server, &scopes, GrantFinding::Held);
+    assert_eq!(seen(&wrong).2, "NotAGeneralApp");
+    let general = integration(json!({}));
+    let missing = Findings {
+        integration: None,
+        ..findings(&general, &scopes, GrantFinding::Held)
+    };
+    assert_eq!(
+        seen(&missing),
+        (
+            Phase::Connecting,
+            Status::Unknown,
+            "IntegrationNotFound".into(),
+            Flow::Reconciling
+        )
+    );
+    let unnamed = Findings {
+        credentials: Some("Secret zoom does not exist.".into()),
+        ..findings(&general, &scopes, GrantFinding::Held)
+    };
+    assert_eq!(seen(&unnamed).0, Phase::AwaitingCredentials);
+    let suspended = integration(json!({"suspend": true}));
+    let suspended = findings(&suspended, &scopes, GrantFinding::Held);
+    assert_eq!(seen(&suspended).0, Phase::Suspended);
+}

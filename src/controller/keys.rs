@@ -1,0 +1,157 @@
+//! The keys with which the consent pages encrypt their cookies. The pages mount them and can read no
+//! Secret; they are made and replaced here.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::{
+    ByteString, api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
+use kube::{ResourceExt as _, api::PostParams};
+
+use super::{Context, published::secrets};
+use crate::api::{FIELD_MANAGER, label};
+
+/// Key for new cookies.
+const CURRENT: &str = "current";
+/// Key of cookies that are still valid.
+const PREVIOUS: &str = "previous";
+/// When the current key was made (RFC 3339).
+const CREATED: &str = "zoom-operator.io/created";
+
+/// What is mounted there may be used by nobody for anything else.
+const TYPE: &str = "zoom-operator.io/connect-keys";
+
+/// Bytes of a key.
+const LENGTH: usize = 64;
+
+/// A cookie lives for ten minutes, so two generations cover every change of keys.
+const LIFE: Duration = Duration::from_hours(24);
+const BETWEEN_LOOKS: Duration = Duration::from_mins(1);
+
+/// Keeps the keys for as long as this replica leads. Does not end.
+pub async fn keep(context: &Context) {
+    let Some(name) = &context.config.connect_keys_secret else {
+        return std::future::pending().await;
+    };
+    let mut ticks = tokio::time::interval(BETWEEN_LOOKS);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = ensure(context, name).await {
+            tracing::warn!(
+                error = format!("{error:#}"),
+                "failed to keep the consent pages' keys"
+            );
+        }
+    }
+}
+
+async fn ensure(context: &Context, name: &str) -> anyhow::Result<()> {
+    let secrets = secrets(&context.client, &context.config.lease_namespace);
+    let params = PostParams {
+        field_manager: Some(FIELD_MANAGER.into()),
+        ..PostParams::default()
+    };
+    let found = secrets.get_opt(name).await?;
+    if let Some(found) = &found {
+        anyhow::ensure!(
+            found.type_.as_deref() == Some(TYPE),
+            "Secret {name} was not made by the operator: delete it"
+        );
+    }
+    let now = Timestamp::now();
+    let Some(mut wanted) = next(name, found.as_ref(), random(), now) else {
+        return Ok(());
+    };
+    context.leadership.check()?;
+    match found {
+        None => {
+            secrets.create(&params, &wanted).await?;
+        }
+        Some(found) => {
+            wanted.metadata.resource_version = found.resource_version();
+            secrets.replace(name, &params, &wanted).await?;
+        }
+    }
+    tracing::info!("made a new key for the consent pages");
+    Ok(())
+}
+
+/// The Secret with a new key, if it is time for one.
+fn next(name: &str, found: Option<&Secret>, new: Vec<u8>, now: Timestamp) -> Option<Secret> {
+    let current = found
+        .and_then(|found| found.data.as_ref()?.get(CURRENT))
+        .filter(|key| key.0.len() == LENGTH);
+    let created: Option<Timestamp> = found
+        .and_then(|found| found.annotations().get(CREATED))
+        .and_then(|created| created.parse().ok());
+    let young = created.is_some_and(|created| {
+        created.checked_add(LIFE).is_ok_and(|end| now < end) && created <= now
+    });
+    if current.is_some() && young {
+        return None;
+    }
+    let mut data = vec![(CURRENT.to_owned(), ByteString(new))];
+    data.extend(current.map(|key| (PREVIOUS.to_owned(), key.clone())));
+    Some(Secret {
+        metadata: ObjectMeta {
+            name: Some(name.into()),
+            labels: Some([(label::MANAGED_BY.into(), label::MANAGER.into())].into()),
+            annotations: Some([(CREATED.into(), now.to_string())].into()),
+            ..ObjectMeta::default()
+        },
+        type_: Some(TYPE.into()),
+        data: Some(data.into_iter().collect()),
+        ..Secret::default()
+    })
+}
+
+fn random() -> Vec<u8> {
+    rand::random::<[u8; LENGTH]>().to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(hour: i64) -> Timestamp {
+        Timestamp::from_second(hour * 3600).unwrap()
+    }
+
+    fn key(secret: &Secret, name: &str) -> Option<u8> {
+        secret.data.as_ref()?.get(name).map(|key| key.0[0])
+    }
+
+    #[test]
+    fn a_key_is_replaced_after_a_day_and_stays_for_another() {
+        let first = next("keys", None, vec![1; LENGTH], at(0)).unwrap();
+        assert_eq!(
+            (key(&first, CURRENT), key(&first, PREVIOUS)),
+            (Some(1), None)
+        );
+        assert!(next("keys", Some(&first), vec![2; LENGTH], at(23)).is_none());
+        let second = next("keys", Some(&first), vec![2; LENGTH], at(24)).unwrap();
+        assert_eq!(
+            (key(&second, CURRENT), key(&second, PREVIOUS)),
+            (Some(2), Some(1))
+        );
+        let third = next("keys", Some(&second), vec![3; LENGTH], at(48)).unwrap();
+        assert_eq!(
+            (key(&third, CURRENT), key(&third, PREVIOUS)),
+            (Some(3), Some(2))
+        );
+    }
+
+    #[test]
+    fn a_key_that_somebody_spoilt_is_replaced() {
+        let mut spoilt = next("keys", None, vec![1; LENGTH], at(0)).unwrap();
+        let data = spoilt.data.as_mut().unwrap();
+        data.insert(CURRENT.into(), ByteString(vec![1; 3]));
+        let mended = next("keys", Some(&spoilt), vec![2; LENGTH], at(1)).unwrap();
+        assert_eq!(
+            (key(&mended, CURRENT), key(&mended, PREVIOUS)),
+            (Some(2), None)
+        );
+    }
+}
