@@ -114,10 +114,10 @@ impl Args {
         Duration::from_hours(24 * u64::from(self.refresh_token_days))
     }
 
-    /// The longest time that a request to Zoom may take: a leader that has just renewed its Lease, or is
-    /// about to, must outlast it.
+    /// The longest time that a request may take which spends something at Zoom: a leader that is about to
+    /// renew its Lease must outlast it.
     #[must_use]
-    pub fn zoom_time_limit(&self) -> Duration {
+    pub fn spending_limit(&self) -> Duration {
         let between_renewals = Leadership::renewal_period(self.lease_duration);
         Leadership::term(self.lease_duration)
             .saturating_sub(between_renewals)

@@ -127,7 +127,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
     };
     let (mut election, mut leadership) = Election::new(client.clone(), candidate);
     let endpoints = Endpoints::new(args.zoom_oauth_url.clone(), args.zoom_api_url.clone());
-    let zoom = zoom::Client::with_timeout(endpoints, args.zoom_time_limit())?;
+    let zoom = zoom::Client::new(endpoints)?.with_spending_limit(args.spending_limit());
     let zoom = Arc::new(zoom);
     let journal = Directory::open(args.journal.clone())
         .with_context(|| format!("failed to open the journal {}", args.journal.display()))?;

@@ -67,7 +67,8 @@ pub struct Tokens {
 #[derive(Debug)]
 pub struct Client {
     http: reqwest::Client,
-    time_limit: Duration,
+    /// Time for a request that spends something.
+    spending_limit: Duration,
     endpoints: Endpoints,
     /// Rate limits are per account at Zoom: one tenant in trouble must not use up its neighbours'.
     per_account: DefaultKeyedRateLimiter<String>,
@@ -120,6 +121,15 @@ impl Client {
         Self::with_timeout(endpoints, TIMEOUT)
     }
 
+    /// The same with less time for requests that spend something: a leader must outlast them.
+    #[must_use]
+    pub fn with_spending_limit(self, limit: Duration) -> Self {
+        Self {
+            spending_limit: limit.min(self.spending_limit),
+            ..self
+        }
+    }
+
     /// The same with `timeout` for a whole request.
     ///
     /// # Errors
@@ -135,7 +145,7 @@ impl Client {
             .allow_burst(NonZeroU32::MIN.saturating_add(4));
         Ok(Self {
             http,
-            time_limit: timeout,
+            spending_limit: timeout,
             endpoints,
             per_account: RateLimiter::keyed(quota),
             per_app: RateLimiter::keyed(
@@ -144,10 +154,10 @@ impl Client {
         })
     }
 
-    /// The longest time that a request takes.
+    /// The longest time that a request takes which spends something.
     #[must_use]
-    pub fn time_limit(&self) -> Duration {
-        self.time_limit
+    pub fn spending_limit(&self) -> Duration {
+        self.spending_limit
     }
 
     /// Where this client believes Zoom to be.
@@ -209,7 +219,7 @@ impl Client {
             ("code_verifier", code_verifier.expose_secret()),
             ("redirect_uri", redirect_url),
         ];
-        let body = self.request(app, &form, now).await?;
+        let body = self.spend(app, &form, now).await?;
         Tokens::from_answer(&body, now, &self.endpoints.api)
     }
 
@@ -227,7 +237,7 @@ impl Client {
             ("grant_type", "refresh_token"),
             ("refresh_token", refresh_token.expose_secret()),
         ];
-        let body = self.request(app, &form, now).await?;
+        let body = self.spend(app, &form, now).await?;
         Tokens::from_answer(&body, now, &self.endpoints.api)
     }
 
@@ -267,6 +277,16 @@ impl Client {
         // The form body: parameters in the query fail for some, JSON always.
         let request = self.authenticated(self.endpoints.token(), app).form(form);
         self.answer(request, now).await
+    }
+
+    async fn spend(
+        &self,
+        app: &App,
+        form: &[(&str, &str)],
+        now: Timestamp,
+    ) -> Result<Vec<u8>, Error> {
+        let request = self.authenticated(self.endpoints.token(), app).form(form);
+        self.answer(request.timeout(self.spending_limit), now).await
     }
 
     fn authenticated(&self, url: String, app: &App) -> RequestBuilder {

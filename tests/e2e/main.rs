@@ -15,6 +15,7 @@
 mod bad_input;
 mod bed;
 mod chart;
+mod connections;
 mod contract;
 mod faults;
 mod receiver;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
     let cases: [Vec<Case>; _] = [
         bad_input::cases(),
         chart::cases(),
+        connections::cases(),
         contract::cases(),
         faults::cases(),
         receiver::cases(),

@@ -28,7 +28,7 @@ impl ZoomIssuer {
 
 impl Issuer for ZoomIssuer {
     fn time_limit(&self) -> Duration {
-        self.zoom.time_limit()
+        self.zoom.spending_limit()
     }
 
     async fn exchange(&self, credential: &Credential) -> Result<Pair, Error> {

@@ -27,6 +27,7 @@
 #![allow(clippy::similar_names, reason = "a path and a patch")]
 #![allow(unused_imports, reason = "each module of tests takes what it needs")]
 
+mod app;
 mod case;
 pub mod evidence;
 mod namespace;
@@ -40,6 +41,7 @@ pub mod wait;
 mod watch;
 
 pub use self::{
+    app::{App, Minted, USER_SCOPE},
     case::{Case, run},
     evidence::keep,
     namespace::Bed,

@@ -11,7 +11,7 @@ pub fn path(namespace: &str, resource: &str, name: Option<&str>) -> String {
         "events" => "apis/events.k8s.io/v1",
         "roles" | "rolebindings" => "apis/rbac.authorization.k8s.io/v1",
         "networkpolicies" => "apis/networking.k8s.io/v1",
-        "zoomintegrations" => "apis/zoom-operator.io/v1alpha1",
+        "zoomintegrations" | "zoomconnections" => "apis/zoom-operator.io/v1alpha1",
         _ => "api/v1",
     };
     let name = name.map(|name| format!("/{name}")).unwrap_or_default();
