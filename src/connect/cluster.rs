@@ -114,6 +114,15 @@ impl Parcel {
 // === impl Kubernetes ===
 
 impl Kubernetes {
+    /// The cluster of this client. Secrets are made in `namespace`.
+    #[must_use]
+    pub fn new(client: Client, namespace: &str) -> Self {
+        Self {
+            client,
+            namespace: namespace.to_owned(),
+        }
+    }
+
     /// The cluster of the service account, or of the kubeconfig. Secrets are made in `namespace`.
     ///
     /// # Errors
@@ -123,10 +132,7 @@ impl Kubernetes {
         config.connect_timeout = Some(timeout);
         config.read_timeout = Some(timeout);
         config.write_timeout = Some(timeout);
-        Ok(Self {
-            client: Client::try_from(config)?,
-            namespace: namespace.to_owned(),
-        })
+        Ok(Self::new(Client::try_from(config)?, namespace))
     }
 }
 
@@ -190,24 +196,4 @@ fn unavailable(error: &kube::Error) -> Unavailable {
         warn!("the API server cannot be reached or understood");
     }
     Unavailable
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may stop")]
-
-    use super::*;
-
-    #[test]
-    fn a_parcel_is_a_secret_that_the_controller_can_blank() {
-        let secret = Parcel {
-            name: "zoom-consent-x".into(),
-            labels: BTreeMap::new(),
-            content: b"{}".to_vec(),
-        }
-        .into_secret();
-        assert_eq!(secret.type_.as_deref(), Some(SECRET_TYPE));
-        assert_eq!(secret.immutable, None);
-        assert_eq!(secret.data.unwrap()[SECRET_KEY].0, b"{}");
-    }
 }

@@ -99,7 +99,8 @@ impl Site {
         } else {
             self.self_service(namespace, integration).await
         };
-        path.map_or(Next::Nothing, Next::Again)
+        path.filter(|path| *path == self.base.path(&ticket.start))
+            .map_or(Next::Nothing, Next::Again)
     }
 
     /// The path of an integration's own start page, if it has self service.

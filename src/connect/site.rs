@@ -170,7 +170,12 @@ impl Site {
     /// The frame of a page in the visitor's language.
     #[must_use]
     pub fn frame(&self, visit: &Visit) -> Frame<'_> {
-        Frame::new(&self.base, visit.language(None))
+        let mut frame = Frame::new(&self.base, visit.language(None));
+        if visit.query.one("code") != Ok(None) {
+            // A link to the other language would have to hold the code.
+            frame.same = None;
+        }
+        frame
     }
 
     /// The keys.

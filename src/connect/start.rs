@@ -263,6 +263,7 @@ fn ticket(
     let mut ticket = Ticket {
         state: authorize::random().ok()?.into(),
         verifier: authorize::random().ok()?.into(),
+        start: link.to_string(),
         namespace: link.namespace.clone(),
         integration_uid: integration.metadata.uid.clone()?,
         connection: link.name.clone(),

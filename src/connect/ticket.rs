@@ -33,6 +33,9 @@ pub struct Ticket {
     /// The PKCE verifier; empty once it was handed over.
     #[serde(serialize_with = "expose")]
     pub verifier: SecretString,
+    /// Path of the start page, below the base: who began with a link that was replaced since is not
+    /// told the new one.
+    pub start: String,
     /// Namespace of the integration and its connections.
     pub namespace: String,
     /// Name of the integration.

@@ -129,6 +129,7 @@ mod tests {
         Ticket {
             state: "s".into(),
             verifier: "v".into(),
+            start: "/connections/clinics/ada/n".into(),
             namespace: "clinics".into(),
             integration: "app".into(),
             integration_uid: "i".into(),
