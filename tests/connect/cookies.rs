@@ -30,6 +30,7 @@ fn ticket(state: &str, ago: i64) -> Ticket {
     Ticket {
         state: state.into(),
         verifier: "v".into(),
+        start: "/connections/clinics/ada/AAAAAAAAAAAAAAAAAAAAAA".into(),
         namespace: "clinics".into(),
         integration: "plain".into(),
         integration_uid: "uid-of-plain".into(),
@@ -60,6 +61,15 @@ fn carrying(running: &Running, ticket: &Ticket, key: u8) -> Begun {
     }
 }
 
+/// What the browser's only cookie holds.
+fn opened(begun: &Begun, key: u8) -> serde_json::Value {
+    let (name, value) = begun.browser.cookie();
+    let mut jar = cookie::CookieJar::new();
+    jar.add_original(cookie::Cookie::new(name.clone(), value));
+    let plain = jar.private(&Key::from(&[key; 64])).get(&name).unwrap();
+    serde_json::from_str(plain.value()).unwrap()
+}
+
 #[tokio::test]
 async fn it_is_bound_to_host_transaction_and_time_and_says_nothing() {
     let running = Fixture::new().start().await;
@@ -83,11 +93,7 @@ async fn it_is_bound_to_host_transaction_and_time_and_says_nothing() {
     for hidden in [begun.state.as_str(), "clinics", "plain"] {
         assert!(!value.contains(hidden), "{hidden}");
     }
-    // What the browser is expected to give back, a library of the same key reads.
-    let mut jar = cookie::CookieJar::new();
-    jar.add_original(cookie::Cookie::new(name.clone(), value));
-    let plain = jar.private(&Key::from(&KEY)).get(&name).unwrap();
-    assert!(plain.value().contains(&begun.state));
+    assert_eq!(opened(&begun, 7)["state"], begun.state.as_str());
 }
 
 #[tokio::test]
@@ -116,6 +122,24 @@ async fn another_transactions_value_is_no_use() {
     let (_, value) = running.begin(ADA).await.browser.cookie();
     begun.browser.cookies.insert(name, value);
     assert_eq!(begun.returns(CALLBACK, "c").await.title(), AGAIN);
+}
+
+#[tokio::test]
+async fn a_ticket_counts_only_for_the_state_in_it() {
+    let running = Fixture::new().start().await;
+    let mut begun = carrying(&running, &ticket("s", 0), 7);
+    let content = opened(&begun, 7).to_string();
+    // As if the beginnings of two digests were the same.
+    let mut jar = cookie::CookieJar::new();
+    let name = ticket::name(&Transaction::of("t"));
+    jar.private_mut(&Key::from(&KEY))
+        .add((name.clone(), content));
+    let value = jar.get(&name).unwrap().value().to_owned();
+    begun.browser.cookies.insert(name, value);
+    begun.state = "t".into();
+    assert_eq!(begun.returns(CALLBACK, "c").await.title(), AGAIN);
+    begun.state = "s".into();
+    begun.returns(CALLBACK, "c").await.location();
 }
 
 #[tokio::test]
@@ -171,6 +195,10 @@ async fn it_expires_by_our_clock() {
     let transaction = Transaction::of("s");
     let path = format!("/zoom/consents/{}", transaction.as_str());
     assert_eq!(young.browser.get(&path).await.title(), "Almost done");
+    let awaiting = opened(&young, 7);
+    let expires: Timestamp = awaiting["expires"].as_str().unwrap().parse().unwrap();
+    assert!(expires > Timestamp::now() + SignedDuration::from_secs(500));
+    assert_eq!(awaiting["verifier"], "");
 }
 
 #[tokio::test]

@@ -1,6 +1,9 @@
 //! From the link to the Secret, and what is seen afterwards.
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use secrecy::ExposeSecret as _;
@@ -268,6 +271,18 @@ async fn another_replica_takes_the_callback() {
         consent_path(&begun.state)
     );
     assert_eq!(running.cluster.parcel_count(), 1);
+}
+
+#[tokio::test]
+async fn a_silent_api_server_is_not_waited_for_for_ever() {
+    let fixture = Fixture::new().with(|c| c.tuning.deadline = Duration::from_millis(200));
+    let running = fixture.start().await;
+    let mut begun = running.begin(ADA).await;
+    running.cluster.silent.store(true, Ordering::SeqCst);
+    let seen = begun.returns(CALLBACK, "still-fresh").await;
+    assert_eq!((seen.status, seen.header("connection")), (503, "close"));
+    assert!(seen.body.contains("Your permission stays valid"));
+    assert!(!seen.body.contains("still-fresh") && !seen.body.contains("?lang="));
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ mod memory;
 
 mod cookies;
 mod flow;
+mod kubernetes;
 mod pages;
 mod process;
 mod refusals;

@@ -22,6 +22,7 @@ pub struct Memory {
     pub connections: Mutex<BTreeMap<String, Value>>,
     pub parcels: Mutex<BTreeMap<String, Parcel>>,
     pub away: AtomicBool,
+    pub silent: AtomicBool,
 }
 
 impl Memory {
@@ -89,6 +90,9 @@ impl Cluster for Memory {
 
     fn hand_over(&self, parcel: Parcel) -> BoxFuture<'_, Result<Delivered, Unavailable>> {
         async move {
+            if self.silent.load(Ordering::SeqCst) {
+                std::future::pending::<()>().await;
+            }
             if self.away.load(Ordering::SeqCst) {
                 return Err(Unavailable);
             }

@@ -75,6 +75,18 @@ async fn every_answer_is_guarded() {
 }
 
 #[tokio::test]
+async fn without_tls_browsers_are_not_told_to_insist_on_it() {
+    let local =
+        |c: &mut zoom_operator::connect::Config| c.url = "http://localhost/zoom".parse().unwrap();
+    let running = Fixture::new().with(local).start().await;
+    let seen = running.browser().get("/zoom/").await;
+    assert_eq!(
+        (seen.status, seen.header("strict-transport-security")),
+        (200, "")
+    );
+}
+
+#[tokio::test]
 async fn methods_and_bodies() {
     let running = Fixture::new()
         .with(|c| c.tuning.max_body = 100)

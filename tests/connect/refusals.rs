@@ -126,6 +126,21 @@ async fn a_person_declines() {
 }
 
 #[tokio::test]
+async fn who_began_with_a_replaced_link_is_not_told_the_new_one() {
+    let running = Fixture::new().start().await;
+    let mut begun = running.begin(ADA).await;
+    running.cluster.connection("ada", |ada| {
+        let link =
+            "https://connect.example.com/zoom/connections/clinics/ada/NNNNNNNNNNNNNNNNNNNNNN";
+        ada["status"]["installUrl"] = json!(link);
+    });
+    let path = format!("{CALLBACK}?error=access_denied&state={}", begun.state);
+    let seen = begun.browser.get(&path).await;
+    assert_eq!(seen.title(), "You declined");
+    assert!(!seen.body.contains("NNNN") && !seen.body.contains("Start again"));
+}
+
+#[tokio::test]
 async fn zoom_names_another_error() {
     let running = Fixture::new().start().await;
     let mut begun = running.begin(ADA).await;
