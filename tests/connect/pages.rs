@@ -207,7 +207,10 @@ async fn one_page_in_demand_leaves_the_others_open() {
     for _ in 0..2 {
         assert_eq!(browser.get(CALLBACK).await.status, 400);
     }
-    assert_eq!(browser.get(CALLBACK).await.status, 429);
+    let seen = browser.get(&format!("{CALLBACK}?code=c")).await;
+    assert_eq!(seen.status, 429);
+    // The other language would lose the code.
+    assert!(!seen.body.contains("?lang="));
     begun.returns(CALLBACK, "c").await.location();
     running
         .counted("zoom_operator_consents_total{outcome=\"rate_limited\"} 2")
