@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{controller, receiver};
+use crate::{connect, controller, receiver};
 
 /// Manages Zoom integrations as Kubernetes resources.
 #[derive(Debug, Parser)]
@@ -20,6 +20,8 @@ pub enum Command {
     Controller(Box<controller::Args>),
     /// Serve one tenant's Zoom webhooks.
     Receiver(Box<receiver::Args>),
+    /// Serve the pages on which people authorize General apps.
+    Connect(Box<connect::Args>),
     /// Print the `CustomResourceDefinition`s as YAML.
     Crds,
 }

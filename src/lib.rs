@@ -12,10 +12,13 @@
 //! - [`controller`]: keeps them as declared.
 //! - [`zoom`]: the client for Zoom; knows nothing of Kubernetes.
 //! - [`receiver`]: a tenant's webhook server; knows nothing of Kubernetes.
+//! - [`connect`]: the pages on which people authorize a General app, and Zoom's callback.
+//! - [`consent`]: what these pages and the controller agree on.
 //! - [`ops`]: what every process shares.
 
 pub mod api;
 pub mod cli;
+pub mod connect;
 pub mod consent;
 pub mod controller;
 pub mod grant;

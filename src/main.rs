@@ -4,7 +4,7 @@ use clap::Parser as _;
 use zoom_operator::{
     api::crds,
     cli::{Cli, Command},
-    controller, receiver,
+    connect, controller, receiver,
 };
 
 fn main() -> anyhow::Result<()> {
@@ -13,6 +13,7 @@ fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Controller(args) => controller::main(*args),
         Command::Receiver(args) => receiver::main(*args),
+        Command::Connect(args) => connect::main(*args),
         Command::Crds => {
             for (_, yaml) in crds::all()? {
                 print!("---\n{yaml}");

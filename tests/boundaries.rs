@@ -17,10 +17,32 @@ fn neither_the_receiver_nor_the_zoom_client_knows_kubernetes() {
     }
     assert!(!files.is_empty());
     for file in files {
-        let text = fs::read_to_string(&file).unwrap();
-        for name in ["kube::", "kube;", "kube_", "k8s_openapi"] {
-            assert!(!text.contains(name), "{} names {name}", file.display());
+        names_none(&file, &KUBERNETES);
+    }
+}
+
+/// The consent pages know one file that speaks to Kubernetes, and none that speaks to Zoom or knows the
+/// controller.
+#[test]
+fn the_consent_pages_reach_kubernetes_in_one_place_and_zoom_nowhere() {
+    let pages = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/connect");
+    let mut files = Vec::new();
+    collect(&pages, &mut files);
+    assert!(files.contains(&pages.join("cluster.rs")));
+    for file in files {
+        names_none(&file, &["reqwest", "crate::zoom", "crate::controller"]);
+        if file != pages.join("cluster.rs") {
+            names_none(&file, &KUBERNETES);
         }
+    }
+}
+
+const KUBERNETES: [&str; 4] = ["kube::", "kube;", "kube_", "k8s_openapi"];
+
+fn names_none(file: &Path, names: &[&str]) {
+    let text = fs::read_to_string(file).unwrap();
+    for name in names {
+        assert!(!text.contains(name), "{} names {name}", file.display());
     }
 }
 

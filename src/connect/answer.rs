@@ -1,0 +1,102 @@
+//! An answer before it is one of HTTP.
+
+use axum::{
+    body::Body,
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+
+use super::{limits, outcome::Outcome};
+
+/// An answer.
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// How a step of a consent ended, if this was one.
+    pub outcome: Option<Outcome>,
+    content_type: &'static str,
+    body: String,
+    headers: Vec<(HeaderName, String)>,
+}
+
+// === impl Answer ===
+
+impl Answer {
+    /// A page.
+    #[must_use]
+    pub fn page(status: StatusCode, html: String) -> Self {
+        Self {
+            status,
+            outcome: None,
+            content_type: "text/html; charset=utf-8",
+            body: html,
+            headers: Vec::new(),
+        }
+    }
+
+    /// The page of an outcome.
+    #[must_use]
+    pub fn ended(outcome: Outcome, html: String) -> Self {
+        let answer = Self {
+            outcome: Some(outcome),
+            ..Self::page(outcome.status(), html)
+        };
+        match outcome {
+            Outcome::RateLimited => {
+                answer.with(header::RETRY_AFTER, limits::RETRY_AFTER.to_string())
+            }
+            _ => answer,
+        }
+    }
+
+    /// The same, not counted as a step: it was shown before.
+    #[must_use]
+    pub fn uncounted(self) -> Self {
+        Self {
+            outcome: None,
+            ..self
+        }
+    }
+
+    /// Leads on to another address.
+    #[must_use]
+    pub fn onward(outcome: Outcome, location: String) -> Self {
+        Self::ended(outcome, String::new()).with(header::LOCATION, location)
+    }
+
+    /// Something that is no page, and may be kept by caches for an hour.
+    #[must_use]
+    pub fn asset(content_type: &'static str, text: &str) -> Self {
+        Self {
+            content_type,
+            ..Self::page(StatusCode::OK, text.to_owned())
+        }
+        .with(header::CACHE_CONTROL, "public, max-age=3600".to_owned())
+    }
+
+    /// With one more header.
+    #[must_use]
+    pub fn with(mut self, name: HeaderName, value: String) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, Body::from(self.body)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static(self.content_type),
+        );
+        for (name, value) in self.headers {
+            match HeaderValue::try_from(value) {
+                Ok(value) => drop(headers.append(name, value)),
+                // All are made of checked parts; without one of them the answer would mislead.
+                Err(_) => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+            }
+        }
+        response
+    }
+}

@@ -1,0 +1,161 @@
+//! The flags of `zoom-operator connect`, and the configuration that they make.
+
+use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
+
+use url::Url;
+
+use super::base::Base;
+use crate::ops::{http::Limits, telemetry::LogArgs};
+
+/// Arguments of `zoom-operator connect`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// Public address of these pages: https, or http for localhost; a path is allowed.
+    #[arg(long, env = "CONNECT_URL")]
+    pub url: Base,
+    /// Where people authorize.
+    #[arg(long, env = "ZOOM_OAUTH_URL", default_value = "https://zoom.us", value_parser = oauth_url)]
+    pub zoom_oauth_url: Url,
+    /// The operator's own namespace, where codes are handed over.
+    #[arg(long, env = "POD_NAMESPACE")]
+    pub namespace: String,
+    /// Directory with the files `current` and, while keys are replaced, `previous`: 64 random bytes each.
+    #[arg(
+        long,
+        env = "CONNECT_KEYS",
+        default_value = "/etc/zoom-operator/connect-keys"
+    )]
+    pub keys: PathBuf,
+    /// Where the pages are.
+    #[arg(long, env = "LISTEN", default_value = "0.0.0.0:8080")]
+    pub listen: SocketAddr,
+    /// Where `/live`, `/ready` and `/metrics` are.
+    #[arg(long, env = "ADMIN_LISTEN", default_value = "0.0.0.0:8081")]
+    pub admin_listen: SocketAddr,
+    /// Logs.
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
+/// What the pages are told.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Public address.
+    pub url: Base,
+    /// Where people authorize.
+    pub zoom_oauth_url: Url,
+    /// Where codes are handed over.
+    pub namespace: String,
+    /// Directory of the keys.
+    pub keys: PathBuf,
+    /// Where the pages are.
+    pub listen: SocketAddr,
+    /// Where `/live`, `/ready` and `/metrics` are.
+    pub admin_listen: SocketAddr,
+    /// What has no flag.
+    pub tuning: Tuning,
+}
+
+/// What has no flag: figures that follow from what people and browsers do.
+#[derive(Clone, Debug)]
+pub struct Tuning {
+    /// Time for a request from its head to the answer.
+    pub deadline: Duration,
+    /// Between two looks at the keys.
+    pub keys_interval: Duration,
+    /// How long to go on accepting after the signal, until no proxy sends here any more.
+    pub drain_grace: Duration,
+    /// Most bytes of a body. Our own forms have none.
+    pub max_body: usize,
+    /// What may be asked for in a time.
+    pub rates: Rates,
+    /// Limits of the public port.
+    pub limits: Limits,
+}
+
+/// What may be asked for in a time, for each replica.
+#[derive(Clone, Copy, Debug)]
+pub struct Rates {
+    /// Requests a second of everybody.
+    pub overall: NonZeroU32,
+    /// Requests a minute of one page, or of one consent once it has begun.
+    pub each: NonZeroU32,
+}
+
+// === impl Config ===
+
+impl From<Args> for Config {
+    fn from(args: Args) -> Self {
+        Self {
+            url: args.url,
+            zoom_oauth_url: args.zoom_oauth_url,
+            namespace: args.namespace,
+            keys: args.keys,
+            listen: args.listen,
+            admin_listen: args.admin_listen,
+            tuning: Tuning::default(),
+        }
+    }
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self {
+            deadline: Duration::from_secs(12),
+            keys_interval: Duration::from_secs(10),
+            drain_grace: Duration::from_secs(5),
+            max_body: 4096,
+            rates: Rates {
+                overall: NonZeroU32::MIN.saturating_add(99),
+                each: NonZeroU32::MIN.saturating_add(119),
+            },
+            limits: Limits {
+                connections: 256,
+                head_bytes: 32 * 1024,
+                ..Limits::default()
+            },
+        }
+    }
+}
+
+fn oauth_url(text: &str) -> Result<Url, &'static str> {
+    text.parse::<Url>()
+        .ok()
+        .filter(|url| {
+            matches!(url.scheme(), "https" | "http")
+                && url.has_host()
+                && url.username().is_empty()
+                && url.query().is_none()
+        })
+        .ok_or("expected https://host")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop")]
+
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn parse(flags: &[&str]) -> Result<Config, clap::Error> {
+        let line = ["connect", "--namespace=operator"].iter().chain(flags);
+        Cli::try_parse_from(line).map(|cli| cli.args.into())
+    }
+
+    #[test]
+    fn an_address_and_a_namespace_suffice() {
+        let config = parse(&["--url=https://connect.example.com"]).unwrap();
+        assert_eq!(config.zoom_oauth_url.as_str(), "https://zoom.us/");
+        assert!(parse(&[]).is_err());
+        for wrong in ["--url=http://a.example", "--zoom-oauth-url=zoom.us"] {
+            assert!(parse(&["--url=https://a.example", wrong]).is_err());
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! What a callback's parameters mean, before anything else is looked at.
+
+use super::{outcome::Outcome, query::Query};
+use crate::consent::Transaction;
+
+/// Longest code, bytes.
+const MAX_CODE: usize = 2048;
+/// Longest `state`, bytes; ours have 43.
+const MAX_STATE: usize = 512;
+/// Longest name of an error, bytes.
+const MAX_ERROR: usize = 64;
+
+/// What Zoom sends a person back with.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Arrival<'a> {
+    /// A code of this `state`.
+    Code(&'a str, &'a str),
+    /// An error of this `state`; its name if it can be one.
+    Error(&'a str, Option<&'a str>),
+    /// The refusal of an earlier arrival, in another language. With the transaction it was about.
+    Again(Outcome, Option<Transaction>, Option<&'a str>),
+}
+
+/// Reads the parameters.
+///
+/// # Errors
+/// The outcome, when they can lead to nothing.
+pub fn arrival(query: &Query) -> Result<Arrival<'_>, Outcome> {
+    let one = |name| match query.one(name) {
+        Ok(value) => Ok(value.filter(|value| !value.is_empty())),
+        Err(_) => Err(Outcome::Malformed),
+    };
+    let (state, code, error) = (one("state")?, one("code")?, one("error")?);
+    let error_name = error.filter(|name| {
+        name.len() <= MAX_ERROR && name.bytes().all(|b| b == b'_' || b.is_ascii_lowercase())
+    });
+    let Some(state) = state else {
+        return match (code, one("notice")?.and_then(refusal)) {
+            (Some(_), _) => Err(Outcome::Marketplace),
+            (None, Some(outcome)) => {
+                let transaction = one("consent")?.and_then(Transaction::parse);
+                Ok(Arrival::Again(outcome, transaction, error_name))
+            }
+            (None, None) => Err(Outcome::NotCarried),
+        };
+    };
+    if state.len() > MAX_STATE {
+        return Err(Outcome::Malformed);
+    }
+    if error.is_some() {
+        return Ok(Arrival::Error(state, error_name));
+    }
+    let code = code.ok_or(Outcome::Malformed)?;
+    if code.len() > MAX_CODE || !code.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Outcome::Malformed);
+    }
+    Ok(Arrival::Code(state, code))
+}
+
+/// The refusal of this name.
+fn refusal(label: &str) -> Option<Outcome> {
+    [
+        Outcome::Declined,
+        Outcome::ZoomError,
+        Outcome::Marketplace,
+        Outcome::Malformed,
+        Outcome::NotCarried,
+        Outcome::OtherIntegration,
+    ]
+    .into_iter()
+    .find(|outcome| outcome.label() == label)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(query: &str) -> Result<String, Outcome> {
+        arrival(&Query::parse(Some(query))).map(|arrival| format!("{arrival:?}"))
+    }
+
+    #[test]
+    fn parameters_mean_one_thing() {
+        let long = |length| format!("state=s&code={}", "c".repeat(length));
+        assert_eq!(read("state=s&code=c"), Ok(r#"Code("s", "c")"#.into()));
+        assert!(read(&long(2048)).is_ok());
+        assert_eq!(
+            read("state=s&error=access_denied&code=c"),
+            Ok(r#"Error("s", Some("access_denied"))"#.into())
+        );
+        assert_eq!(
+            read("state=s&error=%3Cb%3E"),
+            Ok(r#"Error("s", None)"#.into())
+        );
+        for (query, outcome) in [
+            ("code=c", Outcome::Marketplace),
+            ("state=&code=c", Outcome::Marketplace),
+            ("", Outcome::NotCarried),
+            ("error=access_denied", Outcome::NotCarried),
+            ("notice=begun", Outcome::NotCarried),
+            ("state=s", Outcome::Malformed),
+            ("state=s&code=c&code=c", Outcome::Malformed),
+            ("state=s&state=s&code=c", Outcome::Malformed),
+            ("state=s&code=a%0Ab", Outcome::Malformed),
+            ("state=s&code=a%FFb", Outcome::Malformed),
+            (&long(2049), Outcome::Malformed),
+        ] {
+            assert_eq!(read(query), Err(outcome), "{query}");
+        }
+        let padded = format!("state=s&code=c{}&code=d", "&x=".repeat(100));
+        assert_eq!(read(&padded), Err(Outcome::Malformed));
+    }
+
+    #[test]
+    fn only_refusals_can_be_asked_for_again() {
+        assert_eq!(
+            read("notice=declined&consent=x"),
+            Ok("Again(Declined, None, None)".into())
+        );
+        for outcome in [Outcome::HandedOver, Outcome::Begun, Outcome::Unavailable] {
+            assert_eq!(refusal(outcome.label()), None, "{outcome:?}");
+        }
+    }
+}

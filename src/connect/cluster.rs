@@ -1,0 +1,199 @@
+//! All that is asked of Kubernetes: two kinds of objects are read, one kind of Secret is made.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use futures::future::{BoxFuture, FutureExt as _};
+use k8s_openapi::{ByteString, api::core::v1::Secret};
+use kube::{
+    Api, Client, Config,
+    api::{ObjectMeta, PostParams},
+};
+use tracing::warn;
+
+use crate::{
+    api::{
+        label,
+        v1alpha1::{ZoomConnection, ZoomIntegration},
+    },
+    consent::{Handoff, SECRET_KEY, SECRET_TYPE},
+};
+
+/// Who makes the Secrets, in their managed fields.
+const FIELD_MANAGER: &str = "zoom-operator-connect";
+
+/// A code on its way to the controller.
+#[derive(Clone)]
+pub struct Parcel {
+    /// Name of the Secret.
+    pub name: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// A [`Handoff`] as JSON.
+    pub content: Vec<u8>,
+}
+
+/// What became of a parcel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivered {
+    /// It is there now.
+    Created,
+    /// One of this name was there before.
+    AlreadyExists,
+}
+
+/// The API server gave no answer that could be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the API server gave no usable answer")]
+pub struct Unavailable;
+
+/// Kubernetes, as far as the pages need it.
+pub trait Cluster: Send + Sync {
+    /// An integration; `None` when there is none that may be read.
+    fn integration<'a>(
+        &'a self,
+        namespace: &'a str,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Option<ZoomIntegration>, Unavailable>>;
+
+    /// A connection; `None` when there is none that may be read.
+    fn connection<'a>(
+        &'a self,
+        namespace: &'a str,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Option<ZoomConnection>, Unavailable>>;
+
+    /// Hands a code over.
+    fn hand_over(&self, parcel: Parcel) -> BoxFuture<'_, Result<Delivered, Unavailable>>;
+}
+
+/// The cluster in which the process runs.
+#[derive(Clone)]
+pub struct Kubernetes {
+    client: Client,
+    namespace: String,
+}
+
+// === impl Parcel ===
+
+impl Parcel {
+    /// The parcel of a transaction.
+    ///
+    /// # Errors
+    /// When the content is too large.
+    pub fn new(name: String, handoff: &Handoff) -> Result<Self, crate::consent::Invalid> {
+        let labels = [
+            (label::MANAGED_BY, label::MANAGER),
+            (label::USE, label::CONSENT),
+            (label::INTEGRATION, &handoff.integration),
+            (label::CONNECTION, &handoff.connection),
+            (label::NAMESPACE, &handoff.namespace),
+        ];
+        Ok(Self {
+            name,
+            labels: labels
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .into(),
+            content: handoff.to_json()?,
+        })
+    }
+
+    fn into_secret(self) -> Secret {
+        Secret {
+            metadata: ObjectMeta {
+                name: Some(self.name),
+                labels: Some(self.labels),
+                ..ObjectMeta::default()
+            },
+            type_: Some(SECRET_TYPE.to_owned()),
+            data: Some([(SECRET_KEY.to_owned(), ByteString(self.content))].into()),
+            ..Secret::default()
+        }
+    }
+}
+
+// === impl Kubernetes ===
+
+impl Kubernetes {
+    /// The cluster of this client. Secrets are made in `namespace`.
+    #[must_use]
+    pub fn new(client: Client, namespace: &str) -> Self {
+        Self {
+            client,
+            namespace: namespace.to_owned(),
+        }
+    }
+
+    /// The cluster of the service account, or of the kubeconfig. Secrets are made in `namespace`.
+    ///
+    /// # Errors
+    /// When neither is there.
+    pub async fn infer(namespace: &str, timeout: Duration) -> anyhow::Result<Self> {
+        let mut config = Config::infer().await?;
+        config.connect_timeout = Some(timeout);
+        config.read_timeout = Some(timeout);
+        config.write_timeout = Some(timeout);
+        Ok(Self::new(Client::try_from(config)?, namespace))
+    }
+}
+
+impl Cluster for Kubernetes {
+    fn integration<'a>(
+        &'a self,
+        namespace: &'a str,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Option<ZoomIntegration>, Unavailable>> {
+        let api = Api::namespaced(self.client.clone(), namespace);
+        async move { found(api.get(name).await, namespace) }.boxed()
+    }
+
+    fn connection<'a>(
+        &'a self,
+        namespace: &'a str,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Option<ZoomConnection>, Unavailable>> {
+        let api = Api::namespaced(self.client.clone(), namespace);
+        async move { found(api.get(name).await, namespace) }.boxed()
+    }
+
+    fn hand_over(&self, parcel: Parcel) -> BoxFuture<'_, Result<Delivered, Unavailable>> {
+        let api: Api<Secret> = Api::namespaced(self.client.clone(), &self.namespace);
+        async move {
+            let params = PostParams {
+                field_manager: Some(FIELD_MANAGER.to_owned()),
+                ..PostParams::default()
+            };
+            match api.create(&params, &parcel.into_secret()).await {
+                Ok(_) => Ok(Delivered::Created),
+                Err(kube::Error::Api(status)) if status.reason == "AlreadyExists" => {
+                    Ok(Delivered::AlreadyExists)
+                }
+                Err(error) => Err(unavailable(&error)),
+            }
+        }
+        .boxed()
+    }
+}
+
+/// A namespace that the service account may not read has, for these pages, nothing in it.
+fn found<T>(result: kube::Result<T>, namespace: &str) -> Result<Option<T>, Unavailable> {
+    match result {
+        Ok(object) => Ok(Some(object)),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
+        Err(kube::Error::Api(status)) if status.code == 403 => {
+            warn!(namespace, "not allowed to read in this namespace");
+            Ok(None)
+        }
+        Err(error) => Err(unavailable(&error)),
+    }
+}
+
+/// Only what the API server's answer is called: its text can quote what was sent.
+fn unavailable(error: &kube::Error) -> Unavailable {
+    if let kube::Error::Api(status) = error {
+        let (code, reason) = (status.code, &status.reason);
+        warn!(code, reason, "the API server refused");
+    } else {
+        warn!("the API server cannot be reached or understood");
+    }
+    Unavailable
+}

@@ -1,0 +1,68 @@
+//! The numbers of the pages: consents by outcome, requests by route and class of status.
+
+use axum::http::StatusCode;
+use prometheus_client::{
+    metrics::{counter::Counter, family::Family},
+    registry::Registry,
+};
+
+use super::{outcome::Outcome, route::Route};
+use crate::ops::metrics::{Counters, counters};
+
+/// Classes of status codes.
+const CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
+
+type Requests = Family<[(&'static str, &'static str); 2], Counter>;
+
+/// Handles to the registered families. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    consents: Counters,
+    requests: Requests,
+}
+
+// === impl Metrics ===
+
+impl Metrics {
+    /// Registers all families.
+    pub fn register(registry: &mut Registry) -> Self {
+        let registry = registry.sub_registry_with_prefix("zoom_operator");
+        let consents = counters(
+            registry,
+            "consents",
+            "Steps of consents by outcome",
+            "outcome",
+            Outcome::ALL.map(Outcome::label),
+        );
+        let requests = Requests::default();
+        for route in Route::LABELS {
+            for class in CLASSES {
+                drop(requests.get_or_create(&[("route", route), ("status", class)]));
+            }
+        }
+        registry.register(
+            "connect_requests",
+            "Requests to the consent pages by route and class of status",
+            requests.clone(),
+        );
+        Self { consents, requests }
+    }
+
+    /// A step of a consent ended.
+    pub fn stepped(&self, outcome: Outcome) {
+        let label = [("outcome", outcome.label())];
+        self.consents.get_or_create(&label).inc();
+    }
+
+    /// A request was answered.
+    pub fn answered(&self, route: &'static str, status: StatusCode) {
+        let class = match status.as_u16() {
+            200..300 => CLASSES[0],
+            300..400 => CLASSES[1],
+            400..500 => CLASSES[2],
+            _ => CLASSES[3],
+        };
+        let labels = [("route", route), ("status", class)];
+        self.requests.get_or_create(&labels).inc();
+    }
+}

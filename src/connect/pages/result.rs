@@ -1,0 +1,46 @@
+//! The result page: waits, and tells how it ended.
+
+use maud::html;
+
+use super::{Frame, Next, masked, paragraphs};
+use crate::connect::verdict::Verdict;
+
+/// Between two looks, seconds.
+const REFRESH: u32 = 2;
+/// The same when it takes longer than usual.
+const REFRESH_SLOW: u32 = 5;
+
+/// The page. `next` is what can be done after a failure.
+#[must_use]
+pub fn page(mut frame: Frame<'_>, verdict: &Verdict, self_service: bool, next: &Next) -> String {
+    let words = &frame.texts().result;
+    match verdict {
+        Verdict::Pending { slow } => {
+            frame.refresh = Some(if *slow { REFRESH_SLOW } else { REFRESH });
+            let message = match (slow, self_service) {
+                (false, _) => &words.pending,
+                (true, false) => &words.slow,
+                (true, true) => &words.slow_self_service,
+            };
+            let contents = html! { div role="status" { (paragraphs(message)) } };
+            frame.page(message.title, &contents, &Next::Nothing)
+        }
+        Verdict::Connected(mail) => {
+            let contents = html! {
+                @if let Some(mail) = mail { p { ((words.belongs)(&masked(mail))) } }
+                (paragraphs(&words.connected))
+            };
+            frame.page(words.connected.title, &contents, &Next::Nothing)
+        }
+        Verdict::Failed { reason, message } => {
+            let contents = html! {
+                @match reason {
+                    Some(reason) => p { ((words.reason)(*reason)) },
+                    None => { p { (words.reported) } p.note { (message) } }
+                }
+            };
+            frame.page(words.failed, &contents, next)
+        }
+        Verdict::Gone => frame.message(&words.gone, &Next::Nothing),
+    }
+}

@@ -1,0 +1,49 @@
+//! The result page of a consent: only for the browser that began it.
+
+use axum::http::StatusCode;
+
+use super::{
+    answer::Answer,
+    cluster::Unavailable,
+    outcome::Outcome,
+    pages::{Frame, Next, result as page},
+    site::{Site, Visit},
+    verdict::{self, Verdict},
+};
+use crate::consent::Transaction;
+
+// === impl Site ===
+
+impl Site {
+    /// What became of a consent.
+    pub async fn result(&self, visit: &Visit, transaction: &Transaction) -> Answer {
+        let Ok(keys) = self.keys() else {
+            return self.unavailable(visit);
+        };
+        let Some(ticket) = visit.carried.ticket(&keys, transaction, visit.now) else {
+            let frame = self.frame(visit);
+            let page = frame.message(&frame.texts().not_carried, &Next::Nothing);
+            return Answer::ended(Outcome::NotCarried, page);
+        };
+        if !self.limiter.admits_for(transaction.as_str()) {
+            return self.rate_limited(visit);
+        }
+        let found = self
+            .cluster
+            .connection(&ticket.namespace, &ticket.connection)
+            .await;
+        let connection = match found {
+            Ok(connection) => connection,
+            Err(Unavailable) => return self.unavailable(visit),
+        };
+        let verdict = verdict::judge(&ticket, connection.as_ref(), visit.now);
+        let next = match verdict {
+            Verdict::Failed { .. } => self.start_again(&ticket).await,
+            _ => Next::Nothing,
+        };
+        let frame = Frame::new(&self.base, visit.language(Some(ticket.language)));
+        let self_service = ticket.connection_uid.is_none() && connection.is_none();
+        let page = page::page(frame, &verdict, self_service, &next);
+        Answer::page(StatusCode::OK, page)
+    }
+}

@@ -1,0 +1,246 @@
+//! What a scope allows, for people. Zoom's granular scopes read `product:action:claim[:admin|:master]`,
+//! the classic ones `resource:action[:admin|:master]`.
+
+/// What is done to a thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Read it.
+    See,
+    /// Make a new one.
+    Create,
+    /// Change an existing one.
+    Change,
+    /// Delete it.
+    Delete,
+    /// All but reading: `write` of the classic scopes.
+    Manage,
+}
+
+/// Whose things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Those of the person.
+    Own,
+    /// Those of everybody in the account.
+    Account,
+    /// Also those of sub-accounts.
+    Master,
+}
+
+/// A thing that has a name in every language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Thing {
+    /// Meetings.
+    Meetings,
+    /// Who attended meetings.
+    Participants,
+    /// Who registered for meetings.
+    Registrants,
+    /// Summaries of meetings.
+    Summaries,
+    /// Webinars.
+    Webinars,
+    /// The profile of users.
+    Profile,
+    /// Settings of users.
+    Settings,
+    /// Mail addresses of users.
+    MailAddress,
+    /// Cloud recordings.
+    Recordings,
+    /// Transcripts of recordings.
+    Transcripts,
+    /// Reports.
+    Reports,
+    /// Chat messages.
+    ChatMessages,
+    /// Chat channels.
+    ChatChannels,
+    /// Contacts.
+    Contacts,
+    /// Zoom Phone.
+    Phone,
+    /// Calendars.
+    Calendars,
+    /// The account.
+    Account,
+    /// Groups.
+    Groups,
+    /// Roles.
+    Roles,
+    /// Zoom Rooms.
+    Rooms,
+    /// Whiteboards.
+    Whiteboards,
+    /// The dashboard.
+    Dashboard,
+}
+
+/// What a scope allows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// An action on a thing that has a name.
+    Named(Action, Thing, Reach),
+    /// An action on a thing known only by the words of the scope: thing and product.
+    Worded(Action, String, String, Reach),
+    /// Run inside the Zoom client.
+    InMeeting,
+    /// Take part in chats as a bot.
+    Bot,
+    /// Only the name is known.
+    Opaque,
+}
+
+// === impl Meaning ===
+
+impl Meaning {
+    /// The meaning of a scope.
+    #[must_use]
+    pub fn of(scope: &str) -> Self {
+        match scope {
+            "zoomapp:inmeeting" => return Self::InMeeting,
+            "imchat:bot" => return Self::Bot,
+            _ => {}
+        }
+        let mut parts: Vec<&str> = scope.split(':').collect();
+        let reach = match parts.last() {
+            Some(&"admin") => Reach::Account,
+            Some(&"master") => Reach::Master,
+            _ => Reach::Own,
+        };
+        if reach != Reach::Own {
+            parts.pop();
+        }
+        match parts[..] {
+            [product, action] => {
+                let action = match action {
+                    "read" => Action::See,
+                    "write" => Action::Manage,
+                    _ => return Self::Opaque,
+                };
+                match classic(product) {
+                    Some(thing) => Self::Named(action, thing, reach),
+                    None => Self::Worded(action, words(product), String::new(), reach),
+                }
+            }
+            [product, action, claim] => {
+                let action = match action {
+                    "read" => Action::See,
+                    "write" => Action::Create,
+                    "update" | "patch" | "udpate" => Action::Change,
+                    "delete" => Action::Delete,
+                    _ => return Self::Opaque,
+                };
+                match granular(product, claim) {
+                    Some(thing) => Self::Named(action, thing, reach),
+                    None => Self::Worded(action, words(claim), words(product), reach),
+                }
+            }
+            _ => Self::Opaque,
+        }
+    }
+}
+
+fn words(part: &str) -> String {
+    part.strip_prefix("list_").unwrap_or(part).replace('_', " ")
+}
+
+fn classic(resource: &str) -> Option<Thing> {
+    Some(match resource {
+        "meeting" => Thing::Meetings,
+        "webinar" => Thing::Webinars,
+        "user" | "user_profile" => Thing::Profile,
+        "user_info" => Thing::MailAddress,
+        "recording" | "cloud_recording" => Thing::Recordings,
+        "report" => Thing::Reports,
+        "chat_message" => Thing::ChatMessages,
+        "chat_channel" => Thing::ChatChannels,
+        "chat_contact" | "contact" => Thing::Contacts,
+        "phone" => Thing::Phone,
+        "calendar" => Thing::Calendars,
+        "account" => Thing::Account,
+        "group" => Thing::Groups,
+        "role" => Thing::Roles,
+        "room" => Thing::Rooms,
+        "whiteboard" => Thing::Whiteboards,
+        "dashboard" | "dashboard_meetings" => Thing::Dashboard,
+        _ => return None,
+    })
+}
+
+fn granular(product: &str, claim: &str) -> Option<Thing> {
+    Some(match (product, claim) {
+        ("meeting", "meeting" | "list_meetings" | "past_meeting" | "list_past_instances") => {
+            Thing::Meetings
+        }
+        (
+            "meeting",
+            "participant" | "list_participants" | "list_past_participants" | "past_participant",
+        ) => Thing::Participants,
+        ("meeting", "registrant" | "list_registrants") => Thing::Registrants,
+        ("meeting", "summary" | "list_summaries") => Thing::Summaries,
+        ("webinar", "webinar" | "list_webinars" | "past_webinar") => Thing::Webinars,
+        ("user", "user" | "list_users" | "profile" | "profile_picture") => Thing::Profile,
+        ("user", "settings") => Thing::Settings,
+        ("user", "email") => Thing::MailAddress,
+        (
+            "cloud_recording",
+            "recording"
+            | "list_user_recordings"
+            | "list_recording_files"
+            | "list_account_recordings",
+        ) => Thing::Recordings,
+        ("cloud_recording", "meeting_transcript") => Thing::Transcripts,
+        ("team_chat", "user_message" | "list_user_messages" | "message") => Thing::ChatMessages,
+        ("team_chat", "channel" | "list_user_channels" | "user_channel") => Thing::ChatChannels,
+        ("contact", _) | ("team_chat", "contact" | "list_contacts") => Thing::Contacts,
+        ("account", "account" | "info") => Thing::Account,
+        ("group", "group" | "list_groups") => Thing::Groups,
+        ("role", "role" | "list_roles") => Thing::Roles,
+        ("zoom_rooms", "room" | "list_rooms") => Thing::Rooms,
+        ("whiteboard", "whiteboard" | "list_whiteboards") => Thing::Whiteboards,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_are_read_by_their_grammar() {
+        let named = |action, thing, reach| Meaning::Named(action, thing, reach);
+        for (scope, wanted) in [
+            (
+                "meeting:read",
+                named(Action::See, Thing::Meetings, Reach::Own),
+            ),
+            (
+                "meeting:write:admin",
+                named(Action::Manage, Thing::Meetings, Reach::Account),
+            ),
+            (
+                "meeting:write:meeting",
+                named(Action::Create, Thing::Meetings, Reach::Own),
+            ),
+            (
+                "user:read:list_users:master",
+                named(Action::See, Thing::Profile, Reach::Master),
+            ),
+            (
+                "meeting:update:list_open_polls",
+                Meaning::Worded(
+                    Action::Change,
+                    "open polls".into(),
+                    "meeting".into(),
+                    Reach::Own,
+                ),
+            ),
+            ("imchat:bot", Meaning::Bot),
+            ("scim2:admin", Meaning::Opaque),
+            ("", Meaning::Opaque),
+        ] {
+            assert_eq!(Meaning::of(scope), wanted, "{scope}");
+        }
+    }
+}

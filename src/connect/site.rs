@@ -1,0 +1,241 @@
+//! A request's way: method, rate, page, headers. What the pages have in common.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+use http_body_util::{BodyExt as _, Limited};
+use jiff::Timestamp;
+use tokio::time;
+use tracing::info;
+use url::Url;
+
+use super::{
+    answer::Answer,
+    base::Base,
+    cluster::{Cluster, Unavailable},
+    headers::Guard,
+    keys::{Keys, Live},
+    language::Language,
+    limits::Limiter,
+    metrics::Metrics,
+    outcome::Outcome,
+    pages::{self, Frame, Next},
+    query::Query,
+    route::Route,
+    ticket::Carried,
+};
+use crate::consent::Transaction;
+
+/// What all pages need.
+pub struct Site {
+    /// Public address.
+    pub base: Base,
+    /// Zoom's authorization endpoint.
+    pub endpoint: Url,
+    /// Kubernetes.
+    pub cluster: Arc<dyn Cluster>,
+    /// The keys of the cookies.
+    pub keys: Live,
+    /// Holds off too many requests.
+    pub limiter: Limiter,
+    /// The headers of all answers.
+    pub guard: Guard,
+    /// Takes note of the numbers.
+    pub metrics: Metrics,
+    /// Time for a request from its head to the answer.
+    pub deadline: Duration,
+    /// Most bytes of a body.
+    pub max_body: usize,
+}
+
+/// A request as the pages see it.
+pub struct Visit {
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its parameters.
+    pub query: Query,
+    /// The cookies that may be ours.
+    pub carried: Carried,
+    /// When it came.
+    pub now: Timestamp,
+    accepted: Language,
+}
+
+/// The router of the public port.
+pub fn router(site: Arc<Site>) -> Router {
+    Router::new().fallback(answer).with_state(site)
+}
+
+async fn answer(State(site): State<Arc<Site>>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let route = site
+        .base
+        .strip(head.uri.path())
+        .map_or(Route::Unknown, Route::of);
+    let label = route.label();
+    let visit = Visit::new(head.headers, head.uri.query());
+    let taken = time::timeout(site.deadline, async {
+        // Our forms have no fields; what is sent is read only so that the connection can go on.
+        if Limited::new(body, site.max_body).collect().await.is_err() {
+            return Err(StatusCode::PAYLOAD_TOO_LARGE);
+        }
+        Ok(site.serve(&head.method, route, &visit).await)
+    });
+    let late = || Err(StatusCode::SERVICE_UNAVAILABLE);
+    let (answer, broken) = match taken.await.unwrap_or_else(|_| late()) {
+        Ok(answer) => (answer, false),
+        Err(status) => (site.broken(status, label, &visit), true),
+    };
+    if let Some(outcome) = answer.outcome {
+        site.metrics.stepped(outcome);
+    }
+    site.metrics.answered(label, answer.status);
+    let mut response = answer.into_response();
+    site.guard.apply(response.headers_mut());
+    if broken {
+        // The rest of the body is not waited for.
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+    }
+    response
+}
+
+// === impl Visit ===
+
+impl Visit {
+    fn new(headers: HeaderMap, query: Option<&str>) -> Self {
+        let accepted = headers
+            .get(header::ACCEPT_LANGUAGE)
+            .and_then(|value| value.to_str().ok())
+            .map_or(Language::English, Language::accepted);
+        Self {
+            query: Query::parse(query),
+            carried: Carried::of(&headers),
+            now: Timestamp::now(),
+            accepted,
+            headers,
+        }
+    }
+
+    /// The language: the one asked for, else the one that the consent began with, else the browser's.
+    #[must_use]
+    pub fn language(&self, begun: Option<Language>) -> Language {
+        self.query.language().or(begun).unwrap_or(self.accepted)
+    }
+}
+
+// === impl Site ===
+
+impl Site {
+    async fn serve(&self, method: &Method, route: Route, visit: &Visit) -> Answer {
+        let reads = matches!(*method, Method::GET | Method::HEAD);
+        let begins = *method == Method::POST && matches!(route, Route::Start(_));
+        if !reads && !begins {
+            return self.method_not_allowed(&route, visit);
+        }
+        match &route {
+            Route::Style => return Answer::asset("text/css; charset=utf-8", pages::STYLE),
+            Route::Robots => {
+                return Answer::asset("text/plain; charset=utf-8", "User-agent: *\nDisallow: /\n");
+            }
+            _ if !self.limiter.admits() => return self.rate_limited(visit),
+            _ => {}
+        }
+        match route {
+            Route::Start(link) if begins => self.begin(visit, &link).await,
+            Route::Start(link) => self.start(visit, &link).await,
+            Route::Callback {
+                namespace,
+                integration,
+            } => self.callback(visit, &namespace, &integration).await,
+            Route::Consent(transaction) => self.result(visit, &transaction).await,
+            Route::Index => {
+                let frame = self.frame(visit);
+                let page = frame.message(&frame.texts().index, &Next::Nothing);
+                Answer::page(StatusCode::OK, page)
+            }
+            Route::Unknown | Route::Style | Route::Robots => {
+                let frame = self.frame(visit);
+                let page = frame.message(&frame.texts().unknown, &Next::Nothing);
+                Answer::page(StatusCode::NOT_FOUND, page)
+            }
+        }
+    }
+
+    /// The frame of a page in the visitor's language.
+    #[must_use]
+    pub fn frame(&self, visit: &Visit) -> Frame<'_> {
+        let mut frame = Frame::new(&self.base, visit.language(None));
+        if visit.query.one("code") != Ok(None) {
+            // A link to the other language would have to hold the code.
+            frame.same = None;
+        }
+        frame
+    }
+
+    /// The keys.
+    ///
+    /// # Errors
+    /// When there is none yet.
+    pub fn keys(&self) -> Result<Arc<Keys>, Unavailable> {
+        self.keys.borrow().clone().ok_or(Unavailable)
+    }
+
+    /// The page for too many requests.
+    #[must_use]
+    pub fn rate_limited(&self, visit: &Visit) -> Answer {
+        let frame = self.frame(visit);
+        let page = frame.message(&frame.texts().rate_limited, &Next::Reload);
+        Answer::ended(Outcome::RateLimited, page)
+    }
+
+    /// The page when Kubernetes gives no answer.
+    #[must_use]
+    pub fn unavailable(&self, visit: &Visit) -> Answer {
+        let frame = self.frame(visit);
+        let page = frame.message(&frame.texts().unavailable, &Next::Reload);
+        Answer::ended(Outcome::Unavailable, page)
+    }
+
+    fn broken(&self, status: StatusCode, route: &str, visit: &Visit) -> Answer {
+        match (status, route) {
+            (StatusCode::SERVICE_UNAVAILABLE, "callback") => {
+                return self.unavailable_code(visit, None);
+            }
+            (StatusCode::SERVICE_UNAVAILABLE, _) => return self.unavailable(visit),
+            _ => {}
+        }
+        let frame = self.frame(visit);
+        Answer::page(
+            status,
+            frame.message(&frame.texts().malformed, &Next::Nothing),
+        )
+    }
+
+    fn method_not_allowed(&self, route: &Route, visit: &Visit) -> Answer {
+        let allow = match route {
+            Route::Start(_) => "GET, HEAD, POST",
+            _ => "GET, HEAD",
+        };
+        let frame = self.frame(visit);
+        let page = frame.message(&frame.texts().method, &Next::Nothing);
+        Answer::page(StatusCode::METHOD_NOT_ALLOWED, page).with(header::ALLOW, allow.to_owned())
+    }
+}
+
+/// Notes a step in the log. Names and digests only.
+pub fn note(
+    transaction: Option<&Transaction>,
+    namespace: &str,
+    integration: &str,
+    outcome: Outcome,
+) {
+    let transaction = transaction.map(Transaction::as_str);
+    let outcome = outcome.label();
+    info!(transaction, namespace, integration, outcome);
+}

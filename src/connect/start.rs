@@ -1,0 +1,283 @@
+//! The start page, and the POST by which a consent begins.
+
+use axum::http::{HeaderMap, StatusCode, header};
+use secrecy::ExposeSecret as _;
+use subtle::ConstantTimeEq as _;
+
+use super::{
+    answer::Answer,
+    authorize,
+    base::Base,
+    cluster::Unavailable,
+    outcome::Outcome,
+    pages::{Next, start as page},
+    site::{Site, Visit, note},
+    ticket::{self, Ticket},
+};
+use crate::{
+    api::v1alpha1::{ConsentMode, ZoomConnection, ZoomIntegration},
+    consent::{Link, Target},
+};
+
+/// The most connections that self service may make unless it is said.
+const MAX_CONNECTIONS: i32 = 100;
+
+/// What a link that is right leads to.
+struct Opening {
+    /// `None` when a connection refers to an integration that does not exist.
+    integration: Option<ZoomIntegration>,
+    /// `None` with self service.
+    connection: Option<ZoomConnection>,
+}
+
+/// An integration to which people can be connected now.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Prepared {
+    /// The app's client id.
+    pub client_id: String,
+    /// Its redirect URL.
+    pub redirect_url: String,
+}
+
+/// Whether people can be connected to the integration now.
+///
+/// # Errors
+/// [`Outcome::NotReady`], or [`Outcome::Full`] with self service.
+pub fn prepared(
+    base: &Base,
+    integration: &ZoomIntegration,
+    target: Target,
+) -> Result<Prepared, Outcome> {
+    let spec = &integration.spec;
+    let metadata = &integration.metadata;
+    let (Some(status), Some(namespace), Some(name), Some(_)) = (
+        &integration.status,
+        &metadata.namespace,
+        &metadata.name,
+        &metadata.uid,
+    ) else {
+        return Err(Outcome::NotReady);
+    };
+    let stopped = spec.suspend
+        || metadata.deletion_timestamp.is_some()
+        || spec.consent_mode() != Some(ConsentMode::Operator);
+    let ours = base.redirect_url(namespace, name);
+    let prepared = match (&status.client_id, &status.redirect_url) {
+        (Some(client_id), Some(url)) if !stopped && !client_id.is_empty() && *url == ours => {
+            Prepared {
+                client_id: client_id.clone(),
+                redirect_url: ours,
+            }
+        }
+        _ => return Err(Outcome::NotReady),
+    };
+    let total = status.connections.as_ref().map_or(0, |count| count.total);
+    if target == Target::Integration && total >= max_connections(integration).unwrap_or(0) {
+        return Err(Outcome::Full);
+    }
+    Ok(prepared)
+}
+
+/// How many connections self service may make; `None` when there is no self service.
+#[must_use]
+pub fn max_connections(integration: &ZoomIntegration) -> Option<i32> {
+    let consent = integration.spec.oauth.as_ref()?.consent.as_ref()?;
+    let limits = consent.self_service.as_ref()?;
+    Some(limits.max_connections.unwrap_or(MAX_CONNECTIONS))
+}
+
+/// Whether a form was sent from our own pages.
+#[must_use]
+pub fn is_from_here(headers: &HeaderMap, base: &Base) -> bool {
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    match text("sec-fetch-site") {
+        Some(site) => matches!(site, "same-origin" | "none"),
+        None => text(header::ORIGIN.as_str()) == Some(base.origin().as_str()),
+    }
+}
+
+// === impl Site ===
+
+impl Site {
+    /// The start page.
+    pub async fn start(&self, visit: &Visit, link: &Link) -> Answer {
+        let opening = match self.opening(visit, link).await {
+            Ok(opening) => opening,
+            Err(answer) => return answer,
+        };
+        let integration = match self.ready(&opening, link.target) {
+            Ok((integration, _)) => integration,
+            Err(outcome) => return self.refused(visit, outcome),
+        };
+        let subject = page::Subject {
+            integration,
+            connection: opening.connection.as_ref(),
+        };
+        Answer::page(StatusCode::OK, page::page(&self.frame(visit), &subject))
+    }
+
+    /// Begins: a cookie, and off to Zoom.
+    pub async fn begin(&self, visit: &Visit, link: &Link) -> Answer {
+        if !is_from_here(&visit.headers, &self.base) {
+            return self.refused(visit, Outcome::CrossSite);
+        }
+        let opening = match self.opening(visit, link).await {
+            Ok(opening) => opening,
+            Err(answer) => return answer,
+        };
+        let (integration, prepared) = match self.ready(&opening, link.target) {
+            Ok(ready) => ready,
+            Err(outcome) => {
+                note(None, &link.namespace, &link.name, outcome);
+                return self.refused(visit, outcome);
+            }
+        };
+        let ticket = ticket(
+            visit,
+            link,
+            integration,
+            opening.connection.as_ref(),
+            prepared,
+        );
+        let (Ok(keys), Some(ticket)) = (self.keys(), ticket) else {
+            return self.unavailable(visit);
+        };
+        let Ok(cookie) = ticket.seal(&keys) else {
+            return self.refused(visit, Outcome::NotReady);
+        };
+        let url = authorize::url(
+            &self.endpoint,
+            &ticket.client_id,
+            &ticket.redirect_url,
+            ticket.state.expose_secret(),
+            ticket.verifier.expose_secret(),
+        );
+        let outcome = Outcome::Begun;
+        note(
+            Some(&ticket.transaction()),
+            &ticket.namespace,
+            &ticket.integration,
+            outcome,
+        );
+        let crowded_out = visit.carried.crowded_out(&keys, cookie.len());
+        crowded_out
+            .iter()
+            .map(|name| ticket::forget(name))
+            .chain([cookie])
+            .fold(Answer::onward(outcome, url), |answer, cookie| {
+                answer.with(header::SET_COOKIE, cookie)
+            })
+    }
+
+    /// What the link leads to; otherwise one and the same page, whatever is wrong with the link.
+    async fn opening(&self, visit: &Visit, link: &Link) -> Result<Opening, Answer> {
+        if !self.limiter.admits_for(&link.to_string()) {
+            return Err(self.rate_limited(visit));
+        }
+        match self.find(link).await {
+            Ok(Some(opening)) => Ok(opening),
+            Ok(None) => Err(self.refused(visit, Outcome::UnknownLink)),
+            Err(Unavailable) => Err(self.unavailable(visit)),
+        }
+    }
+
+    async fn find(&self, link: &Link) -> Result<Option<Opening>, Unavailable> {
+        let Link {
+            namespace, name, ..
+        } = link;
+        let right = |shown: Option<&str>| -> bool {
+            let asked = self.base.link(link);
+            asked
+                .as_bytes()
+                .ct_eq(shown.unwrap_or_default().as_bytes())
+                .into()
+        };
+        match link.target {
+            Target::Integration => {
+                let integration = self.cluster.integration(namespace, name).await?;
+                Ok(integration
+                    .filter(|integration| integration.metadata.deletion_timestamp.is_none())
+                    .filter(|integration| max_connections(integration).is_some())
+                    .filter(|integration| {
+                        let status = integration.status.as_ref();
+                        right(status.and_then(|status| status.install_url.as_deref()))
+                    })
+                    .map(|integration| Opening {
+                        integration: Some(integration),
+                        connection: None,
+                    }))
+            }
+            Target::Connection => {
+                let connection = self.cluster.connection(namespace, name).await?;
+                let connection = connection
+                    .filter(|connection| connection.metadata.deletion_timestamp.is_none())
+                    .filter(|connection| connection.metadata.uid.is_some())
+                    .filter(|connection| {
+                        let status = connection.status.as_ref();
+                        right(status.and_then(|status| status.install_url.as_deref()))
+                    });
+                let Some(connection) = connection else {
+                    return Ok(None);
+                };
+                let integration = &connection.spec.integration_ref.name;
+                Ok(Some(Opening {
+                    integration: self.cluster.integration(namespace, integration).await?,
+                    connection: Some(connection),
+                }))
+            }
+        }
+    }
+
+    fn ready<'a>(
+        &self,
+        opening: &'a Opening,
+        target: Target,
+    ) -> Result<(&'a ZoomIntegration, Prepared), Outcome> {
+        let integration = opening.integration.as_ref().ok_or(Outcome::NotReady)?;
+        let prepared = prepared(&self.base, integration, target)?;
+        Ok((integration, prepared))
+    }
+
+    fn refused(&self, visit: &Visit, outcome: Outcome) -> Answer {
+        let frame = self.frame(visit);
+        let texts = frame.texts();
+        let message = match outcome {
+            Outcome::CrossSite => &texts.cross_site,
+            Outcome::NotReady => &texts.not_ready,
+            Outcome::Full => &texts.full,
+            _ => &texts.unknown,
+        };
+        Answer::ended(outcome, frame.message(message, &Next::Nothing))
+    }
+}
+
+/// A new ticket; `None` without randomness.
+fn ticket(
+    visit: &Visit,
+    link: &Link,
+    integration: &ZoomIntegration,
+    connection: Option<&ZoomConnection>,
+    prepared: Prepared,
+) -> Option<Ticket> {
+    let name = integration.metadata.name.clone()?;
+    let mut ticket = Ticket {
+        state: authorize::random().ok()?.into(),
+        verifier: authorize::random().ok()?.into(),
+        start: link.to_string(),
+        namespace: link.namespace.clone(),
+        integration_uid: integration.metadata.uid.clone()?,
+        connection: link.name.clone(),
+        connection_uid: connection.and_then(|connection| connection.metadata.uid.clone()),
+        client_id: prepared.client_id,
+        redirect_url: prepared.redirect_url,
+        begun: visit.now,
+        authorized: None,
+        expires: ticket::expiry(visit.now),
+        language: visit.language(None),
+        integration: name,
+    };
+    if link.target == Target::Integration {
+        ticket.connection = ticket.transaction().connection_name(&ticket.integration);
+    }
+    Some(ticket)
+}

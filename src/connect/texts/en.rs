@@ -1,0 +1,263 @@
+//! English.
+
+use super::{ErrorWords, Message, Result, Start, Texts};
+use crate::connect::{
+    scopes::{Action, Meaning, Reach, Thing},
+    verdict::Reason,
+};
+
+pub(super) static TEXTS: Texts = Texts {
+    site: "Zoom connections",
+    name: "English",
+    languages: "Language",
+    again: "Start again",
+    reload: "Try again",
+    index: Message {
+        title: "Zoom connections",
+        lines: &[
+            "Here you allow an app of your organization to use Zoom for you.",
+            "Please open the link that your administrator sent you. There is nothing to do without it.",
+        ],
+    },
+    unknown: Message {
+        title: "This page does not exist",
+        lines: &[
+            "The link may be incomplete, or a newer one may have taken its place.",
+            "Please check that you copied all of it, or ask your administrator for the current link.",
+        ],
+    },
+    method: Message {
+        title: "That is not possible here",
+        lines: &["This page can only be read. Please open your link once more."],
+    },
+    cross_site: Message {
+        title: "Please begin on this site",
+        lines: &[
+            "The request came from another website, so nothing was done.",
+            "Please open the link that your administrator sent you and continue from there.",
+        ],
+    },
+    rate_limited: Message {
+        title: "Too many requests",
+        lines: &["Nothing is lost. Please wait a few seconds and try again."],
+    },
+    unavailable: Message {
+        title: "Please try again in a moment",
+        lines: &["The service cannot be reached right now. Nothing was changed."],
+    },
+    unavailable_callback: Message {
+        title: "Please try again in a moment",
+        lines: &[
+            "Zoom has your permission, but we could not store it just now.",
+            "Your permission stays valid for a few minutes. Please try again with the button below.",
+        ],
+    },
+    not_ready: Message {
+        title: "This app is not ready yet",
+        lines: &[
+            "The app cannot be connected at the moment, because it is paused or its setup is not complete.",
+            "Please ask your administrator, and open the link again afterwards.",
+        ],
+    },
+    full: Message {
+        title: "No more connections can be made",
+        lines: &[
+            "The number of connections that this link allows has been reached.",
+            "Please ask your administrator to raise the limit or to send you a link of your own.",
+        ],
+    },
+    malformed: Message {
+        title: "This answer cannot be used",
+        lines: &[
+            "The address does not look like one that Zoom sends, so nothing was stored.",
+            "Please open the link that your administrator sent you and start again.",
+        ],
+    },
+    not_carried: Message {
+        title: "Please start again",
+        lines: &[
+            "This link was opened in another browser, or it has expired. Nothing was stored.",
+            "Please open the link that your administrator sent you, and go through all steps in the same browser within ten minutes.",
+        ],
+    },
+    other_integration: Message {
+        title: "This answer belongs to another app",
+        lines: &[
+            "What Zoom sent back does not belong to the app that you began with, so nothing was stored.",
+            "Please open the link that your administrator sent you and start again.",
+        ],
+    },
+    declined: Message {
+        title: "You declined",
+        lines: &[
+            "Nothing was stored, and the app has no access.",
+            "If you change your mind, you can start again at any time.",
+        ],
+    },
+    marketplace: Message {
+        title: "One more step",
+        lines: &[
+            "You added the app in Zoom's App Marketplace. For your safety it is connected only when you begin on this site, so that nobody can connect their account in your name. Nothing was stored.",
+        ],
+    },
+    marketplace_here: "Begin here to connect it. Zoom will ask you once more.",
+    marketplace_link: "Please open the link that your administrator sent you to connect it.",
+    start: Start {
+        title: |app| format!("Connect {app} with Zoom"),
+        greeting: |name| format!("Hello {name},"),
+        intro: |app| {
+            format!(
+                "{app} asks for permission to use Zoom for you. Please read what it may do before you continue."
+            )
+        },
+        app: "App",
+        tenant: "Used by",
+        person: "For",
+        scopes: "What the app may do",
+        no_scopes: "Zoom will show you what the app may do.",
+        next: "What happens next",
+        steps: &[
+            "You go to Zoom and sign in there. We never see your password.",
+            "Zoom shows what the app may do. You allow it or decline.",
+            "Zoom brings you back here, and you see whether it worked.",
+        ],
+        undo: "How to undo this",
+        undo_how: "At any time: open the Zoom App Marketplace, choose Manage, then Added Apps, and remove the app.",
+        connected: "This connection exists and works. You need not do anything.",
+        connected_as: |mail| {
+            format!("This connection exists and works, for {mail}. You need not do anything.")
+        },
+        go: "Continue to Zoom",
+        go_again: "Authorize again",
+    },
+    result: Result {
+        pending: Message {
+            title: "Almost done",
+            lines: &[
+                "You allowed the access. The connection is being set up; this page follows by itself.",
+            ],
+        },
+        slow: Message {
+            title: "This takes longer than usual",
+            lines: &[
+                "You allowed the access, and nothing is lost. The connection is still being set up.",
+                "You can keep this page open or close it. If it still does not work later, please ask your administrator.",
+            ],
+        },
+        slow_self_service: Message {
+            title: "This takes longer than usual",
+            lines: &[
+                "You allowed the access, but no connection has been made for you yet.",
+                "Please tell your administrator: a limit or a rule may hold it back.",
+            ],
+        },
+        connected: Message {
+            title: "Connected",
+            lines: &["Everything is set up. You can close this window."],
+        },
+        belongs: |mail| format!("The connection belongs to {mail}."),
+        failed: "The connection was not made",
+        reason,
+        reported: "The service reports:",
+        gone: Message {
+            title: "This connection no longer exists",
+            lines: &[
+                "It was removed in the meantime. Please ask your administrator for a new link.",
+            ],
+        },
+    },
+    error: ErrorWords {
+        title: "Zoom reported a problem",
+        named: |name| format!("Zoom calls it {name}. Nothing was stored."),
+        later: "The trouble is at Zoom. Please try again in a few minutes.",
+        administrator: "The app's settings in Zoom need a correction. Please tell your administrator, with the word that Zoom uses.",
+    },
+    scope,
+    optional: "optional",
+};
+
+fn reason(reason: Reason) -> &'static str {
+    match reason {
+        Reason::WrongSubject => {
+            "Another Zoom user authorized than the one this link is for. Sign out of Zoom, sign in as the right user, and start again."
+        }
+        Reason::SubjectAlreadyConnected => {
+            "This Zoom user is connected already, by another connection. Please ask your administrator which one is to be used."
+        }
+        Reason::CodeExpired => {
+            "Zoom's answer was too old when it was used. Please start again; the steps take about a minute."
+        }
+        Reason::CodeRejected => "Zoom did not accept its own answer any more. Please start again.",
+        Reason::SubjectUnverifiable => {
+            "Zoom did not say who authorized, so nothing was connected. Your administrator has to add a permission to the app."
+        }
+        Reason::CredentialsRejected => {
+            "Zoom does not accept the app's own credentials. Your administrator has to correct them; then start again."
+        }
+        Reason::DisabledByAdmin => {
+            "An administrator of your Zoom account has switched this app off. Ask them to allow it, then start again."
+        }
+        Reason::AppDisabled => {
+            "The app is switched off at Zoom. Your administrator has to activate it; then start again."
+        }
+        Reason::MissingScopes => {
+            "Not all required permissions were granted. Start again and allow all of them, or ask your administrator."
+        }
+    }
+}
+
+fn scope(meaning: &Meaning) -> String {
+    let verb = |action: &Action| match action {
+        Action::See => "See",
+        Action::Create => "Create",
+        Action::Change => "Change",
+        Action::Delete => "Delete",
+        Action::Manage => "Create, change and delete",
+    };
+    let reach = |reach: &Reach| match reach {
+        Reach::Own => "",
+        Reach::Account => ", for everyone in your Zoom account",
+        Reach::Master => ", for everyone in your Zoom account and its sub-accounts",
+    };
+    match meaning {
+        Meaning::Named(action, object, whose) => {
+            format!("{} {}{}", verb(action), thing(*object), reach(whose))
+        }
+        Meaning::Worded(action, object, product, whose) if product.is_empty() => {
+            format!("{}: {object}{}", verb(action), reach(whose))
+        }
+        Meaning::Worded(action, object, product, whose) => {
+            format!("{}: {object} ({product}){}", verb(action), reach(whose))
+        }
+        Meaning::InMeeting => "Run inside Zoom meetings".into(),
+        Meaning::Bot => "Take part in chats as a bot".into(),
+        Meaning::Opaque => "A permission that Zoom explains on its page".into(),
+    }
+}
+
+fn thing(thing: Thing) -> &'static str {
+    match thing {
+        Thing::Meetings => "meetings",
+        Thing::Participants => "participants of meetings",
+        Thing::Registrants => "registrations for meetings",
+        Thing::Summaries => "summaries of meetings",
+        Thing::Webinars => "webinars",
+        Thing::Profile => "user profiles",
+        Thing::Settings => "user settings",
+        Thing::MailAddress => "the mail address",
+        Thing::Recordings => "cloud recordings",
+        Thing::Transcripts => "transcripts of recordings",
+        Thing::Reports => "usage reports",
+        Thing::ChatMessages => "chat messages",
+        Thing::ChatChannels => "chat channels",
+        Thing::Contacts => "contacts",
+        Thing::Phone => "Zoom Phone data",
+        Thing::Calendars => "calendars",
+        Thing::Account => "account information",
+        Thing::Groups => "groups",
+        Thing::Roles => "roles",
+        Thing::Rooms => "Zoom Rooms",
+        Thing::Whiteboards => "whiteboards",
+        Thing::Dashboard => "dashboard data",
+    }
+}

@@ -1,0 +1,214 @@
+//! What the browser carries from the start to the result: one cookie for each consent, so that two tabs
+//! do not disturb each other. Encrypted and bound to its name, which follows from `state`.
+
+use std::fmt;
+
+use axum::http::{HeaderMap, header};
+use cookie::{Cookie, CookieJar, Key, SameSite};
+use jiff::Timestamp;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::{keys::Keys, language::Language};
+use crate::consent::{LIFETIME_SECONDS, Transaction};
+
+/// Beginning of the cookies' names. Browsers take `__Host-` only with Secure, the path `/` and no domain.
+pub const PREFIX: &str = "__Host-zoom-";
+
+/// Digits of the transaction in a cookie's name.
+const DIGITS: usize = 16;
+/// Most cookies of one browser.
+const MAX_COOKIES: usize = 10;
+/// Most bytes of all of them: many proxies take a header line of 8 KiB.
+const MAX_BYTES: usize = 6 * 1024;
+/// Most bytes of one: browsers take 4096 with name and attributes.
+const MAX_VALUE: usize = 3800;
+
+/// A consent under way.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Ticket {
+    /// The `state` parameter.
+    #[serde(serialize_with = "expose")]
+    pub state: SecretString,
+    /// The PKCE verifier; empty once it was handed over.
+    #[serde(serialize_with = "expose")]
+    pub verifier: SecretString,
+    /// Path of the start page, below the base: who began with a link that was replaced since is not
+    /// told the new one.
+    pub start: String,
+    /// Namespace of the integration and its connections.
+    pub namespace: String,
+    /// Name of the integration.
+    pub integration: String,
+    /// UID of the integration.
+    pub integration_uid: String,
+    /// Name of the connection; with self service the one to be made.
+    pub connection: String,
+    /// UID of the connection; `None` with self service.
+    pub connection_uid: Option<String>,
+    /// Client id for which the code is issued.
+    pub client_id: String,
+    /// The redirect URL named to Zoom.
+    pub redirect_url: String,
+    /// When the person began.
+    pub begun: Timestamp,
+    /// When the code was handed over.
+    pub authorized: Option<Timestamp>,
+    /// From then on it counts for nothing.
+    pub expires: Timestamp,
+    /// In which language the person began.
+    pub language: Language,
+}
+
+/// The cookies of a request that may be ours, still encrypted.
+#[derive(Default)]
+pub struct Carried(Vec<Cookie<'static>>);
+
+/// A ticket does not fit into a cookie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("too large for a cookie")]
+pub struct TooLarge;
+
+/// When a ticket of this moment expires.
+#[must_use]
+pub fn expiry(now: Timestamp) -> Timestamp {
+    Timestamp::from_second(now.as_second() + LIFETIME_SECONDS).unwrap_or(now)
+}
+
+/// Name of a transaction's cookie.
+#[must_use]
+pub fn name(transaction: &Transaction) -> String {
+    format!("{PREFIX}{}", &transaction.as_str()[..DIGITS])
+}
+
+/// The `Set-Cookie` that makes a browser forget a cookie.
+#[must_use]
+pub fn forget(name: &str) -> String {
+    shaped(name.to_owned(), String::new(), 0).to_string()
+}
+
+// === impl Ticket ===
+
+impl Ticket {
+    /// Whose transaction it is.
+    #[must_use]
+    pub fn transaction(&self) -> Transaction {
+        Transaction::of(self.state.expose_secret())
+    }
+
+    /// The `Set-Cookie` that gives it to the browser.
+    ///
+    /// # Errors
+    /// When it is too large.
+    pub fn seal(&self, keys: &Keys) -> Result<String, TooLarge> {
+        let json = serde_json::to_string(self).map_err(|_| TooLarge)?;
+        let name = name(&self.transaction());
+        let mut jar = CookieJar::new();
+        jar.private_mut(&keys.current)
+            .add(shaped(name.clone(), json, LIFETIME_SECONDS));
+        let sealed = jar.get(&name).ok_or(TooLarge)?;
+        if sealed.value().len() > MAX_VALUE {
+            return Err(TooLarge);
+        }
+        Ok(sealed.to_string())
+    }
+}
+
+/// Names only what may be told.
+impl fmt::Debug for Ticket {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Ticket")
+            .field("transaction", &self.transaction().as_str())
+            .field("namespace", &self.namespace)
+            .field("integration", &self.integration)
+            .finish_non_exhaustive()
+    }
+}
+
+// === impl Carried ===
+
+impl Carried {
+    /// The cookies of a request.
+    #[must_use]
+    pub fn of(headers: &HeaderMap) -> Self {
+        let cookies = headers
+            .get_all(header::COOKIE)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(Cookie::split_parse)
+            .filter_map(Result::ok)
+            .filter(|cookie| is_ours(cookie.name()))
+            .map(Cookie::into_owned);
+        Self(cookies.collect())
+    }
+
+    /// The ticket of a transaction, if it is there, was made by us and is not too old.
+    #[must_use]
+    pub fn ticket(&self, keys: &Keys, transaction: &Transaction, now: Timestamp) -> Option<Ticket> {
+        let name = name(transaction);
+        let mut same = self.0.iter().filter(|cookie| cookie.name() == name);
+        let cookie = same.next()?;
+        if same.next().is_some() {
+            return None; // A browser never sends a `__Host-` cookie twice.
+        }
+        open(keys, cookie)
+            .filter(|ticket| now < ticket.expires)
+            .filter(|ticket| ticket.transaction() == *transaction)
+    }
+
+    /// The names of those that have to go so that a cookie of so many bytes can come: what cannot be
+    /// read, then the oldest.
+    #[must_use]
+    pub fn crowded_out(&self, keys: &Keys, coming: usize) -> Vec<String> {
+        let mut kept: Vec<(Timestamp, &Cookie)> = self
+            .0
+            .iter()
+            .map(|cookie| {
+                let begun = open(keys, cookie).map_or(Timestamp::MIN, |ticket| ticket.begun);
+                (begun, cookie)
+            })
+            .collect();
+        kept.sort_by_key(|(begun, _)| std::cmp::Reverse(*begun));
+        let mut bytes = coming;
+        let mut gone = Vec::new();
+        for (position, (begun, cookie)) in kept.into_iter().enumerate() {
+            bytes += cookie.name().len() + cookie.value().len() + 3;
+            if begun == Timestamp::MIN || position + 1 >= MAX_COOKIES || bytes > MAX_BYTES {
+                gone.push(cookie.name().to_owned());
+            }
+        }
+        gone
+    }
+}
+
+fn open(keys: &Keys, cookie: &Cookie<'static>) -> Option<Ticket> {
+    let by = |key: &Key| {
+        let plain = CookieJar::new().private(key).decrypt(cookie.clone())?;
+        serde_json::from_str::<Ticket>(plain.value()).ok()
+    };
+    by(&keys.current).or_else(|| keys.previous.as_ref().and_then(by))
+}
+
+fn shaped(name: String, value: String, seconds: i64) -> Cookie<'static> {
+    Cookie::build((name, value))
+        .path("/")
+        .secure(true)
+        .http_only(true)
+        .same_site(SameSite::Lax)
+        .max_age(cookie::time::Duration::seconds(seconds))
+        .build()
+}
+
+fn is_ours(name: &str) -> bool {
+    name.strip_prefix(PREFIX).is_some_and(|digits| {
+        digits.len() == DIGITS
+            && digits
+                .bytes()
+                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    })
+}
+
+fn expose<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(secret.expose_secret())
+}

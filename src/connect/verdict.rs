@@ -1,0 +1,221 @@
+//! What the result page shows: decided from what the browser carries and what the connection says.
+
+use jiff::Timestamp;
+
+use super::ticket::Ticket;
+use crate::api::v1alpha1::ZoomConnection;
+
+/// After so many seconds it takes longer than usual.
+const USUAL: i64 = 60;
+
+/// Longest message that is shown, in characters.
+const MAX_MESSAGE: usize = 500;
+
+/// What became of a consent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The controller has not spoken yet.
+    Pending {
+        /// Whether it takes longer than usual.
+        slow: bool,
+    },
+    /// It is connected; to whom, as Zoom says.
+    Connected(Option<String>),
+    /// It failed.
+    Failed {
+        /// A reason that has words in every language.
+        reason: Option<Reason>,
+        /// The controller's words.
+        message: String,
+    },
+    /// The connection is gone, or another of the same name took its place.
+    Gone,
+}
+
+/// Why a consent failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Somebody else authorized than was expected.
+    WrongSubject,
+    /// This person has another connection already.
+    SubjectAlreadyConnected,
+    /// The code was too old.
+    CodeExpired,
+    /// Zoom does not take the code.
+    CodeRejected,
+    /// Zoom does not say who authorized.
+    SubjectUnverifiable,
+    /// Zoom does not take the app's credentials.
+    CredentialsRejected,
+    /// The account's administrator has switched the app off.
+    DisabledByAdmin,
+    /// The app is switched off.
+    AppDisabled,
+    /// Required scopes were not granted.
+    MissingScopes,
+}
+
+/// Judges the connection that the ticket names, as it is at `now`.
+#[must_use]
+pub fn judge(ticket: &Ticket, connection: Option<&ZoomConnection>, now: Timestamp) -> Verdict {
+    let since = ticket.authorized.unwrap_or(ticket.begun);
+    let slow = now.as_second() - since.as_second() >= USUAL;
+    let pending = Verdict::Pending { slow };
+    let Some(connection) = connection else {
+        // Self service: the controller has yet to make it.
+        return if ticket.connection_uid.is_none() {
+            pending
+        } else {
+            Verdict::Gone
+        };
+    };
+    let same = ticket.connection_uid.is_none() || ticket.connection_uid == connection.metadata.uid;
+    if !same || connection.spec.integration_ref.name != ticket.integration {
+        return Verdict::Gone;
+    }
+    let status = connection.status.as_ref();
+    let consent = status
+        .and_then(|status| status.consent.as_ref())
+        .filter(|consent| consent.transaction == ticket.transaction().as_str());
+    match consent.map(|consent| (consent.outcome.as_str(), consent)) {
+        Some(("Succeeded", _)) => {
+            let subject = status.and_then(|status| status.subject.as_ref());
+            Verdict::Connected(subject.and_then(|subject| subject.email.clone()))
+        }
+        Some(("Failed", consent)) => Verdict::Failed {
+            reason: Reason::parse(&consent.reason),
+            message: consent.message.chars().take(MAX_MESSAGE).collect(),
+        },
+        _ => pending,
+    }
+}
+
+// === impl Reason ===
+
+impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 9] = [
+        Self::WrongSubject,
+        Self::SubjectAlreadyConnected,
+        Self::CodeExpired,
+        Self::CodeRejected,
+        Self::SubjectUnverifiable,
+        Self::CredentialsRejected,
+        Self::DisabledByAdmin,
+        Self::AppDisabled,
+        Self::MissingScopes,
+    ];
+
+    /// As the status spells it.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|reason| format!("{reason:?}") == word)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        api::v1alpha1::{
+            ConsentStatus, LocalRef, SubjectStatus, ZoomConnectionSpec, ZoomConnectionStatus,
+        },
+        connect::language::Language,
+    };
+
+    fn ticket(uid: Option<&str>) -> Ticket {
+        Ticket {
+            state: "s".into(),
+            verifier: "v".into(),
+            start: "/connections/clinics/ada/n".into(),
+            namespace: "clinics".into(),
+            integration: "app".into(),
+            integration_uid: "i".into(),
+            connection: "ada".into(),
+            connection_uid: uid.map(Into::into),
+            client_id: "id".into(),
+            redirect_url: "https://x".into(),
+            begun: Timestamp::UNIX_EPOCH,
+            authorized: None,
+            expires: Timestamp::MAX,
+            language: Language::English,
+        }
+    }
+
+    fn connection(transaction: &str, outcome: &str, reason: &str) -> ZoomConnection {
+        let mut connection = ZoomConnection::new(
+            "ada",
+            ZoomConnectionSpec {
+                integration_ref: LocalRef { name: "app".into() },
+                subject: None,
+                import_secret_ref: None,
+                token: None,
+                external_refs: None,
+            },
+        );
+        connection.metadata.uid = Some("c".into());
+        connection.status = Some(ZoomConnectionStatus {
+            subject: Some(SubjectStatus {
+                email: Some("ada@example.com".into()),
+                ..SubjectStatus::default()
+            }),
+            consent: Some(ConsentStatus {
+                transaction: transaction.into(),
+                outcome: outcome.into(),
+                reason: reason.into(),
+                message: "m".into(),
+            }),
+            ..ZoomConnectionStatus::default()
+        });
+        connection
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap_or_default()
+    }
+
+    #[test]
+    fn only_this_transaction_counts() {
+        let ticket = ticket(Some("c"));
+        let ours = ticket.transaction();
+        let shown = |transaction: &str, outcome: &str| {
+            judge(
+                &ticket,
+                Some(&connection(transaction, outcome, "WrongSubject")),
+                at(0),
+            )
+        };
+        let pending = Verdict::Pending { slow: false };
+        assert_eq!(shown("another", "Succeeded"), pending);
+        assert_eq!(shown(ours.as_str(), "Perhaps"), pending);
+        assert_eq!(
+            shown(ours.as_str(), "Succeeded"),
+            Verdict::Connected(Some("ada@example.com".into()))
+        );
+        assert_eq!(
+            shown(ours.as_str(), "Failed"),
+            Verdict::Failed {
+                reason: Some(Reason::WrongSubject),
+                message: "m".into()
+            }
+        );
+    }
+
+    #[test]
+    fn what_is_missing_is_awaited_only_when_it_has_to_be_made() {
+        let slow = |slow| Verdict::Pending { slow };
+        assert_eq!(judge(&ticket(None), None, at(59)), slow(false));
+        assert_eq!(judge(&ticket(None), None, at(60)), slow(true));
+        assert_eq!(judge(&ticket(Some("c")), None, at(0)), Verdict::Gone);
+        let mut handed = ticket(None);
+        handed.authorized = Some(at(300));
+        assert_eq!(judge(&handed, None, at(310)), slow(false));
+        let other = connection("x", "Succeeded", "");
+        assert_eq!(
+            judge(&ticket(Some("d")), Some(&other), at(0)),
+            Verdict::Gone
+        );
+    }
+}
