@@ -14,6 +14,8 @@ use crate::{
 /// Who goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Heir {
+    /// The process itself: only the future was dropped.
+    SameProcess,
     /// The next process of the Pod, which has its journal.
     NextProcess,
     /// Another Pod; the journal is gone with the first one.
@@ -187,6 +189,7 @@ impl Cell {
     async fn inherit(self, fate: &mut Fate) -> Process {
         let world = Arc::clone(&fate.world);
         let heir = match self.heir {
+            Heir::SameProcess => Process::new(&world, "a", "1"),
             Heir::NextProcess => Process::new(&world, "a", "2"),
             Heir::OtherPod | Heir::CutOff | Heir::WhileSlow => Process::new(&world, "b", "1"),
         };
@@ -198,7 +201,7 @@ impl Cell {
                 world.state().journals.clear();
             }
             Heir::CutOff => world.state().cut_off = Some("a".into()),
-            Heir::WhileSlow => {}
+            Heir::SameProcess | Heir::WhileSlow => {}
         }
         fate.end = heir.live(passes(&heir, true)).await.flatten();
         if self.heir != Heir::CutOff {

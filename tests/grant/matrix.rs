@@ -8,7 +8,8 @@ use crate::{
     zoom::Answer,
 };
 
-const HEIRS: [Heir; 4] = [
+const HEIRS: [Heir; 5] = [
+    Heir::SameProcess,
     Heir::NextProcess,
     Heir::OtherPod,
     Heir::CutOff,

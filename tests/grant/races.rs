@@ -126,27 +126,30 @@ async fn a_late_reply_overwrites_nothing_newer() {
 async fn sweep(event: Event, judge: impl Fn(&Fate) -> Result<(), String>) -> Tally {
     let mut tally = Tally::default();
     for kind in [Kind::Code, Kind::RefreshToken] {
-        for weather in WEATHERS {
-            for moment in 0.. {
-                let mut happened = true;
-                // Killed at the same point, at a later one, not at all.
-                for at in moment.. {
-                    let cell = Cell {
-                        at,
-                        event: Some((moment, "a", event)),
-                        ..usual(kind, weather)
-                    };
-                    let fate = cell.run().await;
-                    happened = fate.happened;
-                    if happened {
-                        tally.count(&cell, &fate, judge(&fate));
+        for heir in [Heir::SameProcess, Heir::NextProcess] {
+            for weather in WEATHERS {
+                for moment in 0.. {
+                    let mut happened = true;
+                    // Killed at the same point, at a later one, not at all.
+                    for at in moment.. {
+                        let cell = Cell {
+                            at,
+                            heir,
+                            event: Some((moment, "a", event)),
+                            ..usual(kind, weather)
+                        };
+                        let fate = cell.run().await;
+                        happened = fate.happened;
+                        if happened {
+                            tally.count(&cell, &fate, judge(&fate));
+                        }
+                        if !fate.struck {
+                            break;
+                        }
                     }
-                    if !fate.struck {
+                    if !happened {
                         break;
                     }
-                }
-                if !happened {
-                    break;
                 }
             }
         }
