@@ -6,6 +6,7 @@
 mod cell;
 mod judge;
 mod matrix;
+mod outcomes;
 mod pod;
 mod process;
 mod races;
