@@ -123,7 +123,8 @@ pub enum Error {
 /// Spends the stored credential and stores its successor.
 ///
 /// The caller makes sure that within this process only one such future exists for a grant. It may be
-/// dropped at any point, as a process may die at any point.
+/// dropped at any point, as a process may die at any point: a reply that it left in the journal is stored
+/// by the next call, which then sends nothing.
 ///
 /// # Errors
 /// When no attempt was made. What Zoom says is part of [`Outcome`].
@@ -133,7 +134,16 @@ pub async fn spend<S: Store, I: Issuer, J: Journal, T: Term>(
     journal: &J,
     term: &T,
 ) -> Result<Outcome, Error> {
-    let Some((mut grant, version)) = store.read().await? else {
+    let stored = store.read().await?;
+    if let Some(entry) = left_behind(
+        journal,
+        &store.place(),
+        stored.as_ref().map(|(grant, _)| grant),
+    ) {
+        let version = stored.map(|(_, version)| version);
+        return Ok(keep(store, issuer, journal, entry, version).await);
+    }
+    let Some((mut grant, version)) = stored else {
         return Ok(Outcome::Gone);
     };
     if let Some(loss) = grant.loss {
@@ -168,13 +178,7 @@ pub async fn spend<S: Store, I: Issuer, J: Journal, T: Term>(
             if let Err(error) = journal.put(&entry) {
                 tracing::error!(%error, "failed to write the journal");
             }
-            let committed = commit_over(store, issuer, &entry, Some(version)).await;
-            journal.remove(&entry);
-            Ok(match committed {
-                Committed::Stored => Outcome::Stored(Box::new(entry.next)),
-                Committed::Superseded => Outcome::Superseded,
-                Committed::Unwanted => Outcome::Gone,
-            })
+            Ok(keep(store, issuer, journal, entry, Some(version)).await)
         }
         Err(error) => {
             let ambiguous = error.ambiguous;
@@ -198,6 +202,32 @@ pub async fn spend<S: Store, I: Issuer, J: Journal, T: Term>(
                 }
             }
         }
+    }
+}
+
+/// The reply of an earlier attempt that was dropped between the journal and the store: what is stored,
+/// or nothing, still waits for it.
+fn left_behind(journal: &impl Journal, place: &str, stored: Option<&Grant>) -> Option<Entry> {
+    journal.entries().into_iter().find(|entry| {
+        entry.place == place
+            && stored.is_none_or(|grant| grant.id == entry.next.id && grant.had(&entry.spent))
+    })
+}
+
+/// Stores a reply that is in the journal.
+async fn keep<S: Store, I: Issuer>(
+    store: &S,
+    issuer: &I,
+    journal: &impl Journal,
+    entry: Entry,
+    version: Option<S::Version>,
+) -> Outcome {
+    let committed = commit_over(store, issuer, &entry, version).await;
+    journal.remove(&entry);
+    match committed {
+        Committed::Stored => Outcome::Stored(Box::new(entry.next)),
+        Committed::Superseded => Outcome::Superseded,
+        Committed::Unwanted => Outcome::Gone,
     }
 }
 
