@@ -21,6 +21,7 @@ mod links;
 mod metrics;
 mod published;
 mod reconcile;
+mod removals;
 mod report;
 mod schedule;
 mod token_secret;
@@ -45,10 +46,11 @@ use self::{
     leadership::{Candidate, Election, Leadership},
     metrics::Metrics,
     reconcile::Failures,
+    removals::Removals,
     touch::Touch,
 };
 use crate::{
-    api::v1alpha1::ZoomIntegration,
+    api::v1alpha1::{ZoomConnection, ZoomIntegration},
     grant::Directory,
     ops::{
         admin, http, metrics as registry,
@@ -79,6 +81,10 @@ pub struct Context {
     failures: Failures,
     /// Asks for passes over integrations.
     integrations: Touch<ZoomIntegration>,
+    /// Asks for passes over connections.
+    touched: Touch<ZoomConnection>,
+    /// Who removed an app.
+    removals: Removals,
     /// The connections that there are.
     connections: Connections,
     /// Spends the connections' grants.
@@ -231,6 +237,8 @@ impl Context {
             fleet,
             failures: Failures::default(),
             integrations: Touch::default(),
+            touched: Touch::default(),
+            removals: Removals::default(),
             config,
         })
     }

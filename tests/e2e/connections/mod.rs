@@ -1,13 +1,17 @@
 //! Connections of General apps: one grant for each person, kept alive by the operator alone.
 
 mod imported;
+mod removed;
 
 use serde_json::Value;
 
 use crate::bed::{App, Bed, Case, LIMIT, Operator, Options, Sim, object::reason, wait_for};
 
 pub fn cases() -> Vec<Case> {
-    imported::cases()
+    [imported::cases(), removed::cases()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// The offline Zoom, an operator, and an app that both know.
