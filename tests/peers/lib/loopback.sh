@@ -21,6 +21,7 @@ loopback_part() {
 
   step "judging consent and refresh"
   ZOOM=$zoom_url ZOOM_ADMIN=$zoom NO_PROXY='*' judge loopback/consent node "$here/consent.mjs"
+  ZOOM=$zoom_url ZOOM_ADMIN=$zoom NO_PROXY='*' judge loopback/requests-oauthlib "$venv/bin/python" "$here/consent.py"
   ZOOM=$zoom_url ZOOM_ADMIN=$zoom NO_PROXY='*' judge loopback/refresh node "$here/refresh.mjs"
 
   start sink "$bin/zoom-sim" sink --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0

@@ -17,7 +17,7 @@ python_peers() {
 }
 
 make_venv() {
-  step "installing pyzoom and zoomus in $venv"
+  step "installing pyzoom, zoomus and requests-oauthlib in $venv"
   rm -rf "$venv"
   python3 -m venv "$venv" >&2 || fail "python3 cannot make a virtual environment: on Debian install python3-venv"
   "$venv/bin/pip" install --quiet --disable-pip-version-check --only-binary :all: --require-hashes \
