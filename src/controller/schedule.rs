@@ -99,11 +99,11 @@ pub fn after_changed_credentials(failed: Timestamp) -> Timestamp {
 }
 
 /// When to ask a receiver for its facts again, that has been `up_since` without a word from Zoom, or
-/// was `validated`. An app that people can remove (`removable`) is asked more often.
+/// was `validated`. Somebody `curious` asks more often.
 #[must_use]
 pub fn next_facts(
     validated: bool,
-    removable: bool,
+    curious: bool,
     up_since: Option<Timestamp>,
     now: Timestamp,
 ) -> Timestamp {
@@ -111,7 +111,7 @@ pub fn next_facts(
     later(
         now,
         match (validated, young) {
-            (true, _) if removable => FACTS_WHILE_WAITING,
+            (true, _) if curious => FACTS_WHILE_WAITING,
             (true, _) => FACTS_AT_REST,
             (false, true) => FACTS_AT_FIRST,
             (false, false) => FACTS_WHILE_WAITING,
@@ -205,8 +205,8 @@ mod tests {
         let wait = |validated, since: i64| {
             next_facts(validated, false, Some(at(since)), at(10_000)).as_second() - 10_000
         };
-        let removable = next_facts(true, true, Some(at(1)), at(10_000));
-        assert_eq!(removable, at(10_060));
+        let curious = next_facts(true, true, Some(at(1)), at(10_000));
+        assert_eq!(curious, at(10_060));
         assert_eq!(wait(false, 9_999), 15);
         assert_eq!(wait(false, 1), 60);
         assert_eq!(wait(true, 9_999), 300);

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Kstatus, Row, STALLED, UNSEEN, USABLE, WAITS_FOR_A_PERSON, judges::judge, tenant};
 use crate::bed::{
-    Bed, Case, Operator, Options, SCOPE, Sim, Tenant,
+    Bed, Case, Operator, Options, SCOPE, Sim, Tenant, merge,
     object::{message, reason, seen, status, text},
     secret, unique,
 };
@@ -14,6 +14,7 @@ pub fn cases() -> Vec<Case> {
         Case::new("contract::awaiting_credentials", awaiting_credentials),
         Case::new("contract::waits_for_installation", waits_for_installation),
         Case::new("contract::installable", installable),
+        Case::new("contract::installation_proven_by_an_event", proven),
         Case::new("contract::credentials_rejected", credentials_rejected),
         Case::new("contract::missing_scopes", missing_scopes),
         Case::new("contract::secret_conflict", secret_conflict),
@@ -68,6 +69,30 @@ async fn installable(bed: Bed) -> anyhow::Result<()> {
     bed.apply(&tenant.secret()).await?;
     bed.apply(&general(&tenant, "Installable")).await?;
     bed.until_reason("acme", "ReadyToInstall").await?;
+    judge(&bed, "acme", USABLE).await
+}
+
+/// Whether somebody installed an app with a callback of its own, only its events can tell.
+async fn proven(bed: Bed) -> anyhow::Result<()> {
+    let (sim, _operator) = bed.zoom_and_operator(&Options::default()).await?;
+    let tenant = Tenant::server_to_server("acme");
+    sim.put_app(&tenant, json!({"kind": "General"})).await?;
+    bed.apply(&tenant.secret()).await?;
+    let mut manifest = tenant.manifest_with_webhook();
+    merge(
+        &mut manifest["spec"],
+        &general(&tenant, "Connected")["spec"],
+    );
+    bed.apply(&manifest).await?;
+    bed.until_reason("acme", "ReadyToInstall").await?;
+    let event = json!({
+        "event": "meeting.ended",
+        "event_ts": 1_750_000_000_000_i64,
+        "payload": {"account_id": tenant.account_id, "object": {"id": "1"}},
+    });
+    sim.deliver(&tenant, json!({"event": event})).await?;
+    let object = bed.until_reason("acme", "Connected").await?;
+    anyhow::ensure!(text(&object, "/status/phase") == "Connected");
     judge(&bed, "acme", USABLE).await
 }
 

@@ -62,7 +62,7 @@ fn credentials_valid(findings: &Findings<'_>, applied: &Applied) -> Option<State
             );
         }
     }
-    if applied.with_current_credentials {
+    if applied.with_current_credentials || findings.consent.connected > 0 {
         say(
             Status::True,
             "Accepted",

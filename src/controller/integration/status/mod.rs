@@ -18,7 +18,7 @@ use crate::{
     api::{
         condition::{self, Type},
         v1alpha1::{
-            ConnectionsStatus, ConsentMode, ScopesStatus, TokenStatus, WebhookStatus,
+            ConnectionsStatus, ConsentMode, Phase, ScopesStatus, TokenStatus, WebhookStatus,
             ZoomIntegration, ZoomIntegrationStatus,
         },
     },
@@ -105,9 +105,13 @@ pub fn status(
         integration.metadata.generation,
         now,
     );
+    // Somebody waits for what the receiver sees next: a removal, or the first event of an app whose
+    // installation only an event can prove.
+    let curious = setting.connections.total > 0
+        || spec.consent_mode() == Some(ConsentMode::External) && verdict.phase != Phase::Connected;
     let wait = wait(
         spec.suspend,
-        setting.connections.total > 0,
+        curious,
         token.as_ref(),
         webhook.as_ref(),
         applied,
@@ -257,7 +261,7 @@ fn install_url(
 
 fn wait(
     suspended: bool,
-    removable: bool,
+    curious: bool,
     token: Option<&TokenStatus>,
     webhook: Option<&WebhookStatus>,
     applied: &Applied,
@@ -281,7 +285,7 @@ fn wait(
             let validated = webhook.last_validated.as_ref().map(|time| time.0);
             times.push(schedule::next_facts(
                 validated.is_some(),
-                removable,
+                curious,
                 up_since,
                 now,
             ));

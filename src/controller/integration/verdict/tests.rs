@@ -377,3 +377,104 @@ fn what_this_version_cannot_do_is_said() {
         "NotSupported",
     );
 }
+
+fn general(change: Value) -> ZoomIntegrationSpec {
+    let mut base = json!({
+        "app": {"kind": "General", "management": "User"},
+        "scopes": {"required": ["user:read:user"]},
+    });
+    for (key, value) in change.as_object().unwrap() {
+        base[key] = value.clone();
+    }
+    spec(base)
+}
+
+fn consented(spec: &ZoomIntegrationSpec, consent: ConsentFinding<'_>) -> Verdict {
+    let before = unseen();
+    let findings = Findings {
+        spec,
+        before: &before,
+        credentials: None,
+        token: None,
+        receiver: None,
+        consent,
+    };
+    verdict(&findings, at(100))
+}
+
+const PAGES: ConsentFinding<'_> = ConsentFinding {
+    has_pages: true,
+    callback: Some("https://connect.example.com/callback/clinics/app"),
+    total: 0,
+    connected: 0,
+    event_seen: false,
+};
+
+#[test]
+fn an_app_is_connected_from_its_first_connection_on() {
+    let spec = general(json!({}));
+    let none = consented(&spec, PAGES);
+    assert_eq!(
+        (none.phase, none.flow),
+        (Phase::ReadyToInstall, Flow::Reconciling)
+    );
+    assert!(
+        none.message.contains("create a ZoomConnection"),
+        "{}",
+        none.message
+    );
+    let waiting = consented(&spec, ConsentFinding { total: 2, ..PAGES });
+    assert_eq!(waiting.phase, Phase::ReadyToInstall);
+    assert!(
+        waiting.message.contains("of its ZoomConnection"),
+        "{}",
+        waiting.message
+    );
+    let one = ConsentFinding {
+        total: 2,
+        connected: 1,
+        ..PAGES
+    };
+    let one = consented(&spec, one);
+    assert_eq!((one.phase, one.ready), (Phase::Connected, Status::True));
+}
+
+#[test]
+fn an_event_proves_the_installation_of_an_external_app_only() {
+    let seen = ConsentFinding {
+        event_seen: true,
+        ..PAGES
+    };
+    let external = external("Connected");
+    assert_eq!(consented(&external, seen).phase, Phase::Connected);
+    assert_eq!(consented(&external, PAGES).phase, Phase::ReadyToInstall);
+    assert_eq!(
+        consented(&general(json!({})), seen).phase,
+        Phase::ReadyToInstall
+    );
+}
+
+#[test]
+fn another_callback_than_ours_is_refused() {
+    let other = general(json!({"oauth": {"redirectUrl": "https://a.example/cb"}}));
+    let refused = consented(&other, PAGES);
+    assert_eq!(refused.reason, "RedirectUrlMismatch");
+    assert!(
+        refused.message.contains("connect.example.com/callback"),
+        "{}",
+        refused.message
+    );
+    let same = general(json!({"oauth": {"redirectUrl": PAGES.callback.unwrap()}}));
+    assert_eq!(consented(&same, PAGES).phase, Phase::ReadyToInstall);
+}
+
+#[test]
+fn without_consent_pages_the_operator_cannot_ask_anybody() {
+    let refused = consented(&general(json!({})), ConsentFinding::default());
+    assert_eq!(refused.reason, "NotSupported");
+    assert!(
+        refused.message.contains("connect.url"),
+        "{}",
+        refused.message
+    );
+}
