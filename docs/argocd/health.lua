@@ -1,4 +1,4 @@
--- Health of a zoom-operator.io ZoomIntegration for Argo CD. Conditions are found by type, in whatever order they come;
+-- Health of a zoom-operator.io ZoomIntegration or ZoomConnection for Argo CD. Conditions are found by type, in whatever order they come;
 -- message texts are shown, never judged.
 
 local function describe(condition, fallback)
@@ -52,7 +52,7 @@ if is("Ready", "True") then
 end
 if is("Ready", "False") then
   local reason = conditions.Ready.reason
-  if reason == "ReadyToInstall" or reason == "AwaitingCredentials" then
+  if reason == "ReadyToInstall" or reason == "AwaitingCredentials" or reason == "AwaitingImport" then
     return health("Suspended", describe(conditions.Ready, reason))
   end
   return health("Degraded", describe(conditions.Ready, "Not ready"))
