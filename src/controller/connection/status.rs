@@ -125,6 +125,9 @@ fn granted(integration: Option<&Integration>, kept: Option<&Kept>) -> Option<Com
 
 fn grant_finding<'a>(observed: &'a Observed, applied: &'a Applied) -> GrantFinding<'a> {
     match &applied.grant {
+        GrantSecret::Absent if matches!(applied.token, TokenSecret::Ours(_)) => {
+            GrantFinding::Deleted
+        }
         GrantSecret::Absent | GrantSecret::Leaving => GrantFinding::Absent,
         GrantSecret::Foreign => GrantFinding::Conflict(
             "A Secret with the name of this connection's grant (its name with -zoom-grant appended) exists and was not made for it: delete or rename it.",
