@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::observe::{Consent, Import, Integration};
 use crate::{
     api::v1alpha1::{ConsentMode, TokenFailure, ZoomConnection},
-    controller::{failure, grants::secret::Kept, schedule},
+    controller::{failure, grants::secret::Kept, schedule, token_secret::TokenSecret},
     grant::Credential,
 };
 
@@ -89,6 +89,23 @@ pub fn import_due<'a>(import: &'a Import, kept: Option<&Kept>) -> Option<(Creden
     let credential = Credential::RefreshToken(token.clone());
     let known = kept.and_then(|kept| kept.imported.as_deref());
     (known != Some(&credential.fingerprint())).then_some((credential, import))
+}
+
+/// Id of the grant that began with the imported credential of this fingerprint.
+#[must_use]
+pub fn imported_id(fingerprint: &str) -> String {
+    format!("import-{fingerprint}")
+}
+
+/// Whether the imported credential of this fingerprint was spent, by the token that consumers got for it:
+/// it must not be sent again because somebody deleted the grant's Secret.
+#[must_use]
+pub fn was_spent(fingerprint: &str, published: &TokenSecret) -> bool {
+    let TokenSecret::Ours(published) = published else {
+        return false;
+    };
+    let grant = published.source.split_once('/').map(|(id, _)| id);
+    grant == Some(&imported_id(fingerprint))
 }
 
 /// Checks a handed over consent before its code is spent: it must belong to exactly these objects.

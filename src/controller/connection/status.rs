@@ -131,6 +131,9 @@ fn grant_finding<'a>(
     setting: Setting<'_>,
 ) -> GrantFinding<'a> {
     match &applied.grant {
+        GrantSecret::Absent if matches!(applied.token, TokenSecret::Ours(_)) => {
+            GrantFinding::Deleted
+        }
         GrantSecret::Absent | GrantSecret::Leaving => GrantFinding::Absent,
         GrantSecret::Foreign => GrantFinding::Conflict(
             "A Secret with the name of this connection's grant (its name with -zoom-grant appended) exists and was not made for it: delete or rename it.",

@@ -18,6 +18,9 @@ use crate::{
 /// The reason of a grant that was copied here.
 pub const COPIED: &str = "GrantCopied";
 
+/// The reason of a grant whose Secret somebody deleted.
+pub const DELETED: &str = "GrantDeleted";
+
 /// What a pass found, after it acted.
 #[derive(Clone, Debug)]
 pub struct Findings<'a> {
@@ -44,6 +47,8 @@ pub struct Findings<'a> {
 pub enum GrantFinding<'a> {
     /// Nothing yet.
     Absent,
+    /// Nothing, although there is a token that was got with a grant.
+    Deleted,
     /// A Secret of somebody else, or one that cannot be read: a sentence.
     Conflict(&'a str),
     /// A grant for another namespace or cluster.
@@ -147,6 +152,11 @@ fn grant(findings: &Findings<'_>) -> Option<Verdict> {
             mismatch.message.as_str(),
         )),
         GrantFinding::Absent => Some(absent(findings)),
+        GrantFinding::Deleted => Some(Verdict::stalled(
+            Phase::ReauthorizationRequired,
+            DELETED,
+            "The Secret of this connection's grant (its name with -zoom-grant appended) was deleted, and the refresh token with it: the person must authorize again by status.installUrl.",
+        )),
     }
 }
 

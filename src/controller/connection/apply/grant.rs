@@ -46,11 +46,14 @@ pub(super) async fn import(
     else {
         return Ok(());
     };
-    context.leadership.check()?;
     let imported = credential.fingerprint();
+    if before.is_none() && plan::was_spent(&imported, &applied.token) {
+        return Ok(());
+    }
+    context.leadership.check()?;
     let kept = Kept {
         grant: Grant {
-            id: format!("import-{imported}"),
+            id: plan::imported_id(&imported),
             generation: 0,
             since: Timestamp::now(),
             credential,

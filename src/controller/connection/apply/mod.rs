@@ -6,6 +6,8 @@ pub mod deletion;
 mod grant;
 mod token;
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 
@@ -15,15 +17,20 @@ use super::{
     subject::{self, Expected, Mismatch},
 };
 use crate::{
-    api::v1alpha1::{ConsentStatus, SubjectStatus, TokenFailure, ZoomConnection},
+    api::v1alpha1::{AppKind, ConsentStatus, SubjectStatus, TokenFailure, ZoomConnection},
     controller::{
         Context,
         error::Error,
         grants::secret::{GrantSecret, Kept},
+        schedule,
         token_secret::TokenSecret,
     },
     zoom::{App, Identity},
 };
+
+/// A deletion leads to no pass over other objects: how soon to look whether another connection of the same
+/// person is gone.
+const UNTIL_THE_OTHER_GOES: Duration = Duration::from_secs(30);
 
 /// How things stand after everything due was done.
 #[derive(Debug)]
@@ -65,6 +72,9 @@ pub async fn apply(
     let Some(integration) = &observed.integration else {
         return Ok(applied);
     };
+    if integration.resource.spec.app.kind != AppKind::General {
+        return Ok(applied);
+    }
     let (Some(app), false) = (
         &integration.credentials.app,
         integration.resource.spec.suspend,
@@ -95,6 +105,11 @@ pub async fn apply(
     grant::bury_if_removed(context, connection, removed_at, &mut applied).await?;
     grant::identify(context, connection, integration, observed, &mut applied).await?;
     applied.mismatch = mismatch(context, connection, integration, &applied);
+    let mismatch = applied.mismatch.as_ref();
+    if mismatch.is_some_and(|mismatch| mismatch.reason == subject::ALREADY_CONNECTED) {
+        let soon = schedule::later(Timestamp::now(), UNTIL_THE_OTHER_GOES);
+        applied.look_again = Some(applied.look_again.map_or(soon, |time| time.min(soon)));
+    }
     token::publish(context, connection, observed, &mut applied).await?;
     Ok(applied)
 }

@@ -8,7 +8,7 @@ use kube::{
 };
 use serde_json::json;
 
-use super::Applied;
+use super::{Applied, is_copy};
 use crate::{
     api::{FIELD_MANAGER, v1alpha1::ZoomConnection},
     controller::{
@@ -43,7 +43,8 @@ pub(super) async fn publish(
             published::remove(&secrets, &owner.secret_name).await?;
             applied.token = TokenSecret::Absent;
         }
-        if kept.identified && applied.mismatch.is_none() {
+        let usable = kept.identified && !is_copy(kept, observed);
+        if usable && applied.mismatch.is_none() {
             applied.token =
                 project(context, connection, &secrets, &owner, kept, &applied.token).await?;
         }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     consent::Handoff,
-    controller::credentials::Credentials,
+    controller::{credentials::Credentials, token_secret::Stored},
     grant::{Access, Grant, Holder, Intent, Loss, Lost},
 };
 
@@ -134,6 +134,21 @@ fn a_refresh_token_is_taken_over_once() {
     let other = Import::Present("another".to_owned().into());
     assert!(import_due(&other, Some(&taken)).is_some());
     assert!(import_due(&Import::NotWanted, None).is_none());
+}
+
+#[test]
+fn what_consumers_got_a_token_for_was_spent() {
+    let published = |source: &str| {
+        TokenSecret::Ours(Stored {
+            source: source.into(),
+            ..Stored::default()
+        })
+    };
+    let source = format!("{}/7", imported_id("f"));
+    assert!(was_spent("f", &published(&source)));
+    assert!(!was_spent("g", &published(&source)));
+    assert!(!was_spent("f", &published("")));
+    assert!(!was_spent("f", &TokenSecret::Absent));
 }
 
 fn handoff(change: Value) -> Consent {

@@ -110,6 +110,21 @@ fn without_a_grant_a_person_is_waited_for() {
 }
 
 #[test]
+fn a_deleted_grant_is_not_one_that_never_was() {
+    let (integration, scopes) = (integration(json!({})), granted());
+    let findings = findings(&integration, &scopes, GrantFinding::Deleted);
+    assert_eq!(
+        seen(&findings),
+        (
+            Phase::ReauthorizationRequired,
+            Status::False,
+            DELETED.into(),
+            Flow::Stalled
+        )
+    );
+}
+
+#[test]
 fn an_external_consent_gives_no_link() {
     let integration = integration(json!({
         "oauth": {"redirectUrl": "https://a.example/cb", "consent": {"mode": "External"}},
