@@ -26,6 +26,8 @@ pub mod label {
     pub const CONNECTION: &str = "zoom-operator.io/connection";
     /// The namespace of that connection, on objects in the operator's own namespace.
     pub const NAMESPACE: &str = "zoom-operator.io/namespace";
+    /// On the connections that self service made.
+    pub const SELF_SERVICE: &str = "zoom-operator.io/self-service";
     /// What a Secret is for.
     pub const USE: &str = "zoom-operator.io/use";
 

@@ -71,8 +71,9 @@ pub fn prepared(
         }
         _ => return Err(Outcome::NotReady),
     };
-    let total = status.connections.as_ref().map_or(0, |count| count.total);
-    if target == Target::Integration && total >= max_connections(integration).unwrap_or(0) {
+    let made = status.connections.as_ref();
+    let made = made.and_then(|count| count.self_service).unwrap_or(0);
+    if target == Target::Integration && made >= max_connections(integration).unwrap_or(0) {
         return Err(Outcome::Full);
     }
     Ok(prepared)

@@ -31,9 +31,6 @@ const BETWEEN_SWEEPS: Duration = Duration::from_mins(1);
 /// How many connections self service may make unless the integration says otherwise.
 const DEFAULT_LIMIT: i32 = 100;
 
-/// Label on the connections that self service made.
-const SELF_SERVICE: &str = "zoom-operator.io/self-service";
-
 /// Removes what nobody redeemed, for as long as this replica leads. Does not end.
 pub async fn sweep(context: &Context) {
     if context.config.connect_url.is_none() {
@@ -123,7 +120,8 @@ async fn admit(
     let connections: Api<ZoomConnection> = context.beside(integration);
     // As it is now: the limit must hold however fast people are.
     let made = ListParams::default().labels(&format!(
-        "{SELF_SERVICE}=true,{}={}",
+        "{}=true,{}={}",
+        label::SELF_SERVICE,
         label::INTEGRATION,
         integration.name_any()
     ));
@@ -164,7 +162,7 @@ async fn admit(
         [
             (label::MANAGED_BY, label::MANAGER.to_owned()),
             (label::INTEGRATION, integration.name_any()),
-            (SELF_SERVICE, "true".into()),
+            (label::SELF_SERVICE, "true".into()),
         ]
         .map(|(key, value)| (key.to_owned(), value))
         .into(),

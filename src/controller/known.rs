@@ -3,13 +3,17 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use jiff::Timestamp;
 use kube::{ResourceExt, runtime::reflector::Store};
 
 use super::{
     fleet::{Fleet, Key},
     reconcile::Guarded,
 };
-use crate::api::v1alpha1::{ConnectionsStatus, Phase, ZoomConnection};
+use crate::api::{
+    label,
+    v1alpha1::{ConnectionsStatus, Phase, ZoomConnection},
+};
 
 /// The connections that there are.
 #[derive(Default)]
@@ -51,8 +55,13 @@ impl Connections {
             .iter()
             .filter(|cached| phase(cached) == Some(Phase::Connected))
             .count();
+        let self_made = connections
+            .iter()
+            .filter(|cached| cached.labels().contains_key(label::SELF_SERVICE))
+            .count();
         let number = |count| i32::try_from(count).unwrap_or(i32::MAX);
         ConnectionsStatus {
+            self_service: (self_made > 0).then(|| number(self_made)),
             total: number(connections.len()),
             connected: number(connected),
         }
@@ -63,19 +72,72 @@ impl Connections {
     pub fn of_user(&self, connection: &ZoomConnection, user_id: &str) -> Option<String> {
         let namespace = connection.namespace().unwrap_or_default();
         let others = self.of(&namespace, &connection.spec.integration_ref.name);
+        let mine = held_by(connection, user_id);
         others
             .iter()
             .filter_map(|cached| cached.0.as_ref().ok())
             .filter(|other| other.uid() != connection.uid())
             .find(|other| {
-                let status = other.status.as_ref();
-                let subject = status.and_then(|status| status.subject.as_ref());
-                subject.and_then(|subject| subject.user_id.as_deref()) == Some(user_id)
+                // Of two that hold a grant of the same user, the one that held it first stays.
+                held_by(other, user_id)
+                    .is_some_and(|theirs| mine.as_ref().is_none_or(|mine| theirs < *mine))
             })
             .map(ResourceExt::name_any)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Store<Guarded<ZoomConnection>>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Since when a connection holds a grant of this user, and its UID.
+fn held_by(
+    connection: &ZoomConnection,
+    user_id: &str,
+) -> Option<(Option<Timestamp>, Option<String>)> {
+    let status = connection.status.as_ref()?;
+    let subject = status.subject.as_ref()?;
+    let since = status.grant.as_ref().and_then(|grant| grant.since.as_ref());
+    (subject.user_id.as_deref() == Some(user_id))
+        .then(|| (since.map(|since| since.0), connection.uid()))
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::runtime::{reflector, watcher};
+    use serde_json::json;
+
+    use super::*;
+
+    fn connection(name: &str, since: Option<&str>) -> ZoomConnection {
+        let mut object = json!({
+            "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomConnection",
+            "metadata": {"name": name, "namespace": "clinics", "uid": name},
+            "spec": {"integrationRef": {"name": "app"}},
+        });
+        if let Some(since) = since {
+            object["status"] = json!({"subject": {"userId": "ada"}, "grant": {"since": since}});
+        }
+        serde_json::from_value(object).unwrap()
+    }
+
+    #[test]
+    fn of_two_connections_of_one_user_the_first_stays() {
+        let (first, second) = ("2026-03-01T10:00:00Z", "2026-03-01T10:00:01Z");
+        let (store, mut writer) = reflector::store();
+        for (name, since) in [("a", Some(second)), ("b", Some(first)), ("c", None)] {
+            let event =
+                watcher::Event::Apply(kube::core::DeserializeGuard(Ok(connection(name, since))));
+            writer.apply_watcher_event(&event);
+        }
+        let connections = Connections::default();
+        connections.know(store);
+        let other = |name, since| connections.of_user(&connection(name, since), "ada");
+        assert_eq!(other("b", Some(first)), None);
+        assert_eq!(other("a", Some(second)).as_deref(), Some("b"));
+        assert!(other("c", None).is_some());
+        let cached = connections.of("clinics", "app");
+        assert_eq!(cached.len(), 3);
+        assert!(connections.of("elsewhere", "app").is_empty());
     }
 }

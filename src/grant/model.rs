@@ -222,22 +222,18 @@ impl Lost {
         Self::ALL.into_iter().find(|lost| lost.as_str() == reason)
     }
 
-    /// What happened and what to do, as sentences for the status.
+    /// What happened, as a sentence for the status.
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {
             Self::ReplyLost => {
-                "Zoom replaced the refresh token and its reply was lost on the way: the person must authorize once more by status.installUrl."
+                "Zoom replaced the refresh token, and its reply was lost on the way."
             }
             Self::GrantLost => {
-                "Zoom no longer accepts this grant; it was revoked, expired, or replaced by a newer authorization: the person must authorize again by status.installUrl."
+                "Zoom no longer accepts this grant: it was revoked, expired, or replaced by a newer authorization."
             }
-            Self::OwnerGone => {
-                "The Zoom user who authorized no longer exists: another person must authorize, by the link of a new ZoomConnection."
-            }
-            Self::Deauthorized => {
-                "The app was removed in Zoom and its tokens are erased here; to connect again, the person authorizes by status.installUrl."
-            }
+            Self::OwnerGone => "The Zoom user who authorized no longer exists.",
+            Self::Deauthorized => "The app was removed in Zoom, and its tokens are erased here.",
         }
     }
 

@@ -14,6 +14,7 @@ use super::{
     AccessToken, Error, Fault,
     identity::{self, Identity},
     retry_after,
+    token::trusted,
 };
 
 /// A token answer has a few kilobytes; anything larger is not Zoom's.
@@ -262,10 +263,20 @@ impl Client {
     ) -> Result<Option<Identity>, Error> {
         let request = self
             .http
-            .get(format!("{}/v2/users/me", api_url.trim_end_matches('/')))
+            .get(format!(
+                "{}/v2/users/me",
+                self.api_url(api_url).as_str().trim_end_matches('/')
+            ))
             .bearer_auth(access_token.expose_secret());
         let (status, body, wait) = self.send(request, Timestamp::now()).await?;
         identity::from_answer(status, &body, wait)
+    }
+
+    /// The API host that was stored with a token, if it is one of Zoom's; else the configured one. What is
+    /// stored may have been changed since, and a token goes to nobody else.
+    #[must_use]
+    pub fn api_url(&self, stored: &str) -> Url {
+        trusted(stored, &self.endpoints.api).unwrap_or_else(|| self.endpoints.api.clone())
     }
 
     async fn request(

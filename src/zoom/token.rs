@@ -111,7 +111,7 @@ impl Tokens {
 
 /// Zoom's `api_url` if it stays under the configured API domain: a forged answer must not be able to
 /// send the tenant's token elsewhere.
-fn trusted(api_url: &str, default_api: &Url) -> Option<Url> {
+pub(super) fn trusted(api_url: &str, default_api: &Url) -> Option<Url> {
     let url = Url::parse(api_url).ok()?;
     let host = url.host_str()?;
     let configured = default_api.host_str()?;

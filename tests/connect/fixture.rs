@@ -200,7 +200,7 @@ fn integration(name: &str, consent: &Value) -> Value {
             "clientId": format!("client-of-{name}"),
             "redirectUrl": format!("{BASE}/callback/clinics/{name}"),
             "installUrl": format!("https://connect.example.com{OPEN}"),
-            "connections": {"total": 1, "connected": 0},
+            "connections": {"total": 9, "connected": 0, "selfService": 1},
         },
     })
 }

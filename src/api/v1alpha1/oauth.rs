@@ -43,7 +43,7 @@ pub struct Consent {
     pub mode: ConsentMode,
     /// Where a person starts, if not at Zoom's own page: a page of the tenant's back end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 1000))]
+    #[schemars(schema_with = "start_url_schema")]
     pub start_url: Option<String>,
     /// Let people connect themselves; absent: a `ZoomConnection` must exist before the click.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -78,6 +78,18 @@ fn redirect_url_schema(_: &mut SchemaGenerator) -> Schema {
         "x-kubernetes-validations": [{
             "rule": "self.matches('^https://[^/@?#]+([/?][^#]*)?$') || self.matches('^http://(localhost|127[.]0[.]0[.]1)(:[0-9]+)?([/?][^#]*)?$')",
             "message": "not a redirect URL that Zoom takes: use https:// with a host, no user part and no #fragment (http only for localhost)"
+        }]
+    })
+}
+
+/// People follow it, so nothing but a web address may stand there.
+fn start_url_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "maxLength": 1000,
+        "x-kubernetes-validations": [{
+            "rule": "self.matches('^https://[^/@?#]+([/?][^#]*)?$') || self.matches('^http://(localhost|127[.]0[.]0[.]1)(:[0-9]+)?([/?][^#]*)?$')",
+            "message": "startUrl is a link that people follow: use https:// with a host and no user part (http only for localhost)"
         }]
     })
 }

@@ -158,6 +158,9 @@ pub struct ConnectionsStatus {
     /// How many of them are connected.
     #[serde(default)]
     pub connected: i32,
+    /// How many of them self service made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub self_service: Option<i32>,
 }
 
 /// A phase that a newer version wrote must not make the resource unreadable after a rollback.

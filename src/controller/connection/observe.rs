@@ -17,14 +17,11 @@ use crate::{
         Context,
         credentials::Credentials,
         error::Error,
-        grants::secret::{self, GrantSecret},
+        grants::secret::{self, GrantSecret, REFRESH_TOKEN},
         token_secret::{self, Owner, TokenSecret},
     },
     grant::Intent,
 };
-
-/// Key of a refresh token in the Secret that is imported.
-const REFRESH_TOKEN: &str = "refresh-token";
 
 /// What there is around a connection.
 #[derive(Debug)]
@@ -154,15 +151,9 @@ async fn import(connection: &ZoomConnection, secrets: &Api<Secret>) -> Result<Im
             "Secret {name} of importSecretRef does not exist: create it with the key {REFRESH_TOKEN}."
         )));
     };
-    let token = secret
-        .data
-        .as_ref()
-        .and_then(|data| data.get(REFRESH_TOKEN))
-        .and_then(|value| str::from_utf8(&value.0).ok())
-        .map(str::trim)
-        .filter(|token| !token.is_empty());
+    let token = secret::importable(&secret);
     Ok(match token {
-        Some(token) => Import::Present(token.to_owned().into()),
+        Some(token) => Import::Present(token),
         None => Import::Awaited(format!(
             "Secret {name} of importSecretRef has no text under the key {REFRESH_TOKEN}: put the grant's current refresh token there."
         )),

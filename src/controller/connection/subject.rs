@@ -46,12 +46,19 @@ pub fn judge(found: Option<&Identity>, expected: Expected<'_>) -> Result<(), Mis
     let subject = expected.subject;
     let email = subject.and_then(|subject| subject.email.as_deref());
     let account = subject.and_then(|subject| subject.account_id.as_deref());
+    let pinned = expected
+        .pinned
+        .and_then(|pinned| match expected.management {
+            // An account may be spoken for by any of its administrators, a user only by himself.
+            Some(Management::Admin) => pinned.account_id.as_ref(),
+            _ => pinned.user_id.as_ref(),
+        });
     let Some(found) = found else {
-        return if email.is_some() || account.is_some() {
+        return if email.is_some() || account.is_some() || pinned.is_some() {
             Err(Mismatch {
                 reason: UNVERIFIABLE,
                 message: format!(
-                    "Zoom does not tell who authorized: add {} to scopes.required and on the app's Scopes page, and authorize again; or remove email and accountId from subject.",
+                    "Zoom does not tell who authorized: add {} to scopes.required and on the app's Scopes page, and authorize again.",
                     match expected.management {
                         Some(Management::Admin) => "user:read:user:admin",
                         _ => "user:read:user",
@@ -72,17 +79,14 @@ pub fn judge(found: Option<&Identity>, expected: Expected<'_>) -> Result<(), Mis
             "Somebody of another Zoom account than subject.accountId authorized: open status.installUrl signed in to that account.".into(),
         ));
     }
-    if let Some(pinned) = expected.pinned {
-        // An account may be spoken for by any of its administrators, a user only by himself.
-        let (before, now) = match expected.management {
-            Some(Management::Admin) => (&pinned.account_id, &found.account_id),
-            _ => (&pinned.user_id, &found.user_id),
-        };
-        if before.as_ref().is_some_and(|before| before != now) {
-            return Err(wrong(
-                "Somebody other than the person who authorized first did so now: a ZoomConnection stays with one person; create another one for another person.".into(),
-            ));
-        }
+    let now = match expected.management {
+        Some(Management::Admin) => &found.account_id,
+        _ => &found.user_id,
+    };
+    if pinned.is_some_and(|before| before != now) {
+        return Err(wrong(
+            "Somebody other than the person who authorized first did so now: a ZoomConnection stays with one person; create another one for another person.".into(),
+        ));
     }
     match expected.other {
         Some(other) => Err(Mismatch {
@@ -171,6 +175,11 @@ mod tests {
                 ..NOBODY
             };
             assert_eq!(reason(Some(&identity(user, account)), expected), wanted);
+            assert_eq!(
+                reason(None, expected),
+                Some(UNVERIFIABLE),
+                "nobody else unseen"
+            );
         }
     }
 

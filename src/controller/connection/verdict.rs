@@ -131,19 +131,23 @@ fn grant(findings: &Findings<'_>) -> Option<Verdict> {
         GrantFinding::Copied => Some(Verdict::stalled(
             Phase::ReauthorizationRequired,
             COPIED,
-            "The grant was copied here from another namespace or cluster, where it may be in use: the person must authorize here by status.installUrl.",
+            format!(
+                "The grant was copied here from another namespace or cluster, where it may be in use. {}",
+                way_back(findings)
+            ),
         )),
         GrantFinding::Lost(lost) => Some(Verdict::stalled(
             Phase::ReauthorizationRequired,
             lost.as_str(),
-            lost.message(),
+            format!("{} {}", lost.message(), way_back(findings)),
         )),
         GrantFinding::Removed(at, until) => Some(Verdict::stalled(
             Phase::ReauthorizationRequired,
             Lost::Deauthorized.as_str(),
             format!(
-                "{} Zoom said so at {at}; this person's data is to be deleted by {until}.",
-                Lost::Deauthorized.message()
+                "{} Zoom said so at {at}; this person's data is to be deleted by {until}. {}",
+                Lost::Deauthorized.message(),
+                way_back(findings)
             ),
         )),
         GrantFinding::Mismatched(mismatch) => Some(Verdict::stalled(
@@ -157,6 +161,18 @@ fn grant(findings: &Findings<'_>) -> Option<Verdict> {
             DELETED,
             "The Secret of this connection's grant (its name with -zoom-grant appended) was deleted, and the refresh token with it: the person must authorize again by status.installUrl.",
         )),
+    }
+}
+
+/// What makes a connection without a usable grant usable again.
+fn way_back(findings: &Findings<'_>) -> &'static str {
+    let consent = findings
+        .integration
+        .and_then(|integration| integration.spec.consent_mode());
+    if consent == Some(ConsentMode::Operator) && findings.has_pages {
+        "To connect again, the person authorizes by status.installUrl."
+    } else {
+        "To connect again, put the refresh token of a new authorization into the Secret that importSecretRef names."
     }
 }
 

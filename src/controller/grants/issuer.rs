@@ -77,15 +77,15 @@ fn access_of(token: AccessToken) -> Access {
     }
 }
 
-/// The access token of a stored grant; `None` if its API URL is none.
+/// The access token of a stored grant.
 #[must_use]
-pub fn token_of(access: &Access) -> Option<AccessToken> {
-    Some(AccessToken {
+pub fn token_of(access: &Access, zoom: &zoom::Client) -> AccessToken {
+    AccessToken {
         secret: access.token.clone(),
         token_type: access.token_type.clone(),
         expires_at: access.expires_at,
         issued_at: access.issued_at,
         scope: access.scope.clone(),
-        api_url: access.api_url.parse().ok()?,
-    })
+        api_url: zoom.api_url(&access.api_url),
+    }
 }

@@ -8,6 +8,7 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference},
 };
 use kube::{Resource as _, ResourceExt as _};
+use secrecy::SecretString;
 
 use crate::{
     api::{
@@ -29,6 +30,9 @@ mod key {
     pub const NAMESPACE_UID: &str = "namespace-uid";
     pub const IMPORTED: &str = "imported";
 }
+
+/// Key of a refresh token in a Secret that is to be imported.
+pub const REFRESH_TOKEN: &str = "refresh-token";
 
 /// What lies under the name of a grant's Secret.
 #[derive(Clone, Debug, Default)]
@@ -158,6 +162,14 @@ pub fn get(secret: &Secret) -> Option<Kept> {
         namespace_uid: text(key::NAMESPACE_UID).unwrap_or_default(),
         imported: text(key::IMPORTED),
     })
+}
+
+/// The refresh token in a Secret that is to be imported.
+#[must_use]
+pub fn importable(secret: &Secret) -> Option<SecretString> {
+    let value = secret.data.as_ref()?.get(REFRESH_TOKEN)?;
+    let token = str::from_utf8(&value.0).ok()?.trim();
+    (!token.is_empty()).then(|| token.to_owned().into())
 }
 
 /// Reads what lies under the name.

@@ -36,6 +36,7 @@ pub struct Place {
 /// in which its grant stays until it is known whose it is.
 #[derive(Clone)]
 pub struct SecretStore {
+    client: Client,
     place: Place,
     secrets: Api<Secret>,
     connections: Api<ZoomConnection>,
@@ -89,8 +90,22 @@ impl SecretStore {
         Self {
             secrets: Api::namespaced(client.clone(), &place.namespace),
             connections: Api::namespaced(client.clone(), &place.connection_namespace),
+            client: client.clone(),
             place,
         }
+    }
+
+    /// Fingerprint of the refresh token that the connection is told to take over.
+    async fn importable(&self, connection: &ZoomConnection) -> Result<Option<String>, StoreError> {
+        let Some(reference) = &connection.spec.import_secret_ref else {
+            return Ok(None);
+        };
+        let namespace = &self.place.connection_namespace;
+        let secrets: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
+        let secret = secrets.get_opt(&reference.name).await;
+        let secret = secret.map_err(unavailable)?;
+        let token = secret.as_ref().and_then(secret::importable);
+        Ok(token.map(|token| Credential::RefreshToken(token).fingerprint()))
     }
 
     async fn connection(&self) -> Result<Option<ZoomConnection>, StoreError> {
@@ -166,7 +181,8 @@ impl Store for SecretStore {
             identity: None,
             identified: false,
             namespace_uid: self.place.namespace_uid.clone(),
-            imported: None,
+            // What is there to be imported was imported, or is older than this: it is not taken over again.
+            imported: self.importable(&connection).await?,
         };
         let mut secret = secret::build(&connection, &kept);
         secret.metadata.name = Some(self.place.secret.clone());

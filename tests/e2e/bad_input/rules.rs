@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, fmt::Write as _};
 
 use serde_json::{Value, json};
 
-use crate::bed::{Bed, Case, Tenant, path, tools};
+use crate::bed::{App, Bed, Case, Tenant, path, tools};
 
 pub fn cases() -> Vec<Case> {
     vec![
@@ -77,6 +77,7 @@ fn wrong() -> Vec<Change> {
         ("a user-managed app with an optional admin scope", general(json!({"scopes": {"optional": ["user:read:admin"]}}))),
         ("an admin-managed app with a user scope", general(json!({"app": {"management": "Admin"}}))),
         ("External without readyWhen", general(json!({"oauth": {"consent": {"mode": "External"}}}))),
+        ("a start link that is a script", general(json!({"readyWhen": "Installable", "oauth": {"consent": {"mode": "External", "startUrl": "javascript:alert(1)"}}}))),
         ("External without redirectUrl", general(json!({"readyWhen": "Connected", "oauth": {"redirectUrl": null, "consent": {"mode": "External"}}}))),
         ("External with selfService", general(json!({"readyWhen": "Connected", "oauth": {"consent": {"mode": "External", "selfService": {}}}}))),
         ("a redirect URL with http", general(json!({"oauth": {"redirectUrl": "http://clinic.example.com/callback"}}))),
@@ -140,6 +141,42 @@ fn wrong_changes() -> Vec<(&'static str, Value, Value)> {
     ]
 }
 
+/// Cases about connections: the name and a merge patch for the `spec` of a sound one.
+fn wrong_connections() -> Vec<(&'static str, String, Value)> {
+    let ada = || "ada".to_owned();
+    let subject = |subject: Value| json!({"subject": subject});
+    vec![
+        ("a connection with dots", "ada.lovelace".into(), json!({})),
+        ("a connection of 53 characters", "a".repeat(53), json!({})),
+        ("a connection for nobody", ada(), subject(json!({}))),
+        (
+            "a mail address without an at",
+            ada(),
+            subject(json!({"email": "ada"})),
+        ),
+        (
+            "a reference with a reserved name",
+            ada(),
+            json!({"externalRefs": {"subject": "x"}}),
+        ),
+        (
+            "a reference with capitals",
+            ada(),
+            json!({"externalRefs": {"doctorId": "17"}}),
+        ),
+        (
+            "an unknown deletion policy",
+            ada(),
+            json!({"token": {"deletionPolicy": "Forget"}}),
+        ),
+        (
+            "a token Secret with spaces",
+            ada(),
+            json!({"token": {"secretName": "my token"}}),
+        ),
+    ]
+}
+
 #[rustfmt::skip]
 fn right() -> Vec<Change> {
     vec![
@@ -185,6 +222,17 @@ async fn refusals(bed: Bed) -> anyhow::Result<()> {
         let why = refused(&bed, case, bed.change(&tenant.name, &change).await)?;
         note(case, &why);
     }
+    let app = App::general("acme");
+    for (case, name, spec) in wrong_connections() {
+        let manifest = app.connection(&name, &spec);
+        let why = refused(&bed, case, bed.create(&manifest).await)?;
+        note(case, &why);
+    }
+    bed.create(&app.connection("ada", &json!({}))).await?;
+    let moved = json!({"spec": {"integrationRef": {"name": "other"}}});
+    let moved = bed.patch("zoomconnections", "ada", &moved).await;
+    let case = "a connection of another integration";
+    note(case, &refused(&bed, case, moved)?);
     let unsaid: Vec<String> = sentences()?
         .into_iter()
         .filter(|sentence| !found.contains(sentence))

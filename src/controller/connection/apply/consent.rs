@@ -208,7 +208,11 @@ async fn adopt(
         GrantSecret::Absent | GrantSecret::Broken => None,
     };
     let kept = Kept {
-        grant: grant.clone(),
+        grant: Grant {
+            // The time comes from another process: in the future it would outlast every later consent.
+            since: grant.since.min(Timestamp::now()),
+            ..grant.clone()
+        },
         identity,
         identified: true,
         namespace_uid: observed.namespace_uid.clone(),

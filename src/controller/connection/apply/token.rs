@@ -68,7 +68,7 @@ async fn project(
     let access = kept.grant.access.as_ref();
     let Some(token) = access
         .filter(|access| access.expires_at > now)
-        .and_then(token_of)
+        .map(|access| token_of(access, &context.zoom))
     else {
         return Ok(found.clone());
     };

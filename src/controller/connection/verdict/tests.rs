@@ -160,6 +160,17 @@ fn a_lost_grant_names_the_way_back() {
     }
     let copied = findings(&integration, &scopes, GrantFinding::Copied);
     assert_eq!(seen(&copied).0, Phase::ReauthorizationRequired);
+    assert!(
+        verdict(&copied, at(100))
+            .message
+            .contains("status.installUrl")
+    );
+    let without_pages = Findings {
+        has_pages: false,
+        ..copied
+    };
+    let message = verdict(&without_pages, at(100)).message;
+    assert!(message.contains("importSecretRef"), "{message}");
 }
 
 #[test]

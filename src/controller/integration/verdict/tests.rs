@@ -441,17 +441,19 @@ fn an_app_is_connected_from_its_first_connection_on() {
 
 #[test]
 fn an_event_proves_the_installation_of_an_external_app_only() {
-    let seen = ConsentFinding {
-        event_seen: true,
+    let theirs = ConsentFinding {
+        callback: None,
         ..PAGES
     };
+    let seen = |consent| ConsentFinding {
+        event_seen: true,
+        ..consent
+    };
     let external = external("Connected");
-    assert_eq!(consented(&external, seen).phase, Phase::Connected);
-    assert_eq!(consented(&external, PAGES).phase, Phase::ReadyToInstall);
-    assert_eq!(
-        consented(&general(json!({})), seen).phase,
-        Phase::ReadyToInstall
-    );
+    assert_eq!(consented(&external, seen(theirs)).phase, Phase::Connected);
+    assert_eq!(consented(&external, theirs).phase, Phase::ReadyToInstall);
+    let ours = general(json!({}));
+    assert_eq!(consented(&ours, seen(PAGES)).phase, Phase::ReadyToInstall);
 }
 
 #[test]
