@@ -66,6 +66,11 @@ pub struct Args {
     #[arg(long, env = "REFRESH_TOKEN_DAYS", default_value = "90", value_parser = clap::value_parser!(u16).range(1..=3650))]
     pub refresh_token_days: u16,
 
+    /// Days within which a person's data is to be deleted after the app was removed, as the agreement with
+    /// Zoom says. Announced in the status, nothing more.
+    #[arg(long, env = "DATA_DELETION_DAYS", default_value = "10", value_parser = clap::value_parser!(u16).range(1..=3650))]
+    pub data_deletion_days: u16,
+
     /// How many objects of a kind are worked on at the same time.
     #[arg(long, env = "CONCURRENCY", default_value = "16", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub concurrency: u16,
@@ -112,6 +117,12 @@ impl Args {
     #[must_use]
     pub fn refresh_token_life(&self) -> Duration {
         Duration::from_hours(24 * u64::from(self.refresh_token_days))
+    }
+
+    /// Time to delete a person's data after the app was removed.
+    #[must_use]
+    pub fn data_deletion(&self) -> Duration {
+        Duration::from_hours(24 * u64::from(self.data_deletion_days))
     }
 
     /// The longest time that a request may take which spends something at Zoom: a leader that is about to

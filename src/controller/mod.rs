@@ -21,6 +21,7 @@ mod links;
 mod metrics;
 mod published;
 mod reconcile;
+mod removals;
 mod report;
 mod schedule;
 mod token_secret;
@@ -45,15 +46,16 @@ use self::{
     leadership::{Candidate, Election, Leadership},
     metrics::Metrics,
     reconcile::Failures,
+    removals::Removals,
     touch::Touch,
 };
 use crate::{
-    api::v1alpha1::ZoomIntegration,
+    api::v1alpha1::{ZoomConnection, ZoomIntegration},
     grant::Directory,
     ops::{
         admin, http, metrics as registry,
         outgoing::{self, Trust},
-        shutdown,
+        shutdown::{self, Shutdown},
     },
     zoom::{self, Endpoints},
 };
@@ -62,6 +64,9 @@ pub use self::config::{Args, ReceiverImage};
 
 /// How long passes under way may take after the request to stop.
 const DRAIN: Duration = Duration::from_secs(20);
+
+/// How long the election waits for what an earlier process left.
+const LONGEST_DRAIN: Duration = Duration::from_secs(30);
 
 /// What every pass needs.
 pub struct Context {
@@ -76,6 +81,10 @@ pub struct Context {
     failures: Failures,
     /// Asks for passes over integrations.
     integrations: Touch<ZoomIntegration>,
+    /// Asks for passes over connections.
+    touched: Touch<ZoomConnection>,
+    /// Who removed an app.
+    removals: Removals,
     /// The connections that there are.
     connections: Connections,
     /// Spends the connections' grants.
@@ -126,38 +135,24 @@ async fn run(args: Args) -> anyhow::Result<()> {
         duration: args.lease_duration,
     };
     let (mut election, mut leadership) = Election::new(client.clone(), candidate);
-    let endpoints = Endpoints::new(args.zoom_oauth_url.clone(), args.zoom_api_url.clone());
-    let zoom = zoom::Client::new(endpoints)?.with_spending_limit(args.spending_limit());
-    let zoom = Arc::new(zoom);
-    let journal = Directory::open(args.journal.clone())
-        .with_context(|| format!("failed to open the journal {}", args.journal.display()))?;
-    let term = LeaderTerm::new(leadership.clone(), shutdown.clone(), args.identity.clone());
-    let context = Arc::new(Context {
-        grants: Grants::new(client.clone(), zoom.clone(), term, journal),
-        connections: Connections::default(),
-        zoom,
-        facts: outgoing::client_builder(Trust::Nobody)
-            .pool_max_idle_per_host(0)
-            .build()?,
-        recorder: Recorder::new(
-            client.clone(),
-            Reporter {
-                controller: "zoom-operator".into(),
-                instance: Some(args.identity.clone()),
-            },
-        ),
-        leadership: leadership.clone(),
+    let context = Context::new(
         client,
-        metrics: metrics.clone(),
+        args,
+        leadership.clone(),
+        metrics.clone(),
         fleet,
-        failures: Failures::default(),
-        integrations: Touch::default(),
-        config: args,
-    });
+        shutdown.clone(),
+    )?;
+    let context = Arc::new(context);
     let (done, stop) = oneshot::channel::<()>();
-    // Before this process stands for election: whoever leads next must find what is alive.
+    // Before this process stands for election: whoever leads next must find what is alive. What cannot be
+    // stored by then goes on beside it: one broken Secret must not keep the operator from working.
+    let draining = tokio::spawn({
+        let context = context.clone();
+        async move { context.grants.drain().await }
+    });
     tokio::select! {
-        () = context.grants.drain() => {}
+        _ = tokio::time::timeout(LONGEST_DRAIN, draining) => {}
         () = shutdown.requested() => {}
     }
     // A task of its own: no amount of work may delay a renewal.
@@ -185,7 +180,11 @@ async fn run(args: Args) -> anyhow::Result<()> {
     };
     let mut election = election;
     let lost = tokio::select! {
-        lost = &mut election => lost?,
+        lost = &mut election => {
+            // Whoever received a reply stores it, leader or not.
+            let _ = tokio::time::timeout(DRAIN, context.grants.idle()).await;
+            lost?
+        }
         // A watch that never became ready would hold the shutdown up for ever.
         ended = shutdown.bound(DRAIN, work) => {
             if ended.is_err() {
@@ -204,6 +203,46 @@ async fn run(args: Args) -> anyhow::Result<()> {
 // === impl Context ===
 
 impl Context {
+    fn new(
+        client: Client,
+        config: Args,
+        leadership: Leadership,
+        metrics: Metrics,
+        fleet: Fleet,
+        shutdown: Shutdown,
+    ) -> anyhow::Result<Self> {
+        let endpoints = Endpoints::new(config.zoom_oauth_url.clone(), config.zoom_api_url.clone());
+        let zoom = zoom::Client::new(endpoints)?.with_spending_limit(config.spending_limit());
+        let zoom = Arc::new(zoom);
+        let journal = Directory::open(config.journal.clone())
+            .with_context(|| format!("failed to open the journal {}", config.journal.display()))?;
+        let term = LeaderTerm::new(leadership.clone(), shutdown, config.identity.clone());
+        Ok(Self {
+            grants: Grants::new(client.clone(), zoom.clone(), term, journal),
+            connections: Connections::default(),
+            zoom,
+            facts: outgoing::client_builder(Trust::Nobody)
+                .pool_max_idle_per_host(0)
+                .build()?,
+            recorder: Recorder::new(
+                client.clone(),
+                Reporter {
+                    controller: "zoom-operator".into(),
+                    instance: Some(config.identity.clone()),
+                },
+            ),
+            leadership,
+            client,
+            metrics,
+            fleet,
+            failures: Failures::default(),
+            integrations: Touch::default(),
+            touched: Touch::default(),
+            removals: Removals::default(),
+            config,
+        })
+    }
+
     /// The API for objects in the namespace of `object`.
     fn beside<K>(&self, object: &impl Resource<DynamicType = ()>) -> Api<K>
     where

@@ -99,13 +99,19 @@ pub fn after_changed_credentials(failed: Timestamp) -> Timestamp {
 }
 
 /// When to ask a receiver for its facts again, that has been `up_since` without a word from Zoom, or
-/// was `validated`.
+/// was `validated`. An app that people can remove (`removable`) is asked more often.
 #[must_use]
-pub fn next_facts(validated: bool, up_since: Option<Timestamp>, now: Timestamp) -> Timestamp {
+pub fn next_facts(
+    validated: bool,
+    removable: bool,
+    up_since: Option<Timestamp>,
+    now: Timestamp,
+) -> Timestamp {
     let young = up_since.is_none_or(|since| now < later(since, FIRST));
     later(
         now,
         match (validated, young) {
+            (true, _) if removable => FACTS_WHILE_WAITING,
             (true, _) => FACTS_AT_REST,
             (false, true) => FACTS_AT_FIRST,
             (false, false) => FACTS_WHILE_WAITING,
@@ -197,8 +203,10 @@ mod tests {
     #[test]
     fn a_receiver_is_asked_less_often_with_time() {
         let wait = |validated, since: i64| {
-            next_facts(validated, Some(at(since)), at(10_000)).as_second() - 10_000
+            next_facts(validated, false, Some(at(since)), at(10_000)).as_second() - 10_000
         };
+        let removable = next_facts(true, true, Some(at(1)), at(10_000));
+        assert_eq!(removable, at(10_060));
         assert_eq!(wait(false, 9_999), 15);
         assert_eq!(wait(false, 1), 60);
         assert_eq!(wait(true, 9_999), 300);

@@ -152,7 +152,8 @@ fn connections(
     integrations: Store<Guarded<ZoomIntegration>>,
     shutdown: &Shutdown,
 ) -> Controller<Guarded<ZoomConnection>> {
-    let controller = controller::<ZoomConnection>(context, namespace, shutdown);
+    let controller = controller::<ZoomConnection>(context, namespace, shutdown)
+        .reconcile_on(context.touched.asked(namespace));
     let known = controller.store();
     context.connections.know(controller.store());
     let scope = namespace.map(ToOwned::to_owned);

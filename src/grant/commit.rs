@@ -69,7 +69,7 @@ async fn attempt<S: Store>(
                 if stored.credential.fingerprint() == entry.next.credential.fingerprint() {
                     return Ok(Some(Committed::Stored));
                 }
-                if stored.id != entry.next.id || !stored.had(&entry.spent) {
+                if !stored.had(&entry.spent) {
                     return Ok(Some(Committed::Superseded));
                 }
                 version

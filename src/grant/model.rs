@@ -39,6 +39,9 @@ pub struct Loss {
     /// Fingerprint of the credential that was of no use. Whoever still holds its successor may bring the
     /// grant back with it.
     pub spent: String,
+    /// When the person removed the app, if that is why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removed_at: Option<Timestamp>,
 }
 
 /// What can be spent once.
@@ -165,6 +168,7 @@ impl Grant {
             loss: Some(Loss {
                 reason,
                 spent: self.credential.fingerprint(),
+                removed_at: None,
             }),
             ..self.clone()
         }
@@ -232,7 +236,7 @@ impl Lost {
                 "The Zoom user who authorized no longer exists: another person must authorize, by the link of a new ZoomConnection."
             }
             Self::Deauthorized => {
-                "The app was removed in Zoom and the tokens are erased: delete this person's data where the law or Zoom's terms ask for it; to connect again, authorize by status.installUrl."
+                "The app was removed in Zoom and its tokens are erased here; to connect again, the person authorizes by status.installUrl."
             }
         }
     }

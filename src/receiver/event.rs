@@ -35,6 +35,8 @@ pub struct Envelope {
     pub account_id: Option<String>,
     /// The id of the meeting, user, recording... it is about.
     pub object_id: Option<String>,
+    /// The user it is about, where the payload itself names one.
+    pub user_id: Option<String>,
     /// The token of a URL validation.
     pub plain_token: Option<String>,
 }
@@ -100,6 +102,7 @@ impl Envelope {
             time: event_ts.time().or(payload.event_ts.time()),
             account_id: payload.account_id.text(),
             object_id: payload.object.fields.id.text_or_number(),
+            user_id: payload.user_id.text(),
             plain_token: payload.plain_token.text(),
         })
     }
@@ -163,6 +166,7 @@ fields!(Root {
 fields!(Payload {
     event_ts: Leaf = "event_ts",
     account_id: Leaf = "account_id",
+    user_id: Leaf = "user_id",
     plain_token: Leaf = "plainToken",
     object: Node<Subject> = "object",
 });
@@ -306,9 +310,20 @@ mod tests {
             time: time(1_626_230_691_572),
             account_id: Some("AAAAAABBBB".into()),
             object_id: Some("123".into()),
+            user_id: None,
             plain_token: None,
         };
         assert_eq!(read, expected);
+    }
+
+    #[test]
+    fn a_removal_names_its_user() {
+        let read = parse(
+            r#"{"event":"app_deauthorized","event_ts":1750000000000,
+                "payload":{"account_id":"a","user_id":"u","client_id":"c"}}"#,
+        );
+        assert_eq!(read.user_id.as_deref(), Some("u"));
+        assert_eq!(read.account_id.as_deref(), Some("a"));
     }
 
     #[test]

@@ -11,6 +11,12 @@ use super::{event, secrets::SecretRole};
 pub const MAX_BYTES: usize = 64 * 1024;
 /// Most event types that are listed.
 pub const MAX_EVENT_TYPES: usize = 256;
+/// Most removals that are remembered.
+const MAX_REMOVALS: usize = 128;
+/// Longest id of a user or account.
+const MAX_ID: usize = 64;
+/// The event that says that a user removed the app.
+pub const REMOVED: &str = "app_deauthorized";
 /// The only version of the format so far.
 const VERSION: u32 = 1;
 
@@ -31,6 +37,21 @@ pub struct Facts {
     pub last_rejected: Option<Timestamp>,
     /// Names of the events that came, without URL validations.
     pub event_types_seen: BTreeSet<String>,
+    /// Who removed the app, as `app_deauthorized` says; the latest of each user.
+    #[serde(default)]
+    pub removals: Vec<Removal>,
+}
+
+/// A user removed the app.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Removal {
+    /// When the event came.
+    pub at: Timestamp,
+    /// The user.
+    pub user_id: String,
+    /// The user's account.
+    pub account_id: String,
 }
 
 /// Why a text is not taken for facts.
@@ -59,6 +80,7 @@ impl Default for Facts {
             last_verified_secret: None,
             last_rejected: None,
             event_types_seen: BTreeSet::new(),
+            removals: Vec::new(),
         }
     }
 }
@@ -78,7 +100,12 @@ impl Facts {
             && facts
                 .event_types_seen
                 .iter()
-                .all(|name| event::is_name(name));
+                .all(|name| event::is_name(name))
+            && facts.removals.len() <= MAX_REMOVALS
+            && facts
+                .removals
+                .iter()
+                .all(|removal| is_id(&removal.user_id) && is_id(&removal.account_id));
         is_bounded.then_some(facts).ok_or(FactsError::OutOfBounds)
     }
 
@@ -102,6 +129,10 @@ impl Facts {
         }
         self.last_rejected = self.last_rejected.max(other.last_rejected);
         self.event_types_seen.extend(other.event_types_seen);
+        for removal in other.removals {
+            self.remember(removal);
+        }
+        self.removals.sort();
         self
     }
 
@@ -122,6 +153,31 @@ impl Facts {
         self.last_rejected = Some(seconds(now));
     }
 
+    /// A user removed the app. Ignored unless both ids look like such.
+    pub fn removed(&mut self, now: Timestamp, user_id: &str, account_id: &str) {
+        if is_id(user_id) && is_id(account_id) {
+            self.remember(Removal {
+                at: seconds(now),
+                user_id: user_id.to_owned(),
+                account_id: account_id.to_owned(),
+            });
+        }
+    }
+
+    /// Keeps the latest of each user, and of all users the latest.
+    fn remember(&mut self, removal: Removal) {
+        let same = |known: &&mut Removal| known.user_id == removal.user_id;
+        if let Some(known) = self.removals.iter_mut().find(same) {
+            *known = removal.max(known.clone());
+            return;
+        }
+        if self.removals.len() >= MAX_REMOVALS {
+            self.removals.sort();
+            self.removals.remove(0);
+        }
+        self.removals.push(removal);
+    }
+
     /// An event of this type came. Ignored once the list is full.
     pub fn seen(&mut self, name: &str) {
         let seen = &mut self.event_types_seen;
@@ -129,6 +185,14 @@ impl Facts {
             seen.insert(name.to_owned());
         }
     }
+}
+
+/// Ids are opaque; these are the symbols of base64 and its URL-safe form.
+fn is_id(id: &str) -> bool {
+    (1..=MAX_ID).contains(&id.len())
+        && id
+            .bytes()
+            .all(|symbol| symbol.is_ascii_alphanumeric() || b"-_=+/.".contains(&symbol))
 }
 
 fn seconds(time: Timestamp) -> Timestamp {
@@ -149,7 +213,7 @@ mod tests {
             concat!(
                 r#"{"version":1,"lastValidated":null,"lastValidatedSecret":null,"#,
                 r#""lastVerified":null,"lastVerifiedSecret":null,"#,
-                r#""lastRejected":null,"eventTypesSeen":[]}"#
+                r#""lastRejected":null,"eventTypesSeen":[],"removals":[]}"#
             )
         );
         let now = Timestamp::from_millisecond(1_739_923_528_999).unwrap();
@@ -158,13 +222,16 @@ mod tests {
         facts.rejected(now);
         facts.seen("meeting.started");
         facts.seen("meeting.ended");
+        facts.removed(now, "u", "a");
+        facts.removed(now, "no id", "a");
         assert_eq!(
             facts.to_json(),
             concat!(
                 r#"{"version":1,"lastValidated":"2025-02-19T00:05:28Z","lastValidatedSecret":"Current","#,
                 r#""lastVerified":"2025-02-19T00:05:28Z","lastVerifiedSecret":"Previous","#,
                 r#""lastRejected":"2025-02-19T00:05:28Z","#,
-                r#""eventTypesSeen":["meeting.ended","meeting.started"]}"#
+                r#""eventTypesSeen":["meeting.ended","meeting.started"],"#,
+                r#""removals":[{"at":"2025-02-19T00:05:28Z","userId":"u","accountId":"a"}]}"#
             )
         );
         assert_eq!(Facts::from_json(facts.to_json().as_bytes()).unwrap(), facts);
@@ -199,9 +266,34 @@ mod tests {
     }
 
     #[test]
+    fn the_latest_removal_of_each_user_is_kept() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let mut facts = Facts::default();
+        facts.removed(at(20), "ada", "a");
+        facts.removed(at(10), "ada", "a");
+        assert_eq!(facts.removals.len(), 1);
+        assert_eq!(facts.removals[0].at, at(20));
+        for n in 0..1000 {
+            facts.removed(at(100 + n), &format!("user-{n}"), "a");
+        }
+        assert_eq!(facts.removals.len(), MAX_REMOVALS);
+        assert!(facts.removals.iter().all(|removal| removal.at > at(900)));
+        assert_eq!(Facts::from_json(facts.to_json().as_bytes()).unwrap(), facts);
+    }
+
+    #[test]
+    fn facts_of_an_older_receiver_are_read() {
+        let older = Facts::default().to_json().replace(",\"removals\":[]", "");
+        assert_eq!(
+            Facts::from_json(older.as_bytes()).unwrap(),
+            Facts::default()
+        );
+    }
+
+    #[test]
     fn anything_else_is_refused() {
         let good = Facts::default().to_json();
-        let types = |types: &str| good.replace("[]", types);
+        let types = |types: &str| good.replacen("[]", types, 1);
         let many: Vec<String> = (0..257).map(|n| format!("\"e{n}\"")).collect();
         for text in [
             String::new(),

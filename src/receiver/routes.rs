@@ -146,6 +146,9 @@ impl Webhook {
                     facts.seen(name);
                 }
             });
+            if name == Some(super::facts::REMOVED) {
+                self.removed(envelope.as_ref(), now);
+            }
         }
         if let Some(envelope) = envelope.as_ref().filter(|_| is_challenge) {
             return self.validate(&secrets, role, envelope, is_timely.then_some(now));
@@ -160,6 +163,18 @@ impl Webhook {
         self.deliver(&head.headers, envelope.as_ref(), raw)
             .await
             .into()
+    }
+
+    /// Takes note that somebody removed the app: a grant hangs on it.
+    fn removed(&self, envelope: Option<&Envelope>, now: Timestamp) {
+        let user = envelope.and_then(|envelope| envelope.user_id.as_deref());
+        let account = envelope.and_then(|envelope| envelope.account_id.as_deref());
+        if let (Some(user), Some(account)) = (user, account) {
+            self.recorder
+                .record(Urgency::Now, |facts| facts.removed(now, user, account));
+        } else {
+            warn!("a removal that names nobody");
+        }
     }
 
     /// Answers also outside the time window: with a wrong clock the endpoint would else be

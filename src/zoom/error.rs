@@ -215,7 +215,8 @@ impl Error {
             fault,
             detail: detail(status, &body),
             retry_after,
-            ambiguous: !(400..500).contains(&status),
+            // A proxy that lost patience (408) does not know either.
+            ambiguous: !(400..500).contains(&status) || status == 408,
         }
     }
 

@@ -5,7 +5,10 @@
 source tests/environment.sh
 
 # shellcheck disable=SC2034
-RELEASE=zoom-operator NAMESPACE=zoom-operator-system ZOOM=zoom EXAMPLE=quickstart
+RELEASE=zoom-operator NAMESPACE=zoom-operator-system ZOOM=zoom EXAMPLE=quickstart GENERAL=general
+# Public address of the consent pages, as in values.yaml.
+# shellcheck disable=SC2034
+PAGES=http://localhost:8480
 # Marks the namespaces that the demo made, and so may remove.
 OURS=zoom-operator.io/demo
 
@@ -42,4 +45,15 @@ offline() {
 admin() {
   local path=/api/v1/namespaces/$2/services/http:$3:admin/proxy$4
   if [[ $1 == get ]]; then kubectl get --raw "$path"; else kubectl "$1" --raw "$path" -f -; fi
+}
+
+# alone: waits for end-to-end tests on the same cluster to end, and keeps new ones waiting until this process ends. The
+# demo's operator watches all namespaces and would meddle with theirs.
+alone() {
+  [[ $CLUSTER == local ]] || return 0
+  exec 9>.cluster/state/e2e.lock
+  flock --nonblock 9 || {
+    step "waiting for end-to-end tests on this cluster to end"
+    flock 9
+  }
 }

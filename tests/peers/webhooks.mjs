@@ -6,40 +6,17 @@
 
 import { createHmac, randomBytes } from "node:crypto";
 import { request } from "node:http";
-import { isDeepStrictEqual } from "node:util";
 import { MeetingsS2SAuthClient } from "@zoom/rivet/meetings";
 
-const { ZOOM_ADMIN, RECEIVER, SINK_ADMIN, WEBHOOK_SECRET } = process.env;
+import { admin, equal, test } from "./lib/cases.mjs";
+
+const { RECEIVER, SINK_ADMIN, WEBHOOK_SECRET } = process.env;
 const ACCOUNT = "peers-account";
 // Rivet takes webhooks on this path only; our receiver is told to do so too.
 const PATH = "/zoom/events";
 const HOUR = 3600;
 
-let failed = false;
-
-async function test(name, judge) {
-  try {
-    const note = await judge();
-    console.log(`ok ${name}`);
-    if (note) console.log(`   ${note}`);
-  } catch (error) {
-    failed = true;
-    console.log(`FAIL ${name}: ${String(error.message).replace(/\s+/g, " ")}`);
-  }
-}
-
-function equal(left, right) {
-  const [l, r] = [left, right].map((value) => JSON.stringify(value));
-  if (!isDeepStrictEqual(left, right)) throw new Error(`${l} is not ${r}`);
-}
-
 // === the offline Zoom ===
-
-async function admin(method, path, body) {
-  const reply = await fetch(ZOOM_ADMIN + path, { method, body: JSON.stringify(body) });
-  if (!reply.ok) throw new Error(`${method} ${path}: ${reply.status} ${await reply.text()}`);
-  return reply.json();
-}
 
 const app = (name, webhook_secret_token) =>
   admin("PUT", `/apps/${name}`, {
@@ -257,4 +234,3 @@ await test("receiver/hands-on-the-bytes-that-rivet-verified", async () => {
 
 server.close();
 server.closeAllConnections();
-process.exitCode = failed ? 1 : 0;

@@ -38,6 +38,7 @@ impl Managed for ZoomConnection {
         let setting = status::Setting {
             pages: context.config.connect_url.as_ref(),
             refresh_token_life: context.config.refresh_token_life(),
+            data_deletion: context.config.data_deletion(),
         };
         let (status, wait) = status::status(self, &observed, &applied, setting, now);
         super::report::report(context, self, &status).await?;

@@ -45,13 +45,22 @@ pub fn refresh_at(kept: &Kept, uid: &str) -> Option<Timestamp> {
     ))
 }
 
-/// Decides whether a grant is spent at `now`.
+/// Whether the app was removed after Zoom last gave a token: only another token request can tell whether
+/// the grant is dead.
+#[must_use]
+pub fn in_doubt(kept: &Kept, removed_at: Option<Timestamp>) -> bool {
+    let proof = kept.grant.access.as_ref().map(|access| access.issued_at);
+    removed_at.is_some_and(|removed| proof.is_none_or(|proof| removed >= proof))
+}
+
+/// Decides whether a grant is spent at `now`. `removed_at` is when its person last removed the app.
 #[must_use]
 pub fn refresh(
     kept: &Kept,
     uid: &str,
     last: Option<&TokenFailure>,
     credentials_version: &str,
+    removed_at: Option<Timestamp>,
     now: Timestamp,
 ) -> Refresh {
     let grant = &kept.grant;
@@ -59,7 +68,9 @@ pub fn refresh(
         return Refresh::Keep;
     }
     // An attempt whose outcome nobody stored is made good at once.
-    let due = grant.intent.is_some() || refresh_at(kept, uid).is_none_or(|at| now >= at);
+    let due = grant.intent.is_some()
+        || in_doubt(kept, removed_at)
+        || refresh_at(kept, uid).is_none_or(|at| now >= at);
     if !due {
         return Refresh::Keep;
     }

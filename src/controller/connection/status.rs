@@ -41,6 +41,8 @@ pub struct Setting<'a> {
     pub pages: Option<&'a Url>,
     /// Life of an unused refresh token.
     pub refresh_token_life: Duration,
+    /// Time to delete a person's data after the app was removed.
+    pub data_deletion: Duration,
 }
 
 /// The status of `connection` at `now`, and how long to wait for the next pass.
@@ -69,7 +71,7 @@ pub fn status(
         integration: integration.map(|integration| &integration.resource),
         credentials: integration.and_then(|integration| integration.credentials.complaint()),
         has_pages: setting.pages.is_some(),
-        grant: grant_finding(observed, applied),
+        grant: grant_finding(observed, applied, setting),
         token: token_finding(&owner, applied, kept, scopes.as_ref()),
         import: match &observed.import {
             Import::Awaited(message) => Some(message),
@@ -123,7 +125,11 @@ fn granted(integration: Option<&Integration>, kept: Option<&Kept>) -> Option<Com
     Some(scopes::compare(&access.scope, &declared.required, optional))
 }
 
-fn grant_finding<'a>(observed: &'a Observed, applied: &'a Applied) -> GrantFinding<'a> {
+fn grant_finding<'a>(
+    observed: &'a Observed,
+    applied: &'a Applied,
+    setting: Setting<'_>,
+) -> GrantFinding<'a> {
     match &applied.grant {
         GrantSecret::Absent if matches!(applied.token, TokenSecret::Ours(_)) => {
             GrantFinding::Deleted
@@ -137,7 +143,11 @@ fn grant_finding<'a>(observed: &'a Observed, applied: &'a Applied) -> GrantFindi
         ),
         GrantSecret::Ours(kept) => {
             if let Some(loss) = &kept.grant.loss {
-                GrantFinding::Lost(loss.reason)
+                loss.removed_at
+                    .map_or(GrantFinding::Lost(loss.reason), |removed| {
+                        let until = schedule::later(removed, setting.data_deletion);
+                        GrantFinding::Removed(removed, until)
+                    })
             } else if apply::is_copy(kept, observed) {
                 GrantFinding::Copied
             } else if let Some(mismatch) = &applied.mismatch {

@@ -55,6 +55,9 @@ pub enum GrantFinding<'a> {
     Copied,
     /// A grant that is lost.
     Lost(Lost),
+    /// A grant that is lost because its person removed the app: when, and until when that person's data has
+    /// to be deleted.
+    Removed(Timestamp, Timestamp),
     /// A grant that may not be this connection's.
     Mismatched(&'a Mismatch),
     /// A grant.
@@ -134,6 +137,14 @@ fn grant(findings: &Findings<'_>) -> Option<Verdict> {
             Phase::ReauthorizationRequired,
             lost.as_str(),
             lost.message(),
+        )),
+        GrantFinding::Removed(at, until) => Some(Verdict::stalled(
+            Phase::ReauthorizationRequired,
+            Lost::Deauthorized.as_str(),
+            format!(
+                "{} Zoom said so at {at}; this person's data is to be deleted by {until}.",
+                Lost::Deauthorized.message()
+            ),
         )),
         GrantFinding::Mismatched(mismatch) => Some(Verdict::stalled(
             Phase::Degraded,

@@ -13,7 +13,11 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{ResourceExt as _, runtime::controller::Action};
 
-use super::{Context, consents, error::Error, fleet::Member, reconcile::Managed, report::Reported};
+use self::observe::Observed;
+use super::{
+    Context, consents, error::Error, fleet::Member, reconcile::Managed, removals::concerns,
+    report::Reported,
+};
 use crate::api::{
     condition::Type,
     v1alpha1::{Phase, ZoomIntegration, ZoomIntegrationStatus},
@@ -26,6 +30,7 @@ impl Managed for ZoomIntegration {
             return Ok(Action::await_change());
         }
         let observed = observe::observe(context, self).await?;
+        pass_removals_on(context, self, &observed);
         let pages = context.config.connect_url.as_ref();
         let plan = plan::plan(self, &observed, pages.is_some(), Timestamp::now());
         tracing::debug!(?plan, "planned");
@@ -44,6 +49,35 @@ impl Managed for ZoomIntegration {
         super::report::report(context, self, &status).await?;
         context.fleet.seen(self, member(&status), wait, now);
         Ok(Action::requeue(wait))
+    }
+}
+
+/// Asks for passes over the connections of people who removed the app.
+fn pass_removals_on(context: &Context, integration: &ZoomIntegration, observed: &Observed) {
+    let Some(facts) = &observed.facts else {
+        return;
+    };
+    let namespace = integration.namespace().unwrap_or_default();
+    let name = integration.name_any();
+    let new = context.removals.learn(&namespace, &name, &facts.removals);
+    if new.is_empty() {
+        return;
+    }
+    let management = integration.spec.app.management;
+    for cached in context.connections.of(&namespace, &name) {
+        let status = cached
+            .0
+            .as_ref()
+            .ok()
+            .and_then(|found| found.status.as_ref());
+        let subject = status.and_then(|status| status.subject.as_ref());
+        let concerned = subject.is_some_and(|subject| {
+            new.iter()
+                .any(|removal| concerns(removal, subject, management))
+        });
+        if concerned {
+            context.touched.ask(&namespace, &cached.name_any());
+        }
     }
 }
 

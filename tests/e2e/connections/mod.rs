@@ -9,6 +9,7 @@ mod identity;
 mod imported;
 mod interference;
 mod life;
+mod removed;
 mod rights;
 mod setting;
 
@@ -32,6 +33,7 @@ pub fn cases() -> Vec<Case> {
         endings::cases(),
         identity::cases(),
         deletion::cases(),
+        removed::cases(),
         rights::cases(),
         crash::cases(),
         fleet::cases(),

@@ -19,6 +19,11 @@ loopback_part() {
   step "judging tokens"
   judge loopback/tokens "$venv/bin/python" "$here/tokens.py" --prefix loopback --mint --zoom "$zoom_url" --admin "$zoom"
 
+  step "judging consent and refresh"
+  ZOOM=$zoom_url ZOOM_ADMIN=$zoom NO_PROXY='*' judge loopback/consent node "$here/consent.mjs"
+  ZOOM=$zoom_url ZOOM_ADMIN=$zoom NO_PROXY='*' judge loopback/requests-oauthlib "$venv/bin/python" "$here/consent.py"
+  ZOOM=$zoom_url ZOOM_ADMIN=$zoom NO_PROXY='*' judge loopback/refresh node "$here/refresh.mjs"
+
   start sink "$bin/zoom-sim" sink --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0
   sink=$(word_of "${pids[-1]}" "$work/sink.log" 'sink ready listen=([0-9.:]+)')
   sink_admin=$(word_of "${pids[-1]}" "$work/sink.log" 'sink ready.* admin=([0-9.:]+)')

@@ -17,7 +17,7 @@ python_peers() {
 }
 
 make_venv() {
-  step "installing pyzoom and zoomus in $venv"
+  step "installing pyzoom, zoomus and requests-oauthlib in $venv"
   rm -rf "$venv"
   python3 -m venv "$venv" >&2 || fail "python3 cannot make a virtual environment: on Debian install python3-venv"
   "$venv/bin/pip" install --quiet --disable-pip-version-check --only-binary :all: --require-hashes \
@@ -27,11 +27,11 @@ make_venv() {
 node_peers() {
   command -v npm >/dev/null || fail "npm is missing: install Node 20 or later"
   once "$here/node_modules/.made-from" \
-    "$(node --version; cat "$here/package.json" "$here/package-lock.json" | sha256sum)" install_rivet
+    "$(node --version; cat "$here/package.json" "$here/package-lock.json" | sha256sum)" install_packages
 }
 
-install_rivet() {
-  step "installing rivet in tests/peers/node_modules"
+install_packages() {
+  step "installing rivet and openid-client in tests/peers/node_modules"
   npm ci --prefix "$here" --ignore-scripts --loglevel error >&2
 }
 

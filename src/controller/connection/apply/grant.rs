@@ -23,7 +23,7 @@ use crate::{
         },
         schedule,
     },
-    grant::{Grant, Outcome},
+    grant::{Grant, Loss, Lost, Outcome},
     zoom::{self, App},
 };
 
@@ -118,6 +118,36 @@ pub(super) async fn refresh(
         // What was observed is no longer so: begin anew.
         Outcome::Superseded | Outcome::Gone => Err(Error::Conflict),
     }
+}
+
+/// Says of a grant that Zoom just refused that its person removed the app, if that is so: then nothing of
+/// it is kept.
+pub(super) async fn bury_if_removed(
+    context: &Context,
+    connection: &ZoomConnection,
+    removed_at: Option<Timestamp>,
+    applied: &mut Applied,
+) -> Result<(), Error> {
+    let (GrantSecret::Ours(kept), Some(removed_at)) = (&applied.grant, removed_at) else {
+        return Ok(());
+    };
+    let Some(loss) = &kept.grant.loss else {
+        return Ok(());
+    };
+    if loss.reason == Lost::Deauthorized || removed_at < kept.grant.since {
+        return Ok(());
+    }
+    context.leadership.check()?;
+    let mut kept = (**kept).clone();
+    kept.grant.loss = Some(Loss {
+        reason: Lost::Deauthorized,
+        removed_at: Some(removed_at),
+        ..loss.clone()
+    });
+    let written = write(context, connection, &kept, true).await?;
+    tracing::info!("a person removed the app, its tokens are erased");
+    applied.grant = secret::read(connection, Some(&written));
+    Ok(())
 }
 
 /// Asks Zoom whose grant it is, once.

@@ -101,6 +101,8 @@ pub async fn apply(
         &mut applied,
     )
     .await?;
+    let removed_at = removed_at(context, connection, integration);
+    grant::bury_if_removed(context, connection, removed_at, &mut applied).await?;
     grant::identify(context, connection, integration, observed, &mut applied).await?;
     applied.mismatch = mismatch(context, connection, integration, &applied);
     let mismatch = applied.mismatch.as_ref();
@@ -128,13 +130,10 @@ async fn refresh(
     }
     let uid = connection.uid().unwrap_or_default();
     let version = &integration.credentials.version;
-    match plan::refresh(
-        kept,
-        &uid,
-        applied.failure.as_ref(),
-        version,
-        Timestamp::now(),
-    ) {
+    let removed_at = removed_at(context, connection, integration);
+    let last = applied.failure.as_ref();
+    let now = Timestamp::now();
+    match plan::refresh(kept, &uid, last, version, removed_at, now) {
         Refresh::Keep => Ok(()),
         Refresh::Wait(until) => {
             applied.look_again = Some(until);
@@ -142,6 +141,21 @@ async fn refresh(
         }
         Refresh::Now => grant::refresh(context, connection, observed, version, app, applied).await,
     }
+}
+
+/// When the person of this connection last removed the app.
+fn removed_at(
+    context: &Context,
+    connection: &ZoomConnection,
+    integration: &Integration,
+) -> Option<Timestamp> {
+    let subject = connection.status.as_ref()?.subject.as_ref()?;
+    context.removals.last(
+        &connection.namespace()?,
+        &connection.spec.integration_ref.name,
+        subject,
+        integration.resource.spec.app.management,
+    )
 }
 
 /// Whether a grant was stored for another namespace or cluster: whoever holds the original may spend it,

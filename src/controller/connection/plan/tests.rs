@@ -54,9 +54,18 @@ fn failed(retry_at: i64) -> TokenFailure {
 #[test]
 fn a_token_is_replaced_in_time_and_not_before() {
     let token = kept(Some((0, 3600)));
-    assert_eq!(refresh(&token, "u", None, "v", at(2500)), Refresh::Keep);
-    assert_eq!(refresh(&token, "u", None, "v", at(2900)), Refresh::Now);
-    assert_eq!(refresh(&kept(None), "u", None, "v", at(0)), Refresh::Now);
+    assert_eq!(
+        refresh(&token, "u", None, "v", None, at(2500)),
+        Refresh::Keep
+    );
+    assert_eq!(
+        refresh(&token, "u", None, "v", None, at(2900)),
+        Refresh::Now
+    );
+    assert_eq!(
+        refresh(&kept(None), "u", None, "v", None, at(0)),
+        Refresh::Now
+    );
 }
 
 #[test]
@@ -64,15 +73,15 @@ fn a_failure_delays_the_next_attempt_and_other_credentials_hasten_it() {
     let token = kept(Some((0, 3600)));
     let failure = failed(4000);
     assert_eq!(
-        refresh(&token, "u", Some(&failure), "v", at(3000)),
+        refresh(&token, "u", Some(&failure), "v", None, at(3000)),
         Refresh::Wait(at(4000))
     );
     assert_eq!(
-        refresh(&token, "u", Some(&failure), "w", at(3000)),
+        refresh(&token, "u", Some(&failure), "w", None, at(3000)),
         Refresh::Now
     );
     assert_eq!(
-        refresh(&token, "u", Some(&failure), "v", at(4000)),
+        refresh(&token, "u", Some(&failure), "v", None, at(4000)),
         Refresh::Now
     );
 }
@@ -88,7 +97,16 @@ fn an_attempt_on_record_is_made_good_at_once() {
         attempt: 1,
         begun: at(1),
     });
-    assert_eq!(refresh(&token, "u", None, "v", at(2)), Refresh::Now);
+    assert_eq!(refresh(&token, "u", None, "v", None, at(2)), Refresh::Now);
+}
+
+#[test]
+fn a_removal_is_checked_by_a_token_request_and_not_again() {
+    let token = kept(Some((100, 3700)));
+    let seen = |removed| refresh(&token, "u", None, "v", Some(at(removed)), at(200));
+    assert_eq!(seen(150), Refresh::Now);
+    assert_eq!(seen(100), Refresh::Now);
+    assert_eq!(seen(99), Refresh::Keep);
 }
 
 #[test]
@@ -97,8 +115,12 @@ fn a_lost_grant_is_never_spent() {
     token.grant.loss = Some(Loss {
         reason: Lost::GrantLost,
         spent: String::new(),
+        removed_at: None,
     });
-    assert_eq!(refresh(&token, "u", None, "v", at(9999)), Refresh::Keep);
+    assert_eq!(
+        refresh(&token, "u", None, "v", None, at(9999)),
+        Refresh::Keep
+    );
 }
 
 #[test]

@@ -107,6 +107,7 @@ pub fn status(
     );
     let wait = wait(
         spec.suspend,
+        setting.connections.total > 0,
         token.as_ref(),
         webhook.as_ref(),
         applied,
@@ -256,6 +257,7 @@ fn install_url(
 
 fn wait(
     suspended: bool,
+    removable: bool,
     token: Option<&TokenStatus>,
     webhook: Option<&WebhookStatus>,
     applied: &Applied,
@@ -277,7 +279,12 @@ fn wait(
                 .find(conditions)
                 .map(|condition| condition.last_transition_time.0);
             let validated = webhook.last_validated.as_ref().map(|time| time.0);
-            times.push(schedule::next_facts(validated.is_some(), up_since, now));
+            times.push(schedule::next_facts(
+                validated.is_some(),
+                removable,
+                up_since,
+                now,
+            ));
             times.extend(validated.map(|at| schedule::later(at, schedule::VALIDATION_PERIOD)));
         }
     }

@@ -1,0 +1,93 @@
+//! People who remove the app in Zoom: Zoom tells the receiver, and a token request confirms it.
+
+use serde_json::json;
+
+use super::{until, with_app};
+use crate::bed::{
+    Bed, Case, LIMIT,
+    object::{message, text},
+    wait_for,
+};
+
+pub fn cases() -> Vec<Case> {
+    vec![
+        Case::new("connections::removed_app_is_forgotten", removed),
+        Case::new("connections::forged_removal_is_not_believed", forged),
+    ]
+}
+
+/// A webhook through which Zoom can say who removed the app.
+fn webhook() -> serde_json::Value {
+    json!({"webhook": {
+        "subscriptions": [],
+        "sink": {"http": {"serviceRef": {"name": "sink", "path": "/zoom"}}},
+    }})
+}
+
+async fn removed(bed: Bed) -> anyhow::Result<()> {
+    let deauthorization = json!({"deauthorization_url": "http://app-receiver/"});
+    let (sim, _operator, app) = with_app(&bed, deauthorization, &webhook()).await?;
+    let people = app.people(&sim).await?;
+    let (ada, grace) = (
+        app.mint(&sim, &people[0]).await?,
+        app.mint(&sim, &people[4]).await?,
+    );
+    app.import(&bed, "ada", &ada, &json!({})).await?;
+    app.import(&bed, "grace", &grace, &json!({})).await?;
+    until(&bed, "ada", "Connected").await?;
+    until(&bed, "grace", "Connected").await?;
+    bed.until_deployed("app-receiver").await?;
+
+    let path = format!("apps/{}/grants/{}/deauthorize", app.0.client_id, ada.id);
+    let told = sim.admin("POST", &path, None).await?;
+    anyhow::ensure!(told["delivery"]["delivered"] == true, "{told:#}");
+    let connection = until(&bed, "ada", "Deauthorized").await?;
+    anyhow::ensure!(text(&connection, "/status/phase") == "Reauthorization required");
+    anyhow::ensure!(
+        message(&connection, "Ready").contains("data is to be deleted by"),
+        "{connection:#}"
+    );
+    wait_for("the token of who removed the app goes", LIMIT, || async {
+        let secret = bed.find("secrets", "ada-zoom-token").await?;
+        Ok(secret.is_none().then_some(()))
+    })
+    .await?;
+    let kept = bed.get("secrets", "ada-zoom-grant").await?;
+    let kept = crate::bed::object::key(&kept, "grant");
+    anyhow::ensure!(!kept.contains("eyJ"), "a token is kept");
+    // Nobody else is touched.
+    let other = bed.get("zoomconnections", "grace").await?;
+    anyhow::ensure!(text(&other, "/status/phase") == "Connected");
+    anyhow::ensure!(bed.find("secrets", "grace-zoom-token").await?.is_some());
+    Ok(())
+}
+
+/// The notice is a hint: as long as Zoom gives tokens, the grant lives.
+async fn forged(bed: Bed) -> anyhow::Result<()> {
+    let (sim, _operator, app) = with_app(&bed, json!({}), &webhook()).await?;
+    let ada = app.people(&sim).await?.remove(0);
+    let minted = app.mint(&sim, &ada).await?;
+    app.import(&bed, "ada", &minted, &json!({})).await?;
+    let connection = until(&bed, "ada", "Connected").await?;
+    bed.until_deployed("app-receiver").await?;
+    let event = json!({
+        "event": "app_deauthorized",
+        "event_ts": jiff::Timestamp::now().as_millisecond(),
+        "payload": {
+            "account_id": text(&connection, "/status/subject/accountId"),
+            "user_id": text(&connection, "/status/subject/userId"),
+            "client_id": app.0.client_id,
+        },
+    });
+    sim.deliver(&app.0, json!({"event": event})).await?;
+    // Checked by a token request, which succeeds.
+    wait_for("the grant is checked", LIMIT, || async {
+        let grant = app.grant(&sim, minted.id).await?;
+        Ok((grant["generation"].as_u64() >= Some(2)).then_some(()))
+    })
+    .await?;
+    let connection = until(&bed, "ada", "Connected").await?;
+    anyhow::ensure!(text(&connection, "/status/phase") == "Connected");
+    anyhow::ensure!(bed.find("secrets", "ada-zoom-token").await?.is_some());
+    Ok(())
+}
