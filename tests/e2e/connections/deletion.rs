@@ -44,6 +44,9 @@ async fn delete(bed: Bed) -> anyhow::Result<()> {
     let (scene, minted) = connected(&bed, "Delete").await?;
     let connection = bed.get("zoomconnections", "ada").await?;
     ensure!(connection["metadata"]["finalizers"] == Value::Null);
+    let counted =
+        |total: u64| move |object: &Value| object["status"]["connections"]["total"] == total;
+    bed.until("app", "counted", counted(1)).await?;
     bed.delete("zoomconnections", "ada").await?;
     bed.until_gone("zoomconnections", "ada").await?;
     until_erased(&bed).await?;
@@ -53,10 +56,7 @@ async fn delete(bed: Bed) -> anyhow::Result<()> {
     );
     let seen = scene.seen(&minted).await?;
     ensure!(seen.alive && seen.answered == 1, "{seen:?}");
-    bed.until("app", "without connections", |object| {
-        object["status"]["connections"]["total"] == 0
-    })
-    .await?;
+    bed.until("app", "without connections", counted(0)).await?;
     Ok(())
 }
 

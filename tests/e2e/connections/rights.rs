@@ -117,11 +117,13 @@ async fn expect(
 ) -> anyhow::Result<()> {
     let mut wrong = Vec::new();
     for (verb, resource) in asks {
-        let said = bed
-            .kubectl(&[
-                "auth", "can-i", verb, resource, "--as", account, "-n", namespace,
-            ])
-            .await?;
+        // To kubectl, what follows a slash is a name.
+        let (whole, part) = resource.split_once('/').unwrap_or((resource, ""));
+        let part = format!("--subresource={part}");
+        let ask = [
+            "auth", "can-i", verb, whole, &part, "--as", account, "-n", namespace,
+        ];
+        let said = bed.kubectl(&ask).await?;
         let answer = said.stdout.trim();
         ensure!(
             matches!(answer, "yes" | "no"),
