@@ -105,7 +105,7 @@ pub fn status(
         phase: Some(verdict.phase),
         conditions,
         install_url: install_url(connection, integration, &before, setting.pages),
-        subject: subject(kept, applied).or(before.subject),
+        subject: subject(kept, observed, applied).or(before.subject),
         scopes: scopes.map(|scopes| ScopesStatus {
             granted: scopes.granted,
             missing: scopes.missing,
@@ -230,8 +230,9 @@ fn subject_verified(kept: Option<&Kept>, applied: &Applied) -> Option<Statement>
     })
 }
 
-fn subject(kept: Option<&Kept>, applied: &Applied) -> Option<SubjectStatus> {
-    let kept = kept.filter(|_| applied.mismatch.is_none())?;
+fn subject(kept: Option<&Kept>, observed: &Observed, applied: &Applied) -> Option<SubjectStatus> {
+    // Nobody authorized here what was copied here.
+    let kept = kept.filter(|kept| applied.mismatch.is_none() && !apply::is_copy(kept, observed))?;
     let identity = kept.identity.as_ref()?;
     Some(SubjectStatus {
         user_id: Some(identity.user_id.clone()),

@@ -159,8 +159,9 @@ async fn in_namespace(suite: &Suite, case: Case) -> Result<(), Failed> {
 /// What a person would look at first.
 async fn circumstances(bed: &Bed) -> String {
     let mut text = String::new();
-    let looks: [&[&str]; 5] = [
+    let looks: [&[&str]; 6] = [
         &["get", "zoomintegrations", "-o", "yaml"],
+        &["get", "zoomconnections", "-o", "yaml"],
         &["get", "all", "-o", "wide"],
         &["get", "events", "--sort-by=.metadata.creationTimestamp"],
         &[

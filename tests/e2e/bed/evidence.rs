@@ -13,15 +13,23 @@ use kube::{
 };
 use serde_json::Value;
 
-use super::{Bed, object::name, watch::integrations};
+use super::{
+    Bed,
+    object::{name, text},
+    watch::{connections, integrations},
+};
 
 /// Keys of Secrets whose values nobody may read elsewhere.
-const SECRET_KEYS: [&str; 4] = [
+const SECRET_KEYS: [&str; 5] = [
     "client-secret",
     "webhook-secret-token",
     "previous-webhook-secret-token",
     "access-token",
+    "refresh-token",
 ];
+
+/// Where a grant's private Secret holds what nobody may read elsewhere.
+const GRANT_SECRETS: [&str; 2] = ["/credential/refreshToken", "/access/token"];
 
 /// Prefix of the tests' namespaces.
 pub const PREFIX: &str = "e2e-";
@@ -52,7 +60,7 @@ pub struct Extent {
     pub metrics: usize,
 }
 
-/// Watches the tests' Secrets, Events and integrations until the process ends.
+/// Watches the tests' Secrets, Events, integrations and connections until the process ends.
 pub fn watch(client: &Client) {
     let secrets: Api<Secret> = Api::all(client.clone());
     let not_helms = watcher::Config::default().fields("type!=helm.sh/release.v1");
@@ -67,6 +75,9 @@ pub fn watch(client: &Client) {
                 for (key, value) in secret.data.unwrap_or_default() {
                     if SECRET_KEYS.contains(&key.as_str()) {
                         keep(&String::from_utf8_lossy(&value.0));
+                    }
+                    if key == "grant" {
+                        keep_grant(&value.0);
                     }
                 }
             }
@@ -89,20 +100,28 @@ pub fn watch(client: &Client) {
             }
         }
     });
-    let integrations = integrations(client, None);
-    tokio::spawn(async move {
-        let stream = watcher(integrations, watcher::Config::default());
-        let mut stream = std::pin::pin!(stream.default_backoff().applied_objects());
-        while let Some(object) = stream.next().await {
-            let Ok(object) = object else { continue };
-            if let Some(namespace) = object.metadata.namespace.filter(|n| is_ours(Some(n))) {
-                said(
-                    &format!("status in {namespace}"),
-                    &object.data["status"].to_string(),
-                );
+    for api in [integrations(client, None), connections(client)] {
+        tokio::spawn(async move {
+            let stream = watcher(api, watcher::Config::default());
+            let mut stream = std::pin::pin!(stream.default_backoff().applied_objects());
+            while let Some(object) = stream.next().await {
+                let Ok(object) = object else { continue };
+                if let Some(namespace) = object.metadata.namespace.filter(|n| is_ours(Some(n))) {
+                    said(
+                        &format!("status in {namespace}"),
+                        &object.data["status"].to_string(),
+                    );
+                }
             }
-        }
-    });
+        });
+    }
+}
+
+fn keep_grant(json: &[u8]) {
+    let grant: Value = serde_json::from_slice(json).unwrap_or_default();
+    for secret in GRANT_SECRETS {
+        keep(text(&grant, secret));
+    }
 }
 
 /// Listens to logs and metrics of the operator's and the receivers' Pods as they are now. What cannot be had is passed

@@ -8,6 +8,7 @@ pub fn path(namespace: &str, resource: &str, name: Option<&str>) -> String {
     let group = match resource {
         "deployments" | "replicasets" => "apis/apps/v1",
         "leases" => "apis/coordination.k8s.io/v1",
+        "endpointslices" => "apis/discovery.k8s.io/v1",
         "events" => "apis/events.k8s.io/v1",
         "roles" | "rolebindings" => "apis/rbac.authorization.k8s.io/v1",
         "networkpolicies" => "apis/networking.k8s.io/v1",

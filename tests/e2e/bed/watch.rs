@@ -29,6 +29,12 @@ pub fn integrations(client: &kube::Client, namespace: Option<&str>) -> Api<Dynam
     }
 }
 
+/// The dynamic API of all connections.
+pub fn connections(client: &kube::Client) -> Api<DynamicObject> {
+    let kind = GroupVersionKind::gvk("zoom-operator.io", "v1alpha1", "ZoomConnection");
+    Api::all_with(client.clone(), &ApiResource::from_gvk(&kind))
+}
+
 // === impl History ===
 
 impl History {

@@ -39,10 +39,10 @@ async fn connected(bed: Bed) -> anyhow::Result<()> {
         grant["alive"] == true && grant["generation"] == 1,
         "{grant:#}"
     );
-    let integration = bed.integration("app").await?;
-    anyhow::ensure!(
-        integration["status"]["connections"] == json!({"total": 1, "connected": 1}),
-        "{integration:#}"
-    );
+    let counted = json!({"total": 1, "connected": 1});
+    bed.until("app", "its connections counted", |object| {
+        object["status"]["connections"] == counted
+    })
+    .await?;
     Ok(())
 }

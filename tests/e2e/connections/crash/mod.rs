@@ -1,0 +1,75 @@
+//! Where a process can die around a refresh: what becomes of the grant, judged by the offline Zoom's own counters.
+//! Nothing in the operator helps: Zoom holds the reply, the network or the API server is taken away, and the process is
+//! killed from outside.
+
+mod api_server;
+mod killed;
+mod replicas;
+
+use anyhow::ensure;
+use serde_json::json;
+
+use super::{Scene, refresh_now, stored, until, until_published};
+use crate::bed::{Bed, Case, LIMIT, Minted, Options, Sim, tools, wait_for};
+
+pub fn cases() -> Vec<Case> {
+    [killed::cases(), replicas::cases(), api_server::cases()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// A grant that was refreshed once, of an app whose consent is the operator's, so that there is a link.
+async fn begin(bed: &Bed, replicas: u32, lease_seconds: u32) -> anyhow::Result<(Scene, Minted)> {
+    let scene = prepare(bed, replicas, lease_seconds).await?;
+    let minted = scene.connect("ada", 0).await?;
+    Ok((scene, minted))
+}
+
+async fn prepare(bed: &Bed, replicas: u32, lease_seconds: u32) -> anyhow::Result<Scene> {
+    let options = Options {
+        replicas,
+        lease_seconds,
+        values: vec![
+            "connect.url=https://connect.example.com".into(),
+            "connect.replicas=1".into(),
+        ],
+    };
+    let spec = json!({"oauth": {"redirectUrl": null, "consent": {"mode": "Operator"}}});
+    Scene::new(bed, &options, json!({}), &spec).await
+}
+
+/// Makes Zoom hold the next refresh: `hold` after it was processed, `hold_before` before.
+async fn hold(scene: &Scene, kind: &str) -> anyhow::Result<()> {
+    let rule = json!({
+        "endpoint": "token",
+        "client_id": scene.app.0.client_id,
+        "grant_type": "refresh_token",
+        "times": 1,
+        "fault": {"kind": kind},
+    });
+    scene.sim.put_fault("hold", rule).await
+}
+
+async fn until_held(sim: &Sim) -> anyhow::Result<()> {
+    wait_for("Zoom holds a request", LIMIT, || async {
+        Ok((sim.fault_state("hold").await?["held"] == 1).then_some(()))
+    })
+    .await
+}
+
+async fn kill(scene: &Scene, pod: &str) -> anyhow::Result<()> {
+    tools::cluster("signal", &["KILL", scene.bed.namespace(), pod]).await?;
+    Ok(())
+}
+
+/// The controller's container is a new one.
+async fn until_restarted(bed: &Bed, pod: &str) -> anyhow::Result<()> {
+    wait_for("the restart shows", LIMIT, || async {
+        let pod = bed.get("pods", pod).await?;
+        let count = pod["status"]["containerStatuses"][0]["restartCount"].as_u64();
+        ensure!(count <= Some(1), "{count:?} restarts");
+        Ok((count == Some(1)).then_some(()))
+    })
+    .await
+}
