@@ -297,3 +297,6 @@ fn wait(
     }
     schedule::wait(times, now)
 }
+
+#[cfg(test)]
+mod tests;

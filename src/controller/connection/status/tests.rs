@@ -1,0 +1,187 @@
+//! What the status says of a grant besides its state.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{
+    controller::{credentials::Credentials, token_secret::Stored},
+    grant::{Access, Credential, Grant, Loss, Lost},
+    zoom::Identity,
+};
+
+const DAY: i64 = 24 * 3600;
+const SETTING: Setting<'_> = Setting {
+    pages: None,
+    refresh_token_life: Duration::from_hours(24 * 90),
+    data_deletion: Duration::from_hours(24 * 10),
+};
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+fn connection() -> ZoomConnection {
+    serde_json::from_value(json!({
+        "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomConnection",
+        "metadata": {"name": "ada", "namespace": "clinics", "uid": "u", "generation": 1},
+        "spec": {"integrationRef": {"name": "app"}},
+    }))
+    .unwrap()
+}
+
+fn observed(suspend: bool) -> Observed {
+    let resource: Value = json!({
+        "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomIntegration",
+        "metadata": {"name": "app", "namespace": "clinics"},
+        "spec": {
+            "suspend": suspend,
+            "app": {"kind": "General", "management": "User"},
+            "credentials": {"secretRef": {"name": "zoom"}},
+            "scopes": {"required": ["user:read:user"]},
+        },
+    });
+    Observed {
+        integration: Some(Integration {
+            resource: serde_json::from_value(resource).unwrap(),
+            credentials: Credentials {
+                secret_name: "zoom".into(),
+                exists: true,
+                ..Credentials::default()
+            },
+        }),
+        grant: GrantSecret::Absent,
+        owned_as_wished: true,
+        token: TokenSecret::Absent,
+        old_token_secret: None,
+        import: Import::NotWanted,
+        consents: Vec::new(),
+        namespace_uid: "n".into(),
+    }
+}
+
+/// A grant that was used at `used`.
+fn applied(used: i64) -> Applied {
+    Applied {
+        grant: GrantSecret::Ours(Box::new(Kept {
+            grant: Grant {
+                id: "g".into(),
+                generation: 1,
+                since: at(0),
+                credential: Credential::RefreshToken("r".to_owned().into()),
+                access: Some(Access {
+                    token: "a".to_owned().into(),
+                    token_type: "bearer".into(),
+                    issued_at: at(used),
+                    expires_at: at(used + 3600),
+                    scope: "user:read:user".into(),
+                    api_url: "https://api.zoom.us".into(),
+                }),
+                intent: None,
+                loss: None,
+            },
+            identity: Some(Identity {
+                user_id: "z".into(),
+                account_id: "a".into(),
+                email: "ada@example.com".into(),
+            }),
+            identified: true,
+            namespace_uid: "n".into(),
+            imported: None,
+        })),
+        token: TokenSecret::Ours(Stored {
+            expires_at: Some(at(used + 3600)),
+            intact: true,
+            ..Stored::default()
+        }),
+        failure: None,
+        consent: None,
+        mismatch: None,
+        look_again: None,
+    }
+}
+
+fn fresh(status: &ZoomConnectionStatus) -> (&str, &str) {
+    let found = Type::TokenFresh.find(&status.conditions).unwrap();
+    (&found.status, &found.reason)
+}
+
+#[test]
+fn a_grant_that_is_not_used_is_announced_to_die_two_weeks_before() {
+    let said = |now: i64| {
+        status(
+            &connection(),
+            &observed(true),
+            &applied(0),
+            SETTING,
+            at(now),
+        )
+    };
+    let (early, wait) = said(76 * DAY - 1);
+    assert_eq!(fresh(&early), ("True", "Refreshed"));
+    assert!(
+        wait <= Duration::from_secs(2),
+        "the announcement is not overslept: {wait:?}"
+    );
+    let (late, _) = said(76 * DAY);
+    assert_eq!(fresh(&late), ("False", "GrantExpiring"));
+    let dies = late.grant.unwrap().expires_at.unwrap();
+    assert_eq!(dies.0, at(90 * DAY));
+}
+
+#[test]
+fn every_use_moves_the_end_of_a_grant() {
+    let (said, wait) = status(
+        &connection(),
+        &observed(false),
+        &applied(DAY),
+        SETTING,
+        at(DAY),
+    );
+    let grant = said.grant.clone().unwrap();
+    assert_eq!(grant.since.unwrap().0, at(0));
+    assert_eq!(grant.expires_at.unwrap().0, at(91 * DAY));
+    assert_eq!(
+        said.subject.unwrap().email.as_deref(),
+        Some("ada@example.com")
+    );
+    assert!(
+        wait < Duration::from_hours(1),
+        "until the token is refreshed: {wait:?}"
+    );
+}
+
+#[test]
+fn who_removed_the_app_is_owed_the_deletion_of_his_data() {
+    let mut gone = applied(0);
+    let GrantSecret::Ours(kept) = &mut gone.grant else {
+        unreachable!()
+    };
+    kept.grant = kept.grant.buried(Lost::GrantLost);
+    kept.grant.loss = Some(Loss {
+        reason: Lost::Deauthorized,
+        removed_at: Some(at(100)),
+        spent: String::new(),
+    });
+    let (said, _) = status(&connection(), &observed(false), &gone, SETTING, at(200));
+    let ready = Type::Ready.find(&said.conditions).unwrap();
+    assert_eq!(ready.reason, "Deauthorized");
+    let until = at(100 + 10 * DAY).to_string();
+    assert!(ready.message.contains(&until), "{}", ready.message);
+    assert_eq!(said.grant.unwrap().lost.as_deref(), Some("Deauthorized"));
+}
+
+#[test]
+fn nobody_is_named_before_it_is_known_that_he_may() {
+    let mut wrong = applied(0);
+    wrong.mismatch = Some(crate::controller::connection::subject::Mismatch {
+        reason: "WrongSubject",
+        message: "m".into(),
+    });
+    let (said, _) = status(&connection(), &observed(false), &wrong, SETTING, at(200));
+    assert_eq!(said.subject, None);
+    let verified = Type::SubjectVerified.find(&said.conditions).unwrap();
+    assert_eq!(
+        (verified.status.as_str(), verified.reason.as_str()),
+        ("False", "WrongSubject")
+    );
+}
