@@ -7,7 +7,12 @@ use jiff::Timestamp;
 use super::observe::{Consent, Import, Integration};
 use crate::{
     api::v1alpha1::{ConsentMode, TokenFailure, ZoomConnection},
-    controller::{failure, grants::secret::Kept, schedule, token_secret::TokenSecret},
+    controller::{
+        failure,
+        grants::secret::{GrantSecret, Kept},
+        schedule,
+        token_secret::TokenSecret,
+    },
     grant::Credential,
 };
 
@@ -78,6 +83,17 @@ pub fn refresh(
         Some(time) if time > now => Refresh::Wait(time),
         _ => Refresh::Now,
     }
+}
+
+/// Whether a recorded failure still stands: it does not once Zoom gave a token, also if the status that
+/// should have said so could not be written.
+#[must_use]
+pub fn is_standing(failure: &TokenFailure, grant: &GrantSecret) -> bool {
+    let GrantSecret::Ours(kept) = grant else {
+        return true;
+    };
+    let access = kept.grant.access.as_ref();
+    access.is_none_or(|access| access.issued_at.as_second() <= failure.time.0.as_second())
 }
 
 /// Whether a refresh token is to be taken over: one that was not taken over before.

@@ -61,6 +61,7 @@ pub async fn apply(
 ) -> Result<Applied, Error> {
     let status = connection.status.as_ref();
     let last = status.and_then(|status| status.token.as_ref()?.failure.clone());
+    let last = last.filter(|last| plan::is_standing(last, &observed.grant));
     let mut applied = Applied {
         grant: observed.grant.clone(),
         token: observed.token.clone(),

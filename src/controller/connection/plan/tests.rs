@@ -137,6 +137,23 @@ fn a_refresh_token_is_taken_over_once() {
 }
 
 #[test]
+fn a_failure_is_over_once_there_is_a_newer_token() {
+    let standing = |issued| {
+        let kept = kept(Some((issued, issued + 3600)));
+        is_standing(&failure_at(100), &GrantSecret::Ours(Box::new(kept)))
+    };
+    assert!(standing(99) && standing(100));
+    assert!(!standing(101));
+    assert!(is_standing(&failure_at(100), &GrantSecret::Absent));
+}
+
+fn failure_at(time: i64) -> TokenFailure {
+    let mut failure = failed(time + 60);
+    failure.time = k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(at(time));
+    failure
+}
+
+#[test]
 fn what_consumers_got_a_token_for_was_spent() {
     let published = |source: &str| {
         TokenSecret::Ours(Stored {
