@@ -42,7 +42,6 @@ async function run({ name, run }) {
   const seconds = ((Date.now() - started) / 1000).toFixed(1);
   const verdict = failures.length ? "FAIL" : "ok";
   counted[verdict] += 1;
-  // Nothing but the name follows FAIL in the summary of all suites.
   const why = failures.map(({ message }) => message.replace(/\s+/g, " ")).join("; and ");
   console.log(failures.length ? `FAIL ${name}: ${why}` : `ok ${name} (${seconds} s)`);
 }
