@@ -4,7 +4,8 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
-import { limit, namespace } from "./cluster.mjs";
+import { namespace } from "./cluster.mjs";
+import { limit } from "./wait.mjs";
 
 export const PAGES = "https://connect.test";
 export const ZOOM = `http://zoom-sim.${namespace}.svc`;

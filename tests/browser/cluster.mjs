@@ -4,7 +4,7 @@ import { execFile, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { connect } from "node:net";
 import { promisify } from "node:util";
-import { limit, until } from "./wait.mjs";
+import { until } from "./wait.mjs";
 
 export const namespace = process.env.NAMESPACE;
 const CORE = `/api/v1/namespaces/${namespace}`;
@@ -22,7 +22,9 @@ export async function kubectl(...args) {
 
 /** Starts kubectl and reads from its first lines where it listens. */
 async function listening(pattern, ...args) {
-  const child = spawn("kubectl", ["--namespace", namespace, ...args], { stdio: ["ignore", "pipe", "inherit"] });
+  // It ends with us, however we end.
+  const command = ["--pdeathsig", "TERM", "--", "kubectl", "--namespace", namespace, ...args];
+  const child = spawn("setpriv", command, { stdio: ["ignore", "pipe", "inherit"] });
   children.push(child);
   let said = "";
   child.stdout.setEncoding("utf8").on("data", (text) => (said += text));
@@ -163,5 +165,3 @@ export const becomes = (name, wanted) =>
     const object = await find("zoomconnections", name);
     return object && [object.status?.phase, ready(object)?.reason].includes(wanted) && object;
   });
-
-export { limit };

@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { request } from "node:http";
 import { createServer } from "node:https";
 import { straight } from "./straight.mjs";
+import { until } from "./wait.mjs";
 
 const HOP_BY_HOP = ["connection", "keep-alive", "transfer-encoding", "upgrade"];
 
@@ -49,4 +50,11 @@ export async function start(pages, zoom, directory) {
 }
 
 /** The address that the next request of this path is for, which goes no further. */
-export const divert = (path) => new Promise((resolve) => diverted.set(path, resolve));
+export function divert(path) {
+  let address;
+  diverted.set(path, (seen) => (address = seen));
+  const waiting = until(`a request for ${path}`, () => address);
+  // Who asked may have failed before.
+  waiting.catch(() => {});
+  return waiting;
+}

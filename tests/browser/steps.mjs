@@ -23,11 +23,8 @@ export async function headed(page, title) {
 }
 
 /** Presses the one button of a page of ours, and waits for what comes. */
-export async function press(page) {
-  const loaded = page.waitForEvent("load");
-  await page.locator("main .button, main button").click();
-  await loaded;
-}
+export const press = (page) =>
+  Promise.all([page.waitForEvent("load"), page.locator("main .button, main button").click()]);
 
 /** From a page of ours with a button to Zoom's. */
 export async function go(page) {

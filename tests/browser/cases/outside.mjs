@@ -134,9 +134,10 @@ export default {
     const person = await t.person();
     const page = await person.page();
     await page.goto(`${ZOOM}/oauth/authorize`);
-    const refused = page.waitForEvent("console", (message) => /frame-ancestors|X-Frame-Options/i.test(message.text()));
-    await page.evaluate((src) => document.body.append(Object.assign(document.createElement("iframe"), { src })), link);
-    await refused;
+    await Promise.all([
+      page.waitForEvent("console", (message) => /frame-ancestors|X-Frame-Options/i.test(message.text())),
+      page.evaluate((src) => document.body.append(Object.assign(document.createElement("iframe"), { src })), link),
+    ]);
     equal(await page.frames().at(-1).locator("form.actions button").count(), 0);
     // Of that the browser complains, as it should.
     person.problems.length = 0;
