@@ -14,6 +14,8 @@ pub enum Route {
     Style,
     /// What robots are told.
     Robots,
+    /// The picture beside the title, which browsers ask for by themselves.
+    Icon,
     /// A start page.
     Start(Link),
     /// Where Zoom sends people back to.
@@ -44,6 +46,7 @@ impl Route {
             [""] => Self::Index,
             ["style.css"] => Self::Style,
             ["robots.txt"] => Self::Robots,
+            ["favicon.ico"] => Self::Icon,
             ["connections", namespace, name, nonce] => {
                 start(Target::Connection, namespace, name, nonce)
             }
@@ -66,7 +69,7 @@ impl Route {
     pub fn label(&self) -> &'static str {
         match self {
             Self::Index => "index",
-            Self::Style | Self::Robots => "asset",
+            Self::Style | Self::Robots | Self::Icon => "asset",
             Self::Start(_) => "start",
             Self::Callback { .. } => "callback",
             Self::Consent(_) => "consent",

@@ -143,6 +143,7 @@ impl Site {
             Route::Robots => {
                 return Answer::asset("text/plain; charset=utf-8", "User-agent: *\nDisallow: /\n");
             }
+            Route::Icon => return Answer::asset("image/svg+xml", pages::ICON),
             _ if !self.limiter.admits() => return self.rate_limited(visit),
             _ => {}
         }
@@ -159,7 +160,7 @@ impl Site {
                 let page = frame.message(&frame.texts().index, &Next::Nothing);
                 Answer::page(StatusCode::OK, page)
             }
-            Route::Unknown | Route::Style | Route::Robots => {
+            Route::Unknown | Route::Style | Route::Robots | Route::Icon => {
                 let frame = self.frame(visit);
                 let page = frame.message(&frame.texts().unknown, &Next::Nothing);
                 Answer::page(StatusCode::NOT_FOUND, page)

@@ -14,6 +14,8 @@ use super::{
 
 /// The style sheet.
 pub const STYLE: &str = include_str!("style.css");
+/// The icon: two links of a chain.
+pub const ICON: &str = include_str!("icon.svg");
 
 /// What surrounds the contents of every page.
 pub struct Frame<'a> {
@@ -146,12 +148,13 @@ pub fn paragraphs(message: &Message) -> Markup {
     html! { @for line in message.lines { p { (line) } } }
 }
 
-/// A mail address as it may be shown to whoever holds the link: its first letter and its host.
+/// A mail address as it may be shown to whoever holds the link: its first letter and its host. No line
+/// breaks at asterisks.
 #[must_use]
 pub fn masked(mail: &str) -> String {
     let (person, host) = mail.rsplit_once('@').unwrap_or((mail, ""));
     let first: String = person.chars().take(1).collect();
-    format!("{first}\u{2026}@{host}")
+    format!("{first}***@{host}")
 }
 
 #[cfg(test)]
@@ -160,9 +163,9 @@ mod tests {
 
     #[test]
     fn a_mail_address_is_masked() {
-        assert_eq!(masked("ada@example.com"), "a\u{2026}@example.com");
-        assert_eq!(masked("a@b@example.com"), "a\u{2026}@example.com");
-        assert_eq!(masked("secret"), "s\u{2026}@");
-        assert_eq!(masked(""), "\u{2026}@");
+        assert_eq!(masked("ada@example.com"), "a***@example.com");
+        assert_eq!(masked("a@b@example.com"), "a***@example.com");
+        assert_eq!(masked("secret"), "s***@");
+        assert_eq!(masked(""), "***@");
     }
 }

@@ -134,7 +134,7 @@ pub(super) static TEXTS: Texts = Texts {
         pending: Message {
             title: "Almost done",
             lines: &[
-                "You allowed the access. The connection is being set up; this page follows by itself.",
+                "You allowed the access. The connection is being set up; this page updates by itself.",
             ],
         },
         slow: Message {

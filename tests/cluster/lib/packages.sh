@@ -1,21 +1,24 @@
-# The Debian packages that a node needs.
+# Debian packages, those of a node and others'.
 # shellcheck shell=bash
 
 # command or file = package
-NEEDED=(containerd=containerd containerd-shim-runc-v2=containerd ctr=containerd runc=runc iptables=iptables
+# shellcheck disable=SC2034
+NODE_PACKAGES=(containerd=containerd containerd-shim-runc-v2=containerd ctr=containerd runc=runc iptables=iptables
   conntrack=conntrack ip=iproute2 ss=iproute2 buildah=buildah openssl=openssl setpriv=util-linux cc=gcc
   /usr/include/stdlib.h=libc6-dev /usr/lib/cni/bridge=containernetworking-plugins)
 
+# missing_packages ENTRY...: packages whose command or file is not there.
 missing_packages() {
   local entry
-  for entry in "${NEEDED[@]}"; do
+  for entry; do
     [[ -e ${entry%=*} ]] || type -P "${entry%=*}" >/dev/null || echo "${entry#*=}"
   done | sort -u
 }
 
+# install_packages ENTRY...: those of them that are missing.
 install_packages() {
   local packages log
-  mapfile -t packages < <(missing_packages)
+  mapfile -t packages < <(missing_packages "$@")
   if ((${#packages[@]} == 0)); then return; fi
   type -P apt-get >/dev/null || cannot_run_here "there is no apt-get here to install ${packages[*]}."
   step "installing ${packages[*]}"
