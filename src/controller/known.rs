@@ -1,7 +1,10 @@
 //! What the watches know of all objects, without asking the API server: for counts and comparisons,
 //! never for a decision that a stale answer could make wrong.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use jiff::Timestamp;
 use kube::{ResourceExt, runtime::reflector::Store};
@@ -17,7 +20,11 @@ use crate::api::{
 
 /// The connections that there are.
 #[derive(Default)]
-pub struct Connections(Mutex<Vec<Store<Guarded<ZoomConnection>>>>);
+pub struct Connections {
+    stores: Mutex<Vec<Store<Guarded<ZoomConnection>>>>,
+    /// The integration of each connection, by namespace and name: once it is gone nobody else knows.
+    integrations: Mutex<HashMap<(String, String), String>>,
+}
 
 // === impl Connections ===
 
@@ -25,6 +32,22 @@ impl Connections {
     /// Takes a watch's store in.
     pub fn know(&self, store: Store<Guarded<ZoomConnection>>) {
         self.lock().push(store);
+    }
+
+    /// Remembers whose connection it is, for when it is gone.
+    pub fn remember(&self, connection: &ZoomConnection) {
+        let key = (
+            connection.namespace().unwrap_or_default(),
+            connection.name_any(),
+        );
+        let integration = connection.spec.integration_ref.name.clone();
+        self.integrations().insert(key, integration);
+    }
+
+    /// The integration of a connection that is gone.
+    pub fn forget(&self, namespace: &str, name: &str) -> Option<String> {
+        let key = (namespace.to_owned(), name.to_owned());
+        self.integrations().remove(&key)
     }
 
     /// The connections of an integration.
@@ -86,7 +109,13 @@ impl Connections {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Store<Guarded<ZoomConnection>>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.stores.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn integrations(&self) -> std::sync::MutexGuard<'_, HashMap<(String, String), String>> {
+        self.integrations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -25,6 +25,9 @@ pub trait Managed: report::Reported {
     /// # Errors
     /// When the pass could not be finished; [`retry`] says when to try again.
     fn pass(&self, context: &Context) -> impl Future<Output = Result<Action, Error>> + Send;
+
+    /// Asks for passes over the objects for which it matters that this one is gone.
+    fn gone(context: &Context, namespace: &str, name: &str);
 }
 
 /// Passes that failed in a row, per object: kube-runtime has no backoff of its own.

@@ -234,6 +234,7 @@ async fn run<K: Managed>(controller: Controller<Guarded<K>>, context: Arc<Contex
                         .failures
                         .forget(&Key::new::<K>(namespace, &object.name));
                     context.zoom.forget_idle_accounts();
+                    K::gone(&context, namespace, &object.name);
                 }
                 Err(Error::QueueError(error)) => {
                     tracing::warn!(error = &error as &dyn std::error::Error, "watch failed");

@@ -14,7 +14,7 @@ async fn facts_follow_what_happens() {
     let receiver = Fixture::new().await.start().await;
     let empty = json!({"version": 1, "lastValidated": null, "lastValidatedSecret": null,
         "lastVerified": null, "lastVerifiedSecret": null, "lastRejected": null,
-        "eventTypesSeen": []});
+        "eventTypesSeen": [], "removals": []});
     assert_eq!(receiver.facts().await, empty);
     let unsigned = event(SECRET, BODY).without("x-zm-signature");
     assert_eq!(receiver.status(&unsigned).await, 401);
@@ -36,6 +36,26 @@ async fn facts_follow_what_happens() {
     );
     assert_eq!(facts["lastVerifiedSecret"], "Current");
     assert_eq!(facts["lastValidated"], Value::Null);
+}
+
+#[tokio::test]
+async fn who_removed_the_app_is_a_fact() {
+    let receiver = Fixture::new().await.start().await;
+    let removed = r#"{"event":"app_deauthorized","payload":{"account_id":"a","user_id":"u","client_id":"c"}}"#;
+    assert_eq!(receiver.status(&event("wrong", removed)).await, 401);
+    assert_eq!(
+        receiver.facts().await["removals"],
+        json!([]),
+        "not from anybody"
+    );
+    assert_eq!(receiver.status(&event(SECRET, removed)).await, 204);
+    let nobody = r#"{"event":"app_deauthorized","payload":{"account_id":"a"}}"#;
+    assert_eq!(receiver.status(&event(SECRET, nobody)).await, 204);
+    let facts = receiver.facts().await;
+    assert_eq!(facts["removals"][0]["userId"], "u");
+    assert_eq!(facts["removals"][1], Value::Null);
+    let receiver = receiver.stop().await.start().await;
+    assert_eq!(receiver.facts().await["removals"], facts["removals"]);
 }
 
 #[tokio::test]

@@ -42,12 +42,19 @@ impl Managed for ZoomConnection {
         };
         let (status, wait) = status::status(self, &observed, &applied, setting, now);
         super::report::report(context, self, &status).await?;
+        context.connections.remember(self);
         if context.fleet.seen(self, member(&status), wait, now) {
             let namespace = self.namespace().unwrap_or_default();
             let integration = &self.spec.integration_ref.name;
             context.integrations.ask(&namespace, integration);
         }
         Ok(Action::requeue(wait))
+    }
+
+    fn gone(context: &Context, namespace: &str, name: &str) {
+        if let Some(integration) = context.connections.forget(namespace, name) {
+            context.integrations.ask(namespace, &integration);
+        }
     }
 }
 

@@ -50,6 +50,12 @@ impl Managed for ZoomIntegration {
         context.fleet.seen(self, member(&status), wait, now);
         Ok(Action::requeue(wait))
     }
+
+    fn gone(context: &Context, namespace: &str, name: &str) {
+        for connection in context.connections.of(namespace, name) {
+            context.touched.ask(namespace, &connection.name_any());
+        }
+    }
 }
 
 /// Asks for passes over the connections of people who removed the app.

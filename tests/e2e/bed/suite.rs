@@ -52,6 +52,7 @@ impl Suite {
         evidence::watch(&suite.client);
         tokio::spawn({
             let client = suite.client.clone();
+            let lock = suite.lock.try_clone()?;
             async move {
                 // Interrupted: leave the demo as it was.
                 let asked = signal(SignalKind::terminate());
@@ -60,7 +61,10 @@ impl Suite {
                     _ = tokio::signal::ctrl_c() => {}
                     _ = asked.recv() => {}
                 }
-                wake(&cluster(&client)).await;
+                // Unless another run still needs peace; it will do this at its own end.
+                if lock.unlock().is_ok() && lock.try_lock().is_ok() {
+                    wake(&cluster(&client)).await;
+                }
                 std::process::exit(130);
             }
         });

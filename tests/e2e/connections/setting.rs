@@ -16,9 +16,32 @@ pub fn cases() -> Vec<Case> {
         Case::new("connections::suspended_with_their_integration", suspended),
         Case::new("connections::integration_comes_later", later),
         Case::new("connections::integration_of_the_wrong_kind", wrong_kind),
+        Case::new("connections::each_hears_of_the_others_end", ends),
         Case::new("connections::consent_is_somebody_elses", external),
         Case::new("connections::credentials_come_later", credentials),
     ]
+}
+
+/// The integration counts no connection that is gone; a connection says that its integration is gone.
+async fn ends(bed: Bed) -> anyhow::Result<()> {
+    let scene = Scene::new(&bed, &options(), json!({}), &json!({})).await?;
+    scene.connect("ada", 0).await?;
+    scene.connect("grace", 4).await?;
+    bed.until("app", "both are counted", |app| {
+        app["status"]["connections"] == json!({"total": 2, "connected": 2})
+    })
+    .await?;
+    bed.delete("zoomconnections", "grace").await?;
+    bed.until("app", "one is counted", |app| {
+        app["status"]["connections"] == json!({"total": 1, "connected": 1})
+    })
+    .await?;
+    bed.delete("zoomintegrations", "app").await?;
+    until_connection(&bed, "ada", "without integration", |connection| {
+        reason(connection, "Ready") == "IntegrationNotFound"
+    })
+    .await?;
+    Ok(())
 }
 
 /// Nothing is refreshed, and nothing is lost: the refresh token outlives the access token by far.
