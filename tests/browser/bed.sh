@@ -1,10 +1,14 @@
 # shellcheck shell=bash disable=SC2154
 # Where the walk takes place: a namespace with the offline Zoom and an operator by the chart.
 
+SYSTEM="zoom-operator-system"
+REPLICAS="zoom-operator.io/e2e-replicas"
+
 # End-to-end tests that need the cluster to themselves are waited for, and wait for us.
 wait_for_turn() {
   [[ -d .cluster/state ]] || return 0
-  exec 7>>.cluster/state/e2e-turn.lock
+  exec 6>>.cluster/state/e2e.lock 7>>.cluster/state/e2e-turn.lock
+  flock --shared 6
   flock --shared --nonblock 7 || {
     step "waiting for end-to-end tests that need the cluster to themselves"
     flock --shared 7
@@ -60,15 +64,35 @@ define() {
   done
 }
 
-# An operator for the whole cluster would fight over our objects: it rests for the time being.
+# An operator for the whole cluster would fight over our objects: it rests for the time being. The last run on this
+# machine wakes it, ours or the end-to-end tests', which note down in the same place how many replicas it had.
 silence() {
-  local system=zoom-operator-system name replicas
+  local name replicas patch
+  undo+=(wake)
   while read -r name replicas; do
     ((replicas > 0)) || continue
-    step "stopping $name in $system for the time of the tests"
-    undo+=("kubectl scale deployment/$name -n $system --replicas=$replicas >/dev/null")
-    kubectl scale "deployment/$name" -n $system --replicas=0 >/dev/null
-    kubectl wait pods -n $system -l app.kubernetes.io/component=controller --for=delete --timeout=60s >/dev/null
-  done < <(kubectl get deployments -n $system -l app.kubernetes.io/component=controller --no-headers \
-    -o custom-columns=:metadata.name,:spec.replicas)
+    step "stopping $name in $SYSTEM for the time of the tests"
+    patch="{\"metadata\":{\"annotations\":{\"$REPLICAS\":\"$replicas\"}},\"spec\":{\"replicas\":0}}"
+    kubectl patch "deployment/$name" -n $SYSTEM --type=merge --patch="$patch" >/dev/null
+    kubectl wait pods -n $SYSTEM -l app.kubernetes.io/component=controller --for=delete --timeout=60s >/dev/null
+  done < <(controllers .spec.replicas)
+}
+
+wake() {
+  local name replicas patch
+  if [[ -d .cluster/state ]]; then
+    flock --unlock 6
+    flock --exclusive --nonblock 6 || return 0
+  fi
+  while read -r name replicas; do
+    [[ $replicas =~ ^[0-9]+$ ]] || continue
+    patch="{\"metadata\":{\"annotations\":{\"$REPLICAS\":null}},\"spec\":{\"replicas\":$replicas}}"
+    kubectl patch "deployment/$name" -n $SYSTEM --type=merge --patch="$patch" >/dev/null
+  done < <(controllers ".metadata.annotations.${REPLICAS//./\\.}")
+}
+
+# controllers FIELD: name and field of each controller for the whole cluster.
+controllers() {
+  kubectl get deployments -n $SYSTEM -l app.kubernetes.io/component=controller --no-headers \
+    -o "custom-columns=:metadata.name,:$1" 2>/dev/null
 }

@@ -39,9 +39,16 @@ export async function says(page, ...texts) {
   for (const text of texts) if (!all.includes(text)) throw new Error(`the page does not say "${text}": ${all}`);
 }
 
+/** Opens an address, once more when a busy cluster gives the pages no answer in time; the answer. */
+export const visit = (page, url) =>
+  until(`an answer at ${new URL(url).pathname}`, async () => {
+    const reply = await page.goto(url);
+    return reply?.status() !== 503 && { status: () => reply?.status() };
+  });
+
 /** Follows a link and presses the button; then at Zoom. */
 export async function begin(page, link) {
-  await page.goto(link);
+  await visit(page, link);
   await go(page);
 }
 

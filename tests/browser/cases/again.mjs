@@ -3,7 +3,7 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { connection, find, get, remove, tenant } from "../cluster.mjs";
 import { PAGES, ZOOM } from "../browser.mjs";
-import { allow, begin, connected, consent, go, headed, says, signIn, switchTo } from "../steps.mjs";
+import { allow, begin, connected, consent, go, headed, says, signIn, switchTo, visit } from "../steps.mjs";
 import { until } from "../wait.mjs";
 
 async function stage(t, options) {
@@ -73,7 +73,7 @@ export default {
 
   async "reloaded-everywhere"(t) {
     const { app, one, person, page } = await stage(t);
-    await page.goto(one.link);
+    await visit(page, one.link);
     await page.reload();
     await headed(page, "Connect KiviCare with Zoom");
     await go(page);

@@ -3,7 +3,7 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { get, list, patch, tenant } from "../cluster.mjs";
 import { ZOOM } from "../browser.mjs";
-import { allow, bearer, begin, connected, consent, headed, says, shoot, signIn } from "../steps.mjs";
+import { allow, bearer, begin, connected, consent, headed, says, shoot, signIn, visit } from "../steps.mjs";
 import { until } from "../wait.mjs";
 
 const install = (app) => `${ZOOM}/marketplace/install?client_id=${app.clientId}`;
@@ -16,7 +16,7 @@ export default {
     const app = await tenant({ consent: { selfService: {} } });
     const person = await t.person();
     const page = await person.page();
-    await page.goto(install(app));
+    await visit(page, install(app));
     await signIn(page, app.people.ada);
     await allow(page);
     await headed(page, "One more step");
@@ -35,7 +35,7 @@ export default {
   async "an-installation-without-self-service"(t) {
     const app = await tenant();
     const page = await (await t.person()).page();
-    await page.goto(install(app));
+    await visit(page, install(app));
     await signIn(page, app.people.ada);
     await allow(page);
     await headed(page, "One more step");
@@ -60,7 +60,7 @@ export default {
       return status.connections?.connected === 2;
     });
     const page = await (await t.person()).page();
-    const reply = await page.goto(app.link);
+    const reply = await visit(page, app.link);
     equal(reply.status(), 409);
     await headed(page, "No more connections can be made");
     await shoot(page, "full", ["", "-phone"]);
@@ -70,7 +70,7 @@ export default {
   async "suspended-before-the-click"(t) {
     const app = await tenant({ consent: { selfService: {} } });
     const page = await (await t.person()).page();
-    await page.goto(app.link);
+    await visit(page, app.link);
     await patch("zoomintegrations", app.name, { spec: { suspend: true } });
     await page.locator("form.actions button").click();
     await headed(page, "This app is not ready yet");

@@ -4,7 +4,7 @@ import { deepEqual, equal, notEqual } from "node:assert/strict";
 import { connection, find, get, namespace, tenant } from "../cluster.mjs";
 import { PAGES } from "../browser.mjs";
 import { divert } from "../front.mjs";
-import { allow, begin, connected, consent, go, headed, says, shoot, signIn } from "../steps.mjs";
+import { allow, begin, connected, consent, go, headed, says, shoot, signIn, visit } from "../steps.mjs";
 import { until } from "../wait.mjs";
 
 const START_AGAIN = "Please start again";
@@ -64,19 +64,19 @@ export default {
     const callback = new URL(await answered(page, app, one));
     const right = callback.href;
     callback.searchParams.set("state", "x".repeat(43));
-    const reply = await page.goto(callback.href);
+    const reply = await visit(page, callback.href);
     equal(reply.status(), 400);
     await headed(page, START_AGAIN);
     await shoot(page, "not-carried", ["", "-phone"]);
     callback.searchParams.delete("state");
-    await page.goto(callback.href);
+    await visit(page, callback.href);
     await headed(page, "One more step");
     callback.searchParams.delete("code");
-    await page.goto(callback.href);
+    await visit(page, callback.href);
     await headed(page, START_AGAIN);
     await untouched(app, one);
     // The right one counts as before.
-    await page.goto(right);
+    await visit(page, right);
     await headed(page, "Connected");
   },
 
@@ -102,7 +102,7 @@ export default {
     const callback = await answered(page, app, one);
     const issued = Date.now();
     await until("the code is too old", () => Date.now() - issued > 2100);
-    await page.goto(callback);
+    await visit(page, callback);
     await headed(page, "The connection was not made");
     await says(page, "Zoom did not accept its own answer any more.");
     await shoot(page, "expired");
@@ -123,19 +123,19 @@ export default {
     const callback = await answered(page, app, one);
     const victim = await t.person();
     const theirs = await victim.page();
-    await theirs.goto(callback);
+    await visit(theirs, callback);
     await headed(theirs, START_AGAIN);
     // Also when they have begun themselves.
     await begin(theirs, one.link);
-    await theirs.goto(callback);
+    await visit(theirs, callback);
     await headed(theirs, START_AGAIN);
     await untouched(app, one);
-    await page.goto(callback);
+    await visit(page, callback);
     await headed(page, "Connected");
     const result = page.url();
     await connected(one.name, app.people.ada);
     // Who is told the address of the result sees nothing of it.
-    await theirs.goto(result);
+    await visit(theirs, result);
     await headed(theirs, START_AGAIN);
   },
 
@@ -146,12 +146,12 @@ export default {
     const [callback] = person.callbacks;
     const result = page.url();
     for (let time = 0; time < 3; time++) {
-      await page.goto(callback);
+      await visit(page, callback);
       await headed(page, "Connected");
       equal(page.url(), result);
     }
     const other = await (await t.person()).page();
-    await other.goto(callback);
+    await visit(other, callback);
     await headed(other, START_AGAIN);
     const counters = await app.counters();
     equal(counters.codes_redeemed, 1);
@@ -171,7 +171,7 @@ export default {
     const value = cookie.value.slice(0, at) + letter + cookie.value.slice(at + 1);
     for (const wrong of [value, cookie.value.slice(0, -8), "x"]) {
       await person.context.addCookies([{ ...cookie, value: wrong }]);
-      const reply = await page.goto(callback);
+      const reply = await visit(page, callback);
       equal(reply.status(), 400);
       await headed(page, START_AGAIN);
     }
@@ -180,7 +180,7 @@ export default {
     const name = cookie.name.replace(digits, "0123456789abcdef");
     await person.context.clearCookies({ name: cookie.name });
     await person.context.addCookies([{ ...cookie, name }]);
-    await page.goto(callback);
+    await visit(page, callback);
     await headed(page, START_AGAIN);
     await untouched(app, one);
     // What cannot be read is in nobody's way.
@@ -194,7 +194,7 @@ export default {
     const { app, one, page } = await stage(t);
     const callback = await answered(page, app, one);
     const other = await tenant();
-    await page.goto(callback.replace(`/${app.name}?`, `/${other.name}?`));
+    await visit(page, callback.replace(`/${app.name}?`, `/${other.name}?`));
     await headed(page, "This answer belongs to another app");
     await untouched(app, one);
   },
@@ -203,12 +203,12 @@ export default {
     const { app, one, page } = await stage(t);
     const strange = one.link.replace(/[^/]+$/, "A".repeat(22));
     for (const link of [strange, one.link.slice(0, -1), `${PAGES}/nothing`]) {
-      const reply = await page.goto(link);
+      const reply = await visit(page, link);
       equal(reply.status(), 404);
       await headed(page, "This page does not exist");
     }
     await shoot(page, "unknown", ["", "-phone"]);
-    await page.goto(PAGES);
+    await visit(page, PAGES);
     await headed(page, "Zoom connections");
     await shoot(page, "index", ["", "-phone"]);
     await untouched(app, one);

@@ -2,7 +2,7 @@
 
 import { deepEqual, equal, match } from "node:assert/strict";
 import { connection, find, get, kubectl, ready, tenant } from "../cluster.mjs";
-import { allow, bearer, begin, connected, headed, says, shoot, signIn } from "../steps.mjs";
+import { allow, bearer, begin, connected, headed, says, shoot, signIn, visit } from "../steps.mjs";
 import { until } from "../wait.mjs";
 
 const SCOPES = ["user:read:user", "meeting:read:meeting", "meeting:write:meeting", "cloud_recording:read:list_user_recordings"];
@@ -16,7 +16,7 @@ export default {
     const { page: open, cookies } = await t.person();
     const page = await open();
 
-    await page.goto(link);
+    await visit(page, link);
     await headed(page, "Connect KiviCare with Zoom");
     await says(page, "Hello Dr. Ada Lovelace,", "KiviCare", app.name, "See user profiles", "See meetings", "Create meetings");
     await says(page, ...SCOPES, `a***@${ada.split("@")[1]}`);
@@ -52,7 +52,7 @@ export default {
     equal((await app.counters()).codes_redeemed, 1);
 
     // The link still leads somewhere.
-    await page.goto(link);
+    await visit(page, link);
     await says(page, "This connection exists and works", "Authorize again");
     await shoot(page, "connected-already");
   },
@@ -79,7 +79,7 @@ export default {
     const { page: open } = await t.person({ locale: "ja-JP" });
     const page = await open();
     const language = () => page.locator("html").getAttribute("lang");
-    await page.goto(link);
+    await visit(page, link);
     await headed(page, "きびケア を Zoom に接続");
     equal(await language(), "ja");
     await says(page, "山田 花子 様", "ミーティングの表示");
@@ -108,7 +108,7 @@ export default {
     // The browser says English, the person Japanese.
     const { page: open } = await t.person();
     const page = await open();
-    await page.goto(link);
+    await visit(page, link);
     await page.getByRole("link", { name: "日本語" }).click();
     await page.getByRole("button", { name: "Zoom に進む" }).click();
     await signIn(page, app.people.ada);
