@@ -195,7 +195,14 @@ async fn consents(context: &Context, connection: &ZoomConnection) -> Result<Vec<
     Ok(consents)
 }
 
-async fn namespace_uid(context: &Context, connection: &ZoomConnection) -> Result<String, Error> {
+/// UID of the connection's namespace.
+///
+/// # Errors
+/// When the API server cannot be asked.
+pub async fn namespace_uid(
+    context: &Context,
+    connection: &ZoomConnection,
+) -> Result<String, Error> {
     let namespaces: Api<Namespace> = Api::all(context.client.clone());
     let name = connection.namespace().unwrap_or_default();
     let namespace: PartialObjectMeta<Namespace> = namespaces.get_metadata(&name).await?;

@@ -8,7 +8,7 @@ use kube::ResourceExt as _;
 use url::Url;
 
 use super::{
-    apply::{self, Applied},
+    apply::{self, Applied, SUCCEEDED},
     observe::{Import, Integration, Observed},
     plan,
     verdict::{self, Findings, GrantFinding},
@@ -77,6 +77,11 @@ pub fn status(
             Import::Awaited(message) => Some(message),
             _ => None,
         },
+        refused: applied
+            .consent
+            .as_ref()
+            .filter(|consent| consent.outcome != SUCCEEDED)
+            .map(|consent| consent.message.as_str()),
     };
     let verdict = verdict::verdict(&findings, now);
     let grant = grant_status(kept, setting.refresh_token_life);

@@ -40,6 +40,8 @@ pub struct Findings<'a> {
     pub token: TokenFinding<'a>,
     /// What is still to be imported, as a sentence.
     pub import: Option<&'a str>,
+    /// Why the last consent was in vain, as a sentence.
+    pub refused: Option<&'a str>,
 }
 
 /// What lies where the grant should be.
@@ -199,10 +201,16 @@ fn absent(findings: &Findings<'_>) -> Verdict {
         .integration
         .and_then(|integration| integration.spec.consent_mode());
     match consent {
-        Some(ConsentMode::Operator) if findings.has_pages => waits(
-            "ReadyToInstall",
-            "Everything is prepared: the person has to open status.installUrl and authorize the app.",
-        ),
+        Some(ConsentMode::Operator) if findings.has_pages => {
+            let message = "Everything is prepared: the person has to open status.installUrl and authorize the app.";
+            match findings.refused {
+                Some(why) => waits(
+                    "ReadyToInstall",
+                    &format!("{message} The last attempt failed: {why}"),
+                ),
+                None => waits("ReadyToInstall", message),
+            }
+        }
         Some(ConsentMode::Operator) => Verdict::stalled(
             Phase::Degraded,
             "NotSupported",

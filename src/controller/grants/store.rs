@@ -11,6 +11,7 @@ use crate::{
         v1alpha1::{ConnectionDeletionPolicy, ZoomConnection},
     },
     consent::{self, Handoff},
+    controller::connection::apply::deletion::FINALIZER,
     grant::{Code, Credential, Grant, Store, StoreError},
 };
 
@@ -201,7 +202,11 @@ impl Store for SecretStore {
 
     async fn wanted(&self) -> Result<bool, StoreError> {
         Ok(self.connection().await?.is_some_and(|connection| {
-            connection.metadata.deletion_timestamp.is_none()
+            let leaving = connection.metadata.deletion_timestamp.is_some();
+            // Until it is revoked, a grant is still good for that.
+            let to_be_revoked = connection.finalizers().iter().any(|name| name == FINALIZER);
+            !leaving
+                || to_be_revoked
                 || secret::deletion_policy(&connection) == ConnectionDeletionPolicy::Retain
         }))
     }

@@ -16,6 +16,10 @@ pub fn cases() -> Vec<Case> {
     vec![
         Case::new("connections::deleted_with_their_tokens", delete),
         Case::new("connections::deleted_and_revoked", revoke),
+        Case::new(
+            "connections::deleted_and_revoked_after_the_token_expired",
+            revoke_late,
+        ),
         Case::new("connections::deleted_while_zoom_is_down", patience),
         Case::new("connections::deleted_and_taken_up_again", retain),
         Case::new("connections::deletion_policy_changes", changed_mind),
@@ -75,6 +79,29 @@ async fn revoke(bed: Bed) -> anyhow::Result<()> {
             .await?
             .contains(&"NotRevoked".to_owned())
     );
+    Ok(())
+}
+
+/// Zoom revokes by a token that still works: the expired one is refreshed for that once more.
+async fn revoke_late(bed: Bed) -> anyhow::Result<()> {
+    let short = json!({"token_lifetime_seconds": 12});
+    let scene = Scene::new(&bed, &options(), short, &json!({})).await?;
+    let minted = scene.mint(0).await?;
+    let policy = json!({"token": {"deletionPolicy": "Revoke"}});
+    scene.app.import(&bed, "ada", &minted, &policy).await?;
+    until(&bed, "ada", "Connected").await?;
+    bed.change("app", &json!({"suspend": true})).await?;
+    until_connection(&bed, "ada", "expired while suspended", |connection| {
+        let expires = text(connection, "/status/token/expiresAt").parse::<jiff::Timestamp>();
+        text(connection, "/status/phase") == "Suspended"
+            && expires.is_ok_and(|expires| expires < jiff::Timestamp::now())
+    })
+    .await?;
+    bed.delete("zoomconnections", "ada").await?;
+    bed.until_gone("zoomconnections", "ada").await?;
+    until_erased(&bed).await?;
+    let seen = scene.seen(&minted).await?;
+    ensure!(seen.dead_because == "revoked", "{seen:?}");
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::{
     Api, ResourceExt as _,
     api::{DeleteParams, PostParams, Preconditions},
+    runtime::events::{Event, EventType},
 };
 
 use super::{Applied, judge};
@@ -30,7 +31,7 @@ use crate::{
             store,
         },
         published::{gone, secrets},
-        schedule,
+        report, schedule,
         verdict::missing_scopes,
     },
     grant::{Grant, Outcome},
@@ -39,6 +40,11 @@ use crate::{
 
 /// A person waits in front of a page.
 const SOON: Duration = Duration::from_secs(2);
+
+/// The outcome of a consent that gave a grant.
+pub const SUCCEEDED: &str = "Succeeded";
+/// The outcome of any other.
+const FAILED: &str = "Failed";
 
 /// How a consent ended.
 struct End {
@@ -93,9 +99,19 @@ pub(super) async fn redeem(
             "consent ended"
         );
         remove(context, consent).await?;
+        if !end.succeeded {
+            let event = Event {
+                type_: EventType::Warning,
+                reason: end.reason.clone(),
+                note: Some(end.message.clone()),
+                action: "Authorize".into(),
+                secondary: None,
+            };
+            report::publish(context, connection, event).await;
+        }
         applied.consent = Some(ConsentStatus {
             transaction: transaction(consent).to_owned(),
-            outcome: if end.succeeded { "Succeeded" } else { "Failed" }.into(),
+            outcome: if end.succeeded { SUCCEEDED } else { FAILED }.into(),
             reason: end.reason,
             message: end.message,
         });

@@ -16,11 +16,16 @@ use crate::{
     api::v1alpha1::{ConnectionDeletionPolicy, ZoomConnection, ZoomIntegration},
     controller::{
         Context,
+        connection::observe,
         credentials::Credentials,
         error::Error,
-        grants::secret::{self, GrantSecret},
+        grants::{
+            Place,
+            secret::{self, GrantSecret},
+        },
         report, schedule,
     },
+    grant::{Access, Outcome},
     zoom,
 };
 
@@ -91,19 +96,32 @@ async fn attempt(
     let found = secrets
         .get_opt(&secret::name(&connection.name_any()))
         .await?;
-    let GrantSecret::Ours(kept) = secret::read(connection, found.as_ref()) else {
+    let GrantSecret::Ours(mut kept) = secret::read(connection, found.as_ref()) else {
         return Ok(Ok(()));
     };
-    let Some(access) = kept
-        .grant
-        .access
-        .as_ref()
-        .filter(|_| kept.grant.loss.is_none())
-    else {
+    // A copy is not ours to revoke: whoever holds the original may be using it.
+    let copied = kept.namespace_uid != observe::namespace_uid(context, connection).await?;
+    if copied || kept.grant.loss.is_some() {
         return Ok(Ok(()));
-    };
+    }
     let Some(app) = app(context, connection, &secrets).await? else {
         return Ok(Err("The app's credentials are not there any more.".into()));
+    };
+    // Zoom revokes by a token that still works.
+    let works = |access: &Access| access.expires_at > Timestamp::now();
+    if !kept.grant.access.as_ref().is_some_and(works) {
+        let place = Place::of(connection, &kept.namespace_uid);
+        match context.grants.spend(place, &app).await.transpose()? {
+            Some(Outcome::Stored(grant)) => kept.grant = *grant,
+            Some(Outcome::Lost(_) | Outcome::Gone) => return Ok(Ok(())),
+            Some(Outcome::Refused(refusal)) => return Ok(Err(refusal.error.message())),
+            Some(Outcome::Waiting | Outcome::Superseded) | None => {
+                return Ok(Err("The last refresh is still under way.".into()));
+            }
+        }
+    }
+    let Some(access) = &kept.grant.access else {
+        return Ok(Ok(()));
     };
     Ok(match context.zoom.revoke(&app, &access.token).await {
         Ok(()) => {

@@ -8,6 +8,8 @@ mod token;
 
 use std::time::Duration;
 
+pub use self::consent::SUCCEEDED;
+
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 

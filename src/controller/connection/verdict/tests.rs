@@ -61,6 +61,7 @@ fn findings<'a>(
             failure: None,
         },
         import: None,
+        refused: None,
     }
 }
 
@@ -97,6 +98,13 @@ fn without_a_grant_a_person_is_waited_for() {
             Flow::Reconciling
         )
     );
+    let again = Findings {
+        refused: Some("Somebody else authorized."),
+        ..findings.clone()
+    };
+    assert_eq!(seen(&again), seen(&findings));
+    let message = verdict(&again, at(100)).message;
+    assert!(message.ends_with("Somebody else authorized."), "{message}");
     let awaited = Findings {
         import: Some("Secret x does not exist."),
         ..findings.clone()
