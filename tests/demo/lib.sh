@@ -52,7 +52,8 @@ admin() {
 alone() {
   [[ $CLUSTER == local ]] || return 0
   exec 9>.cluster/state/e2e.lock
-  flock --nonblock 9 || {
+  # A process of a script that has just ended may hold it for a moment longer.
+  flock --timeout 3 9 || {
     step "waiting for end-to-end tests on this cluster to end"
     flock 9
   }
