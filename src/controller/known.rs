@@ -2,11 +2,12 @@
 //! never for a decision that a stale answer could make wrong.
 
 use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{ResourceExt, runtime::reflector::Store};
 
 use super::{
@@ -22,8 +23,10 @@ use crate::api::{
 #[derive(Default)]
 pub struct Connections {
     stores: Mutex<Vec<Store<Guarded<ZoomConnection>>>>,
-    /// The integration of each connection, by namespace and name: once it is gone nobody else knows.
-    integrations: Mutex<HashMap<(String, String), String>>,
+    /// The integration of each connection, by UID: once it is gone nobody else knows.
+    integrations: Mutex<HashMap<String, String>>,
+    /// UIDs of connections that are gone, which the stores may not have heard of.
+    gone: Mutex<HashSet<String>>,
 }
 
 // === impl Connections ===
@@ -31,23 +34,22 @@ pub struct Connections {
 impl Connections {
     /// Takes a watch's store in.
     pub fn know(&self, store: Store<Guarded<ZoomConnection>>) {
-        self.lock().push(store);
+        lock(&self.stores).push(store);
     }
 
     /// Remembers whose connection it is, for when it is gone.
     pub fn remember(&self, connection: &ZoomConnection) {
-        let key = (
-            connection.namespace().unwrap_or_default(),
-            connection.name_any(),
-        );
         let integration = connection.spec.integration_ref.name.clone();
-        self.integrations().insert(key, integration);
+        let uid = connection.uid().unwrap_or_default();
+        lock(&self.integrations).insert(uid, integration);
     }
 
-    /// The integration of a connection that is gone.
-    pub fn forget(&self, namespace: &str, name: &str) -> Option<String> {
-        let key = (namespace.to_owned(), name.to_owned());
-        self.integrations().remove(&key)
+    /// A connection is gone: its integration, if that is known.
+    pub fn forget(&self, connection: &ObjectMeta) -> Option<String> {
+        let uid = connection.uid.clone()?;
+        let integration = lock(&self.integrations).remove(&uid);
+        lock(&self.gone).insert(uid);
+        integration
     }
 
     /// The connections of an integration.
@@ -59,9 +61,21 @@ impl Connections {
                     && connection.spec.integration_ref.name == integration
             })
         };
-        let stores = self.lock();
-        let all = stores.iter().flat_map(Store::state);
-        all.filter(belongs).collect()
+        let known: Vec<_> = lock(&self.stores).iter().flat_map(Store::state).collect();
+        let mut gone = lock(&self.gone);
+        // Forgotten once the stores have forgotten it.
+        gone.retain(|uid| {
+            known
+                .iter()
+                .any(|cached| cached.uid().as_ref() == Some(uid))
+        });
+        let lives = |cached: &Arc<Guarded<ZoomConnection>>| {
+            cached.uid().is_none_or(|uid| !gone.contains(&uid))
+        };
+        known
+            .into_iter()
+            .filter(|cached| belongs(cached) && lives(cached))
+            .collect()
     }
 
     /// How many there are, and how many are connected. The last pass knows the latter sooner than the
@@ -107,16 +121,10 @@ impl Connections {
             })
             .map(ResourceExt::name_any)
     }
+}
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Store<Guarded<ZoomConnection>>>> {
-        self.stores.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn integrations(&self) -> std::sync::MutexGuard<'_, HashMap<(String, String), String>> {
-        self.integrations
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Since when a connection holds a grant of this user, and its UID.
@@ -168,5 +176,24 @@ mod tests {
         let cached = connections.of("clinics", "app");
         assert_eq!(cached.len(), 3);
         assert!(connections.of("elsewhere", "app").is_empty());
+    }
+
+    #[test]
+    fn a_connection_that_is_gone_is_not_counted_although_the_store_has_it_still() {
+        let (store, mut writer) = reflector::store();
+        let cached = |name| kube::core::DeserializeGuard(Ok(connection(name, None)));
+        for name in ["a", "b"] {
+            writer.apply_watcher_event(&watcher::Event::Apply(cached(name)));
+        }
+        let connections = Connections::default();
+        connections.know(store);
+        connections.remember(&connection("a", None));
+        let gone = connection("a", None).metadata;
+        assert_eq!(connections.forget(&gone).as_deref(), Some("app"));
+        assert_eq!(connections.of("clinics", "app").len(), 1);
+        assert_eq!(connections.forget(&gone), None);
+        writer.apply_watcher_event(&watcher::Event::Delete(cached("a")));
+        assert_eq!(connections.of("clinics", "app").len(), 1);
+        assert!(lock(&connections.gone).is_empty());
     }
 }

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{ResourceExt as _, core::DeserializeGuard, runtime::controller::Action};
 use tracing::Instrument as _;
 
@@ -27,7 +28,7 @@ pub trait Managed: report::Reported {
     fn pass(&self, context: &Context) -> impl Future<Output = Result<Action, Error>> + Send;
 
     /// Asks for passes over the objects for which it matters that this one is gone.
-    fn gone(context: &Context, namespace: &str, name: &str);
+    fn gone(context: &Context, object: &ObjectMeta);
 }
 
 /// Passes that failed in a row, per object: kube-runtime has no backoff of its own.

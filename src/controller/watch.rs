@@ -15,7 +15,7 @@ use kube::{
     Api, Client, ResourceExt as _,
     api::{ListParams, PartialObjectMeta},
     runtime::{
-        Controller,
+        Controller, WatchStreamExt as _,
         controller::{self, Error},
         reflector::{ObjectRef, Store},
         utils::Backoff,
@@ -114,7 +114,9 @@ pub async fn everything(context: Arc<Context>, shutdown: Shutdown) {
             let connections = connections(&context, namespace.as_deref(), known, &shutdown);
             futures::join!(
                 run(integrations, context.clone()),
-                run(connections, context.clone())
+                run(connections, context.clone()),
+                ends::<ZoomIntegration>(&context, namespace.as_deref(), &shutdown),
+                ends::<ZoomConnection>(&context, namespace.as_deref(), &shutdown),
             );
         }
     });
@@ -234,7 +236,6 @@ async fn run<K: Managed>(controller: Controller<Guarded<K>>, context: Arc<Contex
                         .failures
                         .forget(&Key::new::<K>(namespace, &object.name));
                     context.zoom.forget_idle_accounts();
-                    K::gone(&context, namespace, &object.name);
                 }
                 Err(Error::QueueError(error)) => {
                     tracing::warn!(error = &error as &dyn std::error::Error, "watch failed");
@@ -245,6 +246,23 @@ async fn run<K: Managed>(controller: Controller<Guarded<K>>, context: Arc<Contex
             std::future::ready(())
         })
         .await;
+}
+
+/// Watches for the end of objects, for which a [`Controller`] makes no pass.
+async fn ends<K: Managed>(context: &Context, namespace: Option<&str>, shutdown: &Shutdown) {
+    let objects = scoped::<PartialObjectMeta<K>>(context, namespace);
+    let watch = watcher(objects, watcher::Config::default())
+        .backoff(Pauses)
+        .for_each(|event| {
+            if let Ok(watcher::Event::Delete(object)) = event {
+                K::gone(context, &object.metadata);
+            }
+            std::future::ready(())
+        });
+    tokio::select! {
+        () = watch => {}
+        () = shutdown.requested() => {}
+    }
 }
 
 /// Service account tokens and Helm's releases are most of a cluster's Secrets and never ours.

@@ -10,7 +10,7 @@ pub mod verdict;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 use kube::{ResourceExt as _, runtime::controller::Action};
 
 use self::apply::deletion;
@@ -51,8 +51,9 @@ impl Managed for ZoomConnection {
         Ok(Action::requeue(wait))
     }
 
-    fn gone(context: &Context, namespace: &str, name: &str) {
-        if let Some(integration) = context.connections.forget(namespace, name) {
+    fn gone(context: &Context, object: &ObjectMeta) {
+        if let Some(integration) = context.connections.forget(object) {
+            let namespace = object.namespace.as_deref().unwrap_or_default();
             context.integrations.ask(namespace, &integration);
         }
     }

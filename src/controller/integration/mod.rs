@@ -10,7 +10,7 @@ mod support;
 pub mod verdict;
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 use kube::{ResourceExt as _, runtime::controller::Action};
 
 use self::observe::Observed;
@@ -51,7 +51,9 @@ impl Managed for ZoomIntegration {
         Ok(Action::requeue(wait))
     }
 
-    fn gone(context: &Context, namespace: &str, name: &str) {
+    fn gone(context: &Context, object: &ObjectMeta) {
+        let namespace = object.namespace.as_deref().unwrap_or_default();
+        let name = object.name.as_deref().unwrap_or_default();
         for connection in context.connections.of(namespace, name) {
             context.touched.ask(namespace, &connection.name_any());
         }
