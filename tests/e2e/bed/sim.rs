@@ -139,12 +139,19 @@ impl Sim {
 
     // === Webhooks ===
 
-    /// Delivers an event, or whatever `order` says, to the tenant's receiver; the delivery after its first attempt.
+    /// Delivers an event, or whatever `order` says, to the tenant's receiver; the delivery after its first attempt. The
+    /// address of a Service leads to its Pods a moment after they are ready: what was refused before that reached nobody
+    /// and is delivered anew.
     pub async fn deliver(&self, tenant: &Tenant, order: Value) -> anyhow::Result<Value> {
         let mut full = json!({"url": tenant.receiver_url(), "retries": false});
         merge(&mut full, &order);
         let path = format!("apps/{}/deliveries", tenant.client_id);
-        self.admin("POST", &path, Some(&full)).await
+        wait_for("the receiver's address leads to it", LIMIT, || async {
+            let delivery = self.admin("POST", &path, Some(&full)).await?;
+            let refused = delivery["attempts"][0]["error"] == "-2 refused";
+            Ok((!refused).then_some(delivery))
+        })
+        .await
     }
 
     /// Zoom's URL validation of the tenant's receiver.
