@@ -120,7 +120,7 @@ async fn foreign_secret(bed: Bed) -> anyhow::Result<()> {
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": {"name": tenant.token_secret()},
-        "stringData": {"access-token": "somebody-elses"},
+        "stringData": {"access-token": crate::bed::unique("their-token")},
     });
     let theirs = bed.create(&theirs).await?;
     add(&bed, &sim, &tenant, json!({})).await?;
