@@ -37,6 +37,9 @@ async fn removed(bed: Bed) -> anyhow::Result<()> {
     until(&bed, "ada", "Connected").await?;
     until(&bed, "grace", "Connected").await?;
     bed.until_deployed("app-receiver").await?;
+    // Its address leads to it: Zoom's notice is not repeated by the simulator.
+    let event = json!({"event": "meeting.ended", "event_ts": 1_750_000_000_000_i64, "payload": {}});
+    sim.deliver(&app.0, json!({"event": event})).await?;
 
     let path = format!("apps/{}/grants/{}/deauthorize", app.0.client_id, ada.id);
     let told = sim.admin("POST", &path, None).await?;
