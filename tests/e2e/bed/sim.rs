@@ -154,11 +154,18 @@ impl Sim {
         .await
     }
 
-    /// Zoom's URL validation of the tenant's receiver.
+    /// Zoom's URL validation of the tenant's receiver; anew while it is refused, as with [`Sim::deliver`].
     pub async fn validate(&self, tenant: &Tenant) -> anyhow::Result<Value> {
         let path = format!("apps/{}/validations", tenant.client_id);
         let body = json!({"url": tenant.receiver_url()});
-        self.admin("POST", &path, Some(&body)).await
+        wait_for("the receiver's address leads to it", LIMIT, || async {
+            let report = self.admin("POST", &path, Some(&body)).await?;
+            let refused = report["error"]
+                .as_str()
+                .is_some_and(|error| error.contains("-2 refused"));
+            Ok((!refused).then_some(report))
+        })
+        .await
     }
 
     /// What reached the sink.
