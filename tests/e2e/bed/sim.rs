@@ -162,7 +162,7 @@ impl Sim {
             let report = self.admin("POST", &path, Some(&body)).await?;
             let refused = report["error"]
                 .as_str()
-                .is_some_and(|error| error.contains("-2 refused"));
+                .is_some_and(|error| error.ends_with("Refused"));
             Ok((!refused).then_some(report))
         })
         .await
