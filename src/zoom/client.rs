@@ -24,6 +24,10 @@ const MAX_BODY: usize = 64 * 1024;
 /// no stampede.
 const PER_APP_AND_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(9);
 
+/// How long a connection is kept without use: shorter than the first repetition of a failed request, which
+/// must not go to the same host again if that was the wrong one.
+const IDLE: Duration = Duration::from_secs(4);
+
 /// Time for a whole request.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -138,6 +142,7 @@ impl Client {
     pub fn with_timeout(endpoints: Endpoints, timeout: Duration) -> Result<Self, reqwest::Error> {
         let http = client_builder(Trust::PublicRoots)
             .connect_timeout(timeout / 4)
+            .pool_idle_timeout(IDLE)
             .timeout(timeout)
             .build()?;
         // A healthy tenant needs one token in 45 minutes; five at once, then one in two seconds.
