@@ -9,7 +9,6 @@ use super::{
     outcome::Outcome,
     pages::{Frame, Next, paragraphs, start::form},
     site::{Site, Visit},
-    start::max_connections,
     ticket::Ticket,
 };
 use crate::consent::Target;
@@ -107,7 +106,7 @@ impl Site {
     async fn self_service(&self, namespace: &str, integration: &str) -> Option<String> {
         let found = self.cluster.integration(namespace, integration).await;
         let object = found.ok().flatten()?;
-        max_connections(&object)?;
+        object.spec.self_service()?;
         let shown = object.status?.install_url;
         let target = Target::Integration;
         self.base

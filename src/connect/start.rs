@@ -15,12 +15,9 @@ use super::{
     ticket::{self, Ticket},
 };
 use crate::{
-    api::v1alpha1::{ConsentMode, ZoomConnection, ZoomIntegration},
+    api::v1alpha1::{ConsentMode, SelfService, ZoomConnection, ZoomIntegration},
     consent::{Link, Target},
 };
-
-/// The most connections that self service may make unless it is said.
-const MAX_CONNECTIONS: i32 = 100;
 
 /// What a link that is right leads to.
 struct Opening {
@@ -73,18 +70,16 @@ pub fn prepared(
     };
     let made = status.connections.as_ref();
     let made = made.and_then(|count| count.self_service).unwrap_or(0);
-    if target == Target::Integration && made >= max_connections(integration).unwrap_or(0) {
+    if target == Target::Integration
+        && made
+            >= integration
+                .spec
+                .self_service()
+                .map_or(0, SelfService::limit)
+    {
         return Err(Outcome::Full);
     }
     Ok(prepared)
-}
-
-/// How many connections self service may make; `None` when there is no self service.
-#[must_use]
-pub fn max_connections(integration: &ZoomIntegration) -> Option<i32> {
-    let consent = integration.spec.oauth.as_ref()?.consent.as_ref()?;
-    let limits = consent.self_service.as_ref()?;
-    Some(limits.max_connections.unwrap_or(MAX_CONNECTIONS))
 }
 
 /// Whether a form was sent from our own pages.
@@ -198,7 +193,7 @@ impl Site {
                 let integration = self.cluster.integration(namespace, name).await?;
                 Ok(integration
                     .filter(|integration| integration.metadata.deletion_timestamp.is_none())
-                    .filter(|integration| max_connections(integration).is_some())
+                    .filter(|integration| integration.spec.self_service().is_some())
                     .filter(|integration| {
                         let status = integration.status.as_ref();
                         right(status.and_then(|status| status.install_url.as_deref()))

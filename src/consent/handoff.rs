@@ -1,8 +1,10 @@
 //! An authorization code on its way from the pages to the controller.
 
 use jiff::Timestamp;
-use secrecy::{ExposeSecret as _, SecretString};
-use serde::{Deserialize, Serialize, Serializer};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+use crate::ops::secret::expose;
 
 /// A larger handoff is not ours.
 pub const MAX_BYTES: usize = 16 * 1024;
@@ -67,12 +69,10 @@ impl Handoff {
     }
 }
 
-fn expose<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(secret.expose_secret())
-}
-
 #[cfg(test)]
 mod tests {
+    use secrecy::ExposeSecret as _;
+
     use super::*;
 
     #[test]

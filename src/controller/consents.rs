@@ -6,19 +6,20 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{
     Api, ResourceExt as _,
-    api::{ListParams, PostParams},
+    api::ListParams,
     runtime::events::{Event, EventType},
 };
 
 use super::{
     Context,
     error::Error,
+    grants::store,
     published::{self, secrets},
     report, schedule,
 };
 use crate::{
     api::{
-        FIELD_MANAGER, label,
+        label,
         v1alpha1::{LocalRef, SelfService, ZoomConnection, ZoomConnectionSpec, ZoomIntegration},
     },
     consent::{self, Handoff},
@@ -27,9 +28,6 @@ use crate::{
 /// A handed over consent is of no use to anybody after this: its code lives for five minutes.
 const LIFE: Duration = Duration::from_mins(30);
 const BETWEEN_SWEEPS: Duration = Duration::from_mins(1);
-
-/// How many connections self service may make unless the integration says otherwise.
-const DEFAULT_LIMIT: i32 = 100;
 
 /// Removes what nobody redeemed, for as long as this replica leads. Does not end.
 pub async fn sweep(context: &Context) {
@@ -66,7 +64,7 @@ async fn sweep_once(context: &Context) -> Result<(), Error> {
 /// # Errors
 /// When the API server cannot be asked.
 pub async fn self_service(context: &Context, integration: &ZoomIntegration) -> Result<(), Error> {
-    let Some(policy) = policy(integration) else {
+    let Some(policy) = integration.spec.self_service() else {
         return Ok(());
     };
     if context.config.connect_url.is_none() || integration.spec.suspend {
@@ -95,17 +93,11 @@ pub async fn self_service(context: &Context, integration: &ZoomIntegration) -> R
     Ok(())
 }
 
-fn policy(integration: &ZoomIntegration) -> Option<&SelfService> {
-    let oauth = integration.spec.oauth.as_ref()?;
-    oauth.consent.as_ref()?.self_service.as_ref()
-}
-
 fn begun_without_connection(secret: &Secret, integration: &ZoomIntegration) -> Option<Handoff> {
     if secret.type_.as_deref() != Some(consent::SECRET_TYPE) {
         return None;
     }
-    let json = secret.data.as_ref()?.get(consent::SECRET_KEY)?;
-    let handoff = Handoff::from_json(&json.0).ok()?;
+    let handoff = store::handoff(secret)?;
     let ours = Some(&handoff.integration_uid) == integration.metadata.uid.as_ref();
     (ours && handoff.connection_uid.is_none()).then_some(handoff)
 }
@@ -132,7 +124,7 @@ async fn admit(
     {
         return Ok(true);
     }
-    let limit = policy.max_connections.unwrap_or(DEFAULT_LIMIT);
+    let limit = policy.limit();
     if i32::try_from(made.items.len()).unwrap_or(i32::MAX) >= limit {
         let event = Event {
             type_: EventType::Warning,
@@ -168,10 +160,7 @@ async fn admit(
         .into(),
     );
     context.leadership.check()?;
-    let params = PostParams {
-        field_manager: Some(FIELD_MANAGER.into()),
-        ..PostParams::default()
-    };
+    let params = published::parameters();
     match connections.create(&params, &connection).await {
         Ok(_) => {
             tracing::info!(

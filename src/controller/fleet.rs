@@ -8,6 +8,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{
     Resource, ResourceExt as _,
     runtime::reflector::{ObjectRef, Store},
@@ -23,7 +24,10 @@ use super::{
     reconcile::{Guarded, Managed},
     schedule,
 };
-use crate::api::v1alpha1::{Phase, ZoomConnection, ZoomIntegration};
+use crate::api::{
+    condition::Type,
+    v1alpha1::{Phase, TokenStatus, ZoomConnection, ZoomIntegration},
+};
 
 /// A step that lies further back than this is overdue.
 const GRACE: Duration = Duration::from_mins(5);
@@ -90,6 +94,33 @@ impl Key {
 
     fn is<K: Resource<DynamicType = ()>>(&self) -> bool {
         self.kind == K::kind(&())
+    }
+}
+
+// === impl Member ===
+
+impl Member {
+    /// What a status says; nothing as long as it has no phase.
+    #[must_use]
+    pub fn new(
+        phase: Option<Phase>,
+        token: Option<&TokenStatus>,
+        conditions: &[Condition],
+    ) -> Option<Self> {
+        let is_false = |type_: Type| {
+            type_
+                .find(conditions)
+                .is_some_and(|condition| condition.status == "False")
+        };
+        Some(Self {
+            phase: phase?,
+            expires_at: token.and_then(|token| Some(token.expires_at.as_ref()?.0)),
+            stalled: Type::Stalled
+                .find(conditions)
+                .map(|condition| condition.reason.clone()),
+            receiver_down: is_false(Type::ReceiverAvailable),
+            validation_overdue: is_false(Type::EndpointValidated),
+        })
     }
 }
 

@@ -7,10 +7,13 @@ use jiff::Timestamp;
 use k8s_openapi::{
     ByteString, api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
-use kube::{ResourceExt as _, api::PostParams};
+use kube::ResourceExt as _;
 
-use super::{Context, published::secrets};
-use crate::api::{FIELD_MANAGER, label};
+use super::{
+    Context,
+    published::{parameters, secrets},
+};
+use crate::api::label;
 
 /// Key for new cookies.
 const CURRENT: &str = "current";
@@ -49,10 +52,7 @@ pub async fn keep(context: &Context) {
 
 async fn ensure(context: &Context, name: &str) -> anyhow::Result<()> {
     let secrets = secrets(&context.client, &context.config.lease_namespace);
-    let params = PostParams {
-        field_manager: Some(FIELD_MANAGER.into()),
-        ..PostParams::default()
-    };
+    let params = parameters();
     let found = secrets.get_opt(name).await?;
     if let Some(found) = &found {
         anyhow::ensure!(

@@ -87,7 +87,9 @@ pub fn secrets(client: &Client, namespace: &str) -> Api<Secret> {
     Api::namespaced(client.clone(), namespace)
 }
 
-fn parameters() -> PostParams {
+/// Parameters of every write that is no patch: the field manager is ours.
+#[must_use]
+pub fn parameters() -> PostParams {
     PostParams {
         field_manager: Some(FIELD_MANAGER.into()),
         ..PostParams::default()

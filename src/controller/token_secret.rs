@@ -12,13 +12,11 @@ use kube::{Resource, ResourceExt as _};
 use secrecy::ExposeSecret as _;
 use sha2::{Digest as _, Sha256};
 
+use super::grants::secret::deletion_policy;
 use crate::{
     api::{
         annotation, label,
-        v1alpha1::{
-            ConnectionDeletionPolicy, ConnectionToken, DeletionPolicy, ZoomConnection,
-            ZoomIntegration,
-        },
+        v1alpha1::{ConnectionDeletionPolicy, DeletionPolicy, ZoomConnection, ZoomIntegration},
     },
     ops::hex,
     zoom::AccessToken,
@@ -106,11 +104,10 @@ impl Owner {
     #[must_use]
     pub fn connection(connection: &ZoomConnection) -> Self {
         let token = connection.spec.token.as_ref();
-        let policy = token.and_then(|token: &ConnectionToken| token.deletion_policy);
         Self::new(
             connection,
             token.and_then(|token| token.secret_name.clone()),
-            policy.unwrap_or_default() == ConnectionDeletionPolicy::Retain,
+            deletion_policy(connection) == ConnectionDeletionPolicy::Retain,
             (label::CONNECTION, annotation::GRANT),
         )
     }

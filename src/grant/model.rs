@@ -2,10 +2,13 @@
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::{ops::hex, zoom::Fault};
+use crate::{
+    ops::{hex, secret::expose},
+    zoom::Fault,
+};
 
 /// A grant as it is stored: one conditional write covers all of it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -246,10 +249,6 @@ impl Lost {
             _ => None,
         }
     }
-}
-
-fn expose<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(secret.expose_secret())
 }
 
 #[cfg(test)]

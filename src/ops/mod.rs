@@ -1,10 +1,11 @@
 //! What every process shares: logs, probes and metrics, guarded listeners, outgoing HTTP,
-//! shutdown, hexadecimal.
+//! shutdown, hexadecimal, secrets in storage.
 
 pub mod admin;
 pub mod hex;
 pub mod http;
 pub mod metrics;
 pub mod outgoing;
+pub mod secret;
 pub mod shutdown;
 pub mod telemetry;

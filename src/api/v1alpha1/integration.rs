@@ -6,8 +6,8 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    App, AppKind, ConsentMode, Credentials, OAuth, Scopes, Token, Webhook, ZoomIntegrationStatus,
-    rules,
+    App, AppKind, ConsentMode, Credentials, OAuth, Scopes, SelfService, Token, Webhook,
+    ZoomIntegrationStatus, rules,
 };
 
 /// What is wanted of one tenant's Zoom app.
@@ -120,6 +120,12 @@ impl ZoomIntegrationSpec {
     #[must_use]
     pub fn is_server_to_server(&self) -> bool {
         self.app.kind == AppKind::ServerToServer
+    }
+
+    /// Whether people may connect themselves, and within which limits.
+    #[must_use]
+    pub fn self_service(&self) -> Option<&SelfService> {
+        self.oauth.as_ref()?.consent.as_ref()?.self_service.as_ref()
     }
 
     /// Who runs the consent of a General app; `None` for a `ServerToServer` app.

@@ -71,6 +71,16 @@ pub enum ConsentMode {
     External,
 }
 
+// === impl SelfService ===
+
+impl SelfService {
+    /// The most connections that self service may make.
+    #[must_use]
+    pub fn limit(&self) -> i32 {
+        self.max_connections.unwrap_or(100)
+    }
+}
+
 fn redirect_url_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "string",

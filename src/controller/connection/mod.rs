@@ -15,10 +15,7 @@ use kube::{ResourceExt as _, runtime::controller::Action};
 
 use self::apply::deletion;
 use super::{Context, error::Error, fleet::Member, reconcile::Managed, report::Reported, schedule};
-use crate::api::{
-    condition::Type,
-    v1alpha1::{Phase, ZoomConnection, ZoomConnectionStatus},
-};
+use crate::api::v1alpha1::{Phase, ZoomConnection, ZoomConnectionStatus};
 
 impl Managed for ZoomConnection {
     async fn pass(&self, context: &Context) -> Result<Action, Error> {
@@ -43,7 +40,8 @@ impl Managed for ZoomConnection {
         let (status, wait) = status::status(self, &observed, &applied, setting, now);
         super::report::report(context, self, &status).await?;
         context.connections.remember(self);
-        if context.fleet.seen(self, member(&status), wait, now) {
+        let member = Member::new(status.phase, status.token.as_ref(), &status.conditions);
+        if context.fleet.seen(self, member, wait, now) {
             let namespace = self.namespace().unwrap_or_default();
             let integration = &self.spec.integration_ref.name;
             context.integrations.ask(&namespace, integration);
@@ -79,19 +77,4 @@ impl Reported for ZoomConnection {
             ..ZoomConnectionStatus::default()
         }
     }
-}
-
-fn member(status: &ZoomConnectionStatus) -> Option<Member> {
-    Some(Member {
-        phase: status.phase?,
-        expires_at: status
-            .token
-            .as_ref()
-            .and_then(|token| Some(token.expires_at.as_ref()?.0)),
-        stalled: Type::Stalled
-            .find(&status.conditions)
-            .map(|condition| condition.reason.clone()),
-        receiver_down: false,
-        validation_overdue: false,
-    })
 }

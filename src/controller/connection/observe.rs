@@ -17,7 +17,10 @@ use crate::{
         Context,
         credentials::Credentials,
         error::Error,
-        grants::secret::{self, GrantSecret, REFRESH_TOKEN},
+        grants::{
+            secret::{self, GrantSecret, REFRESH_TOKEN},
+            store,
+        },
         token_secret::{self, Owner, TokenSecret},
     },
     grant::Intent,
@@ -183,11 +186,7 @@ async fn consents(context: &Context, connection: &ZoomConnection) -> Result<Vec<
         .filter(|secret| secret.type_.as_deref() == Some(consent::SECRET_TYPE))
         .map(|secret| Consent {
             secret_name: secret.name_any(),
-            handoff: secret
-                .data
-                .as_ref()
-                .and_then(|data| data.get(consent::SECRET_KEY))
-                .and_then(|json| Handoff::from_json(&json.0).ok()),
+            handoff: store::handoff(&secret),
             secret,
         })
         .collect();

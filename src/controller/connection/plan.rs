@@ -98,13 +98,13 @@ pub fn is_standing(failure: &TokenFailure, grant: &GrantSecret) -> bool {
 
 /// Whether a refresh token is to be taken over: one that was not taken over before.
 #[must_use]
-pub fn import_due<'a>(import: &'a Import, kept: Option<&Kept>) -> Option<(Credential, &'a Import)> {
+pub fn import_due(import: &Import, kept: Option<&Kept>) -> Option<Credential> {
     let Import::Present(token) = import else {
         return None;
     };
     let credential = Credential::RefreshToken(token.clone());
     let known = kept.and_then(|kept| kept.imported.as_deref());
-    (known != Some(&credential.fingerprint())).then_some((credential, import))
+    (known != Some(&credential.fingerprint())).then_some(credential)
 }
 
 /// Id of the grant that began with the imported credential of this fingerprint.

@@ -7,7 +7,7 @@ use k8s_openapi::{
     api::core::v1::Secret,
     apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference},
 };
-use kube::{Resource as _, ResourceExt as _};
+use kube::ResourceExt as _;
 use secrecy::SecretString;
 
 use crate::{
@@ -15,6 +15,7 @@ use crate::{
         label,
         v1alpha1::{ConnectionDeletionPolicy, ZoomConnection},
     },
+    controller::token_secret::Owner,
     grant::Grant,
     zoom::Identity,
 };
@@ -106,12 +107,7 @@ pub fn labels(connection: &str) -> BTreeMap<String, String> {
 /// connection.
 #[must_use]
 pub fn owners(connection: &ZoomConnection) -> Vec<OwnerReference> {
-    match deletion_policy(connection) {
-        ConnectionDeletionPolicy::Delete | ConnectionDeletionPolicy::Revoke => {
-            connection.controller_owner_ref(&()).into_iter().collect()
-        }
-        ConnectionDeletionPolicy::Retain => Vec::new(),
-    }
+    Owner::connection(connection).references()
 }
 
 /// What happens to the tokens with the connection.

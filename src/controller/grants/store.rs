@@ -1,17 +1,14 @@
 //! A grant's Secret as the place where it is stored: conditional writes only.
 
 use k8s_openapi::{ByteString, api::core::v1::Secret};
-use kube::{Api, Client, ResourceExt as _, api::PostParams};
+use kube::{Api, Client, ResourceExt as _};
 use serde::{Deserialize, Serialize};
 
 use super::secret::{self, Kept};
 use crate::{
-    api::{
-        FIELD_MANAGER,
-        v1alpha1::{ConnectionDeletionPolicy, ZoomConnection},
-    },
+    api::v1alpha1::{ConnectionDeletionPolicy, ZoomConnection},
     consent::{self, Handoff},
-    controller::connection::apply::deletion::FINALIZER,
+    controller::{connection::apply::deletion::FINALIZER, published::parameters},
     grant::{Code, Credential, Grant, Store, StoreError},
 };
 
@@ -216,11 +213,17 @@ impl Store for SecretStore {
     }
 }
 
+/// What a Secret hands over; `None` when it cannot be read.
+#[must_use]
+pub fn handoff(secret: &Secret) -> Option<Handoff> {
+    let json = secret.data.as_ref()?.get(consent::SECRET_KEY)?;
+    Handoff::from_json(&json.0).ok()
+}
+
 /// The handed over code, as a grant that is not yet one.
 #[must_use]
 pub fn handed_over(secret: &Secret) -> Option<Grant> {
-    let json = secret.data.as_ref()?.get(consent::SECRET_KEY)?;
-    let handoff = Handoff::from_json(&json.0).ok()?;
+    let handoff = handoff(secret)?;
     Some(Grant {
         id: secret.name_any(),
         generation: 0,
@@ -238,26 +241,14 @@ pub fn handed_over(secret: &Secret) -> Option<Grant> {
 
 /// A code that was spent is of no use to anybody: it goes with the write that stores what it gave.
 fn blank_code(secret: &mut Secret) {
-    let Some(data) = secret.data.as_mut() else {
-        return;
-    };
-    let Some(json) = data.get(consent::SECRET_KEY) else {
-        return;
-    };
-    let Ok(mut handoff) = Handoff::from_json(&json.0) else {
+    let Some(mut handoff) = handoff(secret) else {
         return;
     };
     handoff.code = String::new().into();
     handoff.code_verifier = String::new().into();
     if let Ok(json) = handoff.to_json() {
+        let data = secret.data.get_or_insert_default();
         data.insert(consent::SECRET_KEY.into(), ByteString(json));
-    }
-}
-
-fn parameters() -> PostParams {
-    PostParams {
-        field_manager: Some(FIELD_MANAGER.into()),
-        ..PostParams::default()
     }
 }
 

@@ -18,10 +18,7 @@ use super::{
     Context, consents, error::Error, fleet::Member, reconcile::Managed, removals::concerns,
     report::Reported,
 };
-use crate::api::{
-    condition::Type,
-    v1alpha1::{Phase, ZoomIntegration, ZoomIntegrationStatus},
-};
+use crate::api::v1alpha1::{Phase, ZoomIntegration, ZoomIntegrationStatus};
 
 impl Managed for ZoomIntegration {
     async fn pass(&self, context: &Context) -> Result<Action, Error> {
@@ -47,7 +44,8 @@ impl Managed for ZoomIntegration {
         let now = Timestamp::now();
         let (status, wait) = status::status(self, &observed, &applied, &setting, now);
         super::report::report(context, self, &status).await?;
-        context.fleet.seen(self, member(&status), wait, now);
+        let member = Member::new(status.phase, status.token.as_ref(), &status.conditions);
+        context.fleet.seen(self, member, wait, now);
         Ok(Action::requeue(wait))
     }
 
@@ -109,24 +107,4 @@ impl Reported for ZoomIntegration {
             ..ZoomIntegrationStatus::default()
         }
     }
-}
-
-fn member(status: &ZoomIntegrationStatus) -> Option<Member> {
-    let is_false = |type_: Type| {
-        type_
-            .find(&status.conditions)
-            .is_some_and(|condition| condition.status == "False")
-    };
-    Some(Member {
-        phase: status.phase?,
-        expires_at: status
-            .token
-            .as_ref()
-            .and_then(|token| Some(token.expires_at.as_ref()?.0)),
-        stalled: Type::Stalled
-            .find(&status.conditions)
-            .map(|condition| condition.reason.clone()),
-        receiver_down: is_false(Type::ReceiverAvailable),
-        validation_overdue: is_false(Type::EndpointValidated),
-    })
 }

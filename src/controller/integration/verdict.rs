@@ -61,12 +61,6 @@ pub enum ReceiverFinding {
 // === impl Findings ===
 
 impl Findings<'_> {
-    fn self_service(&self) -> bool {
-        let oauth = self.spec.oauth.as_ref();
-        let consent = oauth.and_then(|oauth| oauth.consent.as_ref());
-        consent.is_some_and(|consent| consent.self_service.is_some())
-    }
-
     fn last(&self) -> Before<'_> {
         Before {
             phase: self.before.phase,
@@ -192,7 +186,11 @@ fn usable(findings: &Findings<'_>) -> Verdict {
             "Signed events of the app arrive: somebody has installed it.",
         );
     }
-    let message = match (external, findings.self_service(), consent.total) {
+    let message = match (
+        external,
+        findings.spec.self_service().is_some(),
+        consent.total,
+    ) {
         (true, ..) | (false, true, _) => {
             "Everything is prepared: a person has to install the app by status.installUrl."
         }

@@ -7,16 +7,13 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{
     Api, ResourceExt as _,
-    api::{DeleteParams, PostParams, Preconditions},
+    api::{DeleteParams, Preconditions},
     runtime::events::{Event, EventType},
 };
 
 use super::{Applied, judge};
 use crate::{
-    api::{
-        FIELD_MANAGER,
-        v1alpha1::{ConsentStatus, ZoomConnection},
-    },
+    api::v1alpha1::{ConsentStatus, ZoomConnection},
     controller::{
         Context,
         connection::{
@@ -30,7 +27,7 @@ use crate::{
             secret::{self, GrantSecret, Kept},
             store,
         },
-        published::{gone, secrets},
+        published::{gone, parameters, secrets},
         report, schedule,
         verdict::missing_scopes,
     },
@@ -235,10 +232,7 @@ async fn adopt(
         imported: before.and_then(|before| before.imported),
     };
     let mut wanted = secret::build(connection, &kept);
-    let params = PostParams {
-        field_manager: Some(FIELD_MANAGER.into()),
-        ..PostParams::default()
-    };
+    let params = parameters();
     let written = match current {
         Some(current) => {
             wanted.metadata.resource_version = current.metadata.resource_version;

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
-use kube::{Api, ResourceExt as _, api::PostParams};
+use kube::{Api, ResourceExt as _};
 
 use super::{Applied, is_copy};
 use crate::{
-    api::{FIELD_MANAGER, v1alpha1::ZoomConnection},
+    api::v1alpha1::ZoomConnection,
     controller::{
         Context,
         connection::{
@@ -21,6 +21,7 @@ use crate::{
             Place,
             secret::{self, GrantSecret, Kept},
         },
+        published::parameters,
         schedule,
     },
     grant::{Grant, Loss, Lost, Outcome},
@@ -42,8 +43,7 @@ pub(super) async fn import(
         GrantSecret::Absent => None,
         _ => return Ok(()),
     };
-    let Some((credential, _)) = plan::import_due(&observed.import, before.map(|kept| &**kept))
-    else {
+    let Some(credential) = plan::import_due(&observed.import, before.map(|kept| &**kept)) else {
         return Ok(());
     };
     let imported = credential.fingerprint();
@@ -200,10 +200,7 @@ async fn write(
 ) -> Result<Secret, Error> {
     let secrets: Api<Secret> = context.beside(connection);
     let mut wanted = secret::build(connection, kept);
-    let params = PostParams {
-        field_manager: Some(FIELD_MANAGER.into()),
-        ..PostParams::default()
-    };
+    let params = parameters();
     let name = wanted.name_any();
     let written = if exists {
         let current = secrets.get(&name).await?;

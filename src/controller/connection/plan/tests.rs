@@ -126,7 +126,7 @@ fn a_lost_grant_is_never_spent() {
 #[test]
 fn a_refresh_token_is_taken_over_once() {
     let import = Import::Present("token".to_owned().into());
-    let (credential, _) = import_due(&import, None).unwrap();
+    let credential = import_due(&import, None).unwrap();
     let mut taken = kept(None);
     assert!(import_due(&import, Some(&taken)).is_some());
     taken.imported = Some(credential.fingerprint());
