@@ -18,12 +18,7 @@ use std::{
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use super::event::{Envelope, EventId};
-
-/// Zoom's id of one delivery, the same over its retries.
-pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-zm-request-id");
-/// Zoom's id of one attempt.
-pub const TRACKING_ID: HeaderName = HeaderName::from_static("x-zm-trackingid");
+use super::event::Event;
 
 /// Reverse-DNS prefix of `type`.
 const TYPE_PREFIX: &str = "us.zoom.";
@@ -80,16 +75,9 @@ pub enum ParseError {
     Value,
 }
 
-/// The headers of the request to the sink. `zoom` is the head of the request from Zoom; of
-/// `envelope` there is none when the body could not be read.
+/// The headers of the request to the sink.
 #[must_use]
-pub fn headers(
-    source: &Integration,
-    extensions: &[Extension],
-    id: EventId,
-    envelope: Option<&Envelope>,
-    zoom: &HeaderMap,
-) -> HeaderMap {
+pub fn headers(source: &Integration, extensions: &[Extension], event: &Event) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(16);
     let json = HeaderValue::from_static("application/json");
     headers.insert(header::CONTENT_TYPE, json);
@@ -99,12 +87,12 @@ pub fn headers(
             headers.insert(HeaderName::from_static(name), value);
         }
     };
-    let name = envelope.and_then(Envelope::name).unwrap_or(UNKNOWN);
+    let name = event.name().unwrap_or(UNKNOWN);
     put("ce-specversion", "1.0");
-    put("ce-id", &id.to_string());
+    put("ce-id", &event.id.to_string());
     put("ce-type", &format!("{TYPE_PREFIX}{name}"));
     put("ce-source", &source.to_string());
-    if let Some(envelope) = envelope {
+    if let Some(envelope) = &event.envelope {
         put("ce-subject", envelope.object_id.as_deref().unwrap_or(""));
         let time = envelope.time.map(|time| time.to_string());
         put("ce-time", time.as_deref().unwrap_or(""));
@@ -113,13 +101,12 @@ pub fn headers(
             envelope.account_id.as_deref().unwrap_or(""),
         );
     }
-    for (attribute, header) in [
-        ("ce-zoomrequestid", REQUEST_ID),
-        ("ce-zoomtrackingid", TRACKING_ID),
-        ("ce-zoomtimestamp", super::signature::TIMESTAMP),
+    for (attribute, value) in [
+        ("ce-zoomrequestid", &event.zoom.request_id),
+        ("ce-zoomtrackingid", &event.zoom.tracking_id),
+        ("ce-zoomtimestamp", &event.zoom.timestamp),
     ] {
-        let value = zoom.get(header).and_then(|value| value.to_str().ok());
-        put(attribute, value.unwrap_or(""));
+        put(attribute, value.as_deref().unwrap_or(""));
     }
     for Extension { name, value } in extensions {
         headers.insert(name.clone(), value.clone());
@@ -223,15 +210,20 @@ impl FromStr for Extension {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop")]
 
+    use axum::body::Bytes;
+    use jiff::Timestamp;
     use proptest::prelude::*;
 
-    use super::*;
+    use super::{
+        super::event::{EventId, REQUEST_ID, TRACKING_ID},
+        *,
+    };
 
     fn described(body: &str, zoom: &HeaderMap, extensions: &[Extension]) -> Vec<(String, String)> {
         let source: Integration = "tenant-a/zoom".parse().unwrap();
-        let envelope = Envelope::parse(body.as_bytes()).ok();
-        let id = EventId::of(body.as_bytes());
-        let headers = headers(&source, extensions, id, envelope.as_ref(), zoom);
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        let event = Event::new(Timestamp::UNIX_EPOCH, zoom.into(), body);
+        let headers = headers(&source, extensions, &event);
         let mut headers: Vec<_> = headers
             .iter()
             .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))

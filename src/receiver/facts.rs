@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{event, secrets::SecretRole};
+use super::{envelope, secrets::SecretRole};
 
 /// Most bytes of the JSON text.
 pub const MAX_BYTES: usize = 64 * 1024;
@@ -100,7 +100,7 @@ impl Facts {
             && facts
                 .event_types_seen
                 .iter()
-                .all(|name| event::is_name(name))
+                .all(|name| envelope::is_name(name))
             && facts.removals.len() <= MAX_REMOVALS
             && facts
                 .removals
@@ -181,7 +181,7 @@ impl Facts {
     /// An event of this type came. Ignored once the list is full.
     pub fn seen(&mut self, name: &str) {
         let seen = &mut self.event_types_seen;
-        if event::is_name(name) && seen.len() < MAX_EVENT_TYPES && !seen.contains(name) {
+        if envelope::is_name(name) && seen.len() < MAX_EVENT_TYPES && !seen.contains(name) {
             seen.insert(name.to_owned());
         }
     }

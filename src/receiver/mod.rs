@@ -7,7 +7,9 @@
 //! | What happens to a request? | [`routes`], and its answers in [`outcome`] |
 //! | Is it from Zoom? | [`signature`], [`secrets`] |
 //! | What does Zoom ask every 72 hours? | [`challenge`] |
-//! | What does the sink get? | [`event`], [`cloudevent`], [`sink`] |
+//! | What is in an event? | [`event`], [`envelope`] |
+//! | Who takes it, before Zoom is told so? | [`intake`], [`passthrough`] |
+//! | What does the sink get? | [`sink`], [`cloudevent`] |
 //! | What if it comes twice? | [`dedupe`] |
 //! | What does the controller learn? | [`facts`], [`recorder`] |
 //! | How does it start and stop? | [`server`], [`args`] |
@@ -17,10 +19,13 @@ pub mod body;
 pub mod challenge;
 pub mod cloudevent;
 pub mod dedupe;
+pub mod envelope;
 pub mod event;
 pub mod facts;
+pub mod intake;
 pub mod metrics;
 pub mod outcome;
+pub mod passthrough;
 pub mod recorder;
 pub mod routes;
 pub mod secrets;

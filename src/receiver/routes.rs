@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! head -> secret? -> body (bounded) -> signature -> URL validation? -> answered, whatever else is
-//!                                               \-> suspended? seen before? -> sink -> its 2xx
+//!                                               \-> suspended? -> intake -> its 2xx
 //! ```
 
 use std::{
@@ -13,25 +13,24 @@ use std::{
 use axum::{
     Router,
     extract::{Request, State},
-    http::{HeaderMap, HeaderValue, Method, header, request::Parts},
+    http::{HeaderValue, Method, header, request::Parts},
     response::{IntoResponse as _, Response},
 };
 use jiff::Timestamp;
-use tokio::{sync::Semaphore, time};
+use tokio::time;
 use tracing::{debug, warn};
 
 use super::{
     body::{self, Budget, Raw, ReadError},
     challenge,
-    cloudevent::{self, Extension, Integration},
-    dedupe::{Claim, Dedupe, Seen},
-    event::{Envelope, EventId},
+    envelope::Envelope,
+    event::Event,
+    intake::Intake,
     metrics::Metrics,
     outcome::{Outcome, Reply},
     recorder::{Recorder, Urgency},
     secrets::{SecretRole, Secrets, SigningSecrets},
     signature::{self, Presented, Verdict},
-    sink::{Sink, SinkError},
 };
 
 /// What the route needs.
@@ -51,16 +50,8 @@ pub struct Webhook {
     pub tolerance: Duration,
     /// Answer URL validations only.
     pub suspended: bool,
-    /// The source of the events.
-    pub integration: Integration,
-    /// Facts about the tenant that go along with every event.
-    pub extensions: Vec<Extension>,
-    /// Where events go, if anywhere.
-    pub sink: Option<Sink>,
-    /// Deliveries at a time.
-    pub slots: Arc<Semaphore>,
-    /// What the sink has already.
-    pub dedupe: Dedupe,
+    /// Takes the events.
+    pub intake: Intake,
     /// Takes note of the facts.
     pub recorder: Recorder,
     /// Takes note of the numbers.
@@ -133,10 +124,12 @@ impl Webhook {
             }
         };
         self.metrics.verified(role, skew);
-        let envelope = Envelope::parse(&raw.bytes)
-            .inspect_err(|error| warn!(%error, "signed body cannot be read"))
-            .ok();
-        let name = envelope.as_ref().and_then(Envelope::name);
+        let event = Event::new(now, (&head.headers).into(), raw.bytes.clone());
+        if event.envelope.is_none() {
+            warn!(id = %event.id, "signed body cannot be read");
+        }
+        let envelope = event.envelope.as_ref();
+        let name = event.name();
         let is_challenge = name == Some(challenge::EVENT);
         if is_timely {
             // A replay from long ago is no evidence of anything.
@@ -147,10 +140,10 @@ impl Webhook {
                 }
             });
             if name == Some(super::facts::REMOVED) {
-                self.removed(envelope.as_ref(), now);
+                self.removed(envelope, now);
             }
         }
-        if let Some(envelope) = envelope.as_ref().filter(|_| is_challenge) {
+        if let Some(envelope) = envelope.filter(|_| is_challenge) {
             return self.validate(&secrets, role, envelope, is_timely.then_some(now));
         }
         if !is_timely {
@@ -160,9 +153,7 @@ impl Webhook {
         if self.suspended {
             return Outcome::Suspended.into();
         }
-        self.deliver(&head.headers, envelope.as_ref(), raw)
-            .await
-            .into()
+        self.intake.take(event, raw).await.into()
     }
 
     /// Takes note that somebody removed the app: a grant hangs on it.
@@ -202,67 +193,4 @@ impl Webhook {
         let outcome = Outcome::Validated;
         Reply { outcome, answer }
     }
-
-    async fn deliver(&self, zoom: &HeaderMap, envelope: Option<&Envelope>, raw: Raw) -> Outcome {
-        let Some(sink) = self.sink.clone() else {
-            return Outcome::NoSink;
-        };
-        let id = EventId::of(&raw.bytes);
-        let claim = match self.dedupe.claim(id, Instant::now()) {
-            Seen::New(claim) => claim,
-            Seen::Delivered => return Outcome::Duplicate,
-            Seen::UnderWay(fate) => {
-                let delivered = fate.delivered().await;
-                return if delivered {
-                    Outcome::Duplicate
-                } else {
-                    Outcome::SinkFailed
-                };
-            }
-        };
-        let headers = cloudevent::headers(&self.integration, &self.extensions, id, envelope, zoom);
-        let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else {
-            return Outcome::Busy; // The process ends.
-        };
-        // A task of its own: it goes on when Zoom hangs up or our deadline passes, so that an
-        // acknowledgement that comes late is not forgotten and Zoom's retry not sent again.
-        let delivery = deliver(
-            sink,
-            headers,
-            raw,
-            claim,
-            self.dedupe.clone(),
-            self.metrics.clone(),
-        );
-        let delivery = tokio::spawn(async move {
-            let result = delivery.await;
-            drop(slot);
-            result
-        });
-        match delivery.await {
-            Ok(Ok(())) => Outcome::Delivered,
-            Ok(Err(error)) => {
-                warn!(%id, %error, "event not delivered");
-                Outcome::SinkFailed
-            }
-            Err(_) => Outcome::SinkFailed,
-        }
-    }
-}
-
-async fn deliver(
-    sink: Sink,
-    headers: HeaderMap,
-    raw: Raw,
-    claim: Claim,
-    dedupe: Dedupe,
-    metrics: Metrics,
-) -> Result<(), SinkError> {
-    let started = Instant::now();
-    let result = sink.deliver(headers, raw.bytes.clone()).await;
-    if result.is_ok() {
-        claim.delivered(Instant::now());
-    }
-    metrics.delivered(result, started.elapsed(), dedupe.len());
-    result
 }

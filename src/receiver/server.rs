@@ -2,19 +2,16 @@
 
 use std::{io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
-use tokio::{
-    net::TcpListener,
-    sync::{Semaphore, watch},
-    task::JoinSet,
-    time,
-};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet, time};
 use tracing::{info, warn};
 
 use super::{
     args::Config,
     body::Budget,
     dedupe::Dedupe,
+    intake::Intake,
     metrics::Metrics,
+    passthrough::PassThrough,
     recorder::Recorder,
     routes::{self, Webhook},
     secrets,
@@ -72,7 +69,12 @@ impl Receiver {
     /// See [`StartError`].
     pub async fn bind(config: Config) -> Result<Self, StartError> {
         let sink = match config.sink.clone() {
-            Some(target) => Some(Sink::Http(HttpSink::new(target, config.sink_timeout)?)),
+            Some(target) => Some(Sink::Http(HttpSink::new(
+                target,
+                config.sink_timeout,
+                config.integration.clone(),
+                config.extensions.clone(),
+            )?)),
             None => None,
         };
         let (webhook, webhook_address) = listen(config.listen).await?;
@@ -112,7 +114,15 @@ impl Receiver {
         let readiness = Readiness::default();
         let (serving, has_secret) = (readiness.gate("serving"), readiness.gate("signing-secret"));
         let (sender, secrets) = watch::channel(Arc::default());
-        let slots = Arc::new(Semaphore::new(tuning.sink_concurrency as usize));
+        let intake = match sink {
+            Some(sink) => Intake::PassThrough(Arc::new(PassThrough::new(
+                sink,
+                tuning.sink_concurrency,
+                dedupe(config.tolerance, tuning.dedupe_capacity),
+                metrics.clone(),
+            ))),
+            None => Intake::Nobody,
+        };
         let webhook = Webhook {
             path: config.path,
             deadline: tuning.deadline,
@@ -121,11 +131,7 @@ impl Receiver {
             secrets,
             tolerance: config.tolerance,
             suspended: config.suspended,
-            integration: config.integration,
-            extensions: config.extensions,
-            sink,
-            slots: Arc::clone(&slots),
-            dedupe: dedupe(config.tolerance, tuning.dedupe_capacity),
+            intake: intake.clone(),
             recorder: recorder.clone(),
             metrics,
         };
@@ -171,9 +177,9 @@ impl Receiver {
         time::sleep(tuning.drain_grace).await;
         stop.request();
         webhooks.join_all().await;
-        // Deliveries whose clients have left: all slots free means that none is left.
-        let idle = slots.acquire_many(tuning.sink_concurrency);
-        if time::timeout(config.sink_timeout, idle).await.is_err() {
+        if let Intake::PassThrough(through) = &intake
+            && !through.drained(config.sink_timeout).await
+        {
             warn!("deliveries cut off");
         }
         end.request();

@@ -2,12 +2,15 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
-use axum::{body::Bytes, http::HeaderMap};
 use reqwest::Client;
 use url::Url;
 
 use super::SinkError;
 use crate::ops::outgoing::{Trust, client_builder};
+use crate::receiver::{
+    cloudevent::{self, Extension, Integration},
+    event::Event,
+};
 
 /// Share of the time for an event that may pass before there is a connection.
 const CONNECT_SHARE: u32 = 2;
@@ -21,6 +24,8 @@ const ANSWER_BYTES: u64 = 4096;
 pub struct HttpSink {
     client: Client,
     target: Target,
+    source: Integration,
+    extensions: Vec<Extension>,
 }
 
 /// An `http` or `https` URL. Shown without query, which may hold a key.
@@ -44,7 +49,12 @@ impl HttpSink {
     ///
     /// # Errors
     /// When no TLS provider is installed in the process.
-    pub fn new(target: Target, timeout: Duration) -> Result<Self, BuildError> {
+    pub fn new(
+        target: Target,
+        timeout: Duration,
+        source: Integration,
+        extensions: Vec<Extension>,
+    ) -> Result<Self, BuildError> {
         let trust = match target.0.scheme() {
             "https" => Trust::PublicRoots,
             _ => Trust::Nobody,
@@ -54,19 +64,29 @@ impl HttpSink {
             .timeout(timeout)
             .pool_idle_timeout(POOL_IDLE)
             .build()?;
-        Ok(Self { client, target })
+        Ok(Self {
+            client,
+            target,
+            source,
+            extensions,
+        })
     }
 
     /// See [`super::Sink::deliver`].
-    pub(super) async fn deliver(&self, headers: HeaderMap, body: Bytes) -> Result<(), SinkError> {
+    pub(super) async fn deliver(&self, event: &Event) -> Result<(), SinkError> {
+        let headers = cloudevent::headers(&self.source, &self.extensions, event);
         let request = self.client.post(self.target.0.clone()).headers(headers);
-        let answer = request.body(body).send().await.map_err(|error| {
-            if error.is_timeout() {
-                SinkError::TimedOut
-            } else {
-                SinkError::Unreachable
-            }
-        })?;
+        let answer = request
+            .body(event.body.clone())
+            .send()
+            .await
+            .map_err(|error| {
+                if error.is_timeout() {
+                    SinkError::TimedOut
+                } else {
+                    SinkError::Unreachable
+                }
+            })?;
         if !answer.status().is_success() {
             return Err(SinkError::Status(answer.status().as_u16()));
         }
@@ -135,6 +155,7 @@ mod tests {
     fn the_compiled_in_anchors_are_usable() {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let target = "https://sink.example/".parse().unwrap();
-        assert!(HttpSink::new(target, Duration::from_secs(1)).is_ok());
+        let source = "ns/name".parse().unwrap();
+        assert!(HttpSink::new(target, Duration::from_secs(1), source, Vec::new()).is_ok());
     }
 }

@@ -2,9 +2,8 @@
 
 mod http;
 
-use axum::{body::Bytes, http::HeaderMap};
-
 pub use self::http::{BuildError, HttpSink, Target, TargetError};
+use super::event::Event;
 
 /// The sink of one integration.
 #[derive(Clone, Debug)]
@@ -30,13 +29,13 @@ pub enum SinkError {
 // === impl Sink ===
 
 impl Sink {
-    /// Delivers one event: `headers` describe it, `body` is what Zoom sent.
+    /// Delivers one event.
     ///
     /// # Errors
     /// When the sink has not acknowledged it.
-    pub async fn deliver(&self, headers: HeaderMap, body: Bytes) -> Result<(), SinkError> {
+    pub async fn deliver(&self, event: &Event) -> Result<(), SinkError> {
         match self {
-            Self::Http(sink) => sink.deliver(headers, body).await,
+            Self::Http(sink) => sink.deliver(event).await,
         }
     }
 }
@@ -46,6 +45,14 @@ impl Sink {
 impl SinkError {
     /// Every value of the metric's label: success and the ways to fail.
     pub const OUTCOMES: [&'static str; 4] = ["delivered", "unreachable", "timeout", "refused"];
+
+    /// Whether the sink will never take this event, however often it is sent: the event is at fault,
+    /// not the sink or the way to it.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        // 408, 425 and 429 say "later"; 401, 403 and 404 are what a sink says that is set up wrongly.
+        matches!(self, Self::Status(400 | 405 | 406 | 410..=417 | 422))
+    }
 
     /// The metric's label.
     #[must_use]

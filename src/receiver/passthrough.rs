@@ -1,0 +1,99 @@
+//! Without a buffer: Zoom is answered when the sink was.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::{sync::Semaphore, time};
+use tracing::warn;
+
+use super::{
+    body::Raw,
+    dedupe::{Claim, Dedupe, Seen},
+    event::Event,
+    metrics::Metrics,
+    outcome::Outcome,
+    sink::{Sink, SinkError},
+};
+
+/// Hands each event to the sink while Zoom waits.
+#[derive(Debug)]
+pub struct PassThrough {
+    sink: Sink,
+    slots: Arc<Semaphore>,
+    concurrency: u32,
+    dedupe: Dedupe,
+    metrics: Metrics,
+}
+
+// === impl PassThrough ===
+
+impl PassThrough {
+    /// Delivers to `sink`, so many at a time, each event once as far as `dedupe` remembers.
+    #[must_use]
+    pub fn new(sink: Sink, concurrency: u32, dedupe: Dedupe, metrics: Metrics) -> Self {
+        Self {
+            sink,
+            slots: Arc::new(Semaphore::new(concurrency as usize)),
+            concurrency,
+            dedupe,
+            metrics,
+        }
+    }
+
+    /// Delivers one event and says how that ended. `raw` is held until then: it counts against the memory
+    /// of all bodies.
+    pub async fn take(self: &Arc<Self>, event: Event, raw: Raw) -> Outcome {
+        let id = event.id;
+        let claim = match self.dedupe.claim(id, Instant::now()) {
+            Seen::New(claim) => claim,
+            Seen::Delivered => return Outcome::Duplicate,
+            Seen::UnderWay(fate) => {
+                let delivered = fate.delivered().await;
+                return if delivered {
+                    Outcome::Duplicate
+                } else {
+                    Outcome::SinkFailed
+                };
+            }
+        };
+        let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else {
+            return Outcome::Busy; // The process ends.
+        };
+        // A task of its own: it goes on when Zoom hangs up or our deadline passes, so that an
+        // acknowledgement that comes late is not forgotten and Zoom's retry not sent again.
+        let this = Arc::clone(self);
+        let delivery = tokio::spawn(async move {
+            let result = this.deliver(&event, claim).await;
+            drop((slot, raw));
+            result
+        });
+        match delivery.await {
+            Ok(Ok(())) => Outcome::Delivered,
+            Ok(Err(error)) => {
+                warn!(%id, %error, "event not delivered");
+                Outcome::SinkFailed
+            }
+            Err(_) => Outcome::SinkFailed,
+        }
+    }
+
+    /// Waits for deliveries whose clients have left. Says whether none is left.
+    pub async fn drained(&self, limit: Duration) -> bool {
+        // All slots free means that none is under way.
+        let idle = self.slots.acquire_many(self.concurrency);
+        time::timeout(limit, idle).await.is_ok()
+    }
+
+    async fn deliver(&self, event: &Event, claim: Claim) -> Result<(), SinkError> {
+        let started = Instant::now();
+        let result = self.sink.deliver(event).await;
+        if result.is_ok() {
+            claim.delivered(Instant::now());
+        }
+        self.metrics
+            .delivered(result, started.elapsed(), self.dedupe.len());
+        result
+    }
+}
