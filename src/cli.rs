@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{connect, controller, receiver};
+use crate::{connect, controller, events, receiver};
 
 /// Manages Zoom integrations as Kubernetes resources.
 #[derive(Debug, Parser)]
@@ -22,6 +22,8 @@ pub enum Command {
     Receiver(Box<receiver::Args>),
     /// Serve the pages on which people authorize General apps.
     Connect(Box<connect::Args>),
+    /// List, show, replay and drop the events that could not be delivered.
+    Events(Box<events::Args>),
     /// Print the `CustomResourceDefinition`s as YAML.
     Crds,
 }

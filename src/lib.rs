@@ -14,6 +14,7 @@
 //! - [`receiver`]: a tenant's webhook server; knows nothing of Kubernetes.
 //! - [`connect`]: the pages on which people authorize a General app, and Zoom's callback.
 //! - [`consent`]: what these pages and the controller agree on.
+//! - [`events`]: a tenant's dead letters, for people.
 //! - [`ops`]: what every process shares.
 
 pub mod api;
@@ -21,6 +22,7 @@ pub mod cli;
 pub mod connect;
 pub mod consent;
 pub mod controller;
+pub mod events;
 pub mod grant;
 pub mod ops;
 pub mod receiver;

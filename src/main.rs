@@ -4,7 +4,7 @@ use clap::Parser as _;
 use zoom_operator::{
     api::crds,
     cli::{Cli, Command},
-    connect, controller, receiver,
+    connect, controller, events, receiver,
 };
 
 fn main() -> anyhow::Result<()> {
@@ -14,6 +14,7 @@ fn main() -> anyhow::Result<()> {
         Command::Controller(args) => controller::main(*args),
         Command::Receiver(args) => receiver::main(*args),
         Command::Connect(args) => connect::main(*args),
+        Command::Events(args) => events::main(*args),
         Command::Crds => {
             for (_, yaml) in crds::all()? {
                 print!("---\n{yaml}");

@@ -4,6 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use super::{
     cloudevent::{Extension, Integration},
+    filter::Filter,
     sink::Target,
 };
 use crate::ops::{http::Limits, telemetry::LogArgs};
@@ -56,6 +57,12 @@ pub struct Args {
         value_name = "KEY=VALUE,..."
     )]
     pub attributes: Vec<Extension>,
+    /// Pass on only the events named by --event, and `app_deauthorized`; acknowledge the others.
+    #[arg(long, env = "FILTER")]
+    pub filter: bool,
+    /// An event to pass on; can be repeated.
+    #[arg(long = "event", value_name = "NAME")]
+    pub event: Vec<String>,
     /// Answer Zoom's URL validation only, everything else 503.
     #[arg(long, env = "SUSPENDED")]
     pub suspended: bool,
@@ -96,6 +103,8 @@ pub struct Config {
     pub sink: Option<Target>,
     /// Time that the sink has for an event.
     pub sink_timeout: Duration,
+    /// Which events go on.
+    pub filter: Filter,
     /// Answer URL validations only.
     pub suspended: bool,
     /// Most bytes of a body.
@@ -142,6 +151,11 @@ impl From<Args> for Config {
             state_dir: args.state_dir,
             sink: args.sink_url,
             sink_timeout: args.sink_timeout,
+            filter: if args.filter {
+                Filter::only(args.event)
+            } else {
+                Filter::default()
+            },
             suspended: args.suspended,
             max_body: args.max_body_bytes as usize,
             tolerance: args.timestamp_tolerance,

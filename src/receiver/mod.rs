@@ -8,6 +8,7 @@
 //! | Is it from Zoom? | [`signature`], [`secrets`] |
 //! | What does Zoom ask every 72 hours? | [`challenge`] |
 //! | What is in an event? | [`event`], [`envelope`] |
+//! | Does anybody want it? | [`filter`] |
 //! | Who takes it, before Zoom is told so? | [`intake`], [`passthrough`] |
 //! | What does the sink get? | [`sink`], [`cloudevent`] |
 //! | What if it comes twice? | [`dedupe`] |
@@ -22,6 +23,7 @@ pub mod dedupe;
 pub mod envelope;
 pub mod event;
 pub mod facts;
+pub mod filter;
 pub mod intake;
 pub mod metrics;
 pub mod outcome;

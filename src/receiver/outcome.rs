@@ -22,6 +22,8 @@ pub enum Outcome {
     Validated,
     /// A signed URL validation with a token that must not be answered.
     ValidationRefused,
+    /// The event was not declared: taken, and not passed on.
+    Ignored,
     /// Another path or method. Tells nothing.
     NotFound,
     /// The body exceeds the limit.
@@ -32,6 +34,8 @@ pub enum Outcome {
     Unsigned,
     /// No live secret makes the signature.
     UnknownSignature,
+    /// The same while a rotation of the secret is announced: perhaps ours is not there yet.
+    RotationAnnounced,
     /// Rightly signed, but long ago or in the future: perhaps our clock is wrong.
     OutsideWindow,
     /// There is no secret to judge by.
@@ -61,16 +65,18 @@ pub struct Reply {
 
 impl Outcome {
     /// Every outcome.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Delivered,
         Self::Duplicate,
         Self::Validated,
         Self::ValidationRefused,
+        Self::Ignored,
         Self::NotFound,
         Self::TooLarge,
         Self::Incomplete,
         Self::Unsigned,
         Self::UnknownSignature,
+        Self::RotationAnnounced,
         Self::OutsideWindow,
         Self::NoSecret,
         Self::Suspended,
@@ -88,11 +94,13 @@ impl Outcome {
             Self::Duplicate => "duplicate",
             Self::Validated => "validated",
             Self::ValidationRefused => "validation_refused",
+            Self::Ignored => "ignored",
             Self::NotFound => "not_found",
             Self::TooLarge => "too_large",
             Self::Incomplete => "incomplete",
             Self::Unsigned => "unsigned",
             Self::UnknownSignature => "unknown_signature",
+            Self::RotationAnnounced => "rotation_announced",
             Self::OutsideWindow => "outside_window",
             Self::NoSecret => "no_secret",
             Self::Suspended => "suspended",
@@ -107,13 +115,14 @@ impl Outcome {
     #[must_use]
     pub fn status(self) -> StatusCode {
         match self {
-            Self::Delivered | Self::Duplicate => StatusCode::NO_CONTENT,
+            Self::Delivered | Self::Duplicate | Self::Ignored => StatusCode::NO_CONTENT,
             Self::Validated => StatusCode::OK,
             Self::ValidationRefused | Self::Incomplete => StatusCode::BAD_REQUEST,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unsigned | Self::UnknownSignature => StatusCode::UNAUTHORIZED,
-            Self::OutsideWindow
+            Self::RotationAnnounced
+            | Self::OutsideWindow
             | Self::NoSecret
             | Self::Suspended
             | Self::NoSink

@@ -131,6 +131,7 @@ impl Receiver {
             secrets,
             tolerance: config.tolerance,
             suspended: config.suspended,
+            filter: config.filter,
             intake: intake.clone(),
             recorder: recorder.clone(),
             metrics,

@@ -1,5 +1,7 @@
 //! What is taken, what is refused, and what the sink gets.
 
+use zoom_operator::receiver::filter::Filter;
+
 use super::{
     client::{event, event_at, sign},
     fixture::{BODY, Fixture, SECRET},
@@ -144,4 +146,28 @@ async fn suspended_or_without_a_sink_events_are_left_to_zooms_retry() {
         .await;
     assert_eq!(receiver.status(&event(SECRET, BODY)).await, 503);
     assert_eq!(receiver.status(&event("another secret", BODY)).await, 401);
+}
+
+#[tokio::test]
+async fn only_declared_events_and_removals_go_on() {
+    let filter = Filter::only(["meeting.started".to_owned()]);
+    let receiver = Fixture::new()
+        .await
+        .with(|config| config.filter = filter)
+        .start()
+        .await;
+    let removal = br#"{"event":"app_deauthorized","payload":{"user_id":"u","account_id":"a"}}"#;
+    for body in [
+        br#"{"event":"meeting.ended"}"#,
+        BODY.as_bytes(),
+        &removal[..],
+    ] {
+        assert_eq!(receiver.status(&event(SECRET, body)).await, 204);
+    }
+    let got = receiver.sink.received();
+    let got: Vec<_> = got.iter().map(|request| &request.body[..]).collect();
+    assert_eq!(got, [BODY.as_bytes(), &removal[..]]);
+    receiver
+        .counted(r#"zoom_receiver_requests_total{outcome="ignored"} 1"#)
+        .await;
 }

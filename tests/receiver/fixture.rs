@@ -6,7 +6,7 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use zoom_operator::{
     ops::shutdown::{self, Trigger},
-    receiver::{Config, Receiver, args::Tuning, server::Addresses},
+    receiver::{Config, Receiver, args::Tuning, filter::Filter, server::Addresses},
 };
 
 use super::{
@@ -52,6 +52,7 @@ impl Fixture {
                 state_dir: directory.path().join("state"),
                 sink: Some(format!("http://{}/in", sink.address).parse().unwrap()),
                 sink_timeout: client::PATIENCE,
+                filter: Filter::default(),
                 suspended: false,
                 max_body: 4096,
                 tolerance: Duration::from_hours(2),

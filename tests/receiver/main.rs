@@ -13,6 +13,7 @@ mod fixture;
 mod sink;
 
 mod delivery;
+mod edge;
 mod events;
 mod facts;
 mod limits;

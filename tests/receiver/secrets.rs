@@ -67,6 +67,11 @@ async fn a_rotation_takes_effect_without_a_restart() {
     answers(&receiver, "old", 204).await;
     answers(&receiver, "new", 401).await;
 
+    // Announced: Zoom may change before we do, and a 4xx would lose what it signs with the new one.
+    publish("..announced", &[(current, "old"), (previous, "old")]);
+    answers(&receiver, "new", 503).await;
+    answers(&receiver, "old", 204).await;
+
     publish("..2", &[(current, "new"), (previous, "old")]);
     answers(&receiver, "new", 204).await;
     answers(&receiver, "old", 204).await;

@@ -1,0 +1,59 @@
+//! One request over a connection that is there already: a forwarded port.
+
+use anyhow::{Context as _, bail, ensure};
+use axum::body::Bytes;
+use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper::{Method, Request, StatusCode, client::conn::http1, header};
+use hyper_util::rt::TokioIo;
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// A page of dead letters, or one with a body of the largest size in base64, stays below.
+const MAX_BYTES: usize = 4 * 1024 * 1024;
+
+/// Sends one request and reads the answer.
+///
+/// # Errors
+/// When there is no answer, or another than 2xx.
+pub async fn send<S>(
+    stream: S,
+    method: Method,
+    path: &str,
+    token: &SecretString,
+) -> anyhow::Result<Bytes>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    let connection = tokio::spawn(connection);
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header(header::HOST, "receiver")
+        .header(
+            header::AUTHORIZATION,
+            format!("Bearer {}", token.expose_secret()),
+        )
+        .body(Empty::<Bytes>::new())?;
+    let answer = sender.send_request(request).await?;
+    let status = answer.status();
+    let body = Limited::new(answer.into_body(), MAX_BYTES).collect().await;
+    let body = body
+        .map_err(|_| anyhow::anyhow!("the answer is too large or was cut off"))?
+        .to_bytes();
+    connection.abort();
+    match status {
+        StatusCode::NOT_FOUND => bail!("there is no such event, or the receiver has no buffer"),
+        StatusCode::UNAUTHORIZED => bail!("the receiver does not take the token: try again"),
+        _ => ensure!(status.is_success(), "the receiver answered {status}"),
+    }
+    Ok(body)
+}
+
+/// Reads a JSON answer.
+///
+/// # Errors
+/// When it is another text.
+pub fn json<T: serde::de::DeserializeOwned>(text: &[u8]) -> anyhow::Result<T> {
+    serde_json::from_slice(text).context("the receiver answered something unexpected")
+}

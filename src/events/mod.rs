@@ -1,0 +1,132 @@
+//! `zoom-operator events`: a tenant's dead letters, for people with kubectl rights in its namespace.
+//!
+//! Reads the Secret with the receiver's control token and talks to each receiver Pod through a port
+//! forward: who may read Secrets there and forward ports may see the events, nobody else.
+//!
+//! | question | module |
+//! |---|---|
+//! | Which commands are there? | [`args`] |
+//! | How are the receivers reached? | [`receivers`], [`http`] |
+//! | How do events look on the terminal? | [`table`] |
+
+pub mod args;
+mod http;
+mod receivers;
+mod table;
+
+use std::io::Write as _;
+
+use anyhow::{Context as _, ensure};
+use hyper::Method;
+
+pub use self::args::Args;
+use self::{
+    args::{Command, Output, Which},
+    receivers::{Count, Receiver},
+    table::Row,
+};
+
+/// Carries out one command.
+///
+/// # Errors
+/// When the cluster or a receiver cannot be asked, or there is nothing of that name.
+pub fn main(args: Args) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(run(args))
+}
+
+async fn run(args: Args) -> anyhow::Result<()> {
+    let receivers = receivers::find(&args.cluster, args.command.integration()).await?;
+    match args.command {
+        Command::List { output, .. } => list(&receivers, output).await,
+        Command::Show { id, .. } => show(&receivers, &id).await,
+        Command::Replay { which, .. } => {
+            change(&receivers, &which, Method::POST, "/replay", "replayed").await
+        }
+        Command::Drop { which, .. } => {
+            change(&receivers, &which, Method::DELETE, "", "dropped").await
+        }
+    }
+}
+
+async fn list(receivers: &[Receiver], output: Output) -> anyhow::Result<()> {
+    let mut rows = Vec::new();
+    for receiver in receivers {
+        let items = receiver.dead_letters().await?;
+        let pod = receiver.pod();
+        rows.extend(items.into_iter().map(|letter| Row {
+            pod: pod.to_owned(),
+            letter,
+        }));
+    }
+    rows.sort_by(|a, b| a.letter.failed_at.cmp(&b.letter.failed_at));
+    let text = match output {
+        Output::Json => serde_json::to_string_pretty(&rows)? + "\n",
+        Output::Table if rows.is_empty() => "No dead letters.\n".to_owned(),
+        Output::Table => table::render(&rows)?,
+    };
+    print(&text)
+}
+
+async fn show(receivers: &[Receiver], id: &str) -> anyhow::Result<()> {
+    let (receiver, id) = holder(receivers, id).await?;
+    let answer = receiver
+        .send(Method::GET, &format!("/dead-letters/{id}"))
+        .await?;
+    let letter: serde_json::Value = http::json(&answer)?;
+    print(&(serde_json::to_string_pretty(&letter)? + "\n"))
+}
+
+async fn change(
+    receivers: &[Receiver],
+    which: &Which,
+    method: Method,
+    suffix: &str,
+    done: &str,
+) -> anyhow::Result<()> {
+    if which.all {
+        let mut count = 0;
+        for receiver in receivers {
+            let path = format!("/dead-letters{suffix}");
+            let answer = receiver.send(method.clone(), &path).await?;
+            count += http::json::<Count>(&answer)?.count;
+        }
+        return print(&format!("{count} {done}\n"));
+    }
+    for id in &which.ids {
+        let (receiver, id) = holder(receivers, id).await?;
+        let path = format!("/dead-letters/{id}{suffix}");
+        receiver.send(method.clone(), &path).await?;
+        print(&format!("{id} {done}\n"))?;
+    }
+    Ok(())
+}
+
+/// The receiver that holds the dead letter whose id begins so, and the whole id.
+async fn holder<'a>(
+    receivers: &'a [Receiver],
+    beginning: &str,
+) -> anyhow::Result<(&'a Receiver, String)> {
+    let mut found: Vec<(&Receiver, String)> = Vec::new();
+    for receiver in receivers {
+        let ids = receiver.dead_letters().await?;
+        let matching = ids
+            .into_iter()
+            .filter(|item| item.id.starts_with(beginning));
+        found.extend(matching.map(|item| (receiver, item.id)));
+    }
+    ensure!(
+        found.len() <= 1 || found.iter().all(|(_, id)| *id == found[0].1),
+        "{} dead letters begin with {beginning}: give more of the id",
+        found.len()
+    );
+    found
+        .pop()
+        .with_context(|| format!("no dead letter begins with {beginning}"))
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    Ok(std::io::stdout().write_all(text.as_bytes())?)
+}
