@@ -2,6 +2,7 @@
 //! shutdown, hexadecimal, secrets in storage.
 
 pub mod admin;
+pub mod followed;
 pub mod hex;
 pub mod http;
 pub mod metrics;

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use super::{
+    authentication::Scheme,
     cloudevent::{Extension, Integration},
     filter::Filter,
     sink::Target,
@@ -37,6 +38,12 @@ pub struct Args {
         default_value = "/etc/zoom-operator/signing"
     )]
     pub signing_secrets_dir: PathBuf,
+    /// What is asked for beside the signature: `basic` or `header:<name>`.
+    #[arg(long, env = "AUTHENTICATION", requires = "authentication_dir")]
+    pub authentication: Option<Scheme>,
+    /// Directory with the files `webhook-username` and `webhook-password`, or `webhook-header-value`.
+    #[arg(long, env = "AUTHENTICATION_DIR")]
+    pub authentication_dir: Option<PathBuf>,
     /// Directory that outlives the container, for `facts.json`.
     #[arg(long, env = "STATE_DIR", default_value = "/var/lib/zoom-operator")]
     pub state_dir: PathBuf,
@@ -97,6 +104,8 @@ pub struct Config {
     pub extensions: Vec<Extension>,
     /// Directory of the signing secrets.
     pub signing_secrets_dir: PathBuf,
+    /// What is asked for beside the signature, and the directory of its files.
+    pub authentication: Option<(Scheme, PathBuf)>,
     /// Directory of the facts.
     pub state_dir: PathBuf,
     /// Where events go.
@@ -148,6 +157,7 @@ impl From<Args> for Config {
             integration: args.integration,
             extensions: [args.attributes, args.attribute].concat(),
             signing_secrets_dir: args.signing_secrets_dir,
+            authentication: args.authentication.zip(args.authentication_dir),
             state_dir: args.state_dir,
             sink: args.sink_url,
             sink_timeout: args.sink_timeout,

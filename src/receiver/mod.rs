@@ -5,7 +5,7 @@
 //! | question | module |
 //! |---|---|
 //! | What happens to a request? | [`routes`], and its answers in [`outcome`] |
-//! | Is it from Zoom? | [`signature`], [`secrets`] |
+//! | Is it from Zoom? | [`signature`], [`secrets`], [`authentication`] |
 //! | What does Zoom ask every 72 hours? | [`challenge`] |
 //! | What is in an event? | [`event`], [`envelope`] |
 //! | Does anybody want it? | [`filter`] |
@@ -16,6 +16,7 @@
 //! | How does it start and stop? | [`server`], [`args`] |
 
 pub mod args;
+pub mod authentication;
 pub mod body;
 pub mod challenge;
 pub mod cloudevent;

@@ -32,13 +32,15 @@ pub enum Outcome {
     Incomplete,
     /// Signature headers missing, duplicated or malformed.
     Unsigned,
+    /// The extra authentication is missing or wrong.
+    Unauthenticated,
     /// No live secret makes the signature.
     UnknownSignature,
     /// The same while a rotation of the secret is announced: perhaps ours is not there yet.
     RotationAnnounced,
     /// Rightly signed, but long ago or in the future: perhaps our clock is wrong.
     OutsideWindow,
-    /// There is no secret to judge by.
+    /// There is no secret to judge by, or no value of the extra authentication.
     NoSecret,
     /// The integration is suspended.
     Suspended,
@@ -65,7 +67,7 @@ pub struct Reply {
 
 impl Outcome {
     /// Every outcome.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Delivered,
         Self::Duplicate,
         Self::Validated,
@@ -75,6 +77,7 @@ impl Outcome {
         Self::TooLarge,
         Self::Incomplete,
         Self::Unsigned,
+        Self::Unauthenticated,
         Self::UnknownSignature,
         Self::RotationAnnounced,
         Self::OutsideWindow,
@@ -99,6 +102,7 @@ impl Outcome {
             Self::TooLarge => "too_large",
             Self::Incomplete => "incomplete",
             Self::Unsigned => "unsigned",
+            Self::Unauthenticated => "unauthenticated",
             Self::UnknownSignature => "unknown_signature",
             Self::RotationAnnounced => "rotation_announced",
             Self::OutsideWindow => "outside_window",
@@ -120,7 +124,9 @@ impl Outcome {
             Self::ValidationRefused | Self::Incomplete => StatusCode::BAD_REQUEST,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Unsigned | Self::UnknownSignature => StatusCode::UNAUTHORIZED,
+            Self::Unsigned | Self::Unauthenticated | Self::UnknownSignature => {
+                StatusCode::UNAUTHORIZED
+            }
             Self::RotationAnnounced
             | Self::OutsideWindow
             | Self::NoSecret

@@ -1,8 +1,8 @@
 //! The receiver's route: one path, POST, and for every request one of the [`Outcome`]s.
 //!
 //! ```text
-//! head -> secret? -> body (bounded) -> signature -> URL validation? -> answered, whatever else is
-//!                                               \-> suspended? -> intake -> its 2xx
+//! head -> secret? authentication? -> body (bounded) -> signature -> URL validation? -> answered, whatever else is
+//!                                               \-> declared? suspended? -> intake -> its 2xx
 //! ```
 
 use std::{
@@ -13,7 +13,7 @@ use std::{
 use axum::{
     Router,
     extract::{Request, State},
-    http::{HeaderValue, Method, header, request::Parts},
+    http::{HeaderMap, HeaderValue, Method, header, request::Parts},
     response::{IntoResponse as _, Response},
 };
 use jiff::Timestamp;
@@ -21,6 +21,7 @@ use tokio::time;
 use tracing::{debug, warn};
 
 use super::{
+    authentication::{self, Authentication},
     body::{self, Budget, Raw, ReadError},
     challenge,
     envelope::Envelope,
@@ -46,6 +47,8 @@ pub struct Webhook {
     pub max_body: usize,
     /// Most bytes of all bodies under way.
     pub budget: Budget,
+    /// What is asked for beside the signature.
+    pub authentication: Option<Authentication>,
     /// The live secrets.
     pub secrets: Secrets,
     /// Largest difference between the signed time and ours.
@@ -96,6 +99,10 @@ impl Webhook {
             body::discard(body);
             return Outcome::NoSecret.into();
         }
+        if let Some(refusal) = self.unauthenticated(&head.headers) {
+            body::discard(body);
+            return refusal.into();
+        }
         let raw = match self.budget.read(body, self.max_body).await {
             Ok(raw) => raw,
             Err(ReadError::TooLarge) => return Outcome::TooLarge.into(),
@@ -104,6 +111,14 @@ impl Webhook {
         };
         self.metrics.read(raw.bytes.len());
         self.judge_body(&head, raw).await
+    }
+
+    fn unauthenticated(&self, headers: &HeaderMap) -> Option<Outcome> {
+        match self.authentication.as_ref()?.judge(headers) {
+            authentication::Verdict::Accepted => None,
+            authentication::Verdict::Refused => Some(Outcome::Unauthenticated),
+            authentication::Verdict::NotSetUp => Some(Outcome::NoSecret),
+        }
     }
 
     async fn judge_body(&self, head: &Parts, raw: Raw) -> Reply {

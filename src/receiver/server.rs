@@ -7,6 +7,7 @@ use tracing::{info, warn};
 
 use super::{
     args::Config,
+    authentication::{self, Authentication},
     body::Budget,
     dedupe::Dedupe,
     intake::Intake,
@@ -123,11 +124,24 @@ impl Receiver {
             ))),
             None => Intake::Nobody,
         };
+        let mut followers = JoinSet::new();
+        let authentication = config.authentication.map(|(scheme, directory)| {
+            let (sender, expected) = watch::channel(Arc::default());
+            let interval = tuning.secrets_interval;
+            followers.spawn(authentication::follow(
+                directory,
+                scheme.clone(),
+                interval,
+                sender,
+            ));
+            Authentication::new(scheme, expected)
+        });
         let webhook = Webhook {
             path: config.path,
             deadline: tuning.deadline,
             max_body: config.max_body,
             budget: Budget::new(tuning.body_budget.max(config.max_body)),
+            authentication,
             secrets,
             tolerance: config.tolerance,
             suspended: config.suspended,
@@ -155,7 +169,6 @@ impl Receiver {
             let (state_dir, pause) = (config.state_dir, tuning.facts_pause);
             async move { recorder.persist(state_dir, pause, ended).await }
         });
-        let mut followers = JoinSet::new();
         followers.spawn(follow_secrets(
             &config.signing_secrets_dir,
             tuning.secrets_interval,

@@ -49,6 +49,7 @@ impl Fixture {
                 integration: "tenant-a/zoom".parse().unwrap(),
                 extensions: vec!["headorg=4711".parse().unwrap()],
                 signing_secrets_dir: directory.path().join("signing"),
+                authentication: None,
                 state_dir: directory.path().join("state"),
                 sink: Some(format!("http://{}/in", sink.address).parse().unwrap()),
                 sink_timeout: client::PATIENCE,

@@ -3,7 +3,7 @@
 use std::{fs, os::unix::fs::symlink};
 
 use super::{
-    client::{event, eventually, get},
+    client::{event, eventually, get, sign},
     fixture::{BODY, Fixture, Running, SECRET},
 };
 
@@ -107,4 +107,29 @@ async fn what_was_read_last_stays_while_the_files_cannot_be_read() {
     }
     fs::remove_file(receiver.secret_file("previous-webhook-secret-token")).unwrap();
     answers(&receiver, "new", 204).await;
+}
+
+#[tokio::test]
+async fn authentication_is_asked_for_beside_the_signature() {
+    let fixture = Fixture::new().await;
+    let files = fixture.directory.path().join("authentication");
+    fs::create_dir(&files).unwrap();
+    let scheme = "header:tenant-key".parse().unwrap();
+    let receiver = fixture
+        .with(|config| config.authentication = Some((scheme, files.clone())))
+        .start()
+        .await;
+    let right = event(SECRET, r#"{"event":"e"}"#).header("x-tenant-key", "known");
+    // Our own trouble, so Zoom is to come again.
+    assert_eq!(receiver.status(&right).await, 503);
+    fs::write(files.join("webhook-header-value"), "known").unwrap();
+    let is_taken = || async { receiver.status(&right).await == 204 };
+    eventually("the value of the header", is_taken).await;
+    for wrong in [
+        right.clone().with("x-tenant-key", "other"),
+        right.clone().without("x-tenant-key"),
+        right.clone().with("x-zm-signature", &sign("other", 1, b"")),
+    ] {
+        assert_eq!(receiver.status(&wrong).await, 401);
+    }
 }
