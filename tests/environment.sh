@@ -46,9 +46,9 @@ build_missing_tools() {
   done
 }
 
-# The tests that need no cluster talk to a real NATS: NATS_SERVER, else that of PATH, else the one that is built here.
+# The tests that need no cluster talk to a real NATS: NATS_SERVER, else the one that is built here, else that of PATH.
 provide_nats_server() {
-  [[ -n ${NATS_SERVER-} ]] || NATS_SERVER=$(type -P nats-server) || NATS_SERVER=$(tests/cluster/build nats-server)
+  [[ -n ${NATS_SERVER-} ]] || NATS_SERVER=$(tests/cluster/build nats-server) || NATS_SERVER=$(type -P nats-server)
   export NATS_SERVER
 }
 
