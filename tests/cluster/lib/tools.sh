@@ -2,19 +2,16 @@
 # whoever needs one need not build Kubernetes. A directory of tools/ pins each; it may hold the tool's source as well.
 # shellcheck shell=bash
 
-# tool_dir NAME: the directory that holds the tool of exactly these sources.
+# tool_dir NAME: the directory that holds the tool of exactly these sources, made in this way.
 tool_dir() {
   local key
   key=$({
     cd "$CLUSTER_DIR/tools/$1" || exit
-    cat -- *
-    tool_flags
+    cat -- * ../../lib/tools.sh
     uname -m
   } | sha256sum)
   echo "$CACHE_DIR/tool-$1-${key:0:12}"
 }
-
-tool_flags() { printf '%s\n' -v -trimpath -buildvcs=false '-ldflags=-s -w'; }
 
 # provide_tool NAME: builds it unless it is there, and prints its path.
 provide_tool() {
@@ -37,12 +34,22 @@ provide_tool() {
 # shellcheck disable=SC2034
 provide_provisioner() { PROVISIONER=$(provide_tool volume-provisioner); }
 
+# What becomes of kwok's nodes and Pods: its authors' quick way, without which it does nothing.
+kwok_stages() {
+  local stages file
+  stages=$(go -C "$CLUSTER_DIR/tools/kwok" list -m -f '{{.Dir}}' sigs.k8s.io/kwok)/kustomize/stage
+  for file in node/fast/node-initialize node/heartbeat-with-lease/node-heartbeat-with-lease \
+    pod/fast/pod-{ready,complete,delete}; do
+    echo ---
+    cat "$stages/$file.yaml"
+  done
+}
+
 # make_tool NAME DIRECTORY
 make_tool() {
-  local name=$1 partial=$2.partial module=tools/$1 flags
+  local name=$1 partial=$2.partial module=tools/$1 flags=(-v -trimpath -buildvcs=false '-ldflags=-s -w')
   rm -rf "$partial"
   mkdir -p "$partial"
-  mapfile -t flags < <(tool_flags)
   step "building $name from its module (once; up to 2 minutes on 2 cores)"
   case $name in
     gateway-api)
@@ -53,7 +60,10 @@ make_tool() {
         sigs.k8s.io/gateway-api)"/config/crd/standard/gateway.networking.k8s.io_{gatewayclasses,gateways,httproutes}.yaml
       ;;
     volume-provisioner) run_go "$partial" "$module" build "${flags[@]}" -o "$partial/" . ;;
-    *) run_go "$partial" "$module" build "${flags[@]}" -o "$partial/" tool ;;
+    *)
+      run_go "$partial" "$module" build "${flags[@]}" -o "$partial/" tool
+      [[ $name != kwok ]] || kwok_stages >"$partial/stages.yaml"
+      ;;
   esac
   [[ -e $partial/$name ]] || fail "building tests/cluster/$module gives no $name"
   # Renamed only when whole, so that an interrupted build never counts as done.

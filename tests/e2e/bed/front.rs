@@ -10,17 +10,15 @@ use std::{fmt::Write as _, net::SocketAddr, path::Path, time::Duration};
 use reqwest::{Certificate, Client};
 use tempfile::TempDir;
 
-use super::{
-    Bed,
-    process::Process,
-    tools,
-    wait::{LIMIT, wait_for},
-};
+use super::{Bed, process::Process, tools};
 
 pub use self::routes::{Hosts, Target};
 
 /// Header of the answers to hosts that no object has: which configuration they are by.
 const GENERATION: &str = "x-front-generation";
+
+/// A host that no object has.
+const NOBODY: &str = "nobody.invalid";
 
 /// nginx on a loopback port, until dropped.
 pub struct Front {
@@ -39,10 +37,11 @@ impl Front {
     pub async fn start(bed: &Bed) -> anyhow::Result<Self> {
         tools::cluster("install", &["nginx=nginx"]).await?;
         let directory = tempfile::tempdir()?;
-        certify(directory.path()).await?;
         // Free now; should somebody else take it before nginx does, nginx ends and says so.
         let address = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let hosts = routes::read(bed).await?;
+        make_authority(directory.path()).await?;
+        certify(directory.path(), &hosts).await?;
         let configuration = directory.path().join("nginx.conf");
         std::fs::write(
             &configuration,
@@ -67,6 +66,7 @@ impl Front {
         self.hosts = routes::read(&self.bed).await?;
         self.generation += 1;
         let directory = self.directory.path();
+        certify(directory, &self.hosts).await?;
         let text = configure(directory, self.address, self.generation, &self.hosts)?;
         std::fs::write(directory.join("nginx.conf"), text)?;
         self.process.signal("HUP")?;
@@ -74,25 +74,21 @@ impl Front {
     }
 
     async fn until_in_force(&mut self) -> anyhow::Result<()> {
-        // No object can have this host: it is no name.
-        let nobody = "nobody.invalid";
-        let client = self.builder()?.resolve(nobody, self.address).build()?;
-        let url = format!("https://{nobody}:{}/", self.address.port());
+        let client = self.builder()?.resolve(NOBODY, self.address).build()?;
+        let url = self.url(NOBODY, "/");
         let wanted = self.generation.to_string();
-        let answers = wait_for("nginx goes by the objects", LIMIT, || async {
+        let answers = || async {
             let answer = client.get(&url).send().await?;
             let generation = answer.headers().get(GENERATION);
             Ok(generation
                 .is_some_and(|value| value == wanted.as_str())
                 .then_some(()))
-        });
-        match answers.await {
-            Ok(()) => Ok(()),
-            Err(error) => {
-                self.process.runs()?;
-                Err(error.context(self.log()?))
-            }
-        }
+        };
+        let answered = self
+            .process
+            .until("nginx goes by the objects", answers)
+            .await;
+        answered.map_err(|error| error.context(self.log().unwrap_or_default()))
     }
 
     /// Where each host's requests go, by the objects last read.
@@ -105,9 +101,9 @@ impl Front {
         self.address
     }
 
-    /// File with the certificate that it shows, and that signs itself.
-    pub fn certificate(&self) -> std::path::PathBuf {
-        self.directory.path().join("certificate.pem")
+    /// File with the certificate of the authority that signs for every host of the objects.
+    pub fn authority(&self) -> std::path::PathBuf {
+        self.directory.path().join("authority.pem")
     }
 
     /// What it complained about so far.
@@ -132,42 +128,42 @@ impl Front {
     /// Every request by a connection of its own: an old one would still go by the old objects.
     fn builder(&self) -> anyhow::Result<reqwest::ClientBuilder> {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let certificate = Certificate::from_pem(&std::fs::read(self.certificate())?)?;
-        // The name in the certificate is nobody's: hosts come and go.
+        let certificate = Certificate::from_pem(&std::fs::read(self.authority())?)?;
         Ok(Client::builder()
             .tls_certs_only([certificate])
-            .tls_danger_accept_invalid_hostnames(true)
             .no_proxy()
             .pool_max_idle_per_host(0)
             .timeout(Duration::from_secs(30)))
     }
 }
 
-/// Makes the certificate and its key.
-async fn certify(directory: &Path) -> anyhow::Result<()> {
-    let key = directory.join("key.pem");
-    let certificate = directory.join("certificate.pem");
-    let args = [
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-        "-days",
-        "2",
-        "-subj",
-        "/CN=front",
-        "-addext",
-        "subjectAltName=DNS:front.invalid",
-        "-addext",
-        "basicConstraints=critical,CA:TRUE",
-        "-keyout",
-        &key.to_string_lossy(),
-        "-out",
-        &certificate.to_string_lossy(),
-    ];
+async fn make_authority(directory: &Path) -> anyhow::Result<()> {
+    let options = "-subj /CN=authority -addext basicConstraints=critical,CA:TRUE";
+    make_certificate(directory, "authority", options).await
+}
+
+/// Makes the certificate for these hosts.
+async fn certify(directory: &Path, hosts: &Hosts) -> anyhow::Result<()> {
+    let names = hosts.keys().fold(format!("DNS:{NOBODY}"), |names, host| {
+        format!("{names},DNS:{host}")
+    });
+    let options = format!(
+        "-CA {0}/authority.pem -CAkey {0}/authority.key -subj /CN=front \
+         -addext basicConstraints=critical,CA:FALSE -addext subjectAltName={names}",
+        directory.display()
+    );
+    make_certificate(directory, "certificate", &options).await
+}
+
+/// Makes `NAME.key` and `NAME.pem`. No option may have a space.
+async fn make_certificate(directory: &Path, name: &str, options: &str) -> anyhow::Result<()> {
+    let path = directory.join(name);
+    let args = format!(
+        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
+         -keyout {0}.key -out {0}.pem {options}",
+        path.display()
+    );
+    let args: Vec<&str> = args.split(' ').collect();
     tools::must("openssl", &args).await?;
     Ok(())
 }
@@ -185,7 +181,7 @@ fn configure(
          events {{ worker_connections 512; }}\n\
          http {{\n\
          access_log {directory}/access;\n\
-         ssl_certificate {directory}/certificate.pem;\nssl_certificate_key {directory}/key.pem;\n\
+         ssl_certificate {directory}/certificate.pem;\nssl_certificate_key {directory}/certificate.key;\n\
          client_max_body_size 0;\nserver_names_hash_bucket_size 256;\n"
     );
     for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::{
     Bed,
     namespace::JSON,
-    object::{name, status},
+    object::status,
     process::Process,
     suite::RUN_LABEL,
     tools,
@@ -33,18 +33,15 @@ pub struct Kwok {
 impl Kwok {
     /// Makes the node and waits until it is ready.
     pub async fn start(bed: &Bed) -> anyhow::Result<Self> {
-        sweep(bed).await?;
         let program = tools::cluster("build", &["kwok"]).await?;
         let directory = tempfile::tempdir()?;
         let kubeconfig = tools::kubeconfig().unwrap_or_default();
-        // It would read the settings of whoever runs the tests.
-        let settings = directory.path().join("kwok.yaml");
-        std::fs::write(&settings, "")?;
+        let stages = Path::new(program.trim()).with_file_name("stages.yaml");
         let args = [
             "--kubeconfig",
             &kubeconfig.to_string_lossy(),
             "--config",
-            &settings.to_string_lossy(),
+            &stages.to_string_lossy(),
             &format!(
                 "--manage-nodes-with-label-selector={LABEL}={}",
                 bed.namespace()
@@ -76,20 +73,17 @@ impl Kwok {
         bed.request("POST", "/api/v1/nodes", Some((JSON, &node)))
             .await?;
         let path = format!("/api/v1/nodes/{}", kwok.node());
-        let ready = wait_for("the node of kwok is ready", LIMIT, || async {
+        let ready = || async {
             let node = bed.request("GET", &path, None).await?;
             Ok((status(&node, "Ready") == "True").then_some(()))
-        });
-        if let Err(error) = ready.await {
-            kwok.process.runs()?;
-            return Err(error);
-        }
+        };
+        kwok.process.until("the node is ready", ready).await?;
         Ok(kwok)
     }
 
     /// Name of the node.
     pub fn node(&self) -> String {
-        node(self.bed.namespace())
+        format!("kwok-{}", self.bed.namespace())
     }
 
     /// What a Pod's spec needs to run here: `nodeSelector` and `tolerations`.
@@ -130,23 +124,4 @@ impl Drop for Kwok {
             println!("{}: {error}", self.node());
         }
     }
-}
-
-fn node(namespace: &str) -> String {
-    format!("kwok-{namespace}")
-}
-
-/// Deletes nodes of runs that ended without doing so.
-async fn sweep(bed: &Bed) -> anyhow::Result<()> {
-    let path = "/api/v1/nodes?labelSelector=type%3Dkwok";
-    let list = bed.request("GET", path, None).await?;
-    for node in list["items"].as_array().into_iter().flatten() {
-        let process = node["metadata"]["labels"][RUN_LABEL].as_str();
-        let ours = process.is_some_and(|process| !Path::new("/proc").join(process).exists());
-        if ours {
-            let path = format!("/api/v1/nodes/{}", name(node));
-            bed.request("DELETE", &path, None).await?;
-        }
-    }
-    Ok(())
 }

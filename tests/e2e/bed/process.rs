@@ -8,7 +8,10 @@ use std::{
 
 use anyhow::Context as _;
 
-use super::tools;
+use super::{
+    tools,
+    wait::{LIMIT, wait_for},
+};
 
 /// A process that ends when this is dropped, and when the thread that started it does: an interrupted run leaves none.
 pub struct Process {
@@ -48,6 +51,27 @@ impl Process {
             anyhow::bail!("it has ended, {status}: {lines:#?}");
         }
         Ok(())
+    }
+
+    /// Waits for what it is to do, at most until it has ended.
+    pub async fn until<F>(
+        &mut self,
+        what: &str,
+        mut attempt: impl FnMut() -> F,
+    ) -> anyhow::Result<()>
+    where
+        F: Future<Output = anyhow::Result<Option<()>>>,
+    {
+        wait_for(what, LIMIT, || {
+            let (runs, attempt) = (self.runs(), attempt());
+            async move {
+                match runs {
+                    Ok(()) => Ok(attempt.await?.map(Ok)),
+                    Err(ended) => Ok(Some(Err(ended))),
+                }
+            }
+        })
+        .await?
     }
 
     /// Sends it a signal by name, as in `HUP`.

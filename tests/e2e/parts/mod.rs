@@ -15,8 +15,8 @@ use crate::bed::{
 pub fn cases() -> Vec<Case> {
     vec![
         Case::new("parts::nats", nats).needs_host(),
-        Case::new("parts::volume", volumes),
-        Case::new("parts::volume_in_memory", volume_in_memory),
+        Case::new("parts::volume", volumes).needs_host(),
+        Case::new("parts::volume_in_memory", volume_in_memory).needs_host(),
         Case::new("parts::front", front).needs_host(),
         Case::new("parts::kwok", kwok).needs_host(),
     ]
