@@ -30,13 +30,20 @@
 mod app;
 mod case;
 pub mod evidence;
+mod front;
+pub mod gateway;
+mod kwok;
 mod namespace;
+mod nats;
 pub mod object;
 mod operator;
+mod process;
+pub mod program;
 mod sim;
 mod suite;
 mod tenant;
 pub mod tools;
+pub mod volume;
 pub mod wait;
 mod watch;
 
@@ -44,7 +51,10 @@ pub use self::{
     app::{App, Minted, USER_SCOPE},
     case::{Case, run},
     evidence::keep,
+    front::Front,
+    kwok::Kwok,
     namespace::Bed,
+    nats::Nats,
     object::path,
     operator::{Operator, Options, image},
     sim::Sim,
