@@ -143,12 +143,11 @@ impl Webhook {
             }
         };
         self.metrics.verified(role, skew);
-        let event = Event::new(now, (&head.headers).into(), raw.bytes.clone());
-        if event.envelope.is_none() {
-            warn!(id = %event.id, "signed body cannot be read");
-        }
-        let envelope = event.envelope.as_ref();
-        let name = event.name();
+        let read = Envelope::parse(&raw.bytes)
+            .inspect_err(|error| warn!(%error, "signed body cannot be read"))
+            .ok();
+        let envelope = read.as_ref();
+        let name = envelope.and_then(Envelope::name);
         let is_challenge = name == Some(challenge::EVENT);
         if is_timely {
             // A replay from long ago is no evidence of anything.
@@ -169,12 +168,14 @@ impl Webhook {
             warn!(skew, "right signature at a wrong time");
             return Outcome::OutsideWindow.into();
         }
-        if event.name().is_some_and(|name| !self.filter.passes(name)) {
+        if name.is_some_and(|name| !self.filter.passes(name)) {
             return Outcome::Ignored.into();
         }
         if self.suspended {
             return Outcome::Suspended.into();
         }
+        let zoom = (&head.headers).into();
+        let event = Event::with_envelope(now, zoom, read, raw.bytes.clone());
         self.intake.take(event, raw).await.into()
     }
 
