@@ -10,12 +10,20 @@ use std::{fmt::Write as _, net::SocketAddr, path::Path, time::Duration};
 use reqwest::{Certificate, Client};
 use tempfile::TempDir;
 
-use super::{Authority, Bed, authority::Certified, process::Process, tools};
+use super::{
+    Authority, Bed,
+    authority::Certified,
+    process::{Process, children},
+    tools,
+};
 
 pub use self::routes::{Hosts, Target};
 
 /// Header of the answers to hosts that no object has: which configuration they are by.
 const GENERATION: &str = "x-front-generation";
+
+/// What a process of nginx that takes requests calls itself.
+const WORKER: &str = "nginx: worker process";
 
 /// A host that no object has.
 const NOBODY: &str = "nobody.invalid";
@@ -85,12 +93,15 @@ impl Front {
         let client = self.builder()?.resolve(NOBODY, self.address).build()?;
         let url = self.url(NOBODY, "/");
         let wanted = self.generation.to_string();
+        let nginx = self.process.id();
         let answers = || async {
             let answer = client.get(&url).send().await?;
             let generation = answer.headers().get(GENERATION);
-            Ok(generation
-                .is_some_and(|value| value == wanted.as_str())
-                .then_some(()))
+            let new = generation.is_some_and(|value| value == wanted.as_str());
+            // For a moment the old process takes requests as well.
+            let workers = children(nginx)?;
+            let alone = workers.iter().filter(|title| *title == WORKER).count() == 1;
+            Ok((new && alone).then_some(()))
         };
         let answered = self
             .process
