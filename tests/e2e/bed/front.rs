@@ -10,12 +10,20 @@ use std::{fmt::Write as _, net::SocketAddr, path::Path, time::Duration};
 use reqwest::{Certificate, Client};
 use tempfile::TempDir;
 
-use super::{Bed, process::Process, tools};
+use super::{
+    Authority, Bed,
+    authority::Certified,
+    process::{Process, children},
+    tools,
+};
 
 pub use self::routes::{Hosts, Target};
 
 /// Header of the answers to hosts that no object has: which configuration they are by.
 const GENERATION: &str = "x-front-generation";
+
+/// What a process of nginx that takes requests calls itself.
+const WORKER: &str = "nginx: worker process";
 
 /// A host that no object has.
 const NOBODY: &str = "nobody.invalid";
@@ -25,6 +33,7 @@ pub struct Front {
     bed: Bed,
     process: Process,
     directory: TempDir,
+    authority: Authority,
     address: SocketAddr,
     generation: u32,
     hosts: Hosts,
@@ -40,12 +49,12 @@ impl Front {
         // Free now; should somebody else take it before nginx does, nginx ends and says so.
         let address = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let hosts = routes::read(bed).await?;
-        make_authority(directory.path()).await?;
-        certify(directory.path(), &hosts).await?;
+        let authority = Authority::create().await?;
+        let certified = certify(&authority, &hosts).await?;
         let configuration = directory.path().join("nginx.conf");
         std::fs::write(
             &configuration,
-            configure(directory.path(), address, 0, &hosts)?,
+            configure(directory.path(), address, 0, &certified, &hosts)?,
         )?;
         let args = ["-c", &configuration.to_string_lossy()];
         let process = Process::start("nginx", &args, &directory.path().join("log"))?;
@@ -53,6 +62,7 @@ impl Front {
             bed: bed.clone(),
             process,
             directory,
+            authority,
             address,
             generation: 0,
             hosts,
@@ -66,8 +76,14 @@ impl Front {
         self.hosts = routes::read(&self.bed).await?;
         self.generation += 1;
         let directory = self.directory.path();
-        certify(directory, &self.hosts).await?;
-        let text = configure(directory, self.address, self.generation, &self.hosts)?;
+        let certified = certify(&self.authority, &self.hosts).await?;
+        let text = configure(
+            directory,
+            self.address,
+            self.generation,
+            &certified,
+            &self.hosts,
+        )?;
         std::fs::write(directory.join("nginx.conf"), text)?;
         self.process.signal("HUP")?;
         self.until_in_force().await
@@ -77,12 +93,15 @@ impl Front {
         let client = self.builder()?.resolve(NOBODY, self.address).build()?;
         let url = self.url(NOBODY, "/");
         let wanted = self.generation.to_string();
+        let nginx = self.process.id();
         let answers = || async {
             let answer = client.get(&url).send().await?;
             let generation = answer.headers().get(GENERATION);
-            Ok(generation
-                .is_some_and(|value| value == wanted.as_str())
-                .then_some(()))
+            let new = generation.is_some_and(|value| value == wanted.as_str());
+            // For a moment the old process takes requests as well.
+            let workers = children(nginx)?;
+            let alone = workers.iter().filter(|title| *title == WORKER).count() == 1;
+            Ok((new && alone).then_some(()))
         };
         let answered = self
             .process
@@ -101,9 +120,9 @@ impl Front {
         self.address
     }
 
-    /// File with the certificate of the authority that signs for every host of the objects.
-    pub fn authority(&self) -> std::path::PathBuf {
-        self.directory.path().join("authority.pem")
+    /// Who signs for every host of the objects.
+    pub fn authority(&self) -> &Authority {
+        &self.authority
     }
 
     /// What it complained about so far.
@@ -128,7 +147,7 @@ impl Front {
     /// Every request by a connection of its own: an old one would still go by the old objects.
     fn builder(&self) -> anyhow::Result<reqwest::ClientBuilder> {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let certificate = Certificate::from_pem(&std::fs::read(self.authority())?)?;
+        let certificate = Certificate::from_pem(&std::fs::read(self.authority.certificate())?)?;
         Ok(Client::builder()
             .tls_certs_only([certificate])
             .no_proxy()
@@ -137,35 +156,11 @@ impl Front {
     }
 }
 
-async fn make_authority(directory: &Path) -> anyhow::Result<()> {
-    let options = "-subj /CN=authority -addext basicConstraints=critical,CA:TRUE";
-    make_certificate(directory, "authority", options).await
-}
-
-/// Makes the certificate for these hosts.
-async fn certify(directory: &Path, hosts: &Hosts) -> anyhow::Result<()> {
-    let names = hosts.keys().fold(format!("DNS:{NOBODY}"), |names, host| {
-        format!("{names},DNS:{host}")
-    });
-    let options = format!(
-        "-CA {0}/authority.pem -CAkey {0}/authority.key -subj /CN=front \
-         -addext basicConstraints=critical,CA:FALSE -addext subjectAltName={names}",
-        directory.display()
-    );
-    make_certificate(directory, "certificate", &options).await
-}
-
-/// Makes `NAME.key` and `NAME.pem`. No option may have a space.
-async fn make_certificate(directory: &Path, name: &str, options: &str) -> anyhow::Result<()> {
-    let path = directory.join(name);
-    let args = format!(
-        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
-         -keyout {0}.key -out {0}.pem {options}",
-        path.display()
-    );
-    let args: Vec<&str> = args.split(' ').collect();
-    tools::must("openssl", &args).await?;
-    Ok(())
+/// A certificate for these hosts.
+async fn certify(authority: &Authority, hosts: &Hosts) -> anyhow::Result<Certified> {
+    let names = hosts.keys().map(String::as_str).chain([NOBODY]);
+    let names: Vec<String> = names.map(|name| format!("DNS:{name}")).collect();
+    authority.certify("front", &names).await
 }
 
 /// The configuration of nginx.
@@ -173,15 +168,17 @@ fn configure(
     directory: &Path,
     address: SocketAddr,
     generation: u32,
+    certified: &Certified,
     hosts: &Hosts,
 ) -> anyhow::Result<String> {
     let directory = directory.display();
+    let (certificate, key) = (certified.certificate.display(), certified.key.display());
     let mut text = format!(
         "daemon off;\nuser root;\nworker_processes 1;\npid {directory}/pid;\nerror_log stderr warn;\n\
          events {{ worker_connections 512; }}\n\
          http {{\n\
          access_log {directory}/access;\n\
-         ssl_certificate {directory}/certificate.pem;\nssl_certificate_key {directory}/certificate.key;\n\
+         ssl_certificate {certificate};\nssl_certificate_key {key};\n\
          client_max_body_size 0;\nserver_names_hash_bucket_size 256;\n"
     );
     for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {

@@ -28,6 +28,7 @@
 #![allow(unused_imports, reason = "each module of tests takes what it needs")]
 
 mod app;
+mod authority;
 mod case;
 pub mod evidence;
 mod front;
@@ -49,6 +50,7 @@ mod watch;
 
 pub use self::{
     app::{App, Minted, USER_SCOPE},
+    authority::{Authority, Certified},
     case::{Case, run},
     evidence::keep,
     front::Front,

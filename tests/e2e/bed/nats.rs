@@ -4,10 +4,10 @@ use std::{net::SocketAddr, time::Duration};
 
 use anyhow::Context as _;
 use async_nats::jetstream::{self, stream};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
-    Bed,
+    Authority, Bed,
     object::text,
     program,
     wait::{LIMIT, wait_for},
@@ -15,6 +15,9 @@ use super::{
 
 /// Name of its objects.
 const NAME: &str = "nats";
+
+/// Name of the Secret with further files.
+const FILES: &str = "nats-files";
 
 /// One message of a stream.
 #[derive(Debug)]
@@ -38,15 +41,42 @@ impl Nats {
         Self::deploy_with(bed, "").await
     }
 
-    /// Deploys one with further lines of configuration, as in `authorization {token: "…"}`; it finds further `files` of
-    /// a Secret called `nats-files`, if there is one, in `/files`.
+    /// Deploys one that wants TLS and shows a certificate of this authority, for both its addresses.
+    pub async fn deploy_with_tls(
+        bed: &Bed,
+        authority: &Authority,
+        configuration: &str,
+    ) -> anyhow::Result<Self> {
+        let nats = Self { bed: bed.clone() };
+        bed.apply(&service()).await?;
+        let names = [
+            format!("DNS:{NAME}.{}.svc", bed.namespace()),
+            format!("IP:{}", nats.address().await?.ip()),
+        ];
+        let certified = authority.certify(NAME, &names).await?;
+        bed.apply(&json!({
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": FILES},
+            "stringData": {
+                "tls.crt": std::fs::read_to_string(certified.certificate)?,
+                "tls.key": std::fs::read_to_string(certified.key)?,
+            },
+        }))
+        .await?;
+        let tls = "tls {cert_file: /files/tls.crt, key_file: /files/tls.key}";
+        Self::deploy_with(bed, &format!("{tls}\n{configuration}")).await
+    }
+
+    /// Deploys one with further lines of configuration, as in `authorization {token: "…"}`. What a Secret called
+    /// `nats-files` holds, if there is one, it finds in `/files`.
     pub async fn deploy_with(bed: &Bed, configuration: &str) -> anyhow::Result<Self> {
         let image = program::image("nats-server").await?;
         let configuration = format!(
             "port: 4222\nhttp_port: 8222\nserver_name: {NAME}\n\
              jetstream {{store_dir: /data, max_file_store: 64MB, max_memory_store: 16MB}}\n{configuration}\n"
         );
-        let labels = json!({"app.kubernetes.io/name": NAME});
+        let labels = labels();
         let container = json!({
             "image": image,
             "args": ["--config", "/etc/nats/nats.conf"],
@@ -63,7 +93,7 @@ impl Nats {
         });
         let volumes = json!({"volumes": [
             {"name": "configuration", "secret": {"secretName": NAME}},
-            {"name": "files", "secret": {"secretName": "nats-files", "optional": true}},
+            {"name": "files", "secret": {"secretName": FILES, "optional": true}},
         ]});
         let objects = [
             json!({
@@ -72,12 +102,7 @@ impl Nats {
                 "metadata": {"name": NAME},
                 "stringData": {"nats.conf": configuration},
             }),
-            json!({
-                "apiVersion": "v1",
-                "kind": "Service",
-                "metadata": {"name": NAME},
-                "spec": {"selector": labels, "ports": [{"name": "nats", "port": 4222, "targetPort": "nats"}]},
-            }),
+            service(),
             json!({
                 "apiVersion": "apps/v1",
                 "kind": "StatefulSet",
@@ -112,8 +137,7 @@ impl Nats {
         let what = format!("{replicas} ready");
         self.bed
             .until_object("statefulsets", NAME, &what, |set| {
-                let number =
-                    |pointer: &str| set.pointer(pointer).and_then(serde_json::Value::as_u64);
+                let number = |pointer: &str| set.pointer(pointer).and_then(Value::as_u64);
                 super::object::seen(set)
                     && number("/status/readyReplicas").unwrap_or_default() == replicas
                     && number("/status/replicas").unwrap_or_default() == replicas
@@ -210,4 +234,17 @@ impl Nats {
         }
         Ok(stored)
     }
+}
+
+fn labels() -> Value {
+    json!({"app.kubernetes.io/name": NAME})
+}
+
+fn service() -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": NAME},
+        "spec": {"selector": labels(), "ports": [{"name": "nats", "port": 4222, "targetPort": "nats"}]},
+    })
 }

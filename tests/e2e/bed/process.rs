@@ -74,6 +74,10 @@ impl Process {
         .await?
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends it a signal by name, as in `HUP`.
     pub fn signal(&self, signal: &str) -> anyhow::Result<()> {
         let status = Command::new("kill")
@@ -90,4 +94,16 @@ impl Drop for Process {
             let _ = self.child.wait();
         }
     }
+}
+
+/// The processes that a process has started, by what they call themselves.
+pub fn children(process: u32) -> anyhow::Result<Vec<String>> {
+    let children = std::fs::read_to_string(format!("/proc/{process}/task/{process}/children"))?;
+    // One that has ended in the meantime is none.
+    let titles = children.split_whitespace().filter_map(|child| {
+        let title = std::fs::read(format!("/proc/{child}/cmdline")).ok()?;
+        let title = String::from_utf8_lossy(&title).replace('\0', " ");
+        Some(title.trim().to_owned()).filter(|title| !title.is_empty())
+    });
+    Ok(titles.collect())
 }

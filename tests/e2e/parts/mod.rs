@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use async_nats::ConnectOptions;
 use serde_json::{Value, json};
 
 use crate::bed::{
-    Bed, Case, Front, Kwok, LIMIT, Nats, gateway,
+    Authority, Bed, Case, Front, Kwok, LIMIT, Nats, gateway,
     object::{name, text},
     program,
     volume::{self, Claim},
@@ -15,6 +16,7 @@ use crate::bed::{
 pub fn cases() -> Vec<Case> {
     vec![
         Case::new("parts::nats", nats).needs_host(),
+        Case::new("parts::nats_credentials", nats_credentials).needs_host(),
         Case::new("parts::volume", volumes).needs_host(),
         Case::new("parts::volume_in_memory", volume_in_memory).needs_host(),
         Case::new("parts::front", front).needs_host(),
@@ -41,6 +43,39 @@ async fn nats(bed: Bed) -> anyhow::Result<()> {
     // With its claim goes its volume.
     nats.stop().await?;
     Claim::of(&bed, "data-nats-0").remove().await
+}
+
+/// It lets in who trusts its authority and has the credentials, and nobody else.
+async fn nats_credentials(bed: Bed) -> anyhow::Result<()> {
+    let authority = Authority::create().await?;
+    let settings = "authorization {token: \"letmein\"}";
+    let nats = Nats::deploy_with_tls(&bed, &authority, settings).await?;
+    let trusting = || {
+        ConnectOptions::new()
+            .require_tls(true)
+            .add_root_certificates(authority.certificate())
+    };
+    nats.client_with(trusting().token("letmein".to_owned()))
+        .await?;
+    let address = nats.address().await?.to_string();
+    let wrong = trusting().token("wrong".to_owned()).connect(&address).await;
+    let refusal = wrong.err().map(|error| error.to_string());
+    anyhow::ensure!(
+        refusal
+            .as_deref()
+            .is_some_and(|text| text.contains("authorization violation")),
+        "{refusal:?}"
+    );
+    let stranger = ConnectOptions::new().require_tls(true);
+    let stranger = stranger.token("letmein".to_owned()).connect(&address).await;
+    let refusal = stranger.err().map(|error| error.to_string());
+    anyhow::ensure!(
+        refusal
+            .as_deref()
+            .is_some_and(|text| text.contains("UnknownIssuer")),
+        "{refusal:?}"
+    );
+    Ok(())
 }
 
 /// A Pod that is not root may write to a volume, the next one finds what is there, and nothing is left.
