@@ -45,14 +45,18 @@ impl Aim {
 
     /// The number with its unit.
     pub fn value(&self) -> String {
-        self.measured
-            .map_or_else(|| "-".into(), |measured| format!("{measured:.2}{}", self.unit))
+        self.measured.map_or_else(
+            || "-".into(),
+            |measured| format!("{measured:.2}{}", self.unit),
+        )
     }
 }
 
 impl fmt::Display for Aim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { text, limit, unit, .. } = self;
+        let Self {
+            text, limit, unit, ..
+        } = self;
         let (verdict, value) = (self.verdict(), self.value());
         write!(f, "{verdict:>12}: {text}: {value} of at most {limit}{unit}")
     }
@@ -87,7 +91,12 @@ pub fn judge(results: &Results) -> Vec<Aim> {
         Some(cpu(Mix::Forged)? / cpu(Mix::Valid)?)
     });
     aim(text, 1.0, " times", forgery);
-    let ours = || results.footprints.iter().filter(|f| f.name.starts_with(OURS));
+    let ours = || {
+        results
+            .footprints
+            .iter()
+            .filter(|f| f.name.starts_with(OURS))
+    };
     let mib = |bytes: Option<u64>| {
         #[allow(clippy::cast_precision_loss, reason = "some millions")]
         bytes.map(|bytes| bytes as f64 / MIB)
@@ -113,12 +122,7 @@ fn worst(of: impl Fn(usize) -> Option<f64>) -> Option<f64> {
     all?.into_iter().max_by(f64::total_cmp)
 }
 
-fn against(
-    results: &Results,
-    other: &str,
-    connections: Connections,
-    size: usize,
-) -> Option<f64> {
+fn against(results: &Results, other: &str, connections: Connections, size: usize) -> Option<f64> {
     let cpu = |name| results.cpu(name, |s| is(s, Mix::Valid, connections, size));
     Some(cpu(OURS)? / cpu(other)?)
 }

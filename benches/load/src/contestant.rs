@@ -23,7 +23,11 @@ pub const ALL: [Entry; 8] = [
     entry("ours", "no sink: every event filtered out", ours_alone),
     entry("ours-http", "forwards to an HTTP sink", ours_http),
     entry("ours-nats", "forwards to JetStream, in files", ours_nats),
-    entry("ours-buffer", "stores durably, then forwards to an HTTP sink", ours_buffer),
+    entry(
+        "ours-buffer",
+        "stores durably, then forwards to an HTTP sink",
+        ours_buffer,
+    ),
     entry("rivet", "Zoom's library for Node", rivet),
     entry("express", "Express, written like Zoom's sample", express),
     entry("webhook", "adnanh/webhook, running /bin/true", webhook),
@@ -85,7 +89,10 @@ pub enum Behind {
     /// At an HTTP sink.
     Http(Sink),
     /// In a stream; the server runs as long as this.
-    Nats(SocketAddr, #[allow(dead_code, reason = "ended when dropped")] Server),
+    Nats(
+        SocketAddr,
+        #[allow(dead_code, reason = "ended when dropped")] Server,
+    ),
 }
 
 const fn entry(
@@ -159,9 +166,16 @@ impl Kit {
         })
     }
 
-    fn ours(&self, name: &'static str, flags: &[String], behind: Behind) -> anyhow::Result<Contestant> {
+    fn ours(
+        &self,
+        name: &'static str,
+        flags: &[String],
+        behind: Behind,
+    ) -> anyhow::Result<Contestant> {
         let binary = self.binary("zoom-operator");
-        let help = Command::new(&binary).args(["receiver", "--help"]).output()?;
+        let help = Command::new(&binary)
+            .args(["receiver", "--help"])
+            .output()?;
         let help = String::from_utf8_lossy(&help.stdout).into_owned();
         for flag in flags.iter().filter(|flag| flag.starts_with("--")) {
             ensure!(has_flag(&help, flag), "this binary has no {flag}");
@@ -171,12 +185,19 @@ impl Kit {
         fs::write(signing.join("webhook-secret-token"), &self.secret)?;
         let mut command = Command::new(binary);
         command
-            .args(["receiver", "--integration=bench/bench", "--path=/zoom/events"])
+            .args([
+                "receiver",
+                "--integration=bench/bench",
+                "--path=/zoom/events",
+            ])
             .arg(format!("--listen={address}"))
             .arg(format!("--admin-listen={admin}"))
             .arg(format!("--facts-listen={facts}"))
             .arg(format!("--signing-secrets-dir={}", signing.display()))
-            .arg(format!("--state-dir={}", self.directory(&format!("{name}-state"))?.display()))
+            .arg(format!(
+                "--state-dir={}",
+                self.directory(&format!("{name}-state"))?.display()
+            ))
             .args(flags);
         let network = "--sink-allow-network";
         if has_flag(&help, network) && !matches!(behind, Behind::Nothing) {
@@ -250,7 +271,14 @@ fn ours_buffer(kit: &Kit, name: &'static str) -> anyhow::Result<Contestant> {
     let url = format!("http://{}/", sink.address);
     let buffer = kit.directory("buffer")?;
     let (buffer, size) = (buffer.to_string_lossy(), (4_u64 << 30).to_string());
-    let line = ["--sink-url", &url, "--buffer-dir", &buffer, "--buffer-size", &size];
+    let line = [
+        "--sink-url",
+        &url,
+        "--buffer-dir",
+        &buffer,
+        "--buffer-size",
+        &size,
+    ];
     let contestant = kit.ours(name, &flags(&line), Behind::Http(sink))?;
     Ok(Contestant {
         is_durable: true,

@@ -26,7 +26,7 @@ const QUIET: Duration = Duration::from_millis(200);
 const NOISE: Duration = Duration::from_millis(3);
 
 /// Longest to wait for quiet.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Processor time since the process began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -111,7 +111,11 @@ fn tree(root: u32) -> Vec<(u32, Stat)> {
     let mut found = Vec::new();
     let mut look = vec![root];
     while let Some(pid) = look.pop() {
-        look.extend(all.iter().filter(|(_, stat)| stat.parent == pid).map(|(pid, _)| pid));
+        look.extend(
+            all.iter()
+                .filter(|(_, stat)| stat.parent == pid)
+                .map(|(pid, _)| pid),
+        );
         found.extend(all.get(&pid).map(|stat| (pid, *stat)));
     }
     found

@@ -42,7 +42,7 @@ impl Disk {
         let mut micros = Vec::new();
         let started = Instant::now();
         while started.elapsed() < time {
-            if micros.len() as u64 % BLOCKS == 0 {
+            if (micros.len() as u64).is_multiple_of(BLOCKS) {
                 file.seek(SeekFrom::Start(0))?;
             }
             let begun = Instant::now();

@@ -237,7 +237,9 @@ fn parse(text: &[u8], is_end: bool) -> io::Result<Option<Answer>> {
     let status: u16 = status.ok_or(io::ErrorKind::InvalidData)?;
     let value = |name: &str| {
         let mut lines = head.lines().filter_map(|line| line.split_once(':'));
-        lines.find(|(key, _)| *key == name).map(|(_, value)| value.trim())
+        lines
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| value.trim())
     };
     let body = &text[end + 4..];
     let length = value("content-length").and_then(|length| length.parse().ok());
@@ -273,16 +275,10 @@ mod tests {
     #[test]
     fn answers_end_where_they_end() {
         assert_eq!(whole("HTTP/1.1 204 No Content\r\n"), None);
-        assert_eq!(
-            whole("HTTP/1.1 204 No Content\r\n\r\n"),
-            Some((204, true))
-        );
+        assert_eq!(whole("HTTP/1.1 204 No Content\r\n\r\n"), Some((204, true)));
         let closed = "HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
         assert_eq!(whole(closed), Some((401, false)));
-        assert_eq!(
-            whole("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{"),
-            None
-        );
+        assert_eq!(whole("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{"), None);
         let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n";
         assert_eq!(whole(chunked), None);
         assert_eq!(whole(&format!("{chunked}0\r\n\r\n")), Some((200, true)));

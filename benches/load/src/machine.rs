@@ -46,11 +46,16 @@ impl Machine {
         ];
         Self {
             cpu: field(&cpuinfo, "model name"),
-            cores: cpuinfo.lines().filter(|line| line.starts_with("processor")).count(),
+            cores: cpuinfo
+                .lines()
+                .filter(|line| line.starts_with("processor"))
+                .count(),
             memory: kibibytes.unwrap_or(0) * 1024_u64,
             kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
             file_system: first_line("stat", &["--file-system", "--format=%T", &directory]),
-            versions: versions.map(|(name, version)| (name.to_owned(), version)).into(),
+            versions: versions
+                .map(|(name, version)| (name.to_owned(), version))
+                .into(),
             apart,
         }
     }

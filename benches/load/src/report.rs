@@ -6,6 +6,7 @@ use anyhow::Context as _;
 
 use crate::{
     aims::{self, is},
+    request::Kind,
     results::{Footprint, Results},
     scenario::{COMMON, Connections, Mix, SIZES, Scenario, size},
     tally::Tally,
@@ -22,7 +23,9 @@ const END: &str = "<!-- results: end -->";
 pub fn write(results: &Results, page: &Path) -> anyhow::Result<()> {
     let text = fs::read_to_string(page).with_context(|| format!("{}", page.display()))?;
     let (before, rest) = text.split_once(BEGIN).context("the page has no markers")?;
-    let (_, after) = rest.split_once(END).context("the page has no second marker")?;
+    let (_, after) = rest
+        .split_once(END)
+        .context("the page has no second marker")?;
     let results = markdown(results);
     fs::write(page, format!("{before}{BEGIN}\n\n{results}\n{END}{after}"))?;
     Ok(())
@@ -60,7 +63,12 @@ fn markdown(results: &Results) -> String {
 }
 
 fn machine(results: &Results) -> String {
-    let Results { machine, settings, disk, .. } = results;
+    let Results {
+        machine,
+        settings,
+        disk,
+        ..
+    } = results;
     let versions: Vec<_> = machine
         .versions
         .iter()
@@ -190,7 +198,9 @@ fn durable(results: &Results) -> String {
             number(median(&syncs), 0),
             number(median(&|cell| Some(cell.per_second / syncs(cell)?)), 2),
             number(
-                median(&|cell| Some(float(cell.requests) / float(cell.commits.filter(|c| *c > 0)?))),
+                median(&|cell| {
+                    Some(float(cell.requests) / float(cell.commits.filter(|c| *c > 0)?))
+                }),
                 1,
             ),
             number(median(&|cell| Some(float(cell.p50_us) / 1e3)), 2),
@@ -211,9 +221,8 @@ fn footprints(results: &Results) -> String {
         "binary MiB",
     ];
     let mib = |bytes: u64| float(bytes) / 1_048_576.0;
-    let memory = |memory: crate::memory::Memory| {
-        format!("{:.1} ({:.1})", mib(memory.rss), mib(memory.pss))
-    };
+    let memory =
+        |memory: crate::memory::Memory| format!("{:.1} ({:.1})", mib(memory.rss), mib(memory.pss));
     let rows = results.footprints.iter().map(|footprint| {
         vec![
             footprint.name.clone(),
@@ -246,19 +255,26 @@ fn judgements(results: &Results) -> String {
         let answers = results.judgements.iter().map(|(_, judgements)| {
             let judgement = &judgements[index];
             let status = judgement.status.map_or("none".into(), |s| s.to_string());
-            match judgement.is_right() {
-                true => status,
-                false => format!("**{status}**"),
+            if judgement.is_right() {
+                status
+            } else {
+                format!("**{status}**")
             }
         });
-        [vector.vector.clone(), must.into()].into_iter().chain(answers).collect()
+        [vector.vector.clone(), must.into()]
+            .into_iter()
+            .chain(answers)
+            .collect()
     });
     let rows: Vec<Vec<String>> = rows.collect();
     let wrong = results.judgements.iter().map(|(_, judgements)| {
         let wrong = judgements.iter().filter(|judgement| !judgement.is_right());
         wrong.count().to_string()
     });
-    let last = ["wrong".to_owned(), String::new()].into_iter().chain(wrong).collect();
+    let last = ["wrong".to_owned(), String::new()]
+        .into_iter()
+        .chain(wrong)
+        .collect();
     table(&head, rows.into_iter().chain([last]))
 }
 
@@ -276,13 +292,20 @@ fn faults(results: &Results) -> String {
                 total.failed += count.failed;
             }
             odd += usize::from(!cell.faults.is_empty());
-            let valid = cell.tally.get(&crate::request::Kind::Valid);
+            let valid = cell.tally.get(&Kind::Valid);
             let valid = valid.map_or(0, |count| count.accepted);
-            lost += cell.arrived.map_or(0, |arrived| valid.saturating_sub(arrived));
+            lost += cell
+                .arrived
+                .map_or(0, |arrived| valid.saturating_sub(arrived));
         }
         let mut row = vec![name.clone()];
-        use crate::request::Kind;
-        for kind in [Kind::Valid, Kind::Repeated, Kind::Forged, Kind::Stale, Kind::Validation] {
+        for kind in [
+            Kind::Valid,
+            Kind::Repeated,
+            Kind::Forged,
+            Kind::Stale,
+            Kind::Validation,
+        ] {
             let count = sum.remove(&kind).unwrap_or_default();
             let sent = count.accepted + count.refused + count.failed;
             row.push(format!("{} of {sent}", count.accepted));

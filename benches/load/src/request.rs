@@ -135,9 +135,13 @@ impl Signer {
             sent.len()
         );
         if !flaws.unsigned {
-            head += &format!("X-Zm-Signature: v0={signature}\r\n");
+            head.push_str("X-Zm-Signature: v0=");
+            head.push_str(&signature);
+            head.push_str("\r\n");
             if self.scheme == Scheme::BodyToo {
-                head += &format!("X-Body-Signature: sha256={}\r\n", hmac_hex(secret, body));
+                head.push_str("X-Body-Signature: sha256=");
+                head.push_str(&hmac_hex(secret, body));
+                head.push_str("\r\n");
             }
         }
         if !self.keep_alive {
@@ -182,7 +186,7 @@ pub fn body(size: usize) -> Vec<u8> {
         "{{\"event\":\"meeting.participant_joined\",\"event_ts\":1626230691572,\"payload\":\
          {{\"account_id\":\"AAAAAABBBB\",\"object\":{{\"id\":\"{id}\",\"uuid\":\"4444AAAiAAAAAiAiAiiAii==\",\
          \"host_id\":\"x1yCzABCDEfg23HiJKl4mN\",\"topic\":\"My Meeting\",\"type\":8,\"duration\":60,\
-         \"timezone\":\"Asia/Shanghai\",\"participants\":["
+         \"participants\":["
     );
     let end = "]}}}";
     let mut number = 0;
@@ -224,7 +228,9 @@ pub fn hmac_hex(secret: &str, message: &[u8]) -> String {
         return String::new(); // Keys of every length are taken.
     };
     let sum = mac.chain_update(message).finalize().into_bytes();
-    sum.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |digit: u8| char::from(b"0123456789abcdef"[usize::from(digit)]);
+    let digits = |byte: &u8| [digit(byte >> 4), digit(byte & 15)];
+    sum.iter().flat_map(digits).collect()
 }
 
 #[cfg(test)]

@@ -63,6 +63,9 @@ pub struct Args {
     /// Page with the markers.
     #[arg(long, default_value = "docs/benchmarks.md")]
     page: PathBuf,
+    /// Results stay out of the page.
+    #[arg(long)]
+    trial: bool,
     /// Processor of the servers.
     #[arg(long, requires = "load_cpu")]
     server_cpu: Option<usize>,
@@ -115,18 +118,23 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     for contestant in &contestants {
         eprintln!("==> {}: judging and warming up", contestant.name);
         let judgements = vectors::judge(contestant, &bench.secret);
-        results.judgements.push((contestant.name.into(), judgements));
+        results
+            .judgements
+            .push((contestant.name.into(), judgements));
         bench.warm_up(contestant)?;
     }
     let scenarios = Scenario::all(args.concurrency);
     for round in 1..=args.rounds {
         eprintln!("==> round {round} of {}", args.rounds);
+        contestants.rotate_left(1);
         for scenario in &scenarios {
             // Nobody always goes first.
             contestants.rotate_left(1);
             for contestant in &contestants {
                 if !scenario.durable || contestant.is_durable {
-                    results.cells.push(bench.measure(round, *scenario, contestant)?);
+                    results
+                        .cells
+                        .push(bench.measure(round, *scenario, contestant)?);
                 }
             }
         }
@@ -139,7 +147,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             (footprint.loaded, footprint.loaded_large) = (loaded, large);
         }
     }
-    results.finished = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC").to_string();
+    results.finished = jiff::Timestamp::now()
+        .strftime("%Y-%m-%d %H:%M UTC")
+        .to_string();
     bench.write(&results)
 }
 
@@ -157,7 +167,8 @@ impl Bench<'_> {
             load_cpu: self.args.load_cpu,
         };
         let mut contestants = Vec::new();
-        let is_wanted = |name| self.args.only.is_empty() || self.args.only.iter().any(|o| o == name);
+        let is_wanted =
+            |name| self.args.only.is_empty() || self.args.only.iter().any(|o| o == name);
         for entry in ALL.iter().filter(|entry| is_wanted(entry.name)) {
             match (entry.start)(&kit, entry.name) {
                 Ok(contestant) => {
@@ -230,12 +241,18 @@ impl Bench<'_> {
         let arrived_before = contestant.behind.arrived();
         let before = cpu::settle(pid);
         let outcome = load::run(contestant.address, &requests, scenario.concurrency)?;
-        let accepted = outcome.tally.get(&Kind::Valid).map_or(0, |count| count.accepted);
+        let accepted = outcome
+            .tally
+            .get(&Kind::Valid)
+            .map_or(0, |count| count.accepted);
         let arrived = wait_for_arrival(contestant, arrived_before, accepted);
         let spent = cpu::settle(pid) - before;
         let mut faults = tally::faults(&outcome.tally, contestant.statuses);
         if let Some(arrived) = arrived.filter(|arrived| *arrived < accepted) {
-            faults.push(format!("{} acknowledged and not arrived", accepted - arrived));
+            faults.push(format!(
+                "{} acknowledged and not arrived",
+                accepted - arrived
+            ));
         }
         let cell = Cell {
             round,
@@ -296,8 +313,8 @@ impl Bench<'_> {
     /// A short or partial run must not pass for a result.
     fn write(&self, results: &Results) -> anyhow::Result<()> {
         let Args { work, .. } = self.args;
-        let is_result = self.args.rounds >= ENOUGH_ROUNDS && self.args.only.is_empty();
-        let (file, page) = if is_result {
+        let is_partial = self.args.rounds < ENOUGH_ROUNDS || !self.args.only.is_empty();
+        let (file, page) = if !is_partial && !self.args.trial {
             (self.args.results.clone(), self.args.page.clone())
         } else {
             let page = work.join("benchmarks.md");

@@ -84,8 +84,12 @@ async fn serve(mut stream: TcpStream, received: Arc<AtomicUsize>) -> io::Result<
 fn request(text: &[u8]) -> Option<usize> {
     let end = text.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
     let head = String::from_utf8_lossy(&text[..end]).to_ascii_lowercase();
-    let mut lines = head.lines().filter_map(|line| line.strip_prefix("content-length:"));
-    let length: usize = lines.next().map_or(Some(0), |value| value.trim().parse().ok())?;
+    let mut lines = head
+        .lines()
+        .filter_map(|line| line.strip_prefix("content-length:"));
+    let length: usize = lines
+        .next()
+        .map_or(Some(0), |value| value.trim().parse().ok())?;
     (text.len() >= end + length).then_some(end + length)
 }
 

@@ -75,7 +75,10 @@ pub fn faults(tally: &Tally, statuses: Option<fn(Kind) -> u16>) -> Vec<String> {
         }
         say(count.failed, "without an answer");
         if let Some(expected) = statuses.map(|statuses| statuses(*kind)) {
-            let others = count.statuses.iter().filter(|(status, _)| **status != expected);
+            let others = count
+                .statuses
+                .iter()
+                .filter(|(status, _)| **status != expected);
             for (status, number) in others {
                 say(*number, &format!("answered {status} instead of {expected}"));
             }

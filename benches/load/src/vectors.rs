@@ -73,11 +73,11 @@ impl Vector {
         }
     }
 
-    fn validation(name: &'static str, must: Must, plain_token: String) -> Self {
+    fn validation(name: &'static str, must: Must, plain_token: &str) -> Self {
         Self {
             must,
-            plain_token: Some(plain_token.clone()),
-            ..Self::accepted(name, challenge(&plain_token))
+            plain_token: Some(plain_token.to_owned()),
+            ..Self::accepted(name, challenge(plain_token))
         }
     }
 }
@@ -143,7 +143,10 @@ fn vectors() -> Vec<Vector> {
         Vector::accepted("a newline at the end", line),
         Vector::accepted("escapes", object(r#""topic":"\u0041 \/ caf\u00e9""#)),
         Vector::accepted("a key twice", object(r#""topic":"a","topic":"b""#)),
-        Vector::accepted("a number beyond 2^53", object("\"number\":9007199254740993")),
+        Vector::accepted(
+            "a number beyond 2^53",
+            object("\"number\":9007199254740993"),
+        ),
         Vector::accepted("1e3", object("\"number\":1e3")),
         Vector::accepted("1.0", object("\"number\":1.0")),
         Vector::accepted("an emoji", object("\"topic\":\"\u{1f680}\"")),
@@ -160,29 +163,66 @@ fn vectors() -> Vec<Vector> {
         ..Vector::accepted("1 MiB and a byte", of_size(CAP + 1))
     });
     let flawed = [
-        ("signed three hours ago", Flaws { age: STALE, ..Flaws::default() }),
-        ("signed in three hours", Flaws { age: -STALE, ..Flaws::default() }),
-        ("signed with another key", Flaws { key: Some(key), ..Flaws::default() }),
-        ("another body than signed", Flaws {
-            other_body: Some(object("\"topic\":\"forged\"")),
-            ..Flaws::default()
-        }),
-        ("another time than signed", Flaws { other_time: true, ..Flaws::default() }),
-        ("not signed", Flaws { unsigned: true, ..Flaws::default() }),
+        (
+            "signed three hours ago",
+            Flaws {
+                age: STALE,
+                ..Flaws::default()
+            },
+        ),
+        (
+            "signed in three hours",
+            Flaws {
+                age: -STALE,
+                ..Flaws::default()
+            },
+        ),
+        (
+            "signed with another key",
+            Flaws {
+                key: Some(key),
+                ..Flaws::default()
+            },
+        ),
+        (
+            "another body than signed",
+            Flaws {
+                other_body: Some(object("\"topic\":\"forged\"")),
+                ..Flaws::default()
+            },
+        ),
+        (
+            "another time than signed",
+            Flaws {
+                other_time: true,
+                ..Flaws::default()
+            },
+        ),
+        (
+            "not signed",
+            Flaws {
+                unsigned: true,
+                ..Flaws::default()
+            },
+        ),
     ];
     vectors.extend(flawed.map(|(name, flaws)| Vector::refused(name, flaws)));
-    vectors.push(Vector::validation("a URL validation", Must::Accept, fine()));
+    vectors.push(Vector::validation(
+        "a URL validation",
+        Must::Accept,
+        &fine(),
+    ));
     vectors.push(Vector {
         flaws: Flaws {
             key: Some(key),
             ..Flaws::default()
         },
-        ..Vector::validation("a forged URL validation", Must::Refuse, fine())
+        ..Vector::validation("a forged URL validation", Must::Refuse, &fine())
     });
     vectors.push(Vector::validation(
         "a URL validation whose token is a message to sign",
         Must::Refuse,
-        signed.to_owned(),
+        signed,
     ));
     vectors
 }
