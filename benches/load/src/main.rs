@@ -5,7 +5,7 @@
 //! | What runs against what, and how is each started? | [`contestant`], [`process`] |
 //! | What is sent? | [`request`], [`scenario`] |
 //! | How is it sent, and what came back? | [`load`], [`tally`] |
-//! | What did it cost? | [`cpu`], [`memory`], [`disk`], [`machine`] |
+//! | What did it cost? | [`measure`]; [`cpu`], [`memory`], [`disk`], [`machine`] |
 //! | Where do events go? | [`sink`], [`nats`] |
 //! | What does each accept and refuse? | [`vectors`] |
 //! | In which order? | [`run`] |
@@ -19,6 +19,7 @@ mod cpu;
 mod disk;
 mod load;
 mod machine;
+mod measure;
 mod memory;
 mod nats;
 mod process;

@@ -28,15 +28,13 @@ impl Server {
     /// # Errors
     /// When it cannot be started.
     pub fn start(command: &Command, cpu: Option<usize>, log: &Path) -> io::Result<Self> {
-        let mut pinned = match cpu {
-            Some(cpu) => {
-                let mut taskset = Command::new("taskset");
-                taskset.args(["--cpu-list", &cpu.to_string()]);
-                taskset.arg(command.get_program());
-                taskset
-            }
-            None => Command::new(command.get_program()),
-        };
+        // It does not outlive this process, however that ends.
+        let mut pinned = Command::new("setpriv");
+        pinned.args(["--pdeathsig", "KILL", "--"]);
+        if let Some(cpu) = cpu {
+            pinned.args(["taskset", "--cpu-list", &cpu.to_string()]);
+        }
+        pinned.arg(command.get_program());
         pinned.args(command.get_args());
         for (name, value) in command.get_envs() {
             if let Some(value) = value {
