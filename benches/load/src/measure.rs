@@ -52,7 +52,7 @@ impl Meter<'_> {
     /// When nothing can be sent at all.
     pub fn warm_up(&self, contestant: &Contestant) -> anyhow::Result<()> {
         for scenario in Scenario::all(self.settings.concurrency) {
-            if scenario.connections == Connections::Kept && !scenario.durable {
+            if !scenario.durable {
                 let signer = self.signer(contestant, scenario.connections);
                 let count = scenario.requests(self.settings.requests) / contestant.divisor / 2;
                 let requests = scenario.prepare(&signer, count.max(100));

@@ -67,7 +67,9 @@ impl Server {
         while !is_up() {
             if let Some(status) = self.child.try_wait()? {
                 let text = fs::read_to_string(&self.log).unwrap_or_default();
-                let said = text.lines().find(|line| !line.trim().is_empty());
+                let lines = || text.lines().filter(|line| !line.trim().is_empty());
+                let said = lines().find(|line| line.to_lowercase().contains("error"));
+                let said = said.or_else(|| lines().next());
                 anyhow::bail!("ended with {status}: {}", said.unwrap_or("no word"));
             }
             anyhow::ensure!(Instant::now() < end, "not up within {PATIENCE:?}");

@@ -79,7 +79,7 @@ fn machine(results: &Results) -> String {
     };
     let mut text = format!(
         "Measured {} on {}, {} cores, {} MiB of memory, Linux {}; {apart}. \
-         {} rounds, {} requests each (fewer of large bodies), {} at a time. \
+         Rounds: {}, of {} requests each (fewer of large bodies), {} at a time. \
          The disk ({}) does {:.0} writes of 4 KiB with fdatasync per second, 99 % within {:.1} ms. {}.\n",
         results.finished,
         machine.cpu,

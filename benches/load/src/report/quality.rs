@@ -43,7 +43,9 @@ pub fn judgements(results: &Results) -> String {
         .into_iter()
         .chain(wrong)
         .collect();
-    table(&head, rows.into_iter().chain([last]))
+    let legend = "Statuses; what is wrong is **bold**. A URL validation counts as accepted if the \
+                  right token is in the answer.\n\n";
+    legend.to_owned() + &table(&head, rows.into_iter().chain([last]))
 }
 
 /// What was answered wrongly in the mixed loads and elsewhere, summed over all rounds.
