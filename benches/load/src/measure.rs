@@ -24,8 +24,8 @@ use crate::{
 /// Requests at a time when memory is the subject.
 const CROWD: usize = 64;
 
-/// Longest to wait until what was acknowledged has arrived.
-const ARRIVAL: Duration = Duration::from_mins(2);
+/// Longest to wait for the next event that was acknowledged and has not arrived.
+const ARRIVAL: Duration = Duration::from_secs(20);
 
 /// Measures anybody.
 #[derive(Debug)]
@@ -154,12 +154,16 @@ impl Meter<'_> {
     }
 }
 
-/// Waits until as many have arrived as were acknowledged.
+/// Waits until as many have arrived as were acknowledged, or no more come.
 fn wait_for_arrival(contestant: &Contestant, before: Option<usize>, accepted: usize) {
-    let end = Instant::now() + ARRIVAL;
-    while arrived(contestant, before).is_some_and(|arrived| arrived < accepted)
-        && Instant::now() < end
-    {
+    let mut last = (0, Instant::now());
+    while let Some(arrived) = arrived(contestant, before) {
+        if arrived > last.0 {
+            last = (arrived, Instant::now());
+        }
+        if arrived >= accepted || last.1.elapsed() > ARRIVAL {
+            return;
+        }
         thread::sleep(Duration::from_millis(50));
     }
 }

@@ -24,6 +24,8 @@ pub struct Memory {
     pub rss: u64,
     /// Resident, shared pages divided among those who share them.
     pub pss: u64,
+    /// Resident and of no file: what a further process of the same binary costs.
+    pub anonymous: u64,
 }
 
 /// Looks at a process until it is asked for the most that it saw.
@@ -43,6 +45,7 @@ impl Memory {
             let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
             sum.rss += field(&text, "Rss:");
             sum.pss += field(&text, "Pss:");
+            sum.anonymous += field(&text, "Anonymous:");
         }
         sum
     }
@@ -51,6 +54,7 @@ impl Memory {
         Self {
             rss: self.rss.max(other.rss),
             pss: self.pss.max(other.pss),
+            anonymous: self.anonymous.max(other.anonymous),
         }
     }
 }

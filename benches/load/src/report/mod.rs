@@ -212,7 +212,7 @@ fn durable(results: &Results) -> String {
 
 fn footprints(results: &Results) -> String {
     let head = [
-        "MiB resident (proportional)",
+        "MiB resident (proportional, anonymous)",
         "",
         "idle",
         "64 at a time of 2 KB",
@@ -220,8 +220,14 @@ fn footprints(results: &Results) -> String {
         "binary MiB",
     ];
     let mib = |bytes: u64| float(bytes) / 1_048_576.0;
-    let memory =
-        |memory: crate::memory::Memory| format!("{:.1} ({:.1})", mib(memory.rss), mib(memory.pss));
+    let memory = |memory: crate::memory::Memory| {
+        format!(
+            "{:.1} ({:.1}, {:.1})",
+            mib(memory.rss),
+            mib(memory.pss),
+            mib(memory.anonymous)
+        )
+    };
     let rows = results.footprints.iter().map(|footprint| {
         vec![
             footprint.name.clone(),
