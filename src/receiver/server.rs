@@ -14,8 +14,8 @@ use super::{
     passthrough::PassThrough,
     recorder::Recorder,
     routes::{self, Webhook},
-    secrets,
-    sink::{BuildError, HttpSink, Sink},
+    secrets::{self, Secrets, SigningSecrets},
+    sink::{BuildError, Built},
 };
 use crate::ops::{
     admin::{self, Gate, Readiness},
@@ -31,7 +31,8 @@ const MIN_DEDUPE_WINDOW: Duration = Duration::from_hours(2);
 #[derive(Debug)]
 pub struct Receiver {
     config: Config,
-    sink: Option<Sink>,
+    sink: Option<Built>,
+    secrets: (watch::Sender<Arc<SigningSecrets>>, Secrets),
     webhook: TcpListener,
     admin: TcpListener,
     facts: TcpListener,
@@ -68,15 +69,13 @@ impl Receiver {
     /// # Errors
     /// See [`StartError`].
     pub async fn bind(config: Config) -> Result<Self, StartError> {
-        let sink = match config.sink.clone() {
-            Some(target) => Some(Sink::Http(HttpSink::new(
-                target,
-                config.sink_timeout,
-                config.integration.clone(),
-                config.extensions.clone(),
-            )?)),
-            None => None,
-        };
+        let secrets = watch::channel(Arc::default());
+        let sink = config.sink.build(
+            config.integration.clone(),
+            config.extensions.clone(),
+            secrets.1.clone(),
+            config.tuning.secrets_interval,
+        )?;
         let (webhook, webhook_address) = listen(config.listen).await?;
         let (admin, admin_address) = listen(config.admin_listen).await?;
         let (facts, facts_address) = listen(config.facts_listen).await?;
@@ -88,6 +87,7 @@ impl Receiver {
         Ok(Self {
             config,
             sink,
+            secrets,
             webhook,
             admin,
             facts,
@@ -113,14 +113,18 @@ impl Receiver {
         }
         let readiness = Readiness::default();
         let (serving, has_secret) = (readiness.gate("serving"), readiness.gate("signing-secret"));
-        let (sender, secrets) = watch::channel(Arc::default());
+        let (sender, secrets) = self.secrets;
+        let mut followers = JoinSet::new();
         let intake = match sink {
-            Some(sink) => Intake::PassThrough(Arc::new(PassThrough::new(
-                sink,
-                tuning.sink_concurrency,
-                dedupe(config.tolerance, tuning.dedupe_capacity),
-                metrics.clone(),
-            ))),
+            Some(Built { sink, follower }) => {
+                followers.spawn(follower);
+                Intake::PassThrough(Arc::new(PassThrough::new(
+                    sink,
+                    tuning.sink_concurrency,
+                    dedupe(config.tolerance, tuning.dedupe_capacity),
+                    metrics.clone(),
+                )))
+            }
             None => Intake::Nobody,
         };
         let webhook = Webhook {
@@ -154,7 +158,6 @@ impl Receiver {
             let (state_dir, pause) = (config.state_dir, tuning.facts_pause);
             async move { recorder.persist(state_dir, pause, ended).await }
         });
-        let mut followers = JoinSet::new();
         followers.spawn(follow_secrets(
             &config.signing_secrets_dir,
             tuning.secrets_interval,
@@ -178,7 +181,7 @@ impl Receiver {
         stop.request();
         webhooks.join_all().await;
         if let Intake::PassThrough(through) = &intake
-            && !through.drained(config.sink_timeout).await
+            && !through.drained(config.sink.timeout).await
         {
             warn!("deliveries cut off");
         }
@@ -196,7 +199,7 @@ fn dedupe(tolerance: Duration, capacity: usize) -> Dedupe {
 fn follow_secrets(
     directory: &Path,
     interval: Duration,
-    sender: watch::Sender<Arc<secrets::SigningSecrets>>,
+    sender: watch::Sender<Arc<SigningSecrets>>,
     has_secret: Gate,
 ) -> impl Future<Output = ()> + Send + 'static {
     secrets::follow(directory.to_owned(), interval, sender, move |secrets| {

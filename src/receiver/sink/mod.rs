@@ -1,15 +1,42 @@
 //! Where events go. An event is delivered when the sink says so, and not before.
+//!
+//! | question | module |
+//! |---|---|
+//! | Which flags say where? | [`args`] |
+//! | How by HTTP, and in which format? | [`http`], [`zoom`], [`super::cloudevent`] |
+//! | Where may it lead? | [`policy`], enforced by [`guard`] |
+//! | What is the sink shown? | [`credentials`] |
 
-mod http;
+pub mod args;
+pub mod credentials;
+pub mod guard;
+pub mod http;
+pub mod policy;
+pub mod zoom;
 
-pub use self::http::{BuildError, HttpSink, Target, TargetError};
+use std::fmt;
+
+use futures::future::BoxFuture;
+
+pub use self::{
+    args::SinkArgs,
+    http::{HttpSink, Target, TargetError},
+};
 use super::event::Event;
 
-/// The sink of one integration.
+/// The sink of one integration. Cheap to clone; several events can be on their way at once.
 #[derive(Clone, Debug)]
 pub enum Sink {
     /// An HTTP service that answers 2xx for what it has taken.
     Http(HttpSink),
+}
+
+/// A sink, and what keeps it up to date.
+pub struct Built {
+    /// The sink.
+    pub sink: Sink,
+    /// Follows its credentials for ever; to be polled beside the sink.
+    pub follower: BoxFuture<'static, ()>,
 }
 
 /// Why an event was not delivered.
@@ -24,12 +51,31 @@ pub enum SinkError {
     /// An answer that is not 2xx. Redirects are not followed.
     #[error("sink answered {0}")]
     Status(u16),
+    /// The operator's policy refuses the address. It may be changed.
+    #[error("sink's address is not allowed")]
+    Forbidden,
+    /// The files that the sink needs could not be read, or it needs a signing secret and there is none.
+    #[error("credentials for the sink missing or malformed")]
+    Credentials,
+}
+
+/// The HTTP client could not be built.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to build the HTTP client")]
+pub struct BuildError(#[from] reqwest::Error);
+
+// === impl Built ===
+
+impl fmt::Debug for Built {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.sink, formatter)
+    }
 }
 
 // === impl Sink ===
 
 impl Sink {
-    /// Delivers one event.
+    /// Delivers one event. Dropping the future gives up waiting; the sink may get the event nevertheless.
     ///
     /// # Errors
     /// When the sink has not acknowledged it.
@@ -44,7 +90,14 @@ impl Sink {
 
 impl SinkError {
     /// Every value of the metric's label: success and the ways to fail.
-    pub const OUTCOMES: [&'static str; 4] = ["delivered", "unreachable", "timeout", "refused"];
+    pub const OUTCOMES: [&'static str; 6] = [
+        "delivered",
+        "unreachable",
+        "timeout",
+        "refused",
+        "forbidden",
+        "credentials",
+    ];
 
     /// Whether the sink will never take this event, however often it is sent: the event is at fault,
     /// not the sink or the way to it.
@@ -61,6 +114,8 @@ impl SinkError {
             Self::Unreachable => "unreachable",
             Self::TimedOut => "timeout",
             Self::Status(_) => "refused",
+            Self::Forbidden => "forbidden",
+            Self::Credentials => "credentials",
         }
     }
 }
