@@ -11,11 +11,14 @@
 mod client;
 mod fixture;
 mod sink;
+mod tls;
 
 mod delivery;
 mod events;
 mod facts;
 mod limits;
+mod policy;
 mod process;
 mod secrets;
+mod sinks;
 mod validation;

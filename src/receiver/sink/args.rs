@@ -6,10 +6,11 @@ use futures::{FutureExt as _, future};
 use ipnet::IpNet;
 
 use super::{
-    BuildError, Built, HttpSink, Sink, Target,
+    BuildError, Built, HttpSink, NatsSink, Sink, Target,
     credentials::{Credentials, Followed},
     guard::{Guard, Lookup},
     http::{Format, Settings},
+    nats,
     policy::Policy,
 };
 use crate::receiver::{
@@ -30,7 +31,7 @@ pub struct SinkArgs {
         long = "sink-url",
         env = "SINK_URL",
         value_name = "URL",
-        conflicts_with = "sink-service"
+        conflicts_with_all = ["sink-service", "sink-nats"]
     )]
     pub url: Option<Target>,
     /// The URL of a Service of the tenant's own namespace, whose private addresses are fine.
@@ -38,18 +39,38 @@ pub struct SinkArgs {
         id = "sink-service",
         long = "sink-service",
         env = "SINK_SERVICE",
-        value_name = "URL"
+        value_name = "URL",
+        conflicts_with = "sink-nats"
     )]
     pub service: Option<Target>,
+    /// The `nats` or `tls` URL of a NATS server with `JetStream`: on the internet, or in an allowed network.
+    #[arg(
+        id = "sink-nats",
+        long = "sink-nats",
+        env = "SINK_NATS",
+        value_name = "URL",
+        requires = "sink-nats-subject"
+    )]
+    pub nats: Option<nats::Target>,
+    /// What the subjects begin with; the event's name follows.
+    #[arg(
+        id = "sink-nats-subject",
+        long = "sink-nats-subject",
+        env = "SINK_NATS_SUBJECT",
+        value_name = "SUBJECT"
+    )]
+    pub nats_subject: Option<nats::Prefix>,
     /// The form in which events are posted.
     #[arg(
         id = "sink-format",
         long = "sink-format",
         env = "SINK_FORMAT",
-        value_name = "FORMAT"
+        value_name = "FORMAT",
+        conflicts_with = "sink-nats"
     )]
     pub format: Option<Format>,
-    /// Directory with the files `authorization` and `ca.crt`, each of which may be absent and may change.
+    /// Directory with the files `authorization`, `ca.crt`, `nats.creds` and `nkey-seed`, each of which may be
+    /// absent and may change.
     #[arg(
         id = "sink-credentials-dir",
         long = "sink-credentials-dir",
@@ -96,10 +117,12 @@ impl SinkArgs {
         secrets: Secrets,
         interval: Duration,
     ) -> Result<Option<Built>, BuildError> {
-        let (target, policy) = match (&self.url, &self.service) {
-            (Some(url), _) => (url, Policy::internet(self.allow_networks.clone())),
-            (None, Some(url)) => (url, Policy::cluster()),
-            (None, None) => return Ok(None),
+        let internet = || Policy::internet(self.allow_networks.clone());
+        let (place, policy) = match (&self.url, &self.service, &self.nats, &self.nats_subject) {
+            (Some(url), ..) => (Place::Http(url), internet()),
+            (_, Some(url), ..) => (Place::Http(url), Policy::cluster()),
+            (_, _, Some(url), Some(prefix)) => (Place::Nats(url, prefix), internet()),
+            _ => return Ok(None),
         };
         let (credentials, follower) = match &self.credentials_dir {
             Some(directory) => {
@@ -112,21 +135,34 @@ impl SinkArgs {
             ),
         };
         let guard = Guard::new(policy, self.lookup.clone());
-        let sink = HttpSink::new(Settings {
-            target: target.clone(),
-            format: self.format.unwrap_or_default(),
-            timeout: self.timeout,
-            source,
-            extensions,
-            guard,
-            credentials,
-            secrets,
-        })?;
-        Ok(Some(Built {
-            sink: Sink::Http(sink),
-            follower,
-        }))
+        let sink = match place {
+            Place::Http(target) => Sink::Http(HttpSink::new(Settings {
+                target: target.clone(),
+                format: self.format.unwrap_or_default(),
+                timeout: self.timeout,
+                source,
+                extensions,
+                guard,
+                credentials,
+                secrets,
+            })?),
+            Place::Nats(target, prefix) => Sink::Nats(NatsSink::new(nats::Settings {
+                target: target.clone(),
+                prefix: prefix.clone(),
+                timeout: self.timeout,
+                source,
+                extensions,
+                guard,
+                credentials,
+            })),
+        };
+        Ok(Some(Built { sink, follower }))
     }
+}
+
+enum Place<'a> {
+    Http(&'a Target),
+    Nats(&'a nats::Target, &'a nats::Prefix),
 }
 
 impl Default for SinkArgs {
@@ -135,6 +171,8 @@ impl Default for SinkArgs {
         Self {
             url: None,
             service: None,
+            nats: None,
+            nats_subject: None,
             format: None,
             credentials_dir: None,
             timeout: TIMEOUT,
@@ -187,6 +225,23 @@ mod tests {
     fn contradictions_and_nonsense_are_refused() {
         for flags in [
             &["--sink-url=http://a", "--sink-service=http://b"][..],
+            &[
+                "--sink-url=http://a",
+                "--sink-nats=nats://b",
+                "--sink-nats-subject=c",
+            ],
+            &[
+                "--sink-service=http://a",
+                "--sink-nats=nats://b",
+                "--sink-nats-subject=c",
+            ],
+            &["--sink-nats=nats://b"],
+            &["--sink-nats=nats://b", "--sink-nats-subject=c.>"],
+            &[
+                "--sink-nats=nats://b",
+                "--sink-nats-subject=c",
+                "--sink-format=Zoom",
+            ],
             &["--sink-url=ftp://a"],
             &["--sink-format=XML"],
             &["--sink-allow-network=10.0.0.0/33"],
