@@ -30,8 +30,8 @@ async fn answers(receiver: &Running, status: u16) {
 }
 
 fn last_header(receiver: &Running, name: &str) -> Option<String> {
-    let received = receiver.sink.received();
-    received.last()?.header(name).map(str::to_owned)
+    let requests = receiver.sink.received();
+    requests.last()?.header(name).map(str::to_owned)
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Certificate authorities of the test's own.
 
+#![allow(dead_code, reason = "two programs of tests share it")]
+
 use std::{io, net::SocketAddr, sync::Arc};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, KeyUsagePurpose};

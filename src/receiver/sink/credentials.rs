@@ -82,8 +82,9 @@ pub fn read(directory: &Path) -> Result<Credentials, CredentialsError> {
             read_file(&directory.join(name), max)
                 .map_err(|error| CredentialsError::Read(name, error))
         };
-        let creds = file(CREDS, MAX_TEXT)?.map(|bytes| text(CREDS, &bytes));
-        let seed = file(SEED, MAX_TEXT)?.map(|bytes| text(SEED, &bytes));
+        // The library wants the last line ended.
+        let creds = file(CREDS, MAX_TEXT)?.map(|bytes| text(CREDS, &bytes, "\n"));
+        let seed = file(SEED, MAX_TEXT)?.map(|bytes| text(SEED, &bytes, ""));
         let login = match (creds, seed) {
             (Some(creds), _) => Some(Login::Creds(creds?)),
             (None, Some(seed)) => Some(Login::Seed(seed?)),
@@ -99,9 +100,13 @@ pub fn read(directory: &Path) -> Result<Credentials, CredentialsError> {
     })
 }
 
-fn text(name: &'static str, bytes: &SecretSlice<u8>) -> Result<SecretString, CredentialsError> {
+fn text(
+    name: &'static str,
+    bytes: &SecretSlice<u8>,
+    end: &str,
+) -> Result<SecretString, CredentialsError> {
     match str::from_utf8(bytes.expose_secret()) {
-        Ok(text) => Ok(text.into()),
+        Ok(text) => Ok(format!("{text}{end}").into()),
         Err(_) => Err(CredentialsError::Malformed(name)),
     }
 }
@@ -253,7 +258,7 @@ mod tests {
         let broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         assert_eq!(error_of(CA, broken), "ca.crt is malformed");
         assert_eq!(error_of(SEED, b"\xff"), "nkey-seed is malformed");
-        assert!(error_of(CREDS, &[b'x'; 20_000]).starts_with("nats.creds: "));
+        assert!(error_of(CREDS, &b"x".repeat(20_000)).starts_with("nats.creds: "));
     }
 
     #[test]
