@@ -87,7 +87,7 @@ async fn connections_do_not_pile_up() {
 }
 
 /// A token as NATS has them (nats-server, JWT version 2).
-fn jwt(issuer: &KeyPair, subject: &KeyPair, nats: Value) -> String {
+fn jwt(issuer: &KeyPair, subject: &KeyPair, nats: &Value) -> String {
     let part = |value: &Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
     let claims = json!({
         "jti": "test", "iat": 1_700_000_000, "name": "test",
@@ -121,7 +121,7 @@ async fn a_credentials_file_opens() {
         jwt(
             &operator,
             subject,
-            json!({"type": "account", "version": 2, "limits": limits}),
+            &json!({"type": "account", "version": 2, "limits": limits}),
         )
     };
     let settings = format!(
@@ -129,7 +129,7 @@ async fn a_credentials_file_opens() {
         jwt(
             &operator,
             &operator,
-            json!({"type": "operator", "version": 2})
+            &json!({"type": "operator", "version": 2})
         ),
         system.public_key(),
         system.public_key(),
@@ -141,7 +141,7 @@ async fn a_credentials_file_opens() {
     let login = jwt(
         &account,
         &user,
-        json!({"type": "user", "version": 2, "subs": -1, "data": -1, "payload": -1}),
+        &json!({"type": "user", "version": 2, "subs": -1, "data": -1, "payload": -1}),
     );
     let creds = format!(
         "-----BEGIN NATS USER JWT-----\n{login}\n------END NATS USER JWT------\n\n\
