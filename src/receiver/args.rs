@@ -6,7 +6,7 @@ use super::{
     authentication::Scheme,
     cloudevent::{Extension, Integration},
     filter::Filter,
-    sink::Target,
+    sink::SinkArgs,
 };
 use crate::ops::{http::Limits, telemetry::LogArgs};
 
@@ -47,12 +47,9 @@ pub struct Args {
     /// Directory that outlives the container, for `facts.json`.
     #[arg(long, env = "STATE_DIR", default_value = "/var/lib/zoom-operator")]
     pub state_dir: PathBuf,
-    /// Where events go. Without it every event is answered 503.
-    #[arg(long, env = "SINK_URL")]
-    pub sink_url: Option<Target>,
-    /// Seconds that the sink has for an event. Zoom waits 3.
-    #[arg(long, env = "SINK_TIMEOUT", default_value = "2.5", value_parser = seconds)]
-    pub sink_timeout: Duration,
+    /// Where events go.
+    #[command(flatten)]
+    pub sink: SinkArgs,
     /// A fact about the tenant, `key=value`, sent with every event; can be repeated.
     #[arg(long = "attribute", value_name = "KEY=VALUE")]
     pub attribute: Vec<Extension>,
@@ -109,9 +106,7 @@ pub struct Config {
     /// Directory of the facts.
     pub state_dir: PathBuf,
     /// Where events go.
-    pub sink: Option<Target>,
-    /// Time that the sink has for an event.
-    pub sink_timeout: Duration,
+    pub sink: SinkArgs,
     /// Which events go on.
     pub filter: Filter,
     /// Answer URL validations only.
@@ -129,7 +124,7 @@ pub struct Config {
 pub struct Tuning {
     /// Time for a request from its head to the answer.
     pub deadline: Duration,
-    /// Between two looks at the signing secrets.
+    /// Between two looks at the signing secrets, and at the sink's credentials.
     pub secrets_interval: Duration,
     /// How long ordinary facts wait for others before they are written.
     pub facts_pause: Duration,
@@ -159,13 +154,12 @@ impl From<Args> for Config {
             signing_secrets_dir: args.signing_secrets_dir,
             authentication: args.authentication.zip(args.authentication_dir),
             state_dir: args.state_dir,
-            sink: args.sink_url,
-            sink_timeout: args.sink_timeout,
             filter: if args.filter {
                 Filter::only(args.event)
             } else {
                 Filter::default()
             },
+            sink: args.sink,
             suspended: args.suspended,
             max_body: args.max_body_bytes as usize,
             tolerance: args.timestamp_tolerance,
@@ -206,7 +200,7 @@ fn path(text: &str) -> Result<String, &'static str> {
     is_path.then(|| text.to_owned()).ok_or("expected /...")
 }
 
-fn seconds(text: &str) -> Result<Duration, &'static str> {
+pub(super) fn seconds(text: &str) -> Result<Duration, &'static str> {
     text.parse()
         .ok()
         .filter(|seconds| (0.0..=MAX_SECONDS).contains(seconds))
@@ -236,9 +230,9 @@ mod tests {
     #[test]
     fn the_defaults_suffice() {
         let config = parse(&[]).unwrap();
-        assert_eq!(config.sink_timeout, Duration::from_millis(2500));
+        assert_eq!(config.sink.timeout, Duration::from_millis(2500));
         assert!(config.tuning.deadline < Duration::from_secs(3));
-        assert!(config.tuning.deadline > config.sink_timeout);
+        assert!(config.tuning.deadline > config.sink.timeout);
         assert!(config.tuning.body_budget > config.max_body);
     }
 

@@ -15,8 +15,8 @@ use super::{
     passthrough::PassThrough,
     recorder::Recorder,
     routes::{self, Webhook},
-    secrets,
-    sink::{BuildError, HttpSink, Sink},
+    secrets::{self, Secrets, SigningSecrets},
+    sink::{BuildError, Built},
 };
 use crate::ops::{
     admin::{self, Gate, Readiness},
@@ -32,7 +32,8 @@ const MIN_DEDUPE_WINDOW: Duration = Duration::from_hours(2);
 #[derive(Debug)]
 pub struct Receiver {
     config: Config,
-    sink: Option<Sink>,
+    sink: Option<Built>,
+    secrets: (watch::Sender<Arc<SigningSecrets>>, Secrets),
     webhook: TcpListener,
     admin: TcpListener,
     facts: TcpListener,
@@ -69,15 +70,13 @@ impl Receiver {
     /// # Errors
     /// See [`StartError`].
     pub async fn bind(config: Config) -> Result<Self, StartError> {
-        let sink = match config.sink.clone() {
-            Some(target) => Some(Sink::Http(HttpSink::new(
-                target,
-                config.sink_timeout,
-                config.integration.clone(),
-                config.extensions.clone(),
-            )?)),
-            None => None,
-        };
+        let secrets = watch::channel(Arc::default());
+        let sink = config.sink.build(
+            config.integration.clone(),
+            config.extensions.clone(),
+            secrets.1.clone(),
+            config.tuning.secrets_interval,
+        )?;
         let (webhook, webhook_address) = listen(config.listen).await?;
         let (admin, admin_address) = listen(config.admin_listen).await?;
         let (facts, facts_address) = listen(config.facts_listen).await?;
@@ -89,6 +88,7 @@ impl Receiver {
         Ok(Self {
             config,
             sink,
+            secrets,
             webhook,
             admin,
             facts,
@@ -114,14 +114,18 @@ impl Receiver {
         }
         let readiness = Readiness::default();
         let (serving, has_secret) = (readiness.gate("serving"), readiness.gate("signing-secret"));
-        let (sender, secrets) = watch::channel(Arc::default());
+        let (sender, secrets) = self.secrets;
+        let mut followers = JoinSet::new();
         let intake = match sink {
-            Some(sink) => Intake::PassThrough(Arc::new(PassThrough::new(
-                sink,
-                tuning.sink_concurrency,
-                dedupe(config.tolerance, tuning.dedupe_capacity),
-                metrics.clone(),
-            ))),
+            Some(Built { sink, follower }) => {
+                followers.spawn(follower);
+                Intake::PassThrough(Arc::new(PassThrough::new(
+                    sink,
+                    tuning.sink_concurrency,
+                    dedupe(config.tolerance, tuning.dedupe_capacity),
+                    metrics.clone(),
+                )))
+            }
             None => Intake::Nobody,
         };
         let mut followers = JoinSet::new();
@@ -192,7 +196,7 @@ impl Receiver {
         stop.request();
         webhooks.join_all().await;
         if let Intake::PassThrough(through) = &intake
-            && !through.drained(config.sink_timeout).await
+            && !through.drained(config.sink.timeout).await
         {
             warn!("deliveries cut off");
         }
@@ -210,7 +214,7 @@ fn dedupe(tolerance: Duration, capacity: usize) -> Dedupe {
 fn follow_secrets(
     directory: &Path,
     interval: Duration,
-    sender: watch::Sender<Arc<secrets::SigningSecrets>>,
+    sender: watch::Sender<Arc<SigningSecrets>>,
     has_secret: Gate,
 ) -> impl Future<Output = ()> + Send + 'static {
     secrets::follow(directory.to_owned(), interval, sender, move |secrets| {

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use zoom_operator::{
     ops::shutdown::{self, Trigger},
-    receiver::{Config, Receiver, args::Tuning, filter::Filter, server::Addresses},
+    receiver::{Config, Receiver, args::Tuning, filter::Filter, server::Addresses, sink::SinkArgs},
 };
 
 use super::{
@@ -51,9 +51,13 @@ impl Fixture {
                 signing_secrets_dir: directory.path().join("signing"),
                 authentication: None,
                 state_dir: directory.path().join("state"),
-                sink: Some(format!("http://{}/in", sink.address).parse().unwrap()),
-                sink_timeout: client::PATIENCE,
                 filter: Filter::default(),
+                sink: SinkArgs {
+                    url: Some(format!("http://{}/in", sink.address).parse().unwrap()),
+                    timeout: client::PATIENCE,
+                    allow_networks: vec!["127.0.0.0/8".parse().unwrap()],
+                    ..SinkArgs::default()
+                },
                 suspended: false,
                 max_body: 4096,
                 tolerance: Duration::from_hours(2),

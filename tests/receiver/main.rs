@@ -11,12 +11,15 @@
 mod client;
 mod fixture;
 mod sink;
+mod tls;
 
 mod delivery;
 mod edge;
 mod events;
 mod facts;
 mod limits;
+mod policy;
 mod process;
 mod secrets;
+mod sinks;
 mod validation;

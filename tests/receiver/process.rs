@@ -133,6 +133,7 @@ fn spawn(fixture: &Fixture) -> (Process, SocketAddr, Log) {
             "--attribute=site=north, main",
         ])
         .env("SINK_URL", format!("http://{}/in", fixture.sink.address))
+        .env("SINK_ALLOW_NETWORK", "127.0.0.1/32")
         .env("SIGNING_SECRETS_DIR", &fixture.config.signing_secrets_dir)
         .env("STATE_DIR", &fixture.config.state_dir)
         .env("http_proxy", "http://127.0.0.1:9")
