@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! head -> secret? -> body (bounded) -> signature -> URL validation? -> answered, whatever else is
-//!                                               \-> suspended? -> intake -> its 2xx
+//!                                               \-> suspended without buffer? -> intake -> its 2xx
 //! ```
 
 use std::{
@@ -48,7 +48,7 @@ pub struct Webhook {
     pub secrets: Secrets,
     /// Largest difference between the signed time and ours.
     pub tolerance: Duration,
-    /// Answer URL validations only.
+    /// Answer URL validations only, unless events can be kept.
     pub suspended: bool,
     /// Takes the events.
     pub intake: Intake,
@@ -71,8 +71,8 @@ async fn answer(State(webhook): State<Arc<Webhook>>, request: Request) -> Respon
     webhook.metrics.answered(outcome, started.elapsed());
     debug!(outcome = outcome.label(), "answered");
     let mut response = reply.into_response();
-    if matches!(outcome, Outcome::TooLarge | Outcome::Deadline) {
-        // The rest of the body is not waited for.
+    if !outcome.keeps_connection() {
+        // Also because the rest of a body is not waited for.
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(header::CONNECTION, close);
     }
@@ -150,7 +150,7 @@ impl Webhook {
             warn!(skew, "right signature at a wrong time");
             return Outcome::OutsideWindow.into();
         }
-        if self.suspended {
+        if self.suspended && !self.intake.keeps() {
             return Outcome::Suspended.into();
         }
         self.intake.take(event, raw).await.into()

@@ -12,7 +12,10 @@ mod client;
 mod fixture;
 mod sink;
 
+mod buffer;
+mod control;
 mod delivery;
+mod drain;
 mod events;
 mod facts;
 mod limits;
