@@ -14,7 +14,9 @@ mod sink;
 
 mod buffer;
 mod control;
+mod crash;
 mod delivery;
+mod disk;
 mod drain;
 mod events;
 mod facts;

@@ -22,6 +22,7 @@ use tracing::error;
 use super::store::{Store, StoreError};
 
 const FILE: &str = "events.redb";
+const NEW: &str = "events.redb.new";
 const RESERVE: &str = "reserve";
 /// Enough for the pages of several deletions and for the store's own books.
 const RESERVE_BYTES: usize = 1024 * 1024;
@@ -32,6 +33,18 @@ const CACHE_BYTES: usize = 1024 * 1024;
 #[derive(Clone, Debug)]
 pub struct Home {
     directory: PathBuf,
+}
+
+/// How much a store is trusted that is about to be opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Trust {
+    /// What it says of itself is believed.
+    #[default]
+    Full,
+    /// It was found damaged: every page is looked at.
+    Checked,
+    /// It was found damaged although every page was right: it is moved aside.
+    None,
 }
 
 /// A store, and whether it took the place of a damaged one.
@@ -56,13 +69,17 @@ impl Home {
     ///
     /// # Errors
     /// When it is in use, or the disk does not do it. A damaged one is no error.
-    pub fn open(&self) -> Result<Opened, StoreError> {
+    pub fn open(&self, trust: Trust) -> Result<Opened, StoreError> {
         let path = self.directory.join(FILE);
-        let first = open(&path, false);
-        // Looked at again from page to page, before it is given up.
-        let opened = match first {
-            Err(StoreError::Damaged(_)) => open(&path, true),
-            opened => opened,
+        let opened = match trust {
+            _ if !path.exists() => self.create(),
+            // Looked at again from page to page, before it is given up.
+            Trust::Full => match open(&path, false) {
+                Err(StoreError::Damaged(_)) => open(&path, true),
+                opened => opened,
+            },
+            Trust::Checked => open(&path, true),
+            Trust::None => Err(StoreError::Damaged("it cannot be used".into())),
         };
         match opened {
             Ok(store) => Ok(Opened {
@@ -74,7 +91,7 @@ impl Home {
                 error!(reason, file = %aside.display(), "buffer damaged, moved aside");
                 fs::rename(&path, &aside).map_err(|error| failed(&error))?;
                 Ok(Opened {
-                    store: open(&path, false)?,
+                    store: self.create()?,
                     is_fresh_after_damage: true,
                 })
             }
@@ -112,6 +129,21 @@ impl Home {
     /// Gives the reserve back.
     pub fn release(&self) {
         let _ = fs::remove_file(self.directory.join(RESERVE));
+    }
+
+    /// Makes a store under another name: a file of its name is a whole one, and its name is on the disk
+    /// before anything is acknowledged.
+    fn create(&self) -> Result<Store, StoreError> {
+        let (path, new) = (self.directory.join(FILE), self.directory.join(NEW));
+        match fs::remove_file(&new) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(&error)),
+            _ => {}
+        }
+        open(&new, false)?.close()?;
+        fs::rename(&new, &path)
+            .and_then(|()| File::open(&self.directory)?.sync_all())
+            .map_err(|error| failed(&error))?;
+        open(&path, false)
     }
 
     fn aside(&self) -> PathBuf {

@@ -72,7 +72,7 @@ use self::{
     command::{Append, Command, Exhume, List, Which},
     dead::{DeadLetter, Reason},
     forwarder::Forwarder,
-    home::Home,
+    home::{Home, Trust},
     ids::{Ids, Seen},
     metrics::BufferMetrics,
     writer::{Status, Writer},
@@ -161,6 +161,7 @@ impl Buffer {
             BufferMetrics::register(registry, statuses.clone(), capacity.clone(), ids.clone());
         let writer = Writer {
             home: Home::new(settings.directory),
+            trust: Trust::default(),
             capacity: capacity.clone(),
             ids: ids.clone(),
             window,

@@ -14,10 +14,9 @@
 
 use std::io;
 
-use jiff::Timestamp;
 use redb::{
-    Database, Durability, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _,
-    Table, TableDefinition, WriteTransaction,
+    CompactionError, Database, Durability, ReadableDatabase as _, ReadableTable as _,
+    ReadableTableMetadata as _, Table, TableDefinition, WriteTransaction,
 };
 
 use super::{capacity::charge, dead::DeadLetter};
@@ -36,7 +35,7 @@ const DEAD_BYTES: &str = "dead-bytes";
 /// Bytes in front of a queued record.
 const SINCE: usize = 8;
 /// Most ids that one transaction forgets, so that none becomes long.
-const FORGET: u64 = 256;
+const FORGET: u64 = 4096;
 
 /// An open store.
 #[derive(Debug)]
@@ -234,6 +233,18 @@ impl Store {
                 Ok(Some((letter(known.value())?, record.value().to_vec())))
             }
             _ => Err(StoreError::Damaged("half a dead letter".into())),
+        }
+    }
+
+    /// Gives space that is not used back to the disk. Takes time, and some space first.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn compact(&mut self) -> Result<(), StoreError> {
+        match self.database.compact() {
+            Ok(_) => Ok(()),
+            Err(CompactionError::Storage(error)) => Err(error.into()),
+            Err(error) => Err(StoreError::Failed(error.to_string())),
         }
     }
 
@@ -492,12 +503,6 @@ fn letter(known: &[u8]) -> Result<DeadLetter, StoreError> {
         .map_err(|_| StoreError::Damaged("a dead letter that cannot be read".into()))
 }
 
-/// The second of a moment.
-#[must_use]
-pub fn second(now: Timestamp) -> i64 {
-    now.as_second()
-}
-
 // === impl StoreError ===
 
 impl From<redb::Error> for StoreError {
@@ -538,3 +543,6 @@ from_redb!(
     TableError,
     TransactionError
 );
+
+#[cfg(test)]
+mod tests;

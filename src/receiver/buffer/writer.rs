@@ -19,7 +19,7 @@ use tracing::{error, info, warn};
 use super::{
     capacity::Capacity,
     command::{Append, Command, Exhume, Settle, Which},
-    home::Home,
+    home::{Home, Trust},
     ids::Ids,
     metrics::BufferMetrics,
     store::{Store, StoreError, Tables, Totals},
@@ -53,6 +53,8 @@ pub struct Status {
 pub struct Writer {
     /// Where the store is.
     pub home: Home,
+    /// What to think of the store that is there.
+    pub trust: Trust,
     /// What may be in it.
     pub capacity: Capacity,
     /// What is known of it.
@@ -112,9 +114,13 @@ impl Writer {
                 }
             } else if store.is_some() && !self.status.borrow().accepting && is_due {
                 tried = Some(Instant::now());
-                let held = self.home.reserve();
-                self.status
-                    .send_if_modified(|status| mem::replace(&mut status.accepting, held) != held);
+                if let Some(open) = &mut store
+                    && let Err(error) = self.recover(open)
+                {
+                    warn!(%error, "failed to make room in the buffer");
+                    self.failed(&error);
+                    store = None;
+                }
             }
             let is_well = store.is_some() && self.status.borrow().accepting;
             let pause = if is_well && settles.is_empty() {
@@ -126,16 +132,13 @@ impl Writer {
             if let Some(open) = &mut store
                 && let Err(error) = self.work(open, &mut batch, &mut settles)
             {
-                warn!(%error, "failed to write to the buffer, opening it anew");
+                warn!(%error, "failed to use the buffer, opening it anew");
                 self.failed(&error);
                 store = None;
                 // At once, the first time.
                 tried = tried.filter(|at| at.elapsed() < PAUSE);
             }
             refuse(&mut batch);
-            for command in batch.later {
-                self.look(store.as_ref(), command);
-            }
             if batch.is_last {
                 break;
             }
@@ -147,10 +150,11 @@ impl Writer {
         }
     }
 
-    fn open(&self) -> Result<Store, StoreError> {
+    fn open(&mut self) -> Result<Store, StoreError> {
         let accepting = self.home.reserve();
-        let opened = self.home.open()?;
+        let opened = self.home.open(self.trust)?;
         if opened.is_fresh_after_damage {
+            self.trust = Trust::Full;
             self.metrics.damaged();
         }
         let mut store = opened.store;
@@ -168,8 +172,25 @@ impl Writer {
         Ok(store)
     }
 
-    fn failed(&self, error: &StoreError) {
+    /// After "no space left": looks whether there is space again, perhaps in the store itself.
+    fn recover(&self, store: &mut Store) -> Result<(), StoreError> {
+        let is_held = self.home.reserve() || {
+            store.compact()?;
+            self.home.reserve()
+        };
+        self.status
+            .send_if_modified(|status| mem::replace(&mut status.accepting, is_held) != is_held);
+        Ok(())
+    }
+
+    fn failed(&mut self, error: &StoreError) {
         self.metrics.failed();
+        if matches!(error, StoreError::Damaged(_)) {
+            self.trust = match self.trust {
+                Trust::Full => Trust::Checked,
+                Trust::Checked | Trust::None => Trust::None,
+            };
+        }
         if matches!(error, StoreError::Full(_)) {
             self.home.release();
         }
@@ -242,9 +263,26 @@ impl Writer {
                 append.claim.settle(Outcome::BufferFull);
             }
         }
-        if batch.appends.is_empty() && batch.exhumes.is_empty() && settles.is_empty() {
-            return Ok(());
+        let is_write =
+            !(batch.appends.is_empty() && batch.exhumes.is_empty() && settles.is_empty());
+        if is_write {
+            self.write(store, batch, settles)?;
+            self.trust = Trust::Full;
         }
+        for command in batch.later.drain(..) {
+            look(store, command)?;
+        }
+        Ok(())
+    }
+
+    /// Writes it in one transaction, and then tells who asked.
+    fn write(
+        &self,
+        store: &mut Store,
+        batch: &mut Batch,
+        settles: &mut Vec<Settle>,
+    ) -> Result<(), StoreError> {
+        let accepting = self.status.borrow().accepting;
         let now = Timestamp::now().as_second();
         let since = now.saturating_sub_unsigned(self.window.as_secs());
         let (dead_limit, most_ids) = (self.capacity.dead_limit(), self.most_ids);
@@ -306,40 +344,25 @@ impl Writer {
         }
         Ok(())
     }
+}
 
-    fn look(&self, store: Option<&Store>, command: Command) {
-        let store = store.filter(|_| self.status.borrow().open);
-        let told = match command {
-            Command::Read(from, reply) => {
-                let entries = store.map(|store| store.read(from, READ, READ_BYTES));
-                entries.transpose().map(|entries| {
-                    let _ = reply.send(entries.unwrap_or_default());
-                })
-            }
-            Command::List(list) => {
-                let page = store.map(|store| {
-                    let page = store.dead(list.after.as_ref(), list.limit)?;
-                    Ok((page, store.totals().dead))
-                });
-                page.transpose().map(|page| {
-                    let _ = list.reply.send(page);
-                })
-            }
-            Command::Show(id, reply) => {
-                let letter = store.map(|store| store.dead_letter(&id));
-                letter.transpose().map(|letter| {
-                    let _ = reply.send(letter);
-                })
-            }
-            _ => Ok(()),
-        };
-        // Who asked hears that nobody answers. What fails to be read fails the next write too.
-        if let Err(error) = told {
-            let error: StoreError = error;
-            self.metrics.failed();
-            warn!(%error, "failed to read the buffer");
+fn look(store: &Store, command: Command) -> Result<(), StoreError> {
+    // Who does not wait any more is not told.
+    match command {
+        Command::Read(from, reply) => {
+            let _ = reply.send(store.read(from, READ, READ_BYTES)?);
         }
+        Command::List(list) => {
+            let page = store.dead(list.after.as_ref(), list.limit)?;
+            let _ = list.reply.send(Some((page, store.totals().dead)));
+        }
+        Command::Show(id, reply) => {
+            let _ = reply.send(Some(store.dead_letter(&id)?));
+        }
+        // These are done before.
+        Command::Append(_) | Command::Settle(_) | Command::Exhume(_) | Command::Close => {}
     }
+    Ok(())
 }
 
 fn exhume_some(tables: &mut Tables<'_>, exhume: &Exhume, now: i64) -> Result<u64, StoreError> {
@@ -369,4 +392,5 @@ fn refuse(batch: &mut Batch) {
     for exhume in batch.exhumes.drain(..) {
         let _ = exhume.reply.send(None);
     }
+    batch.later.clear();
 }
