@@ -4,6 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use super::{
     authentication::Scheme,
+    buffer::{self, backoff::Backoff},
     cloudevent::{Extension, Integration},
     filter::Filter,
     sink::SinkArgs,
@@ -67,7 +68,25 @@ pub struct Args {
     /// An event to pass on; can be repeated.
     #[arg(long = "event", value_name = "NAME")]
     pub event: Vec<String>,
-    /// Answer Zoom's URL validation only, everything else 503.
+    /// Directory of the durable buffer. Without it the sink has to take an event while Zoom waits.
+    #[arg(long, env = "BUFFER_DIR")]
+    pub buffer_dir: Option<PathBuf>,
+    /// Most bytes of stored events, counted in whole pages of the disk.
+    #[arg(long, env = "BUFFER_SIZE", default_value_t = 268_435_456)]
+    pub buffer_size: u64,
+    /// Seconds that an event may wait for the sink before it becomes a dead letter.
+    #[arg(long, env = "BUFFER_MAX_AGE", default_value = "604800", value_parser = seconds)]
+    pub buffer_max_age: Duration,
+    /// The buffer's directory goes with the Pod: forward what it holds before the process ends.
+    #[arg(long, env = "BUFFER_EPHEMERAL")]
+    pub buffer_ephemeral: bool,
+    /// Where dead letters are looked after.
+    #[arg(long, env = "CONTROL_LISTEN", default_value = "0.0.0.0:8083")]
+    pub control_listen: SocketAddr,
+    /// File with the token of that port. Without it there is no such port.
+    #[arg(long, env = "CONTROL_TOKEN_FILE")]
+    pub control_token_file: Option<PathBuf>,
+    /// Answer Zoom's URL validation only; events are kept in the buffer, or answered 503 without one.
     #[arg(long, env = "SUSPENDED")]
     pub suspended: bool,
     /// Most bytes of a body.
@@ -79,6 +98,9 @@ pub struct Args {
     /// Seconds to go on accepting after SIGTERM, until no proxy sends here any more.
     #[arg(long, env = "DRAIN_GRACE", default_value = "5", value_parser = seconds)]
     pub drain_grace: Duration,
+    /// Seconds after SIGTERM that the Pod has, for an ephemeral buffer to become empty.
+    #[arg(long, env = "DRAIN_LIMIT", default_value = "25", value_parser = seconds)]
+    pub drain_limit: Duration,
     /// Logs.
     #[command(flatten)]
     pub log: LogArgs,
@@ -109,7 +131,11 @@ pub struct Config {
     pub sink: SinkArgs,
     /// Which events go on.
     pub filter: Filter,
-    /// Answer URL validations only.
+    /// The durable buffer.
+    pub buffer: Option<buffer::Settings>,
+    /// Where dead letters are looked after, and the file with the token.
+    pub control: Option<(SocketAddr, PathBuf)>,
+    /// Answer URL validations only, and forward nothing.
     pub suspended: bool,
     /// Most bytes of a body.
     pub max_body: usize,
@@ -130,6 +156,8 @@ pub struct Tuning {
     pub facts_pause: Duration,
     /// How long to go on accepting after the signal.
     pub drain_grace: Duration,
+    /// Time from the signal until an ephemeral buffer has to be empty.
+    pub drain_limit: Duration,
     /// Deliveries to the sink at a time.
     pub sink_concurrency: u32,
     /// Most events that are remembered, of about 100 bytes each.
@@ -160,11 +188,23 @@ impl From<Args> for Config {
                 Filter::default()
             },
             sink: args.sink,
+            buffer: args.buffer_dir.map(|directory| buffer::Settings {
+                directory,
+                size: args.buffer_size,
+                max_age: args.buffer_max_age,
+                ephemeral: args.buffer_ephemeral,
+                backoff: Backoff::default(),
+                most_ids: buffer::MOST_IDS,
+            }),
+            control: args
+                .control_token_file
+                .map(|file| (args.control_listen, file)),
             suspended: args.suspended,
             max_body: args.max_body_bytes as usize,
             tolerance: args.timestamp_tolerance,
             tuning: Tuning {
                 drain_grace: args.drain_grace,
+                drain_limit: args.drain_limit,
                 ..Tuning::default()
             },
         }
@@ -179,14 +219,18 @@ impl Default for Tuning {
             secrets_interval: Duration::from_secs(1),
             facts_pause: Duration::from_secs(5),
             drain_grace: Duration::from_secs(5),
+            drain_limit: Duration::from_secs(25),
             sink_concurrency: 64,
             dedupe_capacity: 65_536,
             body_budget: 16 * 1024 * 1024,
             limits: Limits {
                 connections: 512,
-                keep_alive: false,
+                keep_alive: true,
                 head_timeout: Duration::from_secs(3),
-                max_age: Duration::from_secs(10),
+                // Longer than common proxies keep a connection that nobody uses (nginx: 60 s): who
+                // closes last never closes on a request.
+                idle_timeout: Duration::from_secs(75),
+                max_age: Duration::from_mins(15),
                 ..Limits::default()
             },
         }

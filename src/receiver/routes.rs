@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! head -> secret? authentication? -> body (bounded) -> signature -> URL validation? -> answered, whatever else is
-//!                                               \-> declared? suspended? -> intake -> its 2xx
+//!                                               \-> declared? suspended without buffer? -> intake -> its 2xx
 //! ```
 
 use std::{
@@ -53,7 +53,7 @@ pub struct Webhook {
     pub secrets: Secrets,
     /// Largest difference between the signed time and ours.
     pub tolerance: Duration,
-    /// Answer URL validations only.
+    /// Answer URL validations only, unless events can be kept.
     pub suspended: bool,
     /// Which events go on.
     pub filter: Filter,
@@ -78,8 +78,8 @@ async fn answer(State(webhook): State<Arc<Webhook>>, request: Request) -> Respon
     webhook.metrics.answered(outcome, started.elapsed());
     debug!(outcome = outcome.label(), "answered");
     let mut response = reply.into_response();
-    if matches!(outcome, Outcome::TooLarge | Outcome::Deadline) {
-        // The rest of the body is not waited for.
+    if !outcome.keeps_connection() {
+        // Also because the rest of a body is not waited for.
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(header::CONNECTION, close);
     }
@@ -171,7 +171,7 @@ impl Webhook {
         if name.is_some_and(|name| !self.filter.passes(name)) {
             return Outcome::Ignored.into();
         }
-        if self.suspended {
+        if self.suspended && !self.intake.keeps() {
             return Outcome::Suspended.into();
         }
         let zoom = (&head.headers).into();

@@ -13,7 +13,12 @@ mod fixture;
 mod sink;
 mod tls;
 
+mod buffer;
+mod control;
+mod crash;
 mod delivery;
+mod disk;
+mod drain;
 mod edge;
 mod events;
 mod facts;
