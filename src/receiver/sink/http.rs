@@ -12,6 +12,7 @@ use std::{
 use axum::http::{HeaderMap, header};
 use jiff::Timestamp;
 use reqwest::{Certificate, Client};
+use tracing::debug;
 use url::{Host, Url};
 
 use super::{
@@ -165,6 +166,10 @@ fn failure(error: &reqwest::Error) -> SinkError {
             return SinkError::Forbidden;
         }
         cause = inner.source();
+        if cause.is_none() {
+            // Not the error itself, which shows the URL.
+            debug!(cause = %inner, "delivery failed");
+        }
     }
     if error.is_timeout() {
         SinkError::TimedOut

@@ -9,6 +9,7 @@ use std::{
 
 use async_nats::{
     ConnectError, ConnectErrorKind, ConnectOptions, Event, HeaderMap, ServerAddr, ServerError,
+    connection,
     jetstream::{
         self,
         context::{ContextBuilder, PublishAckFuture, PublishError, PublishErrorKind},
@@ -100,7 +101,10 @@ impl Link {
 
     /// Whether it is there, and was made with these credentials.
     pub(super) fn serves(&self, credentials: &Arc<Option<Credentials>>) -> bool {
-        Arc::ptr_eq(&self.credentials, credentials) && *self.state.borrow() != State::Lost
+        // Words of the library may be dropped when there are many; what it is, it knows.
+        let is_up = self.context.client().connection_state() == connection::State::Connected
+            && *self.state.borrow() != State::Lost;
+        is_up && Arc::ptr_eq(&self.credentials, credentials)
     }
 
     /// Publishes, and waits until the stream has stored it.

@@ -1,7 +1,7 @@
 //! TLS with a server that is connected to by address and known by name.
 //!
 //! The client library is given addresses only, those that the policy permits. The certificate has to be for
-//! the name in the URL nevertheless.
+//! the name in the URL nevertheless. The handshake itself names nobody (no SNI), as always with addresses.
 
 use std::sync::Arc;
 
