@@ -40,6 +40,26 @@ pub struct Facts {
     /// Who removed the app, as `app_deauthorized` says; the latest of each user.
     #[serde(default)]
     pub removals: Vec<Removal>,
+    /// What the buffer holds; absent without a buffer. Not written to disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub buffer: Option<BufferFacts>,
+}
+
+/// What a buffer holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct BufferFacts {
+    /// Events that the sink has not taken yet.
+    pub pending: u64,
+    /// Events that were given up.
+    pub dead_letters: u64,
+    /// Age of the oldest pending event, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oldest_seconds: Option<u64>,
+    /// Whether there is no room for another event.
+    pub full: bool,
+    /// Whether no more events are taken, so that it runs empty.
+    pub draining: bool,
 }
 
 /// A user removed the app.
@@ -81,6 +101,7 @@ impl Default for Facts {
             last_rejected: None,
             event_types_seen: BTreeSet::new(),
             removals: Vec::new(),
+            buffer: None,
         }
     }
 }
@@ -133,6 +154,10 @@ impl Facts {
             self.remember(removal);
         }
         self.removals.sort();
+        self.buffer = match (self.buffer, other.buffer) {
+            (Some(one), Some(other)) => Some(one.merged(&other)),
+            (one, other) => one.or(other),
+        };
         self
     }
 
@@ -183,6 +208,22 @@ impl Facts {
         let seen = &mut self.event_types_seen;
         if envelope::is_name(name) && seen.len() < MAX_EVENT_TYPES && !seen.contains(name) {
             seen.insert(name.to_owned());
+        }
+    }
+}
+
+// === impl BufferFacts ===
+
+impl BufferFacts {
+    /// What two buffers hold together.
+    #[must_use]
+    pub fn merged(self, other: &Self) -> Self {
+        Self {
+            pending: self.pending.saturating_add(other.pending),
+            dead_letters: self.dead_letters.saturating_add(other.dead_letters),
+            oldest_seconds: self.oldest_seconds.max(other.oldest_seconds),
+            full: self.full || other.full,
+            draining: self.draining && other.draining,
         }
     }
 }
