@@ -212,6 +212,8 @@ fn webhook(
             .map(|secret| format!("{secret:?}"))
             .or(known.last_secret),
         events_seen,
+        events_declared: Some(i32::try_from(wanted.events().len()).unwrap_or(i32::MAX)),
+        buffer: None,
     })
 }
 
