@@ -46,7 +46,16 @@ mod tests {
 
     #[test]
     fn anything_else_is_refused() {
-        for text in ["", "0s", "10", "h", "1d", "-1s", "1.5h", "99999999999999999999s"] {
+        for text in [
+            "",
+            "0s",
+            "10",
+            "h",
+            "1d",
+            "-1s",
+            "1.5h",
+            "99999999999999999999s",
+        ] {
             assert_eq!(parse(text), None, "{text}");
         }
     }

@@ -29,6 +29,7 @@ pub use status::{
 };
 pub use token::{DeletionPolicy, Token};
 pub use webhook::{
-    Authentication, AuthenticationType, Buffer, BufferStorage, Endpoint, Gateway, HttpFormat, HttpSink, Ingress, NatsSink, ParentRef,
-    ReceiverKnobs, Resources, ServiceRef, Sink, Subscription, Toleration, Webhook,
+    Authentication, AuthenticationType, Buffer, BufferStorage, Endpoint, Gateway, HttpFormat,
+    HttpSink, Ingress, NatsSink, ParentRef, ReceiverKnobs, Resources, ServiceRef, Sink,
+    Subscription, Toleration, Webhook,
 };

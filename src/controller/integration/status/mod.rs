@@ -1,6 +1,7 @@
 //! The status to publish, computed from what was observed and done. Pure.
 
 mod conditions;
+mod delivery;
 
 use std::time::Duration;
 
@@ -18,8 +19,8 @@ use crate::{
     api::{
         condition::{self, Type},
         v1alpha1::{
-            ConnectionsStatus, ConsentMode, Phase, ScopesStatus, TokenStatus, WebhookStatus,
-            ZoomIntegration, ZoomIntegrationStatus,
+            BufferStatus, ConnectionsStatus, ConsentMode, Phase, ScopesStatus, TokenStatus,
+            WebhookStatus, ZoomIntegration, ZoomIntegrationStatus,
         },
     },
     consent::{self, Link, Target},
@@ -28,7 +29,7 @@ use crate::{
         token_secret::{self, Owner, TokenSecret},
         verdict::TokenFinding,
     },
-    receiver::facts::Facts,
+    receiver::facts::BufferFacts,
     zoom::{
         Endpoints,
         scopes::{self, Comparison},
@@ -58,7 +59,8 @@ pub fn status(
     let before = integration.status.clone().unwrap_or_default();
     let spec = &integration.spec;
     let scopes = granted(integration, &applied.token);
-    let webhook = webhook(integration, &before, observed.facts.as_ref());
+    let buffer = observed.buffer();
+    let webhook = webhook(integration, &before, observed, applied, buffer.as_ref());
     let operators = spec.consent_mode() == Some(ConsentMode::Operator);
     let redirect_url = setting
         .pages
@@ -71,7 +73,11 @@ pub fn status(
         token: spec
             .is_server_to_server()
             .then(|| token_finding(integration, applied, scopes.as_ref())),
-        receiver: spec.webhook.is_some().then(|| applied.receiver.clone()),
+        receiver: spec
+            .webhook
+            .is_some()
+            .then(|| applied.receiver.finding.clone()),
+        refusals: &applied.refusals,
         consent: ConsentFinding {
             has_pages: setting.pages.is_some(),
             callback: redirect_url.as_deref(),
@@ -83,7 +89,7 @@ pub fn status(
         },
     };
     let verdict = verdict::verdict(&findings, now);
-    let statements = conditions::statements(
+    let mut statements = conditions::statements(
         &verdict,
         &findings,
         applied,
@@ -91,6 +97,11 @@ pub fn status(
         observed,
         now,
     );
+    statements.extend(delivery::events_delivered(
+        integration,
+        applied.receiver.waiting,
+        buffer.as_ref(),
+    ));
 
     let stored = stored(&applied.token);
     let token = spec.is_server_to_server().then(|| TokenStatus {
@@ -177,8 +188,16 @@ fn token_finding<'a>(
 fn webhook(
     integration: &ZoomIntegration,
     before: &ZoomIntegrationStatus,
-    facts: Option<&Facts>,
+    observed: &Observed,
+    applied: &Applied,
+    buffer: Option<&BufferFacts>,
 ) -> Option<WebhookStatus> {
+    let facts = observed.facts.as_ref();
+    let is_mine = |reason| !matches!(reason, "HostClaimed" | "HostNotAllowed");
+    let exposed = applied
+        .refusals
+        .iter()
+        .all(|refusal| is_mine(refusal.reason));
     let wanted = integration.spec.webhook.as_ref()?;
     let known = before.webhook.clone().unwrap_or_default();
     let declared = |event: &String| {
@@ -201,7 +220,8 @@ fn webhook(
     events_seen.sort();
     events_seen.dedup();
     Some(WebhookStatus {
-        url: wanted.url(),
+        // A URL that leads to somebody else must not be pasted.
+        url: wanted.url().filter(|_| exposed),
         last_validated: known
             .last_validated
             .map(|time| time.0)
@@ -213,7 +233,12 @@ fn webhook(
             .or(known.last_secret),
         events_seen,
         events_declared: Some(i32::try_from(wanted.events().len()).unwrap_or(i32::MAX)),
-        buffer: None,
+        buffer: wanted.buffer.is_some().then(|| match buffer {
+            Some(held) => BufferStatus {
+                dead_letters: i64::try_from(held.dead_letters).unwrap_or(i64::MAX),
+            },
+            None => known.buffer.unwrap_or_default(),
+        }),
     })
 }
 
