@@ -145,6 +145,15 @@ impl Member {
     ) -> Option<Self> {
         let webhook = status.webhook.as_ref();
         let validated = webhook.and_then(|webhook| webhook.last_validated.as_ref());
+        // A receiver that cannot be asked has not lost its dead letters.
+        let known = || {
+            let held = webhook?.buffer.as_ref()?;
+            Some(BufferFacts {
+                dead_letters: u64::try_from(held.dead_letters).unwrap_or_default(),
+                ..BufferFacts::default()
+            })
+        };
+        let buffer = buffer.or_else(known);
         Some(Self {
             validated: validated.map(|time| time.0),
             receiver,
@@ -457,6 +466,39 @@ mod tests {
         let stalled = &figures.integrations.stalled;
         assert_eq!(stalled.get("CredentialsRejected"), Some(&1));
         assert!(figures.connections.stalled.is_empty());
+    }
+
+    #[test]
+    fn receivers_are_counted_by_their_progress_and_buffers_are_added_up() {
+        let fleet = Fleet::default();
+        for (name, progress, pending, full) in [
+            ("a", Progress::Current, 1, false),
+            ("b", Progress::Outdated, 2, true),
+            ("c", Progress::Outdated, 4, false),
+        ] {
+            let member = Member {
+                receiver: Some(progress),
+                buffer: Some(BufferFacts {
+                    pending,
+                    oldest_seconds: Some(pending * 10),
+                    full,
+                    ..BufferFacts::default()
+                }),
+                ..member(Phase::Connected, 500)
+            };
+            fleet.seen(&named(name), Some(member), Duration::from_secs(1), at(0));
+        }
+        let figures = fleet.figures(at(1));
+        assert_eq!(
+            figures.receivers,
+            [
+                (Progress::Current, 1),
+                (Progress::Rolling, 0),
+                (Progress::Outdated, 2)
+            ]
+        );
+        assert_eq!((figures.buffered.pending, figures.buffers_full), (7, 1));
+        assert_eq!(figures.buffered.oldest_seconds, Some(40));
     }
 
     #[test]

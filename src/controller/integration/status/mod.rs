@@ -59,7 +59,7 @@ pub fn status(
     let before = integration.status.clone().unwrap_or_default();
     let spec = &integration.spec;
     let scopes = granted(integration, &applied.token);
-    let buffer = observed.buffer();
+    let buffer = held(&before, observed);
     let webhook = webhook(integration, &before, observed, applied, buffer.as_ref());
     let operators = spec.consent_mode() == Some(ConsentMode::Operator);
     let redirect_url = setting
@@ -116,9 +116,11 @@ pub fn status(
         integration.metadata.generation,
         now,
     );
-    // Somebody waits for what the receiver sees next: a removal, or the first event of an app whose
-    // installation only an event can prove.
+    // Somebody waits for what the receiver sees next: a removal, a sink that takes events again, or the
+    // first event of an app whose installation only an event can prove.
+    let filling = |held: &BufferFacts| held.pending > 0 || held.full;
     let curious = setting.connections.total > 0
+        || buffer.as_ref().is_some_and(filling)
         || spec.consent_mode() == Some(ConsentMode::External) && verdict.phase != Phase::Connected;
     let wait = wait(
         spec.suspend,
@@ -242,6 +244,19 @@ fn webhook(
     })
 }
 
+/// What the buffers hold. While one of several receivers cannot be asked, none of its dead letters is gone.
+fn held(before: &ZoomIntegrationStatus, observed: &Observed) -> Option<BufferFacts> {
+    let mut held = observed.buffer()?;
+    if observed.pods.iter().any(|pod| pod.facts.is_none()) {
+        let known = before.webhook.as_ref();
+        let known = known.and_then(|webhook| webhook.buffer.as_ref());
+        let known = known.map_or(0, |known| known.dead_letters);
+        let known = u64::try_from(known).unwrap_or_default();
+        held.dead_letters = held.dead_letters.max(known);
+    }
+    Some(held)
+}
+
 /// Where Zoom sends people back to when the operator has the callback.
 fn callback(integration: &ZoomIntegration, pages: &Url) -> String {
     let namespace = integration.namespace().unwrap_or_default();
@@ -321,3 +336,6 @@ fn wait(
     }
     schedule::wait(times, now)
 }
+
+#[cfg(test)]
+mod tests;
