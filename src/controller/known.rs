@@ -131,6 +131,8 @@ pub struct Hosts {
     stores: Mutex<Vec<Store<Guarded<ZoomIntegration>>>>,
     /// Namespace and name of integrations whose host another one has.
     refused: Mutex<HashSet<(String, String)>>,
+    /// UIDs of integrations that are gone, which the stores may not have heard of.
+    gone: Mutex<HashSet<String>>,
 }
 
 // === impl Hosts ===
@@ -153,15 +155,34 @@ impl Hosts {
             store.wait_until_ready().now_or_never().is_some()
         };
         stores.iter().all(begun).then(|| {
-            let others = stores.iter().flat_map(Store::state);
-            let others = others.filter(|cached| cached.uid() != integration.uid());
-            others
+            let known: Vec<_> = stores.iter().flat_map(Store::state).collect();
+            let mut gone = lock(&self.gone);
+            // Forgotten once the stores have forgotten it.
+            gone.retain(|uid| {
+                known
+                    .iter()
+                    .any(|cached| cached.uid().as_ref() == Some(uid))
+            });
+            let lives = |cached: &Arc<Guarded<ZoomIntegration>>| {
+                cached.uid().is_none_or(|uid| !gone.contains(&uid))
+            };
+            known
+                .iter()
+                .filter(|cached| cached.uid() != integration.uid() && lives(cached))
                 .filter_map(|cached| {
                     let (claimed, claim) = Claim::of(cached.0.as_ref().ok()?)?;
                     (claimed == host).then_some(claim)
                 })
                 .collect()
         })
+    }
+
+    /// An integration is gone, and with it its claim.
+    pub fn forget(&self, integration: &ObjectMeta) {
+        lock(&self.gone).extend(integration.uid.clone());
+        let namespace = integration.namespace.as_deref().unwrap_or_default();
+        let name = integration.name.as_deref().unwrap_or_default();
+        self.judged(namespace, name, false);
     }
 
     /// Remembers whether an integration waits for a host.
@@ -250,6 +271,9 @@ mod tests {
         let rivals = hosts.rivals(&mine).unwrap();
         assert_eq!(rivals.len(), 1);
         assert_eq!(rivals[0].name, "b");
+        // Before the store has heard of it.
+        hosts.forget(&claiming("b", "x.example").metadata);
+        assert_eq!(hosts.rivals(&mine), Some(vec![]));
     }
 
     #[test]

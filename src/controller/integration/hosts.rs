@@ -118,23 +118,20 @@ impl Claim {
     }
 }
 
-/// What stands against `mine` among the claims of the same host.
+/// What stands against `mine` among the claims of the same host. The first of all gives the host to its
+/// namespace; there, the first of each path has the path.
 #[must_use]
 pub fn objection(mine: &Claim, others: &[Claim]) -> Option<Objection> {
-    let earlier = |other: &&Claim| {
-        let key = |claim: &Claim| (claim.created, claim.namespace.clone(), claim.name.clone());
-        key(other) < key(mine)
-    };
-    let mut found = None;
-    for other in others.iter().filter(earlier) {
-        if other.namespace != mine.namespace {
-            return Some(Objection::Elsewhere);
-        }
-        if other.path == mine.path {
-            found = Some(Objection::Here(other.name.clone()));
-        }
+    let key = |claim: &Claim| (claim.created, claim.namespace.clone(), claim.name.clone());
+    let first = others.iter().min_by_key(|other| key(other))?;
+    if key(first) < key(mine) && first.namespace != mine.namespace {
+        return Some(Objection::Elsewhere);
     }
-    found
+    others
+        .iter()
+        .filter(|other| other.namespace == mine.namespace && other.path == mine.path)
+        .find(|other| key(other) < key(mine))
+        .map(|other| Objection::Here(other.name.clone()))
 }
 
 #[cfg(test)]
@@ -166,6 +163,16 @@ mod tests {
         assert_eq!(objection(&second, &all), None);
         assert_eq!(objection(&third, &all), Some(Objection::Here("x".into())));
         assert_eq!(objection(&third, &all[1..]), None);
+    }
+
+    #[test]
+    fn who_is_refused_takes_nothing_from_others() {
+        let first = claim(1, "a", "x", "/1");
+        let refused = claim(2, "b", "y", "/2");
+        let third = claim(3, "a", "z", "/3");
+        let all = [first, refused.clone(), third.clone()];
+        assert_eq!(objection(&refused, &all), Some(Objection::Elsewhere));
+        assert_eq!(objection(&third, &all), None);
     }
 
     #[test]

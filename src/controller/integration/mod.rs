@@ -70,7 +70,7 @@ impl Managed for ZoomIntegration {
         for connection in context.connections.of(namespace, name) {
             context.touched.ask(namespace, &connection.name_any());
         }
-        context.hosts.judged(namespace, name, false);
+        context.hosts.forget(object);
         for (namespace, name) in context.hosts.concerned(namespace, name) {
             context.integrations.ask(&namespace, &name);
         }

@@ -142,7 +142,10 @@ fn host(
             ),
         ));
     }
-    let by = match hosts::objection(&mine, rivals?)? {
+    // A claim that is not allowed is none.
+    let allowed = |rival: &&Claim| hosts::is_allowed(&policy.allowed_hosts, &rival.namespace, host);
+    let rivals: Vec<Claim> = rivals?.iter().filter(allowed).cloned().collect();
+    let by = match hosts::objection(&mine, &rivals)? {
         Objection::Elsewhere => format!("Host {host} is claimed in another namespace"),
         Objection::Here(other) => format!(
             "Host {host} with path {} is claimed by ZoomIntegration {other}",

@@ -119,3 +119,62 @@ pub fn ask_next(context: &Context, name: &Name) {
         context.integrations.ask(&namespace, &name);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn deployment(status: Value) -> Deployment {
+        serde_json::from_value(json!({
+            "apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"generation": 2, "annotations": {"zoom-operator.io/desired": "1"}},
+            "spec": {"replicas": 2, "selector": {}, "template": {"spec": {"containers": []}}},
+            "status": status,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_deployment_rolls_until_all_its_pods_are_new_and_available() {
+        for (status, rolling) in [
+            (json!({}), true),
+            (
+                json!({"observedGeneration": 1, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2}),
+                true,
+            ),
+            (
+                json!({"observedGeneration": 2, "replicas": 3, "updatedReplicas": 2, "availableReplicas": 3}),
+                true,
+            ),
+            (
+                json!({"observedGeneration": 2, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 1}),
+                true,
+            ),
+            (
+                json!({"observedGeneration": 2, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2}),
+                false,
+            ),
+        ] {
+            assert_eq!(deployment(status.clone()).is_rolling(), rolling, "{status}");
+        }
+    }
+
+    #[test]
+    fn only_what_replaces_pods_has_to_wait() {
+        let live = deployment(json!({}));
+        assert!(!differs(&live, &live.clone()));
+        let mut scaled = live.clone();
+        scaled.spec.as_mut().unwrap().replicas = Some(3);
+        scaled.annotations_mut().clear();
+        assert!(!differs(&live, &scaled));
+        let mut lacking = live.clone();
+        lacking.annotations_mut().clear();
+        assert!(differs(&live, &lacking));
+        let mut other = live.clone();
+        let template = &mut other.spec.as_mut().unwrap().template;
+        template.spec.as_mut().unwrap().host_network = Some(true);
+        assert!(differs(&live, &other));
+    }
+}

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::{
     control::make_control,
     pace::paced,
@@ -27,7 +29,6 @@ use crate::{
         schedule,
     },
 };
-use jiff::Timestamp;
 
 /// Between two looks at a receiver that runs empty.
 const WHILE_DRAINING: Duration = Duration::from_secs(5);

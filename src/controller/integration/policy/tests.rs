@@ -112,6 +112,8 @@ fn a_host_must_be_allowed_and_free() {
     let claimed = judge(&exposed, &observed, &policy(&[]));
     assert_eq!(reasons(&claimed), ["HostClaimed"]);
     assert!(!claimed.refusals[0].message.contains("secret-"));
+    let not_theirs = judge(&exposed, &observed, &policy(&["clinics=*.example.com"]));
+    assert_eq!(not_theirs.exposure, Exposure::Granted);
     observed.rivals = None;
     let unknown = judge(&exposed, &observed, &policy(&[]));
     assert_eq!(
