@@ -46,7 +46,7 @@ pub struct Facts {
 }
 
 /// How it is with a buffer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BufferFacts {
     /// Events that wait for the sink.
@@ -215,7 +215,9 @@ impl Facts {
 // === impl BufferFacts ===
 
 impl BufferFacts {
-    fn merged(self, other: Self) -> Self {
+    /// What two buffers hold together.
+    #[must_use]
+    pub fn merged(self, other: Self) -> Self {
         Self {
             pending: self.pending.saturating_add(other.pending),
             dead_letters: self.dead_letters.saturating_add(other.dead_letters),

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "camelCase")]
 pub struct Credentials {
     /// The Secret, in the same namespace. Keys: `client-id`, `client-secret`, `account-id`
-    /// (`ServerToServer`), `webhook-secret-token` (with `webhook`), and during a rotation
-    /// `previous-webhook-secret-token`. It may be created later than the integration.
+    /// (`ServerToServer`), `webhook-secret-token` (with `webhook`), during a rotation
+    /// `previous-webhook-secret-token`, and with `webhook.authentication` `webhook-username` and
+    /// `webhook-password`, or `webhook-header-value`. It may be created later than the integration.
     pub secret_ref: LocalRef,
     /// Other names for the keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
