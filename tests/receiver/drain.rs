@@ -37,7 +37,7 @@ async fn a_connection_is_kept_for_who_has_proven_himself() {
 #[tokio::test]
 async fn from_the_signal_on_answers_close_their_connections() {
     let fixture = Fixture::new().await;
-    let fixture = fixture.with(|config| config.tuning.drain_grace = Duration::from_secs(3600));
+    let fixture = fixture.with(|config| config.tuning.drain_grace = Duration::from_hours(1));
     let receiver = fixture.start().await;
     let mut kept = TcpStream::connect(receiver.at.webhook).await.unwrap();
     let head = send(&mut kept, SECRET, BODY).await;
