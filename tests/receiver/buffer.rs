@@ -243,19 +243,21 @@ async fn two_processes_do_not_share_a_store() {
 
 #[tokio::test]
 async fn a_damaged_store_is_moved_aside() {
-    let fixture = buffered().await;
+    let mut fixture = buffered().await;
     let directory = fixture.config.buffer.clone().unwrap().directory;
     for content in [b"garbage".to_vec(), vec![0; 70_000]] {
         std::fs::write(directory.join("events.redb"), content).unwrap();
+        let receiver = fixture.start().await;
+        let post = event(SECRET, BODY);
+        assert_eq!(receiver.status(&post).await, 204);
+        receiver
+            .counted("zoom_receiver_buffer_damaged_stores_total 1")
+            .await;
+        fixture = receiver.stop().await;
     }
-    let receiver = fixture.start().await;
-    assert_eq!(receiver.status(&event(SECRET, BODY)).await, 204);
-    receiver
-        .counted("zoom_receiver_buffer_damaged_stores_total 1")
-        .await;
     let names = std::fs::read_dir(&directory).unwrap();
     let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    assert_eq!(names.filter(|name| name.contains("damaged")).count(), 1);
+    assert_eq!(names.filter(|name| name.contains("damaged")).count(), 2);
 }
 
 #[tokio::test]

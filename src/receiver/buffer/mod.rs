@@ -29,7 +29,11 @@
 //! | transactions a second with 1, 8, 64 events | 1057, 518, 243 | 881, 607, 303 |
 //! | resident, idle and after 30,000 events | 3.3, 5.0 MiB | 4.0, 8.6 MiB |
 //! | opening 64 MiB after `kill -9` | 57 ms | 92 ms |
+//! | on the disk with 30,000 events, and when they had left | 121, 121 MiB | not measured |
 //! | after "no space left" | to be opened anew, nothing lost | the same |
+//!
+//! In the whole receiver one transaction takes about 80 events under a load of 256 connections: 15,800
+//! acknowledgements a second on a busy disk that managed 530 flushes a second.
 //!
 //! redb keeps one file, locks it against a second process, lets a test stand in for the disk, and starts
 //! no threads; its file does not shrink when it empties.
@@ -170,6 +174,7 @@ impl Buffer {
             status,
             gate: readiness.gate("buffer"),
             metrics: buffer_metrics.clone(),
+            compacted: u64::MAX,
         };
         let (ended, writer_end) = oneshot::channel();
         thread::Builder::new()

@@ -32,6 +32,8 @@ const BATCH: usize = 1024;
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
 /// Between two attempts to open the store, or to take the reserve.
 const PAUSE: Duration = Duration::from_secs(1);
+/// What has to have left the store before it gives space back once more, bytes.
+const COMPACT: u64 = 1024 * 1024;
 /// What is handed out at a time.
 const READ: usize = 64;
 /// What is handed out at a time, bytes.
@@ -71,6 +73,8 @@ pub struct Writer {
     pub gate: Gate,
     /// The numbers.
     pub metrics: BufferMetrics,
+    /// What was stored when space was last given back to a full disk; at first as much as can be.
+    pub compacted: u64,
 }
 
 /// What is to be done in one transaction, and what only afterwards.
@@ -95,7 +99,7 @@ impl Writer {
             let is_due = tried.is_none_or(|at| at.elapsed() >= PAUSE);
             if store.is_none() && is_due {
                 tried = Some(Instant::now());
-                match self.open() {
+                match guarded(|| self.open()) {
                     Ok(opened) => {
                         info!(
                             pending = opened.totals().pending,
@@ -115,11 +119,11 @@ impl Writer {
             } else if store.is_some() && !self.status.borrow().accepting && is_due {
                 tried = Some(Instant::now());
                 if let Some(open) = &mut store
-                    && let Err(error) = self.recover(open)
+                    && let Err(error) = guarded(|| self.recover(open))
                 {
                     warn!(%error, "failed to make room in the buffer");
                     self.failed(&error);
-                    store = None;
+                    discard(&mut store);
                 }
             }
             let is_well = store.is_some() && self.status.borrow().accepting;
@@ -130,11 +134,11 @@ impl Writer {
             };
             let mut batch = self.gather(&mut settles, pause);
             if let Some(open) = &mut store
-                && let Err(error) = self.work(open, &mut batch, &mut settles)
+                && let Err(error) = guarded(|| self.work(open, &mut batch, &mut settles))
             {
                 warn!(%error, "failed to use the buffer, opening it anew");
                 self.failed(&error);
-                store = None;
+                discard(&mut store);
                 // At once, the first time.
                 tried = tried.filter(|at| at.elapsed() < PAUSE);
             }
@@ -173,11 +177,18 @@ impl Writer {
     }
 
     /// After "no space left": looks whether there is space again, perhaps in the store itself.
-    fn recover(&self, store: &mut Store) -> Result<(), StoreError> {
-        let is_held = self.home.reserve() || {
+    fn recover(&mut self, store: &mut Store) -> Result<(), StoreError> {
+        let totals = store.totals();
+        let stored = totals.pending_bytes + totals.dead_bytes;
+        let mut is_held = self.home.reserve();
+        if !is_held && (stored == 0 || stored.saturating_add(COMPACT) <= self.compacted) {
             store.compact()?;
-            self.home.reserve()
-        };
+            self.compacted = stored;
+            is_held = self.home.reserve();
+        }
+        if is_held {
+            self.compacted = u64::MAX;
+        }
         self.status
             .send_if_modified(|status| mem::replace(&mut status.accepting, is_held) != is_held);
         Ok(())
@@ -286,33 +297,29 @@ impl Writer {
         let now = Timestamp::now().as_second();
         let since = now.saturating_sub_unsigned(self.window.as_secs());
         let (dead_limit, most_ids) = (self.capacity.dead_limit(), self.most_ids);
-        let all = catch_unwind(AssertUnwindSafe(|| {
-            store.write(|tables| {
-                for settle in settles.iter() {
-                    match &settle.dead {
-                        None => tables.delivered(settle.sequence)?,
-                        Some((id, letter)) => tables.give_up(settle.sequence, id, letter)?,
-                    }
+        let (counts, evicted, forgotten) = store.write(|tables| {
+            for settle in settles.iter() {
+                match &settle.dead {
+                    None => tables.delivered(settle.sequence)?,
+                    Some((id, letter)) => tables.give_up(settle.sequence, id, letter)?,
                 }
-                for append in &batch.appends {
-                    let id = append.claim.id();
-                    match &append.dead {
-                        None => tables.append(now, &append.record)?,
-                        Some(letter) => tables.bury(&id, letter, &append.record)?,
-                    }
-                    tables.remember(&id, now)?;
+            }
+            for append in &batch.appends {
+                let id = append.claim.id();
+                match &append.dead {
+                    None => tables.append(now, &append.record)?,
+                    Some(letter) => tables.bury(&id, letter, &append.record)?,
                 }
-                let mut counts = Vec::new();
-                for exhume in &batch.exhumes {
-                    counts.push(exhume_some(tables, exhume, now)?);
-                }
-                let evicted = tables.evict(dead_limit)?;
-                let forgotten = tables.forget(since, most_ids)?;
-                Ok((counts, evicted, forgotten))
-            })
-        }));
-        let all = all.unwrap_or_else(|_| Err(StoreError::Failed("it stopped the library".into())));
-        let (counts, evicted, forgotten) = all?;
+                tables.remember(&id, now)?;
+            }
+            let mut counts = Vec::new();
+            for exhume in &batch.exhumes {
+                counts.push(exhume_some(tables, exhume, now)?);
+            }
+            let evicted = tables.evict(dead_limit)?;
+            let forgotten = tables.forget(since, most_ids)?;
+            Ok((counts, evicted, forgotten))
+        })?;
 
         self.publish(store, accepting);
         self.metrics.committed(batch.appends.len());
@@ -344,6 +351,18 @@ impl Writer {
         }
         Ok(())
     }
+}
+
+/// What the library cannot go on with is a failure of the store, and not the end of the thread.
+fn guarded<T>(work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    let done = catch_unwind(AssertUnwindSafe(work));
+    done.unwrap_or_else(|_| Err(StoreError::Failed("it stopped the library".into())))
+}
+
+/// Lets go of a store that failed.
+fn discard(store: &mut Option<Store>) {
+    let store = store.take();
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(store)));
 }
 
 fn look(store: &Store, command: Command) -> Result<(), StoreError> {
