@@ -33,7 +33,7 @@ fn policy() -> ReceiverPolicy {
         sink_allow_network: vec!["10.0.0.0/8".parse().unwrap()],
         allowed_hosts: vec![],
         network_policies: true,
-        operator_namespace: "ops".into(),
+        operator_namespace: Some("ops".into()),
         receiver_rollouts: 5,
     }
 }
