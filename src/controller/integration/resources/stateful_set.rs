@@ -27,7 +27,7 @@ pub(super) fn build(
     let mut claim = claim(integration, buffer);
     // Nothing of it can be changed, its labels neither.
     if let Some(live) = live.and_then(claim_of) {
-        claim.metadata.labels = live.metadata.labels.clone();
+        claim.metadata.labels.clone_from(&live.metadata.labels);
     }
     StatefulSet {
         metadata: metadata(integration),
