@@ -129,12 +129,12 @@ pub struct ReceiverPolicy {
     pub allowed_hosts: Vec<AllowedHost>,
 
     /// Make a `NetworkPolicy` for each receiver.
-    #[arg(long = "network-policies")]
+    #[arg(long = "network-policies", requires = "operator_namespace")]
     pub network_policies: bool,
 
     /// The operator's own namespace, which the receivers' `NetworkPolicies` let in.
     #[arg(long = "operator-namespace", env = "POD_NAMESPACE")]
-    pub operator_namespace: String,
+    pub operator_namespace: Option<String>,
 
     /// How many receivers are replaced at the same time, when it is the operator that changed.
     #[arg(

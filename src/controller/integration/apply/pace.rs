@@ -122,6 +122,11 @@ pub fn ask_next(context: &Context, name: &Name) {
 
 #[cfg(test)]
 mod tests {
+    #![allow(
+        clippy::needless_pass_by_value,
+        reason = "cases read better without ceremony"
+    )]
+
     use serde_json::{Value, json};
 
     use super::*;

@@ -22,7 +22,7 @@ fn plan(
         sink_allow_network: vec![],
         allowed_hosts: vec![],
         network_policies: false,
-        operator_namespace: "ops".into(),
+        operator_namespace: Some("ops".into()),
         receiver_rollouts: 5,
     };
     let rules = Rules {

@@ -26,7 +26,7 @@ fn policy(allowed: &[&str]) -> ReceiverPolicy {
         sink_allow_network: vec![],
         allowed_hosts: allowed.iter().map(|text| text.parse().unwrap()).collect(),
         network_policies: false,
-        operator_namespace: "ops".into(),
+        operator_namespace: Some("ops".into()),
         receiver_rollouts: 5,
     }
 }

@@ -149,7 +149,7 @@ pub fn build(integration: &ZoomIntegration, setting: &Setting<'_>) -> Option<Res
             |live| stateful_set::buffer_of(live, Some(wanted)),
         );
         let template = pod::template(integration, webhook, Some(&buffer), setting);
-        let set = stateful_set::build(integration, replicas, template, &buffer);
+        let set = stateful_set::build(integration, replicas, template, &buffer, setting.live);
         Workload::StatefulSet(Box::new(sealed(set)))
     } else {
         let template = pod::template(integration, webhook, wanted, setting);
@@ -189,6 +189,7 @@ pub fn retiring(
         replicas,
         template,
         &buffer,
+        Some(live),
     )))
 }
 

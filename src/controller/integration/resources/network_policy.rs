@@ -15,7 +15,9 @@ pub(super) fn build(
     integration: &ZoomIntegration,
     policy: &ReceiverPolicy,
 ) -> Option<NetworkPolicy> {
-    policy.network_policies.then(|| NetworkPolicy {
+    let operator = policy.operator_namespace.as_deref();
+    let operator = operator.filter(|_| policy.network_policies)?;
+    Some(NetworkPolicy {
         metadata: metadata(integration),
         spec: Some(NetworkPolicySpec {
             pod_selector: Some(LabelSelector {
@@ -23,7 +25,7 @@ pub(super) fn build(
                 ..LabelSelector::default()
             }),
             policy_types: Some(vec!["Ingress".into(), "Egress".into()]),
-            ingress: Some(ingress(&policy.operator_namespace)),
+            ingress: Some(ingress(operator)),
             egress: Some(egress()),
         }),
     })

@@ -22,7 +22,13 @@ pub(super) fn build(
     replicas: i32,
     template: PodTemplateSpec,
     buffer: &Buffer,
+    live: Option<&StatefulSet>,
 ) -> StatefulSet {
+    let mut claim = claim(integration, buffer);
+    // Nothing of it can be changed, its labels neither.
+    if let Some(live) = live.and_then(claim_of) {
+        claim.metadata.labels.clone_from(&live.metadata.labels);
+    }
     StatefulSet {
         metadata: metadata(integration),
         spec: Some(StatefulSetSpec {
@@ -47,7 +53,7 @@ pub(super) fn build(
                 },
             ),
             template,
-            volume_claim_templates: Some(vec![claim(integration, buffer)]),
+            volume_claim_templates: Some(vec![claim]),
             ..StatefulSetSpec::default()
         }),
         ..StatefulSet::default()
@@ -78,7 +84,7 @@ fn claim(integration: &ZoomIntegration, buffer: &Buffer) -> PersistentVolumeClai
 /// what only `wanted` says.
 #[must_use]
 pub fn buffer_of(live: &StatefulSet, wanted: Option<&Buffer>) -> Buffer {
-    let claim = claim_of(live);
+    let claim = claim_of(live).and_then(|claim| claim.spec.as_ref());
     Buffer {
         storage: Some(BufferStorage::Persistent),
         storage_class_name: claim.and_then(|claim| claim.storage_class_name.clone()),
@@ -107,8 +113,8 @@ pub fn immutable(live: &StatefulSet, wanted: &Buffer) -> Vec<(&'static str, Stri
     fields
 }
 
-fn claim_of(live: &StatefulSet) -> Option<&PersistentVolumeClaimSpec> {
+fn claim_of(live: &StatefulSet) -> Option<&PersistentVolumeClaim> {
     let templates = live.spec.as_ref()?.volume_claim_templates.as_ref()?;
     let is_buffer = |claim: &&PersistentVolumeClaim| claim.metadata.name.as_deref() == Some(BUFFER);
-    templates.iter().find(is_buffer)?.spec.as_ref()
+    templates.iter().find(is_buffer)
 }
