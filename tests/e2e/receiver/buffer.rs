@@ -77,7 +77,8 @@ impl Buffered {
 async fn kills(bed: Bed) -> anyhow::Result<()> {
     let buffered = buffered(&bed, json!({})).await?;
     let traffic = buffered.traffic("kills", AT_A_TIME);
-    let rounds = 5;
+    // The kubelet waits longer each time before it starts the container again.
+    let rounds = 3;
     for round in 0..rounds {
         traffic.acknowledged(100).await?;
         let pod = only_pod(&bed).await?;
@@ -91,7 +92,7 @@ async fn kills(bed: Bed) -> anyhow::Result<()> {
     }
     traffic.acknowledged(100).await?;
     let account = buffered
-        .settle("receiver killed five times", traffic)
+        .settle("receiver killed three times", traffic)
         .await?;
     // What was with the back end when the process ended is sent once more: events go one at a time, and their
     // ends are noted together, so it is few for each kill.
@@ -173,7 +174,7 @@ async fn flapping(bed: Bed) -> anyhow::Result<()> {
 }
 
 async fn full(bed: Bed) -> anyhow::Result<()> {
-    let small = json!({"buffer": {"size": "8Mi"}});
+    let small = json!({"buffer": {"size": "16Mi"}});
     let buffered = buffered(&bed, small).await?;
     buffered.back_end.down().await;
     let traffic = Traffic::start_large(

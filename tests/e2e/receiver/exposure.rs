@@ -145,9 +145,9 @@ async fn policy(bed: Bed) -> anyhow::Result<()> {
     let options = Options {
         values: vec![
             "receiver.hosts[0].pattern=*.hooks.example.com".into(),
-            format!("receiver.hosts[0].namespaces={{{}}}", bed.namespace()),
+            format!("receiver.hosts[0].namespace={}", bed.namespace()),
             "receiver.hosts[1].pattern=other.example.com".into(),
-            "receiver.hosts[1].namespaces={somebody-else}".into(),
+            "receiver.hosts[1].namespace=somebody-else".into(),
         ],
         ..Options::default()
     };

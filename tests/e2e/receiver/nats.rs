@@ -86,7 +86,12 @@ async fn killed(bed: Bed) -> anyhow::Result<()> {
     let traffic = Traffic::start(&url, &tenant.webhook_secret, "nats", 8);
     for _ in 0..3 {
         traffic.acknowledged(150).await?;
-        tools::cluster("signal", &["KILL", bed.namespace(), "nats-0"]).await?;
+        // It may still be on its way back from the last time.
+        wait_for("NATS is killed", LIMIT, || async {
+            tools::cluster("signal", &["KILL", bed.namespace(), "nats-0"]).await?;
+            Ok(Some(()))
+        })
+        .await?;
     }
     traffic.acknowledged(150).await?;
     let ledger = traffic.stop().await;

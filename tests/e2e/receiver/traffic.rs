@@ -40,6 +40,8 @@ pub struct Ledger {
     pub unanswered: u64,
     /// Answers after more than three seconds.
     pub late: u64,
+    /// The first answer that no receiver should give.
+    pub odd: Option<String>,
 }
 
 struct Shared {
@@ -162,6 +164,9 @@ impl Shared {
         };
         *ledger.answers.entry(answer.status().as_u16()).or_default() += 1;
         ledger.late += u64::from(took > PATIENCE);
+        if ![204, 503].contains(&answer.status().as_u16()) {
+            ledger.odd.get_or_insert_with(|| format!("{answer:?}"));
+        }
         if answer.status().is_success() {
             let id = id(body);
             ledger.order.push(id.clone());
@@ -186,7 +191,11 @@ impl fmt::Display for Ledger {
             self.answers,
             self.unanswered,
             self.late
-        )
+        )?;
+        match &self.odd {
+            Some(odd) => write!(formatter, ", odd: {odd}"),
+            None => Ok(()),
+        }
     }
 }
 
