@@ -110,10 +110,19 @@ impl Capacity {
 
 // === impl Reservation ===
 
+impl Reservation {
+    /// Gives the room back: the event counts as stored now, or never will be.
+    pub fn release(&mut self) {
+        let counts = &*self.capacity.0;
+        counts
+            .reserved
+            .fetch_sub(std::mem::take(&mut self.bytes), Ordering::Relaxed);
+    }
+}
+
 impl Drop for Reservation {
     fn drop(&mut self) {
-        let counts = &*self.capacity.0;
-        counts.reserved.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.release();
     }
 }
 

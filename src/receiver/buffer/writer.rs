@@ -322,6 +322,10 @@ impl Writer {
         })?;
 
         self.publish(store, accepting);
+        for append in &mut batch.appends {
+            // Before anybody is answered: who comes next must not find it counted twice.
+            append.room.release();
+        }
         self.metrics.committed(batch.appends.len());
         for settle in settles.drain(..) {
             if let Some((_, letter)) = settle.dead {
