@@ -49,6 +49,8 @@ pub struct Facts {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BufferFacts {
+    /// Whether it can be read at this moment; if not, the figures are those last known.
+    pub open: bool,
     /// Events that wait for the sink.
     pub pending: u64,
     /// Dead letters that are kept.
@@ -219,6 +221,7 @@ impl BufferFacts {
     #[must_use]
     pub fn merged(self, other: Self) -> Self {
         Self {
+            open: self.open && other.open,
             pending: self.pending.saturating_add(other.pending),
             dead_letters: self.dead_letters.saturating_add(other.dead_letters),
             oldest_seconds: self.oldest_seconds.max(other.oldest_seconds),
@@ -299,6 +302,7 @@ mod tests {
     fn buffers_add_up() {
         let buffer = |pending, oldest_seconds, full, draining| Facts {
             buffer: Some(BufferFacts {
+                open: true,
                 pending,
                 dead_letters: 1,
                 oldest_seconds,
@@ -314,7 +318,7 @@ mod tests {
         let both = one.clone().merged(other.clone());
         assert_eq!(both, other.merged(one.clone()));
         let text = concat!(
-            r#""removals":[],"buffer":{"pending":3,"deadLetters":2,"#,
+            r#""removals":[],"buffer":{"open":true,"pending":3,"deadLetters":2,"#,
             r#""oldestSeconds":5,"full":true,"draining":false}}"#
         );
         assert!(both.to_json().ends_with(text), "{}", both.to_json());

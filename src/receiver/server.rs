@@ -146,7 +146,11 @@ impl Receiver {
         });
         let buffers = config.buffer.as_ref();
         let is_ephemeral = !config.suspended && buffers.is_some_and(|buffer| buffer.ephemeral);
-        let (intake, work) = intake(&config, sink, &mut registry, &metrics, &readiness);
+        let begun = intake(&config, sink, &mut registry, &metrics, &readiness)
+            .inspect_err(|error| error!(%error, "failed to start the buffer"));
+        let Ok((intake, work)) = begun else {
+            return; // Whoever starts us does so again.
+        };
         let buffer = match &intake {
             Intake::Buffer(buffer) => Some(buffer.clone()),
             _ => None,
@@ -207,14 +211,7 @@ impl Receiver {
             stopped,
         ));
         serving.open();
-        let Addresses {
-            webhook,
-            admin,
-            facts,
-            control,
-        } = self.addresses;
-        let control = control.map(tracing::field::display);
-        info!(%webhook, %admin, %facts, control, "serving");
+        self.addresses.announce();
 
         shutdown.requested().await;
         let until = time::Instant::now() + tuning.drain_limit;
@@ -231,6 +228,19 @@ impl Receiver {
     }
 }
 
+impl Addresses {
+    fn announce(self) {
+        let Self {
+            webhook,
+            admin,
+            facts,
+            control,
+        } = self;
+        let control = control.map(tracing::field::display);
+        info!(%webhook, %admin, %facts, control, "serving");
+    }
+}
+
 /// Who takes events, and what has to be finished at the end.
 fn intake(
     config: &Config,
@@ -238,17 +248,16 @@ fn intake(
     registry: &mut Registry,
     metrics: &Metrics,
     readiness: &Readiness,
-) -> (Intake, Option<Work>) {
+) -> io::Result<(Intake, Option<Work>)> {
     let window = dedupe_window(config.tolerance);
     if let Some(settings) = config.buffer.clone() {
         let sink = sink.filter(|_| !config.suspended);
-        return match Buffer::start(settings, window, sink, registry, metrics, readiness) {
-            Ok((buffer, work)) => (Intake::Buffer(buffer), Some(work)),
-            Err(error) => {
-                error!(%error, "failed to start the buffer");
-                (Intake::Nobody, None)
-            }
-        };
+        if settings.ephemeral && sink.is_none() {
+            // What this Pod would store, it could not forward before it ends.
+            return Ok((Intake::Nobody, None));
+        }
+        let (buffer, work) = Buffer::start(settings, window, sink, registry, metrics, readiness)?;
+        return Ok((Intake::Buffer(buffer), Some(work)));
     }
     let intake = sink.map_or(Intake::Nobody, |sink| {
         Intake::PassThrough(Arc::new(PassThrough::new(
@@ -258,7 +267,7 @@ fn intake(
             metrics.clone(),
         )))
     });
-    (intake, None)
+    Ok((intake, None))
 }
 
 /// Finishes what is under way within `limit`; before that, an ephemeral buffer is emptied.

@@ -125,6 +125,18 @@ async fn a_suspended_receiver_keeps_and_does_not_forward() {
     assert_eq!(numbers(&receiver), [0, 1, 2]);
 }
 
+/// The Pod that ends the suspension is another one, and this one could not forward what it has.
+#[tokio::test]
+async fn a_suspended_receiver_keeps_nothing_that_goes_with_its_pod() {
+    let fixture = buffered()
+        .await
+        .with_buffer(|buffer| buffer.ephemeral = true);
+    let receiver = fixture.with(|config| config.suspended = true).start().await;
+    assert_eq!(receiver.status(&event(SECRET, BODY)).await, 503);
+    let facts = receiver.facts().await;
+    assert!(facts["buffer"].is_null(), "{facts}");
+}
+
 #[tokio::test]
 async fn a_full_buffer_is_our_trouble_until_there_is_room() {
     let fixture = buffered().await.with_buffer(|buffer| buffer.size = 20_000);

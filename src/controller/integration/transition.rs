@@ -146,7 +146,9 @@ fn emptied(why: Why, pods: Vec<&ReceiverPod>, expected: i32, next: &mut Transiti
             continue;
         };
         waiting.pending += buffer.pending;
-        empty &= buffer.draining && buffer.pending == 0;
+        // One that cannot be read may hold anything.
+        waiting.silent += usize::from(!buffer.open);
+        empty &= buffer.open && buffer.draining && buffer.pending == 0;
         if !buffer.draining && !pod.leaving {
             next.orders.extend(pod.order(true));
         }

@@ -31,6 +31,8 @@ struct Counts {
     limit: u64,
     stored: AtomicU64,
     reserved: AtomicU64,
+    /// How many events have a reservation.
+    under_way: AtomicU64,
     /// The size for which there was no room last, 0 if there was.
     refused: AtomicU64,
 }
@@ -56,6 +58,7 @@ impl Capacity {
             limit,
             stored: AtomicU64::new(0),
             reserved: AtomicU64::new(0),
+            under_way: AtomicU64::new(0),
             refused: AtomicU64::new(0),
         }))
     }
@@ -66,6 +69,7 @@ impl Capacity {
         let counts = &*self.0;
         let bytes = charge(bytes);
         let before = counts.reserved.fetch_add(bytes, Ordering::Relaxed);
+        counts.under_way.fetch_add(1, Ordering::AcqRel);
         let reservation = Reservation {
             bytes,
             capacity: self.clone(),
@@ -76,6 +80,12 @@ impl Capacity {
             return None;
         }
         Some(reservation)
+    }
+
+    /// How many events have room and are not stored yet, as far as anybody was told.
+    #[must_use]
+    pub fn under_way(&self) -> u64 {
+        self.0.under_way.load(Ordering::Acquire)
     }
 
     /// So many bytes are stored now.
@@ -113,10 +123,12 @@ impl Capacity {
 impl Reservation {
     /// Gives the room back: the event counts as stored now, or never will be.
     pub fn release(&mut self) {
-        let counts = &*self.capacity.0;
-        counts
-            .reserved
-            .fetch_sub(std::mem::take(&mut self.bytes), Ordering::Relaxed);
+        let bytes = std::mem::take(&mut self.bytes);
+        if bytes > 0 {
+            let counts = &*self.capacity.0;
+            counts.reserved.fetch_sub(bytes, Ordering::Relaxed);
+            counts.under_way.fetch_sub(1, Ordering::AcqRel);
+        }
     }
 }
 
@@ -148,7 +160,9 @@ mod tests {
         assert!(one.is_some() && two.is_some());
         assert!(!capacity.is_full());
         assert!(capacity.reserve(2000).is_none());
+        assert_eq!(capacity.under_way(), 2);
         drop((one, two));
+        assert_eq!(capacity.under_way(), 0);
         capacity.set_stored(8192);
         assert!(capacity.is_full());
         assert!(capacity.reserve(300).is_some());

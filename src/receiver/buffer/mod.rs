@@ -231,16 +231,18 @@ impl Buffer {
             }
             Seen::New(claim, fate) => (claim, fate),
         };
-        if self.is_draining() {
-            claim.settle(Outcome::Draining);
-            return Outcome::Draining;
-        }
         let record = record::encode(&event);
         let Some(room) = inner.capacity.reserve(record.len()) else {
             inner.metrics.refused();
             claim.settle(Outcome::BufferFull);
             return Outcome::BufferFull;
         };
+        // Only now: an event that passes here counts as pending already, so nobody who saw us drain can take
+        // us for empty before it is stored.
+        if self.is_draining() {
+            claim.settle(Outcome::Draining);
+            return Outcome::Draining;
+        }
         let is_dead = event.name().is_none();
         let append = Append {
             claim,
@@ -260,13 +262,17 @@ impl Buffer {
     /// What the controller learns.
     #[must_use]
     pub fn facts(&self) -> BufferFacts {
+        // Asked first, see `take`.
+        let draining = self.is_draining();
+        let under_way = self.0.capacity.under_way();
         let status = *self.0.status.borrow();
         BufferFacts {
-            pending: status.totals.pending,
+            open: status.open,
+            pending: status.totals.pending + under_way,
             dead_letters: status.totals.dead,
             oldest_seconds: metrics::age(status.totals.oldest, Timestamp::now()),
             full: self.0.capacity.is_full() || (status.open && !status.accepting),
-            draining: self.is_draining(),
+            draining,
         }
     }
 

@@ -140,6 +140,7 @@ mod tests {
     fn each_state_has_its_reason() {
         let held = |pending, dead_letters, oldest, full| {
             Some(BufferFacts {
+                open: true,
                 pending,
                 dead_letters,
                 oldest_seconds: oldest,

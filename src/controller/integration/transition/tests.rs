@@ -22,6 +22,7 @@ fn pod(kind: Kind, ordinal: i32, pending: Option<u64>, draining: bool) -> Receiv
         facts: pending.map(|pending| {
             let mut facts = Facts::default();
             facts.buffer = Some(BufferFacts {
+                open: true,
                 pending,
                 draining,
                 ..BufferFacts::default()
@@ -109,6 +110,21 @@ fn a_pod_that_cannot_be_asked_is_not_empty_and_neither_is_one_that_is_missing() 
         assert_eq!(next.delete, []);
         assert!(next.waiting.is_some_and(|waiting| waiting.silent > 0));
     }
+}
+
+#[test]
+fn a_store_that_cannot_be_read_is_not_empty() {
+    let mut closed = pod(SET, 0, Some(0), true);
+    if let Some(buffer) = closed
+        .facts
+        .as_mut()
+        .and_then(|facts| facts.buffer.as_mut())
+    {
+        buffer.open = false;
+    }
+    let next = transition(None, &[live(SET, 1, true)], &[closed], false);
+    assert_eq!(next.delete, []);
+    assert_eq!(next.waiting.map(|waiting| waiting.silent), Some(1));
 }
 
 #[test]
