@@ -57,9 +57,9 @@ pub struct Subscription {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[x_kube(
     validation = Rule::new("self.type == 'CustomHeader' || !has(self.headerName)")
-        .message("headerName is for type: CustomHeader: remove it, or set the type"),
+        .message("headerName is for type: CustomHeader: remove headerName, or set type to CustomHeader"),
     validation = Rule::new("self.type != 'CustomHeader' || has(self.headerName)")
-        .message("type: CustomHeader needs headerName, the name of the header in Zoom's form")
+        .message("type: CustomHeader needs headerName: set it to the name of the header in Zoom's form")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct Authentication {
@@ -69,7 +69,7 @@ pub struct Authentication {
     pub type_: AuthenticationType,
     /// Name of the header, with `CustomHeader`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 128), regex(pattern = r"^[A-Za-z0-9-]{1,128}$"))]
+    #[schemars(schema_with = "header_name_schema")]
     pub header_name: Option<String>,
 }
 
@@ -247,7 +247,7 @@ pub struct NatsSink {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[x_kube(
     validation = Rule::new("!has(self.storageClassName) || !has(self.storage) || self.storage == 'Persistent'")
-        .message("storageClassName is for storage: Persistent, an Ephemeral buffer has no volume claim: remove it")
+        .message("storageClassName is for storage: Persistent, an Ephemeral buffer has no volume claim: remove storageClassName, or set storage to Persistent")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct Buffer {
@@ -410,6 +410,17 @@ fn events_schema(_: &mut SchemaGenerator) -> Schema {
                 "message": "not an event to subscribe to: write Zoom's event name such as meeting.ended, not the label of the form; app_deauthorized and endpoint.url_validation come without a subscription"
             }]
         }
+    })
+}
+
+fn header_name_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "maxLength": 128,
+        "x-kubernetes-validations": [{
+            "rule": "self.matches('^[A-Za-z0-9-]+$')",
+            "message": "headerName is the name of a header: write letters, digits and hyphens only, without a colon and without the value"
+        }]
     })
 }
 

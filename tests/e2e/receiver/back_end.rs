@@ -10,6 +10,7 @@ use std::{
 
 use axum::{
     Router,
+    body::Bytes,
     extract::State,
     http::{HeaderMap, StatusCode},
 };
@@ -32,10 +33,19 @@ struct Memory {
     taken: BTreeMap<String, u32>,
     /// The same in the order in which they came.
     order: Vec<String>,
+    /// The last request that it took.
+    last: Option<Request>,
     /// How often it was asked to take one.
     asked: u64,
     status: u16,
     delay: Duration,
+}
+
+/// A request as it came.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub headers: HeaderMap,
+    pub body: Bytes,
 }
 
 /// What came, held against what was acknowledged.
@@ -123,6 +133,11 @@ impl BackEnd {
         self.memory().asked
     }
 
+    /// The last request that it took, of whatever format.
+    pub fn last(&self) -> Option<Request> {
+        self.memory().last.clone()
+    }
+
     /// The events that it took, in their order.
     pub fn order(&self) -> Vec<String> {
         self.memory().order.clone()
@@ -165,6 +180,18 @@ impl Drop for BackEnd {
     }
 }
 
+// === impl Request ===
+
+impl Request {
+    /// A header as text, or "".
+    pub fn header(&self, name: &str) -> &str {
+        let value = self.headers.get(name);
+        value
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    }
+}
+
 /// Connections are tasks of this future's own, so that they end with it.
 async fn serve(listener: TcpListener, shared: Arc<Mutex<Memory>>) {
     let router = Router::new().fallback(take).with_state(shared);
@@ -186,7 +213,11 @@ async fn serve(listener: TcpListener, shared: Arc<Mutex<Memory>>) {
     }
 }
 
-async fn take(State(shared): State<Arc<Mutex<Memory>>>, headers: HeaderMap) -> StatusCode {
+async fn take(
+    State(shared): State<Arc<Mutex<Memory>>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> StatusCode {
     let (status, delay) = {
         let mut memory = shared.lock().unwrap_or_else(PoisonError::into_inner);
         memory.asked += 1;
@@ -194,11 +225,15 @@ async fn take(State(shared): State<Arc<Mutex<Memory>>>, headers: HeaderMap) -> S
     };
     tokio::time::sleep(delay).await;
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let id = headers.get("ce-id").and_then(|id| id.to_str().ok());
-    if let (true, Some(id)) = (status.is_success(), id) {
+    if status.is_success() {
+        let request = Request { headers, body };
+        let id = request.header("ce-id").to_owned();
         let mut memory = shared.lock().unwrap_or_else(PoisonError::into_inner);
-        *memory.taken.entry(id.to_owned()).or_default() += 1;
-        memory.order.push(id.to_owned());
+        memory.last = Some(request);
+        if !id.is_empty() {
+            *memory.taken.entry(id.clone()).or_default() += 1;
+            memory.order.push(id);
+        }
     }
     status
 }

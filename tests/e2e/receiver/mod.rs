@@ -8,6 +8,7 @@ mod load;
 mod nats;
 mod objects;
 mod pace;
+mod sinks;
 mod traffic;
 mod transitions;
 mod webhooks;
@@ -29,6 +30,7 @@ pub fn cases() -> Vec<Case> {
         dead_letters::cases(),
         nats::cases(),
         pace::cases(),
+        sinks::cases(),
         exposure::cases(),
     ]
     .into_iter()

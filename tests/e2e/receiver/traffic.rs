@@ -220,7 +220,8 @@ pub fn id(body: &str) -> String {
     hex(&Sha256::digest(body))
 }
 
-fn sign(secret: &str, second: i64, body: &str) -> String {
+/// Zoom's signature of a body.
+pub fn sign(secret: &str, second: i64, body: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("any key");
     mac.update(format!("v0:{second}:{body}").as_bytes());
     format!("v0={}", hex(&mac.finalize().into_bytes()))
