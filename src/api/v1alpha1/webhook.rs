@@ -475,8 +475,8 @@ fn host_schema(_: &mut SchemaGenerator) -> Schema {
         "minLength": 1,
         "maxLength": 253,
         "x-kubernetes-validations": [{
-            "rule": r"self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)+$')",
-            "message": "endpoint.host is a host name in lower case only: write hooks.example.com, without https:// in front, and without a port (Zoom uses 443) or a path (which goes into endpoint.path) behind"
+            "rule": r"self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)+$') && !self.matches('[.][0-9]+$')",
+            "message": "endpoint.host is a host name in lower case only, not an address: write hooks.example.com, without https:// in front, and without a port (Zoom uses 443) or a path (which goes into endpoint.path) behind"
         }]
     })
 }

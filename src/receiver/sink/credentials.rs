@@ -8,8 +8,9 @@
 //! | `nats.creds` | a NATS credentials file: JWT and seed |
 //! | `nkey-seed` | the seed of a NATS nkey user; `nats.creds` goes before it |
 //!
-//! Any of them may be absent. A file that cannot be used leaves in force what was read before; if nothing
-//! was, nothing is sent: without `ca.crt` the public authorities would be trusted instead.
+//! Any of them may be absent, but not all: a misspelled key must not make us send without it. A file that
+//! cannot be used leaves in force what was read before; if nothing was, nothing is sent: without `ca.crt`
+//! the public authorities would be trusted instead.
 
 use std::{
     fmt, io,
@@ -66,6 +67,9 @@ pub enum CredentialsError {
     /// It does not have what its name says.
     #[error("{0} is malformed")]
     Malformed(&'static str),
+    /// Nothing of it is there.
+    #[error("there is none of {AUTHORIZATION}, {CA}, {CREDS}, {SEED}")]
+    Nothing,
 }
 
 /// The credentials in force: `None` until they could be read. Cheap to clone.
@@ -90,13 +94,17 @@ pub fn read(directory: &Path) -> Result<Credentials, CredentialsError> {
             (None, Some(seed)) => Some(Login::Seed(seed?)),
             (None, None) => None,
         };
-        Ok(Credentials {
+        let found = Credentials {
             authorization: file(AUTHORIZATION, MAX_TEXT)?
                 .map(|bytes| authorization(&bytes))
                 .transpose()?,
             roots: file(CA, MAX_CA)?.map(|bytes| roots(&bytes)).transpose()?,
             login,
-        })
+        };
+        if found == Credentials::default() {
+            return Err(CredentialsError::Nothing);
+        }
+        Ok(found)
     })
 }
 
@@ -239,13 +247,16 @@ mod tests {
     }
 
     #[test]
-    fn every_file_may_be_absent_or_empty() {
+    fn any_file_may_be_absent_or_empty_but_not_all() {
         let directory = tempfile::tempdir().unwrap();
-        assert_eq!(read(directory.path()).unwrap(), Credentials::default());
+        let nothing = |directory: &Path| matches!(read(directory), Err(CredentialsError::Nothing));
+        assert!(nothing(directory.path()));
         for name in [AUTHORIZATION, CA, CREDS, SEED] {
             fs::write(directory.path().join(name), "\n").unwrap();
         }
-        assert_eq!(read(directory.path()).unwrap(), Credentials::default());
+        assert!(nothing(directory.path()));
+        fs::write(directory.path().join(SEED), "seed").unwrap();
+        assert!(read(directory.path()).is_ok());
     }
 
     #[test]
