@@ -194,7 +194,7 @@ impl From<Args> for Config {
                 max_age: args.buffer_max_age,
                 ephemeral: args.buffer_ephemeral,
                 backoff: Backoff::default(),
-                most_ids: buffer::MOST_IDS,
+                most_ids: buffer::most_ids(args.buffer_size),
             }),
             control: args
                 .control_token_file

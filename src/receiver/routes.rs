@@ -99,6 +99,15 @@ impl Webhook {
             body::discard(body);
             return Outcome::NoSecret.into();
         }
+        let presented = match Presented::from_headers(&head.headers) {
+            Ok(presented) => presented,
+            Err(reason) => {
+                // Before its body takes memory that Zoom's events need.
+                debug!(%reason, "unsigned request");
+                body::discard(body);
+                return Outcome::Unsigned.into();
+            }
+        };
         if let Some(refusal) = self.unauthenticated(&head.headers) {
             body::discard(body);
             return refusal.into();
@@ -110,7 +119,7 @@ impl Webhook {
             Err(ReadError::Incomplete) => return Outcome::Incomplete.into(),
         };
         self.metrics.read(raw.bytes.len());
-        self.judge_body(&head, raw).await
+        self.judge_body(&head, &presented, raw).await
     }
 
     fn unauthenticated(&self, headers: &HeaderMap) -> Option<Outcome> {
@@ -121,18 +130,11 @@ impl Webhook {
         }
     }
 
-    async fn judge_body(&self, head: &Parts, raw: Raw) -> Reply {
-        let presented = match Presented::from_headers(&head.headers) {
-            Ok(presented) => presented,
-            Err(reason) => {
-                debug!(%reason, "unsigned request");
-                return Outcome::Unsigned.into();
-            }
-        };
+    async fn judge_body(&self, head: &Parts, presented: &Presented<'_>, raw: Raw) -> Reply {
         // One moment's secrets for the whole judgement, also when they change meanwhile.
         let secrets = Arc::clone(&self.secrets.borrow());
         let now = Timestamp::now();
-        let verdict = signature::verify(&secrets, &presented, &raw.bytes, now, self.tolerance);
+        let verdict = signature::verify(&secrets, presented, &raw.bytes, now, self.tolerance);
         let (role, skew, is_timely) = match verdict {
             Verdict::Verified { role, skew } => (role, skew, true),
             Verdict::OutsideWindow { role, skew } => (role, skew, false),

@@ -215,6 +215,9 @@ impl Receiver {
 
         shutdown.requested().await;
         let until = time::Instant::now() + tuning.drain_limit;
+        if let Intake::Buffer(buffer) = &intake {
+            buffer.hurry();
+        }
         serving.close();
         info!(grace_seconds = tuning.drain_grace.as_secs_f64(), "draining");
         time::sleep(tuning.drain_grace).await;

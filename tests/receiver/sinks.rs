@@ -129,17 +129,19 @@ async fn an_authorization_takes_effect_without_a_restart() {
     );
     publish("..2", Some("Basic dHdv"));
     shown(Some("Basic dHdv")).await;
-    // What cannot be a header leaves in force what was.
-    publish("..3", Some("a\nb"));
-    for _ in 0..20 {
-        answers(&receiver, 204).await;
-        assert_eq!(
-            last_header(&receiver, "authorization").as_deref(),
-            Some("Basic dHdv")
-        );
+    // What cannot be a header leaves in force what was, and so does nothing at all.
+    for (version, value) in [("..3", Some("a\nb")), ("..4", None)] {
+        publish(version, value);
+        for _ in 0..20 {
+            answers(&receiver, 204).await;
+            assert_eq!(
+                last_header(&receiver, "authorization").as_deref(),
+                Some("Basic dHdv")
+            );
+        }
     }
-    publish("..4", None);
-    shown(None).await;
+    publish("..5", Some("Bearer three"));
+    shown(Some("Bearer three")).await;
 }
 
 #[tokio::test]
@@ -156,6 +158,7 @@ async fn only_the_given_authorities_are_trusted() {
     });
     let receiver = receiver.start().await;
     // Without the file: the public ones, which do not know it.
+    fs::write(directory.join("authorization"), "Bearer any").unwrap();
     answers(&receiver, 503).await;
     fs::write(directory.join("ca.crt"), ours.pem()).unwrap();
     answers(&receiver, 204).await;
@@ -204,5 +207,9 @@ async fn nothing_is_sent_with_credentials_that_cannot_be_read() {
     assert_eq!(receiver.status(&event(SECRET, BODY)).await, 503);
     assert_eq!(receiver.sink.count(), 0);
     fs::remove_file(directory.join("ca.crt")).unwrap();
+    fs::write(directory.join("Authorization"), "Bearer misspelled").unwrap();
+    assert_eq!(receiver.status(&event(SECRET, BODY)).await, 503);
+    assert_eq!(receiver.sink.count(), 0);
+    fs::write(directory.join("authorization"), "Bearer right").unwrap();
     answers(&receiver, 204).await;
 }

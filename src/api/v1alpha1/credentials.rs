@@ -1,6 +1,6 @@
 //! `spec.credentials`: which Secret, which keys.
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 /// Where the app's credentials lie.
@@ -22,7 +22,7 @@ pub struct Credentials {
 #[serde(rename_all = "camelCase")]
 pub struct LocalRef {
     /// Name of the object.
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(schema_with = "object_name_schema")]
     pub name: String,
 }
 
@@ -75,4 +75,17 @@ impl Credentials {
         webhook_secret_token, "webhook-secret-token");
     key!(/// Key of the webhook secret token before a rotation.
         previous_webhook_secret_token, "previous-webhook-secret-token");
+}
+
+/// RFC 1123 subdomain, as the names of most objects are.
+fn object_name_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 253,
+        "x-kubernetes-validations": [{
+            "rule": "self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",
+            "message": "not the name of an object: write its metadata.name, in lower case, without namespace or path"
+        }]
+    })
 }

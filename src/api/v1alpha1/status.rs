@@ -159,7 +159,8 @@ pub struct WebhookStatus {
 #[serde(rename_all = "camelCase")]
 pub struct BufferStatus {
     /// Events that were given up: the sink refused them for good, or they grew too old. They are kept in
-    /// the receiver until somebody replays or deletes them.
+    /// the receiver until somebody replays or deletes them. Exact up to 20, then rounded down to 20, 50,
+    /// 100, 200, …, so that the status does not change with every event.
     #[serde(default)]
     pub dead_letters: i64,
 }

@@ -197,7 +197,7 @@ pub struct HttpSink {
 #[serde(rename_all = "camelCase")]
 pub struct ServiceRef {
     /// Name of the Service.
-    #[schemars(length(min = 1, max = 63))]
+    #[schemars(schema_with = "service_name_schema")]
     pub name: String,
     /// Port number of the Service. Default: 80.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -465,6 +465,18 @@ fn size_schema(_: &mut SchemaGenerator) -> Schema {
         "x-kubernetes-validations": [{
             "rule": "isQuantity(self) && quantity(self).compareTo(quantity('16Mi')) >= 0",
             "message": "buffer.size must be a quantity of at least 16Mi: write for example 1Gi"
+        }]
+    })
+}
+
+fn service_name_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 63,
+        "x-kubernetes-validations": [{
+            "rule": "self.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
+            "message": "serviceRef.name is the name of a Service of the same namespace: write metadata.name only, and the port and the path into serviceRef.port and serviceRef.path"
         }]
     })
 }

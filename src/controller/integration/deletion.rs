@@ -29,6 +29,9 @@ use crate::{
 /// Keeps an integration until its receiver has delivered what it stored.
 pub const FINALIZER: &str = "zoom-operator.io/buffer";
 
+/// Between telling Kubernetes that volume claims can go, and the look whether it knows.
+const BETWEEN_STEPS: Duration = Duration::from_secs(1);
+
 /// Between two looks at a receiver that runs empty.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(5);
 
@@ -78,12 +81,12 @@ pub async fn conclude(context: &Context, integration: &ZoomIntegration) -> Resul
     let receiver = observe::receiver(context, integration).await?;
     let live = receiver.live(integration);
     let buffered = live.iter().any(|live| live.buffered);
-    if !buffered
-        || plan::discards(integration)
-        || observe::namespace_ends(context, integration).await?
-    {
+    if !buffered || observe::namespace_ends(context, integration).await? {
         set(context, integration, false).await?;
         return Ok(Action::await_change());
+    }
+    if plan::discards(integration) {
+        return let_go(context, integration, &receiver).await;
     }
     let (sink_secret, sink_service_is_external) = observe::sink(context, integration).await?;
     let observed = Observed {
@@ -95,13 +98,26 @@ pub async fn conclude(context: &Context, integration: &ZoomIntegration) -> Resul
     };
     let transition = plan::transition(integration, &observed);
     let Some(waiting) = transition.waiting else {
-        set(context, integration, false).await?;
-        return Ok(Action::await_change());
+        return let_go(context, integration, &observed.receiver).await;
     };
     apply::retire::keep_up(context, integration, &observed).await?;
     facts::tell(context, integration, &transition.orders).await?;
     say(context, integration, waiting).await?;
     Ok(Action::requeue(BETWEEN_LOOKS))
+}
+
+/// Lets an integration go of whose events nothing is kept.
+async fn let_go(
+    context: &Context,
+    integration: &ZoomIntegration,
+    receiver: &Receiver,
+) -> Result<Action, Error> {
+    let set_of_pods = receiver.stateful_set.as_ref();
+    if !apply::retire::release_claims(context, integration, set_of_pods).await? {
+        return Ok(Action::requeue(BETWEEN_STEPS));
+    }
+    set(context, integration, false).await?;
+    Ok(Action::await_change())
 }
 
 /// Says what a deletion waits for.

@@ -28,6 +28,8 @@ enum Pattern {
 /// An integration that claims a host.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Claim {
+    /// Whether the integration has it: its status says so, which only the operator writes.
+    pub granted: bool,
     /// When it was created.
     pub created: Option<Timestamp>,
     /// Its namespace.
@@ -109,6 +111,11 @@ impl Claim {
         let webhook = integration.spec.webhook.as_ref()?;
         let host = webhook.endpoint.as_ref()?.host.as_str();
         let claim = Self {
+            granted: integration
+                .status
+                .as_ref()
+                .and_then(|status| status.webhook.as_ref()?.url.as_ref())
+                .is_some_and(|url| Some(url) == webhook.url().as_ref()),
             created: integration.creation_timestamp().map(|time| time.0),
             namespace: integration.namespace().unwrap_or_default(),
             name: integration.name_any(),
@@ -119,10 +126,18 @@ impl Claim {
 }
 
 /// What stands against `mine` among the claims of the same host. The first of all gives the host to its
-/// namespace; there, the first of each path has the path.
+/// namespace; there, the first of each path has the path. Who has it already is before who only wants it,
+/// however old: an object can be given another host at any time.
 #[must_use]
 pub fn objection(mine: &Claim, others: &[Claim]) -> Option<Objection> {
-    let key = |claim: &Claim| (claim.created, claim.namespace.clone(), claim.name.clone());
+    let key = |claim: &Claim| {
+        (
+            !claim.granted,
+            claim.created,
+            claim.namespace.clone(),
+            claim.name.clone(),
+        )
+    };
     let first = others.iter().min_by_key(|other| key(other))?;
     if key(first) < key(mine) && first.namespace != mine.namespace {
         return Some(Objection::Elsewhere);
@@ -140,6 +155,7 @@ mod tests {
 
     fn claim(second: i64, namespace: &str, name: &str, path: &str) -> Claim {
         Claim {
+            granted: false,
             created: Timestamp::from_second(second).ok(),
             namespace: namespace.into(),
             name: name.into(),
@@ -221,5 +237,16 @@ mod tests {
         ] {
             assert!(text.parse::<AllowedHost>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn who_has_a_host_keeps_it_from_an_older_object_that_is_given_it_later() {
+        let has = Claim {
+            granted: true,
+            ..claim(20, "clinics", "new", "/")
+        };
+        let wants = claim(10, "others", "old", "/");
+        assert_eq!(objection(&has, std::slice::from_ref(&wants)), None);
+        assert_eq!(objection(&wants, &[has]), Some(Objection::Elsewhere));
     }
 }

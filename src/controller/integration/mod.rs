@@ -1,6 +1,7 @@
 //! One pass over one integration: observe, plan, apply, report.
 
 pub mod apply;
+mod count;
 mod deletion;
 mod facts;
 pub mod hosts;

@@ -4,7 +4,7 @@
 //! What goes is emptied first: its Pods are told to take nothing more and to deliver what they have. A Pod
 //! that cannot be asked counts as not empty.
 
-use super::{facts::ReceiverPod, resources::Kind};
+use super::{count::Count, facts::ReceiverPod, resources::Kind};
 
 /// A workload of ours as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -197,7 +197,7 @@ impl Waiting {
         let events = match self.pending {
             0 => "no event is known to be pending".into(),
             1 => "1 event is pending".into(),
-            pending => format!("{pending} events are pending"),
+            pending => format!("{} events are pending", Count::of(pending)),
         };
         let silent = match self.silent {
             0 => String::new(),

@@ -40,6 +40,9 @@ use crate::{
 /// Most ends of deliveries that are not committed, and therefore most events that a crash repeats.
 pub const UNSETTLED: u32 = 64;
 
+/// Longest pause when what is stored has to be delivered before the end.
+const SHORT: Duration = Duration::from_secs(2);
+
 /// Delivers what is stored.
 #[derive(Debug)]
 pub struct Forwarder {
@@ -57,6 +60,8 @@ pub struct Forwarder {
     pub ids: Ids,
     /// The numbers.
     pub metrics: Metrics,
+    /// The process or its part is to end: nothing is waited for long any more.
+    pub hurry: watch::Receiver<bool>,
     /// Finishes with the event under way.
     pub stop: Shutdown,
 }
@@ -148,8 +153,8 @@ impl Forwarder {
         };
         let (mut attempts, mut last) = (0, None);
         loop {
-            // What has waited too long is not tried one by one while nothing gets through.
-            if *failures > 0 && self.is_too_old(entry) {
+            // Each has its own chance: time passes also while nothing is to be forwarded.
+            if attempts > 0 && self.is_too_old(entry) {
                 warn!(id = %event.id, attempts, "event expired");
                 return dead(&event, Reason::Expired, last, attempts);
             }
@@ -175,14 +180,17 @@ impl Forwarder {
             };
             *failures = failures.saturating_add(1);
             last = Some(error);
-            if self.is_too_old(entry) {
-                continue;
+            let mut hurry = self.hurry.clone();
+            let is_urgent = *hurry.borrow();
+            let mut pause = self.backoff.pause(*failures, rand::random());
+            if is_urgent {
+                pause = pause.min(SHORT);
             }
-            let pause = self.backoff.pause(*failures, rand::random());
             let pause_seconds = pause.as_secs_f64();
             warn!(id = %event.id, %error, attempts, pause_seconds, "event not delivered");
             tokio::select! {
                 () = time::sleep(pause) => {}
+                Ok(_) = hurry.wait_for(|hurry| *hurry), if !is_urgent => {}
                 () = self.stop.requested() => return Ended::Stopped,
             }
         }

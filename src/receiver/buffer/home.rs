@@ -71,8 +71,10 @@ impl Home {
     /// When it is in use, or the disk does not do it. A damaged one is no error.
     pub fn open(&self, trust: Trust) -> Result<Opened, StoreError> {
         let path = self.directory.join(FILE);
+        // Not `exists`, to which a disk that fails looks like a file that is not there.
+        let is_there = path.try_exists().map_err(|error| failed(&error))?;
         let opened = match trust {
-            _ if !path.exists() => self.create(),
+            _ if !is_there => self.create(),
             // Looked at again from page to page, before it is given up.
             Trust::Full => match open(&path, false) {
                 Err(StoreError::Damaged(_)) => open(&path, true),

@@ -96,6 +96,9 @@ use crate::ops::{
 
 /// Most ids that are remembered: with Zoom's last retry after 85 minutes, 39 events a second.
 pub const MOST_IDS: u64 = 200_000;
+/// An id takes about 100 bytes on the disk; those of a small buffer must not fill what is left of its
+/// volume. So one is remembered for so many bytes of the buffer at most.
+const BYTES_PER_ID: u64 = 1024;
 /// Dead letters that one transaction puts back or drops.
 const EXHUME: u64 = 256;
 
@@ -136,9 +139,27 @@ struct Inner {
     ids: Ids,
     metrics: BufferMetrics,
     draining: watch::Sender<bool>,
+    hurry: watch::Sender<bool>,
     /// One walk over all dead letters at a time.
     exhuming: tokio::sync::Mutex<()>,
     gate: Mutex<crate::ops::admin::Gate>,
+}
+
+/// Without the forwarder events would be taken and go nowhere, and nothing would show it: a process that is
+/// started anew is better than that.
+async fn or_abort(work: impl Future<Output = ()> + Send + 'static) {
+    if let Err(error) = tokio::spawn(work).await
+        && error.is_panic()
+    {
+        tracing::error!("the forwarder ended, starting anew");
+        std::process::abort();
+    }
+}
+
+/// How many ids a buffer of so many bytes remembers.
+#[must_use]
+pub fn most_ids(size: u64) -> u64 {
+    (size / BYTES_PER_ID).clamp(1, MOST_IDS)
 }
 
 // === impl Buffer ===
@@ -183,8 +204,10 @@ impl Buffer {
                 writer.run();
                 let _ = ended.send(());
             })?;
+        let hurry = watch::Sender::new(false);
         let forwarder = sink.map(|sink| {
             let (trigger, stop) = shutdown::channel();
+            let hurry = hurry.subscribe();
             let forwarder = Forwarder {
                 sink,
                 backoff: settings.backoff,
@@ -193,9 +216,10 @@ impl Buffer {
                 status: statuses.clone(),
                 ids: ids.clone(),
                 metrics: metrics.clone(),
+                hurry,
                 stop,
             };
-            (trigger, tokio::spawn(forwarder.run()))
+            (trigger, tokio::spawn(or_abort(forwarder.run())))
         });
         let gate = readiness.gate("intake");
         gate.open();
@@ -206,6 +230,7 @@ impl Buffer {
             ids,
             metrics: buffer_metrics,
             draining: watch::Sender::new(false),
+            hurry,
             exhuming: tokio::sync::Mutex::default(),
             gate: Mutex::new(gate),
         }));
@@ -280,7 +305,13 @@ impl Buffer {
     pub fn drain(&self, drain: bool) {
         let gate = self.0.gate.lock().unwrap_or_else(PoisonError::into_inner);
         self.0.draining.send_replace(drain);
+        self.0.hurry.send_replace(drain);
         gate.set(!drain);
+    }
+
+    /// What waits is tried without long pauses from now on: the process is to end.
+    pub fn hurry(&self) {
+        self.0.hurry.send_replace(true);
     }
 
     /// Whether nothing new is taken.

@@ -517,12 +517,10 @@ impl From<redb::Error> for StoreError {
                 _ => Self::Failed(error.to_string()),
             },
             redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => Self::InUse,
-            redb::Error::Corrupted(_)
-            | redb::Error::UpgradeRequired(_)
-            | redb::Error::RepairAborted
-            | redb::Error::TableTypeMismatch { .. }
-            | redb::Error::TableIsMultimap(_)
-            | redb::Error::TypeDefinitionChanged { .. } => Self::Damaged(error.to_string()),
+            redb::Error::Corrupted(_) | redb::Error::RepairAborted => {
+                Self::Damaged(error.to_string())
+            }
+            // Also one that another version of us wrote: it stays where it is for that one.
             error => Self::Failed(error.to_string()),
         }
     }

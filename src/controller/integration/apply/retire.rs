@@ -1,14 +1,18 @@
 //! Workloads that are to go: kept up to date until they are empty, then removed.
 
-use k8s_openapi::api::core::v1::Secret;
-use kube::Api;
+use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::Secret};
+use kube::{
+    Api, ResourceExt as _,
+    api::{Patch, PatchParams},
+};
+use serde_json::json;
 
 use super::{
     pace::{ask_next, rollout_name},
     write::{child, remove},
 };
 use crate::{
-    api::v1alpha1::ZoomIntegration,
+    api::{FIELD_MANAGER, v1alpha1::ZoomIntegration},
     controller::{
         Context,
         error::Error,
@@ -33,17 +37,79 @@ pub(super) async fn retire(
     let live = &observed.receiver;
     let webhook = integration.spec.webhook.as_ref();
     let wanted = webhook.map(|webhook| Kind::of(webhook.buffer.as_ref()));
-    for kind in &plan.transition.delete {
-        match kind {
-            Kind::Deployment => remove(context, integration, live.deployment.as_ref()).await?,
-            Kind::StatefulSet => remove(context, integration, live.stateful_set.as_ref()).await?,
-        }
-    }
+    delete(context, integration, live, &plan.transition.delete).await?;
     let goes = plan.transition.delete.contains(&Kind::StatefulSet);
     if wanted != Some(Kind::StatefulSet) && !goes {
         refresh_retiring(context, integration, live, setting).await?;
     }
     Ok(())
+}
+
+async fn delete(
+    context: &Context,
+    integration: &ZoomIntegration,
+    live: &Receiver,
+    kinds: &[Kind],
+) -> Result<(), Error> {
+    for kind in kinds {
+        match kind {
+            Kind::Deployment => remove(context, integration, live.deployment.as_ref()).await?,
+            Kind::StatefulSet => {
+                let set = live.stateful_set.as_ref();
+                if release_claims(context, integration, set).await? {
+                    remove(context, integration, set).await?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Makes the volume claims of an emptied `StatefulSet` go with it, and says whether it is so. Not earlier:
+/// whatever else ends its Pods, such as somebody's `kubectl scale` or a deletion in the foreground, must
+/// leave what they stored.
+///
+/// # Errors
+/// When it cannot be written.
+pub async fn release_claims(
+    context: &Context,
+    integration: &ZoomIntegration,
+    live: Option<&StatefulSet>,
+) -> Result<bool, Error> {
+    let Some(live) = live.filter(|live| owned(integration, *live)) else {
+        return Ok(true);
+    };
+    if claims_go(live) {
+        // Kubernetes has told the claims, too.
+        let seen = live
+            .status
+            .as_ref()
+            .and_then(|status| status.observed_generation);
+        return Ok(seen == live.metadata.generation);
+    }
+    context.leadership.check()?;
+    let policy =
+        json!({"spec": {"persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete"}}});
+    let params = PatchParams {
+        field_manager: Some(FIELD_MANAGER.into()),
+        ..PatchParams::default()
+    };
+    let api: Api<StatefulSet> = context.beside(integration);
+    match api
+        .patch(&live.name_any(), &params, &Patch::Merge(policy))
+        .await
+    {
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(true),
+        Err(error) => Err(Error::from_write(error)),
+        Ok(_) => Ok(false),
+    }
+}
+
+fn claims_go(live: &StatefulSet) -> bool {
+    live.spec
+        .as_ref()
+        .and_then(|spec| spec.persistent_volume_claim_retention_policy.as_ref())
+        .is_some_and(|policy| policy.when_deleted.as_deref() == Some("Delete"))
 }
 
 /// A `StatefulSet` that runs empty has the sink of today: what it stored must go somewhere.
@@ -101,12 +167,7 @@ pub(super) async fn remove_receiver(
     plan: &Plan,
 ) -> Result<(), Error> {
     let live = &observed.receiver;
-    for kind in &plan.transition.delete {
-        match kind {
-            Kind::Deployment => remove(context, integration, live.deployment.as_ref()).await?,
-            Kind::StatefulSet => remove(context, integration, live.stateful_set.as_ref()).await?,
-        }
-    }
+    delete(context, integration, live, &plan.transition.delete).await?;
     remove(context, integration, live.ingress.as_ref()).await?;
     remove(context, integration, live.http_route.as_ref()).await?;
     if plan.transition.waiting.is_some() {

@@ -104,6 +104,7 @@ fn a_host_must_be_allowed_and_free() {
     assert_eq!(reasons(&refused), ["HostNotAllowed"]);
     assert_eq!(refused.exposure, Exposure::Refused);
     observed.rivals = Some(vec![Claim {
+        granted: false,
         created: None,
         namespace: "secret-place".into(),
         name: "secret-name".into(),

@@ -117,7 +117,11 @@ fn http_target(integration: &ZoomIntegration, http: &HttpSink) -> Option<String>
     if let Some(url) = &http.url {
         return Some(format!("--sink-url={url}"));
     }
-    let service = http.service_ref.as_ref()?;
+    // An object from before the schema's rule must not smuggle another host in.
+    let service = http
+        .service_ref
+        .as_ref()
+        .filter(|service| is_service_name(&service.name))?;
     Some(format!(
         "--sink-service=http://{}.{}.svc:{}{}",
         service.name,
@@ -125,6 +129,14 @@ fn http_target(integration: &ZoomIntegration, http: &HttpSink) -> Option<String>
         service.port.unwrap_or(80),
         service.path.as_deref().unwrap_or("/"),
     ))
+}
+
+/// RFC 1035 labels, as the names of Services are.
+fn is_service_name(name: &str) -> bool {
+    (1..=63).contains(&name.len())
+        && name
+            .bytes()
+            .all(|symbol| symbol.is_ascii_lowercase() || symbol.is_ascii_digit() || symbol == b'-')
 }
 
 /// The subject without the event's type, which the receiver appends.

@@ -20,6 +20,8 @@ use crate::api::v1alpha1::{Buffer, BufferStorage, Resources, Webhook, ZoomIntegr
 
 /// Time to finish what is in flight.
 const GRACE: Duration = Duration::from_secs(30);
+/// The same with a buffer, before which a sink may take a minute for an event: twice, and the drain.
+const GRACE_OF_PERSISTENT: Duration = Duration::from_secs(150);
 /// Time to deliver what is in a buffer that goes with its Pod.
 const GRACE_OF_EPHEMERAL: Duration = Duration::from_mins(5);
 /// Of that, the time that is left to close everything.
@@ -29,7 +31,8 @@ const TO_CLOSE: Duration = Duration::from_secs(20);
 pub(super) fn grace(buffer: Option<&Buffer>) -> Duration {
     match buffer.map(storage) {
         Some(BufferStorage::Ephemeral) => GRACE_OF_EPHEMERAL,
-        _ => GRACE,
+        Some(BufferStorage::Persistent) => GRACE_OF_PERSISTENT,
+        None => GRACE,
     }
 }
 

@@ -45,11 +45,12 @@ pub(super) fn build(
                 type_: Some("RollingUpdate".into()),
                 ..StatefulSetUpdateStrategy::default()
             }),
-            // What is removed was emptied before: the claim would only hold what was delivered.
+            // Whatever ends its Pods, what they stored stays, until it is known to be nothing: see
+            // `apply::retire::release_claims`.
             persistent_volume_claim_retention_policy: Some(
                 StatefulSetPersistentVolumeClaimRetentionPolicy {
-                    when_deleted: Some("Delete".into()),
-                    when_scaled: Some("Delete".into()),
+                    when_deleted: Some("Retain".into()),
+                    when_scaled: Some("Retain".into()),
                 },
             ),
             template,

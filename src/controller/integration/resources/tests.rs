@@ -209,7 +209,7 @@ fn a_persistent_buffer_is_on_a_claim_of_each_pod() {
     assert_eq!(spec["podManagementPolicy"], "Parallel");
     assert_eq!(
         spec["persistentVolumeClaimRetentionPolicy"],
-        json!({"whenDeleted": "Delete", "whenScaled": "Delete"})
+        json!({"whenDeleted": "Retain", "whenScaled": "Retain"})
     );
     let claim = &spec["volumeClaimTemplates"][0];
     assert_eq!(claim["metadata"]["name"], "buffer");

@@ -7,7 +7,7 @@ use crate::{
         condition::{Statement, Status, Type},
         v1alpha1::ZoomIntegration,
     },
-    controller::integration::transition::Waiting,
+    controller::integration::{count::Count, transition::Waiting},
     receiver::facts::BufferFacts,
 };
 
@@ -57,7 +57,7 @@ pub(super) fn events_delivered(
             "BufferFull",
             format!(
                 "The buffer is full with {} events, and Zoom is told to send later, which it does for 85 minutes: see that the sink takes events again.",
-                held.pending
+                Count::of(held.pending)
             ),
         );
     }
@@ -88,7 +88,8 @@ pub(super) fn events_delivered(
             Status::False,
             "DeadLetters",
             format!(
-                "{count} {} given up, because the sink refused for good or for too long: look at them, then replay or delete them.",
+                "{} {} given up, because the sink refused for good or for too long: look at them, then replay or delete them.",
+                Count::of(count),
                 if count == 1 {
                     "event was"
                 } else {

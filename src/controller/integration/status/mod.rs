@@ -25,6 +25,7 @@ use crate::{
     },
     consent::{self, Link, Target},
     controller::{
+        integration::count::Count,
         links, schedule,
         token_secret::{self, Owner, TokenSecret},
         verdict::TokenFinding,
@@ -237,7 +238,8 @@ fn webhook(
         events_declared: Some(i32::try_from(wanted.events().len()).unwrap_or(i32::MAX)),
         buffer: wanted.buffer.is_some().then(|| match buffer {
             Some(held) => BufferStatus {
-                dead_letters: i64::try_from(held.dead_letters).unwrap_or(i64::MAX),
+                dead_letters: i64::try_from(Count::of(held.dead_letters).stepped)
+                    .unwrap_or(i64::MAX),
             },
             None => known.buffer.unwrap_or_default(),
         }),
