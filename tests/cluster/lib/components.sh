@@ -116,10 +116,13 @@ stop_component() {
   try_for 15 gone "${pids[@]}"
 }
 
+# A process has its ports until its last thread is gone, also when its first one is a zombie already.
 gone() {
-  local pid
+  local pid threads
   for pid; do
-    [[ ! -e /proc/$pid || $(awk '{print $3}' "/proc/$pid/stat" 2>/dev/null) == Z ]] || return 1
+    threads=("/proc/$pid/task"/*)
+    [[ ! -e /proc/$pid ]] ||
+      [[ $(awk '{print $3}' "/proc/$pid/stat" 2>/dev/null) == Z && ${#threads[@]} -le 1 ]] || return 1
   done
 }
 

@@ -102,6 +102,7 @@ fn wrong() -> Vec<Change> {
         ("the event of the validation", webhook(json!({"subscriptions": [{"name": "meetings", "events": ["endpoint.url_validation"]}]}))),
         ("an event without a dot", webhook(json!({"subscriptions": [{"name": "meetings", "events": ["app_deauthorized"]}]}))),
         ("two ways in", endpoint(json!({"ingress": {}, "gateway": {"parentRefs": [{"name": "gateway"}]}}))),
+        ("a Service's name that is an address", webhook(json!({"sink": {"http": {"url": null, "serviceRef": {"name": "10.96.0.1:8080/?"}}}}))),
         ("a host that is a URL", webhook(json!({"endpoint": {"host": "https://hooks.example.com"}}))),
         ("a host with a port", webhook(json!({"endpoint": {"host": "hooks.example.com:443"}}))),
         ("a host with a path", webhook(json!({"endpoint": {"host": "hooks.example.com/zoom"}}))),

@@ -93,7 +93,8 @@ pub fn in_served(namespace: &str) -> Vec<Ask<'_>> {
         Ask::new("list", "/pods", namespace),
         Ask::new("get", "apps/replicasets", namespace),
     ];
-    for verb in ["get", "list", "watch"] {
+    // patch: the finalizer of an integration with a buffer.
+    for verb in ["get", "list", "watch", "patch"] {
         asks.push(Ask::new(
             verb,
             "zoom-operator.io/zoomintegrations",
@@ -106,6 +107,10 @@ pub fn in_served(namespace: &str) -> Vec<Ask<'_>> {
             "/services",
             "/serviceaccounts",
             "apps/deployments",
+            "apps/statefulsets",
+            "policy/poddisruptionbudgets",
+            "networking.k8s.io/ingresses",
+            "networking.k8s.io/networkpolicies",
         ] {
             asks.push(Ask::new(verb, what, namespace));
         }
@@ -119,7 +124,6 @@ pub fn nowhere(namespace: &str) -> Vec<Ask<'_>> {
         // What people declare is theirs.
         ("create", "zoom-operator.io/zoomintegrations"),
         ("update", "zoom-operator.io/zoomintegrations"),
-        ("patch", "zoom-operator.io/zoomintegrations"),
         ("delete", "zoom-operator.io/zoomintegrations"),
         // Ways to more power.
         ("*", "*/*"),
@@ -139,7 +143,11 @@ pub fn nowhere(namespace: &str) -> Vec<Ask<'_>> {
         ("get", "/configmaps"),
         ("create", "apps/daemonsets"),
         ("create", "batch/jobs"),
-        ("create", "networking.k8s.io/networkpolicies"),
+        // Where events are stored, and what nobody may scale behind the receiver's back.
+        ("get", "/persistentvolumeclaims"),
+        ("delete", "/persistentvolumeclaims"),
+        ("patch", "apps/statefulsets/scale"),
+        ("create", "/pods/portforward"),
     ]
     .map(|(verb, what)| Ask::new(verb, what, namespace))
     .into()
