@@ -14,6 +14,7 @@
 //! - [`receiver`]: a tenant's webhook server; knows nothing of Kubernetes.
 //! - [`connect`]: the pages on which people authorize a General app, and Zoom's callback.
 //! - [`consent`]: what these pages and the controller agree on.
+//! - [`scopes`]: what Zoom's scopes are and how they relate.
 //! - [`events`]: a tenant's dead letters, for people.
 //! - [`ops`]: what every process shares.
 
@@ -26,4 +27,5 @@ pub mod events;
 pub mod grant;
 pub mod ops;
 pub mod receiver;
+pub mod scopes;
 pub mod zoom;
