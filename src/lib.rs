@@ -15,6 +15,7 @@
 //! - [`connect`]: the pages on which people authorize a General app, and Zoom's callback.
 //! - [`consent`]: what these pages and the controller agree on.
 //! - [`scopes`]: what Zoom's scopes are and how they relate.
+//! - [`setup`]: what people have to do in Zoom's portal, and what proves that they did.
 //! - [`events`]: a tenant's dead letters, for people.
 //! - [`ops`]: what every process shares.
 
@@ -28,4 +29,5 @@ pub mod grant;
 pub mod ops;
 pub mod receiver;
 pub mod scopes;
+pub mod setup;
 pub mod zoom;
