@@ -16,6 +16,7 @@
 //! - [`consent`]: what these pages and the controller agree on.
 //! - [`scopes`]: what Zoom's scopes are and how they relate.
 //! - [`setup`]: what people have to do in Zoom's portal, and what proves that they did.
+//! - [`handout`]: the same on paper, for the customer's administrator.
 //! - [`events`]: a tenant's dead letters, for people.
 //! - [`ops`]: what every process shares.
 
@@ -26,6 +27,7 @@ pub mod consent;
 pub mod controller;
 pub mod events;
 pub mod grant;
+pub mod handout;
 pub mod ops;
 pub mod receiver;
 pub mod scopes;
