@@ -1,6 +1,6 @@
 # What can be done here. How it is done lies in the scripts.
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test test-fast image crds lint
+.PHONY: help demo up down test test-fast bench image crds lint
 
 help: ## Say what can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -20,6 +20,9 @@ test: ## Every test
 
 test-fast: ## The tests that need no cluster, in seconds
 	@tests/run cargo
+
+bench: ## Measure the receiver beside others; no cluster may be up
+	@benches/run
 
 image: ## Build the operator's image into target/image/zoom-operator.tar; IMAGE names it
 	image/build $(or $(IMAGE),localhost/zoom-operator:dev) zoom-operator target/image/zoom-operator.tar

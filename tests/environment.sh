@@ -46,6 +46,12 @@ build_missing_tools() {
   done
 }
 
+# The tests that need no cluster talk to a real NATS: NATS_SERVER, else the one that is built here, else that of PATH.
+provide_nats_server() {
+  [[ -n ${NATS_SERVER-} ]] || NATS_SERVER=$(tests/cluster/build nats-server) || NATS_SERVER=$(type -P nats-server)
+  export NATS_SERVER
+}
+
 # provide_images DIRECTORY TAG: both images in the cluster; IMAGE and SIM_IMAGE are their names. Without a TAG the name
 # says the content, so that another content means other Pods.
 provide_images() {

@@ -22,6 +22,8 @@ pub enum Type {
     ReceiverAvailable,
     /// Zoom validated the webhook endpoint within the last 72 hours.
     EndpointValidated,
+    /// What the receiver stored reaches the sink.
+    EventsDelivered,
     /// Zoom says who authorized, and it is who may.
     SubjectVerified,
 }
@@ -65,6 +67,7 @@ impl Type {
             Self::ScopesGranted => "ScopesGranted",
             Self::ReceiverAvailable => "ReceiverAvailable",
             Self::EndpointValidated => "EndpointValidated",
+            Self::EventsDelivered => "EventsDelivered",
             Self::SubjectVerified => "SubjectVerified",
         }
     }

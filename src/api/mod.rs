@@ -39,11 +39,15 @@ pub mod label {
     pub const CONSENT: &str = "consent";
     /// Value of [`USE`] on a Secret that holds a grant.
     pub const GRANT: &str = "grant";
+    /// Value of [`USE`] on a Secret that a receiver may be given for its sink.
+    pub const SINK: &str = "sink";
+    /// Value of [`USE`] on the Secret with the token of a receiver's control port.
+    pub const CONTROL: &str = "control";
     /// Value of [`COMPONENT`] on a tenant's receiver.
     pub const RECEIVER: &str = "receiver";
 }
 
-/// Annotations that the controller writes on the objects it makes.
+/// Annotations that the controller writes on the objects it makes, and one that people write.
 pub mod annotation {
     /// When the token in a Secret is to be replaced (RFC 3339).
     pub const REFRESH_AT: &str = "zoom-operator.io/refresh-at";
@@ -55,4 +59,6 @@ pub mod annotation {
     pub const CHECKSUM: &str = "zoom-operator.io/checksum";
     /// SHA-256 over a child object as it was built: tells whether it must be applied again.
     pub const DESIRED: &str = "zoom-operator.io/desired";
+    /// `true` on an integration: what its receivers have stored and not delivered may be lost.
+    pub const DISCARD: &str = "zoom-operator.io/discard-buffered-events";
 }

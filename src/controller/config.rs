@@ -2,9 +2,10 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use ipnet::IpNet;
 use url::Url;
 
-use super::leadership::Leadership;
+use super::{integration::hosts::AllowedHost, leadership::Leadership};
 use crate::ops::telemetry::LogArgs;
 
 /// Zoom answers within seconds or not at all.
@@ -28,6 +29,10 @@ pub struct Args {
     #[command(flatten)]
     #[allow(missing_docs, reason = "clap would show it as the section's help")]
     pub receiver: ReceiverImage,
+
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would show it as the section's help")]
+    pub policy: ReceiverPolicy,
 
     /// Namespace of the Lease.
     #[arg(long, env = "POD_NAMESPACE")]
@@ -108,6 +113,37 @@ pub struct ReceiverImage {
         value_delimiter = ','
     )]
     pub pull_secrets: Vec<String>,
+}
+
+/// What tenants' receivers may do, and how they are kept.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ReceiverPolicy {
+    /// Networks beyond the public internet that a sink's URL may lead to; can be repeated. Services of the
+    /// tenant's own namespace, by `serviceRef`, need none.
+    #[arg(long = "sink-allow-network", value_name = "CIDR")]
+    pub sink_allow_network: Vec<IpNet>,
+
+    /// Hosts that the integrations of a namespace may claim, `NAMESPACE=PATTERN`; can be repeated. The
+    /// namespace may be `*`, the pattern is a host or `*.` and a domain. None: every host.
+    #[arg(long = "allowed-hosts", value_name = "NAMESPACE=PATTERN")]
+    pub allowed_hosts: Vec<AllowedHost>,
+
+    /// Make a `NetworkPolicy` for each receiver.
+    #[arg(long = "network-policies", requires = "operator_namespace")]
+    pub network_policies: bool,
+
+    /// The operator's own namespace, which the receivers' `NetworkPolicies` let in.
+    #[arg(long = "operator-namespace", env = "POD_NAMESPACE")]
+    pub operator_namespace: Option<String>,
+
+    /// How many receivers are replaced at the same time, when it is the operator that changed.
+    #[arg(
+        long = "receiver-rollouts",
+        env = "RECEIVER_ROLLOUTS",
+        default_value = "5",
+        value_parser = clap::value_parser!(u16).range(1..=1000)
+    )]
+    pub receiver_rollouts: u16,
 }
 
 // === impl Args ===

@@ -3,6 +3,7 @@
 use k8s_openapi::{ByteString, api::core::v1::Secret};
 use secrecy::SecretString;
 
+use super::integration::resources::authentication_keys;
 use crate::{api::v1alpha1::ZoomIntegrationSpec, zoom};
 
 /// What the credentials Secret holds.
@@ -88,6 +89,7 @@ impl Credentials {
         if spec.webhook.is_some() {
             text(keys.webhook_secret_token());
         }
+        problems.extend(authentication_problems(spec, secret));
         let app = client_id
             .clone()
             .zip(client_secret)
@@ -135,6 +137,26 @@ impl Credentials {
             )
         })
     }
+}
+
+/// What is wrong with the keys of Zoom's further authentication. Their values may hold anything.
+fn authentication_problems(spec: &ZoomIntegrationSpec, secret: &Secret) -> Vec<Problem> {
+    let webhook = spec.webhook.as_ref();
+    let wanted = webhook.and_then(|webhook| webhook.authentication.as_ref());
+    let keys = wanted.map_or(&[] as &[&str], authentication_keys);
+    let problem = |key: &&str| {
+        let value = secret.data.as_ref().and_then(|data| data.get(*key));
+        let kind = match value {
+            None => ProblemKind::Missing,
+            Some(value) if value.0.trim_ascii().is_empty() => ProblemKind::Empty,
+            Some(_) => return None,
+        };
+        Some(Problem {
+            key: (*key).to_owned(),
+            kind,
+        })
+    };
+    keys.iter().filter_map(problem).collect()
 }
 
 /// UID and resourceVersion of a Secret.
@@ -240,6 +262,27 @@ mod tests {
         let found = Credentials::read(&spec(true), Some(&secret(&COMPLETE)));
         assert!(found.complaint().is_some());
         assert!(found.server_to_server.is_some());
+    }
+
+    #[test]
+    fn further_authentication_needs_its_keys() {
+        let mut basic = spec(true);
+        let webhook = basic.webhook.as_mut().unwrap();
+        webhook.authentication = Some(crate::api::v1alpha1::Authentication {
+            type_: crate::api::v1alpha1::AuthenticationType::Basic,
+            header_name: None,
+        });
+        let mut data = COMPLETE.to_vec();
+        data.extend([
+            ("webhook-secret-token", b"token".as_slice()),
+            ("webhook-username", b"ada"),
+        ]);
+        let found = Credentials::read(&basic, Some(&secret(&data)));
+        let complaint = found.complaint().unwrap();
+        assert!(complaint.starts_with("Secret zoom: key webhook-password is missing."));
+        data.push(("webhook-password", b"with a blank"));
+        let found = Credentials::read(&basic, Some(&secret(&data)));
+        assert_eq!(found.complaint(), None);
     }
 
     #[test]

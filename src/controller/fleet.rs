@@ -22,11 +22,15 @@ use prometheus_client::{
 
 use super::{
     reconcile::{Guarded, Managed},
+    rollouts::Progress,
     schedule,
 };
-use crate::api::{
-    condition::Type,
-    v1alpha1::{Phase, TokenStatus, ZoomConnection, ZoomIntegration},
+use crate::{
+    api::{
+        condition::Type,
+        v1alpha1::{Phase, TokenStatus, ZoomConnection, ZoomIntegration, ZoomIntegrationStatus},
+    },
+    receiver::facts::BufferFacts,
 };
 
 /// A step that lies further back than this is overdue.
@@ -53,6 +57,12 @@ pub struct Member {
     pub receiver_down: bool,
     /// Whether its endpoint's last URL validation is too old.
     pub validation_overdue: bool,
+    /// When Zoom last validated its endpoint.
+    pub validated: Option<Timestamp>,
+    /// How its receiver stands to what is wanted of it.
+    pub receiver: Option<Progress>,
+    /// What the buffers of its receiver hold, as they said in the last pass.
+    pub buffer: Option<BufferFacts>,
 }
 
 /// All objects that there are.
@@ -120,6 +130,35 @@ impl Member {
                 .map(|condition| condition.reason.clone()),
             receiver_down: is_false(Type::ReceiverAvailable),
             validation_overdue: is_false(Type::EndpointValidated),
+            validated: None,
+            receiver: None,
+            buffer: None,
+        })
+    }
+
+    /// What the status of an integration says, and what its receiver does.
+    #[must_use]
+    pub fn of_integration(
+        status: &ZoomIntegrationStatus,
+        buffer: Option<BufferFacts>,
+        receiver: Option<Progress>,
+    ) -> Option<Self> {
+        let webhook = status.webhook.as_ref();
+        let validated = webhook.and_then(|webhook| webhook.last_validated.as_ref());
+        // A receiver that cannot be asked has not lost its dead letters.
+        let known = || {
+            let held = webhook?.buffer.as_ref()?;
+            Some(BufferFacts {
+                dead_letters: u64::try_from(held.dead_letters).unwrap_or_default(),
+                ..BufferFacts::default()
+            })
+        };
+        let buffer = buffer.or_else(known);
+        Some(Self {
+            validated: validated.map(|time| time.0),
+            receiver,
+            buffer,
+            ..Self::new(status.phase, status.token.as_ref(), &status.conditions)?
         })
     }
 }
@@ -212,6 +251,18 @@ impl Fleet {
             overdue: count(&|seen| schedule::later(seen.next_pass, GRACE) < now),
             receivers_down: count(&|seen| seen.member.receiver_down),
             unvalidated: count(&|seen| seen.member.validation_overdue),
+            oldest_validation: active().filter_map(|seen| seen.member.validated).min(),
+            receivers: Progress::ALL.map(|progress| {
+                (
+                    progress,
+                    count(&|seen| seen.member.receiver == Some(progress)),
+                )
+            }),
+            buffers_full: count(&|seen| seen.member.buffer.as_ref().is_some_and(|held| held.full)),
+            buffered: members
+                .values()
+                .filter_map(|seen| seen.member.buffer)
+                .fold(BufferFacts::default(), BufferFacts::merged),
         }
     }
 }
@@ -224,6 +275,11 @@ struct Figures {
     overdue: i64,
     receivers_down: i64,
     unvalidated: i64,
+    oldest_validation: Option<Timestamp>,
+    receivers: [(Progress, i64); Progress::ALL.len()],
+    buffers_full: i64,
+    /// All buffers together, of suspended integrations too.
+    buffered: BufferFacts,
 }
 
 /// The objects of one kind.
@@ -280,7 +336,46 @@ impl Collector for Fleet {
                 gauge.metric_type(),
             )?)?;
         }
+        if let Some(oldest) = figures.oldest_validation {
+            ConstGauge::new(oldest.as_second()).encode(encoder.encode_descriptor(
+                "zoom_operator_endpoint_oldest_validation_timestamp",
+                "The oldest of all endpoints' last URL validations",
+                Some(&Unit::Seconds),
+                gauge.metric_type(),
+            )?)?;
+        }
+        let mut receivers = encoder.encode_descriptor(
+            "zoom_operator_receivers",
+            "Receivers by how they stand to what is wanted of them",
+            None,
+            gauge.metric_type(),
+        )?;
+        for (progress, number) in figures.receivers {
+            let labels = [("state", progress.as_str())];
+            ConstGauge::new(number).encode(receivers.encode_family(&labels)?)?;
+        }
+        let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         for (name, help, number) in [
+            (
+                "zoom_operator_buffers_full",
+                "Integrations whose receiver has no room for another event",
+                figures.buffers_full,
+            ),
+            (
+                "zoom_operator_buffered_events",
+                "Events that receivers have stored and not delivered, as of their last facts",
+                number(figures.buffered.pending),
+            ),
+            (
+                "zoom_operator_buffered_oldest_age_seconds",
+                "Age of the oldest of them",
+                number(figures.buffered.oldest_seconds.unwrap_or_default()),
+            ),
+            (
+                "zoom_operator_dead_letters",
+                "Events that receivers gave up and keep",
+                number(figures.buffered.dead_letters),
+            ),
             (
                 "zoom_operator_tokens_expired",
                 "Tokens that have expired",
@@ -330,6 +425,9 @@ mod tests {
             stalled: (phase == Phase::Degraded).then(|| "CredentialsRejected".into()),
             receiver_down: false,
             validation_overdue: false,
+            validated: None,
+            receiver: None,
+            buffer: None,
         }
     }
 
@@ -368,6 +466,39 @@ mod tests {
         let stalled = &figures.integrations.stalled;
         assert_eq!(stalled.get("CredentialsRejected"), Some(&1));
         assert!(figures.connections.stalled.is_empty());
+    }
+
+    #[test]
+    fn receivers_are_counted_by_their_progress_and_buffers_are_added_up() {
+        let fleet = Fleet::default();
+        for (name, progress, pending, full) in [
+            ("a", Progress::Current, 1, false),
+            ("b", Progress::Outdated, 2, true),
+            ("c", Progress::Outdated, 4, false),
+        ] {
+            let member = Member {
+                receiver: Some(progress),
+                buffer: Some(BufferFacts {
+                    pending,
+                    oldest_seconds: Some(pending * 10),
+                    full,
+                    ..BufferFacts::default()
+                }),
+                ..member(Phase::Connected, 500)
+            };
+            fleet.seen(&named(name), Some(member), Duration::from_secs(1), at(0));
+        }
+        let figures = fleet.figures(at(1));
+        assert_eq!(
+            figures.receivers,
+            [
+                (Progress::Current, 1),
+                (Progress::Rolling, 0),
+                (Progress::Outdated, 2)
+            ]
+        );
+        assert_eq!((figures.buffered.pending, figures.buffers_full), (7, 1));
+        assert_eq!(figures.buffered.oldest_seconds, Some(40));
     }
 
     #[test]

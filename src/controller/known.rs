@@ -6,17 +6,19 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use futures::FutureExt as _;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{ResourceExt, runtime::reflector::Store};
 
 use super::{
     fleet::{Fleet, Key},
+    integration::hosts::Claim,
     reconcile::Guarded,
 };
 use crate::api::{
     label,
-    v1alpha1::{ConnectionsStatus, Phase, ZoomConnection},
+    v1alpha1::{ConnectionsStatus, Phase, ZoomConnection, ZoomIntegration},
 };
 
 /// The connections that there are.
@@ -123,6 +125,88 @@ impl Connections {
     }
 }
 
+/// The public hosts that integrations claim.
+#[derive(Default)]
+pub struct Hosts {
+    stores: Mutex<Vec<Store<Guarded<ZoomIntegration>>>>,
+    /// Namespace and name of integrations whose host another one has.
+    refused: Mutex<HashSet<(String, String)>>,
+    /// UIDs of integrations that are gone, which the stores may not have heard of.
+    gone: Mutex<HashSet<String>>,
+}
+
+// === impl Hosts ===
+
+impl Hosts {
+    /// Takes a watch's store in.
+    pub fn know(&self, store: Store<Guarded<ZoomIntegration>>) {
+        lock(&self.stores).push(store);
+    }
+
+    /// The other integrations that claim the same host; `None` as long as a watch has not begun.
+    #[must_use]
+    pub fn rivals(&self, integration: &ZoomIntegration) -> Option<Vec<Claim>> {
+        let Some((host, _)) = Claim::of(integration) else {
+            return Some(Vec::new());
+        };
+        let stores = lock(&self.stores);
+        let begun = |store: &Store<Guarded<ZoomIntegration>>| {
+            // Known at once or not: nothing is waited for.
+            store.wait_until_ready().now_or_never().is_some()
+        };
+        stores.iter().all(begun).then(|| {
+            let known: Vec<_> = stores.iter().flat_map(Store::state).collect();
+            let mut gone = lock(&self.gone);
+            // Forgotten once the stores have forgotten it.
+            gone.retain(|uid| {
+                known
+                    .iter()
+                    .any(|cached| cached.uid().as_ref() == Some(uid))
+            });
+            let lives = |cached: &Arc<Guarded<ZoomIntegration>>| {
+                cached.uid().is_none_or(|uid| !gone.contains(&uid))
+            };
+            known
+                .iter()
+                .filter(|cached| cached.uid() != integration.uid() && lives(cached))
+                .filter_map(|cached| {
+                    let (claimed, claim) = Claim::of(cached.0.as_ref().ok()?)?;
+                    (claimed == host).then_some(claim)
+                })
+                .collect()
+        })
+    }
+
+    /// An integration is gone, and with it its claim.
+    pub fn forget(&self, integration: &ObjectMeta) {
+        lock(&self.gone).extend(integration.uid.clone());
+        let namespace = integration.namespace.as_deref().unwrap_or_default();
+        let name = integration.name.as_deref().unwrap_or_default();
+        self.judged(namespace, name, false);
+    }
+
+    /// Remembers whether an integration waits for a host.
+    pub fn judged(&self, namespace: &str, name: &str, is_refused: bool) {
+        let key = (namespace.to_owned(), name.to_owned());
+        let mut refused = lock(&self.refused);
+        if is_refused {
+            refused.insert(key);
+        } else {
+            refused.remove(&key);
+        }
+    }
+
+    /// Who has to be judged anew when this integration changed or is gone.
+    #[must_use]
+    pub fn concerned(&self, namespace: &str, name: &str) -> Vec<(String, String)> {
+        let refused = lock(&self.refused);
+        let others = refused
+            .iter()
+            .filter(|(other, its_name)| other != namespace || its_name != name);
+        others.cloned().collect()
+    }
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -156,6 +240,50 @@ mod tests {
             object["status"] = json!({"subject": {"userId": "ada"}, "grant": {"since": since}});
         }
         serde_json::from_value(object).unwrap()
+    }
+
+    fn claiming(name: &str, host: &str) -> ZoomIntegration {
+        serde_json::from_value(json!({
+            "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomIntegration",
+            "metadata": {"name": name, "namespace": "clinics", "uid": name},
+            "spec": {
+                "app": {"kind": "ServerToServer"}, "credentials": {"secretRef": {"name": "zoom"}},
+                "scopes": {"required": []},
+                "webhook": {"sink": {"http": {"url": "https://s"}}, "endpoint": {"host": host}},
+            },
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn who_claims_a_host_is_known_once_all_watches_have_begun() {
+        let (store, mut writer) = reflector::store();
+        let hosts = Hosts::default();
+        hosts.know(store);
+        let mine = claiming("a", "x.example");
+        assert_eq!(hosts.rivals(&mine), None);
+        writer.apply_watcher_event(&watcher::Event::Init);
+        for (name, host) in [("a", "x.example"), ("b", "x.example"), ("c", "y.example")] {
+            let cached = kube::core::DeserializeGuard(Ok(claiming(name, host)));
+            writer.apply_watcher_event(&watcher::Event::InitApply(cached));
+        }
+        writer.apply_watcher_event(&watcher::Event::InitDone);
+        let rivals = hosts.rivals(&mine).unwrap();
+        assert_eq!(rivals.len(), 1);
+        assert_eq!(rivals[0].name, "b");
+        // Before the store has heard of it.
+        hosts.forget(&claiming("b", "x.example").metadata);
+        assert_eq!(hosts.rivals(&mine), Some(vec![]));
+    }
+
+    #[test]
+    fn who_was_refused_is_concerned_by_a_change_of_another() {
+        let hosts = Hosts::default();
+        hosts.judged("clinics", "a", true);
+        assert_eq!(hosts.concerned("clinics", "a"), []);
+        assert_eq!(hosts.concerned("clinics", "b").len(), 1);
+        hosts.judged("clinics", "a", false);
+        assert_eq!(hosts.concerned("clinics", "b"), []);
     }
 
     #[test]

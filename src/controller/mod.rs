@@ -23,6 +23,7 @@ mod published;
 mod reconcile;
 mod removals;
 mod report;
+mod rollouts;
 mod schedule;
 mod token_secret;
 mod touch;
@@ -42,11 +43,12 @@ use tokio::{net::TcpListener, sync::oneshot};
 use self::{
     fleet::Fleet,
     grants::{Grants, LeaderTerm},
-    known::Connections,
+    known::{Connections, Hosts},
     leadership::{Candidate, Election, Leadership},
     metrics::Metrics,
     reconcile::Failures,
     removals::Removals,
+    rollouts::Rollouts,
     touch::Touch,
 };
 use crate::{
@@ -60,7 +62,7 @@ use crate::{
     zoom::{self, Endpoints},
 };
 
-pub use self::config::{Args, ReceiverImage};
+pub use self::config::{Args, ReceiverImage, ReceiverPolicy};
 
 /// How long passes under way may take after the request to stop.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -87,6 +89,10 @@ pub struct Context {
     removals: Removals,
     /// The connections that there are.
     connections: Connections,
+    /// The hosts that integrations claim.
+    hosts: Hosts,
+    /// The pace at which receivers are replaced.
+    rollouts: Rollouts,
     /// Spends the connections' grants.
     grants: Grants,
 }
@@ -220,6 +226,8 @@ impl Context {
         Ok(Self {
             grants: Grants::new(client.clone(), zoom.clone(), term, journal),
             connections: Connections::default(),
+            hosts: Hosts::default(),
+            rollouts: Rollouts::new(config.policy.receiver_rollouts),
             zoom,
             facts: outgoing::client_builder(Trust::Nobody)
                 .pool_max_idle_per_host(0)

@@ -8,8 +8,10 @@ use std::{
 
 use futures::StreamExt as _;
 use k8s_openapi::api::{
-    apps::v1::Deployment,
+    apps::v1::{Deployment, StatefulSet},
     core::v1::{Secret, Service, ServiceAccount},
+    networking::v1::{Ingress, NetworkPolicy},
+    policy::v1::PodDisruptionBudget,
 };
 use kube::{
     Api, Client, ResourceExt as _,
@@ -28,6 +30,7 @@ use super::{
     config::Args,
     fleet::Key,
     grants,
+    integration::resources::control_name,
     reconcile::{Guarded, Managed, reconcile, retry},
     token_secret::Owner,
 };
@@ -133,9 +136,19 @@ fn integrations(
     let controller = controller::<ZoomIntegration>(context, namespace, shutdown)
         .owns(scoped::<Deployment>(context, namespace), ours.clone())
         .owns(scoped::<Service>(context, namespace), ours.clone())
-        .owns(scoped::<ServiceAccount>(context, namespace), ours)
+        .owns(scoped::<ServiceAccount>(context, namespace), ours.clone())
+        .owns(scoped::<StatefulSet>(context, namespace), ours.clone())
+        .owns(
+            scoped::<PodDisruptionBudget>(context, namespace),
+            ours.clone(),
+        )
+        .owns(scoped::<NetworkPolicy>(context, namespace), ours.clone())
+        // HTTPRoutes may not be defined, and a watch that fails would hold up all others: the passes that
+        // ask the receivers for facts look at them too.
+        .owns(scoped::<Ingress>(context, namespace), ours)
         .reconcile_on(context.integrations.asked(namespace));
     let known = controller.store();
+    context.hosts.know(controller.store());
     let scope = namespace.map(ToOwned::to_owned);
     handed_over(context, controller, move |secret| {
         reference(secret, label::INTEGRATION, scope.as_deref())
@@ -357,11 +370,17 @@ fn reading(
             cached.0.as_ref().is_ok_and(|integration| {
                 integration.namespace() == namespace
                     && (integration.spec.credentials.secret_ref.name == name
-                        || Owner::integration(integration).secret_name == name)
+                        || Owner::integration(integration).secret_name == name
+                        || sink_secret(integration) == Some(&name)
+                        || control_name(integration) == name)
             })
         })
         .map(|integration| ObjectRef::from_obj(&*integration))
         .collect()
+}
+
+fn sink_secret(integration: &ZoomIntegration) -> Option<&str> {
+    integration.spec.webhook.as_ref()?.sink_secret()
 }
 
 fn scoped<K>(context: &Context, namespace: Option<&str>) -> Api<K>

@@ -22,7 +22,7 @@ use hyper::Method;
 pub use self::args::Args;
 use self::{
     args::{Command, Output, Which},
-    receivers::{Count, Receiver},
+    receivers::{Count, DeadLetter, Receiver},
     table::Row,
 };
 
@@ -52,15 +52,14 @@ async fn run(args: Args) -> anyhow::Result<()> {
 }
 
 async fn list(receivers: &[Receiver], output: Output) -> anyhow::Result<()> {
-    let mut rows = Vec::new();
-    for receiver in receivers {
-        let items = receiver.dead_letters().await?;
-        let pod = receiver.pod();
-        rows.extend(items.into_iter().map(|letter| Row {
-            pod: pod.to_owned(),
+    let mut rows: Vec<Row> = held(receivers)
+        .await?
+        .into_iter()
+        .map(|(receiver, letter)| Row {
+            pod: receiver.pod().to_owned(),
             letter,
-        }));
-    }
+        })
+        .collect();
     rows.sort_by(|a, b| a.letter.failed_at.cmp(&b.letter.failed_at));
     let text = match output {
         Output::Json => serde_json::to_string_pretty(&rows)? + "\n",
@@ -104,19 +103,41 @@ async fn change(
     Ok(())
 }
 
+/// All dead letters, and who holds them. A receiver that cannot be asked is said and passed over, unless none
+/// can be.
+async fn held(receivers: &[Receiver]) -> anyhow::Result<Vec<(&Receiver, DeadLetter)>> {
+    let mut held = Vec::new();
+    let mut failure = None;
+    let mut is_answered = false;
+    for receiver in receivers {
+        match receiver.dead_letters().await {
+            Ok(letters) => {
+                is_answered = true;
+                held.extend(letters.into_iter().map(|letter| (receiver, letter)));
+            }
+            Err(error) => {
+                let _ = writeln!(std::io::stderr(), "{error:#}");
+                failure = Some(error);
+            }
+        }
+    }
+    match failure {
+        Some(error) if !is_answered => Err(error),
+        _ => Ok(held),
+    }
+}
+
 /// The receiver that holds the dead letter whose id begins so, and the whole id.
 async fn holder<'a>(
     receivers: &'a [Receiver],
     beginning: &str,
 ) -> anyhow::Result<(&'a Receiver, String)> {
-    let mut found: Vec<(&Receiver, String)> = Vec::new();
-    for receiver in receivers {
-        let ids = receiver.dead_letters().await?;
-        let matching = ids
-            .into_iter()
-            .filter(|item| item.id.starts_with(beginning));
-        found.extend(matching.map(|item| (receiver, item.id)));
-    }
+    let mut found: Vec<(&Receiver, String)> = held(receivers)
+        .await?
+        .into_iter()
+        .filter(|(_, letter)| letter.id.starts_with(beginning))
+        .map(|(receiver, letter)| (receiver, letter.id))
+        .collect();
     ensure!(
         found.len() <= 1 || found.iter().all(|(_, id)| *id == found[0].1),
         "{} dead letters begin with {beginning}: give more of the id",

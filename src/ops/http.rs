@@ -3,17 +3,32 @@
 //! `axum::serve` sets no limit on headers, idle time or the number of connections, and its drain
 //! has no end; every port of every process is served by this loop instead.
 
-use std::{io, pin::pin, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    io,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
-use axum::Router;
-use hyper::server::conn::http1;
+use axum::{
+    Router,
+    http::{HeaderValue, header},
+};
+use hyper::{
+    server::conn::http1,
+    service::{Service as _, service_fn},
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    sync::{Notify, Semaphore},
     task::JoinSet,
     time,
 };
@@ -32,17 +47,20 @@ const READ_BUFFER: usize = 64 * 1024;
 pub struct Limits {
     /// Connections at a time; further ones wait in the kernel's queue.
     pub connections: usize,
-    /// Whether a connection serves several requests. A proxy that keeps connections longer than we
-    /// do loses the request that meets our close, and a POST is not sent again by proxies.
+    /// Whether a connection serves several requests.
     pub keep_alive: bool,
-    /// Time for a complete request head, also counted while a kept connection idles.
+    /// Time for the complete head of a connection's first request.
     pub head_timeout: Duration,
+    /// Time for that of a further one, from the answer before it. A proxy that keeps connections
+    /// longer than we do loses the request that meets our close, and a POST is not sent again by
+    /// proxies.
+    pub idle_timeout: Duration,
     /// Bytes of a request head; above it the answer is 431.
     pub head_bytes: usize,
     /// Header fields of a request; above it the answer is 431.
     pub headers: usize,
-    /// Age at which a connection is closed after the request under way, which also sheds clients
-    /// that never read their answers.
+    /// Age from which on an answer closes its connection. One on which nothing is answered any more
+    /// is closed [`Limits::idle_timeout`] later, which also sheds clients that never read.
     pub max_age: Duration,
     /// Time for requests under way once shutdown was requested or a connection has become too old.
     pub drain: Duration,
@@ -51,6 +69,18 @@ pub struct Limits {
 /// Serves `router` on `listener` until shutdown is requested and requests under way are done, or
 /// [`Limits::drain`] is over. The listener closes with the request.
 pub async fn serve(listener: TcpListener, router: Router, limits: Limits, shutdown: Shutdown) {
+    serve_closing(listener, router, limits, shutdown.clone(), shutdown).await;
+}
+
+/// The same, with answers that close their connections from the moment of `closing` on: proxies let go
+/// of them before the listener and the idle ones are closed by `shutdown`.
+pub async fn serve_closing(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    closing: Shutdown,
+    shutdown: Shutdown,
+) {
     let permits = Arc::new(Semaphore::new(limits.connections));
     let mut connections = JoinSet::new();
     let accepting = async {
@@ -60,7 +90,13 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, shutdo
             };
             let stream = accept(&listener).await;
             while connections.try_join_next().is_some() {}
-            let serving = connection(stream, router.clone(), limits, shutdown.clone());
+            let serving = connection(
+                stream,
+                router.clone(),
+                limits,
+                closing.clone(),
+                shutdown.clone(),
+            );
             connections.spawn(async move {
                 serving.await;
                 drop(permit);
@@ -87,6 +123,7 @@ impl Default for Limits {
             connections: 64,
             keep_alive: true,
             head_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(10),
             head_bytes: 16 * 1024,
             headers: 64,
             max_age: Duration::from_mins(10),
@@ -117,23 +154,54 @@ fn is_about_one_client(error: &io::Error) -> bool {
     )
 }
 
-async fn connection(stream: TcpStream, router: Router, limits: Limits, shutdown: Shutdown) {
+async fn connection(
+    stream: TcpStream,
+    router: Router,
+    limits: Limits,
+    closing: Shutdown,
+    shutdown: Shutdown,
+) {
     // Answers are small and written once; waiting to fill a segment only adds latency.
     let _ = stream.set_nodelay(true);
     let mut server = http1::Builder::new();
     server
         .timer(TokioTimer::new())
         .keep_alive(limits.keep_alive)
-        .header_read_timeout(limits.head_timeout)
+        .header_read_timeout(limits.idle_timeout.max(limits.head_timeout))
         .max_headers(limits.headers)
         .max_header_size(limits.head_bytes)
         .max_buf_size(READ_BUFFER);
-    let service = TowerToHyperService::new(router);
+    let opened = Instant::now();
+    let (asked, is_asked) = (Notify::new(), AtomicBool::new(false));
+    let inner = TowerToHyperService::new(router);
+    let service = service_fn(|request| {
+        if !is_asked.swap(true, Ordering::Relaxed) {
+            asked.notify_one();
+        }
+        let answer = inner.call(request);
+        let (closing, max_age) = (&closing, limits.max_age);
+        async move {
+            let mut answer = answer.await?;
+            if closing.is_requested() || opened.elapsed() >= max_age {
+                let close = HeaderValue::from_static("close");
+                answer.headers_mut().insert(header::CONNECTION, close);
+            }
+            Ok::<_, Infallible>(answer)
+        }
+    });
     let mut serving = pin!(server.serve_connection(TokioIo::new(stream), service));
     let stop = async {
         tokio::select! {
             () = shutdown.requested() => {}
-            () = time::sleep(limits.max_age) => {}
+            () = time::sleep(limits.max_age.saturating_add(limits.idle_timeout)) => {}
+        }
+    };
+    let silent = async {
+        if time::timeout(limits.head_timeout, asked.notified())
+            .await
+            .is_ok()
+        {
+            std::future::pending::<()>().await;
         }
     };
     let done = tokio::select! {
@@ -141,6 +209,10 @@ async fn connection(stream: TcpStream, router: Router, limits: Limits, shutdown:
         () = stop => {
             serving.as_mut().graceful_shutdown();
             time::timeout(limits.drain, serving).await
+        }
+        () = silent => {
+            debug!("no request in time");
+            return;
         }
     };
     if let Ok(Err(error)) = done {

@@ -1,5 +1,5 @@
 //! What every process shares: logs, probes and metrics, guarded listeners, outgoing HTTP,
-//! shutdown, hexadecimal, secrets in storage.
+//! followed files, shutdown, hexadecimal, secrets in storage.
 
 pub mod admin;
 pub mod followed;

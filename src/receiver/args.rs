@@ -4,9 +4,10 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use super::{
     authentication::Scheme,
+    buffer::{self, backoff::Backoff},
     cloudevent::{Extension, Integration},
     filter::Filter,
-    sink::Target,
+    sink::SinkArgs,
 };
 use crate::ops::{http::Limits, telemetry::LogArgs};
 
@@ -47,12 +48,9 @@ pub struct Args {
     /// Directory that outlives the container, for `facts.json`.
     #[arg(long, env = "STATE_DIR", default_value = "/var/lib/zoom-operator")]
     pub state_dir: PathBuf,
-    /// Where events go. Without it every event is answered 503.
-    #[arg(long, env = "SINK_URL")]
-    pub sink_url: Option<Target>,
-    /// Seconds that the sink has for an event. Zoom waits 3.
-    #[arg(long, env = "SINK_TIMEOUT", default_value = "2.5", value_parser = seconds)]
-    pub sink_timeout: Duration,
+    /// Where events go.
+    #[command(flatten)]
+    pub sink: SinkArgs,
     /// A fact about the tenant, `key=value`, sent with every event; can be repeated.
     #[arg(long = "attribute", value_name = "KEY=VALUE")]
     pub attribute: Vec<Extension>,
@@ -70,7 +68,25 @@ pub struct Args {
     /// An event to pass on; can be repeated.
     #[arg(long = "event", value_name = "NAME")]
     pub event: Vec<String>,
-    /// Answer Zoom's URL validation only, everything else 503.
+    /// Directory of the durable buffer. Without it the sink has to take an event while Zoom waits.
+    #[arg(long, env = "BUFFER_DIR")]
+    pub buffer_dir: Option<PathBuf>,
+    /// Most bytes of stored events, counted in whole pages of the disk.
+    #[arg(long, env = "BUFFER_SIZE", default_value_t = 268_435_456)]
+    pub buffer_size: u64,
+    /// Seconds that an event may wait for the sink before it becomes a dead letter.
+    #[arg(long, env = "BUFFER_MAX_AGE", default_value = "604800", value_parser = seconds)]
+    pub buffer_max_age: Duration,
+    /// The buffer's directory goes with the Pod: forward what it holds before the process ends.
+    #[arg(long, env = "BUFFER_EPHEMERAL")]
+    pub buffer_ephemeral: bool,
+    /// Where dead letters are looked after.
+    #[arg(long, env = "CONTROL_LISTEN", default_value = "0.0.0.0:8083")]
+    pub control_listen: SocketAddr,
+    /// File with the token of that port. Without it there is no such port.
+    #[arg(long, env = "CONTROL_TOKEN_FILE")]
+    pub control_token_file: Option<PathBuf>,
+    /// Answer Zoom's URL validation only; events are kept in the buffer, or answered 503 without one.
     #[arg(long, env = "SUSPENDED")]
     pub suspended: bool,
     /// Most bytes of a body.
@@ -82,6 +98,9 @@ pub struct Args {
     /// Seconds to go on accepting after SIGTERM, until no proxy sends here any more.
     #[arg(long, env = "DRAIN_GRACE", default_value = "5", value_parser = seconds)]
     pub drain_grace: Duration,
+    /// Seconds after SIGTERM that the Pod has, for an ephemeral buffer to become empty.
+    #[arg(long, env = "DRAIN_LIMIT", default_value = "25", value_parser = seconds)]
+    pub drain_limit: Duration,
     /// Logs.
     #[command(flatten)]
     pub log: LogArgs,
@@ -109,12 +128,14 @@ pub struct Config {
     /// Directory of the facts.
     pub state_dir: PathBuf,
     /// Where events go.
-    pub sink: Option<Target>,
-    /// Time that the sink has for an event.
-    pub sink_timeout: Duration,
+    pub sink: SinkArgs,
     /// Which events go on.
     pub filter: Filter,
-    /// Answer URL validations only.
+    /// The durable buffer.
+    pub buffer: Option<buffer::Settings>,
+    /// Where dead letters are looked after, and the file with the token.
+    pub control: Option<(SocketAddr, PathBuf)>,
+    /// Answer URL validations only, and forward nothing.
     pub suspended: bool,
     /// Most bytes of a body.
     pub max_body: usize,
@@ -129,12 +150,14 @@ pub struct Config {
 pub struct Tuning {
     /// Time for a request from its head to the answer.
     pub deadline: Duration,
-    /// Between two looks at the signing secrets.
+    /// Between two looks at the signing secrets, and at the sink's credentials.
     pub secrets_interval: Duration,
     /// How long ordinary facts wait for others before they are written.
     pub facts_pause: Duration,
     /// How long to go on accepting after the signal.
     pub drain_grace: Duration,
+    /// Time from the signal until an ephemeral buffer has to be empty.
+    pub drain_limit: Duration,
     /// Deliveries to the sink at a time.
     pub sink_concurrency: u32,
     /// Most events that are remembered, of about 100 bytes each.
@@ -159,18 +182,29 @@ impl From<Args> for Config {
             signing_secrets_dir: args.signing_secrets_dir,
             authentication: args.authentication.zip(args.authentication_dir),
             state_dir: args.state_dir,
-            sink: args.sink_url,
-            sink_timeout: args.sink_timeout,
             filter: if args.filter {
                 Filter::only(args.event)
             } else {
                 Filter::default()
             },
+            sink: args.sink,
+            buffer: args.buffer_dir.map(|directory| buffer::Settings {
+                directory,
+                size: args.buffer_size,
+                max_age: args.buffer_max_age,
+                ephemeral: args.buffer_ephemeral,
+                backoff: Backoff::default(),
+                most_ids: buffer::most_ids(args.buffer_size),
+            }),
+            control: args
+                .control_token_file
+                .map(|file| (args.control_listen, file)),
             suspended: args.suspended,
             max_body: args.max_body_bytes as usize,
             tolerance: args.timestamp_tolerance,
             tuning: Tuning {
                 drain_grace: args.drain_grace,
+                drain_limit: args.drain_limit,
                 ..Tuning::default()
             },
         }
@@ -185,14 +219,18 @@ impl Default for Tuning {
             secrets_interval: Duration::from_secs(1),
             facts_pause: Duration::from_secs(5),
             drain_grace: Duration::from_secs(5),
+            drain_limit: Duration::from_secs(25),
             sink_concurrency: 64,
             dedupe_capacity: 65_536,
             body_budget: 16 * 1024 * 1024,
             limits: Limits {
                 connections: 512,
-                keep_alive: false,
+                keep_alive: true,
                 head_timeout: Duration::from_secs(3),
-                max_age: Duration::from_secs(10),
+                // Longer than common proxies keep a connection that nobody uses (nginx: 60 s): who
+                // closes last never closes on a request.
+                idle_timeout: Duration::from_secs(75),
+                max_age: Duration::from_mins(15),
                 ..Limits::default()
             },
         }
@@ -206,7 +244,7 @@ fn path(text: &str) -> Result<String, &'static str> {
     is_path.then(|| text.to_owned()).ok_or("expected /...")
 }
 
-fn seconds(text: &str) -> Result<Duration, &'static str> {
+pub(super) fn seconds(text: &str) -> Result<Duration, &'static str> {
     text.parse()
         .ok()
         .filter(|seconds| (0.0..=MAX_SECONDS).contains(seconds))
@@ -236,9 +274,9 @@ mod tests {
     #[test]
     fn the_defaults_suffice() {
         let config = parse(&[]).unwrap();
-        assert_eq!(config.sink_timeout, Duration::from_millis(2500));
+        assert_eq!(config.sink.timeout, Duration::from_millis(2500));
         assert!(config.tuning.deadline < Duration::from_secs(3));
-        assert!(config.tuning.deadline > config.sink_timeout);
+        assert!(config.tuning.deadline > config.sink.timeout);
         assert!(config.tuning.body_budget > config.max_body);
     }
 

@@ -88,11 +88,23 @@ impl Event {
     /// The event that came at `received` with these headers and this body.
     #[must_use]
     pub fn new(received: Timestamp, zoom: ZoomHeaders, body: Bytes) -> Self {
+        let envelope = Envelope::parse(&body).ok();
+        Self::with_envelope(received, zoom, envelope, body)
+    }
+
+    /// The same, of a body that was read already.
+    #[must_use]
+    pub fn with_envelope(
+        received: Timestamp,
+        zoom: ZoomHeaders,
+        envelope: Option<Envelope>,
+        body: Bytes,
+    ) -> Self {
         Self {
             id: EventId::of(&body),
             received,
             zoom,
-            envelope: Envelope::parse(&body).ok(),
+            envelope,
             body,
         }
     }

@@ -40,6 +40,28 @@ pub struct Facts {
     /// Who removed the app, as `app_deauthorized` says; the latest of each user.
     #[serde(default)]
     pub removals: Vec<Removal>,
+    /// How it is with the buffer at this moment; absent without one. Never on disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub buffer: Option<BufferFacts>,
+}
+
+/// How it is with a buffer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct BufferFacts {
+    /// Whether it can be read at this moment; if not, the figures are those last known.
+    pub open: bool,
+    /// Events that wait for the sink.
+    pub pending: u64,
+    /// Dead letters that are kept.
+    pub dead_letters: u64,
+    /// How long the first pending event has waited, seconds; absent without any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oldest_seconds: Option<u64>,
+    /// Events are refused for want of space.
+    pub full: bool,
+    /// Nothing new is taken.
+    pub draining: bool,
 }
 
 /// A user removed the app.
@@ -81,6 +103,7 @@ impl Default for Facts {
             last_rejected: None,
             event_types_seen: BTreeSet::new(),
             removals: Vec::new(),
+            buffer: None,
         }
     }
 }
@@ -133,6 +156,10 @@ impl Facts {
             self.remember(removal);
         }
         self.removals.sort();
+        self.buffer = match (self.buffer, other.buffer) {
+            (Some(one), Some(other)) => Some(one.merged(other)),
+            (one, other) => one.or(other),
+        };
         self
     }
 
@@ -183,6 +210,23 @@ impl Facts {
         let seen = &mut self.event_types_seen;
         if envelope::is_name(name) && seen.len() < MAX_EVENT_TYPES && !seen.contains(name) {
             seen.insert(name.to_owned());
+        }
+    }
+}
+
+// === impl BufferFacts ===
+
+impl BufferFacts {
+    /// What two buffers hold together.
+    #[must_use]
+    pub fn merged(self, other: Self) -> Self {
+        Self {
+            open: self.open && other.open,
+            pending: self.pending.saturating_add(other.pending),
+            dead_letters: self.dead_letters.saturating_add(other.dead_letters),
+            oldest_seconds: self.oldest_seconds.max(other.oldest_seconds),
+            full: self.full || other.full,
+            draining: self.draining && other.draining,
         }
     }
 }
@@ -252,6 +296,36 @@ mod tests {
         assert_eq!(both.last_validated_secret, Some(SecretRole::Current));
         assert_eq!(both.last_rejected, Some(at(5)));
         assert_eq!(both.event_types_seen.len(), 2);
+    }
+
+    #[test]
+    fn buffers_add_up() {
+        let buffer = |pending, oldest_seconds, full, draining| Facts {
+            buffer: Some(BufferFacts {
+                open: true,
+                pending,
+                dead_letters: 1,
+                oldest_seconds,
+                full,
+                draining,
+            }),
+            ..Facts::default()
+        };
+        let (one, other) = (
+            buffer(3, Some(5), false, true),
+            buffer(0, None, true, false),
+        );
+        let both = one.clone().merged(other.clone());
+        assert_eq!(both, other.merged(one.clone()));
+        let text = concat!(
+            r#""removals":[],"buffer":{"open":true,"pending":3,"deadLetters":2,"#,
+            r#""oldestSeconds":5,"full":true,"draining":false}}"#
+        );
+        assert!(both.to_json().ends_with(text), "{}", both.to_json());
+        assert_eq!(Facts::from_json(both.to_json().as_bytes()).unwrap(), both);
+        assert_eq!(one.clone().merged(Facts::default()), one);
+        let odd = both.to_json().replace("\"full\"", "\"more\":0,\"full\"");
+        assert!(Facts::from_json(odd.as_bytes()).is_err());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{body::Raw, event::Event, outcome::Outcome, passthrough::PassThrough};
+use super::{body::Raw, buffer::Buffer, event::Event, outcome::Outcome, passthrough::PassThrough};
 
 /// Takes events. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -11,6 +11,8 @@ pub enum Intake {
     Nobody,
     /// The sink does, while Zoom waits.
     PassThrough(Arc<PassThrough>),
+    /// The buffer does, once the event is on the disk.
+    Buffer(Buffer),
 }
 
 // === impl Intake ===
@@ -21,6 +23,13 @@ impl Intake {
         match self {
             Self::Nobody => Outcome::NoSink,
             Self::PassThrough(through) => through.take(event, raw).await,
+            Self::Buffer(buffer) => buffer.take(event, raw).await,
         }
+    }
+
+    /// Whether events are taken that are not to be forwarded now.
+    #[must_use]
+    pub fn keeps(&self) -> bool {
+        matches!(self, Self::Buffer(_))
     }
 }

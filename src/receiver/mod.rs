@@ -9,17 +9,20 @@
 //! | What does Zoom ask every 72 hours? | [`challenge`] |
 //! | What is in an event? | [`event`], [`envelope`] |
 //! | Does anybody want it? | [`filter`] |
-//! | Who takes it, before Zoom is told so? | [`intake`], [`passthrough`] |
+//! | Who takes it, before Zoom is told so? | [`intake`], [`passthrough`], [`buffer`] |
 //! | What does the sink get? | [`sink`], [`cloudevent`] |
-//! | What if it comes twice? | [`dedupe`] |
+//! | What if it comes twice? | [`dedupe`], with a buffer [`buffer::ids`] |
+//! | Who looks after dead letters? | [`control`] |
 //! | What does the controller learn? | [`facts`], [`recorder`] |
 //! | How does it start and stop? | [`server`], [`args`] |
 
 pub mod args;
 pub mod authentication;
 pub mod body;
+pub mod buffer;
 pub mod challenge;
 pub mod cloudevent;
+pub mod control;
 pub mod dedupe;
 pub mod envelope;
 pub mod event;

@@ -16,7 +16,9 @@ use super::challenge::Answer;
 pub enum Outcome {
     /// The sink has acknowledged the event.
     Delivered,
-    /// The sink had acknowledged it before.
+    /// The event is in the buffer, on the disk.
+    Stored,
+    /// It was delivered or stored before.
     Duplicate,
     /// A URL validation was answered.
     Validated,
@@ -48,6 +50,12 @@ pub enum Outcome {
     NoSink,
     /// The sink has not acknowledged the event.
     SinkFailed,
+    /// The buffer, or its disk, has no space for the event.
+    BufferFull,
+    /// The buffer could not store the event.
+    BufferFailed,
+    /// The buffer is being emptied and takes nothing new.
+    Draining,
     /// No memory for further bodies.
     Busy,
     /// Not done in time, whoever was slow.
@@ -67,8 +75,9 @@ pub struct Reply {
 
 impl Outcome {
     /// Every outcome.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 23] = [
         Self::Delivered,
+        Self::Stored,
         Self::Duplicate,
         Self::Validated,
         Self::ValidationRefused,
@@ -85,6 +94,9 @@ impl Outcome {
         Self::Suspended,
         Self::NoSink,
         Self::SinkFailed,
+        Self::BufferFull,
+        Self::BufferFailed,
+        Self::Draining,
         Self::Busy,
         Self::Deadline,
     ];
@@ -94,6 +106,7 @@ impl Outcome {
     pub fn label(self) -> &'static str {
         match self {
             Self::Delivered => "delivered",
+            Self::Stored => "stored",
             Self::Duplicate => "duplicate",
             Self::Validated => "validated",
             Self::ValidationRefused => "validation_refused",
@@ -110,6 +123,9 @@ impl Outcome {
             Self::Suspended => "suspended",
             Self::NoSink => "no_sink",
             Self::SinkFailed => "sink_failed",
+            Self::BufferFull => "buffer_full",
+            Self::BufferFailed => "buffer_failed",
+            Self::Draining => "draining",
             Self::Busy => "busy",
             Self::Deadline => "deadline",
         }
@@ -119,7 +135,9 @@ impl Outcome {
     #[must_use]
     pub fn status(self) -> StatusCode {
         match self {
-            Self::Delivered | Self::Duplicate | Self::Ignored => StatusCode::NO_CONTENT,
+            Self::Delivered | Self::Stored | Self::Duplicate | Self::Ignored => {
+                StatusCode::NO_CONTENT
+            }
             Self::Validated => StatusCode::OK,
             Self::ValidationRefused | Self::Incomplete => StatusCode::BAD_REQUEST,
             Self::NotFound => StatusCode::NOT_FOUND,
@@ -133,9 +151,32 @@ impl Outcome {
             | Self::Suspended
             | Self::NoSink
             | Self::SinkFailed
+            | Self::BufferFull
+            | Self::BufferFailed
+            | Self::Draining
             | Self::Busy
             | Self::Deadline => StatusCode::SERVICE_UNAVAILABLE,
         }
+    }
+
+    /// Whether the connection may serve further requests. Only one on which Zoom has proven itself:
+    /// anybody else could hold connections open by saying nothing.
+    #[must_use]
+    pub fn keeps_connection(self) -> bool {
+        matches!(
+            self,
+            Self::Delivered
+                | Self::Stored
+                | Self::Duplicate
+                | Self::Validated
+                | Self::Ignored
+                | Self::Suspended
+                | Self::NoSink
+                | Self::SinkFailed
+                | Self::BufferFull
+                | Self::BufferFailed
+                | Self::Draining
+        )
     }
 }
 

@@ -11,7 +11,10 @@ use axum::{Router, http::header, routing::get};
 use tokio::sync::watch;
 use tracing::{debug, warn};
 
-use super::facts::{Facts, MAX_BYTES};
+use super::{
+    buffer::Buffer,
+    facts::{Facts, MAX_BYTES},
+};
 use crate::ops::shutdown::Shutdown;
 
 const FILE: &str = "facts.json";
@@ -112,11 +115,13 @@ impl Recorder {
         }
     }
 
-    /// The routes of the facts port.
-    pub fn router(&self) -> Router {
+    /// The routes of the facts port. How it is with the buffer is asked for each time.
+    pub fn router(&self, buffer: Option<Buffer>) -> Router {
         let recorder = self.clone();
         let answer = move || async move {
-            let text = recorder.facts().to_json();
+            let mut facts = recorder.facts();
+            facts.buffer = buffer.as_ref().map(Buffer::facts);
+            let text = facts.to_json();
             ([(header::CONTENT_TYPE, "application/json")], text)
         };
         Router::new().route("/facts", get(answer))
@@ -130,7 +135,9 @@ fn read(path: &Path) -> io::Result<Facts> {
     fs::File::open(path)?
         .take(MAX_BYTES as u64 + 1)
         .read_to_end(&mut text)?;
-    Facts::from_json(&text).map_err(io::Error::other)
+    let mut facts = Facts::from_json(&text).map_err(io::Error::other)?;
+    facts.buffer = None;
+    Ok(facts)
 }
 
 /// Renaming replaces the file at once: a reader, and a process that starts after a crash, finds

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! head -> secret? authentication? -> body (bounded) -> signature -> URL validation? -> answered, whatever else is
-//!                                               \-> declared? suspended? -> intake -> its 2xx
+//!                                               \-> declared? suspended without buffer? -> intake -> its 2xx
 //! ```
 
 use std::{
@@ -53,7 +53,7 @@ pub struct Webhook {
     pub secrets: Secrets,
     /// Largest difference between the signed time and ours.
     pub tolerance: Duration,
-    /// Answer URL validations only.
+    /// Answer URL validations only, unless events can be kept.
     pub suspended: bool,
     /// Which events go on.
     pub filter: Filter,
@@ -78,8 +78,8 @@ async fn answer(State(webhook): State<Arc<Webhook>>, request: Request) -> Respon
     webhook.metrics.answered(outcome, started.elapsed());
     debug!(outcome = outcome.label(), "answered");
     let mut response = reply.into_response();
-    if matches!(outcome, Outcome::TooLarge | Outcome::Deadline) {
-        // The rest of the body is not waited for.
+    if !outcome.keeps_connection() {
+        // Also because the rest of a body is not waited for.
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(header::CONNECTION, close);
     }
@@ -99,6 +99,15 @@ impl Webhook {
             body::discard(body);
             return Outcome::NoSecret.into();
         }
+        let presented = match Presented::from_headers(&head.headers) {
+            Ok(presented) => presented,
+            Err(reason) => {
+                // Before its body takes memory that Zoom's events need.
+                debug!(%reason, "unsigned request");
+                body::discard(body);
+                return Outcome::Unsigned.into();
+            }
+        };
         if let Some(refusal) = self.unauthenticated(&head.headers) {
             body::discard(body);
             return refusal.into();
@@ -110,7 +119,7 @@ impl Webhook {
             Err(ReadError::Incomplete) => return Outcome::Incomplete.into(),
         };
         self.metrics.read(raw.bytes.len());
-        self.judge_body(&head, raw).await
+        self.judge_body(&head, &presented, raw).await
     }
 
     fn unauthenticated(&self, headers: &HeaderMap) -> Option<Outcome> {
@@ -121,18 +130,11 @@ impl Webhook {
         }
     }
 
-    async fn judge_body(&self, head: &Parts, raw: Raw) -> Reply {
-        let presented = match Presented::from_headers(&head.headers) {
-            Ok(presented) => presented,
-            Err(reason) => {
-                debug!(%reason, "unsigned request");
-                return Outcome::Unsigned.into();
-            }
-        };
+    async fn judge_body(&self, head: &Parts, presented: &Presented<'_>, raw: Raw) -> Reply {
         // One moment's secrets for the whole judgement, also when they change meanwhile.
         let secrets = Arc::clone(&self.secrets.borrow());
         let now = Timestamp::now();
-        let verdict = signature::verify(&secrets, &presented, &raw.bytes, now, self.tolerance);
+        let verdict = signature::verify(&secrets, presented, &raw.bytes, now, self.tolerance);
         let (role, skew, is_timely) = match verdict {
             Verdict::Verified { role, skew } => (role, skew, true),
             Verdict::OutsideWindow { role, skew } => (role, skew, false),
@@ -143,12 +145,11 @@ impl Webhook {
             }
         };
         self.metrics.verified(role, skew);
-        let event = Event::new(now, (&head.headers).into(), raw.bytes.clone());
-        if event.envelope.is_none() {
-            warn!(id = %event.id, "signed body cannot be read");
-        }
-        let envelope = event.envelope.as_ref();
-        let name = event.name();
+        let read = Envelope::parse(&raw.bytes)
+            .inspect_err(|error| warn!(%error, "signed body cannot be read"))
+            .ok();
+        let envelope = read.as_ref();
+        let name = envelope.and_then(Envelope::name);
         let is_challenge = name == Some(challenge::EVENT);
         if is_timely {
             // A replay from long ago is no evidence of anything.
@@ -169,12 +170,14 @@ impl Webhook {
             warn!(skew, "right signature at a wrong time");
             return Outcome::OutsideWindow.into();
         }
-        if event.name().is_some_and(|name| !self.filter.passes(name)) {
+        if name.is_some_and(|name| !self.filter.passes(name)) {
             return Outcome::Ignored.into();
         }
-        if self.suspended {
+        if self.suspended && !self.intake.keeps() {
             return Outcome::Suspended.into();
         }
+        let zoom = (&head.headers).into();
+        let event = Event::with_envelope(now, zoom, read, raw.bytes.clone());
         self.intake.take(event, raw).await.into()
     }
 

@@ -1,11 +1,7 @@
-//! The signing secrets, read from a mounted Secret and read again on a timer.
-//!
-//! The kubelet updates a Secret volume by swapping a symbolic link, for which file watches on the
-//! names inside do not fire; a timer sees every change and costs two small reads.
+//! The signing secrets, read from a mounted Secret and followed.
 
 use std::{
-    fs::File,
-    io::{self, Read as _},
+    io,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -14,7 +10,9 @@ use std::{
 use secrecy::{ExposeSecret as _, SecretSlice};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
-use tracing::{info, warn};
+use tracing::info;
+
+use crate::ops::followed::{self, read_file};
 
 /// File with the secret token that Zoom shows on the app's "Features > Access" page.
 pub const CURRENT: &str = "webhook-secret-token";
@@ -51,21 +49,12 @@ pub type Secrets = watch::Receiver<Arc<SigningSecrets>>;
 /// # Errors
 /// When a file is there but cannot be read, or is far too large.
 pub fn read(directory: &Path) -> io::Result<SigningSecrets> {
-    let read_once = || -> io::Result<SigningSecrets> {
-        let current = read_file(&directory.join(CURRENT))?;
-        let previous = read_file(&directory.join(PREVIOUS))?;
-        Ok(SigningSecrets { current, previous })
-    };
-    // The link may be swapped between the two reads, which would pair the old current with the
-    // new previous: the same secret twice, and the new one missing.
-    let mut secrets = read_once()?;
-    loop {
-        let again = read_once()?;
-        if secrets.is_same(&again) {
-            return Ok(again);
-        }
-        secrets = again;
-    }
+    followed::settled(|| {
+        Ok(SigningSecrets {
+            current: read_file(&directory.join(CURRENT), MAX_BYTES)?,
+            previous: read_file(&directory.join(PREVIOUS), MAX_BYTES)?,
+        })
+    })
 }
 
 /// Reads the directory every `interval`, for ever, and calls `changed` with each new state. What
@@ -76,31 +65,16 @@ pub async fn follow(
     sender: watch::Sender<Arc<SigningSecrets>>,
     changed: impl Fn(&SigningSecrets),
 ) {
-    let mut failing = false;
-    loop {
-        match read(&directory) {
-            Ok(secrets) => {
-                failing = false;
-                if !secrets.is_same(&sender.borrow()) {
-                    info!(
-                        current = secrets.current.is_some(),
-                        previous = secrets.previous.is_some(),
-                        "signing secrets changed"
-                    );
-                    let secrets = Arc::new(secrets);
-                    sender.send_replace(Arc::clone(&secrets));
-                    changed(&secrets);
-                }
-            }
-            Err(error) => {
-                if !failing {
-                    warn!(%error, "failed to read signing secrets");
-                }
-                failing = true;
-            }
-        }
-        tokio::time::sleep(interval).await;
-    }
+    let changed = |secrets: &SigningSecrets| {
+        info!(
+            current = secrets.current.is_some(),
+            previous = secrets.previous.is_some(),
+            "signing secrets changed"
+        );
+        changed(secrets);
+    };
+    let read = || read(&directory);
+    followed::follow("signing secrets", read, interval, sender, changed).await;
 }
 
 // === impl SigningSecrets ===
@@ -137,31 +111,15 @@ impl SigningSecrets {
             SecretRole::Previous => self.previous.as_ref(),
         }
     }
+}
 
-    fn is_same(&self, other: &Self) -> bool {
+impl PartialEq for SigningSecrets {
+    fn eq(&self, other: &Self) -> bool {
         self.iter()
             .map(|(role, secret)| (role, secret.expose_secret()))
             .eq(other
                 .iter()
                 .map(|(role, secret)| (role, secret.expose_secret())))
-    }
-}
-
-fn read_file(path: &Path) -> io::Result<Option<Secret>> {
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let mut bytes = Vec::new();
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
-    // From here on a copy is erased when dropped.
-    bytes.truncate(bytes.trim_ascii_end().len());
-    let secret = Secret::from(bytes);
-    match secret.expose_secret().len() as u64 {
-        0 => Ok(None),
-        size if size > MAX_BYTES => Err(io::Error::from(io::ErrorKind::FileTooLarge)),
-        _ => Ok(Some(secret)),
     }
 }
 
@@ -181,7 +139,7 @@ mod tests {
         assert!(read(directory.path()).unwrap().is_empty());
         fs::write(directory.path().join(CURRENT), " secret \r\n").unwrap();
         let secrets = read(directory.path()).unwrap();
-        assert!(secrets.is_same(&SigningSecrets::new(Some(" secret"), None)));
+        assert_eq!(secrets, SigningSecrets::new(Some(" secret"), None));
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod chart;
 mod connections;
 mod contract;
 mod faults;
+mod parts;
 mod receiver;
 mod secrets;
 mod tokens;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         connections::cases(),
         contract::cases(),
         faults::cases(),
+        parts::cases(),
         receiver::cases(),
         tokens::cases(),
         secrets::cases(),

@@ -119,12 +119,17 @@ pub async fn raw(to: SocketAddr, bytes: &[u8]) -> Option<Answer> {
     read(stream).await
 }
 
-/// Reads one answer from a connection that the server closes.
+/// Reads one answer, or what there is of it when the server closes the connection.
 pub async fn read(mut stream: TcpStream) -> Option<Answer> {
+    read_next(&mut stream).await
+}
+
+/// The same on a connection that may serve further requests.
+pub async fn read_next(stream: &mut TcpStream) -> Option<Answer> {
     let mut bytes = Vec::new();
     let reading = async {
         let mut buffer = [0; 4096];
-        loop {
+        while !is_whole(&bytes) {
             match stream.read(&mut buffer).await {
                 Ok(0) | Err(_) => return,
                 Ok(n) => bytes.extend_from_slice(&buffer[..n]),
@@ -133,7 +138,7 @@ pub async fn read(mut stream: TcpStream) -> Option<Answer> {
     };
     timeout(PATIENCE, reading)
         .await
-        .expect("the end of the connection");
+        .expect("the end of the answer");
     let text = String::from_utf8(bytes).unwrap();
     let (head, body) = text.split_once("\r\n\r\n")?;
     Some(Answer {
@@ -141,6 +146,29 @@ pub async fn read(mut stream: TcpStream) -> Option<Answer> {
         head: head.to_lowercase(),
         body: body.into(),
     })
+}
+
+fn is_whole(bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    let Some((head, body)) = text.split_once("\r\n\r\n") else {
+        return false;
+    };
+    let head = head.to_lowercase();
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "));
+    match length {
+        Some(length) => body.len() >= length.parse().unwrap(),
+        None => head.starts_with("http/1.1 204"),
+    }
+}
+
+/// A request with a body, and its answer.
+pub async fn ask(to: SocketAddr, line: &str, headers: &str, body: &str) -> Answer {
+    let length = body.len();
+    let request =
+        format!("{line} HTTP/1.1\r\nhost: x\r\n{headers}content-length: {length}\r\n\r\n{body}");
+    raw(to, request.as_bytes()).await.expect("an answer")
 }
 
 pub async fn get(to: SocketAddr, path: &str) -> Answer {

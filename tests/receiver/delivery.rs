@@ -58,7 +58,7 @@ async fn a_sink_that_is_down_is_our_trouble() {
     drop(closed);
     let fixture = Fixture::new().await;
     let receiver = fixture
-        .with(|config| config.sink = url.parse().ok())
+        .with(|config| config.sink.url = url.parse().ok())
         .start()
         .await;
     assert_eq!(receiver.status(&event(SECRET, BODY)).await, 503);
@@ -72,7 +72,7 @@ async fn a_slow_sink_is_given_up() {
     let fixture = Fixture::new().await;
     let brief = Duration::from_millis(30);
     let receiver = fixture
-        .with(|config| config.sink_timeout = brief)
+        .with(|config| config.sink.timeout = brief)
         .start()
         .await;
     receiver.sink.answer(Behaviour::Hold);

@@ -141,7 +141,7 @@ async fn suspended_or_without_a_sink_events_are_left_to_zooms_retry() {
     assert_eq!(receiver.sink.count(), 0);
     let receiver = Fixture::new()
         .await
-        .with(|config| config.sink = None)
+        .with(|config| config.sink.url = None)
         .start()
         .await;
     assert_eq!(receiver.status(&event(SECRET, BODY)).await, 503);

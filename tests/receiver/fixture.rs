@@ -6,7 +6,14 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use zoom_operator::{
     ops::shutdown::{self, Trigger},
-    receiver::{Config, Receiver, args::Tuning, filter::Filter, server::Addresses},
+    receiver::{
+        Config, Receiver,
+        args::Tuning,
+        buffer::{Settings, backoff::Backoff},
+        filter::Filter,
+        server::Addresses,
+        sink::SinkArgs,
+    },
 };
 
 use super::{
@@ -15,6 +22,8 @@ use super::{
 };
 
 pub const SECRET: &str = "zoom-test-secret-token";
+/// The control port's.
+pub const TOKEN: &str = "zoom-test-control-token";
 pub const BODY: &str = r#"{"event":"meeting.started","event_ts":1626230691572,"payload":{"account_id":"AAAAAABBBB","object":{"id":"1234567890","topic":"café"}}}"#;
 
 /// What a receiver is started from.
@@ -51,9 +60,15 @@ impl Fixture {
                 signing_secrets_dir: directory.path().join("signing"),
                 authentication: None,
                 state_dir: directory.path().join("state"),
-                sink: Some(format!("http://{}/in", sink.address).parse().unwrap()),
-                sink_timeout: client::PATIENCE,
                 filter: Filter::default(),
+                sink: SinkArgs {
+                    url: Some(format!("http://{}/in", sink.address).parse().unwrap()),
+                    timeout: client::PATIENCE,
+                    allow_networks: vec!["127.0.0.0/8".parse().unwrap()],
+                    ..SinkArgs::default()
+                },
+                buffer: None,
+                control: None,
                 suspended: false,
                 max_body: 4096,
                 tolerance: Duration::from_hours(2),
@@ -78,6 +93,33 @@ impl Fixture {
     pub fn with(mut self, change: impl FnOnce(&mut Config)) -> Self {
         change(&mut self.config);
         self
+    }
+
+    /// With a buffer, a control port and short pauses.
+    pub fn buffered(self) -> Self {
+        let directory = self.directory.path().join("buffer");
+        let token = self.directory.path().join("control-token");
+        fs::create_dir_all(&directory).unwrap();
+        fs::write(&token, TOKEN).unwrap();
+        self.with(|config| {
+            config.buffer = Some(Settings {
+                directory,
+                size: 64 << 20,
+                max_age: Duration::from_hours(1),
+                ephemeral: false,
+                backoff: Backoff {
+                    first: Duration::from_millis(5),
+                    longest: Duration::from_millis(20),
+                },
+                most_ids: 10_000,
+            });
+            config.control = Some((SocketAddr::from(([127, 0, 0, 1], 0)), token));
+        })
+    }
+
+    /// Changes the buffer's settings.
+    pub fn with_buffer(self, change: impl FnOnce(&mut Settings)) -> Self {
+        self.with(|config| change(config.buffer.as_mut().unwrap()))
     }
 
     pub fn secret(&self, name: &str, value: &str) {
@@ -129,6 +171,14 @@ impl Running {
         .await;
     }
 
+    /// Waits until the sink has got so many requests or more.
+    pub async fn sink_has_at_least(&self, count: usize) {
+        eventually("requests at the sink", || async {
+            self.sink.count() >= count
+        })
+        .await;
+    }
+
     /// Waits until the metrics have this line.
     pub async fn counted(&self, line: &str) {
         let is = || async {
@@ -140,6 +190,26 @@ impl Running {
 
     pub async fn facts(&self) -> serde_json::Value {
         serde_json::from_str(&client::get(self.at.facts, "/facts").await.body).unwrap()
+    }
+
+    /// What the control port answers.
+    pub async fn control(&self, line: &str, body: &str) -> Answer {
+        let authorization = format!("authorization: Bearer {TOKEN}\r\n");
+        client::ask(self.at.control.unwrap(), line, &authorization, body).await
+    }
+
+    /// What is said about the buffer.
+    pub async fn buffer(&self) -> serde_json::Value {
+        self.facts().await["buffer"].clone()
+    }
+
+    /// Waits until so many events and dead letters are in the buffer.
+    pub async fn holds(&self, pending: u64, dead: u64) {
+        eventually("events in the buffer", || async {
+            let buffer = self.buffer().await;
+            buffer["pending"] == pending && buffer["deadLetters"] == dead
+        })
+        .await;
     }
 
     pub fn secret_file(&self, name: &str) -> PathBuf {

@@ -11,12 +11,20 @@
 mod client;
 mod fixture;
 mod sink;
+mod tls;
 
+mod buffer;
+mod control;
+mod crash;
 mod delivery;
+mod disk;
+mod drain;
 mod edge;
 mod events;
 mod facts;
 mod limits;
+mod policy;
 mod process;
 mod secrets;
+mod sinks;
 mod validation;

@@ -80,7 +80,7 @@ async fn a_drain_does_not_wait_for_a_client_that_says_nothing() {
 #[tokio::test]
 async fn the_binary_serves_and_exits_on_sigterm() {
     let fixture = Fixture::new().await;
-    let (mut process, webhook, mut log) = spawn(&fixture);
+    let (mut process, webhook, mut log) = spawn(&fixture, &[]);
     assert_eq!(event(SECRET, BODY).send(webhook).await.status, 204);
     assert_eq!(event("wrong-secret", BODY).send(webhook).await.status, 401);
     assert_eq!(event(SECRET, "not JSON").send(webhook).await.status, 204);
@@ -111,7 +111,7 @@ async fn the_binary_serves_and_exits_on_sigterm() {
 }
 
 /// Ends with its test, whatever the test's end.
-struct Process(Child);
+pub struct Process(pub Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
@@ -120,9 +120,10 @@ impl Drop for Process {
     }
 }
 
-type Log = BufReader<std::process::ChildStderr>;
+pub type Log = BufReader<std::process::ChildStderr>;
 
-fn spawn(fixture: &Fixture) -> (Process, SocketAddr, Log) {
+/// Starts the binary with these flags too, and waits until it serves.
+pub fn spawn(fixture: &Fixture, flags: &[String]) -> (Process, SocketAddr, Log) {
     let child = Command::new(env!("CARGO_BIN_EXE_zoom-operator"))
         .arg("receiver")
         .args(["--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"])
@@ -132,7 +133,9 @@ fn spawn(fixture: &Fixture) -> (Process, SocketAddr, Log) {
             "--log-level=debug",
             "--attribute=site=north, main",
         ])
+        .args(flags)
         .env("SINK_URL", format!("http://{}/in", fixture.sink.address))
+        .env("SINK_ALLOW_NETWORK", "127.0.0.1/32")
         .env("SIGNING_SECRETS_DIR", &fixture.config.signing_secrets_dir)
         .env("STATE_DIR", &fixture.config.state_dir)
         .env("http_proxy", "http://127.0.0.1:9")

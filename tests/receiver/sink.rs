@@ -11,8 +11,11 @@ use axum::{
     extract::State,
     http::{HeaderMap, StatusCode, Uri, header},
     response::{IntoResponse as _, Response},
+    serve::Listener,
 };
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+
+use super::tls::{self, Identity};
 
 /// What the sink answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +47,16 @@ struct Shared {
 
 impl Sink {
     pub async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::serve(TcpListener::bind("127.0.0.1:0").await.unwrap())
+    }
+
+    /// One that speaks TLS only.
+    pub async fn start_tls(identity: Identity) -> Self {
+        let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::serve(tls::Listener::new(tcp, identity))
+    }
+
+    fn serve<L: Listener<Addr = SocketAddr>>(listener: L) -> Self {
         let address = listener.local_addr().unwrap();
         let state = Shared {
             received: Arc::default(),

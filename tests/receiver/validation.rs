@@ -51,8 +51,8 @@ async fn it_is_answered_with_a_bad_sink_or_none_and_while_suspended() {
     assert_eq!(receiver.sink.count(), 0);
     for change in [
         (|config| config.suspended = true) as fn(&mut zoom_operator::receiver::Config),
-        |config| config.sink = None,
-        |config| config.sink = "http://127.0.0.1:9/".parse().ok(),
+        |config| config.sink.url = None,
+        |config| config.sink.url = "http://127.0.0.1:9/".parse().ok(),
     ] {
         let receiver = Fixture::new().await.with(change).start().await;
         is_answered(&receiver, SECRET).await;

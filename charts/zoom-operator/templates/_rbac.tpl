@@ -2,10 +2,11 @@
 
 {{- /* What the controller may do with tenants' objects: one list for the ClusterRole and for the Roles. */ -}}
 {{- define "zoom-operator.rules" -}}
-# What people declare; the controller never changes the spec of what it did not make.
+# What people declare; the controller never changes the spec of what it did not make. patch: the operator's own finalizer,
+# and only while a receiver has a buffer, whose events are delivered before the ZoomIntegration goes.
 - apiGroups: [zoom-operator.io]
   resources: [zoomintegrations]
-  verbs: [get, list, watch]
+  verbs: [get, list, watch, patch]
 # create: self service, where a person who authorizes gets a ZoomConnection. patch: the operator's own finalizer, and
 # only with deletionPolicy Revoke.
 - apiGroups: [zoom-operator.io]
@@ -21,13 +22,13 @@
   resources: [zoomintegrations/finalizers, zoomconnections/finalizers]
   verbs: [update]
 # get: the credentials a ZoomIntegration names. list, watch: changes to them, as metadata only, without the data.
-# create, patch, delete: the Secret with the access token. update: the one with a grant, whose every write is on the
+# create, patch, delete: the Secret with the access token, and the one with the token of a receiver's control port. update: the one with a grant, whose every write is on the
 # condition that nobody wrote it meanwhile. RBAC cannot narrow this by label; watchNamespaces can.
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get, list, watch, create, update, patch, delete]
-# The namespace's UID is stored with a grant, so that a copy of the Secret elsewhere is refused. Reading a namespace is
-# authorized within it, so a Role is enough.
+# The namespace's UID is stored with a grant, so that a copy of the Secret elsewhere is refused; and in a namespace that is
+# being deleted nobody waits for events. Reading a namespace is authorized within it, so a Role is enough.
 - apiGroups: [""]
   resources: [namespaces]
   verbs: [get]
@@ -35,10 +36,22 @@
 - apiGroups: [""]
   resources: [services, serviceaccounts]
   verbs: [get, list, watch, create, patch, delete]
-# The receivers themselves.
+# The receivers themselves: those with a buffer on a volume are StatefulSets, whose volume claims Kubernetes makes.
 - apiGroups: [apps]
-  resources: [deployments]
+  resources: [deployments, statefulsets]
   verbs: [get, list, watch, create, patch, delete]
+# From two Pods of a receiver on: one at a time when nodes are emptied.
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [get, list, watch, create, patch, delete]
+# The way in to a receiver (webhook.endpoint.ingress), and who may talk to it (receiver.networkPolicy).
+- apiGroups: [networking.k8s.io]
+  resources: [ingresses, networkpolicies]
+  verbs: [get, list, watch, create, patch, delete]
+# The same by the Gateway API (webhook.endpoint.gateway). Not watched: it may not be defined.
+- apiGroups: [gateway.networking.k8s.io]
+  resources: [httproutes]
+  verbs: [get, create, patch, delete]
 # The link between a receiver's Deployment and its Pods: facts are asked only of Pods that really are ours.
 - apiGroups: [apps]
   resources: [replicasets]

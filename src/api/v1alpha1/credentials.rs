@@ -1,6 +1,6 @@
 //! `spec.credentials`: which Secret, which keys.
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 /// Where the app's credentials lie.
@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "camelCase")]
 pub struct Credentials {
     /// The Secret, in the same namespace. Keys: `client-id`, `client-secret`, `account-id`
-    /// (`ServerToServer`), `webhook-secret-token` (with `webhook`), and during a rotation
-    /// `previous-webhook-secret-token`. It may be created later than the integration.
+    /// (`ServerToServer`), `webhook-secret-token` (with `webhook`), during a rotation
+    /// `previous-webhook-secret-token`, and with `webhook.authentication` `webhook-username` and
+    /// `webhook-password`, or `webhook-header-value`. It may be created later than the integration.
     pub secret_ref: LocalRef,
     /// Other names for the keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -21,7 +22,7 @@ pub struct Credentials {
 #[serde(rename_all = "camelCase")]
 pub struct LocalRef {
     /// Name of the object.
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(schema_with = "object_name_schema")]
     pub name: String,
 }
 
@@ -74,4 +75,17 @@ impl Credentials {
         webhook_secret_token, "webhook-secret-token");
     key!(/// Key of the webhook secret token before a rotation.
         previous_webhook_secret_token, "previous-webhook-secret-token");
+}
+
+/// RFC 1123 subdomain, as the names of most objects are.
+fn object_name_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 253,
+        "x-kubernetes-validations": [{
+            "rule": "self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",
+            "message": "not the name of an object: write its metadata.name, in lower case, without namespace or path"
+        }]
+    })
 }

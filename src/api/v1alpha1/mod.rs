@@ -3,6 +3,7 @@
 mod app;
 mod connection;
 mod credentials;
+pub mod duration;
 mod integration;
 mod oauth;
 mod rules;
@@ -23,11 +24,12 @@ pub use integration::{ReadyWhen, ZoomIntegration, ZoomIntegrationSpec};
 pub use oauth::{Consent, ConsentMode, OAuth, SelfService};
 pub use scopes::Scopes;
 pub use status::{
-    ConnectionsStatus, Phase, ScopesStatus, TokenFailure, TokenStatus, WebhookStatus,
+    BufferStatus, ConnectionsStatus, Phase, ScopesStatus, TokenFailure, TokenStatus, WebhookStatus,
     ZoomIntegrationStatus,
 };
 pub use token::{DeletionPolicy, Token};
 pub use webhook::{
-    Buffer, BufferStorage, Endpoint, Gateway, HttpFormat, HttpSink, Ingress, NatsSink, ParentRef,
-    ReceiverKnobs, Resources, ServiceRef, Sink, Subscription, Toleration, Webhook,
+    Authentication, AuthenticationType, Buffer, BufferStorage, Endpoint, Gateway, HttpFormat,
+    HttpSink, Ingress, NatsSink, ParentRef, ReceiverKnobs, Resources, ServiceRef, Sink,
+    Subscription, Toleration, Webhook,
 };

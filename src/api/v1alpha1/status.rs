@@ -22,7 +22,7 @@ pub struct ZoomIntegrationStatus {
     pub phase: Option<Phase>,
     /// The state of the tenant for machines. `Ready`: can be used. `Reconciling`: not yet, work goes on.
     /// `Stalled`: a person must change something. The others name the part: `CredentialsValid`,
-    /// `TokenFresh`, `ScopesGranted`, `ReceiverAvailable`, `EndpointValidated`.
+    /// `TokenFresh`, `ScopesGranted`, `ReceiverAvailable`, `EndpointValidated`, `EventsDelivered`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
@@ -146,6 +146,23 @@ pub struct WebhookStatus {
     /// The declared events of which at least one has arrived.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events_seen: Vec<String>,
+    /// How many events are declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events_declared: Option<i32>,
+    /// The buffer, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub buffer: Option<BufferStatus>,
+}
+
+/// The buffer of the receiver. How many events are pending changes all the time and is a metric.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct BufferStatus {
+    /// Events that were given up: the sink refused them for good, or they grew too old. They are kept in
+    /// the receiver until somebody replays or deletes them. Exact up to 20, then rounded down to 20, 50,
+    /// 100, 200, …, so that the status does not change with every event.
+    #[serde(default)]
+    pub dead_letters: i64,
 }
 
 /// The connections of a General app.

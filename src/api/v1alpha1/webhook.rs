@@ -1,6 +1,6 @@
 //! `spec.webhook`: events, the way in, and where they go.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::apimachinery::pkg::{api::resource::Quantity, util::intstr::IntOrString};
 use kube::KubeSchema;
@@ -11,6 +11,10 @@ use super::LocalRef;
 
 /// The events that the tenant wants and where they go.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[x_kube(
+    validation = Rule::new("has(self.buffer) || !has(self.sink.http) || !has(self.sink.http.timeout) || !self.sink.http.timeout.matches('^([0-9]+(m|s|ms))+$') || duration(self.sink.http.timeout) <= duration('2500ms')")
+        .message("without a buffer Zoom waits for the sink, and for three seconds only: set webhook.buffer, or sink.http.timeout to 2500ms at most")
+)]
 #[serde(rename_all = "camelCase")]
 pub struct Webhook {
     /// The event subscriptions of Zoom's form. May be empty: a published app needs an endpoint for
@@ -22,6 +26,10 @@ pub struct Webhook {
     /// How Zoom reaches the receiver. Absent: only the receiver's Service is made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<Endpoint>,
+    /// The authentication that the app's event subscription has in Zoom's form, besides the signature.
+    /// Absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authentication: Option<Authentication>,
     /// Where verified events go.
     pub sink: Sink,
     /// Store events before they are acknowledged. Absent: Zoom is answered when the sink was.
@@ -44,6 +52,37 @@ pub struct Subscription {
     pub events: Vec<String>,
 }
 
+/// The authentication that Zoom adds to every webhook. The values are in the credentials Secret:
+/// `webhook-username` and `webhook-password`, or `webhook-header-value`.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[x_kube(
+    validation = Rule::new("self.type == 'CustomHeader' || !has(self.headerName)")
+        .message("headerName is for type: CustomHeader: remove headerName, or set type to CustomHeader"),
+    validation = Rule::new("self.type != 'CustomHeader' || has(self.headerName)")
+        .message("type: CustomHeader needs headerName: set it to the name of the header in Zoom's form")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct Authentication {
+    /// `Basic`: keys `webhook-username` and `webhook-password` of the credentials Secret.
+    /// `CustomHeader`: key `webhook-header-value`.
+    #[serde(rename = "type")]
+    pub type_: AuthenticationType,
+    /// Name of the header, with `CustomHeader`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "header_name_schema")]
+    pub header_name: Option<String>,
+}
+
+/// `Basic`: keys `webhook-username` and `webhook-password` of the credentials Secret. `CustomHeader`:
+/// key `webhook-header-value`.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthenticationType {
+    /// User name and password.
+    Basic,
+    /// A header of any name.
+    CustomHeader,
+}
+
 /// How Zoom reaches the receiver.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[x_kube(
@@ -53,10 +92,7 @@ pub struct Subscription {
 #[serde(rename_all = "camelCase")]
 pub struct Endpoint {
     /// The public host name. Zoom calls it by https on port 443.
-    #[schemars(
-        length(min = 1, max = 253),
-        regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)+$")
-    )]
+    #[schemars(schema_with = "host_schema")]
     pub host: String,
     /// The path of the endpoint. Default: `/`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -145,6 +181,11 @@ pub struct HttpSink {
     /// body with Zoom's headers, signed afresh, for a back end that verifies Zoom's signature.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<HttpFormat>,
+    /// How long the sink may take for an event, for example `10s`; at most `60s`, and without a buffer
+    /// `2500ms`. Default: `10s` with a buffer, `2500ms` without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "timeout_schema")]
+    pub timeout: Option<String>,
     /// Secret with credentials for the sink, in the same namespace and labelled
     /// `zoom-operator.io/use: sink`. Keys: `authorization` (the header's value) and `ca.crt`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -156,7 +197,7 @@ pub struct HttpSink {
 #[serde(rename_all = "camelCase")]
 pub struct ServiceRef {
     /// Name of the Service.
-    #[schemars(length(min = 1, max = 63))]
+    #[schemars(schema_with = "service_name_schema")]
     pub name: String,
     /// Port number of the Service. Default: 80.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -203,7 +244,11 @@ pub struct NatsSink {
 }
 
 /// Store events before they are acknowledged.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Default)]
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
+#[x_kube(
+    validation = Rule::new("!has(self.storageClassName) || !has(self.storage) || self.storage == 'Persistent'")
+        .message("storageClassName is for storage: Persistent, an Ephemeral buffer has no volume claim: remove storageClassName, or set storage to Persistent")
+)]
 #[serde(rename_all = "camelCase")]
 pub struct Buffer {
     /// `Persistent` (default): on a volume claim. `Ephemeral`: in the Pod, drained when it ends.
@@ -213,8 +258,10 @@ pub struct Buffer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     pub storage_class_name: Option<String>,
-    /// Size of the volume. Default: `1Gi`.
+    /// Size of the volume of each receiver Pod, at least `16Mi`; seven tenths of it are for events.
+    /// Default: `1Gi`. A volume claim cannot be resized here: see the condition when it is tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "size_schema")]
     pub size: Option<Quantity>,
     /// How long an event is kept for a sink that does not take it, for example `72h`. Default: `168h`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -236,7 +283,8 @@ pub enum BufferStorage {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct ReceiverKnobs {
-    /// Number of receiver Pods. Default: 1.
+    /// Number of receiver Pods. Default: 1. More than one keeps webhooks coming in while a node goes, and
+    /// each Pod has a buffer of its own: events are then in order within a Pod only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 20))]
     pub replicas: Option<i32>,
@@ -315,6 +363,38 @@ impl Webhook {
         let endpoint = self.endpoint.as_ref()?;
         Some(format!("https://{}{}", endpoint.host, self.path()))
     }
+
+    /// The Secret with the sink's credentials, if one is named.
+    #[must_use]
+    pub fn sink_secret(&self) -> Option<&str> {
+        let http = self.sink.http.as_ref();
+        let nats = self.sink.nats.as_ref();
+        http.and_then(|http| http.credentials_secret_ref.as_ref())
+            .or_else(|| nats?.credentials_secret_ref.as_ref())
+            .map(|secret| secret.name.as_str())
+    }
+
+    /// The Service of the same namespace that is the sink, if it is one.
+    #[must_use]
+    pub fn sink_service(&self) -> Option<&ServiceRef> {
+        self.sink.http.as_ref()?.service_ref.as_ref()
+    }
+
+    /// Every event that is declared, once.
+    #[must_use]
+    pub fn events(&self) -> BTreeSet<&str> {
+        self.subscriptions
+            .iter()
+            .flat_map(|subscription| subscription.events.iter().map(String::as_str))
+            .collect()
+    }
+
+    /// Number of receiver Pods.
+    #[must_use]
+    pub fn replicas(&self) -> i32 {
+        let knobs = self.receiver.as_ref();
+        knobs.and_then(|knobs| knobs.replicas).unwrap_or(1)
+    }
 }
 
 fn events_schema(_: &mut SchemaGenerator) -> Schema {
@@ -330,6 +410,17 @@ fn events_schema(_: &mut SchemaGenerator) -> Schema {
                 "message": "not an event to subscribe to: write Zoom's event name such as meeting.ended, not the label of the form; app_deauthorized and endpoint.url_validation come without a subscription"
             }]
         }
+    })
+}
+
+fn header_name_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "maxLength": 128,
+        "x-kubernetes-validations": [{
+            "rule": "self.matches('^[A-Za-z0-9-]+$')",
+            "message": "headerName is the name of a header: write letters, digits and hyphens only, without a colon and without the value"
+        }]
     })
 }
 
@@ -351,6 +442,53 @@ fn duration_schema(_: &mut SchemaGenerator) -> Schema {
         "x-kubernetes-validations": [{
             "rule": "self.matches('^([0-9]+(h|m|s))+$') && duration(self) > duration('0s')",
             "message": "not a duration: write hours, minutes and seconds, for example 72h or 1h30m"
+        }]
+    })
+}
+
+/// Zoom's patience is in seconds, hence milliseconds too.
+fn timeout_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "maxLength": 20,
+        "x-kubernetes-validations": [{
+            "rule": "self.matches('^([0-9]+(m|s|ms))+$') && duration(self) > duration('0s') && duration(self) <= duration('60s')",
+            "message": "not a duration of at most 60s: write seconds or milliseconds, for example 10s or 1500ms"
+        }]
+    })
+}
+
+fn size_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "maxLength": 30,
+        "x-kubernetes-validations": [{
+            "rule": "isQuantity(self) && quantity(self).compareTo(quantity('16Mi')) >= 0",
+            "message": "buffer.size must be a quantity of at least 16Mi: write for example 1Gi"
+        }]
+    })
+}
+
+fn service_name_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 63,
+        "x-kubernetes-validations": [{
+            "rule": "self.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
+            "message": "serviceRef.name is the name of a Service of the same namespace: write metadata.name only, and the port and the path into serviceRef.port and serviceRef.path"
+        }]
+    })
+}
+
+fn host_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 253,
+        "x-kubernetes-validations": [{
+            "rule": r"self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)+$') && !self.matches('[.][0-9]+$')",
+            "message": "endpoint.host is a host name in lower case only, not an address: write hooks.example.com, without https:// in front, and without a port (Zoom uses 443) or a path (which goes into endpoint.path) behind"
         }]
     })
 }

@@ -1,84 +1,172 @@
-//! Asks a tenant's receivers what they know.
+//! Asks a tenant's receivers what they know, and tells them to run empty.
 //!
-//! Only Pods that the integration's own Deployment made are asked: a Pod that merely carries the
-//! labels could claim anything. A receiver can lie about its own tenant only.
+//! Only Pods that the integration's own workloads made are asked: a Pod that merely carries the labels
+//! could claim anything, and would be given the token of the control port. A receiver can lie about its
+//! own tenant only.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
-use k8s_openapi::api::{
-    apps::v1::{Deployment, ReplicaSet},
-    core::v1::Pod,
+use k8s_openapi::{
+    api::{
+        apps::v1::ReplicaSet,
+        core::v1::{Pod, Secret},
+    },
+    apimachinery::pkg::apis::meta::v1::OwnerReference,
 };
 use kube::{Api, ResourceExt as _, api::ListParams};
+use serde_json::json;
 
-use super::resources;
+use super::{
+    observe::Receiver,
+    ownership::owned,
+    resources::{self, Kind},
+    transition::Order,
+};
 use crate::{
     api::v1alpha1::ZoomIntegration,
-    controller::Context,
-    receiver::facts::{Facts, MAX_BYTES},
+    controller::{Context, error::Error},
+    receiver::facts::{BufferFacts, Facts, MAX_BYTES},
 };
 
 /// A receiver answers from memory.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What the integration's receivers know together; `None` when none could be asked.
+/// A Pod of one of the integration's workloads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReceiverPod {
+    /// The kind of its workload.
+    pub kind: Kind,
+    /// Its name.
+    pub name: String,
+    /// Its address, once it has one.
+    pub address: Option<String>,
+    /// Whether it is being deleted.
+    pub leaving: bool,
+    /// What it knows; `None` when it cannot be asked.
+    pub facts: Option<Facts>,
+}
+
+// === impl ReceiverPod ===
+
+impl ReceiverPod {
+    /// The number of a Pod of a `StatefulSet`.
+    #[must_use]
+    pub fn ordinal(&self) -> Option<i32> {
+        let (_, ordinal) = self.name.rsplit_once('-')?;
+        (self.kind == Kind::StatefulSet)
+            .then(|| ordinal.parse().ok())
+            .flatten()
+    }
+
+    /// What its buffer holds.
+    #[must_use]
+    pub fn buffer(&self) -> Option<&BufferFacts> {
+        self.facts.as_ref()?.buffer.as_ref()
+    }
+
+    /// The order for it to run empty, or to take events again.
+    #[must_use]
+    pub fn order(&self, drain: bool) -> Option<Order> {
+        let address = self.address.clone()?;
+        Some(Order { address, drain })
+    }
+}
+
+/// What all that could be asked know together; `None` when none could.
+#[must_use]
+pub fn together(pods: &[ReceiverPod]) -> Option<Facts> {
+    pods.iter()
+        .filter_map(|pod| pod.facts.clone())
+        .reduce(Facts::merged)
+}
+
+/// The Pods of the integration's workloads, asked for their facts. None when they cannot be listed.
 pub async fn gather(
     context: &Context,
     integration: &ZoomIntegration,
-    deployment: &Deployment,
-) -> Option<Facts> {
-    match try_gather(context, integration, deployment).await {
-        Ok(facts) => facts,
+    receiver: &Receiver,
+) -> Vec<ReceiverPod> {
+    let pods = match find(context, integration, receiver).await {
+        Ok(pods) => pods,
         Err(error) => {
             tracing::debug!(%error, "failed to find the receiver's Pods");
-            None
+            return Vec::new();
         }
-    }
+    };
+    let asked = pods.into_iter().map(|pod| async {
+        let Some(address) = &pod.address else {
+            return pod;
+        };
+        match ask(&context.facts, address).await {
+            Ok(facts) => ReceiverPod {
+                facts: Some(facts),
+                ..pod
+            },
+            Err(error) => {
+                tracing::debug!(%error, pod = pod.name, "a receiver gives no facts");
+                pod
+            }
+        }
+    });
+    futures::future::join_all(asked).await
 }
 
-async fn try_gather(
+async fn find(
     context: &Context,
     integration: &ZoomIntegration,
-    deployment: &Deployment,
-) -> Result<Option<Facts>, kube::Error> {
+    receiver: &Receiver,
+) -> Result<Vec<ReceiverPod>, kube::Error> {
     let pods: Api<Pod> = context.beside(integration);
     let sets: Api<ReplicaSet> = context.beside(integration);
+    let deployment = uid(integration, receiver.deployment.as_ref());
+    let stateful_set = uid(integration, receiver.stateful_set.as_ref());
     let params = ListParams::default().labels(&resources::selector(integration));
-    let mut known: Option<Facts> = None;
+    // Whether a ReplicaSet is our Deployment's, by UID.
+    let mut ours: HashMap<String, bool> = HashMap::new();
+    let mut found = Vec::new();
     for pod in pods.list(&params).await? {
-        let Some(set) = owner(&pod, "ReplicaSet") else {
+        let kind = if let Some(owner) = owner(&pod, "StatefulSet") {
+            (Some(&owner.uid) == stateful_set.as_ref()).then_some(Kind::StatefulSet)
+        } else if let Some(set) = owner(&pod, "ReplicaSet") {
+            let is_ours = if let Some(known) = ours.get(&set.uid) {
+                *known
+            } else {
+                let live = sets.get_metadata_opt(&set.name).await?;
+                let live = live.filter(|live| live.uid().as_deref() == Some(&set.uid));
+                live.as_ref()
+                    .and_then(|live| owner_uid(live, "Deployment"))
+                    .is_some_and(|owner| Some(owner) == deployment.as_ref())
+            };
+            ours.insert(set.uid.clone(), is_ours);
+            is_ours.then_some(Kind::Deployment)
+        } else {
+            None
+        };
+        let status = pod.status.as_ref();
+        let phase = status.and_then(|status| status.phase.as_deref());
+        // What has ended holds nothing that could still be delivered by it.
+        let Some(kind) = kind.filter(|_| !matches!(phase, Some("Succeeded" | "Failed"))) else {
             continue;
         };
-        let Some(set) = sets
-            .get_metadata_opt(&set.name)
-            .await?
-            .filter(|found| found.uid().as_deref() == Some(&set.uid))
-        else {
-            continue;
-        };
-        let ours = owner(&set, "Deployment")
-            .is_some_and(|found| Some(&found.uid) == deployment.metadata.uid.as_ref());
-        let address = pod.status.and_then(|status| status.pod_ip);
-        let Some(address) = address.filter(|_| ours) else {
-            continue;
-        };
-        match ask(&context.facts, &address).await {
-            Ok(facts) => {
-                known = Some(match known {
-                    Some(known) => known.merged(facts),
-                    None => facts,
-                });
-            }
-            Err(error) => tracing::debug!(%error, pod = address, "a receiver gives no facts"),
-        }
+        found.push(ReceiverPod {
+            kind,
+            name: pod.name_any(),
+            address: status.and_then(|status| status.pod_ip.clone()),
+            leaving: pod.metadata.deletion_timestamp.is_some(),
+            facts: None,
+        });
     }
-    Ok(known)
+    Ok(found)
 }
 
-fn owner<'a, K: kube::Resource>(
-    object: &'a K,
-    kind: &str,
-) -> Option<&'a k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference> {
+fn uid<K: kube::Resource>(integration: &ZoomIntegration, live: Option<&K>) -> Option<String> {
+    live.filter(|live| owned(integration, *live))?
+        .meta()
+        .uid
+        .clone()
+}
+
+fn owner<'a, K: kube::Resource>(object: &'a K, kind: &str) -> Option<&'a OwnerReference> {
     object
         .meta()
         .owner_references
@@ -87,14 +175,13 @@ fn owner<'a, K: kube::Resource>(
         .find(|owner| owner.controller == Some(true) && owner.kind == kind)
 }
 
+fn owner_uid<'a, K: kube::Resource>(object: &'a K, kind: &str) -> Option<&'a String> {
+    owner(object, kind).map(|owner| &owner.uid)
+}
+
 async fn ask(http: &reqwest::Client, address: &str) -> anyhow::Result<Facts> {
-    let host = if address.contains(':') {
-        format!("[{address}]")
-    } else {
-        address.to_owned()
-    };
     let mut response = http
-        .get(format!("http://{host}:{}/facts", resources::FACTS_PORT))
+        .get(url(address, resources::FACTS_PORT, "facts"))
         .timeout(TIMEOUT)
         .send()
         .await?
@@ -105,4 +192,59 @@ async fn ask(http: &reqwest::Client, address: &str) -> anyhow::Result<Facts> {
         anyhow::ensure!(body.len() <= MAX_BYTES, "too many facts");
     }
     Ok(Facts::from_json(&body)?)
+}
+
+/// Tells Pods what the plan says. One that does not listen is told again by the next pass.
+///
+/// # Errors
+/// When the token cannot be read.
+pub async fn tell(
+    context: &Context,
+    integration: &ZoomIntegration,
+    orders: &[Order],
+) -> Result<(), Error> {
+    if orders.is_empty() {
+        return Ok(());
+    }
+    context.leadership.check()?;
+    let secrets: Api<Secret> = context.beside(integration);
+    let secret = secrets
+        .get_opt(&resources::control_name(integration))
+        .await?;
+    let secret = secret.filter(|secret| owned(integration, secret));
+    let token = secret
+        .and_then(|secret| secret.data)
+        .and_then(|mut data| data.remove("token"))
+        .and_then(|token| String::from_utf8(token.0).ok());
+    let Some(token) = token else {
+        tracing::debug!("there is no token for the control port");
+        return Ok(());
+    };
+    let told = orders.iter().map(|order| async {
+        let sent = context
+            .facts
+            .put(url(&order.address, resources::CONTROL_PORT, "drain"))
+            .bearer_auth(token.trim())
+            .json(&json!({"drain": order.drain}))
+            .timeout(TIMEOUT)
+            .send()
+            .await
+            .and_then(reqwest::Response::error_for_status);
+        match sent {
+            Ok(_) => tracing::info!(pod = order.address, drain = order.drain, "told a receiver"),
+            Err(error) => {
+                tracing::warn!(error = %error.without_url(), pod = order.address, "failed to tell a receiver");
+            }
+        }
+    });
+    futures::future::join_all(told).await;
+    Ok(())
+}
+
+fn url(address: &str, port: i32, path: &str) -> String {
+    if address.contains(':') {
+        format!("http://[{address}]:{port}/{path}")
+    } else {
+        format!("http://{address}:{port}/{path}")
+    }
 }

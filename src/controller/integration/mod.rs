@@ -1,19 +1,27 @@
 //! One pass over one integration: observe, plan, apply, report.
 
 pub mod apply;
+mod count;
+mod deletion;
 mod facts;
+pub mod hosts;
 pub mod observe;
+mod ownership;
 pub mod plan;
+mod policy;
 pub mod resources;
 pub mod status;
 mod support;
+mod transition;
 pub mod verdict;
+
+use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 use kube::{ResourceExt as _, runtime::controller::Action};
 
-use self::observe::Observed;
+use self::{observe::Observed, plan::Plan};
 use super::{
     Context, consents, error::Error, fleet::Member, reconcile::Managed, removals::concerns,
     report::Reported,
@@ -23,13 +31,20 @@ use crate::api::v1alpha1::{Phase, ZoomIntegration, ZoomIntegrationStatus};
 impl Managed for ZoomIntegration {
     async fn pass(&self, context: &Context) -> Result<Action, Error> {
         if self.metadata.deletion_timestamp.is_some() {
-            // Children go by their owner references: there is nothing to do, and nothing that can hang.
-            return Ok(Action::await_change());
+            return Box::pin(deletion::conclude(context, self)).await;
         }
         let observed = observe::observe(context, self).await?;
+        if deletion::prepare(context, self, &observed.receiver).await? {
+            // The change of the finalizer leads to the next pass.
+            return Ok(Action::requeue(Duration::from_secs(1)));
+        }
         pass_removals_on(context, self, &observed);
         let pages = context.config.connect_url.as_ref();
-        let plan = plan::plan(self, &observed, pages.is_some(), Timestamp::now());
+        let rules = plan::Rules {
+            has_pages: pages.is_some(),
+            receivers: &context.config.policy,
+        };
+        let plan = plan::plan(self, &observed, rules, Timestamp::now());
         tracing::debug!(?plan, "planned");
         let applied = apply::apply(context, self, &observed, &plan).await?;
         consents::self_service(context, self).await?;
@@ -44,7 +59,8 @@ impl Managed for ZoomIntegration {
         let now = Timestamp::now();
         let (status, wait) = status::status(self, &observed, &applied, &setting, now);
         super::report::report(context, self, &status).await?;
-        let member = Member::new(status.phase, status.token.as_ref(), &status.conditions);
+        claimed(context, self, &plan);
+        let member = Member::of_integration(&status, observed.buffer(), applied.receiver.progress);
         context.fleet.seen(self, member, wait, now);
         Ok(Action::requeue(wait))
     }
@@ -55,6 +71,37 @@ impl Managed for ZoomIntegration {
         for connection in context.connections.of(namespace, name) {
             context.touched.ask(namespace, &connection.name_any());
         }
+        context.hosts.forget(object);
+        for (namespace, name) in context.hosts.concerned(namespace, name) {
+            context.integrations.ask(&namespace, &name);
+        }
+        let name = (namespace.to_owned(), name.to_owned());
+        apply::pace::ask_next(context, &name);
+    }
+}
+
+/// Remembers whether the integration waits for its host, and has those judged anew who wait while its own
+/// claim may have changed.
+fn claimed(context: &Context, integration: &ZoomIntegration, plan: &Plan) {
+    let namespace = integration.namespace().unwrap_or_default();
+    let name = integration.name_any();
+    let refusals = &plan.judgement.refusals;
+    let is_refused = refusals
+        .iter()
+        .any(|refusal| refusal.reason == "HostClaimed");
+    context.hosts.judged(&namespace, &name, is_refused);
+    let seen = integration.status.as_ref();
+    let seen = seen.and_then(|status| status.observed_generation);
+    if seen == integration.metadata.generation {
+        return;
+    }
+    let rivals = context.hosts.rivals(integration).unwrap_or_default();
+    let rivals = rivals
+        .into_iter()
+        .map(|rival| (rival.namespace, rival.name));
+    let waiting = context.hosts.concerned(&namespace, &name);
+    for (namespace, name) in waiting.into_iter().chain(rivals) {
+        context.integrations.ask(&namespace, &name);
     }
 }
 

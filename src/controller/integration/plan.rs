@@ -2,10 +2,22 @@
 
 use jiff::Timestamp;
 
-use super::{observe::Observed, support};
+use kube::ResourceExt as _;
+
+use super::{
+    observe::Observed,
+    policy::{self, Judgement},
+    resources::Kind,
+    support,
+    transition::{self, Transition},
+};
 use crate::{
-    api::v1alpha1::{TokenFailure, ZoomIntegration},
+    api::{
+        annotation,
+        v1alpha1::{TokenFailure, ZoomIntegration},
+    },
     controller::{
+        config::ReceiverPolicy,
         failure, schedule,
         token_secret::{Stored, TokenSecret},
     },
@@ -19,6 +31,10 @@ pub struct Plan {
     pub token: TokenStep,
     /// With the receiver's objects.
     pub receiver: ReceiverStep,
+    /// What stands against parts of the webhook.
+    pub judgement: Judgement,
+    /// How the receiver's workloads change without losing events.
+    pub transition: Transition,
     /// Whether the Secret under an earlier `token.secretName` goes.
     pub remove_old_token_secret: bool,
 }
@@ -62,36 +78,68 @@ pub enum ReceiverStep {
     Remove,
 }
 
-/// Decides what to do at `now`; `has_pages` says whether there are consent pages.
+/// What the operator's configuration says.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules<'a> {
+    /// Whether there are consent pages.
+    pub has_pages: bool,
+    /// What receivers may do.
+    pub receivers: &'a ReceiverPolicy,
+}
+
+/// Decides what to do at `now`.
 #[must_use]
 pub fn plan(
     integration: &ZoomIntegration,
     observed: &Observed,
-    has_pages: bool,
+    rules: Rules<'_>,
     now: Timestamp,
 ) -> Plan {
     let idle = integration.metadata.deletion_timestamp.is_some();
     let suspended = integration.spec.suspend;
-    let supported = support::unsupported(&integration.spec, has_pages).is_empty();
+    let supported = support::unsupported(&integration.spec, rules.has_pages).is_empty();
+    let receiver = if idle || !supported {
+        ReceiverStep::Keep
+    } else if integration.spec.webhook.is_some() {
+        // Also while suspended: the receiver is told, and goes on to answer URL validations.
+        ReceiverStep::Apply
+    } else if suspended || observed.receiver.is_empty() {
+        ReceiverStep::Keep
+    } else {
+        ReceiverStep::Remove
+    };
     Plan {
+        transition: match receiver {
+            ReceiverStep::Keep => Transition::default(),
+            ReceiverStep::Apply | ReceiverStep::Remove => transition(integration, observed),
+        },
+        judgement: policy::judge(integration, observed, rules.receivers),
+        receiver,
         // A field that this version cannot serve is no reason to let a token expire.
         token: if idle || suspended {
             TokenStep::Keep
         } else {
             token(integration, observed, now)
         },
-        receiver: if idle || !supported {
-            ReceiverStep::Keep
-        } else if integration.spec.webhook.is_some() {
-            // Also while suspended: the receiver is told, and goes on to answer URL validations.
-            ReceiverStep::Apply
-        } else if suspended || observed.receiver.is_empty() {
-            ReceiverStep::Keep
-        } else {
-            ReceiverStep::Remove
-        },
         remove_old_token_secret: !idle && !suspended && observed.old_token_secret.is_some(),
     }
+}
+
+/// How the workloads change. An integration that is being deleted wants none.
+#[must_use]
+pub fn transition(integration: &ZoomIntegration, observed: &Observed) -> Transition {
+    let webhook = integration.spec.webhook.as_ref();
+    let webhook = webhook.filter(|_| integration.metadata.deletion_timestamp.is_none());
+    let wanted = webhook.map(|webhook| (Kind::of(webhook.buffer.as_ref()), webhook.replicas()));
+    let live = observed.receiver.live(integration);
+    transition::transition(wanted, &live, &observed.pods, discards(integration))
+}
+
+/// Whether somebody said that stored events may be lost.
+#[must_use]
+pub fn discards(integration: &ZoomIntegration) -> bool {
+    let annotations = integration.annotations();
+    annotations.get(annotation::DISCARD).map(String::as_str) == Some("true")
 }
 
 fn token(integration: &ZoomIntegration, observed: &Observed, now: Timestamp) -> TokenStep {

@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 
-use super::support;
+use super::{policy::Refusal, support};
 use crate::{
     api::{
         condition::Status,
@@ -26,6 +26,8 @@ pub struct Findings<'a> {
     pub token: Option<TokenFinding<'a>>,
     /// What became of the receiver; `None` without webhook.
     pub receiver: Option<ReceiverFinding>,
+    /// What stands against parts of the webhook.
+    pub refusals: &'a [Refusal],
     /// What is known of consents and connections.
     pub consent: ConsentFinding<'a>,
 }
@@ -77,6 +79,7 @@ pub fn verdict(findings: &Findings<'_>, now: Timestamp) -> Verdict {
         .or_else(|| awaiting_credentials(findings))
         .or_else(|| other_callback(findings))
         .or_else(|| conflict(findings))
+        .or_else(|| refused(findings))
         .or_else(|| verdict::token(findings.token.as_ref()?, findings.last(), now))
         .or_else(|| receiver(findings))
         .unwrap_or_else(|| usable(findings))
@@ -142,6 +145,33 @@ fn conflict(findings: &Findings<'_>) -> Option<Verdict> {
         )),
         _ => None,
     }
+}
+
+/// What a person must change comes before what is only waited for; all are named.
+fn refused(findings: &Findings<'_>) -> Option<Verdict> {
+    let refusals = findings.refusals;
+    let first = refusals
+        .iter()
+        .find(|refusal| !refusal.waits)
+        .or_else(|| refusals.first())?;
+    let others = refusals.iter().filter(|other| *other != first);
+    let messages: Vec<&str> = [first]
+        .into_iter()
+        .chain(others)
+        .map(|refusal| refusal.message.as_str())
+        .collect();
+    let message = messages.join(" ");
+    Some(if first.waits {
+        Verdict::new(
+            Phase::AwaitingCredentials,
+            Status::False,
+            Flow::Reconciling,
+            first.reason,
+            message,
+        )
+    } else {
+        Verdict::stalled(Phase::Degraded, first.reason, message)
+    })
 }
 
 fn receiver(findings: &Findings<'_>) -> Option<Verdict> {

@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 
 # Tools in modules of their own: their requirements would otherwise change those of Kubernetes.
-TOOL_MODULES=(coredns kubeconform glua)
+TOOL_MODULES=(coredns glua kubeconform)
 
 go_flags() {
   local version=${KUBERNETES_VERSION%.*} package
@@ -21,7 +21,9 @@ binaries_dir() {
   local key
   key=$({
     cd "$CLUSTER_DIR" || exit
-    cat go.mod go.sum tools/*/go.mod tools/*/go.sum
+    cat go.mod go.sum
+    printf 'tools/%s/go.mod\0' "${TOOL_MODULES[@]}" | xargs -0 cat
+    printf 'tools/%s/go.sum\0' "${TOOL_MODULES[@]}" | xargs -0 cat
     go_flags
     uname -m
   } | sha256sum)
@@ -46,18 +48,18 @@ build_binaries() {
 compile_all() {
   local partial=$BINARIES_DIR.partial tool flags
   step "building Kubernetes $KUBERNETES_VERSION from its modules (once; about 10 minutes on 2 cores)"
-  rm -rf "$CACHE_DIR"/*.partial
+  rm -rf "$CACHE_DIR"/kubernetes-*.partial
   mkdir -p "$partial/bin"
   mapfile -t flags < <(go_flags)
   note "downloading modules"
-  run_go . mod download
+  run_go "$partial" . mod download
   note "compiling the API server, controllers, scheduler, kubelet, kube-proxy, kubectl, etcd and Helm"
-  run_go . build "${flags[@]}" -o "$partial/bin/" tool
+  run_go "$partial" . build "${flags[@]}" -o "$partial/bin/" tool
   # The etcd module calls its command `server`.
   mv "$partial/bin/server" "$partial/bin/etcd"
   for tool in "${TOOL_MODULES[@]}"; do
     note "compiling $tool"
-    run_go "tools/$tool" build "${flags[@]}" -o "$partial/bin/" tool
+    run_go "$partial" "tools/$tool" build "${flags[@]}" -o "$partial/bin/" tool
   done
   cc -Os -static -o "$partial/bin/pause" \
     "$(go -C "$CLUSTER_DIR" list -m -f '{{.Dir}}' k8s.io/kubernetes)/build/pause/linux/pause.c"
@@ -66,12 +68,12 @@ compile_all() {
   note "built in $((SECONDS / 60)) min $((SECONDS % 60)) s"
 }
 
-# run_go MODULE ARGUMENTS...
+# run_go DIRECTORY MODULE ARGUMENTS...: with the log in DIRECTORY
 run_go() {
-  local log=$BINARIES_DIR.partial/build.log
-  run_with_pulse "$log" env CGO_ENABLED=0 nice -n 5 go -C "$CLUSTER_DIR/$1" "${@:2}" || {
+  local log=$1/build.log
+  run_with_pulse "$log" env CGO_ENABLED=0 nice -n 5 go -C "$CLUSTER_DIR/$2" "${@:3}" || {
     tail -n 20 "$log" >&2
-    fail "go $2 failed in tests/cluster/$1"
+    fail "go $3 failed in tests/cluster/$2"
   }
 }
 

@@ -19,6 +19,7 @@ DNS:kubernetes.default,DNS:kubernetes.default.svc,DNS:kubernetes.default.svc.clu
   certificate kube-scheduler /CN=system:kube-scheduler
   certificate kube-proxy /CN=system:kube-proxy
   certificate coredns /CN=system:coredns
+  certificate volume-provisioner /CN=system:volume-provisioner
   certificate kubelet "/O=system:nodes/CN=system:node:$NODE_NAME" "IP:$NODE_IP,DNS:$NODE_NAME"
   openssl genrsa -out "$new/service-account.key" 2048 2>/dev/null
   openssl rsa -in "$new/service-account.key" -pubout -out "$new/service-account.pub" 2>/dev/null

@@ -43,6 +43,8 @@ start_cluster() {
   echo "$REPO_DIR" >"$STATE_DIR/owner"
   cat /proc/sys/kernel/random/boot_id >"$STATE_DIR/boot"
   ln -sfn "$BIN_DIR" "$STATE_DIR/bin"
+  mkdir -p "$STATE_DIR/tools"
+  ln -sfn "$PROVISIONER" "$STATE_DIR/tools/"
   make_network
   check_ports
   make_certificates
@@ -54,9 +56,9 @@ start_cluster() {
   ensure_healthy kube-apiserver || return 1
   note "API server ready after $SECONDS s"
   step "starting the controllers and the node"
-  local others=(kubelet kube-controller-manager kube-scheduler kube-proxy coredns)
+  local others=(kubelet kube-controller-manager kube-scheduler kube-proxy coredns volume-provisioner)
   for name in "${others[@]}"; do ensure_component "$name"; done
-  allow_dns || return 1
+  allow_dns && provide_storage || return 1
   for name in "${others[@]}"; do ensure_healthy "$name" || return 1; done
   try_for 60 node_ready || {
     note "the node does not become ready:"
@@ -91,5 +93,39 @@ metadata: {name: "system:coredns"}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: "system:coredns"}
 subjects:
   - {apiGroup: rbac.authorization.k8s.io, kind: User, name: "system:coredns"}
+YAML
+}
+
+# Volumes on the node, for claims that name no class.
+provide_storage() {
+  admin apply --server-side --force-conflicts -f - >/dev/null <<YAML
+apiVersion: storage.k8s.io/v1
+kind: StorageClass
+metadata:
+  name: $STORAGE_CLASS
+  annotations: {storageclass.kubernetes.io/is-default-class: "true"}
+provisioner: $STORAGE_PROVISIONER
+reclaimPolicy: Delete
+volumeBindingMode: WaitForFirstConsumer
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: "system:volume-provisioner"}
+rules:
+  - {apiGroups: [""], resources: [nodes], verbs: [get]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: "system:volume-provisioner"}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: "system:volume-provisioner"}
+subjects:
+  - {apiGroup: rbac.authorization.k8s.io, kind: User, name: "system:volume-provisioner"}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: "system:volume-provisioner-usual"}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: "system:persistent-volume-provisioner"}
+subjects:
+  - {apiGroup: rbac.authorization.k8s.io, kind: User, name: "system:volume-provisioner"}
 YAML
 }

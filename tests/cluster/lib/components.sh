@@ -2,7 +2,8 @@
 # shellcheck shell=bash disable=SC2034
 
 # In the order in which they start.
-COMPONENTS=(etcd containerd kube-apiserver kube-controller-manager kube-scheduler coredns kube-proxy kubelet)
+COMPONENTS=(etcd containerd kube-apiserver kube-controller-manager kube-scheduler coredns kube-proxy kubelet
+  volume-provisioner)
 
 # Prints the process ids of component NAME itself, not of what it started (shims carry the mark as well).
 component_pids() {
@@ -25,10 +26,13 @@ start_component() {
   [[ $name != kubelet ]] || make_cgroup
   # Not the terminal's, not the lock's, and not the user's proxy settings: the cluster is on this machine.
   env -u HTTP_PROXY -u HTTPS_PROXY -u http_proxy -u https_proxy -u NOTIFY_SOCKET \
-    "$MARK=$name" PATH="$PATH:/usr/sbin:/sbin" setsid "$(type -P "$BIN_DIR/$name" || type -P "$name")" "${arguments[@]}" \
+    "$MARK=$name" PATH="$PATH:/usr/sbin:/sbin" setsid "$(program "$name")" "${arguments[@]}" \
     </dev/null >>"$LOG_DIR/$name.log" 2>&1 8>&- 9>&- &
   disown
 }
+
+# Kubernetes's own, one of the tools, or Debian's.
+program() { type -P "$BIN_DIR/$1" || type -P "$STATE_DIR/tools/$1" || type -P "$1"; }
 
 component_arguments() {
   case $1 in
@@ -62,7 +66,7 @@ component_arguments() {
       --bind-address=127.0.0.1 --secure-port="$CONTROLLER_MANAGER_PORT" --use-service-account-credentials \
       --service-account-private-key-file="$PKI_DIR/service-account.key" --root-ca-file="$PKI_DIR/ca.crt" \
       --cluster-signing-cert-file="$PKI_DIR/ca.crt" --cluster-signing-key-file="$PKI_DIR/ca.key" \
-      --cluster-cidr="$POD_CIDR" --allocate-node-cidrs=false --enable-hostpath-provisioner \
+      --cluster-cidr="$POD_CIDR" --allocate-node-cidrs=false \
       --flex-volume-plugin-dir="$STATE_DIR/volume-plugins" --kube-api-qps=200 --kube-api-burst=400 ;;
     kube-scheduler) printf '%s\n' --kubeconfig="$CONFIG_DIR/$1.kubeconfig" --leader-elect=false \
       --bind-address=127.0.0.1 --secure-port="$SCHEDULER_PORT" ;;
@@ -70,6 +74,8 @@ component_arguments() {
     kube-proxy) printf '%s\n' --config="$CONFIG_DIR/kube-proxy.yaml" ;;
     kubelet) printf '%s\n' --config="$CONFIG_DIR/kubelet.yaml" --kubeconfig="$CONFIG_DIR/kubelet.kubeconfig" \
       --hostname-override="$NODE_NAME" --node-ip="$NODE_IP" --root-dir="$STATE_DIR/kubelet" ;;
+    volume-provisioner) printf '%s\n' --kubeconfig="$CONFIG_DIR/$1.kubeconfig" --name="$STORAGE_PROVISIONER" \
+      --root="$STATE_DIR/volumes" --node="$NODE_NAME" --health="127.0.0.1:$PROVISIONER_PORT" ;;
   esac
 }
 
@@ -84,6 +90,7 @@ is_healthy() {
     coredns) http_ok 127.0.0.1 "$DNS_HEALTH_PORT" /health && dns_answers ;;
     kube-proxy) http_ok 127.0.0.1 "$PROXY_HEALTH_PORT" /healthz ;;
     kubelet) http_ok 127.0.0.1 "$KUBELET_HEALTH_PORT" /healthz ;;
+    volume-provisioner) http_ok 127.0.0.1 "$PROVISIONER_PORT" / ;;
     *) return 1 ;;
   esac
 }

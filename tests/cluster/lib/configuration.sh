@@ -4,7 +4,7 @@
 write_configuration() {
   mkdir -p "$CONFIG_DIR/cni" "$LOG_DIR"
   local name
-  for name in admin kube-controller-manager kube-scheduler kube-proxy kubelet coredns; do
+  for name in admin kube-controller-manager kube-scheduler kube-proxy kubelet coredns volume-provisioner; do
     kubeconfig $name "$CONFIG_DIR/$name.kubeconfig"
   done
   audit_policy >"$CONFIG_DIR/audit.yaml"

@@ -3,16 +3,38 @@
 
 # The container that holds a Pod's namespaces: Kubernetes's own pause.c, from its module.
 pause_archive() {
-  local archive=$BINARIES_DIR/pause.tar context
-  if [[ ! -e $archive ]]; then
-    context=$(mktemp -d)
-    cp "$BIN_DIR/pause" "$context/"
-    printf '%s\n' 'FROM scratch' 'COPY pause /pause' 'USER 65535:65535' 'ENTRYPOINT ["/pause"]' \
-      >"$context/Containerfile"
-    "$REPO_DIR/image/pack" "$context/Containerfile" "$context" "$PAUSE_IMAGE" "$archive"
-    rm -rf "$context"
-  fi
+  local archive=$BINARIES_DIR/pause.tar
+  [[ -e $archive ]] || pack_program "$BIN_DIR/pause" 65535 "$PAUSE_IMAGE" "$archive"
   echo "$archive"
+}
+
+# pack_program PROGRAM USER NAME:TAG ARCHIVE: an image with this static program and nothing else.
+pack_program() {
+  local name=${1##*/} context
+  context=$(mktemp -d)
+  cp "$1" "$context/$name"
+  printf '%s\n' 'FROM scratch' "COPY $name /$name" "USER $2:$2" "ENTRYPOINT [\"/$name\"]" >"$context/Containerfile"
+  "$REPO_DIR/image/pack" "$context/Containerfile" "$context" "$3" "$4"
+  rm -rf "$context"
+}
+
+# load_program NAME: the image of a tool of ours, or of busybox, in the cluster; prints its name, which says the content.
+load_program() {
+  local name=$1 program image archive
+  if [[ $name == busybox ]]; then
+    install_packages /usr/share/doc/busybox-static=busybox-static
+    program=$(type -P busybox)
+  else
+    program=$(provide_tool "$name")
+  fi
+  image=localhost/$name:$(sha256sum "$program" | head -c 12)
+  has_image "$image" || {
+    archive=$(mktemp --suffix=.tar)
+    pack_program "$program" 65532 "$image" "$archive"
+    load_image "$archive" >/dev/null
+    rm "$archive"
+  }
+  echo "$image"
 }
 
 load_image() {

@@ -23,6 +23,10 @@ make_network() {
   # Other software (Docker, a firewall) may drop what is forwarded by default.
   own_rule filter FORWARD -i "$BRIDGE" -j ACCEPT
   own_rule filter FORWARD -o "$BRIDGE" -j ACCEPT
+  # An address of a Service that kube-proxy has no rule for, as for a moment after a change, must not be looked for
+  # outside: whatever answers there would be taken for the Service.
+  own_rule filter OUTPUT -d "$SERVICE_CIDR" -p tcp -j REJECT --reject-with tcp-reset
+  own_rule filter FORWARD -d "$SERVICE_CIDR" -p tcp -j REJECT --reject-with tcp-reset
   own_rule nat POSTROUTING -s "$POD_CIDR" ! -d "$POD_CIDR" -j MASQUERADE
 }
 

@@ -59,6 +59,7 @@ ports_of() {
     kube-controller-manager) echo "$CONTROLLER_MANAGER_PORT" ;;
     kube-scheduler) echo "$SCHEDULER_PORT" ;;
     coredns) echo 53 "$DNS_HEALTH_PORT" ;;
+    volume-provisioner) echo "$PROVISIONER_PORT" ;;
     kube-proxy) echo "$PROXY_HEALTH_PORT" "$PROXY_METRICS_PORT" ;;
     kubelet) echo "$KUBELET_PORT" "$KUBELET_HEALTH_PORT" ;;
   esac

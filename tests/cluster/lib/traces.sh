@@ -5,6 +5,7 @@ remove_traces() {
   local name
   # Whoever starts or mends something goes before it; etcd last, lest the API server hangs on it.
   stop_component kubelet KILL
+  stop_component volume-provisioner KILL
   stop_component containerd KILL
   kill_containers
   for name in kube-proxy coredns kube-scheduler kube-controller-manager kube-apiserver etcd; do
@@ -78,7 +79,7 @@ remove_cgroup() {
   [[ ! -d $1 ]]
 }
 
-# What the kubelet, the CNI library and the host-path provisioner write to places that cannot be configured.
+# What the kubelet and the CNI library write to places that cannot be configured.
 remove_strays() {
   local file id
   for file in /var/lib/cni/results/"$NETWORK_NAME"-*-eth0; do
@@ -88,5 +89,4 @@ remove_strays() {
   rmdir /var/lib/cni/results /var/lib/cni 2>/dev/null || true
   [[ ! -d /var/log/containers ]] || find /var/log/containers -lname "$STATE_DIR/*" -delete
   rmdir /var/log/containers 2>/dev/null || true
-  rm -rf /tmp/hostpath_pv
 }

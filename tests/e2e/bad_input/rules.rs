@@ -40,6 +40,11 @@ fn webhook(change: Value) -> Value {
     json!({"webhook": webhook})
 }
 
+/// Without a buffer.
+fn timeout(timeout: &str) -> Value {
+    webhook(json!({"sink": {"http": {"timeout": timeout}}}))
+}
+
 fn scopes(required: Value) -> Value {
     json!({"scopes": {"required": required}})
 }
@@ -98,8 +103,28 @@ fn wrong() -> Vec<Change> {
         ("an event without a dot", webhook(json!({"subscriptions": [{"name": "meetings", "events": ["app_deauthorized"]}]}))),
         ("two ways in", endpoint(json!({"ingress": {}, "gateway": {"parentRefs": [{"name": "gateway"}]}}))),
         ("a host that is a URL", webhook(json!({"endpoint": {"host": "https://hooks.example.com"}}))),
+        ("a host with a port", webhook(json!({"endpoint": {"host": "hooks.example.com:443"}}))),
+        ("a host with a path", webhook(json!({"endpoint": {"host": "hooks.example.com/zoom"}}))),
+        ("a host with capitals", webhook(json!({"endpoint": {"host": "Hooks.example.com"}}))),
+        ("an unknown type of authentication", webhook(json!({"authentication": {"type": "Bearer"}}))),
+        ("Basic with headerName", webhook(json!({"authentication": {"type": "Basic", "headerName": "X-Clinic"}}))),
+        ("CustomHeader without headerName", webhook(json!({"authentication": {"type": "CustomHeader"}}))),
+        ("a headerName with its value", webhook(json!({"authentication": {"type": "CustomHeader", "headerName": "X-Clinic: 7"}}))),
+        ("an empty headerName", webhook(json!({"authentication": {"type": "CustomHeader", "headerName": ""}}))),
+        ("a timeout beyond Zoom's patience, without buffer", timeout("2501ms")),
+        ("a timeout of minutes, without buffer", timeout("1m")),
+        ("a timeout of more than a minute", webhook(json!({"buffer": {}, "sink": {"http": {"timeout": "1m1ms"}}}))),
+        ("a timeout of nothing", timeout("0s")),
+        ("a timeout without unit", timeout("10")),
+        ("a timeout with a fraction", timeout("2.5s")),
+        ("a timeout that no clock counts", timeout("9999999999999999999s")),
+        ("a buffer of a byte less than 16Mi", webhook(json!({"buffer": {"size": "16777215"}}))),
+        ("a buffer size that is no quantity", webhook(json!({"buffer": {"size": "1 GB"}}))),
+        ("a buffer size that is a number", webhook(json!({"buffer": {"size": 16_777_216}}))),
+        ("a storage class for an Ephemeral buffer", webhook(json!({"buffer": {"storage": "Ephemeral", "storageClassName": "fast"}}))),
         ("days in a duration", webhook(json!({"buffer": {"maxAge": "7d"}}))),
         ("a quantity that is none", webhook(json!({"receiver": {"resources": {"limits": {"memory": "plenty"}}}}))),
+        ("a duration that no clock counts", webhook(json!({"buffer": {"maxAge": "9999999999999999999h"}}))),
         ("a duration of nothing", webhook(json!({"buffer": {"maxAge": "0s"}}))),
         ("an external reference with capitals", json!({"externalRefs": {"tenantId": "7"}})),
         ("an external reference named id", json!({"externalRefs": {"id": "7"}})),
@@ -196,6 +221,17 @@ fn right() -> Vec<Change> {
         ("hours and minutes", webhook(json!({"buffer": {"maxAge": "1h30m"}}))),
         ("an external reference", json!({"externalRefs": {"tenantid": "7\u{1f389}"}})),
         ("a sink URL with port and query", webhook(json!({"sink": {"http": {"url": "https://sink.example.com:8443/in?tenant=a"}}}))),
+        ("Basic authentication", webhook(json!({"authentication": {"type": "Basic"}}))),
+        ("a custom header", webhook(json!({"authentication": {"type": "CustomHeader", "headerName": "X-Clinic-7"}}))),
+        ("Zoom's patience, without buffer", timeout("2500ms")),
+        ("the same in two parts", timeout("2s500ms")),
+        ("a minute, with buffer", webhook(json!({"buffer": {}, "sink": {"http": {"timeout": "1m"}}}))),
+        ("the smallest buffer", webhook(json!({"buffer": {"size": "16Mi"}}))),
+        ("a fraction of a buffer size", webhook(json!({"buffer": {"size": "1.5Gi"}}))),
+        ("a storage class, Persistent unsaid", webhook(json!({"buffer": {"storageClassName": "fast"}}))),
+        ("a storage class, Persistent said", webhook(json!({"buffer": {"storage": "Persistent", "storageClassName": "fast"}}))),
+        ("an Ephemeral buffer with a size", webhook(json!({"buffer": {"storage": "Ephemeral", "size": "64Mi"}}))),
+        ("a host with digits and hyphens", webhook(json!({"endpoint": {"host": "7.hooks-eu.example.com"}}))),
         ("Connected, said for a ServerToServer app", json!({"readyWhen": "Connected"})),
     ]
 }

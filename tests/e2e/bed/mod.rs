@@ -28,23 +28,35 @@
 #![allow(unused_imports, reason = "each module of tests takes what it needs")]
 
 mod app;
+mod authority;
 mod case;
 pub mod evidence;
+mod front;
+pub mod gateway;
+mod kwok;
 mod namespace;
+mod nats;
 pub mod object;
 mod operator;
+mod process;
+pub mod program;
 mod sim;
 mod suite;
 mod tenant;
 pub mod tools;
+pub mod volume;
 pub mod wait;
 mod watch;
 
 pub use self::{
     app::{App, Minted, USER_SCOPE},
+    authority::{Authority, Certified},
     case::{Case, run},
     evidence::keep,
+    front::Front,
+    kwok::Kwok,
     namespace::Bed,
+    nats::Nats,
     object::path,
     operator::{Operator, Options, image},
     sim::Sim,

@@ -6,12 +6,14 @@ use serde_json::Value;
 /// Path of a collection or, with `name`, of an object in `namespace`.
 pub fn path(namespace: &str, resource: &str, name: Option<&str>) -> String {
     let group = match resource {
-        "deployments" | "replicasets" => "apis/apps/v1",
+        "deployments" | "replicasets" | "statefulsets" => "apis/apps/v1",
         "leases" => "apis/coordination.k8s.io/v1",
         "endpointslices" => "apis/discovery.k8s.io/v1",
         "events" => "apis/events.k8s.io/v1",
         "roles" | "rolebindings" => "apis/rbac.authorization.k8s.io/v1",
-        "networkpolicies" => "apis/networking.k8s.io/v1",
+        "networkpolicies" | "ingresses" => "apis/networking.k8s.io/v1",
+        "httproutes" | "gateways" => "apis/gateway.networking.k8s.io/v1",
+        "poddisruptionbudgets" => "apis/policy/v1",
         "zoomintegrations" | "zoomconnections" => "apis/zoom-operator.io/v1alpha1",
         _ => "api/v1",
     };
@@ -22,8 +24,11 @@ pub fn path(namespace: &str, resource: &str, name: Option<&str>) -> String {
 /// The resource of a kind, by the ordinary plural.
 pub fn resource(kind: &str) -> String {
     let kind = kind.to_lowercase();
-    kind.strip_suffix('y')
-        .map_or_else(|| format!("{kind}s"), |stem| format!("{stem}ies"))
+    match kind.strip_suffix('y') {
+        Some(stem) if !stem.ends_with('a') => format!("{stem}ies"),
+        _ if kind.ends_with('s') => format!("{kind}es"),
+        _ => format!("{kind}s"),
+    }
 }
 
 /// A string in the object, or "".

@@ -53,6 +53,15 @@ impl Operator {
         Ok(Self { bed: bed.clone() })
     }
 
+    /// Upgrades it to other values, without waiting for the Pods.
+    pub async fn upgrade(&self, options: &Options) -> anyhow::Result<()> {
+        let mut args = vec!["upgrade".to_owned(), RELEASE.to_owned()];
+        args.extend(Self::chart_args(&self.bed, options));
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        tools::must("helm", &args).await?;
+        Ok(())
+    }
+
     /// Chart, namespace and values, as every `helm install` and `helm upgrade` of a test needs them.
     pub fn chart_args(bed: &Bed, options: &Options) -> Vec<String> {
         let namespace = bed.namespace();

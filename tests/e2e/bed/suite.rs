@@ -14,7 +14,7 @@ use super::{
     tools,
 };
 
-/// Label on the tests' namespaces; its value is the process that made them.
+/// Label on the tests' namespaces and nodes; its value is the process that made them.
 pub const RUN_LABEL: &str = "zoom-operator.io/e2e-run";
 
 /// Label on namespaces kept for a person to look at.
@@ -201,24 +201,24 @@ impl Suite {
         .await
     }
 
-    /// Deletes namespaces of runs that ended without doing so.
+    /// Deletes namespaces and nodes of runs that ended without doing so.
     async fn sweep(&self) -> anyhow::Result<()> {
         if !tools::is_local() {
             return Ok(());
         }
         let cluster = cluster(&self.client);
-        let path = format!(
-            "/api/v1/namespaces?labelSelector={}",
-            RUN_LABEL.replace('/', "%2F")
-        );
-        let list = cluster.request("GET", &path, None).await?;
-        for namespace in list["items"].as_array().into_iter().flatten() {
-            let labels = &namespace["metadata"]["labels"];
-            let process = labels[RUN_LABEL].as_str().unwrap_or_default();
-            let alive = Path::new("/proc").join(process).exists();
-            if !alive && labels[KEPT_LABEL].is_null() {
-                let path = format!("/api/v1/namespaces/{}", name(namespace));
-                cluster.request("DELETE", &path, None).await?;
+        for resource in ["namespaces", "nodes"] {
+            let label = RUN_LABEL.replace('/', "%2F");
+            let path = format!("/api/v1/{resource}?labelSelector={label}");
+            let list = cluster.request("GET", &path, None).await?;
+            for object in list["items"].as_array().into_iter().flatten() {
+                let labels = &object["metadata"]["labels"];
+                let process = labels[RUN_LABEL].as_str().unwrap_or_default();
+                let alive = Path::new("/proc").join(process).exists();
+                if !alive && labels[KEPT_LABEL].is_null() {
+                    let path = format!("/api/v1/{resource}/{}", name(object));
+                    cluster.request("DELETE", &path, None).await?;
+                }
             }
         }
         Ok(())

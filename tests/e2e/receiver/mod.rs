@@ -1,6 +1,16 @@
 //! A tenant's receiver: its objects, and what it does with what Zoom sends.
 
+mod back_end;
+mod buffer;
+mod dead_letters;
+mod exposure;
+mod load;
+mod nats;
 mod objects;
+mod pace;
+mod sinks;
+mod traffic;
+mod transitions;
 mod webhooks;
 
 use serde_json::{Value, json};
@@ -11,10 +21,21 @@ use crate::bed::{Bed, Case, Sim, Tenant, merge};
 const RECEIVER: &str = "acme-receiver";
 
 pub fn cases() -> Vec<Case> {
-    [objects::cases(), webhooks::cases()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        objects::cases(),
+        webhooks::cases(),
+        load::cases(),
+        buffer::cases(),
+        transitions::cases(),
+        dead_letters::cases(),
+        nats::cases(),
+        pace::cases(),
+        sinks::cases(),
+        exposure::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// A connected tenant with a receiver.

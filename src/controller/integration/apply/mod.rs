@@ -1,7 +1,11 @@
 //! Carries out a plan: the only place that calls Zoom and writes Secrets and receivers.
 
-mod receiver;
+mod control;
+pub mod pace;
+pub mod receiver;
+pub mod retire;
 mod token;
+mod write;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
@@ -10,7 +14,7 @@ use kube::Api;
 use super::{
     observe::Observed,
     plan::{Plan, TokenStep, last_failure},
-    verdict::ReceiverFinding,
+    policy::Refusal,
 };
 use crate::{
     api::v1alpha1::{TokenFailure, ZoomIntegration},
@@ -34,7 +38,9 @@ pub struct Applied {
     /// Whether Zoom gave the token for the credentials as they are now.
     pub with_current_credentials: bool,
     /// The receiver.
-    pub receiver: ReceiverFinding,
+    pub receiver: receiver::Outcome,
+    /// What stands against parts of the webhook.
+    pub refusals: Vec<Refusal>,
     /// When the plan wants to be made again.
     pub look_again: Option<Timestamp>,
 }
@@ -51,7 +57,9 @@ pub async fn apply(
     plan: &Plan,
 ) -> Result<Applied, Error> {
     // The receiver first: it must be up before anybody can press Validate in Zoom's form.
-    let receiver = receiver::apply(context, integration, &observed.receiver, plan.receiver).await?;
+    let receiver = receiver::apply(context, integration, observed, plan).await?;
+    let refusals = plan.judgement.refusals.iter().chain(&receiver.refusal);
+    let refusals = refusals.cloned().collect();
     let (token, failure, look_again) = match plan.token {
         TokenStep::Keep if integration.spec.suspend => (
             observed.token.clone(),
@@ -95,7 +103,11 @@ pub async fn apply(
         token_secret_name,
         failure,
         with_current_credentials,
+        look_again: [look_again, receiver.look_again]
+            .into_iter()
+            .flatten()
+            .min(),
         receiver,
-        look_again,
+        refusals,
     })
 }

@@ -1,225 +1,250 @@
 //! The receiver's objects: written when they differ from what is wanted, removed when they are ours.
 
-use k8s_openapi::{NamespaceResourceScope, api::apps::v1::Deployment};
-use kube::{
-    Api, Resource, ResourceExt as _,
-    api::{DeleteParams, Patch, PatchParams, Preconditions},
-};
-use serde::{Serialize, de::DeserializeOwned};
+use std::time::Duration;
 
+use jiff::Timestamp;
+
+use super::{
+    control::make_control,
+    pace::paced,
+    retire::{remove_receiver, retire},
+    write::{child, maybe},
+};
 use crate::{
-    api::{FIELD_MANAGER, v1alpha1::ZoomIntegration},
+    api::v1alpha1::ZoomIntegration,
     controller::{
         Context,
         error::Error,
         integration::{
-            observe::Receiver,
-            plan::ReceiverStep,
-            resources::{self, Resources},
+            facts,
+            observe::{Observed, Receiver},
+            ownership::{foreign, leaving},
+            plan::{Plan, ReceiverStep},
+            policy::{Exposure, Refusal},
+            resources::{self, Resources, Setting, Workload},
+            transition::Waiting,
             verdict::ReceiverFinding,
         },
-        published::gone,
+        rollouts::Progress,
+        schedule,
     },
 };
+
+/// Between two looks at a receiver that runs empty.
+const WHILE_DRAINING: Duration = Duration::from_secs(5);
+/// Between two looks at a receiver that waits to be replaced; it is also told when its turn comes.
+const WHILE_OUTDATED: Duration = Duration::from_secs(30);
+/// Between two looks for an API that is not there.
+const UNTIL_DEFINED: Duration = Duration::from_mins(1);
+
+/// How the receiver stands after the plan was carried out.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Whether it takes requests.
+    pub finding: ReceiverFinding,
+    /// Events that are waited for.
+    pub waiting: Option<Waiting>,
+    /// How it stands to what is wanted of it; `None` without one.
+    pub progress: Option<Progress>,
+    /// What could not be made for a reason that a person must know.
+    pub refusal: Option<Refusal>,
+    /// When to look again.
+    pub look_again: Option<Timestamp>,
+}
+
+// === impl Outcome ===
+
+impl Outcome {
+    fn new(finding: ReceiverFinding) -> Self {
+        Self {
+            finding,
+            waiting: None,
+            progress: None,
+            refusal: None,
+            look_again: None,
+        }
+    }
+}
 
 /// Carries out the receiver's step.
 pub(super) async fn apply(
     context: &Context,
     integration: &ZoomIntegration,
-    observed: &Receiver,
-    step: ReceiverStep,
-) -> Result<ReceiverFinding, Error> {
-    let wanted = resources::build(integration, &context.config.receiver);
-    match (step, wanted) {
-        (ReceiverStep::Apply, Some(wanted)) => {
-            match apply_receiver(context, integration, observed, wanted).await {
-                Err(Error::Kubernetes(kube::Error::Api(status))) => {
-                    Ok(ReceiverFinding::NotApplied(format!(
-                        "The receiver's objects could not be written: {}",
-                        status.message
-                    )))
-                }
-                other => other,
+    observed: &Observed,
+    plan: &Plan,
+) -> Result<Outcome, Error> {
+    let now = Timestamp::now();
+    let mut outcome = match plan.receiver {
+        ReceiverStep::Keep => Outcome::new(availability(integration, &observed.receiver)),
+        ReceiverStep::Apply => match bring_about(context, integration, observed, plan, now).await {
+            Err(Error::Kubernetes(kube::Error::Api(status))) => {
+                Outcome::new(ReceiverFinding::NotApplied(not_written(&status.message)))
             }
-        }
-        (ReceiverStep::Remove, _) => {
-            remove_receiver(context, integration, observed).await?;
-            Ok(ReceiverFinding::Unavailable(
+            other => other?,
+        },
+        ReceiverStep::Remove => {
+            remove_receiver(context, integration, observed, plan).await?;
+            Outcome::new(ReceiverFinding::Unavailable(
                 "The receiver is removed.".into(),
             ))
         }
-        _ => Ok(availability(observed.deployment.as_ref())),
+    };
+    if plan.receiver != ReceiverStep::Keep {
+        facts::tell(context, integration, &plan.transition.orders).await?;
+        outcome.waiting = plan.transition.waiting;
     }
+    let pauses = [
+        outcome.waiting.map(|_| WHILE_DRAINING),
+        (outcome.progress == Some(Progress::Outdated)).then_some(WHILE_OUTDATED),
+        outcome.refusal.as_ref().map(|_| UNTIL_DEFINED),
+        (plan.judgement.exposure == Exposure::Unknown).then_some(WHILE_DRAINING),
+    ];
+    outcome.look_again = pauses
+        .into_iter()
+        .flatten()
+        .min()
+        .map(|pause| schedule::later(now, pause));
+    Ok(outcome)
 }
 
-async fn apply_receiver(
+fn not_written(message: &str) -> String {
+    format!("The receiver's objects could not be written: {message}")
+}
+
+async fn bring_about(
     context: &Context,
     integration: &ZoomIntegration,
-    observed: &Receiver,
-    wanted: Resources,
-) -> Result<ReceiverFinding, Error> {
+    observed: &Observed,
+    plan: &Plan,
+    now: Timestamp,
+) -> Result<Outcome, Error> {
+    let live = &observed.receiver;
+    if let Some(finding) = in_the_way(integration, live) {
+        return Ok(Outcome::new(finding));
+    }
+    let setting = Setting {
+        image: &context.config.receiver,
+        policy: &context.config.policy,
+        sink: plan.judgement.sink,
+        replicas: plan.transition.replicas,
+        live: live.stateful_set.as_ref(),
+        exposed: plan.judgement.exposure != Exposure::Refused,
+    };
+    let Some(wanted) = resources::build(integration, &setting) else {
+        return Ok(Outcome::new(availability(integration, live)));
+    };
     let Resources {
         service_account,
         service,
-        deployment,
+        workload,
+        disruption_budget,
+        network_policy,
+        ingress,
+        http_route,
     } = wanted;
+    let account = live.service_account.as_ref();
+    child(context, integration, account, service_account).await?;
+    child(context, integration, live.service.as_ref(), service).await?;
+    let budget = live.disruption_budget.as_ref();
+    maybe(context, integration, budget, disruption_budget).await?;
+    let policy = live.network_policy.as_ref();
+    maybe(context, integration, policy, network_policy).await?;
+    let buffer = integration.spec.webhook.as_ref();
+    if buffer.is_some_and(|webhook| webhook.buffer.is_some()) && live.control.is_none() {
+        make_control(context, integration).await?;
+    }
+    let mut now_live = live.clone();
+    let progress = match workload {
+        Workload::Deployment(wanted) => {
+            let live = live.deployment.as_ref();
+            let (written, progress) = paced(context, integration, live, *wanted, now).await?;
+            now_live.deployment = written;
+            progress
+        }
+        Workload::StatefulSet(wanted) => {
+            let live = live.stateful_set.as_ref();
+            let (written, progress) = paced(context, integration, live, *wanted, now).await?;
+            now_live.stateful_set = written;
+            progress
+        }
+    };
+    retire(context, integration, observed, plan, &setting).await?;
+    let mut outcome = Outcome::new(availability(integration, &now_live));
+    outcome.progress = Some(progress);
+    if plan.judgement.exposure != Exposure::Unknown {
+        maybe(context, integration, live.ingress.as_ref(), ingress).await?;
+        match maybe(context, integration, live.http_route.as_ref(), http_route).await {
+            Err(Error::Kubernetes(kube::Error::Api(status))) if status.is_not_found() => {
+                outcome.refusal = Some(Refusal::new(
+                    "GatewayApiMissing",
+                    "The cluster has no HTTPRoute of gateway.networking.k8s.io/v1: install the Gateway API, or expose the receiver by endpoint.ingress.".into(),
+                ));
+            }
+            other => other?,
+        }
+    }
+    Ok(outcome)
+}
+
+/// Other people's objects under our names, and those of a deleted integration of this name.
+fn in_the_way(integration: &ZoomIntegration, live: &Receiver) -> Option<ReceiverFinding> {
+    let route = live.http_route.as_ref();
     let foreign = [
-        foreign(integration, observed.service_account.as_ref()),
-        foreign(integration, observed.service.as_ref()),
-        foreign(integration, observed.deployment.as_ref()),
+        foreign(integration, "ServiceAccount", live.service_account.as_ref()),
+        foreign(integration, "Service", live.service.as_ref()),
+        foreign(integration, "Deployment", live.deployment.as_ref()),
+        foreign(integration, "StatefulSet", live.stateful_set.as_ref()),
+        foreign(
+            integration,
+            "PodDisruptionBudget",
+            live.disruption_budget.as_ref(),
+        ),
+        foreign(integration, "NetworkPolicy", live.network_policy.as_ref()),
+        foreign(integration, "Ingress", live.ingress.as_ref()),
+        foreign(integration, "HTTPRoute", route),
+        foreign(integration, "Secret", live.control.as_ref()),
     ];
     if let Some(object) = foreign.into_iter().flatten().next() {
-        return Ok(ReceiverFinding::Conflict(format!(
+        return Some(ReceiverFinding::Conflict(format!(
             "{object} exists and was not made for this integration: delete it, or create the integration under another name."
         )));
     }
-    let leaving = [
-        leaving(integration, observed.service_account.as_ref()),
-        leaving(integration, observed.service.as_ref()),
-        leaving(integration, observed.deployment.as_ref()),
-    ];
-    if leaving.contains(&true) {
-        return Ok(ReceiverFinding::Unavailable(
+    let leaving = leaving(integration, live.service_account.as_ref())
+        || leaving(integration, live.service.as_ref())
+        || leaving(integration, live.deployment.as_ref())
+        || leaving(integration, live.stateful_set.as_ref())
+        || leaving(integration, live.disruption_budget.as_ref())
+        || leaving(integration, live.network_policy.as_ref())
+        || leaving(integration, live.ingress.as_ref())
+        || leaving(integration, route)
+        || leaving(integration, live.control.as_ref());
+    leaving.then(|| {
+        ReceiverFinding::Unavailable(
             "The receiver of a deleted integration of this name is being removed.".into(),
-        ));
-    }
-    child(
-        context,
-        integration,
-        observed.service_account.as_ref(),
-        service_account,
-    )
-    .await?;
-    child(context, integration, observed.service.as_ref(), service).await?;
-    let deployment = child(
-        context,
-        integration,
-        observed.deployment.as_ref(),
-        deployment,
-    )
-    .await?;
-    Ok(availability(Some(&deployment)))
-}
-
-/// Applies one object, unless it already is as wanted.
-async fn child<K>(
-    context: &Context,
-    integration: &ZoomIntegration,
-    live: Option<&K>,
-    wanted: K,
-) -> Result<K, Error>
-where
-    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
-        + Clone
-        + Serialize
-        + DeserializeOwned
-        + std::fmt::Debug,
-{
-    if let Some(live) = live {
-        let json = |object: &K| serde_json::to_value(object).unwrap_or_default();
-        if resources::covers(&json(live), &json(&wanted)) {
-            return Ok(live.clone());
-        }
-    }
-    context.leadership.check()?;
-    let api: Api<K> = context.beside(integration);
-    let name = wanted.name_any();
-    tracing::info!(kind = %K::kind(&()), name, "applying");
-    api.patch(
-        &name,
-        &PatchParams::apply(FIELD_MANAGER).force(),
-        &Patch::Apply(&wanted),
-    )
-    .await
-    .map_err(Error::from_write)
-}
-
-async fn remove_receiver(
-    context: &Context,
-    integration: &ZoomIntegration,
-    observed: &Receiver,
-) -> Result<(), Error> {
-    remove(context, integration, observed.deployment.as_ref()).await?;
-    remove(context, integration, observed.service.as_ref()).await?;
-    remove(context, integration, observed.service_account.as_ref()).await
-}
-
-/// Deletes one object if it is ours.
-async fn remove<K>(
-    context: &Context,
-    integration: &ZoomIntegration,
-    live: Option<&K>,
-) -> Result<(), Error>
-where
-    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
-        + Clone
-        + DeserializeOwned
-        + std::fmt::Debug,
-{
-    let Some(live) = live.filter(|live| owned(integration, *live)) else {
-        return Ok(());
-    };
-    context.leadership.check()?;
-    let api: Api<K> = context.beside(integration);
-    let exactly = Preconditions {
-        uid: live.uid(),
-        resource_version: None,
-    };
-    gone(
-        api.delete(
-            &live.name_any(),
-            &DeleteParams::background().preconditions(exactly),
         )
-        .await,
-    )
-}
-
-/// Kind and name of an object that another owner made under our name.
-fn foreign<K: Resource<DynamicType = ()>>(
-    integration: &ZoomIntegration,
-    live: Option<&K>,
-) -> Option<String> {
-    let live = live?;
-    (!owned(integration, live) && !leaving(integration, Some(live)))
-        .then(|| format!("{} {}", K::kind(&()), live.name_any()))
-}
-
-fn owned<K: Resource>(integration: &ZoomIntegration, live: &K) -> bool {
-    live.owner_references()
-        .iter()
-        .any(|owner| Some(&owner.uid) == integration.metadata.uid.as_ref())
-}
-
-/// Whether the object is that of a deleted integration of the same name, which the garbage collector
-/// removes.
-fn leaving<K: Resource>(integration: &ZoomIntegration, live: Option<&K>) -> bool {
-    live.is_some_and(|live| {
-        !owned(integration, live)
-            && live.owner_references().iter().any(|owner| {
-                owner.kind == ZoomIntegration::kind(&())
-                    && Some(&owner.name) == integration.metadata.name.as_ref()
-            })
     })
 }
 
-fn availability(deployment: Option<&Deployment>) -> ReceiverFinding {
-    let Some(deployment) = deployment else {
+fn availability(integration: &ZoomIntegration, live: &Receiver) -> ReceiverFinding {
+    let workloads = live.live(integration);
+    let Some(first) = workloads.first() else {
         return ReceiverFinding::Unavailable("The receiver is not deployed.".into());
     };
-    let status = deployment.status.clone().unwrap_or_default();
-    if status.available_replicas.unwrap_or_default() > 0 {
+    if workloads.iter().any(|live| live.available) {
         return ReceiverFinding::Available;
     }
-    let trouble = status
-        .conditions
+    let conditions = live.deployment.as_ref();
+    let conditions = conditions.and_then(|live| live.status.as_ref()?.conditions.as_ref());
+    let trouble = conditions
         .into_iter()
         .flatten()
         .find(|condition| condition.type_ == "ReplicaFailure" && condition.status == "True")
-        .and_then(|condition| condition.message)
+        .and_then(|condition| condition.message.as_ref())
         .map(|message| format!(": {message}"))
         .unwrap_or_default();
     ReceiverFinding::Unavailable(format!(
-        "No Pod of Deployment {} is available yet{trouble}.",
-        deployment.name_any()
+        "No Pod of {} {} is available yet{trouble}.",
+        first.kind.as_str(),
+        resources::name(integration)
     ))
 }

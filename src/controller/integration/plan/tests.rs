@@ -12,6 +12,26 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{controller::credentials::Credentials, zoom};
 
+fn plan(
+    integration: &ZoomIntegration,
+    observed: &Observed,
+    has_pages: bool,
+    now: Timestamp,
+) -> Plan {
+    let receivers = ReceiverPolicy {
+        sink_allow_network: vec![],
+        allowed_hosts: vec![],
+        network_policies: false,
+        operator_namespace: Some("ops".into()),
+        receiver_rollouts: 5,
+    };
+    let rules = Rules {
+        has_pages,
+        receivers: &receivers,
+    };
+    super::plan(integration, observed, rules, now)
+}
+
 const NOW: i64 = 10_000;
 
 fn at(second: i64) -> Timestamp {
@@ -142,7 +162,10 @@ fn suspended_and_deleted_integrations_are_left_alone() {
 #[test]
 fn a_field_that_cannot_be_served_stops_the_receiver_and_not_the_token() {
     let absent = observed(TokenSecret::Absent);
-    let spec = json!({"webhook": {"sink": {"nats": {"url": "nats://n"}}}});
+    let spec = json!({
+        "app": {"kind": "ServerToServer", "provisioning": {"mode": "Manage"}},
+        "webhook": {"sink": {"http": {"url": "http://sink"}}},
+    });
     let plan = plan(&integration(spec, None), &absent, false, at(NOW));
     assert_eq!(plan.token, TokenStep::Request(Cause::NoSecret));
     assert_eq!(plan.receiver, ReceiverStep::Keep);

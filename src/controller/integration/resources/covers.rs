@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::quantity;
+
 /// Whether every field of `wanted` has the same value in `live`. Fields that the server or others
 /// added do not count; lists must agree item by item, quantities by their value: the server writes
 /// `0.5` as `500m`.
@@ -23,41 +25,12 @@ pub fn covers(live: &Value, wanted: &Value) -> bool {
                     .all(|(live, wanted)| covers(live, wanted))
         }
         (Value::String(live), Value::String(wanted)) => {
-            live == wanted || quantity(live).is_some_and(|live| quantity(wanted) == Some(live))
+            live == wanted
+                || quantity::thousandths(live)
+                    .is_some_and(|live| quantity::thousandths(wanted) == Some(live))
         }
         (live, wanted) => live == wanted,
     }
-}
-
-/// The value of a Kubernetes quantity in thousandths.
-fn quantity(text: &str) -> Option<i128> {
-    const KIBI: i128 = 1024;
-    const KILO: i128 = 1000;
-    let digits = text
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(text.len());
-    let (number, suffix) = text.split_at(digits);
-    let factor = match suffix {
-        "m" => 1,
-        "" => KILO,
-        "k" => KILO.pow(2),
-        "M" => KILO.pow(3),
-        "G" => KILO.pow(4),
-        "T" => KILO.pow(5),
-        "Ki" => KILO * KIBI,
-        "Mi" => KILO * KIBI.pow(2),
-        "Gi" => KILO * KIBI.pow(3),
-        "Ti" => KILO * KIBI.pow(4),
-        _ => return None,
-    };
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    if fraction.len() > 9 {
-        return None;
-    }
-    let unit = 10_i128.pow(u32::try_from(fraction.len()).ok()?);
-    let digits: i128 = format!("{whole}{fraction}").parse().ok()?;
-    let value = digits.checked_mul(factor)?;
-    (value % unit == 0).then_some(value / unit)
 }
 
 #[cfg(test)]

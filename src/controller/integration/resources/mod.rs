@@ -1,16 +1,27 @@
 //! The receiver's objects as they should be: pure builders, one file per kind.
 
+mod args;
 mod covers;
 mod deployment;
+mod disruption_budget;
+mod http_route;
+mod ingress;
+mod network_policy;
+mod pod;
+mod quantity;
 mod service;
 mod service_account;
+pub mod stateful_set;
+mod volumes;
 
 use std::collections::BTreeMap;
 
 use k8s_openapi::{
     api::{
-        apps::v1::Deployment,
-        core::v1::{Service, ServiceAccount},
+        apps::v1::{Deployment, StatefulSet},
+        core::v1::{PodTemplateSpec, Service, ServiceAccount},
+        networking::v1::{Ingress, NetworkPolicy},
+        policy::v1::PodDisruptionBudget,
     },
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
@@ -18,12 +29,17 @@ use kube::{Resource, ResourceExt as _};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    api::{annotation, label, v1alpha1::ZoomIntegration},
-    controller::config::ReceiverImage,
+    api::{
+        annotation, label,
+        v1alpha1::{Buffer, BufferStorage, ZoomIntegration},
+    },
+    controller::config::{ReceiverImage, ReceiverPolicy},
     ops::hex,
 };
 
 pub use covers::covers;
+pub use http_route::HTTPRoute;
+pub use volumes::keys as authentication_keys;
 
 /// Port on which a receiver takes webhooks.
 pub const HTTP_PORT: i32 = 8080;
@@ -31,6 +47,8 @@ pub const HTTP_PORT: i32 = 8080;
 pub const ADMIN_PORT: i32 = 8081;
 /// Port on which a receiver tells the controller what it knows.
 pub const FACTS_PORT: i32 = 8082;
+/// Port on which a receiver with a buffer takes orders from who has its token.
+pub const CONTROL_PORT: i32 = 8083;
 
 /// All objects of a receiver. Destructured without `..` where they are applied, so that a new kind
 /// that nobody applies does not compile.
@@ -41,17 +59,162 @@ pub struct Resources {
     /// Leads to its Pods.
     pub service: Service,
     /// Runs its Pods.
-    pub deployment: Deployment,
+    pub workload: Workload,
+    /// Keeps all but one of them while nodes are emptied.
+    pub disruption_budget: Option<PodDisruptionBudget>,
+    /// Who may talk to them.
+    pub network_policy: Option<NetworkPolicy>,
+    /// Leads to the Service from outside.
+    pub ingress: Option<Ingress>,
+    /// Leads to the Service from outside.
+    pub http_route: Option<HTTPRoute>,
 }
 
-/// The objects of this integration's receiver; `None` without webhook or without a sink.
+/// What runs a receiver's Pods.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Workload {
+    /// Without a buffer, or with one that goes with its Pod.
+    Deployment(Box<Deployment>),
+    /// With a buffer on a volume claim.
+    StatefulSet(Box<StatefulSet>),
+}
+
+/// The kinds of [`Workload`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A Deployment.
+    Deployment,
+    /// A `StatefulSet`.
+    StatefulSet,
+}
+
+/// Whether a receiver may be given its sink.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum SinkAccess {
+    /// Yes, with its credentials, if any are named.
+    #[default]
+    Granted,
+    /// Not now: the receiver is told no sink, and answers events with 503.
+    Withheld,
+}
+
+/// What besides the integration says how a receiver is to be.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting<'a> {
+    /// The image.
+    pub image: &'a ReceiverImage,
+    /// The operator's policy.
+    pub policy: &'a ReceiverPolicy,
+    /// Whether it has its sink.
+    pub sink: SinkAccess,
+    /// Number of Pods, where it is another than declared for now.
+    pub replicas: Option<i32>,
+    /// Its `StatefulSet` as it is, whose volume cannot change.
+    pub live: Option<&'a StatefulSet>,
+    /// Whether its host is its own.
+    pub exposed: bool,
+}
+
+// === impl Kind ===
+
+impl Kind {
+    /// The kind of workload that has such a buffer.
+    #[must_use]
+    pub fn of(buffer: Option<&Buffer>) -> Self {
+        match buffer.map(pod::storage) {
+            Some(BufferStorage::Persistent) => Self::StatefulSet,
+            Some(BufferStorage::Ephemeral) | None => Self::Deployment,
+        }
+    }
+
+    /// The name in the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Deployment => "Deployment",
+            Self::StatefulSet => "StatefulSet",
+        }
+    }
+}
+
+/// The objects of this integration's receiver; `None` without webhook.
 #[must_use]
-pub fn build(integration: &ZoomIntegration, image: &ReceiverImage) -> Option<Resources> {
+pub fn build(integration: &ZoomIntegration, setting: &Setting<'_>) -> Option<Resources> {
+    let webhook = integration.spec.webhook.as_ref()?;
+    let replicas = setting.replicas.unwrap_or_else(|| webhook.replicas());
+    let wanted = webhook.buffer.as_ref();
+    let workload = if let (Kind::StatefulSet, Some(wanted)) = (Kind::of(wanted), wanted) {
+        let buffer = setting.live.map_or_else(
+            || wanted.clone(),
+            |live| stateful_set::buffer_of(live, Some(wanted)),
+        );
+        let template = pod::template(integration, webhook, Some(&buffer), setting);
+        let set = stateful_set::build(integration, replicas, template, &buffer, setting.live);
+        Workload::StatefulSet(Box::new(sealed(set)))
+    } else {
+        let template = pod::template(integration, webhook, wanted, setting);
+        let deployment = deployment::build(integration, replicas, template);
+        Workload::Deployment(Box::new(sealed(deployment)))
+    };
     Some(Resources {
         service_account: sealed(service_account::build(integration)),
         service: sealed(service::build(integration)),
-        deployment: sealed(deployment::build(integration, image)?),
+        workload,
+        disruption_budget: disruption_budget::build(integration, webhook).map(sealed),
+        network_policy: network_policy::build(integration, setting.policy).map(sealed),
+        ingress: ingress::build(integration, webhook)
+            .filter(|_| setting.exposed)
+            .map(sealed),
+        http_route: http_route::build(integration, webhook)
+            .filter(|_| setting.exposed)
+            .map(sealed),
     })
+}
+
+/// A `StatefulSet` that is to go, as it should be until it is empty: with the sink and the settings of
+/// today and the volume that it has. `None` without webhook, when nothing says where events go.
+#[must_use]
+pub fn retiring(
+    integration: &ZoomIntegration,
+    live: &StatefulSet,
+    setting: &Setting<'_>,
+) -> Option<StatefulSet> {
+    let webhook = integration.spec.webhook.as_ref()?;
+    let buffer = stateful_set::buffer_of(live, webhook.buffer.as_ref());
+    let replicas = live.spec.as_ref().and_then(|spec| spec.replicas);
+    let template = pod::template(integration, webhook, Some(&buffer), setting);
+    let replicas = replicas.unwrap_or(1);
+    Some(sealed(stateful_set::build(
+        integration,
+        replicas,
+        template,
+        &buffer,
+        Some(live),
+    )))
+}
+
+/// Whether Pods of this template store events.
+#[must_use]
+pub fn is_buffered(template: &PodTemplateSpec) -> bool {
+    let containers = template.spec.iter().flat_map(|spec| &spec.containers);
+    containers
+        .flat_map(|container| container.args.iter().flatten())
+        .any(|arg| arg.starts_with("--buffer-dir="))
+}
+
+/// Name of the Secret with the token of the control port.
+#[must_use]
+pub fn control_name(integration: &ZoomIntegration) -> String {
+    format!("{}-receiver-control", integration.name_any())
+}
+
+/// Metadata of the Secret with the token of the control port.
+#[must_use]
+pub fn control_metadata(integration: &ZoomIntegration) -> ObjectMeta {
+    ObjectMeta {
+        name: Some(control_name(integration)),
+        ..metadata(integration)
+    }
 }
 
 /// Name of every object of a receiver.
@@ -112,3 +275,6 @@ fn sealed<K: Resource + serde::Serialize>(mut object: K) -> K {
         .insert(annotation::DESIRED.into(), digest);
     object
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,7 @@ use crate::{
             observe::Observed,
             verdict::{Findings, ReceiverFinding},
         },
+        rollouts::Progress,
         schedule,
         verdict::{self, Verdict},
     },
@@ -33,7 +34,7 @@ pub(super) fn statements(
     statements.extend(credentials_valid(findings, applied));
     statements.extend(findings.token.as_ref().map(verdict::token_fresh));
     statements.extend(findings.token.as_ref().map(verdict::scopes_granted));
-    statements.extend(receiver_available(findings));
+    statements.extend(receiver_available(findings, applied));
     statements.extend(endpoint_validated(webhook, observed, now));
     statements
 }
@@ -77,8 +78,13 @@ fn credentials_valid(findings: &Findings<'_>, applied: &Applied) -> Option<State
     }
 }
 
-fn receiver_available(findings: &Findings<'_>) -> Option<Statement> {
+fn receiver_available(findings: &Findings<'_>, applied: &Applied) -> Option<Statement> {
     let (status, reason, message) = match findings.receiver.as_ref()? {
+        ReceiverFinding::Available if applied.receiver.progress == Some(Progress::Outdated) => (
+            Status::True,
+            "Available",
+            "The receiver takes requests. A newer version of it waits until fewer other receivers are being replaced.",
+        ),
         ReceiverFinding::Available => (Status::True, "Available", "The receiver takes requests."),
         ReceiverFinding::Unavailable(message) => {
             (Status::False, "ReceiverUnavailable", message.as_str())
@@ -135,7 +141,10 @@ fn endpoint_validated(
         say(
             Status::True,
             "Validated",
-            format!("Zoom validated the endpoint at {validated}."),
+            format!(
+                "Zoom validated the endpoint at {validated}.{}",
+                seen(webhook)
+            ),
         )
     } else {
         say(
@@ -145,5 +154,16 @@ fn endpoint_validated(
                 "Zoom validates every 72 hours and did so last at {validated}: check that {where_to} is reachable from the internet; Zoom stops sending after six failures."
             ),
         )
+    }
+}
+
+/// How many of the declared events have come; nothing where none is declared.
+fn seen(webhook: &WebhookStatus) -> String {
+    match webhook.events_declared {
+        Some(declared) if declared > 0 => format!(
+            " Seen {} of {declared} declared events.",
+            webhook.events_seen.len()
+        ),
+        _ => String::new(),
     }
 }

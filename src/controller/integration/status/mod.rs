@@ -1,6 +1,7 @@
 //! The status to publish, computed from what was observed and done. Pure.
 
 mod conditions;
+mod delivery;
 
 use std::time::Duration;
 
@@ -18,17 +19,18 @@ use crate::{
     api::{
         condition::{self, Type},
         v1alpha1::{
-            ConnectionsStatus, ConsentMode, Phase, ScopesStatus, TokenStatus, WebhookStatus,
-            ZoomIntegration, ZoomIntegrationStatus,
+            BufferStatus, ConnectionsStatus, ConsentMode, Phase, ScopesStatus, TokenStatus,
+            WebhookStatus, ZoomIntegration, ZoomIntegrationStatus,
         },
     },
     consent::{self, Link, Target},
     controller::{
+        integration::count::Count,
         links, schedule,
         token_secret::{self, Owner, TokenSecret},
         verdict::TokenFinding,
     },
-    receiver::facts::Facts,
+    receiver::facts::BufferFacts,
     zoom::{
         Endpoints,
         scopes::{self, Comparison},
@@ -58,7 +60,8 @@ pub fn status(
     let before = integration.status.clone().unwrap_or_default();
     let spec = &integration.spec;
     let scopes = granted(integration, &applied.token);
-    let webhook = webhook(integration, &before, observed.facts.as_ref());
+    let buffer = held(&before, observed);
+    let webhook = webhook(integration, &before, observed, applied, buffer.as_ref());
     let operators = spec.consent_mode() == Some(ConsentMode::Operator);
     let redirect_url = setting
         .pages
@@ -71,7 +74,11 @@ pub fn status(
         token: spec
             .is_server_to_server()
             .then(|| token_finding(integration, applied, scopes.as_ref())),
-        receiver: spec.webhook.is_some().then(|| applied.receiver.clone()),
+        receiver: spec
+            .webhook
+            .is_some()
+            .then(|| applied.receiver.finding.clone()),
+        refusals: &applied.refusals,
         consent: ConsentFinding {
             has_pages: setting.pages.is_some(),
             callback: redirect_url.as_deref(),
@@ -83,7 +90,7 @@ pub fn status(
         },
     };
     let verdict = verdict::verdict(&findings, now);
-    let statements = conditions::statements(
+    let mut statements = conditions::statements(
         &verdict,
         &findings,
         applied,
@@ -91,6 +98,11 @@ pub fn status(
         observed,
         now,
     );
+    statements.extend(delivery::events_delivered(
+        integration,
+        applied.receiver.waiting,
+        buffer.as_ref(),
+    ));
 
     let stored = stored(&applied.token);
     let token = spec.is_server_to_server().then(|| TokenStatus {
@@ -105,9 +117,11 @@ pub fn status(
         integration.metadata.generation,
         now,
     );
-    // Somebody waits for what the receiver sees next: a removal, or the first event of an app whose
-    // installation only an event can prove.
+    // Somebody waits for what the receiver sees next: a removal, a sink that takes events again, or the
+    // first event of an app whose installation only an event can prove.
+    let filling = |held: &BufferFacts| held.pending > 0 || held.full;
     let curious = setting.connections.total > 0
+        || buffer.as_ref().is_some_and(filling)
         || spec.consent_mode() == Some(ConsentMode::External) && verdict.phase != Phase::Connected;
     let wait = wait(
         spec.suspend,
@@ -177,8 +191,16 @@ fn token_finding<'a>(
 fn webhook(
     integration: &ZoomIntegration,
     before: &ZoomIntegrationStatus,
-    facts: Option<&Facts>,
+    observed: &Observed,
+    applied: &Applied,
+    buffer: Option<&BufferFacts>,
 ) -> Option<WebhookStatus> {
+    let facts = observed.facts.as_ref();
+    let is_mine = |reason| !matches!(reason, "HostClaimed" | "HostNotAllowed");
+    let exposed = applied
+        .refusals
+        .iter()
+        .all(|refusal| is_mine(refusal.reason));
     let wanted = integration.spec.webhook.as_ref()?;
     let known = before.webhook.clone().unwrap_or_default();
     let declared = |event: &String| {
@@ -201,7 +223,8 @@ fn webhook(
     events_seen.sort();
     events_seen.dedup();
     Some(WebhookStatus {
-        url: wanted.url(),
+        // A URL that leads to somebody else must not be pasted.
+        url: wanted.url().filter(|_| exposed),
         last_validated: known
             .last_validated
             .map(|time| time.0)
@@ -212,7 +235,28 @@ fn webhook(
             .map(|secret| format!("{secret:?}"))
             .or(known.last_secret),
         events_seen,
+        events_declared: Some(i32::try_from(wanted.events().len()).unwrap_or(i32::MAX)),
+        buffer: wanted.buffer.is_some().then(|| match buffer {
+            Some(held) => BufferStatus {
+                dead_letters: i64::try_from(Count::of(held.dead_letters).stepped)
+                    .unwrap_or(i64::MAX),
+            },
+            None => known.buffer.unwrap_or_default(),
+        }),
     })
+}
+
+/// What the buffers hold. While one of several receivers cannot be asked, none of its dead letters is gone.
+fn held(before: &ZoomIntegrationStatus, observed: &Observed) -> Option<BufferFacts> {
+    let mut held = observed.buffer()?;
+    if observed.pods.iter().any(|pod| pod.facts.is_none()) {
+        let known = before.webhook.as_ref();
+        let known = known.and_then(|webhook| webhook.buffer.as_ref());
+        let known = known.map_or(0, |known| known.dead_letters);
+        let known = u64::try_from(known).unwrap_or_default();
+        held.dead_letters = held.dead_letters.max(known);
+    }
+    Some(held)
 }
 
 /// Where Zoom sends people back to when the operator has the callback.
@@ -294,3 +338,6 @@ fn wait(
     }
     schedule::wait(times, now)
 }
+
+#[cfg(test)]
+mod tests;

@@ -89,6 +89,7 @@ struct Case<'a> {
     credentials: Option<String>,
     token: Option<TokenFinding<'a>>,
     receiver: Option<ReceiverFinding>,
+    refusals: Vec<Refusal>,
 }
 
 impl Case<'_> {
@@ -99,6 +100,7 @@ impl Case<'_> {
             credentials: self.credentials.clone(),
             token: self.token.clone(),
             receiver: self.receiver.clone(),
+            refusals: &self.refusals,
             consent: ConsentFinding::default(),
         };
         let verdict = verdict(&findings, at(100));
@@ -123,6 +125,7 @@ fn token_case<'a>(
             failure,
         }),
         receiver: None,
+        refusals: vec![],
     }
 }
 
@@ -137,6 +140,7 @@ fn absent<'a>(
         credentials: None,
         token: Some(TokenFinding::Absent { failure }),
         receiver: None,
+        refusals: vec![],
     }
 }
 
@@ -200,6 +204,7 @@ fn a_general_app_waits_for_its_installation_in_two_ways() {
             credentials: None,
             token: None,
             receiver: None,
+            refusals: vec![],
         };
         is(&case, Phase::ReadyToInstall, ready, flow, "ReadyToInstall");
     }
@@ -368,7 +373,8 @@ fn suspension_keeps_the_last_word_on_ready() {
 
 #[test]
 fn what_this_version_cannot_do_is_said() {
-    let spec = spec(json!({"webhook": {"sink": {"nats": {"url": "nats://n"}}, "buffer": {}}}));
+    let app = json!({"kind": "ServerToServer", "provisioning": {"mode": "Manage"}});
+    let spec = spec(json!({"app": app}));
     is(
         &absent(&spec, unseen(), None),
         Phase::Degraded,
@@ -397,6 +403,7 @@ fn consented(spec: &ZoomIntegrationSpec, consent: ConsentFinding<'_>) -> Verdict
         credentials: None,
         token: None,
         receiver: None,
+        refusals: &[],
         consent,
     };
     verdict(&findings, at(100))
@@ -478,5 +485,32 @@ fn without_consent_pages_the_operator_cannot_ask_anybody() {
         refused.message.contains("connect.url"),
         "{}",
         refused.message
+    );
+}
+
+#[test]
+fn what_is_refused_stalls_and_what_is_waited_for_does_not() {
+    let (spec, scopes) = (spec(json!({})), granted());
+    let mut case = token_case(&spec, connected(), 500, &scopes, None);
+    let waits = Refusal {
+        waits: true,
+        ..Refusal::new("SinkCredentialsMissing", "create it.".into())
+    };
+    case.refusals = vec![waits];
+    is(
+        &case,
+        Phase::AwaitingCredentials,
+        Status::False,
+        Flow::Reconciling,
+        "SinkCredentialsMissing",
+    );
+    case.refusals
+        .push(Refusal::new("HostClaimed", "take another.".into()));
+    is(
+        &case,
+        Phase::Degraded,
+        Status::False,
+        Flow::Stalled,
+        "HostClaimed",
     );
 }

@@ -1,0 +1,151 @@
+//! What was aimed at, and whether it was reached.
+
+use std::fmt;
+
+use crate::{
+    results::{Cell, Results},
+    scenario::{Connections, Mix, SIZES, Scenario},
+};
+
+/// The set-up that does nothing with an event: the others cost what the sink costs.
+const OURS: &str = "ours";
+
+/// Bytes of a MiB.
+const MIB: f64 = 1_048_576.0;
+
+/// One aim.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Aim {
+    /// What was aimed at.
+    pub text: String,
+    /// The worst that was measured; none if it was not measured.
+    pub measured: Option<f64>,
+    /// What it must not exceed.
+    pub limit: f64,
+    /// Behind the number.
+    pub unit: &'static str,
+}
+
+// === impl Aim ===
+
+impl Aim {
+    /// Whether it was reached, if that is known.
+    pub fn is_met(&self) -> Option<bool> {
+        self.measured.map(|measured| measured <= self.limit)
+    }
+
+    /// In a word.
+    pub fn verdict(&self) -> &'static str {
+        match self.is_met() {
+            Some(true) => "met",
+            Some(false) => "missed",
+            None => "not measured",
+        }
+    }
+
+    /// The number with its unit.
+    pub fn value(&self) -> String {
+        self.measured.map_or_else(
+            || "-".into(),
+            |measured| format!("{measured:.2}{}", self.unit),
+        )
+    }
+}
+
+impl fmt::Display for Aim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            text, limit, unit, ..
+        } = self;
+        let (verdict, value) = (self.verdict(), self.value());
+        write!(f, "{verdict:>12}: {text}: {value} of at most {limit}{unit}")
+    }
+}
+
+/// All aims, each by its worst case.
+pub fn judge(results: &Results) -> Vec<Aim> {
+    let mut aims = Vec::new();
+    let mut aim = |text: &str, limit, unit, measured: Option<f64>| {
+        aims.push(Aim {
+            text: text.into(),
+            measured,
+            limit,
+            unit,
+        });
+    };
+    let fresh = Connections::Fresh;
+    let kept = Connections::Kept;
+    let to_floor = |connections| worst(|size| against(results, "floor", connections, size));
+    let text = "processor time without a sink, to the floor's, connections alike";
+    aim(text, 1.25, " times", to_floor(fresh));
+    let text = "the same where the floor keeps connections";
+    aim(text, 1.25, " times", to_floor(kept));
+    let to_rivet = |connections| worst(|size| against(results, "rivet", connections, size));
+    let text = "processor time without a sink, to rivet's, connections alike";
+    aim(text, 0.25, " times", to_rivet(fresh));
+    let text = "the same where rivet keeps connections";
+    aim(text, 0.25, " times", to_rivet(kept));
+    let text = "processor time of a forgery, to that of a valid event of its size";
+    let forgery = worst(|size| {
+        let cpu = |mix| results.cpu(OURS, |s| is(s, mix, fresh, size));
+        Some(cpu(Mix::Forged)? / cpu(Mix::Valid)?)
+    });
+    aim(text, 1.0, " times", forgery);
+    let ours = || {
+        results
+            .footprints
+            .iter()
+            .filter(|f| f.name.starts_with(OURS))
+    };
+    let mib = |bytes: Option<u64>| {
+        #[allow(clippy::cast_precision_loss, reason = "some millions")]
+        bytes.map(|bytes| bytes as f64 / MIB)
+    };
+    let idle = mib(ours().map(|footprint| footprint.idle.rss).max());
+    aim("resident when idle", 10.0, " MiB", idle);
+    let loaded = ours().map(|footprint| footprint.loaded.rss.max(footprint.loaded_large.rss));
+    aim("resident under load", 24.0, " MiB", mib(loaded.max()));
+    let text = "99 % of durable acknowledgements within";
+    aim(text, 50.0, " ms", durable_p99(results));
+    aims
+}
+
+/// A scenario of the table, not one of those that are for the buffer.
+pub fn is(scenario: &Scenario, mix: Mix, connections: Connections, size: usize) -> bool {
+    !scenario.durable
+        && (scenario.mix, scenario.connections, scenario.size) == (mix, connections, size)
+}
+
+/// The worst of all sizes; none if one was not measured.
+fn worst(of: impl Fn(usize) -> Option<f64>) -> Option<f64> {
+    let all: Option<Vec<f64>> = SIZES.into_iter().map(of).collect();
+    all?.into_iter().max_by(f64::total_cmp)
+}
+
+fn against(results: &Results, other: &str, connections: Connections, size: usize) -> Option<f64> {
+    let cpu = |name| results.cpu(name, |s| is(s, Mix::Valid, connections, size));
+    Some(cpu(OURS)? / cpu(other)?)
+}
+
+/// Milliseconds, the worst of the crowds.
+fn durable_p99(results: &Results) -> Option<f64> {
+    let mut crowds: Vec<_> = results
+        .cells
+        .iter()
+        .filter(|cell| cell.scenario.durable)
+        .map(|cell| cell.scenario.concurrency)
+        .collect();
+    crowds.dedup();
+    crowds
+        .into_iter()
+        .filter_map(|crowd| {
+            let is_wanted = |s: &Scenario| s.durable && s.concurrency == crowd;
+            results.median("ours-buffer", is_wanted, |cell| Some(millis(cell)))
+        })
+        .max_by(f64::total_cmp)
+}
+
+#[allow(clippy::cast_precision_loss, reason = "some seconds")]
+fn millis(cell: &Cell) -> f64 {
+    cell.p99_us as f64 / 1e3
+}

@@ -1,0 +1,191 @@
+//! Workloads that are to go: kept up to date until they are empty, then removed.
+
+use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::Secret};
+use kube::{
+    Api, ResourceExt as _,
+    api::{Patch, PatchParams},
+};
+use serde_json::json;
+
+use super::{
+    pace::{ask_next, rollout_name},
+    write::{child, remove},
+};
+use crate::{
+    api::{FIELD_MANAGER, v1alpha1::ZoomIntegration},
+    controller::{
+        Context,
+        error::Error,
+        integration::{
+            observe::{Observed, Receiver},
+            ownership::owned,
+            plan::Plan,
+            resources::{self, Kind, Setting},
+        },
+        published,
+    },
+};
+
+/// Deletes the workloads that can go, and keeps the one up to date that cannot.
+pub(super) async fn retire(
+    context: &Context,
+    integration: &ZoomIntegration,
+    observed: &Observed,
+    plan: &Plan,
+    setting: &Setting<'_>,
+) -> Result<(), Error> {
+    let live = &observed.receiver;
+    let webhook = integration.spec.webhook.as_ref();
+    let wanted = webhook.map(|webhook| Kind::of(webhook.buffer.as_ref()));
+    delete(context, integration, live, &plan.transition.delete).await?;
+    let goes = plan.transition.delete.contains(&Kind::StatefulSet);
+    if wanted != Some(Kind::StatefulSet) && !goes {
+        refresh_retiring(context, integration, live, setting).await?;
+    }
+    Ok(())
+}
+
+async fn delete(
+    context: &Context,
+    integration: &ZoomIntegration,
+    live: &Receiver,
+    kinds: &[Kind],
+) -> Result<(), Error> {
+    for kind in kinds {
+        match kind {
+            Kind::Deployment => remove(context, integration, live.deployment.as_ref()).await?,
+            Kind::StatefulSet => {
+                let set = live.stateful_set.as_ref();
+                if release_claims(context, integration, set).await? {
+                    remove(context, integration, set).await?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Makes the volume claims of an emptied `StatefulSet` go with it, and says whether it is so. Not earlier:
+/// whatever else ends its Pods, such as somebody's `kubectl scale` or a deletion in the foreground, must
+/// leave what they stored.
+///
+/// # Errors
+/// When it cannot be written.
+pub async fn release_claims(
+    context: &Context,
+    integration: &ZoomIntegration,
+    live: Option<&StatefulSet>,
+) -> Result<bool, Error> {
+    let Some(live) = live.filter(|live| owned(integration, *live)) else {
+        return Ok(true);
+    };
+    if claims_go(live) {
+        // Kubernetes has told the claims, too.
+        let seen = live
+            .status
+            .as_ref()
+            .and_then(|status| status.observed_generation);
+        return Ok(seen == live.metadata.generation);
+    }
+    context.leadership.check()?;
+    let policy =
+        json!({"spec": {"persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete"}}});
+    let params = PatchParams {
+        field_manager: Some(FIELD_MANAGER.into()),
+        ..PatchParams::default()
+    };
+    let api: Api<StatefulSet> = context.beside(integration);
+    match api
+        .patch(&live.name_any(), &params, &Patch::Merge(policy))
+        .await
+    {
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(true),
+        Err(error) => Err(Error::from_write(error)),
+        Ok(_) => Ok(false),
+    }
+}
+
+fn claims_go(live: &StatefulSet) -> bool {
+    live.spec
+        .as_ref()
+        .and_then(|spec| spec.persistent_volume_claim_retention_policy.as_ref())
+        .is_some_and(|policy| policy.when_deleted.as_deref() == Some("Delete"))
+}
+
+/// A `StatefulSet` that runs empty has the sink of today: what it stored must go somewhere.
+async fn refresh_retiring(
+    context: &Context,
+    integration: &ZoomIntegration,
+    live: &Receiver,
+    setting: &Setting<'_>,
+) -> Result<(), Error> {
+    let live = live.stateful_set.as_ref();
+    if let Some(live) = live.filter(|live| owned(integration, *live))
+        && let Some(wanted) = resources::retiring(integration, live, setting)
+    {
+        child(context, integration, Some(live), wanted).await?;
+    }
+    Ok(())
+}
+
+/// The same for an integration that is being deleted.
+///
+/// # Errors
+/// When the API server cannot be asked.
+pub async fn keep_up(
+    context: &Context,
+    integration: &ZoomIntegration,
+    observed: &Observed,
+) -> Result<(), Error> {
+    let live = &observed.receiver;
+    let setting = Setting {
+        image: &context.config.receiver,
+        policy: &context.config.policy,
+        sink: observed.sink_access(),
+        replicas: None,
+        live: live.stateful_set.as_ref(),
+        exposed: false,
+    };
+    match refresh_retiring(context, integration, live, &setting).await {
+        // A quota or a webhook of the cluster stands against it: what runs goes on.
+        Err(Error::Kubernetes(kube::Error::Api(status))) => {
+            tracing::warn!(
+                message = status.message,
+                "failed to update a receiver that is to go"
+            );
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+/// Removes what there is, the workloads first and each as soon as it is empty.
+pub(super) async fn remove_receiver(
+    context: &Context,
+    integration: &ZoomIntegration,
+    observed: &Observed,
+    plan: &Plan,
+) -> Result<(), Error> {
+    let live = &observed.receiver;
+    delete(context, integration, live, &plan.transition.delete).await?;
+    remove(context, integration, live.ingress.as_ref()).await?;
+    remove(context, integration, live.http_route.as_ref()).await?;
+    if plan.transition.waiting.is_some() {
+        return Ok(());
+    }
+    remove(context, integration, live.service.as_ref()).await?;
+    remove(context, integration, live.disruption_budget.as_ref()).await?;
+    remove(context, integration, live.network_policy.as_ref()).await?;
+    remove(context, integration, live.service_account.as_ref()).await?;
+    if live
+        .control
+        .as_ref()
+        .is_some_and(|live| owned(integration, live))
+    {
+        context.leadership.check()?;
+        let secrets: Api<Secret> = context.beside(integration);
+        published::remove(&secrets, &resources::control_name(integration)).await?;
+    }
+    ask_next(context, &rollout_name(integration));
+    Ok(())
+}

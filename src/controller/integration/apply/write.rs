@@ -1,0 +1,101 @@
+//! One object of ours: written when it differs from what is wanted, removed when it is ours.
+
+use k8s_openapi::NamespaceResourceScope;
+use kube::{
+    Api, Resource, ResourceExt as _,
+    api::{DeleteParams, Patch, PatchParams, Preconditions},
+};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    api::{FIELD_MANAGER, v1alpha1::ZoomIntegration},
+    controller::{
+        Context,
+        error::Error,
+        integration::{ownership::owned, resources},
+        published::gone,
+    },
+};
+
+/// Applies an object that may not be wanted, and then removes it.
+pub(super) async fn maybe<K>(
+    context: &Context,
+    integration: &ZoomIntegration,
+    live: Option<&K>,
+    wanted: Option<K>,
+) -> Result<(), Error>
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+        + Clone
+        + Serialize
+        + DeserializeOwned
+        + std::fmt::Debug,
+{
+    match wanted {
+        Some(wanted) => child(context, integration, live, wanted).await.map(drop),
+        None => remove(context, integration, live).await,
+    }
+}
+
+/// Applies one object, unless it already is as wanted.
+pub(super) async fn child<K>(
+    context: &Context,
+    integration: &ZoomIntegration,
+    live: Option<&K>,
+    wanted: K,
+) -> Result<K, Error>
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+        + Clone
+        + Serialize
+        + DeserializeOwned
+        + std::fmt::Debug,
+{
+    if let Some(live) = live {
+        let json = |object: &K| serde_json::to_value(object).unwrap_or_default();
+        if resources::covers(&json(live), &json(&wanted)) {
+            return Ok(live.clone());
+        }
+    }
+    context.leadership.check()?;
+    let api: Api<K> = context.beside(integration);
+    let name = wanted.name_any();
+    tracing::info!(kind = %K::kind(&()), name, "applying");
+    api.patch(
+        &name,
+        &PatchParams::apply(FIELD_MANAGER).force(),
+        &Patch::Apply(&wanted),
+    )
+    .await
+    .map_err(Error::from_write)
+}
+
+/// Deletes one object if it is ours.
+pub(super) async fn remove<K>(
+    context: &Context,
+    integration: &ZoomIntegration,
+    live: Option<&K>,
+) -> Result<(), Error>
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+        + Clone
+        + DeserializeOwned
+        + std::fmt::Debug,
+{
+    let Some(live) = live.filter(|live| owned(integration, *live)) else {
+        return Ok(());
+    };
+    context.leadership.check()?;
+    let api: Api<K> = context.beside(integration);
+    let exactly = Preconditions {
+        uid: live.uid(),
+        resource_version: None,
+    };
+    gone(
+        api.delete(
+            &live.name_any(),
+            &DeleteParams::background().preconditions(exactly),
+        )
+        .await,
+    )
+}

@@ -1,0 +1,78 @@
+//! Numbers of events in the status: exact while they are few, in steps when they are many. A status that
+//! changed with every event would be written, and looked at, without end.
+
+use std::fmt;
+
+/// Up to here exact.
+const EXACT: u64 = 20;
+
+/// A number of events, as the status tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Count {
+    /// The number, rounded down to 20, 50, 100, 200, 500, … beyond 20.
+    pub stepped: u64,
+    /// Whether it was.
+    pub is_rounded: bool,
+}
+
+// === impl Count ===
+
+impl Count {
+    /// Rounds if there are many.
+    #[must_use]
+    pub fn of(number: u64) -> Self {
+        let mut step = EXACT;
+        if number > EXACT {
+            for factor in [5, 2, 2].into_iter().cycle() {
+                // 20, 50, 100, 200: times 2.5, 2, 2.
+                let next = if factor == 5 {
+                    (step / 2).saturating_mul(5)
+                } else {
+                    step.saturating_mul(2)
+                };
+                if next > number || next <= step {
+                    break;
+                }
+                step = next;
+            }
+        }
+        let stepped = number.min(step);
+        Self {
+            stepped,
+            is_rounded: stepped != number,
+        }
+    }
+}
+
+impl fmt::Display for Count {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_rounded {
+            formatter.write_str("more than ")?;
+        }
+        write!(formatter, "{}", self.stepped)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_are_exact_and_many_are_rounded_down() {
+        for (number, told) in [
+            (0, "0"),
+            (1, "1"),
+            (20, "20"),
+            (21, "more than 20"),
+            (49, "more than 20"),
+            (50, "50"),
+            (99, "more than 50"),
+            (199, "more than 100"),
+            (4711, "more than 2000"),
+            (5000, "5000"),
+            (1_234_567, "more than 1000000"),
+        ] {
+            assert_eq!(Count::of(number).to_string(), told);
+        }
+    }
+}

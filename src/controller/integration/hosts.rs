@@ -1,0 +1,252 @@
+//! Whose a public host is. Pure.
+//!
+//! A host belongs to the first integration that claimed it: whoever came later could otherwise take
+//! another tenant's webhooks.
+
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use kube::ResourceExt as _;
+
+use crate::api::v1alpha1::ZoomIntegration;
+
+/// Hosts that the integrations of a namespace may claim, as the operator's configuration says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AllowedHost {
+    /// `None` for every namespace.
+    namespace: Option<String>,
+    pattern: Pattern,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Pattern {
+    Exactly(String),
+    /// Every host that ends so, with the dot.
+    Below(String),
+}
+
+/// An integration that claims a host.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Claim {
+    /// Whether the integration has it: its status says so, which only the operator writes.
+    pub granted: bool,
+    /// When it was created.
+    pub created: Option<Timestamp>,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// The path that it claims.
+    pub path: String,
+}
+
+/// What stands against a claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Objection {
+    /// An integration of another namespace has the host.
+    Elsewhere,
+    /// This integration of the same namespace has the host and the path.
+    Here(String),
+}
+
+// === impl AllowedHost ===
+
+impl FromStr for AllowedHost {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const EXPECTED: &str = "expected NAMESPACE=PATTERN, such as team-a=*.a.example.com";
+        let (namespace, pattern) = text.split_once('=').ok_or(EXPECTED)?;
+        let is_host = |host: &str| {
+            !host.is_empty()
+                && host
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.')
+        };
+        let pattern = match pattern.strip_prefix('*') {
+            Some(end) if end.len() > 1 && end.starts_with('.') && is_host(end) => {
+                Pattern::Below(end.into())
+            }
+            None if is_host(pattern) => Pattern::Exactly(pattern.into()),
+            _ => return Err(EXPECTED),
+        };
+        let namespace = match namespace {
+            "*" => None,
+            name if is_host(name) => Some(name.to_owned()),
+            _ => return Err(EXPECTED),
+        };
+        Ok(Self { namespace, pattern })
+    }
+}
+
+impl AllowedHost {
+    fn allows(&self, namespace: &str, host: &str) -> bool {
+        let here = self
+            .namespace
+            .as_deref()
+            .is_none_or(|name| name == namespace);
+        here && match &self.pattern {
+            Pattern::Exactly(pattern) => host == pattern,
+            Pattern::Below(end) => host.len() > end.len() && host.ends_with(end),
+        }
+    }
+}
+
+/// Whether the operator's configuration lets the integrations of a namespace have this host. Without any
+/// pattern everybody may have every host.
+#[must_use]
+pub fn is_allowed(allowed: &[AllowedHost], namespace: &str, host: &str) -> bool {
+    allowed.is_empty()
+        || allowed
+            .iter()
+            .any(|allowed| allowed.allows(namespace, host))
+}
+
+// === impl Claim ===
+
+impl Claim {
+    /// The claim of an integration, and the host; `None` without one.
+    #[must_use]
+    pub fn of(integration: &ZoomIntegration) -> Option<(&str, Self)> {
+        let webhook = integration.spec.webhook.as_ref()?;
+        let host = webhook.endpoint.as_ref()?.host.as_str();
+        let claim = Self {
+            granted: integration
+                .status
+                .as_ref()
+                .and_then(|status| status.webhook.as_ref()?.url.as_ref())
+                .is_some_and(|url| Some(url) == webhook.url().as_ref()),
+            created: integration.creation_timestamp().map(|time| time.0),
+            namespace: integration.namespace().unwrap_or_default(),
+            name: integration.name_any(),
+            path: webhook.path().into(),
+        };
+        Some((host, claim))
+    }
+}
+
+/// What stands against `mine` among the claims of the same host. The first of all gives the host to its
+/// namespace; there, the first of each path has the path. Who has it already is before who only wants it,
+/// however old: an object can be given another host at any time.
+#[must_use]
+pub fn objection(mine: &Claim, others: &[Claim]) -> Option<Objection> {
+    let key = |claim: &Claim| {
+        (
+            !claim.granted,
+            claim.created,
+            claim.namespace.clone(),
+            claim.name.clone(),
+        )
+    };
+    let first = others.iter().min_by_key(|other| key(other))?;
+    if key(first) < key(mine) && first.namespace != mine.namespace {
+        return Some(Objection::Elsewhere);
+    }
+    others
+        .iter()
+        .filter(|other| other.namespace == mine.namespace && other.path == mine.path)
+        .find(|other| key(other) < key(mine))
+        .map(|other| Objection::Here(other.name.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claim(second: i64, namespace: &str, name: &str, path: &str) -> Claim {
+        Claim {
+            granted: false,
+            created: Timestamp::from_second(second).ok(),
+            namespace: namespace.into(),
+            name: name.into(),
+            path: path.into(),
+        }
+    }
+
+    #[test]
+    fn the_first_of_two_namespaces_has_the_host_whatever_the_paths() {
+        let (first, second) = (claim(1, "b", "x", "/1"), claim(2, "a", "y", "/2"));
+        let both = [first.clone(), second.clone()];
+        assert_eq!(objection(&first, &both), None);
+        assert_eq!(objection(&second, &both), Some(Objection::Elsewhere));
+    }
+
+    #[test]
+    fn within_a_namespace_paths_may_share_a_host() {
+        let (first, second) = (claim(1, "a", "x", "/1"), claim(2, "a", "y", "/2"));
+        let third = claim(3, "a", "z", "/1");
+        let all = [first.clone(), second.clone(), third.clone()];
+        assert_eq!(objection(&second, &all), None);
+        assert_eq!(objection(&third, &all), Some(Objection::Here("x".into())));
+        assert_eq!(objection(&third, &all[1..]), None);
+    }
+
+    #[test]
+    fn who_is_refused_takes_nothing_from_others() {
+        let first = claim(1, "a", "x", "/1");
+        let refused = claim(2, "b", "y", "/2");
+        let third = claim(3, "a", "z", "/3");
+        let all = [first, refused.clone(), third.clone()];
+        assert_eq!(objection(&refused, &all), Some(Objection::Elsewhere));
+        assert_eq!(objection(&third, &all), None);
+    }
+
+    #[test]
+    fn of_two_of_the_same_second_exactly_one_has_the_host() {
+        let (one, other) = (claim(1, "a", "x", "/"), claim(1, "b", "a", "/"));
+        let both = [one.clone(), other.clone()];
+        assert_eq!(objection(&one, &both), None);
+        assert_eq!(objection(&other, &both), Some(Objection::Elsewhere));
+    }
+
+    #[test]
+    fn hosts_are_tied_to_namespaces() {
+        let allowed: Vec<AllowedHost> = ["team-a=*.a.example.com", "*=shared.example.com"]
+            .iter()
+            .map(|text| text.parse().unwrap())
+            .collect();
+        for (namespace, host, expected) in [
+            ("team-a", "hooks.a.example.com", true),
+            ("team-a", "x.y.a.example.com", true),
+            ("team-a", "a.example.com", false),
+            ("team-a", "evila.example.com", false),
+            ("team-b", "hooks.a.example.com", false),
+            ("team-b", "shared.example.com", true),
+            ("team-b", "x.shared.example.com", false),
+        ] {
+            assert_eq!(
+                is_allowed(&allowed, namespace, host),
+                expected,
+                "{namespace} {host}"
+            );
+        }
+        assert!(is_allowed(&[], "any", "any.example.com"));
+    }
+
+    #[test]
+    fn wrong_patterns_are_refused() {
+        for text in [
+            "a",
+            "=x.example",
+            "a=",
+            "a=*",
+            "a=*x.example",
+            "a=x.*.example",
+            "a=X.example",
+            "a=*.",
+        ] {
+            assert!(text.parse::<AllowedHost>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn who_has_a_host_keeps_it_from_an_older_object_that_is_given_it_later() {
+        let has = Claim {
+            granted: true,
+            ..claim(20, "clinics", "new", "/")
+        };
+        let wants = claim(10, "others", "old", "/");
+        assert_eq!(objection(&has, std::slice::from_ref(&wants)), None);
+        assert_eq!(objection(&wants, &[has]), Some(Objection::Elsewhere));
+    }
+}

@@ -1,0 +1,190 @@
+//! What stands against a webhook besides its own spec: the operator's policy, other tenants' claims, and
+//! objects that must not be used. Pure.
+
+use kube::ResourceExt as _;
+
+use super::{
+    hosts::{self, Claim, Objection},
+    observe::{Observed, SinkSecret},
+    ownership::owned,
+    resources::{Kind, SinkAccess, name, stateful_set},
+};
+use crate::{
+    api::{
+        label,
+        v1alpha1::{Buffer, Webhook, ZoomIntegration},
+    },
+    controller::config::ReceiverPolicy,
+};
+
+/// What may be done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Judgement {
+    /// What is refused, with the remedies.
+    pub refusals: Vec<Refusal>,
+    /// Whether the receiver has its sink.
+    pub sink: SinkAccess,
+    /// Whether the host is the integration's.
+    pub exposure: Exposure,
+}
+
+/// Something that is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// One word for machines.
+    pub reason: &'static str,
+    /// Why, and the remedy.
+    pub message: String,
+    /// Whether it is only waited for: a Secret that may come late.
+    pub waits: bool,
+}
+
+/// Whether a host is the integration's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Exposure {
+    /// It is.
+    #[default]
+    Granted,
+    /// It is not.
+    Refused,
+    /// The others are not known yet: what there is stays.
+    Unknown,
+}
+
+// === impl Refusal ===
+
+impl Refusal {
+    /// Something that a person must change.
+    #[must_use]
+    pub fn new(reason: &'static str, message: String) -> Self {
+        Self {
+            reason,
+            message,
+            waits: false,
+        }
+    }
+}
+
+/// Judges an integration's webhook.
+#[must_use]
+pub fn judge(
+    integration: &ZoomIntegration,
+    observed: &Observed,
+    policy: &ReceiverPolicy,
+) -> Judgement {
+    let Some(webhook) = &integration.spec.webhook else {
+        return Judgement::default();
+    };
+    let sink = sink(integration, webhook, observed);
+    let host = host(integration, observed.rivals.as_deref(), policy);
+    let exposure = match (&host, &observed.rivals) {
+        (Some(_), _) => Exposure::Refused,
+        (None, None) => Exposure::Unknown,
+        (None, Some(_)) => Exposure::Granted,
+    };
+    let volume = webhook.buffer.as_ref();
+    let volume = volume.and_then(|buffer| volume_change(integration, buffer, observed));
+    Judgement {
+        refusals: [host, sink, volume].into_iter().flatten().collect(),
+        sink: observed.sink_access(),
+        exposure,
+    }
+}
+
+fn sink(integration: &ZoomIntegration, webhook: &Webhook, observed: &Observed) -> Option<Refusal> {
+    if let Some(service) = webhook.sink_service()
+        && observed.sink_service_is_external
+    {
+        return Some(Refusal::new(
+            "SinkServiceExternal",
+            format!(
+                "Service {} is of type ExternalName and may lead anywhere, so no event is sent to it: name a Service with Pods, or set sink.http.url.",
+                service.name
+            ),
+        ));
+    }
+    let secret = webhook.sink_secret()?;
+    let namespace = integration.namespace().unwrap_or_default();
+    match observed.sink_secret {
+        SinkSecret::Usable => None,
+        SinkSecret::Absent => Some(Refusal {
+            reason: "SinkCredentialsMissing",
+            message: format!(
+                "Secret {secret} with the sink's credentials does not exist, so no event is sent: create it with the label {}={}.",
+                label::USE,
+                label::SINK
+            ),
+            waits: true,
+        }),
+        SinkSecret::Unlabelled => Some(Refusal::new(
+            "SinkCredentialsNotLabelled",
+            format!(
+                "Secret {secret} is not labelled for use by a sink, so the receiver does not get it and no event is sent. If it is meant for this: kubectl label secret -n {namespace} {secret} {}={}",
+                label::USE,
+                label::SINK
+            ),
+        )),
+    }
+}
+
+fn host(
+    integration: &ZoomIntegration,
+    rivals: Option<&[Claim]>,
+    policy: &ReceiverPolicy,
+) -> Option<Refusal> {
+    let (host, mine) = Claim::of(integration)?;
+    if !hosts::is_allowed(&policy.allowed_hosts, &mine.namespace, host) {
+        return Some(Refusal::new(
+            "HostNotAllowed",
+            format!(
+                "The operator's configuration does not give host {host} to namespace {}: take a host that is allowed here, or ask who runs the operator to allow this one (chart value receiver.hosts).",
+                mine.namespace
+            ),
+        ));
+    }
+    // A claim that is not allowed is none.
+    let allowed = |rival: &&Claim| hosts::is_allowed(&policy.allowed_hosts, &rival.namespace, host);
+    let rivals: Vec<Claim> = rivals?.iter().filter(allowed).cloned().collect();
+    let by = match hosts::objection(&mine, &rivals)? {
+        Objection::Elsewhere => format!("Host {host} is claimed in another namespace"),
+        Objection::Here(other) => format!(
+            "Host {host} with path {} is claimed by ZoomIntegration {other}",
+            mine.path
+        ),
+    };
+    Some(Refusal::new(
+        "HostClaimed",
+        format!(
+            "{by}, which was first: take another host, or within a namespace another endpoint.path. This one follows by itself when the first one goes."
+        ),
+    ))
+}
+
+fn volume_change(
+    integration: &ZoomIntegration,
+    wanted: &Buffer,
+    observed: &Observed,
+) -> Option<Refusal> {
+    if Kind::of(Some(wanted)) != Kind::StatefulSet {
+        return None;
+    }
+    let live = observed.receiver.stateful_set.as_ref();
+    let live = live.filter(|live| owned(integration, *live))?;
+    let fields: Vec<String> = stateful_set::immutable(live, wanted)
+        .into_iter()
+        .map(|(field, now)| format!("{field} (now {now})"))
+        .collect();
+    (!fields.is_empty()).then(|| {
+        Refusal::new(
+            "BufferImmutable",
+            format!(
+                "The volume of StatefulSet {} cannot be changed, and the receiver goes on with the one it has: set {} back; or set webhook.buffer.storage to Ephemeral, wait until the StatefulSet is gone, and set it to Persistent again.",
+                name(integration),
+                fields.join(" and ")
+            ),
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,117 @@
+//! The `HTTPRoute` of a receiver: one host, one path, exactly. The part of the Gateway API that is written
+//! here, and no more of it.
+
+use kube::CustomResource;
+use serde::{Deserialize, Serialize};
+
+use super::{metadata, name};
+use crate::api::v1alpha1::{self, Webhook, ZoomIntegration};
+
+/// What is wanted of an `HTTPRoute`.
+#[derive(CustomResource, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[kube(
+    group = "gateway.networking.k8s.io",
+    version = "v1",
+    kind = "HTTPRoute",
+    plural = "httproutes",
+    namespaced,
+    schema = "disabled",
+    derive = "PartialEq",
+    doc = "A route of the Gateway API."
+)]
+#[serde(rename_all = "camelCase")]
+pub struct HttpRouteSpec {
+    /// The Gateways to attach to.
+    #[serde(default)]
+    pub parent_refs: Vec<ParentRef>,
+    /// The hosts.
+    #[serde(default)]
+    pub hostnames: Vec<String>,
+    /// What is routed where.
+    #[serde(default)]
+    pub rules: Vec<RouteRule>,
+}
+
+/// A Gateway to attach to.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct ParentRef {
+    /// Its name.
+    pub name: String,
+    /// Its namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// Its listener.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub section_name: Option<String>,
+}
+
+/// What is routed where.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct RouteRule {
+    /// Which requests.
+    #[serde(default)]
+    pub matches: Vec<RouteMatch>,
+    /// Where to.
+    #[serde(default)]
+    pub backend_refs: Vec<BackendRef>,
+}
+
+/// Which requests.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+pub struct RouteMatch {
+    /// By their path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<PathMatch>,
+}
+
+/// Requests by their path.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+pub struct PathMatch {
+    /// `Exact` or `PathPrefix`.
+    #[serde(rename = "type")]
+    pub type_: String,
+    /// The path.
+    pub value: String,
+}
+
+/// A Service.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+pub struct BackendRef {
+    /// Its name.
+    pub name: String,
+    /// Its port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<i32>,
+}
+
+/// `None` unless `endpoint.gateway` is set.
+pub(super) fn build(integration: &ZoomIntegration, webhook: &Webhook) -> Option<HTTPRoute> {
+    let endpoint = webhook.endpoint.as_ref()?;
+    let wanted = endpoint.gateway.as_ref()?;
+    let parent = |parent: &v1alpha1::ParentRef| ParentRef {
+        name: parent.name.clone(),
+        namespace: parent.namespace.clone(),
+        section_name: parent.section_name.clone(),
+    };
+    let path = PathMatch {
+        type_: "Exact".into(),
+        value: webhook.path().into(),
+    };
+    let spec = HttpRouteSpec {
+        parent_refs: wanted.parent_refs.iter().map(parent).collect(),
+        hostnames: vec![endpoint.host.clone()],
+        rules: vec![RouteRule {
+            matches: vec![RouteMatch { path: Some(path) }],
+            backend_refs: vec![BackendRef {
+                name: name(integration),
+                port: Some(80),
+            }],
+        }],
+    };
+    Some(HTTPRoute {
+        metadata: metadata(integration),
+        spec,
+    })
+}

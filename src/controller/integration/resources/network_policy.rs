@@ -1,0 +1,110 @@
+//! Who may talk to a receiver, and to whom it may talk.
+
+use k8s_openapi::{
+    api::networking::v1::{
+        IPBlock, NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyIngressRule,
+        NetworkPolicyPeer, NetworkPolicyPort, NetworkPolicySpec,
+    },
+    apimachinery::pkg::{apis::meta::v1::LabelSelector, util::intstr::IntOrString},
+};
+
+use super::{ADMIN_PORT, CONTROL_PORT, FACTS_PORT, HTTP_PORT, metadata, selector_labels};
+use crate::{api::v1alpha1::ZoomIntegration, controller::config::ReceiverPolicy};
+
+pub(super) fn build(
+    integration: &ZoomIntegration,
+    policy: &ReceiverPolicy,
+) -> Option<NetworkPolicy> {
+    let operator = policy.operator_namespace.as_deref();
+    let operator = operator.filter(|_| policy.network_policies)?;
+    Some(NetworkPolicy {
+        metadata: metadata(integration),
+        spec: Some(NetworkPolicySpec {
+            pod_selector: Some(LabelSelector {
+                match_labels: Some(selector_labels(integration)),
+                ..LabelSelector::default()
+            }),
+            policy_types: Some(vec!["Ingress".into(), "Egress".into()]),
+            ingress: Some(ingress(operator)),
+            egress: Some(egress()),
+        }),
+    })
+}
+
+fn ingress(operator: &str) -> Vec<NetworkPolicyIngressRule> {
+    vec![
+        // Webhooks: from whatever stands in front, which may be outside of the cluster.
+        NetworkPolicyIngressRule {
+            ports: Some(vec![tcp(HTTP_PORT)]),
+            from: None,
+        },
+        // Metrics, which are counts: whoever scrapes within the cluster.
+        NetworkPolicyIngressRule {
+            ports: Some(vec![tcp(ADMIN_PORT)]),
+            from: Some(vec![every_namespace()]),
+        },
+        // Facts and dead letters: the operator.
+        NetworkPolicyIngressRule {
+            ports: Some(vec![tcp(FACTS_PORT), tcp(CONTROL_PORT)]),
+            from: Some(vec![NetworkPolicyPeer {
+                namespace_selector: Some(LabelSelector {
+                    match_labels: Some(
+                        [(
+                            "kubernetes.io/metadata.name".to_owned(),
+                            operator.to_owned(),
+                        )]
+                        .into(),
+                    ),
+                    ..LabelSelector::default()
+                }),
+                ..NetworkPolicyPeer::default()
+            }]),
+        },
+    ]
+}
+
+/// The receiver itself refuses private addresses; here it is kept from the nodes' metadata services, which
+/// are dangerous in any case. A name server may have such an address: nodes' own caches do.
+fn egress() -> Vec<NetworkPolicyEgressRule> {
+    let block = |cidr: &str, except: &str| NetworkPolicyPeer {
+        ip_block: Some(IPBlock {
+            cidr: cidr.into(),
+            except: Some(vec![except.into()]),
+        }),
+        ..NetworkPolicyPeer::default()
+    };
+    vec![
+        NetworkPolicyEgressRule {
+            ports: Some(vec![port("UDP", 53), tcp(53)]),
+            to: None,
+        },
+        NetworkPolicyEgressRule {
+            ports: None,
+            to: Some(vec![
+                // Some network plugins do not count Pods as addresses.
+                every_namespace(),
+                block("0.0.0.0/0", "169.254.0.0/16"),
+                block("::/0", "fe80::/10"),
+            ]),
+        },
+    ]
+}
+
+fn every_namespace() -> NetworkPolicyPeer {
+    NetworkPolicyPeer {
+        namespace_selector: Some(LabelSelector::default()),
+        ..NetworkPolicyPeer::default()
+    }
+}
+
+fn tcp(number: i32) -> NetworkPolicyPort {
+    port("TCP", number)
+}
+
+fn port(protocol: &str, number: i32) -> NetworkPolicyPort {
+    NetworkPolicyPort {
+        port: Some(IntOrString::Int(number)),
+        protocol: Some(protocol.into()),
+        end_port: None,
+    }
+}

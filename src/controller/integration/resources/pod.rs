@@ -1,0 +1,199 @@
+//! The Pods of a receiver: one container, no Kubernetes credentials, only its own tenant's secrets.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use k8s_openapi::{
+    api::core::v1::{
+        Capabilities, Container, ContainerPort, HTTPGetAction, LocalObjectReference,
+        PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile,
+        SecurityContext, Toleration,
+    },
+    apimachinery::pkg::{
+        api::resource::Quantity, apis::meta::v1::ObjectMeta, util::intstr::IntOrString,
+    },
+};
+
+use super::{
+    ADMIN_PORT, CONTROL_PORT, FACTS_PORT, HTTP_PORT, Setting, args, labels, name, volumes,
+};
+use crate::api::v1alpha1::{Buffer, BufferStorage, Resources, Webhook, ZoomIntegration};
+
+/// Time to finish what is in flight.
+const GRACE: Duration = Duration::from_secs(30);
+/// The same with a buffer, before which a sink may take a minute for an event: twice, and the drain.
+const GRACE_OF_PERSISTENT: Duration = Duration::from_secs(150);
+/// Time to deliver what is in a buffer that goes with its Pod.
+const GRACE_OF_EPHEMERAL: Duration = Duration::from_mins(5);
+/// Of that, the time that is left to close everything.
+const TO_CLOSE: Duration = Duration::from_secs(20);
+
+/// How long a Pod with this buffer may take to end.
+pub(super) fn grace(buffer: Option<&Buffer>) -> Duration {
+    match buffer.map(storage) {
+        Some(BufferStorage::Ephemeral) => GRACE_OF_EPHEMERAL,
+        Some(BufferStorage::Persistent) => GRACE_OF_PERSISTENT,
+        None => GRACE,
+    }
+}
+
+/// How long a receiver whose buffer goes with its Pod delivers after the request to stop.
+pub(super) fn drain_limit() -> Duration {
+    GRACE_OF_EPHEMERAL.saturating_sub(TO_CLOSE)
+}
+
+/// Where a buffer lies.
+pub(super) fn storage(buffer: &Buffer) -> BufferStorage {
+    buffer.storage.unwrap_or_default()
+}
+
+/// The template of the Pods, with this buffer.
+pub(super) fn template(
+    integration: &ZoomIntegration,
+    webhook: &Webhook,
+    buffer: Option<&Buffer>,
+    setting: &Setting<'_>,
+) -> PodTemplateSpec {
+    PodTemplateSpec {
+        metadata: Some(ObjectMeta {
+            labels: Some(labels(integration)),
+            ..ObjectMeta::default()
+        }),
+        spec: Some(pod(integration, webhook, buffer, setting)),
+    }
+}
+
+fn pod(
+    integration: &ZoomIntegration,
+    webhook: &Webhook,
+    buffer: Option<&Buffer>,
+    setting: &Setting<'_>,
+) -> PodSpec {
+    let knobs = webhook.receiver.clone().unwrap_or_default();
+    let image = setting.image;
+    let (volumes, mounts) = volumes::build(integration, webhook, buffer, setting.sink);
+    let grace = grace(buffer).as_secs();
+    let pull_secrets: Vec<LocalObjectReference> = image
+        .pull_secrets
+        .iter()
+        .map(|name| LocalObjectReference { name: name.clone() })
+        .collect();
+    PodSpec {
+        service_account_name: Some(name(integration)),
+        automount_service_account_token: Some(false),
+        enable_service_links: Some(false),
+        image_pull_secrets: (!pull_secrets.is_empty()).then_some(pull_secrets),
+        security_context: Some(PodSecurityContext {
+            run_as_non_root: Some(true),
+            run_as_user: Some(65532),
+            run_as_group: Some(65532),
+            fs_group: Some(65532),
+            seccomp_profile: Some(SeccompProfile {
+                type_: "RuntimeDefault".into(),
+                ..SeccompProfile::default()
+            }),
+            ..PodSecurityContext::default()
+        }),
+        containers: vec![Container {
+            args: Some(args::build(integration, webhook, buffer, setting)),
+            volume_mounts: Some(mounts),
+            ..container(knobs.resources, setting, buffer.is_some())
+        }],
+        volumes: Some(volumes),
+        node_selector: knobs.node_selector,
+        tolerations: knobs
+            .tolerations
+            .map(|list| list.into_iter().map(toleration).collect()),
+        priority_class_name: knobs.priority_class_name,
+        termination_grace_period_seconds: i64::try_from(grace).ok(),
+        ..PodSpec::default()
+    }
+}
+
+fn container(resources: Option<Resources>, setting: &Setting<'_>, buffered: bool) -> Container {
+    let image = setting.image;
+    let port = |name: &str, port| ContainerPort {
+        name: Some(name.into()),
+        container_port: port,
+        protocol: Some("TCP".into()),
+        ..ContainerPort::default()
+    };
+    let mut ports = vec![
+        port("http", HTTP_PORT),
+        port("admin", ADMIN_PORT),
+        port("facts", FACTS_PORT),
+    ];
+    if buffered {
+        ports.push(port("control", CONTROL_PORT));
+    }
+    Container {
+        name: "receiver".into(),
+        image: Some(image.name.clone()),
+        image_pull_policy: Some(image.pull_policy.clone()),
+        ports: Some(ports),
+        liveness_probe: Some(probe("/live", 10, 3)),
+        readiness_probe: Some(probe("/ready", 2, 2)),
+        resources: Some(resources.map_or_else(default_resources, requirements)),
+        security_context: Some(SecurityContext {
+            allow_privilege_escalation: Some(false),
+            read_only_root_filesystem: Some(true),
+            capabilities: Some(Capabilities {
+                drop: Some(vec!["ALL".into()]),
+                ..Capabilities::default()
+            }),
+            ..SecurityContext::default()
+        }),
+        ..Container::default()
+    }
+}
+
+fn probe(path: &str, period: i32, failures: i32) -> Probe {
+    Probe {
+        http_get: Some(HTTPGetAction {
+            path: Some(path.into()),
+            port: IntOrString::String("admin".into()),
+            ..HTTPGetAction::default()
+        }),
+        period_seconds: Some(period),
+        failure_threshold: Some(failures),
+        ..Probe::default()
+    }
+}
+
+fn default_resources() -> ResourceRequirements {
+    let quantities = |list: &[(&str, &str)]| -> BTreeMap<String, Quantity> {
+        list.iter()
+            .map(|(name, amount)| ((*name).to_owned(), Quantity((*amount).to_owned())))
+            .collect()
+    };
+    ResourceRequirements {
+        requests: Some(quantities(&[("cpu", "10m"), ("memory", "16Mi")])),
+        limits: Some(quantities(&[("memory", "64Mi")])),
+        ..ResourceRequirements::default()
+    }
+}
+
+fn requirements(wanted: Resources) -> ResourceRequirements {
+    let quantities = |list: BTreeMap<String, IntOrString>| {
+        list.into_iter()
+            .map(|(name, amount)| match amount {
+                IntOrString::Int(amount) => (name, Quantity(amount.to_string())),
+                IntOrString::String(amount) => (name, Quantity(amount)),
+            })
+            .collect()
+    };
+    ResourceRequirements {
+        requests: wanted.requests.map(quantities),
+        limits: wanted.limits.map(quantities),
+        ..ResourceRequirements::default()
+    }
+}
+
+fn toleration(wanted: crate::api::v1alpha1::Toleration) -> Toleration {
+    Toleration {
+        key: wanted.key,
+        operator: wanted.operator,
+        value: wanted.value,
+        effect: wanted.effect,
+        toleration_seconds: wanted.toleration_seconds,
+    }
+}

@@ -1,0 +1,353 @@
+//! What a receiver consists of.
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "cases read better without ceremony"
+)]
+
+use serde_json::{Value, json};
+
+use super::*;
+
+fn integration(webhook: Value) -> ZoomIntegration {
+    serde_json::from_value(json!({
+        "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomIntegration",
+        "metadata": {"name": "acme", "namespace": "clinics", "uid": "u1"},
+        "spec": {
+            "app": {"kind": "ServerToServer"}, "credentials": {"secretRef": {"name": "zoom"}},
+            "scopes": {"required": []}, "webhook": webhook,
+        },
+    }))
+    .unwrap()
+}
+
+fn image() -> ReceiverImage {
+    ReceiverImage {
+        name: "image".into(),
+        pull_policy: "IfNotPresent".into(),
+        pull_secrets: vec![],
+    }
+}
+
+fn policy() -> ReceiverPolicy {
+    ReceiverPolicy {
+        sink_allow_network: vec!["10.0.0.0/8".parse().unwrap()],
+        allowed_hosts: vec![],
+        network_policies: true,
+        operator_namespace: Some("ops".into()),
+        receiver_rollouts: 5,
+    }
+}
+
+fn render(webhook: Value, change: impl Fn(&mut Setting<'_>)) -> Resources {
+    let (image, policy) = (image(), policy());
+    let mut setting = Setting {
+        image: &image,
+        policy: &policy,
+        sink: SinkAccess::Granted,
+        replicas: None,
+        live: None,
+        exposed: true,
+    };
+    change(&mut setting);
+    build(&integration(webhook), &setting).unwrap()
+}
+
+fn template(resources: &Resources) -> Value {
+    let template = match &resources.workload {
+        Workload::Deployment(deployment) => json!(deployment.spec.as_ref().unwrap().template),
+        Workload::StatefulSet(set) => json!(set.spec.as_ref().unwrap().template),
+    };
+    template["spec"].clone()
+}
+
+fn args(resources: &Resources) -> Vec<String> {
+    let args = template(resources)["containers"][0]["args"].clone();
+    serde_json::from_value(args).unwrap()
+}
+
+fn volume(resources: &Resources, name: &str) -> Value {
+    let volumes = template(resources)["volumes"].clone();
+    let found = volumes.as_array().unwrap().iter();
+    let found = found.clone().find(|volume| volume["name"] == name);
+    found.cloned().unwrap_or_default()
+}
+
+fn keys(volume: &Value) -> Vec<&str> {
+    let items = volume["secret"]["items"].as_array().unwrap();
+    items
+        .iter()
+        .map(|item| item["key"].as_str().unwrap())
+        .collect()
+}
+
+#[test]
+fn the_least_is_a_deployment_without_a_control_port() {
+    let plain = render(
+        json!({"sink": {"http": {"url": "https://sink.example"}}}),
+        |_| {},
+    );
+    assert!(matches!(plain.workload, Workload::Deployment(_)));
+    assert_eq!(
+        args(&plain),
+        [
+            "receiver",
+            "--integration=clinics/acme",
+            "--path=/",
+            "--signing-secrets-dir=/etc/zoom-operator/signing",
+            "--state-dir=/var/lib/zoom-operator",
+            "--filter",
+            "--sink-url=https://sink.example",
+            "--sink-format=CloudEvents",
+            "--sink-allow-network=10.0.0.0/8",
+        ]
+    );
+    let pod = template(&plain);
+    assert_eq!(pod["terminationGracePeriodSeconds"], 30);
+    let ports = pod["containers"][0]["ports"].as_array().unwrap();
+    assert!(ports.iter().all(|port| port["containerPort"] != 8083));
+    assert_eq!(plain.disruption_budget, None);
+    assert_eq!(plain.ingress, None);
+    assert_eq!(plain.http_route, None);
+}
+
+#[test]
+fn declared_events_are_named_once_and_in_order() {
+    let webhook = json!({
+        "sink": {"http": {"url": "https://s"}},
+        "subscriptions": [
+            {"name": "b", "events": ["user.created", "meeting.ended"]},
+            {"name": "a", "events": ["meeting.ended"]},
+        ],
+    });
+    let resources = render(webhook, |_| {});
+    let events: Vec<_> = args(&resources)
+        .into_iter()
+        .filter(|arg| arg.starts_with("--event="))
+        .collect();
+    assert_eq!(events, ["--event=meeting.ended", "--event=user.created"]);
+}
+
+#[test]
+fn a_service_is_a_sink_of_its_own_kind() {
+    let webhook = json!({"sink": {"http": {
+        "serviceRef": {"name": "s", "port": 8080, "path": "/in"}, "format": "Zoom", "timeout": "1500ms"}}});
+    let args = args(&render(webhook, |_| {}));
+    for expected in [
+        "--sink-service=http://s.clinics.svc:8080/in",
+        "--sink-format=Zoom",
+        "--sink-timeout=1.500",
+    ] {
+        assert!(
+            args.iter().any(|arg| arg == expected),
+            "{expected}: {args:?}"
+        );
+    }
+}
+
+#[test]
+fn nats_has_its_subject_and_its_keys() {
+    let webhook = json!({"sink": {"nats": {
+        "url": "nats://n:4222", "credentialsSecretRef": {"name": "nats"}}}});
+    let resources = render(webhook, |_| {});
+    let args = args(&resources);
+    assert!(args.contains(&"--sink-nats=nats://n:4222".into()));
+    assert!(args.contains(&"--sink-nats-subject=zoom.clinics.acme".into()));
+    assert!(args.contains(&"--sink-credentials-dir=/etc/zoom-operator/sink".into()));
+    let volume = volume(&resources, "sink");
+    assert_eq!(volume["secret"]["secretName"], "nats");
+    assert_eq!(volume["secret"]["optional"], true);
+    assert_eq!(keys(&volume), ["nats.creds", "nkey-seed", "ca.crt"]);
+}
+
+#[test]
+fn a_sink_that_is_withheld_is_not_mentioned() {
+    let webhook = json!({"sink": {"http": {
+        "url": "https://s", "credentialsSecretRef": {"name": "postgres"}}}});
+    let resources = render(webhook, |setting| setting.sink = SinkAccess::Withheld);
+    assert!(
+        args(&resources)
+            .iter()
+            .all(|arg| !arg.starts_with("--sink"))
+    );
+    assert!(!template(&resources).to_string().contains("postgres"));
+}
+
+#[test]
+fn further_authentication_comes_from_the_credentials_secret() {
+    for (authentication, flag, expected) in [
+        (
+            json!({"type": "Basic"}),
+            "--authentication=basic",
+            vec!["webhook-username", "webhook-password"],
+        ),
+        (
+            json!({"type": "CustomHeader", "headerName": "X-Key"}),
+            "--authentication=header:X-Key",
+            vec!["webhook-header-value"],
+        ),
+    ] {
+        let webhook =
+            json!({"sink": {"http": {"url": "https://s"}}, "authentication": authentication});
+        let resources = render(webhook, |_| {});
+        assert!(args(&resources).contains(&flag.to_owned()));
+        let volume = volume(&resources, "authentication");
+        assert_eq!(volume["secret"]["secretName"], "zoom");
+        assert_eq!(keys(&volume), expected);
+    }
+}
+
+#[test]
+fn a_persistent_buffer_is_on_a_claim_of_each_pod() {
+    let buffer = json!({"size": "2Gi", "storageClassName": "fast", "maxAge": "72h"});
+    let webhook = json!({"sink": {"http": {"url": "https://s"}}, "buffer": buffer, "receiver": {"replicas": 2}});
+    let resources = render(webhook, |_| {});
+    let Workload::StatefulSet(set) = &resources.workload else {
+        panic!("not a StatefulSet");
+    };
+    let spec = json!(set.spec);
+    assert_eq!(spec["replicas"], 2);
+    assert_eq!(spec["podManagementPolicy"], "Parallel");
+    assert_eq!(
+        spec["persistentVolumeClaimRetentionPolicy"],
+        json!({"whenDeleted": "Retain", "whenScaled": "Retain"})
+    );
+    let claim = &spec["volumeClaimTemplates"][0];
+    assert_eq!(claim["metadata"]["name"], "buffer");
+    assert_eq!(claim["spec"]["storageClassName"], "fast");
+    assert_eq!(claim["spec"]["resources"]["requests"]["storage"], "2Gi");
+    let args = args(&resources);
+    for expected in [
+        "--buffer-dir=/var/lib/zoom-operator-buffer",
+        "--buffer-size=1503238553",
+        "--buffer-max-age=259200",
+        "--sink-timeout=10",
+        "--control-token-file=/etc/zoom-operator/control/token",
+    ] {
+        assert!(
+            args.iter().any(|arg| arg == expected),
+            "{expected}: {args:?}"
+        );
+    }
+    assert!(!args.contains(&"--buffer-ephemeral".into()));
+    let volume = volume(&resources, "control");
+    assert_eq!(volume["secret"]["secretName"], "acme-receiver-control");
+    assert!(is_buffered(&set.spec.as_ref().unwrap().template));
+    let budget = json!(resources.disruption_budget);
+    assert_eq!(budget["spec"]["maxUnavailable"], 1);
+}
+
+#[test]
+fn an_ephemeral_buffer_has_time_to_run_empty() {
+    let webhook = json!({
+        "sink": {"http": {"url": "https://s"}}, "buffer": {"storage": "Ephemeral", "size": "100Mi"}});
+    let resources = render(webhook, |_| {});
+    assert!(matches!(resources.workload, Workload::Deployment(_)));
+    let args = args(&resources);
+    assert!(args.contains(&"--buffer-ephemeral".into()));
+    assert!(args.contains(&"--drain-limit=280".into()));
+    let pod = template(&resources);
+    assert_eq!(pod["terminationGracePeriodSeconds"], 300);
+    let volume = volume(&resources, "buffer");
+    assert_eq!(volume["emptyDir"]["sizeLimit"], "100Mi");
+}
+
+#[test]
+fn a_stateful_set_keeps_the_volume_that_it_has() {
+    let webhook = |size| json!({"sink": {"http": {"url": "https://s"}}, "buffer": {"size": size}});
+    let Workload::StatefulSet(mut live) = render(webhook("1Gi"), |_| {}).workload else {
+        panic!("not a StatefulSet");
+    };
+    // An earlier version made it.
+    let claims = live.spec.as_mut().unwrap().volume_claim_templates.as_mut();
+    claims.unwrap()[0].metadata.labels = None;
+    let (image, policy) = (image(), policy());
+    let setting = Setting {
+        image: &image,
+        policy: &policy,
+        sink: SinkAccess::Granted,
+        replicas: None,
+        live: Some(&live),
+        exposed: true,
+    };
+    let kept = build(&integration(webhook("2Gi")), &setting).unwrap();
+    let Workload::StatefulSet(set) = &kept.workload else {
+        panic!("not a StatefulSet");
+    };
+    assert_eq!(set.spec, live.spec);
+    // One that is to go as well, with the sink of today.
+    let other = json!({"sink": {"http": {"url": "https://other"}}});
+    let retiring = retiring(&integration(other), &live, &setting).unwrap();
+    let retiring = Resources {
+        workload: Workload::StatefulSet(Box::new(retiring)),
+        ..kept
+    };
+    assert!(args(&retiring).contains(&"--sink-url=https://other".into()));
+    assert!(args(&retiring).contains(&"--buffer-size=751619276".into()));
+}
+
+#[test]
+fn an_ingress_has_one_host_and_one_path_exactly() {
+    let webhook =
+        |endpoint: Value| json!({"sink": {"http": {"url": "https://s"}}, "endpoint": endpoint});
+    let endpoint = json!({
+        "host": "hooks.example.com", "path": "/zoom",
+        "ingress": {"className": "nginx", "tlsSecretName": "cert"}});
+    let resources = render(webhook(endpoint.clone()), |_| {});
+    let spec = json!(resources.ingress)["spec"].clone();
+    assert_eq!(
+        spec,
+        json!({
+            "ingressClassName": "nginx",
+            "tls": [{"hosts": ["hooks.example.com"], "secretName": "cert"}],
+            "rules": [{"host": "hooks.example.com", "http": {"paths": [{
+                "path": "/zoom", "pathType": "Exact",
+                "backend": {"service": {"name": "acme-receiver", "port": {"name": "http"}}},
+            }]}}],
+        })
+    );
+    let refused = render(webhook(endpoint), |setting| setting.exposed = false);
+    assert_eq!(refused.ingress, None);
+}
+
+#[test]
+fn a_route_attaches_to_the_gateways_that_are_named() {
+    let endpoint = json!({
+        "host": "hooks.example.com",
+        "gateway": {"parentRefs": [{"name": "public", "namespace": "gateways", "sectionName": "https"}]}});
+    let webhook = json!({"sink": {"http": {"url": "https://s"}}, "endpoint": endpoint});
+    let route = json!(render(webhook, |_| {}).http_route);
+    assert_eq!(route["apiVersion"], "gateway.networking.k8s.io/v1");
+    assert_eq!(route["kind"], "HTTPRoute");
+    assert_eq!(
+        route["spec"],
+        json!({
+            "parentRefs": [{"name": "public", "namespace": "gateways", "sectionName": "https"}],
+            "hostnames": ["hooks.example.com"],
+            "rules": [{
+                "matches": [{"path": {"type": "Exact", "value": "/"}}],
+                "backendRefs": [{"name": "acme-receiver", "port": 80}],
+            }],
+        })
+    );
+}
+
+#[test]
+fn facts_and_orders_are_the_operators_alone() {
+    let resources = render(json!({"sink": {"http": {"url": "https://s"}}}), |_| {});
+    let spec = json!(resources.network_policy)["spec"].clone();
+    let rules = spec["ingress"].as_array().unwrap();
+    let of = |port: i32| {
+        let has = |rule: &&Value| {
+            let ports = rule["ports"].as_array().unwrap();
+            ports.iter().any(|found| found["port"] == port)
+        };
+        rules.iter().find(has).unwrap()["from"].clone()
+    };
+    assert_eq!(of(8080), Value::Null);
+    for port in [8082, 8083] {
+        let labels = of(port)[0]["namespaceSelector"]["matchLabels"].clone();
+        assert_eq!(labels, json!({"kubernetes.io/metadata.name": "ops"}));
+    }
+    let out = spec["egress"].to_string();
+    assert!(out.contains(r#""except":["169.254.0.0/16"]"#));
+}

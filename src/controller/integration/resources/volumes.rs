@@ -1,0 +1,130 @@
+//! What a receiver has as files: secrets under fixed names, and room to write.
+
+use k8s_openapi::{
+    api::core::v1::{EmptyDirVolumeSource, KeyToPath, SecretVolumeSource, Volume, VolumeMount},
+    apimachinery::pkg::api::resource::Quantity,
+};
+
+use super::{SinkAccess, args, control_name, pod};
+use crate::api::v1alpha1::{
+    Authentication, AuthenticationType, Buffer, BufferStorage, Webhook, ZoomIntegration,
+};
+
+/// The secrets that sign webhooks.
+pub(super) const SIGNING_DIR: &str = "/etc/zoom-operator/signing";
+/// Zoom's further authentication.
+pub(super) const AUTHENTICATION_DIR: &str = "/etc/zoom-operator/authentication";
+/// The sink's credentials.
+pub(super) const SINK_DIR: &str = "/etc/zoom-operator/sink";
+/// The token of the control port.
+pub(super) const CONTROL_DIR: &str = "/etc/zoom-operator/control";
+/// The facts.
+pub(super) const STATE_DIR: &str = "/var/lib/zoom-operator";
+/// The buffer.
+pub(super) const BUFFER_DIR: &str = "/var/lib/zoom-operator-buffer";
+/// The volume of the buffer, and the claim's template.
+pub(super) const BUFFER: &str = "buffer";
+
+/// The Pod's volumes and the container's mounts. A persistent buffer's volume comes from its claim.
+pub(super) fn build(
+    integration: &ZoomIntegration,
+    webhook: &Webhook,
+    buffer: Option<&Buffer>,
+    sink: SinkAccess,
+) -> (Vec<Volume>, Vec<VolumeMount>) {
+    let credentials = &integration.spec.credentials;
+    let secret_name = &credentials.secret_ref.name;
+    let mut volumes = vec![
+        secret(
+            "signing",
+            secret_name,
+            &[
+                (credentials.webhook_secret_token(), "webhook-secret-token"),
+                (
+                    credentials.previous_webhook_secret_token(),
+                    "previous-webhook-secret-token",
+                ),
+            ],
+        ),
+        scratch("state", Quantity("16Mi".into())),
+    ];
+    let mut mounts = vec![
+        mount("signing", SIGNING_DIR, true),
+        mount("state", STATE_DIR, false),
+    ];
+    if let Some(authentication) = &webhook.authentication {
+        let keys = keys(authentication).iter().map(|key| (*key, *key));
+        let keys: Vec<_> = keys.collect();
+        volumes.push(secret("authentication", secret_name, &keys));
+        mounts.push(mount("authentication", AUTHENTICATION_DIR, true));
+    }
+    if let (Some(name), SinkAccess::Granted) = (webhook.sink_secret(), sink) {
+        let keys: &[&str] = if webhook.sink.nats.is_some() {
+            &["nats.creds", "nkey-seed", "ca.crt"]
+        } else {
+            &["authorization", "ca.crt"]
+        };
+        let keys: Vec<_> = keys.iter().map(|key| (*key, *key)).collect();
+        volumes.push(secret("sink", name, &keys));
+        mounts.push(mount("sink", SINK_DIR, true));
+    }
+    if let Some(buffer) = buffer {
+        let token = [("token", "token")];
+        volumes.push(secret("control", &control_name(integration), &token));
+        mounts.push(mount("control", CONTROL_DIR, true));
+        if pod::storage(buffer) == BufferStorage::Ephemeral {
+            volumes.push(scratch(BUFFER, args::size(buffer)));
+        }
+        mounts.push(mount(BUFFER, BUFFER_DIR, false));
+    }
+    (volumes, mounts)
+}
+
+/// The keys of the credentials Secret that hold Zoom's further authentication.
+#[must_use]
+pub fn keys(authentication: &Authentication) -> &'static [&'static str] {
+    match authentication.type_ {
+        AuthenticationType::Basic => &["webhook-username", "webhook-password"],
+        AuthenticationType::CustomHeader => &["webhook-header-value"],
+    }
+}
+
+/// These keys only, of a Secret that may come later.
+fn secret(name: &str, secret_name: &str, keys: &[(&str, &str)]) -> Volume {
+    let item = |(key, path): &(&str, &str)| KeyToPath {
+        key: (*key).into(),
+        path: (*path).into(),
+        ..KeyToPath::default()
+    };
+    Volume {
+        name: name.into(),
+        secret: Some(SecretVolumeSource {
+            secret_name: Some(secret_name.into()),
+            optional: Some(true),
+            items: Some(keys.iter().map(item).collect()),
+            ..SecretVolumeSource::default()
+        }),
+        ..Volume::default()
+    }
+}
+
+fn scratch(name: &str, size: Quantity) -> Volume {
+    Volume {
+        name: name.into(),
+        empty_dir: Some(EmptyDirVolumeSource {
+            size_limit: Some(size),
+            ..EmptyDirVolumeSource::default()
+        }),
+        ..Volume::default()
+    }
+}
+
+/// No subPath: the kubelet would not bring a changed secret.
+fn mount(name: &str, path: &str, read_only: bool) -> VolumeMount {
+    VolumeMount {
+        name: name.into(),
+        mount_path: path.into(),
+        read_only: read_only.then_some(true),
+        ..VolumeMount::default()
+    }
+}

@@ -1,0 +1,137 @@
+//! What is said of a webhook.
+
+use serde_json::json;
+
+use super::*;
+use crate::{
+    controller::integration::{
+        apply::receiver::Outcome, facts::ReceiverPod, policy::Refusal, resources::Kind,
+        verdict::ReceiverFinding,
+    },
+    receiver::{facts::Facts, secrets::SecretRole},
+};
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+fn integration() -> ZoomIntegration {
+    serde_json::from_value(json!({
+        "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomIntegration",
+        "metadata": {"name": "acme", "namespace": "clinics", "uid": "u1", "generation": 3},
+        "spec": {
+            "app": {"kind": "ServerToServer"}, "credentials": {"secretRef": {"name": "zoom"}},
+            "scopes": {"required": []},
+            "webhook": {
+                "sink": {"http": {"url": "https://s"}}, "buffer": {},
+                "endpoint": {"host": "hooks.example.com", "path": "/zoom"},
+                "subscriptions": [
+                    {"name": "a", "events": ["meeting.started", "meeting.ended"]},
+                    {"name": "b", "events": ["meeting.ended", "user.created"]},
+                ],
+            },
+        },
+    }))
+    .unwrap()
+}
+
+fn pod(ordinal: i32, dead_letters: Option<u64>) -> ReceiverPod {
+    ReceiverPod {
+        kind: Kind::StatefulSet,
+        name: format!("acme-receiver-{ordinal}"),
+        address: None,
+        leaving: false,
+        facts: dead_letters.map(|dead_letters| {
+            let mut facts = Facts::default();
+            facts.validated(at(90), SecretRole::Current);
+            facts.seen("meeting.ended");
+            facts.seen("somebody.else");
+            facts.buffer = Some(BufferFacts {
+                dead_letters,
+                ..BufferFacts::default()
+            });
+            facts
+        }),
+    }
+}
+
+fn say(
+    integration: &ZoomIntegration,
+    pods: Vec<ReceiverPod>,
+    refusals: Vec<Refusal>,
+) -> ZoomIntegrationStatus {
+    let observed = Observed {
+        facts: crate::controller::integration::facts::together(&pods),
+        pods,
+        ..Observed::default()
+    };
+    let applied = Applied {
+        token: TokenSecret::Absent,
+        token_secret_name: "acme-zoom-token".into(),
+        failure: None,
+        with_current_credentials: false,
+        receiver: Outcome {
+            finding: ReceiverFinding::Available,
+            waiting: None,
+            progress: None,
+            refusal: None,
+            look_again: None,
+        },
+        refusals,
+        look_again: None,
+    };
+    let url = |text| Url::parse(text).unwrap();
+    let endpoints = Endpoints::new(url("https://zoom.us"), url("https://api.zoom.us"));
+    let setting = Setting {
+        endpoints: &endpoints,
+        pages: None,
+        connections: ConnectionsStatus::default(),
+    };
+    status(integration, &observed, &applied, &setting, at(100)).0
+}
+
+fn message(status: &ZoomIntegrationStatus, type_: Type) -> &str {
+    &type_.find(&status.conditions).unwrap().message
+}
+
+#[test]
+fn declared_events_are_counted_once_and_so_are_those_that_came() {
+    let said = say(&integration(), vec![pod(0, Some(0))], vec![]);
+    let webhook = said.webhook.as_ref().unwrap();
+    assert_eq!(webhook.events_declared, Some(3));
+    assert_eq!(webhook.events_seen, ["meeting.ended"]);
+    assert!(
+        message(&said, Type::EndpointValidated).ends_with(" Seen 1 of 3 declared events."),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn a_url_that_leads_to_somebody_else_is_not_said() {
+    let url = |refusals| say(&integration(), vec![], refusals).webhook.unwrap().url;
+    let expected = "https://hooks.example.com/zoom";
+    assert_eq!(url(vec![]).as_deref(), Some(expected));
+    let other = Refusal::new("SinkCredentialsMissing", "m".into());
+    assert_eq!(url(vec![other]).as_deref(), Some(expected));
+    for reason in ["HostClaimed", "HostNotAllowed"] {
+        assert_eq!(url(vec![Refusal::new(reason, "m".into())]), None);
+    }
+}
+
+#[test]
+fn dead_letters_of_a_receiver_that_is_silent_are_not_forgotten() {
+    let letters = |said: &ZoomIntegrationStatus| {
+        let webhook = said.webhook.as_ref().unwrap();
+        webhook.buffer.as_ref().unwrap().dead_letters
+    };
+    let mut integration = integration();
+    let first = say(&integration, vec![pod(0, Some(1)), pod(1, Some(2))], vec![]);
+    assert_eq!(letters(&first), 3);
+    assert!(message(&first, Type::EventsDelivered).starts_with("3 events were given up"));
+    integration.status = Some(first);
+    for pods in [vec![pod(0, Some(1)), pod(1, None)], vec![]] {
+        assert_eq!(letters(&say(&integration, pods, vec![])), 3);
+    }
+    let both = vec![pod(0, Some(0)), pod(1, Some(0))];
+    assert_eq!(letters(&say(&integration, both, vec![])), 0);
+}

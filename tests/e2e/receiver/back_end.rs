@@ -1,0 +1,239 @@
+//! A tenant's back end in the test's own process: it can be slow, refuse, and be away, and it remembers what
+//! came. Pods reach it through a Service without Pods, which leads to the node.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+};
+use serde_json::json;
+use tokio::{net::TcpListener, sync::Mutex as AsyncMutex, task::JoinHandle};
+
+use super::traffic::Ledger;
+use crate::bed::{Bed, LIMIT, object::text, wait_for};
+
+/// A back end that listens, unless it was told not to.
+pub struct BackEnd {
+    address: SocketAddr,
+    shared: Arc<Mutex<Memory>>,
+    server: AsyncMutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Default)]
+struct Memory {
+    /// How often each event was taken, by `ce-id`.
+    taken: BTreeMap<String, u32>,
+    /// The same in the order in which they came.
+    order: Vec<String>,
+    /// The last request that it took.
+    last: Option<Request>,
+    /// How often it was asked to take one.
+    asked: u64,
+    status: u16,
+    delay: Duration,
+}
+
+/// A request as it came.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+/// What came, held against what was acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Acknowledged, and never arrived.
+    pub lost: usize,
+    /// Arrivals beyond the first of each event.
+    pub repeated: usize,
+    /// Events that arrived.
+    pub arrived: usize,
+}
+
+// === impl BackEnd ===
+
+impl BackEnd {
+    /// Starts one, and makes the Service `name` that leads to it.
+    pub async fn start(bed: &Bed, name: &str) -> anyhow::Result<Self> {
+        let nodes = bed.request("GET", "/api/v1/nodes", None).await?;
+        let node = nodes["items"][0]["status"]["addresses"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .find(|address| address["type"] == "InternalIP")
+            .map(|address| text(address, "/address").to_owned())
+            .ok_or_else(|| anyhow::anyhow!("the node has no address"))?;
+        let listener = TcpListener::bind((node.as_str(), 0)).await?;
+        let address = listener.local_addr()?;
+        bed.apply(&json!({
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": name},
+            "spec": {"ports": [{"name": "http", "port": 80, "targetPort": address.port()}]},
+        }))
+        .await?;
+        bed.apply(&json!({
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
+            "metadata": {"name": name, "labels": {"kubernetes.io/service-name": name}},
+            "addressType": "IPv4",
+            "ports": [{"name": "http", "port": address.port(), "protocol": "TCP"}],
+            "endpoints": [{"addresses": [node], "conditions": {"ready": true}}],
+        }))
+        .await?;
+        let shared = Arc::new(Mutex::new(Memory {
+            status: 204,
+            ..Memory::default()
+        }));
+        let server = tokio::spawn(serve(listener, shared.clone()));
+        Ok(Self {
+            address,
+            shared,
+            server: AsyncMutex::new(Some(server)),
+        })
+    }
+
+    /// From now on answers with this status, after this time.
+    pub fn answers(&self, status: u16, delay: Duration) {
+        let mut memory = self.memory();
+        memory.status = status;
+        memory.delay = delay;
+    }
+
+    /// Goes away at once, with all its connections, as a process that is killed.
+    pub async fn down(&self) {
+        if let Some(server) = self.server.lock().await.take() {
+            server.abort();
+            let _ = server.await;
+        }
+    }
+
+    /// Comes back, under the same address.
+    pub async fn up(&self) -> anyhow::Result<()> {
+        let listener = wait_for("the port is free", LIMIT, || async {
+            Ok(Some(TcpListener::bind(self.address).await?))
+        })
+        .await?;
+        let server = tokio::spawn(serve(listener, self.shared.clone()));
+        *self.server.lock().await = Some(server);
+        Ok(())
+    }
+
+    /// How often it was asked to take an event.
+    pub fn asked(&self) -> u64 {
+        self.memory().asked
+    }
+
+    /// The last request that it took, of whatever format.
+    pub fn last(&self) -> Option<Request> {
+        self.memory().last.clone()
+    }
+
+    /// The events that it took, in their order.
+    pub fn order(&self) -> Vec<String> {
+        self.memory().order.clone()
+    }
+
+    /// Holds what came against what was acknowledged.
+    pub fn account(&self, ledger: &Ledger) -> Account {
+        let memory = self.memory();
+        Account {
+            lost: ledger
+                .acknowledged
+                .iter()
+                .filter(|id| !memory.taken.contains_key(*id))
+                .count(),
+            repeated: memory.order.len() - memory.taken.len(),
+            arrived: memory.taken.len(),
+        }
+    }
+
+    /// Waits until everything that was acknowledged has arrived.
+    pub async fn has_all(&self, ledger: &Ledger) -> anyhow::Result<Account> {
+        wait_for("what was acknowledged has arrived", LIMIT, || async {
+            let account = self.account(ledger);
+            anyhow::ensure!(account.lost == 0, "{account:?} of {ledger}");
+            Ok(Some(account))
+        })
+        .await
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for BackEnd {
+    fn drop(&mut self) {
+        if let Some(server) = self.server.get_mut().take() {
+            server.abort();
+        }
+    }
+}
+
+// === impl Request ===
+
+impl Request {
+    /// A header as text, or "".
+    pub fn header(&self, name: &str) -> &str {
+        let value = self.headers.get(name);
+        value
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    }
+}
+
+/// Connections are tasks of this future's own, so that they end with it.
+async fn serve(listener: TcpListener, shared: Arc<Mutex<Memory>>) {
+    let router = Router::new().fallback(take).with_state(shared);
+    let mut connections = tokio::task::JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                let Ok((stream, _)) = accepted else { continue };
+                let service = hyper_util::service::TowerToHyperService::new(router.clone());
+                let io = hyper_util::rt::TokioIo::new(stream);
+                connections.spawn(async move {
+                    let _ = hyper::server::conn::http1::Builder::new()
+                        .serve_connection(io, service)
+                        .await;
+                });
+            }
+            _ = connections.join_next(), if !connections.is_empty() => {}
+        }
+    }
+}
+
+async fn take(
+    State(shared): State<Arc<Mutex<Memory>>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> StatusCode {
+    let (status, delay) = {
+        let mut memory = shared.lock().unwrap_or_else(PoisonError::into_inner);
+        memory.asked += 1;
+        (memory.status, memory.delay)
+    };
+    tokio::time::sleep(delay).await;
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if status.is_success() {
+        let request = Request { headers, body };
+        let id = request.header("ce-id").to_owned();
+        let mut memory = shared.lock().unwrap_or_else(PoisonError::into_inner);
+        memory.last = Some(request);
+        if !id.is_empty() {
+            *memory.taken.entry(id.clone()).or_default() += 1;
+            memory.order.push(id);
+        }
+    }
+    status
+}

@@ -1,0 +1,163 @@
+//! The way in: objects from which a proxy finds the receiver, and whose host it is.
+
+use anyhow::ensure;
+use serde_json::{Value, json};
+
+use super::{RECEIVER, connected, traffic};
+use crate::bed::{
+    Bed, Case, Front, LIMIT, Options, Tenant, gateway,
+    object::{message, reason, text},
+    wait_for,
+};
+
+pub fn cases() -> Vec<Case> {
+    vec![
+        Case::new("receiver::exposed_by_ingress_then_httproute", exposed).needs_host(),
+        Case::new("receiver::hosts_belong_to_the_first", claims),
+        Case::new("receiver::hosts_by_policy", policy),
+    ]
+}
+
+/// What Zoom would be answered by `https://HOST PATH`.
+async fn status(
+    front: &Front,
+    tenant: &Tenant,
+    host: &str,
+    path: &str,
+    body: &str,
+) -> anyhow::Result<u16> {
+    let client = front.client()?;
+    let request = traffic::signed(
+        &client,
+        &front.url(host, path),
+        &tenant.webhook_secret,
+        body,
+    );
+    Ok(request.send().await?.status().as_u16())
+}
+
+async fn until_status(
+    front: &Front,
+    tenant: &Tenant,
+    path: &str,
+    expected: u16,
+) -> anyhow::Result<()> {
+    wait_for("an answer through the front", LIMIT, || async {
+        let body = super::meeting_ended(path).to_string();
+        let status = status(front, tenant, HOST, path, &body).await?;
+        ensure!(status == expected, "{path}: {status}");
+        Ok(Some(()))
+    })
+    .await
+}
+
+const HOST: &str = "acme.hooks.example.com";
+
+async fn exposed(bed: Bed) -> anyhow::Result<()> {
+    gateway::define(&bed).await?;
+    let (sim, _operator) = bed.zoom_and_operator(&Options::default()).await?;
+    let ingress = json!({"className": "nginx", "tlsSecretName": "hooks-tls"});
+    let endpoint = json!({"host": HOST, "path": "/zoom/event", "ingress": ingress});
+    let spec = json!({"webhook": {"endpoint": endpoint}});
+    let tenant = connected(&bed, &sim, spec).await?;
+    let object = bed.integration("acme").await?;
+    let url = text(&object, "/status/webhook/url");
+    ensure!(url == format!("https://{HOST}/zoom/event"), "{url}");
+    let ingress = bed.get("ingresses", RECEIVER).await?;
+    ensure!(
+        ingress["spec"]["ingressClassName"] == "nginx",
+        "{ingress:#}"
+    );
+    ensure!(
+        ingress["spec"]["tls"] == json!([{"hosts": [HOST], "secretName": "hooks-tls"}]),
+        "{ingress:#}"
+    );
+    let mut front = Front::start(&bed).await?;
+    until_status(&front, &tenant, "/zoom/event", 204).await?;
+    until_status(&front, &tenant, "/zoom/event/more", 404).await?;
+    until_status(&front, &tenant, "/", 404).await?;
+    ensure!(sim.events().await?.len() == 1);
+
+    let gateway = json!({"parentRefs": [{"name": "public", "namespace": "gateways", "sectionName": "https"}]});
+    let endpoint = json!({"ingress": null, "gateway": gateway});
+    bed.change("acme", &json!({"webhook": {"endpoint": endpoint}}))
+        .await?;
+    bed.until_gone("ingresses", RECEIVER).await?;
+    let route = wait_for("the HTTPRoute", LIMIT, || async {
+        bed.find("httproutes", RECEIVER).await
+    })
+    .await?;
+    ensure!(
+        route["spec"]["parentRefs"][0]["sectionName"] == "https",
+        "{route:#}"
+    );
+    front.reload().await?;
+    until_status(&front, &tenant, "/zoom/event", 204).await?;
+    until_status(&front, &tenant, "/zoom/event/more", 404).await?;
+
+    bed.change("acme", &json!({"webhook": {"endpoint": {"gateway": null}}}))
+        .await?;
+    bed.until_gone("httproutes", RECEIVER).await?;
+    Ok(())
+}
+
+/// An integration that needs no Zoom, with a webhook on this host and path.
+fn with_host(name: &str, host: &str, path: &str) -> (Value, Value) {
+    let tenant = Tenant::server_to_server(name);
+    let mut manifest = tenant.manifest_with_webhook();
+    manifest["spec"]["app"] = json!({"kind": "General", "management": "User"});
+    manifest["spec"]["scopes"] = json!({"required": ["user:read:user"]});
+    manifest["spec"]["oauth"] = json!({
+        "consent": {"mode": "External"},
+        "redirectUrl": "https://back-end.example.com/callback",
+    });
+    manifest["spec"]["readyWhen"] = json!("Installable");
+    manifest["spec"]["webhook"]["endpoint"] = json!({"host": host, "path": path, "ingress": {}});
+    (tenant.secret(), manifest)
+}
+
+async fn add(bed: &Bed, name: &str, host: &str, path: &str) -> anyhow::Result<()> {
+    let (secret, manifest) = with_host(name, host, path);
+    bed.apply(&secret).await?;
+    bed.apply(&manifest).await?;
+    Ok(())
+}
+
+async fn claims(bed: Bed) -> anyhow::Result<()> {
+    let (_sim, _operator) = bed.zoom_and_operator(&Options::default()).await?;
+    add(&bed, "first", HOST, "/zoom").await?;
+    bed.until_reason("first", "ReadyToInstall").await?;
+    add(&bed, "second", HOST, "/zoom").await?;
+    let object = bed.until_reason("second", "HostClaimed").await?;
+    println!("{}", message(&object, "Ready"));
+    ensure!(bed.find("ingresses", "second-receiver").await?.is_none());
+    add(&bed, "third", HOST, "/other").await?;
+    bed.until_reason("third", "ReadyToInstall").await?;
+    ensure!(reason(&bed.integration("first").await?, "Ready") == "ReadyToInstall");
+    // Free again.
+    bed.delete("zoomintegrations", "first").await?;
+    bed.until_reason("second", "ReadyToInstall").await?;
+    ensure!(bed.find("ingresses", "second-receiver").await?.is_some());
+    Ok(())
+}
+
+async fn policy(bed: Bed) -> anyhow::Result<()> {
+    let options = Options {
+        values: vec![
+            "receiver.hosts[0].pattern=*.hooks.example.com".into(),
+            format!("receiver.hosts[0].namespace={}", bed.namespace()),
+            "receiver.hosts[1].pattern=other.example.com".into(),
+            "receiver.hosts[1].namespace=somebody-else".into(),
+        ],
+        ..Options::default()
+    };
+    let (_sim, _operator) = bed.zoom_and_operator(&options).await?;
+    add(&bed, "allowed", HOST, "/").await?;
+    add(&bed, "others", "other.example.com", "/").await?;
+    add(&bed, "nobodys", "hooks.example.com", "/").await?;
+    bed.until_reason("allowed", "ReadyToInstall").await?;
+    for name in ["others", "nobodys"] {
+        bed.until_reason(name, "HostNotAllowed").await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,108 @@
+//! Hundreds of receivers, on a node that only seems to be one, are replaced a few at a time.
+
+use std::time::Duration;
+
+use anyhow::ensure;
+use serde_json::{Value, json};
+
+use crate::bed::{Bed, Case, Kwok, Options, Tenant, merge, object, wait_for};
+
+const TENANTS: usize = 200;
+const AT_A_TIME: usize = 3;
+
+pub fn cases() -> Vec<Case> {
+    vec![Case::new("receiver::hundreds_roll_out_a_few_at_a_time", paced).needs_host()]
+}
+
+async fn paced(bed: Bed) -> anyhow::Result<()> {
+    let kwok = Kwok::start(&bed).await?;
+    let mut options = Options {
+        values: vec![format!("receiver.maxConcurrentRollouts={AT_A_TIME}")],
+        ..Options::default()
+    };
+    let (_sim, operator) = bed.zoom_and_operator(&options).await?;
+    let tenant = Tenant::server_to_server("shared");
+    bed.apply(&tenant.secret()).await?;
+    for number in 0..TENANTS {
+        bed.create(&manifest(&tenant, number, &kwok.placement()))
+            .await?;
+    }
+    until(&bed, "all run", |deployments| {
+        deployments.len() == TENANTS && deployments.iter().all(is_settled)
+    })
+    .await?;
+
+    // A new version of the operator makes other Pods of all of them.
+    options
+        .values
+        .push("receiver.sinks.allowedNetworks={192.0.2.0/24}".into());
+    operator.upgrade(&options).await?;
+    let mut most = 0;
+    let mut samples = 0;
+    let is_new = |deployment: &&Value| deployment.to_string().contains("192.0.2.0/24");
+    until(&bed, "all are replaced", |deployments| {
+        let rolling = deployments.iter().filter(|one| !is_settled(one)).count();
+        most = most.max(rolling);
+        samples += 1;
+        rolling == 0 && deployments.iter().filter(is_new).count() == TENANTS
+    })
+    .await?;
+    println!("{TENANTS} receivers replaced, at most {most} at a time seen in {samples} looks");
+    ensure!(most <= AT_A_TIME, "{most} at a time");
+    ensure!(most > 0, "no look saw anything happen");
+    for number in 0..TENANTS {
+        bed.delete("zoomintegrations", &name(number)).await?;
+    }
+    kwok.until_empty().await
+}
+
+async fn until(
+    bed: &Bed,
+    what: &str,
+    mut holds: impl FnMut(&[Value]) -> bool,
+) -> anyhow::Result<()> {
+    let limit = Duration::from_mins(5);
+    // The closure is called by one look at a time.
+    let holds = std::cell::RefCell::new(&mut holds);
+    wait_for(what, limit, || async {
+        let deployments = bed
+            .list("deployments", "app.kubernetes.io/name=zoom-receiver")
+            .await?;
+        Ok((holds.borrow_mut())(&deployments).then_some(()))
+    })
+    .await
+}
+
+fn is_settled(deployment: &Value) -> bool {
+    let status = &deployment["status"];
+    object::seen(deployment)
+        && status["updatedReplicas"] == 1
+        && status["replicas"] == 1
+        && status["availableReplicas"] == 1
+}
+
+fn name(number: usize) -> String {
+    format!("tenant-{number}")
+}
+
+/// An integration that needs nothing of Zoom.
+fn manifest(tenant: &Tenant, number: usize, placement: &Value) -> Value {
+    let mut manifest = tenant.manifest_with_webhook();
+    merge(
+        &mut manifest,
+        &json!({
+            "metadata": {"name": name(number)},
+            "spec": {
+                "app": {"kind": "General", "management": "User"},
+                "scopes": {"required": ["user:read:user"]},
+                "oauth": {
+                    "consent": {"mode": "External"},
+                    "redirectUrl": "https://back-end.example.com/callback",
+                },
+                "readyWhen": "Installable",
+                "webhook": {"receiver": placement},
+            },
+        }),
+    );
+    manifest
+}

@@ -1,0 +1,196 @@
+//! The authenticated port: dead letters and the drain.
+
+use serde_json::{Value, json};
+
+use super::{
+    buffer::{body, numbers},
+    client::{ask, event},
+    fixture::{BODY, Fixture, Running, SECRET, TOKEN},
+    sink::Behaviour,
+};
+
+async fn with_dead_letters(count: usize) -> Running {
+    let receiver = Fixture::new().await.buffered().start().await;
+    receiver.sink.answer(Behaviour::Status(400));
+    for n in 0..count {
+        assert_eq!(receiver.status(&event(SECRET, body(n))).await, 204);
+    }
+    receiver.holds(0, count as u64).await;
+    receiver
+}
+
+async fn list(receiver: &Running, query: &str) -> Value {
+    let line = format!("GET /dead-letters{query}");
+    let answer = receiver.control(&line, "").await;
+    assert_eq!(answer.status, 200, "{query}");
+    serde_json::from_str(&answer.body).unwrap()
+}
+
+#[tokio::test]
+async fn nobody_else_learns_anything() {
+    let receiver = with_dead_letters(1).await;
+    let control = receiver.at.control.unwrap();
+    for line in [
+        "GET /dead-letters",
+        "GET /",
+        "PUT /drain",
+        "DELETE /dead-letters",
+    ] {
+        for headers in [
+            "",
+            "authorization: Bearer wrong\r\n",
+            "authorization: Basic eDp4\r\n",
+        ] {
+            let answer = ask(control, line, headers, r#"{"drain":true}"#).await;
+            assert_eq!((answer.status, answer.body.as_str()), (401, ""), "{line}");
+        }
+    }
+    assert_eq!(receiver.buffer().await["deadLetters"], 1);
+    assert_eq!(receiver.control("GET /nothing", "").await.status, 404);
+    let (_, token) = receiver.config.control.clone().unwrap();
+    std::fs::write(token, "another").unwrap();
+    assert_eq!(receiver.control("GET /dead-letters", "").await.status, 401);
+    let headers = "authorization: Bearer another\r\n";
+    let answer = ask(control, "GET /dead-letters", headers, "").await;
+    assert_eq!(answer.status, 200);
+}
+
+#[tokio::test]
+async fn dead_letters_are_listed_page_by_page_and_shown() {
+    let receiver = with_dead_letters(5).await;
+    let page = list(&receiver, "?limit=2").await;
+    assert_eq!(page["total"], 5);
+    let ids = |page: &Value| -> Vec<String> {
+        let items = page["items"].as_array().unwrap();
+        let id = |item: &Value| item["id"].as_str().unwrap().to_owned();
+        items.iter().map(id).collect()
+    };
+    let first = ids(&page);
+    assert_eq!(first.len(), 2);
+    let rest = ids(&list(&receiver, &format!("?after={}", first[1])).await);
+    assert_eq!(rest.len(), 3);
+    let item = &page["items"][0];
+    assert_eq!(item["reason"], "refused: sink answered 400");
+    assert_eq!(
+        (&item["event"], &item["attempts"]),
+        (&json!("meeting.started"), &json!(1))
+    );
+    assert!(item["receivedAt"].is_string() && item["failedAt"].is_string());
+    assert_eq!(item["bytes"], body(0).len());
+
+    let answer = receiver
+        .control(&format!("GET /dead-letters/{}", first[0]), "")
+        .await;
+    let shown: Value = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!(shown["body"], body(0));
+    assert_eq!(shown["zoom"]["trackingId"], "v=2.0;clid=us05");
+    for wrong in ["?limit=0", "?limit=1001", "?after=x", "?other=1"] {
+        let line = format!("GET /dead-letters{wrong}");
+        assert_eq!(receiver.control(&line, "").await.status, 400, "{wrong}");
+    }
+    let nobody = "0".repeat(64);
+    for line in [
+        format!("GET /dead-letters/{nobody}"),
+        format!("DELETE /dead-letters/{nobody}"),
+        format!("POST /dead-letters/{nobody}/replay"),
+        format!("GET /dead-letters?after={nobody}"),
+        "GET /dead-letters/x".into(),
+    ] {
+        assert_eq!(receiver.control(&line, "").await.status, 404, "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_text_is_shown_in_base64() {
+    let receiver = Fixture::new().await.buffered().start().await;
+    assert_eq!(receiver.status(&event(SECRET, [0xff, 0xfe])).await, 204);
+    let page = list(&receiver, "").await;
+    let id = page["items"][0]["id"].as_str().unwrap();
+    let answer = receiver
+        .control(&format!("GET /dead-letters/{id}"), "")
+        .await;
+    let shown: Value = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!(shown["bodyBase64"], "//4=");
+    assert_eq!(shown["body"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_replay_keeps_the_id_and_comes_last() {
+    let receiver = with_dead_letters(2).await;
+    let page = list(&receiver, "").await;
+    let id = page["items"][0]["id"].as_str().unwrap();
+    receiver.sink.answer(Behaviour::Status(204));
+    let line = format!("POST /dead-letters/{id}/replay");
+    assert_eq!(receiver.control(&line, "").await.status, 204);
+    receiver.holds(0, 1).await;
+    let got = receiver.sink.received();
+    assert_eq!(got[2].header("ce-id"), Some(id));
+    assert_eq!(got[2].header("ce-id"), got[0].header("ce-id"));
+    assert_eq!(got[2].body, got[0].body);
+    assert_eq!(receiver.control(&line, "").await.status, 404);
+
+    let line = format!(
+        "DELETE /dead-letters/{}",
+        page["items"][1]["id"].as_str().unwrap()
+    );
+    assert_eq!(receiver.control(&line, "").await.status, 204);
+    receiver.holds(0, 0).await;
+    assert_eq!(receiver.sink.count(), 3);
+}
+
+#[tokio::test]
+async fn all_can_be_replayed_or_dropped() {
+    let receiver = with_dead_letters(300).await;
+    receiver.sink.answer(Behaviour::Status(204));
+    let answer = receiver.control("POST /dead-letters/replay", "").await;
+    assert_eq!(answer.body, r#"{"count":300}"#);
+    receiver.holds(0, 0).await;
+    assert_eq!(numbers(&receiver)[300..], (0..300).collect::<Vec<_>>());
+    assert_eq!(receiver.status(&event(SECRET, "not JSON")).await, 204);
+    let answer = receiver.control("DELETE /dead-letters", "").await;
+    assert_eq!(answer.body, r#"{"count":1}"#);
+    receiver.holds(0, 0).await;
+}
+
+#[tokio::test]
+async fn a_drain_takes_nothing_new_and_forwards_the_rest() {
+    let receiver = Fixture::new().await.buffered().start().await;
+    receiver.sink.answer(Behaviour::Status(503));
+    assert_eq!(receiver.status(&event(SECRET, body(0))).await, 204);
+    let answer = receiver.control("PUT /drain", r#"{"drain":true}"#).await;
+    assert_eq!(answer.status, 204);
+    receiver.ready(503).await;
+    assert_eq!(receiver.status(&event(SECRET, body(1))).await, 503);
+    assert_eq!(
+        receiver.status(&event(SECRET, body(0))).await,
+        204,
+        "it is stored"
+    );
+    let ask = r#"{"event":"endpoint.url_validation","payload":{"plainToken":"t"}}"#;
+    assert_eq!(receiver.status(&event(SECRET, ask)).await, 200);
+    assert_eq!(receiver.buffer().await["draining"], true);
+    receiver.sink.answer(Behaviour::Status(204));
+    receiver.holds(0, 0).await;
+    let answer = receiver.control("PUT /drain", r#"{"drain":false}"#).await;
+    assert_eq!(answer.status, 204);
+    receiver.ready(200).await;
+    assert_eq!(receiver.status(&event(SECRET, body(1))).await, 204);
+    for wrong in ["", "{}", r#"{"drain":1}"#] {
+        assert_eq!(receiver.control("PUT /drain", wrong).await.status, 400);
+    }
+    let long = format!(r#"{{"drain":true{}}}"#, " ".repeat(2000));
+    assert_eq!(receiver.control("PUT /drain", &long).await.status, 413);
+}
+
+#[tokio::test]
+async fn without_a_buffer_there_is_nothing_to_control() {
+    let fixture = Fixture::new().await.buffered();
+    let receiver = fixture.with(|config| config.buffer = None).start().await;
+    assert_eq!(receiver.status(&event(SECRET, BODY)).await, 204);
+    for line in ["GET /dead-letters", "PUT /drain"] {
+        assert_eq!(receiver.control(line, "").await.status, 404);
+        let headers = format!("authorization: Bearer {TOKEN}x\r\n");
+        let answer = ask(receiver.at.control.unwrap(), line, &headers, "").await;
+        assert_eq!(answer.status, 401);
+    }
+}

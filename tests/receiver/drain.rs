@@ -1,0 +1,65 @@
+//! Connections that are kept, and how they end.
+
+use std::time::Duration;
+
+use tokio::{io::AsyncWriteExt as _, net::TcpStream};
+
+use super::{
+    client::{event, read_next},
+    fixture::{BODY, Fixture, SECRET},
+};
+
+async fn send(stream: &mut TcpStream, secret: &str, body: &str) -> String {
+    let post = event(secret, body);
+    let request = format!(
+        "{}content-length: {}\r\n\r\n{body}",
+        post.head(),
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    read_next(stream).await.unwrap().head
+}
+
+#[tokio::test]
+async fn a_connection_is_kept_for_who_has_proven_himself() {
+    let receiver = Fixture::new().await.start().await;
+    let mut stream = TcpStream::connect(receiver.at.webhook).await.unwrap();
+    for n in 0..3 {
+        let head = send(&mut stream, SECRET, &format!("{BODY}{}", " ".repeat(n))).await;
+        assert!(head.starts_with("http/1.1 204"), "{head}");
+        assert!(!head.contains("connection: close"), "{head}");
+    }
+    let head = send(&mut stream, "wrong", BODY).await;
+    assert!(head.contains("connection: close"), "{head}");
+    assert_eq!(read_next(&mut stream).await, None);
+}
+
+#[tokio::test]
+async fn from_the_signal_on_answers_close_their_connections() {
+    let fixture = Fixture::new().await;
+    let fixture = fixture.with(|config| config.tuning.drain_grace = Duration::from_hours(1));
+    let receiver = fixture.start().await;
+    let mut kept = TcpStream::connect(receiver.at.webhook).await.unwrap();
+    let head = send(&mut kept, SECRET, BODY).await;
+    assert!(!head.contains("connection: close"), "{head}");
+    receiver.stop.request();
+    receiver.ready(503).await;
+    let mut fresh = TcpStream::connect(receiver.at.webhook).await.unwrap();
+    for stream in [&mut kept, &mut fresh] {
+        let head = send(stream, SECRET, BODY).await;
+        assert!(head.starts_with("http/1.1 204"), "{head}");
+        assert!(head.contains("connection: close"), "{head}");
+        assert_eq!(read_next(stream).await, None);
+    }
+    receiver.task.abort();
+}
+
+#[tokio::test]
+async fn an_old_connection_is_closed_with_an_answer() {
+    let fixture = Fixture::new().await;
+    let fixture = fixture.with(|config| config.tuning.limits.max_age = Duration::ZERO);
+    let receiver = fixture.start().await;
+    let mut stream = TcpStream::connect(receiver.at.webhook).await.unwrap();
+    let head = send(&mut stream, SECRET, BODY).await;
+    assert!(head.contains("connection: close"), "{head}");
+}
