@@ -14,6 +14,9 @@
 //! - [`receiver`]: a tenant's webhook server; knows nothing of Kubernetes.
 //! - [`connect`]: the pages on which people authorize a General app, and Zoom's callback.
 //! - [`consent`]: what these pages and the controller agree on.
+//! - [`scopes`]: what Zoom's scopes are and how they relate.
+//! - [`setup`]: what people have to do in Zoom's portal, and what proves that they did.
+//! - [`handout`]: the same on paper, for the customer's administrator.
 //! - [`events`]: a tenant's dead letters, for people.
 //! - [`ops`]: what every process shares.
 
@@ -24,6 +27,9 @@ pub mod consent;
 pub mod controller;
 pub mod events;
 pub mod grant;
+pub mod handout;
 pub mod ops;
 pub mod receiver;
+pub mod scopes;
+pub mod setup;
 pub mod zoom;

@@ -1,0 +1,118 @@
+//! The hand-out as one HTML file: nothing is loaded, nothing runs, everything is escaped. Made to be
+//! printed too.
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::{
+    Handout, minute,
+    texts::{Texts, texts},
+};
+use crate::{
+    connect::language::Language,
+    setup::{
+        State, Step,
+        step::Act,
+        words::{self, Words, words},
+    },
+};
+
+const STYLE: &str = include_str!("style.css");
+
+/// The hand-out as HTML.
+#[must_use]
+pub fn html(handout: &Handout, language: Language) -> String {
+    let (texts, words) = (texts(language), words(language));
+    let title = (texts.title)(&handout.app);
+    let steps = &handout.steps;
+    let page = html! {
+        (DOCTYPE)
+        html lang=(language.code()) {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="robots" content="noindex";
+                meta name="color-scheme" content="light dark";
+                meta http-equiv="Content-Security-Policy"
+                    content="default-src 'none'; style-src 'unsafe-inline'";
+                title { (title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                main {
+                    h1 { (title) }
+                    p { (texts.intro) }
+                    p { (texts.secrets) }
+                    p.soft { ((texts.written)(&handout.integration, &minute(handout.written))) }
+                    p.next {
+                        strong { ((texts.progress)(handout.done(), steps.len())) }
+                        " " (words::line(steps, words))
+                    }
+                    ol.steps {
+                        @for step in steps { (section(step, texts, words)) }
+                    }
+                    @if !handout.warnings.is_empty() {
+                        h2 { (texts.warnings) }
+                        ul {
+                            @for warning in &handout.warnings { li { ((words.warning)(warning)) } }
+                        }
+                    }
+                }
+            }
+        }
+    };
+    page.into_string()
+}
+
+fn section(step: &Step, texts: &Texts, words: &Words) -> Markup {
+    let done = step.state == State::Done;
+    html! {
+        li.step.(step.state.as_str()) {
+            h2 { ((words.title)(step.id, step.kind)) }
+            p.state {
+                span.mark { ((words.state)(step.state)) }
+                @if let (true, Some(since)) = (done, step.since) {
+                    " (" ((texts.since)(&minute(since))) ")"
+                }
+            }
+            @for mistake in &step.mistakes {
+                p.mistake { strong { (texts.mistake) } " " ((words.mistake)(mistake)) }
+            }
+            @if !done {
+                @for caution in &step.cautions {
+                    p.caution { strong { (texts.caution) } " " ((words.caution)(*caution)) }
+                }
+            }
+            dl {
+                dt { (texts.place) }
+                dd { (words::whereabouts(step, words)) }
+                dt { (texts.proof) }
+                dd { ((words.evidence)(&step.evidence)) }
+            }
+            @if !step.entries.is_empty() { (entries(step, texts, words)) }
+        }
+    }
+}
+
+fn entries(step: &Step, texts: &Texts, words: &Words) -> Markup {
+    html! {
+        table {
+            thead { tr { @for column in texts.columns { th scope="col" { (column) } } } }
+            tbody {
+                @for entry in &step.entries {
+                    tr {
+                        td { ((words.act)(entry.act)) }
+                        td { (entry.field) }
+                        td {
+                            @if entry.act == Act::Open && entry.value.starts_with("https://") {
+                                a href=(entry.value) rel="noreferrer" { (entry.value) }
+                            } @else {
+                                code { (entry.value) }
+                            }
+                            @if let Some(hint) = entry.hint { " " (hint) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

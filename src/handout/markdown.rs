@@ -1,0 +1,143 @@
+//! The hand-out as Markdown (`CommonMark` with tables).
+
+use std::fmt::Write as _;
+
+use super::{Handout, minute, texts::texts};
+use crate::{
+    connect::language::Language,
+    setup::{
+        State, Step,
+        words::{self, Words, words},
+    },
+};
+
+/// The hand-out as Markdown.
+#[must_use]
+pub fn markdown(handout: &Handout, language: Language) -> String {
+    let (texts, words) = (texts(language), words(language));
+    let steps = &handout.steps;
+    let mut out = format!("# {}\n", escaped(&(texts.title)(&handout.app)));
+    let written = (texts.written)(&handout.integration, &minute(handout.written));
+    for line in [texts.intro, texts.secrets, &escaped(&written)] {
+        let _ = write!(out, "\n{line}\n");
+    }
+    let _ = write!(
+        out,
+        "\n**{}** {}\n",
+        (texts.progress)(handout.done(), steps.len()),
+        escaped(&words::line(steps, words))
+    );
+    for (number, step) in (1..).zip(steps) {
+        out.push_str(&section(number, step, language, words));
+    }
+    if !handout.warnings.is_empty() {
+        let _ = write!(out, "\n## {}\n\n", texts.warnings);
+        for warning in &handout.warnings {
+            let _ = writeln!(out, "- {}", escaped(&(words.warning)(warning)));
+        }
+    }
+    out
+}
+
+fn section(number: usize, step: &Step, language: Language, words: &Words) -> String {
+    let texts = texts(language);
+    let mark = if step.state == State::Done { "x" } else { " " };
+    let mut out = format!(
+        "\n## {number}. {}\n\n- [{mark}] {}",
+        capital((words.title)(step.id, step.kind)),
+        (words.state)(step.state)
+    );
+    if let (State::Done, Some(since)) = (step.state, step.since) {
+        let _ = write!(out, " ({})", (texts.since)(&minute(since)));
+    }
+    let place = words::whereabouts(step, words);
+    let _ = write!(out, "\n- {}: {}\n", texts.place, escaped(place));
+    for mistake in &step.mistakes {
+        let text = escaped(&(words.mistake)(mistake));
+        let _ = writeln!(out, "- **{}**: {text}", texts.mistake);
+    }
+    if step.state != State::Done {
+        for caution in &step.cautions {
+            let _ = writeln!(
+                out,
+                "- **{}**: {}",
+                texts.caution,
+                (words.caution)(*caution)
+            );
+        }
+    }
+    let proof = escaped(&(words.evidence)(&step.evidence));
+    let _ = writeln!(out, "- {}: {proof}", texts.proof);
+    if !step.entries.is_empty() {
+        let [how, field, value] = texts.columns;
+        let _ = write!(out, "\n| {how} | {field} | {value} |\n|---|---|---|\n");
+        for entry in &step.entries {
+            let hint = entry.hint.map(|hint| format!(" {}", escaped(hint)));
+            let _ = writeln!(
+                out,
+                "| {} | {} | {}{} |",
+                (words.act)(entry.act),
+                escaped(&entry.field),
+                code(&entry.value),
+                hint.unwrap_or_default()
+            );
+        }
+    }
+    out
+}
+
+/// A heading begins with a capital.
+fn capital(text: &str) -> String {
+    let mut rest = text.chars();
+    let first = rest.next().map(|c| c.to_uppercase().to_string());
+    first.unwrap_or_default() + rest.as_str()
+}
+
+/// A value between as many backticks as it needs. A bar would end the cell, also within code.
+fn code(value: &str) -> String {
+    let value: String = value
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    let longest = value
+        .split(|c| c != '`')
+        .map(str::len)
+        .max()
+        .unwrap_or_default();
+    let fence = "`".repeat(longest + 1);
+    let pad = if value.starts_with('`') || value.ends_with('`') {
+        " "
+    } else {
+        ""
+    };
+    format!("{fence}{pad}{}{pad}{fence}", value.replace('|', "\\|"))
+}
+
+/// Text in which nothing is markup.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\\' | '`' | '*' | '[' | ']' | '<' | '>' | '|' | '#' | '&' => {
+                out.push('\\');
+                out.push(c);
+            }
+            c if c.is_control() => out.push(' '),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_value_breaks_out_of_its_cell() {
+        assert_eq!(code("https://a.example/b"), "`https://a.example/b`");
+        assert_eq!(code("a`b"), "``a`b``");
+        assert_eq!(code("`a|b`\n"), "``` `a\\|b`  ```".replace("```", "``"));
+        assert_eq!(escaped("<b>|[x](y)*\n"), "\\<b\\>\\|\\[x\\](y)\\* ");
+    }
+}

@@ -1,0 +1,236 @@
+//! What to enter in a step, to the letter.
+
+use super::{
+    facts::Facts,
+    step::{Act, Entry, StepId},
+};
+use crate::api::v1alpha1::{
+    AppKind, Distribution, Environment, Listing, Management, OAuth, Webhook, ZoomIntegrationSpec,
+};
+use crate::scopes::{events, remedy};
+
+/// The entries of a step, in the order of Zoom's form.
+#[must_use]
+pub fn entries(id: StepId, spec: &ZoomIntegrationSpec, facts: &Facts) -> Vec<Entry> {
+    match id {
+        StepId::CreateApp => app(spec),
+        StepId::Credentials => credentials(spec),
+        StepId::Redirect => redirect(spec, facts),
+        StepId::SecretToken => {
+            vec![copy(
+                spec,
+                "Secret Token",
+                spec.credentials.webhook_secret_token(),
+            )]
+        }
+        StepId::Events => subscriptions(spec),
+        StepId::Endpoint => url(spec, "Event notification endpoint URL"),
+        StepId::Scopes => scopes(spec),
+        StepId::Information => information(spec),
+        StepId::Deauthorization => url(spec, "Deauthorization Notification Endpoint URL"),
+        StepId::Install => links(facts),
+        StepId::TechnicalDesign
+        | StepId::BackEnd
+        | StepId::Activate
+        | StepId::Approval
+        | StepId::Submit => Vec::new(),
+    }
+}
+
+/// The redirect URL: the operator's callback, or what is declared.
+#[must_use]
+pub fn redirect_url<'a>(spec: &'a ZoomIntegrationSpec, facts: &'a Facts) -> Option<&'a str> {
+    let declared = spec
+        .oauth
+        .as_ref()
+        .and_then(|oauth| oauth.redirect_url.as_deref());
+    facts.consent.callback.as_deref().or(declared)
+}
+
+fn app(spec: &ZoomIntegrationSpec) -> Vec<Entry> {
+    let app = &spec.app;
+    let mut entries = vec![entry(
+        Act::Choose,
+        "Build App",
+        match app.kind {
+            AppKind::General => "General App",
+            AppKind::ServerToServer => "Server-to-Server OAuth App",
+        },
+    )];
+    if let Some(name) = &app.display_name {
+        entries.push(entry(Act::Paste, "App name", name));
+    }
+    if app.kind == AppKind::General {
+        entries.push(entry(
+            Act::Choose,
+            "Management",
+            match app.management {
+                Some(Management::Admin) => "Admin-managed",
+                _ => "User-managed",
+            },
+        ));
+        entries.push(entry(
+            Act::Choose,
+            "Development / Production",
+            match app.environment.unwrap_or_default() {
+                Environment::Production => "Production",
+                Environment::Development => "Development",
+            },
+        ));
+    }
+    entries
+}
+
+fn credentials(spec: &ZoomIntegrationSpec) -> Vec<Entry> {
+    let keys = &spec.credentials;
+    let mut entries = Vec::new();
+    if spec.is_server_to_server() {
+        entries.push(copy(spec, "Account ID", keys.account_id()));
+    }
+    entries.push(copy(spec, "Client ID", keys.client_id()));
+    entries.push(copy(spec, "Client Secret", keys.client_secret()));
+    entries
+}
+
+fn redirect(spec: &ZoomIntegrationSpec, facts: &Facts) -> Vec<Entry> {
+    let Some(url) = redirect_url(spec, facts) else {
+        return Vec::new();
+    };
+    let none = OAuth::default();
+    let oauth = spec.oauth.as_ref().unwrap_or(&none);
+    let mut entries = vec![entry(Act::Paste, "OAuth Redirect URL", url)];
+    if oauth.strict_mode {
+        entries.push(entry(Act::Tick, "Use Strict Mode for Redirect URLs", "on"));
+    }
+    match oauth.allow_list.as_deref() {
+        Some(list) if !list.is_empty() => {
+            entries.extend(
+                list.iter()
+                    .map(|url| entry(Act::Paste, "OAuth Allow Lists", url)),
+            );
+        }
+        _ => entries.push(entry(Act::Paste, "OAuth Allow Lists", url)),
+    }
+    entries
+}
+
+fn subscriptions(spec: &ZoomIntegrationSpec) -> Vec<Entry> {
+    let mut entries = vec![entry(Act::Choose, "Method", "Webhook")];
+    for subscription in spec
+        .webhook
+        .iter()
+        .flat_map(|webhook| &webhook.subscriptions)
+    {
+        entries.push(entry(Act::Paste, "Subscription name", &subscription.name));
+        entries.extend(
+            subscription
+                .events
+                .iter()
+                .map(|event| tick("Add Events", event, events::label(event))),
+        );
+    }
+    entries
+}
+
+fn url(spec: &ZoomIntegrationSpec, field: &str) -> Vec<Entry> {
+    let url = spec.webhook.as_ref().and_then(Webhook::url);
+    url.map(|url| entry(Act::Paste, field, &url))
+        .into_iter()
+        .collect()
+}
+
+fn scopes(spec: &ZoomIntegrationSpec) -> Vec<Entry> {
+    let optional = spec.scopes.optional.iter().flatten();
+    let required = spec.scopes.required.iter();
+    let mut entries: Vec<Entry> = required
+        .map(|scope| tick("Add Scopes", scope, remedy::label(scope)))
+        .chain(optional.map(|scope| tick("Add Scopes (optional)", scope, remedy::label(scope))))
+        .collect();
+    let listing = spec.app.listing.as_ref();
+    if let Some(text) = listing.and_then(|listing| listing.scope_description.as_ref()) {
+        entries.push(entry(Act::Paste, "Scope Description", text));
+    }
+    entries
+}
+
+fn information(spec: &ZoomIntegrationSpec) -> Vec<Entry> {
+    let none = Listing::default();
+    let listing = spec.app.listing.as_ref().unwrap_or(&none);
+    let choice = match spec.app.distribution.unwrap_or_default() {
+        Distribution::Private => None,
+        Distribution::Unlisted => Some("Unlisted"),
+        Distribution::Listed => Some("Listed"),
+    };
+    let list = |items: &Option<Vec<String>>| items.clone().unwrap_or_default();
+    let text = |field, value: &Option<String>| {
+        value
+            .as_deref()
+            .map(|value| entry(Act::Paste, field, value))
+    };
+    [
+        text("App name", &spec.app.display_name),
+        text("Short description", &listing.short_description),
+        text("Long description", &listing.long_description),
+        text("Company name", &listing.company_name),
+        text("Contact name", &listing.contact_name),
+        text("Contact email", &listing.contact_email),
+        text("Privacy policy URL", &listing.privacy_url),
+        text("Terms of use URL", &listing.terms_url),
+        text("Support URL", &listing.support_url),
+        text("Documentation URL", &listing.documentation_url),
+        text("Direct landing URL", &listing.landing_url),
+        text("Configuration URL", &listing.configuration_url),
+    ]
+    .into_iter()
+    .flatten()
+    .chain(
+        list(&listing.categories)
+            .iter()
+            .map(|c| entry(Act::Choose, "Category", c)),
+    )
+    .chain(
+        list(&listing.industry_verticals)
+            .iter()
+            .map(|v| entry(Act::Choose, "Industry vertical", v)),
+    )
+    .chain(choice.map(|choice| entry(Act::Choose, "Listed / Unlisted", choice)))
+    .collect()
+}
+
+fn links(facts: &Facts) -> Vec<Entry> {
+    let own = facts.consent.install_url.iter();
+    own.map(|url| entry(Act::Open, "Installation URL", url))
+        .chain(
+            facts
+                .consent
+                .connections
+                .iter()
+                .filter(|connection| !connection.connected)
+                .filter_map(|connection| {
+                    let url = connection.install_url.as_deref()?;
+                    Some(entry(Act::Open, &connection.name, url))
+                }),
+        )
+        .collect()
+}
+
+fn copy(spec: &ZoomIntegrationSpec, field: &str, key: &str) -> Entry {
+    let secret = &spec.credentials.secret_ref.name;
+    entry(Act::Copy, field, &format!("{secret}/{key}"))
+}
+
+fn entry(act: Act, field: &str, value: &str) -> Entry {
+    Entry {
+        act,
+        field: field.to_owned(),
+        value: value.to_owned(),
+        hint: None,
+    }
+}
+
+fn tick(field: &str, value: &str, hint: Option<&'static str>) -> Entry {
+    Entry {
+        hint,
+        ..entry(Act::Tick, field, value)
+    }
+}

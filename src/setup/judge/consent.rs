@@ -1,0 +1,129 @@
+//! What shows when somebody authorizes: redirect URL, scopes, the installation itself.
+
+use super::Finding;
+use crate::{
+    api::v1alpha1::ZoomIntegrationSpec,
+    scopes::Covered,
+    setup::{
+        entries,
+        facts::{Attempt, Facts},
+        order,
+        step::{Evidence, Mistake, State},
+    },
+    zoom::Fault,
+};
+
+pub(super) fn redirect(spec: &ZoomIntegrationSpec, facts: &Facts) -> Finding {
+    let url = entries::redirect_url(spec, facts).unwrap_or_default();
+    let declared = spec
+        .oauth
+        .as_ref()
+        .and_then(|oauth| oauth.redirect_url.as_ref());
+    let mut mistakes = Vec::new();
+    if let (Some(declared), Some(callback)) = (declared, &facts.consent.callback)
+        && declared != callback
+    {
+        mistakes.push(Mistake::OtherCallback {
+            declared: declared.clone(),
+            callback: callback.clone(),
+        });
+    }
+    let mismatch = facts.consent.fault == Some(Fault::RedirectMismatch)
+        || facts.credentials == Attempt::Failed(Fault::RedirectMismatch);
+    if mismatch {
+        mistakes.push(Mistake::RedirectMismatch(url.to_owned()));
+    }
+    // A token, even one with too few scopes or lost since, came by way of the redirect URL.
+    let consented = facts.scopes.is_some()
+        || facts
+            .consent
+            .connections
+            .iter()
+            .any(|c| c.connected || c.lost)
+        || an_event_came(spec, facts);
+    Finding::of(Evidence::Consent)
+        .done_if(
+            consented,
+            facts.consent.since().or(facts.endpoint.verified_at),
+        )
+        .wrong(mistakes)
+}
+
+pub(super) fn scopes(spec: &ZoomIntegrationSpec, facts: &Facts) -> Finding {
+    let Some(found) = &facts.scopes else {
+        // The tenant's back end has the tokens.
+        return Finding::of(if order::is_external(spec) {
+            Evidence::None
+        } else {
+            Evidence::TokenScopes
+        });
+    };
+    let wanting: Vec<String> = found.wanting().map(ToOwned::to_owned).collect();
+    let other: Vec<Covered> = found
+        .covered
+        .iter()
+        .filter(|covered| found.missing.contains(&covered.scope))
+        .cloned()
+        .collect();
+    let mistakes = [
+        (!wanting.is_empty()).then_some(Mistake::MissingScopes(wanting)),
+        (!other.is_empty()).then_some(Mistake::OtherNames(other)),
+    ];
+    Finding::of(Evidence::TokenScopes)
+        .done_if(found.is_complete(), None)
+        .wrong(mistakes.into_iter().flatten().collect())
+}
+
+pub(super) fn installed(spec: &ZoomIntegrationSpec, facts: &Facts) -> Finding {
+    let fault = match (facts.consent.fault, facts.credentials) {
+        (Some(fault), _) | (None, Attempt::Failed(fault)) => Some(fault),
+        _ => None,
+    };
+    let mut mistakes: Vec<Mistake> = match fault {
+        Some(Fault::AppDisabled) => vec![Mistake::AppDisabled],
+        Some(Fault::OwnerGone) => vec![Mistake::OwnerGone],
+        _ => Vec::new(),
+    };
+    if order::is_external(spec) {
+        return own_consent(spec, facts, State::Open).wrong(mistakes);
+    }
+    let connections = &facts.consent.connections;
+    let self_service = spec.self_service().is_some();
+    let (connected, total) = (facts.consent.connected(), connections.len());
+    let lost: Vec<String> = connections
+        .iter()
+        .filter(|connection| connection.lost)
+        .map(|connection| connection.name.clone())
+        .collect();
+    if !lost.is_empty() {
+        mistakes.push(Mistake::GrantLost(lost));
+    }
+    if total == 0 && !self_service {
+        mistakes.push(Mistake::NoConnection);
+    }
+    let all = connected > 0 && (connected == total || self_service);
+    Finding::of(Evidence::Connections { connected, total })
+        .open()
+        .done_if(all, facts.consent.since())
+        .wrong(mistakes)
+}
+
+/// With a consent of the tenant's own, only an event shows that somebody has installed the app.
+pub(super) fn own_consent(spec: &ZoomIntegrationSpec, facts: &Facts, waiting: State) -> Finding {
+    if !order::has_events(spec) {
+        return Finding::of(Evidence::None);
+    }
+    let finding = Finding {
+        state: waiting,
+        ..Finding::of(Evidence::FirstEvent)
+    };
+    finding.done_if(an_event_came(spec, facts), facts.endpoint.verified_at)
+}
+
+fn an_event_came(spec: &ZoomIntegrationSpec, facts: &Facts) -> bool {
+    let seen = &facts.endpoint.events_seen;
+    order::is_external(spec)
+        && order::events(spec)
+            .iter()
+            .any(|event| seen.contains(*event))
+}

@@ -1,0 +1,78 @@
+//! The webhook endpoint: secret token, events, URL validation.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Finding, same_value, unusable};
+use crate::{
+    api::v1alpha1::{Webhook, ZoomIntegrationSpec},
+    setup::{
+        facts::Facts,
+        order,
+        step::{Evidence, Mistake},
+    },
+};
+
+/// Zoom validates an endpoint again after this time.
+const VALIDATION_PERIOD: SignedDuration = SignedDuration::from_hours(72);
+
+pub(super) fn secret_token(spec: &ZoomIntegrationSpec, facts: &Facts, now: Timestamp) -> Finding {
+    let key = spec.credentials.webhook_secret_token();
+    let endpoint = &facts.endpoint;
+    let mut mistakes = unusable(&[key], spec, facts);
+    mistakes.extend(same_value(&[key], facts));
+    // Anybody can send a wrong signature, so it means nothing as long as Zoom's are right.
+    let proof = endpoint.validated_at.max(endpoint.verified_at);
+    let doubtful = proof.is_none_or(|at| is_old(at, now));
+    if doubtful && endpoint.rejected_at > proof && mistakes.is_empty() {
+        mistakes.push(Mistake::WrongSecretToken {
+            secret: spec.credentials.secret_ref.name.clone(),
+            key: key.to_owned(),
+        });
+    }
+    Finding::of(Evidence::Signature)
+        .done_if(proof.is_some(), proof)
+        .wrong(mistakes)
+}
+
+pub(super) fn events(spec: &ZoomIntegrationSpec, facts: &Facts) -> Finding {
+    let declared = order::events(spec);
+    let seen = |event: &&str| facts.endpoint.events_seen.contains(*event);
+    let unseen: Vec<String> = declared
+        .iter()
+        .filter(|event| !seen(event))
+        .map(ToString::to_string)
+        .collect();
+    let all = unseen.is_empty();
+    Finding::of(Evidence::Events {
+        declared: declared.len(),
+        unseen,
+    })
+    .done_if(all, facts.endpoint.verified_at)
+}
+
+pub(super) fn endpoint(spec: &ZoomIntegrationSpec, facts: &Facts, now: Timestamp) -> Finding {
+    let endpoint = &facts.endpoint;
+    let finding = Finding::of(Evidence::Validation).open();
+    let fresh = endpoint.validated_at.filter(|at| !is_old(*at, now));
+    if fresh.is_some() {
+        return finding.done_if(true, fresh);
+    }
+    // Zoom sends nothing to an endpoint that it never validated, whoever forgot it here.
+    if endpoint.validated_at.is_none()
+        && let Some(at) = endpoint.verified_at.filter(|at| !is_old(*at, now))
+    {
+        return Finding::of(Evidence::Signature).done_if(true, Some(at));
+    }
+    let url = spec.webhook.as_ref().and_then(Webhook::url);
+    let mistakes = [
+        endpoint.validated_at.map(Mistake::Stale),
+        url.is_none().then_some(Mistake::NoHost),
+        (endpoint.available == Some(false)).then_some(Mistake::ReceiverDown),
+        endpoint.unreachable.clone().map(Mistake::Unreachable),
+    ];
+    finding.wrong(mistakes.into_iter().flatten().collect())
+}
+
+fn is_old(at: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(at) > VALIDATION_PERIOD
+}

@@ -1,0 +1,195 @@
+//! Is a step done, by what proof, and if not, what was done wrong?
+
+mod consent;
+mod endpoint;
+
+use jiff::Timestamp;
+
+use super::{
+    facts::{Attempt, Facts},
+    step::{Evidence, Mistake, State, StepId},
+};
+use crate::{
+    api::v1alpha1::ZoomIntegrationSpec,
+    zoom::{Class, Fault},
+};
+
+/// What is found about a step.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// How far it is.
+    pub state: State,
+    /// What proves it, or would.
+    pub evidence: Evidence,
+    /// What was done wrong.
+    pub mistakes: Vec<Mistake>,
+    /// When the proof was seen.
+    pub at: Option<Timestamp>,
+}
+
+/// What is found about a step at `now`.
+#[must_use]
+pub fn judge(id: StepId, spec: &ZoomIntegrationSpec, facts: &Facts, now: Timestamp) -> Finding {
+    match id {
+        StepId::CreateApp => created(spec, facts),
+        StepId::Credentials => credentials(spec, facts),
+        StepId::Redirect => consent::redirect(spec, facts),
+        StepId::SecretToken => endpoint::secret_token(spec, facts, now),
+        StepId::Events => endpoint::events(spec, facts),
+        StepId::Endpoint => endpoint::endpoint(spec, facts, now),
+        StepId::Scopes => consent::scopes(spec, facts),
+        StepId::Deauthorization => {
+            Finding::of(Evidence::Removal).done_if(facts.endpoint.removal_seen, None)
+        }
+        StepId::BackEnd => consent::own_consent(spec, facts, State::Unknown),
+        StepId::Activate => activated(facts),
+        StepId::Approval => {
+            Finding::of(Evidence::CredentialsAccepted).wrong(vec![Mistake::DisabledByAdmin])
+        }
+        StepId::Install => consent::installed(spec, facts),
+        StepId::Information | StepId::TechnicalDesign | StepId::Submit => {
+            Finding::of(Evidence::None)
+        }
+    }
+}
+
+// === impl Finding ===
+
+impl Finding {
+    fn of(evidence: Evidence) -> Self {
+        Self {
+            state: State::Unknown,
+            evidence,
+            mistakes: Vec::new(),
+            at: None,
+        }
+    }
+
+    fn open(self) -> Self {
+        Self {
+            state: State::Open,
+            ..self
+        }
+    }
+
+    fn done_if(self, proved: bool, at: Option<Timestamp>) -> Self {
+        if proved {
+            Self {
+                state: State::Done,
+                at,
+                ..self
+            }
+        } else {
+            self
+        }
+    }
+
+    /// A mistake outweighs every proof.
+    fn wrong(self, mistakes: Vec<Mistake>) -> Self {
+        if mistakes.is_empty() {
+            return self;
+        }
+        Self {
+            state: State::Open,
+            mistakes,
+            at: None,
+            ..self
+        }
+    }
+}
+
+/// Whether Zoom knows the app by these credentials, and since when. Whatever it refuses for another
+/// reason, it knows them.
+fn accepted(facts: &Facts) -> (bool, Option<Timestamp>) {
+    match facts.credentials {
+        Attempt::Accepted(at) => (true, at),
+        Attempt::Failed(Fault::CredentialsRejected | Fault::WrongAppKind) | Attempt::Untried => {
+            (false, None)
+        }
+        Attempt::Failed(fault) => (fault.class() == Class::Person, None),
+    }
+}
+
+fn created(spec: &ZoomIntegrationSpec, facts: &Facts) -> Finding {
+    let finding = Finding::of(Evidence::CredentialsAccepted);
+    if facts.credentials == Attempt::Failed(Fault::WrongAppKind) {
+        return finding.wrong(vec![Mistake::WrongAppKind(spec.app.kind)]);
+    }
+    if let (true, at) = accepted(facts) {
+        return finding.done_if(true, at);
+    }
+    // Only an app's own settings make Zoom sign with this Secret's token.
+    if let Some(at) = facts.endpoint.validated_at.or(facts.endpoint.verified_at) {
+        return Finding::of(Evidence::Signature).done_if(true, Some(at));
+    }
+    if facts.secret.has(spec.credentials.client_id()) {
+        finding
+    } else {
+        finding.open()
+    }
+}
+
+fn credentials(spec: &ZoomIntegrationSpec, facts: &Facts) -> Finding {
+    let keys = &spec.credentials;
+    let mut wanted = vec![keys.client_id(), keys.client_secret()];
+    if spec.is_server_to_server() {
+        wanted.push(keys.account_id());
+    }
+    let mut mistakes = unusable(&wanted, spec, facts);
+    mistakes.extend(same_value(&wanted, facts));
+    if facts.credentials == Attempt::Failed(Fault::CredentialsRejected) {
+        let environment = spec.app.environment.unwrap_or_default();
+        mistakes.push(Mistake::CredentialsRejected(environment));
+    }
+    let (proved, at) = accepted(facts);
+    Finding::of(Evidence::CredentialsAccepted)
+        .done_if(proved, at)
+        .wrong(mistakes)
+}
+
+fn activated(facts: &Facts) -> Finding {
+    let mistake = match facts.credentials {
+        Attempt::Failed(Fault::AccountRejected) => Some(Mistake::AccountOrActivation),
+        Attempt::Failed(Fault::AppDisabled) => Some(Mistake::AppDisabled),
+        Attempt::Failed(Fault::OwnerGone) => Some(Mistake::OwnerGone),
+        _ => None,
+    };
+    let at = match facts.credentials {
+        Attempt::Accepted(at) => Some(at),
+        _ => None,
+    };
+    Finding::of(Evidence::Token)
+        .done_if(at.is_some(), at.flatten())
+        .wrong(mistake.into_iter().collect())
+}
+
+fn unusable(keys: &[&str], spec: &ZoomIntegrationSpec, facts: &Facts) -> Vec<Mistake> {
+    let secret = &spec.credentials.secret_ref.name;
+    if !facts.secret.exists {
+        return vec![Mistake::NoSecret(secret.clone())];
+    }
+    keys.iter()
+        .filter(|key| !facts.secret.has(key))
+        .map(|key| {
+            let (secret, key) = (secret.clone(), (*key).to_owned());
+            if facts.secret.keys.contains(&key) {
+                Mistake::BadKey { secret, key }
+            } else {
+                Mistake::NoKey { secret, key }
+            }
+        })
+        .collect()
+}
+
+fn same_value(keys: &[&str], facts: &Facts) -> Vec<Mistake> {
+    facts
+        .secret
+        .same
+        .iter()
+        .filter(|(key, _)| keys.contains(&key.as_str()))
+        .map(|(key, other)| Mistake::SameValue {
+            key: key.clone(),
+            other: other.clone(),
+        })
+        .collect()
+}

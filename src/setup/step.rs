@@ -1,0 +1,298 @@
+//! A step of the human to-do list.
+
+use jiff::Timestamp;
+
+use crate::{
+    api::v1alpha1::{AppKind, Environment},
+    scopes::Covered,
+};
+
+/// What has to be done. The names are for machines and stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum StepId {
+    /// Make the app.
+    CreateApp,
+    /// Bring its credentials into the Secret.
+    Credentials,
+    /// Paste redirect URL and allow list.
+    Redirect,
+    /// Bring the webhook secret token into the Secret.
+    SecretToken,
+    /// Add the events.
+    Events,
+    /// Paste the endpoint URL and press Validate.
+    Endpoint,
+    /// Tick the scopes.
+    Scopes,
+    /// Fill in names, texts and links.
+    Information,
+    /// Paste the deauthorization endpoint.
+    Deauthorization,
+    /// Answer Zoom's questions on the app's security.
+    TechnicalDesign,
+    /// Enter the credentials in the tenant's own back end.
+    BackEnd,
+    /// Activate a Server-to-Server app.
+    Activate,
+    /// Let the account's administrator allow the app.
+    Approval,
+    /// Authorize the app.
+    Install,
+    /// Submit the app for review.
+    Submit,
+}
+
+/// How far a step is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    /// The proof was seen.
+    Done,
+    /// The proof would be there, or a mistake is known.
+    Open,
+    /// Nothing can tell yet, or at all.
+    Unknown,
+}
+
+/// A step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// What has to be done.
+    pub id: StepId,
+    /// For which kind of app.
+    pub kind: AppKind,
+    /// What to enter, in the order of Zoom's form.
+    pub entries: Vec<Entry>,
+    /// How far it is.
+    pub state: State,
+    /// What proves it, or would.
+    pub evidence: Evidence,
+    /// What was done wrong, as far as known.
+    pub mistakes: Vec<Mistake>,
+    /// What to keep one's hands off.
+    pub cautions: Vec<Caution>,
+    /// Since when it is so.
+    pub since: Option<Timestamp>,
+}
+
+/// How a value gets to its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Act {
+    /// Into Zoom's form, to the letter.
+    Paste,
+    /// One of several.
+    Choose,
+    /// A box in Zoom's form.
+    Tick,
+    /// Out of Zoom's form, into a key of a Secret.
+    Copy,
+    /// A link to open.
+    Open,
+}
+
+/// A value and its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// How it gets there.
+    pub act: Act,
+    /// What Zoom's form calls the place; of a link, whose it is.
+    pub field: String,
+    /// The value; of [`Act::Copy`], name of the Secret and key. Never a secret.
+    pub value: String,
+    /// What Zoom's form shows beside it, if that is something else and known.
+    pub hint: Option<&'static str>,
+}
+
+/// What proves a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Evidence {
+    /// Zoom's token endpoint takes the credentials.
+    CredentialsAccepted,
+    /// Somebody's consent went through.
+    Consent,
+    /// Zoom's signed URL validation was answered.
+    Validation,
+    /// A request was signed with the secret token.
+    Signature,
+    /// Each declared event came once.
+    Events {
+        /// How many are declared.
+        declared: usize,
+        /// Which of them did not come yet.
+        unseen: Vec<String>,
+    },
+    /// The scopes of a token.
+    TokenScopes,
+    /// Zoom gives a token.
+    Token,
+    /// Connections are connected.
+    Connections {
+        /// How many.
+        connected: usize,
+        /// Of how many.
+        total: usize,
+    },
+    /// The first signed event: somebody has installed the app.
+    FirstEvent,
+    /// `app_deauthorized` came once.
+    Removal,
+    /// The operator cannot see it.
+    None,
+}
+
+/// What was done wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mistake {
+    /// The Secret does not exist.
+    NoSecret(String),
+    /// A key of the Secret is missing.
+    NoKey {
+        /// The Secret.
+        secret: String,
+        /// The key.
+        key: String,
+    },
+    /// A key of the Secret is empty or no text.
+    BadKey {
+        /// The Secret.
+        secret: String,
+        /// The key.
+        key: String,
+    },
+    /// Two keys hold the same value.
+    SameValue {
+        /// The key that is probably wrong.
+        key: String,
+        /// The other one.
+        other: String,
+    },
+    /// Client id and secret are no pair of this app.
+    CredentialsRejected(Environment),
+    /// The app is of another kind.
+    WrongAppKind(AppKind),
+    /// Account id wrong, or app not activated: Zoom does not tell which.
+    AccountOrActivation,
+    /// The app is switched off.
+    AppDisabled,
+    /// The account's administrator does not allow the app.
+    DisabledByAdmin,
+    /// The user who owns the app or grant is gone.
+    OwnerGone,
+    /// The redirect URL in Zoom's form is another one.
+    RedirectMismatch(String),
+    /// The declared redirect URL is not the operator's callback.
+    OtherCallback {
+        /// As declared.
+        declared: String,
+        /// The operator's.
+        callback: String,
+    },
+    /// Requests came whose signature is not of this secret token.
+    WrongSecretToken {
+        /// The Secret.
+        secret: String,
+        /// The key.
+        key: String,
+    },
+    /// The last URL validation is too old.
+    Stale(Timestamp),
+    /// The way in is broken; why.
+    Unreachable(String),
+    /// The receiver takes no requests.
+    ReceiverDown,
+    /// The endpoint has no public name.
+    NoHost,
+    /// Scopes that were not granted.
+    MissingScopes(Vec<String>),
+    /// Scopes that were granted by other names.
+    OtherNames(Vec<Covered>),
+    /// Nobody is named who could authorize.
+    NoConnection,
+    /// Connections whose grant is lost.
+    GrantLost(Vec<String>),
+}
+
+/// What to keep one's hands off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caution {
+    /// "Change Now" cannot be undone.
+    ChangeNow,
+    /// "Add App in the Marketplace" starts without what the back end needs.
+    AddInMarketplace,
+    /// The older Verification Token is of no use.
+    VerificationToken,
+    /// There are two pairs of credentials.
+    TwoPairs(Environment),
+    /// A failed validation is no detail.
+    FailedValidation,
+    /// Event subscriptions stay off.
+    NoEvents,
+}
+
+// === impl StepId ===
+
+impl StepId {
+    /// Every step, in the order of Zoom's portal.
+    pub const ALL: [Self; 15] = [
+        Self::CreateApp,
+        Self::Credentials,
+        Self::Redirect,
+        Self::SecretToken,
+        Self::Events,
+        Self::Endpoint,
+        Self::Scopes,
+        Self::Information,
+        Self::Deauthorization,
+        Self::TechnicalDesign,
+        Self::BackEnd,
+        Self::Activate,
+        Self::Approval,
+        Self::Install,
+        Self::Submit,
+    ];
+
+    /// The name for machines.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CreateApp => "CreateApp",
+            Self::Credentials => "Credentials",
+            Self::Redirect => "Redirect",
+            Self::SecretToken => "SecretToken",
+            Self::Events => "Events",
+            Self::Endpoint => "Endpoint",
+            Self::Scopes => "Scopes",
+            Self::Information => "Information",
+            Self::Deauthorization => "Deauthorization",
+            Self::TechnicalDesign => "TechnicalDesign",
+            Self::BackEnd => "BackEnd",
+            Self::Activate => "Activate",
+            Self::Approval => "Approval",
+            Self::Install => "Install",
+            Self::Submit => "Submit",
+        }
+    }
+}
+
+// === impl State ===
+
+impl State {
+    /// The name for machines.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "Done",
+            Self::Open => "Open",
+            Self::Unknown => "Unknown",
+        }
+    }
+}
+
+// === impl Evidence ===
+
+impl Evidence {
+    /// Whether it comes by itself once people have done their part.
+    #[must_use]
+    pub const fn is_awaited(&self) -> bool {
+        !matches!(self, Self::None | Self::Removal)
+    }
+}

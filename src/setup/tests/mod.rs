@@ -1,0 +1,7 @@
+//! The steps of the examples: at the start, half way and done; one step left out; one done wrong.
+
+pub(crate) mod fixtures;
+mod golden;
+mod omitted;
+mod unwise;
+mod wrong;

@@ -1,0 +1,272 @@
+//! Somebody does everything but one step: the list stops exactly there.
+
+use super::fixtures::{FIVE, ago, done, example, now, spec};
+use crate::{
+    api::v1alpha1::ZoomIntegrationSpec,
+    scopes,
+    setup::{
+        Evidence, Facts, State, StepId,
+        facts::{Attempt, Remembered},
+        next, order, steps,
+    },
+    zoom::Fault,
+};
+
+/// What the operator sees when everything was done but `id`.
+fn without(id: StepId, spec: &ZoomIntegrationSpec) -> Facts {
+    let mut facts = done(spec);
+    let keys = &spec.credentials;
+    let not_installed = |facts: &mut Facts| {
+        facts.scopes = None;
+        facts.endpoint.events_seen.clear();
+        for connection in &mut facts.consent.connections {
+            connection.connected = false;
+        }
+    };
+    let not_validated = |facts: &mut Facts| {
+        facts.endpoint.validated_at = None;
+        facts.endpoint.verified_at = None;
+        facts.endpoint.events_seen.clear();
+    };
+    match id {
+        StepId::CreateApp => return Facts::default(),
+        StepId::Credentials => {
+            facts.secret.keys.remove(keys.client_secret());
+            facts.credentials = Attempt::Untried;
+            not_installed(&mut facts);
+        }
+        StepId::Redirect => {
+            facts.consent.fault = Some(Fault::RedirectMismatch);
+            not_installed(&mut facts);
+        }
+        StepId::SecretToken => {
+            facts.secret.keys.remove(keys.webhook_secret_token());
+            not_validated(&mut facts);
+        }
+        StepId::Events => {
+            facts.endpoint.events_seen.pop_last();
+        }
+        StepId::Endpoint => not_validated(&mut facts),
+        StepId::Scopes => {
+            let required = &spec.scopes.required;
+            facts.scopes = Some(scopes::compare(&required[1..].join(" "), required, &[]));
+            for connection in &mut facts.consent.connections {
+                connection.connected = false;
+            }
+        }
+        StepId::Activate => {
+            facts.credentials = Attempt::Failed(Fault::AccountRejected);
+            facts.scopes = None;
+        }
+        StepId::Approval => {
+            facts.consent.fault = Some(Fault::DisabledByAdmin);
+            not_installed(&mut facts);
+        }
+        StepId::Install => not_installed(&mut facts),
+        _ => {}
+    }
+    facts
+}
+
+/// Every example, with the steps that it can be seen to lack.
+fn cases() -> Vec<(&'static str, Vec<StepId>)> {
+    use StepId as S;
+    vec![
+        (
+            "clinicea/integration.yaml",
+            vec![
+                S::CreateApp,
+                S::Redirect,
+                S::SecretToken,
+                S::Endpoint,
+                S::Approval,
+                S::Install,
+            ],
+        ),
+        (
+            "clinicea/with-consent.yaml",
+            vec![
+                S::CreateApp,
+                S::Credentials,
+                S::Redirect,
+                S::SecretToken,
+                S::Events,
+                S::Endpoint,
+                S::Scopes,
+                S::Approval,
+                S::Install,
+            ],
+        ),
+        (
+            "kivicare/integration.yaml",
+            vec![
+                S::CreateApp,
+                S::Credentials,
+                S::Redirect,
+                S::Approval,
+                S::Install,
+            ],
+        ),
+        (
+            "ontime/integration.yaml",
+            vec![
+                S::CreateApp,
+                S::Credentials,
+                S::Redirect,
+                S::Approval,
+                S::Install,
+            ],
+        ),
+        (
+            "nectar-dxp/integration.yaml",
+            vec![
+                S::CreateApp,
+                S::Credentials,
+                S::Redirect,
+                S::SecretToken,
+                S::Events,
+                S::Endpoint,
+                S::Approval,
+                S::Install,
+            ],
+        ),
+        (
+            "stackone/integration.yaml",
+            vec![
+                S::CreateApp,
+                S::Credentials,
+                S::Redirect,
+                S::Scopes,
+                S::Approval,
+                S::Install,
+            ],
+        ),
+        (
+            "quickstart/zoomintegration.yaml",
+            vec![
+                S::CreateApp,
+                S::Credentials,
+                S::Events,
+                S::Scopes,
+                S::Activate,
+            ],
+        ),
+    ]
+}
+
+#[test]
+fn the_list_stops_exactly_there() {
+    for (file, ids) in cases() {
+        let mut spec = spec(file);
+        // The quickstart leaves the way in to its reader.
+        if let Some(webhook) = spec
+            .webhook
+            .as_mut()
+            .filter(|webhook| webhook.endpoint.is_none())
+        {
+            let host = serde_json::json!({"host": "hooks.example.com"});
+            webhook.endpoint = serde_json::from_value(host).unwrap();
+        }
+        for id in ids {
+            let steps = steps(&spec, &without(id, &spec), now());
+            let stopped = next(&steps).map(|step| step.id);
+            assert_eq!(stopped, Some(id), "{file}: {steps:#?}");
+            let before = steps.iter().take_while(|step| step.id != id);
+            for step in before {
+                assert_ne!(step.state, State::Open, "{file} {id:?}: {:?}", step.id);
+            }
+        }
+    }
+}
+
+/// Until somebody authorizes, nothing can tell whether the redirect URL was pasted.
+#[test]
+fn what_only_a_consent_proves_is_unknown_before() {
+    let spec = example("stackone");
+    let steps = steps(&spec, &without(StepId::Install, &spec), now());
+    let state = |id| steps.iter().find(|step| step.id == id).unwrap().state;
+    assert_eq!(state(StepId::Redirect), State::Unknown);
+    assert_eq!(state(StepId::Scopes), State::Unknown);
+    let install = next(&steps).unwrap();
+    let unproved: Vec<_> = crate::setup::unproved(&steps, install)
+        .iter()
+        .map(|step| step.id)
+        .collect();
+    assert_eq!(unproved, [StepId::Redirect, StepId::Scopes]);
+}
+
+/// No step without evidence is ever done, and none stands in the way.
+#[test]
+fn what_nobody_can_see_is_never_ticked() {
+    for name in FIVE {
+        let spec = example(name);
+        for facts in [Facts::default(), done(&spec)] {
+            for step in steps(&spec, &facts, now()) {
+                if step.evidence == Evidence::None {
+                    assert_eq!(step.state, State::Unknown, "{name} {:?}", step.id);
+                }
+            }
+        }
+        for step in steps(&spec, &Facts::default(), now()) {
+            assert_ne!(step.state, State::Done, "{name} {:?}", step.id);
+        }
+    }
+}
+
+#[test]
+fn a_published_app_shows_its_deauthorization_once_it_was_seen() {
+    let mut spec = example("clinicea");
+    spec.app.distribution = Some(crate::api::v1alpha1::Distribution::Listed);
+    let mut facts = done(&spec);
+    let state = |facts: &Facts| {
+        let steps = steps(&spec, facts, now());
+        let found = steps.iter().find(|step| step.id == StepId::Deauthorization);
+        found.unwrap().state
+    };
+    assert_eq!(state(&facts), State::Unknown);
+    facts.endpoint.removal_seen = true;
+    assert_eq!(state(&facts), State::Done);
+}
+
+#[test]
+fn signed_events_prove_the_endpoint_whose_validation_was_not_seen() {
+    let spec = example("nectar-dxp");
+    let mut facts = done(&spec);
+    facts.endpoint.validated_at = None;
+    assert_eq!(next(&steps(&spec, &facts, now())), None);
+    facts.endpoint.verified_at = Some(ago(73));
+    let steps = steps(&spec, &facts, now());
+    assert_eq!(next(&steps).unwrap().id, StepId::Endpoint);
+}
+
+#[test]
+fn without_events_there_is_no_endpoint_to_validate() {
+    let spec = example("ontime");
+    let ids = order::ids(&spec, &Facts::default());
+    for id in [StepId::SecretToken, StepId::Events, StepId::Endpoint] {
+        assert!(!ids.contains(&id));
+    }
+}
+
+#[test]
+fn a_state_is_as_old_as_it_was() {
+    let spec = example("stackone");
+    let mut facts = done(&spec);
+    let since = |facts: &Facts, id| {
+        let steps = steps(&spec, facts, now());
+        steps.iter().find(|step| step.id == id).unwrap().since
+    };
+    assert_eq!(since(&facts, StepId::Credentials), Some(ago(20)));
+    assert_eq!(since(&facts, StepId::Install), Some(ago(5)));
+    // No proof has a time: from now on.
+    assert_eq!(since(&facts, StepId::Scopes), Some(now()));
+    let remembered = |state| Remembered {
+        id: StepId::Scopes,
+        state,
+        since: ago(99),
+    };
+    facts.before = vec![remembered(State::Done)];
+    assert_eq!(since(&facts, StepId::Scopes), Some(ago(99)));
+    facts.before = vec![remembered(State::Open)];
+    assert_eq!(since(&facts, StepId::Scopes), Some(now()));
+}

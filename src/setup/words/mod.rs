@@ -1,0 +1,108 @@
+//! The words for steps and warnings. A language is one value of [`Words`]; one that lacks a sentence
+//! does not compile. What Zoom's portal calls its pages and fields is not translated: the portal shows it so.
+
+mod en;
+mod ja;
+
+use super::{
+    step::{Act, Caution, Evidence, Mistake, State, Step, StepId},
+    warning::Warning,
+};
+use crate::{api::v1alpha1::AppKind, connect::language::Language};
+
+/// The words of one language.
+#[derive(Debug)]
+pub struct Words {
+    /// What has to be done.
+    pub title: fn(StepId, AppKind) -> &'static str,
+    /// Where, if it is not in Zoom's portal.
+    pub elsewhere: fn(StepId) -> Option<&'static str>,
+    /// How far it is.
+    pub state: fn(State) -> &'static str,
+    /// How a value gets to its place.
+    pub act: fn(Act) -> &'static str,
+    /// What proves a step.
+    pub evidence: fn(&Evidence) -> String,
+    /// What was done wrong, with the remedy.
+    pub mistake: fn(&Mistake) -> String,
+    /// What to keep one's hands off.
+    pub caution: fn(Caution) -> &'static str,
+    /// What is unwise, with the remedy.
+    pub warning: fn(&Warning) -> String,
+    /// The next step in one line: around its title.
+    pub next: fn(&str) -> String,
+    /// Nothing is left.
+    pub nothing: &'static str,
+    /// Around the titles of steps that nothing has proved.
+    pub unproved: fn(&[&str]) -> String,
+    /// Between sentences.
+    pub gap: &'static str,
+}
+
+/// The words of a language.
+#[must_use]
+pub fn words(language: Language) -> &'static Words {
+    match language {
+        Language::English => &en::WORDS,
+        Language::Japanese => &ja::WORDS,
+    }
+}
+
+/// Where in Zoom's portal, in the portal's own words; `None` for what is done elsewhere.
+#[must_use]
+pub const fn place(id: StepId, kind: AppKind) -> Option<&'static str> {
+    Some(match (id, kind) {
+        (StepId::CreateApp, _) => "Zoom App Marketplace > Develop > Build App",
+        (StepId::Credentials, AppKind::General) => "Basic Information > App Credentials",
+        (StepId::Credentials, AppKind::ServerToServer) => "App Credentials",
+        (StepId::Redirect, _) => "Basic Information > OAuth Information",
+        (StepId::SecretToken, AppKind::General) => "Features > Access > Token",
+        (StepId::Events | StepId::Endpoint, AppKind::General) => {
+            "Features > Access > Event Subscription"
+        }
+        (StepId::SecretToken, AppKind::ServerToServer) => "Feature > Token",
+        (StepId::Events | StepId::Endpoint, AppKind::ServerToServer) => {
+            "Feature > Event Subscriptions"
+        }
+        (StepId::Scopes, _) => "Scopes > Add Scopes",
+        (StepId::Information, AppKind::General) => "App Listing",
+        (StepId::Information, AppKind::ServerToServer) => "Information",
+        (StepId::Deauthorization, _) => "Deauthorization Notification Endpoint URL",
+        (StepId::TechnicalDesign, _) => "Technical Design",
+        (StepId::Activate, _) => "Activation",
+        (StepId::Submit, _) => "Release Notes > Submit",
+        (StepId::BackEnd | StepId::Approval | StepId::Install, _) => return None,
+    })
+}
+
+/// Where a step is done.
+#[must_use]
+pub fn whereabouts(step: &Step, words: &Words) -> &'static str {
+    place(step.id, step.kind)
+        .or_else(|| (words.elsewhere)(step.id))
+        .unwrap_or_default()
+}
+
+/// What is to be done next, in one line.
+#[must_use]
+pub fn line(steps: &[Step], words: &Words) -> String {
+    let Some(step) = super::next(steps) else {
+        return words.nothing.into();
+    };
+    let title = |step: &Step| (words.title)(step.id, step.kind);
+    let mut sentences = vec![(words.next)(title(step))];
+    sentences.extend(step.mistakes.iter().map(words.mistake));
+    if step.mistakes.is_empty()
+        && let Evidence::Events { .. } | Evidence::Connections { .. } = step.evidence
+    {
+        sentences.push((words.evidence)(&step.evidence));
+    }
+    let unproved: Vec<&str> = super::unproved(steps, step)
+        .into_iter()
+        .map(title)
+        .collect();
+    if !unproved.is_empty() {
+        sentences.push((words.unproved)(&unproved));
+    }
+    sentences.join(words.gap)
+}
