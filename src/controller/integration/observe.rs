@@ -237,8 +237,7 @@ pub async fn receiver(context: &Context, integration: &ZoomIntegration) -> Resul
         budgets.get_opt(&name),
         policies.get_opt(&name),
         ingresses.get_opt(&name),
-        // Also nothing where the Gateway API is not defined.
-        routes.get_opt(&name),
+        if_defined(&routes, &name),
         secrets.get_metadata_opt(&control),
     )?;
     Ok(Receiver {
@@ -252,6 +251,16 @@ pub async fn receiver(context: &Context, integration: &ZoomIntegration) -> Resul
         http_route,
         control,
     })
+}
+
+/// An object of a kind that the cluster may not know. The API server says so in plain text, which the
+/// library's `get_opt` does not take for "not found".
+async fn if_defined(routes: &Api<HTTPRoute>, name: &str) -> Result<Option<HTTPRoute>, kube::Error> {
+    match routes.get(name).await {
+        Ok(route) => Ok(Some(route)),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Reads whether the sink may be used: its Secret's labels, and its Service's type.

@@ -174,7 +174,7 @@ async fn bring_about(
     if plan.judgement.exposure != Exposure::Unknown {
         maybe(context, integration, live.ingress.as_ref(), ingress).await?;
         match maybe(context, integration, live.http_route.as_ref(), http_route).await {
-            Err(Error::Kubernetes(kube::Error::Api(status))) if status.is_not_found() => {
+            Err(Error::Kubernetes(kube::Error::Api(status))) if status.code == 404 => {
                 outcome.refusal = Some(Refusal::new(
                     "GatewayApiMissing",
                     "The cluster has no HTTPRoute of gateway.networking.k8s.io/v1: install the Gateway API, or expose the receiver by endpoint.ingress.".into(),
