@@ -130,10 +130,14 @@ async fn namespace(bed: Bed) -> anyhow::Result<()> {
     buffered.back_end.down().await;
     traffic.acknowledged(10).await?;
     traffic.stop().await;
-    // The operator of this test lives in the namespace and would go with it; its work is done by hand: the
-    // StatefulSet goes first, as with a namespace.
-    bed.delete("statefulsets", RECEIVER).await?;
+    // The operator of this test lives in the namespace and would go with it; so by hand, as with a namespace:
+    // the integration is to go, and its StatefulSet goes.
     bed.delete("zoomintegrations", "acme").await?;
+    until_waiting(&bed).await?;
+    bed.delete("statefulsets", RECEIVER).await?;
     bed.until_gone("zoomintegrations", "acme").await?;
+    // What was stored is left to whoever deleted its receiver.
+    let claims = bed.list("persistentvolumeclaims", "").await?;
+    ensure!(claims.len() == 1, "{claims:#?}");
     Ok(())
 }
