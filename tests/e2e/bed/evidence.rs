@@ -5,6 +5,7 @@ use std::{
     sync::{LazyLock, Mutex, MutexGuard, PoisonError},
 };
 
+use aho_corasick::AhoCorasick;
 use futures::StreamExt as _;
 use k8s_openapi::api::{core::v1::Secret, events::v1::Event};
 use kube::{
@@ -176,11 +177,25 @@ pub fn is_kept(secret: &str) -> bool {
 pub fn leaks() -> Vec<Leak> {
     let evidence = lock();
     let mut leaks = Vec::new();
+    // In JSON a secret may be escaped.
+    let escaped = |secret: &str| {
+        let escaped = Value::String(secret.to_owned()).to_string();
+        escaped.trim_matches('"').to_owned()
+    };
+    let all: Vec<String> = evidence
+        .secrets
+        .iter()
+        .flat_map(|secret| [secret.clone(), escaped(secret)])
+        .collect();
+    // There is far more text than time to look at it once for each secret.
+    let any = AhoCorasick::new(&all).expect("so many patterns fit");
     for (place, text) in &evidence.said {
+        if !any.is_match(text) {
+            continue;
+        }
         for secret in &evidence.secrets {
-            // In JSON a secret may be escaped.
-            let escaped = Value::String(secret.clone()).to_string();
-            let escaped = escaped.trim_matches('"');
+            let escaped = escaped(secret);
+            let escaped = escaped.as_str();
             let line = text
                 .lines()
                 .find(|line| line.contains(secret.as_str()) || line.contains(escaped));

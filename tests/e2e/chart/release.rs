@@ -213,6 +213,14 @@ impl Release {
         self.tenants
             .until_reason("stalled", "CredentialsRejected")
             .await?;
+        // And an endpoint that Zoom has validated.
+        let hooked = Tenant::server_to_server("hooked");
+        sim.put_app(&hooked, json!({})).await?;
+        self.tenants.apply(&hooked.secret()).await?;
+        self.tenants.apply(&hooked.manifest_with_webhook()).await?;
+        self.tenants.until_reason("hooked", "Connected").await?;
+        let validation = sim.validate(&hooked).await?;
+        ensure!(validation["ok"] == true, "{validation:#}");
 
         let args = [
             "charts/zoom-operator",
