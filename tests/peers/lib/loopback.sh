@@ -33,7 +33,7 @@ loopback_part() {
   echo "$secret" >"$work/signing/webhook-secret-token"
   start receiver "$bin/zoom-operator" receiver --log-format json --integration peers/peers --path /zoom/events \
     --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 --facts-listen 127.0.0.1:0 --drain-grace 0 \
-    --signing-secrets-dir "$work/signing" --state-dir "$work/state" --sink-url "http://$sink/"
+    --signing-secrets-dir "$work/signing" --state-dir "$work/state" --sink-url "http://$sink/" --sink-allow-network 127.0.0.0/8
   receiver=$(word_of "${pids[-1]}" "$work/receiver.log" '"webhook":"([0-9.:]+)"')
   receiver_admin=$(word_of "${pids[-1]}" "$work/receiver.log" '"admin":"([0-9.:]+)"')
   await "the receiver's readiness" answers "http://$receiver_admin/ready"
