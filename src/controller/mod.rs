@@ -11,6 +11,7 @@ mod consents;
 mod credentials;
 mod error;
 mod failure;
+mod finalizer;
 mod fleet;
 mod grants;
 mod integration;

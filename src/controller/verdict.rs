@@ -9,7 +9,8 @@ use crate::{
         condition::{Statement, Status, Type},
         v1alpha1::{Phase, TokenFailure},
     },
-    zoom::{Fault, scopes::Comparison},
+    scopes::Comparison,
+    zoom::Fault,
 };
 
 /// What became of the token.

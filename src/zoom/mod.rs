@@ -4,7 +4,6 @@ mod client;
 mod error;
 mod identity;
 mod retry_after;
-pub mod scopes;
 mod token;
 
 pub use client::{App, Client, Credentials, Endpoints, Tokens};

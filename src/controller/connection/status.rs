@@ -28,7 +28,7 @@ use crate::{
         token_secret::{Owner, TokenSecret},
         verdict::{self as shared, Before, TokenFinding},
     },
-    zoom::scopes::{self, Comparison},
+    scopes::{self, Comparison},
 };
 
 /// How long before its end an unused grant is announced to die.

@@ -5,12 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::{
-    Api, ResourceExt as _,
-    api::{Patch, PatchParams},
-    runtime::controller::Action,
-};
-use serde_json::json;
+use kube::{ResourceExt as _, runtime::controller::Action};
 
 use super::{
     apply, facts,
@@ -23,7 +18,7 @@ use crate::{
         condition::{self, Statement, Status, Type},
         v1alpha1::ZoomIntegration,
     },
-    controller::{Context, error::Error, report},
+    controller::{Context, error::Error, finalizer, report},
 };
 
 /// Keeps an integration until its receiver has delivered what it stored.
@@ -38,10 +33,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(5);
 /// Whether the integration has the finalizer.
 #[must_use]
 pub fn holds(integration: &ZoomIntegration) -> bool {
-    integration
-        .finalizers()
-        .iter()
-        .any(|name| name == FINALIZER)
+    finalizer::holds(integration, FINALIZER)
 }
 
 /// Whether an integration needs the finalizer: as long as events are stored, or may be from this pass on.
@@ -62,11 +54,7 @@ pub async fn prepare(
     receiver: &Receiver,
 ) -> Result<bool, Error> {
     let wanted = is_needed(integration, receiver);
-    if wanted == holds(integration) {
-        return Ok(false);
-    }
-    set(context, integration, wanted).await?;
-    Ok(true)
+    finalizer::bring(context, integration, FINALIZER, wanted).await
 }
 
 /// Lets a deleted integration go as soon as nothing is stored any more.
@@ -82,7 +70,7 @@ pub async fn conclude(context: &Context, integration: &ZoomIntegration) -> Resul
     let live = receiver.live(integration);
     let buffered = live.iter().any(|live| live.buffered);
     if !buffered || observe::namespace_ends(context, integration).await? {
-        set(context, integration, false).await?;
+        finalizer::bring(context, integration, FINALIZER, false).await?;
         return Ok(Action::await_change());
     }
     if plan::discards(integration) {
@@ -116,7 +104,7 @@ async fn let_go(
     if !apply::retire::release_claims(context, integration, set_of_pods).await? {
         return Ok(Action::requeue(BETWEEN_STEPS));
     }
-    set(context, integration, false).await?;
+    finalizer::bring(context, integration, FINALIZER, false).await?;
     Ok(Action::await_change())
 }
 
@@ -153,36 +141,6 @@ fn with_waiting(
         .filter(|condition| condition.type_ != Type::EventsDelivered.as_str());
     let said = condition::merge(before, vec![waits], generation, now);
     others.cloned().chain(said).collect()
-}
-
-async fn set(context: &Context, integration: &ZoomIntegration, wanted: bool) -> Result<(), Error> {
-    context.leadership.check()?;
-    let mut finalizers: Vec<&str> = integration
-        .finalizers()
-        .iter()
-        .map(String::as_str)
-        .filter(|name| *name != FINALIZER)
-        .collect();
-    if wanted {
-        finalizers.push(FINALIZER);
-    }
-    let patch = json!({"metadata": {
-        "resourceVersion": integration.resource_version(),
-        "finalizers": finalizers,
-    }});
-    let api: Api<ZoomIntegration> = context.beside(integration);
-    let patched = api
-        .patch(
-            &integration.name_any(),
-            &PatchParams::default(),
-            &Patch::Merge(patch),
-        )
-        .await;
-    match patched {
-        Ok(_) => Ok(()),
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
-        Err(error) => Err(Error::from_write(error)),
-    }
 }
 
 #[cfg(test)]

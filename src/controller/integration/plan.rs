@@ -21,7 +21,7 @@ use crate::{
         failure, schedule,
         token_secret::{Stored, TokenSecret},
     },
-    zoom::scopes,
+    scopes,
 };
 
 /// What to do in this pass.

@@ -32,7 +32,8 @@ use crate::{
         verdict::missing_scopes,
     },
     grant::{Grant, Outcome},
-    zoom::{App, Class, Identity, scopes},
+    scopes,
+    zoom::{App, Class, Identity},
 };
 
 /// A person waits in front of a page.

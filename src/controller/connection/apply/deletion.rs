@@ -7,10 +7,8 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{
     Api, ResourceExt as _,
-    api::{Patch, PatchParams},
     runtime::events::{Event, EventType},
 };
-use serde_json::json;
 
 use crate::{
     api::v1alpha1::{ConnectionDeletionPolicy, ZoomConnection, ZoomIntegration},
@@ -19,6 +17,7 @@ use crate::{
         connection::observe,
         credentials::Credentials,
         error::Error,
+        finalizer,
         grants::{
             Place,
             secret::{self, GrantSecret},
@@ -42,11 +41,7 @@ const BETWEEN_ATTEMPTS: Duration = Duration::from_secs(10);
 /// When it cannot be written.
 pub async fn prepare(context: &Context, connection: &ZoomConnection) -> Result<bool, Error> {
     let wanted = secret::deletion_policy(connection) == ConnectionDeletionPolicy::Revoke;
-    if wanted == holds(connection) {
-        return Ok(false);
-    }
-    set(context, connection, wanted).await?;
-    Ok(true)
+    finalizer::bring(context, connection, FINALIZER, wanted).await
 }
 
 /// Revokes, if that is wanted, and lets the connection go. The time of the next attempt, if there has
@@ -58,7 +53,7 @@ pub async fn conclude(
     context: &Context,
     connection: &ZoomConnection,
 ) -> Result<Option<Timestamp>, Error> {
-    if !holds(connection) {
+    if !finalizer::holds(connection, FINALIZER) {
         return Ok(None);
     }
     let now = Timestamp::now();
@@ -82,7 +77,7 @@ pub async fn conclude(
         };
         report::publish(context, connection, event).await;
     }
-    set(context, connection, false).await?;
+    finalizer::bring(context, connection, FINALIZER, false).await?;
     Ok(None)
 }
 
@@ -146,38 +141,4 @@ async fn app(
         .get_opt(&integration.spec.credentials.secret_ref.name)
         .await?;
     Ok(Credentials::read(&integration.spec, secret.as_ref()).app)
-}
-
-fn holds(connection: &ZoomConnection) -> bool {
-    connection.finalizers().iter().any(|name| name == FINALIZER)
-}
-
-async fn set(context: &Context, connection: &ZoomConnection, wanted: bool) -> Result<(), Error> {
-    context.leadership.check()?;
-    let mut finalizers: Vec<&str> = connection
-        .finalizers()
-        .iter()
-        .map(String::as_str)
-        .filter(|name| *name != FINALIZER)
-        .collect();
-    if wanted {
-        finalizers.push(FINALIZER);
-    }
-    let patch = json!({"metadata": {
-        "resourceVersion": connection.resource_version(),
-        "finalizers": finalizers,
-    }});
-    let api: Api<ZoomConnection> = context.beside(connection);
-    let patched = api
-        .patch(
-            &connection.name_any(),
-            &PatchParams::default(),
-            &Patch::Merge(patch),
-        )
-        .await;
-    match patched {
-        Ok(_) => Ok(()),
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
-        Err(error) => Err(Error::from_write(error)),
-    }
 }

@@ -9,8 +9,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    api::v1alpha1::TokenFailure, controller::connection::subject::WRONG_SUBJECT,
-    zoom::scopes::Comparison,
+    api::v1alpha1::TokenFailure, controller::connection::subject::WRONG_SUBJECT, scopes::Comparison,
 };
 
 fn at(second: i64) -> Timestamp {

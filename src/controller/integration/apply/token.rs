@@ -15,7 +15,8 @@ use crate::{
         token_secret::{self, Owner, TokenSecret},
         verdict::missing_scopes,
     },
-    zoom::{AccessToken, scopes},
+    scopes,
+    zoom::AccessToken,
 };
 
 /// Asks Zoom for a token and publishes it: the Secret afterwards, and the failure if there was one.

@@ -31,10 +31,8 @@ use crate::{
         verdict::TokenFinding,
     },
     receiver::facts::BufferFacts,
-    zoom::{
-        Endpoints,
-        scopes::{self, Comparison},
-    },
+    scopes::{self, Comparison},
+    zoom::Endpoints,
 };
 
 /// What the operator's configuration and the watches say.

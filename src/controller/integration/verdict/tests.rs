@@ -13,7 +13,7 @@ use super::*;
 use crate::{
     api::{condition::Type, v1alpha1::TokenFailure},
     controller::failure::MISSING_SCOPES,
-    zoom::scopes::Comparison,
+    scopes::Comparison,
 };
 
 fn at(second: i64) -> Timestamp {

@@ -1,0 +1,66 @@
+//! The operator's own finalizers. Other people's stay as they are.
+
+use kube::{
+    Api, Resource, ResourceExt as _,
+    api::{Patch, PatchParams},
+    core::NamespaceResourceScope,
+};
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use super::{Context, error::Error};
+
+/// Whether the object has this finalizer.
+#[must_use]
+pub fn holds(object: &impl Resource, finalizer: &str) -> bool {
+    object.finalizers().iter().any(|name| name == finalizer)
+}
+
+/// Brings the finalizer in line with what is wanted; whether it had to be changed. An object that is gone
+/// needs none.
+///
+/// # Errors
+/// When it cannot be written, also because the object was changed meanwhile.
+pub async fn bring<K>(
+    context: &Context,
+    object: &K,
+    finalizer: &str,
+    wanted: bool,
+) -> Result<bool, Error>
+where
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+        + Clone
+        + DeserializeOwned
+        + std::fmt::Debug,
+{
+    if wanted == holds(object, finalizer) {
+        return Ok(false);
+    }
+    context.leadership.check()?;
+    let mut finalizers: Vec<&str> = object
+        .finalizers()
+        .iter()
+        .map(String::as_str)
+        .filter(|name| *name != finalizer)
+        .collect();
+    if wanted {
+        finalizers.push(finalizer);
+    }
+    let patch = json!({"metadata": {
+        "resourceVersion": object.resource_version(),
+        "finalizers": finalizers,
+    }});
+    let api: Api<K> = context.beside(object);
+    let patched = api
+        .patch(
+            &object.name_any(),
+            &PatchParams::default(),
+            &Patch::Merge(patch),
+        )
+        .await;
+    match patched {
+        Ok(_) => Ok(true),
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(true),
+        Err(error) => Err(Error::from_write(error)),
+    }
+}
