@@ -20,6 +20,8 @@ pub enum Type {
     ScopesGranted,
     /// The receiver takes requests.
     ReceiverAvailable,
+    /// The public address of the webhook endpoint leads to the receiver.
+    EndpointReachable,
     /// Zoom validated the webhook endpoint within the last 72 hours.
     EndpointValidated,
     /// What the receiver stored reaches the sink.
@@ -66,6 +68,7 @@ impl Type {
             Self::TokenFresh => "TokenFresh",
             Self::ScopesGranted => "ScopesGranted",
             Self::ReceiverAvailable => "ReceiverAvailable",
+            Self::EndpointReachable => "EndpointReachable",
             Self::EndpointValidated => "EndpointValidated",
             Self::EventsDelivered => "EventsDelivered",
             Self::SubjectVerified => "SubjectVerified",

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | What is a step? | [`step`] |
 //! | What has to be known? | [`facts`] |
+//! | What of it does a status say? | [`known`] |
 //! | Which steps does an app need, in which order? | [`order`] |
 //! | What is to be pasted, chosen, copied? | [`entries`] |
 //! | Is it done, and if not, what was done wrong? | [`judge`] |
@@ -18,6 +19,7 @@
 pub mod entries;
 pub mod facts;
 pub mod judge;
+pub mod known;
 pub mod order;
 pub mod step;
 pub mod warning;

@@ -250,6 +250,12 @@ impl StepId {
         Self::Submit,
     ];
 
+    /// The step with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|id| id.as_str() == name)
+    }
+
     /// The name for machines.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -276,6 +282,15 @@ impl StepId {
 // === impl State ===
 
 impl State {
+    /// Every state.
+    pub const ALL: [Self; 3] = [Self::Done, Self::Open, Self::Unknown];
+
+    /// The state with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == name)
+    }
+
     /// The name for machines.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -283,6 +298,22 @@ impl State {
             Self::Done => "Done",
             Self::Open => "Open",
             Self::Unknown => "Unknown",
+        }
+    }
+}
+
+// === impl Act ===
+
+impl Act {
+    /// The name for machines.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Paste => "Paste",
+            Self::Choose => "Choose",
+            Self::Tick => "Tick",
+            Self::Copy => "Copy",
+            Self::Open => "Open",
         }
     }
 }

@@ -8,6 +8,7 @@ mod integration;
 mod oauth;
 mod rules;
 mod scopes;
+mod setup;
 mod status;
 mod token;
 mod webhook;
@@ -23,6 +24,7 @@ pub use credentials::{CredentialKeys, Credentials, LocalRef};
 pub use integration::{ReadyWhen, ZoomIntegration, ZoomIntegrationSpec};
 pub use oauth::{Consent, ConsentMode, OAuth, SelfService};
 pub use scopes::Scopes;
+pub use setup::{CredentialsStatus, SameValue, SetupEntry, SetupStep};
 pub use status::{
     BufferStatus, ConnectionsStatus, Phase, ScopesStatus, TokenFailure, TokenStatus, WebhookStatus,
     ZoomIntegrationStatus,

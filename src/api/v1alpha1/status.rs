@@ -5,6 +5,8 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::{CredentialsStatus, SetupStep};
+
 /// What the controller found.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]
@@ -48,6 +50,20 @@ pub struct ZoomIntegrationStatus {
     /// The connections of a General app.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connections: Option<ConnectionsStatus>,
+    /// What was found of the credentials Secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<CredentialsStatus>,
+    /// What people have to do in Zoom, in the order of its portal: each step with the exact text to
+    /// paste, and what proves that it was done. Nothing is ticked by hope.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["id".into()]))]
+    pub setup: Vec<SetupStep>,
+    /// The next of these steps; absent when nothing is left that could be proved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_step: Option<String>,
+    /// What is unwise about the app's setup, whether or not it works.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// The state of the tenant in one phrase, for people. Scripts read `conditions`.
@@ -140,6 +156,15 @@ pub struct WebhookStatus {
     /// When a signed URL validation of Zoom was last answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_validated: Option<Time>,
+    /// When a request of Zoom's was last signed rightly, to the hour.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_verified: Option<Time>,
+    /// When a request was last signed by no secret that is known, to the hour. Anybody can cause this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_rejected: Option<Time>,
+    /// Whether somebody who removed the app was reported to the endpoint.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub removal_seen: bool,
     /// Which signing secret the last signed request used: `Current` or `Previous`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_secret: Option<String>,

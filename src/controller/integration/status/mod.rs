@@ -145,6 +145,10 @@ pub fn status(
         token,
         webhook,
         connections: (!spec.is_server_to_server()).then(|| setting.connections.clone()),
+        credentials: before.credentials,
+        setup: before.setup,
+        next_step: before.next_step,
+        warnings: before.warnings,
     };
     (status, wait)
 }
@@ -228,6 +232,9 @@ fn webhook(
             .map(|time| time.0)
             .max(validated)
             .map(Time),
+        last_verified: known.last_verified,
+        last_rejected: known.last_rejected,
+        removal_seen: known.removal_seen,
         last_secret: facts
             .and_then(|facts| facts.last_verified_secret)
             .map(|secret| format!("{secret:?}"))

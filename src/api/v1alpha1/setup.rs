@@ -1,0 +1,97 @@
+//! `status.setup` and `status.credentials`: what people have to do in Zoom, and what was found of it.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::TokenFailure;
+
+/// A step that a person takes in Zoom's portal, or elsewhere.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct SetupStep {
+    /// One word for machines, such as `Endpoint`.
+    pub id: String,
+    /// What has to be done.
+    #[serde(default)]
+    pub title: String,
+    /// Where: the pages of Zoom's portal, or another place.
+    #[serde(default, rename = "where")]
+    pub place: String,
+    /// `Done`: the proof was seen. `Open`: it would have been seen, or a mistake is known. `Unknown`:
+    /// nothing can tell yet, or at all.
+    #[serde(default)]
+    pub state: String,
+    /// What proves the step, or would.
+    #[serde(default)]
+    pub evidence: String,
+    /// What was done wrong, with the remedy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// What to keep one's hands off.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub careful: Vec<String>,
+    /// What to enter, choose, tick, copy or open, in the order of Zoom's form.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub entries: Vec<SetupEntry>,
+    /// Since when the step stands so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Time>,
+}
+
+/// A value and its place.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct SetupEntry {
+    /// `Paste`: into Zoom's form, to the letter. `Choose`: one of several. `Tick`: a box. `Copy`: out of
+    /// Zoom's form into a key of a Secret. `Open`: a link.
+    #[serde(default)]
+    pub action: String,
+    /// What Zoom's form calls the place; of a link, whose it is.
+    #[serde(default)]
+    pub field: String,
+    /// The value; of `Copy`, the Secret and its key with a slash between. Never a secret.
+    #[serde(default)]
+    pub value: String,
+    /// What Zoom's form shows beside it, if that is something else and known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+/// What was found of the credentials Secret and of what Zoom says to it. Names of keys only.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct CredentialsStatus {
+    /// Whether the Secret exists.
+    #[serde(default)]
+    pub found: bool,
+    /// The keys that the integration asks for and that hold a usable value.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub usable: Vec<String>,
+    /// Those that are there and cannot be used: empty, or no printable text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unusable: Vec<String>,
+    /// Keys that hold the same value as another one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub same: Vec<SameValue>,
+    /// Keys that look like Zoom's Verification Token, which is switched off.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub legacy: Vec<String>,
+    /// UID and resourceVersion of the Secret that Zoom took last, of a General app, whose credentials are
+    /// tried once for each change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted_version: Option<String>,
+    /// The attempts to have a General app's credentials taken that failed since the last success.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<TokenFailure>,
+}
+
+/// Two keys that hold the same value.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct SameValue {
+    /// The key that is probably wrong.
+    pub key: String,
+    /// The other one.
+    pub other: String,
+}

@@ -1,0 +1,165 @@
+//! What a status says of an app's setup. So the controller, which writes the status, and a tool that may
+//! read nothing but the resources come to the same list.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use kube::ResourceExt as _;
+
+use super::{
+    facts::{
+        Attempt, ConnectionFacts, ConsentFacts, EndpointFacts, Facts, Remembered, SecretFacts,
+    },
+    step::{State, StepId},
+};
+use crate::{
+    api::{
+        condition::Type,
+        v1alpha1::{
+            CredentialsStatus, Phase, WebhookStatus, ZoomConnection, ZoomIntegrationSpec,
+            ZoomIntegrationStatus,
+        },
+    },
+    receiver::secrets::SecretRole,
+    scopes::{self, Comparison},
+    zoom::Fault,
+};
+
+/// What `status` says, together with the statuses of the integration's connections.
+#[must_use]
+pub fn facts<'a>(
+    spec: &ZoomIntegrationSpec,
+    status: &ZoomIntegrationStatus,
+    connections: impl IntoIterator<Item = &'a ZoomConnection>,
+) -> Facts {
+    let connections: Vec<&ZoomConnection> = connections.into_iter().collect();
+    Facts {
+        secret: status
+            .credentials
+            .as_ref()
+            .map(secret)
+            .unwrap_or_default(),
+        credentials: credentials(status),
+        scopes: granted(spec, status, &connections),
+        endpoint: endpoint(status),
+        consent: ConsentFacts {
+            callback: status.redirect_url.clone(),
+            install_url: status.install_url.clone(),
+            fault: connections.iter().find_map(|connection| fault(connection)),
+            connections: connections.into_iter().map(connection).collect(),
+        },
+        before: status
+            .setup
+            .iter()
+            .filter_map(|step| {
+                Some(Remembered {
+                    id: StepId::from_name(&step.id)?,
+                    state: State::from_name(&step.state)?,
+                    since: step.since.as_ref()?.0,
+                })
+            })
+            .collect(),
+    }
+}
+
+fn secret(found: &CredentialsStatus) -> SecretFacts {
+    let keys = found
+        .usable
+        .iter()
+        .chain(&found.unusable)
+        .chain(&found.legacy);
+    SecretFacts {
+        exists: found.found,
+        keys: keys.cloned().collect(),
+        unusable: found.unusable.iter().cloned().collect(),
+        same: found
+            .same
+            .iter()
+            .map(|same| (same.key.clone(), same.other.clone()))
+            .collect(),
+    }
+}
+
+fn credentials(status: &ZoomIntegrationStatus) -> Attempt {
+    let Some(found) = Type::CredentialsValid.find(&status.conditions) else {
+        return Attempt::Untried;
+    };
+    match found.status.as_str() {
+        "True" => Attempt::Accepted(Some(found.last_transition_time.0)),
+        "False" => Fault::from_reason(&found.reason).map_or(Attempt::Untried, Attempt::Failed),
+        _ => Attempt::Untried,
+    }
+}
+
+/// Of the app's token, or of the connection that lacks most.
+fn granted(
+    spec: &ZoomIntegrationSpec,
+    status: &ZoomIntegrationStatus,
+    connections: &[&ZoomConnection],
+) -> Option<Comparison> {
+    let own = status.scopes.as_ref();
+    let theirs = connections
+        .iter()
+        .filter_map(|connection| connection.status.as_ref()?.scopes.as_ref());
+    let optional = spec.scopes.optional.as_deref().unwrap_or_default();
+    own.into_iter()
+        .chain(theirs)
+        .map(|found| scopes::compare(&found.granted.join(" "), &spec.scopes.required, optional))
+        .max_by_key(|found| found.missing.len())
+}
+
+fn endpoint(status: &ZoomIntegrationStatus) -> EndpointFacts {
+    let holds = |type_: Type| match type_.find(&status.conditions)?.status.as_str() {
+        "True" => Some(true),
+        "False" => Some(false),
+        _ => None,
+    };
+    let webhook = status.webhook.clone().unwrap_or_default();
+    let unreachable = Type::EndpointReachable
+        .find(&status.conditions)
+        .filter(|found| found.status == "False");
+    EndpointFacts {
+        available: holds(Type::ReceiverAvailable),
+        unreachable: unreachable.map(|found| found.message.clone()),
+        validated_at: webhook.last_validated.as_ref().map(|time| time.0),
+        verified_at: webhook.last_verified.as_ref().map(|time| time.0),
+        secret: last_secret(&webhook),
+        rejected_at: webhook.last_rejected.as_ref().map(|time| time.0),
+        events_seen: webhook.events_seen.iter().cloned().collect::<BTreeSet<_>>(),
+        removal_seen: webhook.removal_seen,
+    }
+}
+
+fn last_secret(webhook: &WebhookStatus) -> Option<SecretRole> {
+    match webhook.last_secret.as_deref() {
+        Some("Current") => Some(SecretRole::Current),
+        Some("Previous") => Some(SecretRole::Previous),
+        _ => None,
+    }
+}
+
+fn connection(connection: &ZoomConnection) -> ConnectionFacts {
+    let status = connection.status.clone().unwrap_or_default();
+    let connected = status.phase == Some(Phase::Connected);
+    let grant = status.grant.unwrap_or_default();
+    let since: Option<Timestamp> = grant.since.map(|time| time.0);
+    ConnectionFacts {
+        name: connection.name_any(),
+        install_url: status.install_url,
+        connected,
+        since: since.filter(|_| connected),
+        lost: grant.lost.is_some(),
+    }
+}
+
+/// What the last consent of a connection, or its token, failed by.
+fn fault(connection: &ZoomConnection) -> Option<Fault> {
+    let status = connection.status.as_ref()?;
+    let consent = status.consent.as_ref();
+    let consent = consent.filter(|consent| consent.outcome == "Failed");
+    let ready = Type::Ready.find(&status.conditions);
+    let ready = ready.filter(|ready| ready.status == "False");
+    consent
+        .and_then(|consent| Fault::from_reason(&consent.reason))
+        .or_else(|| Fault::from_reason(&ready?.reason))
+}
