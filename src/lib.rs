@@ -18,6 +18,7 @@
 //! - [`setup`]: what people have to do in Zoom's portal, and what proves that they did.
 //! - [`handout`]: the same on paper, for the customer's administrator.
 //! - [`events`]: a tenant's dead letters, for people.
+//! - [`terminal`]: what the commands for people share.
 //! - [`ops`]: what every process shares.
 
 pub mod api;
@@ -32,4 +33,5 @@ pub mod ops;
 pub mod receiver;
 pub mod scopes;
 pub mod setup;
+pub mod terminal;
 pub mod zoom;
