@@ -109,7 +109,7 @@ fn handshake(why: Handshake, host: &str, port: u16) -> String {
             "{host} takes the connection and does not set up TLS. Check that the port leads to a listener for TLS."
         ),
         Handshake::Refused => format!(
-            "{host} and we find no common ground in TLS. Enable the usual ciphers of TLS 1.2 or 1.3 where TLS ends; it must not ask for a client certificate."
+            "{host} refuses the handshake of TLS. Enable the usual ciphers of TLS 1.2 or 1.3 where TLS ends; it must not ask for a client certificate."
         ),
     }
 }
