@@ -17,6 +17,7 @@
 //! - [`scopes`]: what Zoom's scopes are and how they relate.
 //! - [`setup`]: what people have to do in Zoom's portal, and what proves that they did.
 //! - [`handout`]: the same on paper, for the customer's administrator.
+//! - [`reach`]: whether a webhook URL leads to its receiver, before Zoom tries it.
 //! - [`show`], [`doctor`], [`refresh`]: how things stand, what is wrong, and another token, for people.
 //! - [`events`]: a tenant's dead letters, for people.
 //! - [`terminal`]: what the commands for people share.
@@ -32,6 +33,7 @@ pub mod events;
 pub mod grant;
 pub mod handout;
 pub mod ops;
+pub mod reach;
 pub mod receiver;
 pub mod refresh;
 pub mod scopes;

@@ -34,11 +34,7 @@ pub fn facts<'a>(
 ) -> Facts {
     let connections: Vec<&ZoomConnection> = connections.into_iter().collect();
     Facts {
-        secret: status
-            .credentials
-            .as_ref()
-            .map(secret)
-            .unwrap_or_default(),
+        secret: status.credentials.as_ref().map(secret).unwrap_or_default(),
         credentials: credentials(status),
         scopes: granted(spec, status, &connections),
         endpoint: endpoint(status),
