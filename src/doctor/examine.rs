@@ -65,7 +65,7 @@ async fn once(zoom: &Client, values: &Values) -> Answer {
     let Some(app) = &values.app else {
         return Answer::NotAsked;
     };
-    let answer = zoom.check_pair(app, now).await;
+    let answer = zoom.check(app, now).await;
     answer.map_or_else(Answer::Failed, |()| Answer::Pair)
 }
 

@@ -20,9 +20,6 @@ use super::{
 /// A token answer has a few kilobytes; anything larger is not Zoom's.
 const MAX_BODY: usize = 64 * 1024;
 
-/// A refresh token that Zoom gave nobody.
-const NOBODYS_TOKEN: &str = "zoom-operator-asks-whether-these-credentials-are-a-pair";
-
 /// Requests for the connections of one app: a thousand are refreshed within two minutes, and Zoom sees
 /// no stampede.
 const PER_APP_AND_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(9);
@@ -248,26 +245,6 @@ impl Client {
         ];
         let body = self.spend(app, &form, now).await?;
         Tokens::from_answer(&body, now, &self.endpoints.api)
-    }
-
-    /// Asks whether client id and secret of a General app are a pair, by a refresh token that nobody has:
-    /// Zoom refuses the grant (`invalid_grant`, RFC 6749 section 5.2) only once it took the client.
-    ///
-    /// # Errors
-    /// As [`Client::account_credentials`].
-    pub async fn check_pair(&self, app: &App, now: Timestamp) -> Result<(), Error> {
-        let form = [
-            ("grant_type", "refresh_token"),
-            ("refresh_token", NOBODYS_TOKEN),
-        ];
-        match self.request(app, &form, now).await {
-            Err(error) if error.fault == Fault::GrantLost => Ok(()),
-            Err(error) => Err(error),
-            Ok(_) => Err(Error::new(
-                Fault::Unintelligible,
-                "HTTP 200 for a refresh token that nobody has",
-            )),
-        }
     }
 
     /// Revokes an access token with the grant that it belongs to: Zoom removes the app for that user.
