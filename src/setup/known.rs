@@ -32,13 +32,11 @@ pub fn facts<'a>(
     status: &ZoomIntegrationStatus,
     connections: impl IntoIterator<Item = &'a ZoomConnection>,
 ) -> Facts {
-    let connections: Vec<&ZoomConnection> = connections.into_iter().collect();
+    let mut connections: Vec<&ZoomConnection> = connections.into_iter().collect();
+    // A watch gives them in any order.
+    connections.sort_by(|one, other| one.metadata.name.cmp(&other.metadata.name));
     Facts {
-        secret: status
-            .credentials
-            .as_ref()
-            .map(secret)
-            .unwrap_or_default(),
+        secret: status.credentials.as_ref().map(secret).unwrap_or_default(),
         credentials: credentials(status),
         scopes: granted(spec, status, &connections),
         endpoint: endpoint(status),
