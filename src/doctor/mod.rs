@@ -9,10 +9,12 @@
 //! | What does Zoom say to them? | [`examine`] |
 //! | What does that mean? | [`diagnosis`] |
 //! | How does a resource of the cluster do? | [`resource`] |
+//! | Does its webhook URL lead anywhere? | [`endpoint`] |
 //! | What is printed? | [`report`] |
 
 pub mod args;
 mod diagnosis;
+mod endpoint;
 mod examine;
 mod manifest;
 mod report;
@@ -23,8 +25,9 @@ mod values;
 use jiff::Timestamp;
 
 pub use self::args::Args;
-use self::{diagnosis::Case, report::Report, source::Origin, values::Values};
+use self::{diagnosis::Case, endpoint::Known, report::Report, source::Origin, values::Values};
 use crate::{
+    api::v1alpha1::Webhook,
     terminal::{self, Output, print},
     zoom::{Client, Endpoints},
 };
@@ -61,6 +64,7 @@ async fn credentials(args: &Args) -> anyhow::Result<Report> {
         args.zoom_api_url.clone(),
     ))?;
     let answer = examine::ask(&zoom, &values).await;
+    let url = spec.webhook.as_ref().and_then(Webhook::url);
     let case = Case {
         spec: &spec,
         is_declared: manifest.is_declared,
@@ -69,5 +73,10 @@ async fn credentials(args: &Args) -> anyhow::Result<Report> {
         answer: &answer,
         zoom: args.zoom_oauth_url.as_str(),
     };
-    Ok(diagnosis::diagnose(&case, Timestamp::now()))
+    let mut report = diagnosis::diagnose(&case, Timestamp::now());
+    if let Some(url) = url {
+        let token = values.secret_token.as_ref();
+        endpoint::look(&url, token, Known::NotApplied, &mut report).await;
+    }
+    Ok(report)
 }

@@ -4,7 +4,10 @@ use jiff::Timestamp;
 use k8s_openapi::{api::core::v1::Event, apimachinery::pkg::apis::meta::v1::Condition};
 use kube::ResourceExt as _;
 
-use super::report::{Report, Verdict};
+use super::{
+    endpoint::{self, Known},
+    report::{Report, Verdict},
+};
 use crate::{
     api::{
         condition::Type,
@@ -27,10 +30,11 @@ pub async fn examine(session: &Session, target: &Target) -> anyhow::Result<Repor
         Target::Integration(name) => {
             let found: ZoomIntegration = session.get(name).await?;
             let connections = session.connections(name).await?;
-            (
-                integration(&found, &connections),
-                session.warnings(&found).await,
-            )
+            let mut report = integration(&found, &connections);
+            if let Some((url, known)) = url(&found) {
+                endpoint::look(&url, None, known, &mut report).await;
+            }
+            (report, session.warnings(&found).await)
         }
         Target::Connection(name) => {
             let found: ZoomConnection = session.get(name).await?;
@@ -39,6 +43,22 @@ pub async fn examine(session: &Session, target: &Target) -> anyhow::Result<Repor
     };
     quote(&events, &mut report, now);
     Ok(report)
+}
+
+/// The webhook's public URL, and whether the operator reached it.
+fn url(found: &ZoomIntegration) -> Option<(String, Known)> {
+    let url = found.spec.webhook.as_ref()?.url()?;
+    let status = found.status.as_ref()?;
+    let reached = Type::EndpointReachable.find(&status.conditions);
+    let reached = reached.is_some_and(|reached| reached.status == "True");
+    Some((
+        url,
+        if reached {
+            Known::Reached
+        } else {
+            Known::Applied
+        },
+    ))
 }
 
 fn integration(found: &ZoomIntegration, connections: &[ZoomConnection]) -> Report {

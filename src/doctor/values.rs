@@ -1,11 +1,13 @@
-//! Credentials as they were handed in. Pure.
+//! Credentials as they were handed in, read as the controller reads the Secret. Pure.
 
-use secrecy::{ExposeSecret as _, SecretString};
+use k8s_openapi::{ByteString, api::core::v1::Secret};
+use secrecy::SecretString;
 
 use super::source::Data;
 use crate::{
     api::v1alpha1::ZoomIntegrationSpec,
-    setup::{facts::SecretFacts, warning::is_verification_token},
+    controller::credentials::{Credentials, ProblemKind},
+    setup::facts::SecretFacts,
     zoom,
 };
 
@@ -32,43 +34,37 @@ impl Values {
     /// Reads what was handed in for an app.
     #[must_use]
     pub fn read(spec: &ZoomIntegrationSpec, data: &Data) -> Self {
-        let keys = &spec.credentials;
-        let is_server_to_server = spec.is_server_to_server();
-        let wanted = wanted(spec);
-        let text = |key: &str| data.get(key).and_then(|value| read_text(value));
-        let usable: Vec<(&str, SecretString)> = wanted
+        let bytes = data.iter();
+        let bytes = bytes.map(|(key, value)| (key.clone(), ByteString(value.clone())));
+        let secret = Secret {
+            data: Some(bytes.collect()),
+            ..Secret::default()
+        };
+        let found = Credentials::read(spec, Some(&secret));
+        let unusable = found
+            .problems
             .iter()
-            .filter_map(|key| Some((*key, text(key)?)))
-            .collect();
-        let is_lacking = |key: &&&str| usable.iter().all(|(known, _)| known != *key);
-        let lacking: Vec<String> = wanted
-            .iter()
-            .filter(is_lacking)
-            .map(ToString::to_string)
-            .collect();
-        let there = lacking.iter().filter(|key| data.contains_key(*key));
-        let app = text(keys.client_id()).zip(text(keys.client_secret()));
+            .filter(|problem| problem.kind != ProblemKind::Missing)
+            .map(|problem| problem.key.clone());
+        let keys = found.usable.iter().chain(&found.legacy).cloned();
+        let token = spec.credentials.webhook_secret_token();
+        let token = Some(token).filter(|key| found.usable.iter().any(|usable| usable == key));
         Self {
             secret: SecretFacts {
                 exists: true,
-                keys: data
-                    .keys()
-                    .filter(|key| wanted.contains(&key.as_str()) || is_verification_token(key))
-                    .cloned()
-                    .collect(),
-                unusable: there.cloned().collect(),
-                same: same(&usable),
+                keys: keys.chain(unusable.clone()).collect(),
+                unusable: unusable.collect(),
+                same: found.same,
             },
-            lacking,
-            app: app.map(|(id, client_secret)| zoom::App {
-                client_id: id.expose_secret().to_owned(),
-                client_secret,
-            }),
-            account_id: text(keys.account_id())
-                .filter(|_| is_server_to_server)
-                .map(|id| id.expose_secret().to_owned()),
-            secret_token: text(keys.webhook_secret_token()),
-            is_server_to_server,
+            lacking: found
+                .problems
+                .iter()
+                .map(|problem| problem.key.clone())
+                .collect(),
+            account_id: found.server_to_server.map(|found| found.account_id),
+            app: found.app,
+            secret_token: token.and_then(|key| text(data.get(key)?)),
+            is_server_to_server: spec.is_server_to_server(),
         }
     }
 
@@ -82,37 +78,8 @@ impl Values {
     }
 }
 
-/// The keys that the app needs, in the order of Zoom's form.
-fn wanted(spec: &ZoomIntegrationSpec) -> Vec<&str> {
-    let keys = &spec.credentials;
-    let mut wanted = Vec::new();
-    if spec.is_server_to_server() {
-        wanted.push(keys.account_id());
-    }
-    wanted.extend([keys.client_id(), keys.client_secret()]);
-    if spec.webhook.is_some() {
-        wanted.push(keys.webhook_secret_token());
-    }
-    wanted
-}
-
-/// Keys that hold the same value: the later one, which is probably wrong, and the earlier.
-fn same(values: &[(&str, SecretString)]) -> Vec<(String, String)> {
-    let before = |at: usize| {
-        let (key, value) = &values[at];
-        let first = values[..at]
-            .iter()
-            .find(|(_, other)| other.expose_secret() == value.expose_secret());
-        first.map(|(other, _)| ((*key).to_owned(), (*other).to_owned()))
-    };
-    (0..values.len()).filter_map(before).collect()
-}
-
-/// As the controller reads a Secret: white space at both ends is dropped, none is allowed within.
-fn read_text(value: &[u8]) -> Option<SecretString> {
-    let text = str::from_utf8(value).ok()?.trim();
-    let sound = !text.is_empty() && !text.chars().any(|c| c.is_control() || c.is_whitespace());
-    sound.then(|| text.to_owned().into())
+fn text(value: &[u8]) -> Option<SecretString> {
+    Some(str::from_utf8(value).ok()?.trim().to_owned().into())
 }
 
 #[cfg(test)]

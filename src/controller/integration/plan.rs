@@ -235,7 +235,7 @@ fn credentials(
     let version = &observed.credentials.version;
     let known = last_check(integration);
     if let Some(failure) = known.and_then(|known| known.failure.as_ref()) {
-        return match failure::not_before(failure, version) {
+        return match failure::not_before(failure, version, failure::wish(integration)) {
             time if time > now => CredentialsStep::Wait(time),
             _ => CredentialsStep::Ask,
         };
