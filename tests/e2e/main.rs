@@ -22,6 +22,7 @@ mod parts;
 mod receiver;
 mod secrets;
 mod tokens;
+mod tools;
 
 use std::process::ExitCode;
 
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         parts::cases(),
         receiver::cases(),
         tokens::cases(),
+        tools::cases(),
         secrets::cases(),
     ];
     bed::run(cases.into_iter().flatten().collect())
