@@ -24,6 +24,7 @@ fn plan(
         network_policies: false,
         operator_namespace: Some("ops".into()),
         receiver_rollouts: 5,
+        reachability_check: false,
     };
     let rules = Rules {
         has_pages,

@@ -86,6 +86,7 @@ fn say(
         endpoints: &endpoints,
         pages: None,
         connections: ConnectionsStatus::default(),
+        reach: None,
     };
     status(integration, &observed, &applied, &setting, at(100)).0
 }
