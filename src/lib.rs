@@ -17,6 +17,7 @@
 //! - [`scopes`]: what Zoom's scopes are and how they relate.
 //! - [`setup`]: what people have to do in Zoom's portal, and what proves that they did.
 //! - [`handout`]: the same on paper, for the customer's administrator.
+//! - [`reach`]: whether a webhook URL leads to its receiver, before Zoom tries it.
 //! - [`events`]: a tenant's dead letters, for people.
 //! - [`ops`]: what every process shares.
 
@@ -29,6 +30,7 @@ pub mod events;
 pub mod grant;
 pub mod handout;
 pub mod ops;
+pub mod reach;
 pub mod receiver;
 pub mod scopes;
 pub mod setup;
