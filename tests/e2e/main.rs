@@ -23,6 +23,7 @@ mod receiver;
 mod secrets;
 mod setup;
 mod tokens;
+mod tools;
 
 use std::process::ExitCode;
 
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         receiver::cases(),
         setup::cases(),
         tokens::cases(),
+        tools::cases(),
         secrets::cases(),
     ];
     bed::run(cases.into_iter().flatten().collect())
