@@ -143,7 +143,7 @@ fn indented(text: &str, by: usize) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// What an ExternalSecret or a SealedSecret makes has the name and the keys that the integration asks for.
+/// What an `ExternalSecret` or a `SealedSecret` makes has the name and the keys that the integration asks for.
 #[test]
 fn each_tenants_credentials_are_those_that_the_app_asks_for() {
     let (_, app) = only("ZoomIntegration", "zoom-operator.io/v1alpha1").remove(0);
