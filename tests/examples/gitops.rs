@@ -52,7 +52,7 @@ fn every_kind_is_one_that_its_tool_knows() {
     }
 }
 
-/// Argo CD's ConfigMap holds our scripts to the letter; `UPDATE_EXAMPLES=1` writes it.
+/// Argo CD's config map holds our scripts to the letter; `UPDATE_EXAMPLES=1` writes it.
 #[test]
 fn argo_cd_is_given_the_scripts_as_they_are() {
     let file = gitops().join("argocd/argocd-cm.yaml");

@@ -1,6 +1,6 @@
 //! Whoever applies a file again, after the operator has had its say, finds that nothing is to be changed.
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use serde_json::Value;
 
 use super::{
@@ -10,7 +10,7 @@ use super::{
 use crate::bed::{
     Bed, Case, LIMIT,
     object::{self, reason, seen, text},
-    wait_for,
+    tools, wait_for,
 };
 
 pub fn cases() -> Vec<Case> {
@@ -31,41 +31,58 @@ fn is_variant(file: &str) -> bool {
 
 async fn again(bed: Bed, chosen: impl Fn(&str) -> bool) -> anyhow::Result<()> {
     let _zoom = zoom_and_operator(&bed).await?;
-    let mut manifests = Vec::new();
+    let (mut secrets, mut manifests) = (Vec::new(), Vec::new());
     for path in files::all()? {
-        if let Some(secrets) = files::secrets(&bed, &path)? {
-            must(&bed, &["apply", "--filename", &secrets.path()]).await?;
-        }
+        secrets.extend(files::secrets(&bed, &path)?);
         let found = files::ours(&bed, &path)?;
         manifests.extend(found.filter(|manifest| chosen(&manifest.name)));
     }
     ensure!(manifests.len() >= 4, "{} files", manifests.len());
-    for manifest in &manifests {
-        let dry = ["apply", "--dry-run=server", "--filename", &manifest.path()];
-        must(&bed, &dry).await?;
-        must(&bed, &["apply", "--filename", &manifest.path()]).await?;
-    }
-    for manifest in &manifests {
+    must(&bed, &Files(secrets).with(&["apply"])).await?;
+    let files = Files(manifests);
+    must(&bed, &files.with(&["apply", "--dry-run=server"])).await?;
+    must(&bed, &files.with(&["apply"])).await?;
+    for manifest in &files.0 {
         status_written(&bed, manifest).await?;
     }
-    for manifest in &manifests {
-        by_client(&bed, manifest)
-            .await
-            .context(manifest.name.clone())?;
+    by_client(&bed, &files).await?;
+    by_server(&bed, &files).await
+}
+
+/// The files of a test, all at once.
+struct Files(Vec<Manifest>);
+
+// === impl Files ===
+
+impl Files {
+    /// A command of kubectl with all of them.
+    fn with(&self, command: &[&str]) -> Vec<String> {
+        let files = self
+            .0
+            .iter()
+            .map(|manifest| format!("--filename={}", manifest.path()));
+        command
+            .iter()
+            .map(ToString::to_string)
+            .chain(files)
+            .collect()
     }
-    for manifest in &manifests {
-        by_server(&bed, manifest)
-            .await
-            .context(manifest.name.clone())?;
+
+    /// Their objects as they are now.
+    async fn live(&self, bed: &Bed) -> anyhow::Result<Vec<Value>> {
+        let mut found = Vec::new();
+        for wanted in self.0.iter().flat_map(|manifest| &manifest.objects) {
+            let resource = object::resource(text(wanted, "/kind"));
+            found.push(bed.get(&resource, object::name(wanted)).await?);
+        }
+        Ok(found)
     }
-    Ok(())
 }
 
 /// `kubectl diff` and `kubectl apply`.
-async fn by_client(bed: &Bed, manifest: &Manifest) -> anyhow::Result<()> {
-    no_difference(bed, &["diff", "--filename", &manifest.path()]).await?;
-    let apply = ["apply", "--filename", &manifest.path()];
-    let said = unchanged(bed, manifest, &apply).await?;
+async fn by_client(bed: &Bed, files: &Files) -> anyhow::Result<()> {
+    no_difference(bed, &files.with(&["diff"])).await?;
+    let said = unchanged(bed, files, &files.with(&["apply"])).await?;
     ensure!(
         said.lines().all(|line| line.ends_with(" unchanged")),
         "{said}"
@@ -74,70 +91,59 @@ async fn by_client(bed: &Bed, manifest: &Manifest) -> anyhow::Result<()> {
 }
 
 /// The same by server-side apply, as Argo CD and Flux do: a first apply takes the fields over, a second does nothing.
-async fn by_server(bed: &Bed, manifest: &Manifest) -> anyhow::Result<()> {
-    let path = manifest.path();
-    let server = [
-        "--server-side",
-        "--field-manager=gitops",
-        "--filename",
-        &path,
-    ];
-    let apply = [&["apply"], server.as_slice()].concat();
+async fn by_server(bed: &Bed, files: &Files) -> anyhow::Result<()> {
+    let server = ["--server-side", "--field-manager=gitops"];
+    let apply = files.with(&[&["apply"], server.as_slice()].concat());
     must(bed, &apply).await?;
-    no_difference(bed, &[&["diff"], server.as_slice()].concat()).await?;
-    unchanged(bed, manifest, &apply).await?;
+    no_difference(bed, &files.with(&[&["diff"], server.as_slice()].concat())).await?;
+    unchanged(bed, files, &apply).await?;
     Ok(())
 }
 
-async fn must(bed: &Bed, args: &[&str]) -> anyhow::Result<String> {
-    let said = bed.kubectl(args).await?;
+async fn kubectl(bed: &Bed, args: &[String]) -> anyhow::Result<tools::Said> {
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    bed.kubectl(&args).await
+}
+
+async fn must(bed: &Bed, args: &[String]) -> anyhow::Result<String> {
+    let said = kubectl(bed, args).await?;
     ensure!(said.success, "kubectl {}: {said:?}", args.join(" "));
     Ok(said.stdout)
 }
 
-async fn no_difference(bed: &Bed, args: &[&str]) -> anyhow::Result<()> {
-    let said = bed.kubectl(args).await?;
+async fn no_difference(bed: &Bed, args: &[String]) -> anyhow::Result<()> {
+    let said = kubectl(bed, args).await?;
     ensure!(
         said.success && said.stdout.is_empty(),
-        "kubectl {}: {said:?}",
-        args.join(" ")
+        "kubectl {}: {}{}",
+        args.join(" "),
+        said.stdout,
+        said.stderr
     );
     Ok(())
 }
 
 /// Runs a command that is to leave the objects as they are: generation and resourceVersion, unless the operator wrote
 /// the status meanwhile, when it is run again.
-async fn unchanged(bed: &Bed, manifest: &Manifest, args: &[&str]) -> anyhow::Result<String> {
+async fn unchanged(bed: &Bed, files: &Files, args: &[String]) -> anyhow::Result<String> {
     wait_for("a quiet moment", LIMIT, || async {
-        let before = live(bed, manifest).await?;
+        let before = files.live(bed).await?;
         let said = must(bed, args).await?;
-        let after = live(bed, manifest).await?;
-        let part = |objects: &[Value], pointer: &str| -> Vec<Value> {
-            let of = |object: &Value| object.pointer(pointer).cloned().unwrap_or_default();
-            objects.iter().map(of).collect()
-        };
-        for pointer in ["/metadata/generation", "/spec", "/metadata/annotations"] {
-            let (before, after) = (part(&before, pointer), part(&after, pointer));
-            assert!(before == after, "{pointer}: {before:?}, then {after:?}");
+        let after = files.live(bed).await?;
+        let mut quiet = true;
+        for (before, after) in before.iter().zip(&after) {
+            let same = |pointer: &str| before.pointer(pointer) == after.pointer(pointer);
+            for pointer in ["/metadata/generation", "/spec", "/metadata/annotations"] {
+                assert!(same(pointer), "{pointer}: {before:#}, then {after:#}");
+            }
+            if !same("/metadata/resourceVersion") {
+                assert!(!same("/status"), "written without a change: {after:#}");
+                quiet = false;
+            }
         }
-        let version = "/metadata/resourceVersion";
-        if part(&before, version) == part(&after, version) {
-            return Ok(Some(said));
-        }
-        let written = part(&before, "/status") != part(&after, "/status");
-        assert!(written, "written without a change: {after:?}");
-        Ok(None)
+        Ok(quiet.then_some(said))
     })
     .await
-}
-
-async fn live(bed: &Bed, manifest: &Manifest) -> anyhow::Result<Vec<Value>> {
-    let mut found = Vec::new();
-    for wanted in &manifest.objects {
-        let resource = object::resource(text(wanted, "/kind"));
-        found.push(bed.get(&resource, object::name(wanted)).await?);
-    }
-    Ok(found)
 }
 
 /// The operator has seen each and has said something beyond "first work".

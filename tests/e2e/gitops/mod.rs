@@ -2,7 +2,9 @@
 
 mod actions;
 mod again;
+mod definitions;
 mod files;
+mod flux;
 mod health;
 mod managers;
 mod tenants;
@@ -18,6 +20,8 @@ pub fn cases() -> Vec<Case> {
         health::cases(),
         actions::cases(),
         tenants::cases(),
+        flux::cases(),
+        definitions::cases(),
     ]
     .into_iter()
     .flatten()
