@@ -18,6 +18,7 @@ mod chart;
 mod connections;
 mod contract;
 mod faults;
+mod gitops;
 mod parts;
 mod receiver;
 mod secrets;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         connections::cases(),
         contract::cases(),
         faults::cases(),
+        gitops::cases(),
         parts::cases(),
         receiver::cases(),
         setup::cases(),
