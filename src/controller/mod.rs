@@ -21,6 +21,7 @@ mod leadership;
 mod links;
 mod metrics;
 mod published;
+mod reach;
 mod reconcile;
 mod removals;
 mod report;
@@ -47,6 +48,7 @@ use self::{
     known::{Connections, Hosts},
     leadership::{Candidate, Election, Leadership},
     metrics::Metrics,
+    reach::Reachability,
     reconcile::Failures,
     removals::Removals,
     rollouts::Rollouts,
@@ -83,7 +85,7 @@ pub struct Context {
     fleet: Fleet,
     failures: Failures,
     /// Asks for passes over integrations.
-    integrations: Touch<ZoomIntegration>,
+    integrations: Arc<Touch<ZoomIntegration>>,
     /// Asks for passes over connections.
     touched: Touch<ZoomConnection>,
     /// Who removed an app.
@@ -94,6 +96,8 @@ pub struct Context {
     hosts: Hosts,
     /// The pace at which receivers are replaced.
     rollouts: Rollouts,
+    /// Whether webhook URLs lead to their receivers.
+    reach: Reachability,
     /// Spends the connections' grants.
     grants: Grants,
 }
@@ -223,6 +227,7 @@ impl Context {
         let zoom = Arc::new(zoom);
         let journal = Directory::open(config.journal.clone())
             .with_context(|| format!("failed to open the journal {}", config.journal.display()))?;
+        let integrations = Arc::new(Touch::default());
         let term = LeaderTerm::new(leadership.clone(), shutdown, config.identity.clone());
         Ok(Self {
             grants: Grants::new(client.clone(), zoom.clone(), term, journal),
@@ -245,7 +250,8 @@ impl Context {
             metrics,
             fleet,
             failures: Failures::default(),
-            integrations: Touch::default(),
+            reach: Reachability::new(config.policy.reachability_check, integrations.clone())?,
+            integrations,
             touched: Touch::default(),
             removals: Removals::default(),
             config,

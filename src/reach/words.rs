@@ -20,16 +20,18 @@ pub(super) struct Trail<'a> {
 
 /// The finding.
 pub(super) fn finding(cause: Cause, trail: &Trail<'_>) -> Finding {
-    let mut message = sentence(cause, trail);
+    let sentence = sentence(cause, trail);
     let internet = Policy::internet(Vec::new());
-    let addresses = trail.addresses;
-    if !addresses.is_empty() && !addresses.iter().any(|address| internet.permits(*address)) {
-        message.push_str(&format!(
-            " From here {} leads to private addresses only ({}): Zoom comes from the internet and needs a public one.",
-            trail.host,
-            list(addresses)
-        ));
-    }
+    let (host, addresses) = (trail.host, trail.addresses);
+    let is_public = |address: &IpAddr| internet.permits(*address);
+    let message = if addresses.is_empty() || addresses.iter().any(is_public) {
+        sentence
+    } else {
+        let addresses = list(addresses);
+        format!(
+            "{sentence} From here {host} leads to private addresses only ({addresses}): Zoom comes from the internet and needs a public one."
+        )
+    };
     Finding { cause, message }
 }
 

@@ -18,9 +18,11 @@ mod chart;
 mod connections;
 mod contract;
 mod faults;
+mod gitops;
 mod parts;
 mod receiver;
 mod secrets;
+mod setup;
 mod tokens;
 mod tools;
 
@@ -35,8 +37,10 @@ fn main() -> ExitCode {
         connections::cases(),
         contract::cases(),
         faults::cases(),
+        gitops::cases(),
         parts::cases(),
         receiver::cases(),
+        setup::cases(),
         tokens::cases(),
         tools::cases(),
         secrets::cases(),

@@ -25,6 +25,9 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
+/// How many there were.
+static AUTHORITIES: AtomicUsize = AtomicUsize::new(0);
+
 pub const HOST: &str = "hooks.example.com";
 
 /// Who signs certificates.
@@ -67,8 +70,7 @@ impl Authority {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
         // Who has another's name is not unknown, but a forger.
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let name = format!("authority {}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let name = format!("authority {}", AUTHORITIES.fetch_add(1, Ordering::Relaxed));
         params.distinguished_name.push(DnType::CommonName, name);
         params
     }

@@ -34,6 +34,7 @@ fn receivers() -> ReceiverPolicy {
         network_policies: false,
         operator_namespace: Some("ops".into()),
         receiver_rollouts: 5,
+        reachability_check: false,
     }
 }
 
