@@ -14,10 +14,11 @@ use kube::{
 };
 use serde_json::json;
 
-use self::outcome::{Outcome, outcome};
+use self::outcome::{Answer, Outcome, outcome};
 use crate::{
     api::{
         annotation,
+        condition::Type,
         v1alpha1::{TokenStatus, ZoomConnection, ZoomIntegration},
     },
     terminal::{self, Cluster, Session, Target, note, print, resources::Ours, time::when},
@@ -46,17 +47,37 @@ pub struct Args {
 /// A resource with a token of its own.
 trait Holder: Ours + Send + Sync + 'static {
     fn token(&self) -> Option<&TokenStatus>;
+    /// Why there will be no token until a person authorizes again.
+    fn lost(&self) -> Option<String>;
+
+    fn answer(&self) -> Answer {
+        Answer {
+            token: self.token().cloned().unwrap_or_default(),
+            lost: self.lost(),
+        }
+    }
 }
 
 impl Holder for ZoomIntegration {
     fn token(&self) -> Option<&TokenStatus> {
         self.status.as_ref()?.token.as_ref()
     }
+
+    fn lost(&self) -> Option<String> {
+        None
+    }
 }
 
 impl Holder for ZoomConnection {
     fn token(&self) -> Option<&TokenStatus> {
         self.status.as_ref()?.token.as_ref()
+    }
+
+    fn lost(&self) -> Option<String> {
+        let status = self.status.as_ref()?;
+        let lost = status.grant.as_ref()?.lost.clone()?;
+        let ready = Type::Ready.find(&status.conditions);
+        Some(ready.map_or(lost, |ready| ready.message.clone()))
     }
 }
 
@@ -121,6 +142,9 @@ fn ensure_awake(integration: &ZoomIntegration) -> anyhow::Result<()> {
 async fn ask<K: Holder>(session: &Session, before: K, args: &Args) -> anyhow::Result<()> {
     let api: Api<K> = session.api();
     let name = before.name_any();
+    if let Some(message) = before.lost() {
+        bail!("no other token: {message}");
+    }
     let wish = Timestamp::now();
     let patch = json!({"metadata": {"annotations": {
         annotation::REFRESH_REQUESTED_AT: wish.to_string(),
@@ -138,7 +162,7 @@ async fn ask<K: Holder>(session: &Session, before: K, args: &Args) -> anyhow::Re
     if args.no_wait {
         return Ok(());
     }
-    let old = before.token().cloned().unwrap_or_default();
+    let old = before.answer();
     let limit = Duration::from_secs(args.timeout);
     let answered = await_condition(api, &name, answered::<K>(old.clone(), wish));
     let found = tokio::time::timeout(limit, answered)
@@ -152,10 +176,11 @@ async fn ask<K: Holder>(session: &Session, before: K, args: &Args) -> anyhow::Re
         })?
         .context("failed to watch the resource")?
         .with_context(|| format!("{} was deleted", args.target))?;
-    let token = found.token().cloned().unwrap_or_default();
-    if let Some(Outcome::Refused(message)) = outcome(&old, &token, wish) {
+    let now = found.answer();
+    if let Some(Outcome::Refused(message)) = outcome(&old, &now, wish) {
         bail!("no other token: {message}");
     }
+    let token = now.token;
     let expires = token.expires_at.map(|time| when(time.0, Timestamp::now()));
     print(&format!(
         "{} has another token, in Secret {}, until {}\n",
@@ -165,9 +190,8 @@ async fn ask<K: Holder>(session: &Session, before: K, args: &Args) -> anyhow::Re
     ))
 }
 
-fn answered<K: Holder>(old: TokenStatus, wish: Timestamp) -> impl Condition<K> {
+fn answered<K: Holder>(old: Answer, wish: Timestamp) -> impl Condition<K> {
     move |object: Option<&K>| {
-        let token = object.and_then(Holder::token);
-        object.is_none() || token.is_some_and(|token| outcome(&old, token, wish).is_some())
+        object.is_none_or(|object| outcome(&old, &object.answer(), wish).is_some())
     }
 }

@@ -13,9 +13,22 @@ pub enum Outcome {
     Refused(String),
 }
 
-/// What became of a wish of the time `wish`, with the token `before` it and `now`; `None` while the operator
-/// has not answered.
-pub fn outcome(before: &TokenStatus, now: &TokenStatus, wish: Timestamp) -> Option<Outcome> {
+/// What the status says of a token.
+#[derive(Clone, Debug, Default)]
+pub struct Answer {
+    /// The token.
+    pub token: TokenStatus,
+    /// Why there will be none until a person authorizes again.
+    pub lost: Option<String>,
+}
+
+/// What became of a wish of the time `wish`, by what the status said `before` it and says `now`; `None` while
+/// the operator has not answered.
+pub fn outcome(before: &Answer, now: &Answer, wish: Timestamp) -> Option<Outcome> {
+    if let Some(lost) = &now.lost {
+        return Some(Outcome::Refused(lost.clone()));
+    }
+    let (before, now) = (&before.token, &now.token);
     // The status has whole seconds.
     let failure = now
         .failure
@@ -33,8 +46,11 @@ mod tests {
 
     use super::*;
 
-    fn status(value: Value) -> TokenStatus {
-        serde_json::from_value(value).unwrap()
+    fn status(value: Value) -> Answer {
+        Answer {
+            token: serde_json::from_value(value).unwrap(),
+            lost: None,
+        }
     }
 
     #[test]
@@ -49,7 +65,7 @@ mod tests {
         };
         let later = status(json!({"expiresAt": "2026-11-22T13:00:00Z"}));
         let shorter = status(json!({"expiresAt": "2026-11-22T12:20:00Z"}));
-        let of = |now: &TokenStatus| outcome(&before, now, wish);
+        let of = |now: &Answer| outcome(&before, now, wish);
         assert_eq!(of(&before), None);
         assert_eq!(of(&later), Some(Outcome::Replaced));
         assert_eq!(of(&shorter), Some(Outcome::Replaced));
@@ -58,7 +74,12 @@ mod tests {
             of(&failed("2026-11-22T12:00:00Z")),
             Some(Outcome::Refused("m".into()))
         );
-        let none = TokenStatus::default();
+        let lost = Answer {
+            lost: Some("Authorize again.".into()),
+            ..before.clone()
+        };
+        assert_eq!(of(&lost), Some(Outcome::Refused("Authorize again.".into())));
+        let none = Answer::default();
         assert_eq!(outcome(&none, &later, wish), Some(Outcome::Replaced));
         assert_eq!(outcome(&none, &none, wish), None);
     }

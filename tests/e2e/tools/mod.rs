@@ -12,7 +12,7 @@ use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::bed::{Bed, Case, tools};
+use crate::bed::{Bed, Case, LIMIT, tools, wait_for};
 
 pub fn cases() -> Vec<Case> {
     [plugin::cases(), refresh::cases()]
@@ -42,11 +42,17 @@ impl Person {
         symlink(program, directory.path().join("kubectl-zoom"))?;
         let kubeconfig = directory.path().join("kubeconfig");
         impersonate(&user, &kubeconfig)?;
-        Ok(Self {
+        let person = Self {
             bed: bed.clone(),
             directory,
             kubeconfig,
+        };
+        // The API server learns of rights a moment after they are written.
+        wait_for("the person's rights", LIMIT, || async {
+            Ok(person.zoom(&["status"]).await?.success.then_some(()))
         })
+        .await?;
+        Ok(person)
     }
 
     fn directory(&self) -> &Path {

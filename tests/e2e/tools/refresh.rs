@@ -23,6 +23,15 @@ fn some_minutes_ago() -> Timestamp {
     Timestamp::now() - SignedDuration::from_mins(5)
 }
 
+/// Takes a wish back, which would be granted once more when its token seems older than it is.
+async fn take_back(bed: &Bed, resource: &str, name: &str) -> anyhow::Result<()> {
+    let none = json!({"metadata": {"annotations": {
+        "zoom-operator.io/refresh-requested-at": null,
+    }}});
+    bed.patch(resource, name, &none).await?;
+    Ok(())
+}
+
 async fn integration(bed: Bed) -> anyhow::Result<()> {
     let (sim, _operator) = bed.zoom_and_operator(&Options::default()).await?;
     let tenant = Tenant::server_to_server("acme");
@@ -59,6 +68,7 @@ async fn integration(bed: Bed) -> anyhow::Result<()> {
 
     // What Zoom refuses is said, and consumers keep what they have.
     let other = token().await?;
+    take_back(&bed, "zoomintegrations", "acme").await?;
     bed.patch("secrets", &tenant.token_secret(), &issued)
         .await?;
     sim.patch_app(&tenant, json!({"active": false})).await?;
@@ -100,8 +110,8 @@ async fn connection(bed: Bed) -> anyhow::Result<()> {
     })
     .await?;
     make_old(&bed).await?;
-    app.register(&sim, json!({"token_lifetime_seconds": 3000}))
-        .await?;
+    let shorter = json!({"token_lifetime_seconds": 3000});
+    sim.patch_app(&app.0, shorter).await?;
     let before = generation(&bed).await?;
     let person = Person::new(&bed).await?;
     let said = person.zoom(&["refresh", "app"]).await?;
@@ -112,7 +122,20 @@ async fn connection(bed: Bed) -> anyhow::Result<()> {
     let said = person.must(&["refresh", "zconn/ada"]).await?;
     ensure!(said.starts_with("zconn/ada has another token"), "{said}");
     ensure!(generation(&bed).await? == before + 1);
-    alive(&sim, &app, minted.id).await
+    alive(&sim, &app, minted.id).await?;
+
+    // Zoom forgets the grant: a refusal is no reason to go on waiting, and the next wish knows it before.
+    take_back(&bed, "zoomconnections", "ada").await?;
+    make_old(&bed).await?;
+    app.register(&sim, json!({})).await?;
+    for _ in 0..2 {
+        let said = person.zoom(&["refresh", "zconn/ada"]).await?;
+        let refused = said
+            .stderr
+            .contains("no other token: Zoom no longer accepts");
+        ensure!(!said.success && refused, "{said:?}");
+    }
+    Ok(())
 }
 
 async fn grant(bed: &Bed) -> anyhow::Result<Value> {
