@@ -143,8 +143,8 @@ async fn ask<K: Holder>(session: &Session, before: K, args: &Args) -> anyhow::Re
     let answered = await_condition(api, &name, answered::<K>(old.clone(), wish));
     let found = tokio::time::timeout(limit, answered)
         .await
-        .with_context(|| {
-            format!(
+        .map_err(|_| {
+            anyhow!(
                 "no answer within {} s: the wish stands, as annotation {}; does the operator run, and watch this namespace?",
                 args.timeout,
                 annotation::REFRESH_REQUESTED_AT

@@ -24,7 +24,7 @@ pub fn outcome(before: &TokenStatus, now: &TokenStatus, wish: Timestamp) -> Opti
     if let Some(failure) = failure {
         return Some(Outcome::Refused(failure.message.clone()));
     }
-    (now.expires_at.is_some() && now.expires_at > before.expires_at).then_some(Outcome::Replaced)
+    (now.expires_at.is_some() && now.expires_at != before.expires_at).then_some(Outcome::Replaced)
 }
 
 #[cfg(test)]
@@ -48,9 +48,11 @@ mod tests {
             }}))
         };
         let later = status(json!({"expiresAt": "2026-11-22T13:00:00Z"}));
+        let shorter = status(json!({"expiresAt": "2026-11-22T12:20:00Z"}));
         let of = |now: &TokenStatus| outcome(&before, now, wish);
         assert_eq!(of(&before), None);
         assert_eq!(of(&later), Some(Outcome::Replaced));
+        assert_eq!(of(&shorter), Some(Outcome::Replaced));
         assert_eq!(of(&failed("2026-11-22T11:59:59Z")), None);
         assert_eq!(
             of(&failed("2026-11-22T12:00:00Z")),

@@ -34,12 +34,16 @@ pub enum Output {
     Json,
 }
 
-/// Prints to the standard output.
+/// Prints to the standard output. Whoever reads no further, such as `head`, has what he wanted.
 ///
 /// # Errors
-/// When nobody reads it any more.
+/// When it cannot be written.
 pub fn print(text: &str) -> anyhow::Result<()> {
-    Ok(std::io::stdout().write_all(text.as_bytes())?)
+    let mut out = std::io::stdout();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
+    }
 }
 
 /// Says something beside what is printed.
