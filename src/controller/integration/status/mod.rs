@@ -118,13 +118,7 @@ pub fn status(
         now,
     ));
 
-    let stored = stored(&applied.token);
-    let token = spec.is_server_to_server().then(|| TokenStatus {
-        secret_name: Some(applied.token_secret_name.clone()),
-        expires_at: stored.and_then(|stored| stored.expires_at).map(Time),
-        refresh_at: stored.and_then(|stored| stored.refresh_at).map(Time),
-        failure: applied.failure.clone(),
-    });
+    let token = spec.is_server_to_server().then(|| token(applied));
     let conditions = condition::merge(
         &before.conditions,
         statements,
@@ -168,6 +162,16 @@ pub fn status(
     };
     setup::fill(spec, &mut status, setting.known, now);
     (status, wait)
+}
+
+fn token(applied: &Applied) -> TokenStatus {
+    let stored = stored(&applied.token);
+    TokenStatus {
+        secret_name: Some(applied.token_secret_name.clone()),
+        expires_at: stored.and_then(|stored| stored.expires_at).map(Time),
+        refresh_at: stored.and_then(|stored| stored.refresh_at).map(Time),
+        failure: applied.failure.clone(),
+    }
 }
 
 fn stored(token: &TokenSecret) -> Option<&token_secret::Stored> {
