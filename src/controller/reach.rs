@@ -22,6 +22,7 @@ use crate::{
         policy::Policy,
     },
     reach::{self, Finding, Options},
+    receiver::challenge,
 };
 
 /// Tries at the same time: they mostly wait.
@@ -110,7 +111,7 @@ pub fn wanted(
 /// Whether a validation speaks for the endpoint still.
 #[must_use]
 pub fn is_proven(validated: Option<Timestamp>, now: Timestamp) -> bool {
-    validated.is_some_and(|at| now < schedule::later(at, schedule::VALIDATION_PERIOD))
+    validated.is_some_and(|at| now < schedule::later(at, challenge::PERIOD))
 }
 
 /// The API server as Pods find it. Nobody's way in.

@@ -21,6 +21,7 @@ mod faults;
 mod parts;
 mod receiver;
 mod secrets;
+mod setup;
 mod tokens;
 
 use std::process::ExitCode;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         faults::cases(),
         parts::cases(),
         receiver::cases(),
+        setup::cases(),
         tokens::cases(),
         secrets::cases(),
     ];

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use crate::bed::{
     App, Bed, Case, LIMIT, Minted, Operator, Options, Sim, keep,
-    object::{key, reason, seen, text},
+    object::{key, reason, seen, status, text},
     wait_for,
 };
 
@@ -198,11 +198,17 @@ impl Scene {
         Ok((scene, minted))
     }
 
-    /// Makes an app known to both.
+    /// Makes an app known to both, and waits until its credentials were tried: what happens at Zoom from
+    /// then on is about grants.
     async fn add(&self, app: &App, settings: Value, spec: &Value) -> anyhow::Result<()> {
         app.register(&self.sim, settings).await?;
         self.bed.apply(&app.0.secret()).await?;
         self.bed.apply(&app.manifest(spec)).await?;
+        self.bed
+            .until(&app.0.name, "its credentials were tried", |integration| {
+                matches!(status(integration, "CredentialsValid"), "True" | "False")
+            })
+            .await?;
         Ok(())
     }
 
@@ -222,9 +228,9 @@ impl Scene {
         Ok(minted)
     }
 
-    /// How many token requests there were for the app.
+    /// How many token requests there were for the app's grants.
     async fn requests(&self) -> anyhow::Result<u64> {
-        self.sim.token_requests(&self.app.0).await
+        self.app.grant_requests(&self.sim).await
     }
 
     /// A grant as Zoom sees it.
