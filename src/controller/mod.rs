@@ -8,7 +8,7 @@
 mod config;
 mod connection;
 mod consents;
-mod credentials;
+pub(crate) mod credentials;
 mod error;
 mod failure;
 mod finalizer;

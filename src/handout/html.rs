@@ -108,7 +108,7 @@ fn entries(step: &Step, texts: &Texts, words: &Words) -> Markup {
                             } @else {
                                 code { (entry.value) }
                             }
-                            @if let Some(hint) = entry.hint { " " (hint) }
+                            @if let Some(hint) = entry.hint { " " span.soft { (hint) } }
                         }
                     }
                 }

@@ -18,11 +18,13 @@ mod chart;
 mod connections;
 mod contract;
 mod faults;
+mod gitops;
 mod parts;
 mod receiver;
 mod secrets;
 mod setup;
 mod tokens;
+mod tools;
 
 use std::process::ExitCode;
 
@@ -35,10 +37,12 @@ fn main() -> ExitCode {
         connections::cases(),
         contract::cases(),
         faults::cases(),
+        gitops::cases(),
         parts::cases(),
         receiver::cases(),
         setup::cases(),
         tokens::cases(),
+        tools::cases(),
         secrets::cases(),
     ];
     bed::run(cases.into_iter().flatten().collect())

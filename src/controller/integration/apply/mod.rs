@@ -87,6 +87,7 @@ pub async fn apply(
             last_failure(integration).cloned(),
             Some(until),
         ),
+        TokenStep::Later(time) => (observed.token.clone(), None, Some(time)),
         TokenStep::Reown => (
             token::reown(context, integration, &observed.token).await?,
             None,

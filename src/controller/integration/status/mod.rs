@@ -50,10 +50,10 @@ pub struct Setting<'a> {
     pub pages: Option<&'a Url>,
     /// How many connections the integration has.
     pub connections: ConnectionsStatus,
-    /// What is known of the way to the webhook URL; `None` when nothing is to be tried.
-    pub reach: Option<Seen>,
     /// These connections, as the watch knows them.
     pub known: &'a [&'a ZoomConnection],
+    /// What is known of the way to the webhook URL; `None` when nothing is to be tried.
+    pub reach: Option<Seen>,
 }
 
 /// The status of `integration` at `now`, and how long to wait for the next pass.

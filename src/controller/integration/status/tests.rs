@@ -100,8 +100,8 @@ fn say_seeing(
         endpoints: &endpoints,
         pages: None,
         connections: ConnectionsStatus::default(),
-        reach,
         known: &[],
+        reach,
     };
     status(integration, &observed, &applied, &setting, at(100)).0
 }

@@ -147,8 +147,8 @@ impl Pass {
             endpoints: &endpoints,
             pages: Some(&pages),
             connections: ConnectionsStatus::default(),
-            reach: None,
             known: &known,
+            reach: None,
         };
         let said = status(&self.integration, &observed, &applied, &setting, at(second)).0;
         let text = serde_json::to_string(&said).unwrap();
