@@ -58,12 +58,12 @@ impl Managed for ZoomIntegration {
         tracing::debug!(?plan, "planned");
         let mut applied = apply::apply(context, self, &observed, &plan).await?;
         consents::self_service(context, self).await?;
-        let now = Timestamp::now();
         let cached = context.connections.of(&namespace, &name);
         let known: Vec<_> = cached
             .iter()
             .filter_map(|cached| cached.0.as_ref().ok())
             .collect();
+        let now = Timestamp::now();
         let setting = status::Setting {
             endpoints: context.zoom.endpoints(),
             pages,

@@ -13,6 +13,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::ResourceExt as _;
 use url::Url;
 
+use self::reachable::endpoint_reachable;
 use super::{
     apply::Applied,
     observe::Observed,
@@ -111,12 +112,8 @@ pub fn status(
         applied.receiver.waiting,
         buffer.as_ref(),
     ));
-    statements.extend(reachable::endpoint_reachable(
-        webhook.as_ref(),
-        setting.reach.as_ref(),
-        &before,
-        now,
-    ));
+    let seen = setting.reach.as_ref();
+    statements.extend(endpoint_reachable(webhook.as_ref(), seen, &before, now));
 
     let token = spec.is_server_to_server().then(|| token(applied));
     let conditions = condition::merge(
