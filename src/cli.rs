@@ -109,11 +109,11 @@ impl Tool {
     /// Those of the command.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self {
-            Self::Status(args) => show::status(args)?,
-            Self::Setup(args) => show::setup(args)?,
-            Self::Doctor(args) => return Ok(examined(doctor::main(*args))),
-            Self::Handout(args) => handout::command::main(args)?,
-            Self::Refresh(args) => refresh::main(args)?,
+            Self::Status(args) => show::status(&args)?,
+            Self::Setup(args) => show::setup(&args)?,
+            Self::Doctor(args) => return Ok(examined(doctor::main(&args))),
+            Self::Handout(args) => handout::command::main(&args)?,
+            Self::Refresh(args) => refresh::main(&args)?,
             Self::Events(args) => events::main(*args)?,
         }
         Ok(ExitCode::SUCCESS)

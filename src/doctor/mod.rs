@@ -36,11 +36,11 @@ use crate::{
 ///
 /// # Errors
 /// When what is to be examined cannot be read: then nothing is known.
-pub fn main(args: Args) -> anyhow::Result<bool> {
+pub fn main(args: &Args) -> anyhow::Result<bool> {
     terminal::block_on(async {
         let report = match &args.target {
             Some(target) => resource::examine(&args.cluster.session().await?, target).await?,
-            None => credentials(&args).await?,
+            None => credentials(args).await?,
         };
         print(&match args.output {
             Output::Table => report.text()?,

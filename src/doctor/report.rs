@@ -21,7 +21,8 @@ pub struct Report {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
     /// What, in a word.
-    pub check: String,
+    #[serde(rename = "check")]
+    pub subject: String,
     /// How it is.
     pub verdict: Verdict,
     /// In one or two sentences, with the remedy.
@@ -61,7 +62,7 @@ impl Report {
     /// Adds a finding.
     pub fn add(&mut self, check: &str, verdict: Verdict, message: impl Into<String>) {
         self.checks.push(Check {
-            check: check.into(),
+            subject: check.into(),
             verdict,
             message: message.into(),
         });
@@ -91,7 +92,7 @@ impl Report {
                 Verdict::ToDo => "to do",
                 Verdict::Unknown => "?",
             };
-            let (check, message) = (plain(&found.check), plain(&found.message));
+            let (check, message) = (plain(&found.subject), plain(&found.message));
             let _ = writeln!(lines, "  {verdict}\t{check}\t{message}");
         }
         out.push_str(&lay_out(&lines)?);
@@ -101,11 +102,11 @@ impl Report {
                 let _ = writeln!(out, "  - {}", plain(warning));
             }
         }
-        out.push_str(&match self.to_do() {
-            0 => "\nNothing to do.\n".into(),
-            1 => "\nOne thing to do.\n".into(),
-            count => format!("\n{count} things to do.\n"),
-        });
+        let _ = match self.to_do() {
+            0 => writeln!(out, "\nNothing to do."),
+            1 => writeln!(out, "\nOne thing to do."),
+            count => writeln!(out, "\n{count} things to do."),
+        };
         Ok(out)
     }
 

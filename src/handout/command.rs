@@ -53,8 +53,8 @@ type Part = (Format, Option<PathBuf>);
 /// # Errors
 /// When the cluster cannot be asked, there is nothing of that name, the operator has not seen it, or a file
 /// cannot be written.
-pub fn main(args: Args) -> anyhow::Result<()> {
-    let parts = parts(&args)?;
+pub fn main(args: &Args) -> anyhow::Result<()> {
+    let parts = parts(args)?;
     terminal::block_on(async {
         let session = args.cluster.session().await?;
         let handout = read(&session, &args.integration).await?;

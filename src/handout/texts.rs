@@ -32,6 +32,7 @@ pub struct Texts {
 }
 
 /// The words of a language.
+#[must_use]
 pub fn texts(language: Language) -> &'static Texts {
     match language {
         Language::English => &ENGLISH,

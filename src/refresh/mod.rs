@@ -65,21 +65,21 @@ impl Holder for ZoomConnection {
 /// # Errors
 /// When the cluster cannot be asked, there is nothing of that name or it has no token of its own, Zoom
 /// gives none, or the operator does not answer in time.
-pub fn main(args: Args) -> anyhow::Result<()> {
+pub fn main(args: &Args) -> anyhow::Result<()> {
     terminal::block_on(async {
         let session = args.cluster.session().await?;
         match &args.target {
             Target::Integration(name) => {
                 let found: ZoomIntegration = session.get(name).await?;
                 check(&session, &found).await?;
-                ask(&session, found, &args).await
+                ask(&session, found, args).await
             }
             Target::Connection(name) => {
                 let found: ZoomConnection = session.get(name).await?;
                 let integration = &found.spec.integration_ref.name;
                 let integration: ZoomIntegration = session.get(integration).await?;
                 ensure_awake(&integration)?;
-                ask(&session, found, &args).await
+                ask(&session, found, args).await
             }
         }
     })
@@ -152,19 +152,17 @@ async fn ask<K: Holder>(session: &Session, before: K, args: &Args) -> anyhow::Re
         })?
         .context("failed to watch the resource")?
         .with_context(|| format!("{} was deleted", args.target))?;
-    match found.token().and_then(|token| outcome(&old, token, wish)) {
-        Some(Outcome::Refused(message)) => bail!("no other token: {message}"),
-        _ => {
-            let token = found.token().cloned().unwrap_or_default();
-            let expires = token.expires_at.map(|time| when(time.0, Timestamp::now()));
-            let secret = token.secret_name.unwrap_or_default();
-            print(&format!(
-                "{} has another token, in Secret {secret}, until {}\n",
-                args.target,
-                expires.unwrap_or_default()
-            ))
-        }
+    let token = found.token().cloned().unwrap_or_default();
+    if let Some(Outcome::Refused(message)) = outcome(&old, &token, wish) {
+        bail!("no other token: {message}");
     }
+    let expires = token.expires_at.map(|time| when(time.0, Timestamp::now()));
+    print(&format!(
+        "{} has another token, in Secret {}, until {}\n",
+        args.target,
+        token.secret_name.unwrap_or_default(),
+        expires.unwrap_or_default()
+    ))
 }
 
 fn answered<K: Holder>(old: TokenStatus, wish: Timestamp) -> impl Condition<K> {

@@ -28,7 +28,7 @@ use crate::{
 ///
 /// # Errors
 /// When the cluster cannot be asked, or there is nothing of that name.
-pub fn status(args: StatusArgs) -> anyhow::Result<()> {
+pub fn status(args: &StatusArgs) -> anyhow::Result<()> {
     terminal::block_on(async {
         let session = args.cluster.session().await?;
         let now = Timestamp::now();
@@ -64,7 +64,7 @@ async fn table(session: &Session, everywhere: bool) -> anyhow::Result<String> {
 ///
 /// # Errors
 /// When the cluster cannot be asked, there is nothing of that name, or the operator has not seen it.
-pub fn setup(args: SetupArgs) -> anyhow::Result<()> {
+pub fn setup(args: &SetupArgs) -> anyhow::Result<()> {
     terminal::block_on(async {
         let session = args.cluster.session().await?;
         let handout = handout::command::read(&session, &args.integration).await?;

@@ -70,19 +70,14 @@ fn section(
         }
     }
     line(texts.proof, &(words.evidence)(&step.evidence));
-    let entries: String = step
-        .entries
-        .iter()
-        .map(|entry| {
-            let act = (words.act)(entry.act);
-            let (field, value) = (plain(&entry.field), plain(&entry.value));
-            let hint = entry.hint.map(|hint| format!(" ({hint})"));
-            format!(
-                "        {act}\t{field}\t{value}{}\n",
-                hint.unwrap_or_default()
-            )
-        })
-        .collect();
+    let mut entries = String::new();
+    for entry in &step.entries {
+        let act = (words.act)(entry.act);
+        let (field, value) = (plain(&entry.field), plain(&entry.value));
+        let hint = entry.hint.map(|hint| format!(" ({hint})"));
+        let hint = hint.unwrap_or_default();
+        let _ = writeln!(entries, "        {act}\t{field}\t{value}{hint}");
+    }
     out.push_str(&lay_out(&entries)?);
     Ok(out)
 }

@@ -110,16 +110,17 @@ fn sentence(
     names: &[String],
     elsewhere: &[String],
 ) -> String {
-    let mut text = format!("there is no {kind} {name} in namespace {namespace}");
     let near = nearest(name, names);
-    if !elsewhere.is_empty() {
-        text += &format!("; one is in: {} (-n)", elsewhere.join(", "));
+    let hint = if !elsewhere.is_empty() {
+        format!("; one is in: {} (-n)", elsewhere.join(", "))
     } else if !near.is_empty() {
-        text += &format!("; nearest: {}", near.join(", "));
+        format!("; nearest: {}", near.join(", "))
     } else if (1..=FEW).contains(&names.len()) {
-        text += &format!("; there are: {}", names.join(", "));
-    }
-    text
+        format!("; there are: {}", names.join(", "))
+    } else {
+        String::new()
+    };
+    format!("there is no {kind} {name} in namespace {namespace}{hint}")
 }
 
 /// What the API server said, or that it does not know the kind.

@@ -8,7 +8,7 @@ use crate::{doctor::source::Data, setup::tests::fixtures::now};
 
 const SECRETS: [&str; 2] = ["A-CLIENT-SECRET", "A-SECRET-TOKEN"];
 
-fn spec(app: Value) -> ZoomIntegrationSpec {
+fn spec(app: &Value) -> ZoomIntegrationSpec {
     serde_json::from_value(json!({
         "app": app, "credentials": {"secretRef": {"name": "zoom"}},
         "scopes": {"required": ["user:read:user:admin"]},
@@ -39,7 +39,7 @@ fn data() -> Data {
     .into()
 }
 
-fn report(kind: Value, data: &Data, answer: &Answer) -> Report {
+fn report(kind: &Value, data: &Data, answer: &Answer) -> Report {
     let spec = spec(kind);
     let case = Case {
         spec: &spec,
@@ -63,8 +63,8 @@ fn failed(fault: Fault) -> Answer {
 
 #[test]
 fn each_answer_is_told_in_plain_words() {
-    let server = || json!({"kind": "ServerToServer"});
-    let general = || json!({"kind": "General", "management": "Admin"});
+    let server = &json!({"kind": "ServerToServer"});
+    let general = &json!({"kind": "General", "management": "Admin"});
     let mut twice = data();
     twice.insert("webhook-secret-token".into(), SECRETS[0].into());
     twice.insert("account-id".into(), b" \n".to_vec());
@@ -72,48 +72,46 @@ fn each_answer_is_told_in_plain_words() {
     let reports = [
         (
             "good",
-            report(server(), &data(), &token("user:read:user:admin")),
+            report(server, &data(), &token("user:read:user:admin")),
         ),
         (
             "missing scope",
-            report(server(), &data(), &token("user:read:list_users:admin")),
+            report(server, &data(), &token("user:read:list_users:admin")),
         ),
         (
             "wrong pair",
-            report(server(), &data(), &failed(Fault::CredentialsRejected)),
+            report(server, &data(), &failed(Fault::CredentialsRejected)),
         ),
         (
             "not activated",
-            report(server(), &data(), &failed(Fault::AccountRejected)),
+            report(server, &data(), &failed(Fault::AccountRejected)),
         ),
         (
             "wrong kind",
-            report(server(), &data(), &failed(Fault::WrongAppKind)),
+            report(server, &data(), &failed(Fault::WrongAppKind)),
         ),
         (
             "no way to Zoom",
-            report(server(), &data(), &failed(Fault::Unreachable)),
+            report(server, &data(), &failed(Fault::Unreachable)),
         ),
         (
             "swapped",
             report(
-                server(),
+                server,
                 &data(),
                 &Answer::Swapped(Swap::ClientIdAndAccountId),
             ),
         ),
-        ("values", report(server(), &twice, &Answer::NotAsked)),
-        ("general", report(general(), &data(), &Answer::Pair)),
+        ("values", report(server, &twice, &Answer::NotAsked)),
+        ("general", report(general, &data(), &Answer::Pair)),
         (
             "general, wrong pair",
-            report(general(), &data(), &failed(Fault::CredentialsRejected)),
+            report(general, &data(), &failed(Fault::CredentialsRejected)),
         ),
     ];
-    let text: String = reports
-        .iter()
-        .map(|(name, report)| format!("=== {name}\n{}\n", report.text().unwrap()))
-        .collect();
-    insta::assert_snapshot!(text);
+    let texts = reports.iter();
+    let texts = texts.map(|(name, report)| format!("=== {name}\n{}\n", report.text().unwrap()));
+    insta::assert_snapshot!(texts.collect::<Vec<_>>().concat());
     for (name, report) in reports {
         assert_eq!(
             report.is_well(),
@@ -125,7 +123,7 @@ fn each_answer_is_told_in_plain_words() {
 
 #[test]
 fn a_manifest_alone_is_looked_at() {
-    let mut spec = spec(json!({"kind": "General", "management": "User"}));
+    let mut spec = spec(&json!({"kind": "General", "management": "User"}));
     spec.oauth = serde_json::from_value(json!({"redirectUrl": "http://a.example/callback"})).ok();
     let manifest = Manifest {
         spec,
@@ -138,7 +136,7 @@ fn a_manifest_alone_is_looked_at() {
 #[test]
 fn for_programs_the_same_is_json() {
     let report = report(
-        json!({"kind": "ServerToServer"}),
+        &json!({"kind": "ServerToServer"}),
         &data(),
         &failed(Fault::AppDisabled),
     );

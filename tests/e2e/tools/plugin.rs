@@ -127,9 +127,14 @@ async fn what_is_wrong(bed: Bed) -> anyhow::Result<()> {
     let wrong = Tenant::server_to_server("wrong");
     sim.put_app(&wrong, json!({"client_secret": "another-client-secret"}))
         .await?;
+    bed.apply(&good.manifest()).await?;
+    let webhook = json!({"webhook": {
+        "endpoint": {"host": "nobody.invalid"},
+        "sink": {"http": {"serviceRef": {"name": "sink"}}},
+    }});
+    bed.apply(&wrong.manifest_with(&webhook)).await?;
     for tenant in [&good, &wrong] {
         bed.apply(&tenant.secret()).await?;
-        bed.apply(&tenant.manifest()).await?;
     }
     bed.until_reason("good", "Connected").await?;
     bed.until_reason("wrong", "CredentialsRejected").await?;
@@ -147,6 +152,9 @@ async fn what_is_wrong(bed: Bed) -> anyhow::Result<()> {
         text(ready, "/message").contains("copy both again"),
         "{report:#}"
     );
+    let endpoint = checks.iter().find(|check| check["check"] == "from here");
+    let endpoint = endpoint.context("nothing is said of the webhook URL")?;
+    ensure!(endpoint["verdict"] != "Ok", "{report:#}");
     ensure!(report["well"] == false, "{report:#}");
     ensure_silent(&said.stdout, &[&wrong.client_secret])
 }
