@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     browser::{ADA, Browser, GRACE, authorize},
-    support::{Endpoint, FORM, Reply, Zoom, answer, basic, http},
+    support::{Endpoint, FORM, Reply, Zoom, answer, basic, hmac_hex_by, http},
 };
 
 const HOST: &str = "hooks.example.com";
@@ -240,7 +240,8 @@ async fn only_a_validated_endpoint_gets_the_events_that_were_ticked() {
         let plain = request.json()["payload"]["plainToken"]
             .as_str()
             .map(|plain| {
-                json!({"plainToken": plain, "encryptedToken": hmac(&secret, plain)}).to_string()
+                json!({"plainToken": plain, "encryptedToken": hmac_hex_by(&secret, plain)})
+                    .to_string()
             });
         Some(answer(200, &plain.unwrap_or_default()))
     })
@@ -302,12 +303,4 @@ async fn a_server_to_server_app_works_once_it_is_activated() {
     zoom.does(&scopes(&["user:read:list_users:admin"])).await;
     zoom.does(&activate).await;
     assert_eq!(ask().await["scope"], "user:read:list_users:admin");
-}
-
-fn hmac(secret: &str, message: &str) -> String {
-    use hmac::{Hmac, KeyInit as _, Mac as _};
-    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(secret.as_bytes()).unwrap();
-    mac.update(message.as_bytes());
-    let bytes = mac.finalize().into_bytes();
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
