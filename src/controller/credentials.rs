@@ -4,7 +4,10 @@ use k8s_openapi::{ByteString, api::core::v1::Secret};
 use secrecy::SecretString;
 
 use super::integration::resources::authentication_keys;
-use crate::{api::v1alpha1::ZoomIntegrationSpec, zoom};
+use crate::{api::v1alpha1::ZoomIntegrationSpec, setup, zoom};
+
+/// More of them say nothing more.
+const MOST_LEGACY: usize = 5;
 
 /// What the credentials Secret holds.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +20,12 @@ pub struct Credentials {
     pub version: String,
     /// What is wrong with its keys.
     pub problems: Vec<Problem>,
+    /// The keys that are asked for and can be used.
+    pub usable: Vec<String>,
+    /// Keys that hold the same value: the one that is probably wrong, and the other.
+    pub same: Vec<(String, String)>,
+    /// Keys that look like Zoom's Verification Token.
+    pub legacy: Vec<String>,
     /// The client id, if it can be read.
     pub client_id: Option<String>,
     /// Client id and secret, if complete.
@@ -59,10 +68,14 @@ impl Credentials {
             };
         };
         let mut problems = Vec::new();
+        let mut usable: Vec<(String, String)> = Vec::new();
         let mut text = |key: &str| {
             let value = secret.data.as_ref().and_then(|data| data.get(key));
             match value.map(read_text) {
-                Some(Ok(text)) => Some(text),
+                Some(Ok(text)) => {
+                    usable.push((key.into(), text.clone()));
+                    Some(text)
+                }
                 Some(Err(kind)) => {
                     problems.push(Problem {
                         key: key.into(),
@@ -89,7 +102,13 @@ impl Credentials {
         if spec.webhook.is_some() {
             text(keys.webhook_secret_token());
         }
-        problems.extend(authentication_problems(spec, secret));
+        let same = same(&usable);
+        let mut usable: Vec<String> = usable.into_iter().map(|(key, _)| key).collect();
+        let further = authentication_problems(spec, secret);
+        let is_sound = |key: &&&str| further.iter().all(|problem| problem.key != **key);
+        let sound = further_keys(spec).iter().filter(is_sound);
+        usable.extend(sound.map(|key| (*key).to_owned()));
+        problems.extend(further);
         let app = client_id
             .clone()
             .zip(client_secret)
@@ -102,12 +121,33 @@ impl Credentials {
             exists: true,
             version: version(secret),
             problems,
+            usable,
+            same,
+            legacy: legacy(secret),
             server_to_server: app
                 .clone()
                 .zip(account_id)
                 .map(|(app, account_id)| zoom::Credentials { app, account_id }),
             app,
             client_id,
+        }
+    }
+
+    /// The keys that are there and cannot be used.
+    pub fn unusable(&self) -> impl Iterator<Item = &str> {
+        self.problems
+            .iter()
+            .filter(|problem| problem.kind != ProblemKind::Missing)
+            .map(|problem| problem.key.as_str())
+    }
+
+    /// Whether Zoom can be asked for a token with them.
+    #[must_use]
+    pub fn are_complete(&self, spec: &ZoomIntegrationSpec) -> bool {
+        if spec.is_server_to_server() {
+            self.server_to_server.is_some()
+        } else {
+            self.app.is_some()
         }
     }
 
@@ -139,11 +179,38 @@ impl Credentials {
     }
 }
 
-/// What is wrong with the keys of Zoom's further authentication. Their values may hold anything.
-fn authentication_problems(spec: &ZoomIntegrationSpec, secret: &Secret) -> Vec<Problem> {
+/// Pairs of keys that hold the same value. Zoom's form has them in this order, and what is copied last is
+/// copied wrong.
+fn same(values: &[(String, String)]) -> Vec<(String, String)> {
+    let before = |at: usize| {
+        let (key, value) = &values[at];
+        let first = values[..at]
+            .iter()
+            .find(|(other, known)| known == value && other != key);
+        first.map(|(other, _)| (key.clone(), other.clone()))
+    };
+    (0..values.len()).filter_map(before).collect()
+}
+
+/// Keys that look like Zoom's Verification Token.
+fn legacy(secret: &Secret) -> Vec<String> {
+    let keys = secret.data.iter().flatten().map(|(key, _)| key);
+    keys.filter(|key| setup::warning::is_verification_token(key))
+        .take(MOST_LEGACY)
+        .cloned()
+        .collect()
+}
+
+/// The keys of Zoom's further authentication.
+fn further_keys(spec: &ZoomIntegrationSpec) -> &'static [&'static str] {
     let webhook = spec.webhook.as_ref();
     let wanted = webhook.and_then(|webhook| webhook.authentication.as_ref());
-    let keys = wanted.map_or(&[] as &[&str], authentication_keys);
+    wanted.map_or(&[], authentication_keys)
+}
+
+/// What is wrong with the keys of Zoom's further authentication. Their values may hold anything.
+fn authentication_problems(spec: &ZoomIntegrationSpec, secret: &Secret) -> Vec<Problem> {
+    let keys = further_keys(spec);
     let problem = |key: &&str| {
         let value = secret.data.as_ref().and_then(|data| data.get(*key));
         let kind = match value {
@@ -184,110 +251,4 @@ fn read_text(value: &ByteString) -> Result<String, ProblemKind> {
 }
 
 #[cfg(test)]
-mod tests {
-    use secrecy::ExposeSecret as _;
-    use serde_json::json;
-
-    use super::*;
-
-    fn spec(webhook: bool) -> ZoomIntegrationSpec {
-        let mut spec = json!({
-            "app": {"kind": "ServerToServer"},
-            "credentials": {"secretRef": {"name": "zoom"}},
-            "scopes": {"required": ["user:read:list_users:admin"]},
-        });
-        if webhook {
-            spec["webhook"] = json!({"sink": {"http": {"url": "http://sink"}}});
-        }
-        serde_json::from_value(spec).unwrap()
-    }
-
-    fn secret(data: &[(&str, &[u8])]) -> Secret {
-        Secret {
-            data: Some(
-                data.iter()
-                    .map(|(key, value)| ((*key).into(), ByteString(value.to_vec())))
-                    .collect(),
-            ),
-            ..Secret::default()
-        }
-    }
-
-    const COMPLETE: [(&str, &[u8]); 3] = [
-        ("client-id", b" id\n"),
-        ("client-secret", b"secret\r\n"),
-        ("account-id", b"account"),
-    ];
-
-    #[test]
-    fn a_line_break_at_the_end_is_no_part_of_a_secret() {
-        let found = Credentials::read(&spec(false), Some(&secret(&COMPLETE)));
-        assert_eq!(found.complaint(), None);
-        let credentials = found.server_to_server.unwrap();
-        assert_eq!(credentials.app.client_id, "id");
-        assert_eq!(credentials.app.client_secret.expose_secret(), "secret");
-    }
-
-    #[test]
-    fn a_missing_secret_is_named() {
-        let found = Credentials::read(&spec(false), None);
-        assert!(found.complaint().is_some());
-        assert!(
-            found
-                .complaint()
-                .unwrap()
-                .starts_with("Secret zoom does not exist")
-        );
-    }
-
-    #[test]
-    fn every_problem_is_named_at_once() {
-        let found = Credentials::read(
-            &spec(true),
-            Some(&secret(&[
-                ("client-id", b"\xff\xfe"),
-                ("client-secret", b" \n"),
-                ("account-id", b"a\0b"),
-            ])),
-        );
-        assert_eq!(
-            found.complaint().unwrap(),
-            "Secret zoom: key client-id is not printable text, key client-secret is empty, key account-id is not printable text, key webhook-secret-token is missing. Copy the values from the app's page in the Zoom App Marketplace."
-        );
-        assert!(found.server_to_server.is_none());
-    }
-
-    #[test]
-    fn a_token_can_be_had_while_the_webhook_secret_is_missing() {
-        let found = Credentials::read(&spec(true), Some(&secret(&COMPLETE)));
-        assert!(found.complaint().is_some());
-        assert!(found.server_to_server.is_some());
-    }
-
-    #[test]
-    fn further_authentication_needs_its_keys() {
-        let mut basic = spec(true);
-        let webhook = basic.webhook.as_mut().unwrap();
-        webhook.authentication = Some(crate::api::v1alpha1::Authentication {
-            type_: crate::api::v1alpha1::AuthenticationType::Basic,
-            header_name: None,
-        });
-        let mut data = COMPLETE.to_vec();
-        data.extend([
-            ("webhook-secret-token", b"token".as_slice()),
-            ("webhook-username", b"ada"),
-        ]);
-        let found = Credentials::read(&basic, Some(&secret(&data)));
-        let complaint = found.complaint().unwrap();
-        assert!(complaint.starts_with("Secret zoom: key webhook-password is missing."));
-        data.push(("webhook-password", b"with a blank"));
-        let found = Credentials::read(&basic, Some(&secret(&data)));
-        assert_eq!(found.complaint(), None);
-    }
-
-    #[test]
-    fn nothing_secret_is_printed() {
-        let found = Credentials::read(&spec(false), Some(&secret(&COMPLETE)));
-        assert!(!format!("{found:?}").contains("\"secret\""));
-    }
-}
+mod tests;

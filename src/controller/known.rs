@@ -16,17 +16,21 @@ use super::{
     integration::hosts::Claim,
     reconcile::Guarded,
 };
-use crate::api::{
-    label,
-    v1alpha1::{ConnectionsStatus, Phase, ZoomConnection, ZoomIntegration},
+use crate::{
+    api::{
+        label,
+        v1alpha1::{ConnectionsStatus, Phase, ZoomConnection, ZoomIntegration},
+    },
+    setup::known::{self, Read},
 };
 
 /// The connections that there are.
 #[derive(Default)]
 pub struct Connections {
     stores: Mutex<Vec<Store<Guarded<ZoomConnection>>>>,
-    /// The integration of each connection, by UID: once it is gone nobody else knows.
-    integrations: Mutex<HashMap<String, String>>,
+    /// The integration of each connection, by UID: once it is gone nobody else knows. And what of its
+    /// status that integration's own is made from.
+    integrations: Mutex<HashMap<String, (String, Read)>>,
     /// UIDs of connections that are gone, which the stores may not have heard of.
     gone: Mutex<HashSet<String>>,
 }
@@ -39,17 +43,20 @@ impl Connections {
         lock(&self.stores).push(store);
     }
 
-    /// Remembers whose connection it is, for when it is gone.
-    pub fn remember(&self, connection: &ZoomConnection) {
+    /// Remembers whose connection it is, for when it is gone. Whether the watch gave it with something
+    /// new that the integration's status is made from.
+    pub fn remember(&self, connection: &ZoomConnection) -> bool {
         let integration = connection.spec.integration_ref.name.clone();
         let uid = connection.uid().unwrap_or_default();
-        lock(&self.integrations).insert(uid, integration);
+        let now = (integration, known::read(connection));
+        lock(&self.integrations).insert(uid, now.clone()) != Some(now)
     }
 
     /// A connection is gone: its integration, if that is known.
     pub fn forget(&self, connection: &ObjectMeta) -> Option<String> {
         let uid = connection.uid.clone()?;
         let integration = lock(&self.integrations).remove(&uid);
+        let integration = integration.map(|(name, _)| name);
         lock(&self.gone).insert(uid);
         integration
     }
@@ -304,6 +311,25 @@ mod tests {
         let cached = connections.of("clinics", "app");
         assert_eq!(cached.len(), 3);
         assert!(connections.of("elsewhere", "app").is_empty());
+    }
+
+    #[test]
+    fn the_integration_is_told_what_is_new_of_a_connection() {
+        let connections = Connections::default();
+        let mut ada = connection("a", None);
+        assert!(connections.remember(&ada));
+        assert!(!connections.remember(&ada));
+        ada.status = serde_json::from_value(json!({
+            "phase": "Ready to install",
+            "consent": {"transaction": "t", "outcome": "Failed", "reason": "RedirectMismatch", "message": "m"},
+        }))
+        .unwrap();
+        assert!(connections.remember(&ada));
+        // A routine refresh is nothing new.
+        let status = ada.status.as_mut().unwrap();
+        let expires = json!({"expiresAt": "2026-03-01T10:00:00Z"});
+        status.token = serde_json::from_value(expires).unwrap();
+        assert!(!connections.remember(&ada));
     }
 
     #[test]

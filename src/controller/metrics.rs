@@ -19,6 +19,8 @@ use crate::{
 
 /// The outcome of a request that gave a token.
 const ISSUED: &str = "Issued";
+/// The outcome of a check that Zoom takes a General app's credentials.
+const ACCEPTED: &str = "Accepted";
 /// Another process may be at it.
 const WAITING: &str = "Waiting";
 /// A newer grant took its place.
@@ -50,7 +52,9 @@ impl Metrics {
                 "zoom_operator_token_requests",
                 "Token requests to Zoom by outcome",
                 "outcome",
-                [ISSUED].into_iter().chain(Fault::ALL.map(Fault::as_str)),
+                [ISSUED, ACCEPTED]
+                    .into_iter()
+                    .chain(Fault::ALL.map(Fault::as_str)),
             ),
             refreshes: counters(
                 registry,
@@ -92,6 +96,14 @@ impl Metrics {
     /// Counts a token request.
     pub fn token_request(&self, fault: Option<Fault>) {
         let outcome = fault.map_or(ISSUED, Fault::as_str);
+        self.token_requests
+            .get_or_create(&[("outcome", outcome)])
+            .inc();
+    }
+
+    /// Counts a check of a General app's credentials: it goes to the same endpoint.
+    pub fn credentials_check(&self, fault: Option<Fault>) {
+        let outcome = fault.map_or(ACCEPTED, Fault::as_str);
         self.token_requests
             .get_or_create(&[("outcome", outcome)])
             .inc();

@@ -35,9 +35,6 @@ const FIRST: Duration = Duration::from_mins(30);
 /// Everything is looked at from time to time, whatever the watches say.
 const AT_LEAST_EVERY: Duration = Duration::from_hours(1);
 
-/// Zoom validates an endpoint again every 72 hours.
-pub const VALIDATION_PERIOD: Duration = Duration::from_hours(72);
-
 /// When to replace a token: after 70 to 80 per cent of its life, spread by the object's UID so that
 /// tenants which started together do not stay together.
 #[must_use]

@@ -9,7 +9,10 @@ use crate::{
         condition::{Statement, Status, Type},
         v1alpha1::{Phase, TokenFailure},
     },
-    scopes::Comparison,
+    scopes::{
+        Comparison,
+        remedy::{self, Then},
+    },
     zoom::Fault,
 };
 
@@ -121,9 +124,15 @@ pub fn suspended(before: Before<'_>) -> Verdict {
     }
 }
 
-/// What a token that cannot be used, or not fully, means; `None` when all is well with it.
+/// What a token that cannot be used, or not fully, means; `None` when all is well with it. `then` makes
+/// a box count that somebody ticks.
 #[must_use]
-pub fn token(finding: &TokenFinding<'_>, before: Before<'_>, now: Timestamp) -> Option<Verdict> {
+pub fn token(
+    finding: &TokenFinding<'_>,
+    then: Then<'_>,
+    before: Before<'_>,
+    now: Timestamp,
+) -> Option<Verdict> {
     let (expires_at, scopes, failure) = match finding {
         TokenFinding::Conflict(_) => return None,
         TokenFinding::Absent { failure } => (None, None, *failure),
@@ -133,13 +142,8 @@ pub fn token(finding: &TokenFinding<'_>, before: Before<'_>, now: Timestamp) -> 
             failure,
         } => (Some(*expires_at), Some(*scopes), *failure),
     };
-    if let Some(failure) = failure.filter(|failure| failure::is_for_a_person(failure)) {
-        let phase = match Fault::from_reason(&failure.reason) {
-            Some(Fault::AppDisabled | Fault::DisabledByAdmin) => Phase::DisabledInZoom,
-            Some(Fault::GrantLost | Fault::OwnerGone) => Phase::ReauthorizationRequired,
-            _ => Phase::Degraded,
-        };
-        return Some(Verdict::stalled(phase, &failure.reason, &failure.message));
+    if let Some(verdict) = failure.and_then(for_a_person) {
+        return Some(verdict);
     }
     let Some(expires_at) = expires_at else {
         return Some(match failure {
@@ -176,9 +180,23 @@ pub fn token(finding: &TokenFinding<'_>, before: Before<'_>, now: Timestamp) -> 
         _ => Verdict::stalled(
             Phase::MissingScopes,
             MISSING_SCOPES,
-            missing_scopes(missing),
+            remedy::message(missing, then).unwrap_or_default(),
         ),
     })
+}
+
+/// A failure that a person must do something about; `None` when time may heal it.
+#[must_use]
+pub fn for_a_person(failure: &TokenFailure) -> Option<Verdict> {
+    if !failure::is_for_a_person(failure) {
+        return None;
+    }
+    let phase = match Fault::from_reason(&failure.reason) {
+        Some(Fault::AppDisabled | Fault::DisabledByAdmin) => Phase::DisabledInZoom,
+        Some(Fault::GrantLost | Fault::OwnerGone) => Phase::ReauthorizationRequired,
+        _ => Phase::Degraded,
+    };
+    Some(Verdict::stalled(phase, &failure.reason, &failure.message))
 }
 
 /// Not usable, and it may become so by itself. What was never usable is still being made
@@ -197,20 +215,6 @@ pub fn in_progress(before: Before<'_>, reason: &str, message: impl Into<String>)
         (Phase::Connecting, Status::Unknown)
     };
     Verdict::new(phase, ready, Flow::Reconciling, reason, message)
-}
-
-/// Names the boxes to tick.
-#[must_use]
-pub fn missing_scopes(scopes: &Comparison) -> String {
-    let granted = if scopes.granted.is_empty() {
-        " Zoom named no scope at all."
-    } else {
-        ""
-    };
-    format!(
-        "Zoom did not grant {}: add them on the app's Scopes page in the Zoom App Marketplace, or remove them from scopes.required.{granted}",
-        scopes.missing.join(", ")
-    )
 }
 
 /// Ready, and at most one of Reconciling and Stalled.
@@ -260,19 +264,17 @@ pub fn token_fresh(finding: &TokenFinding<'_>) -> Statement {
     }
 }
 
-/// Whether all required scopes were granted.
+/// Whether all required scopes were granted. `then` makes a box count that somebody ticks.
 #[must_use]
-pub fn scopes_granted(finding: &TokenFinding<'_>) -> Statement {
+pub fn scopes_granted(finding: &TokenFinding<'_>, then: Then<'_>) -> Statement {
     let say = |status: Status, reason: &str, message: &str| {
         Statement::new(Type::ScopesGranted, status, reason, message)
     };
     match finding {
-        TokenFinding::Present { scopes, .. } if scopes.missing.is_empty() => {
-            say(Status::True, "Granted", "Zoom granted all required scopes.")
-        }
-        TokenFinding::Present { scopes, .. } => {
-            say(Status::False, MISSING_SCOPES, &missing_scopes(scopes))
-        }
+        TokenFinding::Present { scopes, .. } => match remedy::message(scopes, then) {
+            None => say(Status::True, "Granted", "Zoom granted all required scopes."),
+            Some(message) => say(Status::False, MISSING_SCOPES, &message),
+        },
         _ => say(Status::Unknown, "NoToken", "There is no token yet."),
     }
 }

@@ -8,6 +8,8 @@
 //! make Zoom or a proxy relay a token could forge events. Tokens are therefore restricted to an
 //! alphabet without the colon, which every signed text contains.
 
+use std::time::Duration;
+
 use hmac::Mac as _;
 use serde::Serialize;
 
@@ -16,6 +18,9 @@ use crate::ops::hex;
 
 /// The name of the event that asks.
 pub const EVENT: &str = "endpoint.url_validation";
+
+/// How often Zoom asks by itself.
+pub const PERIOD: Duration = Duration::from_hours(72);
 
 /// Zoom's tokens have 22 characters.
 const MAX_TOKEN: usize = 128;

@@ -49,8 +49,13 @@ pub fn message(comparison: &Comparison, then: Then<'_>) -> Option<String> {
     let mut sentences = Vec::new();
     let boxes: Vec<String> = comparison.wanting().map(tick).collect();
     if !boxes.is_empty() {
+        let granted = if comparison.granted.is_empty() {
+            "Zoom granted no scope at all."
+        } else {
+            "Zoom did not grant all required scopes."
+        };
         sentences.push(format!(
-            "Zoom did not grant all required scopes. On the app's Scopes page, choose Add Scopes and tick {}.",
+            "{granted} On the app's Scopes page, choose Add Scopes and tick {}.",
             boxes.join(", ")
         ));
         sentences.push(match then {
@@ -104,6 +109,7 @@ mod tests {
     fn how_the_change_counts_depends_on_the_app() {
         let found = compare("", &list(&["user:read:user"]), &[]);
         let text = |then| message(&found, then).unwrap();
+        assert!(text(Then::Wait).starts_with("Zoom granted no scope at all. On the app's"));
         assert!(text(Then::Wait).ends_with("The next token has them; Zoom may take some minutes."));
         assert!(
             text(Then::AuthorizeAgain).ends_with("Then the person has to authorize the app again.")

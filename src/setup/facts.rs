@@ -9,7 +9,7 @@ use super::step::{State, StepId};
 use crate::{receiver::secrets::SecretRole, scopes::Comparison, zoom::Fault};
 
 /// What is known.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     /// The credentials Secret.
     pub secret: SecretFacts,
@@ -27,7 +27,7 @@ pub struct Facts {
 }
 
 /// The credentials Secret: names of keys only.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SecretFacts {
     /// Whether it exists.
     pub exists: bool,
@@ -52,7 +52,7 @@ pub enum Attempt {
 }
 
 /// The webhook endpoint.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EndpointFacts {
     /// Whether the receiver takes requests; `None` when that is not known.
     pub available: Option<bool>,
@@ -73,7 +73,7 @@ pub struct EndpointFacts {
 }
 
 /// What consents and connections came to.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConsentFacts {
     /// The operator's callback, where the app uses it.
     pub callback: Option<String>,
@@ -86,7 +86,7 @@ pub struct ConsentFacts {
 }
 
 /// A connection.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConnectionFacts {
     /// Its name.
     pub name: String,

@@ -25,6 +25,26 @@ use crate::{
     zoom::Fault,
 };
 
+/// What of a connection's status the list is made from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Read {
+    connection: ConnectionFacts,
+    granted: Option<Vec<String>>,
+    fault: Option<Fault>,
+}
+
+/// What of this connection's status the list is made from.
+#[must_use]
+pub fn read(found: &ZoomConnection) -> Read {
+    let status = found.status.as_ref();
+    let scopes = status.and_then(|status| status.scopes.as_ref());
+    Read {
+        connection: connection(found),
+        granted: scopes.map(|scopes| scopes.granted.clone()),
+        fault: fault(found),
+    }
+}
+
 /// What `status` says, together with the statuses of the integration's connections.
 #[must_use]
 pub fn facts<'a>(
@@ -32,21 +52,22 @@ pub fn facts<'a>(
     status: &ZoomIntegrationStatus,
     connections: impl IntoIterator<Item = &'a ZoomConnection>,
 ) -> Facts {
-    let connections: Vec<&ZoomConnection> = connections.into_iter().collect();
+    let mut connections: Vec<Read> = connections.into_iter().map(read).collect();
+    // A watch gives them in any order.
+    connections.sort_by(|one, other| one.connection.name.cmp(&other.connection.name));
     Facts {
-        secret: status
-            .credentials
-            .as_ref()
-            .map(secret)
-            .unwrap_or_default(),
+        secret: status.credentials.as_ref().map(secret).unwrap_or_default(),
         credentials: credentials(status),
         scopes: granted(spec, status, &connections),
         endpoint: endpoint(status),
         consent: ConsentFacts {
             callback: status.redirect_url.clone(),
             install_url: status.install_url.clone(),
-            fault: connections.iter().find_map(|connection| fault(connection)),
-            connections: connections.into_iter().map(connection).collect(),
+            fault: connections.iter().find_map(|read| read.fault),
+            connections: connections
+                .into_iter()
+                .map(|read| read.connection)
+                .collect(),
         },
         before: status
             .setup
@@ -95,16 +116,15 @@ fn credentials(status: &ZoomIntegrationStatus) -> Attempt {
 fn granted(
     spec: &ZoomIntegrationSpec,
     status: &ZoomIntegrationStatus,
-    connections: &[&ZoomConnection],
+    connections: &[Read],
 ) -> Option<Comparison> {
     let own = status.scopes.as_ref();
-    let theirs = connections
-        .iter()
-        .filter_map(|connection| connection.status.as_ref()?.scopes.as_ref());
+    let theirs = connections.iter().filter_map(|read| read.granted.as_ref());
     let optional = spec.scopes.optional.as_deref().unwrap_or_default();
-    own.into_iter()
+    own.map(|own| &own.granted)
+        .into_iter()
         .chain(theirs)
-        .map(|found| scopes::compare(&found.granted.join(" "), &spec.scopes.required, optional))
+        .map(|granted| scopes::compare(&granted.join(" "), &spec.scopes.required, optional))
         .max_by_key(|found| found.missing.len())
 }
 

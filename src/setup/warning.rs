@@ -112,7 +112,9 @@ fn http_redirects(spec: &ZoomIntegrationSpec, facts: &Facts) -> Vec<String> {
     found
 }
 
-fn is_verification_token(key: &str) -> bool {
+/// Whether a key looks like Zoom's Verification Token.
+#[must_use]
+pub fn is_verification_token(key: &str) -> bool {
     let letters: String = key
         .chars()
         .filter(char::is_ascii_alphabetic)

@@ -11,7 +11,7 @@ use url::Url;
 use crate::ops::outgoing::{Trust, client_builder};
 
 use super::{
-    AccessToken, Error, Fault,
+    AccessToken, Error, Fault, check,
     identity::{self, Identity},
     retry_after,
     token::trusted,
@@ -205,6 +205,18 @@ impl Client {
         ];
         let body = self.request(&credentials.app, &form, now).await?;
         AccessToken::from_answer(&body, now, &self.endpoints.api)
+    }
+
+    /// Asks whether Zoom takes the credentials of a General app. Nothing is spent.
+    ///
+    /// # Errors
+    /// As [`check::judge`].
+    pub async fn check(&self, app: &App, now: Timestamp) -> Result<(), Error> {
+        let form = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", check::MADE_UP),
+        ];
+        check::judge(self.request(app, &form, now).await)
     }
 
     /// Exchanges an authorization code, once (RFC 6749 section 4.1.3, RFC 7636 section 4.5).

@@ -1,5 +1,6 @@
 //! Zoom's OAuth and API as the operator uses them. Knows nothing of Kubernetes.
 
+mod check;
 mod client;
 mod error;
 mod identity;

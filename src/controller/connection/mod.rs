@@ -39,9 +39,10 @@ impl Managed for ZoomConnection {
         };
         let (status, wait) = status::status(self, &observed, &applied, setting, now);
         super::report::report(context, self, &status).await?;
-        context.connections.remember(self);
         let member = Member::new(status.phase, status.token.as_ref(), &status.conditions);
-        if context.fleet.seen(self, member, wait, now) {
+        // The phase counts at once; for the rest the integration looks at what the watch has.
+        let is_other = context.fleet.seen(self, member, wait, now);
+        if context.connections.remember(self) || is_other {
             let namespace = self.namespace().unwrap_or_default();
             let integration = &self.spec.integration_ref.name;
             context.integrations.ask(&namespace, integration);

@@ -28,7 +28,7 @@ use crate::{
         token_secret::{Owner, TokenSecret},
         verdict::{self as shared, Before, TokenFinding},
     },
-    scopes::{self, Comparison},
+    scopes::{self, Comparison, remedy::Then},
 };
 
 /// How long before its end an unused grant is announced to die.
@@ -62,6 +62,7 @@ pub fn status(
     };
     let scopes = granted(integration, kept);
     let owner = Owner::connection(connection);
+    let install_url = install_url(connection, integration, &before, setting.pages);
     let findings = Findings {
         before: Before {
             phase: before.phase,
@@ -73,6 +74,9 @@ pub fn status(
         has_pages: setting.pages.is_some(),
         grant: grant_finding(observed, applied, setting),
         token: token_finding(&owner, applied, kept, scopes.as_ref()),
+        then: install_url
+            .as_deref()
+            .map_or(Then::AuthorizeAgain, Then::Follow),
         import: match &observed.import {
             Import::Awaited(message) => Some(message),
             _ => None,
@@ -88,7 +92,7 @@ pub fn status(
     let mut statements = shared::general(&verdict);
     if kept.is_some() {
         statements.push(token_fresh(&findings, grant.as_ref(), now));
-        statements.push(shared::scopes_granted(&findings.token));
+        statements.push(shared::scopes_granted(&findings.token, findings.then));
     }
     statements.extend(subject_verified(kept, applied));
     let conditions = condition::merge(
@@ -109,7 +113,7 @@ pub fn status(
         observed_generation: connection.metadata.generation,
         phase: Some(verdict.phase),
         conditions,
-        install_url: install_url(connection, integration, &before, setting.pages),
+        install_url: install_url.clone(),
         subject: subject(kept, observed, applied).or(before.subject),
         scopes: scopes.map(|scopes| ScopesStatus {
             granted: scopes.granted,

@@ -8,11 +8,9 @@ use crate::{
         condition::Status,
         v1alpha1::{AppKind, ConsentMode, Phase, ZoomIntegration},
     },
-    controller::{
-        failure::MISSING_SCOPES,
-        verdict::{self, Before, Flow, TokenFinding, Verdict, in_progress},
-    },
+    controller::verdict::{self, Before, Flow, TokenFinding, Verdict, in_progress},
     grant::Lost,
+    scopes::remedy::Then,
 };
 
 /// The reason of a grant that was copied here.
@@ -38,6 +36,8 @@ pub struct Findings<'a> {
     pub grant: GrantFinding<'a>,
     /// What became of the access token.
     pub token: TokenFinding<'a>,
+    /// How the person authorizes again.
+    pub then: Then<'a>,
     /// What is still to be imported, as a sentence.
     pub import: Option<&'a str>,
     /// Why the last consent was in vain, as a sentence.
@@ -232,13 +232,7 @@ fn token(findings: &Findings<'_>, now: Timestamp) -> Option<Verdict> {
             message.clone(),
         ));
     }
-    let mut verdict = verdict::token(&findings.token, findings.before, now)?;
-    if verdict.reason == MISSING_SCOPES {
-        verdict
-            .message
-            .push_str(" Then authorize once more by status.installUrl.");
-    }
-    Some(verdict)
+    verdict::token(&findings.token, findings.then, findings.before, now)
 }
 
 #[cfg(test)]

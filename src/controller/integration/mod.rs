@@ -40,21 +40,28 @@ impl Managed for ZoomIntegration {
         }
         pass_removals_on(context, self, &observed);
         let pages = context.config.connect_url.as_ref();
+        let namespace = self.namespace().unwrap_or_default();
+        let name = self.name_any();
+        let connections = context.connections.count(&namespace, &name, &context.fleet);
         let rules = plan::Rules {
             has_pages: pages.is_some(),
+            connected: connections.connected,
             receivers: &context.config.policy,
         };
         let plan = plan::plan(self, &observed, rules, Timestamp::now());
         tracing::debug!(?plan, "planned");
         let applied = apply::apply(context, self, &observed, &plan).await?;
         consents::self_service(context, self).await?;
-        let namespace = self.namespace().unwrap_or_default();
+        let cached = context.connections.of(&namespace, &name);
+        let known: Vec<_> = cached
+            .iter()
+            .filter_map(|cached| cached.0.as_ref().ok())
+            .collect();
         let setting = status::Setting {
             endpoints: context.zoom.endpoints(),
             pages,
-            connections: context
-                .connections
-                .count(&namespace, &self.name_any(), &context.fleet),
+            connections: context.connections.count(&namespace, &name, &context.fleet),
+            known: &known,
         };
         let now = Timestamp::now();
         let (status, wait) = status::status(self, &observed, &applied, &setting, now);

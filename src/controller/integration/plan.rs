@@ -14,7 +14,7 @@ use super::{
 use crate::{
     api::{
         annotation,
-        v1alpha1::{TokenFailure, ZoomIntegration},
+        v1alpha1::{CredentialsStatus, TokenFailure, ZoomIntegration},
     },
     controller::{
         config::ReceiverPolicy,
@@ -29,6 +29,8 @@ use crate::{
 pub struct Plan {
     /// With the token.
     pub token: TokenStep,
+    /// With the credentials of an app without a token of its own.
+    pub credentials: CredentialsStep,
     /// With the receiver's objects.
     pub receiver: ReceiverStep,
     /// What stands against parts of the webhook.
@@ -50,6 +52,21 @@ pub enum TokenStep {
     Reown,
     /// Ask Zoom for a token.
     Request(Cause),
+}
+
+/// How it is found out whether Zoom takes a General app's credentials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CredentialsStep {
+    /// What is known stands.
+    Keep,
+    /// It stands until then.
+    Wait(Timestamp),
+    /// There is nothing to know: the app has a token of its own, or credentials are missing.
+    Forget,
+    /// A connection that is connected has shown it.
+    Proved,
+    /// Zoom is asked.
+    Ask,
 }
 
 /// Why a token is requested.
@@ -78,13 +95,28 @@ pub enum ReceiverStep {
     Remove,
 }
 
-/// What the operator's configuration says.
+/// What the operator's configuration and the watches say.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules<'a> {
     /// Whether there are consent pages.
     pub has_pages: bool,
+    /// How many of the integration's connections are connected.
+    pub connected: i32,
     /// What receivers may do.
     pub receivers: &'a ReceiverPolicy,
+}
+
+// === impl CredentialsStep ===
+
+impl CredentialsStep {
+    /// Until when nothing is done, if that is known.
+    #[must_use]
+    pub fn until(self) -> Option<Timestamp> {
+        match self {
+            Self::Wait(until) => Some(until),
+            _ => None,
+        }
+    }
 }
 
 /// Decides what to do at `now`.
@@ -120,6 +152,11 @@ pub fn plan(
             TokenStep::Keep
         } else {
             token(integration, observed, now)
+        },
+        credentials: if idle || suspended {
+            CredentialsStep::Keep
+        } else {
+            credentials(integration, observed, rules.connected, now)
         },
         remove_old_token_secret: !idle && !suspended && observed.old_token_secret.is_some(),
     }
@@ -174,6 +211,38 @@ fn token(integration: &ZoomIntegration, observed: &Observed, now: Timestamp) -> 
         Some(time) if time > now => TokenStep::Wait(time),
         _ => TokenStep::Request(cause),
     }
+}
+
+/// A request that Zoom refuses is made once for each change of the Secret, and again as slowly as failed
+/// ones are: an app whose requests fail often may be switched off.
+fn credentials(
+    integration: &ZoomIntegration,
+    observed: &Observed,
+    connected: i32,
+    now: Timestamp,
+) -> CredentialsStep {
+    if integration.spec.is_server_to_server() || observed.credentials.app.is_none() {
+        return CredentialsStep::Forget;
+    }
+    let version = &observed.credentials.version;
+    let known = last_check(integration);
+    if let Some(failure) = known.and_then(|known| known.failure.as_ref()) {
+        return match failure::not_before(failure, version) {
+            time if time > now => CredentialsStep::Wait(time),
+            _ => CredentialsStep::Ask,
+        };
+    }
+    match known.and_then(|known| known.accepted_version.as_ref()) {
+        Some(accepted) if accepted == version => CredentialsStep::Keep,
+        None if connected > 0 => CredentialsStep::Proved,
+        _ => CredentialsStep::Ask,
+    }
+}
+
+/// What was found out of the credentials so far.
+#[must_use]
+pub fn last_check(integration: &ZoomIntegration) -> Option<&CredentialsStatus> {
+    integration.status.as_ref()?.credentials.as_ref()
 }
 
 /// The last failure, if it still counts: it is kept in the status, so that a restart neither forgets

@@ -8,9 +8,12 @@ use super::{policy::Refusal, support};
 use crate::{
     api::{
         condition::Status,
-        v1alpha1::{ConsentMode, Phase, ReadyWhen, ZoomIntegrationSpec, ZoomIntegrationStatus},
+        v1alpha1::{
+            ConsentMode, Phase, ReadyWhen, TokenFailure, ZoomIntegrationSpec, ZoomIntegrationStatus,
+        },
     },
     controller::verdict::{self, Before, Flow, TokenFinding, Verdict, in_progress},
+    scopes::remedy::Then,
 };
 
 /// What a pass found, after it acted.
@@ -24,6 +27,8 @@ pub struct Findings<'a> {
     pub credentials: Option<String>,
     /// What became of the token; `None` for an app without one.
     pub token: Option<TokenFinding<'a>>,
+    /// Why Zoom does not take a General app's credentials, as far as that was tried.
+    pub check: Option<&'a TokenFailure>,
     /// What became of the receiver; `None` without webhook.
     pub receiver: Option<ReceiverFinding>,
     /// What stands against parts of the webhook.
@@ -80,7 +85,8 @@ pub fn verdict(findings: &Findings<'_>, now: Timestamp) -> Verdict {
         .or_else(|| other_callback(findings))
         .or_else(|| conflict(findings))
         .or_else(|| refused(findings))
-        .or_else(|| verdict::token(findings.token.as_ref()?, findings.last(), now))
+        .or_else(|| token(findings, now))
+        .or_else(|| verdict::for_a_person(findings.check?))
         .or_else(|| receiver(findings))
         .unwrap_or_else(|| usable(findings))
 }
@@ -172,6 +178,12 @@ fn refused(findings: &Findings<'_>) -> Option<Verdict> {
     } else {
         Verdict::stalled(Phase::Degraded, first.reason, message)
     })
+}
+
+/// The next token of an app with one of its own has the scopes that somebody adds.
+fn token(findings: &Findings<'_>, now: Timestamp) -> Option<Verdict> {
+    let finding = findings.token.as_ref()?;
+    verdict::token(finding, Then::Wait, findings.last(), now)
 }
 
 fn receiver(findings: &Findings<'_>) -> Option<Verdict> {

@@ -1,19 +1,17 @@
 //! The webhook endpoint: secret token, events, URL validation.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::{Finding, same_value, unusable};
 use crate::{
     api::v1alpha1::{Webhook, ZoomIntegrationSpec},
+    receiver::challenge,
     setup::{
         facts::Facts,
         order,
         step::{Evidence, Mistake},
     },
 };
-
-/// Zoom validates an endpoint again after this time.
-const VALIDATION_PERIOD: SignedDuration = SignedDuration::from_hours(72);
 
 pub(super) fn secret_token(spec: &ZoomIntegrationSpec, facts: &Facts, now: Timestamp) -> Finding {
     let key = spec.credentials.webhook_secret_token();
@@ -74,5 +72,6 @@ pub(super) fn endpoint(spec: &ZoomIntegrationSpec, facts: &Facts, now: Timestamp
 }
 
 fn is_old(at: Timestamp, now: Timestamp) -> bool {
-    now.duration_since(at) > VALIDATION_PERIOD
+    at.checked_add(challenge::PERIOD)
+        .is_ok_and(|until| now > until)
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod fixtures;
 mod golden;
+mod known;
 mod omitted;
 mod unwise;
 mod wrong;

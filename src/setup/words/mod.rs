@@ -83,6 +83,26 @@ pub fn whereabouts(step: &Step, words: &Words) -> &'static str {
         .unwrap_or_default()
 }
 
+/// What is to be done next, as briefly as it can be said; `None` when nothing is left that could be proved.
+#[must_use]
+pub fn brief(steps: &[Step], words: &Words) -> Option<String> {
+    let step = super::next(steps)?;
+    let title = (words.title)(step.id, step.kind);
+    Some(match step.state {
+        State::Unknown => {
+            [(words.unproved)(&[title]), (words.evidence)(&step.evidence)].join(words.gap)
+        }
+        State::Open | State::Done => capital(title),
+    })
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
+}
+
 /// What is to be done next, in one line.
 #[must_use]
 pub fn line(steps: &[Step], words: &Words) -> String {

@@ -22,6 +22,7 @@ use crate::{
             subject::UNVERIFIABLE,
         },
         error::Error,
+        failure::MISSING_SCOPES,
         grants::{
             Place,
             secret::{self, GrantSecret, Kept},
@@ -29,10 +30,12 @@ use crate::{
         },
         published::{gone, parameters, secrets},
         report, schedule,
-        verdict::missing_scopes,
     },
     grant::{Grant, Outcome},
-    scopes,
+    scopes::{
+        self,
+        remedy::{self, Then},
+    },
     zoom::{App, Class, Identity},
 };
 
@@ -262,14 +265,13 @@ async fn remove(context: &Context, consent: &Consent) -> Result<(), Error> {
 fn granted(integration: &Integration, grant: &Grant) -> End {
     let scope = grant.access.as_ref().map_or("", |access| &access.scope);
     let found = scopes::compare(scope, &integration.resource.spec.scopes.required, &[]);
-    if found.missing.is_empty() {
-        End {
+    match remedy::message(&found, Then::AuthorizeAgain) {
+        None => End {
             succeeded: true,
             reason: "Connected".into(),
             message: "The app is authorized.".into(),
-        }
-    } else {
-        End::failed("MissingScopes", missing_scopes(&found))
+        },
+        Some(message) => End::failed(MISSING_SCOPES, message),
     }
 }
 

@@ -59,6 +59,7 @@ fn findings<'a>(
             scopes,
             failure: None,
         },
+        then: Then::Follow("https://connect.example.com/connections/clinics/ada/n"),
         import: None,
         refused: None,
     }
@@ -215,7 +216,9 @@ fn missing_scopes_name_the_box_and_the_link() {
         verdict.message
     );
     assert!(
-        verdict.message.contains("installUrl"),
+        verdict.message.ends_with(
+            " Then authorize again: https://connect.example.com/connections/clinics/ada/n"
+        ),
         "{}",
         verdict.message
     );

@@ -1,6 +1,7 @@
 //! Carries out a plan: the only place that calls Zoom and writes Secrets and receivers.
 
 mod control;
+pub mod credentials;
 pub mod pace;
 pub mod receiver;
 pub mod retire;
@@ -37,6 +38,8 @@ pub struct Applied {
     pub failure: Option<TokenFailure>,
     /// Whether Zoom gave the token for the credentials as they are now.
     pub with_current_credentials: bool,
+    /// What is known of a General app's credentials.
+    pub checked: credentials::Checked,
     /// The receiver.
     pub receiver: receiver::Outcome,
     /// What stands against parts of the webhook.
@@ -83,6 +86,7 @@ pub async fn apply(
             (token, failure, None)
         }
     };
+    let checked = credentials::check(context, integration, observed, &plan.credentials).await?;
     let mut token_secret_name = Owner::integration(integration).secret_name;
     if let Some(old) = observed.old_token_secret.clone() {
         // Not before there is a successor; until then the status goes on to name it.
@@ -103,7 +107,8 @@ pub async fn apply(
         token_secret_name,
         failure,
         with_current_credentials,
-        look_again: [look_again, receiver.look_again]
+        checked,
+        look_again: [look_again, receiver.look_again, plan.credentials.until()]
             .into_iter()
             .flatten()
             .min(),

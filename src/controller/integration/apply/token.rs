@@ -13,9 +13,11 @@ use crate::{
         integration::{observe::Observed, plan::last_failure},
         published, schedule,
         token_secret::{self, Owner, TokenSecret},
-        verdict::missing_scopes,
     },
-    scopes,
+    scopes::{
+        self,
+        remedy::{self, Then},
+    },
     zoom::AccessToken,
 };
 
@@ -60,15 +62,8 @@ pub(super) async fn request(
         Ok(secret) => {
             let declared = &integration.spec.scopes;
             let found = scopes::compare(&token.scope, &declared.required, &[]);
-            let failure = (!found.missing.is_empty()).then(|| {
-                failure(
-                    integration,
-                    observed,
-                    MISSING_SCOPES,
-                    missing_scopes(&found),
-                    None,
-                )
-            });
+            let failure = remedy::message(&found, Then::Wait)
+                .map(|message| failure(integration, observed, MISSING_SCOPES, message, None));
             tracing::info!(expires_at = %token.expires_at, "published a token");
             Ok((
                 token_secret::read(&Owner::integration(integration), Some(&secret)),

@@ -19,6 +19,8 @@ use crate::{
         schedule,
         verdict::{self, Verdict},
     },
+    receiver::challenge,
+    scopes::remedy::Then,
 };
 
 /// All of them.
@@ -31,15 +33,19 @@ pub(super) fn statements(
     now: Timestamp,
 ) -> Vec<Statement> {
     let mut statements = verdict::general(verdict);
-    statements.extend(credentials_valid(findings, applied));
+    statements.extend(credentials_valid(findings, applied, observed));
     statements.extend(findings.token.as_ref().map(verdict::token_fresh));
-    statements.extend(findings.token.as_ref().map(verdict::scopes_granted));
+    statements.extend(granted(findings));
     statements.extend(receiver_available(findings, applied));
     statements.extend(endpoint_validated(webhook, observed, now));
     statements
 }
 
-fn credentials_valid(findings: &Findings<'_>, applied: &Applied) -> Option<Statement> {
+fn credentials_valid(
+    findings: &Findings<'_>,
+    applied: &Applied,
+    observed: &Observed,
+) -> Option<Statement> {
     let say = |status, reason: &str, message: &str| {
         Some(Statement::new(
             Type::CredentialsValid,
@@ -48,8 +54,18 @@ fn credentials_valid(findings: &Findings<'_>, applied: &Applied) -> Option<State
             message,
         ))
     };
-    if let Some(complaint) = &findings.credentials {
+    // Zoom's token endpoint has nothing to do with what else the Secret holds.
+    if !observed.credentials.are_complete(findings.spec) {
+        let complaint = findings.credentials.as_deref().unwrap_or_default();
         return say(Status::False, "AwaitingCredentials", complaint);
+    }
+    if let Some(failure) = findings.check {
+        let status = if failure::is_for_a_person(failure) {
+            Status::False
+        } else {
+            Status::Unknown
+        };
+        return say(status, &failure.reason, &failure.message);
     }
     if let Some(failure) = applied.failure.as_ref() {
         if failure::is_for_a_person(failure) {
@@ -62,6 +78,10 @@ fn credentials_valid(findings: &Findings<'_>, applied: &Applied) -> Option<State
                 "Zoom has not judged these credentials yet.",
             );
         }
+    }
+    let accepted = applied.checked.accepted_version.as_ref();
+    if accepted == Some(&observed.credentials.version) {
+        return say(Status::True, "Accepted", "Zoom takes client id and secret.");
     }
     if applied.with_current_credentials || findings.consent.connected > 0 {
         say(
@@ -137,7 +157,7 @@ fn endpoint_validated(
             )
         };
     };
-    if now < schedule::later(validated, schedule::VALIDATION_PERIOD) {
+    if now < schedule::later(validated, challenge::PERIOD) {
         say(
             Status::True,
             "Validated",
@@ -155,6 +175,13 @@ fn endpoint_validated(
             ),
         )
     }
+}
+
+fn granted(findings: &Findings<'_>) -> Option<Statement> {
+    Some(verdict::scopes_granted(
+        findings.token.as_ref()?,
+        Then::Wait,
+    ))
 }
 
 /// How many of the declared events have come; nothing where none is declared.

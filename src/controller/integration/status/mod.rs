@@ -2,6 +2,8 @@
 
 mod conditions;
 mod delivery;
+mod proofs;
+mod setup;
 
 use std::time::Duration;
 
@@ -20,7 +22,7 @@ use crate::{
         condition::{self, Type},
         v1alpha1::{
             BufferStatus, ConnectionsStatus, ConsentMode, Phase, ScopesStatus, TokenStatus,
-            WebhookStatus, ZoomIntegration, ZoomIntegrationStatus,
+            WebhookStatus, ZoomConnection, ZoomIntegration, ZoomIntegrationStatus,
         },
     },
     consent::{self, Link, Target},
@@ -30,7 +32,7 @@ use crate::{
         token_secret::{self, Owner, TokenSecret},
         verdict::TokenFinding,
     },
-    receiver::facts::BufferFacts,
+    receiver::{challenge, facts::BufferFacts},
     scopes::{self, Comparison},
     zoom::Endpoints,
 };
@@ -42,8 +44,10 @@ pub struct Setting<'a> {
     pub endpoints: &'a Endpoints,
     /// Public address of the consent pages.
     pub pages: Option<&'a Url>,
-    /// The connections of the integration.
+    /// How many connections the integration has.
     pub connections: ConnectionsStatus,
+    /// These connections, as the watch knows them.
+    pub known: &'a [&'a ZoomConnection],
 }
 
 /// The status of `integration` at `now`, and how long to wait for the next pass.
@@ -72,6 +76,7 @@ pub fn status(
         token: spec
             .is_server_to_server()
             .then(|| token_finding(integration, applied, scopes.as_ref())),
+        check: applied.checked.failure.as_ref(),
         receiver: spec
             .webhook
             .is_some()
@@ -130,7 +135,7 @@ pub fn status(
         &conditions,
         now,
     );
-    let status = ZoomIntegrationStatus {
+    let mut status = ZoomIntegrationStatus {
         observed_generation: integration.metadata.generation,
         phase: Some(verdict.phase),
         conditions,
@@ -145,11 +150,12 @@ pub fn status(
         token,
         webhook,
         connections: (!spec.is_server_to_server()).then(|| setting.connections.clone()),
-        credentials: before.credentials,
+        credentials: Some(setup::credentials(&observed.credentials, &applied.checked)),
         setup: before.setup,
         next_step: before.next_step,
         warnings: before.warnings,
     };
+    setup::fill(spec, &mut status, setting.known, now);
     (status, wait)
 }
 
@@ -212,6 +218,7 @@ fn webhook(
             .any(|subscription| subscription.events.contains(event))
     };
     let validated = facts.and_then(|facts| facts.last_validated);
+    let proofs = proofs::proofs(&known, facts);
     let mut events_seen: Vec<String> = known
         .events_seen
         .into_iter()
@@ -232,9 +239,9 @@ fn webhook(
             .map(|time| time.0)
             .max(validated)
             .map(Time),
-        last_verified: known.last_verified,
-        last_rejected: known.last_rejected,
-        removal_seen: known.removal_seen,
+        last_verified: proofs.verified.map(Time),
+        last_rejected: proofs.rejected.map(Time),
+        removal_seen: known.removal_seen || facts.is_some_and(|facts| !facts.removals.is_empty()),
         last_secret: facts
             .and_then(|facts| facts.last_verified_secret)
             .map(|secret| format!("{secret:?}"))
@@ -326,6 +333,8 @@ fn wait(
             times.extend(token.expires_at.iter().map(|time| time.0));
             times.extend(failure.map(|failure| failure.retry_at.0));
         }
+        let checked = applied.checked.failure.as_ref();
+        times.extend(checked.map(|failure| failure.retry_at.0));
         times.extend(applied.look_again);
         if let Some(webhook) = webhook {
             let up_since = Type::ReceiverAvailable
@@ -338,7 +347,7 @@ fn wait(
                 up_since,
                 now,
             ));
-            times.extend(validated.map(|at| schedule::later(at, schedule::VALIDATION_PERIOD)));
+            times.extend(validated.map(|at| schedule::later(at, challenge::PERIOD)));
         }
     }
     schedule::wait(times, now)

@@ -5,7 +5,10 @@ use serde_json::json;
 use super::*;
 use crate::{
     controller::integration::{
-        apply::receiver::Outcome, facts::ReceiverPod, policy::Refusal, resources::Kind,
+        apply::{credentials::Checked, receiver::Outcome},
+        facts::ReceiverPod,
+        policy::Refusal,
+        resources::Kind,
         verdict::ReceiverFinding,
     },
     receiver::{facts::Facts, secrets::SecretRole},
@@ -70,6 +73,7 @@ fn say(
         token_secret_name: "acme-zoom-token".into(),
         failure: None,
         with_current_credentials: false,
+        checked: Checked::default(),
         receiver: Outcome {
             finding: ReceiverFinding::Available,
             waiting: None,
@@ -86,6 +90,7 @@ fn say(
         endpoints: &endpoints,
         pages: None,
         connections: ConnectionsStatus::default(),
+        known: &[],
     };
     status(integration, &observed, &applied, &setting, at(100)).0
 }

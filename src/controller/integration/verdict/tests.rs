@@ -88,6 +88,7 @@ struct Case<'a> {
     before: ZoomIntegrationStatus,
     credentials: Option<String>,
     token: Option<TokenFinding<'a>>,
+    check: Option<TokenFailure>,
     receiver: Option<ReceiverFinding>,
     refusals: Vec<Refusal>,
 }
@@ -99,6 +100,7 @@ impl Case<'_> {
             before: &self.before,
             credentials: self.credentials.clone(),
             token: self.token.clone(),
+            check: self.check.as_ref(),
             receiver: self.receiver.clone(),
             refusals: &self.refusals,
             consent: ConsentFinding::default(),
@@ -124,6 +126,7 @@ fn token_case<'a>(
             scopes,
             failure,
         }),
+        check: None,
         receiver: None,
         refusals: vec![],
     }
@@ -139,6 +142,7 @@ fn absent<'a>(
         before,
         credentials: None,
         token: Some(TokenFinding::Absent { failure }),
+        check: None,
         receiver: None,
         refusals: vec![],
     }
@@ -203,6 +207,7 @@ fn a_general_app_waits_for_its_installation_in_two_ways() {
             before: unseen(),
             credentials: None,
             token: None,
+            check: None,
             receiver: None,
             refusals: vec![],
         };
@@ -402,6 +407,7 @@ fn consented(spec: &ZoomIntegrationSpec, consent: ConsentFinding<'_>) -> Verdict
         before: &before,
         credentials: None,
         token: None,
+        check: None,
         receiver: None,
         refusals: &[],
         consent,
@@ -513,4 +519,38 @@ fn what_is_refused_stalls_and_what_is_waited_for_does_not() {
         Flow::Stalled,
         "HostClaimed",
     );
+}
+
+#[test]
+fn credentials_that_zoom_does_not_take_stall_a_general_app() {
+    for (reason, phase) in [
+        ("CredentialsRejected", Phase::Degraded),
+        ("WrongAppKind", Phase::Degraded),
+        ("AppDisabled", Phase::DisabledInZoom),
+        ("DisabledByAdmin", Phase::DisabledInZoom),
+    ] {
+        let spec = external("Installable");
+        let case = Case {
+            spec: &spec,
+            before: unseen(),
+            credentials: None,
+            token: None,
+            check: Some(failure(reason, 1)),
+            receiver: None,
+            refusals: vec![],
+        };
+        is(&case, phase, Status::False, Flow::Stalled, reason);
+        // What time may heal keeps nobody from installing the app.
+        let case = Case {
+            check: Some(failure("ZoomUnavailable", 1)),
+            ..case
+        };
+        is(
+            &case,
+            Phase::ReadyToInstall,
+            Status::True,
+            Flow::Settled,
+            "ReadyToInstall",
+        );
+    }
 }

@@ -1,0 +1,169 @@
+//! What is found in a credentials Secret.
+
+use secrecy::ExposeSecret as _;
+use serde_json::json;
+
+use super::*;
+
+fn spec(webhook: bool) -> ZoomIntegrationSpec {
+    let mut spec = json!({
+        "app": {"kind": "ServerToServer"},
+        "credentials": {"secretRef": {"name": "zoom"}},
+        "scopes": {"required": ["user:read:list_users:admin"]},
+    });
+    if webhook {
+        spec["webhook"] = json!({"sink": {"http": {"url": "http://sink"}}});
+    }
+    serde_json::from_value(spec).unwrap()
+}
+
+fn secret(data: &[(&str, &[u8])]) -> Secret {
+    Secret {
+        data: Some(
+            data.iter()
+                .map(|(key, value)| ((*key).into(), ByteString(value.to_vec())))
+                .collect(),
+        ),
+        ..Secret::default()
+    }
+}
+
+const COMPLETE: [(&str, &[u8]); 3] = [
+    ("client-id", b" id\n"),
+    ("client-secret", b"secret\r\n"),
+    ("account-id", b"account"),
+];
+
+#[test]
+fn a_line_break_at_the_end_is_no_part_of_a_secret() {
+    let found = Credentials::read(&spec(false), Some(&secret(&COMPLETE)));
+    assert_eq!(found.complaint(), None);
+    let credentials = found.server_to_server.unwrap();
+    assert_eq!(credentials.app.client_id, "id");
+    assert_eq!(credentials.app.client_secret.expose_secret(), "secret");
+}
+
+#[test]
+fn a_missing_secret_is_named() {
+    let found = Credentials::read(&spec(false), None);
+    assert!(found.complaint().is_some());
+    assert!(
+        found
+            .complaint()
+            .unwrap()
+            .starts_with("Secret zoom does not exist")
+    );
+}
+
+#[test]
+fn every_problem_is_named_at_once() {
+    let found = Credentials::read(
+        &spec(true),
+        Some(&secret(&[
+            ("client-id", b"\xff\xfe"),
+            ("client-secret", b" \n"),
+            ("account-id", b"a\0b"),
+        ])),
+    );
+    assert_eq!(
+        found.complaint().unwrap(),
+        "Secret zoom: key client-id is not printable text, key client-secret is empty, key account-id is not printable text, key webhook-secret-token is missing. Copy the values from the app's page in the Zoom App Marketplace."
+    );
+    assert!(found.server_to_server.is_none());
+}
+
+#[test]
+fn a_token_can_be_had_while_the_webhook_secret_is_missing() {
+    let found = Credentials::read(&spec(true), Some(&secret(&COMPLETE)));
+    assert!(found.complaint().is_some());
+    assert!(found.server_to_server.is_some());
+}
+
+#[test]
+fn further_authentication_needs_its_keys() {
+    let mut basic = spec(true);
+    let webhook = basic.webhook.as_mut().unwrap();
+    webhook.authentication = Some(crate::api::v1alpha1::Authentication {
+        type_: crate::api::v1alpha1::AuthenticationType::Basic,
+        header_name: None,
+    });
+    let mut data = COMPLETE.to_vec();
+    data.extend([
+        ("webhook-secret-token", b"token".as_slice()),
+        ("webhook-username", b"ada"),
+    ]);
+    let found = Credentials::read(&basic, Some(&secret(&data)));
+    let complaint = found.complaint().unwrap();
+    assert!(complaint.starts_with("Secret zoom: key webhook-password is missing."));
+    data.push(("webhook-password", b"with a blank"));
+    let found = Credentials::read(&basic, Some(&secret(&data)));
+    assert_eq!(found.complaint(), None);
+}
+
+#[test]
+fn nothing_secret_is_printed() {
+    let found = Credentials::read(&spec(false), Some(&secret(&COMPLETE)));
+    assert!(!format!("{found:?}").contains("\"secret\""));
+}
+
+#[test]
+fn usable_and_unusable_keys_are_told_apart() {
+    let data: [(&str, &[u8]); 3] = [
+        ("client-id", b"id"),
+        ("client-secret", b" \n"),
+        ("something-else", b"x"),
+    ];
+    let found = Credentials::read(&spec(true), Some(&secret(&data)));
+    assert_eq!(found.usable, ["client-id"]);
+    assert_eq!(found.unusable().collect::<Vec<_>>(), ["client-secret"]);
+    assert!(!found.are_complete(&spec(true)));
+    let found = Credentials::read(&spec(false), Some(&secret(&COMPLETE)));
+    assert_eq!(found.usable, ["client-id", "client-secret", "account-id"]);
+    assert!(found.are_complete(&spec(false)));
+}
+
+#[test]
+fn what_was_copied_twice_is_named_by_the_later_key() {
+    let data: [(&str, &[u8]); 4] = [
+        ("client-id", b"id"),
+        ("client-secret", b"secret"),
+        ("account-id", b"id\n"),
+        ("webhook-secret-token", b"secret"),
+    ];
+    let pair = |key: &str, other: &str| (key.to_owned(), other.to_owned());
+    let found = Credentials::read(&spec(true), Some(&secret(&data)));
+    assert_eq!(
+        found.same,
+        [
+            pair("account-id", "client-id"),
+            pair("webhook-secret-token", "client-secret")
+        ]
+    );
+    // Without a webhook nobody asks for the latter.
+    let found = Credentials::read(&spec(false), Some(&secret(&data)));
+    assert_eq!(found.same, [pair("account-id", "client-id")]);
+}
+
+#[test]
+fn one_key_for_two_purposes_is_no_copy() {
+    let mut spec = spec(false);
+    let keys = serde_json::json!({"clientId": "both", "clientSecret": "both"});
+    spec.credentials.keys = Some(serde_json::from_value(keys).unwrap());
+    let data: [(&str, &[u8]); 2] = [("both", b"x"), ("account-id", b"y")];
+    let found = Credentials::read(&spec, Some(&secret(&data)));
+    assert!(found.same.is_empty(), "{found:?}");
+}
+
+#[test]
+fn a_verification_token_is_known_by_its_key() {
+    let data: [(&str, &[u8]); 3] = [
+        ("client-id", b"id"),
+        ("verification-token", b"old"),
+        ("ZOOM_VERIFICATION_TOKEN", b"old"),
+    ];
+    let found = Credentials::read(&spec(false), Some(&secret(&data)));
+    assert_eq!(
+        found.legacy,
+        ["ZOOM_VERIFICATION_TOKEN", "verification-token"]
+    );
+}

@@ -1,0 +1,119 @@
+//! The human to-do list in the status, computed last from all that the status says besides. Pure.
+//!
+//! An idle pass must come to the same text as the one before: nothing here counts, and a time stays as it
+//! is while what it speaks of stands.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use crate::{
+    api::v1alpha1::{
+        CredentialsStatus, SameValue, SetupEntry, SetupStep, ZoomConnection, ZoomIntegrationSpec,
+        ZoomIntegrationStatus,
+    },
+    connect::language::Language,
+    controller::{credentials::Credentials, integration::apply::credentials::Checked, schedule},
+    setup::{
+        self, Act, Entry, Step, known,
+        words::{self, Words},
+    },
+};
+
+/// Longest text that is not for pasting, in characters. All of a status is read at once.
+const MOST_TEXT: usize = 1000;
+/// Longest `nextStep`, which is a column.
+const MOST_NEXT: usize = 200;
+/// Most links in one step: each connection has its own in its own status.
+const MOST_LINKS: usize = 20;
+/// Most warnings.
+const MOST_WARNINGS: usize = 20;
+
+/// What was found of the credentials Secret.
+pub(super) fn credentials(found: &Credentials, checked: &Checked) -> CredentialsStatus {
+    CredentialsStatus {
+        found: found.exists,
+        usable: found.usable.clone(),
+        unusable: found.unusable().map(ToOwned::to_owned).collect(),
+        same: found
+            .same
+            .iter()
+            .map(|(key, other)| SameValue {
+                key: key.clone(),
+                other: other.clone(),
+            })
+            .collect(),
+        legacy: found.legacy.clone(),
+        accepted_version: checked.accepted_version.clone(),
+        failure: checked.failure.clone(),
+    }
+}
+
+/// Fills in the steps, the next one and the warnings. `status` has those of the last pass, and everything
+/// else of this one. They stand as they were while the integration is suspended.
+pub(super) fn fill(
+    spec: &ZoomIntegrationSpec,
+    status: &mut ZoomIntegrationStatus,
+    connections: &[&ZoomConnection],
+    now: Timestamp,
+) {
+    if spec.suspend {
+        return;
+    }
+    let facts = known::facts(spec, status, connections.iter().copied());
+    let now = schedule::later(now, std::time::Duration::ZERO);
+    let steps = setup::steps(spec, &facts, now);
+    let words = words::words(Language::English);
+    status.warnings = setup::warnings(spec, &facts, &steps)
+        .iter()
+        .take(MOST_WARNINGS)
+        .map(|warning| bounded(&(words.warning)(warning), MOST_TEXT))
+        .collect();
+    status.next_step = words::brief(&steps, words).map(|text| bounded(&text, MOST_NEXT));
+    status.setup = steps.iter().map(|step| told(step, words)).collect();
+}
+
+fn told(step: &Step, words: &Words) -> SetupStep {
+    let mistakes: Vec<String> = step.mistakes.iter().map(words.mistake).collect();
+    let message = mistakes.join(words.gap);
+    let mut links = 0;
+    let entries = step.entries.iter().filter(|entry| {
+        links += usize::from(entry.act == Act::Open);
+        links <= MOST_LINKS
+    });
+    SetupStep {
+        id: step.id.as_str().into(),
+        title: (words.title)(step.id, step.kind).into(),
+        place: words::whereabouts(step, words).into(),
+        state: step.state.as_str().into(),
+        evidence: bounded(&(words.evidence)(&step.evidence), MOST_TEXT),
+        message: (!message.is_empty()).then(|| bounded(&message, MOST_TEXT)),
+        careful: step
+            .cautions
+            .iter()
+            .map(|caution| (words.caution)(*caution).to_owned())
+            .collect(),
+        entries: entries.map(entry).collect(),
+        since: step.since.map(Time),
+    }
+}
+
+fn entry(entry: &Entry) -> SetupEntry {
+    SetupEntry {
+        action: entry.act.as_str().into(),
+        field: entry.field.clone(),
+        value: entry.value.clone(),
+        hint: entry.hint.map(ToOwned::to_owned),
+    }
+}
+
+/// The text, or so much of it as has room.
+fn bounded(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let cut: String = text.chars().take(most - 1).collect();
+    cut + "…"
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,407 @@
+//! The list in the status, and that it is written only when it changed.
+#![allow(
+    clippy::needless_pass_by_value,
+    clippy::unnecessary_wraps,
+    reason = "cases read better without ceremony"
+)]
+
+use k8s_openapi::api::core::v1::Secret;
+use serde_json::{Value, json};
+use url::Url;
+
+use super::super::{Setting, status};
+use super::*;
+use crate::{
+    api::{
+        condition::Type,
+        v1alpha1::{ConnectionsStatus, ZoomIntegration},
+    },
+    controller::{
+        integration::{
+            apply::{Applied, receiver::Outcome},
+            observe::Observed,
+            verdict::ReceiverFinding,
+        },
+        token_secret::{Stored, TokenSecret},
+    },
+    receiver::{facts::Facts, secrets::SecretRole},
+    zoom::Endpoints,
+};
+
+const SCOPE: &str = "user:read:list_users:admin";
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+fn integration(change: Value) -> ZoomIntegration {
+    let mut object = json!({
+        "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomIntegration",
+        "metadata": {"name": "acme", "namespace": "clinics", "uid": "u1", "generation": 1},
+        "spec": {
+            "app": {"kind": "ServerToServer"}, "credentials": {"secretRef": {"name": "zoom"}},
+            "scopes": {"required": [SCOPE]},
+            "webhook": {
+                "sink": {"http": {"url": "https://s"}},
+                "endpoint": {"host": "hooks.example.com", "path": "/zoom"},
+                "subscriptions": [{"name": "a", "events": ["meeting.started", "meeting.ended"]}],
+            },
+        },
+    });
+    for (key, value) in change.as_object().unwrap() {
+        object["spec"][key] = value.clone();
+    }
+    serde_json::from_value(object).unwrap()
+}
+
+fn general() -> ZoomIntegration {
+    integration(json!({
+        "app": {"kind": "General", "management": "User"},
+        "scopes": {"required": ["user:read:user"]},
+        "webhook": null,
+    }))
+}
+
+/// The Secret with these keys, each with a value of its own.
+fn secret(keys: &[&str]) -> Secret {
+    let data = keys
+        .iter()
+        .map(|key| ((*key).to_owned(), format!("value-of-{key}")));
+    serde_json::from_value(json!({
+        "metadata": {"uid": "c", "resourceVersion": "1"},
+        "data": data.map(|(key, value)| {
+            (key, json!(k8s_openapi::ByteString(value.into_bytes())))
+        }).collect::<serde_json::Map<_, _>>(),
+    }))
+    .unwrap()
+}
+
+const ALL: [&str; 4] = [
+    "client-id",
+    "client-secret",
+    "account-id",
+    "webhook-secret-token",
+];
+
+/// What a pass over an integration finds.
+struct Pass {
+    integration: ZoomIntegration,
+    secret: Option<Secret>,
+    facts: Option<Facts>,
+    scope: Option<&'static str>,
+    checked: Checked,
+    connections: Vec<ZoomConnection>,
+}
+
+impl Pass {
+    fn over(integration: ZoomIntegration) -> Self {
+        Self {
+            integration,
+            secret: Some(secret(&ALL)),
+            facts: None,
+            scope: None,
+            checked: Checked::default(),
+            connections: Vec::new(),
+        }
+    }
+
+    /// The status that is written at this second, and read by the next pass as the API server gives it back.
+    fn at(&mut self, second: i64) -> ZoomIntegrationStatus {
+        let observed = Observed {
+            credentials: Credentials::read(&self.integration.spec, self.secret.as_ref()),
+            facts: self.facts.clone(),
+            ..Observed::default()
+        };
+        let token = self.scope.map_or(TokenSecret::Absent, |scope| {
+            TokenSecret::Ours(Stored {
+                expires_at: Some(at(1_000_000)),
+                refresh_at: Some(at(900_000)),
+                source: "c/1".into(),
+                scope: scope.into(),
+                intact: true,
+                owned_as_wished: true,
+                ..Stored::default()
+            })
+        });
+        let applied = Applied {
+            with_current_credentials: matches!(token, TokenSecret::Ours(_)),
+            token,
+            token_secret_name: "acme-zoom-token".into(),
+            failure: None,
+            checked: self.checked.clone(),
+            receiver: Outcome {
+                finding: ReceiverFinding::Available,
+                waiting: None,
+                progress: None,
+                refusal: None,
+                look_again: None,
+            },
+            refusals: vec![],
+            look_again: None,
+        };
+        let url = |text| Url::parse(text).unwrap();
+        let endpoints = Endpoints::new(url("https://zoom.us"), url("https://api.zoom.us"));
+        let pages = url("https://connect.example.com");
+        let known: Vec<&ZoomConnection> = self.connections.iter().collect();
+        let setting = Setting {
+            endpoints: &endpoints,
+            pages: Some(&pages),
+            connections: ConnectionsStatus::default(),
+            known: &known,
+        };
+        let said = status(&self.integration, &observed, &applied, &setting, at(second)).0;
+        let text = serde_json::to_string(&said).unwrap();
+        assert!(!text.contains("value-of-client-secret"), "{text}");
+        assert!(!text.contains("value-of-webhook"), "{text}");
+        self.integration.status = serde_json::from_str(&text).unwrap();
+        said
+    }
+}
+
+fn step<'a>(status: &'a ZoomIntegrationStatus, id: &str) -> &'a SetupStep {
+    status.setup.iter().find(|step| step.id == id).unwrap()
+}
+
+/// Ids of the steps in this state.
+fn in_state<'a>(status: &'a ZoomIntegrationStatus, state: &str) -> Vec<&'a str> {
+    let steps = status.setup.iter().filter(|step| step.state == state);
+    steps.map(|step| step.id.as_str()).collect()
+}
+
+fn seen(change: impl FnOnce(&mut Facts)) -> Option<Facts> {
+    let mut facts = Facts::default();
+    change(&mut facts);
+    Some(facts)
+}
+
+#[test]
+fn each_step_is_done_when_its_proof_was_seen() {
+    let mut pass = Pass::over(integration(json!({})));
+    pass.secret = None;
+    let said = pass.at(10);
+    assert_eq!(in_state(&said, "Done"), [""; 0]);
+    assert_eq!(
+        said.next_step.as_deref(),
+        Some("Create the Server-to-Server OAuth app")
+    );
+    assert_eq!(
+        said.credentials.as_ref().map(|found| found.found),
+        Some(false)
+    );
+    let message = step(&said, "Credentials").message.clone();
+    assert_eq!(message.as_deref(), Some("The Secret zoom does not exist."));
+
+    pass.secret = Some(secret(&ALL[..3]));
+    pass.scope = Some(SCOPE);
+    let said = pass.at(20);
+    assert_eq!(
+        in_state(&said, "Done"),
+        ["CreateApp", "Credentials", "Scopes", "Activate"]
+    );
+    assert_eq!(
+        said.next_step.as_deref(),
+        Some("Copy the Secret Token into the Secret")
+    );
+
+    pass.secret = Some(secret(&ALL));
+    pass.facts = seen(|facts| facts.validated(at(25), SecretRole::Current));
+    let said = pass.at(30);
+    assert_eq!(step(&said, "Endpoint").state, "Done");
+    assert_eq!(step(&said, "Credentials").since, Some(Time(at(20))));
+    assert_eq!(
+        said.next_step.as_deref(),
+        Some(
+            "Not proved yet: add the event subscription and its events. Seen 0 of 2 declared event types; not yet: meeting.started, meeting.ended."
+        )
+    );
+
+    pass.facts = seen(|facts| {
+        facts.validated(at(25), SecretRole::Current);
+        facts.seen("meeting.started");
+        facts.seen("meeting.ended");
+        facts.verified(at(35), SecretRole::Current);
+    });
+    let said = pass.at(40);
+    assert_eq!(said.next_step, None, "{:#?}", said.setup);
+    assert_eq!(in_state(&said, "Done").len(), said.setup.len());
+}
+
+#[test]
+fn an_idle_pass_says_the_same_to_the_letter() {
+    let mut pass = Pass::over(integration(json!({})));
+    pass.scope = Some("");
+    pass.facts = seen(|facts| facts.rejected(at(5)));
+    let first = pass.at(10);
+    assert!(!first.setup.is_empty() && first.next_step.is_some());
+    for second in [11, 500, 80_000] {
+        // Zoom and strangers go on to send.
+        let moved = at(second.min(3000));
+        pass.facts = seen(|facts| facts.rejected(moved));
+        assert_eq!(pass.at(second), first, "{second}");
+    }
+}
+
+#[test]
+fn what_zoom_sends_is_no_write_for_each_request() {
+    let mut pass = Pass::over(integration(json!({})));
+    pass.scope = Some(SCOPE);
+    let signed = |second| {
+        seen(|facts| {
+            facts.validated(at(5), SecretRole::Current);
+            facts.seen("meeting.ended");
+            facts.verified(at(second), SecretRole::Current);
+        })
+    };
+    pass.facts = signed(10);
+    let first = pass.at(20);
+    assert_eq!(
+        first.webhook.as_ref().unwrap().last_verified,
+        Some(Time(at(10)))
+    );
+    pass.facts = signed(3609);
+    assert_eq!(pass.at(3620), first);
+    pass.facts = signed(3610);
+    let later = pass.at(3630);
+    assert_eq!(
+        later.webhook.as_ref().unwrap().last_verified,
+        Some(Time(at(3610)))
+    );
+    assert_eq!(later.setup, first.setup, "the same proof, only newer");
+}
+
+#[test]
+fn a_wrong_signature_is_the_secret_tokens_mistake() {
+    let mut pass = Pass::over(integration(json!({})));
+    pass.facts = seen(|facts| facts.rejected(at(5)));
+    let said = pass.at(10);
+    let found = step(&said, "SecretToken");
+    assert_eq!(found.state, "Open");
+    let message = found.message.as_deref().unwrap();
+    assert!(
+        message.contains("Secret zoom, key webhook-secret-token"),
+        "{message}"
+    );
+    pass.facts = seen(|facts| {
+        facts.rejected(at(5));
+        facts.validated(at(15), SecretRole::Current);
+    });
+    let said = pass.at(20);
+    assert_eq!(step(&said, "SecretToken").state, "Done");
+    assert_eq!(step(&said, "SecretToken").message, None);
+}
+
+#[test]
+fn a_removal_stays_seen() {
+    let mut pass = Pass::over(integration(json!({})));
+    pass.facts = seen(|facts| facts.removed(at(5), "user-1", "account-1"));
+    assert!(pass.at(10).webhook.unwrap().removal_seen);
+    pass.facts = seen(|_| {});
+    assert!(pass.at(20).webhook.unwrap().removal_seen);
+}
+
+#[test]
+fn a_general_apps_credentials_are_judged_by_the_check() {
+    let mut pass = Pass::over(general());
+    let said = pass.at(10);
+    assert_eq!(step(&said, "Credentials").state, "Unknown");
+    let condition = |status: &ZoomIntegrationStatus| {
+        let found = Type::CredentialsValid.find(&status.conditions).unwrap();
+        (found.status.clone(), found.reason.clone())
+    };
+    assert_eq!(condition(&said), ("Unknown".into(), "NotTried".into()));
+
+    let failure = |reason: &str| {
+        serde_json::from_value(json!({
+            "reason": reason, "message": "why", "attempts": 1, "time": at(15),
+            "retryAt": at(75), "credentialsVersion": "c/1",
+        }))
+        .unwrap()
+    };
+    pass.checked.failure = Some(failure("CredentialsRejected"));
+    let said = pass.at(20);
+    assert_eq!(
+        condition(&said),
+        ("False".into(), "CredentialsRejected".into())
+    );
+    assert_eq!(
+        Type::Stalled.find(&said.conditions).unwrap().reason,
+        "CredentialsRejected"
+    );
+    let found = step(&said, "Credentials");
+    assert_eq!(found.state, "Open");
+    let message = found.message.as_deref().unwrap();
+    assert!(
+        message.contains("copy both from the Production tab"),
+        "{message}"
+    );
+    assert_eq!(said.warnings.len(), 2, "{:?}", said.warnings);
+
+    pass.checked.failure = Some(failure("ZoomUnavailable"));
+    let said = pass.at(30);
+    assert_eq!(
+        condition(&said),
+        ("Unknown".into(), "ZoomUnavailable".into())
+    );
+    assert_eq!(Type::Stalled.find(&said.conditions), None);
+
+    pass.checked = Checked {
+        accepted_version: Some("c/1".into()),
+        failure: None,
+    };
+    let said = pass.at(40);
+    assert_eq!(condition(&said), ("True".into(), "Accepted".into()));
+    assert_eq!(step(&said, "Credentials").state, "Done");
+    assert_eq!(step(&said, "Credentials").since, Some(Time(at(40))));
+    // Other credentials that Zoom was not asked about yet.
+    pass.checked.accepted_version = Some("c/0".into());
+    assert_eq!(condition(&pass.at(50)).0, "Unknown");
+}
+
+#[test]
+fn while_suspended_the_list_stands() {
+    let mut pass = Pass::over(general());
+    pass.checked.accepted_version = Some("c/1".into());
+    let before = pass.at(10);
+    pass.integration.spec.suspend = true;
+    pass.secret = None;
+    pass.checked = Checked::default();
+    let said = pass.at(20);
+    assert_eq!(said.setup, before.setup);
+    assert_eq!(said.next_step, before.next_step);
+    assert_eq!(said.warnings, before.warnings);
+}
+
+#[test]
+fn the_links_of_a_thousand_people_have_no_room() {
+    let mut pass = Pass::over(general());
+    pass.connections = (0..1000)
+        .map(|number| {
+            serde_json::from_value(json!({
+                "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomConnection",
+                "metadata": {"name": format!("person-{number:04}"), "namespace": "clinics"},
+                "spec": {"integrationRef": {"name": "acme"}},
+                "status": {
+                    "phase": "Reauthorization required",
+                    "installUrl": format!("https://connect.example.com/{number}"),
+                    "grant": {"lost": "GrantLost"},
+                },
+            }))
+            .unwrap()
+        })
+        .collect();
+    let said = pass.at(10);
+    let install = step(&said, "Install");
+    assert_eq!(install.entries.len(), MOST_LINKS);
+    assert_eq!(install.entries[0].field, "person-0000");
+    let message = install.message.as_deref().unwrap();
+    assert_eq!(message.chars().count(), MOST_TEXT);
+    assert!(message.ends_with('…'));
+    let size = serde_json::to_string(&said).unwrap().len();
+    assert!(size < 20_000, "{size} bytes");
+}
+
+#[test]
+fn a_text_is_cut_where_a_letter_ends() {
+    assert_eq!(bounded("日本語", 3), "日本語");
+    assert_eq!(bounded("日本語です", 3), "日本…");
+}

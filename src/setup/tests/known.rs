@@ -1,0 +1,179 @@
+//! What a status says is what was known when it was written.
+
+use serde_json::{Value, json};
+
+use super::fixtures::{FIVE, ago, done, example, half_way, now, spec};
+use crate::{
+    api::v1alpha1::{ZoomConnection, ZoomIntegrationSpec, ZoomIntegrationStatus},
+    setup::{
+        Facts, State, StepId,
+        facts::{Attempt, ConnectionFacts, Remembered},
+        known, steps,
+    },
+    zoom::Fault,
+};
+
+/// The status and the connections that say what `facts` holds.
+fn told(spec: &ZoomIntegrationSpec, facts: &Facts) -> (ZoomIntegrationStatus, Vec<ZoomConnection>) {
+    let secret = &facts.secret;
+    let usable: Vec<&String> = secret.keys.difference(&secret.unusable).collect();
+    let same: Vec<Value> = secret
+        .same
+        .iter()
+        .map(|(key, other)| json!({"key": key, "other": other}))
+        .collect();
+    let endpoint = &facts.endpoint;
+    let mut conditions = Vec::new();
+    let mut say = |type_: &str, status: &str, reason: &str, message: &str, at| {
+        conditions.push(json!({
+            "type": type_, "status": status, "reason": reason, "message": message,
+            "lastTransitionTime": at,
+        }));
+    };
+    match facts.credentials {
+        Attempt::Untried => say("CredentialsValid", "Unknown", "NotTried", "", now()),
+        Attempt::Accepted(at) => say("CredentialsValid", "True", "Accepted", "", at.unwrap()),
+        Attempt::Failed(fault) => say("CredentialsValid", "False", fault.as_str(), "", now()),
+    }
+    if let Some(available) = endpoint.available {
+        let status = if available { "True" } else { "False" };
+        say("ReceiverAvailable", status, "x", "", now());
+    }
+    if let Some(why) = &endpoint.unreachable {
+        say("EndpointReachable", "False", "x", why, now());
+    }
+    let before: Vec<Value> = facts
+        .before
+        .iter()
+        .map(|before| {
+            json!({"id": before.id.as_str(), "state": before.state.as_str(), "since": before.since})
+        })
+        .collect();
+    let general = !spec.is_server_to_server();
+    let scopes = facts.scopes.as_ref();
+    let scopes = scopes.map(|found| json!({"granted": found.granted, "missing": found.missing}));
+    let status = json!({
+        "conditions": conditions,
+        "credentials": {
+            "found": secret.exists, "usable": usable, "unusable": secret.unusable, "same": same,
+        },
+        "scopes": if general { Value::Null } else { json!(scopes) },
+        "redirectUrl": facts.consent.callback,
+        "installUrl": facts.consent.install_url,
+        "webhook": {
+            "lastValidated": endpoint.validated_at, "lastVerified": endpoint.verified_at,
+            "lastRejected": endpoint.rejected_at, "removalSeen": endpoint.removal_seen,
+            "lastSecret": endpoint.secret.map(|secret| format!("{secret:?}")),
+            "eventsSeen": endpoint.events_seen,
+        },
+        "setup": before,
+    });
+    let consent = &facts.consent;
+    let connections = consent.connections.iter().map(|connection| {
+        let phase = if connection.connected { "Connected" } else { "Ready to install" };
+        let fault = consent.fault.map(|fault| {
+            json!({"transaction": "t", "outcome": "Failed", "reason": fault.as_str(), "message": ""})
+        });
+        serde_json::from_value(json!({
+            "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomConnection",
+            "metadata": {"name": connection.name, "namespace": "tenants"},
+            "spec": {"integrationRef": {"name": "app"}},
+            "status": {
+                "phase": phase,
+                "installUrl": connection.install_url,
+                "scopes": scopes,
+                "consent": fault,
+                "grant": {"since": connection.since, "lost": connection.lost.then_some("GrantLost")},
+            },
+        }))
+        .unwrap()
+    });
+    (
+        serde_json::from_value(status).unwrap(),
+        connections.collect(),
+    )
+}
+
+#[track_caller]
+fn is_kept(name: &str, spec: &ZoomIntegrationSpec, facts: &Facts) {
+    let (status, connections) = told(spec, facts);
+    let read = known::facts(spec, &status, &connections);
+    assert_eq!(read, *facts, "{name}");
+    // The order in which a watch gives the connections is by chance.
+    let reversed = known::facts(spec, &status, connections.iter().rev());
+    assert_eq!(reversed, *facts, "{name}");
+}
+
+#[test]
+fn a_status_says_all_that_the_list_needs() {
+    for name in FIVE {
+        let spec = example(name);
+        is_kept(name, &spec, &Facts::default());
+        is_kept(name, &spec, &half_way(&spec));
+        is_kept(name, &spec, &done(&spec));
+    }
+    let quickstart = spec("quickstart/zoomintegration.yaml");
+    is_kept("quickstart", &quickstart, &done(&quickstart));
+}
+
+#[test]
+fn mistakes_are_read_back_as_well() {
+    let spec = example("stackone");
+    let mut facts = half_way(&spec);
+    facts.credentials = Attempt::Failed(Fault::CredentialsRejected);
+    facts.secret.unusable = ["client-secret".to_owned()].into();
+    facts.secret.same = vec![("client-secret".into(), "client-id".into())];
+    facts.endpoint.available = Some(false);
+    facts.endpoint.unreachable = Some("No such host.".into());
+    facts.endpoint.rejected_at = Some(ago(1));
+    facts.endpoint.removal_seen = true;
+    facts.consent.fault = Some(Fault::RedirectMismatch);
+    facts.consent.connections.insert(
+        0,
+        ConnectionFacts {
+            name: "ada".into(),
+            lost: true,
+            ..ConnectionFacts::default()
+        },
+    );
+    facts.before = vec![Remembered {
+        id: StepId::Credentials,
+        state: State::Open,
+        since: ago(3),
+    }];
+    is_kept("stackone", &spec, &facts);
+}
+
+#[test]
+fn since_when_a_step_stands_so_is_read_back() {
+    let spec = example("nectar-dxp");
+    let mut facts = half_way(&spec);
+    let first = steps(&spec, &facts, ago(2));
+    facts.before = first
+        .iter()
+        .map(|step| Remembered {
+            id: step.id,
+            state: step.state,
+            since: step.since.unwrap(),
+        })
+        .collect();
+    let (status, connections) = told(&spec, &facts);
+    let read = known::facts(&spec, &status, &connections);
+    assert_eq!(steps(&spec, &read, now()), first);
+}
+
+#[test]
+fn what_nobody_knows_is_not_read_into_it() {
+    let spec = example("nectar-dxp");
+    for (status, reason) in [
+        ("False", "AwaitingCredentials"),
+        ("Unknown", "ZoomUnavailable"),
+    ] {
+        let status: ZoomIntegrationStatus = serde_json::from_value(json!({"conditions": [{
+            "type": "CredentialsValid", "status": status, "reason": reason, "message": "",
+            "lastTransitionTime": now(),
+        }], "setup": [{"id": "Unheard", "state": "Done", "since": now()}, {"id": "Scopes", "state": "Odd"}]}))
+        .unwrap();
+        assert_eq!(known::facts(&spec, &status, []), Facts::default());
+    }
+}
