@@ -3,7 +3,7 @@
 use reqwest::Url;
 
 use super::{
-    form::{Form, Stage},
+    form::{Form, Stage, Tab},
     pages::Page,
 };
 use crate::webhooks;
@@ -65,9 +65,9 @@ pub fn endpoint(url: &str) -> Result<(), String> {
 
 fn redirects(form: &Form) -> Result<(), String> {
     let url = form.redirect_url.as_deref().unwrap_or_default();
-    https("OAuth Redirect URL", url)?;
+    redirect(form, "OAuth Redirect URL", url)?;
     for entry in &form.allow_list {
-        https("OAuth Allow Lists", entry)?;
+        redirect(form, "OAuth Allow Lists", entry)?;
     }
     let is_beneath = |base: &str| {
         !form.strict_mode
@@ -91,6 +91,16 @@ fn redirects(form: &Form) -> Result<(), String> {
     Err(format!(
         "no entry of the OAuth Allow Lists covers {url}{how}"
     ))
+}
+
+/// The developer's own machine will do in development.
+fn redirect(form: &Form, field: &str, url: &str) -> Result<(), String> {
+    let local = Url::parse(url)
+        .is_ok_and(|url| url.scheme() == "http" && url.host_str() == Some("localhost"));
+    if local && form.tab == Tab::Development {
+        return Ok(());
+    }
+    https(field, url)
 }
 
 /// Without path and query: it stands for all beneath it.

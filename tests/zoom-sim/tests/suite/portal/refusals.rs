@@ -142,6 +142,13 @@ async fn a_redirect_url_is_https_and_covered() {
         let reply = zoom.step(&redirect(url, allowed)).await;
         assert_eq!(reply.status == 200, fits, "{url} {allowed}: {}", reply.body);
     }
+    let local = "http://localhost:8480/callback";
+    for (tab, fits) in [("Development", true), ("Production", false)] {
+        zoom.desk().await;
+        zoom.does(&create("User-managed", tab)).await;
+        let reply = zoom.step(&redirect(local, local)).await;
+        assert_eq!(reply.status == 200, fits, "{tab}: {}", reply.body);
+    }
     zoom.desk().await;
     zoom.does(&create("User-managed", "Production")).await;
     let strict = |allowed: &str| {
