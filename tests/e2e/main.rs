@@ -17,6 +17,7 @@ mod bed;
 mod chart;
 mod connections;
 mod contract;
+mod examples;
 mod faults;
 mod parts;
 mod receiver;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         chart::cases(),
         connections::cases(),
         contract::cases(),
+        examples::cases(),
         faults::cases(),
         parts::cases(),
         receiver::cases(),
