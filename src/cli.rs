@@ -1,8 +1,18 @@
-//! The command line: structures only. Every flag has an environment twin.
+//! The command line: structures, and which command is whose. Every flag of a process has an environment twin.
+
+use std::{ffi::OsStr, path::Path, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
-use crate::{connect, controller, events, receiver};
+use crate::{
+    api::crds, connect, controller, doctor, events, handout, receiver, refresh, show,
+    terminal::note,
+};
+
+/// Exit code of `doctor` when there is something to do.
+const TO_DO: u8 = 1;
+/// Exit code of `doctor` when it could not look; of all commands when the command line is wrong.
+const NOT_EXAMINED: u8 = 2;
 
 /// Manages Zoom integrations as Kubernetes resources.
 #[derive(Debug, Parser)]
@@ -22,8 +32,157 @@ pub enum Command {
     Receiver(Box<receiver::Args>),
     /// Serve the pages on which people authorize General apps.
     Connect(Box<connect::Args>),
-    /// List, show, replay and drop the events that could not be delivered.
-    Events(Box<events::Args>),
     /// Print the `CustomResourceDefinition`s as YAML.
     Crds,
+    /// For people.
+    #[command(flatten)]
+    Tool(Tool),
+}
+
+/// Looks after Zoom integrations: what they lack, and what to click in Zoom.
+#[derive(Debug, Parser)]
+#[command(
+    name = "kubectl-zoom",
+    bin_name = "kubectl zoom",
+    version,
+    propagate_version = true
+)]
+pub struct Plugin {
+    /// What to do.
+    #[command(subcommand)]
+    pub tool: Tool,
+}
+
+/// What people do, as `zoom-operator ...` and as `kubectl zoom ...`.
+#[derive(Debug, Subcommand)]
+pub enum Tool {
+    /// Show integrations in a table, or one of them on a page.
+    Status(show::StatusArgs),
+    /// Show what people have to do in Zoom, with the exact texts to paste.
+    Setup(show::SetupArgs),
+    /// Say what works, what is missing and what to do: of credentials, or of a resource of the cluster.
+    Doctor(Box<doctor::Args>),
+    /// Write the steps in Zoom down for the customer's administrator.
+    Handout(handout::command::Args),
+    /// Ask for another access token now.
+    Refresh(refresh::Args),
+    /// List, show, replay and drop the events that could not be delivered.
+    Events(Box<events::Args>),
+}
+
+/// Whether the program was called as kubectl's plugin: by the name of a link, `kubectl-zoom`.
+#[must_use]
+pub fn is_plugin(program: Option<&OsStr>) -> bool {
+    let name = program.and_then(|path| Path::new(path).file_stem());
+    name.is_some_and(|name| name == "kubectl-zoom" || name == "kubectl_zoom")
+}
+
+// === impl Command ===
+
+impl Command {
+    /// Carries it out.
+    ///
+    /// # Errors
+    /// Those of the command.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        match self {
+            Self::Controller(args) => controller::main(*args)?,
+            Self::Receiver(args) => receiver::main(*args)?,
+            Self::Connect(args) => connect::main(*args)?,
+            Self::Crds => {
+                for (_, yaml) in crds::all()? {
+                    print!("---\n{yaml}");
+                }
+            }
+            Self::Tool(tool) => return tool.run(),
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+// === impl Tool ===
+
+impl Tool {
+    /// Carries it out.
+    ///
+    /// # Errors
+    /// Those of the command.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        match self {
+            Self::Status(args) => show::status(args)?,
+            Self::Setup(args) => show::setup(args)?,
+            Self::Doctor(args) => return Ok(examined(doctor::main(*args))),
+            Self::Handout(args) => handout::command::main(args)?,
+            Self::Refresh(args) => refresh::main(args)?,
+            Self::Events(args) => events::main(*args)?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The exit code of an examination: 0 when all is well, 1 when there is something to do, 2 when nothing is known.
+fn examined(outcome: anyhow::Result<bool>) -> ExitCode {
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(TO_DO),
+        Err(error) => {
+            note(&format!("Error: {error:?}"));
+            ExitCode::from(NOT_EXAMINED)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_lines_are_sound() {
+        Cli::command().debug_assert();
+        Plugin::command().debug_assert();
+    }
+
+    #[test]
+    fn the_name_of_the_link_makes_it_a_plugin() {
+        let called = |name: &str| is_plugin(Some(OsStr::new(name)));
+        for name in [
+            "kubectl-zoom",
+            "/usr/local/bin/kubectl-zoom",
+            "kubectl_zoom",
+            "kubectl-zoom.exe",
+        ] {
+            assert!(called(name), "{name}");
+        }
+        for name in ["/zoom-operator", "kubectl", "kubectl-zoomer", ""] {
+            assert!(!called(name), "{name}");
+        }
+        assert!(!is_plugin(None));
+    }
+
+    #[test]
+    fn the_plugin_has_the_tools_and_no_process() {
+        let parse = |line: &str| Plugin::try_parse_from(line.split(' ')).is_ok();
+        for line in [
+            "kubectl-zoom status",
+            "kubectl-zoom status -A",
+            "kubectl-zoom status zconn/ada -n clinics",
+            "kubectl-zoom setup acme --language ja",
+            "kubectl-zoom doctor acme",
+            "kubectl-zoom handout acme --format html",
+            "kubectl-zoom refresh zconn/ada --no-wait --context a",
+            "kubectl-zoom events list acme -n clinics",
+        ] {
+            assert!(parse(line), "{line}");
+        }
+        for line in [
+            "kubectl-zoom",
+            "kubectl-zoom crds",
+            "kubectl-zoom status a -A",
+            "kubectl-zoom setup",
+        ] {
+            assert!(!parse(line), "{line}");
+        }
+    }
 }

@@ -17,7 +17,10 @@
 //! - [`scopes`]: what Zoom's scopes are and how they relate.
 //! - [`setup`]: what people have to do in Zoom's portal, and what proves that they did.
 //! - [`handout`]: the same on paper, for the customer's administrator.
+//! - [`reach`]: whether a webhook URL leads to its receiver, before Zoom tries it.
+//! - [`show`], [`doctor`], [`refresh`]: how things stand, what is wrong, and another token, for people.
 //! - [`events`]: a tenant's dead letters, for people.
+//! - [`terminal`]: what the commands for people share.
 //! - [`ops`]: what every process shares.
 
 pub mod api;
@@ -25,11 +28,16 @@ pub mod cli;
 pub mod connect;
 pub mod consent;
 pub mod controller;
+pub mod doctor;
 pub mod events;
 pub mod grant;
 pub mod handout;
 pub mod ops;
+pub mod reach;
 pub mod receiver;
+pub mod refresh;
 pub mod scopes;
 pub mod setup;
+pub mod show;
+pub mod terminal;
 pub mod zoom;

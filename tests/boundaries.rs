@@ -9,15 +9,35 @@ use std::{
 
 /// What faces the internet has no code path to the Kubernetes client.
 #[test]
-fn neither_the_receiver_nor_the_zoom_client_knows_kubernetes() {
+fn neither_the_receiver_nor_the_zoom_client_nor_the_check_of_urls_knows_kubernetes() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
-    for part in ["receiver", "zoom"] {
+    for part in ["receiver", "zoom", "reach"] {
         collect(&src.join(part), &mut files);
     }
     assert!(!files.is_empty());
     for file in files {
         names_none(&file, &KUBERNETES);
+    }
+}
+
+/// The check of webhook URLs shares its proof with the receiver; beyond that neither knows the other.
+#[test]
+fn the_check_of_urls_knows_nothing_of_who_asks_for_it() {
+    let check = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/reach");
+    let mut files = Vec::new();
+    collect(&check, &mut files);
+    assert!(files.contains(&check.join("proof.rs")));
+    for file in files {
+        names_none(
+            &file,
+            &[
+                "crate::receiver",
+                "crate::controller",
+                "crate::api",
+                "crate::zoom",
+            ],
+        );
     }
 }
 

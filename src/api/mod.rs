@@ -47,8 +47,13 @@ pub mod label {
     pub const RECEIVER: &str = "receiver";
 }
 
-/// Annotations that the controller writes on the objects it makes, and one that people write.
+/// Annotations that the controller writes on the objects it makes, and two that people write.
 pub mod annotation {
+    /// On an integration or a connection: a token that was issued before this time (RFC 3339) is to be
+    /// replaced, once the time has come and at most once a minute.
+    pub const REFRESH_REQUESTED_AT: &str = "zoom-operator.io/refresh-requested-at";
+    /// When the token in a Secret was requested (RFC 3339).
+    pub const ISSUED_AT: &str = "zoom-operator.io/issued-at";
     /// When the token in a Secret is to be replaced (RFC 3339).
     pub const REFRESH_AT: &str = "zoom-operator.io/refresh-at";
     /// UID and resourceVersion of the credentials Secret that a token was requested with.

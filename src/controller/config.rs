@@ -136,6 +136,10 @@ pub struct ReceiverPolicy {
     #[arg(long = "operator-namespace", env = "POD_NAMESPACE")]
     pub operator_namespace: Option<String>,
 
+    /// Try whether webhook URLs lead to their receivers, until Zoom has validated them.
+    #[arg(long = "reachability-check", env = "REACHABILITY_CHECK")]
+    pub reachability_check: bool,
+
     /// How many receivers are replaced at the same time, when it is the operator that changed.
     #[arg(
         long = "receiver-rollouts",

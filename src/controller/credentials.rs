@@ -32,6 +32,8 @@ pub struct Credentials {
     pub app: Option<zoom::App>,
     /// What a Server-to-Server token request needs, if complete.
     pub server_to_server: Option<zoom::Credentials>,
+    /// What Zoom signs webhooks with, if there is a webhook.
+    pub webhook_secret_token: Option<SecretString>,
 }
 
 /// A key that cannot be used.
@@ -99,9 +101,12 @@ impl Credentials {
             .is_server_to_server()
             .then(|| text(keys.account_id()))
             .flatten();
-        if spec.webhook.is_some() {
-            text(keys.webhook_secret_token());
-        }
+        let webhook_secret_token = spec
+            .webhook
+            .is_some()
+            .then(|| text(keys.webhook_secret_token()))
+            .flatten()
+            .map(SecretString::from);
         let same = same(&usable);
         let mut usable: Vec<String> = usable.into_iter().map(|(key, _)| key).collect();
         let further = authentication_problems(spec, secret);
@@ -130,6 +135,7 @@ impl Credentials {
                 .map(|(app, account_id)| zoom::Credentials { app, account_id }),
             app,
             client_id,
+            webhook_secret_token,
         }
     }
 

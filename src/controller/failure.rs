@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::ResourceExt;
 
 use super::schedule::{self, Retry};
 use crate::{
-    api::v1alpha1::TokenFailure,
+    api::{annotation, v1alpha1::TokenFailure},
     zoom::{Class, Fault},
 };
 
@@ -78,12 +79,66 @@ pub fn record(
     }
 }
 
-/// The earliest time for the next attempt after `failure`: changed credentials are tried soon.
+/// The earliest time for the next attempt after `failure`: changed credentials are tried soon, and so is
+/// what a person mended at Zoom and then asked for by a `wish`. Zoom's own wish to wait stands.
 #[must_use]
-pub fn not_before(failure: &TokenFailure, credentials_version: &str) -> Timestamp {
-    if failure.credentials_version == credentials_version {
-        failure.retry_at.0
-    } else {
-        schedule::after_changed_credentials(failure.time.0).min(failure.retry_at.0)
+pub fn not_before(
+    failure: &TokenFailure,
+    credentials_version: &str,
+    wish: Option<Timestamp>,
+) -> Timestamp {
+    let retry_at = failure.retry_at.0;
+    if failure.credentials_version != credentials_version {
+        return schedule::after_changed_credentials(failure.time.0).min(retry_at);
+    }
+    let mendable = is_for_a_person(failure) || failure.reason == MISSING_SCOPES;
+    schedule::at_wish(wish, Some(failure.time.0))
+        .filter(|_| mendable)
+        .map_or(retry_at, |at| at.min(retry_at))
+}
+
+/// When another token was last asked for on an object (RFC 3339). Anything else is no time and asks for
+/// nothing.
+#[must_use]
+pub fn wish<K: ResourceExt>(object: &K) -> Option<Timestamp> {
+    let annotations = object.annotations();
+    annotations
+        .get(annotation::REFRESH_REQUESTED_AT)?
+        .parse()
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn failed(reason: &str) -> TokenFailure {
+        TokenFailure {
+            reason: reason.into(),
+            message: String::new(),
+            attempts: 9,
+            time: Time(at(1000)),
+            retry_at: Time(at(5000)),
+            credentials_version: "c/1".into(),
+        }
+    }
+
+    #[test]
+    fn what_a_person_mended_is_tried_at_his_wish_and_soon() {
+        let wished = |reason, wish| not_before(&failed(reason), "c/1", wish);
+        for reason in ["AccountRejected", MISSING_SCOPES] {
+            assert_eq!(wished(reason, None), at(5000));
+            assert_eq!(wished(reason, Some(at(999))), at(5000));
+            assert_eq!(wished(reason, Some(at(1001))), at(1060));
+            assert_eq!(wished(reason, Some(at(2000))), at(2000));
+            assert_eq!(wished(reason, Some(at(9000))), at(5000));
+        }
+        assert_eq!(wished("RateLimited", Some(at(2000))), at(5000));
+        let changed = not_before(&failed("AccountRejected"), "c/2", None);
+        assert_eq!(changed, at(1005));
     }
 }

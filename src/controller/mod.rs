@@ -8,7 +8,7 @@
 mod config;
 mod connection;
 mod consents;
-mod credentials;
+pub(crate) mod credentials;
 mod error;
 mod failure;
 mod finalizer;
@@ -21,6 +21,7 @@ mod leadership;
 mod links;
 mod metrics;
 mod published;
+mod reach;
 mod reconcile;
 mod removals;
 mod report;
@@ -44,9 +45,11 @@ use tokio::{net::TcpListener, sync::oneshot};
 use self::{
     fleet::Fleet,
     grants::{Grants, LeaderTerm},
+    integration::Answers,
     known::{Connections, Hosts},
     leadership::{Candidate, Election, Leadership},
     metrics::Metrics,
+    reach::Reachability,
     reconcile::Failures,
     removals::Removals,
     rollouts::Rollouts,
@@ -83,17 +86,21 @@ pub struct Context {
     fleet: Fleet,
     failures: Failures,
     /// Asks for passes over integrations.
-    integrations: Touch<ZoomIntegration>,
+    integrations: Arc<Touch<ZoomIntegration>>,
     /// Asks for passes over connections.
     touched: Touch<ZoomConnection>,
     /// Who removed an app.
     removals: Removals,
+    /// What Zoom last said to the credentials of General apps.
+    answers: Answers,
     /// The connections that there are.
     connections: Connections,
     /// The hosts that integrations claim.
     hosts: Hosts,
     /// The pace at which receivers are replaced.
     rollouts: Rollouts,
+    /// Whether webhook URLs lead to their receivers.
+    reach: Reachability,
     /// Spends the connections' grants.
     grants: Grants,
 }
@@ -223,6 +230,7 @@ impl Context {
         let zoom = Arc::new(zoom);
         let journal = Directory::open(config.journal.clone())
             .with_context(|| format!("failed to open the journal {}", config.journal.display()))?;
+        let integrations = Arc::new(Touch::default());
         let term = LeaderTerm::new(leadership.clone(), shutdown, config.identity.clone());
         Ok(Self {
             grants: Grants::new(client.clone(), zoom.clone(), term, journal),
@@ -245,9 +253,11 @@ impl Context {
             metrics,
             fleet,
             failures: Failures::default(),
-            integrations: Touch::default(),
+            reach: Reachability::new(config.policy.reachability_check, integrations.clone())?,
+            integrations,
             touched: Touch::default(),
             removals: Removals::default(),
+            answers: Answers::default(),
             config,
         })
     }

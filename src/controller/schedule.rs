@@ -23,6 +23,9 @@ const FIRST_PERSON_RETRY: Duration = Duration::from_mins(1);
 const FIRST_TIME_RETRY: Duration = Duration::from_secs(5);
 const LAST_RETRY: Duration = Duration::from_hours(1);
 
+/// However often somebody asks for another token.
+const BETWEEN_REQUESTED: Duration = Duration::from_mins(1);
+
 /// The garbage collector needs a moment.
 const UNTIL_COLLECTED: Duration = Duration::from_secs(2);
 
@@ -93,6 +96,18 @@ pub enum Retry {
 #[must_use]
 pub fn after_changed_credentials(failed: Timestamp) -> Timestamp {
     later(failed, BETWEEN_CREDENTIALS)
+}
+
+/// When a token is asked for because somebody wished so at `wish`, if the last attempt, made at `last`, was
+/// before: not before the wished time, and at most once a minute.
+#[must_use]
+pub fn at_wish(wish: Option<Timestamp>, last: Option<Timestamp>) -> Option<Timestamp> {
+    let wish = wish?;
+    match last {
+        Some(last) if last >= wish => None,
+        Some(last) => Some(wish.max(later(last, BETWEEN_REQUESTED))),
+        None => Some(wish),
+    }
 }
 
 /// When to ask a receiver for its facts again, that has been `up_since` without a word from Zoom, or
@@ -195,6 +210,17 @@ mod tests {
         let limited = Retry::Fault(Fault::RateLimited);
         let hours = Some(Duration::from_hours(7));
         assert!(retry_at(limited, 1, hours, at(0), "u") >= at(7 * 3600));
+    }
+
+    #[test]
+    fn a_wish_counts_once_and_at_most_once_a_minute() {
+        let wished = |wish, last: Option<i64>| at_wish(Some(at(wish)), last.map(at));
+        assert_eq!(at_wish(None, None), None);
+        assert_eq!(wished(100, None), Some(at(100)));
+        assert_eq!(wished(100, Some(10)), Some(at(100)));
+        assert_eq!(wished(100, Some(90)), Some(at(150)));
+        assert_eq!(wished(100, Some(100)), None);
+        assert_eq!(wished(100, Some(101)), None);
     }
 
     #[test]

@@ -55,6 +55,8 @@ pub struct Stored {
     pub resource_version: String,
     /// When the token expires; `None` when nobody can tell.
     pub expires_at: Option<Timestamp>,
+    /// When it was requested; `None` in a Secret of an older version.
+    pub issued_at: Option<Timestamp>,
     /// When it is to be replaced.
     pub refresh_at: Option<Timestamp>,
     /// What it was got with: the version of the credentials Secret, or the grant and its generation.
@@ -173,6 +175,7 @@ pub fn build(
     .map(|(key, value)| (key.to_owned(), ByteString(value.as_bytes().to_vec())))
     .collect();
     let annotations = [
+        (annotation::ISSUED_AT, token.issued_at.to_string()),
         (annotation::REFRESH_AT, refresh_at.to_string()),
         (owner.source, source.into()),
         (annotation::CHECKSUM, checksum(&data)),
@@ -228,6 +231,7 @@ pub fn read(owner: &Owner, secret: Option<&Secret>) -> TokenSecret {
     TokenSecret::Ours(Stored {
         resource_version: secret.resource_version().unwrap_or_default(),
         expires_at: text(key::EXPIRES_AT).and_then(|time| time.parse().ok()),
+        issued_at: annotation(annotation::ISSUED_AT).and_then(|time| time.parse().ok()),
         refresh_at: annotation(annotation::REFRESH_AT).and_then(|time| time.parse().ok()),
         source: annotation(owner.source).unwrap_or_default(),
         scope: text(key::SCOPE).unwrap_or_default(),
@@ -326,6 +330,7 @@ mod tests {
             TokenSecret::Ours(Stored {
                 resource_version: "42".into(),
                 expires_at: Some("2026-03-01T11:00:00Z".parse().unwrap()),
+                issued_at: Some("2026-03-01T10:00:00.75Z".parse().unwrap()),
                 refresh_at: Some("2026-03-01T10:45:00Z".parse().unwrap()),
                 source: "uid/7".into(),
                 scope: "user:read:list_users:admin".into(),

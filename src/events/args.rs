@@ -1,6 +1,8 @@
 //! The commands and their flags.
 
-use clap::{Subcommand, ValueEnum};
+use clap::Subcommand;
+
+use crate::terminal::{Cluster, Output};
 
 /// Arguments of `zoom-operator events`.
 #[derive(Clone, Debug, clap::Args)]
@@ -11,17 +13,6 @@ pub struct Args {
     /// Where.
     #[command(flatten)]
     pub cluster: Cluster,
-}
-
-/// Which cluster and namespace.
-#[derive(Clone, Debug, clap::Args)]
-pub struct Cluster {
-    /// Namespace of the integration. Default: the context's.
-    #[arg(long, short, global = true)]
-    pub namespace: Option<String>,
-    /// Context of the kubeconfig. Default: the current one.
-    #[arg(long, global = true)]
-    pub context: Option<String>,
 }
 
 /// What can be done with dead letters: events that the sink refused for good or did not take in time, and
@@ -72,16 +63,6 @@ pub struct Which {
     /// All of them.
     #[arg(long)]
     pub all: bool,
-}
-
-/// How to print.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Output {
-    /// For people.
-    #[default]
-    Table,
-    /// For programs.
-    Json,
 }
 
 // === impl Command ===

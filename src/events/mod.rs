@@ -14,27 +14,23 @@ mod http;
 mod receivers;
 mod table;
 
-use std::io::Write as _;
-
 use anyhow::{Context as _, ensure};
 use hyper::Method;
 
 pub use self::args::Args;
 use self::{
-    args::{Command, Output, Which},
+    args::{Command, Which},
     receivers::{Count, DeadLetter, Receiver},
     table::Row,
 };
+use crate::terminal::{self, Output, print};
 
 /// Carries out one command.
 ///
 /// # Errors
 /// When the cluster or a receiver cannot be asked, or there is nothing of that name.
 pub fn main(args: Args) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(run(args))
+    terminal::block_on(run(args))
 }
 
 async fn run(args: Args) -> anyhow::Result<()> {
@@ -116,7 +112,7 @@ async fn held(receivers: &[Receiver]) -> anyhow::Result<Vec<(&Receiver, DeadLett
                 held.extend(letters.into_iter().map(|letter| (receiver, letter)));
             }
             Err(error) => {
-                let _ = writeln!(std::io::stderr(), "{error:#}");
+                terminal::note(&format!("{error:#}"));
                 failure = Some(error);
             }
         }
@@ -146,8 +142,4 @@ async fn holder<'a>(
     found
         .pop()
         .with_context(|| format!("no dead letter begins with {beginning}"))
-}
-
-fn print(text: &str) -> anyhow::Result<()> {
-    Ok(std::io::stdout().write_all(text.as_bytes())?)
 }

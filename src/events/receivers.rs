@@ -4,16 +4,15 @@ use anyhow::{Context as _, ensure};
 use axum::body::Bytes;
 use hyper::Method;
 use k8s_openapi::api::core::v1::{Pod, Secret};
-use kube::{
-    Api, Client, Config, ResourceExt as _,
-    api::ListParams,
-    config::{KubeConfigOptions, Kubeconfig},
-};
+use kube::{Api, Client, ResourceExt as _, api::ListParams};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use super::{args::Cluster, http};
-use crate::api::{label, v1alpha1::ZoomIntegration};
+use super::http;
+use crate::{
+    api::{label, v1alpha1::ZoomIntegration},
+    terminal::{Cluster, Session},
+};
 
 /// Port of a receiver with its dead letters.
 const CONTROL_PORT: u16 = 8083;
@@ -68,16 +67,9 @@ pub struct Count {
 /// # Errors
 /// When there is no such integration, it has no receiver that runs, or one may not look.
 pub async fn find(cluster: &Cluster, integration: &str) -> anyhow::Result<Vec<Receiver>> {
-    let config = config(cluster).await?;
-    let namespace = cluster
-        .namespace
-        .clone()
-        .unwrap_or_else(|| config.default_namespace.clone());
-    let client = Client::try_from(config)?;
-    let integrations: Api<ZoomIntegration> = Api::namespaced(client.clone(), &namespace);
-    let found = integrations.get_opt(integration).await?.with_context(|| {
-        format!("there is no ZoomIntegration {integration} in namespace {namespace}")
-    })?;
+    let session = cluster.session().await?;
+    let found: ZoomIntegration = session.get(integration).await?;
+    let Session { client, namespace } = session;
     // A former receiver can have dead letters after the buffer was taken out of the spec.
     let has_buffer = found
         .spec
@@ -123,17 +115,6 @@ pub async fn find(cluster: &Cluster, integration: &str) -> anyhow::Result<Vec<Re
             token: token.clone(),
         })
         .collect())
-}
-
-async fn config(cluster: &Cluster) -> anyhow::Result<Config> {
-    let Some(context) = cluster.context.clone() else {
-        return Ok(Config::infer().await?);
-    };
-    let options = KubeConfigOptions {
-        context: Some(context),
-        ..KubeConfigOptions::default()
-    };
-    Ok(Config::from_custom_kubeconfig(Kubeconfig::read()?, &options).await?)
 }
 
 async fn token(

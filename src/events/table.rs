@@ -1,11 +1,11 @@
 //! Dead letters as a table.
 
-use std::io::Write as _;
+use std::fmt::Write as _;
 
 use serde::Serialize;
-use tabwriter::TabWriter;
 
 use super::receivers::DeadLetter;
+use crate::terminal::table::lay_out;
 
 /// Enough of an id to tell it from others.
 const SHORT: usize = 12;
@@ -25,11 +25,7 @@ pub struct Row {
 /// # Errors
 /// Never: it is written to memory.
 pub fn render(rows: &[Row]) -> anyhow::Result<String> {
-    let mut table = TabWriter::new(Vec::new()).padding(3);
-    writeln!(
-        table,
-        "ID\tEVENT\tRECEIVED\tGIVEN UP\tATTEMPTS\tBYTES\tPOD\tREASON"
-    )?;
+    let mut table = "ID\tEVENT\tRECEIVED\tGIVEN UP\tATTEMPTS\tBYTES\tPOD\tREASON\n".to_owned();
     for Row { pod, letter } in rows {
         writeln!(
             table,
@@ -43,10 +39,7 @@ pub fn render(rows: &[Row]) -> anyhow::Result<String> {
             letter.reason.replace(['\t', '\n'], " "),
         )?;
     }
-    let text = table
-        .into_inner()
-        .map_err(|_| anyhow::anyhow!("failed to lay out the table"))?;
-    Ok(String::from_utf8(text)?)
+    lay_out(&table)
 }
 
 #[cfg(test)]

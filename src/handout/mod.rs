@@ -1,16 +1,20 @@
 //! A hand-out for the customer's administrator: the steps in Zoom's portal, with the exact texts, as
-//! Markdown or as one HTML file that loads nothing. Pure, and without a secret: steps hold none.
+//! Markdown or as one HTML file that loads nothing. Pure, and without a secret: steps hold none. The
+//! command that writes it is [`command`]; it wants to read `ZoomIntegration`s and `ZoomConnection`s, and
+//! nothing else.
 
+pub mod command;
 mod html;
 mod markdown;
-mod texts;
+pub mod texts;
 
 use jiff::Timestamp;
+use kube::ResourceExt as _;
 
 pub use self::{html::html, markdown::markdown};
 use crate::{
-    api::v1alpha1::ZoomIntegrationSpec,
-    setup::{self, Facts, State, Step, Warning},
+    api::v1alpha1::{ZoomConnection, ZoomIntegration, ZoomIntegrationSpec},
+    setup::{self, Facts, State, Step, Warning, known},
 };
 
 /// What a hand-out says.
@@ -48,6 +52,24 @@ impl Handout {
             steps,
             written: now,
         }
+    }
+
+    /// What the controller's own report says of an integration's setup, with those on its connections.
+    /// `None` when there is no report yet: what is open would be guessed.
+    #[must_use]
+    pub fn of(
+        integration: &ZoomIntegration,
+        connections: &[ZoomConnection],
+        now: Timestamp,
+    ) -> Option<Self> {
+        let status = integration.status.as_ref()?;
+        if status.setup.is_empty() {
+            return None;
+        }
+        let facts = known::facts(&integration.spec, status, connections);
+        let namespace = integration.namespace().unwrap_or_default();
+        let name = integration.name_any();
+        Some(Self::new(&namespace, &name, &integration.spec, &facts, now))
     }
 
     /// How many steps are done.

@@ -5,11 +5,12 @@
 
 use axum::{
     body::Body,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 
 use super::challenge::Answer;
+use crate::reach::proof;
 
 /// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub enum Outcome {
     Validated,
     /// A signed URL validation with a token that must not be answered.
     ValidationRefused,
+    /// Whoever has the secret asked whether the URL leads here.
+    Reached,
     /// The event was not declared: taken, and not passed on.
     Ignored,
     /// Another path or method. Tells nothing.
@@ -62,25 +65,28 @@ pub enum Outcome {
     Deadline,
 }
 
-/// An outcome, and the answer to a challenge if it was one.
+/// An outcome, and what is said beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     /// How the request ended.
     pub outcome: Outcome,
     /// What Zoom wants to read.
     pub answer: Option<Answer>,
+    /// The answer to who asked whether the URL leads here.
+    pub proof: Option<HeaderValue>,
 }
 
 // === impl Outcome ===
 
 impl Outcome {
     /// Every outcome.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Delivered,
         Self::Stored,
         Self::Duplicate,
         Self::Validated,
         Self::ValidationRefused,
+        Self::Reached,
         Self::Ignored,
         Self::NotFound,
         Self::TooLarge,
@@ -110,6 +116,7 @@ impl Outcome {
             Self::Duplicate => "duplicate",
             Self::Validated => "validated",
             Self::ValidationRefused => "validation_refused",
+            Self::Reached => "reached",
             Self::Ignored => "ignored",
             Self::NotFound => "not_found",
             Self::TooLarge => "too_large",
@@ -135,7 +142,7 @@ impl Outcome {
     #[must_use]
     pub fn status(self) -> StatusCode {
         match self {
-            Self::Delivered | Self::Stored | Self::Duplicate | Self::Ignored => {
+            Self::Delivered | Self::Stored | Self::Duplicate | Self::Reached | Self::Ignored => {
                 StatusCode::NO_CONTENT
             }
             Self::Validated => StatusCode::OK,
@@ -184,13 +191,23 @@ impl Outcome {
 
 impl From<Outcome> for Reply {
     fn from(outcome: Outcome) -> Self {
-        let answer = None;
-        Self { outcome, answer }
+        Self {
+            outcome,
+            answer: None,
+            proof: None,
+        }
     }
 }
 
 impl IntoResponse for Reply {
     fn into_response(self) -> Response {
+        if let Some(proof) = self.proof {
+            let proof = [
+                (HeaderName::from_static(proof::HEADER), proof),
+                (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+            ];
+            return (self.outcome.status(), proof, Body::empty()).into_response();
+        }
         let body = self.answer.map(|answer| serde_json::to_string(&answer));
         let Some(Ok(body)) = body else {
             return (self.outcome.status(), Body::empty()).into_response();

@@ -1,6 +1,7 @@
 //! The receiver's route: one path, POST, and for every request one of the [`Outcome`]s.
 //!
 //! ```text
+//! GET with a question of ours -> its answer (see reach::proof)
 //! head -> secret? authentication? -> body (bounded) -> signature -> URL validation? -> answered, whatever else is
 //!                                               \-> declared? suspended without buffer? -> intake -> its 2xx
 //! ```
@@ -35,6 +36,7 @@ use super::{
     secrets::{SecretRole, Secrets, SigningSecrets},
     signature::{self, Presented, Verdict},
 };
+use crate::reach::proof;
 
 /// What the route needs.
 #[derive(Debug)]
@@ -91,6 +93,10 @@ async fn answer(State(webhook): State<Arc<Webhook>>, request: Request) -> Respon
 impl Webhook {
     async fn judge(&self, request: Request) -> Reply {
         let (head, body) = request.into_parts();
+        if let Some(reply) = self.reached(&head) {
+            body::discard(body);
+            return reply;
+        }
         if head.method != Method::POST || head.uri.path() != self.path {
             body::discard(body);
             return Outcome::NotFound.into();
@@ -120,6 +126,26 @@ impl Webhook {
         };
         self.metrics.read(raw.bytes.len());
         self.judge_body(&head, &presented, raw).await
+    }
+
+    /// Answers who has the secret and asks whether the URL leads here, whatever else is wrong. To anybody
+    /// else there is nothing here.
+    fn reached(&self, head: &Parts) -> Option<Reply> {
+        if head.method != Method::GET || head.uri.path() != self.path {
+            return None;
+        }
+        let mut questions = head.headers.get_all(proof::HEADER).iter();
+        let question = questions.next()?.to_str().ok()?;
+        if questions.next().is_some() {
+            return None;
+        }
+        let secrets = Arc::clone(&self.secrets.borrow());
+        let keys = secrets.iter().map(|(_, secret)| secret);
+        let answer = proof::answer(keys, question, Timestamp::now())?;
+        Some(Reply {
+            proof: Some(HeaderValue::from_str(&answer).ok()?),
+            ..Outcome::Reached.into()
+        })
     }
 
     fn unauthenticated(&self, headers: &HeaderMap) -> Option<Outcome> {
@@ -215,8 +241,10 @@ impl Webhook {
             self.recorder
                 .record(Urgency::Now, |facts| facts.validated(now, role));
         }
-        let outcome = Outcome::Validated;
-        Reply { outcome, answer }
+        Reply {
+            answer,
+            ..Outcome::Validated.into()
+        }
     }
 }
 

@@ -8,13 +8,13 @@
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName};
-use hmac::{Hmac, KeyInit as _, Mac as _};
+use hmac::{Hmac, Mac as _};
 use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
 use sha2::Sha256;
 
 use super::secrets::{Secret, SecretRole, SigningSecrets};
-use crate::ops::hex;
+use crate::ops::{hex, mac::keyed};
 
 /// Carries the signature.
 pub const SIGNATURE: HeaderName = HeaderName::from_static("x-zm-signature");
@@ -93,11 +93,7 @@ pub fn verify(
 /// `HMAC-SHA256` keyed with a signing secret.
 #[must_use]
 pub fn mac(secret: &Secret) -> Hmac<Sha256> {
-    match Hmac::new_from_slice(secret.expose_secret()) {
-        Ok(mac) => mac,
-        // RFC 2104 section 3: keys of any length are hashed or padded to the block.
-        Err(_) => unreachable!("HMAC takes keys of any length"),
-    }
+    keyed(secret.expose_secret())
 }
 
 // === impl Presented ===

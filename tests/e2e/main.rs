@@ -19,10 +19,13 @@ mod connections;
 mod contract;
 mod examples;
 mod faults;
+mod gitops;
 mod parts;
 mod receiver;
 mod secrets;
+mod setup;
 mod tokens;
+mod tools;
 
 use std::process::ExitCode;
 
@@ -36,9 +39,12 @@ fn main() -> ExitCode {
         contract::cases(),
         examples::cases(),
         faults::cases(),
+        gitops::cases(),
         parts::cases(),
         receiver::cases(),
+        setup::cases(),
         tokens::cases(),
+        tools::cases(),
         secrets::cases(),
     ];
     bed::run(cases.into_iter().flatten().collect())

@@ -10,7 +10,7 @@ use std::{
 };
 
 use futures::FutureExt as _;
-use zoom_operator::receiver::sink::guard::Lookup;
+use zoom_operator::ops::outgoing::guard::Lookup;
 
 use super::{
     client::{event, get},

@@ -3,7 +3,7 @@
 use std::{fs, os::unix::fs::symlink, path::PathBuf};
 
 use futures::FutureExt as _;
-use zoom_operator::receiver::sink::{guard::Lookup, http::Format};
+use zoom_operator::{ops::outgoing::guard::Lookup, receiver::sink::http::Format};
 
 use super::{
     client::{event, eventually, sign},

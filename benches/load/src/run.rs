@@ -65,8 +65,8 @@ pub struct Args {
     /// Processor of this process, which is bound to it already.
     #[arg(long, requires = "server_cpu")]
     load_cpu: Option<usize>,
-    /// The image's archive.
-    #[arg(long, default_value = "target/image/zoom-operator.tar")]
+    /// The image's archive, measured if it is there.
+    #[arg(long, default_value = "target/bench/zoom-operator.tar")]
     image: PathBuf,
 }
 

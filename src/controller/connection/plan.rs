@@ -58,28 +58,40 @@ pub fn in_doubt(kept: &Kept, removed_at: Option<Timestamp>) -> bool {
     removed_at.is_some_and(|removed| proof.is_none_or(|proof| removed >= proof))
 }
 
-/// Decides whether a grant is spent at `now`. `removed_at` is when its person last removed the app.
+/// What people say about a grant.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Said {
+    /// When the person last removed the app.
+    pub removed_at: Option<Timestamp>,
+    /// When somebody last asked for another token.
+    pub wish: Option<Timestamp>,
+}
+
+/// Decides whether a grant is spent at `now`.
 #[must_use]
 pub fn refresh(
     kept: &Kept,
     uid: &str,
     last: Option<&TokenFailure>,
     credentials_version: &str,
-    removed_at: Option<Timestamp>,
+    said: Said,
     now: Timestamp,
 ) -> Refresh {
     let grant = &kept.grant;
     if grant.loss.is_some() {
         return Refresh::Keep;
     }
+    let issued = grant.access.as_ref().map(|access| access.issued_at);
+    let wished = schedule::at_wish(said.wish, issued);
     // An attempt whose outcome nobody stored is made good at once.
     let due = grant.intent.is_some()
-        || in_doubt(kept, removed_at)
-        || refresh_at(kept, uid).is_none_or(|at| now >= at);
+        || in_doubt(kept, said.removed_at)
+        || refresh_at(kept, uid).is_none_or(|at| now >= at)
+        || wished.is_some_and(|at| now >= at);
     if !due {
-        return Refresh::Keep;
+        return wished.map_or(Refresh::Keep, Refresh::Wait);
     }
-    match last.map(|last| failure::not_before(last, credentials_version)) {
+    match last.map(|last| failure::not_before(last, credentials_version, said.wish)) {
         Some(time) if time > now => Refresh::Wait(time),
         _ => Refresh::Now,
     }

@@ -21,9 +21,15 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 use kube::{ResourceExt as _, runtime::controller::Action};
 
-use self::{observe::Observed, plan::Plan};
+pub use self::apply::credentials::Answers;
+use self::{apply::Applied, observe::Observed, plan::Plan, verdict::ReceiverFinding};
 use super::{
-    Context, consents, error::Error, fleet::Member, reconcile::Managed, removals::concerns,
+    Context, consents,
+    error::Error,
+    fleet::Member,
+    reach::{self, Seen},
+    reconcile::Managed,
+    removals::concerns,
     report::Reported,
 };
 use crate::api::v1alpha1::{Phase, ZoomIntegration, ZoomIntegrationStatus};
@@ -50,8 +56,9 @@ impl Managed for ZoomIntegration {
         };
         let plan = plan::plan(self, &observed, rules, Timestamp::now());
         tracing::debug!(?plan, "planned");
-        let applied = apply::apply(context, self, &observed, &plan).await?;
+        let mut applied = apply::apply(context, self, &observed, &plan).await?;
         consents::self_service(context, self).await?;
+        let now = Timestamp::now();
         let cached = context.connections.of(&namespace, &name);
         let known: Vec<_> = cached
             .iter()
@@ -62,8 +69,8 @@ impl Managed for ZoomIntegration {
             pages,
             connections: context.connections.count(&namespace, &name, &context.fleet),
             known: &known,
+            reach: try_url(context, self, &observed, &mut applied, now),
         };
-        let now = Timestamp::now();
         let (status, wait) = status::status(self, &observed, &applied, &setting, now);
         super::report::report(context, self, &status).await?;
         claimed(context, self, &plan);
@@ -79,12 +86,42 @@ impl Managed for ZoomIntegration {
             context.touched.ask(namespace, &connection.name_any());
         }
         context.hosts.forget(object);
+        let uid = object.uid.as_deref().unwrap_or_default();
+        context.answers.forget(uid);
         for (namespace, name) in context.hosts.concerned(namespace, name) {
             context.integrations.ask(&namespace, &name);
         }
         let name = (namespace.to_owned(), name.to_owned());
+        context.reach.forget(&name);
         apply::pace::ask_next(context, &name);
     }
+}
+
+/// What is known of the way to the webhook URL, and a try if one is due, which no pass waits for.
+fn try_url(
+    context: &Context,
+    integration: &ZoomIntegration,
+    observed: &Observed,
+    applied: &mut Applied,
+    now: Timestamp,
+) -> Option<Seen> {
+    let name = (
+        integration.namespace().unwrap_or_default(),
+        integration.name_any(),
+    );
+    let credentials = &observed.credentials;
+    let wanted = reach::wanted(
+        &integration.spec,
+        credentials.webhook_secret_token.as_ref(),
+        &credentials.version,
+        status::validated(integration, observed),
+        applied.receiver.finding == ReceiverFinding::Available,
+        now,
+    );
+    let wanted = wanted.filter(|_| applied.is_exposed());
+    let seen = context.reach.look(&name, wanted, now);
+    applied.look_again = [applied.look_again, seen.again].into_iter().flatten().min();
+    context.reach.is_on().then_some(seen)
 }
 
 /// Remembers whether the integration waits for its host, and has those judged anew who wait while its own

@@ -48,6 +48,8 @@ pub enum TokenStep {
     Keep,
     /// Nothing until then.
     Wait(Timestamp),
+    /// Nothing is due; somebody asked for another token from then on.
+    Later(Timestamp),
     /// Bring owner references in line with the deletion policy.
     Reown,
     /// Ask Zoom for a token.
@@ -82,6 +84,8 @@ pub enum Cause {
     RefreshDue,
     /// Zoom granted less than required; perhaps somebody ticked the box.
     ScopesMissing,
+    /// Somebody asked for another token.
+    Requested,
 }
 
 /// What to do with the receiver's objects.
@@ -197,13 +201,17 @@ fn token(integration: &ZoomIntegration, observed: &Observed, now: Timestamp) -> 
         credentials_changed,
         refresh_due,
         scopes_missing,
+        requested,
     ];
     let cause = checks
         .into_iter()
         .find_map(|check| check(integration, observed, stored, now));
     let Some(cause) = cause else {
-        return match stored {
-            Some(stored) if !stored.owned_as_wished => TokenStep::Reown,
+        let wished =
+            schedule::at_wish(failure::wish(integration), stored.and_then(|s| s.issued_at));
+        return match (stored, wished) {
+            (Some(stored), _) if !stored.owned_as_wished => TokenStep::Reown,
+            (_, Some(time)) => TokenStep::Later(time),
             _ => TokenStep::Keep,
         };
     };
@@ -227,7 +235,7 @@ fn credentials(
     let version = &observed.credentials.version;
     let known = last_check(integration);
     if let Some(failure) = known.and_then(|known| known.failure.as_ref()) {
-        return match failure::not_before(failure, version) {
+        return match failure::not_before(failure, version, failure::wish(integration)) {
             time if time > now => CredentialsStep::Wait(time),
             _ => CredentialsStep::Ask,
         };
@@ -261,7 +269,9 @@ pub fn last_failure(integration: &ZoomIntegration) -> Option<&TokenFailure> {
 /// The earliest time for the next request after a failure.
 fn not_before(integration: &ZoomIntegration, observed: &Observed) -> Option<Timestamp> {
     let failure = last_failure(integration)?;
-    Some(failure::not_before(failure, &observed.credentials.version))
+    let wish = failure::wish(integration);
+    let version = &observed.credentials.version;
+    Some(failure::not_before(failure, version, wish))
 }
 
 // === The reasons to ask Zoom for a token, in the order in which they are named ===
@@ -315,6 +325,16 @@ fn scopes_missing(
     let declared = &integration.spec.scopes;
     let found = scopes::compare(&stored?.scope, &declared.required, &[]);
     (!found.missing.is_empty()).then_some(Cause::ScopesMissing)
+}
+
+fn requested(
+    integration: &ZoomIntegration,
+    _: &Observed,
+    stored: Option<&Stored>,
+    now: Timestamp,
+) -> Option<Cause> {
+    let due = schedule::at_wish(failure::wish(integration), stored?.issued_at)?;
+    (due <= now).then_some(Cause::Requested)
 }
 
 #[cfg(test)]

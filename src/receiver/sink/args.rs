@@ -8,15 +8,19 @@ use ipnet::IpNet;
 use super::{
     BuildError, Built, HttpSink, NatsSink, Sink, Target,
     credentials::{Credentials, Followed},
-    guard::{Guard, Lookup},
     http::{Format, Settings},
     nats,
-    policy::Policy,
 };
-use crate::receiver::{
-    args::seconds,
-    cloudevent::{Extension, Integration},
-    secrets::Secrets,
+use crate::{
+    ops::outgoing::{
+        guard::{Guard, Lookup},
+        policy::Policy,
+    },
+    receiver::{
+        args::seconds,
+        cloudevent::{Extension, Integration},
+        secrets::Secrets,
+    },
 };
 
 /// Zoom waits 3 seconds.

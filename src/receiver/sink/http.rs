@@ -18,14 +18,18 @@ use url::{Host, Url};
 use super::{
     BuildError, SinkError,
     credentials::{Credentials, Followed},
-    guard::{Guard, ResolveError},
     zoom,
 };
-use crate::ops::outgoing::{Trust, client_builder};
-use crate::receiver::{
-    cloudevent::{self, Extension, Integration},
-    event::Event,
-    secrets::{SecretRole, Secrets},
+use crate::{
+    ops::outgoing::{
+        Trust, client_builder,
+        guard::{Guard, ResolveError},
+    },
+    receiver::{
+        cloudevent::{self, Extension, Integration},
+        event::Event,
+        secrets::{SecretRole, Secrets},
+    },
 };
 
 /// Share of the time for an event that may pass before there is a connection.
@@ -233,10 +237,8 @@ impl fmt::Debug for Target {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop")]
 
-    use super::{
-        super::{guard::Lookup, policy::Policy},
-        *,
-    };
+    use super::*;
+    use crate::ops::outgoing::{guard::Lookup, policy::Policy};
 
     #[test]
     fn only_plain_web_urls_are_sinks() {

@@ -5,15 +5,13 @@
 //! | Which flags say where? | [`args`] |
 //! | How by HTTP, and in which format? | [`http`], [`zoom`], [`super::cloudevent`] |
 //! | How by NATS? | [`nats`] |
-//! | Where may it lead? | [`policy`], enforced by [`guard`] |
+//! | Where may it lead? | [`policy`](crate::ops::outgoing::policy), enforced by [`guard`](crate::ops::outgoing::guard) |
 //! | What is the sink shown? | [`credentials`] |
 
 pub mod args;
 pub mod credentials;
-pub mod guard;
 pub mod http;
 pub mod nats;
-pub mod policy;
 pub mod zoom;
 
 use std::fmt;

@@ -82,6 +82,17 @@ impl App {
         })
     }
 
+    /// How many token requests there were for grants: not those that tried the app's credentials with a
+    /// refresh token that nobody has.
+    pub async fn grant_requests(&self, sim: &Sim) -> anyhow::Result<u64> {
+        let app = sim.app(&self.0).await?;
+        let count = |name: &str| app["counters"][name].as_u64();
+        count("token_requests")
+            .zip(count("unknown_refresh_tokens"))
+            .and_then(|(all, tries)| all.checked_sub(tries))
+            .ok_or_else(|| anyhow::anyhow!("no counters in {app}"))
+    }
+
     /// A grant as Zoom sees it.
     pub async fn grant(&self, sim: &Sim, id: u64) -> anyhow::Result<Value> {
         let path = format!("apps/{}/grants/{id}", self.0.client_id);

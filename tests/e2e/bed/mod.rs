@@ -34,6 +34,7 @@ pub mod evidence;
 mod front;
 pub mod gateway;
 mod kwok;
+pub mod lua;
 mod namespace;
 mod nats;
 pub mod object;

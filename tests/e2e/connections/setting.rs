@@ -105,7 +105,7 @@ async fn later(bed: Bed) -> anyhow::Result<()> {
     ensure!(bed.find("secrets", "ada-zoom-token").await?.is_some());
     bed.apply(&late.manifest(&json!({}))).await?;
     until(&bed, "ada", "Connected").await?;
-    ensure!(scene.sim.token_requests(&late.0).await? == 1);
+    ensure!(late.grant_requests(&scene.sim).await? == 1);
     Ok(())
 }
 

@@ -1,12 +1,12 @@
 //! The outside judges of a status: `kubectl wait`, Helm's `--wait` (kstatus) and Argo CD's script under its interpreter.
 //! All of them judge the object that the API server gives.
 
-use std::{fmt::Write as _, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 
 use serde_json::{Value, json};
 
 use crate::bed::{
-    Bed,
+    Bed, lua,
     object::{condition, seen, status, text},
     tools,
 };
@@ -178,59 +178,7 @@ async fn argo(object: &Value, row: Row) -> anyhow::Result<()> {
 
 /// Health status and message by our script.
 pub async fn health(object: &Value) -> anyhow::Result<(String, String)> {
-    let script = std::fs::read_to_string(tools::repository().join("docs/argocd/health.lua"))?;
-    let mut program = String::from("local obj = ");
-    lua(object, &mut program);
-    let _ = write!(
-        program,
-        "\nlocal function judge(obj)\n{script}\nend\n\
-         local result = judge(obj)\nprint(result.status)\nprint(result.message)\n"
-    );
-    let file = tempfile::NamedTempFile::with_suffix(".lua")?;
-    std::fs::write(file.path(), program)?;
-    let said = tools::must("glua", &[&file.path().to_string_lossy()]).await?;
-    let (status, message) = said.split_once('\n').unwrap_or((&said, ""));
-    Ok((status.to_owned(), message.trim_end().to_owned()))
-}
-
-/// Writes JSON as a Lua value.
-fn lua(value: &Value, into: &mut String) {
-    match value {
-        Value::Null => into.push_str("nil"),
-        Value::Bool(_) | Value::Number(_) => {
-            let _ = write!(into, "{value}");
-        }
-        Value::String(text) => lua_string(text, into),
-        Value::Array(items) => {
-            into.push('{');
-            for item in items {
-                lua(item, into);
-                into.push(',');
-            }
-            into.push('}');
-        }
-        Value::Object(fields) => {
-            into.push('{');
-            for (key, value) in fields {
-                into.push('[');
-                lua_string(key, into);
-                into.push_str("]=");
-                lua(value, into);
-                into.push(',');
-            }
-            into.push('}');
-        }
-    }
-}
-
-fn lua_string(text: &str, into: &mut String) {
-    into.push('"');
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b" .:,-/_".contains(&byte) {
-            into.push(char::from(byte));
-        } else {
-            let _ = write!(into, "\\{byte:03}");
-        }
-    }
-    into.push('"');
+    let found = lua::run("health.lua", object).await?;
+    let part = |pointer: &str| text(&found, pointer).to_owned();
+    Ok((part("/status"), part("/message")))
 }

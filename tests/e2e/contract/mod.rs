@@ -1,6 +1,6 @@
 //! The status contract (docs/status.md, "How tools read it"): each row on the live cluster, before each judge.
 
-mod judges;
+pub mod judges;
 mod person;
 mod working;
 

@@ -3,11 +3,12 @@
 
 use std::{
     collections::BTreeMap,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
+use anyhow::Context as _;
 use axum::{
     Router,
     body::Bytes,
@@ -64,36 +65,9 @@ pub struct Account {
 impl BackEnd {
     /// Starts one, and makes the Service `name` that leads to it.
     pub async fn start(bed: &Bed, name: &str) -> anyhow::Result<Self> {
-        let nodes = bed.request("GET", "/api/v1/nodes", None).await?;
-        // Another test may have a node that only seems to be one.
-        let node = nodes["items"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter(|node| node["metadata"]["labels"]["type"] != "kwok")
-            .filter_map(|node| node["status"]["addresses"].as_array())
-            .flatten()
-            .find(|address| address["type"] == "InternalIP")
-            .map(|address| text(address, "/address").to_owned())
-            .ok_or_else(|| anyhow::anyhow!("the node has no address"))?;
-        let listener = TcpListener::bind((node.as_str(), 0)).await?;
+        let listener = TcpListener::bind((node_address(bed).await?, 0)).await?;
         let address = listener.local_addr()?;
-        bed.apply(&json!({
-            "apiVersion": "v1",
-            "kind": "Service",
-            "metadata": {"name": name},
-            "spec": {"ports": [{"name": "http", "port": 80, "targetPort": address.port()}]},
-        }))
-        .await?;
-        bed.apply(&json!({
-            "apiVersion": "discovery.k8s.io/v1",
-            "kind": "EndpointSlice",
-            "metadata": {"name": name, "labels": {"kubernetes.io/service-name": name}},
-            "addressType": "IPv4",
-            "ports": [{"name": "http", "port": address.port(), "protocol": "TCP"}],
-            "endpoints": [{"addresses": [node], "conditions": {"ready": true}}],
-        }))
-        .await?;
+        lead(bed, name, 80, address).await?;
         let shared = Arc::new(Mutex::new(Memory {
             status: 204,
             ..Memory::default()
@@ -194,6 +168,43 @@ impl Request {
             .and_then(|value| value.to_str().ok())
             .unwrap_or_default()
     }
+}
+
+/// The address of the node, where Pods reach this process.
+pub async fn node_address(bed: &Bed) -> anyhow::Result<IpAddr> {
+    let nodes = bed.request("GET", "/api/v1/nodes", None).await?;
+    // Another test may have a node that only seems to be one.
+    let address = nodes["items"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|node| node["metadata"]["labels"]["type"] != "kwok")
+        .filter_map(|node| node["status"]["addresses"].as_array())
+        .flatten()
+        .find(|address| address["type"] == "InternalIP")
+        .context("the node has no address")?;
+    Ok(text(address, "/address").parse()?)
+}
+
+/// Makes the Service `name` whose `port` leads to this address.
+pub async fn lead(bed: &Bed, name: &str, port: u16, to: SocketAddr) -> anyhow::Result<()> {
+    bed.apply(&json!({
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name},
+        "spec": {"ports": [{"name": "http", "port": port, "targetPort": to.port()}]},
+    }))
+    .await?;
+    bed.apply(&json!({
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {"name": name, "labels": {"kubernetes.io/service-name": name}},
+        "addressType": "IPv4",
+        "ports": [{"name": "http", "port": to.port(), "protocol": "TCP"}],
+        "endpoints": [{"addresses": [to.ip().to_string()], "conditions": {"ready": true}}],
+    }))
+    .await?;
+    Ok(())
 }
 
 /// Connections are tasks of this future's own, so that they end with it.

@@ -8,6 +8,7 @@ mod load;
 mod nats;
 mod objects;
 mod pace;
+mod reach;
 mod sinks;
 mod traffic;
 mod transitions;
@@ -32,6 +33,7 @@ pub fn cases() -> Vec<Case> {
         pace::cases(),
         sinks::cases(),
         exposure::cases(),
+        reach::cases(),
     ]
     .into_iter()
     .flatten()

@@ -11,7 +11,10 @@ use std::{
 use async_nats::ConnectOptions;
 use futures::FutureExt as _;
 use tokio::net::TcpListener;
-use zoom_operator::receiver::sink::{SinkArgs, SinkError, guard::Lookup};
+use zoom_operator::{
+    ops::outgoing::guard::Lookup,
+    receiver::sink::{SinkArgs, SinkError},
+};
 
 use super::{
     client::eventually,

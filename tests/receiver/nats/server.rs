@@ -18,9 +18,12 @@ use futures::FutureExt as _;
 use jiff::Timestamp;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
-use zoom_operator::receiver::{
-    event::{Event, ZoomHeaders},
-    sink::{Sink, SinkArgs, SinkError, guard::Lookup},
+use zoom_operator::{
+    ops::outgoing::guard::Lookup,
+    receiver::{
+        event::{Event, ZoomHeaders},
+        sink::{Sink, SinkArgs, SinkError},
+    },
 };
 
 use crate::client::{PATIENCE, eventually};

@@ -23,6 +23,8 @@ pub struct Counters {
     /// Token requests not answered yet, held ones included; a client that goes away takes its requests along.
     pub in_flight: u64,
     pub in_flight_max: u64,
+    /// Token requests with a refresh token that never was one of the app's: nothing could be spent.
+    pub unknown_refresh_tokens: u64,
     pub api_requests: u64,
     pub api_unauthorized: u64,
     #[serde(flatten)]

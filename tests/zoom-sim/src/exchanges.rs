@@ -170,6 +170,11 @@ impl Inner {
     /// Counts what is sent; false if it is not the app's.
     fn arrives(&mut self, client_id: &str, spendable: &Spendable, id: ExchangeId) -> bool {
         let Some(arrival) = self.sent(client_id, spendable).map(|sent| sent.begins(id)) else {
+            if let (Spendable::RefreshToken(_), Some(app)) =
+                (spendable, self.apps.get_mut(client_id))
+            {
+                app.traffic.counters.unknown_refresh_tokens += 1;
+            }
             return false;
         };
         if let Some(grant) = self.grant_of(spendable) {

@@ -15,7 +15,7 @@ use kube::ResourceExt as _;
 
 use super::{
     observe::{Integration, Observed},
-    plan::{self, Refresh},
+    plan::{self, Refresh, Said},
     subject::{self, Expected, Mismatch},
 };
 use crate::{
@@ -23,6 +23,7 @@ use crate::{
     controller::{
         Context,
         error::Error,
+        failure,
         grants::secret::{GrantSecret, Kept},
         schedule,
         token_secret::TokenSecret,
@@ -133,10 +134,13 @@ async fn refresh(
     }
     let uid = connection.uid().unwrap_or_default();
     let version = &integration.credentials.version;
-    let removed_at = removed_at(context, connection, integration);
+    let said = Said {
+        removed_at: removed_at(context, connection, integration),
+        wish: failure::wish(connection),
+    };
     let last = applied.failure.as_ref();
     let now = Timestamp::now();
-    match plan::refresh(kept, &uid, last, version, removed_at, now) {
+    match plan::refresh(kept, &uid, last, version, said, now) {
         Refresh::Keep => Ok(()),
         Refresh::Wait(until) => {
             applied.look_again = Some(until);

@@ -55,15 +55,15 @@ fn failed(retry_at: i64) -> TokenFailure {
 fn a_token_is_replaced_in_time_and_not_before() {
     let token = kept(Some((0, 3600)));
     assert_eq!(
-        refresh(&token, "u", None, "v", None, at(2500)),
+        refresh(&token, "u", None, "v", Said::default(), at(2500)),
         Refresh::Keep
     );
     assert_eq!(
-        refresh(&token, "u", None, "v", None, at(2900)),
+        refresh(&token, "u", None, "v", Said::default(), at(2900)),
         Refresh::Now
     );
     assert_eq!(
-        refresh(&kept(None), "u", None, "v", None, at(0)),
+        refresh(&kept(None), "u", None, "v", Said::default(), at(0)),
         Refresh::Now
     );
 }
@@ -73,15 +73,15 @@ fn a_failure_delays_the_next_attempt_and_other_credentials_hasten_it() {
     let token = kept(Some((0, 3600)));
     let failure = failed(4000);
     assert_eq!(
-        refresh(&token, "u", Some(&failure), "v", None, at(3000)),
+        refresh(&token, "u", Some(&failure), "v", Said::default(), at(3000)),
         Refresh::Wait(at(4000))
     );
     assert_eq!(
-        refresh(&token, "u", Some(&failure), "w", None, at(3000)),
+        refresh(&token, "u", Some(&failure), "w", Said::default(), at(3000)),
         Refresh::Now
     );
     assert_eq!(
-        refresh(&token, "u", Some(&failure), "v", None, at(4000)),
+        refresh(&token, "u", Some(&failure), "v", Said::default(), at(4000)),
         Refresh::Now
     );
 }
@@ -97,16 +97,41 @@ fn an_attempt_on_record_is_made_good_at_once() {
         attempt: 1,
         begun: at(1),
     });
-    assert_eq!(refresh(&token, "u", None, "v", None, at(2)), Refresh::Now);
+    assert_eq!(
+        refresh(&token, "u", None, "v", Said::default(), at(2)),
+        Refresh::Now
+    );
 }
 
 #[test]
 fn a_removal_is_checked_by_a_token_request_and_not_again() {
     let token = kept(Some((100, 3700)));
-    let seen = |removed| refresh(&token, "u", None, "v", Some(at(removed)), at(200));
+    let seen = |removed| {
+        let said = Said {
+            removed_at: Some(at(removed)),
+            wish: None,
+        };
+        refresh(&token, "u", None, "v", said, at(200))
+    };
     assert_eq!(seen(150), Refresh::Now);
     assert_eq!(seen(100), Refresh::Now);
     assert_eq!(seen(99), Refresh::Keep);
+}
+
+#[test]
+fn a_wish_is_granted_once_and_at_most_once_a_minute() {
+    let token = kept(Some((100, 3700)));
+    let wished = |wish, now| {
+        let said = Said {
+            removed_at: None,
+            wish: Some(at(wish)),
+        };
+        refresh(&token, "u", None, "v", said, at(now))
+    };
+    assert_eq!(wished(100, 500), Refresh::Keep);
+    assert_eq!(wished(101, 120), Refresh::Wait(at(160)));
+    assert_eq!(wished(101, 160), Refresh::Now);
+    assert_eq!(wished(900, 500), Refresh::Wait(at(900)));
 }
 
 #[test]
@@ -118,7 +143,7 @@ fn a_lost_grant_is_never_spent() {
         removed_at: None,
     });
     assert_eq!(
-        refresh(&token, "u", None, "v", None, at(9999)),
+        refresh(&token, "u", None, "v", Said::default(), at(9999)),
         Refresh::Keep
     );
 }

@@ -48,6 +48,18 @@ pub struct Applied {
     pub look_again: Option<Timestamp>,
 }
 
+// === impl Applied ===
+
+impl Applied {
+    /// Whether the host in the spec is this integration's, so that its URL may be given out.
+    #[must_use]
+    pub fn is_exposed(&self) -> bool {
+        let is_others =
+            |refusal: &Refusal| matches!(refusal.reason, "HostClaimed" | "HostNotAllowed");
+        !self.refusals.iter().any(is_others)
+    }
+}
+
 /// Carries out `plan`.
 ///
 /// # Errors
@@ -75,6 +87,7 @@ pub async fn apply(
             last_failure(integration).cloned(),
             Some(until),
         ),
+        TokenStep::Later(time) => (observed.token.clone(), None, Some(time)),
         TokenStep::Reown => (
             token::reown(context, integration, &observed.token).await?,
             None,

@@ -34,6 +34,7 @@ fn receivers() -> ReceiverPolicy {
         network_policies: false,
         operator_namespace: Some("ops".into()),
         receiver_rollouts: 5,
+        reachability_check: false,
     }
 }
 
@@ -75,6 +76,7 @@ fn stored() -> Stored {
     Stored {
         resource_version: "1".into(),
         expires_at: Some(at(NOW + 900)),
+        issued_at: Some(at(NOW - 300)),
         refresh_at: Some(at(NOW + 100)),
         source: "c/1".into(),
         scope: "a:read:x:admin".into(),
@@ -136,6 +138,33 @@ fn each_reason_leads_to_a_request_and_is_named() {
     for (observed, cause) in cases {
         assert_eq!(step(json!({}), None, &observed), TokenStep::Request(cause));
     }
+}
+
+#[test]
+fn a_wish_is_granted_once_and_at_most_once_a_minute() {
+    let wished = |wish: Value, issued: Option<i64>| {
+        let mut integration = integration(json!({}), None);
+        let wish = wish
+            .as_i64()
+            .map_or_else(|| wish.to_string(), |second| at(second).to_string());
+        let annotations = integration.metadata.annotations.get_or_insert_default();
+        annotations.insert(annotation::REFRESH_REQUESTED_AT.into(), wish);
+        let observed = ours(|stored| stored.issued_at = issued.map(at));
+        plan(&integration, &observed, false, at(NOW)).token
+    };
+    let request = TokenStep::Request(Cause::Requested);
+    assert_eq!(wished(json!(NOW - 1), Some(NOW - 300)), request);
+    assert_eq!(wished(json!(NOW - 1), None), request);
+    assert_eq!(wished(json!(NOW - 300), Some(NOW - 300)), TokenStep::Keep);
+    assert_eq!(
+        wished(json!(NOW - 1), Some(NOW - 20)),
+        TokenStep::Later(at(NOW + 40))
+    );
+    assert_eq!(
+        wished(json!(NOW + 50), Some(NOW - 300)),
+        TokenStep::Later(at(NOW + 50))
+    );
+    assert_eq!(wished(json!("now"), Some(NOW - 300)), TokenStep::Keep);
 }
 
 #[test]

@@ -28,6 +28,7 @@ fn policy(allowed: &[&str]) -> ReceiverPolicy {
         network_policies: false,
         operator_namespace: Some("ops".into()),
         receiver_rollouts: 5,
+        reachability_check: false,
     }
 }
 

@@ -35,6 +35,7 @@ fn policy() -> ReceiverPolicy {
         network_policies: true,
         operator_namespace: Some("ops".into()),
         receiver_rollouts: 5,
+        reachability_check: false,
     }
 }
 

@@ -3,6 +3,7 @@
 mod conditions;
 mod delivery;
 mod proofs;
+mod reachable;
 mod setup;
 
 use std::time::Duration;
@@ -28,7 +29,9 @@ use crate::{
     consent::{self, Link, Target},
     controller::{
         integration::count::Count,
-        links, schedule,
+        links,
+        reach::Seen,
+        schedule,
         token_secret::{self, Owner, TokenSecret},
         verdict::TokenFinding,
     },
@@ -48,6 +51,8 @@ pub struct Setting<'a> {
     pub connections: ConnectionsStatus,
     /// These connections, as the watch knows them.
     pub known: &'a [&'a ZoomConnection],
+    /// What is known of the way to the webhook URL; `None` when nothing is to be tried.
+    pub reach: Option<Seen>,
 }
 
 /// The status of `integration` at `now`, and how long to wait for the next pass.
@@ -106,14 +111,14 @@ pub fn status(
         applied.receiver.waiting,
         buffer.as_ref(),
     ));
+    statements.extend(reachable::endpoint_reachable(
+        webhook.as_ref(),
+        setting.reach.as_ref(),
+        &before,
+        now,
+    ));
 
-    let stored = stored(&applied.token);
-    let token = spec.is_server_to_server().then(|| TokenStatus {
-        secret_name: Some(applied.token_secret_name.clone()),
-        expires_at: stored.and_then(|stored| stored.expires_at).map(Time),
-        refresh_at: stored.and_then(|stored| stored.refresh_at).map(Time),
-        failure: applied.failure.clone(),
-    });
+    let token = spec.is_server_to_server().then(|| token(applied));
     let conditions = condition::merge(
         &before.conditions,
         statements,
@@ -157,6 +162,16 @@ pub fn status(
     };
     setup::fill(spec, &mut status, setting.known, now);
     (status, wait)
+}
+
+fn token(applied: &Applied) -> TokenStatus {
+    let stored = stored(&applied.token);
+    TokenStatus {
+        secret_name: Some(applied.token_secret_name.clone()),
+        expires_at: stored.and_then(|stored| stored.expires_at).map(Time),
+        refresh_at: stored.and_then(|stored| stored.refresh_at).map(Time),
+        failure: applied.failure.clone(),
+    }
 }
 
 fn stored(token: &TokenSecret) -> Option<&token_secret::Stored> {
@@ -204,11 +219,6 @@ fn webhook(
     buffer: Option<&BufferFacts>,
 ) -> Option<WebhookStatus> {
     let facts = observed.facts.as_ref();
-    let is_mine = |reason| !matches!(reason, "HostClaimed" | "HostNotAllowed");
-    let exposed = applied
-        .refusals
-        .iter()
-        .all(|refusal| is_mine(refusal.reason));
     let wanted = integration.spec.webhook.as_ref()?;
     let known = before.webhook.clone().unwrap_or_default();
     let declared = |event: &String| {
@@ -217,7 +227,6 @@ fn webhook(
             .iter()
             .any(|subscription| subscription.events.contains(event))
     };
-    let validated = facts.and_then(|facts| facts.last_validated);
     let proofs = proofs::proofs(&known, facts);
     let mut events_seen: Vec<String> = known
         .events_seen
@@ -233,12 +242,8 @@ fn webhook(
     events_seen.dedup();
     Some(WebhookStatus {
         // A URL that leads to somebody else must not be pasted.
-        url: wanted.url().filter(|_| exposed),
-        last_validated: known
-            .last_validated
-            .map(|time| time.0)
-            .max(validated)
-            .map(Time),
+        url: wanted.url().filter(|_| applied.is_exposed()),
+        last_validated: validated(integration, observed).map(Time),
         last_verified: proofs.verified.map(Time),
         last_rejected: proofs.rejected.map(Time),
         removal_seen: known.removal_seen || facts.is_some_and(|facts| !facts.removals.is_empty()),
@@ -256,6 +261,16 @@ fn webhook(
             None => known.buffer.unwrap_or_default(),
         }),
     })
+}
+
+/// When Zoom validated the endpoint last: what was known stays known while a receiver cannot be asked.
+#[must_use]
+pub fn validated(integration: &ZoomIntegration, observed: &Observed) -> Option<Timestamp> {
+    let before = integration.status.as_ref();
+    let known = before.and_then(|before| before.webhook.as_ref()?.last_validated.as_ref());
+    let facts = observed.facts.as_ref();
+    let new = facts.and_then(|facts| facts.last_validated);
+    known.map(|time| time.0).max(new)
 }
 
 /// What the buffers hold. While one of several receivers cannot be asked, none of its dead letters is gone.

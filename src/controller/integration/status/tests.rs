@@ -91,6 +91,7 @@ fn say(
         pages: None,
         connections: ConnectionsStatus::default(),
         known: &[],
+        reach: None,
     };
     status(integration, &observed, &applied, &setting, at(100)).0
 }

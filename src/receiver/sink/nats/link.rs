@@ -22,10 +22,12 @@ use tokio::sync::watch;
 use tracing::debug;
 
 use super::{Settings, tls};
-use crate::receiver::sink::{
-    SinkError,
-    credentials::{Credentials, Login},
-    guard::ResolveError,
+use crate::{
+    ops::outgoing::guard::ResolveError,
+    receiver::sink::{
+        SinkError,
+        credentials::{Credentials, Login},
+    },
 };
 
 /// Share of the time for an event that may pass before there is a connection.

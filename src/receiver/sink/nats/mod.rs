@@ -23,10 +23,13 @@ use tracing::warn;
 
 use self::link::Link;
 pub use self::target::{Prefix, PrefixError, Target, TargetError};
-use super::{SinkError, credentials::Followed, guard::Guard};
-use crate::receiver::{
-    cloudevent::{self, Extension, Integration},
-    event::Event,
+use super::{SinkError, credentials::Followed};
+use crate::{
+    ops::outgoing::guard::Guard,
+    receiver::{
+        cloudevent::{self, Extension, Integration},
+        event::Event,
+    },
 };
 
 /// How long Zoom may repeat an event, and a receiver try again, at the least: what the stream should

@@ -76,6 +76,7 @@ async fn refresh_tokens_expire_and_belong_to_their_app() {
         INVALID,
     );
     refused(&zoom.refresh("unknown").await, INVALID);
+    assert_eq!(zoom.general_counters().await["unknown_refresh_tokens"], 1);
     let told = zoom.told(&grant).await;
     let expires: jiff::Timestamp = text(&told, "refresh_token_expires_at").parse().unwrap();
     let left = expires.as_second() - jiff::Timestamp::now().as_second();

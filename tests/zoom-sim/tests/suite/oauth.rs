@@ -301,7 +301,7 @@ async fn counts_and_logs_without_secrets() {
             "codes_redeemed": 0, "code_replays": 0, "code_replays_after_lost_reply": 0,
             "token_requests": 2, "tokens_issued": 1,
             "token_requests_by_outcome": {"issued": 1, "invalid_client": 1},
-            "in_flight": 0, "in_flight_max": 1, "api_requests": 2, "api_unauthorized": 1,
+            "in_flight": 0, "in_flight_max": 1, "unknown_refresh_tokens": 0, "api_requests": 2, "api_unauthorized": 1,
         })
     );
     let log = zoom.admin("GET", "/apps/app/requests", &Value::Null).await;

@@ -148,6 +148,7 @@ impl Pass {
             pages: Some(&pages),
             connections: ConnectionsStatus::default(),
             known: &known,
+            reach: None,
         };
         let said = status(&self.integration, &observed, &applied, &setting, at(second)).0;
         let text = serde_json::to_string(&said).unwrap();

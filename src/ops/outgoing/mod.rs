@@ -1,4 +1,8 @@
-//! How this product talks to other hosts by HTTP.
+//! How this product talks to other hosts: by which HTTP client, and where it may lead when somebody else
+//! names the host ([`policy`], enforced by [`guard`]).
+
+pub mod guard;
+pub mod policy;
 
 use reqwest::{Certificate, Client, ClientBuilder, redirect, retry};
 use webpki_root_certs::TLS_SERVER_ROOT_CERTS;

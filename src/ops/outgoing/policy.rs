@@ -1,13 +1,12 @@
-//! Where a sink may be: which addresses events and credentials may be sent to. Pure.
+//! Where a host may be that a tenant names: which addresses may be connected to. Pure.
 //!
-//! A tenant names the sink, and the receiver stands inside the cluster: without a policy a URL would
-//! lead to whatever the receiver's Pod can reach. Judged is the address that is connected to, never the
-//! name.
+//! We stand inside the cluster: without a policy a URL would lead to whatever our Pod can reach. Judged is
+//! the address that is connected to, never the name.
 //!
 //! | destination | may be |
 //! |---|---|
-//! | a URL | globally reachable (IANA special-purpose registries), or in a network that the operator allows |
-//! | a Service of the own namespace | any unicast address but this host, its link, and what is reserved |
+//! | a sink's URL | globally reachable (IANA special-purpose registries), or in a network that the operator allows |
+//! | a sink that is a Service of the own namespace; a way in that is tried | any unicast address but this host, its link, and what is reserved |
 //! | cloud metadata | only if the operator allows a network of exactly that one address (`/32`, `/128`) |
 //! | unspecified, multicast, broadcast | never |
 //!
@@ -24,7 +23,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 pub enum Reach {
     /// The public internet: for URLs.
     Internet,
-    /// The cluster as well: for a Service of the tenant's own namespace.
+    /// The cluster as well: for a Service of the tenant's own namespace, and for a way in.
     Cluster,
 }
 
@@ -33,6 +32,7 @@ pub enum Reach {
 pub struct Policy {
     reach: Reach,
     allowed: Vec<IpNet>,
+    refused: Vec<IpAddr>,
 }
 
 /// The policy refuses this address.
@@ -107,16 +107,26 @@ impl Policy {
         Self {
             reach: Reach::Internet,
             allowed,
+            refused: Vec::new(),
         }
     }
 
-    /// For a Service of the tenant's own namespace.
+    /// The cluster and the internet.
     #[must_use]
     pub fn cluster() -> Self {
         Self {
             reach: Reach::Cluster,
             allowed: Vec::new(),
+            refused: Vec::new(),
         }
+    }
+
+    /// The same without these addresses, however they are spelled.
+    #[must_use]
+    pub fn without(mut self, addresses: impl IntoIterator<Item = IpAddr>) -> Self {
+        let addresses = addresses.into_iter().map(|address| address.to_canonical());
+        self.refused.extend(addresses);
+        self
     }
 
     /// Judges all addresses of a name. One that is refused refuses them all: whoever answers with a mixture
@@ -139,6 +149,9 @@ impl Policy {
     pub fn permits(&self, address: IpAddr) -> bool {
         // The mapped form is another spelling: sockets treat it as IPv4.
         let address = address.to_canonical();
+        if self.refused.contains(&address) {
+            return false;
+        }
         if address.is_unspecified() || address.is_multicast() || is_broadcast(address) {
             return false;
         }
@@ -363,6 +376,16 @@ mod tests {
         assert!(judge(&named, "169.254.169.254"));
         assert!(judge(&named, "64:ff9b::a9fe:a9fe"));
         assert!(!judge(&named, "169.254.169.253"));
+    }
+
+    #[test]
+    fn single_addresses_can_be_refused_in_every_spelling() {
+        let policy = Policy::cluster().without(["10.96.0.1".parse().unwrap()]);
+        for address in ["10.96.0.1", "::ffff:10.96.0.1", "64:ff9b::a60:1"] {
+            assert!(!judge(&policy, address), "{address}");
+            assert!(judge(&Policy::cluster(), address), "{address}");
+        }
+        assert!(judge(&policy, "10.96.0.2"));
     }
 
     #[test]

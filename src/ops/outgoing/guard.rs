@@ -29,7 +29,7 @@ pub struct Guard {
 #[derive(Debug, thiserror::Error)]
 pub enum ResolveError {
     /// The name has no address, or nobody could say.
-    #[error("failed to resolve the sink's name")]
+    #[error("failed to resolve the name")]
     Lookup(#[from] io::Error),
     /// The policy refuses one of the addresses.
     #[error(transparent)]

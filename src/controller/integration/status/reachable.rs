@@ -1,0 +1,180 @@
+//! Whether the webhook URL leads to the receiver, as far as that can be seen from here.
+
+use jiff::Timestamp;
+
+use crate::{
+    api::{
+        condition::{Statement, Status, Type},
+        v1alpha1::{WebhookStatus, ZoomIntegrationStatus},
+    },
+    controller::reach::{self, Seen},
+};
+
+/// Said of a URL of which nothing is known yet.
+const NOT_CHECKED: &str = "NotChecked";
+/// Said when Zoom itself has proven it.
+const VALIDATED: &str = "Validated";
+
+/// The condition; none without a URL that is given out, and none when nothing is to be tried.
+pub(super) fn endpoint_reachable(
+    webhook: Option<&WebhookStatus>,
+    seen: Option<&Seen>,
+    before: &ZoomIntegrationStatus,
+    now: Timestamp,
+) -> Option<Statement> {
+    let (webhook, seen) = (webhook?, seen?);
+    webhook.url.as_ref()?;
+    let say = |status: Status, reason: &str, message: &str| {
+        Some(Statement::new(
+            Type::EndpointReachable,
+            status,
+            reason,
+            message,
+        ))
+    };
+    let validated = webhook.last_validated.as_ref().map(|time| time.0);
+    if reach::is_proven(validated, now) {
+        let message = "Zoom's own URL validation came through.";
+        return say(Status::True, VALIDATED, message);
+    }
+    let Some(finding) = &seen.finding else {
+        return said_before(webhook, before)
+            .filter(|_| seen.tried)
+            .or_else(|| {
+                let message = "The URL is tried as soon as the receiver takes requests and the credentials hold the webhook secret token.";
+                say(Status::Unknown, NOT_CHECKED, message)
+            });
+    };
+    let status = if finding.is_reachable() {
+        Status::True
+    } else if finding.is_obstacle() {
+        Status::False
+    } else {
+        Status::Unknown
+    };
+    let message = format!("Seen from the operator: {}", finding.message);
+    say(status, finding.cause.reason(), &message)
+}
+
+/// What an earlier process found at the same URL, until this one has tried it.
+fn said_before(webhook: &WebhookStatus, before: &ZoomIntegrationStatus) -> Option<Statement> {
+    let known = before.webhook.as_ref()?;
+    let said = Type::EndpointReachable.find(&before.conditions)?;
+    let status = [Status::True, Status::False, Status::Unknown]
+        .into_iter()
+        .find(|status| status.as_str() == said.status)?;
+    let is_a_finding = said.reason != NOT_CHECKED && said.reason != VALIDATED;
+    (is_a_finding && known.url == webhook.url)
+        .then(|| Statement::new(Type::EndpointReachable, status, &said.reason, &said.message))
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+    use super::*;
+    use crate::{
+        api::condition,
+        reach::{Cause, Finding},
+    };
+
+    const URL: &str = "https://hooks.example.com/";
+    const DAY: i64 = 24 * 3600;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn webhook(url: Option<&str>, validated: Option<i64>) -> WebhookStatus {
+        WebhookStatus {
+            url: url.map(Into::into),
+            last_validated: validated.map(at).map(Time),
+            ..WebhookStatus::default()
+        }
+    }
+
+    fn seen(cause: Option<Cause>) -> Seen {
+        Seen {
+            tried: true,
+            finding: cause.map(|cause| Finding {
+                cause,
+                message: "as found.".into(),
+            }),
+            again: None,
+        }
+    }
+
+    fn say(webhook: &WebhookStatus, seen: Option<&Seen>) -> Option<Statement> {
+        let before = ZoomIntegrationStatus::default();
+        endpoint_reachable(Some(webhook), seen, &before, at(10 * DAY))
+    }
+
+    #[test]
+    fn a_finding_is_told() {
+        let webhook = webhook(Some(URL), Some(5 * DAY));
+        for (cause, status) in [
+            (Cause::Reachable, Status::True),
+            (Cause::NameNotFound, Status::False),
+            (Cause::UnexpectedStatus(404), Status::False),
+            (Cause::ResolverFailed, Status::Unknown),
+        ] {
+            let said = say(&webhook, Some(&seen(Some(cause)))).unwrap();
+            assert_eq!(
+                (said.status, said.reason.as_str()),
+                (status, cause.reason())
+            );
+            assert_eq!(said.message, "Seen from the operator: as found.");
+        }
+    }
+
+    #[test]
+    fn zooms_own_validation_counts_more() {
+        let webhook = webhook(Some(URL), Some(8 * DAY));
+        let said = say(&webhook, Some(&seen(Some(Cause::NameNotFound)))).unwrap();
+        assert_eq!(
+            (said.status, said.reason.as_str()),
+            (Status::True, "Validated")
+        );
+    }
+
+    #[test]
+    fn nothing_is_said_of_what_is_not_given_out_or_not_tried() {
+        let unseen = seen(None);
+        assert_eq!(say(&webhook(None, None), Some(&unseen)), None);
+        assert_eq!(say(&webhook(Some(URL), Some(9 * DAY)), None), None);
+        let said = say(&webhook(Some(URL), None), Some(&unseen)).unwrap();
+        assert_eq!(
+            (said.status, said.reason.as_str()),
+            (Status::Unknown, "NotChecked")
+        );
+    }
+
+    #[test]
+    fn after_a_restart_the_same_is_said_until_it_is_tried_again() {
+        let first = say(
+            &webhook(Some(URL), None),
+            Some(&seen(Some(Cause::NameNotFound))),
+        );
+        let first = first.unwrap();
+        let before = ZoomIntegrationStatus {
+            conditions: condition::merge(&[], vec![first.clone()], Some(1), at(1)),
+            webhook: Some(webhook(Some(URL), None)),
+            ..ZoomIntegrationStatus::default()
+        };
+        let say = |url: &str, seen: Seen, before: &ZoomIntegrationStatus| {
+            let webhook = webhook(Some(url), None);
+            let said = endpoint_reachable(Some(&webhook), Some(&seen), before, at(10 * DAY));
+            said.unwrap()
+        };
+        assert_eq!(say(URL, seen(None), &before), first);
+        let reason =
+            |url: &str, seen, before: &ZoomIntegrationStatus| say(url, seen, before).reason;
+        assert_eq!(reason("https://other/", seen(None), &before), "NotChecked");
+        // Suspended, or without a key: it will not be tried.
+        assert_eq!(reason(URL, Seen::default(), &before), "NotChecked");
+        // What Zoom had proven is over.
+        let mut before = before.clone();
+        before.conditions[0].reason = "Validated".into();
+        assert_eq!(reason(URL, seen(None), &before), "NotChecked");
+    }
+}

@@ -1,0 +1,298 @@
+//! What Zoom's answer means, in plain words. Pure.
+
+use jiff::Timestamp;
+
+use super::{
+    examine::{Answer, Swap},
+    manifest::Manifest,
+    report::{Report, Verdict},
+    source::Origin,
+    values::Values,
+};
+use crate::{
+    api::v1alpha1::ZoomIntegrationSpec,
+    connect::language::Language,
+    scopes::{
+        self,
+        remedy::{self, Then},
+    },
+    setup::{
+        self, Facts,
+        facts::Attempt,
+        step::Mistake,
+        warning::Warning,
+        words::{self, Words},
+    },
+    zoom::{AccessToken, Error, Fault},
+};
+
+/// What is known of credentials.
+#[derive(Clone, Copy, Debug)]
+pub struct Case<'a> {
+    /// The app that they are for.
+    pub spec: &'a ZoomIntegrationSpec,
+    /// Whether a manifest declares it.
+    pub is_declared: bool,
+    /// Where they come from.
+    pub origin: &'a Origin,
+    /// What was handed in.
+    pub values: &'a Values,
+    /// What Zoom says.
+    pub answer: &'a Answer,
+    /// Where Zoom is.
+    pub zoom: &'a str,
+}
+
+/// What is found about credentials.
+#[must_use]
+pub fn diagnose(case: &Case<'_>, now: Timestamp) -> Report {
+    let kind = if case.spec.is_server_to_server() {
+        "Server-to-Server"
+    } else {
+        "General"
+    };
+    let zoom = case.zoom.trim_end_matches('/');
+    let mut report = Report::on(format!(
+        "Credentials of a {kind} app from {}, tried at {zoom}",
+        case.origin
+    ));
+    values(case, &mut report);
+    answer(case, &mut report);
+    scopes(case, &mut report);
+    secret_token(case, &mut report);
+    report.warnings = warnings(case.spec, &facts(case), case.is_declared, now);
+    report
+}
+
+/// What is found about a manifest alone.
+#[must_use]
+pub fn of_manifest(manifest: &Manifest, now: Timestamp) -> Report {
+    let mut report = Report::on(format!("ZoomIntegration {}, as declared", manifest.name));
+    report.add(
+        "credentials",
+        Verdict::Unknown,
+        "Not tried: give --from-env, --from-file or --secret.",
+    );
+    let facts = Facts::default();
+    let steps = setup::steps(&manifest.spec, &facts, now);
+    let words = words::words(Language::English);
+    let titles: Vec<&str> = steps
+        .iter()
+        .map(|step| (words.title)(step.id, step.kind))
+        .collect();
+    report.add(
+        "setup",
+        Verdict::Unknown,
+        format!("{} steps in Zoom: {}.", steps.len(), titles.join("; ")),
+    );
+    // What people have to do comes after the manifest is applied; what is wrong in it comes before.
+    let declared = steps.iter().flat_map(|step| &step.mistakes);
+    for mistake in declared.filter(|mistake| is_declared(mistake)) {
+        report.add("manifest", Verdict::ToDo, (words.mistake)(mistake));
+    }
+    report.warnings = warnings(&manifest.spec, &facts, true, now);
+    report
+}
+
+/// Whether a mistake is one of the manifest itself.
+fn is_declared(mistake: &Mistake) -> bool {
+    matches!(mistake, Mistake::OtherCallback { .. } | Mistake::NoHost)
+}
+
+/// Whether what is needed is there, and nothing twice.
+fn values(case: &Case<'_>, report: &mut Report) {
+    let called = |key: &str| case.origin.called(key, case.spec);
+    for key in &case.values.lacking {
+        let called = called(key);
+        let problem = if case.values.secret.unusable.contains(key) {
+            "is empty, or no text without blanks: copy it again from"
+        } else {
+            "is missing: copy it from"
+        };
+        let text = format!("{called} {problem} the app's page in the Zoom App Marketplace.");
+        report.add("values", Verdict::ToDo, text);
+    }
+    for (key, other) in &case.values.secret.same {
+        let (key, other) = (called(key), called(other));
+        let text =
+            format!("{key} and {other} hold the same value: one was copied twice, probably {key}.");
+        report.add("values", Verdict::ToDo, text);
+    }
+    if case.values.lacking.is_empty() && case.values.secret.same.is_empty() {
+        report.add(
+            "values",
+            Verdict::Ok,
+            "Every value that is needed is there.",
+        );
+    }
+}
+
+/// Whether Zoom takes them, and gives a token.
+fn answer(case: &Case<'_>, report: &mut Report) {
+    match case.answer {
+        Answer::NotAsked => report.add(
+            "pair",
+            Verdict::Unknown,
+            "Zoom was not asked, since values are missing.",
+        ),
+        Answer::Pair => {
+            pair(report);
+            report.add(
+                "token",
+                Verdict::Unknown,
+                "Zoom gives a General app's token to a person who authorizes it.",
+            );
+        }
+        Answer::Token(token) => {
+            pair(report);
+            let minutes = life(token);
+            let text = format!("Zoom gives a token for the account, for {minutes} minutes.");
+            report.add("token", Verdict::Ok, text);
+        }
+        Answer::Swapped(swap) => {
+            report.add("pair", Verdict::ToDo, swapped(*swap, case));
+        }
+        Answer::Failed(error) => failed(error, case, report),
+    }
+}
+
+fn pair(report: &mut Report) {
+    report.add(
+        "pair",
+        Verdict::Ok,
+        "Zoom takes client id and client secret as a pair.",
+    );
+}
+
+fn failed(error: &Error, case: &Case<'_>, report: &mut Report) {
+    // Whatever Zoom refuses for another reason of a person's, it knows them.
+    match error.fault {
+        Fault::CredentialsRejected => report.add("pair", Verdict::ToDo, error.message()),
+        Fault::WrongAppKind => report.add("kind", Verdict::ToDo, wrong_kind(error, case)),
+        Fault::AccountRejected | Fault::AppDisabled | Fault::DisabledByAdmin | Fault::OwnerGone => {
+            pair(report);
+            report.add("token", Verdict::ToDo, error.message());
+        }
+        _ => {
+            let zoom = case.zoom.trim_end_matches('/');
+            let detail = &error.detail;
+            let text = format!(
+                "Zoom said neither yes nor no ({detail}): try again. If it lasts, check the way from here to {zoom}."
+            );
+            report.add("zoom", Verdict::ToDo, text);
+        }
+    }
+}
+
+fn wrong_kind(error: &Error, case: &Case<'_>) -> String {
+    let words = words::words(Language::English);
+    let mistake = (words.mistake)(&Mistake::WrongAppKind(case.spec.app.kind));
+    format!("{mistake} ({})", error.detail)
+}
+
+fn swapped(swap: Swap, case: &Case<'_>) -> String {
+    let keys = &case.spec.credentials;
+    let called = |key: &str| case.origin.called(key, case.spec);
+    let (id, secret) = (called(keys.client_id()), called(keys.client_secret()));
+    match swap {
+        Swap::ClientIdAndAccountId => {
+            let account = called(keys.account_id());
+            format!("{id} and {account} are swapped: Zoom takes them the other way round.")
+        }
+        Swap::ClientIdAndSecret => {
+            format!("{id} and {secret} are swapped: Zoom takes them the other way round.")
+        }
+        Swap::SecretTokenForClientSecret => {
+            let token = called(keys.webhook_secret_token());
+            format!(
+                "{secret} is wrong, and {token} holds the client secret: copy the Client Secret and the Secret Token again, each to its place."
+            )
+        }
+    }
+}
+
+/// What was granted of what is declared.
+fn scopes(case: &Case<'_>, report: &mut Report) {
+    let required = &case.spec.scopes.required;
+    let Answer::Token(token) = case.answer else {
+        if matches!(case.answer, Answer::Pair) && !required.is_empty() {
+            report.add(
+                "scopes",
+                Verdict::Unknown,
+                "They show once somebody authorizes the app.",
+            );
+        }
+        return;
+    };
+    let optional = case.spec.scopes.optional.as_deref().unwrap_or_default();
+    let found = scopes::compare(&token.scope, required, optional);
+    if let Some(message) = remedy::message(&found, Then::Wait) {
+        report.add("scopes", Verdict::ToDo, message);
+    } else if required.is_empty() {
+        let text = format!("Granted: {}.", found.granted.join(", "));
+        report.add("scopes", Verdict::Ok, text);
+    } else {
+        report.add("scopes", Verdict::Ok, "Every required scope is granted.");
+    }
+    if !required.is_empty() && !found.excess.is_empty() {
+        let text = format!("Granted and not asked for: {}.", found.excess.join(", "));
+        report.add("scopes", Verdict::Ok, text);
+    }
+}
+
+/// What can be said of the webhook secret token, of which Zoom cannot be asked.
+fn secret_token(case: &Case<'_>, report: &mut Report) {
+    if case.values.secret_token.is_none() || case.spec.webhook.is_none() {
+        return;
+    }
+    report.add(
+        "secret token",
+        Verdict::Unknown,
+        "Zoom cannot be asked for it: the first signed request proves it.",
+    );
+}
+
+fn facts(case: &Case<'_>) -> Facts {
+    let optional = case.spec.scopes.optional.as_deref().unwrap_or_default();
+    Facts {
+        secret: case.values.secret.clone(),
+        credentials: match case.answer {
+            Answer::NotAsked => Attempt::Untried,
+            Answer::Pair | Answer::Token(_) => Attempt::Accepted(None),
+            Answer::Failed(error) => Attempt::Failed(error.fault),
+            Answer::Swapped(_) => Attempt::Failed(Fault::CredentialsRejected),
+        },
+        scopes: match case.answer {
+            Answer::Token(token) => {
+                let required = &case.spec.scopes.required;
+                Some(scopes::compare(&token.scope, required, optional))
+            }
+            _ => None,
+        },
+        ..Facts::default()
+    }
+}
+
+/// What is unwise. Of an app that no manifest declares, only what its credentials and scopes show.
+fn warnings(
+    spec: &ZoomIntegrationSpec,
+    facts: &Facts,
+    is_declared: bool,
+    now: Timestamp,
+) -> Vec<String> {
+    let steps = setup::steps(spec, facts, now);
+    let words: &Words = words::words(Language::English);
+    setup::warnings(spec, facts, &steps)
+        .iter()
+        .filter(|warning| is_declared || !matches!(warning, Warning::Button(_)))
+        .map(|warning| (words.warning)(warning))
+        .collect()
+}
+
+/// Minutes, rounded up.
+fn life(token: &AccessToken) -> i64 {
+    (token.expires_at.duration_since(token.issued_at).as_secs() + 59) / 60
+}
+
+#[cfg(test)]
+mod tests;

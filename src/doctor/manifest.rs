@@ -1,0 +1,129 @@
+//! The app that credentials are for: as a manifest declares it, or as flags say.
+
+use std::fs;
+
+use anyhow::{Context as _, bail};
+use kube::ResourceExt as _;
+use serde_json::{Value, json};
+
+use super::{Args, args::Kind, source::Data};
+use crate::{
+    api::v1alpha1::{ZoomIntegration, ZoomIntegrationSpec},
+    scopes::Level,
+};
+
+/// The app.
+#[derive(Clone, Debug)]
+pub struct Manifest {
+    /// What is declared.
+    pub spec: ZoomIntegrationSpec,
+    /// What it is called.
+    pub name: String,
+    /// Whether a manifest declares it; else it is made up from flags.
+    pub is_declared: bool,
+}
+
+/// Reads the manifest, or makes one up.
+///
+/// # Errors
+/// When the file cannot be read, or does not have one integration.
+pub fn read(args: &Args) -> anyhow::Result<Manifest> {
+    let Some(path) = &args.spec else {
+        return made_up(args.kind.unwrap_or(Kind::ServerToServer), &args.scopes);
+    };
+    let file = path.display();
+    let text = fs::read_to_string(path).with_context(|| format!("failed to read {file}"))?;
+    let found = integrations(&text).with_context(|| file.to_string())?;
+    let mut found = found.into_iter();
+    let (Some(integration), None) = (found.next(), found.next()) else {
+        bail!("{file} has to hold one ZoomIntegration, neither none nor several");
+    };
+    Ok(Manifest {
+        name: integration.name_any(),
+        spec: integration.spec,
+        is_declared: true,
+    })
+}
+
+fn integrations(text: &str) -> anyhow::Result<Vec<ZoomIntegration>> {
+    let mut found = Vec::new();
+    for (number, document) in (1..).zip(text.split("\n---")) {
+        let value: Option<Value> = serde_saphyr::from_str(document)
+            .with_context(|| format!("document {number} is no YAML"))?;
+        if value.is_some_and(|value| value["kind"] == "ZoomIntegration") {
+            let integration = serde_saphyr::from_str(document);
+            found.push(integration.with_context(|| {
+                format!("document {number} is no ZoomIntegration of this version")
+            })?);
+        }
+    }
+    Ok(found)
+}
+
+fn made_up(kind: Kind, scopes: &[String]) -> anyhow::Result<Manifest> {
+    let app = match kind {
+        Kind::ServerToServer => json!({"kind": "ServerToServer"}),
+        Kind::General => {
+            let admin = scopes.iter().any(|scope| Level::of(scope) != Level::User);
+            let management = if admin { "Admin" } else { "User" };
+            json!({"kind": "General", "management": management})
+        }
+    };
+    Ok(Manifest {
+        spec: serde_json::from_value(json!({
+            "app": app,
+            "credentials": {"secretRef": {"name": "credentials"}},
+            "scopes": {"required": scopes},
+        }))?,
+        name: String::new(),
+        is_declared: false,
+    })
+}
+
+// === impl Manifest ===
+
+impl Manifest {
+    /// The declared app; of a made up one, with a webhook if there is a token for it.
+    #[must_use]
+    pub fn with_what_is_there(&self, data: &Data) -> ZoomIntegrationSpec {
+        let mut spec = self.spec.clone();
+        if !self.is_declared && data.contains_key(spec.credentials.webhook_secret_token()) {
+            let webhook = json!({"sink": {"http": {"serviceRef": {"name": "sink"}}}});
+            spec.webhook = serde_json::from_value(webhook).ok();
+        }
+        spec
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::v1alpha1::Management;
+
+    #[test]
+    fn the_integration_is_found_among_other_documents() {
+        let text = "# A comment.\n---\nkind: Secret\nmetadata: {name: a}\n---\n\
+            apiVersion: zoom-operator.io/v1alpha1\nkind: ZoomIntegration\nmetadata: {name: acme}\n\
+            spec:\n  app: {kind: ServerToServer}\n  credentials: {secretRef: {name: zoom}}\n  \
+            scopes: {required: [a:read:b:admin]}\n";
+        let found = integrations(text).unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].name_any(), "acme");
+        let broken = text.replace("ServerToServer", "Server");
+        let error = format!("{:#}", integrations(&broken).unwrap_err());
+        assert!(
+            error.contains("document 3 is no ZoomIntegration"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn scopes_tell_who_authorizes_the_app() {
+        let management = |scope: &str| {
+            let made = made_up(Kind::General, &[scope.to_owned()]).unwrap();
+            made.spec.app.management
+        };
+        assert_eq!(management("user:read:user"), Some(Management::User));
+        assert_eq!(management("user:read:user:admin"), Some(Management::Admin));
+    }
+}

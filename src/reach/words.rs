@@ -1,0 +1,210 @@
+//! The sentences: what was found, and the remedy. Pure.
+
+use std::net::IpAddr;
+
+use super::finding::{Cause, Certificate, Connection, Finding, Handshake, Silence};
+use crate::ops::outgoing::policy::Policy;
+
+/// More addresses than these are not listed.
+const LISTED: usize = 3;
+
+/// What is known when a try has ended.
+pub(super) struct Trail<'a> {
+    /// The name that was tried.
+    pub host: &'a str,
+    /// Its port.
+    pub port: u16,
+    /// Where the name leads, in an order of its own so that the same is said each time.
+    pub addresses: &'a [IpAddr],
+}
+
+/// The finding.
+pub(super) fn finding(cause: Cause, trail: &Trail<'_>) -> Finding {
+    let sentence = sentence(cause, trail);
+    let internet = Policy::internet(Vec::new());
+    let (host, addresses) = (trail.host, trail.addresses);
+    let is_public = |address: &IpAddr| internet.permits(*address);
+    let message = if addresses.is_empty() || addresses.iter().any(is_public) {
+        sentence
+    } else {
+        let addresses = list(addresses);
+        format!(
+            "{sentence} From here {host} leads to private addresses only ({addresses}): Zoom comes from the internet and needs a public one."
+        )
+    };
+    Finding { cause, message }
+}
+
+fn sentence(cause: Cause, trail: &Trail<'_>) -> String {
+    let Trail {
+        host,
+        port,
+        addresses,
+    } = trail;
+    match cause {
+        Cause::Reachable => format!(
+            "{host} leads to the receiver of this integration, and its certificate is valid."
+        ),
+        Cause::UrlUnusable => {
+            "Zoom calls https URLs with the name of a host, and this is none.".into()
+        }
+        Cause::NameNotFound => format!(
+            "{host} has no address. Create the DNS record that leads it to the Ingress or Gateway, or correct webhook.endpoint.host."
+        ),
+        Cause::ResolverFailed => format!(
+            "no name server could say where {host} leads. Check the name servers of its domain, and those of the cluster."
+        ),
+        Cause::AddressRefused(address) => format!(
+            "{host} leads to {address}, which is not tried: this host, its link, cloud metadata and the cluster's API are no way in. Correct the DNS record."
+        ),
+        Cause::ConnectionFailed(why) => connection(why, host, *port, &list(addresses)),
+        Cause::HandshakeFailed(why) => handshake(why, host, *port),
+        Cause::CertificateInvalid(why) => certificate(why, host),
+        Cause::NoAnswer(Silence::TimedOut) => format!(
+            "{host} took the request and gave no answer in the 3 seconds that Zoom waits. Check what stands in front of the receiver."
+        ),
+        Cause::NoAnswer(Silence::Broken) => format!(
+            "{host} ended the connection without an answer in HTTP/1.1. Check what stands in front of the receiver; it must not ask for a client certificate."
+        ),
+        Cause::NoAnswer(Silence::NotAsked) => {
+            format!("{host} was not asked: this system has no random numbers.")
+        }
+        Cause::Redirected(status) => format!(
+            "{host} answers with a redirect ({status}), which Zoom does not follow. Exempt this path from log-in pages and from redirects to another host or spelling."
+        ),
+        Cause::UnexpectedStatus(code) => status(code, host),
+        Cause::OtherServer => format!(
+            "another server than the receiver of this integration answers at {host}. Check where host and path lead; after a change of the secret token, wait a minute or two until the receiver has it."
+        ),
+    }
+}
+
+fn connection(why: Connection, host: &str, port: u16, addresses: &str) -> String {
+    match why {
+        Connection::Refused => format!(
+            "{host} leads to {addresses}, where connections to port {port} are refused. Check that the DNS record names the load balancer of the Ingress controller or Gateway, and that this has a listener for TLS."
+        ),
+        Connection::TimedOut => format!(
+            "{host} leads to {addresses}, where nobody answers on port {port}. Check the DNS record and the firewalls. Some load balancers cannot be reached from the cluster behind them: then try from another place."
+        ),
+        Connection::NoRoute => format!(
+            "{host} leads to {addresses}, and there is no way to it from here. Check the DNS record, and what the cluster lets out."
+        ),
+    }
+}
+
+fn handshake(why: Handshake, host: &str, port: u16) -> String {
+    match why {
+        Handshake::OldVersion => format!(
+            "{host} has neither TLS 1.2 nor 1.3, and Zoom takes nothing older. Enable them where TLS ends."
+        ),
+        Handshake::NotTls => format!(
+            "what listens at {host} on port {port} does not speak TLS. Lead the port to the listener for TLS."
+        ),
+        Handshake::UnknownHost => format!(
+            "the server that {host} leads to has no certificate for this host. Name its Secret in webhook.endpoint.ingress.tlsSecretName, or in the listener of the Gateway."
+        ),
+        Handshake::Closed => format!(
+            "{host} closes the connection before TLS is set up. Check that the port leads to a listener for TLS that knows this host."
+        ),
+        Handshake::TimedOut => format!(
+            "{host} takes the connection and does not set up TLS. Check that the port leads to a listener for TLS."
+        ),
+        Handshake::Refused => format!(
+            "{host} refuses the handshake of TLS. Enable the usual ciphers of TLS 1.2 or 1.3 where TLS ends; it must not ask for a client certificate."
+        ),
+    }
+}
+
+fn certificate(why: Certificate, host: &str) -> String {
+    match why {
+        Certificate::Expired => format!(
+            "the certificate of {host} has expired. Renew it, and look at why that did not happen by itself."
+        ),
+        Certificate::NotYetValid => format!(
+            "the certificate of {host} is not valid yet. Check the clocks of who issued it and of this node."
+        ),
+        Certificate::OtherHost => format!(
+            "the certificate at {host} is for other hosts. Name the Secret with the right one in webhook.endpoint.ingress.tlsSecretName, or in the listener of the Gateway."
+        ),
+        Certificate::UnknownIssuer => format!(
+            "nobody who is publicly trusted stands behind the certificate of {host}: it is self-signed, as an Ingress controller's own is, or the intermediate certificate is not sent with it. Serve the full chain of a public certificate authority."
+        ),
+        Certificate::Unusable => format!(
+            "the certificate of {host} is not one for a public server. Serve the full chain of a public certificate authority."
+        ),
+    }
+}
+
+fn status(status: u16, host: &str) -> String {
+    let (what, remedy) = match status {
+        401 | 403 => (
+            "somebody in front of the receiver refuses",
+            "Exempt this path from log-ins, allow lists and bot filters: Zoom can pass none of them.",
+        ),
+        404 => (
+            "what stands in front does not know the host or the path",
+            "Check the Ingress or HTTPRoute, its class or parentRefs, and webhook.endpoint.path; after a change of the secret token, wait a minute or two until the receiver has it.",
+        ),
+        502..=504 => (
+            "what stands in front does not find the receiver",
+            "Check its way to the receiver's Service, such as NetworkPolicies and the port.",
+        ),
+        _ => (
+            "that is not what the receiver says",
+            "Check what stands in front of the receiver.",
+        ),
+    };
+    format!("{host} answers {status}: {what}. {remedy}")
+}
+
+fn list(addresses: &[IpAddr]) -> String {
+    let shown: Vec<String> = addresses
+        .iter()
+        .take(LISTED)
+        .map(ToString::to_string)
+        .collect();
+    let more = if addresses.len() > LISTED {
+        ", …"
+    } else {
+        ""
+    };
+    format!("{}{more}", shown.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop")]
+
+    use super::*;
+
+    fn said(cause: Cause, addresses: &[&str]) -> String {
+        let addresses: Vec<IpAddr> = addresses.iter().map(|a| a.parse().unwrap()).collect();
+        let trail = Trail {
+            host: "hooks.example.com",
+            port: 443,
+            addresses: &addresses,
+        };
+        finding(cause, &trail).message
+    }
+
+    #[test]
+    fn private_addresses_are_pointed_out_whatever_was_found() {
+        let warning = "leads to private addresses only (10.0.0.5)";
+        for cause in [Cause::Reachable, Cause::UnexpectedStatus(404)] {
+            assert!(said(cause, &["10.0.0.5"]).contains(warning), "{cause:?}");
+            assert!(!said(cause, &["10.0.0.5", "1.1.1.1"]).contains("private"));
+            assert!(!said(cause, &[]).contains("private"));
+        }
+    }
+
+    #[test]
+    fn few_addresses_are_listed() {
+        let cause = Cause::ConnectionFailed(Connection::Refused);
+        let message = said(cause, &["1.1.1.1", "1.1.1.2", "1.1.1.3", "1.1.1.4"]);
+        assert!(
+            message.contains("1.1.1.1, 1.1.1.2, 1.1.1.3, …,"),
+            "{message}"
+        );
+    }
+}

@@ -1,0 +1,175 @@
+//! `refresh`: asks the operator for another token now, by an annotation, and waits for it. Wants to patch the
+//! resource, and no Secret. Whoever has no such tool annotates by hand; so does an action of Argo CD.
+
+mod outcome;
+
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow, bail};
+use jiff::Timestamp;
+use kube::{
+    Api, ResourceExt as _,
+    api::{Patch, PatchParams},
+    runtime::wait::{Condition, await_condition},
+};
+use serde_json::json;
+
+use self::outcome::{Outcome, outcome};
+use crate::{
+    api::{
+        annotation,
+        v1alpha1::{TokenStatus, ZoomConnection, ZoomIntegration},
+    },
+    terminal::{self, Cluster, Session, Target, note, print, resources::Ours, time::when},
+};
+
+/// Who writes the annotation.
+const FIELD_MANAGER: &str = "kubectl-zoom";
+
+/// Arguments of `refresh`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// The Server-to-Server integration, or `zconn/NAME`.
+    #[arg(value_name = "NAME")]
+    pub target: Target,
+    /// Ask and do not wait.
+    #[arg(long)]
+    pub no_wait: bool,
+    /// How long to wait, in seconds. A token younger than a minute is replaced once it is a minute old.
+    #[arg(long, default_value = "90", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub timeout: u64,
+    /// Where.
+    #[command(flatten)]
+    pub cluster: Cluster,
+}
+
+/// A resource with a token of its own.
+trait Holder: Ours + Send + Sync + 'static {
+    fn token(&self) -> Option<&TokenStatus>;
+}
+
+impl Holder for ZoomIntegration {
+    fn token(&self) -> Option<&TokenStatus> {
+        self.status.as_ref()?.token.as_ref()
+    }
+}
+
+impl Holder for ZoomConnection {
+    fn token(&self) -> Option<&TokenStatus> {
+        self.status.as_ref()?.token.as_ref()
+    }
+}
+
+/// Carries out `refresh`.
+///
+/// # Errors
+/// When the cluster cannot be asked, there is nothing of that name or it has no token of its own, Zoom
+/// gives none, or the operator does not answer in time.
+pub fn main(args: Args) -> anyhow::Result<()> {
+    terminal::block_on(async {
+        let session = args.cluster.session().await?;
+        match &args.target {
+            Target::Integration(name) => {
+                let found: ZoomIntegration = session.get(name).await?;
+                check(&session, &found).await?;
+                ask(&session, found, &args).await
+            }
+            Target::Connection(name) => {
+                let found: ZoomConnection = session.get(name).await?;
+                let integration = &found.spec.integration_ref.name;
+                let integration: ZoomIntegration = session.get(integration).await?;
+                ensure_awake(&integration)?;
+                ask(&session, found, &args).await
+            }
+        }
+    })
+}
+
+/// Says of an integration without a token of its own who has one.
+async fn check(session: &Session, integration: &ZoomIntegration) -> anyhow::Result<()> {
+    ensure_awake(integration)?;
+    if integration.spec.is_server_to_server() {
+        return Ok(());
+    }
+    let name = integration.name_any();
+    let connections = session.connections(&name).await?;
+    let names: Vec<String> = connections
+        .iter()
+        .map(|connection| format!("zconn/{}", connection.name_any()))
+        .collect();
+    if names.is_empty() {
+        bail!(
+            "{name} is a General app, whose tokens belong to connections, and there are none yet"
+        );
+    }
+    bail!(
+        "{name} is a General app, whose tokens belong to its connections: {}",
+        names.join(", ")
+    )
+}
+
+fn ensure_awake(integration: &ZoomIntegration) -> anyhow::Result<()> {
+    if integration.spec.suspend {
+        bail!(
+            "ZoomIntegration {} is suspended: no token is refreshed",
+            integration.name_any()
+        );
+    }
+    Ok(())
+}
+
+async fn ask<K: Holder>(session: &Session, before: K, args: &Args) -> anyhow::Result<()> {
+    let api: Api<K> = session.api();
+    let name = before.name_any();
+    let wish = Timestamp::now();
+    let patch = json!({"metadata": {"annotations": {
+        annotation::REFRESH_REQUESTED_AT: wish.to_string(),
+    }}});
+    let params = PatchParams {
+        field_manager: Some(FIELD_MANAGER.into()),
+        ..PatchParams::default()
+    };
+    let patched = api.patch(&name, &params, &Patch::Merge(patch)).await;
+    patched.map_err(|error| match error {
+        kube::Error::Api(status) => anyhow!("the API server refuses: {}", status.message),
+        error => anyhow!(error),
+    })?;
+    note(&format!("asked for another token of {}", args.target));
+    if args.no_wait {
+        return Ok(());
+    }
+    let old = before.token().cloned().unwrap_or_default();
+    let limit = Duration::from_secs(args.timeout);
+    let answered = await_condition(api, &name, answered::<K>(old.clone(), wish));
+    let found = tokio::time::timeout(limit, answered)
+        .await
+        .with_context(|| {
+            format!(
+                "no answer within {} s: the wish stands, as annotation {}; does the operator run, and watch this namespace?",
+                args.timeout,
+                annotation::REFRESH_REQUESTED_AT
+            )
+        })?
+        .context("failed to watch the resource")?
+        .with_context(|| format!("{} was deleted", args.target))?;
+    match found.token().and_then(|token| outcome(&old, token, wish)) {
+        Some(Outcome::Refused(message)) => bail!("no other token: {message}"),
+        _ => {
+            let token = found.token().cloned().unwrap_or_default();
+            let expires = token.expires_at.map(|time| when(time.0, Timestamp::now()));
+            let secret = token.secret_name.unwrap_or_default();
+            print(&format!(
+                "{} has another token, in Secret {secret}, until {}\n",
+                args.target,
+                expires.unwrap_or_default()
+            ))
+        }
+    }
+}
+
+fn answered<K: Holder>(old: TokenStatus, wish: Timestamp) -> impl Condition<K> {
+    move |object: Option<&K>| {
+        let token = object.and_then(Holder::token);
+        object.is_none() || token.is_some_and(|token| outcome(&old, token, wish).is_some())
+    }
+}

@@ -1,0 +1,40 @@
+//! The page of a `ZoomConnection`.
+
+use jiff::Timestamp;
+use kube::ResourceExt as _;
+
+use super::page::Page;
+use crate::api::v1alpha1::ZoomConnection;
+
+/// The page.
+///
+/// # Errors
+/// Never: it is written to memory.
+pub fn page(connection: &ZoomConnection, now: Timestamp) -> anyhow::Result<String> {
+    let status = connection.status.clone().unwrap_or_default();
+    let mut page = Page::new(now);
+    page.field("Name", Some(connection.name_any()));
+    page.field("Namespace", connection.namespace());
+    page.field("Integration", Some(&connection.spec.integration_ref.name));
+    page.verdict(status.phase, &status.conditions);
+    page.field("Install URL", status.install_url.as_ref());
+    if let Some(subject) = &status.subject {
+        page.field(
+            "Zoom user",
+            subject.email.as_ref().or(subject.user_id.as_ref()),
+        );
+        page.field("Zoom account", subject.account_id.as_ref());
+    }
+    if let Some(grant) = &status.grant {
+        page.time("Authorized", grant.since.as_ref());
+        page.time("Grant ends", grant.expires_at.as_ref());
+        page.field("Grant lost", grant.lost.as_ref());
+    }
+    if let Some(consent) = status.consent.filter(|consent| consent.outcome == "Failed") {
+        page.field("Last consent", Some(consent.message));
+    }
+    page.conditions(&status.conditions);
+    page.scopes(status.scopes.as_ref());
+    page.token(status.token.as_ref());
+    page.finish()
+}

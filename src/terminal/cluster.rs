@@ -1,0 +1,66 @@
+//! Which cluster and namespace: as kubectl finds them.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use kube::{
+    Client, Config,
+    config::{KubeConfigOptions, Kubeconfig},
+};
+
+/// Which cluster and namespace.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Cluster {
+    /// Namespace of the resource. Default: the context's.
+    #[arg(long, short, global = true)]
+    pub namespace: Option<String>,
+    /// Context of the kubeconfig. Default: the current one.
+    #[arg(long, global = true)]
+    pub context: Option<String>,
+    /// The kubeconfig. Default: `KUBECONFIG`, then `~/.kube/config`, then the Pod's service account.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+}
+
+/// A cluster that can be asked, and a namespace of it.
+#[derive(Clone)]
+pub struct Session {
+    /// Asks the API server.
+    pub client: Client,
+    /// The namespace.
+    pub namespace: String,
+}
+
+// === impl Cluster ===
+
+impl Cluster {
+    /// Finds the cluster. Asks nobody yet.
+    ///
+    /// # Errors
+    /// When there is no such configuration.
+    pub async fn session(&self) -> anyhow::Result<Session> {
+        let config = self.config().await?;
+        let namespace = self.namespace.clone();
+        Ok(Session {
+            namespace: namespace.unwrap_or_else(|| config.default_namespace.clone()),
+            client: Client::try_from(config)?,
+        })
+    }
+
+    async fn config(&self) -> anyhow::Result<Config> {
+        let options = KubeConfigOptions {
+            context: self.context.clone(),
+            ..KubeConfigOptions::default()
+        };
+        let kubeconfig = match &self.kubeconfig {
+            Some(path) => Kubeconfig::read_from(path)
+                .with_context(|| format!("failed to read {}", path.display()))?,
+            None if self.context.is_some() => Kubeconfig::read()?,
+            None => {
+                let found = Config::infer().await;
+                return found.context("no cluster: set KUBECONFIG, or give --kubeconfig");
+            }
+        };
+        Ok(Config::from_custom_kubeconfig(kubeconfig, &options).await?)
+    }
+}

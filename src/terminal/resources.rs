@@ -1,0 +1,157 @@
+//! Resources, read with no more rights than to read them; and what to say when one is not there.
+
+use std::fmt::Debug;
+
+use anyhow::anyhow;
+use k8s_openapi::{NamespaceResourceScope, api::core::v1::Event};
+use kube::{Api, Resource, ResourceExt, api::ListParams};
+use serde::de::DeserializeOwned;
+
+use super::{cluster::Session, nearest::nearest};
+use crate::api::v1alpha1::{ZoomConnection, ZoomIntegration};
+
+/// A namespace with few objects: all of them are named.
+const FEW: usize = 5;
+
+/// A resource of the product.
+pub trait Ours:
+    Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned
+{
+}
+
+impl Ours for ZoomIntegration {}
+impl Ours for ZoomConnection {}
+
+// === impl Session ===
+
+impl Session {
+    /// The objects of a kind in the namespace.
+    #[must_use]
+    pub fn api<K: Ours>(&self) -> Api<K> {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// The object of this name.
+    ///
+    /// # Errors
+    /// When it does not exist, with the names that may have been meant; or one may not look.
+    pub async fn get<K: Ours>(&self, name: &str) -> anyhow::Result<K> {
+        match self.api::<K>().get(name).await {
+            Err(kube::Error::Api(status)) if status.is_not_found() => {
+                Err(anyhow!(self.missing::<K>(name).await))
+            }
+            found => found.map_err(|error| explained::<K>(error)),
+        }
+    }
+
+    /// The objects of a kind in the namespace, or in all, by namespace and name.
+    ///
+    /// # Errors
+    /// When one may not look.
+    pub async fn list<K: Ours>(&self, everywhere: bool) -> anyhow::Result<Vec<K>> {
+        let api = if everywhere {
+            Api::all(self.client.clone())
+        } else {
+            self.api::<K>()
+        };
+        let found = api.list(&ListParams::default()).await;
+        let mut items = found.map_err(|error| explained::<K>(error))?.items;
+        items.sort_by_key(|item| (item.namespace(), item.name_any()));
+        Ok(items)
+    }
+
+    /// The connections of an integration.
+    ///
+    /// # Errors
+    /// When one may not look.
+    pub async fn connections(&self, integration: &str) -> anyhow::Result<Vec<ZoomConnection>> {
+        let mut connections = self.list::<ZoomConnection>(false).await?;
+        connections.retain(|connection| connection.spec.integration_ref.name == integration);
+        Ok(connections)
+    }
+
+    /// The warnings about an object that the cluster still has, the oldest first; none where one may not
+    /// look.
+    pub async fn warnings<K: Ours>(&self, object: &K) -> Vec<Event> {
+        let events: Api<Event> = Api::namespaced(self.client.clone(), &self.namespace);
+        let about = format!(
+            "type=Warning,involvedObject.kind={},involvedObject.name={}",
+            K::kind(&()),
+            object.name_any()
+        );
+        let found = events.list(&ListParams::default().fields(&about)).await;
+        let mut found = found.map(|list| list.items).unwrap_or_default();
+        found.retain(|event| event.involved_object.uid == object.uid());
+        found.sort_by_key(|event| event.metadata.creation_timestamp.clone().map(|time| time.0));
+        found
+    }
+
+    async fn missing<K: Ours>(&self, name: &str) -> String {
+        let names = self.api::<K>().list_metadata(&ListParams::default()).await;
+        let names: Vec<String> = names
+            .map(|list| list.iter().map(ResourceExt::name_any).collect())
+            .unwrap_or_default();
+        // Not everybody may look everywhere.
+        let same = ListParams::default().fields(&format!("metadata.name={name}"));
+        let everywhere: Api<K> = Api::all(self.client.clone());
+        let elsewhere: Vec<String> = everywhere
+            .list_metadata(&same)
+            .await
+            .map(|list| list.iter().filter_map(ResourceExt::namespace).collect())
+            .unwrap_or_default();
+        sentence(&K::kind(&()), name, &self.namespace, &names, &elsewhere)
+    }
+}
+
+fn sentence(
+    kind: &str,
+    name: &str,
+    namespace: &str,
+    names: &[String],
+    elsewhere: &[String],
+) -> String {
+    let mut text = format!("there is no {kind} {name} in namespace {namespace}");
+    let near = nearest(name, names);
+    if !elsewhere.is_empty() {
+        text += &format!("; one is in: {} (-n)", elsewhere.join(", "));
+    } else if !near.is_empty() {
+        text += &format!("; nearest: {}", near.join(", "));
+    } else if (1..=FEW).contains(&names.len()) {
+        text += &format!("; there are: {}", names.join(", "));
+    }
+    text
+}
+
+/// What the API server said, or that it does not know the kind.
+fn explained<K: Ours>(error: kube::Error) -> anyhow::Error {
+    match error {
+        kube::Error::Api(status) if status.code == 404 => anyhow!(
+            "the cluster does not know the kind {}: zoom-operator is not installed there",
+            K::kind(&())
+        ),
+        kube::Error::Api(status) => anyhow!("the API server refuses: {}", status.message),
+        error => anyhow::Error::new(error).context("failed to ask the API server"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_have_been_meant_is_named() {
+        let said = |names: &[&str], elsewhere: &[&str]| {
+            let list = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+            let (names, elsewhere) = (list(names), list(elsewhere));
+            sentence("ZoomIntegration", "acme", "clinics", &names, &elsewhere)
+        };
+        let none = "there is no ZoomIntegration acme in namespace clinics";
+        assert_eq!(said(&[], &[]), none);
+        assert_eq!(said(&["acne", "b"], &[]), format!("{none}; nearest: acne"));
+        assert_eq!(said(&["x", "y"], &[]), format!("{none}; there are: x, y"));
+        assert_eq!(
+            said(&["acne"], &["tenants"]),
+            format!("{none}; one is in: tenants (-n)")
+        );
+    }
+}

@@ -1,0 +1,146 @@
+//! Another token at somebody's wish: once for each wish, at most once a minute.
+
+use anyhow::ensure;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::Person;
+use crate::bed::{
+    App, Bed, Case, LIMIT, Options, Sim, Tenant,
+    object::{key, reason, text},
+    wait_for,
+};
+
+pub fn cases() -> Vec<Case> {
+    vec![
+        Case::new("tools::refresh_of_an_integration", integration),
+        Case::new("tools::refresh_of_a_connection", connection),
+    ]
+}
+
+/// So long ago the token was got, and nothing is due.
+fn some_minutes_ago() -> Timestamp {
+    Timestamp::now() - SignedDuration::from_mins(5)
+}
+
+async fn integration(bed: Bed) -> anyhow::Result<()> {
+    let (sim, _operator) = bed.zoom_and_operator(&Options::default()).await?;
+    let tenant = Tenant::server_to_server("acme");
+    sim.put_app(&tenant, json!({})).await?;
+    bed.apply(&tenant.secret()).await?;
+    bed.apply(&tenant.manifest()).await?;
+    bed.until_reason("acme", "Connected").await?;
+    let token = || async {
+        let secret = bed.get("secrets", &tenant.token_secret()).await?;
+        anyhow::Ok(key(&secret, "access-token"))
+    };
+    let before = token().await?;
+    let issued = json!({"metadata": {"annotations": {
+        "zoom-operator.io/issued-at": some_minutes_ago().to_string(),
+    }}});
+    bed.patch("secrets", &tenant.token_secret(), &issued)
+        .await?;
+    let person = Person::new(&bed).await?;
+    let said = person.must(&["refresh", "acme"]).await?;
+    ensure!(said.starts_with("zint/acme has another token"), "{said}");
+    ensure!(token().await? != before, "the token is the same");
+    ensure!(sim.token_requests(&tenant).await? == 2);
+
+    // The wish stands and was granted: what else leads to a pass asks for nothing.
+    let labels = json!({"metadata": {"labels": {"example.com/touched": "true"}}});
+    bed.patch("zoomintegrations", "acme", &labels).await?;
+    bed.change("acme", &json!({"externalRefs": {"tenantid": "7"}}))
+        .await?;
+    bed.until_reason("acme", "Connected").await?;
+    ensure!(sim.token_requests(&tenant).await? == 2);
+
+    // What Zoom refuses is said, and consumers keep what they have.
+    let other = token().await?;
+    bed.patch("secrets", &tenant.token_secret(), &issued)
+        .await?;
+    sim.patch_app(&tenant, json!({"active": false})).await?;
+    let said = person.zoom(&["refresh", "acme"]).await?;
+    ensure!(
+        !said.success && said.stderr.contains("activate the app"),
+        "{said:?}"
+    );
+    ensure!(token().await? == other);
+    suspended(&bed, &person).await
+}
+
+async fn suspended(bed: &Bed, person: &Person) -> anyhow::Result<()> {
+    bed.change("acme", &json!({"suspend": true})).await?;
+    let said = person.zoom(&["refresh", "acme"]).await?;
+    ensure!(
+        !said.success && said.stderr.contains("is suspended"),
+        "{said:?}"
+    );
+    Ok(())
+}
+
+async fn connection(bed: Bed) -> anyhow::Result<()> {
+    let options = Options {
+        lease_seconds: 15,
+        ..Options::default()
+    };
+    let (sim, _operator) = bed.zoom_and_operator(&options).await?;
+    let app = App::general("app");
+    app.register(&sim, json!({})).await?;
+    bed.apply(&app.0.secret()).await?;
+    bed.apply(&app.manifest(&json!({}))).await?;
+    let people = app.people(&sim).await?;
+    let minted = app.mint(&sim, &people[0]).await?;
+    app.import(&bed, "ada", &minted, &json!({})).await?;
+    wait_for("ada is connected", LIMIT, || async {
+        let connection = bed.get("zoomconnections", "ada").await?;
+        Ok((reason(&connection, "Ready") == "Connected").then_some(()))
+    })
+    .await?;
+    make_old(&bed).await?;
+    let before = generation(&bed).await?;
+    let person = Person::new(&bed).await?;
+    let said = person.zoom(&["refresh", "app"]).await?;
+    ensure!(
+        !said.success && said.stderr.contains("its connections: zconn/ada"),
+        "{said:?}"
+    );
+    let said = person.must(&["refresh", "zconn/ada"]).await?;
+    ensure!(said.starts_with("zconn/ada has another token"), "{said}");
+    ensure!(generation(&bed).await? == before + 1);
+    alive(&sim, &app, minted.id).await
+}
+
+async fn grant(bed: &Bed) -> anyhow::Result<Value> {
+    let secret = bed.get("secrets", "ada-zoom-grant").await?;
+    Ok(serde_json::from_str(&key(&secret, "grant"))?)
+}
+
+async fn generation(bed: &Bed) -> anyhow::Result<u64> {
+    Ok(grant(bed).await?["generation"].as_u64().unwrap_or_default())
+}
+
+async fn make_old(bed: &Bed) -> anyhow::Result<()> {
+    let mut grant = grant(bed).await?;
+    let issued = some_minutes_ago();
+    grant["access"]["issuedAt"] = json!(issued.to_string());
+    let expires = issued + SignedDuration::from_mins(59);
+    grant["access"]["expiresAt"] = json!(expires.to_string());
+    let patch = json!({"stringData": {"grant": grant.to_string()}});
+    bed.patch("secrets", "ada-zoom-grant", &patch).await?;
+    // Consumers see the earlier end before the wish is made.
+    let shown = |object: &Value| text(object, "/status/token/expiresAt").parse::<Timestamp>();
+    wait_for("the token looks old", LIMIT, || async {
+        let connection = bed.get("zoomconnections", "ada").await?;
+        let at = connection.pointer("/status/token/refreshAt").is_some();
+        Ok((at && shown(&connection)? <= expires).then_some(()))
+    })
+    .await
+}
+
+/// No refresh token was used twice.
+async fn alive(sim: &Sim, app: &App, id: u64) -> anyhow::Result<()> {
+    let grant = app.grant(sim, id).await?;
+    let again = &grant["counters"]["spent_again"];
+    ensure!(grant["alive"] == true && again == 0, "{grant:#}");
+    Ok(())
+}

@@ -1,0 +1,223 @@
+//! `examples/gitops`: what other people's tools read. The live cluster has the kinds that are ours.
+
+use std::{fmt::Write as _, fs, path::PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::{files, folder, read};
+
+fn gitops() -> PathBuf {
+    folder().join("gitops")
+}
+
+/// Every document below `examples/gitops`, with its file.
+fn documents() -> Vec<(String, Value)> {
+    files(&gitops())
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|end| end == "yaml"))
+        .flat_map(|path| {
+            let name = path.strip_prefix(gitops()).unwrap().display().to_string();
+            read(&path).into_iter().map(move |d| (name.clone(), d))
+        })
+        .collect()
+}
+
+fn only(kind: &str, api: &str) -> Vec<(String, Value)> {
+    let mut found = documents();
+    found.retain(|(_, document)| document["kind"] == kind && document["apiVersion"] == api);
+    assert!(!found.is_empty(), "no {kind} of {api}");
+    found
+}
+
+#[test]
+fn every_kind_is_one_that_its_tool_knows() {
+    let known = [
+        "v1 ConfigMap",
+        "v1 Namespace",
+        "kustomize.config.k8s.io/v1beta1 Kustomization",
+        "zoom-operator.io/v1alpha1 ZoomIntegration",
+        "zoom-operator.io/v1alpha1 ZoomConnection",
+        "argoproj.io/v1alpha1 AppProject",
+        "argoproj.io/v1alpha1 ApplicationSet",
+        "source.toolkit.fluxcd.io/v1 GitRepository",
+        "kustomize.toolkit.fluxcd.io/v1 Kustomization",
+        "helm.toolkit.fluxcd.io/v2 HelmRelease",
+        "external-secrets.io/v1 ExternalSecret",
+        "bitnami.com/v1alpha1 SealedSecret",
+    ];
+    for (file, document) in documents() {
+        let of = |field: &str| document[field].as_str().unwrap_or_default().to_owned();
+        let kind = format!("{} {}", of("apiVersion"), of("kind"));
+        assert!(known.contains(&kind.as_str()), "{file}: {kind}");
+    }
+}
+
+/// Argo CD's config map holds our scripts to the letter; `UPDATE_EXAMPLES=1` writes it.
+#[test]
+fn argo_cd_is_given_the_scripts_as_they_are() {
+    let file = gitops().join("argocd/argocd-cm.yaml");
+    let wanted = argocd_cm();
+    if std::env::var_os("UPDATE_EXAMPLES").is_some() {
+        fs::write(&file, &wanted).unwrap();
+    }
+    let found = fs::read_to_string(&file).unwrap_or_default();
+    assert_eq!(
+        found, wanted,
+        "UPDATE_EXAMPLES=1 cargo test --test examples"
+    );
+    let read: Value = serde_saphyr::from_str(&found).unwrap();
+    for kind in ["ZoomIntegration", "ZoomConnection"] {
+        let part = |of: &str| {
+            let key = format!("resource.customizations.{of}.zoom-operator.io_{kind}");
+            read["data"][&key].as_str().unwrap().to_owned()
+        };
+        assert_eq!(part("health"), script("health.lua"));
+        let actions: Value = serde_saphyr::from_str(&part("actions")).unwrap();
+        let discovery = script("actions/discovery.lua");
+        assert_eq!(actions["discovery.lua"], json!(discovery));
+        let defined = actions["definitions"].as_array().unwrap();
+        for action in defined {
+            let name = action["name"].as_str().unwrap();
+            assert_eq!(
+                action["action.lua"],
+                json!(script(&format!("actions/{name}.lua")))
+            );
+            assert!(discovery.contains(&format!("actions[\"{name}\"]")));
+        }
+        let offered = discovery.matches("\n  actions[\"").count();
+        assert_eq!(offered, ACTIONS.len(), "each has its script");
+        let of_kind = if kind == "ZoomConnection" {
+            1
+        } else {
+            ACTIONS.len()
+        };
+        assert_eq!(defined.len(), of_kind, "{kind}");
+    }
+}
+
+const ACTIONS: [&str; 3] = ["refresh", "suspend", "resume"];
+
+fn script(name: &str) -> String {
+    let docs = folder().parent().unwrap().join("docs/argocd");
+    fs::read_to_string(docs.join(name)).unwrap()
+}
+
+fn argocd_cm() -> String {
+    let mut text = String::from(
+        "# Health and actions of our kinds, from docs/argocd. Not a whole argocd-cm: it is merged into Argo CD's own,\n\
+         # kubectl patch configmap argocd-cm -n argocd --type=merge --patch-file argocd-cm.yaml\n\
+         apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: argocd-cm\n  namespace: argocd\n  labels:\n    \
+         app.kubernetes.io/part-of: argocd\ndata:\n",
+    );
+    for (kind, actions) in [
+        ("ZoomIntegration", ACTIONS.as_slice()),
+        ("ZoomConnection", &["refresh"]),
+    ] {
+        let _ = writeln!(
+            text,
+            "  resource.customizations.health.zoom-operator.io_{kind}: |\n{}",
+            indented(&script("health.lua"), 4)
+        );
+        let _ = writeln!(
+            text,
+            "  resource.customizations.actions.zoom-operator.io_{kind}: |\n    discovery.lua: |\n{}\n    definitions:",
+            indented(&script("actions/discovery.lua"), 6)
+        );
+        for action in actions {
+            let script = script(&format!("actions/{action}.lua"));
+            let _ = writeln!(
+                text,
+                "    - name: {action}\n      action.lua: |\n{}",
+                indented(&script, 8)
+            );
+        }
+    }
+    text
+}
+
+fn indented(text: &str, by: usize) -> String {
+    let lines = text.trim_end().lines().map(|line| match line {
+        "" => String::new(),
+        line => format!("{}{line}", " ".repeat(by)),
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// What an `ExternalSecret` or a `SealedSecret` makes has the name and the keys that the integration asks for.
+#[test]
+fn each_tenants_credentials_are_those_that_the_app_asks_for() {
+    let (_, app) = only("ZoomIntegration", "zoom-operator.io/v1alpha1").remove(0);
+    let secret = &app["spec"]["credentials"]["secretRef"]["name"];
+    let wanted = ["client-id", "client-secret", "webhook-secret-token"];
+    for (file, external) in only("ExternalSecret", "external-secrets.io/v1") {
+        let spec = &external["spec"];
+        assert_eq!(&spec["target"]["name"], secret, "{file}");
+        let keys: Vec<&str> = spec["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|entry| entry["secretKey"].as_str().unwrap())
+            .collect();
+        assert_eq!(keys, wanted, "{file}");
+    }
+    for (file, sealed) in only("SealedSecret", "bitnami.com/v1alpha1") {
+        let template = &sealed["spec"]["template"]["metadata"];
+        assert_eq!(&template["name"], secret, "{file}");
+        assert_eq!(template["namespace"], sealed["metadata"]["namespace"]);
+        let data = sealed["spec"]["encryptedData"].as_object().unwrap();
+        assert!(data.values().all(|value| value == "REPLACE-ME"), "{file}");
+        assert!(data.keys().eq(wanted), "{file}: {data:?}");
+    }
+}
+
+/// Credentials, then the app, then whoever waits for a person.
+#[test]
+fn the_waves_are_in_order() {
+    let wave = |document: &Value| -> i64 {
+        let annotation = &document["metadata"]["annotations"]["argocd.argoproj.io/sync-wave"];
+        annotation.as_str().unwrap().parse().unwrap()
+    };
+    let waves = |kind: &str, api: &str| -> Vec<i64> {
+        only(kind, api).iter().map(|(_, d)| wave(d)).collect()
+    };
+    let secrets = [
+        waves("ExternalSecret", "external-secrets.io/v1"),
+        waves("SealedSecret", "bitnami.com/v1alpha1"),
+    ]
+    .concat();
+    let apps = waves("ZoomIntegration", "zoom-operator.io/v1alpha1");
+    let people = waves("ZoomConnection", "zoom-operator.io/v1alpha1");
+    assert!(secrets.iter().max() < apps.iter().min());
+    assert!(apps.iter().max() < people.iter().min());
+}
+
+/// Each folder below `tenants/` is its own namespace, and Flux and Argo CD lead there.
+#[test]
+fn a_tenants_folder_is_its_namespace() {
+    let flux = only("Kustomization", "kustomize.toolkit.fluxcd.io/v1");
+    let (_, set) = only("ApplicationSet", "argoproj.io/v1alpha1").remove(0);
+    let directory = &set["spec"]["generators"][0]["git"]["directories"][0]["path"];
+    assert_eq!(directory, "tenants/*");
+    let mut tenants = 0;
+    for entry in fs::read_dir(gitops().join("tenants")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let overlay = &read(&path.join("kustomization.yaml"))[0];
+        assert_eq!(overlay["namespace"], name);
+        for file in overlay["resources"].as_array().unwrap() {
+            assert!(path.join(file.as_str().unwrap()).exists(), "{name}: {file}");
+        }
+        assert_eq!(
+            read(&path.join("namespace.yaml"))[0]["metadata"]["name"],
+            name
+        );
+        let by_flux = flux
+            .iter()
+            .find(|(_, k)| k["metadata"]["name"] == name)
+            .unwrap_or_else(|| panic!("Flux does not know {name}"));
+        assert_eq!(by_flux.1["spec"]["path"], format!("./tenants/{name}"));
+        assert_eq!(by_flux.1["spec"]["dependsOn"][0]["name"], "zoom-operator");
+        tenants += 1;
+    }
+    assert!(tenants >= 2);
+}

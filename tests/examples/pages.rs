@@ -1,0 +1,175 @@
+//! The pages of the five integrations: each names its files, and the numbers in it are what `src/setup` comes to.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use jiff::Timestamp;
+use serde_json::Value;
+use zoom_operator::{
+    api::v1alpha1::{ZoomIntegration, ZoomIntegrationSpec},
+    receiver::secrets::SecretRole,
+    scopes,
+    setup::{
+        self, Act, Facts, State,
+        facts::{Attempt, ConnectionFacts},
+        order,
+    },
+};
+
+use crate::{files, folder, read};
+
+const FIVE: [&str; 5] = ["clinicea", "kivicare", "nectar-dxp", "ontime", "stackone"];
+
+/// What a page says of a file: steps by hand, those that are proved, values to enter.
+type Numbers = [usize; 3];
+
+#[test]
+fn each_of_the_five_names_every_file_of_its_folder() {
+    for name in FIVE {
+        let folder = folder().join(name);
+        let page = page(&folder);
+        for file in files(&folder) {
+            let file = file.file_name().unwrap().to_str().unwrap();
+            let named = file == "README.md" || page.contains(&format!("\n| `{file}` | "));
+            assert!(named, "{name} does not name {file}");
+        }
+    }
+}
+
+#[test]
+fn what_is_left_by_hand_is_what_setup_says() {
+    let (mut written, mut true_) = (BTreeMap::new(), BTreeMap::new());
+    for name in FIVE {
+        let folder = folder().join(name);
+        written.insert(name, stated(&page(&folder)));
+        let counted: BTreeMap<String, Numbers> = files(&folder)
+            .iter()
+            .filter_map(|file| Some((file_name(file), counted(file)?)))
+            .collect();
+        true_.insert(name, counted);
+    }
+    assert_eq!(written, true_, "steps, proved, values");
+}
+
+#[test]
+fn every_step_that_is_left_is_named_where_the_manual_has_it() {
+    for name in FIVE {
+        let folder = folder().join(name);
+        let page = page(&folder);
+        for file in files(&folder) {
+            let Some(spec) = integration(&file) else {
+                continue;
+            };
+            for id in order::ids(&spec, &Facts::default()) {
+                let named = page.contains(&format!("`{}`", id.as_str()));
+                assert!(named, "{name}: {} is not on the page", id.as_str());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_link_to_a_file_leads_to_one() {
+    let root = folder().parent().unwrap().to_owned();
+    let pages = files(&folder()).into_iter().chain([
+        root.join("docs/gitops.md"),
+        root.join("docs/argocd/README.md"),
+    ]);
+    for page in pages.filter(|page| page.extension().is_some_and(|end| end == "md")) {
+        let text = fs::read_to_string(&page).unwrap();
+        for link in text.split("](").skip(1) {
+            let link = link.split([')', '#']).next().unwrap();
+            let found = link.is_empty()
+                || link.starts_with("https://")
+                || page.parent().unwrap().join(link).exists();
+            assert!(found, "{}: {link}", page.display());
+        }
+    }
+}
+
+fn page(folder: &Path) -> String {
+    fs::read_to_string(folder.join("README.md")).unwrap()
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap().to_str().unwrap().to_owned()
+}
+
+/// The rows "| `file` | steps | proved | values |" of a page.
+fn stated(page: &str) -> BTreeMap<String, Numbers> {
+    page.lines()
+        .filter_map(|line| {
+            let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+            let [file, numbers @ ..] = cells.as_slice() else {
+                return None;
+            };
+            let file = file.strip_prefix('`')?.strip_suffix('`')?;
+            let numbers: Vec<usize> = numbers.iter().filter_map(|n| n.parse().ok()).collect();
+            Some((file.to_owned(), numbers.try_into().ok()?))
+        })
+        .collect()
+}
+
+/// The integration of a file, if it has one.
+fn integration(path: &Path) -> Option<ZoomIntegrationSpec> {
+    path.extension().filter(|end| *end == "yaml")?;
+    let found = read(path)
+        .into_iter()
+        .find(|resource| resource["kind"] == "ZoomIntegration")?;
+    let found: ZoomIntegration = serde_json::from_value(found).unwrap();
+    Some(found.spec)
+}
+
+fn counted(path: &Path) -> Option<Numbers> {
+    let spec = integration(path)?;
+    let connections = read(path)
+        .iter()
+        .filter(|resource| resource["kind"] == "ZoomConnection")
+        .map(connection)
+        .collect();
+    let now = Timestamp::now();
+    let steps = setup::steps(&spec, &all_done(&spec, connections), now);
+    let proved = steps.iter().filter(|step| step.state == State::Done);
+    let values = steps.iter().flat_map(|step| &step.entries);
+    let values = values.filter(|entry| entry.act != Act::Open);
+    Some([steps.len(), proved.count(), values.count()])
+}
+
+fn connection(resource: &Value) -> ConnectionFacts {
+    ConnectionFacts {
+        name: resource["metadata"]["name"].as_str().unwrap().to_owned(),
+        connected: true,
+        ..ConnectionFacts::default()
+    }
+}
+
+/// Everything was done, and all that can be seen of it was seen.
+fn all_done(spec: &ZoomIntegrationSpec, connections: Vec<ConnectionFacts>) -> Facts {
+    let mut facts = Facts::default();
+    let keys = &spec.credentials;
+    facts.secret.exists = true;
+    facts.secret.keys = [
+        keys.client_id(),
+        keys.client_secret(),
+        keys.webhook_secret_token(),
+    ]
+    .map(ToOwned::to_owned)
+    .into();
+    facts.credentials = Attempt::Accepted(None);
+    if spec.webhook.is_some() {
+        facts.endpoint.available = Some(true);
+        facts.endpoint.validated_at = Some(Timestamp::now());
+        facts.endpoint.verified_at = Some(Timestamp::now());
+        facts.endpoint.secret = Some(SecretRole::Current);
+        facts.endpoint.events_seen = order::events(spec)
+            .into_iter()
+            .map(ToOwned::to_owned)
+            .collect();
+    }
+    if !order::is_external(spec) {
+        let required = &spec.scopes.required;
+        facts.scopes = Some(scopes::compare(&required.join(" "), required, &[]));
+        facts.consent.callback = Some("https://connect.example.com/callback/a/b".to_owned());
+    }
+    facts.consent.connections = connections;
+    facts
+}
