@@ -62,7 +62,7 @@ impl Run {
             .map(|step| {
                 json!({
                     "id": step["id"], "title": step["title"], "where": step["where"], "state": step["state"],
-                    "evidence": step["evidence"], "entries": scene.entries(self.integration, step),
+                    "evidence": step["evidence"], "values": values(step),
                 })
             })
             .collect();
@@ -78,13 +78,13 @@ impl Run {
 
     fn row(&self, scene: &Scene, record: &Value) -> String {
         let setup = record["setup"].as_array().map_or(&[][..], Vec::as_slice);
-        let entries: u64 = setup
+        let values: u64 = setup
             .iter()
-            .filter_map(|step| step["entries"].as_u64())
+            .filter_map(|step| step["values"].as_u64())
             .sum();
         let seen = setup.iter().filter(|step| step["state"] == "Done").count();
         format!(
-            "| [{}](../examples/{}/{}) | {} | {} | {entries} | {seen} | {} |",
+            "| [{}](../examples/{}/{}) | {} | {} | {values} | {seen} | {} |",
             self.integration,
             scene.example,
             self.file,
@@ -95,10 +95,16 @@ impl Run {
     }
 }
 
+/// What there is to paste, choose, tick or copy in a step; not the links.
+fn values(step: &Value) -> usize {
+    let entries = step["entries"].as_array().into_iter().flatten();
+    entries.filter(|entry| entry["action"] != "Open").count()
+}
+
 /// The steps of a record as a table.
 fn steps(record: &Value) -> String {
     let mut table =
-        "| step | where | entries | at the goal | proof |\n|---|---|---|---|---|".to_owned();
+        "| step | where | values | at the goal | proof |\n|---|---|---|---|---|".to_owned();
     for step in record["setup"].as_array().into_iter().flatten() {
         // Writing to a String cannot fail.
         let _ = write!(
@@ -106,7 +112,7 @@ fn steps(record: &Value) -> String {
             "\n| {} | {} | {} | {} | {} |",
             text(step, "/title"),
             text(step, "/where"),
-            step["entries"],
+            step["values"],
             text(step, "/state"),
             text(step, "/evidence").trim_end_matches('.'),
         );

@@ -1,10 +1,6 @@
 //! What a run has around it: an operator, the offline Zoom with a desk for the developer, and the example's resources.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Mutex, PoisonError},
-    time::Instant,
-};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
@@ -26,8 +22,6 @@ pub struct Scene {
     /// The operator has consent pages.
     pub pages: bool,
     pub started: Instant,
-    /// How many entries a step had when the person did it, by integration and step.
-    entries: Mutex<BTreeMap<(String, String), usize>>,
 }
 
 /// Who is at Zoom before anything begins.
@@ -60,7 +54,6 @@ impl Scene {
             example,
             pages: world.pages,
             started: Instant::now(),
-            entries: Mutex::default(),
         };
         scene.open_desk(example, world.classic).await?;
         for (user, admin) in world.users {
@@ -93,6 +86,7 @@ impl Scene {
         for pod in self.bed.list("pods", labels).await? {
             let name = pod["metadata"]["name"].as_str().unwrap_or_default();
             self.bed.delete("pods", name).await?;
+            self.bed.until_gone("pods", name).await?;
         }
         self.bed.until_deployed("zoom-operator-connect").await?;
         Ok(())
@@ -193,26 +187,6 @@ impl Scene {
             Ok(events.pop())
         })
         .await
-    }
-
-    /// Remembers what there was to enter in a step that somebody did.
-    pub fn note(&self, integration: &str, step: &Value) {
-        let id = step["id"].as_str().unwrap_or_default().to_owned();
-        let count = step["entries"].as_array().map_or(0, Vec::len);
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        let most = entries.entry((integration.to_owned(), id)).or_default();
-        *most = count.max(*most);
-    }
-
-    /// What there is to enter in a step, or was: a link that was followed is no longer shown.
-    pub fn entries(&self, integration: &str, step: &Value) -> usize {
-        self.note(integration, step);
-        let id = step["id"].as_str().unwrap_or_default().to_owned();
-        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries
-            .get(&(integration.to_owned(), id))
-            .copied()
-            .unwrap_or_default()
     }
 
     /// A key of a Secret.
