@@ -6,8 +6,8 @@ help: ## Say what can be done here
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 	@sed -n 's/^#   /  /p' tests/environment.sh
 
-demo: ## Bring everything up, apply two examples and show what came of it
-	@tests/demo/run
+demo: ## Bring everything up, apply two examples (or EXAMPLE) and show what came of it
+	@tests/demo/run $(EXAMPLE)
 
 up: ## A local Kubernetes with the operator and an offline Zoom
 	@tests/demo/up

@@ -45,6 +45,7 @@ use tokio::{net::TcpListener, sync::oneshot};
 use self::{
     fleet::Fleet,
     grants::{Grants, LeaderTerm},
+    integration::Answers,
     known::{Connections, Hosts},
     leadership::{Candidate, Election, Leadership},
     metrics::Metrics,
@@ -90,6 +91,8 @@ pub struct Context {
     touched: Touch<ZoomConnection>,
     /// Who removed an app.
     removals: Removals,
+    /// What Zoom last said to the credentials of General apps.
+    answers: Answers,
     /// The connections that there are.
     connections: Connections,
     /// The hosts that integrations claim.
@@ -254,6 +257,7 @@ impl Context {
             integrations,
             touched: Touch::default(),
             removals: Removals::default(),
+            answers: Answers::default(),
             config,
         })
     }

@@ -24,6 +24,8 @@ pub fn entries(id: StepId, spec: &ZoomIntegrationSpec, facts: &Facts) -> Vec<Ent
             )]
         }
         StepId::Events => subscriptions(spec),
+        // A URL that leads to somebody else must not be pasted.
+        StepId::Endpoint | StepId::Deauthorization if facts.endpoint.withheld => Vec::new(),
         StepId::Endpoint => url(spec, "Event notification endpoint URL"),
         StepId::Scopes => scopes(spec),
         StepId::Information => information(spec),

@@ -56,6 +56,8 @@ pub enum Attempt {
 pub struct EndpointFacts {
     /// Whether the receiver takes requests; `None` when that is not known.
     pub available: Option<bool>,
+    /// Whether its public name leads to somebody else, or may not be used: it must not be pasted.
+    pub withheld: bool,
     /// What keeps Zoom from reaching it, if that was tried and found.
     pub unreachable: Option<String>,
     /// The last signed URL validation that was answered.

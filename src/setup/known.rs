@@ -16,7 +16,7 @@ use crate::{
     api::{
         condition::Type,
         v1alpha1::{
-            CredentialsStatus, Phase, WebhookStatus, ZoomConnection, ZoomIntegrationSpec,
+            CredentialsStatus, Phase, Webhook, WebhookStatus, ZoomConnection, ZoomIntegrationSpec,
             ZoomIntegrationStatus,
         },
     },
@@ -59,7 +59,7 @@ pub fn facts<'a>(
         secret: status.credentials.as_ref().map(secret).unwrap_or_default(),
         credentials: credentials(status),
         scopes: granted(spec, status, &connections),
-        endpoint: endpoint(status),
+        endpoint: endpoint(spec, status),
         consent: ConsentFacts {
             callback: status.redirect_url.clone(),
             install_url: status.install_url.clone(),
@@ -128,18 +128,21 @@ fn granted(
         .max_by_key(|found| found.missing.len())
 }
 
-fn endpoint(status: &ZoomIntegrationStatus) -> EndpointFacts {
+fn endpoint(spec: &ZoomIntegrationSpec, status: &ZoomIntegrationStatus) -> EndpointFacts {
     let holds = |type_: Type| match type_.find(&status.conditions)?.status.as_str() {
         "True" => Some(true),
         "False" => Some(false),
         _ => None,
     };
+    let declared = spec.webhook.as_ref().and_then(Webhook::url);
+    let said = status.webhook.as_ref();
     let webhook = status.webhook.clone().unwrap_or_default();
     let unreachable = Type::EndpointReachable
         .find(&status.conditions)
         .filter(|found| found.status == "False");
     EndpointFacts {
         available: holds(Type::ReceiverAvailable),
+        withheld: declared.is_some() && said.is_some_and(|webhook| webhook.url.is_none()),
         unreachable: unreachable.map(|found| found.message.clone()),
         validated_at: webhook.last_validated.as_ref().map(|time| time.0),
         verified_at: webhook.last_verified.as_ref().map(|time| time.0),

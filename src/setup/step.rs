@@ -201,6 +201,8 @@ pub enum Mistake {
     ReceiverDown,
     /// The endpoint has no public name.
     NoHost,
+    /// The public name leads to somebody else, or may not be used.
+    HostWithheld,
     /// Scopes that were not granted.
     MissingScopes(Vec<String>),
     /// Scopes that were granted by other names.

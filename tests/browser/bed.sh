@@ -36,7 +36,7 @@ make_bed() {
   # Network policies judge the Pod's port, not the Service's: 8080 is the offline Zoom's.
   helm install zoom-operator charts/zoom-operator -n "$namespace" --hide-notes \
     --set "$picked,watchNamespaces={$namespace},replicas=1,leaderElection.leaseDuration=15,crds.enabled=false" \
-    --set "networkPolicy.extraEgressPorts={8080},zoom.oauthUrl=$zoom,zoom.apiUrl=$zoom" \
+    --set "networkPolicy.extraEgressPorts={8080},receiver.reachability.enabled=false,zoom.oauthUrl=$zoom,zoom.apiUrl=$zoom" \
     --set "connect.url=https://connect.test,logging.level=info\\,zoom_operator=debug" >/dev/null 2>"$work/helm" ||
     fail "the operator cannot be installed" "$(<"$work/helm")"
   step "waiting for the operator, the pages and the offline Zoom"

@@ -47,6 +47,14 @@ admin() {
   if [[ $1 == get ]]; then kubectl get --raw "$path"; else kubectl "$1" --raw "$path" -f -; fi
 }
 
+title() { printf '\n=== %s ===\n\n' "$*"; }
+
+# shown COMMAND: the command, and what it says.
+shown() {
+  printf '$ %s\n' "$1"
+  printf '%s\n\n' "$(bash -c "$1")"
+}
+
 # alone: waits for end-to-end tests on the same cluster to end, and keeps new ones waiting until this process ends. The
 # demo's operator watches all namespaces and would meddle with theirs.
 alone() {

@@ -17,6 +17,7 @@ mod bed;
 mod chart;
 mod connections;
 mod contract;
+mod examples;
 mod faults;
 mod gitops;
 mod parts;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         chart::cases(),
         connections::cases(),
         contract::cases(),
+        examples::cases(),
         faults::cases(),
         gitops::cases(),
         parts::cases(),

@@ -9,7 +9,7 @@ use zoom_operator::{
     receiver::secrets::SecretRole,
     scopes,
     setup::{
-        self, Act, Facts, State,
+        self, Facts, State,
         facts::{Attempt, ConnectionFacts},
         order,
     },
@@ -19,7 +19,7 @@ use crate::{files, folder, read};
 
 const FIVE: [&str; 5] = ["clinicea", "kivicare", "nectar-dxp", "ontime", "stackone"];
 
-/// What a page says of a file: steps by hand, those that are proved, values to enter.
+/// What a page says of a file: steps by hand, those that can be proved, entries.
 type Numbers = [usize; 3];
 
 #[test]
@@ -47,7 +47,7 @@ fn what_is_left_by_hand_is_what_setup_says() {
             .collect();
         true_.insert(name, counted);
     }
-    assert_eq!(written, true_, "steps, proved, values");
+    assert_eq!(written, true_, "steps, proved, entries");
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn file_name(path: &Path) -> String {
     path.file_name().unwrap().to_str().unwrap().to_owned()
 }
 
-/// The rows "| `file` | steps | proved | values |" of a page.
+/// The rows "| `file` | steps | proved | entries |" of a page.
 fn stated(page: &str) -> BTreeMap<String, Numbers> {
     page.lines()
         .filter_map(|line| {
@@ -129,9 +129,8 @@ fn counted(path: &Path) -> Option<Numbers> {
     let now = Timestamp::now();
     let steps = setup::steps(&spec, &all_done(&spec, connections), now);
     let proved = steps.iter().filter(|step| step.state == State::Done);
-    let values = steps.iter().flat_map(|step| &step.entries);
-    let values = values.filter(|entry| entry.act != Act::Open);
-    Some([steps.len(), proved.count(), values.count()])
+    let entries = steps.iter().flat_map(|step| &step.entries);
+    Some([steps.len(), proved.count(), entries.count()])
 }
 
 fn connection(resource: &Value) -> ConnectionFacts {
@@ -169,6 +168,10 @@ fn all_done(spec: &ZoomIntegrationSpec, connections: Vec<ConnectionFacts>) -> Fa
         let required = &spec.scopes.required;
         facts.scopes = Some(scopes::compare(&required.join(" "), required, &[]));
         facts.consent.callback = Some("https://connect.example.com/callback/a/b".to_owned());
+    }
+    // Of the app itself; a connection's own link is gone once it is connected.
+    if order::is_external(spec) || spec.self_service().is_some() {
+        facts.consent.install_url = Some("https://example.com/install".to_owned());
     }
     facts.consent.connections = connections;
     facts

@@ -21,6 +21,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 use kube::{ResourceExt as _, runtime::controller::Action};
 
+pub use self::apply::credentials::Answers;
 use self::{apply::Applied, observe::Observed, plan::Plan, verdict::ReceiverFinding};
 use super::{
     Context, consents,
@@ -57,12 +58,12 @@ impl Managed for ZoomIntegration {
         tracing::debug!(?plan, "planned");
         let mut applied = apply::apply(context, self, &observed, &plan).await?;
         consents::self_service(context, self).await?;
-        let now = Timestamp::now();
         let cached = context.connections.of(&namespace, &name);
         let known: Vec<_> = cached
             .iter()
             .filter_map(|cached| cached.0.as_ref().ok())
             .collect();
+        let now = Timestamp::now();
         let setting = status::Setting {
             endpoints: context.zoom.endpoints(),
             pages,
@@ -85,6 +86,8 @@ impl Managed for ZoomIntegration {
             context.touched.ask(namespace, &connection.name_any());
         }
         context.hosts.forget(object);
+        let uid = object.uid.as_deref().unwrap_or_default();
+        context.answers.forget(uid);
         for (namespace, name) in context.hosts.concerned(namespace, name) {
             context.integrations.ask(&namespace, &name);
         }

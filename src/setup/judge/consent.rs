@@ -84,7 +84,8 @@ pub(super) fn installed(spec: &ZoomIntegrationSpec, facts: &Facts) -> Finding {
         Some(Fault::OwnerGone) => vec![Mistake::OwnerGone],
         _ => Vec::new(),
     };
-    if order::is_external(spec) {
+    // A grant of the back end's that was taken over shows it as well.
+    if order::is_external(spec) && facts.consent.connected() == 0 {
         return own_consent(spec, facts, State::Open).wrong(mistakes);
     }
     let connections = &facts.consent.connections;
@@ -101,7 +102,8 @@ pub(super) fn installed(spec: &ZoomIntegrationSpec, facts: &Facts) -> Finding {
     if total == 0 && !self_service {
         mistakes.push(Mistake::NoConnection);
     }
-    let all = connected > 0 && (connected == total || self_service);
+    let any = self_service || order::is_external(spec);
+    let all = connected > 0 && (connected == total || any);
     Finding::of(Evidence::Connections { connected, total })
         .open()
         .done_if(all, facts.consent.since())

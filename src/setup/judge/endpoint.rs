@@ -65,6 +65,7 @@ pub(super) fn endpoint(spec: &ZoomIntegrationSpec, facts: &Facts, now: Timestamp
     let mistakes = [
         endpoint.validated_at.map(Mistake::Stale),
         url.is_none().then_some(Mistake::NoHost),
+        endpoint.withheld.then_some(Mistake::HostWithheld),
         (endpoint.available == Some(false)).then_some(Mistake::ReceiverDown),
         endpoint.unreachable.clone().map(Mistake::Unreachable),
     ];

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::fixtures::{FIVE, ago, done, example, half_way, now, spec};
 use crate::{
-    api::v1alpha1::{ZoomConnection, ZoomIntegrationSpec, ZoomIntegrationStatus},
+    api::v1alpha1::{Webhook, ZoomConnection, ZoomIntegrationSpec, ZoomIntegrationStatus},
     setup::{
         Facts, State, StepId,
         facts::{Attempt, ConnectionFacts, Remembered},
@@ -61,6 +61,7 @@ fn told(spec: &ZoomIntegrationSpec, facts: &Facts) -> (ZoomIntegrationStatus, Ve
         "redirectUrl": facts.consent.callback,
         "installUrl": facts.consent.install_url,
         "webhook": {
+            "url": spec.webhook.as_ref().and_then(Webhook::url).filter(|_| !endpoint.withheld),
             "lastValidated": endpoint.validated_at, "lastVerified": endpoint.verified_at,
             "lastRejected": endpoint.rejected_at, "removalSeen": endpoint.removal_seen,
             "lastSecret": endpoint.secret.map(|secret| format!("{secret:?}")),
@@ -125,6 +126,7 @@ fn mistakes_are_read_back_as_well() {
     facts.secret.same = vec![("client-secret".into(), "client-id".into())];
     facts.endpoint.available = Some(false);
     facts.endpoint.unreachable = Some("No such host.".into());
+    facts.endpoint.withheld = spec.webhook.as_ref().and_then(Webhook::url).is_some();
     facts.endpoint.rejected_at = Some(ago(1));
     facts.endpoint.removal_seen = true;
     facts.consent.fault = Some(Fault::RedirectMismatch);

@@ -1,13 +1,15 @@
 //! Somebody does everything but one step: the list stops exactly there.
 
-use super::fixtures::{FIVE, ago, done, example, now, spec};
+use super::fixtures::{FIVE, ago, done, example, half_way, now, spec};
 use crate::{
     api::v1alpha1::ZoomIntegrationSpec,
+    connect::language::Language,
     scopes,
     setup::{
         Evidence, Facts, State, StepId,
-        facts::{Attempt, Remembered},
+        facts::{Attempt, ConnectionFacts, Remembered},
         next, order, steps,
+        words::{brief, words},
     },
     zoom::Fault,
 };
@@ -269,4 +271,56 @@ fn a_state_is_as_old_as_it_was() {
     assert_eq!(since(&facts, StepId::Scopes), Some(ago(99)));
     facts.before = vec![remembered(State::Open)];
     assert_eq!(since(&facts, StepId::Scopes), Some(now()));
+}
+
+#[test]
+fn a_grant_that_was_taken_over_shows_that_somebody_installed_the_app() {
+    let spec = example("ontime");
+    let mut facts = half_way(&spec);
+    let connection = |name: &str, connected| ConnectionFacts {
+        name: name.into(),
+        connected,
+        since: Some(ago(3)).filter(|_| connected),
+        ..ConnectionFacts::default()
+    };
+    facts.consent.connections = vec![connection("ada", true), connection("grace", false)];
+    let steps = steps(&spec, &facts, now());
+    let install = steps
+        .iter()
+        .find(|step| step.id == StepId::Install)
+        .unwrap();
+    assert_eq!(install.state, State::Done);
+    assert_eq!(install.since, Some(ago(3)));
+}
+
+#[test]
+fn the_next_step_is_said_briefly() {
+    let brief = |spec: &ZoomIntegrationSpec, facts: &Facts| {
+        let steps = steps(spec, facts, now());
+        Language::ALL.map(|language| brief(&steps, words(language)))
+    };
+    let spec = example("nectar-dxp");
+    let [english, japanese] = brief(&spec, &half_way(&spec));
+    assert_eq!(
+        english.as_deref(),
+        Some("Paste the endpoint URL, press Validate, then Save")
+    );
+    assert!(japanese.is_some());
+    // What only time shows is awaited; what nothing shows is only named.
+    let mut facts = done(&spec);
+    facts.endpoint.events_seen.pop_first();
+    let [english, _] = brief(&spec, &facts);
+    let english = english.unwrap();
+    assert!(
+        english
+            .starts_with("Not proved yet: add the event subscription and its events. Seen 4 of 5"),
+        "{english}"
+    );
+    let external = example("ontime");
+    let [english, _] = brief(&external, &done(&external));
+    assert_eq!(
+        english.as_deref(),
+        Some("Open the installation link and allow the app")
+    );
+    assert_eq!(brief(&spec, &done(&spec)), [None, None]);
 }

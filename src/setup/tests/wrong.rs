@@ -197,6 +197,19 @@ fn the_endpoint_has_no_name() {
 }
 
 #[test]
+fn a_name_that_leads_to_somebody_else_is_not_to_be_pasted() {
+    let spec = example("nectar-dxp");
+    let mut facts = half_way(&spec);
+    facts.endpoint.withheld = true;
+    stops(&spec, &facts, StepId::Endpoint, &["Ready"]);
+    for step in steps(&spec, &facts, now()) {
+        if [StepId::Endpoint, StepId::Deauthorization].contains(&step.id) {
+            assert!(step.entries.is_empty(), "{step:#?}");
+        }
+    }
+}
+
+#[test]
 fn zoom_refuses_the_account_or_the_app() {
     let server = spec("quickstart/zoomintegration.yaml");
     for (fault, part) in [

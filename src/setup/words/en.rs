@@ -144,6 +144,9 @@ fn mistake(mistake: &Mistake) -> String {
         Mistake::NoHost => {
             "The endpoint has no public name: set spec.webhook.endpoint.host.".into()
         }
+        Mistake::HostWithheld => {
+            "Paste nothing yet: the public name of the endpoint is another integration's, or not allowed here. The condition Ready says which.".into()
+        }
         Mistake::MissingScopes(scopes) => format!(
             "Not granted: {}. Tick them, and authorize or wait for the next token.",
             scopes

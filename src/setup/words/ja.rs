@@ -142,6 +142,9 @@ fn mistake(mistake: &Mistake) -> String {
         Mistake::NoHost => {
             "エンドポイントの公開ホスト名がありません。spec.webhook.endpoint.host を設定してください。".into()
         }
+        Mistake::HostWithheld => {
+            "まだ何も貼り付けないでください。エンドポイントの公開ホスト名は、ほかの統合が使用しているか、ここでは許可されていません。詳しくは Ready 条件をご覧ください。".into()
+        }
         Mistake::MissingScopes(scopes) => format!(
             "許可されていないスコープ：{}。チェックを入れてから、もう一度許可するか、次のトークンをお待ちください。",
             ticks(scopes)

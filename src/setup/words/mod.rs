@@ -89,10 +89,10 @@ pub fn brief(steps: &[Step], words: &Words) -> Option<String> {
     let step = super::next(steps)?;
     let title = (words.title)(step.id, step.kind);
     Some(match step.state {
-        State::Unknown => {
+        State::Unknown if step.evidence.is_awaited() => {
             [(words.unproved)(&[title]), (words.evidence)(&step.evidence)].join(words.gap)
         }
-        State::Open | State::Done => capital(title),
+        _ => capital(title),
     })
 }
 

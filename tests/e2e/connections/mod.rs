@@ -180,6 +180,18 @@ impl Scene {
         settings: Value,
         spec: &Value,
     ) -> anyhow::Result<Self> {
+        let scene = Self::untried(bed, options, settings, spec).await?;
+        scene.until_tried(&scene.app).await?;
+        Ok(scene)
+    }
+
+    /// The same, while Zoom may be out of reach.
+    async fn untried(
+        bed: &Bed,
+        options: &Options,
+        settings: Value,
+        spec: &Value,
+    ) -> anyhow::Result<Self> {
         let (sim, operator) = bed.zoom_and_operator(options).await?;
         let scene = Self {
             bed: bed.clone(),
@@ -187,7 +199,7 @@ impl Scene {
             operator,
             app: App::general("app"),
         };
-        scene.add(&scene.app, settings, spec).await?;
+        scene.declare(&scene.app, settings, spec).await?;
         Ok(scene)
     }
 
@@ -198,12 +210,21 @@ impl Scene {
         Ok((scene, minted))
     }
 
-    /// Makes an app known to both, and waits until its credentials were tried: what happens at Zoom from
-    /// then on is about grants.
+    /// Makes an app known to both, and waits until its credentials were tried.
     async fn add(&self, app: &App, settings: Value, spec: &Value) -> anyhow::Result<()> {
+        self.declare(app, settings, spec).await?;
+        self.until_tried(app).await
+    }
+
+    async fn declare(&self, app: &App, settings: Value, spec: &Value) -> anyhow::Result<()> {
         app.register(&self.sim, settings).await?;
         self.bed.apply(&app.0.secret()).await?;
         self.bed.apply(&app.manifest(spec)).await?;
+        Ok(())
+    }
+
+    /// Waits until the app's credentials were tried: what happens at Zoom from then on is about grants.
+    async fn until_tried(&self, app: &App) -> anyhow::Result<()> {
         self.bed
             .until(&app.0.name, "its credentials were tried", |integration| {
                 matches!(status(integration, "CredentialsValid"), "True" | "False")

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::{
     files::{self, Manifest},
+    managers::only_the_status_is_ours,
     zoom_and_operator,
 };
 use crate::bed::{
@@ -46,7 +47,11 @@ async fn again(bed: Bed, chosen: impl Fn(&str) -> bool) -> anyhow::Result<()> {
         status_written(&bed, manifest).await?;
     }
     by_client(&bed, &files).await?;
-    by_server(&bed, &files).await
+    by_server(&bed, &files).await?;
+    for object in files.live(&bed).await? {
+        only_the_status_is_ours(&object)?;
+    }
+    Ok(())
 }
 
 /// The files of a test, all at once.

@@ -4,7 +4,6 @@ use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::{Context as _, ensure};
 use futures::FutureExt as _;
-use jiff::Timestamp;
 use rustls::{
     RootCertStore, ServerConfig,
     crypto::ring,
@@ -14,13 +13,11 @@ use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_rustls::TlsAcceptor;
 use zoom_operator::{
-    api::v1alpha1::ZoomIntegration,
     ops::outgoing::{
         guard::{Guard, Lookup},
         policy::Policy,
     },
     reach::{self, Cause},
-    setup::{self, Mistake, State, StepId},
 };
 
 use super::{
@@ -97,17 +94,13 @@ fn host(namespace: &str, service: &str) -> String {
     format!("{service}.{namespace}.svc.cluster.local")
 }
 
-/// Whoever asks what is left to do is told why Validate would fail.
+/// Whoever looks for what is left to do is told why Validate would fail.
 fn is_named_in_the_setup(object: &Value, said: &str) -> anyhow::Result<()> {
-    let integration: ZoomIntegration = serde_json::from_value(object.clone())?;
-    let known = integration.status.as_ref().context("no status")?;
-    let facts = setup::known::facts(&integration.spec, known, []);
-    let steps = setup::steps(&integration.spec, &facts, Timestamp::now());
-    let step = steps.iter().find(|step| step.id == StepId::Endpoint);
+    let steps = object["status"]["setup"].as_array().context("no setup")?;
+    let step = steps.iter().find(|step| step["id"] == "Endpoint");
     let step = step.context("no step for the endpoint")?;
-    ensure!(step.state == State::Open, "{step:?}");
-    let named = Mistake::Unreachable(said.to_owned());
-    ensure!(step.mistakes.contains(&named), "{step:?}");
+    ensure!(step["state"] == "Open", "{step:#}");
+    ensure!(text(step, "/message").contains(said), "{step:#}");
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::{
     apps::{Apps, Inner},
     endings::Death,
-    people::{self, Person},
+    people::{self, Hired, Person},
 };
 
 /// An account's stand on an app.
@@ -26,6 +26,7 @@ pub struct Policy {
 pub struct Account {
     deactivated: BTreeSet<String>,
     policies: BTreeMap<String, Policy>,
+    hired: Vec<Hired>,
 }
 
 // === impl Apps ===
@@ -43,15 +44,32 @@ impl Apps {
     pub fn people(&self, account_id: &str) -> Option<Vec<Value>> {
         let inner = self.lock();
         let account = inner.accounts.get(account_id)?;
-        let told = people::users(account_id).into_iter().map(|mut user| {
-            let gone = account
-                .deactivated
-                .contains(user["id"].as_str().unwrap_or_default());
-            user["account_id"] = json!(account_id);
-            user["deactivated"] = json!(gone);
-            user
-        });
+        let told = people::users(account_id, &account.hired)
+            .into_iter()
+            .map(|mut user| {
+                let gone = account
+                    .deactivated
+                    .contains(user["id"].as_str().unwrap_or_default());
+                user["account_id"] = json!(account_id);
+                user["deactivated"] = json!(gone);
+                user
+            });
         Some(told.collect())
+    }
+
+    /// Gives an account a user with this e-mail address, in lower case; the account is known from then on.
+    pub fn hire(&self, account_id: &str, hired: Hired) {
+        let mut inner = self.lock();
+        let account = inner.accounts.entry(account_id.to_owned()).or_default();
+        account.hired.retain(|known| known.email != hired.email);
+        account.hired.push(hired);
+    }
+
+    /// Users of an account with an e-mail address of their own.
+    pub fn hired(&self, account_id: &str) -> Vec<Hired> {
+        let inner = self.lock();
+        let account = inner.accounts.get(account_id);
+        account.map_or_else(Vec::new, |account| account.hired.clone())
     }
 
     /// The active person with this e-mail address, in any known account.
@@ -63,10 +81,10 @@ impl Apps {
     /// such user.
     pub fn set_user_active(&self, account_id: &str, user: &str, active: bool) -> bool {
         let mut inner = self.lock();
-        let Some(person) = Person::find(account_id, user) else {
+        let Some(account) = inner.accounts.get_mut(account_id) else {
             return false;
         };
-        let Some(account) = inner.accounts.get_mut(account_id) else {
+        let Some(person) = Person::find(account_id, &account.hired, user) else {
             return false;
         };
         if active {
@@ -115,7 +133,7 @@ impl Inner {
 
     fn person(&self, email: &str) -> Option<Person> {
         self.accounts.iter().find_map(|(account_id, account)| {
-            Person::find(account_id, &email.trim().to_lowercase())
+            Person::find(account_id, &account.hired, &email.trim().to_lowercase())
                 .filter(|person| !account.deactivated.contains(&person.id))
         })
     }

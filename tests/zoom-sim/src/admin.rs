@@ -3,6 +3,7 @@
 
 mod accounts;
 mod grants;
+mod portal;
 
 use std::sync::Arc;
 
@@ -59,6 +60,7 @@ pub fn router(sim: Arc<Sim>) -> Router {
         .route("/faults/{name}/release", post(release))
         .merge(grants::routes())
         .merge(accounts::routes())
+        .merge(portal::routes())
         .merge(probes())
         .with_state(sim)
 }
@@ -155,8 +157,11 @@ async fn delivery(State(sim): Shared, Path(id): Path<u64>) -> Answer {
 async fn validate(State(sim): Shared, Path(client_id): Path<String>, body: Bytes) -> Answer {
     let secret = webhook_secret(&sim, &client_id)?;
     let target: Target = parse(&body)?;
-    let url = webhooks::endpoint(&target.url, sim.allow_http_endpoints).map_err(bad_request)?;
-    Ok(Json(validation::validate(&sim, client_id, &secret, url).await).into_response())
+    let way = sim
+        .names
+        .way(&target.url, sim.allow_http_endpoints)
+        .map_err(bad_request)?;
+    Ok(Json(validation::validate(&sim, client_id, &secret, way).await).into_response())
 }
 
 fn webhook_secret(sim: &Sim, client_id: &str) -> Result<String, Refusal> {

@@ -105,7 +105,9 @@ pub async fn list_users(State(sim): State<Arc<Sim>>, request: Request) -> Answer
         .find(|(name, _)| name == "page_number")
         .map_or(Ok(1), |(_, number)| number.parse())
         .map_err(|_| invalid_field("page_number", "The value must be a number."))?;
-    let page = page(request.uri(), people::users(&caller.account_id), "users")?;
+    let hired = sim.apps.hired(&caller.account_id);
+    let users = people::users(&caller.account_id, &hired);
+    let page = page(request.uri(), users, "users")?;
     let count = page.total.div_ceil(page.size);
     Ok(ok(&json!({
         "page_count": count, "page_number": page_number, "page_size": page.size, "total_records": page.total,
@@ -121,7 +123,7 @@ pub async fn get_user(
     request: Request,
 ) -> Answer<Response> {
     let caller = authorize(&sim, &request, &READ_USER, Some(&user_id))?;
-    let user = user(&caller, &user_id)?;
+    let user = user(&sim, &caller, &user_id)?;
     Ok(ok(&people::in_full(&caller.account_id, user)))
 }
 
@@ -132,7 +134,7 @@ pub async fn list_meetings(
     request: Request,
 ) -> Answer<Response> {
     let caller = authorize(&sim, &request, &LIST_MEETINGS, Some(&user_id))?;
-    let user = user(&caller, &user_id)?;
+    let user = user(&sim, &caller, &user_id)?;
     let page = page(request.uri(), people::meetings(&user), &user_id)?;
     Ok(ok(&json!({
         "page_size": page.size, "total_records": page.total,
@@ -191,7 +193,7 @@ fn authorize(
     Err(Refusal::new(StatusCode::BAD_REQUEST, 4711, message))
 }
 
-fn user(caller: &Bearer, user_id: &str) -> Answer<Value> {
+fn user(sim: &Sim, caller: &Bearer, user_id: &str) -> Answer<Value> {
     let unknown = || {
         Refusal::new(
             StatusCode::NOT_FOUND,
@@ -203,7 +205,8 @@ fn user(caller: &Bearer, user_id: &str) -> Answer<Value> {
         Some((person, _)) if user_id == ME => &person.id,
         _ => user_id,
     };
-    people::find(&caller.account_id, user_id).ok_or_else(unknown)
+    let hired = sim.apps.hired(&caller.account_id);
+    people::find(&caller.account_id, &hired, user_id).ok_or_else(unknown)
 }
 
 /// `list` binds a page token to the list it was given for.

@@ -135,6 +135,13 @@ impl Apps {
         true
     }
 
+    /// Puts other settings in the place of an app's, whose tokens and grants stay; false if there is none.
+    pub fn adjust(&self, client_id: &str, settings: Settings) -> bool {
+        let mut inner = self.lock();
+        let app = inner.apps.get_mut(client_id);
+        app.map(|app| app.settings = settings).is_some()
+    }
+
     /// Removes an app, its tokens and its grants; false if there is none.
     pub fn remove(&self, client_id: &str) -> bool {
         let mut inner = self.lock();

@@ -161,6 +161,9 @@ fn app(sim: &Sim, client_id: Option<&str>) -> Result<(String, Settings), Problem
 
 /// Whether this person may decide at all.
 fn admit(sim: &Sim, asked: &Asked, person: &Person) -> Result<(), Problem> {
+    if asked.settings.own_account_only && person.account_id != asked.settings.account_id {
+        return Err(Problem::without_number("Application not found"));
+    }
     let policy = sim.apps.policy(&person.account_id, &asked.client_id);
     if policy.disabled {
         return Err(numbered(4738));

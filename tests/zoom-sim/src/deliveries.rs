@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::{
     ident::request_id,
     server::Sim,
-    webhooks::{Attempt, Message, Seal, endpoint},
+    webhooks::{Attempt, Message, Seal},
 };
 
 /// Deliveries kept for inspection.
@@ -149,14 +149,15 @@ pub async fn start(
     secret: String,
     order: Order,
 ) -> Result<u64, String> {
-    let url = endpoint(&order.url, sim.allow_http_endpoints)?;
+    let way = sim.names.way(&order.url, sim.allow_http_endpoints)?;
     let body = match (order.body, order.event) {
         (Some(body), None) => body,
         (None, Some(event)) => event.to_string(),
         _ => return Err("give either event or body".to_owned()),
     };
     let message = Message {
-        url,
+        url: way.url,
+        host: way.host,
         client_id,
         body,
         request_id: request_id(),

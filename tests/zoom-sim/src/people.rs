@@ -23,12 +23,19 @@ pub struct Person {
     pub is_admin: bool,
 }
 
+/// A user with an e-mail address of their own.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Hired {
+    pub email: String,
+    pub is_admin: bool,
+}
+
 // === impl Person ===
 
 impl Person {
     /// A person of an account, by id or email address.
-    pub fn find(account_id: &str, user_id: &str) -> Option<Self> {
-        let user = find(account_id, user_id)?;
+    pub fn find(account_id: &str, hired: &[Hired], user_id: &str) -> Option<Self> {
+        let user = find(account_id, hired, user_id)?;
         Some(Self {
             id: user["id"].as_str()?.to_owned(),
             email: user["email"].as_str()?.to_owned(),
@@ -38,18 +45,26 @@ impl Person {
     }
 }
 
-/// The users of an account: its owner first, then an admin, then members.
-pub fn users(account_id: &str) -> Vec<Value> {
-    NAMES
+/// The users of an account: its owner first, then an admin, then members, then those who came by an e-mail address of
+/// their own.
+pub fn users(account_id: &str, hired: &[Hired]) -> Vec<Value> {
+    let usual = NAMES
         .iter()
         .enumerate()
-        .map(|(index, (first, last))| user(account_id, index, first, last))
-        .collect()
+        .map(|(index, (first, last))| user(account_id, index, first, last));
+    let more = hired.iter().enumerate().map(|(index, hired)| {
+        let name = hired.email.split('@').next().unwrap_or_default();
+        let mut user = user(account_id, NAMES.len() + index, name, "Example");
+        user["email"] = json!(hired.email);
+        user["role_id"] = json!(if hired.is_admin { "1" } else { "2" });
+        user
+    });
+    usual.chain(more).collect()
 }
 
 /// A user by id or email address.
-pub fn find(account_id: &str, user_id: &str) -> Option<Value> {
-    users(account_id)
+pub fn find(account_id: &str, hired: &[Hired], user_id: &str) -> Option<Value> {
+    users(account_id, hired)
         .into_iter()
         .find(|user| user["id"] == user_id || user["email"] == user_id)
 }

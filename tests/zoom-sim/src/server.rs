@@ -24,7 +24,10 @@ use crate::{
     deliveries::Deliveries,
     faults::Faults,
     front::front,
-    oauth, revoke,
+    names::Names,
+    oauth,
+    portal::Desks,
+    revoke,
     sessions::{self, Sessions},
     webhooks,
     wire::{Line, WireListener},
@@ -66,6 +69,8 @@ pub struct Sim {
     pub sessions: Sessions,
     pub faults: Faults,
     pub deliveries: Deliveries,
+    pub desks: Desks,
+    pub names: Names,
     pub webhooks: Client,
 }
 
@@ -85,6 +90,8 @@ impl Server {
             sessions: Sessions::default(),
             faults: Faults::default(),
             deliveries: Deliveries::default(),
+            desks: Desks::default(),
+            names: Names::default(),
             webhooks: webhooks::client(options.webhook_timeout).map_err(io::Error::other)?,
         };
         let zoom = TcpListener::bind(options.listen).await?;

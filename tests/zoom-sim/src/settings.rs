@@ -57,6 +57,9 @@ pub struct Settings {
     /// Shown on the consent page; absent: the client id.
     #[serde(default)]
     pub display_name: Option<String>,
+    /// To people of other accounts the app does not exist.
+    #[serde(default)]
+    pub own_account_only: bool,
 }
 
 /// A change to some settings.
@@ -82,6 +85,7 @@ pub struct Patch {
 
 /// The settings that may be told.
 #[derive(Serialize)]
+#[allow(clippy::struct_excessive_bools, reason = "as they are in the settings")]
 pub struct Told {
     kind: Kind,
     account_id: String,
@@ -97,11 +101,34 @@ pub struct Told {
     code_lifetime_seconds: u32,
     deauthorization_url: Option<String>,
     display_name: Option<String>,
+    own_account_only: bool,
 }
 
 // === impl Settings ===
 
 impl Settings {
+    /// The usual settings of an app.
+    pub fn new(kind: Kind, client_secret: &str, account_id: &str) -> Self {
+        Self {
+            kind,
+            client_secret: client_secret.to_owned(),
+            account_id: account_id.to_owned(),
+            scopes: Vec::new(),
+            active: true,
+            webhook_secret_token: None,
+            token_lifetime_seconds: usual_lifetime(),
+            scope_lag_requests: 0,
+            management: Management::default(),
+            redirect_urls: Vec::new(),
+            strict_mode: false,
+            refresh_token_lifetime_seconds: ninety_days(),
+            code_lifetime_seconds: five_minutes(),
+            deauthorization_url: None,
+            display_name: None,
+            own_account_only: false,
+        }
+    }
+
     /// Applies a change; true if scopes begin to lag anew.
     pub fn apply(&mut self, patch: Patch) -> bool {
         let lag_is_new = patch.scope_lag_requests.is_some();
@@ -149,6 +176,7 @@ impl Settings {
             code_lifetime_seconds: self.code_lifetime_seconds,
             deauthorization_url: self.deauthorization_url.clone(),
             display_name: self.display_name.clone(),
+            own_account_only: self.own_account_only,
         }
     }
 }

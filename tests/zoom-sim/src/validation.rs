@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use reqwest::Url;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     ident::{plain_token, request_id},
+    names::Way,
     server::Sim,
     signature::encrypted_token,
     webhooks::{Attempt, Message, Seal},
@@ -43,8 +43,17 @@ struct Answer {
     encrypted_token: String,
 }
 
+// === impl Report ===
+
+impl Report {
+    /// Whether the endpoint answered as it should.
+    pub fn is_ok(&self) -> bool {
+        self.ok
+    }
+}
+
 /// Challenges an endpoint once.
-pub async fn validate(sim: &Sim, client_id: String, secret: &str, url: Url) -> Report {
+pub async fn validate(sim: &Sim, client_id: String, secret: &str, way: Way) -> Report {
     let plain_token = plain_token();
     let now = Timestamp::now();
     let challenge = Challenge {
@@ -58,7 +67,8 @@ pub async fn validate(sim: &Sim, client_id: String, secret: &str, url: Url) -> R
     let body = serde_json::to_string(&challenge).unwrap_or_default();
     let seal = Seal::new(secret, now.as_second(), &body);
     let message = Message {
-        url,
+        url: way.url,
+        host: way.host,
         client_id,
         body,
         request_id: request_id(),

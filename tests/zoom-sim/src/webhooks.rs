@@ -18,6 +18,8 @@ const MAX_ANSWER: usize = 65_536;
 /// Everything that stays the same over the retries of a delivery.
 pub struct Message {
     pub url: Url,
+    /// The host that is meant, if it is reached by another name.
+    pub host: Option<String>,
     pub client_id: String,
     pub body: String,
     /// Zoom's word for a delivery; the same over all retries.
@@ -158,7 +160,11 @@ impl Message {
             ("x-zm-trackingid", &tracking_id),
         ];
         let mut headers = HeaderMap::new();
-        let own = own.into_iter().map(|(name, value)| (name, Some(value)));
+        let host = self.host.as_deref().map(|host| ("host", host));
+        let own = own
+            .into_iter()
+            .chain(host)
+            .map(|(name, value)| (name, Some(value)));
         for (name, value) in own.chain(
             self.headers
                 .iter()

@@ -1,5 +1,10 @@
 //! Whether Zoom takes a General app's credentials: asked once for each change of their Secret.
 
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 
@@ -14,7 +19,7 @@ use crate::{
             plan::{CredentialsStep, last_check},
         },
     },
-    zoom::{self, Fault},
+    zoom::{self, App, Fault},
 };
 
 /// What is known of a General app's credentials. Of an app with a token of its own, the token says it.
@@ -26,6 +31,47 @@ pub struct Checked {
     pub failure: Option<TokenFailure>,
 }
 
+/// The last answers of Zoom, by UID: one that could not be written into the status is not asked for again.
+#[derive(Default)]
+pub struct Answers(Mutex<HashMap<String, Answer>>);
+
+struct Answer {
+    /// Version of the Secret.
+    version: String,
+    checked: Checked,
+}
+
+// === impl Answers ===
+
+impl Answers {
+    /// What Zoom said to this version, as long as it stands.
+    fn recall(&self, uid: &str, version: &str, now: Timestamp) -> Option<Checked> {
+        let answers = self.lock();
+        let answer = answers.get(uid).filter(|last| last.version == version)?;
+        let failure = answer.checked.failure.as_ref();
+        failure
+            .is_none_or(|failure| failure.retry_at.0 > now)
+            .then(|| answer.checked.clone())
+    }
+
+    fn learn(&self, uid: String, version: &str, checked: &Checked) {
+        let answer = Answer {
+            version: version.to_owned(),
+            checked: checked.clone(),
+        };
+        self.lock().insert(uid, answer);
+    }
+
+    /// Forgets an integration that is gone.
+    pub fn forget(&self, uid: &str) {
+        self.lock().remove(uid);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Answer>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Carries out the step.
 pub(super) async fn check(
     context: &Context,
@@ -35,18 +81,30 @@ pub(super) async fn check(
 ) -> Result<Checked, Error> {
     let before = known(integration);
     let version = &observed.credentials.version;
-    let accepted = Checked {
-        accepted_version: Some(version.clone()),
-        failure: None,
-    };
     let app = match (step, &observed.credentials.app) {
         (CredentialsStep::Keep | CredentialsStep::Wait(_), _) => return Ok(before),
-        (CredentialsStep::Proved, _) => return Ok(accepted),
+        (CredentialsStep::Proved, _) => return Ok(accepted(version)),
         (CredentialsStep::Ask, None) | (CredentialsStep::Forget, _) => {
             return Ok(Checked::default());
         }
         (CredentialsStep::Ask, Some(app)) => app,
     };
+    let uid = integration.uid().unwrap_or_default();
+    if let Some(answer) = context.answers.recall(&uid, version, Timestamp::now()) {
+        return Ok(answer);
+    }
+    let checked = ask(context, integration, version, app, before).await?;
+    context.answers.learn(uid, version, &checked);
+    Ok(checked)
+}
+
+async fn ask(
+    context: &Context,
+    integration: &ZoomIntegration,
+    version: &str,
+    app: &App,
+    before: Checked,
+) -> Result<Checked, Error> {
     context.zoom.within_budget_of_app(app).await;
     // Checked last before the request: a leader that was frozen until now starts nothing.
     context.leadership.check()?;
@@ -56,7 +114,7 @@ pub(super) async fn check(
         .credentials_check(answer.as_ref().err().map(|error| error.fault));
     let Err(error) = answer else {
         tracing::info!("zoom takes the credentials");
-        return Ok(accepted);
+        return Ok(accepted(version));
     };
     tracing::info!(
         fault = error.fault.as_str(),
@@ -77,6 +135,13 @@ pub(super) async fn check(
     })
 }
 
+fn accepted(version: &str) -> Checked {
+    Checked {
+        accepted_version: Some(version.to_owned()),
+        failure: None,
+    }
+}
+
 fn known(integration: &ZoomIntegration) -> Checked {
     last_check(integration).map_or_else(Checked::default, |known| Checked {
         accepted_version: known.accepted_version.clone(),
@@ -93,5 +158,48 @@ fn message(error: &zoom::Error) -> String {
         )
     } else {
         error.message()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn an_answer_whose_status_was_not_written_is_not_asked_for_again() {
+        let answers = Answers::default();
+        assert!(answers.recall("u", "c/1", at(0)).is_none());
+        answers.learn("u".into(), "c/1", &accepted("c/1"));
+        let known = answers.recall("u", "c/1", at(9_000)).unwrap();
+        assert_eq!(known.accepted_version.as_deref(), Some("c/1"));
+        assert!(
+            answers.recall("u", "c/2", at(0)).is_none(),
+            "another Secret"
+        );
+        assert!(answers.recall("v", "c/1", at(0)).is_none(), "another app");
+        answers.forget("u");
+        assert!(answers.recall("u", "c/1", at(0)).is_none());
+    }
+
+    #[test]
+    fn a_failure_stands_until_its_time() {
+        let answers = Answers::default();
+        let failure = json!({
+            "reason": "CredentialsRejected", "message": "m", "attempts": 1, "time": at(0),
+            "retryAt": at(60), "credentialsVersion": "c/1",
+        });
+        let checked = Checked {
+            accepted_version: None,
+            failure: Some(serde_json::from_value(failure).unwrap()),
+        };
+        answers.learn("u".into(), "c/1", &checked);
+        assert!(answers.recall("u", "c/1", at(59)).is_some());
+        assert!(answers.recall("u", "c/1", at(60)).is_none());
     }
 }

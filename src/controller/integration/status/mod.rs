@@ -13,6 +13,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::ResourceExt as _;
 use url::Url;
 
+use self::reachable::endpoint_reachable;
 use super::{
     apply::Applied,
     observe::Observed,
@@ -111,20 +112,10 @@ pub fn status(
         applied.receiver.waiting,
         buffer.as_ref(),
     ));
-    statements.extend(reachable::endpoint_reachable(
-        webhook.as_ref(),
-        setting.reach.as_ref(),
-        &before,
-        now,
-    ));
+    let seen = setting.reach.as_ref();
+    statements.extend(endpoint_reachable(webhook.as_ref(), seen, &before, now));
 
-    let stored = stored(&applied.token);
-    let token = spec.is_server_to_server().then(|| TokenStatus {
-        secret_name: Some(applied.token_secret_name.clone()),
-        expires_at: stored.and_then(|stored| stored.expires_at).map(Time),
-        refresh_at: stored.and_then(|stored| stored.refresh_at).map(Time),
-        failure: applied.failure.clone(),
-    });
+    let token = spec.is_server_to_server().then(|| token(applied));
     let conditions = condition::merge(
         &before.conditions,
         statements,
@@ -168,6 +159,16 @@ pub fn status(
     };
     setup::fill(spec, &mut status, setting.known, now);
     (status, wait)
+}
+
+fn token(applied: &Applied) -> TokenStatus {
+    let stored = stored(&applied.token);
+    TokenStatus {
+        secret_name: Some(applied.token_secret_name.clone()),
+        expires_at: stored.and_then(|stored| stored.expires_at).map(Time),
+        refresh_at: stored.and_then(|stored| stored.refresh_at).map(Time),
+        failure: applied.failure.clone(),
+    }
 }
 
 fn stored(token: &TokenSecret) -> Option<&token_secret::Stored> {

@@ -11,6 +11,7 @@ use crate::{
         resources::Kind,
         verdict::ReceiverFinding,
     },
+    reach::{Cause, Finding},
     receiver::{facts::Facts, secrets::SecretRole},
 };
 
@@ -63,6 +64,15 @@ fn say(
     pods: Vec<ReceiverPod>,
     refusals: Vec<Refusal>,
 ) -> ZoomIntegrationStatus {
+    say_seeing(integration, pods, refusals, None)
+}
+
+fn say_seeing(
+    integration: &ZoomIntegration,
+    pods: Vec<ReceiverPod>,
+    refusals: Vec<Refusal>,
+    reach: Option<Seen>,
+) -> ZoomIntegrationStatus {
     let observed = Observed {
         facts: crate::controller::integration::facts::together(&pods),
         pods,
@@ -91,7 +101,7 @@ fn say(
         pages: None,
         connections: ConnectionsStatus::default(),
         known: &[],
-        reach: None,
+        reach,
     };
     status(integration, &observed, &applied, &setting, at(100)).0
 }
@@ -140,4 +150,39 @@ fn dead_letters_of_a_receiver_that_is_silent_are_not_forgotten() {
     }
     let both = vec![pod(0, Some(0)), pod(1, Some(0))];
     assert_eq!(letters(&say(&integration, both, vec![])), 0);
+}
+
+#[test]
+fn what_stands_in_the_way_of_zoom_is_named_where_a_person_looks() {
+    let seen = |cause| Seen {
+        tried: true,
+        finding: Some(Finding {
+            cause,
+            message: "hooks.example.com has no address.".into(),
+        }),
+        again: None,
+    };
+    let endpoint = |said: &ZoomIntegrationStatus| {
+        let step = said.setup.iter().find(|step| step.id == "Endpoint");
+        let step = step.unwrap();
+        (step.state.clone(), step.message.clone().unwrap_or_default())
+    };
+    let say = |cause| say_seeing(&integration(), vec![], vec![], Some(seen(cause)));
+    let said = say(Cause::NameNotFound);
+    let (state, message) = endpoint(&said);
+    assert_eq!(state, "Open");
+    let expected = "Seen from the operator: hooks.example.com has no address.";
+    assert!(message.contains(expected), "{message}");
+    for cause in [Cause::Reachable, Cause::ResolverFailed] {
+        assert!(!endpoint(&say(cause)).1.contains("Seen from"), "{cause:?}");
+    }
+    // It is advice: what the integration is, it is without it.
+    let without = say_seeing(&integration(), vec![], vec![], None);
+    assert_eq!(said.phase, without.phase);
+    for type_ in [Type::Ready, Type::Reconciling, Type::Stalled] {
+        assert_eq!(
+            type_.find(&said.conditions),
+            type_.find(&without.conditions)
+        );
+    }
 }

@@ -100,10 +100,11 @@ async fn unsent(bed: Bed) -> anyhow::Result<()> {
         values: vec![format!("zoom.oauthUrl={zoom}")],
         ..Options::default()
     };
-    let scene = Scene::new(&bed, &options, json!({}), &json!({})).await?;
+    let scene = Scene::untried(&bed, &options, json!({}), &json!({})).await?;
     let pods = bed.list("pods", "app.kubernetes.io/name=zoom-sim").await?;
     let alive = text(pods.first().context("no Pod")?, "/status/podIP");
     bed.apply(&endpoint(alive)).await?;
+    scene.until_tried(&scene.app).await?;
     let minted = scene.connect("ada", 0).await?;
 
     // In the Pods' own network, where nobody answers.

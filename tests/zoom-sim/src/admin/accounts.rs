@@ -9,10 +9,18 @@ use axum::{
     response::IntoResponse as _,
     routing::{get, post, put},
 };
+use serde::Deserialize;
 use serde_json::json;
 
 use super::{Answer, Shared, found, parse, tweaks, unknown};
-use crate::{accounts::Policy, deauthorization, endings::Death, server::Sim};
+use crate::{accounts::Policy, deauthorization, endings::Death, people::Hired, server::Sim};
+
+/// What is to be said of a new user.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Role {
+    admin: bool,
+}
 
 pub fn routes() -> Router<Arc<Sim>> {
     Router::new()
@@ -20,6 +28,8 @@ pub fn routes() -> Router<Arc<Sim>> {
         .route("/accounts/{account_id}", put(register))
         // `{"account_id", "users"}`: always the same people for the same account id.
         .route("/accounts/{account_id}/users", get(users))
+        // A further user, by an e-mail address of their own. In: `{"admin": bool}`.
+        .route("/accounts/{account_id}/users/{user}", put(hire))
         // By e-mail address or id. Deactivation kills the user's grants; activation brings none back.
         .route(
             "/accounts/{account_id}/users/{user}/deactivate",
@@ -49,6 +59,20 @@ async fn register(State(sim): Shared, Path(account_id): Path<String>) -> Answer 
 async fn users(State(sim): Shared, Path(account_id): Path<String>) -> Answer {
     let users = sim.apps.people(&account_id).ok_or_else(unknown)?;
     Ok(Json(json!({"account_id": account_id, "users": users})).into_response())
+}
+
+async fn hire(
+    State(sim): Shared,
+    Path((account_id, user)): Path<(String, String)>,
+    body: Bytes,
+) -> Answer {
+    let role: Role = parse(&body)?;
+    let hired = Hired {
+        email: user.to_lowercase(),
+        is_admin: role.admin,
+    };
+    sim.apps.hire(&account_id, hired);
+    found(true)
 }
 
 async fn deactivate(

@@ -326,3 +326,29 @@ async fn the_admin_api_refuses_what_makes_no_sense() {
         assert_eq!(reply.status, status, "{method} {path} {}", reply.body);
     }
 }
+
+#[tokio::test]
+async fn an_account_takes_people_with_addresses_of_their_own() {
+    let zoom = Zoom::with_general(json!({"management": "Admin"})).await;
+    let mail = |name: &str| format!("{name}@clinic.example");
+    for (name, admin) in [("Chief", true), ("doctor", false)] {
+        let path = format!("/accounts/acc-1/users/{}", mail(name));
+        zoom.admin("PUT", &path, &json!({"admin": admin})).await;
+    }
+    let path = authorize(APP, CALLBACK);
+    let page = Browser::new(&zoom).log_in(&path, &mail("doctor")).await;
+    assert!(page.error().starts_with("You do not have permission"));
+    let page = Browser::new(&zoom)
+        .answer(&path, &mail("chief"), "allow")
+        .await;
+    let tokens = zoom
+        .redeem(&page.parameter("code").unwrap(), "")
+        .await
+        .json();
+    let me = zoom
+        .get("/v2/users/me", text(&tokens, "access_token"))
+        .await
+        .json();
+    assert_eq!(me["email"], mail("chief"));
+    assert_eq!(me["role_name"], "Admin");
+}

@@ -15,6 +15,7 @@ mod faults;
 mod grants;
 mod judge;
 mod oauth;
+mod portal;
 mod process;
 mod sink;
 mod support;

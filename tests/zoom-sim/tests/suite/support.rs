@@ -238,7 +238,12 @@ pub fn basic(client_id: &str, secret: &str) -> String {
 
 /// Lower-case hex HMAC-SHA256 with the webhook secret, worked out apart from the simulator's own code.
 pub fn hmac_hex(message: &str) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(WEBHOOK_SECRET.as_bytes()).unwrap();
+    hmac_hex_by(WEBHOOK_SECRET, message)
+}
+
+/// The same with another secret.
+pub fn hmac_hex_by(secret: &str, message: &str) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
     mac.update(message.as_bytes());
     let digits = mac.finalize().into_bytes();
     let digits: Vec<_> = digits.iter().map(|byte| format!("{byte:02x}")).collect();
