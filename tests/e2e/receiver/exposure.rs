@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{RECEIVER, connected, traffic};
 use crate::bed::{
-    Bed, Case, Front, LIMIT, Options, Tenant, gateway,
+    Bed, Case, Front, LIMIT, Options, Sim, Tenant, gateway,
     object::{message, reason, text},
     wait_for,
 };
@@ -101,9 +101,8 @@ async fn exposed(bed: Bed) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// An integration that needs no Zoom, with a webhook on this host and path.
-fn with_host(name: &str, host: &str, path: &str) -> (Value, Value) {
-    let tenant = Tenant::server_to_server(name);
+/// An integration that waits for its installation only, with a webhook on this host and path.
+fn with_host(tenant: &Tenant, host: &str, path: &str) -> Value {
     let mut manifest = tenant.manifest_with_webhook();
     manifest["spec"]["app"] = json!({"kind": "General", "management": "User"});
     manifest["spec"]["scopes"] = json!({"required": ["user:read:user"]});
@@ -113,25 +112,27 @@ fn with_host(name: &str, host: &str, path: &str) -> (Value, Value) {
     });
     manifest["spec"]["readyWhen"] = json!("Installable");
     manifest["spec"]["webhook"]["endpoint"] = json!({"host": host, "path": path, "ingress": {}});
-    (tenant.secret(), manifest)
+    manifest
 }
 
-async fn add(bed: &Bed, name: &str, host: &str, path: &str) -> anyhow::Result<()> {
-    let (secret, manifest) = with_host(name, host, path);
-    bed.apply(&secret).await?;
-    bed.apply(&manifest).await?;
+async fn add(bed: &Bed, sim: &Sim, name: &str, host: &str, path: &str) -> anyhow::Result<()> {
+    let tenant = Tenant::server_to_server(name);
+    sim.put_app(&tenant, json!({"kind": "General", "management": "User"}))
+        .await?;
+    bed.apply(&tenant.secret()).await?;
+    bed.apply(&with_host(&tenant, host, path)).await?;
     Ok(())
 }
 
 async fn claims(bed: Bed) -> anyhow::Result<()> {
-    let (_sim, _operator) = bed.zoom_and_operator(&Options::default()).await?;
-    add(&bed, "first", HOST, "/zoom").await?;
+    let (sim, _operator) = bed.zoom_and_operator(&Options::default()).await?;
+    add(&bed, &sim, "first", HOST, "/zoom").await?;
     bed.until_reason("first", "ReadyToInstall").await?;
-    add(&bed, "second", HOST, "/zoom").await?;
+    add(&bed, &sim, "second", HOST, "/zoom").await?;
     let object = bed.until_reason("second", "HostClaimed").await?;
     println!("{}", message(&object, "Ready"));
     ensure!(bed.find("ingresses", "second-receiver").await?.is_none());
-    add(&bed, "third", HOST, "/other").await?;
+    add(&bed, &sim, "third", HOST, "/other").await?;
     bed.until_reason("third", "ReadyToInstall").await?;
     ensure!(reason(&bed.integration("first").await?, "Ready") == "ReadyToInstall");
     // Free again.
@@ -151,10 +152,10 @@ async fn policy(bed: Bed) -> anyhow::Result<()> {
         ],
         ..Options::default()
     };
-    let (_sim, _operator) = bed.zoom_and_operator(&options).await?;
-    add(&bed, "allowed", HOST, "/").await?;
-    add(&bed, "others", "other.example.com", "/").await?;
-    add(&bed, "nobodys", "hooks.example.com", "/").await?;
+    let (sim, _operator) = bed.zoom_and_operator(&options).await?;
+    add(&bed, &sim, "allowed", HOST, "/").await?;
+    add(&bed, &sim, "others", "other.example.com", "/").await?;
+    add(&bed, &sim, "nobodys", "hooks.example.com", "/").await?;
     bed.until_reason("allowed", "ReadyToInstall").await?;
     for name in ["others", "nobodys"] {
         bed.until_reason(name, "HostNotAllowed").await?;
