@@ -13,7 +13,7 @@ fn handout(name: &str, facts: impl Fn(&ZoomIntegrationSpec) -> Facts) -> Handout
 /// Half way, after somebody pasted another redirect URL.
 fn with_a_mistake(spec: &ZoomIntegrationSpec) -> Facts {
     let mut facts = half_way(spec);
-    facts.consent.fault = Some(Fault::RedirectMismatch);
+    facts.consent.faults = vec![Fault::RedirectMismatch];
     facts
 }
 

@@ -81,8 +81,8 @@ pub struct ConsentFacts {
     pub callback: Option<String>,
     /// The integration's own link to install the app.
     pub install_url: Option<String>,
-    /// What the last consent or token of a connection failed by.
-    pub fault: Option<Fault>,
+    /// What connections that are not connected failed by, as far as nothing has refuted it since.
+    pub faults: Vec<Fault>,
     /// The connections.
     pub connections: Vec<ConnectionFacts>,
 }
@@ -139,6 +139,12 @@ impl SecretFacts {
 // === impl ConsentFacts ===
 
 impl ConsentFacts {
+    /// Whether a connection failed by this.
+    #[must_use]
+    pub fn failed_by(&self, fault: Fault) -> bool {
+        self.faults.contains(&fault)
+    }
+
     /// How many connections are connected.
     #[must_use]
     pub fn connected(&self) -> usize {

@@ -30,7 +30,10 @@ use crate::{
 pub struct Read {
     connection: ConnectionFacts,
     granted: Option<Vec<String>>,
-    fault: Option<Fault>,
+    /// What its last consent failed by.
+    consent: Option<Fault>,
+    /// What its token fails by, as long as it does.
+    token: Option<Fault>,
 }
 
 /// What of this connection's status the list is made from.
@@ -41,7 +44,8 @@ pub fn read(found: &ZoomConnection) -> Read {
     Read {
         connection: connection(found),
         granted: scopes.map(|scopes| scopes.granted.clone()),
-        fault: fault(found),
+        consent: consent_fault(found),
+        token: token_fault(found),
     }
 }
 
@@ -63,7 +67,7 @@ pub fn facts<'a>(
         consent: ConsentFacts {
             callback: status.redirect_url.clone(),
             install_url: status.install_url.clone(),
-            fault: connections.iter().find_map(|read| read.fault),
+            faults: faults(&connections),
             connections: connections
                 .into_iter()
                 .map(|read| read.connection)
@@ -175,14 +179,29 @@ fn connection(connection: &ZoomConnection) -> ConnectionFacts {
     }
 }
 
-/// What the last consent of a connection, or its token, failed by.
-fn fault(connection: &ZoomConnection) -> Option<Fault> {
-    let status = connection.status.as_ref()?;
-    let consent = status.consent.as_ref();
-    let consent = consent.filter(|consent| consent.outcome == "Failed");
-    let ready = Type::Ready.find(&status.conditions);
-    let ready = ready.filter(|ready| ready.status == "False");
-    consent
-        .and_then(|consent| Fault::from_reason(&consent.reason))
-        .or_else(|| Fault::from_reason(&ready?.reason))
+/// What those that are not connected fail by. What a consent failed by once may have been mended since, and
+/// is, where another one went through.
+fn faults(connections: &[Read]) -> Vec<Fault> {
+    let any = connections.iter().any(|read| read.connection.connected);
+    let mut faults: Vec<Fault> = Vec::new();
+    let failing = connections.iter().filter(|read| !read.connection.connected);
+    for fault in failing.flat_map(|read| [read.consent.filter(|_| !any), read.token]) {
+        faults.extend(fault.filter(|fault| !faults.contains(fault)));
+    }
+    faults
+}
+
+fn consent_fault(connection: &ZoomConnection) -> Option<Fault> {
+    let consent = connection.status.as_ref()?.consent.as_ref()?;
+    (consent.outcome == "Failed")
+        .then(|| Fault::from_reason(&consent.reason))
+        .flatten()
+}
+
+fn token_fault(connection: &ZoomConnection) -> Option<Fault> {
+    let conditions = &connection.status.as_ref()?.conditions;
+    let ready = Type::Ready.find(conditions)?;
+    (ready.status == "False")
+        .then(|| Fault::from_reason(&ready.reason))
+        .flatten()
 }

@@ -106,5 +106,5 @@ fn has_listing(spec: &ZoomIntegrationSpec) -> bool {
 /// Whether the account's administrator stands in the way. Nobody sees that before it happens.
 fn is_barred(facts: &Facts) -> bool {
     facts.credentials == Attempt::Failed(Fault::DisabledByAdmin)
-        || facts.consent.fault == Some(Fault::DisabledByAdmin)
+        || facts.consent.failed_by(Fault::DisabledByAdmin)
 }

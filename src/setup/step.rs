@@ -204,7 +204,12 @@ pub enum Mistake {
     /// The public name leads to somebody else, or may not be used.
     HostWithheld,
     /// Scopes that were not granted.
-    MissingScopes(Vec<String>),
+    MissingScopes {
+        /// The scopes.
+        scopes: Vec<String>,
+        /// The kind of app, which decides how a ticked box comes to count.
+        kind: AppKind,
+    },
     /// Scopes that were granted by other names.
     OtherNames(Vec<Covered>),
     /// Nobody is named who could authorize.

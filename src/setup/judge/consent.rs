@@ -28,7 +28,7 @@ pub(super) fn redirect(spec: &ZoomIntegrationSpec, facts: &Facts) -> Finding {
             callback: callback.clone(),
         });
     }
-    let mismatch = facts.consent.fault == Some(Fault::RedirectMismatch)
+    let mismatch = facts.consent.failed_by(Fault::RedirectMismatch)
         || facts.credentials == Attempt::Failed(Fault::RedirectMismatch);
     if mismatch {
         mistakes.push(Mistake::RedirectMismatch(url.to_owned()));
@@ -66,7 +66,10 @@ pub(super) fn scopes(spec: &ZoomIntegrationSpec, facts: &Facts) -> Finding {
         .cloned()
         .collect();
     let mistakes = [
-        (!wanting.is_empty()).then_some(Mistake::MissingScopes(wanting)),
+        (!wanting.is_empty()).then_some(Mistake::MissingScopes {
+            scopes: wanting,
+            kind: spec.app.kind,
+        }),
         (!other.is_empty()).then_some(Mistake::OtherNames(other)),
     ];
     Finding::of(Evidence::TokenScopes)
@@ -75,15 +78,16 @@ pub(super) fn scopes(spec: &ZoomIntegrationSpec, facts: &Facts) -> Finding {
 }
 
 pub(super) fn installed(spec: &ZoomIntegrationSpec, facts: &Facts) -> Finding {
-    let fault = match (facts.consent.fault, facts.credentials) {
-        (Some(fault), _) | (None, Attempt::Failed(fault)) => Some(fault),
-        _ => None,
-    };
-    let mut mistakes: Vec<Mistake> = match fault {
-        Some(Fault::AppDisabled) => vec![Mistake::AppDisabled],
-        Some(Fault::OwnerGone) => vec![Mistake::OwnerGone],
-        _ => Vec::new(),
-    };
+    let failed =
+        |fault| facts.consent.failed_by(fault) || facts.credentials == Attempt::Failed(fault);
+    let mut mistakes: Vec<Mistake> = [
+        (Fault::AppDisabled, Mistake::AppDisabled),
+        (Fault::OwnerGone, Mistake::OwnerGone),
+    ]
+    .into_iter()
+    .filter(|(fault, _)| failed(*fault))
+    .map(|(_, mistake)| mistake)
+    .collect();
     // A grant of the back end's that was taken over shows it as well.
     if order::is_external(spec) && facts.consent.connected() == 0 {
         return own_consent(spec, facts, State::Open).wrong(mistakes);
@@ -96,13 +100,16 @@ pub(super) fn installed(spec: &ZoomIntegrationSpec, facts: &Facts) -> Finding {
         .filter(|connection| connection.lost)
         .map(|connection| connection.name.clone())
         .collect();
-    if !lost.is_empty() {
+    // Where everybody comes and goes as he likes, it is installed as long as anybody has it.
+    let any = self_service || order::is_external(spec);
+    if any && connected > 0 {
+        mistakes.clear();
+    } else if !lost.is_empty() {
         mistakes.push(Mistake::GrantLost(lost));
     }
     if total == 0 && !self_service {
         mistakes.push(Mistake::NoConnection);
     }
-    let any = self_service || order::is_external(spec);
     let all = connected > 0 && (connected == total || any);
     Finding::of(Evidence::Connections { connected, total })
         .open()

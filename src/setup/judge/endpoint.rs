@@ -1,6 +1,6 @@
 //! The webhook endpoint: secret token, events, URL validation.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Finding, same_value, unusable};
 use crate::{
@@ -51,28 +51,32 @@ pub(super) fn events(spec: &ZoomIntegrationSpec, facts: &Facts) -> Finding {
 pub(super) fn endpoint(spec: &ZoomIntegrationSpec, facts: &Facts, now: Timestamp) -> Finding {
     let endpoint = &facts.endpoint;
     let finding = Finding::of(Evidence::Validation).open();
+    if endpoint.withheld {
+        return finding.wrong(vec![Mistake::HostWithheld]);
+    }
     let fresh = endpoint.validated_at.filter(|at| !is_old(*at, now));
     if fresh.is_some() {
         return finding.done_if(true, fresh);
     }
-    // Zoom sends nothing to an endpoint that it never validated, whoever forgot it here.
-    if endpoint.validated_at.is_none()
-        && let Some(at) = endpoint.verified_at.filter(|at| !is_old(*at, now))
-    {
+    // Zoom sends nothing to an endpoint that is not validated, whoever missed it here.
+    if let Some(at) = endpoint.verified_at.filter(|at| !is_old(*at, now)) {
         return Finding::of(Evidence::Signature).done_if(true, Some(at));
     }
     let url = spec.webhook.as_ref().and_then(Webhook::url);
     let mistakes = [
         endpoint.validated_at.map(Mistake::Stale),
         url.is_none().then_some(Mistake::NoHost),
-        endpoint.withheld.then_some(Mistake::HostWithheld),
         (endpoint.available == Some(false)).then_some(Mistake::ReceiverDown),
         endpoint.unreachable.clone().map(Mistake::Unreachable),
     ];
     finding.wrong(mistakes.into_iter().flatten().collect())
 }
 
+/// Zoom validates again after the period, not to the minute, and six times before it gives up.
+const GRACE: SignedDuration = SignedDuration::from_hours(12);
+
 fn is_old(at: Timestamp, now: Timestamp) -> bool {
     at.checked_add(challenge::PERIOD)
+        .and_then(|due| due.checked_add(GRACE))
         .is_ok_and(|until| now > until)
 }

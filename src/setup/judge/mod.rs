@@ -137,13 +137,17 @@ fn credentials(spec: &ZoomIntegrationSpec, facts: &Facts) -> Finding {
     }
     let mut mistakes = unusable(&wanted, spec, facts);
     mistakes.extend(same_value(&wanted, facts));
-    if facts.credentials == Attempt::Failed(Fault::CredentialsRejected) {
+    // Zoom does not tell a wrong account id from an app that is not activated.
+    let account = facts.credentials == Attempt::Failed(Fault::AccountRejected);
+    if facts.credentials == Attempt::Failed(Fault::CredentialsRejected)
+        || facts.consent.failed_by(Fault::CredentialsRejected)
+    {
         let environment = spec.app.environment.unwrap_or_default();
         mistakes.push(Mistake::CredentialsRejected(environment));
     }
     let (proved, at) = accepted(facts);
     Finding::of(Evidence::CredentialsAccepted)
-        .done_if(proved, at)
+        .done_if(proved && !account, at)
         .wrong(mistakes)
 }
 

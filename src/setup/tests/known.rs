@@ -72,7 +72,7 @@ fn told(spec: &ZoomIntegrationSpec, facts: &Facts) -> (ZoomIntegrationStatus, Ve
     let consent = &facts.consent;
     let connections = consent.connections.iter().map(|connection| {
         let phase = if connection.connected { "Connected" } else { "Ready to install" };
-        let fault = consent.fault.map(|fault| {
+        let fault = consent.faults.first().map(|fault| {
             json!({"transaction": "t", "outcome": "Failed", "reason": fault.as_str(), "message": ""})
         });
         serde_json::from_value(json!({
@@ -129,7 +129,7 @@ fn mistakes_are_read_back_as_well() {
     facts.endpoint.withheld = spec.webhook.as_ref().and_then(Webhook::url).is_some();
     facts.endpoint.rejected_at = Some(ago(1));
     facts.endpoint.removal_seen = true;
-    facts.consent.fault = Some(Fault::RedirectMismatch);
+    facts.consent.faults = vec![Fault::RedirectMismatch];
     facts.consent.connections.insert(
         0,
         ConnectionFacts {
@@ -178,4 +178,42 @@ fn what_nobody_knows_is_not_read_into_it() {
         .unwrap();
         assert_eq!(known::facts(&spec, &status, []), Facts::default());
     }
+}
+
+#[test]
+fn what_a_consent_failed_by_is_refuted_by_one_that_went_through() {
+    let connection = |name: &str, phase: &str, failed: &str, ready: &str| -> ZoomConnection {
+        serde_json::from_value(json!({
+            "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomConnection",
+            "metadata": {"name": name, "namespace": "tenants"},
+            "spec": {"integrationRef": {"name": "app"}},
+            "status": {
+                "phase": phase,
+                "consent": {"transaction": "t", "outcome": "Failed", "reason": failed, "message": ""},
+                "conditions": [{
+                    "type": "Ready", "status": "False", "reason": ready, "message": "",
+                    "lastTransitionTime": "2026-11-22T12:00:00Z",
+                }],
+            },
+        }))
+        .unwrap()
+    };
+    let spec = example("stackone");
+    let status = ZoomIntegrationStatus::default();
+    let ada = connection(
+        "ada",
+        "Ready to install",
+        "RedirectMismatch",
+        "CredentialsRejected",
+    );
+    let faults = |all: &[&ZoomConnection]| {
+        let all = all.iter().copied();
+        known::facts(&spec, &status, all).consent.faults
+    };
+    assert_eq!(
+        faults(&[&ada]),
+        [Fault::RedirectMismatch, Fault::CredentialsRejected]
+    );
+    let bob = connection("bob", "Connected", "DisabledByAdmin", "Connected");
+    assert_eq!(faults(&[&ada, &bob]), [Fault::CredentialsRejected]);
 }

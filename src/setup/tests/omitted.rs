@@ -38,7 +38,7 @@ fn without(id: StepId, spec: &ZoomIntegrationSpec) -> Facts {
             not_installed(&mut facts);
         }
         StepId::Redirect => {
-            facts.consent.fault = Some(Fault::RedirectMismatch);
+            facts.consent.faults = vec![Fault::RedirectMismatch];
             not_installed(&mut facts);
         }
         StepId::SecretToken => {
@@ -61,7 +61,7 @@ fn without(id: StepId, spec: &ZoomIntegrationSpec) -> Facts {
             facts.scopes = None;
         }
         StepId::Approval => {
-            facts.consent.fault = Some(Fault::DisabledByAdmin);
+            facts.consent.faults = vec![Fault::DisabledByAdmin];
             not_installed(&mut facts);
         }
         StepId::Install => not_installed(&mut facts),
@@ -236,7 +236,7 @@ fn signed_events_prove_the_endpoint_whose_validation_was_not_seen() {
     let mut facts = done(&spec);
     facts.endpoint.validated_at = None;
     assert_eq!(next(&steps(&spec, &facts, now())), None);
-    facts.endpoint.verified_at = Some(ago(73));
+    facts.endpoint.verified_at = Some(ago(85));
     let steps = steps(&spec, &facts, now());
     assert_eq!(next(&steps).unwrap().id, StepId::Endpoint);
 }

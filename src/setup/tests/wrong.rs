@@ -6,7 +6,7 @@ use crate::{
     connect::language::Language,
     scopes,
     setup::{
-        Facts, StepId,
+        Facts, State, StepId,
         facts::Attempt,
         next, steps,
         words::{line, words},
@@ -31,7 +31,7 @@ fn stops(spec: &ZoomIntegrationSpec, facts: &Facts, id: StepId, parts: &[&str]) 
 fn another_redirect_url_was_pasted() {
     let spec = example("kivicare");
     let mut facts = half_way(&spec);
-    facts.consent.fault = Some(Fault::RedirectMismatch);
+    facts.consent.faults = vec![Fault::RedirectMismatch];
     let url = "https://clinic.example/wp-json/kivicare/zoom/callback";
     stops(&spec, &facts, StepId::Redirect, &["4700", "4709", url]);
 }
@@ -180,8 +180,46 @@ fn validate_was_pressed_too_early_or_too_long_ago() {
     let parts = ["Validate", "DNS: no such host"];
     stops(&spec, &facts, StepId::Endpoint, &parts);
     let mut facts = done(&spec);
-    facts.endpoint.validated_at = Some(ago(73));
+    facts.endpoint.validated_at = Some(ago(85));
+    facts.endpoint.verified_at = Some(ago(85));
     stops(&spec, &facts, StepId::Endpoint, &["72"]);
+    // Zoom validates again some time after the period, and sends events meanwhile.
+    facts.endpoint.validated_at = Some(ago(75));
+    assert_eq!(state(&spec, &facts, StepId::Endpoint), State::Done);
+    facts.endpoint.validated_at = Some(ago(100));
+    facts.endpoint.verified_at = Some(ago(1));
+    assert_eq!(state(&spec, &facts, StepId::Endpoint), State::Done);
+}
+
+#[test]
+fn a_pair_that_was_changed_in_zoom_is_named_before_anybody_is_sent_to_authorize() {
+    let spec = example("stackone");
+    let mut facts = done(&spec);
+    facts.consent.connections[0].connected = false;
+    facts.consent.faults = vec![Fault::CredentialsRejected];
+    stops(&spec, &facts, StepId::Credentials, &["Development"]);
+}
+
+#[test]
+fn a_refused_account_proves_no_account_id() {
+    let spec = spec("quickstart/zoomintegration.yaml");
+    let mut facts = half_way(&spec);
+    facts.credentials = Attempt::Failed(Fault::AccountRejected);
+    assert_eq!(state(&spec, &facts, StepId::CreateApp), State::Done);
+    assert_eq!(state(&spec, &facts, StepId::Credentials), State::Unknown);
+    assert_eq!(state(&spec, &facts, StepId::Activate), State::Open);
+}
+
+#[test]
+fn with_self_service_one_who_left_is_no_setup() {
+    let spec = spec("kivicare/with-consent.yaml");
+    let mut facts = done(&spec);
+    let mut gone = facts.consent.connections[0].clone();
+    gone.connected = false;
+    gone.lost = true;
+    facts.consent.connections.push(gone);
+    facts.consent.faults = vec![Fault::OwnerGone];
+    assert_eq!(state(&spec, &facts, StepId::Install), State::Done);
 }
 
 #[test]
@@ -229,7 +267,7 @@ fn zoom_refuses_the_account_or_the_app() {
         (Fault::DisabledByAdmin, StepId::Approval),
     ] {
         let mut facts = done(&general);
-        facts.consent.fault = Some(fault);
+        facts.consent.faults = vec![fault];
         stops(&general, &facts, id, &[]);
     }
 }
@@ -255,4 +293,9 @@ fn zooms_own_trouble_is_nobodys_mistake() {
     let steps = steps(&spec, &facts, now());
     assert!(steps.iter().all(|step| step.mistakes.is_empty()));
     assert_eq!(next(&steps).unwrap().id, StepId::Install);
+}
+
+fn state(spec: &ZoomIntegrationSpec, facts: &Facts, id: StepId) -> State {
+    let steps = steps(spec, facts, now());
+    steps.iter().find(|step| step.id == id).unwrap().state
 }

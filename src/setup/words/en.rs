@@ -30,7 +30,13 @@ pub(super) static WORDS: Words = Words {
     caution,
     warning,
     next: |title| format!("Next: {title}."),
-    nothing: "Nothing is left to do.",
+    nothing: |unseen| match unseen {
+        [] => "Nothing is left to do.".into(),
+        _ => format!(
+            "Nothing is left that the operator can see. See for yourself: {}.",
+            unseen.join("; ")
+        ),
+    },
     unproved: |titles| format!("Not proved yet: {}.", titles.join("; ")),
     gap: " ",
 };
@@ -139,7 +145,9 @@ fn mistake(mistake: &Mistake) -> String {
         Mistake::Stale(at) => format!(
             "The last URL validation was answered at {at}, more than 72 hours ago: Zoom stops sending after six failures. Press Validate again."
         ),
-        Mistake::Unreachable(why) => format!("Zoom cannot reach the endpoint: {why}"),
+        Mistake::Unreachable(why) => {
+            format!("{why} If it works from the internet, press Validate all the same.")
+        }
         Mistake::ReceiverDown => "Wait before pressing Validate: the receiver takes no requests yet.".into(),
         Mistake::NoHost => {
             "The endpoint has no public name: set spec.webhook.endpoint.host.".into()
@@ -147,13 +155,17 @@ fn mistake(mistake: &Mistake) -> String {
         Mistake::HostWithheld => {
             "Paste nothing yet: the public name of the endpoint is another integration's, or not allowed here. The condition Ready says which.".into()
         }
-        Mistake::MissingScopes(scopes) => format!(
-            "Not granted: {}. Tick them, and authorize or wait for the next token.",
+        Mistake::MissingScopes { scopes, kind } => format!(
+            "Not granted: {}. {}",
             scopes
                 .iter()
                 .map(|scope| crate::scopes::remedy::tick(scope))
                 .collect::<Vec<_>>()
-                .join(", ")
+                .join(", "),
+            match kind {
+                AppKind::General => "Tick them, and have the app authorized again: a token that is only refreshed does not have them.",
+                AppKind::ServerToServer => "Tick them; the next token has them.",
+            }
         ),
         Mistake::OtherNames(covered) => {
             let sentences: Vec<String> = covered.iter().map(Covered::message).collect();

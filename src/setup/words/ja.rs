@@ -30,7 +30,13 @@ pub(super) static WORDS: Words = Words {
     caution,
     warning,
     next: |title| format!("次の手順：{title}。"),
-    nothing: "残っている手順はありません。",
+    nothing: |unseen| match unseen {
+        [] => "残っている手順はありません。".into(),
+        _ => format!(
+            "確認できる手順はすべて完了しています。次の手順はご自身でご確認ください：{}。",
+            unseen.join("、")
+        ),
+    },
     unproved: |titles| format!("まだ確認されていない手順：{}。", titles.join("、")),
     gap: "",
 };
@@ -135,7 +141,9 @@ fn mistake(mistake: &Mistake) -> String {
         Mistake::Stale(at) => format!(
             "最後の URL 検証（{at}）から 72 時間以上経過しています。6 回続けて失敗すると Zoom は送信を停止します。もう一度 Validate を押してください。"
         ),
-        Mistake::Unreachable(why) => format!("Zoom からエンドポイントに接続できません：{why}"),
+        Mistake::Unreachable(why) => format!(
+            "クラスター内からの接続確認で問題が見つかりました（詳細は英語）：{why} インターネットから接続できる場合は、そのまま Validate を押してください。"
+        ),
         Mistake::ReceiverDown => {
             "受信プログラムの準備ができていません。Validate を押す前にお待ちください。".into()
         }
@@ -145,9 +153,13 @@ fn mistake(mistake: &Mistake) -> String {
         Mistake::HostWithheld => {
             "まだ何も貼り付けないでください。エンドポイントの公開ホスト名は、ほかの統合が使用しているか、ここでは許可されていません。詳しくは Ready 条件をご覧ください。".into()
         }
-        Mistake::MissingScopes(scopes) => format!(
-            "許可されていないスコープ：{}。チェックを入れてから、もう一度許可するか、次のトークンをお待ちください。",
-            ticks(scopes)
+        Mistake::MissingScopes { scopes, kind } => format!(
+            "許可されていないスコープ：{}。{}",
+            ticks(scopes),
+            match kind {
+                AppKind::General => "チェックを入れてから、アプリをもう一度許可してください。トークンの更新だけでは追加されません。",
+                AppKind::ServerToServer => "チェックを入れてください。次のトークンから有効になります。",
+            }
         ),
         Mistake::OtherNames(all) => all.iter().map(covered).collect(),
         Mistake::NoConnection => {
@@ -166,9 +178,12 @@ fn covered(covered: &Covered) -> String {
             "{scope} は従来のスコープ（classic {}）として許可されています。その名前で宣言するか、Zoom でアプリを granular スコープに移行して、もう一度許可してください。",
             names.join("、")
         ),
+        Cover::Granular { granted, lacking } if lacking.is_empty() => format!(
+            "従来のスコープ {scope} は {granted} 個の granular スコープとして許可されています。必要なものをその名前で宣言してください。"
+        ),
         Cover::Granular { granted, lacking } => format!(
-            "従来のスコープ {scope} は {granted} 個の granular スコープとして許可されています（不足：{} 個）。必要なものをその名前で宣言してください。",
-            lacking.len()
+            "従来のスコープ {scope} は一部のみ、{granted} 個の granular スコープとして許可されています（不足：{}）。必要なものをその名前で宣言してください。",
+            lacking.join("、")
         ),
     }
 }

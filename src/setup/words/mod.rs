@@ -32,7 +32,7 @@ pub struct Words {
     /// The next step in one line: around its title.
     pub next: fn(&str) -> String,
     /// Nothing is left.
-    pub nothing: &'static str,
+    pub nothing: fn(&[&str]) -> String,
     /// Around the titles of steps that nothing has proved.
     pub unproved: fn(&[&str]) -> String,
     /// Between sentences.
@@ -106,10 +106,12 @@ fn capital(text: &str) -> String {
 /// What is to be done next, in one line.
 #[must_use]
 pub fn line(steps: &[Step], words: &Words) -> String {
-    let Some(step) = super::next(steps) else {
-        return words.nothing.into();
-    };
     let title = |step: &Step| (words.title)(step.id, step.kind);
+    let Some(step) = super::next(steps) else {
+        let open = steps.iter().filter(|step| step.state != State::Done);
+        let unseen: Vec<&str> = open.map(title).collect();
+        return (words.nothing)(&unseen);
+    };
     let mut sentences = vec![(words.next)(title(step))];
     sentences.extend(step.mistakes.iter().map(words.mistake));
     if step.mistakes.is_empty()
