@@ -8,6 +8,12 @@ use crate::reach::{self, Cause, Finding, Options};
 
 /// What the report calls it.
 const CHECK: &str = "from here";
+/// As long as the digest that is made with it.
+const KEY_BYTES: usize = 32;
+
+const NOT_ASKED: &str = "Not tried: this system has no random numbers.";
+const NOT_APPLIED: &str = "Name, TLS and certificate are in order. No receiver answers yet, which comes with the manifest.";
+const CANNOT_TELL: &str = "Name, TLS and certificate are in order, and something answers. Nobody can tell from here whether it is this receiver; what the operator found is EndpointReachable.";
 
 /// What is known beforehand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,35 +32,47 @@ pub async fn look(url: &str, token: Option<&SecretString>, known: Known, report:
     let (Ok(url), Ok(options)) = (Url::parse(url), Options::public()) else {
         return;
     };
-    let key = token.map_or_else(Vec::new, |token| token.expose_secret().as_bytes().to_vec());
-    let finding = reach::check(&url, &SecretSlice::from(key), &options).await;
+    let Some(key) = key(token) else {
+        report.add(CHECK, Verdict::Unknown, NOT_ASKED);
+        return;
+    };
+    let finding = reach::check(&url, &key, &options).await;
     let (verdict, message) = judge(&finding, token.is_some(), known);
     report.add(CHECK, verdict, message);
 }
 
-fn judge(finding: &Finding, has_token: bool, known: Known) -> (Verdict, String) {
-    let answered = matches!(
-        finding.cause,
-        Cause::OtherServer | Cause::UnexpectedStatus(_)
-    );
-    let message = &finding.message;
-    if finding.is_reachable() {
-        return (Verdict::Ok, message.clone());
-    }
-    if answered && known == Known::NotApplied {
-        let text = "Name, TLS and certificate are in order. No receiver answers yet, which comes with the manifest.";
-        return (Verdict::Ok, text.into());
-    }
-    if answered && !has_token {
-        let text = "Name, TLS and certificate are in order, and something answers. Whether it is the receiver, the operator alone can tell: EndpointReachable.";
-        return (Verdict::Ok, text.into());
-    }
-    let verdict = match known {
-        Known::Reached => Verdict::Unknown,
-        _ if !finding.is_obstacle() => Verdict::Unknown,
-        Known::Applied | Known::NotApplied => Verdict::ToDo,
+/// What the question is signed with: the token, or what nobody else can know, so that nobody can compute the
+/// answer either. `None` when there are no random numbers.
+fn key(token: Option<&SecretString>) -> Option<SecretSlice<u8>> {
+    let key = if let Some(token) = token {
+        token.expose_secret().as_bytes().to_vec()
+    } else {
+        let mut key = vec![0; KEY_BYTES];
+        getrandom::fill(&mut key).ok()?;
+        key
     };
-    (verdict, message.clone())
+    Some(key.into())
+}
+
+fn judge(finding: &Finding, has_token: bool, known: Known) -> (Verdict, String) {
+    let message = || finding.message.clone();
+    match finding.cause {
+        Cause::Reachable if has_token => (Verdict::Ok, message()),
+        // Whoever stands in front has no way to a receiver that is not there yet.
+        Cause::OtherServer | Cause::UnexpectedStatus(404 | 500..=599)
+            if known == Known::NotApplied =>
+        {
+            (Verdict::Unknown, NOT_APPLIED.into())
+        }
+        // The receiver itself answers 404 to a question that its token did not sign.
+        Cause::Reachable | Cause::OtherServer | Cause::UnexpectedStatus(404) if !has_token => {
+            (Verdict::Unknown, CANNOT_TELL.into())
+        }
+        // Said by whoever has the certificate of this host, so that it counts although the operator sees another.
+        Cause::Redirected(_) | Cause::UnexpectedStatus(_) => (Verdict::ToDo, message()),
+        _ if known == Known::Reached || !finding.is_obstacle() => (Verdict::Unknown, message()),
+        _ => (Verdict::ToDo, message()),
+    }
 }
 
 #[cfg(test)]
@@ -62,43 +80,67 @@ mod tests {
     use super::*;
     use crate::reach::{Certificate, Connection};
 
-    fn verdict(cause: Cause, has_token: bool, known: Known) -> Verdict {
+    const HERE: &str = "The receiver of this integration.";
+
+    fn judged(cause: Cause, has_token: bool, known: Known) -> (Verdict, String) {
         let finding = Finding {
             cause,
-            message: "m".into(),
+            message: HERE.into(),
         };
-        judge(&finding, has_token, known).0
+        judge(&finding, has_token, known)
     }
 
     #[test]
     fn who_answers_is_judged_by_who_can_tell() {
+        use Known::{Applied, NotApplied, Reached};
+        use Verdict::{Ok, ToDo, Unknown};
+
         let expired = Cause::CertificateInvalid(Certificate::Expired);
         let refused = Cause::ConnectionFailed(Connection::Refused);
+        let status = Cause::UnexpectedStatus;
         for (cause, has_token, known, wanted) in [
-            (Cause::Reachable, true, Known::Applied, Verdict::Ok),
-            (Cause::OtherServer, true, Known::Applied, Verdict::ToDo),
-            (Cause::OtherServer, false, Known::Applied, Verdict::Ok),
-            (
-                Cause::UnexpectedStatus(404),
-                true,
-                Known::NotApplied,
-                Verdict::Ok,
-            ),
-            (expired, true, Known::NotApplied, Verdict::ToDo),
-            (expired, false, Known::Applied, Verdict::ToDo),
-            (refused, false, Known::Reached, Verdict::Unknown),
-            (
-                Cause::ResolverFailed,
-                true,
-                Known::Applied,
-                Verdict::Unknown,
-            ),
+            (Cause::Reachable, true, Applied, Ok),
+            (Cause::Reachable, true, NotApplied, Ok),
+            (Cause::OtherServer, true, Applied, ToDo),
+            (Cause::OtherServer, false, Applied, Unknown),
+            (Cause::OtherServer, false, Reached, Unknown),
+            (status(404), false, Applied, Unknown),
+            (status(404), false, Reached, Unknown),
+            (status(404), true, Applied, ToDo),
+            (status(401), false, Applied, ToDo),
+            (status(403), false, Reached, ToDo),
+            (status(502), false, Applied, ToDo),
+            (status(405), false, Applied, ToDo),
+            (Cause::Redirected(302), false, Applied, ToDo),
+            (Cause::Redirected(302), false, Reached, ToDo),
+            (Cause::OtherServer, true, NotApplied, Unknown),
+            (status(404), true, NotApplied, Unknown),
+            (status(503), false, NotApplied, Unknown),
+            (status(403), true, NotApplied, ToDo),
+            (Cause::Redirected(301), false, NotApplied, ToDo),
+            (expired, true, NotApplied, ToDo),
+            (expired, false, Applied, ToDo),
+            (refused, false, Reached, Unknown),
+            (Cause::ResolverFailed, true, Applied, Unknown),
         ] {
-            assert_eq!(
-                verdict(cause, has_token, known),
-                wanted,
-                "{cause:?} {known:?}"
-            );
+            let (verdict, message) = judged(cause, has_token, known);
+            assert_eq!(verdict, wanted, "{cause:?} {known:?}");
+            assert!(verdict != ToDo || message == HERE, "{cause:?}: {message}");
         }
+    }
+
+    #[test]
+    fn without_the_token_no_answer_is_a_proof() {
+        for known in [Known::NotApplied, Known::Applied, Known::Reached] {
+            let (verdict, message) = judged(Cause::Reachable, false, known);
+            assert_eq!(verdict, Verdict::Unknown);
+            assert!(!message.contains(HERE), "{message}");
+        }
+        // Nor can anybody compute one.
+        let own = || key(None).unwrap().expose_secret().to_vec();
+        assert_eq!(own().len(), KEY_BYTES);
+        assert_ne!(own(), own());
+        let token = SecretString::from("token");
+        assert_eq!(key(Some(&token)).unwrap().expose_secret(), b"token");
     }
 }

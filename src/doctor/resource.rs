@@ -11,7 +11,7 @@ use super::{
 use crate::{
     api::{
         condition::Type,
-        v1alpha1::{Phase, ZoomConnection, ZoomIntegration},
+        v1alpha1::{Phase, SetupStep, ZoomConnection, ZoomIntegration},
     },
     setup::State,
     terminal::{Session, Target, time::age},
@@ -85,19 +85,44 @@ fn integration(found: &ZoomIntegration, connections: &[ZoomConnection]) -> Repor
         );
     }
     conditions(&status.conditions, &mut report);
-    let open = State::Open.as_str();
-    let is_open = status.setup.iter().any(|step| step.state == open);
-    match (status.next_step, status.setup.is_empty()) {
-        (Some(next), _) if is_open => report.add("setup", Verdict::ToDo, next),
-        (Some(next), _) => report.add("setup", Verdict::Unknown, next),
-        (None, false) => report.add("setup", Verdict::Ok, "Nothing is left to do in Zoom."),
-        (None, true) => {}
-    }
+    setup(&status.setup, status.next_step, &mut report);
     for connection in connections {
         summary(connection, &mut report);
     }
     report.warnings = status.warnings;
     report
+}
+
+/// What is left to do in Zoom. Steps that nobody can prove are named, not taken for done.
+fn setup(steps: &[SetupStep], next: Option<String>, report: &mut Report) {
+    let any = |state: State| steps.iter().any(|step| step.state == state.as_str());
+    let (verdict, message) = match next {
+        Some(next) if any(State::Open) => (Verdict::ToDo, next),
+        Some(next) => (Verdict::Unknown, next),
+        None if steps.is_empty() => return,
+        None => {
+            let done = State::Done.as_str();
+            let left = steps.iter().filter(|step| step.state != done);
+            let titles: Vec<&str> = left.map(title).collect();
+            if titles.is_empty() {
+                (Verdict::Ok, "Nothing is left to do in Zoom.".into())
+            } else {
+                let titles = titles.join("; ");
+                let text = format!("What can be proved is. Nobody can prove: {titles}.");
+                (Verdict::Unknown, text)
+            }
+        }
+    };
+    report.add("setup", verdict, message);
+}
+
+/// What has to be done; of a status without words, its name for machines.
+fn title(step: &SetupStep) -> &str {
+    if step.title.is_empty() {
+        &step.id
+    } else {
+        &step.title
+    }
 }
 
 fn connection(found: &ZoomConnection) -> Report {
@@ -287,6 +312,31 @@ mod tests {
             assert_eq!(report.checks.len(), 1);
             assert!(!report.is_well());
         }
+    }
+
+    #[test]
+    fn a_step_that_nobody_can_prove_is_not_taken_for_done() {
+        let of = |state: &str, next: Option<&str>| {
+            let status = json!({
+                "observedGeneration": 2, "nextStep": next, "setup": [
+                    {"id": "Scopes", "title": "tick the scopes", "state": "Done"},
+                    {"id": "Submit", "title": "submit the app for review", "state": state},
+                    {"id": "BackEnd", "state": state},
+                ],
+            });
+            let found: ZoomIntegration = object("ZoomIntegration", &app(), &status);
+            let mut checks = integration(&found, &[]).checks;
+            let check = checks.pop().unwrap();
+            assert_eq!(check.subject, "setup");
+            (check.verdict, check.message)
+        };
+        let done = "Nothing is left to do in Zoom.".to_owned();
+        assert_eq!(of("Done", None), (Verdict::Ok, done));
+        let left = "What can be proved is. Nobody can prove: submit the app for review; BackEnd.";
+        assert_eq!(of("Unknown", None), (Verdict::Unknown, left.into()));
+        let next = "Submit it.".to_owned();
+        assert_eq!(of("Unknown", Some(&next)), (Verdict::Unknown, next.clone()));
+        assert_eq!(of("Open", Some(&next)), (Verdict::ToDo, next.clone()));
     }
 
     #[test]

@@ -31,6 +31,10 @@ pub struct Args {
     /// The file; - for the standard output. Its name says the form: .md or .html.
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Print the personal links of connections, at most 20. Whoever has one can authorize in that person's
+    /// place: without it they are only counted.
+    #[arg(long)]
+    pub links: bool,
     /// Where.
     #[command(flatten)]
     pub cluster: Cluster,
@@ -57,7 +61,8 @@ pub fn main(args: &Args) -> anyhow::Result<()> {
     let parts = parts(args)?;
     terminal::block_on(async {
         let session = args.cluster.session().await?;
-        let handout = read(&session, &args.integration).await?;
+        let mut handout = read(&session, &args.integration).await?;
+        handout.with_links = args.links;
         for (format, file) in parts {
             let text = match format {
                 Format::Markdown => markdown(&handout, args.language),

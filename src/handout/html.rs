@@ -10,7 +10,7 @@ use super::{
 use crate::{
     connect::language::Language,
     setup::{
-        State, Step,
+        Entry, State, Step,
         step::Act,
         words::{self, Words, words},
     },
@@ -48,7 +48,7 @@ pub fn html(handout: &Handout, language: Language) -> String {
                         " " (words::line(steps, words))
                     }
                     ol.steps {
-                        @for step in steps { (section(step, texts, words)) }
+                        @for step in steps { (section(handout, step, texts, words)) }
                     }
                     @if !handout.warnings.is_empty() {
                         h2 { (texts.warnings) }
@@ -63,8 +63,9 @@ pub fn html(handout: &Handout, language: Language) -> String {
     page.into_string()
 }
 
-fn section(step: &Step, texts: &Texts, words: &Words) -> Markup {
+fn section(handout: &Handout, step: &Step, texts: &Texts, words: &Words) -> Markup {
     let done = step.state == State::Done;
+    let printed = handout.entries(step);
     html! {
         li.step.(step.state.as_str()) {
             h2 { ((words.title)(step.id, step.kind)) }
@@ -88,17 +89,18 @@ fn section(step: &Step, texts: &Texts, words: &Words) -> Markup {
                 dt { (texts.proof) }
                 dd { ((words.evidence)(&step.evidence)) }
             }
-            @if !step.entries.is_empty() { (entries(step, texts, words)) }
+            @if !printed.is_empty() { (entries(&printed, texts, words)) }
+            @if let Some(text) = handout.about_links(step, texts) { p.soft { (text) } }
         }
     }
 }
 
-fn entries(step: &Step, texts: &Texts, words: &Words) -> Markup {
+fn entries(entries: &[&Entry], texts: &Texts, words: &Words) -> Markup {
     html! {
         table {
             thead { tr { @for column in texts.columns { th scope="col" { (column) } } } }
             tbody {
-                @for entry in &step.entries {
+                @for entry in entries {
                     tr {
                         td { ((words.act)(entry.act)) }
                         td { (entry.field) }

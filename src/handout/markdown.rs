@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::{Handout, minute, texts::texts};
+use super::{
+    Handout, minute,
+    texts::{Texts, texts},
+};
 use crate::{
     connect::language::Language,
     setup::{
@@ -28,7 +31,7 @@ pub fn markdown(handout: &Handout, language: Language) -> String {
         escaped(&words::line(steps, words))
     );
     for (number, step) in (1..).zip(steps) {
-        out.push_str(&section(number, step, language, words));
+        out.push_str(&section(handout, number, step, texts, words));
     }
     if !handout.warnings.is_empty() {
         let _ = write!(out, "\n## {}\n\n", texts.warnings);
@@ -39,8 +42,7 @@ pub fn markdown(handout: &Handout, language: Language) -> String {
     out
 }
 
-fn section(number: usize, step: &Step, language: Language, words: &Words) -> String {
-    let texts = texts(language);
+fn section(handout: &Handout, number: usize, step: &Step, texts: &Texts, words: &Words) -> String {
     let mark = if step.state == State::Done { "x" } else { " " };
     let mut out = format!(
         "\n## {number}. {}\n\n- [{mark}] {}",
@@ -68,10 +70,11 @@ fn section(number: usize, step: &Step, language: Language, words: &Words) -> Str
     }
     let proof = escaped(&(words.evidence)(&step.evidence));
     let _ = writeln!(out, "- {}: {proof}", texts.proof);
-    if !step.entries.is_empty() {
+    let entries = handout.entries(step);
+    if !entries.is_empty() {
         let [how, field, value] = texts.columns;
         let _ = write!(out, "\n| {how} | {field} | {value} |\n|---|---|---|\n");
-        for entry in &step.entries {
+        for entry in entries {
             let hint = entry.hint.map(|hint| format!(" {}", escaped(hint)));
             let _ = writeln!(
                 out,
@@ -82,6 +85,9 @@ fn section(number: usize, step: &Step, language: Language, words: &Words) -> Str
                 hint.unwrap_or_default()
             );
         }
+    }
+    if let Some(text) = handout.about_links(step, texts) {
+        let _ = write!(out, "\n{}\n", escaped(&text));
     }
     out
 }

@@ -1,7 +1,8 @@
 //! A hand-out for the customer's administrator: the steps in Zoom's portal, with the exact texts, as
 //! Markdown or as one HTML file that loads nothing. Pure, and without a secret: steps hold none. The
-//! command that writes it is [`command`]; it wants to read `ZoomIntegration`s and `ZoomConnection`s, and
-//! nothing else.
+//! personal links of connections are counted and not shown unless somebody asks for them: the file is made to
+//! be sent around. The command that writes it is [`command`]; it wants to read `ZoomIntegration`s and
+//! `ZoomConnection`s, and nothing else.
 
 pub mod command;
 mod html;
@@ -11,11 +12,21 @@ pub mod texts;
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 
+use self::texts::Texts;
 pub use self::{html::html, markdown::markdown};
 use crate::{
     api::v1alpha1::{ZoomConnection, ZoomIntegration, ZoomIntegrationSpec},
-    setup::{self, Facts, State, Step, Warning, known},
+    setup::{
+        self, Entry, Facts, State, Step, Warning, known,
+        step::{Act, StepId},
+    },
 };
+
+/// As many personal links are printed.
+const MOST_LINKS: usize = 20;
+/// What the entry with the integration's own link is called. A personal one is called by its connection,
+/// whose name has no capitals.
+const OWN_LINK: &str = "Installation URL";
 
 /// What a hand-out says.
 #[derive(Clone, Debug)]
@@ -30,6 +41,8 @@ pub struct Handout {
     pub warnings: Vec<Warning>,
     /// When it was written.
     pub written: Timestamp,
+    /// Whether personal links are printed.
+    pub with_links: bool,
 }
 
 // === impl Handout ===
@@ -51,6 +64,7 @@ impl Handout {
             warnings: setup::warnings(spec, facts, &steps),
             steps,
             written: now,
+            with_links: false,
         }
     }
 
@@ -78,6 +92,38 @@ impl Handout {
         let done = |step: &&Step| step.state == State::Done;
         self.steps.iter().filter(done).count()
     }
+
+    /// What to enter in a step, as far as it is printed.
+    fn entries<'a>(&self, step: &'a Step) -> Vec<&'a Entry> {
+        let mut left = if self.with_links { MOST_LINKS } else { 0 };
+        let printed = |entry: &&Entry| {
+            if !is_personal(step, entry) {
+                return true;
+            }
+            let fits = left > 0;
+            left = left.saturating_sub(1);
+            fits
+        };
+        step.entries.iter().filter(printed).collect()
+    }
+
+    /// What is said of a step's personal links, if there are any.
+    fn about_links(&self, step: &Step, texts: &Texts) -> Option<String> {
+        let personal = |entry: &&Entry| is_personal(step, entry);
+        let count = step.entries.iter().filter(personal).count();
+        (count > 0).then(|| {
+            if self.with_links {
+                (texts.links)(count.min(MOST_LINKS), count)
+            } else {
+                (texts.links_left_out)(count)
+            }
+        })
+    }
+}
+
+/// Whether it is the link of one person.
+fn is_personal(step: &Step, entry: &Entry) -> bool {
+    step.id == StepId::Install && entry.act == Act::Open && entry.field != OWN_LINK
 }
 
 /// A time, to the minute, in UTC.

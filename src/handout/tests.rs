@@ -1,6 +1,7 @@
 use super::*;
 use crate::{
     connect::language::Language,
+    setup::facts::ConnectionFacts,
     setup::tests::fixtures::{FIVE, done, example, half_way, now},
     zoom::Fault,
 };
@@ -24,6 +25,7 @@ fn the_hand_outs_are_these() {
         for (name, handout) in [
             ("nectar-dxp", handout("nectar-dxp", half_way)),
             ("kivicare", handout("kivicare", with_a_mistake)),
+            ("stackone", handout("stackone", half_way)),
         ] {
             insta::with_settings!({prepend_module_to_snapshot => false, omit_expression => true}, {
                 insta::assert_snapshot!(format!("{name}.{code}.md"), markdown(&handout, language));
@@ -40,7 +42,10 @@ fn the_hand_outs_are_these() {
 fn every_step_and_value_is_in_either_form() {
     for name in FIVE {
         for facts in [half_way, done] {
-            let handout = handout(name, facts);
+            let handout = Handout {
+                with_links: true,
+                ..handout(name, facts)
+            };
             for language in Language::ALL {
                 let (markdown, html) = (markdown(&handout, language), html(&handout, language));
                 assert!(markdown.matches("\n## ").count() >= handout.steps.len());
@@ -53,6 +58,45 @@ fn every_step_and_value_is_in_either_form() {
                     let escaped = entry.value.replace('&', "&amp;").replace('"', "&quot;");
                     assert!(html.contains(&escaped), "{}", entry.value);
                 }
+            }
+        }
+    }
+}
+
+/// The file is sent around: who has a personal link can authorize in that person's place.
+#[test]
+fn personal_links_are_counted_unless_they_are_asked_for() {
+    let own = "https://connect.example.com/install/tenants/app";
+    let link = |number: usize| format!("https://connect.example.com/connections/{number}/nonce");
+    let many = |spec: &ZoomIntegrationSpec| {
+        let mut facts = half_way(spec);
+        facts.consent.install_url = Some(own.into());
+        facts.consent.connections = (10..40)
+            .map(|number| ConnectionFacts {
+                name: format!("person-{number}"),
+                install_url: Some(link(number)),
+                connected: number == 10,
+                ..ConnectionFacts::default()
+            })
+            .collect();
+        facts
+    };
+    let mut handout = handout("stackone", many);
+    for with_links in [false, true] {
+        handout.with_links = with_links;
+        for language in Language::ALL {
+            for text in [markdown(&handout, language), html(&handout, language)] {
+                assert!(text.contains(own), "{text}");
+                let shown = (10..40).filter(|number| text.contains(&link(*number)));
+                let shown: Vec<usize> = shown.collect();
+                let texts = texts::texts(language);
+                let (wanted, sentence) = if with_links {
+                    ((11..31).collect(), (texts.links)(20, 29))
+                } else {
+                    (Vec::new(), (texts.links_left_out)(29))
+                };
+                assert_eq!(shown, wanted, "{text}");
+                assert!(text.contains(&sentence), "{text}");
             }
         }
     }

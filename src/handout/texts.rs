@@ -27,6 +27,10 @@ pub struct Texts {
     pub proof: &'static str,
     /// Since when a step is done.
     pub since: fn(&str) -> String,
+    /// How many personal links there are that are not printed.
+    pub links_left_out: fn(usize) -> String,
+    /// Who may have those that are printed, and how many that is of all.
+    pub links: fn(usize, usize) -> String,
     /// Above the warnings.
     pub warnings: &'static str,
 }
@@ -52,6 +56,16 @@ static ENGLISH: Texts = Texts {
     caution: "Careful",
     proof: "Proof",
     since: |time| format!("since {time}"),
+    links_left_out: |count| {
+        format!(
+            "Personal links that wait for their person: {count}. None is on this page: each goes to its person alone."
+        )
+    },
+    links: |shown, all| {
+        format!(
+            "Whoever has one of these personal links can authorize in that person's place. This page is only for those who may have all of them; to anybody else send no link but their own. Shown: {shown} of {all}."
+        )
+    },
     warnings: "Worth knowing",
 };
 
@@ -67,5 +81,15 @@ static JAPANESE: Texts = Texts {
     caution: "注意",
     proof: "確認方法",
     since: |time| format!("{time} から"),
+    links_left_out: |count| {
+        format!(
+            "まだ使われていない個人用リンクが {count} 件あります。個人用リンクは本人だけに送るものなので、このページには記載していません。"
+        )
+    },
+    links: |shown, all| {
+        format!(
+            "個人用リンクを持つ人は、本人に代わって許可できてしまいます。このページは、すべてのリンクを知ってよい人だけに渡し、それ以外の人には本人のリンクだけを送ってください（{all} 件のうち {shown} 件を記載）。"
+        )
+    },
     warnings: "知っておいていただきたいこと",
 };

@@ -6,10 +6,12 @@ mod outcome;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
+use hyper::{Request, header::DATE};
 use jiff::Timestamp;
 use kube::{
     Api, ResourceExt as _,
     api::{Patch, PatchParams},
+    client::Body,
     runtime::wait::{Condition, await_condition},
 };
 use serde_json::json;
@@ -21,7 +23,7 @@ use crate::{
         condition::Type,
         v1alpha1::{TokenStatus, ZoomConnection, ZoomIntegration},
     },
-    terminal::{self, Cluster, Session, Target, note, print, resources::Ours, time::when},
+    terminal::{self, Cluster, Session, Target, note, plain, print, resources::Ours, time::when},
 };
 
 /// Who writes the annotation.
@@ -143,9 +145,9 @@ async fn ask<K: Holder>(session: &Session, before: K, args: &Args) -> anyhow::Re
     let api: Api<K> = session.api();
     let name = before.name_any();
     if let Some(message) = before.lost() {
-        bail!("no other token: {message}");
+        bail!("no other token: {}", plain(&message));
     }
-    let wish = Timestamp::now();
+    let wish = server_time(session).await.unwrap_or_else(Timestamp::now);
     let patch = json!({"metadata": {"annotations": {
         annotation::REFRESH_REQUESTED_AT: wish.to_string(),
     }}});
@@ -169,7 +171,7 @@ async fn ask<K: Holder>(session: &Session, before: K, args: &Args) -> anyhow::Re
         .await
         .map_err(|_| {
             anyhow!(
-                "no answer within {} s: the wish stands, as annotation {}; does the operator run, and watch this namespace?",
+                "no answer within {} s: the wish stands, as annotation {}; does the operator run, and watch this namespace? The clocks of this machine and of the cluster may differ: a token that is younger than the wish by the cluster's clock is not replaced",
                 args.timeout,
                 annotation::REFRESH_REQUESTED_AT
             )
@@ -177,17 +179,28 @@ async fn ask<K: Holder>(session: &Session, before: K, args: &Args) -> anyhow::Re
         .context("failed to watch the resource")?
         .with_context(|| format!("{} was deleted", args.target))?;
     let now = found.answer();
-    if let Some(Outcome::Refused(message)) = outcome(&old, &now, wish) {
-        bail!("no other token: {message}");
+    match outcome(&old, &now, wish) {
+        Some(Outcome::Refused(message)) => bail!("no other token: {}", plain(&message)),
+        Some(Outcome::Replaced {
+            lacking: Some(message),
+        }) => note(&format!("it lacks scopes: {}", plain(&message))),
+        Some(Outcome::Replaced { lacking: None }) | None => {}
     }
     let token = now.token;
     let expires = token.expires_at.map(|time| when(time.0, Timestamp::now()));
     print(&format!(
         "{} has another token, in Secret {}, until {}\n",
         args.target,
-        token.secret_name.unwrap_or_default(),
+        plain(&token.secret_name.unwrap_or_default()),
         expires.unwrap_or_default()
     ))
+}
+
+/// What the API server's clock shows; `None` when it does not say.
+async fn server_time(session: &Session) -> Option<Timestamp> {
+    let request = Request::get("/version").body(Body::empty()).ok()?;
+    let answer = session.client.send(request).await.ok()?;
+    outcome::time(answer.headers().get(DATE)?.to_str().ok()?)
 }
 
 fn answered<K: Holder>(old: Answer, wish: Timestamp) -> impl Condition<K> {

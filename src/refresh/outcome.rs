@@ -1,14 +1,20 @@
 //! What became of a wish for another token, by the status. Pure.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp, fmt::rfc2822::DateTimeParser};
 
 use crate::api::v1alpha1::TokenStatus;
+
+/// The reason under which the controller records that a token which it published lacks scopes.
+const MISSING_SCOPES: &str = "MissingScopes";
 
 /// What became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// There is another token.
-    Replaced,
+    Replaced {
+        /// What is said of required scopes that it lacks.
+        lacking: Option<String>,
+    },
     /// The attempt failed: why.
     Refused(String),
 }
@@ -29,15 +35,27 @@ pub fn outcome(before: &Answer, now: &Answer, wish: Timestamp) -> Option<Outcome
         return Some(Outcome::Refused(lost.clone()));
     }
     let (before, now) = (&before.token, &now.token);
+    let is_other = now.expires_at.is_some() && now.expires_at != before.expires_at;
     // The status has whole seconds.
     let failure = now
         .failure
         .as_ref()
         .filter(|failure| failure.time.0.as_second() >= wish.as_second());
-    if let Some(failure) = failure {
-        return Some(Outcome::Refused(failure.message.clone()));
-    }
-    (now.expires_at.is_some() && now.expires_at != before.expires_at).then_some(Outcome::Replaced)
+    let lacking = match failure {
+        // Recorded together with the token that lacks them, never instead of it.
+        Some(failure) if failure.reason == MISSING_SCOPES => Some(failure.message.clone()),
+        Some(failure) => return Some(Outcome::Refused(failure.message.clone())),
+        None => None,
+    };
+    is_other.then_some(Outcome::Replaced { lacking })
+}
+
+/// The API server's time, from the `Date` of its answer: by its clock, not by this machine's, the controller
+/// tells a wish from one that was granted. The header has whole seconds; the last moment of it, since a token
+/// may have been issued within the same one.
+pub fn time(date: &str) -> Option<Timestamp> {
+    let second = DateTimeParser::new().parse_timestamp(date).ok()?;
+    second.checked_add(SignedDuration::from_millis(999)).ok()
 }
 
 #[cfg(test)]
@@ -67,8 +85,9 @@ mod tests {
         let shorter = status(json!({"expiresAt": "2026-11-22T12:20:00Z"}));
         let of = |now: &Answer| outcome(&before, now, wish);
         assert_eq!(of(&before), None);
-        assert_eq!(of(&later), Some(Outcome::Replaced));
-        assert_eq!(of(&shorter), Some(Outcome::Replaced));
+        let replaced = Some(Outcome::Replaced { lacking: None });
+        assert_eq!(of(&later), replaced);
+        assert_eq!(of(&shorter), replaced);
         assert_eq!(of(&failed("2026-11-22T11:59:59Z")), None);
         assert_eq!(
             of(&failed("2026-11-22T12:00:00Z")),
@@ -80,7 +99,47 @@ mod tests {
         };
         assert_eq!(of(&lost), Some(Outcome::Refused("Authorize again.".into())));
         let none = Answer::default();
-        assert_eq!(outcome(&none, &later, wish), Some(Outcome::Replaced));
+        assert_eq!(outcome(&none, &later, wish), replaced);
         assert_eq!(outcome(&none, &none, wish), None);
+    }
+
+    #[test]
+    fn a_token_that_lacks_scopes_is_another_token() {
+        let wish: Timestamp = "2026-11-22T12:00:00.7Z".parse().unwrap();
+        let of = |end: &str, reason: &str, time: &str| {
+            status(json!({"expiresAt": end, "failure": {
+                "reason": reason, "message": "Tick a:read.", "attempts": 1, "time": time,
+                "retryAt": "2026-11-22T12:10:00Z", "credentialsVersion": "v",
+            }}))
+        };
+        let (old, new) = ("2026-11-22T12:30:00Z", "2026-11-22T13:00:00Z");
+        let (earlier, later) = ("2026-11-22T11:50:00Z", "2026-11-22T12:00:01Z");
+        let before = of(old, MISSING_SCOPES, earlier);
+        let outcome = |now: &Answer| outcome(&before, now, wish);
+        let lacking = |lacking: Option<&str>| {
+            let lacking = lacking.map(ToOwned::to_owned);
+            Some(Outcome::Replaced { lacking })
+        };
+        assert_eq!(outcome(&before), None);
+        assert_eq!(
+            outcome(&of(new, MISSING_SCOPES, later)),
+            lacking(Some("Tick a:read."))
+        );
+        assert_eq!(outcome(&of(new, MISSING_SCOPES, earlier)), lacking(None));
+        // Not without a token.
+        assert_eq!(outcome(&of(old, MISSING_SCOPES, later)), None);
+        assert_eq!(
+            outcome(&of(old, "TokenSecretNotWritten", later)),
+            Some(Outcome::Refused("Tick a:read.".into()))
+        );
+    }
+
+    #[test]
+    fn the_api_servers_time_is_read_to_the_end_of_its_second() {
+        let read = time("Sun, 22 Nov 2026 12:00:41 GMT").unwrap();
+        assert_eq!(read.to_string(), "2026-11-22T12:00:41.999Z");
+        for text in ["", "2026-11-22T12:00:41Z", "yesterday"] {
+            assert_eq!(time(text), None, "{text}");
+        }
     }
 }

@@ -71,10 +71,46 @@ pub fn language() -> impl TypedValueParser<Value = Language> {
 }
 
 /// Text from a resource, on one line and without control characters: whoever wrote it must not move the
-/// cursor.
+/// cursor. Nor must it look like another text, so what has no width or turns the direction is left out.
 #[must_use]
 pub fn plain(text: &str) -> String {
     text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
+        .filter(|c| !is_unseen(*c))
+        .map(|c| if breaks(c) { ' ' } else { c })
         .collect()
+}
+
+fn breaks(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+/// Whether a character has no width or turns the direction of others.
+fn is_unseen(c: char) -> bool {
+    matches!(
+        c,
+        '\u{061c}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{2069}'
+            | '\u{feff}'
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_neither_moves_the_cursor_nor_looks_like_another() {
+        for (text, wanted) in [
+            ("a\u{1b}[2J\nb", "a [2J b"),
+            ("a\u{2028}b", "a b"),
+            ("acme\u{202e}txt.exe\u{202c}", "acmetxt.exe"),
+            ("\u{2066}a\u{2069}\u{200f}", "a"),
+            ("ac\u{200b}m\u{2060}e\u{feff}", "acme"),
+            ("\u{200a}設定 é\u{2010}", "\u{200a}設定 é\u{2010}"),
+        ] {
+            assert_eq!(plain(text), wanted, "{text:?}");
+        }
+    }
 }

@@ -13,8 +13,8 @@ const WEBHOOK = {
   sink: { http: { serviceRef: { name: "sink" } } },
 };
 
-const written = (name, language) =>
-  kubectl("exec", "deploy/zoom-operator", "--", "/zoom-operator", "handout", name, "--format=html", `--language=${language}`);
+const written = (name, language, ...more) =>
+  kubectl("exec", "deploy/zoom-operator", "--", "/zoom-operator", "handout", name, "--format=html", `--language=${language}`, ...more);
 
 /** What axe finds. */
 async function violations(page) {
@@ -33,7 +33,9 @@ export default {
     });
     const secret = await get("secrets", `${app.name}-credentials`);
     for (const [language, title] of [["en", "Setting up KiviCare in Zoom"], ["ja", "Zoom での KiviCare の設定手順"]]) {
-      const html = await written(app.name, language);
+      // Made to be mailed: a personal link is in it only for who asks for it.
+      equal((await written(app.name, language)).includes(link), false, "a personal link");
+      const html = await written(app.name, language, "--links");
       for (const key of ["client-secret", "account-id"]) equal(html.includes(secretKey(secret, key)), false, key);
       // A request to anybody would be noticed when the person leaves.
       const person = await t.person({ locale: language });
