@@ -20,8 +20,9 @@ async fn paced(bed: Bed) -> anyhow::Result<()> {
         values: vec![format!("receiver.maxConcurrentRollouts={AT_A_TIME}")],
         ..Options::default()
     };
-    let (_sim, operator) = bed.zoom_and_operator(&options).await?;
+    let (sim, operator) = bed.zoom_and_operator(&options).await?;
     let tenant = Tenant::server_to_server("shared");
+    sim.put_app(&tenant, json!({"kind": "General"})).await?;
     bed.apply(&tenant.secret()).await?;
     for number in 0..TENANTS {
         bed.create(&manifest(&tenant, number, &kwok.placement()))
@@ -85,7 +86,7 @@ fn name(number: usize) -> String {
     format!("tenant-{number}")
 }
 
-/// An integration that needs nothing of Zoom.
+/// An integration of which Zoom is asked only once, whether it takes the credentials.
 fn manifest(tenant: &Tenant, number: usize, placement: &Value) -> Value {
     let mut manifest = tenant.manifest_with_webhook();
     merge(
