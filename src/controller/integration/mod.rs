@@ -48,10 +48,9 @@ impl Managed for ZoomIntegration {
         let pages = context.config.connect_url.as_ref();
         let namespace = self.namespace().unwrap_or_default();
         let name = self.name_any();
-        let connections = context.connections.count(&namespace, &name, &context.fleet);
         let rules = plan::Rules {
             has_pages: pages.is_some(),
-            connected: connections.connected,
+            rejected: context.connections.rejected(&namespace, &name),
             receivers: &context.config.policy,
         };
         let plan = plan::plan(self, &observed, rules, Timestamp::now());
@@ -114,7 +113,7 @@ fn try_url(
         &integration.spec,
         credentials.webhook_secret_token.as_ref(),
         &credentials.version,
-        status::validated(integration, observed),
+        status::validated(integration, observed, applied, now),
         applied.receiver.finding == ReceiverFinding::Available,
         now,
     );
