@@ -153,6 +153,10 @@ pub struct WebhookStatus {
     /// The text to paste into Zoom as "Event notification endpoint URL".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+    /// When `url` last became another one, or was withheld or given out again. `lastValidated`,
+    /// `lastVerified` and `lastRejected` speak of the URL as it is: what came before is not counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proved_since: Option<Time>,
     /// When a signed URL validation of Zoom was last answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_validated: Option<Time>,

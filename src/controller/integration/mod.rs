@@ -114,7 +114,7 @@ fn try_url(
         &integration.spec,
         credentials.webhook_secret_token.as_ref(),
         &credentials.version,
-        status::validated(integration, observed),
+        status::validated(integration, observed, applied, now),
         applied.receiver.finding == ReceiverFinding::Available,
         now,
     );

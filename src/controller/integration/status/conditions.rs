@@ -141,12 +141,22 @@ fn endpoint_validated(
         .clone()
         .unwrap_or_else(|| "the public URL of the receiver".into());
     let Some(Time(validated)) = webhook.last_validated else {
+        let since = webhook.proved_since.as_ref();
         let rejected = observed
             .facts
             .as_ref()
-            .is_some_and(|facts| facts.last_rejected.is_some());
+            .and_then(|facts| facts.last_rejected)
+            .is_some_and(|at| since.is_none_or(|since| at >= since.0));
         return if rejected {
             say(Status::Unknown, "SignatureMismatch", "A request arrived whose signature does not match: compare the Secret Token on the app's Access page with the webhook secret token in the credentials Secret.".into())
+        } else if since.is_some() && webhook.url.is_some() {
+            say(
+                Status::Unknown,
+                "NotValidated",
+                format!(
+                    "The URL has changed: paste {where_to} as event notification endpoint URL and press Validate."
+                ),
+            )
         } else {
             say(
                 Status::Unknown,

@@ -13,6 +13,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::ResourceExt as _;
 use url::Url;
 
+pub use self::proofs::validated;
 use self::reachable::endpoint_reachable;
 use super::{
     apply::Applied,
@@ -69,7 +70,7 @@ pub fn status(
     let spec = &integration.spec;
     let scopes = granted(integration, &applied.token);
     let buffer = held(&before, observed);
-    let webhook = webhook(integration, &before, observed, applied, buffer.as_ref());
+    let webhook = webhook(integration, observed, applied, buffer.as_ref(), now);
     let operators = spec.consent_mode() == Some(ConsentMode::Operator);
     let redirect_url = setting
         .pages
@@ -210,14 +211,15 @@ fn token_finding<'a>(
 /// The newest facts: what was known stays known while a receiver cannot be asked.
 fn webhook(
     integration: &ZoomIntegration,
-    before: &ZoomIntegrationStatus,
     observed: &Observed,
     applied: &Applied,
     buffer: Option<&BufferFacts>,
+    now: Timestamp,
 ) -> Option<WebhookStatus> {
-    let facts = observed.facts.as_ref();
     let wanted = integration.spec.webhook.as_ref()?;
-    let known = before.webhook.clone().unwrap_or_default();
+    let counted = proofs::counted(integration, observed, applied, now);
+    let validated = counted.validated();
+    let (known, facts) = (counted.known, counted.facts.as_ref());
     let declared = |event: &String| {
         wanted
             .subscriptions
@@ -238,9 +240,9 @@ fn webhook(
     events_seen.sort();
     events_seen.dedup();
     Some(WebhookStatus {
-        // A URL that leads to somebody else must not be pasted.
-        url: wanted.url().filter(|_| applied.is_exposed()),
-        last_validated: validated(integration, observed).map(Time),
+        url: counted.url,
+        proved_since: counted.since.map(Time),
+        last_validated: validated.map(Time),
         last_verified: proofs.verified.map(Time),
         last_rejected: proofs.rejected.map(Time),
         removal_seen: known.removal_seen || facts.is_some_and(|facts| !facts.removals.is_empty()),
@@ -258,16 +260,6 @@ fn webhook(
             None => known.buffer.unwrap_or_default(),
         }),
     })
-}
-
-/// When Zoom validated the endpoint last: what was known stays known while a receiver cannot be asked.
-#[must_use]
-pub fn validated(integration: &ZoomIntegration, observed: &Observed) -> Option<Timestamp> {
-    let before = integration.status.as_ref();
-    let known = before.and_then(|before| before.webhook.as_ref()?.last_validated.as_ref());
-    let facts = observed.facts.as_ref();
-    let new = facts.and_then(|facts| facts.last_validated);
-    known.map(|time| time.0).max(new)
 }
 
 /// What the buffers hold. While one of several receivers cannot be asked, none of its dead letters is gone.

@@ -2,10 +2,20 @@
 //!
 //! Every request that comes in changes what the receiver knows, and a status is not written for each of
 //! them: the times are those of the first request in an hour.
+//!
+//! A receiver does not know by which URL a request came. So what it saw before the URL became this one says
+//! nothing of it.
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{api::v1alpha1::WebhookStatus, receiver::facts::Facts};
+use crate::{
+    api::v1alpha1::{WebhookStatus, ZoomIntegration},
+    controller::{
+        integration::{apply::Applied, observe::Observed},
+        schedule,
+    },
+    receiver::facts::Facts,
+};
 
 /// A newer time is written once it is newer by this.
 const STEP: SignedDuration = SignedDuration::from_hours(1);
@@ -17,6 +27,105 @@ pub(super) struct Proofs {
     pub verified: Option<Timestamp>,
     /// When a request was last signed by no secret that is known, and no right one came since.
     pub rejected: Option<Timestamp>,
+}
+
+/// What counts of what was said and of what the receivers know.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Counted {
+    /// The URL that is given out.
+    pub url: Option<String>,
+    /// Since when it is the URL, if it was another one.
+    pub since: Option<Timestamp>,
+    /// What was said.
+    pub known: WebhookStatus,
+    /// What the receivers know, if they can be asked.
+    pub facts: Option<Facts>,
+}
+
+// === impl Counted ===
+
+impl Counted {
+    /// When Zoom validated the endpoint last: what was known stays known while a receiver cannot be asked.
+    pub(super) fn validated(&self) -> Option<Timestamp> {
+        let known = self.known.last_validated.as_ref().map(|time| time.0);
+        let facts = self.facts.as_ref();
+        known.max(facts.and_then(|facts| facts.last_validated))
+    }
+}
+
+/// When Zoom validated the endpoint last, as far as that speaks of the URL that is declared now.
+#[must_use]
+pub fn validated(
+    integration: &ZoomIntegration,
+    observed: &Observed,
+    applied: &Applied,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    counted(integration, observed, applied, now).validated()
+}
+
+/// What counts in this pass.
+pub(super) fn counted(
+    integration: &ZoomIntegration,
+    observed: &Observed,
+    applied: &Applied,
+    now: Timestamp,
+) -> Counted {
+    let declared = integration.spec.webhook.as_ref();
+    let declared = declared.and_then(|webhook| webhook.url());
+    // A URL that leads to somebody else must not be pasted, and nothing that comes in can prove it.
+    let withheld = declared.is_some() && !applied.is_exposed();
+    let url = declared.filter(|_| !withheld);
+    let before = integration.status.as_ref();
+    let before = before.and_then(|before| before.webhook.as_ref());
+    let facts = observed.facts.as_ref();
+    count(before, facts, url, withheld, now)
+}
+
+fn count(
+    before: Option<&WebhookStatus>,
+    facts: Option<&Facts>,
+    url: Option<String>,
+    withheld: bool,
+    now: Timestamp,
+) -> Counted {
+    let mut known = before.cloned().unwrap_or_default();
+    let mut facts = facts.cloned();
+    let mut since = known.proved_since.as_ref().map(|time| time.0);
+    let changed = before.is_some_and(|before| before.url != url);
+    if changed {
+        since = Some(change(facts.as_ref(), now));
+    }
+    if changed || withheld {
+        known.last_validated = None;
+        known.last_verified = None;
+        known.last_rejected = None;
+    }
+    if let Some(facts) = &mut facts {
+        let counts = |at: &Timestamp| !withheld && since.is_none_or(|since| *at >= since);
+        facts.last_validated = facts.last_validated.filter(counts);
+        facts.last_verified = facts.last_verified.filter(counts);
+        facts.last_rejected = facts.last_rejected.filter(counts);
+    }
+    Counted {
+        url,
+        since,
+        known,
+        facts,
+    }
+}
+
+/// From when on a request counts: after all that the receivers have seen, whose times are whole seconds.
+fn change(facts: Option<&Facts>, now: Timestamp) -> Timestamp {
+    let seen = facts.and_then(|facts| {
+        facts
+            .last_validated
+            .max(facts.last_verified)
+            .max(facts.last_rejected)
+    });
+    let after = seen.map(|seen| schedule::later(seen, std::time::Duration::from_secs(1)));
+    let now = schedule::later(now, std::time::Duration::ZERO);
+    after.map_or(now, |after| after.max(now))
 }
 
 /// What is said anew, after what was said and what the receivers know, if they can be asked.
@@ -138,5 +247,79 @@ mod tests {
             proofs(&WebhookStatus::default(), Some(&facts)).rejected,
             None
         );
+    }
+
+    /// The minute of the validation that counts, and since when any does.
+    fn counts(
+        before: Option<(Option<&str>, Option<i64>, Option<i64>)>,
+        validated: Option<i64>,
+        url: Option<&str>,
+    ) -> (Option<Timestamp>, Option<Timestamp>) {
+        let before = before.map(|(url, validated, since)| WebhookStatus {
+            url: url.map(Into::into),
+            last_validated: validated.map(at).map(Time),
+            last_verified: validated.map(at).map(Time),
+            last_rejected: validated.map(at).map(Time),
+            proved_since: since.map(at).map(Time),
+            ..WebhookStatus::default()
+        });
+        let mut facts = Facts::default();
+        facts.last_validated = validated.map(at);
+        facts.last_verified = validated.map(at);
+        facts.last_rejected = validated.map(at);
+        let url = url.map(ToOwned::to_owned);
+        let withheld = url.is_none();
+        let counted = count(before.as_ref(), Some(&facts), url, withheld, at(10));
+        let known = &counted.known;
+        assert_eq!(known.last_validated, known.last_verified);
+        assert_eq!(known.last_validated, known.last_rejected);
+        let facts = counted.facts.as_ref().unwrap();
+        assert_eq!(facts.last_validated, facts.last_verified);
+        assert_eq!(facts.last_validated, facts.last_rejected);
+        (counted.validated(), counted.since)
+    }
+
+    #[test]
+    fn what_proved_another_url_does_not_prove_this_one() {
+        let (a, b) = (Some("https://a/"), Some("https://b/"));
+        let changed = Some(at(10));
+        assert_eq!(
+            counts(Some((a, Some(5), None)), Some(6), b),
+            (None, changed)
+        );
+        assert_eq!(counts(Some((a, Some(5), None)), None, b), (None, changed));
+        // In the passes after that.
+        let since = |validated| counts(Some((b, None, Some(8))), validated, b);
+        assert_eq!(since(Some(6)), (None, Some(at(8))));
+        assert_eq!(since(Some(8)), (Some(at(8)), Some(at(8))));
+        assert_eq!(since(None), (None, Some(at(8))));
+        // A receiver whose clock is ahead.
+        let ahead = counts(Some((a, None, None)), Some(20), b).1.unwrap();
+        assert_eq!(ahead.as_second(), 20 * 60 + 1);
+    }
+
+    #[test]
+    fn the_first_url_and_one_that_an_older_version_wrote_lose_nothing() {
+        let a = Some("https://a/");
+        assert_eq!(counts(None, Some(6), a), (Some(at(6)), None));
+        let known = counts(Some((a, Some(5), None)), None, a);
+        assert_eq!(known, (Some(at(5)), None));
+    }
+
+    #[test]
+    fn a_url_that_is_withheld_is_not_proved() {
+        let a = Some("https://a/");
+        let changed = Some(at(10));
+        assert_eq!(
+            counts(Some((a, Some(5), None)), Some(6), None),
+            (None, changed)
+        );
+        // However long it lasts, and whatever comes in; nothing is written for it.
+        let meanwhile = counts(Some((None, None, Some(8))), Some(9), None);
+        assert_eq!(meanwhile, (None, Some(at(8))));
+        let upgraded = counts(Some((None, Some(5), None)), Some(9), None);
+        assert_eq!(upgraded, (None, None));
+        let free = counts(Some((None, None, Some(8))), Some(9), a);
+        assert_eq!(free, (None, changed));
     }
 }

@@ -186,3 +186,28 @@ fn what_stands_in_the_way_of_zoom_is_named_where_a_person_looks() {
         );
     }
 }
+
+#[test]
+fn a_changed_url_has_to_be_validated_anew() {
+    let endpoint = |said: &ZoomIntegrationStatus| {
+        let step = said.setup.iter().find(|step| step.id == "Endpoint");
+        step.unwrap().state.clone()
+    };
+    let mut integration = integration();
+    let first = say(&integration, vec![pod(0, Some(0))], vec![]);
+    assert_eq!(endpoint(&first), "Done");
+    integration.status = Some(first.clone());
+    let webhook = integration.spec.webhook.as_mut().unwrap();
+    webhook.endpoint.as_mut().unwrap().path = Some("/other".into());
+    let second = say(&integration, vec![pod(0, Some(0))], vec![]);
+    assert_eq!(second.webhook.as_ref().unwrap().last_validated, None);
+    let said = message(&second, Type::EndpointValidated);
+    assert!(
+        said.starts_with("The URL has changed: paste https://hooks.example.com/other "),
+        "{said}"
+    );
+    assert_eq!(endpoint(&second), "Open");
+    integration.status = Some(second.clone());
+    let third = say(&integration, vec![pod(0, Some(0))], vec![]);
+    assert_eq!(third.webhook, second.webhook);
+}
