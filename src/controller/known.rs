@@ -18,10 +18,12 @@ use super::{
 };
 use crate::{
     api::{
+        condition::Type,
         label,
         v1alpha1::{ConnectionsStatus, Phase, ZoomConnection, ZoomIntegration},
     },
     setup::known::{self, Read},
+    zoom::Fault,
 };
 
 /// The connections that there are.
@@ -111,6 +113,15 @@ impl Connections {
             total: number(connections.len()),
             connected: number(connected),
         }
+    }
+
+    /// When Zoom last refused the app's credentials to one of the integration's connections, of those that
+    /// are not ready for that.
+    #[must_use]
+    pub fn rejected(&self, namespace: &str, integration: &str) -> Option<Timestamp> {
+        let connections = self.of(namespace, integration);
+        let readable = connections.iter().filter_map(|it| it.0.as_ref().ok());
+        readable.filter_map(rejected_at).max()
     }
 
     /// Another connection of the same integration that was connected by this Zoom user before.
@@ -218,6 +229,20 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+fn rejected_at(connection: &ZoomConnection) -> Option<Timestamp> {
+    let reason = Fault::CredentialsRejected.as_str();
+    let status = connection.status.as_ref()?;
+    let ready = Type::Ready.find(&status.conditions)?;
+    if ready.status != "False" || ready.reason != reason {
+        return None;
+    }
+    let failure = status.token.as_ref();
+    let failure = failure.and_then(|token| token.failure.as_ref());
+    let failure = failure.filter(|failure| failure.reason == reason);
+    let last = failure.map(|failure| failure.time.0);
+    last.max(Some(ready.last_transition_time.0))
+}
+
 /// Since when a connection holds a grant of this user, and its UID.
 fn held_by(
     connection: &ZoomConnection,
@@ -311,6 +336,34 @@ mod tests {
         let cached = connections.of("clinics", "app");
         assert_eq!(cached.len(), 3);
         assert!(connections.of("elsewhere", "app").is_empty());
+    }
+
+    #[test]
+    fn the_last_refusal_of_the_credentials_is_known() {
+        let at = |minute: u32| format!("2026-03-01T10:{minute:02}:00Z");
+        let rejected = |status: &str, reason: &str, since, failed: Option<u32>| {
+            let mut found = connection("a", None);
+            let failure = failed.map(|failed| {
+                json!({
+                    "reason": reason, "message": "m", "attempts": 2, "time": at(failed),
+                    "retryAt": at(59), "credentialsVersion": "c/1",
+                })
+            });
+            found.status = serde_json::from_value(json!({
+                "conditions": [{
+                    "type": "Ready", "status": status, "reason": reason, "message": "m",
+                    "lastTransitionTime": at(since),
+                }],
+                "token": {"failure": failure},
+            }))
+            .unwrap();
+            rejected_at(&found).map(|at| at.to_string())
+        };
+        let fault = "CredentialsRejected";
+        assert_eq!(rejected("False", fault, 1, None), Some(at(1)));
+        assert_eq!(rejected("False", fault, 1, Some(7)), Some(at(7)));
+        assert_eq!(rejected("True", fault, 1, Some(7)), None);
+        assert_eq!(rejected("False", "GrantRejected", 1, Some(7)), None);
     }
 
     #[test]

@@ -23,6 +23,11 @@ const FIRST_PERSON_RETRY: Duration = Duration::from_mins(1);
 const FIRST_TIME_RETRY: Duration = Duration::from_secs(5);
 const LAST_RETRY: Duration = Duration::from_hours(1);
 
+/// However often the Secret of a General app changes, Zoom is not asked more often whether it takes it.
+const BETWEEN_CHECKS: Duration = Duration::from_mins(1);
+/// And of credentials that it took, while connections are told that it does not.
+const BETWEEN_DOUBTS: Duration = Duration::from_mins(5);
+
 /// However often somebody asks for another token.
 const BETWEEN_REQUESTED: Duration = Duration::from_mins(1);
 
@@ -96,6 +101,23 @@ pub enum Retry {
 #[must_use]
 pub fn after_changed_credentials(failed: Timestamp) -> Timestamp {
     later(failed, BETWEEN_CREDENTIALS)
+}
+
+/// When Zoom may be asked again whether it takes a General app's credentials, after it was asked `last`.
+#[must_use]
+pub fn after_check(last: Option<Timestamp>) -> Timestamp {
+    last.map_or(Timestamp::MIN, |last| later(last, BETWEEN_CHECKS))
+}
+
+/// The same when it took them, and a connection was told otherwise at `rejected`; never if that was before.
+#[must_use]
+pub fn at_doubt(last: Option<Timestamp>, rejected: Option<Timestamp>) -> Option<Timestamp> {
+    let rejected = rejected?;
+    match last {
+        Some(last) if rejected < last => None,
+        Some(last) => Some(later(last, BETWEEN_DOUBTS)),
+        None => Some(rejected),
+    }
 }
 
 /// When a token is asked for because somebody wished so at `wish`, if the last attempt, made at `last`, was

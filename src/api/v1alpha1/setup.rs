@@ -81,6 +81,10 @@ pub struct CredentialsStatus {
     /// tried once for each change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted_version: Option<String>,
+    /// When Zoom was last asked whether it takes a General app's credentials: at most once a minute, however
+    /// often the Secret changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checked_at: Option<Time>,
     /// The attempts to have a General app's credentials taken that failed since the last success.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<TokenFailure>,

@@ -48,10 +48,9 @@ impl Managed for ZoomIntegration {
         let pages = context.config.connect_url.as_ref();
         let namespace = self.namespace().unwrap_or_default();
         let name = self.name_any();
-        let connections = context.connections.count(&namespace, &name, &context.fleet);
         let rules = plan::Rules {
             has_pages: pages.is_some(),
-            connected: connections.connected,
+            rejected: context.connections.rejected(&namespace, &name),
             receivers: &context.config.policy,
         };
         let plan = plan::plan(self, &observed, rules, Timestamp::now());

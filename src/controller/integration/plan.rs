@@ -65,8 +65,6 @@ pub enum CredentialsStep {
     Wait(Timestamp),
     /// There is nothing to know: the app has a token of its own, or credentials are missing.
     Forget,
-    /// A connection that is connected has shown it.
-    Proved,
     /// Zoom is asked.
     Ask,
 }
@@ -104,8 +102,8 @@ pub enum ReceiverStep {
 pub struct Rules<'a> {
     /// Whether there are consent pages.
     pub has_pages: bool,
-    /// How many of the integration's connections are connected.
-    pub connected: i32,
+    /// When Zoom last refused the credentials to one of the integration's connections, which says so.
+    pub rejected: Option<Timestamp>,
     /// What receivers may do.
     pub receivers: &'a ReceiverPolicy,
 }
@@ -160,7 +158,7 @@ pub fn plan(
         credentials: if idle || suspended {
             CredentialsStep::Keep
         } else {
-            credentials(integration, observed, rules.connected, now)
+            credentials(integration, observed, rules.rejected, now)
         },
         remove_old_token_secret: !idle && !suspended && observed.old_token_secret.is_some(),
     }
@@ -221,12 +219,14 @@ fn token(integration: &ZoomIntegration, observed: &Observed, now: Timestamp) -> 
     }
 }
 
-/// A request that Zoom refuses is made once for each change of the Secret, and again as slowly as failed
-/// ones are: an app whose requests fail often may be switched off.
+/// Zoom is asked once for each version of the Secret, whatever connections there are: one that is connected
+/// shows only that Zoom took the credentials that its last token was got with. What Zoom refuses is asked
+/// again as slowly as other failures: an app whose requests fail often may be switched off. And what it took
+/// is asked again once a connection was `rejected` since.
 fn credentials(
     integration: &ZoomIntegration,
     observed: &Observed,
-    connected: i32,
+    rejected: Option<Timestamp>,
     now: Timestamp,
 ) -> CredentialsStep {
     if integration.spec.is_server_to_server() || observed.credentials.app.is_none() {
@@ -234,16 +234,20 @@ fn credentials(
     }
     let version = &observed.credentials.version;
     let known = last_check(integration);
-    if let Some(failure) = known.and_then(|known| known.failure.as_ref()) {
-        return match failure::not_before(failure, version, failure::wish(integration)) {
-            time if time > now => CredentialsStep::Wait(time),
-            _ => CredentialsStep::Ask,
-        };
-    }
-    match known.and_then(|known| known.accepted_version.as_ref()) {
-        Some(accepted) if accepted == version => CredentialsStep::Keep,
-        None if connected > 0 => CredentialsStep::Proved,
-        _ => CredentialsStep::Ask,
+    let last = known.and_then(|known| Some(known.checked_at.as_ref()?.0));
+    let accepted = known.and_then(|known| known.accepted_version.as_ref());
+    let due = match known.and_then(|known| known.failure.as_ref()) {
+        Some(failure) => {
+            let due = failure::not_before(failure, version, failure::wish(integration));
+            Some(due.max(schedule::after_check(last)))
+        }
+        None if accepted == Some(version) => schedule::at_doubt(last, rejected),
+        None => Some(schedule::after_check(last)),
+    };
+    match due {
+        None => CredentialsStep::Keep,
+        Some(due) if due > now => CredentialsStep::Wait(due),
+        Some(_) => CredentialsStep::Ask,
     }
 }
 

@@ -1,8 +1,10 @@
-//! Whether Zoom takes a General app's credentials: asked once for each change of their Secret.
+//! Whether Zoom takes a General app's credentials: asked once for each change of their Secret,
+//! at most once a minute.
 
 use std::{
     collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use jiff::Timestamp;
@@ -18,6 +20,7 @@ use crate::{
             observe::Observed,
             plan::{CredentialsStep, last_check},
         },
+        schedule,
     },
     zoom::{self, App, Fault},
 };
@@ -27,8 +30,23 @@ use crate::{
 pub struct Checked {
     /// Version of the Secret that Zoom took last.
     pub accepted_version: Option<String>,
+    /// When it was last asked.
+    pub checked_at: Option<Timestamp>,
     /// The attempts that failed since.
     pub failure: Option<TokenFailure>,
+}
+
+// === impl Checked ===
+
+impl Checked {
+    /// When to ask about this version, if nothing is known of it.
+    pub(super) fn next(&self, version: &str) -> Option<Timestamp> {
+        let failed = self.failure.as_ref();
+        let failed = failed.is_some_and(|failure| failure.credentials_version == version);
+        let is_known = failed || self.accepted_version.as_deref() == Some(version);
+        let last = self.checked_at.filter(|_| !is_known)?;
+        Some(schedule::after_check(Some(last)))
+    }
 }
 
 /// The last answers of Zoom, by UID: one that could not be written into the status is not asked for again.
@@ -44,14 +62,28 @@ struct Answer {
 // === impl Answers ===
 
 impl Answers {
-    /// What Zoom said to this version, as long as it stands.
-    fn recall(&self, uid: &str, version: &str, now: Timestamp) -> Option<Checked> {
+    /// What was found since the status said `before`, which is all that needs to be known of this version
+    /// at `now`.
+    fn recall(
+        &self,
+        uid: &str,
+        version: &str,
+        before: &Checked,
+        now: Timestamp,
+    ) -> Option<Checked> {
         let answers = self.lock();
-        let answer = answers.get(uid).filter(|last| last.version == version)?;
-        let failure = answer.checked.failure.as_ref();
-        failure
-            .is_none_or(|failure| failure.retry_at.0 > now)
-            .then(|| answer.checked.clone())
+        let answer = answers.get(uid)?;
+        let checked = &answer.checked;
+        if checked.checked_at <= before.checked_at {
+            return None;
+        }
+        if answer.version == version {
+            let failure = checked.failure.as_ref();
+            return failure
+                .is_none_or(|failure| failure.retry_at.0 > now)
+                .then(|| checked.clone());
+        }
+        (schedule::after_check(checked.checked_at) > now).then(|| checked.clone())
     }
 
     fn learn(&self, uid: String, version: &str, checked: &Checked) {
@@ -83,14 +115,20 @@ pub(super) async fn check(
     let version = &observed.credentials.version;
     let app = match (step, &observed.credentials.app) {
         (CredentialsStep::Keep | CredentialsStep::Wait(_), _) => return Ok(before),
-        (CredentialsStep::Proved, _) => return Ok(accepted(version)),
         (CredentialsStep::Ask, None) | (CredentialsStep::Forget, _) => {
-            return Ok(Checked::default());
+            // Credentials that come and go are asked about no more often than others.
+            return Ok(Checked {
+                checked_at: before.checked_at,
+                ..Checked::default()
+            });
         }
         (CredentialsStep::Ask, Some(app)) => app,
     };
     let uid = integration.uid().unwrap_or_default();
-    if let Some(answer) = context.answers.recall(&uid, version, Timestamp::now()) {
+    if let Some(answer) = context
+        .answers
+        .recall(&uid, version, &before, Timestamp::now())
+    {
         return Ok(answer);
     }
     let checked = ask(context, integration, version, app, before).await?;
@@ -108,43 +146,61 @@ async fn ask(
     context.zoom.within_budget_of_app(app).await;
     // Checked last before the request: a leader that was frozen until now starts nothing.
     context.leadership.check()?;
-    let answer = context.zoom.check(app, Timestamp::now()).await;
+    let asked = schedule::later(Timestamp::now(), Duration::ZERO);
+    let answer = context.zoom.check(app, asked).await;
     context
         .metrics
         .credentials_check(answer.as_ref().err().map(|error| error.fault));
     let Err(error) = answer else {
         tracing::info!("zoom takes the credentials");
-        return Ok(accepted(version));
+        return Ok(accepted(version, asked));
     };
     tracing::info!(
         fault = error.fault.as_str(),
         detail = error.detail,
         "zoom does not take the credentials"
     );
+    let uid = integration.uid().unwrap_or_default();
+    let now = Timestamp::now();
+    Ok(refused(&error, before, version, &uid, asked, now))
+}
+
+fn accepted(version: &str, asked: Timestamp) -> Checked {
+    Checked {
+        accepted_version: Some(version.to_owned()),
+        checked_at: Some(asked),
+        failure: None,
+    }
+}
+
+fn refused(
+    error: &zoom::Error,
+    before: Checked,
+    version: &str,
+    uid: &str,
+    asked: Timestamp,
+    now: Timestamp,
+) -> Checked {
     let attempt = Attempt {
         reason: error.fault.as_str(),
-        message: message(&error),
+        message: message(error),
         retry_after: error.retry_after,
         credentials_version: version,
     };
-    let uid = integration.uid().unwrap_or_default();
-    let failure = failure::record(attempt, before.failure.as_ref(), &uid, Timestamp::now());
-    Ok(Checked {
+    let mut failure = failure::record(attempt, before.failure.as_ref(), uid, now);
+    let earliest = schedule::after_check(Some(asked));
+    failure.retry_at.0 = failure.retry_at.0.max(earliest);
+    Checked {
+        checked_at: Some(asked),
         failure: Some(failure),
         ..before
-    })
-}
-
-fn accepted(version: &str) -> Checked {
-    Checked {
-        accepted_version: Some(version.to_owned()),
-        failure: None,
     }
 }
 
 fn known(integration: &ZoomIntegration) -> Checked {
     last_check(integration).map_or_else(Checked::default, |known| Checked {
         accepted_version: known.accepted_version.clone(),
+        checked_at: known.checked_at.as_ref().map(|time| time.0),
         failure: known.failure.clone(),
     })
 }
@@ -171,20 +227,65 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
+    fn said(checked: Option<i64>) -> Checked {
+        Checked {
+            checked_at: checked.map(at),
+            ..Checked::default()
+        }
+    }
+
     #[test]
     fn an_answer_whose_status_was_not_written_is_not_asked_for_again() {
         let answers = Answers::default();
-        assert!(answers.recall("u", "c/1", at(0)).is_none());
-        answers.learn("u".into(), "c/1", &accepted("c/1"));
-        let known = answers.recall("u", "c/1", at(9_000)).unwrap();
+        let recall = |uid, version, second| answers.recall(uid, version, &said(None), at(second));
+        assert!(recall("u", "c/1", 0).is_none());
+        answers.learn("u".into(), "c/1", &accepted("c/1", at(0)));
+        let known = recall("u", "c/1", 9_000).unwrap();
         assert_eq!(known.accepted_version.as_deref(), Some("c/1"));
-        assert!(
-            answers.recall("u", "c/2", at(0)).is_none(),
-            "another Secret"
-        );
-        assert!(answers.recall("v", "c/1", at(0)).is_none(), "another app");
+        assert!(recall("u", "c/2", 60).is_none(), "another Secret");
+        assert!(recall("v", "c/1", 0).is_none(), "another app");
         answers.forget("u");
-        assert!(answers.recall("u", "c/1", at(0)).is_none());
+        assert!(recall("u", "c/1", 0).is_none());
+    }
+
+    #[test]
+    fn an_answer_that_was_written_does_not_stand_against_another_question() {
+        let answers = Answers::default();
+        answers.learn("u".into(), "c/1", &accepted("c/1", at(5)));
+        let recall = |before| answers.recall("u", "c/1", &said(before), at(400));
+        assert!(recall(Some(4)).is_some());
+        assert!(recall(Some(5)).is_none());
+    }
+
+    #[test]
+    fn another_secret_within_a_minute_waits() {
+        let answers = Answers::default();
+        answers.learn("u".into(), "c/1", &accepted("c/1", at(0)));
+        let known = answers.recall("u", "c/2", &said(None), at(59)).unwrap();
+        assert_eq!(known.next("c/2"), Some(at(60)));
+        assert_eq!(known.next("c/1"), None);
+        assert!(answers.recall("u", "c/2", &said(None), at(60)).is_none());
+    }
+
+    #[test]
+    fn whatever_zoom_says_it_is_not_asked_again_within_a_minute() {
+        for fault in [
+            Fault::Refused,
+            Fault::Unavailable,
+            Fault::CredentialsRejected,
+        ] {
+            let error = zoom::Error {
+                fault,
+                detail: String::new(),
+                retry_after: None,
+                ambiguous: false,
+            };
+            let checked = refused(&error, said(None), "c/1", "u", at(100), at(101));
+            let failure = checked.failure.as_ref().unwrap();
+            assert!(failure.retry_at.0 >= at(160), "{failure:?}");
+            assert_eq!(checked.checked_at, Some(at(100)));
+            assert_eq!(checked.next("c/1"), None);
+        }
     }
 
     #[test]
@@ -195,11 +296,12 @@ mod tests {
             "retryAt": at(60), "credentialsVersion": "c/1",
         });
         let checked = Checked {
-            accepted_version: None,
             failure: Some(serde_json::from_value(failure).unwrap()),
+            ..said(Some(0))
         };
         answers.learn("u".into(), "c/1", &checked);
-        assert!(answers.recall("u", "c/1", at(59)).is_some());
-        assert!(answers.recall("u", "c/1", at(60)).is_none());
+        let recall = |second| answers.recall("u", "c/1", &said(None), at(second));
+        assert!(recall(59).is_some());
+        assert!(recall(60).is_none());
     }
 }

@@ -120,11 +120,16 @@ pub async fn apply(
         token_secret_name,
         failure,
         with_current_credentials,
+        look_again: [
+            look_again,
+            receiver.look_again,
+            plan.credentials.until(),
+            checked.next(&observed.credentials.version),
+        ]
+        .into_iter()
+        .flatten()
+        .min(),
         checked,
-        look_again: [look_again, receiver.look_again, plan.credentials.until()]
-            .into_iter()
-            .flatten()
-            .min(),
         receiver,
         refusals,
     })

@@ -6,6 +6,8 @@
     reason = "cases read better without ceremony"
 )]
 
+mod credentials;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -21,7 +23,7 @@ fn plan(
     let receivers = receivers();
     let rules = Rules {
         has_pages,
-        connected: 0,
+        rejected: None,
         receivers: &receivers,
     };
     super::plan(integration, observed, rules, now)
@@ -270,76 +272,4 @@ fn the_receiver_follows_the_webhook() {
         receiver(json!({"suspend": true}), &with_receiver),
         ReceiverStep::Keep
     );
-}
-
-const GENERAL: &str = r#"{
-    "app": {"kind": "General", "management": "User"},
-    "scopes": {"required": ["user:read:user"]}
-}"#;
-
-/// What a General app's credentials of version `c/1` lead to, with so many connections connected.
-fn check(change: Value, known: Value, connected: i32) -> CredentialsStep {
-    let mut spec: Value = serde_json::from_str(GENERAL).unwrap();
-    for (key, value) in change.as_object().unwrap() {
-        spec[key] = value.clone();
-    }
-    let mut general = integration(spec, None);
-    general.status = serde_json::from_value(json!({"credentials": known})).unwrap();
-    checked(&general, &observed(TokenSecret::Absent), connected)
-}
-
-fn checked(integration: &ZoomIntegration, observed: &Observed, connected: i32) -> CredentialsStep {
-    let receivers = receivers();
-    let rules = Rules {
-        has_pages: true,
-        connected,
-        receivers: &receivers,
-    };
-    super::plan(integration, observed, rules, at(NOW)).credentials
-}
-
-#[test]
-fn zoom_is_asked_once_for_each_change_of_a_general_apps_secret() {
-    let accepted = |version: &str| json!({"acceptedVersion": version});
-    assert_eq!(check(json!({}), Value::Null, 0), CredentialsStep::Ask);
-    assert_eq!(check(json!({}), accepted("c/0"), 0), CredentialsStep::Ask);
-    assert_eq!(check(json!({}), accepted("c/1"), 0), CredentialsStep::Keep);
-    assert_eq!(
-        check(json!({"suspend": true}), Value::Null, 0),
-        CredentialsStep::Keep
-    );
-}
-
-#[test]
-fn a_connection_shows_that_the_credentials_are_taken() {
-    let accepted = |version: &str| json!({"acceptedVersion": version});
-    assert_eq!(check(json!({}), Value::Null, 1), CredentialsStep::Proved);
-    assert_eq!(check(json!({}), accepted("c/1"), 1), CredentialsStep::Keep);
-    // It was connected with the Secret as it was before.
-    assert_eq!(check(json!({}), accepted("c/0"), 1), CredentialsStep::Ask);
-}
-
-#[test]
-fn refused_credentials_are_tried_again_slowly_and_changed_ones_soon() {
-    let refused = |retry_at, version| json!({"failure": failure(retry_at, version)});
-    for (retry_at, version, step) in [
-        (NOW + 60, "c/1", CredentialsStep::Wait(at(NOW + 60))),
-        (NOW, "c/1", CredentialsStep::Ask),
-        // Two seconds after the failure, three are left of the least distance.
-        (NOW + 3000, "c/0", CredentialsStep::Wait(at(NOW + 3))),
-    ] {
-        assert_eq!(check(json!({}), refused(retry_at, version), 0), step);
-        assert_eq!(check(json!({}), refused(retry_at, version), 1), step);
-    }
-}
-
-#[test]
-fn without_credentials_or_with_a_token_there_is_nothing_to_ask() {
-    let server = integration(json!({}), None);
-    let ready = observed(TokenSecret::Absent);
-    assert_eq!(checked(&server, &ready, 0), CredentialsStep::Forget);
-    let general = integration(serde_json::from_str(GENERAL).unwrap(), None);
-    let mut missing = observed(TokenSecret::Absent);
-    missing.credentials.app = None;
-    assert_eq!(checked(&general, &missing, 0), CredentialsStep::Forget);
 }

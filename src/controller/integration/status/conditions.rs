@@ -83,7 +83,7 @@ fn credentials_valid(
     if accepted == Some(&observed.credentials.version) {
         return say(Status::True, "Accepted", "Zoom takes client id and secret.");
     }
-    if applied.with_current_credentials || findings.consent.connected > 0 {
+    if applied.with_current_credentials {
         say(
             Status::True,
             "Accepted",

@@ -44,6 +44,7 @@ pub(super) fn credentials(found: &Credentials, checked: &Checked) -> Credentials
             .collect(),
         legacy: found.legacy.clone(),
         accepted_version: checked.accepted_version.clone(),
+        checked_at: checked.checked_at.map(Time),
         failure: checked.failure.clone(),
     }
 }

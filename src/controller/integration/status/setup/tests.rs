@@ -347,7 +347,7 @@ fn a_general_apps_credentials_are_judged_by_the_check() {
 
     pass.checked = Checked {
         accepted_version: Some("c/1".into()),
-        failure: None,
+        ..Checked::default()
     };
     let said = pass.at(40);
     assert_eq!(condition(&said), ("True".into(), "Accepted".into()));

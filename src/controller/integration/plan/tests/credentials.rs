@@ -1,0 +1,113 @@
+//! When Zoom is asked whether it takes a General app's credentials.
+
+use super::*;
+use crate::controller::integration::plan;
+
+const GENERAL: &str = r#"{
+    "app": {"kind": "General", "management": "User"},
+    "scopes": {"required": ["user:read:user"]}
+}"#;
+
+/// What a General app's credentials of version `c/1` lead to, with a connection that was told at this time
+/// that Zoom does not take them.
+fn check(change: Value, known: Value, rejected: Option<i64>) -> CredentialsStep {
+    let mut spec: Value = serde_json::from_str(GENERAL).unwrap();
+    for (key, value) in change.as_object().unwrap() {
+        spec[key] = value.clone();
+    }
+    let mut general = integration(spec, None);
+    general.status = serde_json::from_value(json!({"credentials": known})).unwrap();
+    checked(&general, &observed(TokenSecret::Absent), rejected)
+}
+
+fn checked(
+    integration: &ZoomIntegration,
+    observed: &Observed,
+    rejected: Option<i64>,
+) -> CredentialsStep {
+    let receivers = receivers();
+    let rules = Rules {
+        has_pages: true,
+        rejected: rejected.map(at),
+        receivers: &receivers,
+    };
+    plan::plan(integration, observed, rules, at(NOW)).credentials
+}
+
+#[test]
+fn zoom_is_asked_once_for_each_change_of_a_general_apps_secret() {
+    let accepted = |version: &str| json!({"acceptedVersion": version});
+    assert_eq!(check(json!({}), Value::Null, None), CredentialsStep::Ask);
+    assert_eq!(
+        check(json!({}), accepted("c/0"), None),
+        CredentialsStep::Ask
+    );
+    assert_eq!(
+        check(json!({}), accepted("c/1"), None),
+        CredentialsStep::Keep
+    );
+    assert_eq!(
+        check(json!({"suspend": true}), Value::Null, None),
+        CredentialsStep::Keep
+    );
+}
+
+#[test]
+fn what_a_connection_is_told_casts_doubt_on_what_zoom_took() {
+    let taken = |checked| json!({"acceptedVersion": "c/1", "checkedAt": checked});
+    let step = |checked: i64, rejected| check(json!({}), taken(json!(at(checked))), rejected);
+    assert_eq!(step(NOW - 300, None), CredentialsStep::Keep);
+    assert_eq!(step(NOW - 300, Some(NOW - 1)), CredentialsStep::Ask);
+    let wait = CredentialsStep::Wait(at(NOW + 1));
+    assert_eq!(step(NOW - 299, Some(NOW - 1)), wait);
+    // Zoom was asked since.
+    assert_eq!(step(NOW - 300, Some(NOW - 301)), CredentialsStep::Keep);
+    let before = check(json!({}), taken(Value::Null), Some(NOW - 1));
+    assert_eq!(before, CredentialsStep::Ask, "of an older version");
+}
+
+#[test]
+fn however_often_the_secret_changes_zoom_is_asked_once_a_minute() {
+    let step = |known: Value, checked: i64| {
+        let mut known = known;
+        known["checkedAt"] = json!(at(checked));
+        check(json!({}), known, None)
+    };
+    for known in [
+        json!({}),
+        json!({"acceptedVersion": "c/0"}),
+        json!({"failure": failure(NOW + 3000, "c/0")}),
+        json!({"failure": failure(NOW - 5, "c/1")}),
+    ] {
+        let soon = step(known.clone(), NOW - 10);
+        assert_eq!(soon, CredentialsStep::Wait(at(NOW + 50)), "{known}");
+    }
+    let accepted = json!({"acceptedVersion": "c/0"});
+    assert_eq!(step(accepted, NOW - 60), CredentialsStep::Ask);
+}
+
+#[test]
+fn refused_credentials_are_tried_again_slowly_and_changed_ones_soon() {
+    let refused = |retry_at, version| json!({"failure": failure(retry_at, version)});
+    for (retry_at, version, step) in [
+        (NOW + 60, "c/1", CredentialsStep::Wait(at(NOW + 60))),
+        (NOW, "c/1", CredentialsStep::Ask),
+        // Two seconds after the failure, three are left of the least distance.
+        (NOW + 3000, "c/0", CredentialsStep::Wait(at(NOW + 3))),
+    ] {
+        assert_eq!(check(json!({}), refused(retry_at, version), None), step);
+        let rejected = Some(NOW - 1);
+        assert_eq!(check(json!({}), refused(retry_at, version), rejected), step);
+    }
+}
+
+#[test]
+fn without_credentials_or_with_a_token_there_is_nothing_to_ask() {
+    let server = integration(json!({}), None);
+    let ready = observed(TokenSecret::Absent);
+    assert_eq!(checked(&server, &ready, None), CredentialsStep::Forget);
+    let general = integration(serde_json::from_str(GENERAL).unwrap(), None);
+    let mut missing = observed(TokenSecret::Absent);
+    missing.credentials.app = None;
+    assert_eq!(checked(&general, &missing, None), CredentialsStep::Forget);
+}
