@@ -64,6 +64,8 @@ pub struct Wanted {
 pub struct Seen {
     /// Whether it is tried at all.
     pub tried: bool,
+    /// Whether there is a receiver to answer.
+    pub ready: bool,
     /// What the last try found.
     pub finding: Option<Finding>,
     /// When to try again.
@@ -82,7 +84,10 @@ struct Known {
     begun: Option<Timestamp>,
     /// No try begins before.
     next: Timestamp,
+    /// Whether a try is under way, perhaps still of what was wanted before.
     running: bool,
+    /// Whether it is kept only for the try that is under way.
+    forgotten: bool,
 }
 
 /// What to try for an integration whose endpoint Zoom `validated` last: nothing while Zoom itself proves that
@@ -163,6 +168,9 @@ impl Reachability {
                 .entry(name.clone())
                 .or_insert_with(|| Known::new(&wanted, now));
             known.renew(&wanted, now);
+            if !wanted.ready {
+                known.doubt();
+            }
             let due = known.begin(wanted.ready, now);
             (known.seen(wanted.ready), due)
         };
@@ -172,9 +180,13 @@ impl Reachability {
         seen
     }
 
-    /// Forgets what is not tried any more.
+    /// Forgets what is not tried any more, once no try of it is under way.
     pub fn forget(&self, name: &Name) {
-        lock(&self.known).remove(name);
+        let mut known = lock(&self.known);
+        match known.get_mut(name) {
+            Some(known) if known.running => known.forget(),
+            _ => drop(known.remove(name)),
+        }
     }
 
     fn begin(&self, name: Name, wanted: Wanted, options: Options) {
@@ -186,11 +198,20 @@ impl Reachability {
             let finding = reach::check(&wanted.url, &wanted.key, &options).await;
             let (namespace, integration) = &name;
             tracing::debug!(namespace, name = integration, cause = ?finding.cause, "tried a webhook URL");
-            if let Some(known) = lock(&known).get_mut(&name) {
-                known.end(&wanted, finding, Timestamp::now());
-            }
+            end(&mut lock(&known), &name, &wanted, finding);
             integrations.ask(namespace, integration);
         });
+    }
+}
+
+/// A try has ended, and the next one of this integration may begin.
+fn end(known: &mut HashMap<Name, Known>, name: &Name, wanted: &Wanted, finding: Finding) {
+    let Some(tried) = known.get_mut(name) else {
+        return;
+    };
+    tried.end(wanted, finding, Timestamp::now());
+    if tried.forgotten {
+        known.remove(name);
     }
 }
 
@@ -206,6 +227,7 @@ impl Known {
             begun: None,
             next,
             running: false,
+            forgotten: false,
         }
     }
 
@@ -213,13 +235,31 @@ impl Known {
         self.url == wanted.url && self.version == wanted.version
     }
 
-    /// Of another URL, or with another secret, nothing is known.
+    /// Of another URL, or with another secret, nothing is known. A try that is under way goes on.
     fn renew(&mut self, wanted: &Wanted, now: Timestamp) {
+        self.forgotten = false;
         if !self.is_of(wanted) {
-            let begun = self.begun;
-            let next = begun.map_or(now, |begun| schedule::later(begun, BETWEEN_CHANGES));
-            *self = Self::new(wanted, next);
+            let (begun, running) = (self.begun, self.running);
+            *self = Self::new(wanted, soon(begun, now));
             self.begun = begun;
+            self.running = running;
+        }
+    }
+
+    /// Nobody wants to know any more.
+    fn forget(&mut self) {
+        self.forgotten = true;
+        self.finding = None;
+        self.repeated = 0;
+    }
+
+    /// The receiver that was found does not answer now: it is looked for as soon as it is back.
+    fn doubt(&mut self) {
+        let is_reachable = |finding: &Finding| finding.is_reachable();
+        if self.finding.as_ref().is_some_and(is_reachable) {
+            self.finding = None;
+            self.repeated = 0;
+            self.next = soon(self.begun, self.next).min(self.next);
         }
     }
 
@@ -235,11 +275,13 @@ impl Known {
 
     /// A try of what was `wanted` has ended: the same again is looked for ever more rarely.
     fn end(&mut self, wanted: &Wanted, finding: Finding, now: Timestamp) {
+        self.running = false;
         if !self.is_of(wanted) {
             return;
         }
-        let before = self.finding.as_ref().map(|before| before.cause);
-        self.repeated = if before == Some(finding.cause) {
+        // Not by the address: a name may have several.
+        let before = self.finding.as_ref().map(|before| before.cause.reason());
+        self.repeated = if before == Some(finding.cause.reason()) {
             self.repeated.saturating_add(1)
         } else {
             0
@@ -247,16 +289,21 @@ impl Known {
         let wait = FIRST_WAIT.saturating_mul(2_u32.saturating_pow(self.repeated.min(16)));
         self.next = schedule::later(now, wait.min(LAST_WAIT));
         self.finding = Some(finding);
-        self.running = false;
     }
 
     fn seen(&self, ready: bool) -> Seen {
         Seen {
             tried: true,
+            ready,
             finding: self.finding.clone(),
             again: (ready && !self.running).then_some(self.next),
         }
     }
+}
+
+/// When to try anew what was last tried at `begun`; `otherwise` if it never was.
+fn soon(begun: Option<Timestamp>, otherwise: Timestamp) -> Timestamp {
+    begun.map_or(otherwise, |begun| schedule::later(begun, BETWEEN_CHANGES))
 }
 
 fn lock(known: &Mutex<HashMap<Name, Known>>) -> MutexGuard<'_, HashMap<Name, Known>> {

@@ -110,12 +110,14 @@ fn a_change_is_tried_soon_and_not_at_once_again_and_again() {
     assert!(known.begin(true, at(0)));
     let other = some("/other", "v");
     known.renew(&other, at(1));
+    // One at a time, also when it is of what is not wanted any more; and that one says nothing.
+    assert!(!known.begin(true, at(10)));
+    assert_eq!(known.seen(true).again, None);
+    known.end(&first, found(Cause::NameNotFound), at(8));
+    assert_eq!(known.seen(true).finding, None);
+    assert_eq!(known.seen(true).again, Some(at(10)));
     assert!(!known.begin(true, at(9)));
     assert!(known.begin(true, at(10)));
-    // The try of what is not wanted any more says nothing.
-    known.end(&first, found(Cause::NameNotFound), at(11));
-    assert_eq!(known.seen(true).finding, None);
-    assert!(known.running);
     known.end(&other, found(Cause::Reachable), at(12));
     let same = some("/other", "v");
     known.renew(&same, at(13));
@@ -124,6 +126,45 @@ fn a_change_is_tried_soon_and_not_at_once_again_and_again() {
     known.renew(&some("/other", "w"), at(100));
     assert_eq!(known.seen(true).finding, None);
     assert!(known.begin(true, at(100)));
+}
+
+#[test]
+fn another_address_that_is_refused_is_the_same_trouble() {
+    let wanted = some("/", "v");
+    let mut known = Known::new(&wanted, at(0));
+    for (address, wait) in [([127, 0, 0, 1], 60), ([127, 0, 0, 2], 120)] {
+        let cause = Cause::AddressRefused(IpAddr::from(address));
+        known.end(&wanted, found(cause), at(0));
+        assert_eq!(known.next, at(wait));
+    }
+}
+
+#[test]
+fn what_was_reachable_is_looked_for_once_its_receiver_is_back() {
+    let wanted = some("/", "v");
+    let mut known = Known::new(&wanted, at(0));
+    assert!(known.begin(true, at(0)));
+    known.end(&wanted, found(Cause::Reachable), at(1));
+    known.doubt();
+    assert_eq!(known.seen(false).finding, None);
+    assert_eq!(known.seen(true).again, Some(at(10)));
+}
+
+#[test]
+fn what_is_forgotten_meanwhile_begins_no_second_try() {
+    let name = ("clinics".to_owned(), "acme".to_owned());
+    let reachability = Reachability::new(false, Arc::default()).unwrap();
+    let wanted = some("/", "v");
+    let mut known = Known::new(&wanted, at(0));
+    assert!(known.begin(true, at(0)));
+    lock(&reachability.known).insert(name.clone(), known);
+    reachability.forget(&name);
+    let mut all = lock(&reachability.known);
+    let mut again = all[&name].clone();
+    again.renew(&wanted, at(20));
+    assert!(!again.begin(true, at(20)));
+    end(&mut all, &name, &wanted, found(Cause::Reachable));
+    assert!(all.is_empty());
 }
 
 /// Tries that have as many answers from their resolver as somebody gives.

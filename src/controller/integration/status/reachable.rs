@@ -8,12 +8,16 @@ use crate::{
         v1alpha1::{WebhookStatus, ZoomIntegrationStatus},
     },
     controller::reach::{self, Seen},
+    reach::Finding,
 };
 
 /// Said of a URL of which nothing is known yet.
 const NOT_CHECKED: &str = "NotChecked";
 /// Said when Zoom itself has proven it.
 const VALIDATED: &str = "Validated";
+
+/// Said of a URL that led to a receiver, or was about to be tried, while there is none.
+const RECEIVER_DOWN: &str = "ReceiverDown";
 
 /// The condition; none without a URL that is given out, and none when nothing is to be tried.
 pub(super) fn endpoint_reachable(
@@ -37,9 +41,19 @@ pub(super) fn endpoint_reachable(
         let message = "Zoom's own URL validation came through.";
         return say(Status::True, VALIDATED, message);
     }
+    let known = said_before(webhook, before).filter(|_| seen.tried);
+    let is_obstacle = |finding: &Finding| finding.is_obstacle();
+    let was_up = known
+        .as_ref()
+        .is_some_and(|said| said.status == Status::True || said.reason == RECEIVER_DOWN);
+    let obstacle = seen.finding.as_ref().is_some_and(is_obstacle);
+    if seen.tried && !seen.ready && !obstacle && (was_up || seen.finding.is_some()) {
+        let message = "The receiver takes no requests: the URL is tried again once it does.";
+        return say(Status::Unknown, RECEIVER_DOWN, message);
+    }
     let Some(finding) = &seen.finding else {
-        return said_before(webhook, before)
-            .filter(|_| seen.tried)
+        return known
+            .filter(|said| said.reason != RECEIVER_DOWN)
             .or_else(|| {
                 let message = "The URL is tried as soon as the receiver takes requests and the credentials hold the webhook secret token.";
                 say(Status::Unknown, NOT_CHECKED, message)
@@ -73,10 +87,7 @@ mod tests {
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
     use super::*;
-    use crate::{
-        api::condition,
-        reach::{Cause, Finding},
-    };
+    use crate::{api::condition, reach::Cause};
 
     const URL: &str = "https://hooks.example.com/";
     const DAY: i64 = 24 * 3600;
@@ -96,6 +107,7 @@ mod tests {
     fn seen(cause: Option<Cause>) -> Seen {
         Seen {
             tried: true,
+            ready: true,
             finding: cause.map(|cause| Finding {
                 cause,
                 message: "as found.".into(),
@@ -176,5 +188,37 @@ mod tests {
         let mut before = before.clone();
         before.conditions[0].reason = "Validated".into();
         assert_eq!(reason(URL, seen(None), &before), "NotChecked");
+    }
+
+    #[test]
+    fn without_a_receiver_no_old_finding_says_that_it_is_reachable() {
+        let webhook = webhook(Some(URL), None);
+        let down = |cause| Seen {
+            ready: false,
+            ..seen(cause)
+        };
+        let reason = |seen: &Seen| say(&webhook, Some(seen)).unwrap().reason;
+        let said = say(&webhook, Some(&down(Some(Cause::Reachable)))).unwrap();
+        assert_eq!(
+            (said.status, said.reason.as_str()),
+            (Status::Unknown, "ReceiverDown")
+        );
+        // What stands in the way stands there still; and of what was never up nothing is said.
+        assert_eq!(reason(&down(Some(Cause::NameNotFound))), "NameNotFound");
+        assert_eq!(reason(&down(None)), "NotChecked");
+
+        let after = |said: Statement, seen: &Seen| {
+            let before = ZoomIntegrationStatus {
+                conditions: condition::merge(&[], vec![said], Some(1), at(1)),
+                webhook: Some(webhook.clone()),
+                ..ZoomIntegrationStatus::default()
+            };
+            endpoint_reachable(Some(&webhook), Some(seen), &before, at(10 * DAY)).unwrap()
+        };
+        let up = say(&webhook, Some(&seen(Some(Cause::Reachable)))).unwrap();
+        let said = after(up, &down(None));
+        assert_eq!(said.reason, "ReceiverDown");
+        assert_eq!(after(said.clone(), &down(None)), said);
+        assert_eq!(after(said, &seen(None)).reason, "NotChecked");
     }
 }

@@ -156,6 +156,7 @@ fn dead_letters_of_a_receiver_that_is_silent_are_not_forgotten() {
 fn what_stands_in_the_way_of_zoom_is_named_where_a_person_looks() {
     let seen = |cause| Seen {
         tried: true,
+        ready: true,
         finding: Some(Finding {
             cause,
             message: "hooks.example.com has no address.".into(),
