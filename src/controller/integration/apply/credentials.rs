@@ -27,6 +27,7 @@ use crate::{
 
 /// What is known of a General app's credentials. Of an app with a token of its own, the token says it.
 #[derive(Clone, Debug, Default)]
+#[allow(clippy::struct_field_names, reason = "named as in the status")]
 pub struct Checked {
     /// Version of the Secret that Zoom took last.
     pub accepted_version: Option<String>,

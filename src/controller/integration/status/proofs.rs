@@ -9,7 +9,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    api::v1alpha1::{WebhookStatus, ZoomIntegration},
+    api::v1alpha1::{Webhook, WebhookStatus, ZoomIntegration},
     controller::{
         integration::{apply::Applied, observe::Observed},
         schedule,
@@ -72,7 +72,7 @@ pub(super) fn counted(
     now: Timestamp,
 ) -> Counted {
     let declared = integration.spec.webhook.as_ref();
-    let declared = declared.and_then(|webhook| webhook.url());
+    let declared = declared.and_then(Webhook::url);
     // A URL that leads to somebody else must not be pasted, and nothing that comes in can prove it.
     let withheld = declared.is_some() && !applied.is_exposed();
     let url = declared.filter(|_| !withheld);
