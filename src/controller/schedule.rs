@@ -24,7 +24,7 @@ const FIRST_TIME_RETRY: Duration = Duration::from_secs(5);
 const LAST_RETRY: Duration = Duration::from_hours(1);
 
 /// However often the Secret of a General app changes, Zoom is not asked more often whether it takes it.
-const BETWEEN_CHECKS: Duration = Duration::from_mins(1);
+const BETWEEN_CHECKS: Duration = Duration::from_secs(10);
 /// And of credentials that it took, while connections are told that it does not.
 const BETWEEN_DOUBTS: Duration = Duration::from_mins(5);
 
@@ -107,6 +107,12 @@ pub fn after_changed_credentials(failed: Timestamp) -> Timestamp {
 #[must_use]
 pub fn after_check(last: Option<Timestamp>) -> Timestamp {
     last.map_or(Timestamp::MIN, |last| later(last, BETWEEN_CHECKS))
+}
+
+/// The same after it refused them, or said nothing of them, when it was `asked`.
+#[must_use]
+pub fn after_refused_check(asked: Timestamp) -> Timestamp {
+    later(asked, FIRST_PERSON_RETRY)
 }
 
 /// The same when it took them, and a connection was told otherwise at `rejected`; never if that was before.

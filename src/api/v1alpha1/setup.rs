@@ -81,7 +81,7 @@ pub struct CredentialsStatus {
     /// tried once for each change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted_version: Option<String>,
-    /// When Zoom was last asked whether it takes a General app's credentials: at most once a minute, however
+    /// When Zoom was last asked whether it takes a General app's credentials: at most every ten seconds, however
     /// often the Secret changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checked_at: Option<Time>,

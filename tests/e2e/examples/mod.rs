@@ -59,7 +59,10 @@ fn phase(integration: &Value) -> &str {
 
 /// Whether nothing but the installation is left.
 fn is_ready_to_install(integration: &Value) -> bool {
-    phase(integration) == "Ready to install" && reason(integration, "Ready") == "ReadyToInstall"
+    // Zoom is asked about credentials a moment after their last change.
+    phase(integration) == "Ready to install"
+        && reason(integration, "Ready") == "ReadyToInstall"
+        && state(integration, "Credentials") == "Done"
 }
 
 fn is_connected(integration: &Value) -> bool {

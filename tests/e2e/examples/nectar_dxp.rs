@@ -36,9 +36,14 @@ pub async fn run(bed: Bed) -> anyhow::Result<()> {
     let name = "nectar-dxp";
     scene.apply("integration.yaml").await?;
     let walk = scene.person(name).user(ADMINISTRATOR).works().await?;
-    let object = scene.until(name, "waits", is_ready_to_install).await?;
+    scene.look(name).await?;
+    let object = scene
+        .until(name, "waits", |object| {
+            is_ready_to_install(object) && state(object, "Endpoint") == "Done"
+        })
+        .await?;
     ensure_scopes(walk.scope.as_deref(), &object)?;
-    ensure!(status(&object, "Ready") == "False" && state(&object, "Endpoint") == "Done");
+    ensure!(status(&object, "Ready") == "False");
 
     ensure!(scene.happens(EVENTS[0]).await? == 1);
     let event = scene.at_the_sink(EVENTS[0]).await?;

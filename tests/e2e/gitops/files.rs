@@ -54,7 +54,7 @@ pub fn of_kind(kind: &str) -> anyhow::Result<Vec<(PathBuf, Value)>> {
     let mut found = Vec::new();
     for path in all()? {
         for document in fs::read_to_string(&path)?.split("\n---\n") {
-            let object: Value = serde_saphyr::from_str(document)?;
+            let object: Value = serde_saphyr::from_str(&filled_in(document)?)?;
             if text(&object, "/kind") == kind {
                 found.push((path.clone(), object));
             }
@@ -63,7 +63,27 @@ pub fn of_kind(kind: &str) -> anyhow::Result<Vec<(PathBuf, Value)>> {
     Ok(found)
 }
 
-/// The documents of a text that pass, with the test's namespace in place of their own and nothing else changed.
+/// What is to be replaced, replaced by values of which each is another one: a client id that is also the client
+/// secret would be found in a status and taken for a secret that was said.
+pub fn value(secret: &str, key: &str) -> String {
+    format!("filled-in-{secret}-{key}")
+}
+
+fn filled_in(document: &str) -> anyhow::Result<String> {
+    let object: Value = serde_saphyr::from_str(document)?;
+    let secret = text(&object, "/metadata/name");
+    let lines = document.lines().map(|line| {
+        let replaced = line.strip_suffix(": REPLACE-ME");
+        replaced.map_or_else(
+            || format!("{line}\n"),
+            |key| format!("{key}: {}\n", value(secret, key.trim())),
+        )
+    });
+    Ok(lines.collect())
+}
+
+/// The documents of a text that pass, with the test's namespace in place of their own, values for what is to be
+/// replaced, and nothing else changed.
 pub fn manifest(
     bed: &Bed,
     name: &str,
@@ -72,7 +92,8 @@ pub fn manifest(
 ) -> anyhow::Result<Option<Manifest>> {
     let (mut documents, mut objects) = (Vec::new(), Vec::new());
     for document in yaml.split("\n---\n") {
-        let object: Value = serde_saphyr::from_str(document).with_context(|| name.to_owned())?;
+        let document = filled_in(document).with_context(|| name.to_owned())?;
+        let object: Value = serde_saphyr::from_str(&document)?;
         if !passes(&object) {
             continue;
         }

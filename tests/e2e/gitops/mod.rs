@@ -46,7 +46,7 @@ async fn zoom_and_operator(bed: &Bed) -> anyhow::Result<(Sim, Operator)> {
     Ok((sim, operator))
 }
 
-/// Makes Zoom take the examples' credentials, placeholders as they are.
+/// Makes Zoom take the examples' credentials.
 async fn know_apps(sim: &Sim) -> anyhow::Result<()> {
     for (_, secret) in files::of_kind("Secret")? {
         let value = |key: &str| text(&secret, &format!("/stringData/{key}")).to_owned();
@@ -61,7 +61,7 @@ async fn know_apps(sim: &Sim) -> anyhow::Result<()> {
             account_id: account.clone().unwrap_or_else(|| "account".into()),
             webhook_secret: value("webhook-secret-token"),
         };
-        let kind = if account.is_some() && tenant.client_id != "REPLACE-ME" {
+        let kind = if account.is_some() {
             "ServerToServer"
         } else {
             "General"

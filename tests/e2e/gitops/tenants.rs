@@ -18,9 +18,9 @@ async fn tenants(bed: Bed) -> anyhow::Result<()> {
     let (_sim, _operator) = zoom_and_operator(&bed).await?;
     // What becomes of the ExternalSecret or the SealedSecret.
     let credentials = Tenant {
-        client_id: "REPLACE-ME".into(),
-        client_secret: "REPLACE-ME".into(),
-        webhook_secret: "REPLACE-ME".into(),
+        client_id: files::value("clinicea-zoom", "client-id"),
+        client_secret: files::value("clinicea-zoom", "client-secret"),
+        webhook_secret: files::value("clinicea-zoom", "webhook-secret-token"),
         ..Tenant::server_to_server("clinicea")
     };
     let mut secret = credentials.secret();

@@ -113,7 +113,7 @@ async fn idle(bed: &Bed, operator: &Operator) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Zoom is asked once for each Secret; what it refuses is named, and mended within a minute.
+/// Zoom is asked once for each Secret; what it refuses is named, and mended within seconds.
 async fn wrong_pair(bed: Bed) -> anyhow::Result<()> {
     let (sim, operator) = bed.zoom_and_operator(&Options::default()).await?;
     let app = App::general("acme");

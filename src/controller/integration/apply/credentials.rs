@@ -1,5 +1,5 @@
 //! Whether Zoom takes a General app's credentials: asked once for each change of their Secret,
-//! at most once a minute.
+//! at most every ten seconds.
 
 use std::{
     collections::HashMap,
@@ -189,7 +189,7 @@ fn refused(
         credentials_version: version,
     };
     let mut failure = failure::record(attempt, before.failure.as_ref(), uid, now);
-    let earliest = schedule::after_check(Some(asked));
+    let earliest = schedule::after_refused_check(asked);
     failure.retry_at.0 = failure.retry_at.0.max(earliest);
     Checked {
         checked_at: Some(asked),
@@ -259,13 +259,13 @@ mod tests {
     }
 
     #[test]
-    fn another_secret_within_a_minute_waits() {
+    fn another_secret_within_ten_seconds_waits() {
         let answers = Answers::default();
         answers.learn("u".into(), "c/1", &accepted("c/1", at(0)));
-        let known = answers.recall("u", "c/2", &said(None), at(59)).unwrap();
-        assert_eq!(known.next("c/2"), Some(at(60)));
+        let known = answers.recall("u", "c/2", &said(None), at(9)).unwrap();
+        assert_eq!(known.next("c/2"), Some(at(10)));
         assert_eq!(known.next("c/1"), None);
-        assert!(answers.recall("u", "c/2", &said(None), at(60)).is_none());
+        assert!(answers.recall("u", "c/2", &said(None), at(10)).is_none());
     }
 
     #[test]
