@@ -49,7 +49,8 @@ async fn whole(bed: Bed) -> anyhow::Result<()> {
     );
     bed.apply(&secret).await?;
     let object = turned(&bed, "Activate", "Open").await?;
-    ensure!(done(&object) == ["CreateApp", "Credentials"], "{object:#}");
+    // Zoom does not tell a wrong account id from this.
+    ensure!(done(&object) == ["CreateApp"], "{object:#}");
     ensure!(said(&object, "Activate").contains("activate the app"));
     ensure!(said(&object, "SecretToken").contains("has no key webhook-secret-token"));
 
@@ -61,7 +62,7 @@ async fn whole(bed: Bed) -> anyhow::Result<()> {
         done(&object) == ["CreateApp", "Credentials", "Scopes", "Activate"],
         "{object:#}"
     );
-    ensure!(step(&object, "Credentials")["since"] == step(&object, "CreateApp")["since"]);
+    ensure!(!step(&object, "CreateApp")["since"].is_null());
     bed.until_reason("acme", "Connected").await?;
 
     for event in ["meeting.started", "meeting.ended"] {
