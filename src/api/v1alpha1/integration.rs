@@ -28,9 +28,9 @@ use super::{
     printcolumn(name = "Status", type_ = "string", json_path = ".status.phase", description = "The state of the tenant in one phrase."),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status", description = "Whether the integration can be used."),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason", description = "Why."),
-    printcolumn(name = "Next", type_ = "string", json_path = ".status.nextStep", description = "What a person has to do next."),
     printcolumn(name = "Expires", type_ = "string", json_path = ".status.token.expiresAt", description = "When the current access token expires."),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Next", type_ = "string", json_path = ".status.nextStep", description = "What a person has to do next."),
     printcolumn(name = "URL", type_ = "string", json_path = ".status.webhook.url", priority = 1, description = "The event notification endpoint URL to paste into Zoom."),
     validation = Rule::new("self.metadata.name.matches('^[a-z]([-a-z0-9]{0,50}[a-z0-9])?$')")
         .message("metadata.name names a Service and a volume claim: use at most 52 lower-case letters, digits and hyphens, a letter first, no dots")
