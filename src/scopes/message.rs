@@ -5,9 +5,16 @@
 
 use super::name::Audience;
 
+const REFUSAL: &str = "does not contain scopes";
 const WORDS: &str = "does not contain scopes:";
 /// An answer names a handful. More is no answer of Zoom's.
 const MOST: usize = 100;
+
+/// Whether Zoom refuses for want of scopes, named or not.
+#[must_use]
+pub fn is_about_scopes(message: &str) -> bool {
+    message.contains(REFUSAL)
+}
 
 /// The scopes that Zoom misses, in its order; `None` when the message says nothing of scopes. Zoom does
 /// not say whether it wants all of them or one.

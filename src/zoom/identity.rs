@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Error, Fault};
+use crate::scopes::message;
 
 /// A Zoom user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,8 +30,9 @@ pub(super) fn from_answer(
     retry_after: Option<Duration>,
 ) -> Result<Option<Identity>, Error> {
     let value: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
-    let message = value.get("message").and_then(Value::as_str);
-    if message.is_some_and(|message| message.contains("does not contain scopes")) {
+    let refusal = value.get("message").and_then(Value::as_str);
+    if let Some(refusal) = refusal.filter(|refusal| message::is_about_scopes(refusal)) {
+        tracing::info!(missing = ?message::named_as_missing(refusal), "zoom does not tell who authorized");
         return Ok(None);
     }
     if status != 200 {
