@@ -10,7 +10,7 @@ mod connection;
 mod consents;
 pub(crate) mod credentials;
 mod error;
-mod failure;
+pub(crate) mod failure;
 mod finalizer;
 mod fleet;
 mod grants;

@@ -2,10 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp, fmt::rfc2822::DateTimeParser};
 
-use crate::api::v1alpha1::TokenStatus;
-
-/// The reason under which the controller records that a token which it published lacks scopes.
-const MISSING_SCOPES: &str = "MissingScopes";
+use crate::{api::v1alpha1::TokenStatus, controller::failure::MISSING_SCOPES};
 
 /// What became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
