@@ -89,11 +89,10 @@ impl Connections {
             .collect()
     }
 
-    /// How many there are, and how many are connected. The last pass knows the latter sooner than the
-    /// watch.
+    /// How many of these there are, and how many are connected. The last pass knows the latter sooner than
+    /// the watch.
     #[must_use]
-    pub fn count(&self, namespace: &str, integration: &str, fleet: &Fleet) -> ConnectionsStatus {
-        let connections = self.of(namespace, integration);
+    pub fn count(connections: &[Arc<Guarded<ZoomConnection>>], fleet: &Fleet) -> ConnectionsStatus {
         let phase = |cached: &Guarded<ZoomConnection>| {
             let key = Key::of(cached);
             let said = || cached.0.as_ref().ok()?.status.as_ref()?.phase;

@@ -27,6 +27,7 @@ use super::{
     Context, consents,
     error::Error,
     fleet::Member,
+    known::Connections,
     reach::{self, Seen},
     reconcile::Managed,
     removals::concerns,
@@ -50,7 +51,9 @@ impl Managed for ZoomIntegration {
         let name = self.name_any();
         let rules = plan::Rules {
             has_pages: pages.is_some(),
-            rejected: context.connections.rejected(&namespace, &name),
+            rejected: (!self.spec.is_server_to_server())
+                .then(|| context.connections.rejected(&namespace, &name))
+                .flatten(),
             receivers: &context.config.policy,
         };
         let plan = plan::plan(self, &observed, rules, Timestamp::now());
@@ -66,7 +69,7 @@ impl Managed for ZoomIntegration {
         let setting = status::Setting {
             endpoints: context.zoom.endpoints(),
             pages,
-            connections: context.connections.count(&namespace, &name, &context.fleet),
+            connections: Connections::count(&cached, &context.fleet),
             known: &known,
             reach: try_url(context, self, &observed, &mut applied, now),
         };
