@@ -6,13 +6,13 @@
     reason = "a test may fail by panicking"
 )]
 
-use std::{net::SocketAddr, time::Duration};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use zoom_operator::zoom::{AccessToken, App, Client, Credentials, Endpoints, Error, Fault};
-use zoom_sim::{Options, Server, WEBHOOK_TIMEOUT};
+use zoom_sim::{Options, Server};
 
 /// Shorter than a test's patience, longer than any answer that is not held back.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -26,16 +26,7 @@ struct Zoom {
 impl Zoom {
     async fn start() -> Self {
         zoom_sim::install_crypto();
-        let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let server = Server::bind(Options {
-            listen: any,
-            admin_listen: any,
-            public_url: "http://api-us.zoom.test".into(),
-            allow_http_endpoints: true,
-            webhook_timeout: WEBHOOK_TIMEOUT,
-        })
-        .await
-        .unwrap();
+        let server = Server::bind(Options::on_loopback()).await.unwrap();
         let oauth = format!("http://{}", server.zoom_addr()).parse().unwrap();
         let admin = format!("http://{}", server.admin_addr());
         tokio::spawn(server.run(std::future::pending()));

@@ -1,9 +1,7 @@
 //! `zoom-operator doctor` against the offline Zoom.
 
-use std::net::SocketAddr;
-
 use serde_json::{Value, json};
-use zoom_sim::{Options, Server, WEBHOOK_TIMEOUT};
+use zoom_sim::{Options, Server};
 
 use crate::process::{Program, Said};
 
@@ -23,16 +21,7 @@ impl Zoom {
     /// With an app of either kind.
     async fn start() -> Self {
         zoom_sim::install_crypto();
-        let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let server = Server::bind(Options {
-            listen: any,
-            admin_listen: any,
-            public_url: "http://api-us.zoom.test".into(),
-            allow_http_endpoints: true,
-            webhook_timeout: WEBHOOK_TIMEOUT,
-        })
-        .await
-        .unwrap();
+        let server = Server::bind(Options::on_loopback()).await.unwrap();
         let zoom = Self {
             oauth: format!("http://{}", server.zoom_addr()),
             admin: format!("http://{}", server.admin_addr()),

@@ -54,6 +54,22 @@ pub struct Options {
     pub webhook_timeout: Duration,
 }
 
+// === impl Options ===
+
+impl Options {
+    /// For a test's own process: free ports of loopback, and webhooks that may go anywhere.
+    pub fn on_loopback() -> Self {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self {
+            listen: any,
+            admin_listen: any,
+            public_url: "http://api-us.zoom.test".into(),
+            allow_http_endpoints: true,
+            webhook_timeout: WEBHOOK_TIMEOUT,
+        }
+    }
+}
+
 /// A Zoom that listens already.
 pub struct Server {
     zoom: (WireListener, SocketAddr),
