@@ -58,6 +58,7 @@ pub struct Options {
 
 impl Options {
     /// For a test's own process: free ports of loopback, and webhooks that may go anywhere.
+    #[must_use]
     pub fn on_loopback() -> Self {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         Self {

@@ -59,6 +59,26 @@ fn pod(ordinal: i32, dead_letters: Option<u64>) -> ReceiverPod {
     }
 }
 
+/// What was done: nothing failed, and the receiver takes requests.
+pub(super) fn applied(token: TokenSecret) -> Applied {
+    Applied {
+        with_current_credentials: matches!(token, TokenSecret::Ours(_)),
+        token,
+        token_secret_name: "acme-zoom-token".into(),
+        failure: None,
+        checked: Checked::default(),
+        receiver: Outcome {
+            finding: ReceiverFinding::Available,
+            waiting: None,
+            progress: None,
+            refusal: None,
+            look_again: None,
+        },
+        refusals: vec![],
+        look_again: None,
+    }
+}
+
 fn say(
     integration: &ZoomIntegration,
     pods: Vec<ReceiverPod>,
@@ -79,20 +99,8 @@ fn say_seeing(
         ..Observed::default()
     };
     let applied = Applied {
-        token: TokenSecret::Absent,
-        token_secret_name: "acme-zoom-token".into(),
-        failure: None,
-        with_current_credentials: false,
-        checked: Checked::default(),
-        receiver: Outcome {
-            finding: ReceiverFinding::Available,
-            waiting: None,
-            progress: None,
-            refusal: None,
-            look_again: None,
-        },
         refusals,
-        look_again: None,
+        ..applied(TokenSecret::Absent)
     };
     let url = |text| Url::parse(text).unwrap();
     let endpoints = Endpoints::new(url("https://zoom.us"), url("https://api.zoom.us"));

@@ -26,14 +26,7 @@ async fn people_of_several_accounts_log_in() {
     let page = Browser::new(&zoom)
         .answer(&path, &other.to_uppercase(), "allow")
         .await;
-    let tokens = zoom
-        .redeem(&page.parameter("code").unwrap(), "")
-        .await
-        .json();
-    let me = zoom
-        .get("/v2/users/me", text(&tokens, "access_token"))
-        .await
-        .json();
+    let me = zoom.who_allowed(&page).await;
     assert_eq!(
         (text(&me, "email"), &me["account_id"]),
         (other.as_str(), &json!("acc-2"))
@@ -341,14 +334,7 @@ async fn an_account_takes_people_with_addresses_of_their_own() {
     let page = Browser::new(&zoom)
         .answer(&path, &mail("chief"), "allow")
         .await;
-    let tokens = zoom
-        .redeem(&page.parameter("code").unwrap(), "")
-        .await
-        .json();
-    let me = zoom
-        .get("/v2/users/me", text(&tokens, "access_token"))
-        .await
-        .json();
+    let me = zoom.who_allowed(&page).await;
     assert_eq!(me["email"], mail("chief"));
     assert_eq!(me["role_name"], "Admin");
 }

@@ -215,6 +215,15 @@ impl Zoom {
         self.exchange(APP, &body).await.unwrap()
     }
 
+    /// Who allowed the app on this page, as Zoom tells the app.
+    pub async fn who_allowed(&self, page: &Page) -> Value {
+        let code = page.parameter("code").unwrap();
+        let tokens = self.redeem(&code, "").await.json();
+        self.get("/v2/users/me", text(&tokens, "access_token"))
+            .await
+            .json()
+    }
+
     pub async fn refresh(&self, token: &str) -> Reply {
         self.exchange(APP, &refreshment(token)).await.unwrap()
     }

@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::Secret;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::super::{Setting, status};
+use super::super::{Setting, status, tests::applied};
 use super::*;
 use crate::{
     api::{
@@ -17,11 +17,7 @@ use crate::{
         v1alpha1::{ConnectionsStatus, ZoomIntegration},
     },
     controller::{
-        integration::{
-            apply::{Applied, receiver::Outcome},
-            observe::Observed,
-            verdict::ReceiverFinding,
-        },
+        integration::{apply::Applied, observe::Observed},
         token_secret::{Stored, TokenSecret},
     },
     receiver::{facts::Facts, secrets::SecretRole},
@@ -124,20 +120,8 @@ impl Pass {
             })
         });
         let applied = Applied {
-            with_current_credentials: matches!(token, TokenSecret::Ours(_)),
-            token,
-            token_secret_name: "acme-zoom-token".into(),
-            failure: None,
             checked: self.checked.clone(),
-            receiver: Outcome {
-                finding: ReceiverFinding::Available,
-                waiting: None,
-                progress: None,
-                refusal: None,
-                look_again: None,
-            },
-            refusals: vec![],
-            look_again: None,
+            ..applied(token)
         };
         let url = |text| Url::parse(text).unwrap();
         let endpoints = Endpoints::new(url("https://zoom.us"), url("https://api.zoom.us"));
