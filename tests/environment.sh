@@ -59,7 +59,7 @@ provide_images() {
   if [[ -z ${LOAD-} ]]; then
     [[ -n ${IMAGE-} && -n ${SIM_IMAGE-} ]] || fail "CLUSTER=current needs the two images:" \
       "LOAD='kind load image-archive'     builds them and calls this command with each archive, or" \
-      "IMAGE=... SIM_IMAGE=...            names images that the cluster can pull (see CONTRIBUTING.md)"
+      "IMAGE=... SIM_IMAGE=...            names images that the cluster can pull (see docs/development.md)"
   else
     IMAGE=$(provide_image zoom-operator "$1" "${IMAGE:-localhost/zoom-operator${2:+:$2}}")
     SIM_IMAGE=$(provide_image zoom-sim "$1" "${SIM_IMAGE:-localhost/zoom-sim${2:+:$2}}")
