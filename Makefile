@@ -27,7 +27,7 @@ bench: ## Measure the receiver beside others; no cluster may be up
 image: ## Build the operator's image into target/image/zoom-operator.tar; IMAGE names it
 	image/build $(or $(IMAGE),localhost/zoom-operator:dev) zoom-operator target/image/zoom-operator.tar
 
-crds: ## Write crds/ from src/api
+crds: ## Write crds/ and the chart's copy from src/api
 	UPDATE_CRDS=1 cargo test --locked --test crds
 
 lint: ## Formatting, clippy, shellcheck and cargo-deny

@@ -1,38 +1,59 @@
-//! The files in `crds/` are what `zoom-operator crds` prints. `UPDATE_CRDS=1 cargo test --test crds`
-//! writes them.
+//! The files in `crds/` and those in the chart are what `zoom-operator crds` prints.
+//! `UPDATE_CRDS=1 cargo test --test crds` writes them.
+//!
+//! The chart has copies, because packers that take regular files only (Flux's source-controller)
+//! drop a symbolic link.
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
-use std::{fs, path::Path};
+use std::{fs, path::PathBuf};
 
 use zoom_operator::api::crds;
 
+/// Where the files are, from the top of the repository.
+const FOLDERS: [&str; 2] = ["crds", "charts/zoom-operator/crd-files"];
+
+fn path(folder: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(folder)
+}
+
 #[test]
 fn the_files_are_up_to_date() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("crds");
-    for (name, yaml) in crds::all().unwrap() {
-        let file = folder.join(&name);
-        if std::env::var_os("UPDATE_CRDS").is_some() {
-            fs::create_dir_all(&folder).unwrap();
-            fs::write(&file, &yaml).unwrap();
+    for folder in FOLDERS {
+        for (name, yaml) in crds::all().unwrap() {
+            let file = path(folder).join(&name);
+            if std::env::var_os("UPDATE_CRDS").is_some() {
+                fs::create_dir_all(path(folder)).unwrap();
+                fs::write(&file, &yaml).unwrap();
+            }
+            let found = fs::read_to_string(&file).unwrap_or_default();
+            assert!(
+                found == yaml,
+                "{folder}/{name} differs from the code: run `make crds`"
+            );
         }
-        let found = fs::read_to_string(&file).unwrap_or_default();
-        assert!(
-            found == yaml,
-            "crds/{name} is not what the code says: run `make crds`"
-        );
     }
 }
 
 #[test]
-fn no_file_is_left_over() {
+fn the_folders_hold_nothing_else() {
     let known: Vec<String> = crds::all()
         .unwrap()
         .into_iter()
         .map(|(name, _)| name)
         .collect();
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("crds");
-    for entry in fs::read_dir(folder).unwrap() {
-        let name = entry.unwrap().file_name().into_string().unwrap();
-        assert!(known.contains(&name), "crds/{name} belongs to no resource");
+    for folder in FOLDERS {
+        assert!(
+            path(folder).symlink_metadata().unwrap().is_dir(),
+            "{folder} must be a folder, not a link"
+        );
+        for entry in fs::read_dir(path(folder)).unwrap() {
+            let entry = entry.unwrap();
+            let name = entry.file_name().into_string().unwrap();
+            assert!(known.contains(&name), "{folder}/{name} is no definition");
+            assert!(
+                entry.file_type().unwrap().is_file(),
+                "{folder}/{name} must be a regular file"
+            );
+        }
     }
 }

@@ -29,9 +29,6 @@ apply() { kubectl apply --server-side --force-conflicts --field-manager=zoom-ope
 # As a reader of its README would; another field manager leaves our labels on the namespace alone.
 apply_example() { kubectl apply --server-side --force-conflicts -f "$1" >/dev/null; }
 
-# The chart's link to crds/ is meant.
-helm() { command helm "$@" 2> >(grep -v 'found symbolic link in path' >&2); }
-
 # offline NAME APP: the manifests of the offline Zoom or of the demo sink, in the namespace NAME.
 offline() {
   sed -e "s|localhost/zoom-sim:dev|$SIM_IMAGE|" -e "s|http://zoom-sim\"|http://zoom-sim.$ZOOM.svc\"|" \
