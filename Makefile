@@ -24,8 +24,10 @@ test-fast: ## The tests that need no cluster, in seconds
 bench: ## Measure the receiver beside others; no cluster may be up
 	@benches/run
 
-image: ## Build the operator's image into target/image/zoom-operator.tar; IMAGE names it
+image: ## Build both images into target/image; IMAGE names the operator's, RECEIVER_IMAGE the receivers'
 	image/build $(or $(IMAGE),localhost/zoom-operator:dev) zoom-operator target/image/zoom-operator.tar
+	image=$(or $(IMAGE),localhost/zoom-operator:dev) && \
+	image/build $${RECEIVER_IMAGE:-$${image%:*}-receiver:$${image##*:}} zoom-receiver target/image/zoom-receiver.tar
 
 crds: ## Write crds/ and the chart's copy from src/api
 	UPDATE_CRDS=1 cargo test --locked --test crds

@@ -5,8 +5,7 @@ use std::{ffi::OsStr, path::Path, process::ExitCode};
 use clap::{Parser, Subcommand};
 
 use crate::{
-    api::crds, connect, controller, doctor, events, handout, receiver, refresh, show,
-    terminal::note,
+    api::crds, connect, controller, doctor, events, handout, refresh, show, terminal::note,
 };
 
 /// Exit code of `doctor` when there is something to do.
@@ -28,8 +27,6 @@ pub struct Cli {
 pub enum Command {
     /// Keep every `ZoomIntegration` as it is declared.
     Controller(Box<controller::Args>),
-    /// Serve one tenant's Zoom webhooks.
-    Receiver(Box<receiver::Args>),
     /// Serve the pages on which people authorize General apps.
     Connect(Box<connect::Args>),
     /// Print the `CustomResourceDefinition`s as YAML.
@@ -87,7 +84,6 @@ impl Command {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self {
             Self::Controller(args) => controller::main(*args)?,
-            Self::Receiver(args) => receiver::main(*args)?,
             Self::Connect(args) => connect::main(*args)?,
             Self::Crds => {
                 for (_, yaml) in crds::all()? {

@@ -3,8 +3,9 @@
 #
 #   CLUSTER=local      (default) the cluster of tests/cluster, started if need be
 #   CLUSTER=current    the cluster that KUBECONFIG points at; its nodes get the images by one of
-#     LOAD=COMMAND                    builds the images and calls COMMAND ARCHIVE for each of the two
-#     IMAGE=REF SIM_IMAGE=REF         builds nothing: the nodes can pull these
+#     LOAD=COMMAND                    builds the images and calls COMMAND ARCHIVE for each of the three
+#     IMAGE=REF SIM_IMAGE=REF         builds nothing: the nodes can pull these; RECEIVER_IMAGE is IMAGE with -receiver
+#                                     before its tag unless it is set
 #   PROFILE=release    cargo's profile for the images
 
 CLUSTER=${CLUSTER:-local}
@@ -52,19 +53,21 @@ provide_nats_server() {
   export NATS_SERVER
 }
 
-# provide_images DIRECTORY TAG: both images in the cluster; IMAGE and SIM_IMAGE are their names. Without a TAG the name
+# provide_images DIRECTORY TAG: the images in the cluster; IMAGE, RECEIVER_IMAGE and SIM_IMAGE are their names. Without a TAG the name
 # says the content, so that another content means other Pods.
 provide_images() {
   [[ $CLUSTER != local ]] || LOAD=${LOAD:-tests/cluster/load-image}
   if [[ -z ${LOAD-} ]]; then
-    [[ -n ${IMAGE-} && -n ${SIM_IMAGE-} ]] || fail "CLUSTER=current needs the two images:" \
+    [[ -n ${IMAGE-} && -n ${SIM_IMAGE-} ]] || fail "CLUSTER=current needs the images:" \
       "LOAD='kind load image-archive'     builds them and calls this command with each archive, or" \
       "IMAGE=... SIM_IMAGE=...            names images that the cluster can pull (see docs/development.md)"
+    RECEIVER_IMAGE=${RECEIVER_IMAGE:-${IMAGE%:*}-receiver:${IMAGE##*:}}
   else
     IMAGE=$(provide_image zoom-operator "$1" "${IMAGE:-localhost/zoom-operator${2:+:$2}}")
+    RECEIVER_IMAGE=$(provide_image zoom-receiver "$1" "${RECEIVER_IMAGE:-localhost/zoom-operator-receiver${2:+:$2}}")
     SIM_IMAGE=$(provide_image zoom-sim "$1" "${SIM_IMAGE:-localhost/zoom-sim${2:+:$2}}")
   fi
-  export IMAGE SIM_IMAGE
+  export IMAGE RECEIVER_IMAGE SIM_IMAGE
 }
 
 # provide_image BINARY DIRECTORY NAME[:TAG]: prints the image's full name.

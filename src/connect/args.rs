@@ -5,7 +5,7 @@ use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 use url::Url;
 
 use super::base::Base;
-use crate::ops::{http::Limits, telemetry::LogArgs};
+use runtime::{http::Limits, telemetry::LogArgs};
 
 /// Arguments of `zoom-operator connect`.
 #[derive(Clone, Debug, clap::Args)]

@@ -1,7 +1,7 @@
 //! What a callback's parameters mean, before anything else is looked at.
 
 use super::{outcome::Outcome, query::Query};
-use crate::consent::Transaction;
+use contract::consent::Transaction;
 
 /// Longest code, bytes.
 const MAX_CODE: usize = 2048;

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use url::Url;
 
-use crate::consent::{Link, Target, callback_path};
+use contract::consent::{Link, Target, callback_path};
 
 /// The public address of the pages: https, or http on this machine; perhaps with a path.
 #[derive(Clone, Debug, PartialEq, Eq)]

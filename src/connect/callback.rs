@@ -18,7 +18,7 @@ use super::{
     site::{Site, Visit, note},
     ticket::{self, Ticket},
 };
-use crate::consent::{Handoff, Transaction};
+use contract::consent::{Handoff, Transaction};
 
 // === impl Site ===
 

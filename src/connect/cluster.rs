@@ -10,13 +10,11 @@ use kube::{
 };
 use tracing::warn;
 
-use crate::{
-    api::{
-        label,
-        v1alpha1::{ZoomConnection, ZoomIntegration},
-    },
-    consent::{Handoff, SECRET_KEY, SECRET_TYPE},
+use crate::api::{
+    label,
+    v1alpha1::{ZoomConnection, ZoomIntegration},
 };
+use contract::consent::{Handoff, SECRET_KEY, SECRET_TYPE};
 
 /// Who makes the Secrets, in their managed fields.
 const FIELD_MANAGER: &str = "zoom-operator-connect";
@@ -80,7 +78,7 @@ impl Parcel {
     ///
     /// # Errors
     /// When the content is too large.
-    pub fn new(name: String, handoff: &Handoff) -> Result<Self, crate::consent::Invalid> {
+    pub fn new(name: String, handoff: &Handoff) -> Result<Self, contract::consent::Invalid> {
         let labels = [
             (label::MANAGED_BY, label::MANAGER),
             (label::USE, label::CONSENT),

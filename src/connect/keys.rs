@@ -16,7 +16,7 @@ use subtle::ConstantTimeEq as _;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use crate::ops::admin::Gate;
+use runtime::admin::Gate;
 
 /// File with the key that encrypts.
 pub const CURRENT: &str = "current";

@@ -7,7 +7,7 @@ use prometheus_client::{
 };
 
 use super::{outcome::Outcome, route::Route};
-use crate::ops::metrics::{Counters, counters};
+use runtime::metrics::{Counters, counters};
 
 /// Classes of status codes.
 const CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];

@@ -28,7 +28,6 @@ pub mod callback;
 pub mod cluster;
 pub mod headers;
 pub mod keys;
-pub mod language;
 pub mod limits;
 pub mod metrics;
 pub mod outcome;
@@ -54,7 +53,7 @@ pub use self::{
     args::{Args, Config},
     server::Connect,
 };
-use crate::ops::shutdown;
+use runtime::shutdown;
 
 /// Time for one answer of the API server.
 const CLUSTER_TIMEOUT: Duration = Duration::from_secs(5);

@@ -1,8 +1,7 @@
 //! The query of a request: few parameters, none of them twice.
 
+use contract::Language;
 use url::form_urlencoded;
-
-use super::language::Language;
 
 /// The decoded parameters in their order.
 #[derive(Clone, Default)]

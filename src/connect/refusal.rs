@@ -11,7 +11,7 @@ use super::{
     site::{Site, Visit},
     ticket::Ticket,
 };
-use crate::consent::Target;
+use contract::consent::Target;
 
 /// What a refusal is about.
 #[derive(Default)]

@@ -10,7 +10,7 @@ use super::{
     site::{Site, Visit},
     verdict::{self, Verdict},
 };
-use crate::consent::Transaction;
+use contract::consent::Transaction;
 
 // === impl Site ===
 

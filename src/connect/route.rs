@@ -1,6 +1,6 @@
 //! Which page a path means.
 
-use crate::consent::{Link, Target, Transaction};
+use contract::consent::{Link, Target, Transaction};
 
 /// Length of a link's nonce: 128 bits in URL-safe base64.
 const NONCE: usize = 22;

@@ -15,7 +15,7 @@ use super::{
     metrics::Metrics,
     site::{self, Site},
 };
-use crate::ops::{
+use runtime::{
     admin::{self, Readiness},
     http::{self, Limits},
     metrics,

@@ -8,6 +8,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
+use contract::Language;
 use http_body_util::{BodyExt as _, Limited};
 use jiff::Timestamp;
 use tokio::time;
@@ -20,7 +21,6 @@ use super::{
     cluster::{Cluster, Unavailable},
     headers::Guard,
     keys::{Keys, Live},
-    language::Language,
     limits::Limiter,
     metrics::Metrics,
     outcome::Outcome,
@@ -29,7 +29,7 @@ use super::{
     route::Route,
     ticket::Carried,
 };
-use crate::consent::Transaction;
+use contract::consent::Transaction;
 
 /// What all pages need.
 pub struct Site {

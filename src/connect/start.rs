@@ -14,10 +14,8 @@ use super::{
     site::{Site, Visit, note},
     ticket::{self, Ticket},
 };
-use crate::{
-    api::v1alpha1::{ConsentMode, SelfService, ZoomConnection, ZoomIntegration},
-    consent::{Link, Target},
-};
+use crate::api::v1alpha1::{ConsentMode, SelfService, ZoomConnection, ZoomIntegration};
+use contract::consent::{Link, Target};
 
 /// What a link that is right leads to.
 struct Opening {

@@ -4,13 +4,14 @@
 use std::fmt;
 
 use axum::http::{HeaderMap, header};
+use contract::Language;
 use cookie::{Cookie, CookieJar, Key, SameSite};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::{keys::Keys, language::Language};
-use crate::consent::{LIFETIME_SECONDS, Transaction};
+use super::keys::Keys;
+use contract::consent::{LIFETIME_SECONDS, Transaction};
 
 /// Beginning of the cookies' names. Browsers take `__Host-` only with Secure, the path `/` and no domain.
 pub const PREFIX: &str = "__Host-zoom-";

@@ -118,12 +118,10 @@ impl Reason {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        api::v1alpha1::{
-            ConsentStatus, LocalRef, SubjectStatus, ZoomConnectionSpec, ZoomConnectionStatus,
-        },
-        connect::language::Language,
+    use crate::api::v1alpha1::{
+        ConsentStatus, LocalRef, SubjectStatus, ZoomConnectionSpec, ZoomConnectionStatus,
     };
+    use contract::Language;
 
     fn ticket(uid: Option<&str>) -> Ticket {
         Ticket {

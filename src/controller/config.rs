@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use url::Url;
 
 use super::{integration::hosts::AllowedHost, leadership::Leadership};
-use crate::ops::telemetry::LogArgs;
+use runtime::telemetry::LogArgs;
 
 /// Zoom answers within seconds or not at all.
 const LONGEST_REQUEST: Duration = Duration::from_secs(20);

@@ -17,13 +17,11 @@ use super::{
     published::{self, secrets},
     report, schedule,
 };
-use crate::{
-    api::{
-        label,
-        v1alpha1::{LocalRef, SelfService, ZoomConnection, ZoomConnectionSpec, ZoomIntegration},
-    },
-    consent::{self, Handoff},
+use crate::api::{
+    label,
+    v1alpha1::{LocalRef, SelfService, ZoomConnection, ZoomConnectionSpec, ZoomIntegration},
 };
+use contract::consent::{self, Handoff};
 
 /// A handed over consent is of no use to anybody after this: its code lives for five minutes.
 const LIFE: Duration = Duration::from_mins(30);

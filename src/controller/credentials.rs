@@ -4,7 +4,7 @@ use k8s_openapi::{ByteString, api::core::v1::Secret};
 use secrecy::SecretString;
 
 use super::integration::resources::authentication_keys;
-use crate::{api::v1alpha1::ZoomIntegrationSpec, setup, zoom};
+use crate::{api::v1alpha1::ZoomIntegrationSpec, setup};
 
 /// More of them say nothing more.
 const MOST_LEGACY: usize = 5;

@@ -1,6 +1,6 @@
 //! Why a pass could not be finished. What Zoom refused is no error here: it is a finding.
 
-use crate::grant::{self, StoreError};
+use grant::StoreError;
 
 /// Why a pass could not be finished.
 #[derive(Debug, thiserror::Error)]

@@ -8,10 +8,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
 use super::schedule::{self, Retry};
-use crate::{
-    api::{annotation, v1alpha1::TokenFailure},
-    zoom::{Class, Fault},
-};
+use crate::api::{annotation, v1alpha1::TokenFailure};
+use zoom::{Class, Fault};
 
 /// The reason under which missing scopes are recorded as a failed attempt.
 pub const MISSING_SCOPES: &str = "MissingScopes";

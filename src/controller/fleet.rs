@@ -25,13 +25,11 @@ use super::{
     rollouts::Progress,
     schedule,
 };
-use crate::{
-    api::{
-        condition::Type,
-        v1alpha1::{Phase, TokenStatus, ZoomConnection, ZoomIntegration, ZoomIntegrationStatus},
-    },
-    receiver::facts::BufferFacts,
+use crate::api::{
+    condition::Type,
+    v1alpha1::{Phase, TokenStatus, ZoomConnection, ZoomIntegration, ZoomIntegrationStatus},
 };
+use contract::facts::BufferFacts;
 
 /// A step that lies further back than this is overdue.
 const GRACE: Duration = Duration::from_mins(5);

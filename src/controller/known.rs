@@ -23,8 +23,8 @@ use crate::{
         v1alpha1::{ConnectionsStatus, Phase, ZoomConnection, ZoomIntegration},
     },
     setup::known::{self, Read},
-    zoom::Fault,
 };
+use zoom::Fault;
 
 /// The connections that there are.
 #[derive(Default)]

@@ -3,7 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use url::Url;
 
-use crate::consent::Link;
+use contract::consent::Link;
 
 /// The link that was said before, if it is still one; otherwise a new one. Removing it from the status
 /// makes a new one, and the old one worthless.
@@ -26,7 +26,7 @@ pub fn keep_or_make(before: Option<&str>, pages: &Url, link: impl Fn(String) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::consent::Target;
+    use contract::consent::Target;
 
     #[test]
     fn a_link_stays_until_the_pages_move() {

@@ -11,11 +11,9 @@ use prometheus_client::{
 };
 
 use super::error::Error;
-use crate::{
-    grant::{Lost, Outcome},
-    ops::metrics::{Counters, counters},
-    zoom::Fault,
-};
+use grant::{Lost, Outcome};
+use runtime::metrics::{Counters, counters};
+use zoom::Fault;
 
 /// The outcome of a request that gave a token.
 const ISSUED: &str = "Issued";
@@ -110,13 +108,13 @@ impl Metrics {
     }
 
     /// Counts a refresh of a grant.
-    pub fn refresh(&self, outcome: &Outcome) {
+    pub fn refresh(&self, outcome: &Outcome<zoom::Error>) {
         let outcome = name(outcome);
         self.refreshes.get_or_create(&[("outcome", outcome)]).inc();
     }
 
     /// Counts an exchange of an authorization code.
-    pub fn exchange(&self, outcome: &Outcome) {
+    pub fn exchange(&self, outcome: &Outcome<zoom::Error>) {
         let outcome = name(outcome);
         self.exchanges.get_or_create(&[("outcome", outcome)]).inc();
     }
@@ -143,7 +141,7 @@ fn outcomes() -> impl Iterator<Item = &'static str> {
         .chain([Lost::ReplyLost.as_str()])
 }
 
-fn name(outcome: &Outcome) -> &'static str {
+fn name(outcome: &Outcome<zoom::Error>) -> &'static str {
     match outcome {
         Outcome::Stored(_) => ISSUED,
         Outcome::Refused(refusal) => refusal.error.fault.as_str(),

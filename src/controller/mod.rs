@@ -55,16 +55,14 @@ use self::{
     rollouts::Rollouts,
     touch::Touch,
 };
-use crate::{
-    api::v1alpha1::{ZoomConnection, ZoomIntegration},
-    grant::Directory,
-    ops::{
-        admin, http, metrics as registry,
-        outgoing::{self, Trust},
-        shutdown::{self, Shutdown},
-    },
-    zoom::{self, Endpoints},
+use crate::api::v1alpha1::{ZoomConnection, ZoomIntegration};
+use grant::Directory;
+use runtime::{
+    admin, http, metrics as registry,
+    outgoing::{self, Trust},
+    shutdown::{self, Shutdown},
 };
+use zoom::Endpoints;
 
 pub use self::config::{Args, ReceiverImage, ReceiverPolicy};
 

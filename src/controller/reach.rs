@@ -17,12 +17,11 @@ use url::Url;
 use super::{rollouts::Name, schedule, touch::Touch};
 use crate::{
     api::v1alpha1::{ZoomIntegration, ZoomIntegrationSpec},
-    ops::outgoing::{
-        guard::{Guard, Lookup},
-        policy::Policy,
-    },
     reach::{self, Finding, Options},
-    receiver::challenge,
+};
+use runtime::outgoing::{
+    guard::{Guard, Lookup},
+    policy::Policy,
 };
 
 /// Tries at the same time: they mostly wait.
@@ -116,7 +115,7 @@ pub fn wanted(
 /// Whether a validation speaks for the endpoint still.
 #[must_use]
 pub fn is_proven(validated: Option<Timestamp>, now: Timestamp) -> bool {
-    validated.is_some_and(|at| now < schedule::later(at, challenge::PERIOD))
+    validated.is_some_and(|at| now < schedule::later(at, zoom::URL_VALIDATION_PERIOD))
 }
 
 /// The API server as Pods find it. Nobody's way in.

@@ -8,10 +8,8 @@ use std::{
 
 use jiff::Timestamp;
 
-use crate::{
-    api::v1alpha1::{Management, SubjectStatus},
-    receiver::facts::Removal,
-};
+use crate::api::v1alpha1::{Management, SubjectStatus};
+use contract::facts::Removal;
 
 /// What the receivers of all integrations were told.
 #[derive(Default)]

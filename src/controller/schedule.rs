@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
-use crate::zoom::{Class, Fault};
+use zoom::{Class, Fault};
 
 /// Two tokens for one tenant are never requested faster than this, however short their lives.
 const SHORTEST_LIFE: Duration = Duration::from_secs(10);

@@ -1,5 +1,6 @@
 //! The Secret that consumers mount: how it is built, and how it is read back. Pure.
 
+use data_encoding::HEXLOWER;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -13,14 +14,11 @@ use secrecy::ExposeSecret as _;
 use sha2::{Digest as _, Sha256};
 
 use super::grants::secret::deletion_policy;
-use crate::{
-    api::{
-        annotation, label,
-        v1alpha1::{ConnectionDeletionPolicy, DeletionPolicy, ZoomConnection, ZoomIntegration},
-    },
-    ops::hex,
-    zoom::AccessToken,
+use crate::api::{
+    annotation, label,
+    v1alpha1::{ConnectionDeletionPolicy, DeletionPolicy, ZoomConnection, ZoomIntegration},
 };
+use zoom::AccessToken;
 
 /// Keys of the Secret: a consumer gets what it needs to call Zoom, never a refresh token.
 mod key {
@@ -258,7 +256,7 @@ fn checksum(data: &BTreeMap<String, ByteString>) -> String {
         hash.update(u64::try_from(value.len()).unwrap_or(u64::MAX).to_be_bytes());
         hash.update(value);
     }
-    hex::encode(&hash.finalize())
+    HEXLOWER.encode(&hash.finalize())
 }
 
 #[cfg(test)]

@@ -4,16 +4,16 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::failure::{self, MISSING_SCOPES};
-use crate::{
-    api::{
-        condition::{Statement, Status, Type},
-        v1alpha1::{Phase, TokenFailure},
-    },
+use crate::api::{
+    condition::{Statement, Status, Type},
+    v1alpha1::{Phase, TokenFailure},
+};
+use zoom::{
+    Fault,
     scopes::{
         Comparison,
         remedy::{self, Then},
     },
-    zoom::Fault,
 };
 
 /// What became of the token.

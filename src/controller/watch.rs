@@ -34,13 +34,11 @@ use super::{
     reconcile::{Guarded, Managed, reconcile, retry},
     token_secret::Owner,
 };
-use crate::{
-    api::{
-        label,
-        v1alpha1::{ZoomConnection, ZoomIntegration},
-    },
-    ops::shutdown::Shutdown,
+use crate::api::{
+    label,
+    v1alpha1::{ZoomConnection, ZoomIntegration},
 };
+use runtime::shutdown::Shutdown;
 
 /// How long to wait before the definition is looked for again.
 const UNTIL_DEFINED: Duration = Duration::from_secs(2);

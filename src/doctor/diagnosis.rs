@@ -11,11 +11,6 @@ use super::{
 };
 use crate::{
     api::v1alpha1::ZoomIntegrationSpec,
-    connect::language::Language,
-    scopes::{
-        self,
-        remedy::{self, Then},
-    },
     setup::{
         self, Facts,
         facts::Attempt,
@@ -23,7 +18,14 @@ use crate::{
         warning::Warning,
         words::{self, Words},
     },
-    zoom::{AccessToken, Error, Fault},
+};
+use contract::Language;
+use zoom::{
+    AccessToken, Error, Fault,
+    scopes::{
+        self,
+        remedy::{self, Then},
+    },
 };
 
 /// What is known of credentials.

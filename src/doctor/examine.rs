@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::values::Values;
-use crate::zoom::{self, AccessToken, App, Client, Error, Fault};
+use zoom::{AccessToken, App, Client, Error, Fault};
 
 /// What Zoom says.
 #[derive(Clone, Debug)]

@@ -7,10 +7,8 @@ use kube::ResourceExt as _;
 use serde_json::{Value, json};
 
 use super::{Args, args::Kind, source::Data};
-use crate::{
-    api::v1alpha1::{ZoomIntegration, ZoomIntegrationSpec},
-    scopes::Level,
-};
+use crate::api::v1alpha1::{ZoomIntegration, ZoomIntegrationSpec};
+use zoom::scopes::Level;
 
 /// The app.
 #[derive(Clone, Debug)]

@@ -29,8 +29,8 @@ use self::{diagnosis::Case, endpoint::Known, report::Report, source::Origin, val
 use crate::{
     api::v1alpha1::Webhook,
     terminal::{self, Output, print},
-    zoom::{Client, Endpoints},
 };
+use zoom::{Client, Endpoints};
 
 /// Carries out `doctor`; whether all is well.
 ///

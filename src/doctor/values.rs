@@ -8,7 +8,6 @@ use crate::{
     api::v1alpha1::ZoomIntegrationSpec,
     controller::credentials::{Credentials, ProblemKind},
     setup::facts::SecretFacts,
-    zoom,
 };
 
 /// Credentials.

@@ -10,10 +10,8 @@ use clap::ValueEnum;
 use jiff::Timestamp;
 
 use super::{Handout, html, markdown};
-use crate::{
-    connect::language::Language,
-    terminal::{self, Cluster, Session, note, print},
-};
+use crate::terminal::{self, Cluster, Session, note, print};
+use contract::Language;
 
 /// Arguments of `handout`.
 #[derive(Clone, Debug, clap::Args)]

@@ -7,14 +7,12 @@ use super::{
     Handout, minute,
     texts::{Texts, texts},
 };
-use crate::{
-    connect::language::Language,
-    setup::{
-        Entry, State, Step,
-        step::Act,
-        words::{self, Words, words},
-    },
+use crate::setup::{
+    Entry, State, Step,
+    step::Act,
+    words::{self, Words, words},
 };
+use contract::Language;
 
 const STYLE: &str = include_str!("style.css");
 

@@ -6,13 +6,11 @@ use super::{
     Handout, minute,
     texts::{Texts, texts},
 };
-use crate::{
-    connect::language::Language,
-    setup::{
-        State, Step,
-        words::{self, Words, words},
-    },
+use crate::setup::{
+    State, Step,
+    words::{self, Words, words},
 };
+use contract::Language;
 
 /// The hand-out as Markdown.
 #[must_use]

@@ -1,10 +1,10 @@
 use super::*;
-use crate::{
-    connect::language::Language,
-    setup::facts::ConnectionFacts,
-    setup::tests::fixtures::{FIVE, done, example, half_way, now},
-    zoom::Fault,
+use crate::setup::{
+    facts::ConnectionFacts,
+    tests::fixtures::{FIVE, done, example, half_way, now},
 };
+use contract::Language;
+use zoom::Fault;
 
 fn handout(name: &str, facts: impl Fn(&ZoomIntegrationSpec) -> Facts) -> Handout {
     let spec = example(name);

@@ -1,6 +1,6 @@
 //! The words around the steps.
 
-use crate::connect::language::Language;
+use contract::Language;
 
 /// The words of one language.
 #[derive(Debug)]

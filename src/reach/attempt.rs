@@ -8,6 +8,7 @@ use std::{
 };
 
 use axum::body::Bytes;
+use contract::proof::{self, Question};
 use http_body_util::Empty;
 use hyper::{Request, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
@@ -22,10 +23,9 @@ use webpki_root_certs::TLS_SERVER_ROOT_CERTS;
 use super::{
     classify,
     finding::{Cause, Finding, Silence},
-    proof::{self, Question},
     words::{self, Trail},
 };
-use crate::ops::outgoing::{
+use runtime::outgoing::{
     guard::{Guard, Lookup},
     policy::Policy,
 };

@@ -5,7 +5,7 @@ use std::io;
 use rustls::{AlertDescription, CertificateError, Error as TlsError, PeerIncompatible};
 
 use super::finding::{Cause, Certificate, Connection, Handshake};
-use crate::ops::outgoing::guard::ResolveError;
+use runtime::outgoing::guard::ResolveError;
 
 /// What the C libraries say of a name without address (`gai_strerror`): glibc, musl, macOS. There is no code
 /// beside it.
@@ -102,7 +102,7 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
     use super::*;
-    use crate::ops::outgoing::policy::Forbidden;
+    use runtime::outgoing::policy::Forbidden;
 
     fn io(kind: io::ErrorKind) -> io::Error {
         kind.into()

@@ -11,12 +11,11 @@
 //! | How is it tried? | [`attempt`] |
 //! | What do errors and answers mean? | `classify` |
 //! | What can be found? | [`finding`], in sentences `words` |
-//! | How does a receiver prove itself? | [`proof`] |
+//! | How does a receiver prove itself? | [`contract::proof`] |
 
 pub mod attempt;
 mod classify;
 pub mod finding;
-pub mod proof;
 mod words;
 
 pub use self::{

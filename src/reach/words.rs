@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::finding::{Cause, Certificate, Connection, Finding, Handshake, Silence};
-use crate::ops::outgoing::policy::Policy;
+use runtime::outgoing::policy::Policy;
 
 /// More addresses than these are not listed.
 const LISTED: usize = 3;

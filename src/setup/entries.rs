@@ -7,7 +7,7 @@ use super::{
 use crate::api::v1alpha1::{
     AppKind, Distribution, Environment, Listing, Management, OAuth, Webhook, ZoomIntegrationSpec,
 };
-use crate::scopes::{events, remedy};
+use zoom::scopes::{events, remedy};
 
 /// The entries of a step, in the order of Zoom's form.
 #[must_use]

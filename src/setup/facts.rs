@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::step::{State, StepId};
-use crate::{receiver::secrets::SecretRole, scopes::Comparison, zoom::Fault};
+use contract::facts::SecretRole;
+use zoom::{Fault, scopes::Comparison};
 
 /// What is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

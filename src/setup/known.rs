@@ -12,17 +12,17 @@ use super::{
     },
     step::{State, StepId},
 };
-use crate::{
-    api::{
-        condition::Type,
-        v1alpha1::{
-            CredentialsStatus, Phase, Webhook, WebhookStatus, ZoomConnection, ZoomIntegrationSpec,
-            ZoomIntegrationStatus,
-        },
+use crate::api::{
+    condition::Type,
+    v1alpha1::{
+        CredentialsStatus, Phase, Webhook, WebhookStatus, ZoomConnection, ZoomIntegrationSpec,
+        ZoomIntegrationStatus,
     },
-    receiver::secrets::SecretRole,
+};
+use contract::facts::SecretRole;
+use zoom::{
+    Fault,
     scopes::{self, Comparison},
-    zoom::Fault,
 };
 
 /// What of a connection's status the list is made from.

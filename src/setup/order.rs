@@ -4,10 +4,8 @@ use super::{
     facts::{Attempt, Facts},
     step::{Caution, StepId},
 };
-use crate::{
-    api::v1alpha1::{ConsentMode, Distribution, Listing, ZoomIntegrationSpec},
-    zoom::Fault,
-};
+use crate::api::v1alpha1::{ConsentMode, Distribution, Listing, ZoomIntegrationSpec};
+use zoom::Fault;
 
 /// The steps of an app.
 #[must_use]

@@ -2,10 +2,8 @@
 
 use jiff::Timestamp;
 
-use crate::{
-    api::v1alpha1::{AppKind, Environment},
-    scopes::Covered,
-};
+use crate::api::v1alpha1::{AppKind, Environment};
+use zoom::scopes::Covered;
 
 /// What has to be done. The names are for machines and stay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -6,11 +6,11 @@ use super::{
     order,
     step::{Caution, State, Step},
 };
-use crate::{
-    api::v1alpha1::{Distribution, Environment, Management, ZoomIntegrationSpec},
-    receiver::secrets::SecretRole,
+use crate::api::v1alpha1::{Distribution, Environment, Management, ZoomIntegrationSpec};
+use contract::facts::SecretRole;
+use zoom::{
+    Fault,
     scopes::{self, Audience},
-    zoom::Fault,
 };
 
 /// Something unwise.

@@ -1,9 +1,7 @@
 //! The flags of `status` and `setup`.
 
-use crate::{
-    connect::language::Language,
-    terminal::{self, Cluster, Target},
-};
+use crate::terminal::{self, Cluster, Target};
+use contract::Language;
 
 /// Arguments of `status`.
 #[derive(Clone, Debug, clap::Args)]

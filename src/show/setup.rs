@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use crate::{
-    connect::language::Language,
     handout::{Handout, texts::texts},
     setup::{
         State, Step,
@@ -11,6 +10,7 @@ use crate::{
     },
     terminal::{plain, table::lay_out},
 };
+use contract::Language;
 
 /// The list; with what to enter in steps that are done as well, if `all`.
 ///

@@ -3,10 +3,10 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    connect::language::Language,
     handout::Handout,
     setup::tests::fixtures::{done, example, half_way, now},
 };
+use contract::Language;
 
 fn object<K: serde::de::DeserializeOwned>(
     kind: &str,

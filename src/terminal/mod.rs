@@ -22,7 +22,7 @@ pub use self::{
     cluster::{Cluster, Session},
     target::Target,
 };
-use crate::connect::language::Language;
+use contract::Language;
 
 /// How to print.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]

@@ -6,8 +6,8 @@ use reqwest::{
     Client, Method,
     header::{COOKIE, HeaderMap, SET_COOKIE},
 };
+use runtime::outgoing::{Trust, client_builder};
 use url::Url;
-use zoom_operator::ops::outgoing::{Trust, client_builder};
 
 /// A browser with its cookies.
 #[derive(Clone)]

@@ -2,15 +2,12 @@
 
 use std::fs;
 
+use contract::{Language, consent::Transaction};
 use cookie::Key;
 use jiff::{SignedDuration, Timestamp};
-use zoom_operator::{
-    connect::{
-        keys::Keys,
-        language::Language,
-        ticket::{self, Ticket},
-    },
-    consent::Transaction,
+use zoom_operator::connect::{
+    keys::Keys,
+    ticket::{self, Ticket},
 };
 
 use super::fixture::{ADA, BASE, Begun, CALLBACK, Fixture, KEY, Running, eventually};

@@ -3,16 +3,14 @@
 
 use std::{fs, net::SocketAddr, sync::Arc, time::Duration};
 
+use runtime::shutdown::{self, Trigger};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{
     task::JoinHandle,
     time::{Instant, sleep},
 };
-use zoom_operator::{
-    connect::{Config, Connect, args::Tuning, server::Addresses},
-    ops::shutdown::{self, Trigger},
-};
+use zoom_operator::connect::{Config, Connect, args::Tuning, server::Addresses};
 
 use super::{
     browser::{Browser, Seen},

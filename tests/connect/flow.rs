@@ -6,11 +6,11 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use contract::consent::{Handoff, Transaction};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use url::Url;
-use zoom_operator::consent::{Handoff, Transaction};
 
 use super::{
     browser::Browser,

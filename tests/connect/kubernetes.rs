@@ -4,14 +4,12 @@ use std::{net::SocketAddr, sync::Arc};
 
 use axum::{Router, body::Bytes, extract::State, http::StatusCode, http::Uri};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use contract::consent::Handoff;
 use jiff::Timestamp;
 use kube::{Client, Config};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::Mutex};
-use zoom_operator::{
-    connect::cluster::{Cluster as _, Delivered, Kubernetes, Parcel, Unavailable},
-    consent::Handoff,
-};
+use zoom_operator::connect::cluster::{Cluster as _, Delivered, Kubernetes, Parcel, Unavailable};
 
 /// An API server that answers everything alike.
 struct Server {

@@ -2,9 +2,9 @@
 
 use std::num::NonZeroU32;
 
+use contract::consent::Transaction;
 use reqwest::Method;
 use serde_json::json;
-use zoom_operator::consent::Transaction;
 
 use super::fixture::{ADA, CALLBACK, Fixture, OPEN};
 

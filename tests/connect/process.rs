@@ -6,8 +6,8 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use contract::consent::Transaction;
 use tracing_subscriber::fmt::MakeWriter;
-use zoom_operator::consent::Transaction;
 
 use super::fixture::{ADA, CALLBACK, Fixture, KEY};
 
@@ -60,7 +60,7 @@ async fn it_is_ready_once_there_is_a_key() {
 async fn logs_and_pages_hold_no_secret() {
     let lines = Lines::default();
     tracing_subscriber::fmt()
-        .with_env_filter("zoom_operator=trace")
+        .with_env_filter("trace")
         .with_writer(lines.clone())
         .with_ansi(false)
         .init();

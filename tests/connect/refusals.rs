@@ -1,8 +1,8 @@
 //! What leads to no Secret: each with its page, and none with a hint for who tries.
 
+use contract::consent::Transaction;
 use reqwest::Method;
 use serde_json::json;
-use zoom_operator::consent::Transaction;
 
 use super::{
     browser::Seen,

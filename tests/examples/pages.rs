@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
+use contract::facts::SecretRole;
 use jiff::Timestamp;
 use serde_json::Value;
+use zoom::scopes;
 use zoom_operator::{
     api::v1alpha1::{ZoomIntegration, ZoomIntegrationSpec},
-    receiver::secrets::SecretRole,
-    scopes,
     setup::{
         self, Facts, State,
         facts::{Attempt, ConnectionFacts},

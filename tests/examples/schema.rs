@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
+use zoom::scopes::Style;
 use zoom_operator::{
     api::{crds, v1alpha1::ZoomConnection},
-    scopes::Style,
     setup::warning::audience,
 };
 

@@ -66,7 +66,7 @@ pub struct Args {
     #[arg(long, requires = "server_cpu")]
     load_cpu: Option<usize>,
     /// The image's archive, measured if it is there.
-    #[arg(long, default_value = "target/bench/zoom-operator.tar")]
+    #[arg(long, default_value = "target/bench/zoom-receiver.tar")]
     image: PathBuf,
 }
 
@@ -184,7 +184,7 @@ impl Args {
     fn binary_size(&self, name: &str) -> Option<u64> {
         let binary = match name {
             "floor" => "zoom-bench-floor",
-            name if name.starts_with("ours") => "zoom-operator",
+            name if name.starts_with("ours") => "zoom-receiver",
             _ => return None,
         };
         let file = fs::metadata(self.binaries.join(binary));

@@ -47,6 +47,17 @@ app.kubernetes.io/component: {{ last . }}
 {{- toYaml (merge $own $root.Values.commonLabels) -}}
 {{- end }}
 
+{{/* The image of the tenants' receivers. */}}
+{{- define "zoom-operator.receiverImage" -}}
+{{- if .Values.receiver.image -}}
+{{- .Values.receiver.image -}}
+{{- else if .Values.image.digest -}}
+{{- fail "image.digest is set, so receiver.image is required: name the receivers' image too, for example REPOSITORY-receiver@sha256:..." -}}
+{{- else -}}
+{{- printf "%s-receiver:%s" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion) -}}
+{{- end -}}
+{{- end }}
+
 {{- define "zoom-operator.image" -}}
 {{- if .Values.image.digest -}}
 {{- printf "%s@%s" .Values.image.repository .Values.image.digest -}}

@@ -4,11 +4,11 @@
 pub mod result;
 pub mod start;
 
+use contract::Language;
 use maud::{DOCTYPE, Markup, html};
 
 use super::{
     base::Base,
-    language::Language,
     texts::{Message, Texts, texts},
 };
 

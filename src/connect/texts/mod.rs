@@ -4,7 +4,8 @@
 mod en;
 mod ja;
 
-use super::{language::Language, scopes::Meaning, verdict::Reason};
+use super::{scopes::Meaning, verdict::Reason};
+use contract::Language;
 
 /// A page of a heading and a few paragraphs.
 #[derive(Clone, Copy, Debug)]

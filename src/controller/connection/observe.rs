@@ -12,7 +12,6 @@ use crate::{
         label,
         v1alpha1::{ZoomConnection, ZoomIntegration},
     },
-    consent::{self, Handoff},
     controller::{
         Context,
         credentials::Credentials,
@@ -23,8 +22,9 @@ use crate::{
         },
         token_secret::{self, Owner, TokenSecret},
     },
-    grant::Intent,
 };
+use contract::consent::{self, Handoff};
+use grant::Intent;
 
 /// What there is around a connection.
 #[derive(Debug)]

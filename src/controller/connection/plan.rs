@@ -13,8 +13,8 @@ use crate::{
         schedule,
         token_secret::TokenSecret,
     },
-    grant::Credential,
 };
+use grant::Credential;
 
 /// Zoom's authorization codes live for five minutes.
 const CODE_LIFE: Duration = Duration::from_mins(5);

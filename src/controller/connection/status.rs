@@ -21,15 +21,15 @@ use crate::{
             ZoomConnectionStatus,
         },
     },
-    consent::{Link, Target},
     controller::{
         grants::secret::{GrantSecret, Kept},
         links, schedule,
         token_secret::{Owner, TokenSecret},
         verdict::{self as shared, Before, TokenFinding},
     },
-    scopes::{self, Comparison, remedy::Then},
 };
+use contract::consent::{Link, Target};
+use zoom::scopes::{self, Comparison, remedy::Then};
 
 /// How long before its end an unused grant is announced to die.
 const NOTICE: Duration = Duration::from_hours(14 * 24);

@@ -1,9 +1,7 @@
 //! Whose grant it is, and whether it may be this connection's. Pure.
 
-use crate::{
-    api::v1alpha1::{Management, Subject, SubjectStatus},
-    zoom::Identity,
-};
+use crate::api::v1alpha1::{Management, Subject, SubjectStatus};
+use zoom::Identity;
 
 /// What an identity is compared with.
 #[derive(Clone, Copy, Debug)]

@@ -9,9 +9,9 @@ use crate::{
         v1alpha1::{AppKind, ConsentMode, Phase, ZoomIntegration},
     },
     controller::verdict::{self, Before, Flow, TokenFinding, Verdict, in_progress},
-    grant::Lost,
-    scopes::remedy::Then,
 };
+use grant::Lost;
+use zoom::scopes::remedy::Then;
 
 /// The reason of a grant that was copied here.
 pub const COPIED: &str = "GrantCopied";

@@ -4,10 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
-use crate::{
-    grant::{Access, Credential, Grant, Issuer, Pair},
-    zoom::{self, AccessToken, Error, Fault},
-};
+use grant::{Access, Credential, Grant, Issuer, Lost, Pair, Refusal};
+use zoom::{AccessToken, Error, Fault};
 
 /// Spends credentials at Zoom's token endpoint.
 #[derive(Clone, Debug)]
@@ -27,14 +25,16 @@ impl ZoomIssuer {
 }
 
 impl Issuer for ZoomIssuer {
+    type Error = Error;
+
     fn time_limit(&self) -> Duration {
         self.zoom.spending_limit()
     }
 
-    async fn exchange(&self, credential: &Credential) -> Result<Pair, Error> {
+    async fn exchange(&self, credential: &Credential) -> Result<Pair, Refusal<Error>> {
         let Some(app) = &self.app else {
             let detail = "the app's credentials are not known";
-            return Err(Error::new(Fault::CredentialsRejected, detail));
+            return Err(refusal(Error::new(Fault::CredentialsRejected, detail)));
         };
         let now = Timestamp::now();
         let tokens = match credential {
@@ -45,7 +45,8 @@ impl Issuer for ZoomIssuer {
                     .await
             }
             Credential::RefreshToken(token) => self.zoom.refresh_token(app, token, now).await,
-        }?;
+        }
+        .map_err(refusal)?;
         Ok(Pair {
             refresh_token: tokens.refresh,
             access: access_of(tokens.access),
@@ -63,6 +64,18 @@ impl Issuer for ZoomIssuer {
             Ok(()) => tracing::info!("revoked a grant that nobody wants any more"),
             Err(error) => tracing::warn!(%error, "failed to revoke a grant"),
         }
+    }
+}
+
+fn refusal(error: Error) -> Refusal<Error> {
+    Refusal {
+        ambiguous: error.ambiguous,
+        ends: match error.fault {
+            Fault::GrantLost => Some(Lost::GrantLost),
+            Fault::OwnerGone => Some(Lost::OwnerGone),
+            _ => None,
+        },
+        error,
     }
 }
 

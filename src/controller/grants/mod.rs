@@ -18,10 +18,7 @@ pub use self::{
     store::{Place, SecretStore},
     term::LeaderTerm,
 };
-use crate::{
-    grant::{self, Directory, Error, Journal as _, Outcome, Store as _},
-    zoom,
-};
+use grant::{Directory, Error, Journal as _, Outcome, Store as _};
 
 /// How many replies may wait for the API server at the same time: what a crash of the node would cost.
 const UNCOMMITTED: u32 = 64;
@@ -95,7 +92,11 @@ impl Grants {
     ///
     /// # Errors
     /// When no attempt was made.
-    pub async fn spend(&self, place: Place, app: &zoom::App) -> Option<Result<Outcome, Error>> {
+    pub async fn spend(
+        &self,
+        place: Place,
+        app: &zoom::App,
+    ) -> Option<Result<Outcome<zoom::Error>, Error>> {
         let store = SecretStore::new(&self.client, place);
         let under_way = UnderWay::begin(&self.under_way, store.place())?;
         let permit = self.permits.clone().acquire_owned().await.ok()?;

@@ -16,9 +16,9 @@ use crate::{
         v1alpha1::{ConnectionDeletionPolicy, ZoomConnection},
     },
     controller::token_secret::Owner,
-    grant::Grant,
-    zoom::Identity,
 };
+use grant::Grant;
+use zoom::Identity;
 
 /// Type of the Secret: it cannot be changed, and tells people that it is not for them.
 pub const TYPE: &str = "zoom-operator.io/grant";
@@ -210,7 +210,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::grant::Credential;
+    use grant::Credential;
 
     pub(super) fn connection(uid: &str, policy: &str) -> ZoomConnection {
         serde_json::from_value(json!({

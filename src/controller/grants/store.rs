@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::secret::{self, Kept};
 use crate::{
     api::v1alpha1::{ConnectionDeletionPolicy, ZoomConnection},
-    consent::{self, Handoff},
     controller::{connection::apply::deletion::FINALIZER, published::parameters},
-    grant::{Code, Credential, Grant, Store, StoreError},
 };
+use contract::consent::{self, Handoff};
+use grant::{Code, Credential, Grant, Store, StoreError};
 
 /// Where a grant is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,11 +8,9 @@ use std::{
 
 use jiff::Timestamp;
 
-use crate::{
-    controller::leadership::Leadership,
-    grant::{Holder, Intent, Term},
-    ops::shutdown::Shutdown,
-};
+use crate::controller::leadership::Leadership;
+use grant::{Holder, Intent, Term};
+use runtime::shutdown::Shutdown;
 
 /// How long an attempt of a process that nobody can ask is waited for, by our own clock: longer than it
 /// may lead, send and store.

@@ -25,8 +25,8 @@ use super::{
 use crate::{
     api::v1alpha1::ZoomIntegration,
     controller::{Context, error::Error},
-    receiver::facts::{BufferFacts, Facts, MAX_BYTES},
 };
+use contract::facts::{BufferFacts, Facts, MAX_BYTES};
 
 /// A receiver answers from memory.
 const TIMEOUT: Duration = Duration::from_secs(2);

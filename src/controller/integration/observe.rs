@@ -27,8 +27,8 @@ use crate::{
         error::Error,
         token_secret::{self, Owner, TokenSecret},
     },
-    receiver::facts::{BufferFacts, Facts},
 };
+use contract::facts::{BufferFacts, Facts};
 
 /// What there is around an integration.
 #[derive(Clone, Debug, Default)]

@@ -21,8 +21,8 @@ use crate::{
         failure, schedule,
         token_secret::{Stored, TokenSecret},
     },
-    scopes,
 };
+use zoom::scopes;
 
 /// What to do in this pass.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,8 +13,8 @@ use crate::{
         },
     },
     controller::verdict::{self, Before, Flow, TokenFinding, Verdict, in_progress},
-    scopes::remedy::Then,
 };
+use zoom::scopes::remedy::Then;
 
 /// What a pass found, after it acted.
 #[derive(Clone, Debug)]

@@ -3,15 +3,14 @@
 use super::Finding;
 use crate::{
     api::v1alpha1::ZoomIntegrationSpec,
-    scopes::Covered,
     setup::{
         entries,
         facts::{Attempt, Facts},
         order,
         step::{Evidence, Mistake, State},
     },
-    zoom::Fault,
 };
+use zoom::{Fault, scopes::Covered};
 
 pub(super) fn redirect(spec: &ZoomIntegrationSpec, facts: &Facts) -> Finding {
     let url = entries::redirect_url(spec, facts).unwrap_or_default();

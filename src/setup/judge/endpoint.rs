@@ -5,7 +5,6 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Finding, same_value, unusable};
 use crate::{
     api::v1alpha1::{Webhook, ZoomIntegrationSpec},
-    receiver::challenge,
     setup::{
         facts::Facts,
         order,
@@ -76,7 +75,7 @@ pub(super) fn endpoint(spec: &ZoomIntegrationSpec, facts: &Facts, now: Timestamp
 const GRACE: SignedDuration = SignedDuration::from_hours(12);
 
 fn is_old(at: Timestamp, now: Timestamp) -> bool {
-    at.checked_add(challenge::PERIOD)
+    at.checked_add(zoom::URL_VALIDATION_PERIOD)
         .and_then(|due| due.checked_add(GRACE))
         .is_ok_and(|until| now > until)
 }

@@ -9,10 +9,8 @@ use super::{
     facts::{Attempt, Facts},
     step::{Evidence, Mistake, State, StepId},
 };
-use crate::{
-    api::v1alpha1::ZoomIntegrationSpec,
-    zoom::{Class, Fault},
-};
+use crate::api::v1alpha1::ZoomIntegrationSpec;
+use zoom::{Class, Fault};
 
 /// What is found about a step.
 #[derive(Clone, Debug)]

@@ -6,13 +6,13 @@ use jiff::Timestamp;
 
 use crate::{
     api::v1alpha1::{ZoomIntegration, ZoomIntegrationSpec},
-    receiver::secrets::SecretRole,
-    scopes,
     setup::{
         facts::{Attempt, ConnectionFacts, ConsentFacts, EndpointFacts, Facts, SecretFacts},
         order,
     },
 };
+use contract::facts::SecretRole;
+use zoom::scopes;
 
 /// The five integrations that the examples take from their vendors' manuals.
 pub(crate) const FIVE: [&str; 5] = ["clinicea", "kivicare", "ontime", "nectar-dxp", "stackone"];

@@ -5,12 +5,12 @@ use std::fmt::Write as _;
 use super::fixtures::{FIVE, done, example, half_way, now};
 use crate::{
     api::v1alpha1::ZoomIntegrationSpec,
-    connect::language::Language,
     setup::{
         Facts, State, next, steps, warnings,
         words::{line, whereabouts, words},
     },
 };
+use contract::Language;
 
 fn told(spec: &ZoomIntegrationSpec, facts: &Facts) -> String {
     let words = words(Language::English);

@@ -10,8 +10,8 @@ use crate::{
         facts::{Attempt, ConnectionFacts, Remembered},
         known, steps,
     },
-    zoom::Fault,
 };
+use zoom::Fault;
 
 /// The status and the connections that say what `facts` holds.
 fn told(spec: &ZoomIntegrationSpec, facts: &Facts) -> (ZoomIntegrationStatus, Vec<ZoomConnection>) {

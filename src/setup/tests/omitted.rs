@@ -3,16 +3,15 @@
 use super::fixtures::{FIVE, ago, done, example, half_way, now, spec};
 use crate::{
     api::v1alpha1::ZoomIntegrationSpec,
-    connect::language::Language,
-    scopes,
     setup::{
         Evidence, Facts, State, StepId,
         facts::{Attempt, ConnectionFacts, Remembered},
         next, order, steps,
         words::{brief, words},
     },
-    zoom::Fault,
 };
+use contract::Language;
+use zoom::{Fault, scopes};
 
 /// What the operator sees when everything was done but `id`.
 fn without(id: StepId, spec: &ZoomIntegrationSpec) -> Facts {

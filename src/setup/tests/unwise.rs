@@ -3,12 +3,10 @@
 use super::fixtures::{done, example, half_way, now};
 use crate::{
     api::v1alpha1::{Distribution, Environment, ZoomIntegrationSpec},
-    connect::language::Language,
-    receiver::secrets::SecretRole,
-    scopes,
     setup::{Caution, Facts, Warning, facts::Attempt, steps, warnings, words::words},
-    zoom::Fault,
 };
+use contract::{Language, facts::SecretRole};
+use zoom::{Fault, scopes};
 
 fn found(spec: &ZoomIntegrationSpec, facts: &Facts) -> Vec<Warning> {
     warnings(spec, facts, &steps(spec, facts, now()))

@@ -3,16 +3,15 @@
 use super::fixtures::{ago, done, example, half_way, now, spec};
 use crate::{
     api::v1alpha1::ZoomIntegrationSpec,
-    connect::language::Language,
-    scopes,
     setup::{
         Facts, State, StepId,
         facts::Attempt,
         next, steps,
         words::{line, words},
     },
-    zoom::Fault,
 };
+use contract::Language;
+use zoom::{Fault, scopes};
 
 /// The list stops at `id`, and its one line has all of `parts`, in both languages.
 #[track_caller]

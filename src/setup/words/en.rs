@@ -3,12 +3,12 @@
 use super::Words;
 use crate::{
     api::v1alpha1::{AppKind, Environment},
-    scopes::Covered,
     setup::{
         step::{Act, Caution, Evidence, Mistake, State, StepId},
         warning::Warning,
     },
 };
+use zoom::scopes::Covered;
 
 pub(super) static WORDS: Words = Words {
     title,
@@ -159,7 +159,7 @@ fn mistake(mistake: &Mistake) -> String {
             "Not granted: {}. {}",
             scopes
                 .iter()
-                .map(|scope| crate::scopes::remedy::tick(scope))
+                .map(|scope| zoom::scopes::remedy::tick(scope))
                 .collect::<Vec<_>>()
                 .join(", "),
             match kind {

@@ -3,12 +3,12 @@
 use super::Words;
 use crate::{
     api::v1alpha1::{AppKind, Environment},
-    scopes::{self, Audience, Cover, Covered, events::Source, remedy},
     setup::{
         step::{Act, Caution, Evidence, Mistake, State, StepId},
         warning::Warning,
     },
 };
+use zoom::scopes::{self, Audience, Cover, Covered, events::Source, remedy};
 
 pub(super) static WORDS: Words = Words {
     title,

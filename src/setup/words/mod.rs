@@ -8,7 +8,8 @@ use super::{
     step::{Act, Caution, Evidence, Mistake, State, Step, StepId},
     warning::Warning,
 };
-use crate::{api::v1alpha1::AppKind, connect::language::Language};
+use crate::api::v1alpha1::AppKind;
+use contract::Language;
 
 /// The words of one language.
 #[derive(Debug)]

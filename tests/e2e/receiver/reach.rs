@@ -4,6 +4,10 @@ use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::{Context as _, ensure};
 use futures::FutureExt as _;
+use runtime::outgoing::{
+    guard::{Guard, Lookup},
+    policy::Policy,
+};
 use rustls::{
     RootCertStore, ServerConfig,
     crypto::ring,
@@ -12,13 +16,7 @@ use rustls::{
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_rustls::TlsAcceptor;
-use zoom_operator::{
-    ops::outgoing::{
-        guard::{Guard, Lookup},
-        policy::Policy,
-    },
-    reach::{self, Cause},
-};
+use zoom_operator::reach::{self, Cause};
 
 use super::{
     RECEIVER,

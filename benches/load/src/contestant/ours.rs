@@ -71,10 +71,8 @@ fn start(
     flags: &[String],
     behind: Behind,
 ) -> anyhow::Result<Contestant> {
-    let binary = kit.binary("zoom-operator");
-    let help = Command::new(&binary)
-        .args(["receiver", "--help"])
-        .output()?;
+    let binary = kit.binary("zoom-receiver");
+    let help = Command::new(&binary).arg("--help").output()?;
     let help = String::from_utf8_lossy(&help.stdout).into_owned();
     for flag in flags.iter().filter(|flag| flag.starts_with("--")) {
         ensure!(has_flag(&help, flag), "this binary has no {flag}");
@@ -84,11 +82,7 @@ fn start(
     fs::write(signing.join("webhook-secret-token"), &kit.secret)?;
     let mut command = Command::new(binary);
     command
-        .args([
-            "receiver",
-            "--integration=bench/bench",
-            "--path=/zoom/events",
-        ])
+        .args(["--integration=bench/bench", "--path=/zoom/events"])
         .arg(format!("--listen={address}"))
         .arg(format!("--admin-listen={admin}"))
         .arg(format!("--facts-listen={facts}"))

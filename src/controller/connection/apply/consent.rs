@@ -31,12 +31,14 @@ use crate::{
         published::{gone, parameters, secrets},
         report, schedule,
     },
-    grant::{Grant, Outcome},
+};
+use grant::{Grant, Outcome};
+use zoom::{
+    App, Class, Identity,
     scopes::{
         self,
         remedy::{self, Then},
     },
-    zoom::{App, Class, Identity},
 };
 
 /// A person waits in front of a page.

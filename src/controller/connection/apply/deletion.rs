@@ -24,9 +24,8 @@ use crate::{
         },
         report, schedule,
     },
-    grant::{Access, Outcome},
-    zoom,
 };
+use grant::{Access, Outcome};
 
 /// Keeps a connection until its grant was revoked at Zoom.
 pub const FINALIZER: &str = "zoom-operator.io/revoke";

@@ -24,9 +24,9 @@ use crate::{
         published::parameters,
         schedule,
     },
-    grant::{Grant, Loss, Lost, Outcome},
-    zoom::{self, App},
 };
+use grant::{Grant, Loss, Lost, Outcome};
+use zoom::App;
 
 /// Another process may be at it: how soon to look again.
 const WHILE_WAITING: Duration = Duration::from_secs(5);

@@ -28,8 +28,8 @@ use crate::{
         schedule,
         token_secret::TokenSecret,
     },
-    zoom::{App, Identity},
 };
+use zoom::{App, Identity};
 
 /// A deletion leads to no pass over other objects: how soon to look whether another connection of the same
 /// person is gone.

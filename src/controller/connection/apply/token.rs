@@ -22,8 +22,8 @@ use crate::{
         published,
         token_secret::{self, Owner, TokenSecret},
     },
-    grant::Lost,
 };
+use grant::Lost;
 
 /// Brings the Secret that consumers mount in line with the grant.
 pub(super) async fn publish(

@@ -8,11 +8,9 @@ use k8s_openapi::api::core::v1::Secret;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{
-    consent::Handoff,
-    controller::{credentials::Credentials, token_secret::Stored},
-    grant::{Access, Grant, Holder, Intent, Loss, Lost},
-};
+use crate::controller::{credentials::Credentials, token_secret::Stored};
+use contract::consent::Handoff;
+use grant::{Access, Grant, Holder, Intent, Loss, Lost};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()

@@ -3,11 +3,9 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{
-    controller::{credentials::Credentials, token_secret::Stored},
-    grant::{Access, Credential, Grant, Loss, Lost},
-    zoom::Identity,
-};
+use crate::controller::{credentials::Credentials, token_secret::Stored};
+use grant::{Access, Credential, Grant, Loss, Lost};
+use zoom::Identity;
 
 const DAY: i64 = 24 * 3600;
 const SETTING: Setting<'_> = Setting {

@@ -8,9 +8,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{
-    api::v1alpha1::TokenFailure, controller::connection::subject::WRONG_SUBJECT, scopes::Comparison,
-};
+use crate::{api::v1alpha1::TokenFailure, controller::connection::subject::WRONG_SUBJECT};
+use zoom::scopes::Comparison;
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()

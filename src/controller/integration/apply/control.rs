@@ -1,12 +1,12 @@
 //! The token of a receiver's control port.
 
+use data_encoding::HEXLOWER;
 use k8s_openapi::{ByteString, api::core::v1::Secret};
 use kube::Api;
 
 use crate::{
     api::{label, v1alpha1::ZoomIntegration},
     controller::{Context, error::Error, integration::resources, published},
-    ops::hex,
 };
 
 /// Makes the Secret with the token of the control port. It is never written again: whoever holds the token
@@ -29,7 +29,7 @@ pub(super) async fn make_control(
         data: Some(
             [(
                 "token".to_owned(),
-                ByteString(hex::encode(&token).into_bytes()),
+                ByteString(HEXLOWER.encode(&token).into_bytes()),
             )]
             .into(),
         ),

@@ -22,8 +22,8 @@ use crate::{
         },
         schedule,
     },
-    zoom::{self, App, Fault},
 };
+use zoom::{App, Fault};
 
 /// What is known of a General app's credentials. Of an app with a token of its own, the token says it.
 #[derive(Clone, Debug, Default)]

@@ -14,11 +14,13 @@ use crate::{
         published, schedule,
         token_secret::{self, Owner, TokenSecret},
     },
+};
+use zoom::{
+    AccessToken,
     scopes::{
         self,
         remedy::{self, Then},
     },
-    zoom::AccessToken,
 };
 
 /// Asks Zoom for a token and publishes it: the Secret afterwards, and the failure if there was one.

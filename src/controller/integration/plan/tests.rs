@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{controller::credentials::Credentials, zoom};
+use crate::controller::credentials::Credentials;
 
 fn plan(
     integration: &ZoomIntegration,

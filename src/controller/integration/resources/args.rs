@@ -30,7 +30,6 @@ pub(super) fn build(
     setting: &Setting<'_>,
 ) -> Vec<String> {
     let mut args = vec![
-        "receiver".to_owned(),
         format!(
             "--integration={}/{}",
             integration.namespace().unwrap_or_default(),

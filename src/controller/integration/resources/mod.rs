@@ -14,6 +14,7 @@ mod service_account;
 pub mod stateful_set;
 mod volumes;
 
+use data_encoding::HEXLOWER;
 use std::collections::BTreeMap;
 
 use k8s_openapi::{
@@ -34,7 +35,6 @@ use crate::{
         v1alpha1::{Buffer, BufferStorage, ZoomIntegration},
     },
     controller::config::{ReceiverImage, ReceiverPolicy},
-    ops::hex,
 };
 
 pub use covers::covers;
@@ -267,7 +267,7 @@ fn metadata(integration: &ZoomIntegration) -> ObjectMeta {
 /// changed digest, where comparing fields would not notice.
 fn sealed<K: Resource + serde::Serialize>(mut object: K) -> K {
     let text = serde_json::to_vec(&object).unwrap_or_default();
-    let digest = hex::encode(&Sha256::digest(text)[..16]);
+    let digest = HEXLOWER.encode(&Sha256::digest(text)[..16]);
     object
         .meta_mut()
         .annotations

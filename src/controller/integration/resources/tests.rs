@@ -91,7 +91,6 @@ fn the_least_is_a_deployment_without_a_control_port() {
     assert_eq!(
         args(&plain),
         [
-            "receiver",
             "--integration=clinics/acme",
             "--path=/",
             "--signing-secrets-dir=/etc/zoom-operator/signing",

@@ -19,9 +19,8 @@ use crate::{
         schedule,
         verdict::{self, Verdict},
     },
-    receiver::challenge,
-    scopes::remedy::Then,
 };
+use zoom::scopes::remedy::Then;
 
 /// All of them.
 pub(super) fn statements(
@@ -167,7 +166,7 @@ fn endpoint_validated(
             )
         };
     };
-    if now < schedule::later(validated, challenge::PERIOD) {
+    if now < schedule::later(validated, zoom::URL_VALIDATION_PERIOD) {
         say(
             Status::True,
             "Validated",

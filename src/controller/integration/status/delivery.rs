@@ -8,8 +8,8 @@ use crate::{
         v1alpha1::ZoomIntegration,
     },
     controller::integration::{count::Count, transition::Waiting},
-    receiver::facts::BufferFacts,
 };
+use contract::facts::BufferFacts;
 
 /// From this age of the oldest event on the sink counts as failing: retries come every five minutes at
 /// most. The greater steps are for people.

@@ -28,7 +28,6 @@ use crate::{
             WebhookStatus, ZoomConnection, ZoomIntegration, ZoomIntegrationStatus,
         },
     },
-    consent::{self, Link, Target},
     controller::{
         integration::count::Count,
         links,
@@ -37,9 +36,14 @@ use crate::{
         token_secret::{self, Owner, TokenSecret},
         verdict::TokenFinding,
     },
-    receiver::{challenge, facts::BufferFacts},
+};
+use contract::{
+    consent::{self, Link, Target},
+    facts::BufferFacts,
+};
+use zoom::{
+    Endpoints,
     scopes::{self, Comparison},
-    zoom::Endpoints,
 };
 
 /// What the operator's configuration and the watches say.
@@ -351,7 +355,7 @@ fn wait(
                 up_since,
                 now,
             ));
-            times.extend(validated.map(|at| schedule::later(at, challenge::PERIOD)));
+            times.extend(validated.map(|at| schedule::later(at, zoom::URL_VALIDATION_PERIOD)));
         }
     }
     schedule::wait(times, now)

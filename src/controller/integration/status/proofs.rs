@@ -14,8 +14,8 @@ use crate::{
         integration::{apply::Applied, observe::Observed},
         schedule,
     },
-    receiver::facts::Facts,
 };
+use contract::facts::Facts;
 
 /// A newer time is written once it is newer by this.
 const STEP: SignedDuration = SignedDuration::from_hours(1);

@@ -11,13 +11,13 @@ use crate::{
         CredentialsStatus, SameValue, SetupEntry, SetupStep, ZoomConnection, ZoomIntegrationSpec,
         ZoomIntegrationStatus,
     },
-    connect::language::Language,
     controller::{credentials::Credentials, integration::apply::credentials::Checked, schedule},
     setup::{
         self, Act, Entry, Step, known,
         words::{self, Words},
     },
 };
+use contract::Language;
 
 /// Longest text that is not for pasting, in characters. All of a status is read at once.
 const MOST_TEXT: usize = 1000;

@@ -12,8 +12,8 @@ use crate::{
         verdict::ReceiverFinding,
     },
     reach::{Cause, Finding},
-    receiver::{facts::Facts, secrets::SecretRole},
 };
+use contract::facts::{Facts, SecretRole};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()

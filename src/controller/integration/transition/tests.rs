@@ -1,7 +1,7 @@
 //! Nothing goes before it is empty.
 
 use super::*;
-use crate::receiver::facts::{BufferFacts, Facts};
+use contract::facts::{BufferFacts, Facts};
 
 fn live(kind: Kind, replicas: i32, available: bool) -> Live {
     Live {

@@ -13,8 +13,8 @@ use super::*;
 use crate::{
     api::{condition::Type, v1alpha1::TokenFailure},
     controller::failure::MISSING_SCOPES,
-    scopes::Comparison,
 };
+use zoom::scopes::Comparison;
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()

@@ -20,9 +20,9 @@ use crate::{
         integration::{apply::Applied, observe::Observed},
         token_secret::{Stored, TokenSecret},
     },
-    receiver::{facts::Facts, secrets::SecretRole},
-    zoom::Endpoints,
 };
+use contract::facts::{Facts, SecretRole};
+use zoom::Endpoints;
 
 const SCOPE: &str = "user:read:list_users:admin";
 

@@ -1,0 +1,18 @@
+//! What two processes of zoom-operator agree on. Pure: no I/O, no Kubernetes.
+//!
+//! | question | module |
+//! |---|---|
+//! | How do the consent pages hand an authorization code to the controller? | [`consent`] |
+//! | What does a receiver tell the controller? | [`facts`] |
+//! | How does a receiver prove that a URL leads to it? | [`proof`] |
+//! | Which languages do pages and hand-outs have? | [`language`] |
+//! | What does an event's name look like? | [`event_name`] |
+
+pub mod consent;
+pub mod event_name;
+pub mod facts;
+pub mod language;
+pub mod mac;
+pub mod proof;
+
+pub use self::language::Language;

@@ -1,0 +1,243 @@
+//! A question that only the tenant's own receiver can answer, as both put and answer it. Pure but for the
+//! nonce.
+//!
+//! Both sides have the webhook secret token. What is signed here begins with words and a blank, so it is
+//! neither one of Zoom's `v0:…` strings nor a token of its URL validation, and no answer of one kind serves
+//! as an answer of another.
+
+use data_encoding::HEXLOWER;
+use hmac::{Hmac, Mac as _};
+use jiff::Timestamp;
+use secrecy::{ExposeSecret as _, SecretSlice};
+use sha2::Sha256;
+
+use crate::mac;
+
+/// Carries the question in a request, and the answer in the response.
+pub const HEADER: &str = "x-zoom-operator-probe";
+
+/// Both clocks together may be off by this.
+const TOLERANCE_SECONDS: u64 = 300;
+/// Longer than any time that a clock will show.
+const TIMESTAMP_DIGITS: usize = 12;
+const NONCE_BYTES: usize = 16;
+
+/// A question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question(String);
+
+/// There are no random numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no random numbers")]
+pub struct NoRandomness;
+
+/// The answer to a question as it was `presented`, if one of the `keys` signed it within five minutes of
+/// `now`. The comparison takes constant time.
+#[must_use]
+pub fn answer<'a>(
+    keys: impl IntoIterator<Item = &'a SecretSlice<u8>>,
+    presented: &str,
+    now: Timestamp,
+) -> Option<String> {
+    let (text, seconds, signature) = parse(presented)?;
+    let key = keys
+        .into_iter()
+        .find(|key| asked(key, text).verify_slice(&signature).is_ok())?;
+    let skew = now.as_second().abs_diff(seconds);
+    (skew <= TOLERANCE_SECONDS).then(|| finish(reached(key, text)))
+}
+
+// === impl Question ===
+
+impl Question {
+    /// One that nobody asked before.
+    ///
+    /// # Errors
+    /// When the system has no random numbers.
+    pub fn new(now: Timestamp) -> Result<Self, NoRandomness> {
+        let mut nonce = [0; NONCE_BYTES];
+        getrandom::fill(&mut nonce).map_err(|_| NoRandomness)?;
+        Ok(Self(format!(
+            "{}:{}",
+            now.as_second(),
+            HEXLOWER.encode(&nonce)
+        )))
+    }
+
+    /// As it is presented.
+    #[must_use]
+    pub fn header(&self, key: &SecretSlice<u8>) -> String {
+        let Self(text) = self;
+        format!("v1:{text}:{}", finish(asked(key, text)))
+    }
+
+    /// Whether this is the answer to it.
+    #[must_use]
+    pub fn is_answered_by(&self, key: &SecretSlice<u8>, answer: &[u8]) -> bool {
+        mac::from_hex(answer)
+            .is_some_and(|answer| reached(key, &self.0).verify_slice(&answer).is_ok())
+    }
+}
+
+fn asked(key: &SecretSlice<u8>, text: &str) -> Hmac<Sha256> {
+    mac::keyed(key.expose_secret()).chain_update(format!("zoom-operator probe v1:{text}"))
+}
+
+fn reached(key: &SecretSlice<u8>, text: &str) -> Hmac<Sha256> {
+    mac::keyed(key.expose_secret()).chain_update(format!("zoom-operator reached v1:{text}"))
+}
+
+fn finish(mac: Hmac<Sha256>) -> String {
+    HEXLOWER.encode(&mac.finalize().into_bytes())
+}
+
+/// `v1:<epoch seconds>:<nonce>:<hex of the MAC>`: what was signed, its time, and the MAC.
+fn parse(presented: &str) -> Option<(&str, i64, [u8; 32])> {
+    let (text, signature) = presented.strip_prefix("v1:")?.rsplit_once(':')?;
+    let (seconds, nonce) = text.split_once(':')?;
+    let is_time = (1..=TIMESTAMP_DIGITS).contains(&seconds.len())
+        && seconds.bytes().all(|digit| digit.is_ascii_digit());
+    let is_nonce = nonce.len() == 2 * NONCE_BYTES
+        && nonce
+            .bytes()
+            .all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'));
+    if !is_time || !is_nonce {
+        return None;
+    }
+    Some((
+        text,
+        seconds.parse().ok()?,
+        mac::from_hex(signature.as_bytes())?,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop")]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NOW: i64 = 1_739_923_528;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn key(text: &str) -> SecretSlice<u8> {
+        text.as_bytes().to_vec().into()
+    }
+
+    /// Made with another implementation (`openssl dgst -sha256 -hmac`).
+    #[test]
+    fn the_vector_is_asked_and_answered() {
+        let question = Question(format!("{NOW}:00112233445566778899aabbccddeeff"));
+        let key = key("zoom-test-secret-token");
+        let presented = question.header(&key);
+        assert_eq!(
+            presented,
+            "v1:1739923528:00112233445566778899aabbccddeeff:39f1fd46cf8ad9512f32c0a6dc71d490be2c19fddbcc2051a30d1aaf9bf2a117"
+        );
+        let answer = answer([&key], &presented, at(NOW)).unwrap();
+        assert_eq!(
+            answer,
+            "62e830d3193df166986a5f7ea8ec817fc180da01f8e8a409fcd0b780cdab6ff5"
+        );
+        assert!(question.is_answered_by(&key, answer.as_bytes()));
+    }
+
+    #[test]
+    fn either_key_answers_and_no_other() {
+        let (new, old, other) = (key("new"), key("old"), key("other"));
+        let question = Question::new(at(NOW)).unwrap();
+        for key in [&new, &old] {
+            let answer = answer([&new, &old], &question.header(key), at(NOW)).unwrap();
+            assert!(question.is_answered_by(key, answer.as_bytes()));
+            assert!(!question.is_answered_by(&other, answer.as_bytes()));
+        }
+        assert_eq!(
+            answer([&new, &old], &question.header(&other), at(NOW)),
+            None
+        );
+        assert_eq!(answer([], &question.header(&new), at(NOW)), None);
+    }
+
+    #[test]
+    fn a_question_is_answered_for_five_minutes() {
+        let key = key("key");
+        let presented = Question::new(at(NOW)).unwrap().header(&key);
+        for (now, answered) in [
+            (NOW - 301, false),
+            (NOW - 300, true),
+            (NOW + 300, true),
+            (NOW + 301, false),
+        ] {
+            assert_eq!(
+                answer([&key], &presented, at(now)).is_some(),
+                answered,
+                "{now}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_answer_to_another_question_is_none() {
+        let key = key("key");
+        let (one, other) = (
+            Question::new(at(NOW)).unwrap(),
+            Question::new(at(NOW)).unwrap(),
+        );
+        assert_ne!(one, other);
+        let answer = answer([&key], &one.header(&key), at(NOW)).unwrap();
+        assert!(!other.is_answered_by(&key, answer.as_bytes()));
+        // Nor is a question its own answer.
+        let echoed = one.header(&key);
+        let (_, echoed) = echoed.rsplit_once(':').unwrap();
+        assert!(!one.is_answered_by(&key, echoed.as_bytes()));
+    }
+
+    #[test]
+    fn what_is_not_in_the_form_is_no_question() {
+        let key = key("key");
+        let presented = Question::new(at(NOW)).unwrap().header(&key);
+        let (text, mac) = presented[3..].rsplit_once(':').unwrap();
+        let (_, nonce) = text.split_once(':').unwrap();
+        // Signed rightly, each of them.
+        for text in [
+            format!("{NOW}:"),
+            format!("{NOW}:{nonce}0"),
+            format!("{NOW}:{}", nonce.to_uppercase()),
+            format!("+{NOW}:{nonce}"),
+            format!("{NOW}000:{nonce}"),
+            format!(":{nonce}"),
+            format!("{NOW}:{nonce}:x"),
+        ] {
+            let signed = Question(text).header(&key);
+            assert_eq!(answer([&key], &signed, at(NOW)), None, "{signed}");
+        }
+        for presented in [
+            String::new(),
+            format!("v2:{text}:{mac}"),
+            format!("v1:{text}:{}", mac.to_uppercase()),
+            format!("v1:{text}"),
+            format!("{presented}0"),
+        ] {
+            assert_eq!(answer([&key], &presented, at(NOW)), None, "{presented}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_changed_question_is_not_answered(at_byte in 0..120_usize, to in "[ -~]") {
+            let key = key("key");
+            let question = Question(format!("{NOW}:00112233445566778899aabbccddeeff"));
+            let mut presented = question.header(&key);
+            prop_assume!(at_byte < presented.len());
+            let before = presented.clone();
+            presented.replace_range(at_byte..=at_byte, &to);
+            prop_assume!(presented != before);
+            prop_assert_eq!(answer([&key], &presented, at(NOW)), None);
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! Spending a credential: the sequence of steps in which nothing is lost.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{
+    Credential, Grant, Holder, Intent, Journal, Lost, Pair,
+    commit::{Committed, commit_over},
+    journal::Entry,
+};
+
+/// Where a grant is stored. Writes are conditional: whoever wrote in between wins.
+pub trait Store: Send + Sync {
+    /// Identifies one state of the stored grant.
+    type Version: Clone + Send + Sync;
+
+    /// The grant as it is now, not as some cache remembers it.
+    fn read(
+        &self,
+    ) -> impl Future<Output = Result<Option<(Grant, Self::Version)>, StoreError>> + Send;
+
+    /// Replaces exactly the state `over`.
+    fn write(
+        &self,
+        grant: &Grant,
+        over: &Self::Version,
+    ) -> impl Future<Output = Result<Self::Version, StoreError>> + Send;
+
+    /// Stores a grant where there is none.
+    fn create(&self, grant: &Grant) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Whether anybody still wants the grant: its connection exists and is not being deleted.
+    fn wanted(&self) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Where it is stored, for the journal: enough to find the store again in another process.
+    fn place(&self) -> String;
+}
+
+/// Why a store did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Somebody wrote in between.
+    #[error("the stored grant changed meanwhile")]
+    Conflict,
+    /// It is no longer there.
+    #[error("the stored grant is gone")]
+    Gone,
+    /// The store refuses or does not answer; whether it wrote is unknown.
+    #[error("the store does not answer: {0}")]
+    Unavailable(String),
+}
+
+/// Zoom, as far as a grant is concerned.
+pub trait Issuer: Send + Sync {
+    /// What Zoom or the network said when there is no pair.
+    type Error: std::fmt::Debug + Send;
+
+    /// The longest time that [`Issuer::exchange`] takes.
+    fn time_limit(&self) -> Duration;
+
+    /// Spends the credential.
+    fn exchange(
+        &self,
+        credential: &Credential,
+    ) -> impl Future<Output = Result<Pair, Refusal<Self::Error>>> + Send;
+
+    /// Makes an access token, and the grant that it belongs to, worthless. A failure changes nothing.
+    fn revoke(&self, grant: &Grant) -> impl Future<Output = ()> + Send;
+}
+
+/// Who may begin.
+pub trait Term: Send + Sync {
+    /// This process.
+    fn holder(&self) -> Holder;
+
+    /// Whether this process leads, and will for so long.
+    fn outlasts(&self, time: Duration) -> bool;
+
+    /// Whether an attempt that another process wrote down cannot be under way any more, and whatever
+    /// reply it got is stored.
+    fn settled(&self, intent: &Intent) -> bool;
+
+    /// The time.
+    fn now(&self) -> Timestamp;
+}
+
+/// What became of an attempt to spend a credential.
+#[derive(Debug)]
+pub enum Outcome<E> {
+    /// It was spent and its successor is stored.
+    Stored(Box<Grant>),
+    /// Zoom refused or did not answer.
+    Refused(Refusal<E>),
+    /// The credential is of no use any more. What is stored now says so.
+    Lost(Lost),
+    /// Another process made an attempt that may still be under way.
+    Waiting,
+    /// Somebody stored another grant meanwhile.
+    Superseded,
+    /// Nobody wants the grant any more.
+    Gone,
+}
+
+/// A refusal, or no answer.
+#[derive(Debug)]
+pub struct Refusal<E> {
+    /// What Zoom or the network said.
+    pub error: E,
+    /// Whether Zoom may have spent the credential all the same.
+    pub ambiguous: bool,
+    /// What it means for the grant; `None` when the credential may be used again later.
+    pub ends: Option<Lost>,
+}
+
+/// Why no attempt was made, or its outcome could not be written down.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// This process does not lead, or not for long enough.
+    #[error("leadership does not outlast the request")]
+    Deposed,
+    /// The store failed before anything was sent.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Spends the stored credential and stores its successor.
+///
+/// The caller makes sure that within this process only one such future exists for a grant. It may be
+/// dropped at any point, as a process may die at any point: a reply that it left in the journal is stored
+/// by the next call, which then sends nothing.
+///
+/// # Errors
+/// When no attempt was made. What Zoom says is part of [`Outcome`].
+pub async fn spend<S: Store, I: Issuer, J: Journal, T: Term>(
+    store: &S,
+    issuer: &I,
+    journal: &J,
+    term: &T,
+) -> Result<Outcome<I::Error>, Error> {
+    let stored = store.read().await?;
+    if let Some(entry) = left_behind(
+        journal,
+        &store.place(),
+        stored.as_ref().map(|(grant, _)| grant),
+    ) {
+        let version = stored.map(|(_, version)| version);
+        return Ok(keep(store, issuer, journal, entry, version).await);
+    }
+    let Some((mut grant, version)) = stored else {
+        return Ok(Outcome::Gone);
+    };
+    if let Some(loss) = grant.loss {
+        return Ok(Outcome::Lost(loss.reason));
+    }
+    if grant
+        .intent
+        .as_ref()
+        .is_some_and(|intent| !term.settled(intent))
+    {
+        return Ok(Outcome::Waiting);
+    }
+    if !store.wanted().await? {
+        return Ok(Outcome::Gone);
+    }
+    may_begin(term, issuer)?;
+    // An intent that is still there belongs to an attempt whose outcome nobody knows.
+    let unknown = grant.intent.take();
+    grant.intent = Some(Intent {
+        holder: term.holder(),
+        attempt: unknown.as_ref().map_or(0, |intent| intent.attempt) + 1,
+        begun: term.now(),
+    });
+    let version = store.write(&grant, &version).await?;
+    // The write may have taken its time.
+    may_begin(term, issuer)?;
+    match issuer.exchange(&grant.credential).await {
+        Ok(pair) => {
+            let next = grant.rotated(pair);
+            let entry = Entry::new(store.place(), &grant, next);
+            // From here on the reply outlives this process.
+            if let Err(error) = journal.put(&entry) {
+                tracing::error!(%error, "failed to write the journal");
+            }
+            Ok(keep(store, issuer, journal, entry, Some(version)).await)
+        }
+        Err(refusal) => {
+            match refusal.ends {
+                Some(lost) if !refusal.ambiguous => {
+                    // After an unknown outcome, a refusal says that the earlier attempt had succeeded.
+                    let lost = match lost {
+                        Lost::GrantLost if unknown.is_some() => Lost::ReplyLost,
+                        other => other,
+                    };
+                    bury(store, &grant, lost).await
+                }
+                _ => {
+                    if !refusal.ambiguous && unknown.is_none() {
+                        // Not spent for certain: the record of the attempt goes. If that fails, the
+                        // next attempt takes this one for unknown, which is the safe side.
+                        grant.intent = None;
+                        let _ = store.write(&grant, &version).await;
+                    }
+                    Ok(Outcome::Refused(refusal))
+                }
+            }
+        }
+    }
+}
+
+/// The reply of an earlier attempt that was dropped between the journal and the store: what is stored,
+/// or nothing, still waits for it.
+fn left_behind(journal: &impl Journal, place: &str, stored: Option<&Grant>) -> Option<Entry> {
+    journal.entries().into_iter().find(|entry| {
+        entry.place == place
+            && stored.is_none_or(|grant| grant.id == entry.next.id && grant.had(&entry.spent))
+    })
+}
+
+/// Stores a reply that is in the journal.
+async fn keep<S: Store, I: Issuer>(
+    store: &S,
+    issuer: &I,
+    journal: &impl Journal,
+    entry: Entry,
+    version: Option<S::Version>,
+) -> Outcome<I::Error> {
+    let committed = commit_over(store, issuer, &entry, version).await;
+    journal.remove(&entry);
+    match committed {
+        Committed::Stored => Outcome::Stored(Box::new(entry.next)),
+        Committed::Superseded => Outcome::Superseded,
+        Committed::Unwanted => Outcome::Gone,
+    }
+}
+
+fn may_begin(term: &impl Term, issuer: &impl Issuer) -> Result<(), Error> {
+    if term.outlasts(issuer.time_limit()) {
+        Ok(())
+    } else {
+        Err(Error::Deposed)
+    }
+}
+
+/// Judges anew before a grant is given up: what was refused may not be what is stored now.
+async fn bury<S: Store, E>(store: &S, refused: &Grant, lost: Lost) -> Result<Outcome<E>, Error> {
+    let refused = refused.credential.fingerprint();
+    loop {
+        let Some((stored, version)) = store.read().await? else {
+            return Ok(Outcome::Gone);
+        };
+        if !stored.had(&refused) {
+            return Ok(Outcome::Superseded);
+        }
+        match store.write(&stored.buried(lost), &version).await {
+            Ok(_) => return Ok(Outcome::Lost(lost)),
+            Err(StoreError::Conflict) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}

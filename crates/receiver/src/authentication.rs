@@ -1,0 +1,254 @@
+//! Zoom's extra authentication, beside the signature: a header whose value only Zoom and we know.
+//!
+//! Zoom offers Basic authentication and a header of one's own choice in the event subscription's form
+//! (Zoom, "Using webhooks", "Webhook authentication"). The signature is judged in any case.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    str::FromStr,
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::http::{HeaderMap, HeaderName, header};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use secrecy::{ExposeSecret as _, SecretSlice};
+use subtle::ConstantTimeEq as _;
+use tokio::sync::watch;
+use tracing::info;
+
+use runtime::followed::{self, read_file};
+
+/// File with the user name of Basic authentication.
+pub const USERNAME: &str = "webhook-username";
+/// File with its password.
+pub const PASSWORD: &str = "webhook-password";
+/// File with the value of the custom header.
+pub const HEADER_VALUE: &str = "webhook-header-value";
+
+/// Zoom takes up to 256 characters for each of them.
+const MAX_BYTES: u64 = 1024;
+
+/// What is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// `authorization: Basic …` (RFC 7617).
+    Basic,
+    /// A header of one's own choice. Zoom puts `x-` in front of its name; both spellings are taken.
+    Header(HeaderName),
+}
+
+/// Not the name of a scheme.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected `basic` or `header:<name>`")]
+pub struct SchemeError;
+
+/// Judges requests by what the files say.
+#[derive(Clone, Debug)]
+pub struct Authentication {
+    scheme: Scheme,
+    expected: watch::Receiver<Arc<Expected>>,
+}
+
+/// What the header has to say; `None` while the files are not there.
+#[derive(Clone, Debug, Default)]
+pub struct Expected(Option<SecretSlice<u8>>);
+
+/// The judgement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The header says what it should.
+    Accepted,
+    /// The header is missing, twice there, or says something else.
+    Refused,
+    /// We do not know ourselves what it should say.
+    NotSetUp,
+}
+
+// === impl Authentication ===
+
+impl Authentication {
+    /// Judges by what `expected` holds.
+    #[must_use]
+    pub fn new(scheme: Scheme, expected: watch::Receiver<Arc<Expected>>) -> Self {
+        Self { scheme, expected }
+    }
+
+    /// Judges the head of a request. The comparison takes constant time.
+    #[must_use]
+    pub fn judge(&self, headers: &HeaderMap) -> Verdict {
+        let expected = Arc::clone(&self.expected.borrow());
+        let Some(expected) = &expected.0 else {
+            return Verdict::NotSetUp;
+        };
+        let is_right = self
+            .scheme
+            .presented(headers)
+            .is_some_and(|presented| bool::from(presented.ct_eq(expected.expose_secret())));
+        if is_right {
+            Verdict::Accepted
+        } else {
+            Verdict::Refused
+        }
+    }
+}
+
+/// Reads the files of `scheme` in `directory` every `interval`, for ever.
+pub async fn follow(
+    directory: PathBuf,
+    scheme: Scheme,
+    interval: Duration,
+    sender: watch::Sender<Arc<Expected>>,
+) {
+    let read = || Expected::read(&directory, &scheme);
+    let changed =
+        |expected: &Expected| info!(known = expected.0.is_some(), "authentication changed");
+    followed::follow("authentication", read, interval, sender, changed).await;
+}
+
+// === impl Expected ===
+
+impl Expected {
+    /// Reads the files of `scheme`. With one missing or empty, nothing is known.
+    ///
+    /// # Errors
+    /// When a file is there but cannot be read, or is far too large.
+    pub fn read(directory: &Path, scheme: &Scheme) -> io::Result<Self> {
+        let file = |name: &str| read_file(&directory.join(name), MAX_BYTES);
+        followed::settled(|| {
+            Ok(match scheme {
+                Scheme::Header(_) => Self(file(HEADER_VALUE)?),
+                Scheme::Basic => Self(file(USERNAME)?.zip(file(PASSWORD)?).map(
+                    |(username, password)| {
+                        [username.expose_secret(), b":", password.expose_secret()]
+                            .concat()
+                            .into()
+                    },
+                )),
+            })
+        })
+    }
+}
+
+impl PartialEq for Expected {
+    fn eq(&self, other: &Self) -> bool {
+        let bytes = |expected: &Self| expected.0.as_ref().map(|it| it.expose_secret().to_vec());
+        bytes(self) == bytes(other)
+    }
+}
+
+// === impl Scheme ===
+
+impl Scheme {
+    /// What the request presents, if it presents one thing.
+    fn presented(&self, headers: &HeaderMap) -> Option<Vec<u8>> {
+        match self {
+            Self::Basic => {
+                let value = only(headers, &header::AUTHORIZATION)?;
+                let (scheme, credentials) = value.split_at_checked(6)?;
+                // RFC 9110 section 11.1: the name of a scheme is case-insensitive.
+                if !scheme.eq_ignore_ascii_case(b"basic ") {
+                    return None;
+                }
+                BASE64_STANDARD.decode(credentials.trim_ascii()).ok()
+            }
+            Self::Header(name) => {
+                let prefixed = HeaderName::try_from(format!("x-{name}")).ok();
+                prefixed
+                    .and_then(|name| only(headers, &name))
+                    .or_else(|| only(headers, name))
+                    .map(<[u8]>::to_vec)
+            }
+        }
+    }
+}
+
+impl FromStr for Scheme {
+    type Err = SchemeError;
+
+    fn from_str(text: &str) -> Result<Self, SchemeError> {
+        match text.split_once(':') {
+            None if text == "basic" => Ok(Self::Basic),
+            Some(("header", name)) => name.parse().map(Self::Header).map_err(|_| SchemeError),
+            _ => Err(SchemeError),
+        }
+    }
+}
+
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a [u8]> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next()?;
+    values.next().is_none().then(|| value.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop")]
+
+    use std::fs;
+
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn judge(scheme: &str, files: &[(&str, &str)], headers: &[(&str, &str)]) -> Verdict {
+        let directory = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            fs::write(directory.path().join(name), text).unwrap();
+        }
+        let scheme: Scheme = scheme.parse().unwrap();
+        let expected = Expected::read(directory.path(), &scheme).unwrap();
+        let (_sender, expected) = watch::channel(Arc::new(expected));
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            let name: HeaderName = name.parse().unwrap();
+            map.append(name, HeaderValue::from_str(value).unwrap());
+        }
+        Authentication::new(scheme, expected).judge(&map)
+    }
+
+    #[test]
+    fn basic_is_judged_as_rfc_7617_says() {
+        // The example of RFC 7617 section 2.
+        let files = [(USERNAME, "Aladdin\n"), (PASSWORD, "open sesame\n")];
+        let right = "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==";
+        for (header, verdict) in [
+            (right, Verdict::Accepted),
+            ("basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==", Verdict::Accepted),
+            ("Basic QWxhZGRpbjpvcGVuIHNlc2FtZA==", Verdict::Refused),
+            ("Basic", Verdict::Refused),
+            ("Basic *", Verdict::Refused),
+            ("Bearer QWxhZGRpbjpvcGVuIHNlc2FtZQ==", Verdict::Refused),
+        ] {
+            let judged = judge("basic", &files, &[("authorization", header)]);
+            assert_eq!(judged, verdict, "{header}");
+        }
+        assert_eq!(judge("basic", &files, &[]), Verdict::Refused);
+        let twice = [("authorization", right), ("authorization", right)];
+        assert_eq!(judge("basic", &files, &twice), Verdict::Refused);
+        let half = [(USERNAME, "Aladdin")];
+        let judged = judge("basic", &half, &[("authorization", right)]);
+        assert_eq!(judged, Verdict::NotSetUp);
+    }
+
+    #[test]
+    fn a_custom_header_is_taken_with_zooms_prefix_and_without() {
+        let files = [(HEADER_VALUE, "s3cret")];
+        for name in ["x-tenant-key", "tenant-key", "Tenant-Key"] {
+            let judged = judge("header:tenant-key", &files, &[(name, "s3cret")]);
+            assert_eq!(judged, Verdict::Accepted, "{name}");
+        }
+        let wrong = judge("header:tenant-key", &files, &[("tenant-key", "S3cret")]);
+        assert_eq!(wrong, Verdict::Refused);
+        let judged = judge("header:tenant-key", &[], &[("tenant-key", "")]);
+        assert_eq!(judged, Verdict::NotSetUp);
+    }
+
+    #[test]
+    fn what_is_known_is_not_shown() {
+        let expected = Expected(Some(b"hidden".to_vec().into()));
+        assert!(!format!("{expected:?}").contains("hidden"));
+        assert!("header:".parse::<Scheme>().is_err() && "digest".parse::<Scheme>().is_err());
+    }
+}

@@ -1,0 +1,76 @@
+//! Dead letters: events that are kept because they could not be delivered, for a person to look at.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::event::Event;
+
+/// Why an event is a dead letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reason {
+    /// The sink will never take it.
+    Refused,
+    /// It could not be delivered within the longest time.
+    Expired,
+    /// It is signed, but no JSON object with an event name; or the store's bytes cannot be read.
+    Unparseable,
+}
+
+/// What is known about a dead letter, without its body.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeadLetter {
+    /// The event's id, lower-case hex.
+    pub id: String,
+    /// Zoom's name of the event.
+    pub event: Option<String>,
+    /// When it came.
+    pub received_at: Timestamp,
+    /// When it was given up.
+    pub failed_at: Timestamp,
+    /// Why.
+    pub reason: Reason,
+    /// What the sink's last refusal was, if there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// How often it was tried since the receiver started.
+    pub attempts: u32,
+    /// Bytes of the body.
+    pub bytes: usize,
+}
+
+// === impl Reason ===
+
+impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 3] = [Self::Refused, Self::Expired, Self::Unparseable];
+
+    /// The metric's label.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Expired => "expired",
+            Self::Unparseable => "unparseable",
+        }
+    }
+}
+
+// === impl DeadLetter ===
+
+impl DeadLetter {
+    /// What is to be known about an event that is given up now.
+    #[must_use]
+    pub fn new(event: &Event, reason: Reason, detail: Option<String>, attempts: u32) -> Self {
+        Self {
+            id: event.id.to_string(),
+            event: event.name().map(str::to_owned),
+            received_at: event.received,
+            failed_at: Timestamp::now(),
+            reason,
+            detail,
+            attempts,
+            bytes: event.body.len(),
+        }
+    }
+}

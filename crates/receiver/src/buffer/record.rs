@@ -1,0 +1,124 @@
+//! An event as bytes in the store, and back.
+//!
+//! ```text
+//! version (1) | seconds (8) | nanoseconds (4) | three headers: length (4), text | body
+//! ```
+//! Integers are little-endian; the length `0xffff_ffff` says that a header was absent. What can be
+//! told from the body, its id included, is computed anew when it is read.
+
+use axum::body::Bytes;
+use jiff::Timestamp;
+
+use crate::event::{Event, ZoomHeaders};
+
+/// The only layout so far.
+const VERSION: u8 = 1;
+const ABSENT: u32 = u32::MAX;
+
+/// The bytes are no event that this version knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("stored event cannot be read")]
+pub struct Unreadable;
+
+/// The bytes of an event.
+#[must_use]
+pub fn encode(event: &Event) -> Vec<u8> {
+    let headers = headers(&event.zoom);
+    let texts: usize = headers.iter().flatten().map(|text| text.len()).sum();
+    let mut bytes = Vec::with_capacity(13 + 4 * headers.len() + texts + event.body.len());
+    bytes.push(VERSION);
+    bytes.extend(event.received.as_second().to_le_bytes());
+    bytes.extend(event.received.subsec_nanosecond().to_le_bytes());
+    for header in headers {
+        let text = header.unwrap_or_default();
+        // A request head is bounded far below this.
+        let length = header.map_or(ABSENT, |_| u32::try_from(text.len()).unwrap_or(ABSENT));
+        bytes.extend(length.to_le_bytes());
+        bytes.extend(text.as_bytes());
+    }
+    bytes.extend_from_slice(&event.body);
+    bytes
+}
+
+/// The event of these bytes.
+///
+/// # Errors
+/// When they are damaged, or of a later version.
+pub fn decode(bytes: &[u8]) -> Result<Event, Unreadable> {
+    let mut rest = bytes;
+    let [version] = take(&mut rest)?;
+    if version != VERSION {
+        return Err(Unreadable);
+    }
+    let second = i64::from_le_bytes(take(&mut rest)?);
+    let nanosecond = i32::from_le_bytes(take(&mut rest)?);
+    let received = Timestamp::new(second, nanosecond).map_err(|_| Unreadable)?;
+    let zoom = ZoomHeaders {
+        request_id: text(&mut rest)?,
+        tracking_id: text(&mut rest)?,
+        timestamp: text(&mut rest)?,
+    };
+    Ok(Event::new(received, zoom, Bytes::copy_from_slice(rest)))
+}
+
+fn headers(zoom: &ZoomHeaders) -> [Option<&str>; 3] {
+    [
+        zoom.request_id.as_deref(),
+        zoom.tracking_id.as_deref(),
+        zoom.timestamp.as_deref(),
+    ]
+}
+
+fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], Unreadable> {
+    let (taken, left) = rest.split_first_chunk().ok_or(Unreadable)?;
+    *rest = left;
+    Ok(*taken)
+}
+
+fn text(rest: &mut &[u8]) -> Result<Option<String>, Unreadable> {
+    let length = u32::from_le_bytes(take(rest)?);
+    if length == ABSENT {
+        return Ok(None);
+    }
+    let length = usize::try_from(length).map_err(|_| Unreadable)?;
+    let (taken, left) = rest.split_at_checked(length).ok_or(Unreadable)?;
+    *rest = left;
+    let text = std::str::from_utf8(taken).map_err(|_| Unreadable)?;
+    Ok(Some(text.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn header() -> impl Strategy<Value = Option<String>> {
+        proptest::option::of("[ -~]{0,40}")
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_read_is_what_was_written(
+            second in -1_000_000_000_i64..10_000_000_000,
+            nanosecond in 0..1_000_000_000_i32,
+            headers in (header(), header(), header()),
+            body: Vec<u8>,
+        ) {
+            let received = Timestamp::new(second, 0).unwrap()
+                + jiff::SignedDuration::from_nanos(i64::from(nanosecond));
+            let (request_id, tracking_id, timestamp) = headers;
+            let zoom = ZoomHeaders { request_id, tracking_id, timestamp };
+            let event = Event::new(received, zoom, body.into());
+            prop_assert_eq!(decode(&encode(&event)), Ok(event));
+        }
+
+        #[test]
+        fn no_bytes_are_a_panic(bytes: Vec<u8>) {
+            let _ = decode(&bytes);
+            let mut known = vec![VERSION];
+            known.extend(bytes);
+            let _ = decode(&known);
+        }
+    }
+}

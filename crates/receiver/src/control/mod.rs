@@ -1,0 +1,169 @@
+//! The authenticated port: dead letters, which are about people, and the drain.
+//!
+//! ```text
+//! GET    /dead-letters[?limit=100&after=<id>]   POST /dead-letters/replay        DELETE /dead-letters
+//! GET    /dead-letters/<id>                     POST /dead-letters/<id>/replay   DELETE /dead-letters/<id>
+//! PUT    /drain  {"drain":true}
+//! ```
+//! Whoever has no token learns nothing: 401 whatever was asked. 404 without a buffer, 503 while its
+//! store is not open.
+
+mod answers;
+mod token;
+
+use contract::mac;
+use std::{path::PathBuf, sync::Arc};
+
+use axum::{
+    Router,
+    body::to_bytes,
+    extract::{Path, Request, State},
+    http::{StatusCode, Uri},
+    middleware::{self, Next},
+    response::{IntoResponse as _, Response},
+    routing::{get, post, put},
+};
+use serde::Deserialize;
+use url::form_urlencoded;
+
+use self::{
+    answers::{Counted, Page, Shown, json},
+    token::TokenFile,
+};
+use super::{buffer::Buffer, event::EventId};
+
+/// Items of a page, unless asked otherwise.
+const LIMIT: usize = 100;
+/// Most items of a page.
+const MAX_LIMIT: usize = 1000;
+/// Most bytes of a request's body.
+const MAX_BODY: usize = 1024;
+
+type Shared = State<Arc<Buffer>>;
+
+/// What `PUT /drain` says.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Drain {
+    drain: bool,
+}
+
+/// The router of the control port. The token is read from its file for every request, so that a new one
+/// works at once.
+pub fn router(token: PathBuf, buffer: Option<Buffer>) -> Router {
+    let routes = match buffer {
+        None => Router::new(),
+        Some(buffer) => Router::new()
+            .route("/dead-letters", get(list).delete(drop_all))
+            .route("/dead-letters/replay", post(replay_all))
+            .route("/dead-letters/{id}", get(show).delete(drop_one))
+            .route("/dead-letters/{id}/replay", post(replay_one))
+            .route("/drain", put(drain))
+            .with_state(Arc::new(buffer)),
+    };
+    let token = Arc::new(TokenFile::new(token));
+    let check = move |request: Request, next: Next| {
+        let token = Arc::clone(&token);
+        async move {
+            if token.admits(request.headers()) {
+                next.run(request).await
+            } else {
+                StatusCode::UNAUTHORIZED.into_response()
+            }
+        }
+    };
+    routes
+        .fallback(|| async { StatusCode::NOT_FOUND })
+        .layer(middleware::from_fn(check))
+}
+
+async fn list(State(buffer): Shared, uri: Uri) -> Response {
+    let (mut limit, mut after) = (LIMIT, None);
+    for (name, value) in form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
+        let is_right = match &*name {
+            "limit" => match value.parse() {
+                Ok(number @ 1..=MAX_LIMIT) => {
+                    limit = number;
+                    true
+                }
+                _ => false,
+            },
+            "after" => {
+                after = id(&value);
+                after.is_some()
+            }
+            _ => false,
+        };
+        if !is_right {
+            return StatusCode::BAD_REQUEST.into_response();
+        }
+    }
+    match buffer.dead_letters(after, limit).await {
+        None => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        Some((None, _)) => StatusCode::NOT_FOUND.into_response(),
+        Some((Some(letters), total)) => json(&Page::new(letters, total)),
+    }
+}
+
+async fn show(State(buffer): Shared, Path(text): Path<String>) -> Response {
+    let Some(id) = id(&text) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    match buffer.dead_letter(id).await {
+        None => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        Some(None) => StatusCode::NOT_FOUND.into_response(),
+        Some(Some((letter, event))) => json(&Shown::new(letter, event)),
+    }
+}
+
+async fn replay_one(state: Shared, id: Path<String>) -> Response {
+    exhume(state, &id, true).await
+}
+
+async fn drop_one(state: Shared, id: Path<String>) -> Response {
+    exhume(state, &id, false).await
+}
+
+async fn exhume(State(buffer): Shared, text: &str, replay: bool) -> Response {
+    let Some(id) = id(text) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let status = match buffer.exhume(id, replay).await {
+        None => StatusCode::SERVICE_UNAVAILABLE,
+        Some(false) => StatusCode::NOT_FOUND,
+        Some(true) => StatusCode::NO_CONTENT,
+    };
+    status.into_response()
+}
+
+async fn replay_all(State(buffer): Shared) -> Response {
+    exhume_all(&buffer, true).await
+}
+
+async fn drop_all(State(buffer): Shared) -> Response {
+    exhume_all(&buffer, false).await
+}
+
+async fn exhume_all(buffer: &Buffer, replay: bool) -> Response {
+    match buffer.exhume_all(replay).await {
+        None => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        Some(count) => json(&Counted { count }),
+    }
+}
+
+async fn drain(State(buffer): Shared, request: Request) -> Response {
+    let Ok(body) = to_bytes(request.into_body(), MAX_BODY).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    };
+    match serde_json::from_slice(&body) {
+        Ok(Drain { drain }) => {
+            buffer.drain(drain);
+            StatusCode::NO_CONTENT.into_response()
+        }
+        Err(_) => StatusCode::BAD_REQUEST.into_response(),
+    }
+}
+
+fn id(text: &str) -> Option<EventId> {
+    mac::from_hex(text.as_bytes()).map(EventId::from_bytes)
+}

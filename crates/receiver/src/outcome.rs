@@ -1,0 +1,238 @@
+//! The answers: how each request can end, what Zoom is told, and what the metric calls it.
+//!
+//! Zoom retries after 5xx and after no answer, and never after 3xx and 4xx. So whatever is our own
+//! trouble, or might be, is 503, and 4xx is kept for what would not become right by coming again.
+
+use axum::{
+    body::Body,
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+
+use super::challenge::Answer;
+use contract::proof;
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The sink has acknowledged the event.
+    Delivered,
+    /// The event is in the buffer, on the disk.
+    Stored,
+    /// It was delivered or stored before.
+    Duplicate,
+    /// A URL validation was answered.
+    Validated,
+    /// A signed URL validation with a token that must not be answered.
+    ValidationRefused,
+    /// Whoever has the secret asked whether the URL leads here.
+    Reached,
+    /// The event was not declared: taken, and not passed on.
+    Ignored,
+    /// Another path or method. Tells nothing.
+    NotFound,
+    /// The body exceeds the limit.
+    TooLarge,
+    /// The client broke off, or framed the body wrongly.
+    Incomplete,
+    /// Signature headers missing, duplicated or malformed.
+    Unsigned,
+    /// The extra authentication is missing or wrong.
+    Unauthenticated,
+    /// No live secret makes the signature.
+    UnknownSignature,
+    /// The same while a rotation of the secret is announced: perhaps ours is not there yet.
+    RotationAnnounced,
+    /// Rightly signed, but long ago or in the future: perhaps our clock is wrong.
+    OutsideWindow,
+    /// There is no secret to judge by, or no value of the extra authentication.
+    NoSecret,
+    /// The integration is suspended.
+    Suspended,
+    /// No sink is configured.
+    NoSink,
+    /// The sink has not acknowledged the event.
+    SinkFailed,
+    /// The buffer, or its disk, has no space for the event.
+    BufferFull,
+    /// The buffer could not store the event.
+    BufferFailed,
+    /// The buffer is being emptied and takes nothing new.
+    Draining,
+    /// No memory for further bodies.
+    Busy,
+    /// Not done in time, whoever was slow.
+    Deadline,
+}
+
+/// An outcome, and what is said beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// How the request ended.
+    pub outcome: Outcome,
+    /// What Zoom wants to read.
+    pub answer: Option<Answer>,
+    /// The answer to who asked whether the URL leads here.
+    pub proof: Option<HeaderValue>,
+}
+
+// === impl Outcome ===
+
+impl Outcome {
+    /// Every outcome.
+    pub const ALL: [Self; 24] = [
+        Self::Delivered,
+        Self::Stored,
+        Self::Duplicate,
+        Self::Validated,
+        Self::ValidationRefused,
+        Self::Reached,
+        Self::Ignored,
+        Self::NotFound,
+        Self::TooLarge,
+        Self::Incomplete,
+        Self::Unsigned,
+        Self::Unauthenticated,
+        Self::UnknownSignature,
+        Self::RotationAnnounced,
+        Self::OutsideWindow,
+        Self::NoSecret,
+        Self::Suspended,
+        Self::NoSink,
+        Self::SinkFailed,
+        Self::BufferFull,
+        Self::BufferFailed,
+        Self::Draining,
+        Self::Busy,
+        Self::Deadline,
+    ];
+
+    /// The metric's label.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Stored => "stored",
+            Self::Duplicate => "duplicate",
+            Self::Validated => "validated",
+            Self::ValidationRefused => "validation_refused",
+            Self::Reached => "reached",
+            Self::Ignored => "ignored",
+            Self::NotFound => "not_found",
+            Self::TooLarge => "too_large",
+            Self::Incomplete => "incomplete",
+            Self::Unsigned => "unsigned",
+            Self::Unauthenticated => "unauthenticated",
+            Self::UnknownSignature => "unknown_signature",
+            Self::RotationAnnounced => "rotation_announced",
+            Self::OutsideWindow => "outside_window",
+            Self::NoSecret => "no_secret",
+            Self::Suspended => "suspended",
+            Self::NoSink => "no_sink",
+            Self::SinkFailed => "sink_failed",
+            Self::BufferFull => "buffer_full",
+            Self::BufferFailed => "buffer_failed",
+            Self::Draining => "draining",
+            Self::Busy => "busy",
+            Self::Deadline => "deadline",
+        }
+    }
+
+    /// What Zoom is told.
+    #[must_use]
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::Delivered | Self::Stored | Self::Duplicate | Self::Reached | Self::Ignored => {
+                StatusCode::NO_CONTENT
+            }
+            Self::Validated => StatusCode::OK,
+            Self::ValidationRefused | Self::Incomplete => StatusCode::BAD_REQUEST,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Unsigned | Self::Unauthenticated | Self::UnknownSignature => {
+                StatusCode::UNAUTHORIZED
+            }
+            Self::RotationAnnounced
+            | Self::OutsideWindow
+            | Self::NoSecret
+            | Self::Suspended
+            | Self::NoSink
+            | Self::SinkFailed
+            | Self::BufferFull
+            | Self::BufferFailed
+            | Self::Draining
+            | Self::Busy
+            | Self::Deadline => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// Whether the connection may serve further requests. Only one on which Zoom has proven itself:
+    /// anybody else could hold connections open by saying nothing.
+    #[must_use]
+    pub fn keeps_connection(self) -> bool {
+        matches!(
+            self,
+            Self::Delivered
+                | Self::Stored
+                | Self::Duplicate
+                | Self::Validated
+                | Self::Ignored
+                | Self::Suspended
+                | Self::NoSink
+                | Self::SinkFailed
+                | Self::BufferFull
+                | Self::BufferFailed
+                | Self::Draining
+        )
+    }
+}
+
+// === impl Reply ===
+
+impl From<Outcome> for Reply {
+    fn from(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            answer: None,
+            proof: None,
+        }
+    }
+}
+
+impl IntoResponse for Reply {
+    fn into_response(self) -> Response {
+        if let Some(proof) = self.proof {
+            let proof = [
+                (HeaderName::from_static(proof::HEADER), proof),
+                (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+            ];
+            return (self.outcome.status(), proof, Body::empty()).into_response();
+        }
+        let body = self.answer.map(|answer| serde_json::to_string(&answer));
+        let Some(Ok(body)) = body else {
+            return (self.outcome.status(), Body::empty()).into_response();
+        };
+        let json = HeaderValue::from_static("application/json");
+        (self.outcome.status(), [(header::CONTENT_TYPE, json)], body).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_differ_and_own_trouble_is_retried() {
+        let mut labels = Outcome::ALL.map(Outcome::label).to_vec();
+        labels.sort_unstable();
+        labels.dedup();
+        assert_eq!(labels.len(), Outcome::ALL.len());
+        for outcome in Outcome::ALL {
+            let status = outcome.status();
+            assert!(
+                !status.is_redirection() && status != StatusCode::TOO_MANY_REQUESTS,
+                "{outcome:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Records the facts: in memory at once, on disk soon, so that they survive the container.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use axum::{Router, http::header, routing::get};
+use contract::facts::{Facts, MAX_BYTES};
+use tokio::sync::watch;
+use tracing::{debug, warn};
+
+use super::buffer::Buffer;
+use runtime::shutdown::Shutdown;
+
+const FILE: &str = "facts.json";
+const TEMPORARY: &str = "facts.json.new";
+
+/// The facts of this process. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Recorder {
+    facts: Arc<Mutex<Facts>>,
+    urgency: watch::Sender<Urgency>,
+}
+
+/// How soon a change is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Urgency {
+    /// It is written.
+    None,
+    /// With the next few.
+    Soon,
+    /// At once: it happens every three days, and the controller's word to a person hangs on it.
+    Now,
+}
+
+// === impl Recorder ===
+
+impl Recorder {
+    /// Goes on where the file in `directory` stops. Without a file, or with one that cannot be
+    /// read, it starts empty.
+    #[must_use]
+    pub fn load(directory: &Path) -> Self {
+        let facts = match read(&directory.join(FILE)) {
+            Ok(facts) => facts,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Facts::default(),
+            Err(error) => {
+                warn!(%error, "failed to load facts, starting empty");
+                Facts::default()
+            }
+        };
+        Self {
+            facts: Arc::new(Mutex::new(facts)),
+            urgency: watch::Sender::new(Urgency::None),
+        }
+    }
+
+    /// Changes the facts.
+    pub fn record(&self, urgency: Urgency, change: impl FnOnce(&mut Facts)) {
+        change(&mut self.facts.lock().unwrap_or_else(PoisonError::into_inner));
+        self.urgency.send_if_modified(|pending| {
+            let is_more = urgency > *pending;
+            *pending = urgency.max(*pending);
+            is_more
+        });
+    }
+
+    /// The facts of this moment.
+    #[must_use]
+    pub fn facts(&self) -> Facts {
+        let facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        facts.clone()
+    }
+
+    /// Writes changes to `directory` until shutdown, and a last time then. Ordinary changes wait
+    /// up to `pause` for others.
+    pub async fn persist(&self, directory: PathBuf, pause: Duration, shutdown: Shutdown) {
+        let mut pending = self.urgency.subscribe();
+        let mut written = read(&directory.join(FILE)).unwrap_or_default();
+        let mut failing = false;
+        loop {
+            tokio::select! {
+                _ = pending.wait_for(|urgency| *urgency > Urgency::None) => {}
+                () = shutdown.requested() => {}
+            }
+            tokio::select! {
+                _ = pending.wait_for(|urgency| *urgency == Urgency::Now) => {}
+                () = tokio::time::sleep(pause) => {}
+                () = shutdown.requested() => {}
+            }
+            // Asked before the facts are looked at: what changes during the write is written too.
+            let is_last = shutdown.is_requested();
+            self.urgency.send_replace(Urgency::None);
+            let facts = self.facts();
+            if facts != written {
+                match write(directory.clone(), facts.clone()).await {
+                    Ok(()) => {
+                        failing = false;
+                        written = facts;
+                    }
+                    Err(error) if failing => debug!(%error, "failed to write facts"),
+                    Err(error) => {
+                        failing = true;
+                        warn!(%error, "failed to write facts");
+                    }
+                }
+            }
+            if is_last {
+                return;
+            }
+        }
+    }
+
+    /// The routes of the facts port. How it is with the buffer is asked for each time.
+    pub fn router(&self, buffer: Option<Buffer>) -> Router {
+        let recorder = self.clone();
+        let answer = move || async move {
+            let mut facts = recorder.facts();
+            facts.buffer = buffer.as_ref().map(Buffer::facts);
+            let text = facts.to_json();
+            ([(header::CONTENT_TYPE, "application/json")], text)
+        };
+        Router::new().route("/facts", get(answer))
+    }
+}
+
+fn read(path: &Path) -> io::Result<Facts> {
+    use io::Read as _;
+
+    let mut text = Vec::new();
+    fs::File::open(path)?
+        .take(MAX_BYTES as u64 + 1)
+        .read_to_end(&mut text)?;
+    let mut facts = Facts::from_json(&text).map_err(io::Error::other)?;
+    facts.buffer = None;
+    Ok(facts)
+}
+
+/// Renaming replaces the file at once: a reader, and a process that starts after a crash, finds
+/// the old facts or the new ones. On a thread of its own, because a busy disk must not hold up
+/// webhooks. Not synced: the file has to survive the container, not the node.
+async fn write(directory: PathBuf, facts: Facts) -> io::Result<()> {
+    let written = tokio::task::spawn_blocking(move || {
+        let temporary = directory.join(TEMPORARY);
+        fs::write(&temporary, facts.to_json())?;
+        fs::rename(&temporary, directory.join(FILE))
+    });
+    written.await?
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop")]
+
+    use jiff::Timestamp;
+
+    use super::*;
+    use contract::facts::SecretRole;
+    use runtime::shutdown;
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_no_obstacle() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join(FILE), "garbage").unwrap();
+        assert_eq!(Recorder::load(directory.path()).facts(), Facts::default());
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn ordinary_changes_are_written_at_the_end_at_the_latest() {
+        let directory = tempfile::tempdir().unwrap();
+        let recorder = Recorder::load(directory.path());
+        recorder.record(Urgency::Soon, |facts| facts.seen("meeting.ended"));
+        let (trigger, shutdown) = shutdown::channel();
+        trigger.request();
+        let path = directory.path().to_owned();
+        let forever = Duration::from_hours(1);
+        recorder.persist(path, forever, shutdown).await;
+        let loaded = Recorder::load(directory.path()).facts();
+        assert_eq!(loaded, recorder.facts());
+        assert_ne!(loaded, Facts::default());
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_validation_is_written_at_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let recorder = Recorder::load(directory.path());
+        let (_trigger, shutdown) = shutdown::channel();
+        let forever = Duration::from_hours(1);
+        let path = directory.path().to_owned();
+        let persist = recorder.persist(path.clone(), forever, shutdown);
+        let check = async {
+            recorder.record(Urgency::Soon, |facts| facts.seen("meeting.ended"));
+            tokio::task::yield_now().await;
+            recorder.record(Urgency::Now, |facts| {
+                facts.validated(Timestamp::UNIX_EPOCH, SecretRole::Current);
+            });
+            while Recorder::load(&path).facts() != recorder.facts() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::select! {
+            () = persist => unreachable!("never told to stop"),
+            () = check => {}
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! The receiver's route: one path, POST, and for every request one of the [`Outcome`]s.
+//!
+//! ```text
+//! GET with a question of ours -> its answer (see reach::proof)
+//! head -> secret? authentication? -> body (bounded) -> signature -> URL validation? -> answered, whatever else is
+//!                                               \-> declared? suspended without buffer? -> intake -> its 2xx
+//! ```
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    http::{HeaderMap, HeaderValue, Method, header, request::Parts},
+    response::{IntoResponse as _, Response},
+};
+use contract::facts::{Facts, REMOVED, SecretRole};
+use jiff::Timestamp;
+use tokio::time;
+use tracing::{debug, warn};
+
+use super::{
+    authentication::{self, Authentication},
+    body::{self, Budget, Raw, ReadError},
+    challenge,
+    envelope::Envelope,
+    event::Event,
+    filter::Filter,
+    intake::Intake,
+    metrics::Metrics,
+    outcome::{Outcome, Reply},
+    recorder::{Recorder, Urgency},
+    secrets::{Secrets, SigningSecrets},
+    signature::{self, Presented, Verdict},
+};
+use contract::proof;
+
+/// What the route needs.
+#[derive(Debug)]
+pub struct Webhook {
+    /// The only path that takes webhooks.
+    pub path: String,
+    /// Time for a request from its head to the answer. Zoom waits three seconds.
+    pub deadline: Duration,
+    /// Most bytes of one body.
+    pub max_body: usize,
+    /// Most bytes of all bodies under way.
+    pub budget: Budget,
+    /// What is asked for beside the signature.
+    pub authentication: Option<Authentication>,
+    /// The live secrets.
+    pub secrets: Secrets,
+    /// Largest difference between the signed time and ours.
+    pub tolerance: Duration,
+    /// Answer URL validations only, unless events can be kept.
+    pub suspended: bool,
+    /// Which events go on.
+    pub filter: Filter,
+    /// Takes the events.
+    pub intake: Intake,
+    /// Takes note of the facts.
+    pub recorder: Recorder,
+    /// Takes note of the numbers.
+    pub metrics: Metrics,
+}
+
+/// The router of the webhook port.
+pub fn router(webhook: Arc<Webhook>) -> Router {
+    Router::new().fallback(answer).with_state(webhook)
+}
+
+async fn answer(State(webhook): State<Arc<Webhook>>, request: Request) -> Response {
+    let started = Instant::now();
+    let judged = time::timeout(webhook.deadline, webhook.judge(request)).await;
+    let reply = judged.unwrap_or_else(|_| Outcome::Deadline.into());
+    let outcome = reply.outcome;
+    webhook.metrics.answered(outcome, started.elapsed());
+    debug!(outcome = outcome.label(), "answered");
+    let mut response = reply.into_response();
+    if !outcome.keeps_connection() {
+        // Also because the rest of a body is not waited for.
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+    }
+    response
+}
+
+// === impl Webhook ===
+
+impl Webhook {
+    async fn judge(&self, request: Request) -> Reply {
+        let (head, body) = request.into_parts();
+        if let Some(reply) = self.reached(&head) {
+            body::discard(body);
+            return reply;
+        }
+        if head.method != Method::POST || head.uri.path() != self.path {
+            body::discard(body);
+            return Outcome::NotFound.into();
+        }
+        if self.secrets.borrow().is_empty() {
+            body::discard(body);
+            return Outcome::NoSecret.into();
+        }
+        let presented = match Presented::from_headers(&head.headers) {
+            Ok(presented) => presented,
+            Err(reason) => {
+                // Before its body takes memory that Zoom's events need.
+                debug!(%reason, "unsigned request");
+                body::discard(body);
+                return Outcome::Unsigned.into();
+            }
+        };
+        if let Some(refusal) = self.unauthenticated(&head.headers) {
+            body::discard(body);
+            return refusal.into();
+        }
+        let raw = match self.budget.read(body, self.max_body).await {
+            Ok(raw) => raw,
+            Err(ReadError::TooLarge) => return Outcome::TooLarge.into(),
+            Err(ReadError::NoBudget) => return Outcome::Busy.into(),
+            Err(ReadError::Incomplete) => return Outcome::Incomplete.into(),
+        };
+        self.metrics.read(raw.bytes.len());
+        self.judge_body(&head, &presented, raw).await
+    }
+
+    /// Answers who has the secret and asks whether the URL leads here, whatever else is wrong. To anybody
+    /// else there is nothing here.
+    fn reached(&self, head: &Parts) -> Option<Reply> {
+        if head.method != Method::GET || head.uri.path() != self.path {
+            return None;
+        }
+        let mut questions = head.headers.get_all(proof::HEADER).iter();
+        let question = questions.next()?.to_str().ok()?;
+        if questions.next().is_some() {
+            return None;
+        }
+        let secrets = Arc::clone(&self.secrets.borrow());
+        let keys = secrets.iter().map(|(_, secret)| secret);
+        let answer = proof::answer(keys, question, Timestamp::now())?;
+        Some(Reply {
+            proof: Some(HeaderValue::from_str(&answer).ok()?),
+            ..Outcome::Reached.into()
+        })
+    }
+
+    fn unauthenticated(&self, headers: &HeaderMap) -> Option<Outcome> {
+        match self.authentication.as_ref()?.judge(headers) {
+            authentication::Verdict::Accepted => None,
+            authentication::Verdict::Refused => Some(Outcome::Unauthenticated),
+            authentication::Verdict::NotSetUp => Some(Outcome::NoSecret),
+        }
+    }
+
+    async fn judge_body(&self, head: &Parts, presented: &Presented<'_>, raw: Raw) -> Reply {
+        // One moment's secrets for the whole judgement, also when they change meanwhile.
+        let secrets = Arc::clone(&self.secrets.borrow());
+        let now = Timestamp::now();
+        let verdict = signature::verify(&secrets, presented, &raw.bytes, now, self.tolerance);
+        let (role, skew, is_timely) = match verdict {
+            Verdict::Verified { role, skew } => (role, skew, true),
+            Verdict::OutsideWindow { role, skew } => (role, skew, false),
+            Verdict::Unknown => {
+                let record = |facts: &mut Facts| facts.rejected(now);
+                self.recorder.record(Urgency::Soon, record);
+                return unknown_signature(&secrets).into();
+            }
+        };
+        self.metrics.verified(role, skew);
+        let read = Envelope::parse(&raw.bytes)
+            .inspect_err(|error| warn!(%error, "signed body cannot be read"))
+            .ok();
+        let envelope = read.as_ref();
+        let name = envelope.and_then(Envelope::name);
+        let is_challenge = name == Some(challenge::EVENT);
+        if is_timely {
+            // A replay from long ago is no evidence of anything.
+            self.recorder.record(Urgency::Soon, |facts| {
+                facts.verified(now, role);
+                if let Some(name) = name.filter(|_| !is_challenge) {
+                    facts.seen(name);
+                }
+            });
+            if name == Some(REMOVED) {
+                self.removed(envelope, now);
+            }
+        }
+        if let Some(envelope) = envelope.filter(|_| is_challenge) {
+            return self.validate(&secrets, role, envelope, is_timely.then_some(now));
+        }
+        if !is_timely {
+            warn!(skew, "right signature at a wrong time");
+            return Outcome::OutsideWindow.into();
+        }
+        if name.is_some_and(|name| !self.filter.passes(name)) {
+            return Outcome::Ignored.into();
+        }
+        if self.suspended && !self.intake.keeps() {
+            return Outcome::Suspended.into();
+        }
+        let zoom = (&head.headers).into();
+        let event = Event::with_envelope(now, zoom, read, raw.bytes.clone());
+        self.intake.take(event, raw).await.into()
+    }
+
+    /// Takes note that somebody removed the app: a grant hangs on it.
+    fn removed(&self, envelope: Option<&Envelope>, now: Timestamp) {
+        let user = envelope.and_then(|envelope| envelope.user_id.as_deref());
+        let account = envelope.and_then(|envelope| envelope.account_id.as_deref());
+        if let (Some(user), Some(account)) = (user, account) {
+            self.recorder
+                .record(Urgency::Now, |facts| facts.removed(now, user, account));
+        } else {
+            warn!("a removal that names nobody");
+        }
+    }
+
+    /// Answers also outside the time window: with a wrong clock the endpoint would else be
+    /// switched off by Zoom, and the answer to an old token is no news to who replays it.
+    fn validate(
+        &self,
+        secrets: &SigningSecrets,
+        role: SecretRole,
+        envelope: &Envelope,
+        evidence: Option<Timestamp>,
+    ) -> Reply {
+        let token = envelope.plain_token.as_deref();
+        let answer = secrets
+            .get(role)
+            .and_then(|secret| challenge::answer(secret, token).ok());
+        if answer.is_none() {
+            warn!("URL validation with a token that is not answered");
+            return Outcome::ValidationRefused.into();
+        }
+        if let Some(now) = evidence {
+            self.metrics.validated(now.as_second());
+            self.recorder
+                .record(Urgency::Now, |facts| facts.validated(now, role));
+        }
+        Reply {
+            answer,
+            ..Outcome::Validated.into()
+        }
+    }
+}
+
+/// A signature that no live secret makes is refused for good, unless a rotation is announced by a previous
+/// secret: Zoom may sign with a new one already that has not come to us yet, and 4xx would lose the event.
+fn unknown_signature(secrets: &SigningSecrets) -> Outcome {
+    if secrets.get(SecretRole::Previous).is_some() {
+        Outcome::RotationAnnounced
+    } else {
+        Outcome::UnknownSignature
+    }
+}

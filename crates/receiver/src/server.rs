@@ -1,0 +1,336 @@
+//! The process: its ports, the tasks beside them, and the drain.
+
+use std::{
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use prometheus_client::registry::Registry;
+use tokio::{net::TcpListener, sync::watch, task::JoinSet, time};
+use tracing::{error, info, warn};
+
+use super::{
+    args::Config,
+    authentication::{self, Authentication, Scheme},
+    body::Budget,
+    buffer::{Buffer, Work},
+    control,
+    dedupe::Dedupe,
+    intake::Intake,
+    metrics::Metrics,
+    passthrough::PassThrough,
+    recorder::Recorder,
+    routes::{self, Webhook},
+    secrets::{self, Secrets, SigningSecrets},
+    sink::{BuildError, Built, Sink},
+};
+use runtime::{
+    admin::{self, Gate, Readiness},
+    http::{self, Limits},
+    metrics,
+    shutdown::{self, Shutdown},
+};
+
+/// Zoom's last retry comes after 85 minutes; nothing shorter would recognize it.
+const MIN_DEDUPE_WINDOW: Duration = Duration::from_hours(2);
+
+/// Least time for the buffer to be closed in.
+const CLOSE: Duration = Duration::from_secs(3);
+
+/// A receiver whose ports are bound.
+#[derive(Debug)]
+pub struct Receiver {
+    config: Config,
+    sink: Option<Built>,
+    secrets: (watch::Sender<Arc<SigningSecrets>>, Secrets),
+    webhook: TcpListener,
+    admin: TcpListener,
+    facts: TcpListener,
+    control: Option<(TcpListener, PathBuf)>,
+    addresses: Addresses,
+}
+
+/// Where a receiver listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Addresses {
+    /// Webhooks.
+    pub webhook: SocketAddr,
+    /// Probes and metrics.
+    pub admin: SocketAddr,
+    /// Facts.
+    pub facts: SocketAddr,
+    /// Dead letters.
+    pub control: Option<SocketAddr>,
+}
+
+/// Why a receiver cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A port is taken or not allowed.
+    #[error("failed to listen on {0}")]
+    Listen(SocketAddr, #[source] io::Error),
+    /// The client for the sink cannot be built.
+    #[error("failed to set up the sink")]
+    Sink(#[from] BuildError),
+}
+
+// === impl Receiver ===
+
+impl Receiver {
+    /// Binds the ports; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn bind(config: Config) -> Result<Self, StartError> {
+        let secrets = watch::channel(Arc::default());
+        let sink = config.sink.build(
+            config.integration.clone(),
+            config.extensions.clone(),
+            secrets.1.clone(),
+            config.tuning.secrets_interval,
+        )?;
+        let (webhook, webhook_address) = listen(config.listen).await?;
+        let (admin, admin_address) = listen(config.admin_listen).await?;
+        let (facts, facts_address) = listen(config.facts_listen).await?;
+        let control = match config.control.clone() {
+            Some((address, token)) => {
+                let (listener, address) = listen(address).await?;
+                Some((listener, address, token))
+            }
+            None => None,
+        };
+        let addresses = Addresses {
+            webhook: webhook_address,
+            admin: admin_address,
+            facts: facts_address,
+            control: control.as_ref().map(|(_, address, _)| *address),
+        };
+        Ok(Self {
+            config,
+            sink,
+            secrets,
+            webhook,
+            admin,
+            facts,
+            control: control.map(|(listener, _, token)| (listener, token)),
+            addresses,
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    /// Serves until shutdown was requested and what was under way is done.
+    pub async fn run(self, shutdown: Shutdown) {
+        let Self { config, sink, .. } = self;
+        let tuning = config.tuning.clone();
+        let mut registry = metrics::registry();
+        let metrics = Metrics::register(&mut registry);
+        let recorder = Recorder::load(&config.state_dir);
+        if let Some(time) = recorder.facts().last_validated {
+            metrics.validated(time.as_second());
+        }
+        let readiness = Readiness::default();
+        let (serving, has_secret) = (readiness.gate("serving"), readiness.gate("signing-secret"));
+        let (sender, secrets) = self.secrets;
+        let mut followers = JoinSet::new();
+        let sink = sink.map(|Built { sink, follower }| {
+            followers.spawn(follower);
+            sink
+        });
+        let buffers = config.buffer.as_ref();
+        let is_ephemeral = !config.suspended && buffers.is_some_and(|buffer| buffer.ephemeral);
+        let begun = intake(&config, sink, &mut registry, &metrics, &readiness)
+            .inspect_err(|error| error!(%error, "failed to start the buffer"));
+        let Ok((intake, work)) = begun else {
+            return; // Whoever starts us does so again.
+        };
+        let buffer = match &intake {
+            Intake::Buffer(buffer) => Some(buffer.clone()),
+            _ => None,
+        };
+        let authentication = config
+            .authentication
+            .map(|files| follow_authentication(files, tuning.secrets_interval, &mut followers));
+        let webhook = Webhook {
+            path: config.path,
+            deadline: tuning.deadline,
+            max_body: config.max_body,
+            budget: Budget::new(tuning.body_budget.max(config.max_body)),
+            authentication,
+            secrets,
+            tolerance: config.tolerance,
+            suspended: config.suspended,
+            filter: config.filter,
+            intake: intake.clone(),
+            recorder: recorder.clone(),
+            metrics,
+        };
+        let webhook = routes::router(Arc::new(webhook));
+        let admin = admin::router(readiness, Arc::new(registry));
+
+        // Webhooks stop first, then what tells about them. Dropped with this future, all stop.
+        let (stop, stopped) = shutdown::channel();
+        let (end, ended) = shutdown::channel();
+        let mut beside = JoinSet::new();
+        let inner = Limits::default();
+        beside.spawn(http::serve(self.admin, admin, inner, ended.clone()));
+        beside.spawn(http::serve(
+            self.facts,
+            recorder.router(buffer.clone()),
+            inner,
+            ended.clone(),
+        ));
+        if let Some((listener, token)) = self.control {
+            let control = control::router(token, buffer);
+            beside.spawn(http::serve(listener, control, inner, ended.clone()));
+        }
+        beside.spawn({
+            let (state_dir, pause) = (config.state_dir, tuning.facts_pause);
+            async move { recorder.persist(state_dir, pause, ended).await }
+        });
+        followers.spawn(follow_secrets(
+            &config.signing_secrets_dir,
+            tuning.secrets_interval,
+            sender,
+            has_secret,
+        ));
+        let mut webhooks = JoinSet::new();
+        let closing = shutdown.clone();
+        webhooks.spawn(http::serve_closing(
+            self.webhook,
+            webhook,
+            tuning.limits,
+            closing,
+            stopped,
+        ));
+        serving.open();
+        self.addresses.announce();
+
+        shutdown.requested().await;
+        let until = time::Instant::now() + tuning.drain_limit;
+        if let Intake::Buffer(buffer) = &intake {
+            buffer.hurry();
+        }
+        serving.close();
+        info!(grace_seconds = tuning.drain_grace.as_secs_f64(), "draining");
+        time::sleep(tuning.drain_grace).await;
+        stop.request();
+        webhooks.join_all().await;
+        let limit = config.sink.timeout.max(CLOSE);
+        finish(&intake, work, is_ephemeral.then_some(until), limit).await;
+        end.request();
+        beside.join_all().await;
+        info!("stopped");
+    }
+}
+
+impl Addresses {
+    fn announce(self) {
+        let Self {
+            webhook,
+            admin,
+            facts,
+            control,
+        } = self;
+        let control = control.map(tracing::field::display);
+        info!(%webhook, %admin, %facts, control, "serving");
+    }
+}
+
+/// Who takes events, and what has to be finished at the end.
+fn intake(
+    config: &Config,
+    sink: Option<Sink>,
+    registry: &mut Registry,
+    metrics: &Metrics,
+    readiness: &Readiness,
+) -> io::Result<(Intake, Option<Work>)> {
+    let window = dedupe_window(config.tolerance);
+    if let Some(settings) = config.buffer.clone() {
+        let sink = sink.filter(|_| !config.suspended);
+        if settings.ephemeral && sink.is_none() {
+            // What this Pod would store, it could not forward before it ends.
+            return Ok((Intake::Nobody, None));
+        }
+        let (buffer, work) = Buffer::start(settings, window, sink, registry, metrics, readiness)?;
+        return Ok((Intake::Buffer(buffer), Some(work)));
+    }
+    let intake = sink.map_or(Intake::Nobody, |sink| {
+        Intake::PassThrough(Arc::new(PassThrough::new(
+            sink,
+            config.tuning.sink_concurrency,
+            Dedupe::new(window, config.tuning.dedupe_capacity),
+            metrics.clone(),
+        )))
+    });
+    Ok((intake, None))
+}
+
+/// Finishes what is under way within `limit`; before that, an ephemeral buffer is emptied.
+async fn finish(
+    intake: &Intake,
+    work: Option<Work>,
+    empty: Option<time::Instant>,
+    limit: Duration,
+) {
+    if let Intake::PassThrough(through) = intake
+        && !through.drained(limit).await
+    {
+        warn!("deliveries cut off");
+    }
+    let Some(work) = work else {
+        return;
+    };
+    if let Some(until) = empty {
+        let left = until.saturating_duration_since(time::Instant::now());
+        if !work.emptied(left).await {
+            error!("events lost with the buffer: the sink did not take them in time");
+        }
+    }
+    work.finish(limit).await;
+}
+
+/// Twice the tolerance: what is signed at the far end of the window can come from its beginning.
+fn dedupe_window(tolerance: Duration) -> Duration {
+    (2 * tolerance).max(MIN_DEDUPE_WINDOW)
+}
+
+fn follow_authentication(
+    (scheme, directory): (Scheme, PathBuf),
+    interval: Duration,
+    followers: &mut JoinSet<()>,
+) -> Authentication {
+    let (sender, expected) = watch::channel(Arc::default());
+    followers.spawn(authentication::follow(
+        directory,
+        scheme.clone(),
+        interval,
+        sender,
+    ));
+    Authentication::new(scheme, expected)
+}
+
+fn follow_secrets(
+    directory: &Path,
+    interval: Duration,
+    sender: watch::Sender<Arc<SigningSecrets>>,
+    has_secret: Gate,
+) -> impl Future<Output = ()> + Send + 'static {
+    secrets::follow(directory.to_owned(), interval, sender, move |secrets| {
+        has_secret.set(!secrets.is_empty());
+    })
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |error| StartError::Listen(address, error);
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
+}

@@ -1,0 +1,190 @@
+//! Where events go. An event is delivered when the sink says so, and not before.
+//!
+//! | question | module |
+//! |---|---|
+//! | Which flags say where? | [`args`] |
+//! | How by HTTP, and in which format? | [`http`], [`zoom`], [`super::cloudevent`] |
+//! | How by NATS? | [`nats`] |
+//! | Where may it lead? | [`policy`](runtime::outgoing::policy), enforced by [`guard`](runtime::outgoing::guard) |
+//! | What is the sink shown? | [`credentials`] |
+
+pub mod args;
+pub mod credentials;
+pub mod http;
+pub mod nats;
+pub mod zoom;
+
+use std::fmt;
+
+use futures::future::BoxFuture;
+
+pub use self::{
+    args::SinkArgs,
+    http::{HttpSink, Target, TargetError},
+    nats::NatsSink,
+};
+use super::event::Event;
+
+/// The sink of one integration. Cheap to clone; several events can be on their way at once.
+#[derive(Clone, Debug)]
+pub enum Sink {
+    /// An HTTP service that answers 2xx for what it has taken.
+    Http(HttpSink),
+    /// A stream that says what it has stored.
+    Nats(NatsSink),
+}
+
+/// A sink, and what keeps it up to date.
+pub struct Built {
+    /// The sink.
+    pub sink: Sink,
+    /// Follows its credentials for ever; to be polled beside the sink.
+    pub follower: BoxFuture<'static, ()>,
+}
+
+/// Why an event was not delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SinkError {
+    /// No connection, or a broken one.
+    #[error("sink unreachable")]
+    Unreachable,
+    /// No answer in time. The sink may have taken the event; it will come again with the same id.
+    #[error("sink timed out")]
+    TimedOut,
+    /// An answer that is not 2xx. Redirects are not followed.
+    #[error("sink answered {0}")]
+    Status(u16),
+    /// The operator's policy refuses the address. It may be changed.
+    #[error("sink's address is not allowed")]
+    Forbidden,
+    /// The files that the sink needs could not be read, or it needs a signing secret and there is none.
+    #[error("credentials for the sink missing or malformed")]
+    Credentials,
+    /// NATS: the log-in was refused, or publishing under this subject is not permitted.
+    #[error("sink denies access")]
+    Denied,
+    /// NATS: no stream takes this subject, or nobody answers for it.
+    #[error("no stream for the subject")]
+    NoStream,
+    /// NATS: the stream answered with this error code.
+    #[error("stream answered {0}")]
+    Stream(u64),
+    /// NATS: the message is larger than the server or the stream takes.
+    #[error("event too large for the sink")]
+    TooLarge,
+}
+
+/// The HTTP client could not be built.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to build the HTTP client")]
+pub struct BuildError(#[from] reqwest::Error);
+
+// === impl Built ===
+
+impl fmt::Debug for Built {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.sink, formatter)
+    }
+}
+
+// === impl Sink ===
+
+impl Sink {
+    /// Delivers one event. Dropping the future gives up waiting; the sink may get the event nevertheless.
+    ///
+    /// # Errors
+    /// When the sink has not acknowledged it.
+    pub async fn deliver(&self, event: &Event) -> Result<(), SinkError> {
+        match self {
+            Self::Http(sink) => sink.deliver(event).await,
+            Self::Nats(sink) => sink.deliver(event).await,
+        }
+    }
+}
+
+// === impl SinkError ===
+
+impl SinkError {
+    /// Every value of the metric's label: success and the ways to fail.
+    pub const OUTCOMES: [&'static str; 8] = [
+        "delivered",
+        "unreachable",
+        "timeout",
+        "refused",
+        "forbidden",
+        "credentials",
+        "no_stream",
+        "too_large",
+    ];
+
+    /// Whether the sink will never take this event, however often it is sent: the event is at fault,
+    /// not the sink or the way to it.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        // 408, 425 and 429 say "later"; 401, 403 and 404 are what a sink says that is set up wrongly.
+        matches!(
+            self,
+            Self::Status(400 | 405 | 406 | 410..=417 | 422) | Self::TooLarge
+        )
+    }
+
+    /// What a stream's error code means (`JetStream`, `errors.json`).
+    fn from_code(code: u64) -> Self {
+        match code {
+            // The message, or its headers, exceed the maximum.
+            10054 | 10097 => Self::TooLarge,
+            _ => Self::Stream(code),
+        }
+    }
+
+    /// The metric's label.
+    #[must_use]
+    pub fn outcome(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::TimedOut => "timeout",
+            Self::Status(_) | Self::Denied | Self::Stream(_) => "refused",
+            Self::Forbidden => "forbidden",
+            Self::Credentials => "credentials",
+            Self::NoStream => "no_stream",
+            Self::TooLarge => "too_large",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [SinkError; 10] = [
+        SinkError::Unreachable,
+        SinkError::TimedOut,
+        SinkError::Status(503),
+        SinkError::Status(422),
+        SinkError::Forbidden,
+        SinkError::Credentials,
+        SinkError::Denied,
+        SinkError::NoStream,
+        SinkError::Stream(10077),
+        SinkError::TooLarge,
+    ];
+
+    #[test]
+    fn every_outcome_is_a_known_label() {
+        for error in ALL {
+            assert!(SinkError::OUTCOMES.contains(&error.outcome()), "{error}");
+        }
+    }
+
+    #[test]
+    fn only_the_events_own_fault_is_final() {
+        let finals: Vec<_> = ALL.into_iter().filter(|error| error.is_final()).collect();
+        assert_eq!(finals, [SinkError::Status(422), SinkError::TooLarge]);
+    }
+
+    #[test]
+    fn a_full_stream_is_tried_again() {
+        assert_eq!(SinkError::from_code(10054), SinkError::TooLarge);
+        assert_eq!(SinkError::from_code(10077), SinkError::Stream(10077));
+    }
+}

@@ -1,0 +1,165 @@
+//! The NATS sink: `JetStream` stores the event and says so.
+//!
+//! The event's id is the message's id, so that a stream stores what comes again only once, within its
+//! duplicate window. The rest is a `CloudEvent` in binary mode: attributes as `ce-*` headers, and the body as
+//! it came.
+
+mod link;
+mod target;
+mod tls;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use async_nats::{HeaderMap, header::NATS_MESSAGE_ID};
+use axum::http::header::CONTENT_TYPE;
+use tokio::{sync::Mutex, time};
+use tracing::warn;
+
+use self::link::Link;
+pub use self::target::{Prefix, PrefixError, Target, TargetError};
+use super::{SinkError, credentials::Followed};
+use crate::{
+    cloudevent::{self, Extension, Integration},
+    event::Event,
+};
+use runtime::outgoing::guard::Guard;
+
+/// How long Zoom may repeat an event, and a receiver try again, at the least: what the stream should
+/// recognize.
+const DUPLICATE_WINDOW: Duration = Duration::from_hours(2);
+
+/// Delivers to a stream. Cheap to clone; events that are delivered at once share one connection.
+#[derive(Clone, Debug)]
+pub struct NatsSink(Arc<Inner>);
+
+/// What a NATS sink consists of.
+#[derive(Debug)]
+pub struct Settings {
+    /// Where it is.
+    pub target: Target,
+    /// Under which subjects events are published.
+    pub prefix: Prefix,
+    /// Time for each event, from the connection to the acknowledgement.
+    pub timeout: Duration,
+    /// The source of the events.
+    pub source: Integration,
+    /// Facts about the tenant.
+    pub extensions: Vec<Extension>,
+    /// Where it may be.
+    pub guard: Guard,
+    /// What it is shown.
+    pub credentials: Followed,
+}
+
+#[derive(Debug)]
+struct Inner {
+    settings: Settings,
+    link: Mutex<Option<Arc<Link>>>,
+    /// The stream's duplicate window was asked for.
+    asked: AtomicBool,
+}
+
+// === impl NatsSink ===
+
+impl NatsSink {
+    /// The sink of these settings. It connects when there is an event.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        Self(Arc::new(Inner {
+            settings,
+            link: Mutex::default(),
+            asked: AtomicBool::default(),
+        }))
+    }
+
+    /// See [`super::Sink::deliver`].
+    pub(super) async fn deliver(&self, event: &Event) -> Result<(), SinkError> {
+        let settings = &self.0.settings;
+        let limit = time::Instant::now() + settings.timeout;
+        let link = time::timeout_at(limit, self.link()).await;
+        let link = link.map_err(|_| SinkError::TimedOut)??;
+        let published = link.publish(
+            settings.prefix.subject(event.name()),
+            settings.headers(event),
+            event.body.clone(),
+        );
+        let result = time::timeout_at(limit, published).await;
+        let result = result.unwrap_or(Err(SinkError::TimedOut));
+        match result {
+            Ok(ack) => {
+                self.ask_once(&link, ack.stream);
+                Ok(())
+            }
+            Err(error) => {
+                if error == SinkError::TimedOut {
+                    // Perhaps nobody is at the other end any more. The next event finds out.
+                    self.drop_link(&link).await;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// The connection, made anew if there is none or its credentials changed. Others wait meanwhile.
+    async fn link(&self) -> Result<Arc<Link>, SinkError> {
+        let settings = &self.0.settings;
+        let mut held = self.0.link.lock().await;
+        let credentials = settings.credentials.current()?;
+        if let Some(link) = held.as_ref().filter(|link| link.serves(&credentials)) {
+            return Ok(Arc::clone(link));
+        }
+        *held = None;
+        let link = Arc::new(Link::connect(settings, credentials).await?);
+        *held = Some(Arc::clone(&link));
+        Ok(link)
+    }
+
+    async fn drop_link(&self, link: &Arc<Link>) {
+        let mut held = self.0.link.lock().await;
+        held.take_if(|held| Arc::ptr_eq(held, link));
+    }
+
+    /// Warns once of a stream that forgets sooner than Zoom repeats.
+    fn ask_once(&self, link: &Link, stream: String) {
+        if self.0.asked.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let window = link.duplicate_window(stream.clone());
+        tokio::spawn(async move {
+            // Often not permitted, and no reason to refuse events.
+            if let Some(window) = window.await.filter(|window| *window < DUPLICATE_WINDOW) {
+                warn!(
+                    stream,
+                    seconds = window.as_secs(),
+                    wanted_seconds = DUPLICATE_WINDOW.as_secs(),
+                    "the stream's duplicate window is short: repeated events may be stored twice"
+                );
+            }
+        });
+    }
+}
+
+// === impl Settings ===
+
+impl Settings {
+    fn headers(&self, event: &Event) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(NATS_MESSAGE_ID, event.id.to_string());
+        for (name, value) in &cloudevent::headers(&self.source, &self.extensions, event) {
+            // Values of ours are printable ASCII.
+            let Ok(value) = value.to_str() else { continue };
+            headers.insert(name.as_str(), value);
+            if name == CONTENT_TYPE {
+                // As an attribute too: not every reader looks at the other one.
+                headers.insert("ce-datacontenttype", value);
+            }
+        }
+        headers
+    }
+}

@@ -1,0 +1,31 @@
+//! The receiver on real sockets, with a real sink behind it. Ports and directories are the test's
+//! own; nothing sleeps for a fixed time.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may stop"
+)]
+
+mod client;
+mod fixture;
+mod sink;
+mod tls;
+
+mod buffer;
+mod control;
+mod crash;
+mod delivery;
+mod disk;
+mod drain;
+mod edge;
+mod events;
+mod facts;
+mod limits;
+mod policy;
+mod probe;
+mod process;
+mod secrets;
+mod sinks;
+mod validation;

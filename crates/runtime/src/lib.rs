@@ -1,0 +1,10 @@
+//! What every process shares: logs, probes and metrics, guarded listeners, outgoing HTTP, followed files and
+//! shutdown. Knows nothing of Kubernetes.
+
+pub mod admin;
+pub mod followed;
+pub mod http;
+pub mod metrics;
+pub mod outgoing;
+pub mod shutdown;
+pub mod telemetry;

@@ -1,0 +1,408 @@
+//! The HTTP client for Zoom: the token endpoint, revocation, and who a token belongs to.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use jiff::Timestamp;
+use reqwest::{RequestBuilder, Response, header};
+use secrecy::{ExposeSecret as _, SecretString};
+use url::Url;
+
+use runtime::outgoing::{Trust, client_builder};
+
+use super::{
+    AccessToken, Error, Fault, check,
+    identity::{self, Identity},
+    retry_after,
+    token::trusted,
+};
+
+/// A token answer has a few kilobytes; anything larger is not Zoom's.
+const MAX_BODY: usize = 64 * 1024;
+
+/// Requests for the connections of one app: a thousand are refreshed within two minutes, and Zoom sees
+/// no stampede.
+const PER_APP_AND_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(9);
+
+/// How long a connection is kept without use: shorter than the first repetition of a failed request, which
+/// must not go to the same host again if that was the wrong one.
+const IDLE: Duration = Duration::from_secs(4);
+
+/// Time for a whole request.
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Where Zoom is. Operator configuration, never a tenant's: whoever chooses the host receives the
+/// client secrets.
+#[derive(Clone, Debug)]
+pub struct Endpoints {
+    /// Base of the OAuth endpoints, `https://zoom.us`.
+    pub oauth: Url,
+    /// Base of the REST API, `https://api.zoom.us`.
+    pub api: Url,
+}
+
+/// The credentials of an app.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// Client id; public.
+    pub client_id: String,
+    /// Client secret.
+    pub client_secret: SecretString,
+}
+
+/// The credentials of a Server-to-Server app.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// Client id and secret.
+    pub app: App,
+    /// The account that the app belongs to.
+    pub account_id: String,
+}
+
+/// What a person's authorization is exchanged for.
+#[derive(Clone, Debug)]
+pub struct Tokens {
+    /// The access token.
+    pub access: AccessToken,
+    /// What the next one is got with, once (RFC 6749 section 6).
+    pub refresh: SecretString,
+}
+
+/// A client for Zoom.
+#[derive(Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    /// Time for a request that spends something.
+    spending_limit: Duration,
+    endpoints: Endpoints,
+    /// Rate limits are per account at Zoom: one tenant in trouble must not use up its neighbours'.
+    per_account: DefaultKeyedRateLimiter<String>,
+    /// All connections of one General app together.
+    per_app: DefaultKeyedRateLimiter<String>,
+}
+
+// === impl Endpoints ===
+
+impl Endpoints {
+    /// Endpoints from base URLs; a trailing `/oauth` or `/v2` is understood.
+    #[must_use]
+    pub fn new(mut oauth: Url, mut api: Url) -> Self {
+        for (url, suffix) in [(&mut oauth, "/oauth"), (&mut api, "/v2")] {
+            let path = url.path().trim_end_matches('/');
+            let base = path.strip_suffix(suffix).unwrap_or(path).to_owned();
+            url.set_path(&base);
+        }
+        Self { oauth, api }
+    }
+
+    /// The token endpoint.
+    #[must_use]
+    pub fn token(&self) -> String {
+        format!("{}/oauth/token", self.oauth.as_str().trim_end_matches('/'))
+    }
+
+    fn revoke(&self) -> String {
+        format!("{}/oauth/revoke", self.oauth.as_str().trim_end_matches('/'))
+    }
+
+    /// The authorization endpoint.
+    #[must_use]
+    pub fn authorize(&self) -> String {
+        format!(
+            "{}/oauth/authorize",
+            self.oauth.as_str().trim_end_matches('/')
+        )
+    }
+}
+
+// === impl Client ===
+
+impl Client {
+    /// A client that talks to these endpoints only: no redirects, no proxy, bounded times.
+    ///
+    /// # Errors
+    /// When no TLS provider is installed in the process.
+    pub fn new(endpoints: Endpoints) -> Result<Self, reqwest::Error> {
+        Self::with_timeout(endpoints, TIMEOUT)
+    }
+
+    /// The same with less time for requests that spend something: a leader must outlast them.
+    #[must_use]
+    pub fn with_spending_limit(self, limit: Duration) -> Self {
+        Self {
+            spending_limit: limit.min(self.spending_limit),
+            ..self
+        }
+    }
+
+    /// The same with `timeout` for a whole request.
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    pub fn with_timeout(endpoints: Endpoints, timeout: Duration) -> Result<Self, reqwest::Error> {
+        let http = client_builder(Trust::PublicRoots)
+            .connect_timeout(timeout / 4)
+            .pool_idle_timeout(IDLE)
+            .timeout(timeout)
+            .build()?;
+        // A healthy tenant needs one token in 45 minutes; five at once, then one in two seconds.
+        let quota = Quota::with_period(Duration::from_secs(2))
+            .unwrap_or(Quota::per_second(NonZeroU32::MIN))
+            .allow_burst(NonZeroU32::MIN.saturating_add(4));
+        Ok(Self {
+            http,
+            spending_limit: timeout,
+            endpoints,
+            per_account: RateLimiter::keyed(quota),
+            per_app: RateLimiter::keyed(
+                Quota::per_second(PER_APP_AND_SECOND).allow_burst(PER_APP_AND_SECOND),
+            ),
+        })
+    }
+
+    /// The longest time that a request takes which spends something.
+    #[must_use]
+    pub fn spending_limit(&self) -> Duration {
+        self.spending_limit
+    }
+
+    /// Where this client believes Zoom to be.
+    #[must_use]
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
+    }
+
+    /// Waits until another request may be made for this account.
+    pub async fn within_budget(&self, credentials: &Credentials) {
+        self.per_account
+            .until_key_ready(&credentials.account_id)
+            .await;
+    }
+
+    /// Waits until another request may be made for a connection of this app.
+    pub async fn within_budget_of_app(&self, app: &App) {
+        self.per_app.until_key_ready(&app.client_id).await;
+    }
+
+    /// Forgets the accounts and apps that made no request lately.
+    pub fn forget_idle_accounts(&self) {
+        self.per_account.retain_recent();
+        self.per_app.retain_recent();
+    }
+
+    /// Requests a Server-to-Server token (`grant_type=account_credentials`).
+    ///
+    /// # Errors
+    /// As classified by [`Error::from_answer`]; transport failures are [`Fault::Unreachable`].
+    pub async fn account_credentials(
+        &self,
+        credentials: &Credentials,
+        now: Timestamp,
+    ) -> Result<AccessToken, Error> {
+        let form = [
+            ("grant_type", "account_credentials"),
+            ("account_id", &credentials.account_id),
+        ];
+        let body = self.request(&credentials.app, &form, now).await?;
+        AccessToken::from_answer(&body, now, &self.endpoints.api)
+    }
+
+    /// Asks whether Zoom takes the credentials of a General app. Nothing is spent.
+    ///
+    /// # Errors
+    /// As [`check::judge`].
+    pub async fn check(&self, app: &App, now: Timestamp) -> Result<(), Error> {
+        let form = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", check::MADE_UP),
+        ];
+        check::judge(self.request(app, &form, now).await)
+    }
+
+    /// Exchanges an authorization code, once (RFC 6749 section 4.1.3, RFC 7636 section 4.5).
+    ///
+    /// # Errors
+    /// As [`Client::account_credentials`].
+    pub async fn authorization_code(
+        &self,
+        app: &App,
+        code: &SecretString,
+        code_verifier: &SecretString,
+        redirect_url: &str,
+        now: Timestamp,
+    ) -> Result<Tokens, Error> {
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("code", code.expose_secret()),
+            ("code_verifier", code_verifier.expose_secret()),
+            ("redirect_uri", redirect_url),
+        ];
+        let body = self.spend(app, &form, now).await?;
+        Tokens::from_answer(&body, now, &self.endpoints.api)
+    }
+
+    /// Exchanges a refresh token, which is dead afterwards (RFC 6749 section 6, with rotation).
+    ///
+    /// # Errors
+    /// As [`Client::account_credentials`].
+    pub async fn refresh_token(
+        &self,
+        app: &App,
+        refresh_token: &SecretString,
+        now: Timestamp,
+    ) -> Result<Tokens, Error> {
+        let form = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", refresh_token.expose_secret()),
+        ];
+        let body = self.spend(app, &form, now).await?;
+        Tokens::from_answer(&body, now, &self.endpoints.api)
+    }
+
+    /// Revokes an access token with the grant that it belongs to: Zoom removes the app for that user.
+    ///
+    /// # Errors
+    /// As [`Client::account_credentials`].
+    pub async fn revoke(&self, app: &App, access_token: &SecretString) -> Result<(), Error> {
+        let form = [("token", access_token.expose_secret())];
+        let request = self.authenticated(self.endpoints.revoke(), app).form(&form);
+        self.answer(request, Timestamp::now()).await.map(drop)
+    }
+
+    /// Asks who an access token belongs to (`GET /users/me`). `None` when its scopes do not allow to ask.
+    ///
+    /// # Errors
+    /// As [`Client::account_credentials`].
+    pub async fn me(
+        &self,
+        access_token: &SecretString,
+        api_url: &str,
+    ) -> Result<Option<Identity>, Error> {
+        let request = self
+            .http
+            .get(format!(
+                "{}/v2/users/me",
+                self.api_url(api_url).as_str().trim_end_matches('/')
+            ))
+            .bearer_auth(access_token.expose_secret());
+        let (status, body, wait) = self.send(request, Timestamp::now()).await?;
+        identity::from_answer(status, &body, wait)
+    }
+
+    /// The API host that was stored with a token, if it is one of Zoom's; else the configured one. What is
+    /// stored may have been changed since, and a token goes to nobody else.
+    #[must_use]
+    pub fn api_url(&self, stored: &str) -> Url {
+        trusted(stored, &self.endpoints.api).unwrap_or_else(|| self.endpoints.api.clone())
+    }
+
+    async fn request(
+        &self,
+        app: &App,
+        form: &[(&str, &str)],
+        now: Timestamp,
+    ) -> Result<Vec<u8>, Error> {
+        // The form body: parameters in the query fail for some, JSON always.
+        let request = self.authenticated(self.endpoints.token(), app).form(form);
+        self.answer(request, now).await
+    }
+
+    async fn spend(
+        &self,
+        app: &App,
+        form: &[(&str, &str)],
+        now: Timestamp,
+    ) -> Result<Vec<u8>, Error> {
+        let request = self.authenticated(self.endpoints.token(), app).form(form);
+        self.answer(request.timeout(self.spending_limit), now).await
+    }
+
+    fn authenticated(&self, url: String, app: &App) -> RequestBuilder {
+        self.http
+            .post(url)
+            .basic_auth(&app.client_id, Some(app.client_secret.expose_secret()))
+    }
+
+    async fn answer(&self, request: RequestBuilder, now: Timestamp) -> Result<Vec<u8>, Error> {
+        let (status, body, wait) = self.send(request, now).await?;
+        if status == 200 {
+            Ok(body)
+        } else {
+            Err(Error::from_answer(status, &body, wait))
+        }
+    }
+
+    async fn send(
+        &self,
+        request: RequestBuilder,
+        now: Timestamp,
+    ) -> Result<(u16, Vec<u8>, Option<Duration>), Error> {
+        let response = request.send().await.map_err(unreachable)?;
+        let status = response.status().as_u16();
+        let wait = response
+            .headers()
+            .get(header::RETRY_AFTER)
+            .and_then(|value| retry_after::parse(value.to_str().ok()?, now));
+        tracing::debug!(
+            status,
+            tracking_id = response
+                .headers()
+                .get("x-zm-trackingid")
+                .and_then(|id| id.to_str().ok()),
+            "zoom answered"
+        );
+        Ok((status, read(response).await?, wait))
+    }
+}
+
+async fn read(mut response: Response) -> Result<Vec<u8>, Error> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
+        if body.len() + chunk.len() > MAX_BODY {
+            return Err(
+                Error::new(Fault::Unintelligible, "an answer of more than 64 KiB").ambiguous(),
+            );
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn unreachable(error: reqwest::Error) -> Error {
+    let error = error.without_url();
+    let kind = if error.is_timeout() {
+        "timed out"
+    } else if error.is_connect() {
+        "connection failed"
+    } else {
+        "connection broke"
+    };
+    // The innermost cause says most ("Connection refused", "dns error"); the URL has no place here.
+    let mut cause: &dyn std::error::Error = &error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    let cause: String = cause.to_string().chars().take(150).collect();
+    let unsent = error.is_connect() || error.is_builder();
+    let error = Error::new(Fault::Unreachable, format!("{kind}: {cause}"));
+    if unsent { error } else { error.ambiguous() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base_urls_are_understood_with_and_without_their_suffix() {
+        for (oauth, api) in [
+            ("https://zoom.us", "https://api.zoom.us"),
+            ("https://zoom.us/", "https://api.zoom.us/v2/"),
+            ("https://zoom.us/oauth", "https://api.zoom.us/v2"),
+        ] {
+            let endpoints = Endpoints::new(oauth.parse().unwrap(), api.parse().unwrap());
+            assert_eq!(endpoints.token(), "https://zoom.us/oauth/token");
+            assert_eq!(endpoints.authorize(), "https://zoom.us/oauth/authorize");
+            assert_eq!(endpoints.api.as_str(), "https://api.zoom.us/");
+        }
+    }
+}
