@@ -45,7 +45,7 @@ use tokio::{net::TcpListener, sync::oneshot};
 use self::{
     fleet::Fleet,
     grants::{Grants, LeaderTerm},
-    integration::Answers,
+    integration::answers::Answers,
     known::{Connections, Hosts},
     leadership::{Candidate, Election, Leadership},
     metrics::Metrics,

@@ -9,9 +9,10 @@ use kube::{ResourceExt as _, runtime::controller::Action};
 
 use super::{
     apply, facts,
-    observe::{self, Observed, Receiver},
-    plan,
-    transition::Waiting,
+    hold::{FINALIZER, is_held, is_needed},
+    model::{Observed, Receiver, Waiting},
+    observe, plan,
+    resources::Setting,
 };
 use crate::{
     api::{
@@ -21,28 +22,11 @@ use crate::{
     controller::{Context, error::Error, finalizer, report},
 };
 
-/// Keeps an integration until its receiver has delivered what it stored.
-pub const FINALIZER: &str = "zoom-operator.io/buffer";
-
 /// Between telling Kubernetes that volume claims can go, and the look whether it knows.
 const BETWEEN_STEPS: Duration = Duration::from_secs(1);
 
 /// Between two looks at a receiver that runs empty.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(5);
-
-/// Whether the integration has the finalizer.
-#[must_use]
-pub fn holds(integration: &ZoomIntegration) -> bool {
-    finalizer::holds(integration, FINALIZER)
-}
-
-/// Whether an integration needs the finalizer: as long as events are stored, or may be from this pass on.
-#[must_use]
-pub fn is_needed(integration: &ZoomIntegration, receiver: &Receiver) -> bool {
-    let webhook = integration.spec.webhook.as_ref();
-    webhook.is_some_and(|webhook| webhook.buffer.is_some())
-        || receiver.live(integration).iter().any(|live| live.buffered)
-}
 
 /// Brings the finalizer in line with the buffer; whether it had to be changed.
 ///
@@ -62,7 +46,7 @@ pub async fn prepare(
 /// # Errors
 /// When the API server cannot be asked.
 pub async fn conclude(context: &Context, integration: &ZoomIntegration) -> Result<Action, Error> {
-    if !holds(integration) {
+    if !is_held(integration) {
         // Children go by their owner references: there is nothing to do, and nothing that can hang.
         return Ok(Action::await_change());
     }
@@ -88,7 +72,17 @@ pub async fn conclude(context: &Context, integration: &ZoomIntegration) -> Resul
     let Some(waiting) = transition.waiting else {
         return let_go(context, integration, &observed.receiver).await;
     };
-    apply::retire::keep_up(context, integration, &observed).await?;
+    let setting = Setting {
+        image: &context.config.receiver,
+        policy: &context.config.policy,
+        sink: observed.sink_access(),
+        replicas: None,
+        live: observed.receiver.stateful_set.as_ref(),
+        exposed: false,
+    };
+    if let Some(wanted) = plan::retiring(integration, &observed.receiver, &setting) {
+        apply::retire::keep_up(context, &wanted).await?;
+    }
     facts::tell(context, integration, &transition.orders).await?;
     say(context, integration, waiting).await?;
     Ok(Action::requeue(BETWEEN_LOOKS))

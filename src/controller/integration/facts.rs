@@ -17,68 +17,18 @@ use kube::{Api, ResourceExt as _, api::ListParams};
 use serde_json::json;
 
 use super::{
-    observe::Receiver,
+    model::{Order, Receiver, ReceiverPod},
     ownership::owned,
     resources::{self, Kind},
-    transition::Order,
 };
 use crate::{
     api::v1alpha1::ZoomIntegration,
     controller::{Context, error::Error},
 };
-use contract::facts::{BufferFacts, Facts, MAX_BYTES};
+use contract::facts::{Facts, MAX_BYTES};
 
 /// A receiver answers from memory.
 const TIMEOUT: Duration = Duration::from_secs(2);
-
-/// A Pod of one of the integration's workloads.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReceiverPod {
-    /// The kind of its workload.
-    pub kind: Kind,
-    /// Its name.
-    pub name: String,
-    /// Its address, once it has one.
-    pub address: Option<String>,
-    /// Whether it is being deleted.
-    pub leaving: bool,
-    /// What it knows; `None` when it cannot be asked.
-    pub facts: Option<Facts>,
-}
-
-// === impl ReceiverPod ===
-
-impl ReceiverPod {
-    /// The number of a Pod of a `StatefulSet`.
-    #[must_use]
-    pub fn ordinal(&self) -> Option<i32> {
-        let (_, ordinal) = self.name.rsplit_once('-')?;
-        (self.kind == Kind::StatefulSet)
-            .then(|| ordinal.parse().ok())
-            .flatten()
-    }
-
-    /// What its buffer holds.
-    #[must_use]
-    pub fn buffer(&self) -> Option<&BufferFacts> {
-        self.facts.as_ref()?.buffer.as_ref()
-    }
-
-    /// The order for it to run empty, or to take events again.
-    #[must_use]
-    pub fn order(&self, drain: bool) -> Option<Order> {
-        let address = self.address.clone()?;
-        Some(Order { address, drain })
-    }
-}
-
-/// What all that could be asked know together; `None` when none could.
-#[must_use]
-pub fn together(pods: &[ReceiverPod]) -> Option<Facts> {
-    pods.iter()
-        .filter_map(|pod| pod.facts.clone())
-        .reduce(Facts::merged)
-}
 
 /// The Pods of the integration's workloads, asked for their facts. None when they cannot be listed.
 pub async fn gather(

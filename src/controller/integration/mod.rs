@@ -1,19 +1,24 @@
-//! One pass over one integration: observe, plan, apply, report.
+//! One pass over one integration: observe, plan, apply, settle, report.
 
-pub mod apply;
+pub mod answers;
+mod apply;
 mod count;
 mod deletion;
 mod facts;
+mod hold;
 pub mod hosts;
-pub mod observe;
+mod model;
+mod observe;
 mod ownership;
-pub mod plan;
+mod pace;
+mod plan;
 mod policy;
 pub mod resources;
-pub mod status;
+mod settle;
+mod status;
 mod support;
 mod transition;
-pub mod verdict;
+mod verdict;
 
 use std::time::Duration;
 
@@ -21,8 +26,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 use kube::{ResourceExt as _, runtime::controller::Action};
 
-pub use self::apply::credentials::Answers;
-use self::{apply::Applied, observe::Observed, plan::Plan, verdict::ReceiverFinding};
+use self::model::{Applied, Observed, Plan, ReceiverFinding};
 use super::{
     Context, consents,
     error::Error,
@@ -46,39 +50,13 @@ impl Managed for ZoomIntegration {
             return Ok(Action::requeue(Duration::from_secs(1)));
         }
         pass_removals_on(context, self, &observed);
-        let pages = context.config.connect_url.as_ref();
-        let namespace = self.namespace().unwrap_or_default();
-        let name = self.name_any();
-        let rules = plan::Rules {
-            has_pages: pages.is_some(),
-            rejected: (!self.spec.is_server_to_server())
-                .then(|| context.connections.rejected(&namespace, &name))
-                .flatten(),
-            receivers: &context.config.policy,
-        };
-        let plan = plan::plan(self, &observed, rules, Timestamp::now());
-        tracing::debug!(?plan, "planned");
-        let mut applied = apply::apply(context, self, &observed, &plan).await?;
-        consents::self_service(context, self).await?;
-        let cached = context.connections.of(&namespace, &name);
-        let known: Vec<_> = cached
-            .iter()
-            .filter_map(|cached| cached.0.as_ref().ok())
-            .collect();
+        let plan = plan::plan(self, &observed, rules(context, self), Timestamp::now());
+        let outcome = Box::pin(apply::apply(context, self, &observed, &plan)).await?;
         let now = Timestamp::now();
-        let setting = status::Setting {
-            endpoints: context.zoom.endpoints(),
-            pages,
-            connections: Connections::count(&cached, &context.fleet),
-            known: &known,
-            reach: try_url(context, self, &observed, &mut applied, now),
-        };
-        let (status, wait) = status::status(self, &observed, &applied, &setting, now);
-        super::report::report(context, self, &status).await?;
-        claimed(context, self, &plan);
-        let member = Member::of_integration(&status, observed.buffer(), applied.receiver.progress);
-        context.fleet.seen(self, member, wait, now);
-        Ok(Action::requeue(wait))
+        let mut applied = settle::settle(self, &observed, &plan, &outcome, now);
+        remember(context, self, &plan, &applied);
+        consents::self_service(context, self).await?;
+        report(context, self, &observed, &mut applied, now).await
     }
 
     fn gone(context: &Context, object: &ObjectMeta) {
@@ -95,8 +73,57 @@ impl Managed for ZoomIntegration {
         }
         let name = (namespace.to_owned(), name.to_owned());
         context.reach.forget(&name);
-        apply::pace::ask_next(context, &name);
+        apply::turn::pass_on(context, &name);
     }
+}
+
+/// What the operator's configuration and the watches say.
+fn rules<'a>(context: &'a Context, integration: &ZoomIntegration) -> plan::Rules<'a> {
+    let namespace = integration.namespace().unwrap_or_default();
+    let name = integration.name_any();
+    plan::Rules {
+        has_pages: context.config.connect_url.is_some(),
+        rejected: (!integration.spec.is_server_to_server())
+            .then(|| context.connections.rejected(&namespace, &name))
+            .flatten(),
+        image: &context.config.receiver,
+        receivers: &context.config.policy,
+    }
+}
+
+/// Remembers what the next pass must know even if this one's status cannot be written.
+fn remember(context: &Context, integration: &ZoomIntegration, plan: &Plan, applied: &Applied) {
+    let uid = integration.uid().unwrap_or_default();
+    context.answers.learn(uid, &applied.checked);
+    claimed(context, integration, plan);
+}
+
+/// Publishes what was found, and says when to look again.
+async fn report(
+    context: &Context,
+    integration: &ZoomIntegration,
+    observed: &Observed,
+    applied: &mut Applied,
+    now: Timestamp,
+) -> Result<Action, Error> {
+    let namespace = integration.namespace().unwrap_or_default();
+    let cached = context.connections.of(&namespace, &integration.name_any());
+    let known: Vec<_> = cached
+        .iter()
+        .filter_map(|cached| cached.0.as_ref().ok())
+        .collect();
+    let setting = status::Setting {
+        endpoints: context.zoom.endpoints(),
+        pages: context.config.connect_url.as_ref(),
+        connections: Connections::count(&cached, &context.fleet),
+        known: &known,
+        reach: try_url(context, integration, observed, applied, now),
+    };
+    let (status, wait) = status::status(integration, observed, applied, &setting, now);
+    super::report::report(context, integration, &status).await?;
+    let member = Member::of_integration(&status, observed.buffer(), applied.receiver.progress);
+    context.fleet.seen(integration, member, wait, now);
+    Ok(Action::requeue(wait))
 }
 
 /// What is known of the way to the webhook URL, and a try if one is due, which no pass waits for.

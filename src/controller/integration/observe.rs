@@ -6,15 +6,12 @@ use k8s_openapi::api::{
     networking::v1::{Ingress, NetworkPolicy},
     policy::v1::PodDisruptionBudget,
 };
-use kube::{Api, ResourceExt as _, api::PartialObjectMeta};
+use kube::{Api, ResourceExt as _};
 
 use super::{
-    deletion,
-    facts::{self, ReceiverPod},
-    hosts::Claim,
-    ownership::owned,
-    resources::{self, HTTPRoute, Kind, SinkAccess},
-    transition::Live,
+    facts, hold,
+    model::{Checked, Observed, Receiver, SinkSecret, together},
+    resources::{self, HTTPRoute},
 };
 use crate::{
     api::{
@@ -28,128 +25,6 @@ use crate::{
         token_secret::{self, Owner, TokenSecret},
     },
 };
-use contract::facts::{BufferFacts, Facts};
-
-/// What there is around an integration.
-#[derive(Clone, Debug, Default)]
-pub struct Observed {
-    /// The credentials Secret.
-    pub credentials: Credentials,
-    /// The token Secret.
-    pub token: TokenSecret,
-    /// A token Secret of ours under an earlier name.
-    pub old_token_secret: Option<String>,
-    /// The receiver's objects.
-    pub receiver: Receiver,
-    /// The Pods of the receiver.
-    pub pods: Vec<ReceiverPod>,
-    /// The Secret with the sink's credentials.
-    pub sink_secret: SinkSecret,
-    /// Whether the Service that is the sink leads out of the cluster by a name.
-    pub sink_service_is_external: bool,
-    /// Other integrations that claim the same host; `None` while not all of them are known.
-    pub rivals: Option<Vec<Claim>>,
-    /// What the receiver knows; `None` when it cannot be asked, which says nothing.
-    pub facts: Option<Facts>,
-}
-
-/// The receiver's objects, whoever made them.
-#[derive(Clone, Debug, Default)]
-pub struct Receiver {
-    /// Runs its Pods, without a buffer or with one that goes with them.
-    pub deployment: Option<Deployment>,
-    /// Runs its Pods with a buffer on a volume.
-    pub stateful_set: Option<StatefulSet>,
-    /// Leads to its Pods.
-    pub service: Option<Service>,
-    /// Its identity, without permissions.
-    pub service_account: Option<ServiceAccount>,
-    /// Keeps all but one Pod while nodes are emptied.
-    pub disruption_budget: Option<PodDisruptionBudget>,
-    /// Who may talk to it.
-    pub network_policy: Option<NetworkPolicy>,
-    /// Leads to the Service from outside.
-    pub ingress: Option<Ingress>,
-    /// Leads to the Service from outside.
-    pub http_route: Option<HTTPRoute>,
-    /// The Secret with the token of its control port, without its content.
-    pub control: Option<PartialObjectMeta<Secret>>,
-}
-
-/// The Secret with the sink's credentials, of which only the labels are read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SinkSecret {
-    /// It is there and labelled; or none is named.
-    #[default]
-    Usable,
-    /// There is none of that name.
-    Absent,
-    /// It is not labelled for this use.
-    Unlabelled,
-}
-
-// === impl Observed ===
-
-impl Observed {
-    /// What the buffers of the receiver hold together, as far as they can be asked.
-    #[must_use]
-    pub fn buffer(&self) -> Option<BufferFacts> {
-        facts::together(&self.pods)?.buffer
-    }
-
-    /// Whether the receiver may have its sink.
-    #[must_use]
-    pub fn sink_access(&self) -> SinkAccess {
-        if self.sink_secret == SinkSecret::Usable && !self.sink_service_is_external {
-            SinkAccess::Granted
-        } else {
-            SinkAccess::Withheld
-        }
-    }
-}
-
-// === impl Receiver ===
-
-impl Receiver {
-    /// Whether none of the objects exists.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.deployment.is_none()
-            && self.stateful_set.is_none()
-            && self.service.is_none()
-            && self.service_account.is_none()
-    }
-
-    /// The workloads that were made for the integration.
-    #[must_use]
-    pub fn live(&self, integration: &ZoomIntegration) -> Vec<Live> {
-        let deployment = self.deployment.as_ref();
-        let deployment = deployment.filter(|live| owned(integration, *live));
-        let stateful_set = self.stateful_set.as_ref();
-        let stateful_set = stateful_set.filter(|live| owned(integration, *live));
-        let deployment = deployment.map(|live| {
-            let spec = live.spec.as_ref();
-            let status = live.status.as_ref();
-            Live {
-                kind: Kind::Deployment,
-                replicas: spec.and_then(|spec| spec.replicas).unwrap_or(1),
-                available: status.and_then(|status| status.available_replicas) > Some(0),
-                buffered: spec.is_some_and(|spec| resources::is_buffered(&spec.template)),
-            }
-        });
-        let stateful_set = stateful_set.map(|live| {
-            let spec = live.spec.as_ref();
-            let status = live.status.as_ref();
-            Live {
-                kind: Kind::StatefulSet,
-                replicas: spec.and_then(|spec| spec.replicas).unwrap_or(1),
-                available: status.and_then(|status| status.available_replicas) > Some(0),
-                buffered: true,
-            }
-        });
-        deployment.into_iter().chain(stateful_set).collect()
-    }
-}
 
 /// Reads what there is around an integration.
 ///
@@ -180,10 +55,11 @@ pub async fn observe(context: &Context, integration: &ZoomIntegration) -> Result
     } else {
         Vec::new()
     };
-    let facts = facts::together(&pods).filter(|_| spec.webhook.is_some() && !spec.suspend);
+    let facts = together(&pods).filter(|_| spec.webhook.is_some() && !spec.suspend);
     let (sink_secret, sink_service_is_external) = sink(context, integration).await?;
     Ok(Observed {
         credentials: Credentials::read(spec, credentials.as_ref()),
+        checked: checked(context, integration),
         token,
         old_token_secret,
         receiver,
@@ -193,6 +69,15 @@ pub async fn observe(context: &Context, integration: &ZoomIntegration) -> Result
         rivals: context.hosts.rivals(integration),
         facts,
     })
+}
+
+/// What Zoom last said of a General app's credentials.
+fn checked(context: &Context, integration: &ZoomIntegration) -> Checked {
+    let status = integration.status.as_ref();
+    let said = status.and_then(|status| status.credentials.as_ref());
+    let said = said.map(Checked::of).unwrap_or_default();
+    let uid = integration.uid().unwrap_or_default();
+    context.answers.newest(&uid, said)
 }
 
 /// Reads the receiver's objects.
@@ -205,7 +90,7 @@ pub async fn receiver(context: &Context, integration: &ZoomIntegration) -> Resul
         .status
         .as_ref()
         .is_some_and(|status| status.webhook.is_some());
-    if integration.spec.webhook.is_none() && !had_one && !deletion::holds(integration) {
+    if integration.spec.webhook.is_none() && !had_one && !hold::is_held(integration) {
         return Ok(Receiver::default());
     }
     let name = resources::name(integration);

@@ -1,101 +1,35 @@
 //! What to do next, decided from what was observed. Pure: the clock is an argument.
 
-use jiff::Timestamp;
+use std::collections::BTreeSet;
 
-use kube::ResourceExt as _;
+use jiff::Timestamp;
+use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::Secret};
+use kube::{Resource, ResourceExt as _};
+use serde::Serialize;
 
 use super::{
-    observe::Observed,
-    policy::{self, Judgement},
-    resources::Kind,
-    support,
-    transition::{self, Transition},
+    model::{
+        Cause, CredentialsStep, Exposure, Judgement, Objects, Observed, Plan, Receiver,
+        ReceiverFinding, ReceiverStep, TokenStep, Transition,
+    },
+    ownership::{Whose, owned, whose},
+    pace, policy,
+    resources::{self, Kind, Part, Resources, Setting, Workload},
+    support, transition,
 };
 use crate::{
     api::{
         annotation,
-        v1alpha1::{CredentialsStatus, TokenFailure, ZoomIntegration},
+        v1alpha1::{TokenFailure, ZoomIntegration},
     },
     controller::{
-        config::ReceiverPolicy,
+        config::{ReceiverImage, ReceiverPolicy},
         failure, schedule,
-        token_secret::{Stored, TokenSecret},
+        token_secret::{self, Owner, Stored, TokenSecret},
     },
 };
+use zoom::AccessToken;
 use zoom::scopes;
-
-/// What to do in this pass.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Plan {
-    /// With the token.
-    pub token: TokenStep,
-    /// With the credentials of an app without a token of its own.
-    pub credentials: CredentialsStep,
-    /// With the receiver's objects.
-    pub receiver: ReceiverStep,
-    /// What stands against parts of the webhook.
-    pub judgement: Judgement,
-    /// How the receiver's workloads change without losing events.
-    pub transition: Transition,
-    /// Whether the Secret under an earlier `token.secretName` goes.
-    pub remove_old_token_secret: bool,
-}
-
-/// What to do with the token.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TokenStep {
-    /// Nothing.
-    Keep,
-    /// Nothing until then.
-    Wait(Timestamp),
-    /// Nothing is due; somebody asked for another token from then on.
-    Later(Timestamp),
-    /// Bring owner references in line with the deletion policy.
-    Reown,
-    /// Ask Zoom for a token.
-    Request(Cause),
-}
-
-/// How it is found out whether Zoom takes a General app's credentials.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CredentialsStep {
-    /// What is known stands.
-    Keep,
-    /// It stands until then.
-    Wait(Timestamp),
-    /// There is nothing to know: the app has a token of its own, or credentials are missing.
-    Forget,
-    /// Zoom is asked.
-    Ask,
-}
-
-/// Why a token is requested.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
-    /// There is no token Secret.
-    NoSecret,
-    /// The Secret is not as we wrote it.
-    SecretModified,
-    /// The credentials Secret changed.
-    CredentialsChanged,
-    /// The token's time has come.
-    RefreshDue,
-    /// Zoom granted less than required; perhaps somebody ticked the box.
-    ScopesMissing,
-    /// Somebody asked for another token.
-    Requested,
-}
-
-/// What to do with the receiver's objects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReceiverStep {
-    /// Nothing.
-    Keep,
-    /// Bring them to the wanted state.
-    Apply,
-    /// Remove them.
-    Remove,
-}
 
 /// What the operator's configuration and the watches say.
 #[derive(Clone, Copy, Debug)]
@@ -104,21 +38,10 @@ pub struct Rules<'a> {
     pub has_pages: bool,
     /// When Zoom last refused the credentials to one of the integration's connections, which says so.
     pub rejected: Option<Timestamp>,
+    /// The image of the receivers.
+    pub image: &'a ReceiverImage,
     /// What receivers may do.
     pub receivers: &'a ReceiverPolicy,
-}
-
-// === impl CredentialsStep ===
-
-impl CredentialsStep {
-    /// Until when nothing is done, if that is known.
-    #[must_use]
-    pub fn until(self) -> Option<Timestamp> {
-        match self {
-            Self::Wait(until) => Some(until),
-            _ => None,
-        }
-    }
 }
 
 /// Decides what to do at `now`.
@@ -142,13 +65,23 @@ pub fn plan(
     } else {
         ReceiverStep::Remove
     };
+    let transition = match receiver {
+        ReceiverStep::Keep => Transition::default(),
+        ReceiverStep::Apply | ReceiverStep::Remove => transition(integration, observed),
+    };
+    let judgement = policy::judge(integration, observed, rules.receivers);
+    let obstacle = (receiver == ReceiverStep::Apply)
+        .then(|| obstacle(integration, &observed.receiver))
+        .flatten();
+    let objects = (receiver == ReceiverStep::Apply && obstacle.is_none())
+        .then(|| objects(integration, observed, &judgement, &transition, rules))
+        .flatten();
     Plan {
-        transition: match receiver {
-            ReceiverStep::Keep => Transition::default(),
-            ReceiverStep::Apply | ReceiverStep::Remove => transition(integration, observed),
-        },
-        judgement: policy::judge(integration, observed, rules.receivers),
         receiver,
+        obstacle,
+        objects: objects.map(Box::new),
+        judgement,
+        transition,
         // A field that this version cannot serve is no reason to let a token expire.
         token: if idle || suspended {
             TokenStep::Keep
@@ -172,6 +105,142 @@ pub fn transition(integration: &ZoomIntegration, observed: &Observed) -> Transit
     let wanted = webhook.map(|webhook| (Kind::of(webhook.buffer.as_ref()), webhook.replicas()));
     let live = observed.receiver.live(integration);
     transition::transition(wanted, &live, &observed.pods, discards(integration))
+}
+
+/// Other people's objects under our names, and those of a deleted integration of this name.
+fn obstacle(integration: &ZoomIntegration, live: &Receiver) -> Option<ReceiverFinding> {
+    let parts = live.parts();
+    let first = |wanted| {
+        let mut parts = parts.iter();
+        parts.find(|(_, object)| whose(integration, object) == wanted)
+    };
+    if let Some((part, object)) = first(Whose::Foreign) {
+        return Some(ReceiverFinding::Conflict(format!(
+            "{} {} exists and was not made for this integration: delete it, or create the integration under another name.",
+            part.kind(),
+            object.name.as_deref().unwrap_or_default()
+        )));
+    }
+    first(Whose::Leaving).map(|_| {
+        ReceiverFinding::Unavailable(
+            "The receiver of a deleted integration of this name is being removed.".into(),
+        )
+    })
+}
+
+/// The receiver's objects as they should be, and which of them are not.
+fn objects(
+    integration: &ZoomIntegration,
+    observed: &Observed,
+    judgement: &Judgement,
+    transition: &Transition,
+    rules: Rules<'_>,
+) -> Option<Objects> {
+    let live = &observed.receiver;
+    let setting = Setting {
+        image: rules.image,
+        policy: rules.receivers,
+        sink: judgement.sink,
+        replicas: transition.replicas,
+        live: live.stateful_set.as_ref(),
+        exposed: judgement.exposure != Exposure::Refused,
+    };
+    let wanted = resources::build(integration, &setting)?;
+    let (is_set, situation) = match &wanted.workload {
+        Workload::Deployment(wanted) => {
+            let live = live.deployment.as_ref();
+            (false, pace::situation(integration, live, wanted.as_ref()))
+        }
+        Workload::StatefulSet(wanted) => {
+            let live = live.stateful_set.as_ref();
+            (true, pace::situation(integration, live, wanted.as_ref()))
+        }
+    };
+    let goes = is_set || transition.delete.contains(&Kind::StatefulSet);
+    Some(Objects {
+        writes: writes(integration, live, &wanted),
+        retiring: (!goes)
+            .then(|| retiring(integration, live, &setting))
+            .flatten(),
+        situation,
+        wanted,
+    })
+}
+
+/// The objects that are not as they should be.
+fn writes(integration: &ZoomIntegration, live: &Receiver, wanted: &Resources) -> BTreeSet<Part> {
+    let Resources {
+        service_account,
+        service,
+        workload,
+        disruption_budget,
+        network_policy,
+        ingress,
+        http_route,
+    } = wanted;
+    let (part, workload) = match workload {
+        Workload::Deployment(wanted) => (
+            Part::Deployment,
+            differs(live.deployment.as_ref(), Some(wanted.as_ref())),
+        ),
+        Workload::StatefulSet(wanted) => (
+            Part::StatefulSet,
+            differs(live.stateful_set.as_ref(), Some(wanted.as_ref())),
+        ),
+    };
+    let webhook = integration.spec.webhook.as_ref();
+    let is_buffered = webhook.is_some_and(|webhook| webhook.buffer.is_some());
+    let all = [
+        (
+            Part::ServiceAccount,
+            differs(live.service_account.as_ref(), Some(service_account)),
+        ),
+        (Part::Service, differs(live.service.as_ref(), Some(service))),
+        (part, workload),
+        (
+            Part::PodDisruptionBudget,
+            differs(live.disruption_budget.as_ref(), disruption_budget.as_ref()),
+        ),
+        (
+            Part::NetworkPolicy,
+            differs(live.network_policy.as_ref(), network_policy.as_ref()),
+        ),
+        (
+            Part::Ingress,
+            differs(live.ingress.as_ref(), ingress.as_ref()),
+        ),
+        (
+            Part::HttpRoute,
+            differs(live.http_route.as_ref(), http_route.as_ref()),
+        ),
+        (Part::ControlSecret, is_buffered && live.control.is_none()),
+    ];
+    let changed = all.into_iter().filter(|(_, differs)| *differs);
+    changed.map(|(part, _)| part).collect()
+}
+
+/// Whether an object has to be written.
+fn differs<K: Resource + Serialize>(live: Option<&K>, wanted: Option<&K>) -> bool {
+    let json = |object: &K| serde_json::to_value(object).unwrap_or_default();
+    match (live, wanted) {
+        (_, None) => false,
+        (None, Some(_)) => true,
+        (Some(live), Some(wanted)) => !resources::covers(&json(live), &json(wanted)),
+    }
+}
+
+/// A `StatefulSet` that is emptied before it goes, if it has to be written: with the sink of today, since
+/// what it stored must go somewhere.
+#[must_use]
+pub fn retiring(
+    integration: &ZoomIntegration,
+    live: &Receiver,
+    setting: &Setting<'_>,
+) -> Option<StatefulSet> {
+    let live = live.stateful_set.as_ref();
+    let live = live.filter(|live| owned(integration, *live))?;
+    let wanted = resources::retiring(integration, live, setting)?;
+    differs(Some(live), Some(&wanted)).then_some(wanted)
 }
 
 /// Whether somebody said that stored events may be lost.
@@ -233,10 +302,9 @@ fn credentials(
         return CredentialsStep::Forget;
     }
     let version = &observed.credentials.version;
-    let known = last_check(integration);
-    let last = known.and_then(|known| Some(known.checked_at.as_ref()?.0));
-    let accepted = known.and_then(|known| known.accepted_version.as_ref());
-    let due = match known.and_then(|known| known.failure.as_ref()) {
+    let last = observed.checked.checked_at;
+    let accepted = observed.checked.accepted_version.as_ref();
+    let due = match &observed.checked.failure {
         Some(failure) => {
             let due = failure::not_before(failure, version, failure::wish(integration));
             Some(due.max(schedule::after_check(last)))
@@ -251,10 +319,19 @@ fn credentials(
     }
 }
 
-/// What was found out of the credentials so far.
+/// The Secret for a token that was asked for, which says when it is to be replaced.
 #[must_use]
-pub fn last_check(integration: &ZoomIntegration) -> Option<&CredentialsStatus> {
-    integration.status.as_ref()?.credentials.as_ref()
+pub fn token_secret(
+    integration: &ZoomIntegration,
+    observed: &Observed,
+    token: &AccessToken,
+    replaces: Option<&str>,
+) -> Secret {
+    let uid = integration.uid().unwrap_or_default();
+    let refresh_at = schedule::refresh_at(token.issued_at, token.expires_at, &uid);
+    let owner = Owner::integration(integration);
+    let version = &observed.credentials.version;
+    token_secret::build(&owner, token, refresh_at, version, replaces)
 }
 
 /// The last failure, if it still counts: it is kept in the status, so that a restart neither forgets

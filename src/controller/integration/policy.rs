@@ -5,9 +5,9 @@ use kube::ResourceExt as _;
 
 use super::{
     hosts::{self, Claim, Objection},
-    observe::{Observed, SinkSecret},
+    model::{Exposure, Judgement, Observed, Refusal, SinkSecret},
     ownership::owned,
-    resources::{Kind, SinkAccess, name, stateful_set},
+    resources::{self, Kind, name},
 };
 use crate::{
     api::{
@@ -16,54 +16,6 @@ use crate::{
     },
     controller::config::ReceiverPolicy,
 };
-
-/// What may be done.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Judgement {
-    /// What is refused, with the remedies.
-    pub refusals: Vec<Refusal>,
-    /// Whether the receiver has its sink.
-    pub sink: SinkAccess,
-    /// Whether the host is the integration's.
-    pub exposure: Exposure,
-}
-
-/// Something that is refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// One word for machines.
-    pub reason: &'static str,
-    /// Why, and the remedy.
-    pub message: String,
-    /// Whether it is only waited for: a Secret that may come late.
-    pub waits: bool,
-}
-
-/// Whether a host is the integration's.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Exposure {
-    /// It is.
-    #[default]
-    Granted,
-    /// It is not.
-    Refused,
-    /// The others are not known yet: what there is stays.
-    Unknown,
-}
-
-// === impl Refusal ===
-
-impl Refusal {
-    /// Something that a person must change.
-    #[must_use]
-    pub fn new(reason: &'static str, message: String) -> Self {
-        Self {
-            reason,
-            message,
-            waits: false,
-        }
-    }
-}
 
 /// Judges an integration's webhook.
 #[must_use]
@@ -170,7 +122,7 @@ fn volume_change(
     }
     let live = observed.receiver.stateful_set.as_ref();
     let live = live.filter(|live| owned(integration, *live))?;
-    let fields: Vec<String> = stateful_set::immutable(live, wanted)
+    let fields: Vec<String> = resources::immutable(live, wanted)
         .into_iter()
         .map(|(field, now)| format!("{field} (now {now})"))
         .collect();

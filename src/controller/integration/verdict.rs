@@ -4,7 +4,10 @@
 
 use jiff::Timestamp;
 
-use super::{policy::Refusal, support};
+use super::{
+    model::{ReceiverFinding, Refusal},
+    support,
+};
 use crate::{
     api::{
         condition::Status,
@@ -50,19 +53,6 @@ pub struct ConsentFinding<'a> {
     pub connected: i32,
     /// Whether an event of the app arrived: somebody has installed it.
     pub event_seen: bool,
-}
-
-/// What became of the receiver.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ReceiverFinding {
-    /// It takes requests.
-    Available,
-    /// It does not take requests yet.
-    Unavailable(String),
-    /// Its objects could not be written.
-    NotApplied(String),
-    /// Somebody else's object has its name.
-    Conflict(String),
 }
 
 // === impl Findings ===

@@ -1,14 +1,14 @@
-//! The receiver's objects: written when they differ from what is wanted, removed when they are ours.
-
-use std::time::Duration;
+//! The receiver's objects: those that the plan names are written, those that are not wanted removed.
 
 use jiff::Timestamp;
+use kube::Resource;
+use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     control::make_control,
-    pace::paced,
     retire::{remove_receiver, retire},
-    write::{child, maybe},
+    turn,
+    write::{apply as write, remove},
 };
 use crate::{
     api::v1alpha1::ZoomIntegration,
@@ -17,54 +17,12 @@ use crate::{
         error::Error,
         integration::{
             facts,
-            observe::{Observed, Receiver},
-            ownership::{foreign, leaving},
-            plan::{Plan, ReceiverStep},
-            policy::{Exposure, Refusal},
-            resources::{self, Resources, Setting, Workload},
-            transition::Waiting,
-            verdict::ReceiverFinding,
+            model::{Exposure, Objects, Observed, Plan, Receiver, ReceiverOutcome, ReceiverStep},
+            resources::{Part, Resources, Workload},
         },
         rollouts::Progress,
-        schedule,
     },
 };
-
-/// Between two looks at a receiver that runs empty.
-const WHILE_DRAINING: Duration = Duration::from_secs(5);
-/// Between two looks at a receiver that waits to be replaced; it is also told when its turn comes.
-const WHILE_OUTDATED: Duration = Duration::from_secs(30);
-/// Between two looks for an API that is not there.
-const UNTIL_DEFINED: Duration = Duration::from_mins(1);
-
-/// How the receiver stands after the plan was carried out.
-#[derive(Clone, Debug)]
-pub struct Outcome {
-    /// Whether it takes requests.
-    pub finding: ReceiverFinding,
-    /// Events that are waited for.
-    pub waiting: Option<Waiting>,
-    /// How it stands to what is wanted of it; `None` without one.
-    pub progress: Option<Progress>,
-    /// What could not be made for a reason that a person must know.
-    pub refusal: Option<Refusal>,
-    /// When to look again.
-    pub look_again: Option<Timestamp>,
-}
-
-// === impl Outcome ===
-
-impl Outcome {
-    fn new(finding: ReceiverFinding) -> Self {
-        Self {
-            finding,
-            waiting: None,
-            progress: None,
-            refusal: None,
-            look_again: None,
-        }
-    }
-}
 
 /// Carries out the receiver's step.
 pub(super) async fn apply(
@@ -72,67 +30,38 @@ pub(super) async fn apply(
     integration: &ZoomIntegration,
     observed: &Observed,
     plan: &Plan,
-) -> Result<Outcome, Error> {
-    let now = Timestamp::now();
-    let mut outcome = match plan.receiver {
-        ReceiverStep::Keep => Outcome::new(availability(integration, &observed.receiver)),
-        ReceiverStep::Apply => match bring_about(context, integration, observed, plan, now).await {
-            Err(Error::Kubernetes(kube::Error::Api(status))) => {
-                Outcome::new(ReceiverFinding::NotApplied(not_written(&status.message)))
-            }
-            other => other?,
-        },
-        ReceiverStep::Remove => {
-            remove_receiver(context, integration, observed, plan).await?;
-            Outcome::new(ReceiverFinding::Unavailable(
-                "The receiver is removed.".into(),
-            ))
-        }
+) -> Result<ReceiverOutcome, Error> {
+    let mut outcome = ReceiverOutcome {
+        live: observed.receiver.clone(),
+        ..ReceiverOutcome::default()
     };
-    if plan.receiver != ReceiverStep::Keep {
-        facts::tell(context, integration, &plan.transition.orders).await?;
-        outcome.waiting = plan.transition.waiting;
+    match (plan.receiver, &plan.objects) {
+        (ReceiverStep::Keep, _) => return Ok(outcome),
+        (ReceiverStep::Apply, None) => {}
+        (ReceiverStep::Apply, Some(objects)) => {
+            match write_objects(context, integration, observed, plan, objects).await {
+                Ok(done) => outcome = done,
+                Err(Error::Kubernetes(kube::Error::Api(status))) => {
+                    outcome.refused = Some(status.message.clone());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        (ReceiverStep::Remove, _) => {
+            remove_receiver(context, integration, &observed.receiver, &plan.transition).await?;
+        }
     }
-    let pauses = [
-        outcome.waiting.map(|_| WHILE_DRAINING),
-        (outcome.progress == Some(Progress::Outdated)).then_some(WHILE_OUTDATED),
-        outcome.refusal.as_ref().map(|_| UNTIL_DEFINED),
-        (plan.judgement.exposure == Exposure::Unknown).then_some(WHILE_DRAINING),
-    ];
-    outcome.look_again = pauses
-        .into_iter()
-        .flatten()
-        .min()
-        .map(|pause| schedule::later(now, pause));
+    facts::tell(context, integration, &plan.transition.orders).await?;
     Ok(outcome)
 }
 
-fn not_written(message: &str) -> String {
-    format!("The receiver's objects could not be written: {message}")
-}
-
-async fn bring_about(
+async fn write_objects(
     context: &Context,
     integration: &ZoomIntegration,
     observed: &Observed,
     plan: &Plan,
-    now: Timestamp,
-) -> Result<Outcome, Error> {
-    let live = &observed.receiver;
-    if let Some(finding) = in_the_way(integration, live) {
-        return Ok(Outcome::new(finding));
-    }
-    let setting = Setting {
-        image: &context.config.receiver,
-        policy: &context.config.policy,
-        sink: plan.judgement.sink,
-        replicas: plan.transition.replicas,
-        live: live.stateful_set.as_ref(),
-        exposed: plan.judgement.exposure != Exposure::Refused,
-    };
-    let Some(wanted) = resources::build(integration, &setting) else {
-        return Ok(Outcome::new(availability(integration, live)));
-    };
+    objects: &Objects,
+) -> Result<ReceiverOutcome, Error> {
     let Resources {
         service_account,
         service,
@@ -141,110 +70,132 @@ async fn bring_about(
         network_policy,
         ingress,
         http_route,
-    } = wanted;
-    let account = live.service_account.as_ref();
-    child(context, integration, account, service_account).await?;
-    child(context, integration, live.service.as_ref(), service).await?;
-    let budget = live.disruption_budget.as_ref();
-    maybe(context, integration, budget, disruption_budget).await?;
-    let policy = live.network_policy.as_ref();
-    maybe(context, integration, policy, network_policy).await?;
-    let buffer = integration.spec.webhook.as_ref();
-    if buffer.is_some_and(|webhook| webhook.buffer.is_some()) && live.control.is_none() {
+    } = &objects.wanted;
+    let live = &observed.receiver;
+    let one = One {
+        context,
+        integration,
+        objects,
+    };
+    let mut now = Receiver {
+        service_account: one
+            .bring(
+                Part::ServiceAccount,
+                live.service_account.as_ref(),
+                Some(service_account),
+            )
+            .await?,
+        service: one
+            .bring(Part::Service, live.service.as_ref(), Some(service))
+            .await?,
+        disruption_budget: one
+            .bring(
+                Part::PodDisruptionBudget,
+                live.disruption_budget.as_ref(),
+                disruption_budget.as_ref(),
+            )
+            .await?,
+        network_policy: one
+            .bring(
+                Part::NetworkPolicy,
+                live.network_policy.as_ref(),
+                network_policy.as_ref(),
+            )
+            .await?,
+        ..live.clone()
+    };
+    if objects.writes.contains(&Part::ControlSecret) {
         make_control(context, integration).await?;
     }
-    let mut now_live = live.clone();
-    let progress = match workload {
-        Workload::Deployment(wanted) => {
-            let live = live.deployment.as_ref();
-            let (written, progress) = paced(context, integration, live, *wanted, now).await?;
-            now_live.deployment = written;
-            progress
-        }
-        Workload::StatefulSet(wanted) => {
-            let live = live.stateful_set.as_ref();
-            let (written, progress) = paced(context, integration, live, *wanted, now).await?;
-            now_live.stateful_set = written;
-            progress
-        }
+    let progress = one.workload(workload, live, &mut now).await?;
+    retire(context, integration, live, plan, objects).await?;
+    let mut outcome = ReceiverOutcome {
+        live: now,
+        progress: Some(progress),
+        ..ReceiverOutcome::default()
     };
-    retire(context, integration, observed, plan, &setting).await?;
-    let mut outcome = Outcome::new(availability(integration, &now_live));
-    outcome.progress = Some(progress);
-    if plan.judgement.exposure != Exposure::Unknown {
-        maybe(context, integration, live.ingress.as_ref(), ingress).await?;
-        match maybe(context, integration, live.http_route.as_ref(), http_route).await {
-            Err(Error::Kubernetes(kube::Error::Api(status))) if status.code == 404 => {
-                outcome.refusal = Some(Refusal::new(
-                    "GatewayApiMissing",
-                    "The cluster has no HTTPRoute of gateway.networking.k8s.io/v1: install the Gateway API, or expose the receiver by endpoint.ingress.".into(),
-                ));
-            }
-            other => other?,
+    if plan.judgement.exposure == Exposure::Unknown {
+        return Ok(outcome);
+    }
+    let now = &mut outcome.live;
+    now.ingress = one
+        .bring(Part::Ingress, live.ingress.as_ref(), ingress.as_ref())
+        .await?;
+    let route = live.http_route.as_ref();
+    match one.bring(Part::HttpRoute, route, http_route.as_ref()).await {
+        Err(Error::Kubernetes(kube::Error::Api(status))) if status.code == 404 => {
+            outcome.is_gateway_api_missing = true;
         }
+        other => now.http_route = other?,
     }
     Ok(outcome)
 }
 
-/// Other people's objects under our names, and those of a deleted integration of this name.
-fn in_the_way(integration: &ZoomIntegration, live: &Receiver) -> Option<ReceiverFinding> {
-    let route = live.http_route.as_ref();
-    let foreign = [
-        foreign(integration, "ServiceAccount", live.service_account.as_ref()),
-        foreign(integration, "Service", live.service.as_ref()),
-        foreign(integration, "Deployment", live.deployment.as_ref()),
-        foreign(integration, "StatefulSet", live.stateful_set.as_ref()),
-        foreign(
-            integration,
-            "PodDisruptionBudget",
-            live.disruption_budget.as_ref(),
-        ),
-        foreign(integration, "NetworkPolicy", live.network_policy.as_ref()),
-        foreign(integration, "Ingress", live.ingress.as_ref()),
-        foreign(integration, "HTTPRoute", route),
-        foreign(integration, "Secret", live.control.as_ref()),
-    ];
-    if let Some(object) = foreign.into_iter().flatten().next() {
-        return Some(ReceiverFinding::Conflict(format!(
-            "{object} exists and was not made for this integration: delete it, or create the integration under another name."
-        )));
-    }
-    let leaving = leaving(integration, live.service_account.as_ref())
-        || leaving(integration, live.service.as_ref())
-        || leaving(integration, live.deployment.as_ref())
-        || leaving(integration, live.stateful_set.as_ref())
-        || leaving(integration, live.disruption_budget.as_ref())
-        || leaving(integration, live.network_policy.as_ref())
-        || leaving(integration, live.ingress.as_ref())
-        || leaving(integration, route)
-        || leaving(integration, live.control.as_ref());
-    leaving.then(|| {
-        ReceiverFinding::Unavailable(
-            "The receiver of a deleted integration of this name is being removed.".into(),
-        )
-    })
+/// Brings one object after the other to its wanted state.
+struct One<'a> {
+    context: &'a Context,
+    integration: &'a ZoomIntegration,
+    objects: &'a Objects,
 }
 
-fn availability(integration: &ZoomIntegration, live: &Receiver) -> ReceiverFinding {
-    let workloads = live.live(integration);
-    let Some(first) = workloads.first() else {
-        return ReceiverFinding::Unavailable("The receiver is not deployed.".into());
-    };
-    if workloads.iter().any(|live| live.available) {
-        return ReceiverFinding::Available;
+// === impl One ===
+
+impl One<'_> {
+    /// Writes an object if the plan says so, or removes one that is not wanted: what there is afterwards.
+    async fn bring<K>(
+        &self,
+        part: Part,
+        live: Option<&K>,
+        wanted: Option<&K>,
+    ) -> Result<Option<K>, Error>
+    where
+        K: Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + Serialize
+            + DeserializeOwned
+            + std::fmt::Debug,
+    {
+        match wanted {
+            Some(wanted) if self.objects.writes.contains(&part) => {
+                write(self.context, wanted).await.map(Some)
+            }
+            Some(_) => Ok(live.cloned()),
+            None => {
+                remove(self.context, self.integration, live).await?;
+                Ok(None)
+            }
+        }
     }
-    let conditions = live.deployment.as_ref();
-    let conditions = conditions.and_then(|live| live.status.as_ref()?.conditions.as_ref());
-    let trouble = conditions
-        .into_iter()
-        .flatten()
-        .find(|condition| condition.type_ == "ReplicaFailure" && condition.status == "True")
-        .and_then(|condition| condition.message.as_ref())
-        .map(|message| format!(": {message}"))
-        .unwrap_or_default();
-    ReceiverFinding::Unavailable(format!(
-        "No Pod of {} {} is available yet{trouble}.",
-        first.kind.as_str(),
-        resources::name(integration)
-    ))
+
+    /// Writes the workload when it is its turn.
+    async fn workload(
+        &self,
+        workload: &Workload,
+        live: &Receiver,
+        now: &mut Receiver,
+    ) -> Result<Progress, Error> {
+        let name = turn::name(self.integration);
+        let rollouts = &self.context.rollouts;
+        let progress = rollouts.judge(&name, self.objects.situation, Timestamp::now());
+        match progress {
+            Progress::Outdated => return Ok(progress),
+            Progress::Rolling => {}
+            Progress::Current => turn::pass_on(self.context, &name),
+        }
+        match workload {
+            Workload::Deployment(wanted) => {
+                let live = live.deployment.as_ref();
+                now.deployment = self
+                    .bring(Part::Deployment, live, Some(wanted.as_ref()))
+                    .await?;
+            }
+            Workload::StatefulSet(wanted) => {
+                let live = live.stateful_set.as_ref();
+                now.stateful_set = self
+                    .bring(Part::StatefulSet, live, Some(wanted.as_ref()))
+                    .await?;
+            }
+        }
+        Ok(progress)
+    }
 }

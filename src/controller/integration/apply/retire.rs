@@ -8,8 +8,8 @@ use kube::{
 use serde_json::json;
 
 use super::{
-    pace::{ask_next, rollout_name},
-    write::{child, remove},
+    turn,
+    write::{apply as write, remove},
 };
 use crate::{
     api::{FIELD_MANAGER, v1alpha1::ZoomIntegration},
@@ -17,10 +17,9 @@ use crate::{
         Context,
         error::Error,
         integration::{
-            observe::{Observed, Receiver},
+            model::{Objects, Plan, Receiver, Transition},
             ownership::owned,
-            plan::Plan,
-            resources::{self, Kind, Setting},
+            resources::{self, Kind},
         },
         published,
     },
@@ -30,17 +29,13 @@ use crate::{
 pub(super) async fn retire(
     context: &Context,
     integration: &ZoomIntegration,
-    observed: &Observed,
+    live: &Receiver,
     plan: &Plan,
-    setting: &Setting<'_>,
+    objects: &Objects,
 ) -> Result<(), Error> {
-    let live = &observed.receiver;
-    let webhook = integration.spec.webhook.as_ref();
-    let wanted = webhook.map(|webhook| Kind::of(webhook.buffer.as_ref()));
     delete(context, integration, live, &plan.transition.delete).await?;
-    let goes = plan.transition.delete.contains(&Kind::StatefulSet);
-    if wanted != Some(Kind::StatefulSet) && !goes {
-        refresh_retiring(context, integration, live, setting).await?;
+    if let Some(retiring) = &objects.retiring {
+        write(context, retiring).await?;
     }
     Ok(())
 }
@@ -112,41 +107,12 @@ fn claims_go(live: &StatefulSet) -> bool {
         .is_some_and(|policy| policy.when_deleted.as_deref() == Some("Delete"))
 }
 
-/// A `StatefulSet` that runs empty has the sink of today: what it stored must go somewhere.
-async fn refresh_retiring(
-    context: &Context,
-    integration: &ZoomIntegration,
-    live: &Receiver,
-    setting: &Setting<'_>,
-) -> Result<(), Error> {
-    let live = live.stateful_set.as_ref();
-    if let Some(live) = live.filter(|live| owned(integration, *live))
-        && let Some(wanted) = resources::retiring(integration, live, setting)
-    {
-        child(context, integration, Some(live), wanted).await?;
-    }
-    Ok(())
-}
-
-/// The same for an integration that is being deleted.
+/// Updates the `StatefulSet` of an integration that is being deleted.
 ///
 /// # Errors
 /// When the API server cannot be asked.
-pub async fn keep_up(
-    context: &Context,
-    integration: &ZoomIntegration,
-    observed: &Observed,
-) -> Result<(), Error> {
-    let live = &observed.receiver;
-    let setting = Setting {
-        image: &context.config.receiver,
-        policy: &context.config.policy,
-        sink: observed.sink_access(),
-        replicas: None,
-        live: live.stateful_set.as_ref(),
-        exposed: false,
-    };
-    match refresh_retiring(context, integration, live, &setting).await {
+pub async fn keep_up(context: &Context, wanted: &StatefulSet) -> Result<(), Error> {
+    match write(context, wanted).await {
         // A quota or a webhook of the cluster stands against it: what runs goes on.
         Err(Error::Kubernetes(kube::Error::Api(status))) => {
             tracing::warn!(
@@ -155,7 +121,7 @@ pub async fn keep_up(
             );
             Ok(())
         }
-        other => other,
+        other => other.map(drop),
     }
 }
 
@@ -163,14 +129,13 @@ pub async fn keep_up(
 pub(super) async fn remove_receiver(
     context: &Context,
     integration: &ZoomIntegration,
-    observed: &Observed,
-    plan: &Plan,
+    live: &Receiver,
+    transition: &Transition,
 ) -> Result<(), Error> {
-    let live = &observed.receiver;
-    delete(context, integration, live, &plan.transition.delete).await?;
+    delete(context, integration, live, &transition.delete).await?;
     remove(context, integration, live.ingress.as_ref()).await?;
     remove(context, integration, live.http_route.as_ref()).await?;
-    if plan.transition.waiting.is_some() {
+    if transition.waiting.is_some() {
         return Ok(());
     }
     remove(context, integration, live.service.as_ref()).await?;
@@ -186,6 +151,6 @@ pub(super) async fn remove_receiver(
         let secrets: Api<Secret> = context.beside(integration);
         published::remove(&secrets, &resources::control_name(integration)).await?;
     }
-    ask_next(context, &rollout_name(integration));
+    turn::pass_on(context, &turn::name(integration));
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! One object of ours: written when it differs from what is wanted, removed when it is ours.
+//! One object of ours: applied, or removed when it is ours.
 
 use k8s_openapi::NamespaceResourceScope;
 use kube::{
@@ -9,21 +9,11 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     api::{FIELD_MANAGER, v1alpha1::ZoomIntegration},
-    controller::{
-        Context,
-        error::Error,
-        integration::{ownership::owned, resources},
-        published::gone,
-    },
+    controller::{Context, error::Error, integration::ownership::owned, published::gone},
 };
 
-/// Applies an object that may not be wanted, and then removes it.
-pub(super) async fn maybe<K>(
-    context: &Context,
-    integration: &ZoomIntegration,
-    live: Option<&K>,
-    wanted: Option<K>,
-) -> Result<(), Error>
+/// Applies one object; as it is afterwards.
+pub(super) async fn apply<K>(context: &Context, wanted: &K) -> Result<K, Error>
 where
     K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
         + Clone
@@ -31,40 +21,14 @@ where
         + DeserializeOwned
         + std::fmt::Debug,
 {
-    match wanted {
-        Some(wanted) => child(context, integration, live, wanted).await.map(drop),
-        None => remove(context, integration, live).await,
-    }
-}
-
-/// Applies one object, unless it already is as wanted.
-pub(super) async fn child<K>(
-    context: &Context,
-    integration: &ZoomIntegration,
-    live: Option<&K>,
-    wanted: K,
-) -> Result<K, Error>
-where
-    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
-        + Clone
-        + Serialize
-        + DeserializeOwned
-        + std::fmt::Debug,
-{
-    if let Some(live) = live {
-        let json = |object: &K| serde_json::to_value(object).unwrap_or_default();
-        if resources::covers(&json(live), &json(&wanted)) {
-            return Ok(live.clone());
-        }
-    }
     context.leadership.check()?;
-    let api: Api<K> = context.beside(integration);
+    let api: Api<K> = context.beside(wanted);
     let name = wanted.name_any();
     tracing::info!(kind = %K::kind(&()), name, "applying");
     api.patch(
         &name,
         &PatchParams::apply(FIELD_MANAGER).force(),
-        &Patch::Apply(&wanted),
+        &Patch::Apply(wanted),
     )
     .await
     .map_err(Error::from_write)

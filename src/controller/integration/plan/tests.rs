@@ -20,13 +20,22 @@ fn plan(
     has_pages: bool,
     now: Timestamp,
 ) -> Plan {
-    let receivers = receivers();
+    let (image, receivers) = (image(), receivers());
     let rules = Rules {
         has_pages,
         rejected: None,
+        image: &image,
         receivers: &receivers,
     };
     super::plan(integration, observed, rules, now)
+}
+
+fn image() -> ReceiverImage {
+    ReceiverImage {
+        name: "image".into(),
+        pull_policy: "IfNotPresent".into(),
+        pull_secrets: vec![],
+    }
 }
 
 fn receivers() -> ReceiverPolicy {

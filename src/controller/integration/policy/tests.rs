@@ -8,6 +8,7 @@ use k8s_openapi::api::apps::v1::StatefulSet;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::controller::integration::resources::SinkAccess;
 
 fn integration(webhook: Value) -> ZoomIntegration {
     serde_json::from_value(json!({

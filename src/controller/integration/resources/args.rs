@@ -3,14 +3,16 @@
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::ResourceExt as _;
 
-use super::{CONTROL_PORT, Setting, SinkAccess, pod, quantity, volumes};
+use super::{
+    buffer,
+    names::CONTROL_PORT,
+    paths, quantity,
+    setting::{Setting, SinkAccess},
+};
 use crate::api::v1alpha1::{
     Authentication, AuthenticationType, Buffer, BufferStorage, HttpFormat, HttpSink, NatsSink,
     Webhook, ZoomIntegration, duration,
 };
-
-/// Size of a buffer's volume unless stated.
-pub const DEFAULT_SIZE: &str = "1Gi";
 
 /// Seconds that an event is kept unless stated: a week.
 const DEFAULT_MAX_AGE: u64 = 7 * 24 * 3600;
@@ -36,8 +38,8 @@ pub(super) fn build(
             integration.name_any()
         ),
         format!("--path={}", webhook.path()),
-        format!("--signing-secrets-dir={}", volumes::SIGNING_DIR),
-        format!("--state-dir={}", volumes::STATE_DIR),
+        format!("--signing-secrets-dir={}", paths::SIGNING_DIR),
+        format!("--state-dir={}", paths::STATE_DIR),
         "--filter".into(),
     ];
     args.extend(
@@ -78,7 +80,7 @@ fn authentication(wanted: &Authentication) -> [String; 2] {
         }
     };
     [
-        format!("--authentication-dir={}", volumes::AUTHENTICATION_DIR),
+        format!("--authentication-dir={}", paths::AUTHENTICATION_DIR),
         format!("--authentication={how}"),
     ]
 }
@@ -100,7 +102,7 @@ fn sink(integration: &ZoomIntegration, webhook: &Webhook, buffered: bool) -> Vec
         ));
     }
     if webhook.sink_secret().is_some() {
-        args.push(format!("--sink-credentials-dir={}", volumes::SINK_DIR));
+        args.push(format!("--sink-credentials-dir={}", paths::SINK_DIR));
     }
     let stated = webhook.sink.http.as_ref().and_then(|http| {
         let timeout = duration::parse(http.timeout.as_deref()?)?;
@@ -150,25 +152,17 @@ fn buffering(buffer: &Buffer) -> Vec<String> {
     let max_age = buffer.max_age.as_deref().and_then(duration::parse);
     let max_age = max_age.map_or(DEFAULT_MAX_AGE, |age| age.as_secs().max(1));
     let mut args = vec![
-        format!("--buffer-dir={}", volumes::BUFFER_DIR),
-        format!("--buffer-size={}", capacity(&size(buffer))),
+        format!("--buffer-dir={}", paths::BUFFER_DIR),
+        format!("--buffer-size={}", capacity(&buffer::size(buffer))),
         format!("--buffer-max-age={max_age}"),
         format!("--control-listen=0.0.0.0:{CONTROL_PORT}"),
-        format!("--control-token-file={}/token", volumes::CONTROL_DIR),
+        format!("--control-token-file={}/token", paths::CONTROL_DIR),
     ];
-    if pod::storage(buffer) == BufferStorage::Ephemeral {
+    if buffer::storage(buffer) == BufferStorage::Ephemeral {
         args.push("--buffer-ephemeral".into());
-        args.push(format!("--drain-limit={}", pod::drain_limit().as_secs()));
+        args.push(format!("--drain-limit={}", buffer::drain_limit().as_secs()));
     }
     args
-}
-
-/// The size of the volume.
-pub(super) fn size(buffer: &Buffer) -> Quantity {
-    buffer
-        .size
-        .clone()
-        .unwrap_or_else(|| Quantity(DEFAULT_SIZE.into()))
 }
 
 /// The bytes of events that a volume of this size takes.

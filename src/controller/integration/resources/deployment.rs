@@ -8,7 +8,7 @@ use k8s_openapi::{
     apimachinery::pkg::{apis::meta::v1::LabelSelector, util::intstr::IntOrString},
 };
 
-use super::{metadata, selector_labels};
+use super::names::{metadata, selector_labels};
 use crate::api::v1alpha1::ZoomIntegration;
 
 pub(super) fn build(

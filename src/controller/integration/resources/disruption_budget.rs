@@ -5,7 +5,7 @@ use k8s_openapi::{
     apimachinery::pkg::{apis::meta::v1::LabelSelector, util::intstr::IntOrString},
 };
 
-use super::{metadata, selector_labels};
+use super::names::{metadata, selector_labels};
 use crate::api::v1alpha1::{Webhook, ZoomIntegration};
 
 /// `None` for a single Pod: nothing would be protected, and no node could be emptied.

@@ -4,7 +4,7 @@
 use kube::CustomResource;
 use serde::{Deserialize, Serialize};
 
-use super::{metadata, name};
+use super::names::{metadata, name};
 use crate::api::v1alpha1::{self, Webhook, ZoomIntegration};
 
 /// What is wanted of an `HTTPRoute`.

@@ -5,7 +5,7 @@ use k8s_openapi::api::networking::v1::{
     IngressServiceBackend, IngressSpec, IngressTLS, ServiceBackendPort,
 };
 
-use super::{metadata, name};
+use super::names::{metadata, name};
 use crate::api::v1alpha1::{Webhook, ZoomIntegration};
 
 /// `None` unless `endpoint.ingress` is set.

@@ -8,7 +8,7 @@ use k8s_openapi::{
     apimachinery::pkg::{apis::meta::v1::LabelSelector, util::intstr::IntOrString},
 };
 
-use super::{ADMIN_PORT, CONTROL_PORT, FACTS_PORT, HTTP_PORT, metadata, selector_labels};
+use super::names::{ADMIN_PORT, CONTROL_PORT, FACTS_PORT, HTTP_PORT, metadata, selector_labels};
 use crate::{api::v1alpha1::ZoomIntegration, controller::config::ReceiverPolicy};
 
 pub(super) fn build(

@@ -1,6 +1,6 @@
 //! The Pods of a receiver: one container, no Kubernetes credentials, only its own tenant's secrets.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use k8s_openapi::{
     api::core::v1::{
@@ -14,37 +14,12 @@ use k8s_openapi::{
 };
 
 use super::{
-    ADMIN_PORT, CONTROL_PORT, FACTS_PORT, HTTP_PORT, Setting, args, labels, name, volumes,
+    args, buffer,
+    names::{ADMIN_PORT, CONTROL_PORT, FACTS_PORT, HTTP_PORT, labels, name},
+    setting::Setting,
+    volumes,
 };
-use crate::api::v1alpha1::{Buffer, BufferStorage, Resources, Webhook, ZoomIntegration};
-
-/// Time to finish what is in flight.
-const GRACE: Duration = Duration::from_secs(30);
-/// The same with a buffer, before which a sink may take a minute for an event: twice, and the drain.
-const GRACE_OF_PERSISTENT: Duration = Duration::from_secs(150);
-/// Time to deliver what is in a buffer that goes with its Pod.
-const GRACE_OF_EPHEMERAL: Duration = Duration::from_mins(5);
-/// Of that, the time that is left to close everything.
-const TO_CLOSE: Duration = Duration::from_secs(20);
-
-/// How long a Pod with this buffer may take to end.
-pub(super) fn grace(buffer: Option<&Buffer>) -> Duration {
-    match buffer.map(storage) {
-        Some(BufferStorage::Ephemeral) => GRACE_OF_EPHEMERAL,
-        Some(BufferStorage::Persistent) => GRACE_OF_PERSISTENT,
-        None => GRACE,
-    }
-}
-
-/// How long a receiver whose buffer goes with its Pod delivers after the request to stop.
-pub(super) fn drain_limit() -> Duration {
-    GRACE_OF_EPHEMERAL.saturating_sub(TO_CLOSE)
-}
-
-/// Where a buffer lies.
-pub(super) fn storage(buffer: &Buffer) -> BufferStorage {
-    buffer.storage.unwrap_or_default()
-}
+use crate::api::v1alpha1::{Buffer, Resources, Webhook, ZoomIntegration};
 
 /// The template of the Pods, with this buffer.
 pub(super) fn template(
@@ -71,7 +46,7 @@ fn pod(
     let knobs = webhook.receiver.clone().unwrap_or_default();
     let image = setting.image;
     let (volumes, mounts) = volumes::build(integration, webhook, buffer, setting.sink);
-    let grace = grace(buffer).as_secs();
+    let grace = buffer::grace(buffer).as_secs();
     let pull_secrets: Vec<LocalObjectReference> = image
         .pull_secrets
         .iter()

@@ -5,7 +5,7 @@ use k8s_openapi::{
     apimachinery::pkg::util::intstr::IntOrString,
 };
 
-use super::{metadata, selector_labels};
+use super::names::{metadata, selector_labels};
 use crate::api::v1alpha1::ZoomIntegration;
 
 pub(super) fn build(integration: &ZoomIntegration) -> Service {

@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1::ServiceAccount;
 
-use super::metadata;
+use super::names::metadata;
 use crate::api::v1alpha1::ZoomIntegration;
 
 pub(super) fn build(integration: &ZoomIntegration) -> ServiceAccount {

@@ -14,7 +14,12 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta},
 };
 
-use super::{args, labels, metadata, quantity, selector_labels, volumes::BUFFER};
+use super::{
+    buffer,
+    names::{labels, metadata, selector_labels},
+    paths::BUFFER,
+    quantity,
+};
 use crate::api::v1alpha1::{Buffer, BufferStorage, ZoomIntegration};
 
 pub(super) fn build(
@@ -72,7 +77,7 @@ fn claim(integration: &ZoomIntegration, buffer: &Buffer) -> PersistentVolumeClai
             access_modes: Some(vec!["ReadWriteOnce".into()]),
             storage_class_name: buffer.storage_class_name.clone(),
             resources: Some(VolumeResourceRequirements {
-                requests: Some([("storage".to_owned(), args::size(buffer))].into()),
+                requests: Some([("storage".to_owned(), buffer::size(buffer))].into()),
                 ..VolumeResourceRequirements::default()
             }),
             ..PersistentVolumeClaimSpec::default()
@@ -101,7 +106,7 @@ pub fn buffer_of(live: &StatefulSet, wanted: Option<&Buffer>) -> Buffer {
 #[must_use]
 pub fn immutable(live: &StatefulSet, wanted: &Buffer) -> Vec<(&'static str, String)> {
     let now = buffer_of(live, None);
-    let (has, wants) = (args::size(&now), args::size(wanted));
+    let (has, wants) = (buffer::size(&now), buffer::size(wanted));
     let mut fields = Vec::new();
     if quantity::thousandths(&has.0) != quantity::thousandths(&wants.0) {
         fields.push(("webhook.buffer.size", has.0));

@@ -7,6 +7,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::controller::config::{ReceiverImage, ReceiverPolicy};
 
 fn integration(webhook: Value) -> ZoomIntegration {
     serde_json::from_value(json!({

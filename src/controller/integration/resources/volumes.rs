@@ -5,25 +5,17 @@ use k8s_openapi::{
     apimachinery::pkg::api::resource::Quantity,
 };
 
-use super::{SinkAccess, args, control_name, pod};
+use super::{
+    buffer,
+    names::control_name,
+    paths::{
+        AUTHENTICATION_DIR, BUFFER, BUFFER_DIR, CONTROL_DIR, SIGNING_DIR, SINK_DIR, STATE_DIR,
+    },
+    setting::SinkAccess,
+};
 use crate::api::v1alpha1::{
     Authentication, AuthenticationType, Buffer, BufferStorage, Webhook, ZoomIntegration,
 };
-
-/// The secrets that sign webhooks.
-pub(super) const SIGNING_DIR: &str = "/etc/zoom-operator/signing";
-/// Zoom's further authentication.
-pub(super) const AUTHENTICATION_DIR: &str = "/etc/zoom-operator/authentication";
-/// The sink's credentials.
-pub(super) const SINK_DIR: &str = "/etc/zoom-operator/sink";
-/// The token of the control port.
-pub(super) const CONTROL_DIR: &str = "/etc/zoom-operator/control";
-/// The facts.
-pub(super) const STATE_DIR: &str = "/var/lib/zoom-operator";
-/// The buffer.
-pub(super) const BUFFER_DIR: &str = "/var/lib/zoom-operator-buffer";
-/// The volume of the buffer, and the claim's template.
-pub(super) const BUFFER: &str = "buffer";
 
 /// The Pod's volumes and the container's mounts. A persistent buffer's volume comes from its claim.
 pub(super) fn build(
@@ -72,8 +64,8 @@ pub(super) fn build(
         let token = [("token", "token")];
         volumes.push(secret("control", &control_name(integration), &token));
         mounts.push(mount("control", CONTROL_DIR, true));
-        if pod::storage(buffer) == BufferStorage::Ephemeral {
-            volumes.push(scratch(BUFFER, args::size(buffer)));
+        if buffer::storage(buffer) == BufferStorage::Ephemeral {
+            volumes.push(scratch(BUFFER, buffer::size(buffer)));
         }
         mounts.push(mount(BUFFER, BUFFER_DIR, false));
     }

@@ -11,9 +11,8 @@ use crate::{
     controller::{
         failure,
         integration::{
-            apply::Applied,
-            observe::Observed,
-            verdict::{Findings, ReceiverFinding},
+            model::{Applied, Observed, ReceiverFinding},
+            verdict::Findings,
         },
         rollouts::Progress,
         schedule,

@@ -7,7 +7,7 @@ use crate::{
         condition::{Statement, Status, Type},
         v1alpha1::ZoomIntegration,
     },
-    controller::integration::{count::Count, transition::Waiting},
+    controller::integration::{count::Count, model::Waiting},
 };
 use contract::facts::BufferFacts;
 
@@ -110,7 +110,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::controller::integration::transition::Why;
+    use crate::controller::integration::model::Why;
 
     fn integration(change: Value) -> ZoomIntegration {
         let mut object = json!({

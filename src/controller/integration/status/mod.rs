@@ -16,8 +16,7 @@ use url::Url;
 pub use self::proofs::validated;
 use self::reachable::endpoint_reachable;
 use super::{
-    apply::Applied,
-    observe::Observed,
+    model::{Applied, Observed},
     verdict::{self, ConsentFinding, Findings},
 };
 use crate::{
@@ -37,6 +36,7 @@ use crate::{
         verdict::TokenFinding,
     },
 };
+
 use contract::{
     consent::{self, Link, Target},
     facts::BufferFacts,

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     api::v1alpha1::{Webhook, WebhookStatus, ZoomIntegration},
     controller::{
-        integration::{apply::Applied, observe::Observed},
+        integration::model::{Applied, Observed},
         schedule,
     },
 };

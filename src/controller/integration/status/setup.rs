@@ -11,7 +11,7 @@ use crate::{
         CredentialsStatus, SameValue, SetupEntry, SetupStep, ZoomConnection, ZoomIntegrationSpec,
         ZoomIntegrationStatus,
     },
-    controller::{credentials::Credentials, integration::apply::credentials::Checked, schedule},
+    controller::{credentials::Credentials, integration::model::Checked, schedule},
     setup::{
         self, Act, Entry, Step, known,
         words::{self, Words},

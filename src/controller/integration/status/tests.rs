@@ -5,11 +5,8 @@ use serde_json::json;
 use super::*;
 use crate::{
     controller::integration::{
-        apply::{credentials::Checked, receiver::Outcome},
-        facts::ReceiverPod,
-        policy::Refusal,
+        model::{Checked, ReceiverFinding, ReceiverPod, ReceiverState, Refusal, together},
         resources::Kind,
-        verdict::ReceiverFinding,
     },
     reach::{Cause, Finding},
 };
@@ -67,12 +64,10 @@ pub(super) fn applied(token: TokenSecret) -> Applied {
         token_secret_name: "acme-zoom-token".into(),
         failure: None,
         checked: Checked::default(),
-        receiver: Outcome {
+        receiver: ReceiverState {
             finding: ReceiverFinding::Available,
             waiting: None,
             progress: None,
-            refusal: None,
-            look_again: None,
         },
         refusals: vec![],
         look_again: None,
@@ -94,7 +89,7 @@ fn say_seeing(
     reach: Option<Seen>,
 ) -> ZoomIntegrationStatus {
     let observed = Observed {
-        facts: crate::controller::integration::facts::together(&pods),
+        facts: together(&pods),
         pods,
         ..Observed::default()
     };

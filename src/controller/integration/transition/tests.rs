@@ -1,6 +1,7 @@
 //! Nothing goes before it is empty.
 
 use super::*;
+use crate::controller::integration::model::Order;
 use contract::facts::{BufferFacts, Facts};
 
 fn live(kind: Kind, replicas: i32, available: bool) -> Live {

@@ -14,6 +14,7 @@ use crate::{
     api::{condition::Type, v1alpha1::TokenFailure},
     controller::failure::MISSING_SCOPES,
 };
+
 use zoom::scopes::Comparison;
 
 fn at(second: i64) -> Timestamp {

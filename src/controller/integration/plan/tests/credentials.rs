@@ -1,7 +1,10 @@
 //! When Zoom is asked whether it takes a General app's credentials.
 
 use super::*;
-use crate::controller::integration::plan;
+use crate::{
+    api::v1alpha1::CredentialsStatus,
+    controller::integration::{model::Checked, plan},
+};
 
 const GENERAL: &str = r#"{
     "app": {"kind": "General", "management": "User"},
@@ -15,9 +18,12 @@ fn check(change: Value, known: Value, rejected: Option<i64>) -> CredentialsStep 
     for (key, value) in change.as_object().unwrap() {
         spec[key] = value.clone();
     }
-    let mut general = integration(spec, None);
-    general.status = serde_json::from_value(json!({"credentials": known})).unwrap();
-    checked(&general, &observed(TokenSecret::Absent), rejected)
+    let known: Option<CredentialsStatus> = serde_json::from_value(known).unwrap();
+    let observed = Observed {
+        checked: known.as_ref().map(Checked::of).unwrap_or_default(),
+        ..observed(TokenSecret::Absent)
+    };
+    checked(&integration(spec, None), &observed, rejected)
 }
 
 fn checked(
@@ -25,10 +31,11 @@ fn checked(
     observed: &Observed,
     rejected: Option<i64>,
 ) -> CredentialsStep {
-    let receivers = receivers();
+    let (image, receivers) = (image(), receivers());
     let rules = Rules {
         has_pages: true,
         rejected: rejected.map(at),
+        image: &image,
         receivers: &receivers,
     };
     plan::plan(integration, observed, rules, at(NOW)).credentials

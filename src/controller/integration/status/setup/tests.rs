@@ -17,7 +17,7 @@ use crate::{
         v1alpha1::{ConnectionsStatus, ZoomIntegration},
     },
     controller::{
-        integration::{apply::Applied, observe::Observed},
+        integration::model::{Applied, Observed},
         token_secret::{Stored, TokenSecret},
     },
 };

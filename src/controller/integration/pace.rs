@@ -1,28 +1,19 @@
-//! A workload, written when it is its turn.
+//! How a workload stands to what is wanted of it. Pure.
 
-use jiff::Timestamp;
 use k8s_openapi::{
     NamespaceResourceScope,
     api::apps::v1::{Deployment, StatefulSet},
 };
 use kube::{Resource, ResourceExt as _};
-use serde::{Serialize, de::DeserializeOwned};
 
-use super::write::child;
+use super::resources;
 use crate::{
     api::{annotation, v1alpha1::ZoomIntegration},
-    controller::{
-        Context,
-        error::Error,
-        integration::resources,
-        rollouts::{Name, Progress, Situation},
-    },
+    controller::rollouts::Situation,
 };
 
 /// A workload of either kind, as far as its pace is concerned.
-pub(super) trait Rolling:
-    Resource<Scope = NamespaceResourceScope, DynamicType = ()>
-{
+pub trait Rolling: Resource<Scope = NamespaceResourceScope, DynamicType = ()> {
     /// Whether Pods of the latest template do not all take requests yet.
     fn is_rolling(&self) -> bool;
     /// The template of its Pods.
@@ -70,33 +61,19 @@ impl Rolling for StatefulSet {
     }
 }
 
-/// Applies a workload, when it is its turn.
-pub(super) async fn paced<K>(
-    context: &Context,
+/// How the workload stands to what is wanted of it.
+pub fn situation<K: Rolling>(
     integration: &ZoomIntegration,
     live: Option<&K>,
-    wanted: K,
-    now: Timestamp,
-) -> Result<(Option<K>, Progress), Error>
-where
-    K: Rolling + Clone + Serialize + DeserializeOwned + std::fmt::Debug,
-{
+    wanted: &K,
+) -> Situation {
     let seen = integration.status.as_ref();
     let seen = seen.and_then(|status| status.observed_generation);
-    let situation = Situation {
-        differs: live.is_none_or(|live| differs(live, &wanted)),
+    Situation {
+        differs: live.is_none_or(|live| differs(live, wanted)),
         own_change: live.is_none() || seen != integration.metadata.generation,
         rolling: live.is_some_and(Rolling::is_rolling),
-    };
-    let name = rollout_name(integration);
-    let progress = context.rollouts.judge(&name, situation, now);
-    match progress {
-        Progress::Outdated => return Ok((live.cloned(), progress)),
-        Progress::Rolling => {}
-        Progress::Current => ask_next(context, &name),
     }
-    let written = child(context, integration, live, wanted).await?;
-    Ok((Some(written), progress))
 }
 
 /// Whether the Pods would be replaced. That a field is no longer wanted shows in the digest alone; where
@@ -105,19 +82,6 @@ fn differs<K: Rolling>(live: &K, wanted: &K) -> bool {
     let digest = |object: &K| object.annotations().get(annotation::DESIRED).cloned();
     !resources::covers(&live.template(), &wanted.template())
         || live.replicas() == wanted.replicas() && digest(live) != digest(wanted)
-}
-
-/// The name by which a receiver's pace is known.
-pub fn rollout_name(integration: &ZoomIntegration) -> Name {
-    let namespace = integration.namespace().unwrap_or_default();
-    (namespace, integration.name_any())
-}
-
-/// A receiver needs no slot any more: the next may begin.
-pub fn ask_next(context: &Context, name: &Name) {
-    for (namespace, name) in context.rollouts.freed(name) {
-        context.integrations.ask(&namespace, &name);
-    }
 }
 
 #[cfg(test)]

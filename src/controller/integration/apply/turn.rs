@@ -1,0 +1,20 @@
+//! The turn of a receiver among those that are replaced.
+
+use crate::{
+    api::v1alpha1::ZoomIntegration,
+    controller::{Context, rollouts::Name},
+};
+use kube::ResourceExt as _;
+
+/// The name by which a receiver's turn is known.
+pub(super) fn name(integration: &ZoomIntegration) -> Name {
+    let namespace = integration.namespace().unwrap_or_default();
+    (namespace, integration.name_any())
+}
+
+/// A receiver needs no slot any more: the next may begin.
+pub fn pass_on(context: &Context, name: &Name) {
+    for (namespace, name) in context.rollouts.freed(name) {
+        context.integrations.ask(&namespace, &name);
+    }
+}

@@ -1,0 +1,19 @@
+//! What the steps of a pass hand to each other: data, no I/O.
+
+mod applied;
+mod judgement;
+mod observed;
+mod outcome;
+mod plan;
+mod pods;
+mod transition;
+
+pub use self::{
+    applied::{Applied, Checked, ReceiverFinding, ReceiverState},
+    judgement::{Exposure, Judgement, Refusal},
+    observed::{Observed, Receiver, SinkSecret},
+    outcome::{CheckOutcome, Outcome, ReceiverOutcome, TokenOutcome},
+    plan::{Cause, CredentialsStep, Objects, Plan, ReceiverStep, TokenStep},
+    pods::{Live, Order, ReceiverPod, together},
+    transition::{Transition, Waiting, Why},
+};

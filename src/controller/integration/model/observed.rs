@@ -1,0 +1,186 @@
+//! What there is around an integration.
+
+use k8s_openapi::{
+    api::{
+        apps::v1::{Deployment, StatefulSet},
+        core::v1::{Secret, Service, ServiceAccount},
+        networking::v1::{Ingress, NetworkPolicy},
+        policy::v1::PodDisruptionBudget,
+    },
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
+use kube::{Resource, api::PartialObjectMeta};
+
+use super::{
+    applied::Checked,
+    pods::{Live, ReceiverPod, together},
+};
+use crate::{
+    api::v1alpha1::ZoomIntegration,
+    controller::{
+        credentials::Credentials,
+        integration::{
+            hosts::Claim,
+            ownership::owned,
+            resources::{self, HTTPRoute, Kind, Part, SinkAccess},
+        },
+        token_secret::TokenSecret,
+    },
+};
+use contract::facts::{BufferFacts, Facts};
+/// What there is around an integration.
+#[derive(Clone, Debug, Default)]
+pub struct Observed {
+    /// The credentials Secret.
+    pub credentials: Credentials,
+    /// What Zoom last said of a General app's credentials.
+    pub checked: Checked,
+    /// The token Secret.
+    pub token: TokenSecret,
+    /// A token Secret of ours under an earlier name.
+    pub old_token_secret: Option<String>,
+    /// The receiver's objects.
+    pub receiver: Receiver,
+    /// The Pods of the receiver.
+    pub pods: Vec<ReceiverPod>,
+    /// The Secret with the sink's credentials.
+    pub sink_secret: SinkSecret,
+    /// Whether the Service that is the sink leads out of the cluster by a name.
+    pub sink_service_is_external: bool,
+    /// Other integrations that claim the same host; `None` while not all of them are known.
+    pub rivals: Option<Vec<Claim>>,
+    /// What the receiver knows; `None` when it cannot be asked, which says nothing.
+    pub facts: Option<Facts>,
+}
+
+/// The receiver's objects, whoever made them.
+#[derive(Clone, Debug, Default)]
+pub struct Receiver {
+    /// Runs its Pods, without a buffer or with one that goes with them.
+    pub deployment: Option<Deployment>,
+    /// Runs its Pods with a buffer on a volume.
+    pub stateful_set: Option<StatefulSet>,
+    /// Leads to its Pods.
+    pub service: Option<Service>,
+    /// Its identity, without permissions.
+    pub service_account: Option<ServiceAccount>,
+    /// Keeps all but one Pod while nodes are emptied.
+    pub disruption_budget: Option<PodDisruptionBudget>,
+    /// Who may talk to it.
+    pub network_policy: Option<NetworkPolicy>,
+    /// Leads to the Service from outside.
+    pub ingress: Option<Ingress>,
+    /// Leads to the Service from outside.
+    pub http_route: Option<HTTPRoute>,
+    /// The Secret with the token of its control port, without its content.
+    pub control: Option<PartialObjectMeta<Secret>>,
+}
+
+/// The Secret with the sink's credentials, of which only the labels are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SinkSecret {
+    /// It is there and labelled; or none is named.
+    #[default]
+    Usable,
+    /// There is none of that name.
+    Absent,
+    /// It is not labelled for this use.
+    Unlabelled,
+}
+
+// === impl Observed ===
+
+impl Observed {
+    /// What the buffers of the receiver hold together, as far as they can be asked.
+    #[must_use]
+    pub fn buffer(&self) -> Option<BufferFacts> {
+        together(&self.pods)?.buffer
+    }
+
+    /// Whether the receiver may have its sink.
+    #[must_use]
+    pub fn sink_access(&self) -> SinkAccess {
+        if self.sink_secret == SinkSecret::Usable && !self.sink_service_is_external {
+            SinkAccess::Granted
+        } else {
+            SinkAccess::Withheld
+        }
+    }
+}
+
+// === impl Receiver ===
+
+impl Receiver {
+    /// Whether none of the objects exists.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.deployment.is_none()
+            && self.stateful_set.is_none()
+            && self.service.is_none()
+            && self.service_account.is_none()
+    }
+
+    /// Kind and metadata of each object that there is.
+    #[must_use]
+    pub fn parts(&self) -> Vec<(Part, &ObjectMeta)> {
+        fn meta<K: Resource>(live: Option<&K>) -> Option<&ObjectMeta> {
+            live.map(Resource::meta)
+        }
+        let Self {
+            deployment,
+            stateful_set,
+            service,
+            service_account,
+            disruption_budget,
+            network_policy,
+            ingress,
+            http_route,
+            control,
+        } = self;
+        let parts = [
+            (Part::ServiceAccount, meta(service_account.as_ref())),
+            (Part::Service, meta(service.as_ref())),
+            (Part::Deployment, meta(deployment.as_ref())),
+            (Part::StatefulSet, meta(stateful_set.as_ref())),
+            (Part::PodDisruptionBudget, meta(disruption_budget.as_ref())),
+            (Part::NetworkPolicy, meta(network_policy.as_ref())),
+            (Part::Ingress, meta(ingress.as_ref())),
+            (Part::HttpRoute, meta(http_route.as_ref())),
+            (Part::ControlSecret, meta(control.as_ref())),
+        ];
+        let present = parts.into_iter();
+        present
+            .filter_map(|(part, meta)| Some((part, meta?)))
+            .collect()
+    }
+
+    /// The workloads that were made for the integration.
+    #[must_use]
+    pub fn live(&self, integration: &ZoomIntegration) -> Vec<Live> {
+        let deployment = self.deployment.as_ref();
+        let deployment = deployment.filter(|live| owned(integration, *live));
+        let stateful_set = self.stateful_set.as_ref();
+        let stateful_set = stateful_set.filter(|live| owned(integration, *live));
+        let deployment = deployment.map(|live| {
+            let spec = live.spec.as_ref();
+            let status = live.status.as_ref();
+            Live {
+                kind: Kind::Deployment,
+                replicas: spec.and_then(|spec| spec.replicas).unwrap_or(1),
+                available: status.and_then(|status| status.available_replicas) > Some(0),
+                buffered: spec.is_some_and(|spec| resources::is_buffered(&spec.template)),
+            }
+        });
+        let stateful_set = stateful_set.map(|live| {
+            let spec = live.spec.as_ref();
+            let status = live.status.as_ref();
+            Live {
+                kind: Kind::StatefulSet,
+                replicas: spec.and_then(|spec| spec.replicas).unwrap_or(1),
+                available: status.and_then(|status| status.available_replicas) > Some(0),
+                buffered: true,
+            }
+        });
+        deployment.into_iter().chain(stateful_set).collect()
+    }
+}

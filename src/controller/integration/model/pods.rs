@@ -1,0 +1,75 @@
+//! The Pods and workloads of a receiver.
+
+use crate::controller::integration::resources::Kind;
+use contract::facts::{BufferFacts, Facts};
+
+/// A workload of ours as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Live {
+    /// What it is.
+    pub kind: Kind,
+    /// How many Pods it shall have.
+    pub replicas: i32,
+    /// Whether one of them takes requests.
+    pub available: bool,
+    /// Whether they store events.
+    pub buffered: bool,
+}
+
+/// A Pod of one of the integration's workloads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReceiverPod {
+    /// The kind of its workload.
+    pub kind: Kind,
+    /// Its name.
+    pub name: String,
+    /// Its address, once it has one.
+    pub address: Option<String>,
+    /// Whether it is being deleted.
+    pub leaving: bool,
+    /// What it knows; `None` when it cannot be asked.
+    pub facts: Option<Facts>,
+}
+
+/// What to tell a Pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// Its address.
+    pub address: String,
+    /// To run empty, or to take events again.
+    pub drain: bool,
+}
+
+// === impl ReceiverPod ===
+
+impl ReceiverPod {
+    /// The number of a Pod of a `StatefulSet`.
+    #[must_use]
+    pub fn ordinal(&self) -> Option<i32> {
+        let (_, ordinal) = self.name.rsplit_once('-')?;
+        (self.kind == Kind::StatefulSet)
+            .then(|| ordinal.parse().ok())
+            .flatten()
+    }
+
+    /// What its buffer holds.
+    #[must_use]
+    pub fn buffer(&self) -> Option<&BufferFacts> {
+        self.facts.as_ref()?.buffer.as_ref()
+    }
+
+    /// The order for it to run empty, or to take events again.
+    #[must_use]
+    pub fn order(&self, drain: bool) -> Option<Order> {
+        let address = self.address.clone()?;
+        Some(Order { address, drain })
+    }
+}
+
+/// What all that could be asked know together; `None` when none could.
+#[must_use]
+pub fn together(pods: &[ReceiverPod]) -> Option<Facts> {
+    pods.iter()
+        .filter_map(|pod| pod.facts.clone())
+        .reduce(Facts::merged)
+}

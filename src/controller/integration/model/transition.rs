@@ -1,0 +1,101 @@
+//! How a receiver's workloads change, and which events that waits for.
+
+use super::pods::Order;
+use crate::{
+    api::annotation,
+    controller::integration::{count::Count, resources::Kind},
+};
+
+/// What to do, and what is waited for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Transition {
+    /// The number of Pods to have for now, if another than declared.
+    pub replicas: Option<i32>,
+    /// What to tell Pods.
+    pub orders: Vec<Order>,
+    /// The workloads that can go.
+    pub delete: Vec<Kind>,
+    /// What is waited for.
+    pub waiting: Option<Waiting>,
+}
+
+/// Events that are waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Why.
+    pub why: Why,
+    /// Events that are not delivered.
+    pub pending: u64,
+    /// Pods that cannot be asked.
+    pub silent: usize,
+}
+
+/// Why events are waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// Nothing to wait for yet: the new workload has to be available first.
+    Successor,
+    /// This workload is replaced by one of another kind.
+    Moving(Kind),
+    /// There shall be fewer Pods.
+    ScalingDown,
+    /// There shall be no receiver.
+    Ending,
+}
+
+// === impl Transition ===
+
+impl Transition {
+    /// Of two things that are waited for, the one with events counts.
+    pub fn wait(&mut self, waiting: Waiting) {
+        let more = |known: Waiting| Waiting {
+            why: waiting.why,
+            pending: known.pending + waiting.pending,
+            silent: known.silent + waiting.silent,
+        };
+        self.waiting = Some(match self.waiting {
+            Some(known) if waiting.why == Why::Successor => known,
+            Some(known) => more(known),
+            None => waiting,
+        });
+    }
+}
+
+// === impl Waiting ===
+
+impl Waiting {
+    /// The same for people, with the way out; `None` when no events are waited for.
+    #[must_use]
+    pub fn message(&self, namespace: &str, name: &str, suspended: bool) -> Option<String> {
+        let what = match self.why {
+            Why::Successor => return None,
+            Why::Moving(kind) => format!(
+                "The former receiver, {} {name}-receiver, delivers what it has stored before it goes",
+                kind.as_str()
+            ),
+            Why::ScalingDown => {
+                "The Pods that are too many deliver what they have stored before they go".into()
+            }
+            Why::Ending => "The receiver delivers what it has stored before it goes".into(),
+        };
+        let events = match self.pending {
+            0 => "no event is known to be pending".into(),
+            1 => "1 event is pending".into(),
+            pending => format!("{} events are pending", Count::of(pending)),
+        };
+        let silent = match self.silent {
+            0 => String::new(),
+            1 => ", and 1 Pod cannot be asked".into(),
+            silent => format!(", and {silent} Pods cannot be asked"),
+        };
+        let suspended = if suspended {
+            " Nothing is delivered while suspend is set: set it to false."
+        } else {
+            ""
+        };
+        Some(format!(
+            "{what}: {events}{silent}.{suspended} To lose them instead: kubectl annotate zint -n {namespace} {name} {}=true",
+            annotation::DISCARD
+        ))
+    }
+}

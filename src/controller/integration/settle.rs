@@ -1,0 +1,269 @@
+//! What a pass comes to: what happened is judged here, and so is when to try again. Pure.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::ResourceExt as _;
+
+use super::{
+    model::{
+        Applied, CheckOutcome, Checked, CredentialsStep, Exposure, Observed, Outcome, Plan,
+        Receiver, ReceiverFinding, ReceiverState, ReceiverStep, Refusal, TokenOutcome, TokenStep,
+    },
+    plan::last_failure,
+    resources,
+};
+use crate::{
+    api::v1alpha1::{TokenFailure, ZoomIntegration},
+    controller::{
+        failure::{self, Attempt, MISSING_SCOPES, SECRET_NOT_WRITTEN},
+        rollouts::Progress,
+        schedule,
+        token_secret::{Owner, TokenSecret},
+    },
+};
+use zoom::Fault;
+use zoom::scopes::{
+    self,
+    remedy::{self, Then},
+};
+
+/// Between two looks at a receiver that is emptied.
+const WHILE_DRAINING: Duration = Duration::from_secs(5);
+/// Between two looks at a receiver that waits to be replaced; it is also told when its turn comes.
+const WHILE_OUTDATED: Duration = Duration::from_secs(30);
+/// Between two looks for an API that is not there.
+const UNTIL_DEFINED: Duration = Duration::from_mins(1);
+
+/// How things stand at `now`, after `plan` led to `outcome`.
+#[must_use]
+pub fn settle(
+    integration: &ZoomIntegration,
+    observed: &Observed,
+    plan: &Plan,
+    outcome: &Outcome,
+    now: Timestamp,
+) -> Applied {
+    let (token, failure) = token(integration, observed, plan, &outcome.token, now);
+    let checked = checked(
+        integration,
+        observed,
+        plan,
+        outcome.credentials.as_ref(),
+        now,
+    );
+    let receiver = receiver(integration, plan, outcome);
+    let gateway = outcome.receiver.is_gateway_api_missing.then(|| {
+        Refusal::new(
+            "GatewayApiMissing",
+            "The cluster has no HTTPRoute of gateway.networking.k8s.io/v1: install the Gateway API, or expose the receiver by endpoint.ingress.".into(),
+        )
+    });
+    let pauses = [
+        receiver.waiting.map(|_| WHILE_DRAINING),
+        (receiver.progress == Some(Progress::Outdated)).then_some(WHILE_OUTDATED),
+        gateway.as_ref().map(|_| UNTIL_DEFINED),
+        (plan.judgement.exposure == Exposure::Unknown).then_some(WHILE_DRAINING),
+    ];
+    let pause = pauses.into_iter().flatten().min();
+    let look_again = [
+        plan.token.until(),
+        plan.credentials.until(),
+        pause.map(|pause| schedule::later(now, pause)),
+    ];
+    Applied {
+        token_secret_name: token_secret_name(integration, observed, outcome),
+        failure,
+        with_current_credentials: matches!(
+            &token,
+            TokenSecret::Ours(stored) if stored.source == observed.credentials.version
+        ),
+        token,
+        checked,
+        receiver,
+        refusals: plan
+            .judgement
+            .refusals
+            .iter()
+            .cloned()
+            .chain(gateway)
+            .collect(),
+        look_again: look_again.into_iter().flatten().min(),
+    }
+}
+
+/// The Secret that holds the token: the one under an earlier name until it is removed.
+fn token_secret_name(
+    integration: &ZoomIntegration,
+    observed: &Observed,
+    outcome: &Outcome,
+) -> String {
+    let old = observed.old_token_secret.clone();
+    old.filter(|_| !outcome.old_token_secret_removed)
+        .unwrap_or_else(|| Owner::integration(integration).secret_name)
+}
+
+/// The token Secret afterwards, and the failure if there is one.
+fn token(
+    integration: &ZoomIntegration,
+    observed: &Observed,
+    plan: &Plan,
+    outcome: &TokenOutcome,
+    now: Timestamp,
+) -> (TokenSecret, Option<TokenFailure>) {
+    let failed = |reason: &str, message: String, retry_after| {
+        let attempt = Attempt {
+            reason,
+            message,
+            retry_after,
+            credentials_version: &observed.credentials.version,
+        };
+        let uid = integration.uid().unwrap_or_default();
+        failure::record(attempt, last_failure(integration), &uid, now)
+    };
+    let failure = match outcome {
+        TokenOutcome::Untouched => match plan.token {
+            TokenStep::Wait(_) => last_failure(integration).cloned(),
+            TokenStep::Keep if integration.spec.suspend => last_failure(integration).cloned(),
+            _ => None,
+        },
+        TokenOutcome::Reowned(_) => None,
+        TokenOutcome::Published(secret) => {
+            missing_scopes(integration, secret).map(|message| failed(MISSING_SCOPES, message, None))
+        }
+        TokenOutcome::Refused(error) => Some(failed(
+            error.fault.as_str(),
+            error.message(),
+            error.retry_after,
+        )),
+        TokenOutcome::NotWritten(sentence) => {
+            let name = Owner::integration(integration).secret_name;
+            let message = format!("The Secret {name} could not be written: {sentence}");
+            Some(failed(SECRET_NOT_WRITTEN, message, None))
+        }
+    };
+    (outcome.secret(&observed.token).clone(), failure)
+}
+
+/// The required scopes that a new token lacks, as a sentence with the remedy.
+fn missing_scopes(integration: &ZoomIntegration, secret: &TokenSecret) -> Option<String> {
+    let TokenSecret::Ours(stored) = secret else {
+        return None;
+    };
+    let declared = &integration.spec.scopes;
+    let found = scopes::compare(&stored.scope, &declared.required, &[]);
+    remedy::message(&found, Then::Wait)
+}
+
+/// What is known of a General app's credentials afterwards.
+fn checked(
+    integration: &ZoomIntegration,
+    observed: &Observed,
+    plan: &Plan,
+    outcome: Option<&CheckOutcome>,
+    now: Timestamp,
+) -> Checked {
+    let before = &observed.checked;
+    let version = &observed.credentials.version;
+    match (plan.credentials, outcome) {
+        (CredentialsStep::Keep | CredentialsStep::Wait(_), _) => before.clone(),
+        // Credentials that come and go are asked about no more often than others.
+        (CredentialsStep::Forget, _) | (CredentialsStep::Ask, None) => Checked {
+            checked_at: before.checked_at,
+            ..Checked::default()
+        },
+        (CredentialsStep::Ask, Some(CheckOutcome { asked, answer })) => match answer {
+            Ok(()) => Checked {
+                accepted_version: Some(version.to_owned()),
+                checked_at: Some(*asked),
+                failure: None,
+            },
+            Err(error) => {
+                let uid = integration.uid().unwrap_or_default();
+                refused(error, before.clone(), version, &uid, *asked, now)
+            }
+        },
+    }
+}
+
+fn refused(
+    error: &zoom::Error,
+    before: Checked,
+    version: &str,
+    uid: &str,
+    asked: Timestamp,
+    now: Timestamp,
+) -> Checked {
+    let attempt = Attempt {
+        reason: error.fault.as_str(),
+        message: check_message(error),
+        retry_after: error.retry_after,
+        credentials_version: version,
+    };
+    let mut failure = failure::record(attempt, before.failure.as_ref(), uid, now);
+    let earliest = schedule::after_refused_check(asked);
+    failure.retry_at.0 = failure.retry_at.0.max(earliest);
+    Checked {
+        checked_at: Some(asked),
+        failure: Some(failure),
+        ..before
+    }
+}
+
+/// The remedy for a General app where it is another than for one with a token of its own.
+fn check_message(error: &zoom::Error) -> String {
+    if error.fault == Fault::WrongAppKind {
+        format!(
+            "Zoom does not take these as the credentials of a General app: use those of a General app, or set app.kind: ServerToServer in a new ZoomIntegration. ({})",
+            error.detail
+        )
+    } else {
+        error.message()
+    }
+}
+
+fn receiver(integration: &ZoomIntegration, plan: &Plan, outcome: &Outcome) -> ReceiverState {
+    let outcome = &outcome.receiver;
+    let finding = match (plan.receiver, &plan.obstacle, &outcome.refused) {
+        (ReceiverStep::Remove, ..) => {
+            ReceiverFinding::Unavailable("The receiver is removed.".into())
+        }
+        (_, Some(obstacle), _) => obstacle.clone(),
+        (_, None, Some(sentence)) => ReceiverFinding::NotApplied(format!(
+            "The receiver's objects could not be written: {sentence}"
+        )),
+        (_, None, None) => availability(integration, &outcome.live),
+    };
+    ReceiverState {
+        finding,
+        waiting: plan.transition.waiting,
+        progress: outcome.progress,
+    }
+}
+
+fn availability(integration: &ZoomIntegration, live: &Receiver) -> ReceiverFinding {
+    let workloads = live.live(integration);
+    let Some(first) = workloads.first() else {
+        return ReceiverFinding::Unavailable("The receiver is not deployed.".into());
+    };
+    if workloads.iter().any(|live| live.available) {
+        return ReceiverFinding::Available;
+    }
+    let conditions = live.deployment.as_ref();
+    let conditions = conditions.and_then(|live| live.status.as_ref()?.conditions.as_ref());
+    let trouble = conditions
+        .into_iter()
+        .flatten()
+        .find(|condition| condition.type_ == "ReplicaFailure" && condition.status == "True")
+        .and_then(|condition| condition.message.as_ref())
+        .map(|message| format!(": {message}"))
+        .unwrap_or_default();
+    ReceiverFinding::Unavailable(format!(
+        "No Pod of {} {} is available yet{trouble}.",
+        first.kind.as_str(),
+        resources::name(integration)
+    ))
+}
+
+#[cfg(test)]
+mod tests;

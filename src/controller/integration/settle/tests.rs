@@ -1,0 +1,261 @@
+//! What happened, and what it comes to.
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "cases read better without ceremony"
+)]
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::controller::{
+    credentials::Credentials, integration::model::ReceiverOutcome, token_secret::Stored,
+};
+use zoom::Class;
+
+const NOW: i64 = 1000;
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+fn integration(failure: Value) -> ZoomIntegration {
+    serde_json::from_value(json!({
+        "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomIntegration",
+        "metadata": {"name": "acme", "namespace": "clinics", "uid": "u1"},
+        "spec": {
+            "app": {"kind": "ServerToServer"}, "credentials": {"secretRef": {"name": "zoom"}},
+            "scopes": {"required": ["a:read:x:admin"]},
+        },
+        "status": {"token": {"failure": failure}},
+    }))
+    .unwrap()
+}
+
+fn observed() -> Observed {
+    Observed {
+        credentials: Credentials {
+            version: "c/1".into(),
+            ..Credentials::default()
+        },
+        token: ours("a:read:x:admin", "c/0"),
+        ..Observed::default()
+    }
+}
+
+fn ours(scope: &str, source: &str) -> TokenSecret {
+    TokenSecret::Ours(Stored {
+        scope: scope.into(),
+        source: source.into(),
+        ..Stored::default()
+    })
+}
+
+fn plan(token: TokenStep, credentials: CredentialsStep) -> Plan {
+    Plan {
+        token,
+        credentials,
+        receiver: ReceiverStep::Keep,
+        obstacle: None,
+        objects: None,
+        judgement: crate::controller::integration::model::Judgement::default(),
+        transition: crate::controller::integration::model::Transition::default(),
+        remove_old_token_secret: false,
+    }
+}
+
+fn outcome(token: TokenOutcome, credentials: Option<CheckOutcome>) -> Outcome {
+    Outcome {
+        token,
+        credentials,
+        receiver: ReceiverOutcome::default(),
+        old_token_secret_removed: false,
+    }
+}
+
+const REQUEST: TokenStep =
+    TokenStep::Request(crate::controller::integration::model::Cause::RefreshDue);
+
+fn settled(step: TokenStep, token: TokenOutcome) -> Applied {
+    let plan = plan(step, CredentialsStep::Forget);
+    let outcome = outcome(token, None);
+    settle(
+        &integration(Value::Null),
+        &observed(),
+        &plan,
+        &outcome,
+        at(NOW),
+    )
+}
+
+fn error(fault: Fault, retry_after: Option<u64>) -> zoom::Error {
+    zoom::Error {
+        fault,
+        detail: String::new(),
+        retry_after: retry_after.map(Duration::from_secs),
+        ambiguous: false,
+    }
+}
+
+#[test]
+fn a_new_token_with_all_scopes_ends_the_failure() {
+    let applied = settled(
+        REQUEST,
+        TokenOutcome::Published(ours("a:read:x:admin", "c/1")),
+    );
+    assert_eq!(applied.failure, None);
+    assert!(applied.with_current_credentials);
+}
+
+#[test]
+fn a_new_token_that_lacks_a_scope_is_a_failure_of_that_name() {
+    let applied = settled(
+        REQUEST,
+        TokenOutcome::Published(ours("b:read:x:admin", "c/1")),
+    );
+    let failure = applied.failure.unwrap();
+    assert_eq!(
+        (failure.reason.as_str(), failure.attempts),
+        (MISSING_SCOPES, 1)
+    );
+    assert!(failure.message.contains("a:read:x:admin"), "{failure:?}");
+}
+
+#[test]
+fn what_zoom_refuses_is_tried_again_and_never_before_it_says() {
+    let refused = |fault, retry_after| {
+        let applied = settled(REQUEST, TokenOutcome::Refused(error(fault, retry_after)));
+        assert_eq!(applied.token, observed().token, "the old one stays");
+        assert!(!applied.with_current_credentials);
+        applied.failure.unwrap()
+    };
+    for fault in [
+        Fault::Unavailable,
+        Fault::RateLimited,
+        Fault::CredentialsRejected,
+    ] {
+        let failure = refused(fault, Some(500));
+        assert!(failure.retry_at.0 >= at(NOW + 500), "{failure:?}");
+        let soon = refused(fault, None);
+        let limit = if fault.class() == Class::Person {
+            72
+        } else {
+            6
+        };
+        assert!(soon.retry_at.0 <= at(NOW + limit), "{soon:?}");
+    }
+}
+
+#[test]
+fn a_token_that_cannot_be_stored_is_said_in_the_api_servers_words() {
+    let applied = settled(REQUEST, TokenOutcome::NotWritten("exceeded quota".into()));
+    let failure = applied.failure.unwrap();
+    assert_eq!(failure.reason, SECRET_NOT_WRITTEN);
+    assert!(failure.message.contains("exceeded quota"), "{failure:?}");
+    assert_eq!(applied.token, observed().token);
+}
+
+#[test]
+fn a_failure_stands_while_its_time_has_not_come_and_ends_when_nothing_is_due() {
+    let before = json!({
+        "reason": "CredentialsRejected", "message": "m", "attempts": 3, "time": at(NOW - 2),
+        "retryAt": at(NOW + 60), "credentialsVersion": "c/1",
+    });
+    let after = |step: TokenStep, suspend| {
+        let mut integration = integration(before.clone());
+        integration.spec.suspend = suspend;
+        let plan = plan(step, CredentialsStep::Forget);
+        let outcome = outcome(TokenOutcome::Untouched, None);
+        settle(&integration, &observed(), &plan, &outcome, at(NOW))
+    };
+    let waits = after(TokenStep::Wait(at(NOW + 60)), false);
+    assert_eq!(waits.failure.unwrap().attempts, 3);
+    assert_eq!(waits.look_again, Some(at(NOW + 60)));
+    assert!(after(TokenStep::Keep, true).failure.is_some());
+    assert_eq!(after(TokenStep::Keep, false).failure, None);
+    let later = after(TokenStep::Later(at(NOW + 9)), false);
+    assert_eq!((later.failure, later.look_again), (None, Some(at(NOW + 9))));
+}
+
+#[test]
+fn the_old_secrets_name_is_told_until_it_is_removed() {
+    let named = |removed| {
+        let observed = Observed {
+            old_token_secret: Some("old".into()),
+            ..observed()
+        };
+        let plan = plan(TokenStep::Keep, CredentialsStep::Forget);
+        let outcome = Outcome {
+            old_token_secret_removed: removed,
+            ..outcome(TokenOutcome::Untouched, None)
+        };
+        settle(
+            &integration(Value::Null),
+            &observed,
+            &plan,
+            &outcome,
+            at(NOW),
+        )
+        .token_secret_name
+    };
+    assert_eq!(named(false), "old");
+    assert_eq!(named(true), "acme-zoom-token");
+}
+
+fn check(
+    before: Checked,
+    step: CredentialsStep,
+    answer: Option<Result<(), zoom::Error>>,
+) -> Checked {
+    let observed = Observed {
+        checked: before,
+        ..observed()
+    };
+    let asked = answer.map(|answer| CheckOutcome {
+        asked: at(NOW - 1),
+        answer,
+    });
+    let plan = plan(TokenStep::Keep, step);
+    let outcome = outcome(TokenOutcome::Untouched, asked);
+    settle(
+        &integration(Value::Null),
+        &observed,
+        &plan,
+        &outcome,
+        at(NOW),
+    )
+    .checked
+}
+
+#[test]
+fn whatever_zoom_says_of_credentials_it_is_not_asked_again_within_a_minute() {
+    for fault in [
+        Fault::Refused,
+        Fault::Unavailable,
+        Fault::CredentialsRejected,
+    ] {
+        let answer = Some(Err(error(fault, None)));
+        let checked = check(Checked::default(), CredentialsStep::Ask, answer);
+        let failure = checked.failure.as_ref().unwrap();
+        assert!(failure.retry_at.0 >= at(NOW + 59), "{failure:?}");
+        assert_eq!(checked.checked_at, Some(at(NOW - 1)));
+    }
+}
+
+#[test]
+fn an_answer_replaces_what_was_known_and_missing_credentials_keep_only_the_time() {
+    let known = Checked {
+        accepted_version: Some("c/0".into()),
+        checked_at: Some(at(5)),
+        failure: None,
+    };
+    let taken = check(known.clone(), CredentialsStep::Ask, Some(Ok(())));
+    assert_eq!(taken.accepted_version.as_deref(), Some("c/1"));
+    assert_eq!(taken.checked_at, Some(at(NOW - 1)));
+    assert_eq!(check(known.clone(), CredentialsStep::Keep, None), known);
+    let forgotten = check(known, CredentialsStep::Forget, None);
+    let expected = Checked {
+        checked_at: Some(at(5)),
+        ..Checked::default()
+    };
+    assert_eq!(forgotten, expected);
+}
