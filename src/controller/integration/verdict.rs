@@ -51,6 +51,8 @@ pub struct ConsentFinding<'a> {
     pub total: i32,
     /// How many of them are connected.
     pub connected: i32,
+    /// How many of them lost their grant.
+    pub lost: i32,
     /// Whether an event of the app arrived: somebody has installed it.
     pub event_seen: bool,
 }
@@ -218,6 +220,9 @@ fn usable(findings: &Findings<'_>) -> Verdict {
             "Signed events of the app arrive: somebody has installed it.",
         );
     }
+    if consent.lost > 0 {
+        return reauthorization(findings);
+    }
     let message = match (
         external,
         findings.spec.self_service().is_some(),
@@ -242,6 +247,25 @@ fn usable(findings: &Findings<'_>) -> Verdict {
             "ReadyToInstall",
             message,
         ),
+    }
+}
+
+/// No connection works, and some that did have lost their grant: a person must act again.
+fn reauthorization(findings: &Findings<'_>) -> Verdict {
+    let ConsentFinding { lost, total, .. } = findings.consent;
+    let message = format!(
+        "No connection is connected, and {lost} of {total} lost the grant: the status of each ZoomConnection says why, and its status.installUrl is the link by which the person authorizes again."
+    );
+    let phase = Phase::ReauthorizationRequired;
+    match findings.spec.ready_when.unwrap_or_default() {
+        ReadyWhen::Installable => Verdict::new(
+            phase,
+            Status::True,
+            Flow::Settled,
+            "ReadyToInstall",
+            message,
+        ),
+        ReadyWhen::Connected => Verdict::stalled(phase, "ReauthorizationRequired", message),
     }
 }
 

@@ -98,6 +98,7 @@ pub fn status(
             callback: redirect_url.as_deref(),
             total: setting.connections.total,
             connected: setting.connections.connected,
+            lost: lost(setting.known),
             event_seen: webhook
                 .as_ref()
                 .is_some_and(|webhook| !webhook.events_seen.is_empty()),
@@ -284,6 +285,15 @@ fn callback(integration: &ZoomIntegration, pages: &Url) -> String {
     let namespace = integration.namespace().unwrap_or_default();
     let path = consent::callback_path(&namespace, &integration.name_any());
     format!("{}{path}", pages.as_str().trim_end_matches('/'))
+}
+
+/// How many connections lost their grant.
+fn lost(connections: &[&ZoomConnection]) -> i32 {
+    let is_lost = |connection: &&&ZoomConnection| {
+        let status = connection.status.as_ref();
+        status.and_then(|status| status.phase) == Some(Phase::ReauthorizationRequired)
+    };
+    i32::try_from(connections.iter().filter(is_lost).count()).unwrap_or(i32::MAX)
 }
 
 /// The link to install the app: with self service the consent pages', with External the tenant's own or

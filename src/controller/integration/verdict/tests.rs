@@ -421,8 +421,35 @@ const PAGES: ConsentFinding<'_> = ConsentFinding {
     callback: Some("https://connect.example.com/callback/clinics/app"),
     total: 0,
     connected: 0,
+    lost: 0,
     event_seen: false,
 };
+
+#[test]
+fn a_lost_grant_shows_while_nothing_else_is_connected() {
+    let lost = ConsentFinding {
+        total: 2,
+        lost: 1,
+        ..PAGES
+    };
+    let seen = |spec: &ZoomIntegrationSpec, consent| {
+        let verdict = consented(spec, consent);
+        (verdict.phase, verdict.ready, verdict.flow)
+    };
+    let phase = Phase::ReauthorizationRequired;
+    let spec = general(json!({}));
+    assert_eq!(seen(&spec, lost), (phase, Status::False, Flow::Stalled));
+    let installable = general(json!({"readyWhen": "Installable"}));
+    assert_eq!(
+        seen(&installable, lost),
+        (phase, Status::True, Flow::Settled)
+    );
+    let one = ConsentFinding {
+        connected: 1,
+        ..lost
+    };
+    assert_eq!(seen(&spec, one).0, Phase::Connected);
+}
 
 #[test]
 fn an_app_is_connected_from_its_first_connection_on() {
