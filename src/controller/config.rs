@@ -71,6 +71,11 @@ pub struct Args {
     #[arg(long, env = "REFRESH_TOKEN_DAYS", default_value = "90", value_parser = clap::value_parser!(u16).range(1..=3650))]
     pub refresh_token_days: u16,
 
+    /// Days for which a refresh token that Zoom refused is kept, without being used, before it is erased. A
+    /// change of the app's credentials within them is tried once.
+    #[arg(long, env = "SEALED_GRANT_DAYS", default_value = "7", value_parser = clap::value_parser!(u16).range(1..=365))]
+    pub sealed_grant_days: u16,
+
     /// Days within which a person's data is to be deleted after the app was removed, as the agreement with
     /// Zoom says. Announced in the status, nothing more.
     #[arg(long, env = "DATA_DELETION_DAYS", default_value = "10", value_parser = clap::value_parser!(u16).range(1..=3650))]
@@ -157,6 +162,12 @@ impl Args {
     #[must_use]
     pub fn refresh_token_life(&self) -> Duration {
         Duration::from_hours(24 * u64::from(self.refresh_token_days))
+    }
+
+    /// How long a refresh token that Zoom refused is kept.
+    #[must_use]
+    pub fn sealed_grant_life(&self) -> Duration {
+        Duration::from_hours(24 * u64::from(self.sealed_grant_days))
     }
 
     /// Time to delete a person's data after the app was removed.

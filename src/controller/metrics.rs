@@ -21,6 +21,8 @@ const ISSUED: &str = "Issued";
 const ACCEPTED: &str = "Accepted";
 /// Another process may be at it.
 const WAITING: &str = "Waiting";
+/// The credentials are those of another app: nothing was sent.
+const OTHER_CLIENT: &str = "OtherClient";
 /// A newer grant took its place.
 const SUPERSEDED: &str = "Superseded";
 /// Nobody wants it any more.
@@ -134,7 +136,7 @@ impl Metrics {
 
 /// Every outcome of spending a grant.
 fn outcomes() -> impl Iterator<Item = &'static str> {
-    [ISSUED, WAITING, SUPERSEDED, GONE]
+    [ISSUED, WAITING, OTHER_CLIENT, SUPERSEDED, GONE]
         .into_iter()
         .chain(Fault::ALL.map(Fault::as_str))
         // These are faults as well.
@@ -147,6 +149,7 @@ fn name(outcome: &Outcome<zoom::Error>) -> &'static str {
         Outcome::Refused(refusal) => refusal.error.fault.as_str(),
         Outcome::Lost(lost) => lost.as_str(),
         Outcome::Waiting => WAITING,
+        Outcome::OtherClient => OTHER_CLIENT,
         Outcome::Superseded => SUPERSEDED,
         Outcome::Gone => GONE,
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     journal::Entry,
-    spend::{Issuer, Store, StoreError},
+    spend::{Revoker, Store, StoreError},
 };
 
 /// How long to wait for the store, at first and at most.
@@ -23,15 +23,15 @@ pub enum Committed {
 }
 
 /// Stores the reply of a process that is dead.
-pub async fn commit<S: Store, I: Issuer>(store: &S, issuer: &I, entry: &Entry) -> Committed {
-    commit_over(store, issuer, entry, None).await
+pub async fn commit<S: Store, R: Revoker>(store: &S, revoker: &R, entry: &Entry) -> Committed {
+    commit_over(store, revoker, entry, None).await
 }
 
 /// Stores a reply, first over the version that is thought to be current. The fence is what was spent:
 /// nothing newer is ever overwritten.
-pub(super) async fn commit_over<S: Store, I: Issuer>(
+pub(super) async fn commit_over<S: Store, R: Revoker>(
     store: &S,
-    issuer: &I,
+    revoker: &R,
     entry: &Entry,
     version: Option<S::Version>,
 ) -> Committed {
@@ -40,7 +40,7 @@ pub(super) async fn commit_over<S: Store, I: Issuer>(
     loop {
         match attempt(store, entry, expected.take()).await {
             Ok(Some(Committed::Unwanted)) => {
-                issuer.revoke(&entry.next).await;
+                revoker.revoke(&entry.next).await;
                 return Committed::Unwanted;
             }
             Ok(Some(committed)) => return committed,

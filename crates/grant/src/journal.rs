@@ -129,6 +129,7 @@ mod tests {
             id: "g".into(),
             generation: 1,
             since: Timestamp::UNIX_EPOCH,
+            client_id: None,
             credential: Credential::RefreshToken(token.to_owned().into()),
             access: None,
             intent: None,

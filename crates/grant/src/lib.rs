@@ -11,6 +11,10 @@
 //! survives the death of the process, and from there to the [`Store`]. Only a leader may begin; whoever
 //! holds a reply must store it, leader or not. [`spend`] is the whole sequence, over small traits: it
 //! knows neither Kubernetes nor HTTP. An authorization code is spent in the same way, once.
+//!
+//! A refusal by Zoom has more than one explanation: the grant is gone, or the client credentials belong to
+//! another app. So a grant remembers its client id, nothing is sent for another one, and a refresh token
+//! that Zoom refused is [sealed](Seal) before it is erased.
 
 mod commit;
 mod journal;
@@ -19,5 +23,7 @@ mod spend;
 
 pub use commit::{Committed, commit};
 pub use journal::{Directory, Entry, Journal};
-pub use model::{Access, Code, Credential, Grant, Holder, Intent, Loss, Lost, Pair};
-pub use spend::{Error, Issuer, Outcome, Refusal, Store, StoreError, Term, spend};
+pub use model::{
+    Access, Client, Code, Credential, Grant, Holder, Intent, Loss, Lost, Pair, Seal, Standing,
+};
+pub use spend::{Error, Issuer, Outcome, Refusal, Revoker, Store, StoreError, Term, spend};

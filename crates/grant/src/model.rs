@@ -16,6 +16,10 @@ pub struct Grant {
     pub generation: u64,
     /// When the person authorized, or the grant was taken over.
     pub since: Timestamp,
+    /// Client id of the app that it was given to: no other app can use it. Absent in a grant that was
+    /// imported, or stored by an earlier version, until its first refresh succeeded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
     /// What is spent next.
     pub credential: Credential,
     /// The access token that came with it.
@@ -24,7 +28,7 @@ pub struct Grant {
     /// An attempt to spend the credential whose outcome is not stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intent: Option<Intent>,
-    /// Set once the credential is never to be spent again.
+    /// Set once Zoom said that the credential is of no use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loss: Option<Loss>,
 }
@@ -41,6 +45,44 @@ pub struct Loss {
     /// When the person removed the app, if that is why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removed_at: Option<Timestamp>,
+    /// Set while the refresh token is still stored. Absent: it is erased.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<Seal>,
+}
+
+/// A refresh token that Zoom refused and that is still stored. It is not used, with one exception: each
+/// change of the client credentials allows one more attempt, because the credentials may have been the
+/// wrong ones.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Seal {
+    /// When Zoom first refused it.
+    pub since: Timestamp,
+    /// [`Client::fingerprint`] of the client credentials with which it was last refused.
+    pub refused_with: String,
+    /// How many attempts were made with it.
+    #[serde(default)]
+    pub attempts: u32,
+}
+
+/// The OAuth client (RFC 6749 section 2) on whose behalf a credential is spent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Client {
+    /// The client id.
+    pub id: String,
+    /// Tells pairs of client id and secret apart without showing them.
+    pub fingerprint: String,
+}
+
+/// Whether a client may spend a grant's credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It may.
+    Usable,
+    /// The grant was given to another app.
+    OtherClient,
+    /// The grant is lost, and this client cannot bring it back.
+    Lost(Lost),
 }
 
 /// What can be spent once.
@@ -118,7 +160,7 @@ pub struct Holder {
     pub process: String,
 }
 
-/// Why a credential is never spent again. A person must authorize anew.
+/// Why a grant is given up. The person must authorize the app again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Lost {
     /// An earlier attempt reached Zoom and its reply reached nobody: the successor is unknown.
@@ -134,13 +176,14 @@ pub enum Lost {
 // === impl Grant ===
 
 impl Grant {
-    /// The grant after its credential was spent for `pair`.
+    /// The grant after `client` spent its credential for `pair`.
     #[must_use]
-    pub fn rotated(&self, pair: Pair) -> Self {
+    pub fn rotated(&self, pair: Pair, client: &Client) -> Self {
         Self {
             id: self.id.clone(),
             generation: self.generation.saturating_add(1),
             since: self.since,
+            client_id: Some(client.id.clone()),
             credential: Credential::RefreshToken(pair.refresh_token),
             access: Some(pair.access),
             intent: None,
@@ -148,7 +191,7 @@ impl Grant {
         }
     }
 
-    /// Whether `spent` is the fingerprint of this grant's credential, also if it was given up since.
+    /// Whether `spent` is the fingerprint of this grant's credential, also if the grant was given up since.
     #[must_use]
     pub fn had(&self, spent: &str) -> bool {
         match &self.loss {
@@ -157,19 +200,114 @@ impl Grant {
         }
     }
 
-    /// The grant without anything that could be used: what is kept of a lost one.
+    /// Whether `client` may spend the credential.
     #[must_use]
-    pub fn buried(&self, reason: Lost) -> Self {
+    pub fn standing(&self, client: &Client) -> Standing {
+        let is_other = self.client_id.as_ref().is_some_and(|id| *id != client.id);
+        match &self.loss {
+            None if is_other => Standing::OtherClient,
+            None => Standing::Usable,
+            Some(loss) => match &loss.sealed {
+                Some(seal) if !is_other && seal.refused_with != client.fingerprint => {
+                    Standing::Usable
+                }
+                _ => Standing::Lost(loss.reason),
+            },
+        }
+    }
+
+    /// The grant after Zoom told `client` at `now` that its credential is of no use. A refresh token is
+    /// kept sealed, since the client may have been the wrong one. An authorization code is erased: it dies
+    /// within minutes anyway.
+    #[must_use]
+    pub fn refused(&self, reason: Lost, client: &Client, now: Timestamp) -> Self {
+        if matches!(self.credential, Credential::Code(_)) {
+            return self.erased(reason);
+        }
+        let before = self.loss.as_ref().and_then(|loss| loss.sealed.as_ref());
+        Self {
+            intent: None,
+            loss: Some(Loss {
+                reason,
+                spent: self.credential.fingerprint(),
+                removed_at: None,
+                sealed: Some(Seal {
+                    since: before.map_or(now, |seal| seal.since),
+                    refused_with: client.fingerprint.clone(),
+                    attempts: self.attempts(),
+                }),
+            }),
+            ..self.clone()
+        }
+    }
+
+    /// The grant without anything that could be used.
+    #[must_use]
+    pub fn erased(&self, reason: Lost) -> Self {
+        let before = self.loss.as_ref();
         Self {
             credential: Credential::RefreshToken(String::new().into()),
             access: None,
             intent: None,
             loss: Some(Loss {
                 reason,
-                spent: self.credential.fingerprint(),
-                removed_at: None,
+                spent: before
+                    .map_or_else(|| self.credential.fingerprint(), |loss| loss.spent.clone()),
+                removed_at: before.and_then(|loss| loss.removed_at),
+                sealed: None,
             }),
             ..self.clone()
+        }
+    }
+
+    /// The grant after its person removed the app at `removed_at`: nothing of it is kept.
+    #[must_use]
+    pub fn removed(&self, removed_at: Timestamp) -> Self {
+        let mut erased = self.erased(Lost::Deauthorized);
+        if let Some(loss) = &mut erased.loss {
+            loss.removed_at = Some(removed_at);
+        }
+        erased
+    }
+
+    /// Why the grant is lost, if it is.
+    #[must_use]
+    pub fn lost(&self) -> Option<Lost> {
+        self.loss.as_ref().map(|loss| loss.reason)
+    }
+
+    /// How many attempts with the present credential are on record.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        let seal = self.loss.as_ref().and_then(|loss| loss.sealed.as_ref());
+        let sealed = seal.map_or(0, |seal| seal.attempts);
+        let recorded = self.intent.as_ref().map_or(0, |intent| intent.attempt);
+        sealed.max(recorded)
+    }
+
+    /// Whether a lost grant still holds a refresh token. An earlier version may have dropped the seal.
+    #[must_use]
+    pub fn is_sealed(&self) -> bool {
+        self.loss.is_some() && !self.credential.is_empty()
+    }
+}
+
+// === impl Client ===
+
+impl Client {
+    /// The client with this id and secret.
+    #[must_use]
+    pub fn new(id: &str, secret: &SecretString) -> Self {
+        let digest = Sha256::new()
+            .chain_update("client")
+            .chain_update([0])
+            .chain_update(id)
+            .chain_update([0])
+            .chain_update(secret.expose_secret())
+            .finalize();
+        Self {
+            id: id.to_owned(),
+            fingerprint: HEXLOWER.encode(&digest[..16]),
         }
     }
 }
@@ -177,6 +315,15 @@ impl Grant {
 // === impl Credential ===
 
 impl Credential {
+    /// Whether it was erased.
+    fn is_empty(&self) -> bool {
+        let secret = match self {
+            Self::Code(code) => &code.code,
+            Self::RefreshToken(token) => token,
+        };
+        secret.expose_secret().is_empty()
+    }
+
     /// Tells credentials apart without showing them.
     #[must_use]
     pub fn fingerprint(&self) -> String {
@@ -258,6 +405,81 @@ mod tests {
         assert_ne!(token("a").fingerprint(), token("b").fingerprint());
         assert_ne!(token("a").fingerprint(), code.fingerprint());
         assert!(!format!("{:?} {:?}", token("hunter2"), code).contains("hunter2"));
+    }
+
+    fn client(id: &str, secret: &str) -> Client {
+        Client::new(id, &secret.to_owned().into())
+    }
+
+    fn grant(client_id: Option<&str>) -> Grant {
+        Grant {
+            id: "g".into(),
+            generation: 3,
+            since: Timestamp::UNIX_EPOCH,
+            client_id: client_id.map(Into::into),
+            credential: Credential::RefreshToken("r".to_owned().into()),
+            access: None,
+            intent: None,
+            loss: None,
+        }
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn a_grant_is_for_the_app_that_it_was_given_to() {
+        let own = grant(Some("a"));
+        assert_eq!(own.standing(&client("a", "s")), Standing::Usable);
+        assert_eq!(own.standing(&client("a", "t")), Standing::Usable);
+        assert_eq!(own.standing(&client("b", "s")), Standing::OtherClient);
+        assert_eq!(grant(None).standing(&client("b", "s")), Standing::Usable);
+    }
+
+    #[test]
+    fn other_credentials_break_a_seal_once() {
+        let lost = Standing::Lost(Lost::GrantLost);
+        for (known, wrong) in [(None, client("b", "s")), (Some("a"), client("a", "s"))] {
+            let sealed = grant(known).refused(Lost::GrantLost, &wrong, at(5));
+            assert!(sealed.is_sealed());
+            assert_eq!(sealed.standing(&wrong), lost);
+            let right = client("a", "t");
+            assert_eq!(sealed.standing(&right), Standing::Usable);
+            let again = sealed.refused(Lost::GrantLost, &right, at(9));
+            assert_eq!(again.standing(&right), lost);
+            // The time runs on from the first refusal.
+            assert_eq!(again.loss.unwrap().sealed.unwrap().since, at(5));
+        }
+        let sealed = grant(Some("a")).refused(Lost::GrantLost, &client("a", "s"), at(5));
+        assert_eq!(sealed.standing(&client("b", "s")), lost);
+    }
+
+    #[test]
+    fn what_is_erased_is_never_used_again() {
+        let sealed = grant(None).refused(Lost::GrantLost, &client("a", "s"), at(5));
+        let erased = sealed.erased(Lost::Deauthorized);
+        assert!(!erased.is_sealed());
+        assert!(matches!(
+            erased.standing(&client("a", "t")),
+            Standing::Lost(_)
+        ));
+        let (before, after) = (sealed.loss.unwrap(), erased.loss.unwrap());
+        assert_eq!((after.spent, after.sealed), (before.spent, None));
+    }
+
+    #[test]
+    fn grants_of_earlier_versions_are_read() {
+        let json = r#"{"id":"g","generation":2,"since":"2026-03-01T10:00:00Z",
+            "credential":{"refreshToken":""},
+            "loss":{"reason":"GrantLost","spent":"f"}}"#;
+        let read: Grant = serde_json::from_str(json).unwrap();
+        assert_eq!(read.client_id, None);
+        assert!(!read.is_sealed());
+        assert!(matches!(
+            read.standing(&client("a", "s")),
+            Standing::Lost(_)
+        ));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{
-    Credential, Grant, Holder, Intent, Journal, Lost, Pair,
+    Client, Credential, Grant, Holder, Intent, Journal, Lost, Pair, Standing,
     commit::{Committed, commit_over},
     journal::Entry,
 };
@@ -51,10 +51,19 @@ pub enum StoreError {
     Unavailable(String),
 }
 
-/// Zoom, as far as a grant is concerned.
-pub trait Issuer: Send + Sync {
+/// Zoom, as far as the end of a grant is concerned.
+pub trait Revoker: Send + Sync {
+    /// Makes an access token, and the grant that it belongs to, worthless. A failure changes nothing.
+    fn revoke(&self, grant: &Grant) -> impl Future<Output = ()> + Send;
+}
+
+/// Zoom, as far as the use of a grant is concerned.
+pub trait Issuer: Revoker {
     /// What Zoom or the network said when there is no pair.
     type Error: std::fmt::Debug + Send;
+
+    /// On whose behalf credentials are spent.
+    fn client(&self) -> Client;
 
     /// The longest time that [`Issuer::exchange`] takes.
     fn time_limit(&self) -> Duration;
@@ -64,9 +73,6 @@ pub trait Issuer: Send + Sync {
         &self,
         credential: &Credential,
     ) -> impl Future<Output = Result<Pair, Refusal<Self::Error>>> + Send;
-
-    /// Makes an access token, and the grant that it belongs to, worthless. A failure changes nothing.
-    fn revoke(&self, grant: &Grant) -> impl Future<Output = ()> + Send;
 }
 
 /// Who may begin.
@@ -92,13 +98,15 @@ pub enum Outcome<E> {
     Stored(Box<Grant>),
     /// Zoom refused or did not answer.
     Refused(Refusal<E>),
-    /// The credential is of no use any more. What is stored now says so.
+    /// The credential is of no use. What is stored says so.
     Lost(Lost),
+    /// The grant was given to another app than the one of these client credentials. Nothing was sent.
+    OtherClient,
     /// Another process made an attempt that may still be under way.
     Waiting,
     /// Somebody stored another grant meanwhile.
     Superseded,
-    /// Nobody wants the grant any more.
+    /// The grant is no longer needed: its connection is gone or is being deleted.
     Gone,
 }
 
@@ -150,8 +158,11 @@ pub async fn spend<S: Store, I: Issuer, J: Journal, T: Term>(
     let Some((mut grant, version)) = stored else {
         return Ok(Outcome::Gone);
     };
-    if let Some(loss) = grant.loss {
-        return Ok(Outcome::Lost(loss.reason));
+    let client = issuer.client();
+    match grant.standing(&client) {
+        Standing::Usable => {}
+        Standing::OtherClient => return Ok(Outcome::OtherClient),
+        Standing::Lost(reason) => return Ok(Outcome::Lost(reason)),
     }
     if grant
         .intent
@@ -164,11 +175,12 @@ pub async fn spend<S: Store, I: Issuer, J: Journal, T: Term>(
         return Ok(Outcome::Gone);
     }
     may_begin(term, issuer)?;
+    let attempt = grant.attempts().saturating_add(1);
     // An intent that is still there belongs to an attempt whose outcome nobody knows.
-    let unknown = grant.intent.take();
+    let is_unknown = grant.intent.is_some() || grant.lost() == Some(Lost::ReplyLost);
     grant.intent = Some(Intent {
         holder: term.holder(),
-        attempt: unknown.as_ref().map_or(0, |intent| intent.attempt) + 1,
+        attempt,
         begun: term.now(),
     });
     let version = store.write(&grant, &version).await?;
@@ -176,7 +188,7 @@ pub async fn spend<S: Store, I: Issuer, J: Journal, T: Term>(
     may_begin(term, issuer)?;
     match issuer.exchange(&grant.credential).await {
         Ok(pair) => {
-            let next = grant.rotated(pair);
+            let next = grant.rotated(pair, &client);
             let entry = Entry::new(store.place(), &grant, next);
             // From here on the reply outlives this process.
             if let Err(error) = journal.put(&entry) {
@@ -189,13 +201,13 @@ pub async fn spend<S: Store, I: Issuer, J: Journal, T: Term>(
                 Some(lost) if !refusal.ambiguous => {
                     // After an unknown outcome, a refusal says that the earlier attempt had succeeded.
                     let lost = match lost {
-                        Lost::GrantLost if unknown.is_some() => Lost::ReplyLost,
+                        Lost::GrantLost if is_unknown => Lost::ReplyLost,
                         other => other,
                     };
-                    bury(store, &grant, lost).await
+                    give_up(store, &grant, lost, &client, term.now()).await
                 }
                 _ => {
-                    if !refusal.ambiguous && unknown.is_none() {
+                    if !refusal.ambiguous && !is_unknown {
                         // Not spent for certain: the record of the attempt goes. If that fails, the
                         // next attempt takes this one for unknown, which is the safe side.
                         grant.intent = None;
@@ -242,8 +254,14 @@ fn may_begin(term: &impl Term, issuer: &impl Issuer) -> Result<(), Error> {
     }
 }
 
-/// Judges anew before a grant is given up: what was refused may not be what is stored now.
-async fn bury<S: Store, E>(store: &S, refused: &Grant, lost: Lost) -> Result<Outcome<E>, Error> {
+/// Writes down that Zoom refused the credential of `refused`, if it is still the one that is stored.
+async fn give_up<S: Store, E>(
+    store: &S,
+    refused: &Grant,
+    lost: Lost,
+    client: &Client,
+    now: Timestamp,
+) -> Result<Outcome<E>, Error> {
     let refused = refused.credential.fingerprint();
     loop {
         let Some((stored, version)) = store.read().await? else {
@@ -252,7 +270,8 @@ async fn bury<S: Store, E>(store: &S, refused: &Grant, lost: Lost) -> Result<Out
         if !stored.had(&refused) {
             return Ok(Outcome::Superseded);
         }
-        match store.write(&stored.buried(lost), &version).await {
+        let next = stored.refused(lost, client, now);
+        match store.write(&next, &version).await {
             Ok(_) => return Ok(Outcome::Lost(lost)),
             Err(StoreError::Conflict) => {}
             Err(error) => return Err(error.into()),

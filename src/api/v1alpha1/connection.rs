@@ -193,6 +193,10 @@ pub struct GrantStatus {
     /// Why the grant is lost, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost: Option<String>,
+    /// When the refresh token of a lost grant will be erased. Until then it is kept without being used;
+    /// if the app's credentials change, it is tried once more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed_until: Option<Time>,
 }
 
 /// What became of a consent.

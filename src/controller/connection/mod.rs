@@ -35,6 +35,7 @@ impl Managed for ZoomConnection {
         let setting = status::Setting {
             pages: context.config.connect_url.as_ref(),
             refresh_token_life: context.config.refresh_token_life(),
+            sealed_grant: context.config.sealed_grant_life(),
             data_deletion: context.config.data_deletion(),
         };
         let (status, wait) = status::status(self, &observed, &applied, setting, now);

@@ -47,6 +47,17 @@ pub struct Observed {
     pub namespace_uid: String,
 }
 
+// === impl Observed ===
+
+impl Observed {
+    /// The client id in the app's credentials.
+    #[must_use]
+    pub fn client_id(&self) -> Option<&str> {
+        let credentials = &self.integration.as_ref()?.credentials;
+        credentials.client_id.as_deref()
+    }
+}
+
 /// The integration of a connection.
 #[derive(Debug)]
 pub struct Integration {

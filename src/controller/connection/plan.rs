@@ -14,7 +14,7 @@ use crate::{
         token_secret::TokenSecret,
     },
 };
-use grant::Credential;
+use grant::{Client, Credential, Standing};
 
 /// Zoom's authorization codes live for five minutes.
 const CODE_LIFE: Duration = Duration::from_mins(5);
@@ -50,6 +50,23 @@ pub fn refresh_at(kept: &Kept, uid: &str) -> Option<Timestamp> {
     ))
 }
 
+/// The client id that a grant belongs to, if the app of the credentials has another one.
+#[must_use]
+pub fn other_client<'a>(kept: &'a Kept, client_id: Option<&str>) -> Option<&'a str> {
+    let own = kept.grant.client_id.as_deref()?;
+    client_id.is_some_and(|found| found != own).then_some(own)
+}
+
+/// When the refresh token of a lost grant is to be erased, which is kept for `keep`.
+#[must_use]
+pub fn erase_at(kept: &Kept, keep: Duration) -> Option<Timestamp> {
+    let grant = &kept.grant;
+    let seal = grant.loss.as_ref().and_then(|loss| loss.sealed.as_ref());
+    grant
+        .is_sealed()
+        .then(|| seal.map_or(Timestamp::MIN, |seal| schedule::later(seal.since, keep)))
+}
+
 /// Whether the app was removed after Zoom last gave a token: only another token request can tell whether
 /// the grant is dead.
 #[must_use]
@@ -74,17 +91,20 @@ pub fn refresh(
     uid: &str,
     last: Option<&TokenFailure>,
     credentials_version: &str,
+    client: &Client,
     said: Said,
     now: Timestamp,
 ) -> Refresh {
     let grant = &kept.grant;
-    if grant.loss.is_some() {
+    if grant.standing(client) != Standing::Usable {
         return Refresh::Keep;
     }
     let issued = grant.access.as_ref().map(|access| access.issued_at);
     let wished = schedule::at_wish(said.wish, issued);
-    // An attempt whose outcome nobody stored is made good at once.
+    // An attempt whose outcome nobody stored is repeated at once, and so is one that failed with other
+    // credentials than the present ones.
     let due = grant.intent.is_some()
+        || grant.loss.is_some()
         || in_doubt(kept, said.removed_at)
         || refresh_at(kept, uid).is_none_or(|at| now >= at)
         || wished.is_some_and(|at| now >= at);

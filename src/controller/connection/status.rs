@@ -11,7 +11,7 @@ use super::{
     apply::{self, Applied, SUCCEEDED},
     observe::{Import, Integration, Observed},
     plan,
-    verdict::{self, Findings, GrantFinding},
+    verdict::{self, CLIENT_ID_CHANGED, Findings, GrantFinding, Sealed},
 };
 use crate::{
     api::{
@@ -29,6 +29,7 @@ use crate::{
     },
 };
 use contract::consent::{Link, Target};
+use grant::Lost;
 use zoom::scopes::{self, Comparison, remedy::Then};
 
 /// How long before its end an unused grant is announced to die.
@@ -41,6 +42,8 @@ pub struct Setting<'a> {
     pub pages: Option<&'a Url>,
     /// Life of an unused refresh token.
     pub refresh_token_life: Duration,
+    /// How long a refresh token that Zoom refused is kept.
+    pub sealed_grant: Duration,
     /// Time to delete a person's data after the app was removed.
     pub data_deletion: Duration,
 }
@@ -88,11 +91,11 @@ pub fn status(
             .map(|consent| consent.message.as_str()),
     };
     let verdict = verdict::verdict(&findings, now);
-    let grant = grant_status(kept, setting.refresh_token_life);
+    let grant = grant_status(kept, setting);
     let mut statements = shared::general(&verdict);
     if kept.is_some() {
         statements.push(token_fresh(&findings, grant.as_ref(), now));
-        statements.push(shared::scopes_granted(&findings.token, findings.then));
+        statements.push(scopes_granted(&findings));
     }
     statements.extend(subject_verified(kept, applied));
     let conditions = condition::merge(
@@ -105,7 +108,10 @@ pub fn status(
     let token = TokenStatus {
         secret_name: Some(owner.secret_name),
         expires_at: published(applied).map(Time),
-        refresh_at: kept.and_then(|kept| plan::refresh_at(kept, &uid)).map(Time),
+        refresh_at: kept
+            .filter(|kept| kept.grant.loss.is_none())
+            .and_then(|kept| plan::refresh_at(kept, &uid))
+            .map(Time),
         failure: applied.failure.clone(),
     };
     let wait = wait(&token, grant.as_ref(), applied, integration, now);
@@ -152,13 +158,15 @@ fn grant_finding<'a>(
         ),
         GrantSecret::Ours(kept) => {
             if let Some(loss) = &kept.grant.loss {
-                loss.removed_at
-                    .map_or(GrantFinding::Lost(loss.reason), |removed| {
-                        let until = schedule::later(removed, setting.data_deletion);
-                        GrantFinding::Removed(removed, until)
-                    })
+                let lost = GrantFinding::Lost(loss.reason, sealed(kept, setting));
+                loss.removed_at.map_or(lost, |removed| {
+                    let until = schedule::later(removed, setting.data_deletion);
+                    GrantFinding::Removed(removed, until)
+                })
             } else if apply::is_copy(kept, observed) {
                 GrantFinding::Copied
+            } else if let Some(client_id) = plan::other_client(kept, observed.client_id()) {
+                GrantFinding::OtherClient(client_id)
             } else if let Some(mismatch) = &applied.mismatch {
                 GrantFinding::Mismatched(mismatch)
             } else {
@@ -166,6 +174,14 @@ fn grant_finding<'a>(
             }
         }
     }
+}
+
+/// How the refresh token of a lost grant is kept.
+fn sealed(kept: &Kept, setting: Setting<'_>) -> Option<Sealed> {
+    plan::erase_at(kept, setting.sealed_grant).map(|until| Sealed {
+        until,
+        client_known: kept.grant.client_id.is_some(),
+    })
 }
 
 /// When the published token expires.
@@ -211,7 +227,44 @@ fn token_fresh(findings: &Findings<'_>, grant: Option<&GrantStatus>, now: Timest
             ),
         );
     }
-    shared::token_fresh(&findings.token)
+    let (reason, why) = match findings.grant {
+        GrantFinding::Lost(lost, _) => (lost.as_str(), lost.message()),
+        GrantFinding::Removed(..) => (Lost::Deauthorized.as_str(), Lost::Deauthorized.message()),
+        GrantFinding::OtherClient(_) => (
+            CLIENT_ID_CHANGED,
+            "The grant was given to another app than the one whose credentials are there: it cannot be refreshed.",
+        ),
+        _ => return shared::token_fresh(&findings.token),
+    };
+    let rest = match &findings.token {
+        TokenFinding::Present { expires_at, .. } if *expires_at > now => {
+            format!(" No new token can be got; the present one expires at {expires_at}.")
+        }
+        TokenFinding::Present { expires_at, .. } => {
+            format!(" The last token expired at {expires_at}.")
+        }
+        _ => String::new(),
+    };
+    Statement::new(
+        Type::TokenFresh,
+        Status::False,
+        reason,
+        format!("{why}{rest}"),
+    )
+}
+
+fn scopes_granted(findings: &Findings<'_>) -> Statement {
+    match (&findings.grant, &findings.token) {
+        (GrantFinding::Lost(..) | GrantFinding::Removed(..), TokenFinding::Absent { .. }) => {
+            Statement::new(
+                Type::ScopesGranted,
+                Status::Unknown,
+                "NoToken",
+                "The grant is lost: which scopes the next one has is known once somebody authorized.",
+            )
+        }
+        _ => shared::scopes_granted(&findings.token, findings.then),
+    }
 }
 
 fn notice(dies: Timestamp) -> Timestamp {
@@ -250,8 +303,9 @@ fn subject(kept: Option<&Kept>, observed: &Observed, applied: &Applied) -> Optio
     })
 }
 
-fn grant_status(kept: Option<&Kept>, life: Duration) -> Option<GrantStatus> {
-    let grant = &kept?.grant;
+fn grant_status(kept: Option<&Kept>, setting: Setting<'_>) -> Option<GrantStatus> {
+    let kept = kept?;
+    let grant = &kept.grant;
     let loss = grant.loss.as_ref();
     let used = grant
         .access
@@ -259,8 +313,11 @@ fn grant_status(kept: Option<&Kept>, life: Duration) -> Option<GrantStatus> {
         .map_or(grant.since, |access| access.issued_at);
     Some(GrantStatus {
         since: Some(Time(schedule::later(grant.since, Duration::ZERO))),
-        expires_at: loss.is_none().then(|| Time(schedule::later(used, life))),
+        expires_at: loss
+            .is_none()
+            .then(|| Time(schedule::later(used, setting.refresh_token_life))),
         lost: loss.map(|loss| loss.reason.as_str().to_owned()),
+        sealed_until: sealed(kept, setting).map(|sealed| Time(sealed.until)),
     })
 }
 
@@ -298,6 +355,8 @@ fn wait(
     let mut times: Vec<Timestamp> = Vec::new();
     let dies = grant.and_then(|grant| grant.expires_at.as_ref());
     times.extend(dies.map(|dies| notice(dies.0)));
+    let sealed = grant.and_then(|grant| grant.sealed_until.as_ref());
+    times.extend(sealed.map(|sealed| sealed.0));
     if integration.is_some_and(|integration| !integration.resource.spec.suspend) {
         times.extend(token.refresh_at.iter().map(|time| time.0));
         times.extend(token.expires_at.iter().map(|time| time.0));

@@ -16,6 +16,9 @@ use zoom::scopes::remedy::Then;
 /// The reason of a grant that was copied here.
 pub const COPIED: &str = "GrantCopied";
 
+/// The reason of a grant that was given to another app than the one of the present credentials.
+pub const CLIENT_ID_CHANGED: &str = "ClientIdChanged";
+
 /// The reason of a grant whose Secret somebody deleted.
 pub const DELETED: &str = "GrantDeleted";
 
@@ -55,8 +58,10 @@ pub enum GrantFinding<'a> {
     Conflict(&'a str),
     /// A grant for another namespace or cluster.
     Copied,
-    /// A grant that is lost.
-    Lost(Lost),
+    /// A grant that is lost, and how its refresh token is kept, if it is.
+    Lost(Lost, Option<Sealed>),
+    /// A grant of another app, which has this client id.
+    OtherClient(&'a str),
     /// A grant that is lost because its person removed the app: when, and until when that person's data has
     /// to be deleted.
     Removed(Timestamp, Timestamp),
@@ -64,6 +69,16 @@ pub enum GrantFinding<'a> {
     Mismatched(&'a Mismatch),
     /// A grant.
     Held,
+}
+
+/// A refresh token that Zoom refused and that is kept for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sealed {
+    /// Until when.
+    pub until: Timestamp,
+    /// Whether it is known that it was refused to the app that it belongs to. Otherwise the credentials may
+    /// be those of another app.
+    pub client_known: bool,
 }
 
 /// Decides the state at `now`.
@@ -138,10 +153,15 @@ fn grant(findings: &Findings<'_>) -> Option<Verdict> {
                 way_back(findings)
             ),
         )),
-        GrantFinding::Lost(lost) => Some(Verdict::stalled(
+        GrantFinding::Lost(reason, sealed) => Some(Verdict::stalled(
             Phase::ReauthorizationRequired,
-            lost.as_str(),
-            format!("{} {}", lost.message(), way_back(findings)),
+            reason.as_str(),
+            lost(findings, reason, sealed),
+        )),
+        GrantFinding::OtherClient(client_id) => Some(Verdict::stalled(
+            Phase::Degraded,
+            CLIENT_ID_CHANGED,
+            other_client(findings, client_id),
         )),
         GrantFinding::Removed(at, until) => Some(Verdict::stalled(
             Phase::ReauthorizationRequired,
@@ -164,6 +184,46 @@ fn grant(findings: &Findings<'_>) -> Option<Verdict> {
             "The Secret of this connection's grant (its name with -zoom-grant appended) was deleted, and the refresh token with it: the person must authorize again by status.installUrl.",
         )),
     }
+}
+
+fn lost(findings: &Findings<'_>, reason: Lost, sealed: Option<Sealed>) -> String {
+    let (what, way_back, secret) = (
+        reason.message(),
+        way_back(findings),
+        credentials_of(findings),
+    );
+    match sealed {
+        None => format!("{what} {way_back}"),
+        Some(Sealed {
+            until,
+            client_known: true,
+        }) => format!(
+            "{what} {way_back} The refresh token is kept until {until} without being used; if {secret} changes before, it is tried once more."
+        ),
+        Some(Sealed {
+            until,
+            client_known: false,
+        }) => format!(
+            "{what} Or {secret} holds the client id and secret of another app or environment than the one that was authorized: check that first. With the right pair the connection works again by itself until {until}. {way_back}"
+        ),
+    }
+}
+
+/// Who must act, and the way back: of the two client ids only the grant's own is known to be one.
+fn other_client(findings: &Findings<'_>, client_id: &str) -> String {
+    format!(
+        "{} does not hold the client id {client_id}, to which this grant was given; a grant works with its own app only. Who owns the Secret: put back client id and secret of that app (of the same environment), and the connection works again by itself. Nothing was sent to Zoom. If the app was replaced on purpose: {}",
+        credentials_of(findings),
+        way_back(findings)
+    )
+}
+
+/// The Secret with the app's credentials, as a message names it.
+fn credentials_of(findings: &Findings<'_>) -> String {
+    findings.integration.map_or_else(
+        || "The credentials Secret".to_owned(),
+        |integration| format!("Secret {}", integration.spec.credentials.secret_ref.name),
+    )
 }
 
 /// What makes a connection without a usable grant usable again.

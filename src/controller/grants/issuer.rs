@@ -4,22 +4,32 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
-use grant::{Access, Credential, Grant, Issuer, Lost, Pair, Refusal};
+use grant::{Access, Client, Credential, Grant, Issuer, Lost, Pair, Refusal, Revoker};
 use zoom::{AccessToken, Error, Fault};
 
-/// Spends credentials at Zoom's token endpoint.
+/// Spends credentials at Zoom's token endpoint on behalf of an app.
 #[derive(Clone, Debug)]
 pub struct ZoomIssuer {
     zoom: Arc<zoom::Client>,
-    app: Option<zoom::App>,
+    app: zoom::App,
+}
+
+/// Revokes nothing: the app's credentials are not known.
+#[derive(Clone, Copy, Debug)]
+pub struct WithoutApp;
+
+/// The client that an app is to Zoom.
+#[must_use]
+pub fn client_of(app: &zoom::App) -> Client {
+    Client::new(&app.client_id, &app.client_secret)
 }
 
 // === impl ZoomIssuer ===
 
 impl ZoomIssuer {
-    /// An issuer for the grants of `app`. Without it, nothing can be asked of Zoom.
+    /// An issuer for the grants of `app`.
     #[must_use]
-    pub fn new(zoom: Arc<zoom::Client>, app: Option<zoom::App>) -> Self {
+    pub fn new(zoom: Arc<zoom::Client>, app: zoom::App) -> Self {
         Self { zoom, app }
     }
 }
@@ -27,24 +37,24 @@ impl ZoomIssuer {
 impl Issuer for ZoomIssuer {
     type Error = Error;
 
+    fn client(&self) -> Client {
+        client_of(&self.app)
+    }
+
     fn time_limit(&self) -> Duration {
         self.zoom.spending_limit()
     }
 
     async fn exchange(&self, credential: &Credential) -> Result<Pair, Refusal<Error>> {
-        let Some(app) = &self.app else {
-            let detail = "the app's credentials are not known";
-            return Err(refusal(Error::new(Fault::CredentialsRejected, detail)));
-        };
         let now = Timestamp::now();
         let tokens = match credential {
             Credential::Code(code) => {
                 let (url, verifier) = (&code.redirect_url, &code.verifier);
                 self.zoom
-                    .authorization_code(app, &code.code, verifier, url, now)
+                    .authorization_code(&self.app, &code.code, verifier, url, now)
                     .await
             }
-            Credential::RefreshToken(token) => self.zoom.refresh_token(app, token, now).await,
+            Credential::RefreshToken(token) => self.zoom.refresh_token(&self.app, token, now).await,
         }
         .map_err(refusal)?;
         Ok(Pair {
@@ -52,18 +62,25 @@ impl Issuer for ZoomIssuer {
             access: access_of(tokens.access),
         })
     }
+}
 
+impl Revoker for ZoomIssuer {
     async fn revoke(&self, grant: &Grant) {
-        let (Some(app), Some(access)) = (&self.app, &grant.access) else {
-            tracing::warn!(
-                "a grant that nobody wants any more stays alive at Zoom until it expires"
-            );
+        let Some(access) = &grant.access else {
             return;
         };
-        match self.zoom.revoke(app, &access.token).await {
-            Ok(()) => tracing::info!("revoked a grant that nobody wants any more"),
+        match self.zoom.revoke(&self.app, &access.token).await {
+            Ok(()) => tracing::info!("revoked a grant that is no longer needed"),
             Err(error) => tracing::warn!(%error, "failed to revoke a grant"),
         }
+    }
+}
+
+// === impl WithoutApp ===
+
+impl Revoker for WithoutApp {
+    async fn revoke(&self, _: &Grant) {
+        tracing::warn!("a grant that is no longer needed stays alive at Zoom until it expires");
     }
 }
 

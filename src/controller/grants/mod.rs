@@ -14,7 +14,7 @@ use kube::Client;
 use tokio::sync::Semaphore;
 
 pub use self::{
-    issuer::{ZoomIssuer, token_of},
+    issuer::{WithoutApp, ZoomIssuer, client_of, token_of},
     store::{Place, SecretStore},
     term::LeaderTerm,
 };
@@ -78,9 +78,7 @@ impl Grants {
                 return;
             };
             let store = SecretStore::new(&self.client, place);
-            // Without the app's credentials: a grant that nobody wants any more is forgotten only.
-            let issuer = ZoomIssuer::new(self.zoom.clone(), None);
-            let committed = grant::commit(&store, &issuer, &entry).await;
+            let committed = grant::commit(&store, &WithoutApp, &entry).await;
             tracing::info!(?committed, "stored a reply of an earlier process");
             self.journal.remove(&entry);
         });
@@ -101,7 +99,7 @@ impl Grants {
         let under_way = UnderWay::begin(&self.under_way, store.place())?;
         let permit = self.permits.clone().acquire_owned().await.ok()?;
         self.zoom.within_budget_of_app(app).await;
-        let issuer = ZoomIssuer::new(self.zoom.clone(), Some(app.clone()));
+        let issuer = ZoomIssuer::new(self.zoom.clone(), app.clone());
         let (journal, term) = (self.journal.clone(), self.term.clone());
         let task = tokio::spawn(async move {
             let _held = (under_way, permit);

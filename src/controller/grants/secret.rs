@@ -228,6 +228,7 @@ mod tests {
                 id: "g".into(),
                 generation: 3,
                 since: Timestamp::UNIX_EPOCH,
+                client_id: None,
                 credential: Credential::RefreshToken("refresh".to_owned().into()),
                 access: None,
                 intent: None,

@@ -228,6 +228,7 @@ pub fn handed_over(secret: &Secret) -> Option<Grant> {
         id: secret.name_any(),
         generation: 0,
         since: handoff.authorized,
+        client_id: Some(handoff.client_id),
         credential: Credential::Code(Code {
             code: handoff.code,
             verifier: handoff.code_verifier,

@@ -54,6 +54,7 @@ pub enum End {
     Stored,
     Refused,
     Lost(Lost),
+    OtherClient,
     Gone,
 }
 
@@ -99,10 +100,12 @@ pub async fn passes(process: &Process, settles: bool) -> Option<End> {
         if settles && pass >= PATIENCE {
             process.world.state().settled = true;
         }
+        process.observe();
         match spend(process, process, process, process).await {
             Ok(Outcome::Stored(_)) => return Some(End::Stored),
             Ok(Outcome::Lost(lost)) => return Some(End::Lost(lost)),
             Ok(Outcome::Gone) => return Some(End::Gone),
+            Ok(Outcome::OtherClient) => return Some(End::OtherClient),
             Ok(Outcome::Refused(refusal)) if !refusal.ambiguous => return Some(End::Refused),
             // Waits, was overtaken, or the API server or Zoom gave no answer.
             Ok(_) | Err(_) => {}

@@ -10,6 +10,7 @@ mod outcomes;
 mod pod;
 mod process;
 mod races;
+mod seals;
 mod store;
 mod twice;
 mod world;

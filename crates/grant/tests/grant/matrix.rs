@@ -27,7 +27,7 @@ const WEATHERS: [Weather; 6] = [
 #[tokio::test(start_paused = true)]
 async fn nothing_is_lost_that_can_be_kept() {
     let mut summary = Summary::default();
-    for kind in [Kind::Code, Kind::RefreshToken] {
+    for kind in Kind::ALL {
         for answer in Answer::ALL {
             for heir in HEIRS {
                 for weather in WEATHERS {

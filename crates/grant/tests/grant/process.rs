@@ -12,7 +12,7 @@ use std::{
 };
 
 use futures::poll;
-use grant::Holder;
+use grant::{Client, Holder};
 
 use crate::world::World;
 
@@ -49,6 +49,8 @@ pub struct Process {
     pub world: Arc<World>,
     pub holder: Holder,
     pub leads: AtomicBool,
+    /// The credentials that the pass under way has read.
+    client: Mutex<Client>,
     dies_at: Option<u32>,
     died_at: Mutex<Option<Point>>,
     steps: AtomicU32,
@@ -63,6 +65,7 @@ impl Process {
                 process: process.into(),
             },
             leads: AtomicBool::new(true),
+            client: Mutex::new(world.state().client.clone()),
             dies_at: None,
             died_at: Mutex::new(None),
             steps: AtomicU32::new(0),
@@ -75,6 +78,17 @@ impl Process {
             dies_at: Some(number),
             ..self
         }
+    }
+
+    /// Begins a pass: reads the app's credentials.
+    pub fn observe(&self) {
+        let client = self.world.state().client.clone();
+        *self.client.lock().unwrap_or_else(PoisonError::into_inner) = client;
+    }
+
+    pub fn credentials(&self) -> Client {
+        let client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        client.clone()
     }
 
     pub fn died_at(&self) -> Option<Point> {

@@ -125,7 +125,7 @@ async fn a_late_reply_overwrites_nothing_newer() {
 
 async fn sweep(event: Event, judge: impl Fn(&Fate) -> Result<(), String>) -> Tally {
     let mut tally = Tally::default();
-    for kind in [Kind::Code, Kind::RefreshToken] {
+    for kind in Kind::ALL {
         for heir in [Heir::SameProcess, Heir::NextProcess] {
             for weather in WEATHERS {
                 for moment in 0.. {

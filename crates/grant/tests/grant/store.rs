@@ -1,6 +1,6 @@
 //! The API server: conditional writes, and the ways in which it is not there.
 
-use grant::{Grant, Intent, Lost, Store, StoreError};
+use grant::{Credential, Grant, Intent, Lost, Store, StoreError};
 
 use crate::process::{Call, Point, Process};
 
@@ -109,6 +109,20 @@ fn worse(old: &Grant, new: &Grant) -> Option<&'static str> {
     let (before, after) = (old.credential.fingerprint(), new.credential.fingerprint());
     if new.generation == old.generation && before != after && new.loss.is_none() {
         return Some("a grant was overwritten by another of the same generation");
+    }
+    let removed = new
+        .loss
+        .as_ref()
+        .is_some_and(|loss| loss.reason == Lost::Deauthorized);
+    if matches!(old.credential, Credential::RefreshToken(_))
+        && new.generation == old.generation
+        && before != after
+        && !removed
+    {
+        return Some("a refresh token was erased by a refusal");
+    }
+    if old.client_id.is_some() && new.client_id != old.client_id {
+        return Some("a grant went over to another app");
     }
     if old.loss.is_some() && new.loss.is_none() && new.generation != old.generation + 1 {
         return Some("a grant that was given up came back without a successor");

@@ -26,7 +26,7 @@ const PODS: [[&str; 3]; 3] = [["a", "a", "a"], ["a", "b", "b"], ["a", "b", "c"]]
 #[tokio::test(start_paused = true)]
 async fn two_deaths_lose_no_more_than_one() {
     let (mut cells, mut lost) = (0, 0);
-    for kind in [Kind::Code, Kind::RefreshToken] {
+    for kind in Kind::ALL {
         for answer in ANSWERS {
             for pods in PODS {
                 for first in 0.. {

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use grant::{Code, Credential, Entry, Grant, Holder};
+use grant::{Client, Code, Credential, Entry, Grant, Holder, Lost};
 use jiff::Timestamp;
 
 use crate::store::Api;
@@ -17,6 +17,12 @@ use crate::zoom::{Answer, Zoom};
 pub enum Kind {
     Code,
     RefreshToken,
+    /// A refresh token that Zoom refused to another app. The credentials are the right ones again.
+    Sealed,
+}
+
+impl Kind {
+    pub const ALL: [Self; 3] = [Self::Code, Self::RefreshToken, Self::Sealed];
 }
 
 /// What somebody else does in the middle.
@@ -32,6 +38,8 @@ pub enum Event {
     Touched,
     /// The person removed the app: the tokens were erased.
     Deauthorized,
+    /// Somebody put the credentials of another app into the Secret.
+    WrongPair,
 }
 
 pub struct World(Mutex<State>);
@@ -39,6 +47,8 @@ pub struct World(Mutex<State>);
 pub struct State {
     pub zoom: Zoom,
     pub api: Api,
+    /// What the Secret with the app's credentials holds.
+    pub client: Client,
     /// By Pod.
     pub journals: BTreeMap<String, Vec<Entry>>,
     /// A Pod that nobody reaches: what its journal holds is known to no one.
@@ -59,21 +69,33 @@ pub struct State {
 
 impl World {
     pub fn new(kind: Kind, first: Answer) -> Arc<Self> {
-        let grant = Grant {
+        let mut grant = Grant {
             id: "consent-1".into(),
             generation: if kind == Kind::Code { 0 } else { 7 },
             since: Timestamp::UNIX_EPOCH,
+            client_id: (kind != Kind::Sealed).then(|| right().id),
             credential: match kind {
                 Kind::Code => code("code-1"),
-                Kind::RefreshToken => Credential::RefreshToken(String::from("token-7").into()),
+                Kind::RefreshToken | Kind::Sealed => {
+                    Credential::RefreshToken(String::from("token-7").into())
+                }
             },
             access: None,
             intent: None,
             loss: None,
         };
+        if kind == Kind::Sealed {
+            grant = grant.refused(Lost::GrantLost, &wrong(), Timestamp::UNIX_EPOCH);
+        }
+        Self::holding(grant, first)
+    }
+
+    /// A world in which this grant is stored.
+    pub fn holding(grant: Grant, first: Answer) -> Arc<Self> {
         Arc::new(Self(Mutex::new(State {
             zoom: Zoom::new(&grant.credential, first),
             api: Api::new(grant),
+            client: right(),
             journals: BTreeMap::new(),
             cut_off: None,
             received: Vec::new(),
@@ -120,6 +142,7 @@ impl State {
                         id: "consent-2".into(),
                         generation: 0,
                         since: Timestamp::UNIX_EPOCH,
+                        client_id: Some(right().id),
                         credential,
                         access: None,
                         intent: None,
@@ -136,8 +159,9 @@ impl State {
             Event::Deauthorized => {
                 self.zoom.revoke_all();
                 self.api
-                    .replace(|stored| stored.map(|grant| grant.buried(grant::Lost::Deauthorized)));
+                    .replace(|stored| stored.map(|grant| grant.removed(Timestamp::UNIX_EPOCH)));
             }
+            Event::WrongPair => self.client = wrong(),
         }
     }
 
@@ -152,6 +176,20 @@ impl State {
                 .flat_map(|(_, entries)| entries)
                 .any(|entry| entry.next.credential.fingerprint() == fingerprint)
     }
+}
+
+/// The app that the grant was given to.
+pub fn right() -> Client {
+    client("app")
+}
+
+/// Another app.
+pub fn wrong() -> Client {
+    client("other")
+}
+
+pub fn client(id: &str) -> Client {
+    Client::new(id, &String::from("secret").into())
 }
 
 pub fn code(code: &str) -> Credential {

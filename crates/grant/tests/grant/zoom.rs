@@ -3,13 +3,13 @@
 
 use std::{collections::BTreeMap, sync::atomic::Ordering::Relaxed, time::Duration};
 
-use grant::{Access, Credential, Grant, Issuer, Lost, Pair, Refusal};
+use grant::{Access, Client, Credential, Grant, Issuer, Lost, Pair, Refusal, Revoker, Standing};
 use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
 
 use crate::{
     process::{Call, Point, Process},
-    world::State,
+    world::{State, right},
 };
 
 type Refused = Refusal<&'static str>;
@@ -113,8 +113,15 @@ impl Zoom {
         self.live.as_ref()
     }
 
-    fn process(&mut self, credential: &Credential) -> Result<Pair, Refused> {
+    fn process(&mut self, credential: &Credential, client: &Client) -> Result<Pair, Refused> {
         let spent = credential.fingerprint();
+        if client.id != right().id {
+            return Err(Refusal {
+                error: "HTTP 400: invalid_grant",
+                ambiguous: false,
+                ends: Some(Lost::GrantLost),
+            });
+        }
         let answer = self.first.take().unwrap_or(Answer::Answers);
         let refusal = |ends| {
             Err(Refusal {
@@ -244,6 +251,12 @@ fn unlawful(state: &State, process: &Process, fingerprint: &str) -> Vec<String> 
     {
         broken.push("I3: sent again and the earlier attempt is not on record".into());
     }
+    if let Some(grant) = stored
+        && grant.credential.fingerprint() == fingerprint
+        && grant.standing(&process.credentials()) != Standing::Usable
+    {
+        broken.push("sent although this client may not".into());
+    }
     if !process.leads.load(Relaxed) {
         broken.push("sent by a process that does not lead".into());
     }
@@ -253,15 +266,20 @@ fn unlawful(state: &State, process: &Process, fingerprint: &str) -> Vec<String> 
 impl Issuer for Process {
     type Error = &'static str;
 
+    fn client(&self) -> Client {
+        self.credentials()
+    }
+
     fn time_limit(&self) -> Duration {
         Duration::from_secs(10)
     }
 
     async fn exchange(&self, credential: &Credential) -> Result<Pair, Refused> {
+        let client = self.credentials();
         // Nothing lies between the caller's check of its term and the wire.
         let on_its_way = OnItsWay::send(self, credential);
         self.pass(Point::Before(Call::Exchange)).await;
-        let answer = self.world.state().zoom.process(credential);
+        let answer = self.world.state().zoom.process(credential, &client);
         self.pass(Point::After(Call::Exchange)).await;
         let mut state = self.world.state();
         state.api.away += std::mem::take(&mut state.api.away_at_commit);
@@ -283,7 +301,9 @@ impl Issuer for Process {
         drop(on_its_way);
         answer
     }
+}
 
+impl Revoker for Process {
     async fn revoke(&self, grant: &Grant) {
         self.pass(Point::Before(Call::Revoke)).await;
         {

@@ -196,6 +196,10 @@ async fn spend(
                 lost.as_str()
             ),
         ))),
+        Outcome::OtherClient => Err(Step::Ended(End::failed(
+            "ConsentOutdated",
+            "The app's client id changed during the consent: open the link again.",
+        ))),
         // Time heals these, and if not, the code expires.
         Outcome::Refused(_) | Outcome::Waiting | Outcome::Superseded | Outcome::Gone => {
             Err(Step::Later)

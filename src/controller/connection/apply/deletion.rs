@@ -19,13 +19,13 @@ use crate::{
         error::Error,
         finalizer,
         grants::{
-            Place,
+            Place, client_of,
             secret::{self, GrantSecret},
         },
         report, schedule,
     },
 };
-use grant::{Access, Outcome};
+use grant::{Access, Outcome, Standing};
 
 /// Keeps a connection until its grant was revoked at Zoom.
 pub const FINALIZER: &str = "zoom-operator.io/revoke";
@@ -33,6 +33,10 @@ pub const FINALIZER: &str = "zoom-operator.io/revoke";
 /// How long a deletion waits for Zoom at most.
 const PATIENCE: Duration = Duration::from_mins(2);
 const BETWEEN_ATTEMPTS: Duration = Duration::from_secs(10);
+
+/// Why a grant of another app is not revoked.
+const OTHER_CLIENT: &str =
+    "The credentials Secret holds another client id than the one of this grant.";
 
 /// Brings the finalizer in line with the deletion policy; whether it had to be changed.
 ///
@@ -95,19 +99,24 @@ async fn attempt(
     };
     // A copy is not ours to revoke: whoever holds the original may be using it.
     let copied = kept.namespace_uid != observe::namespace_uid(context, connection).await?;
-    if copied || kept.grant.loss.is_some() {
+    if copied || (kept.grant.loss.is_some() && !kept.grant.is_sealed()) {
         return Ok(Ok(()));
     }
     let Some(app) = app(context, connection, &secrets).await? else {
         return Ok(Err("The app's credentials are not there any more.".into()));
     };
+    if kept.grant.standing(&client_of(&app)) == Standing::OtherClient {
+        return Ok(Err(OTHER_CLIENT.into()));
+    }
     // Zoom revokes by a token that still works.
     let works = |access: &Access| access.expires_at > Timestamp::now();
-    if !kept.grant.access.as_ref().is_some_and(works) {
+    let is_lost = kept.grant.loss.is_some();
+    if is_lost || !kept.grant.access.as_ref().is_some_and(works) {
         let place = Place::of(connection, &kept.namespace_uid);
         match context.grants.spend(place, &app).await.transpose()? {
             Some(Outcome::Stored(grant)) => kept.grant = *grant,
             Some(Outcome::Lost(_) | Outcome::Gone) => return Ok(Ok(())),
+            Some(Outcome::OtherClient) => return Ok(Err(OTHER_CLIENT.into())),
             Some(Outcome::Refused(refusal)) => return Ok(Err(refusal.error.message())),
             Some(Outcome::Waiting | Outcome::Superseded) | None => {
                 return Ok(Err("The last refresh is still under way.".into()));

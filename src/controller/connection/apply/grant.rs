@@ -25,7 +25,7 @@ use crate::{
         schedule,
     },
 };
-use grant::{Grant, Loss, Lost, Outcome};
+use grant::{Grant, Lost, Outcome};
 use zoom::App;
 
 /// Another process may be at it: how soon to look again.
@@ -56,6 +56,7 @@ pub(super) async fn import(
             id: plan::imported_id(&imported),
             generation: 0,
             since: Timestamp::now(),
+            client_id: None,
             credential,
             access: None,
             intent: None,
@@ -115,14 +116,13 @@ pub(super) async fn refresh(
             applied.look_again = Some(schedule::later(Timestamp::now(), WHILE_WAITING));
             Ok(())
         }
-        // What was observed is no longer so: begin anew.
-        Outcome::Superseded | Outcome::Gone => Err(Error::Conflict),
+        // What was observed is no longer so: the next pass looks again.
+        Outcome::OtherClient | Outcome::Superseded | Outcome::Gone => Err(Error::Conflict),
     }
 }
 
-/// Says of a grant that Zoom just refused that its person removed the app, if that is so: then nothing of
-/// it is kept.
-pub(super) async fn bury_if_removed(
+/// Erases a grant that Zoom refused and whose person removed the app: a removal is confirmed by both.
+pub(super) async fn erase_if_removed(
     context: &Context,
     connection: &ZoomConnection,
     removed_at: Option<Timestamp>,
@@ -139,13 +139,36 @@ pub(super) async fn bury_if_removed(
     }
     context.leadership.check()?;
     let mut kept = (**kept).clone();
-    kept.grant.loss = Some(Loss {
-        reason: Lost::Deauthorized,
-        removed_at: Some(removed_at),
-        ..loss.clone()
-    });
+    kept.grant = kept.grant.removed(removed_at);
     let written = write(context, connection, &kept, true).await?;
     tracing::info!("a person removed the app, its tokens are erased");
+    applied.grant = secret::read(connection, Some(&written));
+    Ok(())
+}
+
+/// Erases a refresh token that was kept sealed for long enough.
+pub(super) async fn erase_in_time(
+    context: &Context,
+    connection: &ZoomConnection,
+    applied: &mut Applied,
+) -> Result<(), Error> {
+    let GrantSecret::Ours(kept) = &applied.grant else {
+        return Ok(());
+    };
+    let (Some(loss), Some(at)) = (
+        &kept.grant.loss,
+        plan::erase_at(kept, context.config.sealed_grant_life()),
+    ) else {
+        return Ok(());
+    };
+    if Timestamp::now() < at {
+        return Ok(());
+    }
+    context.leadership.check()?;
+    let mut kept = (**kept).clone();
+    kept.grant = kept.grant.erased(loss.reason);
+    let written = write(context, connection, &kept, true).await?;
+    tracing::info!("erased the refresh token of a lost grant");
     applied.grant = secret::read(connection, Some(&written));
     Ok(())
 }
@@ -162,7 +185,10 @@ pub(super) async fn identify(
         return Ok(());
     };
     let Some(access) = kept.grant.access.as_ref().filter(|access| {
-        !kept.identified && !is_copy(kept, observed) && access.expires_at > Timestamp::now()
+        !kept.identified
+            && kept.grant.loss.is_none()
+            && !is_copy(kept, observed)
+            && access.expires_at > Timestamp::now()
     }) else {
         return Ok(());
     };

@@ -24,7 +24,10 @@ use crate::{
         Context,
         error::Error,
         failure,
-        grants::secret::{GrantSecret, Kept},
+        grants::{
+            client_of,
+            secret::{GrantSecret, Kept},
+        },
         schedule,
         token_secret::TokenSecret,
     },
@@ -106,7 +109,8 @@ pub async fn apply(
     )
     .await?;
     let removed_at = removed_at(context, connection, integration);
-    grant::bury_if_removed(context, connection, removed_at, &mut applied).await?;
+    grant::erase_if_removed(context, connection, removed_at, &mut applied).await?;
+    grant::erase_in_time(context, connection, &mut applied).await?;
     grant::identify(context, connection, integration, observed, &mut applied).await?;
     applied.mismatch = mismatch(context, connection, integration, &applied);
     let mismatch = applied.mismatch.as_ref();
@@ -140,7 +144,8 @@ async fn refresh(
     };
     let last = applied.failure.as_ref();
     let now = Timestamp::now();
-    match plan::refresh(kept, &uid, last, version, said, now) {
+    let client = client_of(app);
+    match plan::refresh(kept, &uid, last, version, &client, said, now) {
         Refresh::Keep => Ok(()),
         Refresh::Wait(until) => {
             applied.look_again = Some(until);

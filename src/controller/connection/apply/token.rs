@@ -43,7 +43,7 @@ pub(super) async fn publish(
             published::remove(&secrets, &owner.secret_name).await?;
             applied.token = TokenSecret::Absent;
         }
-        let usable = kept.identified && !is_copy(kept, observed);
+        let usable = kept.identified && kept.grant.loss.is_none() && !is_copy(kept, observed);
         if usable && applied.mismatch.is_none() {
             applied.token =
                 project(context, connection, &secrets, &owner, kept, &applied.token).await?;

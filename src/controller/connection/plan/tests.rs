@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::controller::{credentials::Credentials, token_secret::Stored};
 use contract::consent::Handoff;
-use grant::{Access, Grant, Holder, Intent, Loss, Lost};
+use grant::{Access, Grant, Holder, Intent, Lost};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
@@ -22,6 +22,7 @@ fn kept(access: Option<(i64, i64)>) -> Kept {
             id: "g".into(),
             generation: 1,
             since: at(0),
+            client_id: None,
             credential: Credential::RefreshToken("r".to_owned().into()),
             access: access.map(|(issued, expires)| Access {
                 token: "a".to_owned().into(),
@@ -41,6 +42,10 @@ fn kept(access: Option<(i64, i64)>) -> Kept {
     }
 }
 
+fn client() -> Client {
+    Client::new("id", &"secret".to_owned().into())
+}
+
 fn failed(retry_at: i64) -> TokenFailure {
     serde_json::from_value(json!({
         "reason": "ZoomUnavailable", "message": "m", "attempts": 3,
@@ -53,15 +58,23 @@ fn failed(retry_at: i64) -> TokenFailure {
 fn a_token_is_replaced_in_time_and_not_before() {
     let token = kept(Some((0, 3600)));
     assert_eq!(
-        refresh(&token, "u", None, "v", Said::default(), at(2500)),
+        refresh(&token, "u", None, "v", &client(), Said::default(), at(2500)),
         Refresh::Keep
     );
     assert_eq!(
-        refresh(&token, "u", None, "v", Said::default(), at(2900)),
+        refresh(&token, "u", None, "v", &client(), Said::default(), at(2900)),
         Refresh::Now
     );
     assert_eq!(
-        refresh(&kept(None), "u", None, "v", Said::default(), at(0)),
+        refresh(
+            &kept(None),
+            "u",
+            None,
+            "v",
+            &client(),
+            Said::default(),
+            at(0)
+        ),
         Refresh::Now
     );
 }
@@ -71,15 +84,39 @@ fn a_failure_delays_the_next_attempt_and_other_credentials_hasten_it() {
     let token = kept(Some((0, 3600)));
     let failure = failed(4000);
     assert_eq!(
-        refresh(&token, "u", Some(&failure), "v", Said::default(), at(3000)),
+        refresh(
+            &token,
+            "u",
+            Some(&failure),
+            "v",
+            &client(),
+            Said::default(),
+            at(3000)
+        ),
         Refresh::Wait(at(4000))
     );
     assert_eq!(
-        refresh(&token, "u", Some(&failure), "w", Said::default(), at(3000)),
+        refresh(
+            &token,
+            "u",
+            Some(&failure),
+            "w",
+            &client(),
+            Said::default(),
+            at(3000)
+        ),
         Refresh::Now
     );
     assert_eq!(
-        refresh(&token, "u", Some(&failure), "v", Said::default(), at(4000)),
+        refresh(
+            &token,
+            "u",
+            Some(&failure),
+            "v",
+            &client(),
+            Said::default(),
+            at(4000)
+        ),
         Refresh::Now
     );
 }
@@ -96,7 +133,7 @@ fn an_attempt_on_record_is_made_good_at_once() {
         begun: at(1),
     });
     assert_eq!(
-        refresh(&token, "u", None, "v", Said::default(), at(2)),
+        refresh(&token, "u", None, "v", &client(), Said::default(), at(2)),
         Refresh::Now
     );
 }
@@ -109,7 +146,7 @@ fn a_removal_is_checked_by_a_token_request_and_not_again() {
             removed_at: Some(at(removed)),
             wish: None,
         };
-        refresh(&token, "u", None, "v", said, at(200))
+        refresh(&token, "u", None, "v", &client(), said, at(200))
     };
     assert_eq!(seen(150), Refresh::Now);
     assert_eq!(seen(100), Refresh::Now);
@@ -124,7 +161,7 @@ fn a_wish_is_granted_once_and_at_most_once_a_minute() {
             removed_at: None,
             wish: Some(at(wish)),
         };
-        refresh(&token, "u", None, "v", said, at(now))
+        refresh(&token, "u", None, "v", &client(), said, at(now))
     };
     assert_eq!(wished(100, 500), Refresh::Keep);
     assert_eq!(wished(101, 120), Refresh::Wait(at(160)));
@@ -133,17 +170,44 @@ fn a_wish_is_granted_once_and_at_most_once_a_minute() {
 }
 
 #[test]
-fn a_lost_grant_is_never_spent() {
+fn a_lost_grant_is_spent_only_with_other_credentials() {
+    let now = |kept: &Kept| refresh(kept, "u", None, "v", &client(), Said::default(), at(9999));
+    let wrong = Client::new("other", &"secret".to_owned().into());
+    for (refused_by, wanted) in [(&client(), Refresh::Keep), (&wrong, Refresh::Now)] {
+        let mut token = kept(Some((0, 3600)));
+        token.grant = token.grant.refused(Lost::GrantLost, refused_by, at(10));
+        assert_eq!(now(&token), wanted);
+        token.grant = token.grant.erased(Lost::GrantLost);
+        assert_eq!(now(&token), Refresh::Keep);
+    }
+}
+
+#[test]
+fn nothing_is_sent_with_the_credentials_of_another_app() {
+    let mut token = kept(Some((0, 3600)));
+    for (known, wanted) in [
+        (Some("other"), Refresh::Keep),
+        (Some("id"), Refresh::Now),
+        (None, Refresh::Now),
+    ] {
+        token.grant.client_id = known.map(Into::into);
+        let now = refresh(&token, "u", None, "v", &client(), Said::default(), at(9999));
+        assert_eq!(now, wanted, "{known:?}");
+    }
+}
+
+#[test]
+fn a_sealed_token_is_erased_in_time() {
+    let keep = Duration::from_secs(100);
     let mut token = kept(None);
-    token.grant.loss = Some(Loss {
-        reason: Lost::GrantLost,
-        spent: String::new(),
-        removed_at: None,
-    });
-    assert_eq!(
-        refresh(&token, "u", None, "v", Said::default(), at(9999)),
-        Refresh::Keep
-    );
+    assert_eq!(erase_at(&token, keep), None);
+    token.grant = token.grant.refused(Lost::GrantLost, &client(), at(10));
+    assert_eq!(erase_at(&token, keep), Some(at(110)));
+    // An earlier version of the operator wrote it in between.
+    token.grant.loss.as_mut().unwrap().sealed = None;
+    assert_eq!(erase_at(&token, keep), Some(Timestamp::MIN));
+    token.grant = token.grant.erased(Lost::GrantLost);
+    assert_eq!(erase_at(&token, keep), None);
 }
 
 #[test]

@@ -4,13 +4,14 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::controller::{credentials::Credentials, token_secret::Stored};
-use grant::{Access, Credential, Grant, Loss, Lost};
+use grant::{Access, Client, Credential, Grant, Lost};
 use zoom::Identity;
 
 const DAY: i64 = 24 * 3600;
 const SETTING: Setting<'_> = Setting {
     pages: None,
     refresh_token_life: Duration::from_hours(24 * 90),
+    sealed_grant: Duration::from_hours(24 * 7),
     data_deletion: Duration::from_hours(24 * 10),
 };
 
@@ -65,6 +66,7 @@ fn applied(used: i64) -> Applied {
                 id: "g".into(),
                 generation: 1,
                 since: at(0),
+                client_id: None,
                 credential: Credential::RefreshToken("r".to_owned().into()),
                 access: Some(Access {
                     token: "a".to_owned().into(),
@@ -154,12 +156,7 @@ fn who_removed_the_app_is_owed_the_deletion_of_his_data() {
     let GrantSecret::Ours(kept) = &mut gone.grant else {
         unreachable!()
     };
-    kept.grant = kept.grant.buried(Lost::GrantLost);
-    kept.grant.loss = Some(Loss {
-        reason: Lost::Deauthorized,
-        removed_at: Some(at(100)),
-        spent: String::new(),
-    });
+    kept.grant = kept.grant.removed(at(100));
     let (said, _) = status(&connection(), &observed(false), &gone, SETTING, at(200));
     let ready = Type::Ready.find(&said.conditions).unwrap();
     assert_eq!(ready.reason, "Deauthorized");
@@ -182,4 +179,66 @@ fn nobody_is_named_before_it_is_known_that_he_may() {
         (verified.status.as_str(), verified.reason.as_str()),
         ("False", "WrongSubject")
     );
+}
+
+fn client(id: &str) -> Client {
+    Client::new(id, &"secret".to_owned().into())
+}
+
+fn condition(status: &ZoomConnectionStatus, type_: Type) -> (&str, &str, &str) {
+    let found = type_.find(&status.conditions).unwrap();
+    (&found.status, &found.reason, &found.message)
+}
+
+#[test]
+fn a_lost_grant_says_what_is_left_of_it() {
+    for (known, explanation) in [(Some("id"), "tried once more"), (None, "another app")] {
+        let mut lost = applied(0);
+        let GrantSecret::Ours(kept) = &mut lost.grant else {
+            unreachable!()
+        };
+        kept.grant.client_id = known.map(Into::into);
+        kept.grant = kept.grant.refused(Lost::GrantLost, &client("id"), at(100));
+        let (said, _) = status(&connection(), &observed(false), &lost, SETTING, at(200));
+        let (ready, reason, message) = condition(&said, Type::Ready);
+        assert_eq!((ready, reason), ("False", "GrantLost"));
+        assert!(message.contains(explanation), "{message}");
+        assert_eq!(
+            said.phase,
+            Some(crate::api::v1alpha1::Phase::ReauthorizationRequired)
+        );
+        let (fresh, reason, message) = condition(&said, Type::TokenFresh);
+        assert_eq!((fresh, reason), ("False", "GrantLost"));
+        assert!(message.contains(&at(3600).to_string()), "{message}");
+        let grant = said.grant.unwrap();
+        assert_eq!(grant.sealed_until.unwrap().0, at(100 + 7 * DAY));
+        assert_eq!(grant.expires_at, None);
+        assert_eq!(said.token.unwrap().refresh_at, None, "nothing is refreshed");
+    }
+}
+
+#[test]
+fn the_credentials_of_another_app_are_named_and_the_grant_is_kept() {
+    let mut other = applied(0);
+    let GrantSecret::Ours(kept) = &mut other.grant else {
+        unreachable!()
+    };
+    kept.grant.client_id = Some("own".into());
+    let mut seen = observed(false);
+    if let Some(integration) = &mut seen.integration {
+        integration.credentials.client_id = Some("other".into());
+    }
+    let (said, _) = status(&connection(), &seen, &other, SETTING, at(200));
+    let (ready, reason, message) = condition(&said, Type::Ready);
+    assert_eq!((ready, reason), ("False", "ClientIdChanged"));
+    assert!(
+        message.contains("Secret zoom ") && message.contains(" own"),
+        "{message}"
+    );
+    assert!(
+        !message.contains("other,"),
+        "what the Secret holds is not shown: {message}"
+    );
+    assert_eq!(condition(&said, Type::TokenFresh).1, "ClientIdChanged");
+    assert_eq!(said.grant.unwrap().lost, None);
 }

@@ -154,7 +154,7 @@ fn an_external_consent_gives_no_link() {
 fn a_lost_grant_names_the_way_back() {
     let (integration, scopes) = (integration(json!({})), granted());
     for lost in Lost::ALL {
-        let findings = findings(&integration, &scopes, GrantFinding::Lost(lost));
+        let findings = findings(&integration, &scopes, GrantFinding::Lost(lost, None));
         assert_eq!(
             seen(&findings),
             (
