@@ -1,4 +1,5 @@
-//! The pages of the five integrations: each names its files, and the numbers in it are what `src/setup` comes to.
+//! The pages: those of the five integrations name their files and have the numbers that `src/setup` comes to;
+//! links lead somewhere; the tests that the threat model names exist.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -68,22 +69,72 @@ fn every_step_that_is_left_is_named_where_the_manual_has_it() {
 }
 
 #[test]
-fn a_link_to_a_file_leads_to_one() {
+fn every_link_between_pages_leads_to_a_file_and_a_heading() {
     let root = folder().parent().unwrap().to_owned();
-    let pages = files(&folder()).into_iter().chain([
-        root.join("docs/gitops.md"),
-        root.join("docs/argocd/README.md"),
-    ]);
+    let folders = ["docs", "examples", "charts", "benches"].map(|name| files(&root.join(name)));
+    let top = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(|name| root.join(name));
+    let pages = folders.into_iter().flatten().chain(top);
     for page in pages.filter(|page| page.extension().is_some_and(|end| end == "md")) {
         let text = fs::read_to_string(&page).unwrap();
         for link in text.split("](").skip(1) {
-            let link = link.split([')', '#']).next().unwrap();
-            let found = link.is_empty()
-                || link.starts_with("https://")
-                || page.parent().unwrap().join(link).exists();
-            assert!(found, "{}: {link}", page.display());
+            let link = link.split(')').next().unwrap();
+            if link.starts_with("https://") {
+                continue;
+            }
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            let target = match file {
+                "" => page.clone(),
+                file => page.parent().unwrap().join(file),
+            };
+            assert!(target.exists(), "{}: {link}", page.display());
+            let found = heading.is_empty() || anchors(&target).contains(&heading.to_owned());
+            assert!(found, "{}: no heading for {link}", page.display());
         }
     }
+}
+
+#[test]
+fn the_tests_that_the_threat_model_names_exist() {
+    let root = folder().parent().unwrap().to_owned();
+    let code: String = ["src", "crates", "tests"]
+        .iter()
+        .map(|name| root.join(name))
+        .filter(|folder| folder.exists())
+        .flat_map(|folder| files(&folder))
+        .filter(|file| file.extension().is_some_and(|end| end == "rs"))
+        .map(|file| fs::read_to_string(file).unwrap())
+        .collect();
+    let page = fs::read_to_string(root.join("docs/threat-model.md")).unwrap();
+    let is_test = |name: &str| {
+        let known = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_:".contains(c);
+        name.contains('_') && name.chars().all(known)
+    };
+    // Every second piece is within backticks.
+    for name in page
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|name| is_test(name))
+    {
+        let found = code.contains(&format!("fn {}(", name.rsplit(':').next().unwrap()))
+            || code.contains(&format!("\"{name}\""));
+        assert!(found, "docs/threat-model.md names no test: {name}");
+    }
+}
+
+/// The anchors of a page's headings, formed as GitHub forms them.
+fn anchors(page: &Path) -> Vec<String> {
+    let text = fs::read_to_string(page).unwrap();
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    let slug = |heading: &str| {
+        let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
+        let text = heading.trim_start_matches('#').trim().to_lowercase();
+        text.chars()
+            .filter(kept)
+            .collect::<String>()
+            .replace(' ', "-")
+    };
+    headings.map(slug).collect()
 }
 
 fn page(folder: &Path) -> String {

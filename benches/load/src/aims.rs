@@ -76,16 +76,16 @@ pub fn judge(results: &Results) -> Vec<Aim> {
     let fresh = Connections::Fresh;
     let kept = Connections::Kept;
     let to_floor = |connections| worst(|size| against(results, "floor", connections, size));
-    let text = "processor time without a sink, to the floor's, connections alike";
+    let text = "processor time without a sink, relative to the floor, new connections";
     aim(text, 1.25, " times", to_floor(fresh));
-    let text = "the same where the floor keeps connections";
+    let text = "the same, kept connections";
     aim(text, 1.25, " times", to_floor(kept));
     let to_rivet = |connections| worst(|size| against(results, "rivet", connections, size));
-    let text = "processor time without a sink, to rivet's, connections alike";
+    let text = "processor time without a sink, relative to rivet, new connections";
     aim(text, 0.25, " times", to_rivet(fresh));
-    let text = "the same where rivet keeps connections";
+    let text = "the same for rivet, kept connections";
     aim(text, 0.25, " times", to_rivet(kept));
-    let text = "processor time of a forgery, to that of a valid event of its size";
+    let text = "processor time of a forged event, relative to a valid one of its size";
     let forgery = worst(|size| {
         let cpu = |mix| results.cpu(OURS, |s| is(s, mix, fresh, size));
         Some(cpu(Mix::Forged)? / cpu(Mix::Valid)?)
@@ -102,10 +102,15 @@ pub fn judge(results: &Results) -> Vec<Aim> {
         bytes.map(|bytes| bytes as f64 / MIB)
     };
     let idle = mib(ours().map(|footprint| footprint.idle.rss).max());
-    aim("resident when idle", 10.0, " MiB", idle);
+    aim("resident memory, idle", 10.0, " MiB", idle);
     let loaded = ours().map(|footprint| footprint.loaded.rss.max(footprint.loaded_large.rss));
-    aim("resident under load", 24.0, " MiB", mib(loaded.max()));
-    let text = "99 % of durable acknowledgements within";
+    aim(
+        "resident memory, under load",
+        24.0,
+        " MiB",
+        mib(loaded.max()),
+    );
+    let text = "durable acknowledgements, 99th percentile";
     aim(text, 50.0, " ms", durable_p99(results));
     aims
 }

@@ -45,7 +45,7 @@ fn markdown(results: &Results) -> String {
         aims_table(results),
         "### Processor time, a new connection for each request\n".into(),
         costs(results, Connections::Fresh),
-        "### Processor time, where the client would keep connections\n".into(),
+        "### Processor time, with kept connections\n".into(),
         costs(results, Connections::Kept),
         "### Speed and latency, for information\n".into(),
         speeds(results),
@@ -105,7 +105,7 @@ fn aims_table(results: &Results) -> String {
         let limit = format!("{}{}", aim.limit, aim.unit);
         vec![aim.text.clone(), limit, aim.value(), aim.verdict().into()]
     });
-    table(&["aim, by its worst case", "at most", "measured", ""], rows)
+    table(&["aim (worst case)", "at most", "measured", ""], rows)
 }
 
 /// Microseconds, and in parentheses as a multiple of the floor.

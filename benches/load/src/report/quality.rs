@@ -43,8 +43,8 @@ pub fn judgements(results: &Results) -> String {
         .into_iter()
         .chain(wrong)
         .collect();
-    let legend = "Statuses; what is wrong is **bold**. A URL validation counts as accepted if the \
-                  right token is in the answer.\n\n";
+    let legend = "Statuses; wrong ones are **bold**. A URL validation counts as accepted if the \
+                  answer contains the right token.\n\n";
     legend.to_owned() + &table(&head, rows.into_iter().chain([last]))
 }
 
