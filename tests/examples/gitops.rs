@@ -104,7 +104,7 @@ fn script(name: &str) -> String {
 
 fn argocd_cm() -> String {
     let mut text = String::from(
-        "# Health and actions of our kinds, from docs/argocd. Not a whole argocd-cm: it is merged into Argo CD's own,\n\
+        "# Health and actions of our kinds, from docs/argocd. This is not a complete argocd-cm: merge it into Argo CD's own.\n\
          # kubectl patch configmap argocd-cm -n argocd --type=merge --patch-file argocd-cm.yaml\n\
          apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: argocd-cm\n  namespace: argocd\n  labels:\n    \
          app.kubernetes.io/part-of: argocd\ndata:\n",
