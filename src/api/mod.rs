@@ -64,6 +64,8 @@ pub mod annotation {
     pub const CHECKSUM: &str = "zoom-operator.io/checksum";
     /// SHA-256 over a child object as it was built: tells whether it must be applied again.
     pub const DESIRED: &str = "zoom-operator.io/desired";
+    /// SHA-256 over a workload's Pod template as it was built: tells whether its Pods must be replaced.
+    pub const DESIRED_TEMPLATE: &str = "zoom-operator.io/desired-template";
     /// `true` on an integration: what its receivers have stored and not delivered may be lost.
     pub const DISCARD: &str = "zoom-operator.io/discard-buffered-events";
 }

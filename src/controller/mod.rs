@@ -45,7 +45,7 @@ use tokio::{net::TcpListener, sync::oneshot};
 use self::{
     fleet::Fleet,
     grants::{Grants, LeaderTerm},
-    integration::answers::Answers,
+    integration::{altered::Altered, answers::Answers},
     known::{Connections, Hosts},
     leadership::{Candidate, Election, Leadership},
     metrics::Metrics,
@@ -91,6 +91,8 @@ pub struct Context {
     removals: Removals,
     /// What Zoom last said to the credentials of General apps.
     answers: Answers,
+    /// What others made of receivers' objects after they were applied.
+    altered: Altered,
     /// The connections that there are.
     connections: Connections,
     /// The hosts that integrations claim.
@@ -256,6 +258,7 @@ impl Context {
             touched: Touch::default(),
             removals: Removals::default(),
             answers: Answers::default(),
+            altered: Altered::default(),
             config,
         })
     }

@@ -1,7 +1,7 @@
 //! The pace at which receivers are replaced when it is the operator that changed: a few at a time, so that
 //! an upgrade neither starts hundreds of Pods at once nor brings a broken image to every tenant.
 //!
-//! What a tenant changes himself is done at once. The decision is pure; the registry is in memory, and
+//! What a tenant changes is done at once. The decision is pure; the registry is in memory, and
 //! fills again with the first passes after a restart.
 
 use std::{
@@ -14,7 +14,7 @@ use jiff::Timestamp;
 
 use super::schedule;
 
-/// How long one receiver keeps a slot. A tenant whose receiver cannot start, for want of quota perhaps,
+/// How long one receiver keeps a slot. A tenant whose receiver cannot start, such as for lack of quota,
 /// must not hold up all others.
 const LONGEST: Duration = Duration::from_mins(10);
 
@@ -35,6 +35,8 @@ pub enum Progress {
 /// What is known of a receiver before it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Situation {
+    /// What it is to be replaced by: equal numbers, equal Pods.
+    pub version: u64,
     /// Whether its Pods would have to be replaced.
     pub differs: bool,
     /// Whether the change comes from the integration itself, or it is its first time.
@@ -52,9 +54,35 @@ pub struct Rollouts {
 
 #[derive(Debug, Default)]
 struct Known {
-    /// Since when.
-    rolling: HashMap<Name, Timestamp>,
+    rolling: HashMap<Name, Slot>,
     waiting: BTreeSet<Name>,
+}
+
+/// One receiver's turn to be replaced.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    since: Timestamp,
+    version: u64,
+}
+
+// === impl Known ===
+
+impl Known {
+    /// How many slots are taken, besides the one of `but`.
+    fn taken(&self, but: Option<&Name>, now: Timestamp) -> usize {
+        let others = self.rolling.iter();
+        let others = others.filter(|(name, slot)| Some(*name) != but && !slot.is_over(now));
+        others.count()
+    }
+}
+
+// === impl Slot ===
+
+impl Slot {
+    /// Whether the turn has lasted its time, whatever became of it.
+    fn is_over(&self, now: Timestamp) -> bool {
+        now >= schedule::later(self.since, LONGEST)
+    }
 }
 
 // === impl Progress ===
@@ -87,36 +115,49 @@ impl Rollouts {
     }
 
     /// How a receiver stands at `now`. It must be written unless it is [`Progress::Outdated`].
+    ///
+    /// A turn lasts ten minutes at most for each version, however often the receiver has to be written
+    /// meanwhile. One that could not be replaced in its turn gets another when nobody else waits.
     pub fn judge(&self, name: &Name, situation: Situation, now: Timestamp) -> Progress {
         let mut known = self.lock();
         known.waiting.remove(name);
-        let rolls = situation.rolling || situation.differs;
-        if !rolls {
+        if !situation.rolling && !situation.differs {
             known.rolling.remove(name);
             return Progress::Current;
         }
-        let others = known
-            .rolling
-            .iter()
-            .filter(|(other, since)| *other != name && now < schedule::later(**since, LONGEST));
-        let is_free = others.count() < self.limit;
-        if situation.differs && !situation.own_change && !is_free {
-            known.waiting.insert(name.clone());
+        let slot = Slot {
+            since: now,
+            version: situation.version,
+        };
+        if !situation.differs {
+            // Such as one that was being replaced when this process began.
+            known.rolling.entry(name.clone()).or_insert(slot);
+            return Progress::Rolling;
+        }
+        let mine = known.rolling.get(name);
+        let mine = mine.filter(|mine| mine.version == situation.version);
+        if mine.is_some_and(|mine| !mine.is_over(now)) {
+            return Progress::Rolling;
+        }
+        let had_its_turn = mine.is_some();
+        let is_free = known.taken(Some(name), now) < self.limit;
+        let others_first = had_its_turn && !known.waiting.is_empty();
+        if !situation.own_change && (!is_free || others_first) {
+            if !had_its_turn {
+                known.waiting.insert(name.clone());
+            }
             return Progress::Outdated;
         }
-        let since = known.rolling.entry(name.clone()).or_insert(now);
-        if situation.differs {
-            *since = now;
-        }
+        known.rolling.insert(name.clone(), slot);
         Progress::Rolling
     }
 
     /// A receiver is as wanted, or gone: who waits for its slot.
-    pub fn freed(&self, name: &Name) -> Vec<Name> {
+    pub fn freed(&self, name: &Name, now: Timestamp) -> Vec<Name> {
         let mut known = self.lock();
         known.rolling.remove(name);
         known.waiting.remove(name);
-        let free = self.limit.saturating_sub(known.rolling.len());
+        let free = self.limit.saturating_sub(known.taken(None, now));
         known.waiting.iter().take(free).cloned().collect()
     }
 
@@ -130,16 +171,19 @@ mod tests {
     use super::*;
 
     const UPGRADE: Situation = Situation {
+        version: 2,
         differs: true,
         own_change: false,
         rolling: false,
     };
     const ROLLING: Situation = Situation {
+        version: 2,
         differs: false,
         own_change: false,
         rolling: true,
     };
     const DONE: Situation = Situation {
+        version: 2,
         differs: false,
         own_change: false,
         rolling: false,
@@ -191,9 +235,9 @@ mod tests {
         rollouts.judge(&name(0), UPGRADE, at(0));
         rollouts.judge(&name(1), UPGRADE, at(0));
         rollouts.judge(&name(2), UPGRADE, at(0));
-        assert_eq!(rollouts.freed(&name(0)), [name(1)]);
+        assert_eq!(rollouts.freed(&name(0), at(0)), [name(1)]);
         assert_eq!(rollouts.judge(&name(1), UPGRADE, at(1)), Progress::Rolling);
-        assert!(rollouts.freed(&name(2)).is_empty());
+        assert!(rollouts.freed(&name(2), at(1)).is_empty());
     }
 
     #[test]
@@ -209,5 +253,62 @@ mod tests {
             rollouts.judge(&name(1), UPGRADE, at(600)),
             Progress::Rolling
         );
+    }
+
+    #[test]
+    fn a_receiver_that_stays_different_after_each_write_frees_its_slot_all_the_same() {
+        let rollouts = Rollouts::new(1);
+        for second in 0..600 {
+            assert_eq!(
+                rollouts.judge(&name(0), UPGRADE, at(second)),
+                Progress::Rolling
+            );
+            if second % 30 == 0 {
+                let others = rollouts.judge(&name(1), UPGRADE, at(second));
+                assert_eq!(others, Progress::Outdated);
+            }
+        }
+        // It has had its turn: first those that have not.
+        assert_eq!(
+            rollouts.judge(&name(0), UPGRADE, at(600)),
+            Progress::Outdated
+        );
+        assert_eq!(
+            rollouts.judge(&name(1), UPGRADE, at(601)),
+            Progress::Rolling
+        );
+        assert_eq!(rollouts.judge(&name(1), DONE, at(700)), Progress::Current);
+        assert_eq!(
+            rollouts.judge(&name(0), UPGRADE, at(701)),
+            Progress::Rolling
+        );
+    }
+
+    #[test]
+    fn receivers_that_cannot_be_replaced_let_all_others_through() {
+        let rollouts = Rollouts::new(2);
+        let mut states = vec![UPGRADE; 20];
+        for minute in 0..60 {
+            for (number, state) in states.iter_mut().enumerate() {
+                let is_stuck = number < 6;
+                let progress = rollouts.judge(&name(number), *state, at(minute * 60));
+                if progress == Progress::Rolling && !is_stuck {
+                    *state = DONE;
+                }
+            }
+        }
+        assert!(states[6..].iter().all(|state| *state == DONE), "{states:?}");
+    }
+
+    #[test]
+    fn the_next_version_is_another_turn() {
+        let rollouts = Rollouts::new(1);
+        rollouts.judge(&name(0), UPGRADE, at(0));
+        let next = Situation {
+            version: 3,
+            ..UPGRADE
+        };
+        assert_eq!(rollouts.judge(&name(0), next, at(599)), Progress::Rolling);
+        assert_eq!(rollouts.judge(&name(1), next, at(601)), Progress::Outdated);
     }
 }

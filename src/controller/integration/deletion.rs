@@ -11,7 +11,7 @@ use super::{
     apply, facts,
     hold::{FINALIZER, is_held, is_needed},
     model::{Observed, Receiver, Waiting},
-    observe, plan,
+    objects, observe, plan,
     resources::Setting,
 };
 use crate::{
@@ -80,7 +80,9 @@ pub async fn conclude(context: &Context, integration: &ZoomIntegration) -> Resul
         live: observed.receiver.stateful_set.as_ref(),
         exposed: false,
     };
-    if let Some(wanted) = plan::retiring(integration, &observed.receiver, &setting) {
+    if let Some(wanted) = objects::retiring(integration, &observed.receiver, &setting)
+        && objects::must_be_written(&observed, &wanted)
+    {
         apply::retire::keep_up(context, &wanted).await?;
     }
     facts::tell(context, integration, &transition.orders).await?;

@@ -1,5 +1,6 @@
 //! One pass over one integration: observe, plan, apply, settle, report.
 
+pub mod altered;
 pub mod answers;
 mod apply;
 mod count;
@@ -8,6 +9,7 @@ mod facts;
 mod hold;
 pub mod hosts;
 mod model;
+mod objects;
 mod observe;
 mod ownership;
 mod pace;
@@ -68,6 +70,7 @@ impl Managed for ZoomIntegration {
         context.hosts.forget(object);
         let uid = object.uid.as_deref().unwrap_or_default();
         context.answers.forget(uid);
+        context.altered.forget(namespace, name);
         for (namespace, name) in context.hosts.concerned(namespace, name) {
             context.integrations.ask(&namespace, &name);
         }
@@ -95,6 +98,11 @@ fn rules<'a>(context: &'a Context, integration: &ZoomIntegration) -> plan::Rules
 fn remember(context: &Context, integration: &ZoomIntegration, plan: &Plan, applied: &Applied) {
     let uid = integration.uid().unwrap_or_default();
     context.answers.learn(uid, &applied.checked);
+    let namespace = integration.namespace().unwrap_or_default();
+    let altered = &applied.receiver.altered;
+    context
+        .altered
+        .learn(&namespace, &integration.name_any(), altered);
     claimed(context, integration, plan);
 }
 

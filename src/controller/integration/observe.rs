@@ -62,6 +62,10 @@ pub async fn observe(context: &Context, integration: &ZoomIntegration) -> Result
         checked: checked(context, integration),
         token,
         old_token_secret,
+        altered: context.altered.of(
+            &integration.namespace().unwrap_or_default(),
+            &integration.name_any(),
+        ),
         receiver,
         pods,
         sink_secret,

@@ -1,4 +1,4 @@
-//! How a workload stands to what is wanted of it. Pure.
+//! Whether the Pods of a workload are being replaced, and by which template. Pure.
 
 use k8s_openapi::{
     NamespaceResourceScope,
@@ -6,20 +6,12 @@ use k8s_openapi::{
 };
 use kube::{Resource, ResourceExt as _};
 
-use super::resources;
-use crate::{
-    api::{annotation, v1alpha1::ZoomIntegration},
-    controller::rollouts::Situation,
-};
+use crate::api::annotation;
 
 /// A workload of either kind, as far as its pace is concerned.
 pub trait Rolling: Resource<Scope = NamespaceResourceScope, DynamicType = ()> {
     /// Whether Pods of the latest template do not all take requests yet.
     fn is_rolling(&self) -> bool;
-    /// The template of its Pods.
-    fn template(&self) -> serde_json::Value;
-    /// How many Pods it shall have.
-    fn replicas(&self) -> Option<i32>;
 }
 
 impl Rolling for Deployment {
@@ -31,15 +23,6 @@ impl Rolling for Deployment {
             || status.replicas > status.updated_replicas
             || status.available_replicas.unwrap_or_default() < wanted.unwrap_or(1)
     }
-
-    fn template(&self) -> serde_json::Value {
-        let template = self.spec.as_ref().map(|spec| &spec.template);
-        serde_json::to_value(template).unwrap_or_default()
-    }
-
-    fn replicas(&self) -> Option<i32> {
-        self.spec.as_ref()?.replicas
-    }
 }
 
 impl Rolling for StatefulSet {
@@ -50,38 +33,21 @@ impl Rolling for StatefulSet {
             || status.updated_replicas.unwrap_or_default() < wanted.unwrap_or(1)
             || status.available_replicas.unwrap_or_default() < wanted.unwrap_or(1)
     }
-
-    fn template(&self) -> serde_json::Value {
-        let template = self.spec.as_ref().map(|spec| &spec.template);
-        serde_json::to_value(template).unwrap_or_default()
-    }
-
-    fn replicas(&self) -> Option<i32> {
-        self.spec.as_ref()?.replicas
-    }
 }
 
-/// How the workload stands to what is wanted of it.
-pub fn situation<K: Rolling>(
-    integration: &ZoomIntegration,
-    live: Option<&K>,
-    wanted: &K,
-) -> Situation {
-    let seen = integration.status.as_ref();
-    let seen = seen.and_then(|status| status.observed_generation);
-    Situation {
-        differs: live.is_none_or(|live| differs(live, wanted)),
-        own_change: live.is_none() || seen != integration.metadata.generation,
-        rolling: live.is_some_and(Rolling::is_rolling),
-    }
+/// The digest of the Pod template that a workload was applied with.
+#[must_use]
+pub fn template<K: Resource>(object: &K) -> Option<&String> {
+    object.annotations().get(annotation::DESIRED_TEMPLATE)
 }
 
-/// Whether the Pods would be replaced. That a field is no longer wanted shows in the digest alone; where
-/// the number of Pods changes as well, the digest says nothing.
-fn differs<K: Rolling>(live: &K, wanted: &K) -> bool {
-    let digest = |object: &K| object.annotations().get(annotation::DESIRED).cloned();
-    !resources::covers(&live.template(), &wanted.template())
-        || live.replicas() == wanted.replicas() && digest(live) != digest(wanted)
+/// The same as a number: equal numbers, equal templates.
+#[must_use]
+pub fn version<K: Resource>(object: &K) -> u64 {
+    let digest = template(object).and_then(|digest| digest.get(..16));
+    digest
+        .and_then(|digest| u64::from_str_radix(digest, 16).ok())
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -128,22 +94,5 @@ mod tests {
         ] {
             assert_eq!(deployment(status.clone()).is_rolling(), rolling, "{status}");
         }
-    }
-
-    #[test]
-    fn only_what_replaces_pods_has_to_wait() {
-        let live = deployment(json!({}));
-        assert!(!differs(&live, &live.clone()));
-        let mut scaled = live.clone();
-        scaled.spec.as_mut().unwrap().replicas = Some(3);
-        scaled.annotations_mut().clear();
-        assert!(!differs(&live, &scaled));
-        let mut lacking = live.clone();
-        lacking.annotations_mut().clear();
-        assert!(differs(&live, &lacking));
-        let mut other = live.clone();
-        let template = &mut other.spec.as_mut().unwrap().template;
-        template.spec.as_mut().unwrap().host_network = Some(true);
-        assert!(differs(&live, &other));
     }
 }

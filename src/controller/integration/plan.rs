@@ -1,20 +1,15 @@
 //! What to do next, decided from what was observed. Pure: the clock is an argument.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
-use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::Secret};
-use kube::{Resource, ResourceExt as _};
-use serde::Serialize;
+use k8s_openapi::api::core::v1::Secret;
+use kube::ResourceExt as _;
 
 use super::{
     model::{
-        Cause, CredentialsStep, Exposure, Judgement, Objects, Observed, Plan, Receiver,
-        ReceiverFinding, ReceiverStep, TokenStep, Transition,
+        Cause, CredentialsStep, Exposure, Observed, Plan, ReceiverStep, TokenStep, Transition,
     },
-    ownership::{Whose, owned, whose},
-    pace, policy,
-    resources::{self, Kind, Part, Resources, Setting, Workload},
+    objects, policy,
+    resources::{Kind, Setting},
     support, transition,
 };
 use crate::{
@@ -71,10 +66,18 @@ pub fn plan(
     };
     let judgement = policy::judge(integration, observed, rules.receivers);
     let obstacle = (receiver == ReceiverStep::Apply)
-        .then(|| obstacle(integration, &observed.receiver))
+        .then(|| objects::obstacle(integration, &observed.receiver))
         .flatten();
+    let setting = Setting {
+        image: rules.image,
+        policy: rules.receivers,
+        sink: judgement.sink,
+        replicas: transition.replicas,
+        live: observed.receiver.stateful_set.as_ref(),
+        exposed: judgement.exposure != Exposure::Refused,
+    };
     let objects = (receiver == ReceiverStep::Apply && obstacle.is_none())
-        .then(|| objects(integration, observed, &judgement, &transition, rules))
+        .then(|| objects::objects(integration, observed, &transition, &setting))
         .flatten();
     Plan {
         receiver,
@@ -105,142 +108,6 @@ pub fn transition(integration: &ZoomIntegration, observed: &Observed) -> Transit
     let wanted = webhook.map(|webhook| (Kind::of(webhook.buffer.as_ref()), webhook.replicas()));
     let live = observed.receiver.live(integration);
     transition::transition(wanted, &live, &observed.pods, discards(integration))
-}
-
-/// Other people's objects under our names, and those of a deleted integration of this name.
-fn obstacle(integration: &ZoomIntegration, live: &Receiver) -> Option<ReceiverFinding> {
-    let parts = live.parts();
-    let first = |wanted| {
-        let mut parts = parts.iter();
-        parts.find(|(_, object)| whose(integration, object) == wanted)
-    };
-    if let Some((part, object)) = first(Whose::Foreign) {
-        return Some(ReceiverFinding::Conflict(format!(
-            "{} {} exists and was not made for this integration: delete it, or create the integration under another name.",
-            part.kind(),
-            object.name.as_deref().unwrap_or_default()
-        )));
-    }
-    first(Whose::Leaving).map(|_| {
-        ReceiverFinding::Unavailable(
-            "The receiver of a deleted integration of this name is being removed.".into(),
-        )
-    })
-}
-
-/// The receiver's objects as they should be, and which of them are not.
-fn objects(
-    integration: &ZoomIntegration,
-    observed: &Observed,
-    judgement: &Judgement,
-    transition: &Transition,
-    rules: Rules<'_>,
-) -> Option<Objects> {
-    let live = &observed.receiver;
-    let setting = Setting {
-        image: rules.image,
-        policy: rules.receivers,
-        sink: judgement.sink,
-        replicas: transition.replicas,
-        live: live.stateful_set.as_ref(),
-        exposed: judgement.exposure != Exposure::Refused,
-    };
-    let wanted = resources::build(integration, &setting)?;
-    let (is_set, situation) = match &wanted.workload {
-        Workload::Deployment(wanted) => {
-            let live = live.deployment.as_ref();
-            (false, pace::situation(integration, live, wanted.as_ref()))
-        }
-        Workload::StatefulSet(wanted) => {
-            let live = live.stateful_set.as_ref();
-            (true, pace::situation(integration, live, wanted.as_ref()))
-        }
-    };
-    let goes = is_set || transition.delete.contains(&Kind::StatefulSet);
-    Some(Objects {
-        writes: writes(integration, live, &wanted),
-        retiring: (!goes)
-            .then(|| retiring(integration, live, &setting))
-            .flatten(),
-        situation,
-        wanted,
-    })
-}
-
-/// The objects that are not as they should be.
-fn writes(integration: &ZoomIntegration, live: &Receiver, wanted: &Resources) -> BTreeSet<Part> {
-    let Resources {
-        service_account,
-        service,
-        workload,
-        disruption_budget,
-        network_policy,
-        ingress,
-        http_route,
-    } = wanted;
-    let (part, workload) = match workload {
-        Workload::Deployment(wanted) => (
-            Part::Deployment,
-            differs(live.deployment.as_ref(), Some(wanted.as_ref())),
-        ),
-        Workload::StatefulSet(wanted) => (
-            Part::StatefulSet,
-            differs(live.stateful_set.as_ref(), Some(wanted.as_ref())),
-        ),
-    };
-    let webhook = integration.spec.webhook.as_ref();
-    let is_buffered = webhook.is_some_and(|webhook| webhook.buffer.is_some());
-    let all = [
-        (
-            Part::ServiceAccount,
-            differs(live.service_account.as_ref(), Some(service_account)),
-        ),
-        (Part::Service, differs(live.service.as_ref(), Some(service))),
-        (part, workload),
-        (
-            Part::PodDisruptionBudget,
-            differs(live.disruption_budget.as_ref(), disruption_budget.as_ref()),
-        ),
-        (
-            Part::NetworkPolicy,
-            differs(live.network_policy.as_ref(), network_policy.as_ref()),
-        ),
-        (
-            Part::Ingress,
-            differs(live.ingress.as_ref(), ingress.as_ref()),
-        ),
-        (
-            Part::HttpRoute,
-            differs(live.http_route.as_ref(), http_route.as_ref()),
-        ),
-        (Part::ControlSecret, is_buffered && live.control.is_none()),
-    ];
-    let changed = all.into_iter().filter(|(_, differs)| *differs);
-    changed.map(|(part, _)| part).collect()
-}
-
-/// Whether an object has to be written.
-fn differs<K: Resource + Serialize>(live: Option<&K>, wanted: Option<&K>) -> bool {
-    let json = |object: &K| serde_json::to_value(object).unwrap_or_default();
-    match (live, wanted) {
-        (_, None) => false,
-        (None, Some(_)) => true,
-        (Some(live), Some(wanted)) => !resources::covers(&json(live), &json(wanted)),
-    }
-}
-
-/// A `StatefulSet` that is emptied before it goes, if it has to be written: with the sink of today, since
-/// what it stored must go somewhere.
-#[must_use]
-pub fn retiring(
-    integration: &ZoomIntegration,
-    live: &Receiver,
-    setting: &Setting<'_>,
-) -> Option<StatefulSet> {
-    let live = live.stateful_set.as_ref();
-    let live = live.filter(|live| owned(integration, *live))?;
-    let wanted = resources::retiring(integration, live, setting)?;
-    differs(Some(live), Some(&wanted)).then_some(wanted)
 }
 
 /// Whether somebody said that stored events may be lost.

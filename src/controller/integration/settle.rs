@@ -6,10 +6,13 @@ use jiff::Timestamp;
 use kube::ResourceExt as _;
 
 use super::{
+    altered::{Alteration, Alterations},
     model::{
         Applied, CheckOutcome, Checked, CredentialsStep, Exposure, Observed, Outcome, Plan,
-        Receiver, ReceiverFinding, ReceiverState, ReceiverStep, Refusal, TokenOutcome, TokenStep,
+        Receiver, ReceiverFinding, ReceiverOutcome, ReceiverState, ReceiverStep, Refusal,
+        TokenOutcome, TokenStep,
     },
+    objects::{self, Pair},
     plan::last_failure,
     resources,
 };
@@ -52,7 +55,7 @@ pub fn settle(
         outcome.credentials.as_ref(),
         now,
     );
-    let receiver = receiver(integration, plan, outcome);
+    let receiver = receiver(integration, observed, plan, &outcome.receiver, now);
     let gateway = outcome.receiver.is_gateway_api_missing.then(|| {
         Refusal::new(
             "GatewayApiMissing",
@@ -222,8 +225,14 @@ fn check_message(error: &zoom::Error) -> String {
     }
 }
 
-fn receiver(integration: &ZoomIntegration, plan: &Plan, outcome: &Outcome) -> ReceiverState {
-    let outcome = &outcome.receiver;
+fn receiver(
+    integration: &ZoomIntegration,
+    observed: &Observed,
+    plan: &Plan,
+    outcome: &ReceiverOutcome,
+    now: Timestamp,
+) -> ReceiverState {
+    let (altered, theirs) = others(observed, plan, outcome, now);
     let finding = match (plan.receiver, &plan.obstacle, &outcome.refused) {
         (ReceiverStep::Remove, ..) => {
             ReceiverFinding::Unavailable("The receiver is removed.".into())
@@ -238,7 +247,36 @@ fn receiver(integration: &ZoomIntegration, plan: &Plan, outcome: &Outcome) -> Re
         finding,
         waiting: plan.transition.waiting,
         progress: outcome.progress,
+        altered,
+        theirs,
     }
+}
+
+/// What others made of the receiver's objects after they were applied, and the same for people.
+fn others(
+    observed: &Observed,
+    plan: &Plan,
+    outcome: &ReceiverOutcome,
+    now: Timestamp,
+) -> (Alterations, Vec<String>) {
+    let mut altered = observed.altered.clone();
+    let Some(objects) = &plan.objects else {
+        return (altered, Vec::new());
+    };
+    let pairs = |live| objects::pairs(live, &objects.wanted, objects.retiring.as_ref());
+    let after = pairs(&outcome.live);
+    for (before, after) in pairs(&observed.receiver).iter().zip(&after) {
+        if !outcome.written.contains(&after.part) {
+            continue;
+        }
+        let fingerprint = |pair: &Pair| pair.drift().and_then(|drift| drift.fingerprint());
+        let known = altered.remove(&after.part);
+        let next = Alteration::after(known.as_ref(), fingerprint(before), fingerprint(after), now);
+        altered.extend(next.map(|next| (after.part, next)));
+    }
+    let theirs = after.iter().filter_map(|pair| pair.theirs(&altered));
+    let theirs = theirs.collect();
+    (altered, theirs)
 }
 
 fn availability(integration: &ZoomIntegration, live: &Receiver) -> ReceiverFinding {

@@ -1,5 +1,7 @@
 //! The receiver's objects: those that the plan names are written, those that are not wanted removed.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use kube::Resource;
 use serde::{Serialize, de::DeserializeOwned};
@@ -39,8 +41,13 @@ pub(super) async fn apply(
         (ReceiverStep::Keep, _) => return Ok(outcome),
         (ReceiverStep::Apply, None) => {}
         (ReceiverStep::Apply, Some(objects)) => {
-            match write_objects(context, integration, observed, plan, objects).await {
-                Ok(done) => outcome = done,
+            let one = One {
+                context,
+                integration,
+                objects,
+            };
+            match one.write_all(observed, plan, &mut outcome).await {
+                Ok(()) => {}
                 Err(Error::Kubernetes(kube::Error::Api(status))) => {
                     outcome.refused = Some(status.message.clone());
                 }
@@ -55,82 +62,6 @@ pub(super) async fn apply(
     Ok(outcome)
 }
 
-async fn write_objects(
-    context: &Context,
-    integration: &ZoomIntegration,
-    observed: &Observed,
-    plan: &Plan,
-    objects: &Objects,
-) -> Result<ReceiverOutcome, Error> {
-    let Resources {
-        service_account,
-        service,
-        workload,
-        disruption_budget,
-        network_policy,
-        ingress,
-        http_route,
-    } = &objects.wanted;
-    let live = &observed.receiver;
-    let one = One {
-        context,
-        integration,
-        objects,
-    };
-    let mut now = Receiver {
-        service_account: one
-            .bring(
-                Part::ServiceAccount,
-                live.service_account.as_ref(),
-                Some(service_account),
-            )
-            .await?,
-        service: one
-            .bring(Part::Service, live.service.as_ref(), Some(service))
-            .await?,
-        disruption_budget: one
-            .bring(
-                Part::PodDisruptionBudget,
-                live.disruption_budget.as_ref(),
-                disruption_budget.as_ref(),
-            )
-            .await?,
-        network_policy: one
-            .bring(
-                Part::NetworkPolicy,
-                live.network_policy.as_ref(),
-                network_policy.as_ref(),
-            )
-            .await?,
-        ..live.clone()
-    };
-    if objects.writes.contains(&Part::ControlSecret) {
-        make_control(context, integration).await?;
-    }
-    let progress = one.workload(workload, live, &mut now).await?;
-    retire(context, integration, live, plan, objects).await?;
-    let mut outcome = ReceiverOutcome {
-        live: now,
-        progress: Some(progress),
-        ..ReceiverOutcome::default()
-    };
-    if plan.judgement.exposure == Exposure::Unknown {
-        return Ok(outcome);
-    }
-    let now = &mut outcome.live;
-    now.ingress = one
-        .bring(Part::Ingress, live.ingress.as_ref(), ingress.as_ref())
-        .await?;
-    let route = live.http_route.as_ref();
-    match one.bring(Part::HttpRoute, route, http_route.as_ref()).await {
-        Err(Error::Kubernetes(kube::Error::Api(status))) if status.code == 404 => {
-            outcome.is_gateway_api_missing = true;
-        }
-        other => now.http_route = other?,
-    }
-    Ok(outcome)
-}
-
 /// Brings one object after the other to its wanted state.
 struct One<'a> {
     context: &'a Context,
@@ -141,13 +72,78 @@ struct One<'a> {
 // === impl One ===
 
 impl One<'_> {
-    /// Writes an object if the plan says so, or removes one that is not wanted: what there is afterwards.
+    async fn write_all(
+        &self,
+        observed: &Observed,
+        plan: &Plan,
+        outcome: &mut ReceiverOutcome,
+    ) -> Result<(), Error> {
+        let Resources {
+            service_account,
+            service,
+            workload,
+            disruption_budget,
+            network_policy,
+            ingress,
+            http_route,
+        } = &self.objects.wanted;
+        let ReceiverOutcome {
+            live,
+            written,
+            progress,
+            is_gateway_api_missing,
+            ..
+        } = outcome;
+        let part = Part::ServiceAccount;
+        self.bring(
+            part,
+            &mut live.service_account,
+            Some(service_account),
+            written,
+        )
+        .await?;
+        let part = Part::Service;
+        self.bring(part, &mut live.service, Some(service), written)
+            .await?;
+        let (part, budget) = (Part::PodDisruptionBudget, disruption_budget.as_ref());
+        self.bring(part, &mut live.disruption_budget, budget, written)
+            .await?;
+        let (part, policy) = (Part::NetworkPolicy, network_policy.as_ref());
+        self.bring(part, &mut live.network_policy, policy, written)
+            .await?;
+        if self.objects.writes.contains(&Part::ControlSecret) {
+            make_control(self.context, self.integration).await?;
+        }
+        *progress = Some(self.workload(workload, live, written).await?);
+        retire(self.context, self.integration, &observed.receiver, plan).await?;
+        if self.objects.retiring.is_some() {
+            let (part, set) = (Part::StatefulSet, self.objects.retiring.as_ref());
+            self.bring(part, &mut live.stateful_set, set, written)
+                .await?;
+        }
+        if plan.judgement.exposure == Exposure::Unknown {
+            return Ok(());
+        }
+        self.bring(Part::Ingress, &mut live.ingress, ingress.as_ref(), written)
+            .await?;
+        let (part, route) = (Part::HttpRoute, http_route.as_ref());
+        match self.bring(part, &mut live.http_route, route, written).await {
+            Err(Error::Kubernetes(kube::Error::Api(status))) if status.code == 404 => {
+                *is_gateway_api_missing = true;
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    /// Writes an object if the plan says so, or removes one that is not wanted.
     async fn bring<K>(
         &self,
         part: Part,
-        live: Option<&K>,
+        live: &mut Option<K>,
         wanted: Option<&K>,
-    ) -> Result<Option<K>, Error>
+        written: &mut BTreeSet<Part>,
+    ) -> Result<(), Error>
     where
         K: Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>
             + Clone
@@ -157,26 +153,31 @@ impl One<'_> {
     {
         match wanted {
             Some(wanted) if self.objects.writes.contains(&part) => {
-                write(self.context, wanted).await.map(Some)
+                *live = Some(write(self.context, wanted).await?);
+                written.insert(part);
             }
-            Some(_) => Ok(live.cloned()),
+            Some(_) => {}
             None => {
-                remove(self.context, self.integration, live).await?;
-                Ok(None)
+                remove(self.context, self.integration, live.as_ref()).await?;
+                *live = None;
             }
         }
+        Ok(())
     }
 
     /// Writes the workload when it is its turn.
     async fn workload(
         &self,
         workload: &Workload,
-        live: &Receiver,
-        now: &mut Receiver,
+        live: &mut Receiver,
+        written: &mut BTreeSet<Part>,
     ) -> Result<Progress, Error> {
         let name = turn::name(self.integration);
-        let rollouts = &self.context.rollouts;
-        let progress = rollouts.judge(&name, self.objects.situation, Timestamp::now());
+        let now = Timestamp::now();
+        let progress = self
+            .context
+            .rollouts
+            .judge(&name, self.objects.situation, now);
         match progress {
             Progress::Outdated => return Ok(progress),
             Progress::Rolling => {}
@@ -184,15 +185,13 @@ impl One<'_> {
         }
         match workload {
             Workload::Deployment(wanted) => {
-                let live = live.deployment.as_ref();
-                now.deployment = self
-                    .bring(Part::Deployment, live, Some(wanted.as_ref()))
+                let (part, wanted) = (Part::Deployment, Some(wanted.as_ref()));
+                self.bring(part, &mut live.deployment, wanted, written)
                     .await?;
             }
             Workload::StatefulSet(wanted) => {
-                let live = live.stateful_set.as_ref();
-                now.stateful_set = self
-                    .bring(Part::StatefulSet, live, Some(wanted.as_ref()))
+                let (part, wanted) = (Part::StatefulSet, Some(wanted.as_ref()));
+                self.bring(part, &mut live.stateful_set, wanted, written)
                     .await?;
             }
         }

@@ -17,7 +17,7 @@ use crate::{
         Context,
         error::Error,
         integration::{
-            model::{Objects, Plan, Receiver, Transition},
+            model::{Plan, Receiver, Transition},
             ownership::owned,
             resources::{self, Kind},
         },
@@ -25,19 +25,14 @@ use crate::{
     },
 };
 
-/// Deletes the workloads that can go, and keeps the one up to date that cannot.
+/// Deletes the workloads that can go.
 pub(super) async fn retire(
     context: &Context,
     integration: &ZoomIntegration,
     live: &Receiver,
     plan: &Plan,
-    objects: &Objects,
 ) -> Result<(), Error> {
-    delete(context, integration, live, &plan.transition.delete).await?;
-    if let Some(retiring) = &objects.retiring {
-        write(context, retiring).await?;
-    }
-    Ok(())
+    delete(context, integration, live, &plan.transition.delete).await
 }
 
 async fn delete(

@@ -1,10 +1,12 @@
 //! The turn of a receiver among those that are replaced.
 
+use jiff::Timestamp;
+use kube::ResourceExt as _;
+
 use crate::{
     api::v1alpha1::ZoomIntegration,
     controller::{Context, rollouts::Name},
 };
-use kube::ResourceExt as _;
 
 /// The name by which a receiver's turn is known.
 pub(super) fn name(integration: &ZoomIntegration) -> Name {
@@ -14,7 +16,7 @@ pub(super) fn name(integration: &ZoomIntegration) -> Name {
 
 /// A receiver needs no slot any more: the next may begin.
 pub fn pass_on(context: &Context, name: &Name) {
-    for (namespace, name) in context.rollouts.freed(name) {
+    for (namespace, name) in context.rollouts.freed(name, Timestamp::now()) {
         context.integrations.ask(&namespace, &name);
     }
 }

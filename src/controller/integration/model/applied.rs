@@ -5,7 +5,9 @@ use jiff::Timestamp;
 use super::{judgement::Refusal, transition::Waiting};
 use crate::{
     api::v1alpha1::{CredentialsStatus, TokenFailure},
-    controller::{rollouts::Progress, token_secret::TokenSecret},
+    controller::{
+        integration::altered::Alterations, rollouts::Progress, token_secret::TokenSecret,
+    },
 };
 
 /// How things stand after the plan was carried out.
@@ -38,6 +40,10 @@ pub struct ReceiverState {
     pub waiting: Option<Waiting>,
     /// How it stands to what is wanted of it; `None` without one.
     pub progress: Option<Progress>,
+    /// What others made of its objects after they were applied, for the next pass.
+    pub altered: Alterations,
+    /// What others did to its objects that is left alone, for people.
+    pub theirs: Vec<String>,
 }
 
 /// What is found of the receiver.

@@ -20,6 +20,7 @@ use crate::{
     controller::{
         credentials::Credentials,
         integration::{
+            altered::Alterations,
             hosts::Claim,
             ownership::owned,
             resources::{self, HTTPRoute, Kind, Part, SinkAccess},
@@ -41,6 +42,8 @@ pub struct Observed {
     pub old_token_secret: Option<String>,
     /// The receiver's objects.
     pub receiver: Receiver,
+    /// What others made of the receiver's objects after they were applied.
+    pub altered: Alterations,
     /// The Pods of the receiver.
     pub pods: Vec<ReceiverPod>,
     /// The Secret with the sink's credentials.

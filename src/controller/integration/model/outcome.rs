@@ -1,9 +1,13 @@
 //! What happened when a plan was carried out: answers as they came, not what they mean.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::observed::Receiver;
-use crate::controller::{rollouts::Progress, token_secret::TokenSecret};
+use crate::controller::{
+    integration::resources::Part, rollouts::Progress, token_secret::TokenSecret,
+};
 
 /// What happened in one pass.
 #[derive(Clone, Debug)]
@@ -47,6 +51,8 @@ pub struct CheckOutcome {
 pub struct ReceiverOutcome {
     /// The objects, as they are now as far as they were written.
     pub live: Receiver,
+    /// Those that were written.
+    pub written: BTreeSet<Part>,
     /// How the workload stands to what is wanted of it; `None` when it was not looked at.
     pub progress: Option<Progress>,
     /// The API server refused an object with this sentence.

@@ -92,7 +92,7 @@ pub enum ReceiverStep {
 pub struct Objects {
     /// As they should be.
     pub wanted: Resources,
-    /// A `StatefulSet` that is emptied before it goes, if it has to be written.
+    /// A `StatefulSet` that is emptied before it goes, as it should be until then.
     pub retiring: Option<StatefulSet>,
     /// Which of them are not as they should be.
     pub writes: BTreeSet<Part>,

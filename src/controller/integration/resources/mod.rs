@@ -2,9 +2,9 @@
 
 mod args;
 mod buffer;
-mod covers;
 mod deployment;
 mod disruption_budget;
+mod drift;
 mod http_route;
 mod ingress;
 mod names;
@@ -19,8 +19,10 @@ mod setting;
 mod stateful_set;
 mod volumes;
 
-use k8s_openapi::api::apps::v1::StatefulSet;
+use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::PodTemplateSpec};
 use kube::Resource;
+use serde::Serialize;
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::api::{annotation, v1alpha1::ZoomIntegration};
@@ -28,7 +30,7 @@ use data_encoding::HEXLOWER;
 
 pub use self::{
     buffer::is_buffered,
-    covers::covers,
+    drift::{Drift, drift},
     http_route::HTTPRoute,
     names::{CONTROL_PORT, FACTS_PORT, control_metadata, control_name, name, selector},
     parts::{Part, Resources, Workload},
@@ -49,12 +51,18 @@ pub fn build(integration: &ZoomIntegration, setting: &Setting<'_>) -> Option<Res
             |live| stateful_set::buffer_of(live, Some(wanted)),
         );
         let template = pod::template(integration, webhook, Some(&buffer), setting);
-        let set = stateful_set::build(integration, replicas, template, &buffer, setting.live);
-        Workload::StatefulSet(Box::new(sealed(set)))
+        let set = stateful_set::build(
+            integration,
+            replicas,
+            template.clone(),
+            &buffer,
+            setting.live,
+        );
+        Workload::StatefulSet(Box::new(sealed_workload(set, &template)))
     } else {
         let template = pod::template(integration, webhook, wanted, setting);
-        let deployment = deployment::build(integration, replicas, template);
-        Workload::Deployment(Box::new(sealed(deployment)))
+        let deployment = deployment::build(integration, replicas, template.clone());
+        Workload::Deployment(Box::new(sealed_workload(deployment, &template)))
     };
     Some(Resources {
         service_account: sealed(service_account::build(integration)),
@@ -84,26 +92,35 @@ pub fn retiring(
     let replicas = live.spec.as_ref().and_then(|spec| spec.replicas);
     let template = pod::template(integration, webhook, Some(&buffer), setting);
     let replicas = replicas.unwrap_or(1);
-    Some(sealed(stateful_set::build(
-        integration,
-        replicas,
-        template,
-        &buffer,
-        Some(live),
-    )))
+    let set = stateful_set::build(integration, replicas, template.clone(), &buffer, Some(live));
+    Some(sealed_workload(set, &template))
 }
 
 /// Writes the object's digest into its annotations: a field that is no longer wanted shows as a
 /// changed digest, where comparing fields would not notice.
-fn sealed<K: Resource + serde::Serialize>(mut object: K) -> K {
-    let text = serde_json::to_vec(&object).unwrap_or_default();
-    let digest = HEXLOWER.encode(&Sha256::digest(text)[..16]);
+fn sealed<K: Resource + Serialize>(mut object: K) -> K {
+    let digest = digest(&object);
+    let annotations = object.meta_mut().annotations.get_or_insert_default();
+    annotations.insert(annotation::DESIRED.into(), digest);
     object
-        .meta_mut()
-        .annotations
-        .get_or_insert_default()
-        .insert(annotation::DESIRED.into(), digest);
-    object
+}
+
+/// The same for a workload, with the digest of its template: only another template replaces Pods.
+fn sealed_workload<K: Resource + Serialize>(mut object: K, template: &PodTemplateSpec) -> K {
+    let annotations = object.meta_mut().annotations.get_or_insert_default();
+    annotations.insert(annotation::DESIRED_TEMPLATE.into(), digest(template));
+    sealed(object)
+}
+
+fn digest(object: &impl Serialize) -> String {
+    let text = serde_json::to_vec(object).unwrap_or_default();
+    HEXLOWER.encode(&Sha256::digest(text)[..16])
+}
+
+/// The digest of what an object was applied as.
+#[must_use]
+pub fn seal(object: &Value) -> Option<&str> {
+    object["metadata"]["annotations"][annotation::DESIRED].as_str()
 }
 
 #[cfg(test)]

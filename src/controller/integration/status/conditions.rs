@@ -97,8 +97,9 @@ fn credentials_valid(
 }
 
 fn receiver_available(findings: &Findings<'_>, applied: &Applied) -> Option<Statement> {
+    let receiver = &applied.receiver;
     let (status, reason, message) = match findings.receiver.as_ref()? {
-        ReceiverFinding::Available if applied.receiver.progress == Some(Progress::Outdated) => (
+        ReceiverFinding::Available if receiver.progress == Some(Progress::Outdated) => (
             Status::True,
             "Available",
             "The receiver takes requests. A newer version of it waits until fewer other receivers are being replaced.",
@@ -112,12 +113,26 @@ fn receiver_available(findings: &Findings<'_>, applied: &Applied) -> Option<Stat
         }
         ReceiverFinding::Conflict(message) => (Status::False, "ReceiverConflict", message.as_str()),
     };
+    let message = match theirs(&receiver.theirs) {
+        Some(theirs) => format!("{message} {theirs}"),
+        None => message.to_owned(),
+    };
     Some(Statement::new(
         Type::ReceiverAvailable,
         status,
         reason,
-        message,
+        &message,
     ))
+}
+
+/// What others did to the receiver's objects, and that it is left alone.
+fn theirs(theirs: &[String]) -> Option<String> {
+    (!theirs.is_empty()).then(|| {
+        format!(
+            "Something in the cluster, such as an admission policy, changes what the operator applies, and the operator leaves that as it is: {}.",
+            theirs.join(", ")
+        )
+    })
 }
 
 fn endpoint_validated(

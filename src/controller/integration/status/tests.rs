@@ -5,6 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     controller::integration::{
+        altered::Alterations,
         model::{Checked, ReceiverFinding, ReceiverPod, ReceiverState, Refusal, together},
         resources::Kind,
     },
@@ -68,6 +69,8 @@ pub(super) fn applied(token: TokenSecret) -> Applied {
             finding: ReceiverFinding::Available,
             waiting: None,
             progress: None,
+            altered: Alterations::new(),
+            theirs: vec![],
         },
         refusals: vec![],
         look_again: None,
@@ -214,4 +217,31 @@ fn a_changed_url_has_to_be_validated_anew() {
     integration.status = Some(second.clone());
     let third = say(&integration, vec![pod(0, Some(0))], vec![]);
     assert_eq!(third.webhook, second.webhook);
+}
+
+#[test]
+fn what_others_made_of_the_receivers_objects_is_named_where_its_state_is() {
+    let mut applied = applied(TokenSecret::Absent);
+    applied.receiver.theirs =
+        vec!["Deployment acme-receiver (spec.template.spec.volumes[trust-bundle])".into()];
+    let url = |text| Url::parse(text).unwrap();
+    let endpoints = Endpoints::new(url("https://zoom.us"), url("https://api.zoom.us"));
+    let setting = Setting {
+        endpoints: &endpoints,
+        pages: None,
+        connections: ConnectionsStatus::default(),
+        known: &[],
+        reach: None,
+    };
+    let observed = Observed::default();
+    let status = status(&integration(), &observed, &applied, &setting, at(100)).0;
+    let available = Type::ReceiverAvailable.find(&status.conditions).unwrap();
+    assert_eq!(
+        (available.status.as_str(), available.reason.as_str()),
+        ("True", "Available")
+    );
+    assert!(
+        available.message.contains("volumes[trust-bundle]"),
+        "{available:?}"
+    );
 }

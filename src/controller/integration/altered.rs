@@ -1,0 +1,157 @@
+//! Objects that others keep altering, such as an admission policy that replaces an image's registry. A
+//! difference that comes back after we applied the object is theirs: applying it again and again would
+//! replace Pods and change nothing.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+
+use super::resources::Part;
+use crate::controller::schedule;
+
+/// The same difference is undone so often within [`WINDOW`] before it is left alone.
+const MOST_TIMES: u32 = 3;
+/// Somebody who changes an object by hand from time to time is no policy.
+const WINDOW: Duration = Duration::from_mins(10);
+
+/// What others made of an object that we applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alteration {
+    /// A digest of the fields that are different.
+    pub fingerprint: String,
+    /// How often it was undone.
+    times: u32,
+    /// When last.
+    last: Timestamp,
+}
+
+/// What others made of the objects of one integration.
+pub type Alterations = BTreeMap<Part, Alteration>;
+
+/// What others made of the objects of all integrations, by namespace and name.
+#[derive(Default)]
+pub struct Altered(Mutex<HashMap<(String, String), Alterations>>);
+
+// === impl Alteration ===
+
+impl Alteration {
+    /// What is known after an object was applied that differed by `before`, and came back different by
+    /// `after`.
+    #[must_use]
+    pub fn after(
+        known: Option<&Self>,
+        before: Option<String>,
+        after: Option<String>,
+        now: Timestamp,
+    ) -> Option<Self> {
+        // Whoever altered it within the request does so each time.
+        if let Some(fingerprint) = after {
+            return Some(Self {
+                fingerprint,
+                times: MOST_TIMES,
+                last: now,
+            });
+        }
+        let fingerprint = before?;
+        let known = known.filter(|known| {
+            known.fingerprint == fingerprint && now < schedule::later(known.last, WINDOW)
+        });
+        Some(Self {
+            fingerprint,
+            times: known.map_or(1, |known| known.times.saturating_add(1)),
+            last: now,
+        })
+    }
+
+    /// Whether a difference with this fingerprint is left alone.
+    #[must_use]
+    pub fn is_left_alone(&self, fingerprint: &str) -> bool {
+        self.times >= MOST_TIMES && self.fingerprint == fingerprint
+    }
+}
+
+// === impl Altered ===
+
+impl Altered {
+    /// What is known of an integration's objects.
+    #[must_use]
+    pub fn of(&self, namespace: &str, name: &str) -> Alterations {
+        let key = (namespace.to_owned(), name.to_owned());
+        self.lock().get(&key).cloned().unwrap_or_default()
+    }
+
+    /// Remembers what is known of an integration's objects.
+    pub fn learn(&self, namespace: &str, name: &str, alterations: &Alterations) {
+        let key = (namespace.to_owned(), name.to_owned());
+        if alterations.is_empty() {
+            self.lock().remove(&key);
+        } else {
+            self.lock().insert(key, alterations.clone());
+        }
+    }
+
+    /// Forgets an integration that is gone.
+    pub fn forget(&self, namespace: &str, name: &str) {
+        self.learn(namespace, name, &Alterations::default());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<(String, String), Alterations>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn what_an_admission_policy_alters_is_left_alone_at_once() {
+        let known = Alteration::after(None, None, Some("a".into()), at(0)).unwrap();
+        assert!(known.is_left_alone("a"));
+        assert!(!known.is_left_alone("b"), "somebody else's edit is undone");
+        // The policy is gone.
+        assert_eq!(Alteration::after(Some(&known), None, None, at(1)), None);
+    }
+
+    #[test]
+    fn what_somebody_sets_again_and_again_is_undone_twice() {
+        let mut known = None;
+        for second in 0..3 {
+            let left_alone = known
+                .as_ref()
+                .is_some_and(|known: &Alteration| known.is_left_alone("a"));
+            assert!(!left_alone, "{second}");
+            known = Alteration::after(known.as_ref(), Some("a".into()), None, at(second));
+        }
+        assert!(known.unwrap().is_left_alone("a"));
+    }
+
+    #[test]
+    fn an_edit_by_hand_now_and_then_is_always_undone() {
+        let mut known = None;
+        for minute in [0, 20, 40, 60] {
+            known = Alteration::after(known.as_ref(), Some("a".into()), None, at(minute * 60));
+            assert!(!known.as_ref().unwrap().is_left_alone("a"));
+        }
+    }
+
+    #[test]
+    fn integrations_do_not_share_what_is_known_and_are_forgotten() {
+        let altered = Altered::default();
+        let known = Alteration::after(None, None, Some("a".into()), at(0)).unwrap();
+        let known: Alterations = [(Part::Deployment, known)].into();
+        altered.learn("clinics", "acme", &known);
+        assert_eq!(altered.of("clinics", "acme"), known);
+        assert!(altered.of("clinics", "other").is_empty());
+        altered.forget("clinics", "acme");
+        assert!(altered.of("clinics", "acme").is_empty());
+    }
+}

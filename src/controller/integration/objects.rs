@@ -1,0 +1,262 @@
+//! The receiver's objects: what is in their way, and which of them have to be written. Pure.
+//!
+//! An object is written when it carries another digest than what is wanted now, or when a field that we set
+//! has another value. What others add is theirs, and what they alter each time is left alone.
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::api::apps::v1::StatefulSet;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{
+    altered::Alterations,
+    model::{Objects, Observed, Receiver, ReceiverFinding, Transition},
+    ownership::{Whose, owned, whose},
+    pace::{self, Rolling},
+    resources::{self, Drift, Kind, Part, Resources, Setting, Workload},
+};
+use crate::{api::v1alpha1::ZoomIntegration, controller::rollouts::Situation};
+
+/// An object as it is and as it should be.
+#[derive(Clone, Debug)]
+pub struct Pair {
+    /// What it is.
+    pub part: Part,
+    /// As it is.
+    pub live: Option<Value>,
+    /// As it should be; `None` when there should be none.
+    pub wanted: Option<Value>,
+}
+
+/// Other people's objects under our names, and those of a deleted integration of this name.
+#[must_use]
+pub fn obstacle(integration: &ZoomIntegration, live: &Receiver) -> Option<ReceiverFinding> {
+    let parts = live.parts();
+    let first = |wanted| {
+        let mut parts = parts.iter();
+        parts.find(|(_, object)| whose(integration, object) == wanted)
+    };
+    if let Some((part, object)) = first(Whose::Foreign) {
+        return Some(ReceiverFinding::Conflict(format!(
+            "{} {} exists and was not made for this integration: delete it, or create the integration under another name.",
+            part.kind(),
+            object.name.as_deref().unwrap_or_default()
+        )));
+    }
+    first(Whose::Leaving).map(|_| {
+        ReceiverFinding::Unavailable(
+            "The receiver of a deleted integration of this name is being removed.".into(),
+        )
+    })
+}
+
+/// The receiver's objects as they should be, and which of them are not; `None` without webhook.
+#[must_use]
+pub fn objects(
+    integration: &ZoomIntegration,
+    observed: &Observed,
+    transition: &Transition,
+    setting: &Setting<'_>,
+) -> Option<Objects> {
+    let live = &observed.receiver;
+    let wanted = resources::build(integration, setting)?;
+    let is_set = matches!(wanted.workload, Workload::StatefulSet(_));
+    let goes = is_set || transition.delete.contains(&Kind::StatefulSet);
+    let retiring = (!goes)
+        .then(|| retiring(integration, live, setting))
+        .flatten();
+    let altered = &observed.altered;
+    let pairs = pairs(live, &wanted, retiring.as_ref());
+    let mut writes: BTreeSet<Part> = pairs
+        .iter()
+        .filter(|pair| pair.must_be_written(altered))
+        .map(|pair| pair.part)
+        .collect();
+    let webhook = integration.spec.webhook.as_ref();
+    if webhook.is_some_and(|webhook| webhook.buffer.is_some()) && live.control.is_none() {
+        writes.insert(Part::ControlSecret);
+    }
+    let situation = match &wanted.workload {
+        Workload::Deployment(wanted) => situation(
+            integration,
+            Part::Deployment,
+            live.deployment.as_ref(),
+            wanted.as_ref(),
+            &pairs,
+            altered,
+        ),
+        Workload::StatefulSet(wanted) => situation(
+            integration,
+            Part::StatefulSet,
+            live.stateful_set.as_ref(),
+            wanted.as_ref(),
+            &pairs,
+            altered,
+        ),
+    };
+    Some(Objects {
+        wanted,
+        retiring,
+        writes,
+        situation,
+    })
+}
+
+/// How the workload stands to what is wanted of it.
+fn situation<K: Rolling>(
+    integration: &ZoomIntegration,
+    part: Part,
+    live: Option<&K>,
+    wanted: &K,
+    pairs: &[Pair],
+    altered: &Alterations,
+) -> Situation {
+    let pair = pairs.iter().find(|pair| pair.part == part);
+    let drift = pair.and_then(|pair| pair.counted_drift(altered));
+    let seen = integration.status.as_ref();
+    let seen = seen.and_then(|status| status.observed_generation);
+    Situation {
+        version: pace::version(wanted),
+        differs: live.is_none_or(|live| {
+            pace::template(live) != pace::template(wanted)
+                || drift.is_some_and(|drift| drift.is_in_template())
+        }),
+        own_change: live.is_none() || seen != integration.metadata.generation,
+        rolling: live.is_some_and(Rolling::is_rolling),
+    }
+}
+
+/// A `StatefulSet` that is emptied before it goes, as it should be: with the sink of today, since what it
+/// stored must go somewhere.
+#[must_use]
+pub fn retiring(
+    integration: &ZoomIntegration,
+    live: &Receiver,
+    setting: &Setting<'_>,
+) -> Option<StatefulSet> {
+    let live = live.stateful_set.as_ref();
+    let live = live.filter(|live| owned(integration, *live))?;
+    resources::retiring(integration, live, setting)
+}
+
+/// Whether a `StatefulSet` that is emptied has to be written.
+#[must_use]
+pub fn must_be_written(observed: &Observed, retiring: &StatefulSet) -> bool {
+    let live = observed.receiver.stateful_set.as_ref();
+    let pair = pair(Part::StatefulSet, live, Some(retiring));
+    pair.must_be_written(&observed.altered)
+}
+
+fn pair<K: Serialize>(part: Part, live: Option<&K>, wanted: Option<&K>) -> Pair {
+    let json = |object: &K| serde_json::to_value(object).unwrap_or_default();
+    Pair {
+        part,
+        live: live.map(json),
+        wanted: wanted.map(json),
+    }
+}
+
+/// Each object as it is and as it should be.
+#[must_use]
+pub fn pairs(live: &Receiver, wanted: &Resources, retiring: Option<&StatefulSet>) -> Vec<Pair> {
+    let Resources {
+        service_account,
+        service,
+        workload,
+        disruption_budget,
+        network_policy,
+        ingress,
+        http_route,
+    } = wanted;
+    let (deployment, stateful_set) = match workload {
+        Workload::Deployment(wanted) => (Some(wanted.as_ref()), retiring),
+        Workload::StatefulSet(wanted) => (None, Some(wanted.as_ref())),
+    };
+    vec![
+        pair(
+            Part::ServiceAccount,
+            live.service_account.as_ref(),
+            Some(service_account),
+        ),
+        pair(Part::Service, live.service.as_ref(), Some(service)),
+        pair(Part::Deployment, live.deployment.as_ref(), deployment),
+        pair(Part::StatefulSet, live.stateful_set.as_ref(), stateful_set),
+        pair(
+            Part::PodDisruptionBudget,
+            live.disruption_budget.as_ref(),
+            disruption_budget.as_ref(),
+        ),
+        pair(
+            Part::NetworkPolicy,
+            live.network_policy.as_ref(),
+            network_policy.as_ref(),
+        ),
+        pair(Part::Ingress, live.ingress.as_ref(), ingress.as_ref()),
+        pair(
+            Part::HttpRoute,
+            live.http_route.as_ref(),
+            http_route.as_ref(),
+        ),
+    ]
+}
+
+// === impl Pair ===
+
+impl Pair {
+    /// How the object differs from what is wanted, if there is one and it was applied as it is wanted now.
+    #[must_use]
+    pub fn drift(&self) -> Option<Drift> {
+        let (live, wanted) = self.live.as_ref().zip(self.wanted.as_ref())?;
+        (resources::seal(live) == resources::seal(wanted)).then(|| resources::drift(live, wanted))
+    }
+
+    /// The same, unless it is left alone.
+    fn counted_drift(&self, altered: &Alterations) -> Option<Drift> {
+        let drift = self.drift()?;
+        let fingerprint = drift.fingerprint()?;
+        let known = altered.get(&self.part);
+        (!known.is_some_and(|known| known.is_left_alone(&fingerprint))).then_some(drift)
+    }
+
+    /// Whether the object has to be written.
+    #[must_use]
+    pub fn must_be_written(&self, altered: &Alterations) -> bool {
+        let Some(wanted) = &self.wanted else {
+            return false;
+        };
+        let seal = self.live.as_ref().map(resources::seal);
+        seal != Some(resources::seal(wanted)) || self.counted_drift(altered).is_some()
+    }
+
+    /// What others did to the object that is left alone, for people.
+    #[must_use]
+    pub fn theirs(&self, altered: &Alterations) -> Option<String> {
+        let drift = self.drift()?;
+        let paths: Vec<&str> = if self.counted_drift(altered).is_some() {
+            drift.added.iter().map(String::as_str).collect()
+        } else {
+            drift.paths().collect()
+        };
+        let name = self.live.as_ref()?["metadata"]["name"].as_str()?;
+        (!paths.is_empty()).then(|| format!("{} {name} ({})", self.part.kind(), listed(&paths)))
+    }
+}
+
+/// The first paths, and how many there are besides.
+fn listed(paths: &[&str]) -> String {
+    const MOST: usize = 5;
+    let first = paths
+        .iter()
+        .take(MOST)
+        .copied()
+        .collect::<Vec<_>>()
+        .join(", ");
+    match paths.len().saturating_sub(MOST) {
+        0 => first,
+        more => format!("{first} and {more} more"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

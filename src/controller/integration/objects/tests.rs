@@ -1,0 +1,168 @@
+//! Which objects are written, and which differences are left to others.
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "cases read better without ceremony"
+)]
+
+use jiff::Timestamp;
+use k8s_openapi::api::{apps::v1::Deployment, core::v1::Volume};
+use serde_json::json;
+
+use super::*;
+use crate::controller::{
+    config::{ReceiverImage, ReceiverPolicy},
+    integration::{altered::Alteration, resources::SinkAccess},
+};
+
+fn integration() -> ZoomIntegration {
+    serde_json::from_value(json!({
+        "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomIntegration",
+        "metadata": {"name": "acme", "namespace": "clinics", "uid": "u1", "generation": 1},
+        "spec": {
+            "app": {"kind": "ServerToServer"}, "credentials": {"secretRef": {"name": "zoom"}},
+            "scopes": {"required": []}, "webhook": {"sink": {"http": {"url": "https://s"}}},
+        },
+        "status": {"observedGeneration": 1},
+    }))
+    .unwrap()
+}
+
+fn objects_for(image: &str, observed: &Observed) -> Objects {
+    let image = ReceiverImage {
+        name: image.into(),
+        pull_policy: "IfNotPresent".into(),
+        pull_secrets: vec![],
+    };
+    let policy = ReceiverPolicy {
+        sink_allow_network: vec![],
+        allowed_hosts: vec![],
+        network_policies: true,
+        operator_namespace: Some("ops".into()),
+        receiver_rollouts: 5,
+        reachability_check: false,
+    };
+    let setting = Setting {
+        image: &image,
+        policy: &policy,
+        sink: SinkAccess::Granted,
+        replicas: None,
+        live: None,
+        exposed: true,
+    };
+    objects(&integration(), observed, &Transition::default(), &setting).unwrap()
+}
+
+/// What was applied with image `v1`, after others changed it.
+fn observed(change: impl Fn(&mut Deployment)) -> Observed {
+    let applied = objects_for("v1", &Observed::default()).wanted;
+    let Workload::Deployment(mut deployment) = applied.workload else {
+        panic!("without a buffer");
+    };
+    change(&mut deployment);
+    Observed {
+        receiver: Receiver {
+            deployment: Some(*deployment),
+            service: Some(applied.service),
+            service_account: Some(applied.service_account),
+            network_policy: applied.network_policy,
+            ..Receiver::default()
+        },
+        ..Observed::default()
+    }
+}
+
+fn inject(deployment: &mut Deployment) {
+    let pod = deployment
+        .spec
+        .as_mut()
+        .unwrap()
+        .template
+        .spec
+        .as_mut()
+        .unwrap();
+    let volume = Volume {
+        name: "trust-bundle".into(),
+        ..Volume::default()
+    };
+    pod.volumes.get_or_insert_default().push(volume);
+}
+
+fn mirror(deployment: &mut Deployment) {
+    let pod = deployment
+        .spec
+        .as_mut()
+        .unwrap()
+        .template
+        .spec
+        .as_mut()
+        .unwrap();
+    pod.containers[0].image = Some("mirror/v1".into());
+}
+
+#[test]
+fn the_first_time_all_objects_are_written() {
+    let objects = objects_for("v1", &Observed::default());
+    assert_eq!(objects.writes.len(), 4, "{:?}", objects.writes);
+    assert!(objects.situation.differs && objects.situation.own_change);
+}
+
+#[test]
+fn what_was_applied_is_not_written_again() {
+    let objects = objects_for("v1", &observed(|_| {}));
+    assert_eq!(objects.writes, BTreeSet::new());
+    assert!(!objects.situation.differs);
+}
+
+#[test]
+fn what_others_inject_is_no_reason_to_write_and_none_to_hold_an_upgrade_back() {
+    let same = objects_for("v1", &observed(inject));
+    assert_eq!(same.writes, BTreeSet::new());
+    assert!(!same.situation.differs);
+    let upgrade = objects_for("v2", &observed(inject));
+    assert_eq!(upgrade.writes, [Part::Deployment].into());
+    assert!(upgrade.situation.differs);
+    assert_ne!(upgrade.situation.version, same.situation.version);
+}
+
+#[test]
+fn a_field_of_ours_is_set_back_unless_it_comes_back_altered() {
+    let altered = observed(mirror);
+    let objects = objects_for("v1", &altered);
+    assert_eq!(objects.writes, [Part::Deployment].into());
+    assert!(objects.situation.differs);
+
+    let pairs = pairs(&altered.receiver, &objects.wanted, None);
+    let pair = pairs
+        .iter()
+        .find(|pair| pair.part == Part::Deployment)
+        .unwrap();
+    let after = pair.drift().unwrap().fingerprint();
+    let known = Alteration::after(None, after.clone(), after, Timestamp::UNIX_EPOCH).unwrap();
+    let known = Observed {
+        altered: [(Part::Deployment, known)].into(),
+        ..altered
+    };
+    let objects = objects_for("v1", &known);
+    assert_eq!(objects.writes, BTreeSet::new());
+    assert!(!objects.situation.differs, "no rollout");
+    assert_eq!(
+        pair.theirs(&known.altered).unwrap(),
+        "Deployment acme-receiver (spec.template.spec.containers[receiver].image)"
+    );
+    let upgrade = objects_for("v2", &known);
+    assert_eq!(upgrade.writes, [Part::Deployment].into());
+}
+
+#[test]
+fn a_number_of_pods_alone_replaces_none() {
+    let scaled = observed(|deployment| deployment.spec.as_mut().unwrap().replicas = Some(3));
+    let objects = objects_for("v1", &scaled);
+    assert_eq!(objects.writes, [Part::Deployment].into());
+    assert!(!objects.situation.differs);
+}
+
+#[test]
+fn an_object_without_our_digest_is_written() {
+    let bare = observed(|deployment| deployment.metadata.annotations = None);
+    assert_eq!(objects_for("v1", &bare).writes, [Part::Deployment].into());
+}
