@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
-use super::schedule::{self, Retry};
+use super::schedule::{self, Retry, Retrying};
 use crate::api::{annotation, v1alpha1::TokenFailure};
 use zoom::{Class, Fault};
 
@@ -44,6 +44,8 @@ pub struct Attempt<'a> {
     pub retry_after: Option<Duration>,
     /// Version of the credentials Secret that it used.
     pub credentials_version: &'a str,
+    /// When the present token expires; `None` when there is none.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// Records a failed attempt after those `before` it, with the time of the next one.
@@ -59,6 +61,7 @@ pub fn record(
         message,
         retry_after,
         credentials_version,
+        expires_at,
     } = attempt;
     // Other credentials, or another trouble than missing scopes: the count begins anew.
     let before = before.filter(|before| {
@@ -66,39 +69,52 @@ pub fn record(
             && (before.reason == MISSING_SCOPES) == (reason == MISSING_SCOPES)
     });
     let attempts = before.map_or(1, |before| before.attempts.saturating_add(1));
-    let cause = retry_of(reason);
+    let retrying = Retrying {
+        cause: retry_of(reason),
+        attempts,
+        retry_after,
+        expires_at,
+    };
     TokenFailure {
         reason: reason.into(),
         message,
         attempts,
         time: Time(schedule::later(now, Duration::ZERO)),
-        retry_at: Time(schedule::retry_at(cause, attempts, retry_after, now, uid)),
+        retry_at: Time(schedule::retry_at(retrying, now, uid)),
+        not_before: retry_after.map(|wait| Time(schedule::later(now, wait))),
         credentials_version: credentials_version.into(),
     }
 }
 
-/// The earliest time for the next attempt after `failure`: changed credentials are tried soon, and so is
-/// what a person mended at Zoom and then asked for by a `wish`. Zoom's own wish to wait stands.
+/// The earliest time for the next attempt after `failure`. Changed credentials are tried soon. A refresh
+/// that somebody `requested` after the failure is made at once, but not before Zoom allows it.
 #[must_use]
 pub fn not_before(
     failure: &TokenFailure,
     credentials_version: &str,
-    wish: Option<Timestamp>,
+    requested: Option<Timestamp>,
 ) -> Timestamp {
     let retry_at = failure.retry_at.0;
     if failure.credentials_version != credentials_version {
         return schedule::after_changed_credentials(failure.time.0).min(retry_at);
     }
-    let mendable = is_for_a_person(failure) || failure.reason == MISSING_SCOPES;
-    schedule::at_wish(wish, Some(failure.time.0))
-        .filter(|_| mendable)
+    let allowed = failure.not_before.as_ref().map(|time| time.0);
+    schedule::at_request(requested, Some(failure.time.0))
+        .map(|at| allowed.map_or(at, |allowed| at.max(allowed)))
         .map_or(retry_at, |at| at.min(retry_at))
+}
+
+/// Whether a recorded failure still stands: it does not once Zoom gave a token that was `issued` later,
+/// also if the status that should have said so could not be written.
+#[must_use]
+pub fn is_standing(failure: &TokenFailure, issued: Option<Timestamp>) -> bool {
+    issued.is_none_or(|issued| issued.as_second() <= failure.time.0.as_second())
 }
 
 /// When another token was last asked for on an object (RFC 3339). Anything else is no time and asks for
 /// nothing.
 #[must_use]
-pub fn wish<K: ResourceExt>(object: &K) -> Option<Timestamp> {
+pub fn requested_at<K: ResourceExt>(object: &K) -> Option<Timestamp> {
     let annotations = object.annotations();
     annotations
         .get(annotation::REFRESH_REQUESTED_AT)?
@@ -122,21 +138,44 @@ mod tests {
             time: Time(at(1000)),
             retry_at: Time(at(5000)),
             credentials_version: "c/1".into(),
+            not_before: None,
+        }
+    }
+
+    const REASONS: [&str; 4] = [
+        "AccountRejected",
+        MISSING_SCOPES,
+        "ZoomUnavailable",
+        "RateLimited",
+    ];
+
+    #[test]
+    fn a_requested_refresh_is_made_at_once_unless_zoom_said_when() {
+        let tried = |failure: &TokenFailure, requested| not_before(failure, "c/1", requested);
+        for reason in REASONS {
+            let failure = failed(reason);
+            assert_eq!(tried(&failure, None), at(5000));
+            assert_eq!(tried(&failure, Some(at(999))), at(5000));
+            assert_eq!(tried(&failure, Some(at(1001))), at(1060));
+            assert_eq!(tried(&failure, Some(at(2000))), at(2000));
+            assert_eq!(tried(&failure, Some(at(9000))), at(5000));
+            let limited = TokenFailure {
+                not_before: Some(Time(at(4900))),
+                ..failure
+            };
+            assert_eq!(tried(&limited, Some(at(2000))), at(4900));
         }
     }
 
     #[test]
-    fn what_a_person_mended_is_tried_at_his_wish_and_soon() {
-        let wished = |reason, wish| not_before(&failed(reason), "c/1", wish);
-        for reason in ["AccountRejected", MISSING_SCOPES] {
-            assert_eq!(wished(reason, None), at(5000));
-            assert_eq!(wished(reason, Some(at(999))), at(5000));
-            assert_eq!(wished(reason, Some(at(1001))), at(1060));
-            assert_eq!(wished(reason, Some(at(2000))), at(2000));
-            assert_eq!(wished(reason, Some(at(9000))), at(5000));
-        }
-        assert_eq!(wished("RateLimited", Some(at(2000))), at(5000));
-        let changed = not_before(&failed("AccountRejected"), "c/2", None);
-        assert_eq!(changed, at(1005));
+    fn changed_credentials_are_tried_soon() {
+        assert_eq!(not_before(&failed(REASONS[0]), "c/2", None), at(1005));
+    }
+
+    #[test]
+    fn a_failure_is_over_once_there_is_a_newer_token() {
+        let standing = |issued| is_standing(&failed(REASONS[0]), issued);
+        assert!(standing(None) && standing(Some(at(999))) && standing(Some(at(1000))));
+        assert!(!standing(Some(at(1001))));
     }
 }

@@ -23,6 +23,12 @@ const FIRST_PERSON_RETRY: Duration = Duration::from_mins(1);
 const FIRST_TIME_RETRY: Duration = Duration::from_secs(5);
 const LAST_RETRY: Duration = Duration::from_hours(1);
 
+/// Consumers hold no valid token any more: what time may heal is tried at least so often.
+const WITHOUT_TOKEN: Duration = Duration::from_mins(5);
+
+/// Objects that were told the same time by Zoom come within this after it.
+const SPREAD: Duration = Duration::from_mins(2);
+
 /// However often the Secret of a General app changes, Zoom is not asked more often whether it takes it.
 const BETWEEN_CHECKS: Duration = Duration::from_secs(10);
 /// And of credentials that it took, while connections are told that it does not.
@@ -52,18 +58,28 @@ pub fn refresh_at(issued: Timestamp, expires: Timestamp, uid: &str) -> Timestamp
     later(issued, life.mul_f64(share).max(SHORTEST_LIFE))
 }
 
-/// When to ask Zoom again after `attempts` failures in a row, the last one at `now`: doubling from
-/// the first wait to an hour, up to a fifth longer by the object's UID, never before Zoom's own
-/// `Retry-After`.
+/// Failures in a row, the last one just now.
+#[derive(Clone, Copy, Debug)]
+pub struct Retrying {
+    /// What failed.
+    pub cause: Retry,
+    /// How often.
+    pub attempts: i32,
+    /// How long Zoom asks to wait.
+    pub retry_after: Option<Duration>,
+    /// When the present token expires; `None` when there is none.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// When to try again: the one rule for every request to Zoom, and for a Secret that could not be written.
+///
+/// The wait doubles from failure to failure, up to an hour. What time may heal is tried at the end of the
+/// present token, and at least every few minutes once there is no valid one. Never before Zoom's own
+/// `Retry-After`. Objects that failed together are spread by their UIDs: by up to a fifth of the wait, and
+/// never by more than minutes.
 #[must_use]
-pub fn retry_at(
-    cause: Retry,
-    attempts: i32,
-    retry_after: Option<Duration>,
-    now: Timestamp,
-    uid: &str,
-) -> Timestamp {
-    let first = match cause {
+pub fn retry_at(retrying: Retrying, now: Timestamp, uid: &str) -> Timestamp {
+    let first = match retrying.cause {
         Retry::Scopes => FIRST_SCOPES_RETRY,
         Retry::Fault(fault) => match fault.class() {
             Class::Person => FIRST_PERSON_RETRY,
@@ -71,13 +87,19 @@ pub fn retry_at(
         },
         Retry::Publish => FIRST_TIME_RETRY,
     };
-    let attempts = u32::try_from(attempts.max(1)).unwrap_or(1);
+    let most = if retrying.cause.heals_with_time() {
+        let valid = retrying.expires_at.map(|expires| between(now, expires));
+        valid.unwrap_or_default().clamp(WITHOUT_TOKEN, LAST_RETRY)
+    } else {
+        LAST_RETRY
+    };
+    let attempts = u32::try_from(retrying.attempts.max(1)).unwrap_or(1);
     let doubled = first.saturating_mul(2_u32.saturating_pow((attempts - 1).min(16)));
     let wait = doubled
-        .min(LAST_RETRY)
-        .max(retry_after.unwrap_or_default())
-        .mul_f64(1.0 + 0.2 * fraction(uid, attempts));
-    later(now, wait)
+        .min(most)
+        .max(retrying.retry_after.unwrap_or_default());
+    let spread = wait.mul_f64(0.2).min(SPREAD);
+    later(now, wait + spread.mul_f64(fraction(uid, attempts)))
 }
 
 /// When to look again for an object that the garbage collector is about to remove.
@@ -95,6 +117,19 @@ pub enum Retry {
     Scopes,
     /// A request whose token could not be stored.
     Publish,
+}
+
+// === impl Retry ===
+
+impl Retry {
+    /// Whether another attempt may succeed although nobody changed anything.
+    fn heals_with_time(self) -> bool {
+        match self {
+            Self::Fault(fault) => fault.class() == Class::Time,
+            Self::Publish => true,
+            Self::Scopes => false,
+        }
+    }
 }
 
 /// When changed credentials may be tried after a failure at `failed`.
@@ -126,15 +161,15 @@ pub fn at_doubt(last: Option<Timestamp>, rejected: Option<Timestamp>) -> Option<
     }
 }
 
-/// When a token is asked for because somebody wished so at `wish`, if the last attempt, made at `last`, was
-/// before: not before the wished time, and at most once a minute.
+/// When a token is asked for because somebody requested one at `requested`, if the last attempt, made at
+/// `last`, was before: not before the requested time, and at most once a minute.
 #[must_use]
-pub fn at_wish(wish: Option<Timestamp>, last: Option<Timestamp>) -> Option<Timestamp> {
-    let wish = wish?;
+pub fn at_request(requested: Option<Timestamp>, last: Option<Timestamp>) -> Option<Timestamp> {
+    let requested = requested?;
     match last {
-        Some(last) if last >= wish => None,
-        Some(last) => Some(wish.max(later(last, BETWEEN_REQUESTED))),
-        None => Some(wish),
+        Some(last) if last >= requested => None,
+        Some(last) => Some(requested.max(later(last, BETWEEN_REQUESTED))),
+        None => Some(requested),
     }
 }
 
@@ -221,34 +256,100 @@ mod tests {
         assert_eq!(refresh_at(at(100), at(101), "u"), at(110));
     }
 
+    fn retrying(cause: Retry, attempts: i32) -> Retrying {
+        Retrying {
+            cause,
+            attempts,
+            retry_after: None,
+            expires_at: None,
+        }
+    }
+
+    const UNAVAILABLE: Retry = Retry::Fault(Fault::Unavailable);
+    const LIMITED: Retry = Retry::Fault(Fault::RateLimited);
+
     #[test]
     fn failures_double_up_to_an_hour() {
-        let wait = |cause, attempts| retry_at(cause, attempts, None, at(0), "u").as_second();
-        let time = Retry::Fault(Fault::Unavailable);
-        assert!((5..=6).contains(&wait(time, 1)));
-        assert!((10..=12).contains(&wait(time, 2)));
-        assert!((3600..=4320).contains(&wait(time, 40)));
+        let wait = |cause, attempts| {
+            let retrying = Retrying {
+                expires_at: Some(at(100_000)),
+                ..retrying(cause, attempts)
+            };
+            retry_at(retrying, at(0), "u").as_second()
+        };
+        assert!((5..=6).contains(&wait(UNAVAILABLE, 1)));
+        assert!((10..=12).contains(&wait(UNAVAILABLE, 2)));
+        assert!((3600..=3720).contains(&wait(UNAVAILABLE, 40)));
         let person = Retry::Fault(Fault::CredentialsRejected);
         assert!((60..=72).contains(&wait(person, 1)));
-        assert!((3600..=4320).contains(&wait(person, i32::MAX)));
+        assert!((3600..=3720).contains(&wait(person, i32::MAX)));
     }
 
     #[test]
-    fn zooms_own_wait_is_the_least() {
-        let limited = Retry::Fault(Fault::RateLimited);
-        let hours = Some(Duration::from_hours(7));
-        assert!(retry_at(limited, 1, hours, at(0), "u") >= at(7 * 3600));
+    fn without_a_valid_token_it_is_tried_every_few_minutes() {
+        for cause in [UNAVAILABLE, LIMITED, Retry::Publish] {
+            for expires_at in [None, Some(at(-5)), Some(at(0)), Some(at(20))] {
+                let retrying = Retrying {
+                    expires_at,
+                    ..retrying(cause, 40)
+                };
+                let wait = retry_at(retrying, at(0), "u").as_second();
+                assert!(
+                    (300..=360).contains(&wait),
+                    "{cause:?} {expires_at:?} {wait}"
+                );
+            }
+        }
+    }
+
+    /// Two hours without an answer: how long consumers hold an expired token after Zoom is back.
+    #[test]
+    fn an_outage_is_over_within_minutes_of_its_end() {
+        let expires = at(3600);
+        for uid in ["a", "b", "c", "d", "e"] {
+            for end in [1800, 3600, 7200, 36_000] {
+                let (mut now, mut attempts) = (at(2700), 0);
+                while now < at(end) {
+                    attempts += 1;
+                    let retrying = Retrying {
+                        expires_at: Some(expires),
+                        ..retrying(UNAVAILABLE, attempts)
+                    };
+                    now = retry_at(retrying, now, uid);
+                }
+                let bound = end.max(3600) + 420;
+                assert!(now.as_second() <= bound, "{uid} {end}: {now}");
+            }
+        }
     }
 
     #[test]
-    fn a_wish_counts_once_and_at_most_once_a_minute() {
-        let wished = |wish, last: Option<i64>| at_wish(Some(at(wish)), last.map(at));
-        assert_eq!(at_wish(None, None), None);
-        assert_eq!(wished(100, None), Some(at(100)));
-        assert_eq!(wished(100, Some(10)), Some(at(100)));
-        assert_eq!(wished(100, Some(90)), Some(at(150)));
-        assert_eq!(wished(100, Some(100)), None);
-        assert_eq!(wished(100, Some(101)), None);
+    fn zooms_own_wait_is_kept_and_stretched_by_minutes_at_most() {
+        for uid in 0..200 {
+            for seconds in [1, 60, 7 * 3600, 14 * 3600] {
+                let retrying = Retrying {
+                    retry_after: Some(Duration::from_secs(seconds)),
+                    ..retrying(LIMITED, 1)
+                };
+                let wait = retry_at(retrying, at(0), &uid.to_string()).as_second();
+                let asked = i64::try_from(seconds).unwrap();
+                assert!(
+                    wait >= asked && wait <= asked.max(5) + 120,
+                    "{seconds} {wait}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_request_counts_once_and_at_most_once_a_minute() {
+        let due = |requested, last: Option<i64>| at_request(Some(at(requested)), last.map(at));
+        assert_eq!(at_request(None, None), None);
+        assert_eq!(due(100, None), Some(at(100)));
+        assert_eq!(due(100, Some(10)), Some(at(100)));
+        assert_eq!(due(100, Some(90)), Some(at(150)));
+        assert_eq!(due(100, Some(100)), None);
+        assert_eq!(due(100, Some(101)), None);
     }
 
     #[test]
@@ -280,8 +381,11 @@ mod tests {
 
         #[test]
         fn a_retry_lies_ahead(attempts in i32::MIN..i32::MAX, after in proptest::option::of(0_u64..90_000)) {
-            let retry = retry_at(Retry::Scopes, attempts, after.map(Duration::from_secs), at(0), "u");
-            prop_assert!(retry > at(0));
+            let retrying = Retrying {
+                retry_after: after.map(Duration::from_secs),
+                ..retrying(Retry::Scopes, attempts)
+            };
+            prop_assert!(retry_at(retrying, at(0), "u") > at(0));
         }
     }
 }

@@ -142,6 +142,9 @@ pub struct TokenFailure {
     pub time: Time,
     /// When the next one will be made, unless the credentials Secret changes first.
     pub retry_at: Time,
+    /// Before this, Zoom allows no request, if it said so. A refresh request does not change that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Time>,
     /// UID and resourceVersion of the credentials Secret that the last one used.
     pub credentials_version: String,
 }

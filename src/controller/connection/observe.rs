@@ -1,5 +1,6 @@
 //! What there is around a connection: reads only.
 
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Namespace, Pod, Secret};
 use kube::{
     Api, ResourceExt as _,
@@ -50,6 +51,15 @@ pub struct Observed {
 // === impl Observed ===
 
 impl Observed {
+    /// When the grant's access token was requested.
+    #[must_use]
+    pub fn issued_at(&self) -> Option<Timestamp> {
+        let GrantSecret::Ours(kept) = &self.grant else {
+            return None;
+        };
+        kept.grant.access.as_ref().map(|access| access.issued_at)
+    }
+
     /// The client id in the app's credentials.
     #[must_use]
     pub fn client_id(&self) -> Option<&str> {

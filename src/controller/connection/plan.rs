@@ -7,12 +7,7 @@ use jiff::Timestamp;
 use super::observe::{Consent, Import, Integration};
 use crate::{
     api::v1alpha1::{ConsentMode, TokenFailure, ZoomConnection},
-    controller::{
-        failure,
-        grants::secret::{GrantSecret, Kept},
-        schedule,
-        token_secret::TokenSecret,
-    },
+    controller::{failure, grants::secret::Kept, schedule, token_secret::TokenSecret},
 };
 use grant::{Client, Credential, Standing};
 
@@ -81,7 +76,7 @@ pub struct Said {
     /// When the person last removed the app.
     pub removed_at: Option<Timestamp>,
     /// When somebody last asked for another token.
-    pub wish: Option<Timestamp>,
+    pub requested_at: Option<Timestamp>,
 }
 
 /// Decides whether a grant is spent at `now`.
@@ -100,32 +95,21 @@ pub fn refresh(
         return Refresh::Keep;
     }
     let issued = grant.access.as_ref().map(|access| access.issued_at);
-    let wished = schedule::at_wish(said.wish, issued);
+    let requested = schedule::at_request(said.requested_at, issued);
     // An attempt whose outcome nobody stored is repeated at once, and so is one that failed with other
     // credentials than the present ones.
     let due = grant.intent.is_some()
         || grant.loss.is_some()
         || in_doubt(kept, said.removed_at)
         || refresh_at(kept, uid).is_none_or(|at| now >= at)
-        || wished.is_some_and(|at| now >= at);
+        || requested.is_some_and(|at| now >= at);
     if !due {
-        return wished.map_or(Refresh::Keep, Refresh::Wait);
+        return requested.map_or(Refresh::Keep, Refresh::Wait);
     }
-    match last.map(|last| failure::not_before(last, credentials_version, said.wish)) {
+    match last.map(|last| failure::not_before(last, credentials_version, said.requested_at)) {
         Some(time) if time > now => Refresh::Wait(time),
         _ => Refresh::Now,
     }
-}
-
-/// Whether a recorded failure still stands: it does not once Zoom gave a token, also if the status that
-/// should have said so could not be written.
-#[must_use]
-pub fn is_standing(failure: &TokenFailure, grant: &GrantSecret) -> bool {
-    let GrantSecret::Ours(kept) = grant else {
-        return true;
-    };
-    let access = kept.grant.access.as_ref();
-    access.is_none_or(|access| access.issued_at.as_second() <= failure.time.0.as_second())
 }
 
 /// Whether a refresh token is to be taken over: one that was not taken over before.

@@ -141,8 +141,10 @@ fn token(integration: &ZoomIntegration, observed: &Observed, now: Timestamp) -> 
         .into_iter()
         .find_map(|check| check(integration, observed, stored, now));
     let Some(cause) = cause else {
-        let wished =
-            schedule::at_wish(failure::wish(integration), stored.and_then(|s| s.issued_at));
+        let wished = schedule::at_request(
+            failure::requested_at(integration),
+            stored.and_then(|s| s.issued_at),
+        );
         return match (stored, wished) {
             (Some(stored), _) if !stored.owned_as_wished => TokenStep::Reown,
             (_, Some(time)) => TokenStep::Later(time),
@@ -173,7 +175,7 @@ fn credentials(
     let accepted = observed.checked.accepted_version.as_ref();
     let due = match &observed.checked.failure {
         Some(failure) => {
-            let due = failure::not_before(failure, version, failure::wish(integration));
+            let due = failure::not_before(failure, version, failure::requested_at(integration));
             Some(due.max(schedule::after_check(last)))
         }
         None if accepted == Some(version) => schedule::at_doubt(last, rejected),
@@ -217,7 +219,7 @@ pub fn last_failure(integration: &ZoomIntegration) -> Option<&TokenFailure> {
 /// The earliest time for the next request after a failure.
 fn not_before(integration: &ZoomIntegration, observed: &Observed) -> Option<Timestamp> {
     let failure = last_failure(integration)?;
-    let wish = failure::wish(integration);
+    let wish = failure::requested_at(integration);
     let version = &observed.credentials.version;
     Some(failure::not_before(failure, version, wish))
 }
@@ -281,7 +283,7 @@ fn requested(
     stored: Option<&Stored>,
     now: Timestamp,
 ) -> Option<Cause> {
-    let due = schedule::at_wish(failure::wish(integration), stored?.issued_at)?;
+    let due = schedule::at_request(failure::requested_at(integration), stored?.issued_at)?;
     (due <= now).then_some(Cause::Requested)
 }
 

@@ -120,6 +120,10 @@ fn token(
             message,
             retry_after,
             credentials_version: &observed.credentials.version,
+            expires_at: match &observed.token {
+                TokenSecret::Ours(stored) => stored.expires_at,
+                _ => None,
+            },
         };
         let uid = integration.uid().unwrap_or_default();
         failure::record(attempt, last_failure(integration), &uid, now)
@@ -202,6 +206,7 @@ fn refused(
         message: check_message(error),
         retry_after: error.retry_after,
         credentials_version: version,
+        expires_at: None,
     };
     let mut failure = failure::record(attempt, before.failure.as_ref(), uid, now);
     let earliest = schedule::after_refused_check(asked);

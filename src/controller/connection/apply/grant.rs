@@ -269,6 +269,10 @@ fn record(
         message: error.message(),
         retry_after: error.retry_after,
         credentials_version,
+        expires_at: match &applied.grant {
+            GrantSecret::Ours(kept) => kept.grant.access.as_ref().map(|access| access.expires_at),
+            _ => None,
+        },
     };
     let uid = connection.uid().unwrap_or_default();
     let before = applied.failure.take();

@@ -67,7 +67,7 @@ pub async fn apply(
 ) -> Result<Applied, Error> {
     let status = connection.status.as_ref();
     let last = status.and_then(|status| status.token.as_ref()?.failure.clone());
-    let last = last.filter(|last| plan::is_standing(last, &observed.grant));
+    let last = last.filter(|last| failure::is_standing(last, observed.issued_at()));
     let mut applied = Applied {
         grant: observed.grant.clone(),
         token: observed.token.clone(),
@@ -140,7 +140,7 @@ async fn refresh(
     let version = &integration.credentials.version;
     let said = Said {
         removed_at: removed_at(context, connection, integration),
-        wish: failure::wish(connection),
+        requested_at: failure::requested_at(connection),
     };
     let last = applied.failure.as_ref();
     let now = Timestamp::now();

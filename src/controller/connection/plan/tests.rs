@@ -144,7 +144,7 @@ fn a_removal_is_checked_by_a_token_request_and_not_again() {
     let seen = |removed| {
         let said = Said {
             removed_at: Some(at(removed)),
-            wish: None,
+            requested_at: None,
         };
         refresh(&token, "u", None, "v", &client(), said, at(200))
     };
@@ -154,19 +154,19 @@ fn a_removal_is_checked_by_a_token_request_and_not_again() {
 }
 
 #[test]
-fn a_wish_is_granted_once_and_at_most_once_a_minute() {
+fn a_requested_refresh_is_made_once_and_at_most_once_a_minute() {
     let token = kept(Some((100, 3700)));
-    let wished = |wish, now| {
+    let decided = |requested, now| {
         let said = Said {
             removed_at: None,
-            wish: Some(at(wish)),
+            requested_at: Some(at(requested)),
         };
         refresh(&token, "u", None, "v", &client(), said, at(now))
     };
-    assert_eq!(wished(100, 500), Refresh::Keep);
-    assert_eq!(wished(101, 120), Refresh::Wait(at(160)));
-    assert_eq!(wished(101, 160), Refresh::Now);
-    assert_eq!(wished(900, 500), Refresh::Wait(at(900)));
+    assert_eq!(decided(100, 500), Refresh::Keep);
+    assert_eq!(decided(101, 120), Refresh::Wait(at(160)));
+    assert_eq!(decided(101, 160), Refresh::Now);
+    assert_eq!(decided(900, 500), Refresh::Wait(at(900)));
 }
 
 #[test]
@@ -221,23 +221,6 @@ fn a_refresh_token_is_taken_over_once() {
     let other = Import::Present("another".to_owned().into());
     assert!(import_due(&other, Some(&taken)).is_some());
     assert!(import_due(&Import::NotWanted, None).is_none());
-}
-
-#[test]
-fn a_failure_is_over_once_there_is_a_newer_token() {
-    let standing = |issued| {
-        let kept = kept(Some((issued, issued + 3600)));
-        is_standing(&failure_at(100), &GrantSecret::Ours(Box::new(kept)))
-    };
-    assert!(standing(99) && standing(100));
-    assert!(!standing(101));
-    assert!(is_standing(&failure_at(100), &GrantSecret::Absent));
-}
-
-fn failure_at(time: i64) -> TokenFailure {
-    let mut failure = failed(time + 60);
-    failure.time = k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(at(time));
-    failure
 }
 
 #[test]

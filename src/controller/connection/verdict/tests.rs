@@ -233,6 +233,7 @@ fn a_disabled_app_is_told_from_a_lost_grant() {
         time: Time(at(90)),
         retry_at: Time(at(200)),
         credentials_version: "v".into(),
+        not_before: None,
     };
     let mut findings = findings(&integration, &scopes, GrantFinding::Held);
     findings.token = TokenFinding::Present {

@@ -67,6 +67,7 @@ fn failure(reason: &str, attempts: i32) -> TokenFailure {
         time: Time(at(90)),
         retry_at: Time(at(200)),
         credentials_version: "c/1".into(),
+        not_before: None,
     }
 }
 
