@@ -15,15 +15,15 @@ use super::LocalRef;
 #[serde(rename_all = "camelCase")]
 pub struct App {
     /// `ServerToServer`: the account's own app, which gets its token without a person. `General`: an
-    /// app that a user or an administrator installs. Cannot be changed.
+    /// app that a user or an administrator authorizes. Cannot be changed.
     #[x_kube(
         validation = Rule::new("self == oldSelf")
             .message("app.kind cannot be changed, Zoom cannot convert an app: create another ZoomIntegration and delete this one")
     )]
     pub kind: AppKind,
 
-    /// Who authorizes a General app: `User`, each for himself, or `Admin`, for the account. Decides
-    /// whether scopes carry `:admin`. Cannot be changed.
+    /// Who authorizes a General app: `User`, each for themselves, or `Admin`, for the account. Decides
+    /// whether scopes end in `:admin`. Cannot be changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(
         validation = Rule::new("self == oldSelf")
@@ -31,7 +31,7 @@ pub struct App {
     )]
     pub management: Option<Management>,
 
-    /// Which of the app's two credential pairs and sets of URLs is meant: `Production` (default) or
+    /// Which of the app's two credential pairs and sets of URLs to use: `Production` (default) or
     /// `Development`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environment: Option<Environment>,
@@ -40,12 +40,12 @@ pub struct App {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub distribution: Option<Distribution>,
 
-    /// Zoom's id of the app, as in the address of its page in the Marketplace. Can be set once.
+    /// Zoom's id of the app, as in the address of its Marketplace page. Can be set once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 64))]
     pub id: Option<String>,
 
-    /// The app's name in Zoom's form. Zoom takes fewer than 50 characters.
+    /// The app's name in Zoom's form. Zoom accepts fewer than 50 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 49))]
     pub display_name: Option<String>,
@@ -62,23 +62,23 @@ pub struct App {
 /// The kinds of Zoom app.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AppKind {
-    /// An app that a user or an administrator installs.
+    /// An app that a user or an administrator authorizes.
     General,
     /// The account's own app.
     ServerToServer,
 }
 
-/// Who authorizes a General app: `User`, each for himself, or `Admin`, for the account. Decides whether
-/// scopes carry `:admin`. Cannot be changed.
+/// Who authorizes a General app: `User`, each for themselves, or `Admin`, for the account. Decides whether
+/// scopes end in `:admin`. Cannot be changed.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Management {
-    /// Each user for himself.
+    /// Each user for themselves.
     User,
     /// An administrator for the account.
     Admin,
 }
 
-/// Which of the app's two credential pairs and sets of URLs is meant: `Production` (default) or
+/// Which of the app's two credential pairs and sets of URLs to use: `Production` (default) or
 /// `Development`.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Environment {
@@ -92,10 +92,10 @@ pub enum Environment {
 /// How the app reaches its users: `Private` (default), `Unlisted` or `Listed`.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Distribution {
-    /// Own account only, never reviewed.
+    /// In the developer's own account only, never reviewed.
     #[default]
     Private,
-    /// Reviewed, reached by a link only.
+    /// Reviewed, and found through a link only.
     Unlisted,
     /// Reviewed and shown in the Marketplace.
     Listed,

@@ -11,7 +11,7 @@ use super::{
     LocalRef, Phase, ScopesStatus, TokenStatus, integration::external_refs_schema, status::lenient,
 };
 
-/// What is wanted of one authorization.
+/// One authorization of an app.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[kube(
     group = "zoom-operator.io",
@@ -52,9 +52,9 @@ pub struct ZoomConnectionSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<Subject>,
 
-    /// Take over a grant that exists already, without a new consent: a Secret of the same namespace
-    /// with the key `refresh-token`. From the moment it is taken over, nobody else may refresh it: Zoom
-    /// replaces a refresh token with every use. Another value in the Secret is taken over again.
+    /// Take over an existing grant, without a new consent: a Secret of the same namespace with the key
+    /// `refresh-token`. From then on nobody else may use that token: Zoom replaces a refresh token with
+    /// every use. A different value in the Secret is taken over again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub import_secret_ref: Option<LocalRef>,
 
@@ -81,7 +81,7 @@ pub struct Subject {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
     pub display_name: Option<String>,
-    /// The Zoom user's mail address, in any case. Comparing it needs the scope `user:read:user`
+    /// The Zoom user's mail address; case does not matter. Comparing it needs the scope `user:read:user`
     /// (admin-managed: `user:read:user:admin`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 3, max = 254), regex(pattern = r"^[^@\s]+@[^@\s]+$"))]
@@ -98,7 +98,7 @@ pub struct Subject {
 pub struct ConnectionToken {
     /// Name of the Secret that consumers mount. It holds `access-token`, `token-type`, `expires-at`
     /// (RFC 3339), `scope` and `api-url`, never the refresh token. A Secret that the operator did not
-    /// make is never overwritten. Default: the connection's name with `-zoom-token` appended.
+    /// create is never overwritten. Default: the connection's name with `-zoom-token` appended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(
         length(min = 1, max = 253),
@@ -117,8 +117,8 @@ pub enum ConnectionDeletionPolicy {
     /// They are erased. At Zoom the app stays installed for that person.
     #[default]
     Delete,
-    /// They are revoked at Zoom, which removes the app for that person, and erased. A few attempts are
-    /// made; the deletion does not wait for Zoom longer than two minutes.
+    /// They are revoked at Zoom, which removes the app for that person, and erased. The operator makes a
+    /// few attempts; the deletion waits for Zoom for two minutes at most.
     Revoke,
     /// They stay. A connection of the same name takes them over again.
     Retain,
@@ -128,7 +128,7 @@ pub enum ConnectionDeletionPolicy {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct ZoomConnectionStatus {
-    /// The `metadata.generation` that this status speaks of; -1 until the controller has seen the
+    /// The `metadata.generation` that this status describes; -1 until the controller has seen the
     /// resource.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
@@ -139,13 +139,13 @@ pub struct ZoomConnectionStatus {
         skip_serializing_if = "Option::is_none"
     )]
     pub phase: Option<Phase>,
-    /// The state of the connection for machines. `Ready`: can be used. `Reconciling`: not yet, work goes on.
+    /// The state of the connection for machines. `Ready`: can be used. `Reconciling`: not yet, work is under way.
     /// `Stalled`: a person must change something. The others name the part: `TokenFresh`,
     /// `ScopesGranted`, `SubjectVerified`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
-    /// The link that the person follows, to authorize the app or to do so again.
+    /// The link that the person follows to authorize the app, the first time and again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub install_url: Option<String>,
     /// Who authorized, as Zoom says; from then on nobody else may.
@@ -187,7 +187,7 @@ pub struct GrantStatus {
     /// When the person authorized, or the grant was taken over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Time>,
-    /// When the refresh token dies unless it is used before. Every refresh moves it.
+    /// When the refresh token expires unless it is used before. Every refresh postpones this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Time>,
     /// Why the grant is lost, if it is.

@@ -3,14 +3,14 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-/// Where the app's credentials lie.
+/// Where the app's credentials are.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Credentials {
     /// The Secret, in the same namespace. Keys: `client-id`, `client-secret`, `account-id`
     /// (`ServerToServer`), `webhook-secret-token` (with `webhook`), during a rotation
     /// `previous-webhook-secret-token`, and with `webhook.authentication` `webhook-username` and
-    /// `webhook-password`, or `webhook-header-value`. It may be created later than the integration.
+    /// `webhook-password`, or `webhook-header-value`. You may create it after the integration.
     pub secret_ref: LocalRef,
     /// Other names for the keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -46,7 +46,7 @@ pub struct CredentialKeys {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub webhook_secret_token: Option<String>,
-    /// Key of the webhook secret token before a rotation. Default: `previous-webhook-secret-token`.
+    /// Key of the previous webhook secret token, during a rotation. Default: `previous-webhook-secret-token`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub previous_webhook_secret_token: Option<String>,

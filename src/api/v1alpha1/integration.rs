@@ -10,7 +10,7 @@ use super::{
     ZoomIntegrationStatus, rules,
 };
 
-/// What is wanted of one tenant's Zoom app.
+/// One tenant's Zoom app.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[kube(
     group = "zoom-operator.io",
@@ -60,15 +60,15 @@ use super::{
 #[serde(rename_all = "camelCase")]
 pub struct ZoomIntegrationSpec {
     /// Stop acting for this tenant and keep what exists: no token is requested, nothing is created
-    /// or removed. The receiver still answers Zoom's URL validation; events are refused with 503,
-    /// so that Zoom sends them again. Default: false.
+    /// or removed. The receiver still answers Zoom's URL validation. A persistent buffer stores events;
+    /// without one they are refused with 503, so that Zoom sends them again. Default: false.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub suspend: bool,
 
     /// What kind of Zoom app this is.
     pub app: App,
 
-    /// Where the app's credentials lie.
+    /// Where the app's credentials are.
     pub credentials: Credentials,
 
     /// The scopes that the app needs, as in Zoom's form.
@@ -87,12 +87,12 @@ pub struct ZoomIntegrationSpec {
     pub token: Option<Token>,
 
     /// When the integration counts as Ready: `Connected` (default), once it has a usable token, or
-    /// `Installable`, once everything is prepared and only a person has to install the app. Must be
-    /// stated with `oauth.consent.mode: External`.
+    /// `Installable`, once everything is prepared and only a person has to install the app. Required
+    /// with `oauth.consent.mode: External`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_when: Option<ReadyWhen>,
 
-    /// Facts about the tenant, for example its id in another system. They travel with every event
+    /// Facts about the tenant, for example its id in another system. Every event carries them
     /// as `CloudEvents` attributes. Keys: 1 to 20 lower-case letters and digits, and none of the
     /// names that `CloudEvents` or the operator use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -101,7 +101,7 @@ pub struct ZoomIntegrationSpec {
 }
 
 /// When the integration counts as Ready: `Connected` (default), once it has a usable token, or
-/// `Installable`, once everything is prepared and only a person has to install the app. Must be stated
+/// `Installable`, once everything is prepared and only a person has to install the app. Required
 /// with `oauth.consent.mode: External`.
 #[derive(
     Serialize, Deserialize, schemars::JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Default,

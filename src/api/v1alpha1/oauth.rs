@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 )]
 #[serde(rename_all = "camelCase")]
 pub struct OAuth {
-    /// "OAuth Redirect URL" in Zoom's form, to the letter: case and trailing slash matter.
+    /// "OAuth Redirect URL" in Zoom's form, exactly: case and trailing slash matter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "redirect_url_schema")]
     pub redirect_url: Option<String>,
@@ -37,31 +37,31 @@ pub struct OAuth {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct Consent {
-    /// `Operator` (default): the operator's consent page and callback. `External`: the tenant's own
-    /// back end has them and keeps the grant.
+    /// `Operator` (default): the operator provides consent page and callback. `External`: the tenant's own
+    /// back end provides them and keeps the grant.
     #[serde(default)]
     pub mode: ConsentMode,
     /// Where a person starts, if not at Zoom's own page: a page of the tenant's back end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "start_url_schema")]
     pub start_url: Option<String>,
-    /// Let people connect themselves; absent: a `ZoomConnection` must exist before the click.
+    /// Let people connect themselves. Absent: a `ZoomConnection` must exist before a person authorizes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub self_service: Option<SelfService>,
 }
 
-/// Limits of self service.
+/// Limits of self-service.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct SelfService {
-    /// The most connections that self service may make. Default: 100.
+    /// The most connections that self-service may create. Default: 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10000))]
     pub max_connections: Option<i32>,
 }
 
-/// `Operator` (default): the operator's consent page and callback. `External`: the tenant's own back end
-/// has them and keeps the grant.
+/// `Operator` (default): the operator provides consent page and callback. `External`: the tenant's own back
+/// end provides them and keeps the grant.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum ConsentMode {
     /// The operator.
@@ -74,7 +74,7 @@ pub enum ConsentMode {
 // === impl SelfService ===
 
 impl SelfService {
-    /// The most connections that self service may make.
+    /// The most connections that self-service may create.
     #[must_use]
     pub fn limit(&self) -> i32 {
         self.max_connections.unwrap_or(100)
@@ -92,7 +92,7 @@ fn redirect_url_schema(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
-/// People follow it, so nothing but a web address may stand there.
+/// People follow it, so it must be a web address.
 fn start_url_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "string",

@@ -14,7 +14,7 @@ pub struct Scopes {
     /// Scopes without which the integration is not usable.
     #[schemars(schema_with = "required_schema")]
     pub required: Vec<String>,
-    /// Scopes that a person may leave out at consent.
+    /// Scopes that a person may deselect when they authorize.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "optional_schema")]
     pub optional: Option<Vec<String>>,

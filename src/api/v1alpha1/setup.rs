@@ -19,7 +19,7 @@ pub struct SetupStep {
     #[serde(default, rename = "where")]
     pub place: String,
     /// `Done`: the proof was seen. `Open`: it would have been seen, or a mistake is known. `Unknown`:
-    /// nothing can tell yet, or at all.
+    /// no proof can tell yet, or ever.
     #[serde(default)]
     pub state: String,
     /// What proves the step, or would.
@@ -28,37 +28,37 @@ pub struct SetupStep {
     /// What was done wrong, with the remedy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// What to keep one's hands off.
+    /// What not to touch.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub careful: Vec<String>,
     /// What to enter, choose, tick, copy or open, in the order of Zoom's form.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub entries: Vec<SetupEntry>,
-    /// Since when the step stands so.
+    /// Since when the step has been in this state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Time>,
 }
 
-/// A value and its place.
+/// A value and the field that it belongs to.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct SetupEntry {
-    /// `Paste`: into Zoom's form, to the letter. `Choose`: one of several. `Tick`: a box. `Copy`: out of
-    /// Zoom's form into a key of a Secret. `Open`: a link.
+    /// `Paste`: exactly, into Zoom's form. `Choose`: one of several. `Tick`: a box. `Copy`: from Zoom's form
+    /// into a key of a Secret. `Open`: a link.
     #[serde(default)]
     pub action: String,
-    /// What Zoom's form calls the place; of a link, whose it is.
+    /// What Zoom's form calls the field; for a link, whose it is.
     #[serde(default)]
     pub field: String,
-    /// The value; of `Copy`, the Secret and its key with a slash between. Never a secret.
+    /// The value; with `Copy`, the Secret and its key, separated by a slash. Never a secret.
     #[serde(default)]
     pub value: String,
-    /// What Zoom's form shows beside it, if that is something else and known.
+    /// What Zoom's form shows beside the field, if that is different and known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
 }
 
-/// What was found of the credentials Secret and of what Zoom says to it. Names of keys only.
+/// What is known about the credentials Secret, and what Zoom says about it. Names of keys only.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct CredentialsStatus {
@@ -68,7 +68,7 @@ pub struct CredentialsStatus {
     /// The keys that the integration asks for and that hold a usable value.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub usable: Vec<String>,
-    /// Those that are there and cannot be used: empty, or no printable text.
+    /// Those that exist and cannot be used: empty, or not printable text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unusable: Vec<String>,
     /// Keys that hold the same value as another one.
@@ -77,15 +77,15 @@ pub struct CredentialsStatus {
     /// Keys that look like Zoom's Verification Token, which is switched off.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub legacy: Vec<String>,
-    /// UID and resourceVersion of the Secret that Zoom took last, of a General app, whose credentials are
-    /// tried once for each change.
+    /// For a General app, whose credentials are tried once for each change: UID and resourceVersion of the
+    /// Secret that Zoom last accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted_version: Option<String>,
-    /// When Zoom was last asked whether it takes a General app's credentials: at most every ten seconds, however
-    /// often the Secret changes.
+    /// When Zoom was last asked whether it accepts a General app's credentials: at most every ten seconds,
+    /// however often the Secret changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checked_at: Option<Time>,
-    /// The attempts to have a General app's credentials taken that failed since the last success.
+    /// The failed attempts to check a General app's credentials since the last success.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<TokenFailure>,
 }

@@ -11,7 +11,7 @@ use super::{CredentialsStatus, SetupStep};
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct ZoomIntegrationStatus {
-    /// The `metadata.generation` that this status speaks of; -1 until the controller has seen the
+    /// The `metadata.generation` that this status describes; -1 until the controller has seen the
     /// resource.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
@@ -22,17 +22,17 @@ pub struct ZoomIntegrationStatus {
         skip_serializing_if = "Option::is_none"
     )]
     pub phase: Option<Phase>,
-    /// The state of the tenant for machines. `Ready`: can be used. `Reconciling`: not yet, work goes on.
+    /// The state of the tenant for machines. `Ready`: can be used. `Reconciling`: not yet, work is under way.
     /// `Stalled`: a person must change something. The others name the part: `CredentialsValid`,
     /// `TokenFresh`, `ScopesGranted`, `ReceiverAvailable`, `EndpointValidated`, `EventsDelivered`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
-    /// The link that a person follows to install a General app: with self service, or with
+    /// The link that a person follows to install a General app: with self-service, or with
     /// `oauth.consent.mode: External`. Otherwise each `ZoomConnection` has its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub install_url: Option<String>,
-    /// The text to paste into Zoom as "OAuth Redirect URL", if the operator has the callback.
+    /// The text to paste into Zoom as "OAuth Redirect URL", if the operator provides the callback.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redirect_url: Option<String>,
     /// The app's client id, which is public.
@@ -50,11 +50,11 @@ pub struct ZoomIntegrationStatus {
     /// The connections of a General app.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connections: Option<ConnectionsStatus>,
-    /// What was found of the credentials Secret.
+    /// What is known about the credentials Secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials: Option<CredentialsStatus>,
     /// What people have to do in Zoom, in the order of its portal: each step with the exact text to
-    /// paste, and what proves that it was done. Nothing is ticked by hope.
+    /// paste, and what proves that it was done. No step is done without proof.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["id".into()]))]
     pub setup: Vec<SetupStep>,
@@ -72,7 +72,7 @@ pub enum Phase {
     /// A Secret or a key is missing.
     #[serde(rename = "Awaiting credentials")]
     AwaitingCredentials,
-    /// First work goes on: nothing was usable yet.
+    /// The first attempt is under way: nothing was usable yet.
     Connecting,
     /// Only a person has to install the app.
     #[serde(rename = "Ready to install")]
@@ -119,16 +119,16 @@ pub struct TokenStatus {
     /// When it expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Time>,
-    /// When it is to be replaced.
+    /// When the operator will replace it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh_at: Option<Time>,
-    /// The attempts to get a token that failed since the last success. Kept here so that a restart
-    /// of the controller neither forgets the backoff nor starts it anew.
+    /// The failed attempts to get a token since the last success. Kept here so that a restart of the
+    /// controller neither forgets the backoff nor starts it again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<TokenFailure>,
 }
 
-/// The attempts to get a token that failed since the last success.
+/// The failed attempts to get a token since the last success.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct TokenFailure {
@@ -156,20 +156,20 @@ pub struct WebhookStatus {
     /// The text to paste into Zoom as "Event notification endpoint URL".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// When `url` last became another one, or was withheld or given out again. `lastValidated`,
-    /// `lastVerified` and `lastRejected` speak of the URL as it is: what came before is not counted.
+    /// When `url` last changed, or was withdrawn and published again. `lastValidated`, `lastVerified` and
+    /// `lastRejected` count from then on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proved_since: Option<Time>,
-    /// When a signed URL validation of Zoom was last answered.
+    /// When the receiver last answered a signed URL validation from Zoom.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_validated: Option<Time>,
-    /// When a request of Zoom's was last signed rightly, to the hour.
+    /// When a request last had a valid signature, to the hour.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_verified: Option<Time>,
-    /// When a request was last signed by no secret that is known, to the hour. Anybody can cause this.
+    /// When a request was last signed with none of the known secrets, to the hour. Anybody can cause this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_rejected: Option<Time>,
-    /// Whether somebody who removed the app was reported to the endpoint.
+    /// Whether the endpoint was told that somebody removed the app.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub removal_seen: bool,
     /// Which signing secret the last signed request used: `Current` or `Previous`.
@@ -190,7 +190,7 @@ pub struct WebhookStatus {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct BufferStatus {
-    /// Events that were given up: the sink refused them for good, or they grew too old. They are kept in
+    /// Events that were given up: the sink refused them for good, or they became too old. They are kept in
     /// the receiver until somebody replays or deletes them. Exact up to 20, then rounded down to 20, 50,
     /// 100, 200, …, so that the status does not change with every event.
     #[serde(default)]
@@ -207,7 +207,7 @@ pub struct ConnectionsStatus {
     /// How many of them are connected.
     #[serde(default)]
     pub connected: i32,
-    /// How many of them self service made.
+    /// How many of them self-service created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub self_service: Option<i32>,
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "camelCase")]
 pub struct Token {
     /// Name of the Secret that consumers mount. It holds `access-token`, `token-type`, `expires-at`
-    /// (RFC 3339), `scope` and `api-url`. A Secret that the operator did not make is never
+    /// (RFC 3339), `scope` and `api-url`. A Secret that the operator did not create is never
     /// overwritten. Default: the integration's name with `-zoom-token` appended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(

@@ -23,19 +23,19 @@ pub struct Webhook {
     #[schemars(length(max = 20))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub subscriptions: Vec<Subscription>,
-    /// How Zoom reaches the receiver. Absent: only the receiver's Service is made.
+    /// How Zoom reaches the receiver. Absent: only the receiver's Service is created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<Endpoint>,
-    /// The authentication that the app's event subscription has in Zoom's form, besides the signature.
-    /// Absent: none.
+    /// The authentication set in Zoom's form for the app's event subscription, in addition to the
+    /// signature. Absent: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authentication: Option<Authentication>,
     /// Where verified events go.
     pub sink: Sink,
-    /// Store events before they are acknowledged. Absent: Zoom is answered when the sink was.
+    /// Store events before they are acknowledged. Absent: Zoom gets its answer when the sink has answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub buffer: Option<Buffer>,
-    /// Size and place of the receiver.
+    /// Size and placement of the receiver.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receiver: Option<ReceiverKnobs>,
 }
@@ -98,15 +98,15 @@ pub struct Endpoint {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 200), regex(pattern = r"^/[A-Za-z0-9._~/-]*$"))]
     pub path: Option<String>,
-    /// Expose by an Ingress.
+    /// Expose the receiver through an Ingress.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ingress: Option<Ingress>,
-    /// Expose by an `HTTPRoute`.
+    /// Expose the receiver through an `HTTPRoute`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway: Option<Gateway>,
 }
 
-/// Expose by an Ingress.
+/// Expose the receiver through an Ingress.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct Ingress {
@@ -120,7 +120,7 @@ pub struct Ingress {
     pub tls_secret_name: Option<String>,
 }
 
-/// Expose by an `HTTPRoute` of the Gateway API.
+/// Expose the receiver through an `HTTPRoute` of the Gateway API.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Gateway {
@@ -178,7 +178,7 @@ pub struct HttpSink {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_ref: Option<ServiceRef>,
     /// `CloudEvents` (default): binary mode of `CloudEvents` 1.0, the body as Zoom sent it. `Zoom`: the
-    /// body with Zoom's headers, signed afresh, for a back end that verifies Zoom's signature.
+    /// body with Zoom's headers, signed again, for a back end that verifies Zoom's signature.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<HttpFormat>,
     /// How long the sink may take for an event, for example `10s`; at most `60s`, and without a buffer
@@ -210,7 +210,7 @@ pub struct ServiceRef {
 }
 
 /// `CloudEvents` (default): binary mode of CloudEvents 1.0, the body as Zoom sent it. `Zoom`: the body
-/// with Zoom's headers, signed afresh, for a back end that verifies Zoom's signature.
+/// with Zoom's headers, signed again, for a back end that verifies Zoom's signature.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum HttpFormat {
     /// Binary mode of `CloudEvents` 1.0.
@@ -259,11 +259,11 @@ pub struct Buffer {
     #[schemars(length(max = 253))]
     pub storage_class_name: Option<String>,
     /// Size of the volume of each receiver Pod, at least `16Mi`; seven tenths of it are for events.
-    /// Default: `1Gi`. A volume claim cannot be resized here: see the condition when it is tried.
+    /// Default: `1Gi`. An existing volume keeps its size; `Ready` says what to do when this changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "size_schema")]
     pub size: Option<Quantity>,
-    /// How long an event is kept for a sink that does not take it, for example `72h`. Default: `168h`.
+    /// How long an event is kept for a sink that does not accept it, for example `72h`. Default: `168h`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "duration_schema")]
     pub max_age: Option<String>,
@@ -279,12 +279,12 @@ pub enum BufferStorage {
     Ephemeral,
 }
 
-/// Size and place of the receiver: a closed set of knobs, never a Pod template.
+/// Size and placement of the receiver: a fixed set of fields, not a Pod template.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct ReceiverKnobs {
-    /// Number of receiver Pods. Default: 1. More than one keeps webhooks coming in while a node goes, and
-    /// each Pod has a buffer of its own: events are then in order within a Pod only.
+    /// Number of receiver Pods. Default: 1. With more than one, events still arrive while a node is down.
+    /// Each Pod then has its own buffer, and events are in order within a Pod only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 20))]
     pub replicas: Option<i32>,
@@ -348,7 +348,7 @@ pub struct Toleration {
 // === impl Webhook ===
 
 impl Webhook {
-    /// The path on which the receiver takes webhooks.
+    /// The path on which the receiver accepts webhooks.
     #[must_use]
     pub fn path(&self) -> &str {
         self.endpoint
