@@ -81,8 +81,8 @@ pub struct Args {
     #[arg(long, env = "DATA_DELETION_DAYS", default_value = "10", value_parser = clap::value_parser!(u16).range(1..=3650))]
     pub data_deletion_days: u16,
 
-    /// How many objects of a kind are worked on at the same time.
-    #[arg(long, env = "CONCURRENCY", default_value = "16", value_parser = clap::value_parser!(u16).range(1..=256))]
+    /// How many objects are worked on at the same time. One namespace gets at most a quarter of them.
+    #[arg(long, env = "CONCURRENCY", default_value = "32", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub concurrency: u16,
 
     /// Address of the probes and metrics.

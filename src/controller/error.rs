@@ -6,7 +6,7 @@ use grant::StoreError;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The API server refused or did not answer.
-    #[error("failed to reach the Kubernetes API")]
+    #[error("a request to the Kubernetes API failed")]
     Kubernetes(#[from] kube::Error),
     /// Somebody else wrote in between; the next pass sees it.
     #[error("an object changed during the pass")]
@@ -52,6 +52,41 @@ impl Error {
     }
 }
 
+/// An error with everything that caused it, in one line: the API server's own sentence is often the last.
+#[must_use]
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = sentence(error);
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let cause_text = sentence(cause);
+        // Some errors repeat their cause.
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        // The API server's answer is complete; what lies below it says the same once more.
+        next = cause.source().filter(|_| refusal(cause).is_none());
+    }
+    text
+}
+
+/// An error by itself.
+fn sentence(error: &(dyn std::error::Error + 'static)) -> String {
+    match refusal(error) {
+        // The library would print every field of the answer.
+        Some(status) => format!("{} (HTTP {})", status.message, status.code),
+        None => error.to_string(),
+    }
+}
+
+/// What the API server answered.
+fn refusal<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a kube::core::Status> {
+    match error.downcast_ref::<kube::Error>()? {
+        kube::Error::Api(status) => Some(status),
+        _ => None,
+    }
+}
+
 impl From<grant::Error> for Error {
     fn from(error: grant::Error) -> Self {
         match error {
@@ -59,5 +94,23 @@ impl From<grant::Error> for Error {
             grant::Error::Store(StoreError::Conflict | StoreError::Gone) => Self::Conflict,
             grant::Error::Store(error) => Self::Store(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_told_in_the_words_of_the_api_server() {
+        let forbidden =
+            Status::failure("pods is forbidden: quota exceeded", "Forbidden").with_code(403);
+        let error = Error::Kubernetes(kube::Error::Api(forbidden.boxed()));
+        assert_eq!(
+            chain(&error),
+            "a request to the Kubernetes API failed: pods is forbidden: quota exceeded (HTTP 403)"
+        );
     }
 }

@@ -3,12 +3,17 @@
 use kube::{
     Api, Resource, ResourceExt as _,
     api::{Patch, PatchParams},
-    core::NamespaceResourceScope,
+    core::{DeserializeGuard, NamespaceResourceScope},
 };
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::{Context, error::Error};
+use super::{
+    Context,
+    error::Error,
+    index::{Guarded, Watched},
+    key::Key,
+};
 
 /// Whether the object has this finalizer.
 #[must_use]
@@ -32,6 +37,8 @@ where
         + Clone
         + DeserializeOwned
         + std::fmt::Debug,
+    Guarded<K>: Watched,
+    for<'a> Key: From<&'a K>,
 {
     if wanted == holds(object, finalizer) {
         return Ok(false);
@@ -59,7 +66,10 @@ where
         )
         .await;
     match patched {
-        Ok(_) => Ok(true),
+        Ok(written) => {
+            context.wrote(&Key::from(object), DeserializeGuard(Ok(written)));
+            Ok(true)
+        }
         Err(kube::Error::Api(status)) if status.is_not_found() => Ok(true),
         Err(error) => Err(Error::from_write(error)),
     }

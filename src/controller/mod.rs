@@ -1,26 +1,31 @@
 //! The controller: keeps every resource as it is declared.
 //!
-//! Data flows one way in each pass: observe -> plan -> apply -> report. What decides is pure
+//! Data flows one way in each pass: observe -> plan -> apply -> settle -> report. What decides is pure
 //! (`plan`, `schedule`, `verdict`, `status`, `resources`); what touches the cluster or Zoom
 //! (`observe`, `facts`, `apply`, `report`) decides nothing. `integration` and
 //! `connection` are the passes over the two kinds of resource; beside them lies what both share.
 
 mod config;
 mod connection;
+mod connections;
 mod consents;
+mod context;
 pub(crate) mod credentials;
+mod defined;
 mod error;
 pub(crate) mod failure;
 mod finalizer;
-mod fleet;
 mod grants;
+mod index;
 mod integration;
+mod key;
 mod keys;
-mod known;
 mod leadership;
 mod links;
 mod metrics;
+mod outage;
 mod published;
+mod queue;
 mod reach;
 mod reconcile;
 mod removals;
@@ -28,41 +33,22 @@ mod report;
 mod rollouts;
 mod schedule;
 mod token_secret;
-mod touch;
 mod verdict;
 mod watch;
 
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use k8s_openapi::NamespaceResourceScope;
-use kube::{
-    Api, Client, Resource,
-    runtime::events::{Recorder, Reporter},
-};
+use kube::Client;
+use runtime::{admin, http, metrics as registry, shutdown};
 use tokio::{net::TcpListener, sync::oneshot};
 
 use self::{
-    fleet::Fleet,
-    grants::{Grants, LeaderTerm},
-    integration::{altered::Altered, answers::Answers},
-    known::{Connections, Hosts},
-    leadership::{Candidate, Election, Leadership},
-    metrics::Metrics,
-    reach::Reachability,
-    reconcile::Failures,
-    removals::Removals,
-    rollouts::Rollouts,
-    touch::Touch,
+    context::Context,
+    index::Index,
+    leadership::{Candidate, Election},
+    metrics::{Gauges, Metrics},
 };
-use crate::api::v1alpha1::{ZoomConnection, ZoomIntegration};
-use grant::Directory;
-use runtime::{
-    admin, http, metrics as registry,
-    outgoing::{self, Trust},
-    shutdown::{self, Shutdown},
-};
-use zoom::Endpoints;
 
 pub use self::config::{Args, ReceiverImage, ReceiverPolicy};
 
@@ -71,39 +57,6 @@ const DRAIN: Duration = Duration::from_secs(20);
 
 /// How long the election waits for what an earlier process left.
 const LONGEST_DRAIN: Duration = Duration::from_secs(30);
-
-/// What every pass needs.
-pub struct Context {
-    client: Client,
-    zoom: Arc<zoom::Client>,
-    facts: reqwest::Client,
-    config: Args,
-    leadership: Leadership,
-    recorder: Recorder,
-    metrics: Metrics,
-    fleet: Fleet,
-    failures: Failures,
-    /// Asks for passes over integrations.
-    integrations: Arc<Touch<ZoomIntegration>>,
-    /// Asks for passes over connections.
-    touched: Touch<ZoomConnection>,
-    /// Who removed an app.
-    removals: Removals,
-    /// What Zoom last said to the credentials of General apps.
-    answers: Answers,
-    /// What others made of receivers' objects after they were applied.
-    altered: Altered,
-    /// The connections that there are.
-    connections: Connections,
-    /// The hosts that integrations claim.
-    hosts: Hosts,
-    /// The pace at which receivers are replaced.
-    rollouts: Rollouts,
-    /// Whether webhook URLs lead to their receivers.
-    reach: Reachability,
-    /// Spends the connections' grants.
-    grants: Grants,
-}
 
 /// Runs the controller until it is told to stop or loses its leadership.
 ///
@@ -122,8 +75,8 @@ async fn run(args: Args) -> anyhow::Result<()> {
     let shutdown = shutdown::on_signal()?;
     let mut registry = registry::registry();
     let metrics = Metrics::register(&mut registry);
-    let fleet = Fleet::default();
-    registry.register_collector(Box::new(fleet.clone()));
+    let index = Arc::new(Index::default());
+    registry.register_collector(Box::new(Gauges(index.clone())));
     let readiness = admin::Readiness::default();
     let watching = readiness.gate("api-server");
     let admin = TcpListener::bind(args.admin_listen)
@@ -139,7 +92,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
     let client = Client::try_default()
         .await
         .context("failed to find the cluster: neither a kubeconfig nor a service account")?;
-    watch::definitions(&client, &args, &shutdown).await;
+    defined::wait(&client, args.namespaces().as_deref(), &shutdown).await;
     watching.open();
 
     let candidate = Candidate {
@@ -154,7 +107,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
         args,
         leadership.clone(),
         metrics.clone(),
-        fleet,
+        index,
         shutdown.clone(),
     )?;
     let context = Arc::new(context);
@@ -212,63 +165,4 @@ async fn run(args: Args) -> anyhow::Result<()> {
     anyhow::ensure!(!lost, "leadership was lost");
     admin.await?;
     Ok(())
-}
-
-// === impl Context ===
-
-impl Context {
-    fn new(
-        client: Client,
-        config: Args,
-        leadership: Leadership,
-        metrics: Metrics,
-        fleet: Fleet,
-        shutdown: Shutdown,
-    ) -> anyhow::Result<Self> {
-        let endpoints = Endpoints::new(config.zoom_oauth_url.clone(), config.zoom_api_url.clone());
-        let zoom = zoom::Client::new(endpoints)?.with_spending_limit(config.spending_limit());
-        let zoom = Arc::new(zoom);
-        let journal = Directory::open(config.journal.clone())
-            .with_context(|| format!("failed to open the journal {}", config.journal.display()))?;
-        let integrations = Arc::new(Touch::default());
-        let term = LeaderTerm::new(leadership.clone(), shutdown, config.identity.clone());
-        Ok(Self {
-            grants: Grants::new(client.clone(), zoom.clone(), term, journal),
-            connections: Connections::default(),
-            hosts: Hosts::default(),
-            rollouts: Rollouts::new(config.policy.receiver_rollouts),
-            zoom,
-            facts: outgoing::client_builder(Trust::Nobody)
-                .pool_max_idle_per_host(0)
-                .build()?,
-            recorder: Recorder::new(
-                client.clone(),
-                Reporter {
-                    controller: "zoom-operator".into(),
-                    instance: Some(config.identity.clone()),
-                },
-            ),
-            leadership,
-            client,
-            metrics,
-            fleet,
-            failures: Failures::default(),
-            reach: Reachability::new(config.policy.reachability_check, integrations.clone())?,
-            integrations,
-            touched: Touch::default(),
-            removals: Removals::default(),
-            answers: Answers::default(),
-            altered: Altered::default(),
-            config,
-        })
-    }
-
-    /// The API for objects in the namespace of `object`.
-    fn beside<K>(&self, object: &impl Resource<DynamicType = ()>) -> Api<K>
-    where
-        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
-    {
-        let namespace = object.meta().namespace.as_deref().unwrap_or_default();
-        Api::namespaced(self.client.clone(), namespace)
-    }
 }

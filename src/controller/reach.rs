@@ -14,9 +14,9 @@ use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
 use tokio::sync::Semaphore;
 use url::Url;
 
-use super::{rollouts::Name, schedule, touch::Touch};
+use super::{key::Key, queue::Requeue, rollouts::Name, schedule};
 use crate::{
-    api::v1alpha1::{ZoomIntegration, ZoomIntegrationSpec},
+    api::v1alpha1::ZoomIntegrationSpec,
     reach::{self, Finding, Options},
 };
 use runtime::outgoing::{
@@ -41,8 +41,7 @@ pub struct Reachability {
     options: Option<Options>,
     slots: Arc<Semaphore>,
     known: Arc<Mutex<HashMap<Name, Known>>>,
-    /// Whom to tell.
-    integrations: Arc<Touch<ZoomIntegration>>,
+    requeue: Requeue,
 }
 
 /// What is to be tried.
@@ -126,14 +125,11 @@ fn api_server() -> Option<IpAddr> {
 // === impl Reachability ===
 
 impl Reachability {
-    /// Tells `integrations` of what was found, if anything is to be `tried`.
+    /// Asks for a pass once something was found, if anything is to be `tried`.
     ///
     /// # Errors
     /// When TLS cannot be set up.
-    pub fn new(
-        tried: bool,
-        integrations: Arc<Touch<ZoomIntegration>>,
-    ) -> Result<Self, rustls::Error> {
+    pub fn new(tried: bool, requeue: Requeue) -> Result<Self, rustls::Error> {
         let policy = Policy::cluster().without(api_server());
         let options = if tried {
             let guard = Guard::new(policy, Lookup::default());
@@ -145,7 +141,7 @@ impl Reachability {
             options,
             slots: Arc::new(Semaphore::new(AT_ONCE)),
             known: Arc::default(),
-            integrations,
+            requeue,
         })
     }
 
@@ -190,15 +186,15 @@ impl Reachability {
 
     fn begin(&self, name: Name, wanted: Wanted, options: Options) {
         let (slots, known) = (Arc::clone(&self.slots), Arc::clone(&self.known));
-        let integrations = Arc::clone(&self.integrations);
+        let requeue = self.requeue.clone();
         tokio::spawn(async move {
             // Never closed.
             let _slot = slots.acquire_owned().await;
             let finding = reach::check(&wanted.url, &wanted.key, &options).await;
             let (namespace, integration) = &name;
-            tracing::debug!(namespace, name = integration, cause = ?finding.cause, "tried a webhook URL");
+            tracing::debug!(namespace, integration, cause = ?finding.cause, "tried a webhook URL");
             end(&mut lock(&known), &name, &wanted, finding);
-            integrations.ask(namespace, integration);
+            requeue.now(Key::integration(namespace, integration));
         });
     }
 }

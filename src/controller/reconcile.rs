@@ -1,133 +1,172 @@
 //! One pass over one object, whichever its kind: bounded in time, logged, counted, repeated.
 
 use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::{ResourceExt as _, core::DeserializeGuard, runtime::controller::Action};
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span, field};
 
-use super::{Context, error::Error, fleet::Key, report};
+use super::{
+    Context,
+    error::{Error, chain},
+    index::{Guarded, Watched},
+    key::{Key, Kind},
+    report,
+};
+use crate::api::v1alpha1::{ZoomConnection, ZoomIntegration};
 
 /// A pass makes some ten requests, each of which may be retried for a while.
 const LONGEST_PASS: Duration = Duration::from_mins(1);
 
-/// An object as it came from the watch. One that cannot be read, perhaps written by a newer version,
-/// must not stop the work on all others.
-pub type Guarded<K> = DeserializeGuard<K>;
+/// Between two passes over an object that somebody else writes at the same time.
+const FIRST_WAIT_AFTER_CONFLICT: Duration = Duration::from_millis(100);
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const LAST_WAIT: Duration = Duration::from_mins(1);
+
+/// When the next pass over an object is due, if nothing about it changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Action(Option<Duration>);
 
 /// A kind of resource that the controller works on.
 pub trait Managed: report::Reported {
-    /// One pass over an object that was just read: observe, plan, apply, report.
+    /// One pass over an object: observe, plan, apply, report.
     ///
     /// # Errors
-    /// When the pass could not be finished; [`retry`] says when to try again.
+    /// When the pass could not be finished: it is repeated.
     fn pass(&self, context: &Context) -> impl Future<Output = Result<Action, Error>> + Send;
 
-    /// Asks for passes over the objects for which it matters that this one is gone.
+    /// Forgets what is known of an object that is gone, beside the index.
     fn gone(context: &Context, object: &ObjectMeta);
 }
 
-/// Passes that failed in a row, per object: kube-runtime has no backoff of its own.
-#[derive(Debug, Default)]
-pub struct Failures {
-    in_a_row: Mutex<HashMap<Key, u32>>,
+// === impl Action ===
+
+impl Action {
+    /// The next pass is due after this time.
+    #[must_use]
+    pub const fn requeue(wait: Duration) -> Self {
+        Self(Some(wait))
+    }
+
+    /// There is no pass until something changes.
+    #[must_use]
+    pub const fn await_change() -> Self {
+        Self(None)
+    }
 }
 
-/// One pass.
-///
-/// # Errors
-/// When the pass could not be finished; [`retry`] says when to try again.
-pub async fn reconcile<K: Managed>(
-    cached: Arc<Guarded<K>>,
-    context: Arc<Context>,
-) -> Result<Action, Error> {
-    let span = tracing::info_span!(
-        "reconcile",
-        kind = %K::kind(&()),
-        namespace = cached.namespace(),
-        name = cached.name_any()
-    );
+/// One pass. The time until the next one, if there is to be one.
+pub async fn reconcile(context: Arc<Context>, key: Key) -> Option<Duration> {
+    match key.kind {
+        Kind::Integration => Box::pin(run::<ZoomIntegration>(&context, &key)).await,
+        Kind::Connection => Box::pin(run::<ZoomConnection>(&context, &key)).await,
+    }
+}
+
+async fn run<K: Managed>(context: &Context, key: &Key) -> Option<Duration>
+where
+    Guarded<K>: Watched,
+{
+    // Once its namespace can be watched, every object in it gets a pass.
+    if !context.index.is_watched(&key.namespace) {
+        return None;
+    }
+    let object = context.index.get::<Guarded<K>>(&key.namespace, &key.name)?;
+    let span = span(key);
     let started = Instant::now();
-    let result = tokio::time::timeout(LONGEST_PASS, pass(&cached, &context).instrument(span))
-        .await
-        .unwrap_or(Err(Error::Timeout(LONGEST_PASS)));
-    context
-        .metrics
-        .pass(result.as_ref().err(), started.elapsed());
-    let action = result?;
-    context.failures.forget(&Key::of(&*cached));
-    Ok(action)
+    let result = tokio::time::timeout(
+        LONGEST_PASS,
+        pass(&object, context).instrument(span.clone()),
+    )
+    .await
+    .unwrap_or(Err(Error::Timeout(LONGEST_PASS)));
+    let took = started.elapsed();
+    context.metrics.pass(result.as_ref().err(), took);
+    match result {
+        Ok(Action(next)) => {
+            context.index.succeeded(key);
+            next
+        }
+        Err(error) => {
+            let retry = retry(&error, context.index.failed(key));
+            span.in_scope(|| {
+                tracing::warn!(
+                    error = chain(&error),
+                    retry_seconds = retry.as_secs_f32(),
+                    "pass not finished"
+                );
+            });
+            if matches!(error, Error::Conflict) {
+                reread::<K>(context, key).await;
+            }
+            Some(retry)
+        }
+    }
 }
 
-async fn pass<K: Managed>(cached: &Guarded<K>, context: &Context) -> Result<Action, Error> {
+async fn pass<K: Managed>(object: &Guarded<K>, context: &Context) -> Result<Action, Error> {
     context.leadership.check()?;
-    // The cached object may be older than our own last write.
-    let live = context
-        .beside::<Guarded<K>>(cached)
-        .get_opt(&cached.name_any())
-        .await?
-        .filter(|live| live.uid() == cached.uid());
-    let Some(live) = live else {
-        return Ok(Action::await_change());
-    };
-    match live.0 {
+    match &object.0 {
         Ok(object) => object.pass(context).await,
         Err(invalid) => {
-            report::unreadable::<K>(context, &invalid).await?;
+            report::unreadable::<K>(context, invalid).await?;
             Ok(Action::await_change())
         }
     }
 }
 
-/// When to try again after a pass that could not be finished.
-#[allow(
-    clippy::needless_pass_by_value,
-    reason = "the signature is kube-runtime's"
-)]
-#[must_use]
-pub fn retry<K: Managed>(cached: Arc<Guarded<K>>, error: &Error, context: Arc<Context>) -> Action {
-    let wait = match error {
-        Error::Conflict => Duration::from_millis(100),
-        // The process ends within moments.
-        Error::Deposed => Duration::from_secs(1),
-        Error::Kubernetes(_) | Error::Store(_) | Error::Timeout(_) => {
-            let failures = context.failures.count(Key::of(&*cached));
-            Duration::from_secs(1)
-                .saturating_mul(2_u32.saturating_pow(failures.min(10)))
-                .min(Duration::from_mins(1))
-        }
-    };
-    tracing::warn!(
-        kind = %K::kind(&()),
-        namespace = cached.namespace(),
-        name = cached.name_any(),
-        error = error as &dyn std::error::Error,
-        retry_seconds = wait.as_secs_f32(),
-        "pass not finished"
-    );
-    Action::requeue(wait)
+/// Somebody else wrote, and the watch may not have said so yet.
+async fn reread<K: Managed>(context: &Context, key: &Key)
+where
+    Guarded<K>: Watched,
+{
+    let objects: kube::Api<Guarded<K>> =
+        kube::Api::namespaced(context.client.clone(), &key.namespace);
+    // What is gone, the watch says.
+    if let Ok(Some(object)) = objects.get_opt(&key.name).await {
+        context.wrote(key, object);
+    }
 }
 
-// === impl Failures ===
+/// The fields that every log line of a pass has.
+fn span(key: &Key) -> Span {
+    let span = tracing::info_span!(
+        "reconcile",
+        namespace = &*key.namespace,
+        integration = field::Empty,
+        connection = field::Empty,
+    );
+    match key.kind {
+        Kind::Integration => span.record("integration", &*key.name),
+        Kind::Connection => span.record("connection", &*key.name),
+    };
+    span
+}
 
-impl Failures {
-    /// Counts a failure; how many there were before it.
-    fn count(&self, object: Key) -> u32 {
-        let mut in_a_row = self.in_a_row.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = in_a_row.entry(object).or_default();
-        *count = count.saturating_add(1);
-        *count - 1
-    }
+/// How long to wait after a pass that could not be finished, and `before` it so many others in a row.
+fn retry(error: &Error, before: u32) -> Duration {
+    let first = match error {
+        Error::Conflict => FIRST_WAIT_AFTER_CONFLICT,
+        // The process ends within moments.
+        Error::Deposed => return FIRST_WAIT,
+        Error::Kubernetes(_) | Error::Store(_) | Error::Timeout(_) => FIRST_WAIT,
+    };
+    first
+        .saturating_mul(2_u32.saturating_pow(before.min(10)))
+        .min(LAST_WAIT)
+}
 
-    /// Forgets the failures of an object that succeeded or is gone.
-    pub fn forget(&self, object: &Key) {
-        self.in_a_row
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(object);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_in_a_row_are_repeated_ever_more_rarely() {
+        let waits = |error: &Error| [0, 1, 3, 30].map(|before| retry(error, before).as_millis());
+        assert_eq!(waits(&Error::Conflict), [100, 200, 800, 60_000]);
+        let slow = Error::Timeout(LONGEST_PASS);
+        assert_eq!(waits(&slow), [1_000, 2_000, 8_000, 60_000]);
     }
 }

@@ -10,13 +10,18 @@ use k8s_openapi::{
 use kube::{
     Api, Resource,
     api::{PartialObjectMeta, Patch, PatchParams},
-    core::{error_boundary::InvalidObject, object::HasStatus},
+    core::{DeserializeGuard, error_boundary::InvalidObject, object::HasStatus},
     runtime::events::{Event, EventType},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
 
-use super::{Context, error::Error};
+use super::{
+    Context,
+    error::{Error, chain},
+    index::{Guarded, Watched},
+    key::Key,
+};
 use crate::api::{
     FIELD_MANAGER,
     condition::{self, Statement, Status, Type},
@@ -50,7 +55,11 @@ pub async fn report<K: Reported>(
     context: &Context,
     object: &K,
     status: &K::Status,
-) -> Result<(), Error> {
+) -> Result<(), Error>
+where
+    Guarded<K>: Watched,
+    for<'a> Key: From<&'a K>,
+{
     if object.status() == Some(status) {
         return Ok(());
     }
@@ -68,13 +77,15 @@ pub async fn report<K: Reported>(
         },
         "status": status,
     });
-    api.patch_status(
-        meta.name.as_deref().unwrap_or_default(),
-        &PatchParams::apply(FIELD_MANAGER).force(),
-        &Patch::Apply(&patch),
-    )
-    .await
-    .map_err(Error::from_write)?;
+    let written = api
+        .patch_status(
+            meta.name.as_deref().unwrap_or_default(),
+            &PatchParams::apply(FIELD_MANAGER).force(),
+            &Patch::Apply(&patch),
+        )
+        .await
+        .map_err(Error::from_write)?;
+    context.wrote(&Key::from(object), DeserializeGuard(Ok(written)));
     let before = object.status();
     for event in events(
         before.map(K::conditions),
@@ -90,7 +101,7 @@ pub async fn report<K: Reported>(
 pub async fn publish<K: Reported>(context: &Context, object: &K, event: Event) {
     let about = object.object_ref(&());
     if let Err(error) = context.recorder.publish(&event, &about).await {
-        tracing::warn!(%error, "failed to publish an event");
+        tracing::warn!(error = chain(&error), "failed to publish an event");
     }
 }
 
@@ -105,10 +116,8 @@ pub async fn unreadable<K: Reported>(
     context.leadership.check()?;
     let meta = &invalid.metadata;
     tracing::warn!(
-        namespace = meta.namespace,
-        name = meta.name,
         error = invalid.error,
-        "unreadable"
+        "this version cannot read the resource"
     );
     let message = format!(
         "This version of the operator cannot read the resource: {}. Correct it, or upgrade the operator.",

@@ -48,10 +48,10 @@
 - apiGroups: [networking.k8s.io]
   resources: [ingresses, networkpolicies]
   verbs: [get, list, watch, create, patch, delete]
-# The same by the Gateway API (webhook.endpoint.gateway). Not watched: it may not be defined.
+# The same by the Gateway API (webhook.endpoint.gateway), which need not be defined.
 - apiGroups: [gateway.networking.k8s.io]
   resources: [httproutes]
-  verbs: [get, create, patch, delete]
+  verbs: [get, list, watch, create, patch, delete]
 # The link between a receiver's Deployment and its Pods: facts are asked only of Pods that really are ours.
 - apiGroups: [apps]
   resources: [replicasets]

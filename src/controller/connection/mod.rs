@@ -11,10 +11,17 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
-use kube::{ResourceExt as _, runtime::controller::Action};
 
 use self::apply::deletion;
-use super::{Context, error::Error, fleet::Member, reconcile::Managed, report::Reported, schedule};
+use super::{
+    Context,
+    error::Error,
+    index::Member,
+    key::Key,
+    reconcile::{Action, Managed},
+    report::Reported,
+    schedule,
+};
 use crate::api::v1alpha1::{Phase, ZoomConnection, ZoomConnectionStatus};
 
 impl Managed for ZoomConnection {
@@ -27,7 +34,7 @@ impl Managed for ZoomConnection {
         }
         if deletion::prepare(context, self).await? {
             // The change of the finalizer leads to the next pass.
-            return Ok(Action::requeue(Duration::from_secs(1)));
+            return Ok(Action::requeue(Duration::ZERO));
         }
         let observed = observe::observe(context, self).await?;
         let applied = apply::apply(context, self, &observed).await?;
@@ -41,22 +48,11 @@ impl Managed for ZoomConnection {
         let (status, wait) = status::status(self, &observed, &applied, setting, now);
         super::report::report(context, self, &status).await?;
         let member = Member::new(status.phase, status.token.as_ref(), &status.conditions);
-        // The phase counts at once; for the rest the integration looks at what the watch has.
-        let is_other = context.fleet.seen(self, member, wait, now);
-        if context.connections.remember(self) || is_other {
-            let namespace = self.namespace().unwrap_or_default();
-            let integration = &self.spec.integration_ref.name;
-            context.integrations.ask(&namespace, integration);
-        }
+        context.index.passed(Key::from(self), member, wait, now);
         Ok(Action::requeue(wait))
     }
 
-    fn gone(context: &Context, object: &ObjectMeta) {
-        if let Some(integration) = context.connections.forget(object) {
-            let namespace = object.namespace.as_deref().unwrap_or_default();
-            context.integrations.ask(namespace, &integration);
-        }
-    }
+    fn gone(_: &Context, _: &ObjectMeta) {}
 }
 
 impl Reported for ZoomConnection {

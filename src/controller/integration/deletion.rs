@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::{ResourceExt as _, runtime::controller::Action};
+use kube::ResourceExt as _;
 
 use super::{
     apply, facts,
@@ -19,7 +19,7 @@ use crate::{
         condition::{self, Statement, Status, Type},
         v1alpha1::ZoomIntegration,
     },
-    controller::{Context, error::Error, finalizer, report},
+    controller::{Context, error::Error, finalizer, reconcile::Action, report},
 };
 
 /// Between telling Kubernetes that volume claims can go, and the look whether it knows.
@@ -83,7 +83,7 @@ pub async fn conclude(context: &Context, integration: &ZoomIntegration) -> Resul
     if let Some(wanted) = objects::retiring(integration, &observed.receiver, &setting)
         && objects::must_be_written(&observed, &wanted)
     {
-        apply::retire::keep_up(context, &wanted).await?;
+        apply::retire::keep_up(context, integration, &wanted).await?;
     }
     facts::tell(context, integration, &transition.orders).await?;
     say(context, integration, waiting).await?;

@@ -47,7 +47,7 @@ pub async fn gather(
         let Some(address) = &pod.address else {
             return pod;
         };
-        match ask(&context.facts, address).await {
+        match ask(&context.receiver_http, address).await {
             Ok(facts) => ReceiverPod {
                 facts: Some(facts),
                 ..pod
@@ -172,7 +172,7 @@ pub async fn tell(
     };
     let told = orders.iter().map(|order| async {
         let sent = context
-            .facts
+            .receiver_http
             .put(url(&order.address, resources::CONTROL_PORT, "drain"))
             .bearer_auth(token.trim())
             .json(&json!({"drain": order.drain}))

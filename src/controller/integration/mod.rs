@@ -26,16 +26,16 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
-use kube::{ResourceExt as _, runtime::controller::Action};
+use kube::ResourceExt as _;
 
-use self::model::{Applied, Observed, Plan, ReceiverFinding};
+use self::model::{Applied, Observed, ReceiverFinding};
 use super::{
-    Context, consents,
+    Context, connections, consents,
     error::Error,
-    fleet::Member,
-    known::Connections,
+    index::Member,
+    key::Key,
     reach::{self, Seen},
-    reconcile::Managed,
+    reconcile::{Action, Managed},
     removals::concerns,
     report::Reported,
 };
@@ -49,14 +49,14 @@ impl Managed for ZoomIntegration {
         let observed = observe::observe(context, self).await?;
         if deletion::prepare(context, self, &observed.receiver).await? {
             // The change of the finalizer leads to the next pass.
-            return Ok(Action::requeue(Duration::from_secs(1)));
+            return Ok(Action::requeue(Duration::ZERO));
         }
         pass_removals_on(context, self, &observed);
         let plan = plan::plan(self, &observed, rules(context, self), Timestamp::now());
         let outcome = Box::pin(apply::apply(context, self, &observed, &plan)).await?;
         let now = Timestamp::now();
         let mut applied = settle::settle(self, &observed, &plan, &outcome, now);
-        remember(context, self, &plan, &applied);
+        remember(context, self, &applied);
         consents::self_service(context, self).await?;
         report(context, self, &observed, &mut applied, now).await
     }
@@ -64,16 +64,9 @@ impl Managed for ZoomIntegration {
     fn gone(context: &Context, object: &ObjectMeta) {
         let namespace = object.namespace.as_deref().unwrap_or_default();
         let name = object.name.as_deref().unwrap_or_default();
-        for connection in context.connections.of(namespace, name) {
-            context.touched.ask(namespace, &connection.name_any());
-        }
-        context.hosts.forget(object);
         let uid = object.uid.as_deref().unwrap_or_default();
         context.answers.forget(uid);
         context.altered.forget(namespace, name);
-        for (namespace, name) in context.hosts.concerned(namespace, name) {
-            context.integrations.ask(&namespace, &name);
-        }
         let name = (namespace.to_owned(), name.to_owned());
         context.reach.forget(&name);
         apply::turn::pass_on(context, &name);
@@ -87,7 +80,7 @@ fn rules<'a>(context: &'a Context, integration: &ZoomIntegration) -> plan::Rules
     plan::Rules {
         has_pages: context.config.connect_url.is_some(),
         rejected: (!integration.spec.is_server_to_server())
-            .then(|| context.connections.rejected(&namespace, &name))
+            .then(|| connections::rejected(&context.index.connections_of(&namespace, &name)))
             .flatten(),
         image: &context.config.receiver,
         receivers: &context.config.policy,
@@ -95,7 +88,7 @@ fn rules<'a>(context: &'a Context, integration: &ZoomIntegration) -> plan::Rules
 }
 
 /// Remembers what the next pass must know even if this one's status cannot be written.
-fn remember(context: &Context, integration: &ZoomIntegration, plan: &Plan, applied: &Applied) {
+fn remember(context: &Context, integration: &ZoomIntegration, applied: &Applied) {
     let uid = integration.uid().unwrap_or_default();
     context.answers.learn(uid, &applied.checked);
     let namespace = integration.namespace().unwrap_or_default();
@@ -103,7 +96,6 @@ fn remember(context: &Context, integration: &ZoomIntegration, plan: &Plan, appli
     context
         .altered
         .learn(&namespace, &integration.name_any(), altered);
-    claimed(context, integration, plan);
 }
 
 /// Publishes what was found, and says when to look again.
@@ -114,23 +106,20 @@ async fn report(
     applied: &mut Applied,
     now: Timestamp,
 ) -> Result<Action, Error> {
-    let namespace = integration.namespace().unwrap_or_default();
-    let cached = context.connections.of(&namespace, &integration.name_any());
-    let known: Vec<_> = cached
-        .iter()
-        .filter_map(|cached| cached.0.as_ref().ok())
-        .collect();
+    let key = Key::from(integration);
+    let all = context.index.connections_of(&key.namespace, &key.name);
+    let known: Vec<_> = connections::readable(&all).collect();
     let setting = status::Setting {
         endpoints: context.zoom.endpoints(),
         pages: context.config.connect_url.as_ref(),
-        connections: Connections::count(&cached, &context.fleet),
+        connections: connections::count(&all),
         known: &known,
         reach: try_url(context, integration, observed, applied, now),
     };
     let (status, wait) = status::status(integration, observed, applied, &setting, now);
     super::report::report(context, integration, &status).await?;
     let member = Member::of_integration(&status, observed.buffer(), applied.receiver.progress);
-    context.fleet.seen(integration, member, wait, now);
+    context.index.passed(key, member, wait, now);
     Ok(Action::requeue(wait))
 }
 
@@ -161,56 +150,27 @@ fn try_url(
     context.reach.is_on().then_some(seen)
 }
 
-/// Remembers whether the integration waits for its host, and has those judged anew who wait while its own
-/// claim may have changed.
-fn claimed(context: &Context, integration: &ZoomIntegration, plan: &Plan) {
-    let namespace = integration.namespace().unwrap_or_default();
-    let name = integration.name_any();
-    let refusals = &plan.judgement.refusals;
-    let is_refused = refusals
-        .iter()
-        .any(|refusal| refusal.reason == "HostClaimed");
-    context.hosts.judged(&namespace, &name, is_refused);
-    let seen = integration.status.as_ref();
-    let seen = seen.and_then(|status| status.observed_generation);
-    if seen == integration.metadata.generation {
-        return;
-    }
-    let rivals = context.hosts.rivals(integration).unwrap_or_default();
-    let rivals = rivals
-        .into_iter()
-        .map(|rival| (rival.namespace, rival.name));
-    let waiting = context.hosts.concerned(&namespace, &name);
-    for (namespace, name) in waiting.into_iter().chain(rivals) {
-        context.integrations.ask(&namespace, &name);
-    }
-}
-
 /// Asks for passes over the connections of people who removed the app.
 fn pass_removals_on(context: &Context, integration: &ZoomIntegration, observed: &Observed) {
     let Some(facts) = &observed.facts else {
         return;
     };
-    let namespace = integration.namespace().unwrap_or_default();
-    let name = integration.name_any();
-    let new = context.removals.learn(&namespace, &name, &facts.removals);
+    let key = Key::from(integration);
+    let new = context.index.learn_removals(&key, &facts.removals);
     if new.is_empty() {
         return;
     }
     let management = integration.spec.app.management;
-    for cached in context.connections.of(&namespace, &name) {
-        let status = cached
-            .0
-            .as_ref()
-            .ok()
-            .and_then(|found| found.status.as_ref());
+    let all = context.index.connections_of(&key.namespace, &key.name);
+    for connection in connections::readable(&all) {
+        let status = connection.status.as_ref();
         let subject = status.and_then(|status| status.subject.as_ref());
         let concerned = subject.is_some_and(|subject| {
             new.iter()
                 .any(|removal| concerns(removal, subject, management))
         });
         if concerned {
-            context.touched.ask(&namespace, &cached.name_any());
+            context.requeue.now(Key::from(connection));
         }
     }
 }

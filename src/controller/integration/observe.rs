@@ -22,6 +22,7 @@ use crate::{
         Context,
         credentials::Credentials,
         error::Error,
+        index::Watched,
         token_secret::{self, Owner, TokenSecret},
     },
 };
@@ -70,7 +71,7 @@ pub async fn observe(context: &Context, integration: &ZoomIntegration) -> Result
         pods,
         sink_secret,
         sink_service_is_external,
-        rivals: context.hosts.rivals(integration),
+        rivals: context.index.rivals(integration),
         facts,
     })
 }
@@ -119,14 +120,14 @@ pub async fn receiver(context: &Context, integration: &ZoomIntegration) -> Resul
         http_route,
         control,
     ) = futures::try_join!(
-        deployments.get_opt(&name),
-        stateful_sets.get_opt(&name),
-        services.get_opt(&name),
-        accounts.get_opt(&name),
-        budgets.get_opt(&name),
-        policies.get_opt(&name),
-        ingresses.get_opt(&name),
-        if_defined(&routes, &name),
+        known_or_read(context, &deployments, &name),
+        known_or_read(context, &stateful_sets, &name),
+        known_or_read(context, &services, &name),
+        known_or_read(context, &accounts, &name),
+        known_or_read(context, &budgets, &name),
+        known_or_read(context, &policies, &name),
+        known_or_read(context, &ingresses, &name),
+        known_or_defined(context, &routes, &name),
         secrets.get_metadata_opt(&control),
     )?;
     Ok(Receiver {
@@ -142,9 +143,31 @@ pub async fn receiver(context: &Context, integration: &ZoomIntegration) -> Resul
     })
 }
 
+/// What the watch knows is not read again. It knows only what carries our labels: what it does not know may
+/// still be somebody else's.
+async fn known_or_read<K: Watched>(
+    context: &Context,
+    api: &Api<K>,
+    name: &str,
+) -> Result<Option<K>, kube::Error> {
+    let namespace = api.namespace().unwrap_or_default();
+    match context.index.get::<K>(namespace, name) {
+        Some(known) => Ok(Some((*known).clone())),
+        None => api.get_opt(name).await,
+    }
+}
+
 /// An object of a kind that the cluster may not know. The API server says so in plain text, which the
 /// library's `get_opt` does not take for "not found".
-async fn if_defined(routes: &Api<HTTPRoute>, name: &str) -> Result<Option<HTTPRoute>, kube::Error> {
+async fn known_or_defined(
+    context: &Context,
+    routes: &Api<HTTPRoute>,
+    name: &str,
+) -> Result<Option<HTTPRoute>, kube::Error> {
+    let namespace = routes.namespace().unwrap_or_default();
+    if let Some(known) = context.index.get::<HTTPRoute>(namespace, name) {
+        return Ok(Some((*known).clone()));
+    }
     match routes.get(name).await {
         Ok(route) => Ok(Some(route)),
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),

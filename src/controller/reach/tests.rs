@@ -2,12 +2,12 @@
 
 use std::time::Instant;
 
-use futures::{FutureExt as _, StreamExt as _};
+use futures::FutureExt as _;
 use rustls::RootCertStore;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::reach::Cause;
+use crate::{controller::queue::Limits, reach::Cause};
 
 const HOUR: i64 = 3600;
 
@@ -153,7 +153,7 @@ fn what_was_reachable_is_looked_for_once_its_receiver_is_back() {
 #[test]
 fn what_is_forgotten_meanwhile_begins_no_second_try() {
     let name = ("clinics".to_owned(), "acme".to_owned());
-    let reachability = Reachability::new(false, Arc::default()).unwrap();
+    let reachability = Reachability::new(false, requeue()).unwrap();
     let wanted = some("/", "v");
     let mut known = Known::new(&wanted, at(0));
     assert!(known.begin(true, at(0)));
@@ -165,6 +165,10 @@ fn what_is_forgotten_meanwhile_begins_no_second_try() {
     assert!(!again.begin(true, at(20)));
     end(&mut all, &name, &wanted, found(Cause::Reachable));
     assert!(all.is_empty());
+}
+
+fn requeue() -> Requeue {
+    Requeue::new(Limits::new(256))
 }
 
 /// Tries that have as many answers from their resolver as somebody gives.
@@ -184,7 +188,7 @@ fn resolving(permits: &Arc<Semaphore>) -> Reachability {
         options: Some(options.with_patience(Duration::from_hours(1))),
         slots: Arc::new(Semaphore::new(AT_ONCE)),
         known: Arc::default(),
-        integrations: Arc::default(),
+        requeue: requeue(),
     }
 }
 
@@ -192,15 +196,14 @@ fn resolving(permits: &Arc<Semaphore>) -> Reachability {
 async fn no_pass_waits_and_the_next_one_knows() {
     let gate = Arc::new(Semaphore::new(0));
     let reachability = resolving(&gate);
-    let mut asked = reachability.integrations.asked(None);
     let name = ("clinics".to_owned(), "acme".to_owned());
     let begun = Instant::now();
     let seen = reachability.look(&name, Some(some("/", "v")), at(0));
     assert!(begun.elapsed() < Duration::from_secs(5));
     assert!(seen.tried && seen.finding.is_none() && seen.again.is_none());
     gate.add_permits(1);
-    let pass = asked.next().await.unwrap();
-    assert_eq!(pass.name, "acme");
+    let pass = reachability.requeue.next().await;
+    assert_eq!(pass, Key::integration("clinics", "acme"));
     let seen = reachability.look(&name, Some(some("/", "v")), at(1));
     assert_eq!(seen.finding.unwrap().cause, Cause::NameNotFound);
     assert!(seen.again.is_some());
@@ -213,7 +216,6 @@ async fn no_pass_waits_and_the_next_one_knows() {
 async fn a_few_are_tried_at_a_time() {
     let gate = Arc::new(Semaphore::new(0));
     let reachability = resolving(&gate);
-    let mut asked = reachability.integrations.asked(None);
     for number in 0..3 * AT_ONCE {
         let name = ("clinics".to_owned(), format!("a{number}"));
         reachability.look(&name, Some(some("/", "v")), at(0));
@@ -222,7 +224,7 @@ async fn a_few_are_tried_at_a_time() {
         let free = reachability.slots.available_permits();
         assert!(free <= AT_ONCE);
         gate.add_permits(1);
-        asked.next().await.unwrap();
+        reachability.requeue.next().await;
         let known = lock(&reachability.known);
         assert_eq!(known.values().filter(|known| known.running).count(), left);
     }
@@ -230,7 +232,7 @@ async fn a_few_are_tried_at_a_time() {
 
 #[tokio::test]
 async fn switched_off_nothing_is_tried() {
-    let reachability = Reachability::new(false, Arc::default()).unwrap();
+    let reachability = Reachability::new(false, requeue()).unwrap();
     assert!(!reachability.is_on());
     let name = ("clinics".to_owned(), "acme".to_owned());
     let seen = reachability.look(&name, Some(some("/", "v")), at(0));

@@ -21,14 +21,15 @@ use super::{
 use crate::{
     api::v1alpha1::{AppKind, ConsentStatus, SubjectStatus, TokenFailure, ZoomConnection},
     controller::{
-        Context,
+        Context, connections,
         error::Error,
         failure,
         grants::{
             client_of,
             secret::{GrantSecret, Kept},
         },
-        schedule,
+        key::Key,
+        removals, schedule,
         token_secret::TokenSecret,
     },
 };
@@ -162,9 +163,12 @@ fn removed_at(
     integration: &Integration,
 ) -> Option<Timestamp> {
     let subject = connection.status.as_ref()?.subject.as_ref()?;
-    context.removals.last(
+    let integration_key = Key::integration(
         &connection.namespace()?,
         &connection.spec.integration_ref.name,
+    );
+    removals::last(
+        &context.index.removals(&integration_key),
         subject,
         integration.resource.spec.app.management,
     )
@@ -208,7 +212,13 @@ fn judge(
     let mine = pinned.and_then(|pinned| pinned.user_id.as_ref());
     let other = found
         .filter(|found| mine != Some(&found.user_id))
-        .and_then(|found| context.connections.of_user(connection, &found.user_id));
+        .and_then(|found| {
+            let all = context.index.connections_of(
+                &connection.namespace()?,
+                &connection.spec.integration_ref.name,
+            );
+            connections::of_user(&all, connection, &found.user_id)
+        });
     subject::judge(
         found,
         Expected {

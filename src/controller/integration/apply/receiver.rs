@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use kube::Resource;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
 
 use super::{
     control::make_control,
@@ -17,6 +16,7 @@ use crate::{
     controller::{
         Context,
         error::Error,
+        index::Watched,
         integration::{
             facts,
             model::{Exposure, Objects, Observed, Plan, Receiver, ReceiverOutcome, ReceiverStep},
@@ -137,23 +137,16 @@ impl One<'_> {
     }
 
     /// Writes an object if the plan says so, or removes one that is not wanted.
-    async fn bring<K>(
+    async fn bring<K: Watched + Serialize>(
         &self,
         part: Part,
         live: &mut Option<K>,
         wanted: Option<&K>,
         written: &mut BTreeSet<Part>,
-    ) -> Result<(), Error>
-    where
-        K: Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>
-            + Clone
-            + Serialize
-            + DeserializeOwned
-            + std::fmt::Debug,
-    {
+    ) -> Result<(), Error> {
         match wanted {
             Some(wanted) if self.objects.writes.contains(&part) => {
-                *live = Some(write(self.context, wanted).await?);
+                *live = Some(write(self.context, self.integration, wanted).await?);
                 written.insert(part);
             }
             Some(_) => {}

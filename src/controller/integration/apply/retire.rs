@@ -21,6 +21,7 @@ use crate::{
             ownership::owned,
             resources::{self, Kind},
         },
+        key::Key,
         published,
     },
 };
@@ -91,7 +92,10 @@ pub async fn release_claims(
     {
         Err(kube::Error::Api(status)) if status.is_not_found() => Ok(true),
         Err(error) => Err(Error::from_write(error)),
-        Ok(_) => Ok(false),
+        Ok(written) => {
+            context.wrote(&Key::from(integration), written);
+            Ok(false)
+        }
     }
 }
 
@@ -106,8 +110,12 @@ fn claims_go(live: &StatefulSet) -> bool {
 ///
 /// # Errors
 /// When the API server cannot be asked.
-pub async fn keep_up(context: &Context, wanted: &StatefulSet) -> Result<(), Error> {
-    match write(context, wanted).await {
+pub async fn keep_up(
+    context: &Context,
+    integration: &ZoomIntegration,
+    wanted: &StatefulSet,
+) -> Result<(), Error> {
+    match write(context, integration, wanted).await {
         // A quota or a webhook of the cluster stands against it: what runs goes on.
         Err(Error::Kubernetes(kube::Error::Api(status))) => {
             tracing::warn!(

@@ -5,7 +5,7 @@ use kube::ResourceExt as _;
 
 use crate::{
     api::v1alpha1::ZoomIntegration,
-    controller::{Context, rollouts::Name},
+    controller::{Context, key::Key, rollouts::Name},
 };
 
 /// The name by which a receiver's turn is known.
@@ -17,6 +17,6 @@ pub(super) fn name(integration: &ZoomIntegration) -> Name {
 /// A receiver needs no slot any more: the next may begin.
 pub fn pass_on(context: &Context, name: &Name) {
     for (namespace, name) in context.rollouts.freed(name, Timestamp::now()) {
-        context.integrations.ask(&namespace, &name);
+        context.requeue.now(Key::integration(&namespace, &name));
     }
 }

@@ -9,29 +9,32 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     api::{FIELD_MANAGER, v1alpha1::ZoomIntegration},
-    controller::{Context, error::Error, integration::ownership::owned, published::gone},
+    controller::{
+        Context, error::Error, index::Watched, integration::ownership::owned, key::Key,
+        published::gone,
+    },
 };
 
-/// Applies one object; as it is afterwards.
-pub(super) async fn apply<K>(context: &Context, wanted: &K) -> Result<K, Error>
-where
-    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
-        + Clone
-        + Serialize
-        + DeserializeOwned
-        + std::fmt::Debug,
-{
+/// Applies one object; as it is afterwards, and as the next pass finds it.
+pub(super) async fn apply<K: Watched + Serialize>(
+    context: &Context,
+    integration: &ZoomIntegration,
+    wanted: &K,
+) -> Result<K, Error> {
     context.leadership.check()?;
     let api: Api<K> = context.beside(wanted);
     let name = wanted.name_any();
     tracing::info!(kind = %K::kind(&()), name, "applying");
-    api.patch(
-        &name,
-        &PatchParams::apply(FIELD_MANAGER).force(),
-        &Patch::Apply(wanted),
-    )
-    .await
-    .map_err(Error::from_write)
+    let written = api
+        .patch(
+            &name,
+            &PatchParams::apply(FIELD_MANAGER).force(),
+            &Patch::Apply(wanted),
+        )
+        .await
+        .map_err(Error::from_write)?;
+    context.wrote(&Key::from(integration), written.clone());
+    Ok(written)
 }
 
 /// Deletes one object if it is ours.

@@ -1,5 +1,7 @@
 //! What the controller counts.
 
+mod gauges;
+
 use std::time::Duration;
 
 use prometheus_client::{
@@ -9,6 +11,8 @@ use prometheus_client::{
     },
     registry::Registry,
 };
+
+pub use self::gauges::Gauges;
 
 use super::error::Error;
 use grant::{Lost, Outcome};

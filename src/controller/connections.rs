@@ -1,0 +1,155 @@
+//! What the connections of an integration say together. Pure.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use kube::ResourceExt;
+use zoom::Fault;
+
+use super::index::Guarded;
+use crate::api::{
+    condition::Type,
+    label,
+    v1alpha1::{ConnectionsStatus, Phase, ZoomConnection},
+};
+
+/// Connections as the index has them.
+pub type Connections = [Arc<Guarded<ZoomConnection>>];
+
+/// How many there are, and how many are connected.
+#[must_use]
+pub fn count(connections: &Connections) -> ConnectionsStatus {
+    let connected = readable(connections).filter(|connection| {
+        let status = connection.status.as_ref();
+        status.and_then(|status| status.phase) == Some(Phase::Connected)
+    });
+    let connected = connected.count();
+    let self_made = connections
+        .iter()
+        .filter(|connection| connection.labels().contains_key(label::SELF_SERVICE))
+        .count();
+    let number = |count| i32::try_from(count).unwrap_or(i32::MAX);
+    ConnectionsStatus {
+        self_service: (self_made > 0).then(|| number(self_made)),
+        total: number(connections.len()),
+        connected: number(connected),
+    }
+}
+
+/// When Zoom last refused the app's credentials to one of the connections, of those that are not ready for
+/// that.
+#[must_use]
+pub fn rejected(connections: &Connections) -> Option<Timestamp> {
+    readable(connections).filter_map(rejected_at).max()
+}
+
+/// Another connection of the same integration that was connected by this Zoom user before.
+#[must_use]
+pub fn of_user(
+    connections: &Connections,
+    connection: &ZoomConnection,
+    user_id: &str,
+) -> Option<String> {
+    let mine = held_by(connection, user_id);
+    readable(connections)
+        .filter(|other| other.uid() != connection.uid())
+        .find(|other| {
+            // Of two that hold a grant of the same user, the one that held it first stays.
+            held_by(other, user_id)
+                .is_some_and(|theirs| mine.as_ref().is_none_or(|mine| theirs < *mine))
+        })
+        .map(ResourceExt::name_any)
+}
+
+/// Those that this version can read.
+pub fn readable(connections: &Connections) -> impl Iterator<Item = &ZoomConnection> {
+    connections
+        .iter()
+        .filter_map(|connection| connection.0.as_ref().ok())
+}
+
+fn rejected_at(connection: &ZoomConnection) -> Option<Timestamp> {
+    let reason = Fault::CredentialsRejected.as_str();
+    let status = connection.status.as_ref()?;
+    let ready = Type::Ready.find(&status.conditions)?;
+    if ready.status != "False" || ready.reason != reason {
+        return None;
+    }
+    let failure = status.token.as_ref();
+    let failure = failure.and_then(|token| token.failure.as_ref());
+    let failure = failure.filter(|failure| failure.reason == reason);
+    let last = failure.map(|failure| failure.time.0);
+    last.max(Some(ready.last_transition_time.0))
+}
+
+/// Since when a connection holds a grant of this user, and its UID.
+fn held_by(
+    connection: &ZoomConnection,
+    user_id: &str,
+) -> Option<(Option<Timestamp>, Option<String>)> {
+    let status = connection.status.as_ref()?;
+    let subject = status.subject.as_ref()?;
+    let since = status.grant.as_ref().and_then(|grant| grant.since.as_ref());
+    (subject.user_id.as_deref() == Some(user_id))
+        .then(|| (since.map(|since| since.0), connection.uid()))
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::DeserializeGuard;
+    use serde_json::json;
+
+    use super::*;
+
+    fn connection(name: &str, since: Option<&str>) -> ZoomConnection {
+        let mut object = json!({
+            "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomConnection",
+            "metadata": {"name": name, "namespace": "clinics", "uid": name},
+            "spec": {"integrationRef": {"name": "app"}},
+        });
+        if let Some(since) = since {
+            object["status"] = json!({"subject": {"userId": "ada"}, "grant": {"since": since}});
+        }
+        serde_json::from_value(object).unwrap()
+    }
+
+    #[test]
+    fn of_two_connections_of_one_user_the_first_stays() {
+        let (first, second) = ("2026-03-01T10:00:00Z", "2026-03-01T10:00:01Z");
+        let connections: Vec<_> = [("a", Some(second)), ("b", Some(first)), ("c", None)]
+            .map(|(name, since)| Arc::new(DeserializeGuard(Ok(connection(name, since)))))
+            .into();
+        let other = |name, since| of_user(&connections, &connection(name, since), "ada");
+        assert_eq!(other("b", Some(first)), None);
+        assert_eq!(other("a", Some(second)).as_deref(), Some("b"));
+        assert!(other("c", None).is_some());
+    }
+
+    #[test]
+    fn the_last_refusal_of_the_credentials_is_known() {
+        let at = |minute: u32| format!("2026-03-01T10:{minute:02}:00Z");
+        let rejected = |status: &str, reason: &str, since, failed: Option<u32>| {
+            let mut found = connection("a", None);
+            let failure = failed.map(|failed| {
+                json!({
+                    "reason": reason, "message": "m", "attempts": 2, "time": at(failed),
+                    "retryAt": at(59), "credentialsVersion": "c/1",
+                })
+            });
+            found.status = serde_json::from_value(json!({
+                "conditions": [{
+                    "type": "Ready", "status": status, "reason": reason, "message": "m",
+                    "lastTransitionTime": at(since),
+                }],
+                "token": {"failure": failure},
+            }))
+            .unwrap();
+            rejected_at(&found).map(|at| at.to_string())
+        };
+        let fault = "CredentialsRejected";
+        assert_eq!(rejected("False", fault, 1, None), Some(at(1)));
+        assert_eq!(rejected("False", fault, 1, Some(7)), Some(at(7)));
+        assert_eq!(rejected("True", fault, 1, Some(7)), None);
+        assert_eq!(rejected("False", "GrantRejected", 1, Some(7)), None);
+    }
+}

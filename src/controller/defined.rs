@@ -1,0 +1,78 @@
+//! Whether the resources are defined, before anything else is done.
+
+use std::time::Duration;
+
+use kube::{Api, Client, api::ListParams};
+use runtime::shutdown::Shutdown;
+
+use super::{error::chain, report::Reported};
+use crate::api::v1alpha1::{ZoomConnection, ZoomIntegration};
+
+/// How long to wait before the definition is looked for again.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// What listing the objects of a kind in one namespace says about its definition.
+enum Answer {
+    Defined,
+    Missing(String),
+    /// The namespace is gone, or forbidden: that says nothing, and is no reason to keep all others waiting.
+    Refused(String),
+}
+
+/// Waits until the resources are defined, and says what is missing. The wait also ends with the request to
+/// stop. `None`: all namespaces are served.
+pub async fn wait(client: &Client, namespaces: Option<&[String]>, shutdown: &Shutdown) {
+    let mut said = None;
+    loop {
+        let problem = match problem::<ZoomIntegration>(client, namespaces).await {
+            None => problem::<ZoomConnection>(client, namespaces).await,
+            problem => problem,
+        };
+        let Some(problem) = problem else {
+            return;
+        };
+        if said.as_ref() != Some(&problem) {
+            tracing::warn!(problem, "waiting for the API server");
+            said = Some(problem);
+        }
+        tokio::select! {
+            () = tokio::time::sleep(PAUSE) => {}
+            () = shutdown.requested() => return,
+        }
+    }
+}
+
+/// What stands against working on objects of a kind.
+async fn problem<K: Reported>(client: &Client, namespaces: Option<&[String]>) -> Option<String> {
+    let Some(namespaces) = namespaces else {
+        return match ask::<K>(Api::all(client.clone())).await {
+            Answer::Defined => None,
+            Answer::Missing(problem) | Answer::Refused(problem) => Some(problem),
+        };
+    };
+    for namespace in namespaces {
+        match ask::<K>(Api::namespaced(client.clone(), namespace)).await {
+            Answer::Defined => return None,
+            Answer::Missing(problem) => return Some(problem),
+            Answer::Refused(_) => {}
+        }
+    }
+    // None of them can be served now; each is once it can be watched.
+    None
+}
+
+async fn ask<K: Reported>(api: Api<K>) -> Answer {
+    match api.list_metadata(&ListParams::default().limit(1)).await {
+        Ok(_) => Answer::Defined,
+        Err(kube::Error::Api(status)) if status.is_not_found() => Answer::Missing(format!(
+            "{} is not defined: install the CRDs (chart value crds.enabled, or the files in crds/)",
+            K::kind(&())
+        )),
+        Err(error @ kube::Error::Api(_)) if is_refusal(&error) => Answer::Refused(chain(&error)),
+        Err(error) => Answer::Missing(chain(&error)),
+    }
+}
+
+fn is_refusal(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.is_forbidden())
+}

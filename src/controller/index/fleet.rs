@@ -1,0 +1,325 @@
+//! What the last passes found, in numbers: for metrics, which name no objects.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
+
+use contract::facts::BufferFacts;
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+
+use crate::{
+    api::{
+        condition::Type,
+        v1alpha1::{Phase, TokenStatus, ZoomIntegrationStatus},
+    },
+    controller::{
+        key::{Key, Kind},
+        rollouts::Progress,
+        schedule,
+    },
+};
+
+/// A step that lies further back than this is overdue.
+const GRACE: Duration = Duration::from_mins(5);
+
+/// What is known of one object.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// Its phase.
+    pub phase: Phase,
+    /// When its token expires.
+    pub expires_at: Option<Timestamp>,
+    /// Why it is stalled, if a person must act.
+    pub stalled: Option<String>,
+    /// Whether it has a receiver that is not available.
+    pub receiver_down: bool,
+    /// Whether its endpoint's last URL validation is too old.
+    pub validation_overdue: bool,
+    /// When Zoom last validated its endpoint.
+    pub validated: Option<Timestamp>,
+    /// How its receiver stands to what is wanted of it.
+    pub receiver: Option<Progress>,
+    /// What the buffers of its receiver hold, as they said in the last pass.
+    pub buffer: Option<BufferFacts>,
+}
+
+/// What the last passes found.
+#[derive(Debug, Default)]
+pub struct Fleet {
+    passes: HashMap<Key, Pass>,
+    /// How many passes in a row could not be finished.
+    failures: HashMap<Key, u32>,
+}
+
+#[derive(Debug)]
+struct Pass {
+    member: Member,
+    /// When the next pass is planned.
+    next: Timestamp,
+}
+
+/// All objects in numbers. Suspended ones count by phase only.
+#[derive(Clone, Debug)]
+pub struct Figures {
+    /// The integrations.
+    pub integrations: KindFigures,
+    /// The connections.
+    pub connections: KindFigures,
+    /// When the first of all tokens expires.
+    pub soonest_expiry: Option<Timestamp>,
+    /// Tokens that have expired.
+    pub expired: i64,
+    /// Objects whose next pass lies more than five minutes back.
+    pub overdue: i64,
+    /// Integrations whose receiver takes no requests.
+    pub receivers_down: i64,
+    /// Integrations whose last URL validation is too old.
+    pub unvalidated: i64,
+    /// The oldest of all endpoints' last URL validations.
+    pub oldest_validation: Option<Timestamp>,
+    /// Receivers by the state of their rollout.
+    pub receivers: [(Progress, i64); Progress::ALL.len()],
+    /// Integrations whose receiver has no room for another event.
+    pub buffers_full: i64,
+    /// All buffers together, of suspended integrations too.
+    pub buffered: BufferFacts,
+}
+
+/// The objects of one kind.
+#[derive(Clone, Debug)]
+pub struct KindFigures {
+    /// How many are in each phase.
+    pub by_phase: [(Phase, i64); Phase::ALL.len()],
+    /// How many wait for a person, by reason.
+    pub stalled: BTreeMap<String, i64>,
+}
+
+// === impl Member ===
+
+impl Member {
+    /// What a status says; nothing as long as it has no phase.
+    #[must_use]
+    pub fn new(
+        phase: Option<Phase>,
+        token: Option<&TokenStatus>,
+        conditions: &[Condition],
+    ) -> Option<Self> {
+        let is_false = |type_: Type| {
+            type_
+                .find(conditions)
+                .is_some_and(|condition| condition.status == "False")
+        };
+        Some(Self {
+            phase: phase?,
+            expires_at: token.and_then(|token| Some(token.expires_at.as_ref()?.0)),
+            stalled: Type::Stalled
+                .find(conditions)
+                .map(|condition| condition.reason.clone()),
+            receiver_down: is_false(Type::ReceiverAvailable),
+            validation_overdue: is_false(Type::EndpointValidated),
+            validated: None,
+            receiver: None,
+            buffer: None,
+        })
+    }
+
+    /// What the status of an integration says, and what its receiver does.
+    #[must_use]
+    pub fn of_integration(
+        status: &ZoomIntegrationStatus,
+        buffer: Option<BufferFacts>,
+        receiver: Option<Progress>,
+    ) -> Option<Self> {
+        let webhook = status.webhook.as_ref();
+        let validated = webhook.and_then(|webhook| webhook.last_validated.as_ref());
+        // A receiver that cannot be asked has not lost its dead letters.
+        let known = || {
+            let held = webhook?.buffer.as_ref()?;
+            Some(BufferFacts {
+                dead_letters: u64::try_from(held.dead_letters).unwrap_or_default(),
+                ..BufferFacts::default()
+            })
+        };
+        let buffer = buffer.or_else(known);
+        Some(Self {
+            validated: validated.map(|time| time.0),
+            receiver,
+            buffer,
+            ..Self::new(status.phase, status.token.as_ref(), &status.conditions)?
+        })
+    }
+}
+
+// === impl Fleet ===
+
+impl Fleet {
+    /// Remembers what a pass found at `now`, with the time until the next one. A status without a phase says
+    /// nothing.
+    pub fn passed(&mut self, key: Key, member: Option<Member>, wait: Duration, now: Timestamp) {
+        if let Some(member) = member {
+            let next = schedule::later(now, wait);
+            self.passes.insert(key, Pass { member, next });
+        }
+    }
+
+    /// Forgets an object that is gone: it must not go on raising alerts.
+    pub fn forget(&mut self, key: &Key) {
+        self.passes.remove(key);
+        self.failures.remove(key);
+    }
+
+    /// A pass failed: how many did so in a row before it.
+    pub fn failed(&mut self, key: &Key) -> u32 {
+        let count = self.failures.entry(key.clone()).or_default();
+        *count = count.saturating_add(1);
+        *count - 1
+    }
+
+    /// A pass was finished.
+    pub fn succeeded(&mut self, key: &Key) {
+        self.failures.remove(key);
+    }
+
+    /// All objects in numbers.
+    #[must_use]
+    pub fn figures(&self, now: Timestamp) -> Figures {
+        let members = &self.passes;
+        let active = || {
+            members
+                .values()
+                .filter(|pass| pass.member.phase != Phase::Suspended)
+        };
+        let count = |wanted: &dyn Fn(&Pass) -> bool| {
+            i64::try_from(active().filter(|pass| wanted(pass)).count()).unwrap_or(i64::MAX)
+        };
+        let kind = |kind: Kind| {
+            let members = || members.iter().filter(move |(key, _)| key.kind == kind);
+            let by_phase = Phase::ALL.map(|phase| {
+                let number = members()
+                    .filter(|(_, pass)| pass.member.phase == phase)
+                    .count();
+                (phase, i64::try_from(number).unwrap_or(i64::MAX))
+            });
+            let stalled = members()
+                .filter_map(|(_, pass)| pass.member.stalled.clone())
+                .fold(BTreeMap::new(), |mut reasons, reason| {
+                    *reasons.entry(reason).or_default() += 1;
+                    reasons
+                });
+            KindFigures { by_phase, stalled }
+        };
+        Figures {
+            integrations: kind(Kind::Integration),
+            connections: kind(Kind::Connection),
+            soonest_expiry: active().filter_map(|pass| pass.member.expires_at).min(),
+            expired: count(&|pass| pass.member.expires_at.is_some_and(|at| at <= now)),
+            overdue: count(&|pass| schedule::later(pass.next, GRACE) < now),
+            receivers_down: count(&|pass| pass.member.receiver_down),
+            unvalidated: count(&|pass| pass.member.validation_overdue),
+            oldest_validation: active().filter_map(|pass| pass.member.validated).min(),
+            receivers: Progress::ALL.map(|progress| {
+                (
+                    progress,
+                    count(&|pass| pass.member.receiver == Some(progress)),
+                )
+            }),
+            buffers_full: count(&|pass| pass.member.buffer.as_ref().is_some_and(|held| held.full)),
+            buffered: members
+                .values()
+                .filter_map(|pass| pass.member.buffer)
+                .fold(BufferFacts::default(), BufferFacts::merged),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn member(phase: Phase, expires: i64) -> Member {
+        Member {
+            phase,
+            expires_at: Some(at(expires)),
+            stalled: (phase == Phase::Degraded).then(|| "CredentialsRejected".into()),
+            receiver_down: false,
+            validation_overdue: false,
+            validated: None,
+            receiver: None,
+            buffer: None,
+        }
+    }
+
+    fn named(name: &str) -> Key {
+        Key::integration("clinics", name)
+    }
+
+    #[test]
+    fn work_that_should_have_happened_is_counted_and_suspended_work_is_not() {
+        let mut fleet = Fleet::default();
+        let mut see = |name: &str, phase, expires, next| {
+            let wait = Duration::from_secs(next);
+            fleet.passed(named(name), Some(member(phase, expires)), wait, at(0));
+        };
+        see("late", Phase::Connected, 500, 100);
+        see("expired", Phase::Degraded, 300, 350);
+        see("suspended", Phase::Suspended, 1, 1);
+        let figures = fleet.figures(at(401));
+        assert_eq!((figures.overdue, figures.expired), (1, 1));
+        assert_eq!(figures.soonest_expiry, Some(at(300)));
+        let stalled = &figures.integrations.stalled;
+        assert_eq!(stalled.get("CredentialsRejected"), Some(&1));
+        assert!(figures.connections.stalled.is_empty());
+    }
+
+    #[test]
+    fn receivers_are_counted_by_their_progress_and_buffers_are_added_up() {
+        let mut fleet = Fleet::default();
+        for (name, progress, pending, full) in [
+            ("a", Progress::Current, 1, false),
+            ("b", Progress::Outdated, 2, true),
+            ("c", Progress::Outdated, 4, false),
+        ] {
+            let member = Member {
+                receiver: Some(progress),
+                buffer: Some(BufferFacts {
+                    pending,
+                    oldest_seconds: Some(pending * 10),
+                    full,
+                    ..BufferFacts::default()
+                }),
+                ..member(Phase::Connected, 500)
+            };
+            fleet.passed(named(name), Some(member), Duration::from_secs(1), at(0));
+        }
+        let figures = fleet.figures(at(1));
+        assert_eq!(
+            figures.receivers,
+            [
+                (Progress::Current, 1),
+                (Progress::Rolling, 0),
+                (Progress::Outdated, 2)
+            ]
+        );
+        assert_eq!((figures.buffered.pending, figures.buffers_full), (7, 1));
+        assert_eq!(figures.buffered.oldest_seconds, Some(40));
+    }
+
+    #[test]
+    fn what_was_deleted_is_not_counted() {
+        let mut fleet = Fleet::default();
+        for name in ["kept", "deleted"] {
+            let member = Some(member(Phase::Degraded, 300));
+            fleet.passed(named(name), member, Duration::from_secs(350), at(0));
+        }
+        fleet.forget(&named("deleted"));
+        let figures = fleet.figures(at(401));
+        let stalled = &figures.integrations.stalled;
+        assert_eq!(stalled.get("CredentialsRejected"), Some(&1));
+    }
+}

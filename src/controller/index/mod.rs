@@ -1,0 +1,274 @@
+//! What the watches know of all objects, in one place: [`Index::apply`] takes an object in, [`Index::delete`]
+//! forgets it with everything that was known about it, and both say which objects need a pass because of it.
+//!
+//! The index is never older than our own last write: whoever writes an object hands the answer to
+//! [`Index::apply`]. It holds no bytes of any Secret.
+//!
+//! | question | answer |
+//! |---|---|
+//! | which objects of a kind exist | `cache` |
+//! | which kinds are indexed, what is left out, who is affected by a change | `watched` |
+//! | has a watch listed everything | `coverage` |
+//! | what did the last pass find | `fleet` |
+
+mod cache;
+mod coverage;
+mod fleet;
+mod relation;
+mod watched;
+
+use std::{
+    collections::HashSet,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use contract::facts::Removal;
+use jiff::Timestamp;
+use kube::{Resource as _, ResourceExt as _};
+
+use self::{
+    cache::{Applied, names},
+    coverage::Coverage,
+    fleet::Fleet,
+    watched::Objects,
+};
+use super::{
+    integration::hosts::Claim,
+    key::{Key, Kind},
+};
+use crate::api::v1alpha1::{ZoomConnection, ZoomIntegration};
+
+pub use self::{
+    coverage::Watch,
+    fleet::{Figures, Member},
+    watched::{Guarded, Watched},
+};
+
+/// The kinds that get passes.
+const KINDS: [Kind; 2] = [Kind::Integration, Kind::Connection];
+
+/// What the watches know.
+#[derive(Default)]
+pub struct Index(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    objects: Objects,
+    coverage: Coverage,
+    fleet: Fleet,
+}
+
+// === impl Index ===
+
+impl fmt::Debug for Index {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Index")
+    }
+}
+
+impl Index {
+    /// Takes in an object that a watch or a write of ours gave. The objects that need a pass because of it:
+    /// none, if this version of it was known.
+    pub fn apply<K: Watched>(&self, mut object: K) -> Vec<Key> {
+        object.trim();
+        let object = Arc::new(object);
+        let mut state = self.lock();
+        let before = match K::cache_mut(&mut state.objects).apply(object.clone()) {
+            Applied::Known => return Vec::new(),
+            Applied::New => None,
+            Applied::Replaced(before) => Some(before),
+        };
+        K::relate(&mut state.objects, before.as_deref(), Some(&object));
+        K::affected(&state.objects, before.as_deref(), Some(&object))
+    }
+
+    /// Forgets an object that is gone. The objects that need a pass because of it.
+    pub fn delete<K: Watched>(&self, object: &K) -> Vec<Key> {
+        self.lock().delete(object)
+    }
+
+    /// Forgets the objects of a namespace, or of all, that a complete list did not name.
+    pub fn retain<K: Watched>(
+        &self,
+        scope: Option<&str>,
+        listed: &HashSet<(String, String)>,
+    ) -> Vec<(Arc<K>, Vec<Key>)> {
+        let mut state = self.lock();
+        let is_gone = |object: &&Arc<K>| {
+            let (namespace, name) = names(&***object);
+            !listed.contains(&(namespace.to_owned(), name.to_owned()))
+        };
+        let objects = K::cache(&state.objects).within(scope);
+        let gone: Vec<Arc<K>> = objects.filter(is_gone).cloned().collect();
+        gone.into_iter()
+            .map(|object| {
+                let affected = state.delete(&*object);
+                (object, affected)
+            })
+            .collect()
+    }
+
+    /// The object of this name, if the watches know it. They know only what carries our labels: whether a name
+    /// is free, the API server must be asked.
+    #[must_use]
+    pub fn get<K: Watched>(&self, namespace: &str, name: &str) -> Option<Arc<K>> {
+        let state = self.lock();
+        K::cache(&state.objects).get(namespace, name).cloned()
+    }
+
+    /// Takes note of where a watch stands; where it stood before.
+    pub fn set_watch(&self, scope: Option<&str>, kind: &str, watch: Watch) -> Option<Watch> {
+        self.lock().coverage.set(scope, kind, watch)
+    }
+
+    /// Whether everything that people declare in a namespace is known.
+    #[must_use]
+    pub fn is_watched(&self, namespace: &str) -> bool {
+        let state = self.lock();
+        KINDS
+            .iter()
+            .all(|kind| state.coverage.get(namespace, kind.as_str()) == Watch::Complete)
+    }
+
+    /// All objects of a namespace, or of all, and whether they are new: nobody looked at what they declare.
+    #[must_use]
+    pub fn keys(&self, scope: Option<&str>) -> Vec<(Key, bool)> {
+        let state = self.lock();
+        let integrations = state.objects.integrations.within(scope).map(|object| {
+            let (namespace, name) = names(&**object);
+            let status = object
+                .0
+                .as_ref()
+                .ok()
+                .and_then(|found| found.status.as_ref());
+            let observed = status.and_then(|status| status.observed_generation);
+            (
+                Key::integration(namespace, name),
+                observed != object.meta().generation,
+            )
+        });
+        let connections = state.objects.connections.within(scope).map(|object| {
+            let (namespace, name) = names(&**object);
+            let status = object
+                .0
+                .as_ref()
+                .ok()
+                .and_then(|found| found.status.as_ref());
+            let observed = status.and_then(|status| status.observed_generation);
+            (
+                Key::connection(namespace, name),
+                observed != object.meta().generation,
+            )
+        });
+        integrations.chain(connections).collect()
+    }
+
+    /// The connections of an integration, also those that this version cannot read.
+    #[must_use]
+    pub fn connections_of(
+        &self,
+        namespace: &str,
+        integration: &str,
+    ) -> Vec<Arc<Guarded<ZoomConnection>>> {
+        self.lock().objects.connections_of(namespace, integration)
+    }
+
+    /// The objects that read a Secret, or write it.
+    #[must_use]
+    pub fn readers(&self, namespace: &str, secret: &str) -> Vec<Key> {
+        self.lock().objects.readers_of(namespace, secret)
+    }
+
+    /// The claims of other integrations on the same host; `None` as long as a watch is still listing.
+    #[must_use]
+    pub fn rivals(&self, integration: &ZoomIntegration) -> Option<Vec<Claim>> {
+        let Some((host, _)) = Claim::of(integration) else {
+            return Some(Vec::new());
+        };
+        let state = self.lock();
+        state
+            .coverage
+            .is_settled(Kind::Integration.as_str())
+            .then(|| {
+                let others = state.objects.claimants_of(host);
+                let others = others.filter(|other| other.uid() != integration.uid());
+                others
+                    .filter_map(|other| Some(Claim::of(other)?.1))
+                    .collect()
+            })
+    }
+
+    /// Takes note of what the receivers of an integration know of removals; what is new in it.
+    pub fn learn_removals(&self, integration: &Key, removals: &[Removal]) -> Vec<Removal> {
+        let mut state = self.lock();
+        let before = state
+            .objects
+            .removals
+            .insert(integration.clone(), removals.to_vec());
+        let before = before.unwrap_or_default();
+        let is_new = |removal: &&Removal| !before.contains(removal);
+        removals.iter().filter(is_new).cloned().collect()
+    }
+
+    /// The removals that the receivers of an integration know of.
+    #[must_use]
+    pub fn removals(&self, integration: &Key) -> Vec<Removal> {
+        let state = self.lock();
+        state
+            .objects
+            .removals
+            .get(integration)
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    /// Remembers what a pass found at `now`, with the time until the next one.
+    pub fn passed(&self, key: Key, member: Option<Member>, wait: Duration, now: Timestamp) {
+        let mut state = self.lock();
+        // The object may have gone during the pass.
+        if state.objects.has(&key) {
+            state.fleet.passed(key, member, wait, now);
+        }
+    }
+
+    /// A pass failed: how many did so in a row before it.
+    pub fn failed(&self, key: &Key) -> u32 {
+        self.lock().fleet.failed(key)
+    }
+
+    /// A pass was finished.
+    pub fn succeeded(&self, key: &Key) {
+        self.lock().fleet.succeeded(key);
+    }
+
+    /// What all objects have in common, in numbers.
+    #[must_use]
+    pub fn figures(&self, now: Timestamp) -> Figures {
+        self.lock().fleet.figures(now)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl State ===
+
+impl State {
+    fn delete<K: Watched>(&mut self, object: &K) -> Vec<Key> {
+        let Some(gone) = K::cache_mut(&mut self.objects).delete(object) else {
+            return Vec::new();
+        };
+        K::relate(&mut self.objects, Some(&gone), None);
+        if let Some(key) = K::key(&gone) {
+            self.objects.removals.remove(&key);
+            self.fleet.forget(&key);
+        }
+        K::affected(&self.objects, Some(&gone), None)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,314 @@
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::core::DeserializeGuard;
+use serde_json::{Value, json};
+
+use super::*;
+
+type Integrations = Guarded<ZoomIntegration>;
+type Connections = Guarded<ZoomConnection>;
+
+fn merged(mut object: Value, more: Value) -> Value {
+    fn merge(into: &mut Value, more: Value) {
+        match (into, more) {
+            (Value::Object(into), Value::Object(more)) => {
+                for (key, value) in more {
+                    merge(into.entry(key).or_insert(Value::Null), value);
+                }
+            }
+            (into, more) => *into = more,
+        }
+    }
+    merge(&mut object, more);
+    object
+}
+
+fn integration(name: &str, version: u32, more: Value) -> Integrations {
+    let object = json!({
+        "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomIntegration",
+        "metadata": {
+            "name": name, "namespace": "clinics", "uid": name, "generation": 1,
+            "resourceVersion": version.to_string(),
+        },
+        "spec": {
+            "app": {"kind": "General", "management": "User"},
+            "credentials": {"secretRef": {"name": "zoom"}},
+            "scopes": {"required": []},
+        },
+    });
+    DeserializeGuard(Ok(serde_json::from_value(merged(object, more)).unwrap()))
+}
+
+fn connection(name: &str, version: u32, more: Value) -> Connections {
+    let object = json!({
+        "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomConnection",
+        "metadata": {
+            "name": name, "namespace": "clinics", "uid": name, "generation": 1,
+            "resourceVersion": version.to_string(),
+        },
+        "spec": {"integrationRef": {"name": "app"}},
+    });
+    DeserializeGuard(Ok(serde_json::from_value(merged(object, more)).unwrap()))
+}
+
+fn host(host: &str) -> Value {
+    json!({"spec": {"webhook": {
+        "sink": {"http": {"url": "https://s"}}, "endpoint": {"host": host},
+    }}})
+}
+
+fn app(name: &str) -> Key {
+    Key::integration("clinics", name)
+}
+
+fn person(name: &str) -> Key {
+    Key::connection("clinics", name)
+}
+
+fn sorted(mut keys: Vec<Key>) -> Vec<Key> {
+    keys.sort();
+    keys
+}
+
+#[test]
+fn a_version_that_is_known_leads_to_no_pass() {
+    let index = Index::default();
+    assert_eq!(index.apply(integration("app", 5, json!({}))), [app("app")]);
+    // Our own write, and then the watch that tells of it.
+    let status = json!({"status": {"phase": "Connected"}});
+    assert_eq!(
+        index.apply(integration("app", 6, status.clone())),
+        [app("app")]
+    );
+    assert!(index.apply(integration("app", 6, status)).is_empty());
+    // And a watch that lags behind.
+    assert!(index.apply(integration("app", 5, json!({}))).is_empty());
+    let known = index.get::<Integrations>("clinics", "app").unwrap();
+    assert!(known.0.as_ref().unwrap().status.is_some());
+}
+
+#[test]
+fn a_changed_integration_concerns_its_connections_and_its_status_does_not() {
+    let index = Index::default();
+    index.apply(connection("ada", 1, json!({})));
+    assert_eq!(
+        sorted(index.apply(integration("app", 2, json!({})))),
+        [app("app"), person("ada")]
+    );
+    let status = index.apply(integration(
+        "app",
+        3,
+        json!({"status": {"phase": "Connected"}}),
+    ));
+    assert_eq!(status, [app("app")]);
+    let changed = json!({"metadata": {"generation": 2}});
+    assert_eq!(
+        sorted(index.apply(integration("app", 4, changed.clone()))),
+        [app("app"), person("ada")]
+    );
+    assert_eq!(
+        index.delete(&integration("app", 5, changed)),
+        [person("ada")]
+    );
+}
+
+#[test]
+fn the_integration_is_told_what_is_new_of_a_connection() {
+    let index = Index::default();
+    index.apply(integration("app", 1, json!({})));
+    assert_eq!(
+        sorted(index.apply(connection("ada", 2, json!({})))),
+        [app("app"), person("ada")]
+    );
+    let failed = json!({"status": {
+        "phase": "Ready to install",
+        "consent": {"transaction": "t", "outcome": "Failed", "reason": "RedirectMismatch", "message": "m"},
+    }});
+    assert_eq!(
+        sorted(index.apply(connection("ada", 3, failed.clone()))),
+        [app("app"), person("ada")]
+    );
+    // A routine refresh is nothing new.
+    let refreshed = json!({"status": {"token": {"expiresAt": "2026-03-01T10:00:00Z"}}});
+    let refreshed = connection("ada", 4, merged(failed, refreshed));
+    assert_eq!(index.apply(refreshed.clone()), [person("ada")]);
+    assert_eq!(index.connections_of("clinics", "app").len(), 1);
+    assert_eq!(index.delete(&refreshed), [app("app")]);
+    assert!(index.connections_of("clinics", "app").is_empty());
+}
+
+#[test]
+fn another_connection_of_the_same_person_takes_over_at_once() {
+    let index = Index::default();
+    let of = |user: &str| json!({"status": {"subject": {"userId": user}}});
+    let first = connection("first", 1, of("ada"));
+    index.apply(first.clone());
+    index.apply(connection("second", 2, of("ada")));
+    index.apply(connection("other", 3, of("grace")));
+    assert_eq!(sorted(index.delete(&first)), [app("app"), person("second")]);
+}
+
+#[test]
+fn who_claims_a_host_is_known_once_all_watches_have_begun() {
+    let index = Index::default();
+    let kind = Kind::Integration.as_str();
+    index.set_watch(Some("clinics"), kind, Watch::Pending);
+    index.set_watch(Some("gone"), kind, Watch::Pending);
+    let mine = integration("a", 1, host("x.example"));
+    for object in [
+        mine.clone(),
+        integration("b", 2, host("x.example")),
+        integration("c", 3, host("y.example")),
+    ] {
+        index.apply(object);
+    }
+    let mine = mine.0.unwrap();
+    let rivals = |index: &Index| {
+        let rivals = index.rivals(&mine)?;
+        Some(
+            rivals
+                .into_iter()
+                .map(|rival| rival.name)
+                .collect::<Vec<_>>(),
+        )
+    };
+    index.set_watch(Some("clinics"), kind, Watch::Complete);
+    assert_eq!(rivals(&index), None);
+    // A namespace that does not exist is not waited for.
+    index.set_watch(Some("gone"), kind, Watch::Unavailable);
+    assert_eq!(rivals(&index), Some(vec!["b".to_owned()]));
+    // Whoever waits for the host is concerned when its holder moves, and when it goes.
+    let moved = integration("b", 4, host("y.example"));
+    assert_eq!(
+        sorted(index.apply(moved.clone())),
+        [app("a"), app("b"), app("c")]
+    );
+    assert_eq!(rivals(&index), Some(vec![]));
+    assert_eq!(index.delete(&moved), [app("c")]);
+}
+
+#[test]
+fn a_secret_concerns_those_who_read_it_or_write_it() {
+    let index = Index::default();
+    index.apply(integration("app", 1, json!({})));
+    index.apply(connection(
+        "ada",
+        2,
+        json!({"spec": {"importSecretRef": {"name": "old"}}}),
+    ));
+    let readers = |secret| sorted(index.readers("clinics", secret));
+    assert_eq!(readers("zoom"), [app("app"), person("ada")]);
+    assert_eq!(readers("old"), [person("ada")]);
+    assert!(readers("other").is_empty());
+    assert!(index.readers("elsewhere", "zoom").is_empty());
+    index.apply(integration(
+        "app",
+        3,
+        json!({"spec": {"credentials": {"secretRef": {"name": "new"}}}}),
+    ));
+    assert!(readers("zoom").is_empty());
+    assert_eq!(readers("new"), [app("app"), person("ada")]);
+}
+
+#[test]
+fn a_child_concerns_the_integration_that_it_was_made_for() {
+    let index = Index::default();
+    let child = |version: &str, owner: Value, labels: Value| -> Deployment {
+        serde_json::from_value(json!({"metadata": {
+            "name": "app-zoom", "namespace": "clinics", "uid": "d", "resourceVersion": version,
+            "ownerReferences": owner, "labels": labels,
+            "managedFields": [{"manager": "m"}],
+        }}))
+        .unwrap()
+    };
+    let owner =
+        json!([{"apiVersion": "v", "kind": "ZoomIntegration", "name": "app", "uid": "app"}]);
+    assert_eq!(index.apply(child("1", owner, json!({}))), [app("app")]);
+    let labels = json!({"zoom-operator.io/integration": "app"});
+    // Restored from a backup, without its owner.
+    assert_eq!(index.apply(child("2", json!([]), labels)), [app("app")]);
+    assert!(index.apply(child("3", json!([]), json!({}))).is_empty());
+    let known = index.get::<Deployment>("clinics", "app-zoom").unwrap();
+    assert!(known.metadata.managed_fields.is_none());
+}
+
+#[test]
+fn what_other_tools_keep_in_an_object_is_left_out() {
+    let index = Index::default();
+    let ballast = "x".repeat(200_000);
+    index.apply(integration(
+        "app",
+        1,
+        json!({"metadata": {
+            "annotations": {
+                "kubectl.kubernetes.io/last-applied-configuration": ballast,
+                "zoom-operator.io/refresh-requested-at": "2026-03-01T10:00:00Z",
+            },
+            "labels": {"team": "a", "zoom-operator.io/self-service": "true"},
+            "managedFields": [{"manager": "m", "fieldsV1": {"f:spec": ballast}}],
+            "finalizers": ["zoom-operator.io/buffer", "example.com/theirs"],
+        }}),
+    ));
+    let known = index.get::<Integrations>("clinics", "app").unwrap();
+    let text = serde_json::to_string(known.0.as_ref().unwrap()).unwrap();
+    assert!(text.len() < 1_000, "{} bytes", text.len());
+    assert_eq!(known.annotations().len(), 1);
+    assert_eq!(known.labels().len(), 1);
+    // Finalizers are written as a whole.
+    assert_eq!(known.finalizers().len(), 2);
+}
+
+#[test]
+fn a_complete_list_ends_what_it_does_not_name() {
+    let index = Index::default();
+    index.apply(connection("ada", 1, json!({})));
+    index.apply(connection("grace", 2, json!({})));
+    let wait = Duration::from_mins(1);
+    index.learn_removals(&app("app"), &[]);
+    index.passed(person("ada"), None, wait, Timestamp::UNIX_EPOCH);
+    let listed = [("clinics".to_owned(), "grace".to_owned())].into();
+    let gone = index.retain::<Connections>(Some("clinics"), &listed);
+    assert_eq!(gone.len(), 1);
+    assert_eq!(gone[0].1, [app("app")]);
+    assert!(index.get::<Connections>("clinics", "ada").is_none());
+    assert!(index.get::<Connections>("clinics", "grace").is_some());
+    assert!(
+        index
+            .retain::<Connections>(Some("elsewhere"), &HashSet::new())
+            .is_empty()
+    );
+}
+
+#[test]
+fn objects_are_served_where_both_kinds_are_watched() {
+    let index = Index::default();
+    index.set_watch(None, Kind::Integration.as_str(), Watch::Complete);
+    assert!(!index.is_watched("clinics"));
+    index.set_watch(None, Kind::Connection.as_str(), Watch::Complete);
+    assert!(index.is_watched("clinics"));
+    index.apply(integration("new", 1, json!({})));
+    index.apply(integration(
+        "old",
+        2,
+        json!({"status": {"observedGeneration": 1}}),
+    ));
+    assert_eq!(index.keys(None), [(app("new"), true), (app("old"), false)]);
+}
+
+#[test]
+fn what_is_new_of_removals_is_told_once() {
+    let index = Index::default();
+    let removal = |second, user: &str| Removal {
+        at: Timestamp::from_second(second).unwrap(),
+        user_id: user.into(),
+        account_id: "a".into(),
+    };
+    let first = [removal(1, "ada")];
+    assert_eq!(index.learn_removals(&app("app"), &first), first);
+    assert!(index.learn_removals(&app("app"), &first).is_empty());
+    let second = [removal(1, "ada"), removal(2, "grace")];
+    assert_eq!(
+        index.learn_removals(&app("app"), &second),
+        [removal(2, "grace")]
+    );
+    assert_eq!(index.removals(&app("app")), second);
+}

@@ -1,0 +1,430 @@
+//! The kinds of objects that are indexed: what is left out of them, and which objects need a pass when one
+//! changes.
+
+use std::{collections::HashMap, fmt::Debug, sync::Arc};
+
+use contract::facts::Removal;
+use k8s_openapi::{
+    NamespaceResourceScope,
+    api::{
+        apps::v1::{Deployment, StatefulSet},
+        core::v1::{Service, ServiceAccount},
+        networking::v1::{Ingress, NetworkPolicy},
+        policy::v1::PodDisruptionBudget,
+    },
+};
+use kube::{Resource, ResourceExt as _, core::DeserializeGuard};
+use serde::de::DeserializeOwned;
+
+use super::{
+    cache::{Cache, names},
+    relation::Relation,
+};
+use crate::{
+    api::{
+        GROUP, label,
+        v1alpha1::{ZoomConnection, ZoomIntegration},
+    },
+    controller::{
+        grants,
+        integration::{
+            hosts::Claim,
+            resources::{HTTPRoute, control_name},
+        },
+        key::Key,
+        token_secret::Owner,
+    },
+    setup::known,
+};
+
+/// An object as it came from the watch. One that cannot be read, perhaps written by a newer version,
+/// must not stop the work on all others.
+pub type Guarded<K> = DeserializeGuard<K>;
+
+/// `kubectl apply` keeps a second copy of the object here.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// A kind of object that the index knows.
+pub trait Watched:
+    Resource<DynamicType = (), Scope = NamespaceResourceScope>
+    + Clone
+    + Debug
+    + DeserializeOwned
+    + Send
+    + Sync
+    + 'static
+{
+    /// Where its objects are.
+    fn cache(objects: &Objects) -> &Cache<Self>;
+
+    /// Where its objects are.
+    fn cache_mut(objects: &mut Objects) -> &mut Cache<Self>;
+
+    /// Leaves out what nobody here reads: other tools may keep hundreds of kilobytes in an object.
+    fn trim(&mut self);
+
+    /// Brings the relations to other objects up to date.
+    fn relate(_objects: &mut Objects, _before: Option<&Self>, _now: Option<&Self>) {}
+
+    /// The key, of a kind that gets passes.
+    fn key(_object: &Self) -> Option<Key> {
+        None
+    }
+
+    /// The objects that need a pass when an object of this kind appears, changes or goes.
+    fn affected(objects: &Objects, before: Option<&Self>, now: Option<&Self>) -> Vec<Key>;
+}
+
+/// All objects that the watches know, and how they hang together.
+#[derive(Debug, Default)]
+pub struct Objects {
+    pub(super) integrations: Cache<Guarded<ZoomIntegration>>,
+    pub(super) connections: Cache<Guarded<ZoomConnection>>,
+    deployments: Cache<Deployment>,
+    stateful_sets: Cache<StatefulSet>,
+    services: Cache<Service>,
+    service_accounts: Cache<ServiceAccount>,
+    disruption_budgets: Cache<PodDisruptionBudget>,
+    network_policies: Cache<NetworkPolicy>,
+    ingresses: Cache<Ingress>,
+    http_routes: Cache<HTTPRoute>,
+    /// Names of connections by namespace and name of their integration.
+    connections_of: Relation<Name, String>,
+    /// Objects by the Secrets that they read or write.
+    readers: Relation<Name, Key>,
+    /// Namespaces and names of integrations by the host that they claim.
+    claimants: Relation<String, Name>,
+    /// What the receivers of integrations were told by Zoom.
+    pub(super) removals: HashMap<Key, Vec<Removal>>,
+}
+
+/// Namespace and name.
+type Name = (String, String);
+
+// === impl Objects ===
+
+impl Objects {
+    /// Whether an object exists.
+    pub fn has(&self, key: &Key) -> bool {
+        use crate::controller::key::Kind;
+        match key.kind {
+            Kind::Integration => self.integrations.get(&key.namespace, &key.name).is_some(),
+            Kind::Connection => self.connections.get(&key.namespace, &key.name).is_some(),
+        }
+    }
+
+    /// The connections of an integration.
+    pub fn connections_of(
+        &self,
+        namespace: &str,
+        integration: &str,
+    ) -> Vec<Arc<Guarded<ZoomConnection>>> {
+        let integration = (namespace.to_owned(), integration.to_owned());
+        let names = self.connections_of.of(&integration);
+        names
+            .filter_map(|name| self.connections.get(namespace, name).cloned())
+            .collect()
+    }
+
+    /// The objects that read a Secret or write it: the connections of an app read its credentials.
+    pub fn readers_of(&self, namespace: &str, secret: &str) -> Vec<Key> {
+        let secret = (namespace.to_owned(), secret.to_owned());
+        let readers: Vec<Key> = self.readers.of(&secret).cloned().collect();
+        let connections = readers.iter().flat_map(|reader| {
+            let integration = self.integrations.get(&reader.namespace, &reader.name);
+            let integration = integration
+                .filter(|_| *reader == Key::integration(&reader.namespace, &reader.name));
+            let reads = integration
+                .and_then(|found| found.0.as_ref().ok())
+                .is_some_and(|found| found.spec.credentials.secret_ref.name == secret.1);
+            if reads {
+                self.connection_keys(&reader.namespace, &reader.name)
+            } else {
+                Vec::new()
+            }
+        });
+        let connections: Vec<Key> = connections.collect();
+        readers.into_iter().chain(connections).collect()
+    }
+
+    /// The readable integrations that claim a host.
+    pub fn claimants_of(&self, host: &str) -> impl Iterator<Item = &ZoomIntegration> {
+        self.claimants
+            .of(host)
+            .filter_map(|(namespace, name)| self.integrations.get(namespace, name)?.0.as_ref().ok())
+    }
+
+    fn connection_keys(&self, namespace: &str, integration: &str) -> Vec<Key> {
+        let integration = (namespace.to_owned(), integration.to_owned());
+        let names = self.connections_of.of(&integration);
+        names.map(|name| Key::connection(namespace, name)).collect()
+    }
+}
+
+impl Watched for Guarded<ZoomIntegration> {
+    fn cache(objects: &Objects) -> &Cache<Self> {
+        &objects.integrations
+    }
+
+    fn cache_mut(objects: &mut Objects) -> &mut Cache<Self> {
+        &mut objects.integrations
+    }
+
+    fn trim(&mut self) {
+        trim_resource(self);
+    }
+
+    fn key(object: &Self) -> Option<Key> {
+        let (namespace, name) = names(object);
+        Some(Key::integration(namespace, name))
+    }
+
+    fn relate(objects: &mut Objects, before: Option<&Self>, now: Option<&Self>) {
+        if let Some(before) = before.and_then(readable) {
+            let key = Key::from(before);
+            for secret in secrets_of_integration(before) {
+                objects.readers.remove(&secret, &key);
+            }
+            if let Some((host, _)) = Claim::of(before) {
+                objects
+                    .claimants
+                    .remove(&host.to_owned(), &full_name(before));
+            }
+        }
+        if let Some(now) = now.and_then(readable) {
+            let key = Key::from(now);
+            for secret in secrets_of_integration(now) {
+                objects.readers.insert(secret, key.clone());
+            }
+            if let Some((host, _)) = Claim::of(now) {
+                objects.claimants.insert(host.to_owned(), full_name(now));
+            }
+        }
+    }
+
+    fn affected(objects: &Objects, before: Option<&Self>, now: Option<&Self>) -> Vec<Key> {
+        let Some(key) = now.or(before).and_then(Self::key) else {
+            return Vec::new();
+        };
+        let mut affected = Vec::new();
+        // Only what people change: its status changes with those of its connections.
+        let declared = |object: &Self| {
+            (
+                object.uid(),
+                object.meta().generation,
+                object.meta().deletion_timestamp.clone(),
+            )
+        };
+        if before.map(declared) != now.map(declared) {
+            affected.extend(objects.connection_keys(&key.namespace, &key.name));
+        }
+        let claim = |object: Option<&Self>| {
+            let claim = Claim::of(object.and_then(readable)?)?;
+            Some((claim.0.to_owned(), claim.1))
+        };
+        let (old, new) = (claim(before), claim(now));
+        if old != new {
+            for (host, _) in [old, new].into_iter().flatten() {
+                let rivals = objects.claimants_of(&host).map(Key::from);
+                affected.extend(rivals.filter(|rival| *rival != key));
+            }
+        }
+        affected.extend(now.is_some().then_some(key));
+        affected
+    }
+}
+
+impl Watched for Guarded<ZoomConnection> {
+    fn cache(objects: &Objects) -> &Cache<Self> {
+        &objects.connections
+    }
+
+    fn cache_mut(objects: &mut Objects) -> &mut Cache<Self> {
+        &mut objects.connections
+    }
+
+    fn trim(&mut self) {
+        trim_resource(self);
+    }
+
+    fn key(object: &Self) -> Option<Key> {
+        let (namespace, name) = names(object);
+        Some(Key::connection(namespace, name))
+    }
+
+    fn relate(objects: &mut Objects, before: Option<&Self>, now: Option<&Self>) {
+        if let Some(before) = before.and_then(readable) {
+            let key = Key::from(before);
+            for secret in secrets_of_connection(before) {
+                objects.readers.remove(&secret, &key);
+            }
+            objects
+                .connections_of
+                .remove(&integration_of(before), &before.name_any());
+        }
+        if let Some(now) = now.and_then(readable) {
+            let key = Key::from(now);
+            for secret in secrets_of_connection(now) {
+                objects.readers.insert(secret, key.clone());
+            }
+            objects
+                .connections_of
+                .insert(integration_of(now), now.name_any());
+        }
+    }
+
+    fn affected(objects: &Objects, before: Option<&Self>, now: Option<&Self>) -> Vec<Key> {
+        let Some(key) = now.or(before).and_then(Self::key) else {
+            return Vec::new();
+        };
+        let (before, now) = (before.and_then(readable), now.and_then(readable));
+        let mut affected = Vec::new();
+        // What the status of its integration is made from.
+        let told = |object: &ZoomConnection| {
+            let phase = object.status.as_ref().and_then(|status| status.phase);
+            (known::read(object), phase)
+        };
+        if before.map(told) != now.map(told) {
+            let integrations = [before, now].into_iter().flatten().map(integration_of);
+            for (namespace, name) in integrations {
+                let integration = Key::integration(&namespace, &name);
+                if !affected.contains(&integration) {
+                    affected.push(integration);
+                }
+            }
+        }
+        if let (Some(gone), None) = (before, now) {
+            // Another connection of the same person may take its place.
+            let person =
+                |object: &ZoomConnection| object.status.as_ref()?.subject.as_ref()?.user_id.clone();
+            let (namespace, name) = integration_of(gone);
+            let others = objects.connections_of(&namespace, &name);
+            let others = others.iter().filter_map(|other| readable(other));
+            let same =
+                others.filter(|other| person(other).is_some() && person(other) == person(gone));
+            affected.extend(same.map(Key::from));
+        }
+        affected.extend(now.is_some().then_some(key));
+        affected
+    }
+}
+
+macro_rules! children {
+    ($($kind:ty, $field:ident;)+) => {$(
+        impl Watched for $kind {
+                    fn cache(objects: &Objects) -> &Cache<Self> {
+                &objects.$field
+            }
+
+            fn cache_mut(objects: &mut Objects) -> &mut Cache<Self> {
+                &mut objects.$field
+            }
+
+            fn trim(&mut self) {
+                trim_child(self);
+            }
+
+            fn affected(_: &Objects, before: Option<&Self>, now: Option<&Self>) -> Vec<Key> {
+                now.or(before).and_then(owner).into_iter().collect()
+            }
+        }
+    )+};
+}
+
+children! {
+    Deployment, deployments;
+    StatefulSet, stateful_sets;
+    Service, services;
+    ServiceAccount, service_accounts;
+    PodDisruptionBudget, disruption_budgets;
+    NetworkPolicy, network_policies;
+    Ingress, ingresses;
+    HTTPRoute, http_routes;
+}
+
+fn readable<K>(object: &Guarded<K>) -> Option<&K> {
+    object.0.as_ref().ok()
+}
+
+fn full_name<K: Resource>(object: &K) -> Name {
+    let (namespace, name) = names(object);
+    (namespace.to_owned(), name.to_owned())
+}
+
+fn integration_of(connection: &ZoomConnection) -> Name {
+    let (namespace, _) = names(connection);
+    (
+        namespace.to_owned(),
+        connection.spec.integration_ref.name.clone(),
+    )
+}
+
+/// The Secrets that an integration reads or writes.
+fn secrets_of_integration(integration: &ZoomIntegration) -> Vec<Name> {
+    let webhook = integration.spec.webhook.as_ref();
+    let sink = webhook.and_then(|webhook| webhook.sink_secret());
+    [
+        Some(integration.spec.credentials.secret_ref.name.clone()),
+        Some(Owner::integration(integration).secret_name),
+        sink.map(ToOwned::to_owned),
+        Some(control_name(integration)),
+    ]
+    .into_iter()
+    .flatten()
+    .map(|secret| (names(integration).0.to_owned(), secret))
+    .collect()
+}
+
+/// The Secrets that a connection reads or writes, besides its app's credentials.
+fn secrets_of_connection(connection: &ZoomConnection) -> Vec<Name> {
+    let imported = connection.spec.import_secret_ref.as_ref();
+    [
+        imported.map(|imported| imported.name.clone()),
+        Some(grants::secret::name(&connection.name_any())),
+        Some(Owner::connection(connection).secret_name),
+    ]
+    .into_iter()
+    .flatten()
+    .map(|secret| (names(connection).0.to_owned(), secret))
+    .collect()
+}
+
+/// The integration that an object was made for.
+fn owner<K: Resource>(child: &K) -> Option<Key> {
+    let (namespace, _) = names(child);
+    let integration = ZoomIntegration::kind(&());
+    let owners = child.owner_references().iter();
+    let owner = owners
+        .filter(|owner| owner.kind == integration)
+        .map(|owner| owner.name.as_str())
+        .next();
+    let labelled = || child.labels().get(label::INTEGRATION).map(String::as_str);
+    Some(Key::integration(namespace, owner.or_else(labelled)?))
+}
+
+/// Of what people declare, only spec, status and our own metadata are kept.
+fn trim_resource<K: Resource>(object: &mut K) {
+    let meta = object.meta_mut();
+    meta.managed_fields = None;
+    meta.self_link = None;
+    if let Some(annotations) = &mut meta.annotations {
+        annotations.retain(|key, _| is_ours(key));
+    }
+    if let Some(labels) = &mut meta.labels {
+        labels.retain(|key, _| is_ours(key) || key == label::MANAGED_BY);
+    }
+}
+
+fn trim_child<K: Resource>(object: &mut K) {
+    let meta = object.meta_mut();
+    meta.managed_fields = None;
+    meta.self_link = None;
+    if let Some(annotations) = &mut meta.annotations {
+        annotations.remove(LAST_APPLIED);
+    }
+}
+
+fn is_ours(key: &str) -> bool {
+    let prefix = key.split_once('/').map(|(prefix, _)| prefix);
+    prefix == Some(GROUP)
+}

@@ -1,0 +1,267 @@
+//! What happens while a namespace cannot be watched: pauses that grow, and one warning instead of hundreds.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use kube::runtime::watcher;
+use tokio::time::Instant;
+
+use super::error::chain;
+
+/// The API server was away for a moment: changes must not go unseen for long after it is back.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// A namespace that is gone, or permissions that are missing, come back by somebody's hand.
+const FIRST_LONG_PAUSE: Duration = Duration::from_secs(2);
+const LAST_LONG_PAUSE: Duration = Duration::from_secs(30);
+
+/// How often an outage that goes on is named again.
+const BETWEEN_WARNINGS: Duration = Duration::from_mins(10);
+
+/// After this time what is known of a namespace that cannot be watched is forgotten: it must not hold
+/// hosts or raise alerts for ever.
+const UNTIL_FORGOTTEN: Duration = Duration::from_mins(10);
+
+/// The outages of the watches of a namespace, or of all namespaces together.
+#[derive(Debug)]
+pub struct Outage {
+    namespace: Option<String>,
+    /// Whether it is no problem that what is watched does not exist.
+    optional: bool,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The kinds that cannot be watched.
+    failing: BTreeMap<String, Failing>,
+    warned: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Failing {
+    since: Instant,
+    in_a_row: u32,
+}
+
+/// What a failed watch does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Next {
+    /// How long it pauses.
+    pub pause: Duration,
+    /// Whether its objects are not to be had: the namespace is gone or forbidden.
+    pub unavailable: bool,
+    /// Whether what is known of them is forgotten.
+    pub forget: bool,
+}
+
+/// Why a watch failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cause {
+    /// It has to list everything again, which is normal.
+    Expired,
+    /// The API server did not answer, or not in time.
+    Passing,
+    /// The API server refuses.
+    Refused,
+}
+
+// === impl Outage ===
+
+impl Outage {
+    /// No outage in a namespace, or in all.
+    #[must_use]
+    pub fn new(namespace: Option<&str>) -> Self {
+        Self {
+            namespace: namespace.map(ToOwned::to_owned),
+            optional: false,
+            state: Mutex::default(),
+        }
+    }
+
+    /// For kinds that the cluster need not know: their outage is no problem, and rarely looked at.
+    #[must_use]
+    pub fn optional() -> Self {
+        Self {
+            namespace: None,
+            optional: true,
+            state: Mutex::default(),
+        }
+    }
+
+    /// The watch of a kind failed.
+    pub fn failed(&self, kind: &str, error: &watcher::Error) -> Next {
+        let cause = cause(error);
+        let longest = if self.optional {
+            BETWEEN_WARNINGS
+        } else {
+            LAST_LONG_PAUSE
+        };
+        let (next, warn) = self.lock().failed(kind, cause, longest, Instant::now());
+        let warn = warn && !self.optional;
+        let (namespace, error) = (self.namespace.as_deref(), chain(error));
+        if cause == Cause::Expired || !warn {
+            tracing::debug!(namespace, kind, error, "watch failed");
+        } else if next.unavailable {
+            tracing::warn!(
+                namespace,
+                kind,
+                error,
+                "the namespace cannot be watched and is not served: it does not exist, or the operator has no permissions there; all others are served"
+            );
+        } else {
+            tracing::warn!(namespace, kind, error, "watch failed");
+        }
+        next
+    }
+
+    /// The watch of a kind works.
+    pub fn ended(&self, kind: &str) {
+        if self.lock().ended(kind) && !self.optional {
+            tracing::info!(namespace = self.namespace, "the namespace is watched again");
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl State ===
+
+impl State {
+    /// What a watch that failed at `now` does next, and whether that is worth a warning.
+    fn failed(
+        &mut self,
+        kind: &str,
+        cause: Cause,
+        longest: Duration,
+        now: Instant,
+    ) -> (Next, bool) {
+        if cause == Cause::Expired {
+            let next = Next {
+                pause: Duration::ZERO,
+                unavailable: false,
+                forget: false,
+            };
+            return (next, false);
+        }
+        let failing = self.failing.entry(kind.to_owned()).or_insert(Failing {
+            since: now,
+            in_a_row: 0,
+        });
+        let doubled =
+            FIRST_LONG_PAUSE.saturating_mul(2_u32.saturating_pow(failing.in_a_row.min(10)));
+        failing.in_a_row = failing.in_a_row.saturating_add(1);
+        let unavailable = cause == Cause::Refused;
+        let next = Next {
+            pause: if unavailable {
+                doubled.min(longest)
+            } else {
+                PAUSE
+            },
+            unavailable,
+            forget: unavailable && now.duration_since(failing.since) >= UNTIL_FORGOTTEN,
+        };
+        let warn = self
+            .warned
+            .is_none_or(|warned| now.duration_since(warned) >= BETWEEN_WARNINGS);
+        if warn {
+            self.warned = Some(now);
+        }
+        (next, warn)
+    }
+
+    /// A watch works. Whether that ends an outage that was named.
+    fn ended(&mut self, kind: &str) -> bool {
+        self.failing.remove(kind).is_some()
+            && self.failing.is_empty()
+            && self.warned.take().is_some()
+    }
+}
+
+fn cause(error: &watcher::Error) -> Cause {
+    let code = match error {
+        watcher::Error::WatchError(status)
+        | watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+        | watcher::Error::WatchFailed(kube::Error::Api(status)) => status.code,
+        _ => 0,
+    };
+    match code {
+        410 => Cause::Expired,
+        401 | 403 | 404 => Cause::Refused,
+        _ => Cause::Passing,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KINDS: [&str; 10] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
+
+    #[test]
+    fn a_vanished_namespace_is_one_warning_and_few_requests() {
+        let mut state = State::default();
+        let start = Instant::now();
+        let (mut warnings, mut attempts) = (0, 0);
+        for kind in KINDS {
+            let mut now = start;
+            while now < start + Duration::from_mins(5) {
+                let (next, warn) = state.failed(kind, Cause::Refused, LAST_LONG_PAUSE, now);
+                assert!(next.unavailable && !next.forget);
+                now += next.pause;
+                warnings += usize::from(warn);
+                attempts += 1;
+            }
+        }
+        assert_eq!(warnings, 1);
+        assert!(attempts <= 150, "{attempts}");
+    }
+
+    #[test]
+    fn what_is_known_of_a_namespace_that_stays_away_is_forgotten() {
+        let mut state = State::default();
+        let start = Instant::now();
+        let failed = |state: &mut State, minute| {
+            let now = start + Duration::from_mins(minute);
+            state
+                .failed("a", Cause::Refused, LAST_LONG_PAUSE, now)
+                .0
+                .forget
+        };
+        assert!(!failed(&mut state, 0));
+        assert!(!failed(&mut state, 9));
+        assert!(failed(&mut state, 10));
+    }
+
+    #[test]
+    fn an_outage_has_ended_once_every_watch_works() {
+        let mut state = State::default();
+        let now = Instant::now();
+        for kind in KINDS {
+            state.failed(kind, Cause::Refused, LAST_LONG_PAUSE, now);
+        }
+        let ended: Vec<bool> = KINDS.iter().map(|kind| state.ended(kind)).collect();
+        assert_eq!(ended.iter().filter(|ended| **ended).count(), 1);
+        assert!(ended[KINDS.len() - 1]);
+        let (_, warn) = state.failed("a", Cause::Refused, LAST_LONG_PAUSE, now);
+        assert!(warn, "the next outage is named again");
+    }
+
+    #[test]
+    fn an_api_server_that_is_away_is_asked_again_every_second() {
+        let mut state = State::default();
+        let now = Instant::now();
+        for _ in 0..100 {
+            let (next, _) = state.failed("a", Cause::Passing, LAST_LONG_PAUSE, now);
+            assert_eq!((next.pause, next.unavailable), (PAUSE, false));
+        }
+        let (next, warn) = state.failed("b", Cause::Expired, LAST_LONG_PAUSE, now);
+        assert_eq!((next.pause, warn), (Duration::ZERO, false));
+    }
+}

@@ -1,0 +1,127 @@
+//! Runs passes as the queue gives them out.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use runtime::shutdown::Shutdown;
+use tokio::{sync::Notify, task::JoinSet, time::Instant};
+
+use super::{Limits, Priority, Queue};
+use crate::controller::key::Key;
+
+/// When an object whose pass panicked gets another one.
+const AFTER_PANIC: Duration = Duration::from_mins(1);
+
+/// Asks for passes.
+#[derive(Clone)]
+pub struct Requeue(Arc<Shared>);
+
+struct Shared {
+    queue: Mutex<Queue>,
+    changed: Notify,
+}
+
+// === impl Requeue ===
+
+impl fmt::Debug for Requeue {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Requeue")
+    }
+}
+
+impl Requeue {
+    /// A queue in which nothing waits.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self(Arc::new(Shared {
+            queue: Mutex::new(Queue::new(limits)),
+            changed: Notify::new(),
+        }))
+    }
+
+    /// Asks for a pass over an object of which something changed.
+    pub fn now(&self, key: Key) {
+        self.push(key, Priority::Change);
+    }
+
+    /// Asks for a pass over an object of which nothing is known to have changed.
+    pub fn routine(&self, key: Key) {
+        self.push(key, Priority::Routine);
+    }
+
+    /// An object is gone and gets no more passes.
+    pub fn forget(&self, key: &Key) {
+        self.lock().forget(key);
+    }
+
+    /// The next object for which a pass was asked.
+    #[cfg(test)]
+    pub async fn next(&self) -> Key {
+        loop {
+            let next = self.lock().pop(Instant::now());
+            match next {
+                Some(key) => return key,
+                None => self.0.changed.notified().await,
+            }
+        }
+    }
+
+    fn push(&self, key: Key, priority: Priority) {
+        self.lock().push(key, Instant::now(), priority);
+        self.0.changed.notify_one();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.0.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Runs `pass` over every object that is due, until the request to stop; then waits for the passes under way.
+/// A pass gives the time until the next one, if there is to be one.
+pub async fn run<F, P>(requeue: &Requeue, pass: F, shutdown: &Shutdown)
+where
+    F: Fn(Key) -> P,
+    P: Future<Output = Option<Duration>> + Send + 'static,
+{
+    let mut passes: JoinSet<Option<Duration>> = JoinSet::new();
+    let mut keys = HashMap::new();
+    let mut stopping = false;
+    loop {
+        while !stopping && let Some(key) = requeue.lock().pop(Instant::now()) {
+            let task = passes.spawn(pass(key.clone()));
+            keys.insert(task.id(), key);
+        }
+        if stopping && passes.is_empty() {
+            return;
+        }
+        let due = requeue.lock().next_due();
+        let due = async {
+            match due {
+                Some(due) => tokio::time::sleep_until(due).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            Some(ended) = passes.join_next_with_id() => {
+                let (id, wait) = match ended {
+                    Ok(ended) => ended,
+                    Err(error) => {
+                        tracing::error!(%error, "a pass broke off");
+                        (error.id(), Some(AFTER_PANIC))
+                    }
+                };
+                if let Some(key) = keys.remove(&id) {
+                    let next = wait.map(|wait| Instant::now() + wait);
+                    requeue.lock().done(&key, next);
+                }
+            }
+            () = requeue.0.changed.notified(), if !stopping => {}
+            () = due, if !stopping => {}
+            () = shutdown.requested(), if !stopping => stopping = true,
+        }
+    }
+}

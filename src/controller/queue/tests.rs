@@ -1,0 +1,250 @@
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use proptest::prelude::*;
+use runtime::shutdown;
+use tokio::time::Instant;
+
+use super::*;
+
+fn key<N: ToString + Copy>(namespace: &str, name: N) -> Key {
+    Key::integration(namespace, &name.to_string())
+}
+
+fn queue(total: usize, per_namespace: usize) -> Queue {
+    Queue::new(Limits {
+        total,
+        per_namespace,
+    })
+}
+
+fn popped(queue: &mut Queue, now: Instant) -> Vec<String> {
+    std::iter::from_fn(|| queue.pop(now))
+        .map(|key| format!("{}/{}", key.namespace, key.name))
+        .collect()
+}
+
+fn seconds(number: u64) -> Duration {
+    Duration::from_secs(number)
+}
+
+#[test]
+fn namespaces_take_turns_however_many_objects_one_has() {
+    let now = Instant::now();
+    let mut queue = queue(6, 6);
+    for number in 0..9 {
+        queue.push(key("a", number), now, Priority::Routine);
+    }
+    queue.push(key("b", 0), now, Priority::Routine);
+    queue.push(key("c", 0), now, Priority::Routine);
+    assert_eq!(
+        popped(&mut queue, now),
+        ["a/0", "b/0", "c/0", "a/1", "a/2", "a/3"]
+    );
+}
+
+#[test]
+fn a_namespace_holds_no_more_than_its_share_of_the_workers() {
+    let now = Instant::now();
+    let mut queue = queue(4, 2);
+    for number in 0..10 {
+        queue.push(key("slow", number), now, Priority::Change);
+    }
+    assert_eq!(popped(&mut queue, now), ["slow/0", "slow/1"]);
+    queue.push(key("b", 0), now, Priority::Routine);
+    assert_eq!(popped(&mut queue, now), ["b/0"]);
+    queue.done(&key("slow", 0), None);
+    assert_eq!(popped(&mut queue, now), ["slow/2"]);
+}
+
+#[test]
+fn changes_go_ahead_of_routine_work_and_do_not_starve_it() {
+    let now = Instant::now();
+    let mut queue = queue(8, 8);
+    for number in 0..4 {
+        queue.push(key("old", number), now, Priority::Routine);
+        queue.push(key("new", number), now, Priority::Change);
+    }
+    assert_eq!(
+        popped(&mut queue, now),
+        [
+            "new/0", "new/1", "new/2", "old/0", "new/3", "old/1", "old/2", "old/3"
+        ]
+    );
+}
+
+#[test]
+fn an_object_never_gets_two_passes_at_the_same_time() {
+    let now = Instant::now();
+    let mut queue = queue(4, 4);
+    queue.push(key("a", 0), now, Priority::Change);
+    queue.push(key("a", 0), now, Priority::Change);
+    assert_eq!(popped(&mut queue, now), ["a/0"]);
+    queue.push(key("a", 0), now, Priority::Change);
+    assert!(popped(&mut queue, now).is_empty());
+    // What came during the pass is not lost, and comes before what the pass itself asked for.
+    queue.done(&key("a", 0), Some(now + seconds(3600)));
+    assert_eq!(popped(&mut queue, now), ["a/0"]);
+    queue.done(&key("a", 0), Some(now + seconds(3600)));
+    assert!(popped(&mut queue, now + seconds(3599)).is_empty());
+    assert_eq!(popped(&mut queue, now + seconds(3600)), ["a/0"]);
+    assert_eq!(queue.total, 1);
+}
+
+#[test]
+fn of_two_times_the_earlier_counts() {
+    let now = Instant::now();
+    let mut queue = queue(4, 4);
+    queue.push(key("a", 0), now + seconds(60), Priority::Routine);
+    queue.push(key("a", 0), now + seconds(30), Priority::Routine);
+    queue.push(key("a", 0), now + seconds(90), Priority::Routine);
+    assert_eq!(queue.next_due(), Some(now + seconds(30)));
+    assert!(popped(&mut queue, now + seconds(29)).is_empty());
+    assert_eq!(popped(&mut queue, now + seconds(30)), ["a/0"]);
+    queue.done(&key("a", 0), None);
+    assert_eq!(queue.next_due(), None);
+}
+
+#[test]
+fn a_routine_pass_becomes_urgent_once_something_changes() {
+    let now = Instant::now();
+    let mut queue = queue(1, 1);
+    for number in 0..3 {
+        queue.push(key("a", number), now, Priority::Routine);
+    }
+    assert_eq!(popped(&mut queue, now), ["a/0"]);
+    queue.push(key("a", 2), now, Priority::Change);
+    queue.done(&key("a", 0), None);
+    assert_eq!(popped(&mut queue, now), ["a/2"]);
+    queue.done(&key("a", 2), None);
+    assert_eq!(popped(&mut queue, now), ["a/1"]);
+    queue.done(&key("a", 1), None);
+    assert!(popped(&mut queue, now).is_empty());
+}
+
+#[test]
+fn what_is_gone_gets_no_pass() {
+    let now = Instant::now();
+    let mut queue = queue(4, 4);
+    queue.push(key("a", "ready"), now, Priority::Change);
+    queue.push(key("a", "delayed"), now + seconds(5), Priority::Routine);
+    queue.promote(now);
+    queue.forget(&key("a", "ready"));
+    queue.forget(&key("a", "delayed"));
+    assert!(popped(&mut queue, now + seconds(9)).is_empty());
+    assert!(queue.states.is_empty() && queue.delayed.is_empty());
+}
+
+proptest! {
+    /// Whatever happens in whatever order: nothing that was asked for is lost, the limits hold, and no object
+    /// gets two passes at once.
+    #[test]
+    fn nothing_is_lost_and_the_limits_hold(steps in proptest::collection::vec((0_u8..4, 0_u8..3, 0_u8..4, 0_u64..4), 1..200)) {
+        let start = Instant::now();
+        let limits = Limits { total: 3, per_namespace: 2 };
+        let mut queue = Queue::new(limits);
+        let mut now = start;
+        let mut running: Vec<Key> = Vec::new();
+        let mut wanted: std::collections::HashSet<Key> = std::collections::HashSet::new();
+        for (step, namespace, name, wait) in steps {
+            let object = key(&format!("n{namespace}"), name);
+            match step {
+                0 => {
+                    let priority = if wait % 2 == 0 { Priority::Change } else { Priority::Routine };
+                    queue.push(object.clone(), now + seconds(wait), priority);
+                    wanted.insert(object);
+                }
+                1 => {
+                    if let Some(taken) = queue.pop(now) {
+                        prop_assert!(!running.contains(&taken));
+                        prop_assert!(wanted.remove(&taken));
+                        running.push(taken);
+                    }
+                }
+                2 => if let Some(ended) = running.pop() {
+                    queue.done(&ended, None);
+                },
+                _ => now += seconds(wait),
+            }
+            prop_assert!(running.len() <= limits.total);
+            for namespace in ["n0", "n1", "n2"] {
+                let held = running.iter().filter(|key| &*key.namespace == namespace).count();
+                prop_assert!(held <= limits.per_namespace);
+            }
+        }
+        now += seconds(10);
+        loop {
+            for ended in running.drain(..) {
+                queue.done(&ended, None);
+            }
+            let Some(taken) = queue.pop(now) else { break };
+            prop_assert!(wanted.remove(&taken));
+            running.push(taken);
+        }
+        prop_assert!(wanted.is_empty(), "{wanted:?}");
+        prop_assert!(queue.states.is_empty());
+    }
+}
+
+/// One namespace has five hundred objects whose passes take twenty seconds each, because Zoom is slow for
+/// their account. The other one's object must have a pass every ten seconds.
+#[tokio::test(start_paused = true)]
+async fn a_slow_account_delays_nobody_else() {
+    let requeue = Requeue::new(Limits::new(16));
+    for number in 0..500 {
+        requeue.now(key("slow", number));
+    }
+    requeue.routine(key("neighbour", "app"));
+    let times: Arc<Mutex<Vec<Instant>>> = Arc::default();
+    let pass = {
+        let times = times.clone();
+        move |key: Key| {
+            let times = times.clone();
+            async move {
+                if &*key.namespace == "slow" {
+                    tokio::time::sleep(seconds(20)).await;
+                    Some(Duration::ZERO)
+                } else {
+                    times.lock().unwrap().push(Instant::now());
+                    Some(seconds(10))
+                }
+            }
+        }
+    };
+    let (_trigger, shutdown) = shutdown::channel();
+    let passes = run(&requeue, pass, &shutdown);
+    let started = Instant::now();
+    let _ = tokio::time::timeout(seconds(3600), passes).await;
+    let times = times.lock().unwrap();
+    assert!(times.len() >= 359, "{} passes", times.len());
+    let mut before = started;
+    for time in times.iter() {
+        assert!(*time - before <= seconds(11), "{:?}", *time - before);
+        before = *time;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pass_that_panics_is_repeated_and_frees_its_worker() {
+    let requeue = Requeue::new(Limits::new(1));
+    requeue.now(key("a", "bad"));
+    let count = Arc::new(AtomicU32::new(0));
+    let pass = {
+        let count = count.clone();
+        move |_: Key| {
+            let before = count.fetch_add(1, Ordering::Relaxed);
+            async move {
+                assert!(before > 0, "the first pass breaks off");
+                None
+            }
+        }
+    };
+    let (_trigger, shutdown) = shutdown::channel();
+    let _ = tokio::time::timeout(seconds(120), run(&requeue, pass, &shutdown)).await;
+    assert_eq!(count.load(Ordering::Relaxed), 2);
+}
