@@ -21,6 +21,8 @@ pub struct Options {
     pub lease_seconds: u32,
     /// Further `--set` values of the chart.
     pub values: Vec<String>,
+    /// Directory of the previous version's chart, to install that one instead.
+    pub previous: Option<String>,
 }
 
 /// An operator of the test's own.
@@ -37,6 +39,7 @@ impl Default for Options {
             replicas: 1,
             lease_seconds: 5,
             values: Vec::new(),
+            previous: None,
         }
     }
 }
@@ -65,11 +68,15 @@ impl Operator {
     /// Chart, namespace and values, as every `helm install` and `helm upgrade` of a test needs them.
     pub fn chart_args(bed: &Bed, options: &Options) -> Vec<String> {
         let namespace = bed.namespace();
-        let image = image("E2E_IMAGE", "localhost/zoom-operator:dev");
+        let image = match options.previous {
+            Some(_) => "localhost/zoom-operator:previous".to_owned(),
+            None => image("E2E_IMAGE", "localhost/zoom-operator:dev"),
+        };
+        let chart = options.previous.as_deref().unwrap_or("charts/zoom-operator");
         let (repository, tag) = image.rsplit_once(':').unwrap_or((&image, "latest"));
         let zoom = format!("http://zoom-sim.{namespace}.svc");
         let mut args = vec![
-            "charts/zoom-operator".to_owned(),
+            chart.to_owned(),
             format!("--namespace={namespace}"),
         ];
         let values = [
@@ -90,6 +97,14 @@ impl Operator {
             args.extend(["--set".to_owned(), value.clone()]);
         }
         args
+    }
+
+    /// Goes back to an earlier revision of the release, and waits until its Pods are there.
+    pub async fn roll_back(&self, revision: u32) -> anyhow::Result<()> {
+        let (revision, namespace) = (revision.to_string(), self.bed.namespace());
+        let args = ["rollback", RELEASE, &revision, "--namespace", namespace, "--wait"];
+        tools::must("helm", &args).await?;
+        Ok(())
     }
 
     /// Names of its Pods that are not about to end.

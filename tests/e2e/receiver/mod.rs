@@ -11,6 +11,7 @@ mod pace;
 mod reach;
 mod sinks;
 mod traffic;
+mod upgrade;
 mod transitions;
 mod webhooks;
 
@@ -34,6 +35,7 @@ pub fn cases() -> Vec<Case> {
         sinks::cases(),
         exposure::cases(),
         reach::cases(),
+        upgrade::cases(),
     ]
     .into_iter()
     .flatten()

@@ -57,7 +57,7 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
             "--locked",
             "--manifest-path",
         ])
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.toml"))
         .output()
         .unwrap();
     let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -101,7 +101,7 @@ fn reached(name: &str, dependencies: &BTreeMap<String, BTreeSet<String>>) -> BTr
 /// The consent pages reach Kubernetes through one file, and Zoom and the controller not at all.
 #[test]
 fn the_consent_pages_reach_kubernetes_in_one_place_and_zoom_nowhere() {
-    let pages = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/connect");
+    let pages = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../src/connect");
     let mut files = Vec::new();
     collect(&pages, &mut files);
     assert!(files.contains(&pages.join("cluster.rs")));
