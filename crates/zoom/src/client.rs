@@ -11,7 +11,7 @@ use url::Url;
 use runtime::outgoing::{Trust, client_builder};
 
 use super::{
-    AccessToken, Error, Fault, check,
+    AccessToken, Error, Fault, Tokens, check,
     identity::{self, Identity},
     retry_after,
     token::trusted,
@@ -57,15 +57,6 @@ pub struct Credentials {
     pub app: App,
     /// The account that the app belongs to.
     pub account_id: String,
-}
-
-/// What a person's authorization is exchanged for.
-#[derive(Clone, Debug)]
-pub struct Tokens {
-    /// The access token.
-    pub access: AccessToken,
-    /// What the next one is got with, once (RFC 6749 section 6).
-    pub refresh: SecretString,
 }
 
 /// A client for Zoom.

@@ -10,10 +10,10 @@ mod token;
 
 use std::time::Duration;
 
-pub use client::{App, Client, Credentials, Endpoints, Tokens};
+pub use client::{App, Client, Credentials, Endpoints};
 pub use error::{Class, Error, Fault};
 pub use identity::Identity;
-pub use token::AccessToken;
+pub use token::{AccessToken, Tokens};
 
 /// How often Zoom validates a webhook URL by itself (Zoom, "Using webhooks", "Validate your webhook endpoint").
 pub const URL_VALIDATION_PERIOD: Duration = Duration::from_hours(72);

@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Deserializer, de};
 use url::Url;
 
-use super::{Error, Fault, Tokens};
+use super::{Error, Fault};
 
 /// An access token and what Zoom said about it.
 #[derive(Clone, Debug)]
@@ -25,6 +25,15 @@ pub struct AccessToken {
     pub scope: String,
     /// The API host for this account, if Zoom named one under the operator's API domain.
     pub api_url: Url,
+}
+
+/// What a person's authorization is exchanged for.
+#[derive(Clone, Debug)]
+pub struct Tokens {
+    /// The access token.
+    pub access: AccessToken,
+    /// What the next one is got with, once (RFC 6749 section 6).
+    pub refresh: SecretString,
 }
 
 /// An answer that must also have a refresh token.

@@ -72,13 +72,13 @@ impl Operator {
             Some(_) => "localhost/zoom-operator:previous".to_owned(),
             None => image("E2E_IMAGE", "localhost/zoom-operator:dev"),
         };
-        let chart = options.previous.as_deref().unwrap_or("charts/zoom-operator");
+        let chart = options
+            .previous
+            .as_deref()
+            .unwrap_or("charts/zoom-operator");
         let (repository, tag) = image.rsplit_once(':').unwrap_or((&image, "latest"));
         let zoom = format!("http://zoom-sim.{namespace}.svc");
-        let mut args = vec![
-            chart.to_owned(),
-            format!("--namespace={namespace}"),
-        ];
+        let mut args = vec![chart.to_owned(), format!("--namespace={namespace}")];
         let values = [
             format!("image.repository={repository}"),
             format!("image.tag={tag}"),
@@ -102,7 +102,14 @@ impl Operator {
     /// Goes back to an earlier revision of the release, and waits until its Pods are there.
     pub async fn roll_back(&self, revision: u32) -> anyhow::Result<()> {
         let (revision, namespace) = (revision.to_string(), self.bed.namespace());
-        let args = ["rollback", RELEASE, &revision, "--namespace", namespace, "--wait"];
+        let args = [
+            "rollback",
+            RELEASE,
+            &revision,
+            "--namespace",
+            namespace,
+            "--wait",
+        ];
         tools::must("helm", &args).await?;
         Ok(())
     }

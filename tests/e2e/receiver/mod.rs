@@ -11,8 +11,8 @@ mod pace;
 mod reach;
 mod sinks;
 mod traffic;
-mod upgrade;
 mod transitions;
+mod upgrade;
 mod webhooks;
 
 use serde_json::{Value, json};

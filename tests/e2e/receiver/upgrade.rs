@@ -59,7 +59,10 @@ async fn upgrade_and_rollback(bed: Bed) -> anyhow::Result<()> {
     back_end.up().await?;
     traffic.acknowledged(50).await?;
     until_connected(&bed).await?;
-    ensure!(Tokens::of(&bed, &sim, &tenant, &app).await? == before, "the upgrade cost a token");
+    ensure!(
+        Tokens::of(&bed, &sim, &tenant, &app).await? == before,
+        "the upgrade cost a token"
+    );
 
     back_end.down().await;
     traffic.acknowledged(50).await?;
@@ -68,7 +71,10 @@ async fn upgrade_and_rollback(bed: Bed) -> anyhow::Result<()> {
     back_end.up().await?;
     traffic.acknowledged(50).await?;
     until_connected(&bed).await?;
-    ensure!(Tokens::of(&bed, &sim, &tenant, &app).await? == before, "the rollback cost a token");
+    ensure!(
+        Tokens::of(&bed, &sim, &tenant, &app).await? == before,
+        "the rollback cost a token"
+    );
 
     let ledger = traffic.stop().await;
     let account = back_end.has_all(&ledger).await?;
