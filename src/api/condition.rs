@@ -1,7 +1,9 @@
-//! Condition types and reasons, and how new conditions are merged with old ones.
+//! Condition types, and how new conditions are merged with old ones.
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+use super::reason::Reason;
 
 /// The types of condition on the product's resources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,8 +50,8 @@ pub struct Statement {
     pub type_: Type,
     /// Whether it holds.
     pub status: Status,
-    /// One word for machines.
-    pub reason: String,
+    /// Why, for machines.
+    pub reason: Reason,
     /// A sentence for people.
     pub message: String,
 }
@@ -110,13 +112,16 @@ impl Statement {
     pub fn new(
         type_: Type,
         status: impl Into<Status>,
-        reason: impl Into<String>,
+        reason: impl Into<Reason>,
         message: impl Into<String>,
     ) -> Self {
+        let (status, reason) = (status.into(), reason.into());
+        #[cfg(test)]
+        tests::is_in_the_register(type_, status, reason);
         Self {
             type_,
-            status: status.into(),
-            reason: reason.into(),
+            status,
+            reason,
             message: message.into(),
         }
     }
@@ -143,7 +148,7 @@ pub fn merge(
             Condition {
                 type_: statement.type_.as_str().into(),
                 status: status.into(),
-                reason: statement.reason,
+                reason: statement.reason.into(),
                 message: statement.message,
                 last_transition_time: since,
                 observed_generation: generation,
@@ -156,35 +161,73 @@ pub fn merge(
 mod tests {
     use super::*;
 
+    /// Every statement of every test is compared with the register.
+    pub(super) fn is_in_the_register(type_: Type, status: Status, reason: Reason) {
+        assert!(
+            reason.is_on(type_, status),
+            "the register does not have {reason} on {type_:?} {status:?}"
+        );
+    }
+
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_second(seconds).unwrap_or_default()
     }
 
-    fn ready(status: Status, reason: &str) -> Statement {
+    fn ready(status: Status, reason: Reason) -> Statement {
         Statement::new(Type::Ready, status, reason, "text")
     }
 
     #[test]
     fn the_transition_time_changes_only_with_the_status() {
-        let first = merge(&[], vec![ready(Status::False, "Waiting")], Some(1), at(10));
-        let second = merge(&first, vec![ready(Status::False, "Other")], Some(2), at(20));
+        let first = merge(
+            &[],
+            vec![ready(Status::False, Reason::AwaitingImport)],
+            Some(1),
+            at(10),
+        );
+        let second = merge(
+            &first,
+            vec![ready(Status::False, Reason::WrongSubject)],
+            Some(2),
+            at(20),
+        );
         assert_eq!(second[0].last_transition_time, Time(at(10)));
-        assert_eq!(second[0].reason, "Other");
-        let third = merge(&second, vec![ready(Status::True, "Done")], Some(2), at(30));
+        assert_eq!(second[0].reason, "WrongSubject");
+        let third = merge(
+            &second,
+            vec![ready(Status::True, Reason::Connected)],
+            Some(2),
+            at(30),
+        );
         assert_eq!(third[0].last_transition_time, Time(at(30)));
     }
 
     #[test]
     fn every_condition_is_stamped_with_the_generation_on_every_pass() {
-        let first = merge(&[], vec![ready(Status::True, "Done")], Some(1), at(10));
-        let second = merge(&first, vec![ready(Status::True, "Done")], Some(2), at(20));
+        let first = merge(
+            &[],
+            vec![ready(Status::True, Reason::Connected)],
+            Some(1),
+            at(10),
+        );
+        let second = merge(
+            &first,
+            vec![ready(Status::True, Reason::Connected)],
+            Some(2),
+            at(20),
+        );
         assert_eq!(second[0].observed_generation, Some(2));
         assert_eq!(second[0].last_transition_time, Time(at(10)));
     }
 
     #[test]
     fn a_type_without_a_statement_vanishes() {
-        let first = merge(&[], vec![ready(Status::True, "Done")], Some(1), at(10));
+        let first = merge(
+            &[],
+            vec![ready(Status::True, Reason::Connected)],
+            Some(1),
+            at(10),
+        );
         assert!(merge(&first, vec![], Some(1), at(20)).is_empty());
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod condition;
 pub mod crds;
+pub mod reason;
 pub mod v1alpha1;
 
 /// API group of every resource of the product.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::ticket::Ticket;
-use crate::api::v1alpha1::ZoomConnection;
+use crate::api::{reason::Reason, v1alpha1::ZoomConnection};
 
 /// After so many seconds it takes longer than usual.
 const USUAL: i64 = 60;
@@ -23,36 +23,13 @@ pub enum Verdict {
     Connected(Option<String>),
     /// It failed.
     Failed {
-        /// A reason that has words in every language.
-        reason: Option<Reason>,
+        /// Why, for words in the person's language.
+        reason: Reason,
         /// The controller's words.
         message: String,
     },
     /// The connection is gone, or another of the same name took its place.
     Gone,
-}
-
-/// Why a consent failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// Somebody else authorized than was expected.
-    WrongSubject,
-    /// This person has another connection already.
-    SubjectAlreadyConnected,
-    /// The code was too old.
-    CodeExpired,
-    /// Zoom does not take the code.
-    CodeRejected,
-    /// Zoom does not say who authorized.
-    SubjectUnverifiable,
-    /// Zoom does not take the app's credentials.
-    CredentialsRejected,
-    /// The account's administrator has switched the app off.
-    DisabledByAdmin,
-    /// The app is switched off.
-    AppDisabled,
-    /// Required scopes were not granted.
-    MissingScopes,
 }
 
 /// Judges the connection that the ticket names, as it is at `now`.
@@ -77,41 +54,16 @@ pub fn judge(ticket: &Ticket, connection: Option<&ZoomConnection>, now: Timestam
     let consent = status
         .and_then(|status| status.consent.as_ref())
         .filter(|consent| consent.transaction == ticket.transaction().as_str());
-    match consent.map(|consent| (consent.outcome.as_str(), consent)) {
-        Some(("Succeeded", _)) => {
+    match consent {
+        Some(consent) if consent.has_succeeded() => {
             let subject = status.and_then(|status| status.subject.as_ref());
             Verdict::Connected(subject.and_then(|subject| subject.email.clone()))
         }
-        Some(("Failed", consent)) => Verdict::Failed {
-            reason: Reason::parse(&consent.reason),
+        Some(consent) if consent.has_failed() => Verdict::Failed {
+            reason: consent.reason,
             message: consent.message.chars().take(MAX_MESSAGE).collect(),
         },
         _ => pending,
-    }
-}
-
-// === impl Reason ===
-
-impl Reason {
-    /// Every reason.
-    pub const ALL: [Self; 9] = [
-        Self::WrongSubject,
-        Self::SubjectAlreadyConnected,
-        Self::CodeExpired,
-        Self::CodeRejected,
-        Self::SubjectUnverifiable,
-        Self::CredentialsRejected,
-        Self::DisabledByAdmin,
-        Self::AppDisabled,
-        Self::MissingScopes,
-    ];
-
-    /// As the status spells it.
-    #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|reason| format!("{reason:?}") == word)
     }
 }
 
@@ -162,7 +114,7 @@ mod tests {
             consent: Some(ConsentStatus {
                 transaction: transaction.into(),
                 outcome: outcome.into(),
-                reason: reason.into(),
+                reason: Reason::parse(reason).unwrap_or_default(),
                 message: "m".into(),
             }),
             ..ZoomConnectionStatus::default()
@@ -195,7 +147,7 @@ mod tests {
         assert_eq!(
             shown(ours.as_str(), "Failed"),
             Verdict::Failed {
-                reason: Some(Reason::WrongSubject),
+                reason: Reason::WrongSubject,
                 message: "m".into()
             }
         );

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use kube::ResourceExt;
-use zoom::Fault;
 
 use super::index::Guarded;
 use crate::api::{
     condition::Type,
     label,
+    reason::Reason,
     v1alpha1::{ConnectionsStatus, Phase, ZoomConnection},
 };
 
@@ -69,10 +69,10 @@ pub fn readable(connections: &Connections) -> impl Iterator<Item = &ZoomConnecti
 }
 
 fn rejected_at(connection: &ZoomConnection) -> Option<Timestamp> {
-    let reason = Fault::CredentialsRejected.as_str();
+    let reason = Reason::CredentialsRejected;
     let status = connection.status.as_ref()?;
     let ready = Type::Ready.find(&status.conditions)?;
-    if ready.status != "False" || ready.reason != reason {
+    if ready.status != "False" || Reason::of(ready) != Some(reason) {
         return None;
     }
     let failure = status.token.as_ref();

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::api::{
     label,
+    reason::Reason,
     v1alpha1::{LocalRef, SelfService, ZoomConnection, ZoomConnectionSpec, ZoomIntegration},
 };
 use contract::consent::{self, Handoff};
@@ -126,7 +127,7 @@ async fn admit(
     if i32::try_from(made.items.len()).unwrap_or(i32::MAX) >= limit {
         let event = Event {
             type_: EventType::Warning,
-            reason: "SelfServiceLimit".into(),
+            reason: Reason::SelfServiceLimit.into(),
             note: Some(format!(
                 "Somebody wanted to connect and was refused: there are {limit} connections by self service. Delete some, or raise oauth.consent.selfService.maxConnections."
             )),

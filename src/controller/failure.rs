@@ -8,28 +8,23 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
 use super::schedule::{self, Retry, Retrying};
-use crate::api::{annotation, v1alpha1::TokenFailure};
+use crate::api::{annotation, reason::Reason, v1alpha1::TokenFailure};
 use zoom::{Class, Fault};
-
-/// The reason under which missing scopes are recorded as a failed attempt.
-pub const MISSING_SCOPES: &str = "MissingScopes";
-
-/// The reason under which a token that could not be stored is recorded.
-pub const SECRET_NOT_WRITTEN: &str = "TokenSecretNotWritten";
 
 /// Whether a person must act before another attempt can succeed.
 #[must_use]
 pub fn is_for_a_person(failure: &TokenFailure) -> bool {
-    Fault::from_reason(&failure.reason).is_some_and(|fault| fault.class() == Class::Person)
+    let fault = failure.reason.fault();
+    fault.is_some_and(|fault| fault.class() == Class::Person)
 }
 
 /// What a recorded failure was about.
 #[must_use]
-pub fn retry_of(reason: &str) -> Retry {
+pub fn retry_of(reason: Reason) -> Retry {
     match reason {
-        MISSING_SCOPES => Retry::Scopes,
-        SECRET_NOT_WRITTEN => Retry::Publish,
-        _ => Retry::Fault(Fault::from_reason(reason).unwrap_or(Fault::Refused)),
+        Reason::MissingScopes => Retry::Scopes,
+        Reason::TokenSecretNotWritten => Retry::Publish,
+        _ => Retry::Fault(reason.fault().unwrap_or(Fault::Refused)),
     }
 }
 
@@ -37,7 +32,7 @@ pub fn retry_of(reason: &str) -> Retry {
 #[derive(Clone, Debug)]
 pub struct Attempt<'a> {
     /// Why.
-    pub reason: &'a str,
+    pub reason: Reason,
     /// The same for people, with the remedy.
     pub message: String,
     /// How long Zoom asks to wait.
@@ -66,7 +61,7 @@ pub fn record(
     // Other credentials, or another trouble than missing scopes: the count begins anew.
     let before = before.filter(|before| {
         before.credentials_version == credentials_version
-            && (before.reason == MISSING_SCOPES) == (reason == MISSING_SCOPES)
+            && (before.reason == Reason::MissingScopes) == (reason == Reason::MissingScopes)
     });
     let attempts = before.map_or(1, |before| before.attempts.saturating_add(1));
     let retrying = Retrying {
@@ -76,7 +71,7 @@ pub fn record(
         expires_at,
     };
     TokenFailure {
-        reason: reason.into(),
+        reason,
         message,
         attempts,
         time: Time(schedule::later(now, Duration::ZERO)),
@@ -130,9 +125,9 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn failed(reason: &str) -> TokenFailure {
+    fn failed(reason: Reason) -> TokenFailure {
         TokenFailure {
-            reason: reason.into(),
+            reason,
             message: String::new(),
             attempts: 9,
             time: Time(at(1000)),
@@ -142,11 +137,11 @@ mod tests {
         }
     }
 
-    const REASONS: [&str; 4] = [
-        "AccountRejected",
-        MISSING_SCOPES,
-        "ZoomUnavailable",
-        "RateLimited",
+    const REASONS: [Reason; 4] = [
+        Reason::AccountRejected,
+        Reason::MissingScopes,
+        Reason::ZoomUnavailable,
+        Reason::RateLimited,
     ];
 
     #[test]

@@ -16,7 +16,7 @@ use url::Url;
 
 use super::{key::Key, queue::Requeue, rollouts::Name, schedule};
 use crate::{
-    api::v1alpha1::ZoomIntegrationSpec,
+    api::{reason::Reason, v1alpha1::ZoomIntegrationSpec},
     reach::{self, Finding, Options},
 };
 use runtime::outgoing::{
@@ -275,8 +275,11 @@ impl Known {
             return;
         }
         // Not by the address: a name may have several.
-        let before = self.finding.as_ref().map(|before| before.cause.reason());
-        self.repeated = if before == Some(finding.cause.reason()) {
+        let before = self
+            .finding
+            .as_ref()
+            .map(|before| Reason::from(before.cause));
+        self.repeated = if before == Some(finding.cause.into()) {
             self.repeated.saturating_add(1)
         } else {
             0

@@ -25,6 +25,7 @@ use super::{
 use crate::api::{
     FIELD_MANAGER,
     condition::{self, Statement, Status, Type},
+    reason::Reason,
     v1alpha1::Phase,
 };
 
@@ -128,7 +129,7 @@ pub async fn unreadable<K: Reported>(
         .creation_timestamp
         .as_ref()
         .map_or(Timestamp::UNIX_EPOCH, |time| time.0);
-    let say = |type_, status: Status| Statement::new(type_, status, "Unreadable", &message);
+    let say = |type_, status: Status| Statement::new(type_, status, Reason::Unreadable, &message);
     let statements = vec![
         say(Type::Ready, Status::False),
         say(Type::Stalled, Status::True),
@@ -163,12 +164,13 @@ fn events(before: Option<&[Condition]>, now: &[Condition], phase: Option<Phase>)
             .map(|condition| {
                 (
                     condition.status.clone(),
-                    condition.reason.clone(),
+                    Reason::of(condition).unwrap_or_default(),
                     condition.message.clone(),
                 )
             })
     };
     let mut events = Vec::new();
+    let mut said_reasons = Vec::new();
     for type_ in [Type::Ready, Type::TokenFresh, Type::EndpointValidated] {
         let Some((status, reason, message)) = conditions(Some(now), type_) else {
             continue;
@@ -180,16 +182,17 @@ fn events(before: Option<&[Condition]>, now: &[Condition], phase: Option<Phase>)
             continue;
         }
         // Ready speaks for the others when it changed for the same reason; Unknown is no news.
-        let said = events.iter().any(|event: &Event| event.reason == reason);
+        let said = said_reasons.contains(&reason);
         let news = type_ == Type::Ready
             || status == "False"
             || (type_ == Type::EndpointValidated && status == "True");
         if said || !news {
             continue;
         }
+        said_reasons.push(reason);
         events.push(Event {
             type_: severity(type_, &status, phase),
-            reason,
+            reason: reason.into(),
             note: Some(message.chars().take(1000).collect()),
             action: "Reconcile".into(),
             secondary: None,

@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
-use super::failure::{self, MISSING_SCOPES};
+use super::failure;
 use crate::api::{
     condition::{Statement, Status, Type},
+    reason::Reason,
     v1alpha1::{Phase, TokenFailure},
 };
 use zoom::{
@@ -45,7 +46,7 @@ pub struct Verdict {
     /// The `Ready` condition.
     pub ready: Status,
     /// Its reason.
-    pub reason: String,
+    pub reason: Reason,
     /// Its message.
     pub message: String,
     /// What goes on besides.
@@ -71,7 +72,7 @@ impl Verdict {
         phase: Phase,
         ready: Status,
         flow: Flow,
-        reason: &str,
+        reason: impl Into<Reason>,
         message: impl Into<String>,
     ) -> Self {
         Self {
@@ -85,7 +86,7 @@ impl Verdict {
 
     /// A person must change something.
     #[must_use]
-    pub fn stalled(phase: Phase, reason: &str, message: impl Into<String>) -> Self {
+    pub fn stalled(phase: Phase, reason: impl Into<Reason>, message: impl Into<String>) -> Self {
         Self::new(phase, Status::False, Flow::Stalled, reason, message)
     }
 }
@@ -111,14 +112,14 @@ pub fn suspended(before: Before<'_>) -> Verdict {
                 _ => Status::Unknown,
             },
             Flow::Settled,
-            &last.reason,
+            Reason::of(last).unwrap_or_default(),
             last.message.clone(),
         ),
         None => Verdict::new(
             Phase::Suspended,
             Status::Unknown,
             Flow::Settled,
-            "Suspended",
+            Reason::Suspended,
             "Suspended by spec.suspend: nothing is refreshed or changed.",
         ),
     }
@@ -147,10 +148,10 @@ pub fn token(
     }
     let Some(expires_at) = expires_at else {
         return Some(match failure {
-            Some(failure) => in_progress(before, &failure.reason, &failure.message),
+            Some(failure) => in_progress(before, failure.reason, &failure.message),
             None => in_progress(
                 before,
-                "RequestingToken",
+                Reason::RequestingToken,
                 "A token is being requested from Zoom.",
             ),
         });
@@ -167,19 +168,19 @@ pub fn token(
         );
         return Some(in_progress(
             before,
-            "TokenExpired",
+            Reason::TokenExpired,
             format!("The token expired at {expires_at}; {why}"),
         ));
     }
     let missing = scopes.filter(|scopes| !scopes.missing.is_empty())?;
     Some(match failure {
         // Zoom may leave scopes out for some seconds after a change: one repetition, then a person.
-        Some(failure) if failure.reason == MISSING_SCOPES && failure.attempts < 2 => {
-            in_progress(before, "ScopesPending", &failure.message)
+        Some(failure) if failure.reason == Reason::MissingScopes && failure.attempts < 2 => {
+            in_progress(before, Reason::ScopesPending, &failure.message)
         }
         _ => Verdict::stalled(
             Phase::MissingScopes,
-            MISSING_SCOPES,
+            Reason::MissingScopes,
             remedy::message(missing, then).unwrap_or_default(),
         ),
     })
@@ -191,18 +192,22 @@ pub fn for_a_person(failure: &TokenFailure) -> Option<Verdict> {
     if !failure::is_for_a_person(failure) {
         return None;
     }
-    let phase = match Fault::from_reason(&failure.reason) {
+    let phase = match failure.reason.fault() {
         Some(Fault::AppDisabled | Fault::DisabledByAdmin) => Phase::DisabledInZoom,
         Some(Fault::GrantLost | Fault::OwnerGone) => Phase::ReauthorizationRequired,
         _ => Phase::Degraded,
     };
-    Some(Verdict::stalled(phase, &failure.reason, &failure.message))
+    Some(Verdict::stalled(phase, failure.reason, &failure.message))
 }
 
 /// Not usable, and it may become so by itself. What was never usable is still being made
 /// (`Unknown`); what was usable once is lost for now (`False`).
 #[must_use]
-pub fn in_progress(before: Before<'_>, reason: &str, message: impl Into<String>) -> Verdict {
+pub fn in_progress(
+    before: Before<'_>,
+    reason: impl Into<Reason>,
+    message: impl Into<String>,
+) -> Verdict {
     let was_usable = Type::Ready.find(before.conditions).is_some_and(|ready| {
         ready.status == "True"
             || ready.status == "False"
@@ -220,7 +225,7 @@ pub fn in_progress(before: Before<'_>, reason: &str, message: impl Into<String>)
 /// Ready, and at most one of Reconciling and Stalled.
 #[must_use]
 pub fn general(verdict: &Verdict) -> Vec<Statement> {
-    let say = |type_, status| Statement::new(type_, status, &verdict.reason, &verdict.message);
+    let say = |type_, status| Statement::new(type_, status, verdict.reason, &verdict.message);
     let mut statements = vec![say(Type::Ready, verdict.ready)];
     match verdict.flow {
         Flow::Settled => {}
@@ -233,7 +238,7 @@ pub fn general(verdict: &Verdict) -> Vec<Statement> {
 /// Whether the last attempt to get a token succeeded.
 #[must_use]
 pub fn token_fresh(finding: &TokenFinding<'_>) -> Statement {
-    let say = |status, reason: &str, message: String| {
+    let say = |status, reason: Reason, message: String| {
         Statement::new(Type::TokenFresh, status, reason, message)
     };
     let failing = |failure: &TokenFailure| {
@@ -243,22 +248,26 @@ pub fn token_fresh(finding: &TokenFinding<'_>) -> Statement {
         )
     };
     match finding {
-        TokenFinding::Conflict(message) => say(Status::False, "SecretConflict", message.clone()),
+        TokenFinding::Conflict(message) => {
+            say(Status::False, Reason::SecretConflict, message.clone())
+        }
         TokenFinding::Absent {
             failure: Some(failure),
-        } => say(Status::False, &failure.reason, failing(failure)),
-        TokenFinding::Absent { failure: None } => {
-            say(Status::Unknown, "NoToken", "There is no token yet.".into())
-        }
+        } => say(Status::False, failure.reason, failing(failure)),
+        TokenFinding::Absent { failure: None } => say(
+            Status::Unknown,
+            Reason::NoToken,
+            "There is no token yet.".into(),
+        ),
         TokenFinding::Present {
             failure: Some(failure),
             ..
-        } if failure.reason != MISSING_SCOPES => {
-            say(Status::False, &failure.reason, failing(failure))
+        } if failure.reason != Reason::MissingScopes => {
+            say(Status::False, failure.reason, failing(failure))
         }
         TokenFinding::Present { .. } => say(
             Status::True,
-            "Refreshed",
+            Reason::Refreshed,
             "The last token request succeeded.".into(),
         ),
     }
@@ -267,14 +276,18 @@ pub fn token_fresh(finding: &TokenFinding<'_>) -> Statement {
 /// Whether all required scopes were granted. `then` makes a box count that somebody ticks.
 #[must_use]
 pub fn scopes_granted(finding: &TokenFinding<'_>, then: Then<'_>) -> Statement {
-    let say = |status: Status, reason: &str, message: &str| {
+    let say = |status: Status, reason: Reason, message: &str| {
         Statement::new(Type::ScopesGranted, status, reason, message)
     };
     match finding {
         TokenFinding::Present { scopes, .. } => match remedy::message(scopes, then) {
-            None => say(Status::True, "Granted", "Zoom granted all required scopes."),
-            Some(message) => say(Status::False, MISSING_SCOPES, &message),
+            None => say(
+                Status::True,
+                Reason::Granted,
+                "Zoom granted all required scopes.",
+            ),
+            Some(message) => say(Status::False, Reason::MissingScopes, &message),
         },
-        _ => say(Status::Unknown, "NoToken", "There is no token yet."),
+        _ => say(Status::Unknown, Reason::NoToken, "There is no token yet."),
     }
 }

@@ -112,26 +112,3 @@ impl Finding {
         )
     }
 }
-
-// === impl Cause ===
-
-impl Cause {
-    /// One word for machines.
-    #[must_use]
-    pub const fn reason(self) -> &'static str {
-        match self {
-            Self::Reachable => "Reachable",
-            Self::UrlUnusable => "UrlUnusable",
-            Self::NameNotFound => "NameNotFound",
-            Self::ResolverFailed => "ResolverFailed",
-            Self::AddressRefused(_) => "AddressRefused",
-            Self::ConnectionFailed(_) => "ConnectionFailed",
-            Self::HandshakeFailed(_) => "HandshakeFailed",
-            Self::CertificateInvalid(_) => "CertificateInvalid",
-            Self::NoAnswer(_) => "NoAnswer",
-            Self::Redirected(_) => "Redirected",
-            Self::UnexpectedStatus(_) => "UnexpectedStatus",
-            Self::OtherServer => "OtherServer",
-        }
-    }
-}

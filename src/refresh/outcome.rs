@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp, fmt::rfc2822::DateTimeParser};
 
-use crate::{api::v1alpha1::TokenStatus, controller::failure::MISSING_SCOPES};
+use crate::api::{reason::Reason, v1alpha1::TokenStatus};
 
 /// What became of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub fn outcome(before: &Answer, now: &Answer, wish: Timestamp) -> Option<Outcome
         .filter(|failure| failure.time.0.as_second() >= wish.as_second());
     let lacking = match failure {
         // Recorded together with the token that lacks them, never instead of it.
-        Some(failure) if failure.reason == MISSING_SCOPES => Some(failure.message.clone()),
+        Some(failure) if failure.reason == Reason::MissingScopes => Some(failure.message.clone()),
         Some(failure) => return Some(Outcome::Refused(failure.message.clone())),
         None => None,
     };
@@ -111,7 +111,7 @@ mod tests {
         };
         let (old, new) = ("2026-11-22T12:30:00Z", "2026-11-22T13:00:00Z");
         let (earlier, later) = ("2026-11-22T11:50:00Z", "2026-11-22T12:00:01Z");
-        let before = of(old, MISSING_SCOPES, earlier);
+        let before = of(old, "MissingScopes", earlier);
         let outcome = |now: &Answer| outcome(&before, now, wish);
         let lacking = |lacking: Option<&str>| {
             let lacking = lacking.map(ToOwned::to_owned);
@@ -119,12 +119,12 @@ mod tests {
         };
         assert_eq!(outcome(&before), None);
         assert_eq!(
-            outcome(&of(new, MISSING_SCOPES, later)),
+            outcome(&of(new, "MissingScopes", later)),
             lacking(Some("Tick a:read."))
         );
-        assert_eq!(outcome(&of(new, MISSING_SCOPES, earlier)), lacking(None));
+        assert_eq!(outcome(&of(new, "MissingScopes", earlier)), lacking(None));
         // Not without a token.
-        assert_eq!(outcome(&of(old, MISSING_SCOPES, later)), None);
+        assert_eq!(outcome(&of(old, "MissingScopes", later)), None);
         assert_eq!(
             outcome(&of(old, "TokenSecretNotWritten", later)),
             Some(Outcome::Refused("Tick a:read.".into()))

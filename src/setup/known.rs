@@ -14,6 +14,7 @@ use super::{
 };
 use crate::api::{
     condition::Type,
+    reason::Reason,
     v1alpha1::{
         CredentialsStatus, Phase, Webhook, WebhookStatus, ZoomConnection, ZoomIntegrationSpec,
         ZoomIntegrationStatus,
@@ -111,7 +112,9 @@ fn credentials(status: &ZoomIntegrationStatus) -> Attempt {
     };
     match found.status.as_str() {
         "True" => Attempt::Accepted(Some(found.last_transition_time.0)),
-        "False" => Fault::from_reason(&found.reason).map_or(Attempt::Untried, Attempt::Failed),
+        "False" => Reason::of(found)
+            .and_then(Reason::fault)
+            .map_or(Attempt::Untried, Attempt::Failed),
         _ => Attempt::Untried,
     }
 }
@@ -158,11 +161,10 @@ fn endpoint(spec: &ZoomIntegrationSpec, status: &ZoomIntegrationStatus) -> Endpo
 }
 
 fn last_secret(webhook: &WebhookStatus) -> Option<SecretRole> {
-    match webhook.last_secret.as_deref() {
-        Some("Current") => Some(SecretRole::Current),
-        Some("Previous") => Some(SecretRole::Previous),
-        _ => None,
-    }
+    let stored = webhook.last_secret.as_deref()?;
+    [SecretRole::Current, SecretRole::Previous]
+        .into_iter()
+        .find(|role| role.as_str() == stored)
 }
 
 fn connection(connection: &ZoomConnection) -> ConnectionFacts {
@@ -193,8 +195,9 @@ fn faults(connections: &[Read]) -> Vec<Fault> {
 
 fn consent_fault(connection: &ZoomConnection) -> Option<Fault> {
     let consent = connection.status.as_ref()?.consent.as_ref()?;
-    (consent.outcome == "Failed")
-        .then(|| Fault::from_reason(&consent.reason))
+    consent
+        .has_failed()
+        .then(|| consent.reason.fault())
         .flatten()
 }
 
@@ -202,6 +205,6 @@ fn token_fault(connection: &ZoomConnection) -> Option<Fault> {
     let conditions = &connection.status.as_ref()?.conditions;
     let ready = Type::Ready.find(conditions)?;
     (ready.status == "False")
-        .then(|| Fault::from_reason(&ready.reason))
+        .then(|| Reason::of(ready)?.fault())
         .flatten()
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use kube::ResourceExt as _;
 
 use super::page::Page;
-use crate::api::v1alpha1::ZoomConnection;
+use crate::api::v1alpha1::{ConsentStatus, ZoomConnection};
 
 /// The page.
 ///
@@ -30,7 +30,7 @@ pub fn page(connection: &ZoomConnection, now: Timestamp) -> anyhow::Result<Strin
         page.time("Grant ends", grant.expires_at.as_ref());
         page.field("Grant lost", grant.lost.as_ref());
     }
-    if let Some(consent) = status.consent.filter(|consent| consent.outcome == "Failed") {
+    if let Some(consent) = status.consent.filter(ConsentStatus::has_failed) {
         page.field("Last consent", Some(consent.message));
     }
     page.conditions(&status.conditions);

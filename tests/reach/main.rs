@@ -26,8 +26,9 @@ use runtime::outgoing::{
     policy::Policy,
 };
 use rustls::{DEFAULT_VERSIONS, RootCertStore, version};
-use zoom_operator::reach::{
-    Cause, Certificate, Connection, Finding, Handshake, Options, Silence, check,
+use zoom_operator::{
+    api::reason::Reason,
+    reach::{Cause, Certificate, Connection, Finding, Handshake, Options, Silence, check},
 };
 
 use self::front::{Authority, Behind, HOST, Identity, bytes, closed, mute, tls};
@@ -136,7 +137,7 @@ impl Table {
         });
         let sentence = words.collect::<Vec<_>>().join(" ");
         self.0
-            .push(format!("{what}\n  {}: {sentence}", cause.reason()));
+            .push(format!("{what}\n  {}: {sentence}", Reason::from(cause)));
     }
 }
 

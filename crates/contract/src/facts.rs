@@ -29,6 +29,17 @@ pub enum SecretRole {
     Previous,
 }
 
+impl SecretRole {
+    /// The spelling in a status.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Current => "Current",
+            Self::Previous => "Previous",
+        }
+    }
+}
+
 /// The facts. Times are whole seconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::api::reason::Reason;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
@@ -208,7 +209,26 @@ pub struct ConsentStatus {
     /// `Succeeded` or `Failed`.
     pub outcome: String,
     /// One word for machines.
-    pub reason: String,
+    pub reason: Reason,
     /// The same for people, with the remedy.
     pub message: String,
+}
+
+impl ConsentStatus {
+    /// The outcome of a consent that gave a grant.
+    pub const SUCCEEDED: &str = "Succeeded";
+    /// The outcome of any other.
+    pub const FAILED: &str = "Failed";
+
+    /// Whether it gave a grant.
+    #[must_use]
+    pub fn has_succeeded(&self) -> bool {
+        self.outcome == Self::SUCCEEDED
+    }
+
+    /// Whether it ended without one.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.outcome == Self::FAILED
+    }
 }

@@ -1,5 +1,6 @@
 //! `status`: what the controller found, for people and for machines.
 
+use crate::api::reason::Reason;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::KubeSchema;
 use schemars::JsonSchema;
@@ -133,7 +134,7 @@ pub struct TokenStatus {
 #[serde(rename_all = "camelCase")]
 pub struct TokenFailure {
     /// Why the last one failed.
-    pub reason: String,
+    pub reason: Reason,
     /// The same for people, with the remedy.
     pub message: String,
     /// How many failed in a row.

@@ -34,8 +34,8 @@ pub fn page(mut frame: Frame<'_>, verdict: &Verdict, self_service: bool, next: &
         }
         Verdict::Failed { reason, message } => {
             let contents = html! {
-                @match reason {
-                    Some(reason) => p { ((words.reason)(*reason)) },
+                @match (words.reason)(*reason) {
+                    Some(text) => p { (text) },
                     None => { p { (words.reported) } p.note { (message) } }
                 }
             };

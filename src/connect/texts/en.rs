@@ -1,10 +1,8 @@
 //! English.
 
 use super::{ErrorWords, Message, Result, Start, Texts};
-use crate::connect::{
-    scopes::{Action, Meaning, Reach, Thing},
-    verdict::Reason,
-};
+use crate::api::reason::Reason;
+use crate::connect::scopes::{Action, Meaning, Reach, Thing};
 
 pub(super) static TEXTS: Texts = Texts {
     site: "Zoom connections",
@@ -176,8 +174,8 @@ pub(super) static TEXTS: Texts = Texts {
     optional: "optional",
 };
 
-fn reason(reason: Reason) -> &'static str {
-    match reason {
+fn reason(reason: Reason) -> Option<&'static str> {
+    Some(match reason {
         Reason::WrongSubject => {
             "Another Zoom user authorized than the one this link is for. Sign out of Zoom, sign in as the right user, and start again."
         }
@@ -203,7 +201,8 @@ fn reason(reason: Reason) -> &'static str {
         Reason::MissingScopes => {
             "Not all required permissions were granted. Start again and allow all of them, or ask your administrator."
         }
-    }
+        _ => return None,
+    })
 }
 
 fn scope(meaning: &Meaning) -> String {

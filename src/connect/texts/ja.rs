@@ -1,10 +1,8 @@
 //! Japanese.
 
 use super::{ErrorWords, Message, Result, Start, Texts};
-use crate::connect::{
-    scopes::{Action, Meaning, Reach, Thing},
-    verdict::Reason,
-};
+use crate::api::reason::Reason;
+use crate::connect::scopes::{Action, Meaning, Reach, Thing};
 
 pub(super) static TEXTS: Texts = Texts {
     site: "Zoom 連携",
@@ -176,8 +174,8 @@ pub(super) static TEXTS: Texts = Texts {
     optional: "任意",
 };
 
-fn reason(reason: Reason) -> &'static str {
-    match reason {
+fn reason(reason: Reason) -> Option<&'static str> {
+    Some(match reason {
         Reason::WrongSubject => {
             "このリンクの対象とは異なる Zoom ユーザーで許可されました。Zoom からサインアウトし、対象のユーザーでサインインしてから、もう一度やり直してください。"
         }
@@ -205,7 +203,8 @@ fn reason(reason: Reason) -> &'static str {
         Reason::MissingScopes => {
             "必要な権限の一部が許可されませんでした。もう一度やり直してすべての権限を許可するか、管理者にお問い合わせください。"
         }
-    }
+        _ => return None,
+    })
 }
 
 fn scope(meaning: &Meaning) -> String {

@@ -6,7 +6,10 @@ use jiff::Timestamp;
 
 use super::observe::{Consent, Import, Integration};
 use crate::{
-    api::v1alpha1::{ConsentMode, TokenFailure, ZoomConnection},
+    api::{
+        reason::Reason,
+        v1alpha1::{ConsentMode, TokenFailure, ZoomConnection},
+    },
     controller::{failure, grants::secret::Kept, schedule, token_secret::TokenSecret},
 };
 use grant::{Client, Credential, Standing};
@@ -29,7 +32,7 @@ pub enum Refresh {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
     /// For machines.
-    pub reason: &'static str,
+    pub reason: Reason,
     /// For people.
     pub message: String,
 }
@@ -151,7 +154,7 @@ pub fn check(
     spent: bool,
     now: Timestamp,
 ) -> Result<(), Refused> {
-    let refused = |reason, message: &str| {
+    let refused = |reason: Reason, message: &str| {
         Err(Refused {
             reason,
             message: message.into(),
@@ -159,7 +162,7 @@ pub fn check(
     };
     let Some(handoff) = &consent.handoff else {
         return refused(
-            "ConsentUnreadable",
+            Reason::ConsentUnreadable,
             "The consent could not be read: start again by the link.",
         );
     };
@@ -170,25 +173,25 @@ pub fn check(
         && handoff.integration == connection.spec.integration_ref.name;
     if !same {
         return refused(
-            "ConsentOutdated",
+            Reason::ConsentOutdated,
             "The link belongs to an object that was deleted since: open the current status.installUrl.",
         );
     }
     if integration.resource.spec.consent_mode() != Some(ConsentMode::Operator) {
         return refused(
-            "ConsentOutdated",
+            Reason::ConsentOutdated,
             "The integration no longer uses the operator's consent.",
         );
     }
     if integration.credentials.client_id.as_ref() != Some(&handoff.client_id) {
         return refused(
-            "ConsentOutdated",
+            Reason::ConsentOutdated,
             "The app's client id changed during the consent: open the link again.",
         );
     }
     if !spent && now > schedule::later(handoff.authorized, CODE_LIFE) {
         return refused(
-            "CodeExpired",
+            Reason::CodeExpired,
             "Zoom's code expired before it could be redeemed: open the link again.",
         );
     }

@@ -8,14 +8,15 @@ use kube::ResourceExt as _;
 use url::Url;
 
 use super::{
-    apply::{self, Applied, SUCCEEDED},
+    apply::{self, Applied},
     observe::{Import, Integration, Observed},
     plan,
-    verdict::{self, CLIENT_ID_CHANGED, Findings, GrantFinding, Sealed},
+    verdict::{self, Findings, GrantFinding, Sealed},
 };
 use crate::{
     api::{
         condition::{self, Statement, Status, Type},
+        reason::Reason,
         v1alpha1::{
             ConsentMode, GrantStatus, ScopesStatus, SubjectStatus, TokenStatus, ZoomConnection,
             ZoomConnectionStatus,
@@ -87,7 +88,7 @@ pub fn status(
         refused: applied
             .consent
             .as_ref()
-            .filter(|consent| consent.outcome != SUCCEEDED)
+            .filter(|consent| !consent.has_succeeded())
             .map(|consent| consent.message.as_str()),
     };
     let verdict = verdict::verdict(&findings, now);
@@ -221,17 +222,17 @@ fn token_fresh(findings: &Findings<'_>, grant: Option<&GrantStatus>, now: Timest
         return Statement::new(
             Type::TokenFresh,
             Status::False,
-            "GrantExpiring",
+            Reason::GrantExpiring,
             format!(
                 "The grant was not used for long and dies at {dies}: resume the integration or mend what keeps it from being refreshed, or the person must authorize again."
             ),
         );
     }
     let (reason, why) = match findings.grant {
-        GrantFinding::Lost(lost, _) => (lost.as_str(), lost.message()),
-        GrantFinding::Removed(..) => (Lost::Deauthorized.as_str(), Lost::Deauthorized.message()),
+        GrantFinding::Lost(lost, _) => (lost.into(), lost.message()),
+        GrantFinding::Removed(..) => (Reason::Deauthorized, Lost::Deauthorized.message()),
         GrantFinding::OtherClient(_) => (
-            CLIENT_ID_CHANGED,
+            Reason::ClientIdChanged,
             "The grant was given to another app than the one whose credentials are there: it cannot be refreshed.",
         ),
         _ => return shared::token_fresh(&findings.token),
@@ -259,7 +260,7 @@ fn scopes_granted(findings: &Findings<'_>) -> Statement {
             Statement::new(
                 Type::ScopesGranted,
                 Status::Unknown,
-                "NoToken",
+                Reason::NoToken,
                 "The grant is lost: which scopes the next one has is known once somebody authorized.",
             )
         }
@@ -273,20 +274,20 @@ fn notice(dies: Timestamp) -> Timestamp {
 
 fn subject_verified(kept: Option<&Kept>, applied: &Applied) -> Option<Statement> {
     let kept = kept?;
-    let say = |status: Status, reason: &str, message: &str| {
+    let say = |status: Status, reason: Reason, message: &str| {
         Statement::new(Type::SubjectVerified, status, reason, message)
     };
     Some(match (&applied.mismatch, kept.identified, &kept.identity) {
         (Some(mismatch), ..) => say(Status::False, mismatch.reason, &mismatch.message),
         (None, false, _) => say(
             Status::Unknown,
-            "NotAsked",
+            Reason::NotAsked,
             "Zoom was not asked yet who authorized.",
         ),
-        (None, true, Some(_)) => say(Status::True, "Verified", "Zoom says who authorized."),
+        (None, true, Some(_)) => say(Status::True, Reason::Verified, "Zoom says who authorized."),
         (None, true, None) => say(
             Status::Unknown,
-            "NotTold",
+            Reason::NotTold,
             "The granted scopes do not allow to ask who authorized: add user:read:user (admin-managed: user:read:user:admin) if that matters.",
         ),
     })

@@ -1,6 +1,9 @@
 //! Whose grant it is, and whether it may be this connection's. Pure.
 
-use crate::api::v1alpha1::{Management, Subject, SubjectStatus};
+use crate::api::{
+    reason::Reason,
+    v1alpha1::{Management, Subject, SubjectStatus},
+};
 use zoom::Identity;
 
 /// What an identity is compared with.
@@ -20,17 +23,10 @@ pub struct Expected<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mismatch {
     /// For machines.
-    pub reason: &'static str,
+    pub reason: Reason,
     /// For people.
     pub message: String,
 }
-
-/// Somebody else authorized.
-pub const WRONG_SUBJECT: &str = "WrongSubject";
-/// Nobody can tell who authorized.
-pub const UNVERIFIABLE: &str = "SubjectUnverifiable";
-/// The user has another connection.
-pub const ALREADY_CONNECTED: &str = "SubjectAlreadyConnected";
 
 /// Judges who authorized; `None` when Zoom does not tell.
 ///
@@ -38,7 +34,7 @@ pub const ALREADY_CONNECTED: &str = "SubjectAlreadyConnected";
 /// When the grant may not be this connection's.
 pub fn judge(found: Option<&Identity>, expected: Expected<'_>) -> Result<(), Mismatch> {
     let wrong = |message: String| Mismatch {
-        reason: WRONG_SUBJECT,
+        reason: Reason::WrongSubject,
         message,
     };
     let subject = expected.subject;
@@ -54,7 +50,7 @@ pub fn judge(found: Option<&Identity>, expected: Expected<'_>) -> Result<(), Mis
     let Some(found) = found else {
         return if email.is_some() || account.is_some() || pinned.is_some() {
             Err(Mismatch {
-                reason: UNVERIFIABLE,
+                reason: Reason::SubjectUnverifiable,
                 message: format!(
                     "Zoom does not tell who authorized: add {} to scopes.required and on the app's Scopes page, and authorize again.",
                     match expected.management {
@@ -88,7 +84,7 @@ pub fn judge(found: Option<&Identity>, expected: Expected<'_>) -> Result<(), Mis
     }
     match expected.other {
         Some(other) => Err(Mismatch {
-            reason: ALREADY_CONNECTED,
+            reason: Reason::SubjectAlreadyConnected,
             message: format!(
                 "This Zoom user authorized ZoomConnection {other} of the same app before, and Zoom keeps one authorization for each user and app: delete one of the two; if {other} stays, authorize it again."
             ),
@@ -116,7 +112,7 @@ mod tests {
         other: None,
     };
 
-    fn reason(found: Option<&Identity>, expected: Expected<'_>) -> Option<&'static str> {
+    fn reason(found: Option<&Identity>, expected: Expected<'_>) -> Option<Reason> {
         judge(found, expected).err().map(|mismatch| mismatch.reason)
     }
 
@@ -135,10 +131,10 @@ mod tests {
         };
         for (email, account, wanted) in [
             ("ADA@example.com", "", None),
-            ("grace@example.com", "", Some(WRONG_SUBJECT)),
+            ("grace@example.com", "", Some(Reason::WrongSubject)),
             ("", "a", None),
-            ("", "b", Some(WRONG_SUBJECT)),
-            ("ada@example.com", "b", Some(WRONG_SUBJECT)),
+            ("", "b", Some(Reason::WrongSubject)),
+            ("ada@example.com", "b", Some(Reason::WrongSubject)),
         ] {
             let subject = subject(email, account);
             let expected = Expected {
@@ -150,7 +146,7 @@ mod tests {
                 wanted,
                 "{email} {account}"
             );
-            assert_eq!(reason(None, expected), Some(UNVERIFIABLE));
+            assert_eq!(reason(None, expected), Some(Reason::SubjectUnverifiable));
         }
     }
 
@@ -163,9 +159,9 @@ mod tests {
         };
         for (management, user, account, wanted) in [
             (Management::User, "u", "a", None),
-            (Management::User, "v", "a", Some(WRONG_SUBJECT)),
+            (Management::User, "v", "a", Some(Reason::WrongSubject)),
             (Management::Admin, "v", "a", None),
-            (Management::Admin, "v", "b", Some(WRONG_SUBJECT)),
+            (Management::Admin, "v", "b", Some(Reason::WrongSubject)),
         ] {
             let expected = Expected {
                 pinned: Some(&pinned),
@@ -175,7 +171,7 @@ mod tests {
             assert_eq!(reason(Some(&identity(user, account)), expected), wanted);
             assert_eq!(
                 reason(None, expected),
-                Some(UNVERIFIABLE),
+                Some(Reason::SubjectUnverifiable),
                 "nobody else unseen"
             );
         }
@@ -188,7 +184,7 @@ mod tests {
             ..NOBODY
         };
         let mismatch = judge(Some(&identity("u", "a")), expected).unwrap_err();
-        assert_eq!(mismatch.reason, ALREADY_CONNECTED);
+        assert_eq!(mismatch.reason, Reason::SubjectAlreadyConnected);
         assert!(mismatch.message.contains("ada-2"));
     }
 }

@@ -6,21 +6,13 @@ use super::subject::Mismatch;
 use crate::{
     api::{
         condition::Status,
+        reason::Reason,
         v1alpha1::{AppKind, ConsentMode, Phase, ZoomIntegration},
     },
     controller::verdict::{self, Before, Flow, TokenFinding, Verdict, in_progress},
 };
 use grant::Lost;
 use zoom::scopes::remedy::Then;
-
-/// The reason of a grant that was copied here.
-pub const COPIED: &str = "GrantCopied";
-
-/// The reason of a grant that was given to another app than the one of the present credentials.
-pub const CLIENT_ID_CHANGED: &str = "ClientIdChanged";
-
-/// The reason of a grant whose Secret somebody deleted.
-pub const DELETED: &str = "GrantDeleted";
 
 /// What a pass found, after it acted.
 #[derive(Clone, Debug)]
@@ -87,7 +79,7 @@ pub fn verdict(findings: &Findings<'_>, now: Timestamp) -> Verdict {
     let Some(integration) = findings.integration else {
         return in_progress(
             findings.before,
-            "IntegrationNotFound",
+            Reason::IntegrationNotFound,
             format!(
                 "ZoomIntegration {} does not exist in this namespace: create it, or correct integrationRef in a new ZoomConnection.",
                 findings.integration_name
@@ -104,7 +96,7 @@ pub fn verdict(findings: &Findings<'_>, now: Timestamp) -> Verdict {
                 Phase::Connected,
                 Status::True,
                 Flow::Settled,
-                "Connected",
+                Reason::Connected,
                 "The token is valid and has the required scopes.",
             )
         })
@@ -116,7 +108,7 @@ fn wrong_kind(integration: &ZoomIntegration) -> Option<Verdict> {
     (integration.spec.app.kind != AppKind::General).then(|| {
         Verdict::stalled(
             Phase::Degraded,
-            "NotAGeneralApp",
+            Reason::NotAGeneralApp,
             "The integration's app is of kind ServerToServer and has one token of its own: a ZoomConnection is for apps of kind General.",
         )
     })
@@ -134,7 +126,7 @@ fn credentials(findings: &Findings<'_>) -> Option<Verdict> {
         Phase::AwaitingCredentials,
         Status::False,
         Flow::Reconciling,
-        "AwaitingCredentials",
+        Reason::AwaitingCredentials,
         findings.credentials.as_ref()?,
     ))
 }
@@ -142,12 +134,14 @@ fn credentials(findings: &Findings<'_>) -> Option<Verdict> {
 fn grant(findings: &Findings<'_>) -> Option<Verdict> {
     match findings.grant {
         GrantFinding::Held => None,
-        GrantFinding::Conflict(message) => {
-            Some(Verdict::stalled(Phase::Degraded, "SecretConflict", message))
-        }
+        GrantFinding::Conflict(message) => Some(Verdict::stalled(
+            Phase::Degraded,
+            Reason::SecretConflict,
+            message,
+        )),
         GrantFinding::Copied => Some(Verdict::stalled(
             Phase::ReauthorizationRequired,
-            COPIED,
+            Reason::GrantCopied,
             format!(
                 "The grant was copied here from another namespace or cluster, where it may be in use. {}",
                 way_back(findings)
@@ -155,17 +149,17 @@ fn grant(findings: &Findings<'_>) -> Option<Verdict> {
         )),
         GrantFinding::Lost(reason, sealed) => Some(Verdict::stalled(
             Phase::ReauthorizationRequired,
-            reason.as_str(),
+            reason,
             lost(findings, reason, sealed),
         )),
         GrantFinding::OtherClient(client_id) => Some(Verdict::stalled(
             Phase::Degraded,
-            CLIENT_ID_CHANGED,
+            Reason::ClientIdChanged,
             other_client(findings, client_id),
         )),
         GrantFinding::Removed(at, until) => Some(Verdict::stalled(
             Phase::ReauthorizationRequired,
-            Lost::Deauthorized.as_str(),
+            Lost::Deauthorized,
             format!(
                 "{} Zoom said so at {at}; this person's data is to be deleted by {until}. {}",
                 Lost::Deauthorized.message(),
@@ -180,7 +174,7 @@ fn grant(findings: &Findings<'_>) -> Option<Verdict> {
         GrantFinding::Absent => Some(absent(findings)),
         GrantFinding::Deleted => Some(Verdict::stalled(
             Phase::ReauthorizationRequired,
-            DELETED,
+            Reason::GrantDeleted,
             "The Secret of this connection's grant (its name with -zoom-grant appended) was deleted, and the refresh token with it: the person must authorize again by status.installUrl.",
         )),
     }
@@ -253,7 +247,7 @@ fn absent(findings: &Findings<'_>) -> Verdict {
             Phase::AwaitingCredentials,
             Status::False,
             Flow::Reconciling,
-            "AwaitingImport",
+            Reason::AwaitingImport,
             import,
         );
     }
@@ -265,20 +259,20 @@ fn absent(findings: &Findings<'_>) -> Verdict {
             let message = "Everything is prepared: the person has to open status.installUrl and authorize the app.";
             match findings.refused {
                 Some(why) => waits(
-                    "ReadyToInstall",
+                    Reason::ReadyToInstall,
                     &format!("{message} The last attempt failed: {why}"),
                 ),
-                None => waits("ReadyToInstall", message),
+                None => waits(Reason::ReadyToInstall, message),
             }
         }
         Some(ConsentMode::Operator) => Verdict::stalled(
             Phase::Degraded,
-            "NotSupported",
+            Reason::NotSupported,
             "This operator runs without consent pages: set the chart's connect.url, or take over a grant by importSecretRef.",
         ),
         _ => Verdict::stalled(
             Phase::Degraded,
-            "ConsentIsExternal",
+            Reason::ConsentIsExternal,
             "The tenant's own back end keeps the grants of this app (oauth.consent.mode: External): take one over by importSecretRef, or set the mode to Operator.",
         ),
     }
@@ -288,7 +282,7 @@ fn token(findings: &Findings<'_>, now: Timestamp) -> Option<Verdict> {
     if let TokenFinding::Conflict(message) = &findings.token {
         return Some(Verdict::stalled(
             Phase::Degraded,
-            "SecretConflict",
+            Reason::SecretConflict,
             message.clone(),
         ));
     }

@@ -12,6 +12,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use crate::{
     api::{
         condition::Type,
+        reason::Reason,
         v1alpha1::{Phase, TokenStatus, ZoomIntegrationStatus},
     },
     controller::{
@@ -32,7 +33,7 @@ pub struct Member {
     /// When its token expires.
     pub expires_at: Option<Timestamp>,
     /// Why it is stalled, if a person must act.
-    pub stalled: Option<String>,
+    pub stalled: Option<Reason>,
     /// Whether it has a receiver that is not available.
     pub receiver_down: bool,
     /// Whether its endpoint's last URL validation is too old.
@@ -93,7 +94,7 @@ pub struct KindFigures {
     /// How many are in each phase.
     pub by_phase: [(Phase, i64); Phase::ALL.len()],
     /// How many wait for a person, by reason.
-    pub stalled: BTreeMap<String, i64>,
+    pub stalled: BTreeMap<Reason, i64>,
 }
 
 // === impl Member ===
@@ -116,7 +117,7 @@ impl Member {
             expires_at: token.and_then(|token| Some(token.expires_at.as_ref()?.0)),
             stalled: Type::Stalled
                 .find(conditions)
-                .map(|condition| condition.reason.clone()),
+                .map(|condition| Reason::of(condition).unwrap_or_default()),
             receiver_down: is_false(Type::ReceiverAvailable),
             validation_overdue: is_false(Type::EndpointValidated),
             validated: None,
@@ -202,12 +203,13 @@ impl Fleet {
                     .count();
                 (phase, i64::try_from(number).unwrap_or(i64::MAX))
             });
-            let stalled = members()
-                .filter_map(|(_, pass)| pass.member.stalled.clone())
-                .fold(BTreeMap::new(), |mut reasons, reason| {
+            let stalled = members().filter_map(|(_, pass)| pass.member.stalled).fold(
+                BTreeMap::new(),
+                |mut reasons, reason| {
                     *reasons.entry(reason).or_default() += 1;
                     reasons
-                });
+                },
+            );
             KindFigures { by_phase, stalled }
         };
         Figures {
@@ -246,7 +248,7 @@ mod tests {
         Member {
             phase,
             expires_at: Some(at(expires)),
-            stalled: (phase == Phase::Degraded).then(|| "CredentialsRejected".into()),
+            stalled: (phase == Phase::Degraded).then_some(Reason::CredentialsRejected),
             receiver_down: false,
             validation_overdue: false,
             validated: None,
@@ -273,7 +275,7 @@ mod tests {
         assert_eq!((figures.overdue, figures.expired), (1, 1));
         assert_eq!(figures.soonest_expiry, Some(at(300)));
         let stalled = &figures.integrations.stalled;
-        assert_eq!(stalled.get("CredentialsRejected"), Some(&1));
+        assert_eq!(stalled.get(&Reason::CredentialsRejected), Some(&1));
         assert!(figures.connections.stalled.is_empty());
     }
 
@@ -320,6 +322,6 @@ mod tests {
         fleet.forget(&named("deleted"));
         let figures = fleet.figures(at(401));
         let stalled = &figures.integrations.stalled;
-        assert_eq!(stalled.get("CredentialsRejected"), Some(&1));
+        assert_eq!(stalled.get(&Reason::CredentialsRejected), Some(&1));
     }
 }

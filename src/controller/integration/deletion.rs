@@ -17,6 +17,7 @@ use super::{
 use crate::{
     api::{
         condition::{self, Statement, Status, Type},
+        reason::Reason,
         v1alpha1::ZoomIntegration,
     },
     controller::{Context, error::Error, finalizer, reconcile::Action, report},
@@ -131,7 +132,12 @@ fn with_waiting(
     generation: Option<i64>,
     now: Timestamp,
 ) -> Vec<Condition> {
-    let waits = Statement::new(Type::EventsDelivered, Status::False, "Draining", message);
+    let waits = Statement::new(
+        Type::EventsDelivered,
+        Status::False,
+        Reason::Draining,
+        message,
+    );
     let others = before
         .iter()
         .filter(|condition| condition.type_ != Type::EventsDelivered.as_str());
@@ -185,7 +191,7 @@ mod tests {
     #[test]
     fn what_was_said_otherwise_stays() {
         let at = |second| Timestamp::from_second(second).unwrap();
-        let ready = Statement::new(Type::Ready, Status::True, "Connected", "fine");
+        let ready = Statement::new(Type::Ready, Status::True, Reason::Connected, "fine");
         let before = condition::merge(&[], vec![ready], Some(1), at(1));
         let first = with_waiting(&before, "3 events", Some(2), at(2));
         let second = with_waiting(&first, "2 events", Some(2), at(3));

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     api::{
         label,
+        reason::Reason,
         v1alpha1::{Buffer, Webhook, ZoomIntegration},
     },
     controller::config::ReceiverPolicy,
@@ -48,7 +49,7 @@ fn sink(integration: &ZoomIntegration, webhook: &Webhook, observed: &Observed) -
         && observed.sink_service_is_external
     {
         return Some(Refusal::new(
-            "SinkServiceExternal",
+            Reason::SinkServiceExternal,
             format!(
                 "Service {} is of type ExternalName and may lead anywhere, so no event is sent to it: name a Service with Pods, or set sink.http.url.",
                 service.name
@@ -60,7 +61,7 @@ fn sink(integration: &ZoomIntegration, webhook: &Webhook, observed: &Observed) -
     match observed.sink_secret {
         SinkSecret::Usable => None,
         SinkSecret::Absent => Some(Refusal {
-            reason: "SinkCredentialsMissing",
+            reason: Reason::SinkCredentialsMissing,
             message: format!(
                 "Secret {secret} with the sink's credentials does not exist, so no event is sent: create it with the label {}={}.",
                 label::USE,
@@ -69,7 +70,7 @@ fn sink(integration: &ZoomIntegration, webhook: &Webhook, observed: &Observed) -
             waits: true,
         }),
         SinkSecret::Unlabelled => Some(Refusal::new(
-            "SinkCredentialsNotLabelled",
+            Reason::SinkCredentialsNotLabelled,
             format!(
                 "Secret {secret} is not labelled for use by a sink, so the receiver does not get it and no event is sent. If it is meant for this: kubectl label secret -n {namespace} {secret} {}={}",
                 label::USE,
@@ -87,7 +88,7 @@ fn host(
     let (host, mine) = Claim::of(integration)?;
     if !hosts::is_allowed(&policy.allowed_hosts, &mine.namespace, host) {
         return Some(Refusal::new(
-            "HostNotAllowed",
+            Reason::HostNotAllowed,
             format!(
                 "The operator's configuration does not give host {host} to namespace {}: take a host that is allowed here, or ask who runs the operator to allow this one (chart value receiver.hosts).",
                 mine.namespace
@@ -105,7 +106,7 @@ fn host(
         ),
     };
     Some(Refusal::new(
-        "HostClaimed",
+        Reason::HostClaimed,
         format!(
             "{by}, which was first: take another host, or within a namespace another endpoint.path. This one follows by itself when the first one goes."
         ),
@@ -128,7 +129,7 @@ fn volume_change(
         .collect();
     (!fields.is_empty()).then(|| {
         Refusal::new(
-            "BufferImmutable",
+            Reason::BufferImmutable,
             format!(
                 "The volume of StatefulSet {} cannot be changed, and the receiver goes on with the one it has: set {} back; or set webhook.buffer.storage to Ephemeral, wait until the StatefulSet is gone, and set it to Persistent again.",
                 name(integration),

@@ -17,9 +17,12 @@ use super::{
     resources,
 };
 use crate::{
-    api::v1alpha1::{TokenFailure, ZoomIntegration},
+    api::{
+        reason::Reason,
+        v1alpha1::{TokenFailure, ZoomIntegration},
+    },
     controller::{
-        failure::{self, Attempt, MISSING_SCOPES, SECRET_NOT_WRITTEN},
+        failure::{self, Attempt},
         rollouts::Progress,
         schedule,
         token_secret::{Owner, TokenSecret},
@@ -58,7 +61,7 @@ pub fn settle(
     let receiver = receiver(integration, observed, plan, &outcome.receiver, now);
     let gateway = outcome.receiver.is_gateway_api_missing.then(|| {
         Refusal::new(
-            "GatewayApiMissing",
+            Reason::GatewayApiMissing,
             "The cluster has no HTTPRoute of gateway.networking.k8s.io/v1: install the Gateway API, or expose the receiver by endpoint.ingress.".into(),
         )
     });
@@ -114,7 +117,7 @@ fn token(
     outcome: &TokenOutcome,
     now: Timestamp,
 ) -> (TokenSecret, Option<TokenFailure>) {
-    let failed = |reason: &str, message: String, retry_after| {
+    let failed = |reason: Reason, message: String, retry_after| {
         let attempt = Attempt {
             reason,
             message,
@@ -135,18 +138,17 @@ fn token(
             _ => None,
         },
         TokenOutcome::Reowned(_) => None,
-        TokenOutcome::Published(secret) => {
-            missing_scopes(integration, secret).map(|message| failed(MISSING_SCOPES, message, None))
-        }
+        TokenOutcome::Published(secret) => missing_scopes(integration, secret)
+            .map(|message| failed(Reason::MissingScopes, message, None)),
         TokenOutcome::Refused(error) => Some(failed(
-            error.fault.as_str(),
+            error.fault.into(),
             error.message(),
             error.retry_after,
         )),
         TokenOutcome::NotWritten(sentence) => {
             let name = Owner::integration(integration).secret_name;
             let message = format!("The Secret {name} could not be written: {sentence}");
-            Some(failed(SECRET_NOT_WRITTEN, message, None))
+            Some(failed(Reason::TokenSecretNotWritten, message, None))
         }
     };
     (outcome.secret(&observed.token).clone(), failure)
@@ -202,7 +204,7 @@ fn refused(
     now: Timestamp,
 ) -> Checked {
     let attempt = Attempt {
-        reason: error.fault.as_str(),
+        reason: error.fault.into(),
         message: check_message(error),
         retry_after: error.retry_after,
         credentials_version: version,

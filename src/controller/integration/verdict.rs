@@ -11,6 +11,7 @@ use super::{
 use crate::{
     api::{
         condition::Status,
+        reason::Reason,
         v1alpha1::{
             ConsentMode, Phase, ReadyWhen, TokenFailure, ZoomIntegrationSpec, ZoomIntegrationStatus,
         },
@@ -97,7 +98,7 @@ fn unsupported(findings: &Findings<'_>) -> Option<Verdict> {
     (!fields.is_empty()).then(|| {
         Verdict::stalled(
             Phase::Degraded,
-            "NotSupported",
+            Reason::NotSupported,
             format!(
                 "This version of the operator cannot do: {}.",
                 fields.join(", ")
@@ -112,7 +113,7 @@ fn awaiting_credentials(findings: &Findings<'_>) -> Option<Verdict> {
         Phase::AwaitingCredentials,
         Status::False,
         Flow::Reconciling,
-        "AwaitingCredentials",
+        Reason::AwaitingCredentials,
         complaint,
     ))
 }
@@ -123,7 +124,7 @@ fn other_callback(findings: &Findings<'_>) -> Option<Verdict> {
     (declared != callback).then(|| {
         Verdict::stalled(
             Phase::Degraded,
-            "RedirectUrlMismatch",
+            Reason::RedirectUrlMismatch,
             format!(
                 "The operator has the callback of this app: set oauth.redirectUrl to {callback} or remove it, or set oauth.consent.mode: External."
             ),
@@ -133,12 +134,16 @@ fn other_callback(findings: &Findings<'_>) -> Option<Verdict> {
 
 fn conflict(findings: &Findings<'_>) -> Option<Verdict> {
     if let Some(TokenFinding::Conflict(message)) = &findings.token {
-        return Some(Verdict::stalled(Phase::Degraded, "SecretConflict", message));
+        return Some(Verdict::stalled(
+            Phase::Degraded,
+            Reason::SecretConflict,
+            message,
+        ));
     }
     match &findings.receiver {
         Some(ReceiverFinding::Conflict(message)) => Some(Verdict::stalled(
             Phase::Degraded,
-            "ReceiverConflict",
+            Reason::ReceiverConflict,
             message,
         )),
         _ => None,
@@ -181,12 +186,16 @@ fn token(findings: &Findings<'_>, now: Timestamp) -> Option<Verdict> {
 fn receiver(findings: &Findings<'_>) -> Option<Verdict> {
     match findings.receiver.as_ref()? {
         ReceiverFinding::Available | ReceiverFinding::Conflict(_) => None,
-        ReceiverFinding::Unavailable(message) => {
-            Some(in_progress(findings.last(), "ReceiverUnavailable", message))
-        }
-        ReceiverFinding::NotApplied(message) => {
-            Some(in_progress(findings.last(), "ReceiverNotApplied", message))
-        }
+        ReceiverFinding::Unavailable(message) => Some(in_progress(
+            findings.last(),
+            Reason::ReceiverUnavailable,
+            message,
+        )),
+        ReceiverFinding::NotApplied(message) => Some(in_progress(
+            findings.last(),
+            Reason::ReceiverNotApplied,
+            message,
+        )),
     }
 }
 
@@ -197,7 +206,7 @@ fn usable(findings: &Findings<'_>) -> Verdict {
     if findings.token.is_some() {
         return done(
             Phase::Connected,
-            "Connected",
+            Reason::Connected,
             "The token is valid and has the required scopes.",
         );
     }
@@ -205,7 +214,7 @@ fn usable(findings: &Findings<'_>) -> Verdict {
     if consent.connected > 0 {
         return done(
             Phase::Connected,
-            "Connected",
+            Reason::Connected,
             &format!(
                 "{} of {} connections are connected.",
                 consent.connected, consent.total
@@ -216,7 +225,7 @@ fn usable(findings: &Findings<'_>) -> Verdict {
     if external && consent.event_seen {
         return done(
             Phase::Connected,
-            "Connected",
+            Reason::Connected,
             "Signed events of the app arrive: somebody has installed it.",
         );
     }
@@ -239,12 +248,12 @@ fn usable(findings: &Findings<'_>) -> Verdict {
         }
     };
     match findings.spec.ready_when.unwrap_or_default() {
-        ReadyWhen::Installable => done(Phase::ReadyToInstall, "ReadyToInstall", message),
+        ReadyWhen::Installable => done(Phase::ReadyToInstall, Reason::ReadyToInstall, message),
         ReadyWhen::Connected => Verdict::new(
             Phase::ReadyToInstall,
             Status::False,
             Flow::Reconciling,
-            "ReadyToInstall",
+            Reason::ReadyToInstall,
             message,
         ),
     }
@@ -262,10 +271,10 @@ fn reauthorization(findings: &Findings<'_>) -> Verdict {
             phase,
             Status::True,
             Flow::Settled,
-            "ReadyToInstall",
+            Reason::ReadyToInstall,
             message,
         ),
-        ReadyWhen::Connected => Verdict::stalled(phase, "ReauthorizationRequired", message),
+        ReadyWhen::Connected => Verdict::stalled(phase, Reason::ReauthorizationRequired, message),
     }
 }
 

@@ -13,16 +13,17 @@ use kube::{
 
 use super::{Applied, judge};
 use crate::{
-    api::v1alpha1::{ConsentStatus, ZoomConnection},
+    api::{
+        reason::Reason,
+        v1alpha1::{ConsentStatus, ZoomConnection},
+    },
     controller::{
         Context,
         connection::{
             observe::{Consent, Integration, Observed},
             plan,
-            subject::UNVERIFIABLE,
         },
         error::Error,
-        failure::MISSING_SCOPES,
         grants::{
             Place,
             secret::{self, GrantSecret, Kept},
@@ -44,15 +45,10 @@ use zoom::{
 /// A person waits in front of a page.
 const SOON: Duration = Duration::from_secs(2);
 
-/// The outcome of a consent that gave a grant.
-pub const SUCCEEDED: &str = "Succeeded";
-/// The outcome of any other.
-const FAILED: &str = "Failed";
-
 /// How a consent ended.
 struct End {
     succeeded: bool,
-    reason: String,
+    reason: Reason,
     message: String,
 }
 
@@ -98,14 +94,14 @@ pub(super) async fn redeem(
         };
         tracing::info!(
             transaction = transaction(consent),
-            reason = end.reason,
+            reason = end.reason.as_str(),
             "consent ended"
         );
         remove(context, consent).await?;
         if !end.succeeded {
             let event = Event {
                 type_: EventType::Warning,
-                reason: end.reason.clone(),
+                reason: end.reason.into(),
                 note: Some(end.message.clone()),
                 action: "Authorize".into(),
                 secondary: None,
@@ -114,7 +110,12 @@ pub(super) async fn redeem(
         }
         applied.consent = Some(ConsentStatus {
             transaction: transaction(consent).to_owned(),
-            outcome: if end.succeeded { SUCCEEDED } else { FAILED }.into(),
+            outcome: if end.succeeded {
+                ConsentStatus::SUCCEEDED
+            } else {
+                ConsentStatus::FAILED
+            }
+            .into(),
             reason: end.reason,
             message: end.message,
         });
@@ -157,7 +158,10 @@ async fn advance(
             tracing::info!(%error, "zoom does not tell who authorized, asking again");
             Ok(Step::Later)
         }
-        Err(error) => Ok(Step::Ended(End::failed(UNVERIFIABLE, error.message()))),
+        Err(error) => Ok(Step::Ended(End::failed(
+            Reason::SubjectUnverifiable,
+            error.message(),
+        ))),
     }
 }
 
@@ -184,20 +188,17 @@ async fn spend(
         Outcome::Stored(grant) => Ok(grant),
         Outcome::Refused(refusal) if refusal.error.fault.class() == Class::Person => {
             let error = refusal.error;
-            Err(Step::Ended(End::failed(
-                error.fault.as_str(),
-                error.message(),
-            )))
+            Err(Step::Ended(End::failed(error.fault, error.message())))
         }
         Outcome::Lost(lost) => Err(Step::Ended(End::failed(
-            "CodeRejected",
+            Reason::CodeRejected,
             format!(
                 "Zoom did not accept the authorization code ({}): open the link again.",
                 lost.as_str()
             ),
         ))),
         Outcome::OtherClient => Err(Step::Ended(End::failed(
-            "ConsentOutdated",
+            Reason::ConsentOutdated,
             "The app's client id changed during the consent: open the link again.",
         ))),
         // Time heals these, and if not, the code expires.
@@ -274,10 +275,10 @@ fn granted(integration: &Integration, grant: &Grant) -> End {
     match remedy::message(&found, Then::AuthorizeAgain) {
         None => End {
             succeeded: true,
-            reason: "Connected".into(),
+            reason: Reason::Connected,
             message: "The app is authorized.".into(),
         },
-        Some(message) => End::failed(MISSING_SCOPES, message),
+        Some(message) => End::failed(Reason::MissingScopes, message),
     }
 }
 
@@ -291,7 +292,7 @@ fn transaction(consent: &Consent) -> &str {
 // === impl End ===
 
 impl End {
-    fn failed(reason: impl Into<String>, message: impl Into<String>) -> Self {
+    fn failed(reason: impl Into<Reason>, message: impl Into<String>) -> Self {
         Self {
             succeeded: false,
             reason: reason.into(),

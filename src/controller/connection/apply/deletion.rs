@@ -11,7 +11,10 @@ use kube::{
 };
 
 use crate::{
-    api::v1alpha1::{ConnectionDeletionPolicy, ZoomConnection, ZoomIntegration},
+    api::{
+        reason::Reason,
+        v1alpha1::{ConnectionDeletionPolicy, ZoomConnection, ZoomIntegration},
+    },
     controller::{
         Context,
         connection::observe,
@@ -73,7 +76,7 @@ pub async fn conclude(
         );
         let event = Event {
             type_: EventType::Warning,
-            reason: "NotRevoked".into(),
+            reason: Reason::NotRevoked.into(),
             note: Some(note),
             action: "Revoke".into(),
             secondary: None,

@@ -265,7 +265,7 @@ fn record(
     applied: &mut Applied,
 ) {
     let attempt = Attempt {
-        reason: error.fault.as_str(),
+        reason: error.fault.into(),
         message: error.message(),
         retry_after: error.retry_after,
         credentials_version,

@@ -8,8 +8,6 @@ mod token;
 
 use std::time::Duration;
 
-pub use self::consent::SUCCEEDED;
-
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 
@@ -19,7 +17,10 @@ use super::{
     subject::{self, Expected, Mismatch},
 };
 use crate::{
-    api::v1alpha1::{AppKind, ConsentStatus, SubjectStatus, TokenFailure, ZoomConnection},
+    api::{
+        reason::Reason,
+        v1alpha1::{AppKind, ConsentStatus, SubjectStatus, TokenFailure, ZoomConnection},
+    },
     controller::{
         Context, connections,
         error::Error,
@@ -115,7 +116,7 @@ pub async fn apply(
     grant::identify(context, connection, integration, observed, &mut applied).await?;
     applied.mismatch = mismatch(context, connection, integration, &applied);
     let mismatch = applied.mismatch.as_ref();
-    if mismatch.is_some_and(|mismatch| mismatch.reason == subject::ALREADY_CONNECTED) {
+    if mismatch.is_some_and(|mismatch| mismatch.reason == Reason::SubjectAlreadyConnected) {
         let soon = schedule::later(Timestamp::now(), UNTIL_THE_OTHER_GOES);
         applied.look_again = Some(applied.look_again.map_or(soon, |time| time.min(soon)));
     }

@@ -281,7 +281,7 @@ fn checked(consent: &Consent, spent: bool, now: i64) -> Option<&'static str> {
     };
     check(consent, &connection, &integration, spent, at(now))
         .err()
-        .map(|refused| refused.reason)
+        .map(|refused| refused.reason.as_str())
 }
 
 #[test]

@@ -169,7 +169,7 @@ fn who_removed_the_app_is_owed_the_deletion_of_his_data() {
 fn nobody_is_named_before_it_is_known_that_he_may() {
     let mut wrong = applied(0);
     wrong.mismatch = Some(crate::controller::connection::subject::Mismatch {
-        reason: "WrongSubject",
+        reason: Reason::WrongSubject,
         message: "m".into(),
     });
     let (said, _) = status(&connection(), &observed(false), &wrong, SETTING, at(200));

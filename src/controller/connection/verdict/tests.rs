@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{api::v1alpha1::TokenFailure, controller::connection::subject::WRONG_SUBJECT};
+use crate::api::v1alpha1::TokenFailure;
 use zoom::scopes::Comparison;
 
 fn at(second: i64) -> Timestamp {
@@ -66,7 +66,12 @@ fn findings<'a>(
 
 fn seen(findings: &Findings<'_>) -> (Phase, Status, String, Flow) {
     let verdict = verdict(findings, at(100));
-    (verdict.phase, verdict.ready, verdict.reason, verdict.flow)
+    (
+        verdict.phase,
+        verdict.ready,
+        verdict.reason.into(),
+        verdict.flow,
+    )
 }
 
 #[test]
@@ -125,7 +130,7 @@ fn a_deleted_grant_is_not_one_that_never_was() {
         (
             Phase::ReauthorizationRequired,
             Status::False,
-            DELETED.into(),
+            "GrantDeleted".into(),
             Flow::Stalled
         )
     );
@@ -184,7 +189,7 @@ fn a_lost_grant_names_the_way_back() {
 fn the_wrong_person_is_not_connected_whatever_the_token_says() {
     let (integration, scopes) = (integration(json!({})), granted());
     let mismatch = Mismatch {
-        reason: WRONG_SUBJECT,
+        reason: Reason::WrongSubject,
         message: "m".into(),
     };
     let findings = findings(&integration, &scopes, GrantFinding::Mismatched(&mismatch));
@@ -193,7 +198,7 @@ fn the_wrong_person_is_not_connected_whatever_the_token_says() {
         (
             Phase::Degraded,
             Status::False,
-            WRONG_SUBJECT.into(),
+            "WrongSubject".into(),
             Flow::Stalled
         )
     );
@@ -227,7 +232,7 @@ fn missing_scopes_name_the_box_and_the_link() {
 fn a_disabled_app_is_told_from_a_lost_grant() {
     let (integration, scopes) = (integration(json!({})), granted());
     let failure = TokenFailure {
-        reason: "DisabledByAdmin".into(),
+        reason: Reason::DisabledByAdmin,
         message: "m".into(),
         attempts: 1,
         time: Time(at(90)),

@@ -4,7 +4,10 @@ use jiff::Timestamp;
 
 use super::{judgement::Refusal, transition::Waiting};
 use crate::{
-    api::v1alpha1::{CredentialsStatus, TokenFailure},
+    api::{
+        reason::Reason,
+        v1alpha1::{CredentialsStatus, TokenFailure},
+    },
     controller::{
         integration::altered::Alterations, rollouts::Progress, token_secret::TokenSecret,
     },
@@ -77,8 +80,9 @@ impl Applied {
     /// Whether the host in the spec is this integration's, so that its URL may be given out.
     #[must_use]
     pub fn is_exposed(&self) -> bool {
-        let is_others =
-            |refusal: &Refusal| matches!(refusal.reason, "HostClaimed" | "HostNotAllowed");
+        let is_others = |refusal: &Refusal| {
+            matches!(refusal.reason, Reason::HostClaimed | Reason::HostNotAllowed)
+        };
         !self.refusals.iter().any(is_others)
     }
 }

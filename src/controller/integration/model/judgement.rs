@@ -1,6 +1,6 @@
 //! What stands against parts of a webhook.
 
-use crate::controller::integration::resources::SinkAccess;
+use crate::{api::reason::Reason, controller::integration::resources::SinkAccess};
 
 /// What may be done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,8 +16,8 @@ pub struct Judgement {
 /// Something that is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// One word for machines.
-    pub reason: &'static str,
+    /// Why, for machines.
+    pub reason: Reason,
     /// Why, and the remedy.
     pub message: String,
     /// Whether it is only waited for: a Secret that may come late.
@@ -41,7 +41,7 @@ pub enum Exposure {
 impl Refusal {
     /// Something that a person must change.
     #[must_use]
-    pub fn new(reason: &'static str, message: String) -> Self {
+    pub fn new(reason: Reason, message: String) -> Self {
         Self {
             reason,
             message,

@@ -115,7 +115,7 @@ fn a_new_token_that_lacks_a_scope_is_a_failure_of_that_name() {
     let failure = applied.failure.unwrap();
     assert_eq!(
         (failure.reason.as_str(), failure.attempts),
-        (MISSING_SCOPES, 1)
+        ("MissingScopes", 1)
     );
     assert!(failure.message.contains("a:read:x:admin"), "{failure:?}");
 }
@@ -149,7 +149,7 @@ fn what_zoom_refuses_is_tried_again_and_never_before_it_says() {
 fn a_token_that_cannot_be_stored_is_said_in_the_api_servers_words() {
     let applied = settled(REQUEST, TokenOutcome::NotWritten("exceeded quota".into()));
     let failure = applied.failure.unwrap();
-    assert_eq!(failure.reason, SECRET_NOT_WRITTEN);
+    assert_eq!(failure.reason, Reason::TokenSecretNotWritten);
     assert!(failure.message.contains("exceeded quota"), "{failure:?}");
     assert_eq!(applied.token, observed().token);
 }

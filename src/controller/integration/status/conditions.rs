@@ -6,6 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use crate::{
     api::{
         condition::{Statement, Status, Type},
+        reason::Reason,
         v1alpha1::WebhookStatus,
     },
     controller::{
@@ -44,7 +45,7 @@ fn credentials_valid(
     applied: &Applied,
     observed: &Observed,
 ) -> Option<Statement> {
-    let say = |status, reason: &str, message: &str| {
+    let say = |status, reason: Reason, message: &str| {
         Some(Statement::new(
             Type::CredentialsValid,
             status,
@@ -55,7 +56,7 @@ fn credentials_valid(
     // Zoom's token endpoint has nothing to do with what else the Secret holds.
     if !observed.credentials.are_complete(findings.spec) {
         let complaint = findings.credentials.as_deref().unwrap_or_default();
-        return say(Status::False, "AwaitingCredentials", complaint);
+        return say(Status::False, Reason::AwaitingCredentials, complaint);
     }
     if let Some(failure) = findings.check {
         let status = if failure::is_for_a_person(failure) {
@@ -63,34 +64,38 @@ fn credentials_valid(
         } else {
             Status::Unknown
         };
-        return say(status, &failure.reason, &failure.message);
+        return say(status, failure.reason, &failure.message);
     }
     if let Some(failure) = applied.failure.as_ref() {
         if failure::is_for_a_person(failure) {
-            return say(Status::False, &failure.reason, &failure.message);
+            return say(Status::False, failure.reason, &failure.message);
         }
-        if failure.reason != failure::MISSING_SCOPES && !applied.with_current_credentials {
+        if failure.reason != Reason::MissingScopes && !applied.with_current_credentials {
             return say(
                 Status::Unknown,
-                "NotTried",
+                Reason::NotTried,
                 "Zoom has not judged these credentials yet.",
             );
         }
     }
     let accepted = applied.checked.accepted_version.as_ref();
     if accepted == Some(&observed.credentials.version) {
-        return say(Status::True, "Accepted", "Zoom takes client id and secret.");
+        return say(
+            Status::True,
+            Reason::Accepted,
+            "Zoom takes client id and secret.",
+        );
     }
     if applied.with_current_credentials {
         say(
             Status::True,
-            "Accepted",
+            Reason::Accepted,
             "Zoom gave a token for these credentials.",
         )
     } else {
         say(
             Status::Unknown,
-            "NotTried",
+            Reason::NotTried,
             "Zoom has not judged these credentials yet.",
         )
     }
@@ -101,17 +106,23 @@ fn receiver_available(findings: &Findings<'_>, applied: &Applied) -> Option<Stat
     let (status, reason, message) = match findings.receiver.as_ref()? {
         ReceiverFinding::Available if receiver.progress == Some(Progress::Outdated) => (
             Status::True,
-            "Available",
+            Reason::Available,
             "The receiver takes requests. A newer version of it waits until fewer other receivers are being replaced.",
         ),
-        ReceiverFinding::Available => (Status::True, "Available", "The receiver takes requests."),
+        ReceiverFinding::Available => (
+            Status::True,
+            Reason::Available,
+            "The receiver takes requests.",
+        ),
         ReceiverFinding::Unavailable(message) => {
-            (Status::False, "ReceiverUnavailable", message.as_str())
+            (Status::False, Reason::ReceiverUnavailable, message.as_str())
         }
         ReceiverFinding::NotApplied(message) => {
-            (Status::False, "ReceiverNotApplied", message.as_str())
+            (Status::False, Reason::ReceiverNotApplied, message.as_str())
         }
-        ReceiverFinding::Conflict(message) => (Status::False, "ReceiverConflict", message.as_str()),
+        ReceiverFinding::Conflict(message) => {
+            (Status::False, Reason::ReceiverConflict, message.as_str())
+        }
     };
     let message = match theirs(&receiver.theirs) {
         Some(theirs) => format!("{message} {theirs}"),
@@ -141,7 +152,7 @@ fn endpoint_validated(
     now: Timestamp,
 ) -> Option<Statement> {
     let webhook = webhook?;
-    let say = |status: Status, reason: &str, message: String| {
+    let say = |status: Status, reason: Reason, message: String| {
         Some(Statement::new(
             Type::EndpointValidated,
             status,
@@ -161,11 +172,11 @@ fn endpoint_validated(
             .and_then(|facts| facts.last_rejected)
             .is_some_and(|at| since.is_none_or(|since| at >= since.0));
         return if rejected {
-            say(Status::Unknown, "SignatureMismatch", "A request arrived whose signature does not match: compare the Secret Token on the app's Access page with the webhook secret token in the credentials Secret.".into())
+            say(Status::Unknown, Reason::SignatureMismatch, "A request arrived whose signature does not match: compare the Secret Token on the app's Access page with the webhook secret token in the credentials Secret.".into())
         } else if since.is_some() && webhook.url.is_some() {
             say(
                 Status::Unknown,
-                "NotValidated",
+                Reason::NotValidated,
                 format!(
                     "The URL has changed: paste {where_to} as event notification endpoint URL and press Validate."
                 ),
@@ -173,7 +184,7 @@ fn endpoint_validated(
         } else {
             say(
                 Status::Unknown,
-                "NotValidated",
+                Reason::NotValidated,
                 format!(
                     "Zoom has not validated the endpoint yet: paste {where_to} as event notification endpoint URL and press Validate."
                 ),
@@ -183,7 +194,7 @@ fn endpoint_validated(
     if now < schedule::later(validated, zoom::URL_VALIDATION_PERIOD) {
         say(
             Status::True,
-            "Validated",
+            Reason::Validated,
             format!(
                 "Zoom validated the endpoint at {validated}.{}",
                 seen(webhook)
@@ -192,7 +203,7 @@ fn endpoint_validated(
     } else {
         say(
             Status::False,
-            "ValidationOverdue",
+            Reason::ValidationOverdue,
             format!(
                 "Zoom validates every 72 hours and did so last at {validated}: check that {where_to} is reachable from the internet; Zoom stops sending after six failures."
             ),

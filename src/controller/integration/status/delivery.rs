@@ -5,6 +5,7 @@ use kube::ResourceExt as _;
 use crate::{
     api::{
         condition::{Statement, Status, Type},
+        reason::Reason,
         v1alpha1::ZoomIntegration,
     },
     controller::integration::{count::Count, model::Waiting},
@@ -30,7 +31,7 @@ pub(super) fn events_delivered(
     let namespace = integration.namespace().unwrap_or_default();
     let name = integration.name_any();
     let suspended = integration.spec.suspend;
-    let say = |status: Status, reason: &str, message: String| {
+    let say = |status: Status, reason: Reason, message: String| {
         Some(Statement::new(
             Type::EventsDelivered,
             status,
@@ -40,21 +41,21 @@ pub(super) fn events_delivered(
     };
     let draining = waiting.and_then(|waiting| waiting.message(&namespace, &name, suspended));
     if let Some(message) = draining {
-        return say(Status::False, "Draining", message);
+        return say(Status::False, Reason::Draining, message);
     }
     let webhook = integration.spec.webhook.as_ref();
     webhook.filter(|webhook| webhook.buffer.is_some())?;
     let Some(held) = buffer else {
         return say(
             Status::Unknown,
-            "ReceiverSilent",
+            Reason::ReceiverSilent,
             "The receiver cannot be asked what it has stored.".into(),
         );
     };
     if held.full {
         return say(
             Status::False,
-            "BufferFull",
+            Reason::BufferFull,
             format!(
                 "The buffer is full with {} events, and Zoom is told to send later, which it does for 85 minutes: see that the sink takes events again.",
                 Count::of(held.pending)
@@ -64,7 +65,7 @@ pub(super) fn events_delivered(
     if suspended {
         return say(
             Status::Unknown,
-            "Suspended",
+            Reason::Suspended,
             "Events are stored and not delivered while suspend is set.".into(),
         );
     }
@@ -72,7 +73,7 @@ pub(super) fn events_delivered(
     if let Some((_, step)) = STEPS.iter().find(|(seconds, _)| age >= *seconds) {
         return say(
             Status::False,
-            "SinkFailing",
+            Reason::SinkFailing,
             format!(
                 "The oldest stored event has been waiting for the sink for more than {step}: see that the sink answers; the receiver's log says how it fails. Events stay stored up to webhook.buffer.maxAge."
             ),
@@ -81,12 +82,12 @@ pub(super) fn events_delivered(
     match held.dead_letters {
         0 => say(
             Status::True,
-            "Delivered",
+            Reason::Delivered,
             "Stored events reach the sink.".into(),
         ),
         count => say(
             Status::False,
-            "DeadLetters",
+            Reason::DeadLetters,
             format!(
                 "{} {} given up, because the sink refused for good or for too long: look at them, then replay or delete them.",
                 Count::of(count),
@@ -132,7 +133,7 @@ mod tests {
         change: Value,
         waiting: Option<Waiting>,
         held: Option<BufferFacts>,
-    ) -> (Status, String) {
+    ) -> (Status, Reason) {
         let said = events_delivered(&integration(change), waiting, held.as_ref()).unwrap();
         (said.status, said.reason)
     }
@@ -150,18 +151,30 @@ mod tests {
             })
         };
         for (held, status, reason) in [
-            (None, Status::Unknown, "ReceiverSilent"),
-            (held(0, 0, None, false), Status::True, "Delivered"),
-            (held(9, 0, Some(299), false), Status::True, "Delivered"),
-            (held(9, 0, Some(300), false), Status::False, "SinkFailing"),
-            (held(0, 2, None, false), Status::False, "DeadLetters"),
-            (held(9, 2, Some(9000), true), Status::False, "BufferFull"),
+            (None, Status::Unknown, Reason::ReceiverSilent),
+            (held(0, 0, None, false), Status::True, Reason::Delivered),
+            (
+                held(9, 0, Some(299), false),
+                Status::True,
+                Reason::Delivered,
+            ),
+            (
+                held(9, 0, Some(300), false),
+                Status::False,
+                Reason::SinkFailing,
+            ),
+            (held(0, 2, None, false), Status::False, Reason::DeadLetters),
+            (
+                held(9, 2, Some(9000), true),
+                Status::False,
+                Reason::BufferFull,
+            ),
         ] {
-            assert_eq!(said(json!({}), None, held), (status, reason.to_owned()));
+            assert_eq!(said(json!({}), None, held), (status, reason));
         }
         let suspended = json!({"suspend": true});
         let (status, reason) = said(suspended, None, held(9, 0, Some(9000), false));
-        assert_eq!((status, reason.as_str()), (Status::Unknown, "Suspended"));
+        assert_eq!((status, reason), (Status::Unknown, Reason::Suspended));
     }
 
     #[test]
@@ -172,7 +185,7 @@ mod tests {
             silent: 0,
         };
         let without = json!({"webhook": null});
-        assert_eq!(said(without, Some(waiting), None).1, "Draining");
+        assert_eq!(said(without, Some(waiting), None).1, Reason::Draining);
     }
 
     #[test]

@@ -253,7 +253,7 @@ fn webhook(
         removal_seen: known.removal_seen || facts.is_some_and(|facts| !facts.removals.is_empty()),
         last_secret: facts
             .and_then(|facts| facts.last_verified_secret)
-            .map(|secret| format!("{secret:?}"))
+            .map(|secret| secret.as_str().to_owned())
             .or(known.last_secret),
         events_seen,
         events_declared: Some(i32::try_from(wanted.events().len()).unwrap_or(i32::MAX)),

@@ -5,19 +5,12 @@ use jiff::Timestamp;
 use crate::{
     api::{
         condition::{Statement, Status, Type},
+        reason::Reason,
         v1alpha1::{WebhookStatus, ZoomIntegrationStatus},
     },
     controller::reach::{self, Seen},
     reach::Finding,
 };
-
-/// Said of a URL of which nothing is known yet.
-const NOT_CHECKED: &str = "NotChecked";
-/// Said when Zoom itself has proven it.
-const VALIDATED: &str = "Validated";
-
-/// Said of a URL that led to a receiver, or was about to be tried, while there is none.
-const RECEIVER_DOWN: &str = "ReceiverDown";
 
 /// The condition; none without a URL that is given out, and none when nothing is to be tried.
 pub(super) fn endpoint_reachable(
@@ -28,7 +21,7 @@ pub(super) fn endpoint_reachable(
 ) -> Option<Statement> {
     let (webhook, seen) = (webhook?, seen?);
     webhook.url.as_ref()?;
-    let say = |status: Status, reason: &str, message: &str| {
+    let say = |status: Status, reason: Reason, message: &str| {
         Some(Statement::new(
             Type::EndpointReachable,
             status,
@@ -39,24 +32,24 @@ pub(super) fn endpoint_reachable(
     let validated = webhook.last_validated.as_ref().map(|time| time.0);
     if reach::is_proven(validated, now) {
         let message = "Zoom's own URL validation came through.";
-        return say(Status::True, VALIDATED, message);
+        return say(Status::True, Reason::Validated, message);
     }
     let known = said_before(webhook, before).filter(|_| seen.tried);
     let is_obstacle = |finding: &Finding| finding.is_obstacle();
     let was_up = known
         .as_ref()
-        .is_some_and(|said| said.status == Status::True || said.reason == RECEIVER_DOWN);
+        .is_some_and(|said| said.status == Status::True || said.reason == Reason::ReceiverDown);
     let obstacle = seen.finding.as_ref().is_some_and(is_obstacle);
     if seen.tried && !seen.ready && !obstacle && (was_up || seen.finding.is_some()) {
         let message = "The receiver takes no requests: the URL is tried again once it does.";
-        return say(Status::Unknown, RECEIVER_DOWN, message);
+        return say(Status::Unknown, Reason::ReceiverDown, message);
     }
     let Some(finding) = &seen.finding else {
         return known
-            .filter(|said| said.reason != RECEIVER_DOWN)
+            .filter(|said| said.reason != Reason::ReceiverDown)
             .or_else(|| {
                 let message = "The URL is tried as soon as the receiver takes requests and the credentials hold the webhook secret token.";
-                say(Status::Unknown, NOT_CHECKED, message)
+                say(Status::Unknown, Reason::NotChecked, message)
             });
     };
     let status = if finding.is_reachable() {
@@ -67,7 +60,7 @@ pub(super) fn endpoint_reachable(
         Status::Unknown
     };
     let message = format!("Seen from the operator: {}", finding.message);
-    say(status, finding.cause.reason(), &message)
+    say(status, finding.cause.into(), &message)
 }
 
 /// What an earlier process found at the same URL, until this one has tried it.
@@ -77,9 +70,10 @@ fn said_before(webhook: &WebhookStatus, before: &ZoomIntegrationStatus) -> Optio
     let status = [Status::True, Status::False, Status::Unknown]
         .into_iter()
         .find(|status| status.as_str() == said.status)?;
-    let is_a_finding = said.reason != NOT_CHECKED && said.reason != VALIDATED;
+    let reason = Reason::of(said)?;
+    let is_a_finding = !matches!(reason, Reason::NotChecked | Reason::Validated);
     (is_a_finding && known.url == webhook.url)
-        .then(|| Statement::new(Type::EndpointReachable, status, &said.reason, &said.message))
+        .then(|| Statement::new(Type::EndpointReachable, status, reason, &said.message))
 }
 
 #[cfg(test)]
@@ -131,10 +125,7 @@ mod tests {
             (Cause::ResolverFailed, Status::Unknown),
         ] {
             let said = say(&webhook, Some(&seen(Some(cause)))).unwrap();
-            assert_eq!(
-                (said.status, said.reason.as_str()),
-                (status, cause.reason())
-            );
+            assert_eq!((said.status, said.reason), (status, cause.into()));
             assert_eq!(said.message, "Seen from the operator: as found.");
         }
     }
@@ -144,8 +135,8 @@ mod tests {
         let webhook = webhook(Some(URL), Some(8 * DAY));
         let said = say(&webhook, Some(&seen(Some(Cause::NameNotFound)))).unwrap();
         assert_eq!(
-            (said.status, said.reason.as_str()),
-            (Status::True, "Validated")
+            (said.status, said.reason),
+            (Status::True, Reason::Validated)
         );
     }
 
@@ -156,8 +147,8 @@ mod tests {
         assert_eq!(say(&webhook(Some(URL), Some(9 * DAY)), None), None);
         let said = say(&webhook(Some(URL), None), Some(&unseen)).unwrap();
         assert_eq!(
-            (said.status, said.reason.as_str()),
-            (Status::Unknown, "NotChecked")
+            (said.status, said.reason),
+            (Status::Unknown, Reason::NotChecked)
         );
     }
 
@@ -181,13 +172,16 @@ mod tests {
         assert_eq!(say(URL, seen(None), &before), first);
         let reason =
             |url: &str, seen, before: &ZoomIntegrationStatus| say(url, seen, before).reason;
-        assert_eq!(reason("https://other/", seen(None), &before), "NotChecked");
+        assert_eq!(
+            reason("https://other/", seen(None), &before),
+            Reason::NotChecked
+        );
         // Suspended, or without a key: it will not be tried.
-        assert_eq!(reason(URL, Seen::default(), &before), "NotChecked");
+        assert_eq!(reason(URL, Seen::default(), &before), Reason::NotChecked);
         // What Zoom had proven is over.
         let mut before = before.clone();
-        before.conditions[0].reason = "Validated".into();
-        assert_eq!(reason(URL, seen(None), &before), "NotChecked");
+        before.conditions[0].reason = Reason::Validated.into();
+        assert_eq!(reason(URL, seen(None), &before), Reason::NotChecked);
     }
 
     #[test]
@@ -200,12 +194,15 @@ mod tests {
         let reason = |seen: &Seen| say(&webhook, Some(seen)).unwrap().reason;
         let said = say(&webhook, Some(&down(Some(Cause::Reachable)))).unwrap();
         assert_eq!(
-            (said.status, said.reason.as_str()),
-            (Status::Unknown, "ReceiverDown")
+            (said.status, said.reason),
+            (Status::Unknown, Reason::ReceiverDown)
         );
         // What stands in the way stands there still; and of what was never up nothing is said.
-        assert_eq!(reason(&down(Some(Cause::NameNotFound))), "NameNotFound");
-        assert_eq!(reason(&down(None)), "NotChecked");
+        assert_eq!(
+            reason(&down(Some(Cause::NameNotFound))),
+            Reason::NameNotFound
+        );
+        assert_eq!(reason(&down(None)), Reason::NotChecked);
 
         let after = |said: Statement, seen: &Seen| {
             let before = ZoomIntegrationStatus {
@@ -217,8 +214,8 @@ mod tests {
         };
         let up = say(&webhook, Some(&seen(Some(Cause::Reachable)))).unwrap();
         let said = after(up, &down(None));
-        assert_eq!(said.reason, "ReceiverDown");
+        assert_eq!(said.reason, Reason::ReceiverDown);
         assert_eq!(after(said.clone(), &down(None)), said);
-        assert_eq!(after(said, &seen(None)).reason, "NotChecked");
+        assert_eq!(after(said, &seen(None)).reason, Reason::NotChecked);
     }
 }

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::{
+    api::reason::Reason,
     controller::integration::{
         altered::Alterations,
         model::{Checked, ReceiverFinding, ReceiverPod, ReceiverState, Refusal, together},
@@ -133,9 +134,9 @@ fn a_url_that_leads_to_somebody_else_is_not_said() {
     let url = |refusals| say(&integration(), vec![], refusals).webhook.unwrap().url;
     let expected = "https://hooks.example.com/zoom";
     assert_eq!(url(vec![]).as_deref(), Some(expected));
-    let other = Refusal::new("SinkCredentialsMissing", "m".into());
+    let other = Refusal::new(Reason::SinkCredentialsMissing, "m".into());
     assert_eq!(url(vec![other]).as_deref(), Some(expected));
-    for reason in ["HostClaimed", "HostNotAllowed"] {
+    for reason in [Reason::HostClaimed, Reason::HostNotAllowed] {
         assert_eq!(url(vec![Refusal::new(reason, "m".into())]), None);
     }
 }

@@ -10,10 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{
-    api::{condition::Type, v1alpha1::TokenFailure},
-    controller::failure::MISSING_SCOPES,
-};
+use crate::api::{condition::Type, v1alpha1::TokenFailure};
 
 use zoom::scopes::Comparison;
 
@@ -45,7 +42,7 @@ fn before(ready: &str, phase: Phase, also: Option<Type>) -> ZoomIntegrationStatu
     let condition = |type_: Type, status: &str| Condition {
         type_: type_.as_str().into(),
         status: status.into(),
-        reason: "Before".into(),
+        reason: "NotSupported".into(),
         message: "before".into(),
         last_transition_time: Time(at(0)),
         observed_generation: Some(1),
@@ -61,7 +58,7 @@ fn before(ready: &str, phase: Phase, also: Option<Type>) -> ZoomIntegrationStatu
 
 fn failure(reason: &str, attempts: i32) -> TokenFailure {
     TokenFailure {
-        reason: reason.into(),
+        reason: Reason::parse(reason).unwrap(),
         message: "why".into(),
         attempts,
         time: Time(at(90)),
@@ -96,7 +93,7 @@ struct Case<'a> {
 }
 
 impl Case<'_> {
-    fn verdict(&self) -> (Phase, Status, Flow, String) {
+    fn verdict(&self) -> (Phase, Status, Flow, Reason) {
         let findings = Findings {
             spec: self.spec,
             before: &self.before,
@@ -151,7 +148,10 @@ fn absent<'a>(
 }
 
 fn is(case: &Case<'_>, phase: Phase, ready: Status, flow: Flow, reason: &str) {
-    assert_eq!(case.verdict(), (phase, ready, flow, reason.to_owned()));
+    assert_eq!(
+        case.verdict(),
+        (phase, ready, flow, Reason::parse(reason).unwrap())
+    );
 }
 
 fn unseen() -> ZoomIntegrationStatus {
@@ -319,7 +319,7 @@ fn what_a_person_must_change_stalls_even_while_the_token_is_valid() {
 #[test]
 fn missing_scopes_get_one_repetition_before_they_stall() {
     let (spec, scopes) = (spec(json!({})), lacking());
-    let (first, second) = (failure(MISSING_SCOPES, 1), failure(MISSING_SCOPES, 2));
+    let (first, second) = (failure("MissingScopes", 1), failure("MissingScopes", 2));
     is(
         &token_case(&spec, unseen(), 500, &scopes, Some(&first)),
         Phase::Connecting,
@@ -332,7 +332,7 @@ fn missing_scopes_get_one_repetition_before_they_stall() {
         Phase::MissingScopes,
         Status::False,
         Flow::Stalled,
-        MISSING_SCOPES,
+        "MissingScopes",
     );
 }
 
@@ -367,7 +367,7 @@ fn suspension_keeps_the_last_word_on_ready() {
         Phase::Suspended,
         Status::True,
         Flow::Settled,
-        "Before",
+        "NotSupported",
     );
     is(
         &absent(&spec, unseen(), None),
@@ -502,7 +502,7 @@ fn an_event_proves_the_installation_of_an_external_app_only() {
 fn another_callback_than_ours_is_refused() {
     let other = general(json!({"oauth": {"redirectUrl": "https://a.example/cb"}}));
     let refused = consented(&other, PAGES);
-    assert_eq!(refused.reason, "RedirectUrlMismatch");
+    assert_eq!(refused.reason, Reason::RedirectUrlMismatch);
     assert!(
         refused.message.contains("connect.example.com/callback"),
         "{}",
@@ -515,7 +515,7 @@ fn another_callback_than_ours_is_refused() {
 #[test]
 fn without_consent_pages_the_operator_cannot_ask_anybody() {
     let refused = consented(&general(json!({})), ConsentFinding::default());
-    assert_eq!(refused.reason, "NotSupported");
+    assert_eq!(refused.reason, Reason::NotSupported);
     assert!(
         refused.message.contains("connect.url"),
         "{}",
@@ -529,7 +529,7 @@ fn what_is_refused_stalls_and_what_is_waited_for_does_not() {
     let mut case = token_case(&spec, connected(), 500, &scopes, None);
     let waits = Refusal {
         waits: true,
-        ..Refusal::new("SinkCredentialsMissing", "create it.".into())
+        ..Refusal::new(Reason::SinkCredentialsMissing, "create it.".into())
     };
     case.refusals = vec![waits];
     is(
@@ -540,7 +540,7 @@ fn what_is_refused_stalls_and_what_is_waited_for_does_not() {
         "SinkCredentialsMissing",
     );
     case.refusals
-        .push(Refusal::new("HostClaimed", "take another.".into()));
+        .push(Refusal::new(Reason::HostClaimed, "take another.".into()));
     is(
         &case,
         Phase::Degraded,

@@ -1,0 +1,294 @@
+//! The register of reasons: every CamelCase reason that a condition, an Event or a recorded failure can
+//! have, with its meaning, who must act, and what to do. The tables in the docs are generated from it.
+//!
+//! | Question | Where |
+//! |---|---|
+//! | Which reasons exist? | `register.rs` |
+//! | Which one stands for a refusal of Zoom, a lost grant, a finding at the public URL? | the `From` impls here |
+//! | Where is a stored reason read back? | [`Reason::parse`], and nowhere else |
+//! | How are the tables in the docs made? | `tables.rs` |
+
+mod register;
+#[cfg(test)]
+mod tables;
+
+use std::{borrow::Cow, fmt};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+pub use self::register::Reason;
+use super::condition::{Status, Type};
+use crate::reach::Cause;
+use grant::Lost;
+use zoom::Fault;
+
+/// Who must act on a reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// Nobody: all is well, or the operator continues by itself.
+    Nobody,
+    /// Who runs the operator and the cluster.
+    PlatformEngineer,
+    /// Who has the app's page in Zoom, its credentials and its YAML.
+    AppOwner,
+    /// Who authorizes or installs the app.
+    AuthorizingPerson,
+    /// The administrator of the Zoom account.
+    ZoomAdministrator,
+}
+
+/// Where a reason is documented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Topic {
+    /// An integration's state in general.
+    Integration,
+    /// A connection's state.
+    Connection,
+    /// The outcome of a consent, in `status.consent`.
+    Consent,
+    /// What Zoom answers.
+    Zoom,
+    /// A grant that is lost.
+    Grant,
+    /// What stands against a webhook.
+    Webhook,
+    /// What was found at the webhook URL.
+    Endpoint,
+    /// What becomes of stored events.
+    Delivery,
+    /// Only in Events.
+    Event,
+}
+
+/// What the register says of a reason.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// The spelling in the API.
+    pub name: &'static str,
+    /// What it means, in Markdown.
+    pub meaning: &'static str,
+    /// Who must act.
+    pub actor: Actor,
+    /// What they do, in Markdown; empty for nothing.
+    pub remedy: &'static str,
+    /// Where it is documented.
+    pub topics: &'static [Topic],
+    /// The conditions and statuses that have it. `Reconciling` and `Stalled` repeat the reason of `Ready`.
+    pub conditions: &'static [(Type, &'static [Status])],
+}
+
+// === impl Actor ===
+
+impl Actor {
+    /// As the docs name them.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Nobody => "nobody",
+            Self::PlatformEngineer => "platform engineer",
+            Self::AppOwner => "app owner",
+            Self::AuthorizingPerson => "person who authorizes",
+            Self::ZoomAdministrator => "Zoom account administrator",
+        }
+    }
+}
+
+// === impl Reason ===
+
+impl Reason {
+    /// The spelling in conditions, Events and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        self.entry().name
+    }
+
+    /// Reads a reason that a status holds; `None` for one that this version does not know.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|reason| reason.as_str() == text)
+    }
+
+    /// The reason of a condition that a status holds.
+    #[must_use]
+    pub fn of(condition: &Condition) -> Option<Self> {
+        Self::parse(&condition.reason)
+    }
+
+    /// The refusal of Zoom that this reason stands for.
+    #[must_use]
+    pub fn fault(self) -> Option<Fault> {
+        Fault::ALL
+            .into_iter()
+            .find(|fault| Self::from(*fault) == self)
+    }
+
+    /// Whether a condition of this type and status may have the reason.
+    #[must_use]
+    pub fn is_on(self, type_: Type, status: Status) -> bool {
+        // Both repeat what Ready says.
+        let repeats = matches!(type_, Type::Reconciling | Type::Stalled);
+        self.entry().conditions.iter().any(|(on, statuses)| {
+            (*on == type_ && statuses.contains(&status)) || (repeats && *on == Type::Ready)
+        })
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<Reason> for String {
+    fn from(reason: Reason) -> Self {
+        reason.as_str().to_owned()
+    }
+}
+
+impl From<Fault> for Reason {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::CredentialsRejected => Self::CredentialsRejected,
+            Fault::WrongAppKind => Self::WrongAppKind,
+            Fault::AccountRejected => Self::AccountRejected,
+            Fault::AppDisabled => Self::AppDisabled,
+            Fault::DisabledByAdmin => Self::DisabledByAdmin,
+            Fault::OwnerGone => Self::OwnerGone,
+            Fault::GrantLost => Self::GrantLost,
+            Fault::RedirectMismatch => Self::RedirectMismatch,
+            Fault::RateLimited => Self::RateLimited,
+            Fault::Unavailable => Self::ZoomUnavailable,
+            Fault::Unreachable => Self::ZoomUnreachable,
+            Fault::Unintelligible => Self::ZoomUnintelligible,
+            Fault::Refused => Self::ZoomRefused,
+        }
+    }
+}
+
+impl From<Lost> for Reason {
+    fn from(lost: Lost) -> Self {
+        match lost {
+            Lost::ReplyLost => Self::ReplyLost,
+            Lost::GrantLost => Self::GrantLost,
+            Lost::OwnerGone => Self::OwnerGone,
+            Lost::Deauthorized => Self::Deauthorized,
+        }
+    }
+}
+
+impl From<Cause> for Reason {
+    fn from(cause: Cause) -> Self {
+        match cause {
+            Cause::Reachable => Self::Reachable,
+            Cause::UrlUnusable => Self::UrlUnusable,
+            Cause::NameNotFound => Self::NameNotFound,
+            Cause::ResolverFailed => Self::ResolverFailed,
+            Cause::AddressRefused(_) => Self::AddressRefused,
+            Cause::ConnectionFailed(_) => Self::ConnectionFailed,
+            Cause::HandshakeFailed(_) => Self::HandshakeFailed,
+            Cause::CertificateInvalid(_) => Self::CertificateInvalid,
+            Cause::NoAnswer(_) => Self::NoAnswer,
+            Cause::Redirected(_) => Self::Redirected,
+            Cause::UnexpectedStatus(_) => Self::UnexpectedStatus,
+            Cause::OtherServer => Self::OtherServer,
+        }
+    }
+}
+
+// In the API a reason is a string, as in Kubernetes' own conditions. A newer version may have stored one
+// that this version does not know: that must not make the whole resource unreadable.
+
+impl Serialize for Reason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Reason {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<str>::deserialize(deserializer)?;
+        Ok(Self::parse(&text).unwrap_or_default())
+    }
+}
+
+impl JsonSchema for Reason {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        String::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        String::json_schema(generator)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use zoom::Class;
+
+    #[test]
+    fn a_name_is_unique_camel_case_and_read_back() {
+        for reason in Reason::ALL.iter().copied() {
+            let name = reason.as_str();
+            assert_eq!(Reason::parse(name), Some(reason), "{name}");
+            let valid = name.starts_with(|first: char| first.is_ascii_uppercase())
+                && name.chars().all(|c| c.is_ascii_alphanumeric());
+            assert!(valid, "{name}");
+        }
+    }
+
+    #[test]
+    fn refusals_and_losses_keep_their_spelling_and_who_must_act() {
+        for fault in Fault::ALL {
+            let reason = Reason::from(fault);
+            assert_eq!(reason.as_str(), fault.as_str());
+            assert_eq!(reason.fault(), Some(fault));
+            let person = fault.class() == Class::Person;
+            assert_eq!(
+                reason.entry().actor != Actor::Nobody,
+                person,
+                "{}",
+                fault.as_str()
+            );
+        }
+        for lost in Lost::ALL {
+            assert_eq!(Reason::from(lost).as_str(), lost.as_str());
+        }
+    }
+
+    #[test]
+    fn a_reason_is_a_string_in_json_and_an_unknown_one_does_not_fail() {
+        let read = |text: &str| serde_json::from_str::<Reason>(text).unwrap();
+        assert_eq!(read(r#""ZoomUnavailable""#), Reason::ZoomUnavailable);
+        assert_eq!(read(r#""FromTheFuture""#), Reason::Unrecognized);
+        let written = serde_json::to_string(&Reason::ZoomUnavailable).unwrap();
+        assert_eq!(written, r#""ZoomUnavailable""#);
+    }
+
+    #[test]
+    fn who_must_act_has_something_to_do() {
+        for reason in Reason::ALL.iter().copied() {
+            let entry = reason.entry();
+            assert!(!entry.meaning.is_empty(), "{reason}");
+            assert!(
+                entry.actor == Actor::Nobody || !entry.remedy.is_empty(),
+                "{reason}"
+            );
+            for text in [entry.meaning, entry.remedy] {
+                assert!(
+                    !text.contains(['|', '\n']) && !text.ends_with('.'),
+                    "{reason}: {text}"
+                );
+            }
+        }
+    }
+}

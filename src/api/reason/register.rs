@@ -1,0 +1,353 @@
+//! All reasons. A spelling is part of the API and never changes; add a row for a new one.
+
+use super::{Actor, Entry, Topic};
+use crate::api::condition::{Status, Type};
+
+macro_rules! register {
+    ($(
+        $(#[doc = $meaning:literal])+
+        $variant:ident = $name:literal
+            in [$($topic:ident)*]
+            on [$($type_:ident($($status:ident)+))*]
+            for $actor:ident: $remedy:literal;
+    )+) => {
+        /// Why a condition has its status, why an attempt failed, what an Event is about.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+        pub enum Reason {
+            /// Stored by another version, and unknown to this one. Never written on purpose.
+            #[default]
+            Unrecognized,
+            $(
+                $(#[doc = $meaning])+
+                $variant,
+            )+
+        }
+
+        impl Reason {
+            /// Every reason of this version.
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// What the register says of it.
+            #[must_use]
+            pub const fn entry(self) -> Entry {
+                match self {
+                    Self::Unrecognized => Entry {
+                        name: "Unrecognized",
+                        meaning: "stored by another version of the operator",
+                        actor: Actor::Nobody,
+                        remedy: "",
+                        topics: &[],
+                        conditions: &[],
+                    },
+                    $(Self::$variant => Entry {
+                        name: $name,
+                        meaning: concat!($($meaning),+).trim_ascii(),
+                        actor: Actor::$actor,
+                        remedy: $remedy,
+                        topics: &[$(Topic::$topic),*],
+                        conditions: &[$((Type::$type_, &[$(Status::$status),+])),*],
+                    },)+
+                }
+            }
+        }
+    };
+}
+
+register! {
+    // === Any resource ===
+
+    /// first work: a token is being requested
+    RequestingToken = "RequestingToken" in [Integration Connection] on [Ready(Unknown False)]
+        for Nobody: "";
+    /// a Secret or a key in it is missing
+    AwaitingCredentials = "AwaitingCredentials" in [Integration Connection] on [Ready(False) CredentialsValid(False)]
+        for AppOwner: "create it; the message names it";
+    /// usable: the token is valid and all required scopes are granted; of a General app, at least one connection is connected
+    Connected = "Connected" in [Integration Connection Consent] on [Ready(True)]
+        for Nobody: "";
+    /// everything is in place, and nobody has installed the app yet
+    ReadyToInstall = "ReadyToInstall" in [Integration Connection] on [Ready(True False)]
+        for AuthorizingPerson: "open `status.installUrl`; `status.consent` of a connection says how the last attempt ended";
+    /// Zoom granted less than `scopes.required`; the token is published all the same
+    MissingScopes = "MissingScopes" in [Integration Connection Consent] on [Ready(False) ScopesGranted(False)]
+        for AppOwner: "add what `status.scopes.missing` lists to the app in Zoom; for a General app the person then authorizes once more, because a grant keeps its scopes";
+    /// scopes are missing, which Zoom may correct within seconds after a change; asked once more
+    ScopesPending = "ScopesPending" in [Integration Connection] on [Ready(Unknown False)]
+        for Nobody: "";
+    /// the published token has expired, and refreshing it fails
+    TokenExpired = "TokenExpired" in [Integration Connection] on [Ready(Unknown False)]
+        for Nobody: "`TokenFresh` has the reason";
+    /// the token was issued and could not be written to its Secret
+    TokenSecretNotWritten = "TokenSecretNotWritten" in [Integration Connection] on [Ready(Unknown False) TokenFresh(False)]
+        for PlatformEngineer: "the message has the API server's answer: an admission webhook, a quota or RBAC refuses the Secret";
+    /// the last token request succeeded
+    Refreshed = "Refreshed" in [Integration Connection] on [TokenFresh(True)]
+        for Nobody: "";
+    /// there is no token yet
+    NoToken = "NoToken" in [Integration Connection] on [TokenFresh(Unknown) ScopesGranted(Unknown)]
+        for Nobody: "";
+    /// all required scopes are granted
+    Granted = "Granted" in [Integration Connection] on [ScopesGranted(True)]
+        for Nobody: "";
+    /// somebody else's Secret has the name of one that the operator writes, or the Secret of a grant was changed by hand
+    SecretConflict = "SecretConflict" in [Integration Connection] on [Ready(False) TokenFresh(False)]
+        for AppOwner: "delete or rename the Secret that the message names, or set `token.secretName`";
+    /// a field asks for what this operator cannot do, or is not configured for
+    NotSupported = "NotSupported" in [Integration Connection] on [Ready(False)]
+        for AppOwner: "change what the message names; consent pages need the chart's `connect.url`";
+    /// `spec.suspend` is set; other reasons stay as they were
+    Suspended = "Suspended" in [Integration Connection Delivery] on [Ready(Unknown) EventsDelivered(Unknown)]
+        for AppOwner: "remove `spec.suspend`";
+    /// the resource was written for a newer version of the operator
+    Unreadable = "Unreadable" in [Integration Connection] on [Ready(False)]
+        for PlatformEngineer: "upgrade the operator, or correct the resource";
+
+    // === Integrations ===
+
+    /// no connection is connected, and some lost their grant
+    ReauthorizationRequired = "ReauthorizationRequired" in [Integration] on [Ready(False)]
+        for AuthorizingPerson: "open `status.installUrl` of the ZoomConnection, whose status says why";
+    /// Zoom accepts the credentials
+    Accepted = "Accepted" in [Integration] on [CredentialsValid(True)]
+        for Nobody: "";
+    /// Zoom has not judged these credentials yet
+    NotTried = "NotTried" in [Integration] on [CredentialsValid(Unknown)]
+        for Nobody: "";
+    /// `oauth.redirectUrl` is not the operator's callback, although the operator has the consent pages
+    RedirectUrlMismatch = "RedirectUrlMismatch" in [Integration] on [Ready(False)]
+        for AppOwner: "set `oauth.redirectUrl` to `status.redirectUrl` or remove it, or set `oauth.consent.mode: External`";
+    /// the receiver accepts requests
+    Available = "Available" in [Integration] on [ReceiverAvailable(True)]
+        for Nobody: "";
+    /// the receiver does not accept requests yet; the message says what its Pods lack
+    ReceiverUnavailable = "ReceiverUnavailable" in [Integration] on [Ready(Unknown False) ReceiverAvailable(False)]
+        for PlatformEngineer: "look at the receiver's Pods if it lasts";
+    /// the receiver's objects could not be written
+    ReceiverNotApplied = "ReceiverNotApplied" in [Integration] on [Ready(Unknown False) ReceiverAvailable(False)]
+        for PlatformEngineer: "the message has the API server's answer";
+    /// somebody else's object has the name of one of the receiver's
+    ReceiverConflict = "ReceiverConflict" in [Integration] on [Ready(False) ReceiverAvailable(False)]
+        for AppOwner: "delete or rename the object that the message names";
+    /// Zoom has not validated the webhook URL yet
+    NotValidated = "NotValidated" in [Integration] on [EndpointValidated(Unknown)]
+        for AppOwner: "paste the URL into Zoom's form and press Validate";
+    /// a request arrived whose signature does not match
+    SignatureMismatch = "SignatureMismatch" in [Integration] on [EndpointValidated(Unknown)]
+        for AppOwner: "compare the Secret Token in Zoom with the one in the credentials Secret";
+    /// Zoom validated the webhook URL within the last 72 hours
+    Validated = "Validated" in [Integration Endpoint] on [EndpointValidated(True) EndpointReachable(True)]
+        for Nobody: "";
+    /// Zoom last validated the webhook URL more than 72 hours ago
+    ValidationOverdue = "ValidationOverdue" in [Integration] on [EndpointValidated(False)]
+        for PlatformEngineer: "check that the URL is reachable from the internet; Zoom stops sending after six failures";
+
+    // === Webhooks ===
+
+    /// the Secret of `credentialsSecretRef` does not exist
+    SinkCredentialsMissing = "SinkCredentialsMissing" in [Webhook] on [Ready(False)]
+        for AppOwner: "create it with the label `zoom-operator.io/use=sink`";
+    /// that Secret lacks the label `zoom-operator.io/use=sink`, without which no receiver gets a Secret
+    SinkCredentialsNotLabelled = "SinkCredentialsNotLabelled" in [Webhook] on [Ready(False)]
+        for AppOwner: "`kubectl label secret -n NAMESPACE SECRET zoom-operator.io/use=sink`";
+    /// the Service of `serviceRef` is of type `ExternalName` and may lead anywhere
+    SinkServiceExternal = "SinkServiceExternal" in [Webhook] on [Ready(False)]
+        for AppOwner: "name a Service with Pods, or set `sink.http.url`";
+    /// the cluster has no `HTTPRoute`; tried again every minute
+    GatewayApiMissing = "GatewayApiMissing" in [Webhook] on [Ready(False)]
+        for PlatformEngineer: "install the Gateway API, or use `endpoint.ingress`";
+    /// the operator's configuration does not give this host to this namespace
+    HostNotAllowed = "HostNotAllowed" in [Webhook] on [Ready(False)]
+        for AppOwner: "choose another host, or ask the platform engineer for `receiver.hosts` of the chart";
+    /// another integration has the host (in another namespace) or the host and path (in this one); if none has it yet, the oldest gets it
+    HostClaimed = "HostClaimed" in [Webhook] on [Ready(False)]
+        for AppOwner: "choose another host or path; it resolves by itself when the other one is deleted";
+    /// `buffer.size` or `buffer.storageClassName` changed, which the volume of a `StatefulSet` cannot; the receiver continues with the old one
+    BufferImmutable = "BufferImmutable" in [Webhook] on [Ready(False)]
+        for AppOwner: "set it back; to change it, switch to `storage: Ephemeral` first";
+
+    // === Stored events ===
+
+    /// stored events reach the sink; some may wait for up to five minutes
+    Delivered = "Delivered" in [Delivery] on [EventsDelivered(True)]
+        for Nobody: "";
+    /// a receiver or some of its Pods are being removed and deliver first what they have stored; the message counts it. A Pod that cannot be asked counts as not empty
+    Draining = "Draining" in [Delivery] on [EventsDelivered(False)]
+        for Nobody: "";
+    /// the buffer is full; Zoom gets 503 and repeats for 85 minutes
+    BufferFull = "BufferFull" in [Delivery] on [EventsDelivered(False)]
+        for AppOwner: "make the sink accept events again";
+    /// the oldest event has been waiting for more than five minutes, an hour, six hours, a day
+    SinkFailing = "SinkFailing" in [Delivery] on [EventsDelivered(False)]
+        for AppOwner: "make the sink accept events again; the receiver's log says how it fails";
+    /// the receiver gave up events and keeps them; `status.webhook.buffer.deadLetters` counts them
+    DeadLetters = "DeadLetters" in [Delivery] on [EventsDelivered(False)]
+        for AppOwner: "look at them, then replay or delete them: [runbook](runbooks.md#zoomdeadletters)";
+    /// the receiver cannot be asked what it has stored
+    ReceiverSilent = "ReceiverSilent" in [Delivery] on [EventsDelivered(Unknown)]
+        for PlatformEngineer: "look at the receiver's Pods and NetworkPolicies if it lasts";
+
+    // === The public address ===
+
+    /// this integration's receiver answered, and proved it
+    Reachable = "Reachable" in [Endpoint] on [EndpointReachable(True)]
+        for Nobody: "";
+    /// the URL is not https with the name of a host
+    UrlUnusable = "UrlUnusable" in [Endpoint] on [EndpointReachable(False)]
+        for AppOwner: "correct `endpoint.host`";
+    /// the host has no address
+    NameNotFound = "NameNotFound" in [Endpoint] on [EndpointReachable(False)]
+        for PlatformEngineer: "create the DNS record";
+    /// the host leads to loopback, a link-local or metadata address, or to the cluster's API: not tried
+    AddressRefused = "AddressRefused" in [Endpoint] on [EndpointReachable(False)]
+        for PlatformEngineer: "correct the DNS record";
+    /// refused, no answer, no route
+    ConnectionFailed = "ConnectionFailed" in [Endpoint] on [EndpointReachable(False)]
+        for PlatformEngineer: "open port 443 of the ingress or gateway to the internet";
+    /// no TLS on that port, only old versions, or no certificate for the host
+    HandshakeFailed = "HandshakeFailed" in [Endpoint] on [EndpointReachable(False)]
+        for PlatformEngineer: "configure TLS 1.2 or newer for the host";
+    /// the certificate is expired, not yet valid, for other hosts, self-signed, or sent without its intermediate
+    CertificateInvalid = "CertificateInvalid" in [Endpoint] on [EndpointReachable(False)]
+        for PlatformEngineer: "install a certificate of a public authority with its chain";
+    /// no answer in 3 seconds, or none in HTTP/1.1
+    NoAnswer = "NoAnswer" in [Endpoint] on [EndpointReachable(False Unknown)]
+        for PlatformEngineer: "look at what stands in front of the receiver";
+    /// a redirect; Zoom follows none
+    Redirected = "Redirected" in [Endpoint] on [EndpointReachable(False)]
+        for PlatformEngineer: "remove the redirect for this path";
+    /// 404: host or path unknown in front; 401, 403: a login or filter; 502 to 504: no way to the receiver
+    UnexpectedStatus = "UnexpectedStatus" in [Endpoint] on [EndpointReachable(False)]
+        for PlatformEngineer: "correct the ingress, gateway or filter that answers";
+    /// another server answers
+    OtherServer = "OtherServer" in [Endpoint] on [EndpointReachable(False)]
+        for PlatformEngineer: "correct the DNS record or the route";
+    /// no name server could say
+    ResolverFailed = "ResolverFailed" in [Endpoint] on [EndpointReachable(Unknown)]
+        for Nobody: "check the cluster's DNS if it lasts";
+    /// the receiver was reachable and accepts no requests now; tried again once it does
+    ReceiverDown = "ReceiverDown" in [Endpoint] on [EndpointReachable(Unknown)]
+        for Nobody: "`ReceiverAvailable` has the reason";
+    /// not yet: no receiver that accepts requests, no secret token, or suspended
+    NotChecked = "NotChecked" in [Endpoint] on [EndpointReachable(Unknown)]
+        for Nobody: "";
+
+    // === Zoom's answers ===
+
+    /// client id and secret do not belong together, or are from the other environment
+    CredentialsRejected = "CredentialsRejected" in [Zoom] on [Ready(False) TokenFresh(False) CredentialsValid(False)]
+        for AppOwner: "copy both again";
+    /// the app is of another kind than `spec.app.kind`
+    WrongAppKind = "WrongAppKind" in [Zoom] on [Ready(False) TokenFresh(False) CredentialsValid(False)]
+        for AppOwner: "use other credentials, or a new resource with the other kind";
+    /// wrong account id, or the app is not activated; Zoom does not say which
+    AccountRejected = "AccountRejected" in [Zoom] on [Ready(False) TokenFresh(False) CredentialsValid(False)]
+        for AppOwner: "copy the account id again, and activate the app";
+    /// the app is deactivated, or Zoom disabled it
+    AppDisabled = "AppDisabled" in [Zoom] on [Ready(False) TokenFresh(False) CredentialsValid(False)]
+        for AppOwner: "activate it, or ask Zoom";
+    /// the account's administrator does not allow the app
+    DisabledByAdmin = "DisabledByAdmin" in [Zoom] on [Ready(False) TokenFresh(False) CredentialsValid(False)]
+        for ZoomAdministrator: "approve the app in the Zoom App Marketplace";
+    /// the Zoom user who owns the app or grant no longer exists
+    OwnerGone = "OwnerGone" in [Zoom Grant] on [Ready(False) TokenFresh(False) CredentialsValid(False)]
+        for AppOwner: "move the app to another owner; for a connection, another person authorizes another connection";
+    /// the grant is used up, revoked, unused for 90 days, or replaced by a newer authorization
+    GrantLost = "GrantLost" in [Zoom Grant] on [Ready(False) TokenFresh(False) CredentialsValid(False)]
+        for AuthorizingPerson: "open the link and authorize again. If many connections of an app say so after a change of its Secret, check the Secret first: [the refresh tokens are kept for a while](general-apps.md#the-clocks)";
+    /// the redirect URL is not the one in Zoom's form
+    RedirectMismatch = "RedirectMismatch" in [Zoom] on [Ready(False) TokenFresh(False) CredentialsValid(False)]
+        for AppOwner: "paste `status.redirectUrl` into Zoom's form, and into its allow list";
+    /// too many requests for this account; retried when Zoom allows
+    RateLimited = "RateLimited" in [Zoom] on [Ready(Unknown False) TokenFresh(False) CredentialsValid(Unknown)]
+        for Nobody: "";
+    /// Zoom answers 5xx; retried
+    ZoomUnavailable = "ZoomUnavailable" in [Zoom] on [Ready(Unknown False) TokenFresh(False) CredentialsValid(Unknown)]
+        for Nobody: "";
+    /// no answer: DNS, connection, TLS, timeout; retried
+    ZoomUnreachable = "ZoomUnreachable" in [Zoom] on [Ready(Unknown False) TokenFresh(False) CredentialsValid(Unknown)]
+        for Nobody: "if it lasts, check the cluster's way out";
+    /// an answer that is not Zoom's; retried
+    ZoomUnintelligible = "ZoomUnintelligible" in [Zoom] on [Ready(Unknown False) TokenFresh(False) CredentialsValid(Unknown)]
+        for Nobody: "if it lasts, look for a proxy in between";
+    /// a refusal that Zoom does not document; retried
+    ZoomRefused = "ZoomRefused" in [Zoom] on [Ready(Unknown False) TokenFresh(False) CredentialsValid(Unknown)]
+        for Nobody: "if it lasts, compare the app's settings";
+
+    // === Grants ===
+
+    /// Zoom replaced the refresh token and its answer reached nobody: [grants.md](grants.md#what-nobody-can-avoid)
+    ReplyLost = "ReplyLost" in [Grant] on [Ready(False) TokenFresh(False)]
+        for AuthorizingPerson: "open the link and authorize again";
+    /// the person or an administrator removed the app, and the tokens are erased
+    Deauthorized = "Deauthorized" in [Grant] on [Ready(False) TokenFresh(False)]
+        for AppOwner: "delete the person's data by the day that the message names; to connect again, the person opens the link";
+    /// somebody deleted the Secret of the grant. Not in `status.grant.lost`
+    GrantDeleted = "GrantDeleted" in [Grant] on [Ready(False)]
+        for AuthorizingPerson: "open the link and authorize again";
+    /// the grant was copied here from another namespace or cluster, and is not used. Not in `status.grant.lost`
+    GrantCopied = "GrantCopied" in [Grant] on [Ready(False)]
+        for AuthorizingPerson: "authorize here; see [Moving and restoring](general-apps.md#moving-and-restoring-a-cluster)";
+    /// the credentials Secret holds another client id than the one that the grant was given to. Nothing is sent to Zoom, and the grant is kept. Not in `status.grant.lost`
+    ClientIdChanged = "ClientIdChanged" in [Grant] on [Ready(False) TokenFresh(False)]
+        for AppOwner: "put back client id and secret of the app and environment that was authorized; the connection then works again by itself. If the app was replaced on purpose, the person opens the link";
+    /// the grant expires within two weeks unless it is used
+    GrantExpiring = "GrantExpiring" in [Connection] on [TokenFresh(False)]
+        for AppOwner: "resume the integration or repair what keeps the grant from being refreshed";
+
+    // === Connections ===
+
+    /// there is no integration of that name in the namespace
+    IntegrationNotFound = "IntegrationNotFound" in [Connection] on [Ready(Unknown False)]
+        for AppOwner: "create it; to correct a wrong name, create another connection";
+    /// the Secret of `importSecretRef` or its key `refresh-token` is missing
+    AwaitingImport = "AwaitingImport" in [Connection] on [Ready(False)]
+        for AppOwner: "create it";
+    /// the integration is of kind ServerToServer
+    NotAGeneralApp = "NotAGeneralApp" in [Connection] on [Ready(False)]
+        for AppOwner: "refer to another integration, in a new connection";
+    /// the app's consent belongs to your back end
+    ConsentIsExternal = "ConsentIsExternal" in [Connection] on [Ready(False)]
+        for AppOwner: "set `importSecretRef`, or `oauth.consent.mode: Operator`";
+    /// the grant belongs to somebody else than `subject`, or than who authorized first
+    WrongSubject = "WrongSubject" in [Connection Consent] on [Ready(False) SubjectVerified(False)]
+        for AuthorizingPerson: "the right person opens the link; or the app owner corrects `subject`";
+    /// `subject` names somebody, and Zoom does not say who authorized
+    SubjectUnverifiable = "SubjectUnverifiable" in [Connection Consent] on [Ready(False) SubjectVerified(False)]
+        for AppOwner: "add the scope that the message names, and let the person authorize again; or remove `email` and `accountId`";
+    /// the same Zoom user authorized another connection of this app, which the message names
+    SubjectAlreadyConnected = "SubjectAlreadyConnected" in [Connection Consent] on [Ready(False) SubjectVerified(False)]
+        for AppOwner: "delete one, and let the person authorize the other again; a deletion is noticed within half a minute";
+    /// Zoom says who authorized, and it is who may
+    Verified = "Verified" in [Connection] on [SubjectVerified(True)]
+        for Nobody: "";
+    /// Zoom was not asked yet who authorized
+    NotAsked = "NotAsked" in [Connection] on [SubjectVerified(Unknown)]
+        for Nobody: "";
+    /// the granted scopes do not allow to ask who authorized
+    NotTold = "NotTold" in [Connection] on [SubjectVerified(Unknown)]
+        for Nobody: "add `user:read:user` (`user:read:user:admin` for an admin-managed app) if it matters";
+
+    // === Consents ===
+
+    /// the controller redeemed the code later than Zoom's five minutes allow
+    CodeExpired = "CodeExpired" in [Consent] on []
+        for AuthorizingPerson: "open the link again; if it happens again, the platform engineer looks why the controller is late";
+    /// Zoom did not accept the code, or its answer was lost
+    CodeRejected = "CodeRejected" in [Consent] on []
+        for AuthorizingPerson: "open the link again";
+    /// the connection or integration was recreated meanwhile, or its client id or mode changed
+    ConsentOutdated = "ConsentOutdated" in [Consent] on []
+        for AuthorizingPerson: "open the current link";
+    /// what the consent pages handed over cannot be read
+    ConsentUnreadable = "ConsentUnreadable" in [Consent] on []
+        for AuthorizingPerson: "open the link again; if it stays, connect and controller are of different versions";
+
+    // === Only in Events ===
+
+    /// a grant could not be revoked at Zoom before its connection was deleted; the tokens are erased here
+    NotRevoked = "NotRevoked" in [Event] on []
+        for AuthorizingPerson: "remove the app in the Zoom App Marketplace";
+    /// somebody wanted to connect by self service, and the limit is reached
+    SelfServiceLimit = "SelfServiceLimit" in [Event] on []
+        for AppOwner: "delete connections, or raise `oauth.consent.selfService.maxConnections`";
+}
