@@ -24,6 +24,7 @@ async fn restarts(bed: Bed) -> anyhow::Result<()> {
         replicas: 2,
         lease_seconds: 15,
         values: Vec::new(),
+        ..Options::default()
     };
     let (sim, operator, tenant) = connected(&bed, &options).await?;
     bed.until_deployed("zoom-operator").await?;

@@ -67,6 +67,7 @@ async fn leaves(bed: Bed) -> anyhow::Result<()> {
         replicas: 2,
         lease_seconds,
         values: Vec::new(),
+        ..Options::default()
     };
     let (sim, operator, tenant) = connected(&bed, &options).await?;
     bed.until_deployed("zoom-operator").await?;

@@ -34,6 +34,7 @@ async fn prepare(bed: &Bed, replicas: u32, lease_seconds: u32) -> anyhow::Result
             "connect.url=https://connect.example.com".into(),
             "connect.replicas=1".into(),
         ],
+        ..Options::default()
     };
     let spec = json!({"oauth": {"redirectUrl": null, "consent": {"mode": "Operator"}}});
     Scene::new(bed, &options, json!({}), &spec).await
