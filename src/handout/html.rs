@@ -4,7 +4,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::{
-    Handout, minute,
+    Handout, PORTAL, minute,
     texts::{Texts, texts},
 };
 use crate::setup::{
@@ -39,6 +39,7 @@ pub fn html(handout: &Handout, language: Language) -> String {
                 main {
                     h1 { (title) }
                     p { (texts.intro) }
+                    p { (texts.portal) " " a href=(PORTAL) rel="noreferrer" { (PORTAL) } }
                     p { (texts.secrets) }
                     p.soft { ((texts.written)(&handout.integration, &minute(handout.written))) }
                     p.next {
@@ -63,7 +64,6 @@ pub fn html(handout: &Handout, language: Language) -> String {
 
 fn section(handout: &Handout, step: &Step, texts: &Texts, words: &Words) -> Markup {
     let done = step.state == State::Done;
-    let printed = handout.entries(step);
     html! {
         li.step.(step.state.as_str()) {
             h2 { ((words.title)(step.id, step.kind)) }
@@ -81,15 +81,30 @@ fn section(handout: &Handout, step: &Step, texts: &Texts, words: &Words) -> Mark
                     p.caution { strong { (texts.caution) } " " ((words.caution)(*caution)) }
                 }
             }
-            dl {
-                dt { (texts.place) }
-                dd { (words::whereabouts(step, words)) }
-                dt { (texts.proof) }
-                dd { ((words.evidence)(&step.evidence)) }
+            @if done {
+                details {
+                    summary { (texts.details) }
+                    (body(handout, step, texts, words))
+                }
+            } @else {
+                (body(handout, step, texts, words))
             }
-            @if !printed.is_empty() { (entries(&printed, texts, words)) }
-            @if let Some(text) = handout.about_links(step, texts) { p.soft { (text) } }
         }
+    }
+}
+
+/// Where a step is taken, what proves it, and its values.
+fn body(handout: &Handout, step: &Step, texts: &Texts, words: &Words) -> Markup {
+    let printed = handout.entries(step);
+    html! {
+        dl {
+            dt { (texts.place) }
+            dd { (words::whereabouts(step, words)) }
+            dt { (texts.proof) }
+            dd { ((words.evidence)(&step.evidence)) }
+        }
+        @if !printed.is_empty() { (entries(&printed, texts, words)) }
+        @if let Some(text) = handout.about_links(step, texts) { p.soft { (text) } }
     }
 }
 

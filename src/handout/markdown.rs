@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{
-    Handout, minute,
+    Handout, PORTAL, minute,
     texts::{Texts, texts},
 };
 use crate::setup::{
@@ -19,7 +19,8 @@ pub fn markdown(handout: &Handout, language: Language) -> String {
     let steps = &handout.steps;
     let mut out = format!("# {}\n", escaped(&(texts.title)(&handout.app)));
     let written = (texts.written)(&handout.integration, &minute(handout.written));
-    for line in [texts.intro, texts.secrets, &escaped(&written)] {
+    let portal = format!("{} <{PORTAL}>", texts.portal);
+    for line in [texts.intro, &portal, texts.secrets, &escaped(&written)] {
         let _ = write!(out, "\n{line}\n");
     }
     let _ = write!(

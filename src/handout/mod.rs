@@ -1,7 +1,7 @@
 //! A hand-out for the customer's administrator: the steps in Zoom's portal, with the exact texts, as
 //! Markdown or as one HTML file that loads nothing. Pure, and without a secret: steps hold none. The
-//! personal links of connections are counted and not shown unless somebody asks for them: the file is made to
-//! be sent around. The command that writes it is [`command`]; it wants to read `ZoomIntegration`s and
+//! personal links of connections are counted and not shown unless somebody asks for them, because people send
+//! the file around. The command that writes it is [`command`]; it reads `ZoomIntegration`s and
 //! `ZoomConnection`s, and nothing else.
 
 pub mod command;
@@ -22,6 +22,8 @@ use crate::{
     },
 };
 
+/// Where Zoom's pages for developers are.
+const PORTAL: &str = "https://marketplace.zoom.us";
 /// As many personal links are printed.
 const MOST_LINKS: usize = 20;
 /// What the entry with the integration's own link is called. A personal one is called by its connection,

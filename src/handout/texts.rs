@@ -9,6 +9,8 @@ pub struct Texts {
     pub title: fn(&str) -> String,
     /// What this is.
     pub intro: &'static str,
+    /// Before the address of Zoom's portal.
+    pub portal: &'static str,
     /// How to handle what is copied out of Zoom.
     pub secrets: &'static str,
     /// Of how many steps how many are done.
@@ -21,13 +23,15 @@ pub struct Texts {
     pub columns: [&'static str; 3],
     /// Before what was done wrong.
     pub mistake: &'static str,
-    /// Before what to keep one's hands off.
+    /// Before what not to touch.
     pub caution: &'static str,
+    /// Above what is folded away of a step that is done.
+    pub details: &'static str,
     /// Before the proof that is awaited.
     pub proof: &'static str,
     /// Since when a step is done.
     pub since: fn(&str) -> String,
-    /// How many personal links there are that are not printed.
+    /// How many personal links are not printed.
     pub links_left_out: fn(usize) -> String,
     /// Who may have those that are printed, and how many that is of all.
     pub links: fn(usize, usize) -> String,
@@ -46,24 +50,26 @@ pub fn texts(language: Language) -> &'static Texts {
 
 static ENGLISH: Texts = Texts {
     title: |app| format!("Setting up {app} in Zoom"),
-    intro: "Go through the steps in this order. Copy every value to the letter: upper and lower case and a slash at the end matter. A step counts as done when its proof was seen, not when it was clicked.",
-    secrets: "This page holds no secret. What you copy out of Zoom goes straight into the Secret that is named, not into mails, chats or notes.",
+    intro: "Go through the steps in this order. Copy every value exactly: upper and lower case and a trailing slash matter. A step counts as done when the operator has seen proof, not when somebody clicked.",
+    portal: "Sign in here with the account that owns the app (Zoom for Government: https://marketplace.zoomgov.com):",
+    secrets: "This page contains no secret. A value in the form Secret/key names a Secret in the cluster and its key: that is where the value that you copy from Zoom goes. If you have no access to the cluster, hand the value over through your company's password manager. Do not send it by mail or chat, and do not keep it in notes.",
     progress: |done, all| format!("{done} of {all} steps are proved."),
     written: |integration, time| format!("For the integration {integration}, as of {time}."),
     place: "Where",
     columns: ["How", "Field", "Value"],
     mistake: "To correct",
     caution: "Careful",
+    details: "Details",
     proof: "Proof",
     since: |time| format!("since {time}"),
     links_left_out: |count| {
         format!(
-            "Personal links that wait for their person: {count}. None is on this page: each goes to its person alone."
+            "Personal links not used yet: {count}. They are not on this page, because each is for one person only."
         )
     },
     links: |shown, all| {
         format!(
-            "Whoever has one of these personal links can authorize in that person's place. This page is only for those who may have all of them; to anybody else send no link but their own. Shown: {shown} of {all}."
+            "Whoever has one of these personal links can authorize in that person's place. This page is only for those who may have all of them; send anybody else only their own link. Shown: {shown} of {all}."
         )
     },
     warnings: "Worth knowing",
@@ -72,13 +78,15 @@ static ENGLISH: Texts = Texts {
 static JAPANESE: Texts = Texts {
     title: |app| format!("Zoom での {app} の設定手順"),
     intro: "以下の手順を順番に行ってください。値は大文字と小文字、末尾のスラッシュも含め、一字一句そのままコピーしてください。各手順は、操作した時点ではなく、確認できた時点で完了となります。",
-    secrets: "このページに機密情報は含まれていません。Zoom からコピーした値は、メール、チャット、メモなどに残さず、指定された Secret に直接入力してください。",
+    portal: "アプリを所有するアカウントで、こちらからサインインしてください（Zoom for Government の場合：https://marketplace.zoomgov.com）：",
+    secrets: "このページに機密情報は含まれていません。「Secret/キー」の形の値は、Zoom からコピーした値の保存先となるクラスターの Secret とそのキーです。クラスターを操作できない場合は、社内のパスワード管理ツールで担当者に渡してください。メールやチャットで送ったり、メモに残したりしないでください。",
     progress: |done, all| format!("{all} 件の手順のうち {done} 件が確認済みです。"),
     written: |integration, time| format!("対象：{integration}（{time} 現在）"),
     place: "場所",
     columns: ["操作", "項目", "値"],
     mistake: "要修正",
     caution: "注意",
+    details: "詳細",
     proof: "確認方法",
     since: |time| format!("{time} から"),
     links_left_out: |count| {

@@ -33,7 +33,7 @@ pub(super) static WORDS: Words = Words {
     nothing: |unseen| match unseen {
         [] => "Nothing is left to do.".into(),
         _ => format!(
-            "Nothing is left that the operator can see. See for yourself: {}.",
+            "The operator sees nothing left to do. Check these yourself: {}.",
             unseen.join("; ")
         ),
     },
@@ -54,7 +54,7 @@ fn title(id: StepId, kind: AppKind) -> &'static str {
         (StepId::Information, _) => "fill in names, texts and links",
         (StepId::Deauthorization, _) => "paste the deauthorization endpoint URL",
         (StepId::TechnicalDesign, _) => "answer the questions on design and security",
-        (StepId::BackEnd, _) => "enter client id and secret in the tenant's own back end",
+        (StepId::BackEnd, _) => "enter client id and client secret in the tenant's own back end",
         (StepId::Activate, _) => "activate the app",
         (StepId::Approval, _) => "have the account's administrator approve the app",
         (StepId::Install, _) => "open the installation link and allow the app",
@@ -73,10 +73,10 @@ fn elsewhere(id: StepId) -> Option<&'static str> {
 
 fn evidence(evidence: &Evidence) -> String {
     match evidence {
-        Evidence::CredentialsAccepted => "Zoom's token endpoint takes the credentials.".into(),
-        Evidence::Consent => "Somebody's authorization goes through.".into(),
-        Evidence::Validation => "Zoom's signed URL validation is answered.".into(),
-        Evidence::Signature => "A request of Zoom's is signed with it.".into(),
+        Evidence::CredentialsAccepted => "Zoom's token endpoint accepts the credentials.".into(),
+        Evidence::Consent => "An authorization succeeds.".into(),
+        Evidence::Validation => "The receiver answers Zoom's signed URL validation.".into(),
+        Evidence::Signature => "A request from Zoom is signed with it.".into(),
         Evidence::Events { declared, unseen } if unseen.is_empty() => {
             format!("Every declared event type was seen ({declared}).")
         }
@@ -85,14 +85,17 @@ fn evidence(evidence: &Evidence) -> String {
             declared - unseen.len(),
             unseen.join(", ")
         ),
-        Evidence::TokenScopes => "Zoom's token names them.".into(),
-        Evidence::Token => "Zoom gives a token.".into(),
+        Evidence::TokenScopes => "Zoom's token contains them.".into(),
+        Evidence::Token => "Zoom issues a token.".into(),
+        Evidence::Connections { total: 0, .. } => {
+            "A connection is connected. There is none yet.".into()
+        }
         Evidence::Connections { connected, total } => {
             format!("{connected} of {total} connections are connected.")
         }
         Evidence::FirstEvent => "The first signed event of the app arrives.".into(),
-        Evidence::Removal => "Seen only once somebody removes the app.".into(),
-        Evidence::None => "The operator cannot see it.".into(),
+        Evidence::Removal => "Shows only once somebody removes the app.".into(),
+        Evidence::None => "None: the operator cannot check this step.".into(),
     }
 }
 
@@ -108,22 +111,22 @@ fn mistake(mistake: &Mistake) -> String {
         Mistake::NoSecret(secret) => format!("The Secret {secret} does not exist."),
         Mistake::NoKey { secret, key } => format!("The Secret {secret} has no key {key}."),
         Mistake::BadKey { secret, key } => {
-            format!("Key {key} of the Secret {secret} is empty or no printable text: copy it again.")
+            format!("Key {key} of the Secret {secret} is empty or not printable text: copy it again.")
         }
         Mistake::SameValue { key, other } => {
-            format!("Keys {key} and {other} hold the same value: one was copied twice.")
+            format!("Keys {key} and {other} hold the same value: it was copied into the wrong key once.")
         }
         Mistake::CredentialsRejected(Environment::Production) => {
-            "Zoom refuses client id and secret as a pair: copy both from the Production tab; those of the Development tab do not fit a production app.".into()
+            "Zoom refuses this pair of client id and client secret: copy both from the Production tab. Those of the Development tab do not work for a production app.".into()
         }
         Mistake::CredentialsRejected(Environment::Development) => {
-            "Zoom refuses client id and secret as a pair: copy both from the Development tab.".into()
+            "Zoom refuses this pair of client id and client secret: copy both from the Development tab.".into()
         }
         Mistake::WrongAppKind(AppKind::ServerToServer) => {
-            "The credentials are those of another kind of app: create a Server-to-Server OAuth App.".into()
+            "The credentials belong to another kind of app: create a Server-to-Server OAuth App.".into()
         }
         Mistake::WrongAppKind(AppKind::General) => {
-            "The credentials are those of another kind of app: create a General App.".into()
+            "The credentials belong to another kind of app: create a General App.".into()
         }
         Mistake::AccountOrActivation => {
             "Zoom refuses the account: activate the app, and compare the Account ID.".into()
@@ -131,29 +134,29 @@ fn mistake(mistake: &Mistake) -> String {
         Mistake::AppDisabled => "The app is switched off in Zoom: activate it again.".into(),
         Mistake::DisabledByAdmin => "The account's administrator does not allow the app.".into(),
         Mistake::OwnerGone => {
-            "The Zoom user who owned it no longer exists: another user has to take over.".into()
+            "The Zoom user who owned the app no longer exists: another user must take it over.".into()
         }
         Mistake::RedirectMismatch(url) => format!(
-            "Zoom answers 4700 or 4709: another redirect URL was pasted. It must be {url} to the letter, also in the allow list."
+            "Zoom answers 4700 or 4709: a different redirect URL was pasted. It must be exactly {url}, also in the allow list."
         ),
         Mistake::OtherCallback { declared, callback } => format!(
             "spec.oauth.redirectUrl says {declared}, but the operator's callback is {callback}: correct or remove it."
         ),
         Mistake::WrongSecretToken { secret, key } => format!(
-            "A request came whose signature does not match Secret {secret}, key {key}: copy the app's Secret Token again, not the Client Secret and not the Verification Token."
+            "A request arrived whose signature does not match Secret {secret}, key {key}: copy the app's Secret Token again, not the Client Secret and not the Verification Token."
         ),
         Mistake::Stale(at) => format!(
             "The last URL validation was answered at {at}, more than 72 hours ago: Zoom stops sending after six failures. Press Validate again."
         ),
         Mistake::Unreachable(why) => {
-            format!("{why} If it works from the internet, press Validate all the same.")
+            format!("{why} If the URL works from the internet, press Validate anyway.")
         }
-        Mistake::ReceiverDown => "Wait before pressing Validate: the receiver takes no requests yet.".into(),
+        Mistake::ReceiverDown => "Wait before you press Validate: the receiver does not accept requests yet.".into(),
         Mistake::NoHost => {
-            "The endpoint has no public name: set spec.webhook.endpoint.host.".into()
+            "The endpoint has no public host name: set spec.webhook.endpoint.host.".into()
         }
         Mistake::HostWithheld => {
-            "Paste nothing yet: the public name of the endpoint is another integration's, or not allowed here. The condition Ready says which.".into()
+            "Paste nothing yet: the endpoint's host name belongs to another integration, or is not allowed here. The condition Ready says which.".into()
         }
         Mistake::MissingScopes { scopes, kind } => format!(
             "Not granted: {}. {}",
@@ -163,7 +166,7 @@ fn mistake(mistake: &Mistake) -> String {
                 .collect::<Vec<_>>()
                 .join(", "),
             match kind {
-                AppKind::General => "Tick them, and have the app authorized again: a token that is only refreshed does not have them.",
+                AppKind::General => "Tick them, and have the app authorized again: a refresh alone does not add them.",
                 AppKind::ServerToServer => "Tick them; the next token has them.",
             }
         ),
@@ -172,10 +175,10 @@ fn mistake(mistake: &Mistake) -> String {
             sentences.join(" ")
         }
         Mistake::NoConnection => {
-            "Nobody is named who could: create a ZoomConnection for each person, or allow self service.".into()
+            "There is no ZoomConnection yet: create one for each person, or allow self-service.".into()
         }
         Mistake::GrantLost(names) => format!(
-            "The authorization is lost and has to be given again: {}.",
+            "These connections lost their authorization, and their people must authorize again: {}.",
             names.join(", ")
         ),
     }
@@ -184,22 +187,22 @@ fn mistake(mistake: &Mistake) -> String {
 fn caution(caution: Caution) -> &'static str {
     match caution {
         Caution::ChangeNow => {
-            "Do not press \"Change Now\" on the activation page: this app stays private, and that cannot be undone."
+            "Do not press \"Change Now\" on the activation page: it would make this private app public, and cannot be undone."
         }
         Caution::AddInMarketplace => {
-            "Do not use \"Add App\" in the Marketplace: it starts without the state that the back end needs. Start with the installation link, or in the back end."
+            "Do not use \"Add App\" in the Marketplace: it starts without the state that the back end needs. Start from the installation link, or in the back end."
         }
         Caution::VerificationToken => {
-            "Copy the Secret Token. The Verification Token beside it is of no use since June 2025."
+            "Copy the Secret Token. The Verification Token beside it has had no effect since June 2025."
         }
         Caution::TwoPairs(Environment::Production) => {
-            "There are two pairs. This app needs the one of the Production tab."
+            "There are two pairs. This app needs the one on the Production tab."
         }
         Caution::TwoPairs(Environment::Development) => {
-            "There are two pairs. This app needs the one of the Development tab."
+            "There are two pairs. This app needs the one on the Development tab."
         }
         Caution::FailedValidation => {
-            "\"URL validation failed\" is not to be ignored: without it no event comes."
+            "Do not ignore \"URL validation failed\": without validation no event arrives."
         }
         Caution::NoEvents => "Leave Event Subscriptions off: no event is declared.",
     }
@@ -208,21 +211,21 @@ fn caution(caution: Caution) -> &'static str {
 fn warning(warning: &Warning) -> String {
     match warning {
         Warning::LegacyVerificationToken(key) => format!(
-            "Key {key} looks like Zoom's Verification Token, which is switched off since June 2025: remove it, and copy the Secret Token."
+            "Key {key} looks like Zoom's Verification Token, which has been switched off since June 2025: remove it, and copy the Secret Token."
         ),
         Warning::HttpRedirect(url) => format!(
-            "{url} is not encrypted, so that anybody on the way can take the authorization: use https."
+            "{url} is not encrypted, so anybody on the network path can steal the authorization: use https."
         ),
         Warning::DevelopmentCredentials => {
-            "Zoom refuses the credentials of this production app. Credentials of the Development tab are the commonest reason.".into()
+            "Zoom refuses the credentials of this production app. The most common reason: they are from the Development tab.".into()
         }
         Warning::DevelopmentOnly => format!(
-            "{} credentials work for users of the developer's own account only, but the app is to be published: set app.environment: {} in another ZoomIntegration.",
+            "{} credentials work only for users of the developer's own account, but this app is to be published: set app.environment: {} in another ZoomIntegration.",
             environment(Environment::Development),
             environment(Environment::Production)
         ),
         Warning::PreviousSecretToken => {
-            "Zoom still signs with the previous Secret Token: keep previous-webhook-secret-token until that ends.".into()
+            "Zoom still signs with the previous Secret Token: keep previous-webhook-secret-token until it no longer does.".into()
         }
         Warning::Scopes(warning) => warning.message(),
         Warning::Button(button) => caution(*button).into(),
