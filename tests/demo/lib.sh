@@ -9,6 +9,9 @@ RELEASE=zoom-operator NAMESPACE=zoom-operator-system ZOOM=zoom EXAMPLE=quickstar
 # Public address of the consent pages, as in values.yaml.
 # shellcheck disable=SC2034
 PAGES=http://localhost:8480
+# Where `kubectl zoom` is linked.
+# shellcheck disable=SC2034
+PLUGIN=target/demo/bin
 # Marks the namespaces that the demo made, and so may remove.
 OURS=zoom-operator.io/demo
 
