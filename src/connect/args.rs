@@ -27,10 +27,10 @@ pub struct Args {
     )]
     pub keys: PathBuf,
     /// Where the pages are.
-    #[arg(long, env = "LISTEN", default_value = "0.0.0.0:8080")]
+    #[arg(long, env = "LISTEN", default_value = "[::]:8080")]
     pub listen: SocketAddr,
     /// Where `/live`, `/ready` and `/metrics` are.
-    #[arg(long, env = "ADMIN_LISTEN", default_value = "0.0.0.0:8081")]
+    #[arg(long, env = "ADMIN_LISTEN", default_value = "[::]:8081")]
     pub admin_listen: SocketAddr,
     /// Logs.
     #[command(flatten)]

@@ -18,7 +18,7 @@ use super::{
 use runtime::{
     admin::{self, Readiness},
     http::{self, Limits},
-    metrics,
+    listen, metrics,
     shutdown::{self, Shutdown},
 };
 
@@ -135,7 +135,7 @@ impl Connect {
 
 async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
     let failed = |error| StartError(address, error);
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let listener = listen::listen(address).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     Ok((listener, address))
 }

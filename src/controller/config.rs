@@ -5,8 +5,10 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use ipnet::IpNet;
 use url::Url;
 
-use super::{integration::hosts::AllowedHost, leadership::Leadership};
-use runtime::telemetry::LogArgs;
+use super::{
+    integration::hosts::AllowedHost, leadership::Leadership, receiver_defaults::ReceiverDefaults,
+};
+use runtime::{outgoing::egress::Egress, telemetry::LogArgs};
 
 /// Zoom answers within seconds or not at all.
 const LONGEST_REQUEST: Duration = Duration::from_secs(20);
@@ -25,6 +27,10 @@ pub struct Args {
     /// Base URL of Zoom's REST API.
     #[arg(long, env = "ZOOM_API_URL", default_value = "https://api.zoom.us", value_parser = base_url)]
     pub zoom_api_url: Url,
+
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would show it as the section's help")]
+    pub egress: Egress,
 
     #[command(flatten)]
     #[allow(missing_docs, reason = "clap would show it as the section's help")]
@@ -86,7 +92,7 @@ pub struct Args {
     pub concurrency: u16,
 
     /// Address of the probes and metrics.
-    #[arg(long, env = "ADMIN_LISTEN", default_value = "0.0.0.0:8081")]
+    #[arg(long, env = "ADMIN_LISTEN", default_value = "[::]:8081")]
     pub admin_listen: SocketAddr,
 
     #[command(flatten)]
@@ -144,6 +150,16 @@ pub struct ReceiverPolicy {
     /// Try whether webhook URLs lead to their receivers, until Zoom has validated them.
     #[arg(long = "reachability-check", env = "REACHABILITY_CHECK")]
     pub reachability_check: bool,
+
+    /// What the Pods and Services of all receivers have besides, as JSON. What an integration says itself
+    /// takes precedence.
+    #[arg(
+        long = "receiver-defaults",
+        env = "RECEIVER_DEFAULTS",
+        value_name = "JSON",
+        default_value = "{}"
+    )]
+    pub defaults: ReceiverDefaults,
 
     /// How many receivers are replaced at the same time, when it is the operator that changed.
     #[arg(

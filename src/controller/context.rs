@@ -76,7 +76,8 @@ impl Context {
         shutdown: Shutdown,
     ) -> anyhow::Result<Self> {
         let endpoints = Endpoints::new(config.zoom_oauth_url.clone(), config.zoom_api_url.clone());
-        let zoom = zoom::Client::new(endpoints)?.with_spending_limit(config.spending_limit());
+        let zoom = zoom::Client::through(endpoints, config.egress.client_builder()?)?
+            .with_spending_limit(config.spending_limit());
         let zoom = Arc::new(zoom);
         let journal = Directory::open(config.journal.clone())
             .with_context(|| format!("failed to open the journal {}", config.journal.display()))?;

@@ -27,6 +27,7 @@ mod outage;
 mod published;
 mod queue;
 mod reach;
+mod receiver_defaults;
 mod reconcile;
 mod removals;
 mod report;
@@ -40,8 +41,8 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use kube::Client;
-use runtime::{admin, http, metrics as registry, shutdown};
-use tokio::{net::TcpListener, sync::oneshot};
+use runtime::{admin, http, listen, metrics as registry, shutdown};
+use tokio::sync::oneshot;
 
 use self::{
     context::Context,
@@ -79,7 +80,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
     registry.register_collector(Box::new(Gauges(index.clone())));
     let readiness = admin::Readiness::default();
     let watching = readiness.gate("api-server");
-    let admin = TcpListener::bind(args.admin_listen)
+    let admin = listen::listen(args.admin_listen)
         .await
         .with_context(|| format!("failed to listen on {}", args.admin_listen))?;
     let admin = tokio::spawn(http::serve(

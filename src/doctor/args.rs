@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use url::Url;
 
 use crate::terminal::{Cluster, Output, Target};
+use runtime::outgoing::egress::Egress;
 
 /// Arguments of `doctor`.
 #[derive(Clone, Debug, clap::Args)]
@@ -49,6 +50,10 @@ pub struct Args {
     /// Base URL of Zoom's REST API.
     #[arg(long, env = "ZOOM_API_URL", default_value = "https://api.zoom.us")]
     pub zoom_api_url: Url,
+
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would show it as the section's help")]
+    pub egress: Egress,
 
     /// How to print.
     #[arg(long, short, value_enum, default_value_t)]

@@ -59,10 +59,8 @@ async fn credentials(args: &Args) -> anyhow::Result<Report> {
     let data = origin.read(args, spec).await?;
     let spec = manifest.with_what_is_there(&data);
     let values = Values::read(&spec, &data);
-    let zoom = Client::new(Endpoints::new(
-        args.zoom_oauth_url.clone(),
-        args.zoom_api_url.clone(),
-    ))?;
+    let endpoints = Endpoints::new(args.zoom_oauth_url.clone(), args.zoom_api_url.clone());
+    let zoom = Client::through(endpoints, args.egress.client_builder()?)?;
     let answer = examine::ask(&zoom, &values).await;
     let url = spec.webhook.as_ref().and_then(Webhook::url);
     let case = Case {

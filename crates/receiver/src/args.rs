@@ -18,13 +18,13 @@ const MAX_SECONDS: f64 = 604_800.0;
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
     /// Where webhooks arrive.
-    #[arg(long, env = "LISTEN", default_value = "0.0.0.0:8080")]
+    #[arg(long, env = "LISTEN", default_value = "[::]:8080")]
     pub listen: SocketAddr,
     /// Where `/live`, `/ready` and `/metrics` are.
-    #[arg(long, env = "ADMIN_LISTEN", default_value = "0.0.0.0:8081")]
+    #[arg(long, env = "ADMIN_LISTEN", default_value = "[::]:8081")]
     pub admin_listen: SocketAddr,
     /// Where `/facts` is, for the controller.
-    #[arg(long, env = "FACTS_LISTEN", default_value = "0.0.0.0:8082")]
+    #[arg(long, env = "FACTS_LISTEN", default_value = "[::]:8082")]
     pub facts_listen: SocketAddr,
     /// The only path that takes webhooks.
     #[arg(long, env = "WEBHOOK_PATH", default_value = "/", value_parser = path)]
@@ -81,7 +81,7 @@ pub struct Args {
     #[arg(long, env = "BUFFER_EPHEMERAL")]
     pub buffer_ephemeral: bool,
     /// Where dead letters are looked after.
-    #[arg(long, env = "CONTROL_LISTEN", default_value = "0.0.0.0:8083")]
+    #[arg(long, env = "CONTROL_LISTEN", default_value = "[::]:8083")]
     pub control_listen: SocketAddr,
     /// File with the token of that port. Without it there is no such port.
     #[arg(long, env = "CONTROL_TOKEN_FILE")]

@@ -30,7 +30,7 @@ use super::{
 use runtime::{
     admin::{self, Gate, Readiness},
     http::{self, Limits},
-    metrics,
+    listen, metrics,
     shutdown::{self, Shutdown},
 };
 
@@ -330,7 +330,7 @@ fn follow_secrets(
 
 async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
     let failed = |error| StartError::Listen(address, error);
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let listener = listen::listen(address).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     Ok((listener, address))
 }

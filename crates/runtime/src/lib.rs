@@ -1,9 +1,10 @@
-//! What every process shares: logs, probes and metrics, guarded listeners, outgoing HTTP, followed files and
+//! What every process shares: logs, probes and metrics, listening sockets, guarded servers, outgoing HTTP, followed files and
 //! shutdown. Knows nothing of Kubernetes.
 
 pub mod admin;
 pub mod followed;
 pub mod http;
+pub mod listen;
 pub mod metrics;
 pub mod outgoing;
 pub mod shutdown;

@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, time::Duration};
 
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use jiff::Timestamp;
-use reqwest::{RequestBuilder, Response, header};
+use reqwest::{ClientBuilder, RequestBuilder, Response, header};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
@@ -109,12 +109,20 @@ impl Endpoints {
 // === impl Client ===
 
 impl Client {
-    /// A client that talks to these endpoints only: no redirects, no proxy, bounded times.
+    /// A client that reaches these endpoints by itself and follows no redirects, with bounded times.
     ///
     /// # Errors
     /// When no TLS provider is installed in the process.
     pub fn new(endpoints: Endpoints) -> Result<Self, reqwest::Error> {
         Self::with_timeout(endpoints, TIMEOUT)
+    }
+
+    /// The same by another way out, for example a proxy.
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    pub fn through(endpoints: Endpoints, way: ClientBuilder) -> Result<Self, reqwest::Error> {
+        Self::build(endpoints, way, TIMEOUT)
     }
 
     /// The same with less time for requests that spend something: a leader must outlast them.
@@ -131,7 +139,15 @@ impl Client {
     /// # Errors
     /// As [`Client::new`].
     pub fn with_timeout(endpoints: Endpoints, timeout: Duration) -> Result<Self, reqwest::Error> {
-        let http = client_builder(Trust::PublicRoots)
+        Self::build(endpoints, client_builder(Trust::PublicRoots), timeout)
+    }
+
+    fn build(
+        endpoints: Endpoints,
+        way: ClientBuilder,
+        timeout: Duration,
+    ) -> Result<Self, reqwest::Error> {
+        let http = way
             .connect_timeout(timeout / 4)
             .pool_idle_timeout(IDLE)
             .timeout(timeout)

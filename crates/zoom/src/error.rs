@@ -158,7 +158,7 @@ impl Fault {
                 "Zoom answers with a server error: nothing to do, the request is made again."
             }
             Self::Unreachable => {
-                "Zoom gives no answer: check DNS, egress rules and the operator's zoom.oauthUrl if it lasts; the request is made again."
+                "Zoom gives no answer: check DNS, egress rules, the operator's proxy settings and its zoom.oauthUrl if it lasts; the request is made again."
             }
             Self::Unintelligible => {
                 "The answer is not Zoom's: check for a proxy in between and the operator's zoom.oauthUrl; the request is made again."

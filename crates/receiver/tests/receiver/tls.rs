@@ -1,6 +1,6 @@
 //! Certificate authorities of the test's own.
 
-#![allow(dead_code, reason = "two programs of tests share it")]
+#![allow(dead_code, reason = "several test programs share it")]
 
 use std::{io, net::SocketAddr, sync::Arc};
 
@@ -52,21 +52,26 @@ impl Authority {
 
 impl Listener {
     pub fn new(tcp: TcpListener, identity: Identity) -> Self {
-        let (certificate, key) = identity.der;
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![certificate.into()],
-                PrivateKeyDer::try_from(key).unwrap(),
-            )
-            .unwrap();
         Self {
             tcp,
-            acceptor: TlsAcceptor::from(Arc::new(config)),
+            acceptor: acceptor(identity),
         }
     }
+}
+
+/// Speaks TLS as this server.
+pub fn acceptor(identity: Identity) -> TlsAcceptor {
+    let (certificate, key) = identity.der;
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![certificate.into()],
+            PrivateKeyDer::try_from(key).unwrap(),
+        )
+        .unwrap();
+    TlsAcceptor::from(Arc::new(config))
 }
 
 impl axum::serve::Listener for Listener {

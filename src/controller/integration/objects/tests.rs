@@ -38,6 +38,7 @@ fn objects_for(image: &str, observed: &Observed) -> Objects {
         allowed_hosts: vec![],
         network_policies: true,
         operator_namespace: Some("ops".into()),
+        defaults: crate::controller::receiver_defaults::ReceiverDefaults::default(),
         receiver_rollouts: 5,
         reachability_check: false,
     };

@@ -44,6 +44,7 @@ fn receivers() -> ReceiverPolicy {
         allowed_hosts: vec![],
         network_policies: false,
         operator_namespace: Some("ops".into()),
+        defaults: crate::controller::receiver_defaults::ReceiverDefaults::default(),
         receiver_rollouts: 5,
         reachability_check: false,
     }

@@ -28,6 +28,7 @@ fn policy(allowed: &[&str]) -> ReceiverPolicy {
         allowed_hosts: allowed.iter().map(|text| text.parse().unwrap()).collect(),
         network_policies: false,
         operator_namespace: Some("ops".into()),
+        defaults: crate::controller::receiver_defaults::ReceiverDefaults::default(),
         receiver_rollouts: 5,
         reachability_check: false,
     }

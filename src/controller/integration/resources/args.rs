@@ -155,7 +155,7 @@ fn buffering(buffer: &Buffer) -> Vec<String> {
         format!("--buffer-dir={}", paths::BUFFER_DIR),
         format!("--buffer-size={}", capacity(&buffer::size(buffer))),
         format!("--buffer-max-age={max_age}"),
-        format!("--control-listen=0.0.0.0:{CONTROL_PORT}"),
+        format!("--control-listen=[::]:{CONTROL_PORT}"),
         format!("--control-token-file={}/token", paths::CONTROL_DIR),
     ];
     if buffer::storage(buffer) == BufferStorage::Ephemeral {

@@ -66,7 +66,10 @@ pub fn build(integration: &ZoomIntegration, setting: &Setting<'_>) -> Option<Res
     };
     Some(Resources {
         service_account: sealed(service_account::build(integration)),
-        service: sealed(service::build(integration)),
+        service: sealed(service::build(
+            integration,
+            &setting.policy.defaults.service,
+        )),
         workload,
         disruption_budget: disruption_budget::build(integration, webhook).map(sealed),
         network_policy: network_policy::build(integration, setting.policy).map(sealed),

@@ -15,7 +15,7 @@ use k8s_openapi::{
 
 use super::{
     args, buffer,
-    names::{ADMIN_PORT, CONTROL_PORT, FACTS_PORT, HTTP_PORT, labels, name},
+    names::{ADMIN_PORT, CONTROL_PORT, FACTS_PORT, HTTP_PORT, labels, name, selector_labels},
     setting::Setting,
     volumes,
 };
@@ -28,9 +28,14 @@ pub(super) fn template(
     buffer: Option<&Buffer>,
     setting: &Setting<'_>,
 ) -> PodTemplateSpec {
+    let defaults = &setting.policy.defaults;
+    let mut all_labels = defaults.pod_labels.clone();
+    all_labels.extend(labels(integration));
+    let annotations = defaults.pod_annotations.clone();
     PodTemplateSpec {
         metadata: Some(ObjectMeta {
-            labels: Some(labels(integration)),
+            labels: Some(all_labels),
+            annotations: (!annotations.is_empty()).then_some(annotations),
             ..ObjectMeta::default()
         }),
         spec: Some(pod(integration, webhook, buffer, setting)),
@@ -44,7 +49,11 @@ fn pod(
     setting: &Setting<'_>,
 ) -> PodSpec {
     let knobs = webhook.receiver.clone().unwrap_or_default();
-    let image = setting.image;
+    let (image, defaults) = (setting.image, &setting.policy.defaults);
+    let mut node_selector = defaults.node_selector.clone();
+    node_selector.extend(knobs.node_selector.unwrap_or_default());
+    let mut tolerations = defaults.tolerations.clone();
+    tolerations.extend(knobs.tolerations.into_iter().flatten().map(toleration));
     let (volumes, mounts) = volumes::build(integration, webhook, buffer, setting.sink);
     let grace = buffer::grace(buffer).as_secs();
     let pull_secrets: Vec<LocalObjectReference> = image
@@ -57,35 +66,32 @@ fn pod(
         automount_service_account_token: Some(false),
         enable_service_links: Some(false),
         image_pull_secrets: (!pull_secrets.is_empty()).then_some(pull_secrets),
-        security_context: Some(PodSecurityContext {
-            run_as_non_root: Some(true),
-            run_as_user: Some(65532),
-            run_as_group: Some(65532),
-            fs_group: Some(65532),
-            seccomp_profile: Some(SeccompProfile {
-                type_: "RuntimeDefault".into(),
-                ..SeccompProfile::default()
-            }),
-            ..PodSecurityContext::default()
-        }),
+        security_context: Some(
+            defaults
+                .pod_security_context
+                .clone()
+                .unwrap_or_else(default_pod_security),
+        ),
         containers: vec![Container {
             args: Some(args::build(integration, webhook, buffer, setting)),
             volume_mounts: Some(mounts),
             ..container(knobs.resources, setting, buffer.is_some())
         }],
         volumes: Some(volumes),
-        node_selector: knobs.node_selector,
-        tolerations: knobs
-            .tolerations
-            .map(|list| list.into_iter().map(toleration).collect()),
-        priority_class_name: knobs.priority_class_name,
+        node_selector: (!node_selector.is_empty()).then_some(node_selector),
+        tolerations: (!tolerations.is_empty()).then_some(tolerations),
+        affinity: defaults.affinity.clone(),
+        topology_spread_constraints: defaults.spread(&selector_labels(integration)),
+        priority_class_name: knobs
+            .priority_class_name
+            .or_else(|| defaults.priority_class_name.clone()),
         termination_grace_period_seconds: i64::try_from(grace).ok(),
         ..PodSpec::default()
     }
 }
 
 fn container(resources: Option<Resources>, setting: &Setting<'_>, buffered: bool) -> Container {
-    let image = setting.image;
+    let (image, defaults) = (setting.image, &setting.policy.defaults);
     let port = |name: &str, port| ContainerPort {
         name: Some(name.into()),
         container_port: port,
@@ -107,17 +113,44 @@ fn container(resources: Option<Resources>, setting: &Setting<'_>, buffered: bool
         ports: Some(ports),
         liveness_probe: Some(probe("/live", 10, 3)),
         readiness_probe: Some(probe("/ready", 2, 2)),
-        resources: Some(resources.map_or_else(default_resources, requirements)),
-        security_context: Some(SecurityContext {
-            allow_privilege_escalation: Some(false),
-            read_only_root_filesystem: Some(true),
-            capabilities: Some(Capabilities {
-                drop: Some(vec!["ALL".into()]),
-                ..Capabilities::default()
-            }),
-            ..SecurityContext::default()
+        resources: Some(match (resources, &defaults.resources) {
+            (Some(stated), _) => requirements(stated),
+            (None, Some(defaults)) => defaults.clone(),
+            (None, None) => default_resources(),
         }),
+        security_context: Some(
+            defaults
+                .container_security_context
+                .clone()
+                .unwrap_or_else(default_security),
+        ),
         ..Container::default()
+    }
+}
+
+fn default_pod_security() -> PodSecurityContext {
+    PodSecurityContext {
+        run_as_non_root: Some(true),
+        run_as_user: Some(65532),
+        run_as_group: Some(65532),
+        fs_group: Some(65532),
+        seccomp_profile: Some(SeccompProfile {
+            type_: "RuntimeDefault".into(),
+            ..SeccompProfile::default()
+        }),
+        ..PodSecurityContext::default()
+    }
+}
+
+fn default_security() -> SecurityContext {
+    SecurityContext {
+        allow_privilege_escalation: Some(false),
+        read_only_root_filesystem: Some(true),
+        capabilities: Some(Capabilities {
+            drop: Some(vec!["ALL".into()]),
+            ..Capabilities::default()
+        }),
+        ..SecurityContext::default()
     }
 }
 

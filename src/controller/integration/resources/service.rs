@@ -6,9 +6,10 @@ use k8s_openapi::{
 };
 
 use super::names::{metadata, selector_labels};
-use crate::api::v1alpha1::ZoomIntegration;
+use crate::{api::v1alpha1::ZoomIntegration, controller::receiver_defaults::ServiceDefaults};
 
-pub(super) fn build(integration: &ZoomIntegration) -> Service {
+pub(super) fn build(integration: &ZoomIntegration, defaults: &ServiceDefaults) -> Service {
+    let families = defaults.ip_families.clone();
     Service {
         metadata: metadata(integration),
         spec: Some(ServiceSpec {
@@ -20,6 +21,8 @@ pub(super) fn build(integration: &ZoomIntegration) -> Service {
                 protocol: Some("TCP".into()),
                 ..ServicePort::default()
             }]),
+            ip_family_policy: defaults.ip_family_policy.clone(),
+            ip_families: (!families.is_empty()).then_some(families),
             ..ServiceSpec::default()
         }),
         ..Service::default()

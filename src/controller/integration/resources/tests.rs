@@ -35,6 +35,7 @@ fn policy() -> ReceiverPolicy {
         allowed_hosts: vec![],
         network_policies: true,
         operator_namespace: Some("ops".into()),
+        defaults: crate::controller::receiver_defaults::ReceiverDefaults::default(),
         receiver_rollouts: 5,
         reachability_check: false,
     }
@@ -351,4 +352,75 @@ fn facts_and_orders_are_the_operators_alone() {
     }
     let out = spec["egress"].to_string();
     assert!(out.contains(r#""except":["169.254.0.0/16"]"#));
+}
+
+#[test]
+fn the_operators_defaults_reach_pods_and_services_and_the_integration_goes_first() {
+    let defaults = json!({
+        "podLabels": {"team": "a", "app.kubernetes.io/name": "x"}, "podAnnotations": {"note": "b"},
+        "podSecurityContext": {"runAsNonRoot": true}, "containerSecurityContext": {"privileged": false},
+        "resources": {"limits": {"memory": "96Mi"}}, "priorityClassName": "low",
+        "nodeSelector": {"kubernetes.io/os": "linux", "disk": "hdd"},
+        "tolerations": [{"key": "a", "operator": "Exists"}], "affinity": {"nodeAffinity": {}},
+        "topologySpreadConstraints": [
+            {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"}],
+        "service": {"ipFamilyPolicy": "PreferDualStack", "ipFamilies": ["IPv6", "IPv4"]},
+    });
+    let policy = ReceiverPolicy {
+        defaults: defaults.to_string().parse().unwrap(),
+        ..policy()
+    };
+    let built = |webhook: Value| {
+        let image = image();
+        let setting = Setting {
+            image: &image,
+            policy: &policy,
+            sink: SinkAccess::Granted,
+            replicas: None,
+            live: None,
+            exposed: true,
+        };
+        build(&integration(webhook), &setting).unwrap()
+    };
+    let plain = built(json!({"sink": {"http": {"url": "https://s"}}}));
+    let Workload::Deployment(deployment) = &plain.workload else {
+        panic!("no Deployment");
+    };
+    let deployment = json!(deployment);
+    let metadata = &deployment["spec"]["template"]["metadata"];
+    assert_eq!(metadata["labels"]["team"], "a");
+    assert_eq!(
+        metadata["labels"]["app.kubernetes.io/name"],
+        "zoom-receiver"
+    );
+    assert_eq!(metadata["annotations"]["note"], "b");
+    let pod = template(&plain);
+    assert_eq!(pod["securityContext"], json!({"runAsNonRoot": true}));
+    let container = &pod["containers"][0];
+    assert_eq!(container["securityContext"], json!({"privileged": false}));
+    assert_eq!(container["resources"]["limits"]["memory"], "96Mi");
+    assert_eq!(pod["priorityClassName"], "low");
+    assert_eq!(pod["affinity"], json!({"nodeAffinity": {}}));
+    let spread = &pod["topologySpreadConstraints"][0];
+    let selector = &deployment["spec"]["selector"];
+    assert_eq!(&spread["labelSelector"], selector);
+    let service = json!(plain.service);
+    assert_eq!(service["spec"]["ipFamilyPolicy"], "PreferDualStack");
+    assert_eq!(service["spec"]["ipFamilies"], json!(["IPv6", "IPv4"]));
+
+    let own = built(json!({
+        "sink": {"http": {"url": "https://s"}},
+        "receiver": {
+            "nodeSelector": {"disk": "ssd"}, "tolerations": [{"key": "b"}], "priorityClassName": "high",
+            "resources": {"limits": {"memory": "1Gi"}},
+        },
+    }));
+    let pod = template(&own);
+    let nodes = json!({"kubernetes.io/os": "linux", "disk": "ssd"});
+    assert_eq!(pod["nodeSelector"], nodes);
+    let tolerations = json!([{"key": "a", "operator": "Exists"}, {"key": "b"}]);
+    assert_eq!(pod["tolerations"], tolerations);
+    assert_eq!(pod["priorityClassName"], "high");
+    let limits = &pod["containers"][0]["resources"]["limits"];
+    assert_eq!(limits, &json!({"memory": "1Gi"}));
 }

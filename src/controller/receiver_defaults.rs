@@ -1,0 +1,114 @@
+//! What the operator's configuration gives to the Pods and Services of all receivers.
+
+use std::{collections::BTreeMap, str::FromStr};
+
+use k8s_openapi::{
+    api::core::v1::{
+        Affinity, PodSecurityContext, ResourceRequirements, SecurityContext, Toleration,
+        TopologySpreadConstraint,
+    },
+    apimachinery::pkg::apis::meta::v1::LabelSelector,
+};
+use serde::Deserialize;
+
+/// Fields for every receiver. What is absent is as it always was.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct ReceiverDefaults {
+    /// Labels of the Pods. Those that select a receiver's Pods cannot be changed.
+    pub pod_labels: BTreeMap<String, String>,
+    /// Annotations of the Pods.
+    pub pod_annotations: BTreeMap<String, String>,
+    /// Replaces the Pods' security context.
+    pub pod_security_context: Option<PodSecurityContext>,
+    /// Replaces the containers' security context.
+    pub container_security_context: Option<SecurityContext>,
+    /// Resources of an integration that states none.
+    pub resources: Option<ResourceRequirements>,
+    /// Labels of the nodes. An integration can add more, and change the value of one.
+    pub node_selector: BTreeMap<String, String>,
+    /// Tolerations, besides those of the integration.
+    pub tolerations: Vec<Toleration>,
+    /// Affinity.
+    pub affinity: Option<Affinity>,
+    /// Constraints; one without a selector concerns the Pods of the same receiver.
+    pub topology_spread_constraints: Vec<TopologySpreadConstraint>,
+    /// Priority class of an integration that states none.
+    pub priority_class_name: Option<String>,
+    /// The Services.
+    pub service: ServiceDefaults,
+}
+
+/// Fields for the Service of every receiver.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct ServiceDefaults {
+    /// `SingleStack`, `PreferDualStack` or `RequireDualStack`.
+    pub ip_family_policy: Option<String>,
+    /// `IPv4`, `IPv6` or both, in order of preference.
+    pub ip_families: Vec<String>,
+}
+
+// === impl ReceiverDefaults ===
+
+impl ReceiverDefaults {
+    /// The constraints for the Pods with these labels; `None` if there are none.
+    #[must_use]
+    pub fn spread(
+        &self,
+        selector: &BTreeMap<String, String>,
+    ) -> Option<Vec<TopologySpreadConstraint>> {
+        let of_receiver = LabelSelector {
+            match_labels: Some(selector.clone()),
+            ..LabelSelector::default()
+        };
+        let constraints = self.topology_spread_constraints.iter().cloned();
+        let constraints = constraints.map(|mut constraint| {
+            constraint
+                .label_selector
+                .get_or_insert_with(|| of_receiver.clone());
+            constraint
+        });
+        (!self.topology_spread_constraints.is_empty()).then(|| constraints.collect())
+    }
+}
+
+impl FromStr for ReceiverDefaults {
+    type Err = serde_json::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        serde_json::from_str(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_field_is_refused() {
+        assert_eq!("{}".parse().ok(), Some(ReceiverDefaults::default()));
+        for wrong in [
+            r#"{"podLabel":{}}"#,
+            r#"{"service":{"type":"NodePort"}}"#,
+            "[]",
+            "",
+        ] {
+            assert!(wrong.parse::<ReceiverDefaults>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_constraint_without_selector_concerns_the_receivers_own_pods() {
+        let defaults: ReceiverDefaults = r#"{"topologySpreadConstraints":[
+            {"maxSkew":1,"topologyKey":"zone","whenUnsatisfiable":"ScheduleAnyway"},
+            {"maxSkew":1,"topologyKey":"zone","whenUnsatisfiable":"DoNotSchedule","labelSelector":{}}]}"#
+            .parse()
+            .unwrap();
+        let labels = BTreeMap::from([("app".to_owned(), "acme".to_owned())]);
+        let spread = defaults.spread(&labels).unwrap();
+        let selector = |index: usize| spread[index].label_selector.clone().unwrap().match_labels;
+        assert_eq!((selector(0), selector(1)), (Some(labels), None));
+        assert_eq!(ReceiverDefaults::default().spread(&BTreeMap::new()), None);
+    }
+}
