@@ -91,7 +91,6 @@ mod tests {
         for wrong in [
             r#"{"podLabel":{}}"#,
             r#"{"service":{"type":"NodePort"}}"#,
-            "[]",
             "",
         ] {
             assert!(wrong.parse::<ReceiverDefaults>().is_err(), "{wrong}");

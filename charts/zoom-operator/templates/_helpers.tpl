@@ -88,7 +88,40 @@ app.kubernetes.io/component: {{ last . }}
 labels: {{- merge (include "zoom-operator.labels" . | fromYaml) $values.podLabels | toYaml | nindent 2 }}
 annotations:
   kubectl.kubernetes.io/default-container: {{ last . }}
+  {{- if and (eq (last .) "controller") $root.Values.caBundle }}
+  # The certificates are read at the start: other ones mean other Pods.
+  zoom-operator.io/ca-bundle: {{ sha256sum $root.Values.caBundle | trunc 16 | quote }}
+  {{- end }}
   {{- with $values.podAnnotations }}{{ toYaml . | nindent 2 }}{{ end }}
+{{- end }}
+
+{{- /* A security context for a part: its own or that of the release, without the fields that are null.
+       Takes (list $root part "podSecurityContext"). */ -}}
+{{- define "zoom-operator.securityContext" -}}
+{{- $root := first . -}}
+{{- $part := index . 1 -}}
+{{- $all := index $root.Values (last .) | default dict -}}
+{{- $own := dict -}}
+{{- if ne $part "controller" -}}
+{{- $own = index (index $root.Values $part) (last .) -}}
+{{- end -}}
+{{- $fields := dict -}}
+{{- range $name, $value := $own | default $all -}}
+{{- if not (kindIs "invalid" $value) -}}
+{{- $_ := set $fields $name $value -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $fields -}}
+{{- end }}
+
+{{- /* Families of a Service, from the values beside it. */ -}}
+{{- define "zoom-operator.ipFamilies" -}}
+{{- with .ipFamilyPolicy }}
+ipFamilyPolicy: {{ . }}
+{{- end }}
+{{- with .ipFamilies }}
+ipFamilies: {{ toJson . }}
+{{- end }}
 {{- end }}
 
 {{- /* Identity, hardening and scheduling of a part's Pods. */ -}}
@@ -98,15 +131,18 @@ annotations:
 serviceAccountName: {{ include "zoom-operator.serviceAccountName" . }}
 automountServiceAccountToken: true
 enableServiceLinks: false
-securityContext:
-  runAsNonRoot: true
-  runAsUser: 65532
-  runAsGroup: 65532
-  # Makes volumes writable, or readable, for this user.
-  fsGroup: 65532
-  seccompProfile: {type: RuntimeDefault}
+securityContext: {{- include "zoom-operator.securityContext" (list $root (last .) "podSecurityContext") | fromJson | toYaml | nindent 2 }}
 {{- with $root.Values.imagePullSecrets }}
 imagePullSecrets: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.hostAliases }}
+hostAliases: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $values.dnsPolicy }}
+dnsPolicy: {{ . }}
+{{- end }}
+{{- with $values.dnsConfig }}
+dnsConfig: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with $values.priorityClassName }}
 priorityClassName: {{ . }}
@@ -148,12 +184,22 @@ readinessProbe:
   periodSeconds: 5
   timeoutSeconds: 3
   failureThreshold: 3
-securityContext:
-  allowPrivilegeEscalation: false
-  privileged: false
-  readOnlyRootFilesystem: true
-  capabilities: {drop: [ALL]}
+securityContext: {{- include "zoom-operator.securityContext" (list $root (last .) "containerSecurityContext") | fromJson | toYaml | nindent 2 }}
 resources: {{- toYaml $values.resources | nindent 2 }}
+{{- end }}
+
+{{- /* What all receivers have besides, as the controller's flag takes it. */ -}}
+{{- define "zoom-operator.receiverDefaults" -}}
+{{- $r := .Values.receiver -}}
+{{- $result := dict
+  "podSecurityContext" (include "zoom-operator.securityContext" (list . "receiver" "podSecurityContext") | fromJson)
+  "containerSecurityContext" (include "zoom-operator.securityContext" (list . "receiver" "containerSecurityContext") | fromJson) -}}
+{{- range $key := list "podLabels" "podAnnotations" "resources" "nodeSelector" "tolerations" "affinity" "topologySpreadConstraints" "priorityClassName" -}}
+{{- with index $r $key }}{{ $_ := set $result $key . }}{{ end -}}
+{{- end -}}
+{{- with include "zoom-operator.ipFamilies" $r.service | fromYaml }}{{ $_ := set $result "service" . }}{{ end -}}
+{{- /* Kubernetes would expand $(NAME) in an argument. */ -}}
+{{- toJson $result | replace "$(" "$$(" -}}
 {{- end }}
 
 {{- /* TCP port of a URL, also when it is not written. */ -}}
@@ -163,6 +209,25 @@ resources: {{- toYaml $values.resources | nindent 2 }}
 {{- regexFind "[0-9]+$" $url.host -}}
 {{- else -}}
 {{- eq $url.scheme "http" | ternary "80" "443" -}}
+{{- end -}}
+{{- end }}
+
+{{- /* What a part has of extraArgs, extraEnv, extraVolumes and extraVolumeMounts: (list $root part "extraArgs"). */ -}}
+{{- define "zoom-operator.extra" -}}
+{{- $root := first . -}}
+{{- $values := eq (index . 1) "connect" | ternary $root.Values.connect $root.Values -}}
+{{- with index $values (last .) }}{{ toYaml . }}{{ end -}}
+{{- end }}
+
+{{- /* ConfigMap with the authorities that are trusted for Zoom's hosts; empty: there are none. */ -}}
+{{- define "zoom-operator.caBundleConfigMap" -}}
+{{- if and .Values.caBundle .Values.caBundleConfigMap.name -}}
+{{- fail "caBundle and caBundleConfigMap.name are both set: choose one" -}}
+{{- end -}}
+{{- if .Values.caBundle -}}
+{{- include "zoom-operator.fullname" . -}}-ca-bundle
+{{- else -}}
+{{- .Values.caBundleConfigMap.name -}}
 {{- end -}}
 {{- end }}
 
@@ -205,7 +270,7 @@ resources: {{- toYaml $values.resources | nindent 2 }}
 {{- end }}
 
 {{- define "zoom-operator.dnsEgress" -}}
-# Names.
+# DNS.
 - ports:
   {{- range .Values.networkPolicy.dnsPorts }}
   - {port: {{ . }}, protocol: UDP}
