@@ -32,5 +32,5 @@ image: ## Build both images into target/image; IMAGE names the operator's, RECEI
 crds: ## Write crds/ and the chart's copy from src/api
 	UPDATE_CRDS=1 cargo test --locked --test crds
 
-lint: ## Formatting, clippy, shellcheck and cargo-deny
+lint: ## Formatting, clippy, shellcheck, cargo-deny, workflows and image files
 	@tests/lint

@@ -20,6 +20,7 @@ make_bed() {
   local zoom=http://zoom-sim.$namespace.svc
   local picked="image.repository=${image%:*},image.tag=${image##*:}"
   [[ $image != *@* ]] || picked="image.repository=${image%@*},image.digest=${image#*@}"
+  [[ -z ${E2E_RECEIVER_IMAGE-} ]] || picked+=",receiver.image=$E2E_RECEIVER_IMAGE"
   define
   silence
   step "namespace $namespace"

@@ -3,7 +3,7 @@
 //! `cargo test --test e2e -- [FILTER]` runs them on the cluster that `KUBECONFIG` names (default: the repository's own).
 //! Every test has a namespace, an operator and an offline Zoom of its own. Environment:
 //! `CLUSTER=current` leaves out what needs the host's processes, `E2E_KEEP` keeps the namespaces of failed tests,
-//! `E2E_IMAGE` and `E2E_SIM_IMAGE` name other images than the local ones.
+//! `E2E_IMAGE`, `E2E_RECEIVER_IMAGE` and `E2E_SIM_IMAGE` name other images than the local ones.
 
 #![allow(
     clippy::unwrap_used,

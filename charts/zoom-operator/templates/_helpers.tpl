@@ -49,12 +49,17 @@ app.kubernetes.io/component: {{ last . }}
 
 {{/* The image of the tenants' receivers. */}}
 {{- define "zoom-operator.receiverImage" -}}
-{{- if .Values.receiver.image -}}
-{{- .Values.receiver.image -}}
-{{- else if .Values.image.digest -}}
+{{- with .Values.receiver.image -}}
+{{- if eq (regexReplaceAll "(:[A-Za-z0-9_][A-Za-z0-9._-]*)?(@.*)?$" . "") $.Values.image.repository -}}
+{{- fail (printf "receiver.image is %s, the operator's own image, which no longer contains the receiver: remove receiver.image, or name an image built from the target zoom-receiver, such as %s-receiver:%s" . $.Values.image.repository ($.Values.image.tag | default $.Chart.AppVersion)) -}}
+{{- end -}}
+{{- . -}}
+{{- else -}}
+{{- if .Values.image.digest -}}
 {{- fail "image.digest is set, so receiver.image is required: name the receivers' image too, for example REPOSITORY-receiver@sha256:..." -}}
 {{- else -}}
 {{- printf "%s-receiver:%s" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion) -}}
+{{- end -}}
 {{- end -}}
 {{- end }}
 

@@ -59,7 +59,7 @@ pub use self::{
     namespace::Bed,
     nats::Nats,
     object::path,
-    operator::{Operator, Options, image},
+    operator::{Operator, Options, chosen_images, image},
     sim::Sim,
     tenant::{SCOPE, Tenant, merge, secret, unique},
     wait::{LIMIT, wait_for},

@@ -68,20 +68,17 @@ impl Operator {
     /// Chart, namespace and values, as every `helm install` and `helm upgrade` of a test needs them.
     pub fn chart_args(bed: &Bed, options: &Options) -> Vec<String> {
         let namespace = bed.namespace();
-        let image = match options.previous {
-            Some(_) => "localhost/zoom-operator:previous".to_owned(),
-            None => image("E2E_IMAGE", "localhost/zoom-operator:dev"),
-        };
         let chart = options
             .previous
             .as_deref()
             .unwrap_or("charts/zoom-operator");
-        let (repository, tag) = image.rsplit_once(':').unwrap_or((&image, "latest"));
+        let images = match options.previous {
+            Some(_) => image_values("localhost/zoom-operator:previous", ""),
+            None => chosen_images(),
+        };
         let zoom = format!("http://zoom-sim.{namespace}.svc");
         let mut args = vec![chart.to_owned(), format!("--namespace={namespace}")];
         let values = [
-            format!("image.repository={repository}"),
-            format!("image.tag={tag}"),
             format!("watchNamespaces={{{namespace}}}"),
             "crds.enabled=false".to_owned(),
             format!("zoom.oauthUrl={zoom}"),
@@ -93,7 +90,7 @@ impl Operator {
             // The offline Zoom's own port, behind its Service.
             "networkPolicy.extraEgressPorts={8080}".to_owned(),
         ];
-        for value in values.iter().chain(&options.values) {
+        for value in images.iter().chain(&values).chain(&options.values) {
             args.extend(["--set".to_owned(), value.clone()]);
         }
         args
@@ -189,6 +186,32 @@ impl Operator {
             .find_map(|line| line.strip_prefix(sample)?.trim().parse().ok());
         Ok(value)
     }
+}
+
+/// The chart's values for the images of this run: `E2E_IMAGE`, and `E2E_RECEIVER_IMAGE` if it is not the former with
+/// `-receiver` before its tag.
+pub fn chosen_images() -> Vec<String> {
+    let operator = image("E2E_IMAGE", "localhost/zoom-operator:dev");
+    image_values(&operator, &image("E2E_RECEIVER_IMAGE", ""))
+}
+
+/// The chart's values for an image of the operator and, unless it is empty, one of the receivers.
+fn image_values(operator: &str, receiver: &str) -> Vec<String> {
+    let (kind, (repository, version)) = match operator.split_once('@') {
+        Some(parts) => ("digest", parts),
+        None => (
+            "tag",
+            operator.rsplit_once(':').unwrap_or((operator, "latest")),
+        ),
+    };
+    let mut values = vec![
+        format!("image.repository={repository}"),
+        format!("image.{kind}={version}"),
+    ];
+    if !receiver.is_empty() {
+        values.push(format!("receiver.image={receiver}"));
+    }
+    values
 }
 
 /// An image by environment variable, else the local one.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{definition::Definition, lease::LeaseWatch, rights};
 use crate::bed::{
-    Bed, LIMIT, Sim, Tenant, image,
+    Bed, LIMIT, Sim, Tenant, chosen_images,
     object::{self, name, text},
     tools, wait_for,
 };
@@ -116,18 +116,14 @@ impl Release {
 
     /// All that differs from the chart's defaults: where images and Zoom are found.
     fn settings(&self) -> Vec<String> {
-        let image = image("E2E_IMAGE", "localhost/zoom-operator:dev");
-        let (repository, tag) = image.rsplit_once(':').unwrap_or((&image, "latest"));
         let zoom = format!("http://zoom-sim.{}.svc", self.tenants.namespace());
-        [
-            format!("image.repository={repository}"),
-            format!("image.tag={tag}"),
+        let others = [
             format!("zoom.oauthUrl={zoom}"),
             format!("zoom.apiUrl={zoom}"),
             "networkPolicy.extraEgressPorts={8080}".to_owned(),
-        ]
-        .map(|value| format!("--set={value}"))
-        .into()
+        ];
+        let values = chosen_images().into_iter().chain(others);
+        values.map(|value| format!("--set={value}")).collect()
     }
 
     async fn helm(&self, command: &str, args: &[&str]) -> anyhow::Result<String> {

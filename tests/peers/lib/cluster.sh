@@ -95,6 +95,7 @@ install() {
   local image=${IMAGE:-localhost/zoom-operator:${IMAGE_TAG:-dev}} sim=${SIM_IMAGE:-localhost/zoom-sim:${IMAGE_TAG:-dev}}
   local picked="image.repository=${image%:*},image.tag=${image##*:}"
   [[ $image != *@* ]] || picked="image.repository=${image%@*},image.digest=${image#*@}"
+  [[ -z ${RECEIVER_IMAGE-} ]] || picked+=",receiver.image=$RECEIVER_IMAGE"
   step "installing the operator and the offline Zoom"
   sed "s|localhost/zoom-sim:dev|$sim|
        s|http://zoom-sim\"|http://zoom-sim.$namespace.svc\"|" tests/zoom-sim/deploy.yaml |
