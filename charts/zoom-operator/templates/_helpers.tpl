@@ -264,6 +264,17 @@ resources: {{- toYaml $values.resources | nindent 2 }}
 {{- (include "zoom-operator.connectUrl" . | urlParse).path | default "/" -}}
 {{- end }}
 
+{{- /* Whether variables.host is one of [{namespace, pattern}] in the request's namespace, or empty, in CEL. */ -}}
+{{- define "zoom-operator.hostRule" -}}
+{{- $rules := list -}}
+{{- range . -}}
+{{- $where := eq .namespace "*" | ternary "" (printf "request.namespace == %s && " (toJson .namespace)) -}}
+{{- $what := hasPrefix "*." .pattern | ternary (printf "variables.host.endsWith(%s)" (trimPrefix "*" .pattern | toJson)) (printf "variables.host == %s" (toJson .pattern)) -}}
+{{- $rules = append $rules (printf "(%s%s)" $where $what) -}}
+{{- end -}}
+{{- prepend $rules "variables.host == ''" | join " || " -}}
+{{- end }}
+
 {{- /* Rules that the NetworkPolicies have in common. */ -}}
 {{- define "zoom-operator.adminIngress" -}}
 # Probes and metrics, on the admin port.
