@@ -16,6 +16,7 @@ use runtime::{
 use zoom::Endpoints;
 
 use super::{
+    budget::Budgets,
     config::Args,
     grants::{Grants, LeaderTerm},
     index::{Index, Watched},
@@ -48,6 +49,8 @@ pub struct Context {
     pub index: Arc<Index>,
     /// Asks for passes.
     pub requeue: Requeue,
+    /// How often Zoom may be asked.
+    pub budgets: Arc<Budgets>,
     /// What Zoom last said to the credentials of General apps.
     pub answers: Answers,
     /// What others made of receivers' objects after they were applied.
@@ -82,9 +85,10 @@ impl Context {
         let journal = Directory::open(config.journal.clone())
             .with_context(|| format!("failed to open the journal {}", config.journal.display()))?;
         let requeue = Requeue::new(Limits::new(config.concurrency));
+        let budgets = Arc::new(Budgets::default());
         let term = LeaderTerm::new(leadership.clone(), shutdown, config.identity.clone());
         Ok(Self {
-            grants: Grants::new(client.clone(), zoom.clone(), term, journal),
+            grants: Grants::new(client.clone(), zoom.clone(), budgets.clone(), term, journal),
             rollouts: Rollouts::new(config.policy.receiver_rollouts),
             zoom,
             receiver_http: outgoing::client_builder(Trust::Nobody)
@@ -103,6 +107,7 @@ impl Context {
             index,
             reach: Reachability::new(config.policy.reachability_check, requeue.clone())?,
             requeue,
+            budgets,
             answers: Answers::default(),
             altered: Altered::default(),
             config,

@@ -13,7 +13,7 @@ use k8s_openapi::{
 use kube::{Api, Client, api::PostParams};
 use tokio::{sync::watch, time};
 
-use super::error::Error;
+use super::error::{Error, chain};
 
 /// Who stands for election.
 #[derive(Clone, Debug)]
@@ -126,7 +126,9 @@ impl Election {
                         .send_replace(Some(started + Leadership::term(self.candidate.duration)));
                 }
                 Ok(Ok(false)) => {}
-                Ok(Err(error)) => tracing::warn!(%error, "failed to renew the lease"),
+                Ok(Err(error)) => {
+                    tracing::warn!(error = chain(&error), "failed to renew the lease");
+                }
                 Err(_) => tracing::warn!("the API server did not answer in time about the lease"),
             }
             let until = *self.until.borrow();
@@ -154,7 +156,7 @@ impl Election {
         };
         match time::timeout(Duration::from_secs(3), released).await {
             Ok(Ok(())) => tracing::info!("released the lease"),
-            Ok(Err(error)) => tracing::warn!(%error, "failed to release the lease"),
+            Ok(Err(error)) => tracing::warn!(error = chain(&error), "failed to release the lease"),
             Err(_) => tracing::warn!("the API server did not take back the lease in time"),
         }
     }

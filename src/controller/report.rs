@@ -93,6 +93,10 @@ where
         K::conditions(status),
         K::phase(status),
     ) {
+        if event.type_ == EventType::Warning {
+            // Once, when it begins. Without the message: it may quote a link that only its person may see.
+            tracing::warn!(reason = event.reason, "the resource needs attention");
+        }
         publish(context, object, event).await;
     }
     Ok(())

@@ -2,6 +2,7 @@
 //! shutdown. Knows nothing of Kubernetes.
 
 pub mod admin;
+mod flat_json;
 pub mod followed;
 pub mod http;
 pub mod listen;

@@ -4,9 +4,11 @@ use std::io;
 
 use clap::{Args, ValueEnum};
 use tracing_subscriber::{
-    EnvFilter, Layer as _, filter::ParseError, layer::SubscriberExt as _,
+    EnvFilter, Layer as _, filter::ParseError, fmt::format::JsonFields, layer::SubscriberExt as _,
     util::SubscriberInitExt as _, util::TryInitError,
 };
+
+use crate::flat_json::FlatJson;
 
 /// The flags about logs; flatten into the arguments of a process.
 #[derive(Clone, Debug, Args)]
@@ -49,7 +51,10 @@ impl LogArgs {
     pub fn init(&self) -> Result<(), InitError> {
         let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
         let lines = match self.log_format {
-            LogFormat::Json => lines.json().flatten_event(true).boxed(),
+            LogFormat::Json => lines
+                .fmt_fields(JsonFields::new())
+                .event_format(FlatJson)
+                .boxed(),
             LogFormat::Text => lines.boxed(),
         };
         let filter = EnvFilter::try_new(&self.log_level)?;

@@ -1,8 +1,7 @@
 //! The HTTP client for Zoom: the token endpoint, revocation, and who a token belongs to.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::time::Duration;
 
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use jiff::Timestamp;
 use reqwest::{ClientBuilder, RequestBuilder, Response, header};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -19,10 +18,6 @@ use super::{
 
 /// A token answer has a few kilobytes; anything larger is not Zoom's.
 const MAX_BODY: usize = 64 * 1024;
-
-/// Requests for the connections of one app: a thousand are refreshed within two minutes, and Zoom sees
-/// no stampede.
-const PER_APP_AND_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(9);
 
 /// How long a connection is kept without use: shorter than the first repetition of a failed request, which
 /// must not go to the same host again if that was the wrong one.
@@ -66,10 +61,6 @@ pub struct Client {
     /// Time for a request that spends something.
     spending_limit: Duration,
     endpoints: Endpoints,
-    /// Rate limits are per account at Zoom: one tenant in trouble must not use up its neighbours'.
-    per_account: DefaultKeyedRateLimiter<String>,
-    /// All connections of one General app together.
-    per_app: DefaultKeyedRateLimiter<String>,
 }
 
 // === impl Endpoints ===
@@ -152,18 +143,10 @@ impl Client {
             .pool_idle_timeout(IDLE)
             .timeout(timeout)
             .build()?;
-        // A healthy tenant needs one token in 45 minutes; five at once, then one in two seconds.
-        let quota = Quota::with_period(Duration::from_secs(2))
-            .unwrap_or(Quota::per_second(NonZeroU32::MIN))
-            .allow_burst(NonZeroU32::MIN.saturating_add(4));
         Ok(Self {
             http,
             spending_limit: timeout,
             endpoints,
-            per_account: RateLimiter::keyed(quota),
-            per_app: RateLimiter::keyed(
-                Quota::per_second(PER_APP_AND_SECOND).allow_burst(PER_APP_AND_SECOND),
-            ),
         })
     }
 
@@ -177,24 +160,6 @@ impl Client {
     #[must_use]
     pub fn endpoints(&self) -> &Endpoints {
         &self.endpoints
-    }
-
-    /// Waits until another request may be made for this account.
-    pub async fn within_budget(&self, credentials: &Credentials) {
-        self.per_account
-            .until_key_ready(&credentials.account_id)
-            .await;
-    }
-
-    /// Waits until another request may be made for a connection of this app.
-    pub async fn within_budget_of_app(&self, app: &App) {
-        self.per_app.until_key_ready(&app.client_id).await;
-    }
-
-    /// Forgets the accounts and apps that made no request lately.
-    pub fn forget_idle_accounts(&self) {
-        self.per_account.retain_recent();
-        self.per_app.retain_recent();
     }
 
     /// Requests a Server-to-Server token (`grant_type=account_credentials`).

@@ -18,6 +18,7 @@ pub use self::{
     store::{Place, SecretStore},
     term::LeaderTerm,
 };
+use super::budget::Budgets;
 use grant::{Directory, Error, Journal as _, Outcome, Store as _};
 
 /// How many replies may wait for the API server at the same time: what a crash of the node would cost.
@@ -28,6 +29,7 @@ const UNCOMMITTED: u32 = 64;
 pub struct Grants {
     client: Client,
     zoom: Arc<zoom::Client>,
+    budgets: Arc<Budgets>,
     term: Arc<LeaderTerm>,
     journal: Directory,
     under_way: Arc<Mutex<HashSet<String>>>,
@@ -48,12 +50,14 @@ impl Grants {
     pub fn new(
         client: Client,
         zoom: Arc<zoom::Client>,
+        budgets: Arc<Budgets>,
         term: LeaderTerm,
         journal: Directory,
     ) -> Self {
         Self {
             client,
             zoom,
+            budgets,
             term: Arc::new(term),
             journal,
             under_way: Arc::default(),
@@ -85,8 +89,8 @@ impl Grants {
         futures::future::join_all(commits).await;
     }
 
-    /// Spends what is stored at `place` with the credentials of `app`. `None` when that is under way
-    /// already.
+    /// Spends what is stored at `place` with the credentials of `app`. `None` when that cannot be now, and is to
+    /// be tried again soon: it is under way already, or the app's budget is used up. Nothing is waited for.
     ///
     /// # Errors
     /// When no attempt was made.
@@ -95,10 +99,13 @@ impl Grants {
         place: Place,
         app: &zoom::App,
     ) -> Option<Result<Outcome<zoom::Error>, Error>> {
+        let namespace = place.connection_namespace.clone();
         let store = SecretStore::new(&self.client, place);
         let under_way = UnderWay::begin(&self.under_way, store.place())?;
-        let permit = self.permits.clone().acquire_owned().await.ok()?;
-        self.zoom.within_budget_of_app(app).await;
+        let permit = self.permits.clone().try_acquire_owned().ok()?;
+        self.budgets
+            .spend_of_app(&namespace, &app.client_id, &store.place())
+            .ok()?;
         let issuer = ZoomIssuer::new(self.zoom.clone(), app.clone());
         let (journal, term) = (self.journal.clone(), self.term.clone());
         let task = tokio::spawn(async move {

@@ -51,13 +51,17 @@ pub fn settle(
     now: Timestamp,
 ) -> Applied {
     let (token, failure) = token(integration, observed, plan, &outcome.token, now);
-    let checked = checked(
-        integration,
-        observed,
-        plan,
-        outcome.credentials.as_ref(),
-        now,
-    );
+    let checked = if outcome.check_postponed.is_some() {
+        observed.checked.clone()
+    } else {
+        checked(
+            integration,
+            observed,
+            plan,
+            outcome.credentials.as_ref(),
+            now,
+        )
+    };
     let receiver = receiver(integration, observed, plan, &outcome.receiver, now);
     let gateway = outcome.receiver.is_gateway_api_missing.then(|| {
         Refusal::new(
@@ -76,6 +80,13 @@ pub fn settle(
         plan.token.until(),
         plan.credentials.until(),
         pause.map(|pause| schedule::later(now, pause)),
+        outcome
+            .token
+            .postponed()
+            .map(|wait| schedule::later(now, wait)),
+        outcome
+            .check_postponed
+            .map(|wait| schedule::later(now, wait)),
     ];
     Applied {
         token_secret_name: token_secret_name(integration, observed, outcome),
@@ -137,6 +148,7 @@ fn token(
             TokenStep::Keep if integration.spec.suspend => last_failure(integration).cloned(),
             _ => None,
         },
+        TokenOutcome::Postponed(_) => last_failure(integration).cloned(),
         TokenOutcome::Reowned(_) => None,
         TokenOutcome::Published(secret) => missing_scopes(integration, secret)
             .map(|message| failed(Reason::MissingScopes, message, None)),

@@ -4,23 +4,35 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::controller::{
-    Context,
-    error::Error,
-    integration::model::{CheckOutcome, CredentialsStep, Observed},
-    schedule,
+use crate::{
+    api::v1alpha1::ZoomIntegration,
+    controller::{
+        Context,
+        budget::OverBudget,
+        error::Error,
+        integration::model::{CheckOutcome, CredentialsStep, Observed},
+        key::Key,
+        schedule,
+    },
 };
 
-/// Asks Zoom if the plan says so.
+/// Asks Zoom if the plan says so, and the budget allows it now.
 pub(super) async fn check(
     context: &Context,
+    integration: &ZoomIntegration,
     observed: &Observed,
     step: CredentialsStep,
-) -> Result<Option<CheckOutcome>, Error> {
+) -> Result<Result<Option<CheckOutcome>, OverBudget>, Error> {
     let (CredentialsStep::Ask, Some(app)) = (step, &observed.credentials.app) else {
-        return Ok(None);
+        return Ok(Ok(None));
     };
-    context.zoom.within_budget_of_app(app).await;
+    let key = Key::from(integration);
+    let budget = context
+        .budgets
+        .spend_of_app(&key.namespace, &app.client_id, &key.to_string());
+    if let Err(over) = budget {
+        return Ok(Err(over));
+    }
     // Checked last before the request: a leader that was frozen until now starts nothing.
     context.leadership.check()?;
     let asked = schedule::later(Timestamp::now(), Duration::ZERO);
@@ -38,5 +50,5 @@ pub(super) async fn check(
         ),
     }
     let answer = answer.map(drop);
-    Ok(Some(CheckOutcome { asked, answer }))
+    Ok(Ok(Some(CheckOutcome { asked, answer })))
 }

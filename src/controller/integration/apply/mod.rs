@@ -15,7 +15,7 @@ use kube::Api;
 use super::model::{Observed, Outcome, Plan, TokenOutcome, TokenStep};
 use crate::{
     api::v1alpha1::ZoomIntegration,
-    controller::{Context, error::Error, published, token_secret::TokenSecret},
+    controller::{Context, budget::OverBudget, error::Error, published, token_secret::TokenSecret},
 };
 
 /// Carries out `plan`.
@@ -42,10 +42,15 @@ pub async fn apply(
     let old_token_secret_removed =
         remove_old_token_secret(context, integration, observed, plan, &token).await?;
     // Last, since an answer must not be lost because another step failed.
-    let credentials = check::check(context, observed, plan.credentials).await?;
+    let checked = check::check(context, integration, observed, plan.credentials).await?;
+    let (credentials, check_postponed) = match checked {
+        Ok(answer) => (answer, None),
+        Err(OverBudget(wait)) => (None, Some(wait)),
+    };
     Ok(Outcome {
         token,
         credentials,
+        check_postponed,
         receiver,
         old_token_secret_removed,
     })

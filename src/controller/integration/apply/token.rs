@@ -8,11 +8,13 @@ use crate::{
     api::v1alpha1::ZoomIntegration,
     controller::{
         Context,
+        budget::OverBudget,
         error::Error,
         integration::{
             model::{Observed, TokenOutcome},
             plan,
         },
+        key::Key,
         published,
         token_secret::{self, Owner, TokenSecret},
     },
@@ -28,7 +30,14 @@ pub(super) async fn request(
     let Some(credentials) = &observed.credentials.server_to_server else {
         return Ok(TokenOutcome::Untouched);
     };
-    context.zoom.within_budget(credentials).await;
+    let key = Key::from(integration);
+    let budget =
+        context
+            .budgets
+            .spend_of_account(&key.namespace, &credentials.account_id, &key.name);
+    if let Err(OverBudget(wait)) = budget {
+        return Ok(TokenOutcome::Postponed(wait));
+    }
     // Checked last before the request: a leader that was frozen until now starts nothing.
     context.leadership.check()?;
     let sent = Timestamp::now();

@@ -1,6 +1,6 @@
 //! What happened when a plan was carried out: answers as they came, not what they mean.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use jiff::Timestamp;
 
@@ -16,6 +16,8 @@ pub struct Outcome {
     pub token: TokenOutcome,
     /// With the question whether Zoom takes a General app's credentials.
     pub credentials: Option<CheckOutcome>,
+    /// That question was not asked: the app's budget allows it after this time.
+    pub check_postponed: Option<Duration>,
     /// With the receiver's objects.
     pub receiver: ReceiverOutcome,
     /// Whether the token Secret under an earlier name was removed.
@@ -31,6 +33,8 @@ pub enum TokenOutcome {
     Reowned(TokenSecret),
     /// Zoom gave a token; the Secret that holds it.
     Published(TokenSecret),
+    /// Zoom was not asked: the account's budget allows it after this time.
+    Postponed(Duration),
     /// Zoom gave no token.
     Refused(zoom::Error),
     /// Zoom gave a token, and the API server refused its Secret with this sentence.
@@ -64,12 +68,21 @@ pub struct ReceiverOutcome {
 // === impl TokenOutcome ===
 
 impl TokenOutcome {
+    /// How long the request has to wait, if it was not made for that reason.
+    #[must_use]
+    pub fn postponed(&self) -> Option<Duration> {
+        match self {
+            Self::Postponed(wait) => Some(*wait),
+            _ => None,
+        }
+    }
+
     /// The token Secret as it is now, if it was `before`.
     #[must_use]
     pub fn secret<'a>(&'a self, before: &'a TokenSecret) -> &'a TokenSecret {
         match self {
             Self::Reowned(secret) | Self::Published(secret) => secret,
-            Self::Untouched | Self::Refused(_) | Self::NotWritten(_) => before,
+            Self::Untouched | Self::Postponed(_) | Self::Refused(_) | Self::NotWritten(_) => before,
         }
     }
 }

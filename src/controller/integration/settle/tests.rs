@@ -67,6 +67,7 @@ fn outcome(token: TokenOutcome, credentials: Option<CheckOutcome>) -> Outcome {
     Outcome {
         token,
         credentials,
+        check_postponed: None,
         receiver: ReceiverOutcome::default(),
         old_token_secret_removed: false,
     }
@@ -174,6 +175,23 @@ fn a_failure_stands_while_its_time_has_not_come_and_ends_when_nothing_is_due() {
     assert_eq!(after(TokenStep::Keep, false).failure, None);
     let later = after(TokenStep::Later(at(NOW + 9)), false);
     assert_eq!((later.failure, later.look_again), (None, Some(at(NOW + 9))));
+}
+
+#[test]
+fn a_request_that_the_budget_does_not_allow_yet_comes_later_and_changes_nothing() {
+    let before = json!({
+        "reason": "Unreachable", "message": "m", "attempts": 3, "time": at(NOW - 60),
+        "retryAt": at(NOW), "credentialsVersion": "c/1",
+    });
+    let plan = plan(REQUEST, CredentialsStep::Ask);
+    let outcome = Outcome {
+        check_postponed: Some(Duration::from_secs(90)),
+        ..outcome(TokenOutcome::Postponed(Duration::from_secs(40)), None)
+    };
+    let applied = settle(&integration(before), &observed(), &plan, &outcome, at(NOW));
+    assert_eq!(applied.failure.unwrap().attempts, 3);
+    assert_eq!(applied.checked, observed().checked);
+    assert_eq!(applied.look_again, Some(at(NOW + 40)));
 }
 
 #[test]

@@ -1,0 +1,170 @@
+//! How often Zoom is asked, for each account and app of each namespace. Nobody waits here: whoever comes too
+//! early is told when to come back, and then has a place of its own. So a tenant with hundreds of objects, or
+//! with another tenant's account id, delays nobody else.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+/// A healthy tenant needs one token in 45 minutes for each app: five at once, then one in two seconds.
+const ACCOUNT: Rate = Rate {
+    burst: 5,
+    period: Duration::from_secs(2),
+};
+
+/// For the connections of one app: a thousand are refreshed within two minutes, and Zoom sees no stampede.
+const APP: Rate = Rate {
+    burst: 10,
+    period: Duration::from_millis(100),
+};
+
+/// How long a place is kept for whoever does not come back.
+const PATIENCE: Duration = Duration::from_mins(2);
+/// Between two looks for what nobody needs any more.
+const BETWEEN_SWEEPS: Duration = Duration::from_mins(1);
+
+/// So many requests at once, and then one in each period.
+#[derive(Clone, Copy, Debug)]
+struct Rate {
+    burst: u32,
+    period: Duration,
+}
+
+/// Whose budget it is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Payer {
+    Account { namespace: String, account: String },
+    App { namespace: String, client: String },
+}
+
+/// The request has to wait for so long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OverBudget(pub Duration);
+
+/// All budgets.
+#[derive(Debug, Default)]
+pub struct Budgets(Mutex<Ledger>);
+
+#[derive(Debug, Default)]
+struct Ledger {
+    budgets: HashMap<Payer, Budget>,
+    swept: Option<Instant>,
+}
+
+/// One budget: a generic cell rate algorithm whose places can be reserved.
+#[derive(Debug)]
+struct Budget {
+    /// When the next request would be due if all came at the same pace.
+    due: Instant,
+    /// From when on those who came too early may go.
+    places: HashMap<String, Instant>,
+}
+
+// === impl Budgets ===
+
+impl Budgets {
+    /// Spends one request for an account of a namespace.
+    ///
+    /// # Errors
+    /// When it is too early for `requester`, which has a place from then on.
+    pub fn spend_of_account(
+        &self,
+        namespace: &str,
+        account: &str,
+        requester: &str,
+    ) -> Result<(), OverBudget> {
+        let payer = Payer::Account {
+            namespace: namespace.to_owned(),
+            account: account.to_owned(),
+        };
+        self.spend(payer, ACCOUNT, requester)
+    }
+
+    /// Spends one request for an app of a namespace.
+    ///
+    /// # Errors
+    /// When it is too early for `requester`, which has a place from then on.
+    pub fn spend_of_app(
+        &self,
+        namespace: &str,
+        client: &str,
+        requester: &str,
+    ) -> Result<(), OverBudget> {
+        let payer = Payer::App {
+            namespace: namespace.to_owned(),
+            client: client.to_owned(),
+        };
+        self.spend(payer, APP, requester)
+    }
+
+    fn spend(&self, payer: Payer, rate: Rate, requester: &str) -> Result<(), OverBudget> {
+        let mut ledger = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        ledger.spend(payer, rate, requester, Instant::now())
+    }
+}
+
+// === impl Ledger ===
+
+impl Ledger {
+    fn spend(
+        &mut self,
+        payer: Payer,
+        rate: Rate,
+        requester: &str,
+        now: Instant,
+    ) -> Result<(), OverBudget> {
+        self.sweep(now);
+        let budget = self.budgets.entry(payer).or_insert_with(|| Budget {
+            due: now,
+            places: HashMap::new(),
+        });
+        budget.spend(rate, requester, now)
+    }
+
+    /// Forgets places that nobody takes, and budgets that are whole again.
+    fn sweep(&mut self, now: Instant) {
+        if self
+            .swept
+            .is_some_and(|swept| now.duration_since(swept) < BETWEEN_SWEEPS)
+        {
+            return;
+        }
+        self.swept = Some(now);
+        self.budgets.retain(|_, budget| {
+            budget.places.retain(|_, from| now < *from + PATIENCE);
+            !budget.places.is_empty() || now < budget.due
+        });
+    }
+}
+
+// === impl Budget ===
+
+impl Budget {
+    fn spend(&mut self, rate: Rate, requester: &str, now: Instant) -> Result<(), OverBudget> {
+        if let Some(from) = self.places.get(requester).copied() {
+            return if from <= now {
+                self.places.remove(requester);
+                Ok(())
+            } else {
+                Err(OverBudget(from - now))
+            };
+        }
+        let due = self.due.max(now);
+        self.due = due + rate.period;
+        let ahead = rate.period.saturating_mul(rate.burst.saturating_sub(1));
+        let from = due.checked_sub(ahead).unwrap_or(now);
+        if from <= now {
+            Ok(())
+        } else {
+            self.places.insert(requester.to_owned(), from);
+            Err(OverBudget(from - now))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,70 @@
+use super::*;
+
+fn account(namespace: &str) -> Payer {
+    Payer::Account {
+        namespace: namespace.into(),
+        account: "junk".into(),
+    }
+}
+
+fn wait(ledger: &mut Ledger, namespace: &str, requester: u32, now: Instant) -> u64 {
+    let spent = ledger.spend(account(namespace), ACCOUNT, &requester.to_string(), now);
+    spent.map_or_else(|over| over.0.as_secs(), |()| 0)
+}
+
+#[test]
+fn five_at_once_and_then_one_in_two_seconds() {
+    let mut ledger = Ledger::default();
+    let now = Instant::now();
+    let waits: Vec<u64> = (0..8).map(|it| wait(&mut ledger, "a", it, now)).collect();
+    assert_eq!(waits, [0, 0, 0, 0, 0, 2, 4, 6]);
+}
+
+#[test]
+fn whoever_comes_back_has_a_place_and_whoever_asks_again_loses_none() {
+    let mut ledger = Ledger::default();
+    let start = Instant::now();
+    for requester in 0..100 {
+        wait(&mut ledger, "a", requester, start);
+    }
+    // Asked every second, all are served at the pace of the budget: nobody pushes in.
+    let mut served = Vec::new();
+    let mut waiting: Vec<u32> = (5..100).collect();
+    for second in 1..=190 {
+        let now = start + Duration::from_secs(second);
+        waiting.retain(|requester| {
+            let is_served = wait(&mut ledger, "a", *requester, now) == 0;
+            if is_served {
+                served.push(*requester);
+            }
+            !is_served
+        });
+    }
+    assert!(waiting.is_empty(), "{waiting:?}");
+    assert_eq!(served, (5..100).collect::<Vec<_>>());
+}
+
+#[test]
+fn another_namespace_has_a_budget_of_its_own_for_the_same_account() {
+    let mut ledger = Ledger::default();
+    let now = Instant::now();
+    for requester in 0..500 {
+        wait(&mut ledger, "greedy", requester, now);
+    }
+    assert_eq!(wait(&mut ledger, "neighbour", 0, now), 0);
+}
+
+#[test]
+fn what_nobody_needs_any_more_is_forgotten() {
+    let mut ledger = Ledger::default();
+    let now = Instant::now();
+    for requester in 0..10 {
+        wait(&mut ledger, "a", requester, now);
+    }
+    let later = now + Duration::from_mins(5);
+    wait(&mut ledger, "b", 0, later);
+    assert_eq!(ledger.budgets.len(), 1);
+    // And the budget is whole again.
+    let waits: Vec<u64> = (0..6).map(|it| wait(&mut ledger, "a", it, later)).collect();
+    assert_eq!(waits, [0, 0, 0, 0, 0, 2]);
+}
