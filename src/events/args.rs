@@ -15,8 +15,8 @@ pub struct Args {
     pub cluster: Cluster,
 }
 
-/// What can be done with dead letters: events that the sink refused for good or did not take in time, and
-/// signed bodies that cannot be read.
+/// What can be done with dead letters (events that the sink refused for good or did not take in time, and
+/// signed bodies that cannot be read), and with an event that is about to become one.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
     /// List the dead letters, oldest first.
@@ -42,6 +42,15 @@ pub enum Command {
         /// Which.
         #[command(flatten)]
         which: Which,
+    },
+    /// Make a dead letter of the event that holds up the others: the first one in the buffer that the sink
+    /// has not taken.
+    Skip {
+        /// The integration.
+        integration: String,
+        /// The receiver's Pod. By default each one that has such an event.
+        #[arg(long)]
+        pod: Option<String>,
     },
     /// Delete events for good.
     Drop {
@@ -75,6 +84,7 @@ impl Command {
             Self::List { integration, .. }
             | Self::Show { integration, .. }
             | Self::Replay { integration, .. }
+            | Self::Skip { integration, .. }
             | Self::Drop { integration, .. } => integration,
         }
     }
@@ -114,6 +124,8 @@ mod tests {
             "show zoom 0a1b",
             "replay zoom 0a1b ffff",
             "replay zoom --all",
+            "skip zoom",
+            "skip zoom -n a --pod zoom-receiver-0",
             "drop -n a --context b zoom --all",
         ] {
             assert!(parse(line).is_ok(), "{line}: {:?}", parse(line));
@@ -125,6 +137,8 @@ mod tests {
             "show zoom 0a1",
             "show zoom ../x",
             "replay zoom",
+            "skip",
+            "skip zoom 0a1b",
             "drop zoom 0a1b --all",
         ] {
             assert!(parse(line).is_err(), "{line}");

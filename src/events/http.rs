@@ -14,13 +14,14 @@ const MAX_BYTES: usize = 4 * 1024 * 1024;
 /// Sends one request and reads the answer.
 ///
 /// # Errors
-/// When there is no answer, or another than 2xx.
+/// When there is no answer, or one whose status is neither 2xx nor `also`.
 pub async fn send<S>(
     stream: S,
     method: Method,
     path: &str,
     token: &SecretString,
-) -> anyhow::Result<Bytes>
+    also: Option<StatusCode>,
+) -> anyhow::Result<(StatusCode, Bytes)>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -43,11 +44,12 @@ where
         .to_bytes();
     connection.abort();
     match status {
+        _ if also == Some(status) => {}
         StatusCode::NOT_FOUND => bail!("there is no such event, or the receiver has no buffer"),
         StatusCode::UNAUTHORIZED => bail!("the receiver does not take the token: try again"),
         _ => ensure!(status.is_success(), "the receiver answered {status}"),
     }
-    Ok(body)
+    Ok((status, body))
 }
 
 /// Reads a JSON answer.

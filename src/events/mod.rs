@@ -41,6 +41,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
         Command::Replay { which, .. } => {
             change(&receivers, &which, Method::POST, "/replay", "replayed").await
         }
+        Command::Skip { pod, .. } => skip(&receivers, pod.as_deref()).await,
         Command::Drop { which, .. } => {
             change(&receivers, &which, Method::DELETE, "", "dropped").await
         }
@@ -95,6 +96,39 @@ async fn change(
         let path = format!("/dead-letters/{id}{suffix}");
         receiver.send(method.clone(), &path).await?;
         print(&format!("{id} {done}\n"))?;
+    }
+    Ok(())
+}
+
+/// Skips the first event that fails at each receiver, or at the one that is named.
+async fn skip(receivers: &[Receiver], pod: Option<&str>) -> anyhow::Result<()> {
+    let mut asked = receivers
+        .iter()
+        .filter(|receiver| pod.is_none_or(|pod| pod == receiver.pod()))
+        .peekable();
+    ensure!(
+        asked.peek().is_some(),
+        "no receiver Pod is called {}: {}",
+        pod.unwrap_or_default(),
+        receivers
+            .iter()
+            .map(Receiver::pod)
+            .collect::<Vec<_>>()
+            .join(", ")
+    );
+    for receiver in asked {
+        let pod = receiver.pod();
+        match receiver.skip().await? {
+            Some(letter) => print(&format!(
+                "{} {} is a dead letter now ({}), Pod {pod}\n",
+                letter.id,
+                letter.event.as_deref().unwrap_or("-"),
+                letter.reason,
+            ))?,
+            None => print(&format!(
+                "Pod {pod}: nothing to skip, no event has failed since the last one was taken\n"
+            ))?,
+        }
     }
     Ok(())
 }

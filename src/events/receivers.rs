@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, ensure};
 use axum::body::Bytes;
-use hyper::Method;
+use hyper::{Method, StatusCode};
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::{Api, Client, ResourceExt as _, api::ListParams};
 use secrecy::SecretString;
@@ -151,14 +151,49 @@ impl Receiver {
     /// # Errors
     /// When it cannot be reached, or refuses.
     pub async fn send(&self, method: Method, path: &str) -> anyhow::Result<Bytes> {
+        let (_, body) = self.ask(method, path, None).await?;
+        Ok(body)
+    }
+
+    /// The same; `None` when the answer is this status.
+    async fn send_unless(
+        &self,
+        method: Method,
+        path: &str,
+        none: StatusCode,
+    ) -> anyhow::Result<Option<Bytes>> {
+        let (status, body) = self.ask(method, path, Some(none)).await?;
+        Ok((status != none).then_some(body))
+    }
+
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        also: Option<StatusCode>,
+    ) -> anyhow::Result<(StatusCode, Bytes)> {
         let answer = async {
             let mut forward = self.pods.portforward(&self.pod, &[CONTROL_PORT]).await?;
             let stream = forward
                 .take_stream(CONTROL_PORT)
                 .context("the port was not forwarded")?;
-            http::send(stream, method, path, &self.token).await
+            http::send(stream, method, path, &self.token, also).await
         };
         answer.await.with_context(|| format!("Pod {}", self.pod))
+    }
+
+    /// Makes a dead letter of its first event that fails. `None` when no event fails.
+    ///
+    /// # Errors
+    /// When it cannot be asked, or is too old to know how.
+    pub async fn skip(&self) -> anyhow::Result<Option<DeadLetter>> {
+        let Some(answer) = self
+            .send_unless(Method::POST, "/skip", StatusCode::CONFLICT)
+            .await?
+        else {
+            return Ok(None);
+        };
+        http::json(&answer).map(Some)
     }
 
     /// All its dead letters.

@@ -77,6 +77,14 @@ pub struct Args {
     /// Seconds that an event may wait for the sink before it becomes a dead letter.
     #[arg(long, env = "BUFFER_MAX_AGE", default_value = "604800", value_parser = seconds)]
     pub buffer_max_age: Duration,
+    /// Attempts at an event while the sink takes others, before it becomes a dead letter.
+    #[arg(
+        long,
+        env = "BUFFER_ATTEMPTS",
+        default_value_t = buffer::ATTEMPTS,
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    pub buffer_attempts: u32,
     /// The buffer's directory goes with the Pod: forward what it holds before the process ends.
     #[arg(long, env = "BUFFER_EPHEMERAL")]
     pub buffer_ephemeral: bool,
@@ -194,6 +202,7 @@ impl From<Args> for Config {
                 max_age: args.buffer_max_age,
                 ephemeral: args.buffer_ephemeral,
                 backoff: Backoff::default(),
+                attempts: args.buffer_attempts,
                 most_ids: buffer::most_ids(args.buffer_size),
             }),
             control: args

@@ -37,6 +37,7 @@ pub struct Metrics {
     deliveries: Counters,
     delivery_seconds: Histogram,
     remembered: Gauge,
+    set_aside: Gauge,
 }
 
 // === impl Metrics ===
@@ -74,6 +75,7 @@ impl Metrics {
             ),
             delivery_seconds: Histogram::new(SECONDS),
             remembered: Gauge::default(),
+            set_aside: Gauge::default(),
         };
         registry.register(
             "request_duration_seconds",
@@ -104,6 +106,11 @@ impl Metrics {
             "remembered_events",
             "Delivered events that are remembered to recognize repeats",
             metrics.remembered.clone(),
+        );
+        registry.register(
+            "set_aside_events",
+            "Events in the buffer that the sink refuses while it takes others",
+            metrics.set_aside.clone(),
         );
         metrics
     }
@@ -143,6 +150,12 @@ impl Metrics {
         self.delivery_seconds.observe(took.as_secs_f64());
         self.remembered
             .set(i64::try_from(remembered).unwrap_or(i64::MAX));
+    }
+
+    /// So many events are set aside now.
+    pub fn set_aside(&self, events: usize) {
+        self.set_aside
+            .set(i64::try_from(events).unwrap_or(i64::MAX));
     }
 }
 

@@ -14,7 +14,7 @@ use super::{
     event::Event,
     metrics::Metrics,
     outcome::Outcome,
-    sink::{Sink, SinkError},
+    sink::{Failure, Sink},
 };
 
 /// Hands each event to the sink while Zoom waits.
@@ -86,14 +86,15 @@ impl PassThrough {
         time::timeout(limit, idle).await.is_ok()
     }
 
-    async fn deliver(&self, event: &Event, claim: Claim) -> Result<(), SinkError> {
+    async fn deliver(&self, event: &Event, claim: Claim) -> Result<(), Failure> {
         let started = Instant::now();
         let result = self.sink.deliver(event).await;
         if result.is_ok() {
             claim.delivered(Instant::now());
         }
+        let error = result.map_err(|failure| failure.error);
         self.metrics
-            .delivered(result, started.elapsed(), self.dedupe.len());
+            .delivered(error, started.elapsed(), self.dedupe.len());
         result
     }
 }

@@ -12,7 +12,7 @@
 //! | What is in the file? | [`store`], [`record`], [`dead`] |
 //! | Who writes it, and when? | [`writer`], asked by [`command`] |
 //! | What if the file is damaged, or the disk full? | [`home`] |
-//! | What goes to the sink, and when again? | [`forwarder`], [`backoff`] |
+//! | What goes to the sink, in which order, and when again? | [`forwarder`], [`schedule`], [`backoff`] |
 //! | How much may it hold? | [`capacity`] |
 //! | What if an event comes twice? | [`ids`] |
 //!
@@ -47,6 +47,7 @@ pub mod home;
 pub mod ids;
 pub mod metrics;
 pub mod record;
+pub mod schedule;
 pub mod store;
 pub mod writer;
 
@@ -65,7 +66,7 @@ use contract::facts::BufferFacts;
 use jiff::Timestamp;
 use prometheus_client::registry::Registry;
 use tokio::{
-    sync::{oneshot, watch},
+    sync::{mpsc as queue, oneshot, watch},
     task::JoinHandle,
     time,
 };
@@ -76,10 +77,11 @@ use self::{
     capacity::Capacity,
     command::{Append, Command, Exhume, List, Which},
     dead::{DeadLetter, Reason},
-    forwarder::Forwarder,
+    forwarder::{Forwarder, Skip},
     home::{Home, Trust},
     ids::{Ids, Seen},
     metrics::BufferMetrics,
+    schedule::Rules,
     writer::{Status, Writer},
 };
 use super::{
@@ -99,6 +101,8 @@ pub const MOST_IDS: u64 = 200_000;
 /// An id takes about 100 bytes on the disk; those of a small buffer must not fill what is left of its
 /// volume. So one is remembered for so many bytes of the buffer at most.
 const BYTES_PER_ID: u64 = 1024;
+/// Attempts at an event while the sink takes others: about eight minutes.
+pub const ATTEMPTS: u32 = 10;
 /// Dead letters that one transaction puts back or drops.
 const EXHUME: u64 = 256;
 
@@ -115,6 +119,8 @@ pub struct Settings {
     pub ephemeral: bool,
     /// Pauses between attempts to deliver.
     pub backoff: Backoff,
+    /// Attempts at an event while the sink takes others, before it becomes a dead letter.
+    pub attempts: u32,
     /// Most ids that are remembered, of about 40 bytes each in memory and 100 on the disk.
     pub most_ids: u64,
 }
@@ -142,6 +148,8 @@ struct Inner {
     hurry: watch::Sender<bool>,
     /// One walk over all dead letters at a time.
     exhuming: tokio::sync::Mutex<()>,
+    /// Leads to the forwarder, if there is one.
+    skips: Option<queue::Sender<Skip>>,
     gate: Mutex<runtime::admin::Gate>,
 }
 
@@ -205,18 +213,24 @@ impl Buffer {
                 let _ = ended.send(());
             })?;
         let hurry = watch::Sender::new(false);
+        let (skips, skip_requests) = queue::channel(1);
+        let skips = sink.is_some().then_some(skips);
         let forwarder = sink.map(|sink| {
             let (trigger, stop) = shutdown::channel();
             let hurry = hurry.subscribe();
             let forwarder = Forwarder {
                 sink,
-                backoff: settings.backoff,
+                rules: Rules {
+                    backoff: settings.backoff,
+                    attempts: settings.attempts,
+                },
                 max_age: settings.max_age,
                 commands: commands.clone(),
                 status: statuses.clone(),
                 ids: ids.clone(),
                 metrics: metrics.clone(),
                 hurry,
+                skips: skip_requests,
                 stop,
             };
             (trigger, tokio::spawn(or_abort(forwarder.run())))
@@ -232,6 +246,7 @@ impl Buffer {
             draining: watch::Sender::new(false),
             hurry,
             exhuming: tokio::sync::Mutex::default(),
+            skips,
             gate: Mutex::new(gate),
         }));
         let work = Work {
@@ -364,6 +379,14 @@ impl Buffer {
                 return Some(all);
             }
         }
+    }
+
+    /// Makes a dead letter of the first event that fails, and hands that out. `None` when no event has
+    /// failed, or none is forwarded.
+    pub async fn skip(&self) -> Option<DeadLetter> {
+        let (reply, answer) = oneshot::channel();
+        self.0.skips.as_ref()?.send(reply).await.ok()?;
+        answer.await.ok().flatten()
     }
 
     async fn exhume_some(&self, which: Which, replay: bool) -> Option<u64> {

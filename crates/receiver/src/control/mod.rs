@@ -3,8 +3,10 @@
 //! ```text
 //! GET    /dead-letters[?limit=100&after=<id>]   POST /dead-letters/replay        DELETE /dead-letters
 //! GET    /dead-letters/<id>                     POST /dead-letters/<id>/replay   DELETE /dead-letters/<id>
-//! PUT    /drain  {"drain":true}
+//! POST   /skip                                  PUT  /drain  {"drain":true}
 //! ```
+//! `/skip` makes a dead letter of the first event that fails and answers with it: 409 when none fails.
+//!
 //! Whoever has no token learns nothing: 401 whatever was asked. 404 without a buffer, 503 while its
 //! store is not open.
 
@@ -27,7 +29,7 @@ use serde::Deserialize;
 use url::form_urlencoded;
 
 use self::{
-    answers::{Counted, Page, Shown, json},
+    answers::{Counted, Item, Page, Shown, json},
     token::TokenFile,
 };
 use super::{buffer::Buffer, event::EventId};
@@ -59,6 +61,7 @@ pub fn router(token: PathBuf, buffer: Option<Buffer>) -> Router {
             .route("/dead-letters/{id}", get(show).delete(drop_one))
             .route("/dead-letters/{id}/replay", post(replay_one))
             .route("/drain", put(drain))
+            .route("/skip", post(skip))
             .with_state(Arc::new(buffer)),
     };
     let token = Arc::new(TokenFile::new(token));
@@ -148,6 +151,13 @@ async fn exhume_all(buffer: &Buffer, replay: bool) -> Response {
     match buffer.exhume_all(replay).await {
         None => StatusCode::SERVICE_UNAVAILABLE.into_response(),
         Some(count) => json(&Counted { count }),
+    }
+}
+
+async fn skip(State(buffer): Shared) -> Response {
+    match buffer.skip().await {
+        Some(letter) => json(&Item::from(letter)),
+        None => StatusCode::CONFLICT.into_response(),
     }
 }
 

@@ -16,9 +16,9 @@ use tracing::debug;
 use url::{Host, Url};
 
 use super::{
-    BuildError, SinkError,
+    BuildError, Failure, SinkError,
     credentials::{Credentials, Followed},
-    zoom,
+    retry_after, zoom,
 };
 use crate::{
     cloudevent::{self, Extension, Integration},
@@ -104,7 +104,7 @@ impl HttpSink {
     }
 
     /// See [`super::Sink::deliver`].
-    pub(super) async fn deliver(&self, event: &Event) -> Result<(), SinkError> {
+    pub(super) async fn deliver(&self, event: &Event) -> Result<(), Failure> {
         let settings = &self.0.settings;
         // Addresses in the URL itself are never resolved, so that nobody else looks at them.
         if let Some(address) = settings.target.address() {
@@ -122,7 +122,10 @@ impl HttpSink {
         let answer = request.body(event.body.clone()).send().await;
         let answer = answer.map_err(|error| failure(&error))?;
         if !answer.status().is_success() {
-            return Err(SinkError::Status(answer.status().as_u16()));
+            return Err(Failure {
+                error: SinkError::Status(answer.status().as_u16()),
+                retry_after: retry_after::read(answer.status(), answer.headers(), Timestamp::now()),
+            });
         }
         if answer.content_length().is_some_and(|n| n <= ANSWER_BYTES) {
             // The head was the acknowledgement; nobody waits for the rest.
@@ -174,10 +177,12 @@ fn failure(error: &reqwest::Error) -> SinkError {
             debug!(cause = %inner, "delivery failed");
         }
     }
-    if error.is_timeout() {
+    if error.is_connect() {
+        SinkError::Unreachable
+    } else if error.is_timeout() {
         SinkError::TimedOut
     } else {
-        SinkError::Unreachable
+        SinkError::Broken
     }
 }
 

@@ -12,9 +12,10 @@ pub mod args;
 pub mod credentials;
 pub mod http;
 pub mod nats;
+pub mod retry_after;
 pub mod zoom;
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use futures::future::BoxFuture;
 
@@ -45,9 +46,12 @@ pub struct Built {
 /// Why an event was not delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SinkError {
-    /// No connection, or a broken one.
+    /// There is no connection.
     #[error("sink unreachable")]
     Unreachable,
+    /// The connection ended before there was an answer.
+    #[error("sink closed the connection without an answer")]
+    Broken,
     /// No answer in time. The sink may have taken the event; it will come again with the same id.
     #[error("sink timed out")]
     TimedOut,
@@ -74,6 +78,16 @@ pub enum SinkError {
     TooLarge,
 }
 
+/// A delivery that failed, and what the sink asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{error}")]
+pub struct Failure {
+    /// Why.
+    pub error: SinkError,
+    /// How long to wait before the next attempt (`Retry-After` with 429 or 503).
+    pub retry_after: Option<Duration>,
+}
+
 /// The HTTP client could not be built.
 #[derive(Debug, thiserror::Error)]
 #[error("failed to build the HTTP client")]
@@ -94,10 +108,21 @@ impl Sink {
     ///
     /// # Errors
     /// When the sink has not acknowledged it.
-    pub async fn deliver(&self, event: &Event) -> Result<(), SinkError> {
+    pub async fn deliver(&self, event: &Event) -> Result<(), Failure> {
         match self {
             Self::Http(sink) => sink.deliver(event).await,
-            Self::Nats(sink) => sink.deliver(event).await,
+            Self::Nats(sink) => Ok(sink.deliver(event).await?),
+        }
+    }
+}
+
+// === impl Failure ===
+
+impl From<SinkError> for Failure {
+    fn from(error: SinkError) -> Self {
+        Self {
+            error,
+            retry_after: None,
         }
     }
 }
@@ -128,6 +153,30 @@ impl SinkError {
         )
     }
 
+    /// Whether the event itself may have caused this, so that the sink may take another one. Not when the
+    /// event did not get as far as the sink.
+    #[must_use]
+    pub fn may_be_the_events_fault(self) -> bool {
+        !matches!(
+            self,
+            Self::Unreachable | Self::Forbidden | Self::Credentials
+        )
+    }
+
+    /// Whether this counts towards the attempts after which an event is given up. 429 does not: the sink
+    /// says that it will take the event later.
+    #[must_use]
+    pub fn counts(self) -> bool {
+        self.may_be_the_events_fault() && self != Self::Status(429)
+    }
+
+    /// Whether there was no connection, or no answer on it. An event that stops the sink causes these for
+    /// the events behind it as well.
+    #[must_use]
+    pub fn is_connection(self) -> bool {
+        matches!(self, Self::Unreachable | Self::Broken | Self::TimedOut)
+    }
+
     /// What a stream's error code means (`JetStream`, `errors.json`).
     fn from_code(code: u64) -> Self {
         match code {
@@ -141,7 +190,7 @@ impl SinkError {
     #[must_use]
     pub fn outcome(self) -> &'static str {
         match self {
-            Self::Unreachable => "unreachable",
+            Self::Unreachable | Self::Broken => "unreachable",
             Self::TimedOut => "timeout",
             Self::Status(_) | Self::Denied | Self::Stream(_) => "refused",
             Self::Forbidden => "forbidden",
@@ -156,8 +205,9 @@ impl SinkError {
 mod tests {
     use super::*;
 
-    const ALL: [SinkError; 10] = [
+    const ALL: [SinkError; 11] = [
         SinkError::Unreachable,
+        SinkError::Broken,
         SinkError::TimedOut,
         SinkError::Status(503),
         SinkError::Status(422),

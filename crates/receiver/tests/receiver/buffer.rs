@@ -64,6 +64,73 @@ async fn a_sink_that_flaps_gets_all_in_order() {
 }
 
 #[tokio::test]
+async fn an_event_that_the_sink_cannot_digest_holds_up_nobody_and_becomes_a_dead_letter() {
+    let receiver = buffered().await.start().await;
+    receiver.sink.answer(Behaviour::Choke(r#""n":0}"#));
+    for n in 0..5 {
+        assert_eq!(receiver.status(&event(SECRET, body(n))).await, 204);
+    }
+    receiver.holds(0, 1).await;
+    let good = numbers(&receiver).into_iter().filter(|n| *n > 0);
+    assert_eq!(good.collect::<Vec<_>>(), [1, 2, 3, 4]);
+    let attempts = numbers(&receiver).into_iter().filter(|n| *n == 0).count();
+    assert_eq!(attempts, 10);
+    receiver
+        .counted(r#"zoom_receiver_buffer_given_up_events_total{reason="refused"} 1"#)
+        .await;
+    receiver.counted("zoom_receiver_set_aside_events 0").await;
+    let list = receiver.control("GET /dead-letters", "").await.body;
+    assert!(
+        list.contains("sink answered 500, and took other events"),
+        "{list}"
+    );
+
+    receiver.sink.answer(Behaviour::Status(204));
+    let replayed = receiver.control("POST /dead-letters/replay", "").await;
+    assert_eq!(replayed.status, 200);
+    receiver.holds(0, 0).await;
+    assert_eq!(numbers(&receiver).last(), Some(&0));
+}
+
+#[tokio::test]
+async fn an_event_that_is_set_aside_survives_a_restart() {
+    let fixture = buffered().await.with_buffer(|buffer| {
+        buffer.backoff.longest = Duration::from_mins(5);
+        buffer.backoff.first = Duration::from_millis(50);
+    });
+    let receiver = fixture.start().await;
+    receiver.sink.answer(Behaviour::Choke(r#""n":0}"#));
+    for n in 0..5 {
+        assert_eq!(receiver.status(&event(SECRET, body(n))).await, 204);
+    }
+    receiver.counted("zoom_receiver_set_aside_events 1").await;
+    receiver.holds(1, 0).await;
+    let receiver = receiver.stop().await.start().await;
+    receiver.sink.answer(Behaviour::Status(204));
+    receiver.holds(0, 0).await;
+    assert_eq!(numbers(&receiver).last(), Some(&0));
+}
+
+#[tokio::test]
+async fn a_sink_that_says_when_to_come_back_is_left_alone_until_then() {
+    let receiver = buffered().await.start().await;
+    for status in [429, 503] {
+        let before = receiver.sink.count();
+        receiver.sink.answer(Behaviour::Later(status, 1));
+        assert_eq!(
+            receiver.status(&event(SECRET, body(status.into()))).await,
+            204
+        );
+        receiver.sink_has(before + 1).await;
+        receiver.sink.answer(Behaviour::Status(204));
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert_eq!(receiver.sink.count(), before + 1);
+        receiver.sink_has(before + 2).await;
+        receiver.holds(0, 0).await;
+    }
+}
+
+#[tokio::test]
 async fn a_slow_sink_keeps_nobody_waiting() {
     let receiver = buffered().await.start().await;
     receiver.sink.answer(Behaviour::Hold);

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     buffer::{body, numbers},
-    client::{ask, event},
+    client::{ask, event, eventually},
     fixture::{BODY, Fixture, Running, SECRET, TOKEN},
     sink::Behaviour,
 };
@@ -193,4 +193,35 @@ async fn without_a_buffer_there_is_nothing_to_control() {
         let answer = ask(receiver.at.control.unwrap(), line, &headers, "").await;
         assert_eq!(answer.status, 401);
     }
+}
+
+#[tokio::test]
+async fn the_event_that_holds_up_the_others_is_skipped() {
+    let receiver = Fixture::new().await.buffered().start().await;
+    assert_eq!(receiver.control("POST /skip", "").await.status, 409);
+    receiver.sink.answer(Behaviour::Status(503));
+    for n in 0..3 {
+        assert_eq!(receiver.status(&event(SECRET, body(n))).await, 204);
+    }
+    receiver.sink_has_at_least(1).await;
+    eventually("an attempt has failed", || async {
+        let answer = receiver.control("POST /skip", "").await;
+        let skipped: Value = match answer.status {
+            409 => return false,
+            _ => serde_json::from_str(&answer.body).unwrap(),
+        };
+        assert_eq!(skipped["event"], "meeting.started");
+        assert_eq!(skipped["bytes"], body(0).len());
+        true
+    })
+    .await;
+    receiver.holds(2, 1).await;
+    let item = &list(&receiver, "").await["items"][0];
+    assert_eq!(
+        item["reason"],
+        "refused: skipped by a person after: sink answered 503"
+    );
+    receiver.sink.answer(Behaviour::Status(204));
+    receiver.holds(0, 1).await;
+    assert_eq!(numbers(&receiver).last(), Some(&2));
 }

@@ -109,6 +109,7 @@ impl Fixture {
                     first: Duration::from_millis(5),
                     longest: Duration::from_millis(20),
                 },
+                attempts: 10,
                 most_ids: 10_000,
             });
             config.control = Some((SocketAddr::from(([127, 0, 0, 1], 0)), token));

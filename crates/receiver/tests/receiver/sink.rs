@@ -22,6 +22,10 @@ use super::tls::{self, Identity};
 pub enum Behaviour {
     Status(u16),
     Redirect,
+    /// 500 for a body with this text in it, else 204.
+    Choke(&'static str),
+    /// This status and these seconds in `Retry-After`.
+    Later(u16, u32),
     /// No answer until the behaviour changes.
     Hold,
 }
@@ -98,6 +102,7 @@ impl Received {
 
 async fn take(State(state): State<Shared>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
     let path = uri.to_string();
+    let text = String::from_utf8_lossy(&body).into_owned();
     state.received.lock().unwrap().push(Received {
         path,
         headers,
@@ -110,6 +115,15 @@ async fn take(State(state): State<Shared>, uri: Uri, headers: HeaderMap, body: B
         .map(|b| *b);
     match told.unwrap() {
         Behaviour::Status(status) => (StatusCode::from_u16(status).unwrap(), "ok").into_response(),
+        Behaviour::Choke(on) if text.contains(on) => {
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+        Behaviour::Choke(_) => StatusCode::NO_CONTENT.into_response(),
+        Behaviour::Later(status, seconds) => (
+            StatusCode::from_u16(status).unwrap(),
+            [(header::RETRY_AFTER, seconds.to_string())],
+        )
+            .into_response(),
         _ => (StatusCode::FOUND, [(header::LOCATION, "/elsewhere")]).into_response(),
     }
 }
