@@ -203,6 +203,7 @@ impl From<Args> for Config {
                 ephemeral: args.buffer_ephemeral,
                 backoff: Backoff::default(),
                 attempts: args.buffer_attempts,
+                patience: buffer::PATIENCE,
                 most_ids: buffer::most_ids(args.buffer_size),
             }),
             control: args

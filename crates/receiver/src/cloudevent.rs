@@ -8,6 +8,7 @@
 //! | `source` | the integration: `/apis/zoom-operator.io/namespaces/<ns>/zoomintegrations/<name>` |
 //! | `time`, `subject` | `event_ts`; the id of the object that it is about |
 //! | `zoomaccountid` | `payload.account_id` |
+//! | `zoomeventkey` | the same for deliveries of one event whose bytes differ, see [`super::identity`] |
 //! | `zoomrequestid`, `zoomtrackingid`, `zoomtimestamp` | Zoom's headers, of which only the last is signed |
 //! | further ones | what the integration declares about its tenant |
 
@@ -18,7 +19,7 @@ use std::{
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use super::event::Event;
+use super::{event::Event, identity};
 
 /// Reverse-DNS prefix of `type`.
 const TYPE_PREFIX: &str = "us.zoom.";
@@ -100,6 +101,9 @@ pub fn headers(source: &Integration, extensions: &[Extension], event: &Event) ->
             "ce-zoomaccountid",
             envelope.account_id.as_deref().unwrap_or(""),
         );
+    }
+    if let Some(key) = identity::key(event) {
+        put("ce-zoomeventkey", &key.to_string());
     }
     for (attribute, value) in [
         ("ce-zoomrequestid", &event.zoom.request_id),

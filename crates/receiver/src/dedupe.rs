@@ -1,99 +1,126 @@
-//! Each event once per process: what the sink has taken is not sent to it again.
+//! Each event once: which events were stored or delivered before, and which are under way.
 //!
-//! An id is remembered only after the sink's acknowledgement. While a copy is on its way, others
-//! wait for its fate, so that none is acknowledged before the sink was, and none is sent twice.
+//! An event is remembered once it is stored (with a buffer) or once the sink has it (without one). While
+//! one copy is under way the others wait and share its fate, so that none is acknowledged too early and
+//! none is sent twice. An event has one identity or two, see [`super::identity::content`]; it is known
+//! when one of them is.
+//!
+//! Half of each id is kept in memory: 128 bits of SHA-256 still have no two alike.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use tokio::sync::watch;
 
-use super::event::EventId;
+use super::{event::EventId, outcome::Outcome};
 
-/// The memory of one process. Cheap to clone.
-#[derive(Clone, Debug)]
+/// The memory of one process. Cheap to clone. By default nothing is forgotten unless somebody asks for
+/// it, see [`Dedupe::forget`].
+#[derive(Clone, Debug, Default)]
 pub struct Dedupe(Arc<Mutex<State>>);
+
+/// The identities of one event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ids {
+    /// The id of the bytes.
+    pub id: EventId,
+    /// The id of the content, if it may come with other bytes.
+    pub content: Option<EventId>,
+}
 
 /// What to do with an event.
 #[derive(Debug)]
 pub enum Seen {
-    /// The sink has it.
-    Delivered,
-    /// A copy is on its way: wait.
+    /// It is stored or delivered.
+    Done,
+    /// A copy is under way: wait.
     UnderWay(Fate),
-    /// Nobody has it: deliver it.
-    New(Claim),
+    /// It is new: store or deliver it.
+    New(Claim, Fate),
 }
 
-/// The right and duty to deliver one event. Dropped without [`Claim::delivered`], the event is new
-/// again.
+/// The right and duty to deal with one event. Dropped without [`Claim::settle`], the event is new again.
 #[derive(Debug)]
 pub struct Claim {
-    id: EventId,
+    ids: Ids,
     dedupe: Dedupe,
-    fate: watch::Sender<bool>,
+    fate: watch::Sender<Option<Outcome>>,
 }
 
-/// The end of a delivery by somebody else.
-#[derive(Debug)]
-pub struct Fate(watch::Receiver<bool>);
+/// What becomes of an event that somebody claimed.
+#[derive(Clone, Debug)]
+pub struct Fate(watch::Receiver<Option<Outcome>>);
 
-#[derive(Debug)]
+/// Half of an id.
+type Short = [u8; 16];
+
+#[derive(Debug, Default)]
 struct State {
-    window: Duration,
-    capacity: usize,
-    entries: HashMap<EventId, Entry>,
-    delivered: VecDeque<(Instant, EventId)>,
-}
-
-#[derive(Debug)]
-enum Entry {
-    UnderWay(watch::Receiver<bool>),
-    Delivered,
+    /// How long ids are remembered, and how many at most.
+    limits: Option<(Duration, usize)>,
+    done: HashSet<Short>,
+    /// The remembered ids in the order in which they came; used with limits only.
+    order: VecDeque<(Instant, Short)>,
+    under_way: HashMap<Short, Fate>,
 }
 
 // === impl Dedupe ===
 
 impl Dedupe {
-    /// Remembers what was delivered for `window`, but at most `capacity` events: beyond that the
-    /// oldest are forgotten first.
+    /// Remembers ids for `window`, but at most `capacity` of them: beyond that the oldest are forgotten
+    /// first.
     #[must_use]
-    pub fn new(window: Duration, capacity: usize) -> Self {
+    pub fn bounded(window: Duration, capacity: usize) -> Self {
         Self(Arc::new(Mutex::new(State {
-            window,
-            capacity,
-            entries: HashMap::new(),
-            delivered: VecDeque::new(),
+            limits: Some((window, capacity)),
+            ..State::default()
         })))
     }
 
     /// What to do with the event.
     #[must_use]
-    pub fn claim(&self, id: EventId, now: Instant) -> Seen {
+    pub fn claim(&self, ids: Ids, now: Instant) -> Seen {
         let mut state = self.state();
-        state.forget(now);
-        match state.entries.get(&id) {
-            Some(Entry::Delivered) => Seen::Delivered,
-            Some(Entry::UnderWay(fate)) => Seen::UnderWay(Fate(fate.clone())),
-            None => {
-                let (fate, receiver) = watch::channel(false);
-                state.entries.insert(id, Entry::UnderWay(receiver));
-                let dedupe = self.clone();
-                Seen::New(Claim { id, dedupe, fate })
-            }
+        state.expire(now);
+        if ids.short().any(|id| state.done.contains(&id)) {
+            return Seen::Done;
         }
+        if let Some(fate) = ids.short().find_map(|id| state.under_way.get(&id)) {
+            return Seen::UnderWay(fate.clone());
+        }
+        let (sender, receiver) = watch::channel(None);
+        let fate = Fate(receiver);
+        for id in ids.short() {
+            state.under_way.insert(id, fate.clone());
+        }
+        let claim = Claim {
+            ids,
+            dedupe: self.clone(),
+            fate: sender,
+        };
+        Seen::New(claim, fate)
     }
 
-    /// How many delivered events are remembered.
+    /// Remembers these from now on, and no others.
+    pub fn replace(&self, ids: impl Iterator<Item = EventId>) {
+        self.state().done = ids.map(|id| short(&id)).collect();
+    }
+
+    /// Forgets one.
+    pub fn forget(&self, id: &EventId) {
+        self.state().done.remove(&short(id));
+    }
+
+    /// How many ids are remembered.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.state().delivered.len()
+        self.state().done.len()
     }
 
-    /// Whether nothing is remembered.
+    /// Whether none is remembered.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -107,35 +134,73 @@ impl Dedupe {
 // === impl State ===
 
 impl State {
-    fn forget(&mut self, now: Instant) {
-        while let Some((at, id)) = self.delivered.front() {
-            let is_old = now.saturating_duration_since(*at) > self.window;
-            if !is_old && self.delivered.len() <= self.capacity {
+    fn remember(&mut self, id: Short, now: Instant) {
+        if self.done.insert(id) && self.limits.is_some() {
+            self.order.push_back((now, id));
+        }
+    }
+
+    fn expire(&mut self, now: Instant) {
+        let Some((window, capacity)) = self.limits else {
+            return;
+        };
+        while let Some((at, id)) = self.order.front() {
+            let is_old = now.saturating_duration_since(*at) > window;
+            if !is_old && self.order.len() <= capacity {
                 break;
             }
-            self.entries.remove(id);
-            self.delivered.pop_front();
+            self.done.remove(id);
+            self.order.pop_front();
         }
+    }
+}
+
+// === impl Ids ===
+
+impl Ids {
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = EventId> + use<> {
+        std::iter::once(self.id).chain(self.content)
+    }
+
+    fn short(self) -> impl Iterator<Item = Short> {
+        self.iter().map(|id| short(&id))
+    }
+}
+
+impl From<EventId> for Ids {
+    fn from(id: EventId) -> Self {
+        Self { id, content: None }
     }
 }
 
 // === impl Claim ===
 
 impl Claim {
-    /// The sink has acknowledged the event.
-    pub fn delivered(self, now: Instant) {
-        let mut state = self.dedupe.state();
-        state.entries.insert(self.id, Entry::Delivered);
-        state.delivered.push_back((now, self.id));
-        state.forget(now);
-        self.fate.send_replace(true);
+    /// The event's identities.
+    #[must_use]
+    pub fn ids(&self) -> Ids {
+        self.ids
+    }
+
+    /// The end: the event is remembered if it is stored or delivered.
+    pub fn settle(self, outcome: Outcome, now: Instant) {
+        if matches!(outcome, Outcome::Stored | Outcome::Delivered) {
+            let mut state = self.dedupe.state();
+            for id in self.ids.short() {
+                state.remember(id, now);
+            }
+            state.expire(now);
+        }
+        self.fate.send_replace(Some(outcome));
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        if !*self.fate.borrow() {
-            self.dedupe.state().entries.remove(&self.id);
+        let mut state = self.dedupe.state();
+        for id in self.ids.short() {
+            state.under_way.remove(&id);
         }
     }
 }
@@ -143,10 +208,17 @@ impl Drop for Claim {
 // === impl Fate ===
 
 impl Fate {
-    /// Waits for the end of the delivery. Says whether the sink has the event.
-    pub async fn delivered(mut self) -> bool {
-        self.0.wait_for(|delivered| *delivered).await.is_ok()
+    /// Waits for what becomes of it. `None` when whoever claimed it gave up.
+    pub async fn outcome(mut self) -> Option<Outcome> {
+        let settled = self.0.wait_for(Option::is_some).await;
+        settled.ok().and_then(|outcome| *outcome)
     }
+}
+
+fn short(id: &EventId) -> Short {
+    let mut short = [0; 16];
+    short.copy_from_slice(&id.as_bytes()[..16]);
+    short
 }
 
 #[cfg(test)]
@@ -157,19 +229,24 @@ mod tests {
 
     fn claimed(seen: Seen) -> Claim {
         match seen {
-            Seen::New(claim) => claim,
+            Seen::New(claim, _) => claim,
             other => panic!("not new: {other:?}"),
         }
     }
 
+    fn id(text: &[u8]) -> Ids {
+        EventId::of(text).into()
+    }
+
     #[test]
     fn an_event_is_remembered_only_once_delivered_and_for_the_window() {
-        let dedupe = Dedupe::new(Duration::from_secs(10), 100);
-        let (id, start) = (EventId::of(b"a"), Instant::now());
+        let dedupe = Dedupe::bounded(Duration::from_secs(10), 100);
+        let (id, start) = (id(b"a"), Instant::now());
         drop(claimed(dedupe.claim(id, start)));
-        claimed(dedupe.claim(id, start)).delivered(start);
+        claimed(dedupe.claim(id, start)).settle(Outcome::SinkFailed, start);
+        claimed(dedupe.claim(id, start)).settle(Outcome::Delivered, start);
         let later = start + Duration::from_secs(10);
-        assert!(matches!(dedupe.claim(id, later), Seen::Delivered));
+        assert!(matches!(dedupe.claim(id, later), Seen::Done));
         let too_late = later + Duration::from_nanos(1);
         drop(claimed(dedupe.claim(id, too_late)));
         assert!(dedupe.is_empty());
@@ -177,33 +254,65 @@ mod tests {
 
     #[test]
     fn memory_is_bounded_and_the_oldest_go_first() {
-        let dedupe = Dedupe::new(Duration::from_secs(10), 3);
+        let dedupe = Dedupe::bounded(Duration::from_secs(10), 3);
         let now = Instant::now();
-        let id = |n: u8| EventId::of(&[n]);
         for n in 0..5 {
-            claimed(dedupe.claim(id(n), now)).delivered(now);
+            claimed(dedupe.claim(id(&[n]), now)).settle(Outcome::Delivered, now);
         }
         assert_eq!(dedupe.len(), 3);
-        assert!(matches!(dedupe.claim(id(4), now), Seen::Delivered));
-        assert!(matches!(dedupe.claim(id(2), now), Seen::Delivered));
-        drop(claimed(dedupe.claim(id(1), now)));
+        assert!(matches!(dedupe.claim(id(&[4]), now), Seen::Done));
+        assert!(matches!(dedupe.claim(id(&[2]), now), Seen::Done));
+        drop(claimed(dedupe.claim(id(&[1]), now)));
     }
 
     #[tokio::test(flavor = "current_thread")]
-    async fn copies_share_the_fate_of_the_one_under_way() {
-        let dedupe = Dedupe::new(Duration::from_secs(10), 3);
-        let (id, now) = (EventId::of(b"a"), Instant::now());
-        for delivered in [false, true] {
-            let claim = claimed(dedupe.claim(id, now));
-            let Seen::UnderWay(fate) = dedupe.claim(id, now) else {
+    async fn copies_share_the_fate_and_only_what_is_done_is_remembered() {
+        let (dedupe, id, now) = (Dedupe::default(), id(b"a"), Instant::now());
+        let outcomes = [
+            Some(Outcome::BufferFull),
+            None,
+            Some(Outcome::SinkFailed),
+            Some(Outcome::Stored),
+        ];
+        for outcome in outcomes {
+            let Seen::New(claim, fate) = dedupe.claim(id, now) else {
+                panic!("not new");
+            };
+            let Seen::UnderWay(copy) = dedupe.claim(id, now) else {
                 panic!("not under way");
             };
-            if delivered {
-                claim.delivered(now);
-            } else {
-                drop(claim);
+            match outcome {
+                None => drop(claim),
+                Some(outcome) => claim.settle(outcome, now),
             }
-            assert_eq!(fate.delivered().await, delivered);
+            assert_eq!(fate.outcome().await, outcome);
+            assert_eq!(copy.outcome().await, outcome);
+        }
+        assert!(matches!(dedupe.claim(id, now), Seen::Done));
+        dedupe.forget(&id.id);
+        assert!(dedupe.is_empty());
+        drop(claimed(dedupe.claim(id, now)));
+        dedupe.replace(id.iter());
+        assert_eq!(dedupe.len(), 1);
+    }
+
+    #[test]
+    fn one_of_two_identities_suffices() {
+        let now = Instant::now();
+        let with = |bytes: &[u8]| Ids {
+            id: EventId::of(bytes),
+            content: Some(EventId::of(b"content")),
+        };
+        for dedupe in [
+            Dedupe::default(),
+            Dedupe::bounded(Duration::from_secs(10), 10),
+        ] {
+            let claim = claimed(dedupe.claim(with(b"a"), now));
+            assert!(matches!(dedupe.claim(with(b"b"), now), Seen::UnderWay(_)));
+            claim.settle(Outcome::Delivered, now);
+            assert!(matches!(dedupe.claim(with(b"b"), now), Seen::Done));
+            assert!(matches!(dedupe.claim(id(b"a"), now), Seen::Done));
+            drop(claimed(dedupe.claim(id(b"b"), now)));
         }
     }
 }

@@ -5,6 +5,9 @@
 //!  "payload":{"account_id":"...","object":{"id":"..."}}}
 //! ```
 //!
+//! Team Chat bots get other names: `payload.accountId`, `payload.userId`, and `payload.timestamp` instead
+//! of `event_ts`.
+//!
 //! What is absent, of another type or unknown is left out of the description. Of duplicate keys
 //! the last one counts, as in `JSON.parse`, which is what most consumers of the body will do.
 
@@ -58,10 +61,13 @@ impl Envelope {
         } = root.fields;
         Ok(Self {
             event: event.text(),
-            time: event_ts.time().or(payload.event_ts.time()),
-            account_id: payload.account_id.text(),
+            time: event_ts
+                .time()
+                .or(payload.event_ts.time())
+                .or(payload.timestamp.time()),
+            account_id: payload.account_id.text().or(payload.bot_account_id.text()),
             object_id: payload.object.fields.id.text_or_number(),
-            user_id: payload.user_id.text(),
+            user_id: payload.user_id.text().or(payload.bot_user_id.text()),
             plain_token: payload.plain_token.text(),
         })
     }
@@ -126,8 +132,11 @@ fields!(Root {
 
 fields!(Payload {
     event_ts: Leaf = "event_ts",
+    timestamp: Leaf = "timestamp",
     account_id: Leaf = "account_id",
     user_id: Leaf = "user_id",
+    bot_account_id: Leaf = "accountId",
+    bot_user_id: Leaf = "userId",
     plain_token: Leaf = "plainToken",
     object: Node<Subject> = "object",
 });

@@ -10,15 +10,16 @@ use axum::{
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
-use super::{envelope::Envelope, signature};
+use super::{dedupe::Ids, envelope::Envelope, identity, signature};
 
 /// Zoom's id of one delivery, the same over its retries.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-zm-request-id");
 /// Zoom's id of one attempt.
 pub const TRACKING_ID: HeaderName = HeaderName::from_static("x-zm-trackingid");
 
-/// The identity of an event: SHA-256 of its raw body. Zoom's retries repeat the body; its own
-/// request id lies outside the signature and could be changed on the way.
+/// The identity of an event: SHA-256 of its raw body. Zoom's retries mostly repeat the body, see
+/// [`super::identity`] for those that do not; Zoom's own request id lies outside the signature and could
+/// be changed on the way.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventId([u8; 32]);
 
@@ -113,6 +114,17 @@ impl Event {
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.envelope.as_ref().and_then(Envelope::name)
+    }
+}
+
+impl Event {
+    /// By what a repeat is recognized.
+    #[must_use]
+    pub fn ids(&self) -> Ids {
+        Ids {
+            id: self.id,
+            content: identity::content(self),
+        }
     }
 }
 

@@ -11,7 +11,7 @@
 //! | Does anybody want it? | [`filter`] |
 //! | Who takes it, before Zoom is told so? | [`intake`], [`passthrough`], [`buffer`] |
 //! | What does the sink get? | [`sink`], [`cloudevent`] |
-//! | What if it comes twice? | [`dedupe`], with a buffer [`buffer::ids`] |
+//! | What if it comes twice? | [`dedupe`], [`identity`] |
 //! | Who looks after dead letters? | [`control`] |
 //! | What does the controller learn? | [`recorder`], in the form of [`contract::facts`] |
 //! | How does it start and stop? | [`server`], [`args`] |
@@ -27,6 +27,7 @@ pub mod dedupe;
 pub mod envelope;
 pub mod event;
 pub mod filter;
+pub mod identity;
 pub mod intake;
 pub mod metrics;
 pub mod outcome;

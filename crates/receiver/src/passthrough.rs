@@ -46,15 +46,13 @@ impl PassThrough {
     /// of all bodies.
     pub async fn take(self: &Arc<Self>, event: Event, raw: Raw) -> Outcome {
         let id = event.id;
-        let claim = match self.dedupe.claim(id, Instant::now()) {
-            Seen::New(claim) => claim,
-            Seen::Delivered => return Outcome::Duplicate,
+        let claim = match self.dedupe.claim(event.ids(), Instant::now()) {
+            Seen::New(claim, _) => claim,
+            Seen::Done => return Outcome::Duplicate,
             Seen::UnderWay(fate) => {
-                let delivered = fate.delivered().await;
-                return if delivered {
-                    Outcome::Duplicate
-                } else {
-                    Outcome::SinkFailed
+                return match fate.outcome().await {
+                    Some(Outcome::Delivered) => Outcome::Duplicate,
+                    _ => Outcome::SinkFailed,
                 };
             }
         };
@@ -90,7 +88,7 @@ impl PassThrough {
         let started = Instant::now();
         let result = self.sink.deliver(event).await;
         if result.is_ok() {
-            claim.delivered(Instant::now());
+            claim.settle(Outcome::Delivered, Instant::now());
         }
         let error = result.map_err(|failure| failure.error);
         self.metrics

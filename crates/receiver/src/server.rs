@@ -266,7 +266,7 @@ fn intake(
         Intake::PassThrough(Arc::new(PassThrough::new(
             sink,
             config.tuning.sink_concurrency,
-            Dedupe::new(window, config.tuning.dedupe_capacity),
+            Dedupe::bounded(window, config.tuning.dedupe_capacity),
             metrics.clone(),
         )))
     });

@@ -32,6 +32,6 @@ pub use status::{
 pub use token::{DeletionPolicy, Token};
 pub use webhook::{
     Authentication, AuthenticationType, Buffer, BufferStorage, Endpoint, Gateway, HttpFormat,
-    HttpSink, Ingress, NatsSink, ParentRef, ReceiverKnobs, Resources, ServiceRef, Sink,
-    Subscription, Toleration, Webhook,
+    HttpSink, Ingress, NatsMessageId, NatsSink, ParentRef, ReceiverKnobs, Resources, ServiceRef,
+    Sink, Subscription, Toleration, Webhook,
 };

@@ -237,10 +237,24 @@ pub struct NatsSink {
         regex(pattern = r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$")
     )]
     pub subject: Option<String>,
+    /// What JetStream recognizes repeats by, the header `Nats-Msg-Id`. Default: `Body`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<NatsMessageId>,
     /// Secret with NATS credentials, in the same namespace and labelled
     /// `zoom-operator.io/use: sink`. Keys: `nats.creds` or `nkey-seed`, and `ca.crt`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials_secret_ref: Option<LocalRef>,
+}
+
+/// `Body` (default): the hash of the body, so only the same bytes are a repeat. `EventKey`: the attribute
+/// `zoomeventkey`, so a delivery of the same event with other links or details is a repeat too.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum NatsMessageId {
+    /// The hash of the body.
+    #[default]
+    Body,
+    /// The attribute `zoomeventkey`.
+    EventKey,
 }
 
 /// Store events before they are acknowledged.
@@ -267,6 +281,11 @@ pub struct Buffer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "duration_schema")]
     pub max_age: Option<String>,
+    /// How often an event is sent to a sink that refuses it while it accepts others; then it becomes a
+    /// dead letter. Default: 10, which takes about eight minutes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub max_attempts: Option<i32>,
 }
 
 /// `Persistent` (default): on a volume claim. `Ephemeral`: in the Pod, drained when it ends.

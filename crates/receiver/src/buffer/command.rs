@@ -2,8 +2,8 @@
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use super::{capacity::Reservation, dead::DeadLetter, ids::Claim, store::Entry};
-use crate::{body::Raw, event::EventId};
+use super::{capacity::Reservation, dead::DeadLetter, store::Entry};
+use crate::{body::Raw, dedupe::Claim, event::EventId};
 
 /// A wish of intake, forwarder or control port. Answers that nobody waits for any more are dropped.
 #[derive(Debug)]

@@ -23,13 +23,13 @@ use tracing::{info, warn};
 use super::{
     command::{Command, Settle},
     dead::{DeadLetter, Reason},
-    ids::Ids,
     record,
     schedule::{Item, Rules, Schedule, Step},
     store::Entry,
     writer::Status,
 };
 use crate::{
+    dedupe::Dedupe,
     event::{Event, ZoomHeaders},
     metrics::Metrics,
     sink::Sink,
@@ -56,7 +56,7 @@ pub struct Forwarder {
     /// The state of the store.
     pub status: watch::Receiver<Status>,
     /// The remembered ids, for the metrics.
-    pub ids: Ids,
+    pub ids: Dedupe,
     /// The metrics.
     pub metrics: Metrics,
     /// The process or its part is about to end: no pause is long any more.

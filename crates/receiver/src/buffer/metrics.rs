@@ -11,7 +11,8 @@ use prometheus_client::{
 };
 use tokio::sync::watch;
 
-use super::{capacity::Capacity, dead::Reason, ids::Ids, writer::Status};
+use super::{capacity::Capacity, dead::Reason, writer::Status};
+use crate::dedupe::Dedupe;
 use runtime::metrics::{Counters, counters};
 
 const EVENTS: [f64; 8] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 256.0];
@@ -33,7 +34,7 @@ pub struct BufferMetrics {
 struct Live {
     status: watch::Receiver<Status>,
     capacity: Capacity,
-    ids: Ids,
+    ids: Dedupe,
 }
 
 // === impl BufferMetrics ===
@@ -44,7 +45,7 @@ impl BufferMetrics {
         registry: &mut Registry,
         status: watch::Receiver<Status>,
         capacity: Capacity,
-        ids: Ids,
+        ids: Dedupe,
     ) -> Self {
         let registry = registry.sub_registry_with_prefix("zoom_receiver_buffer");
         let metrics = Self {

@@ -14,7 +14,7 @@
 //! | What if the file is damaged, or the disk full? | [`home`] |
 //! | What goes to the sink, in which order, and when again? | [`forwarder`], [`schedule`], [`backoff`] |
 //! | How much may it hold? | [`capacity`] |
-//! | What if an event comes twice? | [`ids`] |
+//! | What if an event comes twice? | [`super::dedupe`] |
 //!
 //! Exactly once into the buffer: an id is stored with its event, and forgotten after twice the time
 //! tolerance, or when there are more than [`Settings::most_ids`]. Towards the sink at least once: after
@@ -44,7 +44,6 @@ pub mod command;
 pub mod dead;
 pub mod forwarder;
 pub mod home;
-pub mod ids;
 pub mod metrics;
 pub mod record;
 pub mod schedule;
@@ -59,7 +58,7 @@ use std::{
         mpsc::{self, Sender},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use contract::facts::BufferFacts;
@@ -79,13 +78,13 @@ use self::{
     dead::{DeadLetter, Reason},
     forwarder::{Forwarder, Skip},
     home::{Home, Trust},
-    ids::{Ids, Seen},
     metrics::BufferMetrics,
     schedule::Rules,
     writer::{Status, Writer},
 };
 use super::{
     body::Raw,
+    dedupe::{Dedupe, Seen},
     event::{Event, EventId},
     metrics::Metrics,
     outcome::Outcome,
@@ -103,6 +102,9 @@ pub const MOST_IDS: u64 = 200_000;
 const BYTES_PER_ID: u64 = 1024;
 /// Attempts at an event while the sink takes others: about eight minutes.
 pub const ATTEMPTS: u32 = 10;
+/// For how long an event has to fail before another one is tried: a restart of the sink does not change
+/// the order.
+pub const PATIENCE: Duration = Duration::from_secs(10);
 /// Dead letters that one transaction puts back or drops.
 const EXHUME: u64 = 256;
 
@@ -121,6 +123,8 @@ pub struct Settings {
     pub backoff: Backoff,
     /// Attempts at an event while the sink takes others, before it becomes a dead letter.
     pub attempts: u32,
+    /// For how long an event has to fail before another one is tried.
+    pub patience: Duration,
     /// Most ids that are remembered, of about 40 bytes each in memory and 100 on the disk.
     pub most_ids: u64,
 }
@@ -142,7 +146,7 @@ struct Inner {
     commands: Sender<Command>,
     status: watch::Receiver<Status>,
     capacity: Capacity,
-    ids: Ids,
+    ids: Dedupe,
     metrics: BufferMetrics,
     draining: watch::Sender<bool>,
     hurry: watch::Sender<bool>,
@@ -189,7 +193,7 @@ impl Buffer {
         let (commands, receiver) = mpsc::channel();
         let (status, statuses) = watch::channel(Status::default());
         let capacity = Capacity::new(settings.size);
-        let ids = Ids::default();
+        let ids = Dedupe::default();
         let buffer_metrics =
             BufferMetrics::register(registry, statuses.clone(), capacity.clone(), ids.clone());
         let writer = Writer {
@@ -223,6 +227,7 @@ impl Buffer {
                 rules: Rules {
                     backoff: settings.backoff,
                     attempts: settings.attempts,
+                    patience: settings.patience,
                 },
                 max_age: settings.max_age,
                 commands: commands.clone(),
@@ -261,12 +266,12 @@ impl Buffer {
     /// is committed late is known when it comes again.
     pub async fn take(&self, event: Event, raw: Raw) -> Outcome {
         let inner = &*self.0;
-        let (claim, fate) = match inner.ids.claim(event.id) {
-            Seen::Stored => return Outcome::Duplicate,
+        let (claim, fate) = match inner.ids.claim(event.ids(), Instant::now()) {
+            Seen::Done => return Outcome::Duplicate,
             Seen::UnderWay(fate) => {
                 return match fate.outcome().await {
-                    Outcome::Stored => Outcome::Duplicate,
-                    outcome => outcome,
+                    Some(Outcome::Stored) => Outcome::Duplicate,
+                    outcome => outcome.unwrap_or(Outcome::BufferFailed),
                 };
             }
             Seen::New(claim, fate) => (claim, fate),
@@ -274,13 +279,13 @@ impl Buffer {
         let record = record::encode(&event);
         let Some(room) = inner.capacity.reserve(record.len()) else {
             inner.metrics.refused();
-            claim.settle(Outcome::BufferFull);
+            claim.settle(Outcome::BufferFull, Instant::now());
             return Outcome::BufferFull;
         };
         // Only now: an event that passes here counts as pending already, so nobody who saw us drain can take
         // us for empty before it is stored.
         if self.is_draining() {
-            claim.settle(Outcome::Draining);
+            claim.settle(Outcome::Draining, Instant::now());
             return Outcome::Draining;
         }
         let is_dead = event.name().is_none();
@@ -296,7 +301,7 @@ impl Buffer {
         if inner.commands.send(Command::Append(append)).is_err() {
             return Outcome::BufferFailed;
         }
-        fate.outcome().await
+        fate.outcome().await.unwrap_or(Outcome::BufferFailed)
     }
 
     /// What the controller learns.

@@ -2,8 +2,8 @@
 //!
 //! Events go out one at a time, in the order of the queue. An event that fails holds up those behind it,
 //! because most failures are the sink's. Whether one is the event's own fault shows only when the sink
-//! takes another event meanwhile. So after a few failures of the head of the queue one event behind it is
-//! tried as a probe, preferably one of another account:
+//! takes another event meanwhile. So after a few failures of the head of the queue, and some time, one
+//! event behind it is tried as a probe, preferably one of another account:
 //!
 //! - The sink takes the probe: the head is *set aside*. It is tried again with pauses of its own while
 //!   the others flow, and becomes a dead letter after [`Rules::attempts`] attempts.
@@ -12,7 +12,7 @@
 //!   rounds would get the probe first.
 //!
 //! Some failures cannot be probed that way: the sink says when to come back (`Retry-After`), or an event
-//! that stops the sink makes each probe fail as well. After [`PATIENCE`] attempts the probe goes first in
+//! that stops the sink makes each probe fail as well. After [`STUCK`] attempts the probe goes first in
 //! every other round.
 
 use std::{
@@ -28,9 +28,11 @@ const SUSPECT: u32 = 5;
 /// The same while other events are set aside: the sink is known to refuse single events.
 const SUSPECT_AGAIN: u32 = 2;
 /// Attempts at the head of the queue before a probe may go first.
-const PATIENCE: u32 = 8;
+const STUCK: u32 = 8;
 /// Most events that are set aside. With as many the head of the queue is waited for.
 const MOST_ASIDE: usize = 256;
+/// Most events that are read ahead to find a probe.
+const MOST_AHEAD: usize = 128;
 /// Longest pause while what is stored has to be delivered before the process ends.
 pub const SHORT: Duration = Duration::from_secs(2);
 /// Longest pause that a sink may ask for.
@@ -43,6 +45,8 @@ pub struct Rules {
     pub backoff: Backoff,
     /// Attempts at an event while the sink takes others.
     pub attempts: u32,
+    /// For how long an event has to fail before another one is tried, unless others are set aside.
+    pub patience: Duration,
 }
 
 /// What to do now.
@@ -71,6 +75,8 @@ pub struct Item {
     pub last: Option<SinkError>,
     /// Failures at the head of the queue.
     held: u32,
+    /// When the first of them was.
+    held_since: Option<Instant>,
     /// Attempts that count towards [`Rules::attempts`].
     counted: u32,
     /// At least one failure at the head may have been this event's own fault.
@@ -131,6 +137,7 @@ impl From<Entry> for Item {
             attempts: 0,
             last: None,
             held: 0,
+            held_since: None,
             counted: 0,
             is_suspect: false,
             due: None,
@@ -173,10 +180,13 @@ impl Schedule {
         self.ahead.extend(entries.into_iter().map(Item::from));
     }
 
-    /// Whether the head of the queue has failed and nothing is there to probe with.
+    /// Whether the head of the queue is being tried, and everything that could be a probe was tried before.
     #[must_use]
     pub fn lacks_probe(&self) -> bool {
-        self.turn == Turn::Head && self.ahead.is_empty()
+        let is_untried = |item: &Item| item.attempts == 0;
+        self.turn == Turn::Head
+            && self.ahead.len() < MOST_AHEAD
+            && !self.ahead.iter().any(is_untried)
     }
 
     /// How many events are set aside.
@@ -279,7 +289,7 @@ impl Schedule {
                     self.pause = Some(now + pause);
                     let may_stop_the_sink = is_connection
                         && self.head.as_ref().is_some_and(|head| {
-                            head.held >= PATIENCE && head.last.is_some_and(SinkError::is_connection)
+                            head.held >= STUCK && head.last.is_some_and(SinkError::is_connection)
                         });
                     self.probe = if may_stop_the_sink {
                         Probe::First
@@ -359,10 +369,10 @@ impl Schedule {
     }
 
     fn head_failed(&mut self, failure: Failure, now: Instant, pause: Duration) {
-        let suspect = if self.aside.is_empty() {
-            SUSPECT
+        let (suspect, patience) = if self.aside.is_empty() {
+            (SUSPECT, self.rules.patience)
         } else {
-            SUSPECT_AGAIN
+            (SUSPECT_AGAIN, Duration::ZERO)
         };
         let was_first = self.probe == Probe::Done;
         let Some(head) = &mut self.head else {
@@ -370,14 +380,16 @@ impl Schedule {
         };
         head.failed(failure);
         head.held += 1;
+        let since = *head.held_since.get_or_insert(now);
         head.is_suspect |= failure.error.may_be_the_events_fault();
         let held = head.held;
-        let may_probe = head.is_suspect && held >= suspect && !was_first;
+        let is_enough = held >= suspect && now.saturating_duration_since(since) >= patience;
+        let may_probe = head.is_suspect && is_enough && !was_first;
         let may_probe = may_probe && self.aside.len() < MOST_ASIDE;
         self.probe = Probe::None;
         if may_probe && failure.retry_after.is_some() {
             // What the sink asks for is obeyed before anything else is sent.
-            if held >= PATIENCE {
+            if held >= STUCK {
                 self.probe = Probe::First;
             }
         } else if may_probe && failure.error.may_be_the_events_fault() && self.candidate().is_some()

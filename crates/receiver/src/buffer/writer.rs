@@ -20,11 +20,10 @@ use super::{
     capacity::Capacity,
     command::{Append, Command, Exhume, Settle, Which},
     home::{Home, Trust},
-    ids::Ids,
     metrics::BufferMetrics,
     store::{Store, StoreError, Tables, Totals},
 };
-use crate::outcome::Outcome;
+use crate::{dedupe::Dedupe, outcome::Outcome};
 use runtime::admin::Gate;
 
 /// Most commands of a transaction.
@@ -61,7 +60,7 @@ pub struct Writer {
     /// What may be in it.
     pub capacity: Capacity,
     /// What is known of it.
-    pub ids: Ids,
+    pub ids: Dedupe,
     /// How long ids are remembered.
     pub window: Duration,
     /// How many at most.
@@ -272,7 +271,7 @@ impl Writer {
         if !accepting {
             for append in batch.appends.drain(..) {
                 self.metrics.refused();
-                append.claim.settle(Outcome::BufferFull);
+                append.claim.settle(Outcome::BufferFull, Instant::now());
             }
         }
         let is_write =
@@ -306,12 +305,14 @@ impl Writer {
                 }
             }
             for append in &batch.appends {
-                let id = append.claim.id();
+                let ids = append.claim.ids();
                 match &append.dead {
                     None => tables.append(now, &append.record)?,
-                    Some(letter) => tables.bury(&id, letter, &append.record)?,
+                    Some(letter) => tables.bury(&ids.id, letter, &append.record)?,
                 }
-                tables.remember(&id, now)?;
+                for id in ids.iter() {
+                    tables.remember(&id, now)?;
+                }
             }
             let mut counts = Vec::new();
             for exhume in &batch.exhumes {
@@ -338,7 +339,7 @@ impl Writer {
             if let Some(letter) = &append.dead {
                 self.metrics.dead(letter.reason);
             }
-            append.claim.settle(Outcome::Stored);
+            append.claim.settle(Outcome::Stored, Instant::now());
         }
         for (exhume, count) in batch.exhumes.drain(..).zip(counts) {
             let _ = exhume.reply.send(Some(count));
@@ -411,7 +412,7 @@ fn exhume_some(tables: &mut Tables<'_>, exhume: &Exhume, now: i64) -> Result<u64
 /// Tells those whose wishes were not done.
 fn refuse(batch: &mut Batch) {
     for append in batch.appends.drain(..) {
-        append.claim.settle(Outcome::BufferFailed);
+        append.claim.settle(Outcome::BufferFailed, Instant::now());
     }
     for exhume in batch.exhumes.drain(..) {
         let _ = exhume.reply.send(None);

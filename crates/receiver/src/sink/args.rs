@@ -62,6 +62,15 @@ pub struct SinkArgs {
         value_name = "SUBJECT"
     )]
     pub nats_subject: Option<nats::Prefix>,
+    /// What a message is called towards the stream, which drops repeats: the hash of the body, or the event's key.
+    #[arg(
+        id = "sink-nats-message-id",
+        long = "sink-nats-message-id",
+        env = "SINK_NATS_MESSAGE_ID",
+        value_name = "KIND",
+        requires = "sink-nats"
+    )]
+    pub nats_message_id: Option<nats::MessageId>,
     /// The form in which events are posted.
     #[arg(
         id = "sink-format",
@@ -151,6 +160,7 @@ impl SinkArgs {
             Place::Nats(target, prefix) => Sink::Nats(NatsSink::new(nats::Settings {
                 target: target.clone(),
                 prefix: prefix.clone(),
+                message_id: self.nats_message_id.unwrap_or_default(),
                 timeout: self.timeout,
                 source,
                 extensions,
@@ -175,6 +185,7 @@ impl Default for SinkArgs {
             service: None,
             nats: None,
             nats_subject: None,
+            nats_message_id: None,
             format: None,
             credentials_dir: None,
             timeout: TIMEOUT,

@@ -65,7 +65,10 @@ async fn a_sink_that_flaps_gets_all_in_order() {
 
 #[tokio::test]
 async fn an_event_that_the_sink_cannot_digest_holds_up_nobody_and_becomes_a_dead_letter() {
-    let receiver = buffered().await.start().await;
+    let fixture = buffered()
+        .await
+        .with_buffer(|buffer| buffer.patience = Duration::ZERO);
+    let receiver = fixture.start().await;
     receiver.sink.answer(Behaviour::Choke(r#""n":0}"#));
     for n in 0..5 {
         assert_eq!(receiver.status(&event(SECRET, body(n))).await, 204);
@@ -95,6 +98,7 @@ async fn an_event_that_the_sink_cannot_digest_holds_up_nobody_and_becomes_a_dead
 #[tokio::test]
 async fn an_event_that_is_set_aside_survives_a_restart() {
     let fixture = buffered().await.with_buffer(|buffer| {
+        buffer.patience = Duration::ZERO;
         buffer.backoff.longest = Duration::from_mins(5);
         buffer.backoff.first = Duration::from_millis(50);
     });

@@ -24,6 +24,60 @@ async fn a_repeat_is_acknowledged_without_the_sink() {
     assert_eq!(receiver.sink.count(), 2);
 }
 
+fn recording(topic: &str, link: &str) -> String {
+    format!(
+        r#"{{"event":"recording.completed","event_ts":1767225600123,"payload":{{"account_id":"A","object":{{"uuid":"U==","id":81234567890,"topic":"{topic}","recording_files":[{{"id":"f1","download_url":"https://zoom.example/{link}"}}]}}}},"download_token":"{link}"}}"#
+    )
+}
+
+#[tokio::test]
+async fn an_event_with_other_links_is_a_repeat_and_with_other_details_has_the_same_key() {
+    for fixture in [Fixture::new().await, Fixture::new().await.buffered()] {
+        let receiver = fixture.start().await;
+        for (topic, link, count) in [("x", "a", 1), ("x", "b", 1), ("y", "b", 2)] {
+            let post = event(SECRET, recording(topic, link));
+            assert_eq!(receiver.status(&post).await, 204);
+            receiver.sink_has(count).await;
+        }
+        let got = receiver.sink.received();
+        assert_ne!(got[0].header("ce-id"), got[1].header("ce-id"));
+        let key = got[0].header("ce-zoomeventkey");
+        assert!(key.is_some_and(|key| key.len() == 64));
+        assert_eq!(key, got[1].header("ce-zoomeventkey"));
+    }
+}
+
+#[tokio::test]
+async fn a_repeat_with_other_links_is_known_after_a_restart() {
+    let receiver = Fixture::new().await.buffered().start().await;
+    let post = |link| event(SECRET, recording("x", link));
+    assert_eq!(receiver.status(&post("a")).await, 204);
+    receiver.holds(0, 0).await;
+    let receiver = receiver.stop().await.start().await;
+    assert_eq!(receiver.status(&post("b")).await, 204);
+    receiver
+        .counted(r#"zoom_receiver_requests_total{outcome="duplicate"} 1"#)
+        .await;
+    assert_eq!(receiver.sink.count(), 1);
+}
+
+#[tokio::test]
+async fn participants_of_one_millisecond_all_arrive() {
+    let receiver = Fixture::new().await.start().await;
+    for user in 1..4 {
+        let body = format!(
+            r#"{{"event":"meeting.participant_joined","event_ts":1,"payload":{{"account_id":"A","object":{{"id":"1","participant":{{"user_id":"{user}","id":""}}}}}}}}"#
+        );
+        assert_eq!(receiver.status(&event(SECRET, body)).await, 204);
+    }
+    let got = receiver.sink.received();
+    let keys: std::collections::BTreeSet<_> = got
+        .iter()
+        .map(|got| got.header("ce-zoomeventkey"))
+        .collect();
+    assert_eq!(keys.len(), 3);
+}
+
 #[tokio::test]
 async fn whatever_is_not_2xx_is_left_to_zooms_retry() {
     let receiver = Fixture::new().await.start().await;

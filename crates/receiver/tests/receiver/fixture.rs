@@ -110,6 +110,7 @@ impl Fixture {
                     longest: Duration::from_millis(20),
                 },
                 attempts: 10,
+                patience: Duration::from_secs(10),
                 most_ids: 10_000,
             });
             config.control = Some((SocketAddr::from(([127, 0, 0, 1], 0)), token));

@@ -10,8 +10,8 @@ use super::{
     setting::{Setting, SinkAccess},
 };
 use crate::api::v1alpha1::{
-    Authentication, AuthenticationType, Buffer, BufferStorage, HttpFormat, HttpSink, NatsSink,
-    Webhook, ZoomIntegration, duration,
+    Authentication, AuthenticationType, Buffer, BufferStorage, HttpFormat, HttpSink, NatsMessageId,
+    NatsSink, Webhook, ZoomIntegration, duration,
 };
 
 /// Seconds that an event is kept unless stated: a week.
@@ -100,6 +100,11 @@ fn sink(integration: &ZoomIntegration, webhook: &Webhook, buffered: bool) -> Vec
             "--sink-nats-subject={}",
             subject(integration, nats)
         ));
+        // Only when stated: a receiver of an earlier version does not know the flag.
+        args.extend(nats.message_id.map(|id| match id {
+            NatsMessageId::Body => "--sink-nats-message-id=Body".into(),
+            NatsMessageId::EventKey => "--sink-nats-message-id=EventKey".into(),
+        }));
     }
     if webhook.sink_secret().is_some() {
         args.push(format!("--sink-credentials-dir={}", paths::SINK_DIR));
@@ -158,6 +163,9 @@ fn buffering(buffer: &Buffer) -> Vec<String> {
         format!("--control-listen=[::]:{CONTROL_PORT}"),
         format!("--control-token-file={}/token", paths::CONTROL_DIR),
     ];
+    if let Some(attempts) = buffer.max_attempts {
+        args.push(format!("--buffer-attempts={attempts}"));
+    }
     if buffer::storage(buffer) == BufferStorage::Ephemeral {
         args.push("--buffer-ephemeral".into());
         args.push(format!("--drain-limit={}", buffer::drain_limit().as_secs()));

@@ -99,6 +99,7 @@ pub fn buffer_of(live: &StatefulSet, wanted: Option<&Buffer>) -> Buffer {
             requests.get("storage").cloned()
         }),
         max_age: wanted.and_then(|wanted| wanted.max_age.clone()),
+        max_attempts: wanted.and_then(|wanted| wanted.max_attempts),
     }
 }
 

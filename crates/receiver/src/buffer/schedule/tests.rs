@@ -12,6 +12,7 @@ const RULES: Rules = Rules {
         longest: Duration::from_mins(5),
     },
     attempts: 10,
+    patience: Duration::from_secs(10),
 };
 
 /// A queue, a sink that decides by the event's number, and a clock.
@@ -139,6 +140,23 @@ fn several_bad_events_are_set_aside_one_after_the_other() {
     let mut dead: Vec<u64> = scene.dead.iter().map(|dead| dead.0).collect();
     dead.sort_unstable();
     assert_eq!(dead, [0, 2, 4, 6, 8, 10]);
+}
+
+#[test]
+fn further_events_are_asked_for_when_none_is_left_to_try() {
+    let mut scene = Scene::new(&["a"; 2]);
+    let sink = |sequence, _| if sequence < 2 { status(500) } else { Ok(()) };
+    scene.run(Duration::from_secs(3), sink);
+    assert!(
+        !scene.schedule.lacks_probe(),
+        "the second one was not tried yet"
+    );
+    scene.run(MINUTE, sink);
+    assert!(scene.delivered.is_empty());
+    let more = Scene::new(&["a"; 4]).schedule.ahead.into_iter().skip(2);
+    scene.schedule.ahead.extend(more);
+    scene.run(2 * MINUTE, sink);
+    assert_eq!(scene.delivered, [2, 3]);
 }
 
 #[test]

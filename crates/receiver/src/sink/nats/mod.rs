@@ -1,7 +1,7 @@
 //! The NATS sink: `JetStream` stores the event and says so.
 //!
-//! The event's id is the message's id, so that a stream stores what comes again only once, within its
-//! duplicate window. The rest is a `CloudEvent` in binary mode: attributes as `ce-*` headers, and the body as
+//! The message's id is the event's id, or by choice its key, so that a stream stores what comes again only
+//! once, within its duplicate window. The rest is a `CloudEvent` in binary mode: attributes as `ce-*` headers, and the body as
 //! it came.
 
 mod link;
@@ -26,7 +26,8 @@ pub use self::target::{Prefix, PrefixError, Target, TargetError};
 use super::{SinkError, credentials::Followed};
 use crate::{
     cloudevent::{self, Extension, Integration},
-    event::Event,
+    event::{Event, EventId},
+    identity,
 };
 use runtime::outgoing::guard::Guard;
 
@@ -45,6 +46,8 @@ pub struct Settings {
     pub target: Target,
     /// Under which subjects events are published.
     pub prefix: Prefix,
+    /// By what the stream recognizes repeats.
+    pub message_id: MessageId,
     /// Time for each event, from the connection to the acknowledgement.
     pub timeout: Duration,
     /// The source of the events.
@@ -55,6 +58,18 @@ pub struct Settings {
     pub guard: Guard,
     /// What it is shown.
     pub credentials: Followed,
+}
+
+/// What a message is called towards the stream, which drops those that it has within its duplicate window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum MessageId {
+    /// The event's id: only a delivery with the same bytes is a repeat.
+    #[default]
+    #[value(name = "Body")]
+    Body,
+    /// The attribute `zoomeventkey`, where there is one: so is a delivery with other links or details.
+    #[value(name = "EventKey")]
+    EventKey,
 }
 
 #[derive(Debug)]
@@ -145,12 +160,23 @@ impl NatsSink {
     }
 }
 
+// === impl MessageId ===
+
+impl MessageId {
+    fn of(self, event: &Event) -> EventId {
+        match self {
+            Self::Body => event.id,
+            Self::EventKey => identity::key(event).unwrap_or(event.id),
+        }
+    }
+}
+
 // === impl Settings ===
 
 impl Settings {
     fn headers(&self, event: &Event) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        headers.insert(NATS_MESSAGE_ID, event.id.to_string());
+        headers.insert(NATS_MESSAGE_ID, self.message_id.of(event).to_string());
         for (name, value) in &cloudevent::headers(&self.source, &self.extensions, event) {
             // Values of ours are printable ASCII.
             let Ok(value) = value.to_str() else { continue };

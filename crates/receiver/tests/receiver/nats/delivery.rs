@@ -7,7 +7,7 @@ use std::{
 
 use async_nats::{ConnectOptions, jetstream::stream};
 use futures::{FutureExt as _, future};
-use receiver::sink::SinkError;
+use receiver::sink::{SinkError, nats::MessageId};
 use tracing::subscriber;
 
 use super::{
@@ -19,6 +19,7 @@ use super::{
 crate::cases![
     an_event_reaches_the_stream_as_it_came,
     what_comes_again_is_stored_once,
+    by_choice_the_event_counts_and_not_its_bytes,
     without_a_stream_it_is_tried_again,
     what_is_too_large_is_refused_for_good,
     a_full_stream_is_tried_again,
@@ -80,6 +81,30 @@ async fn what_comes_again_is_stored_once() {
         assert_eq!(sink.deliver(&event).await, Ok(()));
     }
     assert_eq!(stream.info().await.unwrap().state.messages, 1);
+}
+
+async fn by_choice_the_event_counts_and_not_its_bytes() {
+    let recording = |link: &str| {
+        event(&format!(
+            r#"{{"event":"recording.completed","event_ts":1767225600123,"payload":{{"account_id":"A","object":{{"uuid":"U==","topic":"{link}","recording_files":[{{"id":"f1","download_url":"https://z/{link}"}}]}}}}}}"#
+        ))
+    };
+    for (choice, stored) in [(None, 2), (Some(MessageId::EventKey), 1)] {
+        let server = Server::start("").await;
+        let mut stream = server.stream().await;
+        let mut args = server.args();
+        args.nats_message_id = choice;
+        for link in ["a", "b"] {
+            assert_eq!(sink(&args).deliver(&recording(link)).await, Ok(()));
+        }
+        let messages = stream.info().await.unwrap().state.messages;
+        assert_eq!(messages, stored, "{choice:?}");
+        // What has no key is told apart by its bytes.
+        assert_eq!(sink(&args).deliver(&any_event()).await, Ok(()));
+        assert_eq!(sink(&args).deliver(&any_event()).await, Ok(()));
+        let messages = stream.info().await.unwrap().state.messages;
+        assert_eq!(messages, stored + 2);
+    }
 }
 
 async fn without_a_stream_it_is_tried_again() {

@@ -194,7 +194,8 @@ pub fn sink(args: &SinkArgs) -> Followed {
 
 impl Followed {
     pub async fn deliver(&self, event: &Event) -> Result<(), SinkError> {
-        self.sink.deliver(event).await
+        let result = self.sink.deliver(event).await;
+        result.map_err(|failure| failure.error)
     }
 
     /// Delivers new events until one fares so.
