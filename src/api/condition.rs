@@ -26,8 +26,10 @@ pub enum Type {
     EndpointReachable,
     /// Zoom validated the webhook endpoint within the last 72 hours.
     EndpointValidated,
-    /// What the receiver stored reaches the sink.
+    /// Events reach the sink.
     EventsDelivered,
+    /// What arrives at the webhook endpoint is signed with a known secret token.
+    EventsVerified,
     /// Zoom says who authorized, and it is who may.
     SubjectVerified,
 }
@@ -73,6 +75,7 @@ impl Type {
             Self::EndpointReachable => "EndpointReachable",
             Self::EndpointValidated => "EndpointValidated",
             Self::EventsDelivered => "EventsDelivered",
+            Self::EventsVerified => "EventsVerified",
             Self::SubjectVerified => "SubjectVerified",
         }
     }

@@ -3,7 +3,7 @@
 //! | question | module |
 //! |---|---|
 //! | How do the consent pages hand an authorization code to the controller? | [`consent`] |
-//! | What does a receiver tell the controller? | [`facts`] |
+//! | What does a receiver tell the controller? | [`facts`], and what goes wrong: [`health`] |
 //! | How does a receiver prove that a URL leads to it? | [`proof`] |
 //! | Which languages do pages and hand-outs have? | [`language`] |
 //! | What does an event's name look like? | [`event_name`] |
@@ -11,6 +11,7 @@
 pub mod consent;
 pub mod event_name;
 pub mod facts;
+pub mod health;
 pub mod language;
 pub mod mac;
 pub mod proof;

@@ -2,6 +2,8 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use jiff::SignedDuration;
+
 use super::{
     authentication::Scheme,
     buffer::{self, backoff::Backoff},
@@ -160,6 +162,9 @@ pub struct Tuning {
     pub deadline: Duration,
     /// Between two looks at the signing secrets, and at the sink's credentials.
     pub secrets_interval: Duration,
+    /// For how long wrong signatures are answered 503 after right ones: Zoom sends those events again, up to
+    /// 85 minutes later, and a person may correct the secret meanwhile.
+    pub signature_patience: SignedDuration,
     /// How long ordinary facts wait for others before they are written.
     pub facts_pause: Duration,
     /// How long to go on accepting after the signal.
@@ -227,6 +232,7 @@ impl Default for Tuning {
             // Leaves Zoom's three seconds some time for the way.
             deadline: Duration::from_millis(2800),
             secrets_interval: Duration::from_secs(1),
+            signature_patience: SignedDuration::from_hours(24),
             facts_pause: Duration::from_secs(5),
             drain_grace: Duration::from_secs(5),
             drain_limit: Duration::from_secs(25),

@@ -266,6 +266,10 @@ mod tests {
                 ("ce-time", "2021-07-14T02:44:51.572Z"),
                 ("ce-type", "us.zoom.meeting.ended"),
                 ("ce-zoomaccountid", "AB"),
+                (
+                    "ce-zoomeventkey",
+                    "6ac5d5fa4e4be3aca55ee14967432fad849f9484a2e5847f2b68a5ecd73ce23c"
+                ),
                 ("ce-zoomrequestid", "6009d653_d487"),
                 ("ce-zoomtimestamp", "1739923528"),
                 ("ce-zoomtrackingid", "v=2.0;clid=us05"),

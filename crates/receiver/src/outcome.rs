@@ -41,6 +41,9 @@ pub enum Outcome {
     Unauthenticated,
     /// No live secret makes the signature.
     UnknownSignature,
+    /// The same, although a signature was right before and the first wrong one is not long ago: probably the
+    /// secret token was regenerated.
+    SignatureChanged,
     /// The same while a rotation of the secret is announced: perhaps ours is not there yet.
     RotationAnnounced,
     /// Rightly signed, but long ago or in the future: perhaps our clock is wrong.
@@ -80,7 +83,7 @@ pub struct Reply {
 
 impl Outcome {
     /// Every outcome.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Delivered,
         Self::Stored,
         Self::Duplicate,
@@ -94,6 +97,7 @@ impl Outcome {
         Self::Unsigned,
         Self::Unauthenticated,
         Self::UnknownSignature,
+        Self::SignatureChanged,
         Self::RotationAnnounced,
         Self::OutsideWindow,
         Self::NoSecret,
@@ -124,6 +128,7 @@ impl Outcome {
             Self::Unsigned => "unsigned",
             Self::Unauthenticated => "unauthenticated",
             Self::UnknownSignature => "unknown_signature",
+            Self::SignatureChanged => "signature_changed",
             Self::RotationAnnounced => "rotation_announced",
             Self::OutsideWindow => "outside_window",
             Self::NoSecret => "no_secret",
@@ -152,7 +157,8 @@ impl Outcome {
             Self::Unsigned | Self::Unauthenticated | Self::UnknownSignature => {
                 StatusCode::UNAUTHORIZED
             }
-            Self::RotationAnnounced
+            Self::SignatureChanged
+            | Self::RotationAnnounced
             | Self::OutsideWindow
             | Self::NoSecret
             | Self::Suspended

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use jiff::Timestamp;
 use tokio::{sync::Semaphore, time};
 use tracing::warn;
 
@@ -14,6 +15,7 @@ use super::{
     event::Event,
     metrics::Metrics,
     outcome::Outcome,
+    recorder::{Recorder, Urgency},
     sink::{Failure, Sink},
 };
 
@@ -25,6 +27,7 @@ pub struct PassThrough {
     concurrency: u32,
     dedupe: Dedupe,
     metrics: Metrics,
+    recorder: Recorder,
 }
 
 // === impl PassThrough ===
@@ -32,13 +35,20 @@ pub struct PassThrough {
 impl PassThrough {
     /// Delivers to `sink`, so many at a time, each event once as far as `dedupe` remembers.
     #[must_use]
-    pub fn new(sink: Sink, concurrency: u32, dedupe: Dedupe, metrics: Metrics) -> Self {
+    pub fn new(
+        sink: Sink,
+        concurrency: u32,
+        dedupe: Dedupe,
+        metrics: Metrics,
+        recorder: Recorder,
+    ) -> Self {
         Self {
             sink,
             slots: Arc::new(Semaphore::new(concurrency as usize)),
             concurrency,
             dedupe,
             metrics,
+            recorder,
         }
     }
 
@@ -87,8 +97,18 @@ impl PassThrough {
     async fn deliver(&self, event: &Event, claim: Claim) -> Result<(), Failure> {
         let started = Instant::now();
         let result = self.sink.deliver(event).await;
-        if result.is_ok() {
-            claim.settle(Outcome::Delivered, Instant::now());
+        let now = Timestamp::now();
+        match result {
+            Ok(()) => {
+                claim.settle(Outcome::Delivered, Instant::now());
+                self.recorder
+                    .record_health(Urgency::Soon, |health| health.delivered(now));
+            }
+            Err(failure) => {
+                let cause = failure.to_string();
+                self.recorder
+                    .record_health(Urgency::Soon, |health| health.not_delivered(now, &cause));
+            }
         }
         let error = result.map_err(|failure| failure.error);
         self.metrics

@@ -1,14 +1,25 @@
 //! Records the facts: in memory at once, on disk soon, so that they survive the container.
+//!
+//! What goes wrong lies in a file of its own, and is told only to who asks for it: earlier versions of
+//! receiver and controller refuse facts that have it.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Read as _},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use axum::{Router, http::header, routing::get};
-use contract::facts::{Facts, MAX_BYTES};
+use axum::{
+    Router,
+    http::{Uri, header},
+    routing::get,
+};
+use contract::{
+    facts::{Facts, MAX_BYTES},
+    health::{self, Health},
+};
 use tokio::sync::watch;
 use tracing::{debug, warn};
 
@@ -16,7 +27,7 @@ use super::buffer::Buffer;
 use runtime::shutdown::Shutdown;
 
 const FILE: &str = "facts.json";
-const TEMPORARY: &str = "facts.json.new";
+const HEALTH_FILE: &str = "health.json";
 
 /// The facts of this process. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -43,7 +54,7 @@ impl Recorder {
     /// read, it starts empty.
     #[must_use]
     pub fn load(directory: &Path) -> Self {
-        let facts = match read(&directory.join(FILE)) {
+        let mut facts = match read(&directory.join(FILE)) {
             Ok(facts) => facts,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Facts::default(),
             Err(error) => {
@@ -51,6 +62,8 @@ impl Recorder {
                 Facts::default()
             }
         };
+        let health = read_health(&directory.join(HEALTH_FILE)).unwrap_or_default();
+        facts.health = Some(health);
         Self {
             facts: Arc::new(Mutex::new(facts)),
             urgency: watch::Sender::new(Urgency::None),
@@ -67,6 +80,20 @@ impl Recorder {
         });
     }
 
+    /// Changes what is known to go wrong.
+    pub fn record_health(&self, urgency: Urgency, change: impl FnOnce(&mut Health)) {
+        self.record(urgency, |facts| {
+            change(facts.health.get_or_insert_default());
+        });
+    }
+
+    /// What goes wrong at this moment.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        let facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        facts.health.clone().unwrap_or_default()
+    }
+
     /// The facts of this moment.
     #[must_use]
     pub fn facts(&self) -> Facts {
@@ -78,7 +105,7 @@ impl Recorder {
     /// up to `pause` for others.
     pub async fn persist(&self, directory: PathBuf, pause: Duration, shutdown: Shutdown) {
         let mut pending = self.urgency.subscribe();
-        let mut written = read(&directory.join(FILE)).unwrap_or_default();
+        let mut written = Facts::default();
         let mut failing = false;
         loop {
             tokio::select! {
@@ -116,8 +143,11 @@ impl Recorder {
     /// The routes of the facts port. How it is with the buffer is asked for each time.
     pub fn router(&self, buffer: Option<Buffer>) -> Router {
         let recorder = self.clone();
-        let answer = move || async move {
+        let answer = move |uri: Uri| async move {
             let mut facts = recorder.facts();
+            if uri.query() != Some(health::QUERY) {
+                facts.health = None;
+            }
             facts.buffer = buffer.as_ref().map(Buffer::facts);
             let text = facts.to_json();
             ([(header::CONTENT_TYPE, "application/json")], text)
@@ -127,25 +157,38 @@ impl Recorder {
 }
 
 fn read(path: &Path) -> io::Result<Facts> {
-    use io::Read as _;
+    let mut facts = Facts::from_json(&read_file(path)?).map_err(io::Error::other)?;
+    facts.buffer = None;
+    facts.health = None;
+    Ok(facts)
+}
 
+fn read_health(path: &Path) -> Option<Health> {
+    let health: Health = serde_json::from_slice(&read_file(path).ok()?).ok()?;
+    health.is_bounded().then_some(health)
+}
+
+fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
     fs::File::open(path)?
         .take(MAX_BYTES as u64 + 1)
         .read_to_end(&mut text)?;
-    let mut facts = Facts::from_json(&text).map_err(io::Error::other)?;
-    facts.buffer = None;
-    Ok(facts)
+    Ok(text)
 }
 
 /// Renaming replaces the file at once: a reader, and a process that starts after a crash, finds
 /// the old facts or the new ones. On a thread of its own, because a busy disk must not hold up
 /// webhooks. Not synced: the file has to survive the container, not the node.
-async fn write(directory: PathBuf, facts: Facts) -> io::Result<()> {
+async fn write(directory: PathBuf, mut facts: Facts) -> io::Result<()> {
     let written = tokio::task::spawn_blocking(move || {
-        let temporary = directory.join(TEMPORARY);
-        fs::write(&temporary, facts.to_json())?;
-        fs::rename(&temporary, directory.join(FILE))
+        let health = facts.health.take().unwrap_or_default();
+        let health = serde_json::to_string(&health).map_err(io::Error::other)?;
+        for (name, text) in [(FILE, facts.to_json()), (HEALTH_FILE, health)] {
+            let temporary = directory.join(format!("{name}.new"));
+            fs::write(&temporary, text)?;
+            fs::rename(&temporary, directory.join(name))?;
+        }
+        Ok(())
     });
     written.await?
 }
@@ -164,7 +207,9 @@ mod tests {
     fn a_file_that_cannot_be_read_is_no_obstacle() {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join(FILE), "garbage").unwrap();
-        assert_eq!(Recorder::load(directory.path()).facts(), Facts::default());
+        let mut empty = Facts::default();
+        empty.health = Some(Health::default());
+        assert_eq!(Recorder::load(directory.path()).facts(), empty);
     }
 
     #[tokio::test(flavor = "current_thread")]
@@ -180,6 +225,26 @@ mod tests {
         let loaded = Recorder::load(directory.path()).facts();
         assert_eq!(loaded, recorder.facts());
         assert_ne!(loaded, Facts::default());
+    }
+
+    /// A receiver of an earlier version that finds the file takes the facts only as it knows them.
+    #[tokio::test(flavor = "current_thread")]
+    async fn what_goes_wrong_is_kept_in_a_file_of_its_own() {
+        let directory = tempfile::tempdir().unwrap();
+        let recorder = Recorder::load(directory.path());
+        recorder.record_health(Urgency::Soon, |health| {
+            health.rejected(Timestamp::UNIX_EPOCH);
+        });
+        let (trigger, shutdown) = shutdown::channel();
+        trigger.request();
+        recorder
+            .persist(directory.path().to_owned(), Duration::ZERO, shutdown)
+            .await;
+        let text = fs::read_to_string(directory.path().join(FILE)).unwrap();
+        assert!(!text.contains("health"), "{text}");
+        let loaded = Recorder::load(directory.path());
+        assert_eq!(loaded.health(), recorder.health());
+        assert!(loaded.health().wrong_signatures.is_some());
     }
 
     #[tokio::test(flavor = "current_thread")]

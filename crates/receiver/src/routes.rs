@@ -17,8 +17,8 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, header, request::Parts},
     response::{IntoResponse as _, Response},
 };
-use contract::facts::{Facts, REMOVED, SecretRole};
-use jiff::Timestamp;
+use contract::facts::{REMOVED, SecretRole};
+use jiff::{SignedDuration, Timestamp};
 use tokio::time;
 use tracing::{debug, warn};
 
@@ -55,6 +55,8 @@ pub struct Webhook {
     pub secrets: Secrets,
     /// Largest difference between the signed time and ours.
     pub tolerance: Duration,
+    /// For how long wrong signatures are answered 503 after right ones.
+    pub patience: SignedDuration,
     /// Answer URL validations only, unless events can be kept.
     pub suspended: bool,
     /// Which events go on.
@@ -110,6 +112,11 @@ impl Webhook {
             Err(reason) => {
                 // Before its body takes memory that Zoom's events need.
                 debug!(%reason, "unsigned request");
+                if is_json(&head.headers) {
+                    let now = Timestamp::now();
+                    self.recorder
+                        .record_health(Urgency::Soon, |health| health.unsigned(now));
+                }
                 body::discard(body);
                 return Outcome::Unsigned.into();
             }
@@ -165,9 +172,7 @@ impl Webhook {
             Verdict::Verified { role, skew } => (role, skew, true),
             Verdict::OutsideWindow { role, skew } => (role, skew, false),
             Verdict::Unknown => {
-                let record = |facts: &mut Facts| facts.rejected(now);
-                self.recorder.record(Urgency::Soon, record);
-                return unknown_signature(&secrets).into();
+                return self.rejected(&secrets, &raw, now).into();
             }
         };
         self.metrics.verified(role, skew);
@@ -181,6 +186,7 @@ impl Webhook {
             // A replay from long ago is no evidence of anything.
             self.recorder.record(Urgency::Soon, |facts| {
                 facts.verified(now, role);
+                facts.health.get_or_insert_default().verified();
                 if let Some(name) = name.filter(|_| !is_challenge) {
                     facts.seen(name);
                 }
@@ -205,6 +211,44 @@ impl Webhook {
         let zoom = (&head.headers).into();
         let event = Event::with_envelope(now, zoom, read, raw.bytes.clone());
         self.intake.take(event, raw).await.into()
+    }
+
+    /// Takes note of a signature that no live secret makes. It is refused for good, with two exceptions in
+    /// which the secret may be at fault and 4xx would lose the event: a rotation is announced by a previous
+    /// secret, and Zoom may sign with a new one already that has not come to us yet; or signatures were right
+    /// until not long ago.
+    fn rejected(&self, secrets: &SigningSecrets, raw: &Raw, now: Timestamp) -> Outcome {
+        let envelope = Envelope::parse(&raw.bytes).ok();
+        let removal = envelope
+            .as_ref()
+            .filter(|envelope| envelope.name() == Some(REMOVED))
+            .and_then(|envelope| {
+                let user = envelope.user_id.as_deref()?;
+                Some((user, envelope.account_id.as_deref()?))
+            });
+        let mut since = None;
+        let mut was_right = false;
+        self.recorder.record(Urgency::Soon, |facts| {
+            facts.rejected(now);
+            was_right = facts.last_verified.is_some();
+            let health = facts.health.get_or_insert_default();
+            health.rejected(now);
+            since = health.wrong_signatures.map(|run| run.since);
+            if let Some((user, account)) = removal {
+                health.removed(now, user, account);
+            }
+        });
+        if removal.is_some() {
+            warn!("a removal of the app with a wrong signature: it is not believed");
+        }
+        let is_recent = since.is_some_and(|since| now.duration_since(since) < self.patience);
+        if secrets.get(SecretRole::Previous).is_some() {
+            Outcome::RotationAnnounced
+        } else if was_right && is_recent {
+            Outcome::SignatureChanged
+        } else {
+            Outcome::UnknownSignature
+        }
     }
 
     /// Takes note that somebody removed the app: a grant hangs on it.
@@ -248,12 +292,13 @@ impl Webhook {
     }
 }
 
-/// A signature that no live secret makes is refused for good, unless a rotation is announced by a previous
-/// secret: Zoom may sign with a new one already that has not come to us yet, and 4xx would lose the event.
-fn unknown_signature(secrets: &SigningSecrets) -> Outcome {
-    if secrets.get(SecretRole::Previous).is_some() {
-        Outcome::RotationAnnounced
-    } else {
-        Outcome::UnknownSignature
-    }
+/// Whether the request says that its body is JSON, as Zoom does.
+fn is_json(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| {
+            let kind = value.split(';').next().unwrap_or_default();
+            kind.trim().eq_ignore_ascii_case("application/json")
+        })
 }

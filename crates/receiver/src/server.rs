@@ -25,7 +25,7 @@ use super::{
     recorder::Recorder,
     routes::{self, Webhook},
     secrets::{self, Secrets, SigningSecrets},
-    sink::{BuildError, Built, Sink},
+    sink::{BuildError, Built, Sink, check},
 };
 use runtime::{
     admin::{self, Gate, Readiness},
@@ -132,22 +132,22 @@ impl Receiver {
         let tuning = config.tuning.clone();
         let mut registry = metrics::registry();
         let metrics = Metrics::register(&mut registry);
-        let recorder = Recorder::load(&config.state_dir);
-        if let Some(time) = recorder.facts().last_validated {
-            metrics.validated(time.as_second());
-        }
+        let recorder = recorder(&config.state_dir, &metrics);
         let readiness = Readiness::default();
         let (serving, has_secret) = (readiness.gate("serving"), readiness.gate("signing-secret"));
         let (sender, secrets) = self.secrets;
         let mut followers = JoinSet::new();
-        let sink = sink.map(|Built { sink, follower }| {
-            followers.spawn(follower);
-            sink
-        });
+        let sink = sink.map(|built| follow_sink(built, &config, &recorder, &mut followers));
         let buffers = config.buffer.as_ref();
         let is_ephemeral = !config.suspended && buffers.is_some_and(|buffer| buffer.ephemeral);
-        let begun = intake(&config, sink, &mut registry, &metrics, &readiness)
-            .inspect_err(|error| error!(%error, "failed to start the buffer"));
+        let begun = intake(
+            &config,
+            sink,
+            &mut registry,
+            (&metrics, &recorder),
+            &readiness,
+        )
+        .inspect_err(|error| error!(%error, "failed to start the buffer"));
         let Ok((intake, work)) = begun else {
             return; // Whoever starts us does so again.
         };
@@ -166,6 +166,7 @@ impl Receiver {
             authentication,
             secrets,
             tolerance: config.tolerance,
+            patience: tuning.signature_patience,
             suspended: config.suspended,
             filter: config.filter,
             intake: intake.clone(),
@@ -249,7 +250,7 @@ fn intake(
     config: &Config,
     sink: Option<Sink>,
     registry: &mut Registry,
-    metrics: &Metrics,
+    (metrics, recorder): (&Metrics, &Recorder),
     readiness: &Readiness,
 ) -> io::Result<(Intake, Option<Work>)> {
     let window = dedupe_window(config.tolerance);
@@ -259,7 +260,9 @@ fn intake(
             // What this Pod would store, it could not forward before it ends.
             return Ok((Intake::Nobody, None));
         }
-        let (buffer, work) = Buffer::start(settings, window, sink, registry, metrics, readiness)?;
+        let (buffer, work) = Buffer::start(
+            settings, window, sink, registry, metrics, recorder, readiness,
+        )?;
         return Ok((Intake::Buffer(buffer), Some(work)));
     }
     let intake = sink.map_or(Intake::Nobody, |sink| {
@@ -268,6 +271,7 @@ fn intake(
             config.tuning.sink_concurrency,
             Dedupe::bounded(window, config.tuning.dedupe_capacity),
             metrics.clone(),
+            recorder.clone(),
         )))
     });
     Ok((intake, None))
@@ -300,6 +304,30 @@ async fn finish(
 /// Twice the tolerance: what is signed at the far end of the window can come from its beginning.
 fn dedupe_window(tolerance: Duration) -> Duration {
     (2 * tolerance).max(MIN_DEDUPE_WINDOW)
+}
+
+/// The facts of the receiver before this one, also for the metrics.
+fn recorder(state_dir: &Path, metrics: &Metrics) -> Recorder {
+    let recorder = Recorder::load(state_dir);
+    if let Some(time) = recorder.facts().last_validated {
+        metrics.validated(time.as_second());
+    }
+    recorder
+}
+
+/// Keeps the sink's credentials up to date and checks whether it can be reached.
+fn follow_sink(
+    Built { sink, follower }: Built,
+    config: &Config,
+    recorder: &Recorder,
+    followers: &mut JoinSet<()>,
+) -> Sink {
+    followers.spawn(follower);
+    if !config.suspended {
+        let timeout = config.sink.timeout;
+        followers.spawn(check::follow(sink.clone(), timeout, recorder.clone()));
+    }
+    sink
 }
 
 fn follow_authentication(

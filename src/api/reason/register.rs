@@ -176,15 +176,45 @@ register! {
     /// the buffer is full; Zoom gets 503 and repeats for 85 minutes
     BufferFull = "BufferFull" in [Delivery] on [EventsDelivered(False)]
         for AppOwner: "make the sink accept events again";
-    /// the oldest event has been waiting for more than five minutes, an hour, six hours, a day
+    /// with a buffer: the oldest event has been waiting for more than five minutes, an hour, six hours, a day. Without one: deliveries fail, and Zoom repeats each for 85 minutes
     SinkFailing = "SinkFailing" in [Delivery] on [EventsDelivered(False)]
         for AppOwner: "make the sink accept events again; the receiver's log says how it fails";
     /// the receiver gave up events and keeps them; `status.webhook.buffer.deadLetters` counts them
     DeadLetters = "DeadLetters" in [Delivery] on [EventsDelivered(False)]
         for AppOwner: "look at them, then replay or delete them: [runbook](runbooks.md#zoomdeadletters)";
+    /// the Service of `sink.http.serviceRef` does not exist, or has no such port; seen before the first event
+    SinkServiceMissing = "SinkServiceMissing" in [Delivery] on [EventsDelivered(False)]
+        for AppOwner: "create the Service, or correct `sink.http.serviceRef`";
+    /// the receiver tried to reach the sink without an event: the name has no address, the address is not allowed, nothing accepts connections, or a NATS server refused the log-in
+    SinkUnreachable = "SinkUnreachable" in [Delivery] on [EventsDelivered(False)]
+        for AppOwner: "correct `webhook.sink`; the message names the field";
+    /// the sink refuses some events and accepts others: [how it goes on](events.md#an-event-that-the-sink-does-not-accept)
+    EventsSetAside = "EventsSetAside" in [Delivery] on [EventsDelivered(False)]
+        for AppOwner: "look at the sink's log";
+    /// without a buffer: no event has come yet, and the sink accepts connections
+    NothingDelivered = "NothingDelivered" in [Delivery] on [EventsDelivered(Unknown)]
+        for Nobody: "";
     /// the receiver cannot be asked what it has stored
-    ReceiverSilent = "ReceiverSilent" in [Delivery] on [EventsDelivered(Unknown)]
+    ReceiverSilent = "ReceiverSilent" in [Delivery] on [EventsDelivered(Unknown) EventsVerified(Unknown)]
         for PlatformEngineer: "look at the receiver's Pods and NetworkPolicies if it lasts";
+
+    // === What arrives ===
+
+    /// requests are signed with the app's secret token
+    SignatureVerified = "SignatureVerified" in [Delivery] on [EventsVerified(True)]
+        for Nobody: "";
+    /// two or more requests in a row are signed with another secret token: it was regenerated in Zoom, or copied from another app or environment. Zoom gets 503 for 24 hours after valid signatures, then 401
+    UnknownSignature = "UnknownSignature" in [Delivery] on [EventsVerified(False)]
+        for AppOwner: "copy the Secret Token from the app's Access page";
+    /// two or more requests in a row have a JSON body and lack Zoom's signature headers
+    SignatureHeadersMissing = "SignatureHeadersMissing" in [Delivery] on [EventsVerified(False)]
+        for PlatformEngineer: "let the gateway or proxy in front pass Zoom's headers on";
+    /// somebody claims with a wrong signature that a user removed the app; the operator asks Zoom, at most once an hour for each user, and believes only Zoom's answer
+    RemovalNotVerified = "RemovalNotVerified" in [Delivery] on [EventsVerified(False)]
+        for AppOwner: "check that the webhook secret token is that of this app and environment";
+    /// no signed request has arrived yet
+    NothingArrived = "NothingArrived" in [Delivery] on [EventsVerified(Unknown)]
+        for Nobody: "";
 
     // === The public address ===
 

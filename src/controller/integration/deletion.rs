@@ -61,10 +61,10 @@ pub async fn conclude(context: &Context, integration: &ZoomIntegration) -> Resul
     if plan::discards(integration) {
         return let_go(context, integration, &receiver).await;
     }
-    let (sink_secret, sink_service_is_external) = observe::sink(context, integration).await?;
+    let (sink_secret, sink_service) = observe::sink(context, integration).await?;
     let observed = Observed {
         sink_secret,
-        sink_service_is_external,
+        sink_service,
         pods: facts::gather(context, integration, &receiver).await,
         receiver,
         ..Observed::default()

@@ -131,7 +131,11 @@ fn owner_uid<'a, K: kube::Resource>(object: &'a K, kind: &str) -> Option<&'a Str
 
 async fn ask(http: &reqwest::Client, address: &str) -> anyhow::Result<Facts> {
     let mut response = http
-        .get(url(address, resources::FACTS_PORT, "facts"))
+        .get(url(
+            address,
+            resources::FACTS_PORT,
+            &format!("facts?{}", contract::health::QUERY),
+        ))
         .timeout(TIMEOUT)
         .send()
         .await?

@@ -155,8 +155,14 @@ fn pass_removals_on(context: &Context, integration: &ZoomIntegration, observed: 
     let Some(facts) = &observed.facts else {
         return;
     };
+    // One with a wrong signature is a reason to ask Zoom as well: nothing is believed without its answer.
+    let unverified = facts
+        .health
+        .iter()
+        .flat_map(|health| &health.unverified_removals);
+    let removals: Vec<_> = facts.removals.iter().chain(unverified).cloned().collect();
     let key = Key::from(integration);
-    let new = context.index.learn_removals(&key, &facts.removals);
+    let new = context.index.learn_removals(&key, &removals);
     if new.is_empty() {
         return;
     }

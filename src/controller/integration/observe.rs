@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::{
     apps::v1::{Deployment, StatefulSet},
-    core::v1::{Namespace, Secret, Service, ServiceAccount},
+    core::v1::{Namespace, Secret, Service, ServiceAccount, ServicePort},
     networking::v1::{Ingress, NetworkPolicy},
     policy::v1::PodDisruptionBudget,
 };
@@ -10,7 +10,7 @@ use kube::{Api, ResourceExt as _};
 
 use super::{
     facts, hold,
-    model::{Checked, Observed, Receiver, SinkSecret, together},
+    model::{Checked, Observed, Receiver, SinkSecret, SinkService, together},
     resources::{self, HTTPRoute},
 };
 use crate::{
@@ -57,7 +57,7 @@ pub async fn observe(context: &Context, integration: &ZoomIntegration) -> Result
         Vec::new()
     };
     let facts = together(&pods).filter(|_| spec.webhook.is_some() && !spec.suspend);
-    let (sink_secret, sink_service_is_external) = sink(context, integration).await?;
+    let (sink_secret, sink_service) = sink(context, integration).await?;
     Ok(Observed {
         credentials: Credentials::read(spec, credentials.as_ref()),
         checked: checked(context, integration),
@@ -70,7 +70,7 @@ pub async fn observe(context: &Context, integration: &ZoomIntegration) -> Result
         receiver,
         pods,
         sink_secret,
-        sink_service_is_external,
+        sink_service,
         rivals: context.index.rivals(integration),
         facts,
     })
@@ -182,14 +182,14 @@ async fn known_or_defined(
 pub async fn sink(
     context: &Context,
     integration: &ZoomIntegration,
-) -> Result<(SinkSecret, bool), Error> {
+) -> Result<(SinkSecret, SinkService), Error> {
     let Some(webhook) = &integration.spec.webhook else {
-        return Ok((SinkSecret::Usable, false));
+        return Ok((SinkSecret::Usable, SinkService::Usable));
     };
     let secrets: Api<Secret> = context.beside(integration);
     Ok(futures::try_join!(
         sink_secret(&secrets, webhook),
-        is_external(context, integration, webhook)
+        sink_service(context, integration, webhook)
     )?)
 }
 
@@ -209,18 +209,30 @@ async fn sink_secret(secrets: &Api<Secret>, webhook: &Webhook) -> Result<SinkSec
     })
 }
 
-async fn is_external(
+async fn sink_service(
     context: &Context,
     integration: &ZoomIntegration,
     webhook: &Webhook,
-) -> Result<bool, kube::Error> {
+) -> Result<SinkService, kube::Error> {
     let Some(service) = webhook.sink_service() else {
-        return Ok(false);
+        return Ok(SinkService::Usable);
     };
     let services: Api<Service> = context.beside(integration);
-    let found = services.get_opt(&service.name).await?;
-    let type_ = found.and_then(|service| service.spec?.type_);
-    Ok(type_.as_deref() == Some("ExternalName"))
+    let Some(found) = services.get_opt(&service.name).await? else {
+        return Ok(SinkService::Absent);
+    };
+    let spec = found.spec.unwrap_or_default();
+    let is_headless = spec.cluster_ip.as_deref() == Some("None");
+    let port = service.port.unwrap_or(80);
+    let has_port = |ports: &Vec<ServicePort>| ports.iter().any(|known| known.port == port);
+    Ok(if spec.type_.as_deref() == Some("ExternalName") {
+        SinkService::External
+    } else if !is_headless && !spec.ports.as_ref().is_some_and(has_port) {
+        // Behind a headless Service every port of the Pods can be reached.
+        SinkService::NoPort
+    } else {
+        SinkService::Usable
+    })
 }
 
 /// Whether the integration's namespace is being deleted, or is gone.

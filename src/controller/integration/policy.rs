@@ -5,7 +5,7 @@ use kube::ResourceExt as _;
 
 use super::{
     hosts::{self, Claim, Objection},
-    model::{Exposure, Judgement, Observed, Refusal, SinkSecret},
+    model::{Exposure, Judgement, Observed, Refusal, SinkSecret, SinkService},
     ownership::owned,
     resources::{self, Kind, name},
 };
@@ -46,7 +46,7 @@ pub fn judge(
 
 fn sink(integration: &ZoomIntegration, webhook: &Webhook, observed: &Observed) -> Option<Refusal> {
     if let Some(service) = webhook.sink_service()
-        && observed.sink_service_is_external
+        && observed.sink_service == SinkService::External
     {
         return Some(Refusal::new(
             Reason::SinkServiceExternal,

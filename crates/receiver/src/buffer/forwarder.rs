@@ -32,6 +32,7 @@ use crate::{
     dedupe::Dedupe,
     event::{Event, ZoomHeaders},
     metrics::Metrics,
+    recorder::{Recorder, Urgency},
     sink::Sink,
 };
 use runtime::shutdown::Shutdown;
@@ -59,6 +60,8 @@ pub struct Forwarder {
     pub ids: Dedupe,
     /// The metrics.
     pub metrics: Metrics,
+    /// Takes note of deliveries and failures.
+    pub recorder: Recorder,
     /// The process or its part is about to end: no pause is long any more.
     pub hurry: watch::Receiver<bool>,
     /// Requests to skip the event that holds up the queue.
@@ -132,8 +135,18 @@ impl Work {
             if let Err(Stopped) = done {
                 return;
             }
-            let set_aside = self.schedule.set_aside();
-            self.forwarder.metrics.set_aside(set_aside);
+            self.count_set_aside();
+        }
+    }
+
+    fn count_set_aside(&self) {
+        let set_aside = self.schedule.set_aside();
+        self.forwarder.metrics.set_aside(set_aside);
+        let set_aside = set_aside as u64;
+        if self.forwarder.recorder.health().set_aside != set_aside {
+            self.forwarder
+                .recorder
+                .record_health(Urgency::Soon, |health| health.set_aside = set_aside);
         }
     }
 
@@ -220,9 +233,11 @@ impl Work {
         self.forwarder
             .metrics
             .delivered(error, started.elapsed(), self.forwarder.ids.len());
-        let now = Instant::now();
+        let (now, at) = (Instant::now(), Timestamp::now());
+        let recorder = &self.forwarder.recorder;
         let failure = match result {
             Ok(()) => {
+                recorder.record_health(Urgency::Soon, |health| health.delivered(at));
                 let failures = self.schedule.failures();
                 if failures > 0 {
                     info!(failures, "the sink takes events again");
@@ -235,6 +250,8 @@ impl Work {
             Err(failure) => failure,
         };
         let error = failure.error;
+        let cause = error.to_string();
+        recorder.record_health(Urgency::Soon, |health| health.not_delivered(at, &cause));
         if error.is_final() {
             if let Some(mut item) = self.schedule.take() {
                 item.attempts += 1;

@@ -88,6 +88,7 @@ use super::{
     event::{Event, EventId},
     metrics::Metrics,
     outcome::Outcome,
+    recorder::Recorder,
     sink::Sink,
 };
 use runtime::{
@@ -188,6 +189,7 @@ impl Buffer {
         sink: Option<Sink>,
         registry: &mut Registry,
         metrics: &Metrics,
+        recorder: &Recorder,
         readiness: &Readiness,
     ) -> io::Result<(Self, Work)> {
         let (commands, receiver) = mpsc::channel();
@@ -234,6 +236,7 @@ impl Buffer {
                 status: statuses.clone(),
                 ids: ids.clone(),
                 metrics: metrics.clone(),
+                recorder: recorder.clone(),
                 hurry,
                 skips: skip_requests,
                 stop,

@@ -382,14 +382,14 @@ impl Schedule {
         head.held += 1;
         let since = *head.held_since.get_or_insert(now);
         head.is_suspect |= failure.error.may_be_the_events_fault();
-        let held = head.held;
-        let is_enough = held >= suspect && now.saturating_duration_since(since) >= patience;
+        let failures = head.held;
+        let is_enough = failures >= suspect && now.saturating_duration_since(since) >= patience;
         let may_probe = head.is_suspect && is_enough && !was_first;
         let may_probe = may_probe && self.aside.len() < MOST_ASIDE;
         self.probe = Probe::None;
         if may_probe && failure.retry_after.is_some() {
             // What the sink asks for is obeyed before anything else is sent.
-            if held >= STUCK {
+            if failures >= STUCK {
                 self.probe = Probe::First;
             }
         } else if may_probe && failure.error.may_be_the_events_fault() && self.candidate().is_some()

@@ -16,7 +16,7 @@ use tracing::debug;
 use url::{Host, Url};
 
 use super::{
-    BuildError, Failure, SinkError,
+    BuildError, Failure, SinkError, check,
     credentials::{Credentials, Followed},
     retry_after, zoom,
 };
@@ -132,6 +132,17 @@ impl HttpSink {
             tokio::spawn(answer.bytes());
         }
         Ok(())
+    }
+
+    /// See [`super::Sink::check`].
+    pub(super) async fn check(&self, timeout: Duration) -> Result<(), check::Unreachable> {
+        let Settings { target, guard, .. } = &self.0.settings;
+        check::connect(&target.0, guard, timeout).await
+    }
+
+    /// Where it is.
+    pub(super) fn target(&self) -> &Target {
+        &self.0.settings.target
     }
 
     /// A client that trusts as these credentials say. Another one has no connections of the one before.

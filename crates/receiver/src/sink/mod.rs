@@ -7,8 +7,10 @@
 //! | How by NATS? | [`nats`] |
 //! | Where may it lead? | [`policy`](runtime::outgoing::policy), enforced by [`guard`](runtime::outgoing::guard) |
 //! | What is the sink shown? | [`credentials`] |
+//! | Can it be reached, before there is an event? | [`check`] |
 
 pub mod args;
+pub mod check;
 pub mod credentials;
 pub mod http;
 pub mod nats;
@@ -112,6 +114,28 @@ impl Sink {
         match self {
             Self::Http(sink) => sink.deliver(event).await,
             Self::Nats(sink) => Ok(sink.deliver(event).await?),
+        }
+    }
+}
+
+impl Sink {
+    /// Whether it can be reached within `timeout`.
+    ///
+    /// # Errors
+    /// Says how not.
+    pub async fn check(&self, timeout: Duration) -> Result<(), check::Unreachable> {
+        match self {
+            Self::Http(sink) => sink.check(timeout).await,
+            Self::Nats(sink) => sink.check(timeout).await,
+        }
+    }
+
+    /// Where it is, without what may be a key.
+    #[must_use]
+    pub fn target(&self) -> String {
+        match self {
+            Self::Http(sink) => format!("{:?}", sink.target()),
+            Self::Nats(sink) => format!("{}:{}", sink.target().host(), sink.target().port()),
         }
     }
 }

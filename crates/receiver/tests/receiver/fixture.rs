@@ -76,6 +76,7 @@ impl Fixture {
                     secrets_interval: Duration::from_millis(5),
                     facts_pause: Duration::from_millis(5),
                     drain_grace: Duration::ZERO,
+                    signature_patience: jiff::SignedDuration::ZERO,
                     ..Tuning::default()
                 },
             },
@@ -186,6 +187,13 @@ impl Running {
             page.lines().any(|l| l == line)
         };
         eventually(line, is).await;
+    }
+
+    /// What is told to a controller that asks for what goes wrong.
+    pub async fn health(&self) -> serde_json::Value {
+        let answer = client::get(self.at.facts, "/facts?health=1").await.body;
+        let facts: serde_json::Value = serde_json::from_str(&answer).unwrap();
+        facts["health"].clone()
     }
 
     pub async fn facts(&self) -> serde_json::Value {

@@ -22,6 +22,7 @@ mod drain;
 mod edge;
 mod events;
 mod facts;
+mod health;
 mod limits;
 mod policy;
 mod probe;

@@ -11,7 +11,7 @@ mod transition;
 pub use self::{
     applied::{Applied, Checked, ReceiverFinding, ReceiverState},
     judgement::{Exposure, Judgement, Refusal},
-    observed::{Observed, Receiver, SinkSecret},
+    observed::{Observed, Receiver, SinkSecret, SinkService},
     outcome::{CheckOutcome, Outcome, ReceiverOutcome, TokenOutcome},
     plan::{Cause, CredentialsStep, Objects, Plan, ReceiverStep, TokenStep},
     pods::{Live, Order, ReceiverPod, together},

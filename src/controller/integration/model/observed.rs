@@ -48,8 +48,8 @@ pub struct Observed {
     pub pods: Vec<ReceiverPod>,
     /// The Secret with the sink's credentials.
     pub sink_secret: SinkSecret,
-    /// Whether the Service that is the sink leads out of the cluster by a name.
-    pub sink_service_is_external: bool,
+    /// The Service that is the sink.
+    pub sink_service: SinkService,
     /// Other integrations that claim the same host; `None` while not all of them are known.
     pub rivals: Option<Vec<Claim>>,
     /// What the receiver knows; `None` when it cannot be asked, which says nothing.
@@ -91,6 +91,20 @@ pub enum SinkSecret {
     Unlabelled,
 }
 
+/// The Service that is the sink.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SinkService {
+    /// It is there; or none is named.
+    #[default]
+    Usable,
+    /// There is none of that name.
+    Absent,
+    /// It has no such port.
+    NoPort,
+    /// It leads out of the cluster by a name.
+    External,
+}
+
 // === impl Observed ===
 
 impl Observed {
@@ -103,7 +117,7 @@ impl Observed {
     /// Whether the receiver may have its sink.
     #[must_use]
     pub fn sink_access(&self) -> SinkAccess {
-        if self.sink_secret == SinkSecret::Usable && !self.sink_service_is_external {
+        if self.sink_secret == SinkSecret::Usable && self.sink_service != SinkService::External {
             SinkAccess::Granted
         } else {
             SinkAccess::Withheld

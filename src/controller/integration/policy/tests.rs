@@ -86,7 +86,7 @@ fn a_service_that_leads_elsewhere_is_no_sink() {
         reasons(&judge(&to_service, &observed, &policy(&[]))),
         [""; 0]
     );
-    observed.sink_service_is_external = true;
+    observed.sink_service = SinkService::External;
     let judgement = judge(&to_service, &observed, &policy(&[]));
     assert_eq!(reasons(&judgement), ["SinkServiceExternal"]);
     assert_eq!(judgement.sink, SinkAccess::Withheld);

@@ -1,16 +1,21 @@
-//! Whether what the receiver stored reaches the sink. Pure.
+//! Whether events reach the sink. Pure.
 
 use kube::ResourceExt as _;
+use runtime::outgoing::policy::Policy;
+use url::{Host, Url};
 
 use crate::{
     api::{
         condition::{Statement, Status, Type},
         reason::Reason,
-        v1alpha1::ZoomIntegration,
+        v1alpha1::{Webhook, ZoomIntegration},
     },
-    controller::integration::{count::Count, model::Waiting},
+    controller::integration::{
+        count::Count,
+        model::{Observed, SinkService, Waiting},
+    },
 };
-use contract::facts::BufferFacts;
+use contract::{facts::BufferFacts, health::Health};
 
 /// From this age of the oldest event on the sink counts as failing: retries come every five minutes at
 /// most. The greater steps are for people.
@@ -21,12 +26,36 @@ const STEPS: [(u64, &str); 4] = [
     (300, "five minutes"),
 ];
 
-/// The condition of an integration with a buffer; `None` without one. Counts are named only where they
-/// matter: every other change of theirs would be a write.
+/// What is known of the sink.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sink<'a> {
+    /// The Service that it is.
+    pub service: SinkService,
+    /// Whether the receiver can be asked.
+    pub is_known: bool,
+    /// What the receiver says of it; earlier versions say nothing.
+    pub health: Option<&'a Health>,
+}
+
+impl<'a> Sink<'a> {
+    /// What was observed.
+    pub(super) fn of(observed: &'a Observed) -> Self {
+        let facts = observed.facts.as_ref();
+        Self {
+            service: observed.sink_service,
+            is_known: facts.is_some(),
+            health: facts.and_then(|facts| facts.health.as_ref()),
+        }
+    }
+}
+
+/// The condition of an integration with a webhook. Counts are named only where they matter: every other
+/// change of theirs would be a write.
 pub(super) fn events_delivered(
     integration: &ZoomIntegration,
     waiting: Option<Waiting>,
     buffer: Option<&BufferFacts>,
+    sink: &Sink<'_>,
 ) -> Option<Statement> {
     let namespace = integration.namespace().unwrap_or_default();
     let name = integration.name_any();
@@ -43,8 +72,11 @@ pub(super) fn events_delivered(
     if let Some(message) = draining {
         return say(Status::False, Reason::Draining, message);
     }
-    let webhook = integration.spec.webhook.as_ref();
-    webhook.filter(|webhook| webhook.buffer.is_some())?;
+    let webhook = integration.spec.webhook.as_ref()?;
+    if webhook.buffer.is_none() {
+        let (status, reason, message) = passed_through(webhook, suspended, sink)?;
+        return say(status, reason, message);
+    }
     let Some(held) = buffer else {
         return say(
             Status::Unknown,
@@ -69,6 +101,13 @@ pub(super) fn events_delivered(
             "Events are stored and not delivered while suspend is set.".into(),
         );
     }
+    if let Some((reason, message)) = out_of_reach(webhook, sink) {
+        return say(
+            Status::False,
+            reason,
+            format!("{message} Events stay in the buffer meanwhile."),
+        );
+    }
     let age = held.oldest_seconds.unwrap_or_default();
     if let Some((_, step)) = STEPS.iter().find(|(seconds, _)| age >= *seconds) {
         return say(
@@ -80,6 +119,14 @@ pub(super) fn events_delivered(
         );
     }
     match held.dead_letters {
+        0 if sink.health.is_some_and(|health| health.set_aside > 0) => say(
+            Status::False,
+            Reason::EventsSetAside,
+            format!(
+                "The sink refuses {} of the events and accepts others. They are tried again, and become dead letters after webhook.buffer.maxAttempts attempts: look at the sink's log.",
+                Count::of(sink.health.map_or(0, |health| health.set_aside))
+            ),
+        ),
         0 => say(
             Status::True,
             Reason::Delivered,
@@ -98,6 +145,129 @@ pub(super) fn events_delivered(
                 }
             ),
         ),
+    }
+}
+
+/// Without a buffer: the sink has to accept an event while Zoom waits. `None` when the receiver is of an
+/// earlier version, which does not say.
+fn passed_through(
+    webhook: &Webhook,
+    suspended: bool,
+    sink: &Sink<'_>,
+) -> Option<(Status, Reason, String)> {
+    const RETRIES: &str =
+        "Each is answered 503, and Zoom sends it again up to three times within 85 minutes.";
+    if suspended {
+        return Some((
+            Status::Unknown,
+            Reason::Suspended,
+            "Events are answered 503 while suspend is set.".into(),
+        ));
+    }
+    if let Some((reason, message)) = out_of_reach(webhook, sink) {
+        let message = format!("{message} No event can be delivered meanwhile. {RETRIES}");
+        return Some((Status::False, reason, message));
+    }
+    if !sink.is_known {
+        return Some((
+            Status::Unknown,
+            Reason::ReceiverSilent,
+            "The receiver cannot be asked what it has delivered.".into(),
+        ));
+    }
+    let health = sink.health?;
+    if let Some(run) = health.sink_failures {
+        let cause = health.sink_cause.as_deref().unwrap_or("unknown");
+        return Some((
+            Status::False,
+            Reason::SinkFailing,
+            format!(
+                "{} deliveries have failed since {}, and none has succeeded; the last one: {cause}. {RETRIES} Check webhook.sink and the back end; webhook.buffer keeps events for longer.",
+                Count::of(run.count),
+                run.since,
+            ),
+        ));
+    }
+    Some(if health.last_delivered.is_some() {
+        (
+            Status::True,
+            Reason::Delivered,
+            "The sink accepted the last event.".into(),
+        )
+    } else {
+        (
+            Status::Unknown,
+            Reason::NothingDelivered,
+            "No event has been delivered yet. The sink accepts connections.".into(),
+        )
+    })
+}
+
+/// Why no event can get to the sink, known without one: reason and sentence.
+fn out_of_reach(webhook: &Webhook, sink: &Sink<'_>) -> Option<(Reason, String)> {
+    if let Some(service) = webhook.sink_service() {
+        let name = &service.name;
+        match sink.service {
+            SinkService::Absent => {
+                return Some((
+                    Reason::SinkServiceMissing,
+                    format!(
+                        "Service {name} does not exist in this namespace: create it, or correct webhook.sink.http.serviceRef."
+                    ),
+                ));
+            }
+            SinkService::NoPort => {
+                return Some((
+                    Reason::SinkServiceMissing,
+                    format!(
+                        "Service {name} has no port {}: correct webhook.sink.http.serviceRef.port.",
+                        service.port.unwrap_or(80)
+                    ),
+                ));
+            }
+            SinkService::Usable | SinkService::External => {}
+        }
+    }
+    let health = sink
+        .health
+        .filter(|health| health.sink_failures.is_none())?;
+    let cause = health.sink_cause.as_deref()?;
+    let http = webhook.sink.http.as_ref();
+    let remedy = match http.and_then(|http| http.url.as_deref()) {
+        Some(url) if is_in_cluster(url) => {
+            "webhook.sink.http.url leads to public addresses only. For a Service of this namespace use webhook.sink.http.serviceRef; for another network the operator's administrator has to add it to receiver.sinks.allowedNetworks."
+        }
+        Some(_) => {
+            "Correct webhook.sink.http.url. For an address that is not public, the operator's administrator has to add its network to receiver.sinks.allowedNetworks."
+        }
+        None if webhook.sink.nats.is_some() => {
+            "Correct webhook.sink.nats and its credentials. For an address that is not public, the operator's administrator has to add its network to receiver.sinks.allowedNetworks."
+        }
+        None => {
+            "Check that the Service of webhook.sink.http.serviceRef has ready Pods that listen on its target port."
+        }
+    };
+    Some((
+        Reason::SinkUnreachable,
+        format!("The receiver tried to reach the sink: {cause}. {remedy}"),
+    ))
+}
+
+/// Whether a URL names a Service, or an address that is not public.
+fn is_in_cluster(url: &str) -> bool {
+    let Ok(url) = Url::parse(url) else {
+        return false;
+    };
+    let is_private = |address| !Policy::internet(Vec::new()).permits(address);
+    match url.host() {
+        Some(Host::Domain(name)) => {
+            let name = name.trim_end_matches('.').to_ascii_lowercase();
+            let inner = [".svc", ".local", ".internal"];
+            !name.contains('.') || inner.iter().any(|suffix| name.ends_with(suffix))
+        }
+        Some(Host::Ipv4(address)) => is_private(address.into()),
+        Some(Host::Ipv6(address)) => is_private(address.into()),
+        None => false,
     }
 }
 
@@ -134,7 +304,13 @@ mod tests {
         waiting: Option<Waiting>,
         held: Option<BufferFacts>,
     ) -> (Status, Reason) {
-        let said = events_delivered(&integration(change), waiting, held.as_ref()).unwrap();
+        let said = events_delivered(
+            &integration(change),
+            waiting,
+            held.as_ref(),
+            &Sink::default(),
+        )
+        .unwrap();
         (said.status, said.reason)
     }
 
@@ -196,7 +372,7 @@ mod tests {
                 oldest_seconds: Some(oldest),
                 ..BufferFacts::default()
             };
-            events_delivered(&integration(json!({})), None, Some(&held))
+            events_delivered(&integration(json!({})), None, Some(&held), &Sink::default())
                 .unwrap()
                 .message
         };
@@ -204,9 +380,89 @@ mod tests {
         assert_ne!(message(3599), message(3600));
     }
 
+    fn without_a_buffer(http: Value, sink: &Sink<'_>) -> Option<(Status, Reason, String)> {
+        let plain = json!({"webhook": {"sink": {"http": http}}});
+        let said = events_delivered(&integration(plain), None, None, sink)?;
+        Some((said.status, said.reason, said.message))
+    }
+
     #[test]
-    fn without_a_buffer_nothing_is_said() {
-        let plain = json!({"webhook": {"sink": {"http": {"url": "https://s"}}}});
-        assert_eq!(events_delivered(&integration(plain), None, None), None);
+    fn without_a_buffer_the_sink_is_seen_too() {
+        let at = |second| jiff::Timestamp::from_second(second).unwrap();
+        let url = || json!({"url": "https://s"});
+        let (mut failing, mut well) = (Health::default(), Health::default());
+        failing.not_delivered(at(5), "sink answered 503");
+        well.delivered(at(5));
+        let unreachable = Health {
+            sink_cause: Some("the sink's name has no address".into()),
+            ..Health::default()
+        };
+        for (health, status, reason) in [
+            (&failing, Status::False, Reason::SinkFailing),
+            (&well, Status::True, Reason::Delivered),
+            (&Health::default(), Status::Unknown, Reason::NothingDelivered),
+            (&unreachable, Status::False, Reason::SinkUnreachable),
+        ] {
+            let sink = Sink {
+                is_known: true,
+                health: Some(health),
+                ..Sink::default()
+            };
+            let said = without_a_buffer(url(), &sink).unwrap();
+            assert_eq!((said.0, said.1), (status, reason));
+        }
+        let silent = without_a_buffer(url(), &Sink::default()).unwrap();
+        assert_eq!(silent.1, Reason::ReceiverSilent);
+        let old = Sink {
+            is_known: true,
+            ..Sink::default()
+        };
+        assert_eq!(without_a_buffer(url(), &old), None);
+    }
+
+    #[test]
+    fn a_service_that_is_not_there_is_named_before_the_first_event() {
+        for (service, word) in [
+            (SinkService::Absent, "does not exist"),
+            (SinkService::NoPort, "no port 8080"),
+        ] {
+            let sink = Sink {
+                service,
+                ..Sink::default()
+            };
+            let reference = json!({"serviceRef": {"name": "back-end", "port": 8080}});
+            let said = without_a_buffer(reference, &sink).unwrap();
+            assert_eq!(
+                (said.0, said.1),
+                (Status::False, Reason::SinkServiceMissing)
+            );
+            assert!(said.2.contains(word), "{}", said.2);
+        }
+    }
+
+    #[test]
+    fn what_leads_into_the_cluster_is_told_to_use_a_service_ref() {
+        let refused = Health {
+            sink_cause: Some("the sink's address is not allowed".into()),
+            ..Health::default()
+        };
+        let sink = Sink {
+            is_known: true,
+            health: Some(&refused),
+            ..Sink::default()
+        };
+        for (url, is_told) in [
+            ("http://backend.ns.svc.cluster.local:8080/x", true),
+            ("http://backend.ns.svc/x", true),
+            ("http://backend:8080", true),
+            ("http://10.0.0.1/x", true),
+            ("http://[fd00::1]/x", true),
+            ("http://0x7f.1/", true),
+            ("https://back.example.com/x", false),
+        ] {
+            let message = without_a_buffer(json!({"url": url}), &sink).unwrap().2;
+            assert_eq!(message.contains("serviceRef"), is_told, "{url}: {message}");
+            assert!(message.contains("allowedNetworks"), "{message}");
+        }
     }
 }

@@ -5,6 +5,7 @@ mod delivery;
 mod proofs;
 mod reachable;
 mod setup;
+mod verified;
 
 use std::time::Duration;
 
@@ -39,7 +40,7 @@ use crate::{
 
 use contract::{
     consent::{self, Link, Target},
-    facts::BufferFacts,
+    facts::{BufferFacts, Facts},
 };
 use zoom::{
     Endpoints,
@@ -117,7 +118,10 @@ pub fn status(
         integration,
         applied.receiver.waiting,
         buffer.as_ref(),
+        &delivery::Sink::of(observed),
     ));
+    let facts = observed.facts.as_ref();
+    statements.extend(verified::events_verified(spec, webhook.as_ref(), facts));
     let seen = setting.reach.as_ref();
     statements.extend(endpoint_reachable(webhook.as_ref(), seen, &before, now));
 
@@ -133,6 +137,7 @@ pub fn status(
     let filling = |held: &BufferFacts| held.pending > 0 || held.full;
     let curious = setting.connections.total > 0
         || buffer.as_ref().is_some_and(filling)
+        || facts.is_some_and(is_in_trouble)
         || spec.consent_mode() == Some(ConsentMode::External) && verdict.phase != Phase::Connected;
     let wait = wait(
         spec.suspend,
@@ -331,6 +336,16 @@ fn install_url(
         ],
     );
     url.ok().map(Into::into)
+}
+
+/// Whether something goes wrong at the receiver that a person may be correcting.
+fn is_in_trouble(facts: &Facts) -> bool {
+    facts.health.as_ref().is_some_and(|health| {
+        health.wrong_signatures.is_some()
+            || health.missing_headers.is_some()
+            || health.sink_cause.is_some()
+            || health.set_aside > 0
+    })
 }
 
 fn wait(

@@ -152,7 +152,12 @@ pub(super) fn proofs(known: &WebhookStatus, facts: Option<&Facts>) -> Proofs {
         (last, new) => last.max(new),
     };
     let rejected = match (before.rejected, facts.last_rejected) {
-        (Some(last), Some(new)) if is_later(new, last) && Some(new) > proof => Some(new),
+        // A doubt that a right signature has ended says nothing of the next one.
+        (Some(last), Some(new))
+            if Some(new) > proof && (is_later(new, last) || Some(last) < proof) =>
+        {
+            Some(new)
+        }
         (None, Some(new)) if Some(new) > proof => Some(new),
         (last, _) => last,
     };
@@ -209,6 +214,20 @@ mod tests {
         // Anybody can send one every second.
         assert_eq!(said((None, Some(5)), (None, Some(64))).1, Some(at(5)));
         assert_eq!(said((None, Some(5)), (None, Some(65))).1, Some(at(65)));
+    }
+
+    #[test]
+    fn a_wrong_signature_after_a_right_one_is_said_at_once() {
+        // The last one that was said had been answered by a right signature.
+        assert_eq!(
+            said((Some(6), Some(5)), (Some(6), Some(20))).1,
+            Some(at(20))
+        );
+        assert_eq!(
+            said((Some(4), Some(5)), (Some(10), Some(20))).1,
+            Some(at(20))
+        );
+        assert_eq!(said((Some(4), Some(5)), (Some(4), Some(20))).1, Some(at(5)));
     }
 
     #[test]

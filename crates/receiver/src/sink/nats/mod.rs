@@ -23,7 +23,7 @@ use tracing::warn;
 
 use self::link::Link;
 pub use self::target::{Prefix, PrefixError, Target, TargetError};
-use super::{SinkError, credentials::Followed};
+use super::{SinkError, check::Unreachable, credentials::Followed};
 use crate::{
     cloudevent::{self, Extension, Integration},
     event::{Event, EventId},
@@ -119,6 +119,22 @@ impl NatsSink {
                 Err(error)
             }
         }
+    }
+
+    /// See [`super::Sink::check`].
+    pub(super) async fn check(&self, timeout: Duration) -> Result<(), Unreachable> {
+        let linked = time::timeout(timeout, self.link()).await;
+        match linked.map_err(|_| Unreachable::TimedOut)? {
+            Ok(_) => Ok(()),
+            Err(SinkError::Forbidden) => Err(Unreachable::Forbidden),
+            Err(SinkError::Unreachable) => Err(Unreachable::NoConnection),
+            Err(error) => Err(Unreachable::Other(error)),
+        }
+    }
+
+    /// Where it is.
+    pub(super) fn target(&self) -> &Target {
+        &self.0.settings.target
     }
 
     /// The connection, made anew if there is none or its credentials changed. Others wait meanwhile.
