@@ -400,7 +400,11 @@ mod tests {
         for (health, status, reason) in [
             (&failing, Status::False, Reason::SinkFailing),
             (&well, Status::True, Reason::Delivered),
-            (&Health::default(), Status::Unknown, Reason::NothingDelivered),
+            (
+                &Health::default(),
+                Status::Unknown,
+                Reason::NothingDelivered,
+            ),
             (&unreachable, Status::False, Reason::SinkUnreachable),
         ] {
             let sink = Sink {
