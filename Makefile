@@ -1,27 +1,27 @@
-# What can be done here. How it is done lies in the scripts.
+# The targets; the scripts do the work.
 .DEFAULT_GOAL := help
 .PHONY: help demo up down test test-fast bench image crds lint
 
-help: ## Say what can be done here
+help: ## List the targets and variables
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 	@sed -n 's/^#   /  /p' tests/environment.sh
 
-demo: ## Bring everything up, apply two examples (or EXAMPLE) and show what came of it
+demo: ## Start everything, apply two examples (or EXAMPLE=NAME) and show the result
 	@tests/demo/run $(EXAMPLE)
 
-up: ## A local Kubernetes with the operator and an offline Zoom
+up: ## Start a local Kubernetes with the operator and an offline Zoom
 	@tests/demo/up
 
-down: ## Remove every trace of it
+down: ## Remove the cluster; packages and caches stay
 	@tests/demo/down
 
-test: ## Every test
+test: ## Run every test
 	@tests/run
 
-test-fast: ## The tests that need no cluster, in seconds
+test-fast: ## Run the tests that need no cluster
 	@tests/run cargo
 
-bench: ## Measure the receiver beside others; no cluster may be up
+bench: ## Compare the receiver with others; no cluster may be running
 	@benches/run
 
 image: ## Build both images into target/image; IMAGE names the operator's, RECEIVER_IMAGE the receivers'
