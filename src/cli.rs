@@ -5,7 +5,9 @@ use std::{ffi::OsStr, path::Path, process::ExitCode};
 use clap::{Parser, Subcommand};
 
 use crate::{
-    api::crds, connect, controller, doctor, events, handout, refresh, show, terminal::note,
+    api::crds,
+    commands::{doctor, events, handout, refresh, setup, status, terminal::note},
+    connect, controller,
 };
 
 /// Exit code of `doctor` when there is something to do.
@@ -54,9 +56,9 @@ pub struct Plugin {
 #[derive(Debug, Subcommand)]
 pub enum Tool {
     /// Show integrations in a table, or one of them on a page.
-    Status(show::StatusArgs),
+    Status(status::Args),
     /// Show what people have to do in Zoom, with the exact texts to paste.
-    Setup(show::SetupArgs),
+    Setup(setup::Args),
     /// Say what works, what is missing and what to do: of credentials, or of a resource of the cluster.
     Doctor(Box<doctor::Args>),
     /// Write the steps in Zoom down for the customer's administrator.
@@ -105,8 +107,8 @@ impl Tool {
     /// Those of the command.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self {
-            Self::Status(args) => show::status(&args)?,
-            Self::Setup(args) => show::setup(&args)?,
+            Self::Status(args) => status::main(&args)?,
+            Self::Setup(args) => setup::main(&args)?,
             Self::Doctor(args) => return Ok(examined(doctor::main(&args))),
             Self::Handout(args) => handout::command::main(&args)?,
             Self::Refresh(args) => refresh::main(&args)?,

@@ -15,21 +15,13 @@
 //! - [`controller`]: keeps them as declared.
 //! - [`connect`]: the pages on which people authorize a General app, and Zoom's callback.
 //! - [`setup`]: what people have to do in Zoom's portal, and what proves that they did.
-//! - [`handout`]: the same on paper, for the customer's administrator.
 //! - [`reach`]: whether a webhook URL leads to its receiver, before Zoom tries it.
-//! - [`show`], [`doctor`], [`refresh`]: how things stand, what is wrong, and another token, for people.
-//! - [`events`]: a tenant's dead letters, for people.
-//! - [`terminal`]: what the commands for people share.
+//! - [`commands`]: what people run: status, setup, doctor, hand-out, refresh, events.
 
 pub mod api;
 pub mod cli;
+pub mod commands;
 pub mod connect;
 pub mod controller;
-pub mod doctor;
-pub mod events;
-pub mod handout;
 pub mod reach;
-pub mod refresh;
 pub mod setup;
-pub mod show;
-pub mod terminal;

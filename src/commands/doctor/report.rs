@@ -1,0 +1,124 @@
+//! What the doctor found, for people and for programs.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use crate::commands::terminal::{plain, table::lay_out};
+
+/// What was found.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Report {
+    /// Of what.
+    pub subject: String,
+    /// One after the other.
+    pub checks: Vec<Check>,
+    /// What is unwise, whether or not it works.
+    pub warnings: Vec<String>,
+}
+
+/// Something that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// What, in a word.
+    #[serde(rename = "check")]
+    pub subject: String,
+    /// How it is.
+    pub verdict: Verdict,
+    /// In one or two sentences, with the remedy.
+    pub message: String,
+}
+
+/// How something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Verdict {
+    /// Well.
+    Ok,
+    /// Something has to be done.
+    ToDo,
+    /// Nobody can tell yet.
+    Unknown,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    well: bool,
+    #[serde(flatten)]
+    report: &'a Report,
+}
+
+// === impl Report ===
+
+impl Report {
+    /// A report without findings.
+    #[must_use]
+    pub fn on(subject: impl Into<String>) -> Self {
+        Self {
+            subject: subject.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Adds a finding.
+    pub fn add(&mut self, check: &str, verdict: Verdict, message: impl Into<String>) {
+        self.checks.push(Check {
+            subject: check.into(),
+            verdict,
+            message: message.into(),
+        });
+    }
+
+    /// Whether there is nothing to do.
+    #[must_use]
+    pub fn is_well(&self) -> bool {
+        self.to_do() == 0
+    }
+
+    fn to_do(&self) -> usize {
+        let to_do = |check: &&Check| check.verdict == Verdict::ToDo;
+        self.checks.iter().filter(to_do).count()
+    }
+
+    /// For people.
+    ///
+    /// # Errors
+    /// Never: it is written to memory.
+    pub fn text(&self) -> anyhow::Result<String> {
+        let mut out = format!("{}\n\n", plain(&self.subject));
+        let mut lines = String::new();
+        for found in &self.checks {
+            let verdict = match found.verdict {
+                Verdict::Ok => "ok",
+                Verdict::ToDo => "to do",
+                Verdict::Unknown => "?",
+            };
+            let (check, message) = (plain(&found.subject), plain(&found.message));
+            let _ = writeln!(lines, "  {verdict}\t{check}\t{message}");
+        }
+        out.push_str(&lay_out(&lines)?);
+        if !self.warnings.is_empty() {
+            out.push_str("\nWorth knowing\n");
+            for warning in &self.warnings {
+                let _ = writeln!(out, "  - {}", plain(warning));
+            }
+        }
+        let _ = match self.to_do() {
+            0 => writeln!(out, "\nNothing to do."),
+            1 => writeln!(out, "\nOne thing to do."),
+            count => writeln!(out, "\n{count} things to do."),
+        };
+        Ok(out)
+    }
+
+    /// For programs.
+    ///
+    /// # Errors
+    /// Never: these are texts.
+    pub fn json(&self) -> anyhow::Result<String> {
+        let document = Document {
+            well: self.is_well(),
+            report: self,
+        };
+        Ok(serde_json::to_string_pretty(&document)? + "\n")
+    }
+}

@@ -1,0 +1,358 @@
+//! How a resource of the cluster does, by its status, its Events, and its webhook URL as it looks from here.
+
+use jiff::Timestamp;
+use k8s_openapi::{api::core::v1::Event, apimachinery::pkg::apis::meta::v1::Condition};
+use kube::ResourceExt as _;
+
+use super::{
+    endpoint::{self, Known},
+    report::{Report, Verdict},
+};
+use crate::{
+    api::{
+        condition::Type,
+        v1alpha1::{Phase, SetupStep, ZoomConnection, ZoomIntegration},
+    },
+    commands::terminal::{Session, Target, time::age},
+    setup::State,
+};
+
+/// As many Events are quoted.
+const EVENTS: usize = 5;
+
+/// Looks at a resource.
+///
+/// # Errors
+/// When the cluster cannot be asked, or there is nothing of that name.
+pub async fn examine(session: &Session, target: &Target) -> anyhow::Result<Report> {
+    let now = Timestamp::now();
+    let (mut report, events) = match target {
+        Target::Integration(name) => {
+            let found: ZoomIntegration = session.get(name).await?;
+            let connections = session.connections(name).await?;
+            let mut report = integration(&found, &connections);
+            if let Some((url, known)) = url(&found) {
+                endpoint::look(&url, None, known, &mut report).await;
+            }
+            (report, session.warnings(&found).await)
+        }
+        Target::Connection(name) => {
+            let found: ZoomConnection = session.get(name).await?;
+            (connection(&found), session.warnings(&found).await)
+        }
+    };
+    quote(&events, &mut report, now);
+    Ok(report)
+}
+
+/// The webhook's public URL, and whether the operator reached it.
+fn url(found: &ZoomIntegration) -> Option<(String, Known)> {
+    let url = found.spec.webhook.as_ref()?.url()?;
+    let status = found.status.as_ref()?;
+    let reached = Type::EndpointReachable.find(&status.conditions);
+    let reached = reached.is_some_and(|reached| reached.status == "True");
+    Some((
+        url,
+        if reached {
+            Known::Reached
+        } else {
+            Known::Applied
+        },
+    ))
+}
+
+fn integration(found: &ZoomIntegration, connections: &[ZoomConnection]) -> Report {
+    let name = found.name_any();
+    let namespace = found.namespace().unwrap_or_default();
+    let status = found.status.clone().unwrap_or_default();
+    let mut report = Report::on(format!(
+        "ZoomIntegration {name} in namespace {namespace}: {}",
+        phrase(status.phase)
+    ));
+    let seen = Seen {
+        observed: status.observed_generation,
+        generation: found.metadata.generation,
+        namespace: &namespace,
+    };
+    if !is_seen(&seen, &mut report) {
+        return report;
+    }
+    if found.spec.suspend {
+        report.add(
+            "suspended",
+            Verdict::Unknown,
+            "spec.suspend is set: no token is refreshed, and events are not forwarded.",
+        );
+    }
+    conditions(&status.conditions, &mut report);
+    setup(&status.setup, status.next_step, &mut report);
+    for connection in connections {
+        summary(connection, &mut report);
+    }
+    report.warnings = status.warnings;
+    report
+}
+
+/// What is left to do in Zoom. Steps that nobody can prove are named, not taken for done.
+fn setup(steps: &[SetupStep], next: Option<String>, report: &mut Report) {
+    let any = |state: State| steps.iter().any(|step| step.state == state.as_str());
+    let (verdict, message) = match next {
+        Some(next) if any(State::Open) => (Verdict::ToDo, next),
+        Some(next) => (Verdict::Unknown, next),
+        None if steps.is_empty() => return,
+        None => {
+            let done = State::Done.as_str();
+            let left = steps.iter().filter(|step| step.state != done);
+            let titles: Vec<&str> = left.map(title).collect();
+            if titles.is_empty() {
+                (Verdict::Ok, "Nothing is left to do in Zoom.".into())
+            } else {
+                let titles = titles.join("; ");
+                let text = format!("What can be proved is. Nobody can prove: {titles}.");
+                (Verdict::Unknown, text)
+            }
+        }
+    };
+    report.add("setup", verdict, message);
+}
+
+/// What has to be done; of a status without words, its name for machines.
+fn title(step: &SetupStep) -> &str {
+    if step.title.is_empty() {
+        &step.id
+    } else {
+        &step.title
+    }
+}
+
+fn connection(found: &ZoomConnection) -> Report {
+    let namespace = found.namespace().unwrap_or_default();
+    let status = found.status.clone().unwrap_or_default();
+    let mut report = Report::on(format!(
+        "ZoomConnection {} in namespace {namespace}: {}",
+        found.name_any(),
+        phrase(status.phase)
+    ));
+    let seen = Seen {
+        observed: status.observed_generation,
+        generation: found.metadata.generation,
+        namespace: &namespace,
+    };
+    if is_seen(&seen, &mut report) {
+        conditions(&status.conditions, &mut report);
+        if let (Some(url), true) = (status.install_url, status.phase != Some(Phase::Connected)) {
+            report.add("link", Verdict::ToDo, format!("The person opens {url}"));
+        }
+    }
+    report
+}
+
+fn phrase(phase: Option<Phase>) -> &'static str {
+    phase.map_or("not seen by the operator", Phase::as_str)
+}
+
+/// What a status speaks of.
+struct Seen<'a> {
+    observed: Option<i64>,
+    generation: Option<i64>,
+    namespace: &'a str,
+}
+
+/// Whether the status says anything; a latest change that it does not know is named.
+fn is_seen(seen: &Seen<'_>, report: &mut Report) -> bool {
+    if seen.observed.is_none_or(|observed| observed < 0) {
+        let text = format!(
+            "The operator has not seen it: it has to run, and to watch namespace {}.",
+            seen.namespace
+        );
+        report.add("operator", Verdict::ToDo, text);
+        return false;
+    }
+    if seen.observed < seen.generation {
+        report.add(
+            "operator",
+            Verdict::Unknown,
+            "The operator has not seen the latest change yet; what follows is older.",
+        );
+    }
+    true
+}
+
+/// The conditions, `Ready` first. `Reconciling` and `Stalled` say the same in other words.
+fn conditions(conditions: &[Condition], report: &mut Report) {
+    let ready = Type::Ready.as_str();
+    let others = conditions.iter().filter(|found| {
+        ![ready, Type::Reconciling.as_str(), Type::Stalled.as_str()].contains(&&*found.type_)
+    });
+    for found in Type::Ready.find(conditions).into_iter().chain(others) {
+        let verdict = match found.status.as_str() {
+            "True" => Verdict::Ok,
+            "False" => Verdict::ToDo,
+            _ => Verdict::Unknown,
+        };
+        let message = if found.message.is_empty() {
+            found.reason.clone()
+        } else {
+            found.message.clone()
+        };
+        report.add(&found.type_, verdict, message);
+    }
+}
+
+fn summary(connection: &ZoomConnection, report: &mut Report) {
+    let name = format!("zconn/{}", connection.name_any());
+    let status = connection.status.clone().unwrap_or_default();
+    if status.phase == Some(Phase::Connected) {
+        let subject = status.subject.unwrap_or_default();
+        let who = subject.email.or(subject.user_id).unwrap_or_default();
+        report.add(&name, Verdict::Ok, format!("Connected {who}").trim_end());
+        return;
+    }
+    let ready = Type::Ready.find(&status.conditions);
+    let message = ready.map_or("", |ready| &ready.message);
+    let text = format!("{}. {message}", phrase(status.phase));
+    report.add(&name, Verdict::ToDo, text.trim_end());
+}
+
+/// The last Events that warn. They say how it came about; what is wrong now the conditions say.
+fn quote(events: &[Event], report: &mut Report, now: Timestamp) {
+    for event in events.iter().rev().take(EVENTS).rev() {
+        let time = event.metadata.creation_timestamp.as_ref();
+        let ago = time.map_or_else(String::new, |time| format!(" {} ago", age(time.0, now)));
+        let reason = event.reason.as_deref().unwrap_or_default();
+        let message = event.message.as_deref().unwrap_or_default();
+        report
+            .warnings
+            .push(format!("Event {reason}{ago}: {message}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn object<K: serde::de::DeserializeOwned>(kind: &str, spec: &Value, status: &Value) -> K {
+        serde_json::from_value(json!({
+            "apiVersion": "zoom-operator.io/v1alpha1", "kind": kind,
+            "metadata": {"name": "acme", "namespace": "clinics", "generation": 2},
+            "spec": spec, "status": status,
+        }))
+        .unwrap()
+    }
+
+    fn condition(type_: &str, status: &str, message: &str) -> Value {
+        json!({
+            "type": type_, "status": status, "reason": "R", "message": message,
+            "lastTransitionTime": "2026-11-22T12:00:00Z",
+        })
+    }
+
+    fn app() -> Value {
+        json!({
+            "app": {"kind": "General", "management": "User"},
+            "credentials": {"secretRef": {"name": "zoom"}},
+            "scopes": {"required": ["user:read:user"]},
+        })
+    }
+
+    fn event() -> Event {
+        Event {
+            reason: Some("CredentialsRejected".into()),
+            message: Some("Zoom rejects them.".into()),
+            ..Event::default()
+        }
+    }
+
+    #[test]
+    fn a_status_is_told_in_its_own_words() {
+        let status = json!({
+            "observedGeneration": 1, "phase": "Missing scopes",
+            "conditions": [
+                condition("ScopesGranted", "False", "Tick user:read:user."),
+                condition("Stalled", "True", "Tick user:read:user."),
+                condition("EndpointValidated", "Unknown", ""),
+                condition("Ready", "False", "Tick user:read:user."),
+                condition("CredentialsValid", "True", "Zoom takes them."),
+            ],
+            "setup": [{"id": "Scopes", "state": "Open"}],
+            "nextStep": "Next: tick the scopes.",
+            "warnings": ["http://a is not encrypted."],
+        });
+        let connections = [
+            object(
+                "ZoomConnection",
+                &json!({"integrationRef": {"name": "acme"}}),
+                &json!({
+                    "phase": "Ready to install",
+                    "conditions": [condition("Ready", "False", "Open the link.")],
+                }),
+            ),
+            object(
+                "ZoomConnection",
+                &json!({"integrationRef": {"name": "acme"}}),
+                &json!({
+                    "phase": "Connected", "subject": {"email": "ada@example.com"},
+                }),
+            ),
+        ];
+        let found = object("ZoomIntegration", &app(), &status);
+        let mut report = integration(&found, &connections);
+        quote(&[event()], &mut report, Timestamp::UNIX_EPOCH);
+        assert!(!report.is_well());
+        insta::assert_snapshot!(report.text().unwrap());
+    }
+
+    #[test]
+    fn an_operator_that_does_not_run_is_the_first_thing_to_see_to() {
+        for status in [json!({"observedGeneration": -1}), json!(null)] {
+            let found: ZoomIntegration = object("ZoomIntegration", &app(), &status);
+            let report = integration(&found, &[]);
+            assert_eq!(report.checks.len(), 1);
+            assert!(!report.is_well());
+        }
+    }
+
+    #[test]
+    fn a_step_that_nobody_can_prove_is_not_taken_for_done() {
+        let of = |state: &str, next: Option<&str>| {
+            let status = json!({
+                "observedGeneration": 2, "nextStep": next, "setup": [
+                    {"id": "Scopes", "title": "tick the scopes", "state": "Done"},
+                    {"id": "Submit", "title": "submit the app for review", "state": state},
+                    {"id": "BackEnd", "state": state},
+                ],
+            });
+            let found: ZoomIntegration = object("ZoomIntegration", &app(), &status);
+            let mut checks = integration(&found, &[]).checks;
+            let check = checks.pop().unwrap();
+            assert_eq!(check.subject, "setup");
+            (check.verdict, check.message)
+        };
+        let done = "Nothing is left to do in Zoom.".to_owned();
+        assert_eq!(of("Done", None), (Verdict::Ok, done));
+        let left = "What can be proved is. Nobody can prove: submit the app for review; BackEnd.";
+        assert_eq!(of("Unknown", None), (Verdict::Unknown, left.into()));
+        let next = "Submit it.".to_owned();
+        assert_eq!(of("Unknown", Some(&next)), (Verdict::Unknown, next.clone()));
+        assert_eq!(of("Open", Some(&next)), (Verdict::ToDo, next.clone()));
+    }
+
+    #[test]
+    fn a_connection_that_waits_names_its_link() {
+        let of = |phase: &str| {
+            let found: ZoomConnection = object(
+                "ZoomConnection",
+                &json!({"integrationRef": {"name": "acme"}}),
+                &json!({"observedGeneration": 2, "phase": phase, "installUrl": "https://c/x"}),
+            );
+            connection(&found)
+        };
+        assert_eq!(
+            of("Ready to install").checks[0].message,
+            "The person opens https://c/x"
+        );
+        assert!(of("Connected").is_well());
+    }
+}

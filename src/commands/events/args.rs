@@ -1,0 +1,147 @@
+//! The commands and their flags.
+
+use clap::Subcommand;
+
+use crate::commands::terminal::{Cluster, Output};
+
+/// Arguments of `zoom-operator events`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Where.
+    #[command(flatten)]
+    pub cluster: Cluster,
+}
+
+/// What can be done with dead letters (events that the sink refused for good or did not take in time, and
+/// signed bodies that cannot be read), and with an event that is about to become one.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// List the dead letters, oldest first.
+    List {
+        /// The integration.
+        integration: String,
+        /// How to print them.
+        #[arg(long, short, value_enum, default_value_t)]
+        output: Output,
+    },
+    /// Print one as JSON, with its body.
+    Show {
+        /// The integration.
+        integration: String,
+        /// The event's id, or its beginning.
+        #[arg(value_parser = id)]
+        id: String,
+    },
+    /// Send events to the sink again, with the ids that they have.
+    Replay {
+        /// The integration.
+        integration: String,
+        /// Which.
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Make a dead letter of the event that holds up the others: the first one in the buffer that the sink
+    /// has not taken.
+    Skip {
+        /// The integration.
+        integration: String,
+        /// The receiver's Pod. By default each one that has such an event.
+        #[arg(long)]
+        pod: Option<String>,
+    },
+    /// Delete events for good.
+    Drop {
+        /// The integration.
+        integration: String,
+        /// Which.
+        #[command(flatten)]
+        which: Which,
+    },
+}
+
+/// Some events, or all.
+#[derive(Clone, Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+pub struct Which {
+    /// Ids of events, or their beginnings.
+    #[arg(value_parser = id)]
+    pub ids: Vec<String>,
+    /// All of them.
+    #[arg(long)]
+    pub all: bool,
+}
+
+// === impl Command ===
+
+impl Command {
+    /// Name of the integration.
+    #[must_use]
+    pub fn integration(&self) -> &str {
+        match self {
+            Self::List { integration, .. }
+            | Self::Show { integration, .. }
+            | Self::Replay { integration, .. }
+            | Self::Skip { integration, .. }
+            | Self::Drop { integration, .. } => integration,
+        }
+    }
+}
+
+fn id(text: &str) -> Result<String, &'static str> {
+    let is_hex = text
+        .bytes()
+        .all(|digit| digit.is_ascii_digit() || (b'a'..=b'f').contains(&digit));
+    let is_id = is_hex && (4..=64).contains(&text.len());
+    is_id
+        .then(|| text.to_owned())
+        .ok_or("expected 4 to 64 lower-case hex digits, as `list` prints them")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn parse(line: &str) -> Result<Args, clap::Error> {
+        Cli::try_parse_from(std::iter::once("events").chain(line.split(' '))).map(|cli| cli.args)
+    }
+
+    #[test]
+    fn some_or_all_but_not_both_and_not_none() {
+        for line in [
+            "list zoom",
+            "list zoom -n a -o json",
+            "show zoom 0a1b",
+            "replay zoom 0a1b ffff",
+            "replay zoom --all",
+            "skip zoom",
+            "skip zoom -n a --pod zoom-receiver-0",
+            "drop -n a --context b zoom --all",
+        ] {
+            assert!(parse(line).is_ok(), "{line}: {:?}", parse(line));
+        }
+        for line in [
+            "list",
+            "show zoom",
+            "show zoom 0A1B",
+            "show zoom 0a1",
+            "show zoom ../x",
+            "replay zoom",
+            "skip",
+            "skip zoom 0a1b",
+            "drop zoom 0a1b --all",
+        ] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+}

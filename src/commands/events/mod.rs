@@ -1,0 +1,179 @@
+//! `zoom-operator events`: a tenant's dead letters, for people with kubectl rights in its namespace.
+//!
+//! Reads the Secret with the receiver's control token and talks to each receiver Pod through a port
+//! forward: who may read Secrets there and forward ports may see the events, nobody else.
+//!
+//! | question | module |
+//! |---|---|
+//! | Which commands are there? | [`args`] |
+//! | How are the receivers reached? | [`receivers`], [`http`] |
+//! | How do events look on the terminal? | [`table`] |
+
+pub mod args;
+mod http;
+mod receivers;
+mod table;
+
+use anyhow::{Context as _, ensure};
+use hyper::Method;
+
+pub use self::args::Args;
+use self::{
+    args::{Command, Which},
+    receivers::{Count, DeadLetter, Receiver},
+    table::Row,
+};
+use crate::commands::terminal::{self, Output, print};
+
+/// Carries out one command.
+///
+/// # Errors
+/// When the cluster or a receiver cannot be asked, or there is nothing of that name.
+pub fn main(args: Args) -> anyhow::Result<()> {
+    terminal::block_on(run(args))
+}
+
+async fn run(args: Args) -> anyhow::Result<()> {
+    let receivers = receivers::find(&args.cluster, args.command.integration()).await?;
+    match args.command {
+        Command::List { output, .. } => list(&receivers, output).await,
+        Command::Show { id, .. } => show(&receivers, &id).await,
+        Command::Replay { which, .. } => {
+            change(&receivers, &which, Method::POST, "/replay", "replayed").await
+        }
+        Command::Skip { pod, .. } => skip(&receivers, pod.as_deref()).await,
+        Command::Drop { which, .. } => {
+            change(&receivers, &which, Method::DELETE, "", "dropped").await
+        }
+    }
+}
+
+async fn list(receivers: &[Receiver], output: Output) -> anyhow::Result<()> {
+    let mut rows: Vec<Row> = held(receivers)
+        .await?
+        .into_iter()
+        .map(|(receiver, letter)| Row {
+            pod: receiver.pod().to_owned(),
+            letter,
+        })
+        .collect();
+    rows.sort_by(|a, b| a.letter.failed_at.cmp(&b.letter.failed_at));
+    let text = match output {
+        Output::Json => serde_json::to_string_pretty(&rows)? + "\n",
+        Output::Table if rows.is_empty() => "No dead letters.\n".to_owned(),
+        Output::Table => table::render(&rows)?,
+    };
+    print(&text)
+}
+
+async fn show(receivers: &[Receiver], id: &str) -> anyhow::Result<()> {
+    let (receiver, id) = holder(receivers, id).await?;
+    let answer = receiver
+        .send(Method::GET, &format!("/dead-letters/{id}"))
+        .await?;
+    let letter: serde_json::Value = http::json(&answer)?;
+    print(&(serde_json::to_string_pretty(&letter)? + "\n"))
+}
+
+async fn change(
+    receivers: &[Receiver],
+    which: &Which,
+    method: Method,
+    suffix: &str,
+    done: &str,
+) -> anyhow::Result<()> {
+    if which.all {
+        let mut count = 0;
+        for receiver in receivers {
+            let path = format!("/dead-letters{suffix}");
+            let answer = receiver.send(method.clone(), &path).await?;
+            count += http::json::<Count>(&answer)?.count;
+        }
+        return print(&format!("{count} {done}\n"));
+    }
+    for id in &which.ids {
+        let (receiver, id) = holder(receivers, id).await?;
+        let path = format!("/dead-letters/{id}{suffix}");
+        receiver.send(method.clone(), &path).await?;
+        print(&format!("{id} {done}\n"))?;
+    }
+    Ok(())
+}
+
+/// Skips the first event that fails at each receiver, or at the one that is named.
+async fn skip(receivers: &[Receiver], pod: Option<&str>) -> anyhow::Result<()> {
+    let mut asked = receivers
+        .iter()
+        .filter(|receiver| pod.is_none_or(|pod| pod == receiver.pod()))
+        .peekable();
+    ensure!(
+        asked.peek().is_some(),
+        "no receiver Pod is called {}: {}",
+        pod.unwrap_or_default(),
+        receivers
+            .iter()
+            .map(Receiver::pod)
+            .collect::<Vec<_>>()
+            .join(", ")
+    );
+    for receiver in asked {
+        let pod = receiver.pod();
+        match receiver.skip().await? {
+            Some(letter) => print(&format!(
+                "{} {} is a dead letter now ({}), Pod {pod}\n",
+                letter.id,
+                letter.event.as_deref().unwrap_or("-"),
+                letter.reason,
+            ))?,
+            None => print(&format!(
+                "Pod {pod}: nothing to skip, no event has failed since the last one was taken\n"
+            ))?,
+        }
+    }
+    Ok(())
+}
+
+/// All dead letters, and who holds them. A receiver that cannot be asked is said and passed over, unless none
+/// can be.
+async fn held(receivers: &[Receiver]) -> anyhow::Result<Vec<(&Receiver, DeadLetter)>> {
+    let mut held = Vec::new();
+    let mut failure = None;
+    let mut is_answered = false;
+    for receiver in receivers {
+        match receiver.dead_letters().await {
+            Ok(letters) => {
+                is_answered = true;
+                held.extend(letters.into_iter().map(|letter| (receiver, letter)));
+            }
+            Err(error) => {
+                terminal::note(&format!("{error:#}"));
+                failure = Some(error);
+            }
+        }
+    }
+    match failure {
+        Some(error) if !is_answered => Err(error),
+        _ => Ok(held),
+    }
+}
+
+/// The receiver that holds the dead letter whose id begins so, and the whole id.
+async fn holder<'a>(
+    receivers: &'a [Receiver],
+    beginning: &str,
+) -> anyhow::Result<(&'a Receiver, String)> {
+    let mut found: Vec<(&Receiver, String)> = held(receivers)
+        .await?
+        .into_iter()
+        .filter(|(_, letter)| letter.id.starts_with(beginning))
+        .map(|(receiver, letter)| (receiver, letter.id))
+        .collect();
+    ensure!(
+        found.len() <= 1 || found.iter().all(|(_, id)| *id == found[0].1),
+        "{} dead letters begin with {beginning}: give more of the id",
+        found.len()
+    );
+    found
+        .pop()
+        .with_context(|| format!("no dead letter begins with {beginning}"))
+}

@@ -1,0 +1,219 @@
+//! Finds an integration's receivers and talks to them through port forwards.
+
+use anyhow::{Context as _, ensure};
+use axum::body::Bytes;
+use hyper::{Method, StatusCode};
+use k8s_openapi::api::core::v1::{Pod, Secret};
+use kube::{Api, Client, ResourceExt as _, api::ListParams};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+use super::http;
+use crate::{
+    api::{label, v1alpha1::ZoomIntegration},
+    commands::terminal::{Cluster, Session},
+};
+
+/// Port of a receiver with its dead letters.
+const CONTROL_PORT: u16 = 8083;
+/// Dead letters in one answer.
+const PAGE: usize = 1000;
+
+/// A receiver Pod.
+pub struct Receiver {
+    pods: Api<Pod>,
+    pod: String,
+    token: SecretString,
+}
+
+/// A page of dead letters.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Listing {
+    /// Oldest first.
+    pub items: Vec<DeadLetter>,
+    /// How many there are.
+    pub total: u64,
+}
+
+/// An event that was not delivered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeadLetter {
+    /// The event's id.
+    pub id: String,
+    /// Zoom's name of it, if it can be read.
+    pub event: Option<String>,
+    /// When it came.
+    pub received_at: String,
+    /// When it was given up.
+    pub failed_at: String,
+    /// Why.
+    pub reason: String,
+    /// How often it was sent.
+    pub attempts: u32,
+    /// Size of the body.
+    pub bytes: u64,
+}
+
+/// How many events were replayed or dropped.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct Count {
+    /// So many.
+    pub count: u64,
+}
+
+/// The running receivers of an integration.
+///
+/// # Errors
+/// When there is no such integration, it has no receiver that runs, or one may not look.
+pub async fn find(cluster: &Cluster, integration: &str) -> anyhow::Result<Vec<Receiver>> {
+    let session = cluster.session().await?;
+    let found: ZoomIntegration = session.get(integration).await?;
+    let Session { client, namespace } = session;
+    // A former receiver can have dead letters after the buffer was taken out of the spec.
+    let has_buffer = found
+        .spec
+        .webhook
+        .is_some_and(|webhook| webhook.buffer.is_some());
+    let token = token(&client, &namespace, integration).await.with_context(|| {
+        if has_buffer {
+            "the receiver cannot be asked".to_owned()
+        } else {
+            format!("ZoomIntegration {integration} has no webhook.buffer, and without one there are no dead letters: Zoom is told of every failure")
+        }
+    })?;
+    let pods: Api<Pod> = Api::namespaced(client, &namespace);
+    let ours = format!(
+        "{}={},{}={integration}",
+        label::NAME,
+        label::RECEIVER_NAME,
+        label::INSTANCE
+    );
+    let mut names: Vec<String> = pods
+        .list(&ListParams::default().labels(&ours))
+        .await?
+        .into_iter()
+        .filter(|pod| {
+            let phase = pod
+                .status
+                .as_ref()
+                .and_then(|status| status.phase.as_deref());
+            phase == Some("Running") && pod.metadata.deletion_timestamp.is_none()
+        })
+        .map(|pod| pod.name_any())
+        .collect();
+    names.sort();
+    ensure!(
+        !names.is_empty(),
+        "no receiver of {integration} runs in namespace {namespace}"
+    );
+    Ok(names
+        .into_iter()
+        .map(|pod| Receiver {
+            pods: pods.clone(),
+            pod,
+            token: token.clone(),
+        })
+        .collect())
+}
+
+async fn token(
+    client: &Client,
+    namespace: &str,
+    integration: &str,
+) -> anyhow::Result<SecretString> {
+    let name = format!("{integration}-receiver-control");
+    let secrets: Api<Secret> = Api::namespaced(client.clone(), namespace);
+    let secret = secrets
+        .get_opt(&name)
+        .await?
+        .with_context(|| format!("Secret {name} is not there yet: the controller makes it"))?;
+    let token = secret
+        .data
+        .unwrap_or_default()
+        .remove("token")
+        .and_then(|bytes| String::from_utf8(bytes.0).ok())
+        .with_context(|| format!("Secret {name} has no key `token`"))?;
+    Ok(token.into())
+}
+
+// === impl Receiver ===
+
+impl Receiver {
+    /// Name of the Pod.
+    #[must_use]
+    pub fn pod(&self) -> &str {
+        &self.pod
+    }
+
+    /// Sends one request to its control port.
+    ///
+    /// # Errors
+    /// When it cannot be reached, or refuses.
+    pub async fn send(&self, method: Method, path: &str) -> anyhow::Result<Bytes> {
+        let (_, body) = self.ask(method, path, None).await?;
+        Ok(body)
+    }
+
+    /// The same; `None` when the answer is this status.
+    async fn send_unless(
+        &self,
+        method: Method,
+        path: &str,
+        none: StatusCode,
+    ) -> anyhow::Result<Option<Bytes>> {
+        let (status, body) = self.ask(method, path, Some(none)).await?;
+        Ok((status != none).then_some(body))
+    }
+
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        also: Option<StatusCode>,
+    ) -> anyhow::Result<(StatusCode, Bytes)> {
+        let answer = async {
+            let mut forward = self.pods.portforward(&self.pod, &[CONTROL_PORT]).await?;
+            let stream = forward
+                .take_stream(CONTROL_PORT)
+                .context("the port was not forwarded")?;
+            http::send(stream, method, path, &self.token, also).await
+        };
+        answer.await.with_context(|| format!("Pod {}", self.pod))
+    }
+
+    /// Makes a dead letter of its first event that fails. `None` when no event fails.
+    ///
+    /// # Errors
+    /// When it cannot be asked, or is too old to know how.
+    pub async fn skip(&self) -> anyhow::Result<Option<DeadLetter>> {
+        let Some(answer) = self
+            .send_unless(Method::POST, "/skip", StatusCode::CONFLICT)
+            .await?
+        else {
+            return Ok(None);
+        };
+        http::json(&answer).map(Some)
+    }
+
+    /// All its dead letters.
+    ///
+    /// # Errors
+    /// When it cannot be asked.
+    pub async fn dead_letters(&self) -> anyhow::Result<Vec<DeadLetter>> {
+        let mut all: Vec<DeadLetter> = Vec::new();
+        loop {
+            let after = all
+                .last()
+                .map(|item| format!("&after={}", item.id))
+                .unwrap_or_default();
+            let path = format!("/dead-letters?limit={PAGE}{after}");
+            let page: Listing = http::json(&self.send(Method::GET, &path).await?)?;
+            let is_last = page.items.len() < PAGE;
+            all.extend(page.items);
+            if is_last || all.len() as u64 >= page.total {
+                return Ok(all);
+            }
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! What people run, as `zoom-operator ...` and as `kubectl zoom ...`.
+//!
+//! | Command | Module |
+//! |---|---|
+//! | `status`: how things stand | [`status`] |
+//! | `setup`: what is left to do in Zoom, with the texts to paste | [`setup`] |
+//! | `doctor`: what works, what is missing and what to do | [`doctor`] |
+//! | `handout`: the same for the customer's administrator, on a page | [`handout`] |
+//! | `refresh`: another access token now | [`refresh`] |
+//! | `events`: a tenant's dead letters | [`events`] |
+//!
+//! All of them share [`terminal`].
+
+pub mod doctor;
+pub mod events;
+pub mod handout;
+pub mod refresh;
+pub mod setup;
+pub mod status;
+pub mod terminal;

@@ -1,0 +1,212 @@
+//! `refresh`: asks the operator for another token now, by an annotation, and waits for it. Wants to patch the
+//! resource, and no Secret. Whoever has no such tool annotates by hand; so does an action of Argo CD.
+
+mod outcome;
+
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow, bail};
+use hyper::{Request, header::DATE};
+use jiff::Timestamp;
+use kube::{
+    Api, ResourceExt as _,
+    api::{Patch, PatchParams},
+    client::Body,
+    runtime::wait::{Condition, await_condition},
+};
+use serde_json::json;
+
+use self::outcome::{Answer, Outcome, outcome};
+use crate::{
+    api::{
+        annotation,
+        condition::Type,
+        v1alpha1::{TokenStatus, ZoomConnection, ZoomIntegration},
+    },
+    commands::terminal::{
+        self, Cluster, Session, Target, note, plain, print, resources::Ours, time::when,
+    },
+};
+
+/// Who writes the annotation.
+const FIELD_MANAGER: &str = "kubectl-zoom";
+
+/// Arguments of `refresh`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// The Server-to-Server integration, or `zconn/NAME`.
+    #[arg(value_name = "NAME")]
+    pub target: Target,
+    /// Ask and do not wait.
+    #[arg(long)]
+    pub no_wait: bool,
+    /// How long to wait, in seconds. A token younger than a minute is replaced once it is a minute old.
+    #[arg(long, default_value = "90", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub timeout: u64,
+    /// Where.
+    #[command(flatten)]
+    pub cluster: Cluster,
+}
+
+/// A resource with a token of its own.
+trait Holder: Ours + Send + Sync + 'static {
+    fn token(&self) -> Option<&TokenStatus>;
+    /// Why there will be no token until a person authorizes again.
+    fn lost(&self) -> Option<String>;
+
+    fn answer(&self) -> Answer {
+        Answer {
+            token: self.token().cloned().unwrap_or_default(),
+            lost: self.lost(),
+        }
+    }
+}
+
+impl Holder for ZoomIntegration {
+    fn token(&self) -> Option<&TokenStatus> {
+        self.status.as_ref()?.token.as_ref()
+    }
+
+    fn lost(&self) -> Option<String> {
+        None
+    }
+}
+
+impl Holder for ZoomConnection {
+    fn token(&self) -> Option<&TokenStatus> {
+        self.status.as_ref()?.token.as_ref()
+    }
+
+    fn lost(&self) -> Option<String> {
+        let status = self.status.as_ref()?;
+        let lost = status.grant.as_ref()?.lost.clone()?;
+        let ready = Type::Ready.find(&status.conditions);
+        Some(ready.map_or(lost, |ready| ready.message.clone()))
+    }
+}
+
+/// Carries out `refresh`.
+///
+/// # Errors
+/// When the cluster cannot be asked, there is nothing of that name or it has no token of its own, Zoom
+/// gives none, or the operator does not answer in time.
+pub fn main(args: &Args) -> anyhow::Result<()> {
+    terminal::block_on(async {
+        let session = args.cluster.session().await?;
+        match &args.target {
+            Target::Integration(name) => {
+                let found: ZoomIntegration = session.get(name).await?;
+                check(&session, &found).await?;
+                ask(&session, found, args).await
+            }
+            Target::Connection(name) => {
+                let found: ZoomConnection = session.get(name).await?;
+                let integration = &found.spec.integration_ref.name;
+                let integration: ZoomIntegration = session.get(integration).await?;
+                ensure_awake(&integration)?;
+                ask(&session, found, args).await
+            }
+        }
+    })
+}
+
+/// Says of an integration without a token of its own who has one.
+async fn check(session: &Session, integration: &ZoomIntegration) -> anyhow::Result<()> {
+    ensure_awake(integration)?;
+    if integration.spec.is_server_to_server() {
+        return Ok(());
+    }
+    let name = integration.name_any();
+    let connections = session.connections(&name).await?;
+    let names: Vec<String> = connections
+        .iter()
+        .map(|connection| format!("zconn/{}", connection.name_any()))
+        .collect();
+    if names.is_empty() {
+        bail!(
+            "{name} is a General app, whose tokens belong to connections, and there are none yet"
+        );
+    }
+    bail!(
+        "{name} is a General app, whose tokens belong to its connections: {}",
+        names.join(", ")
+    )
+}
+
+fn ensure_awake(integration: &ZoomIntegration) -> anyhow::Result<()> {
+    if integration.spec.suspend {
+        bail!(
+            "ZoomIntegration {} is suspended: no token is refreshed",
+            integration.name_any()
+        );
+    }
+    Ok(())
+}
+
+async fn ask<K: Holder>(session: &Session, before: K, args: &Args) -> anyhow::Result<()> {
+    let api: Api<K> = session.api();
+    let name = before.name_any();
+    if let Some(message) = before.lost() {
+        bail!("no other token: {}", plain(&message));
+    }
+    let wish = server_time(session).await.unwrap_or_else(Timestamp::now);
+    let patch = json!({"metadata": {"annotations": {
+        annotation::REFRESH_REQUESTED_AT: wish.to_string(),
+    }}});
+    let params = PatchParams {
+        field_manager: Some(FIELD_MANAGER.into()),
+        ..PatchParams::default()
+    };
+    let patched = api.patch(&name, &params, &Patch::Merge(patch)).await;
+    patched.map_err(|error| match error {
+        kube::Error::Api(status) => anyhow!("the API server refuses: {}", status.message),
+        error => anyhow!(error),
+    })?;
+    note(&format!("asked for another token of {}", args.target));
+    if args.no_wait {
+        return Ok(());
+    }
+    let old = before.answer();
+    let limit = Duration::from_secs(args.timeout);
+    let answered = await_condition(api, &name, answered::<K>(old.clone(), wish));
+    let found = tokio::time::timeout(limit, answered)
+        .await
+        .map_err(|_| {
+            anyhow!(
+                "no answer within {} s: the wish stands, as annotation {}; does the operator run, and watch this namespace? The clocks of this machine and of the cluster may differ: a token that is younger than the wish by the cluster's clock is not replaced",
+                args.timeout,
+                annotation::REFRESH_REQUESTED_AT
+            )
+        })?
+        .context("failed to watch the resource")?
+        .with_context(|| format!("{} was deleted", args.target))?;
+    let now = found.answer();
+    match outcome(&old, &now, wish) {
+        Some(Outcome::Refused(message)) => bail!("no other token: {}", plain(&message)),
+        Some(Outcome::Replaced {
+            lacking: Some(message),
+        }) => note(&format!("it lacks scopes: {}", plain(&message))),
+        Some(Outcome::Replaced { lacking: None }) | None => {}
+    }
+    let token = now.token;
+    let expires = token.expires_at.map(|time| when(time.0, Timestamp::now()));
+    print(&format!(
+        "{} has another token, in Secret {}, until {}\n",
+        args.target,
+        plain(&token.secret_name.unwrap_or_default()),
+        expires.unwrap_or_default()
+    ))
+}
+
+/// What the API server's clock shows; `None` when it does not say.
+async fn server_time(session: &Session) -> Option<Timestamp> {
+    let request = Request::get("/version").body(Body::empty()).ok()?;
+    let answer = session.client.send(request).await.ok()?;
+    outcome::time(answer.headers().get(DATE)?.to_str().ok()?)
+}
+
+fn answered<K: Holder>(old: Answer, wish: Timestamp) -> impl Condition<K> {
+    move |object: Option<&K>| {
+        object.is_none_or(|object| outcome(&old, &object.answer(), wish).is_some())
+    }
+}

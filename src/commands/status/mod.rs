@@ -1,0 +1,61 @@
+//! `status`: what the controller found, as a table or on a page. Reads `ZoomIntegration`s and
+//! `ZoomConnection`s, and nothing else.
+//!
+//! | Question | Module |
+//! |---|---|
+//! | Which flags are there? | [`args`] |
+//! | What does the table say? | [`list`] |
+//! | What does the page of one resource say? | [`integration`], [`connection`], of [`page`]s |
+
+pub mod args;
+mod connection;
+mod integration;
+mod list;
+mod page;
+
+use jiff::Timestamp;
+
+pub use self::args::Args;
+use crate::{
+    api::v1alpha1::{ZoomConnection, ZoomIntegration},
+    commands::terminal::{self, Session, Target, print},
+};
+
+/// Carries out `status`.
+///
+/// # Errors
+/// When the cluster cannot be asked, or there is nothing of that name.
+pub fn main(args: &Args) -> anyhow::Result<()> {
+    terminal::block_on(async {
+        let session = args.cluster.session().await?;
+        let now = Timestamp::now();
+        let text = match &args.target {
+            None => table(&session, args.all_namespaces).await?,
+            Some(Target::Integration(name)) => {
+                let found: ZoomIntegration = session.get(name).await?;
+                let connections = session.connections(name).await?;
+                integration::page(&found, &connections, now)?
+            }
+            Some(Target::Connection(name)) => {
+                let found: ZoomConnection = session.get(name).await?;
+                connection::page(&found, now)?
+            }
+        };
+        print(&text)
+    })
+}
+
+async fn table(session: &Session, everywhere: bool) -> anyhow::Result<String> {
+    let found: Vec<ZoomIntegration> = session.list(everywhere).await?;
+    if !found.is_empty() {
+        return list::render(&found, everywhere);
+    }
+    Ok(if everywhere {
+        "No ZoomIntegrations.\n".into()
+    } else {
+        format!("No ZoomIntegrations in namespace {}.\n", session.namespace)
+    })
+}
+
+#[cfg(test)]
+mod tests;
