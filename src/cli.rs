@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     api::crds,
-    commands::{doctor, events, handout, refresh, setup, status, terminal::note},
+    commands::{doctor, events, handout, refresh, setup, status, terminal::note, uninstall},
     connect, controller,
 };
 
@@ -33,6 +33,8 @@ pub enum Command {
     Connect(Box<connect::Args>),
     /// Print the `CustomResourceDefinition`s as YAML.
     Crds,
+    /// Say which objects could not be deleted without the operator. The chart runs this before it is uninstalled.
+    UninstallCheck(uninstall::Args),
     /// For people.
     #[command(flatten)]
     Tool(Tool),
@@ -90,6 +92,11 @@ impl Command {
             Self::Crds => {
                 for (_, yaml) in crds::all()? {
                     print!("---\n{yaml}");
+                }
+            }
+            Self::UninstallCheck(args) => {
+                if !uninstall::main(&args)? {
+                    return Ok(ExitCode::FAILURE);
                 }
             }
             Self::Tool(tool) => return tool.run(),

@@ -8,6 +8,7 @@
 //! | `handout`: the same for the customer's administrator, on a page | [`handout`] |
 //! | `refresh`: another access token now | [`refresh`] |
 //! | `events`: a tenant's dead letters | [`events`] |
+//! | `uninstall-check`: what would wait for ever without the operator; for the chart | [`uninstall`] |
 //!
 //! All of them share [`terminal`].
 
@@ -18,3 +19,4 @@ pub mod refresh;
 pub mod setup;
 pub mod status;
 pub mod terminal;
+pub mod uninstall;
