@@ -1,6 +1,6 @@
 # The targets; the scripts do the work.
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test test-fast bench image crds lint
+.PHONY: help demo up down test test-fast bench image crds kustomize lint
 
 help: ## List the targets and variables
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -29,8 +29,11 @@ image: ## Build both images into target/image; IMAGE names the operator's, RECEI
 	image=$(or $(IMAGE),localhost/zoom-operator:dev) && \
 	image/build $${RECEIVER_IMAGE:-$${image%:*}-receiver:$${image##*:}} zoom-receiver target/image/zoom-receiver.tar
 
-crds: ## Write crds/ and the chart's copy from src/api
+crds: ## Write crds/ and its copies from src/api
 	UPDATE_CRDS=1 cargo test --locked --test crds
+
+kustomize: ## Write the kustomize base in examples/gitops/kustomize from the chart; needs helm
+	@tests/chart/run --write-kustomize
 
 lint: ## Formatting, clippy, shellcheck, cargo-deny, workflows and image files
 	@tests/lint

@@ -17,7 +17,13 @@ const NOT_EXAMINED: u8 = 2;
 
 /// Manages Zoom integrations as Kubernetes resources.
 #[derive(Debug, Parser)]
-#[command(name = "zoom-operator", version, propagate_version = true)]
+// The last of a repeated flag counts: deployments append to the arguments that the chart writes.
+#[command(
+    name = "zoom-operator",
+    version,
+    propagate_version = true,
+    args_override_self = true
+)]
 pub struct Cli {
     /// What this process is.
     #[command(subcommand)]
@@ -147,6 +153,18 @@ mod tests {
     fn the_command_lines_are_sound() {
         Cli::command().debug_assert();
         Plugin::command().debug_assert();
+    }
+
+    #[test]
+    fn the_last_of_a_repeated_flag_counts_and_lists_grow() {
+        let line = "zoom-operator controller --receiver-image=a --receiver-image=b --lease-namespace=n \
+                    --identity=i --allowed-hosts=a=a.example --allowed-hosts=b=b.example";
+        let parsed = Cli::try_parse_from(line.split_whitespace()).unwrap();
+        let Command::Controller(args) = parsed.command else {
+            panic!("not the controller");
+        };
+        assert_eq!(args.receiver.name, "b");
+        assert_eq!(args.policy.allowed_hosts.len(), 2);
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! The files in `crds/` and those in the chart are what `zoom-operator crds` prints.
+//! The files in `crds/`, in the chart and in the kustomize base are what `zoom-operator crds` prints.
 //! `UPDATE_CRDS=1 cargo test --test crds` writes them.
 //!
-//! The chart has copies, because packers that take regular files only (Flux's source-controller)
-//! drop a symbolic link.
+//! There are copies, because packers that take regular files only (Flux's source-controller) drop a
+//! symbolic link, and kustomize reads no file outside of its base.
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 use std::{fs, path::PathBuf};
@@ -10,7 +10,11 @@ use std::{fs, path::PathBuf};
 use zoom_operator::api::crds;
 
 /// Where the files are, from the top of the repository.
-const FOLDERS: [&str; 2] = ["crds", "charts/zoom-operator/crd-files"];
+const FOLDERS: [&str; 3] = [
+    "crds",
+    "charts/zoom-operator/crd-files",
+    "examples/gitops/kustomize/crds",
+];
 
 fn path(folder: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(folder)
