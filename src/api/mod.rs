@@ -29,6 +29,8 @@ pub mod label {
     pub const NAMESPACE: &str = "zoom-operator.io/namespace";
     /// On the connections that self service made.
     pub const SELF_SERVICE: &str = "zoom-operator.io/self-service";
+    /// On a consent whose code was spent: its Secret holds a grant.
+    pub const REDEEMED: &str = "zoom-operator.io/redeemed";
     /// What a Secret is for.
     pub const USE: &str = "zoom-operator.io/use";
 
@@ -48,8 +50,18 @@ pub mod label {
     pub const RECEIVER: &str = "receiver";
 }
 
+/// Finalizers of the product.
+pub mod finalizer {
+    /// Keeps a connection until its grant was revoked at Zoom.
+    pub const REVOKE: &str = "zoom-operator.io/revoke";
+}
+
 /// Annotations that the controller writes on the objects it makes, and two that people write.
 pub mod annotation {
+    /// On a consent of self service: how many attempts to redeem it failed.
+    pub const ATTEMPTS: &str = "zoom-operator.io/attempts";
+    /// On a consent of self service: when the next attempt is made.
+    pub const RETRY_AT: &str = "zoom-operator.io/retry-at";
     /// On an integration or a connection: a token that was issued before this time (RFC 3339) is to be
     /// replaced, once the time has come and at most once a minute.
     pub const REFRESH_REQUESTED_AT: &str = "zoom-operator.io/refresh-requested-at";

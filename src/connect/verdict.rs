@@ -112,6 +112,8 @@ mod tests {
                 ..SubjectStatus::default()
             }),
             consent: Some(ConsentStatus {
+                attempts: None,
+                retry_at: None,
                 transaction: transaction.into(),
                 outcome: outcome.into(),
                 reason: Reason::parse(reason).unwrap_or_default(),

@@ -13,7 +13,6 @@ use kube::{Resource, ResourceExt as _};
 use secrecy::ExposeSecret as _;
 use sha2::{Digest as _, Sha256};
 
-use super::grants::secret::deletion_policy;
 use crate::api::{
     annotation, label,
     v1alpha1::{ConnectionDeletionPolicy, DeletionPolicy, ZoomConnection, ZoomIntegration},
@@ -107,7 +106,7 @@ impl Owner {
         Self::new(
             connection,
             token.and_then(|token| token.secret_name.clone()),
-            deletion_policy(connection) == ConnectionDeletionPolicy::Retain,
+            connection.deletion_policy() == ConnectionDeletionPolicy::Retain,
             (label::CONNECTION, annotation::GRANT),
         )
     }

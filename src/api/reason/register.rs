@@ -318,7 +318,7 @@ register! {
     GrantCopied = "GrantCopied" in [Grant] on [Ready(False)]
         for AuthorizingPerson: "authorize here; see [Moving and restoring](general-apps.md#moving-and-restoring-a-cluster)";
     /// the credentials Secret holds another client id than the one that the grant was given to. Nothing is sent to Zoom, and the grant is kept. Not in `status.grant.lost`
-    ClientIdChanged = "ClientIdChanged" in [Grant] on [Ready(False) TokenFresh(False)]
+    ClientIdChanged = "ClientIdChanged" in [Grant] on [Ready(Unknown False) TokenFresh(False)]
         for AppOwner: "put back client id and secret of the app and environment that was authorized; the connection then works again by itself. If the app was replaced on purpose, the person opens the link";
     /// the grant expires within two weeks unless it is used
     GrantExpiring = "GrantExpiring" in [Connection] on [TokenFresh(False)]

@@ -125,6 +125,19 @@ pub enum ConnectionDeletionPolicy {
     Retain,
 }
 
+// === impl ZoomConnection ===
+
+impl ZoomConnection {
+    /// What happens to the tokens when the connection is deleted.
+    #[must_use]
+    pub fn deletion_policy(&self) -> ConnectionDeletionPolicy {
+        let token = self.spec.token.as_ref();
+        token
+            .and_then(|token| token.deletion_policy)
+            .unwrap_or_default()
+    }
+}
+
 /// What the controller found.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]
@@ -206,19 +219,29 @@ pub struct GrantStatus {
 pub struct ConsentStatus {
     /// Which one: a digest of the transaction that the browser carries.
     pub transaction: String,
-    /// `Succeeded` or `Failed`.
+    /// `Succeeded`, `Failed`, or `Waiting` while Zoom or the API server does not do what it needs.
     pub outcome: String,
     /// One word for machines.
     pub reason: Reason,
     /// The same for people, with the remedy.
     pub message: String,
+    /// How many attempts failed while it waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<i32>,
+    /// When the next attempt is made while it waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<Time>,
 }
+
+// === impl ConsentStatus ===
 
 impl ConsentStatus {
     /// The outcome of a consent that gave a grant.
     pub const SUCCEEDED: &str = "Succeeded";
     /// The outcome of any other.
     pub const FAILED: &str = "Failed";
+    /// The outcome of one that is not over: it is tried again.
+    pub const WAITING: &str = "Waiting";
 
     /// Whether it gave a grant.
     #[must_use]
@@ -230,5 +253,11 @@ impl ConsentStatus {
     #[must_use]
     pub fn has_failed(&self) -> bool {
         self.outcome == Self::FAILED
+    }
+
+    /// Whether it is tried again.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.outcome == Self::WAITING
     }
 }

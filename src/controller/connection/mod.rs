@@ -1,18 +1,32 @@
-//! One pass over one connection: observe, apply, report.
+//! One pass over one connection: observe, plan, apply, settle, report.
+//!
+//! What Zoom answers decides what comes next, so a pass makes one step after the other: `plan` names the
+//! next one, `apply` carries it out, `settle` says how things stand afterwards.
+//!
+//! | Question | Where |
+//! |---|---|
+//! | What is done, and in which order? | [`plan::next`] |
+//! | When is a token refreshed, when is a sealed one erased? | `plan/refresh.rs` |
+//! | What becomes of a consent? | `plan/consent.rs` |
+//! | What does an answer of Zoom lead to, and when is it tried again? | `settle.rs` |
+//! | What does the status say? | `verdict.rs` for `Ready`, `status.rs` for the rest |
 
 pub mod apply;
+mod deletion;
+pub mod model;
 pub mod observe;
-pub mod plan;
-pub mod status;
-pub mod subject;
-pub mod verdict;
+mod plan;
+mod settle;
+mod status;
+mod subject;
+mod verdict;
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 
-use self::apply::deletion;
+use self::model::Situation;
 use super::{
     Context,
     error::Error,
@@ -20,39 +34,53 @@ use super::{
     key::Key,
     reconcile::{Action, Managed},
     report::Reported,
-    schedule,
 };
 use crate::api::v1alpha1::{Phase, ZoomConnection, ZoomConnectionStatus};
 
 impl Managed for ZoomConnection {
     async fn pass(&self, context: &Context) -> Result<Action, Error> {
         if self.metadata.deletion_timestamp.is_some() {
-            let again = deletion::conclude(context, self).await?;
-            return Ok(again.map_or_else(Action::await_change, |at| {
-                Action::requeue(schedule::wait([at], Timestamp::now()))
-            }));
+            return Box::pin(deletion::conclude(context, self)).await;
         }
         if deletion::prepare(context, self).await? {
             // The change of the finalizer leads to the next pass.
             return Ok(Action::requeue(Duration::ZERO));
         }
-        let observed = observe::observe(context, self).await?;
-        let applied = apply::apply(context, self, &observed).await?;
-        let now = Timestamp::now();
-        let setting = status::Setting {
-            pages: context.config.connect_url.as_ref(),
-            refresh_token_life: context.config.refresh_token_life(),
+        let rules = plan::Rules {
             sealed_grant: context.config.sealed_grant_life(),
-            data_deletion: context.config.data_deletion(),
         };
-        let (status, wait) = status::status(self, &observed, &applied, setting, now);
-        super::report::report(context, self, &status).await?;
-        let member = Member::new(status.phase, status.token.as_ref(), &status.conditions);
-        context.index.passed(Key::from(self), member, wait, now);
-        Ok(Action::requeue(wait))
+        let observed = observe::observe(context, self).await?;
+        let mut situation = Situation::new(self, observed);
+        while let Some(step) = plan::next(self, &situation, rules, Timestamp::now()) {
+            let outcome = Box::pin(apply::apply(context, self, &situation, &step)).await?;
+            situation = settle::settle(self, situation, &step, outcome, Timestamp::now());
+        }
+        report(context, self, &situation).await
     }
 
     fn gone(_: &Context, _: &ObjectMeta) {}
+}
+
+/// Publishes how things stand, and says when to look again.
+async fn report(
+    context: &Context,
+    connection: &ZoomConnection,
+    situation: &Situation,
+) -> Result<Action, Error> {
+    let now = Timestamp::now();
+    let setting = status::Setting {
+        pages: context.config.connect_url.as_ref(),
+        refresh_token_life: context.config.refresh_token_life(),
+        sealed_grant: context.config.sealed_grant_life(),
+        data_deletion: context.config.data_deletion(),
+    };
+    let (status, wait) = status::status(connection, situation, setting, now);
+    super::report::report(context, connection, &status).await?;
+    let member = Member::new(status.phase, status.token.as_ref(), &status.conditions);
+    context
+        .index
+        .passed(Key::from(connection), member, wait, now);
+    Ok(Action::requeue(wait))
 }
 
 impl Reported for ZoomConnection {

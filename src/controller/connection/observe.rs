@@ -1,103 +1,28 @@
 //! What there is around a connection: reads only.
 
-use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Namespace, Pod, Secret};
 use kube::{
-    Api, ResourceExt as _,
+    Api, Resource, ResourceExt as _,
     api::{ListParams, PartialObjectMeta},
 };
-use secrecy::SecretString;
 
+use super::model::{Consent, ForeignAttempt, Import, Integration, Observed, Read, pinned};
 use crate::{
     api::{
         label,
         v1alpha1::{ZoomConnection, ZoomIntegration},
     },
     controller::{
-        Context,
+        Context, connections,
         credentials::Credentials,
         error::Error,
-        grants::{
-            secret::{self, GrantSecret, REFRESH_TOKEN},
-            store,
-        },
+        grants::secret::{self, GrantSecret, REFRESH_TOKEN},
+        key::Key,
+        removals,
         token_secret::{self, Owner, TokenSecret},
     },
 };
-use contract::consent::{self, Handoff};
-use grant::Intent;
-
-/// What there is around a connection.
-#[derive(Debug)]
-pub struct Observed {
-    /// The integration, and its credentials.
-    pub integration: Option<Integration>,
-    /// The grant.
-    pub grant: GrantSecret,
-    /// Whether the grant's owner references follow the deletion policy.
-    pub owned_as_wished: bool,
-    /// The Secret that consumers mount.
-    pub token: TokenSecret,
-    /// A token Secret of ours under an earlier name.
-    pub old_token_secret: Option<String>,
-    /// What is to be imported.
-    pub import: Import,
-    /// Consents that were handed over, the oldest first.
-    pub consents: Vec<Consent>,
-    /// UID of the namespace.
-    pub namespace_uid: String,
-}
-
-// === impl Observed ===
-
-impl Observed {
-    /// When the grant's access token was requested.
-    #[must_use]
-    pub fn issued_at(&self) -> Option<Timestamp> {
-        let GrantSecret::Ours(kept) = &self.grant else {
-            return None;
-        };
-        kept.grant.access.as_ref().map(|access| access.issued_at)
-    }
-
-    /// The client id in the app's credentials.
-    #[must_use]
-    pub fn client_id(&self) -> Option<&str> {
-        let credentials = &self.integration.as_ref()?.credentials;
-        credentials.client_id.as_deref()
-    }
-}
-
-/// The integration of a connection.
-#[derive(Debug)]
-pub struct Integration {
-    /// The resource.
-    pub resource: ZoomIntegration,
-    /// Its credentials.
-    pub credentials: Credentials,
-}
-
-/// A grant to be taken over.
-#[derive(Debug)]
-pub enum Import {
-    /// None.
-    NotWanted,
-    /// The Secret or its key is missing: a sentence for the status.
-    Awaited(String),
-    /// A refresh token.
-    Present(SecretString),
-}
-
-/// A consent that was handed over.
-#[derive(Debug)]
-pub struct Consent {
-    /// Name of its Secret.
-    pub secret_name: String,
-    /// The Secret as it was read.
-    pub secret: Secret,
-    /// What it says; `None` when it cannot be read.
-    pub handoff: Option<Handoff>,
-}
+use contract::consent;
 
 /// Reads what there is around a connection.
 ///
@@ -105,27 +30,85 @@ pub struct Consent {
 /// When the API server cannot be asked.
 pub async fn observe(context: &Context, connection: &ZoomConnection) -> Result<Observed, Error> {
     let secrets: Api<Secret> = context.beside(connection);
-    let grant = secrets
-        .get_opt(&secret::name(&connection.name_any()))
-        .await?;
+    let read = grant(&secrets, connection).await?;
     let owner = Owner::connection(connection);
     let token = secrets.get_opt(&owner.secret_name).await?;
-    let found = secret::read(connection, grant.as_ref());
-    if let GrantSecret::Ours(kept) = &found {
-        ask_after(context, kept.grant.intent.as_ref()).await?;
-    }
+    let integration = integration(context, connection, &secrets).await?;
     Ok(Observed {
-        integration: integration(context, connection, &secrets).await?,
-        owned_as_wished: grant
-            .as_ref()
-            .is_none_or(|grant| secret::owned_as_wished(connection, grant)),
-        grant: found,
+        foreign_attempt: foreign_attempt(context, &read.grant).await?,
+        removed_at: removed_at(context, connection, integration.as_ref()),
+        other: other(context, connection, &read.grant),
+        integration,
+        grant: read.grant,
+        grant_version: read.version,
+        follows_policy: read.follows_policy,
         token: token_secret::read(&owner, token.as_ref()),
         old_token_secret: old_token_secret(&secrets, connection, &owner).await?,
         import: import(connection, &secrets).await?,
         consents: consents(context, connection).await?,
         namespace_uid: namespace_uid(context, connection).await?,
     })
+}
+
+/// Reads the Secret of the grant.
+///
+/// # Errors
+/// When the API server cannot be asked.
+pub async fn grant(secrets: &Api<Secret>, connection: &ZoomConnection) -> Result<Read, Error> {
+    let name = secret::name(&connection.name_any());
+    let found = secrets.get_opt(&name).await?;
+    Ok(grant_in(connection, found.as_ref()))
+}
+
+/// What the Secret of the grant holds.
+#[must_use]
+pub fn grant_in(connection: &ZoomConnection, found: Option<&Secret>) -> Read {
+    Read {
+        grant: secret::read(connection, found),
+        version: found.and_then(|found| found.metadata.resource_version.clone()),
+        follows_policy: found.is_none_or(|found| secret::follows_policy(connection, found)),
+    }
+}
+
+/// Another connection of the user who gave the grant.
+fn other(context: &Context, connection: &ZoomConnection, found: &GrantSecret) -> Option<String> {
+    let GrantSecret::Ours(kept) = found else {
+        return None;
+    };
+    let user = &kept.identity.as_ref()?.user_id;
+    other_of(context, connection, user)
+}
+
+/// Another connection of this user. Who was here first stays.
+#[must_use]
+pub fn other_of(context: &Context, connection: &ZoomConnection, user: &str) -> Option<String> {
+    let mine = pinned(connection).and_then(|pinned| pinned.user_id.as_deref());
+    (mine != Some(user))
+        .then(|| {
+            let all = context.index.connections_of(
+                &connection.namespace()?,
+                &connection.spec.integration_ref.name,
+            );
+            connections::of_user(&all, connection, user)
+        })
+        .flatten()
+}
+
+/// When the person of this connection last removed the app.
+fn removed_at(
+    context: &Context,
+    connection: &ZoomConnection,
+    integration: Option<&Integration>,
+) -> Option<jiff::Timestamp> {
+    let integration_key = Key::integration(
+        &connection.namespace()?,
+        &connection.spec.integration_ref.name,
+    );
+    removals::last(
+        &context.index.removals(&integration_key),
+        pinned(connection)?,
+        integration?.resource.spec.app.management,
+    )
 }
 
 async fn integration(
@@ -203,41 +186,46 @@ async fn consents(context: &Context, connection: &ZoomConnection) -> Result<Vec<
         .list(&ListParams::default().labels(&selector))
         .await?;
     let mut consents: Vec<Consent> = found
-        .into_iter()
+        .iter()
         .filter(|secret| secret.type_.as_deref() == Some(consent::SECRET_TYPE))
-        .map(|secret| Consent {
-            secret_name: secret.name_any(),
-            handoff: store::handoff(&secret),
-            secret,
-        })
+        .map(Consent::of)
         .collect();
     consents.sort_by_key(|consent| consent.handoff.as_ref().map(|handoff| handoff.authorized));
     Ok(consents)
 }
 
-/// UID of the connection's namespace.
+/// UID of an object's namespace.
 ///
 /// # Errors
 /// When the API server cannot be asked.
 pub async fn namespace_uid(
     context: &Context,
-    connection: &ZoomConnection,
+    object: &impl Resource<DynamicType = ()>,
 ) -> Result<String, Error> {
     let namespaces: Api<Namespace> = Api::all(context.client.clone());
-    let name = connection.namespace().unwrap_or_default();
+    let name = object.namespace().unwrap_or_default();
     let namespace: PartialObjectMeta<Namespace> = namespaces.get_metadata(&name).await?;
     Ok(namespace.uid().unwrap_or_default())
 }
 
-/// Whether the process that wrote an intent down can still be at it.
-async fn ask_after(context: &Context, intent: Option<&Intent>) -> Result<(), Error> {
-    let term = context.grants.term();
-    let Some(pod) = intent.and_then(|intent| term.notice(intent)) else {
-        return Ok(());
+/// An attempt that another process wrote down, and whether that process can still be working on it.
+async fn foreign_attempt(
+    context: &Context,
+    found: &GrantSecret,
+) -> Result<Option<ForeignAttempt>, Error> {
+    let GrantSecret::Ours(kept) = found else {
+        return Ok(None);
     };
-    let pods: Api<Pod> = Api::namespaced(context.client.clone(), &context.config.lease_namespace);
-    if pods.get_metadata_opt(&pod).await?.is_none() {
-        term.gone(pod);
+    let Some(intent) = &kept.grant.intent else {
+        return Ok(None);
+    };
+    if !context.grants.term().is_foreign(intent) {
+        return Ok(None);
     }
-    Ok(())
+    let pods: Api<Pod> = Api::namespaced(context.client.clone(), &context.config.lease_namespace);
+    let pod = pods.get_metadata_opt(&intent.holder.pod).await?;
+    Ok(Some(ForeignAttempt {
+        intent: intent.clone(),
+        is_pod_gone: pod.is_none(),
+    }))
 }

@@ -1,119 +1,263 @@
-//! What to do next with a grant, decided from what was observed. Pure: the clock is an argument.
+//! The next step for a connection, decided from how things stand. Pure: the clock is an argument.
+
+mod consent;
+mod refresh;
+mod view;
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::observe::{Consent, Import, Integration};
+use self::{
+    refresh::Refresh,
+    view::{AppView, View},
+};
+pub use self::{
+    refresh::{erase_at, other_client, refresh_at},
+    view::Rules,
+};
+use super::{
+    model::{Attempted, Import, Observed, Purpose, Situation, Step},
+    subject::{self, Mismatch},
+};
 use crate::{
     api::{
         reason::Reason,
-        v1alpha1::{ConsentMode, TokenFailure, ZoomConnection},
+        v1alpha1::{AppKind, ZoomConnection},
     },
-    controller::{failure, grants::secret::Kept, schedule, token_secret::TokenSecret},
+    controller::{
+        grants::secret::{GrantSecret, Kept},
+        schedule,
+        token_secret::TokenSecret,
+    },
 };
-use grant::{Client, Credential, Standing};
+use grant::{Credential, Grant, Lost};
 
-/// Zoom's authorization codes live for five minutes.
-const CODE_LIFE: Duration = Duration::from_mins(5);
+/// More steps than any pass needs.
+const MOST_STEPS: u32 = 24;
 
-/// Whether and when a grant is spent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refresh {
-    /// Not now.
-    Keep,
-    /// Not before this.
-    Wait(Timestamp),
-    /// Now.
-    Now,
-}
+/// A deletion leads to no pass over other objects: how soon to look whether another connection of the same
+/// person is gone.
+const UNTIL_THE_OTHER_GOES: Duration = Duration::from_secs(30);
 
-/// Why a handed over consent is not redeemed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
-    /// For machines.
-    pub reason: Reason,
-    /// For people.
-    pub message: String,
-}
-
-/// When an access token is to be replaced.
+/// Decides what to do next at `now`; `None` when nothing is left for this pass.
 #[must_use]
-pub fn refresh_at(kept: &Kept, uid: &str) -> Option<Timestamp> {
-    let access = kept.grant.access.as_ref()?;
-    Some(schedule::refresh_at(
-        access.issued_at,
-        access.expires_at,
-        uid,
-    ))
-}
-
-/// The client id that a grant belongs to, if the app of the credentials has another one.
-#[must_use]
-pub fn other_client<'a>(kept: &'a Kept, client_id: Option<&str>) -> Option<&'a str> {
-    let own = kept.grant.client_id.as_deref()?;
-    client_id.is_some_and(|found| found != own).then_some(own)
-}
-
-/// When the refresh token of a lost grant is to be erased, which is kept for `keep`.
-#[must_use]
-pub fn erase_at(kept: &Kept, keep: Duration) -> Option<Timestamp> {
-    let grant = &kept.grant;
-    let seal = grant.loss.as_ref().and_then(|loss| loss.sealed.as_ref());
-    grant
-        .is_sealed()
-        .then(|| seal.map_or(Timestamp::MIN, |seal| schedule::later(seal.since, keep)))
-}
-
-/// Whether the app was removed after Zoom last gave a token: only another token request can tell whether
-/// the grant is dead.
-#[must_use]
-pub fn in_doubt(kept: &Kept, removed_at: Option<Timestamp>) -> bool {
-    let proof = kept.grant.access.as_ref().map(|access| access.issued_at);
-    removed_at.is_some_and(|removed| proof.is_none_or(|proof| removed >= proof))
-}
-
-/// What people say about a grant.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Said {
-    /// When the person last removed the app.
-    pub removed_at: Option<Timestamp>,
-    /// When somebody last asked for another token.
-    pub requested_at: Option<Timestamp>,
-}
-
-/// Decides whether a grant is spent at `now`.
-#[must_use]
-pub fn refresh(
-    kept: &Kept,
-    uid: &str,
-    last: Option<&TokenFailure>,
-    credentials_version: &str,
-    client: &Client,
-    said: Said,
+pub fn next(
+    connection: &ZoomConnection,
+    situation: &Situation,
+    rules: Rules,
     now: Timestamp,
-) -> Refresh {
-    let grant = &kept.grant;
-    if grant.standing(client) != Standing::Usable {
-        return Refresh::Keep;
+) -> Option<Step> {
+    if situation.tried.steps >= MOST_STEPS {
+        return None;
     }
-    let issued = grant.access.as_ref().map(|access| access.issued_at);
-    let requested = schedule::at_request(said.requested_at, issued);
-    // An attempt whose outcome nobody stored is repeated at once, and so is one that failed with other
-    // credentials than the present ones.
-    let due = grant.intent.is_some()
-        || grant.loss.is_some()
-        || in_doubt(kept, said.removed_at)
-        || refresh_at(kept, uid).is_none_or(|at| now >= at)
-        || requested.is_some_and(|at| now >= at);
-    if !due {
-        return requested.map_or(Refresh::Keep, Refresh::Wait);
+    let view = View {
+        connection,
+        situation,
+        rules,
+        now,
+    };
+    let found = [removed, expired].into_iter().find_map(|rule| rule(&view));
+    // A token that is about to expire comes before people who come anew.
+    let rules = [
+        notice,
+        import,
+        refresh_due,
+        consent::next,
+        identity,
+        reown_grant,
+        remove_token,
+        publish,
+        remove_old_token,
+    ];
+    found.or_else(|| {
+        let view = view.with_app()?;
+        rules.into_iter().find_map(|rule| rule(&view))
+    })
+}
+
+/// When to look again for what only waits for a time.
+#[must_use]
+pub fn look_again(
+    connection: &ZoomConnection,
+    situation: &Situation,
+    rules: Rules,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let view = View {
+        connection,
+        situation,
+        rules,
+        now,
+    };
+    let app = view.with_app();
+    let refresh = app.as_ref().and_then(|view| match view.refresh() {
+        Refresh::Wait(until) => Some(until),
+        Refresh::Keep | Refresh::Now => None,
+    });
+    let consent = app.as_ref().and_then(consent::look_again);
+    let erased = situation
+        .kept()
+        .and_then(|kept| erase_at(kept, view.rules.sealed_grant));
+    let other = mismatch(connection, &situation.observed)
+        .filter(|mismatch| mismatch.reason == Reason::SubjectAlreadyConnected)
+        .map(|_| schedule::later(now, UNTIL_THE_OTHER_GOES));
+    [refresh, consent, erased, other, situation.look_again]
+        .into_iter()
+        .flatten()
+        .min()
+}
+
+/// Why the stored grant may not be this connection's, if that is so. Judged as often as anything changes.
+#[must_use]
+pub fn mismatch(connection: &ZoomConnection, observed: &Observed) -> Option<Mismatch> {
+    let kept = observed.kept().filter(|kept| kept.identified)?;
+    let integration = observed.integration.as_ref()?;
+    if integration.resource.spec.app.kind != AppKind::General {
+        return None;
     }
-    match last.map(|last| failure::not_before(last, credentials_version, said.requested_at)) {
-        Some(time) if time > now => Refresh::Wait(time),
-        _ => Refresh::Now,
+    let expected = observed.expected(connection, observed.other.as_deref());
+    subject::judge(kept.identity.as_ref(), expected).err()
+}
+
+/// Grant and generation: what a published token belongs to.
+#[must_use]
+pub fn source(grant: &Grant) -> String {
+    format!("{}/{}", grant.id, grant.generation)
+}
+
+// === What happens whatever the app is ===
+
+/// A removal of the app that Zoom reported, and confirmed by refusing the grant.
+fn removed(view: &View<'_>) -> Option<Step> {
+    let observed = &view.situation.observed;
+    let (kept, removed_at) = (observed.kept()?, observed.removed_at?);
+    let lost = kept.grant.lost()?;
+    let is_new = lost != Lost::Deauthorized && removed_at >= kept.grant.since;
+    let grant = is_new.then(|| kept.grant.removed(removed_at))?;
+    Some(store(kept, grant, Purpose::Removed))
+}
+
+/// A refresh token that was kept sealed for long enough.
+fn expired(view: &View<'_>) -> Option<Step> {
+    let kept = view.situation.kept()?;
+    let is_due = erase_at(kept, view.rules.sealed_grant)? <= view.now;
+    let grant = kept.grant.erased(kept.grant.lost()?);
+    is_due.then(|| store(kept, grant, Purpose::Expired))
+}
+
+fn store(kept: &Kept, grant: Grant, purpose: Purpose) -> Step {
+    let kept = Kept {
+        grant,
+        ..kept.clone()
+    };
+    Step::Store(Box::new(kept), purpose)
+}
+
+// === What is done for an app, in this order ===
+
+fn notice(view: &AppView<'_>) -> Option<Step> {
+    let attempt = view.observed().foreign_attempt.as_ref()?;
+    (!view.situation().tried.has(Attempted::Notice)).then(|| Step::Notice(attempt.clone()))
+}
+
+fn import(view: &AppView<'_>) -> Option<Step> {
+    let observed = view.observed();
+    let before = match &observed.grant {
+        GrantSecret::Ours(kept) => Some(&**kept),
+        GrantSecret::Absent => None,
+        _ => return None,
+    };
+    let credential = import_due(&observed.import, before)?;
+    let imported = credential.fingerprint();
+    if !view.may_write() || before.is_none() && was_spent(&imported, &observed.token) {
+        return None;
+    }
+    let kept = Kept {
+        grant: Grant {
+            id: imported_id(&imported),
+            generation: 0,
+            since: view.view.now,
+            client_id: None,
+            credential,
+            access: None,
+            intent: None,
+            loss: None,
+        },
+        identity: None,
+        identified: false,
+        namespace_uid: observed.namespace_uid.clone(),
+        imported: Some(imported),
+    };
+    Some(Step::Store(Box::new(kept), Purpose::Imported))
+}
+
+fn refresh_due(view: &AppView<'_>) -> Option<Step> {
+    let due = !view.situation().tried.has(Attempted::Refresh) && view.refresh() == Refresh::Now;
+    due.then(|| Step::Refresh(view.app.clone()))
+}
+
+fn identity(view: &AppView<'_>) -> Option<Step> {
+    let kept = view.own_grant()?;
+    let access = kept.grant.access.as_ref()?;
+    if kept.identified || kept.grant.loss.is_some() || access.expires_at <= view.view.now {
+        return None;
+    }
+    if let Some(asked) = &view.situation().asked {
+        let kept = Kept {
+            identity: asked.identity.clone(),
+            identified: true,
+            ..kept.clone()
+        };
+        let step = || Step::Store(Box::new(kept), Purpose::Identified);
+        return view.may_write().then(step);
+    }
+    let due = !view.situation().tried.has(Attempted::Identity) && !view.waits();
+    due.then(|| Step::AskWho(Box::new(kept.grant.clone())))
+}
+
+fn reown_grant(view: &AppView<'_>) -> Option<Step> {
+    let observed = view.observed();
+    (observed.kept().is_some() && !observed.follows_policy).then_some(Step::ReownGrant)
+}
+
+/// Nothing is kept of what a person took away.
+fn remove_token(view: &AppView<'_>) -> Option<Step> {
+    let lost = view.observed().kept()?.grant.lost()?;
+    let is_there = matches!(view.observed().token, TokenSecret::Ours(_));
+    (lost == Lost::Deauthorized && is_there).then_some(Step::RemoveToken)
+}
+
+/// The access token goes where consumers find it only once it is known whose grant it belongs to.
+fn publish(view: &AppView<'_>) -> Option<Step> {
+    let observed = view.observed();
+    let kept = view.own_grant()?;
+    let access = kept.grant.access.as_ref()?;
+    let is_usable = kept.identified
+        && kept.grant.loss.is_none()
+        && access.expires_at > view.view.now
+        && mismatch(view.view.connection, observed).is_none();
+    if !is_usable {
+        return None;
+    }
+    match &observed.token {
+        TokenSecret::Foreign | TokenSecret::Leaving => None,
+        TokenSecret::Ours(stored) if stored.intact && stored.source == source(&kept.grant) => {
+            (!stored.owned_as_wished).then(|| Step::ReownToken(stored.resource_version.clone()))
+        }
+        TokenSecret::Absent | TokenSecret::Ours(_) => view
+            .may_write()
+            .then(|| Step::Publish(Box::new(kept.grant.clone()))),
     }
 }
+
+fn remove_old_token(view: &AppView<'_>) -> Option<Step> {
+    let old = view.observed().old_token_secret.clone()?;
+    let has_new = matches!(view.observed().token, TokenSecret::Ours(_));
+    has_new.then_some(Step::RemoveOldToken(old))
+}
+
+// === Imports ===
 
 /// Whether a refresh token is to be taken over: one that was not taken over before.
 #[must_use]
@@ -141,61 +285,6 @@ pub fn was_spent(fingerprint: &str, published: &TokenSecret) -> bool {
     };
     let grant = published.source.split_once('/').map(|(id, _)| id);
     grant == Some(&imported_id(fingerprint))
-}
-
-/// Checks a handed over consent before its code is spent: it must belong to exactly these objects.
-///
-/// # Errors
-/// When it is not to be redeemed.
-pub fn check(
-    consent: &Consent,
-    connection: &ZoomConnection,
-    integration: &Integration,
-    spent: bool,
-    now: Timestamp,
-) -> Result<(), Refused> {
-    let refused = |reason: Reason, message: &str| {
-        Err(Refused {
-            reason,
-            message: message.into(),
-        })
-    };
-    let Some(handoff) = &consent.handoff else {
-        return refused(
-            Reason::ConsentUnreadable,
-            "The consent could not be read: start again by the link.",
-        );
-    };
-    let ours = connection.metadata.uid.as_deref();
-    let meant = handoff.connection_uid.as_deref();
-    let same = meant.is_none_or(|uid| Some(uid) == ours)
-        && Some(handoff.integration_uid.as_str()) == integration.resource.metadata.uid.as_deref()
-        && handoff.integration == connection.spec.integration_ref.name;
-    if !same {
-        return refused(
-            Reason::ConsentOutdated,
-            "The link belongs to an object that was deleted since: open the current status.installUrl.",
-        );
-    }
-    if integration.resource.spec.consent_mode() != Some(ConsentMode::Operator) {
-        return refused(
-            Reason::ConsentOutdated,
-            "The integration no longer uses the operator's consent.",
-        );
-    }
-    if integration.credentials.client_id.as_ref() != Some(&handoff.client_id) {
-        return refused(
-            Reason::ConsentOutdated,
-            "The app's client id changed during the consent: open the link again.",
-        );
-    }
-    if !spent && now > schedule::later(handoff.authorized, CODE_LIFE) {
-        return refused(
-            Reason::CodeExpired,
-            "Zoom's code expired before it could be redeemed: open the link again.",
-        );
-    }
-    Ok(())
 }
 
 #[cfg(test)]

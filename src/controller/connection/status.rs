@@ -8,9 +8,9 @@ use kube::ResourceExt as _;
 use url::Url;
 
 use super::{
-    apply::{self, Applied},
-    observe::{Import, Integration, Observed},
-    plan,
+    model::{Import, Integration, Observed, Situation},
+    plan::{self, Rules},
+    subject::Mismatch,
     verdict::{self, Findings, GrantFinding, Sealed},
 };
 use crate::{
@@ -53,20 +53,19 @@ pub struct Setting<'a> {
 #[must_use]
 pub fn status(
     connection: &ZoomConnection,
-    observed: &Observed,
-    applied: &Applied,
+    situation: &Situation,
     setting: Setting<'_>,
     now: Timestamp,
 ) -> (ZoomConnectionStatus, Duration) {
     let before = connection.status.clone().unwrap_or_default();
+    let observed = &situation.observed;
     let integration = observed.integration.as_ref();
-    let kept = match &applied.grant {
-        GrantSecret::Ours(kept) => Some(&**kept),
-        _ => None,
-    };
+    let kept = situation.kept();
+    let mismatch = plan::mismatch(connection, observed);
     let scopes = granted(integration, kept);
     let owner = Owner::connection(connection);
     let install_url = install_url(connection, integration, &before, setting.pages);
+    let consent = situation.consent.as_ref();
     let findings = Findings {
         before: Before {
             phase: before.phase,
@@ -76,8 +75,8 @@ pub fn status(
         integration: integration.map(|integration| &integration.resource),
         credentials: integration.and_then(|integration| integration.credentials.complaint()),
         has_pages: setting.pages.is_some(),
-        grant: grant_finding(observed, applied, setting),
-        token: token_finding(&owner, applied, kept, scopes.as_ref()),
+        grant: grant_finding(observed, mismatch.as_ref(), setting),
+        token: token_finding(&owner, situation, scopes.as_ref()),
         then: install_url
             .as_deref()
             .map_or(Then::AuthorizeAgain, Then::Follow),
@@ -85,11 +84,10 @@ pub fn status(
             Import::Awaited(message) => Some(message),
             _ => None,
         },
-        refused: applied
-            .consent
-            .as_ref()
-            .filter(|consent| !consent.has_succeeded())
+        refused: consent
+            .filter(|consent| consent.has_failed())
             .map(|consent| consent.message.as_str()),
+        waiting: consent.filter(|consent| consent.is_waiting()),
     };
     let verdict = verdict::verdict(&findings, now);
     let grant = grant_status(kept, setting);
@@ -98,7 +96,7 @@ pub fn status(
         statements.push(token_fresh(&findings, grant.as_ref(), now));
         statements.push(scopes_granted(&findings));
     }
-    statements.extend(subject_verified(kept, applied));
+    statements.extend(subject_verified(kept, mismatch.as_ref()));
     let conditions = condition::merge(
         &before.conditions,
         statements,
@@ -108,20 +106,24 @@ pub fn status(
     let uid = connection.uid().unwrap_or_default();
     let token = TokenStatus {
         secret_name: Some(owner.secret_name),
-        expires_at: published(applied).map(Time),
+        expires_at: published(observed).map(Time),
         refresh_at: kept
             .filter(|kept| kept.grant.loss.is_none())
             .and_then(|kept| plan::refresh_at(kept, &uid))
             .map(Time),
-        failure: applied.failure.clone(),
+        failure: situation.failure.clone(),
     };
-    let wait = wait(&token, grant.as_ref(), applied, integration, now);
+    let rules = Rules {
+        sealed_grant: setting.sealed_grant,
+    };
+    let again = plan::look_again(connection, situation, rules, now);
+    let wait = wait(&token, grant.as_ref(), again, integration, now);
     let status = ZoomConnectionStatus {
         observed_generation: connection.metadata.generation,
         phase: Some(verdict.phase),
         conditions,
         install_url: install_url.clone(),
-        subject: subject(kept, observed, applied).or(before.subject),
+        subject: subject(observed, mismatch.as_ref()).or(before.subject),
         scopes: scopes.map(|scopes| ScopesStatus {
             granted: scopes.granted,
             missing: scopes.missing,
@@ -129,7 +131,7 @@ pub fn status(
         }),
         token: Some(token),
         grant,
-        consent: applied.consent.clone(),
+        consent: situation.consent.clone(),
     };
     (status, wait)
 }
@@ -143,11 +145,11 @@ fn granted(integration: Option<&Integration>, kept: Option<&Kept>) -> Option<Com
 
 fn grant_finding<'a>(
     observed: &'a Observed,
-    applied: &'a Applied,
+    mismatch: Option<&'a Mismatch>,
     setting: Setting<'_>,
 ) -> GrantFinding<'a> {
-    match &applied.grant {
-        GrantSecret::Absent if matches!(applied.token, TokenSecret::Ours(_)) => {
+    match &observed.grant {
+        GrantSecret::Absent if matches!(observed.token, TokenSecret::Ours(_)) => {
             GrantFinding::Deleted
         }
         GrantSecret::Absent | GrantSecret::Leaving => GrantFinding::Absent,
@@ -164,11 +166,11 @@ fn grant_finding<'a>(
                     let until = schedule::later(removed, setting.data_deletion);
                     GrantFinding::Removed(removed, until)
                 })
-            } else if apply::is_copy(kept, observed) {
+            } else if observed.is_copy() {
                 GrantFinding::Copied
             } else if let Some(client_id) = plan::other_client(kept, observed.client_id()) {
                 GrantFinding::OtherClient(client_id)
-            } else if let Some(mismatch) = &applied.mismatch {
+            } else if let Some(mismatch) = mismatch {
                 GrantFinding::Mismatched(mismatch)
             } else {
                 GrantFinding::Held
@@ -186,8 +188,8 @@ fn sealed(kept: &Kept, setting: Setting<'_>) -> Option<Sealed> {
 }
 
 /// When the published token expires.
-fn published(applied: &Applied) -> Option<Timestamp> {
-    match &applied.token {
+fn published(observed: &Observed) -> Option<Timestamp> {
+    match &observed.token {
         TokenSecret::Ours(stored) if stored.intact => stored.expires_at,
         _ => None,
     }
@@ -195,18 +197,18 @@ fn published(applied: &Applied) -> Option<Timestamp> {
 
 fn token_finding<'a>(
     owner: &Owner,
-    applied: &'a Applied,
-    kept: Option<&Kept>,
+    situation: &'a Situation,
     scopes: Option<&'a Comparison>,
 ) -> TokenFinding<'a> {
-    let failure = applied.failure.as_ref();
-    if matches!(applied.token, TokenSecret::Foreign) && kept.is_some() {
+    let observed = &situation.observed;
+    let failure = situation.failure.as_ref();
+    if matches!(observed.token, TokenSecret::Foreign) && observed.kept().is_some() {
         return TokenFinding::Conflict(format!(
             "Secret {} exists and was not made for this connection: delete or rename it, or set token.secretName to another name.",
             owner.secret_name
         ));
     }
-    match (published(applied), scopes) {
+    match (published(observed), scopes) {
         (Some(expires_at), Some(scopes)) => TokenFinding::Present {
             expires_at,
             scopes,
@@ -229,7 +231,7 @@ fn token_fresh(findings: &Findings<'_>, grant: Option<&GrantStatus>, now: Timest
         );
     }
     let (reason, why) = match findings.grant {
-        GrantFinding::Lost(lost, _) => (lost.into(), lost.message()),
+        GrantFinding::Lost(lost, _) => (Reason::from(lost), lost.message()),
         GrantFinding::Removed(..) => (Reason::Deauthorized, Lost::Deauthorized.message()),
         GrantFinding::OtherClient(_) => (
             Reason::ClientIdChanged,
@@ -272,12 +274,12 @@ fn notice(dies: Timestamp) -> Timestamp {
     dies.checked_sub(NOTICE).unwrap_or(dies)
 }
 
-fn subject_verified(kept: Option<&Kept>, applied: &Applied) -> Option<Statement> {
+fn subject_verified(kept: Option<&Kept>, mismatch: Option<&Mismatch>) -> Option<Statement> {
     let kept = kept?;
     let say = |status: Status, reason: Reason, message: &str| {
         Statement::new(Type::SubjectVerified, status, reason, message)
     };
-    Some(match (&applied.mismatch, kept.identified, &kept.identity) {
+    Some(match (mismatch, kept.identified, &kept.identity) {
         (Some(mismatch), ..) => say(Status::False, mismatch.reason, &mismatch.message),
         (None, false, _) => say(
             Status::Unknown,
@@ -293,9 +295,11 @@ fn subject_verified(kept: Option<&Kept>, applied: &Applied) -> Option<Statement>
     })
 }
 
-fn subject(kept: Option<&Kept>, observed: &Observed, applied: &Applied) -> Option<SubjectStatus> {
+fn subject(observed: &Observed, mismatch: Option<&Mismatch>) -> Option<SubjectStatus> {
     // Nobody authorized here what was copied here.
-    let kept = kept.filter(|kept| applied.mismatch.is_none() && !apply::is_copy(kept, observed))?;
+    let kept = observed
+        .kept()
+        .filter(|_| mismatch.is_none() && !observed.is_copy())?;
     let identity = kept.identity.as_ref()?;
     Some(SubjectStatus {
         user_id: Some(identity.user_id.clone()),
@@ -349,20 +353,18 @@ fn install_url(
 fn wait(
     token: &TokenStatus,
     grant: Option<&GrantStatus>,
-    applied: &Applied,
+    again: Option<Timestamp>,
     integration: Option<&Integration>,
     now: Timestamp,
 ) -> Duration {
     let mut times: Vec<Timestamp> = Vec::new();
     let dies = grant.and_then(|grant| grant.expires_at.as_ref());
     times.extend(dies.map(|dies| notice(dies.0)));
-    let sealed = grant.and_then(|grant| grant.sealed_until.as_ref());
-    times.extend(sealed.map(|sealed| sealed.0));
+    times.extend(again);
     if integration.is_some_and(|integration| !integration.resource.spec.suspend) {
         times.extend(token.refresh_at.iter().map(|time| time.0));
         times.extend(token.expires_at.iter().map(|time| time.0));
         times.extend(token.failure.iter().map(|failure| failure.retry_at.0));
-        times.extend(applied.look_again);
     }
     schedule::wait(times, now)
 }

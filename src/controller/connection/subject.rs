@@ -43,7 +43,7 @@ pub fn judge(found: Option<&Identity>, expected: Expected<'_>) -> Result<(), Mis
     let pinned = expected
         .pinned
         .and_then(|pinned| match expected.management {
-            // An account may be spoken for by any of its administrators, a user only by himself.
+            // An account may be spoken for by any of its administrators, a user only by themselves.
             Some(Management::Admin) => pinned.account_id.as_ref(),
             _ => pinned.user_id.as_ref(),
         });
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_stays_himself_and_an_account_an_account() {
+    fn another_user_or_account_is_refused_later() {
         let pinned = SubjectStatus {
             user_id: Some("u".into()),
             account_id: Some("a".into()),

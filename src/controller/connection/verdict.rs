@@ -7,7 +7,7 @@ use crate::{
     api::{
         condition::Status,
         reason::Reason,
-        v1alpha1::{AppKind, ConsentMode, Phase, ZoomIntegration},
+        v1alpha1::{AppKind, ConsentMode, ConsentStatus, Phase, ZoomIntegration},
     },
     controller::verdict::{self, Before, Flow, TokenFinding, Verdict, in_progress},
 };
@@ -37,6 +37,8 @@ pub struct Findings<'a> {
     pub import: Option<&'a str>,
     /// Why the last consent was in vain, as a sentence.
     pub refused: Option<&'a str>,
+    /// A consent that waits for Zoom or the API server.
+    pub waiting: Option<&'a ConsentStatus>,
 }
 
 /// What lies where the grant should be.
@@ -242,6 +244,20 @@ fn absent(findings: &Findings<'_>) -> Verdict {
             message,
         )
     };
+    // The person did their part, or the grant was handed over: what is missing here comes by itself.
+    if let Some(waiting) = findings.waiting {
+        let again = waiting.retry_at.as_ref();
+        let again = again.map_or_else(String::new, |at| format!(" Next attempt at {}.", at.0));
+        let message = format!("{}{again}", waiting.message);
+        return in_progress(findings.before, waiting.reason, message);
+    }
+    if let TokenFinding::Absent {
+        failure: Some(failure),
+    } = &findings.token
+        && failure.reason == Reason::TokenSecretNotWritten
+    {
+        return in_progress(findings.before, failure.reason, failure.message.as_str());
+    }
     if let Some(import) = findings.import {
         return Verdict::new(
             Phase::AwaitingCredentials,

@@ -1,8 +1,9 @@
 //! Grants in the cluster: where they are stored, who spends them, and what is left of dead processes.
 
+pub mod handoff;
 mod issuer;
 pub mod secret;
-pub mod store;
+mod store;
 mod term;
 
 use std::{

@@ -11,10 +11,7 @@ use kube::ResourceExt as _;
 use secrecy::SecretString;
 
 use crate::{
-    api::{
-        label,
-        v1alpha1::{ConnectionDeletionPolicy, ZoomConnection},
-    },
+    api::{label, v1alpha1::ZoomConnection},
     controller::token_secret::Owner,
 };
 use grant::Grant;
@@ -110,17 +107,6 @@ pub fn owners(connection: &ZoomConnection) -> Vec<OwnerReference> {
     Owner::connection(connection).references()
 }
 
-/// What happens to the tokens with the connection.
-#[must_use]
-pub fn deletion_policy(connection: &ZoomConnection) -> ConnectionDeletionPolicy {
-    connection
-        .spec
-        .token
-        .as_ref()
-        .and_then(|token| token.deletion_policy)
-        .unwrap_or_default()
-}
-
 /// Writes all keys.
 pub fn put(secret: &mut Secret, kept: &Kept) {
     let json = |value: serde_json::Result<Vec<u8>>| value.ok().map(ByteString);
@@ -196,7 +182,7 @@ pub fn read(connection: &ZoomConnection, secret: Option<&Secret>) -> GrantSecret
 
 /// Whether owner references follow the deletion policy.
 #[must_use]
-pub fn owned_as_wished(connection: &ZoomConnection, secret: &Secret) -> bool {
+pub fn follows_policy(connection: &ZoomConnection, secret: &Secret) -> bool {
     let owned = secret
         .owner_references()
         .iter()
@@ -269,8 +255,8 @@ mod tests {
             assert_eq!((after.identified, after.identity), (identified, identity));
             assert_eq!(after.grant.generation, 3);
             assert_eq!(after.imported.as_deref(), Some("f"));
-            assert!(owned_as_wished(&owner, &secret));
-            assert!(!owned_as_wished(&connection("u", "Retain"), &secret));
+            assert!(follows_policy(&owner, &secret));
+            assert!(!follows_policy(&connection("u", "Retain"), &secret));
         }
     }
 

@@ -1,19 +1,25 @@
 //! A grant's Secret as the place where it is stored: conditional writes only.
 
-use k8s_openapi::{ByteString, api::core::v1::Secret};
+use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client, ResourceExt as _};
 use serde::{Deserialize, Serialize};
 
-use super::secret::{self, Kept};
-use crate::{
-    api::v1alpha1::{ConnectionDeletionPolicy, ZoomConnection},
-    controller::{connection::apply::deletion::FINALIZER, published::parameters},
+use super::{
+    handoff,
+    secret::{self, Kept},
 };
-use contract::consent::{self, Handoff};
-use grant::{Code, Credential, Grant, Store, StoreError};
+use crate::{
+    api::{
+        finalizer::REVOKE,
+        v1alpha1::{ConnectionDeletionPolicy, ZoomConnection, ZoomIntegration},
+    },
+    controller::published::parameters,
+};
+use contract::consent::Handoff;
+use grant::{Credential, Grant, Store, StoreError};
 
 /// Where a grant is stored.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Place {
     /// Namespace of the Secret.
@@ -28,6 +34,10 @@ pub struct Place {
     pub connection_uid: String,
     /// UID of the connection's namespace.
     pub namespace_uid: String,
+    /// What the Secret says beside the grant, if it is the one by which a code was handed over. Without
+    /// the code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handoff: Option<Handoff>,
 }
 
 /// Stores one grant in one Secret: a connection's own, or the one by which a code was handed over and
@@ -54,22 +64,27 @@ impl Place {
             connection: connection.name_any(),
             connection_uid: connection.uid().unwrap_or_default(),
             namespace_uid: namespace_uid.to_owned(),
+            handoff: None,
         }
     }
 
-    /// The Secret `name` in the operator's `namespace`, by which a code for `connection` was handed over.
+    /// The Secret `name` in the operator's `namespace`, by which a code was handed over.
     #[must_use]
-    pub fn of_consent(
-        namespace: &str,
-        name: &str,
-        connection: &ZoomConnection,
-        namespace_uid: &str,
-    ) -> Self {
+    pub fn of_consent(namespace: &str, name: &str, handoff: &Handoff, namespace_uid: &str) -> Self {
         Self {
             namespace: namespace.to_owned(),
             secret: name.to_owned(),
-            ..Self::of(connection, namespace_uid)
+            connection_namespace: handoff.namespace.clone(),
+            connection: handoff.connection.clone(),
+            connection_uid: handoff.connection_uid.clone().unwrap_or_default(),
+            namespace_uid: namespace_uid.to_owned(),
+            handoff: Some(handoff::blank(handoff)),
         }
+    }
+
+    /// Whether it is the Secret of the connection's own grant.
+    fn is_own(&self) -> bool {
+        self.namespace == self.connection_namespace && self.secret == secret::name(&self.connection)
     }
 
     /// Reads a place back from a journal.
@@ -106,6 +121,51 @@ impl SecretStore {
         Ok(token.map(|token| Credential::RefreshToken(token).fingerprint()))
     }
 
+    /// The Secret of the connection's own grant.
+    async fn own(&self, grant: &Grant) -> Result<Secret, StoreError> {
+        let Some(connection) = self.connection().await? else {
+            return Err(StoreError::Gone);
+        };
+        let kept = Kept {
+            // What is there to be imported was imported, or is older than this: it is not taken over again.
+            imported: self.importable(&connection).await?,
+            ..self.unidentified(grant)
+        };
+        Ok(secret::build(&connection, &kept))
+    }
+
+    /// The Secret of a consent, which somebody removed before the reply came.
+    fn consent(&self, handoff: &Handoff, grant: &Grant) -> Result<Secret, StoreError> {
+        let Place {
+            secret, namespace, ..
+        } = &self.place;
+        let kept = self.unidentified(grant);
+        handoff::rebuild(secret, namespace, handoff, &kept)
+            .map_err(|error| StoreError::Unavailable(error.to_string()))
+    }
+
+    fn unidentified(&self, grant: &Grant) -> Kept {
+        Kept {
+            grant: grant.clone(),
+            identity: None,
+            identified: false,
+            namespace_uid: self.place.namespace_uid.clone(),
+            imported: None,
+        }
+    }
+
+    /// With self service the connection is made once its grant is there: until then the integration decides.
+    async fn is_integration_there(&self, handoff: &Handoff) -> Result<bool, StoreError> {
+        let namespace = &self.place.connection_namespace;
+        let integrations: Api<ZoomIntegration> = Api::namespaced(self.client.clone(), namespace);
+        let found = integrations.get_metadata_opt(&handoff.integration).await;
+        let found = found.map_err(unavailable)?;
+        Ok(found.is_some_and(|found| {
+            found.uid().as_ref() == Some(&handoff.integration_uid)
+                && found.metadata.deletion_timestamp.is_none()
+        }))
+    }
+
     async fn connection(&self) -> Result<Option<ZoomConnection>, StoreError> {
         let connection = self.connections.get_opt(&self.place.connection).await;
         let connection = connection.map_err(unavailable)?;
@@ -124,7 +184,7 @@ impl Store for SecretStore {
         };
         let grant = match secret::get(&secret) {
             Some(kept) => Some(kept.grant),
-            None => handed_over(&secret),
+            None => handoff::grant_of(&secret),
         };
         match grant {
             Some(grant) => Ok(Some((grant, Box::new(secret)))),
@@ -152,8 +212,8 @@ impl Store for SecretStore {
             imported: known.and_then(|known| known.imported),
         };
         secret::put(&mut secret, &kept);
-        if grant.generation > 0 {
-            blank_code(&mut secret);
+        if grant.generation > 0 && !self.place.is_own() {
+            handoff::redeem(&mut secret);
         }
         // The resourceVersion of the read goes along: whoever wrote in between wins.
         let written = self
@@ -169,25 +229,10 @@ impl Store for SecretStore {
     }
 
     async fn create(&self, grant: &Grant) -> Result<(), StoreError> {
-        let Some(connection) = self.connection().await? else {
-            return Err(StoreError::Gone);
+        let secret = match &self.place.handoff {
+            Some(handoff) => self.consent(handoff, grant)?,
+            None => self.own(grant).await?,
         };
-        // Also what was handed over goes to the connection now, unidentified: the Secret by which it came
-        // is gone, and it will be asked whose it is before anything is published.
-        let kept = Kept {
-            grant: grant.clone(),
-            identity: None,
-            identified: false,
-            namespace_uid: self.place.namespace_uid.clone(),
-            // What is there to be imported was imported, or is older than this: it is not taken over again.
-            imported: self.importable(&connection).await?,
-        };
-        let mut secret = secret::build(&connection, &kept);
-        secret.metadata.name = Some(self.place.secret.clone());
-        secret.metadata.namespace = Some(self.place.namespace.clone());
-        if self.place.namespace != self.place.connection_namespace {
-            secret.metadata.owner_references = None;
-        }
         match self.secrets.create(&parameters(), &secret).await {
             Ok(_) => Ok(()),
             Err(kube::Error::Api(status)) if status.is_already_exists() => {
@@ -198,58 +243,25 @@ impl Store for SecretStore {
     }
 
     async fn wanted(&self) -> Result<bool, StoreError> {
-        Ok(self.connection().await?.is_some_and(|connection| {
-            let leaving = connection.metadata.deletion_timestamp.is_some();
-            // Until it is revoked, a grant is still good for that.
-            let to_be_revoked = connection.finalizers().iter().any(|name| name == FINALIZER);
-            !leaving
-                || to_be_revoked
-                || secret::deletion_policy(&connection) == ConnectionDeletionPolicy::Retain
-        }))
+        match &self.place.handoff {
+            Some(handoff) if handoff.connection_uid.is_none() => {
+                self.is_integration_there(handoff).await
+            }
+            // A journal of an earlier version does not say enough to restore a consent.
+            None if !self.place.is_own() => Ok(false),
+            _ => Ok(self.connection().await?.is_some_and(|connection| {
+                let leaving = connection.metadata.deletion_timestamp.is_some();
+                // Until it is revoked, a grant is still good for that.
+                let to_be_revoked = connection.finalizers().iter().any(|name| name == REVOKE);
+                !leaving
+                    || to_be_revoked
+                    || connection.deletion_policy() == ConnectionDeletionPolicy::Retain
+            })),
+        }
     }
 
     fn place(&self) -> String {
         serde_json::to_string(&self.place).unwrap_or_default()
-    }
-}
-
-/// What a Secret hands over; `None` when it cannot be read.
-#[must_use]
-pub fn handoff(secret: &Secret) -> Option<Handoff> {
-    let json = secret.data.as_ref()?.get(consent::SECRET_KEY)?;
-    Handoff::from_json(&json.0).ok()
-}
-
-/// The handed over code, as a grant that is not yet one.
-#[must_use]
-pub fn handed_over(secret: &Secret) -> Option<Grant> {
-    let handoff = handoff(secret)?;
-    Some(Grant {
-        id: secret.name_any(),
-        generation: 0,
-        since: handoff.authorized,
-        client_id: Some(handoff.client_id),
-        credential: Credential::Code(Code {
-            code: handoff.code,
-            verifier: handoff.code_verifier,
-            redirect_url: handoff.redirect_url,
-        }),
-        access: None,
-        intent: None,
-        loss: None,
-    })
-}
-
-/// A code that was spent is of no use to anybody: it goes with the write that stores what it gave.
-fn blank_code(secret: &mut Secret) {
-    let Some(mut handoff) = handoff(secret) else {
-        return;
-    };
-    handoff.code = String::new().into();
-    handoff.code_verifier = String::new().into();
-    if let Ok(json) = handoff.to_json() {
-        let data = secret.data.get_or_insert_default();
-        data.insert(consent::SECRET_KEY.into(), ByteString(json));
     }
 }
 

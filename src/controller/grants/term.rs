@@ -50,21 +50,20 @@ impl LeaderTerm {
         }
     }
 
-    /// Takes notice of an attempt; the Pod to ask about, if another one makes it.
-    pub fn notice(&self, intent: &Intent) -> Option<String> {
-        let pod = &intent.holder.pod;
-        if *pod == self.holder.pod {
-            return None;
-        }
+    /// Whether a process of another Pod makes this attempt.
+    #[must_use]
+    pub fn is_foreign(&self, intent: &Intent) -> bool {
+        intent.holder.pod != self.holder.pod
+    }
+
+    /// Takes notice of an attempt by a process of another Pod, and of whether that Pod is gone.
+    pub fn notice(&self, intent: &Intent, is_pod_gone: bool) {
         let mut others = self.lock();
         let key = (intent.holder.process.clone(), intent.begun);
         others.seen.entry(key).or_insert_with(Instant::now);
-        (!others.gone.contains(pod)).then(|| pod.clone())
-    }
-
-    /// Takes notice that a Pod is gone.
-    pub fn gone(&self, pod: String) {
-        self.lock().gone.insert(pod);
+        if is_pod_gone {
+            others.gone.insert(intent.holder.pod.clone());
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Others> {

@@ -57,7 +57,8 @@ impl Managed for ZoomIntegration {
         let now = Timestamp::now();
         let mut applied = settle::settle(self, &observed, &plan, &outcome, now);
         remember(context, self, &applied);
-        consents::self_service(context, self).await?;
+        let consents = consents::self_service(context, self).await?;
+        applied.look_again = [applied.look_again, consents].into_iter().flatten().min();
         report(context, self, &observed, &mut applied, now).await
     }
 

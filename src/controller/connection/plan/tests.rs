@@ -4,13 +4,24 @@
     reason = "cases read better without ceremony"
 )]
 
-use k8s_openapi::api::core::v1::Secret;
 use serde_json::{Value, json};
 
-use super::*;
-use crate::controller::{credentials::Credentials, token_secret::Stored};
+use super::{
+    consent::check,
+    refresh::{Said, decide},
+    *,
+};
+use crate::{
+    api::v1alpha1::TokenFailure,
+    controller::{
+        connection::model::{Asked, Consent, End, ForeignAttempt, Integration},
+        credentials::Credentials,
+        token_secret::Stored,
+    },
+};
 use contract::consent::Handoff;
-use grant::{Access, Grant, Holder, Intent, Lost};
+use grant::{Access, Client, Code, Holder, Intent};
+use zoom::{App, Identity};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
@@ -58,15 +69,15 @@ fn failed(retry_at: i64) -> TokenFailure {
 fn a_token_is_replaced_in_time_and_not_before() {
     let token = kept(Some((0, 3600)));
     assert_eq!(
-        refresh(&token, "u", None, "v", &client(), Said::default(), at(2500)),
+        decide(&token, "u", None, "v", &client(), Said::default(), at(2500)),
         Refresh::Keep
     );
     assert_eq!(
-        refresh(&token, "u", None, "v", &client(), Said::default(), at(2900)),
+        decide(&token, "u", None, "v", &client(), Said::default(), at(2900)),
         Refresh::Now
     );
     assert_eq!(
-        refresh(
+        decide(
             &kept(None),
             "u",
             None,
@@ -84,7 +95,7 @@ fn a_failure_delays_the_next_attempt_and_other_credentials_hasten_it() {
     let token = kept(Some((0, 3600)));
     let failure = failed(4000);
     assert_eq!(
-        refresh(
+        decide(
             &token,
             "u",
             Some(&failure),
@@ -96,7 +107,7 @@ fn a_failure_delays_the_next_attempt_and_other_credentials_hasten_it() {
         Refresh::Wait(at(4000))
     );
     assert_eq!(
-        refresh(
+        decide(
             &token,
             "u",
             Some(&failure),
@@ -108,7 +119,7 @@ fn a_failure_delays_the_next_attempt_and_other_credentials_hasten_it() {
         Refresh::Now
     );
     assert_eq!(
-        refresh(
+        decide(
             &token,
             "u",
             Some(&failure),
@@ -133,7 +144,7 @@ fn an_attempt_on_record_is_made_good_at_once() {
         begun: at(1),
     });
     assert_eq!(
-        refresh(&token, "u", None, "v", &client(), Said::default(), at(2)),
+        decide(&token, "u", None, "v", &client(), Said::default(), at(2)),
         Refresh::Now
     );
 }
@@ -146,7 +157,7 @@ fn a_removal_is_checked_by_a_token_request_and_not_again() {
             removed_at: Some(at(removed)),
             requested_at: None,
         };
-        refresh(&token, "u", None, "v", &client(), said, at(200))
+        decide(&token, "u", None, "v", &client(), said, at(200))
     };
     assert_eq!(seen(150), Refresh::Now);
     assert_eq!(seen(100), Refresh::Now);
@@ -161,7 +172,7 @@ fn a_requested_refresh_is_made_once_and_at_most_once_a_minute() {
             removed_at: None,
             requested_at: Some(at(requested)),
         };
-        refresh(&token, "u", None, "v", &client(), said, at(now))
+        decide(&token, "u", None, "v", &client(), said, at(now))
     };
     assert_eq!(decided(100, 500), Refresh::Keep);
     assert_eq!(decided(101, 120), Refresh::Wait(at(160)));
@@ -171,7 +182,7 @@ fn a_requested_refresh_is_made_once_and_at_most_once_a_minute() {
 
 #[test]
 fn a_lost_grant_is_spent_only_with_other_credentials() {
-    let now = |kept: &Kept| refresh(kept, "u", None, "v", &client(), Said::default(), at(9999));
+    let now = |kept: &Kept| decide(kept, "u", None, "v", &client(), Said::default(), at(9999));
     let wrong = Client::new("other", &"secret".to_owned().into());
     for (refused_by, wanted) in [(&client(), Refresh::Keep), (&wrong, Refresh::Now)] {
         let mut token = kept(Some((0, 3600)));
@@ -191,7 +202,7 @@ fn nothing_is_sent_with_the_credentials_of_another_app() {
         (None, Refresh::Now),
     ] {
         token.grant.client_id = known.map(Into::into);
-        let now = refresh(&token, "u", None, "v", &client(), Said::default(), at(9999));
+        let now = decide(&token, "u", None, "v", &client(), Said::default(), at(9999));
         assert_eq!(now, wanted, "{known:?}");
     }
 }
@@ -238,7 +249,7 @@ fn what_consumers_got_a_token_for_was_spent() {
     assert!(!was_spent("f", &TokenSecret::Absent));
 }
 
-fn handoff(change: Value) -> Consent {
+fn consent(change: Value) -> Consent {
     let mut json = json!({
         "namespace": "clinics", "integration": "app", "integrationUid": "i",
         "connection": "ada", "connectionUid": "c", "clientId": "id",
@@ -251,55 +262,87 @@ fn handoff(change: Value) -> Consent {
     }
     Consent {
         secret_name: "zoom-consent-x".into(),
-        secret: Secret::default(),
+        uid: Some("s".into()),
         handoff: Handoff::from_json(json.to_string().as_bytes()).ok(),
+        grant: Some(Grant {
+            id: "zoom-consent-x".into(),
+            generation: 0,
+            since: at(100),
+            credential: Credential::Code(Code {
+                code: "code".to_owned().into(),
+                verifier: "verifier".to_owned().into(),
+                redirect_url: "https://connect.example.com/callback/clinics/app".into(),
+            }),
+            ..kept(None).grant
+        }),
+        identity: None,
+        end: None,
     }
 }
 
-fn checked(consent: &Consent, spent: bool, now: i64) -> Option<&'static str> {
-    let connection: ZoomConnection = serde_json::from_value(json!({
+/// A consent whose code gave a token that lives until then.
+fn redeemed(expires: i64) -> Consent {
+    let mut consent = consent(json!({}));
+    consent.grant = Some(Grant {
+        id: "zoom-consent-x".into(),
+        since: at(100),
+        ..kept(Some((100, expires))).grant
+    });
+    consent
+}
+
+fn connection() -> ZoomConnection {
+    serde_json::from_value(json!({
         "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomConnection",
         "metadata": {"name": "ada", "namespace": "clinics", "uid": "c"},
         "spec": {"integrationRef": {"name": "app"}},
     }))
-    .unwrap();
-    let integration = Integration {
+    .unwrap()
+}
+
+fn integration() -> Integration {
+    Integration {
         resource: serde_json::from_value(json!({
             "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomIntegration",
             "metadata": {"name": "app", "namespace": "clinics", "uid": "i"},
             "spec": {
                 "app": {"kind": "General", "management": "User"},
                 "credentials": {"secretRef": {"name": "zoom"}},
-                "scopes": {"required": ["user:read:user"]},
+                "scopes": {"required": []},
             },
         }))
         .unwrap(),
         credentials: Credentials {
             client_id: Some("id".into()),
+            app: Some(App {
+                client_id: "id".into(),
+                client_secret: "secret".to_owned().into(),
+            }),
+            version: "v".into(),
             ..Credentials::default()
         },
-    };
-    check(consent, &connection, &integration, spent, at(now))
+    }
+}
+
+fn checked(consent: &Consent, now: i64) -> Option<Reason> {
+    check(consent, &connection(), &integration(), at(now))
         .err()
-        .map(|refused| refused.reason.as_str())
+        .map(|end: End| end.reason)
 }
 
 #[test]
 fn only_a_consent_for_exactly_these_objects_is_redeemed() {
-    assert_eq!(checked(&handoff(json!({})), false, 150), None);
-    assert_eq!(
-        checked(&handoff(json!({"connectionUid": null})), false, 150),
-        None
-    );
+    assert_eq!(checked(&consent(json!({})), 150), None);
+    assert_eq!(checked(&consent(json!({"connectionUid": null})), 150), None);
     for (change, reason) in [
-        (json!({"connectionUid": "other"}), "ConsentOutdated"),
-        (json!({"integrationUid": "other"}), "ConsentOutdated"),
-        (json!({"integration": "other"}), "ConsentOutdated"),
-        (json!({"clientId": "other"}), "ConsentOutdated"),
-        (json!({"authorized": "never"}), "ConsentUnreadable"),
+        (json!({"connectionUid": "other"}), Reason::ConsentOutdated),
+        (json!({"integrationUid": "other"}), Reason::ConsentOutdated),
+        (json!({"integration": "other"}), Reason::ConsentOutdated),
+        (json!({"clientId": "other"}), Reason::ConsentOutdated),
+        (json!({"authorized": "never"}), Reason::ConsentUnreadable),
     ] {
         assert_eq!(
-            checked(&handoff(change.clone()), false, 150),
+            checked(&consent(change.clone()), 150),
             Some(reason),
             "{change}"
         );
@@ -308,9 +351,217 @@ fn only_a_consent_for_exactly_these_objects_is_redeemed() {
 
 #[test]
 fn a_code_is_not_redeemed_after_its_time_and_what_it_gave_is_kept() {
+    assert_eq!(checked(&consent(json!({})), 401), Some(Reason::CodeExpired));
+    assert_eq!(checked(&redeemed(3700), 401), None);
+    // Whatever the credentials are by now.
+    let mut other = redeemed(3700);
+    if let Some(handoff) = &mut other.handoff {
+        handoff.client_id = "other".into();
+    }
+    assert_eq!(checked(&other, 401), None);
+}
+
+// === The order of the steps ===
+
+fn observed(grant: GrantSecret) -> Observed {
+    Observed {
+        integration: Some(integration()),
+        grant_version: matches!(grant, GrantSecret::Ours(_)).then(|| "1".into()),
+        grant,
+        follows_policy: true,
+        foreign_attempt: None,
+        token: TokenSecret::Absent,
+        old_token_secret: None,
+        import: Import::NotWanted,
+        consents: Vec::new(),
+        namespace_uid: "n".into(),
+        removed_at: None,
+        other: None,
+    }
+}
+
+fn situation(observed: Observed) -> Situation {
+    Situation::new(&connection(), observed)
+}
+
+fn step(situation: &Situation, now: i64) -> Option<String> {
+    let rules = Rules {
+        sealed_grant: Duration::from_secs(1000),
+    };
+    let step = next(&connection(), situation, rules, at(now))?;
+    Some(match step {
+        Step::Store(_, purpose) => format!("Store {purpose:?}"),
+        Step::EndConsent(_, end) => format!("EndConsent {}", end.reason.as_str()),
+        other => {
+            let shown = format!("{other:?}");
+            shown
+                .split(['(', ' '])
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+        }
+    })
+}
+
+fn ours(kept: Kept) -> GrantSecret {
+    GrantSecret::Ours(Box::new(kept))
+}
+
+/// A grant of a known user, published.
+fn settled(issued: i64) -> Observed {
+    let mut kept = kept(Some((issued, issued + 3600)));
+    kept.identified = true;
+    let source = source(&kept.grant);
+    Observed {
+        token: TokenSecret::Ours(Stored {
+            source,
+            intact: true,
+            owned_as_wished: true,
+            ..Stored::default()
+        }),
+        ..observed(ours(kept))
+    }
+}
+
+#[test]
+fn a_settled_connection_needs_no_step() {
+    assert_eq!(step(&situation(settled(0)), 100), None);
+    assert_eq!(step(&situation(observed(GrantSecret::Absent)), 100), None);
+}
+
+#[test]
+fn a_refresh_comes_before_consents() {
+    let mut due = settled(0);
+    due.consents = vec![consent(json!({}))];
+    let mut now = situation(due);
+    assert_eq!(step(&now, 2900).as_deref(), Some("Refresh"));
+    now.tried.mark(Attempted::Refresh);
+    assert_eq!(step(&now, 150).as_deref(), Some("Redeem"));
+}
+
+#[test]
+fn a_consent_goes_its_way_step_by_step() {
+    let mut found = observed(GrantSecret::Absent);
+    found.consents = vec![consent(json!({}))];
+    let mut now = situation(found);
+    assert_eq!(step(&now, 150).as_deref(), Some("Redeem"));
+    now.observed.consents = vec![redeemed(3700)];
+    assert_eq!(step(&now, 150).as_deref(), Some("AskWhoConsented"));
+    // Its token expired while Zoom did not answer: the refresh token gives another one.
+    assert_eq!(step(&now, 3800).as_deref(), Some("Redeem"));
+    now.observed.consents[0].identity = Some(Asked {
+        identity: None,
+        other: None,
+    });
+    assert_eq!(step(&now, 150).as_deref(), Some("Store Adopted"));
+    let adopted = Kept {
+        grant: now.observed.consents[0].grant.clone().unwrap(),
+        identified: true,
+        ..kept(None)
+    };
+    now.observed.grant = ours(adopted);
+    assert_eq!(step(&now, 150).as_deref(), Some("EndConsent Connected"));
+    now.observed.consents.clear();
+    assert_eq!(step(&now, 150).as_deref(), Some("Publish"));
+}
+
+#[test]
+fn a_pass_ends_a_few_consents_only() {
+    let mut found = observed(GrantSecret::Absent);
+    found.consents = vec![consent(json!({"connectionUid": "other"}))];
+    let mut now = situation(found);
     assert_eq!(
-        checked(&handoff(json!({})), false, 401),
-        Some("CodeExpired")
+        step(&now, 150).as_deref(),
+        Some("EndConsent ConsentOutdated")
     );
-    assert_eq!(checked(&handoff(json!({})), true, 401), None);
+    now.tried.consents = 3;
+    assert_eq!(step(&now, 150), None);
+    let rules = Rules {
+        sealed_grant: Duration::ZERO,
+    };
+    let again = look_again(&connection(), &now, rules, at(150));
+    assert_eq!(again, Some(at(152)));
+}
+
+#[test]
+fn the_wrong_person_is_not_adopted() {
+    let mut found = settled(0);
+    let mut consent = redeemed(3700);
+    consent.identity = Some(Asked {
+        identity: Some(Identity {
+            user_id: "u".into(),
+            account_id: "a".into(),
+            email: "ada@example.com".into(),
+        }),
+        other: Some("ada-2".into()),
+    });
+    found.consents = vec![consent];
+    let now = situation(found);
+    assert_eq!(
+        step(&now, 150).as_deref(),
+        Some("EndConsent SubjectAlreadyConnected")
+    );
+}
+
+#[test]
+fn a_confirmed_removal_erases_and_so_does_time() {
+    let mut found = settled(0);
+    if let GrantSecret::Ours(kept) = &mut found.grant {
+        kept.grant = kept.grant.refused(Lost::GrantLost, &client(), at(50));
+    }
+    let mut now = situation(found);
+    assert_eq!(step(&now, 100), None, "sealed, and not used");
+    assert_eq!(step(&now, 1050).as_deref(), Some("Store Expired"));
+    now.observed.removed_at = Some(at(40));
+    assert_eq!(step(&now, 100).as_deref(), Some("Store Removed"));
+    // Also while the integration is suspended or its credentials are gone.
+    if let Some(integration) = &mut now.observed.integration {
+        integration.credentials.app = None;
+    }
+    assert_eq!(step(&now, 100).as_deref(), Some("Store Removed"));
+    if let GrantSecret::Ours(kept) = &mut now.observed.grant {
+        kept.grant = kept.grant.removed(at(40));
+    }
+    assert_eq!(step(&now, 100), None);
+    now.observed.integration = Some(integration());
+    assert_eq!(step(&now, 100).as_deref(), Some("RemoveToken"));
+}
+
+#[test]
+fn an_attempt_of_another_pod_is_noticed_before_anything_is_sent() {
+    let mut found = settled(0);
+    let intent = Intent {
+        holder: Holder {
+            pod: "p".into(),
+            process: "x".into(),
+        },
+        attempt: 1,
+        begun: at(1),
+    };
+    if let GrantSecret::Ours(kept) = &mut found.grant {
+        kept.grant.intent = Some(intent.clone());
+    }
+    found.foreign_attempt = Some(ForeignAttempt {
+        intent,
+        is_pod_gone: false,
+    });
+    let mut now = situation(found);
+    assert_eq!(step(&now, 100).as_deref(), Some("Notice"));
+    now.tried.mark(Attempted::Notice);
+    assert_eq!(step(&now, 100).as_deref(), Some("Refresh"));
+}
+
+/// A quota refuses the Secret: it is tried again by the rule, and the token is refreshed all the same.
+#[test]
+fn a_secret_that_cannot_be_written_delays_no_refresh() {
+    let mut found = settled(0);
+    found.token = TokenSecret::Absent;
+    let mut now = situation(found);
+    assert_eq!(step(&now, 100).as_deref(), Some("Publish"));
+    let mut failure = failed(5000);
+    failure.reason = Reason::TokenSecretNotWritten;
+    failure.time = k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(at(90));
+    now.failure = Some(failure);
+    assert_eq!(step(&now, 100), None);
+    assert_eq!(step(&now, 2900).as_deref(), Some("Refresh"));
 }

@@ -49,7 +49,11 @@ fn observed(suspend: bool) -> Observed {
             },
         }),
         grant: GrantSecret::Absent,
-        owned_as_wished: true,
+        grant_version: None,
+        follows_policy: true,
+        foreign_attempt: None,
+        removed_at: None,
+        other: None,
         token: TokenSecret::Absent,
         old_token_secret: None,
         import: Import::NotWanted,
@@ -59,8 +63,8 @@ fn observed(suspend: bool) -> Observed {
 }
 
 /// A grant that was used at `used`.
-fn applied(used: i64) -> Applied {
-    Applied {
+fn held(used: i64, suspend: bool) -> Situation {
+    let observed = Observed {
         grant: GrantSecret::Ours(Box::new(Kept {
             grant: Grant {
                 id: "g".into(),
@@ -93,11 +97,9 @@ fn applied(used: i64) -> Applied {
             intact: true,
             ..Stored::default()
         }),
-        failure: None,
-        consent: None,
-        mismatch: None,
-        look_again: None,
-    }
+        ..observed(suspend)
+    };
+    Situation::new(&connection(), observed)
 }
 
 fn fresh(status: &ZoomConnectionStatus) -> (&str, &str) {
@@ -107,15 +109,7 @@ fn fresh(status: &ZoomConnectionStatus) -> (&str, &str) {
 
 #[test]
 fn a_grant_that_is_not_used_is_announced_to_die_two_weeks_before() {
-    let said = |now: i64| {
-        status(
-            &connection(),
-            &observed(true),
-            &applied(0),
-            SETTING,
-            at(now),
-        )
-    };
+    let said = |now: i64| status(&connection(), &held(0, true), SETTING, at(now));
     let (early, wait) = said(76 * DAY - 1);
     assert_eq!(fresh(&early), ("True", "Refreshed"));
     assert!(
@@ -130,13 +124,7 @@ fn a_grant_that_is_not_used_is_announced_to_die_two_weeks_before() {
 
 #[test]
 fn every_use_moves_the_end_of_a_grant() {
-    let (said, wait) = status(
-        &connection(),
-        &observed(false),
-        &applied(DAY),
-        SETTING,
-        at(DAY),
-    );
+    let (said, wait) = status(&connection(), &held(DAY, false), SETTING, at(DAY));
     let grant = said.grant.clone().unwrap();
     assert_eq!(grant.since.unwrap().0, at(0));
     assert_eq!(grant.expires_at.unwrap().0, at(91 * DAY));
@@ -152,12 +140,12 @@ fn every_use_moves_the_end_of_a_grant() {
 
 #[test]
 fn who_removed_the_app_is_owed_the_deletion_of_his_data() {
-    let mut gone = applied(0);
-    let GrantSecret::Ours(kept) = &mut gone.grant else {
+    let mut gone = held(0, false);
+    let GrantSecret::Ours(kept) = &mut gone.observed.grant else {
         unreachable!()
     };
     kept.grant = kept.grant.removed(at(100));
-    let (said, _) = status(&connection(), &observed(false), &gone, SETTING, at(200));
+    let (said, _) = status(&connection(), &gone, SETTING, at(200));
     let ready = Type::Ready.find(&said.conditions).unwrap();
     assert_eq!(ready.reason, "Deauthorized");
     let until = at(100 + 10 * DAY).to_string();
@@ -166,19 +154,55 @@ fn who_removed_the_app_is_owed_the_deletion_of_his_data() {
 }
 
 #[test]
-fn nobody_is_named_before_it_is_known_that_he_may() {
-    let mut wrong = applied(0);
-    wrong.mismatch = Some(crate::controller::connection::subject::Mismatch {
-        reason: Reason::WrongSubject,
-        message: "m".into(),
-    });
-    let (said, _) = status(&connection(), &observed(false), &wrong, SETTING, at(200));
+fn nobody_is_named_before_it_is_known_that_they_may() {
+    let mut wrong = held(0, false);
+    wrong.observed.other = Some("ada-2".into());
+    let (said, wait) = status(&connection(), &wrong, SETTING, at(200));
     assert_eq!(said.subject, None);
     let verified = Type::SubjectVerified.find(&said.conditions).unwrap();
     assert_eq!(
         (verified.status.as_str(), verified.reason.as_str()),
-        ("False", "WrongSubject")
+        ("False", "SubjectAlreadyConnected")
     );
+    assert!(
+        wait <= Duration::from_secs(31),
+        "the other one may go: {wait:?}"
+    );
+}
+
+/// The person did their part: they are not told to open the link again.
+#[test]
+fn a_consent_that_waits_for_zoom_says_so() {
+    let mut waiting = Situation::new(&connection(), observed(false));
+    waiting.consent = Some(crate::api::v1alpha1::ConsentStatus {
+        transaction: "t".into(),
+        outcome: crate::api::v1alpha1::ConsentStatus::WAITING.into(),
+        reason: Reason::RateLimited,
+        message: "Zoom limits the rate.".into(),
+        attempts: Some(1),
+        retry_at: Some(Time(at(900))),
+    });
+    let (said, _) = status(&connection(), &waiting, SETTING, at(200));
+    let (ready, reason, message) = condition(&said, Type::Ready);
+    assert_eq!((ready, reason), ("Unknown", "RateLimited"));
+    assert!(message.contains(&at(900).to_string()), "{message}");
+    assert!(!message.contains("installUrl"), "{message}");
+}
+
+#[test]
+fn a_token_that_a_quota_keeps_from_consumers_is_not_ready() {
+    let mut refused = held(0, false);
+    refused.observed.token = TokenSecret::Absent;
+    refused.failure = serde_json::from_value(json!({
+        "reason": "TokenSecretNotWritten", "message": "exceeded quota: q", "attempts": 1,
+        "time": at(190).to_string(), "retryAt": at(195).to_string(), "credentialsVersion": "",
+    }))
+    .unwrap();
+    let (said, _) = status(&connection(), &refused, SETTING, at(200));
+    let (fresh, reason, message) = condition(&said, Type::TokenFresh);
+    assert_eq!((fresh, reason), ("False", "TokenSecretNotWritten"));
+    assert!(message.contains("exceeded quota"), "{message}");
+    assert_ne!(condition(&said, Type::Ready).0, "True");
 }
 
 fn client(id: &str) -> Client {
@@ -193,13 +217,13 @@ fn condition(status: &ZoomConnectionStatus, type_: Type) -> (&str, &str, &str) {
 #[test]
 fn a_lost_grant_says_what_is_left_of_it() {
     for (known, explanation) in [(Some("id"), "tried once more"), (None, "another app")] {
-        let mut lost = applied(0);
-        let GrantSecret::Ours(kept) = &mut lost.grant else {
+        let mut lost = held(0, false);
+        let GrantSecret::Ours(kept) = &mut lost.observed.grant else {
             unreachable!()
         };
         kept.grant.client_id = known.map(Into::into);
         kept.grant = kept.grant.refused(Lost::GrantLost, &client("id"), at(100));
-        let (said, _) = status(&connection(), &observed(false), &lost, SETTING, at(200));
+        let (said, _) = status(&connection(), &lost, SETTING, at(200));
         let (ready, reason, message) = condition(&said, Type::Ready);
         assert_eq!((ready, reason), ("False", "GrantLost"));
         assert!(message.contains(explanation), "{message}");
@@ -219,16 +243,15 @@ fn a_lost_grant_says_what_is_left_of_it() {
 
 #[test]
 fn the_credentials_of_another_app_are_named_and_the_grant_is_kept() {
-    let mut other = applied(0);
-    let GrantSecret::Ours(kept) = &mut other.grant else {
+    let mut other = held(0, false);
+    let GrantSecret::Ours(kept) = &mut other.observed.grant else {
         unreachable!()
     };
     kept.grant.client_id = Some("own".into());
-    let mut seen = observed(false);
-    if let Some(integration) = &mut seen.integration {
+    if let Some(integration) = &mut other.observed.integration {
         integration.credentials.client_id = Some("other".into());
     }
-    let (said, _) = status(&connection(), &seen, &other, SETTING, at(200));
+    let (said, _) = status(&connection(), &other, SETTING, at(200));
     let (ready, reason, message) = condition(&said, Type::Ready);
     assert_eq!((ready, reason), ("False", "ClientIdChanged"));
     assert!(

@@ -61,6 +61,7 @@ fn findings<'a>(
         then: Then::Follow("https://connect.example.com/connections/clinics/ada/n"),
         import: None,
         refused: None,
+        waiting: None,
     }
 }
 

@@ -153,7 +153,7 @@ fn each_reason_leads_to_a_request_and_is_named() {
 }
 
 #[test]
-fn a_wish_is_granted_once_and_at_most_once_a_minute() {
+fn a_requested_refresh_is_made_once_and_at_most_once_a_minute() {
     let wished = |wish: Value, issued: Option<i64>| {
         let mut integration = integration(json!({}), None);
         let wish = wish

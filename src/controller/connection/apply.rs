@@ -1,0 +1,296 @@
+//! Carries out one step: requests to Zoom and the API server, whose answers are passed on as they are.
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::{
+    Api, ResourceExt as _,
+    api::{DeleteParams, Patch, PatchParams, Preconditions},
+    runtime::events::{Event, EventType},
+};
+use serde_json::json;
+
+use super::{
+    model::{Asked, Consent, End, Outcome, Purpose, Read, Refused, Situation, Step},
+    observe, plan,
+};
+use crate::{
+    api::{FIELD_MANAGER, v1alpha1::ZoomConnection},
+    controller::{
+        Context,
+        error::Error,
+        grants::{
+            Place,
+            secret::{self, Kept},
+            token_of,
+        },
+        published::{self, gone, parameters},
+        report,
+        token_secret::{self, Owner},
+    },
+};
+use grant::Grant;
+use zoom::App;
+
+/// Carries out `step`.
+///
+/// # Errors
+/// When the API server cannot be asked, somebody wrote in between, or this replica was deposed. What Zoom
+/// or the API server refuse is part of [`Outcome`].
+pub async fn apply(
+    context: &Context,
+    connection: &ZoomConnection,
+    situation: &Situation,
+    step: &Step,
+) -> Result<Outcome, Error> {
+    let secrets: Api<Secret> = context.beside(connection);
+    let owner = Owner::connection(connection);
+    match step {
+        Step::Notice(attempt) => {
+            context
+                .grants
+                .term()
+                .notice(&attempt.intent, attempt.is_pod_gone);
+            Ok(Outcome::Done)
+        }
+        Step::Refresh(app) => {
+            let place = Place::of(connection, &situation.observed.namespace_uid);
+            let outcome = spend(context, place, app).await?;
+            if let Some(outcome) = &outcome {
+                context.metrics.refresh(outcome);
+            }
+            let read = observe::grant(&secrets, connection).await?;
+            Ok(Outcome::Refreshed(outcome, read))
+        }
+        Step::Store(kept, purpose) => {
+            context.leadership.check()?;
+            let version = situation.observed.grant_version.as_deref();
+            let stored = store(connection, &secrets, kept, version).await;
+            log_stored(*purpose, &stored);
+            refused(stored).map(Outcome::Stored)
+        }
+        Step::AskWho(grant) | Step::AskWhoConsented(grant) => {
+            Ok(Outcome::Who(who(context, connection, grant).await))
+        }
+        Step::ReownGrant => {
+            context.leadership.check()?;
+            let read = reown_grant(connection, &secrets).await?;
+            Ok(Outcome::Stored(Ok(read)))
+        }
+        Step::Redeem(app, consent) => {
+            let namespace_uid = &situation.observed.namespace_uid;
+            Ok(Outcome::Redeemed(
+                redeem(context, consent, app, namespace_uid).await?,
+            ))
+        }
+        Step::EndConsent(consent, end) => {
+            end_consent(context, connection, consent, end).await?;
+            Ok(Outcome::Done)
+        }
+        Step::Publish(grant) => {
+            context.leadership.check()?;
+            let written = publish(context, connection, situation, &secrets, grant).await;
+            Ok(Outcome::Published(
+                refused(written)?.map(|secret| token_secret::read(&owner, Some(&secret))),
+            ))
+        }
+        Step::ReownToken(version) => {
+            context.leadership.check()?;
+            let secret = published::reown(&secrets, &owner, version).await?;
+            let read = token_secret::read(&owner, Some(&secret));
+            Ok(Outcome::Published(Ok(read)))
+        }
+        Step::RemoveToken => {
+            context.leadership.check()?;
+            published::remove(&secrets, &owner.secret_name).await?;
+            Ok(Outcome::Done)
+        }
+        Step::RemoveOldToken(name) => {
+            context.leadership.check()?;
+            published::remove(&secrets, name).await?;
+            Ok(Outcome::Done)
+        }
+    }
+}
+
+/// Spends what is stored at `place`. `None` when that is under way already.
+async fn spend(
+    context: &Context,
+    place: Place,
+    app: &App,
+) -> Result<Option<grant::Outcome<zoom::Error>>, Error> {
+    let outcome = context.grants.spend(place, app).await.transpose()?;
+    match &outcome {
+        Some(grant::Outcome::Stored(_)) => tracing::info!("zoom gave a token"),
+        Some(grant::Outcome::Refused(refusal)) => tracing::info!(
+            fault = refusal.error.fault.as_str(),
+            detail = refusal.error.detail,
+            ambiguous = refusal.ambiguous,
+            "zoom gave no token"
+        ),
+        Some(grant::Outcome::Lost(lost)) => {
+            tracing::warn!(reason = lost.as_str(), "a grant is lost");
+        }
+        _ => {}
+    }
+    Ok(outcome)
+}
+
+/// Spends the code of a consent. `None` when that is under way already.
+pub async fn redeem(
+    context: &Context,
+    consent: &Consent,
+    app: &App,
+    namespace_uid: &str,
+) -> Result<Option<grant::Outcome<zoom::Error>>, Error> {
+    let Some(handoff) = &consent.handoff else {
+        return Ok(None);
+    };
+    let namespace = &context.config.lease_namespace;
+    let place = Place::of_consent(namespace, &consent.secret_name, handoff, namespace_uid);
+    let outcome = spend(context, place, app).await?;
+    if let Some(outcome) = &outcome {
+        context.metrics.exchange(outcome);
+    }
+    Ok(outcome)
+}
+
+/// Writes the grant's Secret over the version that was read, or where there is none.
+async fn store(
+    connection: &ZoomConnection,
+    secrets: &Api<Secret>,
+    kept: &Kept,
+    version: Option<&str>,
+) -> Result<Read, Error> {
+    let mut wanted = secret::build(connection, kept);
+    let written = match version {
+        Some(version) => {
+            wanted.metadata.resource_version = Some(version.to_owned());
+            let name = wanted.name_any();
+            secrets.replace(&name, &parameters(), &wanted).await
+        }
+        None => secrets.create(&parameters(), &wanted).await,
+    };
+    let written = written.map_err(Error::from_write)?;
+    Ok(observe::grant_in(connection, Some(&written)))
+}
+
+fn log_stored(purpose: Purpose, stored: &Result<Read, Error>) {
+    if stored.is_err() {
+        return;
+    }
+    match purpose {
+        Purpose::Imported => tracing::info!("took over a grant"),
+        Purpose::Adopted => tracing::info!("stored the grant of a consent"),
+        Purpose::Identified => tracing::debug!("stored whose grant it is"),
+        Purpose::Removed => {
+            tracing::info!("the person removed the app, its tokens are erased");
+        }
+        Purpose::Expired => tracing::info!("erased the refresh token of a lost grant"),
+    }
+}
+
+/// Tells a refusal by the API server from a race and from silence.
+fn refused<T>(written: Result<T, Error>) -> Result<Result<T, Refused>, Error> {
+    match written {
+        Ok(written) => Ok(Ok(written)),
+        Err(Error::Kubernetes(kube::Error::Api(status))) => {
+            tracing::warn!(status.message, "the API server refused a Secret");
+            Ok(Err(Refused(status.message.clone())))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn who(
+    context: &Context,
+    connection: &ZoomConnection,
+    grant: &Grant,
+) -> Result<Asked, zoom::Error> {
+    let Some(access) = &grant.access else {
+        return Ok(Asked {
+            identity: None,
+            other: None,
+        });
+    };
+    let answer = context.zoom.me(&access.token, &access.api_url).await;
+    if let Err(error) = &answer {
+        tracing::info!(%error, "zoom does not tell who authorized");
+    }
+    let identity = answer?;
+    let other = identity
+        .as_ref()
+        .and_then(|identity| observe::other_of(context, connection, &identity.user_id));
+    Ok(Asked { identity, other })
+}
+
+async fn reown_grant(connection: &ZoomConnection, secrets: &Api<Secret>) -> Result<Read, Error> {
+    let patch = json!({"metadata": {"ownerReferences": secret::owners(connection)}});
+    let params = PatchParams {
+        field_manager: Some(FIELD_MANAGER.into()),
+        ..PatchParams::default()
+    };
+    let name = secret::name(&connection.name_any());
+    let written = secrets
+        .patch(&name, &params, &Patch::Merge(patch))
+        .await
+        .map_err(Error::from_write)?;
+    Ok(observe::grant_in(connection, Some(&written)))
+}
+
+async fn publish(
+    context: &Context,
+    connection: &ZoomConnection,
+    situation: &Situation,
+    secrets: &Api<Secret>,
+    grant: &Grant,
+) -> Result<Secret, Error> {
+    let Some(access) = &grant.access else {
+        return Err(Error::Conflict);
+    };
+    let token = token_of(access, &context.zoom);
+    let kept = situation.kept();
+    let uid = connection.uid().unwrap_or_default();
+    let refresh_at = kept.and_then(|kept| plan::refresh_at(kept, &uid));
+    let refresh_at = refresh_at.unwrap_or(token.expires_at);
+    let (owner, source) = (Owner::connection(connection), plan::source(grant));
+    let secret = published::publish(secrets, &situation.observed.token, |replaces| {
+        token_secret::build(&owner, &token, refresh_at, &source, replaces)
+    })
+    .await?;
+    tracing::info!(expires_at = %token.expires_at, "published a token");
+    Ok(secret)
+}
+
+/// Removes exactly the consent that was read, and says what became of it.
+async fn end_consent(
+    context: &Context,
+    connection: &ZoomConnection,
+    consent: &Consent,
+    end: &End,
+) -> Result<(), Error> {
+    context.leadership.check()?;
+    tracing::info!(
+        transaction = consent.transaction(),
+        reason = end.reason.as_str(),
+        "consent ended"
+    );
+    let secrets = published::secrets(&context.client, &context.config.lease_namespace);
+    let params = DeleteParams {
+        preconditions: Some(Preconditions {
+            uid: consent.uid.clone(),
+            resource_version: None,
+        }),
+        ..DeleteParams::default()
+    };
+    gone(secrets.delete(&consent.secret_name, &params).await)?;
+    if !end.succeeded {
+        let event = Event {
+            type_: EventType::Warning,
+            reason: end.reason.into(),
+            note: Some(end.message.clone()),
+            action: "Authorize".into(),
+            secondary: None,
+        };
+        report::publish(context, connection, event).await;
+    }
+    Ok(())
+}

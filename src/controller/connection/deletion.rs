@@ -1,0 +1,285 @@
+//! The end of a connection whose tokens are to be revoked: observe, plan, apply, settle. All others need no
+//! finalizer: the garbage collector erases their Secrets, and nothing can hang.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret;
+use kube::{
+    Api, ResourceExt as _,
+    runtime::events::{Event, EventType},
+};
+
+use super::observe;
+use crate::{
+    api::{
+        finalizer::REVOKE,
+        reason::Reason,
+        v1alpha1::{
+            ConnectionDeletionPolicy, TokenFailure, TokenStatus, ZoomConnection, ZoomIntegration,
+        },
+    },
+    controller::{
+        Context,
+        credentials::Credentials,
+        error::Error,
+        failure::{self, Attempt},
+        finalizer,
+        grants::{Place, client_of, secret::GrantSecret},
+        reconcile::Action,
+        report, schedule,
+    },
+};
+use grant::{Grant, Outcome, Standing};
+use zoom::App;
+
+/// How long a deletion waits for Zoom at most.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// What a deletion has to do with.
+#[derive(Debug)]
+struct Ending {
+    /// The grant that is to be revoked; `None` when there is nothing to revoke.
+    grant: Option<Grant>,
+    /// The app's credentials.
+    app: Option<App>,
+    /// UID of the namespace.
+    namespace_uid: String,
+    /// Attempts that failed since the deletion began.
+    failure: Option<TokenFailure>,
+    /// Until when Zoom is waited for.
+    until: Timestamp,
+}
+
+/// What to do next.
+#[derive(Debug)]
+enum Step {
+    /// Gets an access token: Zoom revokes by one that still works.
+    Refresh(App),
+    /// Revokes.
+    Revoke(App, Box<Grant>),
+    /// Waits until then.
+    Wait(Timestamp),
+    /// Lets the connection go; why nothing was revoked, if that is so.
+    Release(Option<String>),
+}
+
+/// What a step led to.
+enum Answer {
+    Refreshed(Option<Outcome<zoom::Error>>),
+    Revoked(Result<(), zoom::Error>),
+}
+
+/// Brings the finalizer in line with the deletion policy; whether it had to be changed.
+///
+/// # Errors
+/// When it cannot be written.
+pub async fn prepare(context: &Context, connection: &ZoomConnection) -> Result<bool, Error> {
+    let wanted = connection.deletion_policy() == ConnectionDeletionPolicy::Revoke;
+    finalizer::bring(context, connection, REVOKE, wanted).await
+}
+
+/// Revokes, if that is wanted, and lets the connection go.
+///
+/// # Errors
+/// When the API server cannot be asked.
+pub async fn conclude(context: &Context, connection: &ZoomConnection) -> Result<Action, Error> {
+    if !finalizer::holds(connection, REVOKE) {
+        return Ok(Action::await_change());
+    }
+    let mut ending = observe(context, connection).await?;
+    loop {
+        let step = plan(&ending, Timestamp::now());
+        let answer = match step {
+            Step::Wait(until) => return wait(context, connection, &ending, until).await,
+            Step::Release(why) => return release(context, connection, why).await,
+            Step::Refresh(app) => {
+                let place = Place::of(connection, &ending.namespace_uid);
+                Answer::Refreshed(context.grants.spend(place, &app).await.transpose()?)
+            }
+            Step::Revoke(app, grant) => {
+                context.leadership.check()?;
+                Answer::Revoked(revoke(context, &app, &grant).await)
+            }
+        };
+        ending = settle(connection, ending, answer, Timestamp::now());
+    }
+}
+
+async fn observe(context: &Context, connection: &ZoomConnection) -> Result<Ending, Error> {
+    let secrets: Api<Secret> = context.beside(connection);
+    let read = observe::grant(&secrets, connection).await?;
+    let namespace_uid = observe::namespace_uid(context, connection).await?;
+    let begun = connection.metadata.deletion_timestamp.as_ref();
+    let begun = begun.map_or_else(Timestamp::now, |begun| begun.0);
+    let status = connection.status.as_ref();
+    let failure = status.and_then(|status| status.token.as_ref()?.failure.clone());
+    let revokes = connection.deletion_policy() == ConnectionDeletionPolicy::Revoke;
+    let grant = match read.grant {
+        // A copy is not ours to revoke: whoever holds the original may be using it.
+        GrantSecret::Ours(kept)
+            if revokes
+                && kept.namespace_uid == namespace_uid
+                && (kept.grant.loss.is_none() || kept.grant.is_sealed()) =>
+        {
+            Some(kept.grant)
+        }
+        _ => None,
+    };
+    Ok(Ending {
+        grant,
+        app: app(context, connection, &secrets).await?,
+        namespace_uid,
+        failure: failure.filter(|failure| failure.time.0 >= begun),
+        until: schedule::later(begun, PATIENCE),
+    })
+}
+
+async fn app(
+    context: &Context,
+    connection: &ZoomConnection,
+    secrets: &Api<Secret>,
+) -> Result<Option<App>, Error> {
+    let integrations: Api<ZoomIntegration> = context.beside(connection);
+    let name = &connection.spec.integration_ref.name;
+    let Some(integration) = integrations.get_opt(name).await? else {
+        return Ok(None);
+    };
+    let secret = secrets
+        .get_opt(&integration.spec.credentials.secret_ref.name)
+        .await?;
+    Ok(Credentials::read(&integration.spec, secret.as_ref()).app)
+}
+
+/// What to do next. Zoom's wait is kept; one that lasts longer than the deletion may is not begun.
+fn plan(ending: &Ending, now: Timestamp) -> Step {
+    let Some(grant) = &ending.grant else {
+        return Step::Release(None);
+    };
+    if let Some(failure) = &ending.failure {
+        let retry_at = failure.retry_at.0;
+        if retry_at >= ending.until || now >= ending.until {
+            return Step::Release(Some(failure.message.clone()));
+        }
+        if retry_at > now {
+            return Step::Wait(retry_at);
+        }
+    }
+    let Some(app) = &ending.app else {
+        return Step::Release(Some("The app's credentials are no longer there.".into()));
+    };
+    match grant.standing(&client_of(app)) {
+        Standing::Usable => {}
+        Standing::Lost(_) => return Step::Release(None),
+        Standing::OtherClient => {
+            return Step::Release(Some(
+                "The credentials Secret holds another client id than the one of this grant.".into(),
+            ));
+        }
+    }
+    let works = grant.loss.is_none()
+        && grant
+            .access
+            .as_ref()
+            .is_some_and(|access| access.expires_at > now);
+    if works {
+        Step::Revoke(app.clone(), Box::new(grant.clone()))
+    } else {
+        Step::Refresh(app.clone())
+    }
+}
+
+/// What an answer means, and when to try again, by the rule of every other request.
+fn settle(
+    connection: &ZoomConnection,
+    mut ending: Ending,
+    answer: Answer,
+    now: Timestamp,
+) -> Ending {
+    let failed = |ending: &Ending, reason: Reason, message: String, retry_after| {
+        let attempt = Attempt {
+            reason,
+            message,
+            retry_after,
+            credentials_version: "",
+            expires_at: None,
+        };
+        let uid = connection.uid().unwrap_or_default();
+        Some(failure::record(attempt, ending.failure.as_ref(), &uid, now))
+    };
+    let refused = |ending: &Ending, error: &zoom::Error| {
+        failed(
+            ending,
+            error.fault.into(),
+            error.message(),
+            error.retry_after,
+        )
+    };
+    match answer {
+        Answer::Refreshed(Some(Outcome::Stored(grant))) => ending.grant = Some(*grant),
+        Answer::Refreshed(Some(Outcome::Lost(_) | Outcome::Gone)) | Answer::Revoked(Ok(())) => {
+            ending.grant = None;
+        }
+        Answer::Refreshed(Some(Outcome::Refused(refusal))) => {
+            ending.failure = refused(&ending, &refusal.error);
+        }
+        Answer::Revoked(Err(error)) => ending.failure = refused(&ending, &error),
+        Answer::Refreshed(
+            Some(Outcome::Waiting | Outcome::Superseded | Outcome::OtherClient) | None,
+        ) => {
+            let message = "The last refresh is still under way.".to_owned();
+            ending.failure = failed(&ending, Reason::RequestingToken, message, None);
+        }
+    }
+    ending
+}
+
+async fn revoke(context: &Context, app: &App, grant: &Grant) -> Result<(), zoom::Error> {
+    let Some(access) = &grant.access else {
+        return Ok(());
+    };
+    context.zoom.revoke(app, &access.token).await?;
+    tracing::info!("revoked a grant");
+    Ok(())
+}
+
+/// Remembers the failure, so that no other pass tries earlier.
+async fn wait(
+    context: &Context,
+    connection: &ZoomConnection,
+    ending: &Ending,
+    until: Timestamp,
+) -> Result<Action, Error> {
+    let mut status = connection.status.clone().unwrap_or_default();
+    let token = status.token.get_or_insert_with(TokenStatus::default);
+    token.failure.clone_from(&ending.failure);
+    report::report(context, connection, &status).await?;
+    Ok(Action::requeue(schedule::wait([until], Timestamp::now())))
+}
+
+/// Lets the connection go.
+async fn release(
+    context: &Context,
+    connection: &ZoomConnection,
+    why: Option<String>,
+) -> Result<Action, Error> {
+    if let Some(why) = why {
+        tracing::warn!(why, "a grant was not revoked");
+        let note = format!(
+            "The grant was not revoked at Zoom: {why} The tokens are erased here; the person can remove the app in the Zoom App Marketplace."
+        );
+        let event = Event {
+            type_: EventType::Warning,
+            reason: Reason::NotRevoked.into(),
+            note: Some(note),
+            action: "Revoke".into(),
+            secondary: None,
+        };
+        report::publish(context, connection, event).await;
+    }
+    finalizer::bring(context, connection, REVOKE, false).await?;
+    Ok(Action::await_change())
+}
+
+#[cfg(test)]
+mod tests;

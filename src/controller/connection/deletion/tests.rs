@@ -1,0 +1,117 @@
+//! How long a deletion waits for Zoom.
+
+use serde_json::json;
+
+use super::*;
+use grant::{Access, Credential, Lost};
+use zoom::{Error, Fault};
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+fn connection() -> ZoomConnection {
+    serde_json::from_value(json!({
+        "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomConnection",
+        "metadata": {"name": "ada", "namespace": "clinics", "uid": "c"},
+        "spec": {"integrationRef": {"name": "app"}},
+    }))
+    .unwrap()
+}
+
+/// A deletion that began at 0, of a grant whose token expires then.
+fn ending(expires: i64) -> Ending {
+    Ending {
+        grant: Some(Grant {
+            id: "g".into(),
+            generation: 1,
+            since: at(0),
+            client_id: Some("id".into()),
+            credential: Credential::RefreshToken("r".to_owned().into()),
+            access: Some(Access {
+                token: "a".to_owned().into(),
+                token_type: "bearer".into(),
+                issued_at: at(0),
+                expires_at: at(expires),
+                scope: String::new(),
+                api_url: "https://api.zoom.us".into(),
+            }),
+            intent: None,
+            loss: None,
+        }),
+        app: Some(App {
+            client_id: "id".into(),
+            client_secret: "secret".to_owned().into(),
+        }),
+        namespace_uid: "n".into(),
+        failure: None,
+        until: at(120),
+    }
+}
+
+fn limited(seconds: Option<u64>) -> Answer {
+    Answer::Revoked(Err(Error {
+        retry_after: seconds.map(Duration::from_secs),
+        ..Error::new(Fault::RateLimited, "HTTP 429")
+    }))
+}
+
+#[test]
+fn a_token_that_works_is_revoked_and_another_is_got_otherwise() {
+    assert!(matches!(plan(&ending(3600), at(1)), Step::Revoke(..)));
+    assert!(matches!(plan(&ending(0), at(1)), Step::Refresh(_)));
+    let nothing = Ending {
+        grant: None,
+        ..ending(0)
+    };
+    assert!(matches!(plan(&nothing, at(1)), Step::Release(None)));
+}
+
+#[test]
+fn zooms_wait_is_kept_within_the_time_of_a_deletion() {
+    let soon = settle(&connection(), ending(3600), limited(Some(30)), at(10));
+    assert!(matches!(plan(&soon, at(11)), Step::Wait(until) if until >= at(40)));
+    assert!(matches!(plan(&soon, at(50)), Step::Revoke(..)));
+    let late = settle(&connection(), ending(3600), limited(Some(600)), at(10));
+    assert!(matches!(plan(&late, at(11)), Step::Release(Some(_))));
+}
+
+#[test]
+fn without_a_wait_the_pauses_grow_until_the_deletion_goes_on() {
+    let (mut found, mut now, mut attempts) = (ending(3600), 1, 0);
+    loop {
+        match plan(&found, at(now)) {
+            Step::Revoke(..) => {
+                attempts += 1;
+                found = settle(&connection(), found, limited(None), at(now));
+            }
+            Step::Wait(until) => now = until.as_second(),
+            Step::Release(why) => {
+                assert!(why.is_some());
+                break;
+            }
+            Step::Refresh(_) => unreachable!("the token works"),
+        }
+    }
+    assert!((3..=6).contains(&attempts), "{attempts}");
+    assert!(now <= 120);
+}
+
+#[test]
+fn the_grant_of_another_app_is_not_sent() {
+    let mut other = ending(3600);
+    if let Some(app) = &mut other.app {
+        app.client_id = "other".into();
+    }
+    assert!(matches!(plan(&other, at(1)), Step::Release(Some(_))));
+    // A sealed one is tried with other credentials, and given up if they are the same.
+    let mut sealed = ending(3600);
+    if let (Some(grant), Some(app)) = (&mut sealed.grant, &sealed.app) {
+        *grant = grant.refused(Lost::GrantLost, &client_of(app), at(0));
+    }
+    assert!(matches!(plan(&sealed, at(1)), Step::Release(None)));
+    if let Some(app) = &mut sealed.app {
+        app.client_secret = "rotated".to_owned().into();
+    }
+    assert!(matches!(plan(&sealed, at(1)), Step::Refresh(_)));
+}

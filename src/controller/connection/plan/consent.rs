@@ -1,0 +1,184 @@
+//! What becomes of a consent that the pages handed over: its code is spent once, its grant is judged, and
+//! only then does it become the connection's.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::view::AppView;
+use crate::{
+    api::{
+        reason::Reason,
+        v1alpha1::{ConsentMode, ConsentStatus, ZoomConnection},
+    },
+    controller::{
+        connection::{
+            model::{Asked, Attempted, Consent, End, Integration, Purpose, Step, code_expires},
+            subject,
+        },
+        grants::secret::{GrantSecret, Kept},
+        schedule,
+    },
+};
+use grant::Grant;
+use zoom::scopes::{
+    self,
+    remedy::{self, Then},
+};
+
+/// A link holder can begin many consents: more of them than these wait for the next pass.
+const PER_PASS: u32 = 3;
+
+/// How soon the next pass continues with consents: a person waits in front of a page.
+const SOON: Duration = Duration::from_secs(2);
+
+/// The next step for the oldest consent.
+pub fn next(view: &AppView<'_>) -> Option<Step> {
+    let situation = view.situation();
+    if situation.tried.has(Attempted::Consent) || situation.tried.consents >= PER_PASS {
+        return None;
+    }
+    let consent = situation.observed.consents.first()?;
+    let end = |end: End| Some(Step::EndConsent(Box::new(consent.clone()), end));
+    let checked = check(
+        consent,
+        view.view.connection,
+        view.integration,
+        view.view.now,
+    );
+    if let Some(known) = consent.end.clone().or(checked.err()) {
+        return end(known);
+    }
+    if waits_until(consent, situation.consent.as_ref()).is_some_and(|until| until > view.view.now) {
+        return None;
+    }
+    let grant = consent.grant.as_ref()?;
+    let Some(asked) = &consent.identity else {
+        return Some(if has_token(grant, view.view.now) {
+            Step::AskWhoConsented(Box::new(grant.clone()))
+        } else {
+            Step::Redeem(view.app.clone(), Box::new(consent.clone()))
+        });
+    };
+    let expected = view
+        .observed()
+        .expected(view.view.connection, asked.other.as_deref());
+    if let Err(mismatch) = subject::judge(asked.identity.as_ref(), expected) {
+        return end(End::failed(mismatch.reason, mismatch.message));
+    }
+    match &view.observed().grant {
+        GrantSecret::Foreign | GrantSecret::Leaving => None,
+        GrantSecret::Ours(kept) if kept.grant.id == grant.id || kept.grant.since > grant.since => {
+            end(granted(view.integration, grant))
+        }
+        found => {
+            let before = match found {
+                GrantSecret::Ours(kept) => Some(&**kept),
+                _ => None,
+            };
+            view.may_write().then(|| adopt(view, grant, asked, before))
+        }
+    }
+}
+
+/// When to look at the oldest consent again.
+pub fn look_again(view: &AppView<'_>) -> Option<Timestamp> {
+    let situation = view.situation();
+    let consent = situation.observed.consents.first()?;
+    let soon = schedule::later(view.view.now, SOON);
+    let until = waits_until(consent, situation.consent.as_ref());
+    Some(until.map_or(soon, |until| until.max(soon)))
+}
+
+/// The access token of a redeemed consent lets Zoom be asked. Of one that waited for too long, the refresh
+/// token is spent first.
+fn has_token(grant: &Grant, now: Timestamp) -> bool {
+    let access = grant.access.as_ref();
+    access.is_some_and(|access| access.expires_at > now)
+}
+
+/// Until when a consent waits, because Zoom or the API server did not do what it needs.
+fn waits_until(consent: &Consent, status: Option<&ConsentStatus>) -> Option<Timestamp> {
+    let waiting = status
+        .filter(|status| status.is_waiting() && status.transaction == consent.transaction())?;
+    waiting.retry_at.as_ref().map(|time| time.0)
+}
+
+fn adopt(view: &AppView<'_>, grant: &Grant, asked: &Asked, before: Option<&Kept>) -> Step {
+    let kept = Kept {
+        grant: Grant {
+            // The time comes from another process: in the future it would outlast every later consent.
+            since: grant.since.min(view.view.now),
+            ..grant.clone()
+        },
+        identity: asked.identity.clone(),
+        identified: true,
+        namespace_uid: view.observed().namespace_uid.clone(),
+        imported: before.and_then(|before| before.imported.clone()),
+    };
+    Step::Store(Box::new(kept), Purpose::Adopted)
+}
+
+fn granted(integration: &Integration, grant: &Grant) -> End {
+    let scope = grant.access.as_ref().map_or("", |access| &access.scope);
+    let found = scopes::compare(scope, &integration.resource.spec.scopes.required, &[]);
+    match remedy::message(&found, Then::AuthorizeAgain) {
+        None => End {
+            succeeded: true,
+            reason: Reason::Connected,
+            message: "The app is authorized.".into(),
+        },
+        Some(message) => End::failed(Reason::MissingScopes, message),
+    }
+}
+
+/// Checks a consent before its code is spent: it must belong to exactly these objects.
+///
+/// # Errors
+/// How it ends, when it is not to be redeemed.
+pub fn check(
+    consent: &Consent,
+    connection: &ZoomConnection,
+    integration: &Integration,
+    now: Timestamp,
+) -> Result<(), End> {
+    let refused = |reason: Reason, message: &str| Err(End::failed(reason, message));
+    let (Some(handoff), true) = (&consent.handoff, consent.grant.is_some()) else {
+        return refused(
+            Reason::ConsentUnreadable,
+            "The consent could not be read: start again by the link.",
+        );
+    };
+    let ours = connection.metadata.uid.as_deref();
+    let meant = handoff.connection_uid.as_deref();
+    let same = meant.is_none_or(|uid| Some(uid) == ours)
+        && Some(handoff.integration_uid.as_str()) == integration.resource.metadata.uid.as_deref()
+        && handoff.integration == connection.spec.integration_ref.name;
+    if !same {
+        return refused(
+            Reason::ConsentOutdated,
+            "The link belongs to an object that was deleted since: open the current status.installUrl.",
+        );
+    }
+    if integration.resource.spec.consent_mode() != Some(ConsentMode::Operator) {
+        return refused(
+            Reason::ConsentOutdated,
+            "The integration no longer uses the operator's consent.",
+        );
+    }
+    // What a code gave is kept, whatever the credentials are by now.
+    let is_other_app = integration.credentials.client_id.as_ref() != Some(&handoff.client_id);
+    if !consent.is_redeemed() && is_other_app {
+        return refused(
+            Reason::ConsentOutdated,
+            "The app's client id changed during the consent: open the link again.",
+        );
+    }
+    if !consent.is_redeemed() && now > code_expires(handoff.authorized) {
+        return refused(
+            Reason::CodeExpired,
+            "Zoom's code expired before it could be redeemed: open the link again.",
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,123 @@
+//! What the decisions of a pass look at.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::ResourceExt as _;
+
+use super::refresh::{self, Refresh};
+use crate::{
+    api::{
+        reason::Reason,
+        v1alpha1::{AppKind, ZoomConnection},
+    },
+    controller::{
+        connection::model::{Attempted, Integration, Observed, Situation},
+        failure,
+        grants::{client_of, secret::Kept},
+    },
+};
+use zoom::App;
+
+/// What the operator's configuration says.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// How long a refresh token that Zoom refused is kept.
+    pub sealed_grant: Duration,
+}
+
+/// What a decision looks at.
+pub struct View<'a> {
+    /// The connection.
+    pub connection: &'a ZoomConnection,
+    /// How things stand.
+    pub situation: &'a Situation,
+    /// The configuration.
+    pub rules: Rules,
+    /// The time.
+    pub now: Timestamp,
+}
+
+/// A view that has an app to work with.
+pub struct AppView<'a> {
+    /// Everything else.
+    pub view: &'a View<'a>,
+    /// The integration.
+    pub integration: &'a Integration,
+    /// Its credentials.
+    pub app: &'a App,
+}
+
+// === impl View ===
+
+impl<'a> View<'a> {
+    /// The same with the app, if there is one to work with.
+    pub fn with_app(&'a self) -> Option<AppView<'a>> {
+        let integration = self.situation.observed.integration.as_ref()?;
+        let spec = &integration.resource.spec;
+        if spec.app.kind != AppKind::General || spec.suspend {
+            return None;
+        }
+        Some(AppView {
+            view: self,
+            integration,
+            app: integration.credentials.app.as_ref()?,
+        })
+    }
+}
+
+impl AppView<'_> {
+    /// What there is.
+    pub fn observed(&self) -> &Observed {
+        &self.view.situation.observed
+    }
+
+    /// How things stand.
+    pub fn situation(&self) -> &Situation {
+        self.view.situation
+    }
+
+    /// The grant, if it is this connection's to use.
+    pub fn own_grant(&self) -> Option<&Kept> {
+        let kept = self.observed().kept()?;
+        (!self.observed().is_copy()).then_some(kept)
+    }
+
+    /// Whether an attempt after the last failure is not yet due.
+    pub fn waits(&self) -> bool {
+        let last = self.situation().failure.as_ref();
+        last.is_some_and(|last| {
+            let version = self.observed().credentials_version();
+            failure::not_before(last, version, failure::requested_at(self.view.connection))
+                > self.view.now
+        })
+    }
+
+    /// Whether a Secret may be written: not shortly after the API server refused.
+    pub fn may_write(&self) -> bool {
+        let last = self.situation().failure.as_ref();
+        let refused = last.is_some_and(|last| last.reason == Reason::TokenSecretNotWritten);
+        !(self.situation().tried.has(Attempted::Write) || refused && self.waits())
+    }
+
+    /// Whether and when the grant is refreshed.
+    pub fn refresh(&self) -> Refresh {
+        let Some(kept) = self.own_grant() else {
+            return Refresh::Keep;
+        };
+        let last = self.situation().failure.as_ref();
+        refresh::decide(
+            kept,
+            &self.view.connection.uid().unwrap_or_default(),
+            // That a Secret could not be written is no reason to let a token expire.
+            last.filter(|last| last.reason != Reason::TokenSecretNotWritten),
+            self.observed().credentials_version(),
+            &client_of(self.app),
+            refresh::Said {
+                removed_at: self.observed().removed_at,
+                requested_at: failure::requested_at(self.view.connection),
+            },
+            self.view.now,
+        )
+    }
+}

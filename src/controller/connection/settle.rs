@@ -1,0 +1,318 @@
+//! How things stand after a step: what an answer means, and when to try again. Pure.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::ResourceExt as _;
+
+use super::model::{
+    Asked, Attempted, Consent, End, Outcome, Purpose, Read, Refused, Situation, Step, code_expires,
+};
+use crate::{
+    api::{
+        reason::Reason,
+        v1alpha1::{ConsentStatus, ZoomConnection},
+    },
+    controller::{
+        failure::{self, Attempt},
+        schedule,
+        token_secret::{Owner, TokenSecret},
+    },
+};
+use zoom::Class;
+
+/// Another process may be working on it: how soon to look again.
+const WHILE_WAITING: Duration = Duration::from_secs(5);
+
+/// What was read was overtaken: how soon to look again.
+const ONCE_OVERTAKEN: Duration = Duration::from_secs(1);
+
+/// How things stand at `now`, after `step` led to `outcome`.
+#[must_use]
+pub fn settle(
+    connection: &ZoomConnection,
+    mut situation: Situation,
+    step: &Step,
+    outcome: Outcome,
+    now: Timestamp,
+) -> Situation {
+    situation.tried.steps += 1;
+    let mut after = After {
+        connection,
+        situation,
+        now,
+    };
+    match (step, outcome) {
+        (_, Outcome::Refreshed(outcome, read)) => after.refreshed(outcome, read),
+        (Step::Store(_, purpose), Outcome::Stored(written)) => after.stored(*purpose, written),
+        (_, Outcome::Stored(written)) => {
+            if let Ok(read) = written {
+                after.situation.observed.take(read);
+            }
+        }
+        (Step::AskWhoConsented(_), Outcome::Who(answer)) => after.consented(answer),
+        (_, Outcome::Who(answer)) => after.identified(answer),
+        (_, Outcome::Redeemed(outcome)) => after.redeemed(outcome),
+        (_, Outcome::Published(written)) => after.published(written),
+        (step, Outcome::Done) => after.done(step),
+    }
+    after.situation
+}
+
+/// What is changed after a step.
+struct After<'a> {
+    connection: &'a ZoomConnection,
+    situation: Situation,
+    now: Timestamp,
+}
+
+// === impl After ===
+
+impl After<'_> {
+    fn done(&mut self, step: &Step) {
+        match step {
+            Step::Notice(_) => self.situation.tried.mark(Attempted::Notice),
+            Step::RemoveToken => self.situation.observed.token = TokenSecret::Absent,
+            Step::RemoveOldToken(_) => self.situation.observed.old_token_secret = None,
+            Step::EndConsent(consent, end) => self.ended(consent, end),
+            _ => {}
+        }
+    }
+
+    fn refreshed(&mut self, outcome: Option<grant::Outcome<zoom::Error>>, read: Read) {
+        self.situation.tried.mark(Attempted::Refresh);
+        self.situation.observed.take(read);
+        match outcome {
+            Some(grant::Outcome::Stored(_) | grant::Outcome::Lost(_)) => {
+                self.situation.failure = None;
+            }
+            Some(grant::Outcome::Refused(refusal)) => self.failed(&refusal.error),
+            Some(grant::Outcome::Waiting) | None => self.look_in(WHILE_WAITING),
+            Some(
+                grant::Outcome::OtherClient | grant::Outcome::Superseded | grant::Outcome::Gone,
+            ) => self.look_in(ONCE_OVERTAKEN),
+        }
+    }
+
+    fn stored(&mut self, purpose: Purpose, written: Result<Read, Refused>) {
+        let read = match written {
+            Ok(read) => read,
+            Err(refused) => return self.not_stored(purpose, &refused),
+        };
+        self.situation.observed.take(read);
+        match purpose {
+            Purpose::Imported => {
+                self.situation.failure = None;
+                self.situation.asked = None;
+                self.situation.observed.other = None;
+            }
+            Purpose::Adopted => {
+                self.situation.failure = None;
+                let consent = self.situation.observed.consents.first();
+                let asked = consent.and_then(|consent| consent.identity.clone());
+                self.situation.observed.other = asked.and_then(|asked| asked.other);
+            }
+            Purpose::Identified => {
+                let asked = self.situation.asked.take();
+                self.situation.observed.other = asked.and_then(|asked| asked.other);
+                self.situation.failure = None;
+            }
+            Purpose::Removed | Purpose::Expired => {}
+        }
+    }
+
+    fn not_stored(&mut self, purpose: Purpose, refused: &Refused) {
+        self.situation.tried.mark(Attempted::Write);
+        let message = format!(
+            "The Secret of this connection's grant (its name with -zoom-grant appended) could not be written: {}",
+            refused.0
+        );
+        if purpose == Purpose::Adopted {
+            self.wait_with_consent(Reason::TokenSecretNotWritten, message, None);
+        } else {
+            self.record(Reason::TokenSecretNotWritten, message, None);
+        }
+    }
+
+    fn identified(&mut self, answer: Result<Asked, zoom::Error>) {
+        self.situation.tried.mark(Attempted::Identity);
+        match answer {
+            Ok(asked) => self.situation.asked = Some(asked),
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    fn published(&mut self, written: Result<TokenSecret, Refused>) {
+        match written {
+            Ok(token) => {
+                self.situation.observed.token = token;
+                let last = self.situation.failure.take();
+                self.situation.failure =
+                    last.filter(|last| last.reason != Reason::TokenSecretNotWritten);
+            }
+            Err(refused) => {
+                self.situation.tried.mark(Attempted::Write);
+                let name = Owner::connection(self.connection).secret_name;
+                let message = format!("The Secret {name} could not be written: {}", refused.0);
+                self.record(Reason::TokenSecretNotWritten, message, None);
+            }
+        }
+    }
+
+    // --- Consents ---
+
+    fn redeemed(&mut self, outcome: Option<grant::Outcome<zoom::Error>>) {
+        let Some(outcome) = outcome else {
+            self.situation.tried.mark(Attempted::Consent);
+            return;
+        };
+        match outcome {
+            grant::Outcome::Stored(grant) => self.with_consent(|consent| {
+                consent.grant = Some(*grant);
+            }),
+            grant::Outcome::Refused(refusal) => self.consent_failed(&refusal.error),
+            grant::Outcome::Lost(lost) if self.is_redeemed() => {
+                self.wait_with_consent(lost.into(), lost.message().into(), None);
+            }
+            grant::Outcome::Lost(lost) => self.end_consent(End::failed(
+                Reason::CodeRejected,
+                format!(
+                    "Zoom did not accept the authorization code ({}): open the link again.",
+                    lost.as_str()
+                ),
+            )),
+            grant::Outcome::OtherClient => self.wait_with_consent(
+                Reason::ClientIdChanged,
+                "The credentials Secret holds the client id of another app than the one that was authorized: put back that app's client id and secret.".into(),
+                None,
+            ),
+            grant::Outcome::Waiting | grant::Outcome::Superseded | grant::Outcome::Gone => {
+                self.situation.tried.mark(Attempted::Consent);
+            }
+        }
+    }
+
+    fn consented(&mut self, answer: Result<Asked, zoom::Error>) {
+        match answer {
+            Ok(asked) => self.with_consent(|consent| consent.identity = Some(asked)),
+            Err(error) if error.fault.class() == Class::Time => {
+                self.wait_with_consent(error.fault.into(), error.message(), error.retry_after);
+            }
+            Err(error) => {
+                self.end_consent(End::failed(Reason::SubjectUnverifiable, error.message()));
+            }
+        }
+    }
+
+    fn consent_failed(&mut self, error: &zoom::Error) {
+        if error.fault.class() == Class::Person {
+            self.end_consent(End::failed(error.fault, error.message()));
+        } else {
+            self.wait_with_consent(error.fault.into(), error.message(), error.retry_after);
+        }
+    }
+
+    /// A consent waits by the same rule as every other request; a code that does not live for so long ends.
+    fn wait_with_consent(&mut self, reason: Reason, message: String, after: Option<Duration>) {
+        let Some(consent) = self.situation.observed.consents.first() else {
+            return;
+        };
+        let transaction = consent.transaction().to_owned();
+        let before = self.situation.consent.as_ref();
+        let before =
+            before.filter(|before| before.is_waiting() && before.transaction == transaction);
+        let attempts = before
+            .and_then(|before| before.attempts)
+            .unwrap_or_default()
+            .saturating_add(1);
+        let uid = self.connection.uid().unwrap_or_default();
+        let retry = schedule::Retrying {
+            cause: failure::retry_of(reason),
+            attempts,
+            retry_after: after,
+            expires_at: None,
+        };
+        let retry_at = schedule::retry_at(retry, self.now, &uid);
+        let authorized = consent.handoff.as_ref().map(|handoff| handoff.authorized);
+        let is_too_late =
+            !consent.is_redeemed() && authorized.is_some_and(|at| retry_at >= code_expires(at));
+        if is_too_late {
+            let message = format!(
+                "{message} The authorization code does not live until the next attempt at {retry_at}: open the link again after that."
+            );
+            return self.end_consent(End::failed(reason, message));
+        }
+        self.situation.tried.mark(Attempted::Consent);
+        self.situation.consent = Some(ConsentStatus {
+            transaction,
+            outcome: ConsentStatus::WAITING.into(),
+            reason,
+            message,
+            attempts: Some(attempts),
+            retry_at: Some(Time(retry_at)),
+        });
+    }
+
+    fn ended(&mut self, consent: &Consent, end: &End) {
+        self.situation.tried.consents += 1;
+        let consents = &mut self.situation.observed.consents;
+        consents.retain(|other| other.secret_name != consent.secret_name);
+        let outcome = if end.succeeded {
+            ConsentStatus::SUCCEEDED
+        } else {
+            ConsentStatus::FAILED
+        };
+        self.situation.consent = Some(ConsentStatus {
+            transaction: consent.transaction().to_owned(),
+            outcome: outcome.into(),
+            reason: end.reason,
+            message: end.message.clone(),
+            attempts: None,
+            retry_at: None,
+        });
+    }
+
+    fn is_redeemed(&self) -> bool {
+        let consent = self.situation.observed.consents.first();
+        consent.is_some_and(Consent::is_redeemed)
+    }
+
+    fn end_consent(&mut self, end: End) {
+        self.with_consent(|consent| consent.end = Some(end));
+    }
+
+    fn with_consent(&mut self, change: impl FnOnce(&mut Consent)) {
+        if let Some(consent) = self.situation.observed.consents.first_mut() {
+            change(consent);
+        }
+    }
+
+    // --- Failures ---
+
+    fn failed(&mut self, error: &zoom::Error) {
+        self.record(error.fault.into(), error.message(), error.retry_after);
+    }
+
+    fn record(&mut self, reason: Reason, message: String, retry_after: Option<Duration>) {
+        let observed = &self.situation.observed;
+        let attempt = Attempt {
+            reason,
+            message,
+            retry_after,
+            credentials_version: observed.credentials_version(),
+            expires_at: observed.expires_at(),
+        };
+        let uid = self.connection.uid().unwrap_or_default();
+        let before = self.situation.failure.take();
+        self.situation.failure = Some(failure::record(attempt, before.as_ref(), &uid, self.now));
+    }
+
+    fn look_in(&mut self, wait: Duration) {
+        let time = schedule::later(self.now, wait);
+        self.situation.look_at(time);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,301 @@
+//! What an answer leads to.
+
+use serde_json::json;
+
+use super::*;
+use crate::controller::{
+    connection::model::{Import, Observed},
+    grants::secret::{GrantSecret, Kept},
+};
+use grant::{Access, Code, Credential, Grant, Lost, Refusal};
+use zoom::{App, Error, Fault, Identity};
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+fn connection() -> ZoomConnection {
+    serde_json::from_value(json!({
+        "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomConnection",
+        "metadata": {"name": "ada", "namespace": "clinics", "uid": "c"},
+        "spec": {"integrationRef": {"name": "app"}},
+    }))
+    .unwrap()
+}
+
+fn app() -> App {
+    App {
+        client_id: "id".into(),
+        client_secret: "secret".to_owned().into(),
+    }
+}
+
+fn grant(generation: u64) -> Grant {
+    Grant {
+        id: "zoom-consent-t".into(),
+        generation,
+        since: at(100),
+        client_id: Some("id".into()),
+        credential: if generation == 0 {
+            Credential::Code(Code {
+                code: "code".to_owned().into(),
+                verifier: "v".to_owned().into(),
+                redirect_url: "https://connect.example.com/cb".into(),
+            })
+        } else {
+            Credential::RefreshToken("refresh".to_owned().into())
+        },
+        access: (generation > 0).then(|| Access {
+            token: "access".to_owned().into(),
+            token_type: "bearer".into(),
+            issued_at: at(100),
+            expires_at: at(3700),
+            scope: String::new(),
+            api_url: "https://api.zoom.us".into(),
+        }),
+        intent: None,
+        loss: None,
+    }
+}
+
+fn read(grant: Grant) -> Read {
+    Read {
+        grant: GrantSecret::Ours(Box::new(Kept {
+            grant,
+            identity: None,
+            identified: true,
+            namespace_uid: "n".into(),
+            imported: None,
+        })),
+        version: Some("2".into()),
+        follows_policy: true,
+    }
+}
+
+/// A connection with a grant, and a consent whose code was given at 100.
+fn situation(generation: u64) -> Situation {
+    let held = read(grant(1));
+    let handoff = json!({
+        "namespace": "clinics", "integration": "app", "integrationUid": "i",
+        "connection": "ada", "connectionUid": "c", "clientId": "id",
+        "redirectUrl": "https://connect.example.com/cb", "code": "code", "codeVerifier": "v",
+        "begun": at(0).to_string(), "authorized": at(100).to_string(),
+    });
+    let observed = Observed {
+        integration: None,
+        grant: held.grant,
+        grant_version: held.version,
+        follows_policy: true,
+        foreign_attempt: None,
+        token: TokenSecret::Absent,
+        old_token_secret: None,
+        import: Import::NotWanted,
+        consents: vec![Consent {
+            secret_name: "zoom-consent-t".into(),
+            uid: None,
+            handoff: serde_json::from_value(handoff).unwrap(),
+            grant: Some(grant(generation)),
+            identity: None,
+            end: None,
+        }],
+        namespace_uid: "n".into(),
+        removed_at: None,
+        other: None,
+    };
+    Situation::new(&connection(), observed)
+}
+
+fn limited(seconds: Option<u64>) -> Error {
+    Error {
+        retry_after: seconds.map(Duration::from_secs),
+        ..Error::new(Fault::RateLimited, "HTTP 429")
+    }
+}
+
+fn refused(error: Error) -> grant::Outcome<Error> {
+    grant::Outcome::Refused(Refusal {
+        ambiguous: error.ambiguous,
+        ends: None,
+        error,
+    })
+}
+
+fn redeem(situation: Situation, outcome: Option<grant::Outcome<Error>>, now: i64) -> Situation {
+    let consent = situation.observed.consents[0].clone();
+    let step = Step::Redeem(app(), Box::new(consent));
+    let outcome = Outcome::Redeemed(outcome);
+    settle(&connection(), situation, &step, outcome, at(now))
+}
+
+fn ask(situation: Situation, answer: Result<Asked, Error>, now: i64) -> Situation {
+    let step = Step::AskWhoConsented(Box::new(grant(1)));
+    settle(
+        &connection(),
+        situation,
+        &step,
+        Outcome::Who(answer),
+        at(now),
+    )
+}
+
+fn waiting(situation: &Situation) -> (Timestamp, i32) {
+    let consent = situation.consent.as_ref().unwrap();
+    assert!(consent.is_waiting(), "{consent:?}");
+    let retry_at = consent.retry_at.as_ref().unwrap().0;
+    (retry_at, consent.attempts.unwrap())
+}
+
+fn ended(situation: &Situation) -> Option<Reason> {
+    let consent = situation.observed.consents.first()?;
+    consent.end.as_ref().map(|end| end.reason)
+}
+
+/// A redeemed code and its answer to users/me obey the rule of every other request.
+#[test]
+fn zooms_wait_is_kept_for_codes_and_for_users_me() {
+    let asked = redeem(situation(0), Some(refused(limited(Some(40)))), 110);
+    assert!(waiting(&asked).0 >= at(150));
+    let asked = ask(situation(1), Err(limited(Some(14 * 3600))), 110);
+    let (until, _) = waiting(&asked);
+    assert!(until >= at(110 + 14 * 3600) && until <= at(110 + 14 * 3600 + 120));
+}
+
+#[test]
+fn without_retry_after_the_pauses_grow() {
+    let mut now = 110;
+    let mut found = situation(1);
+    let mut last = 0;
+    for attempt in 1..8 {
+        found = ask(found, Err(limited(None)), now);
+        let (until, attempts) = waiting(&found);
+        let pause = until.as_second() - now;
+        assert_eq!(attempts, attempt);
+        assert!(pause > last, "{attempt}: {pause} after {last}");
+        (last, now) = (pause, until.as_second());
+    }
+    assert!(last >= 300);
+}
+
+#[test]
+fn a_code_that_does_not_live_for_so_long_ends_with_the_time() {
+    let ended_at = redeem(situation(0), Some(refused(limited(Some(600)))), 110);
+    assert_eq!(ended(&ended_at), Some(Reason::RateLimited));
+    let message = &ended_at.observed.consents[0].end.as_ref().unwrap().message;
+    assert!(
+        message.contains("open the link again after that"),
+        "{message}"
+    );
+}
+
+#[test]
+fn what_a_person_must_change_ends_a_consent_and_a_lost_code_too() {
+    let rejected = Error::new(Fault::CredentialsRejected, "HTTP 400");
+    let found = redeem(situation(0), Some(refused(rejected)), 110);
+    assert_eq!(ended(&found), Some(Reason::CredentialsRejected));
+    let lost = Some(grant::Outcome::Lost(Lost::GrantLost));
+    assert_eq!(
+        ended(&redeem(situation(0), lost, 110)),
+        Some(Reason::CodeRejected)
+    );
+    let disabled = Error::new(Fault::AppDisabled, "HTTP 400");
+    let found = ask(situation(1), Err(disabled), 110);
+    assert_eq!(ended(&found), Some(Reason::SubjectUnverifiable));
+}
+
+/// The refresh token of a consent is kept where another explanation exists.
+#[test]
+fn a_redeemed_grant_is_not_given_up_at_a_refusal() {
+    for outcome in [
+        grant::Outcome::Lost(Lost::GrantLost),
+        grant::Outcome::OtherClient,
+    ] {
+        let found = redeem(situation(1), Some(outcome), 4000);
+        assert_eq!(ended(&found), None);
+        waiting(&found);
+    }
+}
+
+#[test]
+fn a_refused_refresh_is_recorded_with_zooms_wait() {
+    let step = Step::Refresh(app());
+    let outcome = Outcome::Refreshed(Some(refused(limited(Some(50)))), read(grant(1)));
+    let found = settle(&connection(), situation(0), &step, outcome, at(200));
+    let failure = found.failure.unwrap();
+    assert_eq!(failure.reason, Reason::RateLimited);
+    assert_eq!(failure.not_before.unwrap().0, at(250));
+    assert!(found.tried.has(Attempted::Refresh));
+}
+
+#[test]
+fn a_success_ends_the_count_and_another_process_is_waited_for() {
+    let step = Step::Refresh(app());
+    let settled = |outcome, before: Situation| {
+        let outcome = Outcome::Refreshed(outcome, read(grant(2)));
+        settle(&connection(), before, &step, outcome, at(200))
+    };
+    let failed = settled(Some(refused(limited(None))), situation(0));
+    assert!(failed.failure.is_some());
+    let stored = settled(Some(grant::Outcome::Stored(Box::new(grant(2)))), failed);
+    assert!(stored.failure.is_none());
+    assert_eq!(stored.kept().unwrap().grant.generation, 2);
+    for outcome in [None, Some(grant::Outcome::Waiting)] {
+        assert_eq!(settled(outcome, situation(0)).look_again, Some(at(205)));
+    }
+}
+
+/// The API server's own words reach the status.
+#[test]
+fn a_secret_that_is_not_written_is_named() {
+    let refusal = || Refused("secrets \"x\" is forbidden: exceeded quota: q".into());
+    let step = Step::Publish(Box::new(grant(1)));
+    let outcome = Outcome::Published(Err(refusal()));
+    let found = settle(&connection(), situation(0), &step, outcome, at(200));
+    let failure = found.failure.unwrap();
+    assert_eq!(failure.reason, Reason::TokenSecretNotWritten);
+    assert!(
+        failure.message.contains("exceeded quota"),
+        "{}",
+        failure.message
+    );
+    // A consent under such a quota waits, and says why.
+    let step = Step::Store(Box::new(read_kept()), Purpose::Adopted);
+    let outcome = Outcome::Stored(Err(refusal()));
+    let found = settle(&connection(), situation(1), &step, outcome, at(200));
+    let consent = found.consent.as_ref().unwrap();
+    assert_eq!(consent.reason, Reason::TokenSecretNotWritten);
+    assert!(
+        consent.message.contains("exceeded quota"),
+        "{}",
+        consent.message
+    );
+    assert_eq!(found.observed.consents.len(), 1, "it is not given up");
+}
+
+fn read_kept() -> Kept {
+    match read(grant(1)).grant {
+        GrantSecret::Ours(kept) => *kept,
+        _ => unreachable!(),
+    }
+}
+
+#[test]
+fn who_it_is_is_known_before_it_is_stored() {
+    let asked = Asked {
+        identity: Some(Identity {
+            user_id: "z".into(),
+            account_id: "a".into(),
+            email: "ada@example.com".into(),
+        }),
+        other: Some("ada-2".into()),
+    };
+    let found = ask(situation(1), Ok(asked.clone()), 110);
+    assert_eq!(found.observed.consents[0].identity, Some(asked.clone()));
+    let step = Step::AskWho(Box::new(grant(1)));
+    let outcome = Outcome::Who(Ok(asked));
+    let found = settle(&connection(), found, &step, outcome, at(120));
+    let step = Step::Store(Box::new(read_kept()), Purpose::Identified);
+    let outcome = Outcome::Stored(Ok(read(grant(1))));
+    let found = settle(&connection(), found, &step, outcome, at(121));
+    assert_eq!(found.observed.other.as_deref(), Some("ada-2"));
+    assert!(found.asked.is_none());
+}

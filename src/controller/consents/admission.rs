@@ -1,0 +1,217 @@
+//! What becomes of a person who connects themselves. Pure.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret;
+use kube::ResourceExt as _;
+
+use crate::{
+    api::{annotation, reason::Reason, v1alpha1::ZoomIntegration},
+    controller::{
+        connection::model::{Consent, code_expires},
+        credentials::Credentials,
+        failure, schedule,
+    },
+};
+use grant::Outcome;
+use zoom::{App, Class};
+
+/// How many consents of an integration a pass deals with.
+pub const PER_PASS: usize = 3;
+
+/// How soon the next pass continues: a person waits in front of a page.
+const SOON: Duration = Duration::from_secs(2);
+
+/// A consent of a person who has no connection yet.
+#[derive(Clone, Debug)]
+pub struct Pending {
+    /// The consent.
+    pub consent: Consent,
+    /// That Zoom did not do what it needs, if so.
+    pub wait: Option<Wait>,
+    /// Why it leads to no connection, once that is known.
+    pub refusal: Option<Refusal>,
+}
+
+/// Attempts that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// How many.
+    pub attempts: i32,
+    /// When the next one is made.
+    pub until: Timestamp,
+}
+
+/// Why a person is not connected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// For machines.
+    pub reason: Reason,
+    /// For people.
+    pub message: String,
+}
+
+/// How many connections there are and may be.
+#[derive(Clone, Debug)]
+pub struct Limit {
+    /// The names of those that self service made.
+    pub made: Vec<String>,
+    /// How many it may make.
+    pub most: i32,
+}
+
+/// What to do with a consent.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// Nothing: its connection deals with it, or another process does.
+    Leave,
+    /// Not before this.
+    Wait(Timestamp),
+    /// Spends the code.
+    Redeem(App),
+    /// Makes the connection of this name.
+    Create(String),
+    /// Removes it.
+    Refuse(Refusal),
+}
+
+// === impl Pending ===
+
+impl Pending {
+    /// The consent in a Secret, if it is for a new connection of this integration.
+    #[must_use]
+    pub fn of(secret: &Secret, integration: &ZoomIntegration) -> Option<Self> {
+        let consent = Consent::of(secret);
+        let handoff = consent.handoff.as_ref()?;
+        let is_ours = Some(&handoff.integration_uid) == integration.metadata.uid.as_ref();
+        let annotations = secret.annotations();
+        let attempts = annotations.get(annotation::ATTEMPTS);
+        let until = annotations.get(annotation::RETRY_AT);
+        let wait = attempts.zip(until).and_then(|(attempts, until)| {
+            Some(Wait {
+                attempts: attempts.parse().ok()?,
+                until: until.parse().ok()?,
+            })
+        });
+        (is_ours && handoff.connection_uid.is_none()).then_some(Self {
+            consent,
+            wait,
+            refusal: None,
+        })
+    }
+}
+
+/// The next step for a consent at `now`.
+#[must_use]
+pub fn next(pending: &Pending, limit: &Limit, credentials: &Credentials, now: Timestamp) -> Step {
+    let Some(handoff) = &pending.consent.handoff else {
+        return Step::Leave;
+    };
+    if limit.made.contains(&handoff.connection) {
+        return Step::Leave;
+    }
+    if let Some(refusal) = &pending.refusal {
+        return Step::Refuse(refusal.clone());
+    }
+    if i32::try_from(limit.made.len()).unwrap_or(i32::MAX) >= limit.most {
+        return Step::Refuse(Refusal {
+            reason: Reason::SelfServiceLimit,
+            message: format!(
+                "A person wanted to connect and was refused: there are {} connections by self service. Delete some, or raise oauth.consent.selfService.maxConnections.",
+                limit.most
+            ),
+        });
+    }
+    if pending.consent.is_redeemed() {
+        return Step::Create(handoff.connection.clone());
+    }
+    let expires = code_expires(handoff.authorized);
+    if now > expires {
+        return Step::Refuse(Refusal {
+            reason: Reason::CodeExpired,
+            message: "A person was not connected: Zoom's code expired before it could be redeemed. They have to open the link again.".into(),
+        });
+    }
+    let waits = pending.wait.map(|wait| wait.until);
+    if let Some(until) = waits.filter(|until| *until > now) {
+        return Step::Wait(until.min(schedule::later(expires, SOON)));
+    }
+    match &credentials.app {
+        Some(app) if app.client_id == handoff.client_id => Step::Redeem(app.clone()),
+        _ => Step::Refuse(Refusal {
+            reason: Reason::ConsentOutdated,
+            message: "A person was not connected: the app's client id changed during the consent. They have to open the link again.".into(),
+        }),
+    }
+}
+
+/// How things stand at `now`, after the code was spent or not.
+#[must_use]
+pub fn settle(
+    mut pending: Pending,
+    outcome: Option<Outcome<zoom::Error>>,
+    now: Timestamp,
+) -> Pending {
+    let refusal = |reason: Reason, why: &str| {
+        Some(Refusal {
+            reason,
+            message: format!("A person was not connected: {why}"),
+        })
+    };
+    let soon = Wait {
+        attempts: pending.wait.map_or(0, |wait| wait.attempts),
+        until: soon(now),
+    };
+    match outcome {
+        Some(Outcome::Stored(grant)) => pending.consent.grant = Some(*grant),
+        Some(Outcome::Refused(refused)) if refused.error.fault.class() == Class::Person => {
+            let error = refused.error;
+            pending.refusal = refusal(error.fault.into(), &error.message());
+        }
+        Some(Outcome::Refused(refused)) => {
+            pending.wait = Some(wait(&pending, &refused.error, now));
+        }
+        Some(Outcome::Lost(_)) => {
+            let why =
+                "Zoom did not accept the authorization code. They have to open the link again.";
+            pending.refusal = refusal(Reason::CodeRejected, why);
+        }
+        Some(Outcome::OtherClient) => {
+            let why =
+                "the app's client id changed during the consent. They have to open the link again.";
+            pending.refusal = refusal(Reason::ConsentOutdated, why);
+        }
+        Some(Outcome::Waiting | Outcome::Superseded | Outcome::Gone) | None => {
+            pending.wait = Some(soon);
+        }
+    }
+    pending
+}
+
+/// By the same rule as every other request.
+fn wait(pending: &Pending, error: &zoom::Error, now: Timestamp) -> Wait {
+    let attempts = pending
+        .wait
+        .map_or(0, |wait| wait.attempts)
+        .saturating_add(1);
+    let retrying = schedule::Retrying {
+        cause: failure::retry_of(error.fault.into()),
+        attempts,
+        retry_after: error.retry_after,
+        expires_at: None,
+    };
+    Wait {
+        attempts,
+        until: schedule::retry_at(retrying, now, &pending.consent.secret_name),
+    }
+}
+
+/// When the next pass continues.
+#[must_use]
+pub fn soon(now: Timestamp) -> Timestamp {
+    schedule::later(now, SOON)
+}
+
+#[cfg(test)]
+mod tests;

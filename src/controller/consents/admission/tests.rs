@@ -1,0 +1,119 @@
+//! Nobody gets a connection for a code that is worth nothing.
+
+use serde_json::json;
+
+use super::*;
+use grant::{Code, Credential, Grant, Lost, Refusal};
+use zoom::{Error, Fault};
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+fn pending(generation: u64) -> Pending {
+    let handoff = json!({
+        "namespace": "clinics", "integration": "app", "integrationUid": "i",
+        "connection": "app-1234567890", "clientId": "id",
+        "redirectUrl": "https://connect.example.com/cb", "code": "code", "codeVerifier": "v",
+        "begun": at(0).to_string(), "authorized": at(100).to_string(),
+    });
+    Pending {
+        consent: Consent {
+            secret_name: "zoom-consent-t".into(),
+            uid: None,
+            handoff: serde_json::from_value(handoff).unwrap(),
+            grant: Some(Grant {
+                id: "zoom-consent-t".into(),
+                generation,
+                since: at(100),
+                client_id: Some("id".into()),
+                credential: Credential::Code(Code {
+                    code: "code".to_owned().into(),
+                    verifier: "v".to_owned().into(),
+                    redirect_url: "https://connect.example.com/cb".into(),
+                }),
+                access: None,
+                intent: None,
+                loss: None,
+            }),
+            identity: None,
+            end: None,
+        },
+        wait: None,
+        refusal: None,
+    }
+}
+
+fn limit(made: &[&str]) -> Limit {
+    Limit {
+        made: made.iter().map(|name| (*name).to_owned()).collect(),
+        most: 2,
+    }
+}
+
+fn credentials(client_id: &str) -> Credentials {
+    Credentials {
+        app: Some(App {
+            client_id: client_id.into(),
+            client_secret: "secret".to_owned().into(),
+        }),
+        ..Credentials::default()
+    }
+}
+
+fn step(pending: &Pending, limit: &Limit, now: i64) -> String {
+    match next(pending, limit, &credentials("id"), at(now)) {
+        Step::Refuse(refusal) => format!("Refuse {}", refusal.reason.as_str()),
+        Step::Redeem(_) => "Redeem".into(),
+        other => format!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_connection_is_made_only_once_zoom_took_the_code() {
+    let none = limit(&[]);
+    assert_eq!(step(&pending(0), &none, 110), "Redeem");
+    let lost = settle(pending(0), Some(Outcome::Lost(Lost::GrantLost)), at(110));
+    assert_eq!(step(&lost, &none, 110), "Refuse CodeRejected");
+    let mut given = pending(0);
+    given.consent.grant = pending(1).consent.grant;
+    assert_eq!(step(&given, &none, 110), "Create(\"app-1234567890\")");
+    assert_eq!(step(&given, &limit(&["app-1234567890"]), 110), "Leave");
+    assert_eq!(step(&pending(0), &none, 401), "Refuse CodeExpired");
+}
+
+#[test]
+fn beyond_the_limit_nothing_is_spent() {
+    assert_eq!(
+        step(&pending(0), &limit(&["a", "b"]), 110),
+        "Refuse SelfServiceLimit"
+    );
+    assert_eq!(
+        step(&pending(1), &limit(&["a", "b"]), 110),
+        "Refuse SelfServiceLimit"
+    );
+}
+
+#[test]
+fn zooms_wait_is_kept() {
+    let error = Error {
+        retry_after: Some(Duration::from_secs(40)),
+        ..Error::new(Fault::RateLimited, "HTTP 429")
+    };
+    let refused = Outcome::Refused(Refusal {
+        error,
+        ambiguous: false,
+        ends: None,
+    });
+    let waits = settle(pending(0), Some(refused), at(110));
+    let wait = waits.wait.unwrap();
+    assert!(wait.until >= at(150) && wait.attempts == 1, "{wait:?}");
+    assert!(step(&waits, &limit(&[]), 120).starts_with("Wait"));
+    assert_eq!(step(&waits, &limit(&[]), 200), "Redeem");
+}
+
+#[test]
+fn a_code_of_another_app_is_not_sent() {
+    let found = next(&pending(0), &limit(&[]), &credentials("other"), at(110));
+    assert!(matches!(found, Step::Refuse(refusal) if refusal.reason == Reason::ConsentOutdated));
+}

@@ -1,0 +1,228 @@
+//! Consents that were handed over and belong to no connection yet, or no longer.
+//!
+//! With self service a connection is made once Zoom accepted the code and gave a grant, and not before:
+//! whoever has the link could otherwise fill the limit with codes that are worth nothing. [`admission`]
+//! names the next step for each consent, [`self_service`] carries it out.
+
+mod admission;
+mod sweep;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret;
+use kube::{
+    Api, ResourceExt as _,
+    api::{ListParams, Patch, PatchParams},
+    runtime::events::{Event, EventType},
+};
+use serde_json::json;
+
+use self::admission::{Limit, Pending, Refusal, Step};
+pub use self::sweep::sweep;
+use super::{
+    Context,
+    connection::{apply, model::Consent, observe},
+    credentials::Credentials,
+    error::Error,
+    published::{self, secrets},
+    report,
+};
+use crate::api::{
+    annotation, label,
+    v1alpha1::{LocalRef, ZoomConnection, ZoomConnectionSpec, ZoomIntegration},
+};
+use contract::consent;
+
+/// Redeems the codes of people who connect themselves, and makes their connections, as far as the policy
+/// allows. When to look again.
+///
+/// # Errors
+/// When the API server cannot be asked.
+pub async fn self_service(
+    context: &Context,
+    integration: &ZoomIntegration,
+) -> Result<Option<Timestamp>, Error> {
+    let Some(policy) = integration.spec.self_service() else {
+        return Ok(None);
+    };
+    if context.config.connect_url.is_none() || integration.spec.suspend {
+        return Ok(None);
+    }
+    let mut pending = pending(context, integration).await?;
+    if pending.is_empty() {
+        return Ok(None);
+    }
+    let credentials = credentials(context, integration).await?;
+    let mut limit = Limit {
+        made: made(context, integration).await?,
+        most: policy.limit(),
+    };
+    let mut again = Vec::new();
+    // A link holder can begin many consents: a few in each pass.
+    let more = pending.split_off(pending.len().min(admission::PER_PASS));
+    if !more.is_empty() {
+        again.push(admission::soon(Timestamp::now()));
+    }
+    for mut consent in pending {
+        loop {
+            match admission::next(&consent, &limit, &credentials, Timestamp::now()) {
+                Step::Leave => break,
+                Step::Wait(until) => {
+                    again.push(until);
+                    break;
+                }
+                Step::Redeem(app) => {
+                    let namespace_uid = observe::namespace_uid(context, integration).await?;
+                    let outcome =
+                        apply::redeem(context, &consent.consent, &app, &namespace_uid).await?;
+                    consent = admission::settle(consent, outcome, Timestamp::now());
+                    remember(context, &consent).await?;
+                }
+                Step::Create(name) => {
+                    create(context, integration, &name).await?;
+                    limit.made.push(name);
+                }
+                Step::Refuse(refusal) => {
+                    refuse(context, integration, &consent.consent, refusal).await?;
+                    break;
+                }
+            }
+        }
+    }
+    Ok(again.into_iter().min())
+}
+
+/// The consents of people without a connection, the oldest first.
+async fn pending(context: &Context, integration: &ZoomIntegration) -> Result<Vec<Pending>, Error> {
+    let handed_over = secrets(&context.client, &context.config.lease_namespace);
+    let selector = format!(
+        "{}={},{}={},{}={}",
+        label::USE,
+        label::CONSENT,
+        label::NAMESPACE,
+        integration.namespace().unwrap_or_default(),
+        label::INTEGRATION,
+        integration.name_any(),
+    );
+    let found = handed_over
+        .list(&ListParams::default().labels(&selector))
+        .await?;
+    let mut pending: Vec<Pending> = found
+        .iter()
+        .filter(|secret| secret.type_.as_deref() == Some(consent::SECRET_TYPE))
+        .filter_map(|secret| Pending::of(secret, integration))
+        .collect();
+    pending.sort_by_key(|pending| {
+        let handoff = pending.consent.handoff.as_ref();
+        handoff.map(|handoff| handoff.authorized)
+    });
+    Ok(pending)
+}
+
+async fn credentials(
+    context: &Context,
+    integration: &ZoomIntegration,
+) -> Result<Credentials, Error> {
+    let secrets: Api<Secret> = context.beside(integration);
+    let name = &integration.spec.credentials.secret_ref.name;
+    let secret = secrets.get_opt(name).await?;
+    Ok(Credentials::read(&integration.spec, secret.as_ref()))
+}
+
+/// The names of the connections that self service made. As it is now: the limit must hold however fast
+/// people are.
+async fn made(context: &Context, integration: &ZoomIntegration) -> Result<Vec<String>, Error> {
+    let connections: Api<ZoomConnection> = context.beside(integration);
+    let selector = format!(
+        "{}=true,{}={}",
+        label::SELF_SERVICE,
+        label::INTEGRATION,
+        integration.name_any()
+    );
+    let made = connections
+        .list_metadata(&ListParams::default().labels(&selector))
+        .await?;
+    Ok(made.iter().map(kube::ResourceExt::name_any).collect())
+}
+
+/// Writes down, in the consent's Secret, how often it failed and until when it waits.
+async fn remember(context: &Context, pending: &Pending) -> Result<(), Error> {
+    let Some(wait) = pending.wait else {
+        return Ok(());
+    };
+    context.leadership.check()?;
+    let patch = json!({"metadata": {"annotations": {
+        annotation::ATTEMPTS: wait.attempts.to_string(),
+        annotation::RETRY_AT: wait.until.to_string(),
+    }}});
+    let secrets = secrets(&context.client, &context.config.lease_namespace);
+    let name = &pending.consent.secret_name;
+    published::gone(
+        secrets
+            .patch(name, &PatchParams::default(), &Patch::Merge(patch))
+            .await,
+    )
+}
+
+async fn create(context: &Context, integration: &ZoomIntegration, name: &str) -> Result<(), Error> {
+    let mut connection = ZoomConnection::new(
+        name,
+        ZoomConnectionSpec {
+            integration_ref: LocalRef {
+                name: integration.name_any(),
+            },
+            subject: None,
+            import_secret_ref: None,
+            token: None,
+            external_refs: None,
+        },
+    );
+    connection.metadata.labels = Some(
+        [
+            (label::MANAGED_BY, label::MANAGER.to_owned()),
+            (label::INTEGRATION, integration.name_any()),
+            (label::SELF_SERVICE, "true".into()),
+        ]
+        .map(|(key, value)| (key.to_owned(), value))
+        .into(),
+    );
+    context.leadership.check()?;
+    let connections: Api<ZoomConnection> = context.beside(integration);
+    match connections
+        .create(&published::parameters(), &connection)
+        .await
+    {
+        Ok(_) => {
+            tracing::info!(connection = name, "self service made a connection");
+            Ok(())
+        }
+        // Somebody else's, or ours a moment ago: the consent is for whoever has the name.
+        Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(()),
+        Err(error) => Err(Error::from_write(error)),
+    }
+}
+
+/// Removes a consent that leads to no connection, and says why.
+async fn refuse(
+    context: &Context,
+    integration: &ZoomIntegration,
+    consent: &Consent,
+    refusal: Refusal,
+) -> Result<(), Error> {
+    context.leadership.check()?;
+    let secrets = secrets(&context.client, &context.config.lease_namespace);
+    published::remove(&secrets, &consent.secret_name).await?;
+    tracing::info!(
+        transaction = consent.transaction(),
+        reason = refusal.reason.as_str(),
+        "a person was not connected"
+    );
+    let event = Event {
+        type_: EventType::Warning,
+        reason: refusal.reason.into(),
+        note: Some(refusal.message),
+        action: "Connect".into(),
+        secondary: None,
+    };
+    report::publish(context, integration, event).await;
+    Ok(())
+}

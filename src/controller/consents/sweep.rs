@@ -1,0 +1,124 @@
+//! Removes consents that came to no end by themselves.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret;
+use kube::{
+    ResourceExt as _,
+    api::{ListParams, PartialObjectMeta},
+};
+
+use crate::{
+    api::label,
+    controller::{
+        Context,
+        error::Error,
+        published::{self, secrets},
+        schedule,
+    },
+};
+
+/// A code that was not redeemed is of no use to anybody after this: it lives for five minutes.
+const UNREDEEMED: Duration = Duration::from_mins(30);
+
+/// A grant that was not adopted is kept for longer: Zoom may ask to wait until the next day before it says
+/// whose it is, and the API server may refuse a Secret until somebody raises a quota.
+const REDEEMED: Duration = Duration::from_hours(48);
+
+const BETWEEN_SWEEPS: Duration = Duration::from_mins(1);
+
+/// Name prefix of the Secrets by which codes are handed over.
+const PREFIX: &str = "zoom-consent-";
+
+/// Removes old consents for as long as this replica leads. Does not end.
+pub async fn sweep(context: &Context) {
+    if context.config.connect_url.is_none() {
+        return std::future::pending().await;
+    }
+    let mut ticks = tokio::time::interval(BETWEEN_SWEEPS);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = sweep_once(context).await {
+            tracing::warn!(%error, "failed to remove old consents");
+        }
+    }
+}
+
+async fn sweep_once(context: &Context) -> Result<(), Error> {
+    let secrets = secrets(&context.client, &context.config.lease_namespace);
+    let now = Timestamp::now();
+    for selector in [
+        format!("{}={}", label::USE, label::CONSENT),
+        format!("{}={}", label::USE, label::GRANT),
+    ] {
+        let found = secrets
+            .list_metadata(&ListParams::default().labels(&selector))
+            .await?;
+        for secret in found.iter().filter(|secret| is_old(secret, now)) {
+            context.leadership.check()?;
+            published::remove(&secrets, &secret.name_any()).await?;
+            tracing::warn!(
+                transaction = secret.name_any().trim_start_matches(PREFIX),
+                namespace = secret.labels().get(label::NAMESPACE),
+                connection = secret.labels().get(label::CONNECTION),
+                redeemed = secret.labels().contains_key(label::REDEEMED),
+                "removed a consent that came to no end"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Whether a consent is to be removed. An earlier version could leave one under the label of a grant, where
+/// nobody looked for it.
+fn is_old(secret: &PartialObjectMeta<Secret>, now: Timestamp) -> bool {
+    let labels = secret.labels();
+    let name = secret.name_any();
+    let is_consent = labels.get(label::USE).map(String::as_str) == Some(label::CONSENT);
+    let is_stray = name.starts_with(PREFIX) && !name.ends_with("-zoom-grant");
+    let life = if labels.contains_key(label::REDEEMED) {
+        REDEEMED
+    } else {
+        UNREDEEMED
+    };
+    let created = secret.creation_timestamp().map(|time| time.0);
+    (is_consent || is_stray) && created.is_some_and(|created| now > schedule::later(created, life))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn old(name: &str, labels: &serde_json::Value, age_minutes: i64) -> bool {
+        let now = Timestamp::from_second(1_000_000).unwrap();
+        let created = Timestamp::from_second(1_000_000 - 60 * age_minutes).unwrap();
+        let secret: PartialObjectMeta<Secret> = serde_json::from_value(json!({
+            "apiVersion": "v1", "kind": "Secret",
+            "metadata": {"name": name, "labels": labels, "creationTimestamp": created.to_string()},
+        }))
+        .unwrap();
+        is_old(&secret, now)
+    }
+
+    #[test]
+    fn a_redeemed_consent_is_kept_for_two_days() {
+        let waiting = json!({(label::USE): label::CONSENT});
+        assert!(!old("zoom-consent-a", &waiting, 29));
+        assert!(old("zoom-consent-a", &waiting, 31));
+        let redeemed = json!({(label::USE): label::CONSENT, (label::REDEEMED): "true"});
+        assert!(!old("zoom-consent-a", &redeemed, 47 * 60));
+        assert!(old("zoom-consent-a", &redeemed, 49 * 60));
+    }
+
+    #[test]
+    fn a_grant_that_an_earlier_version_left_is_removed_and_a_connections_own_is_not() {
+        let grant = json!({(label::USE): label::GRANT});
+        assert!(old("zoom-consent-a", &grant, 31));
+        assert!(!old("zoom-consent-a-zoom-grant", &grant, 99_999));
+        assert!(!old("ada-zoom-grant", &grant, 99_999));
+    }
+}

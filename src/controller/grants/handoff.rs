@@ -1,0 +1,193 @@
+//! The Secret by which a code is handed over, and in which its grant stays until it is known whose it is.
+//! Pure.
+
+use k8s_openapi::{
+    ByteString, api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
+use kube::ResourceExt as _;
+
+use super::secret::{self, Kept};
+use crate::api::label;
+use contract::consent::{self, Handoff, Invalid};
+use grant::{Code, Credential, Grant};
+
+/// What a Secret hands over; `None` when it cannot be read.
+#[must_use]
+pub fn read(secret: &Secret) -> Option<Handoff> {
+    let json = secret.data.as_ref()?.get(consent::SECRET_KEY)?;
+    Handoff::from_json(&json.0).ok()
+}
+
+/// The code that was handed over, as a grant that is not yet one.
+#[must_use]
+pub fn grant_of(secret: &Secret) -> Option<Grant> {
+    let handoff = read(secret)?;
+    Some(Grant {
+        id: secret.name_any(),
+        generation: 0,
+        since: handoff.authorized,
+        client_id: Some(handoff.client_id),
+        credential: Credential::Code(Code {
+            code: handoff.code,
+            verifier: handoff.code_verifier,
+            redirect_url: handoff.redirect_url,
+        }),
+        access: None,
+        intent: None,
+        loss: None,
+    })
+}
+
+/// The handoff without what can be spent.
+#[must_use]
+pub fn blank(handoff: &Handoff) -> Handoff {
+    Handoff {
+        code: String::new().into(),
+        code_verifier: String::new().into(),
+        ..handoff.clone()
+    }
+}
+
+/// Marks what a code gave. The code was spent and is of no use to anybody: it goes with the write that
+/// stores the grant.
+pub fn redeem(secret: &mut Secret) {
+    secret
+        .labels_mut()
+        .insert(label::REDEEMED.into(), "true".into());
+    let Some(json) = read(secret).and_then(|handoff| blank(&handoff).to_json().ok()) else {
+        return;
+    };
+    let data = secret.data.get_or_insert_default();
+    data.insert(consent::SECRET_KEY.into(), ByteString(json));
+}
+
+/// The Secret of a redeemed consent, as it was before somebody removed it: whoever looks for consents finds
+/// it, and asks whose its grant is.
+///
+/// # Errors
+/// When the handoff is too large.
+pub fn rebuild(
+    name: &str,
+    namespace: &str,
+    handoff: &Handoff,
+    kept: &Kept,
+) -> Result<Secret, Invalid> {
+    let labels = [
+        (label::MANAGED_BY, label::MANAGER),
+        (label::USE, label::CONSENT),
+        (label::INTEGRATION, &handoff.integration),
+        (label::CONNECTION, &handoff.connection),
+        (label::NAMESPACE, &handoff.namespace),
+        (label::REDEEMED, "true"),
+    ];
+    let mut secret = Secret {
+        metadata: ObjectMeta {
+            name: Some(name.to_owned()),
+            namespace: Some(namespace.to_owned()),
+            labels: Some(
+                labels
+                    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                    .into(),
+            ),
+            ..ObjectMeta::default()
+        },
+        type_: Some(consent::SECRET_TYPE.into()),
+        data: Some(
+            [(
+                consent::SECRET_KEY.to_owned(),
+                ByteString(blank(handoff).to_json()?),
+            )]
+            .into(),
+        ),
+        ..Secret::default()
+    };
+    secret::put(&mut secret, kept);
+    Ok(secret)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use secrecy::ExposeSecret as _;
+
+    use super::*;
+
+    fn handoff() -> Handoff {
+        Handoff {
+            namespace: "clinics".into(),
+            integration: "app".into(),
+            integration_uid: "i".into(),
+            connection: "ada".into(),
+            connection_uid: Some("c".into()),
+            client_id: "id".into(),
+            redirect_url: "https://connect.example.com/callback/clinics/app".into(),
+            code: "the-code".into(),
+            code_verifier: "the-verifier".into(),
+            begun: Timestamp::UNIX_EPOCH,
+            authorized: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    fn handed_over() -> Secret {
+        Secret {
+            metadata: ObjectMeta {
+                name: Some("zoom-consent-x".into()),
+                ..ObjectMeta::default()
+            },
+            data: Some(
+                [(
+                    consent::SECRET_KEY.to_owned(),
+                    ByteString(handoff().to_json().unwrap()),
+                )]
+                .into(),
+            ),
+            ..Secret::default()
+        }
+    }
+
+    #[test]
+    fn a_spent_code_is_not_kept() {
+        let mut secret = handed_over();
+        let grant = grant_of(&secret).unwrap();
+        assert_eq!(
+            (grant.generation, grant.client_id.as_deref()),
+            (0, Some("id"))
+        );
+        redeem(&mut secret);
+        let read = read(&secret).unwrap();
+        assert_eq!(read.code.expose_secret(), "");
+        assert_eq!(read.code_verifier.expose_secret(), "");
+        assert_eq!(read.connection, "ada");
+        assert_eq!(secret.labels().get(label::REDEEMED).unwrap(), "true");
+    }
+
+    /// A reply that came after its consent was removed is found by whoever looks for consents, and by the
+    /// sweep: a Secret under any other label or type would keep its refresh token for ever.
+    #[test]
+    fn a_late_reply_is_a_consent_again() {
+        let grant = Grant {
+            generation: 1,
+            credential: Credential::RefreshToken("refresh".to_owned().into()),
+            ..grant_of(&handed_over()).unwrap()
+        };
+        let kept = Kept {
+            grant,
+            identity: None,
+            identified: false,
+            namespace_uid: "n".into(),
+            imported: None,
+        };
+        let secret = rebuild("zoom-consent-x", "operator", &handoff(), &kept).unwrap();
+        assert_eq!(secret.type_.as_deref(), Some(consent::SECRET_TYPE));
+        for (label, value) in [
+            (label::USE, label::CONSENT),
+            (label::NAMESPACE, "clinics"),
+            (label::CONNECTION, "ada"),
+            (label::INTEGRATION, "app"),
+        ] {
+            assert_eq!(secret.labels().get(label).map(String::as_str), Some(value));
+        }
+        assert_eq!(read(&secret).unwrap().code.expose_secret(), "");
+        assert_eq!(secret::get(&secret).unwrap().grant.generation, 1);
+    }
+}
