@@ -98,8 +98,8 @@ async fn ended(bed: Bed) -> anyhow::Result<()> {
         ensure!(message(&connection, "Ready").contains("importSecretRef"));
         let grant = stored(&bed, name).await?;
         ensure!(
-            text(&grant, "/credential/refreshToken").is_empty(),
-            "{name}"
+            !text(&grant, "/loss/sealed/since").is_empty(),
+            "{name}: not sealed"
         );
         let seen = scene.seen(minted).await?;
         ensure!(seen.answered == 2, "{name}: {seen:?}");

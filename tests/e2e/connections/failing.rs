@@ -24,6 +24,11 @@ pub fn cases() -> Vec<Case> {
         Case::new("connections::zoom_is_down_at_the_import", down_at_import),
         Case::new("connections::zoom_does_not_tell_who_it_is", identity_fails),
         Case::new("connections::wrong_client_secret", wrong_secret),
+        Case::new("connections::pair_of_another_app", other_app),
+        Case::new(
+            "connections::import_with_the_pair_of_another_app",
+            import_with_other_app,
+        ),
     ]
 }
 
@@ -242,6 +247,50 @@ async fn wrong_secret(bed: Bed) -> anyhow::Result<()> {
     until(&bed, "ada", "Connected").await?;
     ensure!(since.elapsed() < Duration::from_secs(40), "not soon");
     let seen = scene.until_generation("ada", &minted, 2).await?;
+    seen.ensure_sound()
+}
+
+/// The Secret of the app with a pair that Zoom takes, of another app.
+async fn of_another_app(scene: &Scene) -> anyhow::Result<Value> {
+    let other = App::general("other");
+    other.register(&scene.sim, json!({})).await?;
+    let mut wrong = scene.app.0.clone();
+    wrong.client_id.clone_from(&other.0.client_id);
+    wrong.client_secret.clone_from(&other.0.client_secret);
+    Ok(wrong.secret())
+}
+
+/// The valid pair of another app costs no grant: nothing is sent, and the right pair is enough.
+async fn other_app(bed: Bed) -> anyhow::Result<()> {
+    let (scene, minted) = Scene::connected(&bed).await?;
+    let requests = scene.requests().await?;
+    bed.apply(&of_another_app(&scene).await?).await?;
+    refresh_now(&bed, "ada").await?;
+    let connection = until(&bed, "ada", "ClientIdChanged").await?;
+    ensure!(status(&connection, "Stalled") == "True");
+    ensure!(text(&connection, "/status/phase") == "Degraded");
+    ensure!(message(&connection, "Ready").contains(&scene.app.0.client_id));
+    ensure!(reason(&connection, "TokenFresh") == "ClientIdChanged");
+    ensure!(text(&connection, "/status/grant/lost").is_empty());
+    ensure!(scene.requests().await? == requests, "it was sent");
+    bed.apply(&scene.app.0.secret()).await?;
+    until(&bed, "ada", "Connected").await?;
+    let seen = scene.until_generation("ada", &minted, 2).await?;
+    seen.ensure_sound()
+}
+
+/// Nobody knows yet whose the imported token is: it is sealed, and tried once with the right pair.
+async fn import_with_other_app(bed: Bed) -> anyhow::Result<()> {
+    let scene = Scene::new(&bed, &options(), json!({}), &json!({})).await?;
+    let minted = scene.mint(0).await?;
+    bed.apply(&of_another_app(&scene).await?).await?;
+    scene.app.import(&bed, "ada", &minted, &json!({})).await?;
+    let connection = until(&bed, "ada", "GrantLost").await?;
+    ensure!(message(&connection, "Ready").contains("another app"));
+    ensure!(!text(&connection, "/status/grant/sealedUntil").is_empty());
+    bed.apply(&scene.app.0.secret()).await?;
+    until(&bed, "ada", "Connected").await?;
+    let seen = scene.until_generation("ada", &minted, 1).await?;
     seen.ensure_sound()
 }
 

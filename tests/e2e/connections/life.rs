@@ -186,7 +186,11 @@ async fn spent_import(bed: Bed) -> anyhow::Result<()> {
     ensure!(text(&connection, "/status/grant/lost") == "GrantLost");
     ensure!(bed.find("secrets", "ada-zoom-token").await?.is_none());
     let grant = stored(&bed, "ada").await?;
-    ensure!(text(&grant, "/credential/refreshToken").is_empty(), "kept");
+    ensure!(
+        !text(&grant, "/credential/refreshToken").is_empty(),
+        "not sealed"
+    );
+    ensure!(!text(&grant, "/loss/sealed/since").is_empty(), "{grant:#}");
 
     let import = bed.get("secrets", "ada-import").await?;
     bed.apply(&scene.app.0.secret()).await?;
@@ -201,7 +205,7 @@ async fn spent_import(bed: Bed) -> anyhow::Result<()> {
         .change("ada", &json!({"externalRefs": {"crm": "1"}}))
         .await?;
     let connection = until(&bed, "ada", "GrantLost").await?;
-    ensure!(reason(&connection, "TokenFresh") == "NoToken");
+    ensure!(reason(&connection, "TokenFresh") == "GrantLost");
     ensure!(scene.requests().await? == 1, "sent again");
     ensure!(bed.get("secrets", "ada-import").await?["data"] == import["data"]);
 
