@@ -25,6 +25,7 @@ mod leadership;
 mod links;
 mod metrics;
 mod outage;
+mod poll;
 mod published;
 mod queue;
 mod reach;

@@ -10,7 +10,7 @@ use k8s_openapi::{
     NamespaceResourceScope,
     api::{
         apps::v1::{Deployment, StatefulSet},
-        core::v1::{Secret, Service, ServiceAccount},
+        core::v1::{Pod, Secret, Service, ServiceAccount},
         networking::v1::{Ingress, NetworkPolicy},
         policy::v1::PodDisruptionBudget,
     },
@@ -28,7 +28,7 @@ use super::{
     integration::resources::HTTPRoute,
     key::Key,
     outage::Outage,
-    queue,
+    poll, queue,
     reconcile::{Managed, reconcile},
 };
 use crate::api::{
@@ -66,6 +66,7 @@ pub async fn everything(context: Arc<Context>, shutdown: Shutdown) {
     if context.config.connect_url.is_some() {
         watches.spawn(consents(context.clone()));
     }
+    watches.spawn(poll::receivers(context.clone()));
     let pass = |key| reconcile(context.clone(), key);
     queue::run(&context.requeue, pass, &shutdown).await;
 }
@@ -140,6 +141,9 @@ impl Scope {
         watches.spawn(self.clone().children::<PodDisruptionBudget>(ours.clone()));
         watches.spawn(self.clone().children::<NetworkPolicy>(ours.clone()));
         watches.spawn(self.clone().children::<Ingress>(ours.clone()));
+        let receivers =
+            watcher::Config::default().labels(&format!("{}={}", label::NAME, label::RECEIVER_NAME));
+        watches.spawn(self.clone().children::<Pod>(receivers));
         let optional = Self {
             outage: Arc::new(Outage::optional()),
             ..self.clone()

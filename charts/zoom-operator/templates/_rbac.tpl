@@ -59,7 +59,7 @@
 # The addresses of a receiver's Pods.
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list]
+  verbs: [get, list, watch]
 # Events on ZoomIntegrations and ZoomConnections; patch raises the count of a repeated one.
 - apiGroups: [events.k8s.io]
   resources: [events]

@@ -10,15 +10,17 @@
 //! | which kinds are indexed, what is left out, who is affected by a change | `watched` |
 //! | has a watch listed everything | `coverage` |
 //! | what did the last pass find | `fleet` |
+//! | when are receivers asked for their facts | `polls` |
 
 mod cache;
 mod coverage;
 mod fleet;
+mod polls;
 mod relation;
 mod watched;
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -26,16 +28,18 @@ use std::{
 
 use contract::facts::Removal;
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Pod;
 use kube::{Resource as _, ResourceExt as _};
 
 use self::{
     cache::{Applied, names},
     coverage::Coverage,
     fleet::Fleet,
+    polls::Polls,
     watched::Objects,
 };
 use super::{
-    integration::hosts::Claim,
+    integration::{ReceiverPod, hosts::Claim},
     key::{Key, Kind},
 };
 use crate::api::v1alpha1::{ZoomConnection, ZoomIntegration};
@@ -45,6 +49,9 @@ pub use self::{
     fleet::{Figures, Member},
     watched::{Guarded, Watched},
 };
+
+/// More than there are in most clusters.
+const MOST_REPLICA_SETS: usize = 20_000;
 
 /// The kinds that get passes.
 const KINDS: [Kind; 2] = [Kind::Integration, Kind::Connection];
@@ -58,6 +65,9 @@ struct State {
     objects: Objects,
     coverage: Coverage,
     fleet: Fleet,
+    polls: Polls,
+    /// UIDs of the Deployments that own `ReplicaSets`, by the UIDs of these: they never change.
+    replica_sets: HashMap<String, String>,
 }
 
 // === impl Index ===
@@ -243,6 +253,62 @@ impl Index {
         self.lock().fleet.succeeded(key);
     }
 
+    /// The Pods of a receiver; `None` when they cannot be watched there.
+    #[must_use]
+    pub fn pods_of(&self, namespace: &str, integration: &str) -> Option<Vec<Arc<Pod>>> {
+        let state = self.lock();
+        let kind = Pod::kind(&());
+        let is_known = state.coverage.get(namespace, &kind) == Watch::Complete;
+        is_known.then(|| state.objects.pods_of(namespace, integration))
+    }
+
+    /// The UID of the Deployment that owns a `ReplicaSet`, if it was found out before.
+    #[must_use]
+    pub fn owner_of_replica_set(&self, uid: &str) -> Option<String> {
+        self.lock().replica_sets.get(uid).cloned()
+    }
+
+    /// Remembers the UID of the Deployment that owns a `ReplicaSet`.
+    pub fn learn_replica_set(&self, uid: String, owner: String) {
+        let mut state = self.lock();
+        // They go with their Pods, which nobody counts: what is still needed is found out again.
+        if state.replica_sets.len() >= MOST_REPLICA_SETS {
+            state.replica_sets.clear();
+        }
+        state.replica_sets.insert(uid, owner);
+    }
+
+    /// A pass started from what the receivers said: how often to look whether that changed.
+    pub fn plan_poll(
+        &self,
+        key: Key,
+        every: Option<Duration>,
+        known: Vec<ReceiverPod>,
+        now: Timestamp,
+    ) {
+        let mut state = self.lock();
+        if state.objects.has(&key) {
+            state.polls.plan(key, every, known, now);
+        }
+    }
+
+    /// The integrations whose receivers are to be asked now.
+    #[must_use]
+    pub fn due_polls(&self, now: Timestamp) -> Vec<Key> {
+        self.lock().polls.due(now)
+    }
+
+    /// Takes in what the receivers of an integration said. Whether a pass must look at it.
+    pub fn polled(&self, key: &Key, pods: Vec<ReceiverPod>) -> bool {
+        self.lock().polls.found(key, pods)
+    }
+
+    /// What the receivers of an integration said since its last pass, if it is anything new.
+    #[must_use]
+    pub fn take_news(&self, key: &Key) -> Option<Vec<ReceiverPod>> {
+        self.lock().polls.take_news(key)
+    }
+
     /// What all objects have in common, in numbers.
     #[must_use]
     pub fn figures(&self, now: Timestamp) -> Figures {
@@ -265,6 +331,7 @@ impl State {
         if let Some(key) = K::key(&gone) {
             self.objects.removals.remove(&key);
             self.fleet.forget(&key);
+            self.polls.forget(&key);
         }
         K::affected(&self.objects, Some(&gone), None)
     }

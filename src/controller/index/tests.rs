@@ -312,3 +312,30 @@ fn what_is_new_of_removals_is_told_once() {
     );
     assert_eq!(index.removals(&app("app")), second);
 }
+
+#[test]
+fn the_pods_of_a_receiver_are_known_where_they_are_watched() {
+    let index = Index::default();
+    let pod = |version: &str, address: Option<&str>, ready: bool| -> Pod {
+        serde_json::from_value(json!({
+            "metadata": {
+                "name": "app-1", "namespace": "clinics", "uid": "p", "resourceVersion": version,
+                "labels": {"app.kubernetes.io/instance": "app"},
+                "annotations": {"example.com/ballast": "x"},
+            },
+            "spec": {"containers": [{"name": "receiver"}]},
+            "status": {"phase": "Running", "podIP": address, "message": ready.to_string()},
+        }))
+        .unwrap()
+    };
+    assert_eq!(index.apply(pod("1", None, false)), [app("app")]);
+    assert_eq!(index.apply(pod("2", Some("10.0.0.1"), false)), [app("app")]);
+    assert!(index.apply(pod("3", Some("10.0.0.1"), true)).is_empty());
+    assert!(index.pods_of("clinics", "app").is_none());
+    index.set_watch(Some("clinics"), "Pod", Watch::Complete);
+    let pods = index.pods_of("clinics", "app").unwrap();
+    assert_eq!(pods.len(), 1);
+    assert!(pods[0].spec.is_none() && pods[0].metadata.annotations.is_none());
+    index.delete(&pod("4", None, false));
+    assert!(index.pods_of("clinics", "app").unwrap().is_empty());
+}

@@ -8,7 +8,7 @@ use k8s_openapi::{
     NamespaceResourceScope,
     api::{
         apps::v1::{Deployment, StatefulSet},
-        core::v1::{Service, ServiceAccount},
+        core::v1::{Pod, Service, ServiceAccount},
         networking::v1::{Ingress, NetworkPolicy},
         policy::v1::PodDisruptionBudget,
     },
@@ -88,6 +88,9 @@ pub struct Objects {
     network_policies: Cache<NetworkPolicy>,
     ingresses: Cache<Ingress>,
     http_routes: Cache<HTTPRoute>,
+    pods: Cache<Pod>,
+    /// Names of Pods by namespace and name of the integration that their labels name.
+    pods_of: Relation<Name, String>,
     /// Names of connections by namespace and name of their integration.
     connections_of: Relation<Name, String>,
     /// Objects by the Secrets that they read or write.
@@ -145,6 +148,15 @@ impl Objects {
         });
         let connections: Vec<Key> = connections.collect();
         readers.into_iter().chain(connections).collect()
+    }
+
+    /// The Pods whose labels name an integration.
+    pub fn pods_of(&self, namespace: &str, integration: &str) -> Vec<Arc<Pod>> {
+        let integration = (namespace.to_owned(), integration.to_owned());
+        let names = self.pods_of.of(&integration);
+        names
+            .filter_map(|name| self.pods.get(namespace, name).cloned())
+            .collect()
     }
 
     /// The readable integrations that claim a host.
@@ -309,6 +321,48 @@ impl Watched for Guarded<ZoomConnection> {
     }
 }
 
+impl Watched for Pod {
+    fn cache(objects: &Objects) -> &Cache<Self> {
+        &objects.pods
+    }
+
+    fn cache_mut(objects: &mut Objects) -> &mut Cache<Self> {
+        &mut objects.pods
+    }
+
+    fn trim(&mut self) {
+        trim_child(self);
+        self.metadata.annotations = None;
+        self.spec = None;
+    }
+
+    fn relate(objects: &mut Objects, before: Option<&Self>, now: Option<&Self>) {
+        if let Some((pod, integration)) = before.and_then(labelled) {
+            objects.pods_of.remove(&integration, &pod);
+        }
+        if let Some((pod, integration)) = now.and_then(labelled) {
+            objects.pods_of.insert(integration, pod);
+        }
+    }
+
+    fn affected(_: &Objects, before: Option<&Self>, now: Option<&Self>) -> Vec<Key> {
+        // Whom to ask for facts; whether it takes requests, its workload says.
+        let reachable = |pod: &Self| {
+            let status = pod.status.as_ref();
+            let address = status.and_then(|status| status.pod_ip.clone());
+            let phase = status.and_then(|status| status.phase.clone());
+            (address, phase, pod.metadata.deletion_timestamp.clone())
+        };
+        if before.map(reachable) == now.map(reachable) {
+            return Vec::new();
+        }
+        let integration = now.or(before).and_then(labelled);
+        let integration =
+            integration.map(|(_, (namespace, name))| Key::integration(&namespace, &name));
+        integration.into_iter().collect()
+    }
+}
+
 macro_rules! children {
     ($($kind:ty, $field:ident;)+) => {$(
         impl Watched for $kind {
@@ -387,6 +441,13 @@ fn secrets_of_connection(connection: &ZoomConnection) -> Vec<Name> {
     .flatten()
     .map(|secret| (names(connection).0.to_owned(), secret))
     .collect()
+}
+
+/// The name of a Pod, and the integration that its labels name.
+fn labelled(pod: &Pod) -> Option<(String, Name)> {
+    let (namespace, name) = names(pod);
+    let integration = pod.labels().get(label::INSTANCE)?;
+    Some((name.to_owned(), (namespace.to_owned(), integration.clone())))
 }
 
 /// The integration that an object was made for.

@@ -4,7 +4,7 @@
 //! could claim anything, and would be given the token of the control port. A receiver can lie about its
 //! own tenant only.
 
-use std::{collections::HashMap, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use k8s_openapi::{
     api::{
@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     api::v1alpha1::ZoomIntegration,
-    controller::{Context, error::Error},
+    controller::{Context, error::Error, key::Key},
 };
 use contract::facts::{Facts, MAX_BYTES};
 
@@ -66,28 +66,15 @@ async fn find(
     integration: &ZoomIntegration,
     receiver: &Receiver,
 ) -> Result<Vec<ReceiverPod>, kube::Error> {
-    let pods: Api<Pod> = context.beside(integration);
-    let sets: Api<ReplicaSet> = context.beside(integration);
     let deployment = uid(integration, receiver.deployment.as_ref());
     let stateful_set = uid(integration, receiver.stateful_set.as_ref());
-    let params = ListParams::default().labels(&resources::selector(integration));
-    // Whether a ReplicaSet is our Deployment's, by UID.
-    let mut ours: HashMap<String, bool> = HashMap::new();
     let mut found = Vec::new();
-    for pod in pods.list(&params).await? {
-        let kind = if let Some(owner) = owner(&pod, "StatefulSet") {
+    for pod in list(context, integration).await? {
+        let kind = if let Some(owner) = owner(&*pod, "StatefulSet") {
             (Some(&owner.uid) == stateful_set.as_ref()).then_some(Kind::StatefulSet)
-        } else if let Some(set) = owner(&pod, "ReplicaSet") {
-            let is_ours = if let Some(known) = ours.get(&set.uid) {
-                *known
-            } else {
-                let live = sets.get_metadata_opt(&set.name).await?;
-                let live = live.filter(|live| live.uid().as_deref() == Some(&set.uid));
-                live.as_ref()
-                    .and_then(|live| owner_uid(live, "Deployment"))
-                    .is_some_and(|owner| Some(owner) == deployment.as_ref())
-            };
-            ours.insert(set.uid.clone(), is_ours);
+        } else if let Some(set) = owner(&*pod, "ReplicaSet") {
+            let owner = deployment_of(context, integration, set).await?;
+            let is_ours = owner.is_some() && owner == deployment;
             is_ours.then_some(Kind::Deployment)
         } else {
             None
@@ -107,6 +94,42 @@ async fn find(
         });
     }
     Ok(found)
+}
+
+/// The Pods that carry the receiver's labels.
+async fn list(
+    context: &Context,
+    integration: &ZoomIntegration,
+) -> Result<Vec<Arc<Pod>>, kube::Error> {
+    let key = Key::from(integration);
+    if let Some(pods) = context.index.pods_of(&key.namespace, &key.name) {
+        return Ok(pods);
+    }
+    let pods: Api<Pod> = context.beside(integration);
+    let params = ListParams::default().labels(&resources::selector(integration));
+    let pods = pods.list(&params).await?;
+    Ok(pods.into_iter().map(Arc::new).collect())
+}
+
+/// The UID of the Deployment that a `ReplicaSet` belongs to.
+async fn deployment_of(
+    context: &Context,
+    integration: &ZoomIntegration,
+    set: &OwnerReference,
+) -> Result<Option<String>, kube::Error> {
+    if let Some(known) = context.index.owner_of_replica_set(&set.uid) {
+        return Ok(Some(known));
+    }
+    let sets: Api<ReplicaSet> = context.beside(integration);
+    let live = sets.get_metadata_opt(&set.name).await?;
+    let Some(live) = live.filter(|live| live.uid().as_deref() == Some(&set.uid)) else {
+        return Ok(None);
+    };
+    let owner = owner_uid(&live, "Deployment").cloned();
+    if let Some(owner) = owner.clone() {
+        context.index.learn_replica_set(set.uid.clone(), owner);
+    }
+    Ok(owner)
 }
 
 fn uid<K: kube::Resource>(integration: &ZoomIntegration, live: Option<&K>) -> Option<String> {

@@ -28,6 +28,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 use kube::ResourceExt as _;
 
+pub use self::model::ReceiverPod;
 use self::model::{Applied, Observed, ReceiverFinding};
 use super::{
     Context, connections, consents,
@@ -74,6 +75,12 @@ impl Managed for ZoomIntegration {
     }
 }
 
+/// What the Pods of the integration's receiver say now.
+pub async fn receiver_pods(context: &Context, integration: &ZoomIntegration) -> Vec<ReceiverPod> {
+    let receiver = observe::workloads(context, integration);
+    facts::gather(context, integration, &receiver).await
+}
+
 /// What the operator's configuration and the watches say.
 fn rules<'a>(context: &'a Context, integration: &ZoomIntegration) -> plan::Rules<'a> {
     let namespace = integration.namespace().unwrap_or_default();
@@ -117,11 +124,13 @@ async fn report(
         known: &known,
         reach: try_url(context, integration, observed, applied, now),
     };
-    let (status, wait) = status::status(integration, observed, applied, &setting, now);
+    let (status, next) = status::status(integration, observed, applied, &setting, now);
     super::report::report(context, integration, &status).await?;
+    let pods = observed.pods.clone();
+    context.index.plan_poll(key.clone(), next.poll, pods, now);
     let member = Member::of_integration(&status, observed.buffer(), applied.receiver.progress);
-    context.index.passed(key, member, wait, now);
-    Ok(Action::requeue(wait))
+    context.index.passed(key, member, next.pass, now);
+    Ok(Action::requeue(next.pass))
 }
 
 /// What is known of the way to the webhook URL, and a try if one is due, which no pass waits for.

@@ -23,6 +23,7 @@ use crate::{
         credentials::Credentials,
         error::Error,
         index::Watched,
+        key::Key,
         token_secret::{self, Owner, TokenSecret},
     },
 };
@@ -51,7 +52,11 @@ pub async fn observe(context: &Context, integration: &ZoomIntegration) -> Result
     // A suspended receiver is asked only for what a transition has to know.
     let is_asked = !live.is_empty()
         && (spec.webhook.is_some() && !spec.suspend || live.iter().any(|live| live.buffered));
-    let pods = if is_asked {
+    // What led to this pass need not be asked again.
+    let news = context.index.take_news(&Key::from(integration));
+    let pods = if let Some(news) = news.filter(|_| is_asked) {
+        news
+    } else if is_asked {
         facts::gather(context, integration, &receiver).await
     } else {
         Vec::new()
@@ -141,6 +146,19 @@ pub async fn receiver(context: &Context, integration: &ZoomIntegration) -> Resul
         http_route,
         control,
     })
+}
+
+/// The receiver's workloads, as far as the watches know.
+pub fn workloads(context: &Context, integration: &ZoomIntegration) -> Receiver {
+    let namespace = integration.namespace().unwrap_or_default();
+    let name = resources::name(integration);
+    let deployment = context.index.get::<Deployment>(&namespace, &name);
+    let stateful_set = context.index.get::<StatefulSet>(&namespace, &name);
+    Receiver {
+        deployment: deployment.map(|found| (*found).clone()),
+        stateful_set: stateful_set.map(|found| (*found).clone()),
+        ..Receiver::default()
+    }
 }
 
 /// What the watch knows is not read again. It knows only what carries our labels: what it does not know may

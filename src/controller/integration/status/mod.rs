@@ -62,7 +62,16 @@ pub struct Setting<'a> {
     pub reach: Option<Seen>,
 }
 
-/// The status of `integration` at `now`, and how long to wait for the next pass.
+/// When to look again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Next {
+    /// How long to wait for the next pass.
+    pub pass: Duration,
+    /// How often to ask the receivers, beside the passes, whether anything is new.
+    pub poll: Option<Duration>,
+}
+
+/// The status of `integration` at `now`, and when to look again.
 #[must_use]
 pub fn status(
     integration: &ZoomIntegration,
@@ -70,7 +79,7 @@ pub fn status(
     applied: &Applied,
     setting: &Setting<'_>,
     now: Timestamp,
-) -> (ZoomIntegrationStatus, Duration) {
+) -> (ZoomIntegrationStatus, Next) {
     let before = integration.status.clone().unwrap_or_default();
     let spec = &integration.spec;
     let scopes = granted(integration, &applied.token);
@@ -139,15 +148,18 @@ pub fn status(
         || buffer.as_ref().is_some_and(filling)
         || facts.is_some_and(is_in_trouble)
         || spec.consent_mode() == Some(ConsentMode::External) && verdict.phase != Phase::Connected;
-    let wait = wait(
-        spec.suspend,
-        curious,
-        token.as_ref(),
-        webhook.as_ref(),
-        applied,
-        &conditions,
-        now,
-    );
+    let poll = webhook
+        .as_ref()
+        .filter(|_| !spec.suspend)
+        .map(|webhook| poll(curious, webhook, &conditions, now));
+    let pass = wait(spec.suspend, token.as_ref(), webhook.as_ref(), applied, now);
+    let next = Next {
+        // How long it has gone wrong counts too.
+        pass: poll
+            .filter(|_| facts.is_some_and(is_in_trouble))
+            .map_or(pass, |poll| poll.min(pass)),
+        poll,
+    };
     let mut status = ZoomIntegrationStatus {
         observed_generation: integration.metadata.generation,
         phase: Some(verdict.phase),
@@ -169,7 +181,7 @@ pub fn status(
         warnings: before.warnings,
     };
     setup::fill(spec, &mut status, setting.known, now);
-    (status, wait)
+    (status, next)
 }
 
 fn token(applied: &Applied) -> TokenStatus {
@@ -348,13 +360,25 @@ fn is_in_trouble(facts: &Facts) -> bool {
     })
 }
 
+/// How often the receivers are asked whether anything is new.
+fn poll(
+    curious: bool,
+    webhook: &WebhookStatus,
+    conditions: &[Condition],
+    now: Timestamp,
+) -> Duration {
+    let up_since = Type::ReceiverAvailable
+        .find(conditions)
+        .map(|condition| condition.last_transition_time.0);
+    let next = schedule::next_facts(webhook.last_validated.is_some(), curious, up_since, now);
+    Duration::try_from(next.duration_since(now)).unwrap_or_default()
+}
+
 fn wait(
     suspended: bool,
-    curious: bool,
     token: Option<&TokenStatus>,
     webhook: Option<&WebhookStatus>,
     applied: &Applied,
-    conditions: &[Condition],
     now: Timestamp,
 ) -> Duration {
     let mut times = Vec::new();
@@ -369,19 +393,8 @@ fn wait(
         let checked = applied.checked.failure.as_ref();
         times.extend(checked.map(|failure| failure.retry_at.0));
         times.extend(applied.look_again);
-        if let Some(webhook) = webhook {
-            let up_since = Type::ReceiverAvailable
-                .find(conditions)
-                .map(|condition| condition.last_transition_time.0);
-            let validated = webhook.last_validated.as_ref().map(|time| time.0);
-            times.push(schedule::next_facts(
-                validated.is_some(),
-                curious,
-                up_since,
-                now,
-            ));
-            times.extend(validated.map(|at| schedule::later(at, zoom::URL_VALIDATION_PERIOD)));
-        }
+        let validated = webhook.and_then(|webhook| webhook.last_validated.as_ref());
+        times.extend(validated.map(|at| schedule::later(at.0, zoom::URL_VALIDATION_PERIOD)));
     }
     schedule::wait(times, now)
 }

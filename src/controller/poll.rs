@@ -1,0 +1,52 @@
+//! Asks the receivers for their facts, beside the passes: a pass is asked for only when they changed. The
+//! questions go to the receivers' Pods, not to the API server.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::{StreamExt as _, stream};
+use jiff::Timestamp;
+
+use super::{
+    Context,
+    index::Guarded,
+    integration::{self, ReceiverPod},
+    key::Key,
+};
+use crate::api::v1alpha1::ZoomIntegration;
+
+/// Between two looks for whose time has come.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Receivers that are asked at the same time: they mostly wait.
+const AT_ONCE: usize = 32;
+
+/// Asks whenever it is time. Does not end.
+pub async fn receivers(context: Arc<Context>) {
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let due = context.index.due_polls(Timestamp::now());
+        stream::iter(due)
+            .for_each_concurrent(AT_ONCE, |key| {
+                let context = &context;
+                async move {
+                    let Some(pods) = ask(context, &key).await else {
+                        return;
+                    };
+                    if context.index.polled(&key, pods) {
+                        context.requeue.routine(key);
+                    }
+                }
+            })
+            .await;
+    }
+}
+
+async fn ask(context: &Context, key: &Key) -> Option<Vec<ReceiverPod>> {
+    let object = context
+        .index
+        .get::<Guarded<ZoomIntegration>>(&key.namespace, &key.name)?;
+    let integration = object.0.as_ref().ok()?;
+    Some(integration::receiver_pods(context, integration).await)
+}
