@@ -153,7 +153,11 @@ async fn the_result_is_awaited_and_told() {
         .spoke("ada", transaction.as_str(), "Failed", "WrongSubject");
     let failed = begun.browser.get(&path).await;
     assert_eq!(failed.title(), "The connection was not made");
-    assert!(failed.body.contains("Another Zoom user authorized"));
+    assert!(
+        failed
+            .body
+            .contains("The Zoom user who authorized is not the one")
+    );
     assert!(failed.body.contains(&format!("href=\"{ADA}?lang=en\"")));
     assert!(!failed.body.contains("words"));
     running

@@ -26,7 +26,7 @@ pub(super) static TEXTS: Texts = Texts {
     },
     method: Message {
         title: "That is not possible here",
-        lines: &["This page can only be read. Please open your link once more."],
+        lines: &["This page can only be opened, not changed. Please open your link again."],
     },
     cross_site: Message {
         title: "Please begin on this site",
@@ -81,7 +81,7 @@ pub(super) static TEXTS: Texts = Texts {
     other_integration: Message {
         title: "This answer belongs to another app",
         lines: &[
-            "What Zoom sent back does not belong to the app that you began with, so nothing was stored.",
+            "What Zoom sent back does not belong to the app that you started with, so nothing was stored.",
             "Please open the link that your administrator sent you and start again.",
         ],
     },
@@ -95,10 +95,10 @@ pub(super) static TEXTS: Texts = Texts {
     marketplace: Message {
         title: "One more step",
         lines: &[
-            "You added the app in Zoom's App Marketplace. For your safety it is connected only when you begin on this site, so that nobody can connect their account in your name. Nothing was stored.",
+            "You added the app in Zoom's App Marketplace. For your safety it is connected only when you start on this site, so that nobody can connect their account in your name. Nothing was stored.",
         ],
     },
-    marketplace_here: "Begin here to connect it. Zoom will ask you once more.",
+    marketplace_here: "Start here to connect it. Zoom will ask you again.",
     marketplace_link: "Please open the link that your administrator sent you to connect it.",
     start: Start {
         title: |app| format!("Connect {app} with Zoom"),
@@ -121,9 +121,9 @@ pub(super) static TEXTS: Texts = Texts {
         ],
         undo: "How to undo this",
         undo_how: "At any time: open the Zoom App Marketplace, choose Manage, then Added Apps, and remove the app.",
-        connected: "This connection exists and works. You need not do anything.",
+        connected: "This connection exists and works. You do not need to do anything.",
         connected_as: |mail| {
-            format!("This connection exists and works, for {mail}. You need not do anything.")
+            format!("This connection exists and works, for {mail}. You do not need to do anything.")
         },
         go: "Continue to Zoom",
         go_again: "Authorize again",
@@ -132,21 +132,21 @@ pub(super) static TEXTS: Texts = Texts {
         pending: Message {
             title: "Almost done",
             lines: &[
-                "You allowed the access. The connection is being set up; this page updates by itself.",
+                "You allowed access. The connection is being set up; this page updates by itself.",
             ],
         },
         slow: Message {
             title: "This takes longer than usual",
             lines: &[
-                "You allowed the access, and nothing is lost. The connection is still being set up.",
+                "You allowed access, and nothing is lost. The connection is still being set up.",
                 "You can keep this page open or close it. If it still does not work later, please ask your administrator.",
             ],
         },
         slow_self_service: Message {
             title: "This takes longer than usual",
             lines: &[
-                "You allowed the access, but no connection has been made for you yet.",
-                "Please tell your administrator: a limit or a rule may hold it back.",
+                "You allowed access, but there is no connection for you yet.",
+                "Please tell your administrator: a limit or a rule may prevent it.",
             ],
         },
         connected: Message {
@@ -168,7 +168,7 @@ pub(super) static TEXTS: Texts = Texts {
         title: "Zoom reported a problem",
         named: |name| format!("Zoom calls it {name}. Nothing was stored."),
         later: "The trouble is at Zoom. Please try again in a few minutes.",
-        administrator: "The app's settings in Zoom need a correction. Please tell your administrator, with the word that Zoom uses.",
+        administrator: "The app's settings in Zoom need a correction. Please tell your administrator the word that Zoom uses.",
     },
     scope,
     optional: "optional",
@@ -177,26 +177,26 @@ pub(super) static TEXTS: Texts = Texts {
 fn reason(reason: Reason) -> Option<&'static str> {
     Some(match reason {
         Reason::WrongSubject => {
-            "Another Zoom user authorized than the one this link is for. Sign out of Zoom, sign in as the right user, and start again."
+            "The Zoom user who authorized is not the one this link is for. Sign out of Zoom, sign in as the right user, and start again."
         }
         Reason::SubjectAlreadyConnected => {
-            "This Zoom user is connected already, by another connection. Please ask your administrator which one is to be used."
+            "This Zoom user is connected already, by another connection. Please ask your administrator which one to use."
         }
         Reason::CodeExpired => {
             "Zoom's answer was too old when it was used. Please start again; the steps take about a minute."
         }
-        Reason::CodeRejected => "Zoom did not accept its own answer any more. Please start again.",
+        Reason::CodeRejected => "Zoom's answer is no longer valid. Please start again.",
         Reason::SubjectUnverifiable => {
-            "Zoom did not say who authorized, so nothing was connected. Your administrator has to add a permission to the app."
+            "Zoom did not say who authorized, so nothing was connected. Your administrator must add a permission to the app."
         }
         Reason::CredentialsRejected => {
-            "Zoom does not accept the app's own credentials. Your administrator has to correct them; then start again."
+            "Zoom does not accept the app's own credentials. Your administrator must correct them; then start again."
         }
         Reason::DisabledByAdmin => {
             "An administrator of your Zoom account has switched this app off. Ask them to allow it, then start again."
         }
         Reason::AppDisabled => {
-            "The app is switched off at Zoom. Your administrator has to activate it; then start again."
+            "The app is switched off at Zoom. Your administrator must activate it; then start again."
         }
         Reason::MissingScopes => {
             "Not all required permissions were granted. Start again and allow all of them, or ask your administrator."

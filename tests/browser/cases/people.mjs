@@ -13,7 +13,7 @@ export default {
     const { name, link, secret } = await connection(app, "alan", { subject: { email: alan } });
     const page = await (await t.person()).page();
     await consent(page, link, ada, FAILED);
-    await says(page, "Another Zoom user authorized than the one this link is for.");
+    await says(page, "The Zoom user who authorized is not the one this link is for.");
     equal((await page.locator("body").innerText()).includes(alan), false, "the expected address is told");
     await shoot(page, "wrong-person");
     await page.getByRole("link", { name: "日本語" }).click();
@@ -42,7 +42,7 @@ export default {
     await consent(await (await t.person()).page(), link, ada);
     const page = await (await t.person()).page();
     await consent(page, link, alan, FAILED);
-    await says(page, "Another Zoom user authorized");
+    await says(page, "The Zoom user who authorized is not the one");
     // The first one's connection works on.
     await connected(name, ada);
     equal(await bearer(secret, t.bed.zoom), ada);

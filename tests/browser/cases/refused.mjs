@@ -104,7 +104,7 @@ export default {
     await until("the code is too old", () => Date.now() - issued > 2100);
     await visit(page, callback);
     await headed(page, "The connection was not made");
-    await says(page, "Zoom did not accept its own answer any more.");
+    await says(page, "Zoom's answer is no longer valid.");
     await shoot(page, "expired");
     const { status } = await get("zoomconnections", one.name);
     deepEqual([status.consent.outcome, status.consent.reason], ["Failed", "CodeRejected"]);
