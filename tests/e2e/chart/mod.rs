@@ -2,6 +2,7 @@
 
 mod definition;
 mod lease;
+mod policies;
 mod release;
 mod rights;
 
@@ -13,6 +14,7 @@ pub fn cases() -> Vec<Case> {
             "chart::namespaced_operator_has_rights_in_its_namespaces_only",
             rights::namespaced,
         ),
+        Case::new("chart::admission_policies", policies::refusals),
         Case::new("serial::release_for_the_whole_cluster", release::life),
     ]
 }
