@@ -32,6 +32,11 @@ pub struct Args {
     /// Where `/live`, `/ready` and `/metrics` are.
     #[arg(long, env = "ADMIN_LISTEN", default_value = "[::]:8081")]
     pub admin_listen: SocketAddr,
+    /// Proxies in front of the pages that append the client's address to `X-Forwarded-For`. With one or more,
+    /// requests are limited for each client, too. Never more than there are: whatever stands further left was
+    /// written by the client.
+    #[arg(long, env = "TRUSTED_PROXY_HOPS", default_value_t = 0)]
+    pub trusted_proxy_hops: u8,
     /// Logs.
     #[command(flatten)]
     pub log: LogArgs,
@@ -52,6 +57,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where `/live`, `/ready` and `/metrics` are.
     pub admin_listen: SocketAddr,
+    /// Proxies in front whose `X-Forwarded-For` is trusted.
+    pub trusted_proxy_hops: u8,
     /// What has no flag.
     pub tuning: Tuning,
 }
@@ -78,6 +85,10 @@ pub struct Tuning {
 pub struct Rates {
     /// Requests a second of everybody.
     pub overall: NonZeroU32,
+    /// Requests a second for pages that are not there.
+    pub strangers: NonZeroU32,
+    /// Requests a minute of one client, where clients are told apart.
+    pub client: NonZeroU32,
     /// Requests a minute of one page, or of one consent once it has begun.
     pub each: NonZeroU32,
 }
@@ -93,6 +104,7 @@ impl From<Args> for Config {
             keys: args.keys,
             listen: args.listen,
             admin_listen: args.admin_listen,
+            trusted_proxy_hops: args.trusted_proxy_hops,
             tuning: Tuning::default(),
         }
     }
@@ -107,6 +119,8 @@ impl Default for Tuning {
             max_body: 4096,
             rates: Rates {
                 overall: NonZeroU32::MIN.saturating_add(99),
+                strangers: NonZeroU32::MIN.saturating_add(49),
+                client: NonZeroU32::MIN.saturating_add(599),
                 each: NonZeroU32::MIN.saturating_add(119),
             },
             limits: Limits {

@@ -1,7 +1,11 @@
 //! How often something may be asked for. Bounded memory: what is counted is known by a few bits of its
 //! hash, which nobody outside can foresee.
 
-use std::{hash::BuildHasher as _, hash::RandomState, num::NonZeroU32};
+use std::{
+    hash::{BuildHasher as _, RandomState},
+    net::IpAddr,
+    num::NonZeroU32,
+};
 
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
 
@@ -16,6 +20,8 @@ pub const RETRY_AFTER: u32 = 10;
 /// Counts requests.
 pub struct Limiter {
     overall: DefaultDirectRateLimiter,
+    strangers: DefaultDirectRateLimiter,
+    clients: DefaultKeyedRateLimiter<u64>,
     each: DefaultKeyedRateLimiter<u64>,
     hash: RandomState,
 }
@@ -26,13 +32,11 @@ impl Limiter {
     /// Counters with nothing in them.
     #[must_use]
     pub fn new(rates: Rates) -> Self {
-        let overall = Quota::per_second(rates.overall);
-        // Half a minute's worth may come at once.
-        let burst = NonZeroU32::new(rates.each.get().div_ceil(2)).unwrap_or(NonZeroU32::MIN);
-        let each = Quota::per_minute(rates.each).allow_burst(burst);
         Self {
-            overall: RateLimiter::direct(overall),
-            each: RateLimiter::keyed(each),
+            overall: RateLimiter::direct(Quota::per_second(rates.overall)),
+            strangers: RateLimiter::direct(Quota::per_second(rates.strangers)),
+            clients: RateLimiter::keyed(each_minute(rates.client)),
+            each: RateLimiter::keyed(each_minute(rates.each)),
             hash: RandomState::new(),
         }
     }
@@ -43,12 +47,32 @@ impl Limiter {
         self.overall.check().is_ok()
     }
 
+    /// Whether another request for a page that is not there may be served. Those do not use up the turn of
+    /// people who authorize.
+    #[must_use]
+    pub fn admits_stranger(&self) -> bool {
+        self.strangers.check().is_ok()
+    }
+
+    /// Whether this client may ask once more.
+    #[must_use]
+    pub fn admits_client(&self, client: IpAddr) -> bool {
+        let bucket = self.hash.hash_one(client) % BUCKETS;
+        self.clients.check_key(&bucket).is_ok()
+    }
+
     /// Whether this thing may be asked for once more.
     #[must_use]
     pub fn admits_for(&self, thing: &str) -> bool {
         let bucket = self.hash.hash_one(thing) % BUCKETS;
         self.each.check_key(&bucket).is_ok()
     }
+}
+
+/// Half a minute's worth may come at once.
+fn each_minute(rate: NonZeroU32) -> Quota {
+    let burst = NonZeroU32::new(rate.get().div_ceil(2)).unwrap_or(NonZeroU32::MIN);
+    Quota::per_minute(rate).allow_burst(burst)
 }
 
 #[cfg(test)]
@@ -60,12 +84,22 @@ mod tests {
         let four = NonZeroU32::MIN.saturating_add(3);
         let limiter = Limiter::new(Rates {
             overall: four,
+            strangers: four,
+            client: four,
             each: four,
         });
         assert!(limiter.admits_for("a") && limiter.admits_for("a"));
         assert!(!limiter.admits_for("a"));
         let admitted = (0..50).filter(|i| limiter.admits_for(&i.to_string()));
         assert!(admitted.count() > 40);
+        assert_eq!((0..10).filter(|_| limiter.admits_stranger()).count(), 4);
         assert_eq!((0..10).filter(|_| limiter.admits()).count(), 4);
+        let client = |last| IpAddr::from([203, 0, 113, last]);
+        let count = |last| {
+            (0..10)
+                .filter(|_| limiter.admits_client(client(last)))
+                .count()
+        };
+        assert_eq!((count(1), count(2)), (2, 2));
     }
 }

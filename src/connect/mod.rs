@@ -25,6 +25,7 @@ pub mod arrival;
 pub mod authorize;
 pub mod base;
 pub mod callback;
+pub mod client;
 pub mod cluster;
 pub mod headers;
 pub mod keys;

@@ -93,6 +93,7 @@ impl Connect {
             cluster,
             keys,
             limiter: Limiter::new(tuning.rates),
+            trusted_proxy_hops: config.trusted_proxy_hops,
             metrics,
             deadline: tuning.deadline,
             max_body: tuning.max_body,

@@ -18,6 +18,7 @@ use url::Url;
 use super::{
     answer::Answer,
     base::Base,
+    client,
     cluster::{Cluster, Unavailable},
     headers::Guard,
     keys::{Keys, Live},
@@ -43,6 +44,8 @@ pub struct Site {
     pub keys: Live,
     /// Holds off too many requests.
     pub limiter: Limiter,
+    /// Proxies in front whose `X-Forwarded-For` is trusted.
+    pub trusted_proxy_hops: u8,
     /// The headers of all answers.
     pub guard: Guard,
     /// Takes note of the numbers.
@@ -144,7 +147,7 @@ impl Site {
                 return Answer::asset("text/plain; charset=utf-8", "User-agent: *\nDisallow: /\n");
             }
             Route::Icon => return Answer::asset("image/svg+xml", pages::ICON),
-            _ if !self.limiter.admits() => return self.rate_limited(visit),
+            route if !self.admits(route, visit) => return self.rate_limited(visit),
             _ => {}
         }
         match route {
@@ -166,6 +169,31 @@ impl Site {
                 Answer::page(StatusCode::NOT_FOUND, page)
             }
         }
+    }
+
+    /// Whether a request may be served. Nobody who asks for pages that are not there, or from elsewhere, uses
+    /// up the turn of a person who comes back from Zoom.
+    fn admits(&self, route: &Route, visit: &Visit) -> bool {
+        let client = client::of(&visit.headers, self.trusted_proxy_hops);
+        if client.is_some_and(|client| !self.limiter.admits_client(client)) {
+            return false;
+        }
+        match route {
+            Route::Unknown => self.limiter.admits_stranger(),
+            // Counted by its own consent, see `callback`.
+            Route::Callback { .. } if self.is_expected(visit) => true,
+            _ => self.limiter.admits(),
+        }
+    }
+
+    /// Whether the browser carries the ticket of the consent that it comes back from.
+    fn is_expected(&self, visit: &Visit) -> bool {
+        let (Ok(Some(state)), Ok(keys)) = (visit.query.one("state"), self.keys()) else {
+            return false;
+        };
+        let transaction = Transaction::of(state);
+        let ticket = visit.carried.ticket(&keys, &transaction, visit.now);
+        ticket.is_some()
     }
 
     /// The frame of a page in the visitor's language.

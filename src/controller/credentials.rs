@@ -3,6 +3,8 @@
 use k8s_openapi::{ByteString, api::core::v1::Secret};
 use secrecy::SecretString;
 
+use contract::secret_value;
+
 use super::integration::resources::authentication_keys;
 use crate::{api::v1alpha1::ZoomIntegrationSpec, setup};
 
@@ -50,10 +52,8 @@ pub struct Problem {
 pub enum ProblemKind {
     /// It is not there.
     Missing,
-    /// It is there and holds nothing but white space.
-    Empty,
-    /// It holds bytes that are no printable text.
-    NotText,
+    /// It is there, and its value cannot be used.
+    Unusable(secret_value::Problem),
 }
 
 // === impl Credentials ===
@@ -171,8 +171,7 @@ impl Credentials {
             .iter()
             .map(|problem| match problem.kind {
                 ProblemKind::Missing => format!("key {} is missing", problem.key),
-                ProblemKind::Empty => format!("key {} is empty", problem.key),
-                ProblemKind::NotText => format!("key {} is not printable text", problem.key),
+                ProblemKind::Unusable(what) => format!("key {} {what}", problem.key),
             })
             .collect();
         (!problems.is_empty()).then(|| {
@@ -221,7 +220,9 @@ fn authentication_problems(spec: &ZoomIntegrationSpec, secret: &Secret) -> Vec<P
         let value = secret.data.as_ref().and_then(|data| data.get(*key));
         let kind = match value {
             None => ProblemKind::Missing,
-            Some(value) if value.0.trim_ascii().is_empty() => ProblemKind::Empty,
+            Some(value) if value.0.trim_ascii().is_empty() => {
+                ProblemKind::Unusable(secret_value::Problem::Empty)
+            }
             Some(_) => return None,
         };
         Some(Problem {
@@ -242,18 +243,11 @@ fn version(secret: &Secret) -> String {
     )
 }
 
-/// White space at both ends is dropped: a line break that an editor appended is the commonest mistake.
+/// The value as the receiver reads it, too.
 fn read_text(value: &ByteString) -> Result<String, ProblemKind> {
-    let text = str::from_utf8(&value.0)
-        .map_err(|_| ProblemKind::NotText)?
-        .trim();
-    if text.is_empty() {
-        Err(ProblemKind::Empty)
-    } else if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
-        Err(ProblemKind::NotText)
-    } else {
-        Ok(text.to_owned())
-    }
+    secret_value::read(&value.0)
+        .map(str::to_owned)
+        .map_err(ProblemKind::Unusable)
 }
 
 #[cfg(test)]

@@ -64,6 +64,8 @@ impl Fixture {
         };
         tuning.rates.each = many;
         tuning.rates.overall = many;
+        tuning.rates.strangers = many;
+        tuning.rates.client = many;
         Self {
             config: Config {
                 url: BASE.parse().unwrap(),
@@ -72,6 +74,7 @@ impl Fixture {
                 keys: directory.path().to_owned(),
                 listen: port,
                 admin_listen: port,
+                trusted_proxy_hops: 0,
                 tuning,
             },
             directory,

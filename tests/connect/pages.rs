@@ -238,3 +238,29 @@ async fn all_together_are_held_off_too() {
     );
     assert_eq!(browser.get("/zoom/style.css").await.status, 200);
 }
+
+/// Whoever asks for pages that are not there, or for many, does not stop people who come back from Zoom.
+#[tokio::test]
+async fn a_flood_of_strangers_stops_no_callback() {
+    let one = NonZeroU32::MIN;
+    let running = Fixture::new()
+        .with(|c| {
+            c.tuning.rates.overall = NonZeroU32::new(2).unwrap();
+            c.tuning.rates.strangers = one;
+        })
+        .start()
+        .await;
+    let mut begun = running.begin(ADA).await;
+    let mut browser = running.browser();
+    let mut missing = Vec::new();
+    for _ in 0..5 {
+        missing.push(browser.get("/zoom/nothing").await.status);
+    }
+    assert!(
+        missing.contains(&404) && missing.contains(&429),
+        "{missing:?}"
+    );
+    // Not even when the pages themselves are in demand.
+    while browser.get("/zoom/").await.status != 429 {}
+    begun.returns(CALLBACK, "c").await.location();
+}

@@ -5,6 +5,7 @@
 //! | How do the consent pages hand an authorization code to the controller? | [`consent`] |
 //! | What does a receiver tell the controller? | [`facts`], and what goes wrong: [`health`] |
 //! | How does a receiver prove that a URL leads to it? | [`proof`] |
+//! | Which value is in a key of a credentials Secret? | [`secret_value`] |
 //! | Which languages do pages and hand-outs have? | [`language`] |
 //! | What does an event's name look like? | [`event_name`] |
 
@@ -15,5 +16,6 @@ pub mod health;
 pub mod language;
 pub mod mac;
 pub mod proof;
+pub mod secret_value;
 
 pub use self::language::Language;

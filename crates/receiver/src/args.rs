@@ -177,6 +177,8 @@ pub struct Tuning {
     pub dedupe_capacity: usize,
     /// Most bytes of all bodies under way.
     pub body_budget: usize,
+    /// Longest pause within a body on a connection that has not proven itself.
+    pub body_idle: Duration,
     /// Limits of the webhook port.
     pub limits: Limits,
 }
@@ -239,6 +241,7 @@ impl Default for Tuning {
             sink_concurrency: 64,
             dedupe_capacity: 65_536,
             body_budget: 16 * 1024 * 1024,
+            body_idle: Duration::from_millis(750),
             limits: Limits {
                 connections: 512,
                 keep_alive: true,
@@ -247,6 +250,8 @@ impl Default for Tuning {
                 // closes last never closes on a request.
                 idle_timeout: Duration::from_secs(75),
                 max_age: Duration::from_mins(15),
+                // Anybody can hold a connection open for a while; those of Zoom are not to wait.
+                sheds_unproven: true,
                 ..Limits::default()
             },
         }

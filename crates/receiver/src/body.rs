@@ -35,6 +35,9 @@ pub enum ReadError {
     /// All requests together hold too much.
     #[error("no memory for the body")]
     NoBudget,
+    /// The client paused for too long.
+    #[error("body too slow")]
+    Slow,
     /// The client broke off, or its framing is wrong.
     #[error("body incomplete")]
     Incomplete,
@@ -50,25 +53,39 @@ impl Budget {
     }
 
     /// Reads a body of at most `limit` bytes. One that declares more is refused unread; a chunked
-    /// one as soon as it goes over.
+    /// one as soon as it goes over. No pause may be longer than `idle`.
     ///
     /// # Errors
     /// See [`ReadError`].
-    pub async fn read(&self, mut body: Body, limit: usize) -> Result<Raw, ReadError> {
-        let result = self.collect(&mut body, limit).await;
+    pub async fn read(
+        &self,
+        mut body: Body,
+        limit: usize,
+        idle: Option<Duration>,
+    ) -> Result<Raw, ReadError> {
+        let result = self.collect(&mut body, limit, idle).await;
         if matches!(result, Err(ReadError::TooLarge | ReadError::NoBudget)) {
             discard(body);
         }
         result
     }
 
-    async fn collect(&self, body: &mut Body, limit: usize) -> Result<Raw, ReadError> {
+    async fn collect(
+        &self,
+        body: &mut Body,
+        limit: usize,
+        idle: Option<Duration>,
+    ) -> Result<Raw, ReadError> {
         if body.size_hint().lower() > limit as u64 {
             return Err(ReadError::TooLarge);
         }
         let mut bytes = Vec::new();
         let mut share: Option<OwnedSemaphorePermit> = None;
-        while let Some(frame) = body.frame().await {
+        let idle = idle.unwrap_or(Duration::MAX);
+        while let Some(frame) = time::timeout(idle, body.frame())
+            .await
+            .map_err(|_| ReadError::Slow)?
+        {
             let Ok(data) = frame.map_err(|_| ReadError::Incomplete)?.into_data() else {
                 continue; // Trailers say nothing to us.
             };
@@ -119,13 +136,16 @@ mod tests {
     #[tokio::test(flavor = "current_thread")]
     async fn the_budget_is_shared_and_given_back() {
         let budget = Budget::new(10);
-        let first = budget.read(Body::from("123456"), 8).await.unwrap();
+        let first = budget.read(Body::from("123456"), 8, None).await.unwrap();
         assert_eq!(&first.bytes[..], b"123456");
-        let refused = budget.read(Body::from("12345"), 8).await.unwrap_err();
+        let refused = budget.read(Body::from("12345"), 8, None).await.unwrap_err();
         assert_eq!(refused, ReadError::NoBudget);
         drop(first);
-        assert!(budget.read(Body::from("12345"), 8).await.is_ok());
-        let refused = budget.read(Body::from("123456789"), 8).await.unwrap_err();
+        assert!(budget.read(Body::from("12345"), 8, None).await.is_ok());
+        let refused = budget
+            .read(Body::from("123456789"), 8, None)
+            .await
+            .unwrap_err();
         assert_eq!(refused, ReadError::TooLarge);
     }
 }

@@ -164,7 +164,9 @@ fn read(path: &Path) -> io::Result<Facts> {
 }
 
 fn read_health(path: &Path) -> Option<Health> {
-    let health: Health = serde_json::from_slice(&read_file(path).ok()?).ok()?;
+    let mut health: Health = serde_json::from_slice(&read_file(path).ok()?).ok()?;
+    // What the process before had in memory.
+    health.set_aside = 0;
     health.is_bounded().then_some(health)
 }
 

@@ -19,6 +19,7 @@ use axum::{
 };
 use contract::facts::{REMOVED, SecretRole};
 use jiff::{SignedDuration, Timestamp};
+use runtime::http::Connection;
 use tokio::time;
 use tracing::{debug, warn};
 
@@ -47,6 +48,8 @@ pub struct Webhook {
     pub deadline: Duration,
     /// Most bytes of one body.
     pub max_body: usize,
+    /// Longest pause within a body on a connection that has not proven itself.
+    pub body_idle: Duration,
     /// Most bytes of all bodies under way.
     pub budget: Budget,
     /// What is asked for beside the signature.
@@ -125,10 +128,15 @@ impl Webhook {
             body::discard(body);
             return refusal.into();
         }
-        let raw = match self.budget.read(body, self.max_body).await {
+        let connection = head.extensions.get::<Connection>();
+        let is_proven = connection.is_some_and(Connection::is_proven);
+        let idle = (!is_proven).then_some(self.body_idle);
+        let raw = match self.budget.read(body, self.max_body, idle).await {
             Ok(raw) => raw,
             Err(ReadError::TooLarge) => return Outcome::TooLarge.into(),
             Err(ReadError::NoBudget) => return Outcome::Busy.into(),
+            // Perhaps a slow network: Zoom is to come again.
+            Err(ReadError::Slow) => return Outcome::Deadline.into(),
             Err(ReadError::Incomplete) => return Outcome::Incomplete.into(),
         };
         self.metrics.read(raw.bytes.len());
@@ -176,6 +184,9 @@ impl Webhook {
             }
         };
         self.metrics.verified(role, skew);
+        if let Some(connection) = head.extensions.get::<Connection>() {
+            connection.prove();
+        }
         let read = Envelope::parse(&raw.bytes)
             .inspect_err(|error| warn!(%error, "signed body cannot be read"))
             .ok();

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use contract::facts::SecretRole;
+use contract::{facts::SecretRole, secret_value};
 use secrecy::{ExposeSecret as _, SecretSlice};
 use tokio::sync::watch;
 use tracing::info;
@@ -35,17 +35,28 @@ pub struct SigningSecrets {
 /// What the directory holds, kept up to date by [`follow`].
 pub type Secrets = watch::Receiver<Arc<SigningSecrets>>;
 
-/// Reads both files. An absent or empty file is no secret; trailing white space is not part of one.
+/// Reads both files. An absent file is no secret, nor is one whose value cannot be used; what surrounds a
+/// value is not part of it, see [`secret_value`].
 ///
 /// # Errors
 /// When a file is there but cannot be read, or is far too large.
 pub fn read(directory: &Path) -> io::Result<SigningSecrets> {
     followed::settled(|| {
         Ok(SigningSecrets {
-            current: read_file(&directory.join(CURRENT), MAX_BYTES)?,
-            previous: read_file(&directory.join(PREVIOUS), MAX_BYTES)?,
+            current: value(directory, CURRENT)?,
+            previous: value(directory, PREVIOUS)?,
         })
     })
+}
+
+fn value(directory: &Path, name: &str) -> io::Result<Option<Secret>> {
+    let Some(file) = read_file(&directory.join(name), MAX_BYTES)? else {
+        return Ok(None);
+    };
+    // The controller names the problem in the status.
+    Ok(secret_value::read(file.expose_secret())
+        .ok()
+        .map(|value| Secret::from(value.as_bytes().to_vec())))
 }
 
 /// Reads the directory every `interval`, for ever, and calls `changed` with each new state. What
@@ -130,7 +141,21 @@ mod tests {
         assert!(read(directory.path()).unwrap().is_empty());
         fs::write(directory.path().join(CURRENT), " secret \r\n").unwrap();
         let secrets = read(directory.path()).unwrap();
-        assert_eq!(secrets, SigningSecrets::new(Some(" secret"), None));
+        assert_eq!(secrets, SigningSecrets::new(Some("secret"), None));
+        // As the controller reads it.
+        for text in ["\nsecret", "secret\u{a0}", "\u{feff}secret", "\"secret\""] {
+            fs::write(directory.path().join(CURRENT), text).unwrap();
+            let secrets = read(directory.path()).unwrap();
+            assert_eq!(
+                secrets,
+                SigningSecrets::new(Some("secret"), None),
+                "{text:?}"
+            );
+        }
+        for text in ["se cret", "se\u{200b}cret", "c2VjcmV0LXNlY3JldA=="] {
+            fs::write(directory.path().join(CURRENT), text).unwrap();
+            assert!(read(directory.path()).unwrap().is_empty(), "{text:?}");
+        }
     }
 
     #[test]

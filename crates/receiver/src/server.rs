@@ -138,8 +138,7 @@ impl Receiver {
         let (sender, secrets) = self.secrets;
         let mut followers = JoinSet::new();
         let sink = sink.map(|built| follow_sink(built, &config, &recorder, &mut followers));
-        let buffers = config.buffer.as_ref();
-        let is_ephemeral = !config.suspended && buffers.is_some_and(|buffer| buffer.ephemeral);
+        let is_ephemeral = is_ephemeral(&config);
         let begun = intake(
             &config,
             sink,
@@ -162,6 +161,7 @@ impl Receiver {
             path: config.path,
             deadline: tuning.deadline,
             max_body: config.max_body,
+            body_idle: tuning.body_idle,
             budget: Budget::new(tuning.body_budget.max(config.max_body)),
             authentication,
             secrets,
@@ -304,6 +304,12 @@ async fn finish(
 /// Twice the tolerance: what is signed at the far end of the window can come from its beginning.
 fn dedupe_window(tolerance: Duration) -> Duration {
     (2 * tolerance).max(MIN_DEDUPE_WINDOW)
+}
+
+/// Whether what the buffer holds goes with the Pod.
+fn is_ephemeral(config: &Config) -> bool {
+    let buffer = config.buffer.as_ref();
+    !config.suspended && buffer.is_some_and(|buffer| buffer.ephemeral)
 }
 
 /// The facts of the receiver before this one, also for the metrics.

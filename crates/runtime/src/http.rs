@@ -4,11 +4,12 @@
 //! has no end; every port of every process is served by this loop instead.
 
 use std::{
+    collections::VecDeque,
     convert::Infallible,
     io,
     pin::pin,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -19,6 +20,8 @@ use axum::{
     http::{HeaderValue, header},
 };
 use hyper::{
+    Request,
+    body::Incoming,
     server::conn::http1,
     service::{Service as _, service_fn},
 };
@@ -62,9 +65,26 @@ pub struct Limits {
     /// Age from which on an answer closes its connection. One on which nothing is answered any more
     /// is closed [`Limits::idle_timeout`] later, which also sheds clients that never read.
     pub max_age: Duration,
+    /// Whether a new connection takes the place of the oldest one that has not proven itself (see
+    /// [`Connection::prove`]) when there are as many as there may be. Otherwise it waits.
+    pub sheds_unproven: bool,
     /// Time for requests under way once shutdown was requested or a connection has become too old.
     pub drain: Duration,
 }
+
+/// A connection, as an extension of each request on it. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Connection(Arc<Peer>);
+
+#[derive(Debug, Default)]
+struct Peer {
+    is_proven: AtomicBool,
+    shed: Notify,
+}
+
+/// The connections that have not proven themselves, the oldest first.
+#[derive(Debug, Default)]
+struct Unproven(VecDeque<Weak<Peer>>);
 
 /// Serves `router` on `listener` until shutdown is requested and requests under way are done, or
 /// [`Limits::drain`] is over. The listener closes with the request.
@@ -84,14 +104,24 @@ pub async fn serve_closing(
     let permits = Arc::new(Semaphore::new(limits.connections));
     let mut connections = JoinSet::new();
     let accepting = async {
+        let mut unproven = Unproven::default();
         loop {
+            // Accepted before there is room: only then is it known that somebody wants it.
+            let stream = accept(&listener).await;
+            if limits.sheds_unproven && permits.available_permits() == 0 {
+                unproven.shed_one();
+            }
             let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
                 return; // The semaphore is never closed.
             };
-            let stream = accept(&listener).await;
             while connections.try_join_next().is_some() {}
+            let peer = Connection::default();
+            if limits.sheds_unproven {
+                unproven.add(&peer, limits.connections);
+            }
             let serving = connection(
                 stream,
+                peer,
                 router.clone(),
                 limits,
                 closing.clone(),
@@ -114,6 +144,45 @@ pub async fn serve_closing(
     }
 }
 
+// === impl Connection ===
+
+impl Connection {
+    /// Whoever is at the other end may stay: it has shown that it is who it should be.
+    pub fn prove(&self) {
+        self.0.is_proven.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it has proven itself.
+    #[must_use]
+    pub fn is_proven(&self) -> bool {
+        self.0.is_proven.load(Ordering::Relaxed)
+    }
+}
+
+// === impl Unproven ===
+
+impl Unproven {
+    fn add(&mut self, connection: &Connection, most: usize) {
+        self.0.push_back(Arc::downgrade(&connection.0));
+        if self.0.len() > 2 * most.max(1) {
+            let is_here = |peer: Arc<Peer>| !peer.is_proven.load(Ordering::Relaxed);
+            self.0.retain(|peer| peer.upgrade().is_some_and(is_here));
+        }
+    }
+
+    /// Closes the oldest one. Nothing happens when all have proven themselves.
+    fn shed_one(&mut self) {
+        while let Some(peer) = self.0.pop_front() {
+            let peer = peer.upgrade();
+            if let Some(peer) = peer.filter(|peer| !peer.is_proven.load(Ordering::Relaxed)) {
+                debug!("a connection makes room for another one");
+                peer.shed.notify_one();
+                return;
+            }
+        }
+    }
+}
+
 // === impl Limits ===
 
 impl Default for Limits {
@@ -127,6 +196,7 @@ impl Default for Limits {
             head_bytes: 16 * 1024,
             headers: 64,
             max_age: Duration::from_mins(10),
+            sheds_unproven: false,
             drain: Duration::from_secs(5),
         }
     }
@@ -156,6 +226,7 @@ fn is_about_one_client(error: &io::Error) -> bool {
 
 async fn connection(
     stream: TcpStream,
+    peer: Connection,
     router: Router,
     limits: Limits,
     closing: Shutdown,
@@ -174,7 +245,8 @@ async fn connection(
     let opened = Instant::now();
     let (asked, is_asked) = (Notify::new(), AtomicBool::new(false));
     let inner = TowerToHyperService::new(router);
-    let service = service_fn(|request| {
+    let service = service_fn(|mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer.clone());
         if !is_asked.swap(true, Ordering::Relaxed) {
             asked.notify_one();
         }
@@ -214,8 +286,44 @@ async fn connection(
             debug!("no request in time");
             return;
         }
+        () = peer.0.shed.notified() => return,
     };
     if let Ok(Err(error)) = done {
         debug!(%error, "connection failed");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_connection_without_a_proof_goes_first() {
+        let connections: Vec<Connection> = (0..4).map(|_| Connection::default()).collect();
+        let mut unproven = Unproven::default();
+        for connection in &connections {
+            unproven.add(connection, 4);
+        }
+        connections[0].prove();
+        unproven.shed_one();
+        unproven.shed_one();
+        let told = |at: usize| {
+            use futures::FutureExt as _;
+
+            let connection: &Connection = &connections[at];
+            connection.0.shed.notified().now_or_never().is_some()
+        };
+        assert_eq!([0, 1, 2, 3].map(told), [false, true, true, false]);
+    }
+
+    #[test]
+    fn connections_that_have_gone_are_not_kept_in_mind() {
+        let mut unproven = Unproven::default();
+        for _ in 0..100 {
+            unproven.add(&Connection::default(), 4);
+        }
+        assert!(unproven.0.len() <= 9);
+        unproven.shed_one();
+        assert!(unproven.0.is_empty());
     }
 }

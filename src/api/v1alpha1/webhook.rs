@@ -425,7 +425,7 @@ fn events_schema(_: &mut SchemaGenerator) -> Schema {
             "type": "string",
             "maxLength": 100,
             "x-kubernetes-validations": [{
-                "rule": "self.matches('^[a-z][a-z0-9_]*([.][a-z0-9_]+)+$') && self != 'endpoint.url_validation'",
+                "rule": "(self.matches('^[a-z][a-z0-9_]*([.][a-z0-9_]+)+$') || self.matches('^(bot|interactive_message|message)_[a-z0-9_]+$')) && self != 'endpoint.url_validation'",
                 "message": "not an event to subscribe to: write Zoom's event name such as meeting.ended, not the label of the form; app_deauthorized and endpoint.url_validation come without a subscription"
             }]
         }

@@ -1,5 +1,6 @@
 //! Credentials as they were handed in, read as the controller reads the Secret. Pure.
 
+use contract::secret_value;
 use k8s_openapi::{ByteString, api::core::v1::Secret};
 use secrecy::SecretString;
 
@@ -78,7 +79,7 @@ impl Values {
 }
 
 fn text(value: &[u8]) -> Option<SecretString> {
-    Some(str::from_utf8(value).ok()?.trim().to_owned().into())
+    Some(secret_value::read(value).ok()?.to_owned().into())
 }
 
 #[cfg(test)]

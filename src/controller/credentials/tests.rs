@@ -167,3 +167,25 @@ fn a_verification_token_is_known_by_its_key() {
         ["ZOOM_VERIFICATION_TOKEN", "verification-token"]
     );
 }
+
+#[test]
+fn what_surrounds_a_value_is_dropped_and_what_hides_in_it_is_named() {
+    let found = Credentials::read(
+        &spec(true),
+        Some(&secret(&[
+            ("client-id", "\u{feff}id\u{200b}".as_bytes()),
+            ("client-secret", "sec\u{a0}ret".as_bytes()),
+            ("account-id", b"\"account\""),
+            ("webhook-secret-token", b"ZmxkLXNlY3JldC10b2tlbg=="),
+        ])),
+    );
+    assert_eq!(found.client_id.as_deref(), Some("id"));
+    let complaint = found.complaint().unwrap();
+    for part in [
+        "key client-secret has a blank or an invisible character in the middle",
+        "key webhook-secret-token is encoded in base64 twice",
+    ] {
+        assert!(complaint.contains(part), "{complaint}");
+    }
+    assert!(!complaint.contains("account-id"), "{complaint}");
+}

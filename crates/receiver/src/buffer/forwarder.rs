@@ -84,6 +84,8 @@ struct Work {
     unsettled: Arc<Semaphore>,
     permit: Option<OwnedSemaphorePermit>,
     is_urgent: bool,
+    /// How many events were set aside when it was last told.
+    told_aside: usize,
 }
 
 /// Why waiting ended.
@@ -110,6 +112,7 @@ impl Forwarder {
             unsettled: Arc::new(Semaphore::new(UNSETTLED as usize)),
             permit: None,
             is_urgent: false,
+            told_aside: 0,
             forwarder: self,
         };
         work.run().await;
@@ -139,15 +142,16 @@ impl Work {
         }
     }
 
-    fn count_set_aside(&self) {
+    fn count_set_aside(&mut self) {
         let set_aside = self.schedule.set_aside();
-        self.forwarder.metrics.set_aside(set_aside);
-        let set_aside = set_aside as u64;
-        if self.forwarder.recorder.health().set_aside != set_aside {
-            self.forwarder
-                .recorder
-                .record_health(Urgency::Soon, |health| health.set_aside = set_aside);
+        if set_aside == self.told_aside {
+            return;
         }
+        self.told_aside = set_aside;
+        self.forwarder.metrics.set_aside(set_aside);
+        self.forwarder
+            .recorder
+            .record_health(Urgency::Soon, |health| health.set_aside = set_aside as u64);
     }
 
     /// Waits until then, unless there is a reason to look again; with `reads` for what follows in the

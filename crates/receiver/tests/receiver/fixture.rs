@@ -75,6 +75,7 @@ impl Fixture {
                     deadline: client::PATIENCE,
                     secrets_interval: Duration::from_millis(5),
                     facts_pause: Duration::from_millis(5),
+                    body_idle: client::PATIENCE,
                     drain_grace: Duration::ZERO,
                     signature_patience: jiff::SignedDuration::ZERO,
                     ..Tuning::default()

@@ -187,6 +187,40 @@ async fn slow_clients_do_not_shut_out_others() {
     assert_eq!(receiver.status(&event(SECRET, BODY)).await, 204);
 }
 
+/// Anybody can send a head that looks signed, and then nothing.
+#[tokio::test]
+async fn bodies_that_do_not_come_hold_up_nobody_who_has_the_secret() {
+    let fixture = Fixture::new().await;
+    let receiver = fixture.with(|config| config.tuning.limits.connections = 4);
+    let receiver = receiver.start().await;
+    let head = event("wrong", BODY).head();
+    let mut silent = Vec::new();
+    for _ in 0..12 {
+        let mut stream = TcpStream::connect(receiver.at.webhook).await.unwrap();
+        let begun = format!("{head}content-length: 1000\r\n\r\n{{");
+        stream.write_all(begun.as_bytes()).await.unwrap();
+        silent.push(stream);
+    }
+    let started = std::time::Instant::now();
+    for n in 0..5 {
+        let post = event(SECRET, format!(r#"{{"event":"e","n":{n}}}"#));
+        assert_eq!(receiver.status(&post).await, 204);
+    }
+    assert!(started.elapsed() < Duration::from_secs(5));
+    drop(silent);
+}
+
+#[tokio::test]
+async fn a_body_that_pauses_is_given_up_soon() {
+    let fixture = Fixture::new().await;
+    let receiver = fixture.with(|config| config.tuning.body_idle = Duration::from_millis(100));
+    let receiver = receiver.start().await;
+    let head = event(SECRET, BODY).head();
+    let begun = format!("{head}content-length: 1000\r\n\r\n{{");
+    let answer = raw(receiver.at.webhook, begun.as_bytes()).await;
+    assert_eq!(answer.map(|answer| answer.status), Some(503));
+}
+
 #[tokio::test]
 async fn large_heads_are_refused() {
     let receiver = Fixture::new().await.start().await;

@@ -76,9 +76,9 @@ async fn it_is_answered_while_all_deliveries_are_stuck() {
 #[tokio::test]
 async fn it_is_answered_with_the_secret_that_asked() {
     let fixture = Fixture::new().await;
-    fixture.secret("previous-webhook-secret-token", "the one before");
+    fixture.secret("previous-webhook-secret-token", "the-one-before");
     let receiver = fixture.start().await;
-    is_answered(&receiver, "the one before").await;
+    is_answered(&receiver, "the-one-before").await;
     assert_eq!(receiver.facts().await["lastValidatedSecret"], "Previous");
     is_answered(&receiver, SECRET).await;
     assert_eq!(receiver.facts().await["lastValidatedSecret"], "Current");
