@@ -29,7 +29,8 @@ const BETWEEN_STEPS: Duration = Duration::from_secs(1);
 /// Between two looks at a receiver that runs empty.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(5);
 
-/// Brings the finalizer in line with the buffer; whether it had to be changed.
+/// Brings the finalizer in line with the buffer; whether it had to be changed. In a namespace that is being
+/// deleted there is none: the Role by which it could be removed later may be deleted before the integration.
 ///
 /// # Errors
 /// When it cannot be written.
@@ -38,7 +39,11 @@ pub async fn prepare(
     integration: &ZoomIntegration,
     receiver: &Receiver,
 ) -> Result<bool, Error> {
-    let wanted = is_needed(integration, receiver);
+    let wanted =
+        is_needed(integration, receiver) && !observe::namespace_ends(context, integration).await?;
+    if !wanted && is_held(integration) {
+        tracing::info!("nothing holds the integration any more: no buffer, or its namespace goes");
+    }
     finalizer::bring(context, integration, FINALIZER, wanted).await
 }
 
