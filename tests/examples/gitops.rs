@@ -15,6 +15,7 @@ fn documents() -> Vec<(String, Value)> {
     files(&gitops())
         .into_iter()
         .filter(|path| path.extension().is_some_and(|end| end == "yaml"))
+        .filter(|path| !super::is_rendered(path))
         .flat_map(|path| {
             let name = path.strip_prefix(gitops()).unwrap().display().to_string();
             read(&path).into_iter().map(move |d| (name.clone(), d))
