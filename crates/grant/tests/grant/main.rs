@@ -4,6 +4,7 @@
 #![allow(clippy::panic, reason = "a test may stop")]
 
 mod cell;
+mod consents;
 mod judge;
 mod matrix;
 mod outcomes;
