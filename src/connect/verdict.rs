@@ -8,6 +8,9 @@ use crate::api::{reason::Reason, v1alpha1::ZoomConnection};
 /// After so many seconds it takes longer than usual.
 const USUAL: i64 = 60;
 
+/// After so many seconds a code is worth nothing: who has no connection by then was refused.
+const CODE_LIFE: i64 = 360;
+
 /// Longest message that is shown, in characters.
 const MAX_MESSAGE: usize = 500;
 
@@ -19,6 +22,8 @@ pub enum Verdict {
         /// Whether it takes longer than usual.
         slow: bool,
     },
+    /// Zoom or the cluster does not do what it needs; it is tried again.
+    Waiting,
     /// It is connected; to whom, as Zoom says.
     Connected(Option<String>),
     /// It failed.
@@ -39,11 +44,16 @@ pub fn judge(ticket: &Ticket, connection: Option<&ZoomConnection>, now: Timestam
     let slow = now.as_second() - since.as_second() >= USUAL;
     let pending = Verdict::Pending { slow };
     let Some(connection) = connection else {
-        // Self service: the controller has yet to make it.
-        return if ticket.connection_uid.is_none() {
-            pending
-        } else {
+        // Self service: the controller makes it once Zoom accepted the code.
+        return if ticket.connection_uid.is_some() {
             Verdict::Gone
+        } else if now.as_second() - since.as_second() > CODE_LIFE {
+            Verdict::Failed {
+                reason: Reason::CodeRejected,
+                message: String::new(),
+            }
+        } else {
+            pending
         };
     };
     let same = ticket.connection_uid.is_none() || ticket.connection_uid == connection.metadata.uid;
@@ -63,6 +73,7 @@ pub fn judge(ticket: &Ticket, connection: Option<&ZoomConnection>, now: Timestam
             reason: consent.reason,
             message: consent.message.chars().take(MAX_MESSAGE).collect(),
         },
+        Some(consent) if consent.is_waiting() => Verdict::Waiting,
         _ => pending,
     }
 }

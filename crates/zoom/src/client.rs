@@ -10,7 +10,7 @@ use url::Url;
 use runtime::outgoing::{Trust, client_builder};
 
 use super::{
-    AccessToken, Error, Fault, Tokens, check,
+    AccessToken, Error, Fault, Request, Tokens, check,
     identity::{self, Identity},
     retry_after,
     token::trusted,
@@ -175,7 +175,8 @@ impl Client {
             ("grant_type", "account_credentials"),
             ("account_id", &credentials.account_id),
         ];
-        let body = self.request(&credentials.app, &form, now).await?;
+        let answer = self.request(&credentials.app, &form, now).await;
+        let body = answer.map_err(|error| error.to(Request::AccountToken))?;
         AccessToken::from_answer(&body, now, &self.endpoints.api)
     }
 
@@ -188,7 +189,8 @@ impl Client {
             ("grant_type", "refresh_token"),
             ("refresh_token", check::MADE_UP),
         ];
-        check::judge(self.request(app, &form, now).await)
+        let answer = self.request(app, &form, now).await;
+        check::judge(answer.map_err(|error| error.to(Request::Check)))
     }
 
     /// Exchanges an authorization code, once (RFC 6749 section 4.1.3, RFC 7636 section 4.5).
@@ -209,7 +211,10 @@ impl Client {
             ("code_verifier", code_verifier.expose_secret()),
             ("redirect_uri", redirect_url),
         ];
-        let body = self.spend(app, &form, now).await?;
+        let body = self.spend(app, &form, now).await.map_err(|error| {
+            let error = error.to(Request::Code).without(code.expose_secret());
+            error.without(code_verifier.expose_secret())
+        })?;
         Tokens::from_answer(&body, now, &self.endpoints.api)
     }
 
@@ -227,7 +232,10 @@ impl Client {
             ("grant_type", "refresh_token"),
             ("refresh_token", refresh_token.expose_secret()),
         ];
-        let body = self.spend(app, &form, now).await?;
+        let body = self.spend(app, &form, now).await.map_err(|error| {
+            let error = error.to(Request::Refresh);
+            error.without(refresh_token.expose_secret())
+        })?;
         Tokens::from_answer(&body, now, &self.endpoints.api)
     }
 
@@ -238,7 +246,11 @@ impl Client {
     pub async fn revoke(&self, app: &App, access_token: &SecretString) -> Result<(), Error> {
         let form = [("token", access_token.expose_secret())];
         let request = self.authenticated(self.endpoints.revoke(), app).form(&form);
-        self.answer(request, Timestamp::now()).await.map(drop)
+        let answer = self.answer(request, Timestamp::now()).await.map(drop);
+        answer.map_err(|error| {
+            let error = error.to(Request::Revoke);
+            error.without(access_token.expose_secret())
+        })
     }
 
     /// Asks who an access token belongs to (`GET /users/me`). `None` when its scopes do not allow to ask.
@@ -258,7 +270,11 @@ impl Client {
             ))
             .bearer_auth(access_token.expose_secret());
         let (status, body, wait) = self.send(request, Timestamp::now()).await?;
-        identity::from_answer(status, &body, wait)
+        identity::from_answer(status, &body, wait).map_err(|error| {
+            error
+                .to(Request::Identity)
+                .without(access_token.expose_secret())
+        })
     }
 
     /// The API host that was stored with a token, if it is one of Zoom's; else the configured one. What is

@@ -8,11 +8,15 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::Request;
+
 /// Why Zoom gave no token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Fault {
     /// Client id and secret are no pair.
     CredentialsRejected,
+    /// What was shown was given to another client id.
+    OtherClient,
     /// The app is not of the kind that the grant type needs.
     WrongAppKind,
     /// Account id wrong, or app not activated: Zoom does not tell which.
@@ -61,14 +65,17 @@ pub struct Error {
     /// Whether Zoom may have done what was asked all the same: the request was sent and no answer of
     /// Zoom's denies it. DNS, connection and TLS failures, 429 and other 4xx are not ambiguous.
     pub ambiguous: bool,
+    /// What it answers, if that is known.
+    pub request: Option<Request>,
 }
 
 // === impl Fault ===
 
 impl Fault {
     /// Every fault, for metrics, documentation and tests.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::CredentialsRejected,
+        Self::OtherClient,
         Self::WrongAppKind,
         Self::AccountRejected,
         Self::AppDisabled,
@@ -88,6 +95,7 @@ impl Fault {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::CredentialsRejected => "CredentialsRejected",
+            Self::OtherClient => "ClientIdChanged",
             Self::WrongAppKind => "WrongAppKind",
             Self::AccountRejected => "AccountRejected",
             Self::AppDisabled => "AppDisabled",
@@ -108,6 +116,7 @@ impl Fault {
     pub const fn class(self) -> Class {
         match self {
             Self::CredentialsRejected
+            | Self::OtherClient
             | Self::WrongAppKind
             | Self::AccountRejected
             | Self::AppDisabled
@@ -129,6 +138,9 @@ impl Fault {
         match self {
             Self::CredentialsRejected => {
                 "Zoom rejects the client id and secret as a pair: copy both again from the app's page in the Zoom App Marketplace (one environment, no line break) into the credentials Secret."
+            }
+            Self::OtherClient => {
+                "The grant was given to another app than the one whose client id is in the credentials Secret: put back the client id and secret of that app, of the same environment."
             }
             Self::WrongAppKind => {
                 "Zoom does not give this app a Server-to-Server token: use the credentials of a Server-to-Server OAuth app, or set app.kind: General in a new ZoomIntegration."
@@ -181,6 +193,7 @@ impl Error {
             detail: detail.into(),
             retry_after: None,
             ambiguous: false,
+            request: None,
         }
     }
 
@@ -211,13 +224,18 @@ impl Error {
             retry_after,
             // A proxy that lost patience (408) does not know either.
             ambiguous: !(400..500).contains(&status) || status == 408,
+            request: None,
         }
     }
 
     /// The sentence for the status: Zoom's words, then the remedy.
     #[must_use]
     pub fn message(&self) -> String {
-        format!("{} ({})", self.fault.remedy(), self.detail)
+        let remedy = self.request.map_or_else(
+            || self.fault.remedy(),
+            |request| self.fault.remedy_for(request),
+        );
+        format!("{remedy} ({})", self.detail)
     }
 }
 
@@ -234,7 +252,8 @@ fn by_code(body: &Value) -> Option<Fault> {
         .into_iter()
         .find_map(|key| number(body.get(key)?))?;
     Some(match code {
-        4702 | 4704 | 4706 => Fault::CredentialsRejected,
+        4702 => Fault::OtherClient,
+        4704 | 4706 => Fault::CredentialsRejected,
         4705 => Fault::WrongAppKind,
         4700 | 4709 => Fault::RedirectMismatch,
         4711 | 4724 | 4732..=4734 | 4737 | 4741 => Fault::GrantLost,
@@ -361,7 +380,7 @@ mod tests {
     #[test]
     fn every_numeric_code_of_the_list_has_its_fault() {
         let cases = [
-            (4702, Fault::CredentialsRejected),
+            (4702, Fault::OtherClient),
             (4704, Fault::CredentialsRejected),
             (4705, Fault::WrongAppKind),
             (4706, Fault::CredentialsRejected),

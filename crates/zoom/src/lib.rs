@@ -4,6 +4,8 @@ mod check;
 mod client;
 mod error;
 mod identity;
+mod meaning;
+mod request;
 mod retry_after;
 pub mod scopes;
 mod token;
@@ -13,6 +15,7 @@ use std::time::Duration;
 pub use client::{App, Client, Credentials, Endpoints};
 pub use error::{Class, Error, Fault};
 pub use identity::Identity;
+pub use request::Request;
 pub use token::{AccessToken, Tokens};
 
 /// How often Zoom validates a webhook URL by itself (Zoom, "Using webhooks", "Validate your webhook endpoint").

@@ -154,6 +154,7 @@ impl From<Fault> for Reason {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::CredentialsRejected => Self::CredentialsRejected,
+            Fault::OtherClient => Self::ClientIdChanged,
             Fault::WrongAppKind => Self::WrongAppKind,
             Fault::AccountRejected => Self::AccountRejected,
             Fault::AppDisabled => Self::AppDisabled,

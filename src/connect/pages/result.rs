@@ -25,6 +25,11 @@ pub fn page(mut frame: Frame<'_>, verdict: &Verdict, self_service: bool, next: &
             let contents = html! { div role="status" { (paragraphs(message)) } };
             frame.page(message.title, &contents, &Next::Nothing)
         }
+        Verdict::Waiting => {
+            frame.refresh = Some(REFRESH_SLOW);
+            let contents = html! { div role="status" { (paragraphs(&words.waiting)) } };
+            frame.page(words.waiting.title, &contents, &Next::Nothing)
+        }
         Verdict::Connected(mail) => {
             let contents = html! {
                 @if let Some(mail) = mail { p { ((words.belongs)(&masked(mail))) } }

@@ -142,6 +142,13 @@ pub(super) static TEXTS: Texts = Texts {
                 "You can keep this page open or close it. If it still does not work later, please ask your administrator.",
             ],
         },
+        waiting: Message {
+            title: "Please wait",
+            lines: &[
+                "You allowed the access, and nothing is lost. Zoom or this service cannot complete the connection right now; it is tried again automatically.",
+                "You can close this page and come back later. Please do not start again.",
+            ],
+        },
         slow_self_service: Message {
             title: "This takes longer than usual",
             lines: &[

@@ -121,6 +121,8 @@ pub struct Result {
     pub pending: Message,
     /// It takes longer than usual.
     pub slow: Message,
+    /// Zoom or the cluster does not do what it needs.
+    pub waiting: Message,
     /// The same, when a connection has to be made.
     pub slow_self_service: Message,
     /// Done.

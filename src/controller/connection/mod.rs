@@ -34,8 +34,12 @@ use super::{
     key::Key,
     reconcile::{Action, Managed},
     report::Reported,
+    schedule,
 };
 use crate::api::v1alpha1::{Phase, ZoomConnection, ZoomConnectionStatus};
+
+/// How long a pass begins further steps. One that is cut off in the middle reports nothing.
+const BEGINS_STEPS: Duration = Duration::from_secs(20);
 
 impl Managed for ZoomConnection {
     async fn pass(&self, context: &Context) -> Result<Action, Error> {
@@ -50,7 +54,8 @@ impl Managed for ZoomConnection {
             sealed_grant: context.config.sealed_grant_life(),
         };
         let observed = observe::observe(context, self).await?;
-        let mut situation = Situation::new(self, observed);
+        let until = schedule::later(Timestamp::now(), BEGINS_STEPS);
+        let mut situation = Situation::new(self, observed, until);
         while let Some(step) = plan::next(self, &situation, rules, Timestamp::now()) {
             let outcome = Box::pin(apply::apply(context, self, &situation, &step)).await?;
             situation = settle::settle(self, situation, &step, outcome, Timestamp::now());

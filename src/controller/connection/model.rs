@@ -140,6 +140,8 @@ pub struct Situation {
     pub consent: Option<ConsentStatus>,
     /// Whose the grant is, if Zoom just said so and it is not stored yet.
     pub asked: Option<Asked>,
+    /// Until when this pass begins further steps: Zoom may take its time for each.
+    pub until: Timestamp,
     /// What is not tried again in this pass.
     pub tried: Tried,
     /// When to look again, whatever else is due.
@@ -250,9 +252,9 @@ pub struct Refused(pub String);
 // === impl Situation ===
 
 impl Situation {
-    /// How things stand at the beginning of a pass.
+    /// How things stand at the beginning of a pass, which begins steps until then.
     #[must_use]
-    pub fn new(connection: &ZoomConnection, observed: Observed) -> Self {
+    pub fn new(connection: &ZoomConnection, observed: Observed, until: Timestamp) -> Self {
         let status = connection.status.as_ref();
         let last = status.and_then(|status| status.token.as_ref()?.failure.clone());
         Self {
@@ -261,6 +263,7 @@ impl Situation {
                 .and_then(|status| status.consent.clone())
                 .map(|consent| settled(consent, &observed)),
             asked: None,
+            until,
             tried: Tried::default(),
             look_again: None,
             observed,

@@ -36,6 +36,9 @@ use grant::{Credential, Grant, Lost};
 /// More steps than any pass needs.
 const MOST_STEPS: u32 = 24;
 
+/// How soon the next pass continues when this one took too long.
+const ONCE_CUT_OFF: Duration = Duration::from_secs(1);
+
 /// A deletion leads to no pass over other objects: how soon to look whether another connection of the same
 /// person is gone.
 const UNTIL_THE_OTHER_GOES: Duration = Duration::from_secs(30);
@@ -48,7 +51,7 @@ pub fn next(
     rules: Rules,
     now: Timestamp,
 ) -> Option<Step> {
-    if situation.tried.steps >= MOST_STEPS {
+    if situation.tried.steps >= MOST_STEPS || now > situation.until {
         return None;
     }
     let view = View {
@@ -102,10 +105,18 @@ pub fn look_again(
     let other = mismatch(connection, &situation.observed)
         .filter(|mismatch| mismatch.reason == Reason::SubjectAlreadyConnected)
         .map(|_| schedule::later(now, UNTIL_THE_OTHER_GOES));
-    [refresh, consent, erased, other, situation.look_again]
-        .into_iter()
-        .flatten()
-        .min()
+    let unfinished = (now > situation.until).then(|| schedule::later(now, ONCE_CUT_OFF));
+    [
+        refresh,
+        consent,
+        erased,
+        other,
+        unfinished,
+        situation.look_again,
+    ]
+    .into_iter()
+    .flatten()
+    .min()
 }
 
 /// Why the stored grant may not be this connection's, if that is so. Judged as often as anything changes.

@@ -20,6 +20,7 @@ use crate::{
         token_secret::{Owner, TokenSecret},
     },
 };
+use grant::Lost;
 use zoom::Class;
 
 /// Another process may be working on it: how soon to look again.
@@ -177,10 +178,11 @@ impl After<'_> {
             }
             grant::Outcome::Lost(lost) => self.end_consent(End::failed(
                 Reason::CodeRejected,
-                format!(
-                    "Zoom did not accept the authorization code ({}): open the link again.",
-                    lost.as_str()
-                ),
+                if lost == Lost::ReplyLost {
+                    "Zoom's reply to the authorization code was lost on the way: open the link again."
+                } else {
+                    "Zoom did not accept the authorization code: open the link again."
+                },
             )),
             grant::Outcome::OtherClient => self.wait_with_consent(
                 Reason::ClientIdChanged,

@@ -32,6 +32,9 @@ const PER_PASS: u32 = 3;
 /// How soon the next pass continues with consents: a person waits in front of a page.
 const SOON: Duration = Duration::from_secs(2);
 
+/// The same while somebody else's Secret has the name of the grant's.
+const WHILE_BLOCKED: Duration = Duration::from_mins(1);
+
 /// The next step for the oldest consent.
 pub fn next(view: &AppView<'_>) -> Option<Step> {
     let situation = view.situation();
@@ -85,7 +88,12 @@ pub fn next(view: &AppView<'_>) -> Option<Step> {
 pub fn look_again(view: &AppView<'_>) -> Option<Timestamp> {
     let situation = view.situation();
     let consent = situation.observed.consents.first()?;
-    let soon = schedule::later(view.view.now, SOON);
+    let pause = match view.observed().grant {
+        // Nothing but a person changes that.
+        GrantSecret::Foreign => WHILE_BLOCKED,
+        _ => SOON,
+    };
+    let soon = schedule::later(view.view.now, pause);
     let until = waits_until(consent, situation.consent.as_ref());
     Some(until.map_or(soon, |until| until.max(soon)))
 }

@@ -381,7 +381,7 @@ fn observed(grant: GrantSecret) -> Observed {
 }
 
 fn situation(observed: Observed) -> Situation {
-    Situation::new(&connection(), observed)
+    Situation::new(&connection(), observed, Timestamp::MAX)
 }
 
 fn step(situation: &Situation, now: i64) -> Option<String> {
@@ -427,6 +427,20 @@ fn settled(issued: i64) -> Observed {
 fn a_settled_connection_needs_no_step() {
     assert_eq!(step(&situation(settled(0)), 100), None);
     assert_eq!(step(&situation(observed(GrantSecret::Absent)), 100), None);
+}
+
+#[test]
+fn a_pass_that_took_too_long_continues_in_the_next_one() {
+    let mut due = situation(settled(0));
+    due.until = at(2800);
+    assert_eq!(step(&due, 2900), None);
+    let rules = Rules {
+        sealed_grant: Duration::ZERO,
+    };
+    assert_eq!(
+        look_again(&connection(), &due, rules, at(2900)),
+        Some(at(2901))
+    );
 }
 
 #[test]

@@ -102,7 +102,7 @@ fn situation(generation: u64) -> Situation {
         removed_at: None,
         other: None,
     };
-    Situation::new(&connection(), observed)
+    Situation::new(&connection(), observed, Timestamp::MAX)
 }
 
 fn limited(seconds: Option<u64>) -> Error {

@@ -99,7 +99,7 @@ fn held(used: i64, suspend: bool) -> Situation {
         }),
         ..observed(suspend)
     };
-    Situation::new(&connection(), observed)
+    Situation::new(&connection(), observed, Timestamp::MAX)
 }
 
 fn fresh(status: &ZoomConnectionStatus) -> (&str, &str) {
@@ -173,7 +173,7 @@ fn nobody_is_named_before_it_is_known_that_they_may() {
 /// The person did their part: they are not told to open the link again.
 #[test]
 fn a_consent_that_waits_for_zoom_says_so() {
-    let mut waiting = Situation::new(&connection(), observed(false));
+    let mut waiting = Situation::new(&connection(), observed(false), Timestamp::MAX);
     waiting.consent = Some(crate::api::v1alpha1::ConsentStatus {
         transaction: "t".into(),
         outcome: crate::api::v1alpha1::ConsentStatus::WAITING.into(),

@@ -94,6 +94,7 @@ fn error(fault: Fault, retry_after: Option<u64>) -> zoom::Error {
         detail: String::new(),
         retry_after: retry_after.map(Duration::from_secs),
         ambiguous: false,
+        request: None,
     }
 }
 
