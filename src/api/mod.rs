@@ -71,6 +71,9 @@ pub mod annotation {
     pub const REFRESH_AT: &str = "zoom-operator.io/refresh-at";
     /// UID and resourceVersion of the credentials Secret that a token was requested with.
     pub const CREDENTIALS_VERSION: &str = "zoom-operator.io/credentials-version";
+    /// A digest of the credentials that a token was requested with, keyed with the token: tells that they are
+    /// the same in a Secret that was written again.
+    pub const CREDENTIALS_DIGEST: &str = "zoom-operator.io/credentials-digest";
     /// Grant and generation that a token belongs to.
     pub const GRANT: &str = "zoom-operator.io/grant";
     /// SHA-256 over the data of a token Secret: a hand-edited Secret is noticed by it.

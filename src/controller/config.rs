@@ -8,6 +8,7 @@ use url::Url;
 use super::{
     integration::hosts::AllowedHost, leadership::Leadership, receiver_defaults::ReceiverDefaults,
 };
+use crate::api::v1alpha1::duration;
 use runtime::{outgoing::egress::Egress, telemetry::LogArgs};
 
 /// Zoom answers within seconds or not at all.
@@ -161,6 +162,24 @@ pub struct ReceiverPolicy {
     )]
     pub defaults: ReceiverDefaults,
 
+    /// How long the deletion of an integration waits for events that its receiver has stored.
+    #[arg(
+        long = "drain-limit",
+        env = "DRAIN_LIMIT",
+        default_value = "24h",
+        value_parser = duration
+    )]
+    pub drain_limit: Duration,
+
+    /// The same while there is no sink that they could be delivered to.
+    #[arg(
+        long = "drain-limit-without-sink",
+        env = "DRAIN_LIMIT_WITHOUT_SINK",
+        default_value = "10m",
+        value_parser = duration
+    )]
+    pub drain_limit_without_sink: Duration,
+
     /// How many receivers are replaced at the same time, when it is the operator that changed.
     #[arg(
         long = "receiver-rollouts",
@@ -224,6 +243,10 @@ fn base_url(text: &str) -> Result<Url, String> {
         "https" | "http" if url.has_host() => Ok(url),
         _ => Err("must be an http or https URL with a host".into()),
     }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    duration::parse(text).ok_or_else(|| "must be a duration such as 90s, 10m or 24h".into())
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

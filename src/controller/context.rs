@@ -18,6 +18,7 @@ use zoom::Endpoints;
 use super::{
     budget::Budgets,
     config::Args,
+    credentials::Versions,
     grants::{Grants, LeaderTerm},
     index::{Index, Watched},
     integration::{altered::Altered, answers::Answers},
@@ -53,6 +54,8 @@ pub struct Context {
     pub budgets: Arc<Budgets>,
     /// What Zoom last said to the credentials of General apps.
     pub answers: Answers,
+    /// The versions of integrations' credentials.
+    pub versions: Versions,
     /// What others made of receivers' objects after they were applied.
     pub altered: Altered,
     /// The pace at which receivers are replaced.
@@ -110,6 +113,7 @@ impl Context {
             budgets,
             answers: Answers::default(),
             altered: Altered::default(),
+            versions: Versions::default(),
             config,
         })
     }

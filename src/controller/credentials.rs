@@ -1,7 +1,16 @@
 //! The credentials Secret as the controller sees it. Pure.
 
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use contract::mac;
+use data_encoding::HEXLOWER;
+use hmac::Mac as _;
 use k8s_openapi::{ByteString, api::core::v1::Secret};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
+use sha2::{Digest as _, Sha256};
 
 use contract::secret_value;
 
@@ -18,7 +27,8 @@ pub struct Credentials {
     pub secret_name: String,
     /// Whether it exists.
     pub exists: bool,
-    /// UID and resourceVersion; changes with every change of the Secret.
+    /// UID and resourceVersion of the Secret when it first held this client id, client secret and account
+    /// id, as far as [`Versions`] remembers.
     pub version: String,
     /// What is wrong with its keys.
     pub problems: Vec<Problem>,
@@ -147,6 +157,39 @@ impl Credentials {
             .map(|problem| problem.key.as_str())
     }
 
+    /// What a token was requested with, as a digest that only those can compare with a guess who have the
+    /// token: it is stored beside it.
+    #[must_use]
+    pub fn seal(&self, access_token: &[u8]) -> Option<String> {
+        let parts = self.parts()?;
+        let mut mac = mac::keyed(access_token);
+        for part in parts {
+            mac.update(&length(part));
+            mac.update(part.as_bytes());
+        }
+        Some(HEXLOWER.encode(&mac.finalize().into_bytes()))
+    }
+
+    /// What says that the secret that signs webhooks is another one. Never stored.
+    #[must_use]
+    pub fn webhook_version(&self) -> String {
+        let token = self.webhook_secret_token.as_ref();
+        token.map_or_else(String::new, |token| {
+            HEXLOWER.encode(&Sha256::digest(token.expose_secret()))
+        })
+    }
+
+    /// What Zoom is asked with; `None` while it is not complete.
+    fn parts(&self) -> Option<[&str; 3]> {
+        let app = self.app.as_ref()?;
+        let account = self.server_to_server.as_ref();
+        Some([
+            app.client_id.as_str(),
+            app.client_secret.expose_secret(),
+            account.map_or("", |account| account.account_id.as_str()),
+        ])
+    }
+
     /// Whether Zoom can be asked for a token with them.
     #[must_use]
     pub fn are_complete(&self, spec: &ZoomIntegrationSpec) -> bool {
@@ -182,6 +225,55 @@ impl Credentials {
             )
         })
     }
+}
+
+/// The versions of credentials, by UID of the integration: a Secret that is written again with the same
+/// credentials, as some Secret stores do every few minutes, keeps its version. In memory only.
+#[derive(Default)]
+pub struct Versions(Mutex<HashMap<String, ([u8; 32], String)>>);
+
+// === impl Versions ===
+
+impl Versions {
+    /// Gives credentials that are the same as before the version that they had.
+    pub fn keep(&self, uid: &str, credentials: &mut Credentials) {
+        let Some(parts) = credentials.parts() else {
+            return;
+        };
+        let mut digest = Sha256::new();
+        for part in parts {
+            digest.update(length(part));
+            digest.update(part);
+        }
+        let digest = digest.finalize().into();
+        let mut known = self.lock();
+        match known.get(uid) {
+            Some((same, version)) if *same == digest => credentials.version.clone_from(version),
+            _ => {
+                known.insert(uid.to_owned(), (digest, credentials.version.clone()));
+            }
+        }
+    }
+
+    /// Remembers that a token was requested with these credentials when they had this version.
+    pub fn learn(&self, uid: &str, credentials: &mut Credentials, version: &str) {
+        self.forget(uid);
+        version.clone_into(&mut credentials.version);
+        self.keep(uid, credentials);
+    }
+
+    /// Forgets an integration that is gone.
+    pub fn forget(&self, uid: &str) {
+        self.lock().remove(uid);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, ([u8; 32], String)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn length(part: &str) -> [u8; 8] {
+    u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes()
 }
 
 /// Pairs of keys that hold the same value. Zoom's form has them in this order, and what is copied last is

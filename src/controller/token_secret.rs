@@ -13,6 +13,7 @@ use kube::{Resource, ResourceExt as _};
 use secrecy::ExposeSecret as _;
 use sha2::{Digest as _, Sha256};
 
+use super::credentials::Credentials;
 use crate::api::{
     annotation, label,
     v1alpha1::{ConnectionDeletionPolicy, DeletionPolicy, ZoomConnection, ZoomIntegration},
@@ -240,6 +241,17 @@ pub fn read(owner: &Owner, secret: Option<&Secret>) -> TokenSecret {
             .any(|found| Some(&found.uid) == own_uid)
             == owner.reference.is_some(),
     })
+}
+
+/// Whether the token in the Secret was requested with these credentials, whatever the version of theirs.
+#[must_use]
+pub fn is_with(secret: &Secret, credentials: &Credentials) -> bool {
+    let token = secret
+        .data
+        .as_ref()
+        .and_then(|data| data.get(key::ACCESS_TOKEN));
+    let seal = token.and_then(|token| credentials.seal(&token.0));
+    seal.is_some() && secret.annotations().get(annotation::CREDENTIALS_DIGEST) == seal.as_ref()
 }
 
 /// The status and consumers get whole seconds.

@@ -60,10 +60,11 @@
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list, watch]
-# Events on ZoomIntegrations and ZoomConnections; patch raises the count of a repeated one.
+# Events on ZoomIntegrations and ZoomConnections; patch raises the count of a repeated one. list: why a receiver's
+# StatefulSet has no Pod or no volume, which Kubernetes says nowhere else.
 - apiGroups: [events.k8s.io]
   resources: [events]
-  verbs: [create, patch]
+  verbs: [create, patch, list]
 {{- end }}
 
 {{- /* What the controller may do in the release's own namespace. */ -}}

@@ -125,6 +125,12 @@ register! {
     /// the receiver's objects could not be written
     ReceiverNotApplied = "ReceiverNotApplied" in [Integration] on [Ready(Unknown False) ReceiverAvailable(False)]
         for PlatformEngineer: "the message has the API server's answer";
+    /// the receiver accepts requests, and the API server refused an update of its objects
+    UpdateRefused = "UpdateRefused" in [Integration] on [ReceiverAvailable(True)]
+        for PlatformEngineer: "read the message: it has the API server's sentence; allow the update, or change what it asks for";
+    /// the integration is being deleted and waits for stored events
+    Deleting = "Deleting" in [Integration] on [Ready(False)]
+        for Nobody: "";
     /// somebody else's object has the name of one of the receiver's
     ReceiverConflict = "ReceiverConflict" in [Integration] on [Ready(False) ReceiverAvailable(False)]
         for AppOwner: "delete or rename the object that the message names";
@@ -377,6 +383,9 @@ register! {
     /// a grant could not be revoked at Zoom before its connection was deleted; the tokens are erased here
     NotRevoked = "NotRevoked" in [Event] on []
         for AuthorizingPerson: "remove the app in the Zoom App Marketplace";
+    /// an integration was deleted, and stored events could not be delivered within the limit
+    EventsGivenUp = "EventsGivenUp" in [Event] on []
+        for PlatformEngineer: "the message says how many and why; `receiver.drain` sets the limits";
     /// somebody wanted to connect by self service, and the limit is reached
     SelfServiceLimit = "SelfServiceLimit" in [Event] on []
         for AppOwner: "delete connections, or raise `oauth.consent.selfService.maxConnections`";

@@ -125,7 +125,12 @@ async fn integration(
         .get_opt(&resource.spec.credentials.secret_ref.name)
         .await?;
     Ok(Some(Integration {
-        credentials: Credentials::read(&resource.spec, credentials.as_ref()),
+        credentials: {
+            let mut credentials = Credentials::read(&resource.spec, credentials.as_ref());
+            let uid = resource.uid().unwrap_or_default();
+            context.versions.keep(&uid, &mut credentials);
+            credentials
+        },
         resource,
     }))
 }

@@ -1,6 +1,5 @@
 //! What is found in a credentials Secret.
 
-use secrecy::ExposeSecret as _;
 use serde_json::json;
 
 use super::*;
@@ -188,4 +187,41 @@ fn what_surrounds_a_value_is_dropped_and_what_hides_in_it_is_named() {
         assert!(complaint.contains(part), "{complaint}");
     }
     assert!(!complaint.contains("account-id"), "{complaint}");
+}
+
+#[test]
+fn a_secret_that_is_written_again_with_the_same_credentials_keeps_its_version() {
+    let versions = Versions::default();
+    let version = |resource_version: &str, data: &[(&str, &[u8])]| {
+        let mut secret = secret(data);
+        secret.metadata.resource_version = Some(resource_version.into());
+        let mut found = Credentials::read(&spec(false), Some(&secret));
+        versions.keep("u1", &mut found);
+        found.version
+    };
+    let first = version("1", &COMPLETE);
+    assert_eq!(version("2", &COMPLETE), first);
+    // Keys that Zoom is not asked with do not count, and neither does white space around a value.
+    let mut more = COMPLETE.to_vec();
+    more.push(("something", b"else"));
+    assert_eq!(version("3", &more), first);
+    // A changed value does, and so does the way back.
+    let mut other = COMPLETE.to_vec();
+    other[1].1 = b"another";
+    let second = version("4", &other);
+    assert_ne!(second, first);
+    assert_eq!(version("5", &other), second);
+    assert!(version("6", &COMPLETE).ends_with("/6"));
+    versions.forget("u1");
+    assert!(version("7", &COMPLETE).ends_with("/7"));
+}
+
+#[test]
+fn the_digest_beside_a_token_is_of_no_use_without_it() {
+    let found = Credentials::read(&spec(false), Some(&secret(&COMPLETE)));
+    let seal = found.seal(b"token").unwrap();
+    assert_eq!(found.seal(b"token").unwrap(), seal);
+    assert_ne!(found.seal(b"other").unwrap(), seal);
+    let incomplete = Credentials::read(&spec(false), Some(&secret(&COMPLETE[1..])));
+    assert_eq!(incomplete.seal(b"token"), None);
 }

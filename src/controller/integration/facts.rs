@@ -20,6 +20,7 @@ use super::{
     model::{Order, Receiver, ReceiverPod},
     ownership::owned,
     resources::{self, Kind},
+    trouble,
 };
 use crate::{
     api::v1alpha1::ZoomIntegration,
@@ -90,6 +91,7 @@ async fn find(
             name: pod.name_any(),
             address: status.and_then(|status| status.pod_ip.clone()),
             leaving: pod.metadata.deletion_timestamp.is_some(),
+            trouble: trouble::of_pod(&pod),
             facts: None,
         });
     }

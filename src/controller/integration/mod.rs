@@ -20,6 +20,7 @@ mod settle;
 mod status;
 mod support;
 mod transition;
+mod trouble;
 mod verdict;
 
 use std::time::Duration;
@@ -68,6 +69,7 @@ impl Managed for ZoomIntegration {
         let name = object.name.as_deref().unwrap_or_default();
         let uid = object.uid.as_deref().unwrap_or_default();
         context.answers.forget(uid);
+        context.versions.forget(uid);
         context.altered.forget(namespace, name);
         let name = (namespace.to_owned(), name.to_owned());
         context.reach.forget(&name);
@@ -149,7 +151,7 @@ fn try_url(
     let wanted = reach::wanted(
         &integration.spec,
         credentials.webhook_secret_token.as_ref(),
-        &credentials.version,
+        &credentials.webhook_version(),
         status::validated(integration, observed, applied, now),
         applied.receiver.finding == ReceiverFinding::Available,
         now,

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::{
     altered::Alterations,
     model::{Objects, Observed, Receiver, ReceiverFinding, Transition},
-    ownership::{Whose, owned, whose},
+    ownership::{Whose, is_controlled, owned, whose},
     pace::{self, Rolling},
     resources::{self, Drift, Kind, Part, Resources, Setting, Workload},
 };
@@ -74,7 +74,9 @@ pub fn objects(
         .map(|pair| pair.part)
         .collect();
     let webhook = integration.spec.webhook.as_ref();
-    if webhook.is_some_and(|webhook| webhook.buffer.is_some()) && live.control.is_none() {
+    let control = live.control.as_ref();
+    let has_control = control.is_some_and(|live| is_controlled(integration, &live.metadata));
+    if webhook.is_some_and(|webhook| webhook.buffer.is_some()) && !has_control {
         writes.insert(Part::ControlSecret);
     }
     let situation = match &wanted.workload {

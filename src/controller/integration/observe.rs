@@ -3,15 +3,18 @@
 use k8s_openapi::api::{
     apps::v1::{Deployment, StatefulSet},
     core::v1::{Namespace, Secret, Service, ServiceAccount, ServicePort},
+    events::v1::Event,
     networking::v1::{Ingress, NetworkPolicy},
     policy::v1::PodDisruptionBudget,
 };
-use kube::{Api, ResourceExt as _};
+use kube::{Api, ResourceExt as _, api::ListParams};
 
 use super::{
     facts, hold,
-    model::{Checked, Observed, Receiver, SinkSecret, SinkService, together},
-    resources::{self, HTTPRoute},
+    model::{Checked, Observed, Receiver, ReceiverPod, SinkSecret, SinkService, together},
+    ownership::owned,
+    resources::{self, HTTPRoute, Kind},
+    trouble,
 };
 use crate::{
     api::{
@@ -35,15 +38,23 @@ use crate::{
 pub async fn observe(context: &Context, integration: &ZoomIntegration) -> Result<Observed, Error> {
     let secrets: Api<Secret> = context.beside(integration);
     let spec = &integration.spec;
-    let credentials = secrets.get_opt(&spec.credentials.secret_ref.name).await?;
+    let found = secrets.get_opt(&spec.credentials.secret_ref.name).await?;
+    let uid = integration.uid().unwrap_or_default();
+    let mut credentials = Credentials::read(spec, found.as_ref());
+    context.versions.keep(&uid, &mut credentials);
     let (token, old_token_secret) = if spec.is_server_to_server() {
-        let secret = secrets
-            .get_opt(&Owner::integration(integration).secret_name)
-            .await?;
-        (
-            token_secret::read(&Owner::integration(integration), secret.as_ref()),
-            old_token_secret(&secrets, integration).await?,
-        )
+        let owner = Owner::integration(integration);
+        let secret = secrets.get_opt(&owner.secret_name).await?;
+        let token = token_secret::read(&owner, secret.as_ref());
+        if let (TokenSecret::Ours(stored), Some(secret)) = (&token, &secret)
+            && stored.source != credentials.version
+            && token_secret::is_with(secret, &credentials)
+        {
+            // The Secret was written again while nobody looked.
+            let version = stored.source.clone();
+            context.versions.learn(&uid, &mut credentials, &version);
+        }
+        (token, old_token_secret(&secrets, integration).await?)
     } else {
         (TokenSecret::Absent, None)
     };
@@ -61,10 +72,11 @@ pub async fn observe(context: &Context, integration: &ZoomIntegration) -> Result
     } else {
         Vec::new()
     };
+    let warning = warning(context, integration, &receiver, &pods).await;
     let facts = together(&pods).filter(|_| spec.webhook.is_some() && !spec.suspend);
     let (sink_secret, sink_service) = sink(context, integration).await?;
     Ok(Observed {
-        credentials: Credentials::read(spec, credentials.as_ref()),
+        credentials,
         checked: checked(context, integration),
         token,
         old_token_secret,
@@ -74,6 +86,7 @@ pub async fn observe(context: &Context, integration: &ZoomIntegration) -> Result
         ),
         receiver,
         pods,
+        warning,
         sink_secret,
         sink_service,
         rivals: context.index.rivals(integration),
@@ -91,10 +104,7 @@ fn checked(context: &Context, integration: &ZoomIntegration) -> Checked {
 }
 
 /// Reads the receiver's objects.
-///
-/// # Errors
-/// When the API server cannot be asked.
-pub async fn receiver(context: &Context, integration: &ZoomIntegration) -> Result<Receiver, Error> {
+async fn receiver(context: &Context, integration: &ZoomIntegration) -> Result<Receiver, Error> {
     // An app that never had a receiver costs no request.
     let had_one = integration
         .status
@@ -104,6 +114,7 @@ pub async fn receiver(context: &Context, integration: &ZoomIntegration) -> Resul
         return Ok(Receiver::default());
     }
     let name = resources::name(integration);
+    let set_name = resources::workload_name(&integration.name_any(), Kind::StatefulSet);
     let deployments: Api<Deployment> = context.beside(integration);
     let stateful_sets: Api<StatefulSet> = context.beside(integration);
     let services: Api<Service> = context.beside(integration);
@@ -126,7 +137,7 @@ pub async fn receiver(context: &Context, integration: &ZoomIntegration) -> Resul
         control,
     ) = futures::try_join!(
         known_or_read(context, &deployments, &name),
-        known_or_read(context, &stateful_sets, &name),
+        known_or_read(context, &stateful_sets, &set_name),
         known_or_read(context, &services, &name),
         known_or_read(context, &accounts, &name),
         known_or_read(context, &budgets, &name),
@@ -193,11 +204,44 @@ async fn known_or_defined(
     }
 }
 
+/// Why Kubernetes makes no Pod of a `StatefulSet`, or no volume for it: unlike a Deployment it says so only
+/// in Events, which are asked for only then.
+async fn warning(
+    context: &Context,
+    integration: &ZoomIntegration,
+    receiver: &Receiver,
+    pods: &[ReceiverPod],
+) -> Option<String> {
+    let live = receiver.stateful_set.as_ref();
+    let live = live.filter(|live| owned(integration, *live))?;
+    let available = live.status.as_ref()?.available_replicas.unwrap_or_default();
+    let wanted = live.spec.as_ref()?.replicas.unwrap_or(1);
+    if available > 0 || wanted == 0 {
+        return None;
+    }
+    let mut names = vec![("StatefulSet", live.name_any())];
+    let pods = pods.iter().filter(|pod| pod.kind == Kind::StatefulSet);
+    names.extend(pods.map(|pod| ("PersistentVolumeClaim", resources::claim_name(&pod.name))));
+    let events: Api<Event> = context.beside(integration);
+    for (kind, name) in names {
+        let about = format!("type=Warning,regarding.kind={kind},regarding.name={name}");
+        match events.list(&ListParams::default().fields(&about)).await {
+            Ok(found) => {
+                if let Some(warning) = trouble::newest(&found.items) {
+                    return Some(warning);
+                }
+            }
+            Err(error) => {
+                tracing::debug!(%error, "failed to read the Events about a receiver");
+                return None;
+            }
+        }
+    }
+    None
+}
+
 /// Reads whether the sink may be used: its Secret's labels, and its Service's type.
-///
-/// # Errors
-/// When the API server cannot be asked.
-pub async fn sink(
+async fn sink(
     context: &Context,
     integration: &ZoomIntegration,
 ) -> Result<(SinkSecret, SinkService), Error> {
@@ -253,14 +297,43 @@ async fn sink_service(
     })
 }
 
+/// Reads what the end of an integration waits for, and whether its namespace ends too.
+///
+/// # Errors
+/// When the API server cannot be asked.
+pub async fn ending(
+    context: &Context,
+    integration: &ZoomIntegration,
+) -> Result<(Observed, bool), Error> {
+    let receiver = receiver(context, integration).await?;
+    let live = receiver.live(integration);
+    if !live.iter().any(|live| live.buffered) {
+        let observed = Observed {
+            receiver,
+            ..Observed::default()
+        };
+        return Ok((observed, false));
+    }
+    let (sink_secret, sink_service) = sink(context, integration).await?;
+    let observed = Observed {
+        sink_secret,
+        sink_service,
+        pods: facts::gather(context, integration, &receiver).await,
+        altered: context.altered.of(
+            &integration.namespace().unwrap_or_default(),
+            &integration.name_any(),
+        ),
+        receiver,
+        ..Observed::default()
+    };
+    Ok((observed, namespace_ends(context, integration).await?))
+}
+
 /// Whether the integration's namespace is being deleted, or is gone.
 ///
 /// # Errors
 /// When the API server cannot be asked.
-pub async fn namespace_ends(
-    context: &Context,
-    integration: &ZoomIntegration,
-) -> Result<bool, Error> {
+pub async fn namespace_ends(context: &Context, integration: &ZoomIntegration) -> Result<bool, Error> {
     let namespaces: Api<Namespace> = Api::all(context.client.clone());
     let name = integration.namespace().unwrap_or_default();
     let found = namespaces.get_metadata_opt(&name).await?;

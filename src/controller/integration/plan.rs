@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt as _;
+use secrecy::ExposeSecret as _;
 
 use super::{
     model::{
@@ -200,7 +201,13 @@ pub fn token_secret(
     let refresh_at = schedule::refresh_at(token.issued_at, token.expires_at, &uid);
     let owner = Owner::integration(integration);
     let version = &observed.credentials.version;
-    token_secret::build(&owner, token, refresh_at, version, replaces)
+    let mut secret = token_secret::build(&owner, token, refresh_at, version, replaces);
+    let seal = observed
+        .credentials
+        .seal(token.secret.expose_secret().as_bytes());
+    let annotations = secret.metadata.annotations.get_or_insert_default();
+    annotations.extend(seal.map(|seal| (annotation::CREDENTIALS_DIGEST.into(), seal)));
+    secret
 }
 
 /// The last failure, if it still counts: it is kept in the status, so that a restart neither forgets

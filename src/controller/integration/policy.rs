@@ -7,7 +7,7 @@ use super::{
     hosts::{self, Claim, Objection},
     model::{Exposure, Judgement, Observed, Refusal, SinkSecret, SinkService},
     ownership::owned,
-    resources::{self, Kind, name},
+    resources::{self, Kind},
 };
 use crate::{
     api::{
@@ -132,7 +132,7 @@ fn volume_change(
             Reason::BufferImmutable,
             format!(
                 "The volume of StatefulSet {} cannot be changed, and the receiver goes on with the one it has: set {} back; or set webhook.buffer.storage to Ephemeral, wait until the StatefulSet is gone, and set it to Persistent again.",
-                name(integration),
+                resources::workload_name(&integration.name_any(), Kind::StatefulSet),
                 fields.join(" and ")
             ),
         )

@@ -40,6 +40,8 @@ const WHILE_DRAINING: Duration = Duration::from_secs(5);
 const WHILE_OUTDATED: Duration = Duration::from_secs(30);
 /// Between two looks for an API that is not there.
 const UNTIL_DEFINED: Duration = Duration::from_mins(1);
+/// Between two tries to write what the API server refuses.
+const UNTIL_ALLOWED: Duration = Duration::from_mins(1);
 
 /// How things stand at `now`, after `plan` led to `outcome`.
 #[must_use]
@@ -73,6 +75,7 @@ pub fn settle(
         receiver.waiting.map(|_| WHILE_DRAINING),
         (receiver.progress == Some(Progress::Outdated)).then_some(WHILE_OUTDATED),
         gateway.as_ref().map(|_| UNTIL_DEFINED),
+        outcome.receiver.refused.as_ref().map(|_| UNTIL_ALLOWED),
         (plan.judgement.exposure == Exposure::Unknown).then_some(WHILE_DRAINING),
     ];
     let pause = pauses.into_iter().flatten().min();
@@ -252,18 +255,21 @@ fn receiver(
     now: Timestamp,
 ) -> ReceiverState {
     let (altered, theirs) = others(observed, plan, outcome, now);
+    let found = availability(integration, observed, &outcome.live);
+    let is_available = found == ReceiverFinding::Available;
     let finding = match (plan.receiver, &plan.obstacle, &outcome.refused) {
         (ReceiverStep::Remove, ..) => {
             ReceiverFinding::Unavailable("The receiver is removed.".into())
         }
         (_, Some(obstacle), _) => obstacle.clone(),
-        (_, None, Some(sentence)) => ReceiverFinding::NotApplied(format!(
+        (_, None, Some(sentence)) if !is_available => ReceiverFinding::NotApplied(format!(
             "The receiver's objects could not be written: {sentence}"
         )),
-        (_, None, None) => availability(integration, &outcome.live),
+        (_, None, _) => found,
     };
     ReceiverState {
         finding,
+        refused: outcome.refused.clone().filter(|_| is_available),
         waiting: plan.transition.waiting,
         progress: outcome.progress,
         altered,
@@ -298,7 +304,11 @@ fn others(
     (altered, theirs)
 }
 
-fn availability(integration: &ZoomIntegration, live: &Receiver) -> ReceiverFinding {
+fn availability(
+    integration: &ZoomIntegration,
+    observed: &Observed,
+    live: &Receiver,
+) -> ReceiverFinding {
     let workloads = live.live(integration);
     let Some(first) = workloads.first() else {
         return ReceiverFinding::Unavailable("The receiver is not deployed.".into());
@@ -306,20 +316,26 @@ fn availability(integration: &ZoomIntegration, live: &Receiver) -> ReceiverFindi
     if workloads.iter().any(|live| live.available) {
         return ReceiverFinding::Available;
     }
+    let trouble = trouble(observed, live);
+    let trouble = trouble.map(|trouble| format!(": {trouble}"));
+    ReceiverFinding::Unavailable(format!(
+        "No Pod of {} {} is available yet{}.",
+        first.kind.as_str(),
+        resources::workload_name(&integration.name_any(), first.kind),
+        trouble.as_deref().unwrap_or_default().trim_end_matches('.')
+    ))
+}
+
+/// Why no Pod is available: none can be made, or what the Pods say.
+fn trouble(observed: &Observed, live: &Receiver) -> Option<String> {
     let conditions = live.deployment.as_ref();
     let conditions = conditions.and_then(|live| live.status.as_ref()?.conditions.as_ref());
-    let trouble = conditions
-        .into_iter()
-        .flatten()
+    let mut conditions = conditions.into_iter().flatten();
+    let failure = conditions
         .find(|condition| condition.type_ == "ReplicaFailure" && condition.status == "True")
-        .and_then(|condition| condition.message.as_ref())
-        .map(|message| format!(": {message}"))
-        .unwrap_or_default();
-    ReceiverFinding::Unavailable(format!(
-        "No Pod of {} {} is available yet{trouble}.",
-        first.kind.as_str(),
-        resources::name(integration)
-    ))
+        .and_then(|condition| condition.message.clone());
+    let of_pod = || observed.pods.iter().find_map(|pod| pod.trouble.clone());
+    failure.or_else(|| observed.warning.clone()).or_else(of_pod)
 }
 
 #[cfg(test)]

@@ -120,6 +120,14 @@ async fn longest_names(bed: Bed) -> anyhow::Result<()> {
     bed.until_reason(&name, "Connected").await?;
     let validated = sim.validate(&tenant).await?;
     anyhow::ensure!(validated["ok"] == true, "{validated}");
+    // Its Pods could not carry the whole name.
+    let buffer = json!({"webhook": {"buffer": {"size": "64Mi"}}});
+    bed.change(&name, &buffer).await?;
+    let set = format!("a{}-9684f519-receiver", "b".repeat(33));
+    bed.until_object("statefulsets", &set, "available", |object| {
+        object["status"]["availableReplicas"] == 1
+    })
+    .await?;
     wait_for("an event about it", LIMIT, || async {
         Ok((!bed.events(&name).await?.is_empty()).then_some(()))
     })

@@ -90,6 +90,7 @@ pub fn in_served(namespace: &str) -> Vec<Ask<'_>> {
             namespace,
         ),
         Ask::new("create", "events.k8s.io/events", namespace),
+        Ask::new("list", "events.k8s.io/events", namespace),
         Ask::new("list", "/pods", namespace),
         Ask::new("get", "apps/replicasets", namespace),
     ];

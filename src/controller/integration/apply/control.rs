@@ -2,19 +2,54 @@
 
 use data_encoding::HEXLOWER;
 use k8s_openapi::{ByteString, api::core::v1::Secret};
-use kube::Api;
+use kube::{
+    Api,
+    api::{PartialObjectMeta, Patch, PatchParams},
+};
+use serde_json::json;
 
 use crate::{
-    api::{label, v1alpha1::ZoomIntegration},
+    api::{FIELD_MANAGER, label, v1alpha1::ZoomIntegration},
     controller::{Context, error::Error, integration::resources, published},
 };
 
-/// Makes the Secret with the token of the control port. It is never written again: whoever holds the token
-/// reads it when he needs it.
-pub(super) async fn make_control(
+/// Makes the Secret with the token of the control port, or takes up one that belongs to nobody. Its token is
+/// never written again: whoever holds it reads it when they need it.
+pub(super) async fn bring(
     context: &Context,
     integration: &ZoomIntegration,
+    found: Option<&PartialObjectMeta<Secret>>,
 ) -> Result<(), Error> {
+    match found {
+        Some(found) => take_up(context, integration, found).await,
+        None => make(context, integration).await,
+    }
+}
+
+async fn take_up(
+    context: &Context,
+    integration: &ZoomIntegration,
+    found: &PartialObjectMeta<Secret>,
+) -> Result<(), Error> {
+    context.leadership.check()?;
+    let patch = json!({"metadata": {
+        "resourceVersion": found.metadata.resource_version,
+        "ownerReferences": resources::control_metadata(integration).owner_references,
+    }});
+    let params = PatchParams {
+        field_manager: Some(FIELD_MANAGER.into()),
+        ..PatchParams::default()
+    };
+    let secrets: Api<Secret> = context.beside(integration);
+    let name = resources::control_name(integration);
+    secrets
+        .patch(&name, &params, &Patch::Merge(patch))
+        .await
+        .map_err(Error::from_write)?;
+    Ok(())
+}
+
+async fn make(context: &Context, integration: &ZoomIntegration) -> Result<(), Error> {
     let mut token = [0_u8; 32];
     if let Err(error) = getrandom::fill(&mut token) {
         tracing::error!(%error, "the system has no random bytes");

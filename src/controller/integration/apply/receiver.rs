@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    control::make_control,
+    control,
     retire::{remove_receiver, retire},
     turn,
     write::{apply as write, remove},
@@ -112,7 +112,8 @@ impl One<'_> {
         self.bring(part, &mut live.network_policy, policy, written)
             .await?;
         if self.objects.writes.contains(&Part::ControlSecret) {
-            make_control(self.context, self.integration).await?;
+            let found = observed.receiver.control.as_ref();
+            control::bring(self.context, self.integration, found).await?;
         }
         *progress = Some(self.workload(workload, live, written).await?);
         retire(self.context, self.integration, &observed.receiver, plan).await?;

@@ -39,6 +39,8 @@ pub struct Applied {
 pub struct ReceiverState {
     /// Whether it takes requests.
     pub finding: ReceiverFinding,
+    /// The API server's sentence, if it refused an object of a receiver that takes requests.
+    pub refused: Option<String>,
     /// Events that are waited for.
     pub waiting: Option<Waiting>,
     /// How it stands to what is wanted of it; `None` without one.

@@ -46,6 +46,8 @@ pub struct Observed {
     pub altered: Alterations,
     /// The Pods of the receiver.
     pub pods: Vec<ReceiverPod>,
+    /// Why Kubernetes makes no Pod or volume for the receiver, in its words.
+    pub warning: Option<String>,
     /// The Secret with the sink's credentials.
     pub sink_secret: SinkSecret,
     /// The Service that is the sink.

@@ -27,6 +27,8 @@ pub struct ReceiverPod {
     pub address: Option<String>,
     /// Whether it is being deleted.
     pub leaving: bool,
+    /// Why it does not run, if its status says so.
+    pub trouble: Option<String>,
     /// What it knows; `None` when it cannot be asked.
     pub facts: Option<Facts>,
 }

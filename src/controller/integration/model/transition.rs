@@ -3,7 +3,10 @@
 use super::pods::Order;
 use crate::{
     api::annotation,
-    controller::integration::{count::Count, resources::Kind},
+    controller::integration::{
+        count::Count,
+        resources::{Kind, workload_name},
+    },
 };
 
 /// What to do, and what is waited for.
@@ -70,8 +73,9 @@ impl Waiting {
         let what = match self.why {
             Why::Successor => return None,
             Why::Moving(kind) => format!(
-                "The former receiver, {} {name}-receiver, delivers what it has stored before it goes",
-                kind.as_str()
+                "The former receiver, {} {}, delivers what it has stored before it goes",
+                kind.as_str(),
+                workload_name(name, kind)
             ),
             Why::ScalingDown => {
                 "The Pods that are too many deliver what they have stored before they go".into()

@@ -30,6 +30,8 @@ fn policy(allowed: &[&str]) -> ReceiverPolicy {
         operator_namespace: Some("ops".into()),
         defaults: crate::controller::receiver_defaults::ReceiverDefaults::default(),
         receiver_rollouts: 5,
+        drain_limit: std::time::Duration::from_secs(1000),
+        drain_limit_without_sink: std::time::Duration::from_secs(100),
         reachability_check: false,
     }
 }

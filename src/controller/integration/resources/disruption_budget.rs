@@ -17,6 +17,8 @@ pub(super) fn build(
         metadata: metadata(integration),
         spec: Some(PodDisruptionBudgetSpec {
             max_unavailable: Some(IntOrString::Int(1)),
+            // A Pod that takes no requests protects nothing, and must not keep a node from being drained.
+            unhealthy_pod_eviction_policy: Some("AlwaysAllow".into()),
             selector: Some(LabelSelector {
                 match_labels: Some(selector_labels(integration)),
                 ..LabelSelector::default()

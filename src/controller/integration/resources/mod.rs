@@ -32,10 +32,12 @@ pub use self::{
     buffer::is_buffered,
     drift::{Drift, drift},
     http_route::HTTPRoute,
-    names::{CONTROL_PORT, FACTS_PORT, control_metadata, control_name, name, selector},
+    names::{
+        CONTROL_PORT, FACTS_PORT, control_metadata, control_name, name, selector, workload_name,
+    },
     parts::{Part, Resources, Workload},
     setting::{Kind, Setting, SinkAccess},
-    stateful_set::immutable,
+    stateful_set::{claim_name, immutable},
     volumes::keys as authentication_keys,
 };
 

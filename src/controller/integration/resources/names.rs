@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use data_encoding::HEXLOWER;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Resource as _, ResourceExt as _};
+use sha2::{Digest as _, Sha256};
 
+use super::setting::Kind;
 use crate::api::{label, v1alpha1::ZoomIntegration};
 
 /// Port on which a receiver takes webhooks.
@@ -35,6 +38,25 @@ pub fn control_metadata(integration: &ZoomIntegration) -> ObjectMeta {
 #[must_use]
 pub fn name(integration: &ZoomIntegration) -> String {
     format!("{}-receiver", integration.name_any())
+}
+
+/// Longest name of a `StatefulSet` that can have Pods: they carry its name with a hyphen and ten digits as
+/// value of a label, which has 63 characters at most.
+const LONGEST_SET_NAME: usize = 52;
+
+/// Name of the workload of this kind of the integration with this name: the name of the other objects, or a
+/// shorter one where a `StatefulSet` of that name could have no Pods.
+#[must_use]
+pub fn workload_name(integration: &str, kind: Kind) -> String {
+    let name = format!("{integration}-receiver");
+    if kind == Kind::Deployment || name.len() <= LONGEST_SET_NAME {
+        return name;
+    }
+    let digest = HEXLOWER.encode(&Sha256::digest(integration)[..4]);
+    let end = format!("-{digest}-receiver");
+    let start = integration.get(..LONGEST_SET_NAME - end.len());
+    let start = start.unwrap_or_default().trim_end_matches(['-', '.']);
+    format!("{start}{end}")
 }
 
 /// Label selector of a receiver's Pods.
@@ -76,5 +98,33 @@ pub(super) fn metadata(integration: &ZoomIntegration) -> ObjectMeta {
             .controller_owner_ref(&())
             .map(|owner| vec![owner]),
         ..ObjectMeta::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stateful_set_has_a_name_that_its_pods_can_carry_and_short_names_stay() {
+        for length in 1..=52 {
+            let integration = "a".repeat(length);
+            let whole = format!("{integration}-receiver");
+            let name = workload_name(&integration, Kind::StatefulSet);
+            assert!(name.len() <= 52, "{name}");
+            assert_eq!(name == whole, length <= 43, "{name}");
+            assert_eq!(workload_name(&integration, Kind::Deployment), whole);
+        }
+    }
+
+    #[test]
+    fn long_names_that_begin_alike_do_not_collide() {
+        let name =
+            |end: &str| workload_name(&format!("{}{end}", "a".repeat(45)), Kind::StatefulSet);
+        assert_ne!(name("-one"), name("-two"));
+        assert!(name("-one").ends_with("-receiver"));
+        let hyphen = format!("{}-{}", "a".repeat(33), "b".repeat(15));
+        let hyphen = workload_name(&hyphen, Kind::StatefulSet);
+        assert!(!hyphen.contains("--"), "{hyphen}");
     }
 }

@@ -13,12 +13,14 @@ use k8s_openapi::{
     },
     apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta},
 };
+use kube::ResourceExt as _;
 
 use super::{
     buffer,
-    names::{labels, metadata, selector_labels},
+    names::{labels, metadata, selector_labels, workload_name},
     paths::BUFFER,
     quantity,
+    setting::Kind,
 };
 use crate::api::v1alpha1::{Buffer, BufferStorage, ZoomIntegration};
 
@@ -35,7 +37,10 @@ pub(super) fn build(
         claim.metadata.labels.clone_from(&live.metadata.labels);
     }
     StatefulSet {
-        metadata: metadata(integration),
+        metadata: ObjectMeta {
+            name: Some(workload_name(&integration.name_any(), Kind::StatefulSet)),
+            ..metadata(integration)
+        },
         spec: Some(StatefulSetSpec {
             replicas: Some(replicas),
             revision_history_limit: Some(2),
@@ -118,6 +123,12 @@ pub fn immutable(live: &StatefulSet, wanted: &Buffer) -> Vec<(&'static str, Stri
         fields.push(("webhook.buffer.storageClassName", class));
     }
     fields
+}
+
+/// Name of the volume claim of a Pod.
+#[must_use]
+pub fn claim_name(pod: &str) -> String {
+    format!("{BUFFER}-{pod}")
 }
 
 fn claim_of(live: &StatefulSet) -> Option<&PersistentVolumeClaim> {

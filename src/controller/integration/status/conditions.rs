@@ -104,6 +104,11 @@ fn credentials_valid(
 fn receiver_available(findings: &Findings<'_>, applied: &Applied) -> Option<Statement> {
     let receiver = &applied.receiver;
     let (status, reason, message) = match findings.receiver.as_ref()? {
+        ReceiverFinding::Available if receiver.refused.is_some() => (
+            Status::True,
+            Reason::UpdateRefused,
+            "The receiver takes requests. An update of its objects was refused:",
+        ),
         ReceiverFinding::Available if receiver.progress == Some(Progress::Outdated) => (
             Status::True,
             Reason::Available,
@@ -124,10 +129,12 @@ fn receiver_available(findings: &Findings<'_>, applied: &Applied) -> Option<Stat
             (Status::False, Reason::ReceiverConflict, message.as_str())
         }
     };
-    let message = match theirs(&receiver.theirs) {
-        Some(theirs) => format!("{message} {theirs}"),
-        None => message.to_owned(),
-    };
+    let refused = receiver
+        .refused
+        .clone()
+        .filter(|_| reason == Reason::UpdateRefused);
+    let parts = [Some(message.to_owned()), refused, theirs(&receiver.theirs)];
+    let message = parts.into_iter().flatten().collect::<Vec<_>>().join(" ");
     Some(Statement::new(
         Type::ReceiverAvailable,
         status,

@@ -2,6 +2,7 @@
 
 mod conditions;
 mod delivery;
+mod ending;
 mod proofs;
 mod reachable;
 mod setup;
@@ -14,8 +15,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::ResourceExt as _;
 use url::Url;
 
-pub use self::proofs::validated;
 use self::reachable::endpoint_reachable;
+pub use self::{ending::ending, proofs::validated};
 use super::{
     model::{Applied, Observed},
     verdict::{self, ConsentFinding, Findings},

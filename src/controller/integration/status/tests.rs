@@ -44,6 +44,7 @@ fn pod(ordinal: i32, dead_letters: Option<u64>) -> ReceiverPod {
         name: format!("acme-receiver-{ordinal}"),
         address: None,
         leaving: false,
+        trouble: None,
         facts: dead_letters.map(|dead_letters| {
             let mut facts = Facts::default();
             facts.validated(at(90), SecretRole::Current);
@@ -68,6 +69,7 @@ pub(super) fn applied(token: TokenSecret) -> Applied {
         checked: Checked::default(),
         receiver: ReceiverState {
             finding: ReceiverFinding::Available,
+            refused: None,
             waiting: None,
             progress: None,
             altered: Alterations::new(),

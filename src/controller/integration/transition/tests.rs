@@ -20,6 +20,7 @@ fn pod(kind: Kind, ordinal: i32, pending: Option<u64>, draining: bool) -> Receiv
         name: format!("a-receiver-{ordinal}"),
         address: Some(format!("10.0.0.{ordinal}")),
         leaving: false,
+        trouble: None,
         facts: pending.map(|pending| {
             let mut facts = Facts::default();
             facts.buffer = Some(BufferFacts {
