@@ -129,6 +129,7 @@ pub struct ReceiverImage {
 
 /// What tenants' receivers may do, and how they are kept.
 #[derive(Clone, Debug, clap::Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct ReceiverPolicy {
     /// Networks beyond the public internet that a sink's URL may lead to; can be repeated. Services of the
     /// tenant's own namespace, by `serviceRef`, need none.
@@ -139,6 +140,16 @@ pub struct ReceiverPolicy {
     /// namespace may be `*`, the pattern is a host or `*.` and a domain. None: every host.
     #[arg(long = "allowed-hosts", value_name = "NAMESPACE=PATTERN")]
     pub allowed_hosts: Vec<AllowedHost>,
+
+    /// Without a rule of `--allowed-hosts`, no integration gets an Ingress or an `HTTPRoute` for its host.
+    /// Those that have one keep it.
+    #[arg(long = "host-rules-required", env = "HOST_RULES_REQUIRED")]
+    pub host_rules_required: bool,
+
+    /// The receivers' `NetworkPolicies` also let them reach any address but link-local ones. In a namespace
+    /// that restricts egress, this applies to every Pod that somebody labels like a receiver.
+    #[arg(long = "network-policy-egress", env = "NETWORK_POLICY_EGRESS")]
+    pub egress: bool,
 
     /// Make a `NetworkPolicy` for each receiver.
     #[arg(long = "network-policies", requires = "operator_namespace")]

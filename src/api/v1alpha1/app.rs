@@ -4,8 +4,6 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::LocalRef;
-
 /// What kind of Zoom app this is.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[x_kube(
@@ -53,10 +51,6 @@ pub struct App {
     /// Texts, contact and links that Zoom's form asks for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listing: Option<Listing>,
-
-    /// Who fills in Zoom's form.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub provisioning: Option<Provisioning>,
 }
 
 /// The kinds of Zoom app.
@@ -161,33 +155,4 @@ pub struct Listing {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 4000))]
     pub scope_description: Option<String>,
-}
-
-/// Who fills in Zoom's form.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
-#[x_kube(
-    validation = Rule::new("self.mode == 'Manual' || has(self.integrationRef)")
-        .message("provisioning by Zoom's Marketplace API needs the token of an existing app: set provisioning.integrationRef to a ServerToServer ZoomIntegration of this namespace")
-)]
-#[serde(rename_all = "camelCase")]
-pub struct Provisioning {
-    /// `Manual` (default): the status says what to paste. `Observe`: compare with Zoom's manifest.
-    /// `Manage`: act through Zoom's Marketplace API.
-    pub mode: ProvisioningMode,
-    /// A `ServerToServer` `ZoomIntegration` of this namespace whose token may use the Marketplace API.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub integration_ref: Option<LocalRef>,
-}
-
-/// `Manual` (default): the status says what to paste. `Observe`: compare with Zoom's manifest. `Manage`:
-/// act through Zoom's Marketplace API.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum ProvisioningMode {
-    /// A person.
-    #[default]
-    Manual,
-    /// A person; the operator compares.
-    Observe,
-    /// The operator.
-    Manage,
 }

@@ -23,6 +23,11 @@ use super::{
     status = "ZoomIntegrationStatus",
     derive = "PartialEq",
     doc = "One tenant's Zoom app: its kind, scopes, events and where its credentials lie. The operator keeps a valid access token in a Secret, runs the tenant's webhook receiver and says in the status what state the tenant is in and who has to act.",
+    scale(
+        spec_replicas_path = ".spec.webhook.receiver.replicas",
+        status_replicas_path = ".status.webhook.replicas",
+        label_selector_path = ".status.webhook.selector"
+    ),
     selectable = ".spec.app.kind",
     selectable = ".spec.credentials.secretRef.name",
     printcolumn(name = "Status", type_ = "string", json_path = ".status.phase", description = "The state of the tenant in one phrase."),

@@ -13,9 +13,7 @@ mod status;
 mod token;
 mod webhook;
 
-pub use app::{
-    App, AppKind, Distribution, Environment, Listing, Management, Provisioning, ProvisioningMode,
-};
+pub use app::{App, AppKind, Distribution, Environment, Listing, Management};
 pub use connection::{
     ConnectionDeletionPolicy, ConnectionToken, ConsentStatus, GrantStatus, Subject, SubjectStatus,
     ZoomConnection, ZoomConnectionSpec, ZoomConnectionStatus,

@@ -182,6 +182,13 @@ pub struct WebhookStatus {
     /// How many events are declared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub events_declared: Option<i32>,
+    /// How many Pods the receiver has, without those that a rollout adds. Read by `kubectl scale` and
+    /// autoscalers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<i32>,
+    /// The label selector of the receiver's Pods. Read by autoscalers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selector: Option<String>,
     /// The buffer, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub buffer: Option<BufferStatus>,

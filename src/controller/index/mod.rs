@@ -202,7 +202,7 @@ impl Index {
             .coverage
             .is_settled(Kind::Integration.as_str())
             .then(|| {
-                let others = state.objects.claimants_of(host);
+                let others = state.objects.claimants_of(&host);
                 let others = others.filter(|other| other.uid() != integration.uid());
                 others
                     .filter_map(|other| Some(Claim::of(other)?.1))

@@ -99,6 +99,7 @@ mod tests {
             name: "acme-1".into(),
             address: Some("10.0.0.1".into()),
             leaving: false,
+            trouble: None,
             facts: Some(facts),
         }]
     }

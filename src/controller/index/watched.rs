@@ -198,9 +198,7 @@ impl Watched for Guarded<ZoomIntegration> {
                 objects.readers.remove(&secret, &key);
             }
             if let Some((host, _)) = Claim::of(before) {
-                objects
-                    .claimants
-                    .remove(&host.to_owned(), &full_name(before));
+                objects.claimants.remove(&host, &full_name(before));
             }
         }
         if let Some(now) = now.and_then(readable) {
@@ -209,7 +207,7 @@ impl Watched for Guarded<ZoomIntegration> {
                 objects.readers.insert(secret, key.clone());
             }
             if let Some((host, _)) = Claim::of(now) {
-                objects.claimants.insert(host.to_owned(), full_name(now));
+                objects.claimants.insert(host, full_name(now));
             }
         }
     }
@@ -230,10 +228,7 @@ impl Watched for Guarded<ZoomIntegration> {
         if before.map(declared) != now.map(declared) {
             affected.extend(objects.connection_keys(&key.namespace, &key.name));
         }
-        let claim = |object: Option<&Self>| {
-            let claim = Claim::of(object.and_then(readable)?)?;
-            Some((claim.0.to_owned(), claim.1))
-        };
+        let claim = |object: Option<&Self>| Claim::of(object.and_then(readable)?);
         let (old, new) = (claim(before), claim(now));
         if old != new {
             for (host, _) in [old, new].into_iter().flatten() {

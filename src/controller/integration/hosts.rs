@@ -38,6 +38,8 @@ pub struct Claim {
     pub name: String,
     /// The path that it claims.
     pub path: String,
+    /// Whether the operator is to make an Ingress or an `HTTPRoute` for it.
+    pub exposed: bool,
 }
 
 /// What stands against a claim.
@@ -92,14 +94,51 @@ impl AllowedHost {
     }
 }
 
-/// Whether the operator's configuration lets the integrations of a namespace have this host. Without any
-/// pattern everybody may have every host.
+/// What the operator's configuration says of hosts.
+#[derive(Clone, Copy, Debug)]
+pub struct HostRules<'a> {
+    /// Which namespace may claim which hosts.
+    pub allowed: &'a [AllowedHost],
+    /// Whether a host that the operator exposes needs such a rule, even if there is none at all.
+    pub required: bool,
+    /// The host of the operator's own pages, which no integration may have.
+    pub own: Option<&'a str>,
+}
+
+// === impl HostRules ===
+
+impl HostRules<'_> {
+    /// Whether this is, or covers, the operator's own host.
+    #[must_use]
+    pub fn is_own(&self, host: &str) -> bool {
+        let host = normal(host);
+        let own = self.own.map(normal);
+        own.is_some_and(|own| {
+            let below = host.strip_prefix('*');
+            host == own || below.is_some_and(|end| end.starts_with('.') && own.ends_with(end))
+        })
+    }
+
+    /// Whether an integration may have the host that it claims. Without any rule everybody may have every
+    /// host; if rules are required, only one that the operator does not expose, or that it has already.
+    #[must_use]
+    pub fn allow(&self, claim: &Claim, host: &str) -> bool {
+        if self.is_own(host) {
+            return false;
+        }
+        if self.allowed.is_empty() {
+            return !self.required || !claim.exposed || claim.granted;
+        }
+        let host = normal(host);
+        let mut allowed = self.allowed.iter();
+        allowed.any(|allowed| allowed.allows(&claim.namespace, &host))
+    }
+}
+
+/// Two spellings of one host become the same: letters of either case, and a dot at the end.
 #[must_use]
-pub fn is_allowed(allowed: &[AllowedHost], namespace: &str, host: &str) -> bool {
-    allowed.is_empty()
-        || allowed
-            .iter()
-            .any(|allowed| allowed.allows(namespace, host))
+pub fn normal(host: &str) -> String {
+    host.trim_end_matches('.').to_ascii_lowercase()
 }
 
 // === impl Claim ===
@@ -107,9 +146,9 @@ pub fn is_allowed(allowed: &[AllowedHost], namespace: &str, host: &str) -> bool 
 impl Claim {
     /// The claim of an integration, and the host; `None` without one.
     #[must_use]
-    pub fn of(integration: &ZoomIntegration) -> Option<(&str, Self)> {
+    pub fn of(integration: &ZoomIntegration) -> Option<(String, Self)> {
         let webhook = integration.spec.webhook.as_ref()?;
-        let host = webhook.endpoint.as_ref()?.host.as_str();
+        let endpoint = webhook.endpoint.as_ref()?;
         let claim = Self {
             granted: integration
                 .status
@@ -120,8 +159,9 @@ impl Claim {
             namespace: integration.namespace().unwrap_or_default(),
             name: integration.name_any(),
             path: webhook.path().into(),
+            exposed: endpoint.ingress.is_some() || endpoint.gateway.is_some(),
         };
-        Some((host, claim))
+        Some((normal(&endpoint.host), claim))
     }
 }
 
@@ -160,6 +200,15 @@ mod tests {
             namespace: namespace.into(),
             name: name.into(),
             path: path.into(),
+            exposed: true,
+        }
+    }
+
+    fn rules<'a>(allowed: &'a [AllowedHost], own: Option<&'a str>) -> HostRules<'a> {
+        HostRules {
+            allowed,
+            required: false,
+            own,
         }
     }
 
@@ -214,13 +263,78 @@ mod tests {
             ("team-b", "shared.example.com", true),
             ("team-b", "x.shared.example.com", false),
         ] {
+            let claim = claim(1, namespace, "x", "/");
             assert_eq!(
-                is_allowed(&allowed, namespace, host),
+                rules(&allowed, None).allow(&claim, host),
                 expected,
                 "{namespace} {host}"
             );
         }
-        assert!(is_allowed(&[], "any", "any.example.com"));
+        let any = claim(1, "any", "x", "/");
+        assert!(rules(&[], None).allow(&any, "any.example.com"));
+    }
+
+    #[test]
+    fn the_operators_own_host_is_nobodys_however_it_is_spelled() {
+        let allowed =
+            ["*=connect.example.com", "*=*.example.com"].map(|text| text.parse().unwrap());
+        for allowed in [&[][..], &allowed[..]] {
+            let rules = rules(allowed, Some("Connect.example.com"));
+            for path in ["/", "/callback", "/callback/deeper"] {
+                let claim = Claim {
+                    granted: true,
+                    ..claim(1, "any", "x", path)
+                };
+                for host in [
+                    "connect.example.com",
+                    "CONNECT.Example.com",
+                    "connect.example.com.",
+                    "*.example.com",
+                    "*.EXAMPLE.com.",
+                    "*.com",
+                ] {
+                    assert!(!rules.allow(&claim, host), "{host}{path}");
+                }
+                for host in [
+                    "hooks.example.com",
+                    "xconnect.example.com",
+                    "a.connect.example.com",
+                ] {
+                    assert!(
+                        rules.allow(&claim, host) || !allowed.is_empty() && host.starts_with("a."),
+                        "{host}"
+                    );
+                }
+                assert!(!rules.is_own("*.connect.example.com"));
+            }
+        }
+    }
+
+    #[test]
+    fn where_rules_are_required_a_host_that_is_exposed_needs_one_and_claims_that_exist_stay() {
+        let required = |allowed| HostRules {
+            required: true,
+            ..rules(allowed, None)
+        };
+        let new = claim(1, "team-a", "x", "/");
+        let has = Claim {
+            granted: true,
+            ..new.clone()
+        };
+        let elsewhere = Claim {
+            exposed: false,
+            ..new.clone()
+        };
+        let host = "hooks.a.example.com";
+        assert!(!required(&[]).allow(&new, host));
+        assert!(required(&[]).allow(&has, host));
+        assert!(
+            required(&[]).allow(&elsewhere, host),
+            "the operator exposes nothing"
+        );
+        let allowed = ["team-a=*.a.example.com".parse().unwrap()];
+        assert!(required(&allowed).allow(&new, host));
+        assert!(required(&allowed).allow(&new, "Hooks.A.example.com."));
     }
 
     #[test]

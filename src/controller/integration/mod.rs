@@ -92,6 +92,11 @@ fn rules<'a>(context: &'a Context, integration: &ZoomIntegration) -> plan::Rules
         rejected: (!integration.spec.is_server_to_server())
             .then(|| connections::rejected(&context.index.connections_of(&namespace, &name)))
             .flatten(),
+        own_host: context
+            .config
+            .connect_url
+            .as_ref()
+            .and_then(url::Url::host_str),
         image: &context.config.receiver,
         receivers: &context.config.policy,
     }

@@ -6,6 +6,7 @@ use kube::ResourceExt as _;
 use secrecy::ExposeSecret as _;
 
 use super::{
+    hosts::HostRules,
     model::{
         Cause, CredentialsStep, Exposure, Observed, Plan, ReceiverStep, TokenStep, Transition,
     },
@@ -34,6 +35,8 @@ pub struct Rules<'a> {
     pub has_pages: bool,
     /// When Zoom last refused the credentials to one of the integration's connections, which says so.
     pub rejected: Option<Timestamp>,
+    /// The host of the consent pages.
+    pub own_host: Option<&'a str>,
     /// The image of the receivers.
     pub image: &'a ReceiverImage,
     /// What receivers may do.
@@ -65,7 +68,12 @@ pub fn plan(
         ReceiverStep::Keep => Transition::default(),
         ReceiverStep::Apply | ReceiverStep::Remove => transition(integration, observed),
     };
-    let judgement = policy::judge(integration, observed, rules.receivers);
+    let hosts = HostRules {
+        allowed: &rules.receivers.allowed_hosts,
+        required: rules.receivers.host_rules_required,
+        own: rules.own_host,
+    };
+    let judgement = policy::judge(integration, observed, hosts);
     let obstacle = (receiver == ReceiverStep::Apply)
         .then(|| objects::obstacle(integration, &observed.receiver))
         .flatten();

@@ -4,18 +4,15 @@
 use kube::ResourceExt as _;
 
 use super::{
-    hosts::{self, Claim, Objection},
+    hosts::{self, Claim, HostRules, Objection},
     model::{Exposure, Judgement, Observed, Refusal, SinkSecret, SinkService},
     ownership::owned,
     resources::{self, Kind},
 };
-use crate::{
-    api::{
-        label,
-        reason::Reason,
-        v1alpha1::{Buffer, Webhook, ZoomIntegration},
-    },
-    controller::config::ReceiverPolicy,
+use crate::api::{
+    label,
+    reason::Reason,
+    v1alpha1::{Buffer, Webhook, ZoomIntegration},
 };
 
 /// Judges an integration's webhook.
@@ -23,13 +20,13 @@ use crate::{
 pub fn judge(
     integration: &ZoomIntegration,
     observed: &Observed,
-    policy: &ReceiverPolicy,
+    rules: HostRules<'_>,
 ) -> Judgement {
     let Some(webhook) = &integration.spec.webhook else {
         return Judgement::default();
     };
     let sink = sink(integration, webhook, observed);
-    let host = host(integration, observed.rivals.as_deref(), policy);
+    let host = host(integration, observed.rivals.as_deref(), rules);
     let exposure = match (&host, &observed.rivals) {
         (Some(_), _) => Exposure::Refused,
         (None, None) => Exposure::Unknown,
@@ -83,10 +80,18 @@ fn sink(integration: &ZoomIntegration, webhook: &Webhook, observed: &Observed) -
 fn host(
     integration: &ZoomIntegration,
     rivals: Option<&[Claim]>,
-    policy: &ReceiverPolicy,
+    rules: HostRules<'_>,
 ) -> Option<Refusal> {
     let (host, mine) = Claim::of(integration)?;
-    if !hosts::is_allowed(&policy.allowed_hosts, &mine.namespace, host) {
+    if rules.is_own(&host) {
+        return Some(Refusal::new(
+            Reason::HostNotAllowed,
+            format!(
+                "Host {host} is that of the operator's consent pages, or covers it: set webhook.endpoint.host to another host."
+            ),
+        ));
+    }
+    if !rules.allow(&mine, &host) {
         return Some(Refusal::new(
             Reason::HostNotAllowed,
             format!(
@@ -96,7 +101,7 @@ fn host(
         ));
     }
     // A claim that is not allowed is none.
-    let allowed = |rival: &&Claim| hosts::is_allowed(&policy.allowed_hosts, &rival.namespace, host);
+    let allowed = |rival: &&Claim| rules.allow(rival, &host);
     let rivals: Vec<Claim> = rivals?.iter().filter(allowed).cloned().collect();
     let by = match hosts::objection(&mine, &rivals)? {
         Objection::Elsewhere => format!("Host {host} is claimed in another namespace"),

@@ -270,6 +270,13 @@ fn receiver(
     ReceiverState {
         finding,
         refused: outcome.refused.clone().filter(|_| is_available),
+        replicas: outcome
+            .live
+            .live(integration)
+            .iter()
+            .map(|live| live.running.min(live.replicas))
+            .max()
+            .unwrap_or_default(),
         waiting: plan.transition.waiting,
         progress: outcome.progress,
         altered,

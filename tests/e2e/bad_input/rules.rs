@@ -60,7 +60,6 @@ fn wrong() -> Vec<Change> {
         ("a General app with token", general(json!({"token": {"deletionPolicy": "Retain"}}))),
         ("a ServerToServer app that is Installable", json!({"readyWhen": "Installable"})),
         ("an unknown kind of app", json!({"app": {"kind": "Chatbot"}})),
-        ("provisioning without a reference", json!({"app": {"provisioning": {"mode": "Manage"}}})),
         ("a display name of 50 characters", json!({"app": {"displayName": "a".repeat(50)}})),
         ("no scope", scopes(json!([]))),
         ("a scope with capitals", scopes(json!(["User:Read:Admin"]))),

@@ -41,6 +41,8 @@ pub struct ReceiverState {
     pub finding: ReceiverFinding,
     /// The API server's sentence, if it refused an object of a receiver that takes requests.
     pub refused: Option<String>,
+    /// How many Pods it has, without those that a rollout adds.
+    pub replicas: i32,
     /// Events that are waited for.
     pub waiting: Option<Waiting>,
     /// How it stands to what is wanted of it; `None` without one.

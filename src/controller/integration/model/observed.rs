@@ -186,6 +186,9 @@ impl Receiver {
             Live {
                 kind: Kind::Deployment,
                 replicas: spec.and_then(|spec| spec.replicas).unwrap_or(1),
+                running: status
+                    .and_then(|status| status.replicas)
+                    .unwrap_or_default(),
                 available: status.and_then(|status| status.available_replicas) > Some(0),
                 buffered: spec.is_some_and(|spec| resources::is_buffered(&spec.template)),
             }
@@ -196,6 +199,7 @@ impl Receiver {
             Live {
                 kind: Kind::StatefulSet,
                 replicas: spec.and_then(|spec| spec.replicas).unwrap_or(1),
+                running: status.map(|status| status.replicas).unwrap_or_default(),
                 available: status.and_then(|status| status.available_replicas) > Some(0),
                 buffered: true,
             }

@@ -10,6 +10,8 @@ pub struct Live {
     pub kind: Kind,
     /// How many Pods it shall have.
     pub replicas: i32,
+    /// How many Pods it has.
+    pub running: i32,
     /// Whether one of them takes requests.
     pub available: bool,
     /// Whether they store events.

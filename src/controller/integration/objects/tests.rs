@@ -40,6 +40,8 @@ fn objects_for(image: &str, observed: &Observed) -> Objects {
         operator_namespace: Some("ops".into()),
         defaults: crate::controller::receiver_defaults::ReceiverDefaults::default(),
         receiver_rollouts: 5,
+        host_rules_required: false,
+        egress: false,
         drain_limit: std::time::Duration::from_secs(1000),
         drain_limit_without_sink: std::time::Duration::from_secs(100),
         reachability_check: false,

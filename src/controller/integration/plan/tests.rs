@@ -24,6 +24,7 @@ fn plan(
     let rules = Rules {
         has_pages,
         rejected: None,
+        own_host: None,
         image: &image,
         receivers: &receivers,
     };
@@ -46,6 +47,8 @@ fn receivers() -> ReceiverPolicy {
         operator_namespace: Some("ops".into()),
         defaults: crate::controller::receiver_defaults::ReceiverDefaults::default(),
         receiver_rollouts: 5,
+        host_rules_required: false,
+        egress: false,
         drain_limit: std::time::Duration::from_secs(1000),
         drain_limit_without_sink: std::time::Duration::from_secs(100),
         reachability_check: false,
@@ -210,14 +213,18 @@ fn suspended_and_deleted_integrations_are_left_alone() {
 }
 
 #[test]
-fn a_field_that_cannot_be_served_stops_the_receiver_and_not_the_token() {
-    let absent = observed(TokenSecret::Absent);
+fn what_cannot_be_served_stops_the_receiver() {
     let spec = json!({
-        "app": {"kind": "ServerToServer", "provisioning": {"mode": "Manage"}},
+        "app": {"kind": "General", "management": "User"},
+        "scopes": {"required": ["user:read:user"]},
         "webhook": {"sink": {"http": {"url": "http://sink"}}},
     });
-    let plan = plan(&integration(spec, None), &absent, false, at(NOW));
-    assert_eq!(plan.token, TokenStep::Request(Cause::NoSecret));
+    let plan = plan(
+        &integration(spec, None),
+        &observed(TokenSecret::Absent),
+        false,
+        at(NOW),
+    );
     assert_eq!(plan.receiver, ReceiverStep::Keep);
 }
 

@@ -8,6 +8,7 @@ use k8s_openapi::api::apps::v1::StatefulSet;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::controller::integration::hosts::AllowedHost;
 use crate::controller::integration::resources::SinkAccess;
 
 fn integration(webhook: Value) -> ZoomIntegration {
@@ -22,17 +23,15 @@ fn integration(webhook: Value) -> ZoomIntegration {
     .unwrap()
 }
 
-fn policy(allowed: &[&str]) -> ReceiverPolicy {
-    ReceiverPolicy {
-        sink_allow_network: vec![],
-        allowed_hosts: allowed.iter().map(|text| text.parse().unwrap()).collect(),
-        network_policies: false,
-        operator_namespace: Some("ops".into()),
-        defaults: crate::controller::receiver_defaults::ReceiverDefaults::default(),
-        receiver_rollouts: 5,
-        drain_limit: std::time::Duration::from_secs(1000),
-        drain_limit_without_sink: std::time::Duration::from_secs(100),
-        reachability_check: false,
+fn allowed(texts: &[&str]) -> Vec<AllowedHost> {
+    texts.iter().map(|text| text.parse().unwrap()).collect()
+}
+
+fn rules(allowed: &[AllowedHost]) -> HostRules<'_> {
+    HostRules {
+        allowed,
+        required: false,
+        own: Some("connect.example.com"),
     }
 }
 
@@ -61,7 +60,7 @@ fn a_sink_is_withheld_until_its_secret_is_there_and_labelled() {
             sink_secret: secret,
             ..observed()
         };
-        judge(&with_secret, &observed, &policy(&[]))
+        judge(&with_secret, &observed, rules(&allowed(&[])))
     };
     let usable = judge(SinkSecret::Usable);
     assert_eq!(
@@ -85,11 +84,11 @@ fn a_service_that_leads_elsewhere_is_no_sink() {
     let to_service = integration(json!({"sink": {"http": {"serviceRef": {"name": "s"}}}}));
     let mut observed = observed();
     assert_eq!(
-        reasons(&judge(&to_service, &observed, &policy(&[]))),
+        reasons(&judge(&to_service, &observed, rules(&allowed(&[])))),
         [""; 0]
     );
     observed.sink_service = SinkService::External;
-    let judgement = judge(&to_service, &observed, &policy(&[]));
+    let judgement = judge(&to_service, &observed, rules(&allowed(&[])));
     assert_eq!(reasons(&judgement), ["SinkServiceExternal"]);
     assert_eq!(judgement.sink, SinkAccess::Withheld);
 }
@@ -100,12 +99,20 @@ fn a_host_must_be_allowed_and_free() {
         "sink": {"http": {"url": "https://s"}}, "endpoint": {"host": "hooks.example.com"},
     }));
     let mut observed = observed();
-    let granted = judge(&exposed, &observed, &policy(&["clinics=*.example.com"]));
+    let granted = judge(
+        &exposed,
+        &observed,
+        rules(&allowed(&["clinics=*.example.com"])),
+    );
     assert_eq!(
         (granted.refusals.len(), granted.exposure),
         (0, Exposure::Granted)
     );
-    let refused = judge(&exposed, &observed, &policy(&["other=*.example.com"]));
+    let refused = judge(
+        &exposed,
+        &observed,
+        rules(&allowed(&["other=*.example.com"])),
+    );
     assert_eq!(reasons(&refused), ["HostNotAllowed"]);
     assert_eq!(refused.exposure, Exposure::Refused);
     observed.rivals = Some(vec![Claim {
@@ -114,14 +121,19 @@ fn a_host_must_be_allowed_and_free() {
         namespace: "secret-place".into(),
         name: "secret-name".into(),
         path: "/x".into(),
+        exposed: true,
     }]);
-    let claimed = judge(&exposed, &observed, &policy(&[]));
+    let claimed = judge(&exposed, &observed, rules(&allowed(&[])));
     assert_eq!(reasons(&claimed), ["HostClaimed"]);
     assert!(!claimed.refusals[0].message.contains("secret-"));
-    let not_theirs = judge(&exposed, &observed, &policy(&["clinics=*.example.com"]));
+    let not_theirs = judge(
+        &exposed,
+        &observed,
+        rules(&allowed(&["clinics=*.example.com"])),
+    );
     assert_eq!(not_theirs.exposure, Exposure::Granted);
     observed.rivals = None;
-    let unknown = judge(&exposed, &observed, &policy(&[]));
+    let unknown = judge(&exposed, &observed, rules(&allowed(&[])));
     assert_eq!(
         (unknown.refusals.len(), unknown.exposure),
         (0, Exposure::Unknown)
@@ -146,7 +158,7 @@ fn a_volume_that_cannot_change_is_named_with_its_field() {
     let judge = |buffer: Value| {
         let sink = json!({"http": {"url": "https://s"}});
         let integration = integration(json!({"sink": sink, "buffer": buffer}));
-        judge(&integration, &observed, &policy(&[])).refusals
+        judge(&integration, &observed, rules(&allowed(&[]))).refusals
     };
     assert_eq!(judge(json!({"size": "1024Mi"})), []);
     assert_eq!(judge(json!({"storage": "Ephemeral", "size": "2Gi"})), []);
@@ -155,4 +167,19 @@ fn a_volume_that_cannot_change_is_named_with_its_field() {
     assert!(changed[0].message.contains(
         "set webhook.buffer.size (now 1Gi) and webhook.buffer.storageClassName (now the cluster's default class) back"
     ));
+}
+
+#[test]
+fn the_operators_own_host_is_refused_and_nothing_is_exposed() {
+    let claims = integration(json!({
+        "sink": {"http": {"url": "https://s"}},
+        "endpoint": {"host": "Connect.example.com.", "path": "/callback", "ingress": {}},
+    }));
+    let judged = judge(
+        &claims,
+        &observed(),
+        rules(&allowed(&["clinics=*.example.com"])),
+    );
+    assert_eq!(reasons(&judged), ["HostNotAllowed"]);
+    assert_eq!(judged.exposure, Exposure::Refused);
 }

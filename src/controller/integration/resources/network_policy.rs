@@ -17,6 +17,10 @@ pub(super) fn build(
 ) -> Option<NetworkPolicy> {
     let operator = policy.operator_namespace.as_deref();
     let operator = operator.filter(|_| policy.network_policies)?;
+    // Policies add up: where a namespace restricts egress, a rule for receivers would open it for every Pod
+    // that somebody labels like one. So there is one only where the administrator says so.
+    let mut types = vec!["Ingress".to_owned()];
+    types.extend(policy.egress.then(|| "Egress".to_owned()));
     Some(NetworkPolicy {
         metadata: metadata(integration),
         spec: Some(NetworkPolicySpec {
@@ -24,9 +28,9 @@ pub(super) fn build(
                 match_labels: Some(selector_labels(integration)),
                 ..LabelSelector::default()
             }),
-            policy_types: Some(vec!["Ingress".into(), "Egress".into()]),
+            policy_types: Some(types),
             ingress: Some(ingress(operator)),
-            egress: Some(egress()),
+            egress: policy.egress.then(egress),
         }),
     })
 }

@@ -37,6 +37,8 @@ fn policy() -> ReceiverPolicy {
         operator_namespace: Some("ops".into()),
         defaults: crate::controller::receiver_defaults::ReceiverDefaults::default(),
         receiver_rollouts: 5,
+        host_rules_required: false,
+        egress: false,
         drain_limit: std::time::Duration::from_secs(1000),
         drain_limit_without_sink: std::time::Duration::from_secs(100),
         reachability_check: false,
@@ -352,6 +354,24 @@ fn facts_and_orders_are_the_operators_alone() {
         let labels = of(port)[0]["namespaceSelector"]["matchLabels"].clone();
         assert_eq!(labels, json!({"kubernetes.io/metadata.name": "ops"}));
     }
+    // A Pod that somebody labels like a receiver may do no more than before.
+    assert_eq!(spec["policyTypes"], json!(["Ingress"]));
+    assert_eq!(spec["egress"], Value::Null);
+}
+
+#[test]
+fn egress_is_opened_only_where_the_administrator_says_so() {
+    let policy = ReceiverPolicy {
+        egress: true,
+        ..policy()
+    };
+    let webhook = json!({"sink": {"http": {"url": "https://s"}}});
+    let resources = render(webhook, |setting| {
+        let leaked: &'static ReceiverPolicy = Box::leak(Box::new(policy.clone()));
+        setting.policy = leaked;
+    });
+    let spec = json!(resources.network_policy)["spec"].clone();
+    assert_eq!(spec["policyTypes"], json!(["Ingress", "Egress"]));
     let out = spec["egress"].to_string();
     assert!(out.contains(r#""except":["169.254.0.0/16"]"#));
 }

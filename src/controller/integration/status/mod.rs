@@ -31,6 +31,7 @@ use crate::{
     },
     controller::{
         integration::count::Count,
+        integration::resources,
         links,
         reach::Seen,
         schedule,
@@ -275,6 +276,8 @@ fn webhook(
             .or(known.last_secret),
         events_seen,
         events_declared: Some(i32::try_from(wanted.events().len()).unwrap_or(i32::MAX)),
+        replicas: Some(applied.receiver.replicas),
+        selector: Some(resources::selector(integration)),
         buffer: wanted.buffer.is_some().then(|| match buffer {
             Some(held) => BufferStatus {
                 dead_letters: i64::try_from(Count::of(held.dead_letters).stepped)

@@ -8,6 +8,7 @@ fn live(kind: Kind, replicas: i32, available: bool) -> Live {
     Live {
         kind,
         replicas,
+        running: replicas,
         available,
         buffered: true,
     }

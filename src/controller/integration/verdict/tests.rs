@@ -380,8 +380,8 @@ fn suspension_keeps_the_last_word_on_ready() {
 
 #[test]
 fn what_this_version_cannot_do_is_said() {
-    let app = json!({"kind": "ServerToServer", "provisioning": {"mode": "Manage"}});
-    let spec = spec(json!({"app": app}));
+    let app = json!({"kind": "General", "management": "User"});
+    let spec = spec(json!({"app": app, "scopes": {"required": ["user:read:user"]}}));
     is(
         &absent(&spec, unseen(), None),
         Phase::Degraded,

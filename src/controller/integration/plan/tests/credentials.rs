@@ -35,6 +35,7 @@ fn checked(
     let rules = Rules {
         has_pages: true,
         rejected: rejected.map(at),
+        own_host: None,
         image: &image,
         receivers: &receivers,
     };
