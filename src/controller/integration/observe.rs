@@ -333,7 +333,10 @@ pub async fn ending(
 ///
 /// # Errors
 /// When the API server cannot be asked.
-pub async fn namespace_ends(context: &Context, integration: &ZoomIntegration) -> Result<bool, Error> {
+pub async fn namespace_ends(
+    context: &Context,
+    integration: &ZoomIntegration,
+) -> Result<bool, Error> {
     let namespaces: Api<Namespace> = Api::all(context.client.clone());
     let name = integration.namespace().unwrap_or_default();
     let found = namespaces.get_metadata_opt(&name).await?;
