@@ -130,7 +130,7 @@ pub fn suspended(before: Before<'_>) -> Verdict {
 #[must_use]
 pub fn token(
     finding: &TokenFinding<'_>,
-    then: Then<'_>,
+    then: Then,
     before: Before<'_>,
     now: Timestamp,
 ) -> Option<Verdict> {
@@ -275,7 +275,7 @@ pub fn token_fresh(finding: &TokenFinding<'_>) -> Statement {
 
 /// Whether all required scopes were granted. `then` makes a box count that somebody ticks.
 #[must_use]
-pub fn scopes_granted(finding: &TokenFinding<'_>, then: Then<'_>) -> Statement {
+pub fn scopes_granted(finding: &TokenFinding<'_>, then: Then) -> Statement {
     let say = |status: Status, reason: Reason, message: &str| {
         Statement::new(Type::ScopesGranted, status, reason, message)
     };

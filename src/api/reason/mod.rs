@@ -127,6 +127,32 @@ impl Reason {
             .find(|fault| Self::from(*fault) == self)
     }
 
+    /// What to do, as plain text; `None` when nobody has to do anything.
+    #[must_use]
+    pub fn advice(self) -> Option<String> {
+        let entry = self.entry();
+        if entry.actor == Actor::Nobody {
+            return None;
+        }
+        let mut text = String::new();
+        let mut rest = entry.remedy;
+        // Links keep their words only.
+        while let Some((before, linked)) = rest.split_once('[') {
+            let Some((words, after)) = linked.split_once("](") else {
+                break;
+            };
+            text += before;
+            text += words;
+            rest = after.split_once(')').map_or("", |(_, after)| after);
+        }
+        text += rest;
+        let text = text.replace('`', "");
+        let mut letters = text.chars();
+        letters
+            .next()
+            .map(|first| first.to_uppercase().chain(letters).collect())
+    }
+
     /// Whether a condition of this type and status may have the reason.
     #[must_use]
     pub fn is_on(self, type_: Type, status: Status) -> bool {
@@ -273,6 +299,23 @@ mod tests {
         assert_eq!(read(r#""FromTheFuture""#), Reason::Unrecognized);
         let written = serde_json::to_string(&Reason::ZoomUnavailable).unwrap();
         assert_eq!(written, r#""ZoomUnavailable""#);
+    }
+
+    #[test]
+    fn advice_is_plain_text() {
+        let of = |reason: Reason| reason.advice().unwrap();
+        assert_eq!(
+            of(Reason::GatewayApiMissing),
+            "Install the Gateway API, or use endpoint.ingress"
+        );
+        assert_eq!(
+            of(Reason::DeadLetters),
+            "Look at them, then replay or delete them: runbook"
+        );
+        assert_eq!(Reason::RateLimited.advice(), None);
+        for reason in Reason::ALL.iter().filter_map(|reason| reason.advice()) {
+            assert!(!reason.contains(['`', '[', ']']), "{reason}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ pub fn nearest<'a>(wanted: &str, names: &'a [String]) -> Vec<&'a str> {
     let mut near: Vec<(usize, &str)> = names
         .iter()
         .filter_map(|name| {
-            let distance = distance(wanted, name);
+            let distance = strsim::damerau_levenshtein(wanted, name);
             let short = wanted.len().min(name.len()) < LETTERS;
             let contained = !short && (name.contains(wanted) || wanted.contains(name.as_str()));
             (distance <= tolerance || contained).then_some((distance, name.as_str()))
@@ -20,21 +20,6 @@ pub fn nearest<'a>(wanted: &str, names: &'a [String]) -> Vec<&'a str> {
         .collect();
     near.sort_unstable();
     near.into_iter().take(MOST).map(|(_, name)| name).collect()
-}
-
-/// How many letters have to be added, left out or replaced (Levenshtein).
-fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (line, letter) in (1..).zip(one.chars()) {
-        let mut diagonal = std::mem::replace(&mut row[0], line);
-        for (column, theirs) in other.iter().enumerate() {
-            let replaced = diagonal + usize::from(letter != *theirs);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row[other.len()]
 }
 
 #[cfg(test)]
@@ -51,18 +36,5 @@ mod tests {
         );
         assert_eq!(nearest("stackon", &names), ["stackone"]);
         assert_eq!(nearest("zoom", &names), [""; 0]);
-    }
-
-    #[test]
-    fn the_distance_counts_letters() {
-        for (one, other, wanted) in [
-            ("", "", 0),
-            ("", "abc", 3),
-            ("kitten", "sitting", 3),
-            ("flaw", "lawn", 2),
-        ] {
-            assert_eq!(distance(one, other), wanted, "{one} {other}");
-            assert_eq!(distance(other, one), wanted, "{other} {one}");
-        }
     }
 }

@@ -359,6 +359,7 @@ impl Observed {
             pinned: pinned(connection),
             management: integration.and_then(|found| found.resource.spec.app.management),
             other,
+            declared: integration.map_or(&[], |found| &found.resource.spec.scopes.required),
         }
     }
 

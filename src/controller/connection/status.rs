@@ -79,7 +79,7 @@ pub fn status(
         token: token_finding(&owner, situation, scopes.as_ref()),
         then: install_url
             .as_deref()
-            .map_or(Then::AuthorizeAgain, Then::Follow),
+            .map_or(Then::AuthorizeAgain, |_| Then::Follow),
         import: match &observed.import {
             Import::Awaited(message) => Some(message),
             _ => None,

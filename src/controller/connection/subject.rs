@@ -17,6 +17,8 @@ pub struct Expected<'a> {
     pub management: Option<Management>,
     /// Another connection of the same app and user.
     pub other: Option<&'a str>,
+    /// The scopes that the integration declares.
+    pub declared: &'a [String],
 }
 
 /// Why a grant may not be this connection's.
@@ -51,13 +53,7 @@ pub fn judge(found: Option<&Identity>, expected: Expected<'_>) -> Result<(), Mis
         return if email.is_some() || account.is_some() || pinned.is_some() {
             Err(Mismatch {
                 reason: Reason::SubjectUnverifiable,
-                message: format!(
-                    "Zoom does not tell who authorized: add {} to scopes.required and on the app's Scopes page, and authorize again.",
-                    match expected.management {
-                        Some(Management::Admin) => "user:read:user:admin",
-                        _ => "user:read:user",
-                    }
-                ),
+                message: unverifiable(expected),
             })
         } else {
             Ok(())
@@ -93,6 +89,23 @@ pub fn judge(found: Option<&Identity>, expected: Expected<'_>) -> Result<(), Mis
     }
 }
 
+/// What is lacking where Zoom does not say who authorized.
+fn unverifiable(expected: Expected<'_>) -> String {
+    let scope = match expected.management {
+        Some(Management::Admin) => "user:read:user:admin",
+        _ => "user:read:user",
+    };
+    // Declared and not granted: only the app in Zoom lacks it.
+    let place = if expected.declared.iter().any(|declared| declared == scope) {
+        "on the app's Scopes page, where it is missing"
+    } else {
+        "to scopes.required and on the app's Scopes page"
+    };
+    format!(
+        "Zoom does not say who authorized: add {scope} {place}, and let the person authorize again."
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,6 +123,7 @@ mod tests {
         pinned: None,
         management: Some(Management::User),
         other: None,
+        declared: &[],
     };
 
     fn reason(found: Option<&Identity>, expected: Expected<'_>) -> Option<Reason> {
@@ -181,6 +195,7 @@ mod tests {
     fn one_user_has_one_connection() {
         let expected = Expected {
             other: Some("ada-2"),
+            declared: &[],
             ..NOBODY
         };
         let mismatch = judge(Some(&identity("u", "a")), expected).unwrap_err();

@@ -32,7 +32,7 @@ pub struct Findings<'a> {
     /// What became of the access token.
     pub token: TokenFinding<'a>,
     /// How the person authorizes again.
-    pub then: Then<'a>,
+    pub then: Then,
     /// What is still to be imported, as a sentence.
     pub import: Option<&'a str>,
     /// Why the last consent was in vain, as a sentence.

@@ -185,7 +185,9 @@ pub fn objection(mine: &Claim, others: &[Claim]) -> Option<Objection> {
     others
         .iter()
         .filter(|other| other.namespace == mine.namespace && other.path == mine.path)
-        .find(|other| key(other) < key(mine))
+        .filter(|other| key(other) < key(mine))
+        // Of several, the one that has it.
+        .min_by_key(|other| key(other))
         .map(|other| Objection::Here(other.name.clone()))
 }
 

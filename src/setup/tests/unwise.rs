@@ -106,7 +106,10 @@ fn every_warning_is_said_in_both_languages() {
         Warning::DevelopmentOnly,
         Warning::PreviousSecretToken,
         Warning::Scopes(scopes::Warning::AppOwned("k-1".into())),
-        Warning::Scopes(scopes::Warning::UnknownForm("k-1".into())),
+        Warning::Scopes(scopes::Warning::UnknownForm {
+            scope: "k-1".into(),
+            meant: None,
+        }),
         Warning::Button(Caution::ChangeNow),
     ];
     for language in Language::ALL {

@@ -178,13 +178,20 @@ fn covered(covered: &Covered) -> String {
             "{scope} は従来のスコープ（classic {}）として許可されています。その名前で宣言するか、Zoom でアプリを granular スコープに移行して、もう一度許可してください。",
             names.join("、")
         ),
-        Cover::Granular { granted, lacking } if lacking.is_empty() => format!(
+        Cover::Granular { granted } => format!(
             "従来のスコープ {scope} は {granted} 個の granular スコープとして許可されています。必要なものをその名前で宣言してください。"
         ),
-        Cover::Granular { granted, lacking } => format!(
-            "従来のスコープ {scope} は一部のみ、{granted} 個の granular スコープとして許可されています（不足：{}）。必要なものをその名前で宣言してください。",
-            lacking.join("、")
-        ),
+        Cover::NoSuchBox {
+            granted, others, ..
+        } => {
+            let advice = format!(
+                "{scope} は従来のスコープです。このアプリは granular スコープを使用するため、Scopes ページにこの項目はありません。scopes.required では必要な granular スコープの名前に置き換えてください。"
+            );
+            let lists = [("許可済み", granted), ("そのほかの候補", others)];
+            let lists = lists.into_iter().filter(|(_, names)| !names.is_empty());
+            let lists = lists.map(|(label, names)| format!("{label}：{}。", names.join("、")));
+            [advice].into_iter().chain(lists).collect()
+        }
     }
 }
 
@@ -270,7 +277,11 @@ fn scope(warning: &scopes::Warning) -> String {
                 "{scope} は Zoom が自動的に付与するため、フォームでは指定できません。削除してください。"
             )
         }
-        W::UnknownForm(scope) => format!(
+        W::UnknownForm {
+            scope,
+            meant: Some(meant),
+        } => format!("{scope} は Zoom のスコープの形式ではありません。{meant} ではありませんか。"),
+        W::UnknownForm { scope, meant: None } => format!(
             "{scope} は Zoom のスコープの形式ではありません。アプリの Scopes ページから名前をコピーしてください。"
         ),
         W::EventNeeds(need) => match need.source {

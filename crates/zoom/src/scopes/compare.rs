@@ -39,8 +39,15 @@ pub enum Cover {
     Granular {
         /// How many of them.
         granted: usize,
-        /// Those that were not granted.
-        lacking: Vec<String>,
+    },
+    /// The app has granular scopes, so its form has no box for the declared classic one.
+    NoSuchBox {
+        /// Granted scopes that belong to it.
+        granted: Vec<String>,
+        /// The other granular scopes for which it stands, as far as they are known.
+        others: Vec<String>,
+        /// Whether there may be more.
+        in_part: bool,
     },
 }
 
@@ -59,12 +66,13 @@ pub fn compare(granted: &str, required: &[String], optional: &[String]) -> Compa
         .filter(|scope| !required.contains(*scope) && !optional.contains(*scope))
         .copied()
         .collect();
+    let is_granular = has_only_granular(&granted);
     let mut covered: Vec<Covered> = missing
         .iter()
         .chain(&declined)
         .filter_map(|scope| {
             Some(Covered {
-                by: cover(scope, &granted)?,
+                by: cover(scope, &granted, is_granular)?,
                 scope: (*scope).to_owned(),
             })
         })
@@ -82,20 +90,17 @@ pub fn compare(granted: &str, required: &[String], optional: &[String]) -> Compa
 // === impl Comparison ===
 
 impl Comparison {
-    /// Required, and granted by no name at all: what nobody can explain away.
+    /// Required, and granted by no name at all: the boxes to tick in Zoom's form.
     pub fn wanting(&self) -> impl Iterator<Item = &str> {
         self.missing
             .iter()
             .map(String::as_str)
-            .filter(|scope| self.cover(scope).is_none())
+            .filter(|scope| !self.needs_no_box(scope))
     }
 
-    /// What covers a declared scope completely, under other names.
-    #[must_use]
-    pub fn cover(&self, scope: &str) -> Option<&Covered> {
-        self.covered
-            .iter()
-            .find(|covered| covered.scope == scope && covered.is_whole())
+    /// Whether nobody can or need tick the box of this name.
+    fn needs_no_box(&self, scope: &str) -> bool {
+        self.covered.iter().any(|covered| covered.scope == scope)
     }
 
     /// Whether everything required was granted, by name.
@@ -108,15 +113,6 @@ impl Comparison {
 // === impl Covered ===
 
 impl Covered {
-    /// Whether nothing of it is lacking.
-    #[must_use]
-    pub fn is_whole(&self) -> bool {
-        match &self.by {
-            Cover::Classic(_) => true,
-            Cover::Granular { lacking, .. } => lacking.is_empty(),
-        }
-    }
-
     /// In a sentence, with what to do.
     #[must_use]
     pub fn message(&self) -> String {
@@ -126,20 +122,43 @@ impl Covered {
                 "{scope} is granted as the classic {}: declare that name, or migrate the app to granular scopes in Zoom and authorize it again.",
                 names.join(", ")
             ),
-            Cover::Granular { granted, lacking } if lacking.is_empty() => format!(
+            Cover::Granular { granted } => format!(
                 "The classic {scope} is granted as {granted} granular scopes: declare those of them that are needed."
             ),
-            Cover::Granular { granted, lacking } => format!(
-                "The classic {scope} is granted in part: {granted} of its granular scopes, without {}. Declare those that are needed by their granular names.",
-                few(lacking)
-            ),
+            Cover::NoSuchBox {
+                granted,
+                others,
+                in_part,
+            } => {
+                let mut sentences = vec![format!(
+                    "{scope} is a classic scope, and this app has granular ones, so its Scopes page has no such box: in scopes.required, replace it by the granular names that are needed."
+                )];
+                if !granted.is_empty() {
+                    sentences.push(format!("Granted already: {}.", few(granted)));
+                }
+                if !others.is_empty() {
+                    let which = if *in_part {
+                        "Others, for example"
+                    } else {
+                        "Others"
+                    };
+                    sentences.push(format!("{which}: {}.", few(others)));
+                }
+                if granted.is_empty() && others.is_empty() {
+                    sentences.push(
+                        "Zoom's API reference names them for each method (\"Granular Scopes\")."
+                            .into(),
+                    );
+                }
+                sentences.join(" ")
+            }
         }
     }
 }
 
 /// The first names of a list that may be long.
 fn few(names: &[String]) -> String {
-    const FIRST: usize = 3;
+    const FIRST: usize = 8;
     if names.len() <= FIRST + 1 {
         return names.join(", ");
     }
@@ -150,16 +169,42 @@ fn few(names: &[String]) -> String {
     )
 }
 
-fn cover(scope: &str, granted: &BTreeSet<&str>) -> Option<Cover> {
+/// Whether the app has granular scopes: one list excludes the other. Names of two parts, such as
+/// `imchat:bot`, are no evidence: older apps have them too.
+fn has_only_granular(granted: &BTreeSet<&str>) -> bool {
+    let any = |style| {
+        let mut long = granted.iter().filter(|scope| scope.split(':').count() > 2);
+        long.any(|scope| Style::of(scope) == style)
+    };
+    let classic = granted
+        .iter()
+        .any(|scope| Style::of(scope) == Style::Classic);
+    any(Style::Granular) && !classic
+}
+
+/// What can be declared instead of a classic scope that the app cannot have.
+fn no_such_box(scope: &str, granted: &BTreeSet<&str>) -> Cover {
+    let known = mapping::granular(scope);
+    let (have, others): (Vec<String>, Vec<String>) = known
+        .into_iter()
+        .flatten()
+        .cloned()
+        .partition(|part| granted.contains(part.as_str()));
+    Cover::NoSuchBox {
+        granted: have,
+        others,
+        in_part: mapping::all_granular(scope).is_none(),
+    }
+}
+
+fn cover(scope: &str, granted: &BTreeSet<&str>, is_granular: bool) -> Option<Cover> {
     if Style::of(scope) == Style::Classic {
-        let parts = mapping::granular(scope)?;
-        let lacking: Vec<String> = parts
-            .iter()
-            .filter(|part| !granted.contains(part.as_str()))
-            .cloned()
-            .collect();
-        let granted = parts.len() - lacking.len();
-        return (granted > 0).then_some(Cover::Granular { granted, lacking });
+        let all = mapping::all_granular(scope);
+        let all = all.filter(|all| all.iter().all(|part| granted.contains(part.as_str())));
+        return match all {
+            Some(all) => Some(Cover::Granular { granted: all.len() }),
+            None => is_granular.then(|| no_such_box(scope, granted)),
+        };
     }
     let names: Vec<String> = mapping::classic(scope)
         .filter(|classic| granted.contains(classic))
@@ -220,7 +265,7 @@ mod tests {
             ["meeting:read:meeting:admin", "meeting:read:poll:admin"]
         );
         assert_eq!(
-            found.cover("meeting:read:meeting:admin").unwrap().message(),
+            found.covered[0].message(),
             "meeting:read:meeting:admin is granted as the classic meeting:read:admin: declare that name, or migrate the app to granular scopes in Zoom and authorize it again."
         );
     }
@@ -241,15 +286,64 @@ mod tests {
             .collect();
         let declared = list(&["recording:read"]);
         let whole = compare(&all.join(" "), &declared, &[]);
-        assert!(whole.cover("recording:read").is_some());
+        assert_eq!(whole.covered[0].by, Cover::Granular { granted: 7 });
         assert_eq!(whole.excess.len(), 7);
         let part = compare(&all[1..].join(" "), &declared, &[]);
-        assert!(part.cover("recording:read").is_none());
         assert_eq!(
             part.covered[0].message(),
-            "The classic recording:read is granted in part: 6 of its granular scopes, without archiving:read:archived_files. Declare those that are needed by their granular names."
+            "recording:read is a classic scope, and this app has granular ones, so its Scopes page has no such box: in scopes.required, replace it by the granular names that are needed. Granted already: cloud_recording:read:list_recording_files, cloud_recording:read:list_recording_registrants, cloud_recording:read:list_user_recordings, cloud_recording:read:meeting_transcript, cloud_recording:read:recording_settings, cloud_recording:read:registration_questions. Others: archiving:read:archived_files."
         );
-        assert_eq!(part.wanting().collect::<Vec<_>>(), ["recording:read"]);
+        assert_eq!(part.wanting().count(), 0);
         assert!(compare("", &declared, &[]).covered.is_empty());
+    }
+    #[test]
+    fn an_app_with_granular_scopes_is_never_told_to_tick_a_classic_one() {
+        let declared = list(&[
+            "meeting:read:admin",
+            "meeting:write:admin",
+            "phone:read:admin",
+            "report:read:admin",
+            "user:read:admin",
+            "user:read:list_users:admin",
+        ]);
+        let granted = "meeting:read:meeting:admin meeting:write:meeting:admin user:read:user:admin report:read:list_meeting_participants:admin";
+        let found = compare(granted, &declared, &[]);
+        assert_eq!(
+            found.wanting().collect::<Vec<_>>(),
+            ["user:read:list_users:admin"]
+        );
+        let message = |scope: &str| {
+            let covered = found.covered.iter().find(|covered| covered.scope == scope);
+            covered.unwrap().message()
+        };
+        for (scope, has) in [
+            (
+                "meeting:write:admin",
+                "Granted already: meeting:write:meeting:admin.",
+            ),
+            (
+                "meeting:write:admin",
+                "Others: meeting:delete:live_meeting_chat_message:admin, ",
+            ),
+            ("meeting:write:admin", " and 16 more."),
+            (
+                "report:read:admin",
+                "Others, for example: report:read:billing:admin, ",
+            ),
+            ("phone:read:admin", "Zoom's API reference names them"),
+        ] {
+            let message = message(scope);
+            assert!(message.contains(has), "{scope}: {message}");
+            assert!(message.contains("no such box"), "{scope}: {message}");
+        }
+    }
+
+    #[test]
+    fn an_older_app_keeps_its_classic_boxes() {
+        let declared = list(&["meeting:write"]);
+        for granted in ["meeting:read", "user:read imchat:bot"] {
+            let found = compare(granted, &declared, &[]);
+            assert_eq!(found.wanting().collect::<Vec<_>>(), ["meeting:write"]);
+        }
     }
 }

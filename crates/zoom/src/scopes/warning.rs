@@ -42,7 +42,12 @@ pub enum Warning {
     /// Zoom gives it by itself and refuses it in the form.
     AppOwned(String),
     /// The name has no form of Zoom's.
-    UnknownForm(String),
+    UnknownForm {
+        /// The name.
+        scope: String,
+        /// The known scope that it resembles.
+        meant: Option<String>,
+    },
     /// A declared event needs a scope that is not declared.
     EventNeeds(events::Need),
 }
@@ -64,7 +69,10 @@ pub fn warnings<'a>(
     }
     for scope in declared {
         if Style::of(scope) == Style::Unknown {
-            found.push(Warning::UnknownForm(scope.clone()));
+            found.push(Warning::UnknownForm {
+                scope: scope.clone(),
+                meant: mapping::nearest(scope),
+            });
         } else if is_app_owned(scope) {
             found.push(Warning::AppOwned(scope.clone()));
         } else if !audience.takes(scope) {
@@ -73,7 +81,7 @@ pub fn warnings<'a>(
                 audience,
             });
         }
-        if let Some(granular) = mapping::granular(scope) {
+        if let Some(granular) = mapping::all_granular(scope) {
             found.push(Warning::Broad {
                 scope: scope.clone(),
                 stands_for: granular.len(),
@@ -99,7 +107,7 @@ pub fn granted_beyond(comparison: &Comparison, declared: &[String]) -> Vec<Warni
         .excess
         .iter()
         .filter_map(|scope| {
-            let granular = mapping::granular(scope)?;
+            let granular = mapping::all_granular(scope)?;
             let asked = granular
                 .iter()
                 .filter(|part| declared.contains(part))
@@ -160,7 +168,11 @@ impl Warning {
             Self::AppOwned(scope) => format!(
                 "Zoom gives {scope} to every app by itself and does not take it in the form: remove it."
             ),
-            Self::UnknownForm(scope) => format!(
+            Self::UnknownForm {
+                scope,
+                meant: Some(meant),
+            } => format!("{scope} has no form of a Zoom scope: did you mean {meant}?"),
+            Self::UnknownForm { scope, meant: None } => format!(
                 "{scope} has no form of a Zoom scope: copy the name from the app's Scopes page."
             ),
             Self::EventNeeds(need) => match need.source {
@@ -217,6 +229,7 @@ mod tests {
                     Audience::Account
                 ),
                 messages(&["View your meetings"], &[], Audience::User),
+                messages(&["meeting:raed:meeting"], &[], Audience::User),
                 messages(
                     &["user:read:user:admin"],
                     &[

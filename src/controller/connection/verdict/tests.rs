@@ -58,7 +58,7 @@ fn findings<'a>(
             scopes,
             failure: None,
         },
-        then: Then::Follow("https://connect.example.com/connections/clinics/ada/n"),
+        then: Then::Follow,
         import: None,
         refused: None,
         waiting: None,
@@ -221,9 +221,9 @@ fn missing_scopes_name_the_box_and_the_link() {
         verdict.message
     );
     assert!(
-        verdict.message.ends_with(
-            " Then authorize again: https://connect.example.com/connections/clinics/ada/n"
-        ),
+        verdict
+            .message
+            .ends_with(" Then the person authorizes again by status.installUrl."),
         "{}",
         verdict.message
     );

@@ -7,13 +7,17 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::{
-    api::v1alpha1::{
-        CredentialsStatus, SameValue, SetupEntry, SetupStep, ZoomConnection, ZoomIntegrationSpec,
-        ZoomIntegrationStatus,
+    api::{
+        condition::Type,
+        reason::Reason,
+        v1alpha1::{
+            CredentialsStatus, Phase, SameValue, SetupEntry, SetupStep, ZoomConnection,
+            ZoomIntegrationSpec, ZoomIntegrationStatus,
+        },
     },
     controller::{credentials::Credentials, integration::model::Checked, schedule},
     setup::{
-        self, Act, Entry, Step, known,
+        self, Act, Entry, Mistake, State, Step, known,
         words::{self, Words},
     },
 };
@@ -69,8 +73,42 @@ pub(super) fn fill(
         .take(MOST_WARNINGS)
         .map(|warning| bounded(&(words.warning)(warning), MOST_TEXT))
         .collect();
-    status.next_step = words::brief(&steps, words).map(|text| bounded(&text, MOST_NEXT));
+    status.next_step = next_step(status, &steps, words).map(|text| bounded(&text, MOST_NEXT));
     status.setup = steps.iter().map(|step| told(step, words)).collect();
+}
+
+/// The one thing to do next. It never contradicts `Ready`: what stalls the integration comes first, and an
+/// integration that works waits for nobody.
+fn next_step(status: &ZoomIntegrationStatus, steps: &[Step], words: &Words) -> Option<String> {
+    let stalled = Type::Stalled.find(&status.conditions);
+    if let Some(reason) = stalled.and_then(Reason::of) {
+        return stalled_by(reason, steps, words);
+    }
+    let is_usable = status.phase == Some(Phase::Connected);
+    if is_usable && !steps.iter().any(|step| step.state == State::Open) {
+        return None;
+    }
+    words::brief(steps, words)
+}
+
+/// What ends the stall: the step that went wrong at Zoom, or what the register says.
+fn stalled_by(reason: Reason, steps: &[Step], words: &Words) -> Option<String> {
+    let wrong = || steps.iter().find(|step| !step.mistakes.is_empty());
+    let by_step = match reason {
+        Reason::MissingScopes => steps.iter().find(|step| {
+            let boxes = |mistake: &Mistake| matches!(mistake, Mistake::MissingScopes { .. });
+            step.mistakes.iter().any(boxes)
+        }),
+        _ => reason.fault().and_then(|_| wrong()),
+    };
+    match by_step {
+        Some(step) => words::brief(std::slice::from_ref(step), words),
+        None if reason == Reason::MissingScopes => Some(
+            "Correct the names in scopes.required: the step Scopes of status.setup says which"
+                .into(),
+        ),
+        None => reason.advice().or_else(|| words::brief(steps, words)),
+    }
 }
 
 fn told(step: &Step, words: &Words) -> SetupStep {

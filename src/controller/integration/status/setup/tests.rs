@@ -12,12 +12,9 @@ use url::Url;
 use super::super::{Setting, status, tests::applied};
 use super::*;
 use crate::{
-    api::{
-        condition::Type,
-        v1alpha1::{ConnectionsStatus, ZoomIntegration},
-    },
+    api::v1alpha1::{ConnectionsStatus, ZoomIntegration},
     controller::{
-        integration::model::{Applied, Observed},
+        integration::model::{Applied, Observed, Refusal},
         token_secret::{Stored, TokenSecret},
     },
 };
@@ -86,6 +83,7 @@ struct Pass {
     facts: Option<Facts>,
     scope: Option<&'static str>,
     checked: Checked,
+    refusals: Vec<Refusal>,
     connections: Vec<ZoomConnection>,
 }
 
@@ -97,6 +95,7 @@ impl Pass {
             facts: None,
             scope: None,
             checked: Checked::default(),
+            refusals: Vec::new(),
             connections: Vec::new(),
         }
     }
@@ -121,6 +120,7 @@ impl Pass {
         });
         let applied = Applied {
             checked: self.checked.clone(),
+            refusals: self.refusals.clone(),
             ..applied(token)
         };
         let url = |text| Url::parse(text).unwrap();
@@ -193,12 +193,8 @@ fn each_step_is_done_when_its_proof_was_seen() {
     let said = pass.at(30);
     assert_eq!(step(&said, "Endpoint").state, "Done");
     assert_eq!(step(&said, "Credentials").since, Some(Time(at(20))));
-    assert_eq!(
-        said.next_step.as_deref(),
-        Some(
-            "Not proved yet: add the event subscription and its events. Seen 0 of 2 declared event types; not yet: meeting.started, meeting.ended."
-        )
-    );
+    // It works, and which events have come is in the list.
+    assert_eq!(said.next_step, None);
 
     pass.facts = seen(|facts| {
         facts.validated(at(25), SecretRole::Current);
@@ -340,6 +336,42 @@ fn a_general_apps_credentials_are_judged_by_the_check() {
     // Other credentials that Zoom was not asked about yet.
     pass.checked.accepted_version = Some("c/0".into());
     assert_eq!(condition(&pass.at(50)).0, "Unknown");
+}
+
+#[test]
+fn what_stalls_the_integration_is_what_to_do_next() {
+    let mut pass = Pass::over(integration(json!({})));
+    pass.scope = Some(SCOPE);
+    for (reason, next) in [
+        (
+            Reason::GatewayApiMissing,
+            "Install the Gateway API, or use endpoint.ingress",
+        ),
+        (
+            Reason::HostClaimed,
+            "Choose another host or path; it resolves by itself when the other one is deleted",
+        ),
+        (
+            Reason::BufferImmutable,
+            "Set it back; to change it, switch to storage: Ephemeral first",
+        ),
+    ] {
+        pass.refusals = vec![Refusal::new(reason, "m".into())];
+        assert_eq!(pass.at(10).next_step.as_deref(), Some(next));
+    }
+    pass.refusals.clear();
+    pass.scope = Some("");
+    assert_eq!(pass.at(10).next_step.as_deref(), Some("Tick the scopes"));
+    // No box can be ticked for a classic scope.
+    let mut pass = Pass::over(integration(json!({
+        "scopes": {"required": ["meeting:write:admin"]},
+    })));
+    pass.scope = Some("meeting:write:meeting:admin");
+    let next = pass.at(10).next_step.unwrap();
+    assert!(
+        next.starts_with("Correct the names in scopes.required"),
+        "{next}"
+    );
 }
 
 #[test]
