@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use super::removal::Removal;
 use super::{event_name, health::Health};
 
 /// Most bytes of the JSON text.
@@ -13,8 +14,6 @@ pub const MAX_BYTES: usize = 64 * 1024;
 pub const MAX_EVENT_TYPES: usize = 256;
 /// Most removals that are remembered.
 const MAX_REMOVALS: usize = 128;
-/// Longest id of a user or account.
-const MAX_ID: usize = 64;
 /// The event that says that a user removed the app.
 pub const REMOVED: &str = "app_deauthorized";
 /// The only version of the format so far.
@@ -82,22 +81,10 @@ pub struct BufferFacts {
     /// How long the first pending event has waited, seconds; absent without any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oldest_seconds: Option<u64>,
-    /// Events are refused for want of space.
+    /// Events are refused because there is no space.
     pub full: bool,
     /// Nothing new is taken.
     pub draining: bool,
-}
-
-/// A user removed the app.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Removal {
-    /// When the event came.
-    pub at: Timestamp,
-    /// The user.
-    pub user_id: String,
-    /// The user's account.
-    pub account_id: String,
 }
 
 /// Why a text is not taken for facts.
@@ -237,24 +224,6 @@ impl Facts {
     }
 }
 
-// === impl Removal ===
-
-impl Removal {
-    /// A removal at `now`, if both ids look like such.
-    pub(super) fn new(now: Timestamp, user_id: &str, account_id: &str) -> Option<Self> {
-        let removal = Self {
-            at: seconds(now),
-            user_id: user_id.to_owned(),
-            account_id: account_id.to_owned(),
-        };
-        removal.is_valid().then_some(removal)
-    }
-
-    pub(super) fn is_valid(&self) -> bool {
-        is_id(&self.user_id) && is_id(&self.account_id)
-    }
-}
-
 // === impl BufferFacts ===
 
 impl BufferFacts {
@@ -270,14 +239,6 @@ impl BufferFacts {
             draining: self.draining && other.draining,
         }
     }
-}
-
-/// Ids are opaque; these are the symbols of base64 and its URL-safe form.
-fn is_id(id: &str) -> bool {
-    (1..=MAX_ID).contains(&id.len())
-        && id
-            .bytes()
-            .all(|symbol| symbol.is_ascii_alphanumeric() || b"-_=+/.".contains(&symbol))
 }
 
 fn seconds(time: Timestamp) -> Timestamp {

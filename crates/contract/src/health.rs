@@ -8,7 +8,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::facts::Removal;
+use super::removal::Removal;
 
 /// The query of `/facts` that asks for it.
 pub const QUERY: &str = "health=1";

@@ -16,6 +16,7 @@ pub mod health;
 pub mod language;
 pub mod mac;
 pub mod proof;
+pub mod removal;
 pub mod secret_value;
 
 pub use self::language::Language;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     journal::Entry,
-    spend::{Revoker, Store, StoreError},
+    ports::{Revoker, Store, StoreError},
 };
 
 /// How long to wait for the store, at first and at most.

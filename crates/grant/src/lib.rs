@@ -19,6 +19,7 @@
 mod commit;
 mod journal;
 mod model;
+mod ports;
 mod spend;
 
 pub use commit::{Committed, commit};
@@ -26,4 +27,5 @@ pub use journal::{Directory, Entry, Journal};
 pub use model::{
     Access, Client, Code, Credential, Grant, Holder, Intent, Loss, Lost, Pair, Seal, Standing,
 };
-pub use spend::{Error, Issuer, Outcome, Refusal, Revoker, Store, StoreError, Term, spend};
+pub use ports::{Issuer, Refusal, Revoker, Store, StoreError, Term};
+pub use spend::{Error, Outcome, spend};

@@ -1,95 +1,13 @@
 //! Spending a credential: the sequence of steps in which nothing is lost.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 
 use super::{
-    Client, Credential, Grant, Holder, Intent, Journal, Lost, Pair, Standing,
+    Client, Grant, Intent, Journal, Lost, Standing,
     commit::{Committed, commit_over},
     journal::Entry,
+    ports::{Issuer, Refusal, Store, StoreError, Term},
 };
-
-/// Where a grant is stored. Writes are conditional: whoever wrote in between wins.
-pub trait Store: Send + Sync {
-    /// Identifies one state of the stored grant.
-    type Version: Clone + Send + Sync;
-
-    /// The grant as it is now, not as some cache remembers it.
-    fn read(
-        &self,
-    ) -> impl Future<Output = Result<Option<(Grant, Self::Version)>, StoreError>> + Send;
-
-    /// Replaces exactly the state `over`.
-    fn write(
-        &self,
-        grant: &Grant,
-        over: &Self::Version,
-    ) -> impl Future<Output = Result<Self::Version, StoreError>> + Send;
-
-    /// Stores a grant where there is none.
-    fn create(&self, grant: &Grant) -> impl Future<Output = Result<(), StoreError>> + Send;
-
-    /// Whether anybody still wants the grant: its connection exists and is not being deleted.
-    fn wanted(&self) -> impl Future<Output = Result<bool, StoreError>> + Send;
-
-    /// Where it is stored, for the journal: enough to find the store again in another process.
-    fn place(&self) -> String;
-}
-
-/// Why a store did not do what was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// Somebody wrote in between.
-    #[error("the stored grant changed meanwhile")]
-    Conflict,
-    /// It is no longer there.
-    #[error("the stored grant is gone")]
-    Gone,
-    /// The store refuses or does not answer; whether it wrote is unknown.
-    #[error("the store does not answer: {0}")]
-    Unavailable(String),
-}
-
-/// Zoom, as far as the end of a grant is concerned.
-pub trait Revoker: Send + Sync {
-    /// Makes an access token, and the grant that it belongs to, worthless. A failure changes nothing.
-    fn revoke(&self, grant: &Grant) -> impl Future<Output = ()> + Send;
-}
-
-/// Zoom, as far as the use of a grant is concerned.
-pub trait Issuer: Revoker {
-    /// What Zoom or the network said when there is no pair.
-    type Error: std::fmt::Debug + Send;
-
-    /// On whose behalf credentials are spent.
-    fn client(&self) -> Client;
-
-    /// The longest time that [`Issuer::exchange`] takes.
-    fn time_limit(&self) -> Duration;
-
-    /// Spends the credential.
-    fn exchange(
-        &self,
-        credential: &Credential,
-    ) -> impl Future<Output = Result<Pair, Refusal<Self::Error>>> + Send;
-}
-
-/// Who may begin.
-pub trait Term: Send + Sync {
-    /// This process.
-    fn holder(&self) -> Holder;
-
-    /// Whether this process leads, and will for so long.
-    fn outlasts(&self, time: Duration) -> bool;
-
-    /// Whether an attempt that another process wrote down cannot be under way any more, and whatever
-    /// reply it got is stored.
-    fn settled(&self, intent: &Intent) -> bool;
-
-    /// The time.
-    fn now(&self) -> Timestamp;
-}
 
 /// What became of an attempt to spend a credential.
 #[derive(Debug)]
@@ -108,17 +26,6 @@ pub enum Outcome<E> {
     Superseded,
     /// The grant is no longer needed: its connection is gone or is being deleted.
     Gone,
-}
-
-/// A refusal, or no answer.
-#[derive(Debug)]
-pub struct Refusal<E> {
-    /// What Zoom or the network said.
-    pub error: E,
-    /// Whether Zoom may have spent the credential all the same.
-    pub ambiguous: bool,
-    /// What it means for the grant; `None` when the credential may be used again later.
-    pub ends: Option<Lost>,
 }
 
 /// Why no attempt was made, or its outcome could not be written down.

@@ -9,12 +9,10 @@ use super::{
     buffer::{self, backoff::Backoff},
     cloudevent::{Extension, Integration},
     filter::Filter,
+    seconds::seconds,
     sink::SinkArgs,
 };
 use runtime::{http::Limits, telemetry::LogArgs};
-
-/// Longest time that a flag may state, seconds: a week.
-const MAX_SECONDS: f64 = 604_800.0;
 
 /// Arguments of `zoom-operator receiver`.
 #[derive(Clone, Debug, clap::Args)]
@@ -263,14 +261,6 @@ fn path(text: &str) -> Result<String, &'static str> {
         && text.bytes().all(|b| b.is_ascii_graphic())
         && !text.contains(['?', '#']);
     is_path.then(|| text.to_owned()).ok_or("expected /...")
-}
-
-pub(super) fn seconds(text: &str) -> Result<Duration, &'static str> {
-    text.parse()
-        .ok()
-        .filter(|seconds| (0.0..=MAX_SECONDS).contains(seconds))
-        .map(Duration::from_secs_f64)
-        .ok_or("expected seconds, such as 2.5, up to a week")
 }
 
 #[cfg(test)]

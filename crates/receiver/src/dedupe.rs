@@ -15,7 +15,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use super::{event::EventId, outcome::Outcome};
+use super::{event_id::EventId, outcome::Outcome};
 
 /// The memory of one process. Cheap to clone. By default nothing is forgotten unless somebody asks for
 /// it, see [`Dedupe::forget`].

@@ -1,6 +1,5 @@
 //! A verified event on its way from Zoom to the sink.
 
-use data_encoding::HEXLOWER;
 use std::fmt;
 
 use axum::{
@@ -8,20 +7,14 @@ use axum::{
     http::{HeaderMap, HeaderName},
 };
 use jiff::Timestamp;
-use sha2::{Digest as _, Sha256};
 
-use super::{dedupe::Ids, envelope::Envelope, identity, signature};
+pub use super::event_id::EventId;
+use super::{envelope::Envelope, signature};
 
 /// Zoom's id of one delivery, the same over its retries.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-zm-request-id");
 /// Zoom's id of one attempt.
 pub const TRACKING_ID: HeaderName = HeaderName::from_static("x-zm-trackingid");
-
-/// The identity of an event: SHA-256 of its raw body. Zoom's retries mostly repeat the body, see
-/// [`super::identity`] for those that do not; Zoom's own request id lies outside the signature and could
-/// be changed on the way.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct EventId([u8; 32]);
 
 /// A verified event: what Zoom sent, and what can be read in it. Cheap to clone.
 #[derive(Clone, PartialEq, Eq)]
@@ -47,40 +40,6 @@ pub struct ZoomHeaders {
     pub tracking_id: Option<String>,
     /// [`signature::TIMESTAMP`].
     pub timestamp: Option<String>,
-}
-
-// === impl EventId ===
-
-impl EventId {
-    /// The id of the event with this raw body.
-    #[must_use]
-    pub fn of(body: &[u8]) -> Self {
-        Self(Sha256::digest(body).into())
-    }
-
-    /// The id with these bytes.
-    #[must_use]
-    pub fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-
-    /// Its bytes.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl fmt::Display for EventId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&HEXLOWER.encode(&self.0))
-    }
-}
-
-impl fmt::Debug for EventId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, formatter)
-    }
 }
 
 // === impl Event ===
@@ -117,17 +76,6 @@ impl Event {
     }
 }
 
-impl Event {
-    /// By what a repeat is recognized.
-    #[must_use]
-    pub fn ids(&self) -> Ids {
-        Ids {
-            id: self.id,
-            content: identity::content(self),
-        }
-    }
-}
-
 impl fmt::Debug for Event {
     /// Without the body, which is about people.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -160,13 +108,6 @@ impl From<&HeaderMap> for ZoomHeaders {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_id_is_the_hash_of_the_bytes() {
-        let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-        assert_eq!(EventId::of(b"").to_string(), empty);
-        assert_ne!(EventId::of(b"{}"), EventId::of(b"{} "));
-    }
 
     #[test]
     fn the_body_is_not_shown() {

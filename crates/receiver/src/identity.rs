@@ -18,7 +18,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use sha2::{Digest as _, Sha256};
 
-use super::event::{Event, EventId};
+use super::{dedupe::Ids, event::Event, event_id::EventId};
 
 /// Most values that are collected: a body with more has neither identity.
 const MOST: usize = 4096;
@@ -51,6 +51,15 @@ struct Walk<'a> {
     found: &'a mut Vec<String>,
     /// A value that says what the event is about was found.
     has_object: &'a mut bool,
+}
+
+/// By what a repeat of this event is recognized.
+#[must_use]
+pub fn ids(event: &Event) -> Ids {
+    Ids {
+        id: event.id,
+        content: content(event),
+    }
 }
 
 /// The same for every delivery of an event: 64 hex digits in its text form. `None` when the body has no

@@ -7,14 +7,14 @@
 //! | What happens to a request? | [`routes`], and its answers in [`outcome`] |
 //! | Is it from Zoom? | [`signature`], [`secrets`], [`authentication`] |
 //! | What does Zoom ask every 72 hours? | [`challenge`] |
-//! | What is in an event? | [`event`], [`envelope`] |
+//! | What is in an event? | [`event`], [`event_id`], [`envelope`] |
 //! | Does anybody want it? | [`filter`] |
 //! | Who takes it, before Zoom is told so? | [`intake`], [`passthrough`], [`buffer`] |
 //! | What does the sink get? | [`sink`], [`cloudevent`] |
 //! | What if it comes twice? | [`dedupe`], [`identity`] |
 //! | Who looks after dead letters? | [`control`] |
-//! | What does the controller learn? | [`recorder`], in the form of [`contract::facts`] |
-//! | How does it start and stop? | [`server`], [`args`] |
+//! | What does the controller learn? | [`recorder`], told by [`facts`] in the form of [`contract::facts`] |
+//! | How does it start and stop? | [`server`], [`args`], [`seconds`] |
 
 pub mod args;
 pub mod authentication;
@@ -26,6 +26,8 @@ pub mod control;
 pub mod dedupe;
 pub mod envelope;
 pub mod event;
+pub mod event_id;
+pub mod facts;
 pub mod filter;
 pub mod identity;
 pub mod intake;
@@ -34,6 +36,7 @@ pub mod outcome;
 pub mod passthrough;
 pub mod recorder;
 pub mod routes;
+pub mod seconds;
 pub mod secrets;
 pub mod server;
 pub mod signature;

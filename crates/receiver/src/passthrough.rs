@@ -13,6 +13,7 @@ use super::{
     body::Raw,
     dedupe::{Claim, Dedupe, Seen},
     event::Event,
+    identity,
     metrics::Metrics,
     outcome::Outcome,
     recorder::{Recorder, Urgency},
@@ -56,7 +57,7 @@ impl PassThrough {
     /// of all bodies.
     pub async fn take(self: &Arc<Self>, event: Event, raw: Raw) -> Outcome {
         let id = event.id;
-        let claim = match self.dedupe.claim(event.ids(), Instant::now()) {
+        let claim = match self.dedupe.claim(identity::ids(&event), Instant::now()) {
             Seen::New(claim, _) => claim,
             Seen::Done => return Outcome::Duplicate,
             Seen::UnderWay(fate) => {

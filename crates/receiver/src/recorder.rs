@@ -11,19 +11,13 @@ use std::{
     time::Duration,
 };
 
-use axum::{
-    Router,
-    http::{Uri, header},
-    routing::get,
-};
 use contract::{
     facts::{Facts, MAX_BYTES},
-    health::{self, Health},
+    health::Health,
 };
 use tokio::sync::watch;
 use tracing::{debug, warn};
 
-use super::buffer::Buffer;
 use runtime::shutdown::Shutdown;
 
 const FILE: &str = "facts.json";
@@ -138,21 +132,6 @@ impl Recorder {
                 return;
             }
         }
-    }
-
-    /// The routes of the facts port. How it is with the buffer is asked for each time.
-    pub fn router(&self, buffer: Option<Buffer>) -> Router {
-        let recorder = self.clone();
-        let answer = move |uri: Uri| async move {
-            let mut facts = recorder.facts();
-            if uri.query() != Some(health::QUERY) {
-                facts.health = None;
-            }
-            facts.buffer = buffer.as_ref().map(Buffer::facts);
-            let text = facts.to_json();
-            ([(header::CONTENT_TYPE, "application/json")], text)
-        };
-        Router::new().route("/facts", get(answer))
     }
 }
 

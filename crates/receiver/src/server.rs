@@ -19,13 +19,14 @@ use super::{
     buffer::{Buffer, Work},
     control,
     dedupe::Dedupe,
+    facts,
     intake::Intake,
     metrics::Metrics,
     passthrough::PassThrough,
     recorder::Recorder,
     routes::{self, Webhook},
     secrets::{self, Secrets, SigningSecrets},
-    sink::{BuildError, Built, Sink, check},
+    sink::{BuildError, Built, Sink, monitor},
 };
 use runtime::{
     admin::{self, Gate, Readiness},
@@ -184,7 +185,7 @@ impl Receiver {
         beside.spawn(http::serve(self.admin, admin, inner, ended.clone()));
         beside.spawn(http::serve(
             self.facts,
-            recorder.router(buffer.clone()),
+            facts::router(&recorder, buffer.clone()),
             inner,
             ended.clone(),
         ));
@@ -331,7 +332,7 @@ fn follow_sink(
     followers.spawn(follower);
     if !config.suspended {
         let timeout = config.sink.timeout;
-        followers.spawn(check::follow(sink.clone(), timeout, recorder.clone()));
+        followers.spawn(monitor::follow(sink.clone(), timeout, recorder.clone()));
     }
     sink
 }

@@ -14,7 +14,7 @@ use std::{
 use syn::{Attribute, Item, ItemUse, UseTree, visit::Visit};
 
 /// Circles that are still there: to become none.
-const OPEN: usize = 11;
+const OPEN: usize = 7;
 
 #[test]
 fn no_file_imports_itself_by_way_of_others() {

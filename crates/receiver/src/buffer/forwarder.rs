@@ -25,8 +25,8 @@ use super::{
     dead::{DeadLetter, Reason},
     record,
     schedule::{Item, Rules, Schedule, Step},
+    status::Status,
     store::Entry,
-    writer::Status,
 };
 use crate::{
     dedupe::Dedupe,

@@ -11,7 +11,7 @@ use prometheus_client::{
 };
 use tokio::sync::watch;
 
-use super::{capacity::Capacity, dead::Reason, writer::Status};
+use super::{capacity::Capacity, dead::Reason, status::Status};
 use crate::dedupe::Dedupe;
 use runtime::metrics::{Counters, counters};
 

@@ -10,10 +10,10 @@
 //! | question | module |
 //! |---|---|
 //! | What is in the file? | [`store`], [`record`], [`dead`] |
-//! | Who writes it, and when? | [`writer`], asked by [`command`] |
+//! | Who writes it, and when? | [`writer`], asked by [`command`]; what others see of it: [`status`] |
 //! | What if the file is damaged, or the disk full? | [`home`] |
 //! | What goes to the sink, in which order, and when again? | [`forwarder`], [`schedule`], [`backoff`] |
-//! | How much may it hold? | [`capacity`] |
+//! | How much may it hold? | [`settings`], [`capacity`] |
 //! | What if an event comes twice? | [`super::dedupe`] |
 //!
 //! Exactly once into the buffer: an id is stored with its event, and forgotten after twice the time
@@ -30,7 +30,7 @@
 //! | resident, idle and after 30,000 events | 3.3, 5.0 MiB | 4.0, 8.6 MiB |
 //! | opening 64 MiB after `kill -9` | 57 ms | 92 ms |
 //! | on the disk with 30,000 events, and when they had left | 121, 121 MiB | not measured |
-//! | after "no space left" | to be opened anew, nothing lost | the same |
+//! | after "no space left" | must be opened again, nothing lost | the same |
 //!
 //! In the whole receiver one transaction takes about 80 events under a load of 256 connections: 15,800
 //! acknowledgements a second on a busy disk that managed 530 flushes a second.
@@ -47,12 +47,13 @@ pub mod home;
 pub mod metrics;
 pub mod record;
 pub mod schedule;
+pub mod settings;
+pub mod status;
 pub mod store;
 pub mod writer;
 
 use std::{
     io,
-    path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
         mpsc::{self, Sender},
@@ -71,8 +72,8 @@ use tokio::{
 };
 use tracing::warn;
 
+pub use self::settings::{ATTEMPTS, MOST_IDS, PATIENCE, Settings, most_ids};
 use self::{
-    backoff::Backoff,
     capacity::Capacity,
     command::{Append, Command, Exhume, List, Which},
     dead::{DeadLetter, Reason},
@@ -80,12 +81,15 @@ use self::{
     home::{Home, Trust},
     metrics::BufferMetrics,
     schedule::Rules,
-    writer::{Status, Writer},
+    status::Status,
+    writer::Writer,
 };
 use super::{
     body::Raw,
     dedupe::{Dedupe, Seen},
-    event::{Event, EventId},
+    event::Event,
+    event_id::EventId,
+    identity,
     metrics::Metrics,
     outcome::Outcome,
     recorder::Recorder,
@@ -96,39 +100,8 @@ use runtime::{
     shutdown::{self, Trigger},
 };
 
-/// Most ids that are remembered: with Zoom's last retry after 85 minutes, 39 events a second.
-pub const MOST_IDS: u64 = 200_000;
-/// An id takes about 100 bytes on the disk; those of a small buffer must not fill what is left of its
-/// volume. So one is remembered for so many bytes of the buffer at most.
-const BYTES_PER_ID: u64 = 1024;
-/// Attempts at an event while the sink takes others: about eight minutes.
-pub const ATTEMPTS: u32 = 10;
-/// For how long an event has to fail before another one is tried: a restart of the sink does not change
-/// the order.
-pub const PATIENCE: Duration = Duration::from_secs(10);
 /// Dead letters that one transaction puts back or drops.
 const EXHUME: u64 = 256;
-
-/// How a buffer is set up.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Its directory, which exists.
-    pub directory: PathBuf,
-    /// Most bytes of stored events.
-    pub size: u64,
-    /// How long an event may wait.
-    pub max_age: Duration,
-    /// The directory goes with the Pod: what waits is forwarded before the process ends.
-    pub ephemeral: bool,
-    /// Pauses between attempts to deliver.
-    pub backoff: Backoff,
-    /// Attempts at an event while the sink takes others, before it becomes a dead letter.
-    pub attempts: u32,
-    /// For how long an event has to fail before another one is tried.
-    pub patience: Duration,
-    /// Most ids that are remembered, of about 40 bytes each in memory and 100 on the disk.
-    pub most_ids: u64,
-}
 
 /// A buffer at work. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -159,7 +132,7 @@ struct Inner {
 }
 
 /// Without the forwarder events would be taken and go nowhere, and nothing would show it: a process that is
-/// started anew is better than that.
+/// started again is better than that.
 async fn or_abort(work: impl Future<Output = ()> + Send + 'static) {
     if let Err(error) = tokio::spawn(work).await
         && error.is_panic()
@@ -167,12 +140,6 @@ async fn or_abort(work: impl Future<Output = ()> + Send + 'static) {
         tracing::error!("the forwarder ended, starting anew");
         std::process::abort();
     }
-}
-
-/// How many ids a buffer of so many bytes remembers.
-#[must_use]
-pub fn most_ids(size: u64) -> u64 {
-    (size / BYTES_PER_ID).clamp(1, MOST_IDS)
 }
 
 // === impl Buffer ===
@@ -269,7 +236,7 @@ impl Buffer {
     /// is committed late is known when it comes again.
     pub async fn take(&self, event: Event, raw: Raw) -> Outcome {
         let inner = &*self.0;
-        let (claim, fate) = match inner.ids.claim(event.ids(), Instant::now()) {
+        let (claim, fate) = match inner.ids.claim(identity::ids(&event), Instant::now()) {
             Seen::Done => return Outcome::Duplicate,
             Seen::UnderWay(fate) => {
                 return match fate.outcome().await {

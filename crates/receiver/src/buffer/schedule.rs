@@ -15,12 +15,15 @@
 //! that stops the sink makes each probe fail as well. After [`STUCK`] attempts the probe goes first in
 //! every other round.
 
+mod item;
+
 use std::{
     collections::VecDeque,
     time::{Duration, Instant},
 };
 
-use super::{backoff::Backoff, record, store::Entry};
+pub use self::item::Item;
+use super::{backoff::Backoff, store::Entry};
 use crate::sink::{Failure, SinkError};
 
 /// Attempts at the head of the queue before another event is tried.
@@ -58,31 +61,6 @@ pub enum Step {
     Wait(Instant),
     /// Everything that was read is done: read on. At this time an event that is set aside is due.
     Read(Option<Instant>),
-}
-
-/// An event that has been read and is still in the queue.
-#[derive(Clone, Debug)]
-pub struct Item {
-    /// Its place in the queue.
-    pub sequence: u64,
-    /// Since when it waits, seconds since the epoch.
-    pub since: i64,
-    /// See [`super::record`]. Empty while the event is set aside.
-    pub record: Vec<u8>,
-    /// How often it was sent since the receiver started.
-    pub attempts: u32,
-    /// Why the last attempt failed.
-    pub last: Option<SinkError>,
-    /// Failures at the head of the queue.
-    held: u32,
-    /// When the first of them was.
-    held_since: Option<Instant>,
-    /// Attempts that count towards [`Rules::attempts`].
-    counted: u32,
-    /// At least one failure at the head may have been this event's own fault.
-    is_suspect: bool,
-    /// When it is tried again, once it is set aside.
-    due: Option<Instant>,
 }
 
 /// The events that have been read and are not done. Serves one event at a time.
@@ -124,36 +102,6 @@ enum Probe {
     First,
     /// It was first in this round: the head comes without one.
     Done,
-}
-
-// === impl Item ===
-
-impl From<Entry> for Item {
-    fn from(entry: Entry) -> Self {
-        Self {
-            sequence: entry.sequence,
-            since: entry.since,
-            record: entry.record,
-            attempts: 0,
-            last: None,
-            held: 0,
-            held_since: None,
-            counted: 0,
-            is_suspect: false,
-            due: None,
-        }
-    }
-}
-
-impl Item {
-    fn failed(&mut self, failure: Failure) {
-        self.attempts = self.attempts.saturating_add(1);
-        self.last = Some(failure.error);
-    }
-
-    fn account(&self) -> Option<String> {
-        record::decode(&self.record).ok()?.envelope?.account_id
-    }
 }
 
 // === impl Schedule ===

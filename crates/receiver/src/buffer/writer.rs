@@ -21,7 +21,8 @@ use super::{
     command::{Append, Command, Exhume, Settle, Which},
     home::{Home, Trust},
     metrics::BufferMetrics,
-    store::{Store, StoreError, Tables, Totals},
+    status::Status,
+    store::{Store, StoreError, Tables},
 };
 use crate::{dedupe::Dedupe, outcome::Outcome};
 use runtime::admin::Gate;
@@ -38,17 +39,6 @@ const COMPACT: u64 = 1024 * 1024;
 const READ: usize = 64;
 /// What is handed out at a time, bytes.
 const READ_BYTES: usize = 256 * 1024;
-
-/// What the others see of the store.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Status {
-    /// It is open.
-    pub open: bool,
-    /// It is open, and the disk has space.
-    pub accepting: bool,
-    /// What it holds, or held when it was open last.
-    pub totals: Totals,
-}
 
 /// The thread's own.
 #[derive(Debug)]

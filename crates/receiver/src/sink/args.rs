@@ -6,14 +6,14 @@ use futures::{FutureExt as _, future};
 use ipnet::IpNet;
 
 use super::{
-    BuildError, Built, HttpSink, NatsSink, Sink, Target,
+    any::{Built, Sink},
     credentials::{Credentials, Followed},
-    http::{Format, Settings},
-    nats,
+    http::{BuildError, Format, HttpSink, Settings, Target},
+    nats::{self, NatsSink},
 };
 use crate::{
-    args::seconds,
     cloudevent::{Extension, Integration},
+    seconds::seconds,
     secrets::Secrets,
 };
 use runtime::outgoing::{

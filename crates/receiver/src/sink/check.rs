@@ -5,21 +5,11 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use jiff::Timestamp;
 use runtime::outgoing::guard::{Guard, ResolveError};
 use tokio::{net::TcpStream, time};
-use tracing::{info, warn};
 use url::{Host, Url};
 
-use super::{Sink, SinkError};
-use crate::recorder::{Recorder, Urgency};
-
-/// Between two checks of a sink that cannot be reached.
-const SOON: Duration = Duration::from_secs(30);
-/// Between two checks of one that can.
-const LATER: Duration = Duration::from_mins(10);
-/// The sink's credentials are read by then.
-const FIRST: Duration = Duration::from_secs(3);
+use super::failure::SinkError;
 
 /// Why the sink cannot be reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,43 +29,6 @@ pub enum Unreachable {
     /// A NATS server, or what it needs.
     #[error("{0}")]
     Other(SinkError),
-}
-
-/// Checks the sink again and again and records what is found, for ever. Not while events get through.
-pub async fn follow(sink: Sink, timeout: Duration, recorder: Recorder) {
-    time::sleep(FIRST).await;
-    let mut last = Ok(());
-    loop {
-        let health = recorder.health();
-        let delivered = health
-            .last_delivered
-            .filter(|_| health.sink_failures.is_none());
-        let is_fresh =
-            delivered.is_some_and(|at| Timestamp::now().duration_since(at).unsigned_abs() < LATER);
-        let found = if is_fresh {
-            Ok(())
-        } else {
-            sink.check(timeout).await
-        };
-        if found != last {
-            match found {
-                Ok(()) => info!(sink = %sink.target(), "the sink can be reached"),
-                Err(cause) => warn!(
-                    sink = %sink.target(),
-                    %cause,
-                    "the sink cannot be reached: correct webhook.sink of the ZoomIntegration"
-                ),
-            }
-            last = found;
-        }
-        recorder.record_health(Urgency::Soon, |health| {
-            // The failure of a delivery says more.
-            if health.sink_failures.is_none() {
-                health.sink_cause = found.err().map(|cause| cause.to_string());
-            }
-        });
-        time::sleep(if found.is_ok() { LATER } else { SOON }).await;
-    }
 }
 
 /// Resolves the host of a URL, and opens a connection to one of its addresses.

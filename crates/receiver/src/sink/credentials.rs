@@ -28,7 +28,7 @@ use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use super::SinkError;
+use super::failure::SinkError;
 use runtime::followed::{self, read_file};
 
 const AUTHORIZATION: &str = "authorization";

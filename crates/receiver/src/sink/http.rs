@@ -16,8 +16,9 @@ use tracing::debug;
 use url::{Host, Url};
 
 use super::{
-    BuildError, Failure, SinkError, check,
+    check,
     credentials::{Credentials, Followed},
+    failure::{Failure, SinkError},
     retry_after, zoom,
 };
 use crate::{
@@ -83,6 +84,11 @@ pub struct Target(Url);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected an http or https URL without user name, password and fragment")]
 pub struct TargetError;
+
+/// The HTTP client could not be built.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to build the HTTP client")]
+pub struct BuildError(#[from] reqwest::Error);
 
 #[derive(Debug)]
 struct Inner {

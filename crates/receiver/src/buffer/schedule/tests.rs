@@ -4,7 +4,10 @@ use axum::body::Bytes;
 use jiff::Timestamp;
 
 use super::*;
-use crate::event::{Event, ZoomHeaders};
+use crate::{
+    buffer::record,
+    event::{Event, ZoomHeaders},
+};
 
 const RULES: Rules = Rules {
     backoff: Backoff {

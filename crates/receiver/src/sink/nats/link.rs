@@ -21,10 +21,10 @@ use secrecy::ExposeSecret as _;
 use tokio::sync::watch;
 use tracing::debug;
 
-use super::{Settings, tls};
+use super::{settings::Settings, tls};
 use crate::sink::{
-    SinkError,
     credentials::{Credentials, Login},
+    failure::SinkError,
 };
 use runtime::outgoing::guard::ResolveError;
 

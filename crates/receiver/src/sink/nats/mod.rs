@@ -5,6 +5,7 @@
 //! it came.
 
 mod link;
+mod settings;
 mod target;
 mod tls;
 
@@ -16,20 +17,16 @@ use std::{
     time::Duration,
 };
 
-use async_nats::{HeaderMap, header::NATS_MESSAGE_ID};
-use axum::http::header::CONTENT_TYPE;
 use tokio::{sync::Mutex, time};
 use tracing::warn;
 
 use self::link::Link;
-pub use self::target::{Prefix, PrefixError, Target, TargetError};
-use super::{SinkError, check::Unreachable, credentials::Followed};
-use crate::{
-    cloudevent::{self, Extension, Integration},
-    event::{Event, EventId},
-    identity,
+pub use self::{
+    settings::{MessageId, Settings},
+    target::{Prefix, PrefixError, Target, TargetError},
 };
-use runtime::outgoing::guard::Guard;
+use super::{check::Unreachable, failure::SinkError};
+use crate::event::Event;
 
 /// How long Zoom may repeat an event, and a receiver try again, at the least: what the stream should
 /// recognize.
@@ -38,39 +35,6 @@ const DUPLICATE_WINDOW: Duration = Duration::from_hours(2);
 /// Delivers to a stream. Cheap to clone; events that are delivered at once share one connection.
 #[derive(Clone, Debug)]
 pub struct NatsSink(Arc<Inner>);
-
-/// What a NATS sink consists of.
-#[derive(Debug)]
-pub struct Settings {
-    /// Where it is.
-    pub target: Target,
-    /// Under which subjects events are published.
-    pub prefix: Prefix,
-    /// By what the stream recognizes repeats.
-    pub message_id: MessageId,
-    /// Time for each event, from the connection to the acknowledgement.
-    pub timeout: Duration,
-    /// The source of the events.
-    pub source: Integration,
-    /// Facts about the tenant.
-    pub extensions: Vec<Extension>,
-    /// Where it may be.
-    pub guard: Guard,
-    /// What it is shown.
-    pub credentials: Followed,
-}
-
-/// What a message is called towards the stream, which drops those that it has within its duplicate window.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum MessageId {
-    /// The event's id: only a delivery with the same bytes is a repeat.
-    #[default]
-    #[value(name = "Body")]
-    Body,
-    /// The attribute `zoomeventkey`, where there is one: so is a delivery with other links or details.
-    #[value(name = "EventKey")]
-    EventKey,
-}
 
 #[derive(Debug)]
 struct Inner {
@@ -137,7 +101,7 @@ impl NatsSink {
         &self.0.settings.target
     }
 
-    /// The connection, made anew if there is none or its credentials changed. Others wait meanwhile.
+    /// The connection, made again if there is none or its credentials changed. Others wait meanwhile.
     async fn link(&self) -> Result<Arc<Link>, SinkError> {
         let settings = &self.0.settings;
         let mut held = self.0.link.lock().await;
@@ -173,35 +137,5 @@ impl NatsSink {
                 );
             }
         });
-    }
-}
-
-// === impl MessageId ===
-
-impl MessageId {
-    fn of(self, event: &Event) -> EventId {
-        match self {
-            Self::Body => event.id,
-            Self::EventKey => identity::key(event).unwrap_or(event.id),
-        }
-    }
-}
-
-// === impl Settings ===
-
-impl Settings {
-    fn headers(&self, event: &Event) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        headers.insert(NATS_MESSAGE_ID, self.message_id.of(event).to_string());
-        for (name, value) in &cloudevent::headers(&self.source, &self.extensions, event) {
-            // Values of ours are printable ASCII.
-            let Ok(value) = value.to_str() else { continue };
-            headers.insert(name.as_str(), value);
-            if name == CONTENT_TYPE {
-                // As an attribute too: not every reader looks at the other one.
-                headers.insert("ce-datacontenttype", value);
-            }
-        }
-        headers
     }
 }

@@ -1,0 +1,43 @@
+//! How a buffer is set up.
+
+use std::{path::PathBuf, time::Duration};
+
+use super::backoff::Backoff;
+
+/// Most ids that are remembered: with Zoom's last retry after 85 minutes, 39 events a second.
+pub const MOST_IDS: u64 = 200_000;
+/// An id takes about 100 bytes on the disk; those of a small buffer must not fill what is left of its
+/// volume. So one is remembered for so many bytes of the buffer at most.
+const BYTES_PER_ID: u64 = 1024;
+/// Attempts at an event while the sink takes others: about eight minutes.
+pub const ATTEMPTS: u32 = 10;
+/// For how long an event has to fail before another one is tried: a restart of the sink does not change
+/// the order.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How a buffer is set up.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Its directory, which exists.
+    pub directory: PathBuf,
+    /// Most bytes of stored events.
+    pub size: u64,
+    /// How long an event may wait.
+    pub max_age: Duration,
+    /// The directory goes with the Pod: what waits is forwarded before the process ends.
+    pub ephemeral: bool,
+    /// Pauses between attempts to deliver.
+    pub backoff: Backoff,
+    /// Attempts at an event while the sink takes others, before it becomes a dead letter.
+    pub attempts: u32,
+    /// For how long an event has to fail before another one is tried.
+    pub patience: Duration,
+    /// Most ids that are remembered, of about 40 bytes each in memory and 100 on the disk.
+    pub most_ids: u64,
+}
+
+/// How many ids a buffer of so many bytes remembers.
+#[must_use]
+pub fn most_ids(size: u64) -> u64 {
+    (size / BYTES_PER_ID).clamp(1, MOST_IDS)
+}

@@ -1,0 +1,14 @@
+//! The state of the store, as the rest of the buffer sees it.
+
+use super::store::Totals;
+
+/// What the others see of the store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Status {
+    /// It is open.
+    pub open: bool,
+    /// It is open, and the disk has space.
+    pub accepting: bool,
+    /// What it holds, or held when it was open last.
+    pub totals: Totals,
+}

@@ -1,0 +1,25 @@
+//! The facts port, for the controller.
+
+use axum::{
+    Router,
+    http::{Uri, header},
+    routing::get,
+};
+use contract::health;
+
+use super::{buffer::Buffer, recorder::Recorder};
+
+/// The routes of the facts port. The state of the buffer is read for each request.
+pub fn router(recorder: &Recorder, buffer: Option<Buffer>) -> Router {
+    let recorder = recorder.clone();
+    let answer = move |uri: Uri| async move {
+        let mut facts = recorder.facts();
+        if uri.query() != Some(health::QUERY) {
+            facts.health = None;
+        }
+        facts.buffer = buffer.as_ref().map(Buffer::facts);
+        let text = facts.to_json();
+        ([(header::CONTENT_TYPE, "application/json")], text)
+    };
+    Router::new().route("/facts", get(answer))
+}
