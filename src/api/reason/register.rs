@@ -1,6 +1,6 @@
 //! All reasons. A spelling is part of the API and never changes; add a row for a new one.
 
-use super::{Actor, Entry, Topic};
+use super::entry::{Actor, Entry, Topic};
 use crate::api::condition::{Status, Type};
 
 macro_rules! register {

@@ -4,6 +4,7 @@ mod app;
 mod connection;
 mod credentials;
 pub mod duration;
+mod failure;
 mod integration;
 mod oauth;
 mod rules;
@@ -19,12 +20,13 @@ pub use connection::{
     ZoomConnection, ZoomConnectionSpec, ZoomConnectionStatus,
 };
 pub use credentials::{CredentialKeys, Credentials, LocalRef};
+pub use failure::TokenFailure;
 pub use integration::{ReadyWhen, ZoomIntegration, ZoomIntegrationSpec};
 pub use oauth::{Consent, ConsentMode, OAuth, SelfService};
 pub use scopes::Scopes;
 pub use setup::{CredentialsStatus, SameValue, SetupEntry, SetupStep};
 pub use status::{
-    BufferStatus, ConnectionsStatus, Phase, ScopesStatus, TokenFailure, TokenStatus, WebhookStatus,
+    BufferStatus, ConnectionsStatus, Phase, ScopesStatus, TokenStatus, WebhookStatus,
     ZoomIntegrationStatus,
 };
 pub use token::{DeletionPolicy, Token};

@@ -1,12 +1,14 @@
 //! `status`: what the controller found, for people and for machines.
 
-use crate::api::reason::Reason;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{CredentialsStatus, SetupStep};
+use super::{
+    failure::TokenFailure,
+    setup::{CredentialsStatus, SetupStep},
+};
 
 /// What the controller found.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
@@ -127,27 +129,6 @@ pub struct TokenStatus {
     /// controller neither forgets the backoff nor starts it again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<TokenFailure>,
-}
-
-/// The failed attempts to get a token since the last success.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
-#[serde(rename_all = "camelCase")]
-pub struct TokenFailure {
-    /// Why the last one failed.
-    pub reason: Reason,
-    /// The same for people, with the remedy.
-    pub message: String,
-    /// How many failed in a row.
-    pub attempts: i32,
-    /// When the last one was made.
-    pub time: Time,
-    /// When the next one will be made, unless the credentials Secret changes first.
-    pub retry_at: Time,
-    /// Before this, Zoom allows no request, if it said so. A refresh request does not change that.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub not_before: Option<Time>,
-    /// UID and resourceVersion of the credentials Secret that the last one used.
-    pub credentials_version: String,
 }
 
 /// The webhook endpoint.

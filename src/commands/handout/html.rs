@@ -4,7 +4,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::{
-    Handout, PORTAL, minute,
+    model::{Handout, PORTAL, minute},
     texts::{Texts, texts},
 };
 use crate::setup::{

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{
-    Handout, PORTAL, minute,
+    model::{Handout, PORTAL, minute},
     texts::{Texts, texts},
 };
 use crate::setup::{

@@ -1,7 +1,11 @@
 use super::*;
-use crate::setup::{
-    facts::ConnectionFacts,
-    tests::fixtures::{FIVE, done, example, half_way, now},
+use crate::{
+    api::v1alpha1::ZoomIntegrationSpec,
+    setup::{
+        self, Facts, Step,
+        facts::ConnectionFacts,
+        tests::fixtures::{FIVE, done, example, half_way, now},
+    },
 };
 use contract::Language;
 use zoom::Fault;

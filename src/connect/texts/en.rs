@@ -1,6 +1,6 @@
 //! English.
 
-use super::{ErrorWords, Message, Result, Start, Texts};
+use super::model::{ErrorWords, Message, Result, Start, Texts};
 use crate::api::reason::Reason;
 use crate::connect::scopes::{Action, Meaning, Reach, Thing};
 

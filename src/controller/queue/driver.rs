@@ -10,7 +10,7 @@ use std::{
 use runtime::shutdown::Shutdown;
 use tokio::{sync::Notify, task::JoinSet, time::Instant};
 
-use super::{Limits, Priority, Queue};
+use super::state::{Limits, Priority, Queue};
 use crate::controller::key::Key;
 
 /// When an object whose pass panicked gets another one.

@@ -10,7 +10,11 @@ use proptest::prelude::*;
 use runtime::shutdown;
 use tokio::time::Instant;
 
-use super::*;
+use super::{
+    Limits, Requeue, run,
+    state::{Priority, Queue},
+};
+use crate::controller::key::Key;
 
 fn key<N: ToString + Copy>(namespace: &str, name: N) -> Key {
     Key::integration(namespace, &name.to_string())

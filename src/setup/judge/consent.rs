@@ -1,6 +1,6 @@
 //! What shows when somebody authorizes: redirect URL, scopes, the installation itself.
 
-use super::Finding;
+use super::finding::Finding;
 use crate::{
     api::v1alpha1::ZoomIntegrationSpec,
     setup::{
@@ -99,7 +99,7 @@ pub(super) fn installed(spec: &ZoomIntegrationSpec, facts: &Facts) -> Finding {
         .filter(|connection| connection.lost)
         .map(|connection| connection.name.clone())
         .collect();
-    // Where everybody comes and goes as he likes, it is installed as long as anybody has it.
+    // Where people come and go as they like, it is installed as long as anybody has it.
     let any = self_service || order::is_external(spec);
     if any && connected > 0 {
         mistakes.clear();

@@ -2,7 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Finding, same_value, unusable};
+use super::{
+    finding::Finding,
+    keys::{same_value, unusable},
+};
 use crate::{
     api::v1alpha1::{Webhook, ZoomIntegrationSpec},
     setup::{

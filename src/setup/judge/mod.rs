@@ -2,28 +2,19 @@
 
 mod consent;
 mod endpoint;
+mod finding;
+mod keys;
 
 use jiff::Timestamp;
 
+pub use self::finding::Finding;
+use self::keys::{same_value, unusable};
 use super::{
     facts::{Attempt, Facts},
     step::{Evidence, Mistake, State, StepId},
 };
 use crate::api::v1alpha1::ZoomIntegrationSpec;
 use zoom::{Class, Fault};
-
-/// What is found about a step.
-#[derive(Clone, Debug)]
-pub struct Finding {
-    /// How far it is.
-    pub state: State,
-    /// What proves it, or would.
-    pub evidence: Evidence,
-    /// What was done wrong.
-    pub mistakes: Vec<Mistake>,
-    /// When the proof was seen.
-    pub at: Option<Timestamp>,
-}
 
 /// What is found about a step at `now`.
 #[must_use]
@@ -47,51 +38,6 @@ pub fn judge(id: StepId, spec: &ZoomIntegrationSpec, facts: &Facts, now: Timesta
         StepId::Install => consent::installed(spec, facts),
         StepId::Information | StepId::TechnicalDesign | StepId::Submit => {
             Finding::of(Evidence::None)
-        }
-    }
-}
-
-// === impl Finding ===
-
-impl Finding {
-    fn of(evidence: Evidence) -> Self {
-        Self {
-            state: State::Unknown,
-            evidence,
-            mistakes: Vec::new(),
-            at: None,
-        }
-    }
-
-    fn open(self) -> Self {
-        Self {
-            state: State::Open,
-            ..self
-        }
-    }
-
-    fn done_if(self, proved: bool, at: Option<Timestamp>) -> Self {
-        if proved {
-            Self {
-                state: State::Done,
-                at,
-                ..self
-            }
-        } else {
-            self
-        }
-    }
-
-    /// A mistake outweighs every proof.
-    fn wrong(self, mistakes: Vec<Mistake>) -> Self {
-        if mistakes.is_empty() {
-            return self;
-        }
-        Self {
-            state: State::Open,
-            mistakes,
-            at: None,
-            ..self
         }
     }
 }
@@ -163,35 +109,4 @@ fn activated(facts: &Facts) -> Finding {
     Finding::of(Evidence::Token)
         .done_if(at.is_some(), at.flatten())
         .wrong(mistake.into_iter().collect())
-}
-
-fn unusable(keys: &[&str], spec: &ZoomIntegrationSpec, facts: &Facts) -> Vec<Mistake> {
-    let secret = &spec.credentials.secret_ref.name;
-    if !facts.secret.exists {
-        return vec![Mistake::NoSecret(secret.clone())];
-    }
-    keys.iter()
-        .filter(|key| !facts.secret.has(key))
-        .map(|key| {
-            let (secret, key) = (secret.clone(), (*key).to_owned());
-            if facts.secret.keys.contains(&key) {
-                Mistake::BadKey { secret, key }
-            } else {
-                Mistake::NoKey { secret, key }
-            }
-        })
-        .collect()
-}
-
-fn same_value(keys: &[&str], facts: &Facts) -> Vec<Mistake> {
-    facts
-        .secret
-        .same
-        .iter()
-        .filter(|(key, _)| keys.contains(&key.as_str()))
-        .map(|(key, other)| Mistake::SameValue {
-            key: key.clone(),
-            other: other.clone(),
-        })
-        .collect()
 }

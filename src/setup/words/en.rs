@@ -1,6 +1,6 @@
 //! English.
 
-use super::Words;
+use super::model::Words;
 use crate::{
     api::v1alpha1::{AppKind, Environment},
     setup::{

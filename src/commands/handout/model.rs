@@ -1,0 +1,124 @@
+//! What a hand-out says, whatever its form.
+
+use jiff::Timestamp;
+use kube::ResourceExt as _;
+
+use super::texts::Texts;
+use crate::{
+    api::v1alpha1::{ZoomConnection, ZoomIntegration, ZoomIntegrationSpec},
+    setup::{
+        self, Entry, Facts, State, Step, Warning, known,
+        step::{Act, StepId},
+    },
+};
+
+/// Where Zoom's pages for developers are.
+pub(super) const PORTAL: &str = "https://marketplace.zoom.us";
+/// As many personal links are printed.
+const MOST_LINKS: usize = 20;
+/// What the entry with the integration's own link is called. A personal one is called by its connection,
+/// whose name has no capitals.
+const OWN_LINK: &str = "Installation URL";
+
+/// What a hand-out says.
+#[derive(Clone, Debug)]
+pub struct Handout {
+    /// The app's name.
+    pub app: String,
+    /// Namespace and name of the integration.
+    pub integration: String,
+    /// The steps, in the order of Zoom's portal.
+    pub steps: Vec<Step>,
+    /// What is unwise.
+    pub warnings: Vec<Warning>,
+    /// When it was written.
+    pub written: Timestamp,
+    /// Whether personal links are printed.
+    pub with_links: bool,
+}
+
+// === impl Handout ===
+
+impl Handout {
+    /// The hand-out for an integration, as things stand at `now`.
+    #[must_use]
+    pub fn new(
+        namespace: &str,
+        name: &str,
+        spec: &ZoomIntegrationSpec,
+        facts: &Facts,
+        now: Timestamp,
+    ) -> Self {
+        let steps = setup::steps(spec, facts, now);
+        Self {
+            app: spec.app.display_name.clone().unwrap_or_else(|| name.into()),
+            integration: format!("{namespace}/{name}"),
+            warnings: setup::warnings(spec, facts, &steps),
+            steps,
+            written: now,
+            with_links: false,
+        }
+    }
+
+    /// What the controller's own report says of an integration's setup, with those on its connections.
+    /// `None` when there is no report yet: what is open would be guessed.
+    #[must_use]
+    pub fn of(
+        integration: &ZoomIntegration,
+        connections: &[ZoomConnection],
+        now: Timestamp,
+    ) -> Option<Self> {
+        let status = integration.status.as_ref()?;
+        if status.setup.is_empty() {
+            return None;
+        }
+        let facts = known::facts(&integration.spec, status, connections);
+        let namespace = integration.namespace().unwrap_or_default();
+        let name = integration.name_any();
+        Some(Self::new(&namespace, &name, &integration.spec, &facts, now))
+    }
+
+    /// How many steps are done.
+    #[must_use]
+    pub fn done(&self) -> usize {
+        let done = |step: &&Step| step.state == State::Done;
+        self.steps.iter().filter(done).count()
+    }
+
+    /// What to enter in a step, as far as it is printed.
+    pub(super) fn entries<'a>(&self, step: &'a Step) -> Vec<&'a Entry> {
+        let mut left = if self.with_links { MOST_LINKS } else { 0 };
+        let printed = |entry: &&Entry| {
+            if !is_personal(step, entry) {
+                return true;
+            }
+            let fits = left > 0;
+            left = left.saturating_sub(1);
+            fits
+        };
+        step.entries.iter().filter(printed).collect()
+    }
+
+    /// What is said of a step's personal links, if there are any.
+    pub(super) fn about_links(&self, step: &Step, texts: &Texts) -> Option<String> {
+        let personal = |entry: &&Entry| is_personal(step, entry);
+        let count = step.entries.iter().filter(personal).count();
+        (count > 0).then(|| {
+            if self.with_links {
+                (texts.links)(count.min(MOST_LINKS), count)
+            } else {
+                (texts.links_left_out)(count)
+            }
+        })
+    }
+}
+
+/// Whether it is the link of one person.
+fn is_personal(step: &Step, entry: &Entry) -> bool {
+    step.id == StepId::Install && entry.act == Act::Open && entry.field != OWN_LINK
+}
+
+/// A time, to the minute, in UTC.
+pub(super) fn minute(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
