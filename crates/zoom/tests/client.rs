@@ -123,18 +123,19 @@ async fn what_zoom_refuses_has_its_reason() {
     }
 }
 
+/// What a code means for a person's grant, `meaning` tests.
 #[tokio::test]
-async fn every_numeric_code_that_zoom_documents_has_its_reason() {
+async fn every_numeric_code_that_zoom_documents_has_its_reason_for_an_account_token() {
     let zoom = Zoom::start().await;
     for (code, fault) in [
         (4702, Fault::CredentialsRejected),
         (4705, Fault::WrongAppKind),
-        (4709, Fault::RedirectMismatch),
-        (4711, Fault::GrantLost),
+        (4709, Fault::Refused),
+        (4711, Fault::AccountRejected),
         (4717, Fault::AppDisabled),
         (4735, Fault::OwnerGone),
         (4738, Fault::DisabledByAdmin),
-        (4741, Fault::GrantLost),
+        (4741, Fault::AccountRejected),
     ] {
         zoom.fault(json!({"kind": "error", "code": code})).await;
         assert_eq!(zoom.token().await.unwrap_err().fault, fault, "{code}");

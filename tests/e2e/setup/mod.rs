@@ -193,7 +193,7 @@ async fn connection(bed: Bed) -> anyhow::Result<()> {
     bed.apply(&app.manifest(&own)).await?;
     let object = turned(&bed, "Credentials", "Done").await?;
     ensure!(step(&object, "Redirect")["state"] == "Unknown");
-    ensure!(said(&object, "Install").contains("create a ZoomConnection"));
+    ensure!(said(&object, "Install").contains("There is no ZoomConnection yet: create one"));
     ensure!(next(&object) == "Open the installation link and allow the app");
 
     let person = app.people(&sim).await?.remove(0);

@@ -11,7 +11,7 @@ use tokio::{
 };
 
 /// Generous: only a failing test waits this long.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(90);
 
 /// An answer as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
