@@ -83,7 +83,7 @@ async fn the_receiver_proves_itself_through_tls_of_either_version() {
 #[tokio::test]
 async fn another_tenants_receiver_is_not_this_one() {
     let fixture = Fixture::new().await;
-    fixture.secret("webhook-secret-token", "another tenant's");
+    fixture.secret("webhook-secret-token", "another-tenants-secret");
     let receiver = fixture.start().await;
     let root = Authority::new();
     let behind = Behind::Server(receiver.at.webhook);

@@ -10,9 +10,13 @@ use super::{
     ensure_next, ensure_scopes, is_connected, is_ready_to_install, mistake,
     record::Run,
     scene::{Scene, World},
-    state,
+    state, step,
 };
-use crate::bed::{Bed, object::status, secret};
+use crate::bed::{
+    Bed,
+    object::{status, text},
+    secret,
+};
 
 const ADMINISTRATOR: &str = "zoom-admin@customer.example";
 const MANUAL: u32 = 30;
@@ -57,7 +61,9 @@ pub async fn run(bed: Bed) -> anyhow::Result<()> {
             is_connected(object) && state(object, "Install") == "Done"
         })
         .await?;
-    ensure_next(&goal, "1 of 5")?;
+    ensure!(goal["status"]["nextStep"].is_null(), "{:#}", goal["status"]);
+    let events = step(&goal, "Events");
+    ensure!(text(events, "/evidence").contains("1 of 5"), "{events:#}");
     RUN.keep(&scene, &goal)?;
 
     for event in &EVENTS[1..] {
