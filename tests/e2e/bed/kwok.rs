@@ -63,6 +63,8 @@ impl Kwok {
                 "name": kwok.node(),
                 "labels": {
                     "type": "kwok",
+                    // Where the chart lets receivers run.
+                    "kubernetes.io/os": "linux",
                     LABEL: bed.namespace(),
                     RUN_LABEL: std::process::id().to_string(),
                 },

@@ -247,11 +247,11 @@ async fn missing_box(bed: Bed) -> anyhow::Result<()> {
     let tenant = Tenant::server_to_server("acme");
     sim.put_app(&tenant, json!({})).await?;
     bed.apply(&tenant.secret()).await?;
-    let wanted = "meeting:read:admin";
+    let wanted = "meeting:read:meeting:admin";
     let scopes = json!({"scopes": {"required": [SCOPE, wanted]}});
     bed.apply(&tenant.manifest_with(&scopes)).await?;
     let object = bed.until_reason("acme", "MissingScopes").await?;
-    let tick = "choose Add Scopes and tick meeting:read:admin (\"View all user meetings\")";
+    let tick = "choose Add Scopes and tick meeting:read:meeting:admin";
     for type_ in ["Ready", "ScopesGranted"] {
         ensure!(
             message(&object, type_).contains(tick),
@@ -260,7 +260,7 @@ async fn missing_box(bed: Bed) -> anyhow::Result<()> {
         ensure!(message(&object, type_).contains("The next token has them"));
     }
     ensure!(step(&object, "Scopes")["state"] == "Open");
-    ensure!(said(&object, "Scopes").contains("meeting:read:admin (\"View all user meetings\")"));
+    ensure!(said(&object, "Scopes").contains(wanted));
     ensure!(next(&object) == "Tick the scopes");
     sim.patch_app(&tenant, json!({"scopes": [SCOPE, wanted]}))
         .await?;
