@@ -60,6 +60,8 @@ struct Ledger {
 struct Budget {
     /// When the next request would be due if all came at the same pace.
     due: Instant,
+    /// The same for the requests that were made.
+    next: Instant,
     /// From when on those who came too early may go.
     places: HashMap<String, Instant>,
 }
@@ -120,6 +122,7 @@ impl Ledger {
         self.sweep(now);
         let budget = self.budgets.entry(payer).or_insert_with(|| Budget {
             due: now,
+            next: now,
             places: HashMap::new(),
         });
         budget.spend(rate, requester, now)
@@ -136,7 +139,7 @@ impl Ledger {
         self.swept = Some(now);
         self.budgets.retain(|_, budget| {
             budget.places.retain(|_, from| now < *from + PATIENCE);
-            !budget.places.is_empty() || now < budget.due
+            !budget.places.is_empty() || now < budget.due.max(budget.next)
         });
     }
 }
@@ -145,19 +148,18 @@ impl Ledger {
 
 impl Budget {
     fn spend(&mut self, rate: Rate, requester: &str, now: Instant) -> Result<(), OverBudget> {
-        if let Some(from) = self.places.get(requester).copied() {
-            return if from <= now {
-                self.places.remove(requester);
-                Ok(())
-            } else {
-                Err(OverBudget(from - now))
-            };
-        }
-        let due = self.due.max(now);
-        self.due = due + rate.period;
         let ahead = rate.period.saturating_mul(rate.burst.saturating_sub(1));
-        let from = due.checked_sub(ahead).unwrap_or(now);
+        let place = self.places.get(requester).copied().unwrap_or_else(|| {
+            let due = self.due.max(now);
+            self.due = due + rate.period;
+            due.checked_sub(ahead).unwrap_or(now)
+        });
+        // Those who come later than their places must not all go at once.
+        let next = self.next.max(now);
+        let from = place.max(next.checked_sub(ahead).unwrap_or(now));
         if from <= now {
+            self.places.remove(requester);
+            self.next = next + rate.period;
             Ok(())
         } else {
             self.places.insert(requester.to_owned(), from);

@@ -45,6 +45,24 @@ fn whoever_comes_back_has_a_place_and_whoever_asks_again_loses_none() {
 }
 
 #[test]
+fn those_who_come_later_than_their_places_do_not_go_all_at_once() {
+    let mut ledger = Ledger::default();
+    let start = Instant::now();
+    for requester in 0..50 {
+        wait(&mut ledger, "a", requester, start);
+    }
+    // Every place has come, and all were held up until now.
+    let late = start + Duration::from_secs(100);
+    let served = |ledger: &mut Ledger, now| {
+        (5..50)
+            .filter(|it| wait(ledger, "a", *it, now) == 0)
+            .count()
+    };
+    assert_eq!(served(&mut ledger, late), 5);
+    assert_eq!(served(&mut ledger, late + Duration::from_secs(2)), 1);
+}
+
+#[test]
 fn another_namespace_has_a_budget_of_its_own_for_the_same_account() {
     let mut ledger = Ledger::default();
     let now = Instant::now();

@@ -22,7 +22,7 @@ const VALUES: [&str; 9] = [
 /// What is refused names the value of the chart that would allow it; what was there before stays.
 pub async fn refusals(bed: Bed) -> anyhow::Result<()> {
     let before = Tenant::server_to_server("before");
-    bed.create(&before.manifest_with(&webhook("old.example.org", json!({}))))
+    bed.create(&before.manifest_with(&webhook("old.example.org", &json!({}))))
         .await?;
     let policies = render(bed.namespace()).await?;
     tools::must("kubectl", &["apply", "-f", policies.path()?]).await?;
@@ -35,24 +35,24 @@ async fn judge(bed: &Bed, before: &Tenant) -> anyhow::Result<()> {
     let url = |url: &str| {
         webhook(
             "x.a.example.com",
-            json!({"sink": {"http": {"url": url, "serviceRef": null}}}),
+            &json!({"sink": {"http": {"url": url, "serviceRef": null}}}),
         )
     };
     let class = |class: &str| {
         webhook(
             "x.a.example.com",
-            json!({"receiver": {"priorityClassName": class}}),
+            &json!({"receiver": {"priorityClassName": class}}),
         )
     };
     let refused = [
         (
             "host",
-            webhook("elsewhere.example.org", json!({})),
+            webhook("elsewhere.example.org", &json!({})),
             "receiver.hosts",
         ),
         (
             "suffix",
-            webhook("xa.example.com", json!({})),
+            webhook("xa.example.com", &json!({})),
             "receiver.hosts",
         ),
         (
@@ -75,20 +75,18 @@ async fn judge(bed: &Bed, before: &Tenant) -> anyhow::Result<()> {
         let manifest = Tenant::server_to_server(name).manifest_with(&change);
         // The API server learns of a policy within seconds.
         let said = wait_for("a refusal", LIMIT, async || {
-            match bed.create(&manifest).await {
-                Err(error) => Ok(Some(format!("{error:#}"))),
-                Ok(_) => {
-                    bed.delete("zoomintegrations", name).await?;
-                    Ok(None)
-                }
+            if let Err(error) = bed.create(&manifest).await {
+                return Ok(Some(format!("{error:#}")));
             }
+            bed.delete("zoomintegrations", name).await?;
+            Ok(None)
         })
         .await
         .context(name)?;
         ensure!(said.contains(value), "{name}: {said}");
     }
     let allowed = [
-        ("below", webhook("deep.b.a.example.com", json!({}))),
+        ("below", webhook("deep.b.a.example.com", &json!({}))),
         ("url", url("https://SINK.example.com:8443/x")),
         ("low", class("low")),
         ("plain", json!({})),
@@ -103,12 +101,12 @@ async fn judge(bed: &Bed, before: &Tenant) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn webhook(host: &str, change: Value) -> Value {
+fn webhook(host: &str, change: &Value) -> Value {
     let mut webhook = json!({
         "subscriptions": [], "endpoint": {"host": host},
         "sink": {"http": {"serviceRef": {"name": "sink"}}},
     });
-    crate::bed::merge(&mut webhook, &change);
+    crate::bed::merge(&mut webhook, change);
     json!({"webhook": webhook})
 }
 

@@ -43,9 +43,9 @@ fn errors() -> Vec<(&'static str, Value, &'static str, Actor)> {
         ("code-4717", error(json!(4717)), "AppDisabled", Person),
         ("code-4738", error(json!(4738)), "DisabledByAdmin", Person),
         ("code-4735", error(json!(4735)), "OwnerGone", Person),
-        ("invalid-grant", error(json!("invalid_grant")), "GrantLost", Person),
-        ("code-4741", error(json!(4741)), "GrantLost", Person),
-        ("code-4709", error(json!(4709)), "RedirectMismatch", Person),
+        ("invalid-grant", error(json!("invalid_grant")), "AccountRejected", Person),
+        ("code-4741", error(json!(4741)), "AccountRejected", Person),
+        ("code-4709", error(json!(4709)), "ZoomRefused", Time),
         ("authorize-shape", json!({"kind": "error", "code": 4717, "shape": "authorize"}), "AppDisabled", Person),
         ("per-second", json!({"kind": "rate_limit", "per": "second"}), "RateLimited", Time),
         ("code-4740", error(json!(4740)), "ZoomUnavailable", Time),
@@ -94,13 +94,13 @@ async fn every_error(bed: Bed) -> anyhow::Result<()> {
         anyhow::ensure!(next > failed, "{name}");
     }
     // Mended: those that time heals need nobody.
-    for (tenant, (name, _, _, actor)) in tenants.iter().zip(errors()) {
+    for (name, _, _, actor) in errors() {
         sim.mend(name).await?;
         if actor == Person {
-            // For a person's new credentials stands any change of the Secret.
-            let touched = json!({"metadata": {"annotations": {"example.com/touched": "true"}}});
-            bed.patch("secrets", &tenant.secret_name(), &touched)
-                .await?;
+            // The credentials are the same, so nothing but a request leads to another attempt.
+            let now = Timestamp::now().to_string();
+            let requested = json!({"metadata": {"annotations": {"zoom-operator.io/refresh-requested-at": now}}});
+            bed.patch("zoomintegrations", name, &requested).await?;
         }
     }
     for tenant in &tenants {
