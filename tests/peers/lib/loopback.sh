@@ -4,7 +4,7 @@
 loopback_part() {
   local bin=${BIN_DIR:-} zoom sink sink_admin receiver receiver_admin zoom_url secret
   if [[ -z $bin ]]; then
-    step "building zoom-operator and zoom-sim"
+    step "building the receiver and zoom-sim"
     cargo build --locked --workspace --bins --quiet
     bin=${CARGO_TARGET_DIR:-target}/debug
   fi
@@ -31,7 +31,7 @@ loopback_part() {
   secret=$(python3 -c 'import secrets; print(secrets.token_urlsafe(16))')
   mkdir "$work/signing" "$work/state"
   echo "$secret" >"$work/signing/webhook-secret-token"
-  start receiver "$bin/zoom-operator" receiver --log-format json --integration peers/peers --path /zoom/events \
+  start receiver "$bin/zoom-receiver" --log-format json --integration peers/peers --path /zoom/events \
     --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 --facts-listen 127.0.0.1:0 --drain-grace 0 \
     --signing-secrets-dir "$work/signing" --state-dir "$work/state" --sink-url "http://$sink/" --sink-allow-network 127.0.0.0/8
   receiver=$(word_of "${pids[-1]}" "$work/receiver.log" '"webhook":"([0-9.:]+)"')
