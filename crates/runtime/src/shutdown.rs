@@ -11,7 +11,7 @@ use tracing::{info, warn};
 /// What a process exits with when a second signal cuts its drain short.
 const ABORTED: i32 = 130;
 
-/// Hears that the process shall stop. Cheap to clone; once requested it stays so.
+/// Hears that the process is to stop. Cheap to clone; once requested it stays so.
 #[derive(Clone, Debug)]
 pub struct Shutdown(watch::Receiver<bool>);
 

@@ -1,4 +1,4 @@
-//! How a receiver gets from what it is to what it shall be without losing an event that Zoom was told to
+//! How a receiver gets from what it is to what it is meant to be without losing an event that Zoom was told to
 //! be safe. Pure.
 //!
 //! What goes is emptied first: its Pods are told to take nothing more and to deliver what they have. A Pod

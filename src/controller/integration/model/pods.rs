@@ -8,7 +8,7 @@ use contract::facts::{BufferFacts, Facts};
 pub struct Live {
     /// What it is.
     pub kind: Kind,
-    /// How many Pods it shall have.
+    /// How many Pods it is to have.
     pub replicas: i32,
     /// How many Pods it has.
     pub running: i32,

@@ -40,9 +40,9 @@ pub enum Why {
     Successor,
     /// This workload is replaced by one of another kind.
     Moving(Kind),
-    /// There shall be fewer Pods.
+    /// Fewer Pods are wanted.
     ScalingDown,
-    /// There shall be no receiver.
+    /// No receiver is wanted.
     Ending,
 }
 
