@@ -47,7 +47,7 @@ kwok_stages() {
 
 # make_tool NAME DIRECTORY
 make_tool() {
-  local name=$1 partial=$2.partial module=tools/$1 flags=(-v -trimpath -buildvcs=false '-ldflags=-s -w')
+  local name=$1 partial=$2.partial module=tools/$1 package=tool flags=(-v -trimpath -buildvcs=false '-ldflags=-s -w')
   rm -rf "$partial"
   mkdir -p "$partial"
   step "building $name from its module (once; up to 2 minutes on 2 cores)"
@@ -59,9 +59,11 @@ make_tool() {
       install -m 644 -t "$partial/$name" "$(go -C "$CLUSTER_DIR/$module" list -m -f '{{.Dir}}' \
         sigs.k8s.io/gateway-api)"/config/crd/standard/gateway.networking.k8s.io_{gatewayclasses,gateways,httproutes}.yaml
       ;;
-    volume-provisioner) run_go "$partial" "$module" build "${flags[@]}" -o "$partial/" . ;;
     *)
-      run_go "$partial" "$module" build "${flags[@]}" -o "$partial/" tool
+      # What else go build is told: one flag a line.
+      [[ ! -e $CLUSTER_DIR/$module/flags ]] || mapfile -t -O "${#flags[@]}" flags <"$CLUSTER_DIR/$module/flags"
+      [[ ! -e $CLUSTER_DIR/$module/main.go ]] || package=.
+      run_go "$partial" "$module" build "${flags[@]}" -o "$partial/" "$package"
       [[ $name != kwok ]] || kwok_stages >"$partial/stages.yaml"
       ;;
   esac
