@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub use super::removal::Removal;
 use super::{event_name, health::Health};
 
+/// Where a receiver's facts port tells them.
+pub const PATH: &str = "/facts";
 /// Most bytes of the JSON text.
 pub const MAX_BYTES: usize = 64 * 1024;
 /// Most event types that are listed.

@@ -3,6 +3,7 @@
 //! | question | module |
 //! |---|---|
 //! | How do the consent pages hand an authorization code to the controller? | [`consent`] |
+//! | What is a receiver told, which files and ports does it have, what does its control port say? | [`receiver`] |
 //! | What does a receiver tell the controller? | [`facts`], and what goes wrong: [`health`] |
 //! | How does a receiver prove that a URL leads to it? | [`proof`] |
 //! | Which value is in a key of a credentials Secret? | [`secret_value`] |
@@ -16,6 +17,7 @@ pub mod health;
 pub mod language;
 pub mod mac;
 pub mod proof;
+pub mod receiver;
 pub mod removal;
 pub mod secret_value;
 

@@ -5,7 +5,7 @@ use axum::{
     http::{Uri, header},
     routing::get,
 };
-use contract::health;
+use contract::{facts::PATH, health};
 
 use super::{buffer::Buffer, recorder::Recorder};
 
@@ -21,5 +21,5 @@ pub fn router(recorder: &Recorder, buffer: Option<Buffer>) -> Router {
         let text = facts.to_json();
         ([(header::CONTENT_TYPE, "application/json")], text)
     };
-    Router::new().route("/facts", get(answer))
+    Router::new().route(PATH, get(answer))
 }

@@ -14,7 +14,7 @@
 //! | What if it comes twice? | [`dedupe`], [`identity`] |
 //! | Who looks after dead letters? | [`control`] |
 //! | What does the controller learn? | [`recorder`], told by [`facts`] in the form of [`contract::facts`] |
-//! | How does it start and stop? | [`server`], [`args`], [`seconds`] |
+//! | How does it start and stop? | [`server`], [`args`], [`config`] |
 
 pub mod args;
 pub mod authentication;
@@ -22,6 +22,7 @@ pub mod body;
 pub mod buffer;
 pub mod challenge;
 pub mod cloudevent;
+pub mod config;
 pub mod control;
 pub mod dedupe;
 pub mod envelope;
@@ -36,16 +37,12 @@ pub mod outcome;
 pub mod passthrough;
 pub mod recorder;
 pub mod routes;
-pub mod seconds;
 pub mod secrets;
 pub mod server;
 pub mod signature;
 pub mod sink;
 
-pub use self::{
-    args::{Args, Config},
-    server::Receiver,
-};
+pub use self::{args::Args, config::Config, server::Receiver};
 
 use runtime::shutdown;
 
@@ -62,7 +59,7 @@ pub fn main(args: Args) -> anyhow::Result<()> {
         .build()?;
     runtime.block_on(async {
         let shutdown = shutdown::on_signal()?;
-        let receiver = Receiver::bind(args.into()).await?;
+        let receiver = Receiver::bind(args.flags.try_into()?).await?;
         receiver.run(shutdown).await;
         Ok(())
     })

@@ -7,17 +7,16 @@ use std::{
     time::Duration,
 };
 
-use contract::{facts::SecretRole, secret_value};
+use contract::{
+    facts::SecretRole,
+    receiver::files::{PREVIOUS_SECRET_TOKEN, SECRET_TOKEN},
+    secret_value,
+};
 use secrecy::{ExposeSecret as _, SecretSlice};
 use tokio::sync::watch;
 use tracing::info;
 
 use runtime::followed::{self, read_file};
-
-/// File with the secret token that Zoom shows on the app's "Features > Access" page.
-pub const CURRENT: &str = "webhook-secret-token";
-/// File with the secret token before that, while a rotation is under way.
-pub const PREVIOUS: &str = "previous-webhook-secret-token";
 
 /// Zoom's tokens have 22 characters; a larger file is not one.
 const MAX_BYTES: u64 = 1024;
@@ -43,8 +42,8 @@ pub type Secrets = watch::Receiver<Arc<SigningSecrets>>;
 pub fn read(directory: &Path) -> io::Result<SigningSecrets> {
     followed::settled(|| {
         Ok(SigningSecrets {
-            current: value(directory, CURRENT)?,
-            previous: value(directory, PREVIOUS)?,
+            current: value(directory, SECRET_TOKEN)?,
+            previous: value(directory, PREVIOUS_SECRET_TOKEN)?,
         })
     })
 }
@@ -137,14 +136,14 @@ mod tests {
     fn files_are_trimmed_and_may_be_absent_or_empty() {
         let directory = tempfile::tempdir().unwrap();
         assert!(read(directory.path()).unwrap().is_empty());
-        fs::write(directory.path().join(PREVIOUS), "\n").unwrap();
+        fs::write(directory.path().join(PREVIOUS_SECRET_TOKEN), "\n").unwrap();
         assert!(read(directory.path()).unwrap().is_empty());
-        fs::write(directory.path().join(CURRENT), " secret \r\n").unwrap();
+        fs::write(directory.path().join(SECRET_TOKEN), " secret \r\n").unwrap();
         let secrets = read(directory.path()).unwrap();
         assert_eq!(secrets, SigningSecrets::new(Some("secret"), None));
         // As the controller reads it.
         for text in ["\nsecret", "secret\u{a0}", "\u{feff}secret", "\"secret\""] {
-            fs::write(directory.path().join(CURRENT), text).unwrap();
+            fs::write(directory.path().join(SECRET_TOKEN), text).unwrap();
             let secrets = read(directory.path()).unwrap();
             assert_eq!(
                 secrets,
@@ -153,7 +152,7 @@ mod tests {
             );
         }
         for text in ["se cret", "se\u{200b}cret", "c2VjcmV0LXNlY3JldA=="] {
-            fs::write(directory.path().join(CURRENT), text).unwrap();
+            fs::write(directory.path().join(SECRET_TOKEN), text).unwrap();
             assert!(read(directory.path()).unwrap().is_empty(), "{text:?}");
         }
     }
@@ -161,10 +160,10 @@ mod tests {
     #[test]
     fn a_file_that_cannot_be_a_secret_is_an_error() {
         let directory = tempfile::tempdir().unwrap();
-        fs::write(directory.path().join(CURRENT), [b'x'; 2000]).unwrap();
+        fs::write(directory.path().join(SECRET_TOKEN), [b'x'; 2000]).unwrap();
         assert!(read(directory.path()).is_err());
-        fs::remove_file(directory.path().join(CURRENT)).unwrap();
-        fs::create_dir(directory.path().join(CURRENT)).unwrap();
+        fs::remove_file(directory.path().join(SECRET_TOKEN)).unwrap();
+        fs::create_dir(directory.path().join(SECRET_TOKEN)).unwrap();
         assert!(read(directory.path()).is_err());
     }
 

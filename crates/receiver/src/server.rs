@@ -8,15 +8,16 @@ use std::{
     time::Duration,
 };
 
+use contract::receiver::Scheme;
 use prometheus_client::registry::Registry;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet, time};
 use tracing::{error, info, warn};
 
 use super::{
-    args::Config,
-    authentication::{self, Authentication, Scheme},
+    authentication::{self, Authentication},
     body::Budget,
     buffer::{Buffer, Work},
+    config::Config,
     control,
     dedupe::Dedupe,
     facts,

@@ -15,12 +15,13 @@ mod receivers;
 mod table;
 
 use anyhow::{Context as _, ensure};
+use contract::receiver::control::{Count, DEAD_LETTERS, DeadLetter};
 use hyper::Method;
 
 pub use self::args::Args;
 use self::{
     args::{Command, Which},
-    receivers::{Count, DeadLetter, Receiver},
+    receivers::Receiver,
     table::Row,
 };
 use crate::commands::terminal::{self, Output, print};
@@ -57,7 +58,7 @@ async fn list(receivers: &[Receiver], output: Output) -> anyhow::Result<()> {
             letter,
         })
         .collect();
-    rows.sort_by(|a, b| a.letter.failed_at.cmp(&b.letter.failed_at));
+    rows.sort_by_key(|row| row.letter.failed_at);
     let text = match output {
         Output::Json => serde_json::to_string_pretty(&rows)? + "\n",
         Output::Table if rows.is_empty() => "No dead letters.\n".to_owned(),
@@ -69,7 +70,7 @@ async fn list(receivers: &[Receiver], output: Output) -> anyhow::Result<()> {
 async fn show(receivers: &[Receiver], id: &str) -> anyhow::Result<()> {
     let (receiver, id) = holder(receivers, id).await?;
     let answer = receiver
-        .send(Method::GET, &format!("/dead-letters/{id}"))
+        .send(Method::GET, &format!("{DEAD_LETTERS}/{id}"))
         .await?;
     let letter: serde_json::Value = http::json(&answer)?;
     print(&(serde_json::to_string_pretty(&letter)? + "\n"))
@@ -85,7 +86,7 @@ async fn change(
     if which.all {
         let mut count = 0;
         for receiver in receivers {
-            let path = format!("/dead-letters{suffix}");
+            let path = format!("{DEAD_LETTERS}{suffix}");
             let answer = receiver.send(method.clone(), &path).await?;
             count += http::json::<Count>(&answer)?.count;
         }
@@ -93,7 +94,7 @@ async fn change(
     }
     for id in &which.ids {
         let (receiver, id) = holder(receivers, id).await?;
-        let path = format!("/dead-letters/{id}{suffix}");
+        let path = format!("{DEAD_LETTERS}/{id}{suffix}");
         receiver.send(method.clone(), &path).await?;
         print(&format!("{id} {done}\n"))?;
     }

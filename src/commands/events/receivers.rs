@@ -2,11 +2,15 @@
 
 use anyhow::{Context as _, ensure};
 use axum::body::Bytes;
+use contract::receiver::{
+    control::{self, DEAD_LETTERS, DeadLetter, Listing, SKIP},
+    files::CONTROL_TOKEN,
+    ports,
+};
 use hyper::{Method, StatusCode};
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::{Api, Client, ResourceExt as _, api::ListParams};
 use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
 
 use super::http;
 use crate::{
@@ -14,8 +18,6 @@ use crate::{
     commands::terminal::{Cluster, Session},
 };
 
-/// Port of a receiver with its dead letters.
-const CONTROL_PORT: u16 = 8083;
 /// Dead letters in one answer.
 const PAGE: usize = 1000;
 
@@ -24,42 +26,6 @@ pub struct Receiver {
     pods: Api<Pod>,
     pod: String,
     token: SecretString,
-}
-
-/// A page of dead letters.
-#[derive(Clone, Debug, Deserialize)]
-pub struct Listing {
-    /// Oldest first.
-    pub items: Vec<DeadLetter>,
-    /// How many there are.
-    pub total: u64,
-}
-
-/// An event that was not delivered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DeadLetter {
-    /// The event's id.
-    pub id: String,
-    /// Zoom's name of it, if it can be read.
-    pub event: Option<String>,
-    /// When it came.
-    pub received_at: String,
-    /// When it was given up.
-    pub failed_at: String,
-    /// Why.
-    pub reason: String,
-    /// How often it was sent.
-    pub attempts: u32,
-    /// Size of the body.
-    pub bytes: u64,
-}
-
-/// How many events were replayed or dropped.
-#[derive(Clone, Copy, Debug, Deserialize)]
-pub struct Count {
-    /// So many.
-    pub count: u64,
 }
 
 /// The running receivers of an integration.
@@ -122,7 +88,7 @@ async fn token(
     namespace: &str,
     integration: &str,
 ) -> anyhow::Result<SecretString> {
-    let name = format!("{integration}-receiver-control");
+    let name = control::secret_name(integration);
     let secrets: Api<Secret> = Api::namespaced(client.clone(), namespace);
     let secret = secrets
         .get_opt(&name)
@@ -131,9 +97,9 @@ async fn token(
     let token = secret
         .data
         .unwrap_or_default()
-        .remove("token")
+        .remove(CONTROL_TOKEN)
         .and_then(|bytes| String::from_utf8(bytes.0).ok())
-        .with_context(|| format!("Secret {name} has no key `token`"))?;
+        .with_context(|| format!("Secret {name} has no key `{CONTROL_TOKEN}`"))?;
     Ok(token.into())
 }
 
@@ -173,9 +139,9 @@ impl Receiver {
         also: Option<StatusCode>,
     ) -> anyhow::Result<(StatusCode, Bytes)> {
         let answer = async {
-            let mut forward = self.pods.portforward(&self.pod, &[CONTROL_PORT]).await?;
+            let mut forward = self.pods.portforward(&self.pod, &[ports::CONTROL]).await?;
             let stream = forward
-                .take_stream(CONTROL_PORT)
+                .take_stream(ports::CONTROL)
                 .context("the port was not forwarded")?;
             http::send(stream, method, path, &self.token, also).await
         };
@@ -188,7 +154,7 @@ impl Receiver {
     /// When it cannot be asked, or is too old to know how.
     pub async fn skip(&self) -> anyhow::Result<Option<DeadLetter>> {
         let Some(answer) = self
-            .send_unless(Method::POST, "/skip", StatusCode::CONFLICT)
+            .send_unless(Method::POST, SKIP, StatusCode::CONFLICT)
             .await?
         else {
             return Ok(None);
@@ -207,7 +173,7 @@ impl Receiver {
                 .last()
                 .map(|item| format!("&after={}", item.id))
                 .unwrap_or_default();
-            let path = format!("/dead-letters?limit={PAGE}{after}");
+            let path = format!("{DEAD_LETTERS}?limit={PAGE}{after}");
             let page: Listing = http::json(&self.send(Method::GET, &path).await?)?;
             let is_last = page.items.len() < PAGE;
             all.extend(page.items);

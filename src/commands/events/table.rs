@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::receivers::DeadLetter;
 use crate::commands::terminal::table::lay_out;
+use contract::receiver::control::DeadLetter;
 
 /// Enough of an id to tell it from others.
 const SHORT: usize = 12;
@@ -53,8 +53,8 @@ mod tests {
         let letter = DeadLetter {
             id: "0123456789abcdef".repeat(4),
             event: Some("meeting.ended".into()),
-            received_at: "2026-01-02T03:04:05Z".into(),
-            failed_at: "2026-01-02T03:04:06Z".into(),
+            received_at: "2026-01-02T03:04:05Z".parse().unwrap(),
+            failed_at: "2026-01-02T03:04:06Z".parse().unwrap(),
             reason: "sink answered 422".into(),
             attempts: 1,
             bytes: 135,

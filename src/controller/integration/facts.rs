@@ -14,7 +14,6 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::OwnerReference,
 };
 use kube::{Api, ResourceExt as _, api::ListParams};
-use serde_json::json;
 
 use super::{
     model::{Order, Receiver, ReceiverPod},
@@ -26,7 +25,14 @@ use crate::{
     api::v1alpha1::ZoomIntegration,
     controller::{Context, error::Error, key::Key},
 };
-use contract::facts::{Facts, MAX_BYTES};
+use contract::{
+    facts::{Facts, MAX_BYTES, PATH},
+    receiver::{
+        control::{DRAIN, Drain},
+        files::CONTROL_TOKEN,
+        ports,
+    },
+};
 
 /// A receiver answers from memory.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -158,8 +164,8 @@ async fn ask(http: &reqwest::Client, address: &str) -> anyhow::Result<Facts> {
     let mut response = http
         .get(url(
             address,
-            resources::FACTS_PORT,
-            &format!("facts?{}", contract::health::QUERY),
+            ports::FACTS,
+            &format!("{PATH}?{}", contract::health::QUERY),
         ))
         .timeout(TIMEOUT)
         .send()
@@ -193,7 +199,7 @@ pub async fn tell(
     let secret = secret.filter(|secret| owned(integration, secret));
     let token = secret
         .and_then(|secret| secret.data)
-        .and_then(|mut data| data.remove("token"))
+        .and_then(|mut data| data.remove(CONTROL_TOKEN))
         .and_then(|token| String::from_utf8(token.0).ok());
     let Some(token) = token else {
         tracing::debug!("there is no token for the control port");
@@ -202,9 +208,9 @@ pub async fn tell(
     let told = orders.iter().map(|order| async {
         let sent = context
             .receiver_http
-            .put(url(&order.address, resources::CONTROL_PORT, "drain"))
+            .put(url(&order.address, ports::CONTROL, DRAIN))
             .bearer_auth(token.trim())
-            .json(&json!({"drain": order.drain}))
+            .json(&Drain { drain: order.drain })
             .timeout(TIMEOUT)
             .send()
             .await
@@ -220,10 +226,10 @@ pub async fn tell(
     Ok(())
 }
 
-fn url(address: &str, port: i32, path: &str) -> String {
+fn url(address: &str, port: u16, path: &str) -> String {
     if address.contains(':') {
-        format!("http://[{address}]:{port}/{path}")
+        format!("http://[{address}]:{port}{path}")
     } else {
-        format!("http://{address}:{port}/{path}")
+        format!("http://{address}:{port}{path}")
     }
 }

@@ -72,7 +72,7 @@ use tokio::{
 };
 use tracing::warn;
 
-pub use self::settings::{ATTEMPTS, MOST_IDS, PATIENCE, Settings, most_ids};
+pub use self::settings::{MOST_IDS, PATIENCE, Settings, most_ids};
 use self::{
     capacity::Capacity,
     command::{Append, Command, Exhume, List, Which},

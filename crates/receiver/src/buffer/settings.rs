@@ -9,8 +9,6 @@ pub const MOST_IDS: u64 = 200_000;
 /// An id takes about 100 bytes on the disk; those of a small buffer must not fill what is left of its
 /// volume. So one is remembered for so many bytes of the buffer at most.
 const BYTES_PER_ID: u64 = 1024;
-/// Attempts at an event while the sink takes others: about eight minutes.
-pub const ATTEMPTS: u32 = 10;
 /// For how long an event has to fail before another one is tried: a restart of the sink does not change
 /// the order.
 pub const PATIENCE: Duration = Duration::from_secs(10);

@@ -5,49 +5,22 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use jiff::Timestamp;
+use contract::receiver::control;
 use serde::Serialize;
 
 use crate::{buffer::dead::DeadLetter, event::Event};
-
-/// A page of the list.
-#[derive(Debug, Serialize)]
-pub struct Page {
-    items: Vec<Item>,
-    total: u64,
-}
-
-/// A dead letter as it is listed.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Item {
-    id: String,
-    event: Option<String>,
-    received_at: Timestamp,
-    failed_at: Timestamp,
-    reason: String,
-    attempts: u32,
-    bytes: usize,
-}
 
 /// A dead letter as it is shown.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Shown {
     #[serde(flatten)]
-    item: Item,
+    item: control::DeadLetter,
     zoom: Zoom,
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     body_base64: Option<String>,
-}
-
-/// How many there were.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Counted {
-    /// That many.
-    pub count: u64,
 }
 
 /// Zoom's headers.
@@ -70,17 +43,6 @@ pub fn json(value: &impl Serialize) -> Response {
     (headers, text).into_response()
 }
 
-// === impl Page ===
-
-impl Page {
-    /// These of so many.
-    #[must_use]
-    pub fn new(letters: Vec<DeadLetter>, total: u64) -> Self {
-        let items = letters.into_iter().map(Item::from).collect();
-        Self { items, total }
-    }
-}
-
 // === impl Shown ===
 
 impl Shown {
@@ -88,7 +50,7 @@ impl Shown {
     #[must_use]
     pub fn new(letter: DeadLetter, event: Option<Event>) -> Self {
         let mut shown = Self {
-            item: letter.into(),
+            item: listed(letter),
             zoom: Zoom::default(),
             body: None,
             body_base64: None,
@@ -108,22 +70,19 @@ impl Shown {
     }
 }
 
-// === impl Item ===
-
-impl From<DeadLetter> for Item {
-    fn from(letter: DeadLetter) -> Self {
-        let reason = letter.reason.label();
-        Self {
-            id: letter.id,
-            event: letter.event,
-            received_at: letter.received_at,
-            failed_at: letter.failed_at,
-            reason: match letter.detail {
-                Some(detail) => format!("{reason}: {detail}"),
-                None => reason.to_owned(),
-            },
-            attempts: letter.attempts,
-            bytes: letter.bytes,
-        }
+/// A dead letter as it is listed.
+pub fn listed(letter: DeadLetter) -> control::DeadLetter {
+    let reason = letter.reason.label();
+    control::DeadLetter {
+        id: letter.id,
+        event: letter.event,
+        received_at: letter.received_at,
+        failed_at: letter.failed_at,
+        reason: match letter.detail {
+            Some(detail) => format!("{reason}: {detail}"),
+            None => reason.to_owned(),
+        },
+        attempts: letter.attempts,
+        bytes: letter.bytes as u64,
     }
 }

@@ -13,7 +13,6 @@
 mod answers;
 mod token;
 
-use contract::mac;
 use std::{path::PathBuf, sync::Arc};
 
 use axum::{
@@ -25,11 +24,14 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::{get, post, put},
 };
-use serde::Deserialize;
+use contract::{
+    mac,
+    receiver::control::{Count, DEAD_LETTERS, DRAIN, Drain, Listing, SKIP},
+};
 use url::form_urlencoded;
 
 use self::{
-    answers::{Counted, Item, Page, Shown, json},
+    answers::{Shown, json, listed},
     token::TokenFile,
 };
 use super::{buffer::Buffer, event::EventId};
@@ -43,25 +45,21 @@ const MAX_BODY: usize = 1024;
 
 type Shared = State<Arc<Buffer>>;
 
-/// What `PUT /drain` says.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Drain {
-    drain: bool,
-}
-
 /// The router of the control port. The token is read from its file for every request, so that a new one
 /// works at once.
 pub fn router(token: PathBuf, buffer: Option<Buffer>) -> Router {
     let routes = match buffer {
         None => Router::new(),
         Some(buffer) => Router::new()
-            .route("/dead-letters", get(list).delete(drop_all))
-            .route("/dead-letters/replay", post(replay_all))
-            .route("/dead-letters/{id}", get(show).delete(drop_one))
-            .route("/dead-letters/{id}/replay", post(replay_one))
-            .route("/drain", put(drain))
-            .route("/skip", post(skip))
+            .route(DEAD_LETTERS, get(list).delete(drop_all))
+            .route(&format!("{DEAD_LETTERS}/replay"), post(replay_all))
+            .route(
+                &format!("{DEAD_LETTERS}/{{id}}"),
+                get(show).delete(drop_one),
+            )
+            .route(&format!("{DEAD_LETTERS}/{{id}}/replay"), post(replay_one))
+            .route(DRAIN, put(drain))
+            .route(SKIP, post(skip))
             .with_state(Arc::new(buffer)),
     };
     let token = Arc::new(TokenFile::new(token));
@@ -104,7 +102,10 @@ async fn list(State(buffer): Shared, uri: Uri) -> Response {
     match buffer.dead_letters(after, limit).await {
         None => StatusCode::SERVICE_UNAVAILABLE.into_response(),
         Some((None, _)) => StatusCode::NOT_FOUND.into_response(),
-        Some((Some(letters), total)) => json(&Page::new(letters, total)),
+        Some((Some(letters), total)) => json(&Listing {
+            items: letters.into_iter().map(listed).collect(),
+            total,
+        }),
     }
 }
 
@@ -150,13 +151,13 @@ async fn drop_all(State(buffer): Shared) -> Response {
 async fn exhume_all(buffer: &Buffer, replay: bool) -> Response {
     match buffer.exhume_all(replay).await {
         None => StatusCode::SERVICE_UNAVAILABLE.into_response(),
-        Some(count) => json(&Counted { count }),
+        Some(count) => json(&Count { count }),
     }
 }
 
 async fn skip(State(buffer): Shared) -> Response {
     match buffer.skip().await {
-        Some(letter) => json(&Item::from(letter)),
+        Some(letter) => json(&listed(letter)),
         None => StatusCode::CONFLICT.into_response(),
     }
 }

@@ -20,6 +20,7 @@ use std::{
 };
 
 use axum::http::HeaderValue;
+use contract::receiver::files::{AUTHORIZATION, CA, NATS_CREDS, NKEY_SEED};
 use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, pem::PemObject as _},
@@ -30,11 +31,6 @@ use tracing::{info, warn};
 
 use super::failure::SinkError;
 use runtime::followed::{self, read_file};
-
-const AUTHORIZATION: &str = "authorization";
-const CA: &str = "ca.crt";
-const CREDS: &str = "nats.creds";
-const SEED: &str = "nkey-seed";
 
 /// Most bytes of a header value, a JWT or a seed. Servers take 8 KiB of all headers, mostly.
 const MAX_TEXT: u64 = 16 * 1024;
@@ -68,7 +64,7 @@ pub enum CredentialsError {
     #[error("{0} is malformed")]
     Malformed(&'static str),
     /// Nothing of it is there.
-    #[error("there is none of {AUTHORIZATION}, {CA}, {CREDS}, {SEED}")]
+    #[error("there is none of {AUTHORIZATION}, {CA}, {NATS_CREDS}, {NKEY_SEED}")]
     Nothing,
 }
 
@@ -87,8 +83,8 @@ pub fn read(directory: &Path) -> Result<Credentials, CredentialsError> {
                 .map_err(|error| CredentialsError::Read(name, error))
         };
         // The library wants the last line ended.
-        let creds = file(CREDS, MAX_TEXT)?.map(|bytes| text(CREDS, &bytes, "\n"));
-        let seed = file(SEED, MAX_TEXT)?.map(|bytes| text(SEED, &bytes, ""));
+        let creds = file(NATS_CREDS, MAX_TEXT)?.map(|bytes| text(NATS_CREDS, &bytes, "\n"));
+        let seed = file(NKEY_SEED, MAX_TEXT)?.map(|bytes| text(NKEY_SEED, &bytes, ""));
         let login = match (creds, seed) {
             (Some(creds), _) => Some(Login::Creds(creds?)),
             (None, Some(seed)) => Some(Login::Seed(seed?)),
@@ -251,11 +247,11 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let nothing = |directory: &Path| matches!(read(directory), Err(CredentialsError::Nothing));
         assert!(nothing(directory.path()));
-        for name in [AUTHORIZATION, CA, CREDS, SEED] {
+        for name in [AUTHORIZATION, CA, NATS_CREDS, NKEY_SEED] {
             fs::write(directory.path().join(name), "\n").unwrap();
         }
         assert!(nothing(directory.path()));
-        fs::write(directory.path().join(SEED), "seed").unwrap();
+        fs::write(directory.path().join(NKEY_SEED), "seed").unwrap();
         assert!(read(directory.path()).is_ok());
     }
 
@@ -268,15 +264,15 @@ mod tests {
         assert_eq!(error_of(CA, b"hidden"), "ca.crt is malformed");
         let broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         assert_eq!(error_of(CA, broken), "ca.crt is malformed");
-        assert_eq!(error_of(SEED, b"\xff"), "nkey-seed is malformed");
-        assert!(error_of(CREDS, &b"x".repeat(20_000)).starts_with("nats.creds: "));
+        assert_eq!(error_of(NKEY_SEED, b"\xff"), "nkey-seed is malformed");
+        assert!(error_of(NATS_CREDS, &b"x".repeat(20_000)).starts_with("nats.creds: "));
     }
 
     #[test]
     fn what_is_shown_has_no_secret() {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join(AUTHORIZATION), "Bearer hidden\n").unwrap();
-        fs::write(directory.path().join(SEED), "hidden").unwrap();
+        fs::write(directory.path().join(NKEY_SEED), "hidden").unwrap();
         let credentials = read(directory.path()).unwrap();
         assert_eq!(credentials.authorization().unwrap(), "Bearer hidden");
         let shown = format!("{credentials:?} {:?}", credentials.authorization());

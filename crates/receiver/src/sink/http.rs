@@ -22,11 +22,14 @@ use super::{
     retry_after, zoom,
 };
 use crate::{
-    cloudevent::{self, Extension, Integration},
+    cloudevent::{self, Extension},
     event::Event,
     secrets::Secrets,
 };
-use contract::facts::SecretRole;
+use contract::{
+    facts::SecretRole,
+    receiver::{Integration, SinkFormat},
+};
 use runtime::outgoing::{
     Trust, client_builder,
     guard::{Guard, ResolveError},
@@ -49,7 +52,7 @@ pub struct Settings {
     /// Where it is.
     pub target: Target,
     /// What it gets.
-    pub format: Format,
+    pub format: SinkFormat,
     /// Time for each event, from the connection to the answer's head.
     pub timeout: Duration,
     /// The source of the events.
@@ -60,20 +63,8 @@ pub struct Settings {
     pub guard: Guard,
     /// What it is shown.
     pub credentials: Followed,
-    /// What [`Format::Zoom`] is signed with.
+    /// What [`SinkFormat::Zoom`] is signed with.
     pub secrets: Secrets,
-}
-
-/// The form in which events are posted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
-    /// `CloudEvents` 1.0, binary mode.
-    #[default]
-    #[value(name = "CloudEvents")]
-    CloudEvents,
-    /// As Zoom would send it now, signed with the current signing secret.
-    #[value(name = "Zoom")]
-    Zoom,
 }
 
 /// An `http` or `https` URL. Shown without query, which may hold a key.
@@ -208,8 +199,10 @@ fn failure(error: &reqwest::Error) -> SinkError {
 impl Settings {
     fn headers(&self, event: &Event) -> Result<HeaderMap, SinkError> {
         match self.format {
-            Format::CloudEvents => Ok(cloudevent::headers(&self.source, &self.extensions, event)),
-            Format::Zoom => {
+            SinkFormat::CloudEvents => {
+                Ok(cloudevent::headers(&self.source, &self.extensions, event))
+            }
+            SinkFormat::Zoom => {
                 let secrets = self.secrets.borrow();
                 let secret = secrets.get(SecretRole::Current);
                 let secret = secret.ok_or(SinkError::Credentials)?;
@@ -308,7 +301,7 @@ mod tests {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let sink = HttpSink::new(Settings {
             target: "https://sink.example/".parse().unwrap(),
-            format: Format::CloudEvents,
+            format: SinkFormat::CloudEvents,
             timeout: Duration::from_secs(1),
             source: "ns/name".parse().unwrap(),
             extensions: Vec::new(),

@@ -2,7 +2,7 @@
 //!
 //! | question | module |
 //! |---|---|
-//! | Which flags say where? | [`args`] |
+//! | Where do they go? | [`config`] |
 //! | How by HTTP, and in which format? | [`http`], [`zoom`], [`super::cloudevent`] |
 //! | How by NATS? | [`nats`] |
 //! | Where may it lead? | [`policy`](runtime::outgoing::policy), enforced by [`guard`](runtime::outgoing::guard) |
@@ -12,8 +12,8 @@
 //! | What have the kinds of sinks in common? | [`any`] |
 
 pub mod any;
-pub mod args;
 pub mod check;
+pub mod config;
 pub mod credentials;
 pub mod failure;
 pub mod http;
@@ -24,7 +24,7 @@ pub mod zoom;
 
 pub use self::{
     any::{Built, Sink},
-    args::SinkArgs,
+    config::SinkConfig,
     failure::{Failure, SinkError},
     http::{BuildError, HttpSink, Target, TargetError},
     nats::NatsSink,

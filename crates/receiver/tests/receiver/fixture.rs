@@ -4,11 +4,12 @@ use std::{fs, net::SocketAddr, path::PathBuf, time::Duration};
 
 use receiver::{
     Config, Receiver,
-    args::Tuning,
     buffer::{Settings, backoff::Backoff},
+    cloudevent::Extension,
+    config::Tuning,
     filter::Filter,
     server::Addresses,
-    sink::SinkArgs,
+    sink::SinkConfig,
 };
 use runtime::shutdown::{self, Trigger};
 use tempfile::TempDir;
@@ -54,16 +55,16 @@ impl Fixture {
                 facts_listen: port,
                 path: "/".into(),
                 integration: "tenant-a/zoom".parse().unwrap(),
-                extensions: vec!["headorg=4711".parse().unwrap()],
+                extensions: vec![Extension::new("headorg", "4711").unwrap()],
                 signing_secrets_dir: directory.path().join("signing"),
                 authentication: None,
                 state_dir: directory.path().join("state"),
                 filter: Filter::default(),
-                sink: SinkArgs {
+                sink: SinkConfig {
                     url: Some(format!("http://{}/in", sink.address).parse().unwrap()),
                     timeout: client::PATIENCE,
                     allow_networks: vec!["127.0.0.0/8".parse().unwrap()],
-                    ..SinkArgs::default()
+                    ..SinkConfig::default()
                 },
                 buffer: None,
                 control: None,

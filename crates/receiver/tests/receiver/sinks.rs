@@ -2,8 +2,8 @@
 
 use std::{fs, os::unix::fs::symlink, path::PathBuf};
 
+use contract::receiver::SinkFormat;
 use futures::FutureExt as _;
-use receiver::sink::http::Format;
 use runtime::outgoing::guard::Lookup;
 
 use super::{
@@ -39,7 +39,7 @@ fn last_header(receiver: &Running, name: &str) -> Option<String> {
 async fn zooms_format_is_verified_by_what_verifies_zoom() {
     let fixture = Fixture::new().await;
     let receiver = fixture
-        .with(|config| config.sink.format = Some(Format::Zoom))
+        .with(|config| config.sink.format = SinkFormat::Zoom)
         .start()
         .await;
     let before = jiff::Timestamp::now().as_second();
@@ -74,7 +74,7 @@ async fn zooms_format_is_signed_with_the_current_secret() {
     let fixture = Fixture::new().await;
     fixture.secret("previous-webhook-secret-token", "previous");
     let receiver = fixture
-        .with(|config| config.sink.format = Some(Format::Zoom))
+        .with(|config| config.sink.format = SinkFormat::Zoom)
         .start()
         .await;
     assert_eq!(receiver.status(&event("previous", BODY)).await, 204);

@@ -1,5 +1,6 @@
 //! The token of a receiver's control port.
 
+use contract::receiver::files::CONTROL_TOKEN;
 use data_encoding::HEXLOWER;
 use k8s_openapi::{ByteString, api::core::v1::Secret};
 use kube::{
@@ -63,7 +64,7 @@ async fn make(context: &Context, integration: &ZoomIntegration) -> Result<(), Er
         metadata,
         data: Some(
             [(
-                "token".to_owned(),
+                CONTROL_TOKEN.to_owned(),
                 ByteString(HEXLOWER.encode(&token).into_bytes()),
             )]
             .into(),

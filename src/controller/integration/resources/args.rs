@@ -1,140 +1,116 @@
 //! What a receiver is told on its command line.
 
+use std::time::Duration;
+
+use contract::receiver::{
+    Attribute, Flags, Integration, NatsMessageId, Scheme, SinkFlags, SinkFormat, SinkUrl,
+    files::{AUTHENTICATION_DIR, BUFFER_DIR, CONTROL_DIR, CONTROL_TOKEN, SINK_DIR},
+    flags::{DEFAULT_ATTEMPTS, DEFAULT_MAX_AGE},
+};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::ResourceExt as _;
 
 use super::{
-    buffer,
-    names::CONTROL_PORT,
-    paths, quantity,
+    buffer, quantity,
     setting::{Setting, SinkAccess},
 };
 use crate::api::v1alpha1::{
-    Authentication, AuthenticationType, Buffer, BufferStorage, HttpFormat, HttpSink, NatsMessageId,
+    self as api, Authentication, AuthenticationType, Buffer, BufferStorage, HttpFormat, HttpSink,
     NatsSink, Webhook, ZoomIntegration, duration,
 };
 
-/// Seconds that an event is kept unless stated: a week.
-const DEFAULT_MAX_AGE: u64 = 7 * 24 * 3600;
-
-/// The share of a volume that is for events, in per cent: indexes, pages that are written anew before the
+/// The share of a volume that is for events, in per cent: indexes, pages that are written again before the
 /// old ones are free, and the file system itself take the rest.
 const SHARE: u64 = 70;
 
-/// Milliseconds that the sink has when Zoom does not wait for it.
-const BUFFERED_TIMEOUT: u64 = 10_000;
+/// The time that the sink has when Zoom does not wait for it.
+const BUFFERED_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The arguments of the container.
+/// The flags of the integration's receiver.
 pub(super) fn build(
     integration: &ZoomIntegration,
     webhook: &Webhook,
     buffer: Option<&Buffer>,
     setting: &Setting<'_>,
-) -> Vec<String> {
-    let mut args = vec![
-        format!(
-            "--integration={}/{}",
-            integration.namespace().unwrap_or_default(),
-            integration.name_any()
-        ),
-        format!("--path={}", webhook.path()),
-        format!("--signing-secrets-dir={}", paths::SIGNING_DIR),
-        format!("--state-dir={}", paths::STATE_DIR),
-        "--filter".into(),
-    ];
-    args.extend(
-        webhook
-            .events()
-            .iter()
-            .map(|event| format!("--event={event}")),
-    );
-    args.extend(webhook.authentication.iter().flat_map(authentication));
+) -> Flags {
+    let mut flags = Flags::new(Integration {
+        namespace: integration.namespace().unwrap_or_default(),
+        name: integration.name_any(),
+    });
+    webhook.path().clone_into(&mut flags.path);
+    flags.filter = true;
+    flags.event = webhook.events().into_iter().map(Into::into).collect();
+    if let Some(wanted) = &webhook.authentication {
+        flags.authentication = Some(scheme(wanted));
+        flags.authentication_dir = Some(AUTHENTICATION_DIR.into());
+    }
     if let SinkAccess::Granted = setting.sink {
-        args.extend(sink(integration, webhook, buffer.is_some()));
-        args.extend(
-            setting
-                .policy
-                .sink_allow_network
-                .iter()
-                .map(|network| format!("--sink-allow-network={network}")),
-        );
+        flags.sink = SinkFlags {
+            allow_networks: setting.policy.sink_allow_network.clone(),
+            ..sink(integration, webhook, buffer.is_some())
+        };
     }
-    args.extend(buffer.iter().flat_map(|buffer| buffering(buffer)));
-    if integration.spec.suspend {
-        args.push("--suspended".into());
+    if let Some(buffer) = buffer {
+        buffering(&mut flags, buffer);
     }
-    for (key, value) in integration.spec.external_refs.iter().flatten() {
-        args.push(format!("--attribute={key}={value}"));
-    }
-    args
+    flags.suspended = integration.spec.suspend;
+    let facts = integration.spec.external_refs.iter().flatten();
+    flags.attribute = facts
+        .map(|(key, value)| Attribute {
+            key: key.clone(),
+            value: value.clone(),
+        })
+        .collect();
+    flags
 }
 
-fn authentication(wanted: &Authentication) -> [String; 2] {
-    let how = match wanted.type_ {
-        AuthenticationType::Basic => "basic".to_owned(),
+fn scheme(wanted: &Authentication) -> Scheme {
+    match wanted.type_ {
+        AuthenticationType::Basic => Scheme::Basic,
         AuthenticationType::CustomHeader => {
-            format!(
-                "header:{}",
-                wanted.header_name.as_deref().unwrap_or_default()
-            )
+            Scheme::Header(wanted.header_name.clone().unwrap_or_default())
         }
-    };
-    [
-        format!("--authentication-dir={}", paths::AUTHENTICATION_DIR),
-        format!("--authentication={how}"),
-    ]
+    }
 }
 
-fn sink(integration: &ZoomIntegration, webhook: &Webhook, buffered: bool) -> Vec<String> {
-    let mut args = Vec::new();
+fn sink(integration: &ZoomIntegration, webhook: &Webhook, buffered: bool) -> SinkFlags {
+    let mut flags = SinkFlags::default();
     if let Some(http) = &webhook.sink.http {
-        args.extend(http_target(integration, http));
-        args.push(match http.format.unwrap_or_default() {
-            HttpFormat::CloudEvents => "--sink-format=CloudEvents".into(),
-            HttpFormat::Zoom => "--sink-format=Zoom".into(),
+        flags.url = http.url.clone().map(SinkUrl);
+        flags.service = service(integration, http).filter(|_| flags.url.is_none());
+        flags.format = Some(match http.format.unwrap_or_default() {
+            HttpFormat::CloudEvents => SinkFormat::CloudEvents,
+            HttpFormat::Zoom => SinkFormat::Zoom,
         });
     }
     if let Some(nats) = &webhook.sink.nats {
-        args.push(format!("--sink-nats={}", nats.url));
-        args.push(format!(
-            "--sink-nats-subject={}",
-            subject(integration, nats)
-        ));
-        // Only when stated: a receiver of an earlier version does not know the flag.
-        args.extend(nats.message_id.map(|id| match id {
-            NatsMessageId::Body => "--sink-nats-message-id=Body".into(),
-            NatsMessageId::EventKey => "--sink-nats-message-id=EventKey".into(),
-        }));
+        flags.nats = Some(SinkUrl(nats.url.clone()));
+        flags.nats_subject = Some(subject(integration, nats));
+        flags.nats_message_id = nats.message_id.map(|id| match id {
+            api::NatsMessageId::Body => NatsMessageId::Body,
+            api::NatsMessageId::EventKey => NatsMessageId::EventKey,
+        });
     }
-    if webhook.sink_secret().is_some() {
-        args.push(format!("--sink-credentials-dir={}", paths::SINK_DIR));
-    }
-    let stated = webhook.sink.http.as_ref().and_then(|http| {
-        let timeout = duration::parse(http.timeout.as_deref()?)?;
-        u64::try_from(timeout.as_millis()).ok()
-    });
-    if let Some(timeout) = stated.or(buffered.then_some(BUFFERED_TIMEOUT)) {
-        args.push(format!("--sink-timeout={}", seconds(timeout)));
-    }
-    args
+    flags.credentials_dir = webhook.sink_secret().map(|_| SINK_DIR.into());
+    let stated = webhook.sink.http.as_ref();
+    let stated = stated.and_then(|http| duration::parse(http.timeout.as_deref()?));
+    flags.timeout = stated.or(buffered.then_some(BUFFERED_TIMEOUT));
+    flags
 }
 
-fn http_target(integration: &ZoomIntegration, http: &HttpSink) -> Option<String> {
-    if let Some(url) = &http.url {
-        return Some(format!("--sink-url={url}"));
-    }
+fn service(integration: &ZoomIntegration, http: &HttpSink) -> Option<SinkUrl> {
     // An object from before the schema's rule must not smuggle another host in.
     let service = http
         .service_ref
         .as_ref()
         .filter(|service| is_service_name(&service.name))?;
-    Some(format!(
-        "--sink-service=http://{}.{}.svc:{}{}",
+    Some(SinkUrl(format!(
+        "http://{}.{}.svc:{}{}",
         service.name,
         integration.namespace().unwrap_or_default(),
         service.port.unwrap_or(80),
         service.path.as_deref().unwrap_or("/"),
-    ))
+    )))
 }
 
 /// RFC 1035 labels, as the names of Services are.
@@ -153,36 +129,26 @@ fn subject(integration: &ZoomIntegration, nats: &NatsSink) -> String {
     })
 }
 
-fn buffering(buffer: &Buffer) -> Vec<String> {
+fn buffering(flags: &mut Flags, buffer: &Buffer) {
     let max_age = buffer.max_age.as_deref().and_then(duration::parse);
-    let max_age = max_age.map_or(DEFAULT_MAX_AGE, |age| age.as_secs().max(1));
-    let mut args = vec![
-        format!("--buffer-dir={}", paths::BUFFER_DIR),
-        format!("--buffer-size={}", capacity(&buffer::size(buffer))),
-        format!("--buffer-max-age={max_age}"),
-        format!("--control-listen=[::]:{CONTROL_PORT}"),
-        format!("--control-token-file={}/token", paths::CONTROL_DIR),
-    ];
-    if let Some(attempts) = buffer.max_attempts {
-        args.push(format!("--buffer-attempts={attempts}"));
-    }
+    flags.buffer_dir = Some(BUFFER_DIR.into());
+    flags.buffer_size = capacity(&buffer::size(buffer));
+    flags.buffer_max_age = max_age.map_or(DEFAULT_MAX_AGE, |age| {
+        Duration::from_secs(age.as_secs().max(1))
+    });
+    flags.buffer_attempts = buffer
+        .max_attempts
+        .and_then(|attempts| u32::try_from(attempts).ok())
+        .unwrap_or(DEFAULT_ATTEMPTS);
+    flags.control_token_file = Some(format!("{CONTROL_DIR}/{CONTROL_TOKEN}").into());
     if buffer::storage(buffer) == BufferStorage::Ephemeral {
-        args.push("--buffer-ephemeral".into());
-        args.push(format!("--drain-limit={}", buffer::drain_limit().as_secs()));
+        flags.buffer_ephemeral = true;
+        flags.drain_limit = buffer::drain_limit();
     }
-    args
 }
 
 /// The bytes of events that a volume of this size takes.
 fn capacity(size: &Quantity) -> u64 {
     let bytes = quantity::bytes(size).unwrap_or_default();
     bytes / 100 * SHARE + bytes % 100 * SHARE / 100
-}
-
-/// Milliseconds as seconds, as the flag has them.
-fn seconds(milliseconds: u64) -> String {
-    match (milliseconds / 1000, milliseconds % 1000) {
-        (whole, 0) => whole.to_string(),
-        (whole, rest) => format!("{whole}.{rest:03}"),
-    }
 }

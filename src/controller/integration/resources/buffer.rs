@@ -6,6 +6,9 @@ use k8s_openapi::{api::core::v1::PodTemplateSpec, apimachinery::pkg::api::resour
 
 use crate::api::v1alpha1::{Buffer, BufferStorage};
 
+/// Name of the buffer's volume, and of its claim's template.
+pub(super) const VOLUME: &str = "buffer";
+
 /// Size of a buffer's volume unless stated.
 pub const DEFAULT_SIZE: &str = "1Gi";
 

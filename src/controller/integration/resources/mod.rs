@@ -10,7 +10,6 @@ mod ingress;
 mod names;
 mod network_policy;
 mod parts;
-mod paths;
 mod pod;
 mod quantity;
 mod service;
@@ -32,9 +31,7 @@ pub use self::{
     buffer::is_buffered,
     drift::{Drift, drift},
     http_route::HTTPRoute,
-    names::{
-        CONTROL_PORT, FACTS_PORT, control_metadata, control_name, name, selector, workload_name,
-    },
+    names::{control_metadata, control_name, name, selector, workload_name},
     parts::{Part, Resources, Workload},
     setting::{Kind, Setting, SinkAccess},
     stateful_set::{claim_name, immutable},

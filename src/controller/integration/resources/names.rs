@@ -1,7 +1,8 @@
-//! Names, labels and ports of a receiver's objects.
+//! Names and labels of a receiver's objects.
 
 use std::collections::BTreeMap;
 
+use contract::receiver::control;
 use data_encoding::HEXLOWER;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Resource as _, ResourceExt as _};
@@ -10,19 +11,10 @@ use sha2::{Digest as _, Sha256};
 use super::setting::Kind;
 use crate::api::{label, v1alpha1::ZoomIntegration};
 
-/// Port on which a receiver takes webhooks.
-pub const HTTP_PORT: i32 = 8080;
-/// Port of a receiver's probes and metrics.
-pub const ADMIN_PORT: i32 = 8081;
-/// Port on which a receiver tells the controller what it knows.
-pub const FACTS_PORT: i32 = 8082;
-/// Port on which a receiver with a buffer takes orders from who has its token.
-pub const CONTROL_PORT: i32 = 8083;
-
 /// Name of the Secret with the token of the control port.
 #[must_use]
 pub fn control_name(integration: &ZoomIntegration) -> String {
-    format!("{}-receiver-control", integration.name_any())
+    control::secret_name(&integration.name_any())
 }
 
 /// Metadata of the Secret with the token of the control port.

@@ -1,5 +1,6 @@
 //! Who may talk to a receiver, and to whom it may talk.
 
+use contract::receiver::ports;
 use k8s_openapi::{
     api::networking::v1::{
         IPBlock, NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyIngressRule,
@@ -8,7 +9,7 @@ use k8s_openapi::{
     apimachinery::pkg::{apis::meta::v1::LabelSelector, util::intstr::IntOrString},
 };
 
-use super::names::{ADMIN_PORT, CONTROL_PORT, FACTS_PORT, HTTP_PORT, metadata, selector_labels};
+use super::names::{metadata, selector_labels};
 use crate::{api::v1alpha1::ZoomIntegration, controller::config::ReceiverPolicy};
 
 pub(super) fn build(
@@ -39,17 +40,17 @@ fn ingress(operator: &str) -> Vec<NetworkPolicyIngressRule> {
     vec![
         // Webhooks: from whatever stands in front, which may be outside of the cluster.
         NetworkPolicyIngressRule {
-            ports: Some(vec![tcp(HTTP_PORT)]),
+            ports: Some(vec![tcp(ports::HTTP)]),
             from: None,
         },
         // Metrics, which are counts: whoever scrapes within the cluster.
         NetworkPolicyIngressRule {
-            ports: Some(vec![tcp(ADMIN_PORT)]),
+            ports: Some(vec![tcp(ports::ADMIN)]),
             from: Some(vec![every_namespace()]),
         },
         // Facts and dead letters: the operator.
         NetworkPolicyIngressRule {
-            ports: Some(vec![tcp(FACTS_PORT), tcp(CONTROL_PORT)]),
+            ports: Some(vec![tcp(ports::FACTS), tcp(ports::CONTROL)]),
             from: Some(vec![NetworkPolicyPeer {
                 namespace_selector: Some(LabelSelector {
                     match_labels: Some(
@@ -101,13 +102,13 @@ fn every_namespace() -> NetworkPolicyPeer {
     }
 }
 
-fn tcp(number: i32) -> NetworkPolicyPort {
+fn tcp(number: u16) -> NetworkPolicyPort {
     port("TCP", number)
 }
 
-fn port(protocol: &str, number: i32) -> NetworkPolicyPort {
+fn port(protocol: &str, number: u16) -> NetworkPolicyPort {
     NetworkPolicyPort {
-        port: Some(IntOrString::Int(number)),
+        port: Some(IntOrString::Int(number.into())),
         protocol: Some(protocol.into()),
         end_port: None,
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use contract::receiver::ports;
 use k8s_openapi::{
     api::core::v1::{
         Capabilities, Container, ContainerPort, HTTPGetAction, LocalObjectReference,
@@ -15,7 +16,7 @@ use k8s_openapi::{
 
 use super::{
     args, buffer,
-    names::{ADMIN_PORT, CONTROL_PORT, FACTS_PORT, HTTP_PORT, labels, name, selector_labels},
+    names::{labels, name, selector_labels},
     setting::Setting,
     volumes,
 };
@@ -73,7 +74,7 @@ fn pod(
                 .unwrap_or_else(default_pod_security),
         ),
         containers: vec![Container {
-            args: Some(args::build(integration, webhook, buffer, setting)),
+            args: Some(args::build(integration, webhook, buffer, setting).to_args()),
             volume_mounts: Some(mounts),
             ..container(knobs.resources, setting, buffer.is_some())
         }],
@@ -92,19 +93,19 @@ fn pod(
 
 fn container(resources: Option<Resources>, setting: &Setting<'_>, buffered: bool) -> Container {
     let (image, defaults) = (setting.image, &setting.policy.defaults);
-    let port = |name: &str, port| ContainerPort {
+    let port = |name: &str, port: u16| ContainerPort {
         name: Some(name.into()),
-        container_port: port,
+        container_port: port.into(),
         protocol: Some("TCP".into()),
         ..ContainerPort::default()
     };
     let mut ports = vec![
-        port("http", HTTP_PORT),
-        port("admin", ADMIN_PORT),
-        port("facts", FACTS_PORT),
+        port("http", ports::HTTP),
+        port("admin", ports::ADMIN),
+        port("facts", ports::FACTS),
     ];
     if buffered {
-        ports.push(port("control", CONTROL_PORT));
+        ports.push(port("control", ports::CONTROL));
     }
     Container {
         name: "receiver".into(),

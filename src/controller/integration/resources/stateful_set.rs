@@ -18,7 +18,6 @@ use kube::ResourceExt as _;
 use super::{
     buffer,
     names::{labels, metadata, selector_labels, workload_name},
-    paths::BUFFER,
     quantity,
     setting::Kind,
 };
@@ -74,7 +73,7 @@ pub(super) fn build(
 fn claim(integration: &ZoomIntegration, buffer: &Buffer) -> PersistentVolumeClaim {
     PersistentVolumeClaim {
         metadata: ObjectMeta {
-            name: Some(BUFFER.into()),
+            name: Some(buffer::VOLUME.into()),
             labels: Some(labels(integration)),
             ..ObjectMeta::default()
         },
@@ -128,11 +127,12 @@ pub fn immutable(live: &StatefulSet, wanted: &Buffer) -> Vec<(&'static str, Stri
 /// Name of the volume claim of a Pod.
 #[must_use]
 pub fn claim_name(pod: &str) -> String {
-    format!("{BUFFER}-{pod}")
+    format!("{}-{pod}", buffer::VOLUME)
 }
 
 fn claim_of(live: &StatefulSet) -> Option<&PersistentVolumeClaim> {
     let templates = live.spec.as_ref()?.volume_claim_templates.as_ref()?;
-    let is_buffer = |claim: &&PersistentVolumeClaim| claim.metadata.name.as_deref() == Some(BUFFER);
+    let is_buffer =
+        |claim: &&PersistentVolumeClaim| claim.metadata.name.as_deref() == Some(buffer::VOLUME);
     templates.iter().find(is_buffer)
 }

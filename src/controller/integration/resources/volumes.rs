@@ -1,18 +1,16 @@
 //! What a receiver has as files: secrets under fixed names, and room to write.
 
+use contract::receiver::files::{
+    AUTHENTICATION_DIR, AUTHORIZATION, BUFFER_DIR, CA, CONTROL_DIR, CONTROL_TOKEN, HEADER_VALUE,
+    NATS_CREDS, NKEY_SEED, PASSWORD, PREVIOUS_SECRET_TOKEN, SECRET_TOKEN, SIGNING_DIR, SINK_DIR,
+    STATE_DIR, USERNAME,
+};
 use k8s_openapi::{
     api::core::v1::{EmptyDirVolumeSource, KeyToPath, SecretVolumeSource, Volume, VolumeMount},
     apimachinery::pkg::api::resource::Quantity,
 };
 
-use super::{
-    buffer,
-    names::control_name,
-    paths::{
-        AUTHENTICATION_DIR, BUFFER, BUFFER_DIR, CONTROL_DIR, SIGNING_DIR, SINK_DIR, STATE_DIR,
-    },
-    setting::SinkAccess,
-};
+use super::{buffer, names::control_name, setting::SinkAccess};
 use crate::api::v1alpha1::{
     Authentication, AuthenticationType, Buffer, BufferStorage, Webhook, ZoomIntegration,
 };
@@ -31,10 +29,10 @@ pub(super) fn build(
             "signing",
             secret_name,
             &[
-                (credentials.webhook_secret_token(), "webhook-secret-token"),
+                (credentials.webhook_secret_token(), SECRET_TOKEN),
                 (
                     credentials.previous_webhook_secret_token(),
-                    "previous-webhook-secret-token",
+                    PREVIOUS_SECRET_TOKEN,
                 ),
             ],
         ),
@@ -52,22 +50,22 @@ pub(super) fn build(
     }
     if let (Some(name), SinkAccess::Granted) = (webhook.sink_secret(), sink) {
         let keys: &[&str] = if webhook.sink.nats.is_some() {
-            &["nats.creds", "nkey-seed", "ca.crt"]
+            &[NATS_CREDS, NKEY_SEED, CA]
         } else {
-            &["authorization", "ca.crt"]
+            &[AUTHORIZATION, CA]
         };
         let keys: Vec<_> = keys.iter().map(|key| (*key, *key)).collect();
         volumes.push(secret("sink", name, &keys));
         mounts.push(mount("sink", SINK_DIR, true));
     }
     if let Some(buffer) = buffer {
-        let token = [("token", "token")];
+        let token = [(CONTROL_TOKEN, CONTROL_TOKEN)];
         volumes.push(secret("control", &control_name(integration), &token));
         mounts.push(mount("control", CONTROL_DIR, true));
         if buffer::storage(buffer) == BufferStorage::Ephemeral {
-            volumes.push(scratch(BUFFER, buffer::size(buffer)));
+            volumes.push(scratch(buffer::VOLUME, buffer::size(buffer)));
         }
-        mounts.push(mount(BUFFER, BUFFER_DIR, false));
+        mounts.push(mount(buffer::VOLUME, BUFFER_DIR, false));
     }
     (volumes, mounts)
 }
@@ -76,8 +74,8 @@ pub(super) fn build(
 #[must_use]
 pub fn keys(authentication: &Authentication) -> &'static [&'static str] {
     match authentication.type_ {
-        AuthenticationType::Basic => &["webhook-username", "webhook-password"],
-        AuthenticationType::CustomHeader => &["webhook-header-value"],
+        AuthenticationType::Basic => &[USERNAME, PASSWORD],
+        AuthenticationType::CustomHeader => &[HEADER_VALUE],
     }
 }
 

@@ -22,7 +22,7 @@ use tracing::warn;
 
 use self::link::Link;
 pub use self::{
-    settings::{MessageId, Settings},
+    settings::Settings,
     target::{Prefix, PrefixError, Target, TargetError},
 };
 use super::{check::Unreachable, failure::SinkError};

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use async_nats::{HeaderMap, header::NATS_MESSAGE_ID};
 use axum::http::header::CONTENT_TYPE;
+use contract::receiver::{Integration, NatsMessageId};
 
 use super::target::{Prefix, Target};
 use crate::{
-    cloudevent::{self, Extension, Integration},
+    cloudevent::{self, Extension},
     event::Event,
     event_id::EventId,
     identity,
@@ -23,7 +24,7 @@ pub struct Settings {
     /// Under which subjects events are published.
     pub prefix: Prefix,
     /// By what the stream recognizes repeats.
-    pub message_id: MessageId,
+    pub message_id: NatsMessageId,
     /// Time for each event, from the connection to the acknowledgement.
     pub timeout: Duration,
     /// The source of the events.
@@ -36,35 +37,12 @@ pub struct Settings {
     pub credentials: Followed,
 }
 
-/// What a message is called towards the stream, which drops those that it has within its duplicate window.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum MessageId {
-    /// The event's id: only a delivery with the same bytes is a repeat.
-    #[default]
-    #[value(name = "Body")]
-    Body,
-    /// The attribute `zoomeventkey`, where there is one: so is a delivery with other links or details.
-    #[value(name = "EventKey")]
-    EventKey,
-}
-
-// === impl MessageId ===
-
-impl MessageId {
-    fn of(self, event: &Event) -> EventId {
-        match self {
-            Self::Body => event.id,
-            Self::EventKey => identity::key(event).unwrap_or(event.id),
-        }
-    }
-}
-
 // === impl Settings ===
 
 impl Settings {
     pub(super) fn headers(&self, event: &Event) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        headers.insert(NATS_MESSAGE_ID, self.message_id.of(event).to_string());
+        headers.insert(NATS_MESSAGE_ID, self.message_id(event).to_string());
         for (name, value) in &cloudevent::headers(&self.source, &self.extensions, event) {
             // Values of ours are printable ASCII.
             let Ok(value) = value.to_str() else { continue };
@@ -75,5 +53,13 @@ impl Settings {
             }
         }
         headers
+    }
+
+    /// The id by which the stream drops repeats.
+    fn message_id(&self, event: &Event) -> EventId {
+        match self.message_id {
+            NatsMessageId::Body => event.id,
+            NatsMessageId::EventKey => identity::key(event).unwrap_or(event.id),
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use async_nats::ConnectOptions;
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use nkeys::KeyPair;
-use receiver::sink::{SinkArgs, SinkError};
+use receiver::sink::{SinkConfig, SinkError};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -25,11 +25,11 @@ crate::cases![
     nothing_is_said_without_tls,
 ];
 
-fn credentials(server: &Server, file: &str, content: &str) -> SinkArgs {
+fn credentials(server: &Server, file: &str, content: &str) -> SinkConfig {
     let directory = server.directory.path().join("credentials");
     fs::create_dir_all(&directory).unwrap();
     fs::write(directory.join(file), content).unwrap();
-    SinkArgs {
+    SinkConfig {
         credentials_dir: Some(directory),
         ..server.args()
     }
@@ -192,8 +192,8 @@ fn tls_settings(directory: &TempDir, authority: &Authority, name: &str) -> Strin
     )
 }
 
-fn by_name(server: &Server, args: SinkArgs) -> SinkArgs {
-    SinkArgs {
+fn by_name(server: &Server, args: SinkConfig) -> SinkConfig {
+    SinkConfig {
         nats: format!("tls://nats.example:{}", server.port).parse().ok(),
         lookup: leading_to(&[[127, 0, 0, 1]]),
         ..args
@@ -249,7 +249,7 @@ async fn a_certificate_for_another_name_is_refused() {
         );
         // Nor when it is the server that asks for TLS.
         let url = format!("nats://nats.example:{}", server.port);
-        let args = SinkArgs {
+        let args = SinkConfig {
             nats: url.parse().ok(),
             ..by_name(&server, credentials(&server, "ca.crt", &authority.pem()))
         };

@@ -6,8 +6,9 @@ use std::{
 };
 
 use async_nats::{ConnectOptions, jetstream::stream};
+use contract::receiver::NatsMessageId;
 use futures::{FutureExt as _, future};
-use receiver::sink::{SinkError, nats::MessageId};
+use receiver::sink::SinkError;
 use tracing::subscriber;
 
 use super::{
@@ -89,7 +90,7 @@ async fn by_choice_the_event_counts_and_not_its_bytes() {
             r#"{{"event":"recording.completed","event_ts":1767225600123,"payload":{{"account_id":"A","object":{{"uuid":"U==","topic":"{link}","recording_files":[{{"id":"f1","download_url":"https://z/{link}"}}]}}}}}}"#
         ))
     };
-    for (choice, stored) in [(None, 2), (Some(MessageId::EventKey), 1)] {
+    for (choice, stored) in [(NatsMessageId::Body, 2), (NatsMessageId::EventKey, 1)] {
         let server = Server::start("").await;
         let mut stream = server.stream().await;
         let mut args = server.args();

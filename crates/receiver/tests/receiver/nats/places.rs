@@ -10,7 +10,7 @@ use std::{
 
 use async_nats::ConnectOptions;
 use futures::FutureExt as _;
-use receiver::sink::{SinkArgs, SinkError};
+use receiver::sink::{SinkConfig, SinkError};
 use runtime::outgoing::guard::Lookup;
 use tokio::net::TcpListener;
 
@@ -45,7 +45,7 @@ async fn hostile_destinations_are_refused() {
         "[fd00:ec2::254]",
     ] {
         let url = format!("nats://{host}:{}", server.port);
-        let args = SinkArgs {
+        let args = SinkConfig {
             nats: Some(url.parse().unwrap()),
             allow_networks: Vec::new(),
             ..server.args()
@@ -55,8 +55,8 @@ async fn hostile_destinations_are_refused() {
     }
 }
 
-fn by_name(server: &Server, lookup: Lookup) -> SinkArgs {
-    SinkArgs {
+fn by_name(server: &Server, lookup: Lookup) -> SinkConfig {
+    SinkConfig {
         nats: format!("nats://nats.example:{}", server.port).parse().ok(),
         allow_networks: vec!["127.0.0.1/32".parse().unwrap()],
         lookup,
@@ -111,7 +111,7 @@ async fn a_server_that_moved_is_found() {
         };
         async move { Ok(vec![[127, 0, 0, last].into()]) }.boxed()
     });
-    let args = SinkArgs {
+    let args = SinkConfig {
         allow_networks: vec!["127.0.0.0/8".parse().unwrap()],
         ..by_name(&server, lookup)
     };

@@ -18,7 +18,7 @@ use futures::FutureExt as _;
 use jiff::Timestamp;
 use receiver::{
     event::{Event, ZoomHeaders},
-    sink::{Sink, SinkArgs, SinkError},
+    sink::{Sink, SinkConfig, SinkError},
 };
 use runtime::outgoing::guard::Lookup;
 use tempfile::TempDir;
@@ -127,13 +127,13 @@ impl Server {
     }
 
     /// Flags that lead here.
-    pub fn args(&self) -> SinkArgs {
-        SinkArgs {
+    pub fn args(&self) -> SinkConfig {
+        SinkConfig {
             nats: Some(self.url().parse().unwrap()),
             nats_subject: Some(PREFIX.parse().unwrap()),
             timeout: PATIENCE,
             allow_networks: vec!["127.0.0.0/8".parse().unwrap()],
-            ..SinkArgs::default()
+            ..SinkConfig::default()
         }
     }
 }
@@ -177,7 +177,7 @@ pub struct Followed {
     task: JoinHandle<()>,
 }
 
-pub fn sink(args: &SinkArgs) -> Followed {
+pub fn sink(args: &SinkConfig) -> Followed {
     let secrets = tokio::sync::watch::channel(Arc::default()).1;
     let built = args.build(
         "tenant-a/zoom".parse().unwrap(),

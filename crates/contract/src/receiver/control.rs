@@ -1,0 +1,61 @@
+//! What the control port says, as JSON, and under which paths.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// `GET` lists dead letters, `DELETE` drops them all; both with `/<id>` for one of them.
+pub const DEAD_LETTERS: &str = "/dead-letters";
+/// `POST` makes a dead letter of the first event that fails and answers with it; 409 when none fails.
+pub const SKIP: &str = "/skip";
+/// `PUT` says whether what is buffered is to be forwarded while nothing new is taken.
+pub const DRAIN: &str = "/drain";
+
+/// Name of the Secret with the control port's token, for the integration with this name.
+#[must_use]
+pub fn secret_name(integration: &str) -> String {
+    format!("{integration}-receiver-control")
+}
+
+/// A page of the list of dead letters.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Listing {
+    /// Oldest first.
+    pub items: Vec<DeadLetter>,
+    /// How many there are in all.
+    pub total: u64,
+}
+
+/// An event that was not delivered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeadLetter {
+    /// The event's id.
+    pub id: String,
+    /// Zoom's name of it, if it can be read.
+    pub event: Option<String>,
+    /// When it came.
+    pub received_at: Timestamp,
+    /// When it was given up.
+    pub failed_at: Timestamp,
+    /// Why.
+    pub reason: String,
+    /// How often it was sent.
+    pub attempts: u32,
+    /// Size of the body.
+    pub bytes: u64,
+}
+
+/// How many events were replayed or dropped.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Count {
+    /// So many.
+    pub count: u64,
+}
+
+/// What `PUT /drain` says.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Drain {
+    /// Whether to drain.
+    pub drain: bool,
+}

@@ -1,0 +1,108 @@
+//! How a receiver is set up.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use contract::receiver::{Integration, Scheme};
+use jiff::SignedDuration;
+
+use super::{buffer, cloudevent::Extension, filter::Filter, sink::SinkConfig};
+use runtime::http::Limits;
+
+/// How a receiver is set up.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where webhooks arrive.
+    pub listen: SocketAddr,
+    /// Where `/live`, `/ready` and `/metrics` are.
+    pub admin_listen: SocketAddr,
+    /// Where `/facts` is.
+    pub facts_listen: SocketAddr,
+    /// The only path that takes webhooks.
+    pub path: String,
+    /// The source of the events.
+    pub integration: Integration,
+    /// Facts about the tenant.
+    pub extensions: Vec<Extension>,
+    /// Directory of the signing secrets.
+    pub signing_secrets_dir: PathBuf,
+    /// What is asked for beside the signature, and the directory of its files.
+    pub authentication: Option<(Scheme, PathBuf)>,
+    /// Directory of the facts.
+    pub state_dir: PathBuf,
+    /// Where events go.
+    pub sink: SinkConfig,
+    /// Which events go on.
+    pub filter: Filter,
+    /// The durable buffer.
+    pub buffer: Option<buffer::Settings>,
+    /// Where dead letters are looked after, and the file with the token.
+    pub control: Option<(SocketAddr, PathBuf)>,
+    /// Answer URL validations only, and forward nothing.
+    pub suspended: bool,
+    /// Most bytes of a body.
+    pub max_body: usize,
+    /// Largest difference between the signed time and ours.
+    pub tolerance: Duration,
+    /// What has no flag.
+    pub tuning: Tuning,
+}
+
+/// What has no flag: figures that follow from Zoom's rules and from the size of a receiver.
+#[derive(Clone, Debug)]
+pub struct Tuning {
+    /// Time for a request from its head to the answer.
+    pub deadline: Duration,
+    /// Between two looks at the signing secrets, and at the sink's credentials.
+    pub secrets_interval: Duration,
+    /// For how long wrong signatures are answered 503 after right ones: Zoom sends those events again, up to
+    /// 85 minutes later, and a person may correct the secret meanwhile.
+    pub signature_patience: SignedDuration,
+    /// How long ordinary facts wait for others before they are written.
+    pub facts_pause: Duration,
+    /// How long to go on accepting after the signal.
+    pub drain_grace: Duration,
+    /// Time from the signal until an ephemeral buffer has to be empty.
+    pub drain_limit: Duration,
+    /// Deliveries to the sink at a time.
+    pub sink_concurrency: u32,
+    /// Most events that are remembered, of about 100 bytes each.
+    pub dedupe_capacity: usize,
+    /// Most bytes of all bodies under way.
+    pub body_budget: usize,
+    /// Longest pause within a body on a connection that has not proven itself.
+    pub body_idle: Duration,
+    /// Limits of the webhook port.
+    pub limits: Limits,
+}
+
+// === impl Tuning ===
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self {
+            // Leaves Zoom's three seconds some time for the way.
+            deadline: Duration::from_millis(2800),
+            secrets_interval: Duration::from_secs(1),
+            signature_patience: SignedDuration::from_hours(24),
+            facts_pause: Duration::from_secs(5),
+            drain_grace: Duration::from_secs(5),
+            drain_limit: Duration::from_secs(25),
+            sink_concurrency: 64,
+            dedupe_capacity: 65_536,
+            body_budget: 16 * 1024 * 1024,
+            body_idle: Duration::from_millis(750),
+            limits: Limits {
+                connections: 512,
+                keep_alive: true,
+                head_timeout: Duration::from_secs(3),
+                // Longer than common proxies keep a connection that nobody uses (nginx: 60 s): who
+                // closes last never closes on a request.
+                idle_timeout: Duration::from_secs(75),
+                max_age: Duration::from_mins(15),
+                // Anybody can hold a connection open for a while; those of Zoom are not to wait.
+                sheds_unproven: true,
+                ..Limits::default()
+            },
+        }
+    }
+}
