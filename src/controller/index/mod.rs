@@ -128,6 +128,12 @@ impl Index {
         K::cache(&state.objects).get(namespace, name).cloned()
     }
 
+    /// Whether every object of this kind with our labels is known in a namespace.
+    #[must_use]
+    pub fn is_complete<K: Watched>(&self, namespace: &str) -> bool {
+        self.lock().coverage.get(namespace, &K::kind(&())) == Watch::Complete
+    }
+
     /// Takes note of where a watch stands; where it stood before.
     pub fn set_watch(&self, scope: Option<&str>, kind: &str, watch: Watch) -> Option<Watch> {
         self.lock().coverage.set(scope, kind, watch)

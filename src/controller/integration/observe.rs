@@ -7,13 +7,16 @@ use k8s_openapi::api::{
     networking::v1::{Ingress, NetworkPolicy},
     policy::v1::PodDisruptionBudget,
 };
-use kube::{Api, ResourceExt as _, api::ListParams};
+use kube::{
+    Api, ResourceExt as _,
+    api::{ListParams, PartialObjectMeta},
+};
 
 use super::{
     facts, hold,
     model::{Checked, Observed, Receiver, ReceiverPod, SinkSecret, SinkService, together},
     ownership::owned,
-    resources::{self, HTTPRoute, Kind},
+    resources::{self, HTTPRoute, Kind, Part},
     trouble,
 };
 use crate::{
@@ -125,6 +128,12 @@ async fn receiver(context: &Context, integration: &ZoomIntegration) -> Result<Re
     let routes: Api<HTTPRoute> = context.beside(integration);
     let secrets: Api<Secret> = context.beside(integration);
     let control = resources::control_name(integration);
+    let declared = resources::declared(integration, &context.config.policy);
+    let is_declared = |part| declared.contains(&part);
+    let known = workloads(context, integration).live(integration);
+    let may_have_control = is_declared(Part::ControlSecret)
+        || integration.spec.webhook.is_none()
+        || known.iter().any(|live| live.buffered);
     let (
         deployment,
         stateful_set,
@@ -136,15 +145,25 @@ async fn receiver(context: &Context, integration: &ZoomIntegration) -> Result<Re
         http_route,
         control,
     ) = futures::try_join!(
-        known_or_read(context, &deployments, &name),
-        known_or_read(context, &stateful_sets, &set_name),
-        known_or_read(context, &services, &name),
-        known_or_read(context, &accounts, &name),
-        known_or_read(context, &budgets, &name),
-        known_or_read(context, &policies, &name),
-        known_or_read(context, &ingresses, &name),
-        known_or_defined(context, &routes, &name),
-        secrets.get_metadata_opt(&control),
+        known_or_read(context, &deployments, &name, is_declared(Part::Deployment)),
+        known_or_read(
+            context,
+            &stateful_sets,
+            &set_name,
+            is_declared(Part::StatefulSet)
+        ),
+        known_or_read(context, &services, &name, is_declared(Part::Service)),
+        known_or_read(context, &accounts, &name, is_declared(Part::ServiceAccount)),
+        known_or_read(
+            context,
+            &budgets,
+            &name,
+            is_declared(Part::PodDisruptionBudget)
+        ),
+        known_or_read(context, &policies, &name, is_declared(Part::NetworkPolicy)),
+        known_or_read(context, &ingresses, &name, is_declared(Part::Ingress)),
+        known_or_defined(context, &routes, &name, is_declared(Part::HttpRoute)),
+        control_secret(&secrets, &control, may_have_control),
     )?;
     Ok(Receiver {
         deployment,
@@ -172,18 +191,45 @@ pub fn workloads(context: &Context, integration: &ZoomIntegration) -> Receiver {
     }
 }
 
-/// What the watch knows is not read again. It knows only what carries our labels: what it does not know may
-/// still be somebody else's.
+/// What the watch knows is not read again. It knows only what carries our labels: whether somebody else's
+/// object has the name matters only where one of ours is declared.
 async fn known_or_read<K: Watched>(
     context: &Context,
     api: &Api<K>,
     name: &str,
+    is_declared: bool,
 ) -> Result<Option<K>, kube::Error> {
-    let namespace = api.namespace().unwrap_or_default();
-    match context.index.get::<K>(namespace, name) {
-        Some(known) => Ok(Some((*known).clone())),
+    match known(context, api, name, is_declared) {
+        Some(known) => Ok(known),
         None => api.get_opt(name).await,
     }
+}
+
+/// What the watch knows of an object: `None` where the API server must be asked.
+#[expect(clippy::option_option, reason = "known to be absent is not unknown")]
+fn known<K: Watched>(
+    context: &Context,
+    api: &Api<K>,
+    name: &str,
+    is_declared: bool,
+) -> Option<Option<K>> {
+    let namespace = api.namespace().unwrap_or_default();
+    match context.index.get::<K>(namespace, name) {
+        Some(known) => Some(Some((*known).clone())),
+        None if !is_declared && context.index.is_complete::<K>(namespace) => Some(None),
+        None => None,
+    }
+}
+
+async fn control_secret(
+    secrets: &Api<Secret>,
+    name: &str,
+    may_exist: bool,
+) -> Result<Option<PartialObjectMeta<Secret>>, kube::Error> {
+    if !may_exist {
+        return Ok(None);
+    }
+    secrets.get_metadata_opt(name).await
 }
 
 /// An object of a kind that the cluster may not know. The API server says so in plain text, which the
@@ -192,10 +238,10 @@ async fn known_or_defined(
     context: &Context,
     routes: &Api<HTTPRoute>,
     name: &str,
+    is_declared: bool,
 ) -> Result<Option<HTTPRoute>, kube::Error> {
-    let namespace = routes.namespace().unwrap_or_default();
-    if let Some(known) = context.index.get::<HTTPRoute>(namespace, name) {
-        return Ok(Some((*known).clone()));
+    if let Some(known) = known(context, routes, name, is_declared) {
+        return Ok(known);
     }
     match routes.get(name).await {
         Ok(route) => Ok(Some(route)),

@@ -10,7 +10,7 @@ use super::{
     model::{
         Applied, CheckOutcome, Checked, CredentialsStep, Exposure, Observed, Outcome, Plan,
         Receiver, ReceiverFinding, ReceiverOutcome, ReceiverState, ReceiverStep, Refusal,
-        TokenOutcome, TokenStep,
+        SinkService, TokenOutcome, TokenStep,
     },
     objects::{self, Pair},
     plan::last_failure,
@@ -43,6 +43,10 @@ const UNTIL_DEFINED: Duration = Duration::from_mins(1);
 /// Between two tries to write what the API server refuses.
 const UNTIL_ALLOWED: Duration = Duration::from_mins(1);
 
+/// Between two looks at what no watch tells of: somebody else's object, the sink's Service, the Events about a
+/// receiver that does not come up.
+const UNTIL_CORRECTED: Duration = Duration::from_mins(1);
+
 /// How things stand at `now`, after `plan` led to `outcome`.
 #[must_use]
 pub fn settle(
@@ -71,12 +75,15 @@ pub fn settle(
             "The cluster has no HTTPRoute of gateway.networking.k8s.io/v1: install the Gateway API, or expose the receiver by endpoint.ingress.".into(),
         )
     });
+    let is_declared = integration.spec.webhook.is_some();
     let pauses = [
         receiver.waiting.map(|_| WHILE_DRAINING),
         (receiver.progress == Some(Progress::Outdated)).then_some(WHILE_OUTDATED),
         gateway.as_ref().map(|_| UNTIL_DEFINED),
         outcome.receiver.refused.as_ref().map(|_| UNTIL_ALLOWED),
         (plan.judgement.exposure == Exposure::Unknown).then_some(WHILE_DRAINING),
+        (is_declared && receiver.finding != ReceiverFinding::Available).then_some(UNTIL_CORRECTED),
+        (observed.sink_service != SinkService::Usable).then_some(UNTIL_CORRECTED),
     ];
     let pause = pauses.into_iter().flatten().min();
     let look_again = [

@@ -32,7 +32,7 @@ pub use self::{
     drift::{Drift, drift},
     http_route::HTTPRoute,
     names::{control_metadata, control_name, name, selector, workload_name},
-    parts::{Part, Resources, Workload},
+    parts::{Part, Resources, Workload, declared},
     setting::{Kind, Setting, SinkAccess},
     stateful_set::{claim_name, immutable},
     volumes::keys as authentication_keys,

@@ -1,5 +1,7 @@
 //! The objects of a receiver, and their kinds.
 
+use std::collections::BTreeSet;
+
 use k8s_openapi::api::{
     apps::v1::{Deployment, StatefulSet},
     core::v1::{Service, ServiceAccount},
@@ -7,7 +9,8 @@ use k8s_openapi::api::{
     policy::v1::PodDisruptionBudget,
 };
 
-use super::http_route::HTTPRoute;
+use super::{http_route::HTTPRoute, setting::Kind};
+use crate::{api::v1alpha1::ZoomIntegration, controller::config::ReceiverPolicy};
 
 /// The kinds of objects that a receiver consists of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,6 +53,36 @@ impl Part {
             Self::ControlSecret => "Secret",
         }
     }
+}
+
+/// The parts that a receiver of this integration may consist of. Whether its host is free is not judged.
+#[must_use]
+pub fn declared(integration: &ZoomIntegration, policy: &ReceiverPolicy) -> BTreeSet<Part> {
+    let Some(webhook) = &integration.spec.webhook else {
+        return BTreeSet::new();
+    };
+    let workload = match Kind::of(webhook.buffer.as_ref()) {
+        Kind::Deployment => Part::Deployment,
+        Kind::StatefulSet => Part::StatefulSet,
+    };
+    let endpoint = webhook.endpoint.as_ref();
+    [
+        (Part::PodDisruptionBudget, webhook.replicas() > 1),
+        (Part::NetworkPolicy, policy.network_policies),
+        (
+            Part::Ingress,
+            endpoint.is_some_and(|endpoint| endpoint.ingress.is_some()),
+        ),
+        (
+            Part::HttpRoute,
+            endpoint.is_some_and(|endpoint| endpoint.gateway.is_some()),
+        ),
+        (Part::ControlSecret, webhook.buffer.is_some()),
+    ]
+    .into_iter()
+    .filter_map(|(part, is_declared)| is_declared.then_some(part))
+    .chain([Part::ServiceAccount, Part::Service, workload])
+    .collect()
 }
 
 /// All objects of a receiver. Destructured without `..` where they are applied, so that a new kind

@@ -4,6 +4,8 @@
     reason = "cases read better without ceremony"
 )]
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -445,4 +447,48 @@ fn the_operators_defaults_reach_pods_and_services_and_the_integration_goes_first
     assert_eq!(pod["priorityClassName"], "high");
     let limits = &pod["containers"][0]["resources"]["limits"];
     assert_eq!(limits, &json!({"memory": "1Gi"}));
+}
+
+/// An object whose kind is not declared is not looked for: a part that is built must be declared.
+#[test]
+fn what_is_built_is_declared() {
+    let sink = json!({"http": {"url": "https://s"}});
+    for webhook in [
+        json!({"sink": sink}),
+        json!({"sink": sink, "replicas": 2, "endpoint": {"host": "h.example", "ingress": {}}}),
+        json!({"sink": sink, "buffer": {"storage": "Persistent"}}),
+        json!({"sink": sink, "buffer": {"storage": "Ephemeral"},
+            "endpoint": {"host": "h.example", "gateway": {"parentRefs": [{"name": "g"}]}}}),
+    ] {
+        let Resources {
+            service_account: _,
+            service: _,
+            workload,
+            disruption_budget,
+            network_policy,
+            ingress,
+            http_route,
+        } = render(webhook.clone(), |_| {});
+        let workload = match workload {
+            Workload::Deployment(_) => Part::Deployment,
+            Workload::StatefulSet(_) => Part::StatefulSet,
+        };
+        let control = webhook.get("buffer").map(|_| Part::ControlSecret);
+        let built: BTreeSet<Part> = [Part::ServiceAccount, Part::Service, workload]
+            .into_iter()
+            .chain(disruption_budget.map(|_| Part::PodDisruptionBudget))
+            .chain(network_policy.map(|_| Part::NetworkPolicy))
+            .chain(ingress.map(|_| Part::Ingress))
+            .chain(http_route.map(|_| Part::HttpRoute))
+            .chain(control)
+            .collect();
+        assert_eq!(
+            declared(&integration(webhook.clone()), &policy()),
+            built,
+            "{webhook}"
+        );
+    }
+    let mut without = integration(json!({"sink": sink}));
+    without.spec.webhook = None;
+    assert!(declared(&without, &policy()).is_empty());
 }
