@@ -61,7 +61,7 @@ pub async fn observe(context: &Context, integration: &ZoomIntegration) -> Result
     } else {
         (TokenSecret::Absent, None)
     };
-    let receiver = receiver(context, integration).await?;
+    let receiver = Box::pin(receiver(context, integration)).await?;
     let live = receiver.live(integration);
     // A suspended receiver is asked only for what a transition has to know.
     let is_asked = !live.is_empty()
@@ -351,7 +351,7 @@ pub async fn ending(
     context: &Context,
     integration: &ZoomIntegration,
 ) -> Result<(Observed, bool), Error> {
-    let receiver = receiver(context, integration).await?;
+    let receiver = Box::pin(receiver(context, integration)).await?;
     let live = receiver.live(integration);
     if !live.iter().any(|live| live.buffered) {
         let observed = Observed {
