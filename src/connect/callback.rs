@@ -6,6 +6,7 @@
 
 use axum::http::header;
 use jiff::Timestamp;
+use runtime::audit::{self, Action};
 use secrecy::ExposeSecret as _;
 
 use super::{
@@ -15,7 +16,7 @@ use super::{
     outcome::Outcome,
     pages::{Frame, Next},
     refusal::About,
-    site::{Site, Visit, note},
+    site::{Site, Step, Visit},
     ticket::{self, Ticket},
 };
 use contract::consent::{Handoff, Transaction};
@@ -72,7 +73,16 @@ impl Site {
                 return self.hand_over(visit, ticket, code).await;
             }
         };
-        note(transaction.as_ref(), namespace, integration, outcome);
+        let step = match (own, &transaction) {
+            (Some(ticket), Some(transaction)) => Step::of_ticket(ticket, transaction),
+            _ => Step {
+                kind: audit::Kind::Integration,
+                namespace,
+                name: integration,
+                transaction: transaction.as_ref(),
+            },
+        };
+        self.note(visit, Action::ConsentReturn, &step, outcome);
         let answer = self.refuse(visit, namespace, integration, outcome, about);
         answer.await
     }
@@ -84,12 +94,8 @@ impl Site {
             Err(Unavailable) => Outcome::Unavailable,
         };
         let transaction = ticket.transaction();
-        note(
-            Some(&transaction),
-            &ticket.namespace,
-            &ticket.integration,
-            outcome,
-        );
+        let step = Step::of_ticket(ticket, &transaction);
+        self.note(visit, Action::ConsentReturn, &step, outcome);
         if outcome == Outcome::Unavailable {
             return self.unavailable_code(visit, Some(ticket));
         }

@@ -11,8 +11,8 @@ use axum::{
 use contract::Language;
 use http_body_util::{BodyExt as _, Limited};
 use jiff::Timestamp;
+use runtime::audit::{self, Action, Record};
 use tokio::time;
-use tracing::info;
 use url::Url;
 
 use super::{
@@ -28,9 +28,9 @@ use super::{
     pages::{self, Frame, Next},
     query::Query,
     route::Route,
-    ticket::Carried,
+    ticket::{Carried, Ticket},
 };
-use contract::consent::Transaction;
+use contract::consent::{Link, Target, Transaction};
 
 /// What all pages need.
 pub struct Site {
@@ -67,6 +67,18 @@ pub struct Visit {
     /// When it came.
     pub now: Timestamp,
     accepted: Language,
+}
+
+/// What a step of a consent is about.
+pub struct Step<'a> {
+    /// The kind of the resource.
+    pub kind: audit::Kind,
+    /// Its namespace.
+    pub namespace: &'a str,
+    /// Its name.
+    pub name: &'a str,
+    /// The consent, once it has begun.
+    pub transaction: Option<&'a Transaction>,
 }
 
 /// The router of the public port.
@@ -106,6 +118,36 @@ async fn answer(State(site): State<Arc<Site>>, request: Request) -> Response {
         response.headers_mut().insert(header::CONNECTION, close);
     }
     response
+}
+
+// === impl Step ===
+
+impl<'a> Step<'a> {
+    /// A step by a link.
+    #[must_use]
+    pub fn of_link(link: &'a Link) -> Self {
+        let kind = match link.target {
+            Target::Connection => audit::Kind::Connection,
+            Target::Integration => audit::Kind::Integration,
+        };
+        Self {
+            kind,
+            namespace: &link.namespace,
+            name: &link.name,
+            transaction: None,
+        }
+    }
+
+    /// A step of a consent that has begun.
+    #[must_use]
+    pub fn of_ticket(ticket: &'a Ticket, transaction: &'a Transaction) -> Self {
+        Self {
+            kind: audit::Kind::Connection,
+            namespace: &ticket.namespace,
+            name: &ticket.connection,
+            transaction: Some(transaction),
+        }
+    }
 }
 
 // === impl Visit ===
@@ -231,6 +273,22 @@ impl Site {
         Answer::ended(Outcome::Unavailable, page)
     }
 
+    /// Writes a step into the audit trail. Names and digests only.
+    pub fn note(&self, visit: &Visit, step: Action, about: &Step<'_>, outcome: Outcome) {
+        let record = Record::done(step, about.kind, about.namespace, about.name);
+        let record = match outcome {
+            Outcome::Begun | Outcome::HandedOver => record.because(outcome.label()),
+            Outcome::Unavailable => record.but(audit::Outcome::Failed, outcome.label()),
+            _ => record.but(audit::Outcome::Refused, outcome.label()),
+        };
+        let record = match about.transaction {
+            Some(transaction) => record.item(transaction.as_str()),
+            None => record,
+        };
+        let client = client::of(&visit.headers, self.trusted_proxy_hops);
+        record.by(client).write();
+    }
+
     fn broken(&self, status: StatusCode, route: &str, visit: &Visit) -> Answer {
         match (status, route) {
             (StatusCode::SERVICE_UNAVAILABLE, "callback") => {
@@ -255,16 +313,4 @@ impl Site {
         let page = frame.message(&frame.texts().method, &Next::Nothing);
         Answer::page(StatusCode::METHOD_NOT_ALLOWED, page).with(header::ALLOW, allow.to_owned())
     }
-}
-
-/// Notes a step in the log. Names and digests only.
-pub fn note(
-    transaction: Option<&Transaction>,
-    namespace: &str,
-    integration: &str,
-    outcome: Outcome,
-) {
-    let transaction = transaction.map(Transaction::as_str);
-    let outcome = outcome.label();
-    info!(transaction, namespace, integration, outcome);
 }

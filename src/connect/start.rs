@@ -1,6 +1,7 @@
 //! The start page, and the POST by which a consent begins.
 
 use axum::http::{HeaderMap, StatusCode, header};
+use runtime::audit::Action;
 use secrecy::ExposeSecret as _;
 use subtle::ConstantTimeEq as _;
 
@@ -11,7 +12,7 @@ use super::{
     cluster::Unavailable,
     outcome::Outcome,
     pages::{Next, start as page},
-    site::{Site, Visit, note},
+    site::{Site, Step, Visit},
     ticket::{self, Ticket},
 };
 use crate::api::v1alpha1::{ConsentMode, SelfService, ZoomConnection, ZoomIntegration};
@@ -112,19 +113,23 @@ impl Site {
 
     /// Begins: a cookie, and off to Zoom.
     pub async fn begin(&self, visit: &Visit, link: &Link) -> Answer {
+        let refused = |outcome| {
+            self.note(visit, Action::ConsentBegin, &Step::of_link(link), outcome);
+            self.refused(visit, outcome)
+        };
         if !is_from_here(&visit.headers, &self.base) {
-            return self.refused(visit, Outcome::CrossSite);
+            return refused(Outcome::CrossSite);
         }
         let opening = match self.opening(visit, link).await {
             Ok(opening) => opening,
+            Err(answer) if answer.outcome == Some(Outcome::UnknownLink) => {
+                return refused(Outcome::UnknownLink);
+            }
             Err(answer) => return answer,
         };
         let (integration, prepared) = match self.ready(&opening, link.target) {
             Ok(ready) => ready,
-            Err(outcome) => {
-                note(None, &link.namespace, &link.name, outcome);
-                return self.refused(visit, outcome);
-            }
+            Err(outcome) => return refused(outcome),
         };
         let ticket = ticket(
             visit,
@@ -147,12 +152,9 @@ impl Site {
             ticket.verifier.expose_secret(),
         );
         let outcome = Outcome::Begun;
-        note(
-            Some(&ticket.transaction()),
-            &ticket.namespace,
-            &ticket.integration,
-            outcome,
-        );
+        let transaction = ticket.transaction();
+        let step = Step::of_ticket(&ticket, &transaction);
+        self.note(visit, Action::ConsentBegin, &step, outcome);
         let crowded_out = visit.carried.crowded_out(&keys, cookie.len());
         crowded_out
             .iter()

@@ -5,6 +5,7 @@
 //! (`observe`, `facts`, `apply`, `report`) decides nothing. `integration` and
 //! `connection` are the passes over the two kinds of resource; beside them lies what both share.
 
+mod audit;
 mod budget;
 mod config;
 mod connection;

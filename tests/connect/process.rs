@@ -94,8 +94,9 @@ async fn logs_and_pages_hold_no_secret() {
     let log = String::from_utf8(bytes).unwrap();
     for noted in [
         transaction.as_str(),
-        "outcome=\"handed_over\"",
-        "integration=\"plain\"",
+        "audit: audit action=\"consent.begin\" outcome=\"done\"",
+        "action=\"consent.return\" outcome=\"done\" kind=\"ZoomConnection\" namespace=\"clinics\" name=\"ada\" reason=\"handed_over\"",
+        "outcome=\"refused\" kind=\"ZoomIntegration\" namespace=\"clinics\" name=\"plain\" reason=\"not_carried\"",
     ] {
         assert!(log.contains(noted), "{noted}: {log}");
     }

@@ -191,7 +191,7 @@ impl Receiver {
             ended.clone(),
         ));
         if let Some((listener, token)) = self.control {
-            let control = control::router(token, buffer);
+            let control = control::router(token, buffer, config.integration);
             beside.spawn(http::serve(listener, control, inner, ended.clone()));
         }
         beside.spawn({

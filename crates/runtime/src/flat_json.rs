@@ -119,7 +119,7 @@ impl Fields {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use std::{
         io,
         sync::{Arc, Mutex},
@@ -143,7 +143,7 @@ mod tests {
         }
     }
 
-    fn lines(log: impl FnOnce()) -> String {
+    pub fn lines(log: impl FnOnce()) -> String {
         let buffer = Buffer::default();
         let writer = buffer.clone();
         let layer = tracing_subscriber::fmt::layer()

@@ -1,7 +1,8 @@
-//! What every process shares: logs, probes and metrics, listening sockets, guarded servers, outgoing HTTP, followed files and
+//! What every process shares: logs and the audit trail, probes and metrics, listening sockets, guarded servers, outgoing HTTP, followed files and
 //! shutdown. Knows nothing of Kubernetes.
 
 pub mod admin;
+pub mod audit;
 mod flat_json;
 pub mod followed;
 pub mod http;

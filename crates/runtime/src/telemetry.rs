@@ -8,7 +8,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _, util::TryInitError,
 };
 
-use crate::flat_json::FlatJson;
+use crate::{audit, flat_json::FlatJson};
 
 /// The flags about logs; flatten into the arguments of a process.
 #[derive(Clone, Debug, Args)]
@@ -16,8 +16,9 @@ pub struct LogArgs {
     /// How log lines are written.
     #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t = LogFormat::Json)]
     pub log_format: LogFormat,
-    /// What is logged: a level, or directives such as `info,zoom_operator=debug`.
-    #[arg(long, env = "LOG_LEVEL", default_value = "info", value_parser = filter)]
+    /// What is logged: a level, or directives such as `info,zoom_operator=debug`. Records of the audit trail are
+    /// written at every level, unless a directive names them: `warn,audit=off`.
+    #[arg(long, env = "LOG_LEVEL", default_value = "info", value_parser = checked)]
     pub log_level: String,
 }
 
@@ -57,7 +58,7 @@ impl LogArgs {
                 .boxed(),
             LogFormat::Text => lines.boxed(),
         };
-        let filter = EnvFilter::try_new(&self.log_level)?;
+        let filter = EnvFilter::try_new(directives(&self.log_level))?;
         tracing_subscriber::registry()
             .with(lines.with_filter(filter))
             .try_init()?;
@@ -65,7 +66,19 @@ impl LogArgs {
     }
 }
 
-fn filter(text: &str) -> Result<String, ParseError> {
+/// The audit trail does not end because somebody wants fewer log lines.
+fn directives(text: &str) -> String {
+    let names_audit = text
+        .split(',')
+        .any(|directive| directive.split('=').next() == Some(audit::TARGET));
+    if names_audit {
+        text.to_owned()
+    } else {
+        format!("{text},{}=info", audit::TARGET)
+    }
+}
+
+fn checked(text: &str) -> Result<String, ParseError> {
     EnvFilter::try_new(text).map(|_| text.to_owned())
 }
 
@@ -75,7 +88,22 @@ mod tests {
 
     #[test]
     fn a_bad_filter_is_refused_on_the_command_line() {
-        assert!(filter("info,zoom_operator=debug").is_ok());
-        assert!(filter("zoom_operator=loud").is_err());
+        assert!(checked("info,zoom_operator=debug").is_ok());
+        assert!(checked("zoom_operator=loud").is_err());
+    }
+
+    #[test]
+    fn the_audit_trail_stays_at_every_level_unless_it_is_named() {
+        for (text, expected) in [
+            ("warn", "warn,audit=info"),
+            (
+                "off,zoom_operator=debug",
+                "off,zoom_operator=debug,audit=info",
+            ),
+            ("warn,audit=off", "warn,audit=off"),
+        ] {
+            assert_eq!(directives(text), expected);
+            assert!(EnvFilter::try_new(expected).is_ok());
+        }
     }
 }

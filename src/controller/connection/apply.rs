@@ -1,11 +1,13 @@
 //! Carries out one step: requests to Zoom and the API server, whose answers are passed on as they are.
 
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{
     Api, ResourceExt as _,
     api::{DeleteParams, Patch, PatchParams, Preconditions},
     runtime::events::{Event, EventType},
 };
+use runtime::audit::{Action, Kind, Record};
 use serde_json::json;
 
 use super::{
@@ -15,11 +17,11 @@ use super::{
 use crate::{
     api::{FIELD_MANAGER, v1alpha1::ZoomConnection},
     controller::{
-        Context,
+        Context, audit,
         error::Error,
         grants::{
             Place,
-            secret::{self, Kept},
+            secret::{self, GrantSecret, Kept},
             token_of,
         },
         published::{self, gone, parameters},
@@ -54,10 +56,11 @@ pub async fn apply(
         Step::Refresh(app) => {
             let place = Place::of(connection, &situation.observed.namespace_uid);
             let outcome = spend(context, place, app).await?;
+            let read = observe::grant(&secrets, connection).await?;
             if let Some(outcome) = &outcome {
                 context.metrics.refresh(outcome);
+                record_refresh(connection, situation, outcome, &read);
             }
-            let read = observe::grant(&secrets, connection).await?;
             Ok(Outcome::Refreshed(outcome, read))
         }
         Step::Store(kept, purpose) => {
@@ -65,6 +68,9 @@ pub async fn apply(
             let version = situation.observed.grant_version.as_deref();
             let stored = store(connection, &secrets, kept, version).await;
             log_stored(*purpose, &stored);
+            if let (Ok(_), Some(record)) = (&stored, audit::stored(connection, *purpose)) {
+                record.write();
+            }
             refused(stored).map(Outcome::Stored)
         }
         Step::AskWho(grant) | Step::AskWhoConsented(grant) => {
@@ -134,6 +140,27 @@ async fn spend(
     Ok(outcome)
 }
 
+/// Writes down a refresh that somebody asked for, and one that ended the grant.
+fn record_refresh(
+    connection: &ZoomConnection,
+    situation: &Situation,
+    outcome: &grant::Outcome<zoom::Error>,
+    read: &Read,
+) {
+    let (issued, failure) = (situation.observed.issued_at(), situation.failure.as_ref());
+    if audit::is_asked_for(connection, issued, failure, Timestamp::now()) {
+        let record = audit::of_connection(connection, Action::TokenRefresh);
+        audit::spent(record, outcome).write();
+    }
+    if let grant::Outcome::Lost(lost) = outcome {
+        let left = match &read.grant {
+            GrantSecret::Ours(kept) => Some(&kept.grant),
+            _ => None,
+        };
+        audit::lost(connection, left, *lost).write();
+    }
+}
+
 /// Spends the code of a consent. `None` when that is under way already.
 pub async fn redeem(
     context: &Context,
@@ -149,6 +176,10 @@ pub async fn redeem(
     let outcome = spend(context, place, app).await?;
     if let Some(outcome) = &outcome {
         context.metrics.exchange(outcome);
+        let (namespace, name) = (&handoff.namespace, &handoff.connection);
+        let record = Record::done(Action::ConsentRedeem, Kind::Connection, namespace, name);
+        let record = record.item(consent.transaction());
+        audit::spent(record, outcome).write();
     }
     Ok(outcome)
 }
@@ -268,11 +299,6 @@ async fn end_consent(
     end: &End,
 ) -> Result<(), Error> {
     context.leadership.check()?;
-    tracing::info!(
-        transaction = consent.transaction(),
-        reason = end.reason.as_str(),
-        "consent ended"
-    );
     let secrets = published::secrets(&context.client, &context.config.lease_namespace);
     let params = DeleteParams {
         preconditions: Some(Preconditions {
@@ -282,6 +308,7 @@ async fn end_consent(
         ..DeleteParams::default()
     };
     gone(secrets.delete(&consent.secret_name, &params).await)?;
+    audit::ended(connection, consent, end).write();
     if !end.succeeded {
         let event = Event {
             type_: EventType::Warning,

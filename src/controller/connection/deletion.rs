@@ -9,6 +9,7 @@ use kube::{
     Api, ResourceExt as _,
     runtime::events::{Event, EventType},
 };
+use runtime::audit;
 
 use super::observe;
 use crate::{
@@ -21,6 +22,7 @@ use crate::{
     },
     controller::{
         Context,
+        audit::of_connection,
         credentials::Credentials,
         error::Error,
         failure::{self, Attempt},
@@ -99,7 +101,12 @@ pub async fn conclude(context: &Context, connection: &ZoomConnection) -> Result<
             }
             Step::Revoke(app, grant) => {
                 context.leadership.check()?;
-                Answer::Revoked(revoke(context, &app, &grant).await)
+                let answer = revoke(context, &app, &grant).await;
+                record(
+                    connection,
+                    answer.as_ref().err().map(|error| error.fault.as_str()),
+                );
+                Answer::Revoked(answer)
             }
         };
         ending = settle(connection, ending, answer, Timestamp::now());
@@ -243,6 +250,15 @@ async fn revoke(context: &Context, app: &App, grant: &Grant) -> Result<(), zoom:
     Ok(())
 }
 
+/// Writes down what Zoom said, or why it was not asked any more.
+fn record(connection: &ZoomConnection, refused: Option<&str>) {
+    let record = of_connection(connection, audit::Action::GrantRevoke);
+    match refused {
+        None => record.write(),
+        Some(reason) => record.but(audit::Outcome::Refused, reason).write(),
+    }
+}
+
 /// Remembers the failure, so that no other pass tries earlier.
 async fn wait(
     context: &Context,
@@ -265,6 +281,7 @@ async fn release(
 ) -> Result<Action, Error> {
     if let Some(why) = why {
         tracing::warn!(why, "a grant was not revoked");
+        record(connection, Some(Reason::NotRevoked.as_str()));
         let note = format!(
             "The grant was not revoked at Zoom: {why} The tokens are erased here; the person can remove the app in the Zoom App Marketplace."
         );

@@ -14,12 +14,13 @@ use kube::{
     api::{ListParams, Patch, PatchParams},
     runtime::events::{Event, EventType},
 };
+use runtime::audit::{Action, Outcome};
 use serde_json::json;
 
 use self::admission::{Limit, Pending, Refusal, Step};
 pub use self::sweep::sweep;
 use super::{
-    Context,
+    Context, audit,
     connection::{apply, model::Consent, observe},
     credentials::Credentials,
     error::Error,
@@ -211,11 +212,10 @@ async fn refuse(
     context.leadership.check()?;
     let secrets = secrets(&context.client, &context.config.lease_namespace);
     published::remove(&secrets, &consent.secret_name).await?;
-    tracing::info!(
-        transaction = consent.transaction(),
-        reason = refusal.reason.as_str(),
-        "a person was not connected"
-    );
+    audit::of_integration(integration, Action::ConsentEnd)
+        .but(Outcome::Refused, refusal.reason.as_str())
+        .item(consent.transaction())
+        .write();
     let event = Event {
         type_: EventType::Warning,
         reason: refusal.reason.into(),

@@ -32,7 +32,7 @@ use kube::ResourceExt as _;
 pub use self::model::ReceiverPod;
 use self::model::{Applied, Observed, ReceiverFinding};
 use super::{
-    Context, connections, consents,
+    Context, audit, connections, consents,
     error::Error,
     index::Member,
     key::Key,
@@ -133,6 +133,9 @@ async fn report(
     };
     let (status, next) = status::status(integration, observed, applied, &setting, now);
     super::report::report(context, integration, &status).await?;
+    if let Some(record) = audit::host(integration, &status) {
+        record.write();
+    }
     let pods = observed.pods.clone();
     context.index.plan_poll(key.clone(), next.poll, pods, now);
     let member = Member::of_integration(&status, observed.buffer(), applied.receiver.progress);

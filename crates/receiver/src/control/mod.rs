@@ -26,8 +26,12 @@ use axum::{
 };
 use contract::{
     mac,
-    receiver::control::{Count, DEAD_LETTERS, DRAIN, Drain, Listing, SKIP},
+    receiver::{
+        Integration,
+        control::{Count, DEAD_LETTERS, DRAIN, Drain, Listing, SKIP},
+    },
 };
+use runtime::audit::{Action, Kind, Outcome, Record};
 use url::form_urlencoded;
 
 use self::{
@@ -40,14 +44,25 @@ use super::{buffer::Buffer, event::EventId};
 const LIMIT: usize = 100;
 /// Most items of a page.
 const MAX_LIMIT: usize = 1000;
+/// Why nothing was done: the store is not open.
+const AWAY: &str = "unavailable";
+/// Why nothing was done: there is no such event.
+const ABSENT: &str = "not_found";
+
 /// Most bytes of a request's body.
 const MAX_BODY: usize = 1024;
 
-type Shared = State<Arc<Buffer>>;
+type Shared = State<Arc<Held>>;
 
-/// The router of the control port. The token is read from its file for every request, so that a new one
-/// works at once.
-pub fn router(token: PathBuf, buffer: Option<Buffer>) -> Router {
+/// The dead letters, and whose they are.
+struct Held {
+    buffer: Buffer,
+    integration: Integration,
+}
+
+/// The router of the control port of an integration's receiver. The token is read from its file for every
+/// request, so that a new one works at once.
+pub fn router(token: PathBuf, buffer: Option<Buffer>, integration: Integration) -> Router {
     let routes = match buffer {
         None => Router::new(),
         Some(buffer) => Router::new()
@@ -60,15 +75,21 @@ pub fn router(token: PathBuf, buffer: Option<Buffer>) -> Router {
             .route(&format!("{DEAD_LETTERS}/{{id}}/replay"), post(replay_one))
             .route(DRAIN, put(drain))
             .route(SKIP, post(skip))
-            .with_state(Arc::new(buffer)),
+            .with_state(Arc::new(Held {
+                buffer,
+                integration: integration.clone(),
+            })),
     };
     let token = Arc::new(TokenFile::new(token));
     let check = move |request: Request, next: Next| {
-        let token = Arc::clone(&token);
+        let (token, integration) = (Arc::clone(&token), integration.clone());
         async move {
             if token.admits(request.headers()) {
                 next.run(request).await
             } else {
+                record(Action::ControlAccess, &integration)
+                    .but(Outcome::Refused, "unauthorized")
+                    .write();
                 StatusCode::UNAUTHORIZED.into_response()
             }
         }
@@ -78,7 +99,7 @@ pub fn router(token: PathBuf, buffer: Option<Buffer>) -> Router {
         .layer(middleware::from_fn(check))
 }
 
-async fn list(State(buffer): Shared, uri: Uri) -> Response {
+async fn list(State(held): Shared, uri: Uri) -> Response {
     let (mut limit, mut after) = (LIMIT, None);
     for (name, value) in form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
         let is_right = match &*name {
@@ -99,25 +120,29 @@ async fn list(State(buffer): Shared, uri: Uri) -> Response {
             return StatusCode::BAD_REQUEST.into_response();
         }
     }
-    match buffer.dead_letters(after, limit).await {
-        None => StatusCode::SERVICE_UNAVAILABLE.into_response(),
-        Some((None, _)) => StatusCode::NOT_FOUND.into_response(),
-        Some((Some(letters), total)) => json(&Listing {
-            items: letters.into_iter().map(listed).collect(),
-            total,
-        }),
-    }
+    let (answer, found) = match held.buffer.dead_letters(after, limit).await {
+        None => (StatusCode::SERVICE_UNAVAILABLE.into_response(), Err(AWAY)),
+        Some((None, _)) => (StatusCode::NOT_FOUND.into_response(), Err(ABSENT)),
+        Some((Some(letters), total)) => {
+            let items = letters.into_iter().map(listed).collect();
+            (json(&Listing { items, total }), Ok(()))
+        }
+    };
+    held.note(Action::DeadLetterList, found, None);
+    answer
 }
 
-async fn show(State(buffer): Shared, Path(text): Path<String>) -> Response {
+async fn show(State(held): Shared, Path(text): Path<String>) -> Response {
     let Some(id) = id(&text) else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    match buffer.dead_letter(id).await {
-        None => StatusCode::SERVICE_UNAVAILABLE.into_response(),
-        Some(None) => StatusCode::NOT_FOUND.into_response(),
-        Some(Some((letter, event))) => json(&Shown::new(letter, event)),
-    }
+    let (answer, found) = match held.buffer.dead_letter(id).await {
+        None => (StatusCode::SERVICE_UNAVAILABLE.into_response(), Err(AWAY)),
+        Some(None) => (StatusCode::NOT_FOUND.into_response(), Err(ABSENT)),
+        Some(Some((letter, event))) => (json(&Shown::new(letter, event)), Ok(())),
+    };
+    held.note(Action::DeadLetterShow, found, Some(id.to_string()));
+    answer
 }
 
 async fn replay_one(state: Shared, id: Path<String>) -> Response {
@@ -128,50 +153,83 @@ async fn drop_one(state: Shared, id: Path<String>) -> Response {
     exhume(state, &id, false).await
 }
 
-async fn exhume(State(buffer): Shared, text: &str, replay: bool) -> Response {
+async fn exhume(State(held): Shared, text: &str, replay: bool) -> Response {
     let Some(id) = id(text) else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    let status = match buffer.exhume(id, replay).await {
-        None => StatusCode::SERVICE_UNAVAILABLE,
-        Some(false) => StatusCode::NOT_FOUND,
-        Some(true) => StatusCode::NO_CONTENT,
+    let (status, found) = match held.buffer.exhume(id, replay).await {
+        None => (StatusCode::SERVICE_UNAVAILABLE, Err(AWAY)),
+        Some(false) => (StatusCode::NOT_FOUND, Err(ABSENT)),
+        Some(true) => (StatusCode::NO_CONTENT, Ok(())),
     };
+    held.note(taken(replay), found, Some(id.to_string()));
     status.into_response()
 }
 
-async fn replay_all(State(buffer): Shared) -> Response {
-    exhume_all(&buffer, true).await
+async fn replay_all(State(held): Shared) -> Response {
+    exhume_all(&held, true).await
 }
 
-async fn drop_all(State(buffer): Shared) -> Response {
-    exhume_all(&buffer, false).await
+async fn drop_all(State(held): Shared) -> Response {
+    exhume_all(&held, false).await
 }
 
-async fn exhume_all(buffer: &Buffer, replay: bool) -> Response {
-    match buffer.exhume_all(replay).await {
+async fn exhume_all(held: &Held, replay: bool) -> Response {
+    let count = held.buffer.exhume_all(replay).await;
+    held.note(taken(replay), count.map(drop).ok_or(AWAY), None);
+    match count {
         None => StatusCode::SERVICE_UNAVAILABLE.into_response(),
         Some(count) => json(&Count { count }),
     }
 }
 
-async fn skip(State(buffer): Shared) -> Response {
-    match buffer.skip().await {
+async fn skip(State(held): Shared) -> Response {
+    let skipped = held.buffer.skip().await;
+    let id = skipped.as_ref().map(|letter| letter.id.clone());
+    let found = id.as_ref().map(drop).ok_or(ABSENT);
+    held.note(Action::DeadLetterSkip, found, id);
+    match skipped {
         Some(letter) => json(&listed(letter)),
         None => StatusCode::CONFLICT.into_response(),
     }
 }
 
-async fn drain(State(buffer): Shared, request: Request) -> Response {
+async fn drain(State(held): Shared, request: Request) -> Response {
     let Ok(body) = to_bytes(request.into_body(), MAX_BODY).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
     match serde_json::from_slice(&body) {
         Ok(Drain { drain }) => {
-            buffer.drain(drain);
+            held.buffer.drain(drain);
             StatusCode::NO_CONTENT.into_response()
         }
         Err(_) => StatusCode::BAD_REQUEST.into_response(),
+    }
+}
+
+// === impl Held ===
+
+impl Held {
+    /// Writes an access into the audit trail, to the event of this id or to all.
+    fn note(&self, action: Action, done: Result<(), &str>, id: Option<String>) {
+        let record = record(action, &self.integration).item(id.unwrap_or_else(|| "all".into()));
+        match done {
+            Ok(()) => record.write(),
+            Err(reason) => record.but(Outcome::Failed, reason).write(),
+        }
+    }
+}
+
+fn record(action: Action, integration: &Integration) -> Record<'_> {
+    let Integration { namespace, name } = integration;
+    Record::done(action, Kind::Integration, namespace, name)
+}
+
+fn taken(replay: bool) -> Action {
+    if replay {
+        Action::DeadLetterReplay
+    } else {
+        Action::DeadLetterDrop
     }
 }
 

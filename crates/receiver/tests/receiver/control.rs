@@ -1,11 +1,14 @@
 //! The authenticated port: dead letters and the drain.
 
+use std::{io::Read as _, net::SocketAddr};
+
 use serde_json::{Value, json};
 
 use super::{
     buffer::{body, numbers},
-    client::{ask, event, eventually},
+    client::{self, ask, event, eventually},
     fixture::{BODY, Fixture, Running, SECRET, TOKEN},
+    process::serving,
     sink::Behaviour,
 };
 
@@ -224,4 +227,74 @@ async fn the_event_that_holds_up_the_others_is_skipped() {
     receiver.sink.answer(Behaviour::Status(204));
     receiver.holds(0, 1).await;
     assert_eq!(numbers(&receiver).last(), Some(&2));
+}
+
+/// Of the process, whose log is JSON: who asks for what is written down, and no body and no token is.
+#[tokio::test]
+async fn access_leaves_an_audit_trail() {
+    let fixture = Fixture::new().await.buffered();
+    let directory = fixture.config.buffer.clone().unwrap().directory;
+    let token = fixture.config.control.clone().unwrap().1;
+    let flags = [
+        format!("--buffer-dir={}", directory.display()),
+        format!("--control-token-file={}", token.display()),
+        "--control-listen=127.0.0.1:0".to_owned(),
+    ];
+    let (mut process, entry, mut log) = serving(&fixture, &flags);
+    let at = |key: &str| -> SocketAddr { entry[key].as_str().unwrap().parse().unwrap() };
+    eventually("the event is stored", || async {
+        let post = event(SECRET, "not JSON: private");
+        post.send(at("webhook")).await.status == 204
+    })
+    .await;
+    let ask = async |line: &str, token: &str| {
+        let headers = format!("authorization: Bearer {token}\r\n");
+        client::ask(at("control"), line, &headers, "").await
+    };
+    eventually("it is a dead letter", || async {
+        let listed = ask("GET /dead-letters", TOKEN).await.body;
+        serde_json::from_str::<Value>(&listed).unwrap()["total"] == 1
+    })
+    .await;
+    let listed: Value = serde_json::from_str(&ask("GET /dead-letters", TOKEN).await.body).unwrap();
+    let id = listed["items"][0]["id"].as_str().unwrap().to_owned();
+    for (line, token) in [
+        ("GET /dead-letters".to_owned(), "a-wrong-token"),
+        (format!("GET /dead-letters/{id}"), TOKEN),
+        (format!("POST /dead-letters/{id}/replay"), TOKEN),
+        ("POST /skip".to_owned(), TOKEN),
+        ("DELETE /dead-letters".to_owned(), TOKEN),
+    ] {
+        ask(&line, token).await;
+    }
+    process.0.kill().unwrap();
+    process.0.wait().unwrap();
+    let mut lines = String::new();
+    log.read_to_string(&mut lines).unwrap();
+    let records: Vec<Value> = lines
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .filter(|line: &Value| line["target"] == "audit")
+        .collect();
+    let said: Vec<[&str; 3]> = records
+        .iter()
+        .map(|record| ["action", "outcome", "item"].map(|key| record[key].as_str().unwrap_or("")))
+        .skip_while(|[action, ..]| *action == "deadletter.list")
+        .collect();
+    let expected = [
+        ["control.access", "refused", ""],
+        ["deadletter.show", "done", &id],
+        ["deadletter.replay", "done", &id],
+        ["deadletter.skip", "failed", "all"],
+        ["deadletter.drop", "done", "all"],
+    ];
+    assert_eq!(said, expected, "{lines}");
+    for record in &records {
+        assert_eq!(record["kind"], "ZoomIntegration");
+        assert_eq!(record["namespace"], "tenant-a");
+        assert_eq!(record["name"], "zoom");
+    }
+    for hidden in [TOKEN, "a-wrong-token", "private", SECRET] {
+        assert!(!lines.contains(hidden), "{hidden} in {lines}");
+    }
 }

@@ -125,6 +125,13 @@ pub type Log = BufReader<std::process::ChildStderr>;
 
 /// Starts the binary with these flags too, and waits until it serves.
 pub fn spawn(fixture: &Fixture, flags: &[String]) -> (Process, SocketAddr, Log) {
+    let (process, entry, log) = serving(fixture, flags);
+    let webhook = entry["webhook"].as_str().unwrap();
+    (process, webhook.parse().unwrap(), log)
+}
+
+/// The same, with the line of the log that says where it serves.
+pub fn serving(fixture: &Fixture, flags: &[String]) -> (Process, Value, Log) {
     let child = Command::new(env!("CARGO_BIN_EXE_zoom-receiver"))
         .args(["--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"])
         .args(["--facts-listen=127.0.0.1:0", "--integration=tenant-a/zoom"])
@@ -153,8 +160,8 @@ pub fn spawn(fixture: &Fixture, flags: &[String]) -> (Process, SocketAddr, Log) 
             "ended before it served"
         );
         let entry: Value = serde_json::from_str(&line).unwrap();
-        if let Some(address) = entry["webhook"].as_str() {
-            return (process, address.parse().unwrap(), log);
+        if entry["webhook"].is_string() {
+            return (process, entry, log);
         }
     }
 }

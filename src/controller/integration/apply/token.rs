@@ -3,11 +3,12 @@
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
+use runtime::audit::{Action, Outcome};
 
 use crate::{
     api::v1alpha1::ZoomIntegration,
     controller::{
-        Context,
+        Context, audit,
         budget::OverBudget,
         error::Error,
         integration::{
@@ -45,6 +46,14 @@ pub(super) async fn request(
     context
         .metrics
         .token_request(answer.as_ref().err().map(|error| error.fault));
+    let (issued, failure) = (issued_at(&observed.token), plan::last_failure(integration));
+    if audit::is_asked_for(integration, issued, failure, sent) {
+        let record = audit::of_integration(integration, Action::TokenRefresh);
+        match &answer {
+            Ok(_) => record.write(),
+            Err(error) => record.but(Outcome::Refused, error.fault.as_str()).write(),
+        }
+    }
     let token = match answer {
         Ok(token) => token,
         Err(error) => {
@@ -71,6 +80,13 @@ pub(super) async fn request(
             Ok(TokenOutcome::NotWritten(status.message.clone()))
         }
         Err(error) => Err(error),
+    }
+}
+
+fn issued_at(token: &TokenSecret) -> Option<Timestamp> {
+    match token {
+        TokenSecret::Ours(stored) => stored.issued_at,
+        _ => None,
     }
 }
 

@@ -1,0 +1,239 @@
+//! Which steps of a pass belong in the audit trail, and what is written of them. Pure, but for the writing.
+
+use jiff::Timestamp;
+use kube::{Resource, ResourceExt};
+use runtime::audit::{Action, Kind, Outcome, Record};
+
+use super::{
+    connection::model::{Consent, End, Purpose},
+    failure,
+};
+use crate::api::{
+    condition::Type,
+    reason::Reason,
+    v1alpha1::{TokenFailure, ZoomConnection, ZoomIntegration, ZoomIntegrationStatus},
+};
+use grant::{Grant, Lost};
+
+/// A record about a connection.
+pub fn of_connection(connection: &ZoomConnection, action: Action) -> Record<'_> {
+    of(connection, Kind::Connection, action)
+}
+
+/// A record about an integration.
+pub fn of_integration(integration: &ZoomIntegration, action: Action) -> Record<'_> {
+    of(integration, Kind::Integration, action)
+}
+
+fn of<K: Resource>(object: &K, kind: Kind, action: Action) -> Record<'_> {
+    let meta = object.meta();
+    let namespace = meta.namespace.as_deref().unwrap_or_default();
+    let name = meta.name.as_deref().unwrap_or_default();
+    Record::done(action, kind, namespace, name)
+}
+
+/// Whether an attempt at `now` is the first since somebody asked for a token.
+#[must_use]
+pub fn is_asked_for<K: ResourceExt>(
+    object: &K,
+    issued: Option<Timestamp>,
+    failure: Option<&TokenFailure>,
+    now: Timestamp,
+) -> bool {
+    let failed = failure.map(|failure| failure.time.0);
+    let last = [issued, failed].into_iter().flatten().max();
+    let asked = failure::requested_at(object);
+    asked.is_some_and(|asked| asked <= now && last.is_none_or(|last| last < asked))
+}
+
+/// What became of an attempt to spend what is stored.
+pub fn spent<'a>(record: Record<'a>, outcome: &'a grant::Outcome<zoom::Error>) -> Record<'a> {
+    match outcome {
+        grant::Outcome::Stored(_) => record,
+        grant::Outcome::Refused(refusal) => {
+            record.but(Outcome::Refused, refusal.error.fault.as_str())
+        }
+        grant::Outcome::Lost(lost) => record.but(Outcome::Refused, lost.as_str()),
+        grant::Outcome::OtherClient => {
+            record.but(Outcome::Failed, Reason::ClientIdChanged.as_str())
+        }
+        grant::Outcome::Waiting | grant::Outcome::Superseded | grant::Outcome::Gone => {
+            record.but(Outcome::Failed, "Overtaken")
+        }
+    }
+}
+
+/// That Zoom refused a grant, and what is left of it.
+pub fn lost<'a>(connection: &'a ZoomConnection, stored: Option<&Grant>, lost: Lost) -> Record<'a> {
+    let is_sealed = stored.is_some_and(Grant::is_sealed);
+    let action = if is_sealed {
+        Action::GrantSeal
+    } else {
+        Action::GrantErase
+    };
+    of_connection(connection, action).because(lost.as_str())
+}
+
+/// What a write of the grant's Secret means; `None` for one that changes no grant.
+#[must_use]
+pub fn stored(connection: &ZoomConnection, purpose: Purpose) -> Option<Record<'_>> {
+    let (action, reason) = match purpose {
+        Purpose::Imported => (Action::GrantImport, None),
+        Purpose::Removed => (Action::GrantErase, Some(Lost::Deauthorized.as_str())),
+        Purpose::Expired => (Action::GrantErase, Some("SealExpired")),
+        // The end of the consent says it.
+        Purpose::Adopted | Purpose::Identified => return None,
+    };
+    let record = of_connection(connection, action);
+    Some(match reason {
+        Some(reason) => record.because(reason),
+        None => record,
+    })
+}
+
+/// How a consent ended, with Zoom's id of the user who gave it.
+pub fn ended<'a>(connection: &'a ZoomConnection, consent: &Consent, end: &End) -> Record<'a> {
+    let asked = consent.identity.as_ref();
+    let user = asked.and_then(|asked| Some(&asked.identity.as_ref()?.user_id));
+    let record = of_connection(connection, Action::ConsentEnd)
+        .item(consent.transaction())
+        .by(user);
+    let reason = end.reason.as_str();
+    if end.succeeded {
+        record.because(reason)
+    } else {
+        record.but(Outcome::Refused, reason)
+    }
+}
+
+/// A host that an integration got, or was refused, with this status: said when it begins.
+#[must_use]
+pub fn host<'a>(
+    integration: &'a ZoomIntegration,
+    status: &ZoomIntegrationStatus,
+) -> Option<Record<'a>> {
+    let endpoint = integration.spec.webhook.as_ref()?.endpoint.as_ref()?;
+    let url = |status: &ZoomIntegrationStatus| status.webhook.as_ref()?.url.clone();
+    let refused = |status: &ZoomIntegrationStatus| {
+        let ready = Type::Ready.find(&status.conditions)?;
+        let reason = Reason::of(ready)?;
+        matches!(reason, Reason::HostClaimed | Reason::HostNotAllowed).then_some(reason)
+    };
+    let before = integration.status.as_ref();
+    let record = of_integration(integration, Action::HostClaim).item(&endpoint.host);
+    if let Some(reason) = refused(status) {
+        let is_new = before.and_then(refused) != Some(reason);
+        return is_new.then(|| record.but(Outcome::Refused, reason.as_str()));
+    }
+    let is_new = url(status).is_some() && before.and_then(url) != url(status);
+    is_new.then_some(record)
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+    use serde_json::json;
+
+    use super::*;
+    use crate::api::annotation;
+    use grant::Credential;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn integration(status: &serde_json::Value) -> ZoomIntegration {
+        serde_json::from_value(json!({
+            "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomIntegration",
+            "metadata": {"name": "acme", "namespace": "clinics", "annotations": {
+                annotation::REFRESH_REQUESTED_AT: "1970-01-01T00:01:40Z",
+            }},
+            "spec": {
+                "app": {"kind": "ServerToServer"},
+                "credentials": {"secretRef": {"name": "acme-zoom"}},
+                "scopes": {"required": ["meeting:read:meeting:admin"]},
+                "webhook": {
+                    "endpoint": {"host": "acme.example.com"},
+                    "sink": {"http": {"url": "https://sink.example.com"}},
+                },
+            },
+            "status": status,
+        }))
+        .unwrap()
+    }
+
+    fn refused(reason: &str) -> serde_json::Value {
+        json!({"conditions": [{
+            "type": "Ready", "status": "False", "reason": reason, "message": "",
+            "lastTransitionTime": "2026-01-01T00:00:00Z",
+        }]})
+    }
+
+    #[test]
+    fn one_attempt_is_that_of_a_person_who_asked() {
+        let integration = integration(&json!({}));
+        let failed = |second| TokenFailure {
+            time: Time(at(second)),
+            ..serde_json::from_value(json!({
+                "attempts": 1, "message": "", "reason": "ZoomUnreachable", "credentialsVersion": "",
+                "retryAt": "2026-01-01T00:00:00Z", "time": "2026-01-01T00:00:00Z",
+            }))
+            .unwrap()
+        };
+        let asked = |issued, failure: Option<i64>, now| {
+            let failure = failure.map(failed);
+            is_asked_for(&integration, Some(at(issued)), failure.as_ref(), at(now))
+        };
+        assert!(asked(40, None, 100));
+        assert!(!asked(40, None, 99));
+        assert!(!asked(100, None, 160));
+        assert!(asked(10, Some(50), 120));
+        assert!(!asked(10, Some(110), 300));
+    }
+
+    #[test]
+    fn a_host_is_told_when_it_is_given_or_refused_and_not_again() {
+        let url = json!({"webhook": {"url": "https://acme.example.com/zoom"}});
+        let said = |before: &serde_json::Value, now: &serde_json::Value| {
+            let now = serde_json::from_value(now.clone()).unwrap();
+            host(&integration(before), &now).map(|record| format!("{record:?}"))
+        };
+        let given = said(&json!({}), &url).unwrap();
+        assert!(given.contains("HostClaim") && given.contains("acme.example.com"));
+        assert!(given.contains("Done"), "{given}");
+        assert_eq!(said(&url, &url), None);
+        let claimed = refused("HostClaimed");
+        let taken = said(&url, &claimed).unwrap();
+        assert!(taken.contains("Refused") && taken.contains("HostClaimed"));
+        assert_eq!(said(&claimed, &claimed), None);
+        assert_eq!(said(&json!({}), &refused("Connected")), None);
+    }
+
+    #[test]
+    fn what_zoom_refused_is_told_by_what_is_left_of_it() {
+        let connection = ZoomConnection::new(
+            "ada",
+            serde_json::from_value(json!({"integrationRef": {"name": "acme"}})).unwrap(),
+        );
+        let grant = Grant {
+            id: "g".into(),
+            generation: 1,
+            since: at(0),
+            client_id: None,
+            credential: Credential::RefreshToken("private".into()),
+            access: None,
+            intent: None,
+            loss: None,
+        };
+        let client = grant::Client {
+            id: "c".into(),
+            fingerprint: "f".into(),
+        };
+        let sealed = grant.refused(Lost::GrantLost, &client, at(1));
+        let erased = sealed.erased(Lost::GrantLost);
+        let told = |grant: &Grant| format!("{:?}", lost(&connection, Some(grant), Lost::GrantLost));
+        assert!(told(&sealed).contains("GrantSeal"));
+        assert!(told(&erased).contains("GrantErase"));
+        assert!(!told(&sealed).contains("private"));
+    }
+}
