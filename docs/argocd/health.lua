@@ -52,7 +52,7 @@ if is("Ready", "True") then
 end
 if is("Ready", "False") then
   local reason = conditions.Ready.reason
-  if reason == "ReadyToInstall" or reason == "AwaitingCredentials" or reason == "AwaitingImport" then
+  if reason == "ReadyToInstall" or reason == "NotValidated" or reason == "AwaitingCredentials" or reason == "AwaitingImport" then
     return health("Suspended", describe(conditions.Ready, reason))
   end
   return health("Degraded", describe(conditions.Ready, "Not ready"))

@@ -15,7 +15,10 @@ use sha2::{Digest as _, Sha256};
 use contract::secret_value;
 
 use super::integration::resources::authentication_keys;
-use crate::{api::v1alpha1::ZoomIntegrationSpec, setup};
+use crate::{
+    api::v1alpha1::{AppKind, ZoomIntegrationSpec},
+    setup,
+};
 
 /// More of them say nothing more.
 const MOST_LEGACY: usize = 5;
@@ -105,8 +108,10 @@ impl Credentials {
             }
         };
         let keys = &spec.credentials;
-        let client_id = text(keys.client_id());
-        let client_secret = text(keys.client_secret()).map(SecretString::from);
+        let has_client = !spec.is_webhook_only();
+        let mut of_client = |key| has_client.then(|| text(key)).flatten();
+        let client_id = of_client(keys.client_id());
+        let client_secret = of_client(keys.client_secret()).map(SecretString::from);
         let account_id = spec
             .is_server_to_server()
             .then(|| text(keys.account_id()))
@@ -190,13 +195,13 @@ impl Credentials {
         ])
     }
 
-    /// Whether Zoom can be asked for a token with them.
+    /// Whether they hold what proves the app to Zoom, or Zoom to the app.
     #[must_use]
     pub fn are_complete(&self, spec: &ZoomIntegrationSpec) -> bool {
-        if spec.is_server_to_server() {
-            self.server_to_server.is_some()
-        } else {
-            self.app.is_some()
+        match spec.app.kind {
+            AppKind::ServerToServer => self.server_to_server.is_some(),
+            AppKind::General => self.app.is_some(),
+            AppKind::WebhookOnly => self.webhook_secret_token.is_some(),
         }
     }
 

@@ -53,10 +53,14 @@ fn app(spec: &ZoomIntegrationSpec) -> Vec<Entry> {
     let app = &spec.app;
     let mut entries = vec![entry(
         Act::Choose,
-        "Build App",
+        match app.kind {
+            AppKind::WebhookOnly => "Build Legacy App",
+            _ => "Build App",
+        },
         match app.kind {
             AppKind::General => "General App",
             AppKind::ServerToServer => "Server-to-Server OAuth App",
+            AppKind::WebhookOnly => "Webhook Only",
         },
     )];
     if let Some(name) = &app.display_name {

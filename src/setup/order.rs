@@ -10,19 +10,21 @@ use zoom::Fault;
 /// The steps of an app.
 #[must_use]
 pub fn ids(spec: &ZoomIntegrationSpec, facts: &Facts) -> Vec<StepId> {
-    let general = !spec.is_server_to_server();
+    let general = spec.is_general();
+    let webhook_only = spec.is_webhook_only();
     let mut ids: Vec<StepId> = StepId::ALL
         .into_iter()
         .filter(|id| match id {
-            StepId::CreateApp | StepId::Credentials | StepId::Scopes => true,
+            StepId::CreateApp => true,
+            StepId::Credentials | StepId::Scopes => !webhook_only,
             StepId::Redirect | StepId::Install => general,
             StepId::SecretToken => spec.webhook.is_some(),
             StepId::Events | StepId::Endpoint => has_events(spec),
-            StepId::Information => is_reviewed(spec) || has_listing(spec),
+            StepId::Information => webhook_only || is_reviewed(spec) || has_listing(spec),
             StepId::Deauthorization => is_reviewed(spec) && spec.webhook.is_some(),
             StepId::TechnicalDesign | StepId::Submit => is_reviewed(spec),
             StepId::BackEnd => is_external(spec),
-            StepId::Activate => !general,
+            StepId::Activate => spec.is_server_to_server(),
             StepId::Approval => is_barred(facts),
         })
         .collect();
@@ -30,7 +32,8 @@ pub fn ids(spec: &ZoomIntegrationSpec, facts: &Facts) -> Vec<StepId> {
         // Its form asks for the contact before anything else.
         if let Some(at) = ids.iter().position(|id| *id == StepId::Information) {
             let id = ids.remove(at);
-            ids.insert(2.min(ids.len()), id);
+            let first = if webhook_only { 1 } else { 2 };
+            ids.insert(first.min(ids.len()), id);
         }
     }
     ids
@@ -39,7 +42,7 @@ pub fn ids(spec: &ZoomIntegrationSpec, facts: &Facts) -> Vec<StepId> {
 /// What to keep one's hands off in a step.
 #[must_use]
 pub fn cautions(id: StepId, spec: &ZoomIntegrationSpec) -> Vec<Caution> {
-    let general = !spec.is_server_to_server();
+    let general = spec.is_general();
     match id {
         StepId::Credentials if general => {
             vec![Caution::TwoPairs(spec.app.environment.unwrap_or_default())]
@@ -86,8 +89,7 @@ pub fn is_external(spec: &ZoomIntegrationSpec) -> bool {
 /// Whether Zoom reviews the app.
 #[must_use]
 pub fn is_reviewed(spec: &ZoomIntegrationSpec) -> bool {
-    !spec.is_server_to_server()
-        && spec.app.distribution.unwrap_or_default() != Distribution::Private
+    spec.is_general() && spec.app.distribution.unwrap_or_default() != Distribution::Private
 }
 
 fn has_listing(spec: &ZoomIntegrationSpec) -> bool {

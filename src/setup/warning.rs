@@ -48,7 +48,7 @@ pub fn warnings(spec: &ZoomIntegrationSpec, facts: &Facts, steps: &[Step]) -> Ve
             .map(Warning::HttpRedirect),
     );
     let environment = spec.app.environment.unwrap_or_default();
-    let general = !spec.is_server_to_server();
+    let general = spec.is_general();
     let refused = facts.credentials == Attempt::Failed(Fault::CredentialsRejected);
     if general && refused && environment == Environment::Production {
         found.push(Warning::DevelopmentCredentials);
@@ -83,6 +83,9 @@ pub fn audience(spec: &ZoomIntegrationSpec) -> Audience {
 }
 
 fn of_scopes(spec: &ZoomIntegrationSpec, facts: &Facts) -> Vec<scopes::Warning> {
+    if spec.is_webhook_only() {
+        return Vec::new();
+    }
     let declared: Vec<String> = spec
         .scopes
         .required

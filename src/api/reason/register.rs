@@ -135,16 +135,16 @@ register! {
     ReceiverConflict = "ReceiverConflict" in [Integration] on [Ready(False) ReceiverAvailable(False)]
         for AppOwner: "delete or rename the object that the message names";
     /// Zoom has not validated the webhook URL yet
-    NotValidated = "NotValidated" in [Integration] on [EndpointValidated(Unknown)]
+    NotValidated = "NotValidated" in [Integration] on [Ready(False) EndpointValidated(Unknown)]
         for AppOwner: "paste the URL into Zoom's form and press Validate";
     /// a request arrived whose signature does not match
     SignatureMismatch = "SignatureMismatch" in [Integration] on [EndpointValidated(Unknown)]
         for AppOwner: "compare the Secret Token in Zoom with the one in the credentials Secret";
     /// Zoom validated the webhook URL within the last 72 hours
-    Validated = "Validated" in [Integration Endpoint] on [EndpointValidated(True) EndpointReachable(True)]
+    Validated = "Validated" in [Integration Endpoint] on [Ready(True) EndpointValidated(True) EndpointReachable(True)]
         for Nobody: "";
     /// Zoom last validated the webhook URL more than 72 hours ago
-    ValidationOverdue = "ValidationOverdue" in [Integration] on [EndpointValidated(False)]
+    ValidationOverdue = "ValidationOverdue" in [Integration] on [Ready(Unknown False) EndpointValidated(False)]
         for PlatformEngineer: "check that the URL is reachable from the internet; Zoom stops sending after six failures";
 
     // === Webhooks ===

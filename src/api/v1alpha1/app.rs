@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "camelCase")]
 pub struct App {
     /// `ServerToServer`: the account's own app, which gets its token without a person. `General`: an
-    /// app that a user or an administrator authorizes. Cannot be changed.
+    /// app that a user or an administrator authorizes. `WebhookOnly`: an app that receives events and has
+    /// a secret token, but no client id, no scopes and no access token. Cannot be changed.
     #[x_kube(
         validation = Rule::new("self == oldSelf")
             .message("app.kind cannot be changed, Zoom cannot convert an app: create another ZoomIntegration and delete this one")
@@ -60,6 +61,8 @@ pub enum AppKind {
     General,
     /// The account's own app.
     ServerToServer,
+    /// An app that receives events, and nothing else.
+    WebhookOnly,
 }
 
 /// Who authorizes a General app: `User`, each for themselves, or `Admin`, for the account. Decides whether

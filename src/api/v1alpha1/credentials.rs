@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Credentials {
-    /// The Secret, in the same namespace. Keys: `client-id`, `client-secret`, `account-id`
-    /// (`ServerToServer`), `webhook-secret-token` (with `webhook`), during a rotation
+    /// The Secret, in the same namespace. Keys: `client-id`, `client-secret` (neither of a `WebhookOnly`
+    /// app), `account-id` (`ServerToServer`), `webhook-secret-token` (with `webhook`), during a rotation
     /// `previous-webhook-secret-token`, and with `webhook.authentication` `webhook-username` and
     /// `webhook-password`, or `webhook-header-value`. You may create it after the integration.
     pub secret_ref: LocalRef,

@@ -53,6 +53,21 @@ use super::{
         .message("token is for ServerToServer apps, a General app has one token per ZoomConnection: remove token"),
     validation = Rule::new("self.app.kind != 'ServerToServer' || !has(self.readyWhen) || self.readyWhen == 'Connected'")
         .message("readyWhen: Installable is for General apps, nobody installs a ServerToServer app: remove readyWhen"),
+    validation = Rule::new("self.app.kind == 'WebhookOnly' || has(self.scopes)")
+        .message("scopes is missing: name in scopes.required what the app needs, Zoom refuses an app without scopes"),
+    validation = Rule::new("self.app.kind != 'WebhookOnly' || has(self.webhook)")
+        .message("a WebhookOnly app does nothing but receive events: set webhook"),
+    validation = Rule::new("self.app.kind != 'WebhookOnly' || !has(self.scopes)")
+        .message("scopes are what a token may do, a WebhookOnly app has no token: remove scopes, or create a ServerToServer app"),
+    validation = Rule::new("self.app.kind != 'WebhookOnly' || !has(self.oauth) && !has(self.token)")
+        .message("oauth and token are for apps with a token, a WebhookOnly app has none: remove them, or create a ServerToServer app"),
+    validation = Rule::new("self.app.kind != 'WebhookOnly' || !has(self.app.management)")
+        .message("app.management is for General apps, nobody authorizes a WebhookOnly app: remove app.management")
+        .field_path(".app"),
+    validation = Rule::new("self.app.kind != 'WebhookOnly' || !has(self.readyWhen) || self.readyWhen == 'Connected'")
+        .message("readyWhen: Installable is for General apps, a WebhookOnly app is ready once Zoom has validated its endpoint: remove readyWhen"),
+    validation = Rule::new("self.app.kind != 'WebhookOnly' || !has(self.credentials.keys) || !has(self.credentials.keys.clientId) && !has(self.credentials.keys.clientSecret) && !has(self.credentials.keys.accountId)")
+        .message("a WebhookOnly app has a secret token and no client: remove clientId, clientSecret and accountId from credentials.keys"),
     validation = rules::user_level("required"),
     validation = rules::user_level("optional"),
     validation = rules::admin_level("required"),
@@ -76,7 +91,9 @@ pub struct ZoomIntegrationSpec {
     /// Where the app's credentials are.
     pub credentials: Credentials,
 
-    /// The scopes that the app needs, as in Zoom's form.
+    /// The scopes that the app needs, as in Zoom's form. A `WebhookOnly` app has none; any other must
+    /// name some.
+    #[serde(default, skip_serializing_if = "Scopes::are_absent")]
     pub scopes: Scopes,
 
     /// Redirect URL and consent of a General app.
@@ -93,7 +110,7 @@ pub struct ZoomIntegrationSpec {
 
     /// When the integration counts as Ready: `Connected` (default), once it has a usable token, or
     /// `Installable`, once everything is prepared and only a person has to install the app. Required
-    /// with `oauth.consent.mode: External`.
+    /// with `oauth.consent.mode: External`. A `WebhookOnly` app is Ready once Zoom has validated its endpoint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_when: Option<ReadyWhen>,
 
@@ -128,16 +145,28 @@ impl ZoomIntegrationSpec {
         self.app.kind == AppKind::ServerToServer
     }
 
+    /// Whether the app is one that people authorize.
+    #[must_use]
+    pub fn is_general(&self) -> bool {
+        self.app.kind == AppKind::General
+    }
+
+    /// Whether the app only receives events.
+    #[must_use]
+    pub fn is_webhook_only(&self) -> bool {
+        self.app.kind == AppKind::WebhookOnly
+    }
+
     /// Whether people may connect themselves, and within which limits.
     #[must_use]
     pub fn self_service(&self) -> Option<&SelfService> {
         self.oauth.as_ref()?.consent.as_ref()?.self_service.as_ref()
     }
 
-    /// Who runs the consent of a General app; `None` for a `ServerToServer` app.
+    /// Who runs the consent of a General app; `None` for others.
     #[must_use]
     pub fn consent_mode(&self) -> Option<ConsentMode> {
-        (!self.is_server_to_server()).then(|| {
+        self.is_general().then(|| {
             self.oauth
                 .as_ref()
                 .and_then(|oauth| oauth.consent.as_ref())

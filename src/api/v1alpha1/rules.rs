@@ -46,7 +46,7 @@ pub fn in_one_list() -> Rule {
 fn level(list: &str, exempt: &str, offends: &str, before: &str, after: &str) -> Rule {
     let scopes = format!("self.scopes.{list}");
     Rule::new(format!(
-        "{exempt} || !has({scopes}) || !{scopes}.exists(s, {offends})"
+        "{exempt} || !has(self.scopes) || !has({scopes}) || !{scopes}.exists(s, {offends})"
     ))
     .message(Message::Expression(format!(
         "'{before}' + {scopes}.filter(s, {offends})[0] + '{after}'"

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::rules;
 
 /// The scopes that the app needs, as in Zoom's form.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[x_kube(validation = rules::in_one_list())]
 #[serde(rename_all = "camelCase")]
 pub struct Scopes {
@@ -18,6 +18,16 @@ pub struct Scopes {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "optional_schema")]
     pub optional: Option<Vec<String>>,
+}
+
+// === impl Scopes ===
+
+impl Scopes {
+    /// Whether the app has none, as one that only receives events.
+    #[must_use]
+    pub fn are_absent(&self) -> bool {
+        self.required.is_empty() && self.optional.is_none()
+    }
 }
 
 fn required_schema(_: &mut SchemaGenerator) -> Schema {

@@ -71,6 +71,8 @@ pub enum Kind {
     ServerToServer,
     /// A General app.
     General,
+    /// An app that only receives events.
+    WebhookOnly,
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::{
     values::Values,
 };
 use crate::{
-    api::v1alpha1::ZoomIntegrationSpec,
+    api::v1alpha1::{AppKind, ZoomIntegrationSpec},
     setup::{
         self, Facts,
         facts::Attempt,
@@ -48,10 +48,10 @@ pub struct Case<'a> {
 /// What is found about credentials.
 #[must_use]
 pub fn diagnose(case: &Case<'_>, now: Timestamp) -> Report {
-    let kind = if case.spec.is_server_to_server() {
-        "Server-to-Server"
-    } else {
-        "General"
+    let kind = match case.spec.app.kind {
+        AppKind::General => "General",
+        AppKind::ServerToServer => "Server-to-Server",
+        AppKind::WebhookOnly => "webhook-only",
     };
     let zoom = case.zoom.trim_end_matches('/');
     let mut report = Report::on(format!(
@@ -132,6 +132,8 @@ fn values(case: &Case<'_>, report: &mut Report) {
 /// Whether Zoom takes them, and gives a token.
 fn answer(case: &Case<'_>, report: &mut Report) {
     match case.answer {
+        // It has nothing that Zoom could be asked about.
+        Answer::NotAsked if case.spec.is_webhook_only() => {}
         Answer::NotAsked => report.add(
             "pair",
             Verdict::Unknown,

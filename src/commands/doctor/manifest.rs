@@ -61,18 +61,19 @@ fn integrations(text: &str) -> anyhow::Result<Vec<ZoomIntegration>> {
 fn made_up(kind: Kind, scopes: &[String]) -> anyhow::Result<Manifest> {
     let app = match kind {
         Kind::ServerToServer => json!({"kind": "ServerToServer"}),
+        Kind::WebhookOnly => json!({"kind": "WebhookOnly"}),
         Kind::General => {
             let admin = scopes.iter().any(|scope| Level::of(scope) != Level::User);
             let management = if admin { "Admin" } else { "User" };
             json!({"kind": "General", "management": management})
         }
     };
+    let mut spec = json!({"app": app, "credentials": {"secretRef": {"name": "credentials"}}});
+    if kind != Kind::WebhookOnly {
+        spec["scopes"] = json!({"required": scopes});
+    }
     Ok(Manifest {
-        spec: serde_json::from_value(json!({
-            "app": app,
-            "credentials": {"secretRef": {"name": "credentials"}},
-            "scopes": {"required": scopes},
-        }))?,
+        spec: serde_json::from_value(spec)?,
         name: String::new(),
         is_declared: false,
     })
@@ -85,7 +86,8 @@ impl Manifest {
     #[must_use]
     pub fn with_what_is_there(&self, data: &Data) -> ZoomIntegrationSpec {
         let mut spec = self.spec.clone();
-        if !self.is_declared && data.contains_key(spec.credentials.webhook_secret_token()) {
+        let has_token = data.contains_key(spec.credentials.webhook_secret_token());
+        if !self.is_declared && (has_token || spec.is_webhook_only()) {
             let webhook = json!({"sink": {"http": {"serviceRef": {"name": "sink"}}}});
             spec.webhook = serde_json::from_value(webhook).ok();
         }

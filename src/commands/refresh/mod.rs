@@ -117,6 +117,9 @@ async fn check(session: &Session, integration: &ZoomIntegration) -> anyhow::Resu
         return Ok(());
     }
     let name = integration.name_any();
+    if integration.spec.is_webhook_only() {
+        bail!("{name} is a webhook-only app, which has no token");
+    }
     let connections = session.connections(&name).await?;
     let names: Vec<String> = connections
         .iter()

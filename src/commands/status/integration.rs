@@ -62,8 +62,10 @@ pub fn page(
 }
 
 fn app(app: &App) -> String {
-    if app.kind == AppKind::ServerToServer {
-        return "Server-to-Server".into();
+    match app.kind {
+        AppKind::General => {}
+        AppKind::ServerToServer => return "Server-to-Server".into(),
+        AppKind::WebhookOnly => return "Webhook-only".into(),
     }
     let management = match app.management {
         Some(Management::Admin) => "admin-managed",

@@ -37,6 +37,7 @@ fn row(integration: &ZoomIntegration) -> [String; 6] {
         match integration.spec.app.kind {
             AppKind::General => "General",
             AppKind::ServerToServer => "Server-to-Server",
+            AppKind::WebhookOnly => "Webhook-only",
         }
         .into(),
         phase.map_or_else(none, |phase| phase.as_str().into()),

@@ -107,13 +107,16 @@ pub fn verdict(findings: &Findings<'_>, now: Timestamp) -> Verdict {
 // === The rows, in their order ===
 
 fn wrong_kind(integration: &ZoomIntegration) -> Option<Verdict> {
-    (integration.spec.app.kind != AppKind::General).then(|| {
-        Verdict::stalled(
-            Phase::Degraded,
-            Reason::NotAGeneralApp,
-            "The integration's app is of kind ServerToServer and has one token of its own: a ZoomConnection is for apps of kind General.",
-        )
-    })
+    let why = match integration.spec.app.kind {
+        AppKind::General => return None,
+        AppKind::ServerToServer => "is of kind ServerToServer and has one token of its own",
+        AppKind::WebhookOnly => "is of kind WebhookOnly and has no token",
+    };
+    Some(Verdict::stalled(
+        Phase::Degraded,
+        Reason::NotAGeneralApp,
+        format!("The integration's app {why}: a ZoomConnection is for apps of kind General."),
+    ))
 }
 
 fn suspended(findings: &Findings<'_>, integration: &ZoomIntegration) -> Option<Verdict> {

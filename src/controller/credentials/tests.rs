@@ -225,3 +225,30 @@ fn the_digest_beside_a_token_is_of_no_use_without_it() {
     let incomplete = Credentials::read(&spec(false), Some(&secret(&COMPLETE[1..])));
     assert_eq!(incomplete.seal(b"token"), None);
 }
+
+#[test]
+fn a_webhook_only_app_has_a_secret_token_and_no_client() {
+    let spec: ZoomIntegrationSpec = serde_json::from_value(serde_json::json!({
+        "app": {"kind": "WebhookOnly"}, "credentials": {"secretRef": {"name": "zoom"}},
+        "webhook": {"sink": {"http": {"url": "https://s"}}},
+    }))
+    .unwrap();
+    let found = Credentials::read(
+        &spec,
+        Some(&secret(&[
+            ("webhook-secret-token", b"token".as_slice()),
+            ("client-id", b"id"),
+        ])),
+    );
+    assert_eq!(found.complaint(), None);
+    assert_eq!(found.usable, ["webhook-secret-token"]);
+    assert!(found.are_complete(&spec) && found.app.is_none() && found.client_id.is_none());
+    let found = Credentials::read(&spec, Some(&secret(&[("client-id", b"id".as_slice())])));
+    assert!(!found.are_complete(&spec));
+    assert!(
+        found
+            .complaint()
+            .unwrap()
+            .starts_with("Secret zoom: key webhook-secret-token is missing.")
+    );
+}

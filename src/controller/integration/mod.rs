@@ -89,7 +89,9 @@ fn rules<'a>(context: &'a Context, integration: &ZoomIntegration) -> plan::Rules
     let name = integration.name_any();
     plan::Rules {
         has_pages: context.config.connect_url.is_some(),
-        rejected: (!integration.spec.is_server_to_server())
+        rejected: integration
+            .spec
+            .is_general()
             .then(|| connections::rejected(&context.index.connections_of(&namespace, &name)))
             .flatten(),
         own_host: context

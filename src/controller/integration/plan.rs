@@ -176,7 +176,7 @@ fn credentials(
     rejected: Option<Timestamp>,
     now: Timestamp,
 ) -> CredentialsStep {
-    if integration.spec.is_server_to_server() || observed.credentials.app.is_none() {
+    if !integration.spec.is_general() || observed.credentials.app.is_none() {
         return CredentialsStep::Forget;
     }
     let version = &observed.credentials.version;

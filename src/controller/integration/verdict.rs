@@ -16,7 +16,11 @@ use crate::{
             ConsentMode, Phase, ReadyWhen, TokenFailure, ZoomIntegrationSpec, ZoomIntegrationStatus,
         },
     },
-    controller::verdict::{self, Before, Flow, TokenFinding, Verdict, in_progress},
+    controller::{
+        schedule,
+        verdict::{self, Before, Flow, TokenFinding, Verdict, in_progress},
+    },
+    setup::judge::PROOF_LASTS,
 };
 use zoom::scopes::remedy::Then;
 
@@ -35,10 +39,21 @@ pub struct Findings<'a> {
     pub check: Option<&'a TokenFailure>,
     /// What became of the receiver; `None` without webhook.
     pub receiver: Option<ReceiverFinding>,
+    /// What is known of Zoom at the webhook's URL.
+    pub endpoint: EndpointFinding<'a>,
     /// What stands against parts of the webhook.
     pub refusals: &'a [Refusal],
     /// What is known of consents and connections.
     pub consent: ConsentFinding<'a>,
+}
+
+/// What is known of Zoom at the webhook's URL.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EndpointFinding<'a> {
+    /// The URL, if it may be pasted.
+    pub url: Option<&'a str>,
+    /// When a request of Zoom's, signed with the app's secret token, last came.
+    pub proved: Option<Timestamp>,
 }
 
 /// What is known of the consents of a General app.
@@ -81,6 +96,7 @@ pub fn verdict(findings: &Findings<'_>, now: Timestamp) -> Verdict {
         .or_else(|| token(findings, now))
         .or_else(|| verdict::for_a_person(findings.check?))
         .or_else(|| receiver(findings))
+        .or_else(|| webhook_only(findings, now))
         .unwrap_or_else(|| usable(findings))
 }
 
@@ -197,6 +213,40 @@ fn receiver(findings: &Findings<'_>) -> Option<Verdict> {
             message,
         )),
     }
+}
+
+/// All that a person does for an app that only receives events ends with Zoom's validation.
+fn webhook_only(findings: &Findings<'_>, now: Timestamp) -> Option<Verdict> {
+    if !findings.spec.is_webhook_only() {
+        return None;
+    }
+    let EndpointFinding { url, proved } = findings.endpoint;
+    let url = url.unwrap_or("the public URL of the receiver");
+    Some(match proved {
+        None => Verdict::new(
+            Phase::ReadyToInstall,
+            Status::False,
+            Flow::Reconciling,
+            Reason::NotValidated,
+            format!(
+                "Everything is prepared: paste {url} as event notification endpoint URL into Zoom's form and press Validate."
+            ),
+        ),
+        Some(at) if now <= schedule::later(at, PROOF_LASTS) => Verdict::new(
+            Phase::Connected,
+            Status::True,
+            Flow::Settled,
+            Reason::Validated,
+            "Zoom has validated the endpoint.",
+        ),
+        Some(at) => in_progress(
+            findings.last(),
+            Reason::ValidationOverdue,
+            format!(
+                "Zoom validates every 72 hours, and its last signed request came at {at}: check that {url} is reachable from the internet, then press Validate in Zoom's form."
+            ),
+        ),
+    })
 }
 
 fn usable(findings: &Findings<'_>) -> Verdict {

@@ -1,6 +1,8 @@
 //! The webhook endpoint: secret token, events, URL validation.
 
-use jiff::{SignedDuration, Timestamp};
+use std::time::Duration;
+
+use jiff::Timestamp;
 
 use super::{
     finding::Finding,
@@ -32,6 +34,17 @@ pub(super) fn secret_token(spec: &ZoomIntegrationSpec, facts: &Facts, now: Times
     Finding::of(Evidence::Signature)
         .done_if(proof.is_some(), proof)
         .wrong(mistakes)
+}
+
+/// Only its own settings make Zoom sign with this Secret's token.
+pub(super) fn app_exists(spec: &ZoomIntegrationSpec, facts: &Facts) -> Finding {
+    let at = facts.endpoint.validated_at.or(facts.endpoint.verified_at);
+    let finding = Finding::of(Evidence::Signature).done_if(at.is_some(), at);
+    if at.is_some() || facts.secret.has(spec.credentials.webhook_secret_token()) {
+        finding
+    } else {
+        finding.open()
+    }
 }
 
 pub(super) fn events(spec: &ZoomIntegrationSpec, facts: &Facts) -> Finding {
@@ -75,10 +88,11 @@ pub(super) fn endpoint(spec: &ZoomIntegrationSpec, facts: &Facts, now: Timestamp
 }
 
 /// Zoom validates again after the period, not to the minute, and six times before it gives up.
-const GRACE: SignedDuration = SignedDuration::from_hours(12);
+const GRACE: Duration = Duration::from_hours(12);
+
+/// How long a sign of Zoom's shows that it still sends to the endpoint.
+pub const PROOF_LASTS: Duration = zoom::URL_VALIDATION_PERIOD.saturating_add(GRACE);
 
 fn is_old(at: Timestamp, now: Timestamp) -> bool {
-    at.checked_add(zoom::URL_VALIDATION_PERIOD)
-        .and_then(|due| due.checked_add(GRACE))
-        .is_ok_and(|until| now > until)
+    at.checked_add(PROOF_LASTS).is_ok_and(|until| now > until)
 }

@@ -7,8 +7,8 @@ mod keys;
 
 use jiff::Timestamp;
 
-pub use self::finding::Finding;
 use self::keys::{same_value, unusable};
+pub use self::{endpoint::PROOF_LASTS, finding::Finding};
 use super::{
     facts::{Attempt, Facts},
     step::{Evidence, Mistake, State, StepId},
@@ -55,6 +55,9 @@ fn accepted(facts: &Facts) -> (bool, Option<Timestamp>) {
 }
 
 fn created(spec: &ZoomIntegrationSpec, facts: &Facts) -> Finding {
+    if spec.is_webhook_only() {
+        return endpoint::app_exists(spec, facts);
+    }
     let finding = Finding::of(Evidence::CredentialsAccepted);
     if facts.credentials == Attempt::Failed(Fault::WrongAppKind) {
         return finding.wrong(vec![Mistake::WrongAppKind(spec.app.kind)]);

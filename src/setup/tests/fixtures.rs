@@ -46,7 +46,10 @@ pub(crate) fn example(name: &str) -> ZoomIntegrationSpec {
 /// A Secret with every key that the integration asks for.
 pub(crate) fn secret(spec: &ZoomIntegrationSpec) -> SecretFacts {
     let keys = &spec.credentials;
-    let mut all = vec![keys.client_id(), keys.client_secret()];
+    let mut all = Vec::new();
+    if !spec.is_webhook_only() {
+        all.extend([keys.client_id(), keys.client_secret()]);
+    }
     if spec.is_server_to_server() {
         all.push(keys.account_id());
     }
@@ -64,7 +67,11 @@ pub(crate) fn secret(spec: &ZoomIntegrationSpec) -> SecretFacts {
 pub(crate) fn half_way(spec: &ZoomIntegrationSpec) -> Facts {
     Facts {
         secret: secret(spec),
-        credentials: Attempt::Accepted(Some(ago(20))),
+        credentials: if spec.is_webhook_only() {
+            Attempt::Untried
+        } else {
+            Attempt::Accepted(Some(ago(20)))
+        },
         endpoint: EndpointFacts {
             available: Some(true),
             ..EndpointFacts::default()
@@ -90,7 +97,7 @@ pub(crate) fn done(spec: &ZoomIntegrationSpec) -> Facts {
             ..EndpointFacts::default()
         };
     }
-    if !order::is_external(spec) {
+    if !order::is_external(spec) && !spec.is_webhook_only() {
         let required = &spec.scopes.required;
         facts.scopes = Some(scopes::compare(&required.join(" "), required, &[]));
     }
@@ -102,7 +109,7 @@ pub(crate) fn done(spec: &ZoomIntegrationSpec) -> Facts {
 }
 
 fn links(spec: &ZoomIntegrationSpec) -> ConsentFacts {
-    if spec.is_server_to_server() {
+    if !spec.is_general() {
         return ConsentFacts::default();
     }
     if order::is_external(spec) {

@@ -81,6 +81,20 @@ fn a_server_to_server_app_has_its_own_steps() {
 }
 
 #[test]
+fn an_app_that_only_receives_events_has_few_steps() {
+    let spec = super::fixtures::spec("webhook-only/integration.yaml");
+    let start = told(&spec, &Facts::default());
+    let half = told(&spec, &half_way(&spec));
+    let done = told(&spec, &done(&spec));
+    insta::with_settings!({prepend_module_to_snapshot => false, omit_expression => true}, {
+        insta::assert_snapshot!(
+            "webhook-only",
+            format!("At the start\n============\n{start}\nHalf way\n========\n{half}\nDone\n====\n{done}")
+        );
+    });
+}
+
+#[test]
 fn each_of_the_five_comes_to_its_goal() {
     for (name, left) in [
         ("clinicea", None),

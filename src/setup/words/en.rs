@@ -45,6 +45,7 @@ fn title(id: StepId, kind: AppKind) -> &'static str {
     match (id, kind) {
         (StepId::CreateApp, AppKind::General) => "create the General app",
         (StepId::CreateApp, AppKind::ServerToServer) => "create the Server-to-Server OAuth app",
+        (StepId::CreateApp, AppKind::WebhookOnly) => "create the Webhook Only app",
         (StepId::Credentials, _) => "copy the app's credentials into the Secret",
         (StepId::Redirect, _) => "paste the redirect URL and the allow list",
         (StepId::SecretToken, _) => "copy the Secret Token into the Secret",
@@ -122,12 +123,14 @@ fn mistake(mistake: &Mistake) -> String {
         Mistake::CredentialsRejected(Environment::Development) => {
             "Zoom refuses this pair of client id and client secret: copy both from the Development tab.".into()
         }
-        Mistake::WrongAppKind(AppKind::ServerToServer) => {
-            "The credentials belong to another kind of app: create a Server-to-Server OAuth App.".into()
-        }
-        Mistake::WrongAppKind(AppKind::General) => {
-            "The credentials belong to another kind of app: create a General App.".into()
-        }
+        Mistake::WrongAppKind(kind) => format!(
+            "The credentials belong to another kind of app: create a {}.",
+            match kind {
+                AppKind::General => "General App",
+                AppKind::ServerToServer => "Server-to-Server OAuth App",
+                AppKind::WebhookOnly => "Webhook Only app",
+            }
+        ),
         Mistake::AccountOrActivation => {
             "Zoom refuses the account: activate the app, and compare the Account ID.".into()
         }
@@ -167,7 +170,7 @@ fn mistake(mistake: &Mistake) -> String {
                 .join(", "),
             match kind {
                 AppKind::General => "Tick them, and have the app authorized again: a refresh alone does not add them.",
-                AppKind::ServerToServer => "Tick them; the next token has them.",
+                AppKind::ServerToServer | AppKind::WebhookOnly => "Tick them; the next token has them.",
             }
         ),
         Mistake::OtherNames(covered) => {

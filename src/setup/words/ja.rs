@@ -45,6 +45,7 @@ fn title(id: StepId, kind: AppKind) -> &'static str {
     match (id, kind) {
         (StepId::CreateApp, AppKind::General) => "General App を作成する",
         (StepId::CreateApp, AppKind::ServerToServer) => "Server-to-Server OAuth App を作成する",
+        (StepId::CreateApp, AppKind::WebhookOnly) => "Webhook Only アプリを作成する",
         (StepId::Credentials, _) => "アプリの認証情報を Secret にコピーする",
         (StepId::Redirect, _) => "リダイレクト URL と許可リストを貼り付ける",
         (StepId::SecretToken, _) => "Secret Token を Secret にコピーする",
@@ -117,6 +118,7 @@ fn mistake(mistake: &Mistake) -> String {
             match kind {
                 AppKind::General => "General App",
                 AppKind::ServerToServer => "Server-to-Server OAuth App",
+                AppKind::WebhookOnly => "Webhook Only アプリ",
             }
         ),
         Mistake::AccountOrActivation => {
@@ -158,7 +160,7 @@ fn mistake(mistake: &Mistake) -> String {
             ticks(scopes),
             match kind {
                 AppKind::General => "チェックを入れてから、アプリをもう一度許可してください。トークンの更新だけでは追加されません。",
-                AppKind::ServerToServer => "チェックを入れてください。次のトークンから有効になります。",
+                AppKind::ServerToServer | AppKind::WebhookOnly => "チェックを入れてください。次のトークンから有効になります。",
             }
         ),
         Mistake::OtherNames(all) => all.iter().map(covered).collect(),

@@ -23,21 +23,22 @@ pub fn words(language: Language) -> &'static Words {
 #[must_use]
 pub const fn place(id: StepId, kind: AppKind) -> Option<&'static str> {
     Some(match (id, kind) {
+        (StepId::CreateApp, AppKind::WebhookOnly) => {
+            "Zoom App Marketplace > Develop > Build Legacy App"
+        }
         (StepId::CreateApp, _) => "Zoom App Marketplace > Develop > Build App",
         (StepId::Credentials, AppKind::General) => "Basic Information > App Credentials",
-        (StepId::Credentials, AppKind::ServerToServer) => "App Credentials",
+        (StepId::Credentials, _) => "App Credentials",
         (StepId::Redirect, _) => "Basic Information > OAuth Information",
         (StepId::SecretToken, AppKind::General) => "Features > Access > Token",
         (StepId::Events | StepId::Endpoint, AppKind::General) => {
             "Features > Access > Event Subscription"
         }
-        (StepId::SecretToken, AppKind::ServerToServer) => "Feature > Token",
-        (StepId::Events | StepId::Endpoint, AppKind::ServerToServer) => {
-            "Feature > Event Subscriptions"
-        }
+        (StepId::SecretToken, _) => "Feature > Token",
+        (StepId::Events | StepId::Endpoint, _) => "Feature > Event Subscriptions",
         (StepId::Scopes, _) => "Scopes > Add Scopes",
         (StepId::Information, AppKind::General) => "App Listing",
-        (StepId::Information, AppKind::ServerToServer) => "Information",
+        (StepId::Information, _) => "Information",
         (StepId::Deauthorization, _) => "Deauthorization Notification Endpoint URL",
         (StepId::TechnicalDesign, _) => "Technical Design",
         (StepId::Activate, _) => "Activation",

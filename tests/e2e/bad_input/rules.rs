@@ -40,6 +40,16 @@ fn webhook(change: Value) -> Value {
     json!({"webhook": webhook})
 }
 
+/// An app that only receives events.
+fn webhook_only(change: Value) -> Value {
+    let mut spec = webhook(json!({}));
+    spec["app"] = json!({"kind": "WebhookOnly"});
+    // Removes what the sound one has.
+    spec["scopes"] = Value::Null;
+    crate::bed::merge(&mut spec, &change);
+    spec
+}
+
 /// Without a buffer.
 fn timeout(timeout: &str) -> Value {
     webhook(json!({"sink": {"http": {"timeout": timeout}}}))
@@ -59,6 +69,13 @@ fn wrong() -> Vec<Change> {
         ("a ServerToServer app with oauth", json!({"oauth": {}})),
         ("a General app with token", general(json!({"token": {"deletionPolicy": "Retain"}}))),
         ("a ServerToServer app that is Installable", json!({"readyWhen": "Installable"})),
+        ("a ServerToServer app without scopes", json!({"scopes": null})),
+        ("a WebhookOnly app without webhook", webhook_only(json!({"webhook": null}))),
+        ("a WebhookOnly app with scopes", webhook_only(scopes(json!(["user:read:user:admin"])))),
+        ("a WebhookOnly app with oauth", webhook_only(json!({"oauth": {}}))),
+        ("a WebhookOnly app with management", webhook_only(json!({"app": {"management": "Admin"}}))),
+        ("a WebhookOnly app that is Installable", webhook_only(json!({"readyWhen": "Installable"}))),
+        ("a WebhookOnly app with a client id", webhook_only(json!({"credentials": {"keys": {"clientId": "id"}}}))),
         ("an unknown kind of app", json!({"app": {"kind": "Chatbot"}})),
         ("a display name of 50 characters", json!({"app": {"displayName": "a".repeat(50)}})),
         ("no scope", scopes(json!([]))),
@@ -233,6 +250,8 @@ fn right() -> Vec<Change> {
         ("an Ephemeral buffer with a size", webhook(json!({"buffer": {"storage": "Ephemeral", "size": "64Mi"}}))),
         ("a host with digits and hyphens", webhook(json!({"endpoint": {"host": "7.hooks-eu.example.com"}}))),
         ("Connected, said for a ServerToServer app", json!({"readyWhen": "Connected"})),
+        ("a WebhookOnly app", webhook_only(json!({}))),
+        ("another name for its secret token", webhook_only(json!({"credentials": {"keys": {"webhookSecretToken": "token"}}}))),
     ]
 }
 

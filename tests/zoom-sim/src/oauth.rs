@@ -75,7 +75,7 @@ pub fn client(sim: &Sim, headers: &HeaderMap) -> Result<(String, Settings), Toke
     let settings = sim
         .apps
         .settings(&client_id)
-        .filter(|settings| settings.client_secret == secret)
+        .filter(|settings| settings.kind != Kind::WebhookOnly && settings.client_secret == secret)
         .ok_or(TokenError::InvalidClient)?;
     Ok((client_id, settings))
 }

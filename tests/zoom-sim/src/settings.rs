@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 pub enum Kind {
     ServerToServer,
     General,
+    /// It has a secret token, and no client.
+    WebhookOnly,
 }
 
 /// Who may add a General app, and for whom.

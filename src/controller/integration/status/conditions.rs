@@ -58,6 +58,21 @@ fn credentials_valid(
         let complaint = findings.credentials.as_deref().unwrap_or_default();
         return say(Status::False, Reason::AwaitingCredentials, complaint);
     }
+    if findings.spec.is_webhook_only() {
+        return if findings.endpoint.proved.is_some() {
+            say(
+                Status::True,
+                Reason::Accepted,
+                "Zoom signs its requests with the secret token.",
+            )
+        } else {
+            say(
+                Status::Unknown,
+                Reason::NotTried,
+                "Zoom has sent no request yet that is signed with the secret token.",
+            )
+        };
+    }
     if let Some(failure) = findings.check {
         let status = if failure::is_for_a_person(failure) {
             Status::False

@@ -19,7 +19,7 @@ use self::reachable::endpoint_reachable;
 pub use self::{ending::ending, proofs::validated};
 use super::{
     model::{Applied, Observed},
-    verdict::{self, ConsentFinding, Findings},
+    verdict::{self, ConsentFinding, EndpointFinding, Findings},
 };
 use crate::{
     api::{
@@ -38,8 +38,8 @@ use crate::{
         token_secret::{self, Owner, TokenSecret},
         verdict::TokenFinding,
     },
+    setup::judge::PROOF_LASTS,
 };
-
 use contract::{
     consent::{self, Link, Target},
     facts::{BufferFacts, Facts},
@@ -104,6 +104,7 @@ pub fn status(
             .webhook
             .is_some()
             .then(|| applied.receiver.finding.clone()),
+        endpoint: webhook.as_ref().map(endpoint).unwrap_or_default(),
         refusals: &applied.refusals,
         consent: ConsentFinding {
             has_pages: setting.pages.is_some(),
@@ -176,7 +177,7 @@ pub fn status(
         }),
         token,
         webhook,
-        connections: (!spec.is_server_to_server()).then(|| setting.connections.clone()),
+        connections: spec.is_general().then(|| setting.connections.clone()),
         credentials: Some(setup::credentials(&observed.credentials, &applied.checked)),
         setup: before.setup,
         next_step: before.next_step,
@@ -184,6 +185,19 @@ pub fn status(
     };
     setup::fill(spec, &mut status, setting.known, now);
     (status, next)
+}
+
+fn endpoint(webhook: &WebhookStatus) -> EndpointFinding<'_> {
+    EndpointFinding {
+        url: webhook.url.as_deref(),
+        proved: proved(webhook),
+    }
+}
+
+/// When a request that Zoom signed last came.
+fn proved(webhook: &WebhookStatus) -> Option<Timestamp> {
+    let times = [&webhook.last_validated, &webhook.last_verified];
+    times.into_iter().flatten().map(|time| time.0).max()
 }
 
 fn token(applied: &Applied) -> TokenStatus {
@@ -399,6 +413,8 @@ fn wait(
         times.extend(applied.look_again);
         let validated = webhook.and_then(|webhook| webhook.last_validated.as_ref());
         times.extend(validated.map(|at| schedule::later(at.0, zoom::URL_VALIDATION_PERIOD)));
+        let proved = webhook.and_then(proved);
+        times.extend(proved.map(|at| schedule::later(at, PROOF_LASTS)));
     }
     schedule::wait(times, now)
 }

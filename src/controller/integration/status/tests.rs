@@ -249,3 +249,43 @@ fn what_others_made_of_the_receivers_objects_is_named_where_its_state_is() {
         "{available:?}"
     );
 }
+
+/// Nothing but a request that Zoom signed proves the secret token, and with it the app.
+#[test]
+fn a_webhook_only_app_is_connected_once_zoom_has_validated() {
+    let mut integration = integration();
+    integration.spec.app.kind = crate::api::v1alpha1::AppKind::WebhookOnly;
+    let url = |text| Url::parse(text).unwrap();
+    let endpoints = Endpoints::new(url("https://zoom.us"), url("https://api.zoom.us"));
+    let setting = Setting {
+        endpoints: &endpoints,
+        pages: None,
+        connections: ConnectionsStatus::default(),
+        known: &[],
+        reach: None,
+    };
+    let said = |pods: Vec<ReceiverPod>| {
+        let mut observed = Observed {
+            facts: together(&pods),
+            pods,
+            ..Observed::default()
+        };
+        observed.credentials.exists = true;
+        observed.credentials.webhook_secret_token = Some("token".to_owned().into());
+        let applied = applied(TokenSecret::Absent);
+        let (status, _) = status(&integration, &observed, &applied, &setting, at(100));
+        let valid = Type::CredentialsValid.find(&status.conditions).unwrap();
+        (status.phase.unwrap(), valid.status.clone(), status)
+    };
+    let silent = ReceiverPod {
+        facts: Some(Facts::default()),
+        ..pod(0, None)
+    };
+    let (phase, valid, status) = said(vec![silent]);
+    assert_eq!((phase, valid.as_str()), (Phase::ReadyToInstall, "Unknown"));
+    assert_eq!(status.token, None);
+    assert_eq!(status.connections, None);
+    assert_eq!(status.client_id, None);
+    let (phase, valid, _) = said(vec![pod(0, Some(0))]);
+    assert_eq!((phase, valid.as_str()), (Phase::Connected, "True"));
+}

@@ -101,6 +101,7 @@ impl Case<'_> {
             token: self.token.clone(),
             check: self.check.as_ref(),
             receiver: self.receiver.clone(),
+            endpoint: EndpointFinding::default(),
             refusals: &self.refusals,
             consent: ConsentFinding::default(),
         };
@@ -411,6 +412,7 @@ fn consented(spec: &ZoomIntegrationSpec, consent: ConsentFinding<'_>) -> Verdict
         token: None,
         check: None,
         receiver: None,
+        endpoint: EndpointFinding::default(),
         refusals: &[],
         consent,
     };
@@ -582,4 +584,72 @@ fn credentials_that_zoom_does_not_take_stall_a_general_app() {
             "ReadyToInstall",
         );
     }
+}
+
+/// An app that only receives events is ready once Zoom has validated its endpoint, until Zoom stays away.
+#[test]
+fn zooms_validation_is_all_that_a_webhook_only_app_waits_for() {
+    let spec: ZoomIntegrationSpec = serde_json::from_value(json!({
+        "app": {"kind": "WebhookOnly"}, "credentials": {"secretRef": {"name": "zoom"}},
+        "webhook": {"sink": {"http": {"url": "https://s"}}},
+    }))
+    .unwrap();
+    let said = |before: &ZoomIntegrationStatus, proved: Option<i64>, now: i64| {
+        let findings = Findings {
+            spec: &spec,
+            before,
+            credentials: None,
+            token: None,
+            check: None,
+            receiver: Some(ReceiverFinding::Available),
+            endpoint: EndpointFinding {
+                url: Some("https://hooks.example.com/zoom"),
+                proved: proved.map(at),
+            },
+            refusals: &[],
+            consent: ConsentFinding::default(),
+        };
+        verdict(&findings, at(now))
+    };
+    let waiting = said(&unseen(), None, 100);
+    assert_eq!(
+        (waiting.phase, waiting.ready, waiting.flow, waiting.reason),
+        (
+            Phase::ReadyToInstall,
+            Status::False,
+            Flow::Reconciling,
+            Reason::NotValidated
+        )
+    );
+    assert_eq!(
+        waiting.message,
+        "Everything is prepared: paste https://hooks.example.com/zoom as event notification endpoint URL into Zoom's form and press Validate."
+    );
+    let lasts = i64::try_from(PROOF_LASTS.as_secs()).unwrap();
+    for now in [100, 100 + lasts] {
+        let ready = said(&waiting_status(), Some(100), now);
+        assert_eq!(
+            (ready.phase, ready.ready, ready.flow, ready.reason),
+            (
+                Phase::Connected,
+                Status::True,
+                Flow::Settled,
+                Reason::Validated
+            )
+        );
+    }
+    let overdue = said(&connected(), Some(100), 101 + lasts);
+    assert_eq!(
+        (overdue.phase, overdue.ready, overdue.flow, overdue.reason),
+        (
+            Phase::Degraded,
+            Status::False,
+            Flow::Reconciling,
+            Reason::ValidationOverdue
+        )
+    );
+}
+
+fn waiting_status() -> ZoomIntegrationStatus {
+    before("False", Phase::ReadyToInstall, None)
 }

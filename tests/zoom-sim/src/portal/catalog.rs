@@ -181,6 +181,7 @@ fn wrong_level(name: &str, form: &Form) -> String {
         (Kind::ServerToServer, _) => "a Server-to-Server OAuth app",
         (Kind::General, Management::Admin) => "an admin-managed app",
         (Kind::General, Management::User) => "a user-managed app",
+        (Kind::WebhookOnly, _) => "a Webhook Only app",
     };
     format!("there is no scope {name} for {app}")
 }

@@ -3,7 +3,7 @@
 use super::{
     catalog,
     form::{Form, Subscription, Tab, Ticked},
-    pages::{Page, TABS},
+    pages::{BUILD_APP, BUILD_LEGACY_APP, Page, TABS},
 };
 use crate::settings::{Kind, Management};
 
@@ -14,13 +14,15 @@ const MAX_SUBSCRIPTIONS: usize = 20;
 
 const GENERAL_APP: &str = "General App";
 const ACCOUNT_APP: &str = "Server-to-Server OAuth App";
+const WEBHOOK_APP: &str = "Webhook Only";
 
 /// Begins the form of a new app.
-pub fn begin(kind: &str, classic: bool) -> Result<Form, String> {
-    let kind = match kind {
-        GENERAL_APP => Kind::General,
-        ACCOUNT_APP => Kind::ServerToServer,
-        other => return Err(no_choice("Build App", other)),
+pub fn begin(field: &str, kind: &str, classic: bool) -> Result<Form, String> {
+    let kind = match (field, kind) {
+        (BUILD_APP, GENERAL_APP) => Kind::General,
+        (BUILD_APP, ACCOUNT_APP) => Kind::ServerToServer,
+        (BUILD_LEGACY_APP, WEBHOOK_APP) => Kind::WebhookOnly,
+        (_, other) => return Err(no_choice(field, other)),
     };
     Ok(Form {
         kind,
@@ -38,8 +40,8 @@ pub fn fill(
     new: bool,
 ) -> Result<(), String> {
     match (page, field) {
-        (Page::BuildApp, "Build App") => {
-            let other = begin(value, form.classic)?.kind != form.kind;
+        (Page::BuildApp, BUILD_APP) | (Page::BuildLegacyApp, BUILD_LEGACY_APP) => {
+            let other = begin(field, value, form.classic)?.kind != form.kind;
             if other {
                 return Err("the app is of another kind, and stays so".to_owned());
             }

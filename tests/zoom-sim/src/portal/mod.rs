@@ -163,6 +163,8 @@ fn publish(sim: &Sim, account_id: &str, form: &Form) {
             (Tab::Production, &form.production),
         ],
         Kind::ServerToServer => &[(form.tab, form.pair())],
+        // Its endpoint and its secret token are all that Zoom has of it.
+        Kind::WebhookOnly => &[],
     };
     for (tab, pair) in pairs {
         let settings = settings(account_id, form, *tab, pair);

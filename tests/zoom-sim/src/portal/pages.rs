@@ -6,6 +6,7 @@ use crate::settings::Kind;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Page {
     BuildApp,
+    BuildLegacyApp,
     Credentials,
     OAuth,
     Token,
@@ -30,14 +31,22 @@ pub enum Action {
 
 const GENERAL: &[Kind] = &[Kind::General];
 const ACCOUNT: &[Kind] = &[Kind::ServerToServer];
-const BOTH: &[Kind] = &[Kind::General, Kind::ServerToServer];
+const WEBHOOK: &[Kind] = &[Kind::WebhookOnly];
+const WITH_CLIENT: &[Kind] = &[Kind::General, Kind::ServerToServer];
+const SMALL: &[Kind] = &[Kind::ServerToServer, Kind::WebhookOnly];
+const ALL: &[Kind] = &[Kind::General, Kind::ServerToServer, Kind::WebhookOnly];
 
 /// Where a page is, which apps have it, and which it is.
-const PAGES: [(&str, &[Kind], Page); 15] = [
+const PAGES: [(&str, &[Kind], Page); 16] = [
     (
         "Zoom App Marketplace > Develop > Build App",
-        BOTH,
+        WITH_CLIENT,
         Page::BuildApp,
+    ),
+    (
+        "Zoom App Marketplace > Develop > Build Legacy App",
+        WEBHOOK,
+        Page::BuildLegacyApp,
     ),
     (
         "Basic Information > App Credentials",
@@ -51,16 +60,16 @@ const PAGES: [(&str, &[Kind], Page); 15] = [
         Page::OAuth,
     ),
     ("Features > Access > Token", GENERAL, Page::Token),
-    ("Feature > Token", ACCOUNT, Page::Token),
+    ("Feature > Token", SMALL, Page::Token),
     (
         "Features > Access > Event Subscription",
         GENERAL,
         Page::Events,
     ),
-    ("Feature > Event Subscriptions", ACCOUNT, Page::Events),
-    ("Scopes > Add Scopes", BOTH, Page::Scopes),
+    ("Feature > Event Subscriptions", SMALL, Page::Events),
+    ("Scopes > Add Scopes", WITH_CLIENT, Page::Scopes),
     ("App Listing", GENERAL, Page::Information),
-    ("Information", ACCOUNT, Page::Information),
+    ("Information", SMALL, Page::Information),
     (
         "Deauthorization Notification Endpoint URL",
         GENERAL,
@@ -72,9 +81,16 @@ const PAGES: [(&str, &[Kind], Page); 15] = [
 ];
 
 /// On which page, of which apps, used how: the fields.
-const FIELDS: [(Page, &[Kind], Action, &[&str]); 22] = [
-    (Page::BuildApp, BOTH, Action::Choose, &["Build App"]),
-    (Page::BuildApp, BOTH, Action::Paste, &["App name"]),
+const FIELDS: [(Page, &[Kind], Action, &[&str]); 24] = [
+    (Page::BuildApp, WITH_CLIENT, Action::Choose, &[BUILD_APP]),
+    (Page::BuildApp, WITH_CLIENT, Action::Paste, &["App name"]),
+    (
+        Page::BuildLegacyApp,
+        WEBHOOK,
+        Action::Choose,
+        &[BUILD_LEGACY_APP],
+    ),
+    (Page::BuildLegacyApp, WEBHOOK, Action::Paste, &["App name"]),
     (
         Page::BuildApp,
         GENERAL,
@@ -84,7 +100,7 @@ const FIELDS: [(Page, &[Kind], Action, &[&str]); 22] = [
     (Page::Credentials, GENERAL, Action::Choose, &[TABS]),
     (
         Page::Credentials,
-        BOTH,
+        WITH_CLIENT,
         Action::Copy,
         &["Client ID", "Client Secret"],
     ),
@@ -104,29 +120,34 @@ const FIELDS: [(Page, &[Kind], Action, &[&str]); 22] = [
     ),
     (
         Page::Token,
-        BOTH,
+        ALL,
         Action::Copy,
         &["Secret Token", "Verification Token"],
     ),
-    (Page::Events, BOTH, Action::Choose, &["Method"]),
+    (Page::Events, ALL, Action::Choose, &["Method"]),
     (
         Page::Events,
-        BOTH,
+        ALL,
         Action::Paste,
         &["Subscription name", "Event notification endpoint URL"],
     ),
-    (Page::Events, BOTH, Action::Tick, &["Add Events"]),
-    (Page::Scopes, BOTH, Action::Tick, &["Add Scopes"]),
+    (Page::Events, ALL, Action::Tick, &["Add Events"]),
+    (Page::Scopes, WITH_CLIENT, Action::Tick, &["Add Scopes"]),
     (
         Page::Scopes,
         GENERAL,
         Action::Tick,
         &["Add Scopes (optional)"],
     ),
-    (Page::Scopes, BOTH, Action::Paste, &["Scope Description"]),
+    (
+        Page::Scopes,
+        WITH_CLIENT,
+        Action::Paste,
+        &["Scope Description"],
+    ),
     (
         Page::Information,
-        BOTH,
+        ALL,
         Action::Paste,
         &[
             "App name",
@@ -174,6 +195,10 @@ const FIELDS: [(Page, &[Kind], Action, &[&str]); 22] = [
     ),
 ];
 
+/// The fields in which the kind of a new app is chosen.
+pub const BUILD_APP: &str = "Build App";
+pub const BUILD_LEGACY_APP: &str = "Build Legacy App";
+
 /// The tabs of a General app's two credential pairs.
 pub const TABS: &str = "Development / Production";
 
@@ -186,6 +211,15 @@ impl Page {
             .iter()
             .find(|(at, kinds, _)| *at == place && kind.is_none_or(|kind| kinds.contains(&kind)))
             .map(|(_, _, page)| *page)
+    }
+
+    /// The field in which the kind of a new app is chosen, on a page that makes one.
+    pub fn makes(self) -> Option<&'static str> {
+        match self {
+            Self::BuildApp => Some(BUILD_APP),
+            Self::BuildLegacyApp => Some(BUILD_LEGACY_APP),
+            _ => None,
+        }
     }
 
     /// How a field of this page is used; `None` if there is no such field.

@@ -70,14 +70,15 @@ impl Step {
         let page = Page::at(&self.place, kind).ok_or("there is no such page")?;
         let new = desk.form.is_none();
         let mut entries = self.entries.iter().peekable();
-        let mut form = match &desk.form {
-            Some(form) => form.clone(),
-            None if page == Page::BuildApp => {
-                let first = entries.next_if(|entry| entry.field == "Build App");
-                let first = first.ok_or("choose the kind of app in the field Build App first")?;
-                fill::begin(&first.value, desk.classic)?
+        let mut form = match (&desk.form, page.makes()) {
+            (Some(form), _) => form.clone(),
+            (None, Some(field)) => {
+                let first = entries.next_if(|entry| entry.field == field);
+                let first =
+                    first.ok_or(format!("choose the kind of app in the field {field} first"))?;
+                fill::begin(field, &first.value, desk.classic)?
             }
-            None => return Err("there is no app yet".to_owned()),
+            (None, None) => return Err("there is no app yet".to_owned()),
         };
         let mut endpoint = None;
         for entry in entries {

@@ -304,3 +304,67 @@ async fn a_server_to_server_app_works_once_it_is_activated() {
     zoom.does(&activate).await;
     assert_eq!(ask().await["scope"], "user:read:list_users:admin");
 }
+
+/// It is made by another menu, has a secret token and events, and neither scopes nor a client.
+#[tokio::test]
+async fn an_app_that_only_receives_events() {
+    let zoom = Zoom::start().await;
+    zoom.desk().await;
+    let name = entry("Paste", "App name", "Notes");
+    let kind = |field: &str, value: &str| [entry("Choose", field, value), name.clone()];
+    let why = zoom
+        .refuses(&step(
+            "Zoom App Marketplace > Develop > Build App",
+            &kind("Build App", "Webhook Only"),
+        ))
+        .await;
+    assert!(
+        why.contains("field Build App has no choice Webhook Only"),
+        "{why}"
+    );
+    let place = "Zoom App Marketplace > Develop > Build Legacy App";
+    let why = zoom
+        .refuses(&step(place, &kind("Build Legacy App", "General App")))
+        .await;
+    assert!(why.contains("has no choice General App"), "{why}");
+    zoom.does(&step(place, &kind("Build Legacy App", "Webhook Only")))
+        .await;
+
+    zoom.does(&step(
+        "Information",
+        &[entry("Paste", "Company name", "Acme")],
+    ))
+    .await;
+    let copied = zoom
+        .does(&step(
+            "Feature > Token",
+            &[entry(
+                "Copy",
+                "Secret Token",
+                "notes-zoom/webhook-secret-token",
+            )],
+        ))
+        .await;
+    assert!(copied["copied"]["notes-zoom"]["webhook-secret-token"].is_string());
+    let mut events = subscription("Meetings", &["meeting.ended"]);
+    events["where"] = json!("Feature > Event Subscriptions");
+    zoom.does(&events).await;
+    for (place, entries) in [
+        (
+            "Scopes > Add Scopes",
+            vec![entry("Tick", "Add Scopes", "meeting:read:meeting:admin")],
+        ),
+        (
+            "App Credentials",
+            vec![entry("Copy", "Client ID", "notes-zoom/client-id")],
+        ),
+        (
+            "Basic Information > OAuth Information",
+            vec![entry("Paste", "OAuth Redirect URL", CALLBACK)],
+        ),
+        ("Activation", Vec::new()),
+    ] {
+        let why = zoom.refuses(&step(place, &entries)).await;
+        assert!(why.contains("there is no such page"), "{place}: {why}");
+    }
+}
