@@ -1,14 +1,10 @@
-//! What a pass works with.
+//! What a pass works with. The passes hand each stage the part that it needs: reads, writes, Zoom, receivers.
 
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use grant::Directory;
-use k8s_openapi::NamespaceResourceScope;
-use kube::{
-    Api, Client, Resource,
-    runtime::events::{Recorder, Reporter},
-};
+use kube::Client;
 use runtime::{
     outgoing::{self, Trust},
     shutdown::Shutdown,
@@ -20,50 +16,68 @@ use super::{
     config::Args,
     credentials::Versions,
     grants::{Grants, LeaderTerm},
-    index::{Index, Watched},
+    index::Index,
     integration::{altered::Altered, answers::Answers},
-    key::Key,
     leadership::Leadership,
     metrics::Metrics,
     queue::{Limits, Requeue},
     reach::Reachability,
+    reader::Reader,
     rollouts::Rollouts,
+    writer::Writer,
 };
 
 /// What a pass works with.
 pub struct Context {
-    /// The Kubernetes API.
-    pub client: Client,
-    /// Zoom.
-    pub zoom: Arc<zoom::Client>,
-    /// For the ports of tenants' receivers, by the addresses of their Pods.
-    pub receiver_http: reqwest::Client,
-    /// The operator's configuration.
-    pub config: Args,
-    /// Whether this replica leads.
-    pub leadership: Leadership,
-    /// Publishes Kubernetes Events.
-    pub recorder: Recorder,
-    /// What is counted.
-    pub metrics: Metrics,
-    /// What the watches know.
-    pub index: Arc<Index>,
+    /// Reads of the cluster.
+    pub reader: Reader,
+    /// Writes to it.
+    pub writer: Writer,
+    /// Zoom, and how often it may be asked.
+    pub zoom: Zoom,
+    /// Spends the connections' grants.
+    pub grants: Grants,
+    /// Tenants' receivers.
+    pub receivers: Receivers,
+    /// What passes remember of an integration beside its status.
+    pub memory: Memory,
     /// Asks for passes.
     pub requeue: Requeue,
-    /// How often Zoom may be asked.
+    /// What is counted.
+    pub metrics: Metrics,
+    /// The operator's configuration.
+    pub config: Args,
+}
+
+/// Zoom, and how often it may be asked.
+pub struct Zoom {
+    /// The requests.
+    pub client: Arc<zoom::Client>,
+    /// The budgets of accounts and apps.
     pub budgets: Arc<Budgets>,
+    /// What is counted.
+    pub metrics: Metrics,
+}
+
+/// Tenants' receivers, beside their objects.
+pub struct Receivers {
+    /// For their ports, by the addresses of their Pods.
+    pub http: reqwest::Client,
+    /// Whether webhook URLs lead to them.
+    pub reach: Reachability,
+    /// The pace at which they are replaced.
+    pub rollouts: Rollouts,
+}
+
+/// What passes remember of an integration beside its status.
+#[derive(Default)]
+pub struct Memory {
     /// What Zoom last said to the credentials of General apps.
     pub answers: Answers,
     /// The versions of integrations' credentials.
     pub versions: Versions,
     /// What others made of receivers' objects after they were applied.
     pub altered: Altered,
-    /// The pace at which receivers are replaced.
-    pub rollouts: Rollouts,
-    /// Whether webhook URLs lead to their receivers.
-    pub reach: Reachability,
-    /// Spends the connections' grants.
-    pub grants: Grants,
 }
 
 // === impl Context ===
@@ -84,56 +98,38 @@ impl Context {
         let endpoints = Endpoints::new(config.zoom_oauth_url.clone(), config.zoom_api_url.clone());
         let zoom = zoom::Client::through(endpoints, config.egress.client_builder()?)?
             .with_spending_limit(config.spending_limit());
-        let zoom = Arc::new(zoom);
+        let zoom = Zoom {
+            client: Arc::new(zoom),
+            budgets: Arc::default(),
+            metrics: metrics.clone(),
+        };
         let journal = Directory::open(config.journal.clone())
             .with_context(|| format!("failed to open the journal {}", config.journal.display()))?;
         let requeue = Requeue::new(Limits::new(config.concurrency));
-        let budgets = Arc::new(Budgets::default());
         let term = LeaderTerm::new(leadership.clone(), shutdown, config.identity.clone());
+        let (requests, budgets) = (zoom.client.clone(), zoom.budgets.clone());
         Ok(Self {
-            grants: Grants::new(client.clone(), zoom.clone(), budgets.clone(), term, journal),
-            rollouts: Rollouts::new(config.policy.receiver_rollouts),
+            grants: Grants::new(client.clone(), requests, budgets, term, journal),
             zoom,
-            receiver_http: outgoing::client_builder(Trust::Nobody)
-                .pool_max_idle_per_host(0)
-                .build()?,
-            recorder: Recorder::new(
+            receivers: Receivers {
+                http: outgoing::client_builder(Trust::Nobody)
+                    .pool_max_idle_per_host(0)
+                    .build()?,
+                reach: Reachability::new(config.policy.reachability_check, requeue.clone())?,
+                rollouts: Rollouts::new(config.policy.receiver_rollouts),
+            },
+            memory: Memory::default(),
+            writer: Writer::new(
                 client.clone(),
-                Reporter {
-                    controller: "zoom-operator".into(),
-                    instance: Some(config.identity.clone()),
-                },
+                leadership,
+                config.identity.clone(),
+                index.clone(),
+                requeue.clone(),
             ),
-            leadership,
-            client,
-            metrics,
-            index,
-            reach: Reachability::new(config.policy.reachability_check, requeue.clone())?,
+            reader: Reader::new(client, index),
             requeue,
-            budgets,
-            answers: Answers::default(),
-            altered: Altered::default(),
-            versions: Versions::default(),
+            metrics,
             config,
         })
-    }
-
-    /// The API for objects in the namespace of `object`.
-    pub fn beside<K>(&self, object: &impl Resource<DynamicType = ()>) -> Api<K>
-    where
-        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
-    {
-        let namespace = object.meta().namespace.as_deref().unwrap_or_default();
-        Api::namespaced(self.client.clone(), namespace)
-    }
-
-    /// Takes in what a pass over `by` wrote, as the API server answered, so that nothing starts from an older
-    /// copy. Other objects that it concerns get a pass.
-    pub fn wrote<K: Watched>(&self, by: &Key, object: K) {
-        for key in self.index.apply(object) {
-            if key != *by {
-                self.requeue.now(key);
-            }
-        }
     }
 }

@@ -9,10 +9,10 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::{
-    Context,
     error::Error,
     index::{Guarded, Watched},
     key::Key,
+    writer::Writer,
 };
 
 /// Whether the object has this finalizer.
@@ -27,7 +27,7 @@ pub fn holds(object: &impl Resource, finalizer: &str) -> bool {
 /// # Errors
 /// When it cannot be written, also because the object was changed meanwhile.
 pub async fn bring<K>(
-    context: &Context,
+    writer: &Writer,
     object: &K,
     finalizer: &str,
     wanted: bool,
@@ -43,7 +43,6 @@ where
     if wanted == holds(object, finalizer) {
         return Ok(false);
     }
-    context.leadership.check()?;
     let mut finalizers: Vec<&str> = object
         .finalizers()
         .iter()
@@ -57,7 +56,7 @@ where
         "resourceVersion": object.resource_version(),
         "finalizers": finalizers,
     }});
-    let api: Api<K> = context.beside(object);
+    let api: Api<K> = writer.beside(object)?;
     let patched = api
         .patch(
             &object.name_any(),
@@ -67,7 +66,7 @@ where
         .await;
     match patched {
         Ok(written) => {
-            context.wrote(&Key::from(object), DeserializeGuard(Ok(written)));
+            writer.wrote(&Key::from(object), DeserializeGuard(Ok(written)));
             Ok(true)
         }
         Err(kube::Error::Api(status)) if status.is_not_found() => Ok(true),

@@ -7,12 +7,9 @@ use jiff::Timestamp;
 use k8s_openapi::{
     ByteString, api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
-use kube::ResourceExt as _;
+use kube::{Api, ResourceExt as _};
 
-use super::{
-    Context,
-    published::{parameters, secrets},
-};
+use super::{Context, published::parameters, reader::Reads};
 use crate::api::label;
 
 /// Key for new cookies.
@@ -51,8 +48,9 @@ pub async fn keep(context: &Context) {
 }
 
 async fn ensure(context: &Context, name: &str) -> anyhow::Result<()> {
-    let secrets = secrets(&context.client, &context.config.lease_namespace);
+    let namespace = &context.config.lease_namespace;
     let params = parameters();
+    let secrets: Reads<Secret> = context.reader.within(namespace);
     let found = secrets.get_opt(name).await?;
     if let Some(found) = &found {
         anyhow::ensure!(
@@ -64,7 +62,7 @@ async fn ensure(context: &Context, name: &str) -> anyhow::Result<()> {
     let Some(mut wanted) = next(name, found.as_ref(), random(), now) else {
         return Ok(());
     };
-    context.leadership.check()?;
+    let secrets: Api<Secret> = context.writer.within(namespace)?;
     match found {
         None => {
             secrets.create(&params, &wanted).await?;

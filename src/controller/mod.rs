@@ -30,6 +30,7 @@ mod poll;
 mod published;
 mod queue;
 mod reach;
+mod reader;
 mod receiver_defaults;
 mod reconcile;
 mod removals;
@@ -39,6 +40,7 @@ mod schedule;
 mod token_secret;
 mod verdict;
 mod watch;
+mod writer;
 
 use std::{sync::Arc, time::Duration};
 
@@ -107,7 +109,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
     };
     let (mut election, mut leadership) = Election::new(client.clone(), candidate);
     let context = Context::new(
-        client,
+        client.clone(),
         args,
         leadership.clone(),
         metrics.clone(),
@@ -142,7 +144,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
         }
         metrics.leader(true);
         tokio::select! {
-            () = watch::everything(context.clone(), shutdown.clone()) => {}
+            () = watch::everything(client, context.clone(), shutdown.clone()) => {}
             () = keys::keep(&context) => {}
             () = consents::sweep(&context) => {}
         }

@@ -26,7 +26,7 @@ pub async fn receivers(context: Arc<Context>) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let due = context.index.due_polls(Timestamp::now());
+        let due = context.reader.index().due_polls(Timestamp::now());
         stream::iter(due)
             .for_each_concurrent(AT_ONCE, |key| {
                 let context = &context;
@@ -34,7 +34,7 @@ pub async fn receivers(context: Arc<Context>) {
                     let Some(pods) = ask(context, &key).await else {
                         return;
                     };
-                    if context.index.polled(&key, pods) {
+                    if context.reader.index().polled(&key, pods) {
                         context.requeue.routine(key);
                     }
                 }
@@ -45,7 +45,8 @@ pub async fn receivers(context: Arc<Context>) {
 
 async fn ask(context: &Context, key: &Key) -> Option<Vec<ReceiverPod>> {
     let object = context
-        .index
+        .reader
+        .index()
         .get::<Guarded<ZoomIntegration>>(&key.namespace, &key.name)?;
     let integration = object.0.as_ref().ok()?;
     Some(integration::receiver_pods(context, integration).await)

@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::{
-    Api, Client, ResourceExt as _,
+    Api, ResourceExt as _,
     api::{DeleteParams, Patch, PatchParams, PostParams},
 };
 use serde_json::json;
@@ -79,12 +79,6 @@ pub fn gone<T>(result: Result<T, kube::Error>) -> Result<(), Error> {
         Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
         Err(error) => Err(Error::from_write(error)),
     }
-}
-
-/// Secrets of a namespace.
-#[must_use]
-pub fn secrets(client: &Client, namespace: &str) -> Api<Secret> {
-    Api::namespaced(client.clone(), namespace)
 }
 
 /// Parameters of every write that is no patch: the field manager is ours.

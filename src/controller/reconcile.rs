@@ -13,6 +13,7 @@ use super::{
     error::{Error, chain},
     index::{Guarded, Watched},
     key::{Key, Kind},
+    reader::Reads,
     report,
 };
 use crate::api::v1alpha1::{ZoomConnection, ZoomIntegration};
@@ -70,10 +71,13 @@ where
     Guarded<K>: Watched,
 {
     // Once its namespace can be watched, every object in it gets a pass.
-    if !context.index.is_watched(&key.namespace) {
+    if !context.reader.index().is_watched(&key.namespace) {
         return None;
     }
-    let object = context.index.get::<Guarded<K>>(&key.namespace, &key.name)?;
+    let object = context
+        .reader
+        .index()
+        .get::<Guarded<K>>(&key.namespace, &key.name)?;
     let span = span(key);
     let started = Instant::now();
     let result = tokio::time::timeout(
@@ -86,11 +90,11 @@ where
     context.metrics.pass(result.as_ref().err(), took);
     match result {
         Ok(Action(next)) => {
-            context.index.succeeded(key);
+            context.reader.index().succeeded(key);
             next
         }
         Err(error) => {
-            let retry = retry(&error, context.index.failed(key));
+            let retry = retry(&error, context.reader.index().failed(key));
             span.in_scope(|| {
                 tracing::warn!(
                     error = chain(&error),
@@ -107,11 +111,11 @@ where
 }
 
 async fn pass<K: Managed>(object: &Guarded<K>, context: &Context) -> Result<Action, Error> {
-    context.leadership.check()?;
+    context.writer.lead()?;
     match &object.0 {
         Ok(object) => object.pass(context).await,
         Err(invalid) => {
-            report::unreadable::<K>(context, invalid).await?;
+            report::unreadable::<K>(&context.writer, invalid).await?;
             Ok(Action::await_change())
         }
     }
@@ -122,11 +126,10 @@ async fn reread<K: Managed>(context: &Context, key: &Key)
 where
     Guarded<K>: Watched,
 {
-    let objects: kube::Api<Guarded<K>> =
-        kube::Api::namespaced(context.client.clone(), &key.namespace);
+    let objects: Reads<Guarded<K>> = context.reader.within(&key.namespace);
     // What is gone, the watch says.
     if let Ok(Some(object)) = objects.get_opt(&key.name).await {
-        context.wrote(key, object);
+        context.writer.wrote(key, object);
     }
 }
 

@@ -17,10 +17,10 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
 
 use super::{
-    Context,
-    error::{Error, chain},
+    error::Error,
     index::{Guarded, Watched},
     key::Key,
+    writer::Writer,
 };
 use crate::api::{
     FIELD_MANAGER,
@@ -53,7 +53,7 @@ pub trait Reported:
 /// # Errors
 /// When the API server refuses, somebody wrote in between, or this replica was deposed.
 pub async fn report<K: Reported>(
-    context: &Context,
+    writer: &Writer,
     object: &K,
     status: &K::Status,
 ) -> Result<(), Error>
@@ -64,8 +64,7 @@ where
     if object.status() == Some(status) {
         return Ok(());
     }
-    context.leadership.check()?;
-    let api: Api<K> = context.beside(object);
+    let api: Api<K> = writer.beside(object)?;
     let meta = object.meta();
     let patch = json!({
         "apiVersion": K::api_version(&()),
@@ -86,7 +85,7 @@ where
         )
         .await
         .map_err(Error::from_write)?;
-    context.wrote(&Key::from(object), DeserializeGuard(Ok(written)));
+    writer.wrote(&Key::from(object), DeserializeGuard(Ok(written)));
     let before = object.status();
     for event in events(
         before.map(K::conditions),
@@ -97,17 +96,9 @@ where
             // Once, when it begins. Without the message: it may quote a link that only its person may see.
             tracing::warn!(reason = event.reason, "the resource needs attention");
         }
-        publish(context, object, event).await;
+        writer.publish(object, event).await;
     }
     Ok(())
-}
-
-/// Publishes one Event about `object`. One that cannot be published is no reason to stop.
-pub async fn publish<K: Reported>(context: &Context, object: &K, event: Event) {
-    let about = object.object_ref(&());
-    if let Err(error) = context.recorder.publish(&event, &about).await {
-        tracing::warn!(error = chain(&error), "failed to publish an event");
-    }
 }
 
 /// Says that this version cannot read the resource; the rest of its status stays as it is.
@@ -115,10 +106,9 @@ pub async fn publish<K: Reported>(context: &Context, object: &K, event: Event) {
 /// # Errors
 /// As [`report`].
 pub async fn unreadable<K: Reported>(
-    context: &Context,
+    writer: &Writer,
     invalid: &InvalidObject,
 ) -> Result<(), Error> {
-    context.leadership.check()?;
     let meta = &invalid.metadata;
     tracing::warn!(
         error = invalid.error,
@@ -142,10 +132,8 @@ pub async fn unreadable<K: Reported>(
         meta.generation,
         condition::merge(&[], statements, meta.generation, since),
     );
-    let api: Api<PartialObjectMeta<K>> = Api::namespaced(
-        context.client.clone(),
-        meta.namespace.as_deref().unwrap_or_default(),
-    );
+    let api: Api<PartialObjectMeta<K>> =
+        writer.within(meta.namespace.as_deref().unwrap_or_default())?;
     let patch = Patch::Merge(json!({
         "metadata": {"resourceVersion": meta.resource_version},
         "status": status,

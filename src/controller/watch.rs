@@ -16,7 +16,7 @@ use k8s_openapi::{
     },
 };
 use kube::{
-    Api, Resource, ResourceExt as _,
+    Api, Client, Resource, ResourceExt as _,
     api::PartialObjectMeta,
     runtime::watcher::{self, Event, watcher},
 };
@@ -44,19 +44,20 @@ const PAGE: u32 = 50;
 #[derive(Clone)]
 struct Scope {
     namespace: Option<Arc<str>>,
+    client: Client,
     context: Arc<Context>,
     outage: Arc<Outage>,
 }
 
 /// Works on all objects until the request to stop.
-pub async fn everything(context: Arc<Context>, shutdown: Shutdown) {
+pub async fn everything(client: Client, context: Arc<Context>, shutdown: Shutdown) {
     let scopes = context.config.namespaces().map_or_else(
         || vec![None],
         |names| names.into_iter().map(Some).collect::<Vec<_>>(),
     );
     let scopes: Vec<Scope> = scopes
         .into_iter()
-        .map(|namespace| Scope::new(namespace.as_deref(), &context))
+        .map(|namespace| Scope::new(namespace.as_deref(), &client, &context))
         .collect();
     // Dropped, and with it every watch, once the last pass has ended.
     let mut watches = JoinSet::new();
@@ -64,7 +65,7 @@ pub async fn everything(context: Arc<Context>, shutdown: Shutdown) {
         scope.spawn(&mut watches);
     }
     if context.config.connect_url.is_some() {
-        watches.spawn(consents(context.clone()));
+        watches.spawn(consents(client, context.clone()));
     }
     watches.spawn(poll::receivers(context.clone()));
     let pass = |key| reconcile(context.clone(), key);
@@ -72,10 +73,9 @@ pub async fn everything(context: Arc<Context>, shutdown: Shutdown) {
 }
 
 /// Watches for consents in the operator's own namespace. Does not end.
-async fn consents(context: Arc<Context>) {
+async fn consents(client: Client, context: Arc<Context>) {
     let namespace = &context.config.lease_namespace;
-    let secrets: Api<PartialObjectMeta<Secret>> =
-        Api::namespaced(context.client.clone(), namespace);
+    let secrets: Api<PartialObjectMeta<Secret>> = Api::namespaced(client, namespace);
     let config = watcher::Config::default().labels(&format!("{}={}", label::USE, label::CONSENT));
     let outage = Outage::new(Some(namespace));
     let mut events = std::pin::pin!(watcher(secrets, config));
@@ -116,13 +116,17 @@ fn every_secret() -> watcher::Config {
 // === impl Scope ===
 
 impl Scope {
-    fn new(namespace: Option<&str>, context: &Arc<Context>) -> Self {
+    fn new(namespace: Option<&str>, client: &Client, context: &Arc<Context>) -> Self {
         // Nothing is decided by what other namespaces hold as long as one of them was not listed.
         for kind in [ZoomIntegration::kind(&()), ZoomConnection::kind(&())] {
-            context.index.set_watch(namespace, &kind, Watch::Pending);
+            context
+                .reader
+                .index()
+                .set_watch(namespace, &kind, Watch::Pending);
         }
         Self {
             namespace: namespace.map(Into::into),
+            client: client.clone(),
             context: context.clone(),
             outage: Arc::new(Outage::new(namespace)),
         }
@@ -181,7 +185,7 @@ impl Scope {
         gone: impl Fn(&K),
     ) {
         let mut events = std::pin::pin!(events);
-        let (index, scope) = (&self.context.index, self.namespace.as_deref());
+        let (index, scope) = (self.context.reader.index(), self.namespace.as_deref());
         let kind = K::kind(&());
         let forget = |all_but: &HashSet<(String, String)>| {
             for (object, affected) in index.retain::<K>(scope, all_but) {
@@ -240,7 +244,10 @@ impl Scope {
         let mut events = std::pin::pin!(watcher(secrets, every_secret()));
         let readers = |secret: &PartialObjectMeta<Secret>| {
             let namespace = secret.namespace().unwrap_or_default();
-            self.context.index.readers(&namespace, &secret.name_any())
+            self.context
+                .reader
+                .index()
+                .readers(&namespace, &secret.name_any())
         };
         while let Some(event) = events.next().await {
             match event {
@@ -265,7 +272,7 @@ impl Scope {
     /// The watch of a kind of resource has begun, or began again: nobody knows what it missed.
     fn begun(&self) {
         let namespace = self.namespace.as_deref();
-        for (key, is_new) in self.context.index.keys(namespace) {
+        for (key, is_new) in self.context.reader.index().keys(namespace) {
             if is_new {
                 self.context.requeue.now(key);
             } else {
@@ -284,7 +291,7 @@ impl Scope {
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
     {
-        let client = self.context.client.clone();
+        let client = self.client.clone();
         match &self.namespace {
             Some(namespace) => Api::namespaced(client, namespace),
             None => Api::all(client),

@@ -20,13 +20,14 @@ use crate::{
         Context, audit,
         error::Error,
         grants::{
-            Place,
+            Grants, Place,
             secret::{self, GrantSecret, Kept},
             token_of,
         },
+        index::Index,
         published::{self, gone, parameters},
-        report,
         token_secret::{self, Owner},
+        writer::Writer,
     },
 };
 use grant::Grant;
@@ -43,7 +44,7 @@ pub async fn apply(
     situation: &Situation,
     step: &Step,
 ) -> Result<Outcome, Error> {
-    let secrets: Api<Secret> = context.beside(connection);
+    let (reader, writer) = (&context.reader, &context.writer);
     let owner = Owner::connection(connection);
     match step {
         Step::Notice(attempt) => {
@@ -55,8 +56,8 @@ pub async fn apply(
         }
         Step::Refresh(app) => {
             let place = Place::of(connection, &situation.observed.namespace_uid);
-            let outcome = spend(context, place, app).await?;
-            let read = observe::grant(&secrets, connection).await?;
+            let outcome = spend(&context.grants, place, app).await?;
+            let read = observe::grant(&reader.beside(connection), connection).await?;
             if let Some(outcome) = &outcome {
                 context.metrics.refresh(outcome);
                 record_refresh(connection, situation, outcome, &read);
@@ -64,9 +65,8 @@ pub async fn apply(
             Ok(Outcome::Refreshed(outcome, read))
         }
         Step::Store(kept, purpose) => {
-            context.leadership.check()?;
             let version = situation.observed.grant_version.as_deref();
-            let stored = store(connection, &secrets, kept, version).await;
+            let stored = store(connection, &writer.beside(connection)?, kept, version).await;
             log_stored(*purpose, &stored);
             if let (Ok(_), Some(record)) = (&stored, audit::stored(connection, *purpose)) {
                 record.write();
@@ -74,11 +74,11 @@ pub async fn apply(
             refused(stored).map(Outcome::Stored)
         }
         Step::AskWho(grant) | Step::AskWhoConsented(grant) => {
-            Ok(Outcome::Who(who(context, connection, grant).await))
+            let answer = who(&context.zoom.client, reader.index(), connection, grant).await;
+            Ok(Outcome::Who(answer))
         }
         Step::ReownGrant => {
-            context.leadership.check()?;
-            let read = reown_grant(connection, &secrets).await?;
+            let read = reown_grant(connection, &writer.beside(connection)?).await?;
             Ok(Outcome::Stored(Ok(read)))
         }
         Step::Redeem(app, consent) => {
@@ -88,30 +88,29 @@ pub async fn apply(
             ))
         }
         Step::EndConsent(consent, end) => {
-            end_consent(context, connection, consent, end).await?;
+            let namespace = &context.config.lease_namespace;
+            end_consent(writer, namespace, connection, consent, end).await?;
             Ok(Outcome::Done)
         }
         Step::Publish(grant) => {
-            context.leadership.check()?;
-            let written = publish(context, connection, situation, &secrets, grant).await;
+            let (secrets, zoom) = (writer.beside(connection)?, &context.zoom.client);
+            let written = publish(zoom, connection, situation, &secrets, grant).await;
             Ok(Outcome::Published(
                 refused(written)?.map(|secret| token_secret::read(&owner, Some(&secret))),
             ))
         }
         Step::ReownToken(version) => {
-            context.leadership.check()?;
+            let secrets = writer.beside(connection)?;
             let secret = published::reown(&secrets, &owner, version).await?;
             let read = token_secret::read(&owner, Some(&secret));
             Ok(Outcome::Published(Ok(read)))
         }
         Step::RemoveToken => {
-            context.leadership.check()?;
-            published::remove(&secrets, &owner.secret_name).await?;
+            published::remove(&writer.beside(connection)?, &owner.secret_name).await?;
             Ok(Outcome::Done)
         }
         Step::RemoveOldToken(name) => {
-            context.leadership.check()?;
-            published::remove(&secrets, name).await?;
+            published::remove(&writer.beside(connection)?, name).await?;
             Ok(Outcome::Done)
         }
     }
@@ -119,11 +118,11 @@ pub async fn apply(
 
 /// Spends what is stored at `place`. `None` when that is under way already.
 async fn spend(
-    context: &Context,
+    grants: &Grants,
     place: Place,
     app: &App,
 ) -> Result<Option<grant::Outcome<zoom::Error>>, Error> {
-    let outcome = context.grants.spend(place, app).await.transpose()?;
+    let outcome = grants.spend(place, app).await.transpose()?;
     match &outcome {
         Some(grant::Outcome::Stored(_)) => tracing::info!("zoom gave a token"),
         Some(grant::Outcome::Refused(refusal)) => tracing::info!(
@@ -173,7 +172,7 @@ pub async fn redeem(
     };
     let namespace = &context.config.lease_namespace;
     let place = Place::of_consent(namespace, &consent.secret_name, handoff, namespace_uid);
-    let outcome = spend(context, place, app).await?;
+    let outcome = spend(&context.grants, place, app).await?;
     if let Some(outcome) = &outcome {
         context.metrics.exchange(outcome);
         let (namespace, name) = (&handoff.namespace, &handoff.connection);
@@ -232,7 +231,8 @@ fn refused<T>(written: Result<T, Error>) -> Result<Result<T, Refused>, Error> {
 }
 
 async fn who(
-    context: &Context,
+    zoom: &zoom::Client,
+    index: &Index,
     connection: &ZoomConnection,
     grant: &Grant,
 ) -> Result<Asked, zoom::Error> {
@@ -242,14 +242,14 @@ async fn who(
             other: None,
         });
     };
-    let answer = context.zoom.me(&access.token, &access.api_url).await;
+    let answer = zoom.me(&access.token, &access.api_url).await;
     if let Err(error) = &answer {
         tracing::info!(%error, "zoom does not tell who authorized");
     }
     let identity = answer?;
     let other = identity
         .as_ref()
-        .and_then(|identity| observe::other_of(context, connection, &identity.user_id));
+        .and_then(|identity| observe::other_of(index, connection, &identity.user_id));
     Ok(Asked { identity, other })
 }
 
@@ -268,7 +268,7 @@ async fn reown_grant(connection: &ZoomConnection, secrets: &Api<Secret>) -> Resu
 }
 
 async fn publish(
-    context: &Context,
+    zoom: &zoom::Client,
     connection: &ZoomConnection,
     situation: &Situation,
     secrets: &Api<Secret>,
@@ -277,7 +277,7 @@ async fn publish(
     let Some(access) = &grant.access else {
         return Err(Error::Conflict);
     };
-    let token = token_of(access, &context.zoom);
+    let token = token_of(access, zoom);
     let kept = situation.kept();
     let uid = connection.uid().unwrap_or_default();
     let refresh_at = kept.and_then(|kept| plan::refresh_at(kept, &uid));
@@ -293,13 +293,13 @@ async fn publish(
 
 /// Removes exactly the consent that was read, and says what became of it.
 async fn end_consent(
-    context: &Context,
+    writer: &Writer,
+    namespace: &str,
     connection: &ZoomConnection,
     consent: &Consent,
     end: &End,
 ) -> Result<(), Error> {
-    context.leadership.check()?;
-    let secrets = published::secrets(&context.client, &context.config.lease_namespace);
+    let secrets: Api<Secret> = writer.within(namespace)?;
     let params = DeleteParams {
         preconditions: Some(Preconditions {
             uid: consent.uid.clone(),
@@ -317,7 +317,7 @@ async fn end_consent(
             action: "Authorize".into(),
             secondary: None,
         };
-        report::publish(context, connection, event).await;
+        writer.publish(connection, event).await;
     }
     Ok(())
 }

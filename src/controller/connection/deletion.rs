@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{
-    Api, ResourceExt as _,
+    ResourceExt as _,
     runtime::events::{Event, EventType},
 };
 use runtime::audit;
@@ -28,8 +28,10 @@ use crate::{
         failure::{self, Attempt},
         finalizer,
         grants::{Place, client_of, secret::GrantSecret},
+        reader::{Reader, Reads},
         reconcile::Action,
         report, schedule,
+        writer::Writer,
     },
 };
 use grant::{Grant, Outcome, Standing};
@@ -76,9 +78,9 @@ enum Answer {
 ///
 /// # Errors
 /// When it cannot be written.
-pub async fn prepare(context: &Context, connection: &ZoomConnection) -> Result<bool, Error> {
+pub async fn prepare(writer: &Writer, connection: &ZoomConnection) -> Result<bool, Error> {
     let wanted = connection.deletion_policy() == ConnectionDeletionPolicy::Revoke;
-    finalizer::bring(context, connection, REVOKE, wanted).await
+    finalizer::bring(writer, connection, REVOKE, wanted).await
 }
 
 /// Revokes, if that is wanted, and lets the connection go.
@@ -89,19 +91,19 @@ pub async fn conclude(context: &Context, connection: &ZoomConnection) -> Result<
     if !finalizer::holds(connection, REVOKE) {
         return Ok(Action::await_change());
     }
-    let mut ending = observe(context, connection).await?;
+    let mut ending = observe(&context.reader, connection).await?;
     loop {
         let step = plan(&ending, Timestamp::now());
         let answer = match step {
-            Step::Wait(until) => return wait(context, connection, &ending, until).await,
-            Step::Release(why) => return release(context, connection, why).await,
+            Step::Wait(until) => return wait(&context.writer, connection, &ending, until).await,
+            Step::Release(why) => return release(&context.writer, connection, why).await,
             Step::Refresh(app) => {
                 let place = Place::of(connection, &ending.namespace_uid);
                 Answer::Refreshed(context.grants.spend(place, &app).await.transpose()?)
             }
             Step::Revoke(app, grant) => {
-                context.leadership.check()?;
-                let answer = revoke(context, &app, &grant).await;
+                context.writer.lead()?;
+                let answer = revoke(&context.zoom.client, &app, &grant).await;
                 record(
                     connection,
                     answer.as_ref().err().map(|error| error.fault.as_str()),
@@ -113,10 +115,10 @@ pub async fn conclude(context: &Context, connection: &ZoomConnection) -> Result<
     }
 }
 
-async fn observe(context: &Context, connection: &ZoomConnection) -> Result<Ending, Error> {
-    let secrets: Api<Secret> = context.beside(connection);
+async fn observe(reader: &Reader, connection: &ZoomConnection) -> Result<Ending, Error> {
+    let secrets: Reads<Secret> = reader.beside(connection);
     let read = observe::grant(&secrets, connection).await?;
-    let namespace_uid = observe::namespace_uid(context, connection).await?;
+    let namespace_uid = observe::namespace_uid(reader, connection).await?;
     let begun = connection.metadata.deletion_timestamp.as_ref();
     let begun = begun.map_or_else(Timestamp::now, |begun| begun.0);
     let status = connection.status.as_ref();
@@ -135,7 +137,7 @@ async fn observe(context: &Context, connection: &ZoomConnection) -> Result<Endin
     };
     Ok(Ending {
         grant,
-        app: app(context, connection, &secrets).await?,
+        app: app(reader, connection, &secrets).await?,
         namespace_uid,
         failure: failure.filter(|failure| failure.time.0 >= begun),
         until: schedule::later(begun, PATIENCE),
@@ -143,11 +145,11 @@ async fn observe(context: &Context, connection: &ZoomConnection) -> Result<Endin
 }
 
 async fn app(
-    context: &Context,
+    reader: &Reader,
     connection: &ZoomConnection,
-    secrets: &Api<Secret>,
+    secrets: &Reads<Secret>,
 ) -> Result<Option<App>, Error> {
-    let integrations: Api<ZoomIntegration> = context.beside(connection);
+    let integrations: Reads<ZoomIntegration> = reader.beside(connection);
     let name = &connection.spec.integration_ref.name;
     let Some(integration) = integrations.get_opt(name).await? else {
         return Ok(None);
@@ -241,11 +243,11 @@ fn settle(
     ending
 }
 
-async fn revoke(context: &Context, app: &App, grant: &Grant) -> Result<(), zoom::Error> {
+async fn revoke(zoom: &zoom::Client, app: &App, grant: &Grant) -> Result<(), zoom::Error> {
     let Some(access) = &grant.access else {
         return Ok(());
     };
-    context.zoom.revoke(app, &access.token).await?;
+    zoom.revoke(app, &access.token).await?;
     tracing::info!("revoked a grant");
     Ok(())
 }
@@ -261,7 +263,7 @@ fn record(connection: &ZoomConnection, refused: Option<&str>) {
 
 /// Remembers the failure, so that no other pass tries earlier.
 async fn wait(
-    context: &Context,
+    writer: &Writer,
     connection: &ZoomConnection,
     ending: &Ending,
     until: Timestamp,
@@ -269,13 +271,13 @@ async fn wait(
     let mut status = connection.status.clone().unwrap_or_default();
     let token = status.token.get_or_insert_with(TokenStatus::default);
     token.failure.clone_from(&ending.failure);
-    report::report(context, connection, &status).await?;
+    report::report(writer, connection, &status).await?;
     Ok(Action::requeue(schedule::wait([until], Timestamp::now())))
 }
 
 /// Lets the connection go.
 async fn release(
-    context: &Context,
+    writer: &Writer,
     connection: &ZoomConnection,
     why: Option<String>,
 ) -> Result<Action, Error> {
@@ -292,9 +294,9 @@ async fn release(
             action: "Revoke".into(),
             secondary: None,
         };
-        report::publish(context, connection, event).await;
+        writer.publish(connection, event).await;
     }
-    finalizer::bring(context, connection, REVOKE, false).await?;
+    finalizer::bring(writer, connection, REVOKE, false).await?;
     Ok(Action::await_change())
 }
 

@@ -26,7 +26,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 
-use self::model::Situation;
+use self::{model::Situation, observe::Sources};
 use super::{
     Context,
     error::Error,
@@ -46,14 +46,14 @@ impl Managed for ZoomConnection {
         if self.metadata.deletion_timestamp.is_some() {
             return Box::pin(deletion::conclude(context, self)).await;
         }
-        if deletion::prepare(context, self).await? {
+        if deletion::prepare(&context.writer, self).await? {
             // The change of the finalizer leads to the next pass.
             return Ok(Action::requeue(Duration::ZERO));
         }
         let rules = plan::Rules {
             sealed_grant: context.config.sealed_grant_life(),
         };
-        let observed = observe::observe(context, self).await?;
+        let observed = observe::observe(Sources::of(context), self).await?;
         let until = schedule::later(Timestamp::now(), BEGINS_STEPS);
         let mut situation = Situation::new(self, observed, until);
         while let Some(step) = plan::next(self, &situation, rules, Timestamp::now()) {
@@ -80,11 +80,10 @@ async fn report(
         data_deletion: context.config.data_deletion(),
     };
     let (status, wait) = status::status(connection, situation, setting, now);
-    super::report::report(context, connection, &status).await?;
+    super::report::report(&context.writer, connection, &status).await?;
     let member = Member::new(status.phase, status.token.as_ref(), &status.conditions);
-    context
-        .index
-        .passed(Key::from(connection), member, wait, now);
+    let index = context.reader.index();
+    index.passed(Key::from(connection), member, wait, now);
     Ok(Action::requeue(wait))
 }
 

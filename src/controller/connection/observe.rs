@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1::{Namespace, Pod, Secret};
 use kube::{
-    Api, Resource, ResourceExt as _,
+    Resource, ResourceExt as _,
     api::{ListParams, PartialObjectMeta},
 };
 
@@ -13,31 +13,67 @@ use crate::{
         v1alpha1::{ZoomConnection, ZoomIntegration},
     },
     controller::{
-        Context, connections,
-        credentials::Credentials,
+        Context,
+        config::Args,
+        connections,
+        credentials::{Credentials, Versions},
         error::Error,
-        grants::secret::{self, GrantSecret, REFRESH_TOKEN},
+        grants::{
+            LeaderTerm,
+            secret::{self, GrantSecret, REFRESH_TOKEN},
+        },
+        index::Index,
         key::Key,
+        reader::{Reader, Reads},
         removals,
         token_secret::{self, Owner, TokenSecret},
     },
 };
 use contract::consent;
 
+/// What is read for a connection, and who else works on its grant.
+#[derive(Clone, Copy)]
+pub struct Sources<'a> {
+    /// The cluster.
+    pub reader: &'a Reader,
+    /// The versions of integrations' credentials.
+    pub versions: &'a Versions,
+    /// Which attempts other processes make.
+    pub term: &'a LeaderTerm,
+    /// The operator's configuration.
+    pub config: &'a Args,
+}
+
+// === impl Sources ===
+
+impl<'a> Sources<'a> {
+    /// The part of what a pass works with.
+    #[must_use]
+    pub fn of(context: &'a Context) -> Self {
+        Self {
+            reader: &context.reader,
+            versions: &context.memory.versions,
+            term: context.grants.term(),
+            config: &context.config,
+        }
+    }
+}
+
 /// Reads what there is around a connection.
 ///
 /// # Errors
 /// When the API server cannot be asked.
-pub async fn observe(context: &Context, connection: &ZoomConnection) -> Result<Observed, Error> {
-    let secrets: Api<Secret> = context.beside(connection);
+pub async fn observe(sources: Sources<'_>, connection: &ZoomConnection) -> Result<Observed, Error> {
+    let reader = sources.reader;
+    let secrets: Reads<Secret> = reader.beside(connection);
     let read = grant(&secrets, connection).await?;
     let owner = Owner::connection(connection);
     let token = secrets.get_opt(&owner.secret_name).await?;
-    let integration = integration(context, connection, &secrets).await?;
+    let integration = integration(sources, connection, &secrets).await?;
     Ok(Observed {
-        foreign_attempt: foreign_attempt(context, &read.grant).await?,
-        removed_at: removed_at(context, connection, integration.as_ref()),
-        other: other(context, connection, &read.grant),
+        foreign_attempt: foreign_attempt(sources, &read.grant).await?,
+        removed_at: removed_at(reader.index(), connection, integration.as_ref()),
+        other: other(reader.index(), connection, &read.grant),
         integration,
         grant: read.grant,
         grant_version: read.version,
@@ -45,8 +81,8 @@ pub async fn observe(context: &Context, connection: &ZoomConnection) -> Result<O
         token: token_secret::read(&owner, token.as_ref()),
         old_token_secret: old_token_secret(&secrets, connection, &owner).await?,
         import: import(connection, &secrets).await?,
-        consents: consents(context, connection).await?,
-        namespace_uid: namespace_uid(context, connection).await?,
+        consents: consents(sources, connection).await?,
+        namespace_uid: namespace_uid(reader, connection).await?,
     })
 }
 
@@ -54,7 +90,7 @@ pub async fn observe(context: &Context, connection: &ZoomConnection) -> Result<O
 ///
 /// # Errors
 /// When the API server cannot be asked.
-pub async fn grant(secrets: &Api<Secret>, connection: &ZoomConnection) -> Result<Read, Error> {
+pub async fn grant(secrets: &Reads<Secret>, connection: &ZoomConnection) -> Result<Read, Error> {
     let name = secret::name(&connection.name_any());
     let found = secrets.get_opt(&name).await?;
     Ok(grant_in(connection, found.as_ref()))
@@ -71,21 +107,21 @@ pub fn grant_in(connection: &ZoomConnection, found: Option<&Secret>) -> Read {
 }
 
 /// Another connection of the user who gave the grant.
-fn other(context: &Context, connection: &ZoomConnection, found: &GrantSecret) -> Option<String> {
+fn other(index: &Index, connection: &ZoomConnection, found: &GrantSecret) -> Option<String> {
     let GrantSecret::Ours(kept) = found else {
         return None;
     };
     let user = &kept.identity.as_ref()?.user_id;
-    other_of(context, connection, user)
+    other_of(index, connection, user)
 }
 
 /// Another connection of this user. Who was here first stays.
 #[must_use]
-pub fn other_of(context: &Context, connection: &ZoomConnection, user: &str) -> Option<String> {
+pub fn other_of(index: &Index, connection: &ZoomConnection, user: &str) -> Option<String> {
     let mine = pinned(connection).and_then(|pinned| pinned.user_id.as_deref());
     (mine != Some(user))
         .then(|| {
-            let all = context.index.connections_of(
+            let all = index.connections_of(
                 &connection.namespace()?,
                 &connection.spec.integration_ref.name,
             );
@@ -96,7 +132,7 @@ pub fn other_of(context: &Context, connection: &ZoomConnection, user: &str) -> O
 
 /// When the person of this connection last removed the app.
 fn removed_at(
-    context: &Context,
+    index: &Index,
     connection: &ZoomConnection,
     integration: Option<&Integration>,
 ) -> Option<jiff::Timestamp> {
@@ -105,18 +141,18 @@ fn removed_at(
         &connection.spec.integration_ref.name,
     );
     removals::last(
-        &context.index.removals(&integration_key),
+        &index.removals(&integration_key),
         pinned(connection)?,
         integration?.resource.spec.app.management,
     )
 }
 
 async fn integration(
-    context: &Context,
+    sources: Sources<'_>,
     connection: &ZoomConnection,
-    secrets: &Api<Secret>,
+    secrets: &Reads<Secret>,
 ) -> Result<Option<Integration>, Error> {
-    let integrations: Api<ZoomIntegration> = context.beside(connection);
+    let integrations: Reads<ZoomIntegration> = sources.reader.beside(connection);
     let name = &connection.spec.integration_ref.name;
     let Some(resource) = integrations.get_opt(name).await? else {
         return Ok(None);
@@ -128,7 +164,7 @@ async fn integration(
         credentials: {
             let mut credentials = Credentials::read(&resource.spec, credentials.as_ref());
             let uid = resource.uid().unwrap_or_default();
-            context.versions.keep(&uid, &mut credentials);
+            sources.versions.keep(&uid, &mut credentials);
             credentials
         },
         resource,
@@ -136,7 +172,7 @@ async fn integration(
 }
 
 async fn old_token_secret(
-    secrets: &Api<Secret>,
+    secrets: &Reads<Secret>,
     connection: &ZoomConnection,
     owner: &Owner,
 ) -> Result<Option<String>, Error> {
@@ -153,7 +189,7 @@ async fn old_token_secret(
     Ok(ours.then_some(old))
 }
 
-async fn import(connection: &ZoomConnection, secrets: &Api<Secret>) -> Result<Import, Error> {
+async fn import(connection: &ZoomConnection, secrets: &Reads<Secret>) -> Result<Import, Error> {
     let Some(reference) = &connection.spec.import_secret_ref else {
         return Ok(Import::NotWanted);
     };
@@ -172,12 +208,14 @@ async fn import(connection: &ZoomConnection, secrets: &Api<Secret>) -> Result<Im
     })
 }
 
-async fn consents(context: &Context, connection: &ZoomConnection) -> Result<Vec<Consent>, Error> {
-    if context.config.connect_url.is_none() {
+async fn consents(
+    sources: Sources<'_>,
+    connection: &ZoomConnection,
+) -> Result<Vec<Consent>, Error> {
+    if sources.config.connect_url.is_none() {
         return Ok(Vec::new());
     }
-    let secrets: Api<Secret> =
-        Api::namespaced(context.client.clone(), &context.config.lease_namespace);
+    let secrets: Reads<Secret> = sources.reader.within(&sources.config.lease_namespace);
     let selector = format!(
         "{}={},{}={},{}={}",
         label::USE,
@@ -204,10 +242,10 @@ async fn consents(context: &Context, connection: &ZoomConnection) -> Result<Vec<
 /// # Errors
 /// When the API server cannot be asked.
 pub async fn namespace_uid(
-    context: &Context,
+    reader: &Reader,
     object: &impl Resource<DynamicType = ()>,
 ) -> Result<String, Error> {
-    let namespaces: Api<Namespace> = Api::all(context.client.clone());
+    let namespaces: Reads<Namespace> = reader.of_cluster();
     let name = object.namespace().unwrap_or_default();
     let namespace: PartialObjectMeta<Namespace> = namespaces.get_metadata(&name).await?;
     Ok(namespace.uid().unwrap_or_default())
@@ -215,7 +253,7 @@ pub async fn namespace_uid(
 
 /// An attempt that another process wrote down, and whether that process can still be working on it.
 async fn foreign_attempt(
-    context: &Context,
+    sources: Sources<'_>,
     found: &GrantSecret,
 ) -> Result<Option<ForeignAttempt>, Error> {
     let GrantSecret::Ours(kept) = found else {
@@ -224,10 +262,10 @@ async fn foreign_attempt(
     let Some(intent) = &kept.grant.intent else {
         return Ok(None);
     };
-    if !context.grants.term().is_foreign(intent) {
+    if !sources.term.is_foreign(intent) {
         return Ok(None);
     }
-    let pods: Api<Pod> = Api::namespaced(context.client.clone(), &context.config.lease_namespace);
+    let pods: Reads<Pod> = sources.reader.within(&sources.config.lease_namespace);
     let pod = pods.get_metadata_opt(&intent.holder.pod).await?;
     Ok(Some(ForeignAttempt {
         intent: intent.clone(),

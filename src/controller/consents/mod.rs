@@ -24,8 +24,9 @@ use super::{
     connection::{apply, model::Consent, observe},
     credentials::Credentials,
     error::Error,
-    published::{self, secrets},
-    report,
+    published,
+    reader::{Reader, Reads},
+    writer::Writer,
 };
 use crate::api::{
     annotation, label,
@@ -48,13 +49,14 @@ pub async fn self_service(
     if context.config.connect_url.is_none() || integration.spec.suspend {
         return Ok(None);
     }
-    let mut pending = pending(context, integration).await?;
+    let namespace = &context.config.lease_namespace;
+    let mut pending = pending(&context.reader, namespace, integration).await?;
     if pending.is_empty() {
         return Ok(None);
     }
-    let credentials = credentials(context, integration).await?;
+    let credentials = credentials(&context.reader, integration).await?;
     let mut limit = Limit {
-        made: made(context, integration).await?,
+        made: made(&context.reader, integration).await?,
         most: policy.limit(),
     };
     let mut again = Vec::new();
@@ -72,18 +74,20 @@ pub async fn self_service(
                     break;
                 }
                 Step::Redeem(app) => {
-                    let namespace_uid = observe::namespace_uid(context, integration).await?;
+                    let namespace_uid =
+                        observe::namespace_uid(&context.reader, integration).await?;
                     let outcome =
                         apply::redeem(context, &consent.consent, &app, &namespace_uid).await?;
                     consent = admission::settle(consent, outcome, Timestamp::now());
-                    remember(context, &consent).await?;
+                    remember(&context.writer, namespace, &consent).await?;
                 }
                 Step::Create(name) => {
-                    create(context, integration, &name).await?;
+                    create(&context.writer, integration, &name).await?;
                     limit.made.push(name);
                 }
                 Step::Refuse(refusal) => {
-                    refuse(context, integration, &consent.consent, refusal).await?;
+                    let writer = &context.writer;
+                    refuse(writer, namespace, integration, &consent.consent, refusal).await?;
                     break;
                 }
             }
@@ -93,8 +97,12 @@ pub async fn self_service(
 }
 
 /// The consents of people without a connection, the oldest first.
-async fn pending(context: &Context, integration: &ZoomIntegration) -> Result<Vec<Pending>, Error> {
-    let handed_over = secrets(&context.client, &context.config.lease_namespace);
+async fn pending(
+    reader: &Reader,
+    namespace: &str,
+    integration: &ZoomIntegration,
+) -> Result<Vec<Pending>, Error> {
+    let handed_over: Reads<Secret> = reader.within(namespace);
     let selector = format!(
         "{}={},{}={},{}={}",
         label::USE,
@@ -119,11 +127,8 @@ async fn pending(context: &Context, integration: &ZoomIntegration) -> Result<Vec
     Ok(pending)
 }
 
-async fn credentials(
-    context: &Context,
-    integration: &ZoomIntegration,
-) -> Result<Credentials, Error> {
-    let secrets: Api<Secret> = context.beside(integration);
+async fn credentials(reader: &Reader, integration: &ZoomIntegration) -> Result<Credentials, Error> {
+    let secrets: Reads<Secret> = reader.beside(integration);
     let name = &integration.spec.credentials.secret_ref.name;
     let secret = secrets.get_opt(name).await?;
     Ok(Credentials::read(&integration.spec, secret.as_ref()))
@@ -131,8 +136,8 @@ async fn credentials(
 
 /// The names of the connections that self service made. As it is now: the limit must hold however fast
 /// people are.
-async fn made(context: &Context, integration: &ZoomIntegration) -> Result<Vec<String>, Error> {
-    let connections: Api<ZoomConnection> = context.beside(integration);
+async fn made(reader: &Reader, integration: &ZoomIntegration) -> Result<Vec<String>, Error> {
+    let connections: Reads<ZoomConnection> = reader.beside(integration);
     let selector = format!(
         "{}=true,{}={}",
         label::SELF_SERVICE,
@@ -146,16 +151,15 @@ async fn made(context: &Context, integration: &ZoomIntegration) -> Result<Vec<St
 }
 
 /// Writes down, in the consent's Secret, how often it failed and until when it waits.
-async fn remember(context: &Context, pending: &Pending) -> Result<(), Error> {
+async fn remember(writer: &Writer, namespace: &str, pending: &Pending) -> Result<(), Error> {
     let Some(wait) = pending.wait else {
         return Ok(());
     };
-    context.leadership.check()?;
     let patch = json!({"metadata": {"annotations": {
         annotation::ATTEMPTS: wait.attempts.to_string(),
         annotation::RETRY_AT: wait.until.to_string(),
     }}});
-    let secrets = secrets(&context.client, &context.config.lease_namespace);
+    let secrets: Api<Secret> = writer.within(namespace)?;
     let name = &pending.consent.secret_name;
     published::gone(
         secrets
@@ -164,7 +168,7 @@ async fn remember(context: &Context, pending: &Pending) -> Result<(), Error> {
     )
 }
 
-async fn create(context: &Context, integration: &ZoomIntegration, name: &str) -> Result<(), Error> {
+async fn create(writer: &Writer, integration: &ZoomIntegration, name: &str) -> Result<(), Error> {
     let mut connection = ZoomConnection::new(
         name,
         ZoomConnectionSpec {
@@ -186,8 +190,7 @@ async fn create(context: &Context, integration: &ZoomIntegration, name: &str) ->
         .map(|(key, value)| (key.to_owned(), value))
         .into(),
     );
-    context.leadership.check()?;
-    let connections: Api<ZoomConnection> = context.beside(integration);
+    let connections: Api<ZoomConnection> = writer.beside(integration)?;
     match connections
         .create(&published::parameters(), &connection)
         .await
@@ -204,14 +207,13 @@ async fn create(context: &Context, integration: &ZoomIntegration, name: &str) ->
 
 /// Removes a consent that leads to no connection, and says why.
 async fn refuse(
-    context: &Context,
+    writer: &Writer,
+    namespace: &str,
     integration: &ZoomIntegration,
     consent: &Consent,
     refusal: Refusal,
 ) -> Result<(), Error> {
-    context.leadership.check()?;
-    let secrets = secrets(&context.client, &context.config.lease_namespace);
-    published::remove(&secrets, &consent.secret_name).await?;
+    published::remove(&writer.within(namespace)?, &consent.secret_name).await?;
     audit::of_integration(integration, Action::ConsentEnd)
         .but(Outcome::Refused, refusal.reason.as_str())
         .item(consent.transaction())
@@ -223,6 +225,6 @@ async fn refuse(
         action: "Connect".into(),
         secondary: None,
     };
-    report::publish(context, integration, event).await;
+    writer.publish(integration, event).await;
     Ok(())
 }

@@ -11,12 +11,7 @@ use kube::{
 
 use crate::{
     api::label,
-    controller::{
-        Context,
-        error::Error,
-        published::{self, secrets},
-        schedule,
-    },
+    controller::{Context, error::Error, published, reader::Reads, schedule},
 };
 
 /// A code that was not redeemed is of no use to anybody after this: it lives for five minutes.
@@ -47,7 +42,8 @@ pub async fn sweep(context: &Context) {
 }
 
 async fn sweep_once(context: &Context) -> Result<(), Error> {
-    let secrets = secrets(&context.client, &context.config.lease_namespace);
+    let namespace = &context.config.lease_namespace;
+    let secrets: Reads<Secret> = context.reader.within(namespace);
     let now = Timestamp::now();
     for selector in [
         format!("{}={}", label::USE, label::CONSENT),
@@ -57,8 +53,7 @@ async fn sweep_once(context: &Context) -> Result<(), Error> {
             .list_metadata(&ListParams::default().labels(&selector))
             .await?;
         for secret in found.iter().filter(|secret| is_old(secret, now)) {
-            context.leadership.check()?;
-            published::remove(&secrets, &secret.name_any()).await?;
+            published::remove(&context.writer.within(namespace)?, &secret.name_any()).await?;
             tracing::warn!(
                 transaction = secret.name_any().trim_start_matches(PREFIX),
                 namespace = secret.labels().get(label::NAMESPACE),

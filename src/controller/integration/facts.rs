@@ -23,7 +23,12 @@ use super::{
 };
 use crate::{
     api::v1alpha1::ZoomIntegration,
-    controller::{Context, error::Error, key::Key},
+    controller::{
+        error::Error,
+        key::Key,
+        reader::{Reader, Reads},
+        writer::Writer,
+    },
 };
 use contract::{
     facts::{Facts, MAX_BYTES, PATH},
@@ -39,11 +44,12 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The Pods of the integration's workloads, asked for their facts. None when they cannot be listed.
 pub async fn gather(
-    context: &Context,
+    reader: &Reader,
+    http: &reqwest::Client,
     integration: &ZoomIntegration,
     receiver: &Receiver,
 ) -> Vec<ReceiverPod> {
-    let pods = match find(context, integration, receiver).await {
+    let pods = match find(reader, integration, receiver).await {
         Ok(pods) => pods,
         Err(error) => {
             tracing::debug!(%error, "failed to find the receiver's Pods");
@@ -54,7 +60,7 @@ pub async fn gather(
         let Some(address) = &pod.address else {
             return pod;
         };
-        match ask(&context.receiver_http, address).await {
+        match ask(http, address).await {
             Ok(facts) => ReceiverPod {
                 facts: Some(facts),
                 ..pod
@@ -69,18 +75,18 @@ pub async fn gather(
 }
 
 async fn find(
-    context: &Context,
+    reader: &Reader,
     integration: &ZoomIntegration,
     receiver: &Receiver,
 ) -> Result<Vec<ReceiverPod>, kube::Error> {
     let deployment = uid(integration, receiver.deployment.as_ref());
     let stateful_set = uid(integration, receiver.stateful_set.as_ref());
     let mut found = Vec::new();
-    for pod in list(context, integration).await? {
+    for pod in list(reader, integration).await? {
         let kind = if let Some(owner) = owner(&*pod, "StatefulSet") {
             (Some(&owner.uid) == stateful_set.as_ref()).then_some(Kind::StatefulSet)
         } else if let Some(set) = owner(&*pod, "ReplicaSet") {
-            let owner = deployment_of(context, integration, set).await?;
+            let owner = deployment_of(reader, integration, set).await?;
             let is_ours = owner.is_some() && owner == deployment;
             is_ours.then_some(Kind::Deployment)
         } else {
@@ -106,14 +112,14 @@ async fn find(
 
 /// The Pods that carry the receiver's labels.
 async fn list(
-    context: &Context,
+    reader: &Reader,
     integration: &ZoomIntegration,
 ) -> Result<Vec<Arc<Pod>>, kube::Error> {
     let key = Key::from(integration);
-    if let Some(pods) = context.index.pods_of(&key.namespace, &key.name) {
+    if let Some(pods) = reader.index().pods_of(&key.namespace, &key.name) {
         return Ok(pods);
     }
-    let pods: Api<Pod> = context.beside(integration);
+    let pods: Reads<Pod> = reader.beside(integration);
     let params = ListParams::default().labels(&resources::selector(integration));
     let pods = pods.list(&params).await?;
     Ok(pods.into_iter().map(Arc::new).collect())
@@ -121,21 +127,21 @@ async fn list(
 
 /// The UID of the Deployment that a `ReplicaSet` belongs to.
 async fn deployment_of(
-    context: &Context,
+    reader: &Reader,
     integration: &ZoomIntegration,
     set: &OwnerReference,
 ) -> Result<Option<String>, kube::Error> {
-    if let Some(known) = context.index.owner_of_replica_set(&set.uid) {
+    if let Some(known) = reader.index().owner_of_replica_set(&set.uid) {
         return Ok(Some(known));
     }
-    let sets: Api<ReplicaSet> = context.beside(integration);
+    let sets: Reads<ReplicaSet> = reader.beside(integration);
     let live = sets.get_metadata_opt(&set.name).await?;
     let Some(live) = live.filter(|live| live.uid().as_deref() == Some(&set.uid)) else {
         return Ok(None);
     };
     let owner = owner_uid(&live, "Deployment").cloned();
     if let Some(owner) = owner.clone() {
-        context.index.learn_replica_set(set.uid.clone(), owner);
+        reader.index().learn_replica_set(set.uid.clone(), owner);
     }
     Ok(owner)
 }
@@ -184,15 +190,15 @@ async fn ask(http: &reqwest::Client, address: &str) -> anyhow::Result<Facts> {
 /// # Errors
 /// When the token cannot be read.
 pub async fn tell(
-    context: &Context,
+    writer: &Writer,
+    http: &reqwest::Client,
     integration: &ZoomIntegration,
     orders: &[Order],
 ) -> Result<(), Error> {
     if orders.is_empty() {
         return Ok(());
     }
-    context.leadership.check()?;
-    let secrets: Api<Secret> = context.beside(integration);
+    let secrets: Api<Secret> = writer.beside(integration)?;
     let secret = secrets
         .get_opt(&resources::control_name(integration))
         .await?;
@@ -206,8 +212,7 @@ pub async fn tell(
         return Ok(());
     };
     let told = orders.iter().map(|order| async {
-        let sent = context
-            .receiver_http
+        let sent = http
             .put(url(&order.address, ports::CONTROL, DRAIN))
             .bearer_auth(token.trim())
             .json(&Drain { drain: order.drain })

@@ -30,7 +30,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 use kube::ResourceExt as _;
 
 pub use self::model::ReceiverPod;
-use self::model::{Applied, Observed, ReceiverFinding};
+use self::{
+    model::{Applied, Observed, ReceiverFinding},
+    observe::Sources,
+};
 use super::{
     Context, audit, connections, consents,
     error::Error,
@@ -48,7 +51,7 @@ impl Managed for ZoomIntegration {
         if self.metadata.deletion_timestamp.is_some() {
             return Box::pin(deletion::conclude(context, self)).await;
         }
-        let observed = observe::observe(context, self).await?;
+        let observed = observe::observe(Sources::of(context), self).await?;
         if deletion::prepare(context, self, &observed.receiver).await? {
             // The change of the finalizer leads to the next pass.
             return Ok(Action::requeue(Duration::ZERO));
@@ -68,19 +71,25 @@ impl Managed for ZoomIntegration {
         let namespace = object.namespace.as_deref().unwrap_or_default();
         let name = object.name.as_deref().unwrap_or_default();
         let uid = object.uid.as_deref().unwrap_or_default();
-        context.answers.forget(uid);
-        context.versions.forget(uid);
-        context.altered.forget(namespace, name);
+        context.memory.answers.forget(uid);
+        context.memory.versions.forget(uid);
+        context.memory.altered.forget(namespace, name);
         let name = (namespace.to_owned(), name.to_owned());
-        context.reach.forget(&name);
-        apply::turn::pass_on(context, &name);
+        context.receivers.reach.forget(&name);
+        apply::turn::pass_on(&context.receivers.rollouts, &context.requeue, &name);
     }
 }
 
 /// What the Pods of the integration's receiver say now.
 pub async fn receiver_pods(context: &Context, integration: &ZoomIntegration) -> Vec<ReceiverPod> {
-    let receiver = observe::workloads(context, integration);
-    facts::gather(context, integration, &receiver).await
+    let receiver = observe::workloads(context.reader.index(), integration);
+    facts::gather(
+        &context.reader,
+        &context.receivers.http,
+        integration,
+        &receiver,
+    )
+    .await
 }
 
 /// What the operator's configuration and the watches say.
@@ -92,7 +101,9 @@ fn rules<'a>(context: &'a Context, integration: &ZoomIntegration) -> plan::Rules
         rejected: integration
             .spec
             .is_general()
-            .then(|| connections::rejected(&context.index.connections_of(&namespace, &name)))
+            .then(|| {
+                connections::rejected(&context.reader.index().connections_of(&namespace, &name))
+            })
             .flatten(),
         own_host: context
             .config
@@ -107,10 +118,11 @@ fn rules<'a>(context: &'a Context, integration: &ZoomIntegration) -> plan::Rules
 /// Remembers what the next pass must know even if this one's status cannot be written.
 fn remember(context: &Context, integration: &ZoomIntegration, applied: &Applied) {
     let uid = integration.uid().unwrap_or_default();
-    context.answers.learn(uid, &applied.checked);
+    context.memory.answers.learn(uid, &applied.checked);
     let namespace = integration.namespace().unwrap_or_default();
     let altered = &applied.receiver.altered;
     context
+        .memory
         .altered
         .learn(&namespace, &integration.name_any(), altered);
 }
@@ -124,24 +136,30 @@ async fn report(
     now: Timestamp,
 ) -> Result<Action, Error> {
     let key = Key::from(integration);
-    let all = context.index.connections_of(&key.namespace, &key.name);
+    let all = context
+        .reader
+        .index()
+        .connections_of(&key.namespace, &key.name);
     let known: Vec<_> = connections::readable(&all).collect();
     let setting = status::Setting {
-        endpoints: context.zoom.endpoints(),
+        endpoints: context.zoom.client.endpoints(),
         pages: context.config.connect_url.as_ref(),
         connections: connections::count(&all),
         known: &known,
         reach: try_url(context, integration, observed, applied, now),
     };
     let (status, next) = status::status(integration, observed, applied, &setting, now);
-    super::report::report(context, integration, &status).await?;
+    super::report::report(&context.writer, integration, &status).await?;
     if let Some(record) = audit::host(integration, &status) {
         record.write();
     }
     let pods = observed.pods.clone();
-    context.index.plan_poll(key.clone(), next.poll, pods, now);
+    context
+        .reader
+        .index()
+        .plan_poll(key.clone(), next.poll, pods, now);
     let member = Member::of_integration(&status, observed.buffer(), applied.receiver.progress);
-    context.index.passed(key, member, next.pass, now);
+    context.reader.index().passed(key, member, next.pass, now);
     Ok(Action::requeue(next.pass))
 }
 
@@ -167,9 +185,9 @@ fn try_url(
         now,
     );
     let wanted = wanted.filter(|_| applied.is_exposed());
-    let seen = context.reach.look(&name, wanted, now);
+    let seen = context.receivers.reach.look(&name, wanted, now);
     applied.look_again = [applied.look_again, seen.again].into_iter().flatten().min();
-    context.reach.is_on().then_some(seen)
+    context.receivers.reach.is_on().then_some(seen)
 }
 
 /// Asks for passes over the connections of people who removed the app.
@@ -184,12 +202,15 @@ fn pass_removals_on(context: &Context, integration: &ZoomIntegration, observed: 
         .flat_map(|health| &health.unverified_removals);
     let removals: Vec<_> = facts.removals.iter().chain(unverified).cloned().collect();
     let key = Key::from(integration);
-    let new = context.index.learn_removals(&key, &removals);
+    let new = context.reader.index().learn_removals(&key, &removals);
     if new.is_empty() {
         return;
     }
     let management = integration.spec.app.management;
-    let all = context.index.connections_of(&key.namespace, &key.name);
+    let all = context
+        .reader
+        .index()
+        .connections_of(&key.namespace, &key.name);
     for connection in connections::readable(&all) {
         let status = connection.status.as_ref();
         let subject = status.and_then(|status| status.subject.as_ref());

@@ -8,7 +8,7 @@ use k8s_openapi::api::{
     policy::v1::PodDisruptionBudget,
 };
 use kube::{
-    Api, ResourceExt as _,
+    ResourceExt as _,
     api::{ListParams, PartialObjectMeta},
 };
 
@@ -25,26 +25,60 @@ use crate::{
         v1alpha1::{Webhook, ZoomIntegration},
     },
     controller::{
-        Context,
+        config::ReceiverPolicy,
+        context::{Context, Memory},
         credentials::Credentials,
         error::Error,
-        index::Watched,
+        index::{Index, Watched},
         key::Key,
+        reader::{Reader, Reads},
         token_secret::{self, Owner, TokenSecret},
     },
 };
+
+/// What is read for an integration.
+#[derive(Clone, Copy)]
+pub struct Sources<'a> {
+    /// The cluster.
+    pub reader: &'a Reader,
+    /// What earlier passes remembered.
+    pub memory: &'a Memory,
+    /// For the ports of receivers.
+    pub http: &'a reqwest::Client,
+    /// How receivers are made.
+    pub policy: &'a ReceiverPolicy,
+}
+
+// === impl Sources ===
+
+impl<'a> Sources<'a> {
+    /// The part of what a pass works with.
+    #[must_use]
+    pub fn of(context: &'a Context) -> Self {
+        Self {
+            reader: &context.reader,
+            memory: &context.memory,
+            http: &context.receivers.http,
+            policy: &context.config.policy,
+        }
+    }
+}
 
 /// Reads what there is around an integration.
 ///
 /// # Errors
 /// When the API server cannot be asked.
-pub async fn observe(context: &Context, integration: &ZoomIntegration) -> Result<Observed, Error> {
-    let secrets: Api<Secret> = context.beside(integration);
+pub async fn observe(
+    sources: Sources<'_>,
+    integration: &ZoomIntegration,
+) -> Result<Observed, Error> {
+    let Sources { reader, memory, .. } = sources;
+    let secrets: Reads<Secret> = reader.beside(integration);
     let spec = &integration.spec;
     let found = secrets.get_opt(&spec.credentials.secret_ref.name).await?;
     let uid = integration.uid().unwrap_or_default();
     let mut credentials = Credentials::read(spec, found.as_ref());
-    context.versions.keep(&uid, &mut credentials);
+    memory.versions.keep(&uid, &mut credentials);
     let (token, old_token_secret) = if spec.is_server_to_server() {
         let owner = Owner::integration(integration);
         let secret = secrets.get_opt(&owner.secret_name).await?;
@@ -55,35 +89,35 @@ pub async fn observe(context: &Context, integration: &ZoomIntegration) -> Result
         {
             // The Secret was written again while nobody looked.
             let version = stored.source.clone();
-            context.versions.learn(&uid, &mut credentials, &version);
+            memory.versions.learn(&uid, &mut credentials, &version);
         }
         (token, old_token_secret(&secrets, integration).await?)
     } else {
         (TokenSecret::Absent, None)
     };
-    let receiver = Box::pin(receiver(context, integration)).await?;
+    let receiver = Box::pin(receiver(reader, sources.policy, integration)).await?;
     let live = receiver.live(integration);
     // A suspended receiver is asked only for what a transition has to know.
     let is_asked = !live.is_empty()
         && (spec.webhook.is_some() && !spec.suspend || live.iter().any(|live| live.buffered));
     // What led to this pass need not be asked again.
-    let news = context.index.take_news(&Key::from(integration));
+    let news = reader.index().take_news(&Key::from(integration));
     let pods = if let Some(news) = news.filter(|_| is_asked) {
         news
     } else if is_asked {
-        facts::gather(context, integration, &receiver).await
+        facts::gather(reader, sources.http, integration, &receiver).await
     } else {
         Vec::new()
     };
-    let warning = warning(context, integration, &receiver, &pods).await;
+    let warning = warning(reader, integration, &receiver, &pods).await;
     let facts = together(&pods).filter(|_| spec.webhook.is_some() && !spec.suspend);
-    let (sink_secret, sink_service) = sink(context, integration).await?;
+    let (sink_secret, sink_service) = sink(reader, integration).await?;
     Ok(Observed {
         credentials,
-        checked: checked(context, integration),
+        checked: checked(memory, integration),
         token,
         old_token_secret,
-        altered: context.altered.of(
+        altered: memory.altered.of(
             &integration.namespace().unwrap_or_default(),
             &integration.name_any(),
         ),
@@ -92,22 +126,26 @@ pub async fn observe(context: &Context, integration: &ZoomIntegration) -> Result
         warning,
         sink_secret,
         sink_service,
-        rivals: context.index.rivals(integration),
+        rivals: reader.index().rivals(integration),
         facts,
     })
 }
 
 /// What Zoom last said of a General app's credentials.
-fn checked(context: &Context, integration: &ZoomIntegration) -> Checked {
+fn checked(memory: &Memory, integration: &ZoomIntegration) -> Checked {
     let status = integration.status.as_ref();
     let said = status.and_then(|status| status.credentials.as_ref());
     let said = said.map(Checked::of).unwrap_or_default();
     let uid = integration.uid().unwrap_or_default();
-    context.answers.newest(&uid, said)
+    memory.answers.newest(&uid, said)
 }
 
 /// Reads the receiver's objects.
-async fn receiver(context: &Context, integration: &ZoomIntegration) -> Result<Receiver, Error> {
+async fn receiver(
+    reader: &Reader,
+    policy: &ReceiverPolicy,
+    integration: &ZoomIntegration,
+) -> Result<Receiver, Error> {
     // An app that never had a receiver costs no request.
     let had_one = integration
         .status
@@ -118,19 +156,20 @@ async fn receiver(context: &Context, integration: &ZoomIntegration) -> Result<Re
     }
     let name = resources::name(integration);
     let set_name = resources::workload_name(&integration.name_any(), Kind::StatefulSet);
-    let deployments: Api<Deployment> = context.beside(integration);
-    let stateful_sets: Api<StatefulSet> = context.beside(integration);
-    let services: Api<Service> = context.beside(integration);
-    let accounts: Api<ServiceAccount> = context.beside(integration);
-    let budgets: Api<PodDisruptionBudget> = context.beside(integration);
-    let policies: Api<NetworkPolicy> = context.beside(integration);
-    let ingresses: Api<Ingress> = context.beside(integration);
-    let routes: Api<HTTPRoute> = context.beside(integration);
-    let secrets: Api<Secret> = context.beside(integration);
+    let deployments: Reads<Deployment> = reader.beside(integration);
+    let stateful_sets: Reads<StatefulSet> = reader.beside(integration);
+    let services: Reads<Service> = reader.beside(integration);
+    let accounts: Reads<ServiceAccount> = reader.beside(integration);
+    let budgets: Reads<PodDisruptionBudget> = reader.beside(integration);
+    let policies: Reads<NetworkPolicy> = reader.beside(integration);
+    let ingresses: Reads<Ingress> = reader.beside(integration);
+    let routes: Reads<HTTPRoute> = reader.beside(integration);
+    let secrets: Reads<Secret> = reader.beside(integration);
     let control = resources::control_name(integration);
-    let declared = resources::declared(integration, &context.config.policy);
+    let index = reader.index();
+    let declared = resources::declared(integration, policy);
     let is_declared = |part| declared.contains(&part);
-    let known = workloads(context, integration).live(integration);
+    let known = workloads(index, integration).live(integration);
     let may_have_control = is_declared(Part::ControlSecret)
         || integration.spec.webhook.is_none()
         || known.iter().any(|live| live.buffered);
@@ -145,24 +184,24 @@ async fn receiver(context: &Context, integration: &ZoomIntegration) -> Result<Re
         http_route,
         control,
     ) = futures::try_join!(
-        known_or_read(context, &deployments, &name, is_declared(Part::Deployment)),
+        known_or_read(index, &deployments, &name, is_declared(Part::Deployment)),
         known_or_read(
-            context,
+            index,
             &stateful_sets,
             &set_name,
             is_declared(Part::StatefulSet)
         ),
-        known_or_read(context, &services, &name, is_declared(Part::Service)),
-        known_or_read(context, &accounts, &name, is_declared(Part::ServiceAccount)),
+        known_or_read(index, &services, &name, is_declared(Part::Service)),
+        known_or_read(index, &accounts, &name, is_declared(Part::ServiceAccount)),
         known_or_read(
-            context,
+            index,
             &budgets,
             &name,
             is_declared(Part::PodDisruptionBudget)
         ),
-        known_or_read(context, &policies, &name, is_declared(Part::NetworkPolicy)),
-        known_or_read(context, &ingresses, &name, is_declared(Part::Ingress)),
-        known_or_defined(context, &routes, &name, is_declared(Part::HttpRoute)),
+        known_or_read(index, &policies, &name, is_declared(Part::NetworkPolicy)),
+        known_or_read(index, &ingresses, &name, is_declared(Part::Ingress)),
+        known_or_defined(index, &routes, &name, is_declared(Part::HttpRoute)),
         control_secret(&secrets, &control, may_have_control),
     )?;
     Ok(Receiver {
@@ -179,11 +218,11 @@ async fn receiver(context: &Context, integration: &ZoomIntegration) -> Result<Re
 }
 
 /// The receiver's workloads, as far as the watches know.
-pub fn workloads(context: &Context, integration: &ZoomIntegration) -> Receiver {
+pub fn workloads(index: &Index, integration: &ZoomIntegration) -> Receiver {
     let namespace = integration.namespace().unwrap_or_default();
     let name = resources::name(integration);
-    let deployment = context.index.get::<Deployment>(&namespace, &name);
-    let stateful_set = context.index.get::<StatefulSet>(&namespace, &name);
+    let deployment = index.get::<Deployment>(&namespace, &name);
+    let stateful_set = index.get::<StatefulSet>(&namespace, &name);
     Receiver {
         deployment: deployment.map(|found| (*found).clone()),
         stateful_set: stateful_set.map(|found| (*found).clone()),
@@ -194,35 +233,35 @@ pub fn workloads(context: &Context, integration: &ZoomIntegration) -> Receiver {
 /// What the watch knows is not read again. It knows only what carries our labels: whether somebody else's
 /// object has the name matters only where one of ours is declared.
 async fn known_or_read<K: Watched>(
-    context: &Context,
-    api: &Api<K>,
+    index: &Index,
+    reads: &Reads<K>,
     name: &str,
     is_declared: bool,
 ) -> Result<Option<K>, kube::Error> {
-    match known(context, api, name, is_declared) {
+    match known(index, reads, name, is_declared) {
         Some(known) => Ok(known),
-        None => api.get_opt(name).await,
+        None => reads.get_opt(name).await,
     }
 }
 
 /// What the watch knows of an object: `None` where the API server must be asked.
 #[expect(clippy::option_option, reason = "known to be absent is not unknown")]
 fn known<K: Watched>(
-    context: &Context,
-    api: &Api<K>,
+    index: &Index,
+    reads: &Reads<K>,
     name: &str,
     is_declared: bool,
 ) -> Option<Option<K>> {
-    let namespace = api.namespace().unwrap_or_default();
-    match context.index.get::<K>(namespace, name) {
+    let namespace = reads.namespace();
+    match index.get::<K>(namespace, name) {
         Some(known) => Some(Some((*known).clone())),
-        None if !is_declared && context.index.is_complete::<K>(namespace) => Some(None),
+        None if !is_declared && index.is_complete::<K>(namespace) => Some(None),
         None => None,
     }
 }
 
 async fn control_secret(
-    secrets: &Api<Secret>,
+    secrets: &Reads<Secret>,
     name: &str,
     may_exist: bool,
 ) -> Result<Option<PartialObjectMeta<Secret>>, kube::Error> {
@@ -235,12 +274,12 @@ async fn control_secret(
 /// An object of a kind that the cluster may not know. The API server says so in plain text, which the
 /// library's `get_opt` does not take for "not found".
 async fn known_or_defined(
-    context: &Context,
-    routes: &Api<HTTPRoute>,
+    index: &Index,
+    routes: &Reads<HTTPRoute>,
     name: &str,
     is_declared: bool,
 ) -> Result<Option<HTTPRoute>, kube::Error> {
-    if let Some(known) = known(context, routes, name, is_declared) {
+    if let Some(known) = known(index, routes, name, is_declared) {
         return Ok(known);
     }
     match routes.get(name).await {
@@ -253,7 +292,7 @@ async fn known_or_defined(
 /// Why Kubernetes makes no Pod of a `StatefulSet`, or no volume for it: unlike a Deployment it says so only
 /// in Events, which are asked for only then.
 async fn warning(
-    context: &Context,
+    reader: &Reader,
     integration: &ZoomIntegration,
     receiver: &Receiver,
     pods: &[ReceiverPod],
@@ -268,7 +307,7 @@ async fn warning(
     let mut names = vec![("StatefulSet", live.name_any())];
     let pods = pods.iter().filter(|pod| pod.kind == Kind::StatefulSet);
     names.extend(pods.map(|pod| ("PersistentVolumeClaim", resources::claim_name(&pod.name))));
-    let events: Api<Event> = context.beside(integration);
+    let events: Reads<Event> = reader.beside(integration);
     for (kind, name) in names {
         let about = format!("type=Warning,regarding.kind={kind},regarding.name={name}");
         match events.list(&ListParams::default().fields(&about)).await {
@@ -288,20 +327,23 @@ async fn warning(
 
 /// Reads whether the sink may be used: its Secret's labels, and its Service's type.
 async fn sink(
-    context: &Context,
+    reader: &Reader,
     integration: &ZoomIntegration,
 ) -> Result<(SinkSecret, SinkService), Error> {
     let Some(webhook) = &integration.spec.webhook else {
         return Ok((SinkSecret::Usable, SinkService::Usable));
     };
-    let secrets: Api<Secret> = context.beside(integration);
+    let secrets: Reads<Secret> = reader.beside(integration);
     Ok(futures::try_join!(
         sink_secret(&secrets, webhook),
-        sink_service(context, integration, webhook)
+        sink_service(reader, integration, webhook)
     )?)
 }
 
-async fn sink_secret(secrets: &Api<Secret>, webhook: &Webhook) -> Result<SinkSecret, kube::Error> {
+async fn sink_secret(
+    secrets: &Reads<Secret>,
+    webhook: &Webhook,
+) -> Result<SinkSecret, kube::Error> {
     let Some(name) = webhook.sink_secret() else {
         return Ok(SinkSecret::Usable);
     };
@@ -318,14 +360,14 @@ async fn sink_secret(secrets: &Api<Secret>, webhook: &Webhook) -> Result<SinkSec
 }
 
 async fn sink_service(
-    context: &Context,
+    reader: &Reader,
     integration: &ZoomIntegration,
     webhook: &Webhook,
 ) -> Result<SinkService, kube::Error> {
     let Some(service) = webhook.sink_service() else {
         return Ok(SinkService::Usable);
     };
-    let services: Api<Service> = context.beside(integration);
+    let services: Reads<Service> = reader.beside(integration);
     let Some(found) = services.get_opt(&service.name).await? else {
         return Ok(SinkService::Absent);
     };
@@ -348,10 +390,11 @@ async fn sink_service(
 /// # Errors
 /// When the API server cannot be asked.
 pub async fn ending(
-    context: &Context,
+    sources: Sources<'_>,
     integration: &ZoomIntegration,
 ) -> Result<(Observed, bool), Error> {
-    let receiver = Box::pin(receiver(context, integration)).await?;
+    let Sources { reader, memory, .. } = sources;
+    let receiver = Box::pin(receiver(reader, sources.policy, integration)).await?;
     let live = receiver.live(integration);
     if !live.iter().any(|live| live.buffered) {
         let observed = Observed {
@@ -360,37 +403,34 @@ pub async fn ending(
         };
         return Ok((observed, false));
     }
-    let (sink_secret, sink_service) = sink(context, integration).await?;
+    let (sink_secret, sink_service) = sink(reader, integration).await?;
     let observed = Observed {
         sink_secret,
         sink_service,
-        pods: facts::gather(context, integration, &receiver).await,
-        altered: context.altered.of(
+        pods: facts::gather(reader, sources.http, integration, &receiver).await,
+        altered: memory.altered.of(
             &integration.namespace().unwrap_or_default(),
             &integration.name_any(),
         ),
         receiver,
         ..Observed::default()
     };
-    Ok((observed, namespace_ends(context, integration).await?))
+    Ok((observed, namespace_ends(reader, integration).await?))
 }
 
 /// Whether the integration's namespace is being deleted, or is gone.
 ///
 /// # Errors
 /// When the API server cannot be asked.
-pub async fn namespace_ends(
-    context: &Context,
-    integration: &ZoomIntegration,
-) -> Result<bool, Error> {
-    let namespaces: Api<Namespace> = Api::all(context.client.clone());
+pub async fn namespace_ends(reader: &Reader, integration: &ZoomIntegration) -> Result<bool, Error> {
+    let namespaces: Reads<Namespace> = reader.of_cluster();
     let name = integration.namespace().unwrap_or_default();
     let found = namespaces.get_metadata_opt(&name).await?;
     Ok(found.is_none_or(|found| found.metadata.deletion_timestamp.is_some()))
 }
 
 async fn old_token_secret(
-    secrets: &Api<Secret>,
+    secrets: &Reads<Secret>,
     integration: &ZoomIntegration,
 ) -> Result<Option<String>, Error> {
     let status = integration.status.as_ref();

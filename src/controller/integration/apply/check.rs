@@ -7,18 +7,20 @@ use jiff::Timestamp;
 use crate::{
     api::v1alpha1::ZoomIntegration,
     controller::{
-        Context,
         budget::OverBudget,
+        context::Zoom,
         error::Error,
         integration::model::{CheckOutcome, CredentialsStep, Observed},
         key::Key,
         schedule,
+        writer::Writer,
     },
 };
 
 /// Asks Zoom if the plan says so, and the budget allows it now.
 pub(super) async fn check(
-    context: &Context,
+    writer: &Writer,
+    zoom: &Zoom,
     integration: &ZoomIntegration,
     observed: &Observed,
     step: CredentialsStep,
@@ -27,19 +29,18 @@ pub(super) async fn check(
         return Ok(Ok(None));
     };
     let key = Key::from(integration);
-    let budget = context
+    let budget = zoom
         .budgets
         .spend_of_app(&key.namespace, &app.client_id, &key.to_string());
     if let Err(over) = budget {
         return Ok(Err(over));
     }
     // Checked last before the request: a leader that was frozen until now starts nothing.
-    context.leadership.check()?;
+    writer.lead()?;
     let asked = schedule::later(Timestamp::now(), Duration::ZERO);
-    let answer = context.zoom.check(app, asked).await;
+    let answer = zoom.client.check(app, asked).await;
     let error = answer.as_ref().err();
-    context
-        .metrics
+    zoom.metrics
         .credentials_check(error.map(|error| error.fault));
     match error {
         None => tracing::info!("zoom takes the credentials"),

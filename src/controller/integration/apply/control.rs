@@ -11,28 +11,27 @@ use serde_json::json;
 
 use crate::{
     api::{FIELD_MANAGER, label, v1alpha1::ZoomIntegration},
-    controller::{Context, error::Error, integration::resources, published},
+    controller::{error::Error, integration::resources, published, writer::Writer},
 };
 
 /// Makes the Secret with the token of the control port, or takes up one that belongs to nobody. Its token is
 /// never written again: whoever holds it reads it when they need it.
 pub(super) async fn bring(
-    context: &Context,
+    writer: &Writer,
     integration: &ZoomIntegration,
     found: Option<&PartialObjectMeta<Secret>>,
 ) -> Result<(), Error> {
     match found {
-        Some(found) => take_up(context, integration, found).await,
-        None => make(context, integration).await,
+        Some(found) => take_up(writer, integration, found).await,
+        None => make(writer, integration).await,
     }
 }
 
 async fn take_up(
-    context: &Context,
+    writer: &Writer,
     integration: &ZoomIntegration,
     found: &PartialObjectMeta<Secret>,
 ) -> Result<(), Error> {
-    context.leadership.check()?;
     let patch = json!({"metadata": {
         "resourceVersion": found.metadata.resource_version,
         "ownerReferences": resources::control_metadata(integration).owner_references,
@@ -41,7 +40,7 @@ async fn take_up(
         field_manager: Some(FIELD_MANAGER.into()),
         ..PatchParams::default()
     };
-    let secrets: Api<Secret> = context.beside(integration);
+    let secrets: Api<Secret> = writer.beside(integration)?;
     let name = resources::control_name(integration);
     secrets
         .patch(&name, &params, &Patch::Merge(patch))
@@ -50,13 +49,12 @@ async fn take_up(
     Ok(())
 }
 
-async fn make(context: &Context, integration: &ZoomIntegration) -> Result<(), Error> {
+async fn make(writer: &Writer, integration: &ZoomIntegration) -> Result<(), Error> {
     let mut token = [0_u8; 32];
     if let Err(error) = getrandom::fill(&mut token) {
         tracing::error!(%error, "the system has no random bytes");
         return Ok(());
     }
-    context.leadership.check()?;
     let mut metadata = resources::control_metadata(integration);
     let labels = metadata.labels.get_or_insert_default();
     labels.insert(label::USE.into(), label::CONTROL.into());
@@ -71,7 +69,7 @@ async fn make(context: &Context, integration: &ZoomIntegration) -> Result<(), Er
         ),
         ..Secret::default()
     };
-    let secrets: Api<Secret> = context.beside(integration);
+    let secrets: Api<Secret> = writer.beside(integration)?;
     secrets
         .create(&published::parameters(), &secret)
         .await

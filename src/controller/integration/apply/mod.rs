@@ -15,7 +15,10 @@ use kube::Api;
 use super::model::{Observed, Outcome, Plan, TokenOutcome, TokenStep};
 use crate::{
     api::v1alpha1::ZoomIntegration,
-    controller::{Context, budget::OverBudget, error::Error, published, token_secret::TokenSecret},
+    controller::{
+        Context, budget::OverBudget, error::Error, published, token_secret::TokenSecret,
+        writer::Writer,
+    },
 };
 
 /// Carries out `plan`.
@@ -33,16 +36,23 @@ pub async fn apply(
     let receiver = receiver::apply(context, integration, observed, plan).await?;
     let token = match plan.token {
         TokenStep::Keep | TokenStep::Wait(_) | TokenStep::Later(_) => TokenOutcome::Untouched,
-        TokenStep::Reown => token::reown(context, integration, &observed.token).await?,
+        TokenStep::Reown => token::reown(&context.writer, integration, &observed.token).await?,
         TokenStep::Request(cause) => {
             tracing::debug!(?cause, "requesting a token");
-            token::request(context, integration, observed).await?
+            token::request(&context.writer, &context.zoom, integration, observed).await?
         }
     };
     let old_token_secret_removed =
-        remove_old_token_secret(context, integration, observed, plan, &token).await?;
+        remove_old_token_secret(&context.writer, integration, observed, plan, &token).await?;
     // Last, since an answer must not be lost because another step failed.
-    let checked = check::check(context, integration, observed, plan.credentials).await?;
+    let checked = check::check(
+        &context.writer,
+        &context.zoom,
+        integration,
+        observed,
+        plan.credentials,
+    )
+    .await?;
     let (credentials, check_postponed) = match checked {
         Ok(answer) => (answer, None),
         Err(OverBudget(wait)) => (None, Some(wait)),
@@ -58,7 +68,7 @@ pub async fn apply(
 
 /// Removes the Secret under an earlier name, once there is a successor.
 async fn remove_old_token_secret(
-    context: &Context,
+    writer: &Writer,
     integration: &ZoomIntegration,
     observed: &Observed,
     plan: &Plan,
@@ -74,8 +84,7 @@ async fn remove_old_token_secret(
     if !matches!(outcome.secret(&observed.token), TokenSecret::Ours(_)) {
         return Ok(false);
     }
-    context.leadership.check()?;
-    let secrets: Api<Secret> = context.beside(integration);
+    let secrets: Api<Secret> = writer.beside(integration)?;
     published::remove(&secrets, old).await?;
     Ok(true)
 }

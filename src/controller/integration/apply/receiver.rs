@@ -58,7 +58,13 @@ pub(super) async fn apply(
             remove_receiver(context, integration, &observed.receiver, &plan.transition).await?;
         }
     }
-    facts::tell(context, integration, &plan.transition.orders).await?;
+    facts::tell(
+        &context.writer,
+        &context.receivers.http,
+        integration,
+        &plan.transition.orders,
+    )
+    .await?;
     Ok(outcome)
 }
 
@@ -113,10 +119,16 @@ impl One<'_> {
             .await?;
         if self.objects.writes.contains(&Part::ControlSecret) {
             let found = observed.receiver.control.as_ref();
-            control::bring(self.context, self.integration, found).await?;
+            control::bring(&self.context.writer, self.integration, found).await?;
         }
         *progress = Some(self.workload(workload, live, written).await?);
-        retire(self.context, self.integration, &observed.receiver, plan).await?;
+        retire(
+            &self.context.writer,
+            self.integration,
+            &observed.receiver,
+            plan,
+        )
+        .await?;
         if self.objects.retiring.is_some() {
             let (part, set) = (Part::StatefulSet, self.objects.retiring.as_ref());
             self.bring(part, &mut live.stateful_set, set, written)
@@ -147,12 +159,12 @@ impl One<'_> {
     ) -> Result<(), Error> {
         match wanted {
             Some(wanted) if self.objects.writes.contains(&part) => {
-                *live = Some(write(self.context, self.integration, wanted).await?);
+                *live = Some(write(&self.context.writer, self.integration, wanted).await?);
                 written.insert(part);
             }
             Some(_) => {}
             None => {
-                remove(self.context, self.integration, live.as_ref()).await?;
+                remove(&self.context.writer, self.integration, live.as_ref()).await?;
                 *live = None;
             }
         }
@@ -170,12 +182,16 @@ impl One<'_> {
         let now = Timestamp::now();
         let progress = self
             .context
+            .receivers
             .rollouts
             .judge(&name, self.objects.situation, now);
         match progress {
             Progress::Outdated => return Ok(progress),
             Progress::Rolling => {}
-            Progress::Current => turn::pass_on(self.context, &name),
+            Progress::Current => {
+                let rollouts = &self.context.receivers.rollouts;
+                turn::pass_on(rollouts, &self.context.requeue, &name);
+            }
         }
         match workload {
             Workload::Deployment(wanted) => {

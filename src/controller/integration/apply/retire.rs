@@ -23,32 +23,33 @@ use crate::{
         },
         key::Key,
         published,
+        writer::Writer,
     },
 };
 
 /// Deletes the workloads that can go.
 pub(super) async fn retire(
-    context: &Context,
+    writer: &Writer,
     integration: &ZoomIntegration,
     live: &Receiver,
     plan: &Plan,
 ) -> Result<(), Error> {
-    delete(context, integration, live, &plan.transition.delete).await
+    delete(writer, integration, live, &plan.transition.delete).await
 }
 
 async fn delete(
-    context: &Context,
+    writer: &Writer,
     integration: &ZoomIntegration,
     live: &Receiver,
     kinds: &[Kind],
 ) -> Result<(), Error> {
     for kind in kinds {
         match kind {
-            Kind::Deployment => remove(context, integration, live.deployment.as_ref()).await?,
+            Kind::Deployment => remove(writer, integration, live.deployment.as_ref()).await?,
             Kind::StatefulSet => {
                 let set = live.stateful_set.as_ref();
-                if release_claims(context, integration, set).await? {
-                    remove(context, integration, set).await?;
+                if release_claims(writer, integration, set).await? {
+                    remove(writer, integration, set).await?;
                 }
             }
         }
@@ -63,7 +64,7 @@ async fn delete(
 /// # Errors
 /// When it cannot be written.
 pub async fn release_claims(
-    context: &Context,
+    writer: &Writer,
     integration: &ZoomIntegration,
     live: Option<&StatefulSet>,
 ) -> Result<bool, Error> {
@@ -78,14 +79,13 @@ pub async fn release_claims(
             .and_then(|status| status.observed_generation);
         return Ok(seen == live.metadata.generation);
     }
-    context.leadership.check()?;
     let policy =
         json!({"spec": {"persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete"}}});
     let params = PatchParams {
         field_manager: Some(FIELD_MANAGER.into()),
         ..PatchParams::default()
     };
-    let api: Api<StatefulSet> = context.beside(integration);
+    let api: Api<StatefulSet> = writer.beside(integration)?;
     match api
         .patch(&live.name_any(), &params, &Patch::Merge(policy))
         .await
@@ -93,7 +93,7 @@ pub async fn release_claims(
         Err(kube::Error::Api(status)) if status.is_not_found() => Ok(true),
         Err(error) => Err(Error::from_write(error)),
         Ok(written) => {
-            context.wrote(&Key::from(integration), written);
+            writer.wrote(&Key::from(integration), written);
             Ok(false)
         }
     }
@@ -111,11 +111,11 @@ fn claims_go(live: &StatefulSet) -> bool {
 /// # Errors
 /// When the API server cannot be asked.
 pub async fn keep_up(
-    context: &Context,
+    writer: &Writer,
     integration: &ZoomIntegration,
     wanted: &StatefulSet,
 ) -> Result<(), Error> {
-    match write(context, integration, wanted).await {
+    match write(writer, integration, wanted).await {
         // A quota or a webhook of the cluster stands against it: what runs goes on.
         Err(Error::Kubernetes(kube::Error::Api(status))) => {
             tracing::warn!(
@@ -135,25 +135,26 @@ pub(super) async fn remove_receiver(
     live: &Receiver,
     transition: &Transition,
 ) -> Result<(), Error> {
-    delete(context, integration, live, &transition.delete).await?;
-    remove(context, integration, live.ingress.as_ref()).await?;
-    remove(context, integration, live.http_route.as_ref()).await?;
+    let writer = &context.writer;
+    delete(writer, integration, live, &transition.delete).await?;
+    remove(writer, integration, live.ingress.as_ref()).await?;
+    remove(writer, integration, live.http_route.as_ref()).await?;
     if transition.waiting.is_some() {
         return Ok(());
     }
-    remove(context, integration, live.service.as_ref()).await?;
-    remove(context, integration, live.disruption_budget.as_ref()).await?;
-    remove(context, integration, live.network_policy.as_ref()).await?;
-    remove(context, integration, live.service_account.as_ref()).await?;
+    remove(writer, integration, live.service.as_ref()).await?;
+    remove(writer, integration, live.disruption_budget.as_ref()).await?;
+    remove(writer, integration, live.network_policy.as_ref()).await?;
+    remove(writer, integration, live.service_account.as_ref()).await?;
     if live
         .control
         .as_ref()
         .is_some_and(|live| owned(integration, live))
     {
-        context.leadership.check()?;
-        let secrets: Api<Secret> = context.beside(integration);
+        let secrets: Api<Secret> = writer.beside(integration)?;
         published::remove(&secrets, &resources::control_name(integration)).await?;
     }
-    turn::pass_on(context, &turn::name(integration));
+    let name = turn::name(integration);
+    turn::pass_on(&context.receivers.rollouts, &context.requeue, &name);
     Ok(())
 }

@@ -8,8 +8,9 @@ use runtime::audit::{Action, Outcome};
 use crate::{
     api::v1alpha1::ZoomIntegration,
     controller::{
-        Context, audit,
+        audit,
         budget::OverBudget,
+        context::Zoom,
         error::Error,
         integration::{
             model::{Observed, TokenOutcome},
@@ -18,13 +19,15 @@ use crate::{
         key::Key,
         published,
         token_secret::{self, Owner, TokenSecret},
+        writer::Writer,
     },
 };
 use zoom::AccessToken;
 
 /// Asks Zoom for a token and publishes it.
 pub(super) async fn request(
-    context: &Context,
+    writer: &Writer,
+    zoom: &Zoom,
     integration: &ZoomIntegration,
     observed: &Observed,
 ) -> Result<TokenOutcome, Error> {
@@ -32,19 +35,17 @@ pub(super) async fn request(
         return Ok(TokenOutcome::Untouched);
     };
     let key = Key::from(integration);
-    let budget =
-        context
-            .budgets
-            .spend_of_account(&key.namespace, &credentials.account_id, &key.name);
+    let budget = zoom
+        .budgets
+        .spend_of_account(&key.namespace, &credentials.account_id, &key.name);
     if let Err(OverBudget(wait)) = budget {
         return Ok(TokenOutcome::Postponed(wait));
     }
     // Checked last before the request: a leader that was frozen until now starts nothing.
-    context.leadership.check()?;
+    writer.lead()?;
     let sent = Timestamp::now();
-    let answer = context.zoom.account_credentials(credentials, sent).await;
-    context
-        .metrics
+    let answer = zoom.client.account_credentials(credentials, sent).await;
+    zoom.metrics
         .token_request(answer.as_ref().err().map(|error| error.fault));
     let (issued, failure) = (issued_at(&observed.token), plan::last_failure(integration));
     if audit::is_asked_for(integration, issued, failure, sent) {
@@ -66,8 +67,7 @@ pub(super) async fn request(
         }
     };
     // Zoom may have taken its time. The version under which the Secret is written guards newer data in any case.
-    context.leadership.check()?;
-    match publish(context, integration, observed, &token).await {
+    match publish(&writer.beside(integration)?, integration, observed, &token).await {
         Ok(secret) => {
             tracing::info!(expires_at = %token.expires_at, "published a token");
             let owner = Owner::integration(integration);
@@ -91,13 +91,12 @@ fn issued_at(token: &TokenSecret) -> Option<Timestamp> {
 }
 
 async fn publish(
-    context: &Context,
+    secrets: &Api<Secret>,
     integration: &ZoomIntegration,
     observed: &Observed,
     token: &AccessToken,
 ) -> Result<Secret, Error> {
-    let secrets: Api<Secret> = context.beside(integration);
-    published::publish(&secrets, &observed.token, |replaces| {
+    published::publish(secrets, &observed.token, |replaces| {
         plan::token_secret(integration, observed, token, replaces)
     })
     .await
@@ -105,16 +104,15 @@ async fn publish(
 
 /// Brings the Secret's owner references in line with the deletion policy.
 pub(super) async fn reown(
-    context: &Context,
+    writer: &Writer,
     integration: &ZoomIntegration,
     token: &TokenSecret,
 ) -> Result<TokenOutcome, Error> {
     let TokenSecret::Ours(stored) = token else {
         return Ok(TokenOutcome::Untouched);
     };
-    context.leadership.check()?;
     let owner = Owner::integration(integration);
-    let secrets = context.beside(integration);
+    let secrets = writer.beside(integration)?;
     let secret = published::reown(&secrets, &owner, &stored.resource_version).await?;
     let secret = token_secret::read(&owner, Some(&secret));
     Ok(TokenOutcome::Reowned(secret))

@@ -5,7 +5,11 @@ use kube::ResourceExt as _;
 
 use crate::{
     api::v1alpha1::ZoomIntegration,
-    controller::{Context, key::Key, rollouts::Name},
+    controller::{
+        key::Key,
+        queue::Requeue,
+        rollouts::{Name, Rollouts},
+    },
 };
 
 /// The name by which a receiver's turn is known.
@@ -15,8 +19,8 @@ pub(super) fn name(integration: &ZoomIntegration) -> Name {
 }
 
 /// A receiver needs no slot any more: the next may begin.
-pub fn pass_on(context: &Context, name: &Name) {
-    for (namespace, name) in context.rollouts.freed(name, Timestamp::now()) {
-        context.requeue.now(Key::integration(&namespace, &name));
+pub fn pass_on(rollouts: &Rollouts, requeue: &Requeue, name: &Name) {
+    for (namespace, name) in rollouts.freed(name, Timestamp::now()) {
+        requeue.now(Key::integration(&namespace, &name));
     }
 }

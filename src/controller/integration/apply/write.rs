@@ -10,19 +10,18 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     api::{FIELD_MANAGER, v1alpha1::ZoomIntegration},
     controller::{
-        Context, error::Error, index::Watched, integration::ownership::owned, key::Key,
-        published::gone,
+        error::Error, index::Watched, integration::ownership::owned, key::Key, published::gone,
+        writer::Writer,
     },
 };
 
 /// Applies one object; as it is afterwards, and as the next pass finds it.
 pub(super) async fn apply<K: Watched + Serialize>(
-    context: &Context,
+    writer: &Writer,
     integration: &ZoomIntegration,
     wanted: &K,
 ) -> Result<K, Error> {
-    context.leadership.check()?;
-    let api: Api<K> = context.beside(wanted);
+    let api: Api<K> = writer.beside(wanted)?;
     let name = wanted.name_any();
     tracing::info!(kind = %K::kind(&()), name, "applying");
     let written = api
@@ -33,13 +32,13 @@ pub(super) async fn apply<K: Watched + Serialize>(
         )
         .await
         .map_err(Error::from_write)?;
-    context.wrote(&Key::from(integration), written.clone());
+    writer.wrote(&Key::from(integration), written.clone());
     Ok(written)
 }
 
 /// Deletes one object if it is ours.
 pub(super) async fn remove<K>(
-    context: &Context,
+    writer: &Writer,
     integration: &ZoomIntegration,
     live: Option<&K>,
 ) -> Result<(), Error>
@@ -52,8 +51,7 @@ where
     let Some(live) = live.filter(|live| owned(integration, *live)) else {
         return Ok(());
     };
-    context.leadership.check()?;
-    let api: Api<K> = context.beside(integration);
+    let api: Api<K> = writer.beside(integration)?;
     let exactly = Preconditions {
         uid: live.uid(),
         resource_version: None,

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     api::{reason::Reason, v1alpha1::ZoomIntegration},
-    controller::{Context, error::Error, finalizer, reconcile::Action, report},
+    controller::{Context, error::Error, finalizer, reconcile::Action, report, writer::Writer},
 };
 
 /// Between telling Kubernetes that volume claims can go, and the look whether it knows.
@@ -38,12 +38,12 @@ pub async fn prepare(
     integration: &ZoomIntegration,
     receiver: &Receiver,
 ) -> Result<bool, Error> {
-    let wanted =
-        is_needed(integration, receiver) && !observe::namespace_ends(context, integration).await?;
+    let wanted = is_needed(integration, receiver)
+        && !observe::namespace_ends(&context.reader, integration).await?;
     if !wanted && is_held(integration) {
         tracing::info!("nothing holds the integration any more: no buffer, or its namespace goes");
     }
-    finalizer::bring(context, integration, FINALIZER, wanted).await
+    finalizer::bring(&context.writer, integration, FINALIZER, wanted).await
 }
 
 /// Lets a deleted integration go as soon as nothing is stored any more, or its time has come.
@@ -55,7 +55,8 @@ pub async fn conclude(context: &Context, integration: &ZoomIntegration) -> Resul
         // Children go by their owner references: there is nothing to do, and nothing that can hang.
         return Ok(Action::await_change());
     }
-    let (observed, namespace_ends) = observe::ending(context, integration).await?;
+    let (observed, namespace_ends) =
+        observe::ending(observe::Sources::of(context), integration).await?;
     let policy = &context.config.policy;
     let limits = Limits {
         longest: policy.drain_limit,
@@ -64,18 +65,18 @@ pub async fn conclude(context: &Context, integration: &ZoomIntegration) -> Resul
     let now = Timestamp::now();
     match ending::ending(integration, &observed, namespace_ends, limits, now) {
         Ending::Release => {
-            finalizer::bring(context, integration, FINALIZER, false).await?;
+            finalizer::bring(&context.writer, integration, FINALIZER, false).await?;
             Ok(Action::await_change())
         }
         Ending::LetGo(given_up) => {
             let set = observed.receiver.stateful_set.as_ref();
-            if !apply::retire::release_claims(context, integration, set).await? {
+            if !apply::retire::release_claims(&context.writer, integration, set).await? {
                 return Ok(Action::requeue(BETWEEN_STEPS));
             }
             if let Some(given_up) = given_up {
-                announce(context, integration, &given_up).await;
+                announce(&context.writer, integration, &given_up).await;
             }
-            finalizer::bring(context, integration, FINALIZER, false).await?;
+            finalizer::bring(&context.writer, integration, FINALIZER, false).await?;
             Ok(Action::await_change())
         }
         Ending::Drain(drain) => {
@@ -90,18 +91,24 @@ pub async fn conclude(context: &Context, integration: &ZoomIntegration) -> Resul
             if let Some(wanted) = objects::retiring(integration, &observed.receiver, &setting)
                 && objects::must_be_written(&observed, &wanted)
             {
-                apply::retire::keep_up(context, integration, &wanted).await?;
+                apply::retire::keep_up(&context.writer, integration, &wanted).await?;
             }
-            facts::tell(context, integration, &drain.orders).await?;
+            facts::tell(
+                &context.writer,
+                &context.receivers.http,
+                integration,
+                &drain.orders,
+            )
+            .await?;
             let status = status::ending(integration, &observed, &drain.message, now);
-            report::report(context, integration, &status).await?;
+            report::report(&context.writer, integration, &status).await?;
             Ok(Action::requeue(BETWEEN_LOOKS))
         }
     }
 }
 
 /// Says in an Event what nobody will get: the object, and its status with it, is about to be gone.
-async fn announce(context: &Context, integration: &ZoomIntegration, given_up: &GivenUp) {
+async fn announce(writer: &Writer, integration: &ZoomIntegration, given_up: &GivenUp) {
     let message = given_up.message();
     tracing::warn!(message, "gave up stored events");
     let event = Event {
@@ -111,5 +118,5 @@ async fn announce(context: &Context, integration: &ZoomIntegration, given_up: &G
         action: "Delete".into(),
         secondary: None,
     };
-    report::publish(context, integration, event).await;
+    writer.publish(integration, event).await;
 }
