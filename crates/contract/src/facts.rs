@@ -64,7 +64,7 @@ pub struct Facts {
     /// How it is with the buffer at this moment; absent without one. Never on disk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub buffer: Option<BufferFacts>,
-    /// What goes wrong. Only for who asks for it, and in a file of its own: earlier versions refuse facts that
+    /// Problems. Only on request, and in a separate file: earlier versions reject facts that
     /// have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health: Option<Health>,

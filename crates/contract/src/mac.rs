@@ -1,4 +1,4 @@
-//! Message authentication codes, and how they are spelled.
+//! Message authentication codes and their text form.
 
 use data_encoding::HEXLOWER;
 use hmac::{Hmac, KeyInit as _};

@@ -1,9 +1,9 @@
-//! A question that only the tenant's own receiver can answer, as both put and answer it. Pure but for the
+//! A challenge that only the tenant's own receiver can answer: both sides of it. Pure except for the
 //! nonce.
 //!
-//! Both sides have the webhook secret token. What is signed here begins with words and a blank, so it is
-//! neither one of Zoom's `v0:…` strings nor a token of its URL validation, and no answer of one kind serves
-//! as an answer of another.
+//! Both sides have the webhook secret token. The signed text begins with words and a space, so it is
+//! neither one of Zoom's `v0:…` strings nor a token of its URL validation, and no answer of one kind is
+//! valid as an answer of another.
 
 use data_encoding::HEXLOWER;
 use hmac::{Hmac, Mac as _};
@@ -16,7 +16,7 @@ use crate::mac;
 /// Carries the question in a request, and the answer in the response.
 pub const HEADER: &str = "x-zoom-operator-probe";
 
-/// Both clocks together may be off by this.
+/// Largest clock difference between the two sides.
 const TOLERANCE_SECONDS: u64 = 300;
 /// Longer than any time that a clock will show.
 const TIMESTAMP_DIGITS: usize = 12;
@@ -26,7 +26,7 @@ const NONCE_BYTES: usize = 16;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question(String);
 
-/// There are no random numbers.
+/// No random numbers are available.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no random numbers")]
 pub struct NoRandomness;
@@ -50,7 +50,7 @@ pub fn answer<'a>(
 // === impl Question ===
 
 impl Question {
-    /// One that nobody asked before.
+    /// A new question.
     ///
     /// # Errors
     /// When the system has no random numbers.

@@ -1,4 +1,4 @@
-//! That a user removed the app, as the facts and what goes wrong both list it.
+//! A user removed the app: an entry of the facts (verified) and of the problems (unverified).
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,7 @@ pub struct Removal {
 // === impl Removal ===
 
 impl Removal {
-    /// A removal at `now`, if both ids look like such.
+    /// A removal at `now`, if both ids are well formed.
     pub(super) fn new(now: Timestamp, user_id: &str, account_id: &str) -> Option<Self> {
         let removal = Self {
             at: seconds(now),

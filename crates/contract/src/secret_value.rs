@@ -1,7 +1,7 @@
 //! A value of Zoom's in a Secret, as controller and receiver read it: client id, client secret, account id,
 //! webhook secret token.
 //!
-//! People copy these values from a browser by way of chat programs, PDFs and editors, and put more into the
+//! People copy these values from a browser through chat programs, PDFs and editors, and put more into the
 //! Secret than they see. Zoom's values are ASCII without blanks. So what surrounds a value is dropped: white
 //! space of any alphabet, byte order marks, zero-width and control characters, one pair of quotes. What
 //! cannot be told from the value is no value, and named: such characters inside it, other encodings, base64
@@ -30,7 +30,7 @@ pub enum Problem {
 
 /// Shortest text that base64 applied twice is looked for in, bytes.
 const SHORTEST: usize = 8;
-/// Pairs of quotes that somebody may have put around a value.
+/// Pairs of quotes that a person may have put around a value.
 const QUOTES: [(char, char); 8] = [
     ('"', '"'),
     ('\'', '\''),
@@ -75,7 +75,7 @@ fn unquoted(text: &str) -> &str {
     QUOTES.into_iter().find_map(inner).unwrap_or(text)
 }
 
-/// Whether nobody sees this character at the end of a text.
+/// Whether this character is invisible at the end of a text.
 fn is_unseen(symbol: char) -> bool {
     symbol.is_whitespace()
         || symbol.is_control()

@@ -1,4 +1,4 @@
-//! Storing what Zoom replied: needs no leadership and does not give up.
+//! Storing Zoom's reply: needs no leadership and retries until it succeeds.
 
 use std::time::Duration;
 
@@ -7,27 +7,27 @@ use super::{
     ports::{Revoker, Store, StoreError},
 };
 
-/// How long to wait for the store, at first and at most.
+/// First and longest pause between attempts.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// What became of a reply.
+/// The result of storing a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Committed {
     /// It is stored.
     Stored,
     /// What is stored is not what was spent: it is stored already, or a newer grant took its place.
     Superseded,
-    /// Nobody wants it any more; it was revoked.
+    /// The grant is no longer needed; the reply was revoked.
     Unwanted,
 }
 
-/// Stores the reply of a process that is dead.
+/// Stores the reply of a process that has ended.
 pub async fn commit<S: Store, R: Revoker>(store: &S, revoker: &R, entry: &Entry) -> Committed {
     commit_over(store, revoker, entry, None).await
 }
 
-/// Stores a reply, first over the version that is thought to be current. The fence is what was spent:
+/// Stores a reply, first over the version that is assumed to be current. The fence is the spent credential:
 /// nothing newer is ever overwritten.
 pub(super) async fn commit_over<S: Store, R: Revoker>(
     store: &S,
@@ -44,7 +44,7 @@ pub(super) async fn commit_over<S: Store, R: Revoker>(
                 return Committed::Unwanted;
             }
             Ok(Some(committed)) => return committed,
-            // Changed meanwhile: look again at once.
+            // Changed meanwhile: read again at once.
             Ok(None) => {}
             Err(error) => {
                 tracing::warn!(%error, place = entry.place, "failed to store a grant, trying again");
@@ -55,7 +55,7 @@ pub(super) async fn commit_over<S: Store, R: Revoker>(
     }
 }
 
-/// One attempt; `None` when somebody wrote in between.
+/// One attempt; `None` after a concurrent write.
 async fn attempt<S: Store>(
     store: &S,
     entry: &Entry,
@@ -69,7 +69,7 @@ async fn attempt<S: Store>(
                 if stored.credential.fingerprint() == entry.next.credential.fingerprint() {
                     return Ok(Some(Committed::Stored));
                 }
-                if !stored.had(&entry.spent) {
+                if !stored.matches_spent(&entry.spent) {
                     return Ok(Some(Committed::Superseded));
                 }
                 version

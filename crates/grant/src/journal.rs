@@ -1,4 +1,4 @@
-//! Replies of Zoom that are not stored yet, where they survive the death of the process.
+//! Replies of Zoom that are not stored yet, kept where they survive a crash of the process.
 
 use data_encoding::HEXLOWER;
 use std::{fs, io, path::PathBuf};
@@ -21,16 +21,16 @@ pub struct Entry {
 
 /// Keeps replies.
 pub trait Journal: Send + Sync {
-    /// Writes an entry down. It is there when this returns, or an error says that it is not.
+    /// Writes an entry. It is durable once this returns without an error.
     ///
     /// # Errors
     /// When it could not be written.
     fn put(&self, entry: &Entry) -> io::Result<()>;
 
-    /// Forgets an entry that is stored.
+    /// Removes an entry whose reply is stored.
     fn remove(&self, entry: &Entry);
 
-    /// What dead processes left behind.
+    /// Entries of processes that have ended.
     fn entries(&self) -> Vec<Entry>;
 }
 

@@ -1,10 +1,9 @@
-//! What is stored of a grant.
+//! The stored form of a grant.
 
-use data_encoding::HEXLOWER;
 use jiff::Timestamp;
-use secrecy::{ExposeSecret as _, SecretString};
-use serde::{Deserialize, Serialize, Serializer};
-use sha2::{Digest as _, Sha256};
+use serde::{Deserialize, Serialize};
+
+use crate::credential::{Access, Client, Credential, Pair};
 
 /// A grant as it is stored: one conditional write covers all of it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -14,13 +13,13 @@ pub struct Grant {
     pub id: String,
     /// How often its credential was replaced.
     pub generation: u64,
-    /// When the person authorized, or the grant was taken over.
+    /// When the person authorized, or the grant was imported.
     pub since: Timestamp,
     /// Client id of the app that it was given to: no other app can use it. Absent in a grant that was
     /// imported, or stored by an earlier version, until its first refresh succeeded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
-    /// What is spent next.
+    /// The credential that is spent next.
     pub credential: Credential,
     /// The access token that came with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -28,50 +27,41 @@ pub struct Grant {
     /// An attempt to spend the credential whose outcome is not stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intent: Option<Intent>,
-    /// Set once Zoom said that the credential is of no use.
+    /// Set once Zoom rejected the credential.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loss: Option<Loss>,
 }
 
-/// That a grant is given up.
+/// The grant is lost.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Loss {
     /// Why.
     pub reason: Lost,
-    /// Fingerprint of the credential that was of no use. Whoever still holds its successor may bring the
-    /// grant back with it.
+    /// Fingerprint of the rejected credential. A process that still holds its successor may restore the
+    /// grant with it.
     pub spent: String,
     /// When the person removed the app, if that is why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removed_at: Option<Timestamp>,
-    /// Set while the refresh token is still stored. Absent: it is erased.
+    /// Set while the refresh token is still stored. Absent: it was erased.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sealed: Option<Seal>,
 }
 
-/// A refresh token that Zoom refused and that is still stored. It is not used, with one exception: each
+/// A refresh token that Zoom rejected and that is still stored. It is not used, with one exception: each
 /// change of the client credentials allows one more attempt, because the credentials may have been the
 /// wrong ones.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Seal {
-    /// When Zoom first refused it.
+    /// When Zoom first rejected it.
     pub since: Timestamp,
-    /// [`Client::fingerprint`] of the client credentials with which it was last refused.
+    /// [`Client::fingerprint`] of the client credentials with which it was last rejected.
     pub refused_with: String,
     /// How many attempts were made with it.
     #[serde(default)]
     pub attempts: u32,
-}
-
-/// The OAuth client (RFC 6749 section 2) on whose behalf a credential is spent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Client {
-    /// The client id.
-    pub id: String,
-    /// Tells pairs of client id and secret apart without showing them.
-    pub fingerprint: String,
 }
 
 /// Whether a client may spend a grant's credential.
@@ -81,72 +71,19 @@ pub enum Standing {
     Usable,
     /// The grant was given to another app.
     OtherClient,
-    /// The grant is lost, and this client cannot bring it back.
+    /// The grant is lost, and this client cannot restore it.
     Lost(Lost),
 }
 
-/// What can be spent once.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Credential {
-    /// An authorization code (RFC 6749 section 4.1.3).
-    Code(Code),
-    /// A refresh token (RFC 6749 section 6).
-    #[serde(serialize_with = "expose")]
-    RefreshToken(SecretString),
-}
-
-/// An authorization code with what must accompany it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Code {
-    /// The code.
-    #[serde(serialize_with = "expose")]
-    pub code: SecretString,
-    /// The PKCE verifier (RFC 7636 section 4.5).
-    #[serde(serialize_with = "expose")]
-    pub verifier: SecretString,
-    /// The redirect URL that the code was asked for with.
-    pub redirect_url: String,
-}
-
-/// An access token.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Access {
-    /// The token.
-    #[serde(serialize_with = "expose")]
-    pub token: SecretString,
-    /// `bearer`.
-    pub token_type: String,
-    /// When it was requested.
-    pub issued_at: Timestamp,
-    /// When it expires.
-    pub expires_at: Timestamp,
-    /// The granted scopes, separated by spaces.
-    pub scope: String,
-    /// Where Zoom's API is for this account.
-    pub api_url: String,
-}
-
-/// What Zoom gives for a credential.
-#[derive(Clone, Debug)]
-pub struct Pair {
-    /// The successor of the credential.
-    pub refresh_token: SecretString,
-    /// The access token.
-    pub access: Access,
-}
-
-/// An attempt, written down before it is made.
+/// An attempt, recorded before it is made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Intent {
-    /// Who makes it.
+    /// The process that makes it.
     pub holder: Holder,
     /// How many were made with this credential, this one included.
     pub attempt: u32,
-    /// When it was written down.
+    /// When it was recorded.
     pub begun: Timestamp,
 }
 
@@ -160,10 +97,10 @@ pub struct Holder {
     pub process: String,
 }
 
-/// Why a grant is given up. The person must authorize the app again.
+/// Why a grant is lost. The person must authorize the app again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Lost {
-    /// An earlier attempt reached Zoom and its reply reached nobody: the successor is unknown.
+    /// An earlier attempt reached Zoom and its reply was lost: the successor is unknown.
     ReplyLost,
     /// Zoom no longer accepts it: revoked, expired, or replaced by a newer authorization.
     GrantLost,
@@ -191,9 +128,9 @@ impl Grant {
         }
     }
 
-    /// Whether `spent` is the fingerprint of this grant's credential, also if the grant was given up since.
+    /// Whether `spent` is the fingerprint of this grant's credential, even if the grant was lost since.
     #[must_use]
-    pub fn had(&self, spent: &str) -> bool {
+    pub fn matches_spent(&self, spent: &str) -> bool {
         match &self.loss {
             Some(loss) => loss.reason != Lost::Deauthorized && loss.spent == spent,
             None => self.credential.fingerprint() == spent,
@@ -216,8 +153,8 @@ impl Grant {
         }
     }
 
-    /// The grant after Zoom told `client` at `now` that its credential is of no use. A refresh token is
-    /// kept sealed, since the client may have been the wrong one. An authorization code is erased: it dies
+    /// The grant after Zoom rejected its credential for `client` at `now`. A refresh token is
+    /// kept sealed, because the client may have been the wrong one. An authorization code is erased: it expires
     /// within minutes anyway.
     #[must_use]
     pub fn refused(&self, reason: Lost, client: &Client, now: Timestamp) -> Self {
@@ -241,7 +178,7 @@ impl Grant {
         }
     }
 
-    /// The grant without anything that could be used.
+    /// The grant without any usable credential.
     #[must_use]
     pub fn erased(&self, reason: Lost) -> Self {
         let before = self.loss.as_ref();
@@ -292,54 +229,6 @@ impl Grant {
     }
 }
 
-// === impl Client ===
-
-impl Client {
-    /// The client with this id and secret.
-    #[must_use]
-    pub fn new(id: &str, secret: &SecretString) -> Self {
-        let digest = Sha256::new()
-            .chain_update("client")
-            .chain_update([0])
-            .chain_update(id)
-            .chain_update([0])
-            .chain_update(secret.expose_secret())
-            .finalize();
-        Self {
-            id: id.to_owned(),
-            fingerprint: HEXLOWER.encode(&digest[..16]),
-        }
-    }
-}
-
-// === impl Credential ===
-
-impl Credential {
-    /// Whether it was erased.
-    fn is_empty(&self) -> bool {
-        let secret = match self {
-            Self::Code(code) => &code.code,
-            Self::RefreshToken(token) => token,
-        };
-        secret.expose_secret().is_empty()
-    }
-
-    /// Tells credentials apart without showing them.
-    #[must_use]
-    pub fn fingerprint(&self) -> String {
-        let (kind, secret) = match self {
-            Self::Code(code) => ("code", &code.code),
-            Self::RefreshToken(token) => ("refresh-token", token),
-        };
-        let digest = Sha256::new()
-            .chain_update(kind)
-            .chain_update([0])
-            .chain_update(secret.expose_secret())
-            .finalize();
-        HEXLOWER.encode(&digest[..16])
-    }
-}
-
 // === impl Lost ===
 
 impl Lost {
@@ -378,28 +267,9 @@ impl Lost {
     }
 }
 
-/// Writes a secret out: these types are made to be stored.
-fn expose<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(secret.expose_secret())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn fingerprints_tell_credentials_apart_and_show_nothing() {
-        let token = |text: &str| Credential::RefreshToken(text.to_owned().into());
-        let code = Credential::Code(Code {
-            code: "a".to_owned().into(),
-            verifier: "v".to_owned().into(),
-            redirect_url: "https://example.com".into(),
-        });
-        assert_eq!(token("a").fingerprint(), token("a").fingerprint());
-        assert_ne!(token("a").fingerprint(), token("b").fingerprint());
-        assert_ne!(token("a").fingerprint(), code.fingerprint());
-        assert!(!format!("{:?} {:?}", token("hunter2"), code).contains("hunter2"));
-    }
 
     fn client(id: &str, secret: &str) -> Client {
         Client::new(id, &secret.to_owned().into())
@@ -442,7 +312,7 @@ mod tests {
             assert_eq!(sealed.standing(&right), Standing::Usable);
             let again = sealed.refused(Lost::GrantLost, &right, at(9));
             assert_eq!(again.standing(&right), lost);
-            // The time runs on from the first refusal.
+            // The time counts from the first rejection.
             assert_eq!(again.loss.unwrap().sealed.unwrap().since, at(5));
         }
         let sealed = grant(Some("a")).refused(Lost::GrantLost, &client("a", "s"), at(5));

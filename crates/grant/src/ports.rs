@@ -1,4 +1,4 @@
-//! What the use of a grant needs from outside: a store, Zoom, and the right to begin.
+//! What spending a grant needs from outside: a store, Zoom, and leadership.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use jiff::Timestamp;
 
 use super::{Client, Credential, Grant, Holder, Intent, Lost, Pair};
 
-/// Where a grant is stored. Writes are conditional: whoever wrote in between wins.
+/// Where a grant is stored. Writes are conditional: a concurrent write wins.
 pub trait Store: Send + Sync {
     /// Identifies one state of the stored grant.
     type Version: Clone + Send + Sync;
 
-    /// The grant as it is now, not as some cache remembers it.
+    /// The current grant, never from a cache.
     fn read(
         &self,
     ) -> impl Future<Output = Result<Option<(Grant, Self::Version)>, StoreError>> + Send;
@@ -26,17 +26,17 @@ pub trait Store: Send + Sync {
     /// Stores a grant where there is none.
     fn create(&self, grant: &Grant) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Whether anybody still wants the grant: its connection exists and is not being deleted.
+    /// Whether the grant is still needed: its connection exists and is not being deleted.
     fn wanted(&self) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// Where it is stored, for the journal: enough to find the store again in another process.
     fn place(&self) -> String;
 }
 
-/// Why a store did not do what was asked.
+/// Why an operation of the store failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Somebody wrote in between.
+    /// There was a concurrent write.
     #[error("the stored grant changed meanwhile")]
     Conflict,
     /// It is no longer there.
@@ -47,15 +47,15 @@ pub enum StoreError {
     Unavailable(String),
 }
 
-/// Zoom, as far as the end of a grant is concerned.
+/// Zoom's endpoint that revokes a grant.
 pub trait Revoker: Send + Sync {
-    /// Makes an access token, and the grant that it belongs to, worthless. A failure changes nothing.
+    /// Revokes an access token and its grant. A failure changes nothing.
     fn revoke(&self, grant: &Grant) -> impl Future<Output = ()> + Send;
 }
 
-/// Zoom, as far as the use of a grant is concerned.
+/// Zoom's token endpoint.
 pub trait Issuer: Revoker {
-    /// What Zoom or the network said when there is no pair.
+    /// The error of Zoom or the network.
     type Error: std::fmt::Debug + Send;
 
     /// On whose behalf credentials are spent.
@@ -71,16 +71,16 @@ pub trait Issuer: Revoker {
     ) -> impl Future<Output = Result<Pair, Refusal<Self::Error>>> + Send;
 }
 
-/// Who may begin.
+/// Leadership.
 pub trait Term: Send + Sync {
     /// This process.
     fn holder(&self) -> Holder;
 
-    /// Whether this process leads, and will for so long.
+    /// Whether this process is the leader for at least that long.
     fn outlasts(&self, time: Duration) -> bool;
 
-    /// Whether an attempt that another process wrote down cannot be under way any more, and whatever
-    /// reply it got is stored.
+    /// Whether an attempt recorded by another process has ended for certain, and any
+    /// reply to it is stored.
     fn settled(&self, intent: &Intent) -> bool;
 
     /// The time.

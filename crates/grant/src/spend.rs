@@ -9,26 +9,26 @@ use super::{
     ports::{Issuer, Refusal, Store, StoreError, Term},
 };
 
-/// What became of an attempt to spend a credential.
+/// The result of an attempt to spend a credential.
 #[derive(Debug)]
 pub enum Outcome<E> {
     /// It was spent and its successor is stored.
     Stored(Box<Grant>),
     /// Zoom refused or did not answer.
     Refused(Refusal<E>),
-    /// The credential is of no use. What is stored says so.
+    /// Zoom rejected the credential for good. The stored grant says so.
     Lost(Lost),
     /// The grant was given to another app than the one of these client credentials. Nothing was sent.
     OtherClient,
-    /// Another process made an attempt that may still be under way.
+    /// Another process made an attempt that may still be running.
     Waiting,
-    /// Somebody stored another grant meanwhile.
+    /// Another grant was stored meanwhile.
     Superseded,
-    /// The grant is no longer needed: its connection is gone or is being deleted.
+    /// The grant is no longer needed: its connection was deleted or is being deleted.
     Gone,
 }
 
-/// Why no attempt was made, or its outcome could not be written down.
+/// Why no attempt was made, or its outcome could not be recorded.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// This process does not lead, or not for long enough.
@@ -42,7 +42,7 @@ pub enum Error {
 /// Spends the stored credential and stores its successor.
 ///
 /// The caller makes sure that within this process only one such future exists for a grant. It may be
-/// dropped at any point, as a process may die at any point: a reply that it left in the journal is stored
+/// dropped at any point, as a process may crash at any point: a reply that it left in the journal is stored
 /// by the next call, which then sends nothing.
 ///
 /// # Errors
@@ -83,7 +83,7 @@ pub async fn spend<S: Store, I: Issuer, J: Journal, T: Term>(
     }
     may_begin(term, issuer)?;
     let attempt = grant.attempts().saturating_add(1);
-    // An intent that is still there belongs to an attempt whose outcome nobody knows.
+    // An existing intent belongs to an attempt whose outcome is unknown.
     let is_unknown = grant.intent.is_some() || grant.lost() == Some(Lost::ReplyLost);
     grant.intent = Some(Intent {
         holder: term.holder(),
@@ -91,13 +91,13 @@ pub async fn spend<S: Store, I: Issuer, J: Journal, T: Term>(
         begun: term.now(),
     });
     let version = store.write(&grant, &version).await?;
-    // The write may have taken its time.
+    // The write may have been slow.
     may_begin(term, issuer)?;
     match issuer.exchange(&grant.credential).await {
         Ok(pair) => {
             let next = grant.rotated(pair, &client);
             let entry = Entry::new(store.place(), &grant, next);
-            // From here on the reply outlives this process.
+            // From here on the reply survives a crash.
             if let Err(error) = journal.put(&entry) {
                 tracing::error!(%error, "failed to write the journal");
             }
@@ -106,7 +106,7 @@ pub async fn spend<S: Store, I: Issuer, J: Journal, T: Term>(
         Err(refusal) => {
             match refusal.ends {
                 Some(lost) if !refusal.ambiguous => {
-                    // After an unknown outcome, a refusal says that the earlier attempt had succeeded.
+                    // After an unknown outcome, a rejection means that the earlier attempt had succeeded.
                     let lost = match lost {
                         Lost::GrantLost if is_unknown => Lost::ReplyLost,
                         other => other,
@@ -115,8 +115,8 @@ pub async fn spend<S: Store, I: Issuer, J: Journal, T: Term>(
                 }
                 _ => {
                     if !refusal.ambiguous && !is_unknown {
-                        // Not spent for certain: the record of the attempt goes. If that fails, the
-                        // next attempt takes this one for unknown, which is the safe side.
+                        // Certainly not spent: remove the record of the attempt. If that fails, the
+                        // next attempt treats this one as unknown, which is safe.
                         grant.intent = None;
                         let _ = store.write(&grant, &version).await;
                     }
@@ -127,12 +127,13 @@ pub async fn spend<S: Store, I: Issuer, J: Journal, T: Term>(
     }
 }
 
-/// The reply of an earlier attempt that was dropped between the journal and the store: what is stored,
-/// or nothing, still waits for it.
+/// The reply of an earlier attempt that was dropped between the journal and the store: the stored grant,
+/// or its absence, still matches it.
 fn left_behind(journal: &impl Journal, place: &str, stored: Option<&Grant>) -> Option<Entry> {
     journal.entries().into_iter().find(|entry| {
         entry.place == place
-            && stored.is_none_or(|grant| grant.id == entry.next.id && grant.had(&entry.spent))
+            && stored
+                .is_none_or(|grant| grant.id == entry.next.id && grant.matches_spent(&entry.spent))
     })
 }
 
@@ -161,7 +162,7 @@ fn may_begin(term: &impl Term, issuer: &impl Issuer) -> Result<(), Error> {
     }
 }
 
-/// Writes down that Zoom refused the credential of `refused`, if it is still the one that is stored.
+/// Records that Zoom rejected the credential of `refused`, if it is still the stored one.
 async fn give_up<S: Store, E>(
     store: &S,
     refused: &Grant,
@@ -174,7 +175,7 @@ async fn give_up<S: Store, E>(
         let Some((stored, version)) = store.read().await? else {
             return Ok(Outcome::Gone);
         };
-        if !stored.had(&refused) {
+        if !stored.matches_spent(&refused) {
             return Ok(Outcome::Superseded);
         }
         let next = stored.refused(lost, client, now);

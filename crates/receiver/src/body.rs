@@ -9,16 +9,16 @@ use tokio::{
     time,
 };
 
-/// What is still taken, and thrown away, of a body that was answered unread.
+/// Most bytes that are read and dropped from a body that was answered without reading it.
 const LINGER_BYTES: usize = 8 * 1024 * 1024;
-/// For how long.
+/// How long that may take.
 const LINGER: Duration = Duration::from_secs(2);
 
 /// The bytes that all requests may hold in memory, however many connections there are.
 #[derive(Clone, Debug)]
 pub struct Budget(Arc<Semaphore>);
 
-/// A whole body. Gives its share of the budget back when dropped.
+/// A whole body. Returns its share of the budget when dropped.
 #[derive(Debug)]
 pub struct Raw {
     /// The bytes as they came.
@@ -38,7 +38,7 @@ pub enum ReadError {
     /// The client paused for too long.
     #[error("body too slow")]
     Slow,
-    /// The client broke off, or its framing is wrong.
+    /// The client closed the connection, or its framing is wrong.
     #[error("body incomplete")]
     Incomplete,
 }
@@ -46,13 +46,13 @@ pub enum ReadError {
 // === impl Budget ===
 
 impl Budget {
-    /// A budget of so many bytes.
+    /// A budget of `bytes`.
     #[must_use]
     pub fn new(bytes: usize) -> Self {
         Self(Arc::new(Semaphore::new(bytes.min(Semaphore::MAX_PERMITS))))
     }
 
-    /// Reads a body of at most `limit` bytes. One that declares more is refused unread; a chunked
+    /// Reads a body of at most `limit` bytes. One that declares more is rejected unread; a chunked
     /// one as soon as it goes over. No pause may be longer than `idle`.
     ///
     /// # Errors
@@ -109,7 +109,7 @@ impl Budget {
     }
 }
 
-/// Lets the client finish sending what nobody reads. A connection that closes on unread bytes is reset,
+/// Lets the client finish sending a body that is not read. Closing a connection with unread bytes resets it,
 /// and the reset can overtake the answer: Zoom would see a broken connection instead of a refusal.
 pub fn discard(mut body: Body) {
     if body.is_end_stream() {

@@ -1,5 +1,5 @@
 //! The event as a `CloudEvent` 1.0 in HTTP binary mode: attributes in `ce-*` headers, and the body
-//! as it came, to the byte.
+//! unchanged, byte for byte.
 //!
 //! | attribute | value |
 //! |---|---|
@@ -21,12 +21,12 @@ use super::{event::Event, identity};
 
 /// Reverse-DNS prefix of `type`.
 const TYPE_PREFIX: &str = "us.zoom.";
-/// The type of what was signed by Zoom and could not be read.
+/// The type of signed events that cannot be parsed.
 const UNKNOWN: &str = "unknown";
 /// Longest value of an attribute, bytes. Zoom's ids have some dozens.
 const MAX_VALUE: usize = 1024;
 /// Attribute names of the specification and of this receiver. All names that start with `zoom`
-/// are kept for later as well.
+/// are reserved as well.
 const RESERVED: [&str; 9] = [
     "data",
     "datacontenttype",
@@ -40,7 +40,7 @@ const RESERVED: [&str; 9] = [
 ];
 const OWN_PREFIX: &str = "zoom";
 
-/// An extension attribute: a fact about the tenant that goes along with every event.
+/// An extension attribute: a fact about the tenant that is sent with every event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Extension {
     name: HeaderName,
@@ -68,7 +68,7 @@ pub fn headers(source: &Integration, extensions: &[Extension], event: &Event) ->
     let json = HeaderValue::from_static("application/json");
     headers.insert(header::CONTENT_TYPE, json);
     let mut put = |name: &'static str, value: &str| {
-        // What CloudEvents cannot carry is left out: an optional fact is worth less than the event.
+        // Values that CloudEvents cannot carry are left out: an optional attribute must not cost the event.
         if let Some(value) = encode(value) {
             headers.insert(HeaderName::from_static(name), value);
         }
@@ -103,7 +103,7 @@ pub fn headers(source: &Integration, extensions: &[Extension], event: &Event) ->
     headers
 }
 
-/// A value as the HTTP binding wants it (`CloudEvents` HTTP 1.0.2, section 3.1.3.2): space, double
+/// A value encoded for the HTTP binding (`CloudEvents` HTTP 1.0.2, section 3.1.3.2): space, double
 /// quote, percent and all that is not printable ASCII become `%XX` of their UTF-8 bytes. Nothing
 /// when the value is empty, too long, or has characters that a `CloudEvents` string may not have.
 #[must_use]

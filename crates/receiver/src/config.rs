@@ -67,7 +67,7 @@ pub struct Tuning {
     pub sink_concurrency: u32,
     /// Most events that are remembered, of about 100 bytes each.
     pub dedupe_capacity: usize,
-    /// Most bytes of all bodies under way.
+    /// Most bytes of all bodies in memory.
     pub body_budget: usize,
     /// Longest pause within a body on a connection that has not proven itself.
     pub body_idle: Duration,
@@ -80,7 +80,7 @@ pub struct Tuning {
 impl Default for Tuning {
     fn default() -> Self {
         Self {
-            // Leaves Zoom's three seconds some time for the way.
+            // Leaves some of Zoom's three seconds for the network.
             deadline: Duration::from_millis(2800),
             secrets_interval: Duration::from_secs(1),
             signature_patience: SignedDuration::from_hours(24),

@@ -1,11 +1,11 @@
-//! Each event once: which events were stored or delivered before, and which are under way.
+//! Deduplication: which events were stored or delivered before, and which are in flight.
 //!
-//! An event is remembered once it is stored (with a buffer) or once the sink has it (without one). While
-//! one copy is under way the others wait and share its fate, so that none is acknowledged too early and
-//! none is sent twice. An event has one identity or two, see [`super::identity::content`]; it is known
-//! when one of them is.
+//! An event is remembered once it is stored (with a buffer) or delivered (without one). While
+//! one copy is in flight the others wait for its outcome, so that none is acknowledged too early and
+//! none is sent twice. An event has one or two identities, see [`super::identity::content`]; either
+//! one suffices.
 //!
-//! Half of each id is kept in memory: 128 bits of SHA-256 still have no two alike.
+//! Half of each id is kept in memory: 128 bits of SHA-256 are still unique.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -17,8 +17,8 @@ use tokio::sync::watch;
 
 use super::{event_id::EventId, outcome::Outcome};
 
-/// The memory of one process. Cheap to clone. By default nothing is forgotten unless somebody asks for
-/// it, see [`Dedupe::forget`].
+/// The ids that one process remembers. Cheap to clone. By default an id is removed only by
+/// [`Dedupe::forget`].
 #[derive(Clone, Debug, Default)]
 pub struct Dedupe(Arc<Mutex<State>>);
 
@@ -33,26 +33,26 @@ pub struct Ids {
 
 /// What to do with an event.
 #[derive(Debug)]
-pub enum Seen {
+pub enum ClaimResult {
     /// It is stored or delivered.
-    Done,
-    /// A copy is under way: wait.
-    UnderWay(Fate),
+    Duplicate,
+    /// A copy is in flight: wait for its outcome.
+    InFlight(PendingOutcome),
     /// It is new: store or deliver it.
-    New(Claim, Fate),
+    New(Claim, PendingOutcome),
 }
 
-/// The right and duty to deal with one event. Dropped without [`Claim::settle`], the event is new again.
+/// Exclusive ownership of one event until [`Claim::settle`]. Dropped without that, the event is new again.
 #[derive(Debug)]
 pub struct Claim {
     ids: Ids,
     dedupe: Dedupe,
-    fate: watch::Sender<Option<Outcome>>,
+    pending: watch::Sender<Option<Outcome>>,
 }
 
-/// What becomes of an event that somebody claimed.
+/// The outcome of a claimed event, once there is one.
 #[derive(Clone, Debug)]
-pub struct Fate(watch::Receiver<Option<Outcome>>);
+pub struct PendingOutcome(watch::Receiver<Option<Outcome>>);
 
 /// Half of an id.
 type Short = [u8; 16];
@@ -64,7 +64,7 @@ struct State {
     done: HashSet<Short>,
     /// The remembered ids in the order in which they came; used with limits only.
     order: VecDeque<(Instant, Short)>,
-    under_way: HashMap<Short, Fate>,
+    in_flight: HashMap<Short, PendingOutcome>,
 }
 
 // === impl Dedupe ===
@@ -82,29 +82,29 @@ impl Dedupe {
 
     /// What to do with the event.
     #[must_use]
-    pub fn claim(&self, ids: Ids, now: Instant) -> Seen {
+    pub fn claim(&self, ids: Ids, now: Instant) -> ClaimResult {
         let mut state = self.state();
         state.expire(now);
         if ids.short().any(|id| state.done.contains(&id)) {
-            return Seen::Done;
+            return ClaimResult::Duplicate;
         }
-        if let Some(fate) = ids.short().find_map(|id| state.under_way.get(&id)) {
-            return Seen::UnderWay(fate.clone());
+        if let Some(pending) = ids.short().find_map(|id| state.in_flight.get(&id)) {
+            return ClaimResult::InFlight(pending.clone());
         }
         let (sender, receiver) = watch::channel(None);
-        let fate = Fate(receiver);
+        let pending = PendingOutcome(receiver);
         for id in ids.short() {
-            state.under_way.insert(id, fate.clone());
+            state.in_flight.insert(id, pending.clone());
         }
         let claim = Claim {
             ids,
             dedupe: self.clone(),
-            fate: sender,
+            pending: sender,
         };
-        Seen::New(claim, fate)
+        ClaimResult::New(claim, pending)
     }
 
-    /// Remembers these from now on, and no others.
+    /// Replaces all remembered ids.
     pub fn replace(&self, ids: impl Iterator<Item = EventId>) {
         self.state().done = ids.map(|id| short(&id)).collect();
     }
@@ -183,7 +183,7 @@ impl Claim {
         self.ids
     }
 
-    /// The end: the event is remembered if it is stored or delivered.
+    /// Publishes the outcome, and remembers the event if it is stored or delivered.
     pub fn settle(self, outcome: Outcome, now: Instant) {
         if matches!(outcome, Outcome::Stored | Outcome::Delivered) {
             let mut state = self.dedupe.state();
@@ -192,7 +192,7 @@ impl Claim {
             }
             state.expire(now);
         }
-        self.fate.send_replace(Some(outcome));
+        self.pending.send_replace(Some(outcome));
     }
 }
 
@@ -200,15 +200,15 @@ impl Drop for Claim {
     fn drop(&mut self) {
         let mut state = self.dedupe.state();
         for id in self.ids.short() {
-            state.under_way.remove(&id);
+            state.in_flight.remove(&id);
         }
     }
 }
 
-// === impl Fate ===
+// === impl PendingOutcome ===
 
-impl Fate {
-    /// Waits for what becomes of it. `None` when whoever claimed it gave up.
+impl PendingOutcome {
+    /// Waits for the outcome. `None` when the claim was dropped.
     pub async fn outcome(mut self) -> Option<Outcome> {
         let settled = self.0.wait_for(Option::is_some).await;
         settled.ok().and_then(|outcome| *outcome)
@@ -227,9 +227,9 @@ mod tests {
 
     use super::*;
 
-    fn claimed(seen: Seen) -> Claim {
+    fn claimed(seen: ClaimResult) -> Claim {
         match seen {
-            Seen::New(claim, _) => claim,
+            ClaimResult::New(claim, _) => claim,
             other => panic!("not new: {other:?}"),
         }
     }
@@ -246,7 +246,7 @@ mod tests {
         claimed(dedupe.claim(id, start)).settle(Outcome::SinkFailed, start);
         claimed(dedupe.claim(id, start)).settle(Outcome::Delivered, start);
         let later = start + Duration::from_secs(10);
-        assert!(matches!(dedupe.claim(id, later), Seen::Done));
+        assert!(matches!(dedupe.claim(id, later), ClaimResult::Duplicate));
         let too_late = later + Duration::from_nanos(1);
         drop(claimed(dedupe.claim(id, too_late)));
         assert!(dedupe.is_empty());
@@ -260,8 +260,14 @@ mod tests {
             claimed(dedupe.claim(id(&[n]), now)).settle(Outcome::Delivered, now);
         }
         assert_eq!(dedupe.len(), 3);
-        assert!(matches!(dedupe.claim(id(&[4]), now), Seen::Done));
-        assert!(matches!(dedupe.claim(id(&[2]), now), Seen::Done));
+        assert!(matches!(
+            dedupe.claim(id(&[4]), now),
+            ClaimResult::Duplicate
+        ));
+        assert!(matches!(
+            dedupe.claim(id(&[2]), now),
+            ClaimResult::Duplicate
+        ));
         drop(claimed(dedupe.claim(id(&[1]), now)));
     }
 
@@ -275,20 +281,20 @@ mod tests {
             Some(Outcome::Stored),
         ];
         for outcome in outcomes {
-            let Seen::New(claim, fate) = dedupe.claim(id, now) else {
+            let ClaimResult::New(claim, pending) = dedupe.claim(id, now) else {
                 panic!("not new");
             };
-            let Seen::UnderWay(copy) = dedupe.claim(id, now) else {
+            let ClaimResult::InFlight(copy) = dedupe.claim(id, now) else {
                 panic!("not under way");
             };
             match outcome {
                 None => drop(claim),
                 Some(outcome) => claim.settle(outcome, now),
             }
-            assert_eq!(fate.outcome().await, outcome);
+            assert_eq!(pending.outcome().await, outcome);
             assert_eq!(copy.outcome().await, outcome);
         }
-        assert!(matches!(dedupe.claim(id, now), Seen::Done));
+        assert!(matches!(dedupe.claim(id, now), ClaimResult::Duplicate));
         dedupe.forget(&id.id);
         assert!(dedupe.is_empty());
         drop(claimed(dedupe.claim(id, now)));
@@ -308,10 +314,19 @@ mod tests {
             Dedupe::bounded(Duration::from_secs(10), 10),
         ] {
             let claim = claimed(dedupe.claim(with(b"a"), now));
-            assert!(matches!(dedupe.claim(with(b"b"), now), Seen::UnderWay(_)));
+            assert!(matches!(
+                dedupe.claim(with(b"b"), now),
+                ClaimResult::InFlight(_)
+            ));
             claim.settle(Outcome::Delivered, now);
-            assert!(matches!(dedupe.claim(with(b"b"), now), Seen::Done));
-            assert!(matches!(dedupe.claim(id(b"a"), now), Seen::Done));
+            assert!(matches!(
+                dedupe.claim(with(b"b"), now),
+                ClaimResult::Duplicate
+            ));
+            assert!(matches!(
+                dedupe.claim(id(b"a"), now),
+                ClaimResult::Duplicate
+            ));
             drop(claimed(dedupe.claim(id(b"b"), now)));
         }
     }

@@ -81,7 +81,7 @@ impl Envelope {
     }
 }
 
-/// Any JSON value: what it is, and of an object the fields that matter.
+/// Any JSON value: its type, and for an object the relevant fields.
 #[derive(Default)]
 struct Node<F> {
     scalar: Scalar,

@@ -1,4 +1,4 @@
-//! By what an event is told from others.
+//! The identity of an event.
 
 use std::fmt;
 

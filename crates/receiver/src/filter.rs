@@ -1,7 +1,7 @@
 //! Which events go on to the sink.
 //!
 //! Subscriptions in Zoom's portal are made by hand and can say more than the integration declares;
-//! what nobody asked for is acknowledged, counted, and goes no further.
+//! undeclared events are acknowledged and counted, but not forwarded.
 
 use std::collections::BTreeSet;
 
@@ -14,8 +14,8 @@ pub struct Filter(Option<BTreeSet<String>>);
 // === impl Filter ===
 
 impl Filter {
-    /// Only these events. `app_deauthorized` goes on as well: it comes without a subscription, and tells
-    /// the back end that a user's data have to go.
+    /// Only these events, and `app_deauthorized`: Zoom sends it without a subscription, and it tells
+    /// the back end to delete a user's data.
     pub fn only(events: impl IntoIterator<Item = String>) -> Self {
         Self(Some(events.into_iter().collect()))
     }

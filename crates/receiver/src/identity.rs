@@ -124,7 +124,7 @@ fn changes(leaf: Leaf<'_>) -> bool {
         || leaf.value.starts_with("http://")
 }
 
-/// Whether a value identifies something or somebody.
+/// Whether a value identifies an object or a person.
 fn names_something(leaf: Leaf<'_>) -> bool {
     let Leaf { key, raw_key, .. } = leaf;
     let ends = |suffixes: &[&str]| suffixes.iter().any(|suffix| key.ends_with(suffix));

@@ -1,35 +1,35 @@
-//! Who takes an event off Zoom's hands, and may therefore have it acknowledged.
+//! Where a verified event goes before Zoom gets its acknowledgement.
 
 use std::sync::Arc;
 
 use super::{body::Raw, buffer::Buffer, event::Event, outcome::Outcome, passthrough::PassThrough};
 
-/// Takes events. Cheap to clone.
+/// Accepts events. Cheap to clone.
 #[derive(Clone, Debug)]
 pub enum Intake {
-    /// Nobody does: every event is answered 503.
-    Nobody,
-    /// The sink does, while Zoom waits.
+    /// There is no sink: every event is answered 503.
+    None,
+    /// Straight to the sink, while Zoom waits.
     PassThrough(Arc<PassThrough>),
-    /// The buffer does, once the event is on the disk.
+    /// To the buffer: acknowledged once the event is on disk.
     Buffer(Buffer),
 }
 
 // === impl Intake ===
 
 impl Intake {
-    /// Takes one verified event. A 2xx outcome means that it is stored or delivered.
+    /// Accepts one verified event. A 2xx outcome means that it is stored or delivered.
     pub async fn take(&self, event: Event, raw: Raw) -> Outcome {
         match self {
-            Self::Nobody => Outcome::NoSink,
+            Self::None => Outcome::NoSink,
             Self::PassThrough(through) => through.take(event, raw).await,
             Self::Buffer(buffer) => buffer.take(event, raw).await,
         }
     }
 
-    /// Whether events are taken that are not to be forwarded now.
+    /// Whether events are stored even while nothing is forwarded.
     #[must_use]
-    pub fn keeps(&self) -> bool {
+    pub fn is_buffered(&self) -> bool {
         matches!(self, Self::Buffer(_))
     }
 }

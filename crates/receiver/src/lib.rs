@@ -1,6 +1,6 @@
-//! One tenant's webhook server: takes what Zoom signed, and says so only once the sink has it.
+//! One tenant's webhook server: accepts what Zoom signed, and acknowledges it once it is delivered or stored.
 //!
-//! Knows nothing of Kubernetes: it faces the internet and holds one tenant's secrets only.
+//! It does not use the Kubernetes API: it faces the internet and holds one tenant's secrets only.
 //!
 //! | question | module |
 //! |---|---|
@@ -8,12 +8,12 @@
 //! | Is it from Zoom? | [`signature`], [`secrets`], [`authentication`] |
 //! | What does Zoom ask every 72 hours? | [`challenge`] |
 //! | What is in an event? | [`event`], [`event_id`], [`envelope`] |
-//! | Does anybody want it? | [`filter`] |
-//! | Who takes it, before Zoom is told so? | [`intake`], [`passthrough`], [`buffer`] |
+//! | Is the event declared? | [`filter`] |
+//! | Where does it go before the acknowledgement? | [`intake`], [`passthrough`], [`buffer`] |
 //! | What does the sink get? | [`sink`], [`cloudevent`] |
-//! | What if it comes twice? | [`dedupe`], [`identity`] |
-//! | Who looks after dead letters? | [`control`] |
-//! | What does the controller learn? | [`recorder`], told by [`facts`] in the form of [`contract::facts`] |
+//! | How are repeats recognized? | [`dedupe`], [`identity`] |
+//! | How does a person list and replay dead letters? | [`control`] |
+//! | What does the controller learn? | [`recorder`], served by [`facts`] in the form of [`contract::facts`] |
 //! | How does it start and stop? | [`server`], [`args`], [`config`] |
 
 pub mod args;
@@ -48,7 +48,7 @@ use runtime::shutdown;
 
 /// Runs the receiver until it is told to stop.
 ///
-/// One thread: a receiver waits for the network, and there is one for each tenant.
+/// One thread: a receiver mostly waits for the network, and each tenant has one.
 ///
 /// # Errors
 /// When logging cannot be set up, or a port cannot be bound.

@@ -60,7 +60,7 @@ impl Metrics {
             verified: counters(
                 registry,
                 "verified_requests",
-                "Requests with a right signature by the secret that made it",
+                "Requests with a valid signature by the secret that made it",
                 "secret",
                 roles,
             ),
@@ -89,7 +89,7 @@ impl Metrics {
         );
         registry.register(
             "clock_skew_seconds",
-            "Our clock minus the time in the last request with a right signature",
+            "Our clock minus the time in the last request with a valid signature",
             metrics.skew.clone(),
         );
         registry.register(
@@ -109,7 +109,7 @@ impl Metrics {
         );
         registry.register(
             "set_aside_events",
-            "Events in the buffer that the sink refuses while it takes others",
+            "Events in the buffer that the sink rejects while it accepts others",
             metrics.set_aside.clone(),
         );
         metrics

@@ -1,7 +1,7 @@
 //! The answers: how each request can end, what Zoom is told, and what the metric calls it.
 //!
-//! Zoom retries after 5xx and after no answer, and never after 3xx and 4xx. So whatever is our own
-//! trouble, or might be, is 503, and 4xx is kept for what would not become right by coming again.
+//! Zoom retries after 5xx and after no answer, never after 3xx and 4xx. So whatever is or might be
+//! our own problem is 503; 4xx is for requests that a retry cannot fix.
 
 use axum::{
     body::Body,
@@ -23,32 +23,32 @@ pub enum Outcome {
     Duplicate,
     /// A URL validation was answered.
     Validated,
-    /// A signed URL validation with a token that must not be answered.
+    /// A signed URL validation whose token must not be signed.
     ValidationRefused,
-    /// Whoever has the secret asked whether the URL leads here.
+    /// A reachability check by a caller who has the secret.
     Reached,
-    /// The event was not declared: taken, and not passed on.
+    /// The event was not declared: acknowledged, and not forwarded.
     Ignored,
-    /// Another path or method. Tells nothing.
+    /// Another path or method. Reveals nothing.
     NotFound,
     /// The body exceeds the limit.
     TooLarge,
-    /// The client broke off, or framed the body wrongly.
+    /// The client closed the connection, or framed the body wrongly.
     Incomplete,
     /// Signature headers missing, duplicated or malformed.
     Unsigned,
     /// The extra authentication is missing or wrong.
     Unauthenticated,
-    /// No live secret makes the signature.
+    /// The signature matches no live secret.
     UnknownSignature,
     /// The same, although a signature was right before and the first wrong one is not long ago: probably the
     /// secret token was regenerated.
     SignatureChanged,
-    /// The same while a rotation of the secret is announced: perhaps ours is not there yet.
+    /// The same during a rotation of the secret: the new one may not be mounted yet.
     RotationAnnounced,
-    /// Rightly signed, but long ago or in the future: perhaps our clock is wrong.
+    /// A valid signature with a time far from ours: our clock may be wrong.
     OutsideWindow,
-    /// There is no secret to judge by, or no value of the extra authentication.
+    /// There is no secret to check with, or no value for the extra authentication.
     NoSecret,
     /// The integration is suspended.
     Suspended,
@@ -62,20 +62,20 @@ pub enum Outcome {
     BufferFailed,
     /// The buffer is being emptied and takes nothing new.
     Draining,
-    /// No memory for further bodies.
+    /// No memory for another body.
     Busy,
-    /// Not done in time, whoever was slow.
+    /// Not done in time.
     Deadline,
 }
 
-/// An outcome, and what is said beside it.
+/// An outcome with its body and headers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     /// How the request ended.
     pub outcome: Outcome,
-    /// What Zoom wants to read.
+    /// The body for Zoom's URL validation.
     pub answer: Option<Answer>,
-    /// The answer to who asked whether the URL leads here.
+    /// The answer to a reachability check.
     pub proof: Option<HeaderValue>,
 }
 
@@ -143,7 +143,7 @@ impl Outcome {
         }
     }
 
-    /// What Zoom is told.
+    /// The HTTP status for Zoom.
     #[must_use]
     pub fn status(self) -> StatusCode {
         match self {
@@ -172,8 +172,8 @@ impl Outcome {
         }
     }
 
-    /// Whether the connection may serve further requests. Only one on which Zoom has proven itself:
-    /// anybody else could hold connections open by saying nothing.
+    /// Whether the connection may serve further requests. Only after a valid signature:
+    /// anybody else could hold idle connections open.
     #[must_use]
     pub fn keeps_connection(self) -> bool {
         matches!(

@@ -1,4 +1,4 @@
-//! Without a buffer: Zoom is answered when the sink was.
+//! Without a buffer: Zoom gets its answer once the sink has answered.
 
 use std::{
     sync::Arc,
@@ -11,7 +11,7 @@ use tracing::warn;
 
 use super::{
     body::Raw,
-    dedupe::{Claim, Dedupe, Seen},
+    dedupe::{Claim, ClaimResult, Dedupe},
     event::Event,
     identity,
     metrics::Metrics,
@@ -34,7 +34,7 @@ pub struct PassThrough {
 // === impl PassThrough ===
 
 impl PassThrough {
-    /// Delivers to `sink`, so many at a time, each event once as far as `dedupe` remembers.
+    /// Delivers to `sink`, at most `concurrency` at a time, each event once as far as `dedupe` remembers.
     #[must_use]
     pub fn new(
         sink: Sink,
@@ -53,15 +53,15 @@ impl PassThrough {
         }
     }
 
-    /// Delivers one event and says how that ended. `raw` is held until then: it counts against the memory
+    /// Delivers one event and returns the outcome. `raw` is held until then: it counts against the memory
     /// of all bodies.
     pub async fn take(self: &Arc<Self>, event: Event, raw: Raw) -> Outcome {
         let id = event.id;
         let claim = match self.dedupe.claim(identity::ids(&event), Instant::now()) {
-            Seen::New(claim, _) => claim,
-            Seen::Done => return Outcome::Duplicate,
-            Seen::UnderWay(fate) => {
-                return match fate.outcome().await {
+            ClaimResult::New(claim, _) => claim,
+            ClaimResult::Duplicate => return Outcome::Duplicate,
+            ClaimResult::InFlight(pending) => {
+                return match pending.outcome().await {
                     Some(Outcome::Delivered) => Outcome::Duplicate,
                     _ => Outcome::SinkFailed,
                 };
@@ -70,8 +70,8 @@ impl PassThrough {
         let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else {
             return Outcome::Busy; // The process ends.
         };
-        // A task of its own: it goes on when Zoom hangs up or our deadline passes, so that an
-        // acknowledgement that comes late is not forgotten and Zoom's retry not sent again.
+        // A separate task: it continues when Zoom disconnects or our deadline passes, so that a
+        // late acknowledgement is remembered and Zoom's retry not sent again.
         let this = Arc::clone(self);
         let delivery = tokio::spawn(async move {
             let result = this.deliver(&event, claim).await;
@@ -88,9 +88,9 @@ impl PassThrough {
         }
     }
 
-    /// Waits for deliveries whose clients have left. Says whether none is left.
+    /// Waits for deliveries whose clients have disconnected. Returns whether all have ended.
     pub async fn drained(&self, limit: Duration) -> bool {
-        // All slots free means that none is under way.
+        // All slots are free once no delivery is in flight.
         let idle = self.slots.acquire_many(self.concurrency);
         time::timeout(limit, idle).await.is_ok()
     }

@@ -1,7 +1,7 @@
 //! Records the facts: in memory at once, on disk soon, so that they survive the container.
 //!
-//! What goes wrong lies in a file of its own, and is told only to who asks for it: earlier versions of
-//! receiver and controller refuse facts that have it.
+//! Problems are kept in a separate file and returned only on request: earlier versions of
+//! receiver and controller reject facts that contain them.
 
 use std::{
     fs,
@@ -35,16 +35,16 @@ pub struct Recorder {
 pub enum Urgency {
     /// It is written.
     None,
-    /// With the next few.
+    /// Together with later changes.
     Soon,
-    /// At once: it happens every three days, and the controller's word to a person hangs on it.
+    /// At once: it happens every three days, and what the controller tells people depends on it.
     Now,
 }
 
 // === impl Recorder ===
 
 impl Recorder {
-    /// Goes on where the file in `directory` stops. Without a file, or with one that cannot be
+    /// Continues from the file in `directory`. Without a file, or with one that cannot be
     /// read, it starts empty.
     #[must_use]
     pub fn load(directory: &Path) -> Self {
@@ -74,28 +74,28 @@ impl Recorder {
         });
     }
 
-    /// Changes what is known to go wrong.
+    /// Changes the recorded problems.
     pub fn record_health(&self, urgency: Urgency, change: impl FnOnce(&mut Health)) {
         self.record(urgency, |facts| {
             change(facts.health.get_or_insert_default());
         });
     }
 
-    /// What goes wrong at this moment.
+    /// The current problems.
     #[must_use]
     pub fn health(&self) -> Health {
         let facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
         facts.health.clone().unwrap_or_default()
     }
 
-    /// The facts of this moment.
+    /// The current facts.
     #[must_use]
     pub fn facts(&self) -> Facts {
         let facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
         facts.clone()
     }
 
-    /// Writes changes to `directory` until shutdown, and a last time then. Ordinary changes wait
+    /// Writes changes to `directory` until shutdown, and once more then. Ordinary changes wait
     /// up to `pause` for others.
     pub async fn persist(&self, directory: PathBuf, pause: Duration, shutdown: Shutdown) {
         let mut pending = self.urgency.subscribe();
@@ -111,7 +111,7 @@ impl Recorder {
                 () = tokio::time::sleep(pause) => {}
                 () = shutdown.requested() => {}
             }
-            // Asked before the facts are looked at: what changes during the write is written too.
+            // Read before the facts: what changes during the write is written in the next round.
             let is_last = shutdown.is_requested();
             self.urgency.send_replace(Urgency::None);
             let facts = self.facts();
@@ -144,7 +144,7 @@ fn read(path: &Path) -> io::Result<Facts> {
 
 fn read_health(path: &Path) -> Option<Health> {
     let mut health: Health = serde_json::from_slice(&read_file(path).ok()?).ok()?;
-    // What the process before had in memory.
+    // The previous process had these in memory only.
     health.set_aside = 0;
     health.is_bounded().then_some(health)
 }
@@ -157,8 +157,8 @@ fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-/// Renaming replaces the file at once: a reader, and a process that starts after a crash, finds
-/// the old facts or the new ones. On a thread of its own, because a busy disk must not hold up
+/// Renaming replaces the file atomically: a reader, and a process that starts after a crash, finds
+/// the old facts or the new ones. On a separate thread, because a busy disk must not delay
 /// webhooks. Not synced: the file has to survive the container, not the node.
 async fn write(directory: PathBuf, mut facts: Facts) -> io::Result<()> {
     let written = tokio::task::spawn_blocking(move || {

@@ -1,4 +1,4 @@
-//! The receiver's route: one path, POST, and for every request one of the [`Outcome`]s.
+//! The receiver's route: one path, and for every request one of the [`Outcome`]s.
 //!
 //! ```text
 //! GET with a question of ours -> its answer (see reach::proof)
@@ -50,9 +50,9 @@ pub struct Webhook {
     pub max_body: usize,
     /// Longest pause within a body on a connection that has not proven itself.
     pub body_idle: Duration,
-    /// Most bytes of all bodies under way.
+    /// Most bytes of all bodies in memory.
     pub budget: Budget,
-    /// What is asked for beside the signature.
+    /// Extra authentication beside the signature.
     pub authentication: Option<Authentication>,
     /// The live secrets.
     pub secrets: Secrets,
@@ -60,15 +60,15 @@ pub struct Webhook {
     pub tolerance: Duration,
     /// For how long wrong signatures are answered 503 after right ones.
     pub patience: SignedDuration,
-    /// Answer URL validations only, unless events can be kept.
+    /// Answer URL validations only, unless events can be buffered.
     pub suspended: bool,
     /// Which events go on.
     pub filter: Filter,
-    /// Takes the events.
+    /// Accepts the events.
     pub intake: Intake,
-    /// Takes note of the facts.
+    /// Records the facts.
     pub recorder: Recorder,
-    /// Takes note of the numbers.
+    /// The metrics.
     pub metrics: Metrics,
 }
 
@@ -86,7 +86,7 @@ async fn answer(State(webhook): State<Arc<Webhook>>, request: Request) -> Respon
     debug!(outcome = outcome.label(), "answered");
     let mut response = reply.into_response();
     if !outcome.keeps_connection() {
-        // Also because the rest of a body is not waited for.
+        // Also because the rest of the body is not read.
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(header::CONNECTION, close);
     }
@@ -113,7 +113,7 @@ impl Webhook {
         let presented = match Presented::from_headers(&head.headers) {
             Ok(presented) => presented,
             Err(reason) => {
-                // Before its body takes memory that Zoom's events need.
+                // Check before the body takes memory that Zoom's events need.
                 debug!(%reason, "unsigned request");
                 if is_json(&head.headers) {
                     let now = Timestamp::now();
@@ -135,7 +135,7 @@ impl Webhook {
             Ok(raw) => raw,
             Err(ReadError::TooLarge) => return Outcome::TooLarge.into(),
             Err(ReadError::NoBudget) => return Outcome::Busy.into(),
-            // Perhaps a slow network: Zoom is to come again.
+            // Perhaps a slow network: let Zoom retry.
             Err(ReadError::Slow) => return Outcome::Deadline.into(),
             Err(ReadError::Incomplete) => return Outcome::Incomplete.into(),
         };
@@ -143,8 +143,8 @@ impl Webhook {
         self.judge_body(&head, &presented, raw).await
     }
 
-    /// Answers who has the secret and asks whether the URL leads here, whatever else is wrong. To anybody
-    /// else there is nothing here.
+    /// Answers the reachability check of a caller who has the secret, whatever else is wrong. Everybody
+    /// else gets 404.
     fn reached(&self, head: &Parts) -> Option<Reply> {
         if head.method != Method::GET || head.uri.path() != self.path {
             return None;
@@ -172,7 +172,7 @@ impl Webhook {
     }
 
     async fn judge_body(&self, head: &Parts, presented: &Presented<'_>, raw: Raw) -> Reply {
-        // One moment's secrets for the whole judgement, also when they change meanwhile.
+        // The same secrets for the whole check, even if they change meanwhile.
         let secrets = Arc::clone(&self.secrets.borrow());
         let now = Timestamp::now();
         let verdict = signature::verify(&secrets, presented, &raw.bytes, now, self.tolerance);
@@ -188,13 +188,13 @@ impl Webhook {
             connection.prove();
         }
         let read = Envelope::parse(&raw.bytes)
-            .inspect_err(|error| warn!(%error, "signed body cannot be read"))
+            .inspect_err(|error| warn!(%error, "signed body cannot be parsed"))
             .ok();
         let envelope = read.as_ref();
         let name = envelope.and_then(Envelope::name);
         let is_challenge = name == Some(challenge::EVENT);
         if is_timely {
-            // A replay from long ago is no evidence of anything.
+            // An old replay proves nothing.
             self.recorder.record(Urgency::Soon, |facts| {
                 facts.verified(now, role);
                 facts.health.get_or_insert_default().verified();
@@ -210,13 +210,13 @@ impl Webhook {
             return self.validate(&secrets, role, envelope, is_timely.then_some(now));
         }
         if !is_timely {
-            warn!(skew, "right signature at a wrong time");
+            warn!(skew, "valid signature outside the time window");
             return Outcome::OutsideWindow.into();
         }
         if name.is_some_and(|name| !self.filter.passes(name)) {
             return Outcome::Ignored.into();
         }
-        if self.suspended && !self.intake.keeps() {
+        if self.suspended && !self.intake.is_buffered() {
             return Outcome::Suspended.into();
         }
         let zoom = (&head.headers).into();
@@ -224,9 +224,9 @@ impl Webhook {
         self.intake.take(event, raw).await.into()
     }
 
-    /// Takes note of a signature that no live secret makes. It is refused for good, with two exceptions in
+    /// Records a signature that matches no live secret. It is rejected for good, with two exceptions in
     /// which the secret may be at fault and 4xx would lose the event: a rotation is announced by a previous
-    /// secret, and Zoom may sign with a new one already that has not come to us yet; or signatures were right
+    /// secret, and Zoom may already sign with a new one that is not mounted here yet; or signatures were right
     /// until not long ago.
     fn rejected(&self, secrets: &SigningSecrets, raw: &Raw, now: Timestamp) -> Outcome {
         let envelope = Envelope::parse(&raw.bytes).ok();
@@ -250,7 +250,7 @@ impl Webhook {
             }
         });
         if removal.is_some() {
-            warn!("a removal of the app with a wrong signature: it is not believed");
+            warn!("removal of the app with a wrong signature, not trusted");
         }
         let is_recent = since.is_some_and(|since| now.duration_since(since) < self.patience);
         if secrets.get(SecretRole::Previous).is_some() {
@@ -262,7 +262,7 @@ impl Webhook {
         }
     }
 
-    /// Takes note that somebody removed the app: a grant hangs on it.
+    /// Records that a user removed the app: the controller then erases the grant.
     fn removed(&self, envelope: Option<&Envelope>, now: Timestamp) {
         let user = envelope.and_then(|envelope| envelope.user_id.as_deref());
         let account = envelope.and_then(|envelope| envelope.account_id.as_deref());
@@ -270,12 +270,12 @@ impl Webhook {
             self.recorder
                 .record(Urgency::Now, |facts| facts.removed(now, user, account));
         } else {
-            warn!("a removal that names nobody");
+            warn!("removal without a user");
         }
     }
 
-    /// Answers also outside the time window: with a wrong clock the endpoint would else be
-    /// switched off by Zoom, and the answer to an old token is no news to who replays it.
+    /// Answers outside the time window, too: with a wrong clock Zoom would otherwise
+    /// disable the endpoint, and a replay of an old token learns nothing new.
     fn validate(
         &self,
         secrets: &SigningSecrets,
@@ -288,7 +288,7 @@ impl Webhook {
             .get(role)
             .and_then(|secret| challenge::answer(secret, token).ok());
         if answer.is_none() {
-            warn!("URL validation with a token that is not answered");
+            warn!("URL validation with an invalid token");
             return Outcome::ValidationRefused.into();
         }
         if let Some(now) = evidence {

@@ -1,4 +1,4 @@
-//! The signing secrets, read from a mounted Secret and followed.
+//! The signing secrets, reread periodically from a mounted Secret.
 
 use std::{
     io,
@@ -24,7 +24,7 @@ const MAX_BYTES: u64 = 1024;
 /// A webhook secret token. Its `Debug` shows nothing.
 pub type Secret = SecretSlice<u8>;
 
-/// The live secrets of one moment.
+/// The live secrets at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct SigningSecrets {
     current: Option<Secret>,
@@ -34,8 +34,8 @@ pub struct SigningSecrets {
 /// What the directory holds, kept up to date by [`follow`].
 pub type Secrets = watch::Receiver<Arc<SigningSecrets>>;
 
-/// Reads both files. An absent file is no secret, nor is one whose value cannot be used; what surrounds a
-/// value is not part of it, see [`secret_value`].
+/// Reads both files. An absent file, or one with an unusable value, is no secret; white space and quotes around a
+/// value are dropped, see [`secret_value`].
 ///
 /// # Errors
 /// When a file is there but cannot be read, or is far too large.
@@ -58,8 +58,8 @@ fn value(directory: &Path, name: &str) -> io::Result<Option<Secret>> {
         .map(|value| Secret::from(value.as_bytes().to_vec())))
 }
 
-/// Reads the directory every `interval`, for ever, and calls `changed` with each new state. What
-/// was read last stays in force while the directory cannot be read.
+/// Reads the directory every `interval`, forever, and calls `changed` with each new state. What
+/// was read last stays valid while the directory cannot be read.
 pub async fn follow(
     directory: PathBuf,
     interval: Duration,
@@ -91,7 +91,7 @@ impl SigningSecrets {
         }
     }
 
-    /// Whether there is no secret at all, so that nothing can be judged.
+    /// Whether there is no secret at all, so that no signature can be checked.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.current.is_none() && self.previous.is_none()

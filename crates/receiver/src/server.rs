@@ -16,7 +16,7 @@ use tracing::{error, info, warn};
 use super::{
     authentication::{self, Authentication},
     body::Budget,
-    buffer::{Buffer, Work},
+    buffer::{Buffer, tasks::BufferTasks},
     config::Config,
     control,
     dedupe::Dedupe,
@@ -219,7 +219,7 @@ impl Receiver {
         shutdown.requested().await;
         let until = time::Instant::now() + tuning.drain_limit;
         if let Intake::Buffer(buffer) = &intake {
-            buffer.hurry();
+            buffer.shorten_pauses();
         }
         serving.close();
         info!(grace_seconds = tuning.drain_grace.as_secs_f64(), "draining");
@@ -254,20 +254,20 @@ fn intake(
     registry: &mut Registry,
     (metrics, recorder): (&Metrics, &Recorder),
     readiness: &Readiness,
-) -> io::Result<(Intake, Option<Work>)> {
+) -> io::Result<(Intake, Option<BufferTasks>)> {
     let window = dedupe_window(config.tolerance);
     if let Some(settings) = config.buffer.clone() {
         let sink = sink.filter(|_| !config.suspended);
         if settings.ephemeral && sink.is_none() {
             // What this Pod would store, it could not forward before it ends.
-            return Ok((Intake::Nobody, None));
+            return Ok((Intake::None, None));
         }
         let (buffer, work) = Buffer::start(
             settings, window, sink, registry, metrics, recorder, readiness,
         )?;
         return Ok((Intake::Buffer(buffer), Some(work)));
     }
-    let intake = sink.map_or(Intake::Nobody, |sink| {
+    let intake = sink.map_or(Intake::None, |sink| {
         Intake::PassThrough(Arc::new(PassThrough::new(
             sink,
             config.tuning.sink_concurrency,
@@ -282,7 +282,7 @@ fn intake(
 /// Finishes what is under way within `limit`; before that, an ephemeral buffer is emptied.
 async fn finish(
     intake: &Intake,
-    work: Option<Work>,
+    work: Option<BufferTasks>,
     empty: Option<time::Instant>,
     limit: Duration,
 ) {
@@ -297,7 +297,7 @@ async fn finish(
     if let Some(until) = empty {
         let left = until.saturating_duration_since(time::Instant::now());
         if !work.emptied(left).await {
-            error!("events lost with the buffer: the sink did not take them in time");
+            error!("events lost with the buffer: the sink did not accept them in time");
         }
     }
     work.finish(limit).await;

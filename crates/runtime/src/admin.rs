@@ -1,6 +1,6 @@
 //! The port for the platform: `/live`, `/ready` and `/metrics`.
 //!
-//! Liveness tests the event loop and nothing else: restarting cures no missing Secret and no
+//! Liveness tests the event loop and nothing else: a restart cannot fix a missing Secret or an
 //! unreachable peer. Readiness is a set of named gates, and `/ready` names those still closed.
 
 use std::{
@@ -71,7 +71,7 @@ impl Readiness {
 // === impl Gate ===
 
 impl Gate {
-    /// Opens or closes the gate. Says whether that changed it.
+    /// Opens or closes the gate. Returns whether that changed it.
     pub fn set(&self, open: bool) -> bool {
         let mut gates = self
             .readiness

@@ -1,5 +1,5 @@
-//! One flat JSON object per log line: what the spans around an event say stands beside what the event says, so
-//! that a query for a namespace or an object finds every line about it. No key comes twice.
+//! One flat JSON object per log line: the fields of the enclosing spans stand beside those of the event, so
+//! that a query for a namespace or an object finds every line about it. No key is repeated.
 
 use std::{collections::BTreeMap, error::Error, fmt};
 
@@ -42,7 +42,7 @@ where
         event: &Event<'_>,
     ) -> fmt::Result {
         let mut fields = Fields::default();
-        // The innermost span and then the event itself have the last word.
+        // The innermost span and then the event itself override earlier values.
         for span in context.event_scope().into_iter().flat_map(Scope::from_root) {
             let extensions = span.extensions();
             let text = extensions.get::<FormattedFields<JsonFields>>();

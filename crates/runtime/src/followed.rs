@@ -1,4 +1,4 @@
-//! Files of a mounted Secret, read again on a timer.
+//! Files of a mounted Secret, reread on a timer.
 //!
 //! The kubelet updates a Secret volume by swapping a symbolic link, for which file watches on the
 //! names inside do not fire; a timer sees every change and costs a few small reads.
@@ -16,10 +16,10 @@ use secrecy::{ExposeSecret as _, SecretSlice};
 use tokio::sync::watch;
 use tracing::warn;
 
-/// One file. An absent or empty file is nothing; trailing white space is not part of it.
+/// One file without trailing white space. `None` if it is absent or empty.
 ///
 /// # Errors
-/// When it is there but cannot be read, or has more than `max` bytes.
+/// When it exists but cannot be read, or has more than `max` bytes.
 pub fn read_file(path: &Path, max: u64) -> io::Result<Option<SecretSlice<u8>>> {
     let file = match File::open(path) {
         Ok(file) => file,
@@ -28,7 +28,7 @@ pub fn read_file(path: &Path, max: u64) -> io::Result<Option<SecretSlice<u8>>> {
     };
     let mut bytes = Vec::new();
     file.take(max + 1).read_to_end(&mut bytes)?;
-    // From here on a copy is erased when dropped.
+    // From here on copies are zeroed when dropped.
     bytes.truncate(bytes.trim_ascii_end().len());
     let secret = SecretSlice::from(bytes);
     match secret.expose_secret().len() as u64 {
@@ -39,7 +39,7 @@ pub fn read_file(path: &Path, max: u64) -> io::Result<Option<SecretSlice<u8>>> {
 }
 
 /// Reads several files of one directory until two reads in a row agree: the link may be swapped between
-/// two files, which would mix an old state with a new one.
+/// two reads, which would mix an old state with a new one.
 ///
 /// # Errors
 /// Those of `read`.
@@ -54,8 +54,8 @@ pub fn settled<T: PartialEq, E>(read: impl Fn() -> Result<T, E>) -> Result<T, E>
     }
 }
 
-/// Reads every `interval`, for ever, publishes each new state and calls `changed` with it. What was
-/// read last stays in force while reading fails. `what` names it in the log.
+/// Reads every `interval`, forever, publishes each new state and calls `changed` with it. What was
+/// read last stays valid while reading fails. `what` names it in the log.
 pub async fn follow<T: PartialEq, E: Display>(
     what: &'static str,
     read: impl Fn() -> Result<T, E>,

@@ -39,7 +39,7 @@ use tracing::{debug, warn};
 
 use super::shutdown::Shutdown;
 
-/// How long to wait after `accept` failed, typically for want of file descriptors.
+/// Pause after `accept` failed, typically because file descriptors ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Most that one connection buffers, bytes.
@@ -106,7 +106,7 @@ pub async fn serve_closing(
     let accepting = async {
         let mut unproven = Unproven::default();
         loop {
-            // Accepted before there is room: only then is it known that somebody wants it.
+            // Accept before a slot is free: only then is it known that a connection waits.
             let stream = accept(&listener).await;
             if limits.sheds_unproven && permits.available_permits() == 0 {
                 unproven.shed_one();

@@ -1,4 +1,4 @@
-//! What every process shares: logs and the audit trail, probes and metrics, listening sockets, guarded servers, outgoing HTTP, followed files and
+//! What every process shares: logs and the audit trail, probes and metrics, listening sockets, guarded servers, outgoing HTTP, reloaded files and
 //! shutdown. Knows nothing of Kubernetes.
 
 pub mod admin;

@@ -1,6 +1,6 @@
 //! Metrics in the `OpenMetrics` text format, on `prometheus-client`.
 //!
-//! A part registers its families once and keeps handles to them. Labels have few, fixed values:
+//! Each component registers its families once and keeps handles to them. Labels have few, fixed values:
 //! outcomes and reasons, never names of objects or texts of errors.
 
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -11,7 +11,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-/// What a scrape's `Content-Type` says.
+/// The `Content-Type` of a scrape.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// One label with one of a few fixed values.
@@ -20,7 +20,7 @@ pub type Label = [(&'static str, &'static str); 1];
 /// Counters that differ in one label.
 pub type Counters = Family<Label, Counter>;
 
-/// A registry with what every process says about itself: build and start time.
+/// A registry with the metrics of every process: build and start time.
 #[must_use]
 pub fn registry() -> Registry {
     let mut registry = Registry::default();
@@ -41,7 +41,7 @@ pub fn registry() -> Registry {
 }
 
 /// Registers counters under `name` (without `_total`) and creates one for each value of `label`,
-/// so that a rate is right from the first event on.
+/// so that rates are correct from the first event on.
 pub fn counters(
     registry: &mut Registry,
     name: &str,

@@ -56,7 +56,7 @@ pub fn on_signal() -> io::Result<Shutdown> {
 // === impl Shutdown ===
 
 impl Shutdown {
-    /// Completes once shutdown was requested; never, when every trigger is gone without a request.
+    /// Completes once shutdown was requested; never, if all triggers are dropped without a request.
     pub async fn requested(&self) {
         if self.0.clone().wait_for(|stop| *stop).await.is_err() {
             std::future::pending::<()>().await;

@@ -35,7 +35,7 @@ pub struct DeadLetter {
     pub event: Option<String>,
     /// When it came.
     pub received_at: Timestamp,
-    /// When it was given up.
+    /// When it became a dead letter.
     pub failed_at: Timestamp,
     /// Why.
     pub reason: String,

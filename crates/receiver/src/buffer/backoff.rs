@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Part of a pause that is left to chance, so that receivers which failed together do not come back
+/// Random part of a pause, so that receivers that failed together do not retry
 /// together.
 const JITTER: f64 = 0.2;
 
@@ -18,7 +18,7 @@ pub struct Backoff {
 // === impl Backoff ===
 
 impl Backoff {
-    /// The pause after so many failures in a row. `chance` lies in 0..1 and shortens it by up to a
+    /// The pause after `failures` in a row. `chance` lies in 0..1 and shortens it by up to a
     /// fifth.
     #[must_use]
     pub fn pause(self, failures: u32, chance: f64) -> Duration {

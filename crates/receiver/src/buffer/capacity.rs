@@ -1,8 +1,8 @@
 //! How much the buffer may hold.
 //!
-//! Counted is what an event takes on the disk: the store gives out pages of 4 KiB, and to what is
-//! larger than half of one as many as the next power of two. Dead letters count too, up to half of the
-//! whole, so that they cannot shut out new events for ever.
+//! The size of an event is what it takes on disk: the store allocates pages of 4 KiB, and for values
+//! larger than half a page the next power of two of pages. Dead letters count too, up to half of the
+//! limit, so that they cannot keep out new events forever.
 
 use std::sync::{
     Arc,
@@ -12,14 +12,14 @@ use std::sync::{
 const PAGE: u64 = 4096;
 /// Beside a value: its key, its place in the page, and its share of the id's page.
 const OVERHEAD: u64 = 128;
-/// One part in so many is what dead letters may take at most.
+/// Divisor: dead letters may take this share at most.
 const DEAD_SHARE: u64 = 2;
 
 /// The limit and what counts against it. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Capacity(Arc<Counts>);
 
-/// Room for one event that is not stored yet. Dropped, it is free again.
+/// Space for one event that is not stored yet. Released when dropped.
 #[derive(Debug)]
 pub struct Reservation {
     bytes: u64,
@@ -32,12 +32,12 @@ struct Counts {
     stored: AtomicU64,
     reserved: AtomicU64,
     /// How many events have a reservation.
-    under_way: AtomicU64,
-    /// The size for which there was no room last, 0 if there was.
+    in_flight: AtomicU64,
+    /// Size of the last event that did not fit, 0 if there is none.
     refused: AtomicU64,
 }
 
-/// What a value of so many bytes counts.
+/// What a value of `bytes` takes on disk.
 #[must_use]
 pub fn charge(bytes: usize) -> u64 {
     let bytes = (bytes as u64).saturating_add(OVERHEAD);
@@ -51,25 +51,25 @@ pub fn charge(bytes: usize) -> u64 {
 // === impl Capacity ===
 
 impl Capacity {
-    /// A capacity of so many bytes, all free.
+    /// An empty capacity of `limit` bytes.
     #[must_use]
     pub fn new(limit: u64) -> Self {
         Self(Arc::new(Counts {
             limit,
             stored: AtomicU64::new(0),
             reserved: AtomicU64::new(0),
-            under_way: AtomicU64::new(0),
+            in_flight: AtomicU64::new(0),
             refused: AtomicU64::new(0),
         }))
     }
 
-    /// Takes room for a value of so many bytes, if there is.
+    /// Reserves space for a value of `bytes`, if there is enough.
     #[must_use]
     pub fn reserve(&self, bytes: usize) -> Option<Reservation> {
         let counts = &*self.0;
         let bytes = charge(bytes);
         let before = counts.reserved.fetch_add(bytes, Ordering::Relaxed);
-        counts.under_way.fetch_add(1, Ordering::AcqRel);
+        counts.in_flight.fetch_add(1, Ordering::AcqRel);
         let reservation = Reservation {
             bytes,
             capacity: self.clone(),
@@ -82,18 +82,18 @@ impl Capacity {
         Some(reservation)
     }
 
-    /// How many events have room and are not stored yet, as far as anybody was told.
+    /// How many events have a reservation and are not reported as stored.
     #[must_use]
-    pub fn under_way(&self) -> u64 {
-        self.0.under_way.load(Ordering::Acquire)
+    pub fn in_flight(&self) -> u64 {
+        self.0.in_flight.load(Ordering::Acquire)
     }
 
-    /// So many bytes are stored now.
+    /// Sets the bytes that are stored now.
     pub fn set_stored(&self, bytes: u64) {
         self.0.stored.store(bytes, Ordering::Relaxed);
     }
 
-    /// Whether an event was refused, and there is still no room for one of its size.
+    /// Whether an event was rejected, and one of its size still does not fit.
     #[must_use]
     pub fn is_full(&self) -> bool {
         let refused = self.0.refused.load(Ordering::Relaxed);
@@ -121,13 +121,13 @@ impl Capacity {
 // === impl Reservation ===
 
 impl Reservation {
-    /// Gives the room back: the event counts as stored now, or never will be.
+    /// Releases the space: the event now counts as stored, or was rejected.
     pub fn release(&mut self) {
         let bytes = std::mem::take(&mut self.bytes);
         if bytes > 0 {
             let counts = &*self.capacity.0;
             counts.reserved.fetch_sub(bytes, Ordering::Relaxed);
-            counts.under_way.fetch_sub(1, Ordering::AcqRel);
+            counts.in_flight.fetch_sub(1, Ordering::AcqRel);
         }
     }
 }
@@ -160,9 +160,9 @@ mod tests {
         assert!(one.is_some() && two.is_some());
         assert!(!capacity.is_full());
         assert!(capacity.reserve(2000).is_none());
-        assert_eq!(capacity.under_way(), 2);
+        assert_eq!(capacity.in_flight(), 2);
         drop((one, two));
-        assert_eq!(capacity.under_way(), 0);
+        assert_eq!(capacity.in_flight(), 0);
         capacity.set_stored(8192);
         assert!(capacity.is_full());
         assert!(capacity.reserve(300).is_some());

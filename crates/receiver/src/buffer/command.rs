@@ -1,25 +1,25 @@
-//! What the thread that holds the store is asked to do.
+//! Commands for the thread that owns the store.
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::{capacity::Reservation, dead::DeadLetter, store::Entry};
 use crate::{body::Raw, dedupe::Claim, event::EventId};
 
-/// A wish of intake, forwarder or control port. Answers that nobody waits for any more are dropped.
+/// A command from intake, forwarder or control port. A reply whose caller has gone is dropped.
 #[derive(Debug)]
 pub enum Command {
     /// Store an event.
     Append(Append),
     /// An event has left the queue.
     Settle(Settle),
-    /// Hand out events from this sequence number on.
+    /// Read events from this sequence number on.
     Read(u64, oneshot::Sender<Vec<Entry>>),
     /// List dead letters.
     List(List),
     /// Show a dead letter.
     Show(EventId, Reply<Option<(DeadLetter, Vec<u8>)>>),
-    /// Put back or drop dead letters.
-    Exhume(Exhume),
+    /// Replay or discard dead letters.
+    Resolve(Resolve),
     /// Finish, and close the store.
     Close,
 }
@@ -27,14 +27,14 @@ pub enum Command {
 /// An answer, or `None` while the store is not open.
 pub type Reply<T> = oneshot::Sender<Option<T>>;
 
-/// An event to be stored. What it holds is given back once that is decided.
+/// An event to be stored. Its reservations are released once it is stored or rejected.
 #[derive(Debug)]
 pub struct Append {
-    /// The right to store it, and who waits for it.
+    /// The claim on its ids, which also reports the outcome.
     pub claim: Claim,
     /// Its bytes.
     pub record: Vec<u8>,
-    /// Set if it goes to the dead letters at once.
+    /// Set if it becomes a dead letter at once.
     pub dead: Option<DeadLetter>,
     /// Its share of the capacity.
     pub room: Reservation,
@@ -42,44 +42,53 @@ pub struct Append {
     pub raw: Raw,
 }
 
-/// The end of an event in the queue.
+/// An event leaves the queue.
 #[derive(Debug)]
 pub struct Settle {
-    /// Which.
+    /// Its place in the queue.
     pub sequence: u64,
-    /// Its id and what is known if it was given up; else it was delivered.
+    /// Its id and dead letter, if it was not delivered.
     pub dead: Option<(EventId, DeadLetter)>,
-    /// Bounds the ends that are not committed.
+    /// Bounds the uncommitted deliveries.
     pub permit: OwnedSemaphorePermit,
 }
 
 /// A page of the list of dead letters.
 #[derive(Debug)]
 pub struct List {
-    /// Those behind this one only.
+    /// Only those after this one.
     pub after: Option<EventId>,
     /// At most so many.
     pub limit: usize,
-    /// The page and how many there are; without a page there is no such `after`.
+    /// The page and the total; no page if `after` does not exist.
     pub reply: Reply<(Option<Vec<DeadLetter>>, u64)>,
 }
 
-/// Takes dead letters out.
+/// Takes dead letters out of the store.
 #[derive(Debug)]
-pub struct Exhume {
-    /// Which.
-    pub which: Which,
-    /// Back into the queue, or dropped.
-    pub replay: bool,
-    /// How many it were.
+pub struct Resolve {
+    /// Which ones.
+    pub selection: Selection,
+    /// What happens to them.
+    pub resolution: Resolution,
+    /// How many there were.
     pub reply: Reply<u64>,
 }
 
 /// Some dead letters.
 #[derive(Clone, Copy, Debug)]
-pub enum Which {
+pub enum Selection {
     /// This one.
     One(EventId),
-    /// So many of the oldest before the sequence number.
+    /// The oldest before this sequence number, at most that many.
     Oldest(u64, u64),
+}
+
+/// What happens to a dead letter that is taken out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resolution {
+    /// It goes to the end of the queue.
+    Replay,
+    /// It is deleted.
+    Discard,
 }

@@ -1,4 +1,4 @@
-//! Dead letters: events that are kept because they could not be delivered, for a person to look at.
+//! Dead letters: events that could not be delivered and are kept for a person to look at.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -8,11 +8,11 @@ use crate::event::Event;
 /// Why an event is a dead letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reason {
-    /// The sink will never take it.
+    /// The sink will never accept it.
     Refused,
-    /// It could not be delivered within the longest time.
+    /// It could not be delivered within the maximum age.
     Expired,
-    /// It is signed, but no JSON object with an event name; or the store's bytes cannot be read.
+    /// It is signed, but not a JSON object with an event name; or the stored bytes cannot be decoded.
     Unparseable,
 }
 
@@ -26,11 +26,11 @@ pub struct DeadLetter {
     pub event: Option<String>,
     /// When it came.
     pub received_at: Timestamp,
-    /// When it was given up.
+    /// When it became a dead letter.
     pub failed_at: Timestamp,
     /// Why.
     pub reason: Reason,
-    /// What the sink's last refusal was, if there was one.
+    /// The sink's last error, if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
     /// How often it was tried since the receiver started.
@@ -59,7 +59,7 @@ impl Reason {
 // === impl DeadLetter ===
 
 impl DeadLetter {
-    /// What is to be known about an event that is given up now.
+    /// The dead letter of an event that is given up now.
     #[must_use]
     pub fn new(event: &Event, reason: Reason, detail: Option<String>, attempts: u32) -> Self {
         Self {

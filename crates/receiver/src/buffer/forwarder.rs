@@ -1,9 +1,9 @@
 //! From the store to the sink: one event at a time, in the order that [`super::schedule`] gives.
 //!
-//! A failed delivery is repeated with growing pauses, or when the sink asks for it (`Retry-After`). An
-//! event leaves the queue when the sink has acknowledged it, or as a dead letter: the sink refused it for
-//! good, or refused it several times and took other events meanwhile, or it has waited for too long, or a
-//! person skipped it. The ends of deliveries are committed together; after a crash those that were not
+//! A failed delivery is retried with growing pauses, or when the sink asks for it (`Retry-After`). An
+//! event leaves the queue when the sink has acknowledged it, or as a dead letter: the sink rejected it for
+//! good, or rejected it several times while it accepted others, or it has waited for too long, or a
+//! person skipped it. Completed deliveries are committed in batches; after a crash those not yet
 //! committed are delivered again, with the same id.
 
 use std::{
@@ -23,6 +23,7 @@ use tracing::{info, warn};
 use super::{
     command::{Command, Settle},
     dead::{DeadLetter, Reason},
+    reader::{REREAD, Stopped, next_events, read},
     record,
     schedule::{Item, Rules, Schedule, Step},
     status::Status,
@@ -37,11 +38,8 @@ use crate::{
 };
 use runtime::shutdown::Shutdown;
 
-/// Most ends of deliveries that are not committed, and therefore most events that a crash repeats.
+/// Most completed deliveries that are not committed, and therefore most events that a crash repeats.
 pub const UNSETTLED: u32 = 64;
-
-/// Between two attempts to read from a store that is not open.
-const REREAD: Duration = Duration::from_secs(1);
 
 /// Delivers what is stored.
 #[derive(Debug)]
@@ -60,13 +58,13 @@ pub struct Forwarder {
     pub ids: Dedupe,
     /// The metrics.
     pub metrics: Metrics,
-    /// Takes note of deliveries and failures.
+    /// Records deliveries and failures.
     pub recorder: Recorder,
-    /// The process or its part is about to end: no pause is long any more.
-    pub hurry: watch::Receiver<bool>,
+    /// The process or the buffer is about to stop: pauses are short from now on.
+    pub urgent: watch::Receiver<bool>,
     /// Requests to skip the event that holds up the queue.
     pub skips: mpsc::Receiver<Skip>,
-    /// Finishes with the event under way.
+    /// Stops after the event in flight.
     pub stop: Shutdown,
 }
 
@@ -74,9 +72,9 @@ pub struct Forwarder {
 /// has failed.
 pub type Skip = oneshot::Sender<Option<DeadLetter>>;
 
-/// The work of a forwarder: what it was told, and where it is in the queue.
+/// A running forwarder: its settings and its position in the queue.
 #[derive(Debug)]
-struct Work {
+struct DeliveryLoop {
     forwarder: Forwarder,
     schedule: Schedule,
     /// The first place of the queue that was not read.
@@ -84,49 +82,45 @@ struct Work {
     unsettled: Arc<Semaphore>,
     permit: Option<OwnedSemaphorePermit>,
     is_urgent: bool,
-    /// How many events were set aside when it was last told.
-    told_aside: usize,
+    /// How many events were set aside at the last report.
+    reported_aside: usize,
 }
 
-/// Why waiting ended.
+/// What ended the wait.
 #[derive(Debug)]
-enum Woken {
-    /// The time has come, or there may be more hurry.
+enum Wakeup {
+    /// The time has come, or the pauses became short.
     Due,
     Read(Vec<Entry>),
     Skip(Skip),
 }
 
-/// The work stops: it was told to, or the store's thread is gone.
-#[derive(Clone, Copy, Debug)]
-struct Stopped;
-
 // === impl Forwarder ===
 
 impl Forwarder {
-    /// Works until it is told to stop.
+    /// Delivers until shutdown is requested.
     pub async fn run(self) {
-        let work = Work {
+        let delivery = DeliveryLoop {
             schedule: Schedule::new(self.rules),
             from: 0,
             unsettled: Arc::new(Semaphore::new(UNSETTLED as usize)),
             permit: None,
             is_urgent: false,
-            told_aside: 0,
+            reported_aside: 0,
             forwarder: self,
         };
-        work.run().await;
+        delivery.run().await;
     }
 }
 
-// === impl Work ===
+// === impl DeliveryLoop ===
 
-impl Work {
+impl DeliveryLoop {
     async fn run(mut self) {
         loop {
-            let is_urgent = *self.forwarder.hurry.borrow_and_update();
+            let is_urgent = *self.forwarder.urgent.borrow_and_update();
             if is_urgent && !self.is_urgent {
-                self.schedule.hurry(Instant::now());
+                self.schedule.shorten_pauses(Instant::now());
             }
             self.is_urgent = is_urgent;
             let step = self.schedule.next(Instant::now());
@@ -144,23 +138,23 @@ impl Work {
 
     fn count_set_aside(&mut self) {
         let set_aside = self.schedule.set_aside();
-        if set_aside == self.told_aside {
+        if set_aside == self.reported_aside {
             return;
         }
-        self.told_aside = set_aside;
+        self.reported_aside = set_aside;
         self.forwarder.metrics.set_aside(set_aside);
         self.forwarder
             .recorder
             .record_health(Urgency::Soon, |health| health.set_aside = set_aside as u64);
     }
 
-    /// Waits until then, unless there is a reason to look again; with `reads` for what follows in the
-    /// queue, too.
+    /// Waits until then, or until there is a reason to look again; with `reads` also for the next events of the
+    /// queue.
     async fn wait(&mut self, until: Option<Instant>, reads: bool) -> Result<(), Stopped> {
         let Forwarder {
             commands,
             status,
-            hurry,
+            urgent,
             skips,
             stop,
             ..
@@ -172,23 +166,23 @@ impl Work {
             }
         };
         let woken = tokio::select! {
-            read = following(commands, status, &mut self.from), if reads => {
-                Woken::Read(read.ok_or(Stopped)?)
+            read = next_events(commands, status, &mut self.from), if reads => {
+                Wakeup::Read(read.ok_or(Stopped)?)
             }
-            () = due => Woken::Due,
-            Ok(()) = hurry.changed() => Woken::Due,
-            Some(skip) = skips.recv() => Woken::Skip(skip),
+            () = due => Wakeup::Due,
+            Ok(()) = urgent.changed() => Wakeup::Due,
+            Some(skip) = skips.recv() => Wakeup::Skip(skip),
             () = stop.requested() => return Err(Stopped),
         };
         match woken {
-            Woken::Due => {}
-            Woken::Read(entries) => self.schedule.push(entries),
-            Woken::Skip(answer) => self.skip(answer).await?,
+            Wakeup::Due => {}
+            Wakeup::Read(entries) => self.schedule.push(entries),
+            Wakeup::Skip(answer) => self.skip(answer).await?,
         }
         Ok(())
     }
 
-    /// Sends the event whose turn it is.
+    /// Sends the current event.
     async fn send(&mut self) -> Result<(), Stopped> {
         self.permit().await?;
         let Some(item) = self.schedule.current() else {
@@ -202,7 +196,7 @@ impl Work {
             Some(item.record.clone())
         };
         let Some(record) = record else {
-            // It has left the queue: the store was lost.
+            // It is no longer in the queue: the store was lost.
             self.schedule.take();
             return Ok(());
         };
@@ -219,7 +213,7 @@ impl Work {
             }
         };
         drop(record);
-        // Each event is tried once: time passes also while nothing is forwarded.
+        // Each event is tried once, even if it expired while nothing was forwarded.
         if attempts > 0 && self.is_too_old(self.schedule.current()) {
             warn!(id = %event.id, attempts, "event expired");
             if let Some(item) = self.schedule.take() {
@@ -244,7 +238,7 @@ impl Work {
                 recorder.record_health(Urgency::Soon, |health| health.delivered(at));
                 let failures = self.schedule.failures();
                 if failures > 0 {
-                    info!(failures, "the sink takes events again");
+                    info!(failures, "the sink accepts events again");
                 }
                 if let Some(item) = self.schedule.delivered(now) {
                     self.settle(item.sequence, None);
@@ -267,13 +261,13 @@ impl Work {
         if self.schedule.lacks_probe() {
             self.look_ahead().await?;
         }
-        let is_urgent = *self.forwarder.hurry.borrow();
+        let is_urgent = *self.forwarder.urgent.borrow();
         let given_up = self
             .schedule
             .failed(failure, now, rand::random(), is_urgent);
         if let Some(item) = given_up {
             let attempts = item.attempts;
-            warn!(id = %event.id, %error, attempts, "event given up, the sink takes others");
+            warn!(id = %event.id, %error, attempts, "event given up, the sink accepts others");
             let detail = format!("{error}, and took other events meanwhile");
             self.give_up(&item, event, Reason::Refused, Some(detail));
             return Ok(());
@@ -324,7 +318,7 @@ impl Work {
         let _ = self.forwarder.commands.send(Command::Settle(settle));
     }
 
-    /// Takes the right to settle one event, which bounds the ends that are not committed.
+    /// Acquires the permit to settle one event, which bounds the uncommitted deliveries.
     async fn permit(&mut self) -> Result<(), Stopped> {
         if self.permit.is_some() {
             return Ok(());
@@ -338,7 +332,7 @@ impl Work {
         }
     }
 
-    /// Reads what follows in the queue, if anything does, without waiting for it.
+    /// Reads the next events of the queue, if there are any, without waiting.
     async fn look_ahead(&mut self) -> Result<(), Stopped> {
         let status = *self.forwarder.status.borrow();
         if status.open && status.totals.next > self.from {
@@ -372,40 +366,6 @@ impl Work {
         let waited = Timestamp::now().as_second().saturating_sub(item.since);
         u64::try_from(waited).is_ok_and(|waited| waited >= self.forwarder.max_age.as_secs())
     }
-}
-
-/// The next events of the queue, in order, once there are some. `None` when there will be none any more.
-/// Nothing is lost when this is not waited for to its end.
-async fn following(
-    commands: &Sender<Command>,
-    status: &mut watch::Receiver<Status>,
-    from: &mut u64,
-) -> Option<Vec<Entry>> {
-    loop {
-        let seen = *status.borrow_and_update();
-        if seen.open && seen.totals.next > *from {
-            let entries = read(commands, *from).await.ok()?;
-            match entries.as_ref().map(|entries| entries.last()) {
-                Some(Some(last)) => {
-                    *from = last.sequence + 1;
-                    return entries;
-                }
-                // All events that there were have left already.
-                Some(None) if status.borrow().open => *from = seen.totals.next,
-                _ => time::sleep(REREAD).await,
-            }
-            continue;
-        }
-        status.changed().await.ok()?;
-    }
-}
-
-/// Events from this place on, or `None` while the store cannot be read.
-async fn read(commands: &Sender<Command>, from: u64) -> Result<Option<Vec<Entry>>, Stopped> {
-    let (reply, entries) = oneshot::channel();
-    let command = Command::Read(from, reply);
-    commands.send(command).map_err(|_| Stopped)?;
-    Ok(entries.await.ok())
 }
 
 /// Stands for an event whose record cannot be read.

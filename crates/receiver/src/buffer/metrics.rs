@@ -29,7 +29,7 @@ pub struct BufferMetrics {
     damaged: Counter,
 }
 
-/// What is asked for at each scrape.
+/// Read at each scrape.
 #[derive(Debug)]
 struct Live {
     status: watch::Receiver<Status>,
@@ -116,12 +116,12 @@ impl BufferMetrics {
         self.dead.get_or_create(&label).inc();
     }
 
-    /// A dead letter was dropped for want of space.
+    /// A dead letter was dropped because their share was full.
     pub fn evicted(&self) {
         self.evicted.inc();
     }
 
-    /// An event was refused for want of space.
+    /// An event was rejected because the buffer or the disk was full.
     pub fn refused(&self) {
         self.full.inc();
     }
@@ -158,12 +158,12 @@ impl Collector for Live {
             ),
             (
                 "stored_bytes",
-                "What pending events and dead letters take",
+                "Size of pending events and dead letters",
                 number(totals.pending_bytes + totals.dead_bytes),
             ),
             (
                 "capacity_bytes",
-                "What they may take",
+                "Limit of their size",
                 number(self.capacity.limit()),
             ),
             (
@@ -178,7 +178,7 @@ impl Collector for Live {
             ),
             (
                 "full",
-                "1 while events are refused for want of space",
+                "1 while events are rejected for lack of space",
                 i64::from(is_full),
             ),
             ("open", "1 while the store is open", i64::from(status.open)),

@@ -10,15 +10,15 @@
 //! | question | module |
 //! |---|---|
 //! | What is in the file? | [`store`], [`record`], [`dead`] |
-//! | Who writes it, and when? | [`writer`], asked by [`command`]; what others see of it: [`status`] |
-//! | What if the file is damaged, or the disk full? | [`home`] |
+//! | Who writes it, and when? | [`writer`], driven by [`command`]; it publishes [`status`] |
+//! | What if the file is damaged, or the disk full? | [`directory`] |
 //! | What goes to the sink, in which order, and when again? | [`forwarder`], [`schedule`], [`backoff`] |
 //! | How much may it hold? | [`settings`], [`capacity`] |
 //! | What if an event comes twice? | [`super::dedupe`] |
 //!
-//! Exactly once into the buffer: an id is stored with its event, and forgotten after twice the time
-//! tolerance, or when there are more than [`Settings::most_ids`]. Towards the sink at least once: after
-//! a crash what was delivered and not yet committed, [`forwarder::UNSETTLED`] events at most, goes out
+//! Exactly once into the buffer: an id is stored with its event, and removed after twice the time
+//! tolerance, or when there are more than [`Settings::most_ids`]. At least once to the sink: after
+//! a crash, deliveries that were not yet committed, [`forwarder::UNSETTLED`] at most, are sent
 //! again with the same id.
 //!
 //! The store is redb 4.5. Measured against fjall 3.1 on one machine (ext4, 3500 flushes of 4 KiB a
@@ -39,17 +39,21 @@
 //! no threads; its file does not shrink when it empties.
 
 pub mod backoff;
+mod batch;
 pub mod capacity;
 pub mod command;
 pub mod dead;
+pub mod directory;
 pub mod forwarder;
-pub mod home;
+
 pub mod metrics;
+pub mod reader;
 pub mod record;
 pub mod schedule;
 pub mod settings;
 pub mod status;
 pub mod store;
+pub mod tasks;
 pub mod writer;
 
 use std::{
@@ -65,28 +69,24 @@ use std::{
 use contract::facts::BufferFacts;
 use jiff::Timestamp;
 use prometheus_client::registry::Registry;
-use tokio::{
-    sync::{mpsc as queue, oneshot, watch},
-    task::JoinHandle,
-    time,
-};
-use tracing::warn;
+use tokio::sync::{mpsc as queue, oneshot, watch};
 
 pub use self::settings::{MOST_IDS, PATIENCE, Settings, most_ids};
 use self::{
     capacity::Capacity,
-    command::{Append, Command, Exhume, List, Which},
+    command::{Append, Command, List, Resolution, Resolve, Selection},
     dead::{DeadLetter, Reason},
+    directory::{BufferDirectory, OpenMode},
     forwarder::{Forwarder, Skip},
-    home::{Home, Trust},
     metrics::BufferMetrics,
     schedule::Rules,
     status::Status,
+    tasks::BufferTasks,
     writer::Writer,
 };
 use super::{
     body::Raw,
-    dedupe::{Dedupe, Seen},
+    dedupe::{ClaimResult, Dedupe},
     event::Event,
     event_id::EventId,
     identity,
@@ -95,25 +95,14 @@ use super::{
     recorder::Recorder,
     sink::Sink,
 };
-use runtime::{
-    admin::Readiness,
-    shutdown::{self, Trigger},
-};
+use runtime::{admin::Readiness, shutdown};
 
-/// Dead letters that one transaction puts back or drops.
-const EXHUME: u64 = 256;
+/// Most dead letters that one transaction replays or discards.
+const RESOLVE_BATCH: u64 = 256;
 
-/// A buffer at work. Cheap to clone.
+/// A running buffer. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Buffer(Arc<Inner>);
-
-/// The tasks of a buffer.
-#[derive(Debug)]
-pub struct Work {
-    forwarder: Option<(Trigger, JoinHandle<()>)>,
-    writer: oneshot::Receiver<()>,
-    buffer: Buffer,
-}
 
 #[derive(Debug)]
 struct Inner {
@@ -123,21 +112,21 @@ struct Inner {
     ids: Dedupe,
     metrics: BufferMetrics,
     draining: watch::Sender<bool>,
-    hurry: watch::Sender<bool>,
-    /// One walk over all dead letters at a time.
-    exhuming: tokio::sync::Mutex<()>,
+    urgent: watch::Sender<bool>,
+    /// Only one pass over all dead letters at a time.
+    resolving: tokio::sync::Mutex<()>,
     /// Leads to the forwarder, if there is one.
     skips: Option<queue::Sender<Skip>>,
     gate: Mutex<runtime::admin::Gate>,
 }
 
-/// Without the forwarder events would be taken and go nowhere, and nothing would show it: a process that is
-/// started again is better than that.
+/// Without the forwarder, events would be accepted and never delivered, and nothing would show it: restarting
+/// the process is better.
 async fn or_abort(work: impl Future<Output = ()> + Send + 'static) {
     if let Err(error) = tokio::spawn(work).await
         && error.is_panic()
     {
-        tracing::error!("the forwarder ended, starting anew");
+        tracing::error!("the forwarder ended, restarting the process");
         std::process::abort();
     }
 }
@@ -145,11 +134,11 @@ async fn or_abort(work: impl Future<Output = ()> + Send + 'static) {
 // === impl Buffer ===
 
 impl Buffer {
-    /// Starts the threads and tasks. The store is opened in the background: a large one takes time, and
-    /// URL validations are answered meanwhile. Without a sink events are stored only.
+    /// Starts the threads and tasks. The store is opened in the background: a large one takes time, while
+    /// URL validations are answered. Without a sink events are only stored.
     ///
     /// # Errors
-    /// When the system gives no thread.
+    /// When the thread cannot be started.
     pub fn start(
         settings: Settings,
         window: Duration,
@@ -158,7 +147,7 @@ impl Buffer {
         metrics: &Metrics,
         recorder: &Recorder,
         readiness: &Readiness,
-    ) -> io::Result<(Self, Work)> {
+    ) -> io::Result<(Self, BufferTasks)> {
         let (commands, receiver) = mpsc::channel();
         let (status, statuses) = watch::channel(Status::default());
         let capacity = Capacity::new(settings.size);
@@ -166,8 +155,8 @@ impl Buffer {
         let buffer_metrics =
             BufferMetrics::register(registry, statuses.clone(), capacity.clone(), ids.clone());
         let writer = Writer {
-            home: Home::new(settings.directory),
-            trust: Trust::default(),
+            directory: BufferDirectory::new(settings.directory),
+            open_mode: OpenMode::default(),
             capacity: capacity.clone(),
             ids: ids.clone(),
             window,
@@ -185,12 +174,12 @@ impl Buffer {
                 writer.run();
                 let _ = ended.send(());
             })?;
-        let hurry = watch::Sender::new(false);
+        let urgent = watch::Sender::new(false);
         let (skips, skip_requests) = queue::channel(1);
         let skips = sink.is_some().then_some(skips);
         let forwarder = sink.map(|sink| {
             let (trigger, stop) = shutdown::channel();
-            let hurry = hurry.subscribe();
+            let urgent = urgent.subscribe();
             let forwarder = Forwarder {
                 sink,
                 rules: Rules {
@@ -204,7 +193,7 @@ impl Buffer {
                 ids: ids.clone(),
                 metrics: metrics.clone(),
                 recorder: recorder.clone(),
-                hurry,
+                urgent,
                 skips: skip_requests,
                 stop,
             };
@@ -219,32 +208,33 @@ impl Buffer {
             ids,
             metrics: buffer_metrics,
             draining: watch::Sender::new(false),
-            hurry,
-            exhuming: tokio::sync::Mutex::default(),
+            urgent,
+            resolving: tokio::sync::Mutex::default(),
             skips,
             gate: Mutex::new(gate),
         }));
-        let work = Work {
+        let tasks = BufferTasks {
             forwarder,
             writer: writer_end,
-            buffer: buffer.clone(),
+            commands: buffer.0.commands.clone(),
+            status: buffer.0.status.clone(),
         };
-        Ok((buffer, work))
+        Ok((buffer, tasks))
     }
 
-    /// Stores one event, and says how that ended. It goes on when nobody waits any more: an event that
-    /// is committed late is known when it comes again.
+    /// Stores one event and returns the outcome. Storing continues when the caller has gone: an event that
+    /// is committed late is recognized when it is repeated.
     pub async fn take(&self, event: Event, raw: Raw) -> Outcome {
         let inner = &*self.0;
-        let (claim, fate) = match inner.ids.claim(identity::ids(&event), Instant::now()) {
-            Seen::Done => return Outcome::Duplicate,
-            Seen::UnderWay(fate) => {
-                return match fate.outcome().await {
+        let (claim, pending) = match inner.ids.claim(identity::ids(&event), Instant::now()) {
+            ClaimResult::Duplicate => return Outcome::Duplicate,
+            ClaimResult::InFlight(pending) => {
+                return match pending.outcome().await {
                     Some(Outcome::Stored) => Outcome::Duplicate,
                     outcome => outcome.unwrap_or(Outcome::BufferFailed),
                 };
             }
-            Seen::New(claim, fate) => (claim, fate),
+            ClaimResult::New(claim, pending) => (claim, pending),
         };
         let record = record::encode(&event);
         let Some(room) = inner.capacity.reserve(record.len()) else {
@@ -252,8 +242,8 @@ impl Buffer {
             claim.settle(Outcome::BufferFull, Instant::now());
             return Outcome::BufferFull;
         };
-        // Only now: an event that passes here counts as pending already, so nobody who saw us drain can take
-        // us for empty before it is stored.
+        // Checked after the reservation: an event that passes here already counts as pending, so a drain is never
+        // reported as finished before it is stored.
         if self.is_draining() {
             claim.settle(Outcome::Draining, Instant::now());
             return Outcome::Draining;
@@ -266,24 +256,24 @@ impl Buffer {
             room,
             raw,
         };
-        // The record has all that counts.
+        // The record has everything that is needed.
         drop(event);
         if inner.commands.send(Command::Append(append)).is_err() {
             return Outcome::BufferFailed;
         }
-        fate.outcome().await.unwrap_or(Outcome::BufferFailed)
+        pending.outcome().await.unwrap_or(Outcome::BufferFailed)
     }
 
     /// What the controller learns.
     #[must_use]
     pub fn facts(&self) -> BufferFacts {
-        // Asked first, see `take`.
+        // Read first, see `take`.
         let draining = self.is_draining();
-        let under_way = self.0.capacity.under_way();
+        let in_flight = self.0.capacity.in_flight();
         let status = *self.0.status.borrow();
         BufferFacts {
             open: status.open,
-            pending: status.totals.pending + under_way,
+            pending: status.totals.pending + in_flight,
             dead_letters: status.totals.dead,
             oldest_seconds: metrics::age(status.totals.oldest, Timestamp::now()),
             full: self.0.capacity.is_full() || (status.open && !status.accepting),
@@ -291,27 +281,27 @@ impl Buffer {
         }
     }
 
-    /// Begins or ends the drain: nothing new is taken, and what waits is forwarded.
+    /// Begins or ends the drain: new events are rejected, and pending ones are forwarded.
     pub fn drain(&self, drain: bool) {
         let gate = self.0.gate.lock().unwrap_or_else(PoisonError::into_inner);
         self.0.draining.send_replace(drain);
-        self.0.hurry.send_replace(drain);
+        self.0.urgent.send_replace(drain);
         gate.set(!drain);
     }
 
-    /// What waits is tried without long pauses from now on: the process is to end.
-    pub fn hurry(&self) {
-        self.0.hurry.send_replace(true);
+    /// Retries pending events without long pauses from now on: the process is about to stop.
+    pub fn shorten_pauses(&self) {
+        self.0.urgent.send_replace(true);
     }
 
-    /// Whether nothing new is taken.
+    /// Whether new events are rejected.
     #[must_use]
     pub fn is_draining(&self) -> bool {
         *self.0.draining.borrow()
     }
 
-    /// Dead letters, the oldest first, behind `after`, and how many there are in all. `None` without
-    /// an open store; no page if `after` is none.
+    /// Dead letters after `after`, oldest first, and the total. `None` without
+    /// an open store; no page if `after` does not exist.
     pub async fn dead_letters(
         &self,
         after: Option<EventId>,
@@ -333,30 +323,30 @@ impl Buffer {
         Some(found.map(|(letter, record)| (letter, record::decode(&record).ok())))
     }
 
-    /// Puts a dead letter back at the end of the queue, or drops it. Says whether there was one; `None`
+    /// Replays a dead letter (to the end of the queue) or discards it. Returns whether it existed; `None`
     /// without an open store.
-    pub async fn exhume(&self, id: EventId, replay: bool) -> Option<bool> {
-        let which = Which::One(id);
-        let count = self.exhume_some(which, replay).await?;
+    pub async fn resolve(&self, id: EventId, resolution: Resolution) -> Option<bool> {
+        let selection = Selection::One(id);
+        let count = self.resolve_selected(selection, resolution).await?;
         Some(count > 0)
     }
 
-    /// The same with all that there are now. Says how many; `None` without an open store.
-    pub async fn exhume_all(&self, replay: bool) -> Option<u64> {
-        let _alone = self.0.exhuming.lock().await;
+    /// The same for all present dead letters. Returns how many; `None` without an open store.
+    pub async fn resolve_all(&self, resolution: Resolution) -> Option<u64> {
+        let _alone = self.0.resolving.lock().await;
         let before = self.0.status.borrow().totals.next;
         let mut all = 0;
         loop {
-            let which = Which::Oldest(before, EXHUME);
-            let count = self.exhume_some(which, replay).await?;
+            let selection = Selection::Oldest(before, RESOLVE_BATCH);
+            let count = self.resolve_selected(selection, resolution).await?;
             all += count;
-            if count < EXHUME {
+            if count < RESOLVE_BATCH {
                 return Some(all);
             }
         }
     }
 
-    /// Makes a dead letter of the first event that fails, and hands that out. `None` when no event has
+    /// Makes a dead letter of the first event that fails and returns it. `None` when no event has
     /// failed, or none is forwarded.
     pub async fn skip(&self) -> Option<DeadLetter> {
         let (reply, answer) = oneshot::channel();
@@ -364,11 +354,11 @@ impl Buffer {
         answer.await.ok().flatten()
     }
 
-    async fn exhume_some(&self, which: Which, replay: bool) -> Option<u64> {
+    async fn resolve_selected(&self, selection: Selection, resolution: Resolution) -> Option<u64> {
         let ask = |reply| {
-            Command::Exhume(Exhume {
-                which,
-                replay,
+            Command::Resolve(Resolve {
+                selection,
+                resolution,
                 reply,
             })
         };
@@ -379,32 +369,5 @@ impl Buffer {
         let (reply, answer) = oneshot::channel();
         self.0.commands.send(command(reply)).ok()?;
         answer.await.ok().flatten()
-    }
-}
-
-// === impl Work ===
-
-impl Work {
-    /// Waits until nothing is pending, at most so long.
-    pub async fn emptied(&self, limit: Duration) -> bool {
-        let mut status = self.buffer.0.status.clone();
-        let empty = status.wait_for(|status| status.open && status.totals.pending == 0);
-        time::timeout(limit, empty)
-            .await
-            .is_ok_and(|empty| empty.is_ok())
-    }
-
-    /// Finishes what is under way and closes the store, each within so long.
-    pub async fn finish(self, limit: Duration) {
-        if let Some((trigger, forwarder)) = self.forwarder {
-            trigger.request();
-            if time::timeout(limit, forwarder).await.is_err() {
-                warn!("delivery cut off");
-            }
-        }
-        let _ = self.buffer.0.commands.send(Command::Close);
-        if time::timeout(limit, self.writer).await.is_err() {
-            warn!("buffer not closed in time");
-        }
     }
 }

@@ -3,8 +3,8 @@
 //! ```text
 //! version (1) | seconds (8) | nanoseconds (4) | three headers: length (4), text | body
 //! ```
-//! Integers are little-endian; the length `0xffff_ffff` says that a header was absent. What can be
-//! told from the body, its id included, is computed anew when it is read.
+//! Integers are little-endian; the length `0xffff_ffff` says that a header was absent. What can
+//! be derived from the body, its id included, is recomputed on reading.
 
 use axum::body::Bytes;
 use jiff::Timestamp;
@@ -15,7 +15,7 @@ use crate::event::{Event, ZoomHeaders};
 const VERSION: u8 = 1;
 const ABSENT: u32 = u32::MAX;
 
-/// The bytes are no event that this version knows.
+/// The bytes are not an event that this version can read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("stored event cannot be read")]
 pub struct Unreadable;

@@ -1,13 +1,13 @@
 //! Which event is sent next: the order of the queue, and the exceptions to it. No I/O.
 //!
 //! Events go out one at a time, in the order of the queue. An event that fails holds up those behind it,
-//! because most failures are the sink's. Whether one is the event's own fault shows only when the sink
-//! takes another event meanwhile. So after a few failures of the head of the queue, and some time, one
-//! event behind it is tried as a probe, preferably one of another account:
+//! because most failures are the sink's. Whether the event itself is at fault shows only when the sink
+//! accepts another event meanwhile. So after a few failures of the head of the queue, and some time, one
+//! event behind it is sent as a probe, preferably one of another account:
 //!
-//! - The sink takes the probe: the head is *set aside*. It is tried again with pauses of its own while
+//! - The sink accepts the probe: the head is *set aside*. It is retried with its own pauses while
 //!   the others flow, and becomes a dead letter after [`Rules::attempts`] attempts.
-//! - The sink does not: nothing is decided, and the head goes first again, so that the order survives an
+//! - The sink does not: nothing changes, and the head goes first again, so that the order survives an
 //!   outage. The head is tried immediately before each probe, or a sink that recovers between two
 //!   rounds would get the probe first.
 //!
@@ -28,15 +28,15 @@ use crate::sink::{Failure, SinkError};
 
 /// Attempts at the head of the queue before another event is tried.
 const SUSPECT: u32 = 5;
-/// The same while other events are set aside: the sink is known to refuse single events.
+/// The same while other events are set aside: the sink is known to reject single events.
 const SUSPECT_AGAIN: u32 = 2;
 /// Attempts at the head of the queue before a probe may go first.
 const STUCK: u32 = 8;
-/// Most events that are set aside. With as many the head of the queue is waited for.
+/// Most events that are set aside. At this limit the head of the queue blocks the rest.
 const MOST_ASIDE: usize = 256;
 /// Most events that are read ahead to find a probe.
 const MOST_AHEAD: usize = 128;
-/// Longest pause while what is stored has to be delivered before the process ends.
+/// Longest pause while pending events must be delivered before the process ends.
 pub const SHORT: Duration = Duration::from_secs(2);
 /// Longest pause that a sink may ask for.
 pub const LONGEST_WAIT: Duration = Duration::from_hours(1);
@@ -48,7 +48,7 @@ pub struct Rules {
     pub backoff: Backoff,
     /// Attempts at an event while the sink takes others.
     pub attempts: u32,
-    /// For how long an event has to fail before another one is tried, unless others are set aside.
+    /// How long an event must fail before another one is tried, unless others are set aside.
     pub patience: Duration,
 }
 
@@ -59,11 +59,11 @@ pub enum Step {
     Send,
     /// Nothing until then.
     Wait(Instant),
-    /// Everything that was read is done: read on. At this time an event that is set aside is due.
+    /// All events that were read are settled: read more. At this time an event that is set aside is due.
     Read(Option<Instant>),
 }
 
-/// The events that have been read and are not done. Serves one event at a time.
+/// The events that have been read and are not settled. Serves one event at a time.
 #[derive(Debug)]
 pub struct Schedule {
     rules: Rules,
@@ -182,7 +182,7 @@ impl Schedule {
         Step::Send
     }
 
-    /// The event whose turn it is. Nothing before [`Self::next`] said so.
+    /// The event to send. `None` unless [`Self::next`] returned [`Step::Send`].
     #[must_use]
     pub fn current(&self) -> Option<&Item> {
         match self.turn {
@@ -192,7 +192,7 @@ impl Schedule {
         }
     }
 
-    /// The sink took the current event. It is handed out, and no longer here.
+    /// The sink accepted the current event. Removes and returns it.
     pub fn delivered(&mut self, now: Instant) -> Option<Item> {
         let taken = self.take();
         if matches!(self.turn, Turn::Probe(_)) {
@@ -205,8 +205,8 @@ impl Schedule {
         taken
     }
 
-    /// The sink did not take the current event. Hands it out if it has had all its attempts. `chance`
-    /// in 0..1 shortens the pause, see [`Backoff::pause`]; with `is_urgent` none is long.
+    /// The sink did not accept the current event. Removes and returns it if its attempts are used up. `chance`
+    /// in 0..1 shortens the pause, see [`Backoff::pause`]; with `is_urgent` pauses are short.
     pub fn failed(
         &mut self,
         failure: Failure,
@@ -268,7 +268,7 @@ impl Schedule {
         }
     }
 
-    /// Takes the current event out: it is not to be sent any more.
+    /// Removes the current event: it is not sent again.
     pub fn take(&mut self) -> Option<Item> {
         match self.turn {
             Turn::Head => {
@@ -292,7 +292,7 @@ impl Schedule {
         }
     }
 
-    /// Takes out the first event of the queue that has failed: the head, or one that is set aside.
+    /// Removes the first event of the queue that has failed: the head, or one that is set aside.
     pub fn skip(&mut self) -> Option<Item> {
         let head = self.head.as_ref().filter(|head| head.attempts > 0);
         let first = self.aside.iter().chain(head).map(|item| item.sequence);
@@ -307,8 +307,8 @@ impl Schedule {
         Some(self.aside.remove(at))
     }
 
-    /// From now on no pause is long.
-    pub fn hurry(&mut self, now: Instant) {
+    /// Makes all pauses short from now on.
+    pub fn shorten_pauses(&mut self, now: Instant) {
         let latest = now + SHORT;
         self.pause = self.pause.map(|pause| pause.min(latest));
         for item in &mut self.aside {
@@ -336,7 +336,7 @@ impl Schedule {
         let may_probe = may_probe && self.aside.len() < MOST_ASIDE;
         self.probe = Probe::None;
         if may_probe && failure.retry_after.is_some() {
-            // What the sink asks for is obeyed before anything else is sent.
+            // Obey the sink's `Retry-After` before sending anything else.
             if failures >= STUCK {
                 self.probe = Probe::First;
             }
@@ -350,7 +350,7 @@ impl Schedule {
         self.pause = Some(now + pause);
     }
 
-    /// The sink took another event: the head is tried again at once, and then with pauses of its own.
+    /// The sink accepted another event: the head is retried at once, and then with its own pauses.
     fn set_head_aside(&mut self, now: Instant) {
         if let Some(mut head) = self.head.take() {
             head.counted = head.held.min(SUSPECT);
@@ -360,7 +360,7 @@ impl Schedule {
         }
     }
 
-    /// The event to probe with: the one that was tried least; among those one of another account, and
+    /// The event to probe with: the one with the fewest attempts; among those one of another account, and
     /// the first in the queue.
     fn candidate(&self) -> Option<u64> {
         let least = self.ahead.iter().map(|item| item.attempts).min()?;

@@ -6,10 +6,10 @@ use super::backoff::Backoff;
 
 /// Most ids that are remembered: with Zoom's last retry after 85 minutes, 39 events a second.
 pub const MOST_IDS: u64 = 200_000;
-/// An id takes about 100 bytes on the disk; those of a small buffer must not fill what is left of its
-/// volume. So one is remembered for so many bytes of the buffer at most.
+/// An id takes about 100 bytes on the disk; the ids of a small buffer must not fill the rest of its
+/// volume. So at most one id is remembered for this many bytes of the buffer.
 const BYTES_PER_ID: u64 = 1024;
-/// For how long an event has to fail before another one is tried: a restart of the sink does not change
+/// How long an event must fail before another one is tried: a restart of the sink must not change
 /// the order.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -22,19 +22,19 @@ pub struct Settings {
     pub size: u64,
     /// How long an event may wait.
     pub max_age: Duration,
-    /// The directory goes with the Pod: what waits is forwarded before the process ends.
+    /// The directory is lost with the Pod: pending events are forwarded before the process ends.
     pub ephemeral: bool,
     /// Pauses between attempts to deliver.
     pub backoff: Backoff,
     /// Attempts at an event while the sink takes others, before it becomes a dead letter.
     pub attempts: u32,
-    /// For how long an event has to fail before another one is tried.
+    /// How long an event must fail before another one is tried.
     pub patience: Duration,
     /// Most ids that are remembered, of about 40 bytes each in memory and 100 on the disk.
     pub most_ids: u64,
 }
 
-/// How many ids a buffer of so many bytes remembers.
+/// How many ids a buffer of `size` bytes remembers.
 #[must_use]
 pub fn most_ids(size: u64) -> u64 {
     (size / BYTES_PER_ID).clamp(1, MOST_IDS)

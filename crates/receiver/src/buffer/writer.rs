@@ -1,14 +1,14 @@
-//! The thread that holds the store: takes everything that waits, does it in one transaction, and then
-//! tells all who asked.
+//! The thread that owns the store: it takes all waiting commands, executes them in one transaction, and then
+//! replies to their callers.
 //!
-//! While the disk works on one transaction the next ones wait together, so that many events share one
-//! flush; when idle an event is flushed at once. A failure costs the events of its transaction a 503. The
-//! store is then opened anew, and the ends of deliveries that were not committed are kept until they are.
+//! While the disk works on one transaction, further commands queue up, so that many events share one
+//! flush; an idle writer flushes an event at once. If a transaction fails, its events are answered 503. The
+//! store is then reopened, and uncommitted deliveries are retained until they are committed.
 
 use std::{
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::mpsc::{Receiver, RecvTimeoutError},
+    sync::mpsc::Receiver,
     time::{Duration, Instant},
 };
 
@@ -17,9 +17,10 @@ use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 use super::{
+    batch::Batch,
     capacity::Capacity,
-    command::{Append, Command, Exhume, Settle, Which},
-    home::{Home, Trust},
+    command::{Command, Resolution, Resolve, Selection, Settle},
+    directory::{BufferDirectory, OpenMode},
     metrics::BufferMetrics,
     status::Status,
     store::{Store, StoreError, Tables},
@@ -27,69 +28,56 @@ use super::{
 use crate::{dedupe::Dedupe, outcome::Outcome};
 use runtime::admin::Gate;
 
-/// Most commands of a transaction.
-const BATCH: usize = 1024;
-/// No further command once a transaction has so many bytes.
-const BATCH_BYTES: usize = 4 * 1024 * 1024;
-/// Between two attempts to open the store, or to take the reserve.
+/// Pause between two attempts to open the store or to take the reserve.
 const PAUSE: Duration = Duration::from_secs(1);
-/// What has to have left the store before it gives space back once more, bytes.
+/// Bytes that must have left the store before it is compacted again.
 const COMPACT: u64 = 1024 * 1024;
-/// What is handed out at a time.
+/// Most events of one read.
 const READ: usize = 64;
-/// What is handed out at a time, bytes.
+/// Most bytes of one read.
 const READ_BYTES: usize = 256 * 1024;
 
-/// The thread's own.
+/// The state of the thread.
 #[derive(Debug)]
 pub struct Writer {
     /// Where the store is.
-    pub home: Home,
-    /// What to think of the store that is there.
-    pub trust: Trust,
-    /// What may be in it.
+    pub directory: BufferDirectory,
+    /// How to open the store.
+    pub open_mode: OpenMode,
+    /// The limit of its size.
     pub capacity: Capacity,
-    /// What is known of it.
+    /// The remembered ids, in memory.
     pub ids: Dedupe,
     /// How long ids are remembered.
     pub window: Duration,
     /// How many at most.
     pub most_ids: u64,
-    /// What it is asked.
+    /// The commands to execute.
     pub commands: Receiver<Command>,
-    /// Who looks at it.
+    /// Published for the rest of the buffer.
     pub status: watch::Sender<Status>,
-    /// Opened once the store was.
+    /// Opened once the store is open.
     pub gate: Gate,
-    /// The numbers.
+    /// The metrics.
     pub metrics: BufferMetrics,
-    /// What was stored when space was last given back to a full disk; at first as much as can be.
+    /// Bytes stored at the last compaction on a full disk; initially the maximum.
     pub compacted: u64,
-}
-
-/// What is to be done in one transaction, and what only afterwards.
-#[derive(Debug, Default)]
-struct Batch {
-    appends: Vec<Append>,
-    exhumes: Vec<Exhume>,
-    later: Vec<Command>,
-    is_last: bool,
 }
 
 // === impl Writer ===
 
 impl Writer {
-    /// Works until it is told to close, or nobody is left to ask.
+    /// Runs until it receives [`Command::Close`], or all senders are gone.
     pub fn run(mut self) {
         let mut store = None;
         let mut settles = Vec::new();
         let mut tried: Option<Instant> = None;
-        let mut said = false;
+        let mut is_logged = false;
         loop {
             let is_due = tried.is_none_or(|at| at.elapsed() >= PAUSE);
             if store.is_none() && is_due {
                 tried = Some(Instant::now());
-                match guarded(|| self.open()) {
+                match catch_panics(|| self.open()) {
                     Ok(opened) => {
                         info!(
                             pending = opened.totals().pending,
@@ -97,10 +85,10 @@ impl Writer {
                             "buffer open"
                         );
                         store = Some(opened);
-                        said = false;
+                        is_logged = false;
                     }
                     Err(error) => {
-                        if !mem::replace(&mut said, true) {
+                        if !mem::replace(&mut is_logged, true) {
                             error!(%error, "failed to open the buffer, trying again");
                         }
                         self.failed(&error);
@@ -109,7 +97,7 @@ impl Writer {
             } else if store.is_some() && !self.status.borrow().accepting && is_due {
                 tried = Some(Instant::now());
                 if let Some(open) = &mut store
-                    && let Err(error) = guarded(|| self.recover(open))
+                    && let Err(error) = catch_panics(|| self.recover(open))
                 {
                     warn!(%error, "failed to make room in the buffer");
                     self.failed(&error);
@@ -122,17 +110,17 @@ impl Writer {
             } else {
                 Some(PAUSE)
             };
-            let mut batch = self.gather(&mut settles, pause);
+            let mut batch = Batch::collect(&self.commands, &mut settles, pause);
             if let Some(open) = &mut store
-                && let Err(error) = guarded(|| self.work(open, &mut batch, &mut settles))
+                && let Err(error) = catch_panics(|| self.work(open, &mut batch, &mut settles))
             {
-                warn!(%error, "failed to use the buffer, opening it anew");
+                warn!(%error, "failed to use the buffer, reopening it");
                 self.failed(&error);
                 discard(&mut store);
-                // At once, the first time.
+                // The first retry is immediate.
                 tried = tried.filter(|at| at.elapsed() < PAUSE);
             }
-            refuse(&mut batch);
+            batch.refuse();
             if batch.is_last {
                 break;
             }
@@ -145,16 +133,16 @@ impl Writer {
     }
 
     fn open(&mut self) -> Result<Store, StoreError> {
-        let accepting = self.home.reserve();
-        let opened = self.home.open(self.trust)?;
+        let accepting = self.directory.reserve();
+        let opened = self.directory.open(self.open_mode)?;
         if opened.is_fresh_after_damage {
-            self.trust = Trust::Full;
+            self.open_mode = OpenMode::Normal;
             self.metrics.damaged();
         }
         let mut store = opened.store;
         let next = self.status.borrow().totals.next;
         if store.totals().next < next {
-            // A fresh one goes on where the lost one was: the forwarder does not look back.
+            // A new store continues the sequence of the lost one: the forwarder never reads backwards.
             store.write(|tables| {
                 tables.advance(next);
                 Ok(())
@@ -166,15 +154,15 @@ impl Writer {
         Ok(store)
     }
 
-    /// After "no space left": looks whether there is space again, perhaps in the store itself.
+    /// After "no space left": checks for free space, and compacts the store if that may help.
     fn recover(&mut self, store: &mut Store) -> Result<(), StoreError> {
         let totals = store.totals();
         let stored = totals.pending_bytes + totals.dead_bytes;
-        let mut is_held = self.home.reserve();
+        let mut is_held = self.directory.reserve();
         if !is_held && (stored == 0 || stored.saturating_add(COMPACT) <= self.compacted) {
             store.compact()?;
             self.compacted = stored;
-            is_held = self.home.reserve();
+            is_held = self.directory.reserve();
         }
         if is_held {
             self.compacted = u64::MAX;
@@ -187,13 +175,13 @@ impl Writer {
     fn failed(&mut self, error: &StoreError) {
         self.metrics.failed();
         if matches!(error, StoreError::Damaged(_)) {
-            self.trust = match self.trust {
-                Trust::Full => Trust::Checked,
-                Trust::Checked | Trust::None => Trust::None,
+            self.open_mode = match self.open_mode {
+                OpenMode::Normal => OpenMode::CheckIntegrity,
+                OpenMode::CheckIntegrity | OpenMode::Replace => OpenMode::Replace,
             };
         }
         if matches!(error, StoreError::Full(_)) {
-            self.home.release();
+            self.directory.release();
         }
         self.status.send_modify(|status| {
             status.open = false;
@@ -212,45 +200,7 @@ impl Writer {
         });
     }
 
-    /// Waits for something to do, but not beyond `pause`, and takes what else is there.
-    fn gather(&self, settles: &mut Vec<Settle>, pause: Option<Duration>) -> Batch {
-        let mut batch = Batch::default();
-        let first = match pause {
-            None => self
-                .commands
-                .recv()
-                .map_err(|_| RecvTimeoutError::Disconnected),
-            Some(pause) => self.commands.recv_timeout(pause),
-        };
-        let mut next = match first {
-            Ok(command) => Some(command),
-            Err(RecvTimeoutError::Timeout) => None,
-            Err(RecvTimeoutError::Disconnected) => Some(Command::Close),
-        };
-        let (mut count, mut bytes) = (0, 0);
-        while let Some(command) = next {
-            match command {
-                Command::Append(append) => {
-                    bytes += append.record.len();
-                    batch.appends.push(append);
-                }
-                Command::Settle(settle) => settles.push(settle),
-                Command::Exhume(exhume) => batch.exhumes.push(exhume),
-                Command::Close => batch.is_last = true,
-                look => batch.later.push(look),
-            }
-            count += 1;
-            let is_enough = batch.is_last || count >= BATCH || bytes >= BATCH_BYTES;
-            next = if is_enough {
-                None
-            } else {
-                self.commands.try_recv().ok()
-            };
-        }
-        batch
-    }
-
-    /// Does what there is to do. With an error nothing of it is done, as far as anybody is told.
+    /// Executes a batch. With an error nothing is reported as done.
     fn work(
         &mut self,
         store: &mut Store,
@@ -265,18 +215,18 @@ impl Writer {
             }
         }
         let is_write =
-            !(batch.appends.is_empty() && batch.exhumes.is_empty() && settles.is_empty());
+            !(batch.appends.is_empty() && batch.resolves.is_empty() && settles.is_empty());
         if is_write {
             self.write(store, batch, settles)?;
-            self.trust = Trust::Full;
+            self.open_mode = OpenMode::Normal;
         }
-        for command in batch.later.drain(..) {
-            look(store, command)?;
+        for command in batch.reads.drain(..) {
+            answer(store, command)?;
         }
         Ok(())
     }
 
-    /// Writes it in one transaction, and then tells who asked.
+    /// Writes a batch in one transaction, and then replies.
     fn write(
         &self,
         store: &mut Store,
@@ -290,32 +240,34 @@ impl Writer {
         let (counts, evicted, forgotten) = store.write(|tables| {
             for settle in settles.iter() {
                 match &settle.dead {
-                    None => tables.delivered(settle.sequence)?,
-                    Some((id, letter)) => tables.give_up(settle.sequence, id, letter)?,
+                    None => tables.remove(settle.sequence)?,
+                    Some((id, letter)) => {
+                        tables.move_to_dead_letters(settle.sequence, id, letter)?;
+                    }
                 }
             }
             for append in &batch.appends {
                 let ids = append.claim.ids();
                 match &append.dead {
                     None => tables.append(now, &append.record)?,
-                    Some(letter) => tables.bury(&ids.id, letter, &append.record)?,
+                    Some(letter) => tables.insert_dead_letter(&ids.id, letter, &append.record)?,
                 }
                 for id in ids.iter() {
-                    tables.remember(&id, now)?;
+                    tables.insert_id(&id, now)?;
                 }
             }
             let mut counts = Vec::new();
-            for exhume in &batch.exhumes {
-                counts.push(exhume_some(tables, exhume, now)?);
+            for resolve in &batch.resolves {
+                counts.push(resolve_selected(tables, resolve, now)?);
             }
             let evicted = tables.evict(dead_limit)?;
-            let forgotten = tables.forget(since, most_ids)?;
+            let forgotten = tables.expire_ids(since, most_ids)?;
             Ok((counts, evicted, forgotten))
         })?;
 
         self.publish(store, accepting);
         for append in &mut batch.appends {
-            // Before anybody is answered: who comes next must not find it counted twice.
+            // Before any reply: the next reservation must not count it twice.
             append.room.release();
         }
         self.metrics.committed(batch.appends.len());
@@ -331,8 +283,8 @@ impl Writer {
             }
             append.claim.settle(Outcome::Stored, Instant::now());
         }
-        for (exhume, count) in batch.exhumes.drain(..).zip(counts) {
-            let _ = exhume.reply.send(Some(count));
+        for (resolve, count) in batch.resolves.drain(..).zip(counts) {
+            let _ = resolve.reply.send(Some(count));
         }
         for letter in evicted {
             error!(
@@ -349,63 +301,56 @@ impl Writer {
     }
 }
 
-/// What the library cannot go on with is a failure of the store, and not the end of the thread.
-fn guarded<T>(work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+/// A panic of the library becomes a failure of the store and does not end the thread.
+fn catch_panics<T>(work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
     let done = catch_unwind(AssertUnwindSafe(work));
-    done.unwrap_or_else(|_| Err(StoreError::Failed("it stopped the library".into())))
+    done.unwrap_or_else(|_| Err(StoreError::Failed("the library panicked".into())))
 }
 
-/// Lets go of a store that failed.
+/// Drops a store that failed.
 fn discard(store: &mut Option<Store>) {
     let store = store.take();
     let _ = catch_unwind(AssertUnwindSafe(|| drop(store)));
 }
 
-fn look(store: &Store, command: Command) -> Result<(), StoreError> {
-    // Who does not wait any more is not told.
+fn answer(store: &Store, command: Command) -> Result<(), StoreError> {
+    // A send fails if the caller has gone, which is fine.
     match command {
         Command::Read(from, reply) => {
             let _ = reply.send(store.read(from, READ, READ_BYTES)?);
         }
         Command::List(list) => {
-            let page = store.dead(list.after.as_ref(), list.limit)?;
+            let page = store.dead_letters(list.after.as_ref(), list.limit)?;
             let _ = list.reply.send(Some((page, store.totals().dead)));
         }
         Command::Show(id, reply) => {
             let _ = reply.send(Some(store.dead_letter(&id)?));
         }
-        // These are done before.
-        Command::Append(_) | Command::Settle(_) | Command::Exhume(_) | Command::Close => {}
+        // Executed in the transaction.
+        Command::Append(_) | Command::Settle(_) | Command::Resolve(_) | Command::Close => {}
     }
     Ok(())
 }
 
-fn exhume_some(tables: &mut Tables<'_>, exhume: &Exhume, now: i64) -> Result<u64, StoreError> {
-    let (mut next, most, before) = match exhume.which {
-        Which::One(id) => (Some(id), 1, 0),
-        Which::Oldest(before, most) => (tables.oldest_dead(before)?, most, before),
+fn resolve_selected(
+    tables: &mut Tables<'_>,
+    resolve: &Resolve,
+    now: i64,
+) -> Result<u64, StoreError> {
+    let (mut next, most, before) = match resolve.selection {
+        Selection::One(id) => (Some(id), 1, 0),
+        Selection::Oldest(before, most) => (tables.oldest_dead_letter(before)?, most, before),
     };
     let mut count = 0;
     while let Some(id) = next.filter(|_| count < most) {
-        let Some((_, record)) = tables.dig_up(&id)? else {
+        let Some((_, record)) = tables.remove_dead_letter(&id)? else {
             break;
         };
-        if exhume.replay {
+        if resolve.resolution == Resolution::Replay {
             tables.append(now, &record)?;
         }
         count += 1;
-        next = tables.oldest_dead(before)?;
+        next = tables.oldest_dead_letter(before)?;
     }
     Ok(count)
-}
-
-/// Tells those whose wishes were not done.
-fn refuse(batch: &mut Batch) {
-    for append in batch.appends.drain(..) {
-        append.claim.settle(Outcome::BufferFailed, Instant::now());
-    }
-    for exhume in batch.exhumes.drain(..) {
-        let _ = exhume.reply.send(None);
-    }
-    batch.later.clear();
 }

@@ -13,7 +13,7 @@ use crate::{buffer::dead::DeadLetter, event::Event};
 /// A dead letter as it is shown.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Shown {
+pub struct DeadLetterDetail {
     #[serde(flatten)]
     item: control::DeadLetter,
     zoom: Zoom,
@@ -43,9 +43,9 @@ pub fn json(value: &impl Serialize) -> Response {
     (headers, text).into_response()
 }
 
-// === impl Shown ===
+// === impl DeadLetterDetail ===
 
-impl Shown {
+impl DeadLetterDetail {
     /// A dead letter with its event, if its bytes can be read.
     #[must_use]
     pub fn new(letter: DeadLetter, event: Option<Event>) -> Self {

@@ -35,10 +35,13 @@ use runtime::audit::{Action, Kind, Outcome, Record};
 use url::form_urlencoded;
 
 use self::{
-    answers::{Shown, json, listed},
+    answers::{DeadLetterDetail, json, listed},
     token::TokenFile,
 };
-use super::{buffer::Buffer, event::EventId};
+use super::{
+    buffer::{Buffer, command::Resolution},
+    event::EventId,
+};
 
 /// Items of a page, unless asked otherwise.
 const LIMIT: usize = 100;
@@ -66,11 +69,11 @@ pub fn router(token: PathBuf, buffer: Option<Buffer>, integration: Integration) 
     let routes = match buffer {
         None => Router::new(),
         Some(buffer) => Router::new()
-            .route(DEAD_LETTERS, get(list).delete(drop_all))
+            .route(DEAD_LETTERS, get(list).delete(discard_all))
             .route(&format!("{DEAD_LETTERS}/replay"), post(replay_all))
             .route(
                 &format!("{DEAD_LETTERS}/{{id}}"),
-                get(show).delete(drop_one),
+                get(show).delete(discard_one),
             )
             .route(&format!("{DEAD_LETTERS}/{{id}}/replay"), post(replay_one))
             .route(DRAIN, put(drain))
@@ -139,44 +142,44 @@ async fn show(State(held): Shared, Path(text): Path<String>) -> Response {
     let (answer, found) = match held.buffer.dead_letter(id).await {
         None => (StatusCode::SERVICE_UNAVAILABLE.into_response(), Err(AWAY)),
         Some(None) => (StatusCode::NOT_FOUND.into_response(), Err(ABSENT)),
-        Some(Some((letter, event))) => (json(&Shown::new(letter, event)), Ok(())),
+        Some(Some((letter, event))) => (json(&DeadLetterDetail::new(letter, event)), Ok(())),
     };
     held.note(Action::DeadLetterShow, found, Some(id.to_string()));
     answer
 }
 
 async fn replay_one(state: Shared, id: Path<String>) -> Response {
-    exhume(state, &id, true).await
+    resolve(state, &id, Resolution::Replay).await
 }
 
-async fn drop_one(state: Shared, id: Path<String>) -> Response {
-    exhume(state, &id, false).await
+async fn discard_one(state: Shared, id: Path<String>) -> Response {
+    resolve(state, &id, Resolution::Discard).await
 }
 
-async fn exhume(State(held): Shared, text: &str, replay: bool) -> Response {
+async fn resolve(State(held): Shared, text: &str, resolution: Resolution) -> Response {
     let Some(id) = id(text) else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    let (status, found) = match held.buffer.exhume(id, replay).await {
+    let (status, found) = match held.buffer.resolve(id, resolution).await {
         None => (StatusCode::SERVICE_UNAVAILABLE, Err(AWAY)),
         Some(false) => (StatusCode::NOT_FOUND, Err(ABSENT)),
         Some(true) => (StatusCode::NO_CONTENT, Ok(())),
     };
-    held.note(taken(replay), found, Some(id.to_string()));
+    held.note(taken(resolution), found, Some(id.to_string()));
     status.into_response()
 }
 
 async fn replay_all(State(held): Shared) -> Response {
-    exhume_all(&held, true).await
+    resolve_all(&held, Resolution::Replay).await
 }
 
-async fn drop_all(State(held): Shared) -> Response {
-    exhume_all(&held, false).await
+async fn discard_all(State(held): Shared) -> Response {
+    resolve_all(&held, Resolution::Discard).await
 }
 
-async fn exhume_all(held: &Held, replay: bool) -> Response {
-    let count = held.buffer.exhume_all(replay).await;
-    held.note(taken(replay), count.map(drop).ok_or(AWAY), None);
+async fn resolve_all(held: &Held, resolution: Resolution) -> Response {
+    let count = held.buffer.resolve_all(resolution).await;
+    held.note(taken(resolution), count.map(drop).ok_or(AWAY), None);
     match count {
         None => StatusCode::SERVICE_UNAVAILABLE.into_response(),
         Some(count) => json(&Count { count }),
@@ -225,11 +228,10 @@ fn record(action: Action, integration: &Integration) -> Record<'_> {
     Record::done(action, Kind::Integration, namespace, name)
 }
 
-fn taken(replay: bool) -> Action {
-    if replay {
-        Action::DeadLetterReplay
-    } else {
-        Action::DeadLetterDrop
+fn taken(resolution: Resolution) -> Action {
+    match resolution {
+        Resolution::Replay => Action::DeadLetterReplay,
+        Resolution::Discard => Action::DeadLetterDrop,
     }
 }
 

@@ -14,21 +14,21 @@ use subtle::ConstantTimeEq as _;
 /// Longest token, bytes.
 const MAX_BYTES: u64 = 1024;
 
-/// The file with the token. Read each time, which is seldom: a Secret can change at any moment.
+/// The file with the token. Read for each request, which is rare: a Secret can change at any moment.
 #[derive(Debug)]
 pub struct TokenFile(PathBuf);
 
 // === impl TokenFile ===
 
 impl TokenFile {
-    /// The token in this file; white space around it does not count.
+    /// The token in this file, without surrounding white space.
     #[must_use]
     pub fn new(path: PathBuf) -> Self {
         Self(path)
     }
 
-    /// Whether a request has the token: exactly one `Authorization: Bearer`. Without a token nobody has
-    /// it.
+    /// Whether a request has the token: exactly one `Authorization: Bearer`. If the file has no token, no request
+    /// is admitted.
     #[must_use]
     pub fn admits(&self, headers: &HeaderMap) -> bool {
         let mut all = headers.get_all(header::AUTHORIZATION).iter();
@@ -49,7 +49,7 @@ impl TokenFile {
         if token.expose_secret().is_empty() || !scheme.eq_ignore_ascii_case("bearer") {
             return false;
         }
-        // Of digests, so that the time tells nothing about the length either.
+        // Compare digests, so that timing does not reveal the length either.
         let given = Sha256::digest(given.trim().as_bytes());
         let token = Sha256::digest(token.expose_secret());
         given.ct_eq(&token).into()

@@ -1,4 +1,4 @@
-//! The sink of one integration, of whichever kind.
+//! The sink of one integration, of either kind.
 
 use std::{fmt, time::Duration};
 
@@ -10,9 +10,9 @@ use crate::event::Event;
 /// The sink of one integration. Cheap to clone; several events can be on their way at once.
 #[derive(Clone, Debug)]
 pub enum Sink {
-    /// An HTTP service that answers 2xx for what it has taken.
+    /// An HTTP service that answers 2xx for what it has accepted.
     Http(HttpSink),
-    /// A stream that says what it has stored.
+    /// A stream that acknowledges what it has stored.
     Nats(NatsSink),
 }
 
@@ -20,7 +20,7 @@ pub enum Sink {
 pub struct Built {
     /// The sink.
     pub sink: Sink,
-    /// Follows its credentials for ever; to be polled beside the sink.
+    /// Reloads its credentials, forever; poll it beside the sink.
     pub follower: BoxFuture<'static, ()>,
 }
 
@@ -49,7 +49,7 @@ impl Sink {
     /// Whether it can be reached within `timeout`.
     ///
     /// # Errors
-    /// Says how not.
+    /// Why it cannot be reached.
     pub async fn check(&self, timeout: Duration) -> Result<(), Unreachable> {
         match self {
             Self::Http(sink) => sink.check(timeout).await,

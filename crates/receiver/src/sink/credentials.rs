@@ -1,10 +1,10 @@
-//! What the sink has to be shown, from a directory that is followed: a changed file takes effect with the
+//! The sink's credentials, from a directory that is reread periodically: a changed file takes effect with the
 //! next event.
 //!
 //! | file | is |
 //! |---|---|
 //! | `authorization` | the whole value of the HTTP header, such as `Bearer …` |
-//! | `ca.crt` | PEM certificates of authorities; if it is there, nobody else is trusted |
+//! | `ca.crt` | PEM certificates of authorities; if present, no other authority is trusted |
 //! | `nats.creds` | a NATS credentials file: JWT and seed |
 //! | `nkey-seed` | the seed of a NATS nkey user; `nats.creds` goes before it |
 //!
@@ -131,7 +131,7 @@ fn roots(bytes: &SecretSlice<u8>) -> Result<Vec<CertificateDer<'static>>, Creden
     for root in &roots {
         store.add(root.clone()).map_err(|_| malformed())?;
     }
-    // An empty bundle trusts nobody, which nobody means.
+    // An empty bundle would trust no authority, which is surely a mistake.
     if roots.is_empty() {
         Err(malformed())
     } else {

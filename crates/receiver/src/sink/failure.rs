@@ -1,4 +1,4 @@
-//! Why an event was not delivered, and what follows from it.
+//! Why an event was not delivered, and what to do about it.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ pub enum SinkError {
     /// The connection ended before there was an answer.
     #[error("sink closed the connection without an answer")]
     Broken,
-    /// No answer in time. The sink may have taken the event; it will come again with the same id.
+    /// No answer in time. The sink may have accepted the event; it will get it again with the same id.
     #[error("sink timed out")]
     TimedOut,
     /// An answer that is not 2xx. Redirects are not followed.
@@ -26,7 +26,7 @@ pub enum SinkError {
     /// NATS: the log-in was refused, or publishing under this subject is not permitted.
     #[error("sink denies access")]
     Denied,
-    /// NATS: no stream takes this subject, or nobody answers for it.
+    /// NATS: no stream takes this subject, or none responds.
     #[error("no stream for the subject")]
     NoStream,
     /// NATS: the stream answered with this error code.
@@ -73,19 +73,19 @@ impl SinkError {
         "too_large",
     ];
 
-    /// Whether the sink will never take this event, however often it is sent: the event is at fault,
+    /// Whether the sink will never accept this event, however often it is sent: the event is at fault,
     /// not the sink or the way to it.
     #[must_use]
     pub fn is_final(self) -> bool {
-        // 408, 425 and 429 say "later"; 401, 403 and 404 are what a sink says that is set up wrongly.
+        // 408, 425 and 429 say "later"; 401, 403 and 404 are the answers of a misconfigured sink.
         matches!(
             self,
             Self::Status(400 | 405 | 406 | 410..=417 | 422) | Self::TooLarge
         )
     }
 
-    /// Whether the event itself may have caused this, so that the sink may take another one. Not when the
-    /// event did not get as far as the sink.
+    /// Whether the event itself may have caused this, so that the sink may accept another one. Not when the
+    /// event did not reach the sink.
     #[must_use]
     pub fn may_be_the_events_fault(self) -> bool {
         !matches!(
@@ -94,8 +94,8 @@ impl SinkError {
         )
     }
 
-    /// Whether this counts towards the attempts after which an event is given up. 429 does not: the sink
-    /// says that it will take the event later.
+    /// Whether this counts towards the attempts after which an event becomes a dead letter. 429 does not: the sink
+    /// says that it will accept the event later.
     #[must_use]
     pub fn counts(self) -> bool {
         self.may_be_the_events_fault() && self != Self::Status(429)

@@ -35,7 +35,7 @@ use runtime::outgoing::{
     guard::{Guard, ResolveError},
 };
 
-/// Share of the time for an event that may pass before there is a connection.
+/// Divisor: share of an event's time limit that connecting may take.
 const CONNECT_SHARE: u32 = 2;
 /// Below the keep-alive of common servers (Node: 5 s), so that none closes on us under way.
 const POOL_IDLE: Duration = Duration::from_secs(4);
@@ -53,7 +53,7 @@ pub struct Settings {
     pub target: Target,
     /// What it gets.
     pub format: SinkFormat,
-    /// Time for each event, from the connection to the answer's head.
+    /// Time limit for each event, from connecting to the answer's head.
     pub timeout: Duration,
     /// The source of the events.
     pub source: Integration,
@@ -61,7 +61,7 @@ pub struct Settings {
     pub extensions: Vec<Extension>,
     /// Where it may be.
     pub guard: Guard,
-    /// What it is shown.
+    /// Its credentials.
     pub credentials: Followed,
     /// What [`SinkFormat::Zoom`] is signed with.
     pub secrets: Secrets,
@@ -103,7 +103,7 @@ impl HttpSink {
     /// See [`super::Sink::deliver`].
     pub(super) async fn deliver(&self, event: &Event) -> Result<(), Failure> {
         let settings = &self.0.settings;
-        // Addresses in the URL itself are never resolved, so that nobody else looks at them.
+        // An address in the URL is never resolved, so the resolver's guard does not see it.
         if let Some(address) = settings.target.address() {
             let judged = settings.guard.check(address);
             judged.map_err(|_| SinkError::Forbidden)?;
@@ -125,7 +125,7 @@ impl HttpSink {
             });
         }
         if answer.content_length().is_some_and(|n| n <= ANSWER_BYTES) {
-            // The head was the acknowledgement; nobody waits for the rest.
+            // The head was the acknowledgement; the rest is read in the background.
             tokio::spawn(answer.bytes());
         }
         Ok(())
@@ -142,7 +142,7 @@ impl HttpSink {
         &self.0.settings.target
     }
 
-    /// A client that trusts as these credentials say. Another one has no connections of the one before.
+    /// A client with the trust roots of these credentials. A new client does not reuse connections of the old one.
     fn client(&self, credentials: &Arc<Option<Credentials>>) -> Result<Client, SinkError> {
         let mut held = self.0.client.lock().unwrap_or_else(PoisonError::into_inner);
         if !Arc::ptr_eq(&held.0, credentials) {

@@ -1,4 +1,4 @@
-//! Checks the sink again and again, so that the facts say whether it can be reached.
+//! Checks the sink periodically, so that the facts say whether it can be reached.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ const LATER: Duration = Duration::from_mins(10);
 /// The sink's credentials are read by then.
 const FIRST: Duration = Duration::from_secs(3);
 
-/// Checks the sink again and again and records what is found, for ever. Not while events get through.
+/// Checks the sink periodically and records the result, forever. Skips the check while events get through.
 pub async fn follow(sink: Sink, timeout: Duration, recorder: Recorder) {
     time::sleep(FIRST).await;
     let mut last = Ok(());
@@ -44,7 +44,7 @@ pub async fn follow(sink: Sink, timeout: Duration, recorder: Recorder) {
             last = found;
         }
         recorder.record_health(Urgency::Soon, |health| {
-            // The failure of a delivery says more.
+            // A failed delivery says more than a check.
             if health.sink_failures.is_none() {
                 health.sink_cause = found.err().map(|cause| cause.to_string());
             }

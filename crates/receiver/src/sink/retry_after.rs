@@ -1,11 +1,11 @@
-//! `Retry-After`: when a sink wants to be asked again (RFC 9110 section 10.2.3).
+//! `Retry-After`: when a sink asks for the next attempt (RFC 9110 section 10.2.3).
 
 use std::time::Duration;
 
 use axum::http::{HeaderMap, StatusCode, header};
 use jiff::{Timestamp, fmt::rfc2822};
 
-/// How long a sink that answered `status` wants us to wait. `None` unless it said so with 429 or 503,
+/// How long a sink that answered `status` asks us to wait. `None` unless it did so with 429 or 503,
 /// in seconds or as a date that lies ahead.
 #[must_use]
 pub fn read(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
@@ -17,7 +17,7 @@ pub fn read(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Option<D
     }
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     if !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit()) {
-        // What no number holds is a long time too.
+        // A number that overflows is a long time, too.
         return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
     }
     let until = rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;

@@ -1,5 +1,5 @@
 //! The event as Zoom sent it, for back ends that were made for Zoom: the same body, Zoom's headers, and a
-//! signature made afresh, since receivers refuse one that is old.
+//! new signature, because receivers reject an old one.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use data_encoding::HEXLOWER;

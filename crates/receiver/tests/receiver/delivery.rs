@@ -1,4 +1,4 @@
-//! Acknowledged only after the sink, and forwarded only once.
+//! Acknowledged only after the sink has acknowledged, and forwarded only once.
 
 use std::time::Duration;
 

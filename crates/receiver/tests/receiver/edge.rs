@@ -1,4 +1,4 @@
-//! Hostile and broken HTTP against a receiver that must survive all of it: the committed corpus as it is,
+//! Hostile and broken HTTP against a receiver that must survive all of it: the committed corpus unchanged,
 //! and mutations of it.
 
 use std::{fs, net::SocketAddr, path::Path, time::Duration};
@@ -94,7 +94,7 @@ async fn still_serves(receiver: &Running) {
 }
 
 /// The name of each file ends in the answers that are expected, or `none`; where it begins with `cut`, the
-/// client breaks off.
+/// client disconnects.
 #[tokio::test]
 async fn the_corpus_is_answered_as_its_names_say() {
     let receiver = Fixture::new().await.start().await;

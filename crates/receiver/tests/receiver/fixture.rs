@@ -191,7 +191,7 @@ impl Running {
         eventually(line, is).await;
     }
 
-    /// What is told to a controller that asks for what goes wrong.
+    /// The answer to a controller that asks for problems.
     pub async fn health(&self) -> serde_json::Value {
         let answer = client::get(self.at.facts, "/facts?health=1").await.body;
         let facts: serde_json::Value = serde_json::from_str(&answer).unwrap();
@@ -208,7 +208,7 @@ impl Running {
         client::ask(self.at.control.unwrap(), line, &authorization, body).await
     }
 
-    /// What is said about the buffer.
+    /// The facts about the buffer.
     pub async fn buffer(&self) -> serde_json::Value {
         self.facts().await["buffer"].clone()
     }

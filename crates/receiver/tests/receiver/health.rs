@@ -1,4 +1,4 @@
-//! What goes wrong is counted, told to who asks for it, and survives a restart.
+//! Problems are counted, returned on request, and survive a restart.
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -78,7 +78,7 @@ async fn a_removal_with_a_wrong_signature_is_no_fact_and_not_lost() {
         (&json!("U"), &json!("A"))
     );
     assert_eq!(receiver.sink.count(), 0);
-    // Whoever names nobody is not counted.
+    // A removal without a user is not counted.
     let nobody = r#"{"event":"app_deauthorized","payload":{}}"#;
     assert_eq!(receiver.status(&event("other", nobody)).await, 401);
     assert_eq!(

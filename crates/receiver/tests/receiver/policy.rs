@@ -1,4 +1,4 @@
-//! Where a sink may not be, judged by the real receiver on real sockets.
+//! Where a sink must not be, judged by the real receiver on real sockets.
 
 use std::{
     io,

@@ -1,4 +1,4 @@
-//! Who has the secret and asks whether the URL leads here is answered; nobody else learns anything.
+//! The reachability check of a caller who has the secret is answered; nobody else learns anything.
 
 use contract::proof::{HEADER, Question};
 use jiff::Timestamp;

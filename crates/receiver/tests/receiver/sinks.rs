@@ -82,7 +82,7 @@ async fn zooms_format_is_signed_with_the_current_secret() {
     let second = got.header("x-zm-request-timestamp").unwrap();
     let signature = sign(SECRET, second.parse().unwrap(), BODY.as_bytes());
     assert_eq!(got.header("x-zm-signature"), Some(signature.as_str()));
-    // Without one nothing can be signed.
+    // Without a secret nothing can be signed.
     fs::remove_file(receiver.secret_file("webhook-secret-token")).unwrap();
     let is = || async {
         let body = format!("{{\"now\":\"{}\"}}", jiff::Timestamp::now());
@@ -130,7 +130,7 @@ async fn an_authorization_takes_effect_without_a_restart() {
     );
     publish("..2", Some("Basic dHdv"));
     shown(Some("Basic dHdv")).await;
-    // What cannot be a header leaves in force what was, and so does nothing at all.
+    // A value that cannot be a header leaves the old one valid, and so does an empty directory.
     for (version, value) in [("..3", Some("a\nb")), ("..4", None)] {
         publish(version, value);
         for _ in 0..20 {
@@ -195,7 +195,7 @@ async fn a_certificate_for_another_name_is_refused() {
         .await;
 }
 
-/// Else the public authorities would be trusted in place of the tenant's.
+/// Otherwise the public authorities would be trusted instead of the tenant's.
 #[tokio::test]
 async fn nothing_is_sent_with_credentials_that_cannot_be_read() {
     let fixture = Fixture::new().await;

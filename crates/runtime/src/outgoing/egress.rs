@@ -17,7 +17,7 @@ use url::Url;
 use super::{Trust, client_builder};
 
 /// How requests leave the network. Only for hosts that the operator's configuration names, never for
-/// those that a tenant names: behind a proxy nobody can judge which address is connected to.
+/// those that a tenant names: a proxy hides which address is connected to.
 #[derive(Clone, Default, clap::Args)]
 pub struct Egress {
     /// Proxy for https requests to Zoom, `http://HOST:PORT`. It must accept CONNECT.

@@ -28,7 +28,7 @@ pub struct Guard {
 /// Why there is no address to connect to.
 #[derive(Debug, thiserror::Error)]
 pub enum ResolveError {
-    /// The name has no address, or nobody could say.
+    /// The name has no address, or the lookup failed.
     #[error("failed to resolve the name")]
     Lookup(#[from] io::Error),
     /// The policy refuses one of the addresses.

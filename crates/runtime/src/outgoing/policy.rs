@@ -1,7 +1,7 @@
 //! Where a host may be that a tenant names: which addresses may be connected to. Pure.
 //!
-//! We stand inside the cluster: without a policy a URL would lead to whatever our Pod can reach. Judged is
-//! the address that is connected to, never the name.
+//! Our Pods run inside the cluster: without a policy a URL could lead to whatever they can reach. What is
+//! judged is the address that is connected to, never the name.
 //!
 //! | destination | may be |
 //! |---|---|
@@ -18,7 +18,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-/// How far a destination may be by itself, without an allowed network.
+/// Which destinations are allowed by default, without an allowed network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
     /// The public internet: for URLs.
@@ -59,14 +59,14 @@ const SPECIAL_V4: [Ipv4Net; 16] = [
     v4(203, 0, 113, 0, 24),
     v4(224, 0, 0, 0, 3),
 ];
-/// IPv4 that no Service leads to: this host, its link, multicast and reserved.
+/// IPv4 that no Service can have: this host, its link, multicast and reserved.
 const LOCAL_V4: [Ipv4Net; 4] = [
     v4(0, 0, 0, 0, 8),
     v4(127, 0, 0, 0, 8),
     v4(169, 254, 0, 0, 16),
     v4(224, 0, 0, 0, 3),
 ];
-/// The only IPv6 that is handed out for the internet.
+/// The only IPv6 range that is allocated for the internet.
 const GLOBAL_V6: Ipv6Net = v6([0x2000, 0, 0, 0, 0, 0, 0, 0], 3);
 /// What of it is not globally reachable (IANA IPv6 Special-Purpose Address Registry).
 const SPECIAL_V6: [Ipv6Net; 4] = [
@@ -83,7 +83,7 @@ const COMPATIBLE: Ipv6Net = v6([0; 8], 96);
 const SIX_TO_FOUR: Ipv6Net = v6([0x2002, 0, 0, 0, 0, 0, 0, 0], 16);
 const TEREDO: Ipv6Net = v6([0x2001, 0, 0, 0, 0, 0, 0, 0], 32);
 
-/// Where clouds hand out credentials and keys, to whoever is on the host.
+/// Where clouds serve credentials and keys to every process on the host.
 const METADATA_V4: [Ipv4Addr; 6] = [
     Ipv4Addr::new(169, 254, 169, 254), // nearly everybody
     Ipv4Addr::new(169, 254, 170, 2),   // AWS, tasks
@@ -129,8 +129,8 @@ impl Policy {
         self
     }
 
-    /// Judges all addresses of a name. One that is refused refuses them all: whoever answers with a mixture
-    /// is trying something.
+    /// Judges all addresses of a name. One refused address refuses them all: a DNS answer with a mixture
+    /// is suspicious.
     ///
     /// # Errors
     /// The first address that is refused.
@@ -250,7 +250,7 @@ mod tests {
         policy.permits(address.parse().unwrap())
     }
 
-    /// Never by itself, neither for a URL nor for a Service.
+    /// Never by default, neither for a URL nor for a Service.
     const HOSTILE: [&str; 38] = [
         "0.0.0.0",
         "0.1.2.3",

@@ -12,7 +12,7 @@ use crate::{
 pub struct Item {
     /// Its place in the queue.
     pub sequence: u64,
-    /// Since when it waits, seconds since the epoch.
+    /// Arrival, seconds since the epoch.
     pub since: i64,
     /// See [`record`]. Empty while the event is set aside.
     pub record: Vec<u8>,

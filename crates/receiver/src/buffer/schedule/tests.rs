@@ -311,7 +311,7 @@ fn one_that_is_set_aside_is_skipped_first() {
 fn nothing_waits_long_before_the_end() {
     let mut scene = Scene::new(&["a"; 3]);
     scene.run(MINUTE, |_, _| status(503));
-    scene.schedule.hurry(scene.now);
+    scene.schedule.shorten_pauses(scene.now);
     let Step::Wait(until) = scene.schedule.next(scene.now) else {
         unreachable!("it waits");
     };

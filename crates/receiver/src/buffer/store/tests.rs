@@ -4,6 +4,7 @@
 
 use std::{
     collections::BTreeSet,
+    io,
     sync::{Arc, Mutex},
 };
 
@@ -197,7 +198,7 @@ fn open(disk: &Shared) -> Result<Store, StoreError> {
 
 fn observed(store: &Store) -> Model {
     let entries = store.read(0, usize::MAX, usize::MAX).unwrap();
-    let dead = store.dead(None, usize::MAX).unwrap().unwrap();
+    let dead = store.dead_letters(None, usize::MAX).unwrap().unwrap();
     let of = |letter: &DeadLetter| {
         let bytes = contract::mac::from_hex(letter.id.as_bytes()).unwrap();
         let (known, record) = store
@@ -216,7 +217,7 @@ fn observed(store: &Store) -> Model {
     let bytes = |numbers: &[u32]| {
         numbers
             .iter()
-            .map(|n| charge(record(*n).len()))
+            .map(|n| crate::buffer::capacity::charge(record(*n).len()))
             .sum::<u64>()
     };
     let totals = store.totals();
@@ -234,24 +235,24 @@ fn step(store: &mut Store, model: &Model, n: u32) -> Result<Model, StoreError> {
     store.write(|tables| {
         for n in 3 * n..3 * n + 3 {
             tables.append(i64::from(n), &record(n))?;
-            tables.remember(&id(n), i64::from(n))?;
+            tables.insert_id(&id(n), i64::from(n))?;
             next.queue.push(n);
             next.ids.insert(n);
         }
         if let [one, other] = &first[..] {
-            tables.delivered(one.sequence)?;
+            tables.remove(one.sequence)?;
             next.queue.remove(0);
             let given_up = next.queue.remove(0);
-            tables.give_up(other.sequence, &id(given_up), &letter(given_up))?;
+            tables.move_to_dead_letters(other.sequence, &id(given_up), &letter(given_up))?;
             next.dead.push(given_up);
         }
         if n % 3 == 2 {
             let back = next.dead.remove(0);
-            let (_, record) = tables.dig_up(&id(back))?.unwrap();
+            let (_, record) = tables.remove_dead_letter(&id(back))?.unwrap();
             tables.append(0, &record)?;
             next.queue.push(back);
         }
-        for forgotten in tables.forget(i64::from(n), 1000)? {
+        for forgotten in tables.expire_ids(i64::from(n), 1000)? {
             let is_it = |n: &u32| id(*n) == forgotten;
             let forgotten = next.ids.iter().copied().find(is_it).unwrap();
             next.ids.remove(&forgotten);
@@ -263,7 +264,7 @@ fn step(store: &mut Store, model: &Model, n: u32) -> Result<Model, StoreError> {
 
 const STEPS: u32 = 8;
 
-/// A disk on which a store was made, which [`super::super::home`] does apart.
+/// A disk on which a store was made, which [`super::super::directory`] does apart.
 fn disk() -> Shared {
     let disk = Shared::default();
     open(&disk).unwrap().close().unwrap();
@@ -313,12 +314,12 @@ fn whatever_the_moment_of_a_crash_what_was_acknowledged_is_there() {
     for at in 1..=operations {
         let disk = self::disk();
         disk.0.lock().unwrap().fault = Some((at, Fault::Stop));
-        let (acknowledged, under_way) = live(&disk);
+        let (acknowledged, in_flight) = live(&disk);
         for lost in [Lost::All, Lost::None, Lost::Even, Lost::Odd, Lost::Torn] {
             let disk = disk.0.lock().unwrap().after(lost);
             let found = observed(&open(&disk).unwrap());
             assert!(
-                found == acknowledged || Some(&found) == under_way.as_ref(),
+                found == acknowledged || Some(&found) == in_flight.as_ref(),
                 "at {at} of {operations}, {lost:?}: {found:?}, acknowledged {acknowledged:?}"
             );
             cells += 1;
@@ -336,11 +337,11 @@ fn a_failing_operation_costs_at_most_what_was_under_way() {
     for at in 1..=operations {
         let disk = self::disk();
         disk.0.lock().unwrap().fault = Some((at, Fault::Fails));
-        let (acknowledged, under_way) = live(&disk);
+        let (acknowledged, in_flight) = live(&disk);
         disk.0.lock().unwrap().fault = None;
         let found = observed(&open(&disk).unwrap());
         assert!(
-            found == acknowledged || Some(&found) == under_way.as_ref(),
+            found == acknowledged || Some(&found) == in_flight.as_ref(),
             "at {at}: {found:?}, acknowledged {acknowledged:?}"
         );
     }
@@ -372,7 +373,7 @@ fn a_second_time_the_sequence_goes_on() {
     let mut store = open(&disk).unwrap();
     store.write(|tables| tables.append(0, &record(0))).unwrap();
     let first = store.read(0, 1, 1).unwrap()[0].sequence;
-    store.write(|tables| tables.delivered(first)).unwrap();
+    store.write(|tables| tables.remove(first)).unwrap();
     store.close().unwrap();
     let mut store = open(&disk).unwrap();
     store.write(|tables| tables.append(0, &record(1))).unwrap();

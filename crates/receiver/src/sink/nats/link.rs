@@ -1,5 +1,5 @@
-//! One connection to a NATS server. It is never made again by itself: whoever needs one resolves, judges and
-//! logs in anew.
+//! One connection to a NATS server. It never reconnects by itself: the caller resolves, checks the addresses and
+//! connects again.
 
 use std::{
     future::{Future, ready},
@@ -28,9 +28,9 @@ use crate::sink::{
 };
 use runtime::outgoing::guard::ResolveError;
 
-/// Share of the time for an event that may pass before there is a connection.
+/// Divisor: share of an event's time limit that connecting may take.
 const CONNECT_SHARE: u32 = 2;
-/// A server that says nothing for three of these is gone.
+/// A server that is silent for three of these is considered dead.
 const PING_INTERVAL: Duration = Duration::from_secs(10);
 /// Most events whose acknowledgement is awaited at once.
 const MAX_IN_FLIGHT: usize = 1024;
@@ -177,7 +177,7 @@ fn options(
         .require_tls(settings.target.is_tls())
         .connection_timeout(settings.timeout / CONNECT_SHARE)
         .ping_interval(PING_INTERVAL)
-        // What a server says of others was judged by nobody.
+        // Addresses that a server advertises were never checked against the policy.
         .ignore_discovered_servers())
 }
 

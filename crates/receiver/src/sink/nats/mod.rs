@@ -1,8 +1,8 @@
-//! The NATS sink: `JetStream` stores the event and says so.
+//! The NATS sink: `JetStream` stores the event and acknowledges it.
 //!
-//! The message's id is the event's id, or by choice its key, so that a stream stores what comes again only
-//! once, within its duplicate window. The rest is a `CloudEvent` in binary mode: attributes as `ce-*` headers, and the body as
-//! it came.
+//! The message's id is the event's id, or optionally its key, so that a stream stores a repeated event only
+//! once within its duplicate window. The rest is a `CloudEvent` in binary mode: attributes as `ce-*` headers, the body
+//! unchanged.
 
 mod link;
 mod settings;
@@ -28,11 +28,11 @@ pub use self::{
 use super::{check::Unreachable, failure::SinkError};
 use crate::event::Event;
 
-/// How long Zoom may repeat an event, and a receiver try again, at the least: what the stream should
-/// recognize.
+/// How long Zoom may repeat an event and a receiver may retry: the least duplicate window that a stream
+/// should have.
 const DUPLICATE_WINDOW: Duration = Duration::from_hours(2);
 
-/// Delivers to a stream. Cheap to clone; events that are delivered at once share one connection.
+/// Delivers to a stream. Cheap to clone; concurrent deliveries share one connection.
 #[derive(Clone, Debug)]
 pub struct NatsSink(Arc<Inner>);
 
@@ -77,7 +77,7 @@ impl NatsSink {
             }
             Err(error) => {
                 if error == SinkError::TimedOut {
-                    // Perhaps nobody is at the other end any more. The next event finds out.
+                    // The connection may be dead. The next event opens a new one.
                     self.drop_link(&link).await;
                 }
                 Err(error)
@@ -101,7 +101,7 @@ impl NatsSink {
         &self.0.settings.target
     }
 
-    /// The connection, made again if there is none or its credentials changed. Others wait meanwhile.
+    /// The connection; opened if there is none or its credentials changed. Other callers wait meanwhile.
     async fn link(&self) -> Result<Arc<Link>, SinkError> {
         let settings = &self.0.settings;
         let mut held = self.0.link.lock().await;
@@ -120,14 +120,14 @@ impl NatsSink {
         held.take_if(|held| Arc::ptr_eq(held, link));
     }
 
-    /// Warns once of a stream that forgets sooner than Zoom repeats.
+    /// Warns once if the stream's duplicate window is shorter than Zoom's retries.
     fn ask_once(&self, link: &Link, stream: String) {
         if self.0.asked.swap(true, Ordering::Relaxed) {
             return;
         }
         let window = link.duplicate_window(stream.clone());
         tokio::spawn(async move {
-            // Often not permitted, and no reason to refuse events.
+            // Often not permitted, and no reason to reject events.
             if let Some(window) = window.await.filter(|window| *window < DUPLICATE_WINDOW) {
                 warn!(
                     stream,

@@ -23,9 +23,9 @@ pub struct Settings {
     pub target: Target,
     /// Under which subjects events are published.
     pub prefix: Prefix,
-    /// By what the stream recognizes repeats.
+    /// How the stream recognizes repeats.
     pub message_id: NatsMessageId,
-    /// Time for each event, from the connection to the acknowledgement.
+    /// Time limit for each event, from connecting to the acknowledgement.
     pub timeout: Duration,
     /// The source of the events.
     pub source: Integration,
@@ -33,7 +33,7 @@ pub struct Settings {
     pub extensions: Vec<Extension>,
     /// Where it may be.
     pub guard: Guard,
-    /// What it is shown.
+    /// Its credentials.
     pub credentials: Followed,
 }
 
@@ -48,7 +48,7 @@ impl Settings {
             let Ok(value) = value.to_str() else { continue };
             headers.insert(name.as_str(), value);
             if name == CONTENT_TYPE {
-                // As an attribute too: not every reader looks at the other one.
+                // As an attribute, too: not every reader looks at the header.
                 headers.insert("ce-datacontenttype", value);
             }
         }

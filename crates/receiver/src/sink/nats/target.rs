@@ -6,7 +6,7 @@ use url::Url;
 
 /// The port of NATS servers.
 const PORT: u16 = 4222;
-/// The last part of the subject of what was signed by Zoom and could not be read.
+/// Last part of the subject for signed events that cannot be parsed.
 const UNKNOWN: &str = "unknown";
 /// Longest subject that a flag may state, bytes; servers take some thousand in all.
 const MAX_SUBJECT: usize = 255;

@@ -1,7 +1,7 @@
-//! TLS with a server that is connected to by address and known by name.
+//! TLS to a server that is reached by address and verified by name.
 //!
-//! The client library is given addresses only, those that the policy permits. The certificate has to be for
-//! the name in the URL nevertheless. The handshake itself names nobody (no SNI), as always with addresses.
+//! The client library gets only addresses that the policy permits. The certificate must still be valid for
+//! the name in the URL. The handshake carries no SNI, as always with addresses.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use rustls::{
 };
 use webpki_root_certs::TLS_SERVER_ROOT_CERTS;
 
-/// What the library checks, with another name.
+/// The library's verification, with the name from the URL.
 #[derive(Debug)]
 struct Named {
     name: ServerName<'static>,
@@ -34,7 +34,7 @@ pub(super) enum SetupError {
     Roots,
 }
 
-/// A client that takes certificates for `host` only, from these authorities or else from public ones.
+/// A client that accepts certificates for `host` only, from these authorities or, without any, from public ones.
 pub(super) fn config(
     host: &str,
     roots: Option<&[CertificateDer<'static>]>,

@@ -96,7 +96,7 @@ async fn every_connection_is_judged() {
     assert_eq!(sink.deliver(&any_event()).await, Err(SinkError::Forbidden));
 }
 
-/// As a Pod of a `StatefulSet` that was started anew.
+/// As after a restart of a Pod of a `StatefulSet`.
 async fn a_server_that_moved_is_found() {
     let mut server = Server::start("").await;
     server.stream().await;

@@ -1,12 +1,12 @@
 //! The directory: the store's file, its lock, the reserve, and what was moved aside.
 //!
-//! A damaged store is moved aside and a fresh one begun: a receiver that refused to start would lose
-//! every further event, since Zoom gives up after 85 minutes. What was moved aside is never deleted, and
-//! neither read again: a person has to look.
+//! A damaged store is moved aside and replaced by an empty one: a receiver that refused to start would lose
+//! every further event, because Zoom gives up after 85 minutes. A file that was moved aside is never deleted
+//! or read again: a person must look at it.
 //!
-//! The reserve is a file that holds blocks. The store is copy on write, so that deleting from it takes
-//! space first: when the disk is full the reserve is given back, and nothing new is taken until it could
-//! be made again.
+//! The reserve is a file that occupies disk space. The store is copy on write, so that deleting from it needs
+//! space first: when the disk is full the reserve is released, and new events are rejected until it can
+//! be created again.
 
 use std::{
     fs::{self, File},
@@ -24,30 +24,30 @@ use super::store::{Store, StoreError};
 const FILE: &str = "events.redb";
 const NEW: &str = "events.redb.new";
 const RESERVE: &str = "reserve";
-/// Enough for the pages of several deletions and for the store's own books.
+/// Enough for the pages of several deletions and for the store's metadata.
 const RESERVE_BYTES: usize = 1024 * 1024;
-/// The store's cache. What is read was mostly just written, and the kernel has it.
+/// The store's cache. Most reads are of recent writes, which the page cache has.
 const CACHE_BYTES: usize = 1024 * 1024;
 
 /// The directory of a buffer.
 #[derive(Clone, Debug)]
-pub struct Home {
+pub struct BufferDirectory {
     directory: PathBuf,
 }
 
-/// How much a store is trusted that is about to be opened.
+/// How to open a store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Trust {
-    /// What it says of itself is believed.
+pub enum OpenMode {
+    /// Normally.
     #[default]
-    Full,
-    /// It was found damaged: every page is looked at.
-    Checked,
-    /// It was found damaged although every page was right: it is moved aside.
-    None,
+    Normal,
+    /// It was found damaged: check every page.
+    CheckIntegrity,
+    /// It was found damaged although the check passed: move it aside.
+    Replace,
 }
 
-/// A store, and whether it took the place of a damaged one.
+/// A store, and whether it replaces a damaged one.
 #[derive(Debug)]
 pub struct Opened {
     /// The store.
@@ -56,32 +56,32 @@ pub struct Opened {
     pub is_fresh_after_damage: bool,
 }
 
-// === impl Home ===
+// === impl BufferDirectory ===
 
-impl Home {
+impl BufferDirectory {
     /// The buffer in this directory.
     #[must_use]
     pub fn new(directory: PathBuf) -> Self {
         Self { directory }
     }
 
-    /// Opens the store, or makes one.
+    /// Opens the store, or creates one.
     ///
     /// # Errors
-    /// When it is in use, or the disk does not do it. A damaged one is no error.
-    pub fn open(&self, trust: Trust) -> Result<Opened, StoreError> {
+    /// When it is in use, or the disk fails. A damaged store is not an error.
+    pub fn open(&self, open_mode: OpenMode) -> Result<Opened, StoreError> {
         let path = self.directory.join(FILE);
-        // Not `exists`, to which a disk that fails looks like a file that is not there.
+        // Not `exists`, which cannot tell a failing disk from a missing file.
         let is_there = path.try_exists().map_err(|error| failed(&error))?;
-        let opened = match trust {
+        let opened = match open_mode {
             _ if !is_there => self.create(),
-            // Looked at again from page to page, before it is given up.
-            Trust::Full => match open(&path, false) {
+            // Check every page before giving it up.
+            OpenMode::Normal => match open(&path, false) {
                 Err(StoreError::Damaged(_)) => open(&path, true),
                 opened => opened,
             },
-            Trust::Checked => open(&path, true),
-            Trust::None => Err(StoreError::Damaged("it cannot be used".into())),
+            OpenMode::CheckIntegrity => open(&path, true),
+            OpenMode::Replace => Err(StoreError::Damaged("it cannot be used".into())),
         };
         match opened {
             Ok(store) => Ok(Opened {
@@ -101,7 +101,7 @@ impl Home {
         }
     }
 
-    /// Takes the reserve, if there is space for it twice. Says whether it is held.
+    /// Takes the reserve, if there is twice the space for it. Returns whether it is held.
     #[must_use]
     pub fn reserve(&self) -> bool {
         let path = self.directory.join(RESERVE);
@@ -113,7 +113,7 @@ impl Home {
         }
         let fill = || -> io::Result<()> {
             let mut file = File::create(&path)?;
-            // Twice, so that an event that just does not fit does not take and return it for ever.
+            // Twice, so that an event that barely does not fit does not take and release it forever.
             let zeros = [0; 16 * 1024];
             for _ in 0..2 * RESERVE_BYTES / zeros.len() {
                 file.write_all(&zeros)?;
@@ -128,12 +128,12 @@ impl Home {
         made
     }
 
-    /// Gives the reserve back.
+    /// Releases the reserve.
     pub fn release(&self) {
         let _ = fs::remove_file(self.directory.join(RESERVE));
     }
 
-    /// Makes a store under another name: a file of its name is a whole one, and its name is on the disk
+    /// Creates a store under a temporary name: a file of the final name is always complete, and the name is on disk
     /// before anything is acknowledged.
     fn create(&self) -> Result<Store, StoreError> {
         let (path, new) = (self.directory.join(FILE), self.directory.join(NEW));
@@ -169,7 +169,7 @@ fn open(path: &Path, check: bool) -> Result<Store, StoreError> {
         builder.set_check_integrity_on_open(check);
         Store::new(builder.create(path)?)
     }));
-    opened.unwrap_or_else(|_| Err(StoreError::Damaged("it stopped the library".into())))
+    opened.unwrap_or_else(|_| Err(StoreError::Damaged("the library panicked".into())))
 }
 
 fn failed(error: &io::Error) -> StoreError {

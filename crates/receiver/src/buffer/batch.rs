@@ -1,0 +1,82 @@
+//! The commands that the writer executes in one transaction.
+
+use std::{
+    sync::mpsc::{Receiver, RecvTimeoutError},
+    time::{Duration, Instant},
+};
+
+use super::command::{Append, Command, Resolve, Settle};
+use crate::outcome::Outcome;
+
+/// Most commands of a transaction.
+const BATCH: usize = 1024;
+/// No further command once a transaction has so many bytes.
+const BATCH_BYTES: usize = 4 * 1024 * 1024;
+/// What to do in one transaction, and what to read afterwards.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Events to store.
+    pub appends: Vec<Append>,
+    /// Dead letters to replay or discard.
+    pub resolves: Vec<Resolve>,
+    /// To be answered after the transaction.
+    pub reads: Vec<Command>,
+    /// The writer ends after this batch.
+    pub is_last: bool,
+}
+
+// === impl Batch ===
+
+impl Batch {
+    /// Waits for a command, at most for `pause`, and takes all that are waiting. Settled events are added to
+    /// `settles`, where they stay until they are committed.
+    #[must_use]
+    pub fn collect(
+        commands: &Receiver<Command>,
+        settles: &mut Vec<Settle>,
+        pause: Option<Duration>,
+    ) -> Self {
+        let mut batch = Self::default();
+        let first = match pause {
+            None => commands.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(pause) => commands.recv_timeout(pause),
+        };
+        let mut next = match first {
+            Ok(command) => Some(command),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => Some(Command::Close),
+        };
+        let (mut count, mut bytes) = (0, 0);
+        while let Some(command) = next {
+            match command {
+                Command::Append(append) => {
+                    bytes += append.record.len();
+                    batch.appends.push(append);
+                }
+                Command::Settle(settle) => settles.push(settle),
+                Command::Resolve(resolve) => batch.resolves.push(resolve),
+                Command::Close => batch.is_last = true,
+                read => batch.reads.push(read),
+            }
+            count += 1;
+            let is_enough = batch.is_last || count >= BATCH || bytes >= BATCH_BYTES;
+            next = if is_enough {
+                None
+            } else {
+                commands.try_recv().ok()
+            };
+        }
+        batch
+    }
+
+    /// Replies to commands that were not executed.
+    pub fn refuse(&mut self) {
+        for append in self.appends.drain(..) {
+            append.claim.settle(Outcome::BufferFailed, Instant::now());
+        }
+        for resolve in self.resolves.drain(..) {
+            let _ = resolve.reply.send(None);
+        }
+        self.reads.clear();
+    }
+}

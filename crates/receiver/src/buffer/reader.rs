@@ -1,0 +1,54 @@
+//! Reads pending events through the store's thread.
+
+use std::{sync::mpsc::Sender, time::Duration};
+
+use tokio::{
+    sync::{oneshot, watch},
+    time,
+};
+
+use super::{command::Command, status::Status, store::Entry};
+
+/// Pause between two attempts to read from a store that is not open.
+pub const REREAD: Duration = Duration::from_secs(1);
+
+/// Delivery stops: shutdown was requested, or the store's thread has ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopped;
+
+/// The next events of the queue, in order, once there are some. `None` when the store's thread has ended.
+/// Cancel safe.
+pub async fn next_events(
+    commands: &Sender<Command>,
+    status: &mut watch::Receiver<Status>,
+    from: &mut u64,
+) -> Option<Vec<Entry>> {
+    loop {
+        let seen = *status.borrow_and_update();
+        if seen.open && seen.totals.next > *from {
+            let entries = read(commands, *from).await.ok()?;
+            match entries.as_ref().map(|entries| entries.last()) {
+                Some(Some(last)) => {
+                    *from = last.sequence + 1;
+                    return entries;
+                }
+                // All of them have left the queue already.
+                Some(None) if status.borrow().open => *from = seen.totals.next,
+                _ => time::sleep(REREAD).await,
+            }
+            continue;
+        }
+        status.changed().await.ok()?;
+    }
+}
+
+/// Events from this place on, or `None` while the store cannot be read.
+///
+/// # Errors
+/// When the store's thread has ended.
+pub async fn read(commands: &Sender<Command>, from: u64) -> Result<Option<Vec<Entry>>, Stopped> {
+    let (reply, entries) = oneshot::channel();
+    let command = Command::Read(from, reply);
+    commands.send(command).map_err(|_| Stopped)?;
+    Ok(entries.await.ok())
+}

@@ -1,0 +1,312 @@
+//! The tables, and how one transaction changes them.
+
+use redb::{
+    ReadableTable as _, ReadableTableMetadata as _, Table, TableDefinition, WriteTransaction,
+};
+
+use super::error::StoreError;
+use crate::{
+    buffer::{capacity::charge, dead::DeadLetter},
+    event::EventId,
+};
+
+pub(super) const QUEUE: TableDefinition<u64, &[u8]> = TableDefinition::new("queue");
+pub(super) const IDS: TableDefinition<u64, &[u8; 40]> = TableDefinition::new("ids");
+pub(super) const DEAD: TableDefinition<u64, &[u8]> = TableDefinition::new("dead");
+pub(super) const DEAD_RECORDS: TableDefinition<u64, &[u8]> = TableDefinition::new("dead-records");
+pub(super) const DEAD_IDS: TableDefinition<&[u8; 32], u64> = TableDefinition::new("dead-ids");
+const COUNTS: TableDefinition<&str, u64> = TableDefinition::new("counts");
+
+const NEXT: &str = "next-sequence";
+const QUEUE_BYTES: &str = "queue-bytes";
+const DEAD_BYTES: &str = "dead-bytes";
+/// Bytes in front of a queued record.
+pub(super) const SINCE: usize = 8;
+/// Most ids that one transaction removes, so that transactions stay short.
+const FORGET: u64 = 4096;
+
+/// What the store holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Pending events.
+    pub pending: u64,
+    /// Their size in bytes.
+    pub pending_bytes: u64,
+    /// Dead letters.
+    pub dead: u64,
+    /// Their size in bytes.
+    pub dead_bytes: u64,
+    /// The sequence number of the next event.
+    pub next: u64,
+    /// Arrival of the first pending event, seconds since the epoch.
+    pub oldest: Option<i64>,
+}
+
+/// The tables within one transaction.
+#[derive(Debug)]
+pub struct Tables<'t> {
+    queue: Table<'t, u64, &'static [u8]>,
+    ids: Table<'t, u64, &'static [u8; 40]>,
+    dead: Table<'t, u64, &'static [u8]>,
+    dead_records: Table<'t, u64, &'static [u8]>,
+    dead_ids: Table<'t, &'static [u8; 32], u64>,
+    counts: Table<'t, &'static str, u64>,
+    totals: Totals,
+}
+
+// === impl Tables ===
+
+impl<'t> Tables<'t> {
+    /// Opens the tables and creates missing ones.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub(super) fn open(transaction: &'t WriteTransaction) -> Result<Self, StoreError> {
+        let queue = transaction.open_table(QUEUE)?;
+        let dead = transaction.open_table(DEAD)?;
+        let counts = transaction.open_table(COUNTS)?;
+        let count = |name| -> Result<u64, StoreError> {
+            Ok(counts.get(name)?.map_or(0, |count| count.value()))
+        };
+        let totals = Totals {
+            pending: queue.len()?,
+            pending_bytes: count(QUEUE_BYTES)?,
+            dead: dead.len()?,
+            dead_bytes: count(DEAD_BYTES)?,
+            next: count(NEXT)?,
+            oldest: oldest(&queue)?,
+        };
+        Ok(Self {
+            queue,
+            ids: transaction.open_table(IDS)?,
+            dead,
+            dead_records: transaction.open_table(DEAD_RECORDS)?,
+            dead_ids: transaction.open_table(DEAD_IDS)?,
+            counts,
+            totals,
+        })
+    }
+
+    /// The totals including this transaction so far.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// Appends an event to the queue. `now` is its arrival in seconds.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn append(&mut self, now: i64, record: &[u8]) -> Result<(), StoreError> {
+        let sequence = self.next();
+        let mut place = self.queue.insert_reserve(sequence, SINCE + record.len())?;
+        let (since, rest) = place.as_mut().split_at_mut(SINCE);
+        since.copy_from_slice(&now.to_le_bytes());
+        rest.copy_from_slice(record);
+        drop(place);
+        self.totals.pending_bytes += charge(record.len());
+        Ok(())
+    }
+
+    /// Remembers an id. `now` is its arrival in seconds.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn insert_id(&mut self, id: &EventId, now: i64) -> Result<(), StoreError> {
+        let mut value = [0; 40];
+        let (at, bytes) = value.split_at_mut(SINCE);
+        at.copy_from_slice(&now.to_le_bytes());
+        bytes.copy_from_slice(id.as_bytes());
+        let sequence = self.next();
+        self.ids.insert(sequence, &value)?;
+        Ok(())
+    }
+
+    /// Removes ids that arrived before `second` or exceed `most`, a bounded number per call, and returns them.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn expire_ids(&mut self, second: i64, most: u64) -> Result<Vec<EventId>, StoreError> {
+        let mut forgotten = Vec::new();
+        for _ in 0..FORGET {
+            let is_over = self.ids.len()? > most;
+            let Some(value) = self.ids.first()?.map(|(_, value)| *value.value()) else {
+                break;
+            };
+            if !is_over && seconds(&value) >= second {
+                break;
+            }
+            self.ids.pop_first()?;
+            forgotten.push(id_of(&value));
+        }
+        Ok(forgotten)
+    }
+
+    /// Removes an event from the queue, if it is there.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn remove(&mut self, sequence: u64) -> Result<(), StoreError> {
+        if let Some(value) = self.queue.remove(sequence)? {
+            let length = value.value().len().saturating_sub(SINCE);
+            let bytes = &mut self.totals.pending_bytes;
+            *bytes = bytes.saturating_sub(charge(length));
+        }
+        Ok(())
+    }
+
+    /// Makes a dead letter of a queued event, if it is there.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn move_to_dead_letters(
+        &mut self,
+        sequence: u64,
+        id: &EventId,
+        letter: &DeadLetter,
+    ) -> Result<(), StoreError> {
+        let Some(value) = self
+            .queue
+            .remove(sequence)?
+            .map(|value| value.value().to_vec())
+        else {
+            return Ok(());
+        };
+        let record = value.get(SINCE..).unwrap_or_default();
+        let bytes = &mut self.totals.pending_bytes;
+        *bytes = bytes.saturating_sub(charge(record.len()));
+        self.insert_dead_letter(id, letter, record)
+    }
+
+    /// Stores a dead letter. It replaces an older one with the same id.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn insert_dead_letter(
+        &mut self,
+        id: &EventId,
+        letter: &DeadLetter,
+        record: &[u8],
+    ) -> Result<(), StoreError> {
+        self.remove_dead_letter(id)?;
+        let sequence = self.next();
+        let json = serde_json::to_vec(letter).map_err(|_| StoreError::Failed("JSON".into()))?;
+        self.dead.insert(sequence, &*json)?;
+        self.dead_records.insert(sequence, record)?;
+        self.dead_ids.insert(id.as_bytes(), sequence)?;
+        self.totals.dead += 1;
+        self.totals.dead_bytes += charge(record.len());
+        Ok(())
+    }
+
+    /// Removes the oldest dead letters until they take at most `most` bytes, and returns them.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn evict(&mut self, most: u64) -> Result<Vec<DeadLetter>, StoreError> {
+        let mut evicted = Vec::new();
+        while self.totals.dead_bytes > most {
+            let Some(oldest) = self.oldest_dead_letter(u64::MAX)? else {
+                break;
+            };
+            let Some((letter, _)) = self.remove_dead_letter(&oldest)? else {
+                break;
+            };
+            evicted.push(letter);
+        }
+        Ok(evicted)
+    }
+
+    /// The oldest dead letter before this sequence number.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn oldest_dead_letter(&self, before: u64) -> Result<Option<EventId>, StoreError> {
+        let Some((sequence, known)) = self.dead.first()? else {
+            return Ok(None);
+        };
+        if sequence.value() >= before {
+            return Ok(None);
+        }
+        let letter = letter(known.value())?;
+        let bytes = contract::mac::from_hex(letter.id.as_bytes());
+        let id = bytes.ok_or_else(|| StoreError::Damaged("a dead letter without id".into()))?;
+        Ok(Some(EventId::from_bytes(id)))
+    }
+
+    /// Removes a dead letter and returns it with its record.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn remove_dead_letter(
+        &mut self,
+        id: &EventId,
+    ) -> Result<Option<(DeadLetter, Vec<u8>)>, StoreError> {
+        let Some(sequence) = self.dead_ids.remove(id.as_bytes())?.map(|s| s.value()) else {
+            return Ok(None);
+        };
+        let known = self.dead.remove(sequence)?;
+        let record = self.dead_records.remove(sequence)?;
+        let (Some(known), Some(record)) = (known, record) else {
+            return Err(StoreError::Damaged("half a dead letter".into()));
+        };
+        let record = record.value().to_vec();
+        self.totals.dead = self.totals.dead.saturating_sub(1);
+        let bytes = &mut self.totals.dead_bytes;
+        *bytes = bytes.saturating_sub(charge(record.len()));
+        Ok(Some((letter(known.value())?, record)))
+    }
+
+    /// Raises the next sequence number to at least this one.
+    pub fn advance(&mut self, next: u64) {
+        self.totals.next = self.totals.next.max(next);
+    }
+
+    fn next(&mut self) -> u64 {
+        let sequence = self.totals.next;
+        self.totals.next += 1;
+        sequence
+    }
+
+    /// Writes the counts and returns the totals.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub(super) fn finish(mut self) -> Result<Totals, StoreError> {
+        let totals = Totals {
+            pending: self.queue.len()?,
+            dead: self.dead.len()?,
+            oldest: oldest(&self.queue)?,
+            ..self.totals
+        };
+        self.counts.insert(NEXT, totals.next)?;
+        self.counts.insert(QUEUE_BYTES, totals.pending_bytes)?;
+        self.counts.insert(DEAD_BYTES, totals.dead_bytes)?;
+        Ok(totals)
+    }
+}
+
+fn oldest(queue: &Table<'_, u64, &'static [u8]>) -> Result<Option<i64>, StoreError> {
+    let first = queue.first()?;
+    Ok(first.and_then(|(_, value)| {
+        let since = value.value().first_chunk::<SINCE>()?;
+        Some(i64::from_le_bytes(*since))
+    }))
+}
+
+fn seconds(value: &[u8; 40]) -> i64 {
+    value
+        .first_chunk::<SINCE>()
+        .map_or(0, |bytes| i64::from_le_bytes(*bytes))
+}
+
+pub(super) fn id_of(value: &[u8; 40]) -> EventId {
+    let mut id = [0; 32];
+    id.copy_from_slice(&value[SINCE..]);
+    EventId::from_bytes(id)
+}
+
+pub(super) fn letter(known: &[u8]) -> Result<DeadLetter, StoreError> {
+    serde_json::from_slice(known)
+        .map_err(|_| StoreError::Damaged("a dead letter that cannot be read".into()))
+}
