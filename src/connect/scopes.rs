@@ -1,5 +1,6 @@
-//! What a scope allows, for people. Zoom's granular scopes read `product:action:claim[:admin|:master]`,
-//! the classic ones `resource:action[:admin|:master]`.
+//! What a scope allows, for people.
+
+use zoom::scopes::name::{Level, Parts};
 
 /// What is done to a thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,17 +15,6 @@ pub enum Action {
     Delete,
     /// All but reading: `write` of the classic scopes.
     Manage,
-}
-
-/// Whose things.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
-    /// Those of the person.
-    Own,
-    /// Those of everybody in the account.
-    Account,
-    /// Also those of sub-accounts.
-    Master,
 }
 
 /// A thing that has a name in every language.
@@ -80,9 +70,9 @@ pub enum Thing {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Meaning {
     /// An action on a thing that has a name.
-    Named(Action, Thing, Reach),
+    Named(Action, Thing, Level),
     /// An action on a thing known only by the words of the scope: thing and product.
-    Worded(Action, String, String, Reach),
+    Worded(Action, String, String, Level),
     /// Run inside the Zoom client.
     InMeeting,
     /// Take part in chats as a bot.
@@ -102,41 +92,31 @@ impl Meaning {
             "imchat:bot" => return Self::Bot,
             _ => {}
         }
-        let mut parts: Vec<&str> = scope.split(':').collect();
-        let reach = match parts.last() {
-            Some(&"admin") => Reach::Account,
-            Some(&"master") => Reach::Master,
-            _ => Reach::Own,
+        let Some(parts) = Parts::of(scope) else {
+            return Self::Opaque;
         };
-        if reach != Reach::Own {
-            parts.pop();
-        }
-        match parts[..] {
-            [product, action] => {
-                let action = match action {
-                    "read" => Action::See,
-                    "write" => Action::Manage,
-                    _ => return Self::Opaque,
-                };
-                match classic(product) {
-                    Some(thing) => Self::Named(action, thing, reach),
-                    None => Self::Worded(action, words(product), String::new(), reach),
-                }
-            }
-            [product, action, claim] => {
-                let action = match action {
-                    "read" => Action::See,
-                    "write" => Action::Create,
-                    "update" | "patch" | "udpate" => Action::Change,
-                    "delete" => Action::Delete,
-                    _ => return Self::Opaque,
-                };
-                match granular(product, claim) {
-                    Some(thing) => Self::Named(action, thing, reach),
-                    None => Self::Worded(action, words(claim), words(product), reach),
-                }
-            }
-            _ => Self::Opaque,
+        let level = parts.level;
+        let Some(claim) = parts.claim else {
+            let action = match parts.action {
+                "read" => Action::See,
+                "write" => Action::Manage,
+                _ => return Self::Opaque,
+            };
+            return match classic(parts.product) {
+                Some(thing) => Self::Named(action, thing, level),
+                None => Self::Worded(action, words(parts.product), String::new(), level),
+            };
+        };
+        let action = match parts.action {
+            "read" => Action::See,
+            "write" => Action::Create,
+            "update" | "patch" | "udpate" => Action::Change,
+            "delete" => Action::Delete,
+            _ => return Self::Opaque,
+        };
+        match granular(parts.product, claim) {
+            Some(thing) => Self::Named(action, thing, level),
+            None => Self::Worded(action, words(claim), words(parts.product), level),
         }
     }
 }
@@ -209,23 +189,23 @@ mod tests {
 
     #[test]
     fn scopes_are_read_by_their_grammar() {
-        let named = |action, thing, reach| Meaning::Named(action, thing, reach);
+        let named = |action, thing, level| Meaning::Named(action, thing, level);
         for (scope, wanted) in [
             (
                 "meeting:read",
-                named(Action::See, Thing::Meetings, Reach::Own),
+                named(Action::See, Thing::Meetings, Level::User),
             ),
             (
                 "meeting:write:admin",
-                named(Action::Manage, Thing::Meetings, Reach::Account),
+                named(Action::Manage, Thing::Meetings, Level::Admin),
             ),
             (
                 "meeting:write:meeting",
-                named(Action::Create, Thing::Meetings, Reach::Own),
+                named(Action::Create, Thing::Meetings, Level::User),
             ),
             (
                 "user:read:list_users:master",
-                named(Action::See, Thing::Profile, Reach::Master),
+                named(Action::See, Thing::Profile, Level::Master),
             ),
             (
                 "meeting:update:list_open_polls",
@@ -233,7 +213,7 @@ mod tests {
                     Action::Change,
                     "open polls".into(),
                     "meeting".into(),
-                    Reach::Own,
+                    Level::User,
                 ),
             ),
             ("imchat:bot", Meaning::Bot),

@@ -8,10 +8,10 @@ use contract::Language;
 use cookie::{Cookie, CookieJar, Key, SameSite};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::keys::Keys;
-use contract::consent::{LIFETIME_SECONDS, Transaction};
+use contract::consent::{self, LIFETIME_SECONDS, Transaction};
 
 /// Beginning of the cookies' names. Browsers take `__Host-` only with Secure, the path `/` and no domain.
 pub const PREFIX: &str = "__Host-zoom-";
@@ -29,10 +29,10 @@ const MAX_VALUE: usize = 3800;
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Ticket {
     /// The `state` parameter.
-    #[serde(serialize_with = "expose")]
+    #[serde(serialize_with = "consent::expose")]
     pub state: SecretString,
     /// The PKCE verifier; empty once it was handed over.
-    #[serde(serialize_with = "expose")]
+    #[serde(serialize_with = "consent::expose")]
     pub verifier: SecretString,
     /// Path of the start page, below the base: who began with a link that was replaced since is not
     /// told the new one.
@@ -208,8 +208,4 @@ fn is_ours(name: &str) -> bool {
                 .bytes()
                 .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
     })
-}
-
-fn expose<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(secret.expose_secret())
 }

@@ -26,7 +26,7 @@ pub fn holds(object: &impl Resource, finalizer: &str) -> bool {
 ///
 /// # Errors
 /// When it cannot be written, also because the object was changed meanwhile.
-pub async fn bring<K>(
+pub async fn ensure<K>(
     writer: &Writer,
     object: &K,
     finalizer: &str,

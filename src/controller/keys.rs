@@ -30,7 +30,7 @@ const LIFE: Duration = Duration::from_hours(24);
 const BETWEEN_LOOKS: Duration = Duration::from_mins(1);
 
 /// Keeps the keys for as long as this replica leads. Does not end.
-pub async fn keep(context: &Context) {
+pub async fn maintain(context: &Context) {
     let Some(name) = &context.config.connect_keys_secret else {
         return std::future::pending().await;
     };

@@ -145,7 +145,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
         metrics.leader(true);
         tokio::select! {
             () = watch::everything(client, context.clone(), shutdown.clone()) => {}
-            () = keys::keep(&context) => {}
+            () = keys::maintain(&context) => {}
             () = consents::sweep(&context) => {}
         }
         // Nothing new is begun; what was received is stored.

@@ -66,14 +66,14 @@ pub async fn reown(
 /// # Errors
 /// When the API server refuses.
 pub async fn remove(secrets: &Api<Secret>, name: &str) -> Result<(), Error> {
-    gone(secrets.delete(name, &DeleteParams::default()).await)
+    ok_if_gone(secrets.delete(name, &DeleteParams::default()).await)
 }
 
 /// What is already gone need not be deleted.
 ///
 /// # Errors
 /// Any other failure of a deletion.
-pub fn gone<T>(result: Result<T, kube::Error>) -> Result<(), Error> {
+pub fn ok_if_gone<T>(result: Result<T, kube::Error>) -> Result<(), Error> {
     match result {
         Ok(_) => Ok(()),
         Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),

@@ -40,7 +40,7 @@ pub struct Reachability {
     /// `None`: nothing is tried.
     options: Option<Options>,
     slots: Arc<Semaphore>,
-    known: Arc<Mutex<HashMap<Name, Known>>>,
+    known: Arc<Mutex<HashMap<Name, Tries>>>,
     requeue: Requeue,
 }
 
@@ -59,7 +59,7 @@ pub struct Wanted {
 
 /// What is known of a URL.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Seen {
+pub struct ReachState {
     /// Whether it is tried at all.
     pub tried: bool,
     /// Whether there is a receiver to answer.
@@ -72,7 +72,7 @@ pub struct Seen {
 
 /// An integration's tries.
 #[derive(Clone, Debug)]
-struct Known {
+struct Tries {
     url: Url,
     version: String,
     finding: Option<Finding>,
@@ -152,16 +152,16 @@ impl Reachability {
     }
 
     /// What is known, and begins a try that is due.
-    pub fn look(&self, name: &Name, wanted: Option<Wanted>, now: Timestamp) -> Seen {
+    pub fn look(&self, name: &Name, wanted: Option<Wanted>, now: Timestamp) -> ReachState {
         let (Some(options), Some(wanted)) = (&self.options, wanted) else {
             self.forget(name);
-            return Seen::default();
+            return ReachState::default();
         };
         let (seen, due) = {
             let mut known = lock(&self.known);
             let known = known
                 .entry(name.clone())
-                .or_insert_with(|| Known::new(&wanted, now));
+                .or_insert_with(|| Tries::new(&wanted, now));
             known.renew(&wanted, now);
             if !wanted.ready {
                 known.doubt();
@@ -200,7 +200,7 @@ impl Reachability {
 }
 
 /// A try has ended, and the next one of this integration may begin.
-fn end(known: &mut HashMap<Name, Known>, name: &Name, wanted: &Wanted, finding: Finding) {
+fn end(known: &mut HashMap<Name, Tries>, name: &Name, wanted: &Wanted, finding: Finding) {
     let Some(tried) = known.get_mut(name) else {
         return;
     };
@@ -210,9 +210,9 @@ fn end(known: &mut HashMap<Name, Known>, name: &Name, wanted: &Wanted, finding: 
     }
 }
 
-// === impl Known ===
+// === impl Tries ===
 
-impl Known {
+impl Tries {
     fn new(wanted: &Wanted, next: Timestamp) -> Self {
         Self {
             url: wanted.url.clone(),
@@ -289,8 +289,8 @@ impl Known {
         self.finding = Some(finding);
     }
 
-    fn seen(&self, ready: bool) -> Seen {
-        Seen {
+    fn seen(&self, ready: bool) -> ReachState {
+        ReachState {
             tried: true,
             ready,
             finding: self.finding.clone(),
@@ -304,7 +304,7 @@ fn soon(begun: Option<Timestamp>, otherwise: Timestamp) -> Timestamp {
     begun.map_or(otherwise, |begun| schedule::later(begun, BETWEEN_CHANGES))
 }
 
-fn lock(known: &Mutex<HashMap<Name, Known>>) -> MutexGuard<'_, HashMap<Name, Known>> {
+fn lock(known: &Mutex<HashMap<Name, Tries>>) -> MutexGuard<'_, HashMap<Name, Tries>> {
     known.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -39,7 +39,7 @@ pub trait Managed: report::Reported {
     fn pass(&self, context: &Context) -> impl Future<Output = Result<Action, Error>> + Send;
 
     /// Forgets what is known of an object that is gone, beside the index.
-    fn gone(context: &Context, object: &ObjectMeta);
+    fn forget(context: &Context, object: &ObjectMeta);
 }
 
 // === impl Action ===

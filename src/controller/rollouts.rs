@@ -49,11 +49,11 @@ pub struct Situation {
 #[derive(Debug)]
 pub struct Rollouts {
     limit: usize,
-    known: Mutex<Known>,
+    known: Mutex<Slots>,
 }
 
 #[derive(Debug, Default)]
-struct Known {
+struct Slots {
     rolling: HashMap<Name, Slot>,
     waiting: BTreeSet<Name>,
 }
@@ -65,9 +65,9 @@ struct Slot {
     version: u64,
 }
 
-// === impl Known ===
+// === impl Slots ===
 
-impl Known {
+impl Slots {
     /// How many slots are taken, besides the one of `but`.
     fn taken(&self, but: Option<&Name>, now: Timestamp) -> usize {
         let others = self.rolling.iter();
@@ -161,7 +161,7 @@ impl Rollouts {
         known.waiting.iter().take(free).cloned().collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Known> {
+    fn lock(&self) -> MutexGuard<'_, Slots> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -64,7 +64,7 @@ pub struct Stored {
     /// Whether the data is what we wrote.
     pub intact: bool,
     /// Whether owner references follow the deletion policy.
-    pub owned_as_wished: bool,
+    pub has_wanted_owner: bool,
 }
 
 /// Whose token a Secret holds.
@@ -235,7 +235,7 @@ pub fn read(owner: &Owner, secret: Option<&Secret>) -> TokenSecret {
         scope: text(key::SCOPE).unwrap_or_default(),
         intact: text(key::ACCESS_TOKEN).is_some_and(|token| !token.is_empty())
             && annotation(annotation::CHECKSUM) == secret.data.as_ref().map(checksum),
-        owned_as_wished: secret
+        has_wanted_owner: secret
             .owner_references()
             .iter()
             .any(|found| Some(&found.uid) == own_uid)
@@ -344,7 +344,7 @@ mod tests {
                 source: "uid/7".into(),
                 scope: "user:read:list_users:admin".into(),
                 intact: true,
-                owned_as_wished: true,
+                has_wanted_owner: true,
             })
         );
     }
@@ -395,6 +395,6 @@ mod tests {
         let TokenSecret::Ours(stored) = read(&integration("u1", "Delete"), Some(&before)) else {
             panic!("taken up");
         };
-        assert!(!stored.owned_as_wished, "it must get an owner reference");
+        assert!(!stored.has_wanted_owner, "it must get an owner reference");
     }
 }

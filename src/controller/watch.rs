@@ -165,7 +165,7 @@ impl Scope {
             if let Some(key) = <Guarded<K> as Watched>::key(object) {
                 self.context.requeue.forget(&key);
             }
-            K::gone(&self.context, meta);
+            K::forget(&self.context, meta);
         };
         let config = watcher::Config::default().page_size(PAGE);
         let events = watcher(self.api::<Guarded<K>>(), config);
@@ -223,7 +223,7 @@ impl Scope {
                     forget(&std::mem::take(&mut listed));
                     let before = index.set_watch(scope, &kind, Watch::Complete);
                     if before != Some(Watch::Complete) {
-                        self.begun();
+                        self.requeue_all();
                     }
                 }
                 Event::Apply(object) => self.requeue(index.apply(object)),
@@ -270,7 +270,7 @@ impl Scope {
     }
 
     /// The watch of a kind of resource has begun, or began again: nobody knows what it missed.
-    fn begun(&self) {
+    fn requeue_all(&self) {
         let namespace = self.namespace.as_deref();
         for (key, is_new) in self.context.reader.index().keys(namespace) {
             if is_new {

@@ -17,7 +17,7 @@ const CANNOT_TELL: &str = "Name, TLS and certificate are in order, and something
 
 /// What is known beforehand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Known {
+pub enum Expectation {
     /// Nothing is applied yet, so no receiver can answer.
     NotApplied,
     /// There should be a receiver.
@@ -27,7 +27,12 @@ pub enum Known {
 }
 
 /// Tries the URL and adds what was found. Without the webhook secret token nobody can tell whose answer it is.
-pub async fn look(url: &str, token: Option<&SecretString>, known: Known, report: &mut Report) {
+pub async fn probe(
+    url: &str,
+    token: Option<&SecretString>,
+    known: Expectation,
+    report: &mut Report,
+) {
     // A URL that cannot be parsed, and TLS that cannot be set up, are no findings about the endpoint.
     let (Ok(url), Ok(options)) = (Url::parse(url), Options::public()) else {
         return;
@@ -54,13 +59,13 @@ fn key(token: Option<&SecretString>) -> Option<SecretSlice<u8>> {
     Some(key.into())
 }
 
-fn judge(finding: &Finding, has_token: bool, known: Known) -> (Verdict, String) {
+fn judge(finding: &Finding, has_token: bool, known: Expectation) -> (Verdict, String) {
     let message = || finding.message.clone();
     match finding.cause {
         Cause::Reachable if has_token => (Verdict::Ok, message()),
         // Whoever stands in front has no way to a receiver that is not there yet.
         Cause::OtherServer | Cause::UnexpectedStatus(404 | 500..=599)
-            if known == Known::NotApplied =>
+            if known == Expectation::NotApplied =>
         {
             (Verdict::Unknown, NOT_APPLIED.into())
         }
@@ -70,7 +75,9 @@ fn judge(finding: &Finding, has_token: bool, known: Known) -> (Verdict, String) 
         }
         // Said by whoever has the certificate of this host, so that it counts although the operator sees another.
         Cause::Redirected(_) | Cause::UnexpectedStatus(_) => (Verdict::ToDo, message()),
-        _ if known == Known::Reached || !finding.is_obstacle() => (Verdict::Unknown, message()),
+        _ if known == Expectation::Reached || !finding.is_obstacle() => {
+            (Verdict::Unknown, message())
+        }
         _ => (Verdict::ToDo, message()),
     }
 }
@@ -82,7 +89,7 @@ mod tests {
 
     const HERE: &str = "The receiver of this integration.";
 
-    fn judged(cause: Cause, has_token: bool, known: Known) -> (Verdict, String) {
+    fn judged(cause: Cause, has_token: bool, known: Expectation) -> (Verdict, String) {
         let finding = Finding {
             cause,
             message: HERE.into(),
@@ -92,7 +99,7 @@ mod tests {
 
     #[test]
     fn who_answers_is_judged_by_who_can_tell() {
-        use Known::{Applied, NotApplied, Reached};
+        use Expectation::{Applied, NotApplied, Reached};
         use Verdict::{Ok, ToDo, Unknown};
 
         let expired = Cause::CertificateInvalid(Certificate::Expired);
@@ -131,7 +138,11 @@ mod tests {
 
     #[test]
     fn without_the_token_no_answer_is_a_proof() {
-        for known in [Known::NotApplied, Known::Applied, Known::Reached] {
+        for known in [
+            Expectation::NotApplied,
+            Expectation::Applied,
+            Expectation::Reached,
+        ] {
             let (verdict, message) = judged(Cause::Reachable, false, known);
             assert_eq!(verdict, Verdict::Unknown);
             assert!(!message.contains(HERE), "{message}");

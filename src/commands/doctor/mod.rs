@@ -25,7 +25,9 @@ mod values;
 use jiff::Timestamp;
 
 pub use self::args::Args;
-use self::{diagnosis::Case, endpoint::Known, report::Report, source::Origin, values::Values};
+use self::{
+    diagnosis::Case, endpoint::Expectation, report::Report, source::Origin, values::Values,
+};
 use crate::{
     api::v1alpha1::Webhook,
     commands::terminal::{self, Output, print},
@@ -74,7 +76,7 @@ async fn credentials(args: &Args) -> anyhow::Result<Report> {
     let mut report = diagnosis::diagnose(&case, Timestamp::now());
     if let Some(url) = url {
         let token = values.secret_token.as_ref();
-        endpoint::look(&url, token, Known::NotApplied, &mut report).await;
+        endpoint::probe(&url, token, Expectation::NotApplied, &mut report).await;
     }
     Ok(report)
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::commands::terminal::{plain, table::lay_out};
+use crate::commands::terminal::{plain, table::align};
 
 /// What was found.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -95,7 +95,7 @@ impl Report {
             let (check, message) = (plain(&found.subject), plain(&found.message));
             let _ = writeln!(lines, "  {verdict}\t{check}\t{message}");
         }
-        out.push_str(&lay_out(&lines)?);
+        out.push_str(&align(&lines)?);
         if !self.warnings.is_empty() {
             out.push_str("\nWorth knowing\n");
             for warning in &self.warnings {

@@ -1,11 +1,12 @@
-//! How a resource of the cluster does, by its status, its Events, and its webhook URL as it looks from here.
+//! What is wrong with a resource of the cluster: its conditions that do not hold, its warning Events, and its
+//! webhook URL as it looks from here. What holds is for `status`.
 
 use jiff::Timestamp;
 use k8s_openapi::{api::core::v1::Event, apimachinery::pkg::apis::meta::v1::Condition};
 use kube::ResourceExt as _;
 
 use super::{
-    endpoint::{self, Known},
+    endpoint::{self, Expectation},
     report::{Report, Verdict},
 };
 use crate::{
@@ -32,7 +33,7 @@ pub async fn examine(session: &Session, target: &Target) -> anyhow::Result<Repor
             let connections = session.connections(name).await?;
             let mut report = integration(&found, &connections);
             if let Some((url, known)) = url(&found) {
-                endpoint::look(&url, None, known, &mut report).await;
+                endpoint::probe(&url, None, known, &mut report).await;
             }
             (report, session.warnings(&found).await)
         }
@@ -46,7 +47,7 @@ pub async fn examine(session: &Session, target: &Target) -> anyhow::Result<Repor
 }
 
 /// The webhook's public URL, and whether the operator reached it.
-fn url(found: &ZoomIntegration) -> Option<(String, Known)> {
+fn url(found: &ZoomIntegration) -> Option<(String, Expectation)> {
     let url = found.spec.webhook.as_ref()?.url()?;
     let status = found.status.as_ref()?;
     let reached = Type::EndpointReachable.find(&status.conditions);
@@ -54,9 +55,9 @@ fn url(found: &ZoomIntegration) -> Option<(String, Known)> {
     Some((
         url,
         if reached {
-            Known::Reached
+            Expectation::Reached
         } else {
-            Known::Applied
+            Expectation::Applied
         },
     ))
 }
@@ -69,12 +70,12 @@ fn integration(found: &ZoomIntegration, connections: &[ZoomConnection]) -> Repor
         "ZoomIntegration {name} in namespace {namespace}: {}",
         phrase(status.phase)
     ));
-    let seen = Seen {
+    let observation = Observation {
         observed: status.observed_generation,
         generation: found.metadata.generation,
         namespace: &namespace,
     };
-    if !is_seen(&seen, &mut report) {
+    if !is_observed(&observation, &mut report) {
         return report;
     }
     if found.spec.suspend {
@@ -86,9 +87,7 @@ fn integration(found: &ZoomIntegration, connections: &[ZoomConnection]) -> Repor
     }
     conditions(&status.conditions, &mut report);
     setup(&status.setup, status.next_step, &mut report);
-    for connection in connections {
-        summary(connection, &mut report);
-    }
+    waiting(connections, &mut report);
     report.warnings = status.warnings;
     report
 }
@@ -133,12 +132,12 @@ fn connection(found: &ZoomConnection) -> Report {
         found.name_any(),
         phrase(status.phase)
     ));
-    let seen = Seen {
+    let observation = Observation {
         observed: status.observed_generation,
         generation: found.metadata.generation,
         namespace: &namespace,
     };
-    if is_seen(&seen, &mut report) {
+    if is_observed(&observation, &mut report) {
         conditions(&status.conditions, &mut report);
         if let (Some(url), true) = (status.install_url, status.phase != Some(Phase::Connected)) {
             report.add("link", Verdict::ToDo, format!("The person opens {url}"));
@@ -152,23 +151,23 @@ fn phrase(phase: Option<Phase>) -> &'static str {
 }
 
 /// What a status speaks of.
-struct Seen<'a> {
+struct Observation<'a> {
     observed: Option<i64>,
     generation: Option<i64>,
     namespace: &'a str,
 }
 
 /// Whether the status says anything; a latest change that it does not know is named.
-fn is_seen(seen: &Seen<'_>, report: &mut Report) -> bool {
-    if seen.observed.is_none_or(|observed| observed < 0) {
+fn is_observed(observation: &Observation<'_>, report: &mut Report) -> bool {
+    if observation.observed.is_none_or(|observed| observed < 0) {
         let text = format!(
             "The operator has not seen it: it has to run, and to watch namespace {}.",
-            seen.namespace
+            observation.namespace
         );
         report.add("operator", Verdict::ToDo, text);
         return false;
     }
-    if seen.observed < seen.generation {
+    if observation.observed < observation.generation {
         report.add(
             "operator",
             Verdict::Unknown,
@@ -178,13 +177,19 @@ fn is_seen(seen: &Seen<'_>, report: &mut Report) -> bool {
     true
 }
 
-/// The conditions, `Ready` first. `Reconciling` and `Stalled` say the same in other words.
+/// `Ready`, and what does not hold for another reason. `Reconciling` and `Stalled` say the same in other words.
 fn conditions(conditions: &[Condition], report: &mut Report) {
-    let ready = Type::Ready.as_str();
-    let others = conditions.iter().filter(|found| {
-        ![ready, Type::Reconciling.as_str(), Type::Stalled.as_str()].contains(&&*found.type_)
-    });
-    for found in Type::Ready.find(conditions).into_iter().chain(others) {
+    let ready = Type::Ready.find(conditions);
+    let repeats = |found: &Condition| {
+        [Type::Ready, Type::Reconciling, Type::Stalled]
+            .iter()
+            .any(|type_| type_.as_str() == found.type_)
+            || ready.is_some_and(|ready| ready.message == found.message)
+    };
+    let others = conditions
+        .iter()
+        .filter(|found| found.status == "False" && !repeats(found));
+    for found in ready.into_iter().chain(others) {
         let verdict = match found.status.as_str() {
             "True" => Verdict::Ok,
             "False" => Verdict::ToDo,
@@ -199,19 +204,25 @@ fn conditions(conditions: &[Condition], report: &mut Report) {
     }
 }
 
-fn summary(connection: &ZoomConnection, report: &mut Report) {
-    let name = format!("zconn/{}", connection.name_any());
-    let status = connection.status.clone().unwrap_or_default();
-    if status.phase == Some(Phase::Connected) {
-        let subject = status.subject.unwrap_or_default();
-        let who = subject.email.or(subject.user_id).unwrap_or_default();
-        report.add(&name, Verdict::Ok, format!("Connected {who}").trim_end());
-        return;
+/// The connections that wait for somebody, in one line.
+fn waiting(connections: &[ZoomConnection], report: &mut Report) {
+    let is_connected = |connection: &&ZoomConnection| {
+        let status = connection.status.as_ref();
+        status.is_some_and(|status| status.phase == Some(Phase::Connected))
+    };
+    let names: Vec<String> = connections
+        .iter()
+        .filter(|connection| !is_connected(connection))
+        .map(kube::ResourceExt::name_any)
+        .collect();
+    if let Some(first) = names.first() {
+        let text = format!(
+            "{} of {} are not connected. See kubectl zoom doctor zconn/{first}.",
+            names.len(),
+            connections.len()
+        );
+        report.add("connections", Verdict::ToDo, text);
     }
-    let ready = Type::Ready.find(&status.conditions);
-    let message = ready.map_or("", |ready| &ready.message);
-    let text = format!("{}. {message}", phrase(status.phase));
-    report.add(&name, Verdict::ToDo, text.trim_end());
 }
 
 /// The last Events that warn. They say how it came about; what is wrong now the conditions say.

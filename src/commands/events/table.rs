@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::commands::terminal::table::lay_out;
+use crate::commands::terminal::table::align;
 use contract::receiver::control::DeadLetter;
 
 /// Enough of an id to tell it from others.
@@ -39,7 +39,7 @@ pub fn render(rows: &[Row]) -> anyhow::Result<String> {
             letter.reason.replace(['\t', '\n'], " "),
         )?;
     }
-    lay_out(&table)
+    align(&table)
 }
 
 #[cfg(test)]

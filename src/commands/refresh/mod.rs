@@ -152,9 +152,9 @@ async fn ask<K: Holder>(session: &Session, before: K, args: &Args) -> anyhow::Re
     if let Some(message) = before.lost() {
         bail!("no other token: {}", plain(&message));
     }
-    let wish = server_time(session).await.unwrap_or_else(Timestamp::now);
+    let requested_at = server_time(session).await.unwrap_or_else(Timestamp::now);
     let patch = json!({"metadata": {"annotations": {
-        annotation::REFRESH_REQUESTED_AT: wish.to_string(),
+        annotation::REFRESH_REQUESTED_AT: requested_at.to_string(),
     }}});
     let params = PatchParams {
         field_manager: Some(FIELD_MANAGER.into()),
@@ -171,12 +171,12 @@ async fn ask<K: Holder>(session: &Session, before: K, args: &Args) -> anyhow::Re
     }
     let old = before.answer();
     let limit = Duration::from_secs(args.timeout);
-    let answered = await_condition(api, &name, answered::<K>(old.clone(), wish));
+    let answered = await_condition(api, &name, answered::<K>(old.clone(), requested_at));
     let found = tokio::time::timeout(limit, answered)
         .await
         .map_err(|_| {
             anyhow!(
-                "no answer within {} s: the wish stands, as annotation {}; does the operator run, and watch this namespace? The clocks of this machine and of the cluster may differ: a token that is younger than the wish by the cluster's clock is not replaced",
+                "no answer within {} s: the request stands, as annotation {}; does the operator run, and watch this namespace? The clocks of this machine and of the cluster may differ: a token that is younger than the request by the cluster's clock is not replaced",
                 args.timeout,
                 annotation::REFRESH_REQUESTED_AT
             )
@@ -184,7 +184,7 @@ async fn ask<K: Holder>(session: &Session, before: K, args: &Args) -> anyhow::Re
         .context("failed to watch the resource")?
         .with_context(|| format!("{} was deleted", args.target))?;
     let now = found.answer();
-    match outcome(&old, &now, wish) {
+    match outcome(&old, &now, requested_at) {
         Some(Outcome::Refused(message)) => bail!("no other token: {}", plain(&message)),
         Some(Outcome::Replaced {
             lacking: Some(message),
@@ -208,8 +208,8 @@ async fn server_time(session: &Session) -> Option<Timestamp> {
     outcome::time(answer.headers().get(DATE)?.to_str().ok()?)
 }
 
-fn answered<K: Holder>(old: Answer, wish: Timestamp) -> impl Condition<K> {
+fn answered<K: Holder>(old: Answer, requested_at: Timestamp) -> impl Condition<K> {
     move |object: Option<&K>| {
-        object.is_none_or(|object| outcome(&old, &object.answer(), wish).is_some())
+        object.is_none_or(|object| outcome(&old, &object.answer(), requested_at).is_some())
     }
 }

@@ -1,4 +1,4 @@
-//! What became of a wish for another token, by the status. Pure.
+//! What became of a request for another token, by the status. Pure.
 
 use jiff::{SignedDuration, Timestamp, fmt::rfc2822::DateTimeParser};
 
@@ -25,9 +25,9 @@ pub struct Answer {
     pub lost: Option<String>,
 }
 
-/// What became of a wish of the time `wish`, by what the status said `before` it and says `now`; `None` while
+/// What became of a request at `requested_at`, by what the status said `before` it and says `now`; `None` while
 /// the operator has not answered.
-pub fn outcome(before: &Answer, now: &Answer, wish: Timestamp) -> Option<Outcome> {
+pub fn outcome(before: &Answer, now: &Answer, requested_at: Timestamp) -> Option<Outcome> {
     if let Some(lost) = &now.lost {
         return Some(Outcome::Refused(lost.clone()));
     }
@@ -37,7 +37,7 @@ pub fn outcome(before: &Answer, now: &Answer, wish: Timestamp) -> Option<Outcome
     let failure = now
         .failure
         .as_ref()
-        .filter(|failure| failure.time.0.as_second() >= wish.as_second());
+        .filter(|failure| failure.time.0.as_second() >= requested_at.as_second());
     let lacking = match failure {
         // Recorded together with the token that lacks them, never instead of it.
         Some(failure) if failure.reason == Reason::MissingScopes => Some(failure.message.clone()),
@@ -48,7 +48,7 @@ pub fn outcome(before: &Answer, now: &Answer, wish: Timestamp) -> Option<Outcome
 }
 
 /// The API server's time, from the `Date` of its answer: by its clock, not by this machine's, the controller
-/// tells a wish from one that was granted. The header has whole seconds; the last moment of it, since a token
+/// tells a request from one that was granted. The header has whole seconds; the last moment of it, since a token
 /// may have been issued within the same one.
 pub fn time(date: &str) -> Option<Timestamp> {
     let second = DateTimeParser::new().parse_timestamp(date).ok()?;
@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn another_end_or_a_later_failure_is_an_answer() {
-        let wish: Timestamp = "2026-11-22T12:00:00.7Z".parse().unwrap();
+        let requested_at: Timestamp = "2026-11-22T12:00:00.7Z".parse().unwrap();
         let before = status(json!({"expiresAt": "2026-11-22T12:30:00Z"}));
         let failed = |time: &str| {
             status(json!({"expiresAt": "2026-11-22T12:30:00Z", "failure": {
@@ -80,7 +80,7 @@ mod tests {
         };
         let later = status(json!({"expiresAt": "2026-11-22T13:00:00Z"}));
         let shorter = status(json!({"expiresAt": "2026-11-22T12:20:00Z"}));
-        let of = |now: &Answer| outcome(&before, now, wish);
+        let of = |now: &Answer| outcome(&before, now, requested_at);
         assert_eq!(of(&before), None);
         let replaced = Some(Outcome::Replaced { lacking: None });
         assert_eq!(of(&later), replaced);
@@ -96,13 +96,13 @@ mod tests {
         };
         assert_eq!(of(&lost), Some(Outcome::Refused("Authorize again.".into())));
         let none = Answer::default();
-        assert_eq!(outcome(&none, &later, wish), replaced);
-        assert_eq!(outcome(&none, &none, wish), None);
+        assert_eq!(outcome(&none, &later, requested_at), replaced);
+        assert_eq!(outcome(&none, &none, requested_at), None);
     }
 
     #[test]
     fn a_token_that_lacks_scopes_is_another_token() {
-        let wish: Timestamp = "2026-11-22T12:00:00.7Z".parse().unwrap();
+        let requested_at: Timestamp = "2026-11-22T12:00:00.7Z".parse().unwrap();
         let of = |end: &str, reason: &str, time: &str| {
             status(json!({"expiresAt": end, "failure": {
                 "reason": reason, "message": "Tick a:read.", "attempts": 1, "time": time,
@@ -112,7 +112,7 @@ mod tests {
         let (old, new) = ("2026-11-22T12:30:00Z", "2026-11-22T13:00:00Z");
         let (earlier, later) = ("2026-11-22T11:50:00Z", "2026-11-22T12:00:01Z");
         let before = of(old, "MissingScopes", earlier);
-        let outcome = |now: &Answer| outcome(&before, now, wish);
+        let outcome = |now: &Answer| outcome(&before, now, requested_at);
         let lacking = |lacking: Option<&str>| {
             let lacking = lacking.map(ToOwned::to_owned);
             Some(Outcome::Replaced { lacking })

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::{
     commands::handout::{Handout, texts::texts},
-    commands::terminal::{plain, table::lay_out},
+    commands::terminal::{plain, table::align},
     setup::{
         State, Step,
         words::{self, Words, words},
@@ -78,6 +78,6 @@ fn section(
         let hint = hint.unwrap_or_default();
         let _ = writeln!(entries, "        {act}\t{field}\t{value}{hint}");
     }
-    out.push_str(&lay_out(&entries)?);
+    out.push_str(&align(&entries)?);
     Ok(out)
 }

@@ -7,7 +7,7 @@ use crate::{
         condition::Type,
         v1alpha1::{AppKind, ZoomIntegration},
     },
-    commands::terminal::table::{cell, lay_out},
+    commands::terminal::table::{align, cell},
 };
 
 /// Letters of the next step: the page has all of them.
@@ -22,7 +22,7 @@ pub fn render(found: &[ZoomIntegration], everywhere: bool) -> anyhow::Result<Str
     let rows = std::iter::once(head).chain(found.iter().map(row));
     let from = usize::from(!everywhere);
     let lines: String = rows.map(|row| row[from..].join("\t") + "\n").collect();
-    lay_out(&lines)
+    align(&lines)
 }
 
 fn row(integration: &ZoomIntegration) -> [String; 6] {

@@ -12,7 +12,7 @@ use crate::{
     },
     commands::terminal::{
         plain,
-        table::lay_out,
+        table::align,
         time::{age, when},
     },
 };
@@ -146,6 +146,6 @@ impl Page {
     /// # Errors
     /// Never: it is written to memory.
     pub fn finish(self) -> anyhow::Result<String> {
-        lay_out(&self.text)
+        align(&self.text)
     }
 }

@@ -8,7 +8,7 @@ use tabwriter::TabWriter;
 ///
 /// # Errors
 /// Never: it is written to memory.
-pub fn lay_out(lines: &str) -> anyhow::Result<String> {
+pub fn align(lines: &str) -> anyhow::Result<String> {
     let mut table = TabWriter::new(Vec::new()).padding(3);
     table.write_all(lines.as_bytes())?;
     let text = table
@@ -39,7 +39,7 @@ mod tests {
 
     #[test]
     fn columns_line_up_and_nothing_hangs_over() {
-        let text = lay_out("A\tB\tC\nlonger\tx\t\n").unwrap();
+        let text = align("A\tB\tC\nlonger\tx\t\n").unwrap();
         assert_eq!(text, "A        B    C\nlonger   x\n");
         assert_eq!(cell("a\tb", 5), "a b");
         assert_eq!(cell("abcdef", 4), "abc…");

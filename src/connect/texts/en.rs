@@ -2,7 +2,9 @@
 
 use super::model::{ErrorWords, Message, Result, Start, Texts};
 use crate::api::reason::Reason;
-use crate::connect::scopes::{Action, Meaning, Reach, Thing};
+use zoom::scopes::name::Level;
+
+use crate::connect::scopes::{Action, Meaning, Thing};
 
 pub(super) static TEXTS: Texts = Texts {
     site: "Zoom connections",
@@ -41,7 +43,7 @@ pub(super) static TEXTS: Texts = Texts {
     },
     unavailable: Message {
         title: "Please try again in a moment",
-        lines: &["The service cannot be reached right now. Nothing was changed."],
+        lines: &["The service cannot be leveled right now. Nothing was changed."],
     },
     unavailable_callback: Message {
         title: "Please try again in a moment",
@@ -60,7 +62,7 @@ pub(super) static TEXTS: Texts = Texts {
     full: Message {
         title: "No more connections can be made",
         lines: &[
-            "The number of connections that this link allows has been reached.",
+            "The number of connections that this link allows has been leveled.",
             "Please ask your administrator to raise the limit or to send you a link of your own.",
         ],
     },
@@ -220,20 +222,20 @@ fn scope(meaning: &Meaning) -> String {
         Action::Delete => "Delete",
         Action::Manage => "Create, change and delete",
     };
-    let reach = |reach: &Reach| match reach {
-        Reach::Own => "",
-        Reach::Account => ", for everyone in your Zoom account",
-        Reach::Master => ", for everyone in your Zoom account and its sub-accounts",
+    let level = |level: &Level| match level {
+        Level::User => "",
+        Level::Admin => ", for everyone in your Zoom account",
+        Level::Master => ", for everyone in your Zoom account and its sub-accounts",
     };
     match meaning {
         Meaning::Named(action, object, whose) => {
-            format!("{} {}{}", verb(action), thing(*object), reach(whose))
+            format!("{} {}{}", verb(action), thing(*object), level(whose))
         }
         Meaning::Worded(action, object, product, whose) if product.is_empty() => {
-            format!("{}: {object}{}", verb(action), reach(whose))
+            format!("{}: {object}{}", verb(action), level(whose))
         }
         Meaning::Worded(action, object, product, whose) => {
-            format!("{}: {object} ({product}){}", verb(action), reach(whose))
+            format!("{}: {object} ({product}){}", verb(action), level(whose))
         }
         Meaning::InMeeting => "Run inside Zoom meetings".into(),
         Meaning::Bot => "Take part in chats as a bot".into(),

@@ -2,7 +2,9 @@
 
 use super::model::{ErrorWords, Message, Result, Start, Texts};
 use crate::api::reason::Reason;
-use crate::connect::scopes::{Action, Meaning, Reach, Thing};
+use zoom::scopes::name::Level;
+
+use crate::connect::scopes::{Action, Meaning, Thing};
 
 pub(super) static TEXTS: Texts = Texts {
     site: "Zoom 連携",
@@ -222,20 +224,20 @@ fn scope(meaning: &Meaning) -> String {
         Action::Delete => "削除",
         Action::Manage => "作成、変更、削除",
     };
-    let reach = |reach: &Reach| match reach {
-        Reach::Own => "",
-        Reach::Account => "（Zoom アカウントの全ユーザーが対象）",
-        Reach::Master => "（Zoom アカウントとサブアカウントの全ユーザーが対象）",
+    let level = |level: &Level| match level {
+        Level::User => "",
+        Level::Admin => "（Zoom アカウントの全ユーザーが対象）",
+        Level::Master => "（Zoom アカウントとサブアカウントの全ユーザーが対象）",
     };
     match meaning {
         Meaning::Named(action, object, whose) => {
-            format!("{}の{}{}", thing(*object), verb(action), reach(whose))
+            format!("{}の{}{}", thing(*object), verb(action), level(whose))
         }
         Meaning::Worded(action, object, product, whose) if product.is_empty() => {
-            format!("{object} の{}{}", verb(action), reach(whose))
+            format!("{object} の{}{}", verb(action), level(whose))
         }
         Meaning::Worded(action, object, product, whose) => {
-            format!("{object}（{product}）の{}{}", verb(action), reach(whose))
+            format!("{object}（{product}）の{}{}", verb(action), level(whose))
         }
         Meaning::InMeeting => "Zoom ミーティング内での実行".into(),
         Meaning::Bot => "ボットとしてのチャットへの参加".into(),

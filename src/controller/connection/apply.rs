@@ -21,11 +21,11 @@ use crate::{
         error::Error,
         grants::{
             Grants, Place,
-            secret::{self, GrantSecret, Kept},
+            secret::{self, GrantSecret, StoredGrant},
             token_of,
         },
         index::Index,
-        published::{self, gone, parameters},
+        published::{self, ok_if_gone, parameters},
         token_secret::{self, Owner},
         writer::Writer,
     },
@@ -74,7 +74,7 @@ pub async fn apply(
             refused(stored).map(Outcome::Stored)
         }
         Step::AskWho(grant) | Step::AskWhoConsented(grant) => {
-            let answer = who(&context.zoom.client, reader.index(), connection, grant).await;
+            let answer = identify(&context.zoom.client, reader.index(), connection, grant).await;
             Ok(Outcome::Who(answer))
         }
         Step::ReownGrant => {
@@ -187,7 +187,7 @@ pub async fn redeem(
 async fn store(
     connection: &ZoomConnection,
     secrets: &Api<Secret>,
-    kept: &Kept,
+    kept: &StoredGrant,
     version: Option<&str>,
 ) -> Result<Read, Error> {
     let mut wanted = secret::build(connection, kept);
@@ -230,7 +230,7 @@ fn refused<T>(written: Result<T, Error>) -> Result<Result<T, Refused>, Error> {
     }
 }
 
-async fn who(
+async fn identify(
     zoom: &zoom::Client,
     index: &Index,
     connection: &ZoomConnection,
@@ -249,7 +249,7 @@ async fn who(
     let identity = answer?;
     let other = identity
         .as_ref()
-        .and_then(|identity| observe::other_of(index, connection, &identity.user_id));
+        .and_then(|identity| observe::connection_of_user(index, connection, &identity.user_id));
     Ok(Asked { identity, other })
 }
 
@@ -307,7 +307,7 @@ async fn end_consent(
         }),
         ..DeleteParams::default()
     };
-    gone(secrets.delete(&consent.secret_name, &params).await)?;
+    ok_if_gone(secrets.delete(&consent.secret_name, &params).await)?;
     audit::ended(connection, consent, end).write();
     if !end.succeeded {
         let event = Event {

@@ -80,7 +80,7 @@ enum Answer {
 /// When it cannot be written.
 pub async fn prepare(writer: &Writer, connection: &ZoomConnection) -> Result<bool, Error> {
     let wanted = connection.deletion_policy() == ConnectionDeletionPolicy::Revoke;
-    finalizer::bring(writer, connection, REVOKE, wanted).await
+    finalizer::ensure(writer, connection, REVOKE, wanted).await
 }
 
 /// Revokes, if that is wanted, and lets the connection go.
@@ -296,7 +296,7 @@ async fn release(
         };
         writer.publish(connection, event).await;
     }
-    finalizer::bring(writer, connection, REVOKE, false).await?;
+    finalizer::ensure(writer, connection, REVOKE, false).await?;
     Ok(Action::await_change())
 }
 

@@ -63,7 +63,7 @@ impl Managed for ZoomConnection {
         report(context, self, &situation).await
     }
 
-    fn gone(_: &Context, _: &ObjectMeta) {}
+    fn forget(_: &Context, _: &ObjectMeta) {}
 }
 
 /// Publishes how things stand, and says when to look again.

@@ -18,7 +18,7 @@ use crate::{
         failure,
         grants::{
             handoff,
-            secret::{self, GrantSecret, Kept},
+            secret::{self, GrantSecret, StoredGrant},
         },
         schedule,
         token_secret::TokenSecret,
@@ -181,7 +181,7 @@ pub enum Step {
     /// Spends the grant's refresh token.
     Refresh(App),
     /// Writes the grant's Secret.
-    Store(Box<Kept>, Purpose),
+    Store(Box<StoredGrant>, Purpose),
     /// Asks Zoom whose grant it is.
     AskWho(Box<Grant>),
     /// Brings the owner references of the grant's Secret in line with the deletion policy.
@@ -272,7 +272,7 @@ impl Situation {
 
     /// The grant, if it is ours and can be read.
     #[must_use]
-    pub fn kept(&self) -> Option<&Kept> {
+    pub fn kept(&self) -> Option<&StoredGrant> {
         self.observed.kept()
     }
 
@@ -302,7 +302,7 @@ impl Tried {
 impl Observed {
     /// The grant, if it is ours and can be read.
     #[must_use]
-    pub fn kept(&self) -> Option<&Kept> {
+    pub fn kept(&self) -> Option<&StoredGrant> {
         match &self.grant {
             GrantSecret::Ours(kept) => Some(kept),
             _ => None,

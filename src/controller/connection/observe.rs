@@ -73,7 +73,7 @@ pub async fn observe(sources: Sources<'_>, connection: &ZoomConnection) -> Resul
     Ok(Observed {
         foreign_attempt: foreign_attempt(sources, &read.grant).await?,
         removed_at: removed_at(reader.index(), connection, integration.as_ref()),
-        other: other(reader.index(), connection, &read.grant),
+        other: same_user(reader.index(), connection, &read.grant),
         integration,
         grant: read.grant,
         grant_version: read.version,
@@ -107,17 +107,21 @@ pub fn grant_in(connection: &ZoomConnection, found: Option<&Secret>) -> Read {
 }
 
 /// Another connection of the user who gave the grant.
-fn other(index: &Index, connection: &ZoomConnection, found: &GrantSecret) -> Option<String> {
+fn same_user(index: &Index, connection: &ZoomConnection, found: &GrantSecret) -> Option<String> {
     let GrantSecret::Ours(kept) = found else {
         return None;
     };
     let user = &kept.identity.as_ref()?.user_id;
-    other_of(index, connection, user)
+    connection_of_user(index, connection, user)
 }
 
 /// Another connection of this user. Who was here first stays.
 #[must_use]
-pub fn other_of(index: &Index, connection: &ZoomConnection, user: &str) -> Option<String> {
+pub fn connection_of_user(
+    index: &Index,
+    connection: &ZoomConnection,
+    user: &str,
+) -> Option<String> {
     let mine = pinned(connection).and_then(|pinned| pinned.user_id.as_deref());
     (mine != Some(user))
         .then(|| {

@@ -26,7 +26,7 @@ use crate::{
         v1alpha1::{AppKind, ZoomConnection},
     },
     controller::{
-        grants::secret::{GrantSecret, Kept},
+        grants::secret::{GrantSecret, StoredGrant},
         schedule,
         token_secret::TokenSecret,
     },
@@ -157,8 +157,8 @@ fn expired(view: &View<'_>) -> Option<Step> {
     is_due.then(|| store(kept, grant, Purpose::Expired))
 }
 
-fn store(kept: &Kept, grant: Grant, purpose: Purpose) -> Step {
-    let kept = Kept {
+fn store(kept: &StoredGrant, grant: Grant, purpose: Purpose) -> Step {
+    let kept = StoredGrant {
         grant,
         ..kept.clone()
     };
@@ -184,7 +184,7 @@ fn import(view: &AppView<'_>) -> Option<Step> {
     if !view.may_write() || before.is_none() && was_spent(&imported, &observed.token) {
         return None;
     }
-    let kept = Kept {
+    let kept = StoredGrant {
         grant: Grant {
             id: imported_id(&imported),
             generation: 0,
@@ -215,7 +215,7 @@ fn identity(view: &AppView<'_>) -> Option<Step> {
         return None;
     }
     if let Some(asked) = &view.situation().asked {
-        let kept = Kept {
+        let kept = StoredGrant {
             identity: asked.identity.clone(),
             identified: true,
             ..kept.clone()
@@ -254,7 +254,7 @@ fn publish(view: &AppView<'_>) -> Option<Step> {
     match &observed.token {
         TokenSecret::Foreign | TokenSecret::Leaving => None,
         TokenSecret::Ours(stored) if stored.intact && stored.source == source(&kept.grant) => {
-            (!stored.owned_as_wished).then(|| Step::ReownToken(stored.resource_version.clone()))
+            (!stored.has_wanted_owner).then(|| Step::ReownToken(stored.resource_version.clone()))
         }
         TokenSecret::Absent | TokenSecret::Ours(_) => view
             .may_write()
@@ -272,7 +272,7 @@ fn remove_old_token(view: &AppView<'_>) -> Option<Step> {
 
 /// Whether a refresh token is to be taken over: one that was not taken over before.
 #[must_use]
-pub fn import_due(import: &Import, kept: Option<&Kept>) -> Option<Credential> {
+pub fn import_due(import: &Import, kept: Option<&StoredGrant>) -> Option<Credential> {
     let Import::Present(token) = import else {
         return None;
     };

@@ -23,7 +23,7 @@ use crate::{
         },
     },
     controller::{
-        grants::secret::{GrantSecret, Kept},
+        grants::secret::{GrantSecret, StoredGrant},
         links, schedule,
         token_secret::{Owner, TokenSecret},
         verdict::{self as shared, Before, TokenFinding},
@@ -136,7 +136,7 @@ pub fn status(
     (status, wait)
 }
 
-fn granted(integration: Option<&Integration>, kept: Option<&Kept>) -> Option<Comparison> {
+fn granted(integration: Option<&Integration>, kept: Option<&StoredGrant>) -> Option<Comparison> {
     let access = kept?.grant.access.as_ref()?;
     let declared = &integration?.resource.spec.scopes;
     let optional = declared.optional.as_deref().unwrap_or_default();
@@ -180,7 +180,7 @@ fn grant_finding<'a>(
 }
 
 /// How the refresh token of a lost grant is kept.
-fn sealed(kept: &Kept, setting: Setting<'_>) -> Option<Sealed> {
+fn sealed(kept: &StoredGrant, setting: Setting<'_>) -> Option<Sealed> {
     plan::erase_at(kept, setting.sealed_grant).map(|until| Sealed {
         until,
         client_known: kept.grant.client_id.is_some(),
@@ -274,7 +274,7 @@ fn notice(dies: Timestamp) -> Timestamp {
     dies.checked_sub(NOTICE).unwrap_or(dies)
 }
 
-fn subject_verified(kept: Option<&Kept>, mismatch: Option<&Mismatch>) -> Option<Statement> {
+fn subject_verified(kept: Option<&StoredGrant>, mismatch: Option<&Mismatch>) -> Option<Statement> {
     let kept = kept?;
     let say = |status: Status, reason: Reason, message: &str| {
         Statement::new(Type::SubjectVerified, status, reason, message)
@@ -308,7 +308,7 @@ fn subject(observed: &Observed, mismatch: Option<&Mismatch>) -> Option<SubjectSt
     })
 }
 
-fn grant_status(kept: Option<&Kept>, setting: Setting<'_>) -> Option<GrantStatus> {
+fn grant_status(kept: Option<&StoredGrant>, setting: Setting<'_>) -> Option<GrantStatus> {
     let kept = kept?;
     let grant = &kept.grant;
     let loss = grant.loss.as_ref();

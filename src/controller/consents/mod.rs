@@ -161,7 +161,7 @@ async fn remember(writer: &Writer, namespace: &str, pending: &Pending) -> Result
     }}});
     let secrets: Api<Secret> = writer.within(namespace)?;
     let name = &pending.consent.secret_name;
-    published::gone(
+    published::ok_if_gone(
         secrets
             .patch(name, &PatchParams::default(), &Patch::Merge(patch))
             .await,

@@ -6,7 +6,7 @@ use k8s_openapi::{
 };
 use kube::ResourceExt as _;
 
-use super::secret::{self, Kept};
+use super::secret::{self, StoredGrant};
 use crate::api::label;
 use contract::consent::{self, Handoff, Invalid};
 use grant::{Code, Credential, Grant};
@@ -70,7 +70,7 @@ pub fn rebuild(
     name: &str,
     namespace: &str,
     handoff: &Handoff,
-    kept: &Kept,
+    kept: &StoredGrant,
 ) -> Result<Secret, Invalid> {
     let labels = [
         (label::MANAGED_BY, label::MANAGER),
@@ -170,7 +170,7 @@ mod tests {
             credential: Credential::RefreshToken("refresh".to_owned().into()),
             ..grant_of(&handed_over()).unwrap()
         };
-        let kept = Kept {
+        let kept = StoredGrant {
             grant,
             identity: None,
             identified: false,

@@ -45,12 +45,12 @@ pub enum GrantSecret {
     /// Ours, and nobody can read it any more.
     Broken,
     /// Ours.
-    Ours(Box<Kept>),
+    Ours(Box<StoredGrant>),
 }
 
 /// A grant with what is known about it.
 #[derive(Clone, Debug)]
-pub struct Kept {
+pub struct StoredGrant {
     /// The grant.
     pub grant: Grant,
     /// Who gave it, if Zoom told us.
@@ -71,7 +71,7 @@ pub fn name(connection: &str) -> String {
 
 /// A Secret for `kept`, belonging to `connection`.
 #[must_use]
-pub fn build(connection: &ZoomConnection, kept: &Kept) -> Secret {
+pub fn build(connection: &ZoomConnection, kept: &StoredGrant) -> Secret {
     let name = connection.name_any();
     let mut secret = Secret {
         metadata: ObjectMeta {
@@ -108,7 +108,7 @@ pub fn owners(connection: &ZoomConnection) -> Vec<OwnerReference> {
 }
 
 /// Writes all keys.
-pub fn put(secret: &mut Secret, kept: &Kept) {
+pub fn put(secret: &mut Secret, kept: &StoredGrant) {
     let json = |value: serde_json::Result<Vec<u8>>| value.ok().map(ByteString);
     let text = |text: &str| Some(ByteString(text.as_bytes().to_vec()));
     let identity = kept
@@ -131,13 +131,13 @@ pub fn put(secret: &mut Secret, kept: &Kept) {
 
 /// Reads the keys; `None` when they are not as they were written.
 #[must_use]
-pub fn get(secret: &Secret) -> Option<Kept> {
+pub fn get(secret: &Secret) -> Option<StoredGrant> {
     let data = secret.data.as_ref()?;
     let text = |key: &str| String::from_utf8(data.get(key)?.0.clone()).ok();
     let identity = data
         .get(key::IDENTITY)
         .map(|json| serde_json::from_slice::<Option<Identity>>(&json.0));
-    Some(Kept {
+    Some(StoredGrant {
         grant: serde_json::from_slice(&data.get(key::GRANT)?.0).ok()?,
         identified: matches!(identity, Some(Ok(_))),
         identity: identity.and_then(Result::ok).flatten(),
@@ -208,8 +208,8 @@ mod tests {
         .unwrap()
     }
 
-    fn kept() -> Kept {
-        Kept {
+    fn kept() -> StoredGrant {
+        StoredGrant {
             grant: Grant {
                 id: "g".into(),
                 generation: 3,
@@ -242,7 +242,7 @@ mod tests {
                 }),
             ),
         ] {
-            let before = Kept {
+            let before = StoredGrant {
                 identified,
                 identity: identity.clone(),
                 imported: Some("f".into()),

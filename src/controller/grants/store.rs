@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     handoff,
-    secret::{self, Kept},
+    secret::{self, StoredGrant},
 };
 use crate::{
     api::{
@@ -126,7 +126,7 @@ impl SecretStore {
         let Some(connection) = self.connection().await? else {
             return Err(StoreError::Gone);
         };
-        let kept = Kept {
+        let kept = StoredGrant {
             // What is there to be imported was imported, or is older than this: it is not taken over again.
             imported: self.importable(&connection).await?,
             ..self.unidentified(grant)
@@ -144,8 +144,8 @@ impl SecretStore {
             .map_err(|error| StoreError::Unavailable(error.to_string()))
     }
 
-    fn unidentified(&self, grant: &Grant) -> Kept {
-        Kept {
+    fn unidentified(&self, grant: &Grant) -> StoredGrant {
+        StoredGrant {
             grant: grant.clone(),
             identity: None,
             identified: false,
@@ -201,7 +201,7 @@ impl Store for SecretStore {
     ) -> Result<Self::Version, StoreError> {
         let mut secret = over.as_ref().clone();
         let known = secret::get(&secret);
-        let kept = Kept {
+        let kept = StoredGrant {
             grant: grant.clone(),
             identity: known.as_ref().and_then(|known| known.identity.clone()),
             identified: known.as_ref().is_some_and(|known| known.identified),

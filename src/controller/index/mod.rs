@@ -199,7 +199,7 @@ impl Index {
 
     /// The claims of other integrations on the same host; `None` as long as a watch is still listing.
     #[must_use]
-    pub fn rivals(&self, integration: &ZoomIntegration) -> Option<Vec<Claim>> {
+    pub fn other_claimants(&self, integration: &ZoomIntegration) -> Option<Vec<Claim>> {
         let Some((host, _)) = Claim::of(integration) else {
             return Some(Vec::new());
         };
@@ -311,8 +311,8 @@ impl Index {
 
     /// What the receivers of an integration said since its last pass, if it is anything new.
     #[must_use]
-    pub fn take_news(&self, key: &Key) -> Option<Vec<ReceiverPod>> {
-        self.lock().polls.take_news(key)
+    pub fn take_polled(&self, key: &Key) -> Option<Vec<ReceiverPod>> {
+        self.lock().polls.take_polled(key)
     }
 
     /// What all objects have in common, in numbers.

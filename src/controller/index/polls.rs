@@ -68,7 +68,7 @@ impl Polls {
     }
 
     /// What was found since the last pass, for the pass that looks at it.
-    pub fn take_news(&mut self, key: &Key) -> Option<Vec<ReceiverPod>> {
+    pub fn take_polled(&mut self, key: &Key) -> Option<Vec<ReceiverPod>> {
         self.0.get_mut(key)?.news.take()
     }
 
@@ -114,11 +114,11 @@ mod tests {
         assert_eq!(polls.due(at(60)), slice::from_ref(&key));
         assert!(polls.due(at(61)).is_empty(), "it is being asked");
         assert!(!polls.found(&key, pods(None)));
-        assert_eq!(polls.take_news(&key), None);
+        assert_eq!(polls.take_polled(&key), None);
         assert_eq!(polls.due(at(120)), slice::from_ref(&key));
         assert!(polls.found(&key, pods(Some(100))));
-        assert_eq!(polls.take_news(&key), Some(pods(Some(100))));
-        assert_eq!(polls.take_news(&key), None, "other passes ask themselves");
+        assert_eq!(polls.take_polled(&key), Some(pods(Some(100))));
+        assert_eq!(polls.take_polled(&key), None, "other passes ask themselves");
         polls.plan(key.clone(), every, pods(Some(100)), at(121));
         assert!(!polls.found(&key, pods(Some(100))));
     }

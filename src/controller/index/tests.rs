@@ -162,27 +162,27 @@ fn who_claims_a_host_is_known_once_all_watches_have_begun() {
         index.apply(object);
     }
     let mine = mine.0.unwrap();
-    let rivals = |index: &Index| {
-        let rivals = index.rivals(&mine)?;
+    let other_claimants = |index: &Index| {
+        let other_claimants = index.other_claimants(&mine)?;
         Some(
-            rivals
+            other_claimants
                 .into_iter()
                 .map(|rival| rival.name)
                 .collect::<Vec<_>>(),
         )
     };
     index.set_watch(Some("clinics"), kind, Watch::Complete);
-    assert_eq!(rivals(&index), None);
+    assert_eq!(other_claimants(&index), None);
     // A namespace that does not exist is not waited for.
     index.set_watch(Some("gone"), kind, Watch::Unavailable);
-    assert_eq!(rivals(&index), Some(vec!["b".to_owned()]));
+    assert_eq!(other_claimants(&index), Some(vec!["b".to_owned()]));
     // Whoever waits for the host is concerned when its holder moves, and when it goes.
     let moved = integration("b", 4, host("y.example"));
     assert_eq!(
         sorted(index.apply(moved.clone())),
         [app("a"), app("b"), app("c")]
     );
-    assert_eq!(rivals(&index), Some(vec![]));
+    assert_eq!(other_claimants(&index), Some(vec![]));
     assert_eq!(index.delete(&moved), [app("c")]);
 }
 

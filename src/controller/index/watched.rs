@@ -232,8 +232,8 @@ impl Watched for Guarded<ZoomIntegration> {
         let (old, new) = (claim(before), claim(now));
         if old != new {
             for (host, _) in [old, new].into_iter().flatten() {
-                let rivals = objects.claimants_of(&host).map(Key::from);
-                affected.extend(rivals.filter(|rival| *rival != key));
+                let other_claimants = objects.claimants_of(&host).map(Key::from);
+                affected.extend(other_claimants.filter(|rival| *rival != key));
             }
         }
         affected.extend(now.is_some().then_some(key));

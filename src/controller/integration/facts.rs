@@ -189,7 +189,7 @@ async fn ask(http: &reqwest::Client, address: &str) -> anyhow::Result<Facts> {
 ///
 /// # Errors
 /// When the token cannot be read.
-pub async fn tell(
+pub async fn send_orders(
     writer: &Writer,
     http: &reqwest::Client,
     integration: &ZoomIntegration,

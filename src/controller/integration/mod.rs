@@ -3,10 +3,10 @@
 pub mod altered;
 pub mod answers;
 mod apply;
+mod buffer_finalizer;
 mod count;
 mod deletion;
 mod facts;
-mod hold;
 pub mod hosts;
 mod model;
 mod objects;
@@ -39,7 +39,7 @@ use super::{
     error::Error,
     index::Member,
     key::Key,
-    reach::{self, Seen},
+    reach::{self, ReachState},
     reconcile::{Action, Managed},
     removals::concerns,
     report::Reported,
@@ -56,7 +56,7 @@ impl Managed for ZoomIntegration {
             // The change of the finalizer leads to the next pass.
             return Ok(Action::requeue(Duration::ZERO));
         }
-        pass_removals_on(context, self, &observed);
+        requeue_removed(context, self, &observed);
         let plan = plan::plan(self, &observed, rules(context, self), Timestamp::now());
         let outcome = Box::pin(apply::apply(context, self, &observed, &plan)).await?;
         let now = Timestamp::now();
@@ -67,7 +67,7 @@ impl Managed for ZoomIntegration {
         report(context, self, &observed, &mut applied, now).await
     }
 
-    fn gone(context: &Context, object: &ObjectMeta) {
+    fn forget(context: &Context, object: &ObjectMeta) {
         let namespace = object.namespace.as_deref().unwrap_or_default();
         let name = object.name.as_deref().unwrap_or_default();
         let uid = object.uid.as_deref().unwrap_or_default();
@@ -76,7 +76,7 @@ impl Managed for ZoomIntegration {
         context.memory.altered.forget(namespace, name);
         let name = (namespace.to_owned(), name.to_owned());
         context.receivers.reach.forget(&name);
-        apply::turn::pass_on(&context.receivers.rollouts, &context.requeue, &name);
+        apply::turn::release(&context.receivers.rollouts, &context.requeue, &name);
     }
 }
 
@@ -170,7 +170,7 @@ fn try_url(
     observed: &Observed,
     applied: &mut Applied,
     now: Timestamp,
-) -> Option<Seen> {
+) -> Option<ReachState> {
     let name = (
         integration.namespace().unwrap_or_default(),
         integration.name_any(),
@@ -191,7 +191,7 @@ fn try_url(
 }
 
 /// Asks for passes over the connections of people who removed the app.
-fn pass_removals_on(context: &Context, integration: &ZoomIntegration, observed: &Observed) {
+fn requeue_removed(context: &Context, integration: &ZoomIntegration, observed: &Observed) {
     let Some(facts) = &observed.facts else {
         return;
     };

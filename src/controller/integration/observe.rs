@@ -13,7 +13,7 @@ use kube::{
 };
 
 use super::{
-    facts, hold,
+    buffer_finalizer, facts,
     model::{Checked, Observed, Receiver, ReceiverPod, SinkSecret, SinkService, together},
     ownership::owned,
     resources::{self, HTTPRoute, Kind, Part},
@@ -101,7 +101,7 @@ pub async fn observe(
     let is_asked = !live.is_empty()
         && (spec.webhook.is_some() && !spec.suspend || live.iter().any(|live| live.buffered));
     // What led to this pass need not be asked again.
-    let news = reader.index().take_news(&Key::from(integration));
+    let news = reader.index().take_polled(&Key::from(integration));
     let pods = if let Some(news) = news.filter(|_| is_asked) {
         news
     } else if is_asked {
@@ -126,7 +126,7 @@ pub async fn observe(
         warning,
         sink_secret,
         sink_service,
-        rivals: reader.index().rivals(integration),
+        other_claimants: reader.index().other_claimants(integration),
         facts,
     })
 }
@@ -151,7 +151,10 @@ async fn receiver(
         .status
         .as_ref()
         .is_some_and(|status| status.webhook.is_some());
-    if integration.spec.webhook.is_none() && !had_one && !hold::is_held(integration) {
+    if integration.spec.webhook.is_none()
+        && !had_one
+        && !buffer_finalizer::has_finalizer(integration)
+    {
         return Ok(Receiver::default());
     }
     let name = resources::name(integration);

@@ -150,12 +150,12 @@ fn token(integration: &ZoomIntegration, observed: &Observed, now: Timestamp) -> 
         .into_iter()
         .find_map(|check| check(integration, observed, stored, now));
     let Some(cause) = cause else {
-        let wished = schedule::at_request(
+        let due = schedule::at_request(
             failure::requested_at(integration),
             stored.and_then(|s| s.issued_at),
         );
-        return match (stored, wished) {
-            (Some(stored), _) if !stored.owned_as_wished => TokenStep::Reown,
+        return match (stored, due) {
+            (Some(stored), _) if !stored.has_wanted_owner => TokenStep::Reown,
             (_, Some(time)) => TokenStep::Later(time),
             _ => TokenStep::Keep,
         };
@@ -234,9 +234,9 @@ pub fn last_failure(integration: &ZoomIntegration) -> Option<&TokenFailure> {
 /// The earliest time for the next request after a failure.
 fn not_before(integration: &ZoomIntegration, observed: &Observed) -> Option<Timestamp> {
     let failure = last_failure(integration)?;
-    let wish = failure::requested_at(integration);
+    let requested_at = failure::requested_at(integration);
     let version = &observed.credentials.version;
-    Some(failure::not_before(failure, version, wish))
+    Some(failure::not_before(failure, version, requested_at))
 }
 
 // === The reasons to ask Zoom for a token, in the order in which they are named ===

@@ -26,8 +26,8 @@ pub fn judge(
         return Judgement::default();
     };
     let sink = sink(integration, webhook, observed);
-    let host = host(integration, observed.rivals.as_deref(), rules);
-    let exposure = match (&host, &observed.rivals) {
+    let host = host(integration, observed.other_claimants.as_deref(), rules);
+    let exposure = match (&host, &observed.other_claimants) {
         (Some(_), _) => Exposure::Refused,
         (None, None) => Exposure::Unknown,
         (None, Some(_)) => Exposure::Granted,
@@ -79,7 +79,7 @@ fn sink(integration: &ZoomIntegration, webhook: &Webhook, observed: &Observed) -
 
 fn host(
     integration: &ZoomIntegration,
-    rivals: Option<&[Claim]>,
+    other_claimants: Option<&[Claim]>,
     rules: HostRules<'_>,
 ) -> Option<Refusal> {
     let (host, mine) = Claim::of(integration)?;
@@ -102,8 +102,8 @@ fn host(
     }
     // A claim that is not allowed is none.
     let allowed = |rival: &&Claim| rules.allow(rival, &host);
-    let rivals: Vec<Claim> = rivals?.iter().filter(allowed).cloned().collect();
-    let by = match hosts::objection(&mine, &rivals)? {
+    let other_claimants: Vec<Claim> = other_claimants?.iter().filter(allowed).cloned().collect();
+    let by = match hosts::objection(&mine, &other_claimants)? {
         Objection::Elsewhere => format!("Host {host} is claimed in another namespace"),
         Objection::Here(other) => format!(
             "Host {host} with path {} is claimed by ZoomIntegration {other}",

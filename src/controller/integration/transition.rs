@@ -21,7 +21,7 @@ pub fn transition(
     let mut next = Transition::default();
     let successor = wanted.and_then(|(kind, _)| live.iter().find(|live| live.kind == kind));
     if let (Some((_, replicas)), Some(now)) = (wanted, successor) {
-        keep(*now, replicas, pods, discard, &mut next);
+        remaining(*now, replicas, pods, discard, &mut next);
     }
     for old in live
         .iter()
@@ -49,7 +49,7 @@ pub fn transition(
 }
 
 /// The workload that stays, perhaps with fewer Pods.
-fn keep(now: Live, replicas: i32, pods: &[ReceiverPod], discard: bool, next: &mut Transition) {
+fn remaining(now: Live, replicas: i32, pods: &[ReceiverPod], discard: bool, next: &mut Transition) {
     let (going, staying): (Vec<_>, Vec<_>) = pods
         .iter()
         .filter(|pod| pod.kind == now.kind)

@@ -72,7 +72,7 @@ fn what_can_be_tried_and_is_not_proven_is_tried() {
 #[test]
 fn the_same_is_looked_for_ever_more_rarely() {
     let wanted = some("/", "v");
-    let mut known = Known::new(&wanted, at(0));
+    let mut known = Tries::new(&wanted, at(0));
     let mut waits = Vec::new();
     let mut now = at(0);
     for cause in [Cause::NameNotFound; 7]
@@ -92,7 +92,7 @@ fn the_same_is_looked_for_ever_more_rarely() {
 #[test]
 fn without_a_receiver_nothing_is_tried_and_what_is_known_stays() {
     let wanted = some("/", "v");
-    let mut known = Known::new(&wanted, at(0));
+    let mut known = Tries::new(&wanted, at(0));
     assert!(!known.begin(false, at(0)));
     assert_eq!(known.seen(false).again, None);
     assert!(known.begin(true, at(0)));
@@ -106,7 +106,7 @@ fn without_a_receiver_nothing_is_tried_and_what_is_known_stays() {
 #[test]
 fn a_change_is_tried_soon_and_not_at_once_again_and_again() {
     let first = some("/", "v");
-    let mut known = Known::new(&first, at(0));
+    let mut known = Tries::new(&first, at(0));
     assert!(known.begin(true, at(0)));
     let other = some("/other", "v");
     known.renew(&other, at(1));
@@ -131,7 +131,7 @@ fn a_change_is_tried_soon_and_not_at_once_again_and_again() {
 #[test]
 fn another_address_that_is_refused_is_the_same_trouble() {
     let wanted = some("/", "v");
-    let mut known = Known::new(&wanted, at(0));
+    let mut known = Tries::new(&wanted, at(0));
     for (address, wait) in [([127, 0, 0, 1], 60), ([127, 0, 0, 2], 120)] {
         let cause = Cause::AddressRefused(IpAddr::from(address));
         known.end(&wanted, found(cause), at(0));
@@ -142,7 +142,7 @@ fn another_address_that_is_refused_is_the_same_trouble() {
 #[test]
 fn what_was_reachable_is_looked_for_once_its_receiver_is_back() {
     let wanted = some("/", "v");
-    let mut known = Known::new(&wanted, at(0));
+    let mut known = Tries::new(&wanted, at(0));
     assert!(known.begin(true, at(0)));
     known.end(&wanted, found(Cause::Reachable), at(1));
     known.doubt();
@@ -155,7 +155,7 @@ fn what_is_forgotten_meanwhile_begins_no_second_try() {
     let name = ("clinics".to_owned(), "acme".to_owned());
     let reachability = Reachability::new(false, requeue()).unwrap();
     let wanted = some("/", "v");
-    let mut known = Known::new(&wanted, at(0));
+    let mut known = Tries::new(&wanted, at(0));
     assert!(known.begin(true, at(0)));
     lock(&reachability.known).insert(name.clone(), known);
     reachability.forget(&name);
@@ -208,7 +208,7 @@ async fn no_pass_waits_and_the_next_one_knows() {
     assert_eq!(seen.finding.unwrap().cause, Cause::NameNotFound);
     assert!(seen.again.is_some());
     // Proven, suspended or gone.
-    assert_eq!(reachability.look(&name, None, at(2)), Seen::default());
+    assert_eq!(reachability.look(&name, None, at(2)), ReachState::default());
     assert!(lock(&reachability.known).is_empty());
 }
 
@@ -236,5 +236,5 @@ async fn switched_off_nothing_is_tried() {
     assert!(!reachability.is_on());
     let name = ("clinics".to_owned(), "acme".to_owned());
     let seen = reachability.look(&name, Some(some("/", "v")), at(0));
-    assert_eq!(seen, Seen::default());
+    assert_eq!(seen, ReachState::default());
 }

@@ -8,7 +8,7 @@
 mod handoff;
 mod link;
 
-pub use handoff::{Handoff, Invalid, MAX_BYTES};
+pub use handoff::{Handoff, Invalid, MAX_BYTES, expose};
 pub use link::{Link, Target, callback_path};
 
 use data_encoding::HEXLOWER;

@@ -29,10 +29,23 @@ pub enum Level {
     Master,
 }
 
+/// What a name is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parts<'a> {
+    /// Of what: a product, or the resource of a classic name.
+    pub product: &'a str,
+    /// What is done, such as `read`.
+    pub action: &'a str,
+    /// To which thing of the product. Most classic names have none.
+    pub claim: Option<&'a str>,
+    /// Whose data.
+    pub level: Level,
+}
+
 /// Who authorizes an app, which decides the level of its scopes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Audience {
-    /// Each user for himself: a user-managed General app.
+    /// Each user for themselves: a user-managed General app.
     User,
     /// An administrator for the account: an admin-managed General app, and every Server-to-Server app.
     Account,
@@ -125,6 +138,28 @@ impl Level {
             Self::Admin => ":admin",
             Self::Master => ":master",
         }
+    }
+}
+
+// === impl Parts ===
+
+impl<'a> Parts<'a> {
+    /// The parts of a name that says what is done to what; `None` for one that does not, such as `scim2:admin`.
+    #[must_use]
+    pub fn of(scope: &'a str) -> Option<Self> {
+        if Style::of(scope) == Style::Unknown {
+            return None;
+        }
+        let level = Level::of(scope);
+        let mut parts = scope.split(':').filter(|part| !is_level(part));
+        let (product, action) = (parts.next()?, parts.next()?);
+        let claim = parts.next();
+        Some(Self {
+            product,
+            action,
+            claim,
+            level,
+        })
     }
 }
 
@@ -229,6 +264,32 @@ mod tests {
             ("group:read:administrator", Level::User),
         ] {
             assert_eq!(Level::of(scope), wanted, "{scope}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_taken_apart() {
+        let of = |scope| Parts::of(scope).map(|it| (it.product, it.action, it.claim, it.level));
+        for (scope, wanted) in [
+            ("meeting:read", Some(("meeting", "read", None, Level::User))),
+            (
+                "meeting:read:meeting:admin",
+                Some(("meeting", "read", Some("meeting"), Level::Admin)),
+            ),
+            (
+                "meeting:write:admin:sip_dialing",
+                Some(("meeting", "write", Some("sip_dialing"), Level::Admin)),
+            ),
+            (
+                "contact_center:udpate:region:admin",
+                Some(("contact_center", "udpate", Some("region"), Level::Admin)),
+            ),
+            ("scim2:admin", None),
+            ("user_profile", None),
+            ("meeting:grab:meeting", None),
+            ("", None),
+        ] {
+            assert_eq!(of(scope), wanted, "{scope}");
         }
     }
 

@@ -16,7 +16,7 @@ use crate::{
             model::{Asked, Attempted, Consent, End, Integration, Purpose, Step, code_expires},
             subject,
         },
-        grants::secret::{GrantSecret, Kept},
+        grants::secret::{GrantSecret, StoredGrant},
         schedule,
     },
 };
@@ -112,8 +112,8 @@ fn waits_until(consent: &Consent, status: Option<&ConsentStatus>) -> Option<Time
     waiting.retry_at.as_ref().map(|time| time.0)
 }
 
-fn adopt(view: &AppView<'_>, grant: &Grant, asked: &Asked, before: Option<&Kept>) -> Step {
-    let kept = Kept {
+fn adopt(view: &AppView<'_>, grant: &Grant, asked: &Asked, before: Option<&StoredGrant>) -> Step {
+    let kept = StoredGrant {
         grant: Grant {
             // The time comes from another process: in the future it would outlast every later consent.
             since: grant.since.min(view.view.now),

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::{
     api::v1alpha1::TokenFailure,
-    controller::{failure, grants::secret::Kept, schedule},
+    controller::{failure, grants::secret::StoredGrant, schedule},
 };
 use grant::{Client, Standing};
 
@@ -23,7 +23,7 @@ pub enum Refresh {
 
 /// What people say about a grant.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Said {
+pub struct Signals {
     /// When the person last removed the app.
     pub removed_at: Option<Timestamp>,
     /// When somebody last asked for another token.
@@ -32,7 +32,7 @@ pub struct Said {
 
 /// When an access token is to be replaced.
 #[must_use]
-pub fn refresh_at(kept: &Kept, uid: &str) -> Option<Timestamp> {
+pub fn refresh_at(kept: &StoredGrant, uid: &str) -> Option<Timestamp> {
     let access = kept.grant.access.as_ref()?;
     Some(schedule::refresh_at(
         access.issued_at,
@@ -43,14 +43,14 @@ pub fn refresh_at(kept: &Kept, uid: &str) -> Option<Timestamp> {
 
 /// The client id that a grant belongs to, if the app of the credentials has another one.
 #[must_use]
-pub fn other_client<'a>(kept: &'a Kept, client_id: Option<&str>) -> Option<&'a str> {
+pub fn other_client<'a>(kept: &'a StoredGrant, client_id: Option<&str>) -> Option<&'a str> {
     let own = kept.grant.client_id.as_deref()?;
     client_id.is_some_and(|found| found != own).then_some(own)
 }
 
 /// When the refresh token of a lost grant is to be erased, which is kept for `keep`.
 #[must_use]
-pub fn erase_at(kept: &Kept, keep: Duration) -> Option<Timestamp> {
+pub fn erase_at(kept: &StoredGrant, keep: Duration) -> Option<Timestamp> {
     let grant = &kept.grant;
     let seal = grant.loss.as_ref().and_then(|loss| loss.sealed.as_ref());
     grant
@@ -60,7 +60,7 @@ pub fn erase_at(kept: &Kept, keep: Duration) -> Option<Timestamp> {
 
 /// Whether the app was removed after Zoom last gave a token: only another token request can tell whether
 /// the grant is dead.
-fn is_in_doubt(kept: &Kept, removed_at: Option<Timestamp>) -> bool {
+fn is_in_doubt(kept: &StoredGrant, removed_at: Option<Timestamp>) -> bool {
     let proof = kept.grant.access.as_ref().map(|access| access.issued_at);
     removed_at.is_some_and(|removed| proof.is_none_or(|proof| removed >= proof))
 }
@@ -68,12 +68,12 @@ fn is_in_doubt(kept: &Kept, removed_at: Option<Timestamp>) -> bool {
 /// Decides whether a grant is spent at `now` on behalf of `client`.
 #[must_use]
 pub fn decide(
-    kept: &Kept,
+    kept: &StoredGrant,
     uid: &str,
     last: Option<&TokenFailure>,
     credentials_version: &str,
     client: &Client,
-    said: Said,
+    said: Signals,
     now: Timestamp,
 ) -> Refresh {
     let grant = &kept.grant;

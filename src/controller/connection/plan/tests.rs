@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     consent::check,
-    refresh::{Said, decide},
+    refresh::{Signals, decide},
     *,
 };
 use crate::{
@@ -27,8 +27,8 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
 }
 
-fn kept(access: Option<(i64, i64)>) -> Kept {
-    Kept {
+fn kept(access: Option<(i64, i64)>) -> StoredGrant {
+    StoredGrant {
         grant: Grant {
             id: "g".into(),
             generation: 1,
@@ -69,11 +69,27 @@ fn failed(retry_at: i64) -> TokenFailure {
 fn a_token_is_replaced_in_time_and_not_before() {
     let token = kept(Some((0, 3600)));
     assert_eq!(
-        decide(&token, "u", None, "v", &client(), Said::default(), at(2500)),
+        decide(
+            &token,
+            "u",
+            None,
+            "v",
+            &client(),
+            Signals::default(),
+            at(2500)
+        ),
         Refresh::Keep
     );
     assert_eq!(
-        decide(&token, "u", None, "v", &client(), Said::default(), at(2900)),
+        decide(
+            &token,
+            "u",
+            None,
+            "v",
+            &client(),
+            Signals::default(),
+            at(2900)
+        ),
         Refresh::Now
     );
     assert_eq!(
@@ -83,7 +99,7 @@ fn a_token_is_replaced_in_time_and_not_before() {
             None,
             "v",
             &client(),
-            Said::default(),
+            Signals::default(),
             at(0)
         ),
         Refresh::Now
@@ -101,7 +117,7 @@ fn a_failure_delays_the_next_attempt_and_other_credentials_hasten_it() {
             Some(&failure),
             "v",
             &client(),
-            Said::default(),
+            Signals::default(),
             at(3000)
         ),
         Refresh::Wait(at(4000))
@@ -113,7 +129,7 @@ fn a_failure_delays_the_next_attempt_and_other_credentials_hasten_it() {
             Some(&failure),
             "w",
             &client(),
-            Said::default(),
+            Signals::default(),
             at(3000)
         ),
         Refresh::Now
@@ -125,7 +141,7 @@ fn a_failure_delays_the_next_attempt_and_other_credentials_hasten_it() {
             Some(&failure),
             "v",
             &client(),
-            Said::default(),
+            Signals::default(),
             at(4000)
         ),
         Refresh::Now
@@ -144,7 +160,7 @@ fn an_attempt_on_record_is_made_good_at_once() {
         begun: at(1),
     });
     assert_eq!(
-        decide(&token, "u", None, "v", &client(), Said::default(), at(2)),
+        decide(&token, "u", None, "v", &client(), Signals::default(), at(2)),
         Refresh::Now
     );
 }
@@ -153,7 +169,7 @@ fn an_attempt_on_record_is_made_good_at_once() {
 fn a_removal_is_checked_by_a_token_request_and_not_again() {
     let token = kept(Some((100, 3700)));
     let seen = |removed| {
-        let said = Said {
+        let said = Signals {
             removed_at: Some(at(removed)),
             requested_at: None,
         };
@@ -168,7 +184,7 @@ fn a_removal_is_checked_by_a_token_request_and_not_again() {
 fn a_requested_refresh_is_made_once_and_at_most_once_a_minute() {
     let token = kept(Some((100, 3700)));
     let decided = |requested, now| {
-        let said = Said {
+        let said = Signals {
             removed_at: None,
             requested_at: Some(at(requested)),
         };
@@ -182,7 +198,17 @@ fn a_requested_refresh_is_made_once_and_at_most_once_a_minute() {
 
 #[test]
 fn a_lost_grant_is_spent_only_with_other_credentials() {
-    let now = |kept: &Kept| decide(kept, "u", None, "v", &client(), Said::default(), at(9999));
+    let now = |kept: &StoredGrant| {
+        decide(
+            kept,
+            "u",
+            None,
+            "v",
+            &client(),
+            Signals::default(),
+            at(9999),
+        )
+    };
     let wrong = Client::new("other", &"secret".to_owned().into());
     for (refused_by, wanted) in [(&client(), Refresh::Keep), (&wrong, Refresh::Now)] {
         let mut token = kept(Some((0, 3600)));
@@ -202,7 +228,15 @@ fn nothing_is_sent_with_the_credentials_of_another_app() {
         (None, Refresh::Now),
     ] {
         token.grant.client_id = known.map(Into::into);
-        let now = decide(&token, "u", None, "v", &client(), Said::default(), at(9999));
+        let now = decide(
+            &token,
+            "u",
+            None,
+            "v",
+            &client(),
+            Signals::default(),
+            at(9999),
+        );
         assert_eq!(now, wanted, "{known:?}");
     }
 }
@@ -403,7 +437,7 @@ fn step(situation: &Situation, now: i64) -> Option<String> {
     })
 }
 
-fn ours(kept: Kept) -> GrantSecret {
+fn ours(kept: StoredGrant) -> GrantSecret {
     GrantSecret::Ours(Box::new(kept))
 }
 
@@ -416,7 +450,7 @@ fn settled(issued: i64) -> Observed {
         token: TokenSecret::Ours(Stored {
             source,
             intact: true,
-            owned_as_wished: true,
+            has_wanted_owner: true,
             ..Stored::default()
         }),
         ..observed(ours(kept))
@@ -468,7 +502,7 @@ fn a_consent_goes_its_way_step_by_step() {
         other: None,
     });
     assert_eq!(step(&now, 150).as_deref(), Some("Store Adopted"));
-    let adopted = Kept {
+    let adopted = StoredGrant {
         grant: now.observed.consents[0].grant.clone().unwrap(),
         identified: true,
         ..kept(None)

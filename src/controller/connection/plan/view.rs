@@ -14,7 +14,7 @@ use crate::{
     controller::{
         connection::model::{Attempted, Integration, Observed, Situation},
         failure,
-        grants::{client_of, secret::Kept},
+        grants::{client_of, secret::StoredGrant},
     },
 };
 use zoom::App;
@@ -78,7 +78,7 @@ impl AppView<'_> {
     }
 
     /// The grant, if it is this connection's to use.
-    pub fn own_grant(&self) -> Option<&Kept> {
+    pub fn own_grant(&self) -> Option<&StoredGrant> {
         let kept = self.observed().kept()?;
         (!self.observed().is_copy()).then_some(kept)
     }
@@ -113,7 +113,7 @@ impl AppView<'_> {
             last.filter(|last| last.reason != Reason::TokenSecretNotWritten),
             self.observed().credentials_version(),
             &client_of(self.app),
-            refresh::Said {
+            refresh::Signals {
                 removed_at: self.observed().removed_at,
                 requested_at: failure::requested_at(self.view.connection),
             },

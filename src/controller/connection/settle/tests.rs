@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::controller::{
     connection::model::{Import, Observed},
-    grants::secret::{GrantSecret, Kept},
+    grants::secret::{GrantSecret, StoredGrant},
 };
 use grant::{Access, Code, Credential, Grant, Lost, Refusal};
 use zoom::{App, Error, Fault, Identity};
@@ -60,7 +60,7 @@ fn grant(generation: u64) -> Grant {
 
 fn read(grant: Grant) -> Read {
     Read {
-        grant: GrantSecret::Ours(Box::new(Kept {
+        grant: GrantSecret::Ours(Box::new(StoredGrant {
             grant,
             identity: None,
             identified: true,
@@ -271,7 +271,7 @@ fn a_secret_that_is_not_written_is_named() {
     assert_eq!(found.observed.consents.len(), 1, "it is not given up");
 }
 
-fn read_kept() -> Kept {
+fn read_kept() -> StoredGrant {
     match read(grant(1)).grant {
         GrantSecret::Ours(kept) => *kept,
         _ => unreachable!(),

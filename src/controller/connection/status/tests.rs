@@ -65,7 +65,7 @@ fn observed(suspend: bool) -> Observed {
 /// A grant that was used at `used`.
 fn held(used: i64, suspend: bool) -> Situation {
     let observed = Observed {
-        grant: GrantSecret::Ours(Box::new(Kept {
+        grant: GrantSecret::Ours(Box::new(StoredGrant {
             grant: Grant {
                 id: "g".into(),
                 generation: 1,

@@ -16,7 +16,7 @@ use crate::{
 
 /// Makes the Secret with the token of the control port, or takes up one that belongs to nobody. Its token is
 /// never written again: whoever holds it reads it when they need it.
-pub(super) async fn bring(
+pub(super) async fn ensure(
     writer: &Writer,
     integration: &ZoomIntegration,
     found: Option<&PartialObjectMeta<Secret>>,

@@ -58,7 +58,7 @@ pub(super) async fn apply(
             remove_receiver(context, integration, &observed.receiver, &plan.transition).await?;
         }
     }
-    facts::tell(
+    facts::send_orders(
         &context.writer,
         &context.receivers.http,
         integration,
@@ -101,7 +101,7 @@ impl One<'_> {
             ..
         } = outcome;
         let part = Part::ServiceAccount;
-        self.bring(
+        self.reconcile(
             part,
             &mut live.service_account,
             Some(service_account),
@@ -109,17 +109,17 @@ impl One<'_> {
         )
         .await?;
         let part = Part::Service;
-        self.bring(part, &mut live.service, Some(service), written)
+        self.reconcile(part, &mut live.service, Some(service), written)
             .await?;
         let (part, budget) = (Part::PodDisruptionBudget, disruption_budget.as_ref());
-        self.bring(part, &mut live.disruption_budget, budget, written)
+        self.reconcile(part, &mut live.disruption_budget, budget, written)
             .await?;
         let (part, policy) = (Part::NetworkPolicy, network_policy.as_ref());
-        self.bring(part, &mut live.network_policy, policy, written)
+        self.reconcile(part, &mut live.network_policy, policy, written)
             .await?;
         if self.objects.writes.contains(&Part::ControlSecret) {
             let found = observed.receiver.control.as_ref();
-            control::bring(&self.context.writer, self.integration, found).await?;
+            control::ensure(&self.context.writer, self.integration, found).await?;
         }
         *progress = Some(self.workload(workload, live, written).await?);
         retire(
@@ -131,16 +131,19 @@ impl One<'_> {
         .await?;
         if self.objects.retiring.is_some() {
             let (part, set) = (Part::StatefulSet, self.objects.retiring.as_ref());
-            self.bring(part, &mut live.stateful_set, set, written)
+            self.reconcile(part, &mut live.stateful_set, set, written)
                 .await?;
         }
         if plan.judgement.exposure == Exposure::Unknown {
             return Ok(());
         }
-        self.bring(Part::Ingress, &mut live.ingress, ingress.as_ref(), written)
+        self.reconcile(Part::Ingress, &mut live.ingress, ingress.as_ref(), written)
             .await?;
         let (part, route) = (Part::HttpRoute, http_route.as_ref());
-        match self.bring(part, &mut live.http_route, route, written).await {
+        match self
+            .reconcile(part, &mut live.http_route, route, written)
+            .await
+        {
             Err(Error::Kubernetes(kube::Error::Api(status))) if status.code == 404 => {
                 *is_gateway_api_missing = true;
                 Ok(())
@@ -150,7 +153,7 @@ impl One<'_> {
     }
 
     /// Writes an object if the plan says so, or removes one that is not wanted.
-    async fn bring<K: Watched + Serialize>(
+    async fn reconcile<K: Watched + Serialize>(
         &self,
         part: Part,
         live: &mut Option<K>,
@@ -190,18 +193,18 @@ impl One<'_> {
             Progress::Rolling => {}
             Progress::Current => {
                 let rollouts = &self.context.receivers.rollouts;
-                turn::pass_on(rollouts, &self.context.requeue, &name);
+                turn::release(rollouts, &self.context.requeue, &name);
             }
         }
         match workload {
             Workload::Deployment(wanted) => {
                 let (part, wanted) = (Part::Deployment, Some(wanted.as_ref()));
-                self.bring(part, &mut live.deployment, wanted, written)
+                self.reconcile(part, &mut live.deployment, wanted, written)
                     .await?;
             }
             Workload::StatefulSet(wanted) => {
                 let (part, wanted) = (Part::StatefulSet, Some(wanted.as_ref()));
-                self.bring(part, &mut live.stateful_set, wanted, written)
+                self.reconcile(part, &mut live.stateful_set, wanted, written)
                     .await?;
             }
         }

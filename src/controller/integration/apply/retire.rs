@@ -110,7 +110,7 @@ fn claims_go(live: &StatefulSet) -> bool {
 ///
 /// # Errors
 /// When the API server cannot be asked.
-pub async fn keep_up(
+pub async fn update_retiring(
     writer: &Writer,
     integration: &ZoomIntegration,
     wanted: &StatefulSet,
@@ -155,6 +155,6 @@ pub(super) async fn remove_receiver(
         published::remove(&secrets, &resources::control_name(integration)).await?;
     }
     let name = turn::name(integration);
-    turn::pass_on(&context.receivers.rollouts, &context.requeue, &name);
+    turn::release(&context.receivers.rollouts, &context.requeue, &name);
     Ok(())
 }

@@ -19,7 +19,7 @@ pub(super) fn name(integration: &ZoomIntegration) -> Name {
 }
 
 /// A receiver needs no slot any more: the next may begin.
-pub fn pass_on(rollouts: &Rollouts, requeue: &Requeue, name: &Name) {
+pub fn release(rollouts: &Rollouts, requeue: &Requeue, name: &Name) {
     for (namespace, name) in rollouts.freed(name, Timestamp::now()) {
         requeue.now(Key::integration(&namespace, &name));
     }

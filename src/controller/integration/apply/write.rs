@@ -10,8 +10,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     api::{FIELD_MANAGER, v1alpha1::ZoomIntegration},
     controller::{
-        error::Error, index::Watched, integration::ownership::owned, key::Key, published::gone,
-        writer::Writer,
+        error::Error, index::Watched, integration::ownership::owned, key::Key,
+        published::ok_if_gone, writer::Writer,
     },
 };
 
@@ -56,7 +56,7 @@ where
         uid: live.uid(),
         resource_version: None,
     };
-    gone(
+    ok_if_gone(
         api.delete(
             &live.name_any(),
             &DeleteParams::background().preconditions(exactly),

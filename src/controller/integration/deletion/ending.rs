@@ -31,7 +31,7 @@ pub enum Ending {
     /// Nothing is stored, or nothing can be delivered any more: it goes at once.
     Release,
     /// It goes with its volume claims, perhaps with events in them.
-    LetGo(Option<GivenUp>),
+    GiveUp(Option<GivenUp>),
     /// Stored events are delivered.
     Drain(Drain),
 }
@@ -68,7 +68,7 @@ pub fn ending(
     let transition = plan::transition(integration, observed);
     // An annotation may say that nothing is waited for.
     let Some(waiting) = transition.waiting else {
-        return Ending::LetGo(None);
+        return Ending::GiveUp(None);
     };
     let webhook = integration.spec.webhook.as_ref();
     let missing = webhook.and_then(|webhook| missing_sink(webhook, observed));
@@ -82,7 +82,7 @@ pub fn ending(
         let why = missing.unwrap_or_else(|| {
             "the sink did not take them within the time that a deletion waits".into()
         });
-        return Ending::LetGo(Some(GivenUp { waiting, why }));
+        return Ending::GiveUp(Some(GivenUp { waiting, why }));
     }
     let namespace = integration.namespace().unwrap_or_default();
     let name = integration.name_any();
@@ -221,7 +221,7 @@ mod tests {
 
     fn given_up(ending: Ending) -> String {
         match ending {
-            Ending::LetGo(Some(given_up)) => given_up.message(),
+            Ending::GiveUp(Some(given_up)) => given_up.message(),
             other => panic!("{other:?}"),
         }
     }
@@ -241,10 +241,10 @@ mod tests {
 
     #[test]
     fn an_empty_receiver_goes_and_so_does_one_whose_events_may_be_lost() {
-        assert_eq!(end(&observed(Some(0)), 5), Ending::LetGo(None));
+        assert_eq!(end(&observed(Some(0)), 5), Ending::GiveUp(None));
         let discard = integration(json!({"zoom-operator.io/discard-buffered-events": "true"}));
         let ends = ending(&discard, &observed(Some(3)), false, LIMITS, at(5));
-        assert_eq!(ends, Ending::LetGo(None));
+        assert_eq!(ends, Ending::GiveUp(None));
     }
 
     #[test]
@@ -299,6 +299,6 @@ mod tests {
         assert!(message.contains("1 Pod that cannot be asked"), "{message}");
         let mut no_pod = observed(None);
         no_pod.pods.clear();
-        assert!(matches!(end(&no_pod, 1000), Ending::LetGo(Some(_))));
+        assert!(matches!(end(&no_pod, 1000), Ending::GiveUp(Some(_))));
     }
 }

@@ -10,8 +10,9 @@ use kube::runtime::events::{Event, EventType};
 
 use self::ending::{Ending, GivenUp, Limits};
 use super::{
-    apply, facts,
-    hold::{FINALIZER, is_held, is_needed},
+    apply,
+    buffer_finalizer::{FINALIZER, has_finalizer, is_needed},
+    facts,
     model::Receiver,
     objects, observe,
     resources::Setting,
@@ -40,10 +41,10 @@ pub async fn prepare(
 ) -> Result<bool, Error> {
     let wanted = is_needed(integration, receiver)
         && !observe::namespace_ends(&context.reader, integration).await?;
-    if !wanted && is_held(integration) {
+    if !wanted && has_finalizer(integration) {
         tracing::info!("nothing holds the integration any more: no buffer, or its namespace goes");
     }
-    finalizer::bring(&context.writer, integration, FINALIZER, wanted).await
+    finalizer::ensure(&context.writer, integration, FINALIZER, wanted).await
 }
 
 /// Lets a deleted integration go as soon as nothing is stored any more, or its time has come.
@@ -51,7 +52,7 @@ pub async fn prepare(
 /// # Errors
 /// When the API server cannot be asked.
 pub async fn conclude(context: &Context, integration: &ZoomIntegration) -> Result<Action, Error> {
-    if !is_held(integration) {
+    if !has_finalizer(integration) {
         // Children go by their owner references: there is nothing to do, and nothing that can hang.
         return Ok(Action::await_change());
     }
@@ -65,10 +66,10 @@ pub async fn conclude(context: &Context, integration: &ZoomIntegration) -> Resul
     let now = Timestamp::now();
     match ending::ending(integration, &observed, namespace_ends, limits, now) {
         Ending::Release => {
-            finalizer::bring(&context.writer, integration, FINALIZER, false).await?;
+            finalizer::ensure(&context.writer, integration, FINALIZER, false).await?;
             Ok(Action::await_change())
         }
-        Ending::LetGo(given_up) => {
+        Ending::GiveUp(given_up) => {
             let set = observed.receiver.stateful_set.as_ref();
             if !apply::retire::release_claims(&context.writer, integration, set).await? {
                 return Ok(Action::requeue(BETWEEN_STEPS));
@@ -76,7 +77,7 @@ pub async fn conclude(context: &Context, integration: &ZoomIntegration) -> Resul
             if let Some(given_up) = given_up {
                 announce(&context.writer, integration, &given_up).await;
             }
-            finalizer::bring(&context.writer, integration, FINALIZER, false).await?;
+            finalizer::ensure(&context.writer, integration, FINALIZER, false).await?;
             Ok(Action::await_change())
         }
         Ending::Drain(drain) => {
@@ -91,9 +92,9 @@ pub async fn conclude(context: &Context, integration: &ZoomIntegration) -> Resul
             if let Some(wanted) = objects::retiring(integration, &observed.receiver, &setting)
                 && objects::must_be_written(&observed, &wanted)
             {
-                apply::retire::keep_up(&context.writer, integration, &wanted).await?;
+                apply::retire::update_retiring(&context.writer, integration, &wanted).await?;
             }
-            facts::tell(
+            facts::send_orders(
                 &context.writer,
                 &context.receivers.http,
                 integration,

@@ -53,7 +53,7 @@ pub struct Observed {
     /// The Service that is the sink.
     pub sink_service: SinkService,
     /// Other integrations that claim the same host; `None` while not all of them are known.
-    pub rivals: Option<Vec<Claim>>,
+    pub other_claimants: Option<Vec<Claim>>,
     /// What the receiver knows; `None` when it cannot be asked, which says nothing.
     pub facts: Option<Facts>,
 }

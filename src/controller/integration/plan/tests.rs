@@ -98,7 +98,7 @@ fn stored() -> Stored {
         source: "c/1".into(),
         scope: "a:read:x:admin".into(),
         intact: true,
-        owned_as_wished: true,
+        has_wanted_owner: true,
     }
 }
 
@@ -159,29 +159,32 @@ fn each_reason_leads_to_a_request_and_is_named() {
 
 #[test]
 fn a_requested_refresh_is_made_once_and_at_most_once_a_minute() {
-    let wished = |wish: Value, issued: Option<i64>| {
+    let requested = |time: Value, issued: Option<i64>| {
         let mut integration = integration(json!({}), None);
-        let wish = wish
+        let time = time
             .as_i64()
-            .map_or_else(|| wish.to_string(), |second| at(second).to_string());
+            .map_or_else(|| time.to_string(), |second| at(second).to_string());
         let annotations = integration.metadata.annotations.get_or_insert_default();
-        annotations.insert(annotation::REFRESH_REQUESTED_AT.into(), wish);
+        annotations.insert(annotation::REFRESH_REQUESTED_AT.into(), time);
         let observed = ours(|stored| stored.issued_at = issued.map(at));
         plan(&integration, &observed, false, at(NOW)).token
     };
     let request = TokenStep::Request(Cause::Requested);
-    assert_eq!(wished(json!(NOW - 1), Some(NOW - 300)), request);
-    assert_eq!(wished(json!(NOW - 1), None), request);
-    assert_eq!(wished(json!(NOW - 300), Some(NOW - 300)), TokenStep::Keep);
+    assert_eq!(requested(json!(NOW - 1), Some(NOW - 300)), request);
+    assert_eq!(requested(json!(NOW - 1), None), request);
     assert_eq!(
-        wished(json!(NOW - 1), Some(NOW - 20)),
+        requested(json!(NOW - 300), Some(NOW - 300)),
+        TokenStep::Keep
+    );
+    assert_eq!(
+        requested(json!(NOW - 1), Some(NOW - 20)),
         TokenStep::Later(at(NOW + 40))
     );
     assert_eq!(
-        wished(json!(NOW + 50), Some(NOW - 300)),
+        requested(json!(NOW + 50), Some(NOW - 300)),
         TokenStep::Later(at(NOW + 50))
     );
-    assert_eq!(wished(json!("now"), Some(NOW - 300)), TokenStep::Keep);
+    assert_eq!(requested(json!("now"), Some(NOW - 300)), TokenStep::Keep);
 }
 
 #[test]
@@ -267,7 +270,7 @@ fn the_secret_of_a_deleted_namesake_is_waited_for() {
 #[test]
 fn a_changed_deletion_policy_changes_the_owner_only() {
     assert_eq!(
-        step(json!({}), None, &ours(|s| s.owned_as_wished = false)),
+        step(json!({}), None, &ours(|s| s.has_wanted_owner = false)),
         TokenStep::Reown
     );
 }

@@ -37,7 +37,7 @@ fn rules(allowed: &[AllowedHost]) -> HostRules<'_> {
 
 fn observed() -> Observed {
     Observed {
-        rivals: Some(vec![]),
+        other_claimants: Some(vec![]),
         ..Observed::default()
     }
 }
@@ -115,7 +115,7 @@ fn a_host_must_be_allowed_and_free() {
     );
     assert_eq!(reasons(&refused), ["HostNotAllowed"]);
     assert_eq!(refused.exposure, Exposure::Refused);
-    observed.rivals = Some(vec![Claim {
+    observed.other_claimants = Some(vec![Claim {
         granted: false,
         created: None,
         namespace: "secret-place".into(),
@@ -132,7 +132,7 @@ fn a_host_must_be_allowed_and_free() {
         rules(&allowed(&["clinics=*.example.com"])),
     );
     assert_eq!(not_theirs.exposure, Exposure::Granted);
-    observed.rivals = None;
+    observed.other_claimants = None;
     let unknown = judge(&exposed, &observed, rules(&allowed(&[])));
     assert_eq!(
         (unknown.refusals.len(), unknown.exposure),

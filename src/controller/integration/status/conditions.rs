@@ -244,7 +244,7 @@ fn granted(findings: &Findings<'_>) -> Option<Statement> {
 fn seen(webhook: &WebhookStatus) -> String {
     match webhook.events_declared {
         Some(declared) if declared > 0 => format!(
-            " Seen {} of {declared} declared events.",
+            " ReachState {} of {declared} declared events.",
             webhook.events_seen.len()
         ),
         _ => String::new(),

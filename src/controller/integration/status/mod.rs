@@ -33,7 +33,7 @@ use crate::{
         integration::count::Count,
         integration::resources,
         links,
-        reach::Seen,
+        reach::ReachState,
         schedule,
         token_secret::{self, Owner, TokenSecret},
         verdict::TokenFinding,
@@ -61,7 +61,7 @@ pub struct Setting<'a> {
     /// These connections, as the watch knows them.
     pub known: &'a [&'a ZoomConnection],
     /// What is known of the way to the webhook URL; `None` when nothing is to be tried.
-    pub reach: Option<Seen>,
+    pub reach: Option<ReachState>,
 }
 
 /// When to look again.

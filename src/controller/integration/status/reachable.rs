@@ -8,14 +8,14 @@ use crate::{
         reason::Reason,
         v1alpha1::{WebhookStatus, ZoomIntegrationStatus},
     },
-    controller::reach::{self, Seen},
+    controller::reach::{self, ReachState},
     reach::Finding,
 };
 
 /// The condition; none without a URL that is given out, and none when nothing is to be tried.
 pub(super) fn endpoint_reachable(
     webhook: Option<&WebhookStatus>,
-    seen: Option<&Seen>,
+    seen: Option<&ReachState>,
     before: &ZoomIntegrationStatus,
     now: Timestamp,
 ) -> Option<Statement> {
@@ -59,7 +59,7 @@ pub(super) fn endpoint_reachable(
     } else {
         Status::Unknown
     };
-    let message = format!("Seen from the operator: {}", finding.message);
+    let message = format!("ReachState from the operator: {}", finding.message);
     say(status, finding.cause.into(), &message)
 }
 
@@ -98,8 +98,8 @@ mod tests {
         }
     }
 
-    fn seen(cause: Option<Cause>) -> Seen {
-        Seen {
+    fn seen(cause: Option<Cause>) -> ReachState {
+        ReachState {
             tried: true,
             ready: true,
             finding: cause.map(|cause| Finding {
@@ -110,7 +110,7 @@ mod tests {
         }
     }
 
-    fn say(webhook: &WebhookStatus, seen: Option<&Seen>) -> Option<Statement> {
+    fn say(webhook: &WebhookStatus, seen: Option<&ReachState>) -> Option<Statement> {
         let before = ZoomIntegrationStatus::default();
         endpoint_reachable(Some(webhook), seen, &before, at(10 * DAY))
     }
@@ -126,7 +126,7 @@ mod tests {
         ] {
             let said = say(&webhook, Some(&seen(Some(cause)))).unwrap();
             assert_eq!((said.status, said.reason), (status, cause.into()));
-            assert_eq!(said.message, "Seen from the operator: as found.");
+            assert_eq!(said.message, "ReachState from the operator: as found.");
         }
     }
 
@@ -164,7 +164,7 @@ mod tests {
             webhook: Some(webhook(Some(URL), None)),
             ..ZoomIntegrationStatus::default()
         };
-        let say = |url: &str, seen: Seen, before: &ZoomIntegrationStatus| {
+        let say = |url: &str, seen: ReachState, before: &ZoomIntegrationStatus| {
             let webhook = webhook(Some(url), None);
             let said = endpoint_reachable(Some(&webhook), Some(&seen), before, at(10 * DAY));
             said.unwrap()
@@ -177,7 +177,10 @@ mod tests {
             Reason::NotChecked
         );
         // Suspended, or without a key: it will not be tried.
-        assert_eq!(reason(URL, Seen::default(), &before), Reason::NotChecked);
+        assert_eq!(
+            reason(URL, ReachState::default(), &before),
+            Reason::NotChecked
+        );
         // What Zoom had proven is over.
         let mut before = before.clone();
         before.conditions[0].reason = Reason::Validated.into();
@@ -187,11 +190,11 @@ mod tests {
     #[test]
     fn without_a_receiver_no_old_finding_says_that_it_is_reachable() {
         let webhook = webhook(Some(URL), None);
-        let down = |cause| Seen {
+        let down = |cause| ReachState {
             ready: false,
             ..seen(cause)
         };
-        let reason = |seen: &Seen| say(&webhook, Some(seen)).unwrap().reason;
+        let reason = |seen: &ReachState| say(&webhook, Some(seen)).unwrap().reason;
         let said = say(&webhook, Some(&down(Some(Cause::Reachable)))).unwrap();
         assert_eq!(
             (said.status, said.reason),
@@ -204,7 +207,7 @@ mod tests {
         );
         assert_eq!(reason(&down(None)), Reason::NotChecked);
 
-        let after = |said: Statement, seen: &Seen| {
+        let after = |said: Statement, seen: &ReachState| {
             let before = ZoomIntegrationStatus {
                 conditions: condition::merge(&[], vec![said], Some(1), at(1)),
                 webhook: Some(webhook.clone()),

@@ -93,7 +93,7 @@ fn say_seeing(
     integration: &ZoomIntegration,
     pods: Vec<ReceiverPod>,
     refusals: Vec<Refusal>,
-    reach: Option<Seen>,
+    reach: Option<ReachState>,
 ) -> ZoomIntegrationStatus {
     let observed = Observed {
         facts: together(&pods),
@@ -127,7 +127,7 @@ fn declared_events_are_counted_once_and_so_are_those_that_came() {
     assert_eq!(webhook.events_declared, Some(3));
     assert_eq!(webhook.events_seen, ["meeting.ended"]);
     assert!(
-        message(&said, Type::EndpointValidated).ends_with(" Seen 1 of 3 declared events."),
+        message(&said, Type::EndpointValidated).ends_with(" ReachState 1 of 3 declared events."),
         "{said:?}"
     );
 }
@@ -164,7 +164,7 @@ fn dead_letters_of_a_receiver_that_is_silent_are_not_forgotten() {
 
 #[test]
 fn what_stands_in_the_way_of_zoom_is_named_where_a_person_looks() {
-    let seen = |cause| Seen {
+    let seen = |cause| ReachState {
         tried: true,
         ready: true,
         finding: Some(Finding {
@@ -182,10 +182,13 @@ fn what_stands_in_the_way_of_zoom_is_named_where_a_person_looks() {
     let said = say(Cause::NameNotFound);
     let (state, message) = endpoint(&said);
     assert_eq!(state, "Open");
-    let expected = "Seen from the operator: hooks.example.com has no address.";
+    let expected = "ReachState from the operator: hooks.example.com has no address.";
     assert!(message.contains(expected), "{message}");
     for cause in [Cause::Reachable, Cause::ResolverFailed] {
-        assert!(!endpoint(&say(cause)).1.contains("Seen from"), "{cause:?}");
+        assert!(
+            !endpoint(&say(cause)).1.contains("ReachState from"),
+            "{cause:?}"
+        );
     }
     // It is advice: what the integration is, it is without it.
     let without = say_seeing(&integration(), vec![], vec![], None);

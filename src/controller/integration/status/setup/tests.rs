@@ -114,7 +114,7 @@ impl Pass {
                 source: "c/1".into(),
                 scope: scope.into(),
                 intact: true,
-                owned_as_wished: true,
+                has_wanted_owner: true,
                 ..Stored::default()
             })
         });

@@ -10,7 +10,7 @@ pub const FINALIZER: &str = "zoom-operator.io/buffer";
 
 /// Whether the integration has the finalizer.
 #[must_use]
-pub fn is_held(integration: &ZoomIntegration) -> bool {
+pub fn has_finalizer(integration: &ZoomIntegration) -> bool {
     integration
         .finalizers()
         .iter()
