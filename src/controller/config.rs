@@ -6,7 +6,9 @@ use ipnet::IpNet;
 use url::Url;
 
 use super::{
-    integration::hosts::AllowedHost, leadership::Leadership, receiver_defaults::ReceiverDefaults,
+    integration::{dress::AllowedKeys, hosts::AllowedHost},
+    leadership::Leadership,
+    receiver_defaults::ReceiverDefaults,
 };
 use crate::api::v1alpha1::duration;
 use runtime::{outgoing::egress::Egress, telemetry::LogArgs};
@@ -145,6 +147,10 @@ pub struct ReceiverPolicy {
     /// Those that have one keep it.
     #[arg(long = "host-rules-required", env = "HOST_RULES_REQUIRED")]
     pub host_rules_required: bool,
+
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would show it as the section's help")]
+    pub keys: AllowedKeys,
 
     /// The receivers' `NetworkPolicies` also let them reach any address but link-local ones. In a namespace
     /// that restricts egress, this applies to every Pod that somebody labels like a receiver.

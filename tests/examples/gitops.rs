@@ -45,6 +45,8 @@ fn every_kind_is_one_that_its_tool_knows() {
         "helm.toolkit.fluxcd.io/v2 HelmRelease",
         "external-secrets.io/v1 ExternalSecret",
         "bitnami.com/v1alpha1 SealedSecret",
+        "cert-manager.io/v1 ClusterIssuer",
+        "cert-manager.io/v1 Certificate",
     ];
     for (file, document) in documents() {
         let of = |field: &str| document[field].as_str().unwrap_or_default().to_owned();
@@ -169,6 +171,22 @@ fn each_tenants_credentials_are_those_that_the_app_asks_for() {
         assert!(data.values().all(|value| value == "REPLACE-ME"), "{file}");
         assert!(data.keys().eq(wanted), "{file}: {data:?}");
     }
+}
+
+/// The issuer that a tenant's annotation and the Gateway's certificate name is there.
+#[test]
+fn certificates_come_from_the_issuer() {
+    let (_, issuer) = only("ClusterIssuer", "cert-manager.io/v1").remove(0);
+    let name = &issuer["metadata"]["name"];
+    let (_, certificate) = only("Certificate", "cert-manager.io/v1").remove(0);
+    assert_eq!(&certificate["spec"]["issuerRef"]["name"], name);
+    let (_, app) = only("ZoomIntegration", "zoom-operator.io/v1alpha1").remove(0);
+    let ingress = &app["spec"]["webhook"]["endpoint"]["ingress"];
+    assert_eq!(
+        &ingress["annotations"]["cert-manager.io/cluster-issuer"],
+        name
+    );
+    assert!(ingress["tlsSecretName"].is_string());
 }
 
 /// Credentials, then the app, then whoever waits for a person.

@@ -128,6 +128,9 @@ register! {
     /// the receiver accepts requests, and the API server refused an update of its objects
     UpdateRefused = "UpdateRefused" in [Integration] on [ReceiverAvailable(True)]
         for PlatformEngineer: "read the message: it has the API server's sentence; allow the update, or change what it asks for";
+    /// the receiver accepts requests, and labels or annotations of its Ingress or `HTTPRoute` are not applied, because the operator's configuration does not allow their keys
+    MetadataRefused = "MetadataRefused" in [Integration] on [ReceiverAvailable(True)]
+        for AppOwner: "remove the keys that the message names, or ask the platform engineer for `receiver.endpoint.allowedAnnotations` and `allowedLabels` of the chart";
     /// the integration is being deleted and waits for stored events
     Deleting = "Deleting" in [Integration] on [Ready(False)]
         for Nobody: "";
@@ -227,6 +230,9 @@ register! {
     /// this integration's receiver answered, and proved it
     Reachable = "Reachable" in [Endpoint] on [EndpointReachable(True)]
         for Nobody: "";
+    /// no Gateway serves the `HTTPRoute`: its status says `Accepted` False or `ResolvedRefs` False for each
+    RouteRefused = "RouteRefused" in [Endpoint] on [EndpointReachable(False)]
+        for AppOwner: "read the message, which has the Gateway's sentence; correct `endpoint.host` or `endpoint.gateway.parentRefs`, or ask who runs the Gateway to accept routes of this namespace";
     /// the URL is not https with the name of a host
     UrlUnusable = "UrlUnusable" in [Endpoint] on [EndpointReachable(False)]
         for AppOwner: "correct `endpoint.host`";

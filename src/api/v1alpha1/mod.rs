@@ -4,8 +4,10 @@ mod app;
 mod connection;
 mod credentials;
 pub mod duration;
+mod endpoint;
 mod failure;
 mod integration;
+pub mod metadata;
 mod oauth;
 mod rules;
 mod scopes;
@@ -20,6 +22,7 @@ pub use connection::{
     ZoomConnection, ZoomConnectionSpec, ZoomConnectionStatus,
 };
 pub use credentials::{CredentialKeys, Credentials, LocalRef};
+pub use endpoint::{Endpoint, Gateway, Ingress, ParentRef, PathType};
 pub use failure::TokenFailure;
 pub use integration::{ReadyWhen, ZoomIntegration, ZoomIntegrationSpec};
 pub use oauth::{Consent, ConsentMode, OAuth, SelfService};
@@ -31,7 +34,6 @@ pub use status::{
 };
 pub use token::{DeletionPolicy, Token};
 pub use webhook::{
-    Authentication, AuthenticationType, Buffer, BufferStorage, Endpoint, Gateway, HttpFormat,
-    HttpSink, Ingress, NatsMessageId, NatsSink, ParentRef, ReceiverKnobs, Resources, ServiceRef,
-    Sink, Subscription, Toleration, Webhook,
+    Authentication, AuthenticationType, Buffer, BufferStorage, HttpFormat, HttpSink, NatsMessageId,
+    NatsSink, ReceiverKnobs, Resources, ServiceRef, Sink, Subscription, Toleration, Webhook,
 };

@@ -7,7 +7,7 @@ use kube::KubeSchema;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::LocalRef;
+use super::{LocalRef, endpoint::Endpoint};
 
 /// The events that the tenant wants and where they go.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -81,69 +81,6 @@ pub enum AuthenticationType {
     Basic,
     /// A header of any name.
     CustomHeader,
-}
-
-/// How Zoom reaches the receiver.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
-#[x_kube(
-    validation = Rule::new("!(has(self.ingress) && has(self.gateway))")
-        .message("endpoint takes ingress or gateway, not both: remove one")
-)]
-#[serde(rename_all = "camelCase")]
-pub struct Endpoint {
-    /// The public host name. Zoom calls it by https on port 443.
-    #[schemars(schema_with = "host_schema")]
-    pub host: String,
-    /// The path of the endpoint. Default: `/`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 200), regex(pattern = r"^/[A-Za-z0-9._~/-]*$"))]
-    pub path: Option<String>,
-    /// Expose the receiver through an Ingress.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ingress: Option<Ingress>,
-    /// Expose the receiver through an `HTTPRoute`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub gateway: Option<Gateway>,
-}
-
-/// Expose the receiver through an Ingress.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Default)]
-#[serde(rename_all = "camelCase")]
-pub struct Ingress {
-    /// Ingress class. Default: the cluster's default class.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 253))]
-    pub class_name: Option<String>,
-    /// Secret with the TLS certificate, in the same namespace.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 253))]
-    pub tls_secret_name: Option<String>,
-}
-
-/// Expose the receiver through an `HTTPRoute` of the Gateway API.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
-#[serde(rename_all = "camelCase")]
-pub struct Gateway {
-    /// The Gateways to attach to.
-    #[schemars(length(min = 1, max = 8))]
-    pub parent_refs: Vec<ParentRef>,
-}
-
-/// A Gateway to attach to.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
-#[serde(rename_all = "camelCase")]
-pub struct ParentRef {
-    /// Name of the Gateway.
-    #[schemars(length(min = 1, max = 253))]
-    pub name: String,
-    /// Namespace of the Gateway. Default: the integration's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 63))]
-    pub namespace: Option<String>,
-    /// Listener of the Gateway. Default: all that match.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 253))]
-    pub section_name: Option<String>,
 }
 
 /// Where verified events go: exactly one of `http` and `nats`.
@@ -496,18 +433,6 @@ fn service_name_schema(_: &mut SchemaGenerator) -> Schema {
         "x-kubernetes-validations": [{
             "rule": "self.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
             "message": "serviceRef.name is the name of a Service of the same namespace: write metadata.name only, and the port and the path into serviceRef.port and serviceRef.path"
-        }]
-    })
-}
-
-fn host_schema(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({
-        "type": "string",
-        "minLength": 1,
-        "maxLength": 253,
-        "x-kubernetes-validations": [{
-            "rule": r"self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)+$') && !self.matches('[.][0-9]+$')",
-            "message": "endpoint.host is a host name in lower case only, not an address: write hooks.example.com, without https:// in front, and without a port (Zoom uses 443) or a path (which goes into endpoint.path) behind"
         }]
     })
 }

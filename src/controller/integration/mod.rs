@@ -6,6 +6,7 @@ mod apply;
 mod buffer_finalizer;
 mod count;
 mod deletion;
+pub mod dress;
 mod facts;
 pub mod hosts;
 mod model;

@@ -6,9 +6,11 @@ use kube::ResourceExt as _;
 use secrecy::ExposeSecret as _;
 
 use super::{
+    dress::dress,
     hosts::HostRules,
     model::{
-        Cause, CredentialsStep, Exposure, Observed, Plan, ReceiverStep, TokenStep, Transition,
+        Cause, CredentialsStep, Exposure, Judgement, Observed, Plan, ReceiverStep, TokenStep,
+        Transition,
     },
     objects, policy,
     resources::{Kind, Setting},
@@ -73,7 +75,10 @@ pub fn plan(
         required: rules.receivers.host_rules_required,
         own: rules.own_host,
     };
-    let judgement = policy::judge(integration, observed, hosts);
+    let judgement = Judgement {
+        undressed: undressed(integration, rules.receivers),
+        ..policy::judge(integration, observed, hosts)
+    };
     let obstacle = (receiver == ReceiverStep::Apply)
         .then(|| objects::obstacle(integration, &observed.receiver))
         .flatten();
@@ -107,6 +112,13 @@ pub fn plan(
         },
         remove_old_token_secret: !idle && !suspended && observed.old_token_secret.is_some(),
     }
+}
+
+/// Labels and annotations that are wanted on the way in and not allowed.
+fn undressed(integration: &ZoomIntegration, policy: &ReceiverPolicy) -> Vec<String> {
+    let endpoint = integration.spec.webhook.as_ref();
+    let endpoint = endpoint.and_then(|webhook| webhook.endpoint.as_ref());
+    endpoint.map_or_else(Vec::new, |endpoint| dress(endpoint, &policy.keys).refused)
 }
 
 /// How the workloads change. An integration that is being deleted wants none.

@@ -277,6 +277,7 @@ fn receiver(
     ReceiverState {
         finding,
         refused: outcome.refused.clone().filter(|_| is_available),
+        undressed: plan.judgement.undressed.clone(),
         replicas: outcome
             .live
             .live(integration)

@@ -1,4 +1,4 @@
-//! What `examples/gitops` says to Argo CD, Flux, External Secrets and Sealed Secrets, compared with their own
+//! What `examples/gitops` says to Argo CD, Flux, cert-manager, External Secrets and Sealed Secrets, compared with their own
 //! definitions. The cluster need not have them.
 
 use std::{fs, path::Path};
@@ -13,7 +13,7 @@ pub fn cases() -> Vec<Case> {
 }
 
 /// The definitions: a module that `tests/cluster/tools/gitops-definitions` pins, and a file in it.
-const DEFINITIONS: [(&str, &str); 6] = [
+const DEFINITIONS: [(&str, &str); 8] = [
     (
         "github.com/argoproj/argo-cd/v3",
         "manifests/crds/applicationset-crd.yaml",
@@ -25,6 +25,14 @@ const DEFINITIONS: [(&str, &str); 6] = [
     (
         "github.com/bitnami-labs/sealed-secrets",
         "helm/sealed-secrets/crds/bitnami.com_sealedsecrets.yaml",
+    ),
+    (
+        "github.com/cert-manager/cert-manager",
+        "deploy/crds/cert-manager.io_certificates.yaml",
+    ),
+    (
+        "github.com/cert-manager/cert-manager",
+        "deploy/crds/cert-manager.io_clusterissuers.yaml",
     ),
     (
         "github.com/external-secrets/external-secrets",

@@ -13,6 +13,7 @@ use crate::bed::{
 pub fn cases() -> Vec<Case> {
     vec![
         Case::new("receiver::exposed_by_ingress_then_httproute", exposed).needs_host(),
+        Case::new("receiver::labels_and_annotations_of_the_way_in", dressed),
         Case::new("receiver::hosts_belong_to_the_first", claims),
         Case::new("receiver::hosts_by_policy", policy),
     ]
@@ -99,6 +100,85 @@ async fn exposed(bed: Bed) -> anyhow::Result<()> {
         .await?;
     bed.until_gone("httproutes", RECEIVER).await?;
     Ok(())
+}
+
+async fn dressed(bed: Bed) -> anyhow::Result<()> {
+    gateway::define(&bed).await?;
+    let (sim, _operator) = bed.zoom_and_operator(&Options::default()).await?;
+    let ingress = json!({
+        "pathType": "Prefix", "tlsSecretName": "hooks-tls",
+        "annotations": {
+            "cert-manager.io/cluster-issuer": "letsencrypt",
+            "nginx.ingress.kubernetes.io/configuration-snippet": "return 200;",
+        },
+    });
+    let spec = json!({"webhook": {"endpoint": {"host": HOST, "ingress": ingress}}});
+    connected(&bed, &sim, spec).await?;
+    let ingress = bed.get("ingresses", RECEIVER).await?;
+    let annotations = &ingress["metadata"]["annotations"];
+    ensure!(
+        annotations["cert-manager.io/cluster-issuer"] == "letsencrypt",
+        "{ingress:#}"
+    );
+    let snippet = "nginx.ingress.kubernetes.io/configuration-snippet";
+    ensure!(annotations[snippet].is_null(), "{ingress:#}");
+    let path = &ingress["spec"]["rules"][0]["http"]["paths"][0];
+    ensure!(path["pathType"] == "Prefix", "{ingress:#}");
+    let object = bed.integration("acme").await?;
+    let said = message(&object, "ReceiverAvailable");
+    ensure!(
+        reason(&object, "ReceiverAvailable") == "MetadataRefused" && said.contains(snippet),
+        "{said}"
+    );
+    ensure!(reason(&object, "Ready") == "Connected", "{object:#}");
+    // What is no longer wanted is taken back.
+    let change = json!({"webhook": {"endpoint": {"ingress": {"annotations": null}}}});
+    bed.change("acme", &change).await?;
+    wait_for("the Ingress without annotations", LIMIT, || async {
+        let ingress = bed.get("ingresses", RECEIVER).await?;
+        let annotations = &ingress["metadata"]["annotations"];
+        Ok(annotations["cert-manager.io/cluster-issuer"]
+            .is_null()
+            .then_some(()))
+    })
+    .await?;
+
+    // A Gateway that does not take the route says so.
+    let gateway = json!({"parentRefs": [{"name": "public", "namespace": "gateways"}]});
+    let change = json!({"webhook": {"endpoint": {"ingress": null, "gateway": gateway}}});
+    bed.change("acme", &change).await?;
+    let route = wait_for("the HTTPRoute", LIMIT, || async {
+        bed.find("httproutes", RECEIVER).await
+    })
+    .await?;
+    let judged = |status: &str| {
+        let condition = json!({
+            "type": "Accepted", "status": status, "reason": "NotAllowedByListeners",
+            "message": "no listener allows this namespace",
+            "observedGeneration": route["metadata"]["generation"],
+            "lastTransitionTime": "2026-01-01T00:00:00Z",
+        });
+        json!({"status": {"parents": [{
+            "controllerName": "example.com/gateways", "conditions": [condition],
+            "parentRef": {"name": "public", "namespace": "gateways"},
+        }]}})
+    };
+    let status = format!("{RECEIVER}/status");
+    bed.patch("httproutes", &status, &judged("False")).await?;
+    wait_for("the Gateway's sentence", LIMIT, || async {
+        let object = bed.integration("acme").await?;
+        let said = message(&object, "EndpointReachable");
+        let is_told = reason(&object, "EndpointReachable") == "RouteRefused"
+            && said.contains("no listener allows this namespace");
+        Ok(is_told.then_some(()))
+    })
+    .await?;
+    bed.patch("httproutes", &status, &judged("True")).await?;
+    wait_for("no objection", LIMIT, || async {
+        let object = bed.integration("acme").await?;
+        Ok((reason(&object, "EndpointReachable") != "RouteRefused").then_some(()))
+    })
+    .await
 }
 
 /// An integration that waits for its installation only, with a webhook on this host and path.

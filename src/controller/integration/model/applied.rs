@@ -41,6 +41,8 @@ pub struct ReceiverState {
     pub finding: ReceiverFinding,
     /// The API server's sentence, if it refused an object of a receiver that takes requests.
     pub refused: Option<String>,
+    /// Fields with labels and annotations of its way in that the operator's configuration does not allow.
+    pub undressed: Vec<String>,
     /// How many Pods it has, without those that a rollout adds.
     pub replicas: i32,
     /// Events that are waited for.

@@ -7,6 +7,8 @@ use crate::{api::reason::Reason, controller::integration::resources::SinkAccess}
 pub struct Judgement {
     /// What is refused, with the remedies.
     pub refusals: Vec<Refusal>,
+    /// Fields with labels and annotations that are not applied.
+    pub undressed: Vec<String>,
     /// Whether the receiver has its sink.
     pub sink: SinkAccess,
     /// Whether the host is the integration's.

@@ -36,6 +36,7 @@ fn objects_for(image: &str, observed: &Observed) -> Objects {
     let policy = ReceiverPolicy {
         sink_allow_network: vec![],
         allowed_hosts: vec![],
+        keys: crate::controller::integration::dress::AllowedKeys::default(),
         network_policies: true,
         operator_namespace: Some("ops".into()),
         defaults: crate::controller::receiver_defaults::ReceiverDefaults::default(),

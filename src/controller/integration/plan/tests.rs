@@ -43,6 +43,7 @@ fn receivers() -> ReceiverPolicy {
     ReceiverPolicy {
         sink_allow_network: vec![],
         allowed_hosts: vec![],
+        keys: crate::controller::integration::dress::AllowedKeys::default(),
         network_policies: false,
         operator_namespace: Some("ops".into()),
         defaults: crate::controller::receiver_defaults::ReceiverDefaults::default(),

@@ -1,11 +1,14 @@
 //! The `HTTPRoute` of a receiver: one host, one path, exactly. The part of the Gateway API that is written
-//! here, and no more of it.
+//! and read here, and no more of it.
 
 use kube::CustomResource;
 use serde::{Deserialize, Serialize};
 
 use super::names::{metadata, name};
-use crate::api::v1alpha1::{self, Webhook, ZoomIntegration};
+use crate::{
+    api::v1alpha1::{self, Webhook, ZoomIntegration},
+    controller::integration::dress::{AllowedKeys, dress},
+};
 
 /// What is wanted of an `HTTPRoute`.
 #[derive(CustomResource, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -15,6 +18,7 @@ use crate::api::v1alpha1::{self, Webhook, ZoomIntegration};
     kind = "HTTPRoute",
     plural = "httproutes",
     namespaced,
+    status = "HttpRouteStatus",
     schema = "disabled",
     derive = "PartialEq",
     doc = "A route of the Gateway API."
@@ -37,6 +41,7 @@ pub struct HttpRouteSpec {
 #[serde(rename_all = "camelCase")]
 pub struct ParentRef {
     /// Its name.
+    #[serde(default)]
     pub name: String,
     /// Its namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -44,6 +49,38 @@ pub struct ParentRef {
     /// Its listener.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub section_name: Option<String>,
+}
+
+/// What the Gateways' controllers make of an `HTTPRoute`.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct HttpRouteStatus {
+    /// For each Gateway and controller.
+    pub parents: Vec<ParentStatus>,
+}
+
+/// What one controller makes of an `HTTPRoute` at one Gateway.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ParentStatus {
+    /// The Gateway.
+    pub parent_ref: ParentRef,
+    /// Whether it takes the route, and why not.
+    pub conditions: Vec<ParentCondition>,
+}
+
+/// A condition, of which every field may be missing: it is written by others.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase", default)]
+#[allow(missing_docs, reason = "as in every condition of Kubernetes")]
+pub struct ParentCondition {
+    #[serde(rename = "type")]
+    pub type_: String,
+    pub status: String,
+    pub reason: String,
+    pub message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
 }
 
 /// What is routed where.
@@ -87,7 +124,11 @@ pub struct BackendRef {
 }
 
 /// `None` unless `endpoint.gateway` is set.
-pub(super) fn build(integration: &ZoomIntegration, webhook: &Webhook) -> Option<HTTPRoute> {
+pub(super) fn build(
+    integration: &ZoomIntegration,
+    webhook: &Webhook,
+    allowed: &AllowedKeys,
+) -> Option<HTTPRoute> {
     let endpoint = webhook.endpoint.as_ref()?;
     let wanted = endpoint.gateway.as_ref()?;
     let parent = |parent: &v1alpha1::ParentRef| ParentRef {
@@ -110,8 +151,11 @@ pub(super) fn build(integration: &ZoomIntegration, webhook: &Webhook) -> Option<
             }],
         }],
     };
+    let mut metadata = metadata(integration);
+    dress(endpoint, allowed).put_on(&mut metadata);
     Some(HTTPRoute {
-        metadata: metadata(integration),
+        metadata,
         spec,
+        status: None,
     })
 }

@@ -1,4 +1,4 @@
-//! The Ingress of a receiver: one host, one path, exactly.
+//! The Ingress of a receiver: one host, one path.
 
 use k8s_openapi::api::networking::v1::{
     HTTPIngressPath, HTTPIngressRuleValue, Ingress, IngressBackend, IngressRule,
@@ -6,15 +6,22 @@ use k8s_openapi::api::networking::v1::{
 };
 
 use super::names::{metadata, name};
-use crate::api::v1alpha1::{Webhook, ZoomIntegration};
+use crate::{
+    api::v1alpha1::{Webhook, ZoomIntegration},
+    controller::integration::dress::{AllowedKeys, dress},
+};
 
 /// `None` unless `endpoint.ingress` is set.
-pub(super) fn build(integration: &ZoomIntegration, webhook: &Webhook) -> Option<Ingress> {
+pub(super) fn build(
+    integration: &ZoomIntegration,
+    webhook: &Webhook,
+    allowed: &AllowedKeys,
+) -> Option<Ingress> {
     let endpoint = webhook.endpoint.as_ref()?;
     let wanted = endpoint.ingress.as_ref()?;
     let path = HTTPIngressPath {
         path: Some(webhook.path().into()),
-        path_type: "Exact".into(),
+        path_type: wanted.path_type.unwrap_or_default().as_str().into(),
         backend: IngressBackend {
             service: Some(IngressServiceBackend {
                 name: name(integration),
@@ -32,8 +39,10 @@ pub(super) fn build(integration: &ZoomIntegration, webhook: &Webhook) -> Option<
             secret_name: Some(secret.clone()),
         }]
     });
+    let mut metadata = metadata(integration);
+    dress(endpoint, allowed).put_on(&mut metadata);
     Some(Ingress {
-        metadata: metadata(integration),
+        metadata,
         spec: Some(IngressSpec {
             ingress_class_name: wanted.class_name.clone(),
             tls,

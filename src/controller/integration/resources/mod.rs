@@ -30,7 +30,7 @@ use data_encoding::HEXLOWER;
 pub use self::{
     buffer::is_buffered,
     drift::{Drift, drift},
-    http_route::HTTPRoute,
+    http_route::{HTTPRoute, ParentStatus},
     names::{control_metadata, control_name, name, selector, workload_name},
     parts::{Part, Resources, Workload, declared},
     setting::{Kind, Setting, SinkAccess},
@@ -72,10 +72,10 @@ pub fn build(integration: &ZoomIntegration, setting: &Setting<'_>) -> Option<Res
         workload,
         disruption_budget: disruption_budget::build(integration, webhook).map(sealed),
         network_policy: network_policy::build(integration, setting.policy).map(sealed),
-        ingress: ingress::build(integration, webhook)
+        ingress: ingress::build(integration, webhook, &setting.policy.keys)
             .filter(|_| setting.exposed)
             .map(sealed),
-        http_route: http_route::build(integration, webhook)
+        http_route: http_route::build(integration, webhook, &setting.policy.keys)
             .filter(|_| setting.exposed)
             .map(sealed),
     })

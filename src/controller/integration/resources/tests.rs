@@ -35,6 +35,7 @@ fn policy() -> ReceiverPolicy {
     ReceiverPolicy {
         sink_allow_network: vec!["10.0.0.0/8".parse().unwrap()],
         allowed_hosts: vec![],
+        keys: crate::controller::integration::dress::AllowedKeys::default(),
         network_policies: true,
         operator_namespace: Some("ops".into()),
         defaults: crate::controller::receiver_defaults::ReceiverDefaults::default(),
@@ -315,6 +316,53 @@ fn an_ingress_has_one_host_and_one_path_exactly() {
     );
     let refused = render(webhook(endpoint), |setting| setting.exposed = false);
     assert_eq!(refused.ingress, None);
+}
+
+#[test]
+fn the_way_in_has_the_labels_and_annotations_that_are_allowed_and_the_path_type() {
+    let policy = ReceiverPolicy {
+        keys: crate::controller::integration::dress::AllowedKeys {
+            labels: vec!["team".parse().unwrap()],
+            annotations: vec!["cert-manager.io/*".parse().unwrap()],
+        },
+        ..policy()
+    };
+    let wanted = json!({
+        "labels": {"team": "a", "shard": "b"},
+        "annotations": {"cert-manager.io/issuer": "i", "example.com/snippet": "x"},
+    });
+    let built = |kind: &str, mut wanted: Value| {
+        if kind == "gateway" {
+            wanted["parentRefs"] = json!([{"name": "public"}]);
+        } else {
+            wanted["pathType"] = json!("Prefix");
+        }
+        let endpoint = json!({"host": "hooks.example.com", kind: wanted});
+        let webhook = json!({"sink": {"http": {"url": "https://s"}}, "endpoint": endpoint});
+        let image = image();
+        let setting = Setting {
+            image: &image,
+            policy: &policy,
+            sink: SinkAccess::Granted,
+            replicas: None,
+            live: None,
+            exposed: true,
+        };
+        let built = build(&integration(webhook), &setting).unwrap();
+        (json!(built.ingress), json!(built.http_route))
+    };
+    let (ingress, _) = built("ingress", wanted.clone());
+    let path = &ingress["spec"]["rules"][0]["http"]["paths"][0];
+    assert_eq!(path["pathType"], "Prefix");
+    let (_, route) = built("gateway", wanted);
+    for object in [ingress, route] {
+        let meta = &object["metadata"];
+        assert_eq!(meta["labels"]["team"], "a");
+        assert_eq!(meta["labels"]["shard"], Value::Null);
+        assert_eq!(meta["labels"]["app.kubernetes.io/instance"], "acme");
+        assert_eq!(meta["annotations"]["cert-manager.io/issuer"], "i");
+        assert_eq!(meta["annotations"]["example.com/snippet"], Value::Null);
+    }
 }
 
 #[test]

@@ -124,6 +124,11 @@ fn receiver_available(findings: &Findings<'_>, applied: &Applied) -> Option<Stat
             Reason::UpdateRefused,
             "The receiver takes requests. An update of its objects was refused:",
         ),
+        ReceiverFinding::Available if !receiver.undressed.is_empty() => (
+            Status::True,
+            Reason::MetadataRefused,
+            "The receiver takes requests.",
+        ),
         ReceiverFinding::Available if receiver.progress == Some(Progress::Outdated) => (
             Status::True,
             Reason::Available,
@@ -148,7 +153,12 @@ fn receiver_available(findings: &Findings<'_>, applied: &Applied) -> Option<Stat
         .refused
         .clone()
         .filter(|_| reason == Reason::UpdateRefused);
-    let parts = [Some(message.to_owned()), refused, theirs(&receiver.theirs)];
+    let parts = [
+        Some(message.to_owned()),
+        refused,
+        undressed(&receiver.undressed),
+        theirs(&receiver.theirs),
+    ];
     let message = parts.into_iter().flatten().collect::<Vec<_>>().join(" ");
     Some(Statement::new(
         Type::ReceiverAvailable,
@@ -156,6 +166,16 @@ fn receiver_available(findings: &Findings<'_>, applied: &Applied) -> Option<Stat
         reason,
         &message,
     ))
+}
+
+/// Labels and annotations that are not applied, and the remedy.
+fn undressed(fields: &[String]) -> Option<String> {
+    (!fields.is_empty()).then(|| {
+        format!(
+            "Not applied, because the operator's configuration does not allow it: {}. Remove what is listed, or ask who runs the operator to allow the keys (chart values receiver.endpoint.allowedAnnotations and allowedLabels). Snippets, keys that claim further hosts, and values that name another host than endpoint.host are never applied.",
+            fields.join(", ")
+        )
+    })
 }
 
 /// What others did to the receiver's objects, and that it is left alone.

@@ -70,6 +70,7 @@ pub(super) fn applied(token: TokenSecret) -> Applied {
         receiver: ReceiverState {
             finding: ReceiverFinding::Available,
             refused: None,
+            undressed: vec![],
             replicas: 1,
             waiting: None,
             progress: None,

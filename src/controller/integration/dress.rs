@@ -1,0 +1,269 @@
+//! Labels and annotations that people want on the receiver's way in: which of them the operator's
+//! configuration allows. Pure.
+//!
+//! An annotation of an Ingress may configure a proxy that all tenants share, or claim further hosts. So only
+//! keys are applied that the administrator lists, and some never.
+
+use std::{collections::BTreeMap, str::FromStr};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use crate::api::v1alpha1::{Endpoint, metadata};
+
+/// Which keys are allowed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
+pub struct AllowedKeys {
+    /// Labels that integrations may set on their Ingress or `HTTPRoute`: a key, or a beginning with `*`; can
+    /// be repeated. None: no label.
+    #[arg(long = "endpoint-label", value_name = "KEY")]
+    pub labels: Vec<KeyPattern>,
+
+    /// Annotations that integrations may set on their Ingress or `HTTPRoute`: a key, or a beginning with `*`;
+    /// can be repeated. Snippets and further hosts are refused all the same. None: no annotation.
+    #[arg(long = "endpoint-annotation", value_name = "KEY")]
+    pub annotations: Vec<KeyPattern>,
+}
+
+/// A key, or all keys with this beginning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyPattern {
+    start: String,
+    whole: bool,
+}
+
+/// What is wanted on an object and allowed there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Dress {
+    labels: BTreeMap<String, String>,
+    annotations: BTreeMap<String, String>,
+    /// The fields of the keys that are refused, as in the spec.
+    pub refused: Vec<String>,
+}
+
+/// Words of keys that put configuration of the tenant's own into a shared proxy, or claim hosts.
+const NEVER: [&str; 5] = [
+    "snippet",
+    "server-alias",
+    "config-backend",
+    "config-frontend",
+    "config-global",
+];
+
+/// Keys whose value names hosts: only the endpoint's own is the tenant's to name.
+const NAMES_HOSTS: [&str; 4] = [
+    "cert-manager.io/alt-names",
+    "cert-manager.io/common-name",
+    "external-dns.alpha.kubernetes.io/hostname",
+    "external-dns.alpha.kubernetes.io/internal-hostname",
+];
+
+/// What an endpoint wants on its Ingress or `HTTPRoute`.
+#[must_use]
+pub fn dress(endpoint: &Endpoint, allowed: &AllowedKeys) -> Dress {
+    let (field, labels, annotations) = match (&endpoint.ingress, &endpoint.gateway) {
+        (Some(wanted), _) => ("ingress", &wanted.labels, &wanted.annotations),
+        (None, Some(wanted)) => ("gateway", &wanted.labels, &wanted.annotations),
+        (None, None) => return Dress::default(),
+    };
+    let mut dress = Dress::default();
+    for (key, value) in labels.iter().flatten() {
+        if is_allowed(key, &allowed.labels) {
+            dress.labels.insert(key.clone(), value.clone());
+        } else {
+            dress.refuse(field, "labels", key);
+        }
+    }
+    for (key, value) in annotations.iter().flatten() {
+        if is_allowed(key, &allowed.annotations) && names_no_other_host(key, value, &endpoint.host)
+        {
+            dress.annotations.insert(key.clone(), value.clone());
+        } else {
+            dress.refuse(field, "annotations", key);
+        }
+    }
+    dress
+}
+
+fn is_allowed(key: &str, allowed: &[KeyPattern]) -> bool {
+    let lower = key.to_lowercase();
+    metadata::is_key(key)
+        && !metadata::is_reserved(key)
+        && !NEVER.iter().any(|never| lower.contains(never))
+        && allowed.iter().any(|pattern| pattern.matches(key))
+}
+
+fn names_no_other_host(key: &str, value: &str, host: &str) -> bool {
+    !NAMES_HOSTS.contains(&key) || value.split(',').all(|name| name.trim() == host)
+}
+
+// === impl Dress ===
+
+impl Dress {
+    /// Adds what is allowed. What the operator sets itself stays.
+    pub fn put_on(self, meta: &mut ObjectMeta) {
+        let labels = meta.labels.get_or_insert_default();
+        for (key, value) in self.labels {
+            labels.entry(key).or_insert(value);
+        }
+        if !self.annotations.is_empty() {
+            let annotations = meta.annotations.get_or_insert_default();
+            for (key, value) in self.annotations {
+                annotations.entry(key).or_insert(value);
+            }
+        }
+    }
+
+    fn refuse(&mut self, field: &str, kind: &str, key: &str) {
+        self.refused.push(format!("endpoint.{field}.{kind}[{key}]"));
+    }
+}
+
+// === impl KeyPattern ===
+
+impl KeyPattern {
+    fn matches(&self, key: &str) -> bool {
+        if self.whole {
+            key == self.start
+        } else {
+            key.starts_with(&self.start)
+        }
+    }
+}
+
+impl FromStr for KeyPattern {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let start = text.strip_suffix('*');
+        let pattern = Self {
+            start: start.unwrap_or(text).to_owned(),
+            whole: start.is_none(),
+        };
+        if pattern.start.contains('*') || pattern.whole && !metadata::is_key(text) {
+            return Err(
+                "expected a key such as example.com/key, or a beginning such as example.com/*",
+            );
+        }
+        Ok(pattern)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const HOST: &str = "hooks.example.com";
+
+    fn allow(annotations: &[&str]) -> AllowedKeys {
+        let patterns = annotations.iter().map(|text| text.parse().unwrap());
+        AllowedKeys {
+            labels: vec!["team".parse().unwrap()],
+            annotations: patterns.collect(),
+        }
+    }
+
+    fn ingress(ingress: &Value, allowed: &AllowedKeys) -> Dress {
+        let endpoint = json!({"host": HOST, "ingress": ingress});
+        dress(&serde_json::from_value(endpoint).unwrap(), allowed)
+    }
+
+    /// Which of these annotations are refused.
+    fn refused(annotations: &Value, allowed: &[&str]) -> Vec<String> {
+        ingress(&json!({"annotations": annotations}), &allow(allowed)).refused
+    }
+
+    #[test]
+    fn what_is_listed_is_put_on_and_the_rest_is_named() {
+        let allowed = allow(&["cert-manager.io/*", "example.com/one"]);
+        let wanted = json!({
+            "labels": {"team": "a", "shard": "b"},
+            "annotations": {"cert-manager.io/issuer": "i", "example.com/one": "1", "example.com/one-more": "2"},
+        });
+        let dress = ingress(&wanted, &allowed);
+        assert_eq!(
+            dress.refused,
+            [
+                "endpoint.ingress.labels[shard]",
+                "endpoint.ingress.annotations[example.com/one-more]",
+            ]
+        );
+        let mut meta = ObjectMeta::default();
+        dress.put_on(&mut meta);
+        assert_eq!(
+            json!(meta),
+            json!({"labels": {"team": "a"}, "annotations": {"cert-manager.io/issuer": "i", "example.com/one": "1"}})
+        );
+    }
+
+    #[test]
+    fn a_route_has_them_too() {
+        let gateway = json!({"parentRefs": [], "annotations": {"x/y": "1"}});
+        let endpoint = json!({"host": HOST, "gateway": gateway});
+        let endpoint = serde_json::from_value(endpoint).unwrap();
+        assert_eq!(dress(&endpoint, &allow(&["x/*"])).refused.len(), 0);
+        assert_eq!(
+            dress(&endpoint, &allow(&[])).refused,
+            ["endpoint.gateway.annotations[x/y]"]
+        );
+    }
+
+    #[test]
+    fn snippets_and_further_hosts_are_refused_whatever_is_listed() {
+        for key in [
+            "nginx.ingress.kubernetes.io/configuration-snippet",
+            "nginx.ingress.kubernetes.io/auth-snippet",
+            "nginx.org/server-snippets",
+            "haproxy.org/backend-config-snippet",
+            "nginx.ingress.kubernetes.io/server-alias",
+            "haproxy-ingress.github.io/server-alias-regex",
+            "haproxy-ingress.github.io/config-backend",
+            "example.com/Configuration-Snippet",
+            "zoom-operator.io/desired",
+            "kubectl.kubernetes.io/last-applied-configuration",
+            "not a key",
+        ] {
+            let wanted = json!({key: "x"});
+            assert_eq!(refused(&wanted, &["*"]).len(), 1, "{key}");
+            let exactly: &[&str] = if metadata::is_key(key) { &[key] } else { &[] };
+            assert_eq!(refused(&wanted, exactly).len(), 1, "{key}");
+        }
+    }
+
+    #[test]
+    fn names_and_certificates_are_for_the_own_host_only() {
+        for key in NAMES_HOSTS {
+            assert!(refused(&json!({key: HOST}), &["*"]).is_empty(), "{key}");
+            for value in [
+                "other.example.com",
+                "hooks.example.com,other.example.com",
+                "",
+            ] {
+                assert_eq!(refused(&json!({key: value}), &["*"]).len(), 1, "{value}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_operator_sets_stays() {
+        let mut dress = Dress::default();
+        dress.labels.insert("a".into(), "theirs".into());
+        let mut meta = ObjectMeta {
+            labels: Some([("a".to_owned(), "ours".to_owned())].into()),
+            ..ObjectMeta::default()
+        };
+        dress.put_on(&mut meta);
+        assert_eq!(json!(meta), json!({"labels": {"a": "ours"}}));
+    }
+
+    #[test]
+    fn a_pattern_is_a_key_or_a_beginning() {
+        for good in ["a", "a.b/c", "a.b/*", "a.b/c-*", "*"] {
+            assert!(good.parse::<KeyPattern>().is_ok(), "{good}");
+        }
+        for wrong in ["", "*/a", "a.b/*c", "a b"] {
+            assert!(wrong.parse::<KeyPattern>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Consumers that cannot read a token again: their workloads are restarted, where both the resource
+//! (`token.restart`) and the operator's configuration ask for it.
+
+use k8s_openapi::api::{
+    apps::v1::{DaemonSet, Deployment, StatefulSet},
+    core::v1::Secret,
+};
+use kube::{
+    Api, Resource,
+    api::{Patch, PatchParams},
+    runtime::events::{Event, EventType},
+};
+use serde_json::{Value, json};
+
+use super::{
+    Context,
+    error::Error,
+    report::{self, Reported},
+    token_secret::{Stored, TokenSecret},
+};
+use crate::api::{
+    FIELD_MANAGER, annotation,
+    reason::Reason,
+    v1alpha1::{Restart, RestartOn, Workload, WorkloadKind},
+};
+
+/// What the Pods of consumers are told when the token has moved to this Secret.
+#[must_use]
+pub fn moved(secret: &str) -> String {
+    secret.to_owned()
+}
+
+/// What the Pods of consumers are told with every token; `None` if they know it, or are not to be told.
+#[must_use]
+pub fn due(restart: Option<&Restart>, secret: &str, token: &TokenSecret) -> Option<String> {
+    let restart = restart?;
+    let TokenSecret::Ours(stored) = token else {
+        return None;
+    };
+    if restart.on.unwrap_or_default() != RestartOn::EveryToken {
+        return None;
+    }
+    let Stored {
+        issued_at,
+        restarted_for,
+        ..
+    } = stored;
+    let marker = format!("{secret}/{}", (*issued_at)?);
+    (restarted_for.as_ref() != Some(&marker)).then_some(marker)
+}
+
+/// Restarts the consumers of `object` if they have not seen `marker` yet. What the API server refuses is told
+/// in an Event: it must not keep a token from its other consumers.
+///
+/// # Errors
+/// When this replica does not lead any more.
+pub async fn restart<K: Reported>(
+    context: &Context,
+    object: &K,
+    restart: &Restart,
+    marker: &str,
+) -> Result<(), Error> {
+    for workload in &restart.workloads {
+        context.leadership.check()?;
+        let refused = if context.config.restart_workloads {
+            roll(context, object, workload, marker).await
+        } else {
+            Err("the operator's configuration does not allow it (chart value restartWorkloads)".to_owned())
+        };
+        match refused {
+            Ok(()) => tracing::info!(
+                kind = workload.kind.as_str(),
+                name = workload.name,
+                "restarted a consumer of the token"
+            ),
+            Err(sentence) => {
+                let note = format!(
+                    "{} {} was not restarted for its new token: {sentence}.",
+                    workload.kind.as_str(),
+                    workload.name
+                );
+                let event = Event {
+                    type_: EventType::Warning,
+                    reason: Reason::ConsumerNotRestarted.into(),
+                    note: Some(note),
+                    action: "Restart".into(),
+                    secondary: None,
+                };
+                report::publish(context, object, event).await;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The same with every token, and remembers it on the token's Secret.
+///
+/// # Errors
+/// As [`restart`].
+pub async fn with_token<K: Reported>(
+    context: &Context,
+    object: &K,
+    wanted: Option<&Restart>,
+    secret: &str,
+    token: &TokenSecret,
+) -> Result<(), Error> {
+    let (Some(wanted), Some(marker)) = (wanted, due(wanted, secret, token)) else {
+        return Ok(());
+    };
+    restart(context, object, wanted, &marker).await?;
+    context.leadership.check()?;
+    let secrets: Api<Secret> = context.beside(object);
+    let patch = json!({"metadata": {"annotations": {(annotation::RESTARTED_FOR): marker}}});
+    let written = secrets
+        .patch(secret, &parameters(), &Patch::Merge(patch))
+        .await;
+    if let Err(error) = written {
+        // The next pass patches the same once more, which restarts nothing.
+        tracing::debug!(%error, "failed to note that consumers were restarted");
+    }
+    Ok(())
+}
+
+async fn roll<K: Reported>(
+    context: &Context,
+    object: &K,
+    workload: &Workload,
+    marker: &str,
+) -> Result<(), String> {
+    let patch = Patch::Merge(patch(marker));
+    let (name, params) = (workload.name.as_str(), parameters());
+    let done = match workload.kind {
+        WorkloadKind::Deployment => {
+            let api: Api<Deployment> = context.beside(object);
+            api.patch_metadata(name, &params, &patch).await.map(drop)
+        }
+        WorkloadKind::StatefulSet => {
+            let api: Api<StatefulSet> = context.beside(object);
+            api.patch_metadata(name, &params, &patch).await.map(drop)
+        }
+        WorkloadKind::DaemonSet => {
+            let api: Api<DaemonSet> = context.beside(object);
+            api.patch_metadata(name, &params, &patch).await.map(drop)
+        }
+    };
+    done.map_err(|error| match error {
+        kube::Error::Api(status) => status.message.trim_end_matches('.').to_owned(),
+        error => error.to_string(),
+    })
+}
+
+/// An annotation of our own on the Pods, as `kubectl rollout restart` does it with its own.
+fn patch(marker: &str) -> Value {
+    json!({"spec": {"template": {"metadata": {"annotations": {
+        (annotation::RESTARTED_FOR): marker,
+    }}}}})
+}
+
+fn parameters() -> PatchParams {
+    PatchParams {
+        field_manager: Some(FIELD_MANAGER.into()),
+        ..PatchParams::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(on: Option<RestartOn>) -> Restart {
+        Restart {
+            workloads: vec![],
+            on,
+        }
+    }
+
+    fn token(restarted_for: Option<&str>) -> TokenSecret {
+        TokenSecret::Ours(Stored {
+            issued_at: Some("2026-03-01T10:00:00Z".parse().unwrap()),
+            restarted_for: restarted_for.map(Into::into),
+            ..Stored::default()
+        })
+    }
+
+    #[test]
+    fn only_who_says_so_is_restarted_with_every_token() {
+        let fresh = token(None);
+        assert_eq!(due(None, "s", &fresh), None);
+        assert_eq!(due(Some(&wanted(None)), "s", &fresh), None);
+        let renamed = wanted(Some(RestartOn::Renamed));
+        assert_eq!(due(Some(&renamed), "s", &fresh), None);
+        let every = wanted(Some(RestartOn::EveryToken));
+        assert_eq!(
+            due(Some(&every), "s", &fresh).as_deref(),
+            Some("s/2026-03-01T10:00:00Z")
+        );
+        assert_eq!(due(Some(&every), "s", &TokenSecret::Absent), None);
+    }
+
+    #[test]
+    fn once_for_each_token() {
+        let every = wanted(Some(RestartOn::EveryToken));
+        let known = token(Some("s/2026-03-01T10:00:00Z"));
+        assert_eq!(due(Some(&every), "s", &known), None);
+        let older = token(Some("s/2026-03-01T09:00:00Z"));
+        assert!(due(Some(&every), "s", &older).is_some());
+    }
+}
