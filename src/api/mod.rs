@@ -82,6 +82,10 @@ pub mod annotation {
     pub const DESIRED: &str = "zoom-operator.io/desired";
     /// SHA-256 over a workload's Pod template as it was built: tells whether its Pods must be replaced.
     pub const DESIRED_TEMPLATE: &str = "zoom-operator.io/desired-template";
+    /// On a token Secret: the labels and annotations that its resource asked for, to take them back.
+    pub const DRESSED: &str = "zoom-operator.io/dressed";
+    /// On the Pods of a token's consumers, and on the Secret: the token that they were restarted for.
+    pub const RESTARTED_FOR: &str = "zoom-operator.io/restarted-for";
     /// `true` on an integration: what its receivers have stored and not delivered may be lost.
     pub const DISCARD: &str = "zoom-operator.io/discard-buffered-events";
 }

@@ -60,6 +60,11 @@ pub struct Args {
     #[arg(long, env = "LEASE_DURATION", default_value = "45", value_parser = seconds)]
     pub lease_duration: Duration,
 
+    /// Restart workloads that a `ZoomIntegration` or `ZoomConnection` names in `token.restart`. The controller
+    /// needs the right to patch Deployments, `StatefulSets` and `DaemonSets` for that.
+    #[arg(long, env = "RESTART_WORKLOADS")]
+    pub restart_workloads: bool,
+
     /// Public base URL of the consent pages. Without it, there are none.
     #[arg(long, env = "CONNECT_URL", value_parser = base_url)]
     pub connect_url: Option<Url>,

@@ -23,6 +23,7 @@ use super::{
     queue::{Limits, Requeue},
     reach::Reachability,
     reader::Reader,
+    restart::Restarts,
     rollouts::Rollouts,
     writer::Writer,
 };
@@ -131,5 +132,14 @@ impl Context {
             metrics,
             config,
         })
+    }
+
+    /// What restarts the consumers of tokens.
+    #[must_use]
+    pub fn restarts(&self) -> Restarts<'_> {
+        Restarts {
+            writer: &self.writer,
+            allowed: self.config.restart_workloads,
+        }
     }
 }

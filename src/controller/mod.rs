@@ -35,6 +35,7 @@ mod receiver_defaults;
 mod reconcile;
 mod removals;
 mod report;
+mod restart;
 mod rollouts;
 mod schedule;
 mod token_secret;

@@ -5,7 +5,6 @@ use kube::{
     Api, ResourceExt as _,
     api::{DeleteParams, Patch, PatchParams, PostParams},
 };
-use serde_json::json;
 
 use super::{
     error::Error,
@@ -38,7 +37,7 @@ pub async fn publish(
     written.map_err(Error::from_write)
 }
 
-/// Brings the Secret's owner references in line with the deletion policy.
+/// Brings the Secret's owner references, labels and annotations in line with what the resource says.
 ///
 /// # Errors
 /// As [`publish`].
@@ -47,16 +46,21 @@ pub async fn reown(
     owner: &Owner,
     resource_version: &str,
 ) -> Result<Secret, Error> {
-    let patch = json!({"metadata": {
-        "resourceVersion": resource_version,
-        "ownerReferences": owner.references(),
-    }});
+    let live = secrets.get_metadata(&owner.secret_name).await;
+    let live = live.map_err(Error::from_write)?.metadata;
+    if live.resource_version.as_deref() != Some(resource_version) {
+        return Err(Error::Conflict);
+    }
     let params = PatchParams {
         field_manager: Some(FIELD_MANAGER.into()),
         ..PatchParams::default()
     };
     secrets
-        .patch(&owner.secret_name, &params, &Patch::Merge(patch))
+        .patch(
+            &owner.secret_name,
+            &params,
+            &Patch::Merge(owner.alteration(&live)),
+        )
         .await
         .map_err(Error::from_write)
 }

@@ -6,23 +6,32 @@ use k8s_openapi::api::{
     core::v1::Secret,
 };
 use kube::{
-    Api, Resource,
+    Api,
     api::{Patch, PatchParams},
     runtime::events::{Event, EventType},
 };
 use serde_json::{Value, json};
 
 use super::{
-    Context,
     error::Error,
-    report::{self, Reported},
+    report::Reported,
     token_secret::{Stored, TokenSecret},
+    writer::Writer,
 };
 use crate::api::{
     FIELD_MANAGER, annotation,
     reason::Reason,
-    v1alpha1::{Restart, RestartOn, Workload, WorkloadKind},
+    v1alpha1::{Restart, RestartWhen, Workload, WorkloadKind},
 };
+
+/// What restarts consumers.
+#[derive(Clone, Copy)]
+pub struct Restarts<'a> {
+    /// The way to write.
+    pub writer: &'a Writer,
+    /// Whether the operator's configuration allows it.
+    pub allowed: bool,
+}
 
 /// What the Pods of consumers are told when the token has moved to this Secret.
 #[must_use]
@@ -37,7 +46,7 @@ pub fn due(restart: Option<&Restart>, secret: &str, token: &TokenSecret) -> Opti
     let TokenSecret::Ours(stored) = token else {
         return None;
     };
-    if restart.on.unwrap_or_default() != RestartOn::EveryToken {
+    if restart.when.unwrap_or_default() != RestartWhen::EveryToken {
         return None;
     }
     let Stored {
@@ -55,17 +64,19 @@ pub fn due(restart: Option<&Restart>, secret: &str, token: &TokenSecret) -> Opti
 /// # Errors
 /// When this replica does not lead any more.
 pub async fn restart<K: Reported>(
-    context: &Context,
+    by: &Restarts<'_>,
     object: &K,
     restart: &Restart,
     marker: &str,
 ) -> Result<(), Error> {
     for workload in &restart.workloads {
-        context.leadership.check()?;
-        let refused = if context.config.restart_workloads {
-            roll(context, object, workload, marker).await
+        let refused = if by.allowed {
+            roll(by.writer, object, workload, marker).await?
         } else {
-            Err("the operator's configuration does not allow it (chart value restartWorkloads)".to_owned())
+            Err(
+                "the operator's configuration does not allow it (chart value restartWorkloads)"
+                    .to_owned(),
+            )
         };
         match refused {
             Ok(()) => tracing::info!(
@@ -86,7 +97,7 @@ pub async fn restart<K: Reported>(
                     action: "Restart".into(),
                     secondary: None,
                 };
-                report::publish(context, object, event).await;
+                by.writer.publish(object, event).await;
             }
         }
     }
@@ -98,7 +109,7 @@ pub async fn restart<K: Reported>(
 /// # Errors
 /// As [`restart`].
 pub async fn with_token<K: Reported>(
-    context: &Context,
+    by: &Restarts<'_>,
     object: &K,
     wanted: Option<&Restart>,
     secret: &str,
@@ -107,9 +118,8 @@ pub async fn with_token<K: Reported>(
     let (Some(wanted), Some(marker)) = (wanted, due(wanted, secret, token)) else {
         return Ok(());
     };
-    restart(context, object, wanted, &marker).await?;
-    context.leadership.check()?;
-    let secrets: Api<Secret> = context.beside(object);
+    restart(by, object, wanted, &marker).await?;
+    let secrets: Api<Secret> = by.writer.beside(object)?;
     let patch = json!({"metadata": {"annotations": {(annotation::RESTARTED_FOR): marker}}});
     let written = secrets
         .patch(secret, &parameters(), &Patch::Merge(patch))
@@ -122,31 +132,31 @@ pub async fn with_token<K: Reported>(
 }
 
 async fn roll<K: Reported>(
-    context: &Context,
+    writer: &Writer,
     object: &K,
     workload: &Workload,
     marker: &str,
-) -> Result<(), String> {
+) -> Result<Result<(), String>, Error> {
     let patch = Patch::Merge(patch(marker));
     let (name, params) = (workload.name.as_str(), parameters());
     let done = match workload.kind {
         WorkloadKind::Deployment => {
-            let api: Api<Deployment> = context.beside(object);
+            let api: Api<Deployment> = writer.beside(object)?;
             api.patch_metadata(name, &params, &patch).await.map(drop)
         }
         WorkloadKind::StatefulSet => {
-            let api: Api<StatefulSet> = context.beside(object);
+            let api: Api<StatefulSet> = writer.beside(object)?;
             api.patch_metadata(name, &params, &patch).await.map(drop)
         }
         WorkloadKind::DaemonSet => {
-            let api: Api<DaemonSet> = context.beside(object);
+            let api: Api<DaemonSet> = writer.beside(object)?;
             api.patch_metadata(name, &params, &patch).await.map(drop)
         }
     };
-    done.map_err(|error| match error {
+    Ok(done.map_err(|error| match error {
         kube::Error::Api(status) => status.message.trim_end_matches('.').to_owned(),
         error => error.to_string(),
-    })
+    }))
 }
 
 /// An annotation of our own on the Pods, as `kubectl rollout restart` does it with its own.
@@ -167,10 +177,10 @@ fn parameters() -> PatchParams {
 mod tests {
     use super::*;
 
-    fn wanted(on: Option<RestartOn>) -> Restart {
+    fn wanted(when: Option<RestartWhen>) -> Restart {
         Restart {
             workloads: vec![],
-            on,
+            when,
         }
     }
 
@@ -187,9 +197,9 @@ mod tests {
         let fresh = token(None);
         assert_eq!(due(None, "s", &fresh), None);
         assert_eq!(due(Some(&wanted(None)), "s", &fresh), None);
-        let renamed = wanted(Some(RestartOn::Renamed));
+        let renamed = wanted(Some(RestartWhen::Renamed));
         assert_eq!(due(Some(&renamed), "s", &fresh), None);
-        let every = wanted(Some(RestartOn::EveryToken));
+        let every = wanted(Some(RestartWhen::EveryToken));
         assert_eq!(
             due(Some(&every), "s", &fresh).as_deref(),
             Some("s/2026-03-01T10:00:00Z")
@@ -199,7 +209,7 @@ mod tests {
 
     #[test]
     fn once_for_each_token() {
-        let every = wanted(Some(RestartOn::EveryToken));
+        let every = wanted(Some(RestartWhen::EveryToken));
         let known = token(Some("s/2026-03-01T10:00:00Z"));
         assert_eq!(due(Some(&every), "s", &known), None);
         let older = token(Some("s/2026-03-01T09:00:00Z"));

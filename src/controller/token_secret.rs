@@ -11,12 +11,15 @@ use k8s_openapi::{
 };
 use kube::{Resource, ResourceExt as _};
 use secrecy::ExposeSecret as _;
+use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::credentials::Credentials;
 use crate::api::{
     annotation, label,
-    v1alpha1::{ConnectionDeletionPolicy, DeletionPolicy, ZoomConnection, ZoomIntegration},
+    v1alpha1::{
+        ConnectionDeletionPolicy, DeletionPolicy, ZoomConnection, ZoomIntegration, metadata,
+    },
 };
 use zoom::AccessToken;
 
@@ -63,8 +66,10 @@ pub struct Stored {
     pub scope: String,
     /// Whether the data is what we wrote.
     pub intact: bool,
-    /// Whether owner references follow the deletion policy.
-    pub has_wanted_owner: bool,
+    /// Whether owner references, labels and annotations are as the resource says.
+    pub has_wanted_metadata: bool,
+    /// Which token the consumers were restarted for.
+    pub restarted_for: Option<String>,
 }
 
 /// Whose token a Secret holds.
@@ -82,6 +87,15 @@ pub struct Owner {
     source: &'static str,
     /// `None` when the Secret outlives its owner.
     reference: Option<OwnerReference>,
+    /// What the resource wants on the Secret.
+    dress: Dress,
+}
+
+/// Labels and annotations that a resource wants on its token's Secret.
+#[derive(Clone, Debug, Default)]
+struct Dress {
+    labels: BTreeMap<String, String>,
+    annotations: BTreeMap<String, String>,
 }
 
 // === impl Owner ===
@@ -97,6 +111,9 @@ impl Owner {
             token.and_then(|token| token.secret_name.clone()),
             policy.unwrap_or_default() == DeletionPolicy::Retain,
             (label::INTEGRATION, annotation::CREDENTIALS_VERSION),
+            token.map_or_else(Dress::default, |token| {
+                Dress::of(token.labels.as_ref(), token.annotations.as_ref())
+            }),
         )
     }
 
@@ -109,6 +126,9 @@ impl Owner {
             token.and_then(|token| token.secret_name.clone()),
             connection.deletion_policy() == ConnectionDeletionPolicy::Retain,
             (label::CONNECTION, annotation::GRANT),
+            token.map_or_else(Dress::default, |token| {
+                Dress::of(token.labels.as_ref(), token.annotations.as_ref())
+            }),
         )
     }
 
@@ -117,6 +137,7 @@ impl Owner {
         secret_name: Option<String>,
         retain: bool,
         (label, source): (&'static str, &'static str),
+        dress: Dress,
     ) -> Self {
         let name = object.name_any();
         let reference = object.controller_owner_ref(&());
@@ -129,6 +150,7 @@ impl Owner {
             label,
             source,
             reference: reference.filter(|_| !retain),
+            dress,
         }
     }
 
@@ -141,12 +163,102 @@ impl Owner {
         .into()
     }
 
+    /// The labels with those that the resource wants.
+    fn all_labels(&self) -> BTreeMap<String, String> {
+        let mut labels = self.dress.labels.clone();
+        labels.extend(self.labels());
+        labels
+    }
+
+    /// The annotations that the resource wants, and a list of what it wants.
+    fn worn(&self) -> BTreeMap<String, String> {
+        let mut annotations = self.dress.annotations.clone();
+        annotations.extend(
+            self.dress
+                .list()
+                .map(|list| (annotation::DRESSED.to_owned(), list)),
+        );
+        annotations
+    }
+
+    /// Whether the Secret has what the resource wants on it, and nothing that it wanted before.
+    fn is_dressed(&self, secret: &Secret) -> bool {
+        let has = |of: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>| {
+            wanted.iter().all(|(key, value)| of.get(key) == Some(value))
+        };
+        has(secret.labels(), &self.dress.labels)
+            && has(secret.annotations(), &self.worn())
+            && secret.annotations().get(annotation::DRESSED) == self.dress.list().as_ref()
+    }
+
+    /// A merge patch that brings owner references, labels and annotations of the Secret with this metadata in
+    /// line with what the resource says.
+    #[must_use]
+    pub fn alteration(&self, live: &ObjectMeta) -> Value {
+        let before = live.annotations.as_ref();
+        let before = before.and_then(|annotations| annotations.get(annotation::DRESSED));
+        let before = before.map(String::as_str).unwrap_or_default();
+        let mut labels = nulls(before, "l:");
+        labels.extend(json_of(&self.all_labels()));
+        let mut annotations = nulls(before, "a:");
+        annotations.insert(annotation::DRESSED.into(), Value::Null);
+        annotations.extend(json_of(&self.worn()));
+        json!({"metadata": {
+            "resourceVersion": live.resource_version,
+            "ownerReferences": self.references(),
+            "labels": labels,
+            "annotations": annotations,
+        }})
+    }
+
     /// Owner references as the deletion policy wants them: with `Delete` the garbage collector removes
     /// the Secret with its owner, with no finalizer that could hang.
     #[must_use]
     pub fn references(&self) -> Vec<OwnerReference> {
         self.reference.iter().cloned().collect()
     }
+}
+
+// === impl Dress ===
+
+impl Dress {
+    fn of(
+        labels: Option<&BTreeMap<String, String>>,
+        annotations: Option<&BTreeMap<String, String>>,
+    ) -> Self {
+        let usable = |wanted: Option<&BTreeMap<String, String>>| {
+            let wanted = wanted.into_iter().flatten();
+            wanted
+                .filter(|(key, _)| metadata::is_key(key) && !metadata::is_reserved(key))
+                .map(|(key, value)| (key.clone(), value.clone()))
+                .collect()
+        };
+        Self {
+            labels: usable(labels),
+            annotations: usable(annotations),
+        }
+    }
+
+    /// The keys, as [`annotation::DRESSED`] keeps them.
+    fn list(&self) -> Option<String> {
+        let labels = self.labels.keys().map(|key| format!("l:{key}"));
+        let annotations = self.annotations.keys().map(|key| format!("a:{key}"));
+        let keys: Vec<String> = labels.chain(annotations).collect();
+        (!keys.is_empty()).then(|| keys.join(","))
+    }
+}
+
+/// What takes the listed keys away. Nobody can have ours taken away by writing into the list.
+fn nulls(list: &str, kind: &str) -> Map<String, Value> {
+    let keys = list.split(',').filter_map(|key| key.strip_prefix(kind));
+    keys.filter(|key| !metadata::is_reserved(key))
+        .map(|key| (key.to_owned(), Value::Null))
+        .collect()
+}
+
+fn json_of(pairs: &BTreeMap<String, String>) -> impl Iterator<Item = (String, Value)> {
+    let pairs = pairs.iter();
+    pairs.map(|(key, value)| (key.clone(), Value::from(value.clone())))
 }
 
 /// The Secret for a new token. `replaces` is the version that may be overwritten; without it, the
@@ -172,18 +284,20 @@ pub fn build(
     .into_iter()
     .map(|(key, value)| (key.to_owned(), ByteString(value.as_bytes().to_vec())))
     .collect();
-    let annotations = [
+    let own = [
         (annotation::ISSUED_AT, token.issued_at.to_string()),
         (annotation::REFRESH_AT, refresh_at.to_string()),
         (owner.source, source.into()),
         (annotation::CHECKSUM, checksum(&data)),
     ];
+    let mut annotations = owner.worn();
+    annotations.extend(own.map(|(key, value)| (key.to_owned(), value)));
     Secret {
         metadata: ObjectMeta {
             name: Some(owner.secret_name.clone()),
             namespace: owner.namespace.clone(),
-            labels: Some(owner.labels()),
-            annotations: Some(annotations.map(|(key, value)| (key.into(), value)).into()),
+            labels: Some(owner.all_labels()),
+            annotations: Some(annotations),
             owner_references: Some(owner.references()),
             resource_version: replaces.map(Into::into),
             ..ObjectMeta::default()
@@ -235,11 +349,13 @@ pub fn read(owner: &Owner, secret: Option<&Secret>) -> TokenSecret {
         scope: text(key::SCOPE).unwrap_or_default(),
         intact: text(key::ACCESS_TOKEN).is_some_and(|token| !token.is_empty())
             && annotation(annotation::CHECKSUM) == secret.data.as_ref().map(checksum),
-        has_wanted_owner: secret
-            .owner_references()
-            .iter()
-            .any(|found| Some(&found.uid) == own_uid)
-            == owner.reference.is_some(),
+        has_wanted_metadata: owner.is_dressed(secret)
+            && secret
+                .owner_references()
+                .iter()
+                .any(|found| Some(&found.uid) == own_uid)
+                == owner.reference.is_some(),
+        restarted_for: annotation(annotation::RESTARTED_FOR),
     })
 }
 
@@ -271,130 +387,4 @@ fn checksum(data: &BTreeMap<String, ByteString>) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn integration(uid: &str, policy: &str) -> Owner {
-        let integration: ZoomIntegration = serde_json::from_value(json!({
-            "apiVersion": "zoom-operator.io/v1alpha1",
-            "kind": "ZoomIntegration",
-            "metadata": {"name": "acme", "namespace": "clinics", "uid": uid},
-            "spec": {
-                "app": {"kind": "ServerToServer"},
-                "credentials": {"secretRef": {"name": "zoom"}},
-                "scopes": {"required": ["user:read:list_users:admin"]},
-                "token": {"deletionPolicy": policy},
-            },
-        }))
-        .unwrap();
-        Owner::integration(&integration)
-    }
-
-    fn token() -> AccessToken {
-        AccessToken {
-            secret: "TOKEN".to_owned().into(),
-            token_type: "bearer".into(),
-            expires_at: "2026-03-01T11:00:00.75Z".parse().unwrap(),
-            issued_at: "2026-03-01T10:00:00.75Z".parse().unwrap(),
-            scope: "user:read:list_users:admin".into(),
-            api_url: "https://api-us.zoom.us".parse().unwrap(),
-        }
-    }
-
-    fn built(owner: &Owner) -> Secret {
-        let refresh_at = "2026-03-01T10:45:00Z".parse().unwrap();
-        let mut secret = build(owner, &token(), refresh_at, "uid/7", None);
-        secret.metadata.resource_version = Some("42".into());
-        secret
-    }
-
-    #[test]
-    fn consumers_find_the_documented_keys() {
-        let secret = built(&integration("u1", "Delete"));
-        let data: BTreeMap<String, String> = secret
-            .data
-            .unwrap()
-            .into_iter()
-            .map(|(key, value)| (key, String::from_utf8(value.0).unwrap()))
-            .collect();
-        assert_eq!(
-            serde_json::to_value(data).unwrap(),
-            json!({
-                "access-token": "TOKEN",
-                "token-type": "bearer",
-                "expires-at": "2026-03-01T11:00:00Z",
-                "scope": "user:read:list_users:admin",
-                "api-url": "https://api-us.zoom.us",
-            })
-        );
-    }
-
-    #[test]
-    fn what_was_written_is_read_back() {
-        let owner = integration("u1", "Delete");
-        assert_eq!(
-            read(&owner, Some(&built(&owner))),
-            TokenSecret::Ours(Stored {
-                resource_version: "42".into(),
-                expires_at: Some("2026-03-01T11:00:00Z".parse().unwrap()),
-                issued_at: Some("2026-03-01T10:00:00.75Z".parse().unwrap()),
-                refresh_at: Some("2026-03-01T10:45:00Z".parse().unwrap()),
-                source: "uid/7".into(),
-                scope: "user:read:list_users:admin".into(),
-                intact: true,
-                has_wanted_owner: true,
-            })
-        );
-    }
-
-    #[test]
-    fn a_hand_edited_secret_is_noticed() {
-        let owner = integration("u1", "Delete");
-        let mut secret = built(&owner);
-        secret
-            .data
-            .as_mut()
-            .unwrap()
-            .insert("access-token".into(), ByteString(b"OTHER".to_vec()));
-        let TokenSecret::Ours(stored) = read(&owner, Some(&secret)) else {
-            panic!("still ours");
-        };
-        assert!(!stored.intact);
-    }
-
-    #[test]
-    fn somebody_elses_secret_is_foreign() {
-        let owner = integration("u1", "Delete");
-        let mut bare = built(&owner);
-        bare.metadata.labels = None;
-        bare.metadata.owner_references = None;
-        assert_eq!(read(&owner, Some(&bare)), TokenSecret::Foreign);
-
-        let mut other = built(&owner);
-        let reference = &mut other.metadata.owner_references.as_mut().unwrap()[0];
-        reference.kind = "Deployment".into();
-        reference.uid = "other".into();
-        assert_eq!(read(&owner, Some(&other)), TokenSecret::Foreign);
-    }
-
-    #[test]
-    fn the_secret_of_a_deleted_namesake_is_leaving() {
-        let before = built(&integration("u0", "Delete"));
-        assert_eq!(
-            read(&integration("u1", "Delete"), Some(&before)),
-            TokenSecret::Leaving
-        );
-    }
-
-    #[test]
-    fn a_retained_secret_is_taken_up_by_a_namesake() {
-        let before = built(&integration("u0", "Retain"));
-        assert!(before.owner_references().is_empty());
-        let TokenSecret::Ours(stored) = read(&integration("u1", "Delete"), Some(&before)) else {
-            panic!("taken up");
-        };
-        assert!(!stored.has_wanted_owner, "it must get an owner reference");
-    }
-}
+mod tests;

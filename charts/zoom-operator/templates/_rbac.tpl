@@ -40,6 +40,12 @@
 - apiGroups: [apps]
   resources: [deployments, statefulsets]
   verbs: [get, list, watch, create, patch, delete]
+{{- if .Values.restartWorkloads }}
+# The consumers of a token (token.restart), whose Pods get an annotation.
+- apiGroups: [apps]
+  resources: [deployments, statefulsets, daemonsets]
+  verbs: [patch]
+{{- end }}
 # From two Pods of a receiver on: one at a time when nodes are emptied.
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]

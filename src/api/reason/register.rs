@@ -392,6 +392,9 @@ register! {
     /// an integration was deleted, and stored events could not be delivered within the limit
     EventsGivenUp = "EventsGivenUp" in [Event] on []
         for PlatformEngineer: "the message says how many and why; `receiver.drain` sets the limits";
+    /// a workload of `token.restart` could not be restarted, and goes on with what it has
+    ConsumerNotRestarted = "ConsumerNotRestarted" in [Event] on []
+        for PlatformEngineer: "the message has the API server's answer; `restartWorkloads` of the chart allows it";
     /// somebody wanted to connect by self service, and the limit is reached
     SelfServiceLimit = "SelfServiceLimit" in [Event] on []
         for AppOwner: "delete connections, or raise `oauth.consent.selfService.maxConnections`";

@@ -9,7 +9,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    LocalRef, Phase, ScopesStatus, TokenStatus, integration::external_refs_schema, status::lenient,
+    LocalRef, Phase, Restart, ScopesStatus, TokenStatus, integration::external_refs_schema,
+    metadata, status::lenient,
 };
 
 /// One authorization of an app.
@@ -110,6 +111,18 @@ pub struct ConnectionToken {
     /// `Retain`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<ConnectionDeletionPolicy>,
+    /// Labels of the Secret, besides the operator's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "metadata::labels_schema")]
+    pub labels: Option<BTreeMap<String, String>>,
+    /// Annotations of the Secret, besides the operator's own, for example of a tool that copies Secrets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "metadata::annotations_schema")]
+    pub annotations: Option<BTreeMap<String, String>>,
+    /// Workloads to restart when the token is in another Secret, or with every token. Absent: none. The
+    /// operator's configuration must allow it (chart value `restartWorkloads`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restart: Option<Restart>,
 }
 
 /// What happens to the tokens when the connection is deleted: `Delete` (default), `Revoke` or `Retain`.
@@ -128,6 +141,12 @@ pub enum ConnectionDeletionPolicy {
 // === impl ZoomConnection ===
 
 impl ZoomConnection {
+    /// Consumers of the token that are restarted.
+    #[must_use]
+    pub fn restart(&self) -> Option<&Restart> {
+        self.spec.token.as_ref()?.restart.as_ref()
+    }
+
     /// What happens to the tokens when the connection is deleted.
     #[must_use]
     pub fn deletion_policy(&self) -> ConnectionDeletionPolicy {

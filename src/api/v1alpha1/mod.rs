@@ -32,7 +32,7 @@ pub use status::{
     BufferStatus, ConnectionsStatus, Phase, ScopesStatus, TokenStatus, WebhookStatus,
     ZoomIntegrationStatus,
 };
-pub use token::{DeletionPolicy, Token};
+pub use token::{DeletionPolicy, Restart, RestartWhen, Token, Workload, WorkloadKind};
 pub use webhook::{
     Authentication, AuthenticationType, Buffer, BufferStorage, HttpFormat, HttpSink, NatsMessageId,
     NatsSink, ReceiverKnobs, Resources, ServiceRef, Sink, Subscription, Toleration, Webhook,

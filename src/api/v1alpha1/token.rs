@@ -1,7 +1,11 @@
 //! `spec.token`: the Secret in which a `ServerToServer` app's token is kept.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::metadata;
 
 /// The Secret in which a `ServerToServer` app's access token is kept.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Default)]
@@ -19,6 +23,18 @@ pub struct Token {
     /// What happens to the Secret when the integration is deleted: `Delete` (default) or `Retain`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicy>,
+    /// Labels of the Secret, besides the operator's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "metadata::labels_schema")]
+    pub labels: Option<BTreeMap<String, String>>,
+    /// Annotations of the Secret, besides the operator's own, for example of a tool that copies Secrets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "metadata::annotations_schema")]
+    pub annotations: Option<BTreeMap<String, String>>,
+    /// Workloads to restart when the token is in another Secret, or with every token. Absent: none. The
+    /// operator's configuration must allow it (chart value `restartWorkloads`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restart: Option<Restart>,
 }
 
 /// What happens to the Secret when the integration is deleted: `Delete` (default) or `Retain`.
@@ -29,4 +45,62 @@ pub enum DeletionPolicy {
     Delete,
     /// It stays; its token is valid until it expires.
     Retain,
+}
+
+/// Workloads to restart when the token is in another Secret, or with every token.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct Restart {
+    /// Workloads of the same namespace.
+    #[schemars(length(min = 1, max = 10))]
+    pub workloads: Vec<Workload>,
+    /// `Renamed` (default): when `secretName` changes. `EveryToken`: with every new token, about once an hour,
+    /// for consumers that read it only when they start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<RestartWhen>,
+}
+
+/// A workload of the same namespace.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Workload {
+    /// `Deployment`, `StatefulSet` or `DaemonSet`.
+    pub kind: WorkloadKind,
+    /// Its name.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+}
+
+/// `Deployment`, `StatefulSet` or `DaemonSet`.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "as in Kubernetes")]
+pub enum WorkloadKind {
+    Deployment,
+    StatefulSet,
+    DaemonSet,
+}
+
+/// `Renamed` (default): when `secretName` changes. `EveryToken`: with every new token, about once an hour, for
+/// consumers that read it only when they start.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum RestartWhen {
+    /// When the token is in another Secret.
+    #[default]
+    Renamed,
+    /// With every new token.
+    EveryToken,
+}
+
+// === impl WorkloadKind ===
+
+impl WorkloadKind {
+    /// The name in the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Deployment => "Deployment",
+            Self::StatefulSet => "StatefulSet",
+            Self::DaemonSet => "DaemonSet",
+        }
+    }
 }

@@ -26,7 +26,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 
-use self::{model::Situation, observe::Sources};
+use self::{
+    model::{Situation, Step},
+    observe::Sources,
+};
 use super::{
     Context,
     error::Error,
@@ -34,7 +37,8 @@ use super::{
     key::Key,
     reconcile::{Action, Managed},
     report::Reported,
-    schedule,
+    restart, schedule,
+    token_secret::Owner,
 };
 use crate::api::v1alpha1::{Phase, ZoomConnection, ZoomConnectionStatus};
 
@@ -57,9 +61,17 @@ impl Managed for ZoomConnection {
         let until = schedule::later(Timestamp::now(), BEGINS_STEPS);
         let mut situation = Situation::new(self, observed, until);
         while let Some(step) = plan::next(self, &situation, rules, Timestamp::now()) {
+            if let (Step::RemoveOldToken(_), Some(wanted)) = (&step, self.restart()) {
+                // Before the removal, so that a crash in between leads here again.
+                let marker = restart::moved(&Owner::connection(self).secret_name);
+                restart::restart(&context.restarts(), self, wanted, &marker).await?;
+            }
             let outcome = Box::pin(apply::apply(context, self, &situation, &step)).await?;
             situation = settle::settle(self, situation, &step, outcome, Timestamp::now());
         }
+        let secret = Owner::connection(self).secret_name;
+        let token = &situation.observed.token;
+        restart::with_token(&context.restarts(), self, self.restart(), &secret, token).await?;
         report(context, self, &situation).await
     }
 

@@ -254,7 +254,7 @@ fn publish(view: &AppView<'_>) -> Option<Step> {
     match &observed.token {
         TokenSecret::Foreign | TokenSecret::Leaving => None,
         TokenSecret::Ours(stored) if stored.intact && stored.source == source(&kept.grant) => {
-            (!stored.has_wanted_owner).then(|| Step::ReownToken(stored.resource_version.clone()))
+            (!stored.has_wanted_metadata).then(|| Step::ReownToken(stored.resource_version.clone()))
         }
         TokenSecret::Absent | TokenSecret::Ours(_) => view
             .may_write()

@@ -167,7 +167,7 @@ fn token(integration: &ZoomIntegration, observed: &Observed, now: Timestamp) -> 
             stored.and_then(|s| s.issued_at),
         );
         return match (stored, due) {
-            (Some(stored), _) if !stored.has_wanted_owner => TokenStep::Reown,
+            (Some(stored), _) if !stored.has_wanted_metadata => TokenStep::Reown,
             (_, Some(time)) => TokenStep::Later(time),
             _ => TokenStep::Keep,
         };

@@ -450,7 +450,8 @@ fn settled(issued: i64) -> Observed {
         token: TokenSecret::Ours(Stored {
             source,
             intact: true,
-            has_wanted_owner: true,
+            has_wanted_metadata: true,
+            restarted_for: None,
             ..Stored::default()
         }),
         ..observed(ours(kept))

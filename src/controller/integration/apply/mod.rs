@@ -14,10 +14,13 @@ use kube::Api;
 
 use super::model::{Observed, Outcome, Plan, TokenOutcome, TokenStep};
 use crate::{
-    api::v1alpha1::ZoomIntegration,
+    api::v1alpha1::{Restart, ZoomIntegration},
     controller::{
-        Context, budget::OverBudget, error::Error, published, token_secret::TokenSecret,
-        writer::Writer,
+        Context,
+        budget::OverBudget,
+        error::Error,
+        published, restart,
+        token_secret::{Owner, TokenSecret},
     },
 };
 
@@ -43,7 +46,11 @@ pub async fn apply(
         }
     };
     let old_token_secret_removed =
-        remove_old_token_secret(&context.writer, integration, observed, plan, &token).await?;
+        remove_old_token_secret(context, integration, observed, plan, &token).await?;
+    let now = token.secret(&observed.token);
+    let secret = Owner::integration(integration).secret_name;
+    let wanted = wanted_restart(integration).filter(|_| !integration.spec.suspend);
+    restart::with_token(&context.restarts(), integration, wanted, &secret, now).await?;
     // Last, since an answer must not be lost because another step failed.
     let checked = check::check(
         &context.writer,
@@ -66,9 +73,13 @@ pub async fn apply(
     })
 }
 
+fn wanted_restart(integration: &ZoomIntegration) -> Option<&Restart> {
+    integration.spec.token.as_ref()?.restart.as_ref()
+}
+
 /// Removes the Secret under an earlier name, once there is a successor.
 async fn remove_old_token_secret(
-    writer: &Writer,
+    context: &Context,
     integration: &ZoomIntegration,
     observed: &Observed,
     plan: &Plan,
@@ -84,7 +95,12 @@ async fn remove_old_token_secret(
     if !matches!(outcome.secret(&observed.token), TokenSecret::Ours(_)) {
         return Ok(false);
     }
-    let secrets: Api<Secret> = writer.beside(integration)?;
+    // Before the removal, so that a crash in between leads here again.
+    if let Some(wanted) = wanted_restart(integration) {
+        let marker = restart::moved(&Owner::integration(integration).secret_name);
+        restart::restart(&context.restarts(), integration, wanted, &marker).await?;
+    }
+    let secrets: Api<Secret> = context.writer.beside(integration)?;
     published::remove(&secrets, old).await?;
     Ok(true)
 }

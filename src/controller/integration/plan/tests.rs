@@ -99,7 +99,8 @@ fn stored() -> Stored {
         source: "c/1".into(),
         scope: "a:read:x:admin".into(),
         intact: true,
-        has_wanted_owner: true,
+        has_wanted_metadata: true,
+        restarted_for: None,
     }
 }
 
@@ -271,7 +272,7 @@ fn the_secret_of_a_deleted_namesake_is_waited_for() {
 #[test]
 fn a_changed_deletion_policy_changes_the_owner_only() {
     assert_eq!(
-        step(json!({}), None, &ours(|s| s.has_wanted_owner = false)),
+        step(json!({}), None, &ours(|s| s.has_wanted_metadata = false)),
         TokenStep::Reown
     );
 }

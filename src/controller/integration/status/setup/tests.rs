@@ -114,7 +114,8 @@ impl Pass {
                 source: "c/1".into(),
                 scope: scope.into(),
                 intact: true,
-                has_wanted_owner: true,
+                has_wanted_metadata: true,
+                restarted_for: None,
                 ..Stored::default()
             })
         });
