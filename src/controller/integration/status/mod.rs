@@ -136,9 +136,8 @@ pub fn status(
     let facts = observed.facts.as_ref();
     statements.extend(verified::events_verified(spec, webhook.as_ref(), facts));
     let seen = setting.reach.as_ref();
-    let refused = route::refused(spec, observed.receiver.http_route.as_ref())
-        .filter(|_| applied.is_exposed());
-    statements.extend(refused.or_else(|| endpoint_reachable(webhook.as_ref(), seen, &before, now)));
+    let reachable = endpoint_reachable(webhook.as_ref(), seen, &before, now);
+    statements.extend(route::refused(spec, observed, applied).or(reachable));
 
     let token = spec.is_server_to_server().then(|| token(applied));
     let conditions = condition::merge(

@@ -6,18 +6,28 @@ use crate::{
         reason::Reason,
         v1alpha1::ZoomIntegrationSpec,
     },
-    controller::integration::resources::{HTTPRoute, ParentStatus},
+    controller::integration::{
+        model::{Applied, Observed},
+        resources::{HTTPRoute, ParentStatus},
+    },
 };
 
 /// Most of what is quoted.
 const MOST_TEXT: usize = 500;
 
-/// The condition, if every Gateway that has judged the route as it is now refuses it. None while there is no
+/// The condition, if the integration's host is its own and every Gateway that has judged the route as it is now refuses it. None while there is no
 /// route, or nobody has judged it: whether the URL leads to the receiver is then found out by trying.
-pub(super) fn refused(spec: &ZoomIntegrationSpec, route: Option<&HTTPRoute>) -> Option<Statement> {
+pub(super) fn refused(
+    spec: &ZoomIntegrationSpec,
+    observed: &Observed,
+    applied: &Applied,
+) -> Option<Statement> {
     let endpoint = spec.webhook.as_ref()?.endpoint.as_ref()?;
-    endpoint.gateway.as_ref()?;
-    let route = route?;
+    endpoint.gateway.as_ref().filter(|_| applied.is_exposed())?;
+    judged(observed.receiver.http_route.as_ref()?)
+}
+
+fn judged(route: &HTTPRoute) -> Option<Statement> {
     let generation = route.metadata.generation;
     let parents = &route.status.as_ref()?.parents;
     let objections: Option<Vec<String>> = parents
@@ -71,19 +81,12 @@ mod tests {
     use super::*;
 
     fn say(parents: &Value) -> Option<Statement> {
-        let spec = json!({
-            "app": {"kind": "ServerToServer"}, "credentials": {"secretRef": {"name": "zoom"}},
-            "scopes": {"required": []},
-            "webhook": {"sink": {"http": {"url": "https://s"}}, "endpoint": {
-                "host": "hooks.example.com", "gateway": {"parentRefs": [{"name": "public"}]}}},
-        });
         let route = json!({
             "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
             "metadata": {"name": "acme-receiver", "generation": 2}, "spec": {},
             "status": {"parents": parents},
         });
-        let route = serde_json::from_value(route).unwrap();
-        refused(&serde_json::from_value(spec).unwrap(), Some(&route))
+        judged(&serde_json::from_value(route).unwrap())
     }
 
     fn parent(name: &str, accepted: &str, resolved: &str, generation: i64) -> Value {
