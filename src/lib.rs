@@ -8,13 +8,13 @@
 //!  Zoom's webhooks ──────────────────────────► receiver ─► sink (CloudEvents)
 //! ```
 //!
-//! What the processes share has crates of its own, which know nothing of Kubernetes: `zoom`, `grant`,
-//! `contract`, `runtime`, and `receiver`, which is a binary too.
+//! What the processes share is in separate crates without Kubernetes: `zoom`, `grant`, `contract`, `runtime`,
+//! and `receiver`, which is also a binary.
 //!
 //! - [`api`]: the resources, as users write and read them.
-//! - [`controller`]: keeps them as declared.
+//! - [`controller`]: keeps the resources in their declared state.
 //! - [`connect`]: the pages on which people authorize a General app, and Zoom's callback.
-//! - [`setup`]: what people have to do in Zoom's portal, and what proves that they did.
+//! - [`setup`]: what people have to do in Zoom's portal, and the proof that they did it.
 //! - [`reach`]: whether a webhook URL leads to its receiver, before Zoom tries it.
 //! - [`commands`]: what people run: status, setup, doctor, hand-out, refresh, events.
 

@@ -1,4 +1,4 @@
-//! The one binary: parse, install the TLS provider, dispatch.
+//! The binary: parses the command line, installs the TLS provider, and runs the command.
 
 use std::process::ExitCode;
 
@@ -6,7 +6,8 @@ use clap::Parser as _;
 use zoom_operator::cli::{Cli, Plugin, is_plugin};
 
 fn main() -> anyhow::Result<ExitCode> {
-    // Several rustls providers in one process abort at the first handshake; choose before anything connects.
+    // With several rustls providers, a process aborts at the first handshake. Choose one before anything
+    // connects.
     let _ = rustls::crypto::ring::default_provider().install_default();
     if is_plugin(std::env::args_os().next().as_deref()) {
         return Plugin::parse().tool.run();

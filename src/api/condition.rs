@@ -1,4 +1,4 @@
-//! What conditions say, and how new conditions are merged with old ones.
+//! The conditions of a pass, and how they are merged with earlier ones.
 
 mod types;
 
@@ -8,23 +8,23 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 pub use self::types::{Status, Type};
 use super::reason::Reason;
 
-/// A condition without its times: what the controller says in this pass.
+/// A condition without its times: the controller's statement in this pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
-    /// What is spoken of.
+    /// What it is about.
     pub type_: Type,
-    /// Whether it holds.
+    /// Whether it is true.
     pub status: Status,
-    /// Why, for machines.
+    /// The reason, for machines.
     pub reason: Reason,
-    /// A sentence for people.
+    /// The message, for people.
     pub message: String,
 }
 
 // === impl Statement ===
 
 impl Statement {
-    /// A statement.
+    /// Creates a statement.
     #[must_use]
     pub fn new(
         type_: Type,
@@ -44,8 +44,8 @@ impl Statement {
     }
 }
 
-/// The conditions to publish: the statements of this pass, each with the time at which its status
-/// last changed and stamped with the generation that it speaks of. Types without a statement vanish.
+/// The conditions to publish: the statements of this pass, each with the time when its status last changed
+/// and the generation that it refers to. Types without a statement are removed.
 #[must_use]
 pub fn merge(
     old: &[Condition],
@@ -78,7 +78,7 @@ pub fn merge(
 mod tests {
     use super::*;
 
-    /// Every statement of every test is compared with the register.
+    /// Checks every statement of every test against the register.
     pub(super) fn is_in_the_register(type_: Type, status: Status, reason: Reason) {
         assert!(
             reason.is_on(type_, status),

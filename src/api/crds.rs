@@ -1,4 +1,4 @@
-//! The `CustomResourceDefinition`s as YAML: what `zoom-operator crds` prints and `crds/` holds.
+//! The `CustomResourceDefinition`s as YAML: the output of `zoom-operator crds` and the content of `crds/`.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt as _;
@@ -9,10 +9,10 @@ use super::v1alpha1::{ZoomConnection, ZoomIntegration};
 /// Why a definition cannot be printed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The definition is no JSON.
+    /// The definition cannot be serialized as JSON.
     #[error("failed to serialize a definition")]
     Json(#[from] serde_json::Error),
-    /// The definition is no YAML.
+    /// The definition cannot be serialized as YAML.
     #[error("failed to print a definition as YAML")]
     Yaml(#[from] serde_saphyr::ser::Error),
 }
@@ -33,7 +33,7 @@ fn render(crd: &CustomResourceDefinition) -> Result<(String, String), Error> {
     if let Some(schema) = value.pointer_mut("/spec/versions/0/schema/openAPIV3Schema") {
         refuse_null(schema);
         keep_signed(schema);
-        // kstatus takes a resource without status for done: -1 says "not seen yet".
+        // kstatus considers a resource without a status done: -1 says "not seen yet".
         if let Some(status) = schema.pointer_mut("/properties/status") {
             status["default"] = serde_json::json!({"observedGeneration": -1});
         }
@@ -42,14 +42,14 @@ fn render(crd: &CustomResourceDefinition) -> Result<(String, String), Error> {
     Ok((name, serde_saphyr::to_string(&value)?))
 }
 
-/// An optional field may be left out, but not be `null`: rules written with `has()` would fail on it.
+/// An optional field may be left out but not be `null`: rules that use `has()` would fail on it.
 fn refuse_null(schema: &mut Value) {
     each_object(schema, &mut |object| {
         object.remove("nullable");
     });
 }
 
-/// Kubernetes' API conventions know `int32` and `int64` only.
+/// Kubernetes' API conventions allow only `int32` and `int64`.
 fn keep_signed(schema: &mut Value) {
     each_object(schema, &mut |object| {
         if let Some(Value::String(format)) = object.get_mut("format")

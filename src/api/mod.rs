@@ -31,7 +31,7 @@ pub mod label {
     pub const SELF_SERVICE: &str = "zoom-operator.io/self-service";
     /// On a consent whose code was spent: its Secret holds a grant.
     pub const REDEEMED: &str = "zoom-operator.io/redeemed";
-    /// What a Secret is for.
+    /// The purpose of a Secret.
     pub const USE: &str = "zoom-operator.io/use";
 
     /// Value of [`MANAGED_BY`] on everything the controller makes.
@@ -42,7 +42,7 @@ pub mod label {
     pub const CONSENT: &str = "consent";
     /// Value of [`USE`] on a Secret that holds a grant.
     pub const GRANT: &str = "grant";
-    /// Value of [`USE`] on a Secret that a receiver may be given for its sink.
+    /// Value of [`USE`] on a Secret that may be given to a receiver for its sink.
     pub const SINK: &str = "sink";
     /// Value of [`USE`] on the Secret with the token of a receiver's control port.
     pub const CONTROL: &str = "control";
@@ -52,7 +52,7 @@ pub mod label {
 
 /// Finalizers of the product.
 pub mod finalizer {
-    /// Keeps a connection until its grant was revoked at Zoom.
+    /// Keeps a connection until its grant has been revoked at Zoom.
     pub const REVOKE: &str = "zoom-operator.io/revoke";
 }
 
@@ -62,8 +62,8 @@ pub mod annotation {
     pub const ATTEMPTS: &str = "zoom-operator.io/attempts";
     /// On a consent of self service: when the next attempt is made.
     pub const RETRY_AT: &str = "zoom-operator.io/retry-at";
-    /// On an integration or a connection: a token that was issued before this time (RFC 3339) is to be
-    /// replaced, once the time has come and at most once a minute.
+    /// On an integration or a connection: replace a token that was issued before this time (RFC 3339), once
+    /// the time has come and at most once a minute.
     pub const REFRESH_REQUESTED_AT: &str = "zoom-operator.io/refresh-requested-at";
     /// When the token in a Secret was requested (RFC 3339).
     pub const ISSUED_AT: &str = "zoom-operator.io/issued-at";
@@ -71,16 +71,16 @@ pub mod annotation {
     pub const REFRESH_AT: &str = "zoom-operator.io/refresh-at";
     /// UID and resourceVersion of the credentials Secret that a token was requested with.
     pub const CREDENTIALS_VERSION: &str = "zoom-operator.io/credentials-version";
-    /// A digest of the credentials that a token was requested with, keyed with the token: tells that they are
-    /// the same in a Secret that was written again.
+    /// A digest of the credentials that a token was requested with, keyed with the token. It shows that the
+    /// credentials are still the same after their Secret was rewritten.
     pub const CREDENTIALS_DIGEST: &str = "zoom-operator.io/credentials-digest";
     /// Grant and generation that a token belongs to.
     pub const GRANT: &str = "zoom-operator.io/grant";
-    /// SHA-256 over the data of a token Secret: a hand-edited Secret is noticed by it.
+    /// SHA-256 over the data of a token Secret, to notice manual edits.
     pub const CHECKSUM: &str = "zoom-operator.io/checksum";
-    /// SHA-256 over a child object as it was built: tells whether it must be applied again.
+    /// SHA-256 over a child object as it was built, to decide whether to apply it again.
     pub const DESIRED: &str = "zoom-operator.io/desired";
-    /// SHA-256 over a workload's Pod template as it was built: tells whether its Pods must be replaced.
+    /// SHA-256 over a workload's Pod template as it was built, to decide whether to replace its Pods.
     pub const DESIRED_TEMPLATE: &str = "zoom-operator.io/desired-template";
     /// On a token Secret: the labels and annotations that its resource asked for, to take them back.
     pub const DRESSED: &str = "zoom-operator.io/dressed";

@@ -1,4 +1,4 @@
-//! Which steps of a pass belong in the audit trail, and what is written of them. Pure, but for the writing.
+//! Which steps of a pass go into the audit trail, and what each record contains. Pure, except for writing it.
 
 use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
@@ -32,7 +32,7 @@ fn of<K: Resource>(object: &K, kind: Kind, action: Action) -> Record<'_> {
     Record::done(action, kind, namespace, name)
 }
 
-/// Whether an attempt at `now` is the first since somebody asked for a token.
+/// Whether an attempt at `now` is the first one since somebody requested a token.
 #[must_use]
 pub fn is_asked_for<K: ResourceExt>(
     object: &K,
@@ -46,7 +46,7 @@ pub fn is_asked_for<K: ResourceExt>(
     asked.is_some_and(|asked| asked <= now && last.is_none_or(|last| last < asked))
 }
 
-/// What became of an attempt to spend what is stored.
+/// Records the outcome of an attempt to spend a stored code or grant.
 pub fn spent<'a>(record: Record<'a>, outcome: &'a grant::Outcome<zoom::Error>) -> Record<'a> {
     match outcome {
         grant::Outcome::Stored(_) => record,
@@ -63,7 +63,7 @@ pub fn spent<'a>(record: Record<'a>, outcome: &'a grant::Outcome<zoom::Error>) -
     }
 }
 
-/// That Zoom refused a grant, and what is left of it.
+/// Records that Zoom refused a grant, and whether the grant is sealed or erased.
 pub fn lost<'a>(connection: &'a ZoomConnection, stored: Option<&Grant>, lost: Lost) -> Record<'a> {
     let is_sealed = stored.is_some_and(Grant::is_sealed);
     let action = if is_sealed {
@@ -74,14 +74,14 @@ pub fn lost<'a>(connection: &'a ZoomConnection, stored: Option<&Grant>, lost: Lo
     of_connection(connection, action).because(lost.as_str())
 }
 
-/// What a write of the grant's Secret means; `None` for one that changes no grant.
+/// The record for a write of the grant's Secret; `None` if the write changes no grant.
 #[must_use]
 pub fn stored(connection: &ZoomConnection, purpose: Purpose) -> Option<Record<'_>> {
     let (action, reason) = match purpose {
         Purpose::Imported => (Action::GrantImport, None),
         Purpose::Removed => (Action::GrantErase, Some(Lost::Deauthorized.as_str())),
         Purpose::Expired => (Action::GrantErase, Some("SealExpired")),
-        // The end of the consent says it.
+        // The record of the consent's end covers these.
         Purpose::Adopted | Purpose::Identified => return None,
     };
     let record = of_connection(connection, action);
@@ -91,7 +91,7 @@ pub fn stored(connection: &ZoomConnection, purpose: Purpose) -> Option<Record<'_
     })
 }
 
-/// How a consent ended, with Zoom's id of the user who gave it.
+/// Records how a consent ended, with Zoom's id of the user who gave it.
 pub fn ended<'a>(connection: &'a ZoomConnection, consent: &Consent, end: &End) -> Record<'a> {
     let asked = consent.identity.as_ref();
     let user = asked.and_then(|asked| Some(&asked.identity.as_ref()?.user_id));
@@ -106,7 +106,7 @@ pub fn ended<'a>(connection: &'a ZoomConnection, consent: &Consent, end: &End) -
     }
 }
 
-/// A host that an integration got, or was refused, with this status: said when it begins.
+/// Records that an integration now gets its host, or is now refused it, according to `status`.
 #[must_use]
 pub fn host<'a>(
     integration: &'a ZoomIntegration,

@@ -51,12 +51,12 @@ pub struct Args {
     #[arg(long, env = "LEASE_NAME", default_value = "zoom-operator")]
     pub lease_name: String,
 
-    /// Who this replica is, for the Lease: the Pod's name.
+    /// Identity of this replica in the Lease: the name of its Pod.
     #[arg(long, env = "POD_NAME")]
     pub identity: String,
 
-    /// How long a silent leader is waited for, in seconds. A refresh is sent only while leadership
-    /// outlasts the time limit of its request, which is derived from this.
+    /// How long other replicas wait for a silent leader, in seconds. A refresh is sent only if leadership
+    /// outlasts the time limit of its request, which is derived from this value.
     #[arg(long, env = "LEASE_DURATION", default_value = "45", value_parser = seconds)]
     pub lease_duration: Duration,
 
@@ -73,7 +73,7 @@ pub struct Args {
     #[arg(long, env = "CONNECT_KEYS_SECRET", requires = "connect_url")]
     pub connect_keys_secret: Option<String>,
 
-    /// Directory for what Zoom replied and is not stored yet. It must survive the death of the process.
+    /// Directory for Zoom's replies that are not stored yet. It must survive the death of the process.
     #[arg(
         long,
         env = "JOURNAL",
@@ -81,21 +81,21 @@ pub struct Args {
     )]
     pub journal: PathBuf,
 
-    /// Life of an unused refresh token, in days.
+    /// Lifetime of an unused refresh token, in days.
     #[arg(long, env = "REFRESH_TOKEN_DAYS", default_value = "90", value_parser = clap::value_parser!(u16).range(1..=3650))]
     pub refresh_token_days: u16,
 
-    /// Days for which a refresh token that Zoom refused is kept, without being used, before it is erased. A
-    /// change of the app's credentials within them is tried once.
+    /// Days for which a refresh token that Zoom refused is kept, unused, before it is erased. If the app's
+    /// credentials change within this time, it is tried once.
     #[arg(long, env = "SEALED_GRANT_DAYS", default_value = "7", value_parser = clap::value_parser!(u16).range(1..=365))]
     pub sealed_grant_days: u16,
 
-    /// Days within which a person's data is to be deleted after the app was removed, as the agreement with
-    /// Zoom says. Announced in the status, nothing more.
+    /// Days within which a person's data must be deleted after the app was removed, according to the
+    /// agreement with Zoom. Only announced in the status.
     #[arg(long, env = "DATA_DELETION_DAYS", default_value = "10", value_parser = clap::value_parser!(u16).range(1..=3650))]
     pub data_deletion_days: u16,
 
-    /// How many objects are worked on at the same time. One namespace gets at most a quarter of them.
+    /// How many objects are reconciled at the same time. One namespace gets at most a quarter of them.
     #[arg(long, env = "CONCURRENCY", default_value = "32", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub concurrency: u16,
 
@@ -111,7 +111,7 @@ pub struct Args {
 /// The image that receivers run.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ReceiverImage {
-    /// Image of the receivers: this product's own.
+    /// Image of the receivers; part of this product.
     #[arg(id = "receiver_image", long = "receiver-image", env = "RECEIVER_IMAGE")]
     pub name: String,
 
@@ -134,17 +134,18 @@ pub struct ReceiverImage {
     pub pull_secrets: Vec<String>,
 }
 
-/// What tenants' receivers may do, and how they are kept.
+/// What tenants' receivers may do, and how they are run.
 #[derive(Clone, Debug, clap::Args)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct ReceiverPolicy {
-    /// Networks beyond the public internet that a sink's URL may lead to; can be repeated. Services of the
-    /// tenant's own namespace, by `serviceRef`, need none.
+    /// Networks beyond the public internet that a sink's URL may lead to; can be repeated. Services in the
+    /// tenant's own namespace, set by `serviceRef`, are always allowed.
     #[arg(long = "sink-allow-network", value_name = "CIDR")]
     pub sink_allow_network: Vec<IpNet>,
 
     /// Hosts that the integrations of a namespace may claim, `NAMESPACE=PATTERN`; can be repeated. The
-    /// namespace may be `*`, the pattern is a host or `*.` and a domain. None: every host.
+    /// namespace may be `*`; the pattern is a host, or `*.` and a domain. Without rules, every host is
+    /// allowed.
     #[arg(long = "allowed-hosts", value_name = "NAMESPACE=PATTERN")]
     pub allowed_hosts: Vec<AllowedHost>,
 
@@ -170,12 +171,12 @@ pub struct ReceiverPolicy {
     #[arg(long = "operator-namespace", env = "POD_NAMESPACE")]
     pub operator_namespace: Option<String>,
 
-    /// Try whether webhook URLs lead to their receivers, until Zoom has validated them.
+    /// Check whether webhook URLs lead to their receivers, until Zoom has validated them.
     #[arg(long = "reachability-check", env = "REACHABILITY_CHECK")]
     pub reachability_check: bool,
 
-    /// What the Pods and Services of all receivers have besides, as JSON. What an integration says itself
-    /// takes precedence.
+    /// Additional settings for the Pods and Services of all receivers, as JSON. Settings of an integration
+    /// take precedence.
     #[arg(
         long = "receiver-defaults",
         env = "RECEIVER_DEFAULTS",
@@ -193,7 +194,7 @@ pub struct ReceiverPolicy {
     )]
     pub drain_limit: Duration,
 
-    /// The same while there is no sink that they could be delivered to.
+    /// The same limit while there is no sink to deliver the events to.
     #[arg(
         long = "drain-limit-without-sink",
         env = "DRAIN_LIMIT_WITHOUT_SINK",
@@ -202,7 +203,7 @@ pub struct ReceiverPolicy {
     )]
     pub drain_limit_without_sink: Duration,
 
-    /// How many receivers are replaced at the same time, when it is the operator that changed.
+    /// How many receivers are replaced at the same time after a change of the operator.
     #[arg(
         long = "receiver-rollouts",
         env = "RECEIVER_ROLLOUTS",
@@ -215,7 +216,7 @@ pub struct ReceiverPolicy {
 // === impl Args ===
 
 impl Args {
-    /// Life of an unused refresh token.
+    /// Lifetime of an unused refresh token.
     #[must_use]
     pub fn refresh_token_life(&self) -> Duration {
         Duration::from_hours(24 * u64::from(self.refresh_token_days))
@@ -233,8 +234,8 @@ impl Args {
         Duration::from_hours(24 * u64::from(self.data_deletion_days))
     }
 
-    /// The longest time that a request may take which spends something at Zoom: a leader that is about to
-    /// renew its Lease must outlast it.
+    /// The longest time that a request may take if it spends something at Zoom: a leader that is about to
+    /// renew its Lease must outlast the request.
     #[must_use]
     pub fn spending_limit(&self) -> Duration {
         let between_renewals = Leadership::renewal_period(self.lease_duration);

@@ -1,4 +1,4 @@
-//! What the connections of an integration say together. Pure.
+//! What the connections of an integration say in total. Pure.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::api::{
 /// Connections as the index has them.
 pub type Connections = [Arc<Guarded<ZoomConnection>>];
 
-/// How many there are, and how many are connected.
+/// How many connections there are, and how many of them are connected.
 #[must_use]
 pub fn count(connections: &Connections) -> ConnectionsStatus {
     let connected = readable(connections).filter(|connection| {
@@ -36,8 +36,7 @@ pub fn count(connections: &Connections) -> ConnectionsStatus {
     }
 }
 
-/// When Zoom last refused the app's credentials to one of the connections, of those that are not ready for
-/// that.
+/// When Zoom last refused the app's credentials to a connection that is not ready because of it.
 #[must_use]
 pub fn rejected(connections: &Connections) -> Option<Timestamp> {
     readable(connections).filter_map(rejected_at).max()
@@ -54,14 +53,14 @@ pub fn of_user(
     readable(connections)
         .filter(|other| other.uid() != connection.uid())
         .find(|other| {
-            // Of two that hold a grant of the same user, the one that held it first stays.
+            // If two connections hold a grant of the same user, the one that got it first keeps it.
             held_by(other, user_id)
                 .is_some_and(|theirs| mine.as_ref().is_none_or(|mine| theirs < *mine))
         })
         .map(ResourceExt::name_any)
 }
 
-/// Those that this version can read.
+/// The connections that this version can read.
 pub fn readable(connections: &Connections) -> impl Iterator<Item = &ZoomConnection> {
     connections
         .iter()
@@ -82,7 +81,7 @@ fn rejected_at(connection: &ZoomConnection) -> Option<Timestamp> {
     last.max(Some(ready.last_transition_time.0))
 }
 
-/// Since when a connection holds a grant of this user, and its UID.
+/// When the connection got its grant of this user, and its UID.
 fn held_by(
     connection: &ZoomConnection,
     user_id: &str,

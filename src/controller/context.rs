@@ -1,4 +1,4 @@
-//! What a pass works with. The passes hand each stage the part that it needs: reads, writes, Zoom, receivers.
+//! What a pass works with. A pass hands each stage only the part it needs: reads, writes, Zoom, receivers.
 
 use std::sync::Arc;
 
@@ -32,59 +32,59 @@ use super::{
 pub struct Context {
     /// Reads of the cluster.
     pub reader: Reader,
-    /// Writes to it.
+    /// Writes to the cluster.
     pub writer: Writer,
-    /// Zoom, and how often it may be asked.
+    /// Requests to Zoom and their budgets.
     pub zoom: Zoom,
     /// Spends the connections' grants.
     pub grants: Grants,
     /// Tenants' receivers.
     pub receivers: Receivers,
-    /// What passes remember of an integration beside its status.
+    /// What passes remember about an integration in addition to its status.
     pub memory: Memory,
-    /// Asks for passes.
+    /// Requests passes.
     pub requeue: Requeue,
-    /// What is counted.
+    /// Metrics.
     pub metrics: Metrics,
     /// The operator's configuration.
     pub config: Args,
 }
 
-/// Zoom, and how often it may be asked.
+/// Requests to Zoom and their budgets.
 pub struct Zoom {
-    /// The requests.
+    /// Sends the requests.
     pub client: Arc<zoom::Client>,
     /// The budgets of accounts and apps.
     pub budgets: Arc<Budgets>,
-    /// What is counted.
+    /// Metrics.
     pub metrics: Metrics,
 }
 
-/// Tenants' receivers, beside their objects.
+/// Tenants' receivers, apart from their Kubernetes objects.
 pub struct Receivers {
-    /// For their ports, by the addresses of their Pods.
+    /// Calls the receivers' ports at the addresses of their Pods.
     pub http: reqwest::Client,
-    /// Whether webhook URLs lead to them.
+    /// Checks whether webhook URLs lead to the receivers.
     pub reach: Reachability,
-    /// The pace at which they are replaced.
+    /// The pace at which receivers are replaced.
     pub rollouts: Rollouts,
 }
 
-/// What passes remember of an integration beside its status.
+/// What passes remember about an integration in addition to its status.
 #[derive(Default)]
 pub struct Memory {
-    /// What Zoom last said to the credentials of General apps.
+    /// Zoom's last answers to the credentials of General apps.
     pub answers: Answers,
     /// The versions of integrations' credentials.
     pub versions: Versions,
-    /// What others made of receivers' objects after they were applied.
+    /// Changes that others made to receivers' objects after they were applied.
     pub altered: Altered,
 }
 
 // === impl Context ===
 
 impl Context {
-    /// Prepares the work on a cluster.
+    /// Prepares the context for a cluster.
     ///
     /// # Errors
     /// When TLS cannot be set up, or the journal cannot be opened.

@@ -20,7 +20,7 @@ use crate::{
     setup,
 };
 
-/// More of them say nothing more.
+/// Naming more keys would not help the reader.
 const MOST_LEGACY: usize = 5;
 
 /// What the credentials Secret holds.
@@ -35,19 +35,19 @@ pub struct Credentials {
     pub version: String,
     /// What is wrong with its keys.
     pub problems: Vec<Problem>,
-    /// The keys that are asked for and can be used.
+    /// The keys that are needed and can be used.
     pub usable: Vec<String>,
-    /// Keys that hold the same value: the one that is probably wrong, and the other.
+    /// Pairs of keys that hold the same value: the one that is probably wrong, and the other.
     pub same: Vec<(String, String)>,
     /// Keys that look like Zoom's Verification Token.
     pub legacy: Vec<String>,
-    /// The client id, if it can be read.
+    /// The client id, if it is readable.
     pub client_id: Option<String>,
     /// Client id and secret, if complete.
     pub app: Option<zoom::App>,
     /// What a Server-to-Server token request needs, if complete.
     pub server_to_server: Option<zoom::Credentials>,
-    /// What Zoom signs webhooks with, if there is a webhook.
+    /// The secret that Zoom signs webhooks with, if there is a webhook.
     pub webhook_secret_token: Option<SecretString>,
 }
 
@@ -63,9 +63,9 @@ pub struct Problem {
 /// What can be wrong with a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProblemKind {
-    /// It is not there.
+    /// It does not exist.
     Missing,
-    /// It is there, and its value cannot be used.
+    /// It exists, but its value cannot be used.
     Unusable(secret_value::Problem),
 }
 
@@ -154,7 +154,7 @@ impl Credentials {
         }
     }
 
-    /// The keys that are there and cannot be used.
+    /// The keys that exist but cannot be used.
     pub fn unusable(&self) -> impl Iterator<Item = &str> {
         self.problems
             .iter()
@@ -162,8 +162,8 @@ impl Credentials {
             .map(|problem| problem.key.as_str())
     }
 
-    /// What a token was requested with, as a digest that only those can compare with a guess who have the
-    /// token: it is stored beside it.
+    /// A keyed digest of what a token was requested with. It is stored beside the token, and only somebody
+    /// who has the token can compare it with a guess.
     #[must_use]
     pub fn seal(&self, access_token: &[u8]) -> Option<String> {
         let parts = self.parts()?;
@@ -175,7 +175,7 @@ impl Credentials {
         Some(HEXLOWER.encode(&mac.finalize().into_bytes()))
     }
 
-    /// What says that the secret that signs webhooks is another one. Never stored.
+    /// Identifies the secret that signs webhooks, to notice when it changes. Never stored.
     #[must_use]
     pub fn webhook_version(&self) -> String {
         let token = self.webhook_secret_token.as_ref();
@@ -184,7 +184,7 @@ impl Credentials {
         })
     }
 
-    /// What Zoom is asked with; `None` while it is not complete.
+    /// What a request to Zoom contains; `None` while it is incomplete.
     fn parts(&self) -> Option<[&str; 3]> {
         let app = self.app.as_ref()?;
         let account = self.server_to_server.as_ref();
@@ -195,7 +195,7 @@ impl Credentials {
         ])
     }
 
-    /// Whether they hold what proves the app to Zoom, or Zoom to the app.
+    /// Whether any value proves the app to Zoom, or Zoom to the app.
     #[must_use]
     pub fn are_complete(&self, spec: &ZoomIntegrationSpec) -> bool {
         match spec.app.kind {
@@ -232,7 +232,7 @@ impl Credentials {
     }
 }
 
-/// The versions of credentials, by UID of the integration: a Secret that is written again with the same
+/// The versions of credentials, by UID of the integration. A Secret that is rewritten with the same
 /// credentials, as some Secret stores do every few minutes, keeps its version. In memory only.
 #[derive(Default)]
 pub struct Versions(Mutex<HashMap<String, ([u8; 32], String)>>);
@@ -240,7 +240,7 @@ pub struct Versions(Mutex<HashMap<String, ([u8; 32], String)>>);
 // === impl Versions ===
 
 impl Versions {
-    /// Gives credentials that are the same as before the version that they had.
+    /// Restores the previous version if the credentials did not change.
     pub fn keep(&self, uid: &str, credentials: &mut Credentials) {
         let Some(parts) = credentials.parts() else {
             return;
@@ -260,14 +260,14 @@ impl Versions {
         }
     }
 
-    /// Remembers that a token was requested with these credentials when they had this version.
+    /// Remembers that a token was requested with these credentials at this version.
     pub fn learn(&self, uid: &str, credentials: &mut Credentials, version: &str) {
         self.forget(uid);
         version.clone_into(&mut credentials.version);
         self.keep(uid, credentials);
     }
 
-    /// Forgets an integration that is gone.
+    /// Forgets a deleted integration.
     pub fn forget(&self, uid: &str) {
         self.lock().remove(uid);
     }
@@ -281,8 +281,8 @@ fn length(part: &str) -> [u8; 8] {
     u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes()
 }
 
-/// Pairs of keys that hold the same value. Zoom's form has them in this order, and what is copied last is
-/// copied wrong.
+/// Pairs of keys that hold the same value. They are in the order of Zoom's form; the last value copied is
+/// most likely the wrong one.
 fn same(values: &[(String, String)]) -> Vec<(String, String)> {
     let before = |at: usize| {
         let (key, value) = &values[at];
@@ -310,7 +310,7 @@ fn further_keys(spec: &ZoomIntegrationSpec) -> &'static [&'static str] {
     wanted.map_or(&[], authentication_keys)
 }
 
-/// What is wrong with the keys of Zoom's further authentication. Their values may hold anything.
+/// What is wrong with the keys of Zoom's further authentication. Their values may contain anything.
 fn authentication_problems(spec: &ZoomIntegrationSpec, secret: &Secret) -> Vec<Problem> {
     let keys = further_keys(spec);
     let problem = |key: &&str| {
@@ -340,7 +340,7 @@ fn version(secret: &Secret) -> String {
     )
 }
 
-/// The value as the receiver reads it, too.
+/// Reads the value in the same way as the receiver.
 fn read_text(value: &ByteString) -> Result<String, ProblemKind> {
     secret_value::read(&value.0)
         .map(str::to_owned)

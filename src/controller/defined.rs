@@ -1,4 +1,4 @@
-//! Whether the resources are defined, before anything else is done.
+//! Checks that the resources are defined before anything else starts.
 
 use std::time::Duration;
 
@@ -8,19 +8,20 @@ use runtime::shutdown::Shutdown;
 use super::{error::chain, report::Reported};
 use crate::api::v1alpha1::{ZoomConnection, ZoomIntegration};
 
-/// How long to wait before the definition is looked for again.
+/// How long to wait before looking for the definition again.
 const PAUSE: Duration = Duration::from_secs(2);
 
 /// What listing the objects of a kind in one namespace says about its definition.
 enum Answer {
     Defined,
     Missing(String),
-    /// The namespace is gone, or forbidden: that says nothing, and is no reason to keep all others waiting.
+    /// The namespace does not exist, or access is forbidden. This says nothing about the definition, and must
+    /// not keep all other namespaces waiting.
     Refused(String),
 }
 
-/// Waits until the resources are defined, and says what is missing. The wait also ends with the request to
-/// stop. `None`: all namespaces are served.
+/// Waits until the resources are defined, and logs what is missing. The wait also ends when the process is
+/// asked to stop. `None` means that all namespaces are served.
 pub async fn wait(client: &Client, namespaces: Option<&[String]>, shutdown: &Shutdown) {
     let mut said = None;
     loop {
@@ -57,7 +58,7 @@ async fn problem<K: Reported>(client: &Client, namespaces: Option<&[String]>) ->
             Answer::Refused(_) => {}
         }
     }
-    // None of them can be served now; each is once it can be watched.
+    // None of these namespaces can be served now; each one is served once it can be watched.
     None
 }
 

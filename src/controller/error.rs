@@ -1,14 +1,14 @@
-//! Why a pass could not be finished. What Zoom refused is no error here: it is a finding.
+//! Why a pass could not finish. A refusal by Zoom is not an error here: it is a finding.
 
 use grant::StoreError;
 
-/// Why a pass could not be finished.
+/// Why a pass could not finish.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The API server refused or did not answer.
     #[error("a request to the Kubernetes API failed")]
     Kubernetes(#[from] kube::Error),
-    /// Somebody else wrote in between; the next pass sees it.
+    /// Somebody else wrote in between; the next pass sees the change.
     #[error("an object changed during the pass")]
     Conflict,
     /// This replica no longer leads: it must neither call Zoom nor write.
@@ -40,7 +40,7 @@ impl Error {
         }
     }
 
-    /// A write that lost a race is a conflict; anything else is what it is.
+    /// A write that lost a race is a conflict; other errors keep their meaning.
     #[must_use]
     pub fn from_write(error: kube::Error) -> Self {
         match &error {
@@ -52,7 +52,7 @@ impl Error {
     }
 }
 
-/// An error with everything that caused it, in one line: the API server's own sentence is often the last.
+/// The whole chain of errors in one line: the API server's own sentence is often the last.
 #[must_use]
 pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = sentence(error);
@@ -64,22 +64,22 @@ pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
             text.push_str(": ");
             text.push_str(&cause_text);
         }
-        // The API server's answer is complete; what lies below it says the same once more.
+        // The API server's answer is complete; the errors below it only repeat it.
         next = cause.source().filter(|_| refusal(cause).is_none());
     }
     text
 }
 
-/// An error by itself.
+/// A single error, without its causes.
 fn sentence(error: &(dyn std::error::Error + 'static)) -> String {
     match refusal(error) {
-        // The library would print every field of the answer.
+        // The library's text would contain every field of the answer.
         Some(status) => format!("{} (HTTP {})", status.message, status.code),
         None => error.to_string(),
     }
 }
 
-/// What the API server answered.
+/// The API server's answer.
 fn refusal<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a kube::core::Status> {
     match error.downcast_ref::<kube::Error>()? {
         kube::Error::Api(status) => Some(status),

@@ -1,5 +1,5 @@
-//! Failed attempts to get a token, as the status records them: a restart neither forgets the backoff
-//! nor begins it anew. Pure.
+//! Failed attempts to get a token, as recorded in the status, so that a restart neither forgets nor restarts
+//! the backoff. Pure.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ pub fn is_for_a_person(failure: &TokenFailure) -> bool {
     fault.is_some_and(|fault| fault.class() == Class::Person)
 }
 
-/// What a recorded failure was about.
+/// What failed, according to the recorded reason.
 #[must_use]
 pub fn retry_of(reason: Reason) -> Retry {
     match reason {
@@ -28,22 +28,22 @@ pub fn retry_of(reason: Reason) -> Retry {
     }
 }
 
-/// An attempt that failed, to be recorded.
+/// A failed attempt to record.
 #[derive(Clone, Debug)]
 pub struct Attempt<'a> {
     /// Why.
     pub reason: Reason,
-    /// The same for people, with the remedy.
+    /// The reason as a sentence for people, with the remedy.
     pub message: String,
     /// How long Zoom asks to wait.
     pub retry_after: Option<Duration>,
     /// Version of the credentials Secret that it used.
     pub credentials_version: &'a str,
-    /// When the present token expires; `None` when there is none.
+    /// When the current token expires; `None` if there is none.
     pub expires_at: Option<Timestamp>,
 }
 
-/// Records a failed attempt after those `before` it, with the time of the next one.
+/// Records a failed attempt, counts those `before` it, and sets the time of the next one.
 #[must_use]
 pub fn record(
     attempt: Attempt<'_>,
@@ -58,7 +58,8 @@ pub fn record(
         credentials_version,
         expires_at,
     } = attempt;
-    // Other credentials, or another trouble than missing scopes: the count begins anew.
+    // The count starts over with other credentials, or when missing scopes give way to another failure or
+    // vice versa.
     let before = before.filter(|before| {
         before.credentials_version == credentials_version
             && (before.reason == Reason::MissingScopes) == (reason == Reason::MissingScopes)
@@ -81,8 +82,8 @@ pub fn record(
     }
 }
 
-/// The earliest time for the next attempt after `failure`. Changed credentials are tried soon. A refresh
-/// that somebody `requested` after the failure is made at once, but not before Zoom allows it.
+/// The earliest time of the next attempt after `failure`. Changed credentials are tried soon. A refresh that
+/// somebody `requested` after the failure happens at once, but not before Zoom allows it.
 #[must_use]
 pub fn not_before(
     failure: &TokenFailure,
@@ -99,14 +100,14 @@ pub fn not_before(
         .map_or(retry_at, |at| at.min(retry_at))
 }
 
-/// Whether a recorded failure still stands: it does not once Zoom gave a token that was `issued` later,
-/// also if the status that should have said so could not be written.
+/// Whether a recorded failure still counts. It does not if Zoom `issued` a token later, even if that success
+/// could not be written to the status.
 #[must_use]
 pub fn is_standing(failure: &TokenFailure, issued: Option<Timestamp>) -> bool {
     issued.is_none_or(|issued| issued.as_second() <= failure.time.0.as_second())
 }
 
-/// When another token was last asked for on an object (RFC 3339). Anything else is no time and asks for
+/// When somebody last requested another token on an object (RFC 3339). Values that are not a time request
 /// nothing.
 #[must_use]
 pub fn requested_at<K: ResourceExt>(object: &K) -> Option<Timestamp> {

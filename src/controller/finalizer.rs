@@ -1,4 +1,4 @@
-//! The operator's own finalizers. Other people's stay as they are.
+//! The operator's own finalizers. Finalizers of others are never touched.
 
 use kube::{
     Api, Resource, ResourceExt as _,
@@ -21,11 +21,11 @@ pub fn holds(object: &impl Resource, finalizer: &str) -> bool {
     object.finalizers().iter().any(|name| name == finalizer)
 }
 
-/// Brings the finalizer in line with what is wanted; whether it had to be changed. An object that is gone
-/// needs none.
+/// Adds or removes the finalizer as wanted, and returns whether the object was changed. A deleted object
+/// needs no finalizer.
 ///
 /// # Errors
-/// When it cannot be written, also because the object was changed meanwhile.
+/// When the write fails, for example because the object changed in the meantime.
 pub async fn ensure<K>(
     writer: &Writer,
     object: &K,

@@ -1,4 +1,4 @@
-//! Which object: its kind, namespace and name.
+//! Identifies an object: its kind, namespace and name.
 
 use std::{fmt, sync::Arc};
 

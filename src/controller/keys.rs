@@ -1,5 +1,5 @@
-//! The keys with which the consent pages encrypt their cookies. The pages mount them and can read no
-//! Secret; they are made and replaced here.
+//! The keys that encrypt the cookies of the consent pages. The pages mount them and cannot read any Secret,
+//! so the controller creates and replaces them.
 
 use std::time::Duration;
 
@@ -14,12 +14,12 @@ use crate::api::label;
 
 /// Key for new cookies.
 const CURRENT: &str = "current";
-/// Key of cookies that are still valid.
+/// Previous key, for cookies that are still valid.
 const PREVIOUS: &str = "previous";
-/// When the current key was made (RFC 3339).
+/// When the current key was created (RFC 3339).
 const CREATED: &str = "zoom-operator.io/created";
 
-/// What is mounted there may be used by nobody for anything else.
+/// Secret type, so that nobody uses these keys for anything else.
 const TYPE: &str = "zoom-operator.io/connect-keys";
 
 /// Bytes of a key.
@@ -29,7 +29,7 @@ const LENGTH: usize = 64;
 const LIFE: Duration = Duration::from_hours(24);
 const BETWEEN_LOOKS: Duration = Duration::from_mins(1);
 
-/// Keeps the keys for as long as this replica leads. Does not end.
+/// Maintains the keys while this replica leads. Never returns.
 pub async fn maintain(context: &Context) {
     let Some(name) = &context.config.connect_keys_secret else {
         return std::future::pending().await;
@@ -76,7 +76,7 @@ async fn ensure(context: &Context, name: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The Secret with a new key, if it is time for one.
+/// The Secret with a new key, if a new key is due.
 fn next(name: &str, found: Option<&Secret>, new: Vec<u8>, now: Timestamp) -> Option<Secret> {
     let current = found
         .and_then(|found| found.data.as_ref()?.get(CURRENT))

@@ -1,7 +1,7 @@
 //! Leader election by a Lease (`coordination.k8s.io/v1`).
 //!
-//! The leader's claim carries a deadline on the monotonic clock that is judged at the moment of use:
-//! a leader that was frozen or cut off stops by itself, before another replica may take over.
+//! Leadership carries a deadline on the monotonic clock, checked at the moment of use: a leader that was
+//! frozen or cut off stops by itself, before another replica may take over.
 
 use std::time::{Duration, Instant};
 
@@ -15,17 +15,17 @@ use tokio::{sync::watch, time};
 
 use super::error::{Error, chain};
 
-/// Who stands for election.
+/// A candidate in the election.
 #[derive(Clone, Debug)]
 pub struct Candidate {
     /// Namespace of the Lease.
     pub namespace: String,
     /// Name of the Lease.
     pub lease: String,
-    /// The candidate: its Pod's name. A restarted container may take its own Lease at once, since
+    /// The identity: the name of its Pod. A restarted container may take over its own Lease at once, because
     /// its predecessor is dead.
     pub identity: String,
-    /// How long a silent leader is waited for.
+    /// How long other replicas wait for a silent leader.
     pub duration: Duration,
 }
 
@@ -40,16 +40,16 @@ pub struct Election {
     api: Api<Lease>,
     candidate: Candidate,
     until: watch::Sender<Option<Instant>>,
-    /// The Lease as last seen, and when it was last seen to change: expiry is judged by our own
-    /// clock, the times in it are another machine's.
+    /// The Lease as last seen, and when it last changed. Expiry is measured by our own clock, because the
+    /// times in the Lease come from another machine.
     seen: Option<(LeaseSpec, Instant)>,
 }
 
 // === impl Leadership ===
 
 impl Leadership {
-    /// How long a leader counts as such after a renewal: others wait for the whole duration from when
-    /// they saw it.
+    /// How long a leader counts as such after a renewal. Other replicas wait for the whole duration, counted
+    /// from when they saw the renewal.
     #[must_use]
     pub fn term(lease: Duration) -> Duration {
         lease * 2 / 3
@@ -69,7 +69,7 @@ impl Leadership {
             .is_some_and(|until| Instant::now() < until)
     }
 
-    /// Whether this replica leads and will for so long, whatever happens.
+    /// Whether this replica leads now and will still lead after this time, whatever happens.
     #[must_use]
     pub fn outlasts(&self, time: Duration) -> bool {
         self.until
@@ -77,7 +77,7 @@ impl Leadership {
             .is_some_and(|until| Instant::now() + time < until)
     }
 
-    /// Refuses to go on once this replica no longer leads.
+    /// Fails if this replica no longer leads.
     ///
     /// # Errors
     /// [`Error::Deposed`].
@@ -91,7 +91,7 @@ impl Leadership {
 
     /// Waits until this replica leads.
     pub async fn acquired(&mut self) {
-        // The election outlives every waiter; if it ended there is nothing to wait for.
+        // The election outlives every waiter; if it has ended, there is nothing to wait for.
         let _ = self.until.wait_for(Option::is_some).await;
     }
 }
@@ -99,7 +99,7 @@ impl Leadership {
 // === impl Election ===
 
 impl Election {
-    /// Prepares to take part.
+    /// Prepares a candidate.
     #[must_use]
     pub fn new(client: Client, candidate: Candidate) -> (Self, Leadership) {
         let (until, receiver) = watch::channel(None);
@@ -112,7 +112,7 @@ impl Election {
         (election, Leadership { until: receiver })
     }
 
-    /// Takes part until leadership was won and lost again.
+    /// Takes part until leadership has been won and lost again.
     pub async fn run(&mut self) {
         let period = Leadership::renewal_period(self.candidate.duration);
         let mut ticks = time::interval(period);
@@ -138,7 +138,7 @@ impl Election {
         }
     }
 
-    /// Gives the Lease up, so that another replica need not wait.
+    /// Releases the Lease, so that another replica does not have to wait.
     pub async fn release(&mut self) {
         if self.until.send_replace(None).is_none() {
             return;
@@ -161,7 +161,7 @@ impl Election {
         }
     }
 
-    /// Renews or takes the Lease, if it may be had; whether this replica holds it now.
+    /// Renews the Lease or takes it if possible. Returns whether this replica holds it now.
     async fn claim(&mut self, now: Instant) -> Result<bool, kube::Error> {
         let Some(mut lease) = self.api.get_opt(&self.candidate.lease).await? else {
             return self.create().await;
@@ -175,7 +175,7 @@ impl Election {
             return Ok(false);
         }
         lease.spec = Some(self.renewed(&spec, mine));
-        // The resourceVersion of the read goes along: of two candidates only one succeeds.
+        // The write includes the resourceVersion of the read, so only one of two candidates succeeds.
         let written = self
             .api
             .replace(&self.candidate.lease, &PostParams::default(), &lease)

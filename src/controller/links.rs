@@ -1,12 +1,12 @@
-//! The links that people follow, as the status keeps them.
+//! The links that people follow, as stored in the status.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use url::Url;
 
 use contract::consent::Link;
 
-/// The link that was said before, if it is still one; otherwise a new one. Removing it from the status
-/// makes a new one, and the old one worthless.
+/// The link in the status if it is still valid, otherwise a new one. Removing it from the status creates a
+/// new one and invalidates the old one.
 #[must_use]
 pub fn keep_or_make(before: Option<&str>, pages: &Url, link: impl Fn(String) -> Link) -> String {
     let nonce = before

@@ -1,9 +1,9 @@
-//! The controller: keeps every resource as it is declared.
+//! The controller: keeps every resource in its declared state.
 //!
-//! Data flows one way in each pass: observe -> plan -> apply -> settle -> report. What decides is pure
-//! (`plan`, `schedule`, `verdict`, `status`, `resources`); what touches the cluster or Zoom
-//! (`observe`, `facts`, `apply`, `report`) decides nothing. `integration` and
-//! `connection` are the passes over the two kinds of resource; beside them lies what both share.
+//! Data flows one way in each pass: observe -> plan -> apply -> settle -> report. The parts that decide are
+//! pure (`plan`, `schedule`, `verdict`, `status`, `resources`). The parts that use the cluster or Zoom
+//! (`observe`, `facts`, `apply`, `report`) decide nothing. `integration` and `connection` are the passes over
+//! the two kinds of resource; the other modules are shared by both.
 
 mod audit;
 mod budget;
@@ -59,17 +59,17 @@ use self::{
 
 pub use self::config::{Args, ReceiverImage, ReceiverPolicy};
 
-/// How long passes under way may take after the request to stop.
+/// How long running passes may continue after the process is asked to stop.
 const DRAIN: Duration = Duration::from_secs(20);
 
-/// How long the election waits for what an earlier process left.
+/// How long the election waits while replies of an earlier process are stored.
 const LONGEST_DRAIN: Duration = Duration::from_secs(30);
 
-/// Runs the controller until it is told to stop or loses its leadership.
+/// Runs the controller until it is asked to stop or loses its leadership.
 ///
 /// # Errors
-/// When a port cannot be bound, the cluster's configuration cannot be found, or leadership was lost:
-/// the process then ends, and its successor starts from what is stored.
+/// When a port cannot be bound, the cluster's configuration cannot be found, or leadership was lost. The
+/// process then ends, and its successor starts from what is stored.
 pub fn main(args: Args) -> anyhow::Result<()> {
     args.log.init()?;
     tokio::runtime::Builder::new_multi_thread()
@@ -119,8 +119,9 @@ async fn run(args: Args) -> anyhow::Result<()> {
     )?;
     let context = Arc::new(context);
     let (done, stop) = oneshot::channel::<()>();
-    // Before this process stands for election: whoever leads next must find what is alive. What cannot be
-    // stored by then goes on beside it: one broken Secret must not keep the operator from working.
+    // This happens before the election: the next leader must find the grants that are still alive. Replies
+    // that cannot be stored in time are retried in the background: one broken Secret must not stop the
+    // operator.
     let draining = tokio::spawn({
         let context = context.clone();
         async move { context.grants.drain().await }
@@ -129,7 +130,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
         _ = tokio::time::timeout(LONGEST_DRAIN, draining) => {}
         () = shutdown.requested() => {}
     }
-    // A task of its own: no amount of work may delay a renewal.
+    // A separate task: no amount of work may delay a renewal.
     let election = tokio::spawn(async move {
         let lost = tokio::select! {
             () = election.run() => true,
@@ -149,22 +150,22 @@ async fn run(args: Args) -> anyhow::Result<()> {
             () = keys::maintain(&context) => {}
             () = consents::sweep(&context) => {}
         }
-        // Nothing new is begun; what was received is stored.
+        // No new work starts; received replies are stored.
         context.grants.idle().await;
     };
     let mut election = election;
     let lost = tokio::select! {
         lost = &mut election => {
-            // Whoever received a reply stores it, leader or not.
+            // Received replies are stored even if this replica no longer leads.
             let _ = tokio::time::timeout(DRAIN, context.grants.idle()).await;
             lost?
         }
-        // A watch that never became ready would hold the shutdown up for ever.
+        // A watch that never became ready would block the shutdown forever.
         ended = shutdown.bound(DRAIN, work) => {
             if ended.is_err() {
                 tracing::warn!("stopped without waiting for the passes under way");
             }
-            // The Lease goes last: nobody else starts while anything of ours is under way.
+            // The Lease is released last: no other replica starts while our work is still running.
             drop(done);
             election.await?
         }

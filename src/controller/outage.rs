@@ -1,4 +1,4 @@
-//! What happens while a namespace cannot be watched: pauses that grow, and one warning instead of hundreds.
+//! What happens while a namespace cannot be watched: growing pauses, and one warning instead of hundreds.
 
 use std::{
     collections::BTreeMap,
@@ -11,25 +11,25 @@ use tokio::time::Instant;
 
 use super::error::chain;
 
-/// The API server was away for a moment: changes must not go unseen for long after it is back.
+/// The API server was briefly unavailable: changes must be seen soon after it is back.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// A namespace that is gone, or permissions that are missing, come back by somebody's hand.
+/// A missing namespace or missing permissions come back only when somebody acts.
 const FIRST_LONG_PAUSE: Duration = Duration::from_secs(2);
 const LAST_LONG_PAUSE: Duration = Duration::from_secs(30);
 
-/// How often an outage that goes on is named again.
+/// How often a continuing outage is logged again.
 const BETWEEN_WARNINGS: Duration = Duration::from_mins(10);
 
-/// After this time what is known of a namespace that cannot be watched is forgotten: it must not hold
-/// hosts or raise alerts for ever.
+/// After this time, a namespace that cannot be watched is removed from the index: it must not hold hosts or
+/// raise alerts forever.
 const UNTIL_FORGOTTEN: Duration = Duration::from_mins(10);
 
 /// The outages of the watches of a namespace, or of all namespaces together.
 #[derive(Debug)]
 pub struct Outage {
     namespace: Option<String>,
-    /// Whether it is no problem that what is watched does not exist.
+    /// Whether the watched kind may be missing.
     optional: bool,
     state: Mutex<State>,
 }
@@ -50,18 +50,18 @@ struct Failing {
 /// What a failed watch does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Next {
-    /// How long it pauses.
+    /// How long the watch pauses.
     pub pause: Duration,
-    /// Whether its objects are not to be had: the namespace is gone or forbidden.
+    /// Whether the objects are unavailable: the namespace does not exist or is forbidden.
     pub unavailable: bool,
-    /// Whether what is known of them is forgotten.
+    /// Whether the index forgets these objects.
     pub forget: bool,
 }
 
 /// Why a watch failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cause {
-    /// It has to list everything again, which is normal.
+    /// The watch has to list everything again, which is normal.
     Expired,
     /// The API server did not answer, or not in time.
     Passing,
@@ -72,7 +72,7 @@ enum Cause {
 // === impl Outage ===
 
 impl Outage {
-    /// No outage in a namespace, or in all.
+    /// Starts without an outage, for one namespace or for all.
     #[must_use]
     pub fn new(namespace: Option<&str>) -> Self {
         Self {
@@ -82,7 +82,7 @@ impl Outage {
         }
     }
 
-    /// For kinds that the cluster need not know: their outage is no problem, and rarely looked at.
+    /// For kinds that the cluster may not define: an outage is not a problem, and retries are rare.
     #[must_use]
     pub fn optional() -> Self {
         Self {
@@ -92,7 +92,7 @@ impl Outage {
         }
     }
 
-    /// The watch of a kind failed.
+    /// Records that the watch of a kind failed.
     pub fn failed(&self, kind: &str, error: &watcher::Error) -> Next {
         let cause = cause(error);
         let longest = if self.optional {
@@ -118,7 +118,7 @@ impl Outage {
         next
     }
 
-    /// The watch of a kind works.
+    /// Records that the watch of a kind works.
     pub fn ended(&self, kind: &str) {
         if self.lock().ended(kind) && !self.optional {
             tracing::info!(namespace = self.namespace, "the namespace is watched again");
@@ -133,7 +133,7 @@ impl Outage {
 // === impl State ===
 
 impl State {
-    /// What a watch that failed at `now` does next, and whether that is worth a warning.
+    /// What a watch that failed at `now` does next, and whether to log a warning.
     fn failed(
         &mut self,
         kind: &str,
@@ -175,7 +175,7 @@ impl State {
         (next, warn)
     }
 
-    /// A watch works. Whether that ends an outage that was named.
+    /// Records that a watch works. Returns whether this ends an outage that was logged.
     fn ended(&mut self, kind: &str) -> bool {
         self.failing.remove(kind).is_some()
             && self.failing.is_empty()

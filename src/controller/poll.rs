@@ -1,5 +1,5 @@
-//! Asks the receivers for their facts, beside the passes: a pass is asked for only when they changed. The
-//! questions go to the receivers' Pods, not to the API server.
+//! Asks the receivers for their facts, independently of the passes, and requests a pass only when the facts
+//! changed. The requests go to the receivers' Pods, not to the API server.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,13 +14,13 @@ use super::{
 };
 use crate::api::v1alpha1::ZoomIntegration;
 
-/// Between two looks for whose time has come.
+/// How often to check which receivers are due.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Receivers that are asked at the same time: they mostly wait.
+/// How many receivers are asked at the same time: most of the time is spent waiting.
 const AT_ONCE: usize = 32;
 
-/// Asks whenever it is time. Does not end.
+/// Asks each receiver when it is due. Never returns.
 pub async fn receivers(context: Arc<Context>) {
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

@@ -1,4 +1,4 @@
-//! The token where consumers find it: written, owned, removed.
+//! The published token Secret: writing it, owning it, removing it.
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::{
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::api::FIELD_MANAGER;
 
-/// Writes the Secret over the one that was observed: whoever wrote in between wins.
+/// Writes the Secret over the version that was observed. If somebody wrote in between, their write stays.
 ///
 /// # Errors
 /// When the API server refuses, or somebody wrote in between.
@@ -65,7 +65,7 @@ pub async fn reown(
         .map_err(Error::from_write)
 }
 
-/// Removes a Secret; one that is already gone need not be removed.
+/// Removes a Secret. A Secret that no longer exists is not an error.
 ///
 /// # Errors
 /// When the API server refuses.
@@ -73,10 +73,10 @@ pub async fn remove(secrets: &Api<Secret>, name: &str) -> Result<(), Error> {
     ok_if_gone(secrets.delete(name, &DeleteParams::default()).await)
 }
 
-/// What is already gone need not be deleted.
+/// Accepts a deletion whose object no longer exists.
 ///
 /// # Errors
-/// Any other failure of a deletion.
+/// Any other failure of the deletion.
 pub fn ok_if_gone<T>(result: Result<T, kube::Error>) -> Result<(), Error> {
     match result {
         Ok(_) => Ok(()),
@@ -85,7 +85,7 @@ pub fn ok_if_gone<T>(result: Result<T, kube::Error>) -> Result<(), Error> {
     }
 }
 
-/// Parameters of every write that is no patch: the field manager is ours.
+/// Parameters of every write that is not a patch: they set our field manager.
 #[must_use]
 pub fn parameters() -> PostParams {
     PostParams {

@@ -1,6 +1,6 @@
-//! Whether webhook URLs lead to their receivers. They are tried beside the passes, so that no pass waits for
-//! somebody's DNS or firewall, a few at a time; a pass is asked for when a try has ended. What was found is
-//! kept in memory: after a restart it is tried again.
+//! Whether webhook URLs lead to their receivers. Checks run beside the passes, a few at a time, so that no
+//! pass waits for a tenant's DNS or firewall. When a check ends, it requests a pass. Findings are kept in
+//! memory: after a restart, URLs are checked again.
 
 use std::{
     collections::HashMap,
@@ -24,72 +24,72 @@ use runtime::outgoing::{
     policy::Policy,
 };
 
-/// Tries at the same time: they mostly wait.
+/// How many checks run at the same time: most of the time is spent waiting.
 const AT_ONCE: usize = 8;
 
-/// Somebody is about to press Validate, and soon is not.
+/// Somebody is about to press Validate at first, but not later.
 const FIRST_WAIT: Duration = Duration::from_mins(1);
 const LAST_WAIT: Duration = Duration::from_mins(15);
 
-/// What was changed is tried at once, but an object that somebody rewrites again and again must not make us
-/// knock at many doors.
+/// A change is checked at once, but an object that is rewritten again and again must not make us connect to
+/// many hosts.
 const BETWEEN_CHANGES: Duration = Duration::from_secs(10);
 
-/// Tries URLs, and remembers what came of it.
+/// Checks URLs and remembers the findings.
 pub struct Reachability {
-    /// `None`: nothing is tried.
+    /// `None`: checks are off.
     options: Option<Options>,
     slots: Arc<Semaphore>,
     known: Arc<Mutex<HashMap<Name, Tries>>>,
     requeue: Requeue,
 }
 
-/// What is to be tried.
+/// A URL to check.
 #[derive(Clone, Debug)]
 pub struct Wanted {
     /// The URL that a person pastes into Zoom's form.
     pub url: Url,
     /// The webhook secret token.
     pub key: SecretSlice<u8>,
-    /// UID and resourceVersion of the Secret that it is from.
+    /// UID and resourceVersion of the Secret that holds the token.
     pub version: String,
-    /// Whether there is a receiver to answer.
+    /// Whether there is a receiver that can answer.
     pub ready: bool,
 }
 
-/// What is known of a URL.
+/// What is known about a URL.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReachState {
-    /// Whether it is tried at all.
+    /// Whether it is checked at all.
     pub tried: bool,
-    /// Whether there is a receiver to answer.
+    /// Whether there is a receiver that can answer.
     pub ready: bool,
-    /// What the last try found.
+    /// What the last check found.
     pub finding: Option<Finding>,
-    /// When to try again.
+    /// When to check again.
     pub again: Option<Timestamp>,
 }
 
-/// An integration's tries.
+/// The checks of an integration.
 #[derive(Clone, Debug)]
 struct Tries {
     url: Url,
     version: String,
     finding: Option<Finding>,
-    /// How often the same was found in a row.
+    /// How many times in a row the finding was repeated.
     repeated: u32,
-    /// When the last try began.
+    /// When the last check began.
     begun: Option<Timestamp>,
-    /// No try begins before.
+    /// The earliest time for the next check.
     next: Timestamp,
-    /// Whether a try is under way, perhaps still of what was wanted before.
+    /// Whether a check is running. It may still be for an earlier URL or secret.
     running: bool,
-    /// Whether it is kept only for the try that is under way.
+    /// Whether the entry exists only because a check is still running.
     forgotten: bool,
 }
 
-/// What to try for an integration whose endpoint Zoom `validated` last: nothing while Zoom itself proves that
-/// it gets through, while the URL is not given out, or without the key.
+/// The URL to check for an integration whose endpoint Zoom last `validated`. There is none while Zoom's own
+/// validation proves the endpoint, while the integration is suspended, or without a URL or key.
 #[must_use]
 pub fn wanted(
     spec: &ZoomIntegrationSpec,
@@ -111,13 +111,13 @@ pub fn wanted(
     })
 }
 
-/// Whether a validation speaks for the endpoint still.
+/// Whether a validation still proves the endpoint.
 #[must_use]
 pub fn is_proven(validated: Option<Timestamp>, now: Timestamp) -> bool {
     validated.is_some_and(|at| now < schedule::later(at, zoom::URL_VALIDATION_PERIOD))
 }
 
-/// The API server as Pods find it. Nobody's way in.
+/// The API server's address as Pods find it. No webhook URL may lead there.
 fn api_server() -> Option<IpAddr> {
     std::env::var("KUBERNETES_SERVICE_HOST").ok()?.parse().ok()
 }
@@ -125,7 +125,7 @@ fn api_server() -> Option<IpAddr> {
 // === impl Reachability ===
 
 impl Reachability {
-    /// Asks for a pass once something was found, if anything is to be `tried`.
+    /// Creates the checks. If URLs are `tried`, each finding requests a pass.
     ///
     /// # Errors
     /// When TLS cannot be set up.
@@ -145,13 +145,13 @@ impl Reachability {
         })
     }
 
-    /// Whether anything is tried.
+    /// Whether URLs are checked.
     #[must_use]
     pub fn is_on(&self) -> bool {
         self.options.is_some()
     }
 
-    /// What is known, and begins a try that is due.
+    /// What is known about the URL. Starts a check if one is due.
     pub fn look(&self, name: &Name, wanted: Option<Wanted>, now: Timestamp) -> ReachState {
         let (Some(options), Some(wanted)) = (&self.options, wanted) else {
             self.forget(name);
@@ -175,7 +175,7 @@ impl Reachability {
         seen
     }
 
-    /// Forgets what is not tried any more, once no try of it is under way.
+    /// Forgets an integration that is no longer checked, once no check of it is running.
     pub fn forget(&self, name: &Name) {
         let mut known = lock(&self.known);
         match known.get_mut(name) {
@@ -188,7 +188,7 @@ impl Reachability {
         let (slots, known) = (Arc::clone(&self.slots), Arc::clone(&self.known));
         let requeue = self.requeue.clone();
         tokio::spawn(async move {
-            // Never closed.
+            // The semaphore is never closed.
             let _slot = slots.acquire_owned().await;
             let finding = reach::check(&wanted.url, &wanted.key, &options).await;
             let (namespace, integration) = &name;
@@ -199,7 +199,7 @@ impl Reachability {
     }
 }
 
-/// A try has ended, and the next one of this integration may begin.
+/// Records that a check has ended; the next one of this integration may start.
 fn end(known: &mut HashMap<Name, Tries>, name: &Name, wanted: &Wanted, finding: Finding) {
     let Some(tried) = known.get_mut(name) else {
         return;
@@ -230,7 +230,7 @@ impl Tries {
         self.url == wanted.url && self.version == wanted.version
     }
 
-    /// Of another URL, or with another secret, nothing is known. A try that is under way goes on.
+    /// Another URL or secret discards what is known. A running check continues.
     fn renew(&mut self, wanted: &Wanted, now: Timestamp) {
         self.forgotten = false;
         if !self.is_of(wanted) {
@@ -241,14 +241,14 @@ impl Tries {
         }
     }
 
-    /// Nobody wants to know any more.
+    /// Discards what is known while a check is still running.
     fn forget(&mut self) {
         self.forgotten = true;
         self.finding = None;
         self.repeated = 0;
     }
 
-    /// The receiver that was found does not answer now: it is looked for as soon as it is back.
+    /// A receiver that was reachable does not answer now: check again as soon as it is back.
     fn doubt(&mut self) {
         let is_reachable = |finding: &Finding| finding.is_reachable();
         if self.finding.as_ref().is_some_and(is_reachable) {
@@ -258,7 +258,7 @@ impl Tries {
         }
     }
 
-    /// Whether a try begins now.
+    /// Whether a check starts now.
     fn begin(&mut self, ready: bool, now: Timestamp) -> bool {
         if !ready || self.running || now < self.next {
             return false;
@@ -268,13 +268,13 @@ impl Tries {
         true
     }
 
-    /// A try of what was `wanted` has ended: the same again is looked for ever more rarely.
+    /// Records the end of a check. A repeated finding makes the checks less frequent.
     fn end(&mut self, wanted: &Wanted, finding: Finding, now: Timestamp) {
         self.running = false;
         if !self.is_of(wanted) {
             return;
         }
-        // Not by the address: a name may have several.
+        // The address is not compared: a name may have several.
         let before = self
             .finding
             .as_ref()
@@ -299,7 +299,7 @@ impl Tries {
     }
 }
 
-/// When to try anew what was last tried at `begun`; `otherwise` if it never was.
+/// The earliest next check after one that began at `begun`; `otherwise` if there was none.
 fn soon(begun: Option<Timestamp>, otherwise: Timestamp) -> Timestamp {
     begun.map_or(otherwise, |begun| schedule::later(begun, BETWEEN_CHANGES))
 }

@@ -1,4 +1,4 @@
-//! Reads of the cluster: all that a stage gets that only observes.
+//! Reads of the cluster: the only access of stages that observe.
 
 use std::{fmt::Debug, sync::Arc};
 
@@ -11,14 +11,14 @@ use serde::de::DeserializeOwned;
 
 use super::index::Index;
 
-/// Reads of the API server, and what the watches know.
+/// Reads from the API server and the index of the watches.
 #[derive(Clone)]
 pub struct Reader {
     client: Client,
     index: Arc<Index>,
 }
 
-/// Objects of one kind, in one namespace or of the cluster, that can be read and not written.
+/// Read-only access to objects of one kind, in one namespace or cluster-wide.
 pub struct Reads<K> {
     api: Api<K>,
     namespace: String,
@@ -27,19 +27,19 @@ pub struct Reads<K> {
 // === impl Reader ===
 
 impl Reader {
-    /// Reads by this client, beside what this index knows.
+    /// Reads with this client and this index.
     #[must_use]
     pub fn new(client: Client, index: Arc<Index>) -> Self {
         Self { client, index }
     }
 
-    /// What the watches know.
+    /// The index of the watches.
     #[must_use]
     pub fn index(&self) -> &Index {
         &self.index
     }
 
-    /// Objects in the namespace of `object`.
+    /// Objects in the same namespace as `object`.
     pub fn beside<K>(&self, object: &impl Resource<DynamicType = ()>) -> Reads<K>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
@@ -47,7 +47,7 @@ impl Reader {
         self.within(object.meta().namespace.as_deref().unwrap_or_default())
     }
 
-    /// Objects in a namespace.
+    /// Objects in this namespace.
     #[must_use]
     pub fn within<K>(&self, namespace: &str) -> Reads<K>
     where
@@ -59,7 +59,7 @@ impl Reader {
         }
     }
 
-    /// Objects without a namespace.
+    /// Cluster-scoped objects.
     #[must_use]
     pub fn of_cluster<K>(&self) -> Reads<K>
     where
@@ -74,29 +74,29 @@ impl Reader {
 
 // === impl Reads ===
 
-/// As the methods of [`Api`], with their errors.
+/// The methods of [`Api`], with the same errors.
 impl<K: Clone + DeserializeOwned + Debug> Reads<K> {
-    /// The namespace that is read; empty for the cluster.
+    /// The namespace; empty for the whole cluster.
     pub fn namespace(&self) -> &str {
         &self.namespace
     }
 
-    /// An object.
+    /// Reads an object.
     pub async fn get(&self, name: &str) -> Result<K, kube::Error> {
         self.api.get(name).await
     }
 
-    /// An object, or none.
+    /// Reads an object, if it exists.
     pub async fn get_opt(&self, name: &str) -> Result<Option<K>, kube::Error> {
         self.api.get_opt(name).await
     }
 
-    /// An object's metadata.
+    /// Reads an object's metadata.
     pub async fn get_metadata(&self, name: &str) -> Result<PartialObjectMeta<K>, kube::Error> {
         self.api.get_metadata(name).await
     }
 
-    /// An object's metadata, or none.
+    /// Reads an object's metadata, if it exists.
     pub async fn get_metadata_opt(
         &self,
         name: &str,
@@ -104,12 +104,12 @@ impl<K: Clone + DeserializeOwned + Debug> Reads<K> {
         self.api.get_metadata_opt(name).await
     }
 
-    /// The objects that these parameters select.
+    /// Lists the objects that match these parameters.
     pub async fn list(&self, params: &ListParams) -> Result<ObjectList<K>, kube::Error> {
         self.api.list(params).await
     }
 
-    /// Their metadata.
+    /// Lists the metadata of the objects that match these parameters.
     pub async fn list_metadata(
         &self,
         params: &ListParams,

@@ -1,4 +1,4 @@
-//! What the operator's configuration gives to the Pods and Services of all receivers.
+//! What the operator's configuration sets on the Pods and Services of all receivers.
 
 use std::{collections::BTreeMap, str::FromStr};
 
@@ -11,11 +11,11 @@ use k8s_openapi::{
 };
 use serde::Deserialize;
 
-/// Fields for every receiver. What is absent is as it always was.
+/// Fields for every receiver. An absent field changes nothing.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct ReceiverDefaults {
-    /// Labels of the Pods. Those that select a receiver's Pods cannot be changed.
+    /// Labels of the Pods. The labels that select a receiver's Pods cannot be changed.
     pub pod_labels: BTreeMap<String, String>,
     /// Annotations of the Pods.
     pub pod_annotations: BTreeMap<String, String>,
@@ -23,17 +23,17 @@ pub struct ReceiverDefaults {
     pub pod_security_context: Option<PodSecurityContext>,
     /// Replaces the containers' security context.
     pub container_security_context: Option<SecurityContext>,
-    /// Resources of an integration that states none.
+    /// Resources of an integration that sets none.
     pub resources: Option<ResourceRequirements>,
     /// Labels of the nodes. An integration can add more, and change the value of one.
     pub node_selector: BTreeMap<String, String>,
-    /// Tolerations, besides those of the integration.
+    /// Tolerations, in addition to those of the integration.
     pub tolerations: Vec<Toleration>,
     /// Affinity.
     pub affinity: Option<Affinity>,
-    /// Constraints; one without a selector concerns the Pods of the same receiver.
+    /// Constraints; one without a selector applies to the Pods of the same receiver.
     pub topology_spread_constraints: Vec<TopologySpreadConstraint>,
-    /// Priority class of an integration that states none.
+    /// Priority class of an integration that sets none.
     pub priority_class_name: Option<String>,
     /// The Services.
     pub service: ServiceDefaults,

@@ -1,4 +1,4 @@
-//! One pass over one object, whichever its kind: bounded in time, logged, counted, repeated.
+//! One pass over one object of either kind: limited in time, logged, counted, repeated.
 
 use std::{
     sync::Arc,
@@ -18,27 +18,27 @@ use super::{
 };
 use crate::api::v1alpha1::{ZoomConnection, ZoomIntegration};
 
-/// A pass makes some ten requests, each of which may be retried for a while.
+/// A pass makes about ten requests, and each of them may be retried for a while.
 const LONGEST_PASS: Duration = Duration::from_mins(1);
 
-/// Between two passes over an object that somebody else writes at the same time.
+/// Wait between two passes over an object that somebody else writes at the same time.
 const FIRST_WAIT_AFTER_CONFLICT: Duration = Duration::from_millis(100);
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LAST_WAIT: Duration = Duration::from_mins(1);
 
-/// When the next pass over an object is due, if nothing about it changes.
+/// When the next pass over an object is due if nothing changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Action(Option<Duration>);
 
 /// A kind of resource that the controller works on.
 pub trait Managed: report::Reported {
-    /// One pass over an object: observe, plan, apply, report.
+    /// Makes one pass over an object: observe, plan, apply, settle, report.
     ///
     /// # Errors
-    /// When the pass could not be finished: it is repeated.
+    /// When the pass could not finish; it is then repeated.
     fn pass(&self, context: &Context) -> impl Future<Output = Result<Action, Error>> + Send;
 
-    /// Forgets what is known of an object that is gone, beside the index.
+    /// Forgets what is known about a deleted object outside the index.
     fn forget(context: &Context, object: &ObjectMeta);
 }
 
@@ -51,14 +51,14 @@ impl Action {
         Self(Some(wait))
     }
 
-    /// There is no pass until something changes.
+    /// No pass is due until something changes.
     #[must_use]
     pub const fn await_change() -> Self {
         Self(None)
     }
 }
 
-/// One pass. The time until the next one, if there is to be one.
+/// Makes one pass. Returns the time until the next one, if one is due.
 pub async fn reconcile(context: Arc<Context>, key: Key) -> Option<Duration> {
     match key.kind {
         Kind::Integration => Box::pin(run::<ZoomIntegration>(&context, &key)).await,
@@ -70,7 +70,7 @@ async fn run<K: Managed>(context: &Context, key: &Key) -> Option<Duration>
 where
     Guarded<K>: Watched,
 {
-    // Once its namespace can be watched, every object in it gets a pass.
+    // Once the namespace can be watched, every object in it gets a pass.
     if !context.reader.index().is_watched(&key.namespace) {
         return None;
     }
@@ -121,19 +121,19 @@ async fn pass<K: Managed>(object: &Guarded<K>, context: &Context) -> Result<Acti
     }
 }
 
-/// Somebody else wrote, and the watch may not have said so yet.
+/// Reads the object again: somebody else wrote it, and the watch may not have reported that yet.
 async fn reread<K: Managed>(context: &Context, key: &Key)
 where
     Guarded<K>: Watched,
 {
     let objects: Reads<Guarded<K>> = context.reader.within(&key.namespace);
-    // What is gone, the watch says.
+    // The watch reports deletions.
     if let Ok(Some(object)) = objects.get_opt(&key.name).await {
         context.writer.wrote(key, object);
     }
 }
 
-/// The fields that every log line of a pass has.
+/// The fields of every log line of a pass.
 fn span(key: &Key) -> Span {
     let span = tracing::info_span!(
         "reconcile",
@@ -148,11 +148,11 @@ fn span(key: &Key) -> Span {
     span
 }
 
-/// How long to wait after a pass that could not be finished, and `before` it so many others in a row.
+/// How long to wait after a pass that could not finish, following this many other failures `before` it.
 fn retry(error: &Error, before: u32) -> Duration {
     let first = match error {
         Error::Conflict => FIRST_WAIT_AFTER_CONFLICT,
-        // The process ends within moments.
+        // The process is about to end.
         Error::Deposed => return FIRST_WAIT,
         Error::Kubernetes(_) | Error::Store(_) | Error::Timeout(_) => FIRST_WAIT,
     };

@@ -1,12 +1,12 @@
-//! Who removed an app, as Zoom told the tenants' receivers. A hint: whether a grant is really dead, Zoom says
-//! when it is used. Pure.
+//! Who removed an app, according to what Zoom told the tenants' receivers. This is only a hint: whether a
+//! grant is really dead, Zoom says when the grant is used. Pure.
 
 use jiff::Timestamp;
 
 use crate::api::v1alpha1::{Management, SubjectStatus};
 use contract::facts::Removal;
 
-/// When this subject last removed the app, according to what the receivers of its integration know.
+/// When this subject last removed the app, as far as the receivers of its integration know.
 #[must_use]
 pub fn last(
     removals: &[Removal],
@@ -20,7 +20,7 @@ pub fn last(
         .max()
 }
 
-/// Whether a removal is of this subject's grant: any administrator can remove an account's app.
+/// Whether a removal concerns this subject's grant: any administrator can remove an account's app.
 #[must_use]
 pub fn concerns(
     removal: &Removal,

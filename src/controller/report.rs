@@ -1,4 +1,4 @@
-//! Says what was found: the single status write of a pass, and Kubernetes Events on change.
+//! Reports the findings: one status write per pass, and Kubernetes Events when something changes.
 
 use std::fmt::Debug;
 
@@ -40,18 +40,18 @@ pub trait Reported:
     + Sync
     + 'static
 {
-    /// The state in one phrase.
+    /// The state in one word.
     fn phase(status: &Self::Status) -> Option<Phase>;
-    /// What is said for machines.
+    /// The conditions.
     fn conditions(status: &Self::Status) -> &[Condition];
-    /// A status for a resource that cannot be read.
+    /// The status of a resource that cannot be read.
     fn unreadable(observed_generation: Option<i64>, conditions: Vec<Condition>) -> Self::Status;
 }
 
-/// Publishes `status`, if it says anything new.
+/// Writes `status` if it differs from the current one.
 ///
 /// # Errors
-/// When the API server refuses, somebody wrote in between, or this replica was deposed.
+/// When the API server refuses, somebody wrote in between, or this replica no longer leads.
 pub async fn report<K: Reported>(
     writer: &Writer,
     object: &K,
@@ -70,7 +70,7 @@ where
         "apiVersion": K::api_version(&()),
         "kind": K::kind(&()),
         "metadata": ObjectMeta {
-            // Written for exactly the object that was read.
+            // Only the version that was read may be overwritten.
             resource_version: meta.resource_version.clone(),
             uid: meta.uid.clone(),
             ..ObjectMeta::default()
@@ -93,7 +93,8 @@ where
         K::phase(status),
     ) {
         if event.type_ == EventType::Warning {
-            // Once, when it begins. Without the message: it may quote a link that only its person may see.
+            // Logged once, when it starts. The message is left out: it may contain a link that only one
+            // person may see.
             tracing::warn!(reason = event.reason, "the resource needs attention");
         }
         writer.publish(object, event).await;
@@ -101,7 +102,7 @@ where
     Ok(())
 }
 
-/// Says that this version cannot read the resource; the rest of its status stays as it is.
+/// Reports that this version cannot read the resource. The rest of its status is kept.
 ///
 /// # Errors
 /// As [`report`].
@@ -118,7 +119,7 @@ pub async fn unreadable<K: Reported>(
         "This version of the operator cannot read the resource: {}. Correct it, or upgrade the operator.",
         invalid.error
     );
-    // The same words and times on every pass, or this write would lead to the next.
+    // Text and times must be the same in every pass, or this write would trigger the next one.
     let since = meta
         .creation_timestamp
         .as_ref()
@@ -148,7 +149,7 @@ pub async fn unreadable<K: Reported>(
     Ok(())
 }
 
-/// One event for each change that a person would want to know of; none for a routine refresh.
+/// One Event for each change that matters to a person; none for a routine refresh.
 fn events(before: Option<&[Condition]>, now: &[Condition], phase: Option<Phase>) -> Vec<Event> {
     let conditions = |conditions: Option<&[Condition]>, type_: Type| {
         conditions
@@ -173,7 +174,7 @@ fn events(before: Option<&[Condition]>, now: &[Condition], phase: Option<Phase>)
         {
             continue;
         }
-        // Ready speaks for the others when it changed for the same reason; Unknown is no news.
+        // If several conditions changed for the same reason, only Ready gets an Event. Unknown gets none.
         let said = said_reasons.contains(&reason);
         let news = type_ == Type::Ready
             || status == "False"

@@ -1,8 +1,8 @@
-//! The pace at which receivers are replaced when it is the operator that changed: a few at a time, so that
-//! an upgrade neither starts hundreds of Pods at once nor brings a broken image to every tenant.
+//! The pace at which receivers are replaced after a change of the operator: a few at a time, so that an
+//! upgrade neither starts hundreds of Pods at once nor brings a broken image to every tenant.
 //!
-//! What a tenant changes is done at once. The decision is pure; the registry is in memory, and
-//! fills again with the first passes after a restart.
+//! A tenant's own change is applied at once. The decision is pure. The registry is in memory and is rebuilt
+//! by the first passes after a restart.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -14,17 +14,17 @@ use jiff::Timestamp;
 
 use super::schedule;
 
-/// How long one receiver keeps a slot. A tenant whose receiver cannot start, such as for lack of quota,
-/// must not hold up all others.
+/// How long one receiver may keep a slot. A tenant whose receiver cannot start, for example because of a
+/// quota, must not block all others.
 const LONGEST: Duration = Duration::from_mins(10);
 
 /// Namespace and name of an integration.
 pub type Name = (String, String);
 
-/// How a receiver stands to what is wanted of it.
+/// How far a receiver is from its wanted state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// It is as wanted.
+    /// It is up to date.
     Current,
     /// Its Pods are being replaced.
     Rolling,
@@ -35,17 +35,17 @@ pub enum Progress {
 /// What is known of a receiver before it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Situation {
-    /// What it is to be replaced by: equal numbers, equal Pods.
+    /// Identifies the wanted Pods: equal numbers mean equal Pods.
     pub version: u64,
-    /// Whether its Pods would have to be replaced.
+    /// Whether its Pods have to be replaced.
     pub differs: bool,
-    /// Whether the change comes from the integration itself, or it is its first time.
+    /// Whether the integration itself changed, or has no receiver yet.
     pub own_change: bool,
     /// Whether its Pods are being replaced now.
     pub rolling: bool,
 }
 
-/// The receivers that are being replaced, and those that wait.
+/// The receivers that are being replaced, and those that are waiting.
 #[derive(Debug)]
 pub struct Rollouts {
     limit: usize,
@@ -68,7 +68,7 @@ struct Slot {
 // === impl Slots ===
 
 impl Slots {
-    /// How many slots are taken, besides the one of `but`.
+    /// How many slots are taken by receivers other than `but`.
     fn taken(&self, but: Option<&Name>, now: Timestamp) -> usize {
         let others = self.rolling.iter();
         let others = others.filter(|(name, slot)| Some(*name) != but && !slot.is_over(now));
@@ -79,7 +79,7 @@ impl Slots {
 // === impl Slot ===
 
 impl Slot {
-    /// Whether the turn has lasted its time, whatever became of it.
+    /// Whether the turn has used up its time, with or without success.
     fn is_over(&self, now: Timestamp) -> bool {
         now >= schedule::later(self.since, LONGEST)
     }
@@ -88,7 +88,7 @@ impl Slot {
 // === impl Progress ===
 
 impl Progress {
-    /// All of them.
+    /// All values.
     pub const ALL: [Self; 3] = [Self::Current, Self::Rolling, Self::Outdated];
 
     /// The name in the metrics.
@@ -105,7 +105,7 @@ impl Progress {
 // === impl Rollouts ===
 
 impl Rollouts {
-    /// At most so many at a time.
+    /// Allows at most `limit` replacements at a time.
     #[must_use]
     pub fn new(limit: u16) -> Self {
         Self {
@@ -114,10 +114,10 @@ impl Rollouts {
         }
     }
 
-    /// How a receiver stands at `now`. It must be written unless it is [`Progress::Outdated`].
+    /// How far a receiver is at `now`. It must be written unless the answer is [`Progress::Outdated`].
     ///
-    /// A turn lasts ten minutes at most for each version, however often the receiver has to be written
-    /// meanwhile. One that could not be replaced in its turn gets another when nobody else waits.
+    /// For each version, a turn lasts at most ten minutes, however often the receiver is written during it. A
+    /// receiver that could not be replaced in its turn gets another one when no other is waiting.
     pub fn judge(&self, name: &Name, situation: Situation, now: Timestamp) -> Progress {
         let mut known = self.lock();
         known.waiting.remove(name);
@@ -130,7 +130,7 @@ impl Rollouts {
             version: situation.version,
         };
         if !situation.differs {
-            // Such as one that was being replaced when this process began.
+            // For example one that was being replaced when this process started.
             known.rolling.entry(name.clone()).or_insert(slot);
             return Progress::Rolling;
         }
@@ -152,7 +152,8 @@ impl Rollouts {
         Progress::Rolling
     }
 
-    /// A receiver is as wanted, or gone: who waits for its slot.
+    /// Releases the slot of a receiver that is up to date or deleted. Returns the receivers that can start
+    /// now.
     pub fn freed(&self, name: &Name, now: Timestamp) -> Vec<Name> {
         let mut known = self.lock();
         known.rolling.remove(name);
@@ -206,7 +207,7 @@ mod tests {
             for (number, state) in states.iter_mut().enumerate() {
                 match rollouts.judge(&name(number), *state, at(round)) {
                     Progress::Rolling if *state == UPGRADE => *state = ROLLING,
-                    // One round later its Pods are replaced.
+                    // One round later, its Pods are replaced.
                     Progress::Rolling => *state = DONE,
                     Progress::Current | Progress::Outdated => {}
                 }
@@ -268,7 +269,7 @@ mod tests {
                 assert_eq!(others, Progress::Outdated);
             }
         }
-        // It has had its turn: first those that have not.
+        // It has had its turn: those that have not go first.
         assert_eq!(
             rollouts.judge(&name(0), UPGRADE, at(600)),
             Progress::Outdated

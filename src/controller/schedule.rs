@@ -1,4 +1,4 @@
-//! When to act next: refresh, retry, look again. Pure; every time is an argument.
+//! When to act next: refresh, retry, check again. Pure; every time is an argument.
 
 use std::time::Duration;
 
@@ -7,51 +7,51 @@ use sha2::{Digest as _, Sha256};
 
 use zoom::{Class, Fault};
 
-/// Two tokens for one tenant are never requested faster than this, however short their lives.
+/// Two tokens of one tenant are never requested faster than this, however short their lifetimes are.
 const SHORTEST_LIFE: Duration = Duration::from_secs(10);
 
-/// Changed credentials are tried at once, but an object that somebody rewrites again and again must
-/// not make us call Zoom each time.
+/// Changed credentials are tried at once, but an object that is rewritten again and again must not make us
+/// call Zoom each time.
 const BETWEEN_CREDENTIALS: Duration = Duration::from_secs(5);
 
 /// Zoom may leave out scopes for a few seconds after an app was created or changed.
 const FIRST_SCOPES_RETRY: Duration = Duration::from_secs(15);
 
-/// A refused request is repeated, since some remedies (activating the app) change nothing here, but
-/// soon more rarely than a healthy tenant is refreshed.
+/// A refused request is repeated, because some remedies (such as activating the app) change nothing here. It
+/// soon becomes rarer than the refreshes of a healthy tenant.
 const FIRST_PERSON_RETRY: Duration = Duration::from_mins(1);
 const FIRST_TIME_RETRY: Duration = Duration::from_secs(5);
 const LAST_RETRY: Duration = Duration::from_hours(1);
 
-/// Consumers hold no valid token any more: what time may heal is tried at least so often.
+/// Maximum wait for temporary failures when consumers no longer hold a valid token.
 const WITHOUT_TOKEN: Duration = Duration::from_mins(5);
 
-/// Objects that were told the same time by Zoom come within this after it.
+/// Objects that got the same time from Zoom are spread over this period after it.
 const SPREAD: Duration = Duration::from_mins(2);
 
-/// However often the Secret of a General app changes, Zoom is not asked more often whether it takes it.
+/// Minimum time between two checks of a General app's credentials, however often its Secret changes.
 const BETWEEN_CHECKS: Duration = Duration::from_secs(10);
-/// And of credentials that it took, while connections are told that it does not.
+/// Minimum time between checks of credentials that Zoom accepted, while it refuses them to connections.
 const BETWEEN_DOUBTS: Duration = Duration::from_mins(5);
 
-/// However often somebody asks for another token.
+/// Minimum time between tokens that somebody requests.
 const BETWEEN_REQUESTED: Duration = Duration::from_mins(1);
 
 /// The garbage collector needs a moment.
 const UNTIL_COLLECTED: Duration = Duration::from_secs(2);
 
-/// A receiver that has just come up is asked often: a person is about to press Validate.
+/// A receiver that has just started is asked often: somebody is about to press Validate.
 const FACTS_AT_FIRST: Duration = Duration::from_secs(15);
 const FACTS_WHILE_WAITING: Duration = Duration::from_mins(1);
 const FACTS_AT_REST: Duration = Duration::from_mins(5);
 const FIRST: Duration = Duration::from_mins(30);
 
-/// Everything is looked at from time to time, whatever the watches say. Ten hours is what
-/// controller-runtime's caches resync by default; what is not watched has a time of its own.
+/// Every object gets a pass from time to time, whatever the watches say. Ten hours is the default resync of
+/// controller-runtime's caches; what is not watched has its own, shorter time.
 const AT_LEAST_EVERY: Duration = Duration::from_hours(10);
 
-/// When to replace a token: after 70 to 80 per cent of its life, spread by the object's UID so that
-/// tenants which started together do not stay together.
+/// When to replace a token: after 70 to 80 percent of its lifetime, spread by the object's UID so that
+/// tenants that started together do not stay in step.
 #[must_use]
 pub fn refresh_at(issued: Timestamp, expires: Timestamp, uid: &str) -> Timestamp {
     let life = between(issued, expires);
@@ -59,25 +59,25 @@ pub fn refresh_at(issued: Timestamp, expires: Timestamp, uid: &str) -> Timestamp
     later(issued, life.mul_f64(share).max(SHORTEST_LIFE))
 }
 
-/// Failures in a row, the last one just now.
+/// A series of failures, the last one just now.
 #[derive(Clone, Copy, Debug)]
 pub struct Retrying {
     /// What failed.
     pub cause: Retry,
-    /// How often.
+    /// How many failures in a row.
     pub attempts: i32,
     /// How long Zoom asks to wait.
     pub retry_after: Option<Duration>,
-    /// When the present token expires; `None` when there is none.
+    /// When the current token expires; `None` if there is none.
     pub expires_at: Option<Timestamp>,
 }
 
 /// When to try again: the one rule for every request to Zoom, and for a Secret that could not be written.
 ///
-/// The wait doubles from failure to failure, up to an hour. What time may heal is tried at the end of the
-/// present token, and at least every few minutes once there is no valid one. Never before Zoom's own
-/// `Retry-After`. Objects that failed together are spread by their UIDs: by up to a fifth of the wait, and
-/// never by more than minutes.
+/// The wait doubles with each failure, up to an hour. Temporary failures are retried when the current token
+/// expires at the latest, and at least every few minutes once there is no valid token. A retry never comes
+/// before Zoom's own `Retry-After`. Objects that failed together are spread by their UIDs: by up to a fifth
+/// of the wait, and never by more than minutes.
 #[must_use]
 pub fn retry_at(retrying: Retrying, now: Timestamp, uid: &str) -> Timestamp {
     let first = match retrying.cause {
@@ -103,13 +103,13 @@ pub fn retry_at(retrying: Retrying, now: Timestamp, uid: &str) -> Timestamp {
     later(now, wait + spread.mul_f64(fraction(uid, attempts)))
 }
 
-/// When to look again for an object that the garbage collector is about to remove.
+/// When to check an object again that the garbage collector is about to remove.
 #[must_use]
 pub fn once_gone(now: Timestamp) -> Timestamp {
     later(now, UNTIL_COLLECTED)
 }
 
-/// What is repeated.
+/// What is retried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
     /// A request that Zoom refused or did not answer.
@@ -139,19 +139,20 @@ pub fn after_changed_credentials(failed: Timestamp) -> Timestamp {
     later(failed, BETWEEN_CREDENTIALS)
 }
 
-/// When Zoom may be asked again whether it takes a General app's credentials, after it was asked `last`.
+/// When to check a General app's credentials again, if Zoom was `last` asked then.
 #[must_use]
 pub fn after_check(last: Option<Timestamp>) -> Timestamp {
     last.map_or(Timestamp::MIN, |last| later(last, BETWEEN_CHECKS))
 }
 
-/// The same after it refused them, or said nothing of them, when it was `asked`.
+/// When to check again after Zoom refused the credentials or gave no verdict when `asked`.
 #[must_use]
 pub fn after_refused_check(asked: Timestamp) -> Timestamp {
     later(asked, FIRST_PERSON_RETRY)
 }
 
-/// The same when it took them, and a connection was told otherwise at `rejected`; never if that was before.
+/// When to check credentials that Zoom accepted, if it refused them to a connection at `rejected`; `None` if
+/// that was before the last check.
 #[must_use]
 pub fn at_doubt(last: Option<Timestamp>, rejected: Option<Timestamp>) -> Option<Timestamp> {
     let rejected = rejected?;
@@ -162,8 +163,8 @@ pub fn at_doubt(last: Option<Timestamp>, rejected: Option<Timestamp>) -> Option<
     }
 }
 
-/// When a token is asked for because somebody requested one at `requested`, if the last attempt, made at
-/// `last`, was before: not before the requested time, and at most once a minute.
+/// When to request a token because somebody asked for one at `requested`, unless an attempt at `last` came
+/// later. Not before the requested time, and at most once a minute.
 #[must_use]
 pub fn at_request(requested: Option<Timestamp>, last: Option<Timestamp>) -> Option<Timestamp> {
     let requested = requested?;
@@ -174,8 +175,8 @@ pub fn at_request(requested: Option<Timestamp>, last: Option<Timestamp>) -> Opti
     }
 }
 
-/// When to ask a receiver for its facts again, that has been `up_since` without a word from Zoom, or
-/// was `validated`. Somebody `curious` asks more often.
+/// When to ask a receiver for its facts again, if it has been `up_since` then. `validated`: Zoom has
+/// validated the endpoint. `curious`: somebody waits for news, so ask more often.
 #[must_use]
 pub fn next_facts(
     validated: bool,
@@ -195,7 +196,7 @@ pub fn next_facts(
     )
 }
 
-/// How long to wait from `now` for the earliest of `times`; times that have passed say nothing.
+/// How long to wait from `now` until the earliest of `times`; past times are ignored.
 #[must_use]
 pub fn wait(times: impl IntoIterator<Item = Timestamp>, now: Timestamp) -> Duration {
     times
@@ -203,12 +204,12 @@ pub fn wait(times: impl IntoIterator<Item = Timestamp>, now: Timestamp) -> Durat
         .filter(|time| *time > now)
         .min()
         .map_or(AT_LEAST_EVERY, |time| between(now, time))
-        // A little after the time, never before: a step that is due must find itself due.
+        // Slightly after the time and never before: when the pass runs, its step must be due.
         .saturating_add(Duration::from_millis(50))
         .min(AT_LEAST_EVERY)
 }
 
-/// `time` and then `wait`, in whole seconds, as the status stores whole seconds.
+/// `time` plus `wait`, in whole seconds, because the status stores whole seconds.
 #[must_use]
 pub fn later(time: Timestamp, wait: Duration) -> Timestamp {
     let time = time.checked_add(wait).unwrap_or(Timestamp::MAX);

@@ -23,7 +23,7 @@ use crate::api::{
 };
 use zoom::AccessToken;
 
-/// Keys of the Secret: a consumer gets what it needs to call Zoom, never a refresh token.
+/// Keys of the Secret: a consumer gets what it needs to call Zoom, and never a refresh token.
 mod key {
     pub const ACCESS_TOKEN: &str = "access-token";
     pub const TOKEN_TYPE: &str = "token-type";
@@ -31,40 +31,40 @@ mod key {
     pub const SCOPE: &str = "scope";
     pub const API_URL: &str = "api-url";
 
-    /// All of them.
+    /// All keys.
     pub const ALL: [&str; 5] = [ACCESS_TOKEN, TOKEN_TYPE, EXPIRES_AT, SCOPE, API_URL];
 }
 
-/// What lies under the token Secret's name.
+/// What exists under the token Secret's name.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub enum TokenSecret {
     /// Nothing.
     #[default]
     Absent,
-    /// Somebody else's Secret: never touched.
+    /// A Secret of somebody else, which is never touched.
     Foreign,
-    /// The Secret of a deleted integration of the same name, which the garbage collector removes.
+    /// The Secret of a deleted integration of the same name, which the garbage collector will remove.
     Leaving,
-    /// Ours.
+    /// Our Secret.
     Ours(Stored),
 }
 
-/// A token Secret of ours.
+/// A token Secret that we wrote.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Stored {
-    /// Version to be replaced, as the precondition of a write.
+    /// The resourceVersion to replace, as the precondition of a write.
     pub resource_version: String,
-    /// When the token expires; `None` when nobody can tell.
+    /// When the token expires; `None` if unknown.
     pub expires_at: Option<Timestamp>,
-    /// When it was requested; `None` in a Secret of an older version.
+    /// When it was requested; `None` in a Secret written by an older version.
     pub issued_at: Option<Timestamp>,
-    /// When it is to be replaced.
+    /// When to replace it.
     pub refresh_at: Option<Timestamp>,
-    /// What it was got with: the version of the credentials Secret, or the grant and its generation.
+    /// What it was requested with: the version of the credentials Secret, or the grant and its generation.
     pub source: String,
     /// Granted scopes.
     pub scope: String,
-    /// Whether the data is what we wrote.
+    /// Whether the data is unchanged since we wrote it.
     pub intact: bool,
     /// Whether owner references, labels and annotations are as the resource says.
     pub has_wanted_metadata: bool,
@@ -83,7 +83,7 @@ pub struct Owner {
     uid: Option<String>,
     /// The label that carries the owner's name.
     label: &'static str,
-    /// The annotation that says what the token was got with.
+    /// The annotation that says what the token was requested with.
     source: &'static str,
     /// `None` when the Secret outlives its owner.
     reference: Option<OwnerReference>,
@@ -308,7 +308,7 @@ pub fn build(
     }
 }
 
-/// Reads what lies under the name.
+/// Reads what exists under the name.
 #[must_use]
 pub fn read(owner: &Owner, secret: Option<&Secret>) -> TokenSecret {
     let Some(secret) = secret else {
@@ -328,7 +328,7 @@ pub fn read(owner: &Owner, secret: Option<&Secret>) -> TokenSecret {
         Some(found) if made_for_us && found.kind == owner.kind && found.name == owner.name => {
             return TokenSecret::Leaving;
         }
-        // Retained from an earlier owner of this name, which may take it up again.
+        // Retained from an earlier owner of this name, which may use it again.
         None if made_for_us => {}
         _ => return TokenSecret::Foreign,
     }
@@ -359,7 +359,7 @@ pub fn read(owner: &Owner, secret: Option<&Secret>) -> TokenSecret {
     })
 }
 
-/// Whether the token in the Secret was requested with these credentials, whatever the version of theirs.
+/// Whether the token in the Secret was requested with these credentials, whatever their version.
 #[must_use]
 pub fn is_with(secret: &Secret, credentials: &Credentials) -> bool {
     let token = secret
@@ -375,7 +375,7 @@ fn whole_seconds(time: Timestamp) -> Timestamp {
     Timestamp::from_second(time.as_second()).unwrap_or(time)
 }
 
-/// Over our own keys: what others add to the Secret is none of our business.
+/// Covers only our own keys: keys that others add to the Secret are ignored.
 fn checksum(data: &BTreeMap<String, ByteString>) -> String {
     let mut hash = Sha256::new();
     for key in key::ALL {

@@ -1,4 +1,4 @@
-//! The state of an object in one word: what both kinds of resource have in common. Pure.
+//! The state of an object in one word: the part that both kinds of resource share. Pure.
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -17,23 +17,23 @@ use zoom::{
     },
 };
 
-/// What became of the token.
+/// The state of the token.
 #[derive(Clone, Debug)]
 pub enum TokenFinding<'a> {
-    /// Somebody else's Secret has its name.
+    /// Its name is taken by somebody else's Secret.
     Conflict(String),
-    /// It is not there yet.
+    /// There is no token yet.
     Absent {
-        /// The attempts that failed.
+        /// The failed attempts.
         failure: Option<&'a TokenFailure>,
     },
-    /// It is there.
+    /// There is a token.
     Present {
         /// When it expires.
         expires_at: Timestamp,
-        /// Scopes.
+        /// Granted and missing scopes.
         scopes: &'a Comparison,
-        /// The attempts to replace it that failed.
+        /// The failed attempts to replace it.
         failure: Option<&'a TokenFailure>,
     },
 }
@@ -41,24 +41,24 @@ pub enum TokenFinding<'a> {
 /// The state of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
-    /// For people.
+    /// The phase.
     pub phase: Phase,
     /// The `Ready` condition.
     pub ready: Status,
-    /// Its reason.
+    /// The reason of `Ready`.
     pub reason: Reason,
-    /// Its message.
+    /// The message of `Ready`.
     pub message: String,
-    /// What goes on besides.
+    /// Whether work continues, or a person must act.
     pub flow: Flow,
 }
 
-/// What goes on besides: at most one of `Reconciling` and `Stalled`.
+/// Which one of `Reconciling` and `Stalled` applies, if any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
-    /// Nothing.
+    /// Neither.
     Settled,
-    /// Work, or waiting for what comes by itself or by a click elsewhere.
+    /// Work is in progress, or the object waits for something that happens by itself or by a click elsewhere.
     Reconciling,
     /// A person must change something here or in Zoom.
     Stalled,
@@ -84,14 +84,14 @@ impl Verdict {
         }
     }
 
-    /// A person must change something.
+    /// A state that only a person can change.
     #[must_use]
     pub fn stalled(phase: Phase, reason: impl Into<Reason>, message: impl Into<String>) -> Self {
         Self::new(phase, Status::False, Flow::Stalled, reason, message)
     }
 }
 
-/// What was said last.
+/// The previous status.
 #[derive(Clone, Copy, Debug)]
 pub struct Before<'a> {
     /// The phase.
@@ -100,7 +100,7 @@ pub struct Before<'a> {
     pub conditions: &'a [Condition],
 }
 
-/// The last word on Ready stands while the object is suspended.
+/// While the object is suspended, `Ready` keeps its last status.
 #[must_use]
 pub fn suspended(before: Before<'_>) -> Verdict {
     match Type::Ready.find(before.conditions) {
@@ -125,8 +125,8 @@ pub fn suspended(before: Before<'_>) -> Verdict {
     }
 }
 
-/// What a token that cannot be used, or not fully, means; `None` when all is well with it. `then` makes
-/// a box count that somebody ticks.
+/// The state that a token causes if it is unusable or lacks scopes; `None` if nothing is wrong with it.
+/// `then` is the step after ticking a scope in Zoom that makes it count.
 #[must_use]
 pub fn token(
     finding: &TokenFinding<'_>,
@@ -174,7 +174,7 @@ pub fn token(
     }
     let missing = scopes.filter(|scopes| !scopes.missing.is_empty())?;
     Some(match failure {
-        // Zoom may leave scopes out for some seconds after a change: one repetition, then a person.
+        // Zoom may leave scopes out for a few seconds after a change: retry once, then a person must act.
         Some(failure) if failure.reason == Reason::MissingScopes && failure.attempts < 2 => {
             in_progress(before, Reason::ScopesPending, &failure.message)
         }
@@ -186,7 +186,7 @@ pub fn token(
     })
 }
 
-/// A failure that a person must do something about; `None` when time may heal it.
+/// The state for a failure that a person must fix; `None` if it may be temporary.
 #[must_use]
 pub fn for_a_person(failure: &TokenFailure) -> Option<Verdict> {
     if !failure::is_for_a_person(failure) {
@@ -200,8 +200,8 @@ pub fn for_a_person(failure: &TokenFailure) -> Option<Verdict> {
     Some(Verdict::stalled(phase, failure.reason, &failure.message))
 }
 
-/// Not usable, and it may become so by itself. What was never usable is still being made
-/// (`Unknown`); what was usable once is lost for now (`False`).
+/// Not usable now, but it may recover by itself. Something that was never usable is still being set up
+/// (`Unknown`); something that was usable is temporarily lost (`False`).
 #[must_use]
 pub fn in_progress(
     before: Before<'_>,
@@ -222,7 +222,7 @@ pub fn in_progress(
     Verdict::new(phase, ready, Flow::Reconciling, reason, message)
 }
 
-/// Ready, and at most one of Reconciling and Stalled.
+/// `Ready`, and at most one of `Reconciling` and `Stalled`.
 #[must_use]
 pub fn general(verdict: &Verdict) -> Vec<Statement> {
     let say = |type_, status| Statement::new(type_, status, verdict.reason, &verdict.message);
@@ -273,7 +273,8 @@ pub fn token_fresh(finding: &TokenFinding<'_>) -> Statement {
     }
 }
 
-/// Whether all required scopes were granted. `then` makes a box count that somebody ticks.
+/// Whether all required scopes were granted. `then` is the step after ticking a scope in Zoom that makes it
+/// count.
 #[must_use]
 pub fn scopes_granted(finding: &TokenFinding<'_>, then: Then) -> Statement {
     let say = |status: Status, reason: Reason, message: &str| {

@@ -1,7 +1,7 @@
-//! Watches the cluster: what changes goes into the index, and the objects that it concerns into the queue.
+//! Watches the cluster: changes go into the index, and the objects that they affect go into the queue.
 //!
-//! Each kind in each namespace is watched by itself: a namespace that is gone or forbidden stops nobody, is
-//! named in one warning, and is served again once it is back.
+//! Each kind in each namespace has its own watch. A namespace that does not exist or is forbidden stops no
+//! other, is logged in one warning, and is served again once it is back.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -37,7 +37,7 @@ use crate::api::{
 };
 use runtime::shutdown::Shutdown;
 
-/// Objects in one page of a list: each may have a megabyte, most of which is not kept.
+/// Objects per page of a list: each may have a megabyte, most of which is not kept.
 const PAGE: u32 = 50;
 
 /// One namespace that is watched, or all of them.
@@ -49,7 +49,7 @@ struct Scope {
     outage: Arc<Outage>,
 }
 
-/// Works on all objects until the request to stop.
+/// Works on all objects until the process is asked to stop.
 pub async fn everything(client: Client, context: Arc<Context>, shutdown: Shutdown) {
     let scopes = context.config.namespaces().map_or_else(
         || vec![None],
@@ -59,7 +59,7 @@ pub async fn everything(client: Client, context: Arc<Context>, shutdown: Shutdow
         .into_iter()
         .map(|namespace| Scope::new(namespace.as_deref(), &client, &context))
         .collect();
-    // Dropped, and with it every watch, once the last pass has ended.
+    // Dropped, together with every watch, once the last pass has ended.
     let mut watches = JoinSet::new();
     for scope in &scopes {
         scope.spawn(&mut watches);
@@ -72,7 +72,7 @@ pub async fn everything(client: Client, context: Arc<Context>, shutdown: Shutdow
     queue::run(&context.requeue, pass, &shutdown).await;
 }
 
-/// Watches for consents in the operator's own namespace. Does not end.
+/// Watches for consents in the operator's own namespace. Never returns.
 async fn consents(client: Client, context: Arc<Context>) {
     let namespace = &context.config.lease_namespace;
     let secrets: Api<PartialObjectMeta<Secret>> = Api::namespaced(client, namespace);
@@ -94,7 +94,7 @@ async fn consents(client: Client, context: Arc<Context>) {
     }
 }
 
-/// The objects that a consent names.
+/// The objects that a consent refers to.
 fn subjects(secret: &PartialObjectMeta<Secret>) -> Vec<Key> {
     let labels = secret.labels();
     let Some(namespace) = labels.get(label::NAMESPACE) else {
@@ -107,7 +107,8 @@ fn subjects(secret: &PartialObjectMeta<Secret>) -> Vec<Key> {
     integration.into_iter().chain(connection).collect()
 }
 
-/// Service account tokens and Helm's releases are most of a cluster's Secrets and never ours.
+/// Leaves out service account tokens and Helm's releases, which are most of a cluster's Secrets and never
+/// ours.
 fn every_secret() -> watcher::Config {
     watcher::Config::default()
         .fields("type!=kubernetes.io/service-account-token,type!=helm.sh/release.v1")
@@ -117,7 +118,7 @@ fn every_secret() -> watcher::Config {
 
 impl Scope {
     fn new(namespace: Option<&str>, client: &Client, context: &Arc<Context>) -> Self {
-        // Nothing is decided by what other namespaces hold as long as one of them was not listed.
+        // No decision depends on what other namespaces hold while one of them has not been listed.
         for kind in [ZoomIntegration::kind(&()), ZoomConnection::kind(&())] {
             context
                 .reader
@@ -155,7 +156,7 @@ impl Scope {
         watches.spawn(optional.children::<HTTPRoute>(ours));
     }
 
-    /// Watches what people declare. Does not end.
+    /// Watches the declared resources. Never returns.
     async fn resources<K: Managed>(self)
     where
         Guarded<K>: Watched,
@@ -172,13 +173,13 @@ impl Scope {
         self.follow(events, gone).await;
     }
 
-    /// Watches what was made for integrations. Does not end.
+    /// Watches the objects made for integrations. Never returns.
     async fn children<K: Watched>(self, config: watcher::Config) {
         let events = watcher(self.api::<K>(), config.page_size(PAGE));
         self.follow(events, |_| {}).await;
     }
 
-    /// Takes a watch's events into the index.
+    /// Puts a watch's events into the index.
     async fn follow<K: Watched>(
         &self,
         events: impl Stream<Item = watcher::Result<Event<K>>>,
@@ -210,7 +211,7 @@ impl Scope {
                 }
             };
             match event {
-                // Said before anything was read.
+                // Sent before anything was read.
                 Event::Init => {
                     listed.clear();
                     continue;
@@ -237,7 +238,7 @@ impl Scope {
         }
     }
 
-    /// Watches Secrets by their metadata: no bytes of any Secret are kept. Does not end.
+    /// Watches the metadata of Secrets: no Secret's data is kept. Never returns.
     async fn secrets(self) {
         let kind = Secret::kind(&());
         let secrets = self.api::<PartialObjectMeta<Secret>>();
@@ -253,7 +254,7 @@ impl Scope {
             match event {
                 Ok(Event::Init) => continue,
                 Ok(Event::InitDone) => {}
-                // Most of them are as they were.
+                // Most of them did not change.
                 Ok(Event::InitApply(secret)) => {
                     for key in readers(&secret) {
                         self.context.requeue.routine(key);
@@ -269,7 +270,7 @@ impl Scope {
         }
     }
 
-    /// The watch of a kind of resource has begun, or began again: nobody knows what it missed.
+    /// Requests a pass for every object: the watch started again, and may have missed changes.
     fn requeue_all(&self) {
         let namespace = self.namespace.as_deref();
         for (key, is_new) in self.context.reader.index().keys(namespace) {

@@ -1,4 +1,4 @@
-//! Writes to the cluster, which only a leader makes.
+//! Writes to the cluster. Only a leader may write.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use super::{
     queue::Requeue,
 };
 
-/// The way to write an object: it refuses once this replica no longer leads, and takes in what was written.
+/// Writes objects: it refuses once this replica no longer leads, and puts what was written into the index.
 #[derive(Clone)]
 pub struct Writer {
     client: Client,
@@ -29,7 +29,7 @@ pub struct Writer {
 // === impl Writer ===
 
 impl Writer {
-    /// Writes by this client, in the name of `identity`.
+    /// Writes with this client, on behalf of `identity`.
     #[must_use]
     pub fn new(
         client: Client,
@@ -51,8 +51,8 @@ impl Writer {
         }
     }
 
-    /// Refuses to go on once this replica no longer leads. Before a request to Zoom too: a leader that was frozen
-    /// until now starts nothing.
+    /// Fails once this replica no longer leads. Also called before a request to Zoom: a leader that was
+    /// frozen until now must not start one.
     ///
     /// # Errors
     /// When this replica does not lead.
@@ -60,7 +60,7 @@ impl Writer {
         self.leadership.check()
     }
 
-    /// The API for a write in the namespace of `object`.
+    /// The API to write objects in the namespace of `object`.
     ///
     /// # Errors
     /// When this replica does not lead.
@@ -71,7 +71,7 @@ impl Writer {
         self.within(object.meta().namespace.as_deref().unwrap_or_default())
     }
 
-    /// The API for a write in a namespace.
+    /// The API to write objects in a namespace.
     ///
     /// # Errors
     /// When this replica does not lead.
@@ -83,8 +83,8 @@ impl Writer {
         Ok(Api::namespaced(self.client.clone(), namespace))
     }
 
-    /// Takes in what a pass over `by` wrote, as the API server answered, so that nothing starts from an older
-    /// copy. Other objects that it concerns get a pass.
+    /// Puts what a pass over `by` wrote into the index, as the API server answered, so that no pass starts
+    /// from an older copy. Other objects that it affects get a pass.
     pub fn wrote<K: Watched>(&self, by: &Key, object: K) {
         for key in self.index.apply(object) {
             if key != *by {
@@ -93,7 +93,7 @@ impl Writer {
         }
     }
 
-    /// Publishes one Event about `object`. One that cannot be published is no reason to stop.
+    /// Publishes an Event about `object`. A failure is only logged.
     pub async fn publish<K: Resource<DynamicType = ()>>(&self, object: &K, event: Event) {
         let about = object.object_ref(&());
         if let Err(error) = self.recorder.publish(&event, &about).await {

@@ -11,13 +11,13 @@ pub enum Type {
     Reconciling,
     /// A person must change something (kstatus).
     Stalled,
-    /// Zoom took the credentials.
+    /// Zoom accepted the credentials.
     CredentialsValid,
     /// The last attempt to get a token succeeded.
     TokenFresh,
     /// Zoom granted all required scopes.
     ScopesGranted,
-    /// The receiver takes requests.
+    /// The receiver accepts requests.
     ReceiverAvailable,
     /// The public address of the webhook endpoint leads to the receiver.
     EndpointReachable,
@@ -25,20 +25,20 @@ pub enum Type {
     EndpointValidated,
     /// Events reach the sink.
     EventsDelivered,
-    /// What arrives at the webhook endpoint is signed with a known secret token.
+    /// Requests to the webhook endpoint are signed with a known secret token.
     EventsVerified,
-    /// Zoom says who authorized, and it is who may.
+    /// Zoom says who authorized, and that person is allowed to.
     SubjectVerified,
 }
 
 /// The status of a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// It holds.
+    /// The condition is true.
     True,
-    /// It does not.
+    /// The condition is false.
     False,
-    /// Nobody knows.
+    /// The state is unknown.
     Unknown,
 }
 

@@ -1,4 +1,4 @@
-//! What the register says of a reason.
+//! The register's entry for a reason.
 
 use crate::api::condition::{Status, Type};
 
@@ -7,11 +7,11 @@ use crate::api::condition::{Status, Type};
 pub enum Actor {
     /// Nobody: all is well, or the operator continues by itself.
     Nobody,
-    /// Who runs the operator and the cluster.
+    /// The person who runs the operator and the cluster.
     PlatformEngineer,
-    /// Who has the app's page in Zoom, its credentials and its YAML.
+    /// The person who has the app's page in Zoom, its credentials and its YAML.
     AppOwner,
-    /// Who authorizes or installs the app.
+    /// The person who authorizes or installs the app.
     AuthorizingPerson,
     /// The administrator of the Zoom account.
     ZoomAdministrator,
@@ -26,21 +26,21 @@ pub enum Topic {
     Connection,
     /// The outcome of a consent, in `status.consent`.
     Consent,
-    /// What Zoom answers.
+    /// Zoom's answers.
     Zoom,
     /// A grant that is lost.
     Grant,
-    /// What stands against a webhook.
+    /// Problems of a webhook.
     Webhook,
-    /// What was found at the webhook URL.
+    /// Findings at the webhook URL.
     Endpoint,
-    /// What becomes of stored events.
+    /// Delivery of stored events.
     Delivery,
     /// Only in Events.
     Event,
 }
 
-/// What the register says of a reason.
+/// The register's entry for a reason.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
     /// The spelling in the API.
@@ -60,7 +60,7 @@ pub struct Entry {
 // === impl Actor ===
 
 impl Actor {
-    /// As the docs name them.
+    /// The name in the docs.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -4,8 +4,8 @@
 //! | Question | Where |
 //! |---|---|
 //! | Which reasons exist? | `register.rs` |
-//! | What is said of each? | `entry.rs` |
-//! | Which one stands for a refusal of Zoom, a lost grant, a finding at the public URL? | the `From` impls here |
+//! | What does the register say about each? | `entry.rs` |
+//! | Which one stands for a refusal by Zoom, a lost grant, a finding at the public URL? | the `From` impls here |
 //! | Where is a stored reason read back? | [`Reason::parse`], and nowhere else |
 //! | How are the tables in the docs made? | `tables.rs` |
 
@@ -38,7 +38,7 @@ impl Reason {
         self.entry().name
     }
 
-    /// Reads a reason that a status holds; `None` for one that this version does not know.
+    /// Reads a reason from a status; `None` if this version does not know it.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL
@@ -47,13 +47,13 @@ impl Reason {
             .find(|reason| reason.as_str() == text)
     }
 
-    /// The reason of a condition that a status holds.
+    /// The reason of a stored condition.
     #[must_use]
     pub fn of(condition: &Condition) -> Option<Self> {
         Self::parse(&condition.reason)
     }
 
-    /// The refusal of Zoom that this reason stands for.
+    /// The refusal by Zoom that this reason stands for.
     #[must_use]
     pub fn fault(self) -> Option<Fault> {
         Fault::ALL
@@ -61,7 +61,7 @@ impl Reason {
             .find(|fault| Self::from(*fault) == self)
     }
 
-    /// What to do, as plain text; `None` when nobody has to do anything.
+    /// What to do, as plain text; `None` if nobody has to act.
     #[must_use]
     pub fn advice(self) -> Option<String> {
         let entry = self.entry();
@@ -70,7 +70,7 @@ impl Reason {
         }
         let mut text = String::new();
         let mut rest = entry.remedy;
-        // Links keep their words only.
+        // Keep only the text of links.
         while let Some((before, linked)) = rest.split_once('[') {
             let Some((words, after)) = linked.split_once("](") else {
                 break;
@@ -90,7 +90,7 @@ impl Reason {
     /// Whether a condition of this type and status may have the reason.
     #[must_use]
     pub fn is_on(self, type_: Type, status: Status) -> bool {
-        // Both repeat what Ready says.
+        // Both repeat the reason of Ready.
         let repeats = matches!(type_, Type::Reconciling | Type::Stalled);
         self.entry().conditions.iter().any(|(on, statuses)| {
             (*on == type_ && statuses.contains(&status)) || (repeats && *on == Type::Ready)
@@ -161,8 +161,8 @@ impl From<Cause> for Reason {
     }
 }
 
-// In the API a reason is a string, as in Kubernetes' own conditions. A newer version may have stored one
-// that this version does not know: that must not make the whole resource unreadable.
+// In the API a reason is a string, as in Kubernetes' own conditions. A newer version may have stored one that
+// this version does not know: the resource must stay readable.
 
 impl Serialize for Reason {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -14,7 +14,7 @@ macro_rules! register {
         /// Why a condition has its status, why an attempt failed, what an Event is about.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
         pub enum Reason {
-            /// Stored by another version, and unknown to this one. Never written on purpose.
+            /// Stored by another version and unknown to this one. Never written on purpose.
             #[default]
             Unrecognized,
             $(
@@ -27,7 +27,7 @@ macro_rules! register {
             /// Every reason of this version.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
-            /// What the register says of it.
+            /// The register's entry for it.
             #[must_use]
             pub const fn entry(self) -> Entry {
                 match self {

@@ -1,11 +1,11 @@
-//! The tables of reasons in the docs, between `<!-- reasons: TOPIC -->` and `<!-- /reasons -->`. With
-//! `UPDATE_DOCS=1` they are written, otherwise compared.
+//! The tables of reasons in the docs, between `<!-- reasons: TOPIC -->` and `<!-- /reasons -->`.
+//! `UPDATE_DOCS=1` writes them; otherwise they are compared.
 
 use std::{env, fmt::Write as _, fs, path::Path};
 
 use super::{Reason, Topic};
 
-/// Each table, and the page that has it.
+/// Each table and its page.
 const TABLES: [(&str, &str, Topic); 9] = [
     ("status.md", "integration", Topic::Integration),
     ("status.md", "webhook", Topic::Webhook),
@@ -45,7 +45,7 @@ fn table(topic: Topic, page: &str) -> String {
         if with_conditions {
             write!(table, "| {} ", conditions.join(", ")).unwrap();
         }
-        // A link to another page is one within it on that page.
+        // On its own page, a link is written without the page's name.
         let here = |text: &str| text.replace(&format!("({page}#"), "(#");
         writeln!(
             table,
