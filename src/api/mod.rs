@@ -86,6 +86,6 @@ pub mod annotation {
     pub const DRESSED: &str = "zoom-operator.io/dressed";
     /// On the Pods of a token's consumers, and on the Secret: the token that they were restarted for.
     pub const RESTARTED_FOR: &str = "zoom-operator.io/restarted-for";
-    /// `true` on an integration: what its receivers have stored and not delivered may be lost.
+    /// `true` on an integration: events that its receivers have stored but not delivered may be lost.
     pub const DISCARD: &str = "zoom-operator.io/discard-buffered-events";
 }

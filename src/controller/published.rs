@@ -37,7 +37,7 @@ pub async fn publish(
     written.map_err(Error::from_write)
 }
 
-/// Brings the Secret's owner references, labels and annotations in line with what the resource says.
+/// Updates the Secret's owner references, labels and annotations to match what the resource declares.
 ///
 /// # Errors
 /// As [`publish`].

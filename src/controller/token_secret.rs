@@ -66,9 +66,9 @@ pub struct Stored {
     pub scope: String,
     /// Whether the data is unchanged since we wrote it.
     pub intact: bool,
-    /// Whether owner references, labels and annotations are as the resource says.
+    /// Whether owner references, labels and annotations match what the resource declares.
     pub has_wanted_metadata: bool,
-    /// Which token the consumers were restarted for.
+    /// The token that the consumers were last restarted for.
     pub restarted_for: Option<String>,
 }
 
@@ -87,11 +87,11 @@ pub struct Owner {
     source: &'static str,
     /// `None` when the Secret outlives its owner.
     reference: Option<OwnerReference>,
-    /// What the resource wants on the Secret.
+    /// Labels and annotations that the resource declares for the Secret.
     dress: Dress,
 }
 
-/// Labels and annotations that a resource wants on its token's Secret.
+/// Labels and annotations that a resource declares for its token Secret.
 #[derive(Clone, Debug, Default)]
 struct Dress {
     labels: BTreeMap<String, String>,
@@ -163,14 +163,14 @@ impl Owner {
         .into()
     }
 
-    /// The labels with those that the resource wants.
+    /// Our labels together with those that the resource declares.
     fn all_labels(&self) -> BTreeMap<String, String> {
         let mut labels = self.dress.labels.clone();
         labels.extend(self.labels());
         labels
     }
 
-    /// The annotations that the resource wants, and a list of what it wants.
+    /// Our annotations together with those that the resource declares, and the list of declared keys.
     fn worn(&self) -> BTreeMap<String, String> {
         let mut annotations = self.dress.annotations.clone();
         annotations.extend(
@@ -181,7 +181,7 @@ impl Owner {
         annotations
     }
 
-    /// Whether the Secret has what the resource wants on it, and nothing that it wanted before.
+    /// Whether the Secret has what the resource declares, and nothing that it declared earlier.
     fn is_dressed(&self, secret: &Secret) -> bool {
         let has = |of: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>| {
             wanted.iter().all(|(key, value)| of.get(key) == Some(value))
@@ -191,8 +191,8 @@ impl Owner {
             && secret.annotations().get(annotation::DRESSED) == self.dress.list().as_ref()
     }
 
-    /// A merge patch that brings owner references, labels and annotations of the Secret with this metadata in
-    /// line with what the resource says.
+    /// A merge patch that makes owner references, labels and annotations of the Secret with this metadata
+    /// match what the resource declares.
     #[must_use]
     pub fn alteration(&self, live: &ObjectMeta) -> Value {
         let before = live.annotations.as_ref();
@@ -211,8 +211,8 @@ impl Owner {
         }})
     }
 
-    /// Owner references as the deletion policy wants them: with `Delete` the garbage collector removes
-    /// the Secret with its owner, with no finalizer that could hang.
+    /// The owner references that the deletion policy calls for. With `Delete`, the garbage collector removes
+    /// the Secret together with its owner, without a finalizer that could block.
     #[must_use]
     pub fn references(&self) -> Vec<OwnerReference> {
         self.reference.iter().cloned().collect()
@@ -239,7 +239,7 @@ impl Dress {
         }
     }
 
-    /// The keys, as [`annotation::DRESSED`] keeps them.
+    /// The keys in the format of [`annotation::DRESSED`].
     fn list(&self) -> Option<String> {
         let labels = self.labels.keys().map(|key| format!("l:{key}"));
         let annotations = self.annotations.keys().map(|key| format!("a:{key}"));
@@ -248,7 +248,7 @@ impl Dress {
     }
 }
 
-/// What takes the listed keys away. Nobody can have ours taken away by writing into the list.
+/// Removes the listed keys. Our own keys are kept, even if somebody writes them into the list.
 fn nulls(list: &str, kind: &str) -> Map<String, Value> {
     let keys = list.split(',').filter_map(|key| key.strip_prefix(kind));
     keys.filter(|key| !metadata::is_reserved(key))
@@ -261,8 +261,8 @@ fn json_of(pairs: &BTreeMap<String, String>) -> impl Iterator<Item = (String, Va
     pairs.map(|(key, value)| (key.clone(), Value::from(value.clone())))
 }
 
-/// The Secret for a new token. `replaces` is the version that may be overwritten; without it, the
-/// Secret must not exist.
+/// The Secret for a new token. `replaces` is the version that may be overwritten; without it, the Secret must
+/// not exist yet.
 #[must_use]
 pub fn build(
     owner: &Owner,
