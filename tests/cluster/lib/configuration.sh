@@ -16,7 +16,7 @@ write_configuration() {
   echo "nameserver $NODE_IP" >"$CONFIG_DIR/resolv.conf"
 }
 
-# Enough to prove who wrote what, and that nothing was written.
+# Enough to prove who wrote what, that nothing was written, and what Pods read.
 audit_policy() {
   cat <<YAML
 apiVersion: audit.k8s.io/v1
@@ -31,6 +31,9 @@ rules:
       - {group: coordination.k8s.io}
       - {group: events.k8s.io}
       - {group: zoom-operator.io}
+  - level: Metadata
+    verbs: [get, list, watch]
+    userGroups: [system:serviceaccounts]
   - level: None
 YAML
 }

@@ -10,6 +10,10 @@ use std::{
 };
 
 use anyhow::Context as _;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::object::text;
 
 /// What a command said.
 #[derive(Debug)]
@@ -107,9 +111,48 @@ pub async fn straight(method: &str, address: &str, path: &str) -> anyhow::Result
     Ok(body.to_owned())
 }
 
+/// One request to the API server.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub at: Timestamp,
+    pub verb: String,
+    /// Resource and name.
+    pub object: String,
+    pub code: u64,
+}
+
+// === impl Request ===
+
+impl Request {
+    pub fn is_write(&self) -> bool {
+        !matches!(self.verb.as_str(), "get" | "list" | "watch")
+    }
+}
+
 /// Where the local cluster records who wrote what (one JSON object a line).
 pub fn audit_log() -> PathBuf {
     repository().join(".cluster/state/audit.log")
+}
+
+/// What a Pod asked the API server for since then, by the local cluster's own record: everything but a Lease.
+pub fn requests_of(pod: &str, since: Timestamp) -> anyhow::Result<Vec<Request>> {
+    let log = audited_since(since.into())?;
+    let mut requests = Vec::new();
+    for line in log.lines().filter(|line| line.contains(pod)) {
+        let entry: Value = serde_json::from_str(line)?;
+        let by = "/user/extra/authentication.kubernetes.io~1pod-name/0";
+        let at: Timestamp = text(&entry, "/requestReceivedTimestamp").parse()?;
+        let resource = text(&entry, "/objectRef/resource");
+        if text(&entry, by) == pod && at >= since && resource != "leases" {
+            requests.push(Request {
+                at,
+                verb: text(&entry, "/verb").to_owned(),
+                object: format!("{resource}/{}", text(&entry, "/objectRef/name")),
+                code: entry["responseStatus"]["code"].as_u64().unwrap_or_default(),
+            });
+        }
+    }
+    Ok(requests)
 }
 
 /// Who wrote what since then, by the local cluster's own record: one JSON object a line.

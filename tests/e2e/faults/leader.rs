@@ -4,12 +4,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use jiff::Timestamp;
-use serde_json::Value;
 
 use super::{
     connected, hold, is_ready, make_refresh_due, until_held, until_new_token, until_restarted_once,
 };
-use crate::bed::{Bed, Case, LIMIT, Operator, Options, object::text, tools, wait_for};
+use crate::bed::{Bed, Case, LIMIT, Operator, Options, tools, wait_for};
 
 pub fn cases() -> Vec<Case> {
     vec![
@@ -50,9 +49,9 @@ async fn frozen(bed: Bed) -> anyhow::Result<()> {
     assert_eq!(sim.token_requests(&tenant).await?, 3);
     let after = bed.get("secrets", &tenant.token_secret()).await?;
     assert_eq!(after, secret, "the deposed leader wrote the Secret");
-    let tried = writes(&bed, &old, frozen_at)?;
+    let tried = writes(&old, frozen_at)?;
     assert_eq!(tried, [""; 0], "the deposed leader tried to write");
-    let written = writes(&bed, &new, frozen_at)?;
+    let written = writes(&new, frozen_at)?;
     assert!(
         !written.is_empty(),
         "the audit log shows nothing of the new leader either"
@@ -105,19 +104,18 @@ async fn until_led_by_another(operator: &Operator, old: &str) -> anyhow::Result<
 
 /// What a Pod wrote or tried to write since then, by the API server's own record: everything but a Lease, for which
 /// replicas compete.
-fn writes(bed: &Bed, pod: &str, since: Timestamp) -> anyhow::Result<Vec<String>> {
-    let log = tools::audited_since(since.into())?;
-    let mut writes = Vec::new();
-    for line in log.lines().filter(|line| line.contains(bed.namespace())) {
-        let entry: Value = serde_json::from_str(line)?;
-        let by = "/user/extra/authentication.kubernetes.io~1pod-name/0";
-        let at: Timestamp = text(&entry, "/requestReceivedTimestamp").parse()?;
-        let resource = text(&entry, "/objectRef/resource");
-        if text(&entry, by) == pod && at >= since && resource != "leases" {
-            let (verb, name) = (text(&entry, "/verb"), text(&entry, "/objectRef/name"));
-            let code = &entry["responseStatus"]["code"];
-            writes.push(format!("{at} {verb} {resource}/{name}: {code}"));
-        }
-    }
-    Ok(writes)
+fn writes(pod: &str, since: Timestamp) -> anyhow::Result<Vec<String>> {
+    let requests = tools::requests_of(pod, since)?;
+    let writes = requests.iter().filter(|request| request.is_write());
+    Ok(writes
+        .map(|request| {
+            let tools::Request {
+                at,
+                verb,
+                object,
+                code,
+            } = request;
+            format!("{at} {verb} {object}: {code}")
+        })
+        .collect())
 }

@@ -3,12 +3,21 @@
 use std::time::Duration;
 
 use anyhow::ensure;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::bed::{Bed, Case, Kwok, Options, Tenant, merge, object, wait_for};
+use crate::bed::{
+    Bed, Case, Kwok, Operator, Options, Tenant, merge, object,
+    tools::{self, Request},
+    wait_for,
+};
 
 const TENANTS: usize = 200;
 const AT_A_TIME: usize = 3;
+/// Seconds without a request after which the fleet counts as idle.
+const SETTLED: i64 = 10;
+/// Seconds that an idle fleet is looked at: longer than the receivers are left alone.
+const IDLE: i64 = 30;
 
 pub fn cases() -> Vec<Case> {
     vec![Case::new("receiver::hundreds_roll_out_a_few_at_a_time", paced).needs_host()]
@@ -33,6 +42,8 @@ async fn paced(bed: Bed) -> anyhow::Result<()> {
     })
     .await?;
 
+    idle(&operator).await?;
+
     // A new version of the operator makes other Pods of all of them.
     options
         .values
@@ -55,6 +66,30 @@ async fn paced(bed: Bed) -> anyhow::Result<()> {
         bed.delete("zoomintegrations", &name(number)).await?;
     }
     kwok.until_empty().await
+}
+
+/// Without news the operator asks the API server for nothing but its Lease and the watches.
+async fn idle(operator: &Operator) -> anyhow::Result<()> {
+    let leader = operator.until_leading().await?;
+    let limit = Duration::from_mins(5);
+    let since = |seconds: i64| Timestamp::now() - SignedDuration::from_secs(seconds);
+    let requests = |seconds: i64| -> anyhow::Result<Vec<Request>> {
+        let mut requests = tools::requests_of(&leader, since(seconds))?;
+        requests.retain(|request| request.verb != "watch");
+        Ok(requests)
+    };
+    wait_for("quiet", limit, || async {
+        Ok(requests(SETTLED)?.is_empty().then_some(()))
+    })
+    .await?;
+    tokio::time::sleep(Duration::from_secs(IDLE.unsigned_abs())).await;
+    let requests = requests(IDLE)?;
+    println!(
+        "{} requests to the API server in {IDLE} s, with {TENANTS} receivers",
+        requests.len()
+    );
+    ensure!(requests.is_empty(), "{requests:#?}");
+    Ok(())
 }
 
 async fn until(
