@@ -264,7 +264,7 @@ fn granted(findings: &Findings<'_>) -> Option<Statement> {
 fn seen(webhook: &WebhookStatus) -> String {
     match webhook.events_declared {
         Some(declared) if declared > 0 => format!(
-            " ReachState {} of {declared} declared events.",
+            " Seen {} of {declared} declared events.",
             webhook.events_seen.len()
         ),
         _ => String::new(),

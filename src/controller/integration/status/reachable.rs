@@ -59,7 +59,7 @@ pub(super) fn endpoint_reachable(
     } else {
         Status::Unknown
     };
-    let message = format!("ReachState from the operator: {}", finding.message);
+    let message = format!("Seen from the operator: {}", finding.message);
     say(status, finding.cause.into(), &message)
 }
 
@@ -126,7 +126,7 @@ mod tests {
         ] {
             let said = say(&webhook, Some(&seen(Some(cause)))).unwrap();
             assert_eq!((said.status, said.reason), (status, cause.into()));
-            assert_eq!(said.message, "ReachState from the operator: as found.");
+            assert_eq!(said.message, "Seen from the operator: as found.");
         }
     }
 

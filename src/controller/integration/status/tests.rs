@@ -128,7 +128,7 @@ fn declared_events_are_counted_once_and_so_are_those_that_came() {
     assert_eq!(webhook.events_declared, Some(3));
     assert_eq!(webhook.events_seen, ["meeting.ended"]);
     assert!(
-        message(&said, Type::EndpointValidated).ends_with(" ReachState 1 of 3 declared events."),
+        message(&said, Type::EndpointValidated).ends_with(" Seen 1 of 3 declared events."),
         "{said:?}"
     );
 }
@@ -183,11 +183,11 @@ fn what_stands_in_the_way_of_zoom_is_named_where_a_person_looks() {
     let said = say(Cause::NameNotFound);
     let (state, message) = endpoint(&said);
     assert_eq!(state, "Open");
-    let expected = "ReachState from the operator: hooks.example.com has no address.";
+    let expected = "Seen from the operator: hooks.example.com has no address.";
     assert!(message.contains(expected), "{message}");
     for cause in [Cause::Reachable, Cause::ResolverFailed] {
         assert!(
-            !endpoint(&say(cause)).1.contains("ReachState from"),
+            !endpoint(&say(cause)).1.contains("Seen from"),
             "{cause:?}"
         );
     }
