@@ -1,6 +1,6 @@
-//! Objects that others keep altering, such as an admission policy that replaces an image's registry. A
-//! difference that comes back after we applied the object is theirs: applying it again and again would
-//! replace Pods and change nothing.
+//! Objects that others keep changing, such as an admission policy that replaces an image's registry. If a
+//! difference comes back after we applied the object, we leave it alone: applying the object again and again
+//! would only replace Pods.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -13,34 +13,33 @@ use jiff::Timestamp;
 use super::resources::Part;
 use crate::controller::schedule;
 
-/// The same difference is undone so often within [`WINDOW`] before it is left alone.
+/// A difference is reverted this many times within [`WINDOW`] before it is left alone.
 const MOST_TIMES: u32 = 3;
-/// Somebody who changes an object by hand from time to time is no policy.
+/// Occasional manual changes are not treated as a policy.
 const WINDOW: Duration = Duration::from_mins(10);
 
-/// What others made of an object that we applied.
+/// A change that others made to an object after we applied it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alteration {
-    /// A digest of the fields that are different.
+    /// A digest of the fields that differ.
     pub fingerprint: String,
-    /// How often it was undone.
+    /// How often we reverted it.
     times: u32,
-    /// When last.
+    /// When we last reverted it.
     last: Timestamp,
 }
 
-/// What others made of the objects of one integration.
+/// The changes that others made to the objects of one integration.
 pub type Alterations = BTreeMap<Part, Alteration>;
 
-/// What others made of the objects of all integrations, by namespace and name.
+/// The changes that others made to the objects of all integrations, by namespace and name.
 #[derive(Default)]
 pub struct Altered(Mutex<HashMap<(String, String), Alterations>>);
 
 // === impl Alteration ===
 
 impl Alteration {
-    /// What is known after an object was applied that differed by `before`, and came back different by
-    /// `after`.
+    /// What is known after an object was applied: it differed by `before`, and by `after` afterwards.
     #[must_use]
     pub fn after(
         known: Option<&Self>,
@@ -48,7 +47,7 @@ impl Alteration {
         after: Option<String>,
         now: Timestamp,
     ) -> Option<Self> {
-        // Whoever altered it within the request does so each time.
+        // An object that comes back changed from our own request is changed each time.
         if let Some(fingerprint) = after {
             return Some(Self {
                 fingerprint,
@@ -77,14 +76,14 @@ impl Alteration {
 // === impl Altered ===
 
 impl Altered {
-    /// What is known of an integration's objects.
+    /// The known changes to an integration's objects.
     #[must_use]
     pub fn of(&self, namespace: &str, name: &str) -> Alterations {
         let key = (namespace.to_owned(), name.to_owned());
         self.lock().get(&key).cloned().unwrap_or_default()
     }
 
-    /// Remembers what is known of an integration's objects.
+    /// Remembers the changes to an integration's objects.
     pub fn learn(&self, namespace: &str, name: &str, alterations: &Alterations) {
         let key = (namespace.to_owned(), name.to_owned());
         if alterations.is_empty() {
@@ -94,7 +93,7 @@ impl Altered {
         }
     }
 
-    /// Forgets an integration that is gone.
+    /// Forgets a deleted integration.
     pub fn forget(&self, namespace: &str, name: &str) {
         self.learn(namespace, name, &Alterations::default());
     }
@@ -117,7 +116,7 @@ mod tests {
         let known = Alteration::after(None, None, Some("a".into()), at(0)).unwrap();
         assert!(known.is_left_alone("a"));
         assert!(!known.is_left_alone("b"), "somebody else's edit is undone");
-        // The policy is gone.
+        // The policy no longer exists.
         assert_eq!(Alteration::after(Some(&known), None, None, at(1)), None);
     }
 

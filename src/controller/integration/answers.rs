@@ -1,5 +1,5 @@
-//! Zoom's last answers about the credentials of General apps: an answer that could not be written into the
-//! status is not asked for again.
+//! Zoom's last answers about the credentials of General apps. Zoom is not asked again only because an answer
+//! could not be written to the status.
 
 use std::{
     collections::HashMap,
@@ -15,7 +15,7 @@ pub struct Answers(Mutex<HashMap<String, Checked>>);
 // === impl Answers ===
 
 impl Answers {
-    /// What is known of an integration's credentials: what its status says, or what was learned since.
+    /// The newest answer about an integration's credentials: from its status, or learned since.
     #[must_use]
     pub fn newest(&self, uid: &str, status: Checked) -> Checked {
         let answers = self.lock();
@@ -31,7 +31,7 @@ impl Answers {
         self.lock().insert(uid, checked.clone());
     }
 
-    /// Forgets an integration that is gone.
+    /// Forgets a deleted integration.
     pub fn forget(&self, uid: &str) {
         self.lock().remove(uid);
     }

@@ -17,7 +17,7 @@ pub fn has_finalizer(integration: &ZoomIntegration) -> bool {
         .any(|name| name == FINALIZER)
 }
 
-/// Whether an integration needs the finalizer: as long as events are stored, or may be from this pass on.
+/// Whether an integration needs the finalizer: while events are stored, or may be stored from this pass on.
 #[must_use]
 pub fn is_needed(integration: &ZoomIntegration, receiver: &Receiver) -> bool {
     let webhook = integration.spec.webhook.as_ref();
@@ -54,7 +54,7 @@ mod tests {
         assert!(!is_needed(&plain, &Receiver::default()));
         let buffered = integration(json!({"sink": sink, "buffer": {}}));
         assert!(is_needed(&buffered, &Receiver::default()));
-        // The buffer is no longer wanted, and still there.
+        // The buffer is no longer wanted but still exists.
         let mut set = StatefulSet::default();
         set.metadata.owner_references = Some(vec![OwnerReference {
             uid: "u1".into(),

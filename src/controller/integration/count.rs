@@ -1,30 +1,30 @@
-//! Numbers of events in the status: exact while they are few, in steps when they are many. A status that
-//! changed with every event would be written, and looked at, without end.
+//! Numbers of events in the status: small numbers are exact, large ones are rounded down in steps. If the
+//! status changed with every event, it would be written and read again all the time.
 
 use std::fmt;
 
-/// Up to here exact.
+/// Numbers up to this one are exact.
 const EXACT: u64 = 20;
 
-/// A number of events, as the status tells it.
+/// A number of events, as the status shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Count {
     /// The number, rounded down to 20, 50, 100, 200, 500, … beyond 20.
     pub stepped: u64,
-    /// Whether it was.
+    /// Whether the number was rounded.
     pub is_rounded: bool,
 }
 
 // === impl Count ===
 
 impl Count {
-    /// Rounds if there are many.
+    /// Rounds large numbers.
     #[must_use]
     pub fn of(number: u64) -> Self {
         let mut step = EXACT;
         if number > EXACT {
             for factor in [5, 2, 2].into_iter().cycle() {
-                // 20, 50, 100, 200: times 2.5, 2, 2.
+                // 20, 50, 100, 200: steps of 2.5, 2, 2.
                 let next = if factor == 5 {
                     (step / 2).saturating_mul(5)
                 } else {

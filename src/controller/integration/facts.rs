@@ -1,8 +1,7 @@
-//! Asks a tenant's receivers what they know, and tells them to run empty.
+//! Asks a tenant's receivers for their facts, and orders them to drain.
 //!
-//! Only Pods that the integration's own workloads made are asked: a Pod that merely carries the labels
-//! could claim anything, and would be given the token of the control port. A receiver can lie about its
-//! own tenant only.
+//! Only Pods of the integration's own workloads are asked. A Pod that merely carries the labels could claim
+//! anything, and would receive the token of the control port. A receiver can lie only about its own tenant.
 
 use std::{sync::Arc, time::Duration};
 
@@ -39,10 +38,10 @@ use contract::{
     },
 };
 
-/// A receiver answers from memory.
+/// A receiver answers from memory, so this is enough.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The Pods of the integration's workloads, asked for their facts. None when they cannot be listed.
+/// Asks the Pods of the integration's workloads for their facts. Empty if the Pods cannot be listed.
 pub async fn gather(
     reader: &Reader,
     http: &reqwest::Client,
@@ -94,7 +93,7 @@ async fn find(
         };
         let status = pod.status.as_ref();
         let phase = status.and_then(|status| status.phase.as_deref());
-        // What has ended holds nothing that could still be delivered by it.
+        // A Pod that has ended cannot deliver anything any more.
         let Some(kind) = kind.filter(|_| !matches!(phase, Some("Succeeded" | "Failed"))) else {
             continue;
         };
@@ -185,7 +184,7 @@ async fn ask(http: &reqwest::Client, address: &str) -> anyhow::Result<Facts> {
     Ok(Facts::from_json(&body)?)
 }
 
-/// Tells Pods what the plan says. One that does not listen is told again by the next pass.
+/// Sends the plan's orders to Pods. The next pass repeats an order that did not arrive.
 ///
 /// # Errors
 /// When the token cannot be read.

@@ -1,7 +1,7 @@
-//! Whose a public host is. Pure.
+//! Which integration owns a public host. Pure.
 //!
-//! A host belongs to the first integration that claimed it: whoever came later could otherwise take
-//! another tenant's webhooks.
+//! A host belongs to the first integration that claimed it. Otherwise, a later one could take another
+//! tenant's webhooks.
 
 use std::str::FromStr;
 
@@ -10,7 +10,7 @@ use kube::ResourceExt as _;
 
 use crate::api::v1alpha1::ZoomIntegration;
 
-/// Hosts that the integrations of a namespace may claim, as the operator's configuration says.
+/// Hosts that the integrations of a namespace may claim, according to the operator's configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AllowedHost {
     /// `None` for every namespace.
@@ -21,14 +21,14 @@ pub struct AllowedHost {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Pattern {
     Exactly(String),
-    /// Every host that ends so, with the dot.
+    /// Every host with this ending, which starts with a dot.
     Below(String),
 }
 
 /// An integration that claims a host.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Claim {
-    /// Whether the integration has it: its status says so, which only the operator writes.
+    /// Whether the integration has the host according to its status, which only the operator writes.
     pub granted: bool,
     /// When it was created.
     pub created: Option<Timestamp>,
@@ -38,11 +38,11 @@ pub struct Claim {
     pub name: String,
     /// The path that it claims.
     pub path: String,
-    /// Whether the operator is to make an Ingress or an `HTTPRoute` for it.
+    /// Whether the operator must create an Ingress or an `HTTPRoute` for it.
     pub exposed: bool,
 }
 
-/// What stands against a claim.
+/// Why a claim is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Objection {
     /// An integration of another namespace has the host.
@@ -94,14 +94,14 @@ impl AllowedHost {
     }
 }
 
-/// What the operator's configuration says of hosts.
+/// The operator's configuration of hosts.
 #[derive(Clone, Copy, Debug)]
 pub struct HostRules<'a> {
     /// Which namespace may claim which hosts.
     pub allowed: &'a [AllowedHost],
-    /// Whether a host that the operator exposes needs such a rule, even if there is none at all.
+    /// Whether every host that the operator exposes needs a rule, even if no rule exists.
     pub required: bool,
-    /// The host of the operator's own pages, which no integration may have.
+    /// The host of the operator's own pages, which no integration may use.
     pub own: Option<&'a str>,
 }
 
@@ -119,8 +119,9 @@ impl HostRules<'_> {
         })
     }
 
-    /// Whether an integration may have the host that it claims. Without any rule everybody may have every
-    /// host; if rules are required, only one that the operator does not expose, or that it has already.
+    /// Whether an integration may have the host that it claims. Without rules, every host is allowed. If
+    /// rules are required but missing, only hosts that the operator does not expose or that the integration
+    /// already has.
     #[must_use]
     pub fn allow(&self, claim: &Claim, host: &str) -> bool {
         if self.is_own(host) {
@@ -135,7 +136,7 @@ impl HostRules<'_> {
     }
 }
 
-/// Two spellings of one host become the same: letters of either case, and a dot at the end.
+/// Normalizes a host: lower case, without a dot at the end.
 #[must_use]
 pub fn normal(host: &str) -> String {
     host.trim_end_matches('.').to_ascii_lowercase()
@@ -144,7 +145,7 @@ pub fn normal(host: &str) -> String {
 // === impl Claim ===
 
 impl Claim {
-    /// The claim of an integration, and the host; `None` without one.
+    /// The claim of an integration, and its host; `None` if it claims none.
     #[must_use]
     pub fn of(integration: &ZoomIntegration) -> Option<(String, Self)> {
         let webhook = integration.spec.webhook.as_ref()?;
@@ -165,9 +166,9 @@ impl Claim {
     }
 }
 
-/// What stands against `mine` among the claims of the same host. The first of all gives the host to its
-/// namespace; there, the first of each path has the path. Who has it already is before who only wants it,
-/// however old: an object can be given another host at any time.
+/// Why `mine` is refused among the claims of the same host, if it is. The first claim gives the host to its
+/// namespace; within the namespace, the first claim of each path gets the path. An existing owner comes
+/// before any new claim, however old that object is: an object's host can change at any time.
 #[must_use]
 pub fn objection(mine: &Claim, others: &[Claim]) -> Option<Objection> {
     let key = |claim: &Claim| {
@@ -186,7 +187,7 @@ pub fn objection(mine: &Claim, others: &[Claim]) -> Option<Objection> {
         .iter()
         .filter(|other| other.namespace == mine.namespace && other.path == mine.path)
         .filter(|other| key(other) < key(mine))
-        // Of several, the one that has it.
+        // If there are several, the one that has it.
         .min_by_key(|other| key(other))
         .map(|other| Objection::Here(other.name.clone()))
 }

@@ -54,7 +54,7 @@ impl Managed for ZoomIntegration {
         }
         let observed = observe::observe(Sources::of(context), self).await?;
         if deletion::prepare(context, self, &observed.receiver).await? {
-            // The change of the finalizer leads to the next pass.
+            // The change of the finalizer triggers the next pass.
             return Ok(Action::requeue(Duration::ZERO));
         }
         requeue_removed(context, self, &observed);
@@ -81,7 +81,7 @@ impl Managed for ZoomIntegration {
     }
 }
 
-/// What the Pods of the integration's receiver say now.
+/// The Pods of the integration's receiver, with their current facts.
 pub async fn receiver_pods(context: &Context, integration: &ZoomIntegration) -> Vec<ReceiverPod> {
     let receiver = observe::workloads(context.reader.index(), integration);
     facts::gather(
@@ -93,7 +93,7 @@ pub async fn receiver_pods(context: &Context, integration: &ZoomIntegration) -> 
     .await
 }
 
-/// What the operator's configuration and the watches say.
+/// What the operator's configuration and the index say.
 fn rules<'a>(context: &'a Context, integration: &ZoomIntegration) -> plan::Rules<'a> {
     let namespace = integration.namespace().unwrap_or_default();
     let name = integration.name_any();
@@ -116,7 +116,7 @@ fn rules<'a>(context: &'a Context, integration: &ZoomIntegration) -> plan::Rules
     }
 }
 
-/// Remembers what the next pass must know even if this one's status cannot be written.
+/// Remembers what the next pass must know even if this one cannot write its status.
 fn remember(context: &Context, integration: &ZoomIntegration, applied: &Applied) {
     let uid = integration.uid().unwrap_or_default();
     context.memory.answers.learn(uid, &applied.checked);
@@ -128,7 +128,7 @@ fn remember(context: &Context, integration: &ZoomIntegration, applied: &Applied)
         .learn(&namespace, &integration.name_any(), altered);
 }
 
-/// Publishes what was found, and says when to look again.
+/// Writes the status, and returns when the next pass is due.
 async fn report(
     context: &Context,
     integration: &ZoomIntegration,
@@ -164,7 +164,7 @@ async fn report(
     Ok(Action::requeue(next.pass))
 }
 
-/// What is known of the way to the webhook URL, and a try if one is due, which no pass waits for.
+/// What is known about the webhook URL. Starts a check if one is due, without waiting for it.
 fn try_url(
     context: &Context,
     integration: &ZoomIntegration,
@@ -191,12 +191,12 @@ fn try_url(
     context.receivers.reach.is_on().then_some(seen)
 }
 
-/// Asks for passes over the connections of people who removed the app.
+/// Requests passes for the connections of people who removed the app.
 fn requeue_removed(context: &Context, integration: &ZoomIntegration, observed: &Observed) {
     let Some(facts) = &observed.facts else {
         return;
     };
-    // One with a wrong signature is a reason to ask Zoom as well: nothing is believed without its answer.
+    // A report with a wrong signature is a reason to ask Zoom, too: only Zoom's answer counts.
     let unverified = facts
         .health
         .iter()

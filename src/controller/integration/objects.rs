@@ -1,7 +1,7 @@
-//! The receiver's objects: what is in their way, and which of them have to be written. Pure.
+//! The receiver's objects: what prevents them, and which of them have to be written. Pure.
 //!
-//! An object is written when it carries another digest than what is wanted now, or when a field that we set
-//! has another value. What others add is theirs, and what they alter each time is left alone.
+//! An object is written if its digest differs from the wanted one, or if a field that we set has another
+//! value. Fields that others add are left to them, and so are changes that they make each time.
 
 use std::collections::BTreeSet;
 
@@ -18,18 +18,18 @@ use super::{
 };
 use crate::{api::v1alpha1::ZoomIntegration, controller::rollouts::Situation};
 
-/// An object as it is and as it should be.
+/// An object in its current and its wanted state.
 #[derive(Clone, Debug)]
 pub struct Pair {
-    /// What it is.
+    /// Its kind.
     pub part: Part,
-    /// As it is.
+    /// The current state.
     pub live: Option<Value>,
-    /// As it should be; `None` when there should be none.
+    /// The wanted state; `None` if the object is not wanted.
     pub wanted: Option<Value>,
 }
 
-/// Other people's objects under our names, and those of a deleted integration of this name.
+/// An object of somebody else under one of our names, or one of a deleted integration of this name.
 #[must_use]
 pub fn obstacle(integration: &ZoomIntegration, live: &Receiver) -> Option<ReceiverFinding> {
     let parts = live.parts();
@@ -51,7 +51,8 @@ pub fn obstacle(integration: &ZoomIntegration, live: &Receiver) -> Option<Receiv
     })
 }
 
-/// The receiver's objects as they should be, and which of them are not; `None` without webhook.
+/// The wanted state of the receiver's objects, and which of them have to be written; `None` without a
+/// webhook.
 #[must_use]
 pub fn objects(
     integration: &ZoomIntegration,
@@ -105,7 +106,7 @@ pub fn objects(
     })
 }
 
-/// How the workload stands to what is wanted of it.
+/// What is known about the workload before it is written.
 fn situation<K: Rolling>(
     integration: &ZoomIntegration,
     part: Part,
@@ -129,8 +130,8 @@ fn situation<K: Rolling>(
     }
 }
 
-/// A `StatefulSet` that is emptied before it goes, as it should be: with the sink of today, since what it
-/// stored must go somewhere.
+/// The wanted state of a `StatefulSet` that is drained before it is deleted. It uses the current sink,
+/// because its stored events must go somewhere.
 #[must_use]
 pub fn retiring(
     integration: &ZoomIntegration,
@@ -142,7 +143,7 @@ pub fn retiring(
     resources::retiring(integration, live, setting)
 }
 
-/// Whether a `StatefulSet` that is emptied has to be written.
+/// Whether a `StatefulSet` that is being drained has to be written.
 #[must_use]
 pub fn must_be_written(observed: &Observed, retiring: &StatefulSet) -> bool {
     let live = observed.receiver.stateful_set.as_ref();
@@ -159,7 +160,7 @@ fn pair<K: Serialize>(part: Part, live: Option<&K>, wanted: Option<&K>) -> Pair 
     }
 }
 
-/// Each object as it is and as it should be.
+/// Each object in its current and its wanted state.
 #[must_use]
 pub fn pairs(live: &Receiver, wanted: &Resources, retiring: Option<&StatefulSet>) -> Vec<Pair> {
     let Resources {
@@ -206,14 +207,14 @@ pub fn pairs(live: &Receiver, wanted: &Resources, retiring: Option<&StatefulSet>
 // === impl Pair ===
 
 impl Pair {
-    /// How the object differs from what is wanted, if there is one and it was applied as it is wanted now.
+    /// How the object differs from its wanted state, if it exists and was applied in that state.
     #[must_use]
     pub fn drift(&self) -> Option<Drift> {
         let (live, wanted) = self.live.as_ref().zip(self.wanted.as_ref())?;
         (resources::seal(live) == resources::seal(wanted)).then(|| resources::drift(live, wanted))
     }
 
-    /// The same, unless it is left alone.
+    /// The drift, unless it is left alone.
     fn counted_drift(&self, altered: &Alterations) -> Option<Drift> {
         let drift = self.drift()?;
         let fingerprint = drift.fingerprint()?;
@@ -231,7 +232,7 @@ impl Pair {
         seal != Some(resources::seal(wanted)) || self.counted_drift(altered).is_some()
     }
 
-    /// What others did to the object that is left alone, for people.
+    /// The changes by others that are left alone, as text for people.
     #[must_use]
     pub fn theirs(&self, altered: &Alterations) -> Option<String> {
         let drift = self.drift()?;
@@ -245,7 +246,7 @@ impl Pair {
     }
 }
 
-/// The first paths, and how many there are besides.
+/// The first paths, and how many more there are.
 fn listed(paths: &[&str]) -> String {
     const MOST: usize = 5;
     let first = paths

@@ -1,4 +1,4 @@
-//! What there is: reads only.
+//! Observes the cluster. Reads only.
 
 use k8s_openapi::api::{
     apps::v1::{Deployment, StatefulSet},
@@ -36,23 +36,23 @@ use crate::{
     },
 };
 
-/// What is read for an integration.
+/// What an observation reads from.
 #[derive(Clone, Copy)]
 pub struct Sources<'a> {
     /// The cluster.
     pub reader: &'a Reader,
-    /// What earlier passes remembered.
+    /// What earlier passes remember.
     pub memory: &'a Memory,
-    /// For the ports of receivers.
+    /// Calls the ports of receivers.
     pub http: &'a reqwest::Client,
-    /// How receivers are made.
+    /// The settings of receivers.
     pub policy: &'a ReceiverPolicy,
 }
 
 // === impl Sources ===
 
 impl<'a> Sources<'a> {
-    /// The part of what a pass works with.
+    /// The sources in a pass's context.
     #[must_use]
     pub fn of(context: &'a Context) -> Self {
         Self {
@@ -64,10 +64,10 @@ impl<'a> Sources<'a> {
     }
 }
 
-/// Reads what there is around an integration.
+/// Reads the state around an integration.
 ///
 /// # Errors
-/// When the API server cannot be asked.
+/// When a request to the API server fails.
 pub async fn observe(
     sources: Sources<'_>,
     integration: &ZoomIntegration,
@@ -87,7 +87,7 @@ pub async fn observe(
             && stored.source != credentials.version
             && token_secret::is_with(secret, &credentials)
         {
-            // The Secret was written again while nobody looked.
+            // The Secret was rewritten with the same credentials while no pass was running.
             let version = stored.source.clone();
             memory.versions.learn(&uid, &mut credentials, &version);
         }
@@ -97,10 +97,10 @@ pub async fn observe(
     };
     let receiver = Box::pin(receiver(reader, sources.policy, integration)).await?;
     let live = receiver.live(integration);
-    // A suspended receiver is asked only for what a transition has to know.
+    // A suspended receiver is asked only for what a transition needs.
     let is_asked = !live.is_empty()
         && (spec.webhook.is_some() && !spec.suspend || live.iter().any(|live| live.buffered));
-    // What led to this pass need not be asked again.
+    // The poll that triggered this pass already has the answer.
     let news = reader.index().take_polled(&Key::from(integration));
     let pods = if let Some(news) = news.filter(|_| is_asked) {
         news
@@ -131,7 +131,7 @@ pub async fn observe(
     })
 }
 
-/// What Zoom last said of a General app's credentials.
+/// Zoom's last answer about a General app's credentials.
 fn checked(memory: &Memory, integration: &ZoomIntegration) -> Checked {
     let status = integration.status.as_ref();
     let said = status.and_then(|status| status.credentials.as_ref());
@@ -220,7 +220,7 @@ async fn receiver(
     })
 }
 
-/// The receiver's workloads, as far as the watches know.
+/// The receiver's workloads, as far as the index knows.
 pub fn workloads(index: &Index, integration: &ZoomIntegration) -> Receiver {
     let namespace = integration.namespace().unwrap_or_default();
     let name = resources::name(integration);
@@ -233,8 +233,8 @@ pub fn workloads(index: &Index, integration: &ZoomIntegration) -> Receiver {
     }
 }
 
-/// What the watch knows is not read again. It knows only what carries our labels: whether somebody else's
-/// object has the name matters only where one of ours is declared.
+/// Reads an object from the index if possible. The index holds only objects with our labels. Whether somebody
+/// else's object has the name matters only if one of ours is declared.
 async fn known_or_read<K: Watched>(
     index: &Index,
     reads: &Reads<K>,
@@ -247,7 +247,7 @@ async fn known_or_read<K: Watched>(
     }
 }
 
-/// What the watch knows of an object: `None` where the API server must be asked.
+/// What the index knows about an object: `None` if the API server must be asked.
 #[expect(clippy::option_option, reason = "known to be absent is not unknown")]
 fn known<K: Watched>(
     index: &Index,
@@ -274,8 +274,8 @@ async fn control_secret(
     secrets.get_metadata_opt(name).await
 }
 
-/// An object of a kind that the cluster may not know. The API server says so in plain text, which the
-/// library's `get_opt` does not take for "not found".
+/// Reads an object whose kind the cluster may not define. The API server then answers in plain text, which
+/// the library's `get_opt` does not recognize as "not found".
 async fn known_or_defined(
     index: &Index,
     routes: &Reads<HTTPRoute>,
@@ -292,8 +292,8 @@ async fn known_or_defined(
     }
 }
 
-/// Why Kubernetes makes no Pod of a `StatefulSet`, or no volume for it: unlike a Deployment it says so only
-/// in Events, which are asked for only then.
+/// Why Kubernetes does not create a Pod of a `StatefulSet`, or its volume. Unlike for a Deployment, only
+/// Events say so; they are read only in this case.
 async fn warning(
     reader: &Reader,
     integration: &ZoomIntegration,
@@ -328,7 +328,7 @@ async fn warning(
     None
 }
 
-/// Reads whether the sink may be used: its Secret's labels, and its Service's type.
+/// Reads whether the sink may be used: the labels of its Secret and the type of its Service.
 async fn sink(
     reader: &Reader,
     integration: &ZoomIntegration,
@@ -381,17 +381,17 @@ async fn sink_service(
     Ok(if spec.type_.as_deref() == Some("ExternalName") {
         SinkService::External
     } else if !is_headless && !spec.ports.as_ref().is_some_and(has_port) {
-        // Behind a headless Service every port of the Pods can be reached.
+        // Behind a headless Service, every port of the Pods can be reached.
         SinkService::NoPort
     } else {
         SinkService::Usable
     })
 }
 
-/// Reads what the end of an integration waits for, and whether its namespace ends too.
+/// Reads what the deletion of an integration depends on, and whether its namespace is deleted, too.
 ///
 /// # Errors
-/// When the API server cannot be asked.
+/// When a request to the API server fails.
 pub async fn ending(
     sources: Sources<'_>,
     integration: &ZoomIntegration,
@@ -421,10 +421,10 @@ pub async fn ending(
     Ok((observed, namespace_ends(reader, integration).await?))
 }
 
-/// Whether the integration's namespace is being deleted, or is gone.
+/// Whether the integration's namespace is being deleted or no longer exists.
 ///
 /// # Errors
-/// When the API server cannot be asked.
+/// When a request to the API server fails.
 pub async fn namespace_ends(reader: &Reader, integration: &ZoomIntegration) -> Result<bool, Error> {
     let namespaces: Reads<Namespace> = reader.of_cluster();
     let name = integration.namespace().unwrap_or_default();

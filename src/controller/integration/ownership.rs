@@ -1,25 +1,25 @@
-//! Whose an object is that has the name of one of ours. Pure.
+//! Who owns an object that has the name of one of ours. Pure.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 
 use crate::api::{label, v1alpha1::ZoomIntegration};
 
-/// Whose an object is.
+/// Who owns an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whose {
-    /// It was made for this integration, or for one of its name and belongs to nobody now.
+    /// It was made for this integration, or for an earlier one of this name and has no owner now.
     Ours,
-    /// It was made for a deleted integration of the same name: the garbage collector removes it.
+    /// It was made for a deleted integration of the same name: the garbage collector will remove it.
     Leaving,
     /// Somebody else made it.
     Foreign,
 }
 
-/// Whose the object with this metadata is.
+/// Who owns the object with this metadata.
 ///
-/// One that carries our labels and has no controller is ours too: a backup was restored without owner
-/// references, or the integration was deleted and its objects were not.
+/// An object with our labels and without a controller is ours, too: a backup was restored without owner
+/// references, or the integration was deleted and its objects were kept.
 #[must_use]
 pub fn whose(integration: &ZoomIntegration, object: &ObjectMeta) -> Whose {
     if is_controlled(integration, object) {
@@ -40,7 +40,7 @@ pub fn whose(integration: &ZoomIntegration, object: &ObjectMeta) -> Whose {
     }
 }
 
-/// Whether the object has the integration as its owner.
+/// Whether the integration is the object's controller.
 #[must_use]
 pub fn is_controlled(integration: &ZoomIntegration, object: &ObjectMeta) -> bool {
     let mut owners = object.owner_references.iter().flatten();

@@ -8,9 +8,9 @@ use kube::{Resource, ResourceExt as _};
 
 use crate::api::annotation;
 
-/// A workload of either kind, as far as its pace is concerned.
+/// A workload of either kind.
 pub trait Rolling: Resource<Scope = NamespaceResourceScope, DynamicType = ()> {
-    /// Whether Pods of the latest template do not all take requests yet.
+    /// Whether some Pods of the latest template do not accept requests yet.
     fn is_rolling(&self) -> bool;
 }
 
@@ -35,13 +35,13 @@ impl Rolling for StatefulSet {
     }
 }
 
-/// The digest of the Pod template that a workload was applied with.
+/// The digest of the Pod template with which a workload was applied.
 #[must_use]
 pub fn template<K: Resource>(object: &K) -> Option<&String> {
     object.annotations().get(annotation::DESIRED_TEMPLATE)
 }
 
-/// The same as a number: equal numbers, equal templates.
+/// The digest as a number: equal numbers mean equal templates.
 #[must_use]
 pub fn version<K: Resource>(object: &K) -> u64 {
     let digest = template(object).and_then(|digest| digest.get(..16));

@@ -1,4 +1,4 @@
-//! What to do next, decided from what was observed. Pure: the clock is an argument.
+//! Decides what to do next from what was observed. Pure: the clock is an argument.
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
@@ -30,12 +30,12 @@ use crate::{
 use zoom::AccessToken;
 use zoom::scopes;
 
-/// What the operator's configuration and the watches say.
+/// What the operator's configuration and the index say.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules<'a> {
     /// Whether there are consent pages.
     pub has_pages: bool,
-    /// When Zoom last refused the credentials to one of the integration's connections, which says so.
+    /// When Zoom last refused the credentials to one of the integration's connections.
     pub rejected: Option<Timestamp>,
     /// The host of the consent pages.
     pub own_host: Option<&'a str>,
@@ -59,7 +59,7 @@ pub fn plan(
     let receiver = if idle || !supported {
         ReceiverStep::Keep
     } else if integration.spec.webhook.is_some() {
-        // Also while suspended: the receiver is told, and goes on to answer URL validations.
+        // Also while suspended: the receiver is told so, and continues to answer URL validations.
         ReceiverStep::Apply
     } else if suspended || observed.receiver.is_empty() {
         ReceiverStep::Keep
@@ -99,7 +99,7 @@ pub fn plan(
         objects: objects.map(Box::new),
         judgement,
         transition,
-        // A field that this version cannot serve is no reason to let a token expire.
+        // A field that this version does not support must not let a token expire.
         token: if idle || suspended {
             TokenStep::Keep
         } else {
@@ -131,7 +131,7 @@ pub fn transition(integration: &ZoomIntegration, observed: &Observed) -> Transit
     transition::transition(wanted, &live, &observed.pods, discards(integration))
 }
 
-/// Whether somebody said that stored events may be lost.
+/// Whether somebody allowed stored events to be lost.
 #[must_use]
 pub fn discards(integration: &ZoomIntegration) -> bool {
     let annotations = integration.annotations();
@@ -178,10 +178,10 @@ fn token(integration: &ZoomIntegration, observed: &Observed, now: Timestamp) -> 
     }
 }
 
-/// Zoom is asked once for each version of the Secret, whatever connections there are: one that is connected
-/// shows only that Zoom took the credentials that its last token was got with. What Zoom refuses is asked
-/// again as slowly as other failures: an app whose requests fail often may be switched off. And what it took
-/// is asked again once a connection was `rejected` since.
+/// Zoom is asked once for each version of the Secret, whatever connections exist: a connected one shows only
+/// that Zoom accepted the credentials of its last token. After a refusal, Zoom is asked again as rarely as
+/// after other failures, because an app whose requests fail often may be disabled. Accepted credentials are
+/// checked again after a connection was `rejected`.
 fn credentials(
     integration: &ZoomIntegration,
     observed: &Observed,
@@ -209,7 +209,7 @@ fn credentials(
     }
 }
 
-/// The Secret for a token that was asked for, which says when it is to be replaced.
+/// The Secret for a new token, with the time to replace it.
 #[must_use]
 pub fn token_secret(
     integration: &ZoomIntegration,
@@ -230,8 +230,8 @@ pub fn token_secret(
     secret
 }
 
-/// The last failure, if it still counts: it is kept in the status, so that a restart neither forgets
-/// the backoff nor begins it anew.
+/// The last failure, if it still counts. It is stored in the status, so that a restart neither forgets nor
+/// restarts the backoff.
 #[must_use]
 pub fn last_failure(integration: &ZoomIntegration) -> Option<&TokenFailure> {
     integration
@@ -251,7 +251,7 @@ fn not_before(integration: &ZoomIntegration, observed: &Observed) -> Option<Time
     Some(failure::not_before(failure, version, requested_at))
 }
 
-// === The reasons to ask Zoom for a token, in the order in which they are named ===
+// === The reasons to request a token from Zoom, in order of precedence ===
 
 fn no_secret(
     _: &ZoomIntegration,
@@ -288,7 +288,7 @@ fn refresh_due(
     stored: Option<&Stored>,
     now: Timestamp,
 ) -> Option<Cause> {
-    // A Secret without the annotation is refreshed when it has expired.
+    // A Secret without the annotation is refreshed once it has expired.
     let stored = stored?;
     (now >= stored.refresh_at.or(stored.expires_at)?).then_some(Cause::RefreshDue)
 }

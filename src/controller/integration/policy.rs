@@ -1,5 +1,5 @@
-//! What stands against a webhook besides its own spec: the operator's policy, other tenants' claims, and
-//! objects that must not be used. Pure.
+//! Why a webhook is refused for reasons outside its own spec: the operator's policy, other tenants' claims,
+//! and objects that must not be used. Pure.
 
 use kube::ResourceExt as _;
 
@@ -101,7 +101,7 @@ fn host(
             ),
         ));
     }
-    // A claim that is not allowed is none.
+    // A claim that is not allowed does not count.
     let allowed = |rival: &&Claim| rules.allow(rival, &host);
     let other_claimants: Vec<Claim> = other_claimants?.iter().filter(allowed).cloned().collect();
     let by = match hosts::objection(&mine, &other_claimants)? {

@@ -1,4 +1,4 @@
-//! What a pass comes to: what happened is judged here, and so is when to try again. Pure.
+//! The result of a pass: judges what happened and decides when to try again. Pure.
 
 use std::time::Duration;
 
@@ -34,20 +34,20 @@ use zoom::scopes::{
     remedy::{self, Then},
 };
 
-/// Between two looks at a receiver that is emptied.
+/// Time between two checks of a receiver that is draining.
 const WHILE_DRAINING: Duration = Duration::from_secs(5);
-/// Between two looks at a receiver that waits to be replaced; it is also told when its turn comes.
+/// Time between two checks of a receiver that waits to be replaced; it is also notified of its turn.
 const WHILE_OUTDATED: Duration = Duration::from_secs(30);
-/// Between two looks for an API that is not there.
+/// Time between two checks for a missing API.
 const UNTIL_DEFINED: Duration = Duration::from_mins(1);
-/// Between two tries to write what the API server refuses.
+/// Time between two attempts to write what the API server refuses.
 const UNTIL_ALLOWED: Duration = Duration::from_mins(1);
 
-/// Between two looks at what no watch tells of: somebody else's object, the sink's Service, the Events about a
-/// receiver that does not come up.
+/// Time between two checks of what no watch reports: somebody else's object, the sink's Service, the Events
+/// about a receiver that does not start.
 const UNTIL_CORRECTED: Duration = Duration::from_mins(1);
 
-/// How things stand at `now`, after `plan` led to `outcome`.
+/// The state at `now`, after `plan` led to `outcome`.
 #[must_use]
 pub fn settle(
     integration: &ZoomIntegration,
@@ -130,7 +130,7 @@ fn token_secret_name(
         .unwrap_or_else(|| Owner::integration(integration).secret_name)
 }
 
-/// The token Secret afterwards, and the failure if there is one.
+/// The token Secret after the pass, and the failure if there is one.
 fn token(
     integration: &ZoomIntegration,
     observed: &Observed,
@@ -186,7 +186,7 @@ fn missing_scopes(integration: &ZoomIntegration, secret: &TokenSecret) -> Option
     remedy::message(&found, Then::Wait)
 }
 
-/// What is known of a General app's credentials afterwards.
+/// What is known about a General app's credentials after the pass.
 fn checked(
     integration: &ZoomIntegration,
     observed: &Observed,
@@ -198,7 +198,7 @@ fn checked(
     let version = &observed.credentials.version;
     match (plan.credentials, outcome) {
         (CredentialsStep::Keep | CredentialsStep::Wait(_), _) => before.clone(),
-        // Credentials that come and go are asked about no more often than others.
+        // Credentials that come and go must not be checked more often than others.
         (CredentialsStep::Forget, _) | (CredentialsStep::Ask, None) => Checked {
             checked_at: before.checked_at,
             ..Checked::default()
@@ -242,7 +242,7 @@ fn refused(
     }
 }
 
-/// The remedy for a General app where it is another than for one with a token of its own.
+/// The remedy for a General app, where it differs from that for an app with its own token.
 fn check_message(error: &zoom::Error) -> String {
     if error.fault == Fault::WrongAppKind {
         format!(
@@ -292,7 +292,7 @@ fn receiver(
     }
 }
 
-/// What others made of the receiver's objects after they were applied, and the same for people.
+/// The changes that others made to the receiver's objects after they were applied, and a text for people.
 fn others(
     observed: &Observed,
     plan: &Plan,
@@ -341,7 +341,7 @@ fn availability(
     ))
 }
 
-/// Why no Pod is available: none can be made, or what the Pods say.
+/// Why no Pod is available: none can be created, or what the Pods report.
 fn trouble(observed: &Observed, live: &Receiver) -> Option<String> {
     let conditions = live.deployment.as_ref();
     let conditions = conditions.and_then(|live| live.status.as_ref()?.conditions.as_ref());

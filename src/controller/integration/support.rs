@@ -1,8 +1,8 @@
-//! What this installation cannot do. Said plainly instead of ignored.
+//! What this installation does not support. It says so instead of ignoring the fields.
 
 use crate::api::v1alpha1::{ConsentMode, ZoomIntegrationSpec};
 
-/// The fields that ask for more than this installation can do, each with the remedy.
+/// The fields that this installation does not support, each with the remedy.
 #[must_use]
 pub fn unsupported(spec: &ZoomIntegrationSpec, has_pages: bool) -> Vec<&'static str> {
     let wants_pages = spec.consent_mode() == Some(ConsentMode::Operator);

@@ -1,7 +1,6 @@
-//! How a receiver gets from what it is to what it is meant to be without losing an event that Zoom was told to
-//! be safe. Pure.
+//! How a receiver changes to its wanted state without losing an event that Zoom was told is stored. Pure.
 //!
-//! What goes is emptied first: its Pods are told to take nothing more and to deliver what they have. A Pod
+//! Pods that are being removed are drained first: they accept nothing more and deliver what they have. A Pod
 //! that cannot be asked counts as not empty.
 
 use super::{
@@ -9,8 +8,8 @@ use super::{
     resources::Kind,
 };
 
-/// Decides what to do next. `wanted` is the kind of workload and its number of Pods, `None` if there is to
-/// be none; `discard` says that events may be lost.
+/// Decides what to do next. `wanted` is the kind of workload and its number of Pods, `None` if no workload is
+/// wanted. `discard` allows events to be lost.
 #[must_use]
 pub fn transition(
     wanted: Option<(Kind, i32)>,
@@ -48,18 +47,18 @@ pub fn transition(
     next
 }
 
-/// The workload that stays, perhaps with fewer Pods.
+/// Handles the workload that stays, which may shrink.
 fn remaining(now: Live, replicas: i32, pods: &[ReceiverPod], discard: bool, next: &mut Transition) {
     let (going, staying): (Vec<_>, Vec<_>) = pods
         .iter()
         .filter(|pod| pod.kind == now.kind)
         .partition(|pod| pod.ordinal().is_some_and(|ordinal| ordinal >= replicas));
-    // Which Pods of a Deployment go, Kubernetes decides; they deliver before they end.
+    // Kubernetes decides which Pods of a Deployment are removed; they deliver before they end.
     let shrinks = now.kind == Kind::StatefulSet && now.buffered && now.replicas > replicas;
     if shrinks && !discard && !emptied(Why::ScalingDown, going, now.replicas - replicas, next) {
         next.replicas = Some(now.replicas);
     }
-    // Somebody thought better of it.
+    // The removal was cancelled.
     let stopped = staying
         .into_iter()
         .filter(|pod| pod.buffer().is_some_and(|buffer| buffer.draining) && !pod.leaving);
@@ -67,7 +66,7 @@ fn remaining(now: Live, replicas: i32, pods: &[ReceiverPod], discard: bool, next
         .extend(stopped.filter_map(|pod| pod.order(false)));
 }
 
-/// Whether these Pods, of which there must be so many, are empty. If not, they are told to become so.
+/// Whether all of the `expected` Pods are empty. Orders the others to drain.
 fn emptied(why: Why, pods: Vec<&ReceiverPod>, expected: i32, next: &mut Transition) -> bool {
     let missing = usize::try_from(expected)
         .unwrap_or_default()
@@ -85,12 +84,12 @@ fn emptied(why: Why, pods: Vec<&ReceiverPod>, expected: i32, next: &mut Transiti
             next.orders.extend(pod.order(true));
             continue;
         };
-        // It says itself that it has no buffer.
+        // The receiver itself reports that it has no buffer.
         let Some(buffer) = &facts.buffer else {
             continue;
         };
         waiting.pending += buffer.pending;
-        // One that cannot be read may hold anything.
+        // A buffer that cannot be read may hold anything.
         waiting.silent += usize::from(!buffer.open);
         empty &= buffer.open && buffer.draining && buffer.pending == 0;
         if !buffer.draining && !pod.leaving {

@@ -1,15 +1,15 @@
-//! Why a receiver has no Pod that runs, in words that stay the same while the trouble does.
+//! Why a receiver has no running Pod, in words that stay the same while the cause does.
 
 use k8s_openapi::api::{
     core::v1::{ContainerStatus, Pod},
     events::v1::Event,
 };
 
-/// Longest sentence of Kubernetes that is repeated, in characters.
+/// The longest sentence of Kubernetes that is repeated, in characters.
 const LONGEST: usize = 300;
 
-/// Why a Pod does not run, if its status says so. Counters and pauses are left out: the status would be
-/// written each time they change.
+/// Why a Pod does not run, if its status says so. Counters and wait times are left out, because the status
+/// would be written each time they change.
 #[must_use]
 pub fn of_pod(pod: &Pod) -> Option<String> {
     let status = pod.status.as_ref()?;
@@ -35,7 +35,7 @@ fn of_container(container: &ContainerStatus) -> Option<String> {
     let message = waiting.message.as_deref().unwrap_or_default();
     match waiting.reason.as_deref()? {
         "ContainerCreating" | "PodInitializing" => None,
-        // The two alternate.
+        // The kubelet alternates between the two.
         "ErrImagePull" | "ImagePullBackOff" => Some(format!(
             "image {} cannot be pulled: check its name, and the pull Secrets of the namespace (kubectl describe pod)",
             container.image
@@ -57,7 +57,7 @@ fn of_container(container: &ContainerStatus) -> Option<String> {
     }
 }
 
-/// The newest of Kubernetes' warnings about an object.
+/// The newest warning from Kubernetes about an object.
 #[must_use]
 pub fn newest(events: &[Event]) -> Option<String> {
     let time = |event: &&Event| {

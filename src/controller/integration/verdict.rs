@@ -1,6 +1,6 @@
-//! The state of an integration in one word, decided from the findings of a pass. Pure.
+//! Decides the state of an integration in one word from the findings of a pass. Pure.
 //!
-//! The rows of the status contract (`docs/status.md`) are decided here and nowhere else.
+//! The rows of the status contract (`docs/status.md`) are decided only here.
 
 use jiff::Timestamp;
 
@@ -24,44 +24,44 @@ use crate::{
 };
 use zoom::scopes::remedy::Then;
 
-/// What a pass found, after it acted.
+/// The findings of a pass after it acted.
 #[derive(Clone, Debug)]
 pub struct Findings<'a> {
-    /// What is wanted.
+    /// The spec.
     pub spec: &'a ZoomIntegrationSpec,
-    /// What was said last.
+    /// The previous status.
     pub before: &'a ZoomIntegrationStatus,
     /// What is wrong with the credentials, as a sentence.
     pub credentials: Option<String>,
-    /// What became of the token; `None` for an app without one.
+    /// The state of the token; `None` for an app without one.
     pub token: Option<TokenFinding<'a>>,
-    /// Why Zoom does not take a General app's credentials, as far as that was tried.
+    /// Why Zoom does not accept a General app's credentials, if that was checked.
     pub check: Option<&'a TokenFailure>,
-    /// What became of the receiver; `None` without webhook.
+    /// The state of the receiver; `None` without a webhook.
     pub receiver: Option<ReceiverFinding>,
-    /// What is known of Zoom at the webhook's URL.
+    /// What is known about Zoom's requests to the webhook URL.
     pub endpoint: EndpointFinding<'a>,
-    /// What stands against parts of the webhook.
+    /// Why parts of the webhook are refused.
     pub refusals: &'a [Refusal],
-    /// What is known of consents and connections.
+    /// What is known about consents and connections.
     pub consent: ConsentFinding<'a>,
 }
 
-/// What is known of Zoom at the webhook's URL.
+/// What is known about Zoom's requests to the webhook URL.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EndpointFinding<'a> {
-    /// The URL, if it may be pasted.
+    /// The URL, if it may be pasted into Zoom.
     pub url: Option<&'a str>,
-    /// When a request of Zoom's, signed with the app's secret token, last came.
+    /// When the last request with Zoom's signature arrived.
     pub proved: Option<Timestamp>,
 }
 
-/// What is known of the consents of a General app.
+/// What is known about the consents of a General app.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ConsentFinding<'a> {
     /// Whether the operator has consent pages.
     pub has_pages: bool,
-    /// The operator's callback, where the app uses it.
+    /// The operator's callback, if the app uses it.
     pub callback: Option<&'a str>,
     /// How many connections there are.
     pub total: i32,
@@ -69,7 +69,7 @@ pub struct ConsentFinding<'a> {
     pub connected: i32,
     /// How many of them lost their grant.
     pub lost: i32,
-    /// Whether an event of the app arrived: somebody has installed it.
+    /// Whether an event of the app arrived, which means that somebody has installed it.
     pub event_seen: bool,
 }
 
@@ -166,7 +166,7 @@ fn conflict(findings: &Findings<'_>) -> Option<Verdict> {
     }
 }
 
-/// What a person must change comes before what is only waited for; all are named.
+/// Refusals that a person must fix come before those that may resolve by themselves. All are named.
 fn refused(findings: &Findings<'_>) -> Option<Verdict> {
     let refusals = findings.refusals;
     let first = refusals
@@ -193,7 +193,7 @@ fn refused(findings: &Findings<'_>) -> Option<Verdict> {
     })
 }
 
-/// The next token of an app with one of its own has the scopes that somebody adds.
+/// The next token of an app with its own token has the scopes that somebody adds.
 fn token(findings: &Findings<'_>, now: Timestamp) -> Option<Verdict> {
     let finding = findings.token.as_ref()?;
     verdict::token(finding, Then::Wait, findings.last(), now)
@@ -215,7 +215,7 @@ fn receiver(findings: &Findings<'_>) -> Option<Verdict> {
     }
 }
 
-/// All that a person does for an app that only receives events ends with Zoom's validation.
+/// For an app that only receives events, a person's work ends with Zoom's validation.
 fn webhook_only(findings: &Findings<'_>, now: Timestamp) -> Option<Verdict> {
     if !findings.spec.is_webhook_only() {
         return None;
@@ -309,7 +309,7 @@ fn usable(findings: &Findings<'_>) -> Verdict {
     }
 }
 
-/// No connection works, and some that did have lost their grant: a person must act again.
+/// No connection works, and some of them lost their grant: a person must act again.
 fn reauthorization(findings: &Findings<'_>) -> Verdict {
     let ConsentFinding { lost, total, .. } = findings.consent;
     let message = format!(

@@ -1,4 +1,4 @@
-//! Whether Zoom takes a General app's credentials.
+//! Checks whether Zoom accepts a General app's credentials.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// Asks Zoom if the plan says so, and the budget allows it now.
+/// Asks Zoom if the plan says so and the budget allows it now.
 pub(super) async fn check(
     writer: &Writer,
     zoom: &Zoom,
@@ -35,7 +35,7 @@ pub(super) async fn check(
     if let Err(over) = budget {
         return Ok(Err(over));
     }
-    // Checked last before the request: a leader that was frozen until now starts nothing.
+    // The last check before the request: a leader that was frozen until now must not start one.
     writer.lead()?;
     let asked = schedule::later(Timestamp::now(), Duration::ZERO);
     let answer = zoom.client.check(app, asked).await;

@@ -14,8 +14,8 @@ use crate::{
     controller::{error::Error, integration::resources, published, writer::Writer},
 };
 
-/// Makes the Secret with the token of the control port, or takes up one that belongs to nobody. Its token is
-/// never written again: whoever holds it reads it when they need it.
+/// Creates the Secret with the token of the control port, or adopts one without an owner. The token never
+/// changes: each user reads it when they need it.
 pub(super) async fn ensure(
     writer: &Writer,
     integration: &ZoomIntegration,

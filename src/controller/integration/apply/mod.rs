@@ -1,5 +1,5 @@
-//! Carries out a plan: the only place of a pass that calls Zoom and writes Secrets and receivers. It decides
-//! nothing and returns what it was told.
+//! Carries out a plan: the only part of a pass that calls Zoom and writes Secrets and receivers. It decides
+//! nothing and returns the answers.
 
 mod check;
 mod control;
@@ -27,15 +27,16 @@ use crate::{
 /// Carries out `plan`.
 ///
 /// # Errors
-/// When the API server cannot be asked, somebody wrote in between, or this replica was deposed. What
-/// Zoom or the API server refuse for a reason that the user must know is part of the [`Outcome`].
+/// When a request to the API server fails, somebody wrote in between, or this replica no longer leads. If
+/// Zoom or the API server refuse something for a reason that the user must know, it is part of the
+/// [`Outcome`].
 pub async fn apply(
     context: &Context,
     integration: &ZoomIntegration,
     observed: &Observed,
     plan: &Plan,
 ) -> Result<Outcome, Error> {
-    // The receiver first: it must be up before anybody can press Validate in Zoom's form.
+    // The receiver comes first: it must run before anybody can press Validate in Zoom's form.
     let receiver = receiver::apply(context, integration, observed, plan).await?;
     let token = match plan.token {
         TokenStep::Keep | TokenStep::Wait(_) | TokenStep::Later(_) => TokenOutcome::Untouched,
@@ -51,7 +52,7 @@ pub async fn apply(
     let secret = Owner::integration(integration).secret_name;
     let wanted = wanted_restart(integration).filter(|_| !integration.spec.suspend);
     restart::with_token(&context.restarts(), integration, wanted, &secret, now).await?;
-    // Last, since an answer must not be lost because another step failed.
+    // The check comes last: its answer must not be lost because another step failed.
     let checked = check::check(
         &context.writer,
         &context.zoom,
@@ -77,7 +78,7 @@ fn wanted_restart(integration: &ZoomIntegration) -> Option<&Restart> {
     integration.spec.token.as_ref()?.restart.as_ref()
 }
 
-/// Removes the Secret under an earlier name, once there is a successor.
+/// Removes the Secret under an earlier name once its successor exists.
 async fn remove_old_token_secret(
     context: &Context,
     integration: &ZoomIntegration,

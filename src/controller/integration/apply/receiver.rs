@@ -1,4 +1,4 @@
-//! The receiver's objects: those that the plan names are written, those that are not wanted removed.
+//! The receiver's objects: writes those that the plan names, and removes those that are not wanted.
 
 use std::collections::BTreeSet;
 
@@ -26,7 +26,7 @@ use crate::{
     },
 };
 
-/// Carries out the receiver's step.
+/// Carries out the plan for the receiver.
 pub(super) async fn apply(
     context: &Context,
     integration: &ZoomIntegration,
@@ -68,7 +68,7 @@ pub(super) async fn apply(
     Ok(outcome)
 }
 
-/// Brings one object after the other to its wanted state.
+/// Reconciles the objects one after the other.
 struct One<'a> {
     context: &'a Context,
     integration: &'a ZoomIntegration,
@@ -174,7 +174,7 @@ impl One<'_> {
         Ok(())
     }
 
-    /// Writes the workload when it is its turn.
+    /// Writes the workload if it has its turn.
     async fn workload(
         &self,
         workload: &Workload,

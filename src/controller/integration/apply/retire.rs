@@ -1,4 +1,4 @@
-//! Workloads that are to go: kept up to date until they are empty, then removed.
+//! Workloads that are being removed: kept up to date until they are empty, then deleted.
 
 use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::Secret};
 use kube::{
@@ -27,7 +27,7 @@ use crate::{
     },
 };
 
-/// Deletes the workloads that can go.
+/// Deletes the workloads that are ready to be deleted.
 pub(super) async fn retire(
     writer: &Writer,
     integration: &ZoomIntegration,
@@ -57,12 +57,13 @@ async fn delete(
     Ok(())
 }
 
-/// Makes the volume claims of an emptied `StatefulSet` go with it, and says whether it is so. Not earlier:
-/// whatever else ends its Pods, such as somebody's `kubectl scale` or a deletion in the foreground, must
+/// Lets Kubernetes delete the volume claims of an emptied `StatefulSet` together with it, and returns whether
+/// that is in effect. This must not happen earlier: if anything else ends its Pods, such as `kubectl scale`
+/// or a foreground deletion, their stored events must stay.
 /// leave what they stored.
 ///
 /// # Errors
-/// When it cannot be written.
+/// When the `StatefulSet` cannot be written.
 pub async fn release_claims(
     writer: &Writer,
     integration: &ZoomIntegration,
@@ -72,7 +73,7 @@ pub async fn release_claims(
         return Ok(true);
     };
     if claims_go(live) {
-        // Kubernetes has told the claims, too.
+        // Kubernetes has updated the claims, too.
         let seen = live
             .status
             .as_ref()
@@ -109,14 +110,14 @@ fn claims_go(live: &StatefulSet) -> bool {
 /// Updates the `StatefulSet` of an integration that is being deleted.
 ///
 /// # Errors
-/// When the API server cannot be asked.
+/// When a request to the API server fails.
 pub async fn update_retiring(
     writer: &Writer,
     integration: &ZoomIntegration,
     wanted: &StatefulSet,
 ) -> Result<(), Error> {
     match write(writer, integration, wanted).await {
-        // A quota or a webhook of the cluster stands against it: what runs goes on.
+        // A quota or a webhook of the cluster refuses it: the running Pods continue.
         Err(Error::Kubernetes(kube::Error::Api(status))) => {
             tracing::warn!(
                 message = status.message,
@@ -128,7 +129,7 @@ pub async fn update_retiring(
     }
 }
 
-/// Removes what there is, the workloads first and each as soon as it is empty.
+/// Removes all objects: the workloads first, each as soon as it is empty.
 pub(super) async fn remove_receiver(
     context: &Context,
     integration: &ZoomIntegration,

@@ -1,4 +1,4 @@
-//! The token: asked for, and published where consumers find it.
+//! The token: requested from Zoom, and published where consumers find it.
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
@@ -24,7 +24,7 @@ use crate::{
 };
 use zoom::AccessToken;
 
-/// Asks Zoom for a token and publishes it.
+/// Requests a token from Zoom and publishes it.
 pub(super) async fn request(
     writer: &Writer,
     zoom: &Zoom,
@@ -41,7 +41,7 @@ pub(super) async fn request(
     if let Err(OverBudget(wait)) = budget {
         return Ok(TokenOutcome::Postponed(wait));
     }
-    // Checked last before the request: a leader that was frozen until now starts nothing.
+    // The last check before the request: a leader that was frozen until now must not start one.
     writer.lead()?;
     let sent = Timestamp::now();
     let answer = zoom.client.account_credentials(credentials, sent).await;
@@ -66,7 +66,7 @@ pub(super) async fn request(
             return Ok(TokenOutcome::Refused(error));
         }
     };
-    // Zoom may have taken its time. The version under which the Secret is written guards newer data in any case.
+    // Zoom may have been slow. The version that this write replaces protects newer data in any case.
     match publish(&writer.beside(integration)?, integration, observed, &token).await {
         Ok(secret) => {
             tracing::info!(expires_at = %token.expires_at, "published a token");
@@ -102,7 +102,7 @@ async fn publish(
     .await
 }
 
-/// Brings the Secret's owner references in line with the deletion policy.
+/// Updates the Secret's owner references to match the deletion policy.
 pub(super) async fn reown(
     writer: &Writer,
     integration: &ZoomIntegration,

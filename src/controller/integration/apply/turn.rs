@@ -1,4 +1,4 @@
-//! The turn of a receiver among those that are replaced.
+//! A receiver's turn to be replaced.
 
 use jiff::Timestamp;
 use kube::ResourceExt as _;
@@ -12,13 +12,13 @@ use crate::{
     },
 };
 
-/// The name by which a receiver's turn is known.
+/// The name that identifies a receiver's turn.
 pub(super) fn name(integration: &ZoomIntegration) -> Name {
     let namespace = integration.namespace().unwrap_or_default();
     (namespace, integration.name_any())
 }
 
-/// A receiver needs no slot any more: the next may begin.
+/// Releases a receiver's slot, so that the next one can start.
 pub fn release(rollouts: &Rollouts, requeue: &Requeue, name: &Name) {
     for (namespace, name) in rollouts.freed(name, Timestamp::now()) {
         requeue.now(Key::integration(&namespace, &name));

@@ -1,4 +1,4 @@
-//! One object of ours: applied, or removed when it is ours.
+//! Applies one of our objects, or removes it.
 
 use k8s_openapi::NamespaceResourceScope;
 use kube::{
@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// Applies one object; as it is afterwards, and as the next pass finds it.
+/// Applies one object. Returns it as it is now, and as the next pass will find it.
 pub(super) async fn apply<K: Watched + Serialize>(
     writer: &Writer,
     integration: &ZoomIntegration,

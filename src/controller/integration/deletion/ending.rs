@@ -1,4 +1,4 @@
-//! How an integration that is being deleted comes to its end. Pure.
+//! How the deletion of an integration ends. Pure.
 
 use std::time::Duration;
 
@@ -21,31 +21,31 @@ use crate::{
 pub struct Limits {
     /// In any case.
     pub longest: Duration,
-    /// While there is no sink that they could be delivered to.
+    /// The shorter limit while there is no sink to deliver them to.
     pub without_sink: Duration,
 }
 
 /// What to do with an integration that is being deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// Nothing is stored, or nothing can be delivered any more: it goes at once.
+    /// Nothing is stored, or nothing can be delivered any more: release it at once.
     Release,
-    /// It goes with its volume claims, perhaps with events in them.
+    /// Delete it with its volume claims, even if they still hold events.
     GiveUp(Option<GivenUp>),
-    /// Stored events are delivered.
+    /// Deliver the stored events first.
     Drain(Drain),
 }
 
-/// What is done while stored events are delivered.
+/// What to do while stored events are delivered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Drain {
-    /// What to tell Pods.
+    /// Orders for Pods.
     pub orders: Vec<Order>,
-    /// What is waited for, and until when, for people.
+    /// What the deletion waits for, and until when, as a sentence for people.
     pub message: String,
 }
 
-/// Events that nobody will get.
+/// Events that will not be delivered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GivenUp {
     waiting: Waiting,
@@ -66,7 +66,7 @@ pub fn ending(
         return Ending::Release;
     }
     let transition = plan::transition(integration, observed);
-    // An annotation may say that nothing is waited for.
+    // An annotation can say not to wait.
     let Some(waiting) = transition.waiting else {
         return Ending::GiveUp(None);
     };
@@ -98,7 +98,7 @@ pub fn ending(
     })
 }
 
-/// Why there is no sink that stored events could be delivered to.
+/// Why there is no sink to deliver stored events to.
 fn missing_sink(webhook: &Webhook, observed: &Observed) -> Option<String> {
     let secret = webhook.sink_secret().unwrap_or_default();
     let service = webhook.sink_service();
@@ -126,7 +126,7 @@ fn missing_sink(webhook: &Webhook, observed: &Observed) -> Option<String> {
 // === impl GivenUp ===
 
 impl GivenUp {
-    /// The same for people.
+    /// The event's message for people.
     #[must_use]
     pub fn message(&self) -> String {
         let events = match self.waiting.pending {
@@ -185,7 +185,7 @@ mod tests {
         .unwrap()
     }
 
-    /// A receiver with so many pending events; `None` for a Pod that cannot be asked.
+    /// A receiver with this many pending events; `None` for a Pod that cannot be asked.
     fn observed(pending: Option<u64>) -> Observed {
         let set = json!({
             "metadata": {"name": "acme-receiver", "ownerReferences": [{

@@ -1,5 +1,5 @@
-//! The end of an integration whose receiver stores events: they are delivered first, within a time that has
-//! an end. All others need no finalizer, and nothing can hang.
+//! The deletion of an integration whose receiver stores events: they are delivered first, within a time
+//! limit. Other integrations need no finalizer, so nothing can block them.
 
 mod ending;
 
@@ -23,17 +23,18 @@ use crate::{
     controller::{Context, error::Error, finalizer, reconcile::Action, report, writer::Writer},
 };
 
-/// Between telling Kubernetes that volume claims can go, and the look whether it knows.
+/// Time between releasing the volume claims and checking that Kubernetes has seen it.
 const BETWEEN_STEPS: Duration = Duration::from_secs(1);
 
-/// Between two looks at a receiver that is emptied.
+/// Time between two checks of a receiver that is delivering its last events.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(5);
 
-/// Brings the finalizer in line with the buffer; whether it had to be changed. In a namespace that is being
-/// deleted there is none: the Role by which it could be removed later may be deleted before the integration.
+/// Adds or removes the finalizer to match the buffer. Returns whether the object was changed. There is no
+/// finalizer in a namespace that is being deleted: the Role that allows its removal may be deleted before the
+/// integration.
 ///
 /// # Errors
-/// When it cannot be written.
+/// When the finalizer cannot be written.
 pub async fn prepare(
     context: &Context,
     integration: &ZoomIntegration,
@@ -47,13 +48,14 @@ pub async fn prepare(
     finalizer::ensure(&context.writer, integration, FINALIZER, wanted).await
 }
 
-/// Lets a deleted integration go as soon as nothing is stored any more, or its time has come.
+/// Releases a deleted integration as soon as nothing is stored any more, or its time limit has passed.
 ///
 /// # Errors
-/// When the API server cannot be asked.
+/// When a request to the API server fails.
 pub async fn conclude(context: &Context, integration: &ZoomIntegration) -> Result<Action, Error> {
     if !has_finalizer(integration) {
-        // Children go by their owner references: there is nothing to do, and nothing that can hang.
+        // Kubernetes deletes the children by their owner references: there is nothing to do and nothing that
+        // can block.
         return Ok(Action::await_change());
     }
     let (observed, namespace_ends) =
@@ -108,7 +110,7 @@ pub async fn conclude(context: &Context, integration: &ZoomIntegration) -> Resul
     }
 }
 
-/// Says in an Event what nobody will get: the object, and its status with it, is about to be gone.
+/// Reports lost events in an Event: the object and its status are about to disappear.
 async fn announce(writer: &Writer, integration: &ZoomIntegration, given_up: &GivenUp) {
     let message = given_up.message();
     tracing::warn!(message, "gave up stored events");

@@ -1,4 +1,4 @@
-//! How things stand after a plan was carried out.
+//! The state after a plan was carried out.
 
 use jiff::Timestamp;
 
@@ -13,77 +13,77 @@ use crate::{
     },
 };
 
-/// How things stand after the plan was carried out.
+/// The state after the plan was carried out.
 #[derive(Clone, Debug)]
 pub struct Applied {
     /// The token Secret.
     pub token: TokenSecret,
-    /// The Secret that holds the token: for a while still the one under an earlier name.
+    /// The Secret that holds the token: for a while, still the one under an earlier name.
     pub token_secret_name: String,
-    /// The attempts to get a token that failed since the last success.
+    /// The failed attempts to get a token since the last success.
     pub failure: Option<TokenFailure>,
-    /// Whether Zoom gave the token for the credentials as they are now.
+    /// Whether Zoom issued the token for the current credentials.
     pub with_current_credentials: bool,
-    /// What is known of a General app's credentials.
+    /// What is known about a General app's credentials.
     pub checked: Checked,
     /// The receiver.
     pub receiver: ReceiverState,
-    /// What stands against parts of the webhook.
+    /// Why parts of the webhook are refused.
     pub refusals: Vec<Refusal>,
-    /// When the plan has to be made again.
+    /// When to make the plan again.
     pub look_again: Option<Timestamp>,
 }
 
-/// How the receiver stands.
+/// The state of the receiver.
 #[derive(Clone, Debug)]
 pub struct ReceiverState {
-    /// Whether it takes requests.
+    /// Whether it accepts requests.
     pub finding: ReceiverFinding,
-    /// The API server's sentence, if it refused an object of a receiver that takes requests.
+    /// The API server's sentence, if it refused an object of a receiver that accepts requests.
     pub refused: Option<String>,
     /// Fields with labels and annotations of its way in that the operator's configuration does not allow.
     pub undressed: Vec<String>,
-    /// How many Pods it has, without those that a rollout adds.
+    /// How many Pods it has, not counting those that a rollout adds.
     pub replicas: i32,
-    /// Events that are waited for.
+    /// Events that still have to be delivered.
     pub waiting: Option<Waiting>,
-    /// How it stands to what is wanted of it; `None` without one.
+    /// How far it is from its wanted state; `None` without a receiver.
     pub progress: Option<Progress>,
-    /// What others made of its objects after they were applied, for the next pass.
+    /// Changes that others made to its objects after they were applied, for the next pass.
     pub altered: Alterations,
-    /// What others did to its objects that is left alone, for people.
+    /// Changes by others that are left alone, as text for people.
     pub theirs: Vec<String>,
 }
 
-/// What is found of the receiver.
+/// The finding about the receiver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReceiverFinding {
-    /// It takes requests.
+    /// It accepts requests.
     Available,
-    /// It does not take requests yet.
+    /// It does not accept requests yet.
     Unavailable(String),
     /// Its objects could not be written.
     NotApplied(String),
-    /// Somebody else's object has its name.
+    /// An object of somebody else has its name.
     Conflict(String),
 }
 
-/// What is known of a General app's credentials. Of an app with a token of its own, the token says it.
+/// What is known about a General app's credentials. For an app with its own token, the token shows it.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[allow(clippy::struct_field_names, reason = "named as in the status")]
 pub struct Checked {
     /// Version of the Secret that Zoom took last.
     pub accepted_version: Option<String>,
-    /// When it was last asked.
+    /// When Zoom was last asked.
     pub checked_at: Option<Timestamp>,
-    /// The attempts that failed since.
+    /// The failed attempts since then.
     pub failure: Option<TokenFailure>,
 }
 
 // === impl Applied ===
 
 impl Applied {
-    /// Whether the host in the spec is this integration's, so that its URL may be given out.
+    /// Whether the host in the spec belongs to this integration, so that its URL may be published.
     #[must_use]
     pub fn is_exposed(&self) -> bool {
         let is_others = |refusal: &Refusal| {
@@ -96,7 +96,7 @@ impl Applied {
 // === impl Checked ===
 
 impl Checked {
-    /// What the status says.
+    /// What the status says about the credentials.
     #[must_use]
     pub fn of(known: &CredentialsStatus) -> Self {
         Self {

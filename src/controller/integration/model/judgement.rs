@@ -1,47 +1,47 @@
-//! What stands against parts of a webhook.
+//! Which parts of a webhook are refused.
 
 use crate::{api::reason::Reason, controller::integration::resources::SinkAccess};
 
-/// What may be done.
+/// What is allowed and what is refused.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Judgement {
-    /// What is refused, with the remedies.
+    /// What is refused, with remedies.
     pub refusals: Vec<Refusal>,
     /// Fields with labels and annotations that are not applied.
     pub undressed: Vec<String>,
-    /// Whether the receiver has its sink.
+    /// Whether the receiver may use its sink.
     pub sink: SinkAccess,
-    /// Whether the host is the integration's.
+    /// Whether the host belongs to the integration.
     pub exposure: Exposure,
 }
 
 /// Something that is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// Why, for machines.
+    /// The reason, for machines.
     pub reason: Reason,
-    /// Why, and the remedy.
+    /// The reason and the remedy, for people.
     pub message: String,
-    /// Whether it is only waited for: a Secret that may come late.
+    /// Whether it may resolve by itself: a Secret that may be created later.
     pub waits: bool,
 }
 
-/// Whether a host is the integration's.
+/// Whether a host belongs to the integration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Exposure {
-    /// It is.
+    /// It belongs to the integration.
     #[default]
     Granted,
-    /// It is not.
+    /// It does not belong to the integration.
     Refused,
-    /// The others are not known yet: what there is stays.
+    /// Other claims are not known yet: existing objects stay.
     Unknown,
 }
 
 // === impl Refusal ===
 
 impl Refusal {
-    /// Something that a person must change.
+    /// A refusal that a person must fix.
     #[must_use]
     pub fn new(reason: Reason, message: String) -> Self {
         Self {

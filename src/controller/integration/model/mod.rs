@@ -1,4 +1,4 @@
-//! What the steps of a pass hand to each other: data, no I/O.
+//! The data that the steps of a pass hand to each other. No I/O.
 
 mod applied;
 mod judgement;

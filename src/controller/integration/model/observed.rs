@@ -1,4 +1,4 @@
-//! What there is around an integration.
+//! The observed state around an integration.
 
 use k8s_openapi::{
     api::{
@@ -29,94 +29,94 @@ use crate::{
     },
 };
 use contract::facts::{BufferFacts, Facts};
-/// What there is around an integration.
+/// The observed state around an integration.
 #[derive(Clone, Debug, Default)]
 pub struct Observed {
     /// The credentials Secret.
     pub credentials: Credentials,
-    /// What Zoom last said of a General app's credentials.
+    /// Zoom's last answer about a General app's credentials.
     pub checked: Checked,
     /// The token Secret.
     pub token: TokenSecret,
-    /// A token Secret of ours under an earlier name.
+    /// A token Secret of ours under an earlier name, if there is one.
     pub old_token_secret: Option<String>,
     /// The receiver's objects.
     pub receiver: Receiver,
-    /// What others made of the receiver's objects after they were applied.
+    /// Changes that others made to the receiver's objects after they were applied.
     pub altered: Alterations,
     /// The Pods of the receiver.
     pub pods: Vec<ReceiverPod>,
-    /// Why Kubernetes makes no Pod or volume for the receiver, in its words.
+    /// Why Kubernetes does not create a Pod or volume for the receiver, in its own words.
     pub warning: Option<String>,
     /// The Secret with the sink's credentials.
     pub sink_secret: SinkSecret,
-    /// The Service that is the sink.
+    /// The Service that the sink refers to.
     pub sink_service: SinkService,
-    /// Other integrations that claim the same host; `None` while not all of them are known.
+    /// Other integrations that claim the same host; `None` until all of them are known.
     pub other_claimants: Option<Vec<Claim>>,
-    /// What the receiver knows; `None` when it cannot be asked, which says nothing.
+    /// What the receiver knows; `None` if it cannot be asked, which proves nothing.
     pub facts: Option<Facts>,
 }
 
-/// The receiver's objects, whoever made them.
+/// The receiver's objects, whoever created them.
 #[derive(Clone, Debug, Default)]
 pub struct Receiver {
-    /// Runs its Pods, without a buffer or with one that goes with them.
+    /// Runs its Pods, without a buffer or with an ephemeral one.
     pub deployment: Option<Deployment>,
     /// Runs its Pods with a buffer on a volume.
     pub stateful_set: Option<StatefulSet>,
-    /// Leads to its Pods.
+    /// Routes to its Pods.
     pub service: Option<Service>,
     /// Its identity, without permissions.
     pub service_account: Option<ServiceAccount>,
-    /// Keeps all but one Pod while nodes are emptied.
+    /// Keeps all but one Pod running while nodes are drained.
     pub disruption_budget: Option<PodDisruptionBudget>,
-    /// Who may talk to it.
+    /// Limits who may connect to it.
     pub network_policy: Option<NetworkPolicy>,
-    /// Leads to the Service from outside.
+    /// Routes to the Service from outside the cluster.
     pub ingress: Option<Ingress>,
-    /// Leads to the Service from outside.
+    /// Routes to the Service from outside the cluster.
     pub http_route: Option<HTTPRoute>,
-    /// The Secret with the token of its control port, without its content.
+    /// The metadata of the Secret with the token of its control port.
     pub control: Option<PartialObjectMeta<Secret>>,
 }
 
-/// The Secret with the sink's credentials, of which only the labels are read.
+/// The Secret with the sink's credentials. Only its labels are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SinkSecret {
-    /// It is there and labelled; or none is named.
+    /// It exists and is labelled, or none is configured.
     #[default]
     Usable,
-    /// There is none of that name.
+    /// It does not exist.
     Absent,
-    /// It is not labelled for this use.
+    /// It lacks the label for this use.
     Unlabelled,
 }
 
-/// The Service that is the sink.
+/// The Service that the sink refers to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SinkService {
-    /// It is there; or none is named.
+    /// It exists, or none is configured.
     #[default]
     Usable,
-    /// There is none of that name.
+    /// It does not exist.
     Absent,
-    /// It has no such port.
+    /// It does not have this port.
     NoPort,
-    /// It leads out of the cluster by a name.
+    /// It is an external name, which may lead out of the cluster.
     External,
 }
 
 // === impl Observed ===
 
 impl Observed {
-    /// What the buffers of the receiver hold together, as far as they can be asked.
+    /// What the receiver's buffers hold in total, as far as they can be asked.
     #[must_use]
     pub fn buffer(&self) -> Option<BufferFacts> {
         together(&self.pods)?.buffer
     }
 
-    /// Whether the receiver may have its sink.
+    /// Whether the receiver may use its sink.
     #[must_use]
     pub fn sink_access(&self) -> SinkAccess {
         if self.sink_secret == SinkSecret::Usable && self.sink_service != SinkService::External {
@@ -139,7 +139,7 @@ impl Receiver {
             && self.service_account.is_none()
     }
 
-    /// Kind and metadata of each object that there is.
+    /// Kind and metadata of each existing object.
     #[must_use]
     pub fn parts(&self) -> Vec<(Part, &ObjectMeta)> {
         fn meta<K: Resource>(live: Option<&K>) -> Option<&ObjectMeta> {
@@ -173,7 +173,7 @@ impl Receiver {
             .collect()
     }
 
-    /// The workloads that were made for the integration.
+    /// The workloads that belong to the integration.
     #[must_use]
     pub fn live(&self, integration: &ZoomIntegration) -> Vec<Live> {
         let deployment = self.deployment.as_ref();

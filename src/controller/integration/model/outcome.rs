@@ -1,4 +1,4 @@
-//! What happened when a plan was carried out: answers as they came, not what they mean.
+//! What happened when a plan was carried out: the raw answers, not what they mean.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -12,63 +12,63 @@ use crate::controller::{
 /// What happened in one pass.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// With the token.
+    /// The token's outcome.
     pub token: TokenOutcome,
-    /// With the question whether Zoom takes a General app's credentials.
+    /// Whether Zoom accepts a General app's credentials.
     pub credentials: Option<CheckOutcome>,
-    /// That question was not asked: the app's budget allows it after this time.
+    /// Zoom was not asked: the app's budget allows the check after this time.
     pub check_postponed: Option<Duration>,
-    /// With the receiver's objects.
+    /// The outcome of the receiver's objects.
     pub receiver: ReceiverOutcome,
     /// Whether the token Secret under an earlier name was removed.
     pub old_token_secret_removed: bool,
 }
 
-/// What happened with the token.
+/// The outcome of the token.
 #[derive(Clone, Debug)]
 pub enum TokenOutcome {
-    /// Nothing was to be done.
+    /// Nothing had to be done.
     Untouched,
-    /// The Secret as it is after its owner references were changed.
+    /// The owner references were changed; this is the Secret now.
     Reowned(TokenSecret),
-    /// Zoom gave a token; the Secret that holds it.
+    /// Zoom issued a token; this is the Secret that holds it.
     Published(TokenSecret),
-    /// Zoom was not asked: the account's budget allows it after this time.
+    /// Zoom was not asked: the account's budget allows a request after this time.
     Postponed(Duration),
-    /// Zoom gave no token.
+    /// Zoom issued no token.
     Refused(zoom::Error),
-    /// Zoom gave a token, and the API server refused its Secret with this sentence.
+    /// Zoom issued a token, and the API server refused its Secret with this sentence.
     NotWritten(String),
 }
 
-/// What Zoom said of a General app's credentials.
+/// Zoom's answer about a General app's credentials.
 #[derive(Clone, Debug)]
 pub struct CheckOutcome {
-    /// When it was asked.
+    /// When Zoom was asked.
     pub asked: Timestamp,
-    /// Its answer.
+    /// Zoom's answer.
     pub answer: Result<(), zoom::Error>,
 }
 
-/// What happened with the receiver's objects.
+/// The outcome of the receiver's objects.
 #[derive(Clone, Debug, Default)]
 pub struct ReceiverOutcome {
-    /// The objects, as they are now as far as they were written.
+    /// The current objects, as far as they were written.
     pub live: Receiver,
-    /// Those that were written.
+    /// The objects that were written.
     pub written: BTreeSet<Part>,
-    /// How the workload stands to what is wanted of it; `None` when it was not looked at.
+    /// How far the workload is from its wanted state; `None` if it was not checked.
     pub progress: Option<Progress>,
     /// The API server refused an object with this sentence.
     pub refused: Option<String>,
-    /// The cluster does not know the kind of the route.
+    /// The cluster does not define the route's kind.
     pub is_gateway_api_missing: bool,
 }
 
 // === impl TokenOutcome ===
 
 impl TokenOutcome {
-    /// How long the request has to wait, if it was not made for that reason.
+    /// How long the request has to wait, if the budget postponed it.
     #[must_use]
     pub fn postponed(&self) -> Option<Duration> {
         match self {
@@ -77,7 +77,7 @@ impl TokenOutcome {
         }
     }
 
-    /// The token Secret as it is now, if it was `before`.
+    /// The token Secret now, if it was `before`.
     #[must_use]
     pub fn secret<'a>(&'a self, before: &'a TokenSecret) -> &'a TokenSecret {
         match self {

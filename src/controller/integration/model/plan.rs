@@ -13,21 +13,21 @@ use crate::controller::{
 /// What to do in this pass.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    /// With the token.
+    /// For the token.
     pub token: TokenStep,
-    /// With the credentials of an app without a token of its own.
+    /// For the credentials of an app without its own token.
     pub credentials: CredentialsStep,
-    /// With the receiver's objects.
+    /// For the receiver's objects.
     pub receiver: ReceiverStep,
-    /// What keeps the receiver's objects from being written.
+    /// Why the receiver's objects must not be written.
     pub obstacle: Option<ReceiverFinding>,
-    /// The receiver's objects, where they are to be applied and nothing is in the way.
+    /// The receiver's objects, if they have to be applied and nothing prevents it.
     pub objects: Option<Box<Objects>>,
-    /// What stands against parts of the webhook.
+    /// Which parts of the webhook are refused.
     pub judgement: Judgement,
     /// How the receiver's workloads change without losing events.
     pub transition: Transition,
-    /// Whether the Secret under an earlier `token.secretName` goes.
+    /// Whether to remove the Secret under an earlier `token.secretName`.
     pub remove_old_token_secret: bool,
 }
 
@@ -36,26 +36,26 @@ pub struct Plan {
 pub enum TokenStep {
     /// Nothing.
     Keep,
-    /// Nothing until then.
+    /// Nothing before this time.
     Wait(Timestamp),
-    /// Nothing is due; somebody asked for another token from then on.
+    /// Nothing is due now; somebody requested another token for this time.
     Later(Timestamp),
-    /// Bring owner references in line with the deletion policy.
+    /// Update the owner references to match the deletion policy.
     Reown,
-    /// Ask Zoom for a token.
+    /// Request a token from Zoom.
     Request(Cause),
 }
 
-/// How it is found out whether Zoom takes a General app's credentials.
+/// How to find out whether Zoom accepts a General app's credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CredentialsStep {
-    /// What is known stands.
+    /// The last answer is still valid.
     Keep,
-    /// It stands until then.
+    /// The last answer is valid until this time.
     Wait(Timestamp),
-    /// There is nothing to know: the app has a token of its own, or credentials are missing.
+    /// There is nothing to check: the app has its own token, or credentials are missing.
     Forget,
-    /// Zoom is asked.
+    /// Ask Zoom.
     Ask,
 }
 
@@ -68,11 +68,11 @@ pub enum Cause {
     SecretModified,
     /// The credentials Secret changed.
     CredentialsChanged,
-    /// The token's time has come.
+    /// The token is due for a refresh.
     RefreshDue,
-    /// Zoom granted less than required; perhaps somebody ticked the box.
+    /// Zoom granted fewer scopes than required; somebody may have added them since.
     ScopesMissing,
-    /// Somebody asked for another token.
+    /// Somebody requested another token.
     Requested,
 }
 
@@ -81,29 +81,29 @@ pub enum Cause {
 pub enum ReceiverStep {
     /// Nothing.
     Keep,
-    /// Bring them to the wanted state.
+    /// Apply the wanted state.
     Apply,
     /// Remove them.
     Remove,
 }
 
-/// The receiver's objects as they should be, and which of them have to be written.
+/// The wanted state of the receiver's objects, and which of them have to be written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Objects {
-    /// As they should be.
+    /// The wanted state.
     pub wanted: Resources,
-    /// A `StatefulSet` that is emptied before it goes, as it should be until then.
+    /// A `StatefulSet` that is drained before it is deleted, in its wanted state until then.
     pub retiring: Option<StatefulSet>,
-    /// Which of them are not as they should be.
+    /// The objects that are not in their wanted state.
     pub writes: BTreeSet<Part>,
-    /// How the workload stands to what is wanted of it.
+    /// What is known about the workload before it is written.
     pub situation: Situation,
 }
 
 // === impl TokenStep ===
 
 impl TokenStep {
-    /// Until when nothing is done, if that is known.
+    /// Until when nothing is done, if known.
     #[must_use]
     pub fn until(&self) -> Option<Timestamp> {
         match self {
@@ -116,7 +116,7 @@ impl TokenStep {
 // === impl CredentialsStep ===
 
 impl CredentialsStep {
-    /// Until when nothing is done, if that is known.
+    /// Until when nothing is done, if known.
     #[must_use]
     pub fn until(self) -> Option<Timestamp> {
         match self {

@@ -3,16 +3,16 @@
 use crate::controller::integration::resources::Kind;
 use contract::facts::{BufferFacts, Facts};
 
-/// A workload of ours as it is.
+/// The current state of one of our workloads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Live {
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
-    /// How many Pods it is to have.
+    /// How many Pods it should have.
     pub replicas: i32,
     /// How many Pods it has.
     pub running: i32,
-    /// Whether one of them takes requests.
+    /// Whether one of them accepts requests.
     pub available: bool,
     /// Whether they store events.
     pub buffered: bool,
@@ -31,16 +31,16 @@ pub struct ReceiverPod {
     pub leaving: bool,
     /// Why it does not run, if its status says so.
     pub trouble: Option<String>,
-    /// What it knows; `None` when it cannot be asked.
+    /// What it knows; `None` if it cannot be asked.
     pub facts: Option<Facts>,
 }
 
-/// What to tell a Pod.
+/// An order for a Pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
     /// Its address.
     pub address: String,
-    /// To run empty, or to take events again.
+    /// Whether to drain, or to accept events again.
     pub drain: bool,
 }
 
@@ -62,7 +62,7 @@ impl ReceiverPod {
         self.facts.as_ref()?.buffer.as_ref()
     }
 
-    /// The order for it to run empty, or to take events again.
+    /// The order to drain, or to accept events again.
     #[must_use]
     pub fn order(&self, drain: bool) -> Option<Order> {
         let address = self.address.clone()?;
@@ -70,7 +70,7 @@ impl ReceiverPod {
     }
 }
 
-/// What all that could be asked know together; `None` when none could.
+/// What all Pods that could be asked know in total; `None` if none could be asked.
 #[must_use]
 pub fn together(pods: &[ReceiverPod]) -> Option<Facts> {
     pods.iter()

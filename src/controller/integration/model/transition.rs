@@ -1,4 +1,4 @@
-//! How a receiver's workloads change, and which events that waits for.
+//! How a receiver's workloads change, and which events that has to wait for.
 
 use super::pods::Order;
 use crate::{
@@ -9,34 +9,34 @@ use crate::{
     },
 };
 
-/// What to do, and what is waited for.
+/// What to do, and what to wait for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Transition {
-    /// The number of Pods to have for now, if another than declared.
+    /// The number of Pods for now, if it differs from the declared one.
     pub replicas: Option<i32>,
-    /// What to tell Pods.
+    /// Orders for Pods.
     pub orders: Vec<Order>,
-    /// The workloads that can go.
+    /// The workloads that can be deleted.
     pub delete: Vec<Kind>,
-    /// What is waited for.
+    /// What the change waits for.
     pub waiting: Option<Waiting>,
 }
 
-/// Events that are waited for.
+/// Events that the change waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Waiting {
-    /// Why.
+    /// The reason.
     pub why: Why,
-    /// Events that are not delivered.
+    /// Events that are not delivered yet.
     pub pending: u64,
     /// Pods that cannot be asked.
     pub silent: usize,
 }
 
-/// Why events are waited for.
+/// Why the change waits for events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {
-    /// Nothing to wait for yet: the new workload has to be available first.
+    /// No events yet: the new workload has to be available first.
     Successor,
     /// This workload is replaced by one of another kind.
     Moving(Kind),
@@ -49,7 +49,7 @@ pub enum Why {
 // === impl Transition ===
 
 impl Transition {
-    /// Of two things that are waited for, the one with events counts.
+    /// If two changes wait, the one with events counts.
     pub fn wait(&mut self, waiting: Waiting) {
         let more = |known: Waiting| Waiting {
             why: waiting.why,
@@ -67,7 +67,7 @@ impl Transition {
 // === impl Waiting ===
 
 impl Waiting {
-    /// The same for people, with the way out; `None` when no events are waited for.
+    /// A message for people with the way out; `None` if no events are waited for.
     #[must_use]
     pub fn message(&self, namespace: &str, name: &str, suspended: bool) -> Option<String> {
         let what = match self.why {

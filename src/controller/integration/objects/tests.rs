@@ -1,4 +1,4 @@
-//! Which objects are written, and which differences are left to others.
+//! Which objects are written, and which differences are left alone.
 #![allow(
     clippy::needless_pass_by_value,
     reason = "cases read better without ceremony"
@@ -58,7 +58,7 @@ fn objects_for(image: &str, observed: &Observed) -> Objects {
     objects(&integration(), observed, &Transition::default(), &setting).unwrap()
 }
 
-/// What was applied with image `v1`, after others changed it.
+/// An object that was applied with image `v1` and then changed by others.
 fn observed(change: impl Fn(&mut Deployment)) -> Observed {
     let applied = objects_for("v1", &Observed::default()).wanted;
     let Workload::Deployment(mut deployment) = applied.workload else {

@@ -249,7 +249,7 @@ fn a_failure_in_the_status_holds_the_next_request_back() {
 #[test]
 fn changed_credentials_are_tried_soon_but_not_again_and_again() {
     let absent = observed(TokenSecret::Absent);
-    // The failure lies two seconds back: three seconds are left of the least distance.
+    // The failure was two seconds ago: three seconds of the minimum distance remain.
     assert_eq!(
         step(json!({}), failure(NOW + 3000, "c/0"), &absent),
         TokenStep::Wait(at(NOW + 3))

@@ -1,4 +1,4 @@
-//! What a receiver is told on its command line.
+//! The receiver's command line.
 
 use std::time::Duration;
 
@@ -19,11 +19,11 @@ use crate::api::v1alpha1::{
     NatsSink, Webhook, ZoomIntegration, duration,
 };
 
-/// The share of a volume that is for events, in per cent: indexes, pages that are written again before the
-/// old ones are free, and the file system itself take the rest.
+/// The share of a volume for events, in percent. The rest is for indexes, for pages that are rewritten before
+/// the old ones are free, and for the file system itself.
 const SHARE: u64 = 70;
 
-/// The time that the sink has when Zoom does not wait for it.
+/// The sink's time limit when Zoom does not wait for it.
 const BUFFERED_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The flags of the integration's receiver.
@@ -99,7 +99,7 @@ fn sink(integration: &ZoomIntegration, webhook: &Webhook, buffered: bool) -> Sin
 }
 
 fn service(integration: &ZoomIntegration, http: &HttpSink) -> Option<SinkUrl> {
-    // An object from before the schema's rule must not smuggle another host in.
+    // An object from before the schema's rule must not inject another host.
     let service = http
         .service_ref
         .as_ref()
@@ -113,7 +113,7 @@ fn service(integration: &ZoomIntegration, http: &HttpSink) -> Option<SinkUrl> {
     )))
 }
 
-/// RFC 1035 labels, as the names of Services are.
+/// RFC 1035 labels, as used for the names of Services.
 fn is_service_name(name: &str) -> bool {
     (1..=63).contains(&name.len())
         && name
@@ -147,7 +147,7 @@ fn buffering(flags: &mut Flags, buffer: &Buffer) {
     }
 }
 
-/// The bytes of events that a volume of this size takes.
+/// The bytes of events that fit on a volume of this size.
 fn capacity(size: &Quantity) -> u64 {
     let bytes = quantity::bytes(size).unwrap_or_default();
     bytes / 100 * SHARE + bytes % 100 * SHARE / 100

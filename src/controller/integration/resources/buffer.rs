@@ -1,4 +1,4 @@
-//! What a buffer means for the Pods that have it.
+//! The effects of a buffer on its Pods.
 
 use std::time::Duration;
 
@@ -6,22 +6,22 @@ use k8s_openapi::{api::core::v1::PodTemplateSpec, apimachinery::pkg::api::resour
 
 use crate::api::v1alpha1::{Buffer, BufferStorage};
 
-/// Name of the buffer's volume, and of its claim's template.
+/// Name of the buffer's volume, and of its claim template.
 pub(super) const VOLUME: &str = "buffer";
 
-/// Size of a buffer's volume unless stated.
+/// Default size of a buffer's volume.
 pub const DEFAULT_SIZE: &str = "1Gi";
 
-/// Time to finish what is in flight.
+/// Time to finish requests in flight.
 const GRACE: Duration = Duration::from_secs(30);
-/// The same with a buffer, before which a sink may take a minute for an event: twice, and the drain.
+/// Time with a persistent buffer: a sink may take a minute for an event, so twice that, plus the drain.
 const GRACE_OF_PERSISTENT: Duration = Duration::from_secs(150);
-/// Time to deliver what is in a buffer that goes with its Pod.
+/// Time to deliver the events of an ephemeral buffer.
 const GRACE_OF_EPHEMERAL: Duration = Duration::from_mins(5);
-/// Of that, the time that is left to close everything.
+/// The part of this time that is reserved for closing.
 const TO_CLOSE: Duration = Duration::from_secs(20);
 
-/// How long a Pod with this buffer may take to end.
+/// The termination grace period of a Pod with this buffer.
 pub(super) fn grace(buffer: Option<&Buffer>) -> Duration {
     match buffer.map(storage) {
         Some(BufferStorage::Ephemeral) => GRACE_OF_EPHEMERAL,
@@ -30,12 +30,12 @@ pub(super) fn grace(buffer: Option<&Buffer>) -> Duration {
     }
 }
 
-/// How long a receiver whose buffer goes with its Pod delivers after the request to stop.
+/// How long a receiver with an ephemeral buffer delivers after it is asked to stop.
 pub(super) fn drain_limit() -> Duration {
     GRACE_OF_EPHEMERAL.saturating_sub(TO_CLOSE)
 }
 
-/// Where a buffer lies.
+/// The storage of a buffer.
 pub(super) fn storage(buffer: &Buffer) -> BufferStorage {
     buffer.storage.unwrap_or_default()
 }

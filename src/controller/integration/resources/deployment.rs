@@ -1,4 +1,4 @@
-//! The Deployment of a receiver without a buffer, or with one that goes with its Pod.
+//! The Deployment of a receiver without a buffer, or with an ephemeral one.
 
 use k8s_openapi::{
     api::{
@@ -25,7 +25,7 @@ pub(super) fn build(
                 match_labels: Some(selector_labels(integration)),
                 ..LabelSelector::default()
             },
-            // A tenant's only receiver must not go before its successor is ready.
+            // A tenant's only receiver must stay until its successor is ready.
             strategy: Some(DeploymentStrategy {
                 type_: Some("RollingUpdate".into()),
                 rolling_update: Some(RollingUpdateDeployment {

@@ -1,4 +1,4 @@
-//! At most one of a receiver's Pods goes at a time when nodes are emptied.
+//! When nodes are drained, at most one of a receiver's Pods is evicted at a time.
 
 use k8s_openapi::{
     api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec},
@@ -8,7 +8,7 @@ use k8s_openapi::{
 use super::names::{metadata, selector_labels};
 use crate::api::v1alpha1::{Webhook, ZoomIntegration};
 
-/// `None` for a single Pod: nothing would be protected, and no node could be emptied.
+/// `None` for a single Pod: a budget would protect nothing, and would keep its node from being drained.
 pub(super) fn build(
     integration: &ZoomIntegration,
     webhook: &Webhook,
@@ -17,7 +17,8 @@ pub(super) fn build(
         metadata: metadata(integration),
         spec: Some(PodDisruptionBudgetSpec {
             max_unavailable: Some(IntOrString::Int(1)),
-            // A Pod that takes no requests protects nothing, and must not keep a node from being drained.
+            // A Pod that accepts no requests needs no protection, and must not keep a node from being
+            // drained.
             unhealthy_pod_eviction_policy: Some("AlwaysAllow".into()),
             selector: Some(LabelSelector {
                 match_labels: Some(selector_labels(integration)),

@@ -1,7 +1,7 @@
 //! How an object on the server differs from what was applied.
 //!
-//! Only fields that we set count. What others add beside them is theirs: in the Pod template, where lists
-//! have items with names, an item more is an addition and no difference.
+//! Only fields that we set count. Fields that others add are left to them: in the Pod template, where lists
+//! have named items, an additional item is an addition and not a difference.
 
 use data_encoding::HEXLOWER;
 use serde_json::{Map, Value};
@@ -36,14 +36,14 @@ impl Drift {
         (!self.changed.is_empty()).then(|| HEXLOWER.encode(&Sha256::digest(text)[..16]))
     }
 
-    /// Whether Pods differ, or the number of fields that decides which Pods there are.
+    /// Whether the Pod template differs, or a field that decides which Pods exist.
     #[must_use]
     pub fn is_in_template(&self) -> bool {
         let mut changed = self.changed.iter();
         changed.any(|(path, _)| path.starts_with(TEMPLATE))
     }
 
-    /// The paths of all that others did.
+    /// The paths of all changes by others.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
         let changed = self.changed.iter().map(|(path, _)| path.as_str());
         changed.chain(self.added.iter().map(String::as_str))
@@ -51,7 +51,7 @@ impl Drift {
 
     fn compare(&mut self, path: &str, live: Option<&Value>, wanted: &Value) {
         match (live, wanted) {
-            // The server leaves out what is empty.
+            // The server leaves out empty values.
             (None, wanted) if is_empty(wanted) => {}
             (Some(Value::Object(live)), Value::Object(wanted)) => {
                 self.compare_objects(path, live, wanted);
@@ -77,7 +77,7 @@ impl Drift {
                 format!("{path}.{key}")
             };
             let live = live.get(key);
-            // One label more in a selector means other Pods, or none.
+            // An additional label in a selector means other Pods, or none.
             if matches!(key.as_str(), "selector" | "nodeSelector") {
                 if live != Some(wanted) {
                     self.change(&path, live);
@@ -91,7 +91,7 @@ impl Drift {
             "spec.template.metadata.labels" | "spec.template.metadata.annotations"
         ) {
             let others = live.keys().filter(|key| !wanted.contains_key(*key));
-            // `kubectl rollout restart` is a request to us and changes nothing of what runs.
+            // `kubectl rollout restart` is a request to us and does not change what runs.
             let others = others.filter(|key| !key.starts_with("kubectl.kubernetes.io/"));
             self.added
                 .extend(others.map(|key| format!("{path}[{key}]")));
@@ -132,10 +132,10 @@ impl Drift {
     }
 }
 
-/// Where the template of the Pods is.
+/// The path of the Pod template.
 const TEMPLATE: &str = "spec.template.";
 
-/// The field that tells the items of a list of the Pod template apart; `None` for a list that is one value.
+/// The field that identifies the items of a list in the Pod template; `None` for a list that is one value.
 fn key_of(path: &str) -> Option<&'static str> {
     if !path.starts_with(TEMPLATE) {
         return None;
@@ -157,7 +157,7 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// Quantities agree by their value: the server writes `0.5` as `500m`.
+/// Compares quantities by their value: the server writes `0.5` as `500m`.
 fn are_same(live: &Value, wanted: &Value) -> bool {
     match (live, wanted) {
         (Value::String(live), Value::String(wanted)) => {

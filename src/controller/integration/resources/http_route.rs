@@ -10,7 +10,7 @@ use crate::{
     controller::integration::dress::{AllowedKeys, dress},
 };
 
-/// What is wanted of an `HTTPRoute`.
+/// The wanted spec of an `HTTPRoute`.
 #[derive(CustomResource, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[kube(
     group = "gateway.networking.k8s.io",
@@ -31,7 +31,7 @@ pub struct HttpRouteSpec {
     /// The hosts.
     #[serde(default)]
     pub hostnames: Vec<String>,
-    /// What is routed where.
+    /// The rules.
     #[serde(default)]
     pub rules: Vec<RouteRule>,
 }
@@ -83,27 +83,27 @@ pub struct ParentCondition {
     pub observed_generation: Option<i64>,
 }
 
-/// What is routed where.
+/// A rule.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct RouteRule {
-    /// Which requests.
+    /// The requests that match.
     #[serde(default)]
     pub matches: Vec<RouteMatch>,
-    /// Where to.
+    /// The Services that get them.
     #[serde(default)]
     pub backend_refs: Vec<BackendRef>,
 }
 
-/// Which requests.
+/// The requests that match.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 pub struct RouteMatch {
-    /// By their path.
+    /// A match by path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<PathMatch>,
 }
 
-/// Requests by their path.
+/// A match by path.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 pub struct PathMatch {
     /// `Exact` or `PathPrefix`.

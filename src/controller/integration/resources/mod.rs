@@ -1,4 +1,4 @@
-//! The receiver's objects as they should be: pure builders, one file per kind.
+//! The wanted state of the receiver's objects: pure builders, one file per kind.
 
 mod args;
 mod buffer;
@@ -38,7 +38,7 @@ pub use self::{
     volumes::keys as authentication_keys,
 };
 
-/// The objects of this integration's receiver; `None` without webhook.
+/// The objects of this integration's receiver; `None` without a webhook.
 #[must_use]
 pub fn build(integration: &ZoomIntegration, setting: &Setting<'_>) -> Option<Resources> {
     let webhook = integration.spec.webhook.as_ref()?;
@@ -81,8 +81,8 @@ pub fn build(integration: &ZoomIntegration, setting: &Setting<'_>) -> Option<Res
     })
 }
 
-/// A `StatefulSet` that is to go, as it should be until it is empty: with the sink and the settings of
-/// today and the volume that it has. `None` without webhook, when nothing says where events go.
+/// The wanted state of a `StatefulSet` that is being removed, until it is empty: with the current sink and
+/// settings, and the volume that it has. `None` without a webhook, because nothing says where its events go.
 #[must_use]
 pub fn retiring(
     integration: &ZoomIntegration,
@@ -98,8 +98,8 @@ pub fn retiring(
     Some(sealed_workload(set, &template))
 }
 
-/// Writes the object's digest into its annotations: a field that is no longer wanted shows as a
-/// changed digest, where comparing fields would not notice.
+/// Writes the object's digest into its annotations. Removing a field changes the digest; comparing fields
+/// would not notice it.
 fn sealed<K: Resource + Serialize>(mut object: K) -> K {
     let digest = digest(&object);
     let annotations = object.meta_mut().annotations.get_or_insert_default();
@@ -107,7 +107,7 @@ fn sealed<K: Resource + Serialize>(mut object: K) -> K {
     object
 }
 
-/// The same for a workload, with the digest of its template: only another template replaces Pods.
+/// Seals a workload, and adds the digest of its template: only another template replaces Pods.
 fn sealed_workload<K: Resource + Serialize>(mut object: K, template: &PodTemplateSpec) -> K {
     let annotations = object.meta_mut().annotations.get_or_insert_default();
     annotations.insert(annotation::DESIRED_TEMPLATE.into(), digest(template));
@@ -119,7 +119,7 @@ fn digest(object: &impl Serialize) -> String {
     HEXLOWER.encode(&Sha256::digest(text)[..16])
 }
 
-/// The digest of what an object was applied as.
+/// The digest with which an object was applied.
 #[must_use]
 pub fn seal(object: &Value) -> Option<&str> {
     object["metadata"]["annotations"][annotation::DESIRED].as_str()

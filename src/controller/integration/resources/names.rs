@@ -32,12 +32,12 @@ pub fn name(integration: &ZoomIntegration) -> String {
     format!("{}-receiver", integration.name_any())
 }
 
-/// Longest name of a `StatefulSet` that can have Pods: they carry its name with a hyphen and ten digits as
-/// value of a label, which has 63 characters at most.
+/// The longest name of a `StatefulSet` that can have Pods: they carry its name, a hyphen and ten digits as a
+/// label value, which has at most 63 characters.
 const LONGEST_SET_NAME: usize = 52;
 
-/// Name of the workload of this kind of the integration with this name: the name of the other objects, or a
-/// shorter one where a `StatefulSet` of that name could have no Pods.
+/// The name of this integration's workload of this kind: the name of the other objects, or a shorter one if a
+/// `StatefulSet` of that name could not have Pods.
 #[must_use]
 pub fn workload_name(integration: &str, kind: Kind) -> String {
     let name = format!("{integration}-receiver");

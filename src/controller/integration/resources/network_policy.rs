@@ -1,4 +1,4 @@
-//! Who may talk to a receiver, and to whom it may talk.
+//! Who may connect to a receiver, and where it may connect to.
 
 use contract::receiver::ports;
 use k8s_openapi::{
@@ -18,8 +18,8 @@ pub(super) fn build(
 ) -> Option<NetworkPolicy> {
     let operator = policy.operator_namespace.as_deref();
     let operator = operator.filter(|_| policy.network_policies)?;
-    // Policies add up: where a namespace restricts egress, a rule for receivers would open it for every Pod
-    // that somebody labels like one. So there is one only where the administrator says so.
+    // Policies are additive: where a namespace restricts egress, a rule for receivers would open it for every
+    // Pod that somebody labels like one. So there is an egress rule only if the administrator enables it.
     let mut types = vec!["Ingress".to_owned()];
     types.extend(policy.egress.then(|| "Egress".to_owned()));
     Some(NetworkPolicy {
@@ -38,17 +38,17 @@ pub(super) fn build(
 
 fn ingress(operator: &str) -> Vec<NetworkPolicyIngressRule> {
     vec![
-        // Webhooks: from whatever stands in front, which may be outside of the cluster.
+        // Webhooks: from whatever is in front, which may be outside the cluster.
         NetworkPolicyIngressRule {
             ports: Some(vec![tcp(ports::HTTP)]),
             from: None,
         },
-        // Metrics, which are counts: whoever scrapes within the cluster.
+        // Metrics, which are only counts: from anywhere in the cluster.
         NetworkPolicyIngressRule {
             ports: Some(vec![tcp(ports::ADMIN)]),
             from: Some(vec![every_namespace()]),
         },
-        // Facts and dead letters: the operator.
+        // Facts and dead letters: from the operator.
         NetworkPolicyIngressRule {
             ports: Some(vec![tcp(ports::FACTS), tcp(ports::CONTROL)]),
             from: Some(vec![NetworkPolicyPeer {
@@ -68,8 +68,8 @@ fn ingress(operator: &str) -> Vec<NetworkPolicyIngressRule> {
     ]
 }
 
-/// The receiver itself refuses private addresses; here it is kept from the nodes' metadata services, which
-/// are dangerous in any case. A name server may have such an address: nodes' own caches do.
+/// The receiver itself refuses private addresses. This rule keeps it from the nodes' metadata services, which
+/// are dangerous in any case. A name server may have such an address, as nodes' own caches do.
 fn egress() -> Vec<NetworkPolicyEgressRule> {
     let block = |cidr: &str, except: &str| NetworkPolicyPeer {
         ip_block: Some(IPBlock {
@@ -86,7 +86,7 @@ fn egress() -> Vec<NetworkPolicyEgressRule> {
         NetworkPolicyEgressRule {
             ports: None,
             to: Some(vec![
-                // Some network plugins do not count Pods as addresses.
+                // Some network plugins do not treat Pods as addresses.
                 every_namespace(),
                 block("0.0.0.0/0", "169.254.0.0/16"),
                 block("::/0", "fe80::/10"),

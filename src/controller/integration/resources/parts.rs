@@ -17,19 +17,19 @@ use crate::{api::v1alpha1::ZoomIntegration, controller::config::ReceiverPolicy};
 pub enum Part {
     /// Its identity.
     ServiceAccount,
-    /// Leads to its Pods.
+    /// Routes to its Pods.
     Service,
     /// Runs its Pods.
     Deployment,
     /// Runs its Pods with a buffer on a volume claim.
     StatefulSet,
-    /// Limits how many Pods go at the same time.
+    /// Limits how many of its Pods are evicted at the same time.
     PodDisruptionBudget,
-    /// Who may talk to its Pods.
+    /// Limits who may connect to its Pods.
     NetworkPolicy,
-    /// Leads to the Service from outside.
+    /// Routes to the Service from outside the cluster.
     Ingress,
-    /// Leads to the Service from outside.
+    /// Routes to the Service from outside the cluster.
     HttpRoute,
     /// Holds the token of its control port.
     ControlSecret,
@@ -38,7 +38,7 @@ pub enum Part {
 // === impl Part ===
 
 impl Part {
-    /// The kind, as the API names it.
+    /// The kind's name in the API.
     #[must_use]
     pub const fn kind(self) -> &'static str {
         match self {
@@ -55,7 +55,7 @@ impl Part {
     }
 }
 
-/// The parts that a receiver of this integration may consist of. Whether its host is free is not judged.
+/// The parts that a receiver of this integration may have, without checking whether its host is free.
 #[must_use]
 pub fn declared(integration: &ZoomIntegration, policy: &ReceiverPolicy) -> BTreeSet<Part> {
     let Some(webhook) = &integration.spec.webhook else {
@@ -85,30 +85,30 @@ pub fn declared(integration: &ZoomIntegration, policy: &ReceiverPolicy) -> BTree
     .collect()
 }
 
-/// All objects of a receiver. Destructured without `..` where they are applied, so that a new kind
-/// that nobody applies does not compile.
+/// All objects of a receiver. The code that applies them destructures this without `..`, so a new kind that
+/// is not applied does not compile.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resources {
     /// Its identity, without permissions.
     pub service_account: ServiceAccount,
-    /// Leads to its Pods.
+    /// Routes to its Pods.
     pub service: Service,
     /// Runs its Pods.
     pub workload: Workload,
-    /// Keeps all but one of them while nodes are emptied.
+    /// Keeps all but one of its Pods running while nodes are drained.
     pub disruption_budget: Option<PodDisruptionBudget>,
-    /// Who may talk to them.
+    /// Limits who may connect to its Pods.
     pub network_policy: Option<NetworkPolicy>,
-    /// Leads to the Service from outside.
+    /// Routes to the Service from outside the cluster.
     pub ingress: Option<Ingress>,
-    /// Leads to the Service from outside.
+    /// Routes to the Service from outside the cluster.
     pub http_route: Option<HTTPRoute>,
 }
 
 /// What runs a receiver's Pods.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Workload {
-    /// Without a buffer, or with one that goes with its Pod.
+    /// Without a buffer, or with an ephemeral one.
     Deployment(Box<Deployment>),
     /// With a buffer on a volume claim.
     StatefulSet(Box<StatefulSet>),

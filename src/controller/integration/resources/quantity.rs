@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 const KIBI: i128 = 1024;
 const KILO: i128 = 1000;
 
-/// The value of a quantity in thousandths; `None` for what is none.
+/// The value of a quantity in thousandths; `None` if the text is not a quantity.
 #[must_use]
 pub fn thousandths(text: &str) -> Option<i128> {
     let digits = text
@@ -48,7 +48,7 @@ fn exponent(suffix: &str) -> Option<u32> {
     digits.parse().ok().filter(|exponent| *exponent <= 18)
 }
 
-/// Whole bytes of a quantity; `None` for what is none, or too many.
+/// Whole bytes of a quantity; `None` if it is not a quantity, or too large.
 #[must_use]
 pub fn bytes(quantity: &Quantity) -> Option<u64> {
     u64::try_from(thousandths(&quantity.0)? / KILO).ok()

@@ -1,4 +1,4 @@
-//! What besides the integration says how a receiver is to be.
+//! The settings of a receiver that do not come from its integration.
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 
@@ -17,37 +17,37 @@ pub enum Kind {
     StatefulSet,
 }
 
-/// Whether a receiver may be given its sink.
+/// Whether a receiver may use its sink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum SinkAccess {
-    /// Yes, with its credentials, if any are named.
+    /// It may, with its credentials, if any are configured.
     #[default]
     Granted,
-    /// Not now: the receiver is told no sink, and answers events with 503.
+    /// Not now: the receiver gets no sink and answers events with 503.
     Withheld,
 }
 
-/// What besides the integration says how a receiver is to be.
+/// The settings of a receiver that do not come from its integration.
 #[derive(Clone, Copy, Debug)]
 pub struct Setting<'a> {
     /// The image.
     pub image: &'a ReceiverImage,
     /// The operator's policy.
     pub policy: &'a ReceiverPolicy,
-    /// Whether it has its sink.
+    /// Whether the receiver may use its sink.
     pub sink: SinkAccess,
-    /// Number of Pods, where it is another than declared for now.
+    /// The number of Pods for now, if it differs from the declared one.
     pub replicas: Option<i32>,
-    /// Its `StatefulSet` as it is, whose volume cannot change.
+    /// Its current `StatefulSet`, whose volume cannot change.
     pub live: Option<&'a StatefulSet>,
-    /// Whether its host is its own.
+    /// Whether the host belongs to the integration.
     pub exposed: bool,
 }
 
 // === impl Kind ===
 
 impl Kind {
-    /// The kind of workload that has such a buffer.
+    /// The kind of workload for this buffer.
     #[must_use]
     pub fn of(buffer: Option<&Buffer>) -> Self {
         match buffer.map(buffer::storage) {

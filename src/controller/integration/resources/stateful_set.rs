@@ -31,7 +31,7 @@ pub(super) fn build(
     live: Option<&StatefulSet>,
 ) -> StatefulSet {
     let mut claim = claim(integration, buffer);
-    // Nothing of it can be changed, its labels neither.
+    // Nothing in the template can be changed, not even its labels.
     if let Some(live) = live.and_then(claim_of) {
         claim.metadata.labels.clone_from(&live.metadata.labels);
     }
@@ -47,14 +47,14 @@ pub(super) fn build(
                 match_labels: Some(selector_labels(integration)),
                 ..LabelSelector::default()
             },
-            // Nobody asks for a Pod by name, and none of them waits for another: no headless Service.
+            // No client addresses a Pod by name, and no Pod waits for another: no headless Service.
             service_name: None,
             pod_management_policy: Some("Parallel".into()),
             update_strategy: Some(StatefulSetUpdateStrategy {
                 type_: Some("RollingUpdate".into()),
                 ..StatefulSetUpdateStrategy::default()
             }),
-            // Whatever ends its Pods, what they stored stays, until it is known to be nothing: see
+            // Whatever ends the Pods, their stored events stay until the buffer is known to be empty: see
             // `apply::retire::release_claims`.
             persistent_volume_claim_retention_policy: Some(
                 StatefulSetPersistentVolumeClaimRetentionPolicy {
@@ -90,8 +90,8 @@ fn claim(integration: &ZoomIntegration, buffer: &Buffer) -> PersistentVolumeClai
     }
 }
 
-/// `wanted` with the volume that a `StatefulSet` has and keeps: it cannot be changed. Default values hold for
-/// what only `wanted` says.
+/// `wanted` with the volume that a `StatefulSet` already has, which cannot change. Fields that only `wanted`
+/// has keep their defaults.
 #[must_use]
 pub fn buffer_of(live: &StatefulSet, wanted: Option<&Buffer>) -> Buffer {
     let claim = claim_of(live).and_then(|claim| claim.spec.as_ref());
@@ -107,7 +107,7 @@ pub fn buffer_of(live: &StatefulSet, wanted: Option<&Buffer>) -> Buffer {
     }
 }
 
-/// The fields of `wanted` that this `StatefulSet` cannot take over, each with what it is now.
+/// The fields of `wanted` that this `StatefulSet` cannot adopt, each with its current value.
 #[must_use]
 pub fn immutable(live: &StatefulSet, wanted: &Buffer) -> Vec<(&'static str, String)> {
     let now = buffer_of(live, None);

@@ -1,4 +1,4 @@
-//! What a receiver consists of.
+//! The objects of a receiver.
 #![allow(
     clippy::needless_pass_by_value,
     reason = "cases read better without ceremony"
@@ -266,7 +266,7 @@ fn a_stateful_set_keeps_the_volume_that_it_has() {
     let Workload::StatefulSet(mut live) = render(webhook("1Gi"), |_| {}).workload else {
         panic!("not a StatefulSet");
     };
-    // An earlier version made it.
+    // A claim template of an earlier version.
     let claims = live.spec.as_mut().unwrap().volume_claim_templates.as_mut();
     claims.unwrap()[0].metadata.labels = None;
     let (image, policy) = (image(), policy());
@@ -283,7 +283,7 @@ fn a_stateful_set_keeps_the_volume_that_it_has() {
         panic!("not a StatefulSet");
     };
     assert_eq!(set.spec, live.spec);
-    // One that is to go as well, with the sink of today.
+    // A set that is being removed, with the current sink.
     let other = json!({"sink": {"http": {"url": "https://other"}}});
     let retiring = retiring(&integration(other), &live, &setting).unwrap();
     let retiring = Resources {
@@ -404,7 +404,7 @@ fn facts_and_orders_are_the_operators_alone() {
         let labels = of(port)[0]["namespaceSelector"]["matchLabels"].clone();
         assert_eq!(labels, json!({"kubernetes.io/metadata.name": "ops"}));
     }
-    // A Pod that somebody labels like a receiver may do no more than before.
+    // A Pod that somebody labels like a receiver gets no additional permissions.
     assert_eq!(spec["policyTypes"], json!(["Ingress"]));
     assert_eq!(spec["egress"], Value::Null);
 }
@@ -497,7 +497,7 @@ fn the_operators_defaults_reach_pods_and_services_and_the_integration_goes_first
     assert_eq!(limits, &json!({"memory": "1Gi"}));
 }
 
-/// An object whose kind is not declared is not looked for: a part that is built must be declared.
+/// An object of an undeclared kind is never looked up: every part that is built must be declared.
 #[test]
 fn what_is_built_is_declared() {
     let sink = json!({"http": {"url": "https://s"}});

@@ -1,4 +1,4 @@
-//! What a receiver has as files: secrets under fixed names, and room to write.
+//! The files of a receiver: secrets under fixed names, and writable directories.
 
 use contract::receiver::files::{
     AUTHENTICATION_DIR, AUTHORIZATION, BUFFER_DIR, CA, CONTROL_DIR, CONTROL_TOKEN, HEADER_VALUE,
@@ -79,7 +79,7 @@ pub fn keys(authentication: &Authentication) -> &'static [&'static str] {
     }
 }
 
-/// These keys only, of a Secret that may come later.
+/// Only these keys, of a Secret that may be created later.
 fn secret(name: &str, secret_name: &str, keys: &[(&str, &str)]) -> Volume {
     let item = |(key, path): &(&str, &str)| KeyToPath {
         key: (*key).into(),
@@ -109,7 +109,7 @@ fn scratch(name: &str, size: Quantity) -> Volume {
     }
 }
 
-/// No subPath: the kubelet would not bring a changed secret.
+/// Without a subPath: the kubelet would not update a changed secret.
 fn mount(name: &str, path: &str, read_only: bool) -> VolumeMount {
     VolumeMount {
         name: name.into(),

@@ -1,4 +1,4 @@
-//! What happened, and what it comes to.
+//! What happened, and the resulting state.
 #![allow(
     clippy::needless_pass_by_value,
     reason = "cases read better without ceremony"

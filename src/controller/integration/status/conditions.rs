@@ -22,7 +22,7 @@ use crate::{
 };
 use zoom::scopes::remedy::Then;
 
-/// All of them.
+/// All conditions.
 pub(super) fn statements(
     verdict: &Verdict,
     findings: &Findings<'_>,
@@ -53,7 +53,7 @@ fn credentials_valid(
             message,
         ))
     };
-    // Zoom's token endpoint has nothing to do with what else the Secret holds.
+    // Zoom's token endpoint does not depend on the other keys of the Secret.
     if !observed.credentials.are_complete(findings.spec) {
         let complaint = findings.credentials.as_deref().unwrap_or_default();
         return say(Status::False, Reason::AwaitingCredentials, complaint);
@@ -178,7 +178,7 @@ fn undressed(fields: &[String]) -> Option<String> {
     })
 }
 
-/// What others did to the receiver's objects, and that it is left alone.
+/// Says what others changed on the receiver's objects, and that it is left alone.
 fn theirs(theirs: &[String]) -> Option<String> {
     (!theirs.is_empty()).then(|| {
         format!(
@@ -260,7 +260,7 @@ fn granted(findings: &Findings<'_>) -> Option<Statement> {
     ))
 }
 
-/// How many of the declared events have come; nothing where none is declared.
+/// How many of the declared events have arrived; empty if none is declared.
 fn seen(webhook: &WebhookStatus) -> String {
     match webhook.events_declared {
         Some(declared) if declared > 0 => format!(

@@ -17,8 +17,8 @@ use crate::{
 };
 use contract::{facts::BufferFacts, health::Health};
 
-/// From this age of the oldest event on the sink counts as failing: retries come every five minutes at
-/// most. The greater steps are for people.
+/// The sink counts as failing from the first age of the oldest event on, because retries come at least every
+/// five minutes. The later steps are for people.
 const STEPS: [(u64, &str); 4] = [
     (24 * 3600, "a day"),
     (6 * 3600, "six hours"),
@@ -26,19 +26,19 @@ const STEPS: [(u64, &str); 4] = [
     (300, "five minutes"),
 ];
 
-/// What is known of the sink.
+/// What is known about the sink.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Sink<'a> {
-    /// The Service that it is.
+    /// The Service that it refers to.
     pub service: SinkService,
     /// Whether the receiver can be asked.
     pub is_known: bool,
-    /// What the receiver says of it; earlier versions say nothing.
+    /// The receiver's report about the sink; earlier versions send none.
     pub health: Option<&'a Health>,
 }
 
 impl<'a> Sink<'a> {
-    /// What was observed.
+    /// The observed state of the sink.
     pub(super) fn of(observed: &'a Observed) -> Self {
         let facts = observed.facts.as_ref();
         Self {
@@ -49,8 +49,8 @@ impl<'a> Sink<'a> {
     }
 }
 
-/// The condition of an integration with a webhook. Counts are named only where they matter: every other
-/// change of theirs would be a write.
+/// The condition of an integration with a webhook. It names counts only where they matter: every other change
+/// of a count would be a write.
 pub(super) fn events_delivered(
     integration: &ZoomIntegration,
     waiting: Option<Waiting>,
@@ -148,8 +148,8 @@ pub(super) fn events_delivered(
     }
 }
 
-/// Without a buffer: the sink has to accept an event while Zoom waits. `None` when the receiver is of an
-/// earlier version, which does not say.
+/// The condition without a buffer: the sink has to accept an event while Zoom waits. `None` if the receiver
+/// is of an earlier version, which does not report this.
 fn passed_through(
     webhook: &Webhook,
     suspended: bool,
@@ -203,7 +203,7 @@ fn passed_through(
     })
 }
 
-/// Why no event can get to the sink, known without one: reason and sentence.
+/// Why no event can reach the sink, known even before the first one: reason and sentence.
 fn out_of_reach(webhook: &Webhook, sink: &Sink<'_>) -> Option<(Reason, String)> {
     if let Some(service) = webhook.sink_service() {
         let name = &service.name;

@@ -1,4 +1,4 @@
-//! The status of an integration that is being deleted: only what is still looked at. Pure.
+//! The status of an integration that is being deleted: only what still matters. Pure.
 
 use jiff::Timestamp;
 
@@ -11,7 +11,7 @@ use crate::{
     controller::integration::model::Observed,
 };
 
-/// The status at `now`, while `message` says what is waited for.
+/// The status at `now`; `message` says what the deletion waits for.
 #[must_use]
 pub fn ending(
     integration: &ZoomIntegration,

@@ -1,4 +1,4 @@
-//! The status to publish, computed from what was observed and done. Pure.
+//! Computes the status to publish from what was observed and done. Pure.
 
 mod conditions;
 mod delivery;
@@ -50,31 +50,31 @@ use zoom::{
     scopes::{self, Comparison},
 };
 
-/// What the operator's configuration and the watches say.
+/// What the operator's configuration and the index say.
 #[derive(Clone, Debug)]
 pub struct Setting<'a> {
-    /// Where Zoom is.
+    /// Zoom's endpoints.
     pub endpoints: &'a Endpoints,
     /// Public address of the consent pages.
     pub pages: Option<&'a Url>,
     /// How many connections the integration has.
     pub connections: ConnectionsStatus,
-    /// These connections, as the watch knows them.
+    /// These connections, from the index.
     pub known: &'a [&'a ZoomConnection],
-    /// What is known of the way to the webhook URL; `None` when nothing is to be tried.
+    /// What is known about the webhook URL; `None` if it is not checked.
     pub reach: Option<ReachState>,
 }
 
-/// When to look again.
+/// When to check again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Next {
-    /// How long to wait for the next pass.
+    /// How long to wait until the next pass.
     pub pass: Duration,
-    /// How often to ask the receivers, beside the passes, whether anything is new.
+    /// How often to ask the receivers, independently of the passes, whether their facts changed.
     pub poll: Option<Duration>,
 }
 
-/// The status of `integration` at `now`, and when to look again.
+/// The status of `integration` at `now`, and when to check again.
 #[must_use]
 pub fn status(
     integration: &ZoomIntegration,
@@ -146,8 +146,8 @@ pub fn status(
         integration.metadata.generation,
         now,
     );
-    // Somebody waits for what the receiver sees next: a removal, a sink that takes events again, or the
-    // first event of an app whose installation only an event can prove.
+    // Somebody waits for the receiver's next news: a removal, a sink that accepts events again, or the first
+    // event of an app whose installation only an event can prove.
     let filling = |held: &BufferFacts| held.pending > 0 || held.full;
     let curious = setting.connections.total > 0
         || buffer.as_ref().is_some_and(filling)
@@ -159,7 +159,7 @@ pub fn status(
         .map(|webhook| poll(curious, webhook, &conditions, now));
     let pass = wait(spec.suspend, token.as_ref(), webhook.as_ref(), applied, now);
     let next = Next {
-        // How long it has gone wrong counts too.
+        // The message says for how long it has failed, so it must be updated as well.
         pass: poll
             .filter(|_| facts.is_some_and(is_in_trouble))
             .map_or(pass, |poll| poll.min(pass)),
@@ -196,7 +196,7 @@ fn endpoint(webhook: &WebhookStatus) -> EndpointFinding<'_> {
     }
 }
 
-/// When a request that Zoom signed last came.
+/// When the last request with Zoom's signature arrived.
 fn proved(webhook: &WebhookStatus) -> Option<Timestamp> {
     let times = [&webhook.last_validated, &webhook.last_verified];
     times.into_iter().flatten().map(|time| time.0).max()
@@ -248,7 +248,7 @@ fn token_finding<'a>(
     }
 }
 
-/// The newest facts: what was known stays known while a receiver cannot be asked.
+/// The newest facts. Earlier ones are kept while a receiver cannot be asked.
 fn webhook(
     integration: &ZoomIntegration,
     observed: &Observed,
@@ -304,7 +304,7 @@ fn webhook(
     })
 }
 
-/// What the buffers hold. While one of several receivers cannot be asked, none of its dead letters is gone.
+/// What the buffers hold. While one of several receivers cannot be asked, its dead letters still count.
 fn held(before: &ZoomIntegrationStatus, observed: &Observed) -> Option<BufferFacts> {
     let mut held = observed.buffer()?;
     if observed.pods.iter().any(|pod| pod.facts.is_none()) {
@@ -317,7 +317,7 @@ fn held(before: &ZoomIntegrationStatus, observed: &Observed) -> Option<BufferFac
     Some(held)
 }
 
-/// Where Zoom sends people back to when the operator has the callback.
+/// The redirect URL if the operator has the callback.
 fn callback(integration: &ZoomIntegration, pages: &Url) -> String {
     let namespace = integration.namespace().unwrap_or_default();
     let path = consent::callback_path(&namespace, &integration.name_any());
@@ -333,9 +333,9 @@ fn lost(connections: &[&ZoomConnection]) -> i32 {
     i32::try_from(connections.iter().filter(is_lost).count()).unwrap_or(i32::MAX)
 }
 
-/// The link to install the app: with self service the consent pages', with External the tenant's own or
-/// Zoom's authorization page. `scope` is left out on purpose: Zoom then takes the app's own scopes, while
-/// several in one parameter are refused.
+/// The link to install the app: with self service, the link of the consent pages; with External, the tenant's
+/// own or Zoom's authorization page. `scope` is left out on purpose: Zoom then uses the app's own scopes, and
+/// refuses several of them in one parameter.
 fn install_url(
     integration: &ZoomIntegration,
     observed: &Observed,
@@ -370,7 +370,7 @@ fn install_url(
     url.ok().map(Into::into)
 }
 
-/// Whether something goes wrong at the receiver that a person may be correcting.
+/// Whether the receiver has a problem that a person may be correcting.
 fn is_in_trouble(facts: &Facts) -> bool {
     facts.health.as_ref().is_some_and(|health| {
         health.wrong_signatures.is_some()
@@ -380,7 +380,7 @@ fn is_in_trouble(facts: &Facts) -> bool {
     })
 }
 
-/// How often the receivers are asked whether anything is new.
+/// How often to ask the receivers whether their facts changed.
 fn poll(
     curious: bool,
     webhook: &WebhookStatus,
@@ -405,7 +405,7 @@ fn wait(
     if !suspended {
         if let Some(token) = token {
             let failure = token.failure.as_ref();
-            // While attempts fail, the refresh time has passed and the next attempt counts.
+            // While attempts fail, the refresh time is in the past and the time of the next attempt counts.
             times.extend(token.refresh_at.iter().map(|time| time.0));
             times.extend(token.expires_at.iter().map(|time| time.0));
             times.extend(failure.map(|failure| failure.retry_at.0));

@@ -1,10 +1,10 @@
-//! When the webhook endpoint was last proved, and last doubted. Pure.
+//! When the webhook endpoint was last proved, and last in doubt. Pure.
 //!
-//! Every request that comes in changes what the receiver knows, and a status is not written for each of
-//! them: the times are those of the first request in an hour.
+//! Every incoming request changes the receiver's facts, but the status must not be written for each of them:
+//! it holds the time of the first request in an hour.
 //!
-//! A receiver does not know by which URL a request came. So what it saw before the URL became this one says
-//! nothing of it.
+//! A receiver does not know which URL a request was sent to. So requests from before the URL became the
+//! current one prove nothing about it.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -17,35 +17,35 @@ use crate::{
 };
 use contract::facts::Facts;
 
-/// A newer time is written once it is newer by this.
+/// A time in the status is replaced once the new one is later by this much.
 const STEP: SignedDuration = SignedDuration::from_hours(1);
 
 /// The times to publish.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Proofs {
-    /// When a request was last signed rightly.
+    /// When a request last had a correct signature.
     pub verified: Option<Timestamp>,
-    /// When a request was last signed by no secret that is known, and no right one came since.
+    /// When a request last had an unknown signature, if no correct one came since.
     pub rejected: Option<Timestamp>,
 }
 
-/// What counts of what was said and of what the receivers know.
+/// The parts of the last status and of the receivers' facts that count.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Counted {
-    /// The URL that is given out.
+    /// The published URL.
     pub url: Option<String>,
-    /// Since when it is the URL, if it was another one.
+    /// Since when it is the URL, if it was another one before.
     pub since: Option<Timestamp>,
-    /// What was said.
+    /// The last status.
     pub known: WebhookStatus,
-    /// What the receivers know, if they can be asked.
+    /// The receivers' facts, if they can be asked.
     pub facts: Option<Facts>,
 }
 
 // === impl Counted ===
 
 impl Counted {
-    /// When Zoom validated the endpoint last: what was known stays known while a receiver cannot be asked.
+    /// When Zoom last validated the endpoint. An earlier answer is kept while a receiver cannot be asked.
     pub(super) fn validated(&self) -> Option<Timestamp> {
         let known = self.known.last_validated.as_ref().map(|time| time.0);
         let facts = self.facts.as_ref();
@@ -53,7 +53,7 @@ impl Counted {
     }
 }
 
-/// When Zoom validated the endpoint last, as far as that speaks of the URL that is declared now.
+/// When Zoom last validated the endpoint at the declared URL.
 #[must_use]
 pub fn validated(
     integration: &ZoomIntegration,
@@ -73,7 +73,7 @@ pub(super) fn counted(
 ) -> Counted {
     let declared = integration.spec.webhook.as_ref();
     let declared = declared.and_then(Webhook::url);
-    // A URL that leads to somebody else must not be pasted, and nothing that comes in can prove it.
+    // A URL that leads to somebody else must not be pasted into Zoom, and no incoming request can prove it.
     let withheld = declared.is_some() && !applied.is_exposed();
     let url = declared.filter(|_| !withheld);
     let before = integration.status.as_ref();
@@ -115,7 +115,7 @@ fn count(
     }
 }
 
-/// From when on a request counts: after all that the receivers have seen, whose times are whole seconds.
+/// From when on a request counts: after all that the receivers have seen, whose times are in whole seconds.
 fn change(facts: Option<&Facts>, now: Timestamp) -> Timestamp {
     let seen = facts.and_then(|facts| {
         facts
@@ -128,7 +128,7 @@ fn change(facts: Option<&Facts>, now: Timestamp) -> Timestamp {
     after.map_or(now, |after| after.max(now))
 }
 
-/// What is said anew, after what was said and what the receivers know, if they can be asked.
+/// The times to publish, from the last status and the receivers' facts, if they can be asked.
 pub(super) fn proofs(known: &WebhookStatus, facts: Option<&Facts>) -> Proofs {
     let before = Proofs {
         verified: known.last_verified.as_ref().map(|time| time.0),
@@ -143,7 +143,7 @@ pub(super) fn proofs(known: &WebhookStatus, facts: Option<&Facts>) -> Proofs {
         .max(before.verified)
         .max(known.last_validated.as_ref().map(|time| time.0));
     let verified = match (before.verified, facts.last_verified) {
-        // It also ends a doubt at once.
+        // A correct signature also ends a doubt at once.
         (Some(last), Some(new))
             if !is_later(new, last) && before.rejected.is_none_or(|at| at < last || at > new) =>
         {
@@ -152,7 +152,7 @@ pub(super) fn proofs(known: &WebhookStatus, facts: Option<&Facts>) -> Proofs {
         (last, new) => last.max(new),
     };
     let rejected = match (before.rejected, facts.last_rejected) {
-        // A doubt that a right signature has ended says nothing of the next one.
+        // A doubt that a correct signature has ended does not affect the next one.
         (Some(last), Some(new))
             if Some(new) > proof && (is_later(new, last) || Some(last) < proof) =>
         {
@@ -178,7 +178,7 @@ mod tests {
         Timestamp::from_second(minute * 60).unwrap()
     }
 
-    /// Minutes of the last right and the last wrong signature, before and as the receiver knows them.
+    /// Minutes of the last correct and the last wrong signature, in the status before and in the facts.
     fn said(
         before: (Option<i64>, Option<i64>),
         facts: (Option<i64>, Option<i64>),
@@ -209,16 +209,16 @@ mod tests {
         assert_eq!(said((None, None), (None, Some(5))).1, Some(at(5)));
         assert_eq!(said((None, None), (Some(6), Some(5))).1, None);
         assert_eq!(said((Some(4), None), (Some(4), Some(5))).1, Some(at(5)));
-        // As the receiver knows it, not as it was said to the hour.
+        // Compared with the exact time of the receiver, not with the hourly time of the status.
         assert_eq!(said((Some(4), None), (Some(6), Some(5))).1, None);
-        // Anybody can send one every second.
+        // Anybody can send a wrong signature every second.
         assert_eq!(said((None, Some(5)), (None, Some(64))).1, Some(at(5)));
         assert_eq!(said((None, Some(5)), (None, Some(65))).1, Some(at(65)));
     }
 
     #[test]
     fn a_wrong_signature_after_a_right_one_is_said_at_once() {
-        // The last one that was said had been answered by a right signature.
+        // The last published doubt was ended by a correct signature.
         assert_eq!(
             said((Some(6), Some(5)), (Some(6), Some(20))).1,
             Some(at(20))
@@ -236,7 +236,7 @@ mod tests {
             said((Some(4), Some(5)), (Some(6), Some(5))),
             (Some(at(6)), Some(at(5)))
         );
-        // Said once, and then to the hour again.
+        // Published once, and then at most hourly again.
         assert_eq!(
             said((Some(6), Some(5)), (Some(7), Some(5))),
             (Some(at(6)), Some(at(5)))
@@ -268,7 +268,7 @@ mod tests {
         );
     }
 
-    /// The minute of the validation that counts, and since when any does.
+    /// The minute of the validation that counts, and from when on any counts.
     fn counts(
         before: Option<(Option<&str>, Option<i64>, Option<i64>)>,
         validated: Option<i64>,
@@ -307,12 +307,12 @@ mod tests {
             (None, changed)
         );
         assert_eq!(counts(Some((a, Some(5), None)), None, b), (None, changed));
-        // In the passes after that.
+        // In the following passes.
         let since = |validated| counts(Some((b, None, Some(8))), validated, b);
         assert_eq!(since(Some(6)), (None, Some(at(8))));
         assert_eq!(since(Some(8)), (Some(at(8)), Some(at(8))));
         assert_eq!(since(None), (None, Some(at(8))));
-        // A receiver whose clock is ahead.
+        // A receiver whose clock is fast.
         let ahead = counts(Some((a, None, None)), Some(20), b).1.unwrap();
         assert_eq!(ahead.as_second(), 20 * 60 + 1);
     }
@@ -333,7 +333,7 @@ mod tests {
             counts(Some((a, Some(5), None)), Some(6), None),
             (None, changed)
         );
-        // However long it lasts, and whatever comes in; nothing is written for it.
+        // However long it lasts and whatever arrives, nothing is written for it.
         let meanwhile = counts(Some((None, None, Some(8))), Some(9), None);
         assert_eq!(meanwhile, (None, Some(at(8))));
         let upgraded = counts(Some((None, Some(5), None)), Some(9), None);

@@ -1,4 +1,4 @@
-//! Whether the webhook URL leads to the receiver, as far as that can be seen from here.
+//! Whether the webhook URL leads to the receiver, as seen from here.
 
 use jiff::Timestamp;
 
@@ -12,7 +12,7 @@ use crate::{
     reach::Finding,
 };
 
-/// The condition; none without a URL that is given out, and none when nothing is to be tried.
+/// The condition; `None` without a published URL, or if URLs are not checked.
 pub(super) fn endpoint_reachable(
     webhook: Option<&WebhookStatus>,
     seen: Option<&ReachState>,
@@ -63,7 +63,7 @@ pub(super) fn endpoint_reachable(
     say(status, finding.cause.into(), &message)
 }
 
-/// What an earlier process found at the same URL, until this one has tried it.
+/// The finding of an earlier process at the same URL, until this process has checked it.
 fn said_before(webhook: &WebhookStatus, before: &ZoomIntegrationStatus) -> Option<Statement> {
     let known = before.webhook.as_ref()?;
     let said = Type::EndpointReachable.find(&before.conditions)?;
@@ -176,12 +176,12 @@ mod tests {
             reason("https://other/", seen(None), &before),
             Reason::NotChecked
         );
-        // Suspended, or without a key: it will not be tried.
+        // Suspended or without a key: it will not be checked.
         assert_eq!(
             reason(URL, ReachState::default(), &before),
             Reason::NotChecked
         );
-        // What Zoom had proven is over.
+        // Zoom's proof has expired.
         let mut before = before.clone();
         before.conditions[0].reason = Reason::Validated.into();
         assert_eq!(reason(URL, seen(None), &before), Reason::NotChecked);
@@ -200,7 +200,7 @@ mod tests {
             (said.status, said.reason),
             (Status::Unknown, Reason::ReceiverDown)
         );
-        // What stands in the way stands there still; and of what was never up nothing is said.
+        // An obstacle remains an obstacle. A URL that was never reachable gets no statement.
         assert_eq!(
             reason(&down(Some(Cause::NameNotFound))),
             Reason::NameNotFound

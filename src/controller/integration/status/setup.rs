@@ -1,7 +1,7 @@
-//! The human to-do list in the status, computed last from all that the status says besides. Pure.
+//! The to-do list for people in the status, computed last from the rest of the status. Pure.
 //!
-//! An idle pass must come to the same text as the one before: nothing here counts, and a time stays as it
-//! is while what it speaks of stands.
+//! Two passes without a change must produce the same text: nothing here counts, and a time does not change
+//! while its cause remains.
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -23,16 +23,16 @@ use crate::{
 };
 use contract::Language;
 
-/// Longest text that is not for pasting, in characters. All of a status is read at once.
+/// The longest text that is not for pasting, in characters. People read the whole status at once.
 const MOST_TEXT: usize = 1000;
-/// Longest `nextStep`, which is a column.
+/// The longest `nextStep`, which is a column in `kubectl get`.
 const MOST_NEXT: usize = 200;
-/// Most links in one step: each connection has its own in its own status.
+/// The most links in one step: each connection has its own link in its own status.
 const MOST_LINKS: usize = 20;
-/// Most warnings.
+/// The most warnings.
 const MOST_WARNINGS: usize = 20;
 
-/// What was found of the credentials Secret.
+/// The state of the credentials Secret.
 pub(super) fn credentials(found: &Credentials, checked: &Checked) -> CredentialsStatus {
     CredentialsStatus {
         found: found.exists,
@@ -53,8 +53,8 @@ pub(super) fn credentials(found: &Credentials, checked: &Checked) -> Credentials
     }
 }
 
-/// Fills in the steps, the next one and the warnings. `status` has those of the last pass, and everything
-/// else of this one. They stand as they were while the integration is suspended.
+/// Fills in the steps, the next one and the warnings. In `status`, these are from the last pass, and
+/// everything else is from this one. While the integration is suspended, they are not changed.
 pub(super) fn fill(
     spec: &ZoomIntegrationSpec,
     status: &mut ZoomIntegrationStatus,
@@ -77,8 +77,8 @@ pub(super) fn fill(
     status.setup = steps.iter().map(|step| told(step, words)).collect();
 }
 
-/// The one thing to do next. It never contradicts `Ready`: what stalls the integration comes first, and an
-/// integration that works waits for nobody.
+/// The one thing to do next. It never contradicts `Ready`: the cause of a stall comes first, and an
+/// integration that works needs nobody.
 fn next_step(status: &ZoomIntegrationStatus, steps: &[Step], words: &Words) -> Option<String> {
     let stalled = Type::Stalled.find(&status.conditions);
     if let Some(reason) = stalled.and_then(Reason::of) {
@@ -91,7 +91,7 @@ fn next_step(status: &ZoomIntegrationStatus, steps: &[Step], words: &Words) -> O
     words::brief(steps, words)
 }
 
-/// What ends the stall: the step that went wrong at Zoom, or what the register says.
+/// What ends the stall: the step that failed at Zoom, or the register's remedy.
 fn stalled_by(reason: Reason, steps: &[Step], words: &Words) -> Option<String> {
     let wrong = || steps.iter().find(|step| !step.mistakes.is_empty());
     let by_step = match reason {
@@ -145,7 +145,7 @@ fn entry(entry: &Entry) -> SetupEntry {
     }
 }
 
-/// The text, or so much of it as has room.
+/// The text, cut to the available length.
 fn bounded(text: &str, most: usize) -> String {
     if text.chars().count() <= most {
         return text.to_owned();

@@ -1,4 +1,4 @@
-//! What is said of a webhook.
+//! The status of a webhook.
 
 use serde_json::json;
 
@@ -59,7 +59,7 @@ fn pod(ordinal: i32, dead_letters: Option<u64>) -> ReceiverPod {
     }
 }
 
-/// What was done: nothing failed, and the receiver takes requests.
+/// Everything was applied without failures, and the receiver accepts requests.
 pub(super) fn applied(token: TokenSecret) -> Applied {
     Applied {
         with_current_credentials: matches!(token, TokenSecret::Ours(_)),
@@ -191,7 +191,7 @@ fn what_stands_in_the_way_of_zoom_is_named_where_a_person_looks() {
             "{cause:?}"
         );
     }
-    // It is advice: what the integration is, it is without it.
+    // It is only advice and does not change the integration's state.
     let without = say_seeing(&integration(), vec![], vec![], None);
     assert_eq!(said.phase, without.phase);
     for type_ in [Type::Ready, Type::Reconciling, Type::Stalled] {
@@ -254,7 +254,7 @@ fn what_others_made_of_the_receivers_objects_is_named_where_its_state_is() {
     );
 }
 
-/// Nothing but a request that Zoom signed proves the secret token, and with it the app.
+/// Only a request with Zoom's signature proves the secret token, and with it the app.
 #[test]
 fn a_webhook_only_app_is_connected_once_zoom_has_validated() {
     let mut integration = integration();

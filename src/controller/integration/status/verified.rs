@@ -1,7 +1,7 @@
-//! Whether what arrives at the endpoint is signed as it should be. Pure.
+//! Whether requests to the endpoint have the expected signature. Pure.
 //!
-//! A receiver counts what it refuses. A few refusals mean nothing, since anybody can cause them; several
-//! without one right signature between them mean that Zoom's events are being lost.
+//! A receiver counts the requests that it refuses. A few refusals mean nothing, because anybody can cause
+//! them. Several in a row without a correct signature mean that Zoom's events are being lost.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
@@ -15,10 +15,10 @@ use crate::{
 };
 use contract::facts::Facts;
 
-/// From this number of refusals in a row on something is wrong.
+/// From this number of refusals in a row, something is wrong.
 const ENOUGH: u64 = 2;
 
-/// The condition of an integration with a webhook, if its receiver counts what it refuses.
+/// The condition of an integration with a webhook, if its receiver counts refusals.
 pub(super) fn events_verified(
     spec: &ZoomIntegrationSpec,
     webhook: Option<&WebhookStatus>,
@@ -36,7 +36,7 @@ pub(super) fn events_verified(
             "The receiver cannot be asked what has arrived.".into(),
         );
     };
-    // An earlier version of the receiver does not count.
+    // Earlier versions of the receiver do not count.
     let health = facts.health.as_ref()?;
     let last_right = facts.last_verified.map_or_else(
         || "No request with a right signature has arrived yet.".to_owned(),

@@ -1,4 +1,4 @@
-//! Nothing goes before it is empty.
+//! Nothing is removed before it is empty.
 
 use super::*;
 use crate::controller::integration::model::Order;
@@ -14,7 +14,7 @@ fn live(kind: Kind, replicas: i32, available: bool) -> Live {
     }
 }
 
-/// A Pod with so many events, `None` if it cannot be asked.
+/// A Pod with this many events; `None` if it cannot be asked.
 fn pod(kind: Kind, ordinal: i32, pending: Option<u64>, draining: bool) -> ReceiverPod {
     ReceiverPod {
         kind,
@@ -145,7 +145,7 @@ fn without_a_buffer_there_is_nothing_to_wait_for() {
     let next = transition(Some((SET, 1)), &[old, live(SET, 1, true)], &[], false);
     assert_eq!(next.delete, [DEPLOYMENT]);
     assert_eq!(transition(None, &[old], &[], false).delete, [DEPLOYMENT]);
-    // Nobody scaled to nothing has anything stored.
+    // A workload that was scaled to zero stores nothing.
     let none = live(SET, 0, false);
     assert_eq!(transition(None, &[none], &[], false).delete, [SET]);
 }

@@ -571,7 +571,7 @@ fn credentials_that_zoom_does_not_take_stall_a_general_app() {
             refusals: vec![],
         };
         is(&case, phase, Status::False, Flow::Stalled, reason);
-        // What time may heal keeps nobody from installing the app.
+        // A temporary failure does not keep anybody from installing the app.
         let case = Case {
             check: Some(failure("ZoomUnavailable", 1)),
             ..case
@@ -586,7 +586,8 @@ fn credentials_that_zoom_does_not_take_stall_a_general_app() {
     }
 }
 
-/// An app that only receives events is ready once Zoom has validated its endpoint, until Zoom stays away.
+/// An app that only receives events is ready once Zoom has validated its endpoint, until the validation is
+/// overdue.
 #[test]
 fn zooms_validation_is_all_that_a_webhook_only_app_waits_for() {
     let spec: ZoomIntegrationSpec = serde_json::from_value(json!({

@@ -1,4 +1,4 @@
-//! When Zoom is asked whether it takes a General app's credentials.
+//! When Zoom is asked whether it accepts a General app's credentials.
 
 use super::*;
 use crate::{
@@ -11,8 +11,8 @@ const GENERAL: &str = r#"{
     "scopes": {"required": ["user:read:user"]}
 }"#;
 
-/// What a General app's credentials of version `c/1` lead to, with a connection that was told at this time
-/// that Zoom does not take them.
+/// The step for a General app's credentials of version `c/1`, with a connection to which Zoom refused them at
+/// this time.
 fn check(change: Value, known: Value, rejected: Option<i64>) -> CredentialsStep {
     let mut spec: Value = serde_json::from_str(GENERAL).unwrap();
     for (key, value) in change.as_object().unwrap() {
@@ -68,7 +68,7 @@ fn what_a_connection_is_told_casts_doubt_on_what_zoom_took() {
     assert_eq!(step(NOW - 300, Some(NOW - 1)), CredentialsStep::Ask);
     let wait = CredentialsStep::Wait(at(NOW + 1));
     assert_eq!(step(NOW - 299, Some(NOW - 1)), wait);
-    // Zoom was asked since.
+    // Zoom was asked after that.
     assert_eq!(step(NOW - 300, Some(NOW - 301)), CredentialsStep::Keep);
     let before = check(json!({}), taken(Value::Null), Some(NOW - 1));
     assert_eq!(before, CredentialsStep::Ask, "of an older version");
@@ -100,7 +100,7 @@ fn refused_credentials_are_tried_again_slowly_and_changed_ones_soon() {
     for (retry_at, version, step) in [
         (NOW + 60, "c/1", CredentialsStep::Wait(at(NOW + 60))),
         (NOW, "c/1", CredentialsStep::Ask),
-        // Two seconds after the failure, three are left of the least distance.
+        // Two seconds after the failure, three seconds of the minimum distance remain.
         (NOW + 3000, "c/0", CredentialsStep::Wait(at(NOW + 3))),
     ] {
         assert_eq!(check(json!({}), refused(retry_at, version), None), step);

@@ -1,4 +1,4 @@
-//! The list in the status, and that it is written only when it changed.
+//! The list in the status, which is written only when it changes.
 #![allow(
     clippy::needless_pass_by_value,
     clippy::unnecessary_wraps,
@@ -55,7 +55,7 @@ fn general() -> ZoomIntegration {
     }))
 }
 
-/// The Secret with these keys, each with a value of its own.
+/// The Secret with these keys, each with a different value.
 fn secret(keys: &[&str]) -> Secret {
     let data = keys
         .iter()
@@ -76,7 +76,7 @@ const ALL: [&str; 4] = [
     "webhook-secret-token",
 ];
 
-/// What a pass over an integration finds.
+/// The observations of a pass over an integration.
 struct Pass {
     integration: ZoomIntegration,
     secret: Option<Secret>,
@@ -100,7 +100,7 @@ impl Pass {
         }
     }
 
-    /// The status that is written at this second, and read by the next pass as the API server gives it back.
+    /// The status that is written at this second, as the next pass reads it from the API server.
     fn at(&mut self, second: i64) -> ZoomIntegrationStatus {
         let observed = Observed {
             credentials: Credentials::read(&self.integration.spec, self.secret.as_ref()),
@@ -194,7 +194,7 @@ fn each_step_is_done_when_its_proof_was_seen() {
     let said = pass.at(30);
     assert_eq!(step(&said, "Endpoint").state, "Done");
     assert_eq!(step(&said, "Credentials").since, Some(Time(at(20))));
-    // It works, and which events have come is in the list.
+    // It works, and the list shows which events have arrived.
     assert_eq!(said.next_step, None);
 
     pass.facts = seen(|facts| {
@@ -216,7 +216,7 @@ fn an_idle_pass_says_the_same_to_the_letter() {
     let first = pass.at(10);
     assert!(!first.setup.is_empty() && first.next_step.is_some());
     for second in [11, 500, 80_000] {
-        // Zoom and strangers go on to send.
+        // Zoom and strangers continue to send requests.
         let moved = at(second.min(3000));
         pass.facts = seen(|facts| facts.rejected(moved));
         assert_eq!(pass.at(second), first, "{second}");
@@ -334,7 +334,7 @@ fn a_general_apps_credentials_are_judged_by_the_check() {
     assert_eq!(condition(&said), ("True".into(), "Accepted".into()));
     assert_eq!(step(&said, "Credentials").state, "Done");
     assert_eq!(step(&said, "Credentials").since, Some(Time(at(40))));
-    // Other credentials that Zoom was not asked about yet.
+    // Other credentials that Zoom has not checked yet.
     pass.checked.accepted_version = Some("c/0".into());
     assert_eq!(condition(&pass.at(50)).0, "Unknown");
 }
@@ -363,7 +363,7 @@ fn what_stalls_the_integration_is_what_to_do_next() {
     pass.refusals.clear();
     pass.scope = Some("");
     assert_eq!(pass.at(10).next_step.as_deref(), Some("Tick the scopes"));
-    // No box can be ticked for a classic scope.
+    // Zoom has no box for a classic scope.
     let mut pass = Pass::over(integration(json!({
         "scopes": {"required": ["meeting:write:admin"]},
     })));
