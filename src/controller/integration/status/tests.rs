@@ -186,10 +186,7 @@ fn what_stands_in_the_way_of_zoom_is_named_where_a_person_looks() {
     let expected = "Seen from the operator: hooks.example.com has no address.";
     assert!(message.contains(expected), "{message}");
     for cause in [Cause::Reachable, Cause::ResolverFailed] {
-        assert!(
-            !endpoint(&say(cause)).1.contains("Seen from"),
-            "{cause:?}"
-        );
+        assert!(!endpoint(&say(cause)).1.contains("Seen from"), "{cause:?}");
     }
     // It is only advice and does not change the integration's state.
     let without = say_seeing(&integration(), vec![], vec![], None);
