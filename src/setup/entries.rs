@@ -2,6 +2,7 @@
 
 use super::{
     facts::Facts,
+    order,
     step::{Act, Entry, StepId},
 };
 use crate::api::v1alpha1::{
@@ -16,6 +17,7 @@ pub fn entries(id: StepId, spec: &ZoomIntegrationSpec, facts: &Facts) -> Vec<Ent
         StepId::CreateApp => app(spec),
         StepId::Credentials => credentials(spec),
         StepId::Redirect => redirect(spec, facts),
+        StepId::Chatbot => chatbot(spec, facts),
         StepId::SecretToken => {
             vec![copy(
                 spec,
@@ -122,20 +124,35 @@ fn redirect(spec: &ZoomIntegrationSpec, facts: &Facts) -> Vec<Entry> {
 
 fn subscriptions(spec: &ZoomIntegrationSpec) -> Vec<Entry> {
     let mut entries = vec![entry(Act::Choose, "Method", "Webhook")];
+    let is_ticked = |event: &&String| !order::is_bots(event);
     for subscription in spec
         .webhook
         .iter()
         .flat_map(|webhook| &webhook.subscriptions)
+        .filter(|subscription| subscription.events.iter().any(|event| is_ticked(&event)))
     {
         entries.push(entry(Act::Paste, "Subscription name", &subscription.name));
         entries.extend(
             subscription
                 .events
                 .iter()
+                .filter(is_ticked)
                 .map(|event| tick("Add Events", event, events::label(event))),
         );
     }
     entries
+}
+
+fn chatbot(spec: &ZoomIntegrationSpec, facts: &Facts) -> Vec<Entry> {
+    let command = spec.app.chatbot.as_ref();
+    let command = command.and_then(|bot| bot.slash_command.as_deref());
+    let command = command.map(|command| entry(Act::Paste, "Slash Command", command));
+    let url = if facts.endpoint.withheld {
+        Vec::new()
+    } else {
+        url(spec, "Bot endpoint URL")
+    };
+    command.into_iter().chain(url).collect()
 }
 
 fn url(spec: &ZoomIntegrationSpec, field: &str) -> Vec<Entry> {

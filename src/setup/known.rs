@@ -125,13 +125,18 @@ fn granted(
     status: &ZoomIntegrationStatus,
     connections: &[Read],
 ) -> Option<Comparison> {
-    let own = status.scopes.as_ref();
-    let theirs = connections.iter().filter_map(|read| read.granted.as_ref());
     let optional = spec.scopes.optional.as_deref().unwrap_or_default();
-    own.map(|own| &own.granted)
-        .into_iter()
-        .chain(theirs)
-        .map(|granted| scopes::compare(&granted.join(" "), &spec.scopes.required, optional))
+    let of = |granted: &[String], required: &[String]| {
+        scopes::compare(&granted.join(" "), required, optional)
+    };
+    let own = status.scopes.as_ref();
+    let own = own.map(|own| of(&own.granted, &spec.own_scopes()));
+    let people = spec.consent_scopes();
+    // A bot's token says nothing of the boxes that count for people.
+    let own = own.filter(|own| !own.is_complete() || !spec.has_bot() || people.is_empty());
+    let theirs = connections.iter().filter_map(|read| read.granted.as_ref());
+    own.into_iter()
+        .chain(theirs.map(|granted| of(granted, &people)))
         .max_by_key(|found| found.missing.len())
 }
 

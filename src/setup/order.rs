@@ -18,6 +18,7 @@ pub fn ids(spec: &ZoomIntegrationSpec, facts: &Facts) -> Vec<StepId> {
             StepId::CreateApp => true,
             StepId::Credentials | StepId::Scopes => !webhook_only,
             StepId::Redirect | StepId::Install => general,
+            StepId::Chatbot => spec.has_bot(),
             StepId::SecretToken => spec.webhook.is_some(),
             StepId::Events | StepId::Endpoint => has_events(spec),
             StepId::Information => webhook_only || is_reviewed(spec) || has_listing(spec),
@@ -58,9 +59,29 @@ pub fn cautions(id: StepId, spec: &ZoomIntegrationSpec) -> Vec<Caution> {
     }
 }
 
-/// The declared events, each once.
+/// The declared events that an event subscription has, each once: a bot's come by themselves.
 #[must_use]
 pub fn events(spec: &ZoomIntegrationSpec) -> Vec<&str> {
+    let mut events = declared(spec);
+    events.retain(|event| !is_bots(event));
+    events
+}
+
+/// The declared events of a Team Chat bot, each once.
+#[must_use]
+pub fn bot_events(spec: &ZoomIntegrationSpec) -> Vec<&str> {
+    let mut events = declared(spec);
+    events.retain(|event| is_bots(event));
+    events
+}
+
+/// Only a bot's events have no product in front of a dot.
+#[must_use]
+pub fn is_bots(event: &str) -> bool {
+    !event.contains('.')
+}
+
+fn declared(spec: &ZoomIntegrationSpec) -> Vec<&str> {
     let mut events: Vec<&str> = Vec::new();
     let subscriptions = spec
         .webhook
@@ -74,7 +95,7 @@ pub fn events(spec: &ZoomIntegrationSpec) -> Vec<&str> {
     events
 }
 
-/// Whether any event is declared.
+/// Whether any event is declared that an event subscription has.
 #[must_use]
 pub fn has_events(spec: &ZoomIntegrationSpec) -> bool {
     !events(spec).is_empty()

@@ -14,6 +14,8 @@ pub enum StepId {
     Credentials,
     /// Paste redirect URL and allow list.
     Redirect,
+    /// Turn on Team Chat, and paste the bot's endpoint URL.
+    Chatbot,
     /// Bring the webhook secret token into the Secret.
     SecretToken,
     /// Add the events.
@@ -237,10 +239,11 @@ pub enum Caution {
 
 impl StepId {
     /// Every step, in the order of Zoom's portal.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::CreateApp,
         Self::Credentials,
         Self::Redirect,
+        Self::Chatbot,
         Self::SecretToken,
         Self::Events,
         Self::Endpoint,
@@ -268,6 +271,7 @@ impl StepId {
             Self::CreateApp => "CreateApp",
             Self::Credentials => "Credentials",
             Self::Redirect => "Redirect",
+            Self::Chatbot => "Chatbot",
             Self::SecretToken => "SecretToken",
             Self::Events => "Events",
             Self::Endpoint => "Endpoint",

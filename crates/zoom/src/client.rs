@@ -180,6 +180,21 @@ impl Client {
         AccessToken::from_answer(&body, now, &self.endpoints.api)
     }
 
+    /// Requests the token of a Team Chat bot (`grant_type=client_credentials`).
+    ///
+    /// # Errors
+    /// As [`Client::account_credentials`].
+    pub async fn client_credentials(
+        &self,
+        app: &App,
+        now: Timestamp,
+    ) -> Result<AccessToken, Error> {
+        let form = [("grant_type", "client_credentials")];
+        let answer = self.request(app, &form, now).await;
+        let body = answer.map_err(|error| error.to(Request::BotToken))?;
+        AccessToken::from_answer(&body, now, &self.endpoints.api)
+    }
+
     /// Asks whether Zoom takes the credentials of a General app. Nothing is spent.
     ///
     /// # Errors

@@ -17,7 +17,7 @@ pub struct Identity {
     /// Zoom's id of the account.
     #[serde(default)]
     pub account_id: String,
-    /// The mail address.
+    /// The mail address that Zoom has verified; empty without one.
     #[serde(default)]
     pub email: String,
 }
@@ -39,13 +39,28 @@ pub(super) fn from_answer(
         return Err(Error::from_answer(status, body, retry_after));
     }
     // Some endpoints report failure with HTTP 200: such a body has no id.
+    let verified = is_verified(&value);
     match serde_json::from_value::<Identity>(value) {
-        Ok(identity) if !identity.user_id.is_empty() => Ok(Some(identity)),
+        Ok(identity) if !identity.user_id.is_empty() => Ok(Some(Identity {
+            // Anybody can enter somebody else's address.
+            email: if verified {
+                identity.email
+            } else {
+                String::new()
+            },
+            ..identity
+        })),
         _ => Err(Error::new(
             Fault::Unintelligible,
             "an answer to users/me without an id",
         )),
     }
+}
+
+/// `verified` is 1 once the user has confirmed the address.
+fn is_verified(user: &Value) -> bool {
+    let verified = user.get("verified");
+    verified.is_some_and(|verified| *verified == 1 || *verified == true)
 }
 
 #[cfg(test)]
@@ -57,9 +72,23 @@ mod tests {
         let read = |status, body: &str| from_answer(status, body.as_bytes(), None);
         let user = read(
             200,
-            r#"{"id":"u","account_id":"a","email":"ada@example.com"}"#,
+            r#"{"id":"u","account_id":"a","email":"ada@example.com","verified":1}"#,
         );
         assert_eq!(user.unwrap().unwrap().email, "ada@example.com");
+        for verified in [
+            "",
+            r#","verified":0"#,
+            r#","verified":null"#,
+            r#","verified":"1""#,
+        ] {
+            let body = format!(r#"{{"id":"u","email":"ada@example.com"{verified}}}"#);
+            let user = read(200, &body).unwrap().unwrap();
+            assert_eq!(
+                (user.user_id.as_str(), user.email.as_str()),
+                ("u", ""),
+                "{body}"
+            );
+        }
         for body in [
             r#"{"code":4711,"message":"Invalid access token, does not contain scopes:[user:read:user]."}"#,
             r#"{"code":104,"message":"Invalid access token, does not contain scopes: [user:read]."}"#,

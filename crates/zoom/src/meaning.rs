@@ -25,23 +25,34 @@ impl Error {
             }
             // Only a Server-to-Server app names an account.
             (
-                Request::Check | Request::Refresh | Request::Revoke | Request::Identity,
+                Request::BotToken
+                | Request::Check
+                | Request::Refresh
+                | Request::Revoke
+                | Request::Identity,
                 Fault::AccountRejected,
             )
             // Only a code comes with a redirect URL.
             | (
                 Request::AccountToken
+                | Request::BotToken
                 | Request::Check
                 | Request::Refresh
                 | Request::Revoke
                 | Request::Identity,
                 Fault::RedirectMismatch,
-            ) => Fault::Refused,
+            )
+            // Nobody authorizes a bot's token.
+            | (Request::BotToken, Fault::GrantLost) => Fault::Refused,
             // Nobody authorizes a Server-to-Server app.
             (Request::AccountToken, Fault::GrantLost) => Fault::AccountRejected,
             // Nothing but client id and secret was shown.
             (
-                Request::AccountToken | Request::Check | Request::Revoke | Request::Identity,
+                Request::AccountToken
+                | Request::BotToken
+                | Request::Check
+                | Request::Revoke
+                | Request::Identity,
                 Fault::OtherClient,
             ) => Fault::CredentialsRejected,
             (_, fault) => fault,
@@ -83,7 +94,10 @@ impl Fault {
             ) => {
                 "Zoom does not let this app act for a person who authorized it: use the client id and secret of a General app, or create a new ZoomIntegration with app.kind: ServerToServer."
             }
-            (Self::OwnerGone, Request::AccountToken) => {
+            (Self::WrongAppKind, Request::BotToken) => {
+                "Zoom gives this app no token for a bot: use the client id and secret of a General app, turn on Team Chat Subscription on its Surface page, and add the scope imchat:bot."
+            }
+            (Self::OwnerGone, Request::AccountToken | Request::BotToken) => {
                 "The Zoom user who owns this app no longer exists: move the app to another owner."
             }
             (Self::OwnerGone, Request::Code | Request::Refresh | Request::Identity) => {
@@ -108,7 +122,8 @@ mod tests {
         Error::from_answer(400, body.as_bytes(), None).to(request)
     }
 
-    const GENERAL: [Request; 5] = [
+    const GENERAL: [Request; 6] = [
+        Request::BotToken,
         Request::Check,
         Request::Code,
         Request::Refresh,
@@ -149,13 +164,15 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_asked_to_authorize_a_server_to_server_app() {
-        for body in ANSWERS {
-            let error = answer(Request::AccountToken, body);
-            let message = error.message();
+    fn nobody_is_asked_to_authorize_an_app_with_a_token_of_its_own() {
+        for (request, body) in [Request::AccountToken, Request::BotToken]
+            .into_iter()
+            .flat_map(|request| ANSWERS.map(|body| (request, body)))
+        {
+            let message = answer(request, body).message();
             assert!(
                 !message.contains("authorize") && !message.contains("redirect URL"),
-                "{message}"
+                "{request:?}: {message}"
             );
         }
     }
@@ -188,7 +205,7 @@ mod tests {
         for request in [Request::Code, Request::Refresh] {
             assert_eq!(answer(request, ANSWERS[7]).fault, Fault::OtherClient);
         }
-        for request in [Request::AccountToken, Request::Check] {
+        for request in [Request::AccountToken, Request::BotToken, Request::Check] {
             assert_eq!(
                 answer(request, ANSWERS[7]).fault,
                 Fault::CredentialsRejected

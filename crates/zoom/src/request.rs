@@ -5,6 +5,8 @@
 pub enum Request {
     /// A token of a Server-to-Server app.
     AccountToken,
+    /// A token of a Team Chat bot.
+    BotToken,
     /// A try of a General app's client id and secret.
     Check,
     /// The exchange of an authorization code.

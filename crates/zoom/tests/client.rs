@@ -206,3 +206,41 @@ async fn no_secret_is_in_any_message() {
         );
     }
 }
+
+#[tokio::test]
+async fn only_an_app_with_a_bot_gets_a_token_for_it() {
+    let zoom = Zoom::start().await;
+    let scopes = json!(["imchat:bot", "user:read:user:admin"]);
+    let general = |change: Value| {
+        let mut app = json!({"kind": "General", "management": "Admin", "scopes": scopes});
+        for (key, value) in change.as_object().unwrap() {
+            app[key] = value.clone();
+        }
+        app
+    };
+    zoom.app("bot", general(json!({"chatbot": true}))).await;
+    zoom.app("plain", general(json!({}))).await;
+    zoom.app("unticked", general(json!({"chatbot": true, "scopes": []})))
+        .await;
+    zoom.app("off", general(json!({"chatbot": true, "active": false})))
+        .await;
+    let ask = async |id: &str, secret: &str| {
+        let app = App {
+            client_id: id.into(),
+            client_secret: secret.to_owned().into(),
+        };
+        zoom.client.client_credentials(&app, Timestamp::now()).await
+    };
+    let token = ask("bot", "secret").await.unwrap();
+    assert_eq!(token.scope, "imchat:bot");
+    for (id, secret, fault) in [
+        ("bot", "wrong", Fault::CredentialsRejected),
+        ("plain", "secret", Fault::WrongAppKind),
+        ("unticked", "secret", Fault::WrongAppKind),
+        ("id", "secret", Fault::WrongAppKind),
+        ("off", "secret", Fault::AppDisabled),
+    ] {
+        let error = ask(id, secret).await.unwrap_err();
+        assert_eq!(error.fault, fault, "{id} {secret}: {error}");
+    }
+}

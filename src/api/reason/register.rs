@@ -353,7 +353,7 @@ register! {
     /// the grant belongs to somebody else than `subject`, or than who authorized first
     WrongSubject = "WrongSubject" in [Connection Consent] on [Ready(False) SubjectVerified(False)]
         for AuthorizingPerson: "the right person opens the link; or the app owner corrects `subject`";
-    /// `subject` names somebody, and Zoom does not say who authorized
+    /// `subject` names somebody, and Zoom does not say who authorized, or has not verified that person's email address
     SubjectUnverifiable = "SubjectUnverifiable" in [Connection Consent] on [Ready(False) SubjectVerified(False)]
         for AppOwner: "add the scope that the message names, and let the person authorize again; or remove `email` and `accountId`";
     /// the same Zoom user authorized another connection of this app, which the message names

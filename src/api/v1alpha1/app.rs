@@ -52,6 +52,24 @@ pub struct App {
     /// Texts, contact and links that Zoom's form asks for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listing: Option<Listing>,
+
+    /// The Team Chat bot of an admin-managed General app. The operator keeps the token with which the bot
+    /// writes (`client_credentials`) in the Secret of `spec.token`. Declare the bot's events, such as
+    /// `bot_notification`, in `webhook.subscriptions`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chatbot: Option<Chatbot>,
+}
+
+/// The Team Chat bot of an admin-managed General app. The operator keeps the token with which the bot
+/// writes (`client_credentials`) in the Secret of `spec.token`. Declare the bot's events, such as
+/// `bot_notification`, in `webhook.subscriptions`.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct Chatbot {
+    /// The command by which people talk to the bot, for example `/acme`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 100))]
+    pub slash_command: Option<String>,
 }
 
 /// The kinds of Zoom app.

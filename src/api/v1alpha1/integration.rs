@@ -10,6 +10,9 @@ use super::{
     ZoomIntegrationStatus, rules,
 };
 
+/// The scope of a Team Chat bot's token.
+const BOT_SCOPE: &str = "imchat:bot";
+
 /// One tenant's Zoom app.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[kube(
@@ -49,8 +52,13 @@ use super::{
         .field_path(".app"),
     validation = Rule::new("self.app.kind != 'ServerToServer' || !has(self.oauth)")
         .message("oauth is for General apps, a ServerToServer app has no consent and no redirect URL: remove oauth"),
-    validation = Rule::new("self.app.kind != 'General' || !has(self.token)")
-        .message("token is for ServerToServer apps, a General app has one token per ZoomConnection: remove token"),
+    validation = Rule::new("self.app.kind != 'General' || has(self.app.chatbot) || !has(self.token)")
+        .message("token is for ServerToServer apps and Team Chat bots, a General app has one token per ZoomConnection: remove token"),
+    validation = Rule::new("!has(self.app.chatbot) || self.app.kind == 'General' && self.app.?management.orValue('') == 'Admin'")
+        .message("a Team Chat bot belongs to an admin-managed General app: set app.kind: General and app.management: Admin, or remove app.chatbot")
+        .field_path(".app"),
+    validation = Rule::new("!has(self.app.chatbot) || has(self.scopes) && 'imchat:bot' in self.scopes.required")
+        .message("the token of a Team Chat bot has the scope imchat:bot: add imchat:bot to scopes.required, or remove app.chatbot"),
     validation = Rule::new("self.app.kind != 'ServerToServer' || !has(self.readyWhen) || self.readyWhen == 'Connected'")
         .message("readyWhen: Installable is for General apps, nobody installs a ServerToServer app: remove readyWhen"),
     validation = Rule::new("self.app.kind == 'WebhookOnly' || has(self.scopes)")
@@ -104,7 +112,7 @@ pub struct ZoomIntegrationSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub webhook: Option<Webhook>,
 
-    /// The Secret in which a ServerToServer app's access token is kept.
+    /// The Secret in which the access token of a ServerToServer app or a Team Chat bot is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<Token>,
 
@@ -155,6 +163,32 @@ impl ZoomIntegrationSpec {
     #[must_use]
     pub fn is_webhook_only(&self) -> bool {
         self.app.kind == AppKind::WebhookOnly
+    }
+
+    /// Whether the app is one with a Team Chat bot.
+    #[must_use]
+    pub fn has_bot(&self) -> bool {
+        self.app.chatbot.is_some()
+    }
+
+    /// Whether the app itself gets a token, without a person.
+    #[must_use]
+    pub fn has_own_token(&self) -> bool {
+        self.is_server_to_server() || self.has_bot()
+    }
+
+    /// The required scopes that the app's own token has to have.
+    #[must_use]
+    pub fn own_scopes(&self) -> Vec<String> {
+        let is_own = |scope: &&String| !self.has_bot() || *scope == BOT_SCOPE;
+        self.scopes.required.iter().filter(is_own).cloned().collect()
+    }
+
+    /// The required scopes that a person's token has to have: all but the one of the bot's own.
+    #[must_use]
+    pub fn consent_scopes(&self) -> Vec<String> {
+        let is_theirs = |scope: &&String| !self.has_bot() || *scope != BOT_SCOPE;
+        self.scopes.required.iter().filter(is_theirs).cloned().collect()
     }
 
     /// Whether people may connect themselves, and within which limits.

@@ -16,7 +16,7 @@ mod status;
 mod token;
 mod webhook;
 
-pub use app::{App, AppKind, Distribution, Environment, Listing, Management};
+pub use app::{App, AppKind, Chatbot, Distribution, Environment, Listing, Management};
 pub use connection::{
     ConnectionDeletionPolicy, ConnectionToken, ConsentStatus, GrantStatus, Subject, SubjectStatus,
     ZoomConnection, ZoomConnectionSpec, ZoomConnectionStatus,

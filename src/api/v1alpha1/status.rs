@@ -44,7 +44,7 @@ pub struct ZoomIntegrationStatus {
     /// Scopes that Zoom granted, compared with those required.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scopes: Option<ScopesStatus>,
-    /// The access token of a `ServerToServer` app.
+    /// The access token of a `ServerToServer` app or a Team Chat bot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<TokenStatus>,
     /// The webhook endpoint.
@@ -112,7 +112,7 @@ pub struct ScopesStatus {
     pub excess: Vec<String>,
 }
 
-/// The access token of a `ServerToServer` app.
+/// The access token of a `ServerToServer` app or a Team Chat bot.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct TokenStatus {

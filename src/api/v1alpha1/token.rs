@@ -1,4 +1,4 @@
-//! `spec.token`: the Secret in which a `ServerToServer` app's token is kept.
+//! `spec.token`: the Secret in which a token of the app's own is kept.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::metadata;
 
-/// The Secret in which a `ServerToServer` app's access token is kept.
+/// The Secret in which the access token of a `ServerToServer` app or a Team Chat bot is kept.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct Token {

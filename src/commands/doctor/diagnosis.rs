@@ -150,7 +150,12 @@ fn answer(case: &Case<'_>, report: &mut Report) {
         Answer::Token(token) => {
             pair(report);
             let minutes = life(token);
-            let text = format!("Zoom gives a token for the account, for {minutes} minutes.");
+            let whose = if case.spec.has_bot() {
+                "the bot"
+            } else {
+                "the account"
+            };
+            let text = format!("Zoom gives a token for {whose}, for {minutes} minutes.");
             report.add("token", Verdict::Ok, text);
         }
         Answer::Swapped(swap) => {
@@ -217,7 +222,7 @@ fn swapped(swap: Swap, case: &Case<'_>) -> String {
 
 /// What was granted of what is declared.
 fn scopes(case: &Case<'_>, report: &mut Report) {
-    let required = &case.spec.scopes.required;
+    let required = &case.spec.own_scopes();
     let Answer::Token(token) = case.answer else {
         if matches!(case.answer, Answer::Pair) && !required.is_empty() {
             report.add(
@@ -268,8 +273,8 @@ fn facts(case: &Case<'_>) -> Facts {
         },
         scopes: match case.answer {
             Answer::Token(token) => {
-                let required = &case.spec.scopes.required;
-                Some(scopes::compare(&token.scope, required, optional))
+                let required = case.spec.own_scopes();
+                Some(scopes::compare(&token.scope, &required, optional))
             }
             _ => None,
         },

@@ -65,6 +65,10 @@ async fn once(zoom: &Client, values: &Values) -> Answer {
     let Some(app) = &values.app else {
         return Answer::NotAsked;
     };
+    if values.has_bot {
+        let answer = zoom.client_credentials(app, now).await;
+        return answer.map_or_else(Answer::Failed, Answer::Token);
+    }
     let answer = zoom.check(app, now).await;
     answer.map_or_else(Answer::Failed, |()| Answer::Pair)
 }

@@ -26,6 +26,8 @@ pub struct Values {
     pub secret_token: Option<SecretString>,
     /// Whether the app is of the kind that has an account id.
     pub is_server_to_server: bool,
+    /// Whether the app has a Team Chat bot.
+    pub has_bot: bool,
 }
 
 // === impl Values ===
@@ -65,6 +67,7 @@ impl Values {
             app: found.app,
             secret_token: token.and_then(|key| text(data.get(key)?)),
             is_server_to_server: spec.is_server_to_server(),
+            has_bot: spec.has_bot(),
         }
     }
 

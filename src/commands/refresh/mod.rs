@@ -113,7 +113,7 @@ pub fn main(args: &Args) -> anyhow::Result<()> {
 /// Says of an integration without a token of its own who has one.
 async fn check(session: &Session, integration: &ZoomIntegration) -> anyhow::Result<()> {
     ensure_awake(integration)?;
-    if integration.spec.is_server_to_server() {
+    if integration.spec.has_own_token() {
         return Ok(());
     }
     let name = integration.name_any();

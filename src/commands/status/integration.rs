@@ -75,7 +75,11 @@ fn app(app: &App) -> String {
         Environment::Production => "production",
         Environment::Development => "development",
     };
-    format!("General, {management}, {environment}")
+    let bot = app
+        .chatbot
+        .as_ref()
+        .map_or("", |_| ", with a Team Chat bot");
+    format!("General, {management}, {environment}{bot}")
 }
 
 fn webhook(page: &mut Page, webhook: &WebhookStatus, now: Timestamp) {

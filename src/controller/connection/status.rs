@@ -138,9 +138,16 @@ pub fn status(
 
 fn granted(integration: Option<&Integration>, kept: Option<&StoredGrant>) -> Option<Comparison> {
     let access = kept?.grant.access.as_ref()?;
-    let declared = &integration?.resource.spec.scopes;
-    let optional = declared.optional.as_deref().unwrap_or_default();
-    Some(scopes::compare(&access.scope, &declared.required, optional))
+    let spec = &integration?.resource.spec;
+    let optional = spec.scopes.optional.as_deref().unwrap_or_default();
+    // Declared, and of the bot's own token.
+    let others = spec.own_scopes().into_iter().filter(|_| spec.has_bot());
+    let optional: Vec<String> = optional.iter().cloned().chain(others).collect();
+    Some(scopes::compare(
+        &access.scope,
+        &spec.consent_scopes(),
+        &optional,
+    ))
 }
 
 fn grant_finding<'a>(
@@ -304,7 +311,7 @@ fn subject(observed: &Observed, mismatch: Option<&Mismatch>) -> Option<SubjectSt
     Some(SubjectStatus {
         user_id: Some(identity.user_id.clone()),
         account_id: Some(identity.account_id.clone()),
-        email: Some(identity.email.clone()),
+        email: Some(identity.email.clone()).filter(|email| !email.is_empty()),
     })
 }
 

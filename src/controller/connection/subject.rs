@@ -59,6 +59,14 @@ pub fn judge(found: Option<&Identity>, expected: Expected<'_>) -> Result<(), Mis
             Ok(())
         };
     };
+    if let (Some(email), true) = (email, found.email.is_empty()) {
+        return Err(Mismatch {
+            reason: Reason::SubjectUnverifiable,
+            message: format!(
+                "Zoom names no verified email address of who authorized, so nobody can tell whether it is {email}: the person confirms the address in Zoom's mail and authorizes again, or subject.accountId takes the place of subject.email."
+            ),
+        });
+    }
     if let Some(email) = email.filter(|email| !email.eq_ignore_ascii_case(&found.email)) {
         return Err(wrong(format!(
             "Somebody other than {email} authorized: open status.installUrl as that person, signed in to Zoom with that address."
@@ -161,6 +169,30 @@ mod tests {
                 "{email} {account}"
             );
             assert_eq!(reason(None, expected), Some(Reason::SubjectUnverifiable));
+        }
+    }
+
+    #[test]
+    fn an_address_that_zoom_has_not_verified_proves_nobody() {
+        let unverified = Identity {
+            email: String::new(),
+            ..identity("u", "a")
+        };
+        let subject = |email: Option<&str>| Subject {
+            display_name: None,
+            email: email.map(Into::into),
+            account_id: Some("a".into()),
+        };
+        for (email, wanted) in [
+            (Some("ada@example.com"), Some(Reason::SubjectUnverifiable)),
+            (None, None),
+        ] {
+            let subject = subject(email);
+            let expected = Expected {
+                subject: Some(&subject),
+                ..NOBODY
+            };
+            assert_eq!(reason(Some(&unverified), expected), wanted);
         }
     }
 

@@ -79,7 +79,7 @@ pub async fn observe(
     let uid = integration.uid().unwrap_or_default();
     let mut credentials = Credentials::read(spec, found.as_ref());
     memory.versions.keep(&uid, &mut credentials);
-    let (token, old_token_secret) = if spec.is_server_to_server() {
+    let (token, old_token_secret) = if spec.has_own_token() {
         let owner = Owner::integration(integration);
         let secret = secrets.get_opt(&owner.secret_name).await?;
         let token = token_secret::read(&owner, secret.as_ref());

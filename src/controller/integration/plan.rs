@@ -139,7 +139,8 @@ pub fn discards(integration: &ZoomIntegration) -> bool {
 }
 
 fn token(integration: &ZoomIntegration, observed: &Observed, now: Timestamp) -> TokenStep {
-    if observed.credentials.server_to_server.is_none() {
+    let spec = &integration.spec;
+    if !spec.has_own_token() || !observed.credentials.are_complete(spec) {
         return TokenStep::Keep;
     }
     let stored = match &observed.token {
@@ -188,7 +189,9 @@ fn credentials(
     rejected: Option<Timestamp>,
     now: Timestamp,
 ) -> CredentialsStep {
-    if !integration.spec.is_general() || observed.credentials.app.is_none() {
+    let spec = &integration.spec;
+    // A token of the app's own shows it as well.
+    if !spec.is_general() || spec.has_bot() || observed.credentials.app.is_none() {
         return CredentialsStep::Forget;
     }
     let version = &observed.credentials.version;
@@ -299,8 +302,7 @@ fn scopes_missing(
     stored: Option<&Stored>,
     _: Timestamp,
 ) -> Option<Cause> {
-    let declared = &integration.spec.scopes;
-    let found = scopes::compare(&stored?.scope, &declared.required, &[]);
+    let found = scopes::compare(&stored?.scope, &integration.spec.own_scopes(), &[]);
     (!found.missing.is_empty()).then_some(Cause::ScopesMissing)
 }
 

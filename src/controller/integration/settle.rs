@@ -181,8 +181,7 @@ fn missing_scopes(integration: &ZoomIntegration, secret: &TokenSecret) -> Option
     let TokenSecret::Ours(stored) = secret else {
         return None;
     };
-    let declared = &integration.spec.scopes;
-    let found = scopes::compare(&stored.scope, &declared.required, &[]);
+    let found = scopes::compare(&stored.scope, &integration.spec.own_scopes(), &[]);
     remedy::message(&found, Then::Wait)
 }
 

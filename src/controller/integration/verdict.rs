@@ -253,7 +253,8 @@ fn usable(findings: &Findings<'_>) -> Verdict {
     let done = |phase, reason, message: &str| {
         Verdict::new(phase, Status::True, Flow::Settled, reason, message)
     };
-    if findings.token.is_some() {
+    let bot = findings.spec.has_bot();
+    if findings.token.is_some() && !bot {
         return done(
             Phase::Connected,
             Reason::Connected,
@@ -272,7 +273,7 @@ fn usable(findings: &Findings<'_>) -> Verdict {
         );
     }
     let external = findings.spec.consent_mode() == Some(ConsentMode::External);
-    if external && consent.event_seen {
+    if (external || bot) && consent.event_seen {
         return done(
             Phase::Connected,
             Reason::Connected,

@@ -131,7 +131,8 @@ pub(super) fn own_consent(spec: &ZoomIntegrationSpec, facts: &Facts, waiting: St
 fn an_event_came(spec: &ZoomIntegrationSpec, facts: &Facts) -> bool {
     let seen = &facts.endpoint.events_seen;
     order::is_external(spec)
-        && order::events(spec)
-            .iter()
-            .any(|event| seen.contains(*event))
+        && [order::events(spec), order::bot_events(spec)]
+            .concat()
+            .into_iter()
+            .any(|event| seen.contains(event))
 }

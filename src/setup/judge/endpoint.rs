@@ -63,6 +63,21 @@ pub(super) fn events(spec: &ZoomIntegrationSpec, facts: &Facts) -> Finding {
     .done_if(all, facts.endpoint.verified_at)
 }
 
+/// Only with Team Chat turned on does Zoom send a bot's events.
+pub(super) fn chatbot(spec: &ZoomIntegrationSpec, facts: &Facts) -> Finding {
+    let declared = order::bot_events(spec);
+    if declared.is_empty() {
+        return Finding::of(Evidence::None);
+    }
+    let seen = declared
+        .iter()
+        .any(|event| facts.endpoint.events_seen.contains(*event));
+    let withheld = facts.endpoint.withheld.then_some(Mistake::HostWithheld);
+    Finding::of(Evidence::FirstEvent)
+        .done_if(seen, facts.endpoint.verified_at)
+        .wrong(withheld.into_iter().collect())
+}
+
 pub(super) fn endpoint(spec: &ZoomIntegrationSpec, facts: &Facts, now: Timestamp) -> Finding {
     let endpoint = &facts.endpoint;
     let finding = Finding::of(Evidence::Validation).open();

@@ -23,6 +23,7 @@ pub fn judge(id: StepId, spec: &ZoomIntegrationSpec, facts: &Facts, now: Timesta
         StepId::CreateApp => created(spec, facts),
         StepId::Credentials => credentials(spec, facts),
         StepId::Redirect => consent::redirect(spec, facts),
+        StepId::Chatbot => endpoint::chatbot(spec, facts),
         StepId::SecretToken => endpoint::secret_token(spec, facts, now),
         StepId::Events => endpoint::events(spec, facts),
         StepId::Endpoint => endpoint::endpoint(spec, facts, now),

@@ -323,3 +323,52 @@ fn the_next_step_is_said_briefly() {
     );
     assert_eq!(brief(&spec, &done(&spec)), [None, None]);
 }
+
+/// The bot's endpoint has a page of its own, and its events are in no subscription.
+#[test]
+fn a_bot_has_a_step_of_its_own() {
+    let spec: ZoomIntegrationSpec = serde_json::from_value(serde_json::json!({
+        "app": {
+            "kind": "General", "management": "Admin", "chatbot": {"slashCommand": "/acme"},
+        },
+        "credentials": {"secretRef": {"name": "zoom"}},
+        "scopes": {"required": ["imchat:bot"]},
+        "webhook": {
+            "subscriptions": [
+                {"name": "Bot", "events": ["bot_notification"]},
+                {"name": "Meetings", "events": ["meeting.ended", "interactive_message_actions"]},
+            ],
+            "endpoint": {"host": "hooks.example.com"},
+            "sink": {"http": {"serviceRef": {"name": "sink"}}},
+        },
+    }))
+    .unwrap();
+    let mut facts = half_way(&spec);
+    let of = |facts: &Facts, id: StepId| {
+        let steps = steps(&spec, facts, now());
+        steps.into_iter().find(|step| step.id == id).unwrap()
+    };
+    let values = |step: crate::setup::Step| {
+        let pairs = step.entries.into_iter().map(|e| (e.field, e.value));
+        pairs.collect::<Vec<_>>()
+    };
+    let pair = |field: &str, value: &str| (field.to_owned(), value.to_owned());
+    assert_eq!(
+        values(of(&facts, StepId::Chatbot)),
+        [
+            pair("Slash Command", "/acme"),
+            pair("Bot endpoint URL", "https://hooks.example.com/")
+        ]
+    );
+    assert_eq!(
+        values(of(&facts, StepId::Events)),
+        [
+            pair("Method", "Webhook"),
+            pair("Subscription name", "Meetings"),
+            pair("Add Events", "meeting.ended")
+        ]
+    );
+    assert_eq!(of(&facts, StepId::Chatbot).state, State::Unknown);
+    facts.endpoint.events_seen.insert("bot_notification".into());
+    assert_eq!(of(&facts, StepId::Chatbot).state, State::Done);
+}

@@ -48,6 +48,7 @@ fn title(id: StepId, kind: AppKind) -> &'static str {
         (StepId::CreateApp, AppKind::WebhookOnly) => "create the Webhook Only app",
         (StepId::Credentials, _) => "copy the app's credentials into the Secret",
         (StepId::Redirect, _) => "paste the redirect URL and the allow list",
+        (StepId::Chatbot, _) => "turn on Team Chat and paste the bot's endpoint URL",
         (StepId::SecretToken, _) => "copy the Secret Token into the Secret",
         (StepId::Events, _) => "add the event subscription and its events",
         (StepId::Endpoint, _) => "paste the endpoint URL, press Validate, then Save",

@@ -48,6 +48,7 @@ fn title(id: StepId, kind: AppKind) -> &'static str {
         (StepId::CreateApp, AppKind::WebhookOnly) => "Webhook Only アプリを作成する",
         (StepId::Credentials, _) => "アプリの認証情報を Secret にコピーする",
         (StepId::Redirect, _) => "リダイレクト URL と許可リストを貼り付ける",
+        (StepId::Chatbot, _) => "Team Chat を有効にし、ボットのエンドポイント URL を貼り付ける",
         (StepId::SecretToken, _) => "Secret Token を Secret にコピーする",
         (StepId::Events, _) => "イベントサブスクリプションとイベントを追加する",
         (StepId::Endpoint, _) => "エンドポイント URL を貼り付け、Validate、Save の順に押す",

@@ -30,6 +30,7 @@ pub const fn place(id: StepId, kind: AppKind) -> Option<&'static str> {
         (StepId::Credentials, AppKind::General) => "Basic Information > App Credentials",
         (StepId::Credentials, _) => "App Credentials",
         (StepId::Redirect, _) => "Basic Information > OAuth Information",
+        (StepId::Chatbot, _) => "Features > Surface > Team Chat Subscription",
         (StepId::SecretToken, AppKind::General) => "Features > Access > Token",
         (StepId::Events | StepId::Endpoint, AppKind::General) => {
             "Features > Access > Event Subscription"

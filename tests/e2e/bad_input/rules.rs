@@ -40,6 +40,16 @@ fn webhook(change: Value) -> Value {
     json!({"webhook": webhook})
 }
 
+/// An app with a Team Chat bot.
+fn bot(change: Value) -> Value {
+    let mut spec = general(json!({
+        "app": {"management": "Admin", "chatbot": {"slashCommand": "/acme"}},
+        "scopes": {"required": ["imchat:bot"]},
+    }));
+    crate::bed::merge(&mut spec, &change);
+    spec
+}
+
 /// An app that only receives events.
 fn webhook_only(change: Value) -> Value {
     let mut spec = webhook(json!({}));
@@ -76,6 +86,9 @@ fn wrong() -> Vec<Change> {
         ("a WebhookOnly app with management", webhook_only(json!({"app": {"management": "Admin"}}))),
         ("a WebhookOnly app that is Installable", webhook_only(json!({"readyWhen": "Installable"}))),
         ("a WebhookOnly app with a client id", webhook_only(json!({"credentials": {"keys": {"clientId": "id"}}}))),
+        ("a bot of a ServerToServer app", json!({"app": {"chatbot": {}}, "scopes": {"required": ["imchat:bot"]}})),
+        ("a bot of a user-managed app", general(json!({"app": {"chatbot": {}}, "scopes": {"required": ["imchat:bot"]}}))),
+        ("a bot without its scope", bot(json!({"scopes": {"required": ["user:read:user:admin"]}}))),
         ("an unknown kind of app", json!({"app": {"kind": "Chatbot"}})),
         ("a display name of 50 characters", json!({"app": {"displayName": "a".repeat(50)}})),
         ("no scope", scopes(json!([]))),
@@ -258,6 +271,7 @@ fn right() -> Vec<Change> {
         ("an Ephemeral buffer with a size", webhook(json!({"buffer": {"storage": "Ephemeral", "size": "64Mi"}}))),
         ("a host with digits and hyphens", webhook(json!({"endpoint": {"host": "7.hooks-eu.example.com"}}))),
         ("Connected, said for a ServerToServer app", json!({"readyWhen": "Connected"})),
+        ("a bot", bot(json!({"token": {"secretName": "bot"}}))),
         ("a WebhookOnly app", webhook_only(json!({}))),
         ("another name for its secret token", webhook_only(json!({"credentials": {"keys": {"webhookSecretToken": "token"}}}))),
     ]

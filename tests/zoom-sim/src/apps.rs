@@ -211,6 +211,23 @@ impl Apps {
         })
     }
 
+    /// Issues a token to an app's bot.
+    pub fn issue_to_bot(&self, client_id: &str, scope: &str, now: Timestamp) -> Option<Issued> {
+        let mut inner = self.lock();
+        let app = inner.apps.get_mut(client_id)?;
+        app.traffic.counters.tokens_issued += 1;
+        let account_id = app.settings.account_id.clone();
+        let scopes = vec![scope.to_owned()];
+        let (access_token, expires_in) =
+            inner.mint_access_token(client_id, &account_id, scopes, None, now)?;
+        Some(Issued {
+            access_token,
+            refresh_token: None,
+            expires_in,
+            scope: Some(scope.to_owned()),
+        })
+    }
+
     pub fn bearer(&self, token: &str, now: Timestamp) -> Option<Bearer> {
         let inner = self.lock();
         let token = inner.tokens.get(token)?;

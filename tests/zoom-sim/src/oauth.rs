@@ -1,5 +1,5 @@
 //! `POST /oauth/token`: `account_credentials` for Server-to-Server apps, `authorization_code` and `refresh_token` for
-//! General ones.
+//! General ones, `client_credentials` for those of them that have a bot.
 
 use std::sync::Arc;
 
@@ -21,6 +21,9 @@ use crate::{
     server::Sim,
     settings::{Kind, Settings},
 };
+
+/// The only scope of a bot's token.
+const BOT: &str = "imchat:bot";
 
 /// Name of what became of a token request, carried on the answer for the counters.
 #[derive(Clone)]
@@ -101,8 +104,16 @@ fn grant(
             let issued = sim.apps.issue(&client_id, now);
             issued.ok_or(TokenError::InvalidClient.into())
         }
-        (Kind::General, Some("authorization_code" | "refresh_token")) if !settings.active => {
+        (Kind::General, Some("authorization_code" | "refresh_token" | "client_credentials"))
+            if !settings.active =>
+        {
             Err(Denied::Numeric(4717))
+        }
+        (Kind::General, Some("client_credentials"))
+            if settings.chatbot && settings.scopes.iter().any(|scope| scope == BOT) =>
+        {
+            let issued = sim.apps.issue_to_bot(&client_id, BOT, now);
+            issued.ok_or(TokenError::InvalidClient.into())
         }
         (Kind::General, Some("authorization_code")) => {
             let proof = Proof {

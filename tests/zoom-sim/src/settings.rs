@@ -62,6 +62,9 @@ pub struct Settings {
     /// To people of other accounts the app does not exist.
     #[serde(default)]
     pub own_account_only: bool,
+    /// Team Chat is turned on: the app has a bot, which gets tokens by `client_credentials`.
+    #[serde(default)]
+    pub chatbot: bool,
 }
 
 /// A change to some settings.
@@ -83,6 +86,7 @@ pub struct Patch {
     code_lifetime_seconds: Option<u32>,
     pub deauthorization_url: Option<String>,
     display_name: Option<String>,
+    chatbot: Option<bool>,
 }
 
 /// The settings that may be told.
@@ -104,6 +108,7 @@ pub struct Told {
     deauthorization_url: Option<String>,
     display_name: Option<String>,
     own_account_only: bool,
+    chatbot: bool,
 }
 
 // === impl Settings ===
@@ -128,6 +133,7 @@ impl Settings {
             deauthorization_url: None,
             display_name: None,
             own_account_only: false,
+            chatbot: false,
         }
     }
 
@@ -151,6 +157,7 @@ impl Settings {
         put_if_some(&mut self.management, patch.management);
         put_if_some(&mut self.redirect_urls, patch.redirect_urls);
         put_if_some(&mut self.strict_mode, patch.strict_mode);
+        put_if_some(&mut self.chatbot, patch.chatbot);
         put_if_some(
             &mut self.refresh_token_lifetime_seconds,
             patch.refresh_token_lifetime_seconds,
@@ -179,6 +186,7 @@ impl Settings {
             deauthorization_url: self.deauthorization_url.clone(),
             display_name: self.display_name.clone(),
             own_account_only: self.own_account_only,
+            chatbot: self.chatbot,
         }
     }
 }

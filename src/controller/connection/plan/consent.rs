@@ -129,7 +129,7 @@ fn adopt(view: &AppView<'_>, grant: &Grant, asked: &Asked, before: Option<&Store
 
 fn granted(integration: &Integration, grant: &Grant) -> End {
     let scope = grant.access.as_ref().map_or("", |access| &access.scope);
-    let found = scopes::compare(scope, &integration.resource.spec.scopes.required, &[]);
+    let found = scopes::compare(scope, &integration.resource.spec.consent_scopes(), &[]);
     match remedy::message(&found, Then::AuthorizeAgain) {
         None => End {
             succeeded: true,

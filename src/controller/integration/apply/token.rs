@@ -31,20 +31,30 @@ pub(super) async fn request(
     integration: &ZoomIntegration,
     observed: &Observed,
 ) -> Result<TokenOutcome, Error> {
-    let Some(credentials) = &observed.credentials.server_to_server else {
-        return Ok(TokenOutcome::Untouched);
-    };
     let key = Key::from(integration);
-    let budget = zoom
-        .budgets
-        .spend_of_account(&key.namespace, &credentials.account_id, &key.name);
+    let (app, account) = (
+        &observed.credentials.app,
+        &observed.credentials.server_to_server,
+    );
+    let budgets = &zoom.budgets;
+    let budget = match (account, app) {
+        (Some(account), _) => {
+            budgets.spend_of_account(&key.namespace, &account.account_id, &key.name)
+        }
+        (None, Some(app)) => budgets.spend_of_app(&key.namespace, &app.client_id, &key.to_string()),
+        (None, None) => return Ok(TokenOutcome::Untouched),
+    };
     if let Err(OverBudget(wait)) = budget {
         return Ok(TokenOutcome::Postponed(wait));
     }
     // The last check before the request: a leader that was frozen until now must not start one.
     writer.lead()?;
     let sent = Timestamp::now();
-    let answer = zoom.client.account_credentials(credentials, sent).await;
+    let answer = match (account, app) {
+        (Some(account), _) => zoom.client.account_credentials(account, sent).await,
+        (None, Some(app)) => zoom.client.client_credentials(app, sent).await,
+        (None, None) => return Ok(TokenOutcome::Untouched),
+    };
     zoom.metrics
         .token_request(answer.as_ref().err().map(|error| error.fault));
     let (issued, failure) = (issued_at(&observed.token), plan::last_failure(integration));

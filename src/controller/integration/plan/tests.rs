@@ -297,3 +297,44 @@ fn the_receiver_follows_the_webhook() {
         ReceiverStep::Keep
     );
 }
+
+/// A bot's token is the app's own, asked for with client id and secret alone, and has one scope.
+#[test]
+fn a_bots_token_is_kept_like_a_server_to_server_apps() {
+    let bot = json!({
+        "app": {"kind": "General", "management": "Admin", "chatbot": {}},
+        "scopes": {"required": ["imchat:bot", "user:read:user:admin"]},
+    });
+    let general = |token| {
+        let mut observed = observed(token);
+        observed.credentials.server_to_server = None;
+        observed
+    };
+    let ours = |refresh_at: i64| {
+        TokenSecret::Ours(Stored {
+            scope: "imchat:bot".into(),
+            refresh_at: Some(at(refresh_at)),
+            ..stored()
+        })
+    };
+    let decided = |spec: &Value, token| {
+        let integration = integration(spec.clone(), None);
+        let plan = plan(&integration, &general(token), true, at(NOW));
+        (plan.token, plan.credentials)
+    };
+    for (token, wanted) in [
+        (TokenSecret::Absent, TokenStep::Request(Cause::NoSecret)),
+        (ours(NOW + 100), TokenStep::Keep),
+        (ours(NOW), TokenStep::Request(Cause::RefreshDue)),
+    ] {
+        // The token shows that Zoom takes the credentials.
+        assert_eq!(decided(&bot, token), (wanted, CredentialsStep::Forget));
+    }
+    let mut people = bot;
+    people["app"].as_object_mut().unwrap().remove("chatbot");
+    let (token, credentials) = decided(&people, TokenSecret::Absent);
+    assert_eq!(
+        (token, credentials),
+        (TokenStep::Keep, CredentialsStep::Ask)
+    );
+}

@@ -98,7 +98,7 @@ pub fn status(
         before: &before,
         credentials: observed.credentials.complaint(),
         token: spec
-            .is_server_to_server()
+            .has_own_token()
             .then(|| token_finding(integration, applied, scopes.as_ref())),
         check: applied.checked.failure.as_ref(),
         receiver: spec
@@ -139,7 +139,7 @@ pub fn status(
     let reachable = endpoint_reachable(webhook.as_ref(), seen, &before, now);
     statements.extend(route::refused(spec, observed, applied).or(reachable));
 
-    let token = spec.is_server_to_server().then(|| token(applied));
+    let token = spec.has_own_token().then(|| token(applied));
     let conditions = condition::merge(
         &before.conditions,
         statements,
@@ -152,7 +152,8 @@ pub fn status(
     let curious = setting.connections.total > 0
         || buffer.as_ref().is_some_and(filling)
         || facts.is_some_and(is_in_trouble)
-        || spec.consent_mode() == Some(ConsentMode::External) && verdict.phase != Phase::Connected;
+        || (spec.consent_mode() == Some(ConsentMode::External) || spec.has_bot())
+            && verdict.phase != Phase::Connected;
     let poll = webhook
         .as_ref()
         .filter(|_| !spec.suspend)
@@ -220,9 +221,12 @@ fn stored(token: &TokenSecret) -> Option<&token_secret::Stored> {
 }
 
 fn granted(integration: &ZoomIntegration, token: &TokenSecret) -> Option<Comparison> {
-    let declared = &integration.spec.scopes;
-    let optional = declared.optional.as_deref().unwrap_or_default();
-    stored(token).map(|stored| scopes::compare(&stored.scope, &declared.required, optional))
+    let spec = &integration.spec;
+    let optional = spec.scopes.optional.as_deref().unwrap_or_default();
+    // Declared, and of people's tokens.
+    let others = spec.consent_scopes().into_iter().filter(|_| spec.has_bot());
+    let optional: Vec<String> = optional.iter().cloned().chain(others).collect();
+    stored(token).map(|stored| scopes::compare(&stored.scope, &spec.own_scopes(), &optional))
 }
 
 fn token_finding<'a>(

@@ -654,3 +654,45 @@ fn zooms_validation_is_all_that_a_webhook_only_app_waits_for() {
 fn waiting_status() -> ZoomIntegrationStatus {
     before("False", Phase::ReadyToInstall, None)
 }
+
+/// Its token makes a bot no more than ready: what shows that somebody installed it is an event or a connection.
+#[test]
+fn a_bot_is_connected_once_somebody_has_installed_it() {
+    let spec = spec(json!({
+        "app": {"kind": "General", "management": "Admin", "chatbot": {}},
+        "scopes": {"required": ["imchat:bot"]},
+    }));
+    let scopes = zoom::scopes::compare("imchat:bot", &spec.own_scopes(), &[]);
+    let before = unseen();
+    let said = |expires: i64, consent: ConsentFinding<'_>| {
+        let findings = Findings {
+            spec: &spec,
+            before: &before,
+            credentials: None,
+            token: Some(TokenFinding::Present {
+                expires_at: at(expires),
+                scopes: &scopes,
+                failure: None,
+            }),
+            check: None,
+            receiver: None,
+            endpoint: EndpointFinding::default(),
+            refusals: &[],
+            consent,
+        };
+        verdict(&findings, at(100)).phase
+    };
+    assert_eq!(said(200, PAGES), Phase::ReadyToInstall);
+    let seen = ConsentFinding {
+        event_seen: true,
+        ..PAGES
+    };
+    assert_eq!(said(200, seen), Phase::Connected);
+    let connected = ConsentFinding {
+        total: 1,
+        connected: 1,
+        ..PAGES
+    };
+    assert_eq!(said(200, connected), Phase::Connected);
+    assert_eq!(said(50, connected), Phase::Connecting);
+}

@@ -10,6 +10,7 @@ use crate::settings::{Kind, Management};
 /// Zoom's limits on texts, in characters, and on subscriptions.
 const MAX_NAME: usize = 49;
 const MAX_CONTACT: usize = 150;
+const MAX_COMMAND: usize = 32;
 const MAX_SUBSCRIPTIONS: usize = 20;
 
 const GENERAL_APP: &str = "General App";
@@ -85,6 +86,14 @@ pub fn fill(
                 optional: field.ends_with("(optional)"),
             });
         }
+        (Page::TeamChat, "Slash Command") => {
+            let command = short(field, value, MAX_COMMAND)?;
+            if !command.starts_with('/') {
+                return Err(format!("{field} begins with a slash"));
+            }
+            form.texts.insert(field.to_owned(), command);
+        }
+        (Page::TeamChat, _) => form.bot_endpoint = Some(value.to_owned()),
         (Page::Deauthorization, _) => form.deauthorization_url = Some(value.to_owned()),
         (Page::Information, "Category" | "Industry vertical") => {
             put(form.choices.entry(field.to_owned()).or_default(), value);

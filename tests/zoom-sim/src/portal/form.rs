@@ -35,6 +35,8 @@ pub struct Form {
     /// Those of which several can be chosen.
     pub choices: BTreeMap<String, Vec<String>>,
     pub deauthorization_url: Option<String>,
+    /// Where a Team Chat bot's events go; with it, Team Chat is turned on.
+    pub bot_endpoint: Option<String>,
     pub stage: Stage,
 }
 
@@ -122,6 +124,7 @@ impl Form {
             texts: BTreeMap::new(),
             choices: BTreeMap::new(),
             deauthorization_url: None,
+            bot_endpoint: None,
             stage: Stage::Draft,
         }
     }

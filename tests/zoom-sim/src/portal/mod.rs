@@ -127,11 +127,16 @@ pub async fn happen(sim: &Arc<Sim>, name: &str, event: &Value) -> Option<Result<
     let mut deliveries = Vec::new();
     if let Some(form) = &form {
         let wanted = |events: &[String]| events.iter().any(|known| event["event"] == **known);
+        let is_bots = event["event"]
+            .as_str()
+            .is_some_and(|name| !name.contains('.'));
+        let bot = form.bot_endpoint.clone().filter(|_| is_bots);
         let endpoints = form
             .subscriptions
             .iter()
             .filter(|subscription| wanted(&subscription.events))
-            .filter_map(|subscription| subscription.endpoint.clone());
+            .filter_map(|subscription| subscription.endpoint.clone())
+            .chain(bot);
         for url in endpoints {
             let client_id = form.pair().client_id.clone();
             let order = Order::new(url, event.clone(), None, None);
@@ -190,6 +195,7 @@ fn settings(account_id: &str, form: &Form, tab: Tab, pair: &Pair) -> Settings {
         strict_mode: form.strict_mode,
         deauthorization_url: form.deauthorization_url.clone(),
         display_name: Some(form.name.clone()),
+        chatbot: form.bot_endpoint.is_some(),
         own_account_only: tab == Tab::Development || form.stage != Stage::Submitted,
         ..Settings::new(form.kind, &pair.client_secret, account_id)
     }

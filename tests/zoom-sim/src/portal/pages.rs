@@ -9,6 +9,7 @@ pub enum Page {
     BuildLegacyApp,
     Credentials,
     OAuth,
+    TeamChat,
     Token,
     Events,
     Scopes,
@@ -37,7 +38,7 @@ const SMALL: &[Kind] = &[Kind::ServerToServer, Kind::WebhookOnly];
 const ALL: &[Kind] = &[Kind::General, Kind::ServerToServer, Kind::WebhookOnly];
 
 /// Where a page is, which apps have it, and which it is.
-const PAGES: [(&str, &[Kind], Page); 16] = [
+const PAGES: [(&str, &[Kind], Page); 17] = [
     (
         "Zoom App Marketplace > Develop > Build App",
         WITH_CLIENT,
@@ -58,6 +59,11 @@ const PAGES: [(&str, &[Kind], Page); 16] = [
         "Basic Information > OAuth Information",
         GENERAL,
         Page::OAuth,
+    ),
+    (
+        "Features > Surface > Team Chat Subscription",
+        GENERAL,
+        Page::TeamChat,
     ),
     ("Features > Access > Token", GENERAL, Page::Token),
     ("Feature > Token", SMALL, Page::Token),
@@ -81,7 +87,7 @@ const PAGES: [(&str, &[Kind], Page); 16] = [
 ];
 
 /// On which page, of which apps, used how: the fields.
-const FIELDS: [(Page, &[Kind], Action, &[&str]); 24] = [
+const FIELDS: [(Page, &[Kind], Action, &[&str]); 25] = [
     (Page::BuildApp, WITH_CLIENT, Action::Choose, &[BUILD_APP]),
     (Page::BuildApp, WITH_CLIENT, Action::Paste, &["App name"]),
     (
@@ -117,6 +123,12 @@ const FIELDS: [(Page, &[Kind], Action, &[&str]); 24] = [
         GENERAL,
         Action::Tick,
         &["Use Strict Mode for Redirect URLs"],
+    ),
+    (
+        Page::TeamChat,
+        GENERAL,
+        Action::Paste,
+        &["Slash Command", "Bot endpoint URL"],
     ),
     (
         Page::Token,

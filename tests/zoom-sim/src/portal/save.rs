@@ -6,7 +6,7 @@ use super::{
     form::{Form, Stage, Tab},
     pages::Page,
 };
-use crate::webhooks;
+use crate::{settings::Management, webhooks};
 
 /// What an app that is to be published has to have.
 const FOR_REVIEW: [&str; 3] = ["Privacy policy URL", "Terms of use URL", "Support URL"];
@@ -37,6 +37,10 @@ pub fn save(form: &mut Form, page: Page) -> Result<(), String> {
             }
             Ok(())
         }
+        Page::TeamChat if form.management != Management::Admin => {
+            Err("Team Chat Subscription is for admin-managed apps".to_owned())
+        }
+        Page::TeamChat => endpoint(form.bot_endpoint.as_deref().unwrap_or_default()),
         Page::Deauthorization => endpoint(form.deauthorization_url.as_deref().unwrap_or_default()),
         Page::Submit => {
             has_all(form, &FOR_REVIEW)?;

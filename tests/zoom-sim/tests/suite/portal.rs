@@ -368,3 +368,44 @@ async fn an_app_that_only_receives_events() {
         assert!(why.contains("there is no such page"), "{place}: {why}");
     }
 }
+
+/// Team Chat is turned on by its page; then the app gets tokens for the bot, and the bot its events.
+#[tokio::test]
+async fn a_team_chat_bot() {
+    let zoom = Zoom::with_desk("Admin-managed", "Production").await;
+    let pair = zoom.does(&credentials()).await;
+    let of = |key: &str| {
+        let value = &pair["copied"]["notes-zoom"][key];
+        value.as_str().unwrap().to_owned()
+    };
+    let header = basic(&of("client-id"), &of("client-secret"));
+    let grant = async || {
+        let headers = [FORM, ("authorization", header.as_str())];
+        http(
+            zoom.addr,
+            "POST",
+            "/oauth/token",
+            &headers,
+            "grant_type=client_credentials",
+        )
+        .await
+        .unwrap()
+    };
+    zoom.does(&scopes(&["imchat:bot"])).await;
+    assert_eq!(grant().await.status, 400);
+    let place = "Features > Surface > Team Chat Subscription";
+    let url = |value: &str| entry("Paste", "Bot endpoint URL", value);
+    let why = zoom
+        .refuses(&step(place, &[entry("Paste", "Slash Command", "acme")]))
+        .await;
+    assert!(why.contains("begins with a slash"), "{why}");
+    zoom.refuses(&step(place, &[url("http://hooks.example.com/")]))
+        .await;
+    let command = entry("Paste", "Slash Command", "/acme");
+    zoom.does(&step(place, &[command, url("https://hooks.example.com/")]))
+        .await;
+    let token = grant().await;
+    assert_eq!(token.status, 200, "{}", token.body);
+    assert_eq!(token.json()["scope"], "imchat:bot");
+    assert_eq!(token.json()["refresh_token"], Value::Null);
+}
