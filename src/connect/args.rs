@@ -37,6 +37,9 @@ pub struct Args {
     /// written by the client.
     #[arg(long, env = "TRUSTED_PROXY_HOPS", default_value_t = 0)]
     pub trusted_proxy_hops: u8,
+    /// What Zoom's domain validation reads at `/zoomverify/verifyzoom.html` of the pages' host.
+    #[arg(long, env = "DOMAIN_VALIDATION")]
+    pub domain_validation: Option<String>,
     /// Logs.
     #[command(flatten)]
     pub log: LogArgs,
@@ -59,6 +62,8 @@ pub struct Config {
     pub admin_listen: SocketAddr,
     /// Proxies in front whose `X-Forwarded-For` is trusted.
     pub trusted_proxy_hops: u8,
+    /// The file of Zoom's domain validation.
+    pub domain_validation: Option<String>,
     /// What has no flag.
     pub tuning: Tuning,
 }
@@ -105,6 +110,7 @@ impl From<Args> for Config {
             listen: args.listen,
             admin_listen: args.admin_listen,
             trusted_proxy_hops: args.trusted_proxy_hops,
+            domain_validation: args.domain_validation.filter(|file| !file.is_empty()),
             tuning: Tuning::default(),
         }
     }

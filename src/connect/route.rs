@@ -16,6 +16,8 @@ pub enum Route {
     Robots,
     /// The picture beside the title, which browsers ask for by themselves.
     Icon,
+    /// The file of Zoom's domain validation.
+    DomainValidation,
     /// A start page.
     Start(Link),
     /// Where Zoom sends people back to.
@@ -69,7 +71,7 @@ impl Route {
     pub fn label(&self) -> &'static str {
         match self {
             Self::Index => "index",
-            Self::Style | Self::Robots | Self::Icon => "asset",
+            Self::Style | Self::Robots | Self::Icon | Self::DomainValidation => "asset",
             Self::Start(_) => "start",
             Self::Callback { .. } => "callback",
             Self::Consent(_) => "consent",

@@ -94,6 +94,7 @@ impl Connect {
             keys,
             limiter: Limiter::new(tuning.rates),
             trusted_proxy_hops: config.trusted_proxy_hops,
+            domain_validation: config.domain_validation,
             metrics,
             deadline: tuning.deadline,
             max_body: tuning.max_body,

@@ -30,7 +30,10 @@ use super::{
     route::Route,
     ticket::{Carried, Ticket},
 };
-use contract::consent::{Link, Target, Transaction};
+use contract::{
+    consent::{Link, Target, Transaction},
+    domain_validation,
+};
 
 /// What all pages need.
 pub struct Site {
@@ -46,6 +49,8 @@ pub struct Site {
     pub limiter: Limiter,
     /// Proxies in front whose `X-Forwarded-For` is trusted.
     pub trusted_proxy_hops: u8,
+    /// The file of Zoom's domain validation, which Zoom reads at the host's root, whatever the base.
+    pub domain_validation: Option<String>,
     /// The headers of all answers.
     pub guard: Guard,
     /// Takes note of the numbers.
@@ -88,10 +93,12 @@ pub fn router(site: Arc<Site>) -> Router {
 
 async fn answer(State(site): State<Arc<Site>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let route = site
-        .base
-        .strip(head.uri.path())
-        .map_or(Route::Unknown, Route::of);
+    let path = head.uri.path();
+    let route = if path == domain_validation::PATH && site.domain_validation.is_some() {
+        Route::DomainValidation
+    } else {
+        site.base.strip(path).map_or(Route::Unknown, Route::of)
+    };
     let label = route.label();
     let visit = Visit::new(head.headers, head.uri.query());
     let taken = time::timeout(site.deadline, async {
@@ -189,6 +196,10 @@ impl Site {
                 return Answer::asset("text/plain; charset=utf-8", "User-agent: *\nDisallow: /\n");
             }
             Route::Icon => return Answer::asset("image/svg+xml", pages::ICON),
+            Route::DomainValidation => {
+                let file = self.domain_validation.as_deref().unwrap_or_default();
+                return Answer::page(StatusCode::OK, file.to_owned());
+            }
             route if !self.admits(route, visit) => return self.rate_limited(visit),
             _ => {}
         }
@@ -205,7 +216,11 @@ impl Site {
                 let page = frame.message(&frame.texts().index, &Next::Nothing);
                 Answer::page(StatusCode::OK, page)
             }
-            Route::Unknown | Route::Style | Route::Robots | Route::Icon => {
+            Route::Unknown
+            | Route::Style
+            | Route::Robots
+            | Route::Icon
+            | Route::DomainValidation => {
                 let frame = self.frame(visit);
                 let page = frame.message(&frame.texts().unknown, &Next::Nothing);
                 Answer::page(StatusCode::NOT_FOUND, page)

@@ -8,6 +8,7 @@ use super::{
 use crate::api::v1alpha1::{
     AppKind, Distribution, Environment, Listing, Management, OAuth, Webhook, ZoomIntegrationSpec,
 };
+use contract::domain_validation::PATH;
 use zoom::scopes::{events, remedy};
 
 /// The entries of a step, in the order of Zoom's form.
@@ -33,6 +34,7 @@ pub fn entries(id: StepId, spec: &ZoomIntegrationSpec, facts: &Facts) -> Vec<Ent
         StepId::Information => information(spec),
         StepId::Deauthorization => url(spec, "Deauthorization Notification Endpoint URL"),
         StepId::Install => links(facts),
+        StepId::DomainValidation => domain_validation(spec, facts),
         StepId::TechnicalDesign
         | StepId::BackEnd
         | StepId::Activate
@@ -218,6 +220,27 @@ fn information(spec: &ZoomIntegrationSpec) -> Vec<Entry> {
     )
     .chain(choice.map(|choice| entry(Act::Choose, "Listed / Unlisted", choice)))
     .collect()
+}
+
+/// The code that Zoom shows, and the address at which it is answered then.
+fn domain_validation(spec: &ZoomIntegrationSpec, facts: &Facts) -> Vec<Entry> {
+    let Some(file) = &spec.app.domain_validation else {
+        return Vec::new();
+    };
+    let reference = &file.config_map_key_ref;
+    let place = format!("{}/{}", reference.name, reference.key());
+    let code = Entry {
+        hint: Some("ConfigMap"),
+        ..entry(Act::Copy, "Verification code", &place)
+    };
+    let host = spec
+        .webhook
+        .as_ref()
+        .and_then(|webhook| webhook.endpoint.as_ref());
+    let host = host.filter(|_| !facts.endpoint.withheld);
+    let url = host.map(|endpoint| format!("https://{}{PATH}", endpoint.host));
+    let url = url.map(|url| entry(Act::Open, "verifyzoom.html", &url));
+    [code].into_iter().chain(url).collect()
 }
 
 fn links(facts: &Facts) -> Vec<Entry> {

@@ -23,7 +23,9 @@ pub fn ids(spec: &ZoomIntegrationSpec, facts: &Facts) -> Vec<StepId> {
             StepId::Events | StepId::Endpoint => has_events(spec),
             StepId::Information => webhook_only || is_reviewed(spec) || has_listing(spec),
             StepId::Deauthorization => is_reviewed(spec) && spec.webhook.is_some(),
-            StepId::TechnicalDesign | StepId::Submit => is_reviewed(spec),
+            StepId::TechnicalDesign | StepId::DomainValidation | StepId::Submit => {
+                is_reviewed(spec)
+            }
             StepId::BackEnd => is_external(spec),
             StepId::Activate => spec.is_server_to_server(),
             StepId::Approval => is_barred(facts),
@@ -50,6 +52,7 @@ pub fn cautions(id: StepId, spec: &ZoomIntegrationSpec) -> Vec<Caution> {
         }
         StepId::SecretToken => vec![Caution::VerificationToken],
         StepId::Endpoint => vec![Caution::FailedValidation],
+        StepId::DomainValidation => vec![Caution::ValidationCode],
         StepId::Scopes if !has_events(spec) => vec![Caution::NoEvents],
         StepId::Install | StepId::Submit if is_reviewed(spec) && is_external(spec) => {
             vec![Caution::AddInMarketplace]

@@ -38,6 +38,8 @@ pub enum StepId {
     Approval,
     /// Authorize the app.
     Install,
+    /// Let Zoom validate the app's domains.
+    DomainValidation,
     /// Submit the app for review.
     Submit,
 }
@@ -233,13 +235,15 @@ pub enum Caution {
     FailedValidation,
     /// Event subscriptions stay off.
     NoEvents,
+    /// Where the code goes that Zoom shows.
+    ValidationCode,
 }
 
 // === impl StepId ===
 
 impl StepId {
     /// Every step, in the order of Zoom's portal.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::CreateApp,
         Self::Credentials,
         Self::Redirect,
@@ -255,6 +259,7 @@ impl StepId {
         Self::Activate,
         Self::Approval,
         Self::Install,
+        Self::DomainValidation,
         Self::Submit,
     ];
 
@@ -283,6 +288,7 @@ impl StepId {
             Self::Activate => "Activate",
             Self::Approval => "Approval",
             Self::Install => "Install",
+            Self::DomainValidation => "DomainValidation",
             Self::Submit => "Submit",
         }
     }

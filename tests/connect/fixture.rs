@@ -75,6 +75,7 @@ impl Fixture {
                 listen: port,
                 admin_listen: port,
                 trusted_proxy_hops: 0,
+                domain_validation: None,
                 tuning,
             },
             directory,

@@ -264,3 +264,23 @@ async fn a_flood_of_strangers_stops_no_callback() {
     while browser.get("/zoom/").await.status != 429 {}
     begun.returns(CALLBACK, "c").await.location();
 }
+
+/// Zoom reads it at the root of the host, whatever path the pages have.
+#[tokio::test]
+async fn zooms_domain_validation_is_answered_where_it_is_set() {
+    const PATH: &str = "/zoomverify/verifyzoom.html";
+    let running = Fixture::new().start().await;
+    let mut browser = running.begin(ADA).await.browser;
+    assert_eq!(browser.send(Method::GET, PATH, &[]).await.status, 404);
+    let mut fixture = Fixture::new();
+    fixture.config.domain_validation = Some("4f6a0d9c-code".into());
+    let running = fixture.start().await;
+    let mut browser = running.begin(ADA).await.browser;
+    let seen = browser.send(Method::GET, PATH, &[]).await;
+    assert_eq!((seen.status, seen.body.as_str()), (200, "4f6a0d9c-code"));
+    assert_eq!(seen.header("content-type"), "text/html; charset=utf-8");
+    assert_eq!(seen.header("content-security-policy"), POLICY);
+    let below = format!("/zoom{PATH}");
+    assert_eq!(browser.send(Method::GET, &below, &[]).await.status, 404);
+    assert_eq!(browser.send(Method::POST, PATH, &[]).await.status, 405);
+}

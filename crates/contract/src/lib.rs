@@ -5,12 +5,14 @@
 //! | How do the consent pages hand an authorization code to the controller? | [`consent`] |
 //! | What is a receiver told, which files and ports does it have, what does its control port say? | [`receiver`] |
 //! | What does a receiver tell the controller? | [`facts`], and what goes wrong: [`health`] |
+//! | Where does Zoom look for the file that validates a domain? | [`domain_validation`] |
 //! | How does a receiver prove that a URL leads to it? | [`proof`] |
 //! | Which value is in a key of a credentials Secret? | [`secret_value`] |
 //! | Which languages do pages and hand-outs have? | [`language`] |
 //! | What does an event's name look like? | [`event_name`] |
 
 pub mod consent;
+pub mod domain_validation;
 pub mod event_name;
 pub mod facts;
 pub mod health;

@@ -56,6 +56,7 @@ impl TryFrom<Flags> for Config {
                 .map_err(|error| FlagError::new("attribute", error))?,
             signing_secrets_dir: flags.signing_secrets_dir,
             authentication: flags.authentication.zip(flags.authentication_dir),
+            domain_validation: flags.domain_validation_file,
             state_dir: flags.state_dir,
             filter: if flags.filter {
                 Filter::only(flags.event)

@@ -27,6 +27,8 @@ pub struct Config {
     pub signing_secrets_dir: PathBuf,
     /// What is asked for beside the signature, and the directory of its files.
     pub authentication: Option<(Scheme, PathBuf)>,
+    /// File for Zoom's domain validation.
+    pub domain_validation: Option<PathBuf>,
     /// Directory of the facts.
     pub state_dir: PathBuf,
     /// Where events go.

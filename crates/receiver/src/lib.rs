@@ -8,6 +8,7 @@
 //! | Is it from Zoom? | [`signature`], [`secrets`], [`authentication`] |
 //! | What does Zoom ask every 72 hours? | [`challenge`] |
 //! | What is in an event? | [`event`], [`event_id`], [`envelope`] |
+//! | What does Zoom read to validate the domain? | [`domain_validation`] |
 //! | Is the event declared? | [`filter`] |
 //! | Where does it go before the acknowledgement? | [`intake`], [`passthrough`], [`buffer`] |
 //! | What does the sink get? | [`sink`], [`cloudevent`] |
@@ -25,6 +26,7 @@ pub mod cloudevent;
 pub mod config;
 pub mod control;
 pub mod dedupe;
+pub mod domain_validation;
 pub mod envelope;
 pub mod event;
 pub mod event_id;

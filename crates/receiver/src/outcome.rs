@@ -4,12 +4,12 @@
 //! our own problem is 503; 4xx is for requests that a retry cannot fix.
 
 use axum::{
-    body::Body,
+    body::{Body, Bytes},
     http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 
-use super::challenge::Answer;
+use super::{challenge::Answer, domain_validation};
 use contract::proof;
 
 /// How a request ended.
@@ -27,6 +27,8 @@ pub enum Outcome {
     ValidationRefused,
     /// A reachability check by a caller who has the secret.
     Reached,
+    /// The file of Zoom's domain validation was asked for.
+    DomainValidated,
     /// The event was not declared: acknowledged, and not forwarded.
     Ignored,
     /// Another path or method. Reveals nothing.
@@ -77,19 +79,22 @@ pub struct Reply {
     pub answer: Option<Answer>,
     /// The answer to a reachability check.
     pub proof: Option<HeaderValue>,
+    /// The file of Zoom's domain validation.
+    pub file: Option<Bytes>,
 }
 
 // === impl Outcome ===
 
 impl Outcome {
     /// Every outcome.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::Delivered,
         Self::Stored,
         Self::Duplicate,
         Self::Validated,
         Self::ValidationRefused,
         Self::Reached,
+        Self::DomainValidated,
         Self::Ignored,
         Self::NotFound,
         Self::TooLarge,
@@ -121,6 +126,7 @@ impl Outcome {
             Self::Validated => "validated",
             Self::ValidationRefused => "validation_refused",
             Self::Reached => "reached",
+            Self::DomainValidated => "domain_validated",
             Self::Ignored => "ignored",
             Self::NotFound => "not_found",
             Self::TooLarge => "too_large",
@@ -150,7 +156,7 @@ impl Outcome {
             Self::Delivered | Self::Stored | Self::Duplicate | Self::Reached | Self::Ignored => {
                 StatusCode::NO_CONTENT
             }
-            Self::Validated => StatusCode::OK,
+            Self::Validated | Self::DomainValidated => StatusCode::OK,
             Self::ValidationRefused | Self::Incomplete => StatusCode::BAD_REQUEST,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -201,6 +207,7 @@ impl From<Outcome> for Reply {
             outcome,
             answer: None,
             proof: None,
+            file: None,
         }
     }
 }
@@ -213,6 +220,9 @@ impl IntoResponse for Reply {
                 (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
             ];
             return (self.outcome.status(), proof, Body::empty()).into_response();
+        }
+        if let Some(file) = self.file {
+            return domain_validation::answer(file);
         }
         let body = self.answer.map(|answer| serde_json::to_string(&answer));
         let Some(Ok(body)) = body else {

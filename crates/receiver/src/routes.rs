@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! GET with a question of ours -> its answer (see reach::proof)
+//! GET of the file of Zoom's domain validation -> the file
 //! head -> secret? authentication? -> body (bounded) -> signature -> URL validation? -> answered, whatever else is
 //!                                               \-> declared? suspended without buffer? -> intake -> its 2xx
 //! ```
@@ -13,6 +14,7 @@ use std::{
 
 use axum::{
     Router,
+    body::Bytes,
     extract::{Request, State},
     http::{HeaderMap, HeaderValue, Method, header, request::Parts},
     response::{IntoResponse as _, Response},
@@ -26,7 +28,7 @@ use tracing::{debug, warn};
 use super::{
     authentication::{self, Authentication},
     body::{self, Budget, Raw, ReadError},
-    challenge,
+    challenge, domain_validation,
     envelope::Envelope,
     event::Event,
     filter::Filter,
@@ -54,6 +56,8 @@ pub struct Webhook {
     pub budget: Budget,
     /// Extra authentication beside the signature.
     pub authentication: Option<Authentication>,
+    /// The file of Zoom's domain validation.
+    pub domain_validation: Option<domain_validation::Live>,
     /// The live secrets.
     pub secrets: Secrets,
     /// Largest difference between the signed time and ours.
@@ -102,6 +106,13 @@ impl Webhook {
             body::discard(body);
             return reply;
         }
+        if let Some(file) = self.file(&head) {
+            body::discard(body);
+            return Reply {
+                file: Some(file),
+                ..Outcome::DomainValidated.into()
+            };
+        }
         if head.method != Method::POST || head.uri.path() != self.path {
             body::discard(body);
             return Outcome::NotFound.into();
@@ -141,6 +152,14 @@ impl Webhook {
         };
         self.metrics.read(raw.bytes.len());
         self.judge_body(&head, &presented, raw).await
+    }
+
+    /// The file of Zoom's domain validation, if that is asked for.
+    fn file(&self, head: &Parts) -> Option<Bytes> {
+        let reads = matches!(head.method, Method::GET | Method::HEAD);
+        let live = self.domain_validation.as_ref();
+        let live = live.filter(|_| reads && head.uri.path() == contract::domain_validation::PATH);
+        live.and_then(|live| live.borrow().as_ref().clone())
     }
 
     /// Answers the reachability check of a caller who has the secret, whatever else is wrong. Everybody

@@ -20,7 +20,7 @@ use super::{
     config::Config,
     control,
     dedupe::Dedupe,
-    facts,
+    domain_validation, facts,
     intake::Intake,
     metrics::Metrics,
     passthrough::PassThrough,
@@ -159,8 +159,15 @@ impl Receiver {
         let authentication = config
             .authentication
             .map(|files| follow_authentication(files, tuning.secrets_interval, &mut followers));
+        let domain_validation = config.domain_validation.map(|file| {
+            let (sender, live) = watch::channel(Arc::default());
+            let interval = tuning.secrets_interval;
+            followers.spawn(domain_validation::follow(file, interval, sender));
+            live
+        });
         let webhook = Webhook {
             path: config.path,
+            domain_validation,
             deadline: tuning.deadline,
             max_body: config.max_body,
             body_idle: tuning.body_idle,

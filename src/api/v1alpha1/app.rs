@@ -53,11 +53,43 @@ pub struct App {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listing: Option<Listing>,
 
+    /// The file by which Zoom validates the webhook's host before it reviews the app. The receiver
+    /// answers it at `/zoomverify/verifyzoom.html`. For the host of the consent pages the operator's
+    /// administrator sets `connect.domainValidation` in the chart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain_validation: Option<DomainValidation>,
+
     /// The Team Chat bot of an admin-managed General app. The operator keeps the token with which the bot
     /// writes (`client_credentials`) in the Secret of `spec.token`. Declare the bot's events, such as
     /// `bot_notification`, in `webhook.subscriptions`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chatbot: Option<Chatbot>,
+}
+
+/// The file by which Zoom validates the webhook's host before it reviews the app. The receiver
+/// answers it at `/zoomverify/verifyzoom.html`. For the host of the consent pages the operator's
+/// administrator sets `connect.domainValidation` in the chart.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct DomainValidation {
+    /// The key of a `ConfigMap` that holds what Zoom's page gives as content of the file.
+    pub config_map_key_ref: ConfigMapKeyRef,
+}
+
+/// A key of a `ConfigMap` in the same namespace. It may be created later, and changed at any time.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct ConfigMapKeyRef {
+    /// Name of the `ConfigMap`.
+    #[schemars(
+        length(min = 1, max = 253),
+        regex(pattern = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
+    )]
+    pub name: String,
+    /// The key. Default: `verifyzoom.html`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[-._a-zA-Z0-9]+$"))]
+    pub key: Option<String>,
 }
 
 /// The Team Chat bot of an admin-managed General app. The operator keeps the token with which the bot
@@ -176,4 +208,14 @@ pub struct Listing {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 4000))]
     pub scope_description: Option<String>,
+}
+
+// === impl ConfigMapKeyRef ===
+
+impl ConfigMapKeyRef {
+    /// The key.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        self.key.as_deref().unwrap_or("verifyzoom.html")
+    }
 }

@@ -76,6 +76,9 @@ const BOT_SCOPE: &str = "imchat:bot";
         .message("readyWhen: Installable is for General apps, a WebhookOnly app is ready once Zoom has validated its endpoint: remove readyWhen"),
     validation = Rule::new("self.app.kind != 'WebhookOnly' || !has(self.credentials.keys) || !has(self.credentials.keys.clientId) && !has(self.credentials.keys.clientSecret) && !has(self.credentials.keys.accountId)")
         .message("a WebhookOnly app has a secret token and no client: remove clientId, clientSecret and accountId from credentials.keys"),
+    validation = Rule::new("!has(self.app.domainValidation) || self.app.kind == 'General' && has(self.webhook)")
+        .message("app.domainValidation is the file of a General app, and the webhook's receiver answers it: set webhook, or remove app.domainValidation")
+        .field_path(".app"),
     validation = rules::user_level("required"),
     validation = rules::user_level("optional"),
     validation = rules::admin_level("required"),
@@ -181,14 +184,24 @@ impl ZoomIntegrationSpec {
     #[must_use]
     pub fn own_scopes(&self) -> Vec<String> {
         let is_own = |scope: &&String| !self.has_bot() || *scope == BOT_SCOPE;
-        self.scopes.required.iter().filter(is_own).cloned().collect()
+        self.scopes
+            .required
+            .iter()
+            .filter(is_own)
+            .cloned()
+            .collect()
     }
 
     /// The required scopes that a person's token has to have: all but the one of the bot's own.
     #[must_use]
     pub fn consent_scopes(&self) -> Vec<String> {
         let is_theirs = |scope: &&String| !self.has_bot() || *scope != BOT_SCOPE;
-        self.scopes.required.iter().filter(is_theirs).cloned().collect()
+        self.scopes
+            .required
+            .iter()
+            .filter(is_theirs)
+            .cloned()
+            .collect()
     }
 
     /// Whether people may connect themselves, and within which limits.

@@ -16,7 +16,10 @@ mod status;
 mod token;
 mod webhook;
 
-pub use app::{App, AppKind, Chatbot, Distribution, Environment, Listing, Management};
+pub use app::{
+    App, AppKind, Chatbot, ConfigMapKeyRef, Distribution, DomainValidation, Environment, Listing,
+    Management,
+};
 pub use connection::{
     ConnectionDeletionPolicy, ConnectionToken, ConsentStatus, GrantStatus, Subject, SubjectStatus,
     ZoomConnection, ZoomConnectionSpec, ZoomConnectionStatus,

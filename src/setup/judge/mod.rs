@@ -37,9 +37,10 @@ pub fn judge(id: StepId, spec: &ZoomIntegrationSpec, facts: &Facts, now: Timesta
             Finding::of(Evidence::CredentialsAccepted).wrong(vec![Mistake::DisabledByAdmin])
         }
         StepId::Install => consent::installed(spec, facts),
-        StepId::Information | StepId::TechnicalDesign | StepId::Submit => {
-            Finding::of(Evidence::None)
-        }
+        StepId::Information
+        | StepId::TechnicalDesign
+        | StepId::DomainValidation
+        | StepId::Submit => Finding::of(Evidence::None),
     }
 }
 

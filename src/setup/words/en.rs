@@ -60,6 +60,7 @@ fn title(id: StepId, kind: AppKind) -> &'static str {
         (StepId::Activate, _) => "activate the app",
         (StepId::Approval, _) => "have the account's administrator approve the app",
         (StepId::Install, _) => "open the installation link and allow the app",
+        (StepId::DomainValidation, _) => "have Zoom validate the domains of the app",
         (StepId::Submit, _) => "submit the app for review",
     }
 }
@@ -207,6 +208,9 @@ fn caution(caution: Caution) -> &'static str {
         }
         Caution::FailedValidation => {
             "Do not ignore \"URL validation failed\": without validation no event arrives."
+        }
+        Caution::ValidationCode => {
+            "Zoom shows a code, reads /zoomverify/verifyzoom.html from every host that the app names, and compares. For the webhook's host put the code into the ConfigMap that spec.app.domainValidation names; for the host of the consent pages the operator's administrator sets connect.domainValidation in the chart; other hosts are yours."
         }
         Caution::NoEvents => "Leave Event Subscriptions off: no event is declared.",
     }

@@ -60,6 +60,7 @@ fn title(id: StepId, kind: AppKind) -> &'static str {
         (StepId::Activate, _) => "アプリを有効化する",
         (StepId::Approval, _) => "Zoom アカウントの管理者にアプリの承認を依頼する",
         (StepId::Install, _) => "インストール用のリンクを開き、アプリを許可する",
+        (StepId::DomainValidation, _) => "アプリのドメインを Zoom に検証してもらう",
         (StepId::Submit, _) => "アプリを審査に提出する",
     }
 }
@@ -222,6 +223,9 @@ fn caution(caution: Caution) -> &'static str {
         }
         Caution::FailedValidation => {
             "「URL validation failed」と表示されたら、無視しないでください。検証が通らないとイベントは届きません。"
+        }
+        Caution::ValidationCode => {
+            "Zoom が表示するコードを、アプリに登録したすべてのホストの /zoomverify/verifyzoom.html から Zoom が読み取り、照合します。Webhook のホストでは spec.app.domainValidation が指す ConfigMap に、同意ページのホストではオペレーターの管理者が chart の connect.domainValidation に、コードを設定してください。その他のホストはご自身で設定してください。"
         }
         Caution::NoEvents => {
             "Event Subscriptions はオフのままにしてください。イベントは宣言されていません。"

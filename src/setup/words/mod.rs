@@ -43,6 +43,7 @@ pub const fn place(id: StepId, kind: AppKind) -> Option<&'static str> {
         (StepId::Deauthorization, _) => "Deauthorization Notification Endpoint URL",
         (StepId::TechnicalDesign, _) => "Technical Design",
         (StepId::Activate, _) => "Activation",
+        (StepId::DomainValidation, _) => "Release Notes > Domain Validation",
         (StepId::Submit, _) => "Release Notes > Submit",
         (StepId::BackEnd | StepId::Approval | StepId::Install, _) => return None,
     })

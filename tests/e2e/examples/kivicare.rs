@@ -40,7 +40,10 @@ pub async fn run(bed: Bed) -> anyhow::Result<()> {
     let walk = scene.person("kivicare").user(DOCTOR).works().await?;
     ensure_scopes(walk.scope.as_deref(), &goal)?;
     let ids: Vec<&str> = walk.steps.iter().map(|step| text(step, "/id")).collect();
-    ensure!(ids.ends_with(&["Install", "Submit"]), "{ids:?}");
+    ensure!(
+        ids.ends_with(&["Install", "DomainValidation", "Submit"]),
+        "{ids:?}"
+    );
 
     bed.delete("zoomintegrations", "kivicare").await?;
     bed.until_gone("zoomintegrations", "kivicare").await?;

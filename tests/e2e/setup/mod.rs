@@ -16,6 +16,7 @@ pub fn cases() -> Vec<Case> {
         Case::new("setup::connection_proves_the_rest", connection),
         Case::new("setup::wrong_secret_token", wrong_secret_token),
         Case::new("setup::missing_box", missing_box),
+        Case::new("setup::webhook_only", webhook_only),
     ]
 }
 
@@ -306,4 +307,50 @@ fn done(object: &Value) -> Vec<&str> {
 
 fn warns(object: &Value, about: &str) -> bool {
     object["status"]["warnings"].to_string().contains(about)
+}
+
+/// An app with a secret token and nothing else: ready once Zoom has validated.
+async fn webhook_only(bed: Bed) -> anyhow::Result<()> {
+    let (sim, _operator) = bed.zoom_and_operator(&Options::default()).await?;
+    let tenant = Tenant::server_to_server("acme");
+    sim.put_app(&tenant, json!({"kind": "WebhookOnly", "scopes": []}))
+        .await?;
+    let mut manifest = tenant.manifest_with_webhook();
+    manifest["spec"]["app"] = json!({"kind": "WebhookOnly"});
+    merge(&mut manifest["spec"], &json!({"scopes": null}));
+    bed.apply(&manifest).await?;
+    bed.until_reason("acme", "AwaitingCredentials").await?;
+    let mut secret = tenant.secret();
+    merge(
+        &mut secret,
+        &json!({"data": {"client-id": null, "client-secret": null, "account-id": null}}),
+    );
+    bed.apply(&secret).await?;
+    let object = bed.until_reason("acme", "NotValidated").await?;
+    ensure!(text(&object, "/status/phase") == "Ready to install");
+    ensure!(status(&object, "Ready") == "False" && status(&object, "Reconciling") == "True");
+    let report = sim.validate(&tenant).await?;
+    ensure!(report["ok"] == true, "{report:#}");
+    let object = bed.until_reason("acme", "Validated").await?;
+    ensure!(text(&object, "/status/phase") == "Connected", "{object:#}");
+    ensure!(status(&object, "Ready") == "True" && status(&object, "CredentialsValid") == "True");
+    for absent in ["token", "connections", "clientId", "scopes", "installUrl"] {
+        ensure!(object["status"][absent].is_null(), "{absent}: {object:#}");
+    }
+    let steps = object["status"]["setup"].as_array().into_iter().flatten();
+    let ids: Vec<&str> = steps.map(|step| text(step, "/id")).collect();
+    ensure!(
+        ids == [
+            "CreateApp",
+            "Information",
+            "SecretToken",
+            "Events",
+            "Endpoint"
+        ],
+        "{ids:?}"
+    );
+    let event =
+        json!({"event": "meeting.ended", "event_ts": 1, "payload": {"object": {"id": "1"}}});
+    sim.deliver(&tenant, json!({"event": event})).await?;
+    Ok(())
 }

@@ -125,6 +125,11 @@ async fn strict_refusals(bed: Bed) -> anyhow::Result<()> {
         ),
         ("inactive", json!({"active": false}), "AccountRejected"),
         ("general", json!({"kind": "General"}), "WrongAppKind"),
+        (
+            "webhook-only",
+            json!({"kind": "WebhookOnly"}),
+            "CredentialsRejected",
+        ),
     ];
     for (name, settings, _) in &cases {
         let tenant = Tenant::server_to_server(name);

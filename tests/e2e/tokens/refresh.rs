@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{connected, count_now, event_count, token};
 use crate::bed::{
-    Bed, Case, LIMIT, Options, SCOPE, Tenant, keep,
+    App, Bed, Case, LIMIT, Options, SCOPE, Tenant, keep,
     object::{self, key, status, text},
     unique, wait_for,
 };
@@ -17,6 +17,7 @@ pub fn cases() -> Vec<Case> {
         Case::new("tokens::changed_credentials_at_once", changed_credentials),
         Case::new("tokens::suspend_and_resume", suspend),
         Case::new("tokens::scopes_compared", scopes),
+        Case::new("tokens::bots_token", bot),
     ]
 }
 
@@ -201,5 +202,44 @@ async fn scopes(bed: Bed) -> anyhow::Result<()> {
         anyhow::ensure!(status(&version, "Stalled") == "absent", "{version:#}");
     }
     anyhow::ensure!(count_now(&bed, "late", "MissingScopes").await? == 0);
+    Ok(())
+}
+
+/// A bot's token is got without a person, has its own scope, and is replaced like others.
+async fn bot(bed: Bed) -> anyhow::Result<()> {
+    let (sim, _operator) = bed.zoom_and_operator(&Options::default()).await?;
+    let app = App::general("acme");
+    let scopes = json!(["imchat:bot", "user:read:user:admin"]);
+    let settings = json!({"management": "Admin", "scopes": scopes, "token_lifetime_seconds": 16});
+    app.register(&sim, settings).await?;
+    bed.apply(&app.0.secret()).await?;
+    let spec = json!({
+        "app": {"management": "Admin", "chatbot": {}}, "scopes": {"required": scopes},
+    });
+    bed.apply(&app.manifest(&spec)).await?;
+    // Team Chat is not turned on yet.
+    let refused = bed.until_reason("acme", "WrongAppKind").await?;
+    let message = object::message(&refused, "Ready");
+    anyhow::ensure!(
+        message.contains("turn on Team Chat Subscription"),
+        "{message}"
+    );
+    sim.patch_app(&app.0, json!({"chatbot": true})).await?;
+    let now = Timestamp::now().to_string();
+    let wish = json!({"metadata": {"annotations": {"zoom-operator.io/refresh-requested-at": now}}});
+    bed.patch("zoomintegrations", "acme", &wish).await?;
+    let ready = bed.until_reason("acme", "ReadyToInstall").await?;
+    anyhow::ensure!(
+        status(&ready, "TokenFresh") == "True" && status(&ready, "ScopesGranted") == "True"
+    );
+    anyhow::ensure!(!text(&ready, "/status/token/expiresAt").is_empty());
+    let name = app.0.token_secret();
+    let secret = bed.get("secrets", &name).await?;
+    anyhow::ensure!(key(&secret, "scope") == "imchat:bot");
+    let first = token(&bed, &name).await?;
+    wait_for("another token", LIMIT, || async {
+        Ok((token(&bed, &name).await? != first).then_some(()))
+    })
+    .await?;
     Ok(())
 }

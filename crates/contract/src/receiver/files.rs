@@ -39,3 +39,8 @@ pub const CONTROL_TOKEN: &str = "token";
 pub const STATE_DIR: &str = "/var/lib/zoom-operator";
 /// Directory of the buffer.
 pub const BUFFER_DIR: &str = "/var/lib/zoom-operator-buffer";
+
+/// Directory of the file that Zoom's domain validation asks for.
+pub const DOMAIN_VALIDATION_DIR: &str = "/etc/zoom-operator/domain-validation";
+/// The file.
+pub const DOMAIN_VALIDATION: &str = "verifyzoom.html";

@@ -51,6 +51,9 @@ pub struct Flags {
     /// Directory with the files `webhook-username` and `webhook-password`, or `webhook-header-value`.
     #[arg(long, env = "AUTHENTICATION_DIR")]
     pub authentication_dir: Option<PathBuf>,
+    /// File for Zoom's domain validation, answered at `/zoomverify/verifyzoom.html`.
+    #[arg(long, env = "DOMAIN_VALIDATION_FILE")]
+    pub domain_validation_file: Option<PathBuf>,
     /// Directory that outlives the container, for `facts.json`.
     #[arg(long, env = "STATE_DIR", default_value = STATE_DIR)]
     pub state_dir: PathBuf,
@@ -135,6 +138,7 @@ impl Flags {
             signing_secrets_dir: SIGNING_DIR.into(),
             authentication: None,
             authentication_dir: None,
+            domain_validation_file: None,
             state_dir: STATE_DIR.into(),
             sink: SinkFlags::default(),
             attribute: Vec::new(),
@@ -176,6 +180,8 @@ impl Flags {
             self.authentication_dir.iter().map(|dir| dir.display()),
         );
         line.each("authentication", &self.authentication);
+        let file = self.domain_validation_file.iter();
+        line.each("domain-validation-file", file.map(|file| file.display()));
         self.sink.write(&mut line);
         if let Some(directory) = &self.buffer_dir {
             line.put("buffer-dir", directory.display());
@@ -398,6 +404,7 @@ mod tests {
                 buffer_attempts,
                 buffer_ephemeral: ephemeral,
                 control_token_file: buffer.map(|_| "/c/token".into()),
+                domain_validation_file: ephemeral.then(|| "/d/verifyzoom.html".into()),
                 filter,
                 suspended,
                 max_body_bytes: body,

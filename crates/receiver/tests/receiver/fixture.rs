@@ -58,6 +58,7 @@ impl Fixture {
                 extensions: vec![Extension::new("headorg", "4711").unwrap()],
                 signing_secrets_dir: directory.path().join("signing"),
                 authentication: None,
+                domain_validation: None,
                 state_dir: directory.path().join("state"),
                 filter: Filter::default(),
                 sink: SinkConfig {

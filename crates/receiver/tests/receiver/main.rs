@@ -18,6 +18,7 @@ mod control;
 mod crash;
 mod delivery;
 mod disk;
+mod domain_validation;
 mod drain;
 mod edge;
 mod events;

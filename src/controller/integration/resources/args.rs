@@ -1,10 +1,13 @@
 //! The receiver's command line.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use contract::receiver::{
     Attribute, Flags, Integration, NatsMessageId, Scheme, SinkFlags, SinkFormat, SinkUrl,
-    files::{AUTHENTICATION_DIR, BUFFER_DIR, CONTROL_DIR, CONTROL_TOKEN, SINK_DIR},
+    files::{
+        AUTHENTICATION_DIR, BUFFER_DIR, CONTROL_DIR, CONTROL_TOKEN, DOMAIN_VALIDATION,
+        DOMAIN_VALIDATION_DIR, SINK_DIR,
+    },
     flags::{DEFAULT_ATTEMPTS, DEFAULT_MAX_AGE},
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
@@ -43,6 +46,10 @@ pub(super) fn build(
     if let Some(wanted) = &webhook.authentication {
         flags.authentication = Some(scheme(wanted));
         flags.authentication_dir = Some(AUTHENTICATION_DIR.into());
+    }
+    if integration.spec.app.domain_validation.is_some() {
+        flags.domain_validation_file =
+            Some(Path::new(DOMAIN_VALIDATION_DIR).join(DOMAIN_VALIDATION));
     }
     if let SinkAccess::Granted = setting.sink {
         flags.sink = SinkFlags {

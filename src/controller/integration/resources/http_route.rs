@@ -1,10 +1,13 @@
-//! The `HTTPRoute` of a receiver: one host, one path, exactly. The part of the Gateway API that is written
+//! The `HTTPRoute` of a receiver: one host, its paths exactly. The part of the Gateway API that is written
 //! and read here, and no more of it.
 
 use kube::CustomResource;
 use serde::{Deserialize, Serialize};
 
-use super::names::{metadata, name};
+use super::{
+    names::{metadata, name},
+    paths::paths,
+};
 use crate::{
     api::v1alpha1::{self, Webhook, ZoomIntegration},
     controller::integration::dress::{AllowedKeys, dress},
@@ -136,15 +139,20 @@ pub(super) fn build(
         namespace: parent.namespace.clone(),
         section_name: parent.section_name.clone(),
     };
-    let path = PathMatch {
-        type_: "Exact".into(),
-        value: webhook.path().into(),
+    let matching = |path: &str| RouteMatch {
+        path: Some(PathMatch {
+            type_: "Exact".into(),
+            value: path.into(),
+        }),
     };
     let spec = HttpRouteSpec {
         parent_refs: wanted.parent_refs.iter().map(parent).collect(),
         hostnames: vec![endpoint.host.clone()],
         rules: vec![RouteRule {
-            matches: vec![RouteMatch { path: Some(path) }],
+            matches: paths(integration, webhook)
+                .into_iter()
+                .map(matching)
+                .collect(),
             backend_refs: vec![BackendRef {
                 name: name(integration),
                 port: Some(80),

@@ -1,11 +1,14 @@
-//! The Ingress of a receiver: one host, one path.
+//! The Ingress of a receiver: one host and its paths.
 
 use k8s_openapi::api::networking::v1::{
     HTTPIngressPath, HTTPIngressRuleValue, Ingress, IngressBackend, IngressRule,
     IngressServiceBackend, IngressSpec, IngressTLS, ServiceBackendPort,
 };
 
-use super::names::{metadata, name};
+use super::{
+    names::{metadata, name},
+    paths::paths,
+};
 use crate::{
     api::v1alpha1::{Webhook, ZoomIntegration},
     controller::integration::dress::{AllowedKeys, dress},
@@ -19,8 +22,8 @@ pub(super) fn build(
 ) -> Option<Ingress> {
     let endpoint = webhook.endpoint.as_ref()?;
     let wanted = endpoint.ingress.as_ref()?;
-    let path = HTTPIngressPath {
-        path: Some(webhook.path().into()),
+    let path = |path: &str| HTTPIngressPath {
+        path: Some(path.into()),
         path_type: wanted.path_type.unwrap_or_default().as_str().into(),
         backend: IngressBackend {
             service: Some(IngressServiceBackend {
@@ -48,7 +51,9 @@ pub(super) fn build(
             tls,
             rules: Some(vec![IngressRule {
                 host: Some(endpoint.host.clone()),
-                http: Some(HTTPIngressRuleValue { paths: vec![path] }),
+                http: Some(HTTPIngressRuleValue {
+                    paths: paths(integration, webhook).into_iter().map(path).collect(),
+                }),
             }]),
             default_backend: None,
         }),

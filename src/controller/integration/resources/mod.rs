@@ -10,6 +10,7 @@ mod ingress;
 mod names;
 mod network_policy;
 mod parts;
+mod paths;
 mod pod;
 mod quantity;
 mod service;

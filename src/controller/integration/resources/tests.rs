@@ -540,3 +540,46 @@ fn what_is_built_is_declared() {
     without.spec.webhook = None;
     assert!(declared(&without, &policy()).is_empty());
 }
+
+/// The file of Zoom's domain validation: mounted, told to the receiver, and let in from outside.
+#[test]
+fn a_declared_domain_validation_reaches_the_receiver() {
+    let rendered = |file: Value| {
+        let (image, policy) = (image(), policy());
+        let mut integration = integration(json!({
+            "sink": {"http": {"url": "https://s"}},
+            "endpoint": {"host": "hooks.example.com", "path": "/zoom", "ingress": {}},
+        }));
+        integration.spec.app.domain_validation = serde_json::from_value(file).unwrap();
+        let setting = Setting {
+            image: &image,
+            policy: &policy,
+            sink: SinkAccess::Granted,
+            replicas: None,
+            live: None,
+            exposed: true,
+        };
+        build(&integration, &setting).unwrap()
+    };
+    let plain = rendered(Value::Null);
+    let with_file = rendered(json!({"configMapKeyRef": {"name": "acme-domain"}}));
+    assert!(!args(&plain).iter().any(|arg| arg.contains("domain")));
+    let wanted = "--domain-validation-file=/etc/zoom-operator/domain-validation/verifyzoom.html";
+    assert!(args(&with_file).contains(&wanted.into()));
+    assert_eq!(
+        volume(&with_file, "domain-validation")["configMap"],
+        json!({
+            "name": "acme-domain", "optional": true,
+            "items": [{"key": "verifyzoom.html", "path": "verifyzoom.html"}],
+        })
+    );
+    let paths = |resources: &Resources| {
+        let ingress = json!(resources.ingress);
+        let paths = ingress["spec"]["rules"][0]["http"]["paths"].clone();
+        let paths = paths.as_array().unwrap().iter();
+        let paths = paths.map(|path| path["path"].as_str().unwrap().to_owned());
+        paths.collect::<Vec<_>>()
+    };
+    assert_eq!(paths(&plain), ["/zoom"]);
+    assert_eq!(paths(&with_file), ["/zoom", "/zoomverify/verifyzoom.html"]);
+}

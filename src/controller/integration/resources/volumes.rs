@@ -1,12 +1,15 @@
 //! The files of a receiver: secrets under fixed names, and writable directories.
 
 use contract::receiver::files::{
-    AUTHENTICATION_DIR, AUTHORIZATION, BUFFER_DIR, CA, CONTROL_DIR, CONTROL_TOKEN, HEADER_VALUE,
-    NATS_CREDS, NKEY_SEED, PASSWORD, PREVIOUS_SECRET_TOKEN, SECRET_TOKEN, SIGNING_DIR, SINK_DIR,
-    STATE_DIR, USERNAME,
+    AUTHENTICATION_DIR, AUTHORIZATION, BUFFER_DIR, CA, CONTROL_DIR, CONTROL_TOKEN,
+    DOMAIN_VALIDATION, DOMAIN_VALIDATION_DIR, HEADER_VALUE, NATS_CREDS, NKEY_SEED, PASSWORD,
+    PREVIOUS_SECRET_TOKEN, SECRET_TOKEN, SIGNING_DIR, SINK_DIR, STATE_DIR, USERNAME,
 };
 use k8s_openapi::{
-    api::core::v1::{EmptyDirVolumeSource, KeyToPath, SecretVolumeSource, Volume, VolumeMount},
+    api::core::v1::{
+        ConfigMapVolumeSource, EmptyDirVolumeSource, KeyToPath, SecretVolumeSource, Volume,
+        VolumeMount,
+    },
     apimachinery::pkg::api::resource::Quantity,
 };
 
@@ -47,6 +50,15 @@ pub(super) fn build(
         let keys: Vec<_> = keys.collect();
         volumes.push(secret("authentication", secret_name, &keys));
         mounts.push(mount("authentication", AUTHENTICATION_DIR, true));
+    }
+    if let Some(file) = &integration.spec.app.domain_validation {
+        let reference = &file.config_map_key_ref;
+        volumes.push(config_map(
+            "domain-validation",
+            &reference.name,
+            (reference.key(), DOMAIN_VALIDATION),
+        ));
+        mounts.push(mount("domain-validation", DOMAIN_VALIDATION_DIR, true));
     }
     if let (Some(name), SinkAccess::Granted) = (webhook.sink_secret(), sink) {
         let keys: &[&str] = if webhook.sink.nats.is_some() {
@@ -93,6 +105,24 @@ fn secret(name: &str, secret_name: &str, keys: &[(&str, &str)]) -> Volume {
             optional: Some(true),
             items: Some(keys.iter().map(item).collect()),
             ..SecretVolumeSource::default()
+        }),
+        ..Volume::default()
+    }
+}
+
+/// This key only, of a `ConfigMap` that may come later.
+fn config_map(name: &str, config_map: &str, (key, path): (&str, &str)) -> Volume {
+    Volume {
+        name: name.into(),
+        config_map: Some(ConfigMapVolumeSource {
+            name: config_map.into(),
+            optional: Some(true),
+            items: Some(vec![KeyToPath {
+                key: key.into(),
+                path: path.into(),
+                ..KeyToPath::default()
+            }]),
+            ..ConfigMapVolumeSource::default()
         }),
         ..Volume::default()
     }

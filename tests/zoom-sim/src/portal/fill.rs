@@ -123,6 +123,7 @@ pub fn read(form: &Form, account_id: &str, field: &str) -> Result<String, String
         "Client Secret" => form.pair().client_secret.clone(),
         "Account ID" => account_id.to_owned(),
         "Secret Token" => form.secret_token.clone(),
+        "Verification code" => form.verification_code.clone(),
         "Verification Token" => form.verification_token.clone(),
         _ => return Err(format!("there is no field {field}")),
     })

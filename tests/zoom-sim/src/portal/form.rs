@@ -22,6 +22,8 @@ pub struct Form {
     pub development: Pair,
     pub production: Pair,
     pub secret_token: String,
+    /// What the file of the domain validation has to hold.
+    pub verification_code: String,
     /// Switched off, and still shown.
     pub verification_token: String,
     pub redirect_url: Option<String>,
@@ -114,6 +116,7 @@ impl Form {
             development: Pair::new(),
             production: Pair::new(),
             secret_token: plain_token(),
+            verification_code: plain_token(),
             verification_token: plain_token(),
             redirect_url: None,
             strict_mode: false,

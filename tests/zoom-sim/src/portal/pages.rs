@@ -17,6 +17,7 @@ pub enum Page {
     Deauthorization,
     TechnicalDesign,
     Activation,
+    DomainValidation,
     Submit,
 }
 
@@ -38,7 +39,7 @@ const SMALL: &[Kind] = &[Kind::ServerToServer, Kind::WebhookOnly];
 const ALL: &[Kind] = &[Kind::General, Kind::ServerToServer, Kind::WebhookOnly];
 
 /// Where a page is, which apps have it, and which it is.
-const PAGES: [(&str, &[Kind], Page); 17] = [
+const PAGES: [(&str, &[Kind], Page); 18] = [
     (
         "Zoom App Marketplace > Develop > Build App",
         WITH_CLIENT,
@@ -83,11 +84,16 @@ const PAGES: [(&str, &[Kind], Page); 17] = [
     ),
     ("Technical Design", GENERAL, Page::TechnicalDesign),
     ("Activation", ACCOUNT, Page::Activation),
+    (
+        "Release Notes > Domain Validation",
+        GENERAL,
+        Page::DomainValidation,
+    ),
     ("Release Notes > Submit", GENERAL, Page::Submit),
 ];
 
 /// On which page, of which apps, used how: the fields.
-const FIELDS: [(Page, &[Kind], Action, &[&str]); 25] = [
+const FIELDS: [(Page, &[Kind], Action, &[&str]); 27] = [
     (Page::BuildApp, WITH_CLIENT, Action::Choose, &[BUILD_APP]),
     (Page::BuildApp, WITH_CLIENT, Action::Paste, &["App name"]),
     (
@@ -198,6 +204,18 @@ const FIELDS: [(Page, &[Kind], Action, &[&str]); 25] = [
         GENERAL,
         Action::Choose,
         &["Listed / Unlisted"],
+    ),
+    (
+        Page::DomainValidation,
+        GENERAL,
+        Action::Copy,
+        &["Verification code"],
+    ),
+    (
+        Page::DomainValidation,
+        GENERAL,
+        Action::Open,
+        &["verifyzoom.html"],
     ),
     (
         Page::Deauthorization,
