@@ -18,6 +18,15 @@ pub enum Intake {
 // === impl Intake ===
 
 impl Intake {
+    /// The buffer, if there is one.
+    #[must_use]
+    pub fn buffer(&self) -> Option<&Buffer> {
+        match self {
+            Self::Buffer(buffer) => Some(buffer),
+            Self::None | Self::PassThrough(_) => None,
+        }
+    }
+
     /// Accepts one verified event. A 2xx outcome means that it is stored or delivered.
     pub async fn take(&self, event: Event, raw: Raw) -> Outcome {
         match self {

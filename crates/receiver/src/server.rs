@@ -152,19 +152,13 @@ impl Receiver {
         let Ok((intake, work)) = begun else {
             return; // Whoever starts us does so again.
         };
-        let buffer = match &intake {
-            Intake::Buffer(buffer) => Some(buffer.clone()),
-            _ => None,
-        };
+        let buffer = intake.buffer().cloned();
         let authentication = config
             .authentication
             .map(|files| follow_authentication(files, tuning.secrets_interval, &mut followers));
-        let domain_validation = config.domain_validation.map(|file| {
-            let (sender, live) = watch::channel(Arc::default());
-            let interval = tuning.secrets_interval;
-            followers.spawn(domain_validation::follow(file, interval, sender));
-            live
-        });
+        let domain_validation = config
+            .domain_validation
+            .map(|file| follow_domain_validation(file, tuning.secrets_interval, &mut followers));
         let webhook = Webhook {
             path: config.path,
             domain_validation,
@@ -212,12 +206,11 @@ impl Receiver {
             has_secret,
         ));
         let mut webhooks = JoinSet::new();
-        let closing = shutdown.clone();
         webhooks.spawn(http::serve_closing(
             self.webhook,
             webhook,
             tuning.limits,
-            closing,
+            shutdown.clone(),
             stopped,
         ));
         serving.open();
@@ -225,7 +218,7 @@ impl Receiver {
 
         shutdown.requested().await;
         let until = time::Instant::now() + tuning.drain_limit;
-        if let Intake::Buffer(buffer) = &intake {
+        if let Some(buffer) = intake.buffer() {
             buffer.shorten_pauses();
         }
         serving.close();
@@ -358,6 +351,16 @@ fn follow_authentication(
         sender,
     ));
     Authentication::new(scheme, expected)
+}
+
+fn follow_domain_validation(
+    file: PathBuf,
+    interval: Duration,
+    followers: &mut JoinSet<()>,
+) -> domain_validation::Live {
+    let (sender, live) = watch::channel(Arc::default());
+    followers.spawn(domain_validation::follow(file, interval, sender));
+    live
 }
 
 fn follow_secrets(

@@ -23,6 +23,10 @@ pub enum Management {
 
 /// An app as put by the admin API. Holds secrets: no `Debug`, no `Serialize`.
 #[derive(Clone, Deserialize)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch in Zoom's form"
+)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     pub kind: Kind,

@@ -27,7 +27,8 @@ use crate::{
         condition::{self, Type},
         v1alpha1::{
             BufferStatus, ConnectionsStatus, ConsentMode, Phase, ScopesStatus, TokenStatus,
-            WebhookStatus, ZoomConnection, ZoomIntegration, ZoomIntegrationStatus,
+            WebhookStatus, ZoomConnection, ZoomIntegration, ZoomIntegrationSpec,
+            ZoomIntegrationStatus,
         },
     },
     controller::{
@@ -152,8 +153,7 @@ pub fn status(
     let curious = setting.connections.total > 0
         || buffer.as_ref().is_some_and(filling)
         || facts.is_some_and(is_in_trouble)
-        || (spec.consent_mode() == Some(ConsentMode::External) || spec.has_bot())
-            && verdict.phase != Phase::Connected;
+        || verdict.phase != Phase::Connected && an_event_installs(spec);
     let poll = webhook
         .as_ref()
         .filter(|_| !spec.suspend)
@@ -188,6 +188,11 @@ pub fn status(
     };
     setup::fill(spec, &mut status, setting.known, now);
     (status, next)
+}
+
+/// Whether only an event may show that somebody has installed the app.
+fn an_event_installs(spec: &ZoomIntegrationSpec) -> bool {
+    spec.consent_mode() == Some(ConsentMode::External) || spec.has_bot()
 }
 
 fn endpoint(webhook: &WebhookStatus) -> EndpointFinding<'_> {
