@@ -6,7 +6,9 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     api::crds,
-    commands::{doctor, events, handout, refresh, setup, status, terminal::note, uninstall},
+    commands::{
+        doctor, events, grants, handout, refresh, setup, status, terminal::note, uninstall,
+    },
     connect, controller,
 };
 
@@ -75,6 +77,8 @@ pub enum Tool {
     Refresh(refresh::Args),
     /// List, show, replay and drop the events that could not be delivered.
     Events(Box<events::Args>),
+    /// Move the grants of connections to another cluster.
+    Grants(grants::Args),
 }
 
 /// Whether the program was called as kubectl's plugin: by the name of a link, `kubectl-zoom`.
@@ -126,6 +130,11 @@ impl Tool {
             Self::Handout(args) => handout::command::main(&args)?,
             Self::Refresh(args) => refresh::main(&args)?,
             Self::Events(args) => events::main(*args)?,
+            Self::Grants(args) => {
+                if !grants::main(&args)? {
+                    return Ok(ExitCode::FAILURE);
+                }
+            }
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -196,6 +205,8 @@ mod tests {
             "kubectl-zoom handout acme --format html",
             "kubectl-zoom refresh zconn/ada --no-wait --context a",
             "kubectl-zoom events list acme -n clinics",
+            "kubectl-zoom grants export --all -n clinics --key-file k -o f",
+            "kubectl-zoom grants import f --key-file k",
         ] {
             assert!(parse(line), "{line}");
         }
@@ -203,6 +214,7 @@ mod tests {
             "kubectl-zoom",
             "kubectl-zoom crds",
             "kubectl-zoom status a -A",
+            "kubectl-zoom grants export --key-file k -o f",
             "kubectl-zoom setup",
         ] {
             assert!(!parse(line), "{line}");

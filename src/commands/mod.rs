@@ -8,12 +8,14 @@
 //! | `handout`: the same for the customer's administrator, on a page | [`handout`] |
 //! | `refresh`: another access token now | [`refresh`] |
 //! | `events`: a tenant's dead letters | [`events`] |
+//! | `grants`: moves grants to another cluster | [`grants`] |
 //! | `uninstall-check`: what would wait for ever without the operator; for the chart | [`uninstall`] |
 //!
 //! All of them share [`terminal`].
 
 pub mod doctor;
 pub mod events;
+pub mod grants;
 pub mod handout;
 pub mod refresh;
 pub mod setup;

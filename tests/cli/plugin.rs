@@ -16,7 +16,9 @@ async fn a_link_makes_it_kubectls_plugin() {
         "{}",
         said.stdout
     );
-    for command in ["status", "setup", "doctor", "handout", "refresh", "events"] {
+    for command in [
+        "status", "setup", "doctor", "handout", "refresh", "events", "grants",
+    ] {
         assert!(
             said.stdout.contains(&format!("\n  {command} ")),
             "{command}"

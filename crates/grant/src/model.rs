@@ -108,6 +108,8 @@ pub enum Lost {
     OwnerGone,
     /// The person or an administrator removed the app.
     Deauthorized,
+    /// It was handed over to another cluster, which is the only one that may use it.
+    Exported,
 }
 
 // === impl Grant ===
@@ -233,11 +235,12 @@ impl Grant {
 
 impl Lost {
     /// Every way, for documentation and tests.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::ReplyLost,
         Self::GrantLost,
         Self::OwnerGone,
         Self::Deauthorized,
+        Self::Exported,
     ];
 
     /// The reason in conditions and events.
@@ -248,6 +251,7 @@ impl Lost {
             Self::GrantLost => "GrantLost",
             Self::OwnerGone => "OwnerGone",
             Self::Deauthorized => "Deauthorized",
+            Self::Exported => "Exported",
         }
     }
 
@@ -263,6 +267,9 @@ impl Lost {
             }
             Self::OwnerGone => "The Zoom user who authorized no longer exists.",
             Self::Deauthorized => "The app was removed in Zoom, and its tokens are erased here.",
+            Self::Exported => {
+                "The grant was exported to another cluster, and its tokens are erased here."
+            }
         }
     }
 }

@@ -138,6 +138,7 @@ impl From<Lost> for Reason {
             Lost::GrantLost => Self::GrantLost,
             Lost::OwnerGone => Self::OwnerGone,
             Lost::Deauthorized => Self::Deauthorized,
+            Lost::Exported => Self::Exported,
         }
     }
 }

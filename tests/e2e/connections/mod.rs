@@ -9,6 +9,7 @@ mod identity;
 mod imported;
 mod interference;
 mod life;
+mod moved;
 mod removed;
 mod rights;
 mod setting;
@@ -27,6 +28,7 @@ pub fn cases() -> Vec<Case> {
     [
         imported::cases(),
         life::cases(),
+        moved::cases(),
         interference::cases(),
         setting::cases(),
         failing::cases(),

@@ -1,0 +1,347 @@
+//! `grants export`: first the file, then the fence, then the file once more. Until the last step the file says
+//! that it is not complete, and nobody imports it: a grant is never usable in two places, and never in none
+//! without being in the file.
+
+use anyhow::{Context as _, bail};
+use k8s_openapi::api::core::v1::{Namespace, Secret};
+use kube::{
+    Api, ResourceExt as _,
+    api::{ListParams, PostParams},
+};
+
+use super::{
+    Bundle, Entry, Export, Line,
+    sealed::{self, Key},
+};
+use crate::{
+    api::v1alpha1::ZoomConnection,
+    commands::terminal::Session,
+    controller::grants::secret::{self, GrantSecret, StoredGrant},
+};
+use grant::{Credential, Lost};
+
+/// Who writes.
+const FIELD_MANAGER: &str = "kubectl-zoom";
+/// How often a grant that is refreshed meanwhile is read again.
+const TRIES: u32 = 3;
+
+/// What is to be done with a grant.
+#[derive(Debug)]
+enum Verdict {
+    /// It is taken out.
+    Take,
+    /// It was taken out by an export that was interrupted, and is in its file.
+    Taken,
+    /// It stays, and why.
+    Refuse(&'static str),
+}
+
+/// Exports; what became of each connection.
+pub(super) async fn run(session: &Session, args: &Export) -> anyhow::Result<Vec<Line>> {
+    let key = Key::read(&args.key_file)?;
+    let earlier = earlier(args, &key)?;
+    let mut file = File {
+        args,
+        key,
+        bundle: Bundle {
+            complete: false,
+            entries: Vec::new(),
+        },
+    };
+    let namespaces: Api<Namespace> = Api::all(session.client.clone());
+    let namespace = namespaces.get_metadata(&session.namespace).await?;
+    let source = Source {
+        secrets: Api::namespaced(session.client.clone(), &session.namespace),
+        namespace: session.namespace.clone(),
+        namespace_uid: namespace.uid().unwrap_or_default(),
+    };
+    let mut lines = Vec::new();
+    let mut taken = Vec::new();
+    for connection in connections(session, args).await? {
+        let name = connection.name_any();
+        let found = source.read(&connection).await?;
+        let before = earlier.iter().find(|entry| entry.name == name);
+        match verdict(&found.1, before, &source.namespace_uid) {
+            Verdict::Refuse(why) => lines.push(Line::refused(&name, why)),
+            Verdict::Taken => {
+                file.bundle.entries.extend(before.cloned());
+                lines.push(Line::done(&name, "exported"));
+            }
+            Verdict::Take => {
+                file.bundle
+                    .entries
+                    .push(source.entry(&connection, &found.0));
+                taken.push(connection);
+            }
+        }
+    }
+    if file.bundle.entries.is_empty() {
+        return Ok(lines);
+    }
+    file.write()?;
+    for connection in taken {
+        let name = connection.name_any();
+        match source.fence(&connection, &mut file).await {
+            Ok(()) => lines.push(Line::done(&name, "exported")),
+            Err(why) => {
+                file.bundle.entries.retain(|entry| entry.name != name);
+                lines.push(Line::refused(&name, &format!("{why:#}")));
+            }
+        }
+    }
+    file.bundle.complete = true;
+    file.write()?;
+    Ok(lines)
+}
+
+/// What an interrupted export left in the file.
+fn earlier(args: &Export, key: &Key) -> anyhow::Result<Vec<Entry>> {
+    let text = match std::fs::read_to_string(&args.output) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error).context("failed to read the output file"),
+    };
+    let bundle = sealed::open(&text, key)?;
+    if bundle.complete {
+        bail!(
+            "{} holds a complete export: name another file, since this one may be the only place of its grants",
+            args.output.display()
+        );
+    }
+    Ok(bundle.entries)
+}
+
+async fn connections(session: &Session, args: &Export) -> anyhow::Result<Vec<ZoomConnection>> {
+    let api: Api<ZoomConnection> = Api::namespaced(session.client.clone(), &session.namespace);
+    if args.all {
+        return Ok(api.list(&ListParams::default()).await?.items);
+    }
+    let mut found = Vec::new();
+    for name in &args.names {
+        found.push(session.get(name).await?);
+    }
+    Ok(found)
+}
+
+/// What is to be done with what lies under the name of a grant's Secret.
+fn verdict(found: &GrantSecret, earlier: Option<&Entry>, namespace_uid: &str) -> Verdict {
+    let kept = match found {
+        GrantSecret::Absent => return Verdict::Refuse("it has no grant"),
+        GrantSecret::Foreign | GrantSecret::Broken => {
+            return Verdict::Refuse(
+                "the Secret of its grant was not written by the operator, or was changed",
+            );
+        }
+        GrantSecret::Leaving => return Verdict::Refuse("its grant is being removed"),
+        GrantSecret::Ours(kept) => kept,
+    };
+    if let Some(loss) = &kept.grant.loss {
+        let is_here = |entry: &Entry| {
+            let grant = entry.grant();
+            grant.is_some_and(|kept| kept.grant.credential.fingerprint() == loss.spent)
+        };
+        return match loss.reason {
+            Lost::Exported if earlier.is_some_and(is_here) => Verdict::Taken,
+            Lost::Exported => Verdict::Refuse("it was exported before"),
+            _ => Verdict::Refuse("its grant is lost: the person has to authorize again"),
+        };
+    }
+    if kept.namespace_uid != namespace_uid {
+        return Verdict::Refuse("its grant was copied here from elsewhere and is not used");
+    }
+    if kept.grant.intent.is_some() {
+        return Verdict::Refuse(
+            "its refresh is under way: set spec.suspend on the integration, wait until it is over, and export again",
+        );
+    }
+    match &kept.grant.credential {
+        Credential::RefreshToken(_) => Verdict::Take,
+        Credential::Code(_) => Verdict::Refuse("its consent is not finished"),
+    }
+}
+
+/// The cluster that grants are taken out of.
+struct Source {
+    secrets: Api<Secret>,
+    namespace: String,
+    namespace_uid: String,
+}
+
+// === impl Source ===
+
+impl Source {
+    async fn read(&self, connection: &ZoomConnection) -> anyhow::Result<(Secret, GrantSecret)> {
+        let name = secret::name(&connection.name_any());
+        let found = self.secrets.get_opt(&name).await?;
+        let read = secret::read(connection, found.as_ref());
+        Ok((found.unwrap_or_default(), read))
+    }
+
+    fn entry(&self, connection: &ZoomConnection, secret: &Secret) -> Entry {
+        Entry {
+            namespace: self.namespace.clone(),
+            name: connection.name_any(),
+            data: secret.data.clone().unwrap_or_default(),
+        }
+    }
+
+    /// Erases the tokens here, if the grant is as the file has it. One that was refreshed meanwhile is read
+    /// again and written to the file first.
+    async fn fence(&self, connection: &ZoomConnection, file: &mut File<'_>) -> anyhow::Result<()> {
+        for _ in 0..TRIES {
+            let (mut secret, read) = self.read(connection).await?;
+            if let Verdict::Refuse(why) = verdict(&read, None, &self.namespace_uid) {
+                bail!(why);
+            }
+            let GrantSecret::Ours(kept) = read else {
+                bail!("its grant is gone");
+            };
+            file.keep(self.entry(connection, &secret))?;
+            let erased = StoredGrant {
+                grant: kept.grant.erased(Lost::Exported),
+                ..*kept
+            };
+            secret::put(&mut secret, &erased);
+            let params = PostParams {
+                field_manager: Some(FIELD_MANAGER.into()),
+                ..PostParams::default()
+            };
+            match self
+                .secrets
+                .replace(&secret.name_any(), &params, &secret)
+                .await
+            {
+                Ok(_) => return Ok(()),
+                Err(kube::Error::Api(status)) if status.is_conflict() => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        bail!(
+            "its grant changes all the time: set spec.suspend on the integration, and export again"
+        )
+    }
+}
+
+/// The file, and what is to be in it.
+struct File<'a> {
+    args: &'a Export,
+    key: Key,
+    bundle: Bundle,
+}
+
+// === impl File ===
+
+impl File<'_> {
+    fn write(&self) -> anyhow::Result<()> {
+        let text = sealed::seal(&self.bundle, &self.key)?;
+        sealed::write(&self.args.output, &text)
+    }
+
+    /// Makes sure that the file has this content of a grant.
+    fn keep(&mut self, entry: Entry) -> anyhow::Result<()> {
+        let known = self.bundle.entries.iter_mut();
+        match known.into_iter().find(|known| known.name == entry.name) {
+            Some(known) if known.data == entry.data => return Ok(()),
+            Some(known) => *known = entry,
+            None => self.bundle.entries.push(entry),
+        }
+        self.write()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use grant::{Grant, Holder, Intent};
+
+    fn kept(change: impl Fn(&mut Grant)) -> StoredGrant {
+        let mut grant = Grant {
+            id: "g".into(),
+            generation: 3,
+            since: Timestamp::UNIX_EPOCH,
+            client_id: Some("app".into()),
+            credential: Credential::RefreshToken("r".to_owned().into()),
+            access: None,
+            intent: None,
+            loss: None,
+        };
+        change(&mut grant);
+        StoredGrant {
+            grant,
+            identity: None,
+            identified: true,
+            namespace_uid: "n".into(),
+            imported: None,
+        }
+    }
+
+    fn judged(kept: StoredGrant, earlier: Option<&Entry>) -> String {
+        let found = GrantSecret::Ours(Box::new(kept));
+        format!("{:?}", verdict(&found, earlier, "n"))
+    }
+
+    fn entry(kept: &StoredGrant) -> Entry {
+        let mut secret = Secret::default();
+        secret::put(&mut secret, kept);
+        Entry {
+            namespace: "clinics".into(),
+            name: "ada".into(),
+            data: secret.data.unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_grant_that_rests_is_taken() {
+        assert_eq!(judged(kept(|_| ()), None), "Take");
+    }
+
+    #[test]
+    fn one_that_is_being_refreshed_or_is_lost_or_copied_stays() {
+        let refreshed = kept(|grant| {
+            grant.intent = Some(Intent {
+                holder: Holder {
+                    pod: "p".into(),
+                    process: "q".into(),
+                },
+                attempt: 1,
+                begun: Timestamp::UNIX_EPOCH,
+            });
+        });
+        assert!(judged(refreshed, None).contains("refresh is under way"));
+        let lost = kept(|grant| *grant = grant.erased(Lost::GrantLost));
+        assert!(judged(lost, None).contains("lost"));
+        let copied = StoredGrant {
+            namespace_uid: "other".into(),
+            ..kept(|_| ())
+        };
+        assert!(judged(copied, None).contains("copied"));
+        let absent = verdict(&GrantSecret::Absent, None, "n");
+        assert!(matches!(absent, Verdict::Refuse(_)));
+    }
+
+    #[test]
+    fn what_an_interrupted_export_erased_is_in_its_file() {
+        let before = kept(|_| ());
+        let erased = kept(|grant| *grant = grant.erased(Lost::Exported));
+        assert_eq!(judged(erased.clone(), Some(&entry(&before))), "Taken");
+        assert!(judged(erased.clone(), None).contains("exported before"));
+        let other = kept(|grant| {
+            grant.credential = Credential::RefreshToken("newer".to_owned().into());
+        });
+        assert!(judged(erased, Some(&entry(&other))).contains("exported before"));
+    }
+
+    #[test]
+    fn the_erased_grant_holds_no_token_and_the_entry_all() {
+        let before = kept(|_| ());
+        let erased = before.grant.erased(Lost::Exported);
+        assert!(erased.credential.is_empty() && erased.access.is_none());
+        let read = entry(&before).grant().unwrap();
+        assert_eq!(
+            read.grant.credential.fingerprint(),
+            before.grant.credential.fingerprint()
+        );
+    }
+}

@@ -1,0 +1,178 @@
+//! `grants import`: creates the Secrets of grants for connections that are there and have none.
+
+use anyhow::{Context as _, bail};
+use k8s_openapi::api::core::v1::{Namespace, Secret};
+use kube::{Api, ResourceExt as _, api::PostParams};
+
+use super::{
+    Entry, Import, Line,
+    sealed::{self, Key},
+};
+use crate::{
+    api::v1alpha1::{ZoomConnection, ZoomIntegration},
+    commands::terminal::Session,
+    controller::grants::secret::{self, StoredGrant},
+};
+
+/// Who writes.
+const FIELD_MANAGER: &str = "kubectl-zoom";
+
+/// Imports into the namespaces of the file, or all into one; what became of each connection.
+pub(super) async fn run(
+    session: &Session,
+    namespace: Option<&str>,
+    args: &Import,
+) -> anyhow::Result<Vec<Line>> {
+    let key = Key::read(&args.key_file)?;
+    let text = std::fs::read_to_string(&args.file);
+    let text = text.with_context(|| format!("failed to read {}", args.file.display()))?;
+    let bundle = sealed::open(&text, &key)?;
+    if !bundle.complete {
+        bail!(
+            "the export of this file was interrupted, and some grants may still be used where they came from: run the same `grants export` again first"
+        );
+    }
+    let mut lines = Vec::new();
+    for entry in &bundle.entries {
+        let namespace = namespace.unwrap_or(&entry.namespace);
+        lines.push(match import(session, namespace, entry).await? {
+            Ok(()) => Line::done(&entry.name, "imported"),
+            Err(why) => Line::refused(&entry.name, &why),
+        });
+    }
+    Ok(lines)
+}
+
+async fn import(
+    session: &Session,
+    namespace: &str,
+    entry: &Entry,
+) -> anyhow::Result<Result<(), String>> {
+    let client = &session.client;
+    let connections: Api<ZoomConnection> = Api::namespaced(client.clone(), namespace);
+    let Some(connection) = connections.get_opt(&entry.name).await? else {
+        return Ok(Err(format!(
+            "there is no ZoomConnection {} in namespace {namespace}: create it first",
+            entry.name
+        )));
+    };
+    let integrations: Api<ZoomIntegration> = Api::namespaced(client.clone(), namespace);
+    let app = &connection.spec.integration_ref.name;
+    let integration = integrations.get_opt(app).await?;
+    let client_id = integration.and_then(|found| found.status?.client_id);
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    let uid = namespaces.get_metadata(namespace).await?.uid();
+    let wanted = match wanted(&connection, entry, client_id.as_deref(), uid) {
+        Ok(wanted) => wanted,
+        Err(why) => return Ok(Err(why)),
+    };
+    let secrets: Api<Secret> = Api::namespaced(client.clone(), namespace);
+    let params = PostParams {
+        field_manager: Some(FIELD_MANAGER.into()),
+        ..PostParams::default()
+    };
+    match secrets.create(&params, &wanted).await {
+        Ok(_) => Ok(Ok(())),
+        Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(Err(format!(
+            "Secret {} exists: delete it if its grant is not needed",
+            wanted.name_any()
+        ))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The Secret of the grant here.
+fn wanted(
+    connection: &ZoomConnection,
+    entry: &Entry,
+    client_id: Option<&str>,
+    namespace_uid: Option<String>,
+) -> Result<Secret, String> {
+    let kept = entry.grant().ok_or("its grant cannot be read")?;
+    if let (Some(of_grant), Some(here)) = (kept.grant.client_id.as_deref(), client_id)
+        && of_grant != here
+    {
+        return Err(format!(
+            "its grant was given to the app with client id {of_grant}, and the integration here has {here}"
+        ));
+    }
+    Ok(secret::build(
+        connection,
+        &StoredGrant {
+            namespace_uid: namespace_uid.unwrap_or_default(),
+            ..kept
+        },
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use serde_json::json;
+
+    use super::*;
+    use crate::controller::grants::secret::GrantSecret;
+    use grant::{Credential, Grant};
+
+    fn entry(client_id: Option<&str>) -> Entry {
+        let mut secret = Secret::default();
+        let kept = StoredGrant {
+            grant: Grant {
+                id: "g".into(),
+                generation: 3,
+                since: Timestamp::UNIX_EPOCH,
+                client_id: client_id.map(Into::into),
+                credential: Credential::RefreshToken("r".to_owned().into()),
+                access: None,
+                intent: None,
+                loss: None,
+            },
+            identity: None,
+            identified: true,
+            namespace_uid: "there".into(),
+            imported: Some("f".into()),
+        };
+        secret::put(&mut secret, &kept);
+        Entry {
+            namespace: "clinics".into(),
+            name: "ada".into(),
+            data: secret.data.unwrap(),
+        }
+    }
+
+    fn connection() -> ZoomConnection {
+        serde_json::from_value(json!({
+            "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomConnection",
+            "metadata": {"name": "ada", "namespace": "clinics", "uid": "here-too"},
+            "spec": {"integrationRef": {"name": "app"}},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn the_secret_is_that_of_this_cluster() {
+        let entry = entry(Some("app"));
+        let built = wanted(&connection(), &entry, Some("app"), Some("here".into())).unwrap();
+        let GrantSecret::Ours(kept) = secret::read(&connection(), Some(&built)) else {
+            panic!("ours");
+        };
+        assert_eq!(kept.namespace_uid, "here");
+        assert_eq!((kept.grant.generation, kept.identified), (3, true));
+        assert_eq!(kept.imported.as_deref(), Some("f"));
+        assert_eq!(built.metadata.owner_references.unwrap()[0].uid, "here-too");
+    }
+
+    #[test]
+    fn a_grant_of_another_app_is_refused() {
+        let of = |grant: Option<&str>, here: Option<&str>| {
+            wanted(&connection(), &entry(grant), here, None).map(drop)
+        };
+        assert!(of(Some("a"), Some("b")).is_err());
+        for (grant, here) in [(None, Some("b")), (Some("a"), None), (Some("a"), Some("a"))] {
+            assert!(of(grant, here).is_ok());
+        }
+        let mut broken = entry(None);
+        broken.data.clear();
+        assert!(wanted(&connection(), &broken, None, None).is_err());
+    }
+}
