@@ -17,7 +17,7 @@ mod defined;
 mod error;
 pub(crate) mod failure;
 mod finalizer;
-mod grants;
+pub mod grants;
 mod index;
 mod integration;
 mod key;

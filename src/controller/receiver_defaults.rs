@@ -43,6 +43,11 @@ pub struct ReceiverDefaults {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct ServiceDefaults {
+    /// `ClusterIP`, `NodePort` or `LoadBalancer`; absent: the API server's default.
+    #[serde(rename = "type")]
+    pub type_: Option<String>,
+    /// Annotations, for example of a cloud's load balancer.
+    pub annotations: BTreeMap<String, String>,
     /// `SingleStack`, `PreferDualStack` or `RequireDualStack`.
     pub ip_family_policy: Option<String>,
     /// `IPv4`, `IPv6` or both, in order of preference.
@@ -90,7 +95,7 @@ mod tests {
         assert_eq!("{}".parse().ok(), Some(ReceiverDefaults::default()));
         for wrong in [
             r#"{"podLabel":{}}"#,
-            r#"{"service":{"type":"NodePort"}}"#,
+            r#"{"service":{"kind":"NodePort"}}"#,
             "",
         ] {
             assert!(wrong.parse::<ReceiverDefaults>().is_err(), "{wrong}");

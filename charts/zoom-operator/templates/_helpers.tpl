@@ -202,7 +202,10 @@ resources: {{- toYaml $values.resources | nindent 2 }}
 {{- range $key := list "podLabels" "podAnnotations" "resources" "nodeSelector" "tolerations" "affinity" "topologySpreadConstraints" "priorityClassName" -}}
 {{- with index $r $key }}{{ $_ := set $result $key . }}{{ end -}}
 {{- end -}}
-{{- with include "zoom-operator.ipFamilies" $r.service | fromYaml }}{{ $_ := set $result "service" . }}{{ end -}}
+{{- $service := include "zoom-operator.ipFamilies" $r.service | fromYaml | default dict -}}
+{{- with $r.service.annotations }}{{ $_ := set $service "annotations" . }}{{ end -}}
+{{- if ne $r.service.type "ClusterIP" }}{{ $_ := set $service "type" $r.service.type }}{{ end -}}
+{{- with $service }}{{ $_ := set $result "service" . }}{{ end -}}
 {{- /* Kubernetes would expand $(NAME) in an argument. */ -}}
 {{- toJson $result | replace "$(" "$$(" -}}
 {{- end }}

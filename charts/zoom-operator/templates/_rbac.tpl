@@ -73,6 +73,13 @@
   verbs: [create, patch, list]
 {{- end }}
 
+{{- /* What the controller may do everywhere, also where its Role is gone: take its finalizers away. */ -}}
+{{- define "zoom-operator.finalizerRules" -}}
+- apiGroups: [zoom-operator.io]
+  resources: [zoomintegrations, zoomconnections]
+  verbs: [patch]
+{{- end }}
+
 {{- /* What the controller may do in the release's own namespace. */ -}}
 {{- define "zoom-operator.leaseRules" -}}
 # An object that does not exist yet has no name to RBAC, so creation cannot be narrowed.

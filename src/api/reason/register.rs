@@ -128,9 +128,9 @@ register! {
     /// the receiver accepts requests, and the API server refused an update of its objects
     UpdateRefused = "UpdateRefused" in [Integration] on [ReceiverAvailable(True)]
         for PlatformEngineer: "read the message: it has the API server's sentence; allow the update, or change what it asks for";
-    /// the receiver accepts requests, and labels or annotations of its Ingress or `HTTPRoute` are not applied, because the operator's configuration does not allow their keys
+    /// the receiver accepts requests, and labels or annotations of its Pods, Ingress or `HTTPRoute` are not applied, because the operator's configuration does not allow their keys
     MetadataRefused = "MetadataRefused" in [Integration] on [ReceiverAvailable(True)]
-        for AppOwner: "remove the keys that the message names, or ask the platform engineer for `receiver.endpoint.allowedAnnotations` and `allowedLabels` of the chart";
+        for AppOwner: "remove the keys that the message names, or ask the platform engineer for `allowedLabels` and `allowedAnnotations` of `receiver.endpoint` or `receiver.pods` of the chart";
     /// the integration is being deleted and waits for stored events
     Deleting = "Deleting" in [Integration] on [Ready(False)]
         for Nobody: "";
@@ -323,6 +323,9 @@ register! {
     /// the person or an administrator removed the app, and the tokens are erased
     Deauthorized = "Deauthorized" in [Grant] on [Ready(False) TokenFresh(False)]
         for AppOwner: "delete the person's data by the day that the message names; to connect again, the person opens the link";
+    /// `zoom-operator grants export` handed the grant over to another cluster, and its tokens are erased here
+    Exported = "Exported" in [Grant] on [Ready(False) TokenFresh(False)]
+        for AppOwner: "delete the connection here, with `deletionPolicy: Delete`; to use it here again, the person opens the link, which ends the grant in the other cluster";
     /// somebody deleted the Secret of the grant. Not in `status.grant.lost`
     GrantDeleted = "GrantDeleted" in [Grant] on [Ready(False)]
         for AuthorizingPerson: "open the link and authorize again";

@@ -7,7 +7,7 @@ use kube::KubeSchema;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::{LocalRef, endpoint::Endpoint};
+use super::{LocalRef, endpoint::Endpoint, metadata};
 
 /// The events that the tenant wants and where they go.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -256,6 +256,14 @@ pub struct ReceiverKnobs {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 20))]
     pub tolerations: Option<Vec<Toleration>>,
+    /// Labels of the receiver's Pods. The operator's configuration says which keys are allowed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "metadata::labels_schema")]
+    pub labels: Option<BTreeMap<String, String>>,
+    /// Annotations of the receiver's Pods. The operator's configuration says which keys are allowed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "metadata::annotations_schema")]
+    pub annotations: Option<BTreeMap<String, String>>,
     /// Priority class of the receiver's Pods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]

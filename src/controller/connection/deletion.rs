@@ -83,15 +83,47 @@ pub async fn prepare(writer: &Writer, connection: &ZoomConnection) -> Result<boo
     finalizer::ensure(writer, connection, REVOKE, wanted).await
 }
 
-/// Revokes, if that is wanted, and lets the connection go.
+/// Since when the connection ends, if it does. One whose tokens are to be revoked ends with its namespace, before
+/// Kubernetes gets to it: the Role by which the finalizer is removed may be deleted first.
 ///
 /// # Errors
 /// When the API server cannot be asked.
-pub async fn conclude(context: &Context, connection: &ZoomConnection) -> Result<Action, Error> {
+pub async fn begun(
+    reader: &Reader,
+    connection: &ZoomConnection,
+) -> Result<Option<Timestamp>, Error> {
+    let deleted = connection.metadata.deletion_timestamp.as_ref();
+    if deleted.is_some() || connection.deletion_policy() != ConnectionDeletionPolicy::Revoke {
+        return Ok(deleted.map(|time| time.0));
+    }
+    observe::namespace_ends(reader, connection).await
+}
+
+/// Revokes, if that is wanted, and lets the connection go, whose end has `begun`.
+///
+/// # Errors
+/// When the API server cannot be asked.
+pub async fn conclude(
+    context: &Context,
+    connection: &ZoomConnection,
+    begun: Timestamp,
+) -> Result<Action, Error> {
     if !finalizer::holds(connection, REVOKE) {
         return Ok(Action::await_change());
     }
-    let mut ending = observe(&context.reader, connection).await?;
+    let mut ending = match observe(&context.reader, connection, begun).await {
+        Err(Error::Kubernetes(kube::Error::Api(status))) if status.is_forbidden() => {
+            let now = Timestamp::now();
+            return match blind(begun, now) {
+                Step::Release(why) => release(&context.writer, connection, why).await,
+                _ => Ok(Action::requeue(schedule::wait(
+                    [schedule::later(begun, PATIENCE)],
+                    now,
+                ))),
+            };
+        }
+        other => other?,
+    };
     loop {
         let step = plan(&ending, Timestamp::now());
         let answer = match step {
@@ -115,12 +147,26 @@ pub async fn conclude(context: &Context, connection: &ZoomConnection) -> Result<
     }
 }
 
-async fn observe(reader: &Reader, connection: &ZoomConnection) -> Result<Ending, Error> {
+/// What to do without the right to look: the Role went with its namespace. It may come back, but the end does not
+/// wait for it for ever.
+fn blind(begun: Timestamp, now: Timestamp) -> Step {
+    let until = schedule::later(begun, PATIENCE);
+    if now < until {
+        return Step::Wait(until);
+    }
+    Step::Release(Some(
+        "The operator has no permission any more to read Secrets in this namespace.".into(),
+    ))
+}
+
+async fn observe(
+    reader: &Reader,
+    connection: &ZoomConnection,
+    begun: Timestamp,
+) -> Result<Ending, Error> {
     let secrets: Reads<Secret> = reader.beside(connection);
     let read = observe::grant(&secrets, connection).await?;
     let namespace_uid = observe::namespace_uid(reader, connection).await?;
-    let begun = connection.metadata.deletion_timestamp.as_ref();
-    let begun = begun.map_or_else(Timestamp::now, |begun| begun.0);
     let status = connection.status.as_ref();
     let failure = status.and_then(|status| status.token.as_ref()?.failure.clone());
     let revokes = connection.deletion_policy() == ConnectionDeletionPolicy::Revoke;

@@ -47,8 +47,8 @@ const BEGINS_STEPS: Duration = Duration::from_secs(20);
 
 impl Managed for ZoomConnection {
     async fn pass(&self, context: &Context) -> Result<Action, Error> {
-        if self.metadata.deletion_timestamp.is_some() {
-            return Box::pin(deletion::conclude(context, self)).await;
+        if let Some(begun) = deletion::begun(&context.reader, self).await? {
+            return Box::pin(deletion::conclude(context, self, begun)).await;
         }
         if deletion::prepare(&context.writer, self).await? {
             // The change of the finalizer leads to the next pass.

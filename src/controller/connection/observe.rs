@@ -1,5 +1,6 @@
 //! What there is around a connection: reads only.
 
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Namespace, Pod, Secret};
 use kube::{
     Resource, ResourceExt as _,
@@ -253,6 +254,20 @@ pub async fn namespace_uid(
     let name = object.namespace().unwrap_or_default();
     let namespace: PartialObjectMeta<Namespace> = namespaces.get_metadata(&name).await?;
     Ok(namespace.uid().unwrap_or_default())
+}
+
+/// Since when an object's namespace is being deleted; `None` if it is not.
+///
+/// # Errors
+/// When the API server cannot be asked.
+pub async fn namespace_ends(
+    reader: &Reader,
+    object: &impl Resource<DynamicType = ()>,
+) -> Result<Option<Timestamp>, Error> {
+    let namespaces: Reads<Namespace> = reader.of_cluster();
+    let name = object.namespace().unwrap_or_default();
+    let namespace: PartialObjectMeta<Namespace> = namespaces.get_metadata(&name).await?;
+    Ok(namespace.metadata.deletion_timestamp.map(|time| time.0))
 }
 
 /// An attempt that another process wrote down, and whether that process can still be working on it.

@@ -1,14 +1,15 @@
-//! Labels and annotations that people want on the receiver's way in: which of them the operator's
+//! Labels and annotations that people want on the receiver's way in and on its Pods: which of them the operator's
 //! configuration allows. Pure.
 //!
-//! An annotation of an Ingress may configure a proxy that all tenants share, or claim further hosts. So only
-//! keys are applied that the administrator lists, and some never.
+//! An annotation of an Ingress may configure a proxy that all tenants share, or claim further hosts, and
+//! one of a Pod may give it rights in a cloud. So only keys are applied that the administrator lists, and some
+//! never.
 
 use std::{collections::BTreeMap, str::FromStr};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use crate::api::v1alpha1::{Endpoint, metadata};
+use crate::api::v1alpha1::{Endpoint, ReceiverKnobs, metadata};
 
 /// Which keys are allowed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
@@ -22,6 +23,14 @@ pub struct AllowedKeys {
     /// can be repeated. Snippets and further hosts are refused all the same. None: no annotation.
     #[arg(long = "endpoint-annotation", value_name = "KEY")]
     pub annotations: Vec<KeyPattern>,
+
+    /// Labels that integrations may set on their receiver's Pods, as for `--endpoint-label`.
+    #[arg(long = "receiver-label", value_name = "KEY")]
+    pub pod_labels: Vec<KeyPattern>,
+
+    /// Annotations that integrations may set on their receiver's Pods, as for `--endpoint-label`.
+    #[arg(long = "receiver-annotation", value_name = "KEY")]
+    pub pod_annotations: Vec<KeyPattern>,
 }
 
 /// A key, or all keys with this beginning.
@@ -61,25 +70,34 @@ const NAMES_HOSTS: [&str; 4] = [
 #[must_use]
 pub fn dress(endpoint: &Endpoint, allowed: &AllowedKeys) -> Dress {
     let (field, labels, annotations) = match (&endpoint.ingress, &endpoint.gateway) {
-        (Some(wanted), _) => ("ingress", &wanted.labels, &wanted.annotations),
-        (None, Some(wanted)) => ("gateway", &wanted.labels, &wanted.annotations),
+        (Some(wanted), _) => ("endpoint.ingress", &wanted.labels, &wanted.annotations),
+        (None, Some(wanted)) => ("endpoint.gateway", &wanted.labels, &wanted.annotations),
         (None, None) => return Dress::default(),
     };
     let mut dress = Dress::default();
     for (key, value) in labels.iter().flatten() {
-        if is_allowed(key, &allowed.labels) {
-            dress.labels.insert(key.clone(), value.clone());
-        } else {
-            dress.refuse(field, "labels", key);
-        }
+        let allowed = is_allowed(key, &allowed.labels);
+        dress.label(field, key, value, allowed);
     }
     for (key, value) in annotations.iter().flatten() {
-        if is_allowed(key, &allowed.annotations) && names_no_other_host(key, value, &endpoint.host)
-        {
-            dress.annotations.insert(key.clone(), value.clone());
-        } else {
-            dress.refuse(field, "annotations", key);
-        }
+        let allowed = is_allowed(key, &allowed.annotations)
+            && names_no_other_host(key, value, &endpoint.host);
+        dress.annotate(field, key, value, allowed);
+    }
+    dress
+}
+
+/// What an integration wants on its receiver's Pods.
+#[must_use]
+pub fn dress_pods(wanted: &ReceiverKnobs, allowed: &AllowedKeys) -> Dress {
+    let mut dress = Dress::default();
+    for (key, value) in wanted.labels.iter().flatten() {
+        let allowed = is_allowed(key, &allowed.pod_labels);
+        dress.label("receiver", key, value, allowed);
+    }
+    for (key, value) in wanted.annotations.iter().flatten() {
+        let allowed = is_allowed(key, &allowed.pod_annotations);
+        dress.annotate("receiver", key, value, allowed);
     }
     dress
 }
@@ -113,8 +131,20 @@ impl Dress {
         }
     }
 
-    fn refuse(&mut self, field: &str, kind: &str, key: &str) {
-        self.refused.push(format!("endpoint.{field}.{kind}[{key}]"));
+    fn label(&mut self, field: &str, key: &str, value: &str, allowed: bool) {
+        if allowed {
+            self.labels.insert(key.to_owned(), value.to_owned());
+        } else {
+            self.refused.push(format!("{field}.labels[{key}]"));
+        }
+    }
+
+    fn annotate(&mut self, field: &str, key: &str, value: &str, allowed: bool) {
+        if allowed {
+            self.annotations.insert(key.to_owned(), value.to_owned());
+        } else {
+            self.refused.push(format!("{field}.annotations[{key}]"));
+        }
     }
 }
 
@@ -161,6 +191,7 @@ mod tests {
         AllowedKeys {
             labels: vec!["team".parse().unwrap()],
             annotations: patterns.collect(),
+            ..AllowedKeys::default()
         }
     }
 
@@ -207,6 +238,20 @@ mod tests {
             dress(&endpoint, &allow(&[])).refused,
             ["endpoint.gateway.annotations[x/y]"]
         );
+    }
+
+    #[test]
+    fn pods_have_lists_of_their_own() {
+        let wanted = json!({"labels": {"cost-center": "7"}, "annotations": {"x/y": "1"}});
+        let wanted = serde_json::from_value(wanted).unwrap();
+        let mut allowed = allow(&["*"]);
+        assert_eq!(
+            dress_pods(&wanted, &allowed).refused,
+            ["receiver.labels[cost-center]", "receiver.annotations[x/y]"]
+        );
+        allowed.pod_labels = vec!["cost-center".parse().unwrap()];
+        allowed.pod_annotations = vec!["x/*".parse().unwrap()];
+        assert_eq!(dress_pods(&wanted, &allowed).refused, [""; 0]);
     }
 
     #[test]

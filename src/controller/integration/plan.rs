@@ -6,7 +6,7 @@ use kube::ResourceExt as _;
 use secrecy::ExposeSecret as _;
 
 use super::{
-    dress::dress,
+    dress::{dress, dress_pods},
     hosts::HostRules,
     model::{
         Cause, CredentialsStep, Exposure, Judgement, Observed, Plan, ReceiverStep, TokenStep,
@@ -114,11 +114,15 @@ pub fn plan(
     }
 }
 
-/// Labels and annotations that are wanted on the way in and not allowed.
+/// Labels and annotations that are wanted on the way in and on Pods, and not allowed.
 fn undressed(integration: &ZoomIntegration, policy: &ReceiverPolicy) -> Vec<String> {
-    let endpoint = integration.spec.webhook.as_ref();
-    let endpoint = endpoint.and_then(|webhook| webhook.endpoint.as_ref());
-    endpoint.map_or_else(Vec::new, |endpoint| dress(endpoint, &policy.keys).refused)
+    let webhook = integration.spec.webhook.as_ref();
+    let endpoint = webhook.and_then(|webhook| webhook.endpoint.as_ref());
+    let knobs = webhook.and_then(|webhook| webhook.receiver.as_ref());
+    let endpoint = endpoint.map(|endpoint| dress(endpoint, &policy.keys));
+    let pods = knobs.map(|knobs| dress_pods(knobs, &policy.keys));
+    let dresses = [endpoint, pods].into_iter().flatten();
+    dresses.flat_map(|dress| dress.refused).collect()
 }
 
 /// How the workloads change. An integration that is being deleted wants none.

@@ -115,3 +115,12 @@ fn the_grant_of_another_app_is_not_sent() {
     }
     assert!(matches!(plan(&sealed, at(1)), Step::Refresh(_)));
 }
+
+#[test]
+fn without_a_right_to_look_the_end_comes_all_the_same_and_says_so() {
+    assert!(matches!(blind(at(10), at(11)), Step::Wait(until) if until == at(130)));
+    let Step::Release(Some(why)) = blind(at(10), at(130)) else {
+        panic!("it ends");
+    };
+    assert!(why.contains("no permission"), "{why}");
+}

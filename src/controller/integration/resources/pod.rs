@@ -20,7 +20,17 @@ use super::{
     setting::Setting,
     volumes,
 };
-use crate::api::v1alpha1::{Buffer, Resources, Webhook, ZoomIntegration};
+use crate::{
+    api::v1alpha1::{Buffer, Resources, Webhook, ZoomIntegration},
+    controller::integration::dress::dress_pods,
+};
+
+/// Nothing is lost with this volume, so it need not keep an autoscaler from removing the node. An Ephemeral
+/// buffer is not among them: there its events are.
+const SAFE_VOLUMES: (&str, &str) = (
+    "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes",
+    "state",
+);
 
 /// The template of the Pods, with this buffer.
 pub(super) fn template(
@@ -30,15 +40,26 @@ pub(super) fn template(
     setting: &Setting<'_>,
 ) -> PodTemplateSpec {
     let defaults = &setting.policy.defaults;
-    let mut all_labels = defaults.pod_labels.clone();
-    all_labels.extend(labels(integration));
-    let annotations = defaults.pod_annotations.clone();
+    let mut metadata = ObjectMeta {
+        labels: Some(labels(integration)),
+        ..ObjectMeta::default()
+    };
+    if let Some(knobs) = &webhook.receiver {
+        dress_pods(knobs, &setting.policy.keys).put_on(&mut metadata);
+    }
+    for (key, value) in &defaults.pod_labels {
+        let labels = metadata.labels.get_or_insert_default();
+        labels.entry(key.clone()).or_insert_with(|| value.clone());
+    }
+    let annotations = metadata.annotations.get_or_insert_default();
+    let others = defaults.pod_annotations.iter();
+    for (key, value) in others.map(|(key, value)| (key.as_str(), value.as_str())) {
+        annotations.entry(key.into()).or_insert(value.into());
+    }
+    let (key, volumes) = SAFE_VOLUMES;
+    annotations.entry(key.into()).or_insert(volumes.into());
     PodTemplateSpec {
-        metadata: Some(ObjectMeta {
-            labels: Some(all_labels),
-            annotations: (!annotations.is_empty()).then_some(annotations),
-            ..ObjectMeta::default()
-        }),
+        metadata: Some(metadata),
         spec: Some(pod(integration, webhook, buffer, setting)),
     }
 }

@@ -10,8 +10,11 @@ use crate::{api::v1alpha1::ZoomIntegration, controller::receiver_defaults::Servi
 
 pub(super) fn build(integration: &ZoomIntegration, defaults: &ServiceDefaults) -> Service {
     let families = defaults.ip_families.clone();
+    let annotations = defaults.annotations.clone();
+    let mut metadata = metadata(integration);
+    metadata.annotations = (!annotations.is_empty()).then_some(annotations);
     Service {
-        metadata: metadata(integration),
+        metadata,
         spec: Some(ServiceSpec {
             selector: Some(selector_labels(integration)),
             ports: Some(vec![ServicePort {
@@ -21,6 +24,7 @@ pub(super) fn build(integration: &ZoomIntegration, defaults: &ServiceDefaults) -
                 protocol: Some("TCP".into()),
                 ..ServicePort::default()
             }]),
+            type_: defaults.type_.clone(),
             ip_family_policy: defaults.ip_family_policy.clone(),
             ip_families: (!families.is_empty()).then_some(families),
             ..ServiceSpec::default()

@@ -324,6 +324,7 @@ fn the_way_in_has_the_labels_and_annotations_that_are_allowed_and_the_path_type(
         keys: crate::controller::integration::dress::AllowedKeys {
             labels: vec!["team".parse().unwrap()],
             annotations: vec!["cert-manager.io/*".parse().unwrap()],
+            ..Default::default()
         },
         ..policy()
     };

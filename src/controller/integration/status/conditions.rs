@@ -172,7 +172,7 @@ fn receiver_available(findings: &Findings<'_>, applied: &Applied) -> Option<Stat
 fn undressed(fields: &[String]) -> Option<String> {
     (!fields.is_empty()).then(|| {
         format!(
-            "Not applied, because the operator's configuration does not allow it: {}. Remove what is listed, or ask who runs the operator to allow the keys (chart values receiver.endpoint.allowedAnnotations and allowedLabels). Snippets, keys that claim further hosts, and values that name another host than endpoint.host are never applied.",
+            "Not applied, because the operator's configuration does not allow it: {}. Remove what is listed, or ask who runs the operator to allow the keys (chart values receiver.endpoint and receiver.pods: allowedLabels, allowedAnnotations). Snippets, keys that claim further hosts, and values that name another host than endpoint.host are never applied.",
             fields.join(", ")
         )
     })
