@@ -114,11 +114,9 @@ pub fn main(args: &Args) -> anyhow::Result<bool> {
                 import::run(&session, args.cluster.namespace.as_deref(), command).await?
             }
         };
-        let text: String = lines
-            .iter()
-            .map(|line| format!("{}\n", line.text))
-            .collect();
-        print(&text)?;
+        for line in &lines {
+            print(&line.text)?;
+        }
         Ok(lines.iter().all(|line| line.done))
     })
 }
@@ -136,14 +134,14 @@ impl Line {
     fn done(connection: &str, what: &str) -> Self {
         Self {
             done: true,
-            text: format!("zconn/{connection}  {what}"),
+            text: format!("zconn/{connection}  {what}\n"),
         }
     }
 
     fn refused(connection: &str, why: &str) -> Self {
         Self {
             done: false,
-            text: format!("zconn/{connection}  refused: {why}"),
+            text: format!("zconn/{connection}  refused: {why}\n"),
         }
     }
 }
