@@ -10,7 +10,8 @@ use kube::{
 };
 
 use super::{
-    Bundle, Entry, Export, Line,
+    args::Export,
+    bundle::{Bundle, Entry, Line},
     sealed::{self, Key},
 };
 use crate::{

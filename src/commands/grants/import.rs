@@ -5,7 +5,8 @@ use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::{Api, ResourceExt as _, api::PostParams};
 
 use super::{
-    Entry, Import, Line,
+    args::Import,
+    bundle::{Entry, Line},
     sealed::{self, Key},
 };
 use crate::{

@@ -6,18 +6,16 @@
 //! | What is taken out, and how is it fenced? | `export.rs` |
 //! | What is put in, and what is refused? | `import.rs` |
 //! | How is the file sealed? | `sealed.rs` |
+//! | What is in it? | `bundle.rs` |
 
+mod args;
+mod bundle;
 mod export;
 mod import;
 mod sealed;
 
-use std::{collections::BTreeMap, path::PathBuf};
-
-use k8s_openapi::{ByteString, api::core::v1::Secret};
-use serde::{Deserialize, Serialize};
-
+use self::args::{Export, Import};
 use super::terminal::{self, Cluster, print};
-use crate::controller::grants::secret::{self, StoredGrant};
 
 /// Arguments of `grants`.
 #[derive(Clone, Debug, clap::Args)]
@@ -40,67 +38,6 @@ pub enum Command {
     Import(Import),
 }
 
-/// Arguments of `grants export`.
-#[derive(Clone, Debug, clap::Args)]
-pub struct Export {
-    /// Connections of the namespace.
-    #[arg(value_name = "CONNECTION", required_unless_present = "all")]
-    pub names: Vec<String>,
-    /// All connections of the namespace.
-    #[arg(long, conflicts_with = "names")]
-    pub all: bool,
-    /// File with the key, at least 32 bytes: `openssl rand -base64 32 > FILE`.
-    #[arg(long, value_name = "FILE")]
-    pub key_file: PathBuf,
-    /// File to write. The one of an export that was interrupted is continued.
-    #[arg(long, short, value_name = "FILE")]
-    pub output: PathBuf,
-}
-
-/// Arguments of `grants import`.
-#[derive(Clone, Debug, clap::Args)]
-pub struct Import {
-    /// The file.
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
-    /// File with the key that it was exported with.
-    #[arg(long, value_name = "FILE")]
-    pub key_file: PathBuf,
-}
-
-/// What a file holds.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Bundle {
-    /// Whether every grant in it was erased where it came from.
-    pub complete: bool,
-    /// The grants.
-    pub entries: Vec<Entry>,
-}
-
-/// A grant on its way.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Entry {
-    /// Namespace of the connection.
-    pub namespace: String,
-    /// Name of the connection.
-    pub name: String,
-    /// The data of the grant's Secret.
-    pub data: BTreeMap<String, ByteString>,
-}
-
-// === impl Entry ===
-
-impl Entry {
-    /// The grant; `None` when it cannot be read.
-    #[must_use]
-    pub fn grant(&self) -> Option<StoredGrant> {
-        secret::get(&Secret {
-            data: Some(self.data.clone()),
-            ..Secret::default()
-        })
-    }
-}
-
 /// Carries out `grants`. Whether all that was asked for was done.
 ///
 /// # Errors
@@ -119,29 +56,4 @@ pub fn main(args: &Args) -> anyhow::Result<bool> {
         }
         Ok(lines.iter().all(|line| line.done))
     })
-}
-
-/// What became of one connection, for people.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Line {
-    done: bool,
-    text: String,
-}
-
-// === impl Line ===
-
-impl Line {
-    fn done(connection: &str, what: &str) -> Self {
-        Self {
-            done: true,
-            text: format!("zconn/{connection}  {what}\n"),
-        }
-    }
-
-    fn refused(connection: &str, why: &str) -> Self {
-        Self {
-            done: false,
-            text: format!("zconn/{connection}  refused: {why}\n"),
-        }
-    }
 }

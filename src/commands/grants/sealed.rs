@@ -19,7 +19,7 @@ use hmac::Mac as _;
 use secrecy::{ExposeSecret as _, SecretSlice};
 use serde::{Deserialize, Serialize};
 
-use super::Bundle;
+use super::bundle::Bundle;
 
 /// What the file says it is. It is authenticated with the content.
 const FORMAT: &str = "zoom-operator-grants/v1";

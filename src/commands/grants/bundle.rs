@@ -1,0 +1,72 @@
+//! Grants on their way, and what became of each.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::{ByteString, api::core::v1::Secret};
+use serde::{Deserialize, Serialize};
+
+use crate::controller::grants::secret::{self, StoredGrant};
+
+/// What a file holds.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Bundle {
+    /// Whether every grant in it was erased where it came from.
+    pub complete: bool,
+    /// The grants.
+    pub entries: Vec<Entry>,
+}
+
+/// A grant on its way.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Entry {
+    /// Namespace of the connection.
+    pub namespace: String,
+    /// Name of the connection.
+    pub name: String,
+    /// The data of the grant's Secret.
+    pub data: BTreeMap<String, ByteString>,
+}
+
+// === impl Entry ===
+
+impl Entry {
+    /// The grant; `None` when it cannot be read.
+    #[must_use]
+    pub fn grant(&self) -> Option<StoredGrant> {
+        secret::get(&Secret {
+            data: Some(self.data.clone()),
+            ..Secret::default()
+        })
+    }
+}
+
+/// What became of one connection, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Whether it was done.
+    pub done: bool,
+    /// What is printed.
+    pub text: String,
+}
+
+// === impl Line ===
+
+impl Line {
+    /// It was done.
+    #[must_use]
+    pub fn done(connection: &str, what: &str) -> Self {
+        Self {
+            done: true,
+            text: format!("zconn/{connection}  {what}\n"),
+        }
+    }
+
+    /// It was refused.
+    #[must_use]
+    pub fn refused(connection: &str, why: &str) -> Self {
+        Self {
+            done: false,
+            text: format!("zconn/{connection}  refused: {why}\n"),
+        }
+    }
+}
