@@ -104,7 +104,7 @@ fn values(step: &Value) -> usize {
 /// The steps of a record as a table.
 fn steps(record: &Value) -> String {
     let mut table =
-        "| step | where | values | at the goal | proof |\n|---|---|---|---|---|".to_owned();
+        "| step | where | entries | at the goal | proof |\n|---|---|---|---|---|".to_owned();
     for step in record["setup"].as_array().into_iter().flatten() {
         // Writing to a String cannot fail.
         let _ = write!(
