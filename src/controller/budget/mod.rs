@@ -1,6 +1,6 @@
-//! How often Zoom is asked, for each account and app of each namespace. Nobody waits here: whoever comes too
-//! early is told when to come back, and then has a place of its own. So a tenant with hundreds of objects, or
-//! with another tenant's account id, delays nobody else.
+//! Limits how often Zoom is asked, for each account and app of each namespace. No request waits here: a
+//! requester that comes too early is told when to come back, and has a reserved slot from then on. So a
+//! tenant with hundreds of objects, or with another tenant's account id, delays nobody else.
 
 use std::{
     collections::HashMap,
@@ -10,38 +10,38 @@ use std::{
 
 use tokio::time::Instant;
 
-/// A healthy tenant needs one token in 45 minutes for each app: five at once, then one in two seconds.
+/// A healthy tenant needs one token in 45 minutes for each app: five at once, then one every two seconds.
 const ACCOUNT: Rate = Rate {
     burst: 5,
     period: Duration::from_secs(2),
 };
 
-/// For the connections of one app: a thousand are refreshed within two minutes, and Zoom sees no stampede.
+/// For the connections of one app: a thousand are refreshed within two minutes, without a burst at Zoom.
 const APP: Rate = Rate {
     burst: 10,
     period: Duration::from_millis(100),
 };
 
-/// How long a place is kept for whoever does not come back.
+/// How long a slot stays reserved for a requester that does not come back.
 const PATIENCE: Duration = Duration::from_mins(2);
-/// Between two looks for what nobody needs any more.
+/// Time between two removals of what is no longer needed.
 const BETWEEN_SWEEPS: Duration = Duration::from_mins(1);
 
-/// So many requests at once, and then one in each period.
+/// This many requests at once, and then one in each period.
 #[derive(Clone, Copy, Debug)]
 struct Rate {
     burst: u32,
     period: Duration,
 }
 
-/// Whose budget it is.
+/// Who a budget belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Payer {
     Account { namespace: String, account: String },
     App { namespace: String, client: String },
 }
 
-/// The request has to wait for so long.
+/// The request has to wait this long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OverBudget(pub Duration);
 
@@ -55,14 +55,14 @@ struct Ledger {
     swept: Option<Instant>,
 }
 
-/// One budget: a generic cell rate algorithm whose places can be reserved.
+/// One budget: a generic cell rate algorithm with slots that can be reserved.
 #[derive(Debug)]
 struct Budget {
     /// When the next request would be due if all came at the same pace.
     due: Instant,
-    /// The same for the requests that were made.
+    /// The same time, for the requests that were made.
     next: Instant,
-    /// From when on those who came too early may go.
+    /// The slots of requesters that came too early: when each of them may go.
     places: HashMap<String, Instant>,
 }
 
@@ -72,7 +72,7 @@ impl Budgets {
     /// Spends one request for an account of a namespace.
     ///
     /// # Errors
-    /// When it is too early for `requester`, which has a place from then on.
+    /// When it is too early for `requester`, which has a slot from then on.
     pub fn spend_of_account(
         &self,
         namespace: &str,
@@ -89,7 +89,7 @@ impl Budgets {
     /// Spends one request for an app of a namespace.
     ///
     /// # Errors
-    /// When it is too early for `requester`, which has a place from then on.
+    /// When it is too early for `requester`, which has a slot from then on.
     pub fn spend_of_app(
         &self,
         namespace: &str,
@@ -128,7 +128,7 @@ impl Ledger {
         budget.spend(rate, requester, now)
     }
 
-    /// Forgets places that nobody takes, and budgets that are whole again.
+    /// Forgets slots that are not used, and budgets that are full again.
     fn sweep(&mut self, now: Instant) {
         if self
             .swept
@@ -154,7 +154,7 @@ impl Budget {
             self.due = due + rate.period;
             due.checked_sub(ahead).unwrap_or(now)
         });
-        // Those who come later than their places must not all go at once.
+        // Requesters that come later than their slots must not all go at once.
         let next = self.next.max(now);
         let from = place.max(next.checked_sub(ahead).unwrap_or(now));
         if from <= now {

@@ -27,7 +27,7 @@ fn whoever_comes_back_has_a_place_and_whoever_asks_again_loses_none() {
     for requester in 0..100 {
         wait(&mut ledger, "a", requester, start);
     }
-    // Asked every second, all are served at the pace of the budget: nobody pushes in.
+    // Asked every second, all are served at the budget's pace: nobody jumps the queue.
     let mut served = Vec::new();
     let mut waiting: Vec<u32> = (5..100).collect();
     for second in 1..=190 {
@@ -51,7 +51,7 @@ fn those_who_come_later_than_their_places_do_not_go_all_at_once() {
     for requester in 0..50 {
         wait(&mut ledger, "a", requester, start);
     }
-    // Every place has come, and all were held up until now.
+    // All slots have come, and all requesters were delayed until now.
     let late = start + Duration::from_secs(100);
     let served = |ledger: &mut Ledger, now| {
         (5..50)
@@ -82,7 +82,7 @@ fn what_nobody_needs_any_more_is_forgotten() {
     let later = now + Duration::from_mins(5);
     wait(&mut ledger, "b", 0, later);
     assert_eq!(ledger.budgets.len(), 1);
-    // And the budget is whole again.
+    // And the budget is full again.
     let waits: Vec<u64> = (0..6).map(|it| wait(&mut ledger, "a", it, later)).collect();
     assert_eq!(waits, [0, 0, 0, 0, 0, 2]);
 }

@@ -1,4 +1,4 @@
-//! Carries out one step: requests to Zoom and the API server, whose answers are passed on as they are.
+//! Carries out one step: sends requests to Zoom and the API server, and passes on their raw answers.
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
@@ -36,8 +36,8 @@ use zoom::App;
 /// Carries out `step`.
 ///
 /// # Errors
-/// When the API server cannot be asked, somebody wrote in between, or this replica was deposed. What Zoom
-/// or the API server refuse is part of [`Outcome`].
+/// When a request to the API server fails, somebody wrote in between, or this replica no longer leads.
+/// Refusals by Zoom or the API server are part of [`Outcome`].
 pub async fn apply(
     context: &Context,
     connection: &ZoomConnection,
@@ -116,7 +116,7 @@ pub async fn apply(
     }
 }
 
-/// Spends what is stored at `place`. `None` when that is under way already.
+/// Spends the grant stored at `place`. `None` if that is already in progress.
 async fn spend(
     grants: &Grants,
     place: Place,
@@ -139,7 +139,7 @@ async fn spend(
     Ok(outcome)
 }
 
-/// Writes down a refresh that somebody asked for, and one that ended the grant.
+/// Records a requested refresh, and a refresh that ended the grant, in the audit trail.
 fn record_refresh(
     connection: &ZoomConnection,
     situation: &Situation,
@@ -160,7 +160,7 @@ fn record_refresh(
     }
 }
 
-/// Spends the code of a consent. `None` when that is under way already.
+/// Spends the code of a consent. `None` if that is already in progress.
 pub async fn redeem(
     context: &Context,
     consent: &Consent,
@@ -183,7 +183,7 @@ pub async fn redeem(
     Ok(outcome)
 }
 
-/// Writes the grant's Secret over the version that was read, or where there is none.
+/// Writes the grant's Secret over the version that was read, or creates it.
 async fn store(
     connection: &ZoomConnection,
     secrets: &Api<Secret>,
@@ -218,7 +218,7 @@ fn log_stored(purpose: Purpose, stored: &Result<Read, Error>) {
     }
 }
 
-/// Tells a refusal by the API server from a race and from silence.
+/// Separates a refusal by the API server from a conflict or a missing answer.
 fn refused<T>(written: Result<T, Error>) -> Result<Result<T, Refused>, Error> {
     match written {
         Ok(written) => Ok(Ok(written)),
@@ -291,7 +291,7 @@ async fn publish(
     Ok(secret)
 }
 
-/// Removes exactly the consent that was read, and says what became of it.
+/// Removes exactly the consent that was read, and records how it ended.
 async fn end_consent(
     writer: &Writer,
     namespace: &str,

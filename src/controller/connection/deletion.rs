@@ -1,5 +1,5 @@
-//! The end of a connection whose tokens are to be revoked: observe, plan, apply, settle. All others need no
-//! finalizer: the garbage collector erases their Secrets, and nothing can hang.
+//! The deletion of a connection whose tokens must be revoked: observe, plan, apply, settle. Other connections
+//! need no finalizer: the garbage collector erases their Secrets, and nothing can block.
 
 use std::time::Duration;
 
@@ -40,44 +40,44 @@ use zoom::App;
 /// How long a deletion waits for Zoom at most.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// What a deletion has to do with.
+/// The observed state of a deletion.
 #[derive(Debug)]
 struct Ending {
-    /// The grant that is to be revoked; `None` when there is nothing to revoke.
+    /// The grant to revoke; `None` if there is nothing to revoke.
     grant: Option<Grant>,
     /// The app's credentials.
     app: Option<App>,
     /// UID of the namespace.
     namespace_uid: String,
-    /// Attempts that failed since the deletion began.
+    /// The failed attempts since the deletion began.
     failure: Option<TokenFailure>,
-    /// Until when Zoom is waited for.
+    /// Until when the deletion waits for Zoom.
     until: Timestamp,
 }
 
 /// What to do next.
 #[derive(Debug)]
 enum Step {
-    /// Gets an access token: Zoom revokes by one that still works.
+    /// Request an access token: Zoom revokes only with one that still works.
     Refresh(App),
-    /// Revokes.
+    /// Revoke.
     Revoke(App, Box<Grant>),
-    /// Waits until then.
+    /// Wait until then.
     Wait(Timestamp),
-    /// Lets the connection go; why nothing was revoked, if that is so.
+    /// Release the connection, with the reason if nothing was revoked.
     Release(Option<String>),
 }
 
-/// What a step led to.
+/// The answer to a step.
 enum Answer {
     Refreshed(Option<Outcome<zoom::Error>>),
     Revoked(Result<(), zoom::Error>),
 }
 
-/// Brings the finalizer in line with the deletion policy; whether it had to be changed.
+/// Adds or removes the finalizer to match the deletion policy. Returns whether the object was changed.
 ///
 /// # Errors
-/// When it cannot be written.
+/// When the finalizer cannot be written.
 pub async fn prepare(writer: &Writer, connection: &ZoomConnection) -> Result<bool, Error> {
     let wanted = connection.deletion_policy() == ConnectionDeletionPolicy::Revoke;
     finalizer::ensure(writer, connection, REVOKE, wanted).await
@@ -171,7 +171,7 @@ async fn observe(
     let failure = status.and_then(|status| status.token.as_ref()?.failure.clone());
     let revokes = connection.deletion_policy() == ConnectionDeletionPolicy::Revoke;
     let grant = match read.grant {
-        // A copy is not ours to revoke: whoever holds the original may be using it.
+        // A copy must not be revoked: the owner of the original may be using it.
         GrantSecret::Ours(kept)
             if revokes
                 && kept.namespace_uid == namespace_uid
@@ -206,7 +206,7 @@ async fn app(
     Ok(Credentials::read(&integration.spec, secret.as_ref()).app)
 }
 
-/// What to do next. Zoom's wait is kept; one that lasts longer than the deletion may is not begun.
+/// What to do next. It respects Zoom's wait; a wait that lasts longer than the deletion is not started.
 fn plan(ending: &Ending, now: Timestamp) -> Step {
     let Some(grant) = &ending.grant else {
         return Step::Release(None);
@@ -244,7 +244,7 @@ fn plan(ending: &Ending, now: Timestamp) -> Step {
     }
 }
 
-/// What an answer means, and when to try again, by the rule of every other request.
+/// What an answer means, and when to try again, by the same rule as for every other request.
 fn settle(
     connection: &ZoomConnection,
     mut ending: Ending,
@@ -298,7 +298,7 @@ async fn revoke(zoom: &zoom::Client, app: &App, grant: &Grant) -> Result<(), zoo
     Ok(())
 }
 
-/// Writes down what Zoom said, or why it was not asked any more.
+/// Records Zoom's answer, or why Zoom was no longer asked, in the audit trail.
 fn record(connection: &ZoomConnection, refused: Option<&str>) {
     let record = of_connection(connection, audit::Action::GrantRevoke);
     match refused {
@@ -307,7 +307,7 @@ fn record(connection: &ZoomConnection, refused: Option<&str>) {
     }
 }
 
-/// Remembers the failure, so that no other pass tries earlier.
+/// Records the failure, so that no other pass tries earlier.
 async fn wait(
     writer: &Writer,
     connection: &ZoomConnection,
@@ -321,7 +321,7 @@ async fn wait(
     Ok(Action::requeue(schedule::wait([until], Timestamp::now())))
 }
 
-/// Lets the connection go.
+/// Releases the connection.
 async fn release(
     writer: &Writer,
     connection: &ZoomConnection,

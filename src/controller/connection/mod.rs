@@ -1,14 +1,14 @@
 //! One pass over one connection: observe, plan, apply, settle, report.
 //!
-//! What Zoom answers decides what comes next, so a pass makes one step after the other: `plan` names the
-//! next one, `apply` carries it out, `settle` says how things stand afterwards.
+//! Zoom's answers decide what comes next, so a pass makes one step after another: `plan` names the next one,
+//! `apply` carries it out, and `settle` computes the state afterwards.
 //!
 //! | Question | Where |
 //! |---|---|
 //! | What is done, and in which order? | [`plan::next`] |
 //! | When is a token refreshed, when is a sealed one erased? | `plan/refresh.rs` |
-//! | What becomes of a consent? | `plan/consent.rs` |
-//! | What does an answer of Zoom lead to, and when is it tried again? | `settle.rs` |
+//! | What happens to a consent? | `plan/consent.rs` |
+//! | What does an answer from Zoom lead to, and when is it tried again? | `settle.rs` |
 //! | What does the status say? | `verdict.rs` for `Ready`, `status.rs` for the rest |
 
 pub mod apply;
@@ -42,7 +42,7 @@ use super::{
 };
 use crate::api::v1alpha1::{Phase, ZoomConnection, ZoomConnectionStatus};
 
-/// How long a pass begins further steps. One that is cut off in the middle reports nothing.
+/// How long a pass starts further steps. A pass that is cut off in the middle reports nothing.
 const BEGINS_STEPS: Duration = Duration::from_secs(20);
 
 impl Managed for ZoomConnection {
@@ -51,7 +51,7 @@ impl Managed for ZoomConnection {
             return Box::pin(deletion::conclude(context, self, begun)).await;
         }
         if deletion::prepare(&context.writer, self).await? {
-            // The change of the finalizer leads to the next pass.
+            // The change of the finalizer triggers the next pass.
             return Ok(Action::requeue(Duration::ZERO));
         }
         let rules = plan::Rules {
@@ -62,7 +62,7 @@ impl Managed for ZoomConnection {
         let mut situation = Situation::new(self, observed, until);
         while let Some(step) = plan::next(self, &situation, rules, Timestamp::now()) {
             if let (Step::RemoveOldToken(_), Some(wanted)) = (&step, self.restart()) {
-                // Before the removal, so that a crash in between leads here again.
+                // Before the removal, so that after a crash in between the next pass does this again.
                 let marker = restart::moved(&Owner::connection(self).secret_name);
                 restart::restart(&context.restarts(), self, wanted, &marker).await?;
             }
@@ -78,7 +78,7 @@ impl Managed for ZoomConnection {
     fn forget(_: &Context, _: &ObjectMeta) {}
 }
 
-/// Publishes how things stand, and says when to look again.
+/// Writes the status, and returns when the next pass is due.
 async fn report(
     context: &Context,
     connection: &ZoomConnection,

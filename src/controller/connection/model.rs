@@ -28,36 +28,36 @@ use contract::consent::Handoff;
 use grant::{Grant, Intent};
 use zoom::{App, Identity};
 
-/// Zoom's authorization codes live for five minutes.
+/// Zoom's authorization codes expire after five minutes.
 const CODE_LIFE: Duration = Duration::from_mins(5);
 
-/// Of the names of consents' Secrets; the rest is the transaction.
+/// Name prefix of the Secrets of consents; the rest is the transaction.
 const CONSENT_PREFIX: &str = "zoom-consent-";
 
-/// What there is around a connection: as it was read, and after each step as the step left it.
+/// The state around a connection: as it was read, and as each step left it.
 #[derive(Debug)]
 pub struct Observed {
     /// The integration, and its credentials.
     pub integration: Option<Integration>,
     /// The grant.
     pub grant: GrantSecret,
-    /// Version of the grant's Secret, as the precondition of a write; `None` when there is none.
+    /// Version of the grant's Secret, as the precondition of a write; `None` if there is no Secret.
     pub grant_version: Option<String>,
-    /// Whether the grant's owner references follow the deletion policy.
+    /// Whether the grant's owner references match the deletion policy.
     pub follows_policy: bool,
-    /// An attempt that another process wrote down in the grant.
+    /// An attempt that another process recorded in the grant.
     pub foreign_attempt: Option<ForeignAttempt>,
     /// The Secret that consumers mount.
     pub token: TokenSecret,
-    /// A token Secret of ours under an earlier name.
+    /// A token Secret of ours under an earlier name, if there is one.
     pub old_token_secret: Option<String>,
-    /// What is to be imported.
+    /// The refresh token to import.
     pub import: Import,
-    /// Consents that were handed over, the oldest first.
+    /// The consents handed over by the pages, the oldest first.
     pub consents: Vec<Consent>,
     /// UID of the namespace.
     pub namespace_uid: String,
-    /// When the person last removed the app, as the receivers were told.
+    /// When the person last removed the app, according to the receivers.
     pub removed_at: Option<Timestamp>,
     /// Another connection of the user who gave the grant.
     pub other: Option<String>,
@@ -75,44 +75,44 @@ pub struct Integration {
 /// An attempt by another process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForeignAttempt {
-    /// What it wrote down.
+    /// What it recorded.
     pub intent: Intent,
     /// Whether its Pod no longer exists.
     pub is_pod_gone: bool,
 }
 
-/// A grant to be taken over.
+/// A refresh token to import.
 #[derive(Debug)]
 pub enum Import {
-    /// None.
+    /// None is configured.
     NotWanted,
-    /// The Secret or its key is missing: a sentence for the status.
+    /// The Secret or its key is missing; with a sentence for the status.
     Awaited(String),
-    /// A refresh token.
+    /// The refresh token.
     Present(SecretString),
 }
 
-/// A consent that was handed over.
+/// A consent that the pages handed over.
 #[derive(Clone, Debug)]
 pub struct Consent {
     /// Name of its Secret.
     pub secret_name: String,
     /// UID of its Secret.
     pub uid: Option<String>,
-    /// What it says; `None` when it cannot be read.
+    /// Its content; `None` if it cannot be read.
     pub handoff: Option<Handoff>,
-    /// Its code, and then what Zoom gave for it; `None` when it cannot be read.
+    /// Its code, and later what Zoom issued for it; `None` if it cannot be read.
     pub grant: Option<Grant>,
-    /// Whose grant it is, once Zoom was asked.
+    /// Who the grant belongs to, once Zoom was asked.
     pub identity: Option<Asked>,
-    /// How it ended, once that is known.
+    /// How it ended, once known.
     pub end: Option<End>,
 }
 
-/// What Zoom says of a grant's user.
+/// Zoom's answer about a grant's user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asked {
-    /// The user; `None` when the scopes do not allow to ask.
+    /// The user; `None` if the scopes do not allow asking.
     pub identity: Option<Identity>,
     /// Another connection of the same user.
     pub other: Option<String>,
@@ -121,51 +121,51 @@ pub struct Asked {
 /// How a consent ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct End {
-    /// Whether it gave a grant that has all that is required.
+    /// Whether it led to a grant that meets all requirements.
     pub succeeded: bool,
-    /// Why.
+    /// The reason.
     pub reason: Reason,
-    /// The same for people.
+    /// The message for people.
     pub message: String,
 }
 
-/// How things stand in the middle of a pass.
+/// The state in the middle of a pass.
 #[derive(Debug)]
 pub struct Situation {
-    /// What there is.
+    /// The observed state.
     pub observed: Observed,
-    /// The attempts that failed since the last success.
+    /// The failed attempts since the last success.
     pub failure: Option<TokenFailure>,
-    /// What became of the last consent.
+    /// The state of the last consent.
     pub consent: Option<ConsentStatus>,
-    /// Whose the grant is, if Zoom just said so and it is not stored yet.
+    /// Who the grant belongs to, if Zoom just said so and it is not stored yet.
     pub asked: Option<Asked>,
-    /// Until when this pass begins further steps: Zoom may take its time for each.
+    /// Until when this pass starts further steps: each may take long at Zoom.
     pub until: Timestamp,
-    /// What is not tried again in this pass.
+    /// What this pass does not try again.
     pub tried: Tried,
-    /// When to look again, whatever else is due.
+    /// When to check again, in addition to what is due.
     pub look_again: Option<Timestamp>,
 }
 
-/// What was done in this pass.
+/// What this pass has done.
 #[derive(Clone, Debug, Default)]
 pub struct Tried {
     attempted: Vec<Attempted>,
-    /// How many consents came to an end.
+    /// How many consents ended.
     pub consents: u32,
     /// How many steps were made.
     pub steps: u32,
 }
 
-/// What is not tried again in the same pass.
+/// What a pass does not try again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attempted {
     /// The attempt of another process is known.
     Notice,
     /// The grant was refreshed.
     Refresh,
-    /// Zoom was asked whose grant it is.
+    /// Zoom was asked who the grant belongs to.
     Identity,
     /// A Secret could not be written.
     Write,
@@ -176,72 +176,72 @@ pub enum Attempted {
 /// One step of a pass.
 #[derive(Clone, Debug)]
 pub enum Step {
-    /// Takes notice of an attempt by another process.
+    /// Takes note of an attempt by another process.
     Notice(ForeignAttempt),
     /// Spends the grant's refresh token.
     Refresh(App),
     /// Writes the grant's Secret.
     Store(Box<StoredGrant>, Purpose),
-    /// Asks Zoom whose grant it is.
+    /// Asks Zoom who the grant belongs to.
     AskWho(Box<Grant>),
-    /// Brings the owner references of the grant's Secret in line with the deletion policy.
+    /// Updates the owner references of the grant's Secret to match the deletion policy.
     ReownGrant,
     /// Spends the code of the first consent.
     Redeem(App, Box<Consent>),
     /// Asks Zoom who gave the first consent.
     AskWhoConsented(Box<Grant>),
-    /// Removes the first consent, which ended.
+    /// Removes the first consent, which has ended.
     EndConsent(Box<Consent>, End),
-    /// Writes the access token where consumers find it.
+    /// Publishes the access token for consumers.
     Publish(Box<Grant>),
-    /// Brings the owner references of the token's Secret in line with the deletion policy.
+    /// Updates the owner references of the token's Secret to match the deletion policy.
     ReownToken(String),
     /// Removes the Secret that consumers mount.
     RemoveToken,
-    /// Removes the token Secret of this earlier name.
+    /// Removes the token Secret with this earlier name.
     RemoveOldToken(String),
 }
 
 /// Why the grant's Secret is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// A refresh token is taken over.
+    /// A refresh token is imported.
     Imported,
     /// The grant of a consent becomes the connection's own.
     Adopted,
-    /// Zoom said whose it is.
+    /// Zoom said who it belongs to.
     Identified,
-    /// Its person removed the app: it is erased.
+    /// The person removed the app: the grant is erased.
     Removed,
-    /// It was kept sealed for long enough: it is erased.
+    /// It was sealed for long enough: it is erased.
     Expired,
 }
 
-/// What a step led to: what Zoom and the API server answered, without a judgement.
+/// The outcome of a step: the raw answers of Zoom and the API server.
 #[derive(Debug)]
 pub enum Outcome {
     /// It is done.
     Done,
-    /// The grant was spent, or not; and its Secret afterwards. `None`: that is under way already.
+    /// Whether the grant was spent, and its Secret afterwards. `None`: that is already in progress.
     Refreshed(Option<grant::Outcome<zoom::Error>>, Read),
-    /// The Secret of the grant as written, or why the API server refused.
+    /// The grant's Secret as written, or why the API server refused it.
     Stored(Result<Read, Refused>),
-    /// What Zoom said to who it is.
+    /// Zoom's answer about the user.
     Who(Result<Asked, zoom::Error>),
-    /// The code was spent, or not. `None`: that is under way already.
+    /// Whether the code was spent. `None`: that is already in progress.
     Redeemed(Option<grant::Outcome<zoom::Error>>),
-    /// The token's Secret as written, or why the API server refused.
+    /// The token's Secret as written, or why the API server refused it.
     Published(Result<TokenSecret, Refused>),
 }
 
-/// The Secret of a grant as it was read.
+/// The Secret of a grant, as read.
 #[derive(Clone, Debug)]
 pub struct Read {
     /// What it holds.
     pub grant: GrantSecret,
     /// Its version.
     pub version: Option<String>,
-    /// Whether its owner references follow the deletion policy.
+    /// Whether its owner references match the deletion policy.
     pub follows_policy: bool,
 }
 
@@ -252,7 +252,7 @@ pub struct Refused(pub String);
 // === impl Situation ===
 
 impl Situation {
-    /// How things stand at the beginning of a pass, which begins steps until then.
+    /// The state at the beginning of a pass that starts steps until then.
     #[must_use]
     pub fn new(connection: &ZoomConnection, observed: Observed, until: Timestamp) -> Self {
         let status = connection.status.as_ref();
@@ -276,7 +276,7 @@ impl Situation {
         self.observed.kept()
     }
 
-    /// Asks for another look at `time` or before.
+    /// Requests another check at `time` or earlier.
     pub fn look_at(&mut self, time: Timestamp) {
         self.look_again = Some(self.look_again.map_or(time, |at| at.min(time)));
     }
@@ -291,7 +291,7 @@ impl Tried {
         self.attempted.contains(&what)
     }
 
-    /// Writes down that this was attempted.
+    /// Records that this was attempted.
     pub fn mark(&mut self, what: Attempted) {
         self.attempted.push(what);
     }
@@ -337,8 +337,8 @@ impl Observed {
         credentials.client_id.as_deref()
     }
 
-    /// Whether the grant was stored for another namespace or cluster: whoever holds the original may spend
-    /// it, and the copy would be dead, or worse, make the original worthless.
+    /// Whether the grant was stored for another namespace or cluster. The owner of the original may spend it;
+    /// using the copy could then fail, or make the original worthless.
     #[must_use]
     pub fn is_copy(&self) -> bool {
         self.kept().is_some_and(|kept| {
@@ -346,7 +346,7 @@ impl Observed {
         })
     }
 
-    /// What an identity is compared with.
+    /// What to compare an identity with.
     #[must_use]
     pub fn expected<'a>(
         &'a self,
@@ -363,7 +363,7 @@ impl Observed {
         }
     }
 
-    /// Takes over what was read of the grant's Secret.
+    /// Adopts what was read of the grant's Secret.
     pub fn take(&mut self, read: Read) {
         self.grant = read.grant;
         self.grant_version = read.version;
@@ -374,7 +374,7 @@ impl Observed {
 // === impl Consent ===
 
 impl Consent {
-    /// What the Secret of a consent holds.
+    /// Reads the Secret of a consent.
     #[must_use]
     pub fn of(secret: &Secret) -> Self {
         let stored = secret::get(secret).map(|kept| kept.grant);
@@ -407,7 +407,7 @@ impl Consent {
 // === impl End ===
 
 impl End {
-    /// A consent that failed.
+    /// The end of a consent that failed.
     #[must_use]
     pub fn failed(reason: impl Into<Reason>, message: impl Into<String>) -> Self {
         Self {
@@ -418,7 +418,8 @@ impl End {
     }
 }
 
-/// A consent that waited and whose Secret is gone: it gave the grant that is there, or was removed.
+/// The state of a consent that was waiting and whose Secret no longer exists: it led to the current grant, or
+/// was removed.
 fn settled(consent: ConsentStatus, observed: &Observed) -> ConsentStatus {
     let is_there = |found: &Consent| found.transaction() == consent.transaction;
     if !consent.is_waiting() || observed.consents.iter().any(is_there) {
@@ -442,7 +443,7 @@ fn settled(consent: ConsentStatus, observed: &Observed) -> ConsentStatus {
     }
 }
 
-/// When a code that Zoom gave at `authorized` expires.
+/// When a code that Zoom issued at `authorized` expires.
 #[must_use]
 pub fn code_expires(authorized: Timestamp) -> Timestamp {
     schedule::later(authorized, CODE_LIFE)

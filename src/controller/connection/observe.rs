@@ -1,4 +1,4 @@
-//! What there is around a connection: reads only.
+//! Observes the state around a connection. Reads only.
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Namespace, Pod, Secret};
@@ -32,14 +32,14 @@ use crate::{
 };
 use contract::consent;
 
-/// What is read for a connection, and who else works on its grant.
+/// What an observation reads from.
 #[derive(Clone, Copy)]
 pub struct Sources<'a> {
     /// The cluster.
     pub reader: &'a Reader,
     /// The versions of integrations' credentials.
     pub versions: &'a Versions,
-    /// Which attempts other processes make.
+    /// Which attempts belong to other processes.
     pub term: &'a LeaderTerm,
     /// The operator's configuration.
     pub config: &'a Args,
@@ -48,7 +48,7 @@ pub struct Sources<'a> {
 // === impl Sources ===
 
 impl<'a> Sources<'a> {
-    /// The part of what a pass works with.
+    /// The sources in a pass's context.
     #[must_use]
     pub fn of(context: &'a Context) -> Self {
         Self {
@@ -60,10 +60,10 @@ impl<'a> Sources<'a> {
     }
 }
 
-/// Reads what there is around a connection.
+/// Reads the state around a connection.
 ///
 /// # Errors
-/// When the API server cannot be asked.
+/// When a request to the API server fails.
 pub async fn observe(sources: Sources<'_>, connection: &ZoomConnection) -> Result<Observed, Error> {
     let reader = sources.reader;
     let secrets: Reads<Secret> = reader.beside(connection);
@@ -90,14 +90,14 @@ pub async fn observe(sources: Sources<'_>, connection: &ZoomConnection) -> Resul
 /// Reads the Secret of the grant.
 ///
 /// # Errors
-/// When the API server cannot be asked.
+/// When a request to the API server fails.
 pub async fn grant(secrets: &Reads<Secret>, connection: &ZoomConnection) -> Result<Read, Error> {
     let name = secret::name(&connection.name_any());
     let found = secrets.get_opt(&name).await?;
     Ok(grant_in(connection, found.as_ref()))
 }
 
-/// What the Secret of the grant holds.
+/// Reads the Secret of the grant from what was found.
 #[must_use]
 pub fn grant_in(connection: &ZoomConnection, found: Option<&Secret>) -> Read {
     Read {
@@ -116,7 +116,7 @@ fn same_user(index: &Index, connection: &ZoomConnection, found: &GrantSecret) ->
     connection_of_user(index, connection, user)
 }
 
-/// Another connection of this user. Who was here first stays.
+/// Another connection of this user. The first one keeps the user.
 #[must_use]
 pub fn connection_of_user(
     index: &Index,
@@ -245,7 +245,7 @@ async fn consents(
 /// UID of an object's namespace.
 ///
 /// # Errors
-/// When the API server cannot be asked.
+/// When a request to the API server fails.
 pub async fn namespace_uid(
     reader: &Reader,
     object: &impl Resource<DynamicType = ()>,

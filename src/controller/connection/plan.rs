@@ -1,4 +1,4 @@
-//! The next step for a connection, decided from how things stand. Pure: the clock is an argument.
+//! Decides the next step for a connection from the current state. Pure: the clock is an argument.
 
 mod consent;
 mod refresh;
@@ -39,11 +39,11 @@ const MOST_STEPS: u32 = 24;
 /// How soon the next pass continues when this one took too long.
 const ONCE_CUT_OFF: Duration = Duration::from_secs(1);
 
-/// A deletion leads to no pass over other objects: how soon to look whether another connection of the same
-/// person is gone.
+/// A deletion triggers no pass over other objects. This is how soon to check whether another connection of
+/// the same person no longer exists.
 const UNTIL_THE_OTHER_GOES: Duration = Duration::from_secs(30);
 
-/// Decides what to do next at `now`; `None` when nothing is left for this pass.
+/// Decides what to do next at `now`; `None` if nothing is left for this pass.
 #[must_use]
 pub fn next(
     connection: &ZoomConnection,
@@ -61,7 +61,7 @@ pub fn next(
         now,
     };
     let found = [removed, expired].into_iter().find_map(|rule| rule(&view));
-    // A token that is about to expire comes before people who come anew.
+    // A token that is about to expire comes before new consents.
     let rules = [
         notice,
         import,
@@ -79,7 +79,7 @@ pub fn next(
     })
 }
 
-/// When to look again for what only waits for a time.
+/// When to check again for what only waits for a time.
 #[must_use]
 pub fn look_again(
     connection: &ZoomConnection,
@@ -119,7 +119,7 @@ pub fn look_again(
     .min()
 }
 
-/// Why the stored grant may not be this connection's, if that is so. Judged as often as anything changes.
+/// Why the stored grant must not be this connection's, if so. Checked again after every change.
 #[must_use]
 pub fn mismatch(connection: &ZoomConnection, observed: &Observed) -> Option<Mismatch> {
     let kept = observed.kept().filter(|kept| kept.identified)?;
@@ -131,15 +131,15 @@ pub fn mismatch(connection: &ZoomConnection, observed: &Observed) -> Option<Mism
     subject::judge(kept.identity.as_ref(), expected).err()
 }
 
-/// Grant and generation: what a published token belongs to.
+/// Grant and generation: identifies what a published token belongs to.
 #[must_use]
 pub fn source(grant: &Grant) -> String {
     format!("{}/{}", grant.id, grant.generation)
 }
 
-// === What happens whatever the app is ===
+// === What happens with or without an app ===
 
-/// A removal of the app that Zoom reported, and confirmed by refusing the grant.
+/// Erases the grant after Zoom reported a removal of the app and confirmed it by refusing the grant.
 fn removed(view: &View<'_>) -> Option<Step> {
     let observed = &view.situation.observed;
     let (kept, removed_at) = (observed.kept()?, observed.removed_at?);
@@ -149,7 +149,7 @@ fn removed(view: &View<'_>) -> Option<Step> {
     Some(store(kept, grant, Purpose::Removed))
 }
 
-/// A refresh token that was kept sealed for long enough.
+/// Erases a refresh token that was sealed for long enough.
 fn expired(view: &View<'_>) -> Option<Step> {
     let kept = view.situation.kept()?;
     let is_due = erase_at(kept, view.rules.sealed_grant)? <= view.now;
@@ -232,14 +232,14 @@ fn reown_grant(view: &AppView<'_>) -> Option<Step> {
     (observed.kept().is_some() && !observed.follows_policy).then_some(Step::ReownGrant)
 }
 
-/// Nothing is kept of what a person took away.
+/// Removes the published token of a person who removed the app.
 fn remove_token(view: &AppView<'_>) -> Option<Step> {
     let lost = view.observed().kept()?.grant.lost()?;
     let is_there = matches!(view.observed().token, TokenSecret::Ours(_));
     (lost == Lost::Deauthorized && is_there).then_some(Step::RemoveToken)
 }
 
-/// The access token goes where consumers find it only once it is known whose grant it belongs to.
+/// Publishes the access token only once it is known who the grant belongs to.
 fn publish(view: &AppView<'_>) -> Option<Step> {
     let observed = view.observed();
     let kept = view.own_grant()?;
@@ -270,7 +270,7 @@ fn remove_old_token(view: &AppView<'_>) -> Option<Step> {
 
 // === Imports ===
 
-/// Whether a refresh token is to be taken over: one that was not taken over before.
+/// The refresh token to import, unless it was imported before.
 #[must_use]
 pub fn import_due(import: &Import, kept: Option<&StoredGrant>) -> Option<Credential> {
     let Import::Present(token) = import else {
@@ -281,14 +281,14 @@ pub fn import_due(import: &Import, kept: Option<&StoredGrant>) -> Option<Credent
     (known != Some(&credential.fingerprint())).then_some(credential)
 }
 
-/// Id of the grant that began with the imported credential of this fingerprint.
+/// Id of the grant that started with the imported credential of this fingerprint.
 #[must_use]
 pub fn imported_id(fingerprint: &str) -> String {
     format!("import-{fingerprint}")
 }
 
-/// Whether the imported credential of this fingerprint was spent, by the token that consumers got for it:
-/// it must not be sent again because somebody deleted the grant's Secret.
+/// Whether the imported credential of this fingerprint was spent, according to the token that consumers got
+/// for it. It must not be sent again because somebody deleted the grant's Secret.
 #[must_use]
 pub fn was_spent(fingerprint: &str, published: &TokenSecret) -> bool {
     let TokenSecret::Ours(published) = published else {

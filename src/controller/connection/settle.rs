@@ -1,4 +1,4 @@
-//! How things stand after a step: what an answer means, and when to try again. Pure.
+//! Computes the state after a step: what an answer means, and when to try again. Pure.
 
 use std::time::Duration;
 
@@ -23,13 +23,13 @@ use crate::{
 use grant::Lost;
 use zoom::Class;
 
-/// Another process may be working on it: how soon to look again.
+/// How soon to check again while another process may be working on it.
 const WHILE_WAITING: Duration = Duration::from_secs(5);
 
-/// What was read was overtaken: how soon to look again.
+/// How soon to check again after somebody else changed what was read.
 const ONCE_OVERTAKEN: Duration = Duration::from_secs(1);
 
-/// How things stand at `now`, after `step` led to `outcome`.
+/// The state at `now`, after `step` led to `outcome`.
 #[must_use]
 pub fn settle(
     connection: &ZoomConnection,
@@ -61,7 +61,7 @@ pub fn settle(
     after.situation
 }
 
-/// What is changed after a step.
+/// The state that a step changes.
 struct After<'a> {
     connection: &'a ZoomConnection,
     situation: Situation,
@@ -215,7 +215,7 @@ impl After<'_> {
         }
     }
 
-    /// A consent waits by the same rule as every other request; a code that does not live for so long ends.
+    /// A consent waits by the same rule as every other request. If its code expires before that, it ends.
     fn wait_with_consent(&mut self, reason: Reason, message: String, after: Option<Duration>) {
         let Some(consent) = self.situation.observed.consents.first() else {
             return;

@@ -1,4 +1,4 @@
-//! The status to publish, computed from what was observed and done. Pure.
+//! Computes the status to publish from what was observed and done. Pure.
 
 use std::time::Duration;
 
@@ -33,15 +33,15 @@ use contract::consent::{Link, Target};
 use grant::Lost;
 use zoom::scopes::{self, Comparison, remedy::Then};
 
-/// How long before its end an unused grant is announced to die.
+/// How long before its expiry an unused grant is announced.
 const NOTICE: Duration = Duration::from_hours(14 * 24);
 
-/// What the operator's configuration says.
+/// The operator's configuration.
 #[derive(Clone, Copy, Debug)]
 pub struct Setting<'a> {
     /// Public address of the consent pages.
     pub pages: Option<&'a Url>,
-    /// Life of an unused refresh token.
+    /// Lifetime of an unused refresh token.
     pub refresh_token_life: Duration,
     /// How long a refresh token that Zoom refused is kept.
     pub sealed_grant: Duration,
@@ -303,7 +303,7 @@ fn subject_verified(kept: Option<&StoredGrant>, mismatch: Option<&Mismatch>) -> 
 }
 
 fn subject(observed: &Observed, mismatch: Option<&Mismatch>) -> Option<SubjectStatus> {
-    // Nobody authorized here what was copied here.
+    // Nobody authorized the copied grant here.
     let kept = observed
         .kept()
         .filter(|_| mismatch.is_none() && !observed.is_copy())?;
@@ -333,7 +333,7 @@ fn grant_status(kept: Option<&StoredGrant>, setting: Setting<'_>) -> Option<Gran
     })
 }
 
-/// The link stays the same for the life of the object: it was given to people.
+/// The link stays the same for the lifetime of the object, because people have it.
 fn install_url(
     connection: &ZoomConnection,
     integration: Option<&Integration>,

@@ -1,4 +1,4 @@
-//! Whose grant it is, and whether it may be this connection's. Pure.
+//! Who a grant belongs to, and whether the connection may use it. Pure.
 
 use crate::api::{
     reason::Reason,
@@ -6,12 +6,12 @@ use crate::api::{
 };
 use zoom::Identity;
 
-/// What an identity is compared with.
+/// What to compare an identity with.
 #[derive(Clone, Copy, Debug)]
 pub struct Expected<'a> {
-    /// Whom the connection was made for.
+    /// The person that the connection was made for.
     pub subject: Option<&'a Subject>,
-    /// Who authorized it before.
+    /// The person who authorized it before.
     pub pinned: Option<&'a SubjectStatus>,
     /// Who authorizes this kind of app.
     pub management: Option<Management>,
@@ -21,19 +21,19 @@ pub struct Expected<'a> {
     pub declared: &'a [String],
 }
 
-/// Why a grant may not be this connection's.
+/// Why a connection must not use a grant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mismatch {
-    /// For machines.
+    /// The reason, for machines.
     pub reason: Reason,
-    /// For people.
+    /// The message, for people.
     pub message: String,
 }
 
-/// Judges who authorized; `None` when Zoom does not tell.
+/// Judges who authorized; `None` if Zoom does not say.
 ///
 /// # Errors
-/// When the grant may not be this connection's.
+/// When the connection must not use the grant.
 pub fn judge(found: Option<&Identity>, expected: Expected<'_>) -> Result<(), Mismatch> {
     let wrong = |message: String| Mismatch {
         reason: Reason::WrongSubject,
@@ -45,7 +45,7 @@ pub fn judge(found: Option<&Identity>, expected: Expected<'_>) -> Result<(), Mis
     let pinned = expected
         .pinned
         .and_then(|pinned| match expected.management {
-            // An account may be spoken for by any of its administrators, a user only by themselves.
+            // An account can be authorized by any of its administrators, a user only by themselves.
             Some(Management::Admin) => pinned.account_id.as_ref(),
             _ => pinned.user_id.as_ref(),
         });
@@ -97,13 +97,13 @@ pub fn judge(found: Option<&Identity>, expected: Expected<'_>) -> Result<(), Mis
     }
 }
 
-/// What is lacking where Zoom does not say who authorized.
+/// What is missing if Zoom does not say who authorized.
 fn unverifiable(expected: Expected<'_>) -> String {
     let scope = match expected.management {
         Some(Management::Admin) => "user:read:user:admin",
         _ => "user:read:user",
     };
-    // Declared and not granted: only the app in Zoom lacks it.
+    // Declared but not granted: only the app in Zoom lacks it.
     let place = if expected.declared.iter().any(|declared| declared == scope) {
         "on the app's Scopes page, where it is missing"
     } else {

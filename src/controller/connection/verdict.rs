@@ -1,4 +1,4 @@
-//! The state of a connection in one word, decided from the findings of a pass. Pure.
+//! Decides the state of a connection in one word from the findings of a pass. Pure.
 
 use jiff::Timestamp;
 
@@ -14,10 +14,10 @@ use crate::{
 use grant::Lost;
 use zoom::scopes::remedy::Then;
 
-/// What a pass found, after it acted.
+/// The findings of a pass after it acted.
 #[derive(Clone, Debug)]
 pub struct Findings<'a> {
-    /// What was said last.
+    /// The previous status.
     pub before: Before<'a>,
     /// Name of the integration.
     pub integration_name: &'a str,
@@ -27,28 +27,28 @@ pub struct Findings<'a> {
     pub credentials: Option<String>,
     /// Whether the operator has consent pages.
     pub has_pages: bool,
-    /// What lies where the grant should be.
+    /// The state of the grant's Secret.
     pub grant: GrantFinding<'a>,
-    /// What became of the access token.
+    /// The state of the access token.
     pub token: TokenFinding<'a>,
     /// How the person authorizes again.
     pub then: Then,
-    /// What is still to be imported, as a sentence.
+    /// What still has to be imported, as a sentence.
     pub import: Option<&'a str>,
-    /// Why the last consent was in vain, as a sentence.
+    /// Why the last consent failed, as a sentence.
     pub refused: Option<&'a str>,
     /// A consent that waits for Zoom or the API server.
     pub waiting: Option<&'a ConsentStatus>,
 }
 
-/// What lies where the grant should be.
+/// The state of the grant's Secret.
 #[derive(Clone, Copy, Debug)]
 pub enum GrantFinding<'a> {
-    /// Nothing yet.
+    /// There is none yet.
     Absent,
-    /// Nothing, although there is a token that was got with a grant.
+    /// It was deleted: there is a token that was requested with a grant.
     Deleted,
-    /// A Secret of somebody else, or one that cannot be read: a sentence.
+    /// A Secret of somebody else, or one that cannot be read; with a sentence.
     Conflict(&'a str),
     /// A grant for another namespace or cluster.
     Copied,
@@ -56,12 +56,12 @@ pub enum GrantFinding<'a> {
     Lost(Lost, Option<Sealed>),
     /// A grant of another app, which has this client id.
     OtherClient(&'a str),
-    /// A grant that is lost because its person removed the app: when, and until when that person's data has
-    /// to be deleted.
+    /// A grant that is lost because its person removed the app: when, and until when that person's data must
+    /// be deleted.
     Removed(Timestamp, Timestamp),
-    /// A grant that may not be this connection's.
+    /// A grant that the connection must not use.
     Mismatched(&'a Mismatch),
-    /// A grant.
+    /// A usable grant.
     Held,
 }
 
@@ -70,7 +70,7 @@ pub enum GrantFinding<'a> {
 pub struct Sealed {
     /// Until when.
     pub until: Timestamp,
-    /// Whether it is known that it was refused to the app that it belongs to. Otherwise the credentials may
+    /// Whether Zoom is known to have refused it to the app that it belongs to. Otherwise the credentials may
     /// be those of another app.
     pub client_known: bool,
 }
@@ -208,7 +208,7 @@ fn lost(findings: &Findings<'_>, reason: Lost, sealed: Option<Sealed>) -> String
     }
 }
 
-/// Who must act, and the way back: of the two client ids only the grant's own is known to be one.
+/// Who must act, and how to recover: of the two client ids, only the grant's own is known to be valid.
 fn other_client(findings: &Findings<'_>, client_id: &str) -> String {
     format!(
         "{} does not hold the client id {client_id}, to which this grant was given; a grant works with its own app only. Who owns the Secret: put back client id and secret of that app (of the same environment), and the connection works again by itself. Nothing was sent to Zoom. If the app was replaced on purpose: {}",
@@ -217,7 +217,7 @@ fn other_client(findings: &Findings<'_>, client_id: &str) -> String {
     )
 }
 
-/// The Secret with the app's credentials, as a message names it.
+/// The name of the Secret with the app's credentials in messages.
 fn credentials_of(findings: &Findings<'_>) -> String {
     findings.integration.map_or_else(
         || "The credentials Secret".to_owned(),
@@ -225,7 +225,7 @@ fn credentials_of(findings: &Findings<'_>) -> String {
     )
 }
 
-/// What makes a connection without a usable grant usable again.
+/// How a connection without a usable grant becomes usable again.
 fn way_back(findings: &Findings<'_>) -> &'static str {
     let consent = findings
         .integration
@@ -247,7 +247,7 @@ fn absent(findings: &Findings<'_>) -> Verdict {
             message,
         )
     };
-    // The person did their part, or the grant was handed over: what is missing here comes by itself.
+    // The person did their part, or the grant was handed over: the rest happens by itself.
     if let Some(waiting) = findings.waiting {
         let again = waiting.retry_at.as_ref();
         let again = again.map_or_else(String::new, |at| format!(" Next attempt at {}.", at.0));

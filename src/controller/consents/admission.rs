@@ -1,4 +1,4 @@
-//! What becomes of a person who connects themselves. Pure.
+//! What happens to a person who connects by self service. Pure.
 
 use std::time::Duration;
 
@@ -17,10 +17,10 @@ use crate::{
 use grant::Outcome;
 use zoom::{App, Class};
 
-/// How many consents of an integration a pass deals with.
+/// How many consents of an integration a pass handles.
 pub const PER_PASS: usize = 3;
 
-/// How soon the next pass continues: a person waits in front of a page.
+/// How soon the next pass continues: a person is waiting in front of a page.
 const SOON: Duration = Duration::from_secs(2);
 
 /// A consent of a person who has no connection yet.
@@ -28,51 +28,51 @@ const SOON: Duration = Duration::from_secs(2);
 pub struct Pending {
     /// The consent.
     pub consent: Consent,
-    /// That Zoom did not do what it needs, if so.
+    /// The wait, if Zoom did not do what the consent needs.
     pub wait: Option<Wait>,
-    /// Why it leads to no connection, once that is known.
+    /// Why it leads to no connection, once known.
     pub refusal: Option<Refusal>,
 }
 
-/// Attempts that failed.
+/// The attempts that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wait {
     /// How many.
     pub attempts: i32,
-    /// When the next one is made.
+    /// When to make the next one.
     pub until: Timestamp,
 }
 
 /// Why a person is not connected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// For machines.
+    /// The reason, for machines.
     pub reason: Reason,
-    /// For people.
+    /// The message, for people.
     pub message: String,
 }
 
-/// How many connections there are and may be.
+/// How many connections exist and are allowed.
 #[derive(Clone, Debug)]
 pub struct Limit {
-    /// The names of those that self service made.
+    /// The names of those that self service created.
     pub made: Vec<String>,
-    /// How many it may make.
+    /// How many it may create.
     pub most: i32,
 }
 
 /// What to do with a consent.
 #[derive(Clone, Debug)]
 pub enum Step {
-    /// Nothing: its connection deals with it, or another process does.
+    /// Nothing: its connection or another process handles it.
     Leave,
-    /// Not before this.
+    /// Nothing before this time.
     Wait(Timestamp),
-    /// Spends the code.
+    /// Spend the code.
     Redeem(App),
-    /// Makes the connection of this name.
+    /// Create the connection with this name.
     Create(String),
-    /// Removes it.
+    /// Remove the consent.
     Refuse(Refusal),
 }
 
@@ -146,7 +146,7 @@ pub fn next(pending: &Pending, limit: &Limit, credentials: &Credentials, now: Ti
     }
 }
 
-/// How things stand at `now`, after the code was spent or not.
+/// The state at `now`, after an attempt to spend the code.
 #[must_use]
 pub fn settle(
     mut pending: Pending,
@@ -189,7 +189,7 @@ pub fn settle(
     pending
 }
 
-/// By the same rule as every other request.
+/// The wait after an error, by the same rule as for every other request.
 fn wait(pending: &Pending, error: &zoom::Error, now: Timestamp) -> Wait {
     let attempts = pending
         .wait

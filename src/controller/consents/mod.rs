@@ -1,8 +1,8 @@
-//! Consents that were handed over and belong to no connection yet, or no longer.
+//! Consents from the pages that belong to no connection yet, or no longer.
 //!
-//! With self service a connection is made once Zoom accepted the code and gave a grant, and not before:
-//! whoever has the link could otherwise fill the limit with codes that are worth nothing. [`admission`]
-//! names the next step for each consent, [`self_service`] carries it out.
+//! With self service, a connection is created only after Zoom accepted the code and issued a grant.
+//! Otherwise, anybody with the link could use up the limit with worthless codes. [`admission`] names the next
+//! step for each consent, [`self_service`] carries it out.
 
 mod admission;
 mod sweep;
@@ -34,11 +34,11 @@ use crate::api::{
 };
 use contract::consent;
 
-/// Redeems the codes of people who connect themselves, and makes their connections, as far as the policy
-/// allows. When to look again.
+/// Redeems the codes of people who connect by self service, and creates their connections within the policy's
+/// limits. Returns when to check again.
 ///
 /// # Errors
-/// When the API server cannot be asked.
+/// When a request to the API server fails.
 pub async fn self_service(
     context: &Context,
     integration: &ZoomIntegration,
@@ -60,7 +60,7 @@ pub async fn self_service(
         most: policy.limit(),
     };
     let mut again = Vec::new();
-    // A link holder can begin many consents: a few in each pass.
+    // Somebody with the link can start many consents: each pass handles only a few.
     let more = pending.split_off(pending.len().min(admission::PER_PASS));
     if !more.is_empty() {
         again.push(admission::soon(Timestamp::now()));
@@ -134,8 +134,8 @@ async fn credentials(reader: &Reader, integration: &ZoomIntegration) -> Result<C
     Ok(Credentials::read(&integration.spec, secret.as_ref()))
 }
 
-/// The names of the connections that self service made. As it is now: the limit must hold however fast
-/// people are.
+/// The names of the connections that self service created. Read from the API server: the limit must hold
+/// however fast people are.
 async fn made(reader: &Reader, integration: &ZoomIntegration) -> Result<Vec<String>, Error> {
     let connections: Reads<ZoomConnection> = reader.beside(integration);
     let selector = format!(
@@ -150,7 +150,7 @@ async fn made(reader: &Reader, integration: &ZoomIntegration) -> Result<Vec<Stri
     Ok(made.iter().map(kube::ResourceExt::name_any).collect())
 }
 
-/// Writes down, in the consent's Secret, how often it failed and until when it waits.
+/// Records in the consent's Secret how often it failed and until when it waits.
 async fn remember(writer: &Writer, namespace: &str, pending: &Pending) -> Result<(), Error> {
     let Some(wait) = pending.wait else {
         return Ok(());
@@ -199,13 +199,14 @@ async fn create(writer: &Writer, integration: &ZoomIntegration, name: &str) -> R
             tracing::info!(connection = name, "self service made a connection");
             Ok(())
         }
-        // Somebody else's, or ours a moment ago: the consent is for whoever has the name.
+        // Created by somebody else, or by us a moment ago: the consent belongs to the connection with this
+        // name.
         Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(()),
         Err(error) => Err(Error::from_write(error)),
     }
 }
 
-/// Removes a consent that leads to no connection, and says why.
+/// Removes a consent that leads to no connection, and records why.
 async fn refuse(
     writer: &Writer,
     namespace: &str,

@@ -1,4 +1,4 @@
-//! Removes consents that came to no end by themselves.
+//! Removes consents that did not end by themselves.
 
 use std::time::Duration;
 
@@ -14,19 +14,19 @@ use crate::{
     controller::{Context, error::Error, published, reader::Reads, schedule},
 };
 
-/// A code that was not redeemed is of no use to anybody after this: it lives for five minutes.
+/// A code that was not redeemed is useless after this time: it expires after five minutes.
 const UNREDEEMED: Duration = Duration::from_mins(30);
 
 /// A grant that was not adopted is kept for longer: Zoom may ask to wait until the next day before it says
-/// whose it is, and the API server may refuse a Secret until somebody raises a quota.
+/// who it belongs to, and the API server may refuse a Secret until somebody raises a quota.
 const REDEEMED: Duration = Duration::from_hours(48);
 
 const BETWEEN_SWEEPS: Duration = Duration::from_mins(1);
 
-/// Name prefix of the Secrets by which codes are handed over.
+/// Name prefix of the Secrets that hand over codes.
 const PREFIX: &str = "zoom-consent-";
 
-/// Removes old consents for as long as this replica leads. Does not end.
+/// Removes old consents while this replica leads. Never returns.
 pub async fn sweep(context: &Context) {
     if context.config.connect_url.is_none() {
         return std::future::pending().await;
@@ -66,8 +66,8 @@ async fn sweep_once(context: &Context) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether a consent is to be removed. An earlier version could leave one under the label of a grant, where
-/// nobody looked for it.
+/// Whether to remove a consent. An earlier version could leave one under the label of a grant, where no other
+/// search finds it.
 fn is_old(secret: &PartialObjectMeta<Secret>, now: Timestamp) -> bool {
     let labels = secret.labels();
     let name = secret.name_any();

@@ -1,4 +1,4 @@
-//! What is found in a credentials Secret.
+//! Reading a credentials Secret.
 
 use serde_json::json;
 
@@ -138,7 +138,7 @@ fn what_was_copied_twice_is_named_by_the_later_key() {
             pair("webhook-secret-token", "client-secret")
         ]
     );
-    // Without a webhook nobody asks for the latter.
+    // Without a webhook, the latter is not needed.
     let found = Credentials::read(&spec(false), Some(&secret(&data)));
     assert_eq!(found.same, [pair("account-id", "client-id")]);
 }
@@ -201,11 +201,11 @@ fn a_secret_that_is_written_again_with_the_same_credentials_keeps_its_version() 
     };
     let first = version("1", &COMPLETE);
     assert_eq!(version("2", &COMPLETE), first);
-    // Keys that Zoom is not asked with do not count, and neither does white space around a value.
+    // Keys that are not sent to Zoom do not count, and neither does white space around a value.
     let mut more = COMPLETE.to_vec();
     more.push(("something", b"else"));
     assert_eq!(version("3", &more), first);
-    // A changed value does, and so does the way back.
+    // A changed value counts, and so does changing it back.
     let mut other = COMPLETE.to_vec();
     other[1].1 = b"another";
     let second = version("4", &other);

@@ -1,5 +1,4 @@
-//! The Secret by which a code is handed over, and in which its grant stays until it is known whose it is.
-//! Pure.
+//! The Secret that hands over a code, and holds its grant until it is known who the grant belongs to. Pure.
 
 use k8s_openapi::{
     ByteString, api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::ObjectMeta,
@@ -11,14 +10,14 @@ use crate::api::label;
 use contract::consent::{self, Handoff, Invalid};
 use grant::{Code, Credential, Grant};
 
-/// What a Secret hands over; `None` when it cannot be read.
+/// Reads the handoff in a Secret; `None` if it cannot be read.
 #[must_use]
 pub fn read(secret: &Secret) -> Option<Handoff> {
     let json = secret.data.as_ref()?.get(consent::SECRET_KEY)?;
     Handoff::from_json(&json.0).ok()
 }
 
-/// The code that was handed over, as a grant that is not yet one.
+/// The code that was handed over, in the form of a grant.
 #[must_use]
 pub fn grant_of(secret: &Secret) -> Option<Grant> {
     let handoff = read(secret)?;
@@ -38,7 +37,7 @@ pub fn grant_of(secret: &Secret) -> Option<Grant> {
     })
 }
 
-/// The handoff without what can be spent.
+/// The handoff without the credential.
 #[must_use]
 pub fn blank(handoff: &Handoff) -> Handoff {
     Handoff {
@@ -48,8 +47,7 @@ pub fn blank(handoff: &Handoff) -> Handoff {
     }
 }
 
-/// Marks what a code gave. The code was spent and is of no use to anybody: it goes with the write that
-/// stores the grant.
+/// Marks a consent as redeemed. The spent code is useless: the write that stores the grant removes it.
 pub fn redeem(secret: &mut Secret) {
     secret
         .labels_mut()
@@ -61,8 +59,8 @@ pub fn redeem(secret: &mut Secret) {
     data.insert(consent::SECRET_KEY.into(), ByteString(json));
 }
 
-/// The Secret of a redeemed consent, as it was before somebody removed it: whoever looks for consents finds
-/// it, and asks whose its grant is.
+/// The Secret of a redeemed consent, restored after somebody removed it. Searches for consents find it, and
+/// ask who its grant belongs to.
 ///
 /// # Errors
 /// When the handoff is too large.
@@ -161,8 +159,8 @@ mod tests {
         assert_eq!(secret.labels().get(label::REDEEMED).unwrap(), "true");
     }
 
-    /// A reply that came after its consent was removed is found by whoever looks for consents, and by the
-    /// sweep: a Secret under any other label or type would keep its refresh token for ever.
+    /// A reply that came after its consent was removed is found by searches for consents and by the sweep.
+    /// With any other label or type, the Secret would keep its refresh token forever.
     #[test]
     fn a_late_reply_is_a_consent_again() {
         let grant = Grant {

@@ -1,4 +1,4 @@
-//! Zoom, as a grant needs it.
+//! Zoom as the issuer of grants.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,11 +14,11 @@ pub struct ZoomIssuer {
     app: zoom::App,
 }
 
-/// Revokes nothing: the app's credentials are not known.
+/// Revokes nothing, because the app's credentials are not known.
 #[derive(Clone, Copy, Debug)]
 pub struct WithoutApp;
 
-/// The client that an app is to Zoom.
+/// The client that identifies an app at Zoom.
 #[must_use]
 pub fn client_of(app: &zoom::App) -> Client {
     Client::new(&app.client_id, &app.client_secret)

@@ -1,4 +1,4 @@
-//! Grants in the cluster: where they are stored, who spends them, and what is left of dead processes.
+//! Grants in the cluster: where they are stored, how they are spent, and what dead processes left behind.
 
 pub mod handoff;
 mod issuer;
@@ -22,11 +22,11 @@ pub use self::{
 use super::budget::Budgets;
 use grant::{Directory, Error, Journal as _, Outcome, Store as _};
 
-/// How many replies may wait for the API server at the same time: what a crash of the node would cost.
+/// How many replies may wait for the API server at the same time. A crash of the node loses at most these.
 const UNCOMMITTED: u32 = 64;
 
-/// Spends grants, each in a task of its own: a reply must be stored even if the pass that asked for it
-/// is given up.
+/// Spends grants, each in a separate task: a reply must be stored even if the pass that requested it is
+/// cancelled.
 pub struct Grants {
     client: Client,
     zoom: Arc<zoom::Client>,
@@ -37,7 +37,7 @@ pub struct Grants {
     permits: Arc<Semaphore>,
 }
 
-/// Takes a place off the list of what is under way.
+/// Removes a place from the list of attempts in progress.
 struct UnderWay {
     list: Arc<Mutex<HashSet<String>>>,
     place: String,
@@ -46,7 +46,7 @@ struct UnderWay {
 // === impl Grants ===
 
 impl Grants {
-    /// Prepares to spend grants.
+    /// Prepares spending grants.
     #[must_use]
     pub fn new(
         client: Client,
@@ -66,8 +66,8 @@ impl Grants {
         }
     }
 
-    /// Stores what processes of this Pod that are dead received from Zoom. Must end before this process
-    /// stands for election.
+    /// Stores the replies that dead processes of this Pod received from Zoom. Must finish before this process
+    /// takes part in the election.
     pub async fn drain(&self) {
         let entries = self.journal.entries();
         if entries.is_empty() {
@@ -90,8 +90,8 @@ impl Grants {
         futures::future::join_all(commits).await;
     }
 
-    /// Spends what is stored at `place` with the credentials of `app`. `None` when that cannot be now, and is to
-    /// be tried again soon: it is under way already, or the app's budget is used up. Nothing is waited for.
+    /// Spends what is stored at `place` with the credentials of `app`. Returns `None` without waiting, to be
+    /// tried again soon, if an attempt is already in progress or the app's budget is used up.
     ///
     /// # Errors
     /// When no attempt was made.
@@ -113,19 +113,19 @@ impl Grants {
             let _held = (under_way, permit);
             grant::spend(&store, &issuer, &journal, &*term).await
         });
-        // It fails only when the runtime is going down.
+        // Fails only when the runtime shuts down.
         task.await.ok()
     }
 
-    /// What is known of attempts by other processes.
+    /// What is known about attempts by other processes.
     #[must_use]
     pub fn term(&self) -> &LeaderTerm {
         &self.term
     }
 
-    /// Waits until nothing is under way any more.
+    /// Waits until no attempt is in progress.
     pub async fn idle(&self) {
-        // It fails only when the semaphore is closed, which nobody does.
+        // Fails only if the semaphore is closed, which never happens.
         let _ = self.permits.acquire_many(UNCOMMITTED).await;
     }
 }

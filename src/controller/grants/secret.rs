@@ -1,4 +1,4 @@
-//! The private Secret of a grant, which nobody mounts: how it is built and read. Pure.
+//! The private Secret of a grant, which is mounted nowhere: how it is built and read. Pure.
 
 use std::collections::BTreeMap;
 
@@ -17,10 +17,10 @@ use crate::{
 use grant::Grant;
 use zoom::Identity;
 
-/// Type of the Secret: it cannot be changed, and tells people that it is not for them.
+/// Type of the Secret. It cannot be changed, and shows people that the Secret is not for them.
 pub const TYPE: &str = "zoom-operator.io/grant";
 
-/// Keys. One conditional write covers all of them; an annotation could be written even on an immutable
+/// The keys. One conditional write covers all of them; an annotation can be written even on an immutable
 /// Secret and would prove nothing.
 mod key {
     pub const GRANT: &str = "grant";
@@ -29,37 +29,37 @@ mod key {
     pub const IMPORTED: &str = "imported";
 }
 
-/// Key of a refresh token in a Secret that is to be imported.
+/// Key of a refresh token in a Secret to import.
 pub const REFRESH_TOKEN: &str = "refresh-token";
 
-/// What lies under the name of a grant's Secret.
+/// What exists under the name of a grant's Secret.
 #[derive(Clone, Debug, Default)]
 pub enum GrantSecret {
     /// Nothing.
     #[default]
     Absent,
-    /// Somebody else's Secret: never touched.
+    /// A Secret of somebody else, which is never touched.
     Foreign,
-    /// The Secret of a deleted connection of the same name, which the garbage collector removes.
+    /// The Secret of a deleted connection of the same name, which the garbage collector will remove.
     Leaving,
-    /// Ours, and nobody can read it any more.
+    /// Our Secret, but it cannot be read any more.
     Broken,
-    /// Ours.
+    /// Our Secret.
     Ours(Box<StoredGrant>),
 }
 
-/// A grant with what is known about it.
+/// A grant with everything known about it.
 #[derive(Clone, Debug)]
 pub struct StoredGrant {
     /// The grant.
     pub grant: Grant,
-    /// Who gave it, if Zoom told us.
+    /// Who gave it, if Zoom said so.
     pub identity: Option<Identity>,
     /// Whether Zoom was asked.
     pub identified: bool,
-    /// UID of the namespace for which it was stored. In another namespace or cluster it is a copy.
+    /// UID of the namespace that it was stored for. In another namespace or cluster it is a copy.
     pub namespace_uid: String,
-    /// Fingerprint of the imported credential that it began with.
+    /// Fingerprint of the imported credential that it started with.
     pub imported: Option<String>,
 }
 
@@ -69,7 +69,7 @@ pub fn name(connection: &str) -> String {
     format!("{connection}-zoom-grant")
 }
 
-/// A Secret for `kept`, belonging to `connection`.
+/// The Secret for `kept`, owned by `connection`.
 #[must_use]
 pub fn build(connection: &ZoomConnection, kept: &StoredGrant) -> Secret {
     let name = connection.name_any();
@@ -100,7 +100,7 @@ pub fn labels(connection: &str) -> BTreeMap<String, String> {
     .into()
 }
 
-/// Owner references as the deletion policy wants them: the garbage collector erases the tokens with the
+/// The owner references that the deletion policy calls for: the garbage collector erases the tokens with the
 /// connection.
 #[must_use]
 pub fn owners(connection: &ZoomConnection) -> Vec<OwnerReference> {
@@ -129,7 +129,7 @@ pub fn put(secret: &mut Secret, kept: &StoredGrant) {
     }
 }
 
-/// Reads the keys; `None` when they are not as they were written.
+/// Reads the keys; `None` if they are not as they were written.
 #[must_use]
 pub fn get(secret: &Secret) -> Option<StoredGrant> {
     let data = secret.data.as_ref()?;
@@ -146,7 +146,7 @@ pub fn get(secret: &Secret) -> Option<StoredGrant> {
     })
 }
 
-/// The refresh token in a Secret that is to be imported.
+/// The refresh token in a Secret to import.
 #[must_use]
 pub fn importable(secret: &Secret) -> Option<SecretString> {
     let value = secret.data.as_ref()?.get(REFRESH_TOKEN)?;
@@ -154,7 +154,7 @@ pub fn importable(secret: &Secret) -> Option<SecretString> {
     (!token.is_empty()).then(|| token.to_owned().into())
 }
 
-/// Reads what lies under the name.
+/// Reads what exists under the name.
 #[must_use]
 pub fn read(connection: &ZoomConnection, secret: Option<&Secret>) -> GrantSecret {
     let Some(secret) = secret else {
@@ -180,7 +180,7 @@ pub fn read(connection: &ZoomConnection, secret: Option<&Secret>) -> GrantSecret
     })
 }
 
-/// Whether owner references follow the deletion policy.
+/// Whether the owner references match the deletion policy.
 #[must_use]
 pub fn follows_policy(connection: &ZoomConnection, secret: &Secret) -> bool {
     let owned = secret

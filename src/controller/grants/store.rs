@@ -1,4 +1,4 @@
-//! A grant's Secret as the place where it is stored: conditional writes only.
+//! Stores a grant in its Secret, by conditional writes only.
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client, ResourceExt as _};
@@ -34,14 +34,14 @@ pub struct Place {
     pub connection_uid: String,
     /// UID of the connection's namespace.
     pub namespace_uid: String,
-    /// What the Secret says beside the grant, if it is the one by which a code was handed over. Without
-    /// the code.
+    /// What the Secret contains besides the grant, if it is the one that handed over a code. Without the
+    /// code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handoff: Option<Handoff>,
 }
 
-/// Stores one grant in one Secret: a connection's own, or the one by which a code was handed over and
-/// in which its grant stays until it is known whose it is.
+/// Stores one grant in one Secret: a connection's own, or the one that handed over a code and holds its grant
+/// until it is known who the grant belongs to.
 #[derive(Clone)]
 pub struct SecretStore {
     client: Client,
@@ -68,7 +68,7 @@ impl Place {
         }
     }
 
-    /// The Secret `name` in the operator's `namespace`, by which a code was handed over.
+    /// The Secret `name` in the operator's `namespace`, which handed over a code.
     #[must_use]
     pub fn of_consent(namespace: &str, name: &str, handoff: &Handoff, namespace_uid: &str) -> Self {
         Self {
@@ -87,7 +87,7 @@ impl Place {
         self.namespace == self.connection_namespace && self.secret == secret::name(&self.connection)
     }
 
-    /// Reads a place back from a journal.
+    /// Reads a place from a journal.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         serde_json::from_str(text).ok()
@@ -108,7 +108,7 @@ impl SecretStore {
         }
     }
 
-    /// Fingerprint of the refresh token that the connection is told to take over.
+    /// Fingerprint of the refresh token that the connection imports.
     async fn importable(&self, connection: &ZoomConnection) -> Result<Option<String>, StoreError> {
         let Some(reference) = &connection.spec.import_secret_ref else {
             return Ok(None);
@@ -127,14 +127,15 @@ impl SecretStore {
             return Err(StoreError::Gone);
         };
         let kept = StoredGrant {
-            // What is there to be imported was imported, or is older than this: it is not taken over again.
+            // A refresh token that is configured for import was already imported, or is older: it is not
+            // imported again.
             imported: self.importable(&connection).await?,
             ..self.unidentified(grant)
         };
         Ok(secret::build(&connection, &kept))
     }
 
-    /// The Secret of a consent, which somebody removed before the reply came.
+    /// The Secret of a consent that somebody removed before the reply came.
     fn consent(&self, handoff: &Handoff, grant: &Grant) -> Result<Secret, StoreError> {
         let Place {
             secret, namespace, ..
@@ -154,7 +155,8 @@ impl SecretStore {
         }
     }
 
-    /// With self service the connection is made once its grant is there: until then the integration decides.
+    /// With self service, the connection is created only once its grant exists: until then the integration
+    /// decides.
     async fn is_integration_there(&self, handoff: &Handoff) -> Result<bool, StoreError> {
         let namespace = &self.place.connection_namespace;
         let integrations: Api<ZoomIntegration> = Api::namespaced(self.client.clone(), namespace);
@@ -174,7 +176,7 @@ impl SecretStore {
 }
 
 impl Store for SecretStore {
-    /// The whole Secret as it was read: a write keeps what is not ours to change.
+    /// The whole Secret as it was read: a write keeps the fields of others.
     type Version = Box<Secret>;
 
     async fn read(&self) -> Result<Option<(Grant, Self::Version)>, StoreError> {
@@ -215,7 +217,8 @@ impl Store for SecretStore {
         if grant.generation > 0 && !self.place.is_own() {
             handoff::redeem(&mut secret);
         }
-        // The resourceVersion of the read goes along: whoever wrote in between wins.
+        // The write includes the resourceVersion of the read: if somebody wrote in between, their write
+        // stays.
         let written = self
             .secrets
             .replace(&self.place.secret, &parameters(), &secret)
@@ -247,11 +250,11 @@ impl Store for SecretStore {
             Some(handoff) if handoff.connection_uid.is_none() => {
                 self.is_integration_there(handoff).await
             }
-            // A journal of an earlier version does not say enough to restore a consent.
+            // A journal of an earlier version lacks the data to restore a consent.
             None if !self.place.is_own() => Ok(false),
             _ => Ok(self.connection().await?.is_some_and(|connection| {
                 let leaving = connection.metadata.deletion_timestamp.is_some();
-                // Until it is revoked, a grant is still good for that.
+                // A grant is still needed to revoke it.
                 let to_be_revoked = connection.finalizers().iter().any(|name| name == REVOKE);
                 !leaving
                     || to_be_revoked

@@ -1,4 +1,4 @@
-//! Who may begin to spend a grant, and when somebody else's attempt is over.
+//! Who may start to spend a grant, and when another process's attempt is over.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -12,14 +12,14 @@ use crate::controller::leadership::Leadership;
 use grant::{Holder, Intent, Term};
 use runtime::shutdown::Shutdown;
 
-/// How long an attempt of a process that nobody can ask is waited for, by our own clock: longer than it
-/// may lead, send and store.
+/// How long to wait, by our own clock, for an attempt of a process that cannot be asked: longer than it can
+/// lead, send and store.
 const SILENT: Duration = Duration::from_secs(75);
 
-/// The same when its Pod is gone: longer than a request takes.
+/// The same if its Pod no longer exists: longer than a request takes.
 const GONE: Duration = Duration::from_secs(25);
 
-/// The leader's term of office.
+/// The leader's term.
 pub struct LeaderTerm {
     leadership: Leadership,
     shutdown: Shutdown,
@@ -29,16 +29,16 @@ pub struct LeaderTerm {
 
 #[derive(Default)]
 struct Others {
-    /// When an attempt was first seen, by our own clock: the time in it is another machine's.
+    /// When an attempt was first seen, by our own clock: the time in it comes from another machine.
     seen: HashMap<(String, Timestamp), Instant>,
-    /// Pods that are gone.
+    /// Pods that no longer exist.
     gone: HashSet<String>,
 }
 
 // === impl LeaderTerm ===
 
 impl LeaderTerm {
-    /// The term of this process, which lives in `pod`.
+    /// The term of this process, which runs in `pod`.
     #[must_use]
     pub fn new(leadership: Leadership, shutdown: Shutdown, pod: String) -> Self {
         let process = format!("{:016x}", rand::random::<u64>());
@@ -50,13 +50,13 @@ impl LeaderTerm {
         }
     }
 
-    /// Whether a process of another Pod makes this attempt.
+    /// Whether the attempt belongs to a process in another Pod.
     #[must_use]
     pub fn is_foreign(&self, intent: &Intent) -> bool {
         intent.holder.pod != self.holder.pod
     }
 
-    /// Takes notice of an attempt by a process of another Pod, and of whether that Pod is gone.
+    /// Takes note of an attempt by a process in another Pod, and of whether that Pod still exists.
     pub fn notice(&self, intent: &Intent, is_pod_gone: bool) {
         let mut others = self.lock();
         let key = (intent.holder.process.clone(), intent.begun);
@@ -81,7 +81,7 @@ impl Term for LeaderTerm {
     }
 
     fn settled(&self, intent: &Intent) -> bool {
-        // Ours, or a dead predecessor's in this Pod, whose journal was drained before the election.
+        // Ours, or of a dead predecessor in this Pod, whose journal was drained before the election.
         if intent.holder.pod == self.holder.pod {
             return true;
         }

@@ -13,14 +13,14 @@ pub struct Cache<K> {
     objects: HashMap<String, BTreeMap<String, Arc<K>>>,
 }
 
-/// What came of an object that was handed in.
+/// What happened to an object that was added.
 #[derive(Debug)]
 pub enum Applied<K> {
-    /// There was none of that name.
+    /// There was none with this name.
     New,
-    /// It took the place of an older one.
+    /// It replaced an older one.
     Replaced(Arc<K>),
-    /// It is what was known already, or older.
+    /// This version, or a newer one, was already known.
     Known,
 }
 
@@ -35,7 +35,7 @@ impl<K> Default for Cache<K> {
 }
 
 impl<K: Resource> Cache<K> {
-    /// Takes an object in, unless a newer one is known: a watch may lag behind our own writes.
+    /// Adds an object unless a newer one is known: a watch may lag behind our own writes.
     pub fn apply(&mut self, object: Arc<K>) -> Applied<K> {
         let (namespace, name) = names(&*object);
         let objects = self.objects.entry(namespace.to_owned()).or_default();
@@ -52,7 +52,7 @@ impl<K: Resource> Cache<K> {
         }
     }
 
-    /// Removes an object, unless another one has taken its name.
+    /// Removes an object, unless its name belongs to another one now.
     pub fn delete(&mut self, object: &K) -> Option<Arc<K>> {
         let (namespace, name) = names(object);
         let objects = self.objects.get_mut(namespace)?;
@@ -73,7 +73,7 @@ impl<K: Resource> Cache<K> {
         self.objects.get(namespace)?.get(name)
     }
 
-    /// The objects of a namespace, or of all.
+    /// The objects of a namespace, or all objects.
     pub fn within<'a>(&'a self, scope: Option<&'a str>) -> impl Iterator<Item = &'a Arc<K>> {
         let one = scope.map(|namespace| self.objects.get(namespace));
         let all = scope.is_none().then(|| self.objects.values());
@@ -93,8 +93,8 @@ pub fn names<K: Resource>(object: &K) -> (&str, &str) {
     )
 }
 
-/// Whether an object is newer than another one of its name. Versions are numbers that grow in the whole
-/// cluster; should they ever not be, what comes later is newer.
+/// Whether an object is newer than another one of the same name. Versions are numbers that grow across the
+/// whole cluster; if they ever are not, the later one counts as newer.
 fn is_newer<K: Resource>(object: &K, known: &K) -> bool {
     let version = |object: &K| object.meta().resource_version.clone();
     let (version, before) = (version(object), version(known));
@@ -124,7 +124,7 @@ mod tests {
     fn a_watch_that_lags_behind_our_own_write_changes_nothing() {
         let mut cache = Cache::default();
         assert!(matches!(cache.apply(service("a", "u", "9")), Applied::New));
-        // 10 is our own write; then the watch comes with what was before it, and with the write itself.
+        // 10 is our own write; then the watch reports the state before it, and the write itself.
         let own = cache.apply(service("a", "u", "10"));
         assert!(matches!(own, Applied::Replaced(_)));
         for version in ["9", "10"] {

@@ -1,15 +1,15 @@
-//! Which watches have listed what there is.
+//! Which watches have completed their list.
 
 use std::collections::HashMap;
 
-/// Where a watch stands.
+/// The state of a watch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Watch {
-    /// It has not listed everything yet.
+    /// It has not listed all objects yet.
     Pending,
     /// It knows all objects of its kind.
     Complete,
-    /// It cannot list them: its namespace is gone, or the operator has no permission there.
+    /// It cannot list them: its namespace does not exist, or the operator has no permissions there.
     Unavailable,
 }
 
@@ -20,12 +20,12 @@ pub struct Coverage(HashMap<(Option<String>, String), Watch>);
 // === impl Coverage ===
 
 impl Coverage {
-    /// Takes note of where a watch stands; where it stood before.
+    /// Records the state of a watch. Returns the previous one.
     pub fn set(&mut self, scope: Option<&str>, kind: &str, watch: Watch) -> Option<Watch> {
         self.0.insert(key(scope, kind), watch)
     }
 
-    /// Where the watch of a kind stands that covers a namespace. Without one, nothing is known.
+    /// The state of the watch that covers a kind in a namespace. Without a watch, it is pending.
     #[must_use]
     pub fn get(&self, namespace: &str, kind: &str) -> Watch {
         let own = self.0.get(&key(Some(namespace), kind));
@@ -33,7 +33,7 @@ impl Coverage {
         watch.copied().unwrap_or(Watch::Unavailable)
     }
 
-    /// Whether no watch of a kind is still listing. One that is unavailable is not waited for.
+    /// Whether no watch of a kind is still listing. An unavailable watch does not count.
     #[must_use]
     pub fn is_settled(&self, kind: &str) -> bool {
         let mut watches = self.0.iter().filter(|((_, of), _)| of == kind);

@@ -1,4 +1,4 @@
-//! What the last passes found, in numbers: for metrics, which name no objects.
+//! The results of the last passes in numbers, for metrics without names of objects.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -22,10 +22,10 @@ use crate::{
     },
 };
 
-/// A step that lies further back than this is overdue.
+/// A pass that is late by more than this is overdue.
 const GRACE: Duration = Duration::from_mins(5);
 
-/// What is known of one object.
+/// What is known about one object.
 #[derive(Clone, Debug)]
 pub struct Member {
     /// Its phase.
@@ -40,41 +40,41 @@ pub struct Member {
     pub validation_overdue: bool,
     /// When Zoom last validated its endpoint.
     pub validated: Option<Timestamp>,
-    /// How its receiver stands to what is wanted of it.
+    /// How far its receiver is from its wanted state.
     pub receiver: Option<Progress>,
-    /// What the buffers of its receiver hold, as they said in the last pass.
+    /// What its receiver's buffers held in the last pass.
     pub buffer: Option<BufferFacts>,
 }
 
-/// What the last passes found.
+/// The results of the last passes.
 #[derive(Debug, Default)]
 pub struct Fleet {
     passes: HashMap<Key, Pass>,
-    /// How many passes in a row could not be finished.
+    /// How many passes in a row could not finish.
     failures: HashMap<Key, u32>,
 }
 
 #[derive(Debug)]
 struct Pass {
     member: Member,
-    /// When the next pass is planned.
+    /// When the next pass is due.
     next: Timestamp,
 }
 
-/// All objects in numbers. Suspended ones count by phase only.
+/// All objects in numbers. Suspended ones count only by phase.
 #[derive(Clone, Debug)]
 pub struct Figures {
     /// The integrations.
     pub integrations: KindFigures,
     /// The connections.
     pub connections: KindFigures,
-    /// When the first of all tokens expires.
+    /// When the next token expires.
     pub soonest_expiry: Option<Timestamp>,
     /// Tokens that have expired.
     pub expired: i64,
-    /// Objects whose next pass lies more than five minutes back.
+    /// Objects whose next pass is late by more than five minutes.
     pub overdue: i64,
-    /// Integrations whose receiver takes no requests.
+    /// Integrations whose receiver accepts no requests.
     pub receivers_down: i64,
     /// Integrations whose last URL validation is too old.
     pub unvalidated: i64,
@@ -82,9 +82,9 @@ pub struct Figures {
     pub oldest_validation: Option<Timestamp>,
     /// Receivers by the state of their rollout.
     pub receivers: [(Progress, i64); Progress::ALL.len()],
-    /// Integrations whose receiver has no room for another event.
+    /// Integrations whose receiver has no space for another event.
     pub buffers_full: i64,
-    /// All buffers together, of suspended integrations too.
+    /// All buffers in total, including those of suspended integrations.
     pub buffered: BufferFacts,
 }
 
@@ -100,7 +100,7 @@ pub struct KindFigures {
 // === impl Member ===
 
 impl Member {
-    /// What a status says; nothing as long as it has no phase.
+    /// What a status says; `None` until it has a phase.
     #[must_use]
     pub fn new(
         phase: Option<Phase>,
@@ -126,7 +126,7 @@ impl Member {
         })
     }
 
-    /// What the status of an integration says, and what its receiver does.
+    /// What an integration's status says, and the state of its receiver.
     #[must_use]
     pub fn of_integration(
         status: &ZoomIntegrationStatus,
@@ -135,7 +135,7 @@ impl Member {
     ) -> Option<Self> {
         let webhook = status.webhook.as_ref();
         let validated = webhook.and_then(|webhook| webhook.last_validated.as_ref());
-        // A receiver that cannot be asked has not lost its dead letters.
+        // A receiver that cannot be asked still has its dead letters.
         let known = || {
             let held = webhook?.buffer.as_ref()?;
             Some(BufferFacts {
@@ -156,8 +156,8 @@ impl Member {
 // === impl Fleet ===
 
 impl Fleet {
-    /// Remembers what a pass found at `now`, with the time until the next one. A status without a phase says
-    /// nothing.
+    /// Records the result of a pass at `now`, with the time until the next one. A status without a phase is
+    /// ignored.
     pub fn passed(&mut self, key: Key, member: Option<Member>, wait: Duration, now: Timestamp) {
         if let Some(member) = member {
             let next = schedule::later(now, wait);
@@ -165,20 +165,20 @@ impl Fleet {
         }
     }
 
-    /// Forgets an object that is gone: it must not go on raising alerts.
+    /// Forgets a deleted object: it must not raise alerts any more.
     pub fn forget(&mut self, key: &Key) {
         self.passes.remove(key);
         self.failures.remove(key);
     }
 
-    /// A pass failed: how many did so in a row before it.
+    /// Records that a pass failed. Returns how many failed in a row before it.
     pub fn failed(&mut self, key: &Key) -> u32 {
         let count = self.failures.entry(key.clone()).or_default();
         *count = count.saturating_add(1);
         *count - 1
     }
 
-    /// A pass was finished.
+    /// Records that a pass finished.
     pub fn succeeded(&mut self, key: &Key) {
         self.failures.remove(key);
     }

@@ -1,8 +1,8 @@
-//! What the watches know of all objects, in one place: [`Index::apply`] takes an object in, [`Index::delete`]
-//! forgets it with everything that was known about it, and both say which objects need a pass because of it.
+//! What the watches know about all objects, in one place. [`Index::apply`] adds an object, [`Index::delete`]
+//! forgets it with everything known about it. Both return the objects that need a pass because of the change.
 //!
-//! The index is never older than our own last write: whoever writes an object hands the answer to
-//! [`Index::apply`]. It holds no bytes of any Secret.
+//! The index is never older than our own last write: after a write, the answer goes to [`Index::apply`]. It
+//! holds no data of any Secret.
 //!
 //! | question | answer |
 //! |---|---|
@@ -50,13 +50,13 @@ pub use self::{
     watched::{Guarded, Watched},
 };
 
-/// More than there are in most clusters.
+/// More than most clusters have.
 const MOST_REPLICA_SETS: usize = 20_000;
 
 /// The kinds that get passes.
 const KINDS: [Kind; 2] = [Kind::Integration, Kind::Connection];
 
-/// What the watches know.
+/// The index of the watches.
 #[derive(Default)]
 pub struct Index(Mutex<State>);
 
@@ -66,7 +66,7 @@ struct State {
     coverage: Coverage,
     fleet: Fleet,
     polls: Polls,
-    /// UIDs of the Deployments that own `ReplicaSets`, by the UIDs of these: they never change.
+    /// UIDs of the Deployments that own `ReplicaSets`, by UID of the `ReplicaSet`. They never change.
     replica_sets: HashMap<String, String>,
 }
 
@@ -79,8 +79,8 @@ impl fmt::Debug for Index {
 }
 
 impl Index {
-    /// Takes in an object that a watch or a write of ours gave. The objects that need a pass because of it:
-    /// none, if this version of it was known.
+    /// Adds an object from a watch or from our own write. Returns the objects that need a pass because of it:
+    /// none if this version was already known.
     pub fn apply<K: Watched>(&self, mut object: K) -> Vec<Key> {
         object.trim();
         let object = Arc::new(object);
@@ -94,12 +94,12 @@ impl Index {
         K::affected(&state.objects, before.as_deref(), Some(&object))
     }
 
-    /// Forgets an object that is gone. The objects that need a pass because of it.
+    /// Forgets a deleted object. Returns the objects that need a pass because of it.
     pub fn delete<K: Watched>(&self, object: &K) -> Vec<Key> {
         self.lock().delete(object)
     }
 
-    /// Forgets the objects of a namespace, or of all, that a complete list did not name.
+    /// Forgets the objects of a namespace, or of all, that a complete list did not contain.
     pub fn retain<K: Watched>(
         &self,
         scope: Option<&str>,
@@ -120,26 +120,26 @@ impl Index {
             .collect()
     }
 
-    /// The object of this name, if the watches know it. They know only what carries our labels: whether a name
-    /// is free, the API server must be asked.
+    /// The object with this name, if the watches know it. They know only objects with our labels: to find out
+    /// whether a name is free, ask the API server.
     #[must_use]
     pub fn get<K: Watched>(&self, namespace: &str, name: &str) -> Option<Arc<K>> {
         let state = self.lock();
         K::cache(&state.objects).get(namespace, name).cloned()
     }
 
-    /// Whether every object of this kind with our labels is known in a namespace.
+    /// Whether every object of this kind with our labels in a namespace is known.
     #[must_use]
     pub fn is_complete<K: Watched>(&self, namespace: &str) -> bool {
         self.lock().coverage.get(namespace, &K::kind(&())) == Watch::Complete
     }
 
-    /// Takes note of where a watch stands; where it stood before.
+    /// Records the state of a watch. Returns the previous one.
     pub fn set_watch(&self, scope: Option<&str>, kind: &str, watch: Watch) -> Option<Watch> {
         self.lock().coverage.set(scope, kind, watch)
     }
 
-    /// Whether everything that people declare in a namespace is known.
+    /// Whether all declared resources of a namespace are known.
     #[must_use]
     pub fn is_watched(&self, namespace: &str) -> bool {
         let state = self.lock();
@@ -148,7 +148,7 @@ impl Index {
             .all(|kind| state.coverage.get(namespace, kind.as_str()) == Watch::Complete)
     }
 
-    /// All objects of a namespace, or of all, and whether they are new: nobody looked at what they declare.
+    /// All objects of a namespace, or of all, and whether each is new, which means that it had no pass yet.
     #[must_use]
     pub fn keys(&self, scope: Option<&str>) -> Vec<(Key, bool)> {
         let state = self.lock();
@@ -181,7 +181,7 @@ impl Index {
         integrations.chain(connections).collect()
     }
 
-    /// The connections of an integration, also those that this version cannot read.
+    /// The connections of an integration, including those that this version cannot read.
     #[must_use]
     pub fn connections_of(
         &self,
@@ -191,13 +191,13 @@ impl Index {
         self.lock().objects.connections_of(namespace, integration)
     }
 
-    /// The objects that read a Secret, or write it.
+    /// The objects that read or write a Secret.
     #[must_use]
     pub fn readers(&self, namespace: &str, secret: &str) -> Vec<Key> {
         self.lock().objects.readers_of(namespace, secret)
     }
 
-    /// The claims of other integrations on the same host; `None` as long as a watch is still listing.
+    /// The claims of other integrations on the same host; `None` while a watch is still listing.
     #[must_use]
     pub fn other_claimants(&self, integration: &ZoomIntegration) -> Option<Vec<Claim>> {
         let Some((host, _)) = Claim::of(integration) else {
@@ -216,7 +216,7 @@ impl Index {
             })
     }
 
-    /// Takes note of what the receivers of an integration know of removals; what is new in it.
+    /// Records the removals that the receivers of an integration know. Returns the new ones.
     pub fn learn_removals(&self, integration: &Key, removals: &[Removal]) -> Vec<Removal> {
         let mut state = self.lock();
         let before = state
@@ -228,7 +228,7 @@ impl Index {
         removals.iter().filter(is_new).cloned().collect()
     }
 
-    /// The removals that the receivers of an integration know of.
+    /// The removals that the receivers of an integration know.
     #[must_use]
     pub fn removals(&self, integration: &Key) -> Vec<Removal> {
         let state = self.lock();
@@ -240,26 +240,26 @@ impl Index {
             .unwrap_or_default()
     }
 
-    /// Remembers what a pass found at `now`, with the time until the next one.
+    /// Records the result of a pass at `now`, with the time until the next one.
     pub fn passed(&self, key: Key, member: Option<Member>, wait: Duration, now: Timestamp) {
         let mut state = self.lock();
-        // The object may have gone during the pass.
+        // The object may have been deleted during the pass.
         if state.objects.has(&key) {
             state.fleet.passed(key, member, wait, now);
         }
     }
 
-    /// A pass failed: how many did so in a row before it.
+    /// Records that a pass failed. Returns how many failed in a row before it.
     pub fn failed(&self, key: &Key) -> u32 {
         self.lock().fleet.failed(key)
     }
 
-    /// A pass was finished.
+    /// Records that a pass finished.
     pub fn succeeded(&self, key: &Key) {
         self.lock().fleet.succeeded(key);
     }
 
-    /// The Pods of a receiver; `None` when they cannot be watched there.
+    /// The Pods of a receiver; `None` if they cannot be watched there.
     #[must_use]
     pub fn pods_of(&self, namespace: &str, integration: &str) -> Option<Vec<Arc<Pod>>> {
         let state = self.lock();
@@ -268,7 +268,7 @@ impl Index {
         is_known.then(|| state.objects.pods_of(namespace, integration))
     }
 
-    /// The UID of the Deployment that owns a `ReplicaSet`, if it was found out before.
+    /// The UID of the Deployment that owns a `ReplicaSet`, if it is already known.
     #[must_use]
     pub fn owner_of_replica_set(&self, uid: &str) -> Option<String> {
         self.lock().replica_sets.get(uid).cloned()
@@ -277,14 +277,14 @@ impl Index {
     /// Remembers the UID of the Deployment that owns a `ReplicaSet`.
     pub fn learn_replica_set(&self, uid: String, owner: String) {
         let mut state = self.lock();
-        // They go with their Pods, which nobody counts: what is still needed is found out again.
+        // They disappear with their Pods, which are not counted: those still needed are looked up again.
         if state.replica_sets.len() >= MOST_REPLICA_SETS {
             state.replica_sets.clear();
         }
         state.replica_sets.insert(uid, owner);
     }
 
-    /// A pass started from what the receivers said: how often to look whether that changed.
+    /// Records the facts that a pass started from, and how often to check whether they changed.
     pub fn plan_poll(
         &self,
         key: Key,
@@ -298,24 +298,24 @@ impl Index {
         }
     }
 
-    /// The integrations whose receivers are to be asked now.
+    /// The integrations whose receivers are due to be asked.
     #[must_use]
     pub fn due_polls(&self, now: Timestamp) -> Vec<Key> {
         self.lock().polls.due(now)
     }
 
-    /// Takes in what the receivers of an integration said. Whether a pass must look at it.
+    /// Records the facts of an integration's receivers. Returns whether they need a pass.
     pub fn polled(&self, key: &Key, pods: Vec<ReceiverPod>) -> bool {
         self.lock().polls.found(key, pods)
     }
 
-    /// What the receivers of an integration said since its last pass, if it is anything new.
+    /// The facts of an integration's receivers since its last pass, if they changed.
     #[must_use]
     pub fn take_polled(&self, key: &Key) -> Option<Vec<ReceiverPod>> {
         self.lock().polls.take_polled(key)
     }
 
-    /// What all objects have in common, in numbers.
+    /// All objects in numbers.
     #[must_use]
     pub fn figures(&self, now: Timestamp) -> Figures {
         self.lock().fleet.figures(now)

@@ -1,4 +1,4 @@
-//! When the receivers of each integration are asked for their facts, beside the passes. Pure.
+//! When the receivers of each integration are asked for their facts, independently of the passes. Pure.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -14,17 +14,17 @@ pub struct Polls(HashMap<Key, Poll>);
 struct Poll {
     next: Timestamp,
     every: Duration,
-    /// What the last pass started from.
+    /// The facts that the last pass started from.
     known: Vec<ReceiverPod>,
-    /// What was found since, if it is anything else.
+    /// The facts found since, if they differ.
     news: Option<Vec<ReceiverPod>>,
 }
 
 // === impl Polls ===
 
 impl Polls {
-    /// A pass started from what is `known`: how often to look whether that is still so. `None`: nobody needs to
-    /// know.
+    /// Records what is `known` to the current pass, and how often to check whether it changed. `None`: no
+    /// checks.
     pub fn plan(
         &mut self,
         key: Key,
@@ -45,7 +45,7 @@ impl Polls {
         self.0.insert(key, poll);
     }
 
-    /// The integrations whose receivers are to be asked now. Each is due again only after its interval.
+    /// The integrations whose receivers are due to be asked. Each is due again only after its interval.
     pub fn due(&mut self, now: Timestamp) -> Vec<Key> {
         let mut due = Vec::new();
         for (key, poll) in &mut self.0 {
@@ -57,7 +57,7 @@ impl Polls {
         due
     }
 
-    /// Takes in what was found. Whether a pass must look at it.
+    /// Records what was found. Returns whether it needs a pass.
     pub fn found(&mut self, key: &Key, pods: Vec<ReceiverPod>) -> bool {
         let Some(poll) = self.0.get_mut(key) else {
             return false;
@@ -67,12 +67,12 @@ impl Polls {
         is_new
     }
 
-    /// What was found since the last pass, for the pass that looks at it.
+    /// The facts found since the last pass, for the pass that handles them.
     pub fn take_polled(&mut self, key: &Key) -> Option<Vec<ReceiverPod>> {
         self.0.get_mut(key)?.news.take()
     }
 
-    /// The integration is gone.
+    /// Forgets a deleted integration.
     pub fn forget(&mut self, key: &Key) {
         self.0.remove(key);
     }

@@ -1,4 +1,4 @@
-//! Which objects belong to a value: a map from one to many that keeps no empty entries.
+//! Which objects belong to a value: a one-to-many map without empty entries.
 
 use std::{
     borrow::Borrow,
@@ -19,12 +19,10 @@ impl<A, B> Default for Relation<A, B> {
 }
 
 impl<A: Eq + Hash, B: Ord + Clone> Relation<A, B> {
-    /// Adds a pair.
     pub fn insert(&mut self, value: A, object: B) {
         self.0.entry(value).or_default().insert(object);
     }
 
-    /// Removes a pair.
     pub fn remove(&mut self, value: &A, object: &B) {
         if let Some(objects) = self.0.get_mut(value) {
             objects.remove(object);

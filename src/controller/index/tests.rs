@@ -73,14 +73,14 @@ fn sorted(mut keys: Vec<Key>) -> Vec<Key> {
 fn a_version_that_is_known_leads_to_no_pass() {
     let index = Index::default();
     assert_eq!(index.apply(integration("app", 5, json!({}))), [app("app")]);
-    // Our own write, and then the watch that tells of it.
+    // Our own write, and then the watch event for it.
     let status = json!({"status": {"phase": "Connected"}});
     assert_eq!(
         index.apply(integration("app", 6, status.clone())),
         [app("app")]
     );
     assert!(index.apply(integration("app", 6, status)).is_empty());
-    // And a watch that lags behind.
+    // And a watch event that lags behind.
     assert!(index.apply(integration("app", 5, json!({}))).is_empty());
     let known = index.get::<Integrations>("clinics", "app").unwrap();
     assert!(known.0.as_ref().unwrap().status.is_some());
@@ -127,7 +127,7 @@ fn the_integration_is_told_what_is_new_of_a_connection() {
         sorted(index.apply(connection("ada", 3, failed.clone()))),
         [app("app"), person("ada")]
     );
-    // A routine refresh is nothing new.
+    // A routine refresh needs no pass.
     let refreshed = json!({"status": {"token": {"expiresAt": "2026-03-01T10:00:00Z"}}});
     let refreshed = connection("ada", 4, merged(failed, refreshed));
     assert_eq!(index.apply(refreshed.clone()), [person("ada")]);
@@ -173,10 +173,10 @@ fn who_claims_a_host_is_known_once_all_watches_have_begun() {
     };
     index.set_watch(Some("clinics"), kind, Watch::Complete);
     assert_eq!(other_claimants(&index), None);
-    // A namespace that does not exist is not waited for.
+    // A namespace that does not exist must not delay the others.
     index.set_watch(Some("gone"), kind, Watch::Unavailable);
     assert_eq!(other_claimants(&index), Some(vec!["b".to_owned()]));
-    // Whoever waits for the host is concerned when its holder moves, and when it goes.
+    // An integration that waits for the host is affected when the owner moves or is deleted.
     let moved = integration("b", 4, host("y.example"));
     assert_eq!(
         sorted(index.apply(moved.clone())),
@@ -224,7 +224,7 @@ fn a_child_concerns_the_integration_that_it_was_made_for() {
         json!([{"apiVersion": "v", "kind": "ZoomIntegration", "name": "app", "uid": "app"}]);
     assert_eq!(index.apply(child("1", owner, json!({}))), [app("app")]);
     let labels = json!({"zoom-operator.io/integration": "app"});
-    // Restored from a backup, without its owner.
+    // Restored from a backup without its owner.
     assert_eq!(index.apply(child("2", json!([]), labels)), [app("app")]);
     assert!(index.apply(child("3", json!([]), json!({}))).is_empty());
     let known = index.get::<Deployment>("clinics", "app-zoom").unwrap();

@@ -1,5 +1,5 @@
-//! The kinds of objects that are indexed: what is left out of them, and which objects need a pass when one
-//! changes.
+//! The kinds of objects that are indexed: which fields are left out, and which objects need a pass after a
+//! change.
 
 use std::{collections::HashMap, fmt::Debug, sync::Arc};
 
@@ -37,11 +37,11 @@ use crate::{
     setup::known,
 };
 
-/// An object as it came from the watch. One that cannot be read, perhaps written by a newer version,
-/// must not stop the work on all others.
+/// An object as it came from the watch. An object that cannot be read, for example because a newer version
+/// wrote it, must not stop the work on all others.
 pub type Guarded<K> = DeserializeGuard<K>;
 
-/// `kubectl apply` keeps a second copy of the object here.
+/// `kubectl apply` stores a second copy of the object here.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// A kind of object that the index knows.
@@ -54,28 +54,28 @@ pub trait Watched:
     + Sync
     + 'static
 {
-    /// Where its objects are.
+    /// Its cache.
     fn cache(objects: &Objects) -> &Cache<Self>;
 
-    /// Where its objects are.
+    /// Its cache.
     fn cache_mut(objects: &mut Objects) -> &mut Cache<Self>;
 
-    /// Leaves out what nobody here reads: other tools may keep hundreds of kilobytes in an object.
+    /// Leaves out fields that are not used here: other tools may store hundreds of kilobytes in an object.
     fn trim(&mut self);
 
-    /// Brings the relations to other objects up to date.
+    /// Updates the relations to other objects.
     fn relate(_objects: &mut Objects, _before: Option<&Self>, _now: Option<&Self>) {}
 
-    /// The key, of a kind that gets passes.
+    /// The key, for a kind that gets passes.
     fn key(_object: &Self) -> Option<Key> {
         None
     }
 
-    /// The objects that need a pass when an object of this kind appears, changes or goes.
+    /// The objects that need a pass when an object of this kind is added, changed or deleted.
     fn affected(objects: &Objects, before: Option<&Self>, now: Option<&Self>) -> Vec<Key>;
 }
 
-/// All objects that the watches know, and how they hang together.
+/// All objects that the watches know, and their relations.
 #[derive(Debug, Default)]
 pub struct Objects {
     pub(super) integrations: Cache<Guarded<ZoomIntegration>>,
@@ -89,15 +89,15 @@ pub struct Objects {
     ingresses: Cache<Ingress>,
     http_routes: Cache<HTTPRoute>,
     pods: Cache<Pod>,
-    /// Names of Pods by namespace and name of the integration that their labels name.
+    /// Names of Pods, by namespace and name of the integration in their labels.
     pods_of: Relation<Name, String>,
-    /// Names of connections by namespace and name of their integration.
+    /// Names of connections, by namespace and name of their integration.
     connections_of: Relation<Name, String>,
     /// Objects by the Secrets that they read or write.
     readers: Relation<Name, Key>,
-    /// Namespaces and names of integrations by the host that they claim.
+    /// Namespaces and names of integrations, by the host that they claim.
     claimants: Relation<String, Name>,
-    /// What the receivers of integrations were told by Zoom.
+    /// What Zoom told the receivers of integrations.
     pub(super) removals: HashMap<Key, Vec<Removal>>,
 }
 
@@ -129,7 +129,7 @@ impl Objects {
             .collect()
     }
 
-    /// The objects that read a Secret or write it: the connections of an app read its credentials.
+    /// The objects that read or write a Secret: the connections of an app read its credentials.
     pub fn readers_of(&self, namespace: &str, secret: &str) -> Vec<Key> {
         let secret = (namespace.to_owned(), secret.to_owned());
         let readers: Vec<Key> = self.readers.of(&secret).cloned().collect();
@@ -150,7 +150,7 @@ impl Objects {
         readers.into_iter().chain(connections).collect()
     }
 
-    /// The Pods whose labels name an integration.
+    /// The Pods whose labels refer to an integration.
     pub fn pods_of(&self, namespace: &str, integration: &str) -> Vec<Arc<Pod>> {
         let integration = (namespace.to_owned(), integration.to_owned());
         let names = self.pods_of.of(&integration);
@@ -217,7 +217,7 @@ impl Watched for Guarded<ZoomIntegration> {
             return Vec::new();
         };
         let mut affected = Vec::new();
-        // Only what people change: its status changes with those of its connections.
+        // Only what people change: the status changes with those of its connections.
         let declared = |object: &Self| {
             (
                 object.uid(),
@@ -286,7 +286,7 @@ impl Watched for Guarded<ZoomConnection> {
         };
         let (before, now) = (before.and_then(readable), now.and_then(readable));
         let mut affected = Vec::new();
-        // What the status of its integration is made from.
+        // The fields that the status of its integration depends on.
         let told = |object: &ZoomConnection| {
             let phase = object.status.as_ref().and_then(|status| status.phase);
             (known::read(object), phase)
@@ -301,7 +301,7 @@ impl Watched for Guarded<ZoomConnection> {
             }
         }
         if let (Some(gone), None) = (before, now) {
-            // Another connection of the same person may take its place.
+            // Another connection of the same person may replace it.
             let person =
                 |object: &ZoomConnection| object.status.as_ref()?.subject.as_ref()?.user_id.clone();
             let (namespace, name) = integration_of(gone);
@@ -341,7 +341,7 @@ impl Watched for Pod {
     }
 
     fn affected(_: &Objects, before: Option<&Self>, now: Option<&Self>) -> Vec<Key> {
-        // Whom to ask for facts; whether it takes requests, its workload says.
+        // Where to ask for facts; its workload says whether it accepts requests.
         let reachable = |pod: &Self| {
             let status = pod.status.as_ref();
             let address = status.and_then(|status| status.pod_ip.clone());
@@ -424,7 +424,7 @@ fn secrets_of_integration(integration: &ZoomIntegration) -> Vec<Name> {
     .collect()
 }
 
-/// The Secrets that a connection reads or writes, besides its app's credentials.
+/// The Secrets that a connection reads or writes, in addition to its app's credentials.
 fn secrets_of_connection(connection: &ZoomConnection) -> Vec<Name> {
     let imported = connection.spec.import_secret_ref.as_ref();
     [
@@ -438,7 +438,7 @@ fn secrets_of_connection(connection: &ZoomConnection) -> Vec<Name> {
     .collect()
 }
 
-/// The name of a Pod, and the integration that its labels name.
+/// The name of a Pod, and the integration in its labels.
 fn labelled(pod: &Pod) -> Option<(String, Name)> {
     let (namespace, name) = names(pod);
     let integration = pod.labels().get(label::INSTANCE)?;
@@ -458,7 +458,7 @@ fn owner<K: Resource>(child: &K) -> Option<Key> {
     Some(Key::integration(namespace, owner.or_else(labelled)?))
 }
 
-/// Of what people declare, only spec, status and our own metadata are kept.
+/// Keeps only spec, status and our own metadata of declared resources.
 fn trim_resource<K: Resource>(object: &mut K) {
     let meta = object.meta_mut();
     meta.managed_fields = None;

@@ -1,4 +1,4 @@
-//! What all objects have in common, as gauges. Labels are bounded: no names of objects.
+//! All objects in numbers, as gauges. Labels are bounded: no names of objects.
 
 use std::{fmt, sync::Arc};
 
@@ -11,7 +11,7 @@ use prometheus_client::{
 
 use crate::controller::index::{Figures, Index};
 
-/// Reads the index whenever metrics are asked for.
+/// Reads the index whenever metrics are scraped.
 #[derive(Debug)]
 pub struct Gauges(pub Arc<Index>);
 
@@ -66,7 +66,7 @@ impl Family<'_> {
 }
 
 fn families(figures: &Figures) -> [Family<'_>; 5] {
-    // The reasons are those of the status, a fixed set.
+    // The reasons come from the status and are a fixed set.
     [
         Family {
             name: "zoom_operator_integrations",

@@ -1,4 +1,4 @@
-//! What the controller counts.
+//! The controller's counters.
 
 mod gauges;
 
@@ -19,22 +19,22 @@ use grant::{Lost, Outcome};
 use runtime::metrics::{Counters, counters};
 use zoom::Fault;
 
-/// The outcome of a request that gave a token.
+/// The outcome of a request that returned a token.
 const ISSUED: &str = "Issued";
-/// The outcome of a check that Zoom takes a General app's credentials.
+/// The outcome of a check in which Zoom accepted a General app's credentials.
 const ACCEPTED: &str = "Accepted";
-/// Another process may be at it.
+/// Another process may be working on it.
 const WAITING: &str = "Waiting";
-/// The credentials are those of another app: nothing was sent.
+/// The credentials belong to another app: nothing was sent.
 const OTHER_CLIENT: &str = "OtherClient";
-/// A newer grant took its place.
+/// A newer grant replaced it.
 const SUPERSEDED: &str = "Superseded";
-/// Nobody wants it any more.
+/// It is no longer wanted.
 const GONE: &str = "Gone";
-/// The result of a pass that was finished.
+/// The result of a pass that finished.
 const SUCCESS: &str = "success";
 
-/// What the controller counts.
+/// The controller's counters.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     token_requests: Counters,
@@ -132,7 +132,7 @@ impl Metrics {
         self.seconds.observe(took.as_secs_f64());
     }
 
-    /// Says whether this replica leads.
+    /// Records whether this replica leads.
     pub fn leader(&self, leads: bool) {
         self.leader.set(i64::from(leads));
     }
@@ -143,7 +143,7 @@ fn outcomes() -> impl Iterator<Item = &'static str> {
     [ISSUED, WAITING, OTHER_CLIENT, SUPERSEDED, GONE]
         .into_iter()
         .chain(Fault::ALL.map(Fault::as_str))
-        // These are faults as well.
+        // These are also faults.
         .chain([Lost::ReplyLost.as_str()])
 }
 

@@ -1,4 +1,4 @@
-//! Runs passes as the queue gives them out.
+//! Runs passes in the order of the queue.
 
 use std::{
     collections::HashMap,
@@ -13,10 +13,10 @@ use tokio::{sync::Notify, task::JoinSet, time::Instant};
 use super::state::{Limits, Priority, Queue};
 use crate::controller::key::Key;
 
-/// When an object whose pass panicked gets another one.
+/// How long after a panic an object gets another pass.
 const AFTER_PANIC: Duration = Duration::from_mins(1);
 
-/// Asks for passes.
+/// Requests passes.
 #[derive(Clone)]
 pub struct Requeue(Arc<Shared>);
 
@@ -34,7 +34,7 @@ impl fmt::Debug for Requeue {
 }
 
 impl Requeue {
-    /// A queue in which nothing waits.
+    /// Creates an empty queue.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         Self(Arc::new(Shared {
@@ -43,22 +43,22 @@ impl Requeue {
         }))
     }
 
-    /// Asks for a pass over an object of which something changed.
+    /// Requests a pass over an object that changed.
     pub fn now(&self, key: Key) {
         self.push(key, Priority::Change);
     }
 
-    /// Asks for a pass over an object of which nothing is known to have changed.
+    /// Requests a pass over an object that is not known to have changed.
     pub fn routine(&self, key: Key) {
         self.push(key, Priority::Routine);
     }
 
-    /// An object is gone and gets no more passes.
+    /// Forgets a deleted object, which gets no more passes.
     pub fn forget(&self, key: &Key) {
         self.lock().forget(key);
     }
 
-    /// The next object for which a pass was asked.
+    /// The next object with a requested pass.
     #[cfg(test)]
     pub async fn next(&self) -> Key {
         loop {
@@ -80,8 +80,8 @@ impl Requeue {
     }
 }
 
-/// Runs `pass` over every object that is due, until the request to stop; then waits for the passes under way.
-/// A pass gives the time until the next one, if there is to be one.
+/// Runs `pass` over every object that is due, until the process is asked to stop; then waits for the running
+/// passes. A pass returns the time until the next one, if one is due.
 pub async fn run<F, P>(requeue: &Requeue, pass: F, shutdown: &Shutdown)
 where
     F: Fn(Key) -> P,

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | Which object gets a pass next? Pure. | `state.rs` |
 //! | Which namespace is next? | `ring.rs` |
-//! | Who runs the passes? | `driver.rs` |
+//! | What runs the passes? | `driver.rs` |
 
 mod driver;
 mod ring;

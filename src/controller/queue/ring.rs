@@ -1,4 +1,4 @@
-//! Namespaces that take turns.
+//! Namespaces take turns.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -10,7 +10,7 @@ use crate::controller::key::Key;
 /// Objects that are ready, by namespace.
 #[derive(Debug, Default)]
 pub struct Ring {
-    /// Each namespace with objects, once; the first is the next.
+    /// Each namespace that has objects, once; the first is the next.
     turns: VecDeque<Arc<str>>,
     /// First in, first out within a namespace.
     objects: HashMap<Arc<str>, VecDeque<Key>>,

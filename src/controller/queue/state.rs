@@ -1,11 +1,13 @@
-//! The work queue of the controller: which object gets a pass next. Pure: every time is an argument.
+//! The controller's work queue: which object gets a pass next. Pure: every time is an argument.
 //!
 //! - One queue for all namespaces and both kinds of objects.
 //! - An object is in it at most once, and never gets two passes at the same time.
-//! - Fair by namespace: namespaces with work take turns, and none may hold more than its share of the workers.
-//!   A namespace whose passes are slow or many delays its own objects only.
-//! - Changes are served ahead of routine work, in a ratio that still lets routine work go on: a token that is
-//!   due cannot be starved by somebody who edits objects without end.
+//! - Fair by namespace: namespaces with work take turns, and none may hold more than its share of the
+//! workers.
+//!   A namespace with slow or many passes delays only its own objects.
+//! - Changes come before routine work, in a ratio that still lets routine work continue: a due token cannot
+//! be
+//!   starved by somebody who edits objects all the time.
 
 use std::{
     collections::{BTreeSet, HashMap, hash_map::Entry},
@@ -17,15 +19,15 @@ use tokio::time::Instant;
 use super::ring::Ring;
 use crate::controller::key::Key;
 
-/// So many changes are served for each routine pass, while there are both.
+/// How many changes are served for each routine pass, while there are both.
 const CHANGES_PER_ROUTINE: u8 = 3;
 
 /// Why an object waits for a pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Priority {
-    /// Its time has come, or it was there before this process.
+    /// It is due, or it existed before this process started.
     Routine,
-    /// It is new, or something about it changed.
+    /// It is new or changed.
     Change,
 }
 
@@ -34,11 +36,11 @@ pub enum Priority {
 pub struct Limits {
     /// In all.
     pub total: usize,
-    /// In each namespace: below the total, so that no namespace holds all workers.
+    /// In each namespace. Lower than the total, so that no namespace can hold all workers.
     pub per_namespace: usize,
 }
 
-/// Objects that wait for a pass, and those that have one.
+/// Objects that wait for a pass, and those with a running one.
 #[derive(Debug)]
 pub struct Queue {
     limits: Limits,
@@ -52,21 +54,21 @@ pub struct Queue {
     changes_in_a_row: u8,
 }
 
-/// Where an object stands.
+/// The state of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
-    /// Its time has not come.
+    /// It is not due yet.
     Delayed(Instant, Priority),
     /// It waits for its turn.
     Ready(Priority),
-    /// It has a pass, and needs another one from that time on.
+    /// Its pass is running, and it needs another one from that time on.
     Running(Option<(Instant, Priority)>),
 }
 
 // === impl Limits ===
 
 impl Limits {
-    /// A quarter of the workers for each namespace.
+    /// Gives each namespace a quarter of the workers.
     #[must_use]
     pub fn new(total: u16) -> Self {
         let total = usize::from(total.max(1));
@@ -80,7 +82,7 @@ impl Limits {
 // === impl Queue ===
 
 impl Queue {
-    /// An empty queue.
+    /// Creates an empty queue.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         Self {
@@ -95,8 +97,8 @@ impl Queue {
         }
     }
 
-    /// Asks for a pass at `at`. Of several requests for one object the earliest time and the higher priority
-    /// count. A request during a pass leads to another one after it.
+    /// Requests a pass at `at`. If an object has several requests, the earliest time and the highest priority
+    /// count. A request during a pass leads to another pass after it.
     pub fn push(&mut self, key: Key, at: Instant, priority: Priority) {
         let merged = match self.states.entry(key.clone()) {
             Entry::Vacant(vacant) => {
@@ -151,7 +153,8 @@ impl Queue {
         Some(key)
     }
 
-    /// The pass over an object has ended, and the next one is due at `next`, if there is to be one.
+    /// Records that the pass over an object has ended, and that the next one is due at `next`, if there is
+    /// one.
     pub fn done(&mut self, key: &Key, next: Option<Instant>) {
         let Some(State::Running(again)) = self.states.get(key).copied() else {
             return;
@@ -172,7 +175,7 @@ impl Queue {
         }
     }
 
-    /// The object is gone: it gets no pass. One that is running goes on.
+    /// Forgets a deleted object, which gets no more passes. A running one continues.
     pub fn forget(&mut self, key: &Key) {
         match self.states.get_mut(key) {
             Some(State::Running(again)) => *again = None,
@@ -181,7 +184,7 @@ impl Queue {
                 self.delayed.remove(&(at, key.clone()));
                 self.states.remove(key);
             }
-            // The ring drops what is not ready when its turn comes.
+            // The ring drops objects that are no longer ready when their turn comes.
             Some(State::Ready(_)) => drop(self.states.remove(key)),
             None => {}
         }
@@ -193,7 +196,7 @@ impl Queue {
         self.delayed.first().map(|(at, _)| *at)
     }
 
-    /// Moves what is due from the delayed objects to those that wait for their turn.
+    /// Moves due objects from the delayed ones to those that wait for their turn.
     pub(super) fn promote(&mut self, now: Instant) {
         while let Some((at, _)) = self.delayed.first()
             && *at <= now

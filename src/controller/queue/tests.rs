@@ -91,7 +91,8 @@ fn an_object_never_gets_two_passes_at_the_same_time() {
     assert_eq!(popped(&mut queue, now), ["a/0"]);
     queue.push(key("a", 0), now, Priority::Change);
     assert!(popped(&mut queue, now).is_empty());
-    // What came during the pass is not lost, and comes before what the pass itself asked for.
+    // A request that came during the pass is not lost, and comes before the one that the pass itself
+    // returned.
     queue.done(&key("a", 0), Some(now + seconds(3600)));
     assert_eq!(popped(&mut queue, now), ["a/0"]);
     queue.done(&key("a", 0), Some(now + seconds(3600)));
@@ -145,8 +146,8 @@ fn what_is_gone_gets_no_pass() {
 }
 
 proptest! {
-    /// Whatever happens in whatever order: nothing that was asked for is lost, the limits hold, and no object
-    /// gets two passes at once.
+    /// In whatever order things happen, no request is lost, the limits hold, and no object gets two passes at
+    /// once.
     #[test]
     fn nothing_is_lost_and_the_limits_hold(steps in proptest::collection::vec((0_u8..4, 0_u8..3, 0_u8..4, 0_u64..4), 1..200)) {
         let start = Instant::now();
@@ -196,7 +197,7 @@ proptest! {
 }
 
 /// One namespace has five hundred objects whose passes take twenty seconds each, because Zoom is slow for
-/// their account. The other one's object must have a pass every ten seconds.
+/// their account. The object of the other one must have a pass every ten seconds.
 #[tokio::test(start_paused = true)]
 async fn a_slow_account_delays_nobody_else() {
     let requeue = Requeue::new(Limits::new(16));

@@ -1,4 +1,4 @@
-//! When URLs are tried.
+//! When URLs are checked.
 
 use std::time::Instant;
 
@@ -110,7 +110,7 @@ fn a_change_is_tried_soon_and_not_at_once_again_and_again() {
     assert!(known.begin(true, at(0)));
     let other = some("/other", "v");
     known.renew(&other, at(1));
-    // One at a time, also when it is of what is not wanted any more; and that one says nothing.
+    // One at a time, even if the running one is for an earlier URL; and its finding is ignored.
     assert!(!known.begin(true, at(10)));
     assert_eq!(known.seen(true).again, None);
     known.end(&first, found(Cause::NameNotFound), at(8));
@@ -122,7 +122,7 @@ fn a_change_is_tried_soon_and_not_at_once_again_and_again() {
     let same = some("/other", "v");
     known.renew(&same, at(13));
     assert_eq!(known.seen(true).finding, Some(found(Cause::Reachable)));
-    // Another secret is another key.
+    // Another secret means another key.
     known.renew(&some("/other", "w"), at(100));
     assert_eq!(known.seen(true).finding, None);
     assert!(known.begin(true, at(100)));
@@ -171,7 +171,7 @@ fn requeue() -> Requeue {
     Requeue::new(Limits::new(256))
 }
 
-/// Tries that have as many answers from their resolver as somebody gives.
+/// Checks that get as many answers from their resolver as there are permits.
 fn resolving(permits: &Arc<Semaphore>) -> Reachability {
     let gate = Arc::clone(permits);
     let lookup = Lookup::new(move |_| {
@@ -207,7 +207,7 @@ async fn no_pass_waits_and_the_next_one_knows() {
     let seen = reachability.look(&name, Some(some("/", "v")), at(1));
     assert_eq!(seen.finding.unwrap().cause, Cause::NameNotFound);
     assert!(seen.again.is_some());
-    // Proven, suspended or gone.
+    // Proven, suspended or deleted.
     assert_eq!(reachability.look(&name, None, at(2)), ReachState::default());
     assert!(lock(&reachability.known).is_empty());
 }

@@ -188,7 +188,7 @@ fn what_is_no_longer_wanted_is_taken_back_and_what_others_added_stays() {
         &json!({"x/y": null, (annotation::DRESSED): "l:team"})
     );
     assert_eq!(patch["metadata"]["resourceVersion"], "42");
-    // And then nothing at all.
+    // And then no labels or annotations at all.
     let bare = dressed(&json!(null), &json!(null));
     assert!(!is_has_wanted_metadata(&bare, &secret));
     let patch = bare.alteration(&secret.metadata);

@@ -19,7 +19,7 @@ fn connection() -> ZoomConnection {
     .unwrap()
 }
 
-/// A deletion that began at 0, of a grant whose token expires then.
+/// A deletion that began at 0, of a grant whose token expires at this time.
 fn ending(expires: i64) -> Ending {
     Ending {
         grant: Some(Grant {
@@ -104,7 +104,7 @@ fn the_grant_of_another_app_is_not_sent() {
         app.client_id = "other".into();
     }
     assert!(matches!(plan(&other, at(1)), Step::Release(Some(_))));
-    // A sealed one is tried with other credentials, and given up if they are the same.
+    // A sealed grant is tried with changed credentials, and given up with the same ones.
     let mut sealed = ending(3600);
     if let (Some(grant), Some(app)) = (&mut sealed.grant, &sealed.app) {
         *grant = grant.refused(Lost::GrantLost, &client_of(app), at(0));

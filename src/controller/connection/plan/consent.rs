@@ -1,5 +1,5 @@
-//! What becomes of a consent that the pages handed over: its code is spent once, its grant is judged, and
-//! only then does it become the connection's.
+//! What happens to a consent from the pages: its code is spent once, its grant is judged, and only then does
+//! the connection adopt it.
 
 use std::time::Duration;
 
@@ -26,13 +26,13 @@ use zoom::scopes::{
     remedy::{self, Then},
 };
 
-/// A link holder can begin many consents: more of them than these wait for the next pass.
+/// Somebody with the link can start many consents: the rest waits for the next pass.
 const PER_PASS: u32 = 3;
 
-/// How soon the next pass continues with consents: a person waits in front of a page.
+/// How soon the next pass continues with consents: a person is waiting in front of a page.
 const SOON: Duration = Duration::from_secs(2);
 
-/// The same while somebody else's Secret has the name of the grant's.
+/// The same while the name of the grant's Secret is taken by somebody else.
 const WHILE_BLOCKED: Duration = Duration::from_mins(1);
 
 /// The next step for the oldest consent.
@@ -84,12 +84,12 @@ pub fn next(view: &AppView<'_>) -> Option<Step> {
     }
 }
 
-/// When to look at the oldest consent again.
+/// When to check the oldest consent again.
 pub fn look_again(view: &AppView<'_>) -> Option<Timestamp> {
     let situation = view.situation();
     let consent = situation.observed.consents.first()?;
     let pause = match view.observed().grant {
-        // Nothing but a person changes that.
+        // Only a person can change that.
         GrantSecret::Foreign => WHILE_BLOCKED,
         _ => SOON,
     };
@@ -98,14 +98,14 @@ pub fn look_again(view: &AppView<'_>) -> Option<Timestamp> {
     Some(until.map_or(soon, |until| until.max(soon)))
 }
 
-/// The access token of a redeemed consent lets Zoom be asked. Of one that waited for too long, the refresh
+/// Whether a redeemed consent has an access token to ask Zoom with. If it waited for too long, its refresh
 /// token is spent first.
 fn has_token(grant: &Grant, now: Timestamp) -> bool {
     let access = grant.access.as_ref();
     access.is_some_and(|access| access.expires_at > now)
 }
 
-/// Until when a consent waits, because Zoom or the API server did not do what it needs.
+/// Until when a consent waits because Zoom or the API server did not do what it needs.
 fn waits_until(consent: &Consent, status: Option<&ConsentStatus>) -> Option<Timestamp> {
     let waiting = status
         .filter(|status| status.is_waiting() && status.transaction == consent.transaction())?;
@@ -115,7 +115,7 @@ fn waits_until(consent: &Consent, status: Option<&ConsentStatus>) -> Option<Time
 fn adopt(view: &AppView<'_>, grant: &Grant, asked: &Asked, before: Option<&StoredGrant>) -> Step {
     let kept = StoredGrant {
         grant: Grant {
-            // The time comes from another process: in the future it would outlast every later consent.
+            // The time comes from another process: in the future, it would outlast every later consent.
             since: grant.since.min(view.view.now),
             ..grant.clone()
         },
@@ -143,7 +143,7 @@ fn granted(integration: &Integration, grant: &Grant) -> End {
 /// Checks a consent before its code is spent: it must belong to exactly these objects.
 ///
 /// # Errors
-/// How it ends, when it is not to be redeemed.
+/// How the consent ends, if it must not be redeemed.
 pub fn check(
     consent: &Consent,
     connection: &ZoomConnection,
@@ -174,7 +174,7 @@ pub fn check(
             "The integration no longer uses the operator's consent.",
         );
     }
-    // What a code gave is kept, whatever the credentials are by now.
+    // A grant from a redeemed code is kept, whatever the credentials are now.
     let is_other_app = integration.credentials.client_id.as_ref() != Some(&handoff.client_id);
     if !consent.is_redeemed() && is_other_app {
         return refused(

@@ -15,22 +15,22 @@ use grant::{Client, Standing};
 pub enum Refresh {
     /// Not now.
     Keep,
-    /// Not before this.
+    /// Not before this time.
     Wait(Timestamp),
     /// Now.
     Now,
 }
 
-/// What people say about a grant.
+/// What people have said about a grant.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Signals {
     /// When the person last removed the app.
     pub removed_at: Option<Timestamp>,
-    /// When somebody last asked for another token.
+    /// When somebody last requested another token.
     pub requested_at: Option<Timestamp>,
 }
 
-/// When an access token is to be replaced.
+/// When to replace an access token.
 #[must_use]
 pub fn refresh_at(kept: &StoredGrant, uid: &str) -> Option<Timestamp> {
     let access = kept.grant.access.as_ref()?;
@@ -41,14 +41,14 @@ pub fn refresh_at(kept: &StoredGrant, uid: &str) -> Option<Timestamp> {
     ))
 }
 
-/// The client id that a grant belongs to, if the app of the credentials has another one.
+/// The client id that a grant belongs to, if the credentials have another one.
 #[must_use]
 pub fn other_client<'a>(kept: &'a StoredGrant, client_id: Option<&str>) -> Option<&'a str> {
     let own = kept.grant.client_id.as_deref()?;
     client_id.is_some_and(|found| found != own).then_some(own)
 }
 
-/// When the refresh token of a lost grant is to be erased, which is kept for `keep`.
+/// When to erase the refresh token of a lost grant, which is kept for `keep`.
 #[must_use]
 pub fn erase_at(kept: &StoredGrant, keep: Duration) -> Option<Timestamp> {
     let grant = &kept.grant;
@@ -58,14 +58,14 @@ pub fn erase_at(kept: &StoredGrant, keep: Duration) -> Option<Timestamp> {
         .then(|| seal.map_or(Timestamp::MIN, |seal| schedule::later(seal.since, keep)))
 }
 
-/// Whether the app was removed after Zoom last gave a token: only another token request can tell whether
+/// Whether the app was removed after Zoom last issued a token: only another token request can tell whether
 /// the grant is dead.
 fn is_in_doubt(kept: &StoredGrant, removed_at: Option<Timestamp>) -> bool {
     let proof = kept.grant.access.as_ref().map(|access| access.issued_at);
     removed_at.is_some_and(|removed| proof.is_none_or(|proof| removed >= proof))
 }
 
-/// Decides whether a grant is spent at `now` on behalf of `client`.
+/// Decides whether to spend a grant at `now` for `client`.
 #[must_use]
 pub fn decide(
     kept: &StoredGrant,
@@ -82,8 +82,8 @@ pub fn decide(
     }
     let issued = grant.access.as_ref().map(|access| access.issued_at);
     let requested = schedule::at_request(said.requested_at, issued);
-    // An attempt whose outcome nobody stored is repeated at once, and so is one that failed with other
-    // credentials than the present ones.
+    // An attempt whose outcome was not stored is repeated at once, and so is one that failed with other
+    // credentials than the current ones.
     let due = grant.intent.is_some()
         || grant.loss.is_some()
         || is_in_doubt(kept, said.removed_at)

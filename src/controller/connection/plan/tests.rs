@@ -248,7 +248,7 @@ fn a_sealed_token_is_erased_in_time() {
     assert_eq!(erase_at(&token, keep), None);
     token.grant = token.grant.refused(Lost::GrantLost, &client(), at(10));
     assert_eq!(erase_at(&token, keep), Some(at(110)));
-    // An earlier version of the operator wrote it in between.
+    // Written in between by an earlier version of the operator.
     token.grant.loss.as_mut().unwrap().sealed = None;
     assert_eq!(erase_at(&token, keep), Some(Timestamp::MIN));
     token.grant = token.grant.erased(Lost::GrantLost);
@@ -314,7 +314,7 @@ fn consent(change: Value) -> Consent {
     }
 }
 
-/// A consent whose code gave a token that lives until then.
+/// A consent whose code led to a token that expires then.
 fn redeemed(expires: i64) -> Consent {
     let mut consent = consent(json!({}));
     consent.grant = Some(Grant {
@@ -387,7 +387,7 @@ fn only_a_consent_for_exactly_these_objects_is_redeemed() {
 fn a_code_is_not_redeemed_after_its_time_and_what_it_gave_is_kept() {
     assert_eq!(checked(&consent(json!({})), 401), Some(Reason::CodeExpired));
     assert_eq!(checked(&redeemed(3700), 401), None);
-    // Whatever the credentials are by now.
+    // Whatever the credentials are now.
     let mut other = redeemed(3700);
     if let Some(handoff) = &mut other.handoff {
         handoff.client_id = "other".into();
@@ -496,7 +496,7 @@ fn a_consent_goes_its_way_step_by_step() {
     assert_eq!(step(&now, 150).as_deref(), Some("Redeem"));
     now.observed.consents = vec![redeemed(3700)];
     assert_eq!(step(&now, 150).as_deref(), Some("AskWhoConsented"));
-    // Its token expired while Zoom did not answer: the refresh token gives another one.
+    // Its token expired while Zoom did not answer: the refresh token provides another one.
     assert_eq!(step(&now, 3800).as_deref(), Some("Redeem"));
     now.observed.consents[0].identity = Some(Asked {
         identity: None,
@@ -563,7 +563,7 @@ fn a_confirmed_removal_erases_and_so_does_time() {
     assert_eq!(step(&now, 1050).as_deref(), Some("Store Expired"));
     now.observed.removed_at = Some(at(40));
     assert_eq!(step(&now, 100).as_deref(), Some("Store Removed"));
-    // Also while the integration is suspended or its credentials are gone.
+    // Also while the integration is suspended or its credentials are missing.
     if let Some(integration) = &mut now.observed.integration {
         integration.credentials.app = None;
     }
@@ -600,7 +600,7 @@ fn an_attempt_of_another_pod_is_noticed_before_anything_is_sent() {
     assert_eq!(step(&now, 100).as_deref(), Some("Refresh"));
 }
 
-/// A quota refuses the Secret: it is tried again by the rule, and the token is refreshed all the same.
+/// A quota refuses the Secret: it is retried by the same rule, and the token is refreshed anyway.
 #[test]
 fn a_secret_that_cannot_be_written_delays_no_refresh() {
     let mut found = settled(0);

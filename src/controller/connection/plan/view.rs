@@ -1,4 +1,4 @@
-//! What the decisions of a pass look at.
+//! What the decisions of a pass are based on.
 
 use std::time::Duration;
 
@@ -19,18 +19,18 @@ use crate::{
 };
 use zoom::App;
 
-/// What the operator's configuration says.
+/// The operator's configuration.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
     /// How long a refresh token that Zoom refused is kept.
     pub sealed_grant: Duration,
 }
 
-/// What a decision looks at.
+/// What a decision is based on.
 pub struct View<'a> {
     /// The connection.
     pub connection: &'a ZoomConnection,
-    /// How things stand.
+    /// The current state.
     pub situation: &'a Situation,
     /// The configuration.
     pub rules: Rules,
@@ -38,9 +38,9 @@ pub struct View<'a> {
     pub now: Timestamp,
 }
 
-/// A view that has an app to work with.
+/// A view with an app.
 pub struct AppView<'a> {
-    /// Everything else.
+    /// The view.
     pub view: &'a View<'a>,
     /// The integration.
     pub integration: &'a Integration,
@@ -51,7 +51,7 @@ pub struct AppView<'a> {
 // === impl View ===
 
 impl<'a> View<'a> {
-    /// The same with the app, if there is one to work with.
+    /// The view with the app, if there is one.
     pub fn with_app(&'a self) -> Option<AppView<'a>> {
         let integration = self.situation.observed.integration.as_ref()?;
         let spec = &integration.resource.spec;
@@ -67,23 +67,23 @@ impl<'a> View<'a> {
 }
 
 impl AppView<'_> {
-    /// What there is.
+    /// The observed state.
     pub fn observed(&self) -> &Observed {
         &self.view.situation.observed
     }
 
-    /// How things stand.
+    /// The current state.
     pub fn situation(&self) -> &Situation {
         self.view.situation
     }
 
-    /// The grant, if it is this connection's to use.
+    /// The grant, if this connection may use it.
     pub fn own_grant(&self) -> Option<&StoredGrant> {
         let kept = self.observed().kept()?;
         (!self.observed().is_copy()).then_some(kept)
     }
 
-    /// Whether an attempt after the last failure is not yet due.
+    /// Whether the next attempt after the last failure is not due yet.
     pub fn waits(&self) -> bool {
         let last = self.situation().failure.as_ref();
         last.is_some_and(|last| {
@@ -93,7 +93,7 @@ impl AppView<'_> {
         })
     }
 
-    /// Whether a Secret may be written: not shortly after the API server refused.
+    /// Whether a Secret may be written: not shortly after the API server refused one.
     pub fn may_write(&self) -> bool {
         let last = self.situation().failure.as_ref();
         let refused = last.is_some_and(|last| last.reason == Reason::TokenSecretNotWritten);
@@ -109,7 +109,7 @@ impl AppView<'_> {
         refresh::decide(
             kept,
             &self.view.connection.uid().unwrap_or_default(),
-            // That a Secret could not be written is no reason to let a token expire.
+            // A Secret that could not be written must not let a token expire.
             last.filter(|last| last.reason != Reason::TokenSecretNotWritten),
             self.observed().credentials_version(),
             &client_of(self.app),

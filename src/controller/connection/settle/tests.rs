@@ -72,7 +72,7 @@ fn read(grant: Grant) -> Read {
     }
 }
 
-/// A connection with a grant, and a consent whose code was given at 100.
+/// A connection with a grant, and a consent whose code was issued at 100.
 fn situation(generation: u64) -> Situation {
     let held = read(grant(1));
     let handoff = json!({
@@ -202,7 +202,7 @@ fn what_a_person_must_change_ends_a_consent_and_a_lost_code_too() {
     assert_eq!(ended(&found), Some(Reason::SubjectUnverifiable));
 }
 
-/// The refresh token of a consent is kept where another explanation exists.
+/// The refresh token of a consent is kept if the failure has another possible cause.
 #[test]
 fn a_redeemed_grant_is_not_given_up_at_a_refusal() {
     for outcome in [
@@ -257,7 +257,7 @@ fn a_secret_that_is_not_written_is_named() {
         "{}",
         failure.message
     );
-    // A consent under such a quota waits, and says why.
+    // A consent under such a quota waits, and its status says why.
     let step = Step::Store(Box::new(read_kept()), Purpose::Adopted);
     let outcome = Outcome::Stored(Err(refusal()));
     let found = settle(&connection(), situation(1), &step, outcome, at(200));

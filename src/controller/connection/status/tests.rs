@@ -1,4 +1,4 @@
-//! What the status says of a grant besides its state.
+//! The status of a grant besides its state.
 
 use serde_json::{Value, json};
 
@@ -62,7 +62,7 @@ fn observed(suspend: bool) -> Observed {
     }
 }
 
-/// A grant that was used at `used`.
+/// A grant that was last used at `used`.
 fn held(used: i64, suspend: bool) -> Situation {
     let observed = Observed {
         grant: GrantSecret::Ours(Box::new(StoredGrant {
@@ -170,7 +170,7 @@ fn nobody_is_named_before_it_is_known_that_they_may() {
     );
 }
 
-/// The person did their part: they are not told to open the link again.
+/// The person did their part: they are not asked to open the link again.
 #[test]
 fn a_consent_that_waits_for_zoom_says_so() {
     let mut waiting = Situation::new(&connection(), observed(false), Timestamp::MAX);

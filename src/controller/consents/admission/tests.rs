@@ -1,4 +1,4 @@
-//! Nobody gets a connection for a code that is worth nothing.
+//! A worthless code leads to no connection.
 
 use serde_json::json;
 
