@@ -1,4 +1,5 @@
-//! The command line: structures, and which command is whose. Every flag of a process has an environment twin.
+//! The command line: its structures, and the code behind each command. Every flag of a process can also be
+//! set by an environment variable.
 
 use std::{ffi::OsStr, path::Path, process::ExitCode};
 
@@ -14,12 +15,13 @@ use crate::{
 
 /// Exit code of `doctor` when there is something to do.
 const TO_DO: u8 = 1;
-/// Exit code of `doctor` when it could not look; of all commands when the command line is wrong.
+/// Exit code of `doctor` when it could not examine anything, and of all commands when the command line is
+/// wrong.
 const NOT_EXAMINED: u8 = 2;
 
 /// Manages Zoom integrations as Kubernetes resources.
 #[derive(Debug, Parser)]
-// The last of a repeated flag counts: deployments append to the arguments that the chart writes.
+// If a flag is repeated, the last one counts: deployments append to the arguments that the chart writes.
 #[command(
     name = "zoom-operator",
     version,
@@ -81,7 +83,7 @@ pub enum Tool {
     Grants(grants::Args),
 }
 
-/// Whether the program was called as kubectl's plugin: by the name of a link, `kubectl-zoom`.
+/// Whether the program was called as kubectl's plugin, by a link named `kubectl-zoom`.
 #[must_use]
 pub fn is_plugin(program: Option<&OsStr>) -> bool {
     let name = program.and_then(|path| Path::new(path).file_stem());
@@ -91,10 +93,10 @@ pub fn is_plugin(program: Option<&OsStr>) -> bool {
 // === impl Command ===
 
 impl Command {
-    /// Carries it out.
+    /// Runs the command.
     ///
     /// # Errors
-    /// Those of the command.
+    /// The errors of the command.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self {
             Self::Controller(args) => controller::main(*args)?,
@@ -118,10 +120,10 @@ impl Command {
 // === impl Tool ===
 
 impl Tool {
-    /// Carries it out.
+    /// Runs the tool.
     ///
     /// # Errors
-    /// Those of the command.
+    /// The errors of the tool.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self {
             Self::Status(args) => status::main(&args)?,
@@ -140,7 +142,8 @@ impl Tool {
     }
 }
 
-/// The exit code of an examination: 0 when all is well, 1 when there is something to do, 2 when nothing is known.
+/// The exit code of an examination: 0 if all is well, 1 if there is something to do, 2 if nothing could be
+/// found out.
 fn examined(outcome: anyhow::Result<bool>) -> ExitCode {
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

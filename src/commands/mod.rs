@@ -2,7 +2,7 @@
 //!
 //! | Command | Module |
 //! |---|---|
-//! | `status`: how things stand | [`status`] |
+//! | `status`: the current state | [`status`] |
 //! | `setup`: what is left to do in Zoom, with the texts to paste | [`setup`] |
 //! | `doctor`: what works, what is missing and what to do | [`doctor`] |
 //! | `handout`: the same for the customer's administrator, on a page | [`handout`] |

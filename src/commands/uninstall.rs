@@ -1,5 +1,6 @@
-//! `uninstall-check`: which objects would wait for ever without the operator. The chart runs it before a release is
-//! removed, because a finalizer that nobody handles keeps its object, and that object's namespace, from going.
+//! `uninstall-check`: which objects would wait forever without the operator. The chart runs it before a
+//! release is removed, because a finalizer that nobody handles blocks the deletion of its object and of that
+//! object's namespace.
 
 use anyhow::Context as _;
 use kube::{Api, Client, api::ListParams, core::NamespaceResourceScope};
@@ -7,7 +8,7 @@ use kube::{Api, Client, api::ListParams, core::NamespaceResourceScope};
 use super::terminal::{block_on, print};
 use crate::api::v1alpha1::{ZoomConnection, ZoomIntegration};
 
-/// Begins the finalizers that the controller handles.
+/// Prefix of the finalizers that the controller handles.
 const OURS: &str = "zoom-operator.io/";
 
 /// Objects in one answer of the API server.
@@ -21,7 +22,7 @@ pub struct Args {
     pub watch_namespaces: Vec<String>,
 }
 
-/// An object that waits for the operator before it goes.
+/// An object whose deletion waits for the operator.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Waiting {
     kind: &'static str,
@@ -30,10 +31,10 @@ struct Waiting {
     finalizers: Vec<String>,
 }
 
-/// Says which objects wait for the operator. `true` if there are none.
+/// Prints which objects wait for the operator. Returns `true` if there are none.
 ///
 /// # Errors
-/// When the API server cannot be asked.
+/// When a request to the API server fails.
 pub fn main(args: &Args) -> anyhow::Result<bool> {
     let waiting = block_on(find(args))?;
     print(&report(&waiting))?;

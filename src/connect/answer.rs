@@ -1,4 +1,4 @@
-//! An answer before it is one of HTTP.
+//! The answer to a request, before it becomes an HTTP response.
 
 use axum::{
     body::Body,
@@ -34,7 +34,7 @@ impl Answer {
         }
     }
 
-    /// The page of an outcome.
+    /// The page for an outcome.
     #[must_use]
     pub fn ended(outcome: Outcome, html: String) -> Self {
         let answer = Self {
@@ -49,7 +49,7 @@ impl Answer {
         }
     }
 
-    /// The same, not counted as a step: it was shown before.
+    /// Does not count the answer as a step: it was shown before.
     #[must_use]
     pub fn uncounted(self) -> Self {
         Self {
@@ -58,13 +58,13 @@ impl Answer {
         }
     }
 
-    /// Leads on to another address.
+    /// Redirects to another address.
     #[must_use]
     pub fn onward(outcome: Outcome, location: String) -> Self {
         Self::ended(outcome, String::new()).with(header::LOCATION, location)
     }
 
-    /// Something that is no page, and may be kept by caches for an hour.
+    /// A file that is not a page, and that caches may keep for an hour.
     #[must_use]
     pub fn asset(content_type: &'static str, text: &str) -> Self {
         Self {
@@ -74,7 +74,7 @@ impl Answer {
         .with(header::CACHE_CONTROL, "public, max-age=3600".to_owned())
     }
 
-    /// With one more header.
+    /// Adds a header.
     #[must_use]
     pub fn with(mut self, name: HeaderName, value: String) -> Self {
         self.headers.push((name, value));
@@ -93,7 +93,7 @@ impl IntoResponse for Answer {
         for (name, value) in self.headers {
             match HeaderValue::try_from(value) {
                 Ok(value) => drop(headers.append(name, value)),
-                // All are made of checked parts; without one of them the answer would mislead.
+                // All headers are made of checked parts; without one of them, the answer would be misleading.
                 Err(_) => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
             }
         }

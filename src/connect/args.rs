@@ -1,4 +1,4 @@
-//! The flags of `zoom-operator connect`, and the configuration that they make.
+//! The flags of `zoom-operator connect`, and the configuration made of them.
 
 use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 
@@ -45,20 +45,20 @@ pub struct Args {
     pub log: LogArgs,
 }
 
-/// What the pages are told.
+/// The configuration of the pages.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Public address.
     pub url: Base,
-    /// Where people authorize.
+    /// Zoom's OAuth address, where people authorize.
     pub zoom_oauth_url: Url,
-    /// Where codes are handed over.
+    /// The namespace in which codes are handed over.
     pub namespace: String,
     /// Directory of the keys.
     pub keys: PathBuf,
-    /// Where the pages are.
+    /// Address of the pages.
     pub listen: SocketAddr,
-    /// Where `/live`, `/ready` and `/metrics` are.
+    /// Address of `/live`, `/ready` and `/metrics`.
     pub admin_listen: SocketAddr,
     /// Proxies in front whose `X-Forwarded-For` is trusted.
     pub trusted_proxy_hops: u8,
@@ -68,33 +68,33 @@ pub struct Config {
     pub tuning: Tuning,
 }
 
-/// What has no flag: figures that follow from what people and browsers do.
+/// Settings without a flag: figures that follow from how people and browsers behave.
 #[derive(Clone, Debug)]
 pub struct Tuning {
-    /// Time for a request from its head to the answer.
+    /// Time limit for a request, from its head to the answer.
     pub deadline: Duration,
-    /// Between two looks at the keys.
+    /// Time between two reads of the keys.
     pub keys_interval: Duration,
-    /// How long to go on accepting after the signal, until no proxy sends here any more.
+    /// How long to continue accepting after the signal, until no proxy sends requests here any more.
     pub drain_grace: Duration,
-    /// Most bytes of a body. Our own forms have none.
+    /// Maximum size of a body in bytes. Our own forms have none.
     pub max_body: usize,
-    /// What may be asked for in a time.
+    /// Limits on the rate of requests.
     pub rates: Rates,
     /// Limits of the public port.
     pub limits: Limits,
 }
 
-/// What may be asked for in a time, for each replica.
+/// Limits on the rate of requests, for each replica.
 #[derive(Clone, Copy, Debug)]
 pub struct Rates {
-    /// Requests a second of everybody.
+    /// Requests per second in total.
     pub overall: NonZeroU32,
-    /// Requests a second for pages that are not there.
+    /// Requests per second for pages that do not exist.
     pub strangers: NonZeroU32,
-    /// Requests a minute of one client, where clients are told apart.
+    /// Requests per minute of one client, if clients can be told apart.
     pub client: NonZeroU32,
-    /// Requests a minute of one page, or of one consent once it has begun.
+    /// Requests per minute for one page, or for one consent once it has started.
     pub each: NonZeroU32,
 }
 

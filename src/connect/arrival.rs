@@ -1,30 +1,30 @@
-//! What a callback's parameters mean, before anything else is looked at.
+//! What a callback's parameters mean, before anything else is checked.
 
 use super::{outcome::Outcome, query::Query};
 use contract::consent::Transaction;
 
-/// Longest code, bytes.
+/// Maximum length of a code, in bytes.
 const MAX_CODE: usize = 2048;
-/// Longest `state`, bytes; ours have 43.
+/// Maximum length of `state`, in bytes; ours has 43.
 const MAX_STATE: usize = 512;
-/// Longest name of an error, bytes.
+/// Maximum length of an error's name, in bytes.
 const MAX_ERROR: usize = 64;
 
-/// What Zoom sends a person back with.
+/// How Zoom sends a person back.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Arrival<'a> {
-    /// A code of this `state`.
+    /// With a code for this `state`.
     Code(&'a str, &'a str),
-    /// An error of this `state`; its name if it can be one.
+    /// With an error for this `state`, and its name if that is well-formed.
     Error(&'a str, Option<&'a str>),
-    /// The refusal of an earlier arrival, in another language. With the transaction it was about.
+    /// The refusal of an earlier callback, in another language; with its transaction.
     Again(Outcome, Option<Transaction>, Option<&'a str>),
 }
 
 /// Reads the parameters.
 ///
 /// # Errors
-/// The outcome, when they can lead to nothing.
+/// The outcome, if the parameters cannot lead to a connection.
 pub fn arrival(query: &Query) -> Result<Arrival<'_>, Outcome> {
     let one = |name| match query.one(name) {
         Ok(value) => Ok(value.filter(|value| !value.is_empty())),
@@ -57,7 +57,7 @@ pub fn arrival(query: &Query) -> Result<Arrival<'_>, Outcome> {
     Ok(Arrival::Code(state, code))
 }
 
-/// The refusal of this name.
+/// The refusal with this name.
 fn refusal(label: &str) -> Option<Outcome> {
     [
         Outcome::Declined,

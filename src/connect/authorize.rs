@@ -1,18 +1,18 @@
-//! What is sent to Zoom's authorization endpoint, and the random values that prove the way back.
+//! The request to Zoom's authorization endpoint, and the random values that prove the way back.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
-/// Random bytes of `state` and of the PKCE verifier.
+/// Number of random bytes in `state` and in the PKCE verifier.
 const RANDOM: usize = 32;
 
-/// No randomness could be had.
+/// The system has no random bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the system gave no random bytes")]
 pub struct NoRandomness;
 
-/// A value that nobody can guess: 43 characters of URL-safe base64.
+/// An unguessable value: 43 characters of URL-safe base64.
 ///
 /// # Errors
 /// When the system has no random bytes.
@@ -22,13 +22,13 @@ pub fn random() -> Result<String, NoRandomness> {
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
-/// The challenge of a verifier by the method S256 (RFC 7636 section 4.2).
+/// The challenge for a verifier with method S256 (RFC 7636 section 4.2).
 #[must_use]
 pub fn challenge(verifier: &str) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(verifier))
 }
 
-/// The authorization endpoint below Zoom's OAuth address; a trailing `/oauth` is understood.
+/// The authorization endpoint below Zoom's OAuth address; a trailing `/oauth` is accepted.
 #[must_use]
 pub fn endpoint(oauth: &Url) -> Url {
     let mut endpoint = oauth.clone();
@@ -40,8 +40,8 @@ pub fn endpoint(oauth: &Url) -> Url {
     endpoint
 }
 
-/// Where a person is sent. Without `scope`: the app's own set applies, and several scopes named here are
-/// refused by Zoom.
+/// The URL to which a person is sent. It has no `scope`: the app's own scopes apply, and Zoom refuses several
+/// scopes in this parameter.
 #[must_use]
 pub fn url(
     endpoint: &Url,

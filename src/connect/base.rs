@@ -6,15 +6,15 @@ use url::Url;
 
 use contract::consent::{Link, Target, callback_path};
 
-/// The public address of the pages: https, or http on this machine; perhaps with a path.
+/// The public address of the pages: https, or http on this machine, with an optional path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Base {
     url: Url,
-    /// The path without a slash at its end.
+    /// The path, without a slash at the end.
     prefix: String,
 }
 
-/// Why an address cannot be that of the pages.
+/// Why an address cannot be used for the pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "expected https://host or https://host/path without user, query and fragment; http only for localhost"
@@ -24,7 +24,7 @@ pub struct Invalid;
 // === impl Base ===
 
 impl Base {
-    /// The path that a public one means to us; `None` when it lies outside.
+    /// Converts a public path to one of ours; `None` if it is outside the base.
     #[must_use]
     pub fn strip<'a>(&self, path: &'a str) -> Option<&'a str> {
         let rest = path.strip_prefix(&self.prefix)?;
@@ -34,13 +34,13 @@ impl Base {
         }
     }
 
-    /// The public path of one of ours, which begins with a slash.
+    /// Converts one of our paths, which begins with a slash, to a public path.
     #[must_use]
     pub fn path(&self, path: &str) -> String {
         format!("{}{path}", self.prefix)
     }
 
-    /// A whole link.
+    /// The full URL of a link.
     #[must_use]
     pub fn link(&self, link: &Link) -> String {
         link.under(&self.url)
@@ -53,8 +53,7 @@ impl Base {
         format!("{}{path}", self.url.as_str().trim_end_matches('/'))
     }
 
-    /// The path of a link that the status of an object shows, if it is one to our start page for this
-    /// object.
+    /// The path of a link in an object's status, if it leads to our start page for this object.
     #[must_use]
     pub fn start_path(
         &self,
@@ -75,13 +74,13 @@ impl Base {
         plain.then(|| self.path(&format!("/{}/{namespace}/{name}/{nonce}", target.segment())))
     }
 
-    /// The origin, as browsers write it.
+    /// The origin, in the format of browsers.
     #[must_use]
     pub fn origin(&self) -> String {
         self.url.origin().ascii_serialization()
     }
 
-    /// Whether it is served by TLS.
+    /// Whether it uses TLS.
     #[must_use]
     pub fn is_https(&self) -> bool {
         self.url.scheme() == "https"

@@ -1,4 +1,4 @@
-//! The callback: what Zoom sends a person back with, checked, and the code handed over.
+//! The callback: checks how Zoom sends a person back, and hands over the code.
 //!
 //! ```text
 //! parameters -> state? -> cookie -> its integration -> Zoom's error? -> Secret -> result page
@@ -38,7 +38,7 @@ impl Site {
         let ticket = transaction
             .as_ref()
             .and_then(|transaction| visit.carried.ticket(&keys, transaction, visit.now));
-        // Who carries a ticket is counted by it, so that nobody else can use up their turn.
+        // Requests with a ticket are counted by ticket, so that nobody else can use up their limit.
         let counted = match (&ticket, &transaction) {
             (Some(_), Some(transaction)) => transaction.as_str().to_owned(),
             _ => format!("{namespace}/{integration}"),
@@ -106,8 +106,8 @@ impl Site {
         if ticket.authorized.is_some() {
             return answer;
         }
-        // The result is awaited from now on, also by who took long at Zoom; the verifier has done its
-        // duty.
+        // From here on, the cookie only waits for the result, with a new deadline even after a long time at
+        // Zoom. The verifier is no longer needed.
         let awaiting = Ticket {
             verifier: "".into(),
             authorized: Some(visit.now),
@@ -135,11 +135,11 @@ impl Site {
         self.cluster.hand_over(parcel).await
     }
 
-    /// Kubernetes is away: the browser's reload sends the same code again.
+    /// Kubernetes is unavailable: a reload in the browser sends the same code again.
     pub(super) fn unavailable_code(&self, visit: &Visit, ticket: Option<&Ticket>) -> Answer {
         let language = visit.language(ticket.map(|ticket| ticket.language));
         let mut frame = Frame::new(&self.base, language);
-        // A link to the other language would have to hold the code.
+        // A link to the other language would contain the code.
         frame.same = None;
         let page = frame.message(&frame.texts().unavailable_callback, &Next::Reload);
         Answer::ended(Outcome::Unavailable, page)

@@ -1,14 +1,14 @@
-//! Who asks, behind proxies: the address that the last trusted one of them saw.
+//! Finds the client of a request behind proxies: the address that the last trusted proxy saw.
 
 use std::net::{IpAddr, Ipv6Addr};
 
 use axum::http::HeaderMap;
 
-/// Proxies append the address that they saw to this header.
+/// Proxies append the address of their client to this header.
 const FORWARDED: &str = "x-forwarded-for";
 
-/// The client of a request that came through `hops` proxies that are trusted; `None` without any, or when
-/// the header has no address there. What a client writes into the header itself stands further left.
+/// The client of a request that came through `hops` trusted proxies; `None` without proxies, or if the header
+/// has no address at that position. Addresses that a client writes into the header itself are further left.
 #[must_use]
 pub fn of(headers: &HeaderMap, hops: u8) -> Option<IpAddr> {
     let skipped = usize::from(hops.checked_sub(1)?);
@@ -26,7 +26,7 @@ pub fn of(headers: &HeaderMap, hops: u8) -> Option<IpAddr> {
     Some(network(address))
 }
 
-/// One client has a whole /64 of IPv6.
+/// In IPv6, a whole /64 counts as one client.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64)).into(),

@@ -1,4 +1,4 @@
-//! All that is asked of Kubernetes: two kinds of objects are read, one kind of Secret is made.
+//! All requests to Kubernetes: two kinds of objects are read, and one kind of Secret is created.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -16,7 +16,7 @@ use crate::api::{
 };
 use contract::consent::{Handoff, SECRET_KEY, SECRET_TYPE};
 
-/// Who makes the Secrets, in their managed fields.
+/// Field manager of the created Secrets.
 const FIELD_MANAGER: &str = "zoom-operator-connect";
 
 /// A code on its way to the controller.
@@ -30,37 +30,37 @@ pub struct Parcel {
     pub content: Vec<u8>,
 }
 
-/// What became of a parcel.
+/// The outcome of handing over a parcel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivered {
-    /// It is there now.
+    /// It was created.
     Created,
-    /// One of this name was there before.
+    /// It already existed.
     AlreadyExists,
 }
 
-/// The API server gave no answer that could be used.
+/// The API server gave no usable answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the API server gave no usable answer")]
 pub struct Unavailable;
 
-/// Kubernetes, as far as the pages need it.
+/// The part of Kubernetes that the pages need.
 pub trait Cluster: Send + Sync {
-    /// An integration; `None` when there is none that may be read.
+    /// Reads an integration; `None` if it does not exist or must not be read.
     fn integration<'a>(
         &'a self,
         namespace: &'a str,
         name: &'a str,
     ) -> BoxFuture<'a, Result<Option<ZoomIntegration>, Unavailable>>;
 
-    /// A connection; `None` when there is none that may be read.
+    /// Reads a connection; `None` if it does not exist or must not be read.
     fn connection<'a>(
         &'a self,
         namespace: &'a str,
         name: &'a str,
     ) -> BoxFuture<'a, Result<Option<ZoomConnection>, Unavailable>>;
 
-    /// Hands a code over.
+    /// Hands over a code.
     fn hand_over(&self, parcel: Parcel) -> BoxFuture<'_, Result<Delivered, Unavailable>>;
 }
 
@@ -74,7 +74,7 @@ pub struct Kubernetes {
 // === impl Parcel ===
 
 impl Parcel {
-    /// The parcel of a transaction.
+    /// Creates the parcel of a transaction.
     ///
     /// # Errors
     /// When the content is too large.
@@ -112,7 +112,7 @@ impl Parcel {
 // === impl Kubernetes ===
 
 impl Kubernetes {
-    /// The cluster of this client. Secrets are made in `namespace`.
+    /// The cluster of this client. Secrets are created in `namespace`.
     #[must_use]
     pub fn new(client: Client, namespace: &str) -> Self {
         Self {
@@ -121,10 +121,10 @@ impl Kubernetes {
         }
     }
 
-    /// The cluster of the service account, or of the kubeconfig. Secrets are made in `namespace`.
+    /// The cluster of the service account or the kubeconfig. Secrets are created in `namespace`.
     ///
     /// # Errors
-    /// When neither is there.
+    /// If there is neither.
     pub async fn infer(namespace: &str, timeout: Duration) -> anyhow::Result<Self> {
         let mut config = Config::infer().await?;
         config.connect_timeout = Some(timeout);
@@ -172,7 +172,7 @@ impl Cluster for Kubernetes {
     }
 }
 
-/// A namespace that the service account may not read has, for these pages, nothing in it.
+/// A namespace that the service account cannot read is empty for these pages.
 fn found<T>(result: kube::Result<T>, namespace: &str) -> Result<Option<T>, Unavailable> {
     match result {
         Ok(object) => Ok(Some(object)),
@@ -185,7 +185,7 @@ fn found<T>(result: kube::Result<T>, namespace: &str) -> Result<Option<T>, Unava
     }
 }
 
-/// Only what the API server's answer is called: its text can quote what was sent.
+/// Logs only the reason of the API server's answer: its text can quote what was sent.
 fn unavailable(error: &kube::Error) -> Unavailable {
     if let kube::Error::Api(status) = error {
         let (code, reason) = (status.code, &status.reason);

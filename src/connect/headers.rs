@@ -1,5 +1,5 @@
-//! What every answer says to browsers, so that a page can neither be framed nor made to run or load
-//! anything.
+//! The security headers of every answer: a page can neither be framed, nor run scripts, nor load anything
+//! from elsewhere.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use url::{Host, Url};
@@ -10,7 +10,7 @@ use super::base::Base;
 #[derive(Clone, Debug)]
 pub struct Guard(Vec<(HeaderName, HeaderValue)>);
 
-/// What is the same everywhere.
+/// The headers that are the same for every answer.
 const FIXED: [(HeaderName, &str); 6] = [
     (header::X_FRAME_OPTIONS, "DENY"),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -32,7 +32,7 @@ const FIXED: [(HeaderName, &str); 6] = [
 // === impl Guard ===
 
 impl Guard {
-    /// The headers for pages at `base` that lead to Zoom's `endpoint`.
+    /// The headers for pages at `base` that redirect to Zoom's `endpoint`.
     #[must_use]
     pub fn new(base: &Base, endpoint: &Url) -> Self {
         let mut headers: Vec<_> = FIXED
@@ -51,7 +51,7 @@ impl Guard {
         Self(headers)
     }
 
-    /// Sets them, and keeps the answer out of caches unless it says otherwise.
+    /// Sets the headers, and prevents caching unless the answer allows it.
     pub fn apply(&self, headers: &mut HeaderMap) {
         for (name, value) in &self.0 {
             headers.insert(name, value.clone());
@@ -62,8 +62,8 @@ impl Guard {
     }
 }
 
-/// Chromium applies `form-action` to every redirect that follows the form, and Zoom's authorization
-/// endpoint redirects to another host of Zoom's domain.
+/// Chromium applies `form-action` to every redirect after the form, and Zoom's authorization endpoint
+/// redirects to another host of Zoom's domain.
 fn policy(endpoint: &Url) -> String {
     let origin = endpoint.origin().ascii_serialization();
     let others = match endpoint.host() {

@@ -1,7 +1,7 @@
-//! The keys that encrypt what a browser carries, read from a mounted Secret and read again on a timer.
+//! The keys that encrypt the browsers' cookies, read from a mounted Secret on a timer.
 //!
-//! The kubelet updates a Secret volume by swapping a symbolic link, for which file watches on the
-//! names inside do not fire.
+//! The kubelet updates a Secret volume by swapping a symbolic link, which does not trigger file watches on
+//! the names inside.
 
 use std::{
     fs::File,
@@ -20,36 +20,36 @@ use runtime::admin::Gate;
 
 /// File with the key that encrypts.
 pub const CURRENT: &str = "current";
-/// File with the key before that, by which cookies are still read.
+/// File with the previous key, which still decrypts cookies.
 pub const PREVIOUS: &str = "previous";
 
-/// Bytes of a key.
+/// Size of a key in bytes.
 const SIZE: usize = 64;
 
-/// The live keys. Their `Debug` shows nothing.
+/// The current keys. Their `Debug` output shows nothing.
 #[derive(Clone, Debug)]
 pub struct Keys {
-    /// Encrypts, and is tried first.
+    /// Encrypts, and is tried first for decryption.
     pub current: Key,
-    /// Is tried next.
+    /// Is tried second for decryption.
     pub previous: Option<Key>,
 }
 
-/// What the directory holds; `None` until there is a key.
+/// The latest keys; `None` until there is a key.
 pub type Live = watch::Receiver<Option<Arc<Keys>>>;
 
 /// Reads both files; `None` without a current key.
 ///
 /// # Errors
-/// When a file is there but cannot be read, or is no key.
+/// If a file exists but cannot be read or is not a key.
 pub fn read(directory: &Path) -> io::Result<Option<Keys>> {
     let read_once = || -> io::Result<Option<Keys>> {
         let current = read_file(&directory.join(CURRENT))?;
         let previous = read_file(&directory.join(PREVIOUS))?;
         Ok(current.map(|current| Keys { current, previous }))
     };
-    // The link may be swapped between the two reads, which would pair the old current with the new
-    // previous.
+    // The link may be swapped between the two reads, which would pair the old current key with the new
+    // previous one.
     let mut keys = read_once()?;
     loop {
         let again = read_once()?;
@@ -60,8 +60,8 @@ pub fn read(directory: &Path) -> io::Result<Option<Keys>> {
     }
 }
 
-/// Reads the directory every `interval`, for ever. What was read last stays in force while there is
-/// nothing to read.
+/// Reads the directory every `interval`, without end. The last keys stay valid while there is nothing to
+/// read.
 pub async fn follow(
     directory: PathBuf,
     interval: Duration,

@@ -1,5 +1,5 @@
-//! How often something may be asked for. Bounded memory: what is counted is known by a few bits of its
-//! hash, which nobody outside can foresee.
+//! Limits the rate of requests with bounded memory: requests are counted by a few bits of a hash that
+//! outsiders cannot predict.
 
 use std::{
     hash::{BuildHasher as _, RandomState},
@@ -11,13 +11,13 @@ use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLim
 
 use super::args::Rates;
 
-/// How many things are told apart.
+/// Number of buckets.
 const BUCKETS: u64 = 8192;
 
-/// After how many seconds to come again.
+/// After how many seconds to retry.
 pub const RETRY_AFTER: u32 = 10;
 
-/// Counts requests.
+/// Limits the rate of requests.
 pub struct Limiter {
     overall: DefaultDirectRateLimiter,
     strangers: DefaultDirectRateLimiter,
@@ -29,7 +29,7 @@ pub struct Limiter {
 // === impl Limiter ===
 
 impl Limiter {
-    /// Counters with nothing in them.
+    /// Creates the counters.
     #[must_use]
     pub fn new(rates: Rates) -> Self {
         Self {
@@ -41,27 +41,27 @@ impl Limiter {
         }
     }
 
-    /// Whether another request may be served at all.
+    /// Whether any more requests may be served now.
     #[must_use]
     pub fn admits(&self) -> bool {
         self.overall.check().is_ok()
     }
 
-    /// Whether another request for a page that is not there may be served. Those do not use up the turn of
+    /// Whether another request for a page that does not exist may be served. These do not use up the limit of
     /// people who authorize.
     #[must_use]
     pub fn admits_stranger(&self) -> bool {
         self.strangers.check().is_ok()
     }
 
-    /// Whether this client may ask once more.
+    /// Whether this client may send another request.
     #[must_use]
     pub fn admits_client(&self, client: IpAddr) -> bool {
         let bucket = self.hash.hash_one(client) % BUCKETS;
         self.clients.check_key(&bucket).is_ok()
     }
 
-    /// Whether this thing may be asked for once more.
+    /// Whether another request for this page or consent may be served.
     #[must_use]
     pub fn admits_for(&self, thing: &str) -> bool {
         let bucket = self.hash.hash_one(thing) % BUCKETS;
@@ -69,7 +69,7 @@ impl Limiter {
     }
 }
 
-/// Half a minute's worth may come at once.
+/// Half of a minute's requests may come in one burst.
 fn each_minute(rate: NonZeroU32) -> Quota {
     let burst = NonZeroU32::new(rate.get().div_ceil(2)).unwrap_or(NonZeroU32::MIN);
     Quota::per_minute(rate).allow_burst(burst)

@@ -1,4 +1,4 @@
-//! The numbers of the pages: consents by outcome, requests by route and class of status.
+//! The metrics of the pages: consents by outcome, requests by route and status class.
 
 use axum::http::StatusCode;
 use prometheus_client::{
@@ -9,12 +9,12 @@ use prometheus_client::{
 use super::{outcome::Outcome, route::Route};
 use runtime::metrics::{Counters, counters};
 
-/// Classes of status codes.
+/// Status classes.
 const CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
 
 type Requests = Family<[(&'static str, &'static str); 2], Counter>;
 
-/// Handles to the registered families. Cheap to clone.
+/// Handles of the registered metrics. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     consents: Counters,
@@ -24,7 +24,7 @@ pub struct Metrics {
 // === impl Metrics ===
 
 impl Metrics {
-    /// Registers all families.
+    /// Registers all metrics.
     pub fn register(registry: &mut Registry) -> Self {
         let registry = registry.sub_registry_with_prefix("zoom_operator");
         let consents = counters(
@@ -48,13 +48,13 @@ impl Metrics {
         Self { consents, requests }
     }
 
-    /// A step of a consent ended.
+    /// Counts a step of a consent.
     pub fn stepped(&self, outcome: Outcome) {
         let label = [("outcome", outcome.label())];
         self.consents.get_or_create(&label).inc();
     }
 
-    /// A request was answered.
+    /// Counts an answered request.
     pub fn answered(&self, route: &'static str, status: StatusCode) {
         let class = match status.as_u16() {
             200..300 => CLASSES[0],

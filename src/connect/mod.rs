@@ -2,21 +2,21 @@
 //!
 //! ```text
 //! link -> start page -> POST: cookie, 303 to Zoom -> person allows -> callback: checks, a Secret is
-//! created -> result page, which waits for what the controller makes of it
+//! created -> result page, which waits for the controller
 //! ```
 //!
-//! Stateless: what a replica must know later lies in the browser's cookie, encrypted. The process can
-//! read no Secret and never calls Zoom; the controller redeems the code.
+//! Stateless: what a replica must remember is in the browser's cookie, encrypted. The process cannot read any
+//! Secret and never calls Zoom; the controller redeems the code.
 //!
 //! | question | module |
 //! |---|---|
-//! | Which page is asked for? | [`route`], and the way through in [`site`] |
+//! | Which page is requested? | [`route`], and the way through in [`site`] |
 //! | What happens on it? | [`start`]; [`callback`] with [`arrival`] and [`refusal`]; [`result`] |
 //! | What does the browser carry? | [`ticket`], encrypted by [`keys`] |
-//! | What is sent to Zoom? | [`authorize`] |
-//! | What does a person read? | [`pages`], in the words of [`texts`] |
-//! | What is asked of Kubernetes? | [`cluster`] |
-//! | Who is held off? | [`limits`], [`headers`] |
+//! | What goes to Zoom? | [`authorize`] |
+//! | What does a person read? | [`pages`], with the texts in [`texts`] |
+//! | What is requested from Kubernetes? | [`cluster`] |
+//! | Which requests are refused? | [`limits`], [`headers`] |
 //! | How does it start and stop? | [`server`], [`args`] |
 
 pub mod answer;
@@ -56,10 +56,10 @@ pub use self::{
 };
 use runtime::shutdown;
 
-/// Time for one answer of the API server.
+/// Time limit for one answer of the API server.
 const CLUSTER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Serves the pages until told to stop.
+/// Serves the pages until asked to stop.
 ///
 /// # Errors
 /// When logging cannot be set up, the cluster's configuration cannot be found, or a port cannot be

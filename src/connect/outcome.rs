@@ -1,4 +1,4 @@
-//! How each step of a consent can end, and what the metric and the log call it.
+//! How each step of a consent can end, with its names in metrics and logs.
 
 use axum::http::StatusCode;
 
@@ -9,31 +9,31 @@ pub enum Outcome {
     Begun,
     /// The code was handed over.
     HandedOver,
-    /// It had been handed over before.
+    /// It was already handed over.
     Replayed,
     /// The person declined at Zoom.
     Declined,
-    /// Zoom named another error.
+    /// Zoom reported another error.
     ZoomError,
-    /// The installation began in Zoom's Marketplace.
+    /// The installation was started in Zoom's Marketplace.
     Marketplace,
-    /// Parameters that Zoom would not send.
+    /// Zoom does not send such parameters.
     Malformed,
-    /// The browser carries nothing for it, or nothing that counts.
+    /// The browser has no valid cookie for it.
     NotCarried,
     /// The callback of another integration.
     OtherIntegration,
-    /// A link to nothing that exists.
+    /// The link does not exist.
     UnknownLink,
     /// The request came from another site.
     CrossSite,
     /// The integration is suspended or not prepared.
     NotReady,
-    /// Self service has made all the connections that it may.
+    /// Self service has reached its limit of connections.
     Full,
     /// Too many requests.
     RateLimited,
-    /// Kubernetes gave no answer, or there is no key yet.
+    /// Kubernetes did not answer, or there is no key yet.
     Unavailable,
 }
 
@@ -81,7 +81,7 @@ impl Outcome {
         }
     }
 
-    /// What the browser is told.
+    /// The HTTP status.
     #[must_use]
     pub fn status(self) -> StatusCode {
         match self {

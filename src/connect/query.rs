@@ -1,13 +1,13 @@
-//! The query of a request: few parameters, none of them twice.
+//! The query of a request: only a few parameters, and none of them twice.
 
 use contract::Language;
 use url::form_urlencoded;
 
-/// The decoded parameters in their order.
+/// The decoded parameters, in order.
 #[derive(Clone, Default)]
 pub struct Query(Vec<(String, String)>);
 
-/// A parameter stands there more than once.
+/// A parameter occurs more than once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a parameter is repeated")]
 pub struct Repeated;
@@ -25,14 +25,14 @@ impl Query {
     /// The value of a parameter.
     ///
     /// # Errors
-    /// When it stands there twice, as nobody can say which one counts.
+    /// If it occurs twice, because it is unclear which one counts.
     pub fn one(&self, name: &str) -> Result<Option<&str>, Repeated> {
         let mut values = self.0.iter().filter(|(key, _)| key == name);
         let value = values.next().map(|(_, value)| value.as_str());
         values.next().map_or(Ok(value), |_| Err(Repeated))
     }
 
-    /// The language asked for, if there is such a one.
+    /// The requested language, if it is one of ours.
     #[must_use]
     pub fn language(&self) -> Option<Language> {
         self.one("lang").ok().flatten().and_then(Language::parse)

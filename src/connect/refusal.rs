@@ -1,4 +1,4 @@
-//! The pages of callbacks that lead to no connection, and the way to start again.
+//! The pages for callbacks that lead to no connection, and the link to start again.
 
 use std::fmt::Write as _;
 
@@ -13,10 +13,10 @@ use super::{
 };
 use contract::consent::Target;
 
-/// What a refusal is about.
+/// The context of a refusal.
 #[derive(Default)]
 pub struct About<'a> {
-    /// The ticket, if the browser carries the right one.
+    /// The ticket, if the browser has the right one.
     pub ticket: Option<&'a Ticket>,
     /// The error that Zoom named.
     pub error: Option<&'a str>,
@@ -79,7 +79,7 @@ impl Site {
         Answer::ended(outcome, page)
     }
 
-    /// The way back to the start page that a ticket came from, if it still exists.
+    /// The link to the start page that a ticket came from, if it still exists.
     pub(super) async fn start_again(&self, ticket: &Ticket) -> Next {
         let Ticket {
             namespace,
@@ -114,7 +114,7 @@ impl Site {
     }
 }
 
-/// What the address of a refusal in another language says: nothing of what Zoom sent.
+/// The query parameters of a refusal in another language: nothing that Zoom sent.
 fn same(outcome: Outcome, about: &About<'_>) -> String {
     let mut same = format!("notice={}&", outcome.label());
     if let Some(ticket) = about.ticket {

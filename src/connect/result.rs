@@ -1,4 +1,4 @@
-//! The result page of a consent: only for the browser that began it.
+//! The result page of a consent, shown only to the browser that started it.
 
 use axum::http::StatusCode;
 
@@ -15,7 +15,7 @@ use contract::consent::Transaction;
 // === impl Site ===
 
 impl Site {
-    /// What became of a consent.
+    /// The result of a consent.
     pub async fn result(&self, visit: &Visit, transaction: &Transaction) -> Answer {
         let Ok(keys) = self.keys() else {
             return self.unavailable(visit);

@@ -1,8 +1,8 @@
-//! Which page a path means.
+//! Maps paths to pages.
 
 use contract::consent::{Link, Target, Transaction};
 
-/// Length of a link's nonce: 128 bits in URL-safe base64.
+/// Length of a link's nonce: 128 bits as URL-safe base64.
 const NONCE: usize = 22;
 
 /// A page.
@@ -12,9 +12,9 @@ pub enum Route {
     Index,
     /// The style sheet.
     Style,
-    /// What robots are told.
+    /// The file for robots.
     Robots,
-    /// The picture beside the title, which browsers ask for by themselves.
+    /// The icon, which browsers request by themselves.
     Icon,
     /// The file of Zoom's domain validation.
     DomainValidation,
@@ -27,9 +27,9 @@ pub enum Route {
         /// Name of the integration.
         integration: String,
     },
-    /// What became of a consent.
+    /// The result of a consent.
     Consent(Transaction),
-    /// None of ours.
+    /// Not one of our pages.
     Unknown,
 }
 
@@ -106,7 +106,7 @@ fn is_namespace(text: &str) -> bool {
         && !text.ends_with('-')
 }
 
-/// What the definitions allow as `metadata.name`.
+/// Whether the definitions allow this as `metadata.name`.
 fn is_name(text: &str) -> bool {
     is_namespace(text) && text.len() <= 52 && text.starts_with(|c: char| c.is_ascii_lowercase())
 }

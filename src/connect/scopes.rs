@@ -1,30 +1,30 @@
-//! What a scope allows, for people.
+//! What a scope allows, in words for people.
 
 use zoom::scopes::name::{Level, Parts};
 
-/// What is done to a thing.
+/// What a scope allows to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Read it.
     See,
-    /// Make a new one.
+    /// Create one.
     Create,
-    /// Change an existing one.
+    /// Change one.
     Change,
     /// Delete it.
     Delete,
-    /// All but reading: `write` of the classic scopes.
+    /// Everything except reading: `write` in the classic scopes.
     Manage,
 }
 
-/// A thing that has a name in every language.
+/// A thing with a name in every language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Thing {
     /// Meetings.
     Meetings,
-    /// Who attended meetings.
+    /// People who attended meetings.
     Participants,
-    /// Who registered for meetings.
+    /// People who registered for meetings.
     Registrants,
     /// Summaries of meetings.
     Summaries,
@@ -69,15 +69,15 @@ pub enum Thing {
 /// What a scope allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Meaning {
-    /// An action on a thing that has a name.
+    /// An action on a thing with a name.
     Named(Action, Thing, Level),
-    /// An action on a thing known only by the words of the scope: thing and product.
+    /// An action on a thing that is known only by the scope's words: thing and product.
     Worded(Action, String, String, Level),
     /// Run inside the Zoom client.
     InMeeting,
     /// Take part in chats as a bot.
     Bot,
-    /// Only the name is known.
+    /// Nothing but the name is known.
     Opaque,
 }
 

@@ -1,4 +1,4 @@
-//! The process: two ports, the keys beside them, and the drain.
+//! The process: two ports, the keys, and the shutdown.
 
 use std::{io, net::SocketAddr, sync::Arc};
 
@@ -22,7 +22,7 @@ use runtime::{
     shutdown::{self, Shutdown},
 };
 
-/// The pages, with their ports bound.
+/// The pages with their bound ports.
 pub struct Connect {
     config: Config,
     cluster: Arc<dyn Cluster>,
@@ -31,7 +31,7 @@ pub struct Connect {
     addresses: Addresses,
 }
 
-/// Where it listens.
+/// The addresses on which it listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Addresses {
     /// The pages.
@@ -48,7 +48,7 @@ pub struct StartError(SocketAddr, #[source] io::Error);
 // === impl Connect ===
 
 impl Connect {
-    /// Binds the ports; port 0 takes a free one.
+    /// Binds the ports; port 0 selects a free one.
     ///
     /// # Errors
     /// See [`StartError`].
@@ -68,13 +68,13 @@ impl Connect {
         })
     }
 
-    /// Where it listens.
+    /// The addresses on which it listens.
     #[must_use]
     pub fn addresses(&self) -> Addresses {
         self.addresses
     }
 
-    /// Serves until shutdown was requested and what was under way is done.
+    /// Serves until shutdown was requested and all running requests are done.
     pub async fn run(self, shutdown: Shutdown) {
         let Self {
             config, cluster, ..
@@ -102,7 +102,7 @@ impl Connect {
         let router = site::router(Arc::new(site));
         let admin = admin::router(readiness, Arc::new(registry));
 
-        // The pages stop first, then what tells about them. Dropped with this future, all stop.
+        // The pages stop first, and the probes and metrics after them. If this future is dropped, all stop.
         let (stop, stopped) = shutdown::channel();
         let (end, ended) = shutdown::channel();
         let mut beside = JoinSet::new();

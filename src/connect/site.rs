@@ -1,4 +1,4 @@
-//! A request's way: method, rate, page, headers. What the pages have in common.
+//! Handles a request: method, rate, page, headers. Everything that the pages share.
 
 use std::{sync::Arc, time::Duration};
 
@@ -45,7 +45,7 @@ pub struct Site {
     pub cluster: Arc<dyn Cluster>,
     /// The keys of the cookies.
     pub keys: Live,
-    /// Holds off too many requests.
+    /// Limits the rate of requests.
     pub limiter: Limiter,
     /// Proxies in front whose `X-Forwarded-For` is trusted.
     pub trusted_proxy_hops: u8,
@@ -53,11 +53,11 @@ pub struct Site {
     pub domain_validation: Option<String>,
     /// The headers of all answers.
     pub guard: Guard,
-    /// Takes note of the numbers.
+    /// Counts requests and steps.
     pub metrics: Metrics,
-    /// Time for a request from its head to the answer.
+    /// Time limit for a request, from its head to the answer.
     pub deadline: Duration,
-    /// Most bytes of a body.
+    /// Maximum size of a body in bytes.
     pub max_body: usize,
 }
 
@@ -69,12 +69,12 @@ pub struct Visit {
     pub query: Query,
     /// The cookies that may be ours.
     pub carried: Carried,
-    /// When it came.
+    /// When it arrived.
     pub now: Timestamp,
     accepted: Language,
 }
 
-/// What a step of a consent is about.
+/// The subject of a consent's step.
 pub struct Step<'a> {
     /// The kind of the resource.
     pub kind: audit::Kind,
@@ -82,7 +82,7 @@ pub struct Step<'a> {
     pub namespace: &'a str,
     /// Its name.
     pub name: &'a str,
-    /// The consent, once it has begun.
+    /// The consent, once it has started.
     pub transaction: Option<&'a Transaction>,
 }
 
@@ -102,7 +102,7 @@ async fn answer(State(site): State<Arc<Site>>, request: Request) -> Response {
     let label = route.label();
     let visit = Visit::new(head.headers, head.uri.query());
     let taken = time::timeout(site.deadline, async {
-        // Our forms have no fields; what is sent is read only so that the connection can go on.
+        // Our forms have no fields; a body is read only so that the connection can be reused.
         if Limited::new(body, site.max_body).collect().await.is_err() {
             return Err(StatusCode::PAYLOAD_TOO_LARGE);
         }
@@ -120,7 +120,7 @@ async fn answer(State(site): State<Arc<Site>>, request: Request) -> Response {
     let mut response = answer.into_response();
     site.guard.apply(response.headers_mut());
     if broken {
-        // The rest of the body is not waited for.
+        // Do not wait for the rest of the body.
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(header::CONNECTION, close);
     }
@@ -130,7 +130,7 @@ async fn answer(State(site): State<Arc<Site>>, request: Request) -> Response {
 // === impl Step ===
 
 impl<'a> Step<'a> {
-    /// A step by a link.
+    /// A step by means of a link.
     #[must_use]
     pub fn of_link(link: &'a Link) -> Self {
         let kind = match link.target {
@@ -145,7 +145,7 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// A step of a consent that has begun.
+    /// A step of a consent that has started.
     #[must_use]
     pub fn of_ticket(ticket: &'a Ticket, transaction: &'a Transaction) -> Self {
         Self {
@@ -174,7 +174,7 @@ impl Visit {
         }
     }
 
-    /// The language: the one asked for, else the one that the consent began with, else the browser's.
+    /// The language: the requested one, else that of the consent, else the browser's.
     #[must_use]
     pub fn language(&self, begun: Option<Language>) -> Language {
         self.query.language().or(begun).unwrap_or(self.accepted)
@@ -228,8 +228,8 @@ impl Site {
         }
     }
 
-    /// Whether a request may be served. Nobody who asks for pages that are not there, or from elsewhere, uses
-    /// up the turn of a person who comes back from Zoom.
+    /// Whether a request may be served. Requests for pages that do not exist, or from elsewhere, do not use
+    /// up the limit of a person who comes back from Zoom.
     fn admits(&self, route: &Route, visit: &Visit) -> bool {
         let client = client::of(&visit.headers, self.trusted_proxy_hops);
         if client.is_some_and(|client| !self.limiter.admits_client(client)) {
@@ -237,13 +237,13 @@ impl Site {
         }
         match route {
             Route::Unknown => self.limiter.admits_stranger(),
-            // Counted by its own consent, see `callback`.
+            // Counted per consent, see `callback`.
             Route::Callback { .. } if self.is_expected(visit) => true,
             _ => self.limiter.admits(),
         }
     }
 
-    /// Whether the browser carries the ticket of the consent that it comes back from.
+    /// Whether the browser has the ticket of the consent that it comes back from.
     fn is_expected(&self, visit: &Visit) -> bool {
         let (Ok(Some(state)), Ok(keys)) = (visit.query.one("state"), self.keys()) else {
             return false;
@@ -258,7 +258,7 @@ impl Site {
     pub fn frame(&self, visit: &Visit) -> Frame<'_> {
         let mut frame = Frame::new(&self.base, visit.language(None));
         if visit.query.one("code") != Ok(None) {
-            // A link to the other language would have to hold the code.
+            // A link to the other language would contain the code.
             frame.same = None;
         }
         frame
@@ -267,7 +267,7 @@ impl Site {
     /// The keys.
     ///
     /// # Errors
-    /// When there is none yet.
+    /// If there is no key yet.
     pub fn keys(&self) -> Result<Arc<Keys>, Unavailable> {
         self.keys.borrow().clone().ok_or(Unavailable)
     }
@@ -280,7 +280,7 @@ impl Site {
         Answer::ended(Outcome::RateLimited, page)
     }
 
-    /// The page when Kubernetes gives no answer.
+    /// The page if Kubernetes does not answer.
     #[must_use]
     pub fn unavailable(&self, visit: &Visit) -> Answer {
         let frame = self.frame(visit);
@@ -288,7 +288,7 @@ impl Site {
         Answer::ended(Outcome::Unavailable, page)
     }
 
-    /// Writes a step into the audit trail. Names and digests only.
+    /// Records a step in the audit trail: only names and digests.
     pub fn note(&self, visit: &Visit, step: Action, about: &Step<'_>, outcome: Outcome) {
         let record = Record::done(step, about.kind, about.namespace, about.name);
         let record = match outcome {

@@ -1,4 +1,4 @@
-//! The start page, and the POST by which a consent begins.
+//! The start page, and the POST that starts a consent.
 
 use axum::http::{HeaderMap, StatusCode, header};
 use runtime::audit::Action;
@@ -18,7 +18,7 @@ use super::{
 use crate::api::v1alpha1::{ConsentMode, SelfService, ZoomConnection, ZoomIntegration};
 use contract::consent::{Link, Target};
 
-/// What a link that is right leads to.
+/// What a valid link leads to.
 struct Opening {
     /// `None` when a connection refers to an integration that does not exist.
     integration: Option<ZoomIntegration>,
@@ -26,7 +26,7 @@ struct Opening {
     connection: Option<ZoomConnection>,
 }
 
-/// An integration to which people can be connected now.
+/// An integration that people can connect to now.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Prepared {
     /// The app's client id.
@@ -35,7 +35,7 @@ pub struct Prepared {
     pub redirect_url: String,
 }
 
-/// Whether people can be connected to the integration now.
+/// Checks whether people can connect to the integration now.
 ///
 /// # Errors
 /// [`Outcome::NotReady`], or [`Outcome::Full`] with self service.
@@ -111,7 +111,7 @@ impl Site {
         Answer::page(StatusCode::OK, page::page(&self.frame(visit), &subject))
     }
 
-    /// Begins: a cookie, and off to Zoom.
+    /// Starts a consent: sets a cookie and redirects to Zoom.
     pub async fn begin(&self, visit: &Visit, link: &Link) -> Answer {
         let refused = |outcome| {
             self.note(visit, Action::ConsentBegin, &Step::of_link(link), outcome);
@@ -165,7 +165,7 @@ impl Site {
             })
     }
 
-    /// What the link leads to; otherwise one and the same page, whatever is wrong with the link.
+    /// What the link leads to. Any invalid link gets the same page, whatever is wrong with it.
     async fn opening(&self, visit: &Visit, link: &Link) -> Result<Opening, Answer> {
         if !self.limiter.admits_for(&link.to_string()) {
             return Err(self.rate_limited(visit));

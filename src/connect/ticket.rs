@@ -1,5 +1,5 @@
-//! What the browser carries from the start to the result: one cookie for each consent, so that two tabs
-//! do not disturb each other. Encrypted and bound to its name, which follows from `state`.
+//! What the browser stores from the start to the result: one cookie for each consent, so that two tabs do not
+//! interfere. Encrypted and bound to its name, which is derived from `state`.
 
 use std::fmt;
 
@@ -13,19 +13,19 @@ use serde::{Deserialize, Serialize};
 use super::keys::Keys;
 use contract::consent::{self, LIFETIME_SECONDS, Transaction};
 
-/// Beginning of the cookies' names. Browsers take `__Host-` only with Secure, the path `/` and no domain.
+/// Prefix of the cookies' names. Browsers accept `__Host-` only with Secure, the path `/` and no domain.
 pub const PREFIX: &str = "__Host-zoom-";
 
-/// Digits of the transaction in a cookie's name.
+/// Number of digits of the transaction in a cookie's name.
 const DIGITS: usize = 16;
-/// Most cookies of one browser.
+/// Maximum number of cookies of one browser.
 const MAX_COOKIES: usize = 10;
-/// Most bytes of all of them: many proxies take a header line of 8 KiB.
+/// Maximum size of all cookies in bytes: many proxies accept a header line of 8 KiB.
 const MAX_BYTES: usize = 6 * 1024;
-/// Most bytes of one: browsers take 4096 with name and attributes.
+/// Maximum size of one cookie in bytes: browsers accept 4096 with name and attributes.
 const MAX_VALUE: usize = 3800;
 
-/// A consent under way.
+/// A consent in progress.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Ticket {
     /// The `state` parameter.
@@ -34,8 +34,8 @@ pub struct Ticket {
     /// The PKCE verifier; empty once it was handed over.
     #[serde(serialize_with = "consent::expose")]
     pub verifier: SecretString,
-    /// Path of the start page, below the base: who began with a link that was replaced since is not
-    /// told the new one.
+    /// Path of the start page, below the base. A person who started with a link that was replaced since does
+    /// not get the new one.
     pub start: String,
     /// Namespace of the integration and its connections.
     pub namespace: String,
@@ -43,21 +43,21 @@ pub struct Ticket {
     pub integration: String,
     /// UID of the integration.
     pub integration_uid: String,
-    /// Name of the connection; with self service the one to be made.
+    /// Name of the connection; with self service, of the one to be created.
     pub connection: String,
     /// UID of the connection; `None` with self service.
     pub connection_uid: Option<String>,
-    /// Client id for which the code is issued.
+    /// Client id that the code is issued for.
     pub client_id: String,
-    /// The redirect URL named to Zoom.
+    /// The redirect URL that was sent to Zoom.
     pub redirect_url: String,
-    /// When the person began.
+    /// When the person started.
     pub begun: Timestamp,
     /// When the code was handed over.
     pub authorized: Option<Timestamp>,
-    /// From then on it counts for nothing.
+    /// When it expires.
     pub expires: Timestamp,
-    /// In which language the person began.
+    /// The language in which the person started.
     pub language: Language,
 }
 
@@ -65,12 +65,12 @@ pub struct Ticket {
 #[derive(Default)]
 pub struct Carried(Vec<Cookie<'static>>);
 
-/// A ticket does not fit into a cookie.
+/// A ticket is too large for a cookie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too large for a cookie")]
 pub struct TooLarge;
 
-/// When a ticket of this moment expires.
+/// When a ticket from now expires.
 #[must_use]
 pub fn expiry(now: Timestamp) -> Timestamp {
     Timestamp::from_second(now.as_second() + LIFETIME_SECONDS).unwrap_or(now)
@@ -82,7 +82,7 @@ pub fn name(transaction: &Transaction) -> String {
     format!("{PREFIX}{}", &transaction.as_str()[..DIGITS])
 }
 
-/// The `Set-Cookie` that makes a browser forget a cookie.
+/// The `Set-Cookie` header that deletes a cookie.
 #[must_use]
 pub fn forget(name: &str) -> String {
     shaped(name.to_owned(), String::new(), 0).to_string()
@@ -91,13 +91,13 @@ pub fn forget(name: &str) -> String {
 // === impl Ticket ===
 
 impl Ticket {
-    /// Whose transaction it is.
+    /// The transaction that it belongs to.
     #[must_use]
     pub fn transaction(&self) -> Transaction {
         Transaction::of(self.state.expose_secret())
     }
 
-    /// The `Set-Cookie` that gives it to the browser.
+    /// The `Set-Cookie` header that stores it in the browser.
     ///
     /// # Errors
     /// When it is too large.
@@ -115,7 +115,7 @@ impl Ticket {
     }
 }
 
-/// Names only what may be told.
+/// Shows only what is not secret.
 impl fmt::Debug for Ticket {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
@@ -144,7 +144,7 @@ impl Carried {
         Self(cookies.collect())
     }
 
-    /// The ticket of a transaction, if it is there, was made by us and is not too old.
+    /// The ticket of a transaction, if it exists, was made by us and has not expired.
     #[must_use]
     pub fn ticket(&self, keys: &Keys, transaction: &Transaction, now: Timestamp) -> Option<Ticket> {
         let name = name(transaction);
@@ -158,8 +158,8 @@ impl Carried {
             .filter(|ticket| ticket.transaction() == *transaction)
     }
 
-    /// The names of those that have to go so that a cookie of so many bytes can come: what cannot be
-    /// read, then the oldest.
+    /// The names of the cookies to delete to make room for one of this size: unreadable ones first, then the
+    /// oldest.
     #[must_use]
     pub fn crowded_out(&self, keys: &Keys, coming: usize) -> Vec<String> {
         let mut kept: Vec<(Timestamp, &Cookie)> = self

@@ -1,50 +1,50 @@
-//! What the result page shows: decided from what the browser carries and what the connection says.
+//! Decides what the result page shows, from the browser's ticket and the state of the connection.
 
 use jiff::Timestamp;
 
 use super::ticket::Ticket;
 use crate::api::{reason::Reason, v1alpha1::ZoomConnection};
 
-/// After so many seconds it takes longer than usual.
+/// After this many seconds it takes longer than usual.
 const USUAL: i64 = 60;
 
-/// After so many seconds a code is worth nothing: who has no connection by then was refused.
+/// After this many seconds a code has expired: a person without a connection by then was refused.
 const CODE_LIFE: i64 = 360;
 
-/// Longest message that is shown, in characters.
+/// Maximum length of a message that is shown, in characters.
 const MAX_MESSAGE: usize = 500;
 
-/// What became of a consent.
+/// The result of a consent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The controller has not spoken yet.
+    /// The controller has no result yet.
     Pending {
         /// Whether it takes longer than usual.
         slow: bool,
     },
-    /// Zoom or the cluster does not do what it needs; it is tried again.
+    /// Zoom or the cluster does not do what is needed; it is retried.
     Waiting,
-    /// It is connected; to whom, as Zoom says.
+    /// It is connected; with the person that Zoom named.
     Connected(Option<String>),
     /// It failed.
     Failed {
-        /// Why, for words in the person's language.
+        /// The reason, for a text in the person's language.
         reason: Reason,
-        /// The controller's words.
+        /// The controller's message.
         message: String,
     },
-    /// The connection is gone, or another of the same name took its place.
+    /// The connection no longer exists, or another one took its name.
     Gone,
 }
 
-/// Judges the connection that the ticket names, as it is at `now`.
+/// Judges the ticket's connection at `now`.
 #[must_use]
 pub fn judge(ticket: &Ticket, connection: Option<&ZoomConnection>, now: Timestamp) -> Verdict {
     let since = ticket.authorized.unwrap_or(ticket.begun);
     let slow = now.as_second() - since.as_second() >= USUAL;
     let pending = Verdict::Pending { slow };
     let Some(connection) = connection else {
-        // Self service: the controller makes it once Zoom accepted the code.
+        // Self service: the controller creates it once Zoom has accepted the code.
         return if ticket.connection_uid.is_some() {
             Verdict::Gone
         } else if now.as_second() - since.as_second() > CODE_LIFE {

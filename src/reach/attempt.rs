@@ -1,4 +1,4 @@
-//! A try, step by step. It decides nothing: what a step's error means is in `classify`.
+//! Checks a URL step by step. Decides nothing: `classify` knows what a step's error means.
 
 use std::{
     io,
@@ -30,16 +30,16 @@ use runtime::outgoing::{
     policy::Policy,
 };
 
-/// As long as Zoom waits, for each step of a try.
+/// Time limit for each step of a check: as long as Zoom waits.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// A resolver that has to ask on takes longer than any connection.
+/// A resolver that has to ask others takes longer than any connection.
 const LOOKUP_PATIENCE: Duration = Duration::from_secs(6);
-/// So many addresses of a name are tried.
+/// At most this many addresses of a name are tried.
 const ADDRESSES: usize = 3;
-/// The head of an answer; more is not read.
+/// Only the head of an answer is read, up to this size.
 const HEAD_BYTES: usize = 16 * 1024;
 
-/// How to try. Cheap to clone.
+/// How to check. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Options {
     tls: Arc<ClientConfig>,
@@ -47,8 +47,8 @@ pub struct Options {
     patience: Duration,
 }
 
-/// Tries whether `url` leads to the receiver that has `key`, its webhook secret token. Nothing but a GET is
-/// sent, no redirect is followed, and of an answer only the head is read.
+/// Checks whether `url` leads to the receiver that has `key`, its webhook secret token. Sends only a GET,
+/// follows no redirect, and reads only the head of the answer.
 pub async fn check(url: &Url, key: &SecretSlice<u8>, options: &Options) -> Finding {
     let mut addresses = Vec::new();
     let Some(target) = Target::of(url) else {
@@ -70,7 +70,7 @@ pub async fn check(url: &Url, key: &SecretSlice<u8>, options: &Options) -> Findi
     words::finding(cause, &trail)
 }
 
-/// What is tried.
+/// What is checked.
 struct Target<'a> {
     url: &'a Url,
     host: &'a str,
@@ -81,7 +81,7 @@ struct Target<'a> {
 // === impl Options ===
 
 impl Options {
-    /// As Zoom would: public authorities, public and private addresses, the system's resolver.
+    /// As Zoom would check: public authorities, public and private addresses, the system's resolver.
     ///
     /// # Errors
     /// When TLS cannot be set up.
@@ -92,7 +92,7 @@ impl Options {
         Self::new(roots, guard)
     }
 
-    /// With these authorities and addresses.
+    /// With these certificate authorities and addresses.
     ///
     /// # Errors
     /// When TLS cannot be set up.
@@ -102,7 +102,7 @@ impl Options {
             .with_root_certificates(roots)
             .with_no_client_auth();
         tls.alpn_protocols = vec![b"http/1.1".to_vec()];
-        // Every try is as the first one.
+        // Every check must do a full handshake.
         tls.resumption = rustls::client::Resumption::disabled();
         Ok(Self {
             tls: Arc::new(tls),
@@ -111,14 +111,14 @@ impl Options {
         })
     }
 
-    /// The same with another time for each step.
+    /// Uses another time limit for each step.
     #[must_use]
     pub fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
     }
 
-    /// The same with other addresses.
+    /// Uses other addresses.
     #[must_use]
     pub fn with_guard(mut self, guard: Guard) -> Self {
         self.guard = guard;
@@ -165,7 +165,7 @@ impl<'a> Target<'a> {
     }
 
     async fn resolve(&self, options: &Options) -> Result<Vec<IpAddr>, Cause> {
-        // With a dot at its end the name is looked for nowhere else: Zoom has no search list.
+        // With a dot at its end, the name is not looked up in search domains: Zoom has none.
         let name = format!("{}.", self.host.trim_end_matches('.'));
         timeout(
             LOOKUP_PATIENCE.max(options.patience),
@@ -221,7 +221,7 @@ impl<'a> Target<'a> {
                 .max_buf_size(HEAD_BYTES)
                 .handshake(TokioIo::new(stream))
                 .await?;
-            // Ends with this future.
+            // Stops with this future.
             let mut driver = JoinSet::new();
             driver.spawn(connection);
             sender.send_request(request).await

@@ -7,8 +7,8 @@ use rustls::{AlertDescription, CertificateError, Error as TlsError, PeerIncompat
 use super::finding::{Cause, Certificate, Connection, Handshake};
 use runtime::outgoing::guard::ResolveError;
 
-/// What the C libraries say of a name without address (`gai_strerror`): glibc, musl, macOS. There is no code
-/// beside it.
+/// What the C libraries say about a name without an address (`gai_strerror`): glibc, musl, macOS. They
+/// provide no code for it.
 const NO_ADDRESS: [&str; 5] = [
     "Name or service not known",
     "No address associated with hostname",
@@ -17,7 +17,7 @@ const NO_ADDRESS: [&str; 5] = [
     "nodename nor servname provided, or not known",
 ];
 
-/// Why a name led nowhere.
+/// Why a name could not be resolved.
 pub(super) fn resolution(error: &ResolveError) -> Cause {
     match error {
         ResolveError::Forbidden(forbidden) => Cause::AddressRefused(forbidden.0),
@@ -31,7 +31,7 @@ fn is_absent(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotFound || NO_ADDRESS.iter().any(|said| text.ends_with(said))
 }
 
-/// Why none of the addresses took a connection: whoever refuses is there, which says most.
+/// Why no address accepted a connection: a refusal comes first, because it shows that somebody is there.
 pub(super) fn connection(errors: &[io::Error]) -> Cause {
     let is = |kind| errors.iter().any(|error| error.kind() == kind);
     Cause::ConnectionFailed(if is(io::ErrorKind::ConnectionRefused) {
@@ -43,11 +43,11 @@ pub(super) fn connection(errors: &[io::Error]) -> Cause {
     })
 }
 
-/// Why there is no TLS on a connection.
+/// Why a connection has no TLS.
 pub(super) fn handshake(error: &io::Error) -> Cause {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
     let Some(error) = inner else {
-        // The end of the connection, in one of its forms.
+        // The connection was closed, in one of several ways.
         return Cause::HandshakeFailed(match error.kind() {
             io::ErrorKind::TimedOut => Handshake::TimedOut,
             _ => Handshake::Closed,
@@ -85,7 +85,7 @@ fn certificate(error: &CertificateError) -> Certificate {
     }
 }
 
-/// What an answer means, given whether it proves to be the receiver's.
+/// What an answer means; `proven` if it proves to be the receiver's.
 pub(super) fn answer(status: u16, proven: bool) -> Cause {
     match status {
         _ if proven => Cause::Reachable,

@@ -1,17 +1,17 @@
-//! What a try can find.
+//! The possible findings of a check.
 
 use std::net::IpAddr;
 
-/// What was found, for machines and for people.
+/// A finding, for machines and for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// What it is.
+    /// The cause.
     pub cause: Cause,
-    /// What it means, and the remedy. Nothing of an answer's text is in it.
+    /// What it means, and the remedy. Contains no text from an answer.
     pub message: String,
 }
 
-/// How a try ended.
+/// How a check ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// The receiver answered.
@@ -20,7 +20,7 @@ pub enum Cause {
     UrlUnusable,
     /// The name has no address.
     NameNotFound,
-    /// Nobody could say whether the name has an address. That may be our own trouble.
+    /// No resolver could say whether the name has an address. The problem may be on our side.
     ResolverFailed,
     /// The name leads to this address, which is not tried.
     AddressRefused(IpAddr),
@@ -30,39 +30,39 @@ pub enum Cause {
     HandshakeFailed(Handshake),
     /// The certificate is not one that Zoom accepts.
     CertificateInvalid(Certificate),
-    /// There is TLS and no answer.
+    /// There was no answer over TLS.
     NoAnswer(Silence),
-    /// A redirect, with its status. Zoom follows none.
+    /// A redirect, with its status. Zoom does not follow redirects.
     Redirected(u16),
-    /// Another status than the receiver's.
+    /// A status that the receiver does not send.
     UnexpectedStatus(u16),
-    /// An answer that is not this receiver's.
+    /// The answer is not from this receiver.
     OtherServer,
 }
 
-/// Why there is no connection.
+/// Why no connection could be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Connection {
     /// It was refused.
     Refused,
-    /// Nobody said anything.
+    /// Nothing answered.
     TimedOut,
-    /// There is no way to the address.
+    /// There is no route to the address.
     NoRoute,
 }
 
 /// Why there is no TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Handshake {
-    /// The server has no version that Zoom takes.
+    /// The server supports no version that Zoom accepts.
     OldVersion,
-    /// It speaks something else.
+    /// It speaks another protocol.
     NotTls,
-    /// It says that it does not know the host.
+    /// It reports that it does not know the host.
     UnknownHost,
     /// It closed the connection.
     Closed,
-    /// It did not go on.
+    /// It did not continue.
     TimedOut,
     /// It refused for another reason.
     Refused,
@@ -71,15 +71,15 @@ pub enum Handshake {
 /// What is wrong with a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Certificate {
-    /// Its time is over.
+    /// It has expired.
     Expired,
-    /// Its time has not begun.
+    /// It is not valid yet.
     NotYetValid,
     /// It is for other hosts.
     OtherHost,
-    /// Its chain leads to nobody who is publicly trusted.
+    /// Its chain does not end at a publicly trusted authority.
     UnknownIssuer,
-    /// Something else.
+    /// Another problem.
     Unusable,
 }
 
@@ -88,9 +88,9 @@ pub enum Certificate {
 pub enum Silence {
     /// It did not come in time.
     TimedOut,
-    /// The connection ended, or what came is no HTTP.
+    /// The connection ended, or the answer is not HTTP.
     Broken,
-    /// The question could not be put: no random numbers.
+    /// The question could not be sent: no random numbers.
     NotAsked,
 }
 
@@ -103,7 +103,7 @@ impl Finding {
         self.cause == Cause::Reachable
     }
 
-    /// Whether something is known to stand in the way. When it is neither this nor reachable, nobody knows.
+    /// Whether there is a known obstacle. If it is neither this nor reachable, the state is unknown.
     #[must_use]
     pub fn is_obstacle(&self) -> bool {
         !matches!(

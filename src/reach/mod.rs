@@ -1,16 +1,16 @@
-//! Whether a webhook URL leads to its receiver: tried before a person is asked to press Validate.
+//! Whether a webhook URL leads to its receiver, checked before a person is asked to press Validate.
 //!
 //! ```text
 //! name -> addresses -> policy -> TCP -> TLS and chain -> GET with a question -> the receiver's answer
 //! ```
 //!
-//! Seen from where it runs, which is not where Zoom is. Knows nothing of Kubernetes.
+//! Seen from where this runs, which is not where Zoom is. Independent of Kubernetes.
 //!
 //! | question | module |
 //! |---|---|
-//! | How is it tried? | [`attempt`] |
+//! | How is it checked? | [`attempt`] |
 //! | What do errors and answers mean? | `classify` |
-//! | What can be found? | [`finding`], in sentences `words` |
+//! | What can be found? | [`finding`], with the sentences in `words` |
 //! | How does a receiver prove itself? | [`contract::proof`] |
 
 pub mod attempt;

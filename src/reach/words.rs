@@ -1,20 +1,20 @@
-//! The sentences: what was found, and the remedy. Pure.
+//! The sentences for findings, with remedies. Pure.
 
 use std::net::IpAddr;
 
 use super::finding::{Cause, Certificate, Connection, Finding, Handshake, Silence};
 use runtime::outgoing::policy::Policy;
 
-/// More addresses than these are not listed.
+/// At most this many addresses are listed.
 const LISTED: usize = 3;
 
-/// What is known when a try has ended.
+/// What is known when a check has ended.
 pub(super) struct Trail<'a> {
     /// The name that was tried.
     pub host: &'a str,
     /// Its port.
     pub port: u16,
-    /// Where the name leads, in an order of its own so that the same is said each time.
+    /// The addresses of the name, sorted so that the message stays the same.
     pub addresses: &'a [IpAddr],
 }
 

@@ -1,4 +1,4 @@
-//! What to enter in a step, to the letter.
+//! The exact values to enter in a step.
 
 use super::{
     facts::Facts,
@@ -43,7 +43,7 @@ pub fn entries(id: StepId, spec: &ZoomIntegrationSpec, facts: &Facts) -> Vec<Ent
     }
 }
 
-/// The redirect URL: the operator's callback, or what is declared.
+/// The redirect URL: the operator's callback, or the declared one.
 #[must_use]
 pub fn redirect_url<'a>(spec: &'a ZoomIntegrationSpec, facts: &'a Facts) -> Option<&'a str> {
     let declared = spec

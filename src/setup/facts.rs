@@ -1,5 +1,4 @@
-//! What the operator knows about an app's setup. Plain data, without a secret; whoever observes fills
-//! it in.
+//! What the operator knows about an app's setup. Plain data without secrets; the observer fills it in.
 
 use std::collections::BTreeSet;
 
@@ -9,21 +8,21 @@ use super::step::{State, StepId};
 use contract::facts::SecretRole;
 use zoom::{Fault, scopes::Comparison};
 
-/// What is known.
+/// Everything that is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     /// The credentials Secret.
     pub secret: SecretFacts,
-    /// What Zoom said to the credentials.
+    /// Zoom's answer to the credentials.
     pub credentials: Attempt,
-    /// Granted scopes compared with declared ones, of the app's token or of the connection that lacks
-    /// most; `None` while there is no token.
+    /// Granted scopes compared with declared ones, for the app's token or for the connection that lacks most;
+    /// `None` while there is no token.
     pub scopes: Option<Comparison>,
     /// The webhook endpoint.
     pub endpoint: EndpointFacts,
-    /// What consents and connections came to.
+    /// The state of consents and connections.
     pub consent: ConsentFacts,
-    /// How the steps stood before.
+    /// The previous state of the steps.
     pub before: Vec<Remembered>,
 }
 
@@ -34,55 +33,55 @@ pub struct SecretFacts {
     pub exists: bool,
     /// Its keys.
     pub keys: BTreeSet<String>,
-    /// Keys whose value is empty or no printable text.
+    /// Keys whose value is empty or not printable text.
     pub unusable: BTreeSet<String>,
     /// Pairs of keys that hold the same value: the one that is probably wrong first.
     pub same: Vec<(String, String)>,
 }
 
-/// What became of the last attempt to use the credentials.
+/// The outcome of the last attempt to use the credentials.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Attempt {
-    /// There was none, or nothing is known of it.
+    /// There was none, or it is not known.
     #[default]
     Untried,
-    /// Zoom took them, first at this time if known.
+    /// Zoom accepted them, first at this time if known.
     Accepted(Option<Timestamp>),
-    /// Zoom gave no token.
+    /// Zoom issued no token.
     Failed(Fault),
 }
 
 /// The webhook endpoint.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EndpointFacts {
-    /// Whether the receiver takes requests; `None` when that is not known.
+    /// Whether the receiver accepts requests; `None` if not known.
     pub available: Option<bool>,
-    /// Whether its public name leads to somebody else, or may not be used: it must not be pasted.
+    /// Whether its public name leads to somebody else, or may not be used, so that it must not be pasted.
     pub withheld: bool,
-    /// What keeps Zoom from reaching it, if that was tried and found.
+    /// Why Zoom cannot reach it, if a check found that.
     pub unreachable: Option<String>,
     /// The last signed URL validation that was answered.
     pub validated_at: Option<Timestamp>,
-    /// The last request whose signature was right.
+    /// The last request with a correct signature.
     pub verified_at: Option<Timestamp>,
-    /// The secret that made it.
+    /// The secret of that signature.
     pub secret: Option<SecretRole>,
-    /// The last request whose signature no secret makes. Anybody can cause this.
+    /// The last request with an unknown signature. Anybody can cause this.
     pub rejected_at: Option<Timestamp>,
-    /// Types of the events that came.
+    /// Types of the events that have arrived.
     pub events_seen: BTreeSet<String>,
-    /// Whether `app_deauthorized` came.
+    /// Whether `app_deauthorized` has arrived.
     pub removal_seen: bool,
 }
 
-/// What consents and connections came to.
+/// The state of consents and connections.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConsentFacts {
-    /// The operator's callback, where the app uses it.
+    /// The operator's callback, if the app uses it.
     pub callback: Option<String>,
     /// The integration's own link to install the app.
     pub install_url: Option<String>,
-    /// What connections that are not connected failed by, as far as nothing has refuted it since.
+    /// Why connections that are not connected failed, unless it was refuted since.
     pub faults: Vec<Fault>,
     /// The connections.
     pub connections: Vec<ConnectionFacts>,
@@ -95,20 +94,20 @@ pub struct ConnectionFacts {
     pub name: String,
     /// Its link.
     pub install_url: Option<String>,
-    /// Whether it is connected, and since when.
+    /// Whether it is connected.
     pub connected: bool,
-    /// Since when.
+    /// Since when it is connected.
     pub since: Option<Timestamp>,
     /// Whether its grant is lost.
     pub lost: bool,
 }
 
-/// How a step stood before.
+/// The previous state of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Remembered {
     /// The step.
     pub id: StepId,
-    /// How it stood.
+    /// Its state.
     pub state: State,
     /// Since when.
     pub since: Timestamp,
@@ -117,7 +116,7 @@ pub struct Remembered {
 // === impl Facts ===
 
 impl Facts {
-    /// Since when a step stood as it stands now.
+    /// Since when a step is in its current state.
     #[must_use]
     pub fn since(&self, id: StepId, state: State) -> Option<Timestamp> {
         self.before
@@ -130,7 +129,7 @@ impl Facts {
 // === impl SecretFacts ===
 
 impl SecretFacts {
-    /// Whether a key can be used.
+    /// Whether a key is usable.
     #[must_use]
     pub fn has(&self, key: &str) -> bool {
         self.exists && self.keys.contains(key) && !self.unusable.contains(key)
@@ -140,7 +139,7 @@ impl SecretFacts {
 // === impl ConsentFacts ===
 
 impl ConsentFacts {
-    /// Whether a connection failed by this.
+    /// Whether a connection failed for this reason.
     #[must_use]
     pub fn failed_by(&self, fault: Fault) -> bool {
         self.faults.contains(&fault)

@@ -1,5 +1,5 @@
-//! What a status says of an app's setup. So the controller, which writes the status, and a tool that may
-//! read nothing but the resources come to the same list.
+//! What a status says about an app's setup. The controller, which writes the status, and a tool that can only
+//! read the resources use this to get the same list.
 
 use std::collections::BTreeSet;
 
@@ -26,18 +26,18 @@ use zoom::{
     scopes::{self, Comparison},
 };
 
-/// What of a connection's status the list is made from.
+/// The part of a connection's status that the list depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Read {
     connection: ConnectionFacts,
     granted: Option<Vec<String>>,
-    /// What its last consent failed by.
+    /// Why its last consent failed.
     consent: Option<Fault>,
-    /// What its token fails by, as long as it does.
+    /// Why its token currently fails.
     token: Option<Fault>,
 }
 
-/// What of this connection's status the list is made from.
+/// Reads the part of a connection's status that the list depends on.
 #[must_use]
 pub fn read(found: &ZoomConnection) -> Read {
     let status = found.status.as_ref();
@@ -50,7 +50,7 @@ pub fn read(found: &ZoomConnection) -> Read {
     }
 }
 
-/// What `status` says, together with the statuses of the integration's connections.
+/// What `status` and the statuses of the integration's connections say.
 #[must_use]
 pub fn facts<'a>(
     spec: &ZoomIntegrationSpec,
@@ -58,7 +58,7 @@ pub fn facts<'a>(
     connections: impl IntoIterator<Item = &'a ZoomConnection>,
 ) -> Facts {
     let mut connections: Vec<Read> = connections.into_iter().map(read).collect();
-    // A watch gives them in any order.
+    // A watch returns them in any order.
     connections.sort_by(|one, other| one.connection.name.cmp(&other.connection.name));
     Facts {
         secret: status.credentials.as_ref().map(secret).unwrap_or_default(),
@@ -119,7 +119,7 @@ fn credentials(status: &ZoomIntegrationStatus) -> Attempt {
     }
 }
 
-/// Of the app's token, or of the connection that lacks most.
+/// For the app's token, or for the connection that lacks most.
 fn granted(
     spec: &ZoomIntegrationSpec,
     status: &ZoomIntegrationStatus,
@@ -186,8 +186,8 @@ fn connection(connection: &ZoomConnection) -> ConnectionFacts {
     }
 }
 
-/// What those that are not connected fail by. What a consent failed by once may have been mended since, and
-/// is, where another one went through.
+/// Why connections fail that are not connected. A consent's failure may have been fixed since, and certainly
+/// has if another one succeeded.
 fn faults(connections: &[Read]) -> Vec<Fault> {
     let any = connections.iter().any(|read| read.connection.connected);
     let mut faults: Vec<Fault> = Vec::new();

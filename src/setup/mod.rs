@@ -1,20 +1,20 @@
-//! What people have to do in Zoom's portal, as data: each step with the exact text to paste, and what
-//! proves that it was done. Pure.
+//! What people have to do in Zoom's portal, as data: each step with the exact text to paste, and what proves
+//! that it was done. Pure.
 //!
-//! Nothing is ticked by hope. A step is [`Done`](State::Done) when the operator saw the proof,
-//! [`Open`](State::Open) when it would have seen it or knows a mistake, and otherwise
-//! [`Unknown`](State::Unknown): redirect URL and scopes, for example, show only when somebody authorizes.
+//! No step is ticked without proof. A step is [`Done`](State::Done) if the operator saw the proof,
+//! [`Open`](State::Open) if it would have seen the proof or knows a mistake, and [`Unknown`](State::Unknown)
+//! otherwise: redirect URL and scopes, for example, show only when somebody authorizes.
 //!
 //! | question | module |
 //! |---|---|
 //! | What is a step? | [`step`] |
 //! | What has to be known? | [`facts`] |
-//! | What of it does a status say? | [`known`] |
+//! | What does a status say about it? | [`known`] |
 //! | Which steps does an app need, in which order? | [`order`] |
-//! | What is to be pasted, chosen, copied? | [`entries`] |
+//! | What has to be pasted, chosen, copied? | [`entries`] |
 //! | Is it done, and if not, what was done wrong? | [`judge`] |
 //! | What is unwise? | [`warning`] |
-//! | In which words? | [`words`] |
+//! | How is it worded? | [`words`] |
 
 pub mod entries;
 pub mod facts;
@@ -34,7 +34,7 @@ pub use self::{
 };
 use crate::api::v1alpha1::ZoomIntegrationSpec;
 
-/// The steps for an app, in the order of Zoom's portal, as they stand at `now`.
+/// The steps for an app, in the order of Zoom's portal, with their states at `now`.
 #[must_use]
 pub fn steps(spec: &ZoomIntegrationSpec, facts: &Facts, now: Timestamp) -> Vec<Step> {
     order::ids(spec, facts)
@@ -55,8 +55,8 @@ pub fn steps(spec: &ZoomIntegrationSpec, facts: &Facts, now: Timestamp) -> Vec<S
         .collect()
 }
 
-/// The step to do next: the first that is known to be open; then the installation; then the first whose
-/// proof is still to come. `None` when all that can be proved is.
+/// The step to do next: the first one known to be open, then the installation, then the first one whose proof
+/// is still to come. `None` if everything that can be proved is done.
 #[must_use]
 pub fn next(steps: &[Step]) -> Option<&Step> {
     let first = |wanted: &dyn Fn(&&Step) -> bool| steps.iter().find(|step| wanted(step));
@@ -65,7 +65,7 @@ pub fn next(steps: &[Step]) -> Option<&Step> {
         .or_else(|| first(&|step| step.state == State::Unknown && step.evidence.is_awaited()))
 }
 
-/// The steps before `step` that nothing has proved yet, although something will.
+/// The steps before `step` that have no proof yet but will get one.
 #[must_use]
 pub fn unproved<'a>(steps: &'a [Step], step: &Step) -> Vec<&'a Step> {
     steps

@@ -42,7 +42,7 @@ pub fn ids(spec: &ZoomIntegrationSpec, facts: &Facts) -> Vec<StepId> {
     ids
 }
 
-/// What to keep one's hands off in a step.
+/// What to avoid in a step.
 #[must_use]
 pub fn cautions(id: StepId, spec: &ZoomIntegrationSpec) -> Vec<Caution> {
     let general = spec.is_general();
@@ -117,7 +117,7 @@ pub fn is_reviewed(spec: &ZoomIntegrationSpec) -> bool {
 }
 
 fn has_listing(spec: &ZoomIntegrationSpec) -> bool {
-    // The description of scopes stands on the page of the scopes.
+    // The description of scopes is on the page of the scopes.
     spec.app.listing.as_ref().is_some_and(|listing| {
         let others = Listing {
             scope_description: None,
@@ -127,7 +127,7 @@ fn has_listing(spec: &ZoomIntegrationSpec) -> bool {
     })
 }
 
-/// Whether the account's administrator stands in the way. Nobody sees that before it happens.
+/// Whether the account's administrator blocks the app. This shows only when it happens.
 fn is_barred(facts: &Facts) -> bool {
     facts.credentials == Attempt::Failed(Fault::DisabledByAdmin)
         || facts.consent.failed_by(Fault::DisabledByAdmin)

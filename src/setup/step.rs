@@ -1,16 +1,16 @@
-//! A step of the human to-do list.
+//! A step of the to-do list for people.
 
 use jiff::Timestamp;
 
 use crate::api::v1alpha1::{AppKind, Environment};
 use zoom::scopes::Covered;
 
-/// What has to be done. The names are for machines and stay.
+/// What has to be done. The names are part of the API and stay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum StepId {
-    /// Make the app.
+    /// Create the app.
     CreateApp,
-    /// Bring its credentials into the Secret.
+    /// Copy its credentials into the Secret.
     Credentials,
     /// Paste redirect URL and allow list.
     Redirect,
@@ -22,13 +22,13 @@ pub enum StepId {
     Events,
     /// Paste the endpoint URL and press Validate.
     Endpoint,
-    /// Tick the scopes.
+    /// Select the scopes.
     Scopes,
     /// Fill in names, texts and links.
     Information,
     /// Paste the deauthorization endpoint.
     Deauthorization,
-    /// Answer Zoom's questions on the app's security.
+    /// Answer Zoom's questions about the app's security.
     TechnicalDesign,
     /// Enter the credentials in the tenant's own back end.
     BackEnd,
@@ -44,14 +44,14 @@ pub enum StepId {
     Submit,
 }
 
-/// How far a step is.
+/// The progress of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
     /// The proof was seen.
     Done,
-    /// The proof would be there, or a mistake is known.
+    /// The proof would exist if it were done, or a mistake is known.
     Open,
-    /// Nothing can tell yet, or at all.
+    /// It cannot be known yet, or at all.
     Unknown,
 }
 
@@ -60,88 +60,88 @@ pub enum State {
 pub struct Step {
     /// What has to be done.
     pub id: StepId,
-    /// For which kind of app.
+    /// The kind of app.
     pub kind: AppKind,
     /// What to enter, in the order of Zoom's form.
     pub entries: Vec<Entry>,
-    /// How far it is.
+    /// The progress.
     pub state: State,
-    /// What proves it, or would.
+    /// What proves it, or would prove it.
     pub evidence: Evidence,
-    /// What was done wrong, as far as known.
+    /// The known mistakes.
     pub mistakes: Vec<Mistake>,
-    /// What to keep one's hands off.
+    /// What to avoid.
     pub cautions: Vec<Caution>,
-    /// Since when it is so.
+    /// Since when it is in this state.
     pub since: Option<Timestamp>,
 }
 
-/// How a value gets to its place.
+/// What to do with a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Act {
-    /// Into Zoom's form, to the letter.
+    /// Paste it into Zoom's form, exactly.
     Paste,
-    /// One of several.
+    /// Choose it from several.
     Choose,
-    /// A box in Zoom's form.
+    /// Tick its box in Zoom's form.
     Tick,
-    /// Out of Zoom's form, into a key of a Secret.
+    /// Copy it from Zoom's form into a key of a Secret.
     Copy,
-    /// A link to open.
+    /// Open the link.
     Open,
 }
 
 /// A value and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// How it gets there.
+    /// What to do with it.
     pub act: Act,
-    /// What Zoom's form calls the place; of a link, whose it is.
+    /// The name of the place in Zoom's form; for a link, whose link it is.
     pub field: String,
-    /// The value; of [`Act::Copy`], name of the Secret and key. Never a secret.
+    /// The value; for [`Act::Copy`], name of the Secret and key. Never a secret.
     pub value: String,
-    /// What Zoom's form shows beside it, if that is something else and known.
+    /// What Zoom's form shows next to it, if that is different and known.
     pub hint: Option<&'static str>,
 }
 
 /// What proves a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Evidence {
-    /// Zoom's token endpoint takes the credentials.
+    /// Zoom's token endpoint accepts the credentials.
     CredentialsAccepted,
-    /// Somebody's consent went through.
+    /// A consent succeeded.
     Consent,
     /// Zoom's signed URL validation was answered.
     Validation,
     /// A request was signed with the secret token.
     Signature,
-    /// Each declared event came once.
+    /// Each declared event has arrived at least once.
     Events {
         /// How many are declared.
         declared: usize,
-        /// Which of them did not come yet.
+        /// The ones that have not arrived yet.
         unseen: Vec<String>,
     },
     /// The scopes of a token.
     TokenScopes,
-    /// Zoom gives a token.
+    /// Zoom issues a token.
     Token,
     /// Connections are connected.
     Connections {
         /// How many.
         connected: usize,
-        /// Of how many.
+        /// How many there are.
         total: usize,
     },
     /// The first signed event: somebody has installed the app.
     FirstEvent,
-    /// `app_deauthorized` came once.
+    /// `app_deauthorized` has arrived at least once.
     Removal,
     /// The operator cannot see it.
     None,
 }
 
-/// What was done wrong.
+/// A mistake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mistake {
     /// The Secret does not exist.
@@ -153,7 +153,7 @@ pub enum Mistake {
         /// The key.
         key: String,
     },
-    /// A key of the Secret is empty or no text.
+    /// A key of the Secret is empty or not text.
     BadKey {
         /// The Secret.
         secret: String,
@@ -167,28 +167,28 @@ pub enum Mistake {
         /// The other one.
         other: String,
     },
-    /// Client id and secret are no pair of this app.
+    /// Client id and secret are not a pair of this app.
     CredentialsRejected(Environment),
     /// The app is of another kind.
     WrongAppKind(AppKind),
-    /// Account id wrong, or app not activated: Zoom does not tell which.
+    /// The account id is wrong, or the app is not activated: Zoom does not say which.
     AccountOrActivation,
-    /// The app is switched off.
+    /// The app is disabled.
     AppDisabled,
     /// The account's administrator does not allow the app.
     DisabledByAdmin,
-    /// The user who owns the app or grant is gone.
+    /// The user who owns the app or grant no longer exists.
     OwnerGone,
     /// The redirect URL in Zoom's form is another one.
     RedirectMismatch(String),
     /// The declared redirect URL is not the operator's callback.
     OtherCallback {
-        /// As declared.
+        /// The declared one.
         declared: String,
-        /// The operator's.
+        /// The operator's callback.
         callback: String,
     },
-    /// Requests came whose signature is not of this secret token.
+    /// Requests have signatures that were not made with this secret token.
     WrongSecretToken {
         /// The Secret.
         secret: String,
@@ -197,9 +197,9 @@ pub enum Mistake {
     },
     /// The last URL validation is too old.
     Stale(Timestamp),
-    /// The way in is broken; why.
+    /// The URL does not lead to the receiver, for this reason.
     Unreachable(String),
-    /// The receiver takes no requests.
+    /// The receiver accepts no requests.
     ReceiverDown,
     /// The endpoint has no public name.
     NoHost,
@@ -209,29 +209,29 @@ pub enum Mistake {
     MissingScopes {
         /// The scopes.
         scopes: Vec<String>,
-        /// The kind of app, which decides how a ticked box comes to count.
+        /// The kind of app, which decides what makes a ticked box count.
         kind: AppKind,
     },
-    /// Scopes that were granted by other names.
+    /// Scopes that were granted under other names.
     OtherNames(Vec<Covered>),
-    /// Nobody is named who could authorize.
+    /// No connection names a person who could authorize.
     NoConnection,
     /// Connections whose grant is lost.
     GrantLost(Vec<String>),
 }
 
-/// What to keep one's hands off.
+/// What to avoid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Caution {
     /// "Change Now" cannot be undone.
     ChangeNow,
-    /// "Add App in the Marketplace" starts without what the back end needs.
+    /// "Add App in the Marketplace" starts without the data that the back end needs.
     AddInMarketplace,
-    /// The older Verification Token is of no use.
+    /// The older Verification Token is not used.
     VerificationToken,
     /// There are two pairs of credentials.
     TwoPairs(Environment),
-    /// A failed validation is no detail.
+    /// A failed validation must not be ignored.
     FailedValidation,
     /// Event subscriptions stay off.
     NoEvents,

@@ -1,4 +1,4 @@
-//! What is unwise about an app's setup, whether or not it works.
+//! Risks in an app's setup, whether or not it works.
 
 use super::{
     entries,
@@ -13,26 +13,26 @@ use zoom::{
     scopes::{self, Audience},
 };
 
-/// Something unwise.
+/// A risk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Warning {
-    /// The Secret has a Verification Token, which Zoom has switched off.
+    /// The Secret has a Verification Token, which Zoom no longer supports.
     LegacyVerificationToken(String),
-    /// A redirect URL by plain http.
+    /// A redirect URL with plain http.
     HttpRedirect(String),
     /// Zoom refuses the pair, and the app has two.
     DevelopmentCredentials,
-    /// Development credentials of an app that others are to install.
+    /// Development credentials of an app that others will install.
     DevelopmentOnly,
     /// Zoom still signs with the secret token from before the rotation.
     PreviousSecretToken,
     /// About scopes.
     Scopes(scopes::Warning),
-    /// A button that is still in reach and cannot be undone.
+    /// A button that can still be pressed and cannot be undone.
     Button(Caution),
 }
 
-/// What is unwise. `steps` are those of the same facts.
+/// The risks. `steps` are the steps for the same facts.
 #[must_use]
 pub fn warnings(spec: &ZoomIntegrationSpec, facts: &Facts, steps: &[Step]) -> Vec<Warning> {
     let mut found = Vec::new();

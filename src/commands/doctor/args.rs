@@ -1,4 +1,5 @@
-//! The flags of `doctor`. Credentials are no arguments: everybody on the machine can read those.
+//! The flags of `doctor`. Credentials cannot be passed as arguments, because everybody on the machine can
+//! read those.
 
 use std::path::PathBuf;
 
@@ -39,7 +40,7 @@ pub struct Args {
     #[arg(long, value_delimiter = ',')]
     pub scopes: Vec<String>,
 
-    /// A file with a `ZoomIntegration`, which says kind, scopes and names of keys, and is looked at itself.
+    /// A file with a `ZoomIntegration`, which says kind, scopes and names of keys, and is checked itself.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["kind", "scopes"])]
     pub spec: Option<PathBuf>,
 
@@ -59,7 +60,7 @@ pub struct Args {
     #[arg(long, short, value_enum, default_value_t)]
     pub output: Output,
 
-    /// Where.
+    /// The cluster and namespace.
     #[command(flatten)]
     pub cluster: Cluster,
 }

@@ -1,4 +1,4 @@
-//! What Zoom's answer means, in plain words. Pure.
+//! Explains what Zoom's answer means, in plain words. Pure.
 
 use jiff::Timestamp;
 
@@ -28,7 +28,7 @@ use zoom::{
     },
 };
 
-/// What is known of credentials.
+/// What is known about credentials.
 #[derive(Clone, Copy, Debug)]
 pub struct Case<'a> {
     /// The app that they are for.
@@ -37,15 +37,15 @@ pub struct Case<'a> {
     pub is_declared: bool,
     /// Where they come from.
     pub origin: &'a Origin,
-    /// What was handed in.
+    /// The values themselves.
     pub values: &'a Values,
-    /// What Zoom says.
+    /// Zoom's answer.
     pub answer: &'a Answer,
-    /// Where Zoom is.
+    /// The address of Zoom.
     pub zoom: &'a str,
 }
 
-/// What is found about credentials.
+/// The findings about credentials.
 #[must_use]
 pub fn diagnose(case: &Case<'_>, now: Timestamp) -> Report {
     let kind = match case.spec.app.kind {
@@ -66,7 +66,7 @@ pub fn diagnose(case: &Case<'_>, now: Timestamp) -> Report {
     report
 }
 
-/// What is found about a manifest alone.
+/// The findings about a manifest without credentials.
 #[must_use]
 pub fn of_manifest(manifest: &Manifest, now: Timestamp) -> Report {
     let mut report = Report::on(format!("ZoomIntegration {}, as declared", manifest.name));
@@ -87,7 +87,7 @@ pub fn of_manifest(manifest: &Manifest, now: Timestamp) -> Report {
         Verdict::Unknown,
         format!("{} steps in Zoom: {}.", steps.len(), titles.join("; ")),
     );
-    // What people have to do comes after the manifest is applied; what is wrong in it comes before.
+    // People do their part after the manifest is applied, but errors in it must be fixed before.
     let declared = steps.iter().flat_map(|step| &step.mistakes);
     for mistake in declared.filter(|mistake| is_declared(mistake)) {
         report.add("manifest", Verdict::ToDo, (words.mistake)(mistake));
@@ -96,12 +96,12 @@ pub fn of_manifest(manifest: &Manifest, now: Timestamp) -> Report {
     report
 }
 
-/// Whether a mistake is one of the manifest itself.
+/// Whether the manifest itself contains the mistake.
 fn is_declared(mistake: &Mistake) -> bool {
     matches!(mistake, Mistake::OtherCallback { .. } | Mistake::NoHost)
 }
 
-/// Whether what is needed is there, and nothing twice.
+/// Whether all required values exist, and none is used twice.
 fn values(case: &Case<'_>, report: &mut Report) {
     let called = |key: &str| case.origin.called(key, case.spec);
     for key in &case.values.lacking {
@@ -129,10 +129,10 @@ fn values(case: &Case<'_>, report: &mut Report) {
     }
 }
 
-/// Whether Zoom takes them, and gives a token.
+/// Whether Zoom accepts the credentials and issues a token.
 fn answer(case: &Case<'_>, report: &mut Report) {
     match case.answer {
-        // It has nothing that Zoom could be asked about.
+        // It has no credentials that Zoom could check.
         Answer::NotAsked if case.spec.is_webhook_only() => {}
         Answer::NotAsked => report.add(
             "pair",
@@ -174,7 +174,7 @@ fn pair(report: &mut Report) {
 }
 
 fn failed(error: &Error, case: &Case<'_>, report: &mut Report) {
-    // Whatever Zoom refuses for another reason of a person's, it knows them.
+    // If Zoom refuses for another reason that a person must fix, it knows the credentials.
     match error.fault {
         Fault::CredentialsRejected => report.add("pair", Verdict::ToDo, error.message()),
         Fault::WrongAppKind => report.add("kind", Verdict::ToDo, wrong_kind(error, case)),
@@ -220,7 +220,7 @@ fn swapped(swap: Swap, case: &Case<'_>) -> String {
     }
 }
 
-/// What was granted of what is declared.
+/// Which of the declared scopes were granted.
 fn scopes(case: &Case<'_>, report: &mut Report) {
     let required = &case.spec.own_scopes();
     let Answer::Token(token) = case.answer else {
@@ -249,7 +249,7 @@ fn scopes(case: &Case<'_>, report: &mut Report) {
     }
 }
 
-/// What can be said of the webhook secret token, of which Zoom cannot be asked.
+/// Checks the webhook secret token as far as possible: Zoom cannot check it.
 fn secret_token(case: &Case<'_>, report: &mut Report) {
     if case.values.secret_token.is_none() || case.spec.webhook.is_none() {
         return;
@@ -282,7 +282,7 @@ fn facts(case: &Case<'_>) -> Facts {
     }
 }
 
-/// What is unwise. Of an app that no manifest declares, only what its credentials and scopes show.
+/// Risks. Without a manifest, only those that the credentials and scopes show.
 fn warnings(
     spec: &ZoomIntegrationSpec,
     facts: &Facts,
@@ -298,7 +298,7 @@ fn warnings(
         .collect()
 }
 
-/// Minutes, rounded up.
+/// The lifetime in minutes, rounded up.
 fn life(token: &AccessToken) -> i64 {
     (token.expires_at.duration_since(token.issued_at).as_secs() + 59) / 60
 }

@@ -1,4 +1,4 @@
-//! The webhook URL as it looks from here.
+//! Checks the webhook URL from this machine.
 
 use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
 use url::Url;
@@ -6,34 +6,35 @@ use url::Url;
 use super::report::{Report, Verdict};
 use crate::reach::{self, Cause, Finding, Options};
 
-/// What the report calls it.
+/// The name of this check in the report.
 const CHECK: &str = "from here";
-/// As long as the digest that is made with it.
+/// The same length as the digest made with it.
 const KEY_BYTES: usize = 32;
 
 const NOT_ASKED: &str = "Not tried: this system has no random numbers.";
 const NOT_APPLIED: &str = "Name, TLS and certificate are in order. No receiver answers yet, which comes with the manifest.";
 const CANNOT_TELL: &str = "Name, TLS and certificate are in order, and something answers. Nobody can tell from here whether it is this receiver; what the operator found is EndpointReachable.";
 
-/// What is known beforehand.
+/// What is already known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expectation {
     /// Nothing is applied yet, so no receiver can answer.
     NotApplied,
     /// There should be a receiver.
     Applied,
-    /// The operator reached it.
+    /// The operator has reached it.
     Reached,
 }
 
-/// Tries the URL and adds what was found. Without the webhook secret token nobody can tell whose answer it is.
+/// Checks the URL and adds the finding. Without the webhook secret token, the owner of an answer cannot be
+/// proved.
 pub async fn probe(
     url: &str,
     token: Option<&SecretString>,
     known: Expectation,
     report: &mut Report,
 ) {
-    // A URL that cannot be parsed, and TLS that cannot be set up, are no findings about the endpoint.
+    // A URL that cannot be parsed, or a failure to set up TLS, is not a finding about the endpoint.
     let (Ok(url), Ok(options)) = (Url::parse(url), Options::public()) else {
         return;
     };
@@ -46,8 +47,8 @@ pub async fn probe(
     report.add(CHECK, verdict, message);
 }
 
-/// What the question is signed with: the token, or what nobody else can know, so that nobody can compute the
-/// answer either. `None` when there are no random numbers.
+/// The key that signs the question: the token, or a random key, so that nobody can compute the answer either.
+/// `None` if there are no random numbers.
 fn key(token: Option<&SecretString>) -> Option<SecretSlice<u8>> {
     let key = if let Some(token) = token {
         token.expose_secret().as_bytes().to_vec()
@@ -63,17 +64,18 @@ fn judge(finding: &Finding, has_token: bool, known: Expectation) -> (Verdict, St
     let message = || finding.message.clone();
     match finding.cause {
         Cause::Reachable if has_token => (Verdict::Ok, message()),
-        // Whoever stands in front has no way to a receiver that is not there yet.
+        // The proxy in front cannot reach a receiver that does not exist yet.
         Cause::OtherServer | Cause::UnexpectedStatus(404 | 500..=599)
             if known == Expectation::NotApplied =>
         {
             (Verdict::Unknown, NOT_APPLIED.into())
         }
-        // The receiver itself answers 404 to a question that its token did not sign.
+        // The receiver itself answers 404 to a question that was not signed with its token.
         Cause::Reachable | Cause::OtherServer | Cause::UnexpectedStatus(404) if !has_token => {
             (Verdict::Unknown, CANNOT_TELL.into())
         }
-        // Said by whoever has the certificate of this host, so that it counts although the operator sees another.
+        // The answer comes from the owner of this host's certificate, so it counts even if the operator gets
+        // another one.
         Cause::Redirected(_) | Cause::UnexpectedStatus(_) => (Verdict::ToDo, message()),
         _ if known == Expectation::Reached || !finding.is_obstacle() => {
             (Verdict::Unknown, message())
@@ -147,7 +149,7 @@ mod tests {
             assert_eq!(verdict, Verdict::Unknown);
             assert!(!message.contains(HERE), "{message}");
         }
-        // Nor can anybody compute one.
+        // And nobody can compute one.
         let own = || key(None).unwrap().expose_secret().to_vec();
         assert_eq!(own().len(), KEY_BYTES);
         assert_ne!(own(), own());

@@ -1,5 +1,5 @@
-//! Asks Zoom about credentials. At most a handful of requests, none of which changes anything there but that a
-//! Server-to-Server app has one more token, which is dropped.
+//! Asks Zoom about credentials, with a handful of requests at most. They change nothing at Zoom, except that
+//! a Server-to-Server app gets one more token, which is discarded.
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -7,33 +7,33 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::values::Values;
 use zoom::{AccessToken, App, Client, Error, Fault};
 
-/// What Zoom says.
+/// Zoom's answer.
 #[derive(Clone, Debug)]
 pub enum Answer {
-    /// It was not asked: something is missing.
+    /// Zoom was not asked: something is missing.
     NotAsked,
     /// Client id and secret are a pair.
     Pair,
-    /// It gave a token.
+    /// Zoom issued a token.
     Token(AccessToken),
-    /// It refuses, or was not reached.
+    /// Zoom refuses, or could not be reached.
     Failed(Error),
-    /// It refuses, and takes the same values in another order.
+    /// Zoom refuses, but accepts the same values in another order.
     Swapped(Swap),
 }
 
-/// Two values of which each stands where the other belongs.
+/// Two values that are swapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Swap {
     /// Client id and account id.
     ClientIdAndAccountId,
     /// Client id and client secret.
     ClientIdAndSecret,
-    /// The webhook secret token stands where the client secret belongs.
+    /// The webhook secret token is in the place of the client secret.
     SecretTokenForClientSecret,
 }
 
-/// Asks Zoom about credentials; if it takes them in no way, also in the orders in which people mix them up.
+/// Asks Zoom about credentials. If Zoom refuses them, also tries the orders in which people mix them up.
 pub async fn ask(zoom: &Client, values: &Values) -> Answer {
     let answer = once(zoom, values).await;
     let Answer::Failed(error) = &answer else {
@@ -44,7 +44,7 @@ pub async fn ask(zoom: &Client, values: &Values) -> Answer {
     }
     for (swap, values) in swaps(values) {
         match once(zoom, &values).await {
-            // Whatever else Zoom has against them, they are a pair.
+            // Whatever other reason Zoom has, they are a pair.
             Answer::Failed(error) if error.fault.class() == zoom::Class::Time => break,
             Answer::Failed(error) if error.fault == Fault::CredentialsRejected => {}
             _ => return Answer::Swapped(swap),
@@ -73,9 +73,9 @@ async fn once(zoom: &Client, values: &Values) -> Answer {
     answer.map_or_else(Answer::Failed, |()| Answer::Pair)
 }
 
-/// The same values in the orders in which people mix them up. A secret is tried as an id only when it is
-/// shorter than what stands there as id, since Zoom's ids are shorter than its secrets: an id is more often
-/// written down.
+/// The same values in the orders in which people mix them up. A secret is tried as an id only if it is
+/// shorter than the given id, because Zoom's ids are shorter than its secrets: ids are logged and stored more
+/// often.
 fn swaps(values: &Values) -> Vec<(Swap, Values)> {
     let Some(app) = &values.app else {
         return Vec::new();

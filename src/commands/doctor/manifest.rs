@@ -1,4 +1,4 @@
-//! The app that credentials are for: as a manifest declares it, or as flags say.
+//! The app that credentials belong to, from a manifest or from flags.
 
 use std::fs;
 
@@ -13,18 +13,18 @@ use zoom::scopes::Level;
 /// The app.
 #[derive(Clone, Debug)]
 pub struct Manifest {
-    /// What is declared.
+    /// The spec.
     pub spec: ZoomIntegrationSpec,
-    /// What it is called.
+    /// The name.
     pub name: String,
-    /// Whether a manifest declares it; else it is made up from flags.
+    /// Whether it comes from a manifest; otherwise from flags.
     pub is_declared: bool,
 }
 
-/// Reads the manifest, or makes one up.
+/// Reads the manifest, or builds one from the flags.
 ///
 /// # Errors
-/// When the file cannot be read, or does not have one integration.
+/// When the file cannot be read, or does not contain exactly one integration.
 pub fn read(args: &Args) -> anyhow::Result<Manifest> {
     let Some(path) = &args.spec else {
         return made_up(args.kind.unwrap_or(Kind::ServerToServer), &args.scopes);
@@ -82,7 +82,7 @@ fn made_up(kind: Kind, scopes: &[String]) -> anyhow::Result<Manifest> {
 // === impl Manifest ===
 
 impl Manifest {
-    /// The declared app; of a made up one, with a webhook if there is a token for it.
+    /// The declared app; an app from flags gets a webhook if there is a token for it.
     #[must_use]
     pub fn with_what_is_there(&self, data: &Data) -> ZoomIntegrationSpec {
         let mut spec = self.spec.clone();

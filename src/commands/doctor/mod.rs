@@ -1,14 +1,14 @@
-//! `doctor`: what works, what is missing and what to do, in plain words. Of credentials, before anything is
-//! applied; or of a resource in the cluster.
+//! `doctor`: what works, what is missing and what to do, in plain words. It examines credentials before
+//! anything is applied, or a resource in the cluster.
 //!
 //! | question | module |
 //! |---|---|
 //! | Which flags are there? | [`args`] |
 //! | Where do credentials come from? | [`source`], [`values`] |
 //! | For which app? | [`manifest`] |
-//! | What does Zoom say to them? | [`examine`] |
+//! | What does Zoom answer? | [`examine`] |
 //! | What does that mean? | [`diagnosis`] |
-//! | How does a resource of the cluster do? | [`resource`] |
+//! | Is a resource of the cluster well? | [`resource`] |
 //! | Does its webhook URL lead anywhere? | [`endpoint`] |
 //! | What is printed? | [`report`] |
 
@@ -34,10 +34,10 @@ use crate::{
 };
 use zoom::{Client, Endpoints};
 
-/// Carries out `doctor`; whether all is well.
+/// Runs `doctor`. Returns whether all is well.
 ///
 /// # Errors
-/// When what is to be examined cannot be read: then nothing is known.
+/// When the subject of the examination cannot be read: then nothing is known.
 pub fn main(args: &Args) -> anyhow::Result<bool> {
     terminal::block_on(async {
         let report = match &args.target {

@@ -1,4 +1,4 @@
-//! What the doctor found, for people and for programs.
+//! The findings of `doctor`, for people and for programs.
 
 use std::fmt::Write as _;
 
@@ -6,37 +6,37 @@ use serde::Serialize;
 
 use crate::commands::terminal::{plain, table::align};
 
-/// What was found.
+/// A report.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
-    /// Of what.
+    /// The subject.
     pub subject: String,
-    /// One after the other.
+    /// The checks, in order.
     pub checks: Vec<Check>,
-    /// What is unwise, whether or not it works.
+    /// Risks, whether or not it works.
     pub warnings: Vec<String>,
 }
 
-/// Something that was looked at.
+/// A check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// What, in a word.
+    /// Its name, in one word.
     #[serde(rename = "check")]
     pub subject: String,
-    /// How it is.
+    /// Its result.
     pub verdict: Verdict,
-    /// In one or two sentences, with the remedy.
+    /// One or two sentences, with the remedy.
     pub message: String,
 }
 
-/// How something is.
+/// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Verdict {
-    /// Well.
+    /// All is well.
     Ok,
     /// Something has to be done.
     ToDo,
-    /// Nobody can tell yet.
+    /// Not known yet.
     Unknown,
 }
 
@@ -50,7 +50,7 @@ struct Document<'a> {
 // === impl Report ===
 
 impl Report {
-    /// A report without findings.
+    /// Creates an empty report.
     #[must_use]
     pub fn on(subject: impl Into<String>) -> Self {
         Self {
@@ -79,7 +79,7 @@ impl Report {
         self.checks.iter().filter(to_do).count()
     }
 
-    /// For people.
+    /// The report for people.
     ///
     /// # Errors
     /// Never: it is written to memory.
@@ -110,10 +110,10 @@ impl Report {
         Ok(out)
     }
 
-    /// For programs.
+    /// The report for programs.
     ///
     /// # Errors
-    /// Never: these are texts.
+    /// Never: the report contains only text.
     pub fn json(&self) -> anyhow::Result<String> {
         let document = Document {
             well: self.is_well(),

@@ -1,5 +1,5 @@
-//! What is wrong with a resource of the cluster: its conditions that do not hold, its warning Events, and its
-//! webhook URL as it looks from here. What holds is for `status`.
+//! What is wrong with a resource of the cluster: its conditions that are not met, its warning Events, and its
+//! webhook URL as seen from this machine. What works is shown by `status`.
 
 use jiff::Timestamp;
 use k8s_openapi::{api::core::v1::Event, apimachinery::pkg::apis::meta::v1::Condition};
@@ -18,13 +18,13 @@ use crate::{
     setup::State,
 };
 
-/// As many Events are quoted.
+/// At most this many Events are quoted.
 const EVENTS: usize = 5;
 
-/// Looks at a resource.
+/// Examines a resource.
 ///
 /// # Errors
-/// When the cluster cannot be asked, or there is nothing of that name.
+/// When a request to the cluster fails, or there is no resource with this name.
 pub async fn examine(session: &Session, target: &Target) -> anyhow::Result<Report> {
     let now = Timestamp::now();
     let (mut report, events) = match target {
@@ -92,7 +92,7 @@ fn integration(found: &ZoomIntegration, connections: &[ZoomConnection]) -> Repor
     report
 }
 
-/// What is left to do in Zoom. Steps that nobody can prove are named, not taken for done.
+/// What is left to do in Zoom. Steps that cannot be proved are named and not counted as done.
 fn setup(steps: &[SetupStep], next: Option<String>, report: &mut Report) {
     let any = |state: State| steps.iter().any(|step| step.state == state.as_str());
     let (verdict, message) = match next {
@@ -115,7 +115,7 @@ fn setup(steps: &[SetupStep], next: Option<String>, report: &mut Report) {
     report.add("setup", verdict, message);
 }
 
-/// What has to be done; of a status without words, its name for machines.
+/// The title of the step; its machine name if the status has no text.
 fn title(step: &SetupStep) -> &str {
     if step.title.is_empty() {
         &step.id
@@ -150,14 +150,14 @@ fn phrase(phase: Option<Phase>) -> &'static str {
     phase.map_or("not seen by the operator", Phase::as_str)
 }
 
-/// What a status speaks of.
+/// What a status refers to.
 struct Observation<'a> {
     observed: Option<i64>,
     generation: Option<i64>,
     namespace: &'a str,
 }
 
-/// Whether the status says anything; a latest change that it does not know is named.
+/// Whether the status has any content. A latest change that it has not observed yet is reported.
 fn is_observed(observation: &Observation<'_>, report: &mut Report) -> bool {
     if observation.observed.is_none_or(|observed| observed < 0) {
         let text = format!(
@@ -177,7 +177,8 @@ fn is_observed(observation: &Observation<'_>, report: &mut Report) -> bool {
     true
 }
 
-/// `Ready`, and what does not hold for another reason. `Reconciling` and `Stalled` say the same in other words.
+/// `Ready`, and conditions that are not met for another reason. `Reconciling` and `Stalled` only repeat
+/// `Ready`.
 fn conditions(conditions: &[Condition], report: &mut Report) {
     let ready = Type::Ready.find(conditions);
     let repeats = |found: &Condition| {
@@ -204,7 +205,7 @@ fn conditions(conditions: &[Condition], report: &mut Report) {
     }
 }
 
-/// The connections that wait for somebody, in one line.
+/// The connections that need a person, in one line.
 fn waiting(connections: &[ZoomConnection], report: &mut Report) {
     let is_connected = |connection: &&ZoomConnection| {
         let status = connection.status.as_ref();
@@ -225,7 +226,7 @@ fn waiting(connections: &[ZoomConnection], report: &mut Report) {
     }
 }
 
-/// The last Events that warn. They say how it came about; what is wrong now the conditions say.
+/// The last warning Events. They show how a problem arose; the conditions say what is wrong now.
 fn quote(events: &[Event], report: &mut Report, now: Timestamp) {
     for event in events.iter().rev().take(EVENTS).rev() {
         let time = event.metadata.creation_timestamp.as_ref();

@@ -1,4 +1,4 @@
-//! Where credentials come from. What is read is named as in the credentials Secret.
+//! Where credentials come from. The values are named like the keys of the credentials Secret.
 
 use std::{
     collections::BTreeMap,
@@ -13,7 +13,7 @@ use kube::Api;
 use super::Args;
 use crate::{api::v1alpha1::ZoomIntegrationSpec, setup::warning::is_verification_token};
 
-/// A credential has some dozens of bytes.
+/// A credential has a few dozen bytes.
 const LARGEST: u64 = 64 * 1024;
 const PREFIX: &str = "ZOOM_";
 
@@ -25,7 +25,7 @@ pub type Data = BTreeMap<String, Vec<u8>>;
 pub enum Origin {
     /// Environment variables.
     Environment,
-    /// A file with lines of the form of environment variables.
+    /// A file with lines like environment variables.
     File(PathBuf),
     /// A directory with a file for each key.
     Directory(PathBuf),
@@ -36,7 +36,7 @@ pub enum Origin {
 // === impl Origin ===
 
 impl Origin {
-    /// The one that was chosen.
+    /// The source that the flags select.
     #[must_use]
     pub fn of(args: &Args) -> Option<Self> {
         if args.from_env {
@@ -53,7 +53,7 @@ impl Origin {
         args.secret.clone().map(Self::Secret)
     }
 
-    /// What people call the value of a key there.
+    /// The name of a key's value in this source, for people.
     #[must_use]
     pub fn called(&self, key: &str, spec: &ZoomIntegrationSpec) -> String {
         match self {
@@ -65,7 +65,7 @@ impl Origin {
         }
     }
 
-    /// Reads them.
+    /// Reads the credentials.
     ///
     /// # Errors
     /// When they cannot be read.
@@ -112,7 +112,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// The keys that are looked for, by their usual names.
+/// The keys to look for, by their usual names.
 fn keys(spec: &ZoomIntegrationSpec) -> [(&'static str, &str); 4] {
     let keys = &spec.credentials;
     [
@@ -128,7 +128,7 @@ fn canonical(key: &str, spec: &ZoomIntegrationSpec) -> Option<&'static str> {
     found.map(|(name, _)| name)
 }
 
-/// Variables such as `ZOOM_CLIENT_ID`, by the keys that they stand for. Everything else is none of ours.
+/// Variables such as `ZOOM_CLIENT_ID`, by the keys that they stand for. All others are ignored.
 fn named(
     variables: impl IntoIterator<Item = (String, Vec<u8>)>,
     spec: &ZoomIntegrationSpec,
@@ -147,7 +147,7 @@ fn named(
         .collect()
 }
 
-/// Lines `NAME=VALUE`, perhaps with `export` before and quotation marks around the value.
+/// Lines `NAME=VALUE`, optionally with `export` in front and quotation marks around the value.
 fn assignments(text: &str) -> impl Iterator<Item = (String, Vec<u8>)> {
     text.lines().filter_map(|line| {
         let line = line.trim();
@@ -167,7 +167,7 @@ fn directory(path: &Path) -> anyhow::Result<Data> {
     for entry in fs::read_dir(path).with_context(failed)? {
         let file = entry.with_context(failed)?.path();
         let name = file.file_name().and_then(|name| name.to_str());
-        // A mounted Secret has links that begin with dots beside its keys.
+        // A mounted Secret also has links that begin with a dot.
         let Some(name) = name.filter(|name| !name.starts_with('.')) else {
             continue;
         };

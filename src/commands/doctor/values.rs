@@ -1,4 +1,4 @@
-//! Credentials as they were handed in, read as the controller reads the Secret. Pure.
+//! Credentials from a source, read in the same way as the controller reads the Secret. Pure.
 
 use contract::secret_value;
 use k8s_openapi::{ByteString, api::core::v1::Secret};
@@ -16,15 +16,15 @@ use crate::{
 pub struct Values {
     /// Names of keys, and what is wrong with them.
     pub secret: SecretFacts,
-    /// Keys that are needed and are not there, or cannot be used.
+    /// Keys that are needed but missing or unusable.
     pub lacking: Vec<String>,
     /// Client id and secret, if complete.
     pub app: Option<zoom::App>,
-    /// The account id, of a Server-to-Server app.
+    /// The account id of a Server-to-Server app.
     pub account_id: Option<String>,
     /// The webhook secret token.
     pub secret_token: Option<SecretString>,
-    /// Whether the app is of the kind that has an account id.
+    /// Whether the app's kind has an account id.
     pub is_server_to_server: bool,
     /// Whether the app has a Team Chat bot.
     pub has_bot: bool,
@@ -33,7 +33,7 @@ pub struct Values {
 // === impl Values ===
 
 impl Values {
-    /// Reads what was handed in for an app.
+    /// Reads the credentials of an app.
     #[must_use]
     pub fn read(spec: &ZoomIntegrationSpec, data: &Data) -> Self {
         let bytes = data.iter();

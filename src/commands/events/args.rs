@@ -10,13 +10,13 @@ pub struct Args {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
-    /// Where.
+    /// The cluster and namespace.
     #[command(flatten)]
     pub cluster: Cluster,
 }
 
-/// What can be done with dead letters (events that the sink refused for good or did not take in time, and
-/// signed bodies that cannot be read), and with an event that is about to become one.
+/// Manages dead letters (events that the sink refused for good or did not accept in time, and signed bodies
+/// that cannot be read), and events that are about to become dead letters.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
     /// List the dead letters, oldest first.
@@ -39,16 +39,16 @@ pub enum Command {
     Replay {
         /// The integration.
         integration: String,
-        /// Which.
+        /// The events.
         #[command(flatten)]
         which: Which,
     },
-    /// Make a dead letter of the event that holds up the others: the first one in the buffer that the sink
-    /// has not taken.
+    /// Turn the event that blocks the others into a dead letter: the first one in the buffer that the sink
+    /// has not accepted.
     Skip {
         /// The integration.
         integration: String,
-        /// The receiver's Pod. By default each one that has such an event.
+        /// The receiver's Pod. By default every one that has such an event.
         #[arg(long)]
         pod: Option<String>,
     },
@@ -56,13 +56,13 @@ pub enum Command {
     Drop {
         /// The integration.
         integration: String,
-        /// Which.
+        /// The events.
         #[command(flatten)]
         which: Which,
     },
 }
 
-/// Some events, or all.
+/// The events to act on.
 #[derive(Clone, Debug, clap::Args)]
 #[group(required = true, multiple = false)]
 pub struct Which {

@@ -1,4 +1,4 @@
-//! One request over a connection that is there already: a forwarded port.
+//! One request over an existing connection: a forwarded port.
 
 use anyhow::{Context as _, bail, ensure};
 use axum::body::Bytes;
@@ -8,13 +8,13 @@ use hyper_util::rt::TokioIo;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-/// A page of dead letters, or one with a body of the largest size in base64, stays below.
+/// A page of dead letters, or one event with a body of the largest size in base64, is smaller.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// Sends one request and reads the answer.
 ///
 /// # Errors
-/// When there is no answer, or one whose status is neither 2xx nor `also`.
+/// When there is no answer, or its status is neither 2xx nor `also`.
 pub async fn send<S>(
     stream: S,
     method: Method,
@@ -55,7 +55,7 @@ where
 /// Reads a JSON answer.
 ///
 /// # Errors
-/// When it is another text.
+/// When the text is something else.
 pub fn json<T: serde::de::DeserializeOwned>(text: &[u8]) -> anyhow::Result<T> {
     serde_json::from_slice(text).context("the receiver answered something unexpected")
 }

@@ -1,7 +1,7 @@
 //! `zoom-operator events`: a tenant's dead letters, for people with kubectl rights in its namespace.
 //!
-//! Reads the Secret with the receiver's control token and talks to each receiver Pod through a port
-//! forward: who may read Secrets there and forward ports may see the events, nobody else.
+//! Reads the Secret with the receiver's control token, and talks to each receiver Pod through a port forward.
+//! So exactly the people who may read Secrets and forward ports there can see the events.
 //!
 //! | question | module |
 //! |---|---|
@@ -26,10 +26,10 @@ use self::{
 };
 use crate::commands::terminal::{self, Output, print};
 
-/// Carries out one command.
+/// Runs a command.
 ///
 /// # Errors
-/// When the cluster or a receiver cannot be asked, or there is nothing of that name.
+/// When a request to the cluster or a receiver fails, or there is no event or integration with this name.
 pub fn main(args: Args) -> anyhow::Result<()> {
     terminal::block_on(run(args))
 }
@@ -101,7 +101,7 @@ async fn change(
     Ok(())
 }
 
-/// Skips the first event that fails at each receiver, or at the one that is named.
+/// Skips the first failing event at each receiver, or at the named one.
 async fn skip(receivers: &[Receiver], pod: Option<&str>) -> anyhow::Result<()> {
     let mut asked = receivers
         .iter()
@@ -134,8 +134,8 @@ async fn skip(receivers: &[Receiver], pod: Option<&str>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// All dead letters, and who holds them. A receiver that cannot be asked is said and passed over, unless none
-/// can be.
+/// All dead letters, each with its receiver. A receiver that cannot be asked is reported and left out, unless
+/// none can be asked.
 async fn held(receivers: &[Receiver]) -> anyhow::Result<Vec<(&Receiver, DeadLetter)>> {
     let mut held = Vec::new();
     let mut failure = None;
@@ -158,7 +158,7 @@ async fn held(receivers: &[Receiver]) -> anyhow::Result<Vec<(&Receiver, DeadLett
     }
 }
 
-/// The receiver that holds the dead letter whose id begins so, and the whole id.
+/// The receiver that has the dead letter whose id begins like this, and the full id.
 async fn holder<'a>(
     receivers: &'a [Receiver],
     beginning: &str,

@@ -31,12 +31,12 @@ pub struct Receiver {
 /// The running receivers of an integration.
 ///
 /// # Errors
-/// When there is no such integration, it has no receiver that runs, or one may not look.
+/// When the integration does not exist, no receiver is running, or access is forbidden.
 pub async fn find(cluster: &Cluster, integration: &str) -> anyhow::Result<Vec<Receiver>> {
     let session = cluster.session().await?;
     let found: ZoomIntegration = session.get(integration).await?;
     let Session { client, namespace } = session;
-    // A former receiver can have dead letters after the buffer was taken out of the spec.
+    // A former receiver can still have dead letters after the buffer was removed from the spec.
     let has_buffer = found
         .spec
         .webhook
@@ -115,13 +115,13 @@ impl Receiver {
     /// Sends one request to its control port.
     ///
     /// # Errors
-    /// When it cannot be reached, or refuses.
+    /// When the receiver cannot be reached, or refuses.
     pub async fn send(&self, method: Method, path: &str) -> anyhow::Result<Bytes> {
         let (_, body) = self.ask(method, path, None).await?;
         Ok(body)
     }
 
-    /// The same; `None` when the answer is this status.
+    /// Sends one request; returns `None` if the answer has this status.
     async fn send_unless(
         &self,
         method: Method,
@@ -148,10 +148,10 @@ impl Receiver {
         answer.await.with_context(|| format!("Pod {}", self.pod))
     }
 
-    /// Makes a dead letter of its first event that fails. `None` when no event fails.
+    /// Turns its first failing event into a dead letter. `None` if no event fails.
     ///
     /// # Errors
-    /// When it cannot be asked, or is too old to know how.
+    /// When the receiver cannot be asked, or its version does not support this.
     pub async fn skip(&self) -> anyhow::Result<Option<DeadLetter>> {
         let Some(answer) = self
             .send_unless(Method::POST, SKIP, StatusCode::CONFLICT)
@@ -165,7 +165,7 @@ impl Receiver {
     /// All its dead letters.
     ///
     /// # Errors
-    /// When it cannot be asked.
+    /// When the receiver cannot be asked.
     pub async fn dead_letters(&self) -> anyhow::Result<Vec<DeadLetter>> {
         let mut all: Vec<DeadLetter> = Vec::new();
         loop {

@@ -7,10 +7,10 @@ use serde::Serialize;
 use crate::commands::terminal::table::align;
 use contract::receiver::control::DeadLetter;
 
-/// Enough of an id to tell it from others.
+/// Enough of an id to distinguish it from others.
 const SHORT: usize = 12;
 
-/// A dead letter and where it is.
+/// A dead letter and its Pod.
 #[derive(Clone, Debug, Serialize)]
 pub struct Row {
     /// The Pod that holds it.
@@ -20,7 +20,7 @@ pub struct Row {
     pub letter: DeadLetter,
 }
 
-/// The table, with a line for each event.
+/// The table, with one line per event.
 ///
 /// # Errors
 /// Never: it is written to memory.

@@ -19,42 +19,42 @@ pub struct Args {
     /// The integration.
     #[arg(value_name = "NAME")]
     pub integration: String,
-    /// In which form. Without it and without a file: in both, as NAME-handout.md and NAME-handout.html in
-    /// the current directory. With it and without a file: to the standard output.
+    /// The format. Without it and without a file: both, as NAME-handout.md and NAME-handout.html in the
+    /// current directory. With it and without a file: standard output.
     #[arg(long, value_enum)]
     pub format: Option<Format>,
-    /// In which language. The names of files in another one than English end accordingly: .ja.html.
+    /// The language. File names in a language other than English end accordingly: .ja.html.
     #[arg(long, value_parser = terminal::language(), default_value = "en")]
     pub language: Language,
-    /// The file; - for the standard output. Its name says the form: .md or .html.
+    /// The file; - for standard output. Its extension selects the format: .md or .html.
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Print the personal links of connections, at most 20. Whoever has one can authorize in that person's
-    /// place: without it they are only counted.
+    /// Print the personal links of connections, at most 20. Anybody with such a link can authorize in that
+    /// person's place: without this flag, links are only counted.
     #[arg(long)]
     pub links: bool,
-    /// Where.
+    /// The cluster and namespace.
     #[command(flatten)]
     pub cluster: Cluster,
 }
 
-/// The form of a hand-out.
+/// The format of a hand-out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// `CommonMark` with tables.
     Markdown,
-    /// One file that loads nothing.
+    /// A single file that loads nothing.
     Html,
 }
 
-/// A form, and the file to write; `None` for the standard output.
+/// A format, and the file to write; `None` for standard output.
 type Part = (Format, Option<PathBuf>);
 
-/// Carries out `handout`.
+/// Runs `handout`.
 ///
 /// # Errors
-/// When the cluster cannot be asked, there is nothing of that name, the operator has not seen it, or a file
-/// cannot be written.
+/// When a request to the cluster fails, there is no integration with this name, the operator has not observed
+/// it yet, or a file cannot be written.
 pub fn main(args: &Args) -> anyhow::Result<()> {
     let parts = parts(args)?;
     terminal::block_on(async {
@@ -79,10 +79,11 @@ pub fn main(args: &Args) -> anyhow::Result<()> {
     })
 }
 
-/// What the cluster says of an integration's setup.
+/// What the cluster knows about an integration's setup.
 ///
 /// # Errors
-/// When the cluster cannot be asked, there is nothing of that name, or the operator has not seen it.
+/// When a request to the cluster fails, there is no integration with this name, or the operator has not
+/// observed it yet.
 pub async fn read(session: &Session, name: &str) -> anyhow::Result<Handout> {
     let found = session.get(name).await?;
     let connections = session.connections(name).await?;

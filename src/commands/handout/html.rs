@@ -1,5 +1,5 @@
-//! The hand-out as one HTML file: nothing is loaded, nothing runs, everything is escaped. Made to be
-//! printed too.
+//! The hand-out as one HTML file: it loads nothing, runs nothing, and everything in it is escaped. Also made
+//! for printing.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -93,7 +93,7 @@ fn section(handout: &Handout, step: &Step, texts: &Texts, words: &Words) -> Mark
     }
 }
 
-/// Where a step is taken, what proves it, and its values.
+/// The place of a step, its proof and its values.
 fn body(handout: &Handout, step: &Step, texts: &Texts, words: &Words) -> Markup {
     let printed = handout.entries(step);
     html! {

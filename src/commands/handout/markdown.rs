@@ -91,14 +91,14 @@ fn section(handout: &Handout, number: usize, step: &Step, texts: &Texts, words: 
     out
 }
 
-/// A heading begins with a capital.
+/// Starts a heading with a capital letter.
 fn capital(text: &str) -> String {
     let mut rest = text.chars();
     let first = rest.next().map(|c| c.to_uppercase().to_string());
     first.unwrap_or_default() + rest.as_str()
 }
 
-/// A value between as many backticks as it needs. A bar would end the cell, also within code.
+/// A value in as many backticks as it needs. A vertical bar would end the cell, even within code.
 fn code(value: &str) -> String {
     let value: String = value
         .chars()
@@ -118,7 +118,7 @@ fn code(value: &str) -> String {
     format!("{fence}{pad}{}{pad}{fence}", value.replace('|', "\\|"))
 }
 
-/// Text in which nothing is markup.
+/// Escapes all markup.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

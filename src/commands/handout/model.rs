@@ -1,4 +1,4 @@
-//! What a hand-out says, whatever its form.
+//! The content of a hand-out, whatever its format.
 
 use jiff::Timestamp;
 use kube::ResourceExt as _;
@@ -12,15 +12,15 @@ use crate::{
     },
 };
 
-/// Where Zoom's pages for developers are.
+/// The address of Zoom's pages for developers.
 pub(super) const PORTAL: &str = "https://marketplace.zoom.us";
-/// As many personal links are printed.
+/// At most this many personal links are printed.
 const MOST_LINKS: usize = 20;
-/// What the entry with the integration's own link is called. A personal one is called by its connection,
-/// whose name has no capitals.
+/// The name of the entry with the integration's own link. The entry of a personal link has the name of its
+/// connection, which contains no capitals.
 const OWN_LINK: &str = "Installation URL";
 
-/// What a hand-out says.
+/// The content of a hand-out.
 #[derive(Clone, Debug)]
 pub struct Handout {
     /// The app's name.
@@ -29,7 +29,7 @@ pub struct Handout {
     pub integration: String,
     /// The steps, in the order of Zoom's portal.
     pub steps: Vec<Step>,
-    /// What is unwise.
+    /// The risks.
     pub warnings: Vec<Warning>,
     /// When it was written.
     pub written: Timestamp,
@@ -40,7 +40,7 @@ pub struct Handout {
 // === impl Handout ===
 
 impl Handout {
-    /// The hand-out for an integration, as things stand at `now`.
+    /// The hand-out for an integration, with the state at `now`.
     #[must_use]
     pub fn new(
         namespace: &str,
@@ -60,8 +60,8 @@ impl Handout {
         }
     }
 
-    /// What the controller's own report says of an integration's setup, with those on its connections.
-    /// `None` when there is no report yet: what is open would be guessed.
+    /// The controller's own report about an integration's setup, together with its connections. `None` if
+    /// there is no report yet: open steps would be a guess.
     #[must_use]
     pub fn of(
         integration: &ZoomIntegration,
@@ -85,7 +85,7 @@ impl Handout {
         self.steps.iter().filter(done).count()
     }
 
-    /// What to enter in a step, as far as it is printed.
+    /// The entries of a step that are printed.
     pub(super) fn entries<'a>(&self, step: &'a Step) -> Vec<&'a Entry> {
         let mut left = if self.with_links { MOST_LINKS } else { 0 };
         let printed = |entry: &&Entry| {
@@ -99,7 +99,7 @@ impl Handout {
         step.entries.iter().filter(printed).collect()
     }
 
-    /// What is said of a step's personal links, if there are any.
+    /// The note on a step's personal links, if it has any.
     pub(super) fn about_links(&self, step: &Step, texts: &Texts) -> Option<String> {
         let personal = |entry: &&Entry| is_personal(step, entry);
         let count = step.entries.iter().filter(personal).count();
@@ -118,7 +118,7 @@ fn is_personal(step: &Step, entry: &Entry) -> bool {
     step.id == StepId::Install && entry.act == Act::Open && entry.field != OWN_LINK
 }
 
-/// A time, to the minute, in UTC.
+/// A time in UTC, to the minute.
 pub(super) fn minute(time: Timestamp) -> String {
     time.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }

@@ -67,7 +67,7 @@ fn every_step_and_value_is_in_either_form() {
     }
 }
 
-/// The file is sent around: who has a personal link can authorize in that person's place.
+/// People pass the file on, and anybody with a personal link can authorize in that person's place.
 #[test]
 fn personal_links_are_counted_unless_they_are_asked_for() {
     let own = "https://connect.example.com/install/tenants/app";
@@ -106,7 +106,7 @@ fn personal_links_are_counted_unless_they_are_asked_for() {
     }
 }
 
-/// The file is sent around: it must not fetch, run or tell anything.
+/// People pass the file on: it must not load, run or reveal anything.
 #[test]
 fn the_html_loads_and_runs_nothing() {
     let html = html(&handout("nectar-dxp", half_way), Language::English);

@@ -1,45 +1,45 @@
-//! The words around the steps.
+//! The texts around the steps.
 
 use contract::Language;
 
-/// The words of one language.
+/// The texts of one language.
 #[derive(Debug)]
 pub struct Texts {
-    /// The heading, around the app's name.
+    /// The heading, with the app's name.
     pub title: fn(&str) -> String,
     /// What this is.
     pub intro: &'static str,
-    /// Before the address of Zoom's portal.
+    /// The label of the address of Zoom's portal.
     pub portal: &'static str,
-    /// How to handle what is copied out of Zoom.
+    /// How to handle values copied from Zoom.
     pub secrets: &'static str,
-    /// Of how many steps how many are done.
+    /// How many steps are done, of how many.
     pub progress: fn(usize, usize) -> String,
     /// When it was written, and for which integration.
     pub written: fn(&str, &str) -> String,
-    /// Before the place.
+    /// The label of the place.
     pub place: &'static str,
-    /// Heads of the columns: how, field, value.
+    /// The column headings: action, field, value.
     pub columns: [&'static str; 3],
-    /// Before what was done wrong.
+    /// The label of a mistake.
     pub mistake: &'static str,
-    /// Before what not to touch.
+    /// The label of what to avoid.
     pub caution: &'static str,
-    /// Above what is folded away of a step that is done.
+    /// The heading of the collapsed details of a done step.
     pub details: &'static str,
-    /// Before the proof that is awaited.
+    /// The label of the awaited proof.
     pub proof: &'static str,
     /// Since when a step is done.
     pub since: fn(&str) -> String,
     /// How many personal links are not printed.
     pub links_left_out: fn(usize) -> String,
-    /// Who may have those that are printed, and how many that is of all.
+    /// Who may have the printed links, and how many of all links are printed.
     pub links: fn(usize, usize) -> String,
-    /// Above the warnings.
+    /// The heading of the warnings.
     pub warnings: &'static str,
 }
 
-/// The words of a language.
+/// The texts of a language.
 #[must_use]
 pub fn texts(language: Language) -> &'static Texts {
     match language {

@@ -1,5 +1,6 @@
-//! `refresh`: asks the operator for another token now, by an annotation, and waits for it. Wants to patch the
-//! resource, and no Secret. Whoever has no such tool annotates by hand; so does an action of Argo CD.
+//! `refresh`: requests another token from the operator by an annotation, and waits for it. Needs permission
+//! to patch the resource, but not to read Secrets. People without this tool can set the annotation by hand;
+//! so can an action of Argo CD.
 
 mod outcome;
 
@@ -28,7 +29,7 @@ use crate::{
     },
 };
 
-/// Who writes the annotation.
+/// Field manager of the annotation.
 const FIELD_MANAGER: &str = "kubectl-zoom";
 
 /// Arguments of `refresh`.
@@ -43,12 +44,12 @@ pub struct Args {
     /// How long to wait, in seconds. A token younger than a minute is replaced once it is a minute old.
     #[arg(long, default_value = "90", value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub timeout: u64,
-    /// Where.
+    /// The cluster and namespace.
     #[command(flatten)]
     pub cluster: Cluster,
 }
 
-/// A resource with a token of its own.
+/// A resource with its own token.
 trait Holder: Ours + Send + Sync + 'static {
     fn token(&self) -> Option<&TokenStatus>;
     /// Why there will be no token until a person authorizes again.
@@ -85,11 +86,11 @@ impl Holder for ZoomConnection {
     }
 }
 
-/// Carries out `refresh`.
+/// Runs `refresh`.
 ///
 /// # Errors
-/// When the cluster cannot be asked, there is nothing of that name or it has no token of its own, Zoom
-/// gives none, or the operator does not answer in time.
+/// When a request to the cluster fails, there is no resource with this name, it has no token of its own, Zoom
+/// refuses, or the operator does not answer in time.
 pub fn main(args: &Args) -> anyhow::Result<()> {
     terminal::block_on(async {
         let session = args.cluster.session().await?;
@@ -110,7 +111,7 @@ pub fn main(args: &Args) -> anyhow::Result<()> {
     })
 }
 
-/// Says of an integration without a token of its own who has one.
+/// For an integration without its own token, names the resources that have one.
 async fn check(session: &Session, integration: &ZoomIntegration) -> anyhow::Result<()> {
     ensure_awake(integration)?;
     if integration.spec.has_own_token() {
@@ -201,7 +202,7 @@ async fn ask<K: Holder>(session: &Session, before: K, args: &Args) -> anyhow::Re
     ))
 }
 
-/// What the API server's clock shows; `None` when it does not say.
+/// The time of the API server's clock; `None` if the answer has none.
 async fn server_time(session: &Session) -> Option<Timestamp> {
     let request = Request::get("/version").body(Body::empty()).ok()?;
     let answer = session.client.send(request).await.ok()?;

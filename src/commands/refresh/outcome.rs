@@ -1,22 +1,22 @@
-//! What became of a request for another token, by the status. Pure.
+//! The outcome of a request for another token, according to the status. Pure.
 
 use jiff::{SignedDuration, Timestamp, fmt::rfc2822::DateTimeParser};
 
 use crate::api::{reason::Reason, v1alpha1::TokenStatus};
 
-/// What became of it.
+/// The outcome of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// There is another token.
+    /// There is a new token.
     Replaced {
-        /// What is said of required scopes that it lacks.
+        /// What the status says about required scopes that it lacks.
         lacking: Option<String>,
     },
-    /// The attempt failed: why.
+    /// The attempt failed, with the reason.
     Refused(String),
 }
 
-/// What the status says of a token.
+/// What the status says about a token.
 #[derive(Clone, Debug, Default)]
 pub struct Answer {
     /// The token.
@@ -25,8 +25,8 @@ pub struct Answer {
     pub lost: Option<String>,
 }
 
-/// What became of a request at `requested_at`, by what the status said `before` it and says `now`; `None` while
-/// the operator has not answered.
+/// The outcome of a request at `requested_at`, according to the status `before` it and `now`; `None` until
+/// the operator has answered.
 pub fn outcome(before: &Answer, now: &Answer, requested_at: Timestamp) -> Option<Outcome> {
     if let Some(lost) = &now.lost {
         return Some(Outcome::Refused(lost.clone()));
@@ -39,7 +39,7 @@ pub fn outcome(before: &Answer, now: &Answer, requested_at: Timestamp) -> Option
         .as_ref()
         .filter(|failure| failure.time.0.as_second() >= requested_at.as_second());
     let lacking = match failure {
-        // Recorded together with the token that lacks them, never instead of it.
+        // Recorded together with the token that lacks the scopes, never instead of it.
         Some(failure) if failure.reason == Reason::MissingScopes => Some(failure.message.clone()),
         Some(failure) => return Some(Outcome::Refused(failure.message.clone())),
         None => None,
@@ -47,9 +47,9 @@ pub fn outcome(before: &Answer, now: &Answer, requested_at: Timestamp) -> Option
     is_other.then_some(Outcome::Replaced { lacking })
 }
 
-/// The API server's time, from the `Date` of its answer: by its clock, not by this machine's, the controller
-/// tells a request from one that was granted. The header has whole seconds; the last moment of it, since a token
-/// may have been issued within the same one.
+/// The API server's time, from the `Date` of its answer: the controller compares requests with tokens by that
+/// clock and not by this machine's. The header has whole seconds. This is the last moment of the second,
+/// because a token may have been issued within it.
 pub fn time(date: &str) -> Option<Timestamp> {
     let second = DateTimeParser::new().parse_timestamp(date).ok()?;
     second.checked_add(SignedDuration::from_millis(999)).ok()
@@ -123,7 +123,7 @@ mod tests {
             lacking(Some("Tick a:read."))
         );
         assert_eq!(outcome(&of(new, "MissingScopes", earlier)), lacking(None));
-        // Not without a token.
+        // Only together with a token.
         assert_eq!(outcome(&of(old, "MissingScopes", later)), None);
         assert_eq!(
             outcome(&of(old, "TokenSecretNotWritten", later)),

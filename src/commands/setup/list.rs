@@ -1,4 +1,4 @@
-//! The list of what people have to do, with marks and the exact texts to paste.
+//! The list of what people have to do, with check marks and the exact texts to paste.
 
 use std::fmt::Write as _;
 
@@ -12,7 +12,7 @@ use crate::{
 };
 use contract::Language;
 
-/// The list; with what to enter in steps that are done as well, if `all`.
+/// The list. With `all`, it also shows what to enter in steps that are done.
 ///
 /// # Errors
 /// Never: it is written to memory.

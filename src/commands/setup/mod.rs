@@ -1,5 +1,5 @@
-//! `setup`: what people have to do in Zoom, with the exact texts to paste, on a terminal. Reads
-//! `ZoomIntegration`s and `ZoomConnection`s, and nothing else.
+//! `setup`: what people have to do in Zoom, with the exact texts to paste, on a terminal. Reads only
+//! `ZoomIntegration`s and `ZoomConnection`s.
 
 mod list;
 
@@ -15,21 +15,22 @@ pub struct Args {
     /// The integration.
     #[arg(value_name = "NAME")]
     pub integration: String,
-    /// Show also what to enter in steps that are done.
+    /// Also show what to enter in steps that are done.
     #[arg(long)]
     pub all: bool,
-    /// In which language.
+    /// The language.
     #[arg(long, value_parser = terminal::language(), default_value = "en")]
     pub language: Language,
-    /// Where.
+    /// The cluster and namespace.
     #[command(flatten)]
     pub cluster: Cluster,
 }
 
-/// Carries out `setup`.
+/// Runs `setup`.
 ///
 /// # Errors
-/// When the cluster cannot be asked, there is nothing of that name, or the operator has not seen it.
+/// When a request to the cluster fails, there is no integration with this name, or the operator has not
+/// observed it yet.
 pub fn main(args: &Args) -> anyhow::Result<()> {
     terminal::block_on(async {
         let session = args.cluster.session().await?;

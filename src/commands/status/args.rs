@@ -8,10 +8,10 @@ pub struct Args {
     /// The integration, or `zconn/NAME`. Without it: all integrations, in a table.
     #[arg(value_name = "NAME")]
     pub target: Option<Target>,
-    /// Those of all namespaces.
+    /// The integrations of all namespaces.
     #[arg(long, short = 'A', conflicts_with = "target")]
     pub all_namespaces: bool,
-    /// Where.
+    /// The cluster and namespace.
     #[command(flatten)]
     pub cluster: Cluster,
 }

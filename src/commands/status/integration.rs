@@ -14,7 +14,7 @@ use crate::{
     commands::terminal::{plain, time::when},
 };
 
-/// The page, with a line for each connection.
+/// The page, with one line per connection.
 ///
 /// # Errors
 /// Never: it is written to memory.

@@ -10,10 +10,10 @@ use crate::{
     commands::terminal::table::{align, cell},
 };
 
-/// Letters of the next step: the page has all of them.
+/// Maximum length of the next step: the page has all of it.
 const NEXT: usize = 72;
 
-/// The table, with a line for each integration.
+/// The table, with one line per integration.
 ///
 /// # Errors
 /// Never: it is written to memory.

@@ -1,11 +1,11 @@
-//! `status`: what the controller found, as a table or on a page. Reads `ZoomIntegration`s and
-//! `ZoomConnection`s, and nothing else.
+//! `status`: the controller's findings, as a table or on a page. Reads only `ZoomIntegration`s and
+//! `ZoomConnection`s.
 //!
 //! | Question | Module |
 //! |---|---|
 //! | Which flags are there? | [`args`] |
-//! | What does the table say? | [`list`] |
-//! | What does the page of one resource say? | [`integration`], [`connection`], of [`page`]s |
+//! | What does the table show? | [`list`] |
+//! | What does the page of one resource show? | [`integration`], [`connection`], made with [`page`] |
 
 pub mod args;
 mod connection;
@@ -21,10 +21,10 @@ use crate::{
     commands::terminal::{self, Session, Target, print},
 };
 
-/// Carries out `status`.
+/// Runs `status`.
 ///
 /// # Errors
-/// When the cluster cannot be asked, or there is nothing of that name.
+/// When a request to the cluster fails, or there is no resource with this name.
 pub fn main(args: &Args) -> anyhow::Result<()> {
     terminal::block_on(async {
         let session = args.cluster.session().await?;

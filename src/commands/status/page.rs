@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// A page that is being written at a time.
+/// A page as of one point in time.
 pub struct Page {
     text: String,
     now: Timestamp,
@@ -26,7 +26,7 @@ pub struct Page {
 // === impl Page ===
 
 impl Page {
-    /// An empty page.
+    /// Creates an empty page.
     pub fn new(now: Timestamp) -> Self {
         Self {
             text: String::new(),
@@ -34,30 +34,30 @@ impl Page {
         }
     }
 
-    /// A field, if there is a value.
+    /// Adds a field, if it has a value.
     pub fn field(&mut self, name: &str, value: Option<impl AsRef<str>>) {
         if let Some(value) = value {
             let _ = writeln!(self.text, "{name}:\t{}", plain(value.as_ref()));
         }
     }
 
-    /// A field with a time.
+    /// Adds a field with a time.
     pub fn time(&mut self, name: &str, time: Option<&Time>) {
         let now = self.now;
         self.field(name, time.map(|time| when(time.0, now)));
     }
 
-    /// A heading; what follows is indented.
+    /// Adds a heading; what follows is indented.
     pub fn heading(&mut self, title: &str) {
         let _ = writeln!(self.text, "\n{title}");
     }
 
-    /// A line below a heading.
+    /// Adds a line below a heading.
     pub fn line(&mut self, text: &str) {
         let _ = writeln!(self.text, "  {text}");
     }
 
-    /// What it is, how it stands, and why.
+    /// Adds the state and its reason.
     pub fn verdict(&mut self, phase: Option<Phase>, conditions: &[Condition]) {
         self.field(
             "Status",
@@ -72,7 +72,7 @@ impl Page {
         }
     }
 
-    /// The conditions but `Ready`; the message of those that do not hold.
+    /// Adds the conditions except `Ready`, with messages of those that are not met.
     pub fn conditions(&mut self, conditions: &[Condition]) {
         let ready = Type::Ready.as_str();
         let others: Vec<&Condition> = conditions.iter().filter(|c| c.type_ != ready).collect();
@@ -95,7 +95,7 @@ impl Page {
         }
     }
 
-    /// The scopes.
+    /// Adds the scopes.
     pub fn scopes(&mut self, scopes: Option<&ScopesStatus>) {
         let Some(scopes) = scopes else { return };
         self.heading("Scopes");
@@ -110,7 +110,7 @@ impl Page {
         }
     }
 
-    /// The token.
+    /// Adds the token.
     pub fn token(&mut self, token: Option<&TokenStatus>) {
         let Some(token) = token else { return };
         self.heading("Token");

@@ -115,7 +115,7 @@ fn the_pages_say_how_it_stands() {
     insta::assert_snapshot!(pages.join("=====\n"));
 }
 
-/// Before the operator has seen it, a list would say what nobody knows.
+/// Before the operator has observed the integration, a list would be a guess.
 #[test]
 fn without_a_report_there_is_no_list() {
     assert!(Handout::of(&unseen(), &[], now()).is_none());

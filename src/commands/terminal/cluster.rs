@@ -1,4 +1,4 @@
-//! Which cluster and namespace: as kubectl finds them.
+//! Selects cluster and namespace in the same way as kubectl.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use kube::{
     config::{KubeConfigOptions, Kubeconfig},
 };
 
-/// Which cluster and namespace.
+/// The cluster and namespace.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Cluster {
     /// Namespace of the resource. Default: the context's.
@@ -22,10 +22,10 @@ pub struct Cluster {
     pub kubeconfig: Option<PathBuf>,
 }
 
-/// A cluster that can be asked, and a namespace of it.
+/// A connection to a cluster, and a namespace in it.
 #[derive(Clone)]
 pub struct Session {
-    /// Asks the API server.
+    /// The client for the API server.
     pub client: Client,
     /// The namespace.
     pub namespace: String,
@@ -34,10 +34,10 @@ pub struct Session {
 // === impl Cluster ===
 
 impl Cluster {
-    /// Finds the cluster. Asks nobody yet.
+    /// Finds the cluster, without sending a request yet.
     ///
     /// # Errors
-    /// When there is no such configuration.
+    /// When there is no configuration.
     pub async fn session(&self) -> anyhow::Result<Session> {
         let config = self.config().await?;
         let namespace = self.namespace.clone();

@@ -1,10 +1,10 @@
-//! What the commands for people share.
+//! What the commands share.
 //!
 //! | question | module |
 //! |---|---|
 //! | Which cluster and namespace? | [`cluster`] |
 //! | Which object, and what if there is none? | [`resources`], [`nearest`] |
-//! | Of which kind is the object that was named? | [`target`] |
+//! | What kind of object does a name refer to? | [`target`] |
 //! | How do times and tables look? | [`time`], [`table`] |
 
 pub mod cluster;
@@ -24,7 +24,7 @@ pub use self::{
 };
 use contract::Language;
 
-/// How to print.
+/// The output format.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Output {
     /// For people.
@@ -34,10 +34,10 @@ pub enum Output {
     Json,
 }
 
-/// Prints to the standard output. Whoever reads no further, such as `head`, has what he wanted.
+/// Prints to standard output. A reader that stops early, such as `head`, is not an error.
 ///
 /// # Errors
-/// When it cannot be written.
+/// When the text cannot be written.
 pub fn print(text: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -46,16 +46,16 @@ pub fn print(text: &str) -> anyhow::Result<()> {
     }
 }
 
-/// Says something beside what is printed.
+/// Prints a note to standard error.
 pub fn note(text: &str) {
-    // Whoever closed the standard error does not want to know.
+    // If standard error is closed, the note is dropped.
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// Runs a command on a runtime of one thread.
+/// Runs a command on a single-threaded runtime.
 ///
 /// # Errors
-/// Those of the command, and when there is no runtime.
+/// The errors of the command, and a failure to create the runtime.
 pub fn block_on<T>(command: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -63,15 +63,16 @@ pub fn block_on<T>(command: impl Future<Output = anyhow::Result<T>>) -> anyhow::
         .block_on(command)
 }
 
-/// Takes the code of a language.
+/// Parses a language code.
 #[must_use]
 pub fn language() -> impl TypedValueParser<Value = Language> {
     PossibleValuesParser::new(Language::ALL.map(Language::code))
         .map(|code| Language::parse(&code).unwrap_or(Language::English))
 }
 
-/// Text from a resource, on one line and without control characters: whoever wrote it must not move the
-/// cursor. Nor must it look like another text, so what has no width or turns the direction is left out.
+/// Text from a resource, on one line and without control characters: its author must not be able to move the
+/// cursor. Invisible characters and characters that change the text direction are left out, too, because they
+/// can make it look like another text.
 #[must_use]
 pub fn plain(text: &str) -> String {
     text.chars()
@@ -84,7 +85,7 @@ fn breaks(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
-/// Whether a character has no width or turns the direction of others.
+/// Whether a character is invisible or changes the text direction.
 fn is_unseen(c: char) -> bool {
     matches!(
         c,

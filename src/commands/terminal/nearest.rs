@@ -1,11 +1,11 @@
-//! Names that somebody may have meant.
+//! Finds names that somebody may have meant.
 
-/// As many are named.
+/// At most this many names.
 const MOST: usize = 3;
-/// A shorter name is contained in too many others.
+/// A shorter name is part of too many others.
 const LETTERS: usize = 3;
 
-/// The names that are nearest to `wanted`, the nearest first; none that has little in common with it.
+/// The names most similar to `wanted`, the best first; names with little in common are left out.
 #[must_use]
 pub fn nearest<'a>(wanted: &str, names: &'a [String]) -> Vec<&'a str> {
     let tolerance = (wanted.chars().count() / 3).max(2);

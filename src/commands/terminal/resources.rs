@@ -1,4 +1,4 @@
-//! Resources, read with no more rights than to read them; and what to say when one is not there.
+//! Reads resources, with no more permissions than for reading them, and explains why one was not found.
 
 use std::fmt::Debug;
 
@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use super::{cluster::Session, nearest::nearest};
 use crate::api::v1alpha1::{ZoomConnection, ZoomIntegration};
 
-/// A namespace with few objects: all of them are named.
+/// If a namespace has only this many objects, all of them are named.
 const FEW: usize = 5;
 
 /// A resource of the product.
@@ -25,16 +25,16 @@ impl Ours for ZoomConnection {}
 // === impl Session ===
 
 impl Session {
-    /// The objects of a kind in the namespace.
+    /// The API for objects of a kind in the namespace.
     #[must_use]
     pub fn api<K: Ours>(&self) -> Api<K> {
         Api::namespaced(self.client.clone(), &self.namespace)
     }
 
-    /// The object of this name.
+    /// The object with this name.
     ///
     /// # Errors
-    /// When it does not exist, with the names that may have been meant; or one may not look.
+    /// When it does not exist, with names that may have been meant, or when access is forbidden.
     pub async fn get<K: Ours>(&self, name: &str) -> anyhow::Result<K> {
         match self.api::<K>().get(name).await {
             Err(kube::Error::Api(status)) if status.is_not_found() => {
@@ -47,7 +47,7 @@ impl Session {
     /// The objects of a kind in the namespace, or in all, by namespace and name.
     ///
     /// # Errors
-    /// When one may not look.
+    /// When access is forbidden.
     pub async fn list<K: Ours>(&self, everywhere: bool) -> anyhow::Result<Vec<K>> {
         let api = if everywhere {
             Api::all(self.client.clone())
@@ -63,15 +63,15 @@ impl Session {
     /// The connections of an integration.
     ///
     /// # Errors
-    /// When one may not look.
+    /// When access is forbidden.
     pub async fn connections(&self, integration: &str) -> anyhow::Result<Vec<ZoomConnection>> {
         let mut connections = self.list::<ZoomConnection>(false).await?;
         connections.retain(|connection| connection.spec.integration_ref.name == integration);
         Ok(connections)
     }
 
-    /// The warnings about an object that the cluster still has, the oldest first; none where one may not
-    /// look.
+    /// The warnings about an object that the cluster still has, the oldest first; empty if access is
+    /// forbidden.
     pub async fn warnings<K: Ours>(&self, object: &K) -> Vec<Event> {
         let events: Api<Event> = Api::namespaced(self.client.clone(), &self.namespace);
         let about = format!(
@@ -91,7 +91,7 @@ impl Session {
         let names: Vec<String> = names
             .map(|list| list.iter().map(ResourceExt::name_any).collect())
             .unwrap_or_default();
-        // Not everybody may look everywhere.
+        // Not everybody may list all namespaces.
         let same = ListParams::default().fields(&format!("metadata.name={name}"));
         let everywhere: Api<K> = Api::all(self.client.clone());
         let elsewhere: Vec<String> = everywhere
@@ -123,7 +123,7 @@ fn sentence(
     format!("there is no {kind} {name} in namespace {namespace}{hint}")
 }
 
-/// What the API server said, or that it does not know the kind.
+/// The API server's answer, or that it does not know the kind.
 fn explained<K: Ours>(error: kube::Error) -> anyhow::Error {
     match error {
         kube::Error::Api(status) if status.code == 404 => anyhow!(

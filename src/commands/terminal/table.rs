@@ -1,10 +1,10 @@
-//! Columns that line up.
+//! Aligns columns.
 
 use std::io::Write as _;
 
 use tabwriter::TabWriter;
 
-/// Lays out lines whose cells are separated by tabs.
+/// Aligns lines whose cells are separated by tabs.
 ///
 /// # Errors
 /// Never: it is written to memory.
@@ -15,14 +15,14 @@ pub fn align(lines: &str) -> anyhow::Result<String> {
         .into_inner()
         .map_err(|_| anyhow::anyhow!("failed to lay out the table"))?;
     let text = String::from_utf8(text)?;
-    // An empty last cell leaves its padding.
+    // An empty last cell leaves trailing padding.
     Ok(text
         .lines()
         .map(|line| line.trim_end().to_owned() + "\n")
         .collect())
 }
 
-/// A text that fits a column: cut at `most` letters.
+/// A text for a column, cut after `most` characters.
 #[must_use]
 pub fn cell(text: &str, most: usize) -> String {
     let text = super::plain(text);

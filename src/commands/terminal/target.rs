@@ -1,4 +1,4 @@
-//! An object as people name it: `NAME`, `zint/NAME` or `zconn/NAME`.
+//! An object as people name it on the command line: `NAME`, `zint/NAME` or `zconn/NAME`.
 
 use std::{fmt, str::FromStr};
 

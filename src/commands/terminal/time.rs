@@ -1,8 +1,8 @@
-//! Times, for people.
+//! Formats times for people.
 
 use jiff::{SignedDuration, Timestamp};
 
-/// A time to the second, in UTC, with how far it is away.
+/// A time in UTC, to the second, with its distance from now.
 #[must_use]
 pub fn when(time: Timestamp, now: Timestamp) -> String {
     let away = time.duration_since(now);
@@ -14,13 +14,13 @@ pub fn when(time: Timestamp, now: Timestamp) -> String {
     }
 }
 
-/// How long something has been so.
+/// How long something has lasted.
 #[must_use]
 pub fn age(since: Timestamp, now: Timestamp) -> String {
     rough(now.duration_since(since).max(SignedDuration::ZERO))
 }
 
-/// In one unit, as kubectl's ages.
+/// A duration in one unit, like kubectl's ages.
 fn rough(time: SignedDuration) -> String {
     let seconds = time.as_secs();
     match seconds {

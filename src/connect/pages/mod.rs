@@ -1,5 +1,5 @@
-//! HTML. Everything that is put into it is escaped by the templates; nothing is loaded but one style
-//! sheet of our own, and nothing runs.
+//! HTML. The templates escape everything that is inserted. A page loads only our own style sheet and runs no
+//! scripts.
 
 pub mod result;
 pub mod start;
@@ -17,20 +17,20 @@ pub const STYLE: &str = include_str!("style.css");
 /// The icon: two links of a chain.
 pub const ICON: &str = include_str!("icon.svg");
 
-/// What surrounds the contents of every page.
+/// The frame around the content of every page.
 pub struct Frame<'a> {
     /// Public address of the pages.
     pub base: &'a Base,
-    /// In which language.
+    /// The language of the page.
     pub language: Language,
-    /// What the address of the same page in another language has to say beside the language, with `&`
-    /// at its end; `None` when the page cannot be asked for again.
+    /// The query parameters that the same page needs in another language, besides the language, ending with
+    /// `&`; `None` if the page cannot be requested again.
     pub same: Option<String>,
-    /// After how many seconds the page is loaded again.
+    /// After how many seconds the page reloads.
     pub refresh: Option<u32>,
 }
 
-/// What a person can do on a page of a few paragraphs.
+/// What a person can do next on a message page.
 pub enum Next {
     /// Nothing here.
     Nothing,
@@ -43,7 +43,7 @@ pub enum Next {
 // === impl Frame ===
 
 impl<'a> Frame<'a> {
-    /// A page that can be asked for again by its path.
+    /// A page that can be requested again by its path.
     #[must_use]
     pub fn new(base: &'a Base, language: Language) -> Self {
         Self {
@@ -54,7 +54,7 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// The words.
+    /// The texts.
     #[must_use]
     pub fn texts(&self) -> &'static Texts {
         texts(self.language)
@@ -66,13 +66,13 @@ impl<'a> Frame<'a> {
         format!("{path}?lang={}", self.language.code())
     }
 
-    /// A page of a heading and a few paragraphs.
+    /// A page with a heading and a few paragraphs.
     #[must_use]
     pub fn message(&self, message: &Message, next: &Next) -> String {
         self.page(message.title, &paragraphs(message), next)
     }
 
-    /// A page of a heading and its contents.
+    /// A page with a heading and other content.
     #[must_use]
     pub fn page(&self, title: &str, contents: &Markup, next: &Next) -> String {
         let texts = self.texts();
@@ -148,8 +148,8 @@ pub fn paragraphs(message: &Message) -> Markup {
     html! { @for line in message.lines { p { (line) } } }
 }
 
-/// A mail address as it may be shown to whoever holds the link: its first letter and its host. No line
-/// breaks at asterisks.
+/// A mail address that may be shown to anybody with the link: its first letter and its host. No line breaks
+/// at asterisks.
 #[must_use]
 pub fn masked(mail: &str) -> String {
     let (person, host) = mail.rsplit_once('@').unwrap_or((mail, ""));

@@ -1,16 +1,16 @@
-//! The result page: waits, and tells how it ended.
+//! The result page: waits, and then says how the consent ended.
 
 use maud::html;
 
 use super::{Frame, Next, masked, paragraphs};
 use crate::connect::verdict::Verdict;
 
-/// Between two looks, seconds.
+/// Time between two reloads, in seconds.
 const REFRESH: u32 = 2;
-/// The same when it takes longer than usual.
+/// The same if it takes longer than usual.
 const REFRESH_SLOW: u32 = 5;
 
-/// The page. `next` is what can be done after a failure.
+/// The page. `next` is what the person can do after a failure.
 #[must_use]
 pub fn page(mut frame: Frame<'_>, verdict: &Verdict, self_service: bool, next: &Next) -> String {
     let words = &frame.texts().result;

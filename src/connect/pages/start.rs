@@ -45,7 +45,7 @@ pub fn page(frame: &Frame<'_>, subject: &Subject<'_>) -> String {
     frame.page(&(words.title)(app), &contents, &Next::Nothing)
 }
 
-/// A form without fields: a button that begins.
+/// A form without fields: a button that starts the consent.
 #[must_use]
 pub fn form(action: &str, label: &str) -> Markup {
     html! {
@@ -79,7 +79,7 @@ impl Subject<'_> {
         subject.display_name.as_deref()
     }
 
-    /// Whom Zoom named, or else who is expected; masked.
+    /// The mail address of the person that Zoom named, or else of the expected person; masked.
     fn mail(&self) -> Option<String> {
         let connection = self.connection?;
         let found = connection.status.as_ref().and_then(|s| s.subject.as_ref());

@@ -1,5 +1,4 @@
-//! All words that a person reads. A language is one value of [`Texts`]; one that lacks a sentence does
-//! not compile.
+//! All texts for people. A language is one value of [`Texts`]; a language that lacks a text does not compile.
 
 mod en;
 mod ja;
@@ -8,7 +7,7 @@ mod model;
 pub use self::model::{Around, ErrorWords, Message, Result, Start, Texts};
 use contract::Language;
 
-/// The words of a language.
+/// The texts of a language.
 #[must_use]
 pub fn texts(language: Language) -> &'static Texts {
     match language {

@@ -1,8 +1,8 @@
-//! What each language has to say.
+//! The texts that each language has to provide.
 
 use crate::{api::reason::Reason, connect::scopes::Meaning};
 
-/// A page of a heading and a few paragraphs.
+/// A page with a heading and a few paragraphs.
 #[derive(Clone, Copy, Debug)]
 pub struct Message {
     /// The heading.
@@ -11,41 +11,41 @@ pub struct Message {
     pub lines: &'static [&'static str],
 }
 
-/// A sentence around something.
+/// A sentence with something inserted.
 pub type Around = fn(&str) -> String;
 
-/// The words of one language.
+/// The texts of one language.
 #[derive(Debug)]
 pub struct Texts {
-    /// What this site is called.
+    /// The name of this site.
     pub site: &'static str,
     /// The language's own name.
     pub name: &'static str,
-    /// What the links between languages are called.
+    /// The label of the links between languages.
     pub languages: &'static str,
-    /// Leads to the start page once more.
+    /// The link to the start page.
     pub again: &'static str,
-    /// Loads the page once more.
+    /// The link to reload the page.
     pub reload: &'static str,
     /// The page at the root.
     pub index: Message,
-    /// No such page.
+    /// The page does not exist.
     pub unknown: Message,
-    /// No such method.
+    /// The method is not allowed.
     pub method: Message,
-    /// From another site.
+    /// The request came from another site.
     pub cross_site: Message,
     /// Too many requests.
     pub rate_limited: Message,
-    /// Kubernetes away, before anything was begun.
+    /// Kubernetes is unavailable, before the consent started.
     pub unavailable: Message,
-    /// Kubernetes away, with a code in hand.
+    /// Kubernetes is unavailable, after Zoom sent a code.
     pub unavailable_callback: Message,
     /// The integration is not prepared.
     pub not_ready: Message,
-    /// Self service has made all that it may.
+    /// Self service has reached its limit.
     pub full: Message,
-    /// Parameters that Zoom would not send.
+    /// Zoom does not send such parameters.
     pub malformed: Message,
     /// Another browser, or too late.
     pub not_carried: Message,
@@ -53,95 +53,95 @@ pub struct Texts {
     pub other_integration: Message,
     /// The person declined.
     pub declined: Message,
-    /// Begun in Zoom's Marketplace.
+    /// Started in Zoom's Marketplace.
     pub marketplace: Message,
-    /// What to do then, with self service.
+    /// The remedy for that, with self service.
     pub marketplace_here: &'static str,
-    /// What to do then, without.
+    /// The remedy for that, without self service.
     pub marketplace_link: &'static str,
     /// The start page.
     pub start: Start,
     /// The result page.
     pub result: Result,
-    /// Zoom's errors.
+    /// Errors from Zoom.
     pub error: ErrorWords,
-    /// A scope.
+    /// The meaning of a scope.
     pub scope: fn(&Meaning) -> String,
-    /// Mark of an optional scope.
+    /// Marks an optional scope.
     pub optional: &'static str,
 }
 
-/// The words of the start page.
+/// The texts of the start page.
 #[derive(Debug)]
 pub struct Start {
-    /// The heading, around the app's name.
+    /// The heading, with the app's name.
     pub title: Around,
-    /// Addresses the person by name.
+    /// Greets the person by name.
     pub greeting: Around,
-    /// What this is about, around the app's name.
+    /// The introduction, with the app's name.
     pub intro: Around,
-    /// Before the app's name.
+    /// The label of the app's name.
     pub app: &'static str,
-    /// Before the tenant.
+    /// The label of the tenant.
     pub tenant: &'static str,
-    /// Before the person.
+    /// The label of the person.
     pub person: &'static str,
-    /// Above the scopes.
+    /// The heading of the scopes.
     pub scopes: &'static str,
-    /// When none is declared.
+    /// Shown if no scope is declared.
     pub no_scopes: &'static str,
-    /// Above the steps.
+    /// The heading of the steps.
     pub next: &'static str,
-    /// What happens, in order.
+    /// The steps, in order.
     pub steps: &'static [&'static str],
-    /// Above how to undo it.
+    /// The heading of how to undo it.
     pub undo: &'static str,
     /// How to undo it.
     pub undo_how: &'static str,
-    /// It is connected already.
+    /// It is already connected.
     pub connected: &'static str,
-    /// The same, around the mail address.
+    /// It is already connected, with the mail address.
     pub connected_as: Around,
     /// The button.
     pub go: &'static str,
-    /// The button when it is connected already.
+    /// The button if it is already connected.
     pub go_again: &'static str,
 }
 
-/// The words of the result page.
+/// The texts of the result page.
 #[derive(Debug)]
 pub struct Result {
-    /// The controller is at work.
+    /// The controller is working.
     pub pending: Message,
     /// It takes longer than usual.
     pub slow: Message,
-    /// Zoom or the cluster does not do what it needs.
+    /// Zoom or the cluster does not do what is needed.
     pub waiting: Message,
-    /// The same, when a connection has to be made.
+    /// It takes longer than usual because a connection has to be created.
     pub slow_self_service: Message,
     /// Done.
     pub connected: Message,
-    /// To whom it belongs, around the mail address.
+    /// Who it belongs to, with the mail address.
     pub belongs: Around,
     /// It failed.
     pub failed: &'static str,
-    /// Why.
+    /// The reason.
     pub reason: fn(Reason) -> Option<&'static str>,
-    /// Before a reason in the controller's own words.
+    /// The label of a reason in the controller's own words.
     pub reported: &'static str,
-    /// The connection is gone.
+    /// The connection no longer exists.
     pub gone: Message,
 }
 
-/// The words about an error that Zoom names.
+/// The texts for an error that Zoom named.
 #[derive(Debug)]
 pub struct ErrorWords {
     /// The heading.
     pub title: &'static str,
-    /// Around the error's name.
+    /// The error's name in a sentence.
     pub named: Around,
-    /// Zoom is in trouble.
+    /// Zoom has a problem.
     pub later: &'static str,
-    /// The app's settings are.
+    /// The app's settings have a problem.
     pub administrator: &'static str,
 }

@@ -2,11 +2,9 @@
 //!
 //! - One queue for all namespaces and both kinds of objects.
 //! - An object is in it at most once, and never gets two passes at the same time.
-//! - Fair by namespace: namespaces with work take turns, and none may hold more than its share of the
-//! workers.
+//! - Fair by namespace: namespaces with work take turns, and none may hold more than its share of the workers.
 //!   A namespace with slow or many passes delays only its own objects.
-//! - Changes come before routine work, in a ratio that still lets routine work continue: a due token cannot
-//! be
+//! - Changes come before routine work, in a ratio that still lets routine work continue: a due token cannot be
 //!   starved by somebody who edits objects all the time.
 
 use std::{

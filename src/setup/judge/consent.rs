@@ -1,4 +1,4 @@
-//! What shows when somebody authorizes: redirect URL, scopes, the installation itself.
+//! What only shows when somebody authorizes: redirect URL, scopes, the installation itself.
 
 use super::finding::Finding;
 use crate::{
@@ -32,7 +32,7 @@ pub(super) fn redirect(spec: &ZoomIntegrationSpec, facts: &Facts) -> Finding {
     if mismatch {
         mistakes.push(Mistake::RedirectMismatch(url.to_owned()));
     }
-    // A token, even one with too few scopes or lost since, came by way of the redirect URL.
+    // A token came by way of the redirect URL, even if it has too few scopes or was lost since.
     let consented = facts.scopes.is_some()
         || facts
             .consent
@@ -87,7 +87,7 @@ pub(super) fn installed(spec: &ZoomIntegrationSpec, facts: &Facts) -> Finding {
     .filter(|(fault, _)| failed(*fault))
     .map(|(_, mistake)| mistake)
     .collect();
-    // A grant of the back end's that was taken over shows it as well.
+    // A grant that was imported from the back end shows it, too.
     if order::is_external(spec) && facts.consent.connected() == 0 {
         return own_consent(spec, facts, State::Open).wrong(mistakes);
     }
@@ -99,7 +99,7 @@ pub(super) fn installed(spec: &ZoomIntegrationSpec, facts: &Facts) -> Finding {
         .filter(|connection| connection.lost)
         .map(|connection| connection.name.clone())
         .collect();
-    // Where people come and go as they like, it is installed as long as anybody has it.
+    // Where people come and go as they like, the app is installed as long as anybody has it.
     let any = self_service || order::is_external(spec);
     if any && connected > 0 {
         mistakes.clear();
@@ -116,7 +116,7 @@ pub(super) fn installed(spec: &ZoomIntegrationSpec, facts: &Facts) -> Finding {
         .wrong(mistakes)
 }
 
-/// With a consent of the tenant's own, only an event shows that somebody has installed the app.
+/// If the tenant's own back end has the consent, only an event shows that somebody has installed the app.
 pub(super) fn own_consent(spec: &ZoomIntegrationSpec, facts: &Facts, waiting: State) -> Finding {
     if !order::has_events(spec) {
         return Finding::of(Evidence::None);

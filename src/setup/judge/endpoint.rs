@@ -22,7 +22,7 @@ pub(super) fn secret_token(spec: &ZoomIntegrationSpec, facts: &Facts, now: Times
     let endpoint = &facts.endpoint;
     let mut mistakes = unusable(&[key], spec, facts);
     mistakes.extend(same_value(&[key], facts));
-    // Anybody can send a wrong signature, so it means nothing as long as Zoom's are right.
+    // Anybody can send a wrong signature, so it means nothing while Zoom's are correct.
     let proof = endpoint.validated_at.max(endpoint.verified_at);
     let doubtful = proof.is_none_or(|at| is_old(at, now));
     if doubtful && endpoint.rejected_at > proof && mistakes.is_empty() {
@@ -36,7 +36,7 @@ pub(super) fn secret_token(spec: &ZoomIntegrationSpec, facts: &Facts, now: Times
         .wrong(mistakes)
 }
 
-/// Only its own settings make Zoom sign with this Secret's token.
+/// Zoom signs with this Secret's token only because of the app's own settings.
 pub(super) fn app_exists(spec: &ZoomIntegrationSpec, facts: &Facts) -> Finding {
     let at = facts.endpoint.validated_at.or(facts.endpoint.verified_at);
     let finding = Finding::of(Evidence::Signature).done_if(at.is_some(), at);
@@ -88,7 +88,7 @@ pub(super) fn endpoint(spec: &ZoomIntegrationSpec, facts: &Facts, now: Timestamp
     if fresh.is_some() {
         return finding.done_if(true, fresh);
     }
-    // Zoom sends nothing to an endpoint that is not validated, whoever missed it here.
+    // Zoom sends nothing to an endpoint that is not validated, even if the validation was missed here.
     if let Some(at) = endpoint.verified_at.filter(|at| !is_old(*at, now)) {
         return Finding::of(Evidence::Signature).done_if(true, Some(at));
     }
@@ -102,10 +102,10 @@ pub(super) fn endpoint(spec: &ZoomIntegrationSpec, facts: &Facts, now: Timestamp
     finding.wrong(mistakes.into_iter().flatten().collect())
 }
 
-/// Zoom validates again after the period, not to the minute, and six times before it gives up.
+/// Zoom does not validate again exactly after the period, and tries six times before it gives up.
 const GRACE: Duration = Duration::from_hours(12);
 
-/// How long a sign of Zoom's shows that it still sends to the endpoint.
+/// How long a request from Zoom proves that Zoom still sends to the endpoint.
 pub const PROOF_LASTS: Duration = zoom::URL_VALIDATION_PERIOD.saturating_add(GRACE);
 
 fn is_old(at: Timestamp, now: Timestamp) -> bool {

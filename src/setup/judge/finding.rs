@@ -1,17 +1,17 @@
-//! What is found about a step, and how proofs and mistakes change it.
+//! The finding about a step, and how proofs and mistakes change it.
 
 use jiff::Timestamp;
 
 use crate::setup::step::{Evidence, Mistake, State};
 
-/// What is found about a step.
+/// The finding about a step.
 #[derive(Clone, Debug)]
 pub struct Finding {
     /// How far it is.
     pub state: State,
-    /// What proves it, or would.
+    /// What proves it, or would prove it.
     pub evidence: Evidence,
-    /// What was done wrong.
+    /// The known mistakes.
     pub mistakes: Vec<Mistake>,
     /// When the proof was seen.
     pub at: Option<Timestamp>,
@@ -48,7 +48,7 @@ impl Finding {
         }
     }
 
-    /// A mistake outweighs every proof.
+    /// A mistake overrides every proof.
     pub(super) fn wrong(self, mistakes: Vec<Mistake>) -> Self {
         if mistakes.is_empty() {
             return self;

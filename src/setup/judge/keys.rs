@@ -5,7 +5,7 @@ use crate::{
     setup::{facts::Facts, step::Mistake},
 };
 
-/// The keys that have no usable value.
+/// The keys without a usable value.
 pub(super) fn unusable(keys: &[&str], spec: &ZoomIntegrationSpec, facts: &Facts) -> Vec<Mistake> {
     let secret = &spec.credentials.secret_ref.name;
     if !facts.secret.exists {
@@ -24,7 +24,7 @@ pub(super) fn unusable(keys: &[&str], spec: &ZoomIntegrationSpec, facts: &Facts)
         .collect()
 }
 
-/// The keys that have the value of another one.
+/// The keys with the value of another key.
 pub(super) fn same_value(keys: &[&str], facts: &Facts) -> Vec<Mistake> {
     facts
         .secret

@@ -1,4 +1,4 @@
-//! Is a step done, by what proof, and if not, what was done wrong?
+//! Whether a step is done, what proves it, and if it is not, what was done wrong.
 
 mod consent;
 mod endpoint;
@@ -16,7 +16,7 @@ use super::{
 use crate::api::v1alpha1::ZoomIntegrationSpec;
 use zoom::{Class, Fault};
 
-/// What is found about a step at `now`.
+/// The finding about a step at `now`.
 #[must_use]
 pub fn judge(id: StepId, spec: &ZoomIntegrationSpec, facts: &Facts, now: Timestamp) -> Finding {
     match id {
@@ -44,8 +44,8 @@ pub fn judge(id: StepId, spec: &ZoomIntegrationSpec, facts: &Facts, now: Timesta
     }
 }
 
-/// Whether Zoom knows the app by these credentials, and since when. Whatever it refuses for another
-/// reason, it knows them.
+/// Whether Zoom knows the app by these credentials, and since when. It knows them even if it refuses them for
+/// another reason.
 fn accepted(facts: &Facts) -> (bool, Option<Timestamp>) {
     match facts.credentials {
         Attempt::Accepted(at) => (true, at),
@@ -67,7 +67,7 @@ fn created(spec: &ZoomIntegrationSpec, facts: &Facts) -> Finding {
     if let (true, at) = accepted(facts) {
         return finding.done_if(true, at);
     }
-    // Only an app's own settings make Zoom sign with this Secret's token.
+    // Zoom signs with this Secret's token only because of the app's own settings.
     if let Some(at) = facts.endpoint.validated_at.or(facts.endpoint.verified_at) {
         return Finding::of(Evidence::Signature).done_if(true, Some(at));
     }
@@ -86,7 +86,7 @@ fn credentials(spec: &ZoomIntegrationSpec, facts: &Facts) -> Finding {
     }
     let mut mistakes = unusable(&wanted, spec, facts);
     mistakes.extend(same_value(&wanted, facts));
-    // Zoom does not tell a wrong account id from an app that is not activated.
+    // Zoom does not distinguish a wrong account id from an app that is not activated.
     let account = facts.credentials == Attempt::Failed(Fault::AccountRejected);
     if facts.credentials == Attempt::Failed(Fault::CredentialsRejected)
         || facts.consent.failed_by(Fault::CredentialsRejected)

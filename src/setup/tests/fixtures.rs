@@ -1,4 +1,4 @@
-//! The examples as people write them, and what the operator sees of them.
+//! The examples as people write them, and what the operator sees.
 
 use std::{fs, path::Path};
 
@@ -17,12 +17,12 @@ use zoom::scopes;
 /// The five integrations that the examples take from their vendors' manuals.
 pub(crate) const FIVE: [&str; 5] = ["clinicea", "kivicare", "ontime", "nectar-dxp", "stackone"];
 
-/// The moment at which the tests take place.
+/// The time of the tests.
 pub(crate) fn now() -> Timestamp {
     "2026-11-22T12:00:00Z".parse().unwrap()
 }
 
-/// So many hours earlier.
+/// This many hours earlier.
 pub(crate) fn ago(hours: i64) -> Timestamp {
     now() - jiff::SignedDuration::from_hours(hours)
 }
@@ -43,7 +43,7 @@ pub(crate) fn example(name: &str) -> ZoomIntegrationSpec {
     spec(&format!("{name}/integration.yaml"))
 }
 
-/// A Secret with every key that the integration asks for.
+/// A Secret with every key that the integration needs.
 pub(crate) fn secret(spec: &ZoomIntegrationSpec) -> SecretFacts {
     let keys = &spec.credentials;
     let mut all = Vec::new();
@@ -63,7 +63,7 @@ pub(crate) fn secret(spec: &ZoomIntegrationSpec) -> SecretFacts {
     }
 }
 
-/// The credentials are there, Zoom takes them, and the receiver is up.
+/// The credentials exist, Zoom accepts them, and the receiver is up.
 pub(crate) fn half_way(spec: &ZoomIntegrationSpec) -> Facts {
     Facts {
         secret: secret(spec),
@@ -81,7 +81,7 @@ pub(crate) fn half_way(spec: &ZoomIntegrationSpec) -> Facts {
     }
 }
 
-/// Everything was done, and all that can be seen of it was seen.
+/// Everything was done, and everything that can be seen of it was seen.
 pub(crate) fn done(spec: &ZoomIntegrationSpec) -> Facts {
     let mut facts = half_way(spec);
     if spec.webhook.is_some() {

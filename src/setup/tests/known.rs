@@ -1,4 +1,4 @@
-//! What a status says is what was known when it was written.
+//! A status says what was known when it was written.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ use crate::{
 };
 use zoom::Fault;
 
-/// The status and the connections that say what `facts` holds.
+/// The status and the connections that contain what `facts` holds.
 fn told(spec: &ZoomIntegrationSpec, facts: &Facts) -> (ZoomIntegrationStatus, Vec<ZoomConnection>) {
     let secret = &facts.secret;
     let usable: Vec<&String> = secret.keys.difference(&secret.unusable).collect();
@@ -100,7 +100,7 @@ fn is_kept(name: &str, spec: &ZoomIntegrationSpec, facts: &Facts) {
     let (status, connections) = told(spec, facts);
     let read = known::facts(spec, &status, &connections);
     assert_eq!(read, *facts, "{name}");
-    // The order in which a watch gives the connections is by chance.
+    // A watch returns the connections in random order.
     let reversed = known::facts(spec, &status, connections.iter().rev());
     assert_eq!(reversed, *facts, "{name}");
 }

@@ -1,4 +1,4 @@
-//! Somebody does everything but one step: the list stops exactly there.
+//! All steps but one are done: the list stops exactly there.
 
 use super::fixtures::{FIVE, ago, done, example, half_way, now, spec};
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
 use contract::Language;
 use zoom::{Fault, scopes};
 
-/// What the operator sees when everything was done but `id`.
+/// What the operator sees if everything was done except `id`.
 fn without(id: StepId, spec: &ZoomIntegrationSpec) -> Facts {
     let mut facts = done(spec);
     let keys = &spec.credentials;
@@ -69,7 +69,7 @@ fn without(id: StepId, spec: &ZoomIntegrationSpec) -> Facts {
     facts
 }
 
-/// Every example, with the steps that it can be seen to lack.
+/// Every example, with the steps whose absence can be seen.
 fn cases() -> Vec<(&'static str, Vec<StepId>)> {
     use StepId as S;
     vec![
@@ -159,7 +159,7 @@ fn cases() -> Vec<(&'static str, Vec<StepId>)> {
 fn the_list_stops_exactly_there() {
     for (file, ids) in cases() {
         let mut spec = spec(file);
-        // The quickstart leaves the way in to its reader.
+        // The quickstart leaves the public address to its reader.
         if let Some(webhook) = spec
             .webhook
             .as_mut()
@@ -180,7 +180,7 @@ fn the_list_stops_exactly_there() {
     }
 }
 
-/// Until somebody authorizes, nothing can tell whether the redirect URL was pasted.
+/// Until somebody authorizes, nothing shows whether the redirect URL was pasted.
 #[test]
 fn what_only_a_consent_proves_is_unknown_before() {
     let spec = example("stackone");
@@ -196,7 +196,7 @@ fn what_only_a_consent_proves_is_unknown_before() {
     assert_eq!(unproved, [StepId::Redirect, StepId::Scopes]);
 }
 
-/// No step without evidence is ever done, and none stands in the way.
+/// A step without evidence is never done and never blocks another one.
 #[test]
 fn what_nobody_can_see_is_never_ticked() {
     for name in FIVE {
@@ -259,7 +259,7 @@ fn a_state_is_as_old_as_it_was() {
     };
     assert_eq!(since(&facts, StepId::Credentials), Some(ago(20)));
     assert_eq!(since(&facts, StepId::Install), Some(ago(5)));
-    // No proof has a time: from now on.
+    // No proof has a time, so it counts from now on.
     assert_eq!(since(&facts, StepId::Scopes), Some(now()));
     let remembered = |state| Remembered {
         id: StepId::Scopes,
@@ -305,7 +305,7 @@ fn the_next_step_is_said_briefly() {
         Some("Paste the endpoint URL, press Validate, then Save")
     );
     assert!(japanese.is_some());
-    // What only time shows is awaited; what nothing shows is only named.
+    // Evidence that comes with time is awaited; steps without evidence are only named.
     let mut facts = done(&spec);
     facts.endpoint.events_seen.pop_first();
     let [english, _] = brief(&spec, &facts);

@@ -1,4 +1,4 @@
-//! Somebody does a step wrong: the message names the mistake.
+//! One step is done wrong: the message names the mistake.
 
 use super::fixtures::{ago, done, example, half_way, now, spec};
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
 use contract::Language;
 use zoom::{Fault, scopes};
 
-/// The list stops at `id`, and its one line has all of `parts`, in both languages.
+/// The list stops at `id`, and its one line contains all of `parts`, in both languages.
 #[track_caller]
 fn stops(spec: &ZoomIntegrationSpec, facts: &Facts, id: StepId, parts: &[&str]) {
     let steps = steps(spec, facts, now());
@@ -74,7 +74,7 @@ fn a_stranger_with_a_wrong_signature_unticks_nothing() {
     let mut facts = done(&spec);
     facts.endpoint.rejected_at = Some(now());
     assert_eq!(next(&steps(&spec, &facts, now())), None);
-    // Zoom has been silent too long for that to be a stranger's.
+    // Zoom has been silent for too long, so this is not a stranger's signature.
     facts.endpoint.validated_at = Some(ago(100));
     facts.endpoint.verified_at = Some(ago(100));
     stops(&spec, &facts, StepId::SecretToken, &["nectar-zoom"]);
@@ -182,7 +182,7 @@ fn validate_was_pressed_too_early_or_too_long_ago() {
     facts.endpoint.validated_at = Some(ago(85));
     facts.endpoint.verified_at = Some(ago(85));
     stops(&spec, &facts, StepId::Endpoint, &["72"]);
-    // Zoom validates again some time after the period, and sends events meanwhile.
+    // Zoom validates again some time after the period, and sends events in the meantime.
     facts.endpoint.validated_at = Some(ago(75));
     assert_eq!(state(&spec, &facts, StepId::Endpoint), State::Done);
     facts.endpoint.validated_at = Some(ago(100));
@@ -283,7 +283,7 @@ fn nobody_can_or_may_install_any_more() {
     stops(&spec, &facts, StepId::Install, &["administrator"]);
 }
 
-/// What passes by itself is no mistake of anybody's.
+/// A temporary problem is nobody's mistake.
 #[test]
 fn zooms_own_trouble_is_nobodys_mistake() {
     let spec = example("stackone");

@@ -1,5 +1,6 @@
-//! The words for steps and warnings. A language is one value of [`Words`]; one that lacks a sentence
-//! does not compile. What Zoom's portal calls its pages and fields is not translated: the portal shows it so.
+//! The texts for steps and warnings. A language is one value of [`Words`]; a language that lacks a text does
+//! not compile. The names of pages and fields in Zoom's portal are not translated, because the portal shows
+//! them like this.
 
 mod en;
 mod ja;
@@ -10,7 +11,7 @@ use super::step::{Evidence, State, Step, StepId};
 use crate::api::v1alpha1::AppKind;
 use contract::Language;
 
-/// The words of a language.
+/// The texts of a language.
 #[must_use]
 pub fn words(language: Language) -> &'static Words {
     match language {
@@ -19,7 +20,7 @@ pub fn words(language: Language) -> &'static Words {
     }
 }
 
-/// Where in Zoom's portal, in the portal's own words; `None` for what is done elsewhere.
+/// The place in Zoom's portal, in the portal's own words; `None` for what is done elsewhere.
 #[must_use]
 pub const fn place(id: StepId, kind: AppKind) -> Option<&'static str> {
     Some(match (id, kind) {
@@ -57,7 +58,7 @@ pub fn whereabouts(step: &Step, words: &Words) -> &'static str {
         .unwrap_or_default()
 }
 
-/// What is to be done next, as briefly as it can be said; `None` when nothing is left that could be proved.
+/// What to do next, as short as possible; `None` if nothing is left that can be proved.
 #[must_use]
 pub fn brief(steps: &[Step], words: &Words) -> Option<String> {
     let step = super::next(steps)?;
@@ -77,7 +78,7 @@ fn capital(text: &str) -> String {
     })
 }
 
-/// What is to be done next, in one line.
+/// What to do next, in one line.
 #[must_use]
 pub fn line(steps: &[Step], words: &Words) -> String {
     let title = |step: &Step| (words.title)(step.id, step.kind);

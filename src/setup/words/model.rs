@@ -1,4 +1,4 @@
-//! What each language has to say.
+//! The texts that each language has to provide.
 
 use crate::{
     api::v1alpha1::AppKind,
@@ -8,31 +8,31 @@ use crate::{
     },
 };
 
-/// The words of one language.
+/// The texts of one language.
 #[derive(Debug)]
 pub struct Words {
     /// What has to be done.
     pub title: fn(StepId, AppKind) -> &'static str,
-    /// Where, if it is not in Zoom's portal.
+    /// The place, if it is not in Zoom's portal.
     pub elsewhere: fn(StepId) -> Option<&'static str>,
-    /// How far it is.
+    /// The progress.
     pub state: fn(State) -> &'static str,
-    /// How a value gets to its place.
+    /// What to do with a value.
     pub act: fn(Act) -> &'static str,
     /// What proves a step.
     pub evidence: fn(&Evidence) -> String,
-    /// What was done wrong, with the remedy.
+    /// A mistake, with the remedy.
     pub mistake: fn(&Mistake) -> String,
-    /// What to keep one's hands off.
+    /// What to avoid.
     pub caution: fn(Caution) -> &'static str,
-    /// What is unwise, with the remedy.
+    /// A risk, with the remedy.
     pub warning: fn(&Warning) -> String,
-    /// The next step in one line: around its title.
+    /// The next step in one line, with its title.
     pub next: fn(&str) -> String,
     /// Nothing is left.
     pub nothing: fn(&[&str]) -> String,
-    /// Around the titles of steps that nothing has proved.
+    /// A sentence with the titles of steps without proof.
     pub unproved: fn(&[&str]) -> String,
-    /// Between sentences.
+    /// The separator between sentences.
     pub gap: &'static str,
 }

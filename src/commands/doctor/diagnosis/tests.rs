@@ -1,4 +1,4 @@
-//! What each answer of Zoom's is told as.
+//! The report for each answer from Zoom.
 
 use secrecy::SecretString;
 use serde_json::{Value, json};
