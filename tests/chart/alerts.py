@@ -34,6 +34,7 @@ HEALTHY = {own("leader"): "1+0", own("leader", pod="b"): "0+0", UP: "1+0"} | {
 } | {
     # Somebody else tries the address as well.
     received("delivered"): "0+10", received("sink_failed"): "0+1", received("unknown_signature"): "0+1", VERIFIED: "0+10",
+    received("signature_changed"): "0+0",
 }
 
 
@@ -89,6 +90,9 @@ SITUATIONS = [
     Situation("a connection fails", both("connections", "1+0", 'phase="Degraded"'), ZoomConnectionDegraded=({}, "1")),
     Situation("a wrong Secret Token", {received("unknown_signature"): "0+10", received("delivered"): "0+0", received("sink_failed"): "0+0",
                                         VERIFIED: "0+0"}, since=1,
+              ZoomSignaturesRejected=({"namespace": "team", "zoom_operator_io_integration": "acme"}, "60", "acme", "team")),
+    Situation("a regenerated Secret Token", {received("signature_changed"): "0+10", received("unknown_signature"): "0+0",
+                                              received("delivered"): "0+0", received("sink_failed"): "0+0", VERIFIED: "0+0"}, since=1,
               ZoomSignaturesRejected=({"namespace": "team", "zoom_operator_io_integration": "acme"}, "60", "acme", "team")),
     Situation("strangers knock", {received("unknown_signature"): "0+10"}),
     Situation("a sink is down", {received("delivered"): "0+0", received("sink_failed"): "0+10"}, since=1,

@@ -76,16 +76,16 @@ pub fn judge(results: &Results) -> Vec<Aim> {
     let fresh = Connections::Fresh;
     let kept = Connections::Kept;
     let to_floor = |connections| worst(|size| against(results, "floor", connections, size));
-    let text = "processor time without a sink, relative to the floor, new connections";
+    let text = "CPU time without a sink, relative to the floor, new connections";
     aim(text, 1.25, " times", to_floor(fresh));
-    let text = "the same, kept connections";
+    let text = "the same, keep-alive connections";
     aim(text, 1.25, " times", to_floor(kept));
     let to_rivet = |connections| worst(|size| against(results, "rivet", connections, size));
-    let text = "processor time without a sink, relative to rivet, new connections";
+    let text = "CPU time without a sink, relative to rivet, new connections";
     aim(text, 0.25, " times", to_rivet(fresh));
-    let text = "the same for rivet, kept connections";
+    let text = "the same for rivet, keep-alive connections";
     aim(text, 0.25, " times", to_rivet(kept));
-    let text = "processor time of a forged event, relative to a valid one of its size";
+    let text = "CPU time of a forged event, relative to a valid one of its size";
     let forgery = worst(|size| {
         let cpu = |mix| results.cpu(OURS, |s| is(s, mix, fresh, size));
         Some(cpu(Mix::Forged)? / cpu(Mix::Valid)?)

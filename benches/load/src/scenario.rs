@@ -141,7 +141,7 @@ impl std::fmt::Display for Scenario {
         } = self;
         write!(f, "{mix} {}, {connections}", size(self.size))?;
         if *durable {
-            write!(f, ", {concurrency} at a time")?;
+            write!(f, ", concurrency {concurrency}")?;
         }
         Ok(())
     }

@@ -43,9 +43,9 @@ fn markdown(results: &Results) -> String {
         machine(results),
         "### Aims\n".into(),
         aims_table(results),
-        "### Processor time, a new connection for each request\n".into(),
+        "### CPU time, a new connection for each request\n".into(),
         costs(results, Connections::Fresh),
-        "### Processor time, with kept connections\n".into(),
+        "### CPU time, keep-alive connections\n".into(),
         costs(results, Connections::Kept),
         "### Speed and latency, for information\n".into(),
         speeds(results),
@@ -74,12 +74,12 @@ fn machine(results: &Results) -> String {
         .map(|(name, version)| format!("{name}: {version}"))
         .collect();
     let apart = match machine.apart {
-        Some((server, load)) => format!("the servers on processor {server}, the load on {load}"),
-        None => "servers and load on the same processors".into(),
+        Some((server, load)) => format!("the servers on CPU {server}, the load on {load}"),
+        None => "servers and load on the same CPUs".into(),
     };
     let mut text = format!(
         "Measured {} on {}, {} cores, {} MiB of memory, Linux {}; {apart}. \
-         Rounds: {}, of {} requests each (fewer of large bodies), {} at a time. \
+         Rounds: {}, of {} requests each (fewer of large bodies), concurrency {}. \
          The disk ({}) does {:.0} writes of 4 KiB with fdatasync per second, 99 % within {:.1} ms. {}.\n",
         results.finished,
         machine.cpu,
@@ -137,7 +137,7 @@ fn speeds(results: &Results) -> String {
         "fresh: per s",
         "p50 ms",
         "p99 ms",
-        "kept: per s",
+        "keep-alive: per s",
         "p50 ms",
         "p99 ms",
         "connections for 100 requests",
@@ -165,14 +165,14 @@ fn speeds(results: &Results) -> String {
 
 fn durable(results: &Results) -> String {
     let head = [
-        "at a time",
+        "concurrency",
         "acknowledged per s",
         "fdatasync per s of the disk",
         "times the disk",
         "acknowledged per commit",
         "p50 ms",
         "p99 ms",
-        "us of processor",
+        "us of CPU",
     ];
     let mut crowds: Vec<_> = results
         .cells
@@ -215,8 +215,8 @@ fn footprints(results: &Results) -> String {
         "MiB resident (proportional, anonymous)",
         "",
         "idle",
-        "64 at a time of 2 KB",
-        "64 at a time of 100 KB",
+        "64 concurrent, 2 KB",
+        "64 concurrent, 100 KB",
         "binary MiB",
     ];
     let mib = |bytes: u64| float(bytes) / 1_048_576.0;
