@@ -6,7 +6,7 @@
 #     LOAD=COMMAND                    builds the images and calls COMMAND ARCHIVE for each of the three
 #     IMAGE=REF SIM_IMAGE=REF         builds nothing: the nodes can pull these; RECEIVER_IMAGE is IMAGE with -receiver
 #                                     before its tag unless it is set
-#   PROFILE=release    cargo's profile for the images
+#   PROFILE=release    cargo's profile for the images; quick unless set in the demo
 
 CLUSTER=${CLUSTER:-local}
 export CLUSTER
