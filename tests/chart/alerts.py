@@ -20,9 +20,9 @@ UP = f'up{{{CONNECT},pod="c"}}'
 # Series and how they go on, minute by minute. A replica that does not lead counts the same objects.
 HEALTHY = {own("leader"): "1+0", own("leader", pod="b"): "0+0", UP: "1+0"} | {
     own(name, labels, pod): value for pod in "ab" for (name, labels), value in {
-        ("integrations", 'phase="Ready"'): "3+0", ("integrations", 'phase="Degraded"'): "0+0",
-        ("integrations", 'phase="Missing scopes"'): "0+0", ("connections", 'phase="Ready"'): "3+0",
-        ("connections", 'phase="Awaiting person"'): "2+0", ("connections", 'phase="Degraded"'): "0+0",
+        ("integrations", 'phase="Connected"'): "3+0", ("integrations", 'phase="Degraded"'): "0+0",
+        ("integrations", 'phase="Missing scopes"'): "0+0", ("connections", 'phase="Connected"'): "3+0",
+        ("connections", 'phase="Ready to install"'): "2+0", ("connections", 'phase="Degraded"'): "0+0",
         ("connections", 'phase="Missing scopes"'): "0+0", ("connections", 'phase="Reauthorization required"'): "0+0",
         # Renewed with a quarter of an hour left.
         ("token_soonest_expiry_timestamp_seconds", ""): "900+60", ("tokens_expired", ""): "0+0",

@@ -20,6 +20,7 @@ mod contract;
 mod examples;
 mod faults;
 mod gitops;
+mod monitoring;
 mod parts;
 mod receiver;
 mod secrets;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         examples::cases(),
         faults::cases(),
         gitops::cases(),
+        monitoring::cases(),
         parts::cases(),
         receiver::cases(),
         setup::cases(),

@@ -39,7 +39,7 @@ mod namespace;
 mod nats;
 pub mod object;
 mod operator;
-mod process;
+pub mod process;
 pub mod program;
 mod sim;
 mod suite;

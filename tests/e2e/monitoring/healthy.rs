@@ -1,0 +1,103 @@
+//! A fleet in which all is well: everything is scraped, every panel shows something, no alert is active.
+
+use std::collections::BTreeSet;
+
+use anyhow::ensure;
+use serde_json::json;
+
+use super::{meeting_ended, options, panels, prometheus::Prometheus};
+use crate::bed::{App, Bed, Case, LIMIT, Tenant, object::reason, object::text, wait_for};
+
+pub fn cases() -> Vec<Case> {
+    vec![Case::new("monitoring::healthy_fleet", healthy).needs_host()]
+}
+
+/// Its series exist only while something is stalled: the other test sees them.
+const NOTHING_STALLED: &str = "Stalled, by reason";
+
+async fn healthy(bed: Bed) -> anyhow::Result<()> {
+    let options = options();
+    let (sim, operator) = bed.zoom_and_operator(&options).await?;
+    let prometheus = Prometheus::start(&bed, &options).await?;
+    let tenant = Tenant::server_to_server("acme");
+    sim.put_app(&tenant, json!({})).await?;
+    bed.apply(&tenant.secret()).await?;
+    bed.apply(&tenant.manifest_with_webhook()).await?;
+    let app = App::general("app");
+    app.register(&sim, json!({})).await?;
+    bed.apply(&app.0.secret()).await?;
+    bed.apply(&app.manifest(&json!({}))).await?;
+    let person = app.people(&sim).await?.remove(0);
+    let minted = app.mint(&sim, &person).await?;
+    app.import(&bed, "ada", &minted, &json!({})).await?;
+    bed.until_reason("acme", "Connected").await?;
+    bed.until_object("zoomconnections", "ada", "connected", |object| {
+        reason(object, "Ready") == "Connected"
+    })
+    .await?;
+    let validation = sim.validate(&tenant).await?;
+    ensure!(validation["ok"] == true, "{validation:#}");
+    let event = json!({"event": meeting_ended("1")});
+    let delivery = sim.deliver(&tenant, event).await?;
+    ensure!(delivery["attempts"][0]["status"] == 204, "{delivery:#}");
+
+    let receivers = format!("{}/zoom-operator-receivers", bed.namespace());
+    let jobs = [
+        ("zoom-operator", operator.pods().await?.len()),
+        ("zoom-operator-connect-admin", 1),
+        (receivers.as_str(), 1),
+    ];
+    prometheus.until_up(&jobs).await?;
+    let of_receiver = prometheus
+        .query("up{zoom_operator_io_integration=\"acme\"}")
+        .await?;
+    let label = |name: &str| text(&of_receiver[0], &format!("/metric/{name}")).to_owned();
+    ensure!(of_receiver.len() == 1 && label("namespace") == bed.namespace());
+
+    let panels = panels(bed.namespace())?;
+    ensure!(panels.len() > 10, "{panels:?}");
+    for (title, queries) in &panels {
+        for query in queries {
+            let shown = wait_for(&format!("{title} shows something"), LIMIT, || async {
+                let found = prometheus.query(query).await?;
+                let number = |value: &str| value.parse::<f64>().is_ok_and(f64::is_finite);
+                let finite = found.iter().all(|sample| number(text(sample, "/value/1")));
+                let shown = !found.is_empty() && finite;
+                ensure!(shown || title == NOTHING_STALLED, "{query}: {found:?}");
+                Ok(Some(shown))
+            })
+            .await?;
+            ensure!(shown != (title == NOTHING_STALLED), "{query}");
+        }
+    }
+
+    // Nothing is called by a name that nobody knows.
+    let known = prometheus.metrics().await?;
+    let queries = panels.iter().flat_map(|(_, queries)| queries.clone());
+    let rules = prometheus.rules.iter();
+    let rules = rules.map(|rule| text(rule, "/expr").to_owned());
+    let used: BTreeSet<String> = queries
+        .chain(rules)
+        .flat_map(|text| metrics(&text))
+        .collect();
+    let unknown: Vec<&String> = used.difference(&known).collect();
+    let stalled = ["connections", "integrations"];
+    ensure!(
+        unknown
+            == stalled
+                .map(|kind| format!("zoom_operator_{kind}_stalled"))
+                .iter()
+                .collect::<Vec<_>>(),
+        "{unknown:?}"
+    );
+    prometheus.until_silent().await
+}
+
+/// Names of our metrics in an expression.
+fn metrics(expression: &str) -> Vec<String> {
+    expression
+        .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        .filter(|word| word.starts_with("zoom_") && !word.starts_with("zoom_operator_io_"))
+        .map(str::to_owned)
+        .collect()
+}
