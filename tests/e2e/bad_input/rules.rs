@@ -40,6 +40,14 @@ fn webhook(change: Value) -> Value {
     json!({"webhook": webhook})
 }
 
+/// A General app whose receiver answers Zoom's domain validation.
+fn domain_validation() -> Value {
+    let mut spec = general(webhook(json!({})));
+    spec["app"]["domainValidation"] =
+        json!({"configMapKeyRef": {"name": "domain", "key": "a_b.html"}});
+    spec
+}
+
 /// An app with a Team Chat bot.
 fn bot(change: Value) -> Value {
     let mut spec = general(json!({
@@ -89,6 +97,7 @@ fn wrong() -> Vec<Change> {
         ("a bot of a ServerToServer app", json!({"app": {"chatbot": {}}, "scopes": {"required": ["imchat:bot"]}})),
         ("a bot of a user-managed app", general(json!({"app": {"chatbot": {}}, "scopes": {"required": ["imchat:bot"]}}))),
         ("a bot without its scope", bot(json!({"scopes": {"required": ["user:read:user:admin"]}}))),
+        ("domain validation without webhook", general(json!({"app": {"domainValidation": {"configMapKeyRef": {"name": "domain"}}}}))),
         ("an unknown kind of app", json!({"app": {"kind": "Chatbot"}})),
         ("a display name of 50 characters", json!({"app": {"displayName": "a".repeat(50)}})),
         ("no scope", scopes(json!([]))),
@@ -272,6 +281,7 @@ fn right() -> Vec<Change> {
         ("a host with digits and hyphens", webhook(json!({"endpoint": {"host": "7.hooks-eu.example.com"}}))),
         ("Connected, said for a ServerToServer app", json!({"readyWhen": "Connected"})),
         ("a bot", bot(json!({"token": {"secretName": "bot"}}))),
+        ("domain validation", domain_validation()),
         ("a WebhookOnly app", webhook_only(json!({}))),
         ("another name for its secret token", webhook_only(json!({"credentials": {"keys": {"webhookSecretToken": "token"}}}))),
     ]
