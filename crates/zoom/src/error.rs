@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::Request;
+use super::{Request, redact::redacted};
 
 /// Why Zoom gave no token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -228,6 +228,15 @@ impl Error {
         }
     }
 
+    /// Whether the answer says nothing of what was shown: nobody could judge it.
+    #[must_use]
+    pub fn tells_nothing(&self) -> bool {
+        matches!(
+            self.fault,
+            Fault::RateLimited | Fault::Unavailable | Fault::Unreachable | Fault::Unintelligible
+        )
+    }
+
     /// The sentence for the status: Zoom's words, then the remedy.
     #[must_use]
     pub fn message(&self) -> String {
@@ -302,8 +311,7 @@ fn detail(status: u16, body: &Value) -> String {
         _ => None,
     })
     .collect();
-    let words: String = words
-        .join(": ")
+    let words: String = redacted(&words.join(": "))
         .chars()
         .filter(|c| !c.is_control())
         .take(200)

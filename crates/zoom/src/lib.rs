@@ -5,6 +5,7 @@ mod client;
 mod error;
 mod identity;
 mod meaning;
+mod redact;
 mod request;
 mod retry_after;
 pub mod scopes;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::commands::terminal::{plain, table::align};
+use crate::commands::terminal::{json, plain, table::align};
 
 /// A report.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -119,6 +119,6 @@ impl Report {
             well: self.is_well(),
             report: self,
         };
-        Ok(serde_json::to_string_pretty(&document)? + "\n")
+        json(&document)
     }
 }

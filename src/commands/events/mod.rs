@@ -11,6 +11,7 @@
 
 pub mod args;
 mod http;
+mod owners;
 mod receivers;
 mod table;
 
@@ -24,7 +25,7 @@ use self::{
     receivers::Receiver,
     table::Row,
 };
-use crate::commands::terminal::{self, Output, print};
+use crate::commands::terminal::{self, Output, json, print};
 
 /// Runs a command.
 ///
@@ -60,7 +61,7 @@ async fn list(receivers: &[Receiver], output: Output) -> anyhow::Result<()> {
         .collect();
     rows.sort_by_key(|row| row.letter.failed_at);
     let text = match output {
-        Output::Json => serde_json::to_string_pretty(&rows)? + "\n",
+        Output::Json => json(&rows)?,
         Output::Table if rows.is_empty() => "No dead letters.\n".to_owned(),
         Output::Table => table::render(&rows)?,
     };
@@ -73,7 +74,7 @@ async fn show(receivers: &[Receiver], id: &str) -> anyhow::Result<()> {
         .send(Method::GET, &format!("{DEAD_LETTERS}/{id}"))
         .await?;
     let letter: serde_json::Value = http::json(&answer)?;
-    print(&(serde_json::to_string_pretty(&letter)? + "\n"))
+    print(&json(&letter)?)
 }
 
 async fn change(

@@ -12,7 +12,7 @@ use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::{Api, Client, ResourceExt as _, api::ListParams};
 use secrecy::SecretString;
 
-use super::http;
+use super::{http, owners};
 use crate::{
     api::{label, v1alpha1::ZoomIntegration},
     commands::terminal::{Cluster, Session},
@@ -35,6 +35,7 @@ pub struct Receiver {
 pub async fn find(cluster: &Cluster, integration: &str) -> anyhow::Result<Vec<Receiver>> {
     let session = cluster.session().await?;
     let found: ZoomIntegration = session.get(integration).await?;
+    let uid = found.uid().unwrap_or_default();
     let Session { client, namespace } = session;
     // A former receiver can still have dead letters after the buffer was removed from the spec.
     let has_buffer = found
@@ -48,15 +49,15 @@ pub async fn find(cluster: &Cluster, integration: &str) -> anyhow::Result<Vec<Re
             format!("ZoomIntegration {integration} has no webhook.buffer, and without one there are no dead letters: Zoom is told of every failure")
         }
     })?;
-    let pods: Api<Pod> = Api::namespaced(client, &namespace);
+    let pods: Api<Pod> = Api::namespaced(client.clone(), &namespace);
     let ours = format!(
         "{}={},{}={integration}",
         label::NAME,
         label::RECEIVER_NAME,
         label::INSTANCE
     );
-    let mut names: Vec<String> = pods
-        .list(&ListParams::default().labels(&ours))
+    let labelled = pods.list(&ListParams::default().labels(&ours)).await?.items;
+    let mut names: Vec<String> = owners::own(&client, &namespace, &uid, labelled)
         .await?
         .into_iter()
         .filter(|pod| {

@@ -14,7 +14,7 @@ pub mod table;
 pub mod target;
 pub mod time;
 
-use std::io::Write as _;
+use std::{fmt::Write as _, io::Write as _};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
@@ -81,6 +81,28 @@ pub fn plain(text: &str) -> String {
         .collect()
 }
 
+/// JSON for programs, which a terminal may show as well: characters that [`plain`] does not let through are
+/// escaped, so that the values stay what they are.
+///
+/// # Errors
+/// When the value is no JSON.
+pub fn json(value: &impl serde::Serialize) -> anyhow::Result<String> {
+    let text = serde_json::to_string_pretty(value)?;
+    let mut out = String::with_capacity(text.len() + 1);
+    for c in text.chars() {
+        // Such characters are within strings only: what is between them is white space.
+        if c != '\n' && (breaks(c) || is_unseen(c)) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out.push('\n');
+    Ok(out)
+}
+
 fn breaks(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
 }
@@ -113,5 +135,18 @@ mod tests {
         ] {
             assert_eq!(plain(text), wanted, "{text:?}");
         }
+    }
+
+    #[test]
+    fn json_moves_no_cursor_and_keeps_its_values() {
+        let value = serde_json::json!({
+            "a": "\u{1b}[2J\u{9b}2J\u{7f}\n", "b": "acme\u{202e}txt\u{2028}\u{feff}", "c": "é 設定",
+        });
+        let text = json(&value).unwrap();
+        let is_safe = |c: char| c == '\n' || !(c.is_control() || breaks(c) || is_unseen(c));
+        assert!(text.chars().all(is_safe), "{text:?}");
+        assert!(text.contains("é 設定") && text.ends_with("}\n"));
+        let read: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(read, value);
     }
 }
