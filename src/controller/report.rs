@@ -164,7 +164,12 @@ fn events(before: Option<&[Condition]>, now: &[Condition], phase: Option<Phase>)
     };
     let mut events = Vec::new();
     let mut said_reasons = Vec::new();
-    for type_ in [Type::Ready, Type::TokenFresh, Type::EndpointValidated] {
+    for type_ in [
+        Type::Ready,
+        Type::TokenFresh,
+        Type::EndpointValidated,
+        Type::AppExclusive,
+    ] {
         let Some((status, reason, message)) = conditions(Some(now), type_) else {
             continue;
         };

@@ -381,6 +381,15 @@ mod tests {
             prop_assert!(refresh > at(0) && refresh < at(life));
         }
 
+        /// The kubelet brings a changed Secret to a mounted volume within about 90 seconds. Until then consumers
+        /// have the former token, which Zoom leaves valid until it expires.
+        #[test]
+        fn a_mounted_secret_is_changed_before_the_former_token_expires(life in 450_i64..90_000, uid in "[0-9a-f]{8}") {
+            let lead = between(refresh_at(at(0), at(life), &uid), at(life));
+            prop_assert!(lead >= Duration::from_secs(90), "{lead:?}");
+            prop_assert!(life < 3599 || lead >= Duration::from_mins(11), "{lead:?}");
+        }
+
         #[test]
         fn a_retry_lies_ahead(attempts in i32::MIN..i32::MAX, after in proptest::option::of(0_u64..90_000)) {
             let retrying = Retrying {

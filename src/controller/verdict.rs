@@ -172,6 +172,15 @@ pub fn token(
             format!("The token expired at {expires_at}; {why}"),
         ));
     }
+    if let Some(failure) = failure.filter(|failure| failure.reason == Reason::ProbeRefused)
+        && scopes.is_none_or(|scopes| scopes.missing.is_empty())
+    {
+        return Some(Verdict::stalled(
+            Phase::Degraded,
+            failure.reason,
+            &failure.message,
+        ));
+    }
     let missing = scopes.filter(|scopes| !scopes.missing.is_empty())?;
     Some(match failure {
         // Zoom may leave scopes out for a few seconds after a change: retry once, then a person must act.

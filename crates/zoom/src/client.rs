@@ -292,6 +292,27 @@ impl Client {
         })
     }
 
+    /// Reads `path` of Zoom's API with an access token, which shows that it can be used.
+    ///
+    /// # Errors
+    /// What Zoom or the network says. See [`Error::tells_nothing`].
+    pub async fn probe(
+        &self,
+        access_token: &SecretString,
+        api_url: &Url,
+        path: &str,
+    ) -> Result<(), Error> {
+        let host = self.api_url(api_url.as_str());
+        let url = format!("{}/v2{path}", host.as_str().trim_end_matches('/'));
+        let secret = access_token.expose_secret();
+        let request = self.http.get(url).bearer_auth(secret);
+        let (status, body, wait) = self.send(request, Timestamp::now()).await?;
+        if (200..300).contains(&status) {
+            return Ok(());
+        }
+        Err(Error::from_answer(status, &body, wait).without(secret))
+    }
+
     /// The API host that was stored with a token, if it is one of Zoom's; else the configured one. What is
     /// stored may have been changed since, and a token goes to nobody else.
     #[must_use]

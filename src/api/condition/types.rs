@@ -29,6 +29,8 @@ pub enum Type {
     EventsVerified,
     /// Zoom says who authorized, and that person is allowed to.
     SubjectVerified,
+    /// No other integration has the same app. Stated only while another one has it.
+    AppExclusive,
 }
 
 /// The status of a condition.
@@ -61,6 +63,7 @@ impl Type {
             Self::EventsDelivered => "EventsDelivered",
             Self::EventsVerified => "EventsVerified",
             Self::SubjectVerified => "SubjectVerified",
+            Self::AppExclusive => "AppExclusive",
         }
     }
 

@@ -113,6 +113,12 @@ register! {
     /// Zoom has not judged these credentials yet
     NotTried = "NotTried" in [Integration] on [CredentialsValid(Unknown)]
         for Nobody: "";
+    /// other integrations have the same app, and Zoom accepted the credentials of all of them
+    AppShared = "AppShared" in [Integration] on [AppExclusive(False)]
+        for AppOwner: "keep one of them, or create an app for each; the message names those of the same namespace only";
+    /// Zoom gave a token and refuses the call of `credentials.probe` with it; the token is published all the same
+    ProbeRefused = "ProbeRefused" in [Integration] on [Ready(False) TokenFresh(False)]
+        for AppOwner: "add the scope that the call needs, or change `credentials.probe.path`; the message has Zoom's words";
     /// `oauth.redirectUrl` is not the operator's callback, although the operator has the consent pages
     RedirectUrlMismatch = "RedirectUrlMismatch" in [Integration] on [Ready(False)]
         for AppOwner: "set `oauth.redirectUrl` to `status.redirectUrl` or remove it, or set `oauth.consent.mode: External`";

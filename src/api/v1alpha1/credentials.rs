@@ -15,6 +15,24 @@ pub struct Credentials {
     /// Other names for the keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keys: Option<CredentialKeys>,
+    /// `ServerToServer` only: proves each new token by a call to Zoom's API. `TokenFresh` is True only if Zoom
+    /// answers it. Absent: a token counts as usable once Zoom has given it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<Probe>,
+}
+
+/// A call that proves a token.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct Probe {
+    /// What is read by GET, below `/v2` of the API host that Zoom names. Default: `/users?page_size=1`, which needs
+    /// the scope `user:read:list_users:admin`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(min = 2, max = 200),
+        regex(pattern = r"^(/[A-Za-z0-9_-]+)+([?][A-Za-z0-9_=&-]+)?$")
+    )]
+    pub path: Option<String>,
 }
 
 /// A reference to an object of the same namespace.
@@ -50,6 +68,16 @@ pub struct CredentialKeys {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub previous_webhook_secret_token: Option<String>,
+}
+
+// === impl Probe ===
+
+impl Probe {
+    /// What is read.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.path.as_deref().unwrap_or("/users?page_size=1")
+    }
 }
 
 // === impl Credentials ===

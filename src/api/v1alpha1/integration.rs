@@ -59,6 +59,9 @@ const BOT_SCOPE: &str = "imchat:bot";
         .field_path(".app"),
     validation = Rule::new("!has(self.app.chatbot) || has(self.scopes) && 'imchat:bot' in self.scopes.required")
         .message("the token of a Team Chat bot has the scope imchat:bot: add imchat:bot to scopes.required, or remove app.chatbot"),
+    validation = Rule::new("self.app.kind != 'General' || !has(self.credentials.probe)")
+        .message("credentials.probe is for ServerToServer apps, a grant of a General app is proved when it is given: remove credentials.probe")
+        .field_path(".credentials"),
     validation = Rule::new("self.app.kind != 'ServerToServer' || !has(self.readyWhen) || self.readyWhen == 'Connected'")
         .message("readyWhen: Installable is for General apps, nobody installs a ServerToServer app: remove readyWhen"),
     validation = Rule::new("self.app.kind == 'WebhookOnly' || has(self.scopes)")

@@ -24,7 +24,7 @@ pub use connection::{
     ConnectionDeletionPolicy, ConnectionToken, ConsentStatus, GrantStatus, Subject, SubjectStatus,
     ZoomConnection, ZoomConnectionSpec, ZoomConnectionStatus,
 };
-pub use credentials::{CredentialKeys, Credentials, LocalRef};
+pub use credentials::{CredentialKeys, Credentials, LocalRef, Probe};
 pub use endpoint::{Endpoint, Gateway, Ingress, ParentRef, PathType};
 pub use failure::TokenFailure;
 pub use integration::{ReadyWhen, ZoomIntegration, ZoomIntegrationSpec};

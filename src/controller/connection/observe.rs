@@ -116,7 +116,7 @@ fn same_user(index: &Index, connection: &ZoomConnection, found: &GrantSecret) ->
     connection_of_user(index, connection, user)
 }
 
-/// Another connection of this user. The first one keeps the user.
+/// Another connection of this user and the same app, as it may be called here. The first one keeps the user.
 #[must_use]
 pub fn connection_of_user(
     index: &Index,
@@ -124,15 +124,30 @@ pub fn connection_of_user(
     user: &str,
 ) -> Option<String> {
     let mine = pinned(connection).and_then(|pinned| pinned.user_id.as_deref());
-    (mine != Some(user))
-        .then(|| {
-            let all = index.connections_of(
-                &connection.namespace()?,
-                &connection.spec.integration_ref.name,
-            );
-            connections::of_user(&all, connection, user)
+    if mine == Some(user) {
+        return None;
+    }
+    let namespace = connection.namespace()?;
+    let own = Key::integration(&namespace, &connection.spec.integration_ref.name);
+    let held_in = |integration: &Key| {
+        let (namespace, name) = (&integration.namespace, &integration.name);
+        let all = index.connections_of(namespace, name);
+        connections::of_user(&all, connection, user)
+    };
+    if let Some(name) = held_in(&own) {
+        return Some(format!("ZoomConnection {name}"));
+    }
+    index.sharers(&own).iter().find_map(|integration| {
+        let name = held_in(integration)?;
+        Some(if integration.namespace == own.namespace {
+            format!(
+                "ZoomConnection {name} of ZoomIntegration {}",
+                integration.name
+            )
+        } else {
+            "a ZoomConnection in another namespace".to_owned()
         })
-        .flatten()
+    })
 }
 
 /// When the person of this connection last removed the app.

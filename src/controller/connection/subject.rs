@@ -15,7 +15,7 @@ pub struct Expected<'a> {
     pub pinned: Option<&'a SubjectStatus>,
     /// Who authorizes this kind of app.
     pub management: Option<Management>,
-    /// Another connection of the same app and user.
+    /// Another connection of the same app and user, with its kind.
     pub other: Option<&'a str>,
     /// The scopes that the integration declares.
     pub declared: &'a [String],
@@ -90,7 +90,7 @@ pub fn judge(found: Option<&Identity>, expected: Expected<'_>) -> Result<(), Mis
         Some(other) => Err(Mismatch {
             reason: Reason::SubjectAlreadyConnected,
             message: format!(
-                "This Zoom user authorized ZoomConnection {other} of the same app before, and Zoom keeps one authorization for each user and app: delete one of the two; if {other} stays, authorize it again."
+                "This Zoom user authorized {other} of the same app before, and Zoom keeps one authorization for each user and app: delete one of the two; if the earlier one stays, authorize it again."
             ),
         }),
         None => Ok(()),

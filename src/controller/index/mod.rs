@@ -39,7 +39,7 @@ use self::{
     watched::Objects,
 };
 use super::{
-    integration::{ReceiverPod, hosts::Claim},
+    integration::{ReceiverPod, hosts::Claim, shared::proven},
     key::{Key, Kind},
 };
 use crate::api::v1alpha1::{ZoomConnection, ZoomIntegration};
@@ -214,6 +214,23 @@ impl Index {
                     .filter_map(|other| Some(Claim::of(other)?.1))
                     .collect()
             })
+    }
+
+    /// The integrations, other than `but`, whose credentials Zoom accepted with this client id.
+    #[must_use]
+    pub fn sharers_of(&self, client_id: &str, but: &Key) -> Vec<Key> {
+        self.lock().objects.sharers_of(client_id, but)
+    }
+
+    /// The integrations that have the same app as this one, if Zoom accepted it of all of them.
+    #[must_use]
+    pub fn sharers(&self, of: &Key) -> Vec<Key> {
+        let state = self.lock();
+        let own = state.objects.integrations.get(&of.namespace, &of.name);
+        let own = own.and_then(|own| own.0.as_ref().ok());
+        own.and_then(proven)
+            .map(|client_id| state.objects.sharers_of(client_id, of))
+            .unwrap_or_default()
     }
 
     /// Records the removals that the receivers of an integration know. Returns the new ones.

@@ -339,3 +339,85 @@ fn the_pods_of_a_receiver_are_known_where_they_are_watched() {
     index.delete(&pod("4", None, false));
     assert!(index.pods_of("clinics", "app").unwrap().is_empty());
 }
+
+#[test]
+fn two_integrations_of_one_app_are_told_once_zoom_accepted_both() {
+    let index = Index::default();
+    let with = |name: &str, version, accepted: &str, namespace: &str| {
+        let more = json!({
+            "metadata": {"namespace": namespace},
+            "status": {"clientId": "id", "conditions": [{
+                "type": "CredentialsValid", "status": accepted, "reason": "Accepted", "message": "",
+                "lastTransitionTime": "2026-01-01T00:00:00Z",
+            }]},
+        });
+        integration(name, version, more)
+    };
+    let theirs = Key::integration("rival", "theirs");
+    index.apply(with("ours", 1, "True", "clinics"));
+    // Whoever only writes the id into a Secret learns nothing, and nobody learns of it.
+    let guessed = index.apply(with("theirs", 1, "Unknown", "rival"));
+    assert_eq!(guessed, std::slice::from_ref(&theirs));
+    assert!(index.sharers(&theirs).is_empty());
+    assert!(index.sharers(&app("ours")).is_empty());
+    // Both are told once both are proven.
+    let proven = with("theirs", 2, "True", "rival");
+    assert_eq!(
+        sorted(index.apply(proven)),
+        sorted(vec![app("ours"), theirs.clone()])
+    );
+    assert_eq!(index.sharers(&theirs), [app("ours")]);
+    assert_eq!(index.sharers(&app("ours")), std::slice::from_ref(&theirs));
+    assert_eq!(index.sharers_of("id", &theirs), [app("ours")]);
+    assert!(index.sharers_of("other", &theirs).is_empty());
+    // And again when one goes, or is no longer accepted.
+    let rejected = index.apply(with("theirs", 3, "False", "rival"));
+    assert!(rejected.contains(&app("ours")));
+    assert!(index.sharers(&app("ours")).is_empty());
+    index.apply(with("theirs", 4, "True", "rival"));
+    assert_eq!(
+        index.delete(&with("theirs", 5, "True", "rival")),
+        [app("ours")]
+    );
+    assert!(index.sharers(&app("ours")).is_empty());
+}
+
+/// 100 MiB of other people's annotations, as an attack or a careless tool would write them.
+#[test]
+fn big_annotations_cost_next_to_nothing() {
+    const OBJECTS: u32 = 400;
+    const BOUND: usize = 600 * OBJECTS as usize;
+    let index = Index::default();
+    let ballast = "x".repeat(256 << 10);
+    let annotations = json!({"example.com/ballast": ballast, "zoom-operator.io/desired": "1"});
+    let held = |value: &str| assert!(!value.contains("xxxx"));
+    let mut bytes = 0;
+    for number in 0..OBJECTS {
+        let name = format!("app-{number}");
+        let more = json!({"metadata": {"annotations": annotations}});
+        index.apply(integration(&name, number, more));
+        let mut child = json!({"metadata": {
+            "name": name, "namespace": "clinics", "uid": name, "resourceVersion": number.to_string(),
+            "labels": {"zoom-operator.io/integration": name}, "annotations": annotations,
+            "managedFields": [{"manager": "zoom-operator", "fieldsV1": {"f:metadata": {
+                "f:annotations": {"f:cert-manager.io/issuer": {}, "f:zoom-operator.io/desired": {}},
+            }}}],
+        }});
+        child["metadata"]["annotations"]["cert-manager.io/issuer"] = json!("i");
+        let child: Deployment = serde_json::from_value(child).unwrap();
+        index.apply(child);
+        let known = index.get::<Integrations>("clinics", &name).unwrap();
+        let child = index.get::<Deployment>("clinics", &name).unwrap();
+        let texts = [
+            serde_json::to_string(known.0.as_ref().unwrap()).unwrap(),
+            serde_json::to_string(&*child).unwrap(),
+        ];
+        for text in texts {
+            held(&text);
+            bytes += text.len();
+        }
+        // What the operator applied on behalf of people is compared with what they want.
+        assert_eq!(child.annotations().len(), 2);
+    }
+    assert!(bytes < 2 * BOUND, "{bytes} bytes");
+}

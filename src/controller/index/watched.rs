@@ -1,7 +1,11 @@
 //! The kinds of objects that are indexed: which fields are left out, and which objects need a pass after a
 //! change.
 
-use std::{collections::HashMap, fmt::Debug, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt::Debug,
+    sync::Arc,
+};
 
 use contract::facts::Removal;
 use k8s_openapi::{
@@ -12,6 +16,7 @@ use k8s_openapi::{
         networking::v1::{Ingress, NetworkPolicy},
         policy::v1::PodDisruptionBudget,
     },
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 use kube::{Resource, ResourceExt as _, core::DeserializeGuard};
 use serde::de::DeserializeOwned;
@@ -22,7 +27,7 @@ use super::{
 };
 use crate::{
     api::{
-        GROUP, label,
+        FIELD_MANAGER, GROUP, label,
         v1alpha1::{ZoomConnection, ZoomIntegration},
     },
     controller::{
@@ -30,6 +35,7 @@ use crate::{
         integration::{
             hosts::Claim,
             resources::{HTTPRoute, control_name},
+            shared::proven,
         },
         key::Key,
         token_secret::Owner,
@@ -40,9 +46,6 @@ use crate::{
 /// An object as it came from the watch. An object that cannot be read, for example because a newer version
 /// wrote it, must not stop the work on all others.
 pub type Guarded<K> = DeserializeGuard<K>;
-
-/// `kubectl apply` stores a second copy of the object here.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// A kind of object that the index knows.
 pub trait Watched:
@@ -97,6 +100,8 @@ pub struct Objects {
     readers: Relation<Name, Key>,
     /// Namespaces and names of integrations, by the host that they claim.
     claimants: Relation<String, Name>,
+    /// Namespaces and names of integrations by the client id with which Zoom accepted their credentials.
+    pub(super) apps: Relation<String, Name>,
     /// What Zoom told the receivers of integrations.
     pub(super) removals: HashMap<Key, Vec<Removal>>,
 }
@@ -166,6 +171,14 @@ impl Objects {
             .filter_map(|(namespace, name)| self.integrations.get(namespace, name)?.0.as_ref().ok())
     }
 
+    /// The integrations whose app Zoom accepted with this client id, but this one.
+    pub fn sharers_of(&self, client_id: &str, but: &Key) -> Vec<Key> {
+        let keys = self.apps.of(client_id);
+        keys.map(|(namespace, name)| Key::integration(namespace, name))
+            .filter(|key| key != but)
+            .collect()
+    }
+
     fn connection_keys(&self, namespace: &str, integration: &str) -> Vec<Key> {
         let integration = (namespace.to_owned(), integration.to_owned());
         let names = self.connections_of.of(&integration);
@@ -200,6 +213,9 @@ impl Watched for Guarded<ZoomIntegration> {
             if let Some((host, _)) = Claim::of(before) {
                 objects.claimants.remove(&host, &full_name(before));
             }
+            if let Some(id) = proven(before) {
+                objects.apps.remove(&id.to_owned(), &full_name(before));
+            }
         }
         if let Some(now) = now.and_then(readable) {
             let key = Key::from(now);
@@ -208,6 +224,9 @@ impl Watched for Guarded<ZoomIntegration> {
             }
             if let Some((host, _)) = Claim::of(now) {
                 objects.claimants.insert(host, full_name(now));
+            }
+            if let Some(id) = proven(now) {
+                objects.apps.insert(id.to_owned(), full_name(now));
             }
         }
     }
@@ -234,6 +253,13 @@ impl Watched for Guarded<ZoomIntegration> {
             for (host, _) in [old, new].into_iter().flatten() {
                 let other_claimants = objects.claimants_of(&host).map(Key::from);
                 affected.extend(other_claimants.filter(|rival| *rival != key));
+            }
+        }
+        let app = |object: Option<&Self>| proven(object.and_then(readable)?).map(ToOwned::to_owned);
+        let (old, new) = (app(before), app(now));
+        if old != new {
+            for id in [old, new].into_iter().flatten() {
+                affected.extend(objects.sharers_of(&id, &key));
             }
         }
         affected.extend(now.is_some().then_some(key));
@@ -471,13 +497,28 @@ fn trim_resource<K: Resource>(object: &mut K) {
     }
 }
 
+/// Of what was made for an integration, others' annotations are left out: they may be as long as people like.
 fn trim_child<K: Resource>(object: &mut K) {
     let meta = object.meta_mut();
+    let applied = applied_annotations(meta);
     meta.managed_fields = None;
     meta.self_link = None;
     if let Some(annotations) = &mut meta.annotations {
-        annotations.remove(LAST_APPLIED);
+        annotations.retain(|key, _| is_ours(key) || applied.contains(key));
     }
+}
+
+/// The annotations that this operator applied, by the API server's own record.
+fn applied_annotations(meta: &ObjectMeta) -> HashSet<String> {
+    let fields = meta.managed_fields.iter().flatten();
+    fields
+        .filter(|fields| fields.manager.as_deref() == Some(FIELD_MANAGER))
+        .filter_map(|fields| {
+            fields.fields_v1.as_ref()?.0["f:metadata"]["f:annotations"].as_object()
+        })
+        .flat_map(|annotations| annotations.keys())
+        .filter_map(|key| key.strip_prefix("f:").map(ToOwned::to_owned))
+        .collect()
 }
 
 fn is_ours(key: &str) -> bool {

@@ -18,6 +18,7 @@ mod plan;
 mod policy;
 pub mod resources;
 mod settle;
+pub mod shared;
 mod status;
 mod support;
 mod transition;
@@ -148,6 +149,12 @@ async fn report(
         connections: connections::count(&all),
         known: &known,
         reach: try_url(context, integration, observed, applied, now),
+        sharers: observed
+            .credentials
+            .client_id
+            .as_deref()
+            .map(|client_id| context.reader.index().sharers_of(client_id, &key))
+            .unwrap_or_default(),
     };
     let (status, next) = status::status(integration, observed, applied, &setting, now);
     super::report::report(&context.writer, integration, &status).await?;

@@ -19,6 +19,7 @@ use super::{
 use crate::{
     api::{
         annotation,
+        reason::Reason,
         v1alpha1::{TokenFailure, ZoomIntegration},
     },
     controller::{
@@ -161,6 +162,7 @@ fn token(integration: &ZoomIntegration, observed: &Observed, now: Timestamp) -> 
         credentials_changed,
         refresh_due,
         scopes_missing,
+        unproven,
         requested,
     ];
     let cause = checks
@@ -308,6 +310,19 @@ fn scopes_missing(
 ) -> Option<Cause> {
     let found = scopes::compare(&stored?.scope, &integration.spec.own_scopes(), &[]);
     (!found.missing.is_empty()).then_some(Cause::ScopesMissing)
+}
+
+fn unproven(
+    integration: &ZoomIntegration,
+    _: &Observed,
+    stored: Option<&Stored>,
+    _: Timestamp,
+) -> Option<Cause> {
+    let failure = last_failure(integration)
+        .filter(|failure| failure.reason == Reason::ProbeRefused)
+        .filter(|failure| failure::is_standing(failure, stored.and_then(|it| it.issued_at)));
+    let probe = integration.spec.credentials.probe.as_ref();
+    failure.and(probe).map(|_| Cause::Unproven)
 }
 
 fn requested(

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     api::{
         reason::Reason,
-        v1alpha1::{TokenFailure, ZoomIntegration},
+        v1alpha1::{Probe, TokenFailure, ZoomIntegration},
     },
     controller::{
         failure::{self, Attempt},
@@ -162,6 +162,11 @@ fn token(
         TokenOutcome::Reowned(_) => None,
         TokenOutcome::Published(secret) => missing_scopes(integration, secret)
             .map(|message| failed(Reason::MissingScopes, message, None)),
+        TokenOutcome::Unproven(_, error) => Some(failed(
+            Reason::ProbeRefused,
+            unproven(integration, error),
+            error.retry_after,
+        )),
         TokenOutcome::Refused(error) => Some(failed(
             error.fault.into(),
             error.message(),
@@ -174,6 +179,16 @@ fn token(
         }
     };
     (outcome.secret(&observed.token).clone(), failure)
+}
+
+/// What to do when Zoom gave a token and does not take it.
+fn unproven(integration: &ZoomIntegration, error: &zoom::Error) -> String {
+    let probe = integration.spec.credentials.probe.as_ref();
+    let path = probe.map_or("", Probe::path);
+    format!(
+        "Zoom gave a token and refuses GET /v2{path} with it: add the scope that this call needs to scopes.required and to the app, ask the administrator of the Zoom account whether its API is restricted, or set credentials.probe.path to another call. ({})",
+        error.detail
+    )
 }
 
 /// The required scopes that a new token lacks, as a sentence with the remedy.

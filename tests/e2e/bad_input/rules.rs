@@ -85,6 +85,8 @@ fn wrong() -> Vec<Change> {
         ("a General app without management", json!({"app": {"kind": "General"}, "scopes": {"required": ["meeting:read:meeting"]}})),
         ("a ServerToServer app with management", json!({"app": {"management": "Admin"}})),
         ("a ServerToServer app with oauth", json!({"oauth": {}})),
+        ("a General app with a probe", general(json!({"credentials": {"probe": {}}}))),
+        ("a probe of another host", json!({"credentials": {"probe": {"path": "//elsewhere.example.com/v2"}}})),
         ("a General app with token", general(json!({"token": {"deletionPolicy": "Retain"}}))),
         ("a ServerToServer app that is Installable", json!({"readyWhen": "Installable"})),
         ("a ServerToServer app without scopes", json!({"scopes": null})),

@@ -284,7 +284,14 @@ impl Inner {
         now: Timestamp,
     ) -> Option<(String, u32)> {
         let now = now.as_second();
-        let lifetime = self.apps.get(client_id)?.settings.token_lifetime_seconds;
+        let settings = &self.apps.get(client_id)?.settings;
+        let lifetime = settings.token_lifetime_seconds;
+        if settings.voids_former_tokens {
+            let former = self.tokens_of(client_id);
+            former
+                .filter(|token| token.grant == grant && token.account_id == account_id)
+                .for_each(|token| token.revoked = true);
+        }
         let expires_at = now + i64::from(lifetime);
         let access_token = token::mint(client_id, account_id, now, expires_at);
         self.tokens

@@ -69,6 +69,9 @@ pub struct Settings {
     /// Team Chat is turned on: the app has a bot, which gets tokens by `client_credentials`.
     #[serde(default)]
     pub chatbot: bool,
+    /// A new access token ends the earlier ones of the same grant, or of the app's account, at once.
+    #[serde(default)]
+    pub voids_former_tokens: bool,
 }
 
 /// A change to some settings.
@@ -91,6 +94,7 @@ pub struct Patch {
     pub deauthorization_url: Option<String>,
     display_name: Option<String>,
     chatbot: Option<bool>,
+    voids_former_tokens: Option<bool>,
 }
 
 /// The settings that may be told.
@@ -113,6 +117,7 @@ pub struct Told {
     display_name: Option<String>,
     own_account_only: bool,
     chatbot: bool,
+    voids_former_tokens: bool,
 }
 
 // === impl Settings ===
@@ -138,6 +143,7 @@ impl Settings {
             display_name: None,
             own_account_only: false,
             chatbot: false,
+            voids_former_tokens: false,
         }
     }
 
@@ -170,6 +176,7 @@ impl Settings {
         keep_or_replace(&mut self.webhook_secret_token, patch.webhook_secret_token);
         keep_or_replace(&mut self.deauthorization_url, patch.deauthorization_url);
         keep_or_replace(&mut self.display_name, patch.display_name);
+        put_if_some(&mut self.voids_former_tokens, patch.voids_former_tokens);
         lag_is_new || scopes_change
     }
 
@@ -191,6 +198,7 @@ impl Settings {
             display_name: self.display_name.clone(),
             own_account_only: self.own_account_only,
             chatbot: self.chatbot,
+            voids_former_tokens: self.voids_former_tokens,
         }
     }
 }

@@ -81,16 +81,35 @@ pub(super) async fn request(
         Ok(secret) => {
             tracing::info!(expires_at = %token.expires_at, "published a token");
             let owner = Owner::integration(integration);
-            Ok(TokenOutcome::Published(token_secret::read(
-                &owner,
-                Some(&secret),
-            )))
+            let secret = token_secret::read(&owner, Some(&secret));
+            Ok(match refusal(&zoom.client, integration, &token).await {
+                None => TokenOutcome::Published(secret),
+                Some(error) => TokenOutcome::Unproven(secret, error),
+            })
         }
         Err(Error::Kubernetes(kube::Error::Api(status))) => {
             Ok(TokenOutcome::NotWritten(status.message.clone()))
         }
         Err(error) => Err(error),
     }
+}
+
+/// What Zoom says against a token that it gave. `None` also when it cannot be asked: then nobody knows better
+/// than that it gave the token.
+async fn refusal(
+    zoom: &zoom::Client,
+    integration: &ZoomIntegration,
+    token: &AccessToken,
+) -> Option<zoom::Error> {
+    let probe = integration.spec.credentials.probe.as_ref()?;
+    let answer = zoom.probe(&token.secret, &token.api_url, probe.path());
+    let error = answer.await.err()?;
+    tracing::info!(
+        fault = error.fault.as_str(),
+        detail = error.detail,
+        "zoom did not prove a token"
+    );
+    (!error.tells_nothing()).then_some(error)
 }
 
 fn issued_at(token: &TokenSecret) -> Option<Timestamp> {

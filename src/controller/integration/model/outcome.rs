@@ -33,6 +33,8 @@ pub enum TokenOutcome {
     Reowned(TokenSecret),
     /// Zoom issued a token; this is the Secret that holds it.
     Published(TokenSecret),
+    /// The same, and Zoom refused the call that should prove the token.
+    Unproven(TokenSecret, zoom::Error),
     /// Zoom was not asked: the account's budget allows a request after this time.
     Postponed(Duration),
     /// Zoom issued no token.
@@ -81,7 +83,7 @@ impl TokenOutcome {
     #[must_use]
     pub fn secret<'a>(&'a self, before: &'a TokenSecret) -> &'a TokenSecret {
         match self {
-            Self::Reowned(secret) | Self::Published(secret) => secret,
+            Self::Reowned(secret) | Self::Published(secret) | Self::Unproven(secret, _) => secret,
             Self::Untouched | Self::Postponed(_) | Self::Refused(_) | Self::NotWritten(_) => before,
         }
     }

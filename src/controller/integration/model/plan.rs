@@ -72,6 +72,8 @@ pub enum Cause {
     RefreshDue,
     /// Zoom granted fewer scopes than required; somebody may have added them since.
     ScopesMissing,
+    /// Zoom refused to prove the last one.
+    Unproven,
     /// Somebody requested another token.
     Requested,
 }

@@ -338,3 +338,26 @@ fn a_bots_token_is_kept_like_a_server_to_server_apps() {
         (TokenStep::Keep, CredentialsStep::Ask)
     );
 }
+
+#[test]
+fn a_token_that_zoom_refused_to_prove_is_requested_again() {
+    let failure = |retry_at: i64| {
+        json!({
+            "reason": "ProbeRefused", "message": "m", "attempts": 1, "time": at(NOW - 200).to_string(),
+            "retryAt": at(retry_at).to_string(), "credentialsVersion": "c/1",
+        })
+    };
+    let probe = json!({"credentials": {"secretRef": {"name": "zoom"}, "probe": {}}});
+    let observed = ours(|_| {});
+    let due = step(probe.clone(), Some(failure(NOW)), &observed);
+    assert_eq!(due, TokenStep::Request(Cause::Unproven));
+    let waiting = step(probe.clone(), Some(failure(NOW + 9)), &observed);
+    assert_eq!(waiting, TokenStep::Wait(at(NOW + 9)));
+    // Another token was given since, or nobody wants a proof any more.
+    let later = ours(|stored| stored.issued_at = Some(at(NOW - 100)));
+    assert_eq!(step(probe, Some(failure(NOW)), &later), TokenStep::Keep);
+    assert_eq!(
+        step(json!({}), Some(failure(NOW)), &observed),
+        TokenStep::Keep
+    );
+}

@@ -369,3 +369,17 @@ fn what_keeps_a_pod_from_running_is_said() {
         "{pulling}"
     );
 }
+
+#[test]
+fn a_token_that_zoom_does_not_take_is_kept_and_no_success() {
+    let mut error = error(Fault::Refused, None);
+    error.detail = "HTTP 401: 124: Invalid access token.".into();
+    let secret = ours("a:read:x:admin", "c/1");
+    let applied = settled(REQUEST, TokenOutcome::Unproven(secret.clone(), error));
+    assert_eq!(applied.token, secret);
+    let failure = applied.failure.unwrap();
+    assert_eq!(failure.reason, Reason::ProbeRefused);
+    assert!(failure.message.contains("Invalid access token."));
+    assert!(failure.message.contains("credentials.probe.path"));
+    assert!(failure.retry_at.0 > at(NOW));
+}

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     api::{
-        condition::{self, Type},
+        condition::{self, Statement, Status, Type},
         v1alpha1::{
             BufferStatus, ConnectionsStatus, ConsentMode, Phase, ScopesStatus, TokenStatus,
             WebhookStatus, ZoomConnection, ZoomIntegration, ZoomIntegrationSpec,
@@ -34,6 +34,8 @@ use crate::{
     controller::{
         integration::count::Count,
         integration::resources,
+        integration::shared,
+        key::Key,
         links,
         reach::ReachState,
         schedule,
@@ -64,6 +66,8 @@ pub struct Setting<'a> {
     pub known: &'a [&'a ZoomConnection],
     /// What is known about the webhook URL; `None` if it is not checked.
     pub reach: Option<ReachState>,
+    /// Other integrations whose app Zoom accepted with the client id that the Secret has.
+    pub sharers: Vec<Key>,
 }
 
 /// When to check again.
@@ -136,17 +140,13 @@ pub fn status(
     ));
     let facts = observed.facts.as_ref();
     statements.extend(verified::events_verified(spec, webhook.as_ref(), facts));
-    let seen = setting.reach.as_ref();
-    let reachable = endpoint_reachable(webhook.as_ref(), seen, &before, now);
+    let reachable = endpoint_reachable(webhook.as_ref(), setting.reach.as_ref(), &before, now);
     statements.extend(route::refused(spec, observed, applied).or(reachable));
 
+    let client_id = client_id(integration, observed, setting, &mut statements);
     let token = spec.has_own_token().then(|| token(applied));
-    let conditions = condition::merge(
-        &before.conditions,
-        statements,
-        integration.metadata.generation,
-        now,
-    );
+    let generation = integration.metadata.generation;
+    let conditions = condition::merge(&before.conditions, statements, generation, now);
     // Somebody waits for the receiver's next news: a removal, a sink that accepts events again, or the first
     // event of an app whose installation only an event can prove.
     let filling = |held: &BufferFacts| held.pending > 0 || held.full;
@@ -167,12 +167,12 @@ pub fn status(
         poll,
     };
     let mut status = ZoomIntegrationStatus {
-        observed_generation: integration.metadata.generation,
+        observed_generation: generation,
         phase: Some(verdict.phase),
         conditions,
-        install_url: install_url(integration, observed, setting),
+        install_url: install_url(integration, client_id.as_deref(), setting),
         redirect_url,
-        client_id: observed.credentials.client_id.clone().or(before.client_id),
+        client_id,
         scopes: scopes.map(|scopes| ScopesStatus {
             granted: scopes.granted,
             missing: scopes.missing,
@@ -206,6 +206,27 @@ fn endpoint(webhook: &WebhookStatus) -> EndpointFinding<'_> {
 fn proved(webhook: &WebhookStatus) -> Option<Timestamp> {
     let times = [&webhook.last_validated, &webhook.last_verified];
     times.into_iter().flatten().map(|time| time.0).max()
+}
+
+/// The client id to show. Adds that other integrations have the same app, if Zoom accepted this one's.
+fn client_id(
+    integration: &ZoomIntegration,
+    observed: &Observed,
+    setting: &Setting<'_>,
+    statements: &mut Vec<Statement>,
+) -> Option<String> {
+    let is_accepted = statements.iter().any(|statement| {
+        statement.type_ == Type::CredentialsValid && statement.status == Status::True
+    });
+    if is_accepted {
+        let (own, sharers) = (integration.into(), &setting.sharers);
+        let is_server_to_server = integration.spec.is_server_to_server();
+        statements.extend(shared::statement(&own, is_server_to_server, sharers));
+    }
+    let found = observed.credentials.client_id.as_deref();
+    let before = integration.status.as_ref();
+    let before = before.and_then(|status| status.client_id.as_deref());
+    shared::shown(found, is_accepted, before)
 }
 
 fn token(applied: &Applied) -> TokenStatus {
@@ -347,7 +368,7 @@ fn lost(connections: &[&ZoomConnection]) -> i32 {
 /// refuses several of them in one parameter.
 fn install_url(
     integration: &ZoomIntegration,
-    observed: &Observed,
+    client_id: Option<&str>,
     setting: &Setting<'_>,
 ) -> Option<String> {
     let mode = integration.spec.consent_mode()?;
@@ -372,7 +393,7 @@ fn install_url(
         &setting.endpoints.authorize(),
         [
             ("response_type", "code"),
-            ("client_id", observed.credentials.client_id.as_deref()?),
+            ("client_id", client_id?),
             ("redirect_uri", oauth.redirect_url.as_deref()?),
         ],
     );

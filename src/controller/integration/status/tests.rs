@@ -113,6 +113,7 @@ fn say_seeing(
         connections: ConnectionsStatus::default(),
         known: &[],
         reach,
+        sharers: vec![],
     };
     status(integration, &observed, &applied, &setting, at(100)).0
 }
@@ -237,6 +238,7 @@ fn what_others_made_of_the_receivers_objects_is_named_where_its_state_is() {
         connections: ConnectionsStatus::default(),
         known: &[],
         reach: None,
+        sharers: vec![],
     };
     let observed = Observed::default();
     let status = status(&integration(), &observed, &applied, &setting, at(100)).0;
@@ -264,6 +266,7 @@ fn a_webhook_only_app_is_connected_once_zoom_has_validated() {
         connections: ConnectionsStatus::default(),
         known: &[],
         reach: None,
+        sharers: vec![],
     };
     let said = |pods: Vec<ReceiverPod>| {
         let mut observed = Observed {

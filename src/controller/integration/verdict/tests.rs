@@ -318,6 +318,22 @@ fn what_a_person_must_change_stalls_even_while_the_token_is_valid() {
 }
 
 #[test]
+fn a_token_that_zoom_does_not_take_is_not_connected() {
+    let (spec, scopes, failure) = (spec(json!({})), granted(), failure("ProbeRefused", 1));
+    let case = token_case(&spec, connected(), 500, &scopes, Some(&failure));
+    is(
+        &case,
+        Phase::Degraded,
+        Status::False,
+        Flow::Stalled,
+        "ProbeRefused",
+    );
+    let fresh = crate::controller::verdict::token_fresh(case.token.as_ref().unwrap());
+    let said = (fresh.status, fresh.reason);
+    assert_eq!(said, (Status::False, Reason::ProbeRefused));
+}
+
+#[test]
 fn missing_scopes_get_one_repetition_before_they_stall() {
     let (spec, scopes) = (spec(json!({})), lacking());
     let (first, second) = (failure("MissingScopes", 1), failure("MissingScopes", 2));

@@ -98,6 +98,28 @@ async fn refresh_tokens_expire_and_belong_to_their_app() {
 }
 
 #[tokio::test]
+async fn a_refresh_leaves_the_former_access_token_unless_the_app_says_otherwise() {
+    let zoom = Zoom::with_general(json!({})).await;
+    let patch = json!({"voids_former_tokens": true});
+    let (first, neighbour) = (zoom.grant(GRACE).await, zoom.grant(ADA).await);
+    let status = async |grant: &Value| {
+        let token = text(grant, "access_token");
+        zoom.get("/v2/users/me", token).await.status
+    };
+    let second = zoom.refresh(text(&first, "refresh_token")).await.json();
+    assert_eq!((status(&first).await, status(&second).await), (200, 200));
+    zoom.admin("PATCH", &format!("/apps/{APP}"), &patch).await;
+    let third = zoom.refresh(text(&second, "refresh_token")).await.json();
+    let now = (
+        status(&first).await,
+        status(&second).await,
+        status(&third).await,
+    );
+    assert_eq!(now, (401, 401, 200));
+    assert_eq!(status(&neighbour).await, 200);
+}
+
+#[tokio::test]
 async fn a_newer_authorization_voids_the_older_of_the_same_user_only() {
     let zoom = Zoom::with_general(json!({})).await;
     zoom.put_general("other", json!({})).await;

@@ -134,6 +134,7 @@ impl Pass {
             connections: ConnectionsStatus::default(),
             known: &known,
             reach: None,
+            sharers: vec![],
         };
         let said = status(&self.integration, &observed, &applied, &setting, at(second)).0;
         let text = serde_json::to_string(&said).unwrap();
