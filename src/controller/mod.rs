@@ -4,6 +4,17 @@
 //! pure (`plan`, `schedule`, `verdict`, `status`, `resources`). The parts that use the cluster or Zoom
 //! (`observe`, `facts`, `apply`, `report`) decide nothing. `integration` and `connection` are the passes over
 //! the two kinds of resource; the other modules are shared by both.
+//!
+//! | Question | Where |
+//! |---|---|
+//! | Which object gets a pass, and when? | `watch.rs`, `index`, `queue`, `poll.rs` |
+//! | What does a pass work with? | `context.rs`: `reader.rs`, `writer.rs`, `grants`, `budget` |
+//! | When is something tried again? | `schedule.rs`; the failure that is remembered: `failure.rs` |
+//! | How often is Zoom asked? | `budget` |
+//! | Who leads? | `leadership.rs` |
+//! | Where is a token published? | `token_secret.rs`, `published.rs` |
+//! | Where do people without a connection get one? | `consents` |
+//! | How fast are receivers replaced? | `rollouts.rs` |
 
 mod audit;
 mod budget;
@@ -12,6 +23,7 @@ mod connection;
 mod connections;
 mod consents;
 mod context;
+mod cookie_keys;
 pub(crate) mod credentials;
 mod defined;
 mod error;
@@ -21,7 +33,6 @@ pub mod grants;
 mod index;
 mod integration;
 mod key;
-mod keys;
 mod leadership;
 mod links;
 mod metrics;
@@ -147,7 +158,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
         metrics.leader(true);
         tokio::select! {
             () = watch::everything(client, context.clone(), shutdown.clone()) => {}
-            () = keys::maintain(&context) => {}
+            () = cookie_keys::maintain(&context) => {}
             () = consents::sweep(&context) => {}
         }
         // No new work starts; received replies are stored.

@@ -176,7 +176,7 @@ impl Client {
             ("account_id", &credentials.account_id),
         ];
         let answer = self.request(&credentials.app, &form, now).await;
-        let body = answer.map_err(|error| error.to(Request::AccountToken))?;
+        let body = answer.map_err(|error| error.as_answer_to(Request::AccountToken))?;
         AccessToken::from_answer(&body, now, &self.endpoints.api)
     }
 
@@ -191,7 +191,7 @@ impl Client {
     ) -> Result<AccessToken, Error> {
         let form = [("grant_type", "client_credentials")];
         let answer = self.request(app, &form, now).await;
-        let body = answer.map_err(|error| error.to(Request::BotToken))?;
+        let body = answer.map_err(|error| error.as_answer_to(Request::BotToken))?;
         AccessToken::from_answer(&body, now, &self.endpoints.api)
     }
 
@@ -205,7 +205,7 @@ impl Client {
             ("refresh_token", check::MADE_UP),
         ];
         let answer = self.request(app, &form, now).await;
-        check::judge(answer.map_err(|error| error.to(Request::Check)))
+        check::judge(answer.map_err(|error| error.as_answer_to(Request::Check)))
     }
 
     /// Exchanges an authorization code, once (RFC 6749 section 4.1.3, RFC 7636 section 4.5).
@@ -227,7 +227,9 @@ impl Client {
             ("redirect_uri", redirect_url),
         ];
         let body = self.spend(app, &form, now).await.map_err(|error| {
-            let error = error.to(Request::Code).without(code.expose_secret());
+            let error = error
+                .as_answer_to(Request::Code)
+                .without(code.expose_secret());
             error.without(code_verifier.expose_secret())
         })?;
         Tokens::from_answer(&body, now, &self.endpoints.api)
@@ -248,7 +250,7 @@ impl Client {
             ("refresh_token", refresh_token.expose_secret()),
         ];
         let body = self.spend(app, &form, now).await.map_err(|error| {
-            let error = error.to(Request::Refresh);
+            let error = error.as_answer_to(Request::Refresh);
             error.without(refresh_token.expose_secret())
         })?;
         Tokens::from_answer(&body, now, &self.endpoints.api)
@@ -263,7 +265,7 @@ impl Client {
         let request = self.authenticated(self.endpoints.revoke(), app).form(&form);
         let answer = self.answer(request, Timestamp::now()).await.map(drop);
         answer.map_err(|error| {
-            let error = error.to(Request::Revoke);
+            let error = error.as_answer_to(Request::Revoke);
             error.without(access_token.expose_secret())
         })
     }
@@ -287,7 +289,7 @@ impl Client {
         let (status, body, wait) = self.send(request, Timestamp::now()).await?;
         identity::from_answer(status, &body, wait).map_err(|error| {
             error
-                .to(Request::Identity)
+                .as_answer_to(Request::Identity)
                 .without(access_token.expose_secret())
         })
     }

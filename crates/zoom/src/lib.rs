@@ -1,10 +1,18 @@
 //! Zoom's OAuth and API as the operator uses them. Knows nothing of Kubernetes.
+//!
+//! | Question | Where |
+//! |---|---|
+//! | Which requests are sent, and how? | `request.rs`, `client.rs`, `check.rs` |
+//! | Which fault is an answer, by status and words? | `error.rs`; by what was asked: `by_request.rs` |
+//! | When may the next request come? | `retry_after.rs` reads what Zoom asks for; the controller's `schedule.rs` obeys it |
+//! | What does a token answer contain? | `token.rs`; whose token it is: `identity.rs` |
+//! | What does a scope allow, and which one is missing? | [`scopes`] |
 
+mod by_request;
 mod check;
 mod client;
 mod error;
 mod identity;
-mod meaning;
 mod redact;
 mod request;
 mod retry_after;

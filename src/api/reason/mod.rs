@@ -8,6 +8,7 @@
 //! | Which one stands for a refusal by Zoom, a lost grant, a finding at the public URL? | the `From` impls here |
 //! | Where is a stored reason read back? | [`Reason::parse`], and nowhere else |
 //! | How are the tables in the docs made? | `tables.rs` |
+//! | Where is a reason set? | for `Ready`: `verdict.rs` of either kind; for other conditions: `controller/integration/status`, `controller/connection/status.rs`; what refuses a webhook: `controller/integration/policy.rs`; what ends a consent: `controller/connection/plan/consent.rs`, `controller/consents/admission.rs` |
 
 mod entry;
 mod register;

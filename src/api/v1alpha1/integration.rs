@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     App, AppKind, ConsentMode, Credentials, OAuth, Scopes, SelfService, Token, Webhook,
-    ZoomIntegrationStatus, rules,
+    ZoomIntegrationStatus, scope_rules,
 };
 
 /// The scope of a Team Chat bot's token.
@@ -82,10 +82,10 @@ const BOT_SCOPE: &str = "imchat:bot";
     validation = Rule::new("!has(self.app.domainValidation) || self.app.kind == 'General' && has(self.webhook)")
         .message("app.domainValidation is the file of a General app, and the webhook's receiver answers it: set webhook, or remove app.domainValidation")
         .field_path(".app"),
-    validation = rules::user_level("required"),
-    validation = rules::user_level("optional"),
-    validation = rules::admin_level("required"),
-    validation = rules::admin_level("optional"),
+    validation = scope_rules::user_level("required"),
+    validation = scope_rules::user_level("optional"),
+    validation = scope_rules::admin_level("required"),
+    validation = scope_rules::admin_level("optional"),
     validation = Rule::new("self.?oauth.?consent.?mode.orValue('Operator') != 'External' || has(self.readyWhen)")
         .message("with oauth.consent.mode: External the operator may never see a token: state readyWhen, Installable (an app that waits for its installation is ready) or Connected"),
     validation = Rule::new("!self.?oauth.?redirectUrl.orValue('').startsWith('http://') || self.app.?environment.orValue('Production') == 'Development'")

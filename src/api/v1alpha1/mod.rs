@@ -1,4 +1,10 @@
 //! `zoom-operator.io/v1alpha1`: what users write and what they read back.
+//!
+//! | Question | Where |
+//! |---|---|
+//! | Which fields does a resource have? | a file for each part of the spec: `integration.rs`, `connection.rs`, `app.rs`, `credentials.rs`, `scopes.rs`, `oauth.rs`, `webhook.rs`, `endpoint.rs`, `token.rs`, `metadata.rs` |
+//! | Where are the CEL rules? | beside the fields that they are about; those that two lists share: `scope_rules.rs`; those across objects: the chart's `admissionpolicies.yaml` |
+//! | What does the status contain? | `status.rs`, `setup.rs`, `failure.rs` |
 
 mod app;
 mod connection;
@@ -9,7 +15,7 @@ mod failure;
 mod integration;
 pub mod metadata;
 mod oauth;
-mod rules;
+mod scope_rules;
 mod scopes;
 mod setup;
 mod status;

@@ -4,11 +4,11 @@ use kube::KubeSchema;
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::rules;
+use super::scope_rules;
 
 /// The scopes that the app needs, as in Zoom's form.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
-#[x_kube(validation = rules::in_one_list())]
+#[x_kube(validation = scope_rules::in_one_list())]
 #[serde(rename_all = "camelCase")]
 pub struct Scopes {
     /// Scopes without which the integration is not usable.

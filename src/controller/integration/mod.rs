@@ -1,4 +1,14 @@
 //! One pass over one integration: observe, plan, apply, settle, report.
+//!
+//! | Question | Where |
+//! |---|---|
+//! | What is read? | `observe.rs`, `facts.rs` |
+//! | What is to be done? | `plan.rs`; for the receiver: `objects.rs`, `transition.rs`, `policy.rs`, `hosts.rs` |
+//! | How is it done? | `apply` |
+//! | What came of it, and when is it tried again? | `settle.rs` |
+//! | What does the status say? | `verdict.rs` for `Ready`, `status` for the rest |
+//! | What do the receiver's objects look like? | `resources` |
+//! | What happens at the end? | `deletion`, `buffer_finalizer.rs` |
 
 pub mod altered;
 pub mod answers;
@@ -13,10 +23,10 @@ mod model;
 mod objects;
 mod observe;
 mod ownership;
-mod pace;
 mod plan;
 mod policy;
 pub mod resources;
+mod rollout_state;
 mod settle;
 pub mod shared;
 mod status;

@@ -13,8 +13,8 @@ use super::{
     altered::Alterations,
     model::{Objects, Observed, Receiver, ReceiverFinding, Transition},
     ownership::{Whose, is_controlled, owned, whose},
-    pace::{self, Rolling},
     resources::{self, Drift, Kind, Part, Resources, Setting, Workload},
+    rollout_state::{self, Rolling},
 };
 use crate::{api::v1alpha1::ZoomIntegration, controller::rollouts::Situation};
 
@@ -120,9 +120,9 @@ fn situation<K: Rolling>(
     let seen = integration.status.as_ref();
     let seen = seen.and_then(|status| status.observed_generation);
     Situation {
-        version: pace::version(wanted),
+        version: rollout_state::version(wanted),
         differs: live.is_none_or(|live| {
-            pace::template(live) != pace::template(wanted)
+            rollout_state::template(live) != rollout_state::template(wanted)
                 || drift.is_some_and(|drift| drift.is_in_template())
         }),
         own_change: live.is_none() || seen != integration.metadata.generation,

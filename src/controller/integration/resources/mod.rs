@@ -1,4 +1,12 @@
 //! The wanted state of the receiver's objects: pure builders, one file per kind.
+//!
+//! | Question | Where |
+//! |---|---|
+//! | Which objects are there? | `parts.rs`; a file for each kind |
+//! | What is in a Pod? | `pod.rs`; its command line: `args.rs`; its files: `volumes.rs` |
+//! | What does a buffer change? | `buffer.rs`, `stateful_set.rs` |
+//! | What are they called? | `names.rs` |
+//! | Does an object on the server differ from what was applied? | `drift.rs` |
 
 mod args;
 mod buffer;

@@ -1,4 +1,11 @@
 //! Computes the status to publish from what was observed and done. Pure.
+//!
+//! | Question | Where |
+//! |---|---|
+//! | Which condition is stated, and with which reason? | `conditions.rs`; `EventsDelivered`: `delivery.rs`; `EventsVerified`: `verified.rs`; `EndpointReachable`: `reachable.rs`, `route.rs` |
+//! | When did Zoom last prove the endpoint? | `proofs.rs` |
+//! | What is left for people to do? | `setup.rs` |
+//! | What is said while the integration is deleted? | `ending.rs` |
 
 mod conditions;
 mod delivery;

@@ -8,7 +8,7 @@ use super::{Error, Fault, Request};
 impl Error {
     /// The error as the answer to this request.
     #[must_use]
-    pub fn to(self, request: Request) -> Self {
+    pub fn as_answer_to(self, request: Request) -> Self {
         let fault = match (request, self.fault) {
             (Request::Code, Fault::AccountRejected | Fault::GrantLost) => {
                 if self.detail.to_ascii_lowercase().contains("redirect") {
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     fn answer(request: Request, body: &str) -> Error {
-        Error::from_answer(400, body.as_bytes(), None).to(request)
+        Error::from_answer(400, body.as_bytes(), None).as_answer_to(request)
     }
 
     const GENERAL: [Request; 6] = [
