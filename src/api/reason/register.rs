@@ -70,8 +70,8 @@ register! {
         for AuthorizingPerson: "open `status.installUrl`; `status.consent` of a connection says how the last attempt ended";
     /// Zoom granted less than `scopes.required`; the token is published all the same
     MissingScopes = "MissingScopes" in [Integration Connection Consent] on [Ready(False) ScopesGranted(False)]
-        for AppOwner: "add what `status.scopes.missing` lists to the app in Zoom; for a General app the person then authorizes once more, because a grant keeps its scopes";
-    /// scopes are missing, which Zoom may correct within seconds after a change; asked once more
+        for AppOwner: "add what `status.scopes.missing` lists to the app in Zoom; for a General app the person then authorizes again, because a grant keeps its scopes";
+    /// scopes are missing, which Zoom may correct within seconds after a change; the operator asks again
     ScopesPending = "ScopesPending" in [Integration Connection] on [Ready(Unknown False)]
         for Nobody: "";
     /// the published token has expired, and refreshing it fails
@@ -79,7 +79,7 @@ register! {
         for Nobody: "`TokenFresh` has the reason";
     /// the token was issued and could not be written to its Secret
     TokenSecretNotWritten = "TokenSecretNotWritten" in [Integration Connection] on [Ready(Unknown False) TokenFresh(False)]
-        for PlatformEngineer: "the message has the API server's answer: an admission webhook, a quota or RBAC refuses the Secret";
+        for PlatformEngineer: "the message quotes the API server. Allow the Secret in the policy, quota or RBAC rule that refuses it";
     /// the last token request succeeded
     Refreshed = "Refreshed" in [Integration Connection] on [TokenFresh(True)]
         for Nobody: "";
@@ -130,13 +130,13 @@ register! {
         for PlatformEngineer: "look at the receiver's Pods if it lasts";
     /// the receiver's objects could not be written
     ReceiverNotApplied = "ReceiverNotApplied" in [Integration] on [Ready(Unknown False) ReceiverAvailable(False)]
-        for PlatformEngineer: "the message has the API server's answer";
+        for PlatformEngineer: "the message quotes the API server. Allow the object in the policy, quota or RBAC rule that refuses it";
     /// the receiver accepts requests, and the API server refused an update of its objects
     UpdateRefused = "UpdateRefused" in [Integration] on [ReceiverAvailable(True)]
-        for PlatformEngineer: "read the message: it has the API server's sentence; allow the update, or change what it asks for";
+        for PlatformEngineer: "the message quotes the API server. Allow the update in the policy, quota or RBAC rule that refuses it, or change the field that it refuses";
     /// the receiver accepts requests, and labels or annotations of its Pods, Ingress or `HTTPRoute` are not applied, because the operator's configuration does not allow their keys
     MetadataRefused = "MetadataRefused" in [Integration] on [ReceiverAvailable(True)]
-        for AppOwner: "remove the keys that the message names, or ask the platform engineer for `allowedLabels` and `allowedAnnotations` of `receiver.endpoint` or `receiver.pods` of the chart";
+        for AppOwner: "remove the keys that the message names, or ask the platform engineer to add them to `allowedLabels` or `allowedAnnotations` of `receiver.endpoint` or `receiver.pods` of the chart";
     /// the integration is being deleted and waits for stored events
     Deleting = "Deleting" in [Integration] on [Ready(False)]
         for Nobody: "";
@@ -149,10 +149,10 @@ register! {
     /// a request arrived whose signature does not match
     SignatureMismatch = "SignatureMismatch" in [Integration] on [EndpointValidated(Unknown)]
         for AppOwner: "compare the Secret Token in Zoom with the one in the credentials Secret";
-    /// Zoom validated the webhook URL within the last 72 hours
+    /// Zoom validated the webhook URL within the last 72 hours; in `Ready` of a WebhookOnly app, sent a signed request within the last 84
     Validated = "Validated" in [Integration Endpoint] on [Ready(True) EndpointValidated(True) EndpointReachable(True)]
         for Nobody: "";
-    /// Zoom last validated the webhook URL more than 72 hours ago
+    /// Zoom last validated the webhook URL more than 72 hours ago. `Ready` of a WebhookOnly app changes only when no signed request has arrived for 84 hours
     ValidationOverdue = "ValidationOverdue" in [Integration] on [Ready(Unknown False) EndpointValidated(False)]
         for PlatformEngineer: "check that the URL is reachable from the internet; Zoom stops sending after six failures";
 
@@ -167,18 +167,18 @@ register! {
     /// the Service of `serviceRef` is of type `ExternalName` and may lead anywhere
     SinkServiceExternal = "SinkServiceExternal" in [Webhook] on [Ready(False)]
         for AppOwner: "name a Service with Pods, or set `sink.http.url`";
-    /// the cluster has no `HTTPRoute`; tried again every minute
+    /// the cluster does not know the kind `HTTPRoute`; the operator looks again every minute
     GatewayApiMissing = "GatewayApiMissing" in [Webhook] on [Ready(False)]
         for PlatformEngineer: "install the Gateway API, or use `endpoint.ingress`";
     /// the operator's configuration does not give this host to this namespace
     HostNotAllowed = "HostNotAllowed" in [Webhook] on [Ready(False)]
-        for AppOwner: "choose another host, or ask the platform engineer for `receiver.hosts` of the chart";
+        for AppOwner: "choose another `endpoint.host`, or ask the platform engineer to allow it in `receiver.hosts` of the chart";
     /// another integration has the host (in another namespace) or the host and path (in this one); if none has it yet, the oldest gets it
     HostClaimed = "HostClaimed" in [Webhook] on [Ready(False)]
-        for AppOwner: "choose another host or path; it resolves by itself when the other one is deleted";
-    /// `buffer.size` or `buffer.storageClassName` changed, which the volume of a `StatefulSet` cannot; the receiver continues with the old one
+        for AppOwner: "choose another `endpoint.host` or `endpoint.path`; the operator tries again when the other integration is deleted";
+    /// `buffer.size` or `buffer.storageClassName` changed, and the volume of a `StatefulSet` cannot; the receiver continues with the old one
     BufferImmutable = "BufferImmutable" in [Webhook] on [Ready(False)]
-        for AppOwner: "set it back; to change it, switch to `storage: Ephemeral` first";
+        for AppOwner: "set the field back; to change it, set `buffer.storage: Ephemeral` first";
 
     // === Stored events ===
 
@@ -191,21 +191,21 @@ register! {
     /// the buffer is full; Zoom gets 503 and repeats for 85 minutes
     BufferFull = "BufferFull" in [Delivery] on [EventsDelivered(False)]
         for AppOwner: "make the sink accept events again";
-    /// with a buffer: the oldest event has been waiting for more than five minutes, an hour, six hours, a day. Without one: deliveries fail, and Zoom repeats each for 85 minutes
+    /// with a buffer: the oldest event has been waiting for more than five minutes; the message says whether it is more than an hour, six hours or a day. Without one: deliveries fail, and Zoom repeats each for 85 minutes
     SinkFailing = "SinkFailing" in [Delivery] on [EventsDelivered(False)]
         for AppOwner: "make the sink accept events again; the receiver's log says how it fails";
-    /// the receiver gave up events and keeps them; `status.webhook.buffer.deadLetters` counts them
+    /// the receiver has dead letters: events that could not be delivered. It keeps them; `status.webhook.buffer.deadLetters` counts them
     DeadLetters = "DeadLetters" in [Delivery] on [EventsDelivered(False)]
-        for AppOwner: "look at them, then replay or delete them: [runbook](runbooks.md#zoomdeadletters)";
+        for AppOwner: "look at them, then replay or drop them: [runbook](runbooks.md#zoomdeadletters)";
     /// the Service of `sink.http.serviceRef` does not exist, or has no such port; seen before the first event
     SinkServiceMissing = "SinkServiceMissing" in [Delivery] on [EventsDelivered(False)]
         for AppOwner: "create the Service, or correct `sink.http.serviceRef`";
     /// the receiver tried to reach the sink without an event: the name has no address, the address is not allowed, nothing accepts connections, or a NATS server refused the log-in
     SinkUnreachable = "SinkUnreachable" in [Delivery] on [EventsDelivered(False)]
-        for AppOwner: "correct `webhook.sink`; the message names the field";
+        for AppOwner: "correct the field of `webhook.sink` that the message names";
     /// the sink refuses some events and accepts others: [how it goes on](events.md#an-event-that-the-sink-does-not-accept)
     EventsSetAside = "EventsSetAside" in [Delivery] on [EventsDelivered(False)]
-        for AppOwner: "look at the sink's log";
+        for AppOwner: "look in the sink's log why it refuses them";
     /// without a buffer: no event has come yet, and the sink accepts connections
     NothingDelivered = "NothingDelivered" in [Delivery] on [EventsDelivered(Unknown)]
         for Nobody: "";
@@ -218,37 +218,37 @@ register! {
     /// requests are signed with the app's secret token
     SignatureVerified = "SignatureVerified" in [Delivery] on [EventsVerified(True)]
         for Nobody: "";
-    /// two or more requests in a row are signed with another secret token: it was regenerated in Zoom, or copied from another app or environment. Zoom gets 503 for 24 hours after valid signatures, then 401
+    /// two or more requests in a row are signed with another secret token: it was regenerated in Zoom, or copied from another app or environment. After valid signatures Zoom gets 503 for 24 hours, then 401
     UnknownSignature = "UnknownSignature" in [Delivery] on [EventsVerified(False)]
-        for AppOwner: "copy the Secret Token from the app's Access page";
+        for AppOwner: "copy the Secret Token from the app's Access page into the key `webhook-secret-token`";
     /// two or more requests in a row have a JSON body and lack Zoom's signature headers
     SignatureHeadersMissing = "SignatureHeadersMissing" in [Delivery] on [EventsVerified(False)]
-        for PlatformEngineer: "let the gateway or proxy in front pass Zoom's headers on";
-    /// somebody claims with a wrong signature that a user removed the app; the operator asks Zoom, at most once an hour for each user, and believes only Zoom's answer
+        for PlatformEngineer: "let the gateway or proxy in front pass on the headers `x-zm-signature` and `x-zm-request-timestamp`";
+    /// a notice that a user removed the app has a wrong signature. The operator ignores it and asks Zoom instead, at most once an hour for each user
     RemovalNotVerified = "RemovalNotVerified" in [Delivery] on [EventsVerified(False)]
-        for AppOwner: "check that the webhook secret token is that of this app and environment";
+        for AppOwner: "check that `webhook-secret-token` is the secret token of this app and environment";
     /// no signed request has arrived yet
     NothingArrived = "NothingArrived" in [Delivery] on [EventsVerified(Unknown)]
         for Nobody: "";
 
     // === The public address ===
 
-    /// this integration's receiver answered, and proved it
+    /// this integration's receiver answered, and proved that it is the one
     Reachable = "Reachable" in [Endpoint] on [EndpointReachable(True)]
         for Nobody: "";
-    /// no Gateway serves the `HTTPRoute`: its status says `Accepted` False or `ResolvedRefs` False for each
+    /// no Gateway serves the `HTTPRoute`: its status says `Accepted` False or `ResolvedRefs` False for each Gateway
     RouteRefused = "RouteRefused" in [Endpoint] on [EndpointReachable(False)]
-        for AppOwner: "read the message, which has the Gateway's sentence; correct `endpoint.host` or `endpoint.gateway.parentRefs`, or ask who runs the Gateway to accept routes of this namespace";
+        for AppOwner: "read the message, which quotes the Gateway; correct `endpoint.host` or `endpoint.gateway.parentRefs`, or ask the platform engineer to let the Gateway accept routes from this namespace";
     /// the URL is not https with the name of a host
     UrlUnusable = "UrlUnusable" in [Endpoint] on [EndpointReachable(False)]
         for AppOwner: "correct `endpoint.host`";
     /// the host has no address
     NameNotFound = "NameNotFound" in [Endpoint] on [EndpointReachable(False)]
         for PlatformEngineer: "create the DNS record";
-    /// the host leads to loopback, a link-local or metadata address, or to the cluster's API: not tried
+    /// the host leads to loopback, a link-local or metadata address, or to the cluster's API; the operator does not try these
     AddressRefused = "AddressRefused" in [Endpoint] on [EndpointReachable(False)]
         for PlatformEngineer: "correct the DNS record";
-    /// refused, no answer, no route
+    /// no connection to port 443: refused, no answer, or no route
     ConnectionFailed = "ConnectionFailed" in [Endpoint] on [EndpointReachable(False)]
         for PlatformEngineer: "open port 443 of the ingress or gateway to the internet";
     /// no TLS on that port, only old versions, or no certificate for the host
@@ -259,19 +259,19 @@ register! {
         for PlatformEngineer: "install a certificate of a public authority with its chain";
     /// no answer in 3 seconds, or none in HTTP/1.1
     NoAnswer = "NoAnswer" in [Endpoint] on [EndpointReachable(False Unknown)]
-        for PlatformEngineer: "look at what stands in front of the receiver";
+        for PlatformEngineer: "check the proxy, Ingress or Gateway in front of the receiver";
     /// a redirect; Zoom follows none
     Redirected = "Redirected" in [Endpoint] on [EndpointReachable(False)]
         for PlatformEngineer: "remove the redirect for this path";
-    /// 404: host or path unknown in front; 401, 403: a login or filter; 502 to 504: no way to the receiver
+    /// 404: host or path unknown in front; 401, 403: a login or filter in front; 502 to 504: what is in front cannot reach the receiver
     UnexpectedStatus = "UnexpectedStatus" in [Endpoint] on [EndpointReachable(False)]
         for PlatformEngineer: "correct the ingress, gateway or filter that answers";
     /// another server answers
     OtherServer = "OtherServer" in [Endpoint] on [EndpointReachable(False)]
         for PlatformEngineer: "correct the DNS record or the route";
-    /// no name server could say
+    /// no name server answered
     ResolverFailed = "ResolverFailed" in [Endpoint] on [EndpointReachable(Unknown)]
-        for Nobody: "check the cluster's DNS if it lasts";
+        for Nobody: "if it lasts, check the cluster's DNS";
     /// the receiver was reachable and accepts no requests now; tried again once it does
     ReceiverDown = "ReceiverDown" in [Endpoint] on [EndpointReachable(Unknown)]
         for Nobody: "`ReceiverAvailable` has the reason";
@@ -283,7 +283,7 @@ register! {
 
     /// client id and secret do not belong together, or are from the other environment
     CredentialsRejected = "CredentialsRejected" in [Zoom] on [Ready(False) TokenFresh(False) CredentialsValid(False)]
-        for AppOwner: "copy both again";
+        for AppOwner: "copy client id and client secret again, from the same tab of the app's credentials";
     /// the app is of another kind than `spec.app.kind`
     WrongAppKind = "WrongAppKind" in [Zoom] on [Ready(False) TokenFresh(False) CredentialsValid(False)]
         for AppOwner: "use other credentials, or a new resource with the other kind";
@@ -292,7 +292,7 @@ register! {
         for AppOwner: "copy the account id again, and activate the app";
     /// the app is deactivated, or Zoom disabled it
     AppDisabled = "AppDisabled" in [Zoom] on [Ready(False) TokenFresh(False) CredentialsValid(False)]
-        for AppOwner: "activate it, or ask Zoom";
+        for AppOwner: "activate the app in Zoom, or ask Zoom why it is disabled";
     /// the account's administrator does not allow the app
     DisabledByAdmin = "DisabledByAdmin" in [Zoom] on [Ready(False) TokenFresh(False) CredentialsValid(False)]
         for ZoomAdministrator: "approve the app in the Zoom App Marketplace";
@@ -301,11 +301,11 @@ register! {
         for AppOwner: "move the app to another owner; for a connection, another person authorizes another connection";
     /// the grant is used up, revoked, unused for 90 days, or replaced by a newer authorization
     GrantLost = "GrantLost" in [Zoom Grant] on [Ready(False) TokenFresh(False) CredentialsValid(False)]
-        for AuthorizingPerson: "open the link and authorize again. If many connections of an app say so after a change of its Secret, check the Secret first: [the refresh tokens are kept for a while](general-apps.md#the-clocks)";
+        for AuthorizingPerson: "open the link and authorize again. If many connections of an app say so after a change of its Secret, check the Secret first: [the refresh tokens are kept for a while](general-apps.md#lifetimes-and-deadlines)";
     /// the redirect URL is not the one in Zoom's form
     RedirectMismatch = "RedirectMismatch" in [Zoom] on [Ready(False) TokenFresh(False) CredentialsValid(False)]
         for AppOwner: "paste `status.redirectUrl` into Zoom's form, and into its allow list";
-    /// too many requests for this account; retried when Zoom allows
+    /// too many requests for this account; retried when Zoom allows it
     RateLimited = "RateLimited" in [Zoom] on [Ready(Unknown False) TokenFresh(False) CredentialsValid(Unknown)]
         for Nobody: "";
     /// Zoom answers 5xx; retried
@@ -313,17 +313,17 @@ register! {
         for Nobody: "";
     /// no answer: DNS, connection, TLS, timeout; retried
     ZoomUnreachable = "ZoomUnreachable" in [Zoom] on [Ready(Unknown False) TokenFresh(False) CredentialsValid(Unknown)]
-        for Nobody: "if it lasts, check the cluster's way out";
+        for Nobody: "if it lasts, check egress from the operator's namespace to Zoom: DNS, NetworkPolicy, firewall, proxy";
     /// an answer that is not Zoom's; retried
     ZoomUnintelligible = "ZoomUnintelligible" in [Zoom] on [Ready(Unknown False) TokenFresh(False) CredentialsValid(Unknown)]
-        for Nobody: "if it lasts, look for a proxy in between";
+        for Nobody: "if it lasts, look for a proxy between the operator and Zoom, and check the chart's `zoom.oauthUrl`";
     /// a refusal that Zoom does not document; retried
     ZoomRefused = "ZoomRefused" in [Zoom] on [Ready(Unknown False) TokenFresh(False) CredentialsValid(Unknown)]
-        for Nobody: "if it lasts, compare the app's settings";
+        for Nobody: "if it lasts, compare the app's settings in Zoom with the spec; the message quotes Zoom";
 
     // === Grants ===
 
-    /// Zoom replaced the refresh token and its answer reached nobody: [grants.md](grants.md#what-nobody-can-avoid)
+    /// Zoom replaced the refresh token, and its answer was lost: [grants.md](grants.md#what-nobody-can-avoid)
     ReplyLost = "ReplyLost" in [Grant] on [Ready(False) TokenFresh(False)]
         for AuthorizingPerson: "open the link and authorize again";
     /// the person or an administrator removed the app, and the tokens are erased
@@ -367,22 +367,22 @@ register! {
         for AppOwner: "add the scope that the message names, and let the person authorize again; or remove `email` and `accountId`";
     /// the same Zoom user authorized another connection of this app, which the message names
     SubjectAlreadyConnected = "SubjectAlreadyConnected" in [Connection Consent] on [Ready(False) SubjectVerified(False)]
-        for AppOwner: "delete one, and let the person authorize the other again; a deletion is noticed within half a minute";
-    /// Zoom says who authorized, and it is who may
+        for AppOwner: "delete one of the two connections, and let the person authorize the other again; the operator notices a deletion within half a minute";
+    /// Zoom says who authorized, and it is the expected person
     Verified = "Verified" in [Connection] on [SubjectVerified(True)]
         for Nobody: "";
     /// Zoom was not asked yet who authorized
     NotAsked = "NotAsked" in [Connection] on [SubjectVerified(Unknown)]
         for Nobody: "";
-    /// the granted scopes do not allow to ask who authorized
+    /// without the scope, the operator cannot ask Zoom who authorized
     NotTold = "NotTold" in [Connection] on [SubjectVerified(Unknown)]
-        for Nobody: "add `user:read:user` (`user:read:user:admin` for an admin-managed app) if it matters";
+        for Nobody: "to have the person checked, add `user:read:user` (`user:read:user:admin` for an admin-managed app)";
 
     // === Consents ===
 
     /// the controller redeemed the code later than Zoom's five minutes allow
     CodeExpired = "CodeExpired" in [Consent] on []
-        for AuthorizingPerson: "open the link again; if it happens again, the platform engineer looks why the controller is late";
+        for AuthorizingPerson: "open the link again; if it happens again, ask the platform engineer why the controller is late";
     /// Zoom did not accept the code, or its answer was lost
     CodeRejected = "CodeRejected" in [Consent] on []
         for AuthorizingPerson: "open the link again";
@@ -398,13 +398,13 @@ register! {
     /// a grant could not be revoked at Zoom before its connection was deleted; the tokens are erased here
     NotRevoked = "NotRevoked" in [Event] on []
         for AuthorizingPerson: "remove the app in the Zoom App Marketplace";
-    /// an integration was deleted, and stored events could not be delivered within the limit
+    /// an integration was deleted, and stored events were discarded because they could not be delivered within the limit
     EventsGivenUp = "EventsGivenUp" in [Event] on []
         for PlatformEngineer: "the message says how many and why; `receiver.drain` sets the limits";
-    /// a workload of `token.restart` could not be restarted, and goes on with what it has
+    /// a workload of `token.restart` could not be restarted, and continues with the token that it has
     ConsumerNotRestarted = "ConsumerNotRestarted" in [Event] on []
-        for PlatformEngineer: "the message has the API server's answer; `restartWorkloads` of the chart allows it";
-    /// somebody wanted to connect by self service, and the limit is reached
+        for PlatformEngineer: "the message quotes the API server, or says that the chart value `restartWorkloads` must be true";
+    /// somebody wanted to connect by self-service, and the limit is reached
     SelfServiceLimit = "SelfServiceLimit" in [Event] on []
         for AppOwner: "delete connections, or raise `oauth.consent.selfService.maxConnections`";
 }

@@ -28,7 +28,7 @@ use super::{
     doc = "One person's or account's authorization of a General app. A person follows status.installUrl once; from then on the operator keeps a valid access token in a Secret and says in the status whether that person has to act again.",
     selectable = ".spec.integrationRef.name",
     printcolumn(name = "Integration", type_ = "string", json_path = ".spec.integrationRef.name", description = "The app that is authorized."),
-    printcolumn(name = "Status", type_ = "string", json_path = ".status.phase", description = "The state of the connection in one phrase."),
+    printcolumn(name = "Status", type_ = "string", json_path = ".status.phase", description = "The phase, for people."),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status", description = "Whether the connection can be used."),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason", description = "Why."),
     printcolumn(name = "Subject", type_ = "string", json_path = ".status.subject.email", description = "Who authorized the app."),
@@ -83,7 +83,7 @@ pub struct Subject {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
     pub display_name: Option<String>,
-    /// The Zoom user's mail address; case does not matter. Comparing it needs the scope `user:read:user`
+    /// The Zoom user's email address; case does not matter. Comparing it needs the scope `user:read:user`
     /// (admin-managed: `user:read:user:admin`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 3, max = 254), regex(pattern = r"^[^@\s]+@[^@\s]+$"))]
@@ -119,8 +119,8 @@ pub struct ConnectionToken {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "metadata::annotations_schema")]
     pub annotations: Option<BTreeMap<String, String>>,
-    /// Workloads to restart when the token is in another Secret, or with every token. Absent: none. The
-    /// operator's configuration must allow it (chart value `restartWorkloads`).
+    /// Workloads that the operator restarts: when `secretName` changes, or with every new token. Absent:
+    /// none. The chart value `restartWorkloads` must be true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restart: Option<Restart>,
 }
@@ -165,7 +165,7 @@ pub struct ZoomConnectionStatus {
     /// resource.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// The state of the connection in one phrase, for people. Scripts read `conditions`.
+    /// The phase of the connection, for people. Scripts read `conditions`.
     #[serde(
         default,
         deserialize_with = "lenient",
@@ -208,7 +208,7 @@ pub struct SubjectStatus {
     /// Zoom's id of the account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_id: Option<String>,
-    /// The user's mail address.
+    /// The user's email address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
 }

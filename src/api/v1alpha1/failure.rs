@@ -20,7 +20,8 @@ pub struct TokenFailure {
     pub time: Time,
     /// When the next one will be made, unless the credentials Secret changes first.
     pub retry_at: Time,
-    /// Before this, Zoom allows no request, if it said so. A refresh request does not change that.
+    /// Earliest time of the next request, if Zoom gave one (`Retry-After`). A requested refresh does not
+    /// change it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Time>,
     /// UID and resourceVersion of the credentials Secret that the last one used.

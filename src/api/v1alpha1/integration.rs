@@ -33,7 +33,7 @@ const BOT_SCOPE: &str = "imchat:bot";
     ),
     selectable = ".spec.app.kind",
     selectable = ".spec.credentials.secretRef.name",
-    printcolumn(name = "Status", type_ = "string", json_path = ".status.phase", description = "The state of the tenant in one phrase."),
+    printcolumn(name = "Status", type_ = "string", json_path = ".status.phase", description = "The phase, for people."),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status", description = "Whether the integration can be used."),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason", description = "Why."),
     printcolumn(name = "Expires", type_ = "string", json_path = ".status.token.expiresAt", description = "When the current access token expires."),
@@ -122,9 +122,10 @@ pub struct ZoomIntegrationSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<Token>,
 
-    /// When the integration counts as Ready: `Connected` (default), once it has a usable token, or
-    /// `Installable`, once everything is prepared and only a person has to install the app. Required
-    /// with `oauth.consent.mode: External`. A `WebhookOnly` app is Ready once Zoom has validated its endpoint.
+    /// When the integration is Ready. `Connected` (default): it has a usable token; for a General app, one
+    /// `ZoomConnection` is connected or, with `External`, the first event has arrived; for a `WebhookOnly` app,
+    /// Zoom has validated the endpoint. `Installable`: everything is prepared and only a person has to install
+    /// the app; General apps only. Required with `oauth.consent.mode: External`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_when: Option<ReadyWhen>,
 
@@ -136,17 +137,15 @@ pub struct ZoomIntegrationSpec {
     pub external_refs: Option<BTreeMap<String, String>>,
 }
 
-/// When the integration counts as Ready: `Connected` (default), once it has a usable token, or
-/// `Installable`, once everything is prepared and only a person has to install the app. Required
-/// with `oauth.consent.mode: External`.
+/// When the integration is Ready.
 #[derive(
     Serialize, Deserialize, schemars::JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Default,
 )]
 pub enum ReadyWhen {
-    /// Once it has a usable token.
+    /// It can be used.
     #[default]
     Connected,
-    /// Once only a person has to install the app.
+    /// Only a person has to install the app.
     Installable,
 }
 

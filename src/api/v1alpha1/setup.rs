@@ -18,8 +18,8 @@ pub struct SetupStep {
     /// Where: the pages of Zoom's portal, or another place.
     #[serde(default, rename = "where")]
     pub place: String,
-    /// `Done`: the proof was seen. `Open`: it would have been seen, or a mistake is known. `Unknown`:
-    /// no proof can tell yet, or ever.
+    /// `Done`: the proof was seen. `Open`: not done, because the proof would be there by now, or because a
+    /// mistake is known. `Unknown`: cannot be checked, or not yet.
     #[serde(default)]
     pub state: String,
     /// What proves the step, or would.

@@ -18,7 +18,7 @@ pub struct ZoomIntegrationStatus {
     /// resource.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// The state of the tenant in one phrase, for people. Scripts read `conditions`.
+    /// The phase of the integration, for people. Scripts read `conditions`.
     #[serde(
         default,
         deserialize_with = "lenient",
@@ -27,7 +27,8 @@ pub struct ZoomIntegrationStatus {
     pub phase: Option<Phase>,
     /// The state of the tenant for machines. `Ready`: can be used. `Reconciling`: not yet, work is under way.
     /// `Stalled`: a person must change something. The others name the part: `CredentialsValid`,
-    /// `TokenFresh`, `ScopesGranted`, `ReceiverAvailable`, `EndpointValidated`, `EventsDelivered`, `EventsVerified`.
+    /// `TokenFresh`, `ScopesGranted`, `ReceiverAvailable`, `EndpointReachable`, `EndpointValidated`,
+    /// `EventsDelivered`, `EventsVerified`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
@@ -61,7 +62,8 @@ pub struct ZoomIntegrationStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["id".into()]))]
     pub setup: Vec<SetupStep>,
-    /// The next of these steps; absent when nothing is left that could be proved.
+    /// What a person has to do next: a step of `setup`, or what ends a stall. Absent once the integration is
+    /// connected and no step is `Open`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_step: Option<String>,
     /// What is unwise about the app's setup, whether or not it works.
@@ -69,7 +71,7 @@ pub struct ZoomIntegrationStatus {
     pub warnings: Vec<String>,
 }
 
-/// The state of the tenant in one phrase, for people. Scripts read `conditions`.
+/// The phase, for people. Scripts read `conditions`.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Phase {
     /// A Secret or a key is missing.
@@ -148,7 +150,8 @@ pub struct WebhookStatus {
     /// When a request last had a valid signature, to the hour.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_verified: Option<Time>,
-    /// When a request was last signed with none of the known secrets, to the hour. Anybody can cause this.
+    /// When a request was last signed with none of the integration's secrets, to the hour. Anybody can send
+    /// such a request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_rejected: Option<Time>,
     /// Whether the endpoint was told that somebody removed the app.
@@ -179,9 +182,9 @@ pub struct WebhookStatus {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct BufferStatus {
-    /// Events that were given up: the sink refused them for good, or they became too old. They are kept in
-    /// the receiver until somebody replays or deletes them. Exact up to 20, then rounded down to 20, 50,
-    /// 100, 200, …, so that the status does not change with every event.
+    /// How many dead letters there are: events that could not be delivered, were unreadable, or were skipped
+    /// by a person. The receiver keeps them until somebody replays or drops them. Exact up to 20, then rounded
+    /// down to 20, 50, 100, 200, …, so that the status does not change with every event.
     #[serde(default)]
     pub dead_letters: i64,
 }

@@ -31,8 +31,8 @@ pub struct Token {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "metadata::annotations_schema")]
     pub annotations: Option<BTreeMap<String, String>>,
-    /// Workloads to restart when the token is in another Secret, or with every token. Absent: none. The
-    /// operator's configuration must allow it (chart value `restartWorkloads`).
+    /// Workloads that the operator restarts: when `secretName` changes, or with every new token. Absent:
+    /// none. The chart value `restartWorkloads` must be true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restart: Option<Restart>,
 }
@@ -47,7 +47,7 @@ pub enum DeletionPolicy {
     Retain,
 }
 
-/// Workloads to restart when the token is in another Secret, or with every token.
+/// Workloads that the operator restarts: when `secretName` changes, or with every new token.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct Restart {
@@ -84,7 +84,7 @@ pub enum WorkloadKind {
 /// consumers that read it only when they start.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum RestartWhen {
-    /// When the token is in another Secret.
+    /// When `secretName` changes.
     #[default]
     Renamed,
     /// With every new token.

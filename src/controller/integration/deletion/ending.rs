@@ -91,7 +91,7 @@ pub fn ending(
     Ending::Drain(Drain {
         orders: transition.orders,
         message: format!(
-            "{}{} What is not delivered by {until} is given up.",
+            "{}{} What is not delivered by {until} is discarded.",
             message.unwrap_or_default(),
             reason.unwrap_or_default()
         ),
@@ -131,14 +131,14 @@ impl GivenUp {
     pub fn message(&self) -> String {
         let events = match self.waiting.pending {
             0 => "No stored event is known".to_owned(),
-            1 => "1 stored event is given up with the integration".to_owned(),
-            pending => format!("{pending} stored events are given up with the integration"),
+            1 => "1 stored event is discarded with the integration".to_owned(),
+            pending => format!("{pending} stored events are discarded with the integration"),
         };
         let silent = match self.waiting.silent {
             0 => String::new(),
-            1 => "; what 1 Pod that cannot be asked has stored is given up too".to_owned(),
+            1 => "; what 1 Pod that cannot be asked has stored is discarded too".to_owned(),
             silent => {
-                format!("; what {silent} Pods that cannot be asked have stored is given up too")
+                format!("; what {silent} Pods that cannot be asked have stored is discarded too")
             }
         };
         format!("{events}{silent}, since {}.", self.why)
@@ -264,7 +264,7 @@ mod tests {
         );
         let message = given_up(end(&observed(Some(3)), 1000));
         assert!(
-            message.starts_with("3 stored events are given up"),
+            message.starts_with("3 stored events are discarded"),
             "{message}"
         );
     }

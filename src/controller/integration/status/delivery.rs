@@ -135,15 +135,15 @@ pub(super) fn events_delivered(
         count => say(
             Status::False,
             Reason::DeadLetters,
-            format!(
-                "{} {} given up, because the sink refused for good or for too long: look at them, then replay or delete them.",
-                Count::of(count),
-                if count == 1 {
-                    "event was"
-                } else {
-                    "events were"
-                }
-            ),
+            if count == 1 {
+                "There is 1 dead letter: look at it, then replay or drop it (kubectl zoom events)."
+                    .into()
+            } else {
+                format!(
+                    "There are {} dead letters: look at them, then replay or drop them (kubectl zoom events).",
+                    Count::of(count)
+                )
+            },
         ),
     }
 }
