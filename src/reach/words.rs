@@ -55,7 +55,7 @@ fn sentence(cause: Cause, trail: &Trail<'_>) -> String {
             "no name server could say where {host} leads. Check the name servers of its domain, and those of the cluster."
         ),
         Cause::AddressRefused(address) => format!(
-            "{host} leads to {address}, which is not tried: this host, its link, cloud metadata and the cluster's API are no way in. Correct the DNS record."
+            "{host} leads to {address}, which is not tried: it is an address of this host, its link, cloud metadata or the cluster's API. Correct the DNS record."
         ),
         Cause::ConnectionFailed(why) => connection(why, host, *port, &list(addresses)),
         Cause::HandshakeFailed(why) => handshake(why, host, *port),
@@ -74,7 +74,7 @@ fn sentence(cause: Cause, trail: &Trail<'_>) -> String {
         ),
         Cause::UnexpectedStatus(code) => status(code, host),
         Cause::OtherServer => format!(
-            "another server than the receiver of this integration answers at {host}. Check where host and path lead; after a change of the secret token, wait a minute or two until the receiver has it."
+            "another server than the receiver of this integration answers at {host}. Check where host and path lead; after a change of the secret token, wait up to two minutes until the receiver has it."
         ),
     }
 }
@@ -144,7 +144,7 @@ fn status(status: u16, host: &str) -> String {
         ),
         404 => (
             "what stands in front does not know the host or the path",
-            "Check the Ingress or HTTPRoute, its class or parentRefs, and webhook.endpoint.path; after a change of the secret token, wait a minute or two until the receiver has it.",
+            "Check the Ingress or HTTPRoute, its class or parentRefs, and webhook.endpoint.path; after a change of the secret token, wait up to two minutes until the receiver has it.",
         ),
         502..=504 => (
             "what stands in front does not find the receiver",

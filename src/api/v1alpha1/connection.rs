@@ -25,7 +25,7 @@ use super::{
     namespaced,
     status = "ZoomConnectionStatus",
     derive = "PartialEq",
-    doc = "One person's or account's authorization of a General app. A person follows status.installUrl once; from then on the operator keeps a valid access token in a Secret and says in the status whether that person has to act again.",
+    doc = "One person's or account's authorization of a General app. A person authorizes once, at status.installUrl; from then on the operator keeps a valid access token in a Secret and says in the status whether that person has to act again.",
     selectable = ".spec.integrationRef.name",
     printcolumn(name = "Integration", type_ = "string", json_path = ".spec.integrationRef.name", description = "The app that is authorized."),
     printcolumn(name = "Status", type_ = "string", json_path = ".status.phase", description = "The phase, for people."),
@@ -34,7 +34,7 @@ use super::{
     printcolumn(name = "Subject", type_ = "string", json_path = ".status.subject.email", description = "Who authorized the app."),
     printcolumn(name = "Expires", type_ = "string", json_path = ".status.token.expiresAt", description = "When the current access token expires."),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
-    printcolumn(name = "Install URL", type_ = "string", json_path = ".status.installUrl", priority = 1, description = "The link that the person follows."),
+    printcolumn(name = "Install URL", type_ = "string", json_path = ".status.installUrl", priority = 1, description = "The link with which the person authorizes."),
     validation = Rule::new("self.metadata.name.matches('^[a-z]([-a-z0-9]{0,50}[a-z0-9])?$')")
         .message("metadata.name is part of a link and of Secret names: use at most 52 lower-case letters, digits and hyphens, a letter first, no dots")
 )]
@@ -178,7 +178,7 @@ pub struct ZoomConnectionStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
-    /// The link that the person follows to authorize the app, the first time and again.
+    /// The link with which the person authorizes the app, the first time and again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub install_url: Option<String>,
     /// Who authorized, as Zoom says; from then on nobody else may.

@@ -32,7 +32,7 @@ pub struct ZoomIntegrationStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
-    /// The link that a person follows to install a General app: with self-service, or with
+    /// The link with which a person authorizes a General app: with self-service, or with
     /// `oauth.consent.mode: External`. Otherwise each `ZoomConnection` has its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub install_url: Option<String>,

@@ -166,7 +166,7 @@ async fn ask<K: Holder>(session: &Session, before: K, args: &Args) -> anyhow::Re
         kube::Error::Api(status) => anyhow!("the API server refuses: {}", status.message),
         error => anyhow!(error),
     })?;
-    note(&format!("asked for another token of {}", args.target));
+    note(&format!("requested a new token of {}", args.target));
     if args.no_wait {
         return Ok(());
     }
@@ -195,7 +195,7 @@ async fn ask<K: Holder>(session: &Session, before: K, args: &Args) -> anyhow::Re
     let token = now.token;
     let expires = token.expires_at.map(|time| when(time.0, Timestamp::now()));
     print(&format!(
-        "{} has another token, in Secret {}, until {}\n",
+        "{} has a new token, in Secret {}, until {}\n",
         args.target,
         plain(&token.secret_name.unwrap_or_default()),
         expires.unwrap_or_default()

@@ -252,7 +252,7 @@ fn thing(thing: Thing) -> &'static str {
         Thing::Webinars => "webinars",
         Thing::Profile => "user profiles",
         Thing::Settings => "user settings",
-        Thing::MailAddress => "the mail address",
+        Thing::MailAddress => "the email address",
         Thing::Recordings => "cloud recordings",
         Thing::Transcripts => "transcripts of recordings",
         Thing::Reports => "usage reports",

@@ -63,7 +63,7 @@ pub fn judge(found: Option<&Identity>, expected: Expected<'_>) -> Result<(), Mis
         return Err(Mismatch {
             reason: Reason::SubjectUnverifiable,
             message: format!(
-                "Zoom names no verified email address of who authorized, so nobody can tell whether it is {email}: the person confirms the address in Zoom's mail and authorizes again, or subject.accountId takes the place of subject.email."
+                "Zoom names no verified email address of who authorized, so nobody can tell whether it is {email}: the person confirms the address in Zoom's email and authorizes again, or subject.accountId takes the place of subject.email."
             ),
         });
     }

@@ -54,7 +54,7 @@ async fn integration(bed: Bed) -> anyhow::Result<()> {
         .await?;
     let person = Person::new(&bed).await?;
     let said = person.must(&["refresh", "acme"]).await?;
-    ensure!(said.starts_with("zint/acme has another token"), "{said}");
+    ensure!(said.starts_with("zint/acme has a new token"), "{said}");
     ensure!(token().await? != before, "the token is the same");
     ensure!(sim.token_requests(&tenant).await? == 2);
 
@@ -120,7 +120,7 @@ async fn connection(bed: Bed) -> anyhow::Result<()> {
         "{said:?}"
     );
     let said = person.must(&["refresh", "zconn/ada"]).await?;
-    ensure!(said.starts_with("zconn/ada has another token"), "{said}");
+    ensure!(said.starts_with("zconn/ada has a new token"), "{said}");
     ensure!(generation(&bed).await? == before + 1);
     alive(&sim, &app, minted.id).await?;
 
