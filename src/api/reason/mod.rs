@@ -246,7 +246,7 @@ mod tests {
         );
         assert_eq!(
             of(Reason::DeadLetters),
-            "Look at them, then replay or delete them: runbook"
+            "Look at them, then replay or drop them: runbook"
         );
         assert_eq!(Reason::RateLimited.advice(), None);
         for reason in Reason::ALL.iter().filter_map(|reason| reason.advice()) {

@@ -175,7 +175,7 @@ register! {
         for AppOwner: "choose another `endpoint.host`, or ask the platform engineer to allow it in `receiver.hosts` of the chart";
     /// another integration has the host (in another namespace) or the host and path (in this one); if none has it yet, the oldest gets it
     HostClaimed = "HostClaimed" in [Webhook] on [Ready(False)]
-        for AppOwner: "choose another `endpoint.host` or `endpoint.path`; the operator tries again when the other integration is deleted";
+        for AppOwner: "choose another `endpoint.host` or `endpoint.path`, or delete the other integration";
     /// `buffer.size` or `buffer.storageClassName` changed, and the volume of a `StatefulSet` cannot; the receiver continues with the old one
     BufferImmutable = "BufferImmutable" in [Webhook] on [Ready(False)]
         for AppOwner: "set the field back; to change it, set `buffer.storage: Ephemeral` first";

@@ -54,8 +54,8 @@ pub struct App {
     pub listing: Option<Listing>,
 
     /// The file by which Zoom validates the webhook's host before it reviews the app. The receiver
-    /// answers it at `/zoomverify/verifyzoom.html`. For the host of the consent pages the operator's
-    /// administrator sets `connect.domainValidation` in the chart.
+    /// answers it at `/zoomverify/verifyzoom.html`. For the host of the consent pages the platform
+    /// engineer sets `connect.domainValidation` in the chart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub domain_validation: Option<DomainValidation>,
 
@@ -67,8 +67,8 @@ pub struct App {
 }
 
 /// The file by which Zoom validates the webhook's host before it reviews the app. The receiver
-/// answers it at `/zoomverify/verifyzoom.html`. For the host of the consent pages the operator's
-/// administrator sets `connect.domainValidation` in the chart.
+/// answers it at `/zoomverify/verifyzoom.html`. For the host of the consent pages the platform
+/// engineer sets `connect.domainValidation` in the chart.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct DomainValidation {

@@ -157,7 +157,7 @@ pub struct WebhookStatus {
     /// Whether the endpoint was told that somebody removed the app.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub removal_seen: bool,
-    /// Which signing secret the last signed request used: `Current` or `Previous`.
+    /// Which secret token signed the last request: `Current` or `Previous`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_secret: Option<String>,
     /// The declared events of which at least one has arrived.

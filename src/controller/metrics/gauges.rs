@@ -143,7 +143,7 @@ fn numbers(figures: &Figures) -> [(&'static str, &'static str, i64); 8] {
         ),
         (
             "zoom_operator_dead_letters",
-            "Events that receivers gave up and keep",
+            "Dead letters that receivers keep",
             number(figures.buffered.dead_letters),
         ),
         (
@@ -158,7 +158,7 @@ fn numbers(figures: &Figures) -> [(&'static str, &'static str, i64); 8] {
         ),
         (
             "zoom_operator_receivers_unavailable",
-            "Integrations whose receiver takes no requests",
+            "Integrations whose receiver accepts no requests",
             figures.receivers_down,
         ),
         (

@@ -210,7 +210,7 @@ fn caution(caution: Caution) -> &'static str {
             "Do not ignore \"URL validation failed\": without validation no event arrives."
         }
         Caution::ValidationCode => {
-            "Zoom shows a code, reads /zoomverify/verifyzoom.html from every host that the app names, and compares. For the webhook's host put the code into the ConfigMap that spec.app.domainValidation names; for the host of the consent pages the operator's administrator sets connect.domainValidation in the chart; other hosts are yours."
+            "Zoom shows a code, reads /zoomverify/verifyzoom.html from every host that the app names, and compares. For the webhook's host put the code into the ConfigMap that spec.app.domainValidation names; for the host of the consent pages the platform engineer sets connect.domainValidation in the chart; other hosts are yours."
         }
         Caution::NoEvents => "Leave Event Subscriptions off: no event is declared.",
     }

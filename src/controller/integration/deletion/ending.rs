@@ -87,7 +87,7 @@ pub fn ending(
     let namespace = integration.namespace().unwrap_or_default();
     let name = integration.name_any();
     let message = waiting.message(&namespace, &name, integration.spec.suspend);
-    let reason = missing.map(|missing| format!(" They have nowhere to go: {missing}."));
+    let reason = missing.map(|missing| format!(" They cannot be delivered: {missing}."));
     Ending::Drain(Drain {
         orders: transition.orders,
         message: format!(

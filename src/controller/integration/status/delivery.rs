@@ -89,7 +89,7 @@ pub(super) fn events_delivered(
             Status::False,
             Reason::BufferFull,
             format!(
-                "The buffer is full with {} events, and Zoom is told to send later, which it does for 85 minutes: see that the sink takes events again.",
+                "The buffer is full with {} events, and Zoom is told to send later, which it does for 85 minutes: make the sink accept events again.",
                 Count::of(held.pending)
             ),
         );
@@ -114,7 +114,7 @@ pub(super) fn events_delivered(
             Status::False,
             Reason::SinkFailing,
             format!(
-                "The oldest stored event has been waiting for the sink for more than {step}: see that the sink answers; the receiver's log says how it fails. Events stay stored up to webhook.buffer.maxAge."
+                "The oldest stored event has been waiting for the sink for more than {step}: make the sink accept events again; the receiver's log says how it fails. Events stay stored up to webhook.buffer.maxAge."
             ),
         );
     }
@@ -235,13 +235,13 @@ fn out_of_reach(webhook: &Webhook, sink: &Sink<'_>) -> Option<(Reason, String)> 
     let http = webhook.sink.http.as_ref();
     let remedy = match http.and_then(|http| http.url.as_deref()) {
         Some(url) if is_in_cluster(url) => {
-            "webhook.sink.http.url leads to public addresses only. For a Service of this namespace use webhook.sink.http.serviceRef; for another network the operator's administrator has to add it to receiver.sinks.allowedNetworks."
+            "webhook.sink.http.url leads to public addresses only. For a Service of this namespace use webhook.sink.http.serviceRef; for another network the platform engineer has to add it to receiver.sinks.allowedNetworks."
         }
         Some(_) => {
-            "Correct webhook.sink.http.url. For an address that is not public, the operator's administrator has to add its network to receiver.sinks.allowedNetworks."
+            "Correct webhook.sink.http.url. For an address that is not public, the platform engineer has to add its network to receiver.sinks.allowedNetworks."
         }
         None if webhook.sink.nats.is_some() => {
-            "Correct webhook.sink.nats and its credentials. For an address that is not public, the operator's administrator has to add its network to receiver.sinks.allowedNetworks."
+            "Correct webhook.sink.nats and its credentials. For an address that is not public, the platform engineer has to add its network to receiver.sinks.allowedNetworks."
         }
         None => {
             "Check that the Service of webhook.sink.http.serviceRef has ready Pods that listen on its target port."

@@ -46,7 +46,7 @@ pub fn ending(
 fn receiver_available(integration: &ZoomIntegration, observed: &Observed) -> Statement {
     let live = observed.receiver.live(integration);
     if live.iter().any(|live| live.available) {
-        let message = "The receiver takes no more events and delivers what it has stored.";
+        let message = "The receiver accepts no more events and delivers what it has stored.";
         return Statement::new(
             Type::ReceiverAvailable,
             Status::True,

@@ -41,14 +41,15 @@ pub(super) fn endpoint_reachable(
         .is_some_and(|said| said.status == Status::True || said.reason == Reason::ReceiverDown);
     let obstacle = seen.finding.as_ref().is_some_and(is_obstacle);
     if seen.tried && !seen.ready && !obstacle && (was_up || seen.finding.is_some()) {
-        let message = "The receiver takes no requests: the URL is tried again once it does.";
+        let message =
+            "The receiver accepts no requests: the operator tries the URL again once it does.";
         return say(Status::Unknown, Reason::ReceiverDown, message);
     }
     let Some(finding) = &seen.finding else {
         return known
             .filter(|said| said.reason != Reason::ReceiverDown)
             .or_else(|| {
-                let message = "The URL is tried as soon as the receiver takes requests and the credentials hold the webhook secret token.";
+                let message = "The operator tries the URL as soon as the receiver accepts requests and the credentials hold the webhook secret token.";
                 say(Status::Unknown, Reason::NotChecked, message)
             });
     };

@@ -351,11 +351,11 @@ fn what_stalls_the_integration_is_what_to_do_next() {
         ),
         (
             Reason::HostClaimed,
-            "Choose another host or path; it resolves by itself when the other one is deleted",
+            "Choose another endpoint.host or endpoint.path, or delete the other integration",
         ),
         (
             Reason::BufferImmutable,
-            "Set it back; to change it, switch to storage: Ephemeral first",
+            "Set the field back; to change it, set buffer.storage: Ephemeral first",
         ),
     ] {
         pass.refusals = vec![Refusal::new(reason, "m".into())];
