@@ -28,6 +28,7 @@
 #![allow(unused_imports, reason = "each module of tests takes what it needs")]
 
 mod app;
+pub mod argocd;
 mod authority;
 mod case;
 pub mod evidence;

@@ -90,12 +90,25 @@ pub async fn cluster(script: &str, args: &[&str]) -> anyhow::Result<String> {
     must(&OsStr::to_string_lossy(path.as_os_str()), args).await
 }
 
-/// A request without body to a Pod of the local cluster, past the API server; the answer's body, whatever its status.
+/// A request without body to a Pod or a process of the local cluster, past the API server; the answer's body, whatever
+/// its status.
 pub async fn straight(method: &str, address: &str, path: &str) -> anyhow::Result<String> {
+    straight_with(method, address, path, "").await
+}
+
+/// The same with a body of JSON.
+pub async fn straight_with(
+    method: &str,
+    address: &str,
+    path: &str,
+    body: &str,
+) -> anyhow::Result<String> {
     anyhow::ensure!(is_local(), "Pods are reached from the local cluster only");
     let limit = Duration::from_secs(5);
-    let request =
-        format!("{method} {path} HTTP/1.0\r\nhost: {address}\r\ncontent-length: 0\r\n\r\n");
+    let request = format!(
+        "{method} {path} HTTP/1.0\r\nhost: {address}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
     let address = address.parse()?;
     let ask = move || {
         let mut stream = TcpStream::connect_timeout(&address, limit)?;

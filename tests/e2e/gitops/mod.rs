@@ -2,6 +2,7 @@
 
 mod actions;
 mod again;
+mod argocd;
 mod definitions;
 mod files;
 mod flux;
@@ -20,6 +21,7 @@ pub fn cases() -> Vec<Case> {
         health::cases(),
         actions::cases(),
         tenants::cases(),
+        argocd::cases(),
         flux::cases(),
         definitions::cases(),
     ]
