@@ -7,6 +7,7 @@
 //! | What does a receiver tell the controller? | [`facts`], and what goes wrong: [`health`] |
 //! | Where does Zoom look for the file that validates a domain? | [`domain_validation`] |
 //! | How does a receiver prove that a URL leads to it? | [`proof`] |
+//! | Which states is the tenant's back end told of? | [`lifecycle`] |
 //! | Which value is in a key of a credentials Secret? | [`secret_value`] |
 //! | Which languages do pages and hand-outs have? | [`language`] |
 //! | What does an event's name look like? | [`event_name`] |
@@ -17,6 +18,7 @@ pub mod event_name;
 pub mod facts;
 pub mod health;
 pub mod language;
+pub mod lifecycle;
 pub mod mac;
 pub mod proof;
 pub mod receiver;

@@ -77,6 +77,7 @@ impl TryFrom<Flags> for Config {
             control: flags
                 .control_token_file
                 .map(|file| (flags.control_listen, file)),
+            lifecycle_dir: flags.lifecycle_dir,
             suspended: flags.suspended,
             max_body: flags.max_body_bytes as usize,
             tolerance: flags.timestamp_tolerance,

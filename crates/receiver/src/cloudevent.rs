@@ -18,6 +18,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use contract::receiver::Integration;
 
 use super::{event::Event, identity};
+use contract::lifecycle::{self, State};
 
 /// Reverse-DNS prefix of `type`.
 const TYPE_PREFIX: &str = "us.zoom.";
@@ -99,6 +100,35 @@ pub fn headers(source: &Integration, extensions: &[Extension], event: &Event) ->
     }
     for Extension { name, value } in extensions {
         headers.insert(name.clone(), value.clone());
+    }
+    headers
+}
+
+/// The headers of the request that tells the sink of a state of the integration or of a connection. The facts
+/// about the object itself override those about the tenant.
+#[must_use]
+pub fn state_headers(source: &Integration, extensions: &[Extension], state: &State) -> HeaderMap {
+    let json = HeaderValue::from_static("application/json");
+    let mut headers = HeaderMap::from_iter([(header::CONTENT_TYPE, json)]);
+    let own = state.external_refs.iter();
+    let own = own.filter_map(|(name, value)| Extension::new(name, value).ok());
+    for Extension { name, value } in extensions.iter().cloned().chain(own) {
+        headers.insert(name, value);
+    }
+    for (name, value) in [
+        ("ce-specversion", "1.0".to_owned()),
+        ("ce-id", state.id.clone()),
+        (
+            "ce-type",
+            format!("{}{}", lifecycle::TYPE_PREFIX, state.name()),
+        ),
+        ("ce-source", self::source(source)),
+        ("ce-subject", state.subject()),
+        ("ce-time", state.data.since.to_string()),
+    ] {
+        if let Some(value) = encode(&value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
     }
     headers
 }

@@ -5,7 +5,12 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use contract::receiver::{Integration, Scheme};
 use jiff::SignedDuration;
 
-use super::{buffer, cloudevent::Extension, filter::Filter, sink::SinkConfig};
+use super::{
+    buffer::{self, backoff::Backoff},
+    cloudevent::Extension,
+    filter::Filter,
+    sink::SinkConfig,
+};
 use runtime::http::Limits;
 
 /// How a receiver is set up.
@@ -39,6 +44,8 @@ pub struct Config {
     pub buffer: Option<buffer::Settings>,
     /// Where dead letters are looked after, and the file with the token.
     pub control: Option<(SocketAddr, PathBuf)>,
+    /// Directory of the states that the sink is told of.
+    pub lifecycle_dir: Option<PathBuf>,
     /// Answer URL validations only, and forward nothing.
     pub suspended: bool,
     /// Most bytes of a body.
@@ -61,6 +68,10 @@ pub struct Tuning {
     pub signature_patience: SignedDuration,
     /// How long ordinary facts wait for others before they are written.
     pub facts_pause: Duration,
+    /// Pause between two looks at the states that the sink is told of.
+    pub lifecycle_interval: Duration,
+    /// Pauses after a state could not be sent.
+    pub lifecycle_backoff: Backoff,
     /// How long to go on accepting after the signal.
     pub drain_grace: Duration,
     /// Time from the signal until an ephemeral buffer has to be empty.
@@ -87,6 +98,8 @@ impl Default for Tuning {
             secrets_interval: Duration::from_secs(1),
             signature_patience: SignedDuration::from_hours(24),
             facts_pause: Duration::from_secs(5),
+            lifecycle_interval: Duration::from_secs(10),
+            lifecycle_backoff: Backoff::default(),
             drain_grace: Duration::from_secs(5),
             drain_limit: Duration::from_secs(25),
             sink_concurrency: 64,

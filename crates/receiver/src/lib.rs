@@ -12,6 +12,7 @@
 //! | Is the event declared? | [`filter`] |
 //! | Where does it go before the acknowledgement? | [`intake`], [`passthrough`], [`buffer`] |
 //! | What does the sink get? | [`sink`], [`cloudevent`] |
+//! | How is the back end told of a lost grant? | [`lifecycle`] |
 //! | How are repeats recognized? | [`dedupe`], [`identity`] |
 //! | How does a person list and replay dead letters? | [`control`] |
 //! | What does the controller learn? | [`recorder`], served by [`facts`] in the form of [`contract::facts`] |
@@ -34,6 +35,7 @@ pub mod facts;
 pub mod filter;
 pub mod identity;
 pub mod intake;
+pub mod lifecycle;
 pub mod metrics;
 pub mod outcome;
 pub mod passthrough;

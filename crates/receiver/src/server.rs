@@ -22,6 +22,7 @@ use super::{
     dedupe::Dedupe,
     domain_validation, facts,
     intake::Intake,
+    lifecycle::Announcer,
     metrics::Metrics,
     passthrough::PassThrough,
     recorder::Recorder,
@@ -323,7 +324,7 @@ fn recorder(state_dir: &Path, metrics: &Metrics) -> Recorder {
     recorder
 }
 
-/// Keeps the sink's credentials up to date and checks whether it can be reached.
+/// Keeps the sink's credentials up to date, checks whether it can be reached, and tells it of states.
 fn follow_sink(
     Built { sink, follower }: Built,
     config: &Config,
@@ -334,6 +335,16 @@ fn follow_sink(
     if !config.suspended {
         let timeout = config.sink.timeout;
         followers.spawn(monitor::follow(sink.clone(), timeout, recorder.clone()));
+        if let Some(directory) = config.lifecycle_dir.clone() {
+            let announcer = Announcer {
+                directory,
+                state_dir: config.state_dir.clone(),
+                sink: sink.clone(),
+                interval: config.tuning.lifecycle_interval,
+                backoff: config.tuning.lifecycle_backoff,
+            };
+            followers.spawn(announcer.run());
+        }
     }
     sink
 }

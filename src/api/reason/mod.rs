@@ -69,23 +69,17 @@ impl Reason {
         if entry.actor == Actor::Nobody {
             return None;
         }
-        let mut text = String::new();
-        let mut rest = entry.remedy;
-        // Keep only the text of links.
-        while let Some((before, linked)) = rest.split_once('[') {
-            let Some((words, after)) = linked.split_once("](") else {
-                break;
-            };
-            text += before;
-            text += words;
-            rest = after.split_once(')').map_or("", |(_, after)| after);
-        }
-        text += rest;
-        let text = text.replace('`', "");
+        let text = plain(entry.remedy);
         let mut letters = text.chars();
         letters
             .next()
             .map(|first| first.to_uppercase().chain(letters).collect())
+    }
+
+    /// What it means, as plain text.
+    #[must_use]
+    pub fn explanation(self) -> String {
+        plain(self.entry().meaning)
     }
 
     /// Whether a condition of this type and status may have the reason.
@@ -97,6 +91,23 @@ impl Reason {
             (*on == type_ && statuses.contains(&status)) || (repeats && *on == Type::Ready)
         })
     }
+}
+
+/// Markdown as plain text.
+fn plain(markdown: &str) -> String {
+    let mut text = String::new();
+    let mut rest = markdown;
+    // Links keep their words only.
+    while let Some((before, linked)) = rest.split_once('[') {
+        let Some((words, after)) = linked.split_once("](") else {
+            break;
+        };
+        text += before;
+        text += words;
+        rest = after.split_once(')').map_or("", |(_, after)| after);
+    }
+    text += rest;
+    text.replace('`', "")
 }
 
 impl fmt::Display for Reason {

@@ -166,6 +166,9 @@ pub struct WebhookStatus {
     /// How many events are declared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub events_declared: Option<i32>,
+    /// How many states the sink is told of at present. Absent without `webhook.lifecycleEvents`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub announced: Option<i32>,
     /// How many Pods the receiver has, without those that a rollout adds. Read by `kubectl scale` and
     /// autoscalers.
     #[serde(default, skip_serializing_if = "Option::is_none")]

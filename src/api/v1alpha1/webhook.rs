@@ -13,7 +13,9 @@ use super::{LocalRef, endpoint::Endpoint, metadata};
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[x_kube(
     validation = Rule::new("has(self.buffer) || !has(self.sink.http) || !has(self.sink.http.timeout) || !self.sink.http.timeout.matches('^([0-9]+(m|s|ms))+$') || duration(self.sink.http.timeout) <= duration('2500ms')")
-        .message("without a buffer Zoom waits for the sink, and for three seconds only: set webhook.buffer, or sink.http.timeout to 2500ms at most")
+        .message("without a buffer Zoom waits for the sink, and for three seconds only: set webhook.buffer, or sink.http.timeout to 2500ms at most"),
+    validation = Rule::new("!has(self.lifecycleEvents) || !has(self.sink.http) || !has(self.sink.http.format) || self.sink.http.format != 'Zoom'")
+        .message("lifecycle events are CloudEvents, which format: Zoom cannot carry: remove webhook.lifecycleEvents, or set sink.http.format to CloudEvents")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct Webhook {
@@ -35,10 +37,18 @@ pub struct Webhook {
     /// Store events before they are acknowledged. Absent: Zoom gets its answer when the sink has answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub buffer: Option<Buffer>,
+    /// Tell the sink also of states that need a person, for example a lost grant or refused credentials, so
+    /// that your product can tell its user. Set it to `{}`. Absent: the sink gets Zoom's events only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifecycle_events: Option<LifecycleEvents>,
     /// Size and placement of the receiver.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receiver: Option<ReceiverKnobs>,
 }
+
+/// Tell the sink also of states that need a person. Has no fields yet.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Default)]
+pub struct LifecycleEvents {}
 
 /// An event subscription of Zoom's form.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]

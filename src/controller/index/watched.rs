@@ -34,7 +34,8 @@ use crate::{
         grants,
         integration::{
             hosts::Claim,
-            resources::{HTTPRoute, control_name},
+            lifecycle,
+            resources::{HTTPRoute, control_name, lifecycle_name},
             shared::proven,
         },
         key::Key,
@@ -315,7 +316,7 @@ impl Watched for Guarded<ZoomConnection> {
         // The fields that the status of its integration depends on.
         let told = |object: &ZoomConnection| {
             let phase = object.status.as_ref().and_then(|status| status.phase);
-            (known::read(object), phase)
+            (known::read(object), phase, lifecycle::outline(object))
         };
         if before.map(told) != now.map(told) {
             let integrations = [before, now].into_iter().flatten().map(integration_of);
@@ -443,6 +444,7 @@ fn secrets_of_integration(integration: &ZoomIntegration) -> Vec<Name> {
         Some(Owner::integration(integration).secret_name),
         sink.map(ToOwned::to_owned),
         Some(control_name(integration)),
+        lifecycle::is_wanted(integration).then(|| lifecycle_name(integration)),
     ]
     .into_iter()
     .flatten()

@@ -19,6 +19,7 @@ mod deletion;
 pub mod dress;
 mod facts;
 pub mod hosts;
+pub mod lifecycle;
 mod model;
 mod objects;
 mod observe;
@@ -166,8 +167,20 @@ async fn report(
             .map(|client_id| context.reader.index().sharers_of(client_id, &key))
             .unwrap_or_default(),
     };
-    let (status, next) = status::status(integration, observed, applied, &setting, now);
-    super::report::report(&context.writer, integration, &status).await?;
+    let (mut status, next) = status::status(integration, observed, applied, &setting, now);
+    let news = lifecycle::is_wanted(integration)
+        .then(|| lifecycle::states(integration, &status, &known, now));
+    let (reader, writer) = (&context.reader, &context.writer);
+    let retracted = apply::lifecycle::retract(reader, writer, integration, news.is_some()).await;
+    if let Some(webhook) = &mut status.webhook {
+        webhook.announced = lifecycle::announced(integration, news.as_deref(), retracted.is_ok());
+    }
+    super::report::report(writer, integration, &status).await?;
+    // Only now: the id of a state has the time that the status states.
+    if let Some(news) = news {
+        apply::lifecycle::publish(reader, writer, integration, news).await?;
+    }
+    retracted?;
     if let Some(record) = audit::host(integration, &status) {
         record.write();
     }

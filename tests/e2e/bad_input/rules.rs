@@ -102,6 +102,7 @@ fn wrong() -> Vec<Change> {
         ("domain validation without webhook", general(json!({"app": {"domainValidation": {"configMapKeyRef": {"name": "domain"}}}}))),
         ("an unknown kind of app", json!({"app": {"kind": "Chatbot"}})),
         ("a display name of 50 characters", json!({"app": {"displayName": "a".repeat(50)}})),
+        ("lifecycle events in Zoom's format", webhook(json!({"lifecycleEvents": {}, "sink": {"http": {"format": "Zoom"}}}))),
         ("no scope", scopes(json!([]))),
         ("a scope with capitals", scopes(json!(["User:Read:Admin"]))),
         ("two scopes in one item", scopes(json!(["user:read:user:admin meeting:read:meeting:admin"]))),

@@ -10,6 +10,7 @@ mod imported;
 mod interference;
 mod life;
 mod moved;
+mod lifecycle;
 mod removed;
 mod rights;
 mod setting;
@@ -29,6 +30,7 @@ pub fn cases() -> Vec<Case> {
         imported::cases(),
         life::cases(),
         moved::cases(),
+        lifecycle::cases(),
         interference::cases(),
         setting::cases(),
         failing::cases(),

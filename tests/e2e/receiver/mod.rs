@@ -1,6 +1,6 @@
 //! A tenant's receiver: its objects, and what it does with what Zoom sends.
 
-mod back_end;
+pub mod back_end;
 mod buffer;
 mod dead_letters;
 mod exposure;

@@ -35,6 +35,9 @@ pub const CONTROL_DIR: &str = "/etc/zoom-operator/control";
 /// The token.
 pub const CONTROL_TOKEN: &str = "token";
 
+/// Directory of the [states](crate::lifecycle) that the sink is told of.
+pub const LIFECYCLE_DIR: &str = "/etc/zoom-operator/lifecycle";
+
 /// Directory that outlives the container, for the facts.
 pub const STATE_DIR: &str = "/var/lib/zoom-operator";
 /// Directory of the buffer.

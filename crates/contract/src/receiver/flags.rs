@@ -103,6 +103,10 @@ pub struct Flags {
     /// File with the token of that port. Without it there is no such port.
     #[arg(long, env = "CONTROL_TOKEN_FILE")]
     pub control_token_file: Option<PathBuf>,
+    /// Directory with the states of the integration that the sink is told of. Without it the sink gets Zoom's
+    /// events only.
+    #[arg(long, env = "LIFECYCLE_DIR")]
+    pub lifecycle_dir: Option<PathBuf>,
     /// Answer Zoom's URL validation only; events are kept in the buffer, or answered 503 without one.
     #[arg(long, env = "SUSPENDED")]
     pub suspended: bool,
@@ -152,6 +156,7 @@ impl Flags {
             buffer_ephemeral: false,
             control_listen: everywhere(CONTROL),
             control_token_file: None,
+            lifecycle_dir: None,
             suspended: false,
             max_body_bytes: DEFAULT_BODY,
             timestamp_tolerance: Duration::from_hours(2),
@@ -210,6 +215,10 @@ impl Flags {
             "max-body-bytes",
             &self.max_body_bytes,
             &default.max_body_bytes,
+        );
+        line.each(
+            "lifecycle-dir",
+            self.lifecycle_dir.iter().map(|dir| dir.display()),
         );
         line.switch("suspended", self.suspended);
         line.each("attribute", self.attributes.iter().chain(&self.attribute));

@@ -6,6 +6,7 @@ use futures::future::BoxFuture;
 
 use super::{check::Unreachable, failure::Failure, http::HttpSink, nats::NatsSink};
 use crate::event::Event;
+use contract::lifecycle::State;
 
 /// The sink of one integration. Cheap to clone; several events can be on their way at once.
 #[derive(Clone, Debug)]
@@ -43,6 +44,17 @@ impl Sink {
         match self {
             Self::Http(sink) => sink.deliver(event).await,
             Self::Nats(sink) => Ok(sink.deliver(event).await?),
+        }
+    }
+
+    /// Tells the sink of a state, as [`Self::deliver`].
+    ///
+    /// # Errors
+    /// When the sink has not acknowledged it.
+    pub async fn announce(&self, state: &State) -> Result<(), Failure> {
+        match self {
+            Self::Http(sink) => sink.announce(state).await,
+            Self::Nats(sink) => Ok(sink.announce(state).await?),
         }
     }
 

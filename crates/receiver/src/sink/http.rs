@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use axum::http::{HeaderMap, header};
+use axum::{
+    body::Bytes,
+    http::{HeaderMap, header},
+};
 use jiff::Timestamp;
 use reqwest::{Certificate, Client};
 use tracing::debug;
@@ -28,6 +31,7 @@ use crate::{
 };
 use contract::{
     facts::SecretRole,
+    lifecycle::State,
     receiver::{Integration, SinkFormat},
 };
 use runtime::outgoing::{
@@ -102,6 +106,22 @@ impl HttpSink {
 
     /// See [`super::Sink::deliver`].
     pub(super) async fn deliver(&self, event: &Event) -> Result<(), Failure> {
+        let headers = self.0.settings.headers(event)?;
+        self.post(headers, event.body.clone()).await
+    }
+
+    /// See [`super::Sink::announce`].
+    pub(super) async fn announce(&self, state: &State) -> Result<(), Failure> {
+        let Settings {
+            source, extensions, ..
+        } = &self.0.settings;
+        let headers = cloudevent::state_headers(source, extensions, state);
+        // Strings and times only: there is nothing that could fail.
+        let body = serde_json::to_vec(&state.data).unwrap_or_default();
+        self.post(headers, body.into()).await
+    }
+
+    async fn post(&self, mut headers: HeaderMap, body: Bytes) -> Result<(), Failure> {
         let settings = &self.0.settings;
         // An address in the URL is never resolved, so the resolver's guard does not see it.
         if let Some(address) = settings.target.address() {
@@ -110,13 +130,12 @@ impl HttpSink {
         }
         let credentials = settings.credentials.current()?;
         let client = self.client(&credentials)?;
-        let mut headers = settings.headers(event)?;
         let shown = credentials.as_ref().as_ref();
         if let Some(value) = shown.and_then(Credentials::authorization) {
             headers.insert(header::AUTHORIZATION, value.clone());
         }
         let request = client.post(settings.target.0.clone()).headers(headers);
-        let answer = request.body(event.body.clone()).send().await;
+        let answer = request.body(body).send().await;
         let answer = answer.map_err(|error| failure(&error))?;
         if !answer.status().is_success() {
             return Err(Failure {

@@ -24,6 +24,7 @@ mod edge;
 mod events;
 mod facts;
 mod health;
+mod lifecycle;
 mod limits;
 mod policy;
 mod probe;

@@ -3,6 +3,7 @@
 
 mod check;
 mod control;
+pub mod lifecycle;
 mod receiver;
 pub mod retire;
 mod token;

@@ -6,7 +6,7 @@ use contract::receiver::{
     Attribute, Flags, Integration, NatsMessageId, Scheme, SinkFlags, SinkFormat, SinkUrl,
     files::{
         AUTHENTICATION_DIR, BUFFER_DIR, CONTROL_DIR, CONTROL_TOKEN, DOMAIN_VALIDATION,
-        DOMAIN_VALIDATION_DIR, SINK_DIR,
+        DOMAIN_VALIDATION_DIR, LIFECYCLE_DIR, SINK_DIR,
     },
     flags::{DEFAULT_ATTEMPTS, DEFAULT_MAX_AGE},
 };
@@ -60,6 +60,10 @@ pub(super) fn build(
     if let Some(buffer) = buffer {
         buffering(&mut flags, buffer);
     }
+    flags.lifecycle_dir = webhook
+        .lifecycle_events
+        .as_ref()
+        .map(|_| LIFECYCLE_DIR.into());
     flags.suspended = integration.spec.suspend;
     let facts = integration.spec.external_refs.iter().flatten();
     flags.attribute = facts

@@ -40,7 +40,10 @@ pub use self::{
     buffer::is_buffered,
     drift::{Drift, drift},
     http_route::{HTTPRoute, ParentStatus},
-    names::{control_metadata, control_name, name, selector, workload_name},
+    names::{
+        control_metadata, control_name, lifecycle_metadata, lifecycle_name, name, selector,
+        workload_name,
+    },
     parts::{Part, Resources, Workload, declared},
     setting::{Kind, Setting, SinkAccess},
     stateful_set::{claim_name, immutable},

@@ -26,6 +26,21 @@ pub fn control_metadata(integration: &ZoomIntegration) -> ObjectMeta {
     }
 }
 
+/// Name of the Secret with the states that the sink is told of.
+#[must_use]
+pub fn lifecycle_name(integration: &ZoomIntegration) -> String {
+    format!("{}-receiver-lifecycle", integration.name_any())
+}
+
+/// Metadata of the Secret with the states that the sink is told of.
+#[must_use]
+pub fn lifecycle_metadata(integration: &ZoomIntegration) -> ObjectMeta {
+    ObjectMeta {
+        name: Some(lifecycle_name(integration)),
+        ..metadata(integration)
+    }
+}
+
 /// Name of every object of a receiver.
 #[must_use]
 pub fn name(integration: &ZoomIntegration) -> String {

@@ -1,9 +1,10 @@
 //! The files of a receiver: secrets under fixed names, and writable directories.
 
+use contract::lifecycle;
 use contract::receiver::files::{
     AUTHENTICATION_DIR, AUTHORIZATION, BUFFER_DIR, CA, CONTROL_DIR, CONTROL_TOKEN,
-    DOMAIN_VALIDATION, DOMAIN_VALIDATION_DIR, HEADER_VALUE, NATS_CREDS, NKEY_SEED, PASSWORD,
-    PREVIOUS_SECRET_TOKEN, SECRET_TOKEN, SIGNING_DIR, SINK_DIR, STATE_DIR, USERNAME,
+    DOMAIN_VALIDATION, DOMAIN_VALIDATION_DIR, HEADER_VALUE, LIFECYCLE_DIR, NATS_CREDS, NKEY_SEED,
+    PASSWORD, PREVIOUS_SECRET_TOKEN, SECRET_TOKEN, SIGNING_DIR, SINK_DIR, STATE_DIR, USERNAME,
 };
 use k8s_openapi::{
     api::core::v1::{
@@ -13,7 +14,11 @@ use k8s_openapi::{
     apimachinery::pkg::api::resource::Quantity,
 };
 
-use super::{buffer, names::control_name, setting::SinkAccess};
+use super::{
+    buffer,
+    names::{control_name, lifecycle_name},
+    setting::SinkAccess,
+};
 use crate::api::v1alpha1::{
     Authentication, AuthenticationType, Buffer, BufferStorage, Webhook, ZoomIntegration,
 };
@@ -69,6 +74,11 @@ pub(super) fn build(
         let keys: Vec<_> = keys.iter().map(|key| (*key, *key)).collect();
         volumes.push(secret("sink", name, &keys));
         mounts.push(mount("sink", SINK_DIR, true));
+    }
+    if webhook.lifecycle_events.is_some() {
+        let states = [(lifecycle::FILE, lifecycle::FILE)];
+        volumes.push(secret("lifecycle", &lifecycle_name(integration), &states));
+        mounts.push(mount("lifecycle", LIFECYCLE_DIR, true));
     }
     if let Some(buffer) = buffer {
         let token = [(CONTROL_TOKEN, CONTROL_TOKEN)];

@@ -329,6 +329,7 @@ fn webhook(
             .or(known.last_secret),
         events_seen,
         events_declared: Some(i32::try_from(wanted.events().len()).unwrap_or(i32::MAX)),
+        announced: None,
         replicas: Some(applied.receiver.replicas),
         selector: Some(resources::selector(integration)),
         buffer: wanted.buffer.is_some().then(|| match buffer {

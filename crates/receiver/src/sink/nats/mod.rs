@@ -17,6 +17,9 @@ use std::{
     time::Duration,
 };
 
+use async_nats::HeaderMap;
+use axum::body::Bytes;
+use contract::lifecycle::State;
 use tokio::{sync::Mutex, time};
 use tracing::warn;
 
@@ -60,14 +63,33 @@ impl NatsSink {
     /// See [`super::Sink::deliver`].
     pub(super) async fn deliver(&self, event: &Event) -> Result<(), SinkError> {
         let settings = &self.0.settings;
+        let subject = settings.prefix.subject(event.name());
+        self.publish(subject, settings.headers(event), event.body.clone())
+            .await
+    }
+
+    /// See [`super::Sink::announce`].
+    pub(super) async fn announce(&self, state: &State) -> Result<(), SinkError> {
+        let settings = &self.0.settings;
+        let name = format!("operator.{}", state.name());
+        // Strings and times only: there is nothing that could fail.
+        let body = serde_json::to_vec(&state.data).unwrap_or_default();
+        let subject = settings.prefix.subject(Some(&name));
+        self.publish(subject, settings.state_headers(state), body.into())
+            .await
+    }
+
+    async fn publish(
+        &self,
+        subject: String,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<(), SinkError> {
+        let settings = &self.0.settings;
         let limit = time::Instant::now() + settings.timeout;
         let link = time::timeout_at(limit, self.link()).await;
         let link = link.map_err(|_| SinkError::TimedOut)??;
-        let published = link.publish(
-            settings.prefix.subject(event.name()),
-            settings.headers(event),
-            event.body.clone(),
-        );
+        let published = link.publish(subject, headers, body);
         let result = time::timeout_at(limit, published).await;
         let result = result.unwrap_or(Err(SinkError::TimedOut));
         match result {

@@ -14,6 +14,7 @@ use crate::{
     identity,
     sink::credentials::Followed,
 };
+use contract::lifecycle::State;
 use runtime::outgoing::guard::Guard;
 
 /// What a NATS sink consists of.
@@ -41,18 +42,13 @@ pub struct Settings {
 
 impl Settings {
     pub(super) fn headers(&self, event: &Event) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        headers.insert(NATS_MESSAGE_ID, self.message_id(event).to_string());
-        for (name, value) in &cloudevent::headers(&self.source, &self.extensions, event) {
-            // Values of ours are printable ASCII.
-            let Ok(value) = value.to_str() else { continue };
-            headers.insert(name.as_str(), value);
-            if name == CONTENT_TYPE {
-                // As an attribute, too: not every reader looks at the header.
-                headers.insert("ce-datacontenttype", value);
-            }
-        }
-        headers
+        let attributes = cloudevent::headers(&self.source, &self.extensions, event);
+        message(self.message_id(event).to_string(), &attributes)
+    }
+
+    pub(super) fn state_headers(&self, state: &State) -> HeaderMap {
+        let attributes = cloudevent::state_headers(&self.source, &self.extensions, state);
+        message(state.id.clone(), &attributes)
     }
 
     /// The id by which the stream drops repeats.
@@ -62,4 +58,20 @@ impl Settings {
             NatsMessageId::EventKey => identity::key(event).unwrap_or(event.id),
         }
     }
+}
+
+/// The headers of a message with this id and these attributes.
+fn message(id: String, attributes: &axum::http::HeaderMap) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(NATS_MESSAGE_ID, id);
+    for (name, value) in attributes {
+        // Values of ours are printable ASCII.
+        let Ok(value) = value.to_str() else { continue };
+        headers.insert(name.as_str(), value);
+        if name == CONTENT_TYPE {
+            // As an attribute, too: not every reader looks at the header.
+            headers.insert("ce-datacontenttype", value);
+        }
+    }
+    headers
 }

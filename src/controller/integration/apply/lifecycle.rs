@@ -1,0 +1,100 @@
+//! The Secret with the states that the sink is told of: written when it changed, removed when it is not
+//! wanted any more.
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::{
+    Api, ResourceExt as _,
+    api::{PartialObjectMeta, Patch, PatchParams},
+};
+
+use crate::{
+    api::{FIELD_MANAGER, annotation, v1alpha1::ZoomIntegration},
+    controller::{
+        error::Error,
+        integration::{lifecycle, ownership::owned, resources::lifecycle_name},
+        published,
+        reader::{Reader, Reads},
+        writer::Writer,
+    },
+};
+use contract::lifecycle::State;
+
+/// Brings the Secret to these states.
+///
+/// # Errors
+/// When the API server refuses, or somebody wrote in between.
+pub async fn publish(
+    reader: &Reader,
+    writer: &Writer,
+    integration: &ZoomIntegration,
+    states: Vec<State>,
+) -> Result<(), Error> {
+    let reads: Reads<Secret> = reader.beside(integration);
+    let name = lifecycle_name(integration);
+    let live = reads.get_metadata_opt(&name).await?;
+    if live.as_ref().is_some_and(|live| !owned(integration, live)) {
+        tracing::warn!(
+            secret = name,
+            "Secret was not made for this integration: delete or rename it, so that lifecycle events can be sent"
+        );
+        return Ok(());
+    }
+    let (wanted, dropped) = lifecycle::secret(integration, states);
+    if dropped > 0 {
+        tracing::warn!(
+            dropped,
+            "too many states for one Secret, the oldest are left out"
+        );
+    }
+    write(writer, integration, live.as_ref(), wanted).await
+}
+
+/// Removes the Secret if there is one that is not wanted any more.
+///
+/// # Errors
+/// When the API server refuses.
+pub async fn retract(
+    reader: &Reader,
+    writer: &Writer,
+    integration: &ZoomIntegration,
+    is_wanted: bool,
+) -> Result<(), Error> {
+    if is_wanted || lifecycle::before(integration).is_none() {
+        return Ok(());
+    }
+    let reads: Reads<Secret> = reader.beside(integration);
+    let name = lifecycle_name(integration);
+    let live = reads.get_metadata_opt(&name).await?;
+    if live.is_some_and(|live| owned(integration, &live)) {
+        let secrets: Api<Secret> = writer.beside(integration)?;
+        published::remove(&secrets, &name).await?;
+    }
+    Ok(())
+}
+
+async fn write(
+    writer: &Writer,
+    integration: &ZoomIntegration,
+    live: Option<&PartialObjectMeta<Secret>>,
+    mut wanted: Secret,
+) -> Result<(), Error> {
+    let Some(live) = live else {
+        let secrets: Api<Secret> = writer.beside(integration)?;
+        let created = secrets.create(&published::parameters(), &wanted).await;
+        return created.map(drop).map_err(Error::from_write);
+    };
+    let digest = |annotations: &std::collections::BTreeMap<String, String>| {
+        annotations.get(annotation::DESIRED).cloned()
+    };
+    if digest(live.annotations()) == digest(wanted.annotations()) {
+        return Ok(());
+    }
+    let secrets: Api<Secret> = writer.beside(integration)?;
+    // Whoever wrote in between wins, and the next pass looks again.
+    wanted.metadata.resource_version = live.resource_version();
+    let params = PatchParams::apply(FIELD_MANAGER).force();
+    let written = secrets
+        .patch(&wanted.name_any(), &params, &Patch::Apply(&wanted))
+        .await;
+    written.map(drop).map_err(Error::from_write)
+}
