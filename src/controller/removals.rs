@@ -6,6 +6,31 @@ use jiff::Timestamp;
 use crate::api::v1alpha1::{Management, SubjectStatus};
 use contract::facts::Removal;
 
+/// What the receivers of an integration were told of removals.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Removals {
+    /// By requests that Zoom signed.
+    pub verified: Vec<Removal>,
+    /// By requests with a wrong signature. Anybody can send these: a reason to ask Zoom, and nothing more.
+    pub unverified: Vec<Removal>,
+}
+
+// === impl Removals ===
+
+impl Removals {
+    /// What is new in it.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Vec<Removal> {
+        let new = |now: &[Removal], before: &[Removal]| -> Vec<Removal> {
+            let is_new = |removal: &&Removal| !before.contains(removal);
+            now.iter().filter(is_new).cloned().collect()
+        };
+        let mut all = new(&self.verified, &before.verified);
+        all.extend(new(&self.unverified, &before.unverified));
+        all
+    }
+}
+
 /// When this subject last removed the app, as far as the receivers of its integration know.
 #[must_use]
 pub fn last(

@@ -59,6 +59,8 @@ pub struct Observed {
     pub namespace_uid: String,
     /// When the person last removed the app, according to the receivers.
     pub removed_at: Option<Timestamp>,
+    /// When somebody last claimed that without Zoom's signature.
+    pub claimed_at: Option<Timestamp>,
     /// Another connection of the user who gave the grant.
     pub other: Option<String>,
 }

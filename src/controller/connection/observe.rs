@@ -11,7 +11,7 @@ use super::model::{Consent, ForeignAttempt, Import, Integration, Observed, Read,
 use crate::{
     api::{
         label,
-        v1alpha1::{ZoomConnection, ZoomIntegration},
+        v1alpha1::{Management, ZoomConnection, ZoomIntegration},
     },
     controller::{
         Context,
@@ -26,11 +26,11 @@ use crate::{
         index::Index,
         key::Key,
         reader::{Reader, Reads},
-        removals,
+        removals::{self, Removals},
         token_secret::{self, Owner, TokenSecret},
     },
 };
-use contract::consent;
+use contract::{consent, facts::Removal};
 
 /// What an observation reads from.
 #[derive(Clone, Copy)]
@@ -71,9 +71,11 @@ pub async fn observe(sources: Sources<'_>, connection: &ZoomConnection) -> Resul
     let owner = Owner::connection(connection);
     let token = secrets.get_opt(&owner.secret_name).await?;
     let integration = integration(sources, connection, &secrets).await?;
+    let removals = removals(reader.index(), connection, integration.as_ref());
     Ok(Observed {
         foreign_attempt: foreign_attempt(sources, &read.grant).await?,
-        removed_at: removed_at(reader.index(), connection, integration.as_ref()),
+        removed_at: last_removal(connection, removals.as_ref(), |known| &known.verified),
+        claimed_at: last_removal(connection, removals.as_ref(), |known| &known.unverified),
         other: same_user(reader.index(), connection, &read.grant),
         integration,
         grant: read.grant,
@@ -150,21 +152,28 @@ pub fn connection_of_user(
     })
 }
 
-/// When the person of this connection last removed the app.
-fn removed_at(
+/// What the receivers of the connection's integration were told of removals, and who manages its app.
+fn removals(
     index: &Index,
     connection: &ZoomConnection,
     integration: Option<&Integration>,
-) -> Option<jiff::Timestamp> {
-    let integration_key = Key::integration(
+) -> Option<(Removals, Option<Management>)> {
+    let key = Key::integration(
         &connection.namespace()?,
         &connection.spec.integration_ref.name,
     );
-    removals::last(
-        &index.removals(&integration_key),
-        pinned(connection)?,
-        integration?.resource.spec.app.management,
-    )
+    let management = integration?.resource.spec.app.management;
+    Some((index.removals(&key), management))
+}
+
+/// When the person of this connection last removed the app, according to some of the removals.
+fn last_removal(
+    connection: &ZoomConnection,
+    removals: Option<&(Removals, Option<Management>)>,
+    of: impl Fn(&Removals) -> &[Removal],
+) -> Option<jiff::Timestamp> {
+    let (known, management) = removals?;
+    removals::last(of(known), pinned(connection)?, *management)
 }
 
 async fn integration(

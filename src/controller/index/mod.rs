@@ -41,6 +41,7 @@ use self::{
 use super::{
     integration::{ReceiverPod, hosts::Claim, shared::proven},
     key::{Key, Kind},
+    removals::Removals,
 };
 use crate::api::v1alpha1::{ZoomConnection, ZoomIntegration};
 
@@ -234,20 +235,18 @@ impl Index {
     }
 
     /// Records the removals that the receivers of an integration know. Returns the new ones.
-    pub fn learn_removals(&self, integration: &Key, removals: &[Removal]) -> Vec<Removal> {
+    pub fn learn_removals(&self, integration: &Key, removals: &Removals) -> Vec<Removal> {
         let mut state = self.lock();
         let before = state
             .objects
             .removals
-            .insert(integration.clone(), removals.to_vec());
-        let before = before.unwrap_or_default();
-        let is_new = |removal: &&Removal| !before.contains(removal);
-        removals.iter().filter(is_new).cloned().collect()
+            .insert(integration.clone(), removals.clone());
+        removals.since(&before.unwrap_or_default())
     }
 
     /// The removals that the receivers of an integration know.
     #[must_use]
-    pub fn removals(&self, integration: &Key) -> Vec<Removal> {
+    pub fn removals(&self, integration: &Key) -> Removals {
         let state = self.lock();
         state
             .objects

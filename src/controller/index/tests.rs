@@ -263,7 +263,7 @@ fn a_complete_list_ends_what_it_does_not_name() {
     index.apply(connection("ada", 1, json!({})));
     index.apply(connection("grace", 2, json!({})));
     let wait = Duration::from_mins(1);
-    index.learn_removals(&app("app"), &[]);
+    index.learn_removals(&app("app"), &Removals::default());
     index.passed(person("ada"), None, wait, Timestamp::UNIX_EPOCH);
     let listed = [("clinics".to_owned(), "grace".to_owned())].into();
     let gone = index.retain::<Connections>(Some("clinics"), &listed);
@@ -302,15 +302,24 @@ fn what_is_new_of_removals_is_told_once() {
         user_id: user.into(),
         account_id: "a".into(),
     };
-    let first = [removal(1, "ada")];
-    assert_eq!(index.learn_removals(&app("app"), &first), first);
-    assert!(index.learn_removals(&app("app"), &first).is_empty());
-    let second = [removal(1, "ada"), removal(2, "grace")];
+    let told = |verified: &[Removal], unverified: &[Removal]| {
+        let removals = Removals {
+            verified: verified.to_vec(),
+            unverified: unverified.to_vec(),
+        };
+        index.learn_removals(&app("app"), &removals)
+    };
+    let claimed = [removal(1, "ada")];
+    assert_eq!(told(&[], &claimed), claimed);
+    assert!(told(&[], &claimed).is_empty());
+    // The same, and now it is Zoom who says so.
+    let signed = [removal(1, "ada"), removal(2, "grace")];
+    assert_eq!(told(&signed, &claimed), signed);
+    let known = index.removals(&app("app"));
     assert_eq!(
-        index.learn_removals(&app("app"), &second),
-        [removal(2, "grace")]
+        (&*known.verified, &*known.unverified),
+        (&signed[..], &claimed[..])
     );
-    assert_eq!(index.removals(&app("app")), second);
 }
 
 #[test]

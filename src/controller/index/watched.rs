@@ -7,7 +7,6 @@ use std::{
     sync::Arc,
 };
 
-use contract::facts::Removal;
 use k8s_openapi::{
     NamespaceResourceScope,
     api::{
@@ -39,6 +38,7 @@ use crate::{
             shared::proven,
         },
         key::Key,
+        removals::Removals,
         token_secret::Owner,
     },
     setup::known,
@@ -103,8 +103,8 @@ pub struct Objects {
     claimants: Relation<String, Name>,
     /// Namespaces and names of integrations by the client id with which Zoom accepted their credentials.
     pub(super) apps: Relation<String, Name>,
-    /// What Zoom told the receivers of integrations.
-    pub(super) removals: HashMap<Key, Vec<Removal>>,
+    /// What the receivers of integrations know of removals.
+    pub(super) removals: HashMap<Key, Removals>,
 }
 
 /// Namespace and name.

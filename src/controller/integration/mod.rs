@@ -54,7 +54,7 @@ use super::{
     key::Key,
     reach::{self, ReachState},
     reconcile::{Action, Managed},
-    removals::concerns,
+    removals::{Removals, concerns},
     report::Reported,
 };
 use crate::api::v1alpha1::{Phase, ZoomIntegration, ZoomIntegrationStatus};
@@ -226,12 +226,14 @@ fn requeue_removed(context: &Context, integration: &ZoomIntegration, observed: &
     let Some(facts) = &observed.facts else {
         return;
     };
-    // A report with a wrong signature is a reason to ask Zoom, too: only Zoom's answer counts.
-    let unverified = facts
-        .health
-        .iter()
-        .flat_map(|health| &health.unverified_removals);
-    let removals: Vec<_> = facts.removals.iter().chain(unverified).cloned().collect();
+    // A wrong signature is a reason to ask Zoom, and nothing to believe.
+    let health = facts.health.as_ref();
+    let removals = Removals {
+        verified: facts.removals.clone(),
+        unverified: health
+            .map(|health| health.unverified_removals.clone())
+            .unwrap_or_default(),
+    };
     let key = Key::from(integration);
     let new = context.reader.index().learn_removals(&key, &removals);
     if new.is_empty() {

@@ -10,6 +10,9 @@ use crate::{
 };
 use grant::{Client, Standing};
 
+/// Least time between a token and one that is requested because of a removal without Zoom's signature.
+const CLAIM_PAUSE: Duration = Duration::from_mins(10);
+
 /// Whether and when a grant is spent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refresh {
@@ -25,9 +28,11 @@ pub enum Refresh {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Signals {
     /// When the person last removed the app.
-    pub removed_at: Option<Timestamp>,
-    /// When somebody last requested another token.
-    pub requested_at: Option<Timestamp>,
+    pub removed: Option<Timestamp>,
+    /// When somebody last claimed that without Zoom's signature.
+    pub claimed: Option<Timestamp>,
+    /// When somebody last asked for another token.
+    pub requested: Option<Timestamp>,
 }
 
 /// When to replace an access token.
@@ -65,7 +70,18 @@ fn is_in_doubt(kept: &StoredGrant, removed_at: Option<Timestamp>) -> bool {
     removed_at.is_some_and(|removed| proof.is_none_or(|proof| removed >= proof))
 }
 
-/// Decides whether to spend a grant at `now` for `client`.
+/// When a claim without Zoom's signature is checked by a token request: not soon after the last token, because
+/// anybody can claim. `None` if the last token answers it.
+fn at_claim(kept: &StoredGrant, claimed_at: Option<Timestamp>) -> Option<Timestamp> {
+    let claimed = claimed_at?;
+    let Some(access) = &kept.grant.access else {
+        return Some(claimed);
+    };
+    let is_new = claimed >= access.issued_at;
+    is_new.then(|| schedule::later(access.issued_at, CLAIM_PAUSE))
+}
+
+/// Decides whether a grant is spent at `now` on behalf of `client`.
 #[must_use]
 pub fn decide(
     kept: &StoredGrant,
@@ -81,18 +97,20 @@ pub fn decide(
         return Refresh::Keep;
     }
     let issued = grant.access.as_ref().map(|access| access.issued_at);
-    let requested = schedule::at_request(said.requested_at, issued);
-    // An attempt whose outcome was not stored is repeated at once, and so is one that failed with other
-    // credentials than the current ones.
+    let requested = schedule::at_request(said.requested, issued);
+    let claimed = at_claim(kept, said.claimed);
+    let asked = [requested, claimed].into_iter().flatten().min();
+    // An attempt whose outcome nobody stored is repeated at once, and so is one that failed with other
+    // credentials than the present ones.
     let due = grant.intent.is_some()
         || grant.loss.is_some()
-        || is_in_doubt(kept, said.removed_at)
+        || is_in_doubt(kept, said.removed)
         || refresh_at(kept, uid).is_none_or(|at| now >= at)
-        || requested.is_some_and(|at| now >= at);
+        || asked.is_some_and(|at| now >= at);
     if !due {
-        return requested.map_or(Refresh::Keep, Refresh::Wait);
+        return asked.map_or(Refresh::Keep, Refresh::Wait);
     }
-    match last.map(|last| failure::not_before(last, credentials_version, said.requested_at)) {
+    match last.map(|last| failure::not_before(last, credentials_version, said.requested)) {
         Some(time) if time > now => Refresh::Wait(time),
         _ => Refresh::Now,
     }

@@ -170,8 +170,8 @@ fn a_removal_is_checked_by_a_token_request_and_not_again() {
     let token = kept(Some((100, 3700)));
     let seen = |removed| {
         let said = Signals {
-            removed_at: Some(at(removed)),
-            requested_at: None,
+            removed: Some(at(removed)),
+            ..Signals::default()
         };
         decide(&token, "u", None, "v", &client(), said, at(200))
     };
@@ -180,13 +180,42 @@ fn a_removal_is_checked_by_a_token_request_and_not_again() {
     assert_eq!(seen(99), Refresh::Keep);
 }
 
+/// Whoever can send requests to the webhook's URL can claim a removal, as often as they want.
+#[test]
+fn a_claimed_removal_is_one_question_in_ten_minutes() {
+    let token = kept(Some((100, 3700)));
+    let decided = |claimed, now| {
+        let said = Signals {
+            claimed: Some(at(claimed)),
+            ..Signals::default()
+        };
+        decide(&token, "u", None, "v", &client(), said, at(now))
+    };
+    assert_eq!(decided(150, 200), Refresh::Wait(at(700)));
+    assert_eq!(decided(699, 699), Refresh::Wait(at(700)));
+    assert_eq!(decided(150, 700), Refresh::Now);
+    assert_eq!(decided(99, 700), Refresh::Keep, "the last token answers it");
+}
+
+/// A grant that Zoom refuses while the wrong credentials are in the Secret comes back with the right ones: what
+/// anybody can claim must not erase it.
+#[test]
+fn a_claimed_removal_erases_nothing() {
+    let mut found = settled(0);
+    if let GrantSecret::Ours(kept) = &mut found.grant {
+        kept.grant = kept.grant.refused(Lost::GrantLost, &client(), at(50));
+    }
+    found.claimed_at = Some(at(60));
+    assert_eq!(step(&situation(found), 100), None);
+}
+
 #[test]
 fn a_requested_refresh_is_made_once_and_at_most_once_a_minute() {
     let token = kept(Some((100, 3700)));
     let decided = |requested, now| {
         let said = Signals {
-            removed_at: None,
-            requested_at: Some(at(requested)),
+            requested: Some(at(requested)),
+            ..Signals::default()
         };
         decide(&token, "u", None, "v", &client(), said, at(now))
     };
@@ -410,6 +439,7 @@ fn observed(grant: GrantSecret) -> Observed {
         consents: Vec::new(),
         namespace_uid: "n".into(),
         removed_at: None,
+        claimed_at: None,
         other: None,
     }
 }

@@ -114,8 +114,9 @@ impl AppView<'_> {
             self.observed().credentials_version(),
             &client_of(self.app),
             refresh::Signals {
-                removed_at: self.observed().removed_at,
-                requested_at: failure::requested_at(self.view.connection),
+                removed: self.observed().removed_at,
+                claimed: self.observed().claimed_at,
+                requested: failure::requested_at(self.view.connection),
             },
             self.view.now,
         )

@@ -100,6 +100,7 @@ fn situation(generation: u64) -> Situation {
         }],
         namespace_uid: "n".into(),
         removed_at: None,
+        claimed_at: None,
         other: None,
     };
     Situation::new(&connection(), observed, Timestamp::MAX)

@@ -53,6 +53,7 @@ fn observed(suspend: bool) -> Observed {
         follows_policy: true,
         foreign_attempt: None,
         removed_at: None,
+        claimed_at: None,
         other: None,
         token: TokenSecret::Absent,
         old_token_secret: None,
