@@ -143,6 +143,11 @@ pub struct ReceiverPolicy {
     #[arg(long = "sink-allow-network", value_name = "CIDR")]
     pub sink_allow_network: Vec<IpNet>,
 
+    /// Networks that a sink's URL never leads to, even if they are public or allowed; can be repeated. Services
+    /// of the tenant's own namespace, by `serviceRef`, are not affected.
+    #[arg(long = "sink-refuse-network", value_name = "CIDR")]
+    pub sink_refuse_network: Vec<IpNet>,
+
     /// Hosts that the integrations of a namespace may claim, `NAMESPACE=PATTERN`; can be repeated. The
     /// namespace may be `*`; the pattern is a host, or `*.` and a domain. Without rules, every host is
     /// allowed.

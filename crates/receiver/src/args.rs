@@ -106,6 +106,8 @@ impl TryFrom<SinkFlags> for SinkConfig {
             credentials_dir: flags.credentials_dir,
             timeout: flags.timeout.unwrap_or(DEFAULT_TIMEOUT),
             allow_networks: flags.allow_networks,
+            refuse_networks: flags.refuse_networks,
+            service_addresses: flags.service_addresses.map(|judged| judged.0),
             ..Self::default()
         })
     }

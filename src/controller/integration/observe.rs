@@ -1,5 +1,7 @@
 //! Observes the cluster. Reads only.
 
+use std::net::IpAddr;
+
 use k8s_openapi::api::{
     apps::v1::{Deployment, StatefulSet},
     core::v1::{Namespace, Secret, Service, ServiceAccount, ServicePort},
@@ -111,7 +113,7 @@ pub async fn observe(
     };
     let warning = warning(reader, integration, &receiver, &pods).await;
     let facts = together(&pods).filter(|_| spec.webhook.is_some() && !spec.suspend);
-    let (sink_secret, sink_service) = sink(reader, integration).await?;
+    let (sink_secret, (sink_service, sink_addresses)) = sink(reader, integration).await?;
     Ok(Observed {
         credentials,
         checked: checked(memory, integration),
@@ -126,6 +128,7 @@ pub async fn observe(
         warning,
         sink_secret,
         sink_service,
+        sink_addresses,
         other_claimants: reader.index().other_claimants(integration),
         facts,
     })
@@ -332,9 +335,9 @@ async fn warning(
 async fn sink(
     reader: &Reader,
     integration: &ZoomIntegration,
-) -> Result<(SinkSecret, SinkService), Error> {
+) -> Result<(SinkSecret, (SinkService, Option<Vec<IpAddr>>)), Error> {
     let Some(webhook) = &integration.spec.webhook else {
-        return Ok((SinkSecret::Usable, SinkService::Usable));
+        return Ok((SinkSecret::Usable, (SinkService::Usable, None)));
     };
     let secrets: Reads<Secret> = reader.beside(integration);
     Ok(futures::try_join!(
@@ -366,26 +369,32 @@ async fn sink_service(
     reader: &Reader,
     integration: &ZoomIntegration,
     webhook: &Webhook,
-) -> Result<SinkService, kube::Error> {
+) -> Result<(SinkService, Option<Vec<IpAddr>>), kube::Error> {
     let Some(service) = webhook.sink_service() else {
-        return Ok(SinkService::Usable);
+        return Ok((SinkService::Usable, None));
     };
     let services: Reads<Service> = reader.beside(integration);
     let Some(found) = services.get_opt(&service.name).await? else {
-        return Ok(SinkService::Absent);
+        // One that appears later was not judged: it may lead anywhere by a name.
+        return Ok((SinkService::Absent, Some(Vec::new())));
     };
     let spec = found.spec.unwrap_or_default();
     let is_headless = spec.cluster_ip.as_deref() == Some("None");
     let port = service.port.unwrap_or(80);
     let has_port = |ports: &Vec<ServicePort>| ports.iter().any(|known| known.port == port);
-    Ok(if spec.type_.as_deref() == Some("ExternalName") {
+    let addresses = spec.cluster_ips.iter().flatten();
+    let addresses = addresses.filter_map(|address| address.parse().ok());
+    // The name of a headless Service leads to its Pods, which come and go.
+    let addresses = (!is_headless).then(|| addresses.collect());
+    let finding = if spec.type_.as_deref() == Some("ExternalName") {
         SinkService::External
     } else if !is_headless && !spec.ports.as_ref().is_some_and(has_port) {
         // Behind a headless Service, every port of the Pods can be reached.
         SinkService::NoPort
     } else {
         SinkService::Usable
-    })
+    };
+    Ok((finding, addresses))
 }
 
 /// Reads what the deletion of an integration depends on, and whether its namespace is deleted, too.
@@ -406,10 +415,11 @@ pub async fn ending(
         };
         return Ok((observed, false));
     }
-    let (sink_secret, sink_service) = sink(reader, integration).await?;
+    let (sink_secret, (sink_service, sink_addresses)) = sink(reader, integration).await?;
     let observed = Observed {
         sink_secret,
         sink_service,
+        sink_addresses,
         pods: facts::gather(reader, sources.http, integration, &receiver).await,
         altered: memory.altered.of(
             &integration.namespace().unwrap_or_default(),

@@ -87,6 +87,7 @@ pub fn plan(
         image: rules.image,
         policy: rules.receivers,
         sink: judgement.sink,
+        sink_addresses: observed.sink_addresses.as_deref(),
         replicas: transition.replicas,
         live: observed.receiver.stateful_set.as_ref(),
         exposed: judgement.exposure != Exposure::Refused,

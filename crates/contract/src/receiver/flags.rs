@@ -11,7 +11,7 @@ use super::{
     files::{SIGNING_DIR, STATE_DIR},
     ports::{ADMIN, CONTROL, FACTS, HTTP, everywhere},
     seconds,
-    sink_flags::SinkFlags,
+    sink_flags::{SERVICE_ADDRESSES, SinkFlags},
     values::{Attribute, Integration, Scheme},
 };
 
@@ -224,6 +224,15 @@ impl Flags {
         line.each("attribute", self.attributes.iter().chain(&self.attribute));
         line.0
     }
+
+    /// The variables that say the rest: what a receiver of an earlier version may not know.
+    #[must_use]
+    pub fn to_env(&self) -> Vec<(&'static str, String)> {
+        let addresses = self.sink.service_addresses.iter();
+        addresses
+            .map(|addresses| (SERVICE_ADDRESSES, addresses.to_string()))
+            .collect()
+    }
 }
 
 // === impl SinkFlags ===
@@ -245,6 +254,7 @@ impl SinkFlags {
         );
         line.each("sink-timeout", self.timeout.map(seconds::write));
         line.each("sink-allow-network", &self.allow_networks);
+        line.each("sink-refuse-network", &self.refuse_networks);
     }
 }
 
@@ -303,7 +313,7 @@ mod tests {
 
     use super::{
         super::{
-            sink_flags::{NatsMessageId, SinkFormat},
+            sink_flags::{NatsMessageId, ServiceAddresses, SinkFormat},
             values::SinkUrl,
         },
         *,
@@ -380,10 +390,22 @@ mod tests {
                         nats,
                         credentials_dir: directory.map(PathBuf::from),
                         timeout,
+                        refuse_networks: allow_networks.clone(),
                         allow_networks,
+                        service_addresses: None,
                     }
                 },
             )
+    }
+
+    #[test]
+    fn judged_addresses_are_read_as_written() {
+        let judged = vec!["10.96.0.7".parse().unwrap(), "fd00::7".parse().unwrap()];
+        for addresses in [ServiceAddresses(judged), ServiceAddresses::default()] {
+            let text = addresses.to_string();
+            assert_eq!(text.parse(), Ok(addresses), "{text}");
+        }
+        assert!("sink.ns.svc".parse::<ServiceAddresses>().is_err());
     }
 
     proptest! {

@@ -20,6 +20,6 @@ pub mod values;
 
 pub use self::{
     flags::Flags,
-    sink_flags::{NatsMessageId, SinkFlags, SinkFormat},
+    sink_flags::{NatsMessageId, ServiceAddresses, SinkFlags, SinkFormat},
     values::{Attribute, Integration, Scheme, SinkUrl},
 };

@@ -1,6 +1,12 @@
 //! The flags that say where events go.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    fmt,
+    net::{AddrParseError, IpAddr},
+    path::PathBuf,
+    str::FromStr,
+    time::Duration,
+};
 
 use ipnet::IpNet;
 
@@ -93,7 +99,57 @@ pub struct SinkFlags {
         value_delimiter = ','
     )]
     pub allow_networks: Vec<IpNet>,
+    /// A network that a URL never leads to, even if it is public or allowed; can be repeated.
+    #[arg(
+        id = "sink-refuse-network",
+        long = "sink-refuse-network",
+        env = "SINK_REFUSE_NETWORK",
+        value_name = "CIDR",
+        value_delimiter = ','
+    )]
+    pub refuse_networks: Vec<IpNet>,
+    /// The judged addresses of the Service, separated by commas: nothing else is connected to. `none` for no
+    /// address at all. Written as a variable, which a receiver of an earlier version ignores.
+    #[arg(
+        id = "sink-service-addresses",
+        long = "sink-service-addresses",
+        env = SERVICE_ADDRESSES,
+        value_name = "ADDRESS,...|none"
+    )]
+    pub service_addresses: Option<ServiceAddresses>,
 }
+
+/// The variable with the judged addresses of the Service.
+pub const SERVICE_ADDRESSES: &str = "SINK_SERVICE_ADDRESSES";
+
+/// Judged addresses of a Service; `none` if there are none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServiceAddresses(pub Vec<IpAddr>);
+
+// === impl ServiceAddresses ===
+
+impl fmt::Display for ServiceAddresses {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let addresses: Vec<String> = self.0.iter().map(ToString::to_string).collect();
+        formatter.write_str(if addresses.is_empty() { NONE } else { "" })?;
+        formatter.write_str(&addresses.join(","))
+    }
+}
+
+impl FromStr for ServiceAddresses {
+    type Err = AddrParseError;
+
+    fn from_str(text: &str) -> Result<Self, AddrParseError> {
+        if text == NONE {
+            return Ok(Self::default());
+        }
+        let addresses = text.split(',').map(str::parse);
+        addresses.collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// No address.
+const NONE: &str = "none";
 
 /// The form in which events are posted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]

@@ -1,6 +1,6 @@
 //! Where events go, and the sink that this makes.
 
-use std::{path::PathBuf, time::Duration};
+use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use contract::receiver::{Integration, NatsMessageId, SinkFormat};
 use futures::{FutureExt as _, future};
@@ -41,6 +41,10 @@ pub struct SinkConfig {
     pub timeout: Duration,
     /// Networks beyond the internet that a URL may lead to.
     pub allow_networks: Vec<IpNet>,
+    /// Networks that a URL never leads to.
+    pub refuse_networks: Vec<IpNet>,
+    /// The only addresses that the Service may have; `None` for any.
+    pub service_addresses: Option<Vec<IpAddr>>,
     /// What resolves names.
     pub lookup: Lookup,
 }
@@ -59,10 +63,17 @@ impl SinkConfig {
         secrets: Secrets,
         interval: Duration,
     ) -> Result<Option<Built>, BuildError> {
-        let internet = || Policy::internet(self.allow_networks.clone());
+        let internet = || {
+            let refused = self.refuse_networks.iter().copied();
+            Policy::internet(self.allow_networks.clone()).refusing(refused)
+        };
+        let service = || match &self.service_addresses {
+            Some(judged) => Policy::cluster().only(judged.iter().copied()),
+            None => Policy::cluster(),
+        };
         let (place, policy) = match (&self.url, &self.service, &self.nats, &self.nats_subject) {
             (Some(url), ..) => (Place::Http(url), internet()),
-            (_, Some(url), ..) => (Place::Http(url), Policy::cluster()),
+            (_, Some(url), ..) => (Place::Http(url), service()),
             (_, _, Some(url), Some(prefix)) => (Place::Nats(url, prefix), internet()),
             _ => return Ok(None),
         };
@@ -121,6 +132,8 @@ impl Default for SinkConfig {
             credentials_dir: None,
             timeout: DEFAULT_TIMEOUT,
             allow_networks: Vec::new(),
+            refuse_networks: Vec::new(),
+            service_addresses: None,
             lookup: Lookup::default(),
         }
     }

@@ -96,6 +96,33 @@ async fn hostile_destinations_are_refused() {
     }
 }
 
+/// The name of a Service leads elsewhere after it was judged: it became an `ExternalName`.
+#[tokio::test]
+async fn a_service_is_reached_at_its_judged_addresses_only() {
+    for judged in [vec!["10.96.0.7".parse().unwrap()], Vec::new()] {
+        let fixture = Fixture::new().await.with(|config| {
+            config.sink.url = None;
+            config.sink.service = Some("http://sink.ns.svc/in".parse().unwrap());
+            config.sink.service_addresses = Some(judged);
+            config.sink.lookup = answering(&["10.96.0.8"]);
+        });
+        let receiver = fixture.start().await;
+        assert_eq!(receiver.status(&event(SECRET, BODY)).await, 503);
+        assert_eq!(forbidden(&receiver).await, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_refused_network_is_no_sink_although_it_is_allowed() {
+    let fixture = Fixture::new().await.with(|config| {
+        config.sink.refuse_networks = vec!["127.0.0.0/16".parse().unwrap()];
+    });
+    let receiver = fixture.start().await;
+    assert_eq!(receiver.status(&event(SECRET, BODY)).await, 503);
+    assert_eq!(forbidden(&receiver).await, 1);
+    assert_eq!(receiver.sink.count(), 0);
+}
+
 #[tokio::test]
 async fn a_service_is_neither_this_host_nor_metadata() {
     for host in [

@@ -8,6 +8,8 @@
 //! | a sink's URL | globally reachable (IANA special-purpose registries), or in a network that the operator allows |
 //! | a sink that is a Service of the own namespace; a way in that is tried | any unicast address but this host, its link, and what is reserved |
 //! | cloud metadata | only if the operator allows a network of exactly that one address (`/32`, `/128`) |
+//! | a network that the operator refuses, by a URL | never, also where it is allowed |
+//! | an address of a Service that was not judged | never |
 //! | unspecified, multicast, broadcast | never |
 //!
 //! An IPv6 address that carries an IPv4 one is judged by both: the mapped form and the well-known NAT64
@@ -32,7 +34,9 @@ pub enum Reach {
 pub struct Policy {
     reach: Reach,
     allowed: Vec<IpNet>,
-    refused: Vec<IpAddr>,
+    refused: Vec<IpNet>,
+    /// Nothing else may be connected to.
+    only: Option<Vec<IpAddr>>,
 }
 
 /// The policy refuses this address.
@@ -108,6 +112,7 @@ impl Policy {
             reach: Reach::Internet,
             allowed,
             refused: Vec::new(),
+            only: None,
         }
     }
 
@@ -118,6 +123,7 @@ impl Policy {
             reach: Reach::Cluster,
             allowed: Vec::new(),
             refused: Vec::new(),
+            only: None,
         }
     }
 
@@ -125,7 +131,22 @@ impl Policy {
     #[must_use]
     pub fn without(mut self, addresses: impl IntoIterator<Item = IpAddr>) -> Self {
         let addresses = addresses.into_iter().map(|address| address.to_canonical());
-        self.refused.extend(addresses);
+        self.refused.extend(addresses.map(IpNet::from));
+        self
+    }
+
+    /// The same without these networks, even where they are allowed.
+    #[must_use]
+    pub fn refusing(mut self, networks: impl IntoIterator<Item = IpNet>) -> Self {
+        self.refused.extend(networks.into_iter().map(canonical));
+        self
+    }
+
+    /// The same, of which only these addresses.
+    #[must_use]
+    pub fn only(mut self, addresses: impl IntoIterator<Item = IpAddr>) -> Self {
+        let addresses = addresses.into_iter().map(|address| address.to_canonical());
+        self.only = Some(addresses.collect());
         self
     }
 
@@ -149,7 +170,12 @@ impl Policy {
     pub fn permits(&self, address: IpAddr) -> bool {
         // The mapped form is another spelling: sockets treat it as IPv4.
         let address = address.to_canonical();
-        if self.refused.contains(&address) {
+        if self.refuses(address)
+            || self
+                .only
+                .as_ref()
+                .is_some_and(|only| !only.contains(&address))
+        {
             return false;
         }
         if address.is_unspecified() || address.is_multicast() || is_broadcast(address) {
@@ -165,11 +191,15 @@ impl Policy {
             if NAT64.contains(&v6) {
                 return self.permits(last_four(v6).into());
             }
-            if carried(v6).is_some_and(|v4| is_metadata(v4.into())) {
+            if carried(v6).is_some_and(|v4| is_metadata(v4.into()) || self.refuses(v4.into())) {
                 return false;
             }
         }
         self.reach.covers(address) || self.allowed.iter().any(|net| net.contains(&address))
+    }
+
+    fn refuses(&self, address: IpAddr) -> bool {
+        self.refused.iter().any(|net| net.contains(&address))
     }
 }
 
@@ -197,6 +227,16 @@ fn is_metadata(address: IpAddr) -> bool {
 
 fn is_broadcast(address: IpAddr) -> bool {
     matches!(address, IpAddr::V4(v4) if v4.is_broadcast())
+}
+
+/// A network as the addresses in it are judged: one of mapped addresses is one of IPv4.
+fn canonical(net: IpNet) -> IpNet {
+    match (net.addr().to_canonical(), net.prefix_len().checked_sub(96)) {
+        (IpAddr::V4(v4), Some(prefix)) if net.addr().is_ipv6() => {
+            Ipv4Net::new(v4, prefix).map_or(net, IpNet::from)
+        }
+        _ => net,
+    }
 }
 
 /// The IPv4 address to which a transition mechanism would take this one.
@@ -248,6 +288,44 @@ mod tests {
 
     fn judge(policy: &Policy, address: &str) -> bool {
         policy.permits(address.parse().unwrap())
+    }
+
+    #[test]
+    fn a_refused_network_wins_over_an_allowed_one_in_every_spelling() {
+        let networks = ["2001:4860::/32", "::ffff:8.8.0.0/112", "10.1.0.0/16"];
+        let networks = networks.map(|net| net.parse().unwrap());
+        let allowed = ["10.0.0.0/8", "2001:4860:4860::/48", "2002::/16"];
+        let allowed = allowed.map(|net| net.parse().unwrap());
+        let policy = Policy::internet(allowed.into()).refusing(networks);
+        for refused in [
+            "2001:4860:4860::8888",
+            "8.8.8.8",
+            "::ffff:8.8.8.8",
+            "64:ff9b::8.8.8.8",
+            "2002:808:808::1",
+            "10.1.2.3",
+        ] {
+            assert!(!judge(&policy, refused), "{refused}");
+        }
+        for permitted in ["8.9.8.8", "2606:4700::1111", "10.2.2.3", "2002:809:808::1"] {
+            assert!(judge(&policy, permitted), "{permitted}");
+        }
+    }
+
+    #[test]
+    fn only_judged_addresses_of_a_service_are_reached() {
+        let judged = ["10.96.0.7".parse().unwrap(), "fd00:1::7".parse().unwrap()];
+        let policy = Policy::cluster().only(judged);
+        for permitted in ["10.96.0.7", "::ffff:10.96.0.7", "fd00:1::7"] {
+            assert!(judge(&policy, permitted), "{permitted}");
+        }
+        for refused in ["10.96.0.8", "8.8.8.8", "fd00:1::8", "169.254.169.254"] {
+            assert!(!judge(&policy, refused), "{refused}");
+        }
+        assert!(!judge(&Policy::cluster().only([]), "10.96.0.7"));
+        // Judging by the controller does not make this host a Service.
+        let local = ["127.0.0.1".parse().unwrap()];
+        assert!(!judge(&Policy::cluster().only(local), "127.0.0.1"));
     }
 
     /// Never by default, neither for a URL nor for a Service.

@@ -87,6 +87,7 @@ pub async fn conclude(context: &Context, integration: &ZoomIntegration) -> Resul
                 image: &context.config.receiver,
                 policy,
                 sink: observed.sink_access(),
+                sink_addresses: observed.sink_addresses.as_deref(),
                 replicas: None,
                 live: observed.receiver.stateful_set.as_ref(),
                 exposed: false,

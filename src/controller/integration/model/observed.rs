@@ -1,5 +1,7 @@
 //! The observed state around an integration.
 
+use std::net::IpAddr;
+
 use k8s_openapi::{
     api::{
         apps::v1::{Deployment, StatefulSet},
@@ -52,6 +54,9 @@ pub struct Observed {
     pub sink_secret: SinkSecret,
     /// The Service that the sink refers to.
     pub sink_service: SinkService,
+    /// The addresses of that Service, and no others are to be connected to; `None` where its Pods answer for
+    /// its name (headless), or none is named.
+    pub sink_addresses: Option<Vec<IpAddr>>,
     /// Other integrations that claim the same host; `None` until all of them are known.
     pub other_claimants: Option<Vec<Claim>>,
     /// What the receiver knows; `None` if it cannot be asked, which proves nothing.

@@ -35,6 +35,7 @@ fn objects_for(image: &str, observed: &Observed) -> Objects {
     };
     let policy = ReceiverPolicy {
         sink_allow_network: vec![],
+        sink_refuse_network: vec![],
         allowed_hosts: vec![],
         keys: crate::controller::integration::dress::AllowedKeys::default(),
         network_policies: true,
@@ -51,6 +52,7 @@ fn objects_for(image: &str, observed: &Observed) -> Objects {
         image: &image,
         policy: &policy,
         sink: SinkAccess::Granted,
+        sink_addresses: None,
         replicas: None,
         live: None,
         exposed: true,

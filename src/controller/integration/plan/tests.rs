@@ -42,6 +42,7 @@ fn image() -> ReceiverImage {
 fn receivers() -> ReceiverPolicy {
     ReceiverPolicy {
         sink_allow_network: vec![],
+        sink_refuse_network: vec![],
         allowed_hosts: vec![],
         keys: crate::controller::integration::dress::AllowedKeys::default(),
         network_policies: false,

@@ -3,7 +3,8 @@
 use std::{path::Path, time::Duration};
 
 use contract::receiver::{
-    Attribute, Flags, Integration, NatsMessageId, Scheme, SinkFlags, SinkFormat, SinkUrl,
+    Attribute, Flags, Integration, NatsMessageId, Scheme, ServiceAddresses, SinkFlags, SinkFormat,
+    SinkUrl,
     files::{
         AUTHENTICATION_DIR, BUFFER_DIR, CONTROL_DIR, CONTROL_TOKEN, DOMAIN_VALIDATION,
         DOMAIN_VALIDATION_DIR, LIFECYCLE_DIR, SINK_DIR,
@@ -54,6 +55,11 @@ pub(super) fn build(
     if let SinkAccess::Granted = setting.sink {
         flags.sink = SinkFlags {
             allow_networks: setting.policy.sink_allow_network.clone(),
+            refuse_networks: setting.policy.sink_refuse_network.clone(),
+            service_addresses: setting
+                .sink_addresses
+                .filter(|_| webhook.sink_service().is_some())
+                .map(|judged| ServiceAddresses(judged.to_vec())),
             ..sink(integration, webhook, buffer.is_some())
         };
     }

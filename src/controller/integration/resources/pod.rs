@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use contract::receiver::ports;
 use k8s_openapi::{
     api::core::v1::{
-        Capabilities, Container, ContainerPort, HTTPGetAction, LocalObjectReference,
+        Capabilities, Container, ContainerPort, EnvVar, HTTPGetAction, LocalObjectReference,
         PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile,
         SecurityContext, Toleration,
     },
@@ -77,6 +77,16 @@ fn pod(
     let mut tolerations = defaults.tolerations.clone();
     tolerations.extend(knobs.tolerations.into_iter().flatten().map(toleration));
     let (volumes, mounts) = volumes::build(integration, webhook, buffer, setting.sink);
+    let flags = args::build(integration, webhook, buffer, setting);
+    let variables: Vec<EnvVar> = flags
+        .to_env()
+        .into_iter()
+        .map(|(name, value)| EnvVar {
+            name: name.into(),
+            value: Some(value),
+            ..EnvVar::default()
+        })
+        .collect();
     let grace = buffer::grace(buffer).as_secs();
     let pull_secrets: Vec<LocalObjectReference> = image
         .pull_secrets
@@ -95,7 +105,8 @@ fn pod(
                 .unwrap_or_else(default_pod_security),
         ),
         containers: vec![Container {
-            args: Some(args::build(integration, webhook, buffer, setting).to_args()),
+            args: Some(flags.to_args()),
+            env: (!variables.is_empty()).then_some(variables),
             volume_mounts: Some(mounts),
             ..container(knobs.resources, setting, buffer.is_some())
         }],

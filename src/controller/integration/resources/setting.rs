@@ -1,5 +1,7 @@
 //! The settings of a receiver that do not come from its integration.
 
+use std::net::IpAddr;
+
 use k8s_openapi::api::apps::v1::StatefulSet;
 
 use super::buffer;
@@ -36,6 +38,8 @@ pub struct Setting<'a> {
     pub policy: &'a ReceiverPolicy,
     /// Whether the receiver may use its sink.
     pub sink: SinkAccess,
+    /// The addresses that the Service of `serviceRef` was found with; `None` where any may answer for it.
+    pub sink_addresses: Option<&'a [IpAddr]>,
     /// The number of Pods for now, if it differs from the declared one.
     pub replicas: Option<i32>,
     /// Its current `StatefulSet`, whose volume cannot change.

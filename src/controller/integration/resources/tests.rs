@@ -34,6 +34,7 @@ fn image() -> ReceiverImage {
 fn policy() -> ReceiverPolicy {
     ReceiverPolicy {
         sink_allow_network: vec!["10.0.0.0/8".parse().unwrap()],
+        sink_refuse_network: vec!["2001:db8::/32".parse().unwrap()],
         allowed_hosts: vec![],
         keys: crate::controller::integration::dress::AllowedKeys::default(),
         network_policies: true,
@@ -54,6 +55,7 @@ fn render(webhook: Value, change: impl Fn(&mut Setting<'_>)) -> Resources {
         image: &image,
         policy: &policy,
         sink: SinkAccess::Granted,
+        sink_addresses: None,
         replicas: None,
         live: None,
         exposed: true,
@@ -108,6 +110,7 @@ fn the_least_is_a_deployment_without_a_control_port() {
             "--sink-url=https://sink.example",
             "--sink-format=CloudEvents",
             "--sink-allow-network=10.0.0.0/8",
+            "--sink-refuse-network=2001:db8::/32",
         ]
     );
     let pod = template(&plain);
@@ -274,6 +277,7 @@ fn a_stateful_set_keeps_the_volume_that_it_has() {
         image: &image,
         policy: &policy,
         sink: SinkAccess::Granted,
+        sink_addresses: None,
         replicas: None,
         live: Some(&live),
         exposed: true,
@@ -345,6 +349,7 @@ fn the_way_in_has_the_labels_and_annotations_that_are_allowed_and_the_path_type(
             image: &image,
             policy: &policy,
             sink: SinkAccess::Granted,
+            sink_addresses: None,
             replicas: None,
             live: None,
             exposed: true,
@@ -449,6 +454,7 @@ fn the_operators_defaults_reach_pods_and_services_and_the_integration_goes_first
             image: &image,
             policy: &policy,
             sink: SinkAccess::Granted,
+            sink_addresses: None,
             replicas: None,
             live: None,
             exposed: true,
@@ -556,6 +562,7 @@ fn a_declared_domain_validation_reaches_the_receiver() {
             image: &image,
             policy: &policy,
             sink: SinkAccess::Granted,
+            sink_addresses: None,
             replicas: None,
             live: None,
             exposed: true,
@@ -583,4 +590,32 @@ fn a_declared_domain_validation_reaches_the_receiver() {
     };
     assert_eq!(paths(&plain), ["/zoom"]);
     assert_eq!(paths(&with_file), ["/zoom", "/zoomverify/verifyzoom.html"]);
+}
+
+/// As a variable: a receiver of an earlier version would stop at a flag that it does not know.
+#[test]
+fn the_judged_addresses_of_a_service_are_a_variable() {
+    let webhook = json!({"sink": {"http": {"serviceRef": {"name": "s"}}}});
+    let env = |addresses: Option<&[std::net::IpAddr]>| {
+        let (image, policy) = (image(), policy());
+        let setting = Setting {
+            image: &image,
+            policy: &policy,
+            sink: SinkAccess::Granted,
+            sink_addresses: addresses,
+            replicas: None,
+            live: None,
+            exposed: true,
+        };
+        let resources = build(&integration(webhook.clone()), &setting).unwrap();
+        template(&resources)["containers"][0]["env"].clone()
+    };
+    let judged = ["10.96.0.7".parse().unwrap(), "fd00::7".parse().unwrap()];
+    let name = "SINK_SERVICE_ADDRESSES";
+    assert_eq!(
+        env(Some(&judged)),
+        json!([{"name": name, "value": "10.96.0.7,fd00::7"}])
+    );
+    assert_eq!(env(Some(&[])), json!([{"name": name, "value": "none"}]));
+    assert_eq!(env(None), Value::Null);
 }
