@@ -149,10 +149,10 @@ register! {
     /// a request arrived whose signature does not match
     SignatureMismatch = "SignatureMismatch" in [Integration] on [EndpointValidated(Unknown)]
         for AppOwner: "compare the Secret Token in Zoom with the one in the credentials Secret";
-    /// Zoom validated the webhook URL within the last 72 hours; in `Ready` of a WebhookOnly app, sent a signed request within the last 84
+    /// Zoom validated the webhook URL within the last 72 hours; in `Ready` of a `WebhookOnly` app, sent a signed request within the last 84
     Validated = "Validated" in [Integration Endpoint] on [Ready(True) EndpointValidated(True) EndpointReachable(True)]
         for Nobody: "";
-    /// Zoom last validated the webhook URL more than 72 hours ago. `Ready` of a WebhookOnly app changes only when no signed request has arrived for 84 hours
+    /// Zoom last validated the webhook URL more than 72 hours ago. `Ready` of a `WebhookOnly` app changes only when no signed request has arrived for 84 hours
     ValidationOverdue = "ValidationOverdue" in [Integration] on [Ready(Unknown False) EndpointValidated(False)]
         for PlatformEngineer: "check that the URL is reachable from the internet; Zoom stops sending after six failures";
 
