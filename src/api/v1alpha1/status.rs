@@ -28,7 +28,7 @@ pub struct ZoomIntegrationStatus {
     /// The state of the tenant for machines. `Ready`: can be used. `Reconciling`: not yet, work is under way.
     /// `Stalled`: a person must change something. The others name the part: `CredentialsValid`,
     /// `TokenFresh`, `ScopesGranted`, `ReceiverAvailable`, `EndpointReachable`, `EndpointValidated`,
-    /// `EventsDelivered`, `EventsVerified`.
+    /// `EventsDelivered`, `EventsVerified`, `AppExclusive`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
