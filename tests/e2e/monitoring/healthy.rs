@@ -72,7 +72,6 @@ async fn healthy(bed: Bed) -> anyhow::Result<()> {
     }
 
     // Nothing is called by a name that nobody knows.
-    let known = prometheus.metrics().await?;
     let queries = panels.iter().flat_map(|(_, queries)| queries.clone());
     let rules = prometheus.rules.iter();
     let rules = rules.map(|rule| text(rule, "/expr").to_owned());
@@ -80,16 +79,15 @@ async fn healthy(bed: Bed) -> anyhow::Result<()> {
         .chain(rules)
         .flat_map(|text| metrics(&text))
         .collect();
-    let unknown: Vec<&String> = used.difference(&known).collect();
-    let stalled = ["connections", "integrations"];
-    ensure!(
-        unknown
-            == stalled
-                .map(|kind| format!("zoom_operator_{kind}_stalled"))
-                .iter()
-                .collect::<Vec<_>>(),
-        "{unknown:?}"
-    );
+    let stalled =
+        ["connections", "integrations"].map(|kind| format!("zoom_operator_{kind}_stalled"));
+    wait_for("every metric is known by its name", LIMIT, || async {
+        let known = prometheus.metrics().await?;
+        let unknown: Vec<&String> = used.difference(&known).collect();
+        ensure!(unknown.iter().copied().eq(&stalled), "{unknown:?}");
+        Ok(Some(()))
+    })
+    .await?;
     prometheus.until_silent().await
 }
 
