@@ -122,7 +122,6 @@ fn wrong() -> Vec<Change> {
         ("a user-managed app with a four-part admin scope", general(json!({"scopes": {"required": ["phone:read:admin:sip"]}}))),
         ("a user-managed app with an optional admin scope", general(json!({"scopes": {"optional": ["user:read:admin"]}}))),
         ("an admin-managed app with a user scope", general(json!({"app": {"management": "Admin"}}))),
-        ("a file for the domain without a webhook", general(json!({"app": {"domainValidation": {"configMapKeyRef": {"name": "zoom"}}}}))),
         ("External without readyWhen", general(json!({"oauth": {"consent": {"mode": "External"}}}))),
         ("a start link that is a script", general(json!({"readyWhen": "Installable", "oauth": {"consent": {"mode": "External", "startUrl": "javascript:alert(1)"}}}))),
         ("External without redirectUrl", general(json!({"readyWhen": "Connected", "oauth": {"redirectUrl": null, "consent": {"mode": "External"}}}))),
