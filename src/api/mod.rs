@@ -82,7 +82,8 @@ pub mod annotation {
     pub const DESIRED: &str = "zoom-operator.io/desired";
     /// SHA-256 over a workload's Pod template as it was built, to decide whether to replace its Pods.
     pub const DESIRED_TEMPLATE: &str = "zoom-operator.io/desired-template";
-    /// On a token Secret: the labels and annotations that its resource asked for, to take them back.
+    /// On a token Secret: the keys of the labels and annotations that its resource declares, so that they can
+    /// be removed later.
     pub const DRESSED: &str = "zoom-operator.io/dressed";
     /// On the Pods of a token's consumers, and on the Secret: the token that they were restarted for.
     pub const RESTARTED_FOR: &str = "zoom-operator.io/restarted-for";

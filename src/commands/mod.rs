@@ -9,7 +9,7 @@
 //! | `refresh`: another access token now | [`refresh`] |
 //! | `events`: a tenant's dead letters | [`events`] |
 //! | `grants`: moves grants to another cluster | [`grants`] |
-//! | `uninstall-check`: what would wait for ever without the operator; for the chart | [`uninstall`] |
+//! | `uninstall-check`: what would wait forever without the operator; for the chart | [`uninstall`] |
 //!
 //! All of them share [`terminal`].
 

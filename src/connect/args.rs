@@ -13,7 +13,7 @@ pub struct Args {
     /// Public address of these pages: https, or http for localhost; a path is allowed.
     #[arg(long, env = "CONNECT_URL")]
     pub url: Base,
-    /// Where people authorize.
+    /// Zoom's OAuth address, where people authorize.
     #[arg(long, env = "ZOOM_OAUTH_URL", default_value = "https://zoom.us", value_parser = oauth_url)]
     pub zoom_oauth_url: Url,
     /// The operator's own namespace, where codes are handed over.
@@ -26,10 +26,10 @@ pub struct Args {
         default_value = "/etc/zoom-operator/connect-keys"
     )]
     pub keys: PathBuf,
-    /// Where the pages are.
+    /// Address of the pages.
     #[arg(long, env = "LISTEN", default_value = "[::]:8080")]
     pub listen: SocketAddr,
-    /// Where `/live`, `/ready` and `/metrics` are.
+    /// Address of `/live`, `/ready` and `/metrics`.
     #[arg(long, env = "ADMIN_LISTEN", default_value = "[::]:8081")]
     pub admin_listen: SocketAddr,
     /// Proxies in front of the pages that append the client's address to `X-Forwarded-For`. With one or more,
@@ -62,9 +62,9 @@ pub struct Config {
     pub admin_listen: SocketAddr,
     /// Proxies in front whose `X-Forwarded-For` is trusted.
     pub trusted_proxy_hops: u8,
-    /// The file of Zoom's domain validation.
+    /// The content of Zoom's domain validation file.
     pub domain_validation: Option<String>,
-    /// What has no flag.
+    /// Settings without a flag.
     pub tuning: Tuning,
 }
 

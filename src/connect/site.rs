@@ -49,7 +49,7 @@ pub struct Site {
     pub limiter: Limiter,
     /// Proxies in front whose `X-Forwarded-For` is trusted.
     pub trusted_proxy_hops: u8,
-    /// The file of Zoom's domain validation, which Zoom reads at the host's root, whatever the base.
+    /// The content of Zoom's domain validation file, which Zoom reads at the host's root, whatever the base.
     pub domain_validation: Option<String>,
     /// The headers of all answers.
     pub guard: Guard,

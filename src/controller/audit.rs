@@ -194,19 +194,19 @@ mod tests {
     #[test]
     fn a_host_is_told_when_it_is_given_or_refused_and_not_again() {
         let url = json!({"webhook": {"url": "https://acme.example.com/zoom"}});
-        let said = |before: &serde_json::Value, now: &serde_json::Value| {
+        let recorded = |before: &serde_json::Value, now: &serde_json::Value| {
             let now = serde_json::from_value(now.clone()).unwrap();
             host(&integration(before), &now).map(|record| format!("{record:?}"))
         };
-        let given = said(&json!({}), &url).unwrap();
+        let given = recorded(&json!({}), &url).unwrap();
         assert!(given.contains("HostClaim") && given.contains("acme.example.com"));
         assert!(given.contains("Done"), "{given}");
-        assert_eq!(said(&url, &url), None);
+        assert_eq!(recorded(&url, &url), None);
         let claimed = refused("HostClaimed");
-        let taken = said(&url, &claimed).unwrap();
+        let taken = recorded(&url, &claimed).unwrap();
         assert!(taken.contains("Refused") && taken.contains("HostClaimed"));
-        assert_eq!(said(&claimed, &claimed), None);
-        assert_eq!(said(&json!({}), &refused("Connected")), None);
+        assert_eq!(recorded(&claimed, &claimed), None);
+        assert_eq!(recorded(&json!({}), &refused("Connected")), None);
     }
 
     #[test]
@@ -231,9 +231,10 @@ mod tests {
         };
         let sealed = grant.refused(Lost::GrantLost, &client, at(1));
         let erased = sealed.erased(Lost::GrantLost);
-        let told = |grant: &Grant| format!("{:?}", lost(&connection, Some(grant), Lost::GrantLost));
-        assert!(told(&sealed).contains("GrantSeal"));
-        assert!(told(&erased).contains("GrantErase"));
-        assert!(!told(&sealed).contains("private"));
+        let printed =
+            |grant: &Grant| format!("{:?}", lost(&connection, Some(grant), Lost::GrantLost));
+        assert!(printed(&sealed).contains("GrantSeal"));
+        assert!(printed(&erased).contains("GrantErase"));
+        assert!(!printed(&sealed).contains("private"));
     }
 }

@@ -60,8 +60,8 @@ pub struct Args {
     #[arg(long, env = "LEASE_DURATION", default_value = "45", value_parser = seconds)]
     pub lease_duration: Duration,
 
-    /// Restart workloads that a `ZoomIntegration` or `ZoomConnection` names in `token.restart`. The controller
-    /// needs the right to patch Deployments, `StatefulSets` and `DaemonSets` for that.
+    /// Restart the workloads listed in `token.restart` of a `ZoomIntegration` or `ZoomConnection`. For this,
+    /// the controller needs permission to patch Deployments, `StatefulSets` and `DaemonSets`.
     #[arg(long, env = "RESTART_WORKLOADS")]
     pub restart_workloads: bool,
 

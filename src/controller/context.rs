@@ -134,7 +134,7 @@ impl Context {
         })
     }
 
-    /// What restarts the consumers of tokens.
+    /// What is needed to restart the consumers of tokens.
     #[must_use]
     pub fn restarts(&self) -> Restarts<'_> {
         Restarts {

@@ -23,7 +23,7 @@ enum Answer {
 /// Waits until the resources are defined, and logs what is missing. The wait also ends when the process is
 /// asked to stop. `None` means that all namespaces are served.
 pub async fn wait(client: &Client, namespaces: Option<&[String]>, shutdown: &Shutdown) {
-    let mut said = None;
+    let mut logged = None;
     loop {
         let problem = match problem::<ZoomIntegration>(client, namespaces).await {
             None => problem::<ZoomConnection>(client, namespaces).await,
@@ -32,9 +32,9 @@ pub async fn wait(client: &Client, namespaces: Option<&[String]>, shutdown: &Shu
         let Some(problem) = problem else {
             return;
         };
-        if said.as_ref() != Some(&problem) {
+        if logged.as_ref() != Some(&problem) {
             tracing::warn!(problem, "waiting for the API server");
-            said = Some(problem);
+            logged = Some(problem);
         }
         tokio::select! {
             () = tokio::time::sleep(PAUSE) => {}

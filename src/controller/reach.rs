@@ -79,7 +79,7 @@ struct Tries {
     /// How many times in a row the finding was repeated.
     repeated: u32,
     /// When the last check began.
-    begun: Option<Timestamp>,
+    started: Option<Timestamp>,
     /// The earliest time for the next check.
     next: Timestamp,
     /// Whether a check is running. It may still be for an earlier URL or secret.
@@ -219,7 +219,7 @@ impl Tries {
             version: wanted.version.clone(),
             finding: None,
             repeated: 0,
-            begun: None,
+            started: None,
             next,
             running: false,
             forgotten: false,
@@ -234,9 +234,9 @@ impl Tries {
     fn renew(&mut self, wanted: &Wanted, now: Timestamp) {
         self.forgotten = false;
         if !self.is_of(wanted) {
-            let (begun, running) = (self.begun, self.running);
-            *self = Self::new(wanted, soon(begun, now));
-            self.begun = begun;
+            let (started, running) = (self.started, self.running);
+            *self = Self::new(wanted, soon(started, now));
+            self.started = started;
             self.running = running;
         }
     }
@@ -254,7 +254,7 @@ impl Tries {
         if self.finding.as_ref().is_some_and(is_reachable) {
             self.finding = None;
             self.repeated = 0;
-            self.next = soon(self.begun, self.next).min(self.next);
+            self.next = soon(self.started, self.next).min(self.next);
         }
     }
 
@@ -263,7 +263,7 @@ impl Tries {
         if !ready || self.running || now < self.next {
             return false;
         }
-        self.begun = Some(now);
+        self.started = Some(now);
         self.running = true;
         true
     }
@@ -299,9 +299,11 @@ impl Tries {
     }
 }
 
-/// The earliest next check after one that began at `begun`; `otherwise` if there was none.
-fn soon(begun: Option<Timestamp>, otherwise: Timestamp) -> Timestamp {
-    begun.map_or(otherwise, |begun| schedule::later(begun, BETWEEN_CHANGES))
+/// The earliest next check after one that began at `started`; `otherwise` if there was none.
+fn soon(started: Option<Timestamp>, otherwise: Timestamp) -> Timestamp {
+    started.map_or(otherwise, |started| {
+        schedule::later(started, BETWEEN_CHANGES)
+    })
 }
 
 fn lock(known: &Mutex<HashMap<Name, Tries>>) -> MutexGuard<'_, HashMap<Name, Tries>> {

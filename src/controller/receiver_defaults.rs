@@ -43,7 +43,7 @@ pub struct ReceiverDefaults {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct ServiceDefaults {
-    /// `ClusterIP`, `NodePort` or `LoadBalancer`; absent: the API server's default.
+    /// `ClusterIP`, `NodePort` or `LoadBalancer`; if absent, the API server's default.
     #[serde(rename = "type")]
     pub type_: Option<String>,
     /// Annotations, for example of a cloud's load balancer.

@@ -163,7 +163,7 @@ fn events(before: Option<&[Condition]>, now: &[Condition], phase: Option<Phase>)
             })
     };
     let mut events = Vec::new();
-    let mut said_reasons = Vec::new();
+    let mut reported_reasons = Vec::new();
     for type_ in [
         Type::Ready,
         Type::TokenFresh,
@@ -180,14 +180,14 @@ fn events(before: Option<&[Condition]>, now: &[Condition], phase: Option<Phase>)
             continue;
         }
         // If several conditions changed for the same reason, only Ready gets an Event. Unknown gets none.
-        let said = said_reasons.contains(&reason);
+        let reported = reported_reasons.contains(&reason);
         let news = type_ == Type::Ready
             || status == "False"
             || (type_ == Type::EndpointValidated && status == "True");
-        if said || !news {
+        if reported || !news {
             continue;
         }
-        said_reasons.push(reason);
+        reported_reasons.push(reason);
         events.push(Event {
             type_: severity(type_, &status, phase),
             reason: reason.into(),

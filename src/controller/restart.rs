@@ -1,5 +1,5 @@
-//! Consumers that cannot read a token again: their workloads are restarted, where both the resource
-//! (`token.restart`) and the operator's configuration ask for it.
+//! Restarts consumers that cannot read a token again, if both the resource (`token.restart`) and the
+//! operator's configuration ask for it.
 
 use k8s_openapi::api::{
     apps::v1::{DaemonSet, Deployment, StatefulSet},
@@ -24,22 +24,22 @@ use crate::api::{
     v1alpha1::{Restart, RestartWhen, Workload, WorkloadKind},
 };
 
-/// What restarts consumers.
+/// What is needed to restart consumers.
 #[derive(Clone, Copy)]
 pub struct Restarts<'a> {
-    /// The way to write.
+    /// Writes to the cluster.
     pub writer: &'a Writer,
-    /// Whether the operator's configuration allows it.
+    /// Whether the operator's configuration allows restarts.
     pub allowed: bool,
 }
 
-/// What the Pods of consumers are told when the token has moved to this Secret.
+/// The marker for the consumers' Pods after the token has moved to this Secret.
 #[must_use]
 pub fn moved(secret: &str) -> String {
     secret.to_owned()
 }
 
-/// What the Pods of consumers are told with every token; `None` if they know it, or are not to be told.
+/// The marker for the consumers' Pods after a new token; `None` if they already have it, or need none.
 #[must_use]
 pub fn due(restart: Option<&Restart>, secret: &str, token: &TokenSecret) -> Option<String> {
     let restart = restart?;
@@ -58,11 +58,11 @@ pub fn due(restart: Option<&Restart>, secret: &str, token: &TokenSecret) -> Opti
     (restarted_for.as_ref() != Some(&marker)).then_some(marker)
 }
 
-/// Restarts the consumers of `object` if they have not seen `marker` yet. What the API server refuses is told
-/// in an Event: it must not keep a token from its other consumers.
+/// Restarts the consumers of `object` that do not have `marker` yet. A refusal by the API server becomes an
+/// Event: it must not keep the token from the other consumers.
 ///
 /// # Errors
-/// When this replica does not lead any more.
+/// When this replica no longer leads.
 pub async fn restart<K: Reported>(
     by: &Restarts<'_>,
     object: &K,
@@ -104,7 +104,7 @@ pub async fn restart<K: Reported>(
     Ok(())
 }
 
-/// The same with every token, and remembers it on the token's Secret.
+/// Restarts the consumers after a new token, and records that on the token's Secret.
 ///
 /// # Errors
 /// As [`restart`].
@@ -125,7 +125,7 @@ pub async fn with_token<K: Reported>(
         .patch(secret, &parameters(), &Patch::Merge(patch))
         .await;
     if let Err(error) = written {
-        // The next pass patches the same once more, which restarts nothing.
+        // The next pass applies the same patch again, which restarts nothing.
         tracing::debug!(%error, "failed to note that consumers were restarted");
     }
     Ok(())
@@ -159,7 +159,7 @@ async fn roll<K: Reported>(
     }))
 }
 
-/// An annotation of our own on the Pods, as `kubectl rollout restart` does it with its own.
+/// Sets our own annotation on the Pods, in the same way as `kubectl rollout restart` sets its own.
 fn patch(marker: &str) -> Value {
     json!({"spec": {"template": {"metadata": {"annotations": {
         (annotation::RESTARTED_FOR): marker,

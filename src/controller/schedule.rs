@@ -176,11 +176,11 @@ pub fn at_request(requested: Option<Timestamp>, last: Option<Timestamp>) -> Opti
 }
 
 /// When to ask a receiver for its facts again, if it has been `up_since` then. `validated`: Zoom has
-/// validated the endpoint. `curious`: somebody waits for news, so ask more often.
+/// validated the endpoint. `awaits_change`: somebody waits for news, so ask more often.
 #[must_use]
 pub fn next_facts(
     validated: bool,
-    curious: bool,
+    awaits_change: bool,
     up_since: Option<Timestamp>,
     now: Timestamp,
 ) -> Timestamp {
@@ -188,7 +188,7 @@ pub fn next_facts(
     later(
         now,
         match (validated, young) {
-            (true, _) if curious => FACTS_WHILE_WAITING,
+            (true, _) if awaits_change => FACTS_WHILE_WAITING,
             (true, _) => FACTS_AT_REST,
             (false, true) => FACTS_AT_FIRST,
             (false, false) => FACTS_WHILE_WAITING,
@@ -359,8 +359,8 @@ mod tests {
         let wait = |validated, since: i64| {
             next_facts(validated, false, Some(at(since)), at(10_000)).as_second() - 10_000
         };
-        let curious = next_facts(true, true, Some(at(1)), at(10_000));
-        assert_eq!(curious, at(10_060));
+        let awaits_change = next_facts(true, true, Some(at(1)), at(10_000));
+        assert_eq!(awaits_change, at(10_060));
         assert_eq!(wait(false, 9_999), 15);
         assert_eq!(wait(false, 1), 60);
         assert_eq!(wait(true, 9_999), 300);

@@ -28,7 +28,8 @@ pub(super) fn resolution(error: &ResolveError) -> Cause {
 
 fn is_absent(error: &io::Error) -> bool {
     let text = error.to_string();
-    error.kind() == io::ErrorKind::NotFound || NO_ADDRESS.iter().any(|said| text.ends_with(said))
+    error.kind() == io::ErrorKind::NotFound
+        || NO_ADDRESS.iter().any(|message| text.ends_with(message))
 }
 
 /// Why no address accepted a connection: a refusal comes first, because it shows that somebody is there.

@@ -178,7 +178,7 @@ mod tests {
 
     use super::*;
 
-    fn said(cause: Cause, addresses: &[&str]) -> String {
+    fn message_of(cause: Cause, addresses: &[&str]) -> String {
         let addresses: Vec<IpAddr> = addresses.iter().map(|a| a.parse().unwrap()).collect();
         let trail = Trail {
             host: "hooks.example.com",
@@ -192,16 +192,19 @@ mod tests {
     fn private_addresses_are_pointed_out_whatever_was_found() {
         let warning = "leads to private addresses only (10.0.0.5)";
         for cause in [Cause::Reachable, Cause::UnexpectedStatus(404)] {
-            assert!(said(cause, &["10.0.0.5"]).contains(warning), "{cause:?}");
-            assert!(!said(cause, &["10.0.0.5", "1.1.1.1"]).contains("private"));
-            assert!(!said(cause, &[]).contains("private"));
+            assert!(
+                message_of(cause, &["10.0.0.5"]).contains(warning),
+                "{cause:?}"
+            );
+            assert!(!message_of(cause, &["10.0.0.5", "1.1.1.1"]).contains("private"));
+            assert!(!message_of(cause, &[]).contains("private"));
         }
     }
 
     #[test]
     fn few_addresses_are_listed() {
         let cause = Cause::ConnectionFailed(Connection::Refused);
-        let message = said(cause, &["1.1.1.1", "1.1.1.2", "1.1.1.3", "1.1.1.4"]);
+        let message = message_of(cause, &["1.1.1.1", "1.1.1.2", "1.1.1.3", "1.1.1.4"]);
         assert!(
             message.contains("1.1.1.1, 1.1.1.2, 1.1.1.3, …,"),
             "{message}"

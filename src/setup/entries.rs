@@ -222,7 +222,7 @@ fn information(spec: &ZoomIntegrationSpec) -> Vec<Entry> {
     .collect()
 }
 
-/// The code that Zoom shows, and the address at which it is answered then.
+/// The code that Zoom shows, and the address that serves it afterwards.
 fn domain_validation(spec: &ZoomIntegrationSpec, facts: &Facts) -> Vec<Entry> {
     let Some(file) = &spec.app.domain_validation else {
         return Vec::new();

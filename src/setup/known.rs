@@ -132,7 +132,7 @@ fn granted(
     let own = status.scopes.as_ref();
     let own = own.map(|own| of(&own.granted, &spec.own_scopes()));
     let people = spec.consent_scopes();
-    // A bot's token says nothing of the boxes that count for people.
+    // A bot's token shows nothing about the scopes of people's tokens.
     let own = own.filter(|own| !own.is_complete() || !spec.has_bot() || people.is_empty());
     let theirs = connections.iter().filter_map(|read| read.granted.as_ref());
     own.into_iter()
@@ -147,14 +147,14 @@ fn endpoint(spec: &ZoomIntegrationSpec, status: &ZoomIntegrationStatus) -> Endpo
         _ => None,
     };
     let declared = spec.webhook.as_ref().and_then(Webhook::url);
-    let said = status.webhook.as_ref();
+    let published = status.webhook.as_ref();
     let webhook = status.webhook.clone().unwrap_or_default();
     let unreachable = Type::EndpointReachable
         .find(&status.conditions)
         .filter(|found| found.status == "False");
     EndpointFacts {
         available: holds(Type::ReceiverAvailable),
-        withheld: declared.is_some() && said.is_some_and(|webhook| webhook.url.is_none()),
+        withheld: declared.is_some() && published.is_some_and(|webhook| webhook.url.is_none()),
         unreachable: unreachable.map(|found| found.message.clone()),
         validated_at: webhook.last_validated.as_ref().map(|time| time.0),
         verified_at: webhook.last_verified.as_ref().map(|time| time.0),

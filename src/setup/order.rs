@@ -62,7 +62,7 @@ pub fn cautions(id: StepId, spec: &ZoomIntegrationSpec) -> Vec<Caution> {
     }
 }
 
-/// The declared events that an event subscription has, each once: a bot's come by themselves.
+/// The declared events of event subscriptions, without duplicates. A bot's events need no subscription.
 #[must_use]
 pub fn events(spec: &ZoomIntegrationSpec) -> Vec<&str> {
     let mut events = declared(spec);
@@ -70,7 +70,7 @@ pub fn events(spec: &ZoomIntegrationSpec) -> Vec<&str> {
     events
 }
 
-/// The declared events of a Team Chat bot, each once.
+/// The declared events of a Team Chat bot, without duplicates.
 #[must_use]
 pub fn bot_events(spec: &ZoomIntegrationSpec) -> Vec<&str> {
     let mut events = declared(spec);
@@ -78,7 +78,7 @@ pub fn bot_events(spec: &ZoomIntegrationSpec) -> Vec<&str> {
     events
 }
 
-/// Only a bot's events have no product in front of a dot.
+/// Whether it is a bot's event: only these have no product in front of a dot.
 #[must_use]
 pub fn is_bots(event: &str) -> bool {
     !event.contains('.')
@@ -98,7 +98,7 @@ fn declared(spec: &ZoomIntegrationSpec) -> Vec<&str> {
     events
 }
 
-/// Whether any event is declared that an event subscription has.
+/// Whether any event is declared that needs an event subscription.
 #[must_use]
 pub fn has_events(spec: &ZoomIntegrationSpec) -> bool {
     !events(spec).is_empty()

@@ -16,7 +16,7 @@ pub enum StepId {
     Redirect,
     /// Turn on Team Chat, and paste the bot's endpoint URL.
     Chatbot,
-    /// Bring the webhook secret token into the Secret.
+    /// Copy the webhook secret token into the Secret.
     SecretToken,
     /// Add the events.
     Events,
@@ -235,7 +235,7 @@ pub enum Caution {
     FailedValidation,
     /// Event subscriptions stay off.
     NoEvents,
-    /// Where the code goes that Zoom shows.
+    /// The place for the code that Zoom shows.
     ValidationCode,
 }
 

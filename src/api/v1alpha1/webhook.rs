@@ -1,10 +1,12 @@
 //! `spec.webhook`: events, the way in, and where they go.
 
+mod schema;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::apimachinery::pkg::{api::resource::Quantity, util::intstr::IntOrString};
 use kube::KubeSchema;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{LocalRef, endpoint::Endpoint, metadata};
@@ -58,7 +60,7 @@ pub struct Subscription {
     #[schemars(length(min = 1, max = 100))]
     pub name: String,
     /// Zoom's event names, for example `meeting.ended`.
-    #[schemars(schema_with = "events_schema")]
+    #[schemars(schema_with = "schema::events_schema")]
     pub events: Vec<String>,
 }
 
@@ -79,7 +81,7 @@ pub struct Authentication {
     pub type_: AuthenticationType,
     /// Name of the header, with `CustomHeader`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "header_name_schema")]
+    #[schemars(schema_with = "schema::header_name_schema")]
     pub header_name: Option<String>,
 }
 
@@ -119,7 +121,7 @@ pub struct Sink {
 pub struct HttpSink {
     /// The address to send to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "sink_url_schema")]
+    #[schemars(schema_with = "schema::sink_url_schema")]
     pub url: Option<String>,
     /// A Service of the same namespace to send to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -131,7 +133,7 @@ pub struct HttpSink {
     /// How long the sink may take for an event, for example `10s`; at most `60s`, and without a buffer
     /// `2500ms`. Default: `10s` with a buffer, `2500ms` without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "timeout_schema")]
+    #[schemars(schema_with = "schema::timeout_schema")]
     pub timeout: Option<String>,
     /// Secret with credentials for the sink, in the same namespace and labelled
     /// `zoom-operator.io/use: sink`. Keys: `authorization` (the header's value) and `ca.crt`.
@@ -144,7 +146,7 @@ pub struct HttpSink {
 #[serde(rename_all = "camelCase")]
 pub struct ServiceRef {
     /// Name of the Service.
-    #[schemars(schema_with = "service_name_schema")]
+    #[schemars(schema_with = "schema::service_name_schema")]
     pub name: String,
     /// Port number of the Service. Default: 80.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -222,11 +224,11 @@ pub struct Buffer {
     /// Size of the volume of each receiver Pod, at least `16Mi`; seven tenths of it are for events.
     /// Default: `1Gi`. An existing volume keeps its size; `Ready` says what to do when this changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "size_schema")]
+    #[schemars(schema_with = "schema::size_schema")]
     pub size: Option<Quantity>,
     /// How long an event is kept for a sink that does not accept it, for example `72h`. Default: `168h`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "duration_schema")]
+    #[schemars(schema_with = "schema::duration_schema")]
     pub max_age: Option<String>,
     /// How often an event is sent to a sink that refuses it while it accepts others; then it becomes a
     /// dead letter. Default: 10, which takes about eight minutes.
@@ -260,7 +262,7 @@ pub struct ReceiverKnobs {
     pub resources: Option<Resources>,
     /// Labels of the nodes to run on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "node_selector_schema")]
+    #[schemars(schema_with = "schema::node_selector_schema")]
     pub node_selector: Option<BTreeMap<String, String>>,
     /// Taints that the receiver tolerates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -286,11 +288,11 @@ pub struct ReceiverKnobs {
 pub struct Resources {
     /// What the node keeps free for it: `cpu`, `memory`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "quantities_schema")]
+    #[schemars(schema_with = "schema::quantities_schema")]
     pub requests: Option<BTreeMap<String, IntOrString>>,
     /// What it may use at most: `cpu`, `memory`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "quantities_schema")]
+    #[schemars(schema_with = "schema::quantities_schema")]
     pub limits: Option<BTreeMap<String, IntOrString>>,
 }
 
@@ -369,112 +371,4 @@ impl Webhook {
         let knobs = self.receiver.as_ref();
         knobs.and_then(|knobs| knobs.replicas).unwrap_or(1)
     }
-}
-
-fn events_schema(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({
-        "type": "array",
-        "maxItems": 200,
-        "x-kubernetes-list-type": "set",
-        "items": {
-            "type": "string",
-            "maxLength": 100,
-            "x-kubernetes-validations": [{
-                "rule": "(self.matches('^[a-z][a-z0-9_]*([.][a-z0-9_]+)+$') || self.matches('^(bot|interactive_message|message)_[a-z0-9_]+$')) && self != 'endpoint.url_validation'",
-                "message": "not an event to subscribe to: write Zoom's event name such as meeting.ended, not the label of the form; app_deauthorized and endpoint.url_validation come without a subscription"
-            }]
-        }
-    })
-}
-
-fn header_name_schema(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({
-        "type": "string",
-        "maxLength": 128,
-        "x-kubernetes-validations": [{
-            "rule": "self.matches('^[A-Za-z0-9-]+$')",
-            "message": "headerName is the name of a header: write letters, digits and hyphens only, without a colon and without the value"
-        }]
-    })
-}
-
-fn sink_url_schema(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({
-        "type": "string",
-        "maxLength": 1000,
-        "x-kubernetes-validations": [{
-            "rule": r"self.matches('^https?://[^/@?#\\s]+([/?][^#\\s]*)?$')",
-            "message": "sink.http.url must be an http or https URL with a host, without a user part and without a #fragment"
-        }]
-    })
-}
-
-fn duration_schema(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({
-        "type": "string",
-        "maxLength": 20,
-        "x-kubernetes-validations": [{
-            "rule": "self.matches('^([0-9]+(h|m|s))+$') && duration(self) > duration('0s')",
-            "message": "not a duration: write hours, minutes and seconds, for example 72h or 1h30m"
-        }]
-    })
-}
-
-/// Zoom's patience is in seconds, hence milliseconds too.
-fn timeout_schema(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({
-        "type": "string",
-        "maxLength": 20,
-        "x-kubernetes-validations": [{
-            "rule": "self.matches('^([0-9]+(m|s|ms))+$') && duration(self) > duration('0s') && duration(self) <= duration('60s')",
-            "message": "not a duration of at most 60s: write seconds or milliseconds, for example 10s or 1500ms"
-        }]
-    })
-}
-
-fn size_schema(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({
-        "type": "string",
-        "maxLength": 30,
-        "x-kubernetes-validations": [{
-            "rule": "isQuantity(self) && quantity(self).compareTo(quantity('16Mi')) >= 0",
-            "message": "buffer.size must be a quantity of at least 16Mi: write for example 1Gi"
-        }]
-    })
-}
-
-fn service_name_schema(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({
-        "type": "string",
-        "minLength": 1,
-        "maxLength": 63,
-        "x-kubernetes-validations": [{
-            "rule": "self.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
-            "message": "serviceRef.name is the name of a Service of the same namespace: write metadata.name only, and the port and the path into serviceRef.port and serviceRef.path"
-        }]
-    })
-}
-
-fn quantities_schema(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({
-        "type": "object",
-        "maxProperties": 10,
-        "additionalProperties": {
-            "x-kubernetes-int-or-string": true,
-            "anyOf": [{"type": "integer"}, {"type": "string"}],
-            "maxLength": 30,
-            "x-kubernetes-validations": [{
-                "rule": "type(self) == int ? self >= 0 : isQuantity(self)",
-                "message": "not a quantity: write for example 100m or 0.5 for cpu, 32Mi for memory"
-            }]
-        }
-    })
-}
-
-fn node_selector_schema(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({
-        "type": "object",
-        "maxProperties": 20,
-        "additionalProperties": {"type": "string", "maxLength": 63}
-    })
 }

@@ -51,7 +51,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
 }
 
 async fn list(receivers: &[Receiver], output: Output) -> anyhow::Result<()> {
-    let mut rows: Vec<Row> = held(receivers)
+    let mut rows: Vec<Row> = dead_letters(receivers)
         .await?
         .into_iter()
         .map(|(receiver, letter)| Row {
@@ -137,15 +137,15 @@ async fn skip(receivers: &[Receiver], pod: Option<&str>) -> anyhow::Result<()> {
 
 /// All dead letters, each with its receiver. A receiver that cannot be asked is reported and left out, unless
 /// none can be asked.
-async fn held(receivers: &[Receiver]) -> anyhow::Result<Vec<(&Receiver, DeadLetter)>> {
-    let mut held = Vec::new();
+async fn dead_letters(receivers: &[Receiver]) -> anyhow::Result<Vec<(&Receiver, DeadLetter)>> {
+    let mut dead_letters = Vec::new();
     let mut failure = None;
     let mut is_answered = false;
     for receiver in receivers {
         match receiver.dead_letters().await {
             Ok(letters) => {
                 is_answered = true;
-                held.extend(letters.into_iter().map(|letter| (receiver, letter)));
+                dead_letters.extend(letters.into_iter().map(|letter| (receiver, letter)));
             }
             Err(error) => {
                 terminal::note(&format!("{error:#}"));
@@ -155,7 +155,7 @@ async fn held(receivers: &[Receiver]) -> anyhow::Result<Vec<(&Receiver, DeadLett
     }
     match failure {
         Some(error) if !is_answered => Err(error),
-        _ => Ok(held),
+        _ => Ok(dead_letters),
     }
 }
 
@@ -164,7 +164,7 @@ async fn holder<'a>(
     receivers: &'a [Receiver],
     beginning: &str,
 ) -> anyhow::Result<(&'a Receiver, String)> {
-    let mut found: Vec<(&Receiver, String)> = held(receivers)
+    let mut found: Vec<(&Receiver, String)> = dead_letters(receivers)
         .await?
         .into_iter()
         .filter(|(_, letter)| letter.id.starts_with(beginning))

@@ -14,7 +14,7 @@ pub struct Export {
     /// File with the key, at least 32 bytes: `openssl rand -base64 32 > FILE`.
     #[arg(long, value_name = "FILE")]
     pub key_file: PathBuf,
-    /// File to write. The one of an export that was interrupted is continued.
+    /// File to write. The file of an interrupted export is continued.
     #[arg(long, short, value_name = "FILE")]
     pub output: PathBuf,
 }

@@ -1,4 +1,4 @@
-//! Grants on their way, and what became of each.
+//! The exported grants, and the result for each connection.
 
 use std::collections::BTreeMap;
 
@@ -7,16 +7,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::controller::grants::secret::{self, StoredGrant};
 
-/// What a file holds.
+/// The content of a file.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Bundle {
-    /// Whether every grant in it was erased where it came from.
+    /// Whether every grant in it was erased in the cluster that it came from.
     pub complete: bool,
     /// The grants.
     pub entries: Vec<Entry>,
 }
 
-/// A grant on its way.
+/// An exported grant.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Entry {
     /// Namespace of the connection.
@@ -30,7 +30,7 @@ pub struct Entry {
 // === impl Entry ===
 
 impl Entry {
-    /// The grant; `None` when it cannot be read.
+    /// The grant; `None` if it cannot be read.
     #[must_use]
     pub fn grant(&self) -> Option<StoredGrant> {
         secret::get(&Secret {
@@ -40,19 +40,19 @@ impl Entry {
     }
 }
 
-/// What became of one connection, for people.
+/// The result for one connection, for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// Whether it was done.
+    /// Whether it succeeded.
     pub done: bool,
-    /// What is printed.
+    /// The text to print.
     pub text: String,
 }
 
 // === impl Line ===
 
 impl Line {
-    /// It was done.
+    /// A success.
     #[must_use]
     pub fn done(connection: &str, what: &str) -> Self {
         Self {
@@ -61,7 +61,7 @@ impl Line {
         }
     }
 
-    /// It was refused.
+    /// A refusal.
     #[must_use]
     pub fn refused(connection: &str, why: &str) -> Self {
         Self {

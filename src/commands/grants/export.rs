@@ -1,6 +1,6 @@
-//! `grants export`: first the file, then the fence, then the file once more. Until the last step the file says
-//! that it is not complete, and nobody imports it: a grant is never usable in two places, and never in none
-//! without being in the file.
+//! `grants export`: writes the file, erases the grants here, and completes the file. Until the last step, the
+//! file says that it is incomplete, and it cannot be imported. So a grant is never usable in two places, and
+//! if it is usable in none, it is in the file.
 
 use anyhow::{Context as _, bail};
 use k8s_openapi::api::core::v1::{Namespace, Secret};
@@ -21,23 +21,23 @@ use crate::{
 };
 use grant::{Credential, Lost};
 
-/// Who writes.
+/// Field manager of the writes.
 const FIELD_MANAGER: &str = "kubectl-zoom";
-/// How often a grant that is refreshed meanwhile is read again.
+/// How often a grant that is refreshed in the meantime is read again.
 const TRIES: u32 = 3;
 
-/// What is to be done with a grant.
+/// What to do with a grant.
 #[derive(Debug)]
 enum Verdict {
-    /// It is taken out.
+    /// Export it.
     Take,
-    /// It was taken out by an export that was interrupted, and is in its file.
+    /// An interrupted export already took it out; it is in that export's file.
     Taken,
-    /// It stays, and why.
+    /// Keep it, for this reason.
     Refuse(&'static str),
 }
 
-/// Exports; what became of each connection.
+/// Exports the grants. Returns the result for each connection.
 pub(super) async fn run(session: &Session, args: &Export) -> anyhow::Result<Vec<Line>> {
     let key = Key::read(&args.key_file)?;
     let earlier = earlier(args, &key)?;
@@ -95,7 +95,7 @@ pub(super) async fn run(session: &Session, args: &Export) -> anyhow::Result<Vec<
     Ok(lines)
 }
 
-/// What an interrupted export left in the file.
+/// The entries that an interrupted export left in the file.
 fn earlier(args: &Export, key: &Key) -> anyhow::Result<Vec<Entry>> {
     let text = match std::fs::read_to_string(&args.output) {
         Ok(text) => text,
@@ -124,7 +124,7 @@ async fn connections(session: &Session, args: &Export) -> anyhow::Result<Vec<Zoo
     Ok(found)
 }
 
-/// What is to be done with what lies under the name of a grant's Secret.
+/// What to do with what exists under the name of a grant's Secret.
 fn verdict(found: &GrantSecret, earlier: Option<&Entry>, namespace_uid: &str) -> Verdict {
     let kept = match found {
         GrantSecret::Absent => return Verdict::Refuse("it has no grant"),
@@ -161,7 +161,7 @@ fn verdict(found: &GrantSecret, earlier: Option<&Entry>, namespace_uid: &str) ->
     }
 }
 
-/// The cluster that grants are taken out of.
+/// The cluster that grants are exported from.
 struct Source {
     secrets: Api<Secret>,
     namespace: String,
@@ -186,8 +186,8 @@ impl Source {
         }
     }
 
-    /// Erases the tokens here, if the grant is as the file has it. One that was refreshed meanwhile is read
-    /// again and written to the file first.
+    /// Erases the tokens here if the grant is the same as in the file. A grant that was refreshed in the
+    /// meantime is read again and written to the file first.
     async fn fence(&self, connection: &ZoomConnection, file: &mut File<'_>) -> anyhow::Result<()> {
         for _ in 0..TRIES {
             let (mut secret, read) = self.read(connection).await?;
@@ -223,7 +223,7 @@ impl Source {
     }
 }
 
-/// The file, and what is to be in it.
+/// The file and its content.
 struct File<'a> {
     args: &'a Export,
     key: Key,
@@ -238,7 +238,7 @@ impl File<'_> {
         sealed::write(&self.args.output, &text)
     }
 
-    /// Makes sure that the file has this content of a grant.
+    /// Makes sure that the file has the current content of a grant.
     fn keep(&mut self, entry: Entry) -> anyhow::Result<()> {
         let known = self.bundle.entries.iter_mut();
         match known.into_iter().find(|known| known.name == entry.name) {

@@ -1,4 +1,4 @@
-//! `grants import`: creates the Secrets of grants for connections that are there and have none.
+//! `grants import`: creates the Secrets of grants for existing connections that have no grant.
 
 use anyhow::{Context as _, bail};
 use k8s_openapi::api::core::v1::{Namespace, Secret};
@@ -15,10 +15,10 @@ use crate::{
     controller::grants::secret::{self, StoredGrant},
 };
 
-/// Who writes.
+/// Field manager of the writes.
 const FIELD_MANAGER: &str = "kubectl-zoom";
 
-/// Imports into the namespaces of the file, or all into one; what became of each connection.
+/// Imports into the namespaces of the file, or everything into one. Returns the result for each connection.
 pub(super) async fn run(
     session: &Session,
     namespace: Option<&str>,
@@ -82,7 +82,7 @@ async fn import(
     }
 }
 
-/// The Secret of the grant here.
+/// The Secret of the grant in this cluster.
 fn wanted(
     connection: &ZoomConnection,
     entry: &Entry,

@@ -1,10 +1,10 @@
-//! `grants`: moves grants to another cluster. What is exported is erased here by a conditional write, so that
-//! only one cluster can refresh it.
+//! `grants`: moves grants to another cluster. An exported grant is erased here by a conditional write, so
+//! that only one cluster can refresh it.
 //!
 //! | Question | Where |
 //! |---|---|
-//! | What is taken out, and how is it fenced? | `export.rs` |
-//! | What is put in, and what is refused? | `import.rs` |
+//! | What is exported, and how is it erased here? | `export.rs` |
+//! | What is imported, and what is refused? | `import.rs` |
 //! | How is the file sealed? | `sealed.rs` |
 //! | What is in it? | `bundle.rs` |
 
@@ -23,7 +23,7 @@ pub struct Args {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
-    /// Where.
+    /// The cluster and namespace.
     #[command(flatten)]
     pub cluster: Cluster,
 }
@@ -38,10 +38,10 @@ pub enum Command {
     Import(Import),
 }
 
-/// Carries out `grants`. Whether all that was asked for was done.
+/// Runs `grants`. Returns whether everything succeeded.
 ///
 /// # Errors
-/// When the cluster cannot be asked, or a file cannot be read or written.
+/// When a request to the cluster fails, or a file cannot be read or written.
 pub fn main(args: &Args) -> anyhow::Result<bool> {
     terminal::block_on(async {
         let session = args.cluster.session().await?;

@@ -1,5 +1,5 @@
-//! The file in which grants travel: sealed with AES-256-GCM by a key from HKDF-SHA256 (RFC 5869) over the
-//! content of a key file and a salt of this file's own.
+//! The file that transports grants: sealed with AES-256-GCM by a key that HKDF-SHA256 (RFC 5869) derives from
+//! the content of a key file and the file's own salt.
 
 use std::{
     fs::{File, OpenOptions},
@@ -21,11 +21,11 @@ use serde::{Deserialize, Serialize};
 
 use super::bundle::Bundle;
 
-/// What the file says it is. It is authenticated with the content.
+/// The format of the file, authenticated together with the content.
 const FORMAT: &str = "zoom-operator-grants/v1";
-/// What the key is for.
+/// The purpose of the derived key.
 const PURPOSE: &[u8] = b"zoom-operator grants export\x01";
-/// The least that a key file holds: half of it would do, if it were all random.
+/// The minimum length of a key file's content: half of it would be enough if it were completely random.
 const LEAST_KEY: usize = 32;
 
 /// The content of a key file.
@@ -43,10 +43,10 @@ struct Envelope {
 // === impl Key ===
 
 impl Key {
-    /// Reads a key file. White space around the key does not count.
+    /// Reads a key file. White space around the key is ignored.
     ///
     /// # Errors
-    /// When it cannot be read, or is too short.
+    /// When the file cannot be read, or the key is too short.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
         let found = std::fs::read(path);
         let found = found.with_context(|| format!("failed to read {}", path.display()))?;
@@ -68,7 +68,7 @@ impl Key {
         Ok(Self(bytes.to_vec().into()))
     }
 
-    /// RFC 5869 with one block of output.
+    /// Derives the cipher, according to RFC 5869 with one block of output.
     fn cipher(&self, salt: &[u8]) -> anyhow::Result<Aes256Gcm> {
         let extract = mac::keyed(salt).chain_update(self.0.expose_secret());
         let extracted = extract.finalize().into_bytes();
@@ -77,10 +77,10 @@ impl Key {
     }
 }
 
-/// The text of a file.
+/// Seals the grants into the text of a file.
 ///
 /// # Errors
-/// When there is no randomness.
+/// When the system has no random bytes.
 pub fn seal(bundle: &Bundle, key: &Key) -> anyhow::Result<String> {
     let (mut salt, mut nonce) = ([0; 32], [0; 12]);
     getrandom::fill(&mut salt)?;
@@ -100,10 +100,10 @@ pub fn seal(bundle: &Bundle, key: &Key) -> anyhow::Result<String> {
     })?)
 }
 
-/// What the text of a file holds.
+/// Opens the text of a file.
 ///
 /// # Errors
-/// When it is no such file, was changed, or was sealed with another key.
+/// When the text has another format, was changed, or was sealed with another key.
 pub fn open(text: &str, key: &Key) -> anyhow::Result<Bundle> {
     let envelope: Envelope =
         serde_json::from_str(text).context("this is no file of `grants export`")?;
@@ -134,10 +134,10 @@ pub fn open(text: &str, key: &Key) -> anyhow::Result<Bundle> {
     Ok(serde_json::from_slice(opened.expose_secret())?)
 }
 
-/// Writes the file so that a crash leaves the old content or the new one, for the owner's eyes only.
+/// Writes the file so that a crash leaves either the old or the new content. Only its owner can read it.
 ///
 /// # Errors
-/// When it cannot be written.
+/// When the file cannot be written.
 pub fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".part");

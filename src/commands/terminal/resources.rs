@@ -141,17 +141,23 @@ mod tests {
 
     #[test]
     fn what_may_have_been_meant_is_named() {
-        let said = |names: &[&str], elsewhere: &[&str]| {
+        let message = |names: &[&str], elsewhere: &[&str]| {
             let list = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
             let (names, elsewhere) = (list(names), list(elsewhere));
             sentence("ZoomIntegration", "acme", "clinics", &names, &elsewhere)
         };
         let none = "there is no ZoomIntegration acme in namespace clinics";
-        assert_eq!(said(&[], &[]), none);
-        assert_eq!(said(&["acne", "b"], &[]), format!("{none}; nearest: acne"));
-        assert_eq!(said(&["x", "y"], &[]), format!("{none}; there are: x, y"));
+        assert_eq!(message(&[], &[]), none);
         assert_eq!(
-            said(&["acne"], &["tenants"]),
+            message(&["acne", "b"], &[]),
+            format!("{none}; nearest: acne")
+        );
+        assert_eq!(
+            message(&["x", "y"], &[]),
+            format!("{none}; there are: x, y")
+        );
+        assert_eq!(
+            message(&["acne"], &["tenants"]),
             format!("{none}; one is in: tenants (-n)")
         );
     }

@@ -83,11 +83,12 @@ pub async fn prepare(writer: &Writer, connection: &ZoomConnection) -> Result<boo
     finalizer::ensure(writer, connection, REVOKE, wanted).await
 }
 
-/// Since when the connection ends, if it does. One whose tokens are to be revoked ends with its namespace, before
-/// Kubernetes gets to it: the Role by which the finalizer is removed may be deleted first.
+/// When the deletion of the connection began, if it did. A connection whose tokens must be revoked is deleted
+/// with its namespace, even before Kubernetes deletes it: the Role that allows removing the finalizer may be
+/// deleted first.
 ///
 /// # Errors
-/// When the API server cannot be asked.
+/// When a request to the API server fails.
 pub async fn begun(
     reader: &Reader,
     connection: &ZoomConnection,
@@ -99,10 +100,10 @@ pub async fn begun(
     observe::namespace_ends(reader, connection).await
 }
 
-/// Revokes, if that is wanted, and lets the connection go, whose end has `begun`.
+/// Revokes the grant if the policy says so, and releases the connection, whose deletion has `begun`.
 ///
 /// # Errors
-/// When the API server cannot be asked.
+/// When a request to the API server fails.
 pub async fn conclude(
     context: &Context,
     connection: &ZoomConnection,
@@ -147,8 +148,8 @@ pub async fn conclude(
     }
 }
 
-/// What to do without the right to look: the Role went with its namespace. It may come back, but the end does not
-/// wait for it for ever.
+/// What to do without permission to read: the Role was deleted with its namespace. It may come back, but the
+/// deletion does not wait for it forever.
 fn blind(begun: Timestamp, now: Timestamp) -> Step {
     let until = schedule::later(begun, PATIENCE);
     if now < until {

@@ -283,7 +283,7 @@ pub async fn namespace_uid(
 /// Since when an object's namespace is being deleted; `None` if it is not.
 ///
 /// # Errors
-/// When the API server cannot be asked.
+/// When a request to the API server fails.
 pub async fn namespace_ends(
     reader: &Reader,
     object: &impl Resource<DynamicType = ()>,
@@ -294,7 +294,7 @@ pub async fn namespace_ends(
     Ok(namespace.metadata.deletion_timestamp.map(|time| time.0))
 }
 
-/// An attempt that another process wrote down, and whether that process can still be working on it.
+/// An attempt that another process recorded, and whether that process may still be working on it.
 async fn foreign_attempt(
     sources: Sources<'_>,
     found: &GrantSecret,

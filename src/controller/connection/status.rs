@@ -140,7 +140,7 @@ fn granted(integration: Option<&Integration>, kept: Option<&StoredGrant>) -> Opt
     let access = kept?.grant.access.as_ref()?;
     let spec = &integration?.resource.spec;
     let optional = spec.scopes.optional.as_deref().unwrap_or_default();
-    // Declared, and of the bot's own token.
+    // Declared, but of the bot's own token.
     let others = spec.own_scopes().into_iter().filter(|_| spec.has_bot());
     let optional: Vec<String> = optional.iter().cloned().chain(others).collect();
     Some(scopes::compare(

@@ -137,9 +137,9 @@ impl Member {
         let validated = webhook.and_then(|webhook| webhook.last_validated.as_ref());
         // A receiver that cannot be asked still has its dead letters.
         let known = || {
-            let held = webhook?.buffer.as_ref()?;
+            let buffer = webhook?.buffer.as_ref()?;
             Some(BufferFacts {
-                dead_letters: u64::try_from(held.dead_letters).unwrap_or_default(),
+                dead_letters: u64::try_from(buffer.dead_letters).unwrap_or_default(),
                 ..BufferFacts::default()
             })
         };
@@ -227,7 +227,12 @@ impl Fleet {
                     count(&|pass| pass.member.receiver == Some(progress)),
                 )
             }),
-            buffers_full: count(&|pass| pass.member.buffer.as_ref().is_some_and(|held| held.full)),
+            buffers_full: count(&|pass| {
+                pass.member
+                    .buffer
+                    .as_ref()
+                    .is_some_and(|buffer| buffer.full)
+            }),
             buffered: members
                 .values()
                 .filter_map(|pass| pass.member.buffer)

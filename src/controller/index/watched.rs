@@ -314,11 +314,11 @@ impl Watched for Guarded<ZoomConnection> {
         let (before, now) = (before.and_then(readable), now.and_then(readable));
         let mut affected = Vec::new();
         // The fields that the status of its integration depends on.
-        let told = |object: &ZoomConnection| {
+        let relevant = |object: &ZoomConnection| {
             let phase = object.status.as_ref().and_then(|status| status.phase);
             (known::read(object), phase, lifecycle::outline(object))
         };
-        if before.map(told) != now.map(told) {
+        if before.map(relevant) != now.map(relevant) {
             let integrations = [before, now].into_iter().flatten().map(integration_of);
             for (namespace, name) in integrations {
                 let integration = Key::integration(&namespace, &name);

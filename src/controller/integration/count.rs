@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn few_are_exact_and_many_are_rounded_down() {
-        for (number, told) in [
+        for (number, shown) in [
             (0, "0"),
             (1, "1"),
             (20, "20"),
@@ -72,7 +72,7 @@ mod tests {
             (5000, "5000"),
             (1_234_567, "more than 1000000"),
         ] {
-            assert_eq!(Count::of(number).to_string(), told);
+            assert_eq!(Count::of(number).to_string(), shown);
         }
     }
 }

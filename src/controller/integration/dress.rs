@@ -1,9 +1,9 @@
-//! Labels and annotations that people want on the receiver's way in and on its Pods: which of them the operator's
-//! configuration allows. Pure.
+//! Labels and annotations that an integration declares for the receiver's Ingress or route and for its Pods:
+//! decides which of them the operator's configuration allows. Pure.
 //!
-//! An annotation of an Ingress may configure a proxy that all tenants share, or claim further hosts, and
-//! one of a Pod may give it rights in a cloud. So only keys are applied that the administrator lists, and some
-//! never.
+//! An annotation of an Ingress may configure a proxy that all tenants share, or claim further hosts, and one
+//! of a Pod may give it permissions in a cloud. So only keys that the administrator lists are applied, and
+//! some keys never.
 
 use std::{collections::BTreeMap, str::FromStr};
 
@@ -11,45 +11,47 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::api::v1alpha1::{Endpoint, ReceiverKnobs, metadata};
 
-/// Which keys are allowed.
+/// The allowed keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
 pub struct AllowedKeys {
-    /// Labels that integrations may set on their Ingress or `HTTPRoute`: a key, or a beginning with `*`; can
-    /// be repeated. None: no label.
+    /// Labels that integrations may set on their Ingress or `HTTPRoute`: a key, or a prefix followed by `*`;
+    /// can be repeated. Without it, no labels are allowed.
     #[arg(long = "endpoint-label", value_name = "KEY")]
     pub labels: Vec<KeyPattern>,
 
-    /// Annotations that integrations may set on their Ingress or `HTTPRoute`: a key, or a beginning with `*`;
-    /// can be repeated. Snippets and further hosts are refused all the same. None: no annotation.
+    /// Annotations that integrations may set on their Ingress or `HTTPRoute`: a key, or a prefix followed by
+    /// `*`; can be repeated. Snippets and further hosts are always refused. Without it, no annotations are
+    /// allowed.
     #[arg(long = "endpoint-annotation", value_name = "KEY")]
     pub annotations: Vec<KeyPattern>,
 
-    /// Labels that integrations may set on their receiver's Pods, as for `--endpoint-label`.
+    /// Labels that integrations may set on their receiver's Pods, in the same form as `--endpoint-label`.
     #[arg(long = "receiver-label", value_name = "KEY")]
     pub pod_labels: Vec<KeyPattern>,
 
-    /// Annotations that integrations may set on their receiver's Pods, as for `--endpoint-label`.
+    /// Annotations that integrations may set on their receiver's Pods, in the same form as
+    /// `--endpoint-label`.
     #[arg(long = "receiver-annotation", value_name = "KEY")]
     pub pod_annotations: Vec<KeyPattern>,
 }
 
-/// A key, or all keys with this beginning.
+/// A key, or all keys with this prefix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyPattern {
     start: String,
     whole: bool,
 }
 
-/// What is wanted on an object and allowed there.
+/// The declared labels and annotations that are allowed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dress {
     labels: BTreeMap<String, String>,
     annotations: BTreeMap<String, String>,
-    /// The fields of the keys that are refused, as in the spec.
+    /// The fields of the refused keys, as in the spec.
     pub refused: Vec<String>,
 }
 
-/// Words of keys that put configuration of the tenant's own into a shared proxy, or claim hosts.
+/// Parts of keys that add a tenant's own configuration to a shared proxy, or claim hosts.
 const NEVER: [&str; 5] = [
     "snippet",
     "server-alias",
@@ -58,7 +60,7 @@ const NEVER: [&str; 5] = [
     "config-global",
 ];
 
-/// Keys whose value names hosts: only the endpoint's own is the tenant's to name.
+/// Keys whose values are host names: a tenant may only name the endpoint's own host.
 const NAMES_HOSTS: [&str; 4] = [
     "cert-manager.io/alt-names",
     "cert-manager.io/common-name",
@@ -66,7 +68,7 @@ const NAMES_HOSTS: [&str; 4] = [
     "external-dns.alpha.kubernetes.io/internal-hostname",
 ];
 
-/// What an endpoint wants on its Ingress or `HTTPRoute`.
+/// The labels and annotations of an endpoint's Ingress or `HTTPRoute`.
 #[must_use]
 pub fn dress(endpoint: &Endpoint, allowed: &AllowedKeys) -> Dress {
     let (field, labels, annotations) = match (&endpoint.ingress, &endpoint.gateway) {
@@ -87,7 +89,7 @@ pub fn dress(endpoint: &Endpoint, allowed: &AllowedKeys) -> Dress {
     dress
 }
 
-/// What an integration wants on its receiver's Pods.
+/// The labels and annotations of a receiver's Pods.
 #[must_use]
 pub fn dress_pods(wanted: &ReceiverKnobs, allowed: &AllowedKeys) -> Dress {
     let mut dress = Dress::default();
@@ -117,7 +119,7 @@ fn names_no_other_host(key: &str, value: &str, host: &str) -> bool {
 // === impl Dress ===
 
 impl Dress {
-    /// Adds what is allowed. What the operator sets itself stays.
+    /// Adds what is allowed. Values that the operator sets itself are kept.
     pub fn put_on(self, meta: &mut ObjectMeta) {
         let labels = meta.labels.get_or_insert_default();
         for (key, value) in self.labels {
@@ -200,7 +202,7 @@ mod tests {
         dress(&serde_json::from_value(endpoint).unwrap(), allowed)
     }
 
-    /// Which of these annotations are refused.
+    /// The refused ones of these annotations.
     fn refused(annotations: &Value, allowed: &[&str]) -> Vec<String> {
         ingress(&json!({"annotations": annotations}), &allow(allowed)).refused
     }

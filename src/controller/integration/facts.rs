@@ -210,7 +210,7 @@ pub async fn send_orders(
         tracing::debug!("there is no token for the control port");
         return Ok(());
     };
-    let told = orders.iter().map(|order| async {
+    let requests = orders.iter().map(|order| async {
         let sent = http
             .put(url(&order.address, ports::CONTROL, DRAIN))
             .bearer_auth(token.trim())
@@ -226,7 +226,7 @@ pub async fn send_orders(
             }
         }
     });
-    futures::future::join_all(told).await;
+    futures::future::join_all(requests).await;
     Ok(())
 }
 

@@ -1,37 +1,30 @@
 //! Observes the cluster. Reads only.
 
-use std::net::IpAddr;
+mod receiver;
+mod sink;
 
 use k8s_openapi::api::{
-    apps::v1::{Deployment, StatefulSet},
-    core::v1::{Namespace, Secret, Service, ServiceAccount, ServicePort},
+    core::v1::{Namespace, Secret},
     events::v1::Event,
-    networking::v1::{Ingress, NetworkPolicy},
-    policy::v1::PodDisruptionBudget,
 };
-use kube::{
-    ResourceExt as _,
-    api::{ListParams, PartialObjectMeta},
-};
+use kube::{ResourceExt as _, api::ListParams};
 
+pub use self::receiver::workloads;
+use self::{receiver::receiver, sink::sink};
 use super::{
-    buffer_finalizer, facts,
-    model::{Checked, Observed, Receiver, ReceiverPod, SinkSecret, SinkService, together},
+    facts,
+    model::{Checked, Observed, Receiver, ReceiverPod, together},
     ownership::owned,
-    resources::{self, HTTPRoute, Kind, Part},
+    resources::{self, Kind},
     trouble,
 };
 use crate::{
-    api::{
-        label,
-        v1alpha1::{Webhook, ZoomIntegration},
-    },
+    api::v1alpha1::ZoomIntegration,
     controller::{
         config::ReceiverPolicy,
         context::{Context, Memory},
         credentials::Credentials,
         error::Error,
-        index::{Index, Watched},
         key::Key,
         reader::{Reader, Reads},
         token_secret::{self, Owner, TokenSecret},
@@ -137,162 +130,10 @@ pub async fn observe(
 /// Zoom's last answer about a General app's credentials.
 fn checked(memory: &Memory, integration: &ZoomIntegration) -> Checked {
     let status = integration.status.as_ref();
-    let said = status.and_then(|status| status.credentials.as_ref());
-    let said = said.map(Checked::of).unwrap_or_default();
+    let last = status.and_then(|status| status.credentials.as_ref());
+    let last = last.map(Checked::of).unwrap_or_default();
     let uid = integration.uid().unwrap_or_default();
-    memory.answers.newest(&uid, said)
-}
-
-/// Reads the receiver's objects.
-async fn receiver(
-    reader: &Reader,
-    policy: &ReceiverPolicy,
-    integration: &ZoomIntegration,
-) -> Result<Receiver, Error> {
-    // An app that never had a receiver costs no request.
-    let had_one = integration
-        .status
-        .as_ref()
-        .is_some_and(|status| status.webhook.is_some());
-    if integration.spec.webhook.is_none()
-        && !had_one
-        && !buffer_finalizer::has_finalizer(integration)
-    {
-        return Ok(Receiver::default());
-    }
-    let name = resources::name(integration);
-    let set_name = resources::workload_name(&integration.name_any(), Kind::StatefulSet);
-    let deployments: Reads<Deployment> = reader.beside(integration);
-    let stateful_sets: Reads<StatefulSet> = reader.beside(integration);
-    let services: Reads<Service> = reader.beside(integration);
-    let accounts: Reads<ServiceAccount> = reader.beside(integration);
-    let budgets: Reads<PodDisruptionBudget> = reader.beside(integration);
-    let policies: Reads<NetworkPolicy> = reader.beside(integration);
-    let ingresses: Reads<Ingress> = reader.beside(integration);
-    let routes: Reads<HTTPRoute> = reader.beside(integration);
-    let secrets: Reads<Secret> = reader.beside(integration);
-    let control = resources::control_name(integration);
-    let index = reader.index();
-    let declared = resources::declared(integration, policy);
-    let is_declared = |part| declared.contains(&part);
-    let known = workloads(index, integration).live(integration);
-    let may_have_control = is_declared(Part::ControlSecret)
-        || integration.spec.webhook.is_none()
-        || known.iter().any(|live| live.buffered);
-    let (
-        deployment,
-        stateful_set,
-        service,
-        service_account,
-        disruption_budget,
-        network_policy,
-        ingress,
-        http_route,
-        control,
-    ) = futures::try_join!(
-        known_or_read(index, &deployments, &name, is_declared(Part::Deployment)),
-        known_or_read(
-            index,
-            &stateful_sets,
-            &set_name,
-            is_declared(Part::StatefulSet)
-        ),
-        known_or_read(index, &services, &name, is_declared(Part::Service)),
-        known_or_read(index, &accounts, &name, is_declared(Part::ServiceAccount)),
-        known_or_read(
-            index,
-            &budgets,
-            &name,
-            is_declared(Part::PodDisruptionBudget)
-        ),
-        known_or_read(index, &policies, &name, is_declared(Part::NetworkPolicy)),
-        known_or_read(index, &ingresses, &name, is_declared(Part::Ingress)),
-        known_or_defined(index, &routes, &name, is_declared(Part::HttpRoute)),
-        control_secret(&secrets, &control, may_have_control),
-    )?;
-    Ok(Receiver {
-        deployment,
-        stateful_set,
-        service,
-        service_account,
-        disruption_budget,
-        network_policy,
-        ingress,
-        http_route,
-        control,
-    })
-}
-
-/// The receiver's workloads, as far as the index knows.
-pub fn workloads(index: &Index, integration: &ZoomIntegration) -> Receiver {
-    let namespace = integration.namespace().unwrap_or_default();
-    let name = resources::name(integration);
-    let deployment = index.get::<Deployment>(&namespace, &name);
-    let stateful_set = index.get::<StatefulSet>(&namespace, &name);
-    Receiver {
-        deployment: deployment.map(|found| (*found).clone()),
-        stateful_set: stateful_set.map(|found| (*found).clone()),
-        ..Receiver::default()
-    }
-}
-
-/// Reads an object from the index if possible. The index holds only objects with our labels. Whether somebody
-/// else's object has the name matters only if one of ours is declared.
-async fn known_or_read<K: Watched>(
-    index: &Index,
-    reads: &Reads<K>,
-    name: &str,
-    is_declared: bool,
-) -> Result<Option<K>, kube::Error> {
-    match known(index, reads, name, is_declared) {
-        Some(known) => Ok(known),
-        None => reads.get_opt(name).await,
-    }
-}
-
-/// What the index knows about an object: `None` if the API server must be asked.
-#[expect(clippy::option_option, reason = "known to be absent is not unknown")]
-fn known<K: Watched>(
-    index: &Index,
-    reads: &Reads<K>,
-    name: &str,
-    is_declared: bool,
-) -> Option<Option<K>> {
-    let namespace = reads.namespace();
-    match index.get::<K>(namespace, name) {
-        Some(known) => Some(Some((*known).clone())),
-        None if !is_declared && index.is_complete::<K>(namespace) => Some(None),
-        None => None,
-    }
-}
-
-async fn control_secret(
-    secrets: &Reads<Secret>,
-    name: &str,
-    may_exist: bool,
-) -> Result<Option<PartialObjectMeta<Secret>>, kube::Error> {
-    if !may_exist {
-        return Ok(None);
-    }
-    secrets.get_metadata_opt(name).await
-}
-
-/// Reads an object whose kind the cluster may not define. The API server then answers in plain text, which
-/// the library's `get_opt` does not recognize as "not found".
-async fn known_or_defined(
-    index: &Index,
-    routes: &Reads<HTTPRoute>,
-    name: &str,
-    is_declared: bool,
-) -> Result<Option<HTTPRoute>, kube::Error> {
-    if let Some(known) = known(index, routes, name, is_declared) {
-        return Ok(known);
-    }
-    match routes.get(name).await {
-        Ok(route) => Ok(Some(route)),
-        Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
-        Err(error) => Err(error),
-    }
+    memory.answers.newest(&uid, last)
 }
 
 /// Why Kubernetes does not create a Pod of a `StatefulSet`, or its volume. Unlike for a Deployment, only
@@ -329,72 +170,6 @@ async fn warning(
         }
     }
     None
-}
-
-/// Reads whether the sink may be used: the labels of its Secret and the type of its Service.
-async fn sink(
-    reader: &Reader,
-    integration: &ZoomIntegration,
-) -> Result<(SinkSecret, (SinkService, Option<Vec<IpAddr>>)), Error> {
-    let Some(webhook) = &integration.spec.webhook else {
-        return Ok((SinkSecret::Usable, (SinkService::Usable, None)));
-    };
-    let secrets: Reads<Secret> = reader.beside(integration);
-    Ok(futures::try_join!(
-        sink_secret(&secrets, webhook),
-        sink_service(reader, integration, webhook)
-    )?)
-}
-
-async fn sink_secret(
-    secrets: &Reads<Secret>,
-    webhook: &Webhook,
-) -> Result<SinkSecret, kube::Error> {
-    let Some(name) = webhook.sink_secret() else {
-        return Ok(SinkSecret::Usable);
-    };
-    let found = secrets.get_metadata_opt(name).await?;
-    Ok(match found {
-        None => SinkSecret::Absent,
-        Some(secret)
-            if secret.labels().get(label::USE).map(String::as_str) == Some(label::SINK) =>
-        {
-            SinkSecret::Usable
-        }
-        Some(_) => SinkSecret::Unlabelled,
-    })
-}
-
-async fn sink_service(
-    reader: &Reader,
-    integration: &ZoomIntegration,
-    webhook: &Webhook,
-) -> Result<(SinkService, Option<Vec<IpAddr>>), kube::Error> {
-    let Some(service) = webhook.sink_service() else {
-        return Ok((SinkService::Usable, None));
-    };
-    let services: Reads<Service> = reader.beside(integration);
-    let Some(found) = services.get_opt(&service.name).await? else {
-        // One that appears later was not judged: it may lead anywhere by a name.
-        return Ok((SinkService::Absent, Some(Vec::new())));
-    };
-    let spec = found.spec.unwrap_or_default();
-    let is_headless = spec.cluster_ip.as_deref() == Some("None");
-    let port = service.port.unwrap_or(80);
-    let has_port = |ports: &Vec<ServicePort>| ports.iter().any(|known| known.port == port);
-    let addresses = spec.cluster_ips.iter().flatten();
-    let addresses = addresses.filter_map(|address| address.parse().ok());
-    // The name of a headless Service leads to its Pods, which come and go.
-    let addresses = (!is_headless).then(|| addresses.collect());
-    let finding = if spec.type_.as_deref() == Some("ExternalName") {
-        SinkService::External
-    } else if !is_headless && !spec.ports.as_ref().is_some_and(has_port) {
-        // Behind a headless Service, every port of the Pods can be reached.
-        SinkService::NoPort
-    } else {
-        SinkService::Usable
-    };
-    Ok((finding, addresses))
 }
 
 /// Reads what the deletion of an integration depends on, and whether its namespace is deleted, too.

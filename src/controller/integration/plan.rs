@@ -116,7 +116,7 @@ pub fn plan(
     }
 }
 
-/// Labels and annotations that are wanted on the way in and on Pods, and not allowed.
+/// Declared labels and annotations that are not allowed.
 fn undressed(integration: &ZoomIntegration, policy: &ReceiverPolicy) -> Vec<String> {
     let webhook = integration.spec.webhook.as_ref();
     let endpoint = webhook.and_then(|webhook| webhook.endpoint.as_ref());
@@ -197,7 +197,7 @@ fn credentials(
     now: Timestamp,
 ) -> CredentialsStep {
     let spec = &integration.spec;
-    // A token of the app's own shows it as well.
+    // The app's own token shows it, too.
     if !spec.is_general() || spec.has_bot() || observed.credentials.app.is_none() {
         return CredentialsStep::Forget;
     }

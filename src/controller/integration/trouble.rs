@@ -93,7 +93,7 @@ mod tests {
 
     use super::*;
 
-    fn said(status: Value) -> Option<String> {
+    fn sentence(status: Value) -> Option<String> {
         let pod = json!({"metadata": {"name": "p"}, "status": status});
         of_pod(&serde_json::from_value(pod).unwrap())
     }
@@ -107,18 +107,18 @@ mod tests {
 
     #[test]
     fn a_pod_that_runs_or_starts_has_no_trouble() {
-        assert_eq!(said(json!({})), None);
+        assert_eq!(sentence(json!({})), None);
         let creating = json!({"waiting": {"reason": "ContainerCreating"}});
-        assert_eq!(said(container(creating, json!({}))), None);
+        assert_eq!(sentence(container(creating, json!({}))), None);
         let running = json!({"running": {"startedAt": "2026-03-01T10:00:00Z"}});
-        assert_eq!(said(container(running, json!({}))), None);
+        assert_eq!(sentence(container(running, json!({}))), None);
     }
 
     #[test]
     fn an_image_that_cannot_be_pulled_is_named_in_words_that_stay() {
         let waits = |reason: &str, message: &str| {
             let state = json!({"waiting": {"reason": reason, "message": message}});
-            said(container(state, json!({}))).unwrap()
+            sentence(container(state, json!({}))).unwrap()
         };
         let first = waits("ErrImagePull", "rpc error");
         assert!(
@@ -132,20 +132,20 @@ mod tests {
     fn a_container_that_ends_again_and_again_is_named_with_how_it_ended() {
         let state = json!({"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 5m0s"}});
         let last = json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}});
-        let said = said(container(state, last)).unwrap();
-        assert!(said.contains("OOMKilled, exit code 137"), "{said}");
-        assert!(!said.contains("5m0s"), "{said}");
+        let sentence = sentence(container(state, last)).unwrap();
+        assert!(sentence.contains("OOMKilled, exit code 137"), "{sentence}");
+        assert!(!sentence.contains("5m0s"), "{sentence}");
     }
 
     #[test]
     fn other_reasons_and_a_pod_that_no_node_takes_are_told_in_kubernetes_words() {
         let state = json!({"waiting": {"reason": "CreateContainerConfigError", "message": "secret \"x\" not found"}});
-        let config = said(container(state, json!({}))).unwrap();
+        let config = sentence(container(state, json!({}))).unwrap();
         assert!(
             config.contains("CreateContainerConfigError: secret \"x\" not found"),
             "{config}"
         );
-        let unbound = said(json!({"conditions": [{
+        let unbound = sentence(json!({"conditions": [{
             "type": "PodScheduled", "status": "False", "reason": "Unschedulable",
             "message": "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims.",
         }]}))

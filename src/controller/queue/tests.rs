@@ -178,8 +178,8 @@ proptest! {
             }
             prop_assert!(running.len() <= limits.total);
             for namespace in ["n0", "n1", "n2"] {
-                let held = running.iter().filter(|key| &*key.namespace == namespace).count();
-                prop_assert!(held <= limits.per_namespace);
+                let busy = running.iter().filter(|key| &*key.namespace == namespace).count();
+                prop_assert!(busy <= limits.per_namespace);
             }
         }
         now += seconds(10);

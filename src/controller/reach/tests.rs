@@ -197,9 +197,9 @@ async fn no_pass_waits_and_the_next_one_knows() {
     let gate = Arc::new(Semaphore::new(0));
     let reachability = resolving(&gate);
     let name = ("clinics".to_owned(), "acme".to_owned());
-    let begun = Instant::now();
+    let started = Instant::now();
     let seen = reachability.look(&name, Some(some("/", "v")), at(0));
-    assert!(begun.elapsed() < Duration::from_secs(5));
+    assert!(started.elapsed() < Duration::from_secs(5));
     assert!(seen.tried && seen.finding.is_none() && seen.again.is_none());
     gate.add_permits(1);
     let pass = reachability.requeue.next().await;

@@ -63,7 +63,7 @@ pub(super) fn events(spec: &ZoomIntegrationSpec, facts: &Facts) -> Finding {
     .done_if(all, facts.endpoint.verified_at)
 }
 
-/// Only with Team Chat turned on does Zoom send a bot's events.
+/// Zoom sends a bot's events only if Team Chat is turned on.
 pub(super) fn chatbot(spec: &ZoomIntegrationSpec, facts: &Facts) -> Finding {
     let declared = order::bot_events(spec);
     if declared.is_empty() {

@@ -12,7 +12,7 @@ use crate::{
 };
 use contract::Language;
 
-fn told(spec: &ZoomIntegrationSpec, facts: &Facts) -> String {
+fn rendered(spec: &ZoomIntegrationSpec, facts: &Facts) -> String {
     let words = words(Language::English);
     let steps = steps(spec, facts, now());
     let mut out = format!("{}\n", line(&steps, words));
@@ -57,9 +57,9 @@ fn told(spec: &ZoomIntegrationSpec, facts: &Facts) -> String {
 fn the_steps_are_these() {
     for name in FIVE {
         let spec = example(name);
-        let start = told(&spec, &Facts::default());
-        let half = told(&spec, &half_way(&spec));
-        let done = told(&spec, &done(&spec));
+        let start = rendered(&spec, &Facts::default());
+        let half = rendered(&spec, &half_way(&spec));
+        let done = rendered(&spec, &done(&spec));
         insta::with_settings!({prepend_module_to_snapshot => false, omit_expression => true}, {
             insta::assert_snapshot!(
                 name,
@@ -74,7 +74,7 @@ fn a_server_to_server_app_has_its_own_steps() {
     let mut spec = super::fixtures::spec("quickstart/zoomintegration.yaml");
     let listing = serde_json::json!({"companyName": "Example", "contactName": "Ada"});
     spec.app.listing = serde_json::from_value(listing).unwrap();
-    let half = told(&spec, &half_way(&spec));
+    let half = rendered(&spec, &half_way(&spec));
     insta::with_settings!({prepend_module_to_snapshot => false, omit_expression => true}, {
         insta::assert_snapshot!("quickstart", half);
     });
@@ -83,9 +83,9 @@ fn a_server_to_server_app_has_its_own_steps() {
 #[test]
 fn an_app_that_only_receives_events_has_few_steps() {
     let spec = super::fixtures::spec("webhook-only/integration.yaml");
-    let start = told(&spec, &Facts::default());
-    let half = told(&spec, &half_way(&spec));
-    let done = told(&spec, &done(&spec));
+    let start = rendered(&spec, &Facts::default());
+    let half = rendered(&spec, &half_way(&spec));
+    let done = rendered(&spec, &done(&spec));
     insta::with_settings!({prepend_module_to_snapshot => false, omit_expression => true}, {
         insta::assert_snapshot!(
             "webhook-only",

@@ -14,7 +14,10 @@ use crate::{
 use zoom::Fault;
 
 /// The status and the connections that contain what `facts` holds.
-fn told(spec: &ZoomIntegrationSpec, facts: &Facts) -> (ZoomIntegrationStatus, Vec<ZoomConnection>) {
+fn status_with(
+    spec: &ZoomIntegrationSpec,
+    facts: &Facts,
+) -> (ZoomIntegrationStatus, Vec<ZoomConnection>) {
     let secret = &facts.secret;
     let usable: Vec<&String> = secret.keys.difference(&secret.unusable).collect();
     let same: Vec<Value> = secret
@@ -97,7 +100,7 @@ fn told(spec: &ZoomIntegrationSpec, facts: &Facts) -> (ZoomIntegrationStatus, Ve
 
 #[track_caller]
 fn is_kept(name: &str, spec: &ZoomIntegrationSpec, facts: &Facts) {
-    let (status, connections) = told(spec, facts);
+    let (status, connections) = status_with(spec, facts);
     let read = known::facts(spec, &status, &connections);
     assert_eq!(read, *facts, "{name}");
     // A watch returns the connections in random order.
@@ -159,7 +162,7 @@ fn since_when_a_step_stands_so_is_read_back() {
             since: step.since.unwrap(),
         })
         .collect();
-    let (status, connections) = told(&spec, &facts);
+    let (status, connections) = status_with(&spec, &facts);
     let read = known::facts(&spec, &status, &connections);
     assert_eq!(steps(&spec, &read, now()), first);
 }

@@ -324,7 +324,7 @@ fn the_next_step_is_said_briefly() {
     assert_eq!(brief(&spec, &done(&spec)), [None, None]);
 }
 
-/// The bot's endpoint has a page of its own, and its events are in no subscription.
+/// The bot's endpoint has its own page, and its events are in no subscription.
 #[test]
 fn a_bot_has_a_step_of_its_own() {
     let spec: ZoomIntegrationSpec = serde_json::from_value(serde_json::json!({

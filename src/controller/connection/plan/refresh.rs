@@ -89,7 +89,7 @@ pub fn decide(
     last: Option<&TokenFailure>,
     credentials_version: &str,
     client: &Client,
-    said: Signals,
+    signals: Signals,
     now: Timestamp,
 ) -> Refresh {
     let grant = &kept.grant;
@@ -97,20 +97,20 @@ pub fn decide(
         return Refresh::Keep;
     }
     let issued = grant.access.as_ref().map(|access| access.issued_at);
-    let requested = schedule::at_request(said.requested, issued);
-    let claimed = at_claim(kept, said.claimed);
+    let requested = schedule::at_request(signals.requested, issued);
+    let claimed = at_claim(kept, signals.claimed);
     let asked = [requested, claimed].into_iter().flatten().min();
     // An attempt whose outcome nobody stored is repeated at once, and so is one that failed with other
     // credentials than the present ones.
     let due = grant.intent.is_some()
         || grant.loss.is_some()
-        || is_in_doubt(kept, said.removed)
+        || is_in_doubt(kept, signals.removed)
         || refresh_at(kept, uid).is_none_or(|at| now >= at)
         || asked.is_some_and(|at| now >= at);
     if !due {
         return asked.map_or(Refresh::Keep, Refresh::Wait);
     }
-    match last.map(|last| failure::not_before(last, credentials_version, said.requested)) {
+    match last.map(|last| failure::not_before(last, credentials_version, signals.requested)) {
         Some(time) if time > now => Refresh::Wait(time),
         _ => Refresh::Now,
     }

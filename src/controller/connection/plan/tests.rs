@@ -169,11 +169,11 @@ fn an_attempt_on_record_is_made_good_at_once() {
 fn a_removal_is_checked_by_a_token_request_and_not_again() {
     let token = kept(Some((100, 3700)));
     let seen = |removed| {
-        let said = Signals {
+        let signals = Signals {
             removed: Some(at(removed)),
             ..Signals::default()
         };
-        decide(&token, "u", None, "v", &client(), said, at(200))
+        decide(&token, "u", None, "v", &client(), signals, at(200))
     };
     assert_eq!(seen(150), Refresh::Now);
     assert_eq!(seen(100), Refresh::Now);
@@ -213,11 +213,11 @@ fn a_claimed_removal_erases_nothing() {
 fn a_requested_refresh_is_made_once_and_at_most_once_a_minute() {
     let token = kept(Some((100, 3700)));
     let decided = |requested, now| {
-        let said = Signals {
+        let signals = Signals {
             requested: Some(at(requested)),
             ..Signals::default()
         };
-        decide(&token, "u", None, "v", &client(), said, at(now))
+        decide(&token, "u", None, "v", &client(), signals, at(now))
     };
     assert_eq!(decided(100, 500), Refresh::Keep);
     assert_eq!(decided(101, 120), Refresh::Wait(at(160)));

@@ -74,7 +74,7 @@ fn read(grant: Grant) -> Read {
 
 /// A connection with a grant, and a consent whose code was issued at 100.
 fn situation(generation: u64) -> Situation {
-    let held = read(grant(1));
+    let stored = read(grant(1));
     let handoff = json!({
         "namespace": "clinics", "integration": "app", "integrationUid": "i",
         "connection": "ada", "connectionUid": "c", "clientId": "id",
@@ -83,8 +83,8 @@ fn situation(generation: u64) -> Situation {
     });
     let observed = Observed {
         integration: None,
-        grant: held.grant,
-        grant_version: held.version,
+        grant: stored.grant,
+        grant_version: stored.version,
         follows_policy: true,
         foreign_attempt: None,
         token: TokenSecret::Absent,

@@ -64,7 +64,7 @@ fn observed(suspend: bool) -> Observed {
 }
 
 /// A grant that was last used at `used`.
-fn held(used: i64, suspend: bool) -> Situation {
+fn with_grant(used: i64, suspend: bool) -> Situation {
     let observed = Observed {
         grant: GrantSecret::Ours(Box::new(StoredGrant {
             grant: Grant {
@@ -110,14 +110,14 @@ fn fresh(status: &ZoomConnectionStatus) -> (&str, &str) {
 
 #[test]
 fn a_grant_that_is_not_used_is_announced_to_die_two_weeks_before() {
-    let said = |now: i64| status(&connection(), &held(0, true), SETTING, at(now));
-    let (early, wait) = said(76 * DAY - 1);
+    let published = |now: i64| status(&connection(), &with_grant(0, true), SETTING, at(now));
+    let (early, wait) = published(76 * DAY - 1);
     assert_eq!(fresh(&early), ("True", "Refreshed"));
     assert!(
         wait <= Duration::from_secs(2),
         "the announcement is not overslept: {wait:?}"
     );
-    let (late, _) = said(76 * DAY);
+    let (late, _) = published(76 * DAY);
     assert_eq!(fresh(&late), ("False", "GrantExpiring"));
     let dies = late.grant.unwrap().expires_at.unwrap();
     assert_eq!(dies.0, at(90 * DAY));
@@ -125,12 +125,12 @@ fn a_grant_that_is_not_used_is_announced_to_die_two_weeks_before() {
 
 #[test]
 fn every_use_moves_the_end_of_a_grant() {
-    let (said, wait) = status(&connection(), &held(DAY, false), SETTING, at(DAY));
-    let grant = said.grant.clone().unwrap();
+    let (published, wait) = status(&connection(), &with_grant(DAY, false), SETTING, at(DAY));
+    let grant = published.grant.clone().unwrap();
     assert_eq!(grant.since.unwrap().0, at(0));
     assert_eq!(grant.expires_at.unwrap().0, at(91 * DAY));
     assert_eq!(
-        said.subject.unwrap().email.as_deref(),
+        published.subject.unwrap().email.as_deref(),
         Some("ada@example.com")
     );
     assert!(
@@ -141,26 +141,29 @@ fn every_use_moves_the_end_of_a_grant() {
 
 #[test]
 fn who_removed_the_app_is_owed_the_deletion_of_his_data() {
-    let mut gone = held(0, false);
+    let mut gone = with_grant(0, false);
     let GrantSecret::Ours(kept) = &mut gone.observed.grant else {
         unreachable!()
     };
     kept.grant = kept.grant.removed(at(100));
-    let (said, _) = status(&connection(), &gone, SETTING, at(200));
-    let ready = Type::Ready.find(&said.conditions).unwrap();
+    let (published, _) = status(&connection(), &gone, SETTING, at(200));
+    let ready = Type::Ready.find(&published.conditions).unwrap();
     assert_eq!(ready.reason, "Deauthorized");
     let until = at(100 + 10 * DAY).to_string();
     assert!(ready.message.contains(&until), "{}", ready.message);
-    assert_eq!(said.grant.unwrap().lost.as_deref(), Some("Deauthorized"));
+    assert_eq!(
+        published.grant.unwrap().lost.as_deref(),
+        Some("Deauthorized")
+    );
 }
 
 #[test]
 fn nobody_is_named_before_it_is_known_that_they_may() {
-    let mut wrong = held(0, false);
+    let mut wrong = with_grant(0, false);
     wrong.observed.other = Some("ada-2".into());
-    let (said, wait) = status(&connection(), &wrong, SETTING, at(200));
-    assert_eq!(said.subject, None);
-    let verified = Type::SubjectVerified.find(&said.conditions).unwrap();
+    let (published, wait) = status(&connection(), &wrong, SETTING, at(200));
+    assert_eq!(published.subject, None);
+    let verified = Type::SubjectVerified.find(&published.conditions).unwrap();
     assert_eq!(
         (verified.status.as_str(), verified.reason.as_str()),
         ("False", "SubjectAlreadyConnected")
@@ -183,8 +186,8 @@ fn a_consent_that_waits_for_zoom_says_so() {
         attempts: Some(1),
         retry_at: Some(Time(at(900))),
     });
-    let (said, _) = status(&connection(), &waiting, SETTING, at(200));
-    let (ready, reason, message) = condition(&said, Type::Ready);
+    let (published, _) = status(&connection(), &waiting, SETTING, at(200));
+    let (ready, reason, message) = condition(&published, Type::Ready);
     assert_eq!((ready, reason), ("Unknown", "RateLimited"));
     assert!(message.contains(&at(900).to_string()), "{message}");
     assert!(!message.contains("installUrl"), "{message}");
@@ -192,18 +195,18 @@ fn a_consent_that_waits_for_zoom_says_so() {
 
 #[test]
 fn a_token_that_a_quota_keeps_from_consumers_is_not_ready() {
-    let mut refused = held(0, false);
+    let mut refused = with_grant(0, false);
     refused.observed.token = TokenSecret::Absent;
     refused.failure = serde_json::from_value(json!({
         "reason": "TokenSecretNotWritten", "message": "exceeded quota: q", "attempts": 1,
         "time": at(190).to_string(), "retryAt": at(195).to_string(), "credentialsVersion": "",
     }))
     .unwrap();
-    let (said, _) = status(&connection(), &refused, SETTING, at(200));
-    let (fresh, reason, message) = condition(&said, Type::TokenFresh);
+    let (published, _) = status(&connection(), &refused, SETTING, at(200));
+    let (fresh, reason, message) = condition(&published, Type::TokenFresh);
     assert_eq!((fresh, reason), ("False", "TokenSecretNotWritten"));
     assert!(message.contains("exceeded quota"), "{message}");
-    assert_ne!(condition(&said, Type::Ready).0, "True");
+    assert_ne!(condition(&published, Type::Ready).0, "True");
 }
 
 fn client(id: &str) -> Client {
@@ -218,33 +221,37 @@ fn condition(status: &ZoomConnectionStatus, type_: Type) -> (&str, &str, &str) {
 #[test]
 fn a_lost_grant_says_what_is_left_of_it() {
     for (known, explanation) in [(Some("id"), "tried once more"), (None, "another app")] {
-        let mut lost = held(0, false);
+        let mut lost = with_grant(0, false);
         let GrantSecret::Ours(kept) = &mut lost.observed.grant else {
             unreachable!()
         };
         kept.grant.client_id = known.map(Into::into);
         kept.grant = kept.grant.refused(Lost::GrantLost, &client("id"), at(100));
-        let (said, _) = status(&connection(), &lost, SETTING, at(200));
-        let (ready, reason, message) = condition(&said, Type::Ready);
+        let (published, _) = status(&connection(), &lost, SETTING, at(200));
+        let (ready, reason, message) = condition(&published, Type::Ready);
         assert_eq!((ready, reason), ("False", "GrantLost"));
         assert!(message.contains(explanation), "{message}");
         assert_eq!(
-            said.phase,
+            published.phase,
             Some(crate::api::v1alpha1::Phase::ReauthorizationRequired)
         );
-        let (fresh, reason, message) = condition(&said, Type::TokenFresh);
+        let (fresh, reason, message) = condition(&published, Type::TokenFresh);
         assert_eq!((fresh, reason), ("False", "GrantLost"));
         assert!(message.contains(&at(3600).to_string()), "{message}");
-        let grant = said.grant.unwrap();
+        let grant = published.grant.unwrap();
         assert_eq!(grant.sealed_until.unwrap().0, at(100 + 7 * DAY));
         assert_eq!(grant.expires_at, None);
-        assert_eq!(said.token.unwrap().refresh_at, None, "nothing is refreshed");
+        assert_eq!(
+            published.token.unwrap().refresh_at,
+            None,
+            "nothing is refreshed"
+        );
     }
 }
 
 #[test]
 fn the_credentials_of_another_app_are_named_and_the_grant_is_kept() {
-    let mut other = held(0, false);
+    let mut other = with_grant(0, false);
     let GrantSecret::Ours(kept) = &mut other.observed.grant else {
         unreachable!()
     };
@@ -252,8 +259,8 @@ fn the_credentials_of_another_app_are_named_and_the_grant_is_kept() {
     if let Some(integration) = &mut other.observed.integration {
         integration.credentials.client_id = Some("other".into());
     }
-    let (said, _) = status(&connection(), &other, SETTING, at(200));
-    let (ready, reason, message) = condition(&said, Type::Ready);
+    let (published, _) = status(&connection(), &other, SETTING, at(200));
+    let (ready, reason, message) = condition(&published, Type::Ready);
     assert_eq!((ready, reason), ("False", "ClientIdChanged"));
     assert!(
         message.contains("Secret zoom ") && message.contains(" own"),
@@ -263,6 +270,6 @@ fn the_credentials_of_another_app_are_named_and_the_grant_is_kept() {
         !message.contains("other,"),
         "what the Secret holds is not shown: {message}"
     );
-    assert_eq!(condition(&said, Type::TokenFresh).1, "ClientIdChanged");
-    assert_eq!(said.grant.unwrap().lost, None);
+    assert_eq!(condition(&published, Type::TokenFresh).1, "ClientIdChanged");
+    assert_eq!(published.grant.unwrap().lost, None);
 }

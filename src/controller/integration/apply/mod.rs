@@ -97,7 +97,7 @@ async fn remove_old_token_secret(
     if !matches!(outcome.secret(&observed.token), TokenSecret::Ours(_)) {
         return Ok(false);
     }
-    // Before the removal, so that a crash in between leads here again.
+    // Before the removal, so that after a crash in between the next pass does this again.
     if let Some(wanted) = wanted_restart(integration) {
         let marker = restart::moved(&Owner::integration(integration).secret_name);
         restart::restart(&context.restarts(), integration, wanted, &marker).await?;

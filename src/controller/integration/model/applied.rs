@@ -41,7 +41,7 @@ pub struct ReceiverState {
     pub finding: ReceiverFinding,
     /// The API server's sentence, if it refused an object of a receiver that accepts requests.
     pub refused: Option<String>,
-    /// Fields with labels and annotations of its way in that the operator's configuration does not allow.
+    /// Fields with labels and annotations that the operator's configuration does not allow.
     pub undressed: Vec<String>,
     /// How many Pods it has, not counting those that a rollout adds.
     pub replicas: i32,

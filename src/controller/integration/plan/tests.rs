@@ -299,7 +299,7 @@ fn the_receiver_follows_the_webhook() {
     );
 }
 
-/// A bot's token is the app's own, asked for with client id and secret alone, and has one scope.
+/// A bot's token belongs to the app itself, is requested with client id and secret only, and has one scope.
 #[test]
 fn a_bots_token_is_kept_like_a_server_to_server_apps() {
     let bot = json!({
@@ -328,7 +328,7 @@ fn a_bots_token_is_kept_like_a_server_to_server_apps() {
         (ours(NOW + 100), TokenStep::Keep),
         (ours(NOW), TokenStep::Request(Cause::RefreshDue)),
     ] {
-        // The token shows that Zoom takes the credentials.
+        // The token shows that Zoom accepts the credentials.
         assert_eq!(decided(&bot, token), (wanted, CredentialsStep::Forget));
     }
     let mut people = bot;

@@ -1,5 +1,5 @@
-//! The `HTTPRoute` of a receiver: one host, its paths exactly. The part of the Gateway API that is written
-//! and read here, and no more of it.
+//! The `HTTPRoute` of a receiver: exactly one host and its paths. Only the parts of the Gateway API that are
+//! written and read here.
 
 use kube::CustomResource;
 use serde::{Deserialize, Serialize};
@@ -54,25 +54,25 @@ pub struct ParentRef {
     pub section_name: Option<String>,
 }
 
-/// What the Gateways' controllers make of an `HTTPRoute`.
+/// What the Gateways' controllers report about an `HTTPRoute`.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase", default)]
 pub struct HttpRouteStatus {
-    /// For each Gateway and controller.
+    /// One report for each Gateway and controller.
     pub parents: Vec<ParentStatus>,
 }
 
-/// What one controller makes of an `HTTPRoute` at one Gateway.
+/// What one controller reports about an `HTTPRoute` at one Gateway.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ParentStatus {
     /// The Gateway.
     pub parent_ref: ParentRef,
-    /// Whether it takes the route, and why not.
+    /// Whether it accepts the route, and why not.
     pub conditions: Vec<ParentCondition>,
 }
 
-/// A condition, of which every field may be missing: it is written by others.
+/// A condition. Every field may be missing, because others write it.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase", default)]
 #[allow(missing_docs, reason = "as in every condition of Kubernetes")]

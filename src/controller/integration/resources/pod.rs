@@ -25,8 +25,8 @@ use crate::{
     controller::integration::dress::dress_pods,
 };
 
-/// Nothing is lost with this volume, so it need not keep an autoscaler from removing the node. An Ephemeral
-/// buffer is not among them: there its events are.
+/// Volumes whose content may be lost, so that they do not keep an autoscaler from removing the node. An
+/// Ephemeral buffer is not one of them: it holds the events.
 const SAFE_VOLUMES: (&str, &str) = (
     "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes",
     "state",

@@ -548,7 +548,7 @@ fn what_is_built_is_declared() {
     assert!(declared(&without, &policy()).is_empty());
 }
 
-/// The file of Zoom's domain validation: mounted, told to the receiver, and let in from outside.
+/// The file of Zoom's domain validation: mounted, passed to the receiver, and reachable from outside.
 #[test]
 fn a_declared_domain_validation_reaches_the_receiver() {
     let rendered = |file: Value| {

@@ -120,7 +120,7 @@ fn secret(name: &str, secret_name: &str, keys: &[(&str, &str)]) -> Volume {
     }
 }
 
-/// This key only, of a `ConfigMap` that may come later.
+/// Only this key, of a `ConfigMap` that may be created later.
 fn config_map(name: &str, config_map: &str, (key, path): (&str, &str)) -> Volume {
     Volume {
         name: name.into(),

@@ -77,20 +77,20 @@ pub(super) fn events_delivered(
         let (status, reason, message) = passed_through(webhook, suspended, sink)?;
         return say(status, reason, message);
     }
-    let Some(held) = buffer else {
+    let Some(stored) = buffer else {
         return say(
             Status::Unknown,
             Reason::ReceiverSilent,
             "The receiver cannot be asked what it has stored.".into(),
         );
     };
-    if held.full {
+    if stored.full {
         return say(
             Status::False,
             Reason::BufferFull,
             format!(
                 "The buffer is full with {} events, and Zoom is told to send later, which it does for 85 minutes: make the sink accept events again.",
-                Count::of(held.pending)
+                Count::of(stored.pending)
             ),
         );
     }
@@ -108,7 +108,7 @@ pub(super) fn events_delivered(
             format!("{message} Events stay in the buffer meanwhile."),
         );
     }
-    let age = held.oldest_seconds.unwrap_or_default();
+    let age = stored.oldest_seconds.unwrap_or_default();
     if let Some((_, step)) = STEPS.iter().find(|(seconds, _)| age >= *seconds) {
         return say(
             Status::False,
@@ -118,7 +118,7 @@ pub(super) fn events_delivered(
             ),
         );
     }
-    match held.dead_letters {
+    match stored.dead_letters {
         0 if sink.health.is_some_and(|health| health.set_aside > 0) => say(
             Status::False,
             Reason::EventsSetAside,
@@ -272,201 +272,4 @@ fn is_in_cluster(url: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(
-        clippy::needless_pass_by_value,
-        reason = "cases read better without ceremony"
-    )]
-
-    use serde_json::{Value, json};
-
-    use super::*;
-    use crate::controller::integration::model::Why;
-
-    fn integration(change: Value) -> ZoomIntegration {
-        let mut object = json!({
-            "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomIntegration",
-            "metadata": {"name": "acme", "namespace": "clinics"},
-            "spec": {
-                "app": {"kind": "ServerToServer"}, "credentials": {"secretRef": {"name": "zoom"}},
-                "scopes": {"required": []},
-                "webhook": {"sink": {"http": {"url": "https://s"}}, "buffer": {}},
-            },
-        });
-        for (key, value) in change.as_object().unwrap() {
-            object["spec"][key] = value.clone();
-        }
-        serde_json::from_value(object).unwrap()
-    }
-
-    fn said(
-        change: Value,
-        waiting: Option<Waiting>,
-        held: Option<BufferFacts>,
-    ) -> (Status, Reason) {
-        let said = events_delivered(
-            &integration(change),
-            waiting,
-            held.as_ref(),
-            &Sink::default(),
-        )
-        .unwrap();
-        (said.status, said.reason)
-    }
-
-    #[test]
-    fn each_state_has_its_reason() {
-        let held = |pending, dead_letters, oldest, full| {
-            Some(BufferFacts {
-                open: true,
-                pending,
-                dead_letters,
-                oldest_seconds: oldest,
-                full,
-                draining: false,
-            })
-        };
-        for (held, status, reason) in [
-            (None, Status::Unknown, Reason::ReceiverSilent),
-            (held(0, 0, None, false), Status::True, Reason::Delivered),
-            (
-                held(9, 0, Some(299), false),
-                Status::True,
-                Reason::Delivered,
-            ),
-            (
-                held(9, 0, Some(300), false),
-                Status::False,
-                Reason::SinkFailing,
-            ),
-            (held(0, 2, None, false), Status::False, Reason::DeadLetters),
-            (
-                held(9, 2, Some(9000), true),
-                Status::False,
-                Reason::BufferFull,
-            ),
-        ] {
-            assert_eq!(said(json!({}), None, held), (status, reason));
-        }
-        let suspended = json!({"suspend": true});
-        let (status, reason) = said(suspended, None, held(9, 0, Some(9000), false));
-        assert_eq!((status, reason), (Status::Unknown, Reason::Suspended));
-    }
-
-    #[test]
-    fn what_runs_empty_comes_first_also_when_there_is_no_buffer_any_more() {
-        let waiting = Waiting {
-            why: Why::Ending,
-            pending: 3,
-            silent: 0,
-        };
-        let without = json!({"webhook": null});
-        assert_eq!(said(without, Some(waiting), None).1, Reason::Draining);
-    }
-
-    #[test]
-    fn the_message_does_not_change_with_every_second() {
-        let message = |oldest| {
-            let held = BufferFacts {
-                pending: oldest,
-                oldest_seconds: Some(oldest),
-                ..BufferFacts::default()
-            };
-            events_delivered(&integration(json!({})), None, Some(&held), &Sink::default())
-                .unwrap()
-                .message
-        };
-        assert_eq!(message(3601), message(20_000));
-        assert_ne!(message(3599), message(3600));
-    }
-
-    fn without_a_buffer(http: Value, sink: &Sink<'_>) -> Option<(Status, Reason, String)> {
-        let plain = json!({"webhook": {"sink": {"http": http}}});
-        let said = events_delivered(&integration(plain), None, None, sink)?;
-        Some((said.status, said.reason, said.message))
-    }
-
-    #[test]
-    fn without_a_buffer_the_sink_is_seen_too() {
-        let at = |second| jiff::Timestamp::from_second(second).unwrap();
-        let url = || json!({"url": "https://s"});
-        let (mut failing, mut well) = (Health::default(), Health::default());
-        failing.not_delivered(at(5), "sink answered 503");
-        well.delivered(at(5));
-        let unreachable = Health {
-            sink_cause: Some("the sink's name has no address".into()),
-            ..Health::default()
-        };
-        for (health, status, reason) in [
-            (&failing, Status::False, Reason::SinkFailing),
-            (&well, Status::True, Reason::Delivered),
-            (
-                &Health::default(),
-                Status::Unknown,
-                Reason::NothingDelivered,
-            ),
-            (&unreachable, Status::False, Reason::SinkUnreachable),
-        ] {
-            let sink = Sink {
-                is_known: true,
-                health: Some(health),
-                ..Sink::default()
-            };
-            let said = without_a_buffer(url(), &sink).unwrap();
-            assert_eq!((said.0, said.1), (status, reason));
-        }
-        let silent = without_a_buffer(url(), &Sink::default()).unwrap();
-        assert_eq!(silent.1, Reason::ReceiverSilent);
-        let old = Sink {
-            is_known: true,
-            ..Sink::default()
-        };
-        assert_eq!(without_a_buffer(url(), &old), None);
-    }
-
-    #[test]
-    fn a_service_that_is_not_there_is_named_before_the_first_event() {
-        for (service, word) in [
-            (SinkService::Absent, "does not exist"),
-            (SinkService::NoPort, "no port 8080"),
-        ] {
-            let sink = Sink {
-                service,
-                ..Sink::default()
-            };
-            let reference = json!({"serviceRef": {"name": "back-end", "port": 8080}});
-            let said = without_a_buffer(reference, &sink).unwrap();
-            assert_eq!(
-                (said.0, said.1),
-                (Status::False, Reason::SinkServiceMissing)
-            );
-            assert!(said.2.contains(word), "{}", said.2);
-        }
-    }
-
-    #[test]
-    fn what_leads_into_the_cluster_is_told_to_use_a_service_ref() {
-        let refused = Health {
-            sink_cause: Some("the sink's address is not allowed".into()),
-            ..Health::default()
-        };
-        let sink = Sink {
-            is_known: true,
-            health: Some(&refused),
-            ..Sink::default()
-        };
-        for (url, is_told) in [
-            ("http://backend.ns.svc.cluster.local:8080/x", true),
-            ("http://backend.ns.svc/x", true),
-            ("http://backend:8080", true),
-            ("http://10.0.0.1/x", true),
-            ("http://[fd00::1]/x", true),
-            ("http://0x7f.1/", true),
-            ("https://back.example.com/x", false),
-        ] {
-            let message = without_a_buffer(json!({"url": url}), &sink).unwrap().2;
-            assert_eq!(message.contains("serviceRef"), is_told, "{url}: {message}");
-            assert!(message.contains("allowedNetworks"), "{message}");
-        }
-    }
-}
+mod tests;

@@ -103,19 +103,19 @@ mod tests {
         }))
         .unwrap();
         let status = ending(&integration, &Observed::default(), "3 events", at(9));
-        let said: Vec<_> = status
+        let found: Vec<_> = status
             .conditions
             .iter()
-            .map(|said| {
+            .map(|found| {
                 (
-                    said.type_.as_str(),
-                    said.status.as_str(),
-                    said.reason.as_str(),
+                    found.type_.as_str(),
+                    found.status.as_str(),
+                    found.reason.as_str(),
                 )
             })
             .collect();
         assert_eq!(
-            said,
+            found,
             [
                 ("Ready", "False", "Deleting"),
                 ("ReceiverAvailable", "False", "ReceiverUnavailable"),

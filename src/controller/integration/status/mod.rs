@@ -15,6 +15,7 @@ mod reachable;
 mod route;
 mod setup;
 mod verified;
+mod webhook;
 
 use std::time::Duration;
 
@@ -23,8 +24,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::ResourceExt as _;
 use url::Url;
 
-use self::reachable::endpoint_reachable;
 pub use self::{ending::ending, proofs::validated};
+use self::{
+    reachable::endpoint_reachable,
+    webhook::{buffered, webhook},
+};
 use super::{
     model::{Applied, Observed},
     verdict::{self, ConsentFinding, EndpointFinding, Findings},
@@ -33,14 +37,11 @@ use crate::{
     api::{
         condition::{self, Statement, Status, Type},
         v1alpha1::{
-            BufferStatus, ConnectionsStatus, ConsentMode, Phase, ScopesStatus, TokenStatus,
-            WebhookStatus, ZoomConnection, ZoomIntegration, ZoomIntegrationSpec,
-            ZoomIntegrationStatus,
+            ConnectionsStatus, ConsentMode, Phase, ScopesStatus, TokenStatus, WebhookStatus,
+            ZoomConnection, ZoomIntegration, ZoomIntegrationSpec, ZoomIntegrationStatus,
         },
     },
     controller::{
-        integration::count::Count,
-        integration::resources,
         integration::shared,
         key::Key,
         links,
@@ -98,7 +99,7 @@ pub fn status(
     let before = integration.status.clone().unwrap_or_default();
     let spec = &integration.spec;
     let scopes = granted(integration, &applied.token);
-    let buffer = held(&before, observed);
+    let buffer = buffered(&before, observed);
     let webhook = webhook(integration, observed, applied, buffer.as_ref(), now);
     let operators = spec.consent_mode() == Some(ConsentMode::Operator);
     let redirect_url = setting
@@ -156,15 +157,15 @@ pub fn status(
     let conditions = condition::merge(&before.conditions, statements, generation, now);
     // Somebody waits for the receiver's next news: a removal, a sink that accepts events again, or the first
     // event of an app whose installation only an event can prove.
-    let filling = |held: &BufferFacts| held.pending > 0 || held.full;
-    let curious = setting.connections.total > 0
+    let filling = |buffered: &BufferFacts| buffered.pending > 0 || buffered.full;
+    let awaits_change = setting.connections.total > 0
         || buffer.as_ref().is_some_and(filling)
         || facts.is_some_and(is_in_trouble)
         || verdict.phase != Phase::Connected && an_event_installs(spec);
     let poll = webhook
         .as_ref()
         .filter(|_| !spec.suspend)
-        .map(|webhook| poll(curious, webhook, &conditions, now));
+        .map(|webhook| poll(awaits_change, webhook, &conditions, now));
     let pass = wait(spec.suspend, token.as_ref(), webhook.as_ref(), applied, now);
     let next = Next {
         // The message says for how long it has failed, so it must be updated as well.
@@ -197,7 +198,7 @@ pub fn status(
     (status, next)
 }
 
-/// Whether only an event may show that somebody has installed the app.
+/// Whether only an event can show that somebody has installed the app.
 fn an_event_installs(spec: &ZoomIntegrationSpec) -> bool {
     spec.consent_mode() == Some(ConsentMode::External) || spec.has_bot()
 }
@@ -256,7 +257,7 @@ fn stored(token: &TokenSecret) -> Option<&token_secret::Stored> {
 fn granted(integration: &ZoomIntegration, token: &TokenSecret) -> Option<Comparison> {
     let spec = &integration.spec;
     let optional = spec.scopes.optional.as_deref().unwrap_or_default();
-    // Declared, and of people's tokens.
+    // Declared, but of people's tokens.
     let others = spec.consent_scopes().into_iter().filter(|_| spec.has_bot());
     let optional: Vec<String> = optional.iter().cloned().chain(others).collect();
     stored(token).map(|stored| scopes::compare(&stored.scope, &spec.own_scopes(), &optional))
@@ -283,76 +284,6 @@ fn token_finding<'a>(
         },
         _ => TokenFinding::Absent { failure },
     }
-}
-
-/// The newest facts. Earlier ones are kept while a receiver cannot be asked.
-fn webhook(
-    integration: &ZoomIntegration,
-    observed: &Observed,
-    applied: &Applied,
-    buffer: Option<&BufferFacts>,
-    now: Timestamp,
-) -> Option<WebhookStatus> {
-    let wanted = integration.spec.webhook.as_ref()?;
-    let counted = proofs::counted(integration, observed, applied, now);
-    let validated = counted.validated();
-    let (known, facts) = (counted.known, counted.facts.as_ref());
-    let declared = |event: &String| {
-        wanted
-            .subscriptions
-            .iter()
-            .any(|subscription| subscription.events.contains(event))
-    };
-    let proofs = proofs::proofs(&known, facts);
-    let mut events_seen: Vec<String> = known
-        .events_seen
-        .into_iter()
-        .chain(
-            facts
-                .into_iter()
-                .flat_map(|facts| facts.event_types_seen.iter().cloned()),
-        )
-        .filter(declared)
-        .collect();
-    events_seen.sort();
-    events_seen.dedup();
-    Some(WebhookStatus {
-        url: counted.url,
-        proved_since: counted.since.map(Time),
-        last_validated: validated.map(Time),
-        last_verified: proofs.verified.map(Time),
-        last_rejected: proofs.rejected.map(Time),
-        removal_seen: known.removal_seen || facts.is_some_and(|facts| !facts.removals.is_empty()),
-        last_secret: facts
-            .and_then(|facts| facts.last_verified_secret)
-            .map(|secret| secret.as_str().to_owned())
-            .or(known.last_secret),
-        events_seen,
-        events_declared: Some(i32::try_from(wanted.events().len()).unwrap_or(i32::MAX)),
-        announced: None,
-        replicas: Some(applied.receiver.replicas),
-        selector: Some(resources::selector(integration)),
-        buffer: wanted.buffer.is_some().then(|| match buffer {
-            Some(held) => BufferStatus {
-                dead_letters: i64::try_from(Count::of(held.dead_letters).stepped)
-                    .unwrap_or(i64::MAX),
-            },
-            None => known.buffer.unwrap_or_default(),
-        }),
-    })
-}
-
-/// What the buffers hold. While one of several receivers cannot be asked, its dead letters still count.
-fn held(before: &ZoomIntegrationStatus, observed: &Observed) -> Option<BufferFacts> {
-    let mut held = observed.buffer()?;
-    if observed.pods.iter().any(|pod| pod.facts.is_none()) {
-        let known = before.webhook.as_ref();
-        let known = known.and_then(|webhook| webhook.buffer.as_ref());
-        let known = known.map_or(0, |known| known.dead_letters);
-        let known = u64::try_from(known).unwrap_or_default();
-        held.dead_letters = held.dead_letters.max(known);
-    }
-    Some(held)
 }
 
 /// The redirect URL if the operator has the callback.
@@ -420,7 +351,7 @@ fn is_in_trouble(facts: &Facts) -> bool {
 
 /// How often to ask the receivers whether their facts changed.
 fn poll(
-    curious: bool,
+    awaits_change: bool,
     webhook: &WebhookStatus,
     conditions: &[Condition],
     now: Timestamp,
@@ -428,7 +359,12 @@ fn poll(
     let up_since = Type::ReceiverAvailable
         .find(conditions)
         .map(|condition| condition.last_transition_time.0);
-    let next = schedule::next_facts(webhook.last_validated.is_some(), curious, up_since, now);
+    let next = schedule::next_facts(
+        webhook.last_validated.is_some(),
+        awaits_change,
+        up_since,
+        now,
+    );
     Duration::try_from(next.duration_since(now)).unwrap_or_default()
 }
 

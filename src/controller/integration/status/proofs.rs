@@ -179,7 +179,7 @@ mod tests {
     }
 
     /// Minutes of the last correct and the last wrong signature, in the status before and in the facts.
-    fn said(
+    fn published(
         before: (Option<i64>, Option<i64>),
         facts: (Option<i64>, Option<i64>),
     ) -> (Option<Timestamp>, Option<Timestamp>) {
@@ -197,48 +197,54 @@ mod tests {
 
     #[test]
     fn the_first_right_signature_is_said_and_then_one_in_an_hour() {
-        assert_eq!(said((None, None), (Some(5), None)).0, Some(at(5)));
-        assert_eq!(said((Some(5), None), (Some(64), None)).0, Some(at(5)));
-        assert_eq!(said((Some(5), None), (Some(65), None)).0, Some(at(65)));
-        assert_eq!(said((Some(65), None), (Some(5), None)).0, Some(at(65)));
-        assert_eq!(said((Some(65), None), (None, None)).0, Some(at(65)));
+        assert_eq!(published((None, None), (Some(5), None)).0, Some(at(5)));
+        assert_eq!(published((Some(5), None), (Some(64), None)).0, Some(at(5)));
+        assert_eq!(published((Some(5), None), (Some(65), None)).0, Some(at(65)));
+        assert_eq!(published((Some(65), None), (Some(5), None)).0, Some(at(65)));
+        assert_eq!(published((Some(65), None), (None, None)).0, Some(at(65)));
     }
 
     #[test]
     fn a_wrong_signature_is_said_as_long_as_no_right_one_came_since() {
-        assert_eq!(said((None, None), (None, Some(5))).1, Some(at(5)));
-        assert_eq!(said((None, None), (Some(6), Some(5))).1, None);
-        assert_eq!(said((Some(4), None), (Some(4), Some(5))).1, Some(at(5)));
+        assert_eq!(published((None, None), (None, Some(5))).1, Some(at(5)));
+        assert_eq!(published((None, None), (Some(6), Some(5))).1, None);
+        assert_eq!(
+            published((Some(4), None), (Some(4), Some(5))).1,
+            Some(at(5))
+        );
         // Compared with the exact time of the receiver, not with the hourly time of the status.
-        assert_eq!(said((Some(4), None), (Some(6), Some(5))).1, None);
+        assert_eq!(published((Some(4), None), (Some(6), Some(5))).1, None);
         // Anybody can send a wrong signature every second.
-        assert_eq!(said((None, Some(5)), (None, Some(64))).1, Some(at(5)));
-        assert_eq!(said((None, Some(5)), (None, Some(65))).1, Some(at(65)));
+        assert_eq!(published((None, Some(5)), (None, Some(64))).1, Some(at(5)));
+        assert_eq!(published((None, Some(5)), (None, Some(65))).1, Some(at(65)));
     }
 
     #[test]
     fn a_wrong_signature_after_a_right_one_is_said_at_once() {
         // The last published doubt was ended by a correct signature.
         assert_eq!(
-            said((Some(6), Some(5)), (Some(6), Some(20))).1,
+            published((Some(6), Some(5)), (Some(6), Some(20))).1,
             Some(at(20))
         );
         assert_eq!(
-            said((Some(4), Some(5)), (Some(10), Some(20))).1,
+            published((Some(4), Some(5)), (Some(10), Some(20))).1,
             Some(at(20))
         );
-        assert_eq!(said((Some(4), Some(5)), (Some(4), Some(20))).1, Some(at(5)));
+        assert_eq!(
+            published((Some(4), Some(5)), (Some(4), Some(20))).1,
+            Some(at(5))
+        );
     }
 
     #[test]
     fn a_right_signature_ends_a_doubt_at_once() {
         assert_eq!(
-            said((Some(4), Some(5)), (Some(6), Some(5))),
+            published((Some(4), Some(5)), (Some(6), Some(5))),
             (Some(at(6)), Some(at(5)))
         );
         // Published once, and then at most hourly again.
         assert_eq!(
-            said((Some(6), Some(5)), (Some(7), Some(5))),
+            published((Some(6), Some(5)), (Some(7), Some(5))),
             (Some(at(6)), Some(at(5)))
         );
     }

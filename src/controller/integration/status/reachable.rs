@@ -34,11 +34,11 @@ pub(super) fn endpoint_reachable(
         let message = "Zoom's own URL validation came through.";
         return say(Status::True, Reason::Validated, message);
     }
-    let known = said_before(webhook, before).filter(|_| seen.tried);
+    let known = earlier_finding(webhook, before).filter(|_| seen.tried);
     let is_obstacle = |finding: &Finding| finding.is_obstacle();
-    let was_up = known
-        .as_ref()
-        .is_some_and(|said| said.status == Status::True || said.reason == Reason::ReceiverDown);
+    let was_up = known.as_ref().is_some_and(|statement| {
+        statement.status == Status::True || statement.reason == Reason::ReceiverDown
+    });
     let obstacle = seen.finding.as_ref().is_some_and(is_obstacle);
     if seen.tried && !seen.ready && !obstacle && (was_up || seen.finding.is_some()) {
         let message =
@@ -47,7 +47,7 @@ pub(super) fn endpoint_reachable(
     }
     let Some(finding) = &seen.finding else {
         return known
-            .filter(|said| said.reason != Reason::ReceiverDown)
+            .filter(|statement| statement.reason != Reason::ReceiverDown)
             .or_else(|| {
                 let message = "The operator tries the URL as soon as the receiver accepts requests and the credentials hold the webhook secret token.";
                 say(Status::Unknown, Reason::NotChecked, message)
@@ -65,16 +65,16 @@ pub(super) fn endpoint_reachable(
 }
 
 /// The finding of an earlier process at the same URL, until this process has checked it.
-fn said_before(webhook: &WebhookStatus, before: &ZoomIntegrationStatus) -> Option<Statement> {
+fn earlier_finding(webhook: &WebhookStatus, before: &ZoomIntegrationStatus) -> Option<Statement> {
     let known = before.webhook.as_ref()?;
-    let said = Type::EndpointReachable.find(&before.conditions)?;
+    let statement = Type::EndpointReachable.find(&before.conditions)?;
     let status = [Status::True, Status::False, Status::Unknown]
         .into_iter()
-        .find(|status| status.as_str() == said.status)?;
-    let reason = Reason::of(said)?;
+        .find(|status| status.as_str() == statement.status)?;
+    let reason = Reason::of(statement)?;
     let is_a_finding = !matches!(reason, Reason::NotChecked | Reason::Validated);
     (is_a_finding && known.url == webhook.url)
-        .then(|| Statement::new(Type::EndpointReachable, status, reason, &said.message))
+        .then(|| Statement::new(Type::EndpointReachable, status, reason, &statement.message))
 }
 
 #[cfg(test)]
@@ -125,18 +125,18 @@ mod tests {
             (Cause::UnexpectedStatus(404), Status::False),
             (Cause::ResolverFailed, Status::Unknown),
         ] {
-            let said = say(&webhook, Some(&seen(Some(cause)))).unwrap();
-            assert_eq!((said.status, said.reason), (status, cause.into()));
-            assert_eq!(said.message, "Seen from the operator: as found.");
+            let statement = say(&webhook, Some(&seen(Some(cause)))).unwrap();
+            assert_eq!((statement.status, statement.reason), (status, cause.into()));
+            assert_eq!(statement.message, "Seen from the operator: as found.");
         }
     }
 
     #[test]
     fn zooms_own_validation_counts_more() {
         let webhook = webhook(Some(URL), Some(8 * DAY));
-        let said = say(&webhook, Some(&seen(Some(Cause::NameNotFound)))).unwrap();
+        let statement = say(&webhook, Some(&seen(Some(Cause::NameNotFound)))).unwrap();
         assert_eq!(
-            (said.status, said.reason),
+            (statement.status, statement.reason),
             (Status::True, Reason::Validated)
         );
     }
@@ -146,9 +146,9 @@ mod tests {
         let unseen = seen(None);
         assert_eq!(say(&webhook(None, None), Some(&unseen)), None);
         assert_eq!(say(&webhook(Some(URL), Some(9 * DAY)), None), None);
-        let said = say(&webhook(Some(URL), None), Some(&unseen)).unwrap();
+        let statement = say(&webhook(Some(URL), None), Some(&unseen)).unwrap();
         assert_eq!(
-            (said.status, said.reason),
+            (statement.status, statement.reason),
             (Status::Unknown, Reason::NotChecked)
         );
     }
@@ -167,8 +167,8 @@ mod tests {
         };
         let say = |url: &str, seen: ReachState, before: &ZoomIntegrationStatus| {
             let webhook = webhook(Some(url), None);
-            let said = endpoint_reachable(Some(&webhook), Some(&seen), before, at(10 * DAY));
-            said.unwrap()
+            let statement = endpoint_reachable(Some(&webhook), Some(&seen), before, at(10 * DAY));
+            statement.unwrap()
         };
         assert_eq!(say(URL, seen(None), &before), first);
         let reason =
@@ -196,9 +196,9 @@ mod tests {
             ..seen(cause)
         };
         let reason = |seen: &ReachState| say(&webhook, Some(seen)).unwrap().reason;
-        let said = say(&webhook, Some(&down(Some(Cause::Reachable)))).unwrap();
+        let statement = say(&webhook, Some(&down(Some(Cause::Reachable)))).unwrap();
         assert_eq!(
-            (said.status, said.reason),
+            (statement.status, statement.reason),
             (Status::Unknown, Reason::ReceiverDown)
         );
         // An obstacle remains an obstacle. A URL that was never reachable gets no statement.
@@ -208,18 +208,18 @@ mod tests {
         );
         assert_eq!(reason(&down(None)), Reason::NotChecked);
 
-        let after = |said: Statement, seen: &ReachState| {
+        let after = |statement: Statement, seen: &ReachState| {
             let before = ZoomIntegrationStatus {
-                conditions: condition::merge(&[], vec![said], Some(1), at(1)),
+                conditions: condition::merge(&[], vec![statement], Some(1), at(1)),
                 webhook: Some(webhook.clone()),
                 ..ZoomIntegrationStatus::default()
             };
             endpoint_reachable(Some(&webhook), Some(seen), &before, at(10 * DAY)).unwrap()
         };
         let up = say(&webhook, Some(&seen(Some(Cause::Reachable)))).unwrap();
-        let said = after(up, &down(None));
-        assert_eq!(said.reason, Reason::ReceiverDown);
-        assert_eq!(after(said.clone(), &down(None)), said);
-        assert_eq!(after(said, &seen(None)).reason, Reason::NotChecked);
+        let statement = after(up, &down(None));
+        assert_eq!(statement.reason, Reason::ReceiverDown);
+        assert_eq!(after(statement.clone(), &down(None)), statement);
+        assert_eq!(after(statement, &seen(None)).reason, Reason::NotChecked);
     }
 }

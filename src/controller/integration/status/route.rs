@@ -1,4 +1,4 @@
-//! What the Gateways say of a receiver's `HTTPRoute`.
+//! What the Gateways report about a receiver's `HTTPRoute`.
 
 use crate::{
     api::{
@@ -12,11 +12,12 @@ use crate::{
     },
 };
 
-/// Most of what is quoted.
+/// Maximum length of a quoted text.
 const MOST_TEXT: usize = 500;
 
-/// The condition, if the integration's host is its own and every Gateway that has judged the route as it is now refuses it. None while there is no
-/// route, or nobody has judged it: whether the URL leads to the receiver is then found out by trying.
+/// The condition, if the integration owns its host and every Gateway that has judged the current route
+/// refuses it. `None` if there is no route or no judgement yet: a check of the URL then finds out whether it
+/// leads to the receiver.
 pub(super) fn refused(
     spec: &ZoomIntegrationSpec,
     observed: &Observed,
@@ -45,7 +46,7 @@ fn judged(route: &HTTPRoute) -> Option<Statement> {
     ))
 }
 
-/// Why a Gateway does not serve the route; `None` if it does, or has not said so of this generation.
+/// Why a Gateway does not serve the route; `None` if it does, or has not judged this generation yet.
 fn objection(parent: &ParentStatus, generation: Option<i64>) -> Option<String> {
     let current = parent.conditions.iter().filter(|condition| {
         condition.observed_generation.is_none() || condition.observed_generation == generation
@@ -104,23 +105,23 @@ mod tests {
 
     #[test]
     fn a_route_that_no_gateway_takes_is_named_with_the_gateways_sentence() {
-        let said = say(&json!([parent("public", "False", "True", 2)])).unwrap();
+        let statement = say(&json!([parent("public", "False", "True", 2)])).unwrap();
         assert_eq!(
-            (said.status, said.reason),
+            (statement.status, statement.reason),
             (Status::False, Reason::RouteRefused)
         );
         assert!(
-            said.message.starts_with(
+            statement.message.starts_with(
                 "Gateway gateways/public does not accept the HTTPRoute (NoAccepted): as the Gateway says. "
             ),
             "{}",
-            said.message
+            statement.message
         );
-        let said = say(&json!([parent("public", "True", "False", 2)])).unwrap();
+        let statement = say(&json!([parent("public", "True", "False", 2)])).unwrap();
         assert!(
-            said.message.contains("(NoResolvedRefs)"),
+            statement.message.contains("(NoResolvedRefs)"),
             "{}",
-            said.message
+            statement.message
         );
     }
 

@@ -74,7 +74,7 @@ pub(super) fn fill(
         .map(|warning| bounded(&(words.warning)(warning), MOST_TEXT))
         .collect();
     status.next_step = next_step(status, &steps, words).map(|text| bounded(&text, MOST_NEXT));
-    status.setup = steps.iter().map(|step| told(step, words)).collect();
+    status.setup = steps.iter().map(|step| setup_step(step, words)).collect();
 }
 
 /// The one thing to do next. It never contradicts `Ready`: the cause of a stall comes first, and an
@@ -111,7 +111,7 @@ fn stalled_by(reason: Reason, steps: &[Step], words: &Words) -> Option<String> {
     }
 }
 
-fn told(step: &Step, words: &Words) -> SetupStep {
+fn setup_step(step: &Step, words: &Words) -> SetupStep {
     let mistakes: Vec<String> = step.mistakes.iter().map(words.mistake).collect();
     let message = mistakes.join(words.gap);
     let mut links = 0;

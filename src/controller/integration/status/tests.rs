@@ -124,13 +124,13 @@ fn message(status: &ZoomIntegrationStatus, type_: Type) -> &str {
 
 #[test]
 fn declared_events_are_counted_once_and_so_are_those_that_came() {
-    let said = say(&integration(), vec![pod(0, Some(0))], vec![]);
-    let webhook = said.webhook.as_ref().unwrap();
+    let published = say(&integration(), vec![pod(0, Some(0))], vec![]);
+    let webhook = published.webhook.as_ref().unwrap();
     assert_eq!(webhook.events_declared, Some(3));
     assert_eq!(webhook.events_seen, ["meeting.ended"]);
     assert!(
-        message(&said, Type::EndpointValidated).ends_with(" Seen 1 of 3 declared events."),
-        "{said:?}"
+        message(&published, Type::EndpointValidated).ends_with(" Seen 1 of 3 declared events."),
+        "{published:?}"
     );
 }
 
@@ -148,8 +148,8 @@ fn a_url_that_leads_to_somebody_else_is_not_said() {
 
 #[test]
 fn dead_letters_of_a_receiver_that_is_silent_are_not_forgotten() {
-    let letters = |said: &ZoomIntegrationStatus| {
-        let webhook = said.webhook.as_ref().unwrap();
+    let letters = |published: &ZoomIntegrationStatus| {
+        let webhook = published.webhook.as_ref().unwrap();
         webhook.buffer.as_ref().unwrap().dead_letters
     };
     let mut integration = integration();
@@ -175,14 +175,14 @@ fn what_stands_in_the_way_of_zoom_is_named_where_a_person_looks() {
         }),
         again: None,
     };
-    let endpoint = |said: &ZoomIntegrationStatus| {
-        let step = said.setup.iter().find(|step| step.id == "Endpoint");
+    let endpoint = |published: &ZoomIntegrationStatus| {
+        let step = published.setup.iter().find(|step| step.id == "Endpoint");
         let step = step.unwrap();
         (step.state.clone(), step.message.clone().unwrap_or_default())
     };
     let say = |cause| say_seeing(&integration(), vec![], vec![], Some(seen(cause)));
-    let said = say(Cause::NameNotFound);
-    let (state, message) = endpoint(&said);
+    let published = say(Cause::NameNotFound);
+    let (state, message) = endpoint(&published);
     assert_eq!(state, "Open");
     let expected = "Seen from the operator: hooks.example.com has no address.";
     assert!(message.contains(expected), "{message}");
@@ -191,10 +191,10 @@ fn what_stands_in_the_way_of_zoom_is_named_where_a_person_looks() {
     }
     // It is only advice and does not change the integration's state.
     let without = say_seeing(&integration(), vec![], vec![], None);
-    assert_eq!(said.phase, without.phase);
+    assert_eq!(published.phase, without.phase);
     for type_ in [Type::Ready, Type::Reconciling, Type::Stalled] {
         assert_eq!(
-            type_.find(&said.conditions),
+            type_.find(&published.conditions),
             type_.find(&without.conditions)
         );
     }
@@ -202,8 +202,8 @@ fn what_stands_in_the_way_of_zoom_is_named_where_a_person_looks() {
 
 #[test]
 fn a_changed_url_has_to_be_validated_anew() {
-    let endpoint = |said: &ZoomIntegrationStatus| {
-        let step = said.setup.iter().find(|step| step.id == "Endpoint");
+    let endpoint = |published: &ZoomIntegrationStatus| {
+        let step = published.setup.iter().find(|step| step.id == "Endpoint");
         step.unwrap().state.clone()
     };
     let mut integration = integration();
@@ -214,10 +214,10 @@ fn a_changed_url_has_to_be_validated_anew() {
     webhook.endpoint.as_mut().unwrap().path = Some("/other".into());
     let second = say(&integration, vec![pod(0, Some(0))], vec![]);
     assert_eq!(second.webhook.as_ref().unwrap().last_validated, None);
-    let said = message(&second, Type::EndpointValidated);
+    let published = message(&second, Type::EndpointValidated);
     assert!(
-        said.starts_with("The URL has changed: paste https://hooks.example.com/other "),
-        "{said}"
+        published.starts_with("The URL has changed: paste https://hooks.example.com/other "),
+        "{published}"
     );
     assert_eq!(endpoint(&second), "Open");
     integration.status = Some(second.clone());
@@ -268,7 +268,7 @@ fn a_webhook_only_app_is_connected_once_zoom_has_validated() {
         reach: None,
         sharers: vec![],
     };
-    let said = |pods: Vec<ReceiverPod>| {
+    let published = |pods: Vec<ReceiverPod>| {
         let mut observed = Observed {
             facts: together(&pods),
             pods,
@@ -285,11 +285,11 @@ fn a_webhook_only_app_is_connected_once_zoom_has_validated() {
         facts: Some(Facts::default()),
         ..pod(0, None)
     };
-    let (phase, valid, status) = said(vec![silent]);
+    let (phase, valid, status) = published(vec![silent]);
     assert_eq!((phase, valid.as_str()), (Phase::ReadyToInstall, "Unknown"));
     assert_eq!(status.token, None);
     assert_eq!(status.connections, None);
     assert_eq!(status.client_id, None);
-    let (phase, valid, _) = said(vec![pod(0, Some(0))]);
+    let (phase, valid, _) = published(vec![pod(0, Some(0))]);
     assert_eq!((phase, valid.as_str()), (Phase::Connected, "True"));
 }

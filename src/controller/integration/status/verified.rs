@@ -107,7 +107,7 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn said(facts: Option<&Facts>) -> Option<(Status, Reason)> {
+    fn statement(facts: Option<&Facts>) -> Option<(Status, Reason)> {
         let integration: ZoomIntegration = serde_json::from_value(json!({
             "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomIntegration",
             "metadata": {"name": "acme", "namespace": "clinics"},
@@ -119,8 +119,8 @@ mod tests {
         }))
         .unwrap();
         let webhook = WebhookStatus::default();
-        let said = events_verified(&integration.spec, Some(&webhook), facts)?;
-        Some((said.status, said.reason))
+        let statement = events_verified(&integration.spec, Some(&webhook), facts)?;
+        Some((statement.status, statement.reason))
     }
 
     fn with(change: impl FnOnce(&mut Facts)) -> Facts {
@@ -157,16 +157,19 @@ mod tests {
             (removal.clone(), Status::False, Reason::RemovalNotVerified),
             (right, Status::True, Reason::SignatureVerified),
         ] {
-            assert_eq!(said(Some(&facts)), Some((status, reason)));
+            assert_eq!(statement(Some(&facts)), Some((status, reason)));
         }
         let mut later = removal;
         later.verified(at(9), SecretRole::Current);
-        assert_eq!(said(Some(&later)).unwrap().1, Reason::SignatureVerified);
+        assert_eq!(
+            statement(Some(&later)).unwrap().1,
+            Reason::SignatureVerified
+        );
     }
 
     #[test]
     fn a_receiver_that_is_silent_or_old_says_nothing() {
-        assert_eq!(said(None).unwrap().1, Reason::ReceiverSilent);
-        assert_eq!(said(Some(&Facts::default())), None);
+        assert_eq!(statement(None).unwrap().1, Reason::ReceiverSilent);
+        assert_eq!(statement(Some(&Facts::default())), None);
     }
 }

@@ -329,8 +329,8 @@ fn a_token_that_zoom_does_not_take_is_not_connected() {
         "ProbeRefused",
     );
     let fresh = crate::controller::verdict::token_fresh(case.token.as_ref().unwrap());
-    let said = (fresh.status, fresh.reason);
-    assert_eq!(said, (Status::False, Reason::ProbeRefused));
+    let decided = (fresh.status, fresh.reason);
+    assert_eq!(decided, (Status::False, Reason::ProbeRefused));
 }
 
 #[test]
@@ -611,7 +611,7 @@ fn zooms_validation_is_all_that_a_webhook_only_app_waits_for() {
         "webhook": {"sink": {"http": {"url": "https://s"}}},
     }))
     .unwrap();
-    let said = |before: &ZoomIntegrationStatus, proved: Option<i64>, now: i64| {
+    let decided = |before: &ZoomIntegrationStatus, proved: Option<i64>, now: i64| {
         let findings = Findings {
             spec: &spec,
             before,
@@ -628,7 +628,7 @@ fn zooms_validation_is_all_that_a_webhook_only_app_waits_for() {
         };
         verdict(&findings, at(now))
     };
-    let waiting = said(&unseen(), None, 100);
+    let waiting = decided(&unseen(), None, 100);
     assert_eq!(
         (waiting.phase, waiting.ready, waiting.flow, waiting.reason),
         (
@@ -644,7 +644,7 @@ fn zooms_validation_is_all_that_a_webhook_only_app_waits_for() {
     );
     let lasts = i64::try_from(PROOF_LASTS.as_secs()).unwrap();
     for now in [100, 100 + lasts] {
-        let ready = said(&waiting_status(), Some(100), now);
+        let ready = decided(&waiting_status(), Some(100), now);
         assert_eq!(
             (ready.phase, ready.ready, ready.flow, ready.reason),
             (
@@ -655,7 +655,7 @@ fn zooms_validation_is_all_that_a_webhook_only_app_waits_for() {
             )
         );
     }
-    let overdue = said(&connected(), Some(100), 101 + lasts);
+    let overdue = decided(&connected(), Some(100), 101 + lasts);
     assert_eq!(
         (overdue.phase, overdue.ready, overdue.flow, overdue.reason),
         (
@@ -671,7 +671,7 @@ fn waiting_status() -> ZoomIntegrationStatus {
     before("False", Phase::ReadyToInstall, None)
 }
 
-/// Its token makes a bot no more than ready: what shows that somebody installed it is an event or a connection.
+/// A token only makes a bot ready: an event or a connection shows that somebody installed it.
 #[test]
 fn a_bot_is_connected_once_somebody_has_installed_it() {
     let spec = spec(json!({
@@ -680,7 +680,7 @@ fn a_bot_is_connected_once_somebody_has_installed_it() {
     }));
     let scopes = zoom::scopes::compare("imchat:bot", &spec.own_scopes(), &[]);
     let before = unseen();
-    let said = |expires: i64, consent: ConsentFinding<'_>| {
+    let decided = |expires: i64, consent: ConsentFinding<'_>| {
         let findings = Findings {
             spec: &spec,
             before: &before,
@@ -698,17 +698,17 @@ fn a_bot_is_connected_once_somebody_has_installed_it() {
         };
         verdict(&findings, at(100)).phase
     };
-    assert_eq!(said(200, PAGES), Phase::ReadyToInstall);
+    assert_eq!(decided(200, PAGES), Phase::ReadyToInstall);
     let seen = ConsentFinding {
         event_seen: true,
         ..PAGES
     };
-    assert_eq!(said(200, seen), Phase::Connected);
+    assert_eq!(decided(200, seen), Phase::Connected);
     let connected = ConsentFinding {
         total: 1,
         connected: 1,
         ..PAGES
     };
-    assert_eq!(said(200, connected), Phase::Connected);
-    assert_eq!(said(50, connected), Phase::Connecting);
+    assert_eq!(decided(200, connected), Phase::Connected);
+    assert_eq!(decided(50, connected), Phase::Connecting);
 }

@@ -136,12 +136,12 @@ impl Pass {
             reach: None,
             sharers: vec![],
         };
-        let said = status(&self.integration, &observed, &applied, &setting, at(second)).0;
-        let text = serde_json::to_string(&said).unwrap();
+        let published = status(&self.integration, &observed, &applied, &setting, at(second)).0;
+        let text = serde_json::to_string(&published).unwrap();
         assert!(!text.contains("value-of-client-secret"), "{text}");
         assert!(!text.contains("value-of-webhook"), "{text}");
         self.integration.status = serde_json::from_str(&text).unwrap();
-        said
+        published
     }
 }
 
@@ -165,38 +165,38 @@ fn seen(change: impl FnOnce(&mut Facts)) -> Option<Facts> {
 fn each_step_is_done_when_its_proof_was_seen() {
     let mut pass = Pass::over(integration(json!({})));
     pass.secret = None;
-    let said = pass.at(10);
-    assert_eq!(in_state(&said, "Done"), [""; 0]);
+    let published = pass.at(10);
+    assert_eq!(in_state(&published, "Done"), [""; 0]);
     assert_eq!(
-        said.next_step.as_deref(),
+        published.next_step.as_deref(),
         Some("Create the Server-to-Server OAuth app")
     );
     assert_eq!(
-        said.credentials.as_ref().map(|found| found.found),
+        published.credentials.as_ref().map(|found| found.found),
         Some(false)
     );
-    let message = step(&said, "Credentials").message.clone();
+    let message = step(&published, "Credentials").message.clone();
     assert_eq!(message.as_deref(), Some("The Secret zoom does not exist."));
 
     pass.secret = Some(secret(&ALL[..3]));
     pass.scope = Some(SCOPE);
-    let said = pass.at(20);
+    let published = pass.at(20);
     assert_eq!(
-        in_state(&said, "Done"),
+        in_state(&published, "Done"),
         ["CreateApp", "Credentials", "Scopes", "Activate"]
     );
     assert_eq!(
-        said.next_step.as_deref(),
+        published.next_step.as_deref(),
         Some("Copy the Secret Token into the Secret")
     );
 
     pass.secret = Some(secret(&ALL));
     pass.facts = seen(|facts| facts.validated(at(25), SecretRole::Current));
-    let said = pass.at(30);
-    assert_eq!(step(&said, "Endpoint").state, "Done");
-    assert_eq!(step(&said, "Credentials").since, Some(Time(at(20))));
+    let published = pass.at(30);
+    assert_eq!(step(&published, "Endpoint").state, "Done");
+    assert_eq!(step(&published, "Credentials").since, Some(Time(at(20))));
     // It works, and the list shows which events have arrived.
-    assert_eq!(said.next_step, None);
+    assert_eq!(published.next_step, None);
 
     pass.facts = seen(|facts| {
         facts.validated(at(25), SecretRole::Current);
@@ -204,9 +204,9 @@ fn each_step_is_done_when_its_proof_was_seen() {
         facts.seen("meeting.ended");
         facts.verified(at(35), SecretRole::Current);
     });
-    let said = pass.at(40);
-    assert_eq!(said.next_step, None, "{:#?}", said.setup);
-    assert_eq!(in_state(&said, "Done").len(), said.setup.len());
+    let published = pass.at(40);
+    assert_eq!(published.next_step, None, "{:#?}", published.setup);
+    assert_eq!(in_state(&published, "Done").len(), published.setup.len());
 }
 
 #[test]
@@ -256,8 +256,8 @@ fn what_zoom_sends_is_no_write_for_each_request() {
 fn a_wrong_signature_is_the_secret_tokens_mistake() {
     let mut pass = Pass::over(integration(json!({})));
     pass.facts = seen(|facts| facts.rejected(at(5)));
-    let said = pass.at(10);
-    let found = step(&said, "SecretToken");
+    let published = pass.at(10);
+    let found = step(&published, "SecretToken");
     assert_eq!(found.state, "Open");
     let message = found.message.as_deref().unwrap();
     assert!(
@@ -268,9 +268,9 @@ fn a_wrong_signature_is_the_secret_tokens_mistake() {
         facts.rejected(at(5));
         facts.validated(at(15), SecretRole::Current);
     });
-    let said = pass.at(20);
-    assert_eq!(step(&said, "SecretToken").state, "Done");
-    assert_eq!(step(&said, "SecretToken").message, None);
+    let published = pass.at(20);
+    assert_eq!(step(&published, "SecretToken").state, "Done");
+    assert_eq!(step(&published, "SecretToken").message, None);
 }
 
 #[test]
@@ -285,13 +285,13 @@ fn a_removal_stays_seen() {
 #[test]
 fn a_general_apps_credentials_are_judged_by_the_check() {
     let mut pass = Pass::over(general());
-    let said = pass.at(10);
-    assert_eq!(step(&said, "Credentials").state, "Unknown");
+    let published = pass.at(10);
+    assert_eq!(step(&published, "Credentials").state, "Unknown");
     let condition = |status: &ZoomIntegrationStatus| {
         let found = Type::CredentialsValid.find(&status.conditions).unwrap();
         (found.status.clone(), found.reason.clone())
     };
-    assert_eq!(condition(&said), ("Unknown".into(), "NotTried".into()));
+    assert_eq!(condition(&published), ("Unknown".into(), "NotTried".into()));
 
     let failure = |reason: &str| {
         serde_json::from_value(json!({
@@ -301,40 +301,40 @@ fn a_general_apps_credentials_are_judged_by_the_check() {
         .unwrap()
     };
     pass.checked.failure = Some(failure("CredentialsRejected"));
-    let said = pass.at(20);
+    let published = pass.at(20);
     assert_eq!(
-        condition(&said),
+        condition(&published),
         ("False".into(), "CredentialsRejected".into())
     );
     assert_eq!(
-        Type::Stalled.find(&said.conditions).unwrap().reason,
+        Type::Stalled.find(&published.conditions).unwrap().reason,
         "CredentialsRejected"
     );
-    let found = step(&said, "Credentials");
+    let found = step(&published, "Credentials");
     assert_eq!(found.state, "Open");
     let message = found.message.as_deref().unwrap();
     assert!(
         message.contains("copy both from the Production tab"),
         "{message}"
     );
-    assert_eq!(said.warnings.len(), 2, "{:?}", said.warnings);
+    assert_eq!(published.warnings.len(), 2, "{:?}", published.warnings);
 
     pass.checked.failure = Some(failure("ZoomUnavailable"));
-    let said = pass.at(30);
+    let published = pass.at(30);
     assert_eq!(
-        condition(&said),
+        condition(&published),
         ("Unknown".into(), "ZoomUnavailable".into())
     );
-    assert_eq!(Type::Stalled.find(&said.conditions), None);
+    assert_eq!(Type::Stalled.find(&published.conditions), None);
 
     pass.checked = Checked {
         accepted_version: Some("c/1".into()),
         ..Checked::default()
     };
-    let said = pass.at(40);
-    assert_eq!(condition(&said), ("True".into(), "Accepted".into()));
-    assert_eq!(step(&said, "Credentials").state, "Done");
-    assert_eq!(step(&said, "Credentials").since, Some(Time(at(40))));
+    let published = pass.at(40);
+    assert_eq!(condition(&published), ("True".into(), "Accepted".into()));
+    assert_eq!(step(&published, "Credentials").state, "Done");
+    assert_eq!(step(&published, "Credentials").since, Some(Time(at(40))));
     // Other credentials that Zoom has not checked yet.
     pass.checked.accepted_version = Some("c/0".into());
     assert_eq!(condition(&pass.at(50)).0, "Unknown");
@@ -384,10 +384,10 @@ fn while_suspended_the_list_stands() {
     pass.integration.spec.suspend = true;
     pass.secret = None;
     pass.checked = Checked::default();
-    let said = pass.at(20);
-    assert_eq!(said.setup, before.setup);
-    assert_eq!(said.next_step, before.next_step);
-    assert_eq!(said.warnings, before.warnings);
+    let published = pass.at(20);
+    assert_eq!(published.setup, before.setup);
+    assert_eq!(published.next_step, before.next_step);
+    assert_eq!(published.warnings, before.warnings);
 }
 
 #[test]
@@ -408,14 +408,14 @@ fn the_links_of_a_thousand_people_have_no_room() {
             .unwrap()
         })
         .collect();
-    let said = pass.at(10);
-    let install = step(&said, "Install");
+    let published = pass.at(10);
+    let install = step(&published, "Install");
     assert_eq!(install.entries.len(), MOST_LINKS);
     assert_eq!(install.entries[0].field, "person-0000");
     let message = install.message.as_deref().unwrap();
     assert_eq!(message.chars().count(), MOST_TEXT);
     assert!(message.ends_with('…'));
-    let size = serde_json::to_string(&said).unwrap().len();
+    let size = serde_json::to_string(&published).unwrap().len();
     assert!(size < 20_000, "{size} bytes");
 }
 

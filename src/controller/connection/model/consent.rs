@@ -1,0 +1,114 @@
+//! The consents of a connection.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret;
+use kube::ResourceExt as _;
+
+use crate::{
+    api::reason::Reason,
+    controller::{
+        grants::{handoff, secret},
+        schedule,
+    },
+};
+use contract::consent::Handoff;
+use grant::Grant;
+use zoom::Identity;
+
+/// Zoom's authorization codes expire after five minutes.
+const CODE_LIFE: Duration = Duration::from_mins(5);
+
+/// Name prefix of the Secrets of consents; the rest is the transaction.
+pub(super) const CONSENT_PREFIX: &str = "zoom-consent-";
+
+/// A consent that the pages handed over.
+#[derive(Clone, Debug)]
+pub struct Consent {
+    /// Name of its Secret.
+    pub secret_name: String,
+    /// UID of its Secret.
+    pub uid: Option<String>,
+    /// Its content; `None` if it cannot be read.
+    pub handoff: Option<Handoff>,
+    /// Its code, and later what Zoom issued for it; `None` if it cannot be read.
+    pub grant: Option<Grant>,
+    /// Who the grant belongs to, once Zoom was asked.
+    pub identity: Option<Asked>,
+    /// How it ended, once known.
+    pub end: Option<End>,
+}
+
+/// Zoom's answer about a grant's user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// The user; `None` if the scopes do not allow asking.
+    pub identity: Option<Identity>,
+    /// Another connection of the same user.
+    pub other: Option<String>,
+}
+
+/// How a consent ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct End {
+    /// Whether it led to a grant that meets all requirements.
+    pub succeeded: bool,
+    /// The reason.
+    pub reason: Reason,
+    /// The message for people.
+    pub message: String,
+}
+
+// === impl Consent ===
+
+impl Consent {
+    /// Reads the Secret of a consent.
+    #[must_use]
+    pub fn of(secret: &Secret) -> Self {
+        let stored = secret::get(secret).map(|kept| kept.grant);
+        Self {
+            secret_name: secret.name_any(),
+            uid: secret.uid(),
+            handoff: handoff::read(secret),
+            grant: stored.or_else(|| handoff::grant_of(secret)),
+            identity: None,
+            end: None,
+        }
+    }
+
+    /// The digest of the transaction that the browser carries.
+    #[must_use]
+    pub fn transaction(&self) -> &str {
+        let name = self.secret_name.strip_prefix(CONSENT_PREFIX);
+        name.unwrap_or_default()
+    }
+
+    /// Whether its code was spent.
+    #[must_use]
+    pub fn is_redeemed(&self) -> bool {
+        self.grant
+            .as_ref()
+            .is_some_and(|grant| grant.generation > 0)
+    }
+}
+
+// === impl End ===
+
+impl End {
+    /// The end of a consent that failed.
+    #[must_use]
+    pub fn failed(reason: impl Into<Reason>, message: impl Into<String>) -> Self {
+        Self {
+            succeeded: false,
+            reason: reason.into(),
+            message: message.into(),
+        }
+    }
+}
+
+/// When a code that Zoom issued at `authorized` expires.
+#[must_use]
+pub fn code_expires(authorized: Timestamp) -> Timestamp {
+    schedule::later(authorized, CODE_LIFE)
+}

@@ -1,0 +1,132 @@
+//! The state in the middle of a pass.
+
+use jiff::Timestamp;
+
+use super::{
+    consent::{Asked, CONSENT_PREFIX, Consent},
+    observed::Observed,
+};
+use crate::{
+    api::{
+        reason::Reason,
+        v1alpha1::{ConsentStatus, TokenFailure, ZoomConnection},
+    },
+    controller::{failure, grants::secret::StoredGrant},
+};
+
+/// The state in the middle of a pass.
+#[derive(Debug)]
+pub struct Situation {
+    /// The observed state.
+    pub observed: Observed,
+    /// The failed attempts since the last success.
+    pub failure: Option<TokenFailure>,
+    /// The state of the last consent.
+    pub consent: Option<ConsentStatus>,
+    /// Who the grant belongs to, if Zoom just said so and it is not stored yet.
+    pub asked: Option<Asked>,
+    /// Until when this pass starts further steps: each may take long at Zoom.
+    pub until: Timestamp,
+    /// What this pass does not try again.
+    pub tried: Tried,
+    /// When to check again, in addition to what is due.
+    pub look_again: Option<Timestamp>,
+}
+
+/// What this pass has done.
+#[derive(Clone, Debug, Default)]
+pub struct Tried {
+    attempted: Vec<Attempted>,
+    /// How many consents ended.
+    pub consents: u32,
+    /// How many steps were made.
+    pub steps: u32,
+}
+
+/// What a pass does not try again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attempted {
+    /// The attempt of another process is known.
+    Notice,
+    /// The grant was refreshed.
+    Refresh,
+    /// Zoom was asked who the grant belongs to.
+    Identity,
+    /// A Secret could not be written.
+    Write,
+    /// A consent has to wait.
+    Consent,
+}
+
+// === impl Situation ===
+
+impl Situation {
+    /// The state at the beginning of a pass that starts steps until then.
+    #[must_use]
+    pub fn new(connection: &ZoomConnection, observed: Observed, until: Timestamp) -> Self {
+        let status = connection.status.as_ref();
+        let last = status.and_then(|status| status.token.as_ref()?.failure.clone());
+        Self {
+            failure: last.filter(|last| failure::is_standing(last, observed.issued_at())),
+            consent: status
+                .and_then(|status| status.consent.clone())
+                .map(|consent| settled(consent, &observed)),
+            asked: None,
+            until,
+            tried: Tried::default(),
+            look_again: None,
+            observed,
+        }
+    }
+
+    /// The grant, if it is ours and can be read.
+    #[must_use]
+    pub fn kept(&self) -> Option<&StoredGrant> {
+        self.observed.kept()
+    }
+
+    /// Requests another check at `time` or earlier.
+    pub fn look_at(&mut self, time: Timestamp) {
+        self.look_again = Some(self.look_again.map_or(time, |at| at.min(time)));
+    }
+}
+
+// === impl Tried ===
+
+impl Tried {
+    /// Whether this was attempted.
+    #[must_use]
+    pub fn has(&self, what: Attempted) -> bool {
+        self.attempted.contains(&what)
+    }
+
+    /// Records that this was attempted.
+    pub fn mark(&mut self, what: Attempted) {
+        self.attempted.push(what);
+    }
+}
+
+/// The state of a consent that was waiting and whose Secret no longer exists: it led to the current grant, or
+/// was removed.
+fn settled(consent: ConsentStatus, observed: &Observed) -> ConsentStatus {
+    let is_there = |found: &Consent| found.transaction() == consent.transaction;
+    if !consent.is_waiting() || observed.consents.iter().any(is_there) {
+        return consent;
+    }
+    let name = format!("{CONSENT_PREFIX}{}", consent.transaction);
+    let (outcome, reason, message) = if observed.kept().is_some_and(|kept| kept.grant.id == name) {
+        let message = "The app is authorized.";
+        (ConsentStatus::SUCCEEDED, Reason::Connected, message)
+    } else {
+        let message = "The consent could not be completed in time: open the link again.";
+        (ConsentStatus::FAILED, Reason::CodeExpired, message)
+    };
+    ConsentStatus {
+        transaction: consent.transaction,
+        outcome: outcome.into(),
+        reason,
+        message: message.into(),
+        attempts: None,
+        retry_at: None,
+    }
+}

@@ -1,0 +1,74 @@
+//! The steps of a pass, and their outcomes.
+
+use super::{
+    consent::{Asked, Consent, End},
+    observed::{ForeignAttempt, Read},
+};
+use crate::controller::{grants::secret::StoredGrant, token_secret::TokenSecret};
+use grant::Grant;
+use zoom::App;
+
+/// One step of a pass.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// Takes note of an attempt by another process.
+    Notice(ForeignAttempt),
+    /// Spends the grant's refresh token.
+    Refresh(App),
+    /// Writes the grant's Secret.
+    Store(Box<StoredGrant>, Purpose),
+    /// Asks Zoom who the grant belongs to.
+    AskWho(Box<Grant>),
+    /// Updates the owner references of the grant's Secret to match the deletion policy.
+    ReownGrant,
+    /// Spends the code of the first consent.
+    Redeem(App, Box<Consent>),
+    /// Asks Zoom who gave the first consent.
+    AskWhoConsented(Box<Grant>),
+    /// Removes the first consent, which has ended.
+    EndConsent(Box<Consent>, End),
+    /// Publishes the access token for consumers.
+    Publish(Box<Grant>),
+    /// Updates the owner references of the token's Secret to match the deletion policy.
+    ReownToken(String),
+    /// Removes the Secret that consumers mount.
+    RemoveToken,
+    /// Removes the token Secret with this earlier name.
+    RemoveOldToken(String),
+}
+
+/// Why the grant's Secret is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A refresh token is imported.
+    Imported,
+    /// The grant of a consent becomes the connection's own.
+    Adopted,
+    /// Zoom said who it belongs to.
+    Identified,
+    /// The person removed the app: the grant is erased.
+    Removed,
+    /// It was sealed for long enough: it is erased.
+    Expired,
+}
+
+/// The outcome of a step: the raw answers of Zoom and the API server.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It is done.
+    Done,
+    /// Whether the grant was spent, and its Secret afterwards. `None`: that is already in progress.
+    Refreshed(Option<grant::Outcome<zoom::Error>>, Read),
+    /// The grant's Secret as written, or why the API server refused it.
+    Stored(Result<Read, Refused>),
+    /// Zoom's answer about the user.
+    Who(Result<Asked, zoom::Error>),
+    /// Whether the code was spent. `None`: that is already in progress.
+    Redeemed(Option<grant::Outcome<zoom::Error>>),
+    /// The token's Secret as written, or why the API server refused it.
+    Published(Result<TokenSecret, Refused>),
+}
+
+/// A write that the API server refused, in its own words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused(pub String);

@@ -1,0 +1,176 @@
+//! Reads the receiver's objects: from the index if it knows them, otherwise from the API server.
+
+use k8s_openapi::api::{
+    apps::v1::{Deployment, StatefulSet},
+    core::v1::{Secret, Service, ServiceAccount},
+    networking::v1::{Ingress, NetworkPolicy},
+    policy::v1::PodDisruptionBudget,
+};
+use kube::{ResourceExt as _, api::PartialObjectMeta};
+
+use crate::{
+    api::v1alpha1::ZoomIntegration,
+    controller::{
+        config::ReceiverPolicy,
+        error::Error,
+        index::{Index, Watched},
+        integration::{
+            buffer_finalizer,
+            model::Receiver,
+            resources::{self, HTTPRoute, Kind, Part},
+        },
+        reader::{Reader, Reads},
+    },
+};
+
+/// Reads the receiver's objects.
+pub(super) async fn receiver(
+    reader: &Reader,
+    policy: &ReceiverPolicy,
+    integration: &ZoomIntegration,
+) -> Result<Receiver, Error> {
+    // An app that never had a receiver costs no request.
+    let had_one = integration
+        .status
+        .as_ref()
+        .is_some_and(|status| status.webhook.is_some());
+    if integration.spec.webhook.is_none()
+        && !had_one
+        && !buffer_finalizer::has_finalizer(integration)
+    {
+        return Ok(Receiver::default());
+    }
+    let name = resources::name(integration);
+    let set_name = resources::workload_name(&integration.name_any(), Kind::StatefulSet);
+    let deployments: Reads<Deployment> = reader.beside(integration);
+    let stateful_sets: Reads<StatefulSet> = reader.beside(integration);
+    let services: Reads<Service> = reader.beside(integration);
+    let accounts: Reads<ServiceAccount> = reader.beside(integration);
+    let budgets: Reads<PodDisruptionBudget> = reader.beside(integration);
+    let policies: Reads<NetworkPolicy> = reader.beside(integration);
+    let ingresses: Reads<Ingress> = reader.beside(integration);
+    let routes: Reads<HTTPRoute> = reader.beside(integration);
+    let secrets: Reads<Secret> = reader.beside(integration);
+    let control = resources::control_name(integration);
+    let index = reader.index();
+    let declared = resources::declared(integration, policy);
+    let is_declared = |part| declared.contains(&part);
+    let known = workloads(index, integration).live(integration);
+    let may_have_control = is_declared(Part::ControlSecret)
+        || integration.spec.webhook.is_none()
+        || known.iter().any(|live| live.buffered);
+    let (
+        deployment,
+        stateful_set,
+        service,
+        service_account,
+        disruption_budget,
+        network_policy,
+        ingress,
+        http_route,
+        control,
+    ) = futures::try_join!(
+        known_or_read(index, &deployments, &name, is_declared(Part::Deployment)),
+        known_or_read(
+            index,
+            &stateful_sets,
+            &set_name,
+            is_declared(Part::StatefulSet)
+        ),
+        known_or_read(index, &services, &name, is_declared(Part::Service)),
+        known_or_read(index, &accounts, &name, is_declared(Part::ServiceAccount)),
+        known_or_read(
+            index,
+            &budgets,
+            &name,
+            is_declared(Part::PodDisruptionBudget)
+        ),
+        known_or_read(index, &policies, &name, is_declared(Part::NetworkPolicy)),
+        known_or_read(index, &ingresses, &name, is_declared(Part::Ingress)),
+        known_or_defined(index, &routes, &name, is_declared(Part::HttpRoute)),
+        control_secret(&secrets, &control, may_have_control),
+    )?;
+    Ok(Receiver {
+        deployment,
+        stateful_set,
+        service,
+        service_account,
+        disruption_budget,
+        network_policy,
+        ingress,
+        http_route,
+        control,
+    })
+}
+
+/// The receiver's workloads, as far as the index knows.
+pub fn workloads(index: &Index, integration: &ZoomIntegration) -> Receiver {
+    let namespace = integration.namespace().unwrap_or_default();
+    let name = resources::name(integration);
+    let deployment = index.get::<Deployment>(&namespace, &name);
+    let stateful_set = index.get::<StatefulSet>(&namespace, &name);
+    Receiver {
+        deployment: deployment.map(|found| (*found).clone()),
+        stateful_set: stateful_set.map(|found| (*found).clone()),
+        ..Receiver::default()
+    }
+}
+
+/// Reads an object from the index if possible. The index holds only objects with our labels. Whether somebody
+/// else's object has the name matters only if one of ours is declared.
+async fn known_or_read<K: Watched>(
+    index: &Index,
+    reads: &Reads<K>,
+    name: &str,
+    is_declared: bool,
+) -> Result<Option<K>, kube::Error> {
+    match known(index, reads, name, is_declared) {
+        Some(known) => Ok(known),
+        None => reads.get_opt(name).await,
+    }
+}
+
+/// What the index knows about an object: `None` if the API server must be asked.
+#[expect(clippy::option_option, reason = "known to be absent is not unknown")]
+fn known<K: Watched>(
+    index: &Index,
+    reads: &Reads<K>,
+    name: &str,
+    is_declared: bool,
+) -> Option<Option<K>> {
+    let namespace = reads.namespace();
+    match index.get::<K>(namespace, name) {
+        Some(known) => Some(Some((*known).clone())),
+        None if !is_declared && index.is_complete::<K>(namespace) => Some(None),
+        None => None,
+    }
+}
+
+async fn control_secret(
+    secrets: &Reads<Secret>,
+    name: &str,
+    may_exist: bool,
+) -> Result<Option<PartialObjectMeta<Secret>>, kube::Error> {
+    if !may_exist {
+        return Ok(None);
+    }
+    secrets.get_metadata_opt(name).await
+}
+
+/// Reads an object whose kind the cluster may not define. The API server then answers in plain text, which
+/// the library's `get_opt` does not recognize as "not found".
+async fn known_or_defined(
+    index: &Index,
+    routes: &Reads<HTTPRoute>,
+    name: &str,
+    is_declared: bool,
+) -> Result<Option<HTTPRoute>, kube::Error> {
+    if let Some(known) = known(index, routes, name, is_declared) {
+        return Ok(known);
+    }
+    match routes.get(name).await {
+        Ok(route) => Ok(Some(route)),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,207 @@
+//! When events count as delivered.
+
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "cases read better without ceremony"
+)]
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::controller::integration::model::Why;
+
+fn integration(change: Value) -> ZoomIntegration {
+    let mut object = json!({
+        "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomIntegration",
+        "metadata": {"name": "acme", "namespace": "clinics"},
+        "spec": {
+            "app": {"kind": "ServerToServer"}, "credentials": {"secretRef": {"name": "zoom"}},
+            "scopes": {"required": []},
+            "webhook": {"sink": {"http": {"url": "https://s"}}, "buffer": {}},
+        },
+    });
+    for (key, value) in change.as_object().unwrap() {
+        object["spec"][key] = value.clone();
+    }
+    serde_json::from_value(object).unwrap()
+}
+
+fn statement(
+    change: Value,
+    waiting: Option<Waiting>,
+    stored: Option<BufferFacts>,
+) -> (Status, Reason) {
+    let statement = events_delivered(
+        &integration(change),
+        waiting,
+        stored.as_ref(),
+        &Sink::default(),
+    )
+    .unwrap();
+    (statement.status, statement.reason)
+}
+
+#[test]
+fn each_state_has_its_reason() {
+    let stored = |pending, dead_letters, oldest, full| {
+        Some(BufferFacts {
+            open: true,
+            pending,
+            dead_letters,
+            oldest_seconds: oldest,
+            full,
+            draining: false,
+        })
+    };
+    for (stored, status, reason) in [
+        (None, Status::Unknown, Reason::ReceiverSilent),
+        (stored(0, 0, None, false), Status::True, Reason::Delivered),
+        (
+            stored(9, 0, Some(299), false),
+            Status::True,
+            Reason::Delivered,
+        ),
+        (
+            stored(9, 0, Some(300), false),
+            Status::False,
+            Reason::SinkFailing,
+        ),
+        (
+            stored(0, 2, None, false),
+            Status::False,
+            Reason::DeadLetters,
+        ),
+        (
+            stored(9, 2, Some(9000), true),
+            Status::False,
+            Reason::BufferFull,
+        ),
+    ] {
+        assert_eq!(statement(json!({}), None, stored), (status, reason));
+    }
+    let suspended = json!({"suspend": true});
+    let (status, reason) = statement(suspended, None, stored(9, 0, Some(9000), false));
+    assert_eq!((status, reason), (Status::Unknown, Reason::Suspended));
+}
+
+#[test]
+fn what_runs_empty_comes_first_also_when_there_is_no_buffer_any_more() {
+    let waiting = Waiting {
+        why: Why::Ending,
+        pending: 3,
+        silent: 0,
+    };
+    let without = json!({"webhook": null});
+    assert_eq!(statement(without, Some(waiting), None).1, Reason::Draining);
+}
+
+#[test]
+fn the_message_does_not_change_with_every_second() {
+    let message = |oldest| {
+        let stored = BufferFacts {
+            pending: oldest,
+            oldest_seconds: Some(oldest),
+            ..BufferFacts::default()
+        };
+        events_delivered(
+            &integration(json!({})),
+            None,
+            Some(&stored),
+            &Sink::default(),
+        )
+        .unwrap()
+        .message
+    };
+    assert_eq!(message(3601), message(20_000));
+    assert_ne!(message(3599), message(3600));
+}
+
+fn without_a_buffer(http: Value, sink: &Sink<'_>) -> Option<(Status, Reason, String)> {
+    let plain = json!({"webhook": {"sink": {"http": http}}});
+    let statement = events_delivered(&integration(plain), None, None, sink)?;
+    Some((statement.status, statement.reason, statement.message))
+}
+
+#[test]
+fn without_a_buffer_the_sink_is_seen_too() {
+    let at = |second| jiff::Timestamp::from_second(second).unwrap();
+    let url = || json!({"url": "https://s"});
+    let (mut failing, mut well) = (Health::default(), Health::default());
+    failing.not_delivered(at(5), "sink answered 503");
+    well.delivered(at(5));
+    let unreachable = Health {
+        sink_cause: Some("the sink's name has no address".into()),
+        ..Health::default()
+    };
+    for (health, status, reason) in [
+        (&failing, Status::False, Reason::SinkFailing),
+        (&well, Status::True, Reason::Delivered),
+        (
+            &Health::default(),
+            Status::Unknown,
+            Reason::NothingDelivered,
+        ),
+        (&unreachable, Status::False, Reason::SinkUnreachable),
+    ] {
+        let sink = Sink {
+            is_known: true,
+            health: Some(health),
+            ..Sink::default()
+        };
+        let statement = without_a_buffer(url(), &sink).unwrap();
+        assert_eq!((statement.0, statement.1), (status, reason));
+    }
+    let silent = without_a_buffer(url(), &Sink::default()).unwrap();
+    assert_eq!(silent.1, Reason::ReceiverSilent);
+    let old = Sink {
+        is_known: true,
+        ..Sink::default()
+    };
+    assert_eq!(without_a_buffer(url(), &old), None);
+}
+
+#[test]
+fn a_service_that_is_not_there_is_named_before_the_first_event() {
+    for (service, word) in [
+        (SinkService::Absent, "does not exist"),
+        (SinkService::NoPort, "no port 8080"),
+    ] {
+        let sink = Sink {
+            service,
+            ..Sink::default()
+        };
+        let reference = json!({"serviceRef": {"name": "back-end", "port": 8080}});
+        let statement = without_a_buffer(reference, &sink).unwrap();
+        assert_eq!(
+            (statement.0, statement.1),
+            (Status::False, Reason::SinkServiceMissing)
+        );
+        assert!(statement.2.contains(word), "{}", statement.2);
+    }
+}
+
+#[test]
+fn what_leads_into_the_cluster_is_told_to_use_a_service_ref() {
+    let refused = Health {
+        sink_cause: Some("the sink's address is not allowed".into()),
+        ..Health::default()
+    };
+    let sink = Sink {
+        is_known: true,
+        health: Some(&refused),
+        ..Sink::default()
+    };
+    for (url, is_told) in [
+        ("http://backend.ns.svc.cluster.local:8080/x", true),
+        ("http://backend.ns.svc/x", true),
+        ("http://backend:8080", true),
+        ("http://10.0.0.1/x", true),
+        ("http://[fd00::1]/x", true),
+        ("http://0x7f.1/", true),
+        ("https://back.example.com/x", false),
+    ] {
+        let message = without_a_buffer(json!({"url": url}), &sink).unwrap().2;
+        assert_eq!(message.contains("serviceRef"), is_told, "{url}: {message}");
+        assert!(message.contains("allowedNetworks"), "{message}");
+    }
+}
