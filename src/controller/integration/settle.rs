@@ -43,6 +43,9 @@ const UNTIL_DEFINED: Duration = Duration::from_mins(1);
 /// Time between two attempts to write what the API server refuses.
 const UNTIL_ALLOWED: Duration = Duration::from_mins(1);
 
+/// Time between two checks for the sink's Service, which is often applied together with the integration: the receiver
+/// connects to its addresses only once they are known.
+const UNTIL_THERE: Duration = Duration::from_secs(10);
 /// Time between two checks of what no watch reports: somebody else's object, the sink's Service, the Events
 /// about a receiver that does not start.
 const UNTIL_CORRECTED: Duration = Duration::from_mins(1);
@@ -83,6 +86,7 @@ pub fn settle(
         outcome.receiver.refused.as_ref().map(|_| UNTIL_ALLOWED),
         (plan.judgement.exposure == Exposure::Unknown).then_some(WHILE_DRAINING),
         (is_declared && receiver.finding != ReceiverFinding::Available).then_some(UNTIL_CORRECTED),
+        (observed.sink_service == SinkService::Absent).then_some(UNTIL_THERE),
         (observed.sink_service != SinkService::Usable).then_some(UNTIL_CORRECTED),
     ];
     let pause = pauses.into_iter().flatten().min();
