@@ -10,7 +10,7 @@ use std::{
 use axum::body::Bytes;
 use contract::proof::{self, Question};
 use http_body_util::Empty;
-use hyper::{Request, client::conn::http1, header};
+use hyper::{Method, Request, client::conn::http1, header, http::HeaderValue};
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
 use rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName};
@@ -47,8 +47,9 @@ pub struct Options {
     patience: Duration,
 }
 
-/// Checks whether `url` leads to the receiver that has `key`, its webhook secret token. Sends only a GET,
-/// follows no redirect, and reads only the head of the answer.
+/// Checks whether `url` leads to the receiver that has `key`, its webhook secret token. Sends a GET, and to a
+/// receiver that proved itself a POST as Zoom sends it; neither is an event. Follows no redirect, and reads only
+/// the heads of the answers.
 pub async fn check(url: &Url, key: &SecretSlice<u8>, options: &Options) -> Finding {
     let mut addresses = Vec::new();
     let Some(target) = Target::of(url) else {
@@ -76,6 +77,15 @@ struct Target<'a> {
     host: &'a str,
     port: u16,
     name: ServerName<'static>,
+}
+
+/// The answer to a question.
+struct Answer {
+    status: u16,
+    /// Whether it proves to be the receiver's.
+    proven: bool,
+    /// What it says of a POST.
+    post: Option<HeaderValue>,
 }
 
 // === impl Options ===
@@ -154,12 +164,23 @@ impl<'a> Target<'a> {
             Ok(found) => *addresses = found,
             Err(cause) => return cause,
         }
-        let stream = match self.connect(addresses, options).await {
-            Ok(stream) => stream,
+        let got = match self.ask(Method::GET, addresses, key, options).await {
+            Ok(answer) => answer,
             Err(cause) => return cause,
         };
-        match self.shake_hands(stream, options).await {
-            Ok(stream) => self.ask(stream, key, options).await,
+        // An earlier receiver would take the POST for an event with a wrong signature.
+        if !got.proven || got.post.is_none() {
+            return classify::answer(got.status, got.proven);
+        }
+        match self.ask(Method::POST, addresses, key, options).await {
+            Ok(Answer {
+                status,
+                proven,
+                post,
+            }) => {
+                let complete = post.is_some_and(|post| post == proof::POST_COMPLETE);
+                classify::post(status, proven, complete)
+            }
             Err(cause) => cause,
         }
     }
@@ -204,17 +225,22 @@ impl<'a> Target<'a> {
         .map_err(|error| classify::handshake(&error))
     }
 
+    /// Asks on a connection of its own.
     async fn ask(
         &self,
-        stream: TlsStream<TcpStream>,
+        method: Method,
+        addresses: &[IpAddr],
         key: &SecretSlice<u8>,
         options: &Options,
-    ) -> Cause {
-        let Ok(question) = Question::new(Timestamp::now()) else {
-            return Cause::NoAnswer(Silence::NotAsked);
+    ) -> Result<Answer, Cause> {
+        let stream = self.connect(addresses, options).await?;
+        let stream = self.shake_hands(stream, options).await?;
+        let now = Timestamp::now();
+        let Ok(question) = Question::new(now) else {
+            return Err(Cause::NoAnswer(Silence::NotAsked));
         };
-        let Some(request) = self.request(&question.header(key)) else {
-            return Cause::UrlUnusable;
+        let Some(request) = self.request(method, &question.header(key), now) else {
+            return Err(Cause::UrlUnusable);
         };
         let asking = async {
             let (mut sender, connection) = http1::Builder::new()
@@ -227,32 +253,50 @@ impl<'a> Target<'a> {
             sender.send_request(request).await
         };
         match timeout(options.patience, asking).await {
-            Err(_) => Cause::NoAnswer(Silence::TimedOut),
-            Ok(Err(_)) => Cause::NoAnswer(Silence::Broken),
+            Err(_) => Err(Cause::NoAnswer(Silence::TimedOut)),
+            Ok(Err(_)) => Err(Cause::NoAnswer(Silence::Broken)),
             Ok(Ok(answer)) => {
-                let proven = answer
-                    .headers()
-                    .get(proof::HEADER)
-                    .is_some_and(|value| question.is_answered_by(key, value.as_bytes()));
-                classify::answer(answer.status().as_u16(), proven)
+                let headers = answer.headers();
+                let value = headers.get(proof::HEADER);
+                Ok(Answer {
+                    status: answer.status().as_u16(),
+                    proven: value
+                        .is_some_and(|value| question.is_answered_by(key, value.as_bytes())),
+                    post: headers.get(proof::POST).cloned(),
+                })
             }
         }
     }
 
-    fn request(&self, question: &str) -> Option<Request<Empty<Bytes>>> {
+    fn request(
+        &self,
+        method: Method,
+        question: &str,
+        now: Timestamp,
+    ) -> Option<Request<Empty<Bytes>>> {
         let host = match self.url.port() {
             Some(port) => format!("{}:{port}", self.host),
             None => self.host.to_owned(),
         };
         let user_agent = concat!("zoom-operator/", env!("CARGO_PKG_VERSION"));
-        Request::get(&self.url[url::Position::BeforePath..url::Position::AfterQuery])
+        let uri = &self.url[url::Position::BeforePath..url::Position::AfterQuery];
+        let mut request = Request::builder()
+            .method(&method)
+            .uri(uri)
             .header(header::HOST, host)
             .header(header::USER_AGENT, user_agent)
             .header(header::CACHE_CONTROL, "no-store")
             .header(header::CONNECTION, "close")
-            .header(proof::HEADER, question)
-            .body(Empty::new())
-            .ok()
+            .header(proof::HEADER, question);
+        if method == Method::POST {
+            let [signature, timestamp] = proof::ZOOM_HEADERS;
+            request = request
+                .header(header::CONTENT_TYPE, "application/json")
+                // In the form of a signature, and valid for nothing.
+                .header(signature, format!("v0={}", "0".repeat(64)))
+                .header(timestamp, now.as_second());
+        }
+        request.body(Empty::new()).ok()
     }
 }
 
@@ -281,7 +325,9 @@ mod tests {
     #[test]
     fn the_request_is_for_host_and_path_as_they_stand() {
         let url: Url = "https://hooks.example.com/zoom/event".parse().unwrap();
-        let request = Target::of(&url).unwrap().request("v1:x").unwrap();
+        let request = Target::of(&url).unwrap();
+        let now = Timestamp::UNIX_EPOCH;
+        let request = request.request(Method::GET, "v1:x", now).unwrap();
         assert_eq!(request.uri(), "/zoom/event");
         assert_eq!(request.headers()[header::HOST], "hooks.example.com");
         assert_eq!(request.headers()[proof::HEADER], "v1:x");

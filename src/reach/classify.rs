@@ -96,6 +96,16 @@ pub(super) fn answer(status: u16, proven: bool) -> Cause {
     }
 }
 
+/// What the answer to a POST means, after a GET reached the receiver; `proven` if it proves to be the receiver's,
+/// `complete` if Zoom's headers arrived with it.
+pub(super) fn post(status: u16, proven: bool, complete: bool) -> Cause {
+    match (proven, complete) {
+        (true, true) => Cause::Reachable,
+        (true, false) => Cause::HeadersRemoved,
+        (false, _) => Cause::PostRefused(status),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop")]
@@ -155,6 +165,13 @@ mod tests {
         ] {
             assert_eq!(handshake(&io(kind)), Cause::HandshakeFailed(expected));
         }
+    }
+
+    #[test]
+    fn a_post_must_arrive_with_zooms_headers() {
+        assert_eq!(post(204, true, true), Cause::Reachable);
+        assert_eq!(post(204, true, false), Cause::HeadersRemoved);
+        assert_eq!(post(405, false, true), Cause::PostRefused(405));
     }
 
     #[test]

@@ -38,6 +38,10 @@ pub enum Cause {
     UnexpectedStatus(u16),
     /// The answer is not from this receiver.
     OtherServer,
+    /// The receiver was reached by a GET; a POST, which is what Zoom sends, got this status from something else.
+    PostRefused(u16),
+    /// A POST reached the receiver without Zoom's headers.
+    HeadersRemoved,
 }
 
 /// Why no connection could be made.

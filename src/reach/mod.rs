@@ -1,7 +1,7 @@
 //! Whether a webhook URL leads to its receiver, checked before a person is asked to press Validate.
 //!
 //! ```text
-//! name -> addresses -> policy -> TCP -> TLS and chain -> GET with a question -> the receiver's answer
+//! name -> addresses -> policy -> TCP -> TLS and chain -> GET, then POST with a question -> the receiver's answers
 //! ```
 //!
 //! Seen from where this runs, which is not where Zoom is. Independent of Kubernetes.

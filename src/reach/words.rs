@@ -73,6 +73,12 @@ fn sentence(cause: Cause, trail: &Trail<'_>) -> String {
             "{host} answers with a redirect ({status}), which Zoom does not follow. Exempt this path from log-in pages and from redirects to another host or spelling."
         ),
         Cause::UnexpectedStatus(code) => status(code, host),
+        Cause::PostRefused(status) => format!(
+            "{host} leads to the receiver of this integration, but a POST, which is what Zoom sends, is answered with {status} by something in front of it. Allow POST for this path there."
+        ),
+        Cause::HeadersRemoved => format!(
+            "{host} leads to the receiver of this integration, but the headers x-zm-signature and x-zm-request-timestamp do not arrive with a POST, and without them no event can be verified. Let everything in front of the receiver pass them on."
+        ),
         Cause::OtherServer => format!(
             "another server than the receiver of this integration answers at {host}. Check where host and path lead; after a change of the secret token, wait up to two minutes until the receiver has it."
         ),

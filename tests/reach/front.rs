@@ -44,6 +44,10 @@ pub struct Identity {
 pub enum Behind {
     /// Hands it to the server at this address, byte by byte.
     Server(SocketAddr),
+    /// Hands it to the server at this address, but for a line of its head or of the answer's that contains this.
+    Without(SocketAddr, &'static str),
+    /// The same with a GET; another method gets this and a close.
+    OnlyGet(SocketAddr, &'static str),
     /// Writes this and closes.
     Answer(&'static str),
     /// Writes this for ever.
@@ -154,8 +158,26 @@ where
         return;
     }
     let mut request = [0; 4096];
-    let _ = stream.read(&mut request).await;
+    let length = stream.read(&mut request).await.unwrap_or_default();
     match behind {
+        Behind::Without(address, words) => {
+            let mut server = TcpStream::connect(address).await.unwrap();
+            let head = without(&request[..length], words);
+            server.write_all(&head).await.unwrap();
+            let mut reply = Vec::new();
+            let _ = server.read_to_end(&mut reply).await;
+            let _ = stream.write_all(&without(&reply, words)).await;
+            let _ = stream.shutdown().await;
+        }
+        Behind::OnlyGet(address, _) if request.starts_with(b"GET ") => {
+            let mut server = TcpStream::connect(address).await.unwrap();
+            server.write_all(&request[..length]).await.unwrap();
+            let _ = copy_bidirectional(stream, &mut server).await;
+        }
+        Behind::OnlyGet(_, text) => {
+            let _ = stream.write_all(text.as_bytes()).await;
+            let _ = stream.shutdown().await;
+        }
         Behind::Answer(text) => {
             let _ = stream.write_all(text.as_bytes()).await;
             let _ = stream.shutdown().await;
@@ -164,6 +186,13 @@ where
         Behind::Silence => while stream.read(&mut request).await.is_ok_and(|n| n > 0) {},
         Behind::Server(_) | Behind::Nothing => {}
     }
+}
+
+fn without(head: &[u8], words: &str) -> Vec<u8> {
+    let text = std::str::from_utf8(head).unwrap();
+    let lines = text.split_inclusive("\r\n");
+    let kept: String = lines.filter(|line| !line.contains(words)).collect();
+    kept.into_bytes()
 }
 
 /// No TLS: reads the client's first words, writes these bytes, and closes, or else waits.

@@ -81,6 +81,48 @@ async fn the_receiver_proves_itself_through_tls_of_either_version() {
 }
 
 #[tokio::test]
+async fn a_post_is_tried_as_zoom_sends_it_and_is_no_event() {
+    let receiver = receiver().await;
+    let root = Authority::new();
+    let before = receiver.health().await;
+    let at = receiver.at.webhook;
+    let refusal = "HTTP/1.1 405 No\r\ncontent-length: 0\r\n\r\n";
+    for (what, behind, cause) in [
+        (
+            "no POST",
+            Behind::OnlyGet(at, refusal),
+            Cause::PostRefused(405),
+        ),
+        (
+            "a POST that looks answered",
+            Behind::OnlyGet(at, "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"),
+            Cause::PostRefused(200),
+        ),
+        (
+            "no signature",
+            Behind::Without(at, "x-zm-signature"),
+            Cause::HeadersRemoved,
+        ),
+        (
+            "no signed time",
+            Behind::Without(at, "x-zm-request-timestamp"),
+            Cause::HeadersRemoved,
+        ),
+        // An earlier receiver does not say that it answers a POST: it is not judged by one.
+        (
+            "an earlier receiver",
+            Behind::Without(at, "x-zoom-operator-probe-post"),
+            Cause::Reachable,
+        ),
+    ] {
+        let way_in = tls(root.certify(HOST), DEFAULT_VERSIONS, behind).await;
+        let found = tried(way_in, &options(root.roots())).await;
+        assert_eq!(found.cause, cause, "{what}: {}", found.message);
+    }
+    assert_eq!(receiver.health().await, before, "a check is no event");
+}
+
+#[tokio::test]
 async fn another_tenants_receiver_is_not_this_one() {
     let fixture = Fixture::new().await;
     fixture.secret("webhook-secret-token", "another-tenants-secret");

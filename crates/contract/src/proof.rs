@@ -16,6 +16,19 @@ use crate::mac;
 /// Carries the question in a request, and the answer in the response.
 pub const HEADER: &str = "x-zoom-operator-probe";
 
+/// In the answer to a GET: the receiver answers a POST too. An earlier one would take that for an event.
+/// In the answer to a POST: whether Zoom's headers arrived with it.
+pub const POST: &str = "x-zoom-operator-probe-post";
+/// Value of [`POST`] in the answer to a GET.
+pub const POST_ANSWERED: &str = "answered";
+/// Value of [`POST`] in the answer to a POST with Zoom's headers.
+pub const POST_COMPLETE: &str = "complete";
+/// Value of [`POST`] in the answer to a POST that lost them on its way.
+pub const POST_INCOMPLETE: &str = "incomplete";
+
+/// Zoom's headers, without which no event can be verified.
+pub const ZOOM_HEADERS: [&str; 2] = ["x-zm-signature", "x-zm-request-timestamp"];
+
 /// Largest clock difference between the two sides.
 const TOLERANCE_SECONDS: u64 = 300;
 /// Longer than any time that a clock will show.

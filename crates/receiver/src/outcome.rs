@@ -78,9 +78,18 @@ pub struct Reply {
     /// The body for Zoom's URL validation.
     pub answer: Option<Answer>,
     /// The answer to a reachability check.
-    pub proof: Option<HeaderValue>,
+    pub proof: Option<Proof>,
     /// The file of Zoom's domain validation.
     pub file: Option<Bytes>,
+}
+
+/// The answer to a reachability check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// What only this receiver can answer.
+    pub answer: HeaderValue,
+    /// What it says of a POST: one of the values of [`proof::POST`].
+    pub post: &'static str,
 }
 
 // === impl Outcome ===
@@ -216,7 +225,11 @@ impl IntoResponse for Reply {
     fn into_response(self) -> Response {
         if let Some(proof) = self.proof {
             let proof = [
-                (HeaderName::from_static(proof::HEADER), proof),
+                (HeaderName::from_static(proof::HEADER), proof.answer),
+                (
+                    HeaderName::from_static(proof::POST),
+                    HeaderValue::from_static(proof.post),
+                ),
                 (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
             ];
             return (self.outcome.status(), proof, Body::empty()).into_response();

@@ -34,7 +34,7 @@ use super::{
     filter::Filter,
     intake::Intake,
     metrics::Metrics,
-    outcome::{Outcome, Reply},
+    outcome::{Outcome, Proof, Reply},
     recorder::{Recorder, Urgency},
     secrets::{Secrets, SigningSecrets},
     signature::{self, Presented, Verdict},
@@ -165,7 +165,13 @@ impl Webhook {
     /// Answers the reachability check of a caller who has the secret, whatever else is wrong. Everybody
     /// else gets 404.
     fn reached(&self, head: &Parts) -> Option<Reply> {
-        if head.method != Method::GET || head.uri.path() != self.path {
+        let post = match head.method {
+            Method::GET => proof::POST_ANSWERED,
+            Method::POST if has_zoom_headers(&head.headers) => proof::POST_COMPLETE,
+            Method::POST => proof::POST_INCOMPLETE,
+            _ => return None,
+        };
+        if head.uri.path() != self.path {
             return None;
         }
         let mut questions = head.headers.get_all(proof::HEADER).iter();
@@ -177,7 +183,10 @@ impl Webhook {
         let keys = secrets.iter().map(|(_, secret)| secret);
         let answer = proof::answer(keys, question, Timestamp::now())?;
         Some(Reply {
-            proof: Some(HeaderValue::from_str(&answer).ok()?),
+            proof: Some(Proof {
+                answer: HeaderValue::from_str(&answer).ok()?,
+                post,
+            }),
             ..Outcome::Reached.into()
         })
     }
@@ -320,6 +329,13 @@ impl Webhook {
             ..Outcome::Validated.into()
         }
     }
+}
+
+/// Whether the headers that Zoom signs with arrived.
+fn has_zoom_headers(headers: &HeaderMap) -> bool {
+    proof::ZOOM_HEADERS
+        .iter()
+        .all(|name| headers.contains_key(*name))
 }
 
 /// Whether the request says that its body is JSON, as Zoom does.

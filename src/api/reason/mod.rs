@@ -170,6 +170,8 @@ impl From<Cause> for Reason {
             Cause::Redirected(_) => Self::Redirected,
             Cause::UnexpectedStatus(_) => Self::UnexpectedStatus,
             Cause::OtherServer => Self::OtherServer,
+            Cause::PostRefused(_) => Self::PostRefused,
+            Cause::HeadersRemoved => Self::HeadersRemoved,
         }
     }
 }

@@ -269,6 +269,12 @@ register! {
     /// another server answers
     OtherServer = "OtherServer" in [Endpoint] on [EndpointReachable(False)]
         for PlatformEngineer: "correct the DNS record or the route";
+    /// a GET reaches the receiver, and a POST, which is what Zoom sends, does not
+    PostRefused = "PostRefused" in [Endpoint] on [EndpointReachable(False)]
+        for PlatformEngineer: "allow POST for the path in what stands in front of the receiver";
+    /// a POST reaches the receiver without the headers `x-zm-signature` and `x-zm-request-timestamp`
+    HeadersRemoved = "HeadersRemoved" in [Endpoint] on [EndpointReachable(False)]
+        for PlatformEngineer: "let what stands in front of the receiver pass the headers on";
     /// no name server answered
     ResolverFailed = "ResolverFailed" in [Endpoint] on [EndpointReachable(Unknown)]
         for Nobody: "if it lasts, check the cluster's DNS";

@@ -124,7 +124,33 @@ async fn to_anybody_else_there_is_nothing_here() {
     // Zoom's method is answered as without it: unsigned.
     let plain = text(&send(&receiver, "POST /", "").await);
     assert!(plain.starts_with("http/1.1 401"), "{plain}");
-    assert_eq!(text(&send(&receiver, "POST /", &good).await), plain);
+    let wrong = header(&question(0).header(&key("x")));
+    assert_eq!(text(&send(&receiver, "POST /", &wrong).await), plain);
+}
+
+#[tokio::test]
+async fn a_post_is_answered_with_whether_zooms_headers_arrived() {
+    let receiver = Fixture::new().await.start().await;
+    let before = receiver.health().await;
+    let good = || header(&question(0).header(&key(SECRET)));
+    let [signature, timestamp] = contract::proof::ZOOM_HEADERS;
+    let signature = format!("{signature}: v0={}\r\n", "0".repeat(64));
+    let timestamp = format!("{timestamp}: 1\r\n");
+    for (method, headers, post) in [
+        ("GET", String::new(), "answered"),
+        ("POST", String::new(), "incomplete"),
+        ("POST", signature.clone(), "incomplete"),
+        ("POST", timestamp.clone(), "incomplete"),
+        ("POST", signature + &timestamp, "complete"),
+    ] {
+        let headers = good() + &headers;
+        let answer = send(&receiver, &format!("{method} /"), &headers).await;
+        assert_eq!(answer.status, 204);
+        let post = format!("x-zoom-operator-probe-post: {post}");
+        assert!(answer.head.contains(&post), "{}", answer.head);
+    }
+    // None of them was an event, or a wrong signature.
+    assert_eq!(receiver.health().await, before);
 }
 
 #[tokio::test]
