@@ -239,7 +239,7 @@ impl<'a> Target<'a> {
         let Ok(question) = Question::new(now) else {
             return Err(Cause::NoAnswer(Silence::NotAsked));
         };
-        let Some(request) = self.request(method, &question.header(key), now) else {
+        let Some(request) = self.request(&method, &question.header(key), now) else {
             return Err(Cause::UrlUnusable);
         };
         let asking = async {
@@ -270,7 +270,7 @@ impl<'a> Target<'a> {
 
     fn request(
         &self,
-        method: Method,
+        method: &Method,
         question: &str,
         now: Timestamp,
     ) -> Option<Request<Empty<Bytes>>> {
@@ -281,14 +281,14 @@ impl<'a> Target<'a> {
         let user_agent = concat!("zoom-operator/", env!("CARGO_PKG_VERSION"));
         let uri = &self.url[url::Position::BeforePath..url::Position::AfterQuery];
         let mut request = Request::builder()
-            .method(&method)
+            .method(method)
             .uri(uri)
             .header(header::HOST, host)
             .header(header::USER_AGENT, user_agent)
             .header(header::CACHE_CONTROL, "no-store")
             .header(header::CONNECTION, "close")
             .header(proof::HEADER, question);
-        if method == Method::POST {
+        if *method == Method::POST {
             let [signature, timestamp] = proof::ZOOM_HEADERS;
             request = request
                 .header(header::CONTENT_TYPE, "application/json")
@@ -327,7 +327,7 @@ mod tests {
         let url: Url = "https://hooks.example.com/zoom/event".parse().unwrap();
         let request = Target::of(&url).unwrap();
         let now = Timestamp::UNIX_EPOCH;
-        let request = request.request(Method::GET, "v1:x", now).unwrap();
+        let request = request.request(&Method::GET, "v1:x", now).unwrap();
         assert_eq!(request.uri(), "/zoom/event");
         assert_eq!(request.headers()[header::HOST], "hooks.example.com");
         assert_eq!(request.headers()[proof::HEADER], "v1:x");
