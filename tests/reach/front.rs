@@ -174,11 +174,7 @@ where
             server.write_all(&request[..length]).await.unwrap();
             let _ = copy_bidirectional(stream, &mut server).await;
         }
-        Behind::OnlyGet(_, text) => {
-            let _ = stream.write_all(text.as_bytes()).await;
-            let _ = stream.shutdown().await;
-        }
-        Behind::Answer(text) => {
+        Behind::OnlyGet(_, text) | Behind::Answer(text) => {
             let _ = stream.write_all(text.as_bytes()).await;
             let _ = stream.shutdown().await;
         }
