@@ -88,6 +88,11 @@ fn held_by(
 ) -> Option<(Option<Timestamp>, Option<String>)> {
     let status = connection.status.as_ref()?;
     let subject = status.subject.as_ref()?;
+    // What was exported is held in another cluster, or by the connection that imported it.
+    let ready = Type::Ready.find(&status.conditions);
+    if ready.and_then(Reason::of) == Some(Reason::Exported) {
+        return None;
+    }
     let since = status.grant.as_ref().and_then(|grant| grant.since.as_ref());
     (subject.user_id.as_deref() == Some(user_id))
         .then(|| (since.map(|since| since.0), connection.uid()))
@@ -122,6 +127,22 @@ mod tests {
         assert_eq!(other("b", Some(first)), None);
         assert_eq!(other("a", Some(second)).as_deref(), Some("b"));
         assert!(other("c", None).is_some());
+    }
+
+    #[test]
+    fn an_exported_grant_is_held_elsewhere() {
+        let since = "2026-03-01T10:00:00Z";
+        let mut exported = connection("a", Some(since));
+        if let Some(status) = &mut exported.status {
+            status.conditions = serde_json::from_value(json!([{
+                "type": "Ready", "status": "False", "reason": "Exported", "message": "m",
+                "lastTransitionTime": since,
+            }]))
+            .unwrap();
+        }
+        let connections = vec![Arc::new(DeserializeGuard(Ok(exported)))];
+        let other = of_user(&connections, &connection("b", None), "ada");
+        assert_eq!(other, None);
     }
 
     #[test]
