@@ -63,22 +63,28 @@ pub fn erase_at(kept: &StoredGrant, keep: Duration) -> Option<Timestamp> {
         .then(|| seal.map_or(Timestamp::MIN, |seal| schedule::later(seal.since, keep)))
 }
 
-/// Whether the app was removed after Zoom last issued a token: only another token request can tell whether
-/// the grant is dead.
-fn is_in_doubt(kept: &StoredGrant, removed_at: Option<Timestamp>) -> bool {
+/// When a removal that Zoom signed is checked by a token request: only that can tell whether the grant is dead. `None`
+/// if the last token answers it.
+fn at_removal(kept: &StoredGrant, removed: Option<Timestamp>) -> Option<Timestamp> {
+    let end = second_after(removed?);
     let proof = kept.grant.access.as_ref().map(|access| access.issued_at);
-    removed_at.is_some_and(|removed| proof.is_none_or(|proof| removed >= proof))
+    proof.is_none_or(|proof| proof < end).then_some(end)
 }
 
 /// When a claim without Zoom's signature is checked by a token request: not soon after the last token, because
 /// anybody can claim. `None` if the last token answers it.
-fn at_claim(kept: &StoredGrant, claimed_at: Option<Timestamp>) -> Option<Timestamp> {
-    let claimed = claimed_at?;
+fn at_claim(kept: &StoredGrant, claimed: Option<Timestamp>) -> Option<Timestamp> {
+    let end = second_after(claimed?);
     let Some(access) = &kept.grant.access else {
-        return Some(claimed);
+        return Some(end);
     };
-    let is_new = claimed >= access.issued_at;
+    let is_new = access.issued_at < end;
     is_new.then(|| schedule::later(access.issued_at, CLAIM_PAUSE))
+}
+
+/// Receivers tell whole seconds, so what they tell may have happened up to a second later.
+fn second_after(told: Timestamp) -> Timestamp {
+    schedule::later(told, Duration::from_secs(1))
 }
 
 /// Decides whether a grant is spent at `now` on behalf of `client`.
@@ -98,13 +104,13 @@ pub fn decide(
     }
     let issued = grant.access.as_ref().map(|access| access.issued_at);
     let requested = schedule::at_request(signals.requested, issued);
+    let removed = at_removal(kept, signals.removed);
     let claimed = at_claim(kept, signals.claimed);
-    let asked = [requested, claimed].into_iter().flatten().min();
+    let asked = [requested, removed, claimed].into_iter().flatten().min();
     // An attempt whose outcome nobody stored is repeated at once, and so is one that failed with other
     // credentials than the present ones.
     let due = grant.intent.is_some()
         || grant.loss.is_some()
-        || is_in_doubt(kept, signals.removed)
         || refresh_at(kept, uid).is_none_or(|at| now >= at)
         || asked.is_some_and(|at| now >= at);
     if !due {

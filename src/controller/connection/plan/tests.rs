@@ -180,6 +180,25 @@ fn a_removal_is_checked_by_a_token_request_and_not_again() {
     assert_eq!(seen(99), Refresh::Keep);
 }
 
+/// A receiver tells whole seconds, and a token has fractions of one.
+#[test]
+fn a_removal_in_the_second_of_the_token_is_checked_once() {
+    let decided = |issued: i64, now| {
+        let mut token = kept(Some((100, 3700)));
+        if let Some(access) = &mut token.grant.access {
+            access.issued_at = Timestamp::from_millisecond(issued).unwrap();
+        }
+        let signals = Signals {
+            removed: Some(at(100)),
+            ..Signals::default()
+        };
+        decide(&token, "u", None, "v", &client(), signals, at(now))
+    };
+    assert_eq!(decided(100_400, 100), Refresh::Wait(at(101)));
+    assert_eq!(decided(100_400, 101), Refresh::Now);
+    assert_eq!(decided(101_000, 101), Refresh::Keep, "the answer is there");
+}
+
 /// Whoever can send requests to the webhook's URL can claim a removal, as often as they want.
 #[test]
 fn a_claimed_removal_is_one_question_in_ten_minutes() {
