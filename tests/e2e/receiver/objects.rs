@@ -19,6 +19,12 @@ pub fn cases() -> Vec<Case> {
     ]
 }
 
+/// The names of the elements of a list.
+fn names(list: &Value) -> Vec<&str> {
+    let elements = list.as_array().into_iter().flatten();
+    elements.map(|element| text(element, "/name")).collect()
+}
+
 async fn hardened(bed: Bed) -> anyhow::Result<()> {
     let (sim, _operator) = bed.zoom_and_operator(&Options::default()).await?;
     connected(&bed, &sim, json!({})).await?;
@@ -55,15 +61,9 @@ async fn hardened(bed: Bed) -> anyhow::Result<()> {
     anyhow::ensure!(container["securityContext"]["capabilities"]["drop"] == json!(["ALL"]));
     anyhow::ensure!(!container["resources"]["limits"]["memory"].is_null());
     // No secret by environment: only where the sink's Service is.
-    let variables = container["env"].as_array().into_iter().flatten();
-    let variables: Vec<&str> = variables.map(|variable| text(variable, "/name")).collect();
+    let variables = names(&container["env"]);
     anyhow::ensure!(variables == ["SINK_SERVICE_ADDRESSES"], "{variables:?}");
-    let volumes: Vec<&str> = spec["volumes"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(|volume| text(volume, "/name"))
-        .collect();
+    let volumes = names(&spec["volumes"]);
     anyhow::ensure!(volumes == ["signing", "state"], "{volumes:?}");
     // Of the credentials it sees the signing secrets and nothing else.
     let signing = &spec["volumes"][0]["secret"]["items"];
