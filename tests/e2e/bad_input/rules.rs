@@ -77,10 +77,12 @@ fn scopes(required: Value) -> Value {
     json!({"scopes": {"required": required}})
 }
 
-#[rustfmt::skip]
 fn wrong() -> Vec<Change> {
-    let long = "a".repeat(4000);
-    let endpoint = |change: Value| webhook(json!({"endpoint": {"host": "hooks.example.com", "ingress": change["ingress"], "gateway": change["gateway"]}}));
+    [wrong_apps(), wrong_fields()].concat()
+}
+
+#[rustfmt::skip]
+fn wrong_apps() -> Vec<Change> {
     vec![
         ("a General app without management", json!({"app": {"kind": "General"}, "scopes": {"required": ["meeting:read:meeting"]}})),
         ("a ServerToServer app with management", json!({"app": {"management": "Admin"}})),
@@ -103,6 +105,14 @@ fn wrong() -> Vec<Change> {
         ("an unknown kind of app", json!({"app": {"kind": "Chatbot"}})),
         ("a display name of 50 characters", json!({"app": {"displayName": "a".repeat(50)}})),
         ("lifecycle events in Zoom's format", webhook(json!({"lifecycleEvents": {}, "sink": {"http": {"format": "Zoom"}}}))),
+    ]
+}
+
+#[rustfmt::skip]
+fn wrong_fields() -> Vec<Change> {
+    let long = "a".repeat(4000);
+    let endpoint = |change: Value| webhook(json!({"endpoint": {"host": "hooks.example.com", "ingress": change["ingress"], "gateway": change["gateway"]}}));
+    vec![
         ("no scope", scopes(json!([]))),
         ("a scope with capitals", scopes(json!(["User:Read:Admin"]))),
         ("two scopes in one item", scopes(json!(["user:read:user:admin meeting:read:meeting:admin"]))),
