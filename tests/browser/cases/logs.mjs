@@ -24,7 +24,7 @@ export default {
       await kubectl("get", "zint,zconn,events,configmaps", "-o", "yaml"),
     ];
     const all = texts.join("\n");
-    equal(all.includes('"outcome":"handed_over"'), true, "the log of the pages is not there");
+    equal(all.includes('"action":"consent.return"'), true, "the log of the pages is not there");
     const found = [...secrets].filter((secret) => all.includes(secret));
     deepEqual(found.map((secret) => `${secret.slice(0, 4)} of ${secret.length} letters`), []);
     console.error(`   ${secrets.size} secrets, none of them in ${all.length} letters of logs, status and Events`);
