@@ -6,14 +6,14 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{limits, outcome::Outcome};
+use super::{limits, outcome::PageOutcome};
 
 /// An answer.
 pub struct Answer {
     /// The status.
     pub status: StatusCode,
     /// How a step of a consent ended, if this was one.
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<PageOutcome>,
     content_type: &'static str,
     body: String,
     headers: Vec<(HeaderName, String)>,
@@ -36,13 +36,13 @@ impl Answer {
 
     /// The page for an outcome.
     #[must_use]
-    pub fn ended(outcome: Outcome, html: String) -> Self {
+    pub fn ended(outcome: PageOutcome, html: String) -> Self {
         let answer = Self {
             outcome: Some(outcome),
             ..Self::page(outcome.status(), html)
         };
         match outcome {
-            Outcome::RateLimited => {
+            PageOutcome::RateLimited => {
                 answer.with(header::RETRY_AFTER, limits::RETRY_AFTER.to_string())
             }
             _ => answer,
@@ -60,7 +60,7 @@ impl Answer {
 
     /// Redirects to another address.
     #[must_use]
-    pub fn onward(outcome: Outcome, location: String) -> Self {
+    pub fn onward(outcome: PageOutcome, location: String) -> Self {
         Self::ended(outcome, String::new()).with(header::LOCATION, location)
     }
 

@@ -1,6 +1,6 @@
 //! What a callback's parameters mean, before anything else is checked.
 
-use super::{outcome::Outcome, query::Query};
+use super::{outcome::PageOutcome, query::Query};
 use contract::consent::Transaction;
 
 /// Maximum length of a code, in bytes.
@@ -18,17 +18,17 @@ pub enum Arrival<'a> {
     /// With an error for this `state`, and its name if that is well-formed.
     Error(&'a str, Option<&'a str>),
     /// The refusal of an earlier callback, in another language; with its transaction.
-    Again(Outcome, Option<Transaction>, Option<&'a str>),
+    Again(PageOutcome, Option<Transaction>, Option<&'a str>),
 }
 
 /// Reads the parameters.
 ///
 /// # Errors
 /// The outcome, if the parameters cannot lead to a connection.
-pub fn arrival(query: &Query) -> Result<Arrival<'_>, Outcome> {
+pub fn arrival(query: &Query) -> Result<Arrival<'_>, PageOutcome> {
     let one = |name| match query.one(name) {
         Ok(value) => Ok(value.filter(|value| !value.is_empty())),
-        Err(_) => Err(Outcome::Malformed),
+        Err(_) => Err(PageOutcome::Malformed),
     };
     let (state, code, error) = (one("state")?, one("code")?, one("error")?);
     let error_name = error.filter(|name| {
@@ -36,36 +36,36 @@ pub fn arrival(query: &Query) -> Result<Arrival<'_>, Outcome> {
     });
     let Some(state) = state else {
         return match (code, one("notice")?.and_then(refusal)) {
-            (Some(_), _) => Err(Outcome::Marketplace),
+            (Some(_), _) => Err(PageOutcome::Marketplace),
             (None, Some(outcome)) => {
                 let transaction = one("consent")?.and_then(Transaction::parse);
                 Ok(Arrival::Again(outcome, transaction, error_name))
             }
-            (None, None) => Err(Outcome::NotCarried),
+            (None, None) => Err(PageOutcome::NotCarried),
         };
     };
     if state.len() > MAX_STATE {
-        return Err(Outcome::Malformed);
+        return Err(PageOutcome::Malformed);
     }
     if error.is_some() {
         return Ok(Arrival::Error(state, error_name));
     }
-    let code = code.ok_or(Outcome::Malformed)?;
+    let code = code.ok_or(PageOutcome::Malformed)?;
     if code.len() > MAX_CODE || !code.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(Outcome::Malformed);
+        return Err(PageOutcome::Malformed);
     }
     Ok(Arrival::Code(state, code))
 }
 
 /// The refusal with this name.
-fn refusal(label: &str) -> Option<Outcome> {
+fn refusal(label: &str) -> Option<PageOutcome> {
     [
-        Outcome::Declined,
-        Outcome::ZoomError,
-        Outcome::Marketplace,
-        Outcome::Malformed,
-        Outcome::NotCarried,
-        Outcome::OtherIntegration,
+        PageOutcome::Declined,
+        PageOutcome::ZoomError,
+        PageOutcome::Marketplace,
+        PageOutcome::Malformed,
+        PageOutcome::NotCarried,
+        PageOutcome::OtherIntegration,
     ]
     .into_iter()
     .find(|outcome| outcome.label() == label)
@@ -75,7 +75,7 @@ fn refusal(label: &str) -> Option<Outcome> {
 mod tests {
     use super::*;
 
-    fn read(query: &str) -> Result<String, Outcome> {
+    fn read(query: &str) -> Result<String, PageOutcome> {
         arrival(&Query::parse(Some(query))).map(|arrival| format!("{arrival:?}"))
     }
 
@@ -93,22 +93,22 @@ mod tests {
             Ok(r#"Error("s", None)"#.into())
         );
         for (query, outcome) in [
-            ("code=c", Outcome::Marketplace),
-            ("state=&code=c", Outcome::Marketplace),
-            ("", Outcome::NotCarried),
-            ("error=access_denied", Outcome::NotCarried),
-            ("notice=begun", Outcome::NotCarried),
-            ("state=s", Outcome::Malformed),
-            ("state=s&code=c&code=c", Outcome::Malformed),
-            ("state=s&state=s&code=c", Outcome::Malformed),
-            ("state=s&code=a%0Ab", Outcome::Malformed),
-            ("state=s&code=a%FFb", Outcome::Malformed),
-            (&long(2049), Outcome::Malformed),
+            ("code=c", PageOutcome::Marketplace),
+            ("state=&code=c", PageOutcome::Marketplace),
+            ("", PageOutcome::NotCarried),
+            ("error=access_denied", PageOutcome::NotCarried),
+            ("notice=begun", PageOutcome::NotCarried),
+            ("state=s", PageOutcome::Malformed),
+            ("state=s&code=c&code=c", PageOutcome::Malformed),
+            ("state=s&state=s&code=c", PageOutcome::Malformed),
+            ("state=s&code=a%0Ab", PageOutcome::Malformed),
+            ("state=s&code=a%FFb", PageOutcome::Malformed),
+            (&long(2049), PageOutcome::Malformed),
         ] {
             assert_eq!(read(query), Err(outcome), "{query}");
         }
         let padded = format!("state=s&code=c{}&code=d", "&x=".repeat(100));
-        assert_eq!(read(&padded), Err(Outcome::Malformed));
+        assert_eq!(read(&padded), Err(PageOutcome::Malformed));
     }
 
     #[test]
@@ -117,7 +117,11 @@ mod tests {
             read("notice=declined&consent=x"),
             Ok("Again(Declined, None, None)".into())
         );
-        for outcome in [Outcome::HandedOver, Outcome::Begun, Outcome::Unavailable] {
+        for outcome in [
+            PageOutcome::HandedOver,
+            PageOutcome::Begun,
+            PageOutcome::Unavailable,
+        ] {
             assert_eq!(refusal(outcome.label()), None, "{outcome:?}");
         }
     }

@@ -13,7 +13,7 @@ use super::{
     answer::Answer,
     arrival::{Arrival, arrival},
     cluster::{Delivered, Parcel, Unavailable},
-    outcome::Outcome,
+    outcome::PageOutcome,
     pages::{Frame, Next},
     refusal::About,
     site::{Site, Step, Visit},
@@ -62,12 +62,12 @@ impl Site {
                     .await
                     .uncounted();
             }
-            (Ok(_), None, _) => Outcome::NotCarried,
-            (Ok(_), Some(_), None) => Outcome::OtherIntegration,
-            (Ok(Arrival::Error(_, Some("access_denied"))), _, Some(_)) => Outcome::Declined,
+            (Ok(_), None, _) => PageOutcome::NotCarried,
+            (Ok(_), Some(_), None) => PageOutcome::OtherIntegration,
+            (Ok(Arrival::Error(_, Some("access_denied"))), _, Some(_)) => PageOutcome::Declined,
             (Ok(Arrival::Error(_, error)), _, Some(_)) => {
                 about.error = error;
-                Outcome::ZoomError
+                PageOutcome::ZoomError
             }
             (Ok(Arrival::Code(_, code)), _, Some(ticket)) => {
                 return self.hand_over(visit, ticket, code).await;
@@ -89,14 +89,14 @@ impl Site {
 
     async fn hand_over(&self, visit: &Visit, ticket: &Ticket, code: &str) -> Answer {
         let outcome = match self.deliver(visit, ticket, code).await {
-            Ok(Delivered::Created) => Outcome::HandedOver,
-            Ok(Delivered::AlreadyExists) => Outcome::Replayed,
-            Err(Unavailable) => Outcome::Unavailable,
+            Ok(Delivered::Created) => PageOutcome::HandedOver,
+            Ok(Delivered::AlreadyExists) => PageOutcome::Replayed,
+            Err(Unavailable) => PageOutcome::Unavailable,
         };
         let transaction = ticket.transaction();
         let step = Step::of_ticket(ticket, &transaction);
         self.note(visit, Action::ConsentReturn, &step, outcome);
-        if outcome == Outcome::Unavailable {
+        if outcome == PageOutcome::Unavailable {
             return self.unavailable_code(visit, Some(ticket));
         }
         let path = self
@@ -142,7 +142,7 @@ impl Site {
         // A link to the other language would contain the code.
         frame.same = None;
         let page = frame.message(&frame.texts().unavailable_callback, &Next::Reload);
-        Answer::ended(Outcome::Unavailable, page)
+        Answer::ended(PageOutcome::Unavailable, page)
     }
 }
 

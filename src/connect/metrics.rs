@@ -6,7 +6,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use super::{outcome::Outcome, route::Route};
+use super::{outcome::PageOutcome, route::Route};
 use runtime::metrics::{Counters, counters};
 
 /// Status classes.
@@ -32,7 +32,7 @@ impl Metrics {
             "consents",
             "Steps of consents by outcome",
             "outcome",
-            Outcome::ALL.map(Outcome::label),
+            PageOutcome::ALL.map(PageOutcome::label),
         );
         let requests = Requests::default();
         for route in Route::LABELS {
@@ -49,7 +49,7 @@ impl Metrics {
     }
 
     /// Counts a step of a consent.
-    pub fn stepped(&self, outcome: Outcome) {
+    pub fn stepped(&self, outcome: PageOutcome) {
         let label = [("outcome", outcome.label())];
         self.consents.get_or_create(&label).inc();
     }

@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 
 /// How a step ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum PageOutcome {
     /// The person was sent to Zoom.
     Begun,
     /// The code was handed over.
@@ -37,9 +37,9 @@ pub enum Outcome {
     Unavailable,
 }
 
-// === impl Outcome ===
+// === impl PageOutcome ===
 
-impl Outcome {
+impl PageOutcome {
     /// Every outcome.
     pub const ALL: [Self; 15] = [
         Self::Begun,
@@ -105,9 +105,9 @@ mod tests {
 
     #[test]
     fn labels_differ() {
-        let mut labels = Outcome::ALL.map(Outcome::label).to_vec();
+        let mut labels = PageOutcome::ALL.map(PageOutcome::label).to_vec();
         labels.sort_unstable();
         labels.dedup();
-        assert_eq!(labels.len(), Outcome::ALL.len());
+        assert_eq!(labels.len(), PageOutcome::ALL.len());
     }
 }

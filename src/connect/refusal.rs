@@ -6,7 +6,7 @@ use maud::html;
 
 use super::{
     answer::Answer,
-    outcome::Outcome,
+    outcome::PageOutcome,
     pages::{Frame, Next, paragraphs, start::form},
     site::{Site, Visit},
     ticket::Ticket,
@@ -31,7 +31,7 @@ impl Site {
         visit: &Visit,
         namespace: &str,
         integration: &str,
-        outcome: Outcome,
+        outcome: PageOutcome,
         about: About<'_>,
     ) -> Answer {
         let language = visit.language(about.ticket.map(|ticket| ticket.language));
@@ -39,16 +39,16 @@ impl Site {
         frame.same = Some(same(outcome, &about));
         let texts = frame.texts();
         let next = match about.ticket {
-            Some(ticket) if matches!(outcome, Outcome::Declined | Outcome::ZoomError) => {
+            Some(ticket) if matches!(outcome, PageOutcome::Declined | PageOutcome::ZoomError) => {
                 self.start_again(ticket).await
             }
             _ => Next::Nothing,
         };
         let page = match outcome {
-            Outcome::Declined => frame.message(&texts.declined, &next),
-            Outcome::Malformed => frame.message(&texts.malformed, &next),
-            Outcome::OtherIntegration => frame.message(&texts.other_integration, &next),
-            Outcome::Marketplace => {
+            PageOutcome::Declined => frame.message(&texts.declined, &next),
+            PageOutcome::Malformed => frame.message(&texts.malformed, &next),
+            PageOutcome::OtherIntegration => frame.message(&texts.other_integration, &next),
+            PageOutcome::Marketplace => {
                 let start = self.self_service(namespace, integration).await;
                 let contents = html! {
                     (paragraphs(&texts.marketplace))
@@ -62,7 +62,7 @@ impl Site {
                 };
                 frame.page(texts.marketplace.title, &contents, &next)
             }
-            Outcome::ZoomError => {
+            PageOutcome::ZoomError => {
                 let words = &texts.error;
                 let theirs = matches!(
                     about.error,
@@ -115,7 +115,7 @@ impl Site {
 }
 
 /// The query parameters of a refusal in another language: nothing that Zoom sent.
-fn same(outcome: Outcome, about: &About<'_>) -> String {
+fn same(outcome: PageOutcome, about: &About<'_>) -> String {
     let mut same = format!("notice={}&", outcome.label());
     if let Some(ticket) = about.ticket {
         let _ = write!(same, "consent={}&", ticket.transaction().as_str());

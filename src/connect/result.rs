@@ -5,10 +5,10 @@ use axum::http::StatusCode;
 use super::{
     answer::Answer,
     cluster::Unavailable,
-    outcome::Outcome,
+    outcome::PageOutcome,
     pages::{Frame, Next, result as page},
     site::{Site, Visit},
-    verdict::{self, Verdict},
+    verdict::{self, ConsentResult},
 };
 use contract::consent::Transaction;
 
@@ -23,7 +23,7 @@ impl Site {
         let Some(ticket) = visit.carried.ticket(&keys, transaction, visit.now) else {
             let frame = self.frame(visit);
             let page = frame.message(&frame.texts().not_carried, &Next::Nothing);
-            return Answer::ended(Outcome::NotCarried, page);
+            return Answer::ended(PageOutcome::NotCarried, page);
         };
         if !self.limiter.admits_for(transaction.as_str()) {
             return self.rate_limited(visit);
@@ -38,7 +38,7 @@ impl Site {
         };
         let verdict = verdict::judge(&ticket, connection.as_ref(), visit.now);
         let next = match verdict {
-            Verdict::Failed { .. } => self.start_again(&ticket).await,
+            ConsentResult::Failed { .. } => self.start_again(&ticket).await,
             _ => Next::Nothing,
         };
         let frame = Frame::new(&self.base, visit.language(Some(ticket.language)));

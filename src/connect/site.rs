@@ -24,7 +24,7 @@ use super::{
     keys::{Keys, Live},
     limits::Limiter,
     metrics::Metrics,
-    outcome::Outcome,
+    outcome::PageOutcome,
     pages::{self, Frame, Next},
     query::Query,
     route::Route,
@@ -277,7 +277,7 @@ impl Site {
     pub fn rate_limited(&self, visit: &Visit) -> Answer {
         let frame = self.frame(visit);
         let page = frame.message(&frame.texts().rate_limited, &Next::Reload);
-        Answer::ended(Outcome::RateLimited, page)
+        Answer::ended(PageOutcome::RateLimited, page)
     }
 
     /// The page if Kubernetes does not answer.
@@ -285,15 +285,15 @@ impl Site {
     pub fn unavailable(&self, visit: &Visit) -> Answer {
         let frame = self.frame(visit);
         let page = frame.message(&frame.texts().unavailable, &Next::Reload);
-        Answer::ended(Outcome::Unavailable, page)
+        Answer::ended(PageOutcome::Unavailable, page)
     }
 
     /// Records a step in the audit trail: only names and digests.
-    pub fn note(&self, visit: &Visit, step: Action, about: &Step<'_>, outcome: Outcome) {
+    pub fn note(&self, visit: &Visit, step: Action, about: &Step<'_>, outcome: PageOutcome) {
         let record = Record::done(step, about.kind, about.namespace, about.name);
         let record = match outcome {
-            Outcome::Begun | Outcome::HandedOver => record.because(outcome.label()),
-            Outcome::Unavailable => record.but(audit::Outcome::Failed, outcome.label()),
+            PageOutcome::Begun | PageOutcome::HandedOver => record.because(outcome.label()),
+            PageOutcome::Unavailable => record.but(audit::Outcome::Failed, outcome.label()),
             _ => record.but(audit::Outcome::Refused, outcome.label()),
         };
         let record = match about.transaction {

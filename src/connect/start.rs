@@ -10,7 +10,7 @@ use super::{
     authorize,
     base::Base,
     cluster::Unavailable,
-    outcome::Outcome,
+    outcome::PageOutcome,
     pages::{Next, start as page},
     site::{Site, Step, Visit},
     ticket::{self, Ticket},
@@ -38,12 +38,12 @@ pub struct Prepared {
 /// Checks whether people can connect to the integration now.
 ///
 /// # Errors
-/// [`Outcome::NotReady`], or [`Outcome::Full`] with self service.
+/// [`PageOutcome::NotReady`], or [`PageOutcome::Full`] with self service.
 pub fn prepared(
     base: &Base,
     integration: &ZoomIntegration,
     target: Target,
-) -> Result<Prepared, Outcome> {
+) -> Result<Prepared, PageOutcome> {
     let spec = &integration.spec;
     let metadata = &integration.metadata;
     let (Some(status), Some(namespace), Some(name), Some(_)) = (
@@ -52,7 +52,7 @@ pub fn prepared(
         &metadata.name,
         &metadata.uid,
     ) else {
-        return Err(Outcome::NotReady);
+        return Err(PageOutcome::NotReady);
     };
     let stopped = spec.suspend
         || metadata.deletion_timestamp.is_some()
@@ -65,7 +65,7 @@ pub fn prepared(
                 redirect_url: ours,
             }
         }
-        _ => return Err(Outcome::NotReady),
+        _ => return Err(PageOutcome::NotReady),
     };
     let made = status.connections.as_ref();
     let made = made.and_then(|count| count.self_service).unwrap_or(0);
@@ -76,7 +76,7 @@ pub fn prepared(
                 .self_service()
                 .map_or(0, SelfService::limit)
     {
-        return Err(Outcome::Full);
+        return Err(PageOutcome::Full);
     }
     Ok(prepared)
 }
@@ -118,12 +118,12 @@ impl Site {
             self.refused(visit, outcome)
         };
         if !is_from_here(&visit.headers, &self.base) {
-            return refused(Outcome::CrossSite);
+            return refused(PageOutcome::CrossSite);
         }
         let opening = match self.opening(visit, link).await {
             Ok(opening) => opening,
-            Err(answer) if answer.outcome == Some(Outcome::UnknownLink) => {
-                return refused(Outcome::UnknownLink);
+            Err(answer) if answer.outcome == Some(PageOutcome::UnknownLink) => {
+                return refused(PageOutcome::UnknownLink);
             }
             Err(answer) => return answer,
         };
@@ -142,7 +142,7 @@ impl Site {
             return self.unavailable(visit);
         };
         let Ok(cookie) = ticket.seal(&keys) else {
-            return self.refused(visit, Outcome::NotReady);
+            return self.refused(visit, PageOutcome::NotReady);
         };
         let url = authorize::url(
             &self.endpoint,
@@ -151,7 +151,7 @@ impl Site {
             ticket.state.expose_secret(),
             ticket.verifier.expose_secret(),
         );
-        let outcome = Outcome::Begun;
+        let outcome = PageOutcome::Begun;
         let transaction = ticket.transaction();
         let step = Step::of_ticket(&ticket, &transaction);
         self.note(visit, Action::ConsentBegin, &step, outcome);
@@ -172,7 +172,7 @@ impl Site {
         }
         match self.find(link).await {
             Ok(Some(opening)) => Ok(opening),
-            Ok(None) => Err(self.refused(visit, Outcome::UnknownLink)),
+            Ok(None) => Err(self.refused(visit, PageOutcome::UnknownLink)),
             Err(Unavailable) => Err(self.unavailable(visit)),
         }
     }
@@ -228,19 +228,19 @@ impl Site {
         &self,
         opening: &'a Opening,
         target: Target,
-    ) -> Result<(&'a ZoomIntegration, Prepared), Outcome> {
-        let integration = opening.integration.as_ref().ok_or(Outcome::NotReady)?;
+    ) -> Result<(&'a ZoomIntegration, Prepared), PageOutcome> {
+        let integration = opening.integration.as_ref().ok_or(PageOutcome::NotReady)?;
         let prepared = prepared(&self.base, integration, target)?;
         Ok((integration, prepared))
     }
 
-    fn refused(&self, visit: &Visit, outcome: Outcome) -> Answer {
+    fn refused(&self, visit: &Visit, outcome: PageOutcome) -> Answer {
         let frame = self.frame(visit);
         let texts = frame.texts();
         let message = match outcome {
-            Outcome::CrossSite => &texts.cross_site,
-            Outcome::NotReady => &texts.not_ready,
-            Outcome::Full => &texts.full,
+            PageOutcome::CrossSite => &texts.cross_site,
+            PageOutcome::NotReady => &texts.not_ready,
+            PageOutcome::Full => &texts.full,
             _ => &texts.unknown,
         };
         Answer::ended(outcome, frame.message(message, &Next::Nothing))

@@ -16,7 +16,7 @@ const MAX_MESSAGE: usize = 500;
 
 /// The result of a consent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum ConsentResult {
     /// The controller has no result yet.
     Pending {
         /// Whether it takes longer than usual.
@@ -39,16 +39,20 @@ pub enum Verdict {
 
 /// Judges the ticket's connection at `now`.
 #[must_use]
-pub fn judge(ticket: &Ticket, connection: Option<&ZoomConnection>, now: Timestamp) -> Verdict {
+pub fn judge(
+    ticket: &Ticket,
+    connection: Option<&ZoomConnection>,
+    now: Timestamp,
+) -> ConsentResult {
     let since = ticket.authorized.unwrap_or(ticket.begun);
     let slow = now.as_second() - since.as_second() >= USUAL;
-    let pending = Verdict::Pending { slow };
+    let pending = ConsentResult::Pending { slow };
     let Some(connection) = connection else {
         // Self service: the controller creates it once Zoom has accepted the code.
         return if ticket.connection_uid.is_some() {
-            Verdict::Gone
+            ConsentResult::Gone
         } else if now.as_second() - since.as_second() > CODE_LIFE {
-            Verdict::Failed {
+            ConsentResult::Failed {
                 reason: Reason::CodeRejected,
                 message: String::new(),
             }
@@ -58,7 +62,7 @@ pub fn judge(ticket: &Ticket, connection: Option<&ZoomConnection>, now: Timestam
     };
     let same = ticket.connection_uid.is_none() || ticket.connection_uid == connection.metadata.uid;
     if !same || connection.spec.integration_ref.name != ticket.integration {
-        return Verdict::Gone;
+        return ConsentResult::Gone;
     }
     let status = connection.status.as_ref();
     let consent = status
@@ -67,13 +71,13 @@ pub fn judge(ticket: &Ticket, connection: Option<&ZoomConnection>, now: Timestam
     match consent {
         Some(consent) if consent.has_succeeded() => {
             let subject = status.and_then(|status| status.subject.as_ref());
-            Verdict::Connected(subject.and_then(|subject| subject.email.clone()))
+            ConsentResult::Connected(subject.and_then(|subject| subject.email.clone()))
         }
-        Some(consent) if consent.has_failed() => Verdict::Failed {
+        Some(consent) if consent.has_failed() => ConsentResult::Failed {
             reason: consent.reason,
             message: consent.message.chars().take(MAX_MESSAGE).collect(),
         },
-        Some(consent) if consent.is_waiting() => Verdict::Waiting,
+        Some(consent) if consent.is_waiting() => ConsentResult::Waiting,
         _ => pending,
     }
 }
@@ -150,16 +154,16 @@ mod tests {
                 at(0),
             )
         };
-        let pending = Verdict::Pending { slow: false };
+        let pending = ConsentResult::Pending { slow: false };
         assert_eq!(shown("another", "Succeeded"), pending);
         assert_eq!(shown(ours.as_str(), "Perhaps"), pending);
         assert_eq!(
             shown(ours.as_str(), "Succeeded"),
-            Verdict::Connected(Some("ada@example.com".into()))
+            ConsentResult::Connected(Some("ada@example.com".into()))
         );
         assert_eq!(
             shown(ours.as_str(), "Failed"),
-            Verdict::Failed {
+            ConsentResult::Failed {
                 reason: Reason::WrongSubject,
                 message: "m".into()
             }
@@ -168,17 +172,17 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_awaited_only_when_it_has_to_be_made() {
-        let slow = |slow| Verdict::Pending { slow };
+        let slow = |slow| ConsentResult::Pending { slow };
         assert_eq!(judge(&ticket(None), None, at(59)), slow(false));
         assert_eq!(judge(&ticket(None), None, at(60)), slow(true));
-        assert_eq!(judge(&ticket(Some("c")), None, at(0)), Verdict::Gone);
+        assert_eq!(judge(&ticket(Some("c")), None, at(0)), ConsentResult::Gone);
         let mut handed = ticket(None);
         handed.authorized = Some(at(300));
         assert_eq!(judge(&handed, None, at(310)), slow(false));
         let other = connection("x", "Succeeded", "");
         assert_eq!(
             judge(&ticket(Some("d")), Some(&other), at(0)),
-            Verdict::Gone
+            ConsentResult::Gone
         );
     }
 }

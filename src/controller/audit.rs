@@ -47,19 +47,19 @@ pub fn is_asked_for<K: ResourceExt>(
 }
 
 /// Records the outcome of an attempt to spend a stored code or grant.
-pub fn spent<'a>(record: Record<'a>, outcome: &'a grant::Outcome<zoom::Error>) -> Record<'a> {
+pub fn spent<'a>(record: Record<'a>, outcome: &'a grant::SpendOutcome<zoom::Error>) -> Record<'a> {
     match outcome {
-        grant::Outcome::Stored(_) => record,
-        grant::Outcome::Refused(refusal) => {
+        grant::SpendOutcome::Stored(_) => record,
+        grant::SpendOutcome::Refused(refusal) => {
             record.but(Outcome::Refused, refusal.error.fault.as_str())
         }
-        grant::Outcome::Lost(lost) => record.but(Outcome::Refused, lost.as_str()),
-        grant::Outcome::OtherClient => {
+        grant::SpendOutcome::Lost(lost) => record.but(Outcome::Refused, lost.as_str()),
+        grant::SpendOutcome::OtherClient => {
             record.but(Outcome::Failed, Reason::ClientIdChanged.as_str())
         }
-        grant::Outcome::Waiting | grant::Outcome::Superseded | grant::Outcome::Gone => {
-            record.but(Outcome::Failed, "Overtaken")
-        }
+        grant::SpendOutcome::Waiting
+        | grant::SpendOutcome::Superseded
+        | grant::SpendOutcome::Gone => record.but(Outcome::Failed, "Overtaken"),
     }
 }
 

@@ -28,4 +28,4 @@ pub use credential::{Access, Client, Code, Credential, Pair};
 pub use journal::{Directory, Entry, Journal};
 pub use model::{Grant, Holder, Intent, Loss, Lost, Seal, Standing};
 pub use ports::{Issuer, Refusal, Revoker, Store, StoreError, Term};
-pub use spend::{Error, Outcome, spend};
+pub use spend::{Error, SpendOutcome, spend};

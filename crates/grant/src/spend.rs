@@ -11,7 +11,7 @@ use super::{
 
 /// The result of an attempt to spend a credential.
 #[derive(Debug)]
-pub enum Outcome<E> {
+pub enum SpendOutcome<E> {
     /// It was spent and its successor is stored.
     Stored(Box<Grant>),
     /// Zoom refused or did not answer.
@@ -46,13 +46,13 @@ pub enum Error {
 /// by the next call, which then sends nothing.
 ///
 /// # Errors
-/// When no attempt was made. What Zoom says is part of [`Outcome`].
+/// When no attempt was made. What Zoom says is part of [`SpendOutcome`].
 pub async fn spend<S: Store, I: Issuer, J: Journal, T: Term>(
     store: &S,
     issuer: &I,
     journal: &J,
     term: &T,
-) -> Result<Outcome<I::Error>, Error> {
+) -> Result<SpendOutcome<I::Error>, Error> {
     let stored = store.read().await?;
     if let Some(entry) = left_behind(
         journal,
@@ -63,23 +63,23 @@ pub async fn spend<S: Store, I: Issuer, J: Journal, T: Term>(
         return Ok(keep(store, issuer, journal, entry, version).await);
     }
     let Some((mut grant, version)) = stored else {
-        return Ok(Outcome::Gone);
+        return Ok(SpendOutcome::Gone);
     };
     let client = issuer.client();
     match grant.standing(&client) {
         Standing::Usable => {}
-        Standing::OtherClient => return Ok(Outcome::OtherClient),
-        Standing::Lost(reason) => return Ok(Outcome::Lost(reason)),
+        Standing::OtherClient => return Ok(SpendOutcome::OtherClient),
+        Standing::Lost(reason) => return Ok(SpendOutcome::Lost(reason)),
     }
     if grant
         .intent
         .as_ref()
         .is_some_and(|intent| !term.settled(intent))
     {
-        return Ok(Outcome::Waiting);
+        return Ok(SpendOutcome::Waiting);
     }
     if !store.wanted().await? {
-        return Ok(Outcome::Gone);
+        return Ok(SpendOutcome::Gone);
     }
     may_begin(term, issuer)?;
     let attempt = grant.attempts().saturating_add(1);
@@ -120,7 +120,7 @@ pub async fn spend<S: Store, I: Issuer, J: Journal, T: Term>(
                         grant.intent = None;
                         let _ = store.write(&grant, &version).await;
                     }
-                    Ok(Outcome::Refused(refusal))
+                    Ok(SpendOutcome::Refused(refusal))
                 }
             }
         }
@@ -144,13 +144,13 @@ async fn keep<S: Store, I: Issuer>(
     journal: &impl Journal,
     entry: Entry,
     version: Option<S::Version>,
-) -> Outcome<I::Error> {
+) -> SpendOutcome<I::Error> {
     let committed = commit_over(store, issuer, &entry, version).await;
     journal.remove(&entry);
     match committed {
-        Committed::Stored => Outcome::Stored(Box::new(entry.next)),
-        Committed::Superseded => Outcome::Superseded,
-        Committed::Unwanted => Outcome::Gone,
+        Committed::Stored => SpendOutcome::Stored(Box::new(entry.next)),
+        Committed::Superseded => SpendOutcome::Superseded,
+        Committed::Unwanted => SpendOutcome::Gone,
     }
 }
 
@@ -169,18 +169,18 @@ async fn give_up<S: Store, E>(
     lost: Lost,
     client: &Client,
     now: Timestamp,
-) -> Result<Outcome<E>, Error> {
+) -> Result<SpendOutcome<E>, Error> {
     let refused = refused.credential.fingerprint();
     loop {
         let Some((stored, version)) = store.read().await? else {
-            return Ok(Outcome::Gone);
+            return Ok(SpendOutcome::Gone);
         };
         if !stored.matches_spent(&refused) {
-            return Ok(Outcome::Superseded);
+            return Ok(SpendOutcome::Superseded);
         }
         let next = stored.refused(lost, client, now);
         match store.write(&next, &version).await {
-            Ok(_) => return Ok(Outcome::Lost(lost)),
+            Ok(_) => return Ok(SpendOutcome::Lost(lost)),
             Err(StoreError::Conflict) => {}
             Err(error) => return Err(error.into()),
         }

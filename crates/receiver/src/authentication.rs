@@ -39,7 +39,7 @@ pub struct Expected(Option<SecretSlice<u8>>);
 
 /// The judgement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum AuthenticationResult {
     /// The header says what it should.
     Accepted,
     /// The header is missing, twice there, or says something else.
@@ -59,17 +59,17 @@ impl Authentication {
 
     /// Judges the head of a request. The comparison takes constant time.
     #[must_use]
-    pub fn judge(&self, headers: &HeaderMap) -> Verdict {
+    pub fn judge(&self, headers: &HeaderMap) -> AuthenticationResult {
         let expected = Arc::clone(&self.expected.borrow());
         let Some(expected) = &expected.0 else {
-            return Verdict::NotSetUp;
+            return AuthenticationResult::NotSetUp;
         };
         let is_right = presented(&self.scheme, headers)
             .is_some_and(|presented| bool::from(presented.ct_eq(expected.expose_secret())));
         if is_right {
-            Verdict::Accepted
+            AuthenticationResult::Accepted
         } else {
-            Verdict::Refused
+            AuthenticationResult::Refused
         }
     }
 }
@@ -152,7 +152,11 @@ mod tests {
 
     use super::*;
 
-    fn judge(scheme: &str, files: &[(&str, &str)], headers: &[(&str, &str)]) -> Verdict {
+    fn judge(
+        scheme: &str,
+        files: &[(&str, &str)],
+        headers: &[(&str, &str)],
+    ) -> AuthenticationResult {
         let directory = tempfile::tempdir().unwrap();
         for (name, text) in files {
             fs::write(directory.path().join(name), text).unwrap();
@@ -174,22 +178,34 @@ mod tests {
         let files = [(USERNAME, "Aladdin\n"), (PASSWORD, "open sesame\n")];
         let right = "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==";
         for (header, verdict) in [
-            (right, Verdict::Accepted),
-            ("basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==", Verdict::Accepted),
-            ("Basic QWxhZGRpbjpvcGVuIHNlc2FtZA==", Verdict::Refused),
-            ("Basic", Verdict::Refused),
-            ("Basic *", Verdict::Refused),
-            ("Bearer QWxhZGRpbjpvcGVuIHNlc2FtZQ==", Verdict::Refused),
+            (right, AuthenticationResult::Accepted),
+            (
+                "basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==",
+                AuthenticationResult::Accepted,
+            ),
+            (
+                "Basic QWxhZGRpbjpvcGVuIHNlc2FtZA==",
+                AuthenticationResult::Refused,
+            ),
+            ("Basic", AuthenticationResult::Refused),
+            ("Basic *", AuthenticationResult::Refused),
+            (
+                "Bearer QWxhZGRpbjpvcGVuIHNlc2FtZQ==",
+                AuthenticationResult::Refused,
+            ),
         ] {
             let judged = judge("basic", &files, &[("authorization", header)]);
             assert_eq!(judged, verdict, "{header}");
         }
-        assert_eq!(judge("basic", &files, &[]), Verdict::Refused);
+        assert_eq!(judge("basic", &files, &[]), AuthenticationResult::Refused);
         let twice = [("authorization", right), ("authorization", right)];
-        assert_eq!(judge("basic", &files, &twice), Verdict::Refused);
+        assert_eq!(
+            judge("basic", &files, &twice),
+            AuthenticationResult::Refused
+        );
         let half = [(USERNAME, "Aladdin")];
         let judged = judge("basic", &half, &[("authorization", right)]);
-        assert_eq!(judged, Verdict::NotSetUp);
+        assert_eq!(judged, AuthenticationResult::NotSetUp);
     }
 
     #[test]
@@ -197,12 +213,12 @@ mod tests {
         let files = [(HEADER_VALUE, "s3cret")];
         for name in ["x-tenant-key", "tenant-key", "Tenant-Key"] {
             let judged = judge("header:tenant-key", &files, &[(name, "s3cret")]);
-            assert_eq!(judged, Verdict::Accepted, "{name}");
+            assert_eq!(judged, AuthenticationResult::Accepted, "{name}");
         }
         let wrong = judge("header:tenant-key", &files, &[("tenant-key", "S3cret")]);
-        assert_eq!(wrong, Verdict::Refused);
+        assert_eq!(wrong, AuthenticationResult::Refused);
         let judged = judge("header:tenant-key", &[], &[("tenant-key", "")]);
-        assert_eq!(judged, Verdict::NotSetUp);
+        assert_eq!(judged, AuthenticationResult::NotSetUp);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use super::{event_id::EventId, outcome::Outcome};
+use super::{event_id::EventId, outcome::RequestOutcome};
 
 /// The ids that one process remembers. Cheap to clone. By default an id is removed only by
 /// [`Dedupe::forget`].
@@ -47,12 +47,12 @@ pub enum ClaimResult {
 pub struct Claim {
     ids: Ids,
     dedupe: Dedupe,
-    pending: watch::Sender<Option<Outcome>>,
+    pending: watch::Sender<Option<RequestOutcome>>,
 }
 
 /// The outcome of a claimed event, once there is one.
 #[derive(Clone, Debug)]
-pub struct PendingOutcome(watch::Receiver<Option<Outcome>>);
+pub struct PendingOutcome(watch::Receiver<Option<RequestOutcome>>);
 
 /// Half of an id.
 type Short = [u8; 16];
@@ -184,8 +184,8 @@ impl Claim {
     }
 
     /// Publishes the outcome, and remembers the event if it is stored or delivered.
-    pub fn settle(self, outcome: Outcome, now: Instant) {
-        if matches!(outcome, Outcome::Stored | Outcome::Delivered) {
+    pub fn settle(self, outcome: RequestOutcome, now: Instant) {
+        if matches!(outcome, RequestOutcome::Stored | RequestOutcome::Delivered) {
             let mut state = self.dedupe.state();
             for id in self.ids.short() {
                 state.remember(id, now);
@@ -209,7 +209,7 @@ impl Drop for Claim {
 
 impl PendingOutcome {
     /// Waits for the outcome. `None` when the claim was dropped.
-    pub async fn outcome(mut self) -> Option<Outcome> {
+    pub async fn outcome(mut self) -> Option<RequestOutcome> {
         let settled = self.0.wait_for(Option::is_some).await;
         settled.ok().and_then(|outcome| *outcome)
     }
@@ -243,8 +243,8 @@ mod tests {
         let dedupe = Dedupe::bounded(Duration::from_secs(10), 100);
         let (id, start) = (id(b"a"), Instant::now());
         drop(claimed(dedupe.claim(id, start)));
-        claimed(dedupe.claim(id, start)).settle(Outcome::SinkFailed, start);
-        claimed(dedupe.claim(id, start)).settle(Outcome::Delivered, start);
+        claimed(dedupe.claim(id, start)).settle(RequestOutcome::SinkFailed, start);
+        claimed(dedupe.claim(id, start)).settle(RequestOutcome::Delivered, start);
         let later = start + Duration::from_secs(10);
         assert!(matches!(dedupe.claim(id, later), ClaimResult::Duplicate));
         let too_late = later + Duration::from_nanos(1);
@@ -257,7 +257,7 @@ mod tests {
         let dedupe = Dedupe::bounded(Duration::from_secs(10), 3);
         let now = Instant::now();
         for n in 0..5 {
-            claimed(dedupe.claim(id(&[n]), now)).settle(Outcome::Delivered, now);
+            claimed(dedupe.claim(id(&[n]), now)).settle(RequestOutcome::Delivered, now);
         }
         assert_eq!(dedupe.len(), 3);
         assert!(matches!(
@@ -275,10 +275,10 @@ mod tests {
     async fn copies_share_the_fate_and_only_what_is_done_is_remembered() {
         let (dedupe, id, now) = (Dedupe::default(), id(b"a"), Instant::now());
         let outcomes = [
-            Some(Outcome::BufferFull),
+            Some(RequestOutcome::BufferFull),
             None,
-            Some(Outcome::SinkFailed),
-            Some(Outcome::Stored),
+            Some(RequestOutcome::SinkFailed),
+            Some(RequestOutcome::Stored),
         ];
         for outcome in outcomes {
             let ClaimResult::New(claim, pending) = dedupe.claim(id, now) else {
@@ -318,7 +318,7 @@ mod tests {
                 dedupe.claim(with(b"b"), now),
                 ClaimResult::InFlight(_)
             ));
-            claim.settle(Outcome::Delivered, now);
+            claim.settle(RequestOutcome::Delivered, now);
             assert!(matches!(
                 dedupe.claim(with(b"b"), now),
                 ClaimResult::Duplicate

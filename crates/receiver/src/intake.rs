@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{body::Raw, buffer::Buffer, event::Event, outcome::Outcome, passthrough::PassThrough};
+use super::{
+    body::Raw, buffer::Buffer, event::Event, outcome::RequestOutcome, passthrough::PassThrough,
+};
 
 /// Accepts events. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -28,9 +30,9 @@ impl Intake {
     }
 
     /// Accepts one verified event. A 2xx outcome means that it is stored or delivered.
-    pub async fn take(&self, event: Event, raw: Raw) -> Outcome {
+    pub async fn take(&self, event: Event, raw: Raw) -> RequestOutcome {
         match self {
-            Self::None => Outcome::NoSink,
+            Self::None => RequestOutcome::NoSink,
             Self::PassThrough(through) => through.take(event, raw).await,
             Self::Buffer(buffer) => buffer.take(event, raw).await,
         }

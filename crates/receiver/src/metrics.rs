@@ -8,7 +8,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use super::{outcome::Outcome, sink::SinkError};
+use super::{outcome::RequestOutcome, sink::SinkError};
 use runtime::metrics::{Counters, counters};
 
 /// Up to the three seconds that Zoom waits.
@@ -53,7 +53,7 @@ impl Metrics {
                 "requests",
                 "Requests by outcome",
                 "outcome",
-                Outcome::ALL.map(Outcome::label),
+                RequestOutcome::ALL.map(RequestOutcome::label),
             ),
             request_seconds: Histogram::new(SECONDS),
             body_bytes: Histogram::new(BYTES),
@@ -116,7 +116,7 @@ impl Metrics {
     }
 
     /// A request was answered.
-    pub fn answered(&self, outcome: Outcome, took: Duration) {
+    pub fn answered(&self, outcome: RequestOutcome, took: Duration) {
         let label = [("outcome", outcome.label())];
         self.requests.get_or_create(&label).inc();
         self.request_seconds.observe(took.as_secs_f64());

@@ -14,7 +14,7 @@ use contract::proof;
 
 /// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum RequestOutcome {
     /// The sink has acknowledged the event.
     Delivered,
     /// The event is in the buffer, on the disk.
@@ -74,7 +74,7 @@ pub enum Outcome {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     /// How the request ended.
-    pub outcome: Outcome,
+    pub outcome: RequestOutcome,
     /// The body for Zoom's URL validation.
     pub answer: Option<Answer>,
     /// The answer to a reachability check.
@@ -92,9 +92,9 @@ pub struct Proof {
     pub post: &'static str,
 }
 
-// === impl Outcome ===
+// === impl RequestOutcome ===
 
-impl Outcome {
+impl RequestOutcome {
     /// Every outcome.
     pub const ALL: [Self; 26] = [
         Self::Delivered,
@@ -210,8 +210,8 @@ impl Outcome {
 
 // === impl Reply ===
 
-impl From<Outcome> for Reply {
-    fn from(outcome: Outcome) -> Self {
+impl From<RequestOutcome> for Reply {
+    fn from(outcome: RequestOutcome) -> Self {
         Self {
             outcome,
             answer: None,
@@ -252,11 +252,11 @@ mod tests {
 
     #[test]
     fn labels_differ_and_own_trouble_is_retried() {
-        let mut labels = Outcome::ALL.map(Outcome::label).to_vec();
+        let mut labels = RequestOutcome::ALL.map(RequestOutcome::label).to_vec();
         labels.sort_unstable();
         labels.dedup();
-        assert_eq!(labels.len(), Outcome::ALL.len());
-        for outcome in Outcome::ALL {
+        assert_eq!(labels.len(), RequestOutcome::ALL.len());
+        for outcome in RequestOutcome::ALL {
             let status = outcome.status();
             assert!(
                 !status.is_redirection() && status != StatusCode::TOO_MANY_REQUESTS,

@@ -15,7 +15,7 @@ use super::{
     event::Event,
     identity,
     metrics::Metrics,
-    outcome::Outcome,
+    outcome::RequestOutcome,
     recorder::{Recorder, Urgency},
     sink::{Failure, Sink},
 };
@@ -55,20 +55,20 @@ impl PassThrough {
 
     /// Delivers one event and returns the outcome. `raw` is held until then: it counts against the memory
     /// of all bodies.
-    pub async fn take(self: &Arc<Self>, event: Event, raw: Raw) -> Outcome {
+    pub async fn take(self: &Arc<Self>, event: Event, raw: Raw) -> RequestOutcome {
         let id = event.id;
         let claim = match self.dedupe.claim(identity::ids(&event), Instant::now()) {
             ClaimResult::New(claim, _) => claim,
-            ClaimResult::Duplicate => return Outcome::Duplicate,
+            ClaimResult::Duplicate => return RequestOutcome::Duplicate,
             ClaimResult::InFlight(pending) => {
                 return match pending.outcome().await {
-                    Some(Outcome::Delivered) => Outcome::Duplicate,
-                    _ => Outcome::SinkFailed,
+                    Some(RequestOutcome::Delivered) => RequestOutcome::Duplicate,
+                    _ => RequestOutcome::SinkFailed,
                 };
             }
         };
         let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else {
-            return Outcome::Busy; // The process ends.
+            return RequestOutcome::Busy; // The process ends.
         };
         // A separate task: it continues when Zoom disconnects or our deadline passes, so that a
         // late acknowledgement is remembered and Zoom's retry not sent again.
@@ -79,12 +79,12 @@ impl PassThrough {
             result
         });
         match delivery.await {
-            Ok(Ok(())) => Outcome::Delivered,
+            Ok(Ok(())) => RequestOutcome::Delivered,
             Ok(Err(error)) => {
                 warn!(%id, %error, "event not delivered");
-                Outcome::SinkFailed
+                RequestOutcome::SinkFailed
             }
-            Err(_) => Outcome::SinkFailed,
+            Err(_) => RequestOutcome::SinkFailed,
         }
     }
 
@@ -101,7 +101,7 @@ impl PassThrough {
         let now = Timestamp::now();
         match result {
             Ok(()) => {
-                claim.settle(Outcome::Delivered, Instant::now());
+                claim.settle(RequestOutcome::Delivered, Instant::now());
                 self.recorder
                     .record_health(Urgency::Soon, |health| health.delivered(now));
             }

@@ -1,4 +1,4 @@
-//! The receiver's route: one path, and for every request one of the [`Outcome`]s.
+//! The receiver's route: one path, and for every request one of the [`RequestOutcome`]s.
 //!
 //! ```text
 //! GET with a question of ours -> its answer (see reach::proof)
@@ -34,10 +34,10 @@ use super::{
     filter::Filter,
     intake::Intake,
     metrics::Metrics,
-    outcome::{Outcome, Proof, Reply},
+    outcome::{Proof, Reply, RequestOutcome},
     recorder::{Recorder, Urgency},
     secrets::{Secrets, SigningSecrets},
-    signature::{self, Presented, Verdict},
+    signature::{self, Presented, Verification},
 };
 use contract::proof;
 
@@ -84,7 +84,7 @@ pub fn router(webhook: Arc<Webhook>) -> Router {
 async fn answer(State(webhook): State<Arc<Webhook>>, request: Request) -> Response {
     let started = Instant::now();
     let judged = time::timeout(webhook.deadline, webhook.judge(request)).await;
-    let reply = judged.unwrap_or_else(|_| Outcome::Deadline.into());
+    let reply = judged.unwrap_or_else(|_| RequestOutcome::Deadline.into());
     let outcome = reply.outcome;
     webhook.metrics.answered(outcome, started.elapsed());
     debug!(outcome = outcome.label(), "answered");
@@ -110,16 +110,16 @@ impl Webhook {
             body::discard(body);
             return Reply {
                 file: Some(file),
-                ..Outcome::DomainValidated.into()
+                ..RequestOutcome::DomainValidated.into()
             };
         }
         if head.method != Method::POST || head.uri.path() != self.path {
             body::discard(body);
-            return Outcome::NotFound.into();
+            return RequestOutcome::NotFound.into();
         }
         if self.secrets.borrow().is_empty() {
             body::discard(body);
-            return Outcome::NoSecret.into();
+            return RequestOutcome::NoSecret.into();
         }
         let presented = match Presented::from_headers(&head.headers) {
             Ok(presented) => presented,
@@ -132,7 +132,7 @@ impl Webhook {
                         .record_health(Urgency::Soon, |health| health.unsigned(now));
                 }
                 body::discard(body);
-                return Outcome::Unsigned.into();
+                return RequestOutcome::Unsigned.into();
             }
         };
         if let Some(refusal) = self.unauthenticated(&head.headers) {
@@ -144,11 +144,11 @@ impl Webhook {
         let idle = (!is_proven).then_some(self.body_idle);
         let raw = match self.budget.read(body, self.max_body, idle).await {
             Ok(raw) => raw,
-            Err(ReadError::TooLarge) => return Outcome::TooLarge.into(),
-            Err(ReadError::NoBudget) => return Outcome::Busy.into(),
+            Err(ReadError::TooLarge) => return RequestOutcome::TooLarge.into(),
+            Err(ReadError::NoBudget) => return RequestOutcome::Busy.into(),
             // Perhaps a slow network: let Zoom retry.
-            Err(ReadError::Slow) => return Outcome::Deadline.into(),
-            Err(ReadError::Incomplete) => return Outcome::Incomplete.into(),
+            Err(ReadError::Slow) => return RequestOutcome::Deadline.into(),
+            Err(ReadError::Incomplete) => return RequestOutcome::Incomplete.into(),
         };
         self.metrics.read(raw.bytes.len());
         self.judge_body(&head, &presented, raw).await
@@ -187,15 +187,15 @@ impl Webhook {
                 answer: HeaderValue::from_str(&answer).ok()?,
                 post,
             }),
-            ..Outcome::Reached.into()
+            ..RequestOutcome::Reached.into()
         })
     }
 
-    fn unauthenticated(&self, headers: &HeaderMap) -> Option<Outcome> {
+    fn unauthenticated(&self, headers: &HeaderMap) -> Option<RequestOutcome> {
         match self.authentication.as_ref()?.judge(headers) {
-            authentication::Verdict::Accepted => None,
-            authentication::Verdict::Refused => Some(Outcome::Unauthenticated),
-            authentication::Verdict::NotSetUp => Some(Outcome::NoSecret),
+            authentication::AuthenticationResult::Accepted => None,
+            authentication::AuthenticationResult::Refused => Some(RequestOutcome::Unauthenticated),
+            authentication::AuthenticationResult::NotSetUp => Some(RequestOutcome::NoSecret),
         }
     }
 
@@ -205,9 +205,9 @@ impl Webhook {
         let now = Timestamp::now();
         let verdict = signature::verify(&secrets, presented, &raw.bytes, now, self.tolerance);
         let (role, skew, is_timely) = match verdict {
-            Verdict::Verified { role, skew } => (role, skew, true),
-            Verdict::OutsideWindow { role, skew } => (role, skew, false),
-            Verdict::Unknown => {
+            Verification::Verified { role, skew } => (role, skew, true),
+            Verification::OutsideWindow { role, skew } => (role, skew, false),
+            Verification::Unknown => {
                 return self.rejected(&secrets, &raw, now).into();
             }
         };
@@ -239,13 +239,13 @@ impl Webhook {
         }
         if !is_timely {
             warn!(skew, "valid signature outside the time window");
-            return Outcome::OutsideWindow.into();
+            return RequestOutcome::OutsideWindow.into();
         }
         if name.is_some_and(|name| !self.filter.passes(name)) {
-            return Outcome::Ignored.into();
+            return RequestOutcome::Ignored.into();
         }
         if self.suspended && !self.intake.is_buffered() {
-            return Outcome::Suspended.into();
+            return RequestOutcome::Suspended.into();
         }
         let zoom = (&head.headers).into();
         let event = Event::with_envelope(now, zoom, read, raw.bytes.clone());
@@ -256,7 +256,7 @@ impl Webhook {
     /// which the secret may be at fault and 4xx would lose the event: a rotation is announced by a previous
     /// secret, and Zoom may already sign with a new one that is not mounted here yet; or signatures were right
     /// until not long ago.
-    fn rejected(&self, secrets: &SigningSecrets, raw: &Raw, now: Timestamp) -> Outcome {
+    fn rejected(&self, secrets: &SigningSecrets, raw: &Raw, now: Timestamp) -> RequestOutcome {
         let envelope = Envelope::parse(&raw.bytes).ok();
         let removal = envelope
             .as_ref()
@@ -282,11 +282,11 @@ impl Webhook {
         }
         let is_recent = since.is_some_and(|since| now.duration_since(since) < self.patience);
         if secrets.get(SecretRole::Previous).is_some() {
-            Outcome::RotationAnnounced
+            RequestOutcome::RotationAnnounced
         } else if was_right && is_recent {
-            Outcome::SignatureChanged
+            RequestOutcome::SignatureChanged
         } else {
-            Outcome::UnknownSignature
+            RequestOutcome::UnknownSignature
         }
     }
 
@@ -317,7 +317,7 @@ impl Webhook {
             .and_then(|secret| challenge::answer(secret, token).ok());
         if answer.is_none() {
             warn!("URL validation with an invalid token");
-            return Outcome::ValidationRefused.into();
+            return RequestOutcome::ValidationRefused.into();
         }
         if let Some(now) = evidence {
             self.metrics.validated(now.as_second());
@@ -326,7 +326,7 @@ impl Webhook {
         }
         Reply {
             answer,
-            ..Outcome::Validated.into()
+            ..RequestOutcome::Validated.into()
         }
     }
 }

@@ -51,7 +51,7 @@ pub enum HeaderError {
 
 /// The judgement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Verification {
     /// Signed by Zoom, within the time window.
     Verified {
         /// The secret that matched.
@@ -79,18 +79,18 @@ pub fn verify(
     body: &[u8],
     now: Timestamp,
     tolerance: Duration,
-) -> Verdict {
+) -> Verification {
     let Some(role) = secrets
         .iter()
         .find_map(|(role, secret)| presented.is_made_by(secret, body).then_some(role))
     else {
-        return Verdict::Unknown;
+        return Verification::Unknown;
     };
     let skew = now.as_second() - presented.seconds;
     if skew.unsigned_abs() > tolerance.as_secs() {
-        return Verdict::OutsideWindow { role, skew };
+        return Verification::OutsideWindow { role, skew };
     }
-    Verdict::Verified { role, skew }
+    Verification::Verified { role, skew }
 }
 
 /// `HMAC-SHA256` keyed with a signing secret.
@@ -178,7 +178,7 @@ mod tests {
         ])
     }
 
-    fn judge(secrets: &SigningSecrets, signature: &str, body: &[u8], now: i64) -> Verdict {
+    fn judge(secrets: &SigningSecrets, signature: &str, body: &[u8], now: i64) -> Verification {
         let headers = headers(TIME, signature);
         let presented = Presented::from_headers(&headers).unwrap();
         let now = Timestamp::from_second(now).unwrap();
@@ -198,7 +198,7 @@ mod tests {
         let secrets = SigningSecrets::new(Some(SECRET), None);
         let verdict = judge(&secrets, MAC, BODY.as_bytes(), 1_739_923_530);
         let role = SecretRole::Current;
-        assert_eq!(verdict, Verdict::Verified { role, skew: 2 });
+        assert_eq!(verdict, Verification::Verified { role, skew: 2 });
     }
 
     #[test]
@@ -206,10 +206,10 @@ mod tests {
         let rotating = SigningSecrets::new(Some("newer"), Some(SECRET));
         let verdict = judge(&rotating, MAC, BODY.as_bytes(), 1_739_923_528);
         let role = SecretRole::Previous;
-        assert_eq!(verdict, Verdict::Verified { role, skew: 0 });
+        assert_eq!(verdict, Verification::Verified { role, skew: 0 });
         let rotated = SigningSecrets::new(Some("newer"), None);
         let verdict = judge(&rotated, MAC, BODY.as_bytes(), 1_739_923_528);
-        assert_eq!(verdict, Verdict::Unknown);
+        assert_eq!(verdict, Verification::Unknown);
     }
 
     #[test]
@@ -217,10 +217,16 @@ mod tests {
         let secrets = SigningSecrets::new(Some(SECRET), None);
         let role = SecretRole::Current;
         for (now, expected) in [
-            (1_739_930_728, Verdict::Verified { role, skew: 7200 }),
-            (1_739_930_729, Verdict::OutsideWindow { role, skew: 7201 }),
-            (1_739_916_328, Verdict::Verified { role, skew: -7200 }),
-            (1_739_916_327, Verdict::OutsideWindow { role, skew: -7201 }),
+            (1_739_930_728, Verification::Verified { role, skew: 7200 }),
+            (
+                1_739_930_729,
+                Verification::OutsideWindow { role, skew: 7201 },
+            ),
+            (1_739_916_328, Verification::Verified { role, skew: -7200 }),
+            (
+                1_739_916_327,
+                Verification::OutsideWindow { role, skew: -7201 },
+            ),
         ] {
             assert_eq!(judge(&secrets, MAC, BODY.as_bytes(), now), expected);
         }
@@ -269,7 +275,7 @@ mod tests {
             let secrets = SigningSecrets::new(Some(&secret), None);
             let verdict = judge(&secrets, &sign(&secret, &body), &body, 1_739_923_528);
             let role = SecretRole::Current;
-            prop_assert_eq!(verdict, Verdict::Verified { role, skew: 0 });
+            prop_assert_eq!(verdict, Verification::Verified { role, skew: 0 });
         }
 
         #[test]
@@ -282,7 +288,7 @@ mod tests {
             let signature = sign(SECRET, &body);
             let at = at.index(body.len());
             body[at] ^= 1 << bit;
-            prop_assert_eq!(judge(&secrets, &signature, &body, 1_739_923_528), Verdict::Unknown);
+            prop_assert_eq!(judge(&secrets, &signature, &body, 1_739_923_528), Verification::Unknown);
         }
 
         #[test]
@@ -295,7 +301,7 @@ mod tests {
             if let Ok(presented) = Presented::from_headers(&headers) {
                 let now = Timestamp::from_second(1_739_923_528).unwrap();
                 let verdict = verify(&secrets, &presented, BODY.as_bytes(), now, TOLERANCE);
-                prop_assert_eq!(verdict, Verdict::Unknown);
+                prop_assert_eq!(verdict, Verification::Unknown);
             }
         }
     }

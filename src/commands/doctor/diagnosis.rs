@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::{
     examine::{Answer, Swap},
     manifest::Manifest,
-    report::{Report, Verdict},
+    report::{CheckStatus, Report},
     source::Origin,
     values::Values,
 };
@@ -72,7 +72,7 @@ pub fn of_manifest(manifest: &Manifest, now: Timestamp) -> Report {
     let mut report = Report::on(format!("ZoomIntegration {}, as declared", manifest.name));
     report.add(
         "credentials",
-        Verdict::Unknown,
+        CheckStatus::Unknown,
         "Not tried: give --from-env, --from-file or --secret.",
     );
     let facts = Facts::default();
@@ -84,13 +84,13 @@ pub fn of_manifest(manifest: &Manifest, now: Timestamp) -> Report {
         .collect();
     report.add(
         "setup",
-        Verdict::Unknown,
+        CheckStatus::Unknown,
         format!("{} steps in Zoom: {}.", steps.len(), titles.join("; ")),
     );
     // People do their part after the manifest is applied, but errors in it must be fixed before.
     let declared = steps.iter().flat_map(|step| &step.mistakes);
     for mistake in declared.filter(|mistake| is_declared(mistake)) {
-        report.add("manifest", Verdict::ToDo, (words.mistake)(mistake));
+        report.add("manifest", CheckStatus::ToDo, (words.mistake)(mistake));
     }
     report.warnings = warnings(&manifest.spec, &facts, true, now);
     report
@@ -112,18 +112,18 @@ fn values(case: &Case<'_>, report: &mut Report) {
             "is missing: copy it from"
         };
         let text = format!("{called} {problem} the app's page in the Zoom App Marketplace.");
-        report.add("values", Verdict::ToDo, text);
+        report.add("values", CheckStatus::ToDo, text);
     }
     for (key, other) in &case.values.secret.same {
         let (key, other) = (called(key), called(other));
         let text =
             format!("{key} and {other} hold the same value: one was copied twice, probably {key}.");
-        report.add("values", Verdict::ToDo, text);
+        report.add("values", CheckStatus::ToDo, text);
     }
     if case.values.lacking.is_empty() && case.values.secret.same.is_empty() {
         report.add(
             "values",
-            Verdict::Ok,
+            CheckStatus::Ok,
             "Every value that is needed is there.",
         );
     }
@@ -136,14 +136,14 @@ fn answer(case: &Case<'_>, report: &mut Report) {
         Answer::NotAsked if case.spec.is_webhook_only() => {}
         Answer::NotAsked => report.add(
             "pair",
-            Verdict::Unknown,
+            CheckStatus::Unknown,
             "Zoom was not asked, since values are missing.",
         ),
         Answer::Pair => {
             pair(report);
             report.add(
                 "token",
-                Verdict::Unknown,
+                CheckStatus::Unknown,
                 "Zoom gives a General app's token to a person who authorizes it.",
             );
         }
@@ -156,10 +156,10 @@ fn answer(case: &Case<'_>, report: &mut Report) {
                 "the account"
             };
             let text = format!("Zoom gives a token for {whose}, for {minutes} minutes.");
-            report.add("token", Verdict::Ok, text);
+            report.add("token", CheckStatus::Ok, text);
         }
         Answer::Swapped(swap) => {
-            report.add("pair", Verdict::ToDo, swapped(*swap, case));
+            report.add("pair", CheckStatus::ToDo, swapped(*swap, case));
         }
         Answer::Failed(error) => failed(error, case, report),
     }
@@ -168,7 +168,7 @@ fn answer(case: &Case<'_>, report: &mut Report) {
 fn pair(report: &mut Report) {
     report.add(
         "pair",
-        Verdict::Ok,
+        CheckStatus::Ok,
         "Zoom takes client id and client secret as a pair.",
     );
 }
@@ -176,11 +176,11 @@ fn pair(report: &mut Report) {
 fn failed(error: &Error, case: &Case<'_>, report: &mut Report) {
     // If Zoom refuses for another reason that a person must fix, it knows the credentials.
     match error.fault {
-        Fault::CredentialsRejected => report.add("pair", Verdict::ToDo, error.message()),
-        Fault::WrongAppKind => report.add("kind", Verdict::ToDo, wrong_kind(error, case)),
+        Fault::CredentialsRejected => report.add("pair", CheckStatus::ToDo, error.message()),
+        Fault::WrongAppKind => report.add("kind", CheckStatus::ToDo, wrong_kind(error, case)),
         Fault::AccountRejected | Fault::AppDisabled | Fault::DisabledByAdmin | Fault::OwnerGone => {
             pair(report);
-            report.add("token", Verdict::ToDo, error.message());
+            report.add("token", CheckStatus::ToDo, error.message());
         }
         _ => {
             let zoom = case.zoom.trim_end_matches('/');
@@ -188,7 +188,7 @@ fn failed(error: &Error, case: &Case<'_>, report: &mut Report) {
             let text = format!(
                 "Zoom said neither yes nor no ({detail}): try again. If it lasts, check the way from here to {zoom}."
             );
-            report.add("zoom", Verdict::ToDo, text);
+            report.add("zoom", CheckStatus::ToDo, text);
         }
     }
 }
@@ -227,7 +227,7 @@ fn scopes(case: &Case<'_>, report: &mut Report) {
         if matches!(case.answer, Answer::Pair) && !required.is_empty() {
             report.add(
                 "scopes",
-                Verdict::Unknown,
+                CheckStatus::Unknown,
                 "They show once somebody authorizes the app.",
             );
         }
@@ -236,16 +236,20 @@ fn scopes(case: &Case<'_>, report: &mut Report) {
     let optional = case.spec.scopes.optional.as_deref().unwrap_or_default();
     let found = scopes::compare(&token.scope, required, optional);
     if let Some(message) = remedy::message(&found, Then::Wait) {
-        report.add("scopes", Verdict::ToDo, message);
+        report.add("scopes", CheckStatus::ToDo, message);
     } else if required.is_empty() {
         let text = format!("Granted: {}.", found.granted.join(", "));
-        report.add("scopes", Verdict::Ok, text);
+        report.add("scopes", CheckStatus::Ok, text);
     } else {
-        report.add("scopes", Verdict::Ok, "Every required scope is granted.");
+        report.add(
+            "scopes",
+            CheckStatus::Ok,
+            "Every required scope is granted.",
+        );
     }
     if !required.is_empty() && !found.excess.is_empty() {
         let text = format!("Granted and not asked for: {}.", found.excess.join(", "));
-        report.add("scopes", Verdict::Ok, text);
+        report.add("scopes", CheckStatus::Ok, text);
     }
 }
 
@@ -256,7 +260,7 @@ fn secret_token(case: &Case<'_>, report: &mut Report) {
     }
     report.add(
         "secret token",
-        Verdict::Unknown,
+        CheckStatus::Unknown,
         "Zoom cannot be asked for it: the first signed request proves it.",
     );
 }

@@ -3,7 +3,7 @@
 use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
 use url::Url;
 
-use super::report::{Report, Verdict};
+use super::report::{CheckStatus, Report};
 use crate::reach::{self, Cause, Finding, Options};
 
 /// The name of this check in the report.
@@ -39,7 +39,7 @@ pub async fn probe(
         return;
     };
     let Some(key) = key(token) else {
-        report.add(CHECK, Verdict::Unknown, NOT_ASKED);
+        report.add(CHECK, CheckStatus::Unknown, NOT_ASKED);
         return;
     };
     let finding = reach::check(&url, &key, &options).await;
@@ -60,27 +60,27 @@ fn key(token: Option<&SecretString>) -> Option<SecretSlice<u8>> {
     Some(key.into())
 }
 
-fn judge(finding: &Finding, has_token: bool, known: Expectation) -> (Verdict, String) {
+fn judge(finding: &Finding, has_token: bool, known: Expectation) -> (CheckStatus, String) {
     let message = || finding.message.clone();
     match finding.cause {
-        Cause::Reachable if has_token => (Verdict::Ok, message()),
+        Cause::Reachable if has_token => (CheckStatus::Ok, message()),
         // The proxy in front cannot reach a receiver that does not exist yet.
         Cause::OtherServer | Cause::UnexpectedStatus(404 | 500..=599)
             if known == Expectation::NotApplied =>
         {
-            (Verdict::Unknown, NOT_APPLIED.into())
+            (CheckStatus::Unknown, NOT_APPLIED.into())
         }
         // The receiver itself answers 404 to a question that was not signed with its token.
         Cause::Reachable | Cause::OtherServer | Cause::UnexpectedStatus(404) if !has_token => {
-            (Verdict::Unknown, CANNOT_TELL.into())
+            (CheckStatus::Unknown, CANNOT_TELL.into())
         }
         // The answer comes from the owner of this host's certificate, so it counts even if the operator gets
         // another one.
-        Cause::Redirected(_) | Cause::UnexpectedStatus(_) => (Verdict::ToDo, message()),
+        Cause::Redirected(_) | Cause::UnexpectedStatus(_) => (CheckStatus::ToDo, message()),
         _ if known == Expectation::Reached || !finding.is_obstacle() => {
-            (Verdict::Unknown, message())
+            (CheckStatus::Unknown, message())
         }
-        _ => (Verdict::ToDo, message()),
+        _ => (CheckStatus::ToDo, message()),
     }
 }
 
@@ -91,7 +91,7 @@ mod tests {
 
     const HERE: &str = "The receiver of this integration.";
 
-    fn judged(cause: Cause, has_token: bool, known: Expectation) -> (Verdict, String) {
+    fn judged(cause: Cause, has_token: bool, known: Expectation) -> (CheckStatus, String) {
         let finding = Finding {
             cause,
             message: HERE.into(),
@@ -101,8 +101,8 @@ mod tests {
 
     #[test]
     fn who_answers_is_judged_by_who_can_tell() {
+        use CheckStatus::{Ok, ToDo, Unknown};
         use Expectation::{Applied, NotApplied, Reached};
-        use Verdict::{Ok, ToDo, Unknown};
 
         let expired = Cause::CertificateInvalid(Certificate::Expired);
         let refused = Cause::ConnectionFailed(Connection::Refused);
@@ -146,7 +146,7 @@ mod tests {
             Expectation::Reached,
         ] {
             let (verdict, message) = judged(Cause::Reachable, false, known);
-            assert_eq!(verdict, Verdict::Unknown);
+            assert_eq!(verdict, CheckStatus::Unknown);
             assert!(!message.contains(HERE), "{message}");
         }
         // And nobody can compute one.

@@ -24,14 +24,14 @@ pub struct Check {
     #[serde(rename = "check")]
     pub subject: String,
     /// Its result.
-    pub verdict: Verdict,
+    pub verdict: CheckStatus,
     /// One or two sentences, with the remedy.
     pub message: String,
 }
 
 /// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum Verdict {
+pub enum CheckStatus {
     /// All is well.
     Ok,
     /// Something has to be done.
@@ -60,7 +60,7 @@ impl Report {
     }
 
     /// Adds a finding.
-    pub fn add(&mut self, check: &str, verdict: Verdict, message: impl Into<String>) {
+    pub fn add(&mut self, check: &str, verdict: CheckStatus, message: impl Into<String>) {
         self.checks.push(Check {
             subject: check.into(),
             verdict,
@@ -75,7 +75,7 @@ impl Report {
     }
 
     fn to_do(&self) -> usize {
-        let to_do = |check: &&Check| check.verdict == Verdict::ToDo;
+        let to_do = |check: &&Check| check.verdict == CheckStatus::ToDo;
         self.checks.iter().filter(to_do).count()
     }
 
@@ -88,9 +88,9 @@ impl Report {
         let mut lines = String::new();
         for found in &self.checks {
             let verdict = match found.verdict {
-                Verdict::Ok => "ok",
-                Verdict::ToDo => "to do",
-                Verdict::Unknown => "?",
+                CheckStatus::Ok => "ok",
+                CheckStatus::ToDo => "to do",
+                CheckStatus::Unknown => "?",
             };
             let (check, message) = (plain(&found.subject), plain(&found.message));
             let _ = writeln!(lines, "  {verdict}\t{check}\t{message}");

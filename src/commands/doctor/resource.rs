@@ -7,7 +7,7 @@ use kube::ResourceExt as _;
 
 use super::{
     endpoint::{self, Expectation},
-    report::{Report, Verdict},
+    report::{CheckStatus, Report},
 };
 use crate::{
     api::{
@@ -81,7 +81,7 @@ fn integration(found: &ZoomIntegration, connections: &[ZoomConnection]) -> Repor
     if found.spec.suspend {
         report.add(
             "suspended",
-            Verdict::Unknown,
+            CheckStatus::Unknown,
             "spec.suspend is set: no token is refreshed, and events are not forwarded.",
         );
     }
@@ -96,19 +96,19 @@ fn integration(found: &ZoomIntegration, connections: &[ZoomConnection]) -> Repor
 fn setup(steps: &[SetupStep], next: Option<String>, report: &mut Report) {
     let any = |state: State| steps.iter().any(|step| step.state == state.as_str());
     let (verdict, message) = match next {
-        Some(next) if any(State::Open) => (Verdict::ToDo, next),
-        Some(next) => (Verdict::Unknown, next),
+        Some(next) if any(State::Open) => (CheckStatus::ToDo, next),
+        Some(next) => (CheckStatus::Unknown, next),
         None if steps.is_empty() => return,
         None => {
             let done = State::Done.as_str();
             let left = steps.iter().filter(|step| step.state != done);
             let titles: Vec<&str> = left.map(title).collect();
             if titles.is_empty() {
-                (Verdict::Ok, "Nothing is left to do in Zoom.".into())
+                (CheckStatus::Ok, "Nothing is left to do in Zoom.".into())
             } else {
                 let titles = titles.join("; ");
                 let text = format!("What can be proved is. Nobody can prove: {titles}.");
-                (Verdict::Unknown, text)
+                (CheckStatus::Unknown, text)
             }
         }
     };
@@ -140,7 +140,7 @@ fn connection(found: &ZoomConnection) -> Report {
     if is_observed(&observation, &mut report) {
         conditions(&status.conditions, &mut report);
         if let (Some(url), true) = (status.install_url, status.phase != Some(Phase::Connected)) {
-            report.add("link", Verdict::ToDo, format!("The person opens {url}"));
+            report.add("link", CheckStatus::ToDo, format!("The person opens {url}"));
         }
     }
     report
@@ -164,13 +164,13 @@ fn is_observed(observation: &Observation<'_>, report: &mut Report) -> bool {
             "The operator has not seen it: it has to run, and to watch namespace {}.",
             observation.namespace
         );
-        report.add("operator", Verdict::ToDo, text);
+        report.add("operator", CheckStatus::ToDo, text);
         return false;
     }
     if observation.observed < observation.generation {
         report.add(
             "operator",
-            Verdict::Unknown,
+            CheckStatus::Unknown,
             "The operator has not seen the latest change yet; what follows is older.",
         );
     }
@@ -192,9 +192,9 @@ fn conditions(conditions: &[Condition], report: &mut Report) {
         .filter(|found| found.status == "False" && !repeats(found));
     for found in ready.into_iter().chain(others) {
         let verdict = match found.status.as_str() {
-            "True" => Verdict::Ok,
-            "False" => Verdict::ToDo,
-            _ => Verdict::Unknown,
+            "True" => CheckStatus::Ok,
+            "False" => CheckStatus::ToDo,
+            _ => CheckStatus::Unknown,
         };
         let message = if found.message.is_empty() {
             found.reason.clone()
@@ -222,7 +222,7 @@ fn waiting(connections: &[ZoomConnection], report: &mut Report) {
             names.len(),
             connections.len()
         );
-        report.add("connections", Verdict::ToDo, text);
+        report.add("connections", CheckStatus::ToDo, text);
     }
 }
 
@@ -343,12 +343,15 @@ mod tests {
             (check.verdict, check.message)
         };
         let done = "Nothing is left to do in Zoom.".to_owned();
-        assert_eq!(of("Done", None), (Verdict::Ok, done));
+        assert_eq!(of("Done", None), (CheckStatus::Ok, done));
         let left = "What can be proved is. Nobody can prove: submit the app for review; BackEnd.";
-        assert_eq!(of("Unknown", None), (Verdict::Unknown, left.into()));
+        assert_eq!(of("Unknown", None), (CheckStatus::Unknown, left.into()));
         let next = "Submit it.".to_owned();
-        assert_eq!(of("Unknown", Some(&next)), (Verdict::Unknown, next.clone()));
-        assert_eq!(of("Open", Some(&next)), (Verdict::ToDo, next.clone()));
+        assert_eq!(
+            of("Unknown", Some(&next)),
+            (CheckStatus::Unknown, next.clone())
+        );
+        assert_eq!(of("Open", Some(&next)), (CheckStatus::ToDo, next.clone()));
     }
 
     #[test]

@@ -28,7 +28,7 @@ const TRIES: u32 = 3;
 
 /// What to do with a grant.
 #[derive(Debug)]
-enum Verdict {
+enum ExportDecision {
     /// Export it.
     Take,
     /// An interrupted export already took it out; it is in that export's file.
@@ -63,12 +63,12 @@ pub(super) async fn run(session: &Session, args: &Export) -> anyhow::Result<Vec<
         let found = source.read(&connection).await?;
         let before = earlier.iter().find(|entry| entry.name == name);
         match verdict(&found.1, before, &source.namespace_uid) {
-            Verdict::Refuse(why) => lines.push(Line::refused(&name, why)),
-            Verdict::Taken => {
+            ExportDecision::Refuse(why) => lines.push(Line::refused(&name, why)),
+            ExportDecision::Taken => {
                 file.bundle.entries.extend(before.cloned());
                 lines.push(Line::done(&name, "exported"));
             }
-            Verdict::Take => {
+            ExportDecision::Take => {
                 file.bundle
                     .entries
                     .push(source.entry(&connection, &found.0));
@@ -125,15 +125,15 @@ async fn connections(session: &Session, args: &Export) -> anyhow::Result<Vec<Zoo
 }
 
 /// What to do with what exists under the name of a grant's Secret.
-fn verdict(found: &GrantSecret, earlier: Option<&Entry>, namespace_uid: &str) -> Verdict {
+fn verdict(found: &GrantSecret, earlier: Option<&Entry>, namespace_uid: &str) -> ExportDecision {
     let kept = match found {
-        GrantSecret::Absent => return Verdict::Refuse("it has no grant"),
+        GrantSecret::Absent => return ExportDecision::Refuse("it has no grant"),
         GrantSecret::Foreign | GrantSecret::Broken => {
-            return Verdict::Refuse(
+            return ExportDecision::Refuse(
                 "the Secret of its grant was not written by the operator, or was changed",
             );
         }
-        GrantSecret::Leaving => return Verdict::Refuse("its grant is being removed"),
+        GrantSecret::Leaving => return ExportDecision::Refuse("its grant is being removed"),
         GrantSecret::Ours(kept) => kept,
     };
     if let Some(loss) = &kept.grant.loss {
@@ -142,22 +142,22 @@ fn verdict(found: &GrantSecret, earlier: Option<&Entry>, namespace_uid: &str) ->
             grant.is_some_and(|kept| kept.grant.credential.fingerprint() == loss.spent)
         };
         return match loss.reason {
-            Lost::Exported if earlier.is_some_and(is_here) => Verdict::Taken,
-            Lost::Exported => Verdict::Refuse("it was exported before"),
-            _ => Verdict::Refuse("its grant is lost: the person has to authorize again"),
+            Lost::Exported if earlier.is_some_and(is_here) => ExportDecision::Taken,
+            Lost::Exported => ExportDecision::Refuse("it was exported before"),
+            _ => ExportDecision::Refuse("its grant is lost: the person has to authorize again"),
         };
     }
     if kept.namespace_uid != namespace_uid {
-        return Verdict::Refuse("its grant was copied here from elsewhere and is not used");
+        return ExportDecision::Refuse("its grant was copied here from elsewhere and is not used");
     }
     if kept.grant.intent.is_some() {
-        return Verdict::Refuse(
+        return ExportDecision::Refuse(
             "its refresh is under way: set spec.suspend on the integration, wait until it is over, and export again",
         );
     }
     match &kept.grant.credential {
-        Credential::RefreshToken(_) => Verdict::Take,
-        Credential::Code(_) => Verdict::Refuse("its consent is not finished"),
+        Credential::RefreshToken(_) => ExportDecision::Take,
+        Credential::Code(_) => ExportDecision::Refuse("its consent is not finished"),
     }
 }
 
@@ -191,7 +191,7 @@ impl Source {
     async fn fence(&self, connection: &ZoomConnection, file: &mut File<'_>) -> anyhow::Result<()> {
         for _ in 0..TRIES {
             let (mut secret, read) = self.read(connection).await?;
-            if let Verdict::Refuse(why) = verdict(&read, None, &self.namespace_uid) {
+            if let ExportDecision::Refuse(why) = verdict(&read, None, &self.namespace_uid) {
                 bail!(why);
             }
             let GrantSecret::Ours(kept) = read else {
@@ -319,7 +319,7 @@ mod tests {
         };
         assert!(judged(copied, None).contains("copied"));
         let absent = verdict(&GrantSecret::Absent, None, "n");
-        assert!(matches!(absent, Verdict::Refuse(_)));
+        assert!(matches!(absent, ExportDecision::Refuse(_)));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use kube::{
 };
 use serde_json::json;
 
-use self::outcome::{Answer, Outcome, outcome};
+use self::outcome::{Answer, RefreshOutcome, outcome};
 use crate::{
     api::{
         annotation,
@@ -186,11 +186,11 @@ async fn ask<K: Holder>(session: &Session, before: K, args: &Args) -> anyhow::Re
         .with_context(|| format!("{} was deleted", args.target))?;
     let now = found.answer();
     match outcome(&old, &now, requested_at) {
-        Some(Outcome::Refused(message)) => bail!("no other token: {}", plain(&message)),
-        Some(Outcome::Replaced {
+        Some(RefreshOutcome::Refused(message)) => bail!("no other token: {}", plain(&message)),
+        Some(RefreshOutcome::Replaced {
             lacking: Some(message),
         }) => note(&format!("it lacks scopes: {}", plain(&message))),
-        Some(Outcome::Replaced { lacking: None }) | None => {}
+        Some(RefreshOutcome::Replaced { lacking: None }) | None => {}
     }
     let token = now.token;
     let expires = token.expires_at.map(|time| when(time.0, Timestamp::now()));

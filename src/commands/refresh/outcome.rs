@@ -6,7 +6,7 @@ use crate::api::{reason::Reason, v1alpha1::TokenStatus};
 
 /// The outcome of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum RefreshOutcome {
     /// There is a new token.
     Replaced {
         /// What the status says about required scopes that it lacks.
@@ -27,9 +27,9 @@ pub struct Answer {
 
 /// The outcome of a request at `requested_at`, according to the status `before` it and `now`; `None` until
 /// the operator has answered.
-pub fn outcome(before: &Answer, now: &Answer, requested_at: Timestamp) -> Option<Outcome> {
+pub fn outcome(before: &Answer, now: &Answer, requested_at: Timestamp) -> Option<RefreshOutcome> {
     if let Some(lost) = &now.lost {
-        return Some(Outcome::Refused(lost.clone()));
+        return Some(RefreshOutcome::Refused(lost.clone()));
     }
     let (before, now) = (&before.token, &now.token);
     let is_other = now.expires_at.is_some() && now.expires_at != before.expires_at;
@@ -41,10 +41,10 @@ pub fn outcome(before: &Answer, now: &Answer, requested_at: Timestamp) -> Option
     let lacking = match failure {
         // Recorded together with the token that lacks the scopes, never instead of it.
         Some(failure) if failure.reason == Reason::MissingScopes => Some(failure.message.clone()),
-        Some(failure) => return Some(Outcome::Refused(failure.message.clone())),
+        Some(failure) => return Some(RefreshOutcome::Refused(failure.message.clone())),
         None => None,
     };
-    is_other.then_some(Outcome::Replaced { lacking })
+    is_other.then_some(RefreshOutcome::Replaced { lacking })
 }
 
 /// The API server's time, from the `Date` of its answer: the controller compares requests with tokens by that
@@ -82,19 +82,22 @@ mod tests {
         let shorter = status(json!({"expiresAt": "2026-11-22T12:20:00Z"}));
         let of = |now: &Answer| outcome(&before, now, requested_at);
         assert_eq!(of(&before), None);
-        let replaced = Some(Outcome::Replaced { lacking: None });
+        let replaced = Some(RefreshOutcome::Replaced { lacking: None });
         assert_eq!(of(&later), replaced);
         assert_eq!(of(&shorter), replaced);
         assert_eq!(of(&failed("2026-11-22T11:59:59Z")), None);
         assert_eq!(
             of(&failed("2026-11-22T12:00:00Z")),
-            Some(Outcome::Refused("m".into()))
+            Some(RefreshOutcome::Refused("m".into()))
         );
         let lost = Answer {
             lost: Some("Authorize again.".into()),
             ..before.clone()
         };
-        assert_eq!(of(&lost), Some(Outcome::Refused("Authorize again.".into())));
+        assert_eq!(
+            of(&lost),
+            Some(RefreshOutcome::Refused("Authorize again.".into()))
+        );
         let none = Answer::default();
         assert_eq!(outcome(&none, &later, requested_at), replaced);
         assert_eq!(outcome(&none, &none, requested_at), None);
@@ -115,7 +118,7 @@ mod tests {
         let outcome = |now: &Answer| outcome(&before, now, requested_at);
         let lacking = |lacking: Option<&str>| {
             let lacking = lacking.map(ToOwned::to_owned);
-            Some(Outcome::Replaced { lacking })
+            Some(RefreshOutcome::Replaced { lacking })
         };
         assert_eq!(outcome(&before), None);
         assert_eq!(
@@ -127,7 +130,7 @@ mod tests {
         assert_eq!(outcome(&of(old, "MissingScopes", later)), None);
         assert_eq!(
             outcome(&of(old, "TokenSecretNotWritten", later)),
-            Some(Outcome::Refused("Tick a:read.".into()))
+            Some(RefreshOutcome::Refused("Tick a:read.".into()))
         );
     }
 

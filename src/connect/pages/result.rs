@@ -3,7 +3,7 @@
 use maud::html;
 
 use super::{Frame, Next, masked, paragraphs};
-use crate::connect::verdict::Verdict;
+use crate::connect::verdict::ConsentResult;
 
 /// Time between two reloads, in seconds.
 const REFRESH: u32 = 2;
@@ -12,10 +12,15 @@ const REFRESH_SLOW: u32 = 5;
 
 /// The page. `next` is what the person can do after a failure.
 #[must_use]
-pub fn page(mut frame: Frame<'_>, verdict: &Verdict, self_service: bool, next: &Next) -> String {
+pub fn page(
+    mut frame: Frame<'_>,
+    verdict: &ConsentResult,
+    self_service: bool,
+    next: &Next,
+) -> String {
     let words = &frame.texts().result;
     match verdict {
-        Verdict::Pending { slow } => {
+        ConsentResult::Pending { slow } => {
             frame.refresh = Some(if *slow { REFRESH_SLOW } else { REFRESH });
             let message = match (slow, self_service) {
                 (false, _) => &words.pending,
@@ -25,19 +30,19 @@ pub fn page(mut frame: Frame<'_>, verdict: &Verdict, self_service: bool, next: &
             let contents = html! { div role="status" { (paragraphs(message)) } };
             frame.page(message.title, &contents, &Next::Nothing)
         }
-        Verdict::Waiting => {
+        ConsentResult::Waiting => {
             frame.refresh = Some(REFRESH_SLOW);
             let contents = html! { div role="status" { (paragraphs(&words.waiting)) } };
             frame.page(words.waiting.title, &contents, &Next::Nothing)
         }
-        Verdict::Connected(mail) => {
+        ConsentResult::Connected(mail) => {
             let contents = html! {
                 @if let Some(mail) = mail { p { ((words.belongs)(&masked(mail))) } }
                 (paragraphs(&words.connected))
             };
             frame.page(words.connected.title, &contents, &Next::Nothing)
         }
-        Verdict::Failed { reason, message } => {
+        ConsentResult::Failed { reason, message } => {
             let contents = html! {
                 @match (words.reason)(*reason) {
                     Some(text) => p { (text) },
@@ -46,6 +51,6 @@ pub fn page(mut frame: Frame<'_>, verdict: &Verdict, self_service: bool, next: &
             };
             frame.page(words.failed, &contents, next)
         }
-        Verdict::Gone => frame.message(&words.gone, &Next::Nothing),
+        ConsentResult::Gone => frame.message(&words.gone, &Next::Nothing),
     }
 }

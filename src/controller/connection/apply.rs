@@ -121,17 +121,17 @@ async fn spend(
     grants: &Grants,
     place: Place,
     app: &App,
-) -> Result<Option<grant::Outcome<zoom::Error>>, Error> {
+) -> Result<Option<grant::SpendOutcome<zoom::Error>>, Error> {
     let outcome = grants.spend(place, app).await.transpose()?;
     match &outcome {
-        Some(grant::Outcome::Stored(_)) => tracing::info!("zoom gave a token"),
-        Some(grant::Outcome::Refused(refusal)) => tracing::info!(
+        Some(grant::SpendOutcome::Stored(_)) => tracing::info!("zoom gave a token"),
+        Some(grant::SpendOutcome::Refused(refusal)) => tracing::info!(
             fault = refusal.error.fault.as_str(),
             detail = refusal.error.detail,
             ambiguous = refusal.ambiguous,
             "zoom gave no token"
         ),
-        Some(grant::Outcome::Lost(lost)) => {
+        Some(grant::SpendOutcome::Lost(lost)) => {
             tracing::warn!(reason = lost.as_str(), "a grant is lost");
         }
         _ => {}
@@ -143,7 +143,7 @@ async fn spend(
 fn record_refresh(
     connection: &ZoomConnection,
     situation: &Situation,
-    outcome: &grant::Outcome<zoom::Error>,
+    outcome: &grant::SpendOutcome<zoom::Error>,
     read: &Read,
 ) {
     let (issued, failure) = (situation.observed.issued_at(), situation.failure.as_ref());
@@ -151,7 +151,7 @@ fn record_refresh(
         let record = audit::of_connection(connection, Action::TokenRefresh);
         audit::spent(record, outcome).write();
     }
-    if let grant::Outcome::Lost(lost) = outcome {
+    if let grant::SpendOutcome::Lost(lost) = outcome {
         let left = match &read.grant {
             GrantSecret::Ours(kept) => Some(&kept.grant),
             _ => None,
@@ -166,7 +166,7 @@ pub async fn redeem(
     consent: &Consent,
     app: &App,
     namespace_uid: &str,
-) -> Result<Option<grant::Outcome<zoom::Error>>, Error> {
+) -> Result<Option<grant::SpendOutcome<zoom::Error>>, Error> {
     let Some(handoff) = &consent.handoff else {
         return Ok(None);
     };

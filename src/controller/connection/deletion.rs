@@ -34,7 +34,7 @@ use crate::{
         writer::Writer,
     },
 };
-use grant::{Grant, Outcome, Standing};
+use grant::{Grant, SpendOutcome, Standing};
 use zoom::App;
 
 /// How long a deletion waits for Zoom at most.
@@ -70,7 +70,7 @@ enum Step {
 
 /// The answer to a step.
 enum Answer {
-    Refreshed(Option<Outcome<zoom::Error>>),
+    Refreshed(Option<SpendOutcome<zoom::Error>>),
     Revoked(Result<(), zoom::Error>),
 }
 
@@ -272,16 +272,18 @@ fn settle(
         )
     };
     match answer {
-        Answer::Refreshed(Some(Outcome::Stored(grant))) => ending.grant = Some(*grant),
-        Answer::Refreshed(Some(Outcome::Lost(_) | Outcome::Gone)) | Answer::Revoked(Ok(())) => {
+        Answer::Refreshed(Some(SpendOutcome::Stored(grant))) => ending.grant = Some(*grant),
+        Answer::Refreshed(Some(SpendOutcome::Lost(_) | SpendOutcome::Gone))
+        | Answer::Revoked(Ok(())) => {
             ending.grant = None;
         }
-        Answer::Refreshed(Some(Outcome::Refused(refusal))) => {
+        Answer::Refreshed(Some(SpendOutcome::Refused(refusal))) => {
             ending.failure = refused(&ending, &refusal.error);
         }
         Answer::Revoked(Err(error)) => ending.failure = refused(&ending, &error),
         Answer::Refreshed(
-            Some(Outcome::Waiting | Outcome::Superseded | Outcome::OtherClient) | None,
+            Some(SpendOutcome::Waiting | SpendOutcome::Superseded | SpendOutcome::OtherClient)
+            | None,
         ) => {
             let message = "The last refresh is still under way.".to_owned();
             ending.failure = failed(&ending, Reason::RequestingToken, message, None);

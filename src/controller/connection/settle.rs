@@ -81,17 +81,19 @@ impl After<'_> {
         }
     }
 
-    fn refreshed(&mut self, outcome: Option<grant::Outcome<zoom::Error>>, read: Read) {
+    fn refreshed(&mut self, outcome: Option<grant::SpendOutcome<zoom::Error>>, read: Read) {
         self.situation.tried.mark(Attempted::Refresh);
         self.situation.observed.take(read);
         match outcome {
-            Some(grant::Outcome::Stored(_) | grant::Outcome::Lost(_)) => {
+            Some(grant::SpendOutcome::Stored(_) | grant::SpendOutcome::Lost(_)) => {
                 self.situation.failure = None;
             }
-            Some(grant::Outcome::Refused(refusal)) => self.failed(&refusal.error),
-            Some(grant::Outcome::Waiting) | None => self.look_in(WHILE_WAITING),
+            Some(grant::SpendOutcome::Refused(refusal)) => self.failed(&refusal.error),
+            Some(grant::SpendOutcome::Waiting) | None => self.look_in(WHILE_WAITING),
             Some(
-                grant::Outcome::OtherClient | grant::Outcome::Superseded | grant::Outcome::Gone,
+                grant::SpendOutcome::OtherClient
+                | grant::SpendOutcome::Superseded
+                | grant::SpendOutcome::Gone,
             ) => self.look_in(ONCE_OVERTAKEN),
         }
     }
@@ -163,20 +165,20 @@ impl After<'_> {
 
     // --- Consents ---
 
-    fn redeemed(&mut self, outcome: Option<grant::Outcome<zoom::Error>>) {
+    fn redeemed(&mut self, outcome: Option<grant::SpendOutcome<zoom::Error>>) {
         let Some(outcome) = outcome else {
             self.situation.tried.mark(Attempted::Consent);
             return;
         };
         match outcome {
-            grant::Outcome::Stored(grant) => self.with_consent(|consent| {
+            grant::SpendOutcome::Stored(grant) => self.with_consent(|consent| {
                 consent.grant = Some(*grant);
             }),
-            grant::Outcome::Refused(refusal) => self.consent_failed(&refusal.error),
-            grant::Outcome::Lost(lost) if self.is_redeemed() => {
+            grant::SpendOutcome::Refused(refusal) => self.consent_failed(&refusal.error),
+            grant::SpendOutcome::Lost(lost) if self.is_redeemed() => {
                 self.wait_with_consent(lost.into(), lost.message().into(), None);
             }
-            grant::Outcome::Lost(lost) => self.end_consent(End::failed(
+            grant::SpendOutcome::Lost(lost) => self.end_consent(End::failed(
                 Reason::CodeRejected,
                 if lost == Lost::ReplyLost {
                     "Zoom's reply to the authorization code was lost on the way: open the link again."
@@ -184,12 +186,12 @@ impl After<'_> {
                     "Zoom did not accept the authorization code: open the link again."
                 },
             )),
-            grant::Outcome::OtherClient => self.wait_with_consent(
+            grant::SpendOutcome::OtherClient => self.wait_with_consent(
                 Reason::ClientIdChanged,
                 "The credentials Secret holds the client id of another app than the one that was authorized: put back that app's client id and secret.".into(),
                 None,
             ),
-            grant::Outcome::Waiting | grant::Outcome::Superseded | grant::Outcome::Gone => {
+            grant::SpendOutcome::Waiting | grant::SpendOutcome::Superseded | grant::SpendOutcome::Gone => {
                 self.situation.tried.mark(Attempted::Consent);
             }
         }

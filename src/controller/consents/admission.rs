@@ -14,7 +14,7 @@ use crate::{
         failure, schedule,
     },
 };
-use grant::Outcome;
+use grant::SpendOutcome;
 use zoom::{App, Class};
 
 /// How many consents of an integration a pass handles.
@@ -150,7 +150,7 @@ pub fn next(pending: &Pending, limit: &Limit, credentials: &Credentials, now: Ti
 #[must_use]
 pub fn settle(
     mut pending: Pending,
-    outcome: Option<Outcome<zoom::Error>>,
+    outcome: Option<SpendOutcome<zoom::Error>>,
     now: Timestamp,
 ) -> Pending {
     let refusal = |reason: Reason, why: &str| {
@@ -164,25 +164,25 @@ pub fn settle(
         until: soon(now),
     };
     match outcome {
-        Some(Outcome::Stored(grant)) => pending.consent.grant = Some(*grant),
-        Some(Outcome::Refused(refused)) if refused.error.fault.class() == Class::Person => {
+        Some(SpendOutcome::Stored(grant)) => pending.consent.grant = Some(*grant),
+        Some(SpendOutcome::Refused(refused)) if refused.error.fault.class() == Class::Person => {
             let error = refused.error;
             pending.refusal = refusal(error.fault.into(), &error.message());
         }
-        Some(Outcome::Refused(refused)) => {
+        Some(SpendOutcome::Refused(refused)) => {
             pending.wait = Some(wait(&pending, &refused.error, now));
         }
-        Some(Outcome::Lost(_)) => {
+        Some(SpendOutcome::Lost(_)) => {
             let why =
                 "Zoom did not accept the authorization code. They have to open the link again.";
             pending.refusal = refusal(Reason::CodeRejected, why);
         }
-        Some(Outcome::OtherClient) => {
+        Some(SpendOutcome::OtherClient) => {
             let why =
                 "the app's client id changed during the consent. They have to open the link again.";
             pending.refusal = refusal(Reason::ConsentOutdated, why);
         }
-        Some(Outcome::Waiting | Outcome::Superseded | Outcome::Gone) | None => {
+        Some(SpendOutcome::Waiting | SpendOutcome::Superseded | SpendOutcome::Gone) | None => {
             pending.wait = Some(soon);
         }
     }

@@ -20,7 +20,7 @@ pub use self::{
     term::LeaderTerm,
 };
 use super::budget::Budgets;
-use grant::{Directory, Error, Journal as _, Outcome, Store as _};
+use grant::{Directory, Error, Journal as _, SpendOutcome, Store as _};
 
 /// How many replies may wait for the API server at the same time. A crash of the node loses at most these.
 const UNCOMMITTED: u32 = 64;
@@ -99,7 +99,7 @@ impl Grants {
         &self,
         place: Place,
         app: &zoom::App,
-    ) -> Option<Result<Outcome<zoom::Error>, Error>> {
+    ) -> Option<Result<SpendOutcome<zoom::Error>, Error>> {
         let namespace = place.connection_namespace.clone();
         let store = SecretStore::new(&self.client, place);
         let under_way = UnderWay::begin(&self.under_way, store.place())?;

@@ -15,7 +15,7 @@ use prometheus_client::{
 pub use self::gauges::Gauges;
 
 use super::error::Error;
-use grant::{Lost, Outcome};
+use grant::{Lost, SpendOutcome};
 use runtime::metrics::{Counters, counters};
 use zoom::Fault;
 
@@ -114,13 +114,13 @@ impl Metrics {
     }
 
     /// Counts a refresh of a grant.
-    pub fn refresh(&self, outcome: &Outcome<zoom::Error>) {
+    pub fn refresh(&self, outcome: &SpendOutcome<zoom::Error>) {
         let outcome = name(outcome);
         self.refreshes.get_or_create(&[("outcome", outcome)]).inc();
     }
 
     /// Counts an exchange of an authorization code.
-    pub fn exchange(&self, outcome: &Outcome<zoom::Error>) {
+    pub fn exchange(&self, outcome: &SpendOutcome<zoom::Error>) {
         let outcome = name(outcome);
         self.exchanges.get_or_create(&[("outcome", outcome)]).inc();
     }
@@ -147,14 +147,14 @@ fn outcomes() -> impl Iterator<Item = &'static str> {
         .chain([Lost::ReplyLost.as_str()])
 }
 
-fn name(outcome: &Outcome<zoom::Error>) -> &'static str {
+fn name(outcome: &SpendOutcome<zoom::Error>) -> &'static str {
     match outcome {
-        Outcome::Stored(_) => ISSUED,
-        Outcome::Refused(refusal) => refusal.error.fault.as_str(),
-        Outcome::Lost(lost) => lost.as_str(),
-        Outcome::Waiting => WAITING,
-        Outcome::OtherClient => OTHER_CLIENT,
-        Outcome::Superseded => SUPERSEDED,
-        Outcome::Gone => GONE,
+        SpendOutcome::Stored(_) => ISSUED,
+        SpendOutcome::Refused(refusal) => refusal.error.fault.as_str(),
+        SpendOutcome::Lost(lost) => lost.as_str(),
+        SpendOutcome::Waiting => WAITING,
+        SpendOutcome::OtherClient => OTHER_CLIENT,
+        SpendOutcome::Superseded => SUPERSEDED,
+        SpendOutcome::Gone => GONE,
     }
 }

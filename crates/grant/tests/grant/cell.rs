@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use grant::{Journal as _, Lost, Outcome, commit, spend};
+use grant::{Journal as _, Lost, SpendOutcome, commit, spend};
 
 use crate::zoom::Answer;
 use crate::{
@@ -102,11 +102,11 @@ pub async fn passes(process: &Process, settles: bool) -> Option<End> {
         }
         process.observe();
         match spend(process, process, process, process).await {
-            Ok(Outcome::Stored(_)) => return Some(End::Stored),
-            Ok(Outcome::Lost(lost)) => return Some(End::Lost(lost)),
-            Ok(Outcome::Gone) => return Some(End::Gone),
-            Ok(Outcome::OtherClient) => return Some(End::OtherClient),
-            Ok(Outcome::Refused(refusal)) if !refusal.ambiguous => return Some(End::Refused),
+            Ok(SpendOutcome::Stored(_)) => return Some(End::Stored),
+            Ok(SpendOutcome::Lost(lost)) => return Some(End::Lost(lost)),
+            Ok(SpendOutcome::Gone) => return Some(End::Gone),
+            Ok(SpendOutcome::OtherClient) => return Some(End::OtherClient),
+            Ok(SpendOutcome::Refused(refusal)) if !refusal.ambiguous => return Some(End::Refused),
             // Waits, was overtaken, or the API server or Zoom gave no answer.
             Ok(_) | Err(_) => {}
         }

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use grant::{Grant, Outcome, spend};
+use grant::{Grant, SpendOutcome, spend};
 
 use crate::{
     judge::forbidden,
@@ -39,8 +39,8 @@ impl Passes {
         let leader = &self.leader;
         let outcome = leader.live(spend(leader, leader, leader, leader)).await;
         match outcome {
-            Some(Ok(Outcome::Stored(grant))) => self.adopt(*grant),
-            Some(Ok(Outcome::Lost(_))) => {
+            Some(Ok(SpendOutcome::Stored(grant))) => self.adopt(*grant),
+            Some(Ok(SpendOutcome::Lost(_))) => {
                 self.ended = true;
                 world.state().api.replace(|_| None);
             }

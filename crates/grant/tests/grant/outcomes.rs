@@ -1,7 +1,7 @@
 //! What the caller is told, and what is on record afterwards.
 
 use futures::future::join;
-use grant::{Error, Outcome, spend};
+use grant::{Error, SpendOutcome, spend};
 
 use crate::zoom::Answer;
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     world::{Kind, World},
 };
 
-async fn once(process: &Process) -> Result<Outcome<&'static str>, Error> {
+async fn once(process: &Process) -> Result<SpendOutcome<&'static str>, Error> {
     let outcome = process
         .live(spend(process, process, process, process))
         .await
@@ -31,7 +31,7 @@ async fn a_write_whose_answer_was_lost_is_found_stored() {
     let process = Process::new(&World::new(Kind::Code, Answer::Answers), "a", "1");
     // The first write is the intent.
     process.world.state().api.loses_answer = Some(1);
-    assert!(matches!(once(&process).await, Ok(Outcome::Stored(_))));
+    assert!(matches!(once(&process).await, Ok(SpendOutcome::Stored(_))));
     assert_eq!(traces(&process), (1, 1));
 }
 
@@ -39,7 +39,7 @@ async fn a_write_whose_answer_was_lost_is_found_stored() {
 async fn for_a_connection_that_is_being_deleted_nothing_is_sent() {
     let process = Process::new(&World::new(Kind::Code, Answer::Answers), "a", "1");
     process.world.state().api.wanted = false;
-    assert!(matches!(once(&process).await, Ok(Outcome::Gone)));
+    assert!(matches!(once(&process).await, Ok(SpendOutcome::Gone)));
     assert_eq!(traces(&process), (0, 0));
 }
 
@@ -64,7 +64,7 @@ async fn only_an_ambiguous_attempt_stays_on_record() {
         let process = Process::new(&World::new(Kind::RefreshToken, answer), "a", "1");
         let outcome = once(&process).await;
         assert!(
-            matches!(&outcome, Ok(Outcome::Refused(refusal)) if refusal.ambiguous == ambiguous),
+            matches!(&outcome, Ok(SpendOutcome::Refused(refusal)) if refusal.ambiguous == ambiguous),
             "{answer:?}: {outcome:?}"
         );
         let state = process.world.state();

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::command::{Append, Command, Resolve, Settle};
-use crate::outcome::Outcome;
+use crate::outcome::RequestOutcome;
 
 /// Most commands of a transaction.
 const BATCH: usize = 1024;
@@ -72,7 +72,9 @@ impl Batch {
     /// Replies to commands that were not executed.
     pub fn refuse(&mut self) {
         for append in self.appends.drain(..) {
-            append.claim.settle(Outcome::BufferFailed, Instant::now());
+            append
+                .claim
+                .settle(RequestOutcome::BufferFailed, Instant::now());
         }
         for resolve in self.resolves.drain(..) {
             let _ = resolve.reply.send(None);

@@ -91,7 +91,7 @@ use super::{
     event_id::EventId,
     identity,
     metrics::Metrics,
-    outcome::Outcome,
+    outcome::RequestOutcome,
     recorder::Recorder,
     sink::Sink,
 };
@@ -224,14 +224,14 @@ impl Buffer {
 
     /// Stores one event and returns the outcome. Storing continues when the caller has gone: an event that
     /// is committed late is recognized when it is repeated.
-    pub async fn take(&self, event: Event, raw: Raw) -> Outcome {
+    pub async fn take(&self, event: Event, raw: Raw) -> RequestOutcome {
         let inner = &*self.0;
         let (claim, pending) = match inner.ids.claim(identity::ids(&event), Instant::now()) {
-            ClaimResult::Duplicate => return Outcome::Duplicate,
+            ClaimResult::Duplicate => return RequestOutcome::Duplicate,
             ClaimResult::InFlight(pending) => {
                 return match pending.outcome().await {
-                    Some(Outcome::Stored) => Outcome::Duplicate,
-                    outcome => outcome.unwrap_or(Outcome::BufferFailed),
+                    Some(RequestOutcome::Stored) => RequestOutcome::Duplicate,
+                    outcome => outcome.unwrap_or(RequestOutcome::BufferFailed),
                 };
             }
             ClaimResult::New(claim, pending) => (claim, pending),
@@ -239,14 +239,14 @@ impl Buffer {
         let record = record::encode(&event);
         let Some(room) = inner.capacity.reserve(record.len()) else {
             inner.metrics.refused();
-            claim.settle(Outcome::BufferFull, Instant::now());
-            return Outcome::BufferFull;
+            claim.settle(RequestOutcome::BufferFull, Instant::now());
+            return RequestOutcome::BufferFull;
         };
         // Checked after the reservation: an event that passes here already counts as pending, so a drain is never
         // reported as finished before it is stored.
         if self.is_draining() {
-            claim.settle(Outcome::Draining, Instant::now());
-            return Outcome::Draining;
+            claim.settle(RequestOutcome::Draining, Instant::now());
+            return RequestOutcome::Draining;
         }
         let is_dead = event.name().is_none();
         let append = Append {
@@ -259,9 +259,12 @@ impl Buffer {
         // The record has everything that is needed.
         drop(event);
         if inner.commands.send(Command::Append(append)).is_err() {
-            return Outcome::BufferFailed;
+            return RequestOutcome::BufferFailed;
         }
-        pending.outcome().await.unwrap_or(Outcome::BufferFailed)
+        pending
+            .outcome()
+            .await
+            .unwrap_or(RequestOutcome::BufferFailed)
     }
 
     /// What the controller learns.

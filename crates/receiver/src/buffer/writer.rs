@@ -25,7 +25,7 @@ use super::{
     status::Status,
     store::{Store, StoreError, Tables},
 };
-use crate::{dedupe::Dedupe, outcome::Outcome};
+use crate::{dedupe::Dedupe, outcome::RequestOutcome};
 use runtime::admin::Gate;
 
 /// Pause between two attempts to open the store or to take the reserve.
@@ -211,7 +211,9 @@ impl Writer {
         if !accepting {
             for append in batch.appends.drain(..) {
                 self.metrics.refused();
-                append.claim.settle(Outcome::BufferFull, Instant::now());
+                append
+                    .claim
+                    .settle(RequestOutcome::BufferFull, Instant::now());
             }
         }
         let is_write =
@@ -281,7 +283,7 @@ impl Writer {
             if let Some(letter) = &append.dead {
                 self.metrics.dead(letter.reason);
             }
-            append.claim.settle(Outcome::Stored, Instant::now());
+            append.claim.settle(RequestOutcome::Stored, Instant::now());
         }
         for (resolve, count) in batch.resolves.drain(..).zip(counts) {
             let _ = resolve.reply.send(Some(count));

@@ -58,13 +58,13 @@ pub enum Outcome {
     /// It is done.
     Done,
     /// Whether the grant was spent, and its Secret afterwards. `None`: that is already in progress.
-    Refreshed(Option<grant::Outcome<zoom::Error>>, Read),
+    Refreshed(Option<grant::SpendOutcome<zoom::Error>>, Read),
     /// The grant's Secret as written, or why the API server refused it.
     Stored(Result<Read, Refused>),
     /// Zoom's answer about the user.
     Who(Result<Asked, zoom::Error>),
     /// Whether the code was spent. `None`: that is already in progress.
-    Redeemed(Option<grant::Outcome<zoom::Error>>),
+    Redeemed(Option<grant::SpendOutcome<zoom::Error>>),
     /// The token's Secret as written, or why the API server refused it.
     Published(Result<TokenSecret, Refused>),
 }

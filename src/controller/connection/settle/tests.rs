@@ -113,15 +113,19 @@ fn limited(seconds: Option<u64>) -> Error {
     }
 }
 
-fn refused(error: Error) -> grant::Outcome<Error> {
-    grant::Outcome::Refused(Refusal {
+fn refused(error: Error) -> grant::SpendOutcome<Error> {
+    grant::SpendOutcome::Refused(Refusal {
         ambiguous: error.ambiguous,
         ends: None,
         error,
     })
 }
 
-fn redeem(situation: Situation, outcome: Option<grant::Outcome<Error>>, now: i64) -> Situation {
+fn redeem(
+    situation: Situation,
+    outcome: Option<grant::SpendOutcome<Error>>,
+    now: i64,
+) -> Situation {
     let consent = situation.observed.consents[0].clone();
     let step = Step::Redeem(app(), Box::new(consent));
     let outcome = Outcome::Redeemed(outcome);
@@ -193,7 +197,7 @@ fn what_a_person_must_change_ends_a_consent_and_a_lost_code_too() {
     let rejected = Error::new(Fault::CredentialsRejected, "HTTP 400");
     let found = redeem(situation(0), Some(refused(rejected)), 110);
     assert_eq!(ended(&found), Some(Reason::CredentialsRejected));
-    let lost = Some(grant::Outcome::Lost(Lost::GrantLost));
+    let lost = Some(grant::SpendOutcome::Lost(Lost::GrantLost));
     assert_eq!(
         ended(&redeem(situation(0), lost, 110)),
         Some(Reason::CodeRejected)
@@ -207,8 +211,8 @@ fn what_a_person_must_change_ends_a_consent_and_a_lost_code_too() {
 #[test]
 fn a_redeemed_grant_is_not_given_up_at_a_refusal() {
     for outcome in [
-        grant::Outcome::Lost(Lost::GrantLost),
-        grant::Outcome::OtherClient,
+        grant::SpendOutcome::Lost(Lost::GrantLost),
+        grant::SpendOutcome::OtherClient,
     ] {
         let found = redeem(situation(1), Some(outcome), 4000);
         assert_eq!(ended(&found), None);
@@ -236,10 +240,13 @@ fn a_success_ends_the_count_and_another_process_is_waited_for() {
     };
     let failed = settled(Some(refused(limited(None))), situation(0));
     assert!(failed.failure.is_some());
-    let stored = settled(Some(grant::Outcome::Stored(Box::new(grant(2)))), failed);
+    let stored = settled(
+        Some(grant::SpendOutcome::Stored(Box::new(grant(2)))),
+        failed,
+    );
     assert!(stored.failure.is_none());
     assert_eq!(stored.kept().unwrap().grant.generation, 2);
-    for outcome in [None, Some(grant::Outcome::Waiting)] {
+    for outcome in [None, Some(grant::SpendOutcome::Waiting)] {
         assert_eq!(settled(outcome, situation(0)).look_again, Some(at(205)));
     }
 }

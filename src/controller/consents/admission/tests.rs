@@ -73,7 +73,11 @@ fn step(pending: &Pending, limit: &Limit, now: i64) -> String {
 fn a_connection_is_made_only_once_zoom_took_the_code() {
     let none = limit(&[]);
     assert_eq!(step(&pending(0), &none, 110), "Redeem");
-    let lost = settle(pending(0), Some(Outcome::Lost(Lost::GrantLost)), at(110));
+    let lost = settle(
+        pending(0),
+        Some(SpendOutcome::Lost(Lost::GrantLost)),
+        at(110),
+    );
     assert_eq!(step(&lost, &none, 110), "Refuse CodeRejected");
     let mut given = pending(0);
     given.consent.grant = pending(1).consent.grant;
@@ -100,7 +104,7 @@ fn zooms_wait_is_kept() {
         retry_after: Some(Duration::from_secs(40)),
         ..Error::new(Fault::RateLimited, "HTTP 429")
     };
-    let refused = Outcome::Refused(Refusal {
+    let refused = SpendOutcome::Refused(Refusal {
         error,
         ambiguous: false,
         ends: None,
