@@ -84,7 +84,7 @@ pub mod annotation {
     pub const DESIRED_TEMPLATE: &str = "zoom-operator.io/desired-template";
     /// On a token Secret: the keys of the labels and annotations that its resource declares, so that they can
     /// be removed later.
-    pub const DRESSED: &str = "zoom-operator.io/dressed";
+    pub const OWN_METADATA: &str = "zoom-operator.io/own-metadata";
     /// On the Pods of a token's consumers, and on the Secret: the token that they were restarted for.
     pub const RESTARTED_FOR: &str = "zoom-operator.io/restarted-for";
     /// `true` on an integration: events that its receivers have stored but not delivered may be lost.

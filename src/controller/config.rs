@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use url::Url;
 
 use super::{
-    integration::{dress::AllowedKeys, hosts::AllowedHost},
+    integration::{hosts::AllowedHost, own_metadata::AllowedKeys},
     leadership::Leadership,
     receiver_defaults::ReceiverDefaults,
 };

@@ -88,12 +88,12 @@ pub struct Owner {
     /// `None` when the Secret outlives its owner.
     reference: Option<OwnerReference>,
     /// Labels and annotations that the resource declares for the Secret.
-    dress: Dress,
+    own: OwnMetadata,
 }
 
 /// Labels and annotations that a resource declares for its token Secret.
 #[derive(Clone, Debug, Default)]
-struct Dress {
+struct OwnMetadata {
     labels: BTreeMap<String, String>,
     annotations: BTreeMap<String, String>,
 }
@@ -111,8 +111,8 @@ impl Owner {
             token.and_then(|token| token.secret_name.clone()),
             policy.unwrap_or_default() == DeletionPolicy::Retain,
             (label::INTEGRATION, annotation::CREDENTIALS_VERSION),
-            token.map_or_else(Dress::default, |token| {
-                Dress::of(token.labels.as_ref(), token.annotations.as_ref())
+            token.map_or_else(OwnMetadata::default, |token| {
+                OwnMetadata::of(token.labels.as_ref(), token.annotations.as_ref())
             }),
         )
     }
@@ -126,8 +126,8 @@ impl Owner {
             token.and_then(|token| token.secret_name.clone()),
             connection.deletion_policy() == ConnectionDeletionPolicy::Retain,
             (label::CONNECTION, annotation::GRANT),
-            token.map_or_else(Dress::default, |token| {
-                Dress::of(token.labels.as_ref(), token.annotations.as_ref())
+            token.map_or_else(OwnMetadata::default, |token| {
+                OwnMetadata::of(token.labels.as_ref(), token.annotations.as_ref())
             }),
         )
     }
@@ -137,7 +137,7 @@ impl Owner {
         secret_name: Option<String>,
         retain: bool,
         (label, source): (&'static str, &'static str),
-        dress: Dress,
+        own: OwnMetadata,
     ) -> Self {
         let name = object.name_any();
         let reference = object.controller_owner_ref(&());
@@ -150,7 +150,7 @@ impl Owner {
             label,
             source,
             reference: reference.filter(|_| !retain),
-            dress,
+            own,
         }
     }
 
@@ -165,18 +165,18 @@ impl Owner {
 
     /// Our labels together with those that the resource declares.
     fn all_labels(&self) -> BTreeMap<String, String> {
-        let mut labels = self.dress.labels.clone();
+        let mut labels = self.own.labels.clone();
         labels.extend(self.labels());
         labels
     }
 
     /// Our annotations together with those that the resource declares, and the list of declared keys.
-    fn worn(&self) -> BTreeMap<String, String> {
-        let mut annotations = self.dress.annotations.clone();
+    fn declared_annotations(&self) -> BTreeMap<String, String> {
+        let mut annotations = self.own.annotations.clone();
         annotations.extend(
-            self.dress
+            self.own
                 .list()
-                .map(|list| (annotation::DRESSED.to_owned(), list)),
+                .map(|list| (annotation::OWN_METADATA.to_owned(), list)),
         );
         annotations
     }
@@ -186,9 +186,9 @@ impl Owner {
         let has = |of: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>| {
             wanted.iter().all(|(key, value)| of.get(key) == Some(value))
         };
-        has(secret.labels(), &self.dress.labels)
-            && has(secret.annotations(), &self.worn())
-            && secret.annotations().get(annotation::DRESSED) == self.dress.list().as_ref()
+        has(secret.labels(), &self.own.labels)
+            && has(secret.annotations(), &self.declared_annotations())
+            && secret.annotations().get(annotation::OWN_METADATA) == self.own.list().as_ref()
     }
 
     /// A merge patch that makes owner references, labels and annotations of the Secret with this metadata
@@ -196,13 +196,13 @@ impl Owner {
     #[must_use]
     pub fn alteration(&self, live: &ObjectMeta) -> Value {
         let before = live.annotations.as_ref();
-        let before = before.and_then(|annotations| annotations.get(annotation::DRESSED));
+        let before = before.and_then(|annotations| annotations.get(annotation::OWN_METADATA));
         let before = before.map(String::as_str).unwrap_or_default();
         let mut labels = nulls(before, "l:");
         labels.extend(json_of(&self.all_labels()));
         let mut annotations = nulls(before, "a:");
-        annotations.insert(annotation::DRESSED.into(), Value::Null);
-        annotations.extend(json_of(&self.worn()));
+        annotations.insert(annotation::OWN_METADATA.into(), Value::Null);
+        annotations.extend(json_of(&self.declared_annotations()));
         json!({"metadata": {
             "resourceVersion": live.resource_version,
             "ownerReferences": self.references(),
@@ -219,9 +219,9 @@ impl Owner {
     }
 }
 
-// === impl Dress ===
+// === impl OwnMetadata ===
 
-impl Dress {
+impl OwnMetadata {
     fn of(
         labels: Option<&BTreeMap<String, String>>,
         annotations: Option<&BTreeMap<String, String>>,
@@ -239,7 +239,7 @@ impl Dress {
         }
     }
 
-    /// The keys in the format of [`annotation::DRESSED`].
+    /// The keys in the format of [`annotation::OWN_METADATA`].
     fn list(&self) -> Option<String> {
         let labels = self.labels.keys().map(|key| format!("l:{key}"));
         let annotations = self.annotations.keys().map(|key| format!("a:{key}"));
@@ -290,7 +290,7 @@ pub fn build(
         (owner.source, source.into()),
         (annotation::CHECKSUM, checksum(&data)),
     ];
-    let mut annotations = owner.worn();
+    let mut annotations = owner.declared_annotations();
     annotations.extend(own.map(|(key, value)| (key.to_owned(), value)));
     Secret {
         metadata: ObjectMeta {

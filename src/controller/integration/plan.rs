@@ -6,13 +6,14 @@ use kube::ResourceExt as _;
 use secrecy::ExposeSecret as _;
 
 use super::{
-    dress::{dress, dress_pods},
     hosts::HostRules,
     model::{
         Cause, CredentialsStep, Exposure, Judgement, Observed, Plan, ReceiverStep, TokenStep,
         Transition,
     },
-    objects, policy,
+    objects,
+    own_metadata::{of_endpoint, of_pods},
+    policy,
     resources::{Kind, Setting},
     support, transition,
 };
@@ -77,7 +78,7 @@ pub fn plan(
         own: rules.own_host,
     };
     let judgement = Judgement {
-        undressed: undressed(integration, rules.receivers),
+        refused_metadata: refused_metadata(integration, rules.receivers),
         ..policy::judge(integration, observed, hosts)
     };
     let obstacle = (receiver == ReceiverStep::Apply)
@@ -117,14 +118,14 @@ pub fn plan(
 }
 
 /// Declared labels and annotations that are not allowed.
-fn undressed(integration: &ZoomIntegration, policy: &ReceiverPolicy) -> Vec<String> {
+fn refused_metadata(integration: &ZoomIntegration, policy: &ReceiverPolicy) -> Vec<String> {
     let webhook = integration.spec.webhook.as_ref();
     let endpoint = webhook.and_then(|webhook| webhook.endpoint.as_ref());
     let knobs = webhook.and_then(|webhook| webhook.receiver.as_ref());
-    let endpoint = endpoint.map(|endpoint| dress(endpoint, &policy.keys));
-    let pods = knobs.map(|knobs| dress_pods(knobs, &policy.keys));
-    let dresses = [endpoint, pods].into_iter().flatten();
-    dresses.flat_map(|dress| dress.refused).collect()
+    let endpoint = endpoint.map(|endpoint| of_endpoint(endpoint, &policy.keys));
+    let pods = knobs.map(|knobs| of_pods(knobs, &policy.keys));
+    let all = [endpoint, pods].into_iter().flatten();
+    all.flat_map(|own| own.refused).collect()
 }
 
 /// How the workloads change. An integration that is being deleted wants none.

@@ -36,7 +36,7 @@ pub fn judge(
     let volume = volume.and_then(|buffer| volume_change(integration, buffer, observed));
     Judgement {
         refusals: [host, sink, volume].into_iter().flatten().collect(),
-        undressed: Vec::new(),
+        refused_metadata: Vec::new(),
         sink: observed.sink_access(),
         exposure,
     }

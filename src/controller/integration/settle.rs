@@ -295,7 +295,7 @@ fn receiver(
     ReceiverState {
         finding,
         refused: outcome.refused.clone().filter(|_| is_available),
-        undressed: plan.judgement.undressed.clone(),
+        refused_metadata: plan.judgement.refused_metadata.clone(),
         replicas: outcome
             .live
             .live(integration)

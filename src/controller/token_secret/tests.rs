@@ -128,7 +128,7 @@ fn a_retained_secret_is_taken_up_by_a_namesake() {
     );
 }
 
-fn dressed(labels: &Value, annotations: &Value) -> Owner {
+fn with_metadata(labels: &Value, annotations: &Value) -> Owner {
     let integration = json!({
         "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomIntegration",
         "metadata": {"name": "acme", "namespace": "clinics", "uid": "u1"},
@@ -149,7 +149,7 @@ fn is_has_wanted_metadata(owner: &Owner, secret: &Secret) -> bool {
 
 #[test]
 fn labels_and_annotations_of_the_resource_are_on_the_secret_and_ours_win() {
-    let owner = dressed(
+    let owner = with_metadata(
         &json!({"team": "a", "app.kubernetes.io/managed-by": "me", "not a key": "x"}),
         &json!({"reflector/allowed": "true", "zoom-operator.io/checksum": "forged"}),
     );
@@ -168,11 +168,11 @@ fn labels_and_annotations_of_the_resource_are_on_the_secret_and_ours_win() {
 
 #[test]
 fn what_is_no_longer_wanted_is_taken_back_and_what_others_added_stays() {
-    let before = dressed(&json!({"team": "a", "old": "b"}), &json!({"x/y": "1"}));
+    let before = with_metadata(&json!({"team": "a", "old": "b"}), &json!({"x/y": "1"}));
     let mut secret = built(&before);
     let labels = secret.metadata.labels.as_mut().unwrap();
     labels.insert("theirs".into(), "c".into());
-    let after = dressed(&json!({"team": "b"}), &json!({}));
+    let after = with_metadata(&json!({"team": "b"}), &json!({}));
     assert!(!is_has_wanted_metadata(&after, &secret));
     let patch = after.alteration(&secret.metadata);
     let labels = &patch["metadata"]["labels"];
@@ -185,26 +185,26 @@ fn what_is_no_longer_wanted_is_taken_back_and_what_others_added_stays() {
     let annotations = &patch["metadata"]["annotations"];
     assert_eq!(
         annotations,
-        &json!({"x/y": null, (annotation::DRESSED): "l:team"})
+        &json!({"x/y": null, (annotation::OWN_METADATA): "l:team"})
     );
     assert_eq!(patch["metadata"]["resourceVersion"], "42");
     // And then no labels or annotations at all.
-    let bare = dressed(&json!(null), &json!(null));
+    let bare = with_metadata(&json!(null), &json!(null));
     assert!(!is_has_wanted_metadata(&bare, &secret));
     let patch = bare.alteration(&secret.metadata);
     assert_eq!(
         patch["metadata"]["annotations"],
-        json!({"x/y": null, (annotation::DRESSED): null})
+        json!({"x/y": null, (annotation::OWN_METADATA): null})
     );
 }
 
 #[test]
 fn nobody_takes_our_own_labels_away_through_the_list() {
-    let owner = dressed(&json!(null), &json!(null));
+    let owner = with_metadata(&json!(null), &json!(null));
     let mut secret = built(&owner);
     let annotations = secret.metadata.annotations.as_mut().unwrap();
     let forged = "l:zoom-operator.io/integration,a:zoom-operator.io/checksum";
-    annotations.insert(annotation::DRESSED.into(), forged.into());
+    annotations.insert(annotation::OWN_METADATA.into(), forged.into());
     let patch = owner.alteration(&secret.metadata);
     assert_eq!(
         patch["metadata"]["labels"]["zoom-operator.io/integration"],

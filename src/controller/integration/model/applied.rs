@@ -42,7 +42,7 @@ pub struct ReceiverState {
     /// The API server's sentence, if it refused an object of a receiver that accepts requests.
     pub refused: Option<String>,
     /// Fields with labels and annotations that the operator's configuration does not allow.
-    pub undressed: Vec<String>,
+    pub refused_metadata: Vec<String>,
     /// How many Pods it has, not counting those that a rollout adds.
     pub replicas: i32,
     /// Events that still have to be delivered.

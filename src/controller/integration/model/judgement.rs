@@ -8,7 +8,7 @@ pub struct Judgement {
     /// What is refused, with remedies.
     pub refusals: Vec<Refusal>,
     /// Fields with labels and annotations that are not applied.
-    pub undressed: Vec<String>,
+    pub refused_metadata: Vec<String>,
     /// Whether the receiver may use its sink.
     pub sink: SinkAccess,
     /// Whether the host belongs to the integration.

@@ -37,7 +37,7 @@ fn objects_for(image: &str, observed: &Observed) -> Objects {
         sink_allow_network: vec![],
         sink_refuse_network: vec![],
         allowed_hosts: vec![],
-        keys: crate::controller::integration::dress::AllowedKeys::default(),
+        keys: crate::controller::integration::own_metadata::AllowedKeys::default(),
         network_policies: true,
         operator_namespace: Some("ops".into()),
         defaults: crate::controller::receiver_defaults::ReceiverDefaults::default(),

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     api::v1alpha1::{self, Webhook, ZoomIntegration},
-    controller::integration::dress::{AllowedKeys, dress},
+    controller::integration::own_metadata::{AllowedKeys, of_endpoint},
 };
 
 /// The wanted spec of an `HTTPRoute`.
@@ -160,7 +160,7 @@ pub(super) fn build(
         }],
     };
     let mut metadata = metadata(integration);
-    dress(endpoint, allowed).put_on(&mut metadata);
+    of_endpoint(endpoint, allowed).add_to(&mut metadata);
     Some(HTTPRoute {
         metadata,
         spec,

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     api::v1alpha1::{Webhook, ZoomIntegration},
-    controller::integration::dress::{AllowedKeys, dress},
+    controller::integration::own_metadata::{AllowedKeys, of_endpoint},
 };
 
 /// `None` unless `endpoint.ingress` is set.
@@ -43,7 +43,7 @@ pub(super) fn build(
         }]
     });
     let mut metadata = metadata(integration);
-    dress(endpoint, allowed).put_on(&mut metadata);
+    of_endpoint(endpoint, allowed).add_to(&mut metadata);
     Some(Ingress {
         metadata,
         spec: Some(IngressSpec {

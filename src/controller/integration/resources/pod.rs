@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     api::v1alpha1::{Buffer, Resources, Webhook, ZoomIntegration},
-    controller::integration::dress::dress_pods,
+    controller::integration::own_metadata::of_pods,
 };
 
 /// Volumes whose content may be lost, so that they do not keep an autoscaler from removing the node. An
@@ -45,7 +45,7 @@ pub(super) fn template(
         ..ObjectMeta::default()
     };
     if let Some(knobs) = &webhook.receiver {
-        dress_pods(knobs, &setting.policy.keys).put_on(&mut metadata);
+        of_pods(knobs, &setting.policy.keys).add_to(&mut metadata);
     }
     for (key, value) in &defaults.pod_labels {
         let labels = metadata.labels.get_or_insert_default();

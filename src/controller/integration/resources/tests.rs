@@ -36,7 +36,7 @@ fn policy() -> ReceiverPolicy {
         sink_allow_network: vec!["10.0.0.0/8".parse().unwrap()],
         sink_refuse_network: vec!["2001:db8::/32".parse().unwrap()],
         allowed_hosts: vec![],
-        keys: crate::controller::integration::dress::AllowedKeys::default(),
+        keys: crate::controller::integration::own_metadata::AllowedKeys::default(),
         network_policies: true,
         operator_namespace: Some("ops".into()),
         defaults: crate::controller::receiver_defaults::ReceiverDefaults::default(),
@@ -325,7 +325,7 @@ fn an_ingress_has_one_host_and_one_path_exactly() {
 #[test]
 fn the_way_in_has_the_labels_and_annotations_that_are_allowed_and_the_path_type() {
     let policy = ReceiverPolicy {
-        keys: crate::controller::integration::dress::AllowedKeys {
+        keys: crate::controller::integration::own_metadata::AllowedKeys {
             labels: vec!["team".parse().unwrap()],
             annotations: vec!["cert-manager.io/*".parse().unwrap()],
             ..Default::default()

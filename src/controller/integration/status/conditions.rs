@@ -124,7 +124,7 @@ fn receiver_available(findings: &Findings<'_>, applied: &Applied) -> Option<Stat
             Reason::UpdateRefused,
             "The receiver takes requests. An update of its objects was refused:",
         ),
-        ReceiverFinding::Available if !receiver.undressed.is_empty() => (
+        ReceiverFinding::Available if !receiver.refused_metadata.is_empty() => (
             Status::True,
             Reason::MetadataRefused,
             "The receiver takes requests.",
@@ -156,7 +156,7 @@ fn receiver_available(findings: &Findings<'_>, applied: &Applied) -> Option<Stat
     let parts = [
         Some(message.to_owned()),
         refused,
-        undressed(&receiver.undressed),
+        refused_metadata(&receiver.refused_metadata),
         theirs(&receiver.theirs),
     ];
     let message = parts.into_iter().flatten().collect::<Vec<_>>().join(" ");
@@ -169,7 +169,7 @@ fn receiver_available(findings: &Findings<'_>, applied: &Applied) -> Option<Stat
 }
 
 /// Labels and annotations that are not applied, and the remedy.
-fn undressed(fields: &[String]) -> Option<String> {
+fn refused_metadata(fields: &[String]) -> Option<String> {
     (!fields.is_empty()).then(|| {
         format!(
             "Not applied, because the operator's configuration does not allow it: {}. Remove what is listed, or ask who runs the operator to allow the keys (chart values receiver.endpoint and receiver.pods: allowedLabels, allowedAnnotations). Snippets, keys that claim further hosts, and values that name another host than endpoint.host are never applied.",

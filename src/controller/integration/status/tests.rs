@@ -70,7 +70,7 @@ pub(super) fn applied(token: TokenSecret) -> Applied {
         receiver: ReceiverState {
             finding: ReceiverFinding::Available,
             refused: None,
-            undressed: vec![],
+            refused_metadata: vec![],
             replicas: 1,
             waiting: None,
             progress: None,

@@ -44,7 +44,7 @@ pub struct KeyPattern {
 
 /// The declared labels and annotations that are allowed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Dress {
+pub struct OwnMetadata {
     labels: BTreeMap<String, String>,
     annotations: BTreeMap<String, String>,
     /// The fields of the refused keys, as in the spec.
@@ -70,38 +70,38 @@ const NAMES_HOSTS: [&str; 4] = [
 
 /// The labels and annotations of an endpoint's Ingress or `HTTPRoute`.
 #[must_use]
-pub fn dress(endpoint: &Endpoint, allowed: &AllowedKeys) -> Dress {
+pub fn of_endpoint(endpoint: &Endpoint, allowed: &AllowedKeys) -> OwnMetadata {
     let (field, labels, annotations) = match (&endpoint.ingress, &endpoint.gateway) {
         (Some(wanted), _) => ("endpoint.ingress", &wanted.labels, &wanted.annotations),
         (None, Some(wanted)) => ("endpoint.gateway", &wanted.labels, &wanted.annotations),
-        (None, None) => return Dress::default(),
+        (None, None) => return OwnMetadata::default(),
     };
-    let mut dress = Dress::default();
+    let mut own = OwnMetadata::default();
     for (key, value) in labels.iter().flatten() {
         let allowed = is_allowed(key, &allowed.labels);
-        dress.label(field, key, value, allowed);
+        own.label(field, key, value, allowed);
     }
     for (key, value) in annotations.iter().flatten() {
         let allowed = is_allowed(key, &allowed.annotations)
             && names_no_other_host(key, value, &endpoint.host);
-        dress.annotate(field, key, value, allowed);
+        own.annotate(field, key, value, allowed);
     }
-    dress
+    own
 }
 
 /// The labels and annotations of a receiver's Pods.
 #[must_use]
-pub fn dress_pods(wanted: &ReceiverKnobs, allowed: &AllowedKeys) -> Dress {
-    let mut dress = Dress::default();
+pub fn of_pods(wanted: &ReceiverKnobs, allowed: &AllowedKeys) -> OwnMetadata {
+    let mut own = OwnMetadata::default();
     for (key, value) in wanted.labels.iter().flatten() {
         let allowed = is_allowed(key, &allowed.pod_labels);
-        dress.label("receiver", key, value, allowed);
+        own.label("receiver", key, value, allowed);
     }
     for (key, value) in wanted.annotations.iter().flatten() {
         let allowed = is_allowed(key, &allowed.pod_annotations);
-        dress.annotate("receiver", key, value, allowed);
+        own.annotate("receiver", key, value, allowed);
     }
-    dress
+    own
 }
 
 fn is_allowed(key: &str, allowed: &[KeyPattern]) -> bool {
@@ -116,11 +116,11 @@ fn names_no_other_host(key: &str, value: &str, host: &str) -> bool {
     !NAMES_HOSTS.contains(&key) || value.split(',').all(|name| name.trim() == host)
 }
 
-// === impl Dress ===
+// === impl OwnMetadata ===
 
-impl Dress {
+impl OwnMetadata {
     /// Adds what is allowed. Values that the operator sets itself are kept.
-    pub fn put_on(self, meta: &mut ObjectMeta) {
+    pub fn add_to(self, meta: &mut ObjectMeta) {
         let labels = meta.labels.get_or_insert_default();
         for (key, value) in self.labels {
             labels.entry(key).or_insert(value);
@@ -197,9 +197,9 @@ mod tests {
         }
     }
 
-    fn ingress(ingress: &Value, allowed: &AllowedKeys) -> Dress {
+    fn ingress(ingress: &Value, allowed: &AllowedKeys) -> OwnMetadata {
         let endpoint = json!({"host": HOST, "ingress": ingress});
-        dress(&serde_json::from_value(endpoint).unwrap(), allowed)
+        of_endpoint(&serde_json::from_value(endpoint).unwrap(), allowed)
     }
 
     /// The refused ones of these annotations.
@@ -208,22 +208,22 @@ mod tests {
     }
 
     #[test]
-    fn what_is_listed_is_put_on_and_the_rest_is_named() {
+    fn what_is_listed_is_added_and_the_rest_is_named() {
         let allowed = allow(&["cert-manager.io/*", "example.com/one"]);
         let wanted = json!({
             "labels": {"team": "a", "shard": "b"},
             "annotations": {"cert-manager.io/issuer": "i", "example.com/one": "1", "example.com/one-more": "2"},
         });
-        let dress = ingress(&wanted, &allowed);
+        let own = ingress(&wanted, &allowed);
         assert_eq!(
-            dress.refused,
+            own.refused,
             [
                 "endpoint.ingress.labels[shard]",
                 "endpoint.ingress.annotations[example.com/one-more]",
             ]
         );
         let mut meta = ObjectMeta::default();
-        dress.put_on(&mut meta);
+        own.add_to(&mut meta);
         assert_eq!(
             json!(meta),
             json!({"labels": {"team": "a"}, "annotations": {"cert-manager.io/issuer": "i", "example.com/one": "1"}})
@@ -235,9 +235,9 @@ mod tests {
         let gateway = json!({"parentRefs": [], "annotations": {"x/y": "1"}});
         let endpoint = json!({"host": HOST, "gateway": gateway});
         let endpoint = serde_json::from_value(endpoint).unwrap();
-        assert_eq!(dress(&endpoint, &allow(&["x/*"])).refused.len(), 0);
+        assert_eq!(of_endpoint(&endpoint, &allow(&["x/*"])).refused.len(), 0);
         assert_eq!(
-            dress(&endpoint, &allow(&[])).refused,
+            of_endpoint(&endpoint, &allow(&[])).refused,
             ["endpoint.gateway.annotations[x/y]"]
         );
     }
@@ -248,12 +248,12 @@ mod tests {
         let wanted = serde_json::from_value(wanted).unwrap();
         let mut allowed = allow(&["*"]);
         assert_eq!(
-            dress_pods(&wanted, &allowed).refused,
+            of_pods(&wanted, &allowed).refused,
             ["receiver.labels[cost-center]", "receiver.annotations[x/y]"]
         );
         allowed.pod_labels = vec!["cost-center".parse().unwrap()];
         allowed.pod_annotations = vec!["x/*".parse().unwrap()];
-        assert_eq!(dress_pods(&wanted, &allowed).refused, [""; 0]);
+        assert_eq!(of_pods(&wanted, &allowed).refused, [""; 0]);
     }
 
     #[test]
@@ -294,13 +294,13 @@ mod tests {
 
     #[test]
     fn what_the_operator_sets_stays() {
-        let mut dress = Dress::default();
-        dress.labels.insert("a".into(), "theirs".into());
+        let mut own = OwnMetadata::default();
+        own.labels.insert("a".into(), "theirs".into());
         let mut meta = ObjectMeta {
             labels: Some([("a".to_owned(), "ours".to_owned())].into()),
             ..ObjectMeta::default()
         };
-        dress.put_on(&mut meta);
+        own.add_to(&mut meta);
         assert_eq!(json!(meta), json!({"labels": {"a": "ours"}}));
     }
 
