@@ -18,11 +18,12 @@ use secrecy::ExposeSecret as _;
 use sha2::Sha256;
 
 use super::secrets::{Secret, SigningSecrets};
+use contract::proof::ZOOM_HEADERS;
 
 /// Carries the signature.
-pub const SIGNATURE: HeaderName = HeaderName::from_static("x-zm-signature");
+pub const SIGNATURE: HeaderName = HeaderName::from_static(ZOOM_HEADERS[0]);
 /// Carries the signed time, epoch seconds as text.
-pub const TIMESTAMP: HeaderName = HeaderName::from_static("x-zm-request-timestamp");
+pub const TIMESTAMP: HeaderName = HeaderName::from_static(ZOOM_HEADERS[1]);
 
 /// Longer than any time that a clock will show; keeps the arithmetic in range.
 const TIMESTAMP_DIGITS: usize = 12;

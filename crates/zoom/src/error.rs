@@ -185,7 +185,7 @@ impl Fault {
 // === impl Error ===
 
 impl Error {
-    /// An error without Zoom's wish to wait.
+    /// An error for which Zoom names no time to wait.
     #[must_use]
     pub fn new(fault: Fault, detail: impl Into<String>) -> Self {
         Self {

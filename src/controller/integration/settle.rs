@@ -86,8 +86,11 @@ pub fn settle(
         outcome.receiver.refused.as_ref().map(|_| UNTIL_ALLOWED),
         (plan.judgement.exposure == Exposure::Unknown).then_some(WHILE_DRAINING),
         (is_declared && receiver.finding != ReceiverFinding::Available).then_some(UNTIL_CORRECTED),
-        (observed.sink_service == SinkService::Absent).then_some(UNTIL_THERE),
-        (observed.sink_service != SinkService::Usable).then_some(UNTIL_CORRECTED),
+        match observed.sink_service {
+            SinkService::Usable => None,
+            SinkService::Absent => Some(UNTIL_THERE),
+            SinkService::External | SinkService::NoPort => Some(UNTIL_CORRECTED),
+        },
     ];
     let pause = pauses.into_iter().flatten().min();
     let look_again = [

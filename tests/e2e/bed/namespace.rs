@@ -199,12 +199,12 @@ impl Bed {
         &self,
         name: &str,
         what: &str,
-        wish: impl Fn(&Value) -> bool,
+        holds: impl Fn(&Value) -> bool,
     ) -> anyhow::Result<Value> {
         let mut last = Value::Null;
         let found = wait_for(&format!("{name}: {what}"), LIMIT, || async {
             let object = self.integration(name).await?;
-            Ok(Some(object).filter(&wish))
+            Ok(Some(object).filter(&holds))
         })
         .await;
         if found.is_err() {
@@ -244,10 +244,10 @@ impl Bed {
         resource: &str,
         name: &str,
         what: &str,
-        wish: impl Fn(&Value) -> bool,
+        holds: impl Fn(&Value) -> bool,
     ) -> anyhow::Result<Value> {
         wait_for(&format!("{resource}/{name}: {what}"), LIMIT, || async {
-            Ok(self.find(resource, name).await?.filter(&wish))
+            Ok(self.find(resource, name).await?.filter(&holds))
         })
         .await
     }

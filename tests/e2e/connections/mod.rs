@@ -99,11 +99,11 @@ async fn until_connection(
     bed: &Bed,
     name: &str,
     what: &str,
-    wish: impl Fn(&Value) -> bool,
+    holds: impl Fn(&Value) -> bool,
 ) -> anyhow::Result<Value> {
     let found = wait_for(&format!("{name}: {what}"), LIMIT, || async {
         let connection = bed.get("zoomconnections", name).await?;
-        Ok(Some(connection).filter(|connection| seen(connection) && wish(connection)))
+        Ok(Some(connection).filter(|connection| seen(connection) && holds(connection)))
     })
     .await;
     match found {

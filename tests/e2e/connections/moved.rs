@@ -75,8 +75,8 @@ async fn moved(bed: Bed) -> anyhow::Result<()> {
     let (done, said) = grants(&there, &import, folder.path()).await?;
     ensure!(!done && said.contains("ada-zoom-grant exists"), "{said}");
     // It is used there, and Zoom sees one holder.
-    let wish = json!({"metadata": {"annotations": {"zoom-operator.io/refresh-requested-at": jiff::Timestamp::now().to_string()}}});
-    there.patch("zoomconnections", "ada", &wish).await?;
+    let request = json!({"metadata": {"annotations": {"zoom-operator.io/refresh-requested-at": jiff::Timestamp::now().to_string()}}});
+    there.patch("zoomconnections", "ada", &request).await?;
     crate::bed::wait_for("a refresh there", crate::bed::LIMIT * 2, || async {
         let grant = scene.app.grant(&scene.sim, minted.id).await?;
         Ok((grant["generation"].as_u64() >= Some(2)).then_some(()))

@@ -141,10 +141,10 @@ impl Scene {
         &self,
         integration: &str,
         what: &str,
-        wish: impl Fn(&Value) -> bool,
+        holds: impl Fn(&Value) -> bool,
     ) -> anyhow::Result<Value> {
         self.bed
-            .until(integration, what, |object| seen(object) && wish(object))
+            .until(integration, what, |object| seen(object) && holds(object))
             .await
     }
 

@@ -96,11 +96,11 @@ async fn says(
     bed: &Bed,
     name: &str,
     health: &str,
-    wish: impl Fn(&Value) -> bool,
+    holds: impl Fn(&Value) -> bool,
 ) -> anyhow::Result<()> {
     let current = |object: &Value| seen(object) || health == "Progressing";
     let object = bed
-        .until(name, health, |object| current(object) && wish(object))
+        .until(name, health, |object| current(object) && holds(object))
         .await?;
     let (found, message) = judges::health(&object).await?;
     ensure!(
