@@ -6,12 +6,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use super::removal::Removal;
-use super::{event_name, health::Health};
+use super::{event_name, health::Health, routing_facts::RoutingFacts};
 
 /// Where a receiver's facts port tells them.
 pub const PATH: &str = "/facts";
 /// Most bytes of the JSON text.
-pub const MAX_BYTES: usize = 64 * 1024;
+pub const MAX_BYTES: usize = 1024 * 1024;
 /// Most event types that are listed.
 pub const MAX_EVENT_TYPES: usize = 256;
 /// Most removals that are remembered.
@@ -64,6 +64,9 @@ pub struct Facts {
     /// How it is with the buffer at this moment; absent without one. Never on disk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub buffer: Option<BufferFacts>,
+    /// What is known of many accounts at this moment; absent without routes. Never on disk.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routing: Option<RoutingFacts>,
     /// Problems. Only on request, and in a separate file: earlier versions reject facts that
     /// have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -117,6 +120,7 @@ impl Default for Facts {
             event_types_seen: BTreeSet::new(),
             removals: Vec::new(),
             buffer: None,
+            routing: None,
             health: None,
         }
     }
@@ -140,6 +144,7 @@ impl Facts {
                 .all(|name| event_name::is_valid(name))
             && facts.removals.len() <= MAX_REMOVALS
             && facts.removals.iter().all(Removal::is_valid)
+            && facts.routing.as_ref().is_none_or(RoutingFacts::is_bounded)
             && facts.health.as_ref().is_none_or(Health::is_bounded);
         is_bounded.then_some(facts).ok_or(FactsError::OutOfBounds)
     }
@@ -169,6 +174,10 @@ impl Facts {
         }
         self.removals.sort();
         self.buffer = match (self.buffer, other.buffer) {
+            (Some(one), Some(other)) => Some(one.merged(other)),
+            (one, other) => one.or(other),
+        };
+        self.routing = match (self.routing, other.routing) {
             (Some(one), Some(other)) => Some(one.merged(other)),
             (one, other) => one.or(other),
         };

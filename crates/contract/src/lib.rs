@@ -4,7 +4,7 @@
 //! |---|---|
 //! | How do the consent pages hand an authorization code to the controller? | [`consent`] |
 //! | What is a receiver told, which files and ports does it have, what does its control port say? | [`receiver`] |
-//! | What does a receiver tell the controller? | [`facts`], and what goes wrong: [`health`] |
+//! | What does a receiver tell the controller? | [`facts`], what goes wrong: [`health`], of many accounts: [`routing_facts`] |
 //! | Where does Zoom look for the file that validates a domain? | [`domain_validation`] |
 //! | How does a receiver prove that a URL leads to it? | [`proof`] |
 //! | Which states is the tenant's back end told of? | [`lifecycle`] |
@@ -23,6 +23,7 @@ pub mod mac;
 pub mod proof;
 pub mod receiver;
 pub mod removal;
+pub mod routing_facts;
 pub mod secret_value;
 
 pub use self::language::Language;

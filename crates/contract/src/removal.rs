@@ -37,7 +37,7 @@ impl Removal {
 }
 
 /// Ids are opaque; these are the symbols of base64 and its URL-safe form.
-fn is_id(id: &str) -> bool {
+pub(crate) fn is_id(id: &str) -> bool {
     (1..=MAX_ID).contains(&id.len())
         && id
             .bytes()

@@ -41,6 +41,9 @@ impl TryFrom<Flags> for Config {
     type Error = FlagError;
 
     fn try_from(flags: Flags) -> Result<Self, FlagError> {
+        if flags.routing.dir.is_some() {
+            return Err(FlagError::new("routes-dir", "not supported yet"));
+        }
         Ok(Self {
             listen: flags.listen,
             admin_listen: flags.admin_listen,

@@ -58,6 +58,8 @@ mod tests {
             reason: "sink answered 422".into(),
             attempts: 1,
             bytes: 135,
+            account: None,
+            connection: None,
         };
         let unread = DeadLetter {
             event: None,

@@ -3,12 +3,18 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::routes::Connection;
+
 /// `GET` lists dead letters, `DELETE` drops them all; both with `/<id>` for one of them.
 pub const DEAD_LETTERS: &str = "/dead-letters";
 /// `POST` makes a dead letter of the first event that fails and answers with it; 409 when none fails.
 pub const SKIP: &str = "/skip";
 /// `PUT` says whether what is buffered is to be forwarded while nothing new is taken.
 pub const DRAIN: &str = "/drain";
+
+/// The query's name of the connection, `namespace/name`, that a request about all dead letters or `skip` is
+/// limited to.
+pub const CONNECTION: &str = "connection";
 
 /// Name of the Secret with the control port's token, for the integration with this name.
 #[must_use]
@@ -43,6 +49,12 @@ pub struct DeadLetter {
     pub attempts: u32,
     /// Size of the body.
     pub bytes: u64,
+    /// Zoom's id of the account, if the receiver has routes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// The connection whose route it followed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection: Option<Connection>,
 }
 
 /// How many events were replayed or dropped.

@@ -38,6 +38,9 @@ pub const CONTROL_TOKEN: &str = "token";
 /// Directory of the [states](crate::lifecycle) that the sink is told of.
 pub const LIFECYCLE_DIR: &str = "/etc/zoom-operator/lifecycle";
 
+/// Directory of the [routes](super::routes): one file for each connection, some of the Secrets absent.
+pub const ROUTES_DIR: &str = "/etc/zoom-operator/routes";
+
 /// Directory that outlives the container, for the facts.
 pub const STATE_DIR: &str = "/var/lib/zoom-operator";
 /// Directory of the buffer.

@@ -10,6 +10,7 @@ use clap::ValueEnum;
 use super::{
     files::{SIGNING_DIR, STATE_DIR},
     ports::{ADMIN, CONTROL, FACTS, HTTP, everywhere},
+    routing_flags::RoutingFlags,
     seconds,
     sink_flags::{SERVICE_ADDRESSES, SinkFlags},
     values::{Attribute, Integration, Scheme},
@@ -60,6 +61,9 @@ pub struct Flags {
     /// Where events go.
     #[command(flatten)]
     pub sink: SinkFlags,
+    /// How events of many accounts are told apart.
+    #[command(flatten)]
+    pub routing: RoutingFlags,
     /// A fact about the tenant, `key=value`, sent with every event; can be repeated.
     #[arg(long = "attribute", value_name = "KEY=VALUE")]
     pub attribute: Vec<Attribute>,
@@ -145,6 +149,7 @@ impl Flags {
             domain_validation_file: None,
             state_dir: STATE_DIR.into(),
             sink: SinkFlags::default(),
+            routing: RoutingFlags::default(),
             attribute: Vec::new(),
             attributes: Vec::new(),
             filter: false,
@@ -188,6 +193,7 @@ impl Flags {
         let file = self.domain_validation_file.iter();
         line.each("domain-validation-file", file.map(|file| file.display()));
         self.sink.write(&mut line);
+        self.routing.write(&mut line);
         if let Some(directory) = &self.buffer_dir {
             line.put("buffer-dir", directory.display());
             line.put("buffer-size", self.buffer_size);
@@ -258,6 +264,19 @@ impl SinkFlags {
     }
 }
 
+// === impl RoutingFlags ===
+
+impl RoutingFlags {
+    fn write(&self, line: &mut Line) {
+        let default = Self::default();
+        line.each("routes-dir", self.dir.iter().map(|dir| dir.display()));
+        if self.unclaimed != default.unclaimed {
+            line.put("unclaimed-accounts", value(&self.unclaimed));
+        }
+        line.unless("account-share", &self.account_share, &default.account_share);
+    }
+}
+
 // === impl Line ===
 
 impl Line {
@@ -313,6 +332,7 @@ mod tests {
 
     use super::{
         super::{
+            routes::Unclaimed,
             sink_flags::{NatsMessageId, ServiceAddresses, SinkFormat},
             values::SinkUrl,
         },
@@ -419,6 +439,7 @@ mod tests {
             buffer in option::of((1_u64..1 << 40, time(), 1_u32..99)),
             (grace, limit, tolerance) in (time(), time(), time()),
             (filter, suspended, ephemeral, body) in any::<(bool, bool, bool, u32)>(),
+            (routes, unclaimed, account_share) in (any::<bool>(), 0..3_usize, 1_u8..=100),
         ) {
             let scheme = scheme.map(|text| text.parse().unwrap());
             let (buffer_size, buffer_max_age, buffer_attempts) =
@@ -427,6 +448,11 @@ mod tests {
                 authentication_dir: scheme.as_ref().map(|_| "/a".into()),
                 authentication: scheme,
                 sink,
+                routing: RoutingFlags {
+                    dir: buffer.filter(|_| routes).map(|_| "/r".into()),
+                    unclaimed: Unclaimed::value_variants()[unclaimed],
+                    account_share,
+                },
                 event: events,
                 attribute: attributes.iter().map(|text| text.parse().unwrap()).collect(),
                 buffer_dir: buffer.map(|_| "/b".into()),
@@ -477,6 +503,10 @@ mod tests {
                 "--sink-format=Zoom",
             ],
             &["--sink-format=XML"],
+            &["--routes-dir=/r"],
+            &["--unclaimed-accounts=sink"],
+            &["--account-share=0"],
+            &["--account-share=101"],
             &["--sink-allow-network=10.0.0.0/33"],
         ] {
             let args = [&["--integration=ns/name"], flags].concat();

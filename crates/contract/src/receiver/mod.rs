@@ -4,6 +4,7 @@
 //! | question | module |
 //! |---|---|
 //! | What is a receiver told on its command line? | [`flags`], and of its sink [`sink_flags`] |
+//! | Where do the events of an account go? | [`routes`], with the flags [`routing_flags`] |
 //! | Who is a flag's integration, attribute or scheme? | [`values`] |
 //! | How is a time written? | [`seconds`] |
 //! | Which files does it find, and where? | [`files`] |
@@ -14,12 +15,15 @@ pub mod control;
 pub mod files;
 pub mod flags;
 pub mod ports;
+pub mod routes;
+pub mod routing_flags;
 pub mod seconds;
 pub mod sink_flags;
 pub mod values;
 
 pub use self::{
     flags::Flags,
+    routing_flags::RoutingFlags,
     sink_flags::{NatsMessageId, ServiceAddresses, SinkFlags, SinkFormat},
     values::{Attribute, Integration, Scheme, SinkUrl},
 };

@@ -9,6 +9,7 @@ use std::{
 };
 
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 
 use super::{seconds, values::SinkUrl};
 
@@ -152,7 +153,9 @@ impl FromStr for ServiceAddresses {
 const NONE: &str = "none";
 
 /// The form in which events are posted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum,
+)]
 #[value(rename_all = "PascalCase")]
 pub enum SinkFormat {
     /// `CloudEvents` 1.0, binary mode.
@@ -163,7 +166,9 @@ pub enum SinkFormat {
 }
 
 /// The id of a message, by which the stream drops repeats within its duplicate window.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, clap::ValueEnum,
+)]
 #[value(rename_all = "PascalCase")]
 pub enum NatsMessageId {
     /// The event's id: only a delivery with the same bytes is a repeat.

@@ -2,6 +2,8 @@
 
 use std::{convert::Infallible, fmt, str::FromStr};
 
+use serde::{Deserialize, Serialize};
+
 /// An integration, written `namespace/name`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Integration {
@@ -21,7 +23,8 @@ pub struct Attribute {
 }
 
 /// The URL of a sink. Its `Debug` leaves out the query, which may hold a key.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct SinkUrl(pub String);
 
 /// Zoom's further authentication, written `basic` or `header:name`.

@@ -84,5 +84,7 @@ pub fn listed(letter: DeadLetter) -> control::DeadLetter {
         },
         attempts: letter.attempts,
         bytes: letter.bytes as u64,
+        account: None,
+        connection: None,
     }
 }

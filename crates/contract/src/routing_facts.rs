@@ -1,0 +1,212 @@
+//! What a receiver of many accounts knows about them: a part of the [facts](super::facts), only with routes.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::receiver::routes::{Connection, is_account};
+
+/// Most connections that are listed.
+pub const MAX_CONNECTIONS: usize = 1000;
+/// Most accounts that are named.
+pub const MAX_EXAMPLES: usize = 5;
+/// Longest reason or problem, bytes.
+pub const MAX_TEXT: usize = 200;
+
+/// What a receiver knows about its routes. Times are whole seconds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct RoutingFacts {
+    /// Routes in force.
+    pub routes: u64,
+    /// Connections with something to tell, by name: the first [`MAX_CONNECTIONS`].
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub connections: BTreeMap<Connection, ConnectionFacts>,
+    /// Connections that would not fit.
+    pub more_connections: u64,
+    /// Events of accounts without a route.
+    pub unclaimed: UnclaimedFacts,
+}
+
+/// What there is to tell of a connection.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ConnectionFacts {
+    /// Dead letters that are kept.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub dead_letters: u64,
+    /// Why the last event became a dead letter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_reason: Option<String>,
+    /// When.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_failed_at: Option<Timestamp>,
+    /// Deliveries that failed since the sink last accepted an event.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub sink_failures: u64,
+    /// Why the last of them failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sink_cause: Option<String>,
+    /// Why the route of this moment cannot be used. The one before stays in force.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route_problem: Option<String>,
+}
+
+/// Events of accounts without a route, since the receiver started. An account that gets a route no longer
+/// counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct UnclaimedFacts {
+    /// Events that were treated as the policy says.
+    pub events: u64,
+    /// Accounts that they are of; at most a thousand are told apart.
+    pub accounts: u64,
+    /// Some of the accounts.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub examples: Vec<String>,
+}
+
+// === impl RoutingFacts ===
+
+impl RoutingFacts {
+    /// Adds what there is to tell of a connection, unless there is no room.
+    pub fn insert(&mut self, connection: Connection, facts: ConnectionFacts) {
+        if facts == ConnectionFacts::default() {
+            return;
+        }
+        if self.connections.len() < MAX_CONNECTIONS || self.connections.contains_key(&connection) {
+            self.connections.insert(connection, facts);
+        } else {
+            self.more_connections += 1;
+        }
+    }
+
+    /// What two receivers of one integration know together.
+    #[must_use]
+    pub fn merged(mut self, other: Self) -> Self {
+        self.routes = self.routes.max(other.routes);
+        self.more_connections = self.more_connections.max(other.more_connections);
+        for (connection, facts) in other.connections {
+            let facts = match self.connections.remove(&connection) {
+                Some(known) => known.merged(facts),
+                None => facts,
+            };
+            self.insert(connection, facts);
+        }
+        self.unclaimed = self.unclaimed.merged(other.unclaimed);
+        self
+    }
+
+    /// Whether it is small enough, and says nothing that could be misread where it is shown.
+    #[must_use]
+    pub fn is_bounded(&self) -> bool {
+        let unclaimed = &self.unclaimed;
+        self.connections.len() <= MAX_CONNECTIONS
+            && self.connections.values().all(ConnectionFacts::is_bounded)
+            && unclaimed.examples.len() <= MAX_EXAMPLES
+            && unclaimed.examples.iter().all(|id| is_account(id))
+    }
+}
+
+// === impl ConnectionFacts ===
+
+impl ConnectionFacts {
+    fn merged(self, other: Self) -> Self {
+        let (later, earlier) = if other.last_failed_at > self.last_failed_at {
+            (other, self)
+        } else {
+            (self, other)
+        };
+        Self {
+            dead_letters: later.dead_letters.saturating_add(earlier.dead_letters),
+            sink_failures: later.sink_failures.saturating_add(earlier.sink_failures),
+            sink_cause: later.sink_cause.or(earlier.sink_cause),
+            route_problem: later.route_problem.or(earlier.route_problem),
+            ..later
+        }
+    }
+
+    fn is_bounded(&self) -> bool {
+        [&self.last_reason, &self.sink_cause, &self.route_problem]
+            .into_iter()
+            .flatten()
+            .all(|text| text.len() <= MAX_TEXT && !text.chars().any(char::is_control))
+    }
+}
+
+// === impl UnclaimedFacts ===
+
+impl UnclaimedFacts {
+    fn merged(mut self, other: Self) -> Self {
+        self.events = self.events.saturating_add(other.events);
+        self.accounts = self.accounts.max(other.accounts);
+        for account in other.examples {
+            if self.examples.len() < MAX_EXAMPLES && !self.examples.contains(&account) {
+                self.examples.push(account);
+            }
+        }
+        self.examples.sort();
+        self
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop")]
+
+    use super::*;
+
+    fn failed(dead_letters: u64, second: i64) -> ConnectionFacts {
+        ConnectionFacts {
+            dead_letters,
+            last_reason: Some(format!("refused: at {second}")),
+            last_failed_at: Some(Timestamp::from_second(second).unwrap()),
+            ..ConnectionFacts::default()
+        }
+    }
+
+    fn connection(n: usize) -> Connection {
+        Connection::new("tenants", &format!("c{n}")).unwrap()
+    }
+
+    #[test]
+    fn what_two_receivers_know_adds_up() {
+        let (mut one, mut other) = (RoutingFacts::default(), RoutingFacts::default());
+        one.insert(connection(1), failed(2, 5));
+        other.insert(connection(1), failed(3, 9));
+        other.insert(connection(2), failed(1, 1));
+        other.insert(connection(3), ConnectionFacts::default());
+        one.unclaimed.events = 2;
+        one.unclaimed.examples = vec!["b".into()];
+        other.unclaimed.examples = vec!["a".into(), "b".into()];
+        let both = one.clone().merged(other.clone());
+        assert_eq!(both, other.merged(one));
+        assert_eq!(both.connections.len(), 2);
+        assert_eq!(both.connections[&connection(1)], failed(5, 9));
+        assert_eq!(both.unclaimed.examples, ["a", "b"]);
+        assert!(both.is_bounded());
+    }
+
+    #[test]
+    fn lists_are_bounded() {
+        let mut facts = RoutingFacts::default();
+        for n in 0..MAX_CONNECTIONS + 10 {
+            facts.insert(connection(n), failed(1, 1));
+        }
+        assert_eq!(facts.connections.len(), MAX_CONNECTIONS);
+        assert_eq!(facts.more_connections, 10);
+        assert!(facts.is_bounded());
+        let long = ConnectionFacts {
+            route_problem: Some("x".repeat(MAX_TEXT + 1)),
+            ..ConnectionFacts::default()
+        };
+        facts.connections.insert(connection(0), long);
+        assert!(!facts.is_bounded());
+    }
+}
