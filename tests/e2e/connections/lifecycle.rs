@@ -17,11 +17,11 @@ pub fn cases() -> Vec<Case> {
 
 /// The back end is down when the grant is lost, and told once it is back; the Secret goes with the field.
 async fn lost(bed: Bed) -> anyhow::Result<()> {
-    let back_end = BackEnd::start(&bed, "sink").await?;
+    let back_end = BackEnd::start(&bed, "back-end").await?;
     back_end.answers(503, Duration::ZERO);
     let webhook = json!({"webhook": {
         "subscriptions": [],
-        "sink": {"http": {"serviceRef": {"name": "sink", "path": "/zoom"}}},
+        "sink": {"http": {"serviceRef": {"name": "back-end", "path": "/zoom"}}},
         "lifecycleEvents": {},
     }});
     let (sim, _operator, app) = with_app(&bed, json!({}), &webhook).await?;
@@ -40,9 +40,7 @@ async fn lost(bed: Bed) -> anyhow::Result<()> {
     .await?;
     back_end.answers(204, Duration::ZERO);
     let told = wait_for("the back end is told", LIMIT, || async {
-        let last = back_end.last();
-        let is_it = |kind: &str| kind == "io.zoom-operator.connection.GrantLost";
-        Ok(last.filter(|last| is_it(last.header("ce-type"))))
+        Ok(back_end.last_of("io.zoom-operator.connection.GrantLost"))
     })
     .await?;
     ensure!(told.header("ce-subject") == "zoomconnections/ada");

@@ -36,6 +36,8 @@ struct Memory {
     order: Vec<String>,
     /// The last request that it took.
     last: Option<Request>,
+    /// The same for each `ce-type`.
+    last_of: BTreeMap<String, Request>,
     /// How often it was asked to take one.
     asked: u64,
     status: u16,
@@ -114,6 +116,11 @@ impl BackEnd {
     /// The last request that it took, of whatever format.
     pub fn last(&self) -> Option<Request> {
         self.memory().last.clone()
+    }
+
+    /// The last event of this `ce-type` that it took.
+    pub fn last_of(&self, kind: &str) -> Option<Request> {
+        self.memory().last_of.get(kind).cloned()
     }
 
     /// The events that it took, in their order.
@@ -243,7 +250,9 @@ async fn take(
     if status.is_success() {
         let request = Request { headers, body };
         let id = request.header("ce-id").to_owned();
+        let kind = request.header("ce-type").to_owned();
         let mut memory = shared.lock().unwrap_or_else(PoisonError::into_inner);
+        memory.last_of.insert(kind, request.clone());
         memory.last = Some(request);
         if !id.is_empty() {
             *memory.taken.entry(id.clone()).or_default() += 1;
