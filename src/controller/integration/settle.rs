@@ -28,10 +28,12 @@ use crate::{
         token_secret::{Owner, TokenSecret},
     },
 };
-use zoom::Fault;
-use zoom::scopes::{
-    self,
-    remedy::{self, Then},
+use zoom::{
+    Class, Fault,
+    scopes::{
+        self,
+        remedy::{self, Then},
+    },
 };
 
 /// Time between two checks of a receiver that is draining.
@@ -254,8 +256,10 @@ fn refused(
         expires_at: None,
     };
     let mut failure = failure::record(attempt, before.failure.as_ref(), uid, now);
-    let earliest = schedule::after_refused_check(asked);
-    failure.retry_at.0 = failure.retry_at.0.max(earliest);
+    if error.fault.class() == Class::Person {
+        let earliest = schedule::after_refused_check(asked);
+        failure.retry_at.0 = failure.retry_at.0.max(earliest);
+    }
     Checked {
         checked_at: Some(asked),
         failure: Some(failure),

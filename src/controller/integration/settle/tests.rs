@@ -246,18 +246,19 @@ fn check(
 }
 
 #[test]
-fn whatever_zoom_says_of_credentials_it_is_not_asked_again_within_a_minute() {
-    for fault in [
-        Fault::Refused,
-        Fault::Unavailable,
-        Fault::CredentialsRejected,
-    ] {
+fn credentials_that_zoom_refused_are_not_checked_again_within_a_minute() {
+    let retry_at = |fault| {
         let answer = Some(Err(error(fault, None)));
         let checked = check(Checked::default(), CredentialsStep::Ask, answer);
-        let failure = checked.failure.as_ref().unwrap();
-        assert!(failure.retry_at.0 >= at(NOW + 59), "{failure:?}");
         assert_eq!(checked.checked_at, Some(at(NOW - 1)));
+        checked.failure.unwrap().retry_at.0
+    };
+    for fault in [Fault::WrongAppKind, Fault::CredentialsRejected] {
+        assert!(retry_at(fault) >= at(NOW + 59), "{fault:?}");
     }
+    // An outage is over when it is over.
+    let after_outage = retry_at(Fault::Unavailable);
+    assert!(after_outage <= at(NOW + 10), "{after_outage}");
 }
 
 #[test]
