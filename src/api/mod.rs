@@ -27,6 +27,10 @@ pub mod label {
     pub const CONNECTION: &str = "zoom-operator.io/connection";
     /// The namespace of that connection, on objects in the operator's own namespace.
     pub const NAMESPACE: &str = "zoom-operator.io/namespace";
+    /// The namespace of that integration, where it is not the namespace of the connection.
+    pub const INTEGRATION_NAMESPACE: &str = "zoom-operator.io/integration-namespace";
+    /// On a namespace that accepts connections by self service: the namespace of their integration.
+    pub const ACCEPT_CONNECTIONS: &str = "zoom-operator.io/accept-connections";
     /// On the connections that self service made.
     pub const SELF_SERVICE: &str = "zoom-operator.io/self-service";
     /// On a consent whose code was spent: its Secret holds a grant.

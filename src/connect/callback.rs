@@ -46,9 +46,9 @@ impl Site {
         if !self.limiter.admits_for(&counted) {
             return self.rate_limited(visit);
         }
-        let own = ticket
-            .as_ref()
-            .filter(|ticket| ticket.namespace == namespace && ticket.integration == integration);
+        let own = ticket.as_ref().filter(|ticket| {
+            ticket.integration_namespace() == namespace && ticket.integration == integration
+        });
         let mut about = About {
             ticket: own,
             error: None,
@@ -149,6 +149,7 @@ impl Site {
 fn handoff(ticket: &Ticket, code: &str, now: Timestamp) -> Handoff {
     Handoff {
         namespace: ticket.namespace.clone(),
+        integration_namespace: ticket.integration_namespace.clone(),
         integration: ticket.integration.clone(),
         integration_uid: ticket.integration_uid.clone(),
         connection: ticket.connection.clone(),

@@ -86,11 +86,15 @@ impl Parcel {
             (label::CONNECTION, &handoff.connection),
             (label::NAMESPACE, &handoff.namespace),
         ];
+        let elsewhere = handoff.integration_namespace.as_deref();
+        let elsewhere = elsewhere.map(|namespace| (label::INTEGRATION_NAMESPACE, namespace));
         Ok(Self {
             name,
             labels: labels
+                .into_iter()
+                .chain(elsewhere)
                 .map(|(key, value)| (key.to_owned(), value.to_owned()))
-                .into(),
+                .collect(),
             content: handoff.to_json()?,
         })
     }

@@ -83,7 +83,6 @@ impl Site {
     pub(super) async fn start_again(&self, ticket: &Ticket) -> Next {
         let Ticket {
             namespace,
-            integration,
             connection,
             connection_uid,
             ..
@@ -96,7 +95,8 @@ impl Site {
             self.base
                 .start_path(shown.as_deref(), target, namespace, connection)
         } else {
-            self.self_service(namespace, integration).await
+            self.self_service(ticket.integration_namespace(), &ticket.integration)
+                .await
         };
         path.filter(|path| *path == self.base.path(&ticket.start))
             .map_or(Next::Nothing, Next::Again)

@@ -15,7 +15,10 @@ use super::{
     site::{Site, Step, Visit},
     ticket::{self, Ticket},
 };
-use crate::api::v1alpha1::{ConsentMode, SelfService, ZoomConnection, ZoomIntegration};
+use crate::api::{
+    condition::{Status, Type},
+    v1alpha1::{ConsentMode, SelfService, ZoomConnection, ZoomIntegration},
+};
 use contract::consent::{Link, Target};
 
 /// What a valid link leads to.
@@ -79,6 +82,15 @@ pub fn prepared(
         return Err(PageOutcome::Full);
     }
     Ok(prepared)
+}
+
+/// Whether the controller found that the connection, in this namespace, may use its integration. It says so
+/// again before a code is redeemed.
+fn may_use(connection: &ZoomConnection, namespace: &str) -> bool {
+    let status = connection.status.as_ref();
+    let stated = status.and_then(|status| Type::NamespaceAllowed.find(&status.conditions));
+    !connection.spec.integration_ref.is_foreign(namespace)
+        || stated.is_some_and(|condition| condition.status == Status::True.as_str())
 }
 
 /// Whether a form was sent from our own pages.
@@ -215,9 +227,15 @@ impl Site {
                 let Some(connection) = connection else {
                     return Ok(None);
                 };
-                let integration = &connection.spec.integration_ref.name;
+                let reference = &connection.spec.integration_ref;
+                let integration = if may_use(&connection, namespace) {
+                    let namespace = reference.namespace(namespace);
+                    self.cluster.integration(namespace, &reference.name).await?
+                } else {
+                    None
+                };
                 Ok(Some(Opening {
-                    integration: self.cluster.integration(namespace, integration).await?,
+                    integration,
                     connection: Some(connection),
                 }))
             }
@@ -256,11 +274,21 @@ fn ticket(
     prepared: Prepared,
 ) -> Option<Ticket> {
     let name = integration.metadata.name.clone()?;
+    let home = integration.metadata.namespace.clone()?;
+    let namespace = match link.target {
+        Target::Connection => link.namespace.clone(),
+        Target::Integration => {
+            let policy = integration.spec.self_service();
+            let target = policy.and_then(SelfService::namespace);
+            target.map_or_else(|| home.clone(), ToOwned::to_owned)
+        }
+    };
     let mut ticket = Ticket {
         state: authorize::random().ok()?.into(),
         verifier: authorize::random().ok()?.into(),
         start: link.to_string(),
-        namespace: link.namespace.clone(),
+        integration_namespace: (home != namespace).then_some(home),
+        namespace,
         integration_uid: integration.metadata.uid.clone()?,
         connection: link.name.clone(),
         connection_uid: connection.and_then(|connection| connection.metadata.uid.clone()),

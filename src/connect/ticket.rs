@@ -37,8 +37,11 @@ pub struct Ticket {
     /// Path of the start page, below the base. A person who started with a link that was replaced since does
     /// not get the new one.
     pub start: String,
-    /// Namespace of the integration and its connections.
+    /// Namespace of the connection.
     pub namespace: String,
+    /// Namespace of the integration, if it is not that of the connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub integration_namespace: Option<String>,
     /// Name of the integration.
     pub integration: String,
     /// UID of the integration.
@@ -91,6 +94,14 @@ pub fn forget(name: &str) -> String {
 // === impl Ticket ===
 
 impl Ticket {
+    /// Namespace of the integration.
+    #[must_use]
+    pub fn integration_namespace(&self) -> &str {
+        self.integration_namespace
+            .as_deref()
+            .unwrap_or(&self.namespace)
+    }
+
     /// The transaction that it belongs to.
     #[must_use]
     pub fn transaction(&self) -> Transaction {

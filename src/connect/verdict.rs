@@ -61,7 +61,10 @@ pub fn judge(
         };
     };
     let same = ticket.connection_uid.is_none() || ticket.connection_uid == connection.metadata.uid;
-    if !same || connection.spec.integration_ref.name != ticket.integration {
+    let reference = &connection.spec.integration_ref;
+    let is_same_app = reference.name == ticket.integration
+        && reference.namespace(&ticket.namespace) == ticket.integration_namespace();
+    if !same || !is_same_app {
         return ConsentResult::Gone;
     }
     let status = connection.status.as_ref();
@@ -86,7 +89,7 @@ pub fn judge(
 mod tests {
     use super::*;
     use crate::api::v1alpha1::{
-        ConsentStatus, LocalRef, SubjectStatus, ZoomConnectionSpec, ZoomConnectionStatus,
+        ConsentStatus, IntegrationRef, SubjectStatus, ZoomConnectionSpec, ZoomConnectionStatus,
     };
     use contract::Language;
 
@@ -96,6 +99,7 @@ mod tests {
             verifier: "v".into(),
             start: "/connections/clinics/ada/n".into(),
             namespace: "clinics".into(),
+            integration_namespace: None,
             integration: "app".into(),
             integration_uid: "i".into(),
             connection: "ada".into(),
@@ -113,7 +117,8 @@ mod tests {
         let mut connection = ZoomConnection::new(
             "ada",
             ZoomConnectionSpec {
-                integration_ref: LocalRef { name: "app".into() },
+                integration_ref: IntegrationRef::local("app"),
+                sink: None,
                 subject: None,
                 import_secret_ref: None,
                 token: None,
@@ -168,6 +173,17 @@ mod tests {
                 message: "m".into()
             }
         );
+    }
+
+    #[test]
+    fn an_integration_of_the_same_name_elsewhere_is_another_one() {
+        let mut connection = connection("another", "Succeeded", "");
+        connection.spec.integration_ref.namespace = Some("platform".into());
+        let shown = |ticket: &Ticket| judge(ticket, Some(&connection), at(0));
+        assert_eq!(shown(&ticket(Some("c"))), ConsentResult::Gone);
+        let mut elsewhere = ticket(Some("c"));
+        elsewhere.integration_namespace = Some("platform".into());
+        assert_eq!(shown(&elsewhere), ConsentResult::Pending { slow: false });
     }
 
     #[test]

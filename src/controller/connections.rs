@@ -10,7 +10,7 @@ use crate::api::{
     condition::Type,
     label,
     reason::Reason,
-    v1alpha1::{ConnectionsStatus, Phase, ZoomConnection},
+    v1alpha1::{ConnectionsStatus, Phase, SubjectStatus, ZoomConnection},
 };
 
 /// Connections as the index has them.
@@ -42,22 +42,30 @@ pub fn rejected(connections: &Connections) -> Option<Timestamp> {
     readable(connections).filter_map(rejected_at).max()
 }
 
-/// Another connection of the same integration that was connected by this Zoom user before.
+/// A user or an account of Zoom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject<'a> {
+    /// The user with this id.
+    User(&'a str),
+    /// The account with this id.
+    Account(&'a str),
+}
+
+/// Another connection of the same integration that this subject authorized before.
 #[must_use]
-pub fn of_user(
-    connections: &Connections,
+pub fn held_by_other<'a>(
+    connections: &'a Connections,
     connection: &ZoomConnection,
-    user_id: &str,
-) -> Option<String> {
-    let mine = held_by(connection, user_id);
+    subject: Subject<'_>,
+) -> Option<&'a ZoomConnection> {
+    let mine = held_since(connection, subject);
     readable(connections)
         .filter(|other| other.uid() != connection.uid())
         .find(|other| {
-            // If two connections hold a grant of the same user, the one that got it first keeps it.
-            held_by(other, user_id)
+            // If two connections hold a grant of the same subject, the one that got it first keeps it.
+            held_since(other, subject)
                 .is_some_and(|theirs| mine.as_ref().is_none_or(|mine| theirs < *mine))
         })
-        .map(ResourceExt::name_any)
 }
 
 /// The connections that this version can read.
@@ -81,21 +89,34 @@ fn rejected_at(connection: &ZoomConnection) -> Option<Timestamp> {
     last.max(Some(ready.last_transition_time.0))
 }
 
-/// When the connection got its grant of this user, and its UID.
-fn held_by(
+/// When the connection got its grant of this subject, and its UID.
+#[must_use]
+pub fn held_since(
     connection: &ZoomConnection,
-    user_id: &str,
+    subject: Subject<'_>,
 ) -> Option<(Option<Timestamp>, Option<String>)> {
     let status = connection.status.as_ref()?;
-    let subject = status.subject.as_ref()?;
+    let holds = subject.is_that_of(status.subject.as_ref()?);
     // What was exported is held in another cluster, or by the connection that imported it.
     let ready = Type::Ready.find(&status.conditions);
     if ready.and_then(Reason::of) == Some(Reason::Exported) {
         return None;
     }
     let since = status.grant.as_ref().and_then(|grant| grant.since.as_ref());
-    (subject.user_id.as_deref() == Some(user_id))
-        .then(|| (since.map(|since| since.0), connection.uid()))
+    holds.then(|| (since.map(|since| since.0), connection.uid()))
+}
+
+// === impl Subject ===
+
+impl Subject<'_> {
+    /// Whether it is the subject that Zoom named.
+    #[must_use]
+    pub fn is_that_of(self, found: &SubjectStatus) -> bool {
+        match self {
+            Self::User(id) => found.user_id.as_deref() == Some(id),
+            Self::Account(id) => found.account_id.as_deref() == Some(id),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -112,7 +133,9 @@ mod tests {
             "spec": {"integrationRef": {"name": "app"}},
         });
         if let Some(since) = since {
-            object["status"] = json!({"subject": {"userId": "ada"}, "grant": {"since": since}});
+            object["status"] = json!({
+                "subject": {"userId": "ada", "accountId": "clinic"}, "grant": {"since": since},
+            });
         }
         serde_json::from_value(object).unwrap()
     }
@@ -123,10 +146,15 @@ mod tests {
         let connections: Vec<_> = [("a", Some(second)), ("b", Some(first)), ("c", None)]
             .map(|(name, since)| Arc::new(DeserializeGuard(Ok(connection(name, since)))))
             .into();
-        let other = |name, since| of_user(&connections, &connection(name, since), "ada");
-        assert_eq!(other("b", Some(first)), None);
-        assert_eq!(other("a", Some(second)).as_deref(), Some("b"));
-        assert!(other("c", None).is_some());
+        for subject in [Subject::User("ada"), Subject::Account("clinic")] {
+            let other = |name, since| {
+                let other = held_by_other(&connections, &connection(name, since), subject);
+                other.map(ResourceExt::name_any)
+            };
+            assert_eq!(other("b", Some(first)), None);
+            assert_eq!(other("a", Some(second)).as_deref(), Some("b"));
+            assert!(other("c", None).is_some());
+        }
     }
 
     #[test]
@@ -141,7 +169,8 @@ mod tests {
             .unwrap();
         }
         let connections = vec![Arc::new(DeserializeGuard(Ok(exported)))];
-        let other = of_user(&connections, &connection("b", None), "ada");
+        let subject = Subject::User("ada");
+        let other = held_by_other(&connections, &connection("b", None), subject);
         assert_eq!(other, None);
     }
 

@@ -11,6 +11,7 @@
 //! | What does a pass work with? | `context.rs`: `reader.rs`, `writer.rs`, `grants`, `budget` |
 //! | When is something tried again? | `schedule.rs`; the failure that is remembered: `failure.rs` |
 //! | How often is Zoom asked? | `budget` |
+//! | Which namespaces may use an integration? | `tenancy.rs` |
 //! | Who leads? | `leadership.rs` |
 //! | Where is a token published? | `token_secret.rs`, `published.rs` |
 //! | Where do people without a connection get one? | `consents` |
@@ -49,6 +50,7 @@ mod report;
 mod restart;
 mod rollouts;
 mod schedule;
+mod tenancy;
 mod token_secret;
 mod verdict;
 mod watch;

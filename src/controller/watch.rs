@@ -10,7 +10,7 @@ use k8s_openapi::{
     NamespaceResourceScope,
     api::{
         apps::v1::{Deployment, StatefulSet},
-        core::v1::{Pod, Secret, Service, ServiceAccount},
+        core::v1::{Namespace, Pod, Secret, Service, ServiceAccount},
         networking::v1::{Ingress, NetworkPolicy},
         policy::v1::PodDisruptionBudget,
     },
@@ -24,7 +24,7 @@ use tokio::task::JoinSet;
 
 use super::{
     Context,
-    index::{Guarded, Watch, Watched},
+    index::{Guarded, NAMESPACES, Watch, Watched},
     integration::resources::HTTPRoute,
     key::Key,
     outage::Outage,
@@ -100,8 +100,9 @@ fn subjects(secret: &PartialObjectMeta<Secret>) -> Vec<Key> {
     let Some(namespace) = labels.get(label::NAMESPACE) else {
         return Vec::new();
     };
+    let home = labels.get(label::INTEGRATION_NAMESPACE);
     let integration = labels.get(label::INTEGRATION);
-    let integration = integration.map(|name| Key::integration(namespace, name));
+    let integration = integration.map(|name| Key::integration(home.unwrap_or(namespace), name));
     let connection = labels.get(label::CONNECTION);
     let connection = connection.map(|name| Key::connection(namespace, name));
     integration.into_iter().chain(connection).collect()
@@ -125,6 +126,10 @@ impl Scope {
                 .index()
                 .set_watch(namespace, &kind, Watch::Pending);
         }
+        if namespace.is_none() {
+            let index = context.reader.index();
+            index.set_watch(None, NAMESPACES, Watch::Pending);
+        }
         Self {
             namespace: namespace.map(Into::into),
             client: client.clone(),
@@ -139,6 +144,9 @@ impl Scope {
         watches.spawn(self.clone().resources::<ZoomIntegration>());
         watches.spawn(self.clone().resources::<ZoomConnection>());
         watches.spawn(self.clone().secrets());
+        if self.namespace.is_none() {
+            watches.spawn(self.clone().namespaces());
+        }
         watches.spawn(self.clone().children::<Deployment>(ours.clone()));
         watches.spawn(self.clone().children::<StatefulSet>(ours.clone()));
         watches.spawn(self.clone().children::<Service>(ours.clone()));
@@ -267,6 +275,55 @@ impl Scope {
                 }
             }
             self.outage.ended(&kind);
+        }
+    }
+
+    /// Watches the labels of all namespaces: integrations allow some of them. Never returns.
+    async fn namespaces(self) {
+        let namespaces: Api<PartialObjectMeta<Namespace>> = Api::all(self.client.clone());
+        let index = self.context.reader.index();
+        let mut events = std::pin::pin!(watcher(namespaces, watcher::Config::default()));
+        let labels = |namespace: &PartialObjectMeta<Namespace>| {
+            namespace.metadata.labels.clone().unwrap_or_default()
+        };
+        let mut listed = HashSet::new();
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(Event::Init) => {
+                    listed.clear();
+                    continue;
+                }
+                Ok(Event::InitApply(namespace)) => {
+                    listed.insert(namespace.name_any());
+                    self.requeue(index.relabel(&namespace.name_any(), Some(labels(&namespace))));
+                }
+                Ok(Event::InitDone) => {
+                    for gone in index.labelled_but(&std::mem::take(&mut listed)) {
+                        self.requeue(index.relabel(&gone, None));
+                    }
+                    if index.set_watch(None, NAMESPACES, Watch::Complete) != Some(Watch::Complete) {
+                        self.requeue_all();
+                    }
+                }
+                Ok(Event::Apply(namespace)) => {
+                    self.requeue(index.relabel(&namespace.name_any(), Some(labels(&namespace))));
+                }
+                Ok(Event::Delete(namespace)) => {
+                    self.requeue(index.relabel(&namespace.name_any(), None));
+                }
+                Err(error) => {
+                    let next = self.outage.failed(NAMESPACES, &error);
+                    if next.unavailable
+                        && index.set_watch(None, NAMESPACES, Watch::Unavailable)
+                            == Some(Watch::Pending)
+                    {
+                        self.requeue_all();
+                    }
+                    tokio::time::sleep(next.pause).await;
+                    continue;
+                }
+            }
+            self.outage.ended(NAMESPACES);
         }
     }
 

@@ -29,6 +29,7 @@ fn ticket(state: &str, ago: i64) -> Ticket {
         verifier: "v".into(),
         start: "/connections/clinics/ada/AAAAAAAAAAAAAAAAAAAAAA".into(),
         namespace: "clinics".into(),
+        integration_namespace: None,
         integration: "plain".into(),
         integration_uid: "uid-of-plain".into(),
         connection: "ada".into(),

@@ -60,6 +60,7 @@ async fn serve(
 fn parcel() -> Parcel {
     let handoff = Handoff {
         namespace: "clinics".into(),
+        integration_namespace: None,
         integration: "plain".into(),
         integration_uid: "i".into(),
         connection: "ada".into(),

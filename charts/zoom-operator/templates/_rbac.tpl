@@ -29,9 +29,12 @@
   verbs: [get, list, watch, create, update, patch, delete]
 # The namespace's UID is stored with a grant, so that a copy of the Secret elsewhere is refused; and in a namespace that is
 # being deleted nobody waits for events. Reading a namespace is authorized within it, so a Role is enough.
+{{- if not .Values.watchNamespaces }}
+# list, watch: the labels by which a ZoomIntegration allows namespaces (allowedNamespaces), as metadata only.
+{{- end }}
 - apiGroups: [""]
   resources: [namespaces]
-  verbs: [get]
+  verbs: [get{{ if not .Values.watchNamespaces }}, list, watch{{ end }}]
 # A receiver's address and its identity, which has no permissions.
 - apiGroups: [""]
   resources: [services, serviceaccounts]

@@ -29,6 +29,10 @@ pub enum Type {
     EventsVerified,
     /// Zoom says who authorized, and that person is allowed to.
     SubjectVerified,
+    /// The integration allows the connection's namespace. Stated only if it is in another namespace.
+    NamespaceAllowed,
+    /// The events of the connection's account go to its sink. Stated only if it has one.
+    EventsRouted,
     /// No other integration has the same app. Stated only while another one has it.
     AppExclusive,
 }
@@ -63,6 +67,8 @@ impl Type {
             Self::EventsDelivered => "EventsDelivered",
             Self::EventsVerified => "EventsVerified",
             Self::SubjectVerified => "SubjectVerified",
+            Self::NamespaceAllowed => "NamespaceAllowed",
+            Self::EventsRouted => "EventsRouted",
             Self::AppExclusive => "AppExclusive",
         }
     }

@@ -356,6 +356,12 @@ register! {
     /// there is no integration of that name in the namespace
     IntegrationNotFound = "IntegrationNotFound" in [Connection] on [Ready(Unknown False)]
         for AppOwner: "create it; to correct a wrong name, create another connection";
+    /// there is no integration of that name in the other namespace, or it does not allow this namespace. No token is refreshed and no event is sent; the grant is kept for a while and works again once the namespace is allowed
+    NamespaceNotAllowed = "NamespaceNotAllowed" in [Connection] on [Ready(False) NamespaceAllowed(False)]
+        for PlatformEngineer: "set `allowedNamespaces` of the integration, or the labels of the namespace that it selects; to correct a wrong name, create another connection";
+    /// the integration of the other namespace allows this one
+    NamespaceIsAllowed = "NamespaceIsAllowed" in [Connection] on [NamespaceAllowed(True)]
+        for Nobody: "";
     /// the Secret of `importSecretRef` or its key `refresh-token` is missing
     AwaitingImport = "AwaitingImport" in [Connection] on [Ready(False)]
         for AppOwner: "create it";
@@ -374,6 +380,9 @@ register! {
     /// the same Zoom user authorized another connection of this app, which the message names
     SubjectAlreadyConnected = "SubjectAlreadyConnected" in [Connection Consent] on [Ready(False) SubjectVerified(False)]
         for AppOwner: "delete one of the two connections, and let the person authorize the other again; the operator notices a deletion within half a minute";
+    /// the same Zoom account allowed this admin-managed app by another connection before, which the message names
+    AccountAlreadyConnected = "AccountAlreadyConnected" in [Connection Consent] on [Ready(False) SubjectVerified(False)]
+        for AppOwner: "delete one of the two connections; an admin-managed app has one for each account";
     /// Zoom says who authorized, and it is the expected person
     Verified = "Verified" in [Connection] on [SubjectVerified(True)]
         for Nobody: "";
@@ -410,6 +419,9 @@ register! {
     /// a workload of `token.restart` could not be restarted, and continues with the token that it has
     ConsumerNotRestarted = "ConsumerNotRestarted" in [Event] on []
         for PlatformEngineer: "the message quotes the API server, or says that the chart value `restartWorkloads` must be true";
+    /// somebody wanted to connect by self-service, and the namespace of `oauth.consent.selfService.template` does not accept connections
+    SelfServiceRefused = "SelfServiceRefused" in [Event] on []
+        for PlatformEngineer: "label that namespace with `zoom-operator.io/accept-connections`, or allow it by `allowedNamespaces`; the message says which";
     /// somebody wanted to connect by self-service, and the limit is reached
     SelfServiceLimit = "SelfServiceLimit" in [Event] on []
         for AppOwner: "delete connections, or raise `oauth.consent.selfService.maxConnections`";

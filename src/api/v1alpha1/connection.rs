@@ -9,8 +9,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    LocalRef, Phase, Restart, ScopesStatus, TokenStatus, integration::external_refs_schema,
-    metadata, status::lenient,
+    ConnectionSink, IntegrationRef, LocalRef, Phase, Restart, ScopesStatus, TokenStatus,
+    integration::external_refs_schema, metadata, status::lenient,
 };
 
 /// One authorization of an app.
@@ -27,6 +27,7 @@ use super::{
     derive = "PartialEq",
     doc = "One person's or account's authorization of a General app. A person authorizes once, at status.installUrl; from then on the operator keeps a valid access token in a Secret and says in the status whether that person has to act again.",
     selectable = ".spec.integrationRef.name",
+    selectable = ".spec.integrationRef.namespace",
     printcolumn(name = "Integration", type_ = "string", json_path = ".spec.integrationRef.name", description = "The app that is authorized."),
     printcolumn(name = "Status", type_ = "string", json_path = ".status.phase", description = "The phase, for people."),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status", description = "Whether the connection can be used."),
@@ -34,19 +35,22 @@ use super::{
     printcolumn(name = "Subject", type_ = "string", json_path = ".status.subject.email", description = "Who authorized the app."),
     printcolumn(name = "Expires", type_ = "string", json_path = ".status.token.expiresAt", description = "When the current access token expires."),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "App Namespace", type_ = "string", json_path = ".spec.integrationRef.namespace", priority = 1, description = "The namespace of the app, if it is another one."),
+    printcolumn(name = "Account", type_ = "string", json_path = ".status.subject.accountId", priority = 1, description = "The Zoom account of who authorized the app."),
+    printcolumn(name = "Events", type_ = "string", json_path = ".status.conditions[?(@.type==\"EventsRouted\")].reason", priority = 1, description = "Whether the account's events go to the connection's sink, and if not, why."),
     printcolumn(name = "Install URL", type_ = "string", json_path = ".status.installUrl", priority = 1, description = "The link with which the person authorizes."),
     validation = Rule::new("self.metadata.name.matches('^[a-z]([-a-z0-9]{0,50}[a-z0-9])?$')")
         .message("metadata.name is part of a link and of Secret names: use at most 52 lower-case letters, digits and hyphens, a letter first, no dots")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ZoomConnectionSpec {
-    /// The `ZoomIntegration` of the same namespace whose app is authorized; of kind General. Cannot be
-    /// changed.
+    /// The `ZoomIntegration` whose app is authorized; of kind General. It is in the same namespace, or in one
+    /// that allows this namespace. Cannot be changed.
     #[x_kube(
         validation = Rule::new("self == oldSelf")
             .message("integrationRef cannot be changed, a grant belongs to one app: create another ZoomConnection and delete this one")
     )]
-    pub integration_ref: LocalRef,
+    pub integration_ref: IntegrationRef,
 
     /// Who is expected to authorize. Compared with Zoom's answer before any token is published, so
     /// that a forwarded link does not attach somebody else. Absent: whoever comes first, and from
@@ -64,8 +68,14 @@ pub struct ZoomConnectionSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<ConnectionToken>,
 
-    /// Facts about the person or account, for example an id in another system. Keys: 1 to 20
-    /// lower-case letters and digits, and none of the names that `CloudEvents` or the operator use.
+    /// Where the events of this connection's Zoom account go. Absent: to the integration's own sink. The
+    /// integration needs a `webhook` with a `buffer`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sink: Option<ConnectionSink>,
+
+    /// Facts about the person or account, for example an id in another system. Events that go to
+    /// `sink` carry them as `CloudEvents` attributes. Keys: 1 to 20 lower-case letters and digits, and none of
+    /// the names that `CloudEvents` or the operator use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "external_refs_schema")]
     pub external_refs: Option<BTreeMap<String, String>>,

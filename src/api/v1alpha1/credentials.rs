@@ -106,7 +106,7 @@ impl Credentials {
 }
 
 /// RFC 1123 subdomain, as the names of most objects are.
-fn object_name_schema(_: &mut SchemaGenerator) -> Schema {
+pub(super) fn object_name_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "string",
         "minLength": 1,

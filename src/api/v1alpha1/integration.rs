@@ -6,8 +6,8 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    App, AppKind, ConsentMode, Credentials, OAuth, Scopes, SelfService, Token, Webhook,
-    ZoomIntegrationStatus, scope_rules,
+    AccountClaim, AllowedNamespaces, App, AppKind, ConsentMode, Credentials, OAuth, Scopes,
+    SelfService, Token, Webhook, ZoomIntegrationStatus, scope_rules,
 };
 
 /// The scope of a Team Chat bot's token.
@@ -82,6 +82,13 @@ const BOT_SCOPE: &str = "imchat:bot";
     validation = Rule::new("!has(self.app.domainValidation) || self.app.kind == 'General' && has(self.webhook)")
         .message("app.domainValidation is the file of a General app, and the webhook's receiver answers it: set webhook, or remove app.domainValidation")
         .field_path(".app"),
+    validation = Rule::new("!has(self.allowedNamespaces) || self.app.kind == 'General'")
+        .message("allowedNamespaces is for General apps, only they have ZoomConnections: remove allowedNamespaces"),
+    validation = Rule::new("!has(self.accounts) || self.app.kind == 'General' && has(self.webhook) && has(self.webhook.buffer)")
+        .message("accounts says which ZoomConnection of a General app gets an account's events, which are stored first: set webhook.buffer, or remove accounts"),
+    validation = Rule::new("!has(self.webhook) || !has(self.webhook.unclaimedAccounts) || self.app.kind == 'General'")
+        .message("webhook.unclaimedAccounts is for General apps, which many accounts can allow: remove unclaimedAccounts")
+        .field_path(".webhook"),
     validation = scope_rules::user_level("required"),
     validation = scope_rules::user_level("optional"),
     validation = scope_rules::admin_level("required"),
@@ -128,6 +135,19 @@ pub struct ZoomIntegrationSpec {
     /// the app; General apps only. Required with `oauth.consent.mode: External`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_when: Option<ReadyWhen>,
+
+    /// The namespaces whose `ZoomConnections` may use this app. A tenant there gets its own token and its own
+    /// events; the app's credentials stay here. Absent: only this namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowed_namespaces: Option<AllowedNamespaces>,
+
+    /// Whose events are whose, where no consent proves it: a user-managed app, or consents that another back
+    /// end runs. The events of each account go to the sink of the connection that is named here. An
+    /// admin-managed app needs no entry for an account that allowed it by the operator's consent pages.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 500))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["accountId".into()]))]
+    pub accounts: Vec<AccountClaim>,
 
     /// Facts about the tenant, for example its id in another system. Every event carries them
     /// as `CloudEvents` attributes. Keys: 1 to 20 lower-case letters and digits, and none of the

@@ -2,7 +2,7 @@
 //!
 //! | Question | Where |
 //! |---|---|
-//! | Which fields does a resource have? | a file for each part of the spec: `integration.rs`, `connection.rs`, `app.rs`, `credentials.rs`, `scopes.rs`, `oauth.rs`, `webhook.rs`, `endpoint.rs`, `token.rs`, `metadata.rs` |
+//! | Which fields does a resource have? | a file for each part of the spec: `integration.rs`, `connection.rs`, `app.rs`, `credentials.rs`, `scopes.rs`, `oauth.rs`, `webhook.rs`, `endpoint.rs`, `token.rs`, `tenancy.rs`, `metadata.rs` |
 //! | Where are the CEL rules? | beside the fields that they are about; those that two lists share: `scope_rules.rs`; those across objects: the chart's `admissionpolicies.yaml` |
 //! | What does the status contain? | `status.rs`, `setup.rs`, `failure.rs` |
 
@@ -19,6 +19,7 @@ mod scope_rules;
 mod scopes;
 mod setup;
 mod status;
+mod tenancy;
 mod token;
 mod webhook;
 
@@ -41,8 +42,13 @@ pub use status::{
     BufferStatus, ConnectionsStatus, Phase, ScopesStatus, TokenStatus, WebhookStatus,
     ZoomIntegrationStatus,
 };
+pub use tenancy::{
+    AccountClaim, AllowedNamespaces, ConnectionSink, IntegrationRef, NamespacesFrom,
+    SelfServiceTemplate,
+};
 pub use token::{DeletionPolicy, Restart, RestartWhen, Token, Workload, WorkloadKind};
 pub use webhook::{
     Authentication, AuthenticationType, Buffer, BufferStorage, HttpFormat, HttpSink, NatsMessageId,
-    NatsSink, ReceiverKnobs, Resources, ServiceRef, Sink, Subscription, Toleration, Webhook,
+    NatsSink, ReceiverKnobs, Resources, ServiceRef, Sink, Subscription, Toleration,
+    UnclaimedAccounts, Webhook,
 };

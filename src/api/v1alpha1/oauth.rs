@@ -4,6 +4,8 @@ use kube::KubeSchema;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+use super::SelfServiceTemplate;
+
 /// Redirect URL and consent of a General app.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[x_kube(
@@ -58,6 +60,10 @@ pub struct SelfService {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10000))]
     pub max_connections: Option<i32>,
+    /// What the connections look like: in which namespace, and where their events go. Absent: in the
+    /// integration's namespace, without a sink of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<SelfServiceTemplate>,
 }
 
 /// `Operator` (default): the operator provides consent page and callback. `External`: the tenant's own back
@@ -78,6 +84,12 @@ impl SelfService {
     #[must_use]
     pub fn limit(&self) -> i32 {
         self.max_connections.unwrap_or(100)
+    }
+
+    /// The namespace in which connections are created, if it is stated.
+    #[must_use]
+    pub fn namespace(&self) -> Option<&str> {
+        self.template.as_ref()?.namespace.as_deref()
     }
 }
 

@@ -17,7 +17,9 @@ use super::{LocalRef, endpoint::Endpoint, metadata};
     validation = Rule::new("has(self.buffer) || !has(self.sink.http) || !has(self.sink.http.timeout) || !self.sink.http.timeout.matches('^([0-9]+(m|s|ms))+$') || duration(self.sink.http.timeout) <= duration('2500ms')")
         .message("without a buffer Zoom waits for the sink, and for three seconds only: set webhook.buffer, or sink.http.timeout to 2500ms at most"),
     validation = Rule::new("!has(self.lifecycleEvents) || !has(self.sink.http) || !has(self.sink.http.format) || self.sink.http.format != 'Zoom'")
-        .message("lifecycle events are CloudEvents, which format: Zoom cannot carry: remove webhook.lifecycleEvents, or set sink.http.format to CloudEvents")
+        .message("lifecycle events are CloudEvents, which format: Zoom cannot carry: remove webhook.lifecycleEvents, or set sink.http.format to CloudEvents"),
+    validation = Rule::new("!has(self.unclaimedAccounts) || self.unclaimedAccounts == 'Sink' || has(self.buffer)")
+        .message("events are sorted by account once they are stored: set webhook.buffer, or set unclaimedAccounts to Sink")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct Webhook {
@@ -39,6 +41,10 @@ pub struct Webhook {
     /// Store events before they are acknowledged. Absent: Zoom gets its answer when the sink has answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub buffer: Option<Buffer>,
+    /// What becomes of events of Zoom accounts that no `ZoomConnection` with a sink has: `Sink` (default) sends
+    /// them to `sink`, `DeadLetter` keeps them as dead letters, `Drop` discards and counts them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unclaimed_accounts: Option<UnclaimedAccounts>,
     /// Tell the sink also of states that need a person, for example a lost grant or refused credentials, so
     /// that your product can tell its user. Set it to `{}`. Absent: the sink gets Zoom's events only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -46,6 +52,19 @@ pub struct Webhook {
     /// Size and placement of the receiver.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receiver: Option<ReceiverKnobs>,
+}
+
+/// What becomes of events of accounts that no connection has. `Sink`: they go to `webhook.sink`. `DeadLetter`: they
+/// become dead letters. `Drop`: they are discarded and counted.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum UnclaimedAccounts {
+    /// They go to the integration's own sink.
+    #[default]
+    Sink,
+    /// They become dead letters.
+    DeadLetter,
+    /// They are discarded.
+    Drop,
 }
 
 /// Tell the sink also of states that need a person. Has no fields yet.

@@ -102,9 +102,18 @@ pub fn main(args: &Args) -> anyhow::Result<()> {
             }
             Target::Connection(name) => {
                 let found: ZoomConnection = session.get(name).await?;
-                let integration = &found.spec.integration_ref.name;
-                let integration: ZoomIntegration = session.get(integration).await?;
-                ensure_awake(&integration)?;
+                let reference = &found.spec.integration_ref;
+                if reference.is_foreign(&session.namespace) {
+                    // A tenant need not be able to read the app's namespace.
+                    let home = reference.namespace(&session.namespace);
+                    let apps: Api<ZoomIntegration> = Api::namespaced(session.client.clone(), home);
+                    if let Ok(Some(integration)) = apps.get_opt(&reference.name).await {
+                        ensure_awake(&integration)?;
+                    }
+                } else {
+                    let integration: ZoomIntegration = session.get(&reference.name).await?;
+                    ensure_awake(&integration)?;
+                }
                 ask(&session, found, args).await
             }
         }

@@ -15,7 +15,12 @@ pub fn page(connection: &ZoomConnection, now: Timestamp) -> anyhow::Result<Strin
     let mut page = Page::new(now);
     page.field("Name", Some(connection.name_any()));
     page.field("Namespace", connection.namespace());
-    page.field("Integration", Some(&connection.spec.integration_ref.name));
+    let reference = &connection.spec.integration_ref;
+    let app = match &reference.namespace {
+        Some(namespace) => format!("{namespace}/{}", reference.name),
+        None => reference.name.clone(),
+    };
+    page.field("Integration", Some(app));
     page.verdict(status.phase, &status.conditions);
     page.field("Install URL", status.install_url.as_ref());
     if let Some(subject) = &status.subject {

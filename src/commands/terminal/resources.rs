@@ -60,13 +60,21 @@ impl Session {
         Ok(items)
     }
 
-    /// The connections of an integration.
+    /// The connections of an integration of the namespace: in all namespaces, or in this one for somebody who
+    /// may not list others.
     ///
     /// # Errors
     /// When access is forbidden.
     pub async fn connections(&self, integration: &str) -> anyhow::Result<Vec<ZoomConnection>> {
-        let mut connections = self.list::<ZoomConnection>(false).await?;
-        connections.retain(|connection| connection.spec.integration_ref.name == integration);
+        let mut connections = match self.list::<ZoomConnection>(true).await {
+            Ok(connections) => connections,
+            Err(_) => self.list::<ZoomConnection>(false).await?,
+        };
+        connections.retain(|connection| {
+            let own = connection.namespace().unwrap_or_default();
+            let reference = &connection.spec.integration_ref;
+            reference.name == integration && reference.namespace(&own) == self.namespace
+        });
         Ok(connections)
     }
 

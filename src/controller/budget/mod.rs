@@ -22,6 +22,12 @@ const APP: Rate = Rate {
     period: Duration::from_millis(100),
 };
 
+/// For the connections of one namespace to an app of another one: a fifth of what the app may do.
+const TENANT: Rate = Rate {
+    burst: 5,
+    period: Duration::from_millis(500),
+};
+
 /// How long a slot stays reserved for a requester that does not come back.
 const PATIENCE: Duration = Duration::from_mins(2);
 /// Time between two removals of what is no longer needed.
@@ -37,8 +43,19 @@ struct Rate {
 /// Who a budget belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Payer {
-    Account { namespace: String, account: String },
-    App { namespace: String, client: String },
+    Account {
+        namespace: String,
+        account: String,
+    },
+    App {
+        namespace: String,
+        client: String,
+    },
+    Tenant {
+        namespace: String,
+        home: String,
+        client: String,
+    },
 }
 
 /// The request has to wait this long.
@@ -101,6 +118,30 @@ impl Budgets {
             client: client.to_owned(),
         };
         self.spend(payer, APP, requester)
+    }
+
+    /// Spends one request for a connection in `namespace` of an app in the namespace `home`. In another
+    /// namespace than its app's, it needs both a slot of its namespace and one of the app: many tenants
+    /// together stay within the app's rate, and none of them can use it up for the others.
+    ///
+    /// # Errors
+    /// When it is too early for `requester`, which has a slot from then on.
+    pub fn spend_of_connection(
+        &self,
+        namespace: &str,
+        home: &str,
+        client: &str,
+        requester: &str,
+    ) -> Result<(), OverBudget> {
+        if namespace != home {
+            let payer = Payer::Tenant {
+                namespace: namespace.to_owned(),
+                home: home.to_owned(),
+                client: client.to_owned(),
+            };
+            self.spend(payer, TENANT, requester)?;
+        }
+        self.spend_of_app(home, client, requester)
     }
 
     fn spend(&self, payer: Payer, rate: Rate, requester: &str) -> Result<(), OverBudget> {

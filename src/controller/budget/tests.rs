@@ -86,3 +86,24 @@ fn what_nobody_needs_any_more_is_forgotten() {
     let waits: Vec<u64> = (0..6).map(|it| wait(&mut ledger, "a", it, later)).collect();
     assert_eq!(waits, [0, 0, 0, 0, 0, 2]);
 }
+
+#[test]
+fn no_tenant_uses_up_the_requests_of_an_app_for_the_others() {
+    let budgets = Budgets::default();
+    let spent = |namespace: &str, requester: u32| {
+        let requester = format!("{namespace}/{requester}");
+        budgets
+            .spend_of_connection(namespace, "platform", "app", &requester)
+            .is_ok()
+    };
+    let served = (0..100)
+        .filter(|requester| spent("noisy", *requester))
+        .count();
+    assert_eq!(served, 5);
+    // The app has requests left for another tenant and for its own namespace.
+    assert!(spent("quiet", 0) && spent("platform", 0));
+    // All tenants together stay within what the app may do.
+    let tenants: Vec<String> = (0..20).map(|tenant| format!("t{tenant}")).collect();
+    let served = tenants.iter().filter(|tenant| spent(tenant, 0)).count();
+    assert!(served <= 3, "{served}");
+}

@@ -15,7 +15,10 @@ use super::{
     observe, plan,
 };
 use crate::{
-    api::{FIELD_MANAGER, v1alpha1::ZoomConnection},
+    api::{
+        FIELD_MANAGER,
+        v1alpha1::{Management, ZoomConnection},
+    },
     controller::{
         Context, audit,
         error::Error,
@@ -56,7 +59,8 @@ pub async fn apply(
         }
         Step::Refresh(app) => {
             let place = Place::of(connection, &situation.observed.namespace_uid);
-            let outcome = spend(&context.grants, place, app).await?;
+            let home = observe::integration_key(connection).namespace;
+            let outcome = spend(&context.grants, place, app, &home).await?;
             let read = observe::grant(&reader.beside(connection), connection).await?;
             if let Some(outcome) = &outcome {
                 context.metrics.refresh(outcome);
@@ -74,7 +78,10 @@ pub async fn apply(
             refused(stored).map(Outcome::Stored)
         }
         Step::AskWho(grant) | Step::AskWhoConsented(grant) => {
-            let answer = identify(&context.zoom.client, reader.index(), connection, grant).await;
+            let integration = situation.observed.integration.as_ref();
+            let management = integration.and_then(|found| found.resource.spec.app.management);
+            let zoom = &context.zoom.client;
+            let answer = identify(zoom, reader.index(), connection, management, grant).await;
             Ok(Outcome::Who(answer))
         }
         Step::ReownGrant => {
@@ -109,6 +116,12 @@ pub async fn apply(
             published::remove(&writer.beside(connection)?, &owner.secret_name).await?;
             Ok(Outcome::Done)
         }
+        Step::RemoveGrant => {
+            let name = secret::name(&connection.name_any());
+            published::remove(&writer.beside(connection)?, &name).await?;
+            tracing::warn!("removed the grant: its integration has not been usable for too long");
+            Ok(Outcome::Done)
+        }
         Step::RemoveOldToken(name) => {
             published::remove(&writer.beside(connection)?, name).await?;
             Ok(Outcome::Done)
@@ -116,13 +129,14 @@ pub async fn apply(
     }
 }
 
-/// Spends the grant stored at `place`. `None` if that is already in progress.
+/// Spends the grant stored at `place`, for an app of the namespace `home`. `None` if that is already in progress.
 async fn spend(
     grants: &Grants,
     place: Place,
     app: &App,
+    home: &str,
 ) -> Result<Option<grant::SpendOutcome<zoom::Error>>, Error> {
-    let outcome = grants.spend(place, app).await.transpose()?;
+    let outcome = grants.spend(place, app, home).await.transpose()?;
     match &outcome {
         Some(grant::SpendOutcome::Stored(_)) => tracing::info!("zoom gave a token"),
         Some(grant::SpendOutcome::Refused(refusal)) => tracing::info!(
@@ -172,7 +186,8 @@ pub async fn redeem(
     };
     let namespace = &context.config.lease_namespace;
     let place = Place::of_consent(namespace, &consent.secret_name, handoff, namespace_uid);
-    let outcome = spend(&context.grants, place, app).await?;
+    let home = handoff.integration_namespace();
+    let outcome = spend(&context.grants, place, app, home).await?;
     if let Some(outcome) = &outcome {
         context.metrics.exchange(outcome);
         let (namespace, name) = (&handoff.namespace, &handoff.connection);
@@ -234,6 +249,7 @@ async fn identify(
     zoom: &zoom::Client,
     index: &Index,
     connection: &ZoomConnection,
+    management: Option<Management>,
     grant: &Grant,
 ) -> Result<Asked, zoom::Error> {
     let Some(access) = &grant.access else {
@@ -249,7 +265,7 @@ async fn identify(
     let identity = answer?;
     let other = identity
         .as_ref()
-        .and_then(|identity| observe::connection_of_user(index, connection, &identity.user_id));
+        .and_then(|identity| observe::other_holder(index, connection, management, identity));
     Ok(Asked { identity, other })
 }
 

@@ -16,9 +16,7 @@ use crate::{
     api::{
         finalizer::REVOKE,
         reason::Reason,
-        v1alpha1::{
-            ConnectionDeletionPolicy, TokenFailure, TokenStatus, ZoomConnection, ZoomIntegration,
-        },
+        v1alpha1::{ConnectionDeletionPolicy, TokenFailure, TokenStatus, ZoomConnection},
     },
     controller::{
         Context,
@@ -112,7 +110,7 @@ pub async fn conclude(
     if !finalizer::holds(connection, REVOKE) {
         return Ok(Action::await_change());
     }
-    let mut ending = match observe(&context.reader, connection, begun).await {
+    let mut ending = match observe(context, connection, begun).await {
         Err(Error::Kubernetes(kube::Error::Api(status))) if status.is_forbidden() => {
             let now = Timestamp::now();
             return match blind(begun, now) {
@@ -132,7 +130,9 @@ pub async fn conclude(
             Step::Release(why) => return release(&context.writer, connection, why).await,
             Step::Refresh(app) => {
                 let place = Place::of(connection, &ending.namespace_uid);
-                Answer::Refreshed(context.grants.spend(place, &app).await.transpose()?)
+                let home = observe::integration_key(connection).namespace;
+                let outcome = context.grants.spend(place, &app, &home).await;
+                Answer::Refreshed(outcome.transpose()?)
             }
             Step::Revoke(app, grant) => {
                 context.writer.lead()?;
@@ -161,13 +161,15 @@ fn blind(begun: Timestamp, now: Timestamp) -> Step {
 }
 
 async fn observe(
-    reader: &Reader,
+    context: &Context,
     connection: &ZoomConnection,
     begun: Timestamp,
 ) -> Result<Ending, Error> {
+    let reader = &context.reader;
     let secrets: Reads<Secret> = reader.beside(connection);
     let read = observe::grant(&secrets, connection).await?;
-    let namespace_uid = observe::namespace_uid(reader, connection).await?;
+    let namespace = observe::namespace(reader, connection).await?;
+    let namespace_uid = namespace.uid().unwrap_or_default();
     let status = connection.status.as_ref();
     let failure = status.and_then(|status| status.token.as_ref()?.failure.clone());
     let revokes = connection.deletion_policy() == ConnectionDeletionPolicy::Revoke;
@@ -184,27 +186,17 @@ async fn observe(
     };
     Ok(Ending {
         grant,
-        app: app(reader, connection, &secrets).await?,
+        app: {
+            let config = &context.config;
+            let (_, found) = observe::referred(reader, config, connection, &namespace).await?;
+            found.and_then(|(integration, secret)| {
+                Credentials::read(&integration.spec, secret.as_ref()).app
+            })
+        },
         namespace_uid,
         failure: failure.filter(|failure| failure.time.0 >= begun),
         until: schedule::later(begun, PATIENCE),
     })
-}
-
-async fn app(
-    reader: &Reader,
-    connection: &ZoomConnection,
-    secrets: &Reads<Secret>,
-) -> Result<Option<App>, Error> {
-    let integrations: Reads<ZoomIntegration> = reader.beside(connection);
-    let name = &connection.spec.integration_ref.name;
-    let Some(integration) = integrations.get_opt(name).await? else {
-        return Ok(None);
-    };
-    let secret = secrets
-        .get_opt(&integration.spec.credentials.secret_ref.name)
-        .await?;
-    Ok(Credentials::read(&integration.spec, secret.as_ref()).app)
 }
 
 /// What to do next. It respects Zoom's wait; a wait that lasts longer than the deletion is not started.
@@ -222,7 +214,7 @@ fn plan(ending: &Ending, now: Timestamp) -> Step {
         }
     }
     let Some(app) = &ending.app else {
-        return Step::Release(Some("The app's credentials are no longer there.".into()));
+        return Step::Release(Some("The app's credentials are no longer there, or the integration does not allow this namespace any more.".into()));
     };
     match grant.standing(&client_of(app)) {
         Standing::Usable => {}

@@ -7,7 +7,7 @@ mod step;
 
 pub use self::{
     consent::{Asked, Consent, End, code_expires},
-    observed::{ForeignAttempt, Import, Integration, Observed, Read, pinned},
+    observed::{AppAccess, ForeignAttempt, Import, Integration, Observed, Read, pinned},
     situation::{Attempted, Situation},
     step::{Outcome, Purpose, Refused, Step},
 };

@@ -7,16 +7,20 @@ use kube::{
     api::{ListParams, PartialObjectMeta},
 };
 
-use super::model::{Consent, ForeignAttempt, Import, Integration, Observed, Read, pinned};
+use super::{
+    model::{AppAccess, Consent, ForeignAttempt, Import, Integration, Observed, Read, pinned},
+    subject::{Holder, Shared},
+};
 use crate::{
     api::{
+        condition::{Status, Type},
         label,
         v1alpha1::{Management, ZoomConnection, ZoomIntegration},
     },
     controller::{
         Context,
         config::Args,
-        connections,
+        connections::{self, Subject},
         credentials::{Credentials, Versions},
         error::Error,
         grants::{
@@ -27,10 +31,12 @@ use crate::{
         key::Key,
         reader::{Reader, Reads},
         removals::{self, Removals},
+        tenancy,
         token_secret::{self, Owner, TokenSecret},
     },
 };
 use contract::{consent, facts::Removal};
+use zoom::Identity;
 
 /// What an observation reads from.
 #[derive(Clone, Copy)]
@@ -70,14 +76,19 @@ pub async fn observe(sources: Sources<'_>, connection: &ZoomConnection) -> Resul
     let read = grant(&secrets, connection).await?;
     let owner = Owner::connection(connection);
     let token = secrets.get_opt(&owner.secret_name).await?;
-    let integration = integration(sources, connection, &secrets).await?;
+    let namespace = namespace(reader, connection).await?;
+    let (access, integration) = integration(sources, connection, &namespace).await?;
+    let management = integration
+        .as_ref()
+        .and_then(|found| found.resource.spec.app.management);
     let removals = removals(reader.index(), connection, integration.as_ref());
     Ok(Observed {
         foreign_attempt: foreign_attempt(sources, &read.grant).await?,
         removed_at: last_removal(connection, removals.as_ref(), |known| &known.verified),
         claimed_at: last_removal(connection, removals.as_ref(), |known| &known.unverified),
-        other: same_user(reader.index(), connection, &read.grant),
+        other: holder(reader.index(), connection, management, &read.grant),
         integration,
+        access,
         grant: read.grant,
         grant_version: read.version,
         follows_policy: read.follows_policy,
@@ -85,7 +96,7 @@ pub async fn observe(sources: Sources<'_>, connection: &ZoomConnection) -> Resul
         old_token_secret: old_token_secret(&secrets, connection, &owner).await?,
         import: import(connection, &secrets).await?,
         consents: consents(sources, connection).await?,
-        namespace_uid: namespace_uid(reader, connection).await?,
+        namespace_uid: namespace.uid().unwrap_or_default(),
     })
 }
 
@@ -109,47 +120,76 @@ pub fn grant_in(connection: &ZoomConnection, found: Option<&Secret>) -> Read {
     }
 }
 
-/// Another connection of the user who gave the grant.
-fn same_user(index: &Index, connection: &ZoomConnection, found: &GrantSecret) -> Option<String> {
+/// Another connection of the user or account that gave the grant.
+fn holder(
+    index: &Index,
+    connection: &ZoomConnection,
+    management: Option<Management>,
+    found: &GrantSecret,
+) -> Option<Holder> {
     let GrantSecret::Ours(kept) = found else {
         return None;
     };
-    let user = &kept.identity.as_ref()?.user_id;
-    connection_of_user(index, connection, user)
+    other_holder(index, connection, management, kept.identity.as_ref()?)
 }
 
-/// Another connection of this user and the same app, as it may be called here. The first one keeps the user.
+/// Another connection of the same app that this user, or this account of an admin-managed app, authorized
+/// before. The first one stays.
 #[must_use]
-pub fn connection_of_user(
+pub fn other_holder(
     index: &Index,
     connection: &ZoomConnection,
-    user: &str,
+    management: Option<Management>,
+    identity: &Identity,
+) -> Option<Holder> {
+    let user = Subject::User(&identity.user_id);
+    let account = Subject::Account(&identity.account_id);
+    let held = |subject, of| {
+        let name = held_elsewhere(index, connection, subject)?;
+        Some(Holder { name, of })
+    };
+    held(user, Shared::User).or_else(|| {
+        let is_once = management == Some(Management::Admin) && !identity.account_id.is_empty();
+        is_once.then(|| held(account, Shared::Account)).flatten()
+    })
+}
+
+/// The connection that holds this subject, as it may be called here.
+fn held_elsewhere(
+    index: &Index,
+    connection: &ZoomConnection,
+    subject: Subject<'_>,
 ) -> Option<String> {
-    let mine = pinned(connection).and_then(|pinned| pinned.user_id.as_deref());
-    if mine == Some(user) {
+    if pinned(connection).is_some_and(|pinned| subject.is_that_of(pinned)) {
         return None;
     }
-    let namespace = connection.namespace()?;
-    let own = Key::integration(&namespace, &connection.spec.integration_ref.name);
+    let own = integration_key(connection);
+    let here = connection.namespace();
     let held_in = |integration: &Key| {
         let (namespace, name) = (&integration.namespace, &integration.name);
         let all = index.connections_of(namespace, name);
-        connections::of_user(&all, connection, user)
-    };
-    if let Some(name) = held_in(&own) {
-        return Some(format!("ZoomConnection {name}"));
-    }
-    index.sharers(&own).iter().find_map(|integration| {
-        let name = held_in(integration)?;
-        Some(if integration.namespace == own.namespace {
+        let other = connections::held_by_other(&all, connection, subject)?;
+        Some(if other.namespace() != here {
+            "a ZoomConnection in another namespace".to_owned()
+        } else if *integration == own {
+            format!("ZoomConnection {}", other.name_any())
+        } else {
             format!(
-                "ZoomConnection {name} of ZoomIntegration {}",
+                "ZoomConnection {} of ZoomIntegration {}",
+                other.name_any(),
                 integration.name
             )
-        } else {
-            "a ZoomConnection in another namespace".to_owned()
         })
-    })
+    };
+    held_in(&own).or_else(|| index.sharers(&own).iter().find_map(held_in))
+}
+
+/// The key of the connection's integration.
+#[must_use]
+pub fn integration_key(connection: &ZoomConnection) -> Key {
+    let own = connection.namespace().unwrap_or_default();
+    let reference = &connection.spec.integration_ref;
+    Key::integration(reference.namespace(&own), &reference.name)
 }
 
 /// What the receivers of the connection's integration were told of removals, and who manages its app.
@@ -158,12 +198,8 @@ fn removals(
     connection: &ZoomConnection,
     integration: Option<&Integration>,
 ) -> Option<(Removals, Option<Management>)> {
-    let key = Key::integration(
-        &connection.namespace()?,
-        &connection.spec.integration_ref.name,
-    );
     let management = integration?.resource.spec.app.management;
-    Some((index.removals(&key), management))
+    Some((index.removals(&integration_key(connection)), management))
 }
 
 /// When the person of this connection last removed the app, according to some of the removals.
@@ -179,25 +215,70 @@ fn last_removal(
 async fn integration(
     sources: Sources<'_>,
     connection: &ZoomConnection,
-    secrets: &Reads<Secret>,
-) -> Result<Option<Integration>, Error> {
-    let integrations: Reads<ZoomIntegration> = sources.reader.beside(connection);
-    let name = &connection.spec.integration_ref.name;
-    let Some(resource) = integrations.get_opt(name).await? else {
-        return Ok(None);
+    namespace: &PartialObjectMeta<Namespace>,
+) -> Result<(AppAccess, Option<Integration>), Error> {
+    let (access, found) = referred(sources.reader, sources.config, connection, namespace).await?;
+    let integration = found.map(|(resource, secret)| {
+        let mut credentials = Credentials::read(&resource.spec, secret.as_ref());
+        let uid = resource.uid().unwrap_or_default();
+        sources.versions.keep(&uid, &mut credentials);
+        Integration {
+            resource,
+            credentials,
+        }
+    });
+    Ok((access, integration))
+}
+
+/// The integration that a connection refers to, and the Secret with its credentials; nothing if the connection,
+/// in this namespace, may not use it. What a tenant is told does not depend on whether an integration that may
+/// not be used exists.
+///
+/// # Errors
+/// When a request to the API server fails.
+pub async fn referred(
+    reader: &Reader,
+    config: &Args,
+    connection: &ZoomConnection,
+    namespace: &PartialObjectMeta<Namespace>,
+) -> Result<(AppAccess, Option<(ZoomIntegration, Option<Secret>)>), Error> {
+    let reference = &connection.spec.integration_ref;
+    let own = connection.namespace().unwrap_or_default();
+    let is_foreign = reference.is_foreign(&own);
+    let home = reference.namespace(&own);
+    let watched = config.namespaces();
+    let is_watched = |name: &str| {
+        let all = watched.as_ref();
+        all.is_none_or(|all| all.iter().any(|watched| watched == name))
     };
-    let credentials = secrets
-        .get_opt(&resource.spec.credentials.secret_ref.name)
-        .await?;
-    Ok(Some(Integration {
-        credentials: {
-            let mut credentials = Credentials::read(&resource.spec, credentials.as_ref());
-            let uid = resource.uid().unwrap_or_default();
-            sources.versions.keep(&uid, &mut credentials);
-            credentials
-        },
-        resource,
-    }))
+    let found: Option<ZoomIntegration> = if is_watched(home) {
+        reader.within(home).get_opt(&reference.name).await?
+    } else {
+        None
+    };
+    // A controller of some namespaces only learns of no change of a label.
+    let labels = namespace.metadata.labels.clone().unwrap_or_default();
+    let labels = watched.is_none().then_some(&labels);
+    let found = found.filter(|found| tenancy::admits(found, &own, labels));
+    let access = match (is_foreign, &found) {
+        (false, _) => AppAccess::Own,
+        (true, Some(_)) => AppAccess::Allowed,
+        (true, None) => AppAccess::Refused(refused_since(connection)),
+    };
+    let Some(integration) = found else {
+        return Ok((access, None));
+    };
+    let secrets: Reads<Secret> = reader.within(home);
+    let name = &integration.spec.credentials.secret_ref.name;
+    let secret = secrets.get_opt(name).await?;
+    Ok((access, Some((integration, secret))))
+}
+
+/// Since when the connection may not use its integration, by its status.
+fn refused_since(connection: &ZoomConnection) -> Option<Timestamp> {
+    let conditions = &connection.status.as_ref()?.conditions;
+    let stated = Type::NamespaceAllowed.find(conditions)?;
+    (stated.status == Status::False.as_str()).then_some(stated.last_transition_time.0)
 }
 
 async fn old_token_secret(
@@ -266,18 +347,17 @@ async fn consents(
     Ok(consents)
 }
 
-/// UID of an object's namespace.
+/// The metadata of an object's namespace.
 ///
 /// # Errors
 /// When a request to the API server fails.
-pub async fn namespace_uid(
+pub async fn namespace(
     reader: &Reader,
     object: &impl Resource<DynamicType = ()>,
-) -> Result<String, Error> {
+) -> Result<PartialObjectMeta<Namespace>, Error> {
     let namespaces: Reads<Namespace> = reader.of_cluster();
     let name = object.namespace().unwrap_or_default();
-    let namespace: PartialObjectMeta<Namespace> = namespaces.get_metadata(&name).await?;
-    Ok(namespace.uid().unwrap_or_default())
+    Ok(namespaces.get_metadata(&name).await?)
 }
 
 /// Since when an object's namespace is being deleted; `None` if it is not.
@@ -288,9 +368,7 @@ pub async fn namespace_ends(
     reader: &Reader,
     object: &impl Resource<DynamicType = ()>,
 ) -> Result<Option<Timestamp>, Error> {
-    let namespaces: Reads<Namespace> = reader.of_cluster();
-    let name = object.namespace().unwrap_or_default();
-    let namespace: PartialObjectMeta<Namespace> = namespaces.get_metadata(&name).await?;
+    let namespace = namespace(reader, object).await?;
     Ok(namespace.metadata.deletion_timestamp.map(|time| time.0))
 }
 

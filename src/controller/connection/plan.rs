@@ -17,7 +17,7 @@ pub use self::{
     view::Rules,
 };
 use super::{
-    model::{Attempted, Import, Observed, Purpose, Situation, Step},
+    model::{AppAccess, Attempted, Import, Observed, Purpose, Situation, Step},
     subject::{self, Mismatch},
 };
 use crate::{
@@ -35,6 +35,10 @@ use grant::{Credential, Grant, Lost};
 
 /// More steps than any pass needs.
 const MOST_STEPS: u32 = 24;
+
+/// How long a published token outlasts the permission to use the integration: a mistake with a label is often
+/// corrected within minutes, and consumers need not notice.
+pub const TOKEN_GRACE: Duration = Duration::from_mins(15);
 
 /// How soon the next pass continues when this one took too long.
 const ONCE_CUT_OFF: Duration = Duration::from_secs(1);
@@ -60,7 +64,9 @@ pub fn next(
         rules,
         now,
     };
-    let found = [removed, expired].into_iter().find_map(|rule| rule(&view));
+    let found = [removed, expired, barred]
+        .into_iter()
+        .find_map(|rule| rule(&view));
     // A token that is about to expire comes before new consents.
     let rules = [
         notice,
@@ -103,14 +109,24 @@ pub fn look_again(
         .kept()
         .and_then(|kept| erase_at(kept, view.rules.sealed_grant));
     let other = mismatch(connection, &situation.observed)
-        .filter(|mismatch| mismatch.reason == Reason::SubjectAlreadyConnected)
+        .filter(|mismatch| {
+            matches!(
+                mismatch.reason,
+                Reason::SubjectAlreadyConnected | Reason::AccountAlreadyConnected
+            )
+        })
         .map(|_| schedule::later(now, UNTIL_THE_OTHER_GOES));
+    let barred = barred_until(&situation.observed, view.rules.sealed_grant)
+        .into_iter()
+        .flatten()
+        .min();
     let unfinished = (now > situation.until).then(|| schedule::later(now, ONCE_CUT_OFF));
     [
         refresh,
         consent,
         erased,
         other,
+        barred,
         unfinished,
         situation.look_again,
     ]
@@ -127,7 +143,7 @@ pub fn mismatch(connection: &ZoomConnection, observed: &Observed) -> Option<Mism
     if integration.resource.spec.app.kind != AppKind::General {
         return None;
     }
-    let expected = observed.expected(connection, observed.other.as_deref());
+    let expected = observed.expected(connection, observed.other.as_ref());
     subject::judge(kept.identity.as_ref(), expected).err()
 }
 
@@ -155,6 +171,31 @@ fn expired(view: &View<'_>) -> Option<Step> {
     let is_due = erase_at(kept, view.rules.sealed_grant)? <= view.now;
     let grant = kept.grant.erased(kept.grant.lost()?);
     is_due.then(|| store(kept, grant, Purpose::Expired))
+}
+
+/// Removes the token, and later the grant, of a connection that may not use its integration. Nothing is
+/// revoked: the person did not ask for it.
+fn barred(view: &View<'_>) -> Option<Step> {
+    let [token, grant] = barred_until(&view.situation.observed, view.rules.sealed_grant);
+    let is_due = |at: Option<Timestamp>| at.is_some_and(|at| at <= view.now);
+    if is_due(token) {
+        Some(Step::RemoveToken)
+    } else {
+        is_due(grant).then_some(Step::RemoveGrant)
+    }
+}
+
+/// When token and grant of a connection that may not use its integration are removed, where they exist.
+#[must_use]
+pub fn barred_until(observed: &Observed, keep: Duration) -> [Option<Timestamp>; 2] {
+    let AppAccess::Refused(Some(since)) = observed.access else {
+        return [None, None];
+    };
+    let has_token = matches!(observed.token, TokenSecret::Ours(_));
+    [
+        has_token.then(|| schedule::later(since, TOKEN_GRACE)),
+        observed.kept().map(|_| schedule::later(since, keep)),
+    ]
 }
 
 fn store(kept: &StoredGrant, grant: Grant, purpose: Purpose) -> Step {

@@ -16,6 +16,7 @@ use crate::{
     },
     controller::{
         failure::{self, Attempt},
+        grants::secret::GrantSecret,
         schedule,
         token_secret::{Owner, TokenSecret},
     },
@@ -75,6 +76,11 @@ impl After<'_> {
         match step {
             Step::Notice(_) => self.situation.tried.mark(Attempted::Notice),
             Step::RemoveToken => self.situation.observed.token = TokenSecret::Absent,
+            Step::RemoveGrant => self.situation.observed.take(Read {
+                grant: GrantSecret::Absent,
+                version: None,
+                follows_policy: true,
+            }),
             Step::RemoveOldToken(_) => self.situation.observed.old_token_secret = None,
             Step::EndConsent(consent, end) => self.ended(consent, end),
             _ => {}

@@ -8,7 +8,7 @@ use kube::ResourceExt as _;
 use url::Url;
 
 use super::{
-    model::{Import, Integration, Observed, Situation},
+    model::{AppAccess, Import, Integration, Observed, Situation},
     plan::{self, Rules},
     subject::Mismatch,
     verdict::{self, Findings, GrantFinding, Sealed},
@@ -64,7 +64,8 @@ pub fn status(
     let mismatch = plan::mismatch(connection, observed);
     let scopes = granted(integration, kept);
     let owner = Owner::connection(connection);
-    let install_url = install_url(connection, integration, &before, setting.pages);
+    let access = observed.access;
+    let install_url = install_url(connection, integration, access, &before, setting.pages);
     let consent = situation.consent.as_ref();
     let findings = Findings {
         before: Before {
@@ -72,6 +73,7 @@ pub fn status(
             conditions: &before.conditions,
         },
         integration_name: &connection.spec.integration_ref.name,
+        not_allowed: not_allowed(connection, observed, setting, now),
         integration: integration.map(|integration| &integration.resource),
         credentials: integration.and_then(|integration| integration.credentials.complaint()),
         has_pages: setting.pages.is_some(),
@@ -97,6 +99,7 @@ pub fn status(
         statements.push(scopes_granted(&findings));
     }
     statements.extend(subject_verified(kept, mismatch.as_ref()));
+    statements.extend(namespace_allowed(&findings, observed.access));
     let conditions = condition::merge(
         &before.conditions,
         statements,
@@ -192,6 +195,54 @@ fn sealed(kept: &StoredGrant, setting: Setting<'_>) -> Option<Sealed> {
         until,
         client_known: kept.grant.client_id.is_some(),
     })
+}
+
+/// Why the integration may not be used. The message is the same whether it exists or not: other namespaces
+/// are nobody's business.
+fn not_allowed(
+    connection: &ZoomConnection,
+    observed: &Observed,
+    setting: Setting<'_>,
+    now: Timestamp,
+) -> Option<String> {
+    let AppAccess::Refused(since) = observed.access else {
+        return None;
+    };
+    let own = connection.namespace().unwrap_or_default();
+    let reference = &connection.spec.integration_ref;
+    let mut message = format!(
+        "There is no ZoomIntegration {} in namespace {} that allows namespace {own}: ask who runs it to set allowedNamespaces, or correct integrationRef in a new ZoomConnection.",
+        reference.name,
+        reference.namespace(&own),
+    );
+    if observed.kept().is_some() {
+        let until = schedule::later(since.unwrap_or(now), setting.sealed_grant);
+        let kept = format!(
+            " No token is refreshed meanwhile; the grant is kept until {until}, and works again by itself once the namespace is allowed."
+        );
+        message.push_str(&kept);
+    }
+    Some(message)
+}
+
+fn namespace_allowed(findings: &Findings<'_>, access: AppAccess) -> Option<Statement> {
+    let say = |status: Status, reason: Reason, message: &str| {
+        Some(Statement::new(
+            Type::NamespaceAllowed,
+            status,
+            reason,
+            message,
+        ))
+    };
+    match (access, &findings.not_allowed) {
+        (AppAccess::Own, _) => None,
+        (_, Some(message)) => say(Status::False, Reason::NamespaceNotAllowed, message),
+        (_, None) => say(
+            Status::True,
+            Reason::NamespaceIsAllowed,
+            "The integration allows this namespace.",
+        ),
+    }
 }
 
 /// When the published token expires.
@@ -337,10 +388,17 @@ fn grant_status(kept: Option<&StoredGrant>, setting: Setting<'_>) -> Option<Gran
 fn install_url(
     connection: &ZoomConnection,
     integration: Option<&Integration>,
+    access: AppAccess,
     before: &ZoomConnectionStatus,
     pages: Option<&Url>,
 ) -> Option<String> {
-    let integration = integration?;
+    let Some(integration) = integration else {
+        // People have the link, and once the namespace is allowed again it works again.
+        return before
+            .install_url
+            .clone()
+            .filter(|_| matches!(access, AppAccess::Refused(_)));
+    };
     if integration.resource.spec.consent_mode() != Some(ConsentMode::Operator) {
         return None;
     }

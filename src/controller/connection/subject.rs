@@ -15,10 +15,28 @@ pub struct Expected<'a> {
     pub pinned: Option<&'a SubjectStatus>,
     /// Who authorizes this kind of app.
     pub management: Option<Management>,
-    /// Another connection of the same app and user, with its kind.
-    pub other: Option<&'a str>,
+    /// Another connection of the same app that holds a grant of the same user or account.
+    pub other: Option<&'a Holder>,
     /// The scopes that the integration declares.
     pub declared: &'a [String],
+}
+
+/// Another connection, and what it has in common with this one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// What it is called in a message.
+    pub name: String,
+    /// What they have in common.
+    pub of: Shared,
+}
+
+/// What two connections have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shared {
+    /// The Zoom user.
+    User,
+    /// The Zoom account, which allows an admin-managed app once.
+    Account,
 }
 
 /// Why a connection must not use a grant.
@@ -87,11 +105,19 @@ pub fn judge(found: Option<&Identity>, expected: Expected<'_>) -> Result<(), Mis
         ));
     }
     match expected.other {
-        Some(other) => Err(Mismatch {
-            reason: Reason::SubjectAlreadyConnected,
-            message: format!(
-                "This Zoom user authorized {other} of the same app before, and Zoom keeps one authorization for each user and app: delete one of the two; if the earlier one stays, authorize it again."
-            ),
+        Some(Holder { name, of }) => Err(match of {
+            Shared::User => Mismatch {
+                reason: Reason::SubjectAlreadyConnected,
+                message: format!(
+                    "This Zoom user authorized {name} of the same app before, and Zoom keeps one authorization for each user and app: delete one of the two; if the earlier one stays, authorize it again."
+                ),
+            },
+            Shared::Account => Mismatch {
+                reason: Reason::AccountAlreadyConnected,
+                message: format!(
+                    "This Zoom account allowed the app by {name} before, and an admin-managed app has one connection for each account: delete one of the two; if the earlier one stays, authorize it again."
+                ),
+            },
         }),
         None => Ok(()),
     }
@@ -224,14 +250,22 @@ mod tests {
     }
 
     #[test]
-    fn one_user_has_one_connection() {
-        let expected = Expected {
-            other: Some("ada-2"),
-            declared: &[],
-            ..NOBODY
-        };
-        let mismatch = judge(Some(&identity("u", "a")), expected).unwrap_err();
-        assert_eq!(mismatch.reason, Reason::SubjectAlreadyConnected);
-        assert!(mismatch.message.contains("ada-2"));
+    fn one_user_or_account_has_one_connection() {
+        for (of, reason) in [
+            (Shared::User, Reason::SubjectAlreadyConnected),
+            (Shared::Account, Reason::AccountAlreadyConnected),
+        ] {
+            let other = Holder {
+                name: "ZoomConnection ada-2".into(),
+                of,
+            };
+            let expected = Expected {
+                other: Some(&other),
+                ..NOBODY
+            };
+            let mismatch = judge(Some(&identity("u", "a")), expected).unwrap_err();
+            assert_eq!(mismatch.reason, reason);
+            assert!(mismatch.message.contains("ZoomConnection ada-2"));
+        }
     }
 }

@@ -21,6 +21,8 @@ pub struct Findings<'a> {
     pub before: Before<'a>,
     /// Name of the integration.
     pub integration_name: &'a str,
+    /// Why the integration of another namespace may not be used, as a sentence.
+    pub not_allowed: Option<String>,
     /// The integration, if it exists.
     pub integration: Option<&'a ZoomIntegration>,
     /// What is wrong with the credentials, as a sentence.
@@ -78,6 +80,13 @@ pub struct Sealed {
 /// Decides the state at `now`.
 #[must_use]
 pub fn verdict(findings: &Findings<'_>, now: Timestamp) -> Verdict {
+    if let Some(message) = &findings.not_allowed {
+        return Verdict::stalled(
+            Phase::Degraded,
+            Reason::NamespaceNotAllowed,
+            message.as_str(),
+        );
+    }
     let Some(integration) = findings.integration else {
         return in_progress(
             findings.before,

@@ -61,6 +61,17 @@ pub struct Limit {
     pub most: i32,
 }
 
+/// Where connections are created.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The namespace.
+    pub namespace: String,
+    /// Its UID.
+    pub uid: String,
+    /// Why none is created there, as a part of a sentence.
+    pub objection: Option<String>,
+}
+
 /// What to do with a consent.
 #[derive(Clone, Debug)]
 pub enum Step {
@@ -100,6 +111,25 @@ impl Pending {
             refusal: None,
         })
     }
+}
+
+/// Why the consent leads to no connection in the target namespace, if so.
+#[must_use]
+pub fn misplaced(pending: &Pending, target: &Target) -> Option<Refusal> {
+    let handoff = pending.consent.handoff.as_ref()?;
+    if handoff.namespace != target.namespace {
+        return Some(Refusal {
+            reason: Reason::ConsentOutdated,
+            message: "A person was not connected: the namespace of selfService.template changed during the consent. They have to open the link again.".into(),
+        });
+    }
+    let objection = target.objection.as_ref()?;
+    Some(Refusal {
+        reason: Reason::SelfServiceRefused,
+        message: format!(
+            "A person wanted to connect and was refused: {objection}. Correct that, or selfService.template.namespace."
+        ),
+    })
 }
 
 /// The next step for a consent at `now`.

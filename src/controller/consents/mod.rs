@@ -8,7 +8,7 @@ mod admission;
 mod sweep;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::{
     Api, ResourceExt as _,
     api::{ListParams, Patch, PatchParams},
@@ -17,20 +17,21 @@ use kube::{
 use runtime::audit::{Action, Outcome};
 use serde_json::json;
 
-use self::admission::{Limit, Pending, Refusal, Step};
+use self::admission::{Limit, Pending, Refusal, Step, Target};
 pub use self::sweep::sweep;
 use super::{
     Context, audit,
-    connection::{apply, model::Consent, observe},
+    connection::{apply, model::Consent},
     credentials::Credentials,
     error::Error,
     published,
     reader::{Reader, Reads},
+    tenancy,
     writer::Writer,
 };
 use crate::api::{
     annotation, label,
-    v1alpha1::{LocalRef, ZoomConnection, ZoomConnectionSpec, ZoomIntegration},
+    v1alpha1::{IntegrationRef, SelfService, ZoomConnection, ZoomConnectionSpec, ZoomIntegration},
 };
 use contract::consent;
 
@@ -54,9 +55,13 @@ pub async fn self_service(
     if pending.is_empty() {
         return Ok(None);
     }
+    let target = target(context, integration, policy).await?;
+    for consent in &mut pending {
+        consent.refusal = admission::misplaced(consent, &target);
+    }
     let credentials = credentials(&context.reader, integration).await?;
     let mut limit = Limit {
-        made: made(&context.reader, integration).await?,
+        made: made(&context.reader, integration, &target.namespace).await?,
         most: policy.limit(),
     };
     let mut again = Vec::new();
@@ -74,15 +79,13 @@ pub async fn self_service(
                     break;
                 }
                 Step::Redeem(app) => {
-                    let namespace_uid =
-                        observe::namespace_uid(&context.reader, integration).await?;
                     let outcome =
-                        apply::redeem(context, &consent.consent, &app, &namespace_uid).await?;
+                        apply::redeem(context, &consent.consent, &app, &target.uid).await?;
                     consent = admission::settle(consent, outcome, Timestamp::now());
                     remember(&context.writer, namespace, &consent).await?;
                 }
                 Step::Create(name) => {
-                    create(&context.writer, integration, &name).await?;
+                    create(&context.writer, integration, &target.namespace, &name).await?;
                     limit.made.push(name);
                 }
                 Step::Refuse(refusal) => {
@@ -103,12 +106,11 @@ async fn pending(
     integration: &ZoomIntegration,
 ) -> Result<Vec<Pending>, Error> {
     let handed_over: Reads<Secret> = reader.within(namespace);
+    // In whichever namespace the connection is to be: a template may have changed since.
     let selector = format!(
-        "{}={},{}={},{}={}",
+        "{}={},{}={}",
         label::USE,
         label::CONSENT,
-        label::NAMESPACE,
-        integration.namespace().unwrap_or_default(),
         label::INTEGRATION,
         integration.name_any(),
     );
@@ -127,6 +129,54 @@ async fn pending(
     Ok(pending)
 }
 
+/// The namespace in which connections are created, and whether it may and wants to have them.
+async fn target(
+    context: &Context,
+    integration: &ZoomIntegration,
+    policy: &SelfService,
+) -> Result<Target, Error> {
+    let home = integration.namespace().unwrap_or_default();
+    let name = policy.namespace().unwrap_or(&home);
+    let namespaces: Reads<Namespace> = context.reader.of_cluster();
+    let watched = context.config.namespaces();
+    let is_watched = watched
+        .as_ref()
+        .is_none_or(|all| all.iter().any(|watched| watched == name));
+    let found = if is_watched {
+        namespaces.get_metadata_opt(name).await?
+    } else {
+        None
+    };
+    let labels = found
+        .as_ref()
+        .map(|found| found.metadata.labels.clone().unwrap_or_default());
+    let seen = labels.as_ref().filter(|_| watched.is_none());
+    let accepts = labels
+        .as_ref()
+        .and_then(|labels| labels.get(label::ACCEPT_CONNECTIONS));
+    let objection = if name == home {
+        None
+    } else if labels.is_none() {
+        Some(format!(
+            "namespace {name} does not exist, or is not watched"
+        ))
+    } else if !tenancy::admits(integration, name, seen) {
+        Some(format!("allowedNamespaces does not allow namespace {name}"))
+    } else if accepts != Some(&home) {
+        Some(format!(
+            "namespace {name} does not have the label {}={home}",
+            label::ACCEPT_CONNECTIONS
+        ))
+    } else {
+        None
+    };
+    Ok(Target {
+        namespace: name.to_owned(),
+        uid: found.and_then(|found| found.uid()).unwrap_or_default(),
+        objection,
+    })
+}
+
 async fn credentials(reader: &Reader, integration: &ZoomIntegration) -> Result<Credentials, Error> {
     let secrets: Reads<Secret> = reader.beside(integration);
     let name = &integration.spec.credentials.secret_ref.name;
@@ -136,10 +186,20 @@ async fn credentials(reader: &Reader, integration: &ZoomIntegration) -> Result<C
 
 /// The names of the connections that self service created. Read from the API server: the limit must hold
 /// however fast people are.
-async fn made(reader: &Reader, integration: &ZoomIntegration) -> Result<Vec<String>, Error> {
-    let connections: Reads<ZoomConnection> = reader.beside(integration);
+async fn made(
+    reader: &Reader,
+    integration: &ZoomIntegration,
+    target: &str,
+) -> Result<Vec<String>, Error> {
+    let connections: Reads<ZoomConnection> = reader.within(target);
+    let home = integration.namespace().unwrap_or_default();
+    let from = if home == target {
+        format!("!{}", label::INTEGRATION_NAMESPACE)
+    } else {
+        format!("{}={home}", label::INTEGRATION_NAMESPACE)
+    };
     let selector = format!(
-        "{}=true,{}={}",
+        "{}=true,{}={},{from}",
         label::SELF_SERVICE,
         label::INTEGRATION,
         integration.name_any()
@@ -168,16 +228,27 @@ async fn remember(writer: &Writer, namespace: &str, pending: &Pending) -> Result
     )
 }
 
-async fn create(writer: &Writer, integration: &ZoomIntegration, name: &str) -> Result<(), Error> {
+async fn create(
+    writer: &Writer,
+    integration: &ZoomIntegration,
+    target: &str,
+    name: &str,
+) -> Result<(), Error> {
+    let policy = integration.spec.self_service();
+    let template = policy.and_then(|policy| policy.template.as_ref());
+    let home = integration.namespace().unwrap_or_default();
+    let elsewhere = (home != target).then_some(home);
     let mut connection = ZoomConnection::new(
         name,
         ZoomConnectionSpec {
-            integration_ref: LocalRef {
+            integration_ref: IntegrationRef {
                 name: integration.name_any(),
+                namespace: elsewhere.clone(),
             },
             subject: None,
             import_secret_ref: None,
             token: None,
+            sink: template.and_then(|template| template.sink.clone()),
             external_refs: None,
         },
     );
@@ -187,10 +258,12 @@ async fn create(writer: &Writer, integration: &ZoomIntegration, name: &str) -> R
             (label::INTEGRATION, integration.name_any()),
             (label::SELF_SERVICE, "true".into()),
         ]
+        .into_iter()
+        .chain(elsewhere.map(|namespace| (label::INTEGRATION_NAMESPACE, namespace)))
         .map(|(key, value)| (key.to_owned(), value))
-        .into(),
+        .collect(),
     );
-    let connections: Api<ZoomConnection> = writer.beside(integration)?;
+    let connections: Api<ZoomConnection> = writer.within(target)?;
     match connections
         .create(&published::parameters(), &connection)
         .await

@@ -70,6 +70,7 @@ pub fn rebuild(
     handoff: &Handoff,
     kept: &StoredGrant,
 ) -> Result<Secret, Invalid> {
+    let elsewhere = handoff.integration_namespace.as_deref();
     let labels = [
         (label::MANAGED_BY, label::MANAGER),
         (label::USE, label::CONSENT),
@@ -77,7 +78,9 @@ pub fn rebuild(
         (label::CONNECTION, &handoff.connection),
         (label::NAMESPACE, &handoff.namespace),
         (label::REDEEMED, "true"),
-    ];
+    ]
+    .into_iter()
+    .chain(elsewhere.map(|namespace| (label::INTEGRATION_NAMESPACE, namespace)));
     let mut secret = Secret {
         metadata: ObjectMeta {
             name: Some(name.to_owned()),
@@ -85,7 +88,7 @@ pub fn rebuild(
             labels: Some(
                 labels
                     .map(|(key, value)| (key.to_owned(), value.to_owned()))
-                    .into(),
+                    .collect(),
             ),
             ..ObjectMeta::default()
         },
@@ -113,6 +116,7 @@ mod tests {
     fn handoff() -> Handoff {
         Handoff {
             namespace: "clinics".into(),
+            integration_namespace: None,
             integration: "app".into(),
             integration_uid: "i".into(),
             connection: "ada".into(),

@@ -90,7 +90,8 @@ impl Grants {
         futures::future::join_all(commits).await;
     }
 
-    /// Spends what is stored at `place` with the credentials of `app`. Returns `None` without waiting, to be
+    /// Spends what is stored at `place` with the credentials of `app`, which are those of an integration in
+    /// the namespace `home`. Returns `None` without waiting, to be
     /// tried again soon, if an attempt is already in progress or the app's budget is used up.
     ///
     /// # Errors
@@ -99,13 +100,14 @@ impl Grants {
         &self,
         place: Place,
         app: &zoom::App,
+        home: &str,
     ) -> Option<Result<SpendOutcome<zoom::Error>, Error>> {
         let namespace = place.connection_namespace.clone();
         let store = SecretStore::new(&self.client, place);
         let under_way = UnderWay::begin(&self.under_way, store.place())?;
         let permit = self.permits.clone().try_acquire_owned().ok()?;
         self.budgets
-            .spend_of_app(&namespace, &app.client_id, &store.place())
+            .spend_of_connection(&namespace, home, &app.client_id, &store.place())
             .ok()?;
         let issuer = ZoomIssuer::new(self.zoom.clone(), app.clone());
         let (journal, term) = (self.journal.clone(), self.term.clone());

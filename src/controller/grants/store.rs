@@ -158,7 +158,7 @@ impl SecretStore {
     /// With self service, the connection is created only once its grant exists: until then the integration
     /// decides.
     async fn is_integration_there(&self, handoff: &Handoff) -> Result<bool, StoreError> {
-        let namespace = &self.place.connection_namespace;
+        let namespace = handoff.integration_namespace();
         let integrations: Api<ZoomIntegration> = Api::namespaced(self.client.clone(), namespace);
         let found = integrations.get_metadata_opt(&handoff.integration).await;
         let found = found.map_err(unavailable)?;

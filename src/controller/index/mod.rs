@@ -42,6 +42,7 @@ use super::{
     integration::{ReceiverPod, hosts::Claim, shared::proven},
     key::{Key, Kind},
     removals::Removals,
+    tenancy::Labels,
 };
 use crate::api::v1alpha1::{ZoomConnection, ZoomIntegration};
 
@@ -56,6 +57,9 @@ const MOST_REPLICA_SETS: usize = 20_000;
 
 /// The kinds that get passes.
 const KINDS: [Kind; 2] = [Kind::Integration, Kind::Connection];
+
+/// The kind of the watch of namespaces' labels.
+pub const NAMESPACES: &str = "Namespace";
 
 /// The index of the watches.
 #[derive(Default)]
@@ -135,18 +139,33 @@ impl Index {
         self.lock().coverage.get(namespace, &K::kind(&())) == Watch::Complete
     }
 
+    /// The namespaces whose labels are known, other than these.
+    #[must_use]
+    pub fn labelled_but(&self, these: &HashSet<String>) -> Vec<String> {
+        self.lock().objects.labelled_but(these)
+    }
+
     /// Records the state of a watch. Returns the previous one.
     pub fn set_watch(&self, scope: Option<&str>, kind: &str, watch: Watch) -> Option<Watch> {
         self.lock().coverage.set(scope, kind, watch)
     }
 
-    /// Whether all declared resources of a namespace are known.
+    /// Whether all declared resources of a namespace are known, and the labels of namespaces if they are
+    /// watched: without them, an integration would seem to have lost the connections of other namespaces.
     #[must_use]
     pub fn is_watched(&self, namespace: &str) -> bool {
         let state = self.lock();
-        KINDS
-            .iter()
-            .all(|kind| state.coverage.get(namespace, kind.as_str()) == Watch::Complete)
+        let are_known = |kind: &Kind| {
+            let kind = kind.as_str();
+            state.coverage.get(namespace, kind) == Watch::Complete
+        };
+        KINDS.iter().all(are_known) && state.coverage.is_settled(NAMESPACES)
+    }
+
+    /// Records the labels of a namespace, or with `None` that it is gone. Returns the objects that need a
+    /// pass because of it.
+    pub fn relabel(&self, namespace: &str, labels: Option<Labels>) -> Vec<Key> {
+        self.lock().objects.relabel(namespace, labels)
     }
 
     /// All objects of a namespace, or of all, and whether each is new, which means that it had no pass yet.
@@ -182,7 +201,8 @@ impl Index {
         integrations.chain(connections).collect()
     }
 
-    /// The connections of an integration, including those that this version cannot read.
+    /// The connections of an integration, in the namespaces that it allows, including those that this version
+    /// cannot read.
     #[must_use]
     pub fn connections_of(
         &self,

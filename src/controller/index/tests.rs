@@ -430,3 +430,93 @@ fn big_annotations_cost_next_to_nothing() {
     }
     assert!(bytes < 2 * BOUND, "{bytes} bytes");
 }
+
+/// A connection in `namespace` to the integration `app` of `clinics`.
+fn tenant(namespace: &str, version: u32) -> Connections {
+    connection(
+        "ada",
+        version,
+        json!({
+            "metadata": {"namespace": namespace, "uid": namespace},
+            "spec": {"integrationRef": {"namespace": "clinics"}},
+        }),
+    )
+}
+
+fn allowing(version: u32, allowed: &Value) -> Integrations {
+    integration(
+        "app",
+        version,
+        json!({"metadata": {"generation": version}, "spec": {"allowedNamespaces": allowed}}),
+    )
+}
+
+#[test]
+fn a_connection_of_another_namespace_counts_while_it_is_allowed() {
+    let index = Index::default();
+    index.apply(tenant("acme", 1));
+    index.apply(connection("own", 2, json!({})));
+    let counted = |index: &Index| {
+        let found = index.connections_of("clinics", "app");
+        let mut found: Vec<_> = found.iter().filter_map(|found| found.namespace()).collect();
+        found.sort();
+        found.join(" ")
+    };
+    let other = Key::connection("acme", "ada");
+    // Whoever names the integration gets a pass when it changes, allowed or not: that pass says so.
+    for (version, allowed, wanted) in [
+        (3, json!(null), "clinics"),
+        (4, json!({"from": "All"}), "acme clinics"),
+        (5, json!({"from": "Same"}), "clinics"),
+        (
+            6,
+            json!({"from": "Selector", "selector": {"matchLabels": {"tenant": "yes"}}}),
+            "clinics",
+        ),
+    ] {
+        let affected = index.apply(allowing(version, &allowed));
+        assert!(affected.contains(&other), "{allowed}");
+        assert_eq!(counted(&index), wanted, "{allowed}");
+    }
+    let labels = |value: &str| Some([("tenant".to_owned(), value.to_owned())].into());
+    assert_eq!(
+        sorted(index.relabel("acme", labels("yes"))),
+        [app("app"), other.clone()]
+    );
+    assert_eq!(counted(&index), "acme clinics");
+    assert!(index.relabel("acme", labels("yes")).is_empty(), "no change");
+    assert!(!index.relabel("acme", labels("no")).is_empty());
+    assert_eq!(counted(&index), "clinics");
+    assert!(index.relabel("clinics", labels("yes")).is_empty());
+    assert_eq!(
+        index.labelled_but(&HashSet::from(["acme".to_owned()])),
+        ["clinics"]
+    );
+}
+
+#[test]
+fn the_credentials_of_an_app_concern_its_connections_everywhere() {
+    let index = Index::default();
+    index.apply(allowing(1, &json!({"from": "All"})));
+    index.apply(tenant("acme", 2));
+    let readers = sorted(index.readers("clinics", "zoom"));
+    assert_eq!(readers, [app("app"), Key::connection("acme", "ada")]);
+    assert!(index.readers("acme", "zoom").is_empty());
+    let deleted = index.delete(&allowing(1, &json!({"from": "All"})));
+    assert_eq!(deleted, [Key::connection("acme", "ada")]);
+}
+
+#[test]
+fn no_pass_starts_before_the_labels_of_namespaces_are_known() {
+    let index = Index::default();
+    for kind in KINDS {
+        index.set_watch(None, kind.as_str(), Watch::Complete);
+    }
+    index.set_watch(None, NAMESPACES, Watch::Pending);
+    assert!(!index.is_watched("clinics"));
+    // Without permission to watch them, no selector matches, and everything else works.
+    for watch in [Watch::Unavailable, Watch::Complete] {
+        index.set_watch(None, NAMESPACES, watch);
+        assert!(index.is_watched("clinics"));
+    }
+}

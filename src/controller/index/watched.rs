@@ -39,6 +39,7 @@ use crate::{
         },
         key::Key,
         removals::Removals,
+        tenancy::{self, Labels},
         token_secret::Owner,
     },
     setup::known,
@@ -95,8 +96,10 @@ pub struct Objects {
     pods: Cache<Pod>,
     /// Names of Pods, by namespace and name of the integration in their labels.
     pods_of: Relation<Name, String>,
-    /// Names of connections, by namespace and name of their integration.
-    connections_of: Relation<Name, String>,
+    /// Namespaces and names of connections, by namespace and name of their integration.
+    connections_of: Relation<Name, Name>,
+    /// Labels of namespaces, if all of them are watched.
+    labels: HashMap<String, Labels>,
     /// Objects by the Secrets that they read or write.
     readers: Relation<Name, Key>,
     /// Namespaces and names of integrations, by the host that they claim.
@@ -122,16 +125,44 @@ impl Objects {
         }
     }
 
-    /// The connections of an integration.
+    /// The connections of an integration, in the namespaces that it allows.
     pub fn connections_of(
         &self,
         namespace: &str,
         integration: &str,
     ) -> Vec<Arc<Guarded<ZoomConnection>>> {
+        let app = self.integrations.get(namespace, integration);
+        let app = app.and_then(|found| readable(found));
         let integration = (namespace.to_owned(), integration.to_owned());
         let names = self.connections_of.of(&integration);
         names
-            .filter_map(|name| self.connections.get(namespace, name).cloned())
+            .filter(|(of, _)| {
+                of == namespace
+                    || app.is_some_and(|app| tenancy::admits(app, of, self.labels.get(of)))
+            })
+            .filter_map(|(namespace, name)| self.connections.get(namespace, name).cloned())
+            .collect()
+    }
+
+    /// Records the labels of a namespace, or that it is gone. Returns its connections to integrations of
+    /// other namespaces, and those integrations: they may be allowed now, or no longer.
+    pub fn relabel(&mut self, namespace: &str, labels: Option<Labels>) -> Vec<Key> {
+        let before = self.labels.get(namespace);
+        if before == labels.as_ref() {
+            return Vec::new();
+        }
+        match labels {
+            Some(labels) => drop(self.labels.insert(namespace.to_owned(), labels)),
+            None => drop(self.labels.remove(namespace)),
+        }
+        let connections = self.connections.within(Some(namespace));
+        connections
+            .filter_map(|connection| readable(connection))
+            .filter(|connection| connection.spec.integration_ref.is_foreign(namespace))
+            .flat_map(|connection| {
+                let (namespace, name) = integration_of(connection);
+                [Key::from(connection), Key::integration(&namespace, &name)]
+            })
             .collect()
     }
 
@@ -180,10 +211,21 @@ impl Objects {
             .collect()
     }
 
+    /// The namespaces whose labels are known, other than these.
+    pub fn labelled_but(&self, these: &HashSet<String>) -> Vec<String> {
+        let known = self.labels.keys();
+        known
+            .filter(|namespace| !these.contains(*namespace))
+            .cloned()
+            .collect()
+    }
+
     fn connection_keys(&self, namespace: &str, integration: &str) -> Vec<Key> {
         let integration = (namespace.to_owned(), integration.to_owned());
         let names = self.connections_of.of(&integration);
-        names.map(|name| Key::connection(namespace, name)).collect()
+        names
+            .map(|(namespace, name)| Key::connection(namespace, name))
+            .collect()
     }
 }
 
@@ -294,7 +336,7 @@ impl Watched for Guarded<ZoomConnection> {
             }
             objects
                 .connections_of
-                .remove(&integration_of(before), &before.name_any());
+                .remove(&integration_of(before), &full_name(before));
         }
         if let Some(now) = now.and_then(readable) {
             let key = Key::from(now);
@@ -303,7 +345,7 @@ impl Watched for Guarded<ZoomConnection> {
             }
             objects
                 .connections_of
-                .insert(integration_of(now), now.name_any());
+                .insert(integration_of(now), full_name(now));
         }
     }
 
@@ -328,14 +370,20 @@ impl Watched for Guarded<ZoomConnection> {
             }
         }
         if let (Some(gone), None) = (before, now) {
-            // Another connection of the same person may replace it.
-            let person =
-                |object: &ZoomConnection| object.status.as_ref()?.subject.as_ref()?.user_id.clone();
+            // Another connection of the same person or account may replace it.
+            let subject = |object: &ZoomConnection| object.status.as_ref()?.subject.clone();
+            let is_same = |other: &ZoomConnection| {
+                subject(other)
+                    .zip(subject(gone))
+                    .is_some_and(|(one, other)| {
+                        one.user_id.is_some() && one.user_id == other.user_id
+                            || one.account_id.is_some() && one.account_id == other.account_id
+                    })
+            };
             let (namespace, name) = integration_of(gone);
             let others = objects.connections_of(&namespace, &name);
             let others = others.iter().filter_map(|other| readable(other));
-            let same =
-                others.filter(|other| person(other).is_some() && person(other) == person(gone));
+            let same = others.filter(|other| is_same(other));
             affected.extend(same.map(Key::from));
         }
         affected.extend(now.is_some().then_some(key));
@@ -429,9 +477,10 @@ fn full_name<K: Resource>(object: &K) -> Name {
 
 fn integration_of(connection: &ZoomConnection) -> Name {
     let (namespace, _) = names(connection);
+    let reference = &connection.spec.integration_ref;
     (
-        namespace.to_owned(),
-        connection.spec.integration_ref.name.clone(),
+        reference.namespace(namespace).to_owned(),
+        reference.name.clone(),
     )
 }
 

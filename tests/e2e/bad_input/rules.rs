@@ -40,6 +40,11 @@ fn webhook(change: Value) -> Value {
     json!({"webhook": webhook})
 }
 
+/// A statement of whose events an account's are.
+fn claim(account: &str) -> Value {
+    json!({"accountId": account, "namespace": "clinic", "connection": "zoom"})
+}
+
 /// A General app whose receiver answers Zoom's domain validation.
 fn domain_validation() -> Value {
     let mut spec = general(webhook(json!({})));
@@ -104,6 +109,15 @@ fn wrong_apps() -> Vec<Change> {
         ("domain validation without webhook", general(json!({"app": {"domainValidation": {"configMapKeyRef": {"name": "domain"}}}}))),
         ("an unknown kind of app", json!({"app": {"kind": "Chatbot"}})),
         ("a display name of 50 characters", json!({"app": {"displayName": "a".repeat(50)}})),
+        ("namespaces of a ServerToServer app", json!({"allowedNamespaces": {"from": "All"}})),
+        ("a selector of namespaces without labels", general(json!({"allowedNamespaces": {"from": "Selector"}}))),
+        ("labels of namespaces without Selector", general(json!({"allowedNamespaces": {"from": "All", "selector": {}}}))),
+        ("In without values", general(json!({"allowedNamespaces": {"from": "Selector", "selector": {"matchExpressions": [{"key": "a", "operator": "In"}]}}}))),
+        ("accounts without a buffer", general(json!({"accounts": [claim("a")], "webhook": webhook(json!({}))["webhook"]}))),
+        ("an account twice", general(json!({"accounts": [claim("a"), claim("a")], "webhook": webhook(json!({"buffer": {}}))["webhook"]}))),
+        ("unclaimed accounts of a ServerToServer app", webhook(json!({"unclaimedAccounts": "Sink"}))),
+        ("unclaimed accounts without a buffer", general(webhook(json!({"unclaimedAccounts": "Drop"})))),
+        ("an empty template", general(json!({"oauth": {"redirectUrl": null, "consent": {"selfService": {"template": {}}}}}))),
         ("lifecycle events in Zoom's format", webhook(json!({"lifecycleEvents": {}, "sink": {"http": {"format": "Zoom"}}}))),
     ]
 }
@@ -253,6 +267,17 @@ fn wrong_connections() -> Vec<(&'static str, String, Value)> {
             json!({"token": {"deletionPolicy": "Forget"}}),
         ),
         (
+            "an integration of a namespace with dots",
+            ada(),
+            json!({"integrationRef": {"namespace": "a.b"}}),
+        ),
+        ("a sink that is none", ada(), json!({"sink": {}})),
+        (
+            "Zoom's format without a secret to sign with",
+            ada(),
+            json!({"sink": {"http": {"url": "https://a.example", "format": "Zoom"}}}),
+        ),
+        (
             "a token Secret with spaces",
             ada(),
             json!({"token": {"secretName": "my token"}}),
@@ -296,6 +321,12 @@ fn right() -> Vec<Change> {
         ("a bot", bot(json!({"token": {"secretName": "bot"}}))),
         ("domain validation", domain_validation()),
         ("a WebhookOnly app", webhook_only(json!({}))),
+        ("an app for many tenants", general(json!({
+            "allowedNamespaces": {"from": "Selector", "selector": {"matchLabels": {"tenant": "yes"}, "matchExpressions": [{"key": "plan", "operator": "NotIn", "values": ["free"]}]}},
+            "accounts": [claim("a"), claim("b")],
+            "webhook": webhook(json!({"buffer": {}, "unclaimedAccounts": "DeadLetter"}))["webhook"],
+            "oauth": {"redirectUrl": null, "consent": {"selfService": {"template": {"namespace": "clinic", "sink": {"http": {"serviceRef": {"name": "sink"}}}}}}},
+        }))),
         ("another name for its secret token", webhook_only(json!({"credentials": {"keys": {"webhookSecretToken": "token"}}}))),
     ]
 }

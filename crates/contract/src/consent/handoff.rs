@@ -11,8 +11,11 @@ pub const MAX_BYTES: usize = 16 * 1024;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Handoff {
-    /// Namespace of the integration and its connections.
+    /// Namespace of the connection.
     pub namespace: String,
+    /// Namespace of the integration, if it is not that of the connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub integration_namespace: Option<String>,
     /// Name of the integration.
     pub integration: String,
     /// UID of the integration for which the consent was begun.
@@ -46,6 +49,14 @@ pub struct Invalid;
 // === impl Handoff ===
 
 impl Handoff {
+    /// Namespace of the integration.
+    #[must_use]
+    pub fn integration_namespace(&self) -> &str {
+        self.integration_namespace
+            .as_deref()
+            .unwrap_or(&self.namespace)
+    }
+
     /// As it is stored.
     ///
     /// # Errors
@@ -85,6 +96,7 @@ mod tests {
     fn a_handoff_survives_the_way_and_tells_nobody_its_code() {
         let handoff = Handoff {
             namespace: "clinics".into(),
+            integration_namespace: None,
             integration: "app".into(),
             integration_uid: "i".into(),
             connection: "ada".into(),

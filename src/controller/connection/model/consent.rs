@@ -9,6 +9,7 @@ use kube::ResourceExt as _;
 use crate::{
     api::reason::Reason,
     controller::{
+        connection::subject::Holder,
         grants::{handoff, secret},
         schedule,
     },
@@ -45,8 +46,8 @@ pub struct Consent {
 pub struct Asked {
     /// The user; `None` if the scopes do not allow asking.
     pub identity: Option<Identity>,
-    /// Another connection of the same user.
-    pub other: Option<String>,
+    /// Another connection of the same user or account.
+    pub other: Option<Holder>,
 }
 
 /// How a consent ended.

@@ -7,7 +7,7 @@ use super::consent::Consent;
 use crate::{
     api::v1alpha1::{SubjectStatus, ZoomConnection, ZoomIntegration},
     controller::{
-        connection::subject::Expected,
+        connection::subject::{Expected, Holder},
         credentials::Credentials,
         grants::secret::{GrantSecret, StoredGrant},
         token_secret::TokenSecret,
@@ -18,8 +18,10 @@ use grant::Intent;
 /// The state around a connection: as it was read, and as each step left it.
 #[derive(Debug)]
 pub struct Observed {
-    /// The integration, and its credentials.
+    /// The integration, and its credentials. `None` if it does not exist, or may not be used.
     pub integration: Option<Integration>,
+    /// Whether the integration may be used.
+    pub access: AppAccess,
     /// The grant.
     pub grant: GrantSecret,
     /// Version of the grant's Secret, as the precondition of a write; `None` if there is no Secret.
@@ -42,8 +44,20 @@ pub struct Observed {
     pub removed_at: Option<Timestamp>,
     /// When somebody last claimed that without Zoom's signature.
     pub claimed_at: Option<Timestamp>,
-    /// Another connection of the user who gave the grant.
-    pub other: Option<String>,
+    /// Another connection of the user or account that gave the grant.
+    pub other: Option<Holder>,
+}
+
+/// Whether a connection may use its integration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AppAccess {
+    /// It is in the same namespace.
+    Own,
+    /// It is in another namespace, and allows this one.
+    Allowed,
+    /// It is in another namespace, and does not exist or does not allow this one; with the time when a pass
+    /// first found so.
+    Refused(Option<Timestamp>),
 }
 
 /// The integration of a connection.
@@ -140,7 +154,7 @@ impl Observed {
     pub fn expected<'a>(
         &'a self,
         connection: &'a ZoomConnection,
-        other: Option<&'a str>,
+        other: Option<&'a Holder>,
     ) -> Expected<'a> {
         let integration = self.integration.as_ref();
         Expected {

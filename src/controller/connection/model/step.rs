@@ -33,6 +33,8 @@ pub enum Step {
     ReownToken(String),
     /// Removes the Secret that consumers mount.
     RemoveToken,
+    /// Removes the grant's Secret: the integration has not been usable for too long.
+    RemoveGrant,
     /// Removes the token Secret with this earlier name.
     RemoveOldToken(String),
 }

@@ -65,7 +65,7 @@ pub fn next(view: &AppView<'_>) -> Option<Step> {
     };
     let expected = view
         .observed()
-        .expected(view.view.connection, asked.other.as_deref());
+        .expected(view.view.connection, asked.other.as_ref());
     if let Err(mismatch) = subject::judge(asked.identity.as_ref(), expected) {
         return end(End::failed(mismatch.reason, mismatch.message));
     }
@@ -159,9 +159,11 @@ pub fn check(
     };
     let ours = connection.metadata.uid.as_deref();
     let meant = handoff.connection_uid.as_deref();
+    let reference = &connection.spec.integration_ref;
     let same = meant.is_none_or(|uid| Some(uid) == ours)
         && Some(handoff.integration_uid.as_str()) == integration.resource.metadata.uid.as_deref()
-        && handoff.integration == connection.spec.integration_ref.name;
+        && handoff.integration == reference.name
+        && handoff.integration_namespace() == reference.namespace(&handoff.namespace);
     if !same {
         return refused(
             Reason::ConsentOutdated,

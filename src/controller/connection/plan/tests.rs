@@ -450,6 +450,7 @@ fn observed(grant: GrantSecret) -> Observed {
         integration: Some(integration()),
         grant_version: matches!(grant, GrantSecret::Ours(_)).then(|| "1".into()),
         grant,
+        access: AppAccess::Own,
         follows_policy: true,
         foreign_attempt: None,
         token: TokenSecret::Absent,
@@ -591,7 +592,10 @@ fn the_wrong_person_is_not_adopted() {
             account_id: "a".into(),
             email: "ada@example.com".into(),
         }),
-        other: Some("ada-2".into()),
+        other: Some(subject::Holder {
+            name: "ZoomConnection ada-2".into(),
+            of: subject::Shared::User,
+        }),
     });
     found.consents = vec![consent];
     let now = situation(found);
@@ -662,4 +666,58 @@ fn a_secret_that_cannot_be_written_delays_no_refresh() {
     now.failure = Some(failure);
     assert_eq!(step(&now, 100), None);
     assert_eq!(step(&now, 2900).as_deref(), Some("Refresh"));
+}
+
+// === An integration that may not be used ===
+
+#[test]
+fn nothing_is_refreshed_or_revoked_for_a_namespace_that_is_not_allowed() {
+    let barred = |since: Option<i64>| {
+        let mut barred = situation(settled(0));
+        barred.observed.integration = None;
+        barred.observed.access = AppAccess::Refused(since.map(at));
+        barred
+    };
+    // The token would be due.
+    assert_eq!(step(&barred(None), 3500), None, "not known for how long");
+    assert_eq!(
+        step(&barred(Some(3000)), 3500),
+        None,
+        "a mistake is corrected soon"
+    );
+    let grace = i64::try_from(TOKEN_GRACE.as_secs()).unwrap();
+    assert_eq!(
+        step(&barred(Some(3000)), 3000 + grace).unwrap(),
+        "RemoveToken"
+    );
+    let mut without_token = barred(Some(3000));
+    without_token.observed.token = TokenSecret::Absent;
+    // The grant is kept for as long as one that Zoom refused.
+    assert_eq!(step(&without_token, 3999), None);
+    assert_eq!(step(&without_token, 4000).unwrap(), "RemoveGrant");
+    without_token.observed.access = AppAccess::Allowed;
+    assert_eq!(step(&without_token, 4000), None);
+}
+
+#[test]
+fn a_namespace_that_is_allowed_again_gets_its_token_back() {
+    let mut back = situation(settled(0));
+    back.observed.access = AppAccess::Allowed;
+    back.observed.token = TokenSecret::Absent;
+    assert_eq!(step(&back, 100).unwrap(), "Publish");
+}
+
+#[test]
+fn what_is_removed_later_is_looked_at_in_time() {
+    let mut barred = situation(settled(0));
+    barred.observed.integration = None;
+    barred.observed.access = AppAccess::Refused(Some(at(3000)));
+    let rules = Rules {
+        sealed_grant: Duration::from_hours(24),
+    };
+    let again = look_again(&connection(), &barred, rules, at(3100));
+    assert_eq!(again, Some(schedule::later(at(3000), TOKEN_GRACE)));
+    barred.observed.token = TokenSecret::Absent;
+    let again = look_again(&connection(), &barred, rules, at(3100));
+    assert_eq!(again, Some(schedule::later(at(3000), rules.sealed_grant)));
 }

@@ -4,7 +4,10 @@ use serde_json::json;
 
 use super::*;
 use crate::controller::{
-    connection::model::{Import, Observed},
+    connection::{
+        model::{AppAccess, Import, Observed},
+        subject::{Holder, Shared},
+    },
     grants::secret::{GrantSecret, StoredGrant},
 };
 use grant::{Access, Code, Credential, Grant, Lost, Refusal};
@@ -83,6 +86,7 @@ fn situation(generation: u64) -> Situation {
     });
     let observed = Observed {
         integration: None,
+        access: AppAccess::Own,
         grant: stored.grant,
         grant_version: stored.version,
         follows_policy: true,
@@ -294,7 +298,10 @@ fn who_it_is_is_known_before_it_is_stored() {
             account_id: "a".into(),
             email: "ada@example.com".into(),
         }),
-        other: Some("ada-2".into()),
+        other: Some(Holder {
+            name: "ZoomConnection ada-2".into(),
+            of: Shared::User,
+        }),
     };
     let found = ask(situation(1), Ok(asked.clone()), 110);
     assert_eq!(found.observed.consents[0].identity, Some(asked.clone()));
@@ -304,6 +311,6 @@ fn who_it_is_is_known_before_it_is_stored() {
     let step = Step::Store(Box::new(read_kept()), Purpose::Identified);
     let outcome = Outcome::Stored(Ok(read(grant(1))));
     let found = settle(&connection(), found, &step, outcome, at(121));
-    assert_eq!(found.observed.other.as_deref(), Some("ada-2"));
+    assert_eq!(found.observed.other.unwrap().name, "ZoomConnection ada-2");
     assert!(found.asked.is_none());
 }

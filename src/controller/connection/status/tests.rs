@@ -3,7 +3,11 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::controller::{credentials::Credentials, token_secret::Stored};
+use crate::controller::{
+    connection::subject::{Holder, Shared},
+    credentials::Credentials,
+    token_secret::Stored,
+};
 use grant::{Access, Client, Credential, Grant, Lost};
 use zoom::Identity;
 
@@ -50,6 +54,7 @@ fn observed(suspend: bool) -> Observed {
         }),
         grant: GrantSecret::Absent,
         grant_version: None,
+        access: AppAccess::Own,
         follows_policy: true,
         foreign_attempt: None,
         removed_at: None,
@@ -160,7 +165,10 @@ fn who_removed_the_app_is_owed_the_deletion_of_his_data() {
 #[test]
 fn nobody_is_named_before_it_is_known_that_they_may() {
     let mut wrong = with_grant(0, false);
-    wrong.observed.other = Some("ada-2".into());
+    wrong.observed.other = Some(Holder {
+        name: "ZoomConnection ada-2".into(),
+        of: Shared::User,
+    });
     let (published, wait) = status(&connection(), &wrong, SETTING, at(200));
     assert_eq!(published.subject, None);
     let verified = Type::SubjectVerified.find(&published.conditions).unwrap();
@@ -272,4 +280,55 @@ fn the_credentials_of_another_app_are_named_and_the_grant_is_kept() {
     );
     assert_eq!(condition(&published, Type::TokenFresh).1, "ClientIdChanged");
     assert_eq!(published.grant.unwrap().lost, None);
+}
+
+// === An integration of another namespace ===
+
+fn tenant(link: Option<&str>) -> ZoomConnection {
+    let mut connection = connection();
+    connection.spec.integration_ref.namespace = Some("platform".into());
+    connection.status = link.map(|link| ZoomConnectionStatus {
+        install_url: Some(link.into()),
+        ..ZoomConnectionStatus::default()
+    });
+    connection
+}
+
+#[test]
+fn a_tenant_is_not_told_whether_an_integration_exists_elsewhere() {
+    let mut situation = with_grant(0, false);
+    situation.observed.integration = None;
+    situation.observed.access = AppAccess::Refused(None);
+    let link = "https://connect.example.com/connections/clinics/ada/0123456789012345678901";
+    let (status, _) = status(&tenant(Some(link)), &situation, SETTING, at(100));
+    let ready = Type::Ready.find(&status.conditions).unwrap();
+    assert_eq!(
+        (ready.status.as_str(), ready.reason.as_str()),
+        ("False", "NamespaceNotAllowed")
+    );
+    assert!(ready.message.starts_with(
+        "There is no ZoomIntegration app in namespace platform that allows namespace clinics"
+    ));
+    assert!(
+        ready.message.contains("the grant is kept until"),
+        "{}",
+        ready.message
+    );
+    let allowed = Type::NamespaceAllowed.find(&status.conditions).unwrap();
+    assert_eq!(allowed.status, "False");
+    // The link that a person has works again later.
+    assert_eq!(status.install_url.as_deref(), Some(link));
+}
+
+#[test]
+fn an_allowed_namespace_is_stated_and_the_own_one_is_not() {
+    let mut situation = with_grant(0, false);
+    let stated = |situation: &Situation, connection: &ZoomConnection| {
+        let (status, _) = status(connection, situation, SETTING, at(100));
+        let found = Type::NamespaceAllowed.find(&status.conditions);
+        found.map(|condition| condition.status.clone())
+    };
+    assert_eq!(stated(&situation, &connection()), None);
+    situation.observed.access = AppAccess::Allowed;
+    assert_eq!(stated(&situation, &tenant(None)).as_deref(), Some("True"));
 }

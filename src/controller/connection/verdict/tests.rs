@@ -49,6 +49,7 @@ fn findings<'a>(
             conditions: &[],
         },
         integration_name: "app",
+        not_allowed: None,
         integration: Some(integration),
         credentials: None,
         has_pages: true,

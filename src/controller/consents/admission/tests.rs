@@ -121,3 +121,22 @@ fn a_code_of_another_app_is_not_sent() {
     let found = next(&pending(0), &limit(&[]), &credentials("other"), at(110));
     assert!(matches!(found, Step::Refuse(refusal) if refusal.reason == Reason::ConsentOutdated));
 }
+
+#[test]
+fn a_person_is_connected_only_in_the_namespace_that_agrees() {
+    let target = |namespace: &str, objection: Option<&str>| Target {
+        namespace: namespace.into(),
+        uid: "n".into(),
+        objection: objection.map(Into::into),
+    };
+    let refused = |target: &Target| {
+        let refusal = misplaced(&pending(0), target);
+        refusal.map(|refusal| (refusal.reason, refusal.message))
+    };
+    assert_eq!(refused(&target("clinics", None)), None);
+    let (reason, message) = refused(&target("clinics", Some("it has no label"))).unwrap();
+    assert_eq!(reason, Reason::SelfServiceRefused);
+    assert!(message.contains("it has no label"), "{message}");
+    let (reason, _) = refused(&target("elsewhere", None)).unwrap();
+    assert_eq!(reason, Reason::ConsentOutdated);
+}

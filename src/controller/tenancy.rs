@@ -1,0 +1,105 @@
+//! Which namespaces may use an integration. Pure.
+
+use std::collections::BTreeMap;
+
+use kube::{
+    ResourceExt as _,
+    core::{Selector, SelectorExt as _},
+};
+
+use crate::api::v1alpha1::{NamespacesFrom, ZoomIntegration};
+
+/// Labels of a namespace.
+pub type Labels = BTreeMap<String, String>;
+
+/// Whether connections of `namespace` may use the integration. Without the namespace's `labels`, which a
+/// controller of some namespaces only does not watch, no selector matches.
+#[must_use]
+pub fn admits(integration: &ZoomIntegration, namespace: &str, labels: Option<&Labels>) -> bool {
+    if integration.namespace().as_deref() == Some(namespace) {
+        return true;
+    }
+    let Some(allowed) = &integration.spec.allowed_namespaces else {
+        return false;
+    };
+    match allowed.from {
+        NamespacesFrom::Same => false,
+        NamespacesFrom::All => true,
+        NamespacesFrom::Selector => {
+            let selector = allowed.selector.clone().map(Selector::try_from);
+            match (selector, labels) {
+                (Some(Ok(selector)), Some(labels)) => selector.matches(labels),
+                _ => false,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn allows(allowed: &Value, namespace: &str, labels: Option<&[(&str, &str)]>) -> bool {
+        let integration = serde_json::from_value(json!({
+            "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomIntegration",
+            "metadata": {"name": "app", "namespace": "platform"},
+            "spec": {
+                "app": {"kind": "General", "management": "Admin"},
+                "credentials": {"secretRef": {"name": "zoom"}},
+                "scopes": {"required": ["user:read:user:admin"]},
+                "allowedNamespaces": allowed,
+            },
+        }))
+        .unwrap();
+        let labels = labels.map(|labels| {
+            let pairs = labels.iter();
+            pairs
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+                .collect()
+        });
+        admits(&integration, namespace, labels.as_ref())
+    }
+
+    #[test]
+    fn the_own_namespace_is_always_allowed() {
+        for allowed in [json!(null), json!({"from": "Same"}), json!({"from": "All"})] {
+            assert!(allows(&allowed, "platform", None), "{allowed}");
+        }
+    }
+
+    #[test]
+    fn others_are_allowed_only_by_a_statement() {
+        assert!(!allows(&json!(null), "clinic", Some(&[])));
+        assert!(!allows(&json!({"from": "Same"}), "clinic", Some(&[])));
+        assert!(allows(&json!({"from": "All"}), "clinic", None));
+    }
+
+    #[test]
+    fn a_selector_reads_the_labels_of_the_namespace() {
+        let by = |selector: Value| json!({"from": "Selector", "selector": selector});
+        let clinic = by(json!({"matchLabels": {"tenant": "clinic"}}));
+        assert!(allows(&clinic, "a", Some(&[("tenant", "clinic")])));
+        assert!(!allows(&clinic, "a", Some(&[("tenant", "school")])));
+        assert!(!allows(&clinic, "a", Some(&[])));
+        assert!(!allows(&clinic, "a", None), "unknown labels match nothing");
+        let paying = by(json!({"matchExpressions": [
+            {"key": "plan", "operator": "In", "values": ["a", "b"]},
+            {"key": "closed", "operator": "DoesNotExist"},
+        ]}));
+        assert!(allows(&paying, "a", Some(&[("plan", "b")])));
+        assert!(!allows(
+            &paying,
+            "a",
+            Some(&[("plan", "b"), ("closed", "")])
+        ));
+        assert!(!allows(&paying, "a", Some(&[("plan", "c")])));
+        assert!(
+            allows(&by(json!({})), "a", Some(&[])),
+            "an empty selector matches all"
+        );
+        let unknown = by(json!({"matchExpressions": [{"key": "k", "operator": "Near"}]}));
+        assert!(!allows(&unknown, "a", Some(&[("k", "v")])));
+    }
+}
