@@ -12,6 +12,7 @@ use super::{
     cloudevent::Extension,
     config::{Config, Tuning},
     filter::Filter,
+    routing,
     sink::{SinkConfig, config::DEFAULT_TIMEOUT},
 };
 use runtime::telemetry::LogArgs;
@@ -41,9 +42,11 @@ impl TryFrom<Flags> for Config {
     type Error = FlagError;
 
     fn try_from(flags: Flags) -> Result<Self, FlagError> {
-        if flags.routing.dir.is_some() {
-            return Err(FlagError::new("routes-dir", "not supported yet"));
-        }
+        let tuning = Tuning {
+            drain_grace: flags.drain_grace,
+            drain_limit: flags.drain_limit,
+            ..Tuning::default()
+        };
         Ok(Self {
             listen: flags.listen,
             admin_listen: flags.admin_listen,
@@ -84,11 +87,14 @@ impl TryFrom<Flags> for Config {
             suspended: flags.suspended,
             max_body: flags.max_body_bytes as usize,
             tolerance: flags.timestamp_tolerance,
-            tuning: Tuning {
-                drain_grace: flags.drain_grace,
-                drain_limit: flags.drain_limit,
-                ..Tuning::default()
-            },
+            routing: flags.routing.dir.map(|directory| routing::Settings {
+                directory,
+                unclaimed: flags.routing.unclaimed,
+                share: flags.routing.account_share,
+                grace: routing::GRACE,
+                interval: tuning.secrets_interval,
+            }),
+            tuning,
         })
     }
 }

@@ -62,9 +62,13 @@ pub enum ExtensionError {
     Value,
 }
 
-/// The headers of the request to the sink.
+/// The headers of the request to the sink. Of two extensions with one name the later one counts.
 #[must_use]
-pub fn headers(source: &Integration, extensions: &[Extension], event: &Event) -> HeaderMap {
+pub fn headers<'a>(
+    source: &Integration,
+    extensions: impl IntoIterator<Item = &'a Extension>,
+    event: &Event,
+) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(16);
     let json = HeaderValue::from_static("application/json");
     headers.insert(header::CONTENT_TYPE, json);

@@ -9,6 +9,7 @@ use super::{
     buffer::{self, backoff::Backoff},
     cloudevent::Extension,
     filter::Filter,
+    routing,
     sink::SinkConfig,
 };
 use runtime::http::Limits;
@@ -42,6 +43,8 @@ pub struct Config {
     pub filter: Filter,
     /// The durable buffer.
     pub buffer: Option<buffer::Settings>,
+    /// Where the events of an account go; only with a buffer.
+    pub routing: Option<routing::Settings>,
     /// Where dead letters are looked after, and the file with the token.
     pub control: Option<(SocketAddr, PathBuf)>,
     /// Directory of the states that the sink is told of.

@@ -13,7 +13,7 @@
 
 use std::fmt;
 
-use contract::event_name;
+use contract::{event_name, receiver::routes::is_account};
 use jiff::Timestamp;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
@@ -70,6 +70,12 @@ impl Envelope {
             user_id: payload.user_id.text().or(payload.bot_user_id.text()),
             plain_token: payload.plain_token.text(),
         })
+    }
+
+    /// The account it happened in, if that can be the id of one.
+    #[must_use]
+    pub fn account(&self) -> Option<&str> {
+        self.account_id.as_deref().filter(|id| is_account(id))
     }
 
     /// Zoom's event name, if it is one that may be passed on as a name.

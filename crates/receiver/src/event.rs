@@ -74,6 +74,12 @@ impl Event {
     pub fn name(&self) -> Option<&str> {
         self.envelope.as_ref().and_then(Envelope::name)
     }
+
+    /// Zoom's id of the account it is of, if it can be read.
+    #[must_use]
+    pub fn account(&self) -> Option<&str> {
+        self.envelope.as_ref().and_then(Envelope::account)
+    }
 }
 
 impl fmt::Debug for Event {

@@ -18,6 +18,7 @@ pub fn router(recorder: &Recorder, buffer: Option<Buffer>) -> Router {
             facts.health = None;
         }
         facts.buffer = buffer.as_ref().map(Buffer::facts);
+        facts.routing = buffer.as_ref().and_then(Buffer::routing_facts);
         let text = facts.to_json();
         ([(header::CONTENT_TYPE, "application/json")], text)
     };

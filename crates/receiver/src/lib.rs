@@ -10,6 +10,7 @@
 //! | What is in an event? | [`event`], [`event_id`], [`envelope`] |
 //! | What does Zoom read to validate the domain? | [`domain_validation`] |
 //! | Is the event declared? | [`filter`] |
+//! | Whose is it, and where does it go then? | [`routing`] |
 //! | Where does it go before the acknowledgement? | [`intake`], [`passthrough`], [`buffer`] |
 //! | What does the sink get? | [`sink`], [`cloudevent`] |
 //! | How is the back end told of a lost grant? | [`lifecycle`] |
@@ -41,6 +42,7 @@ pub mod outcome;
 pub mod passthrough;
 pub mod recorder;
 pub mod routes;
+pub mod routing;
 pub mod secrets;
 pub mod server;
 pub mod signature;

@@ -60,6 +60,8 @@ pub enum RequestOutcome {
     SinkFailed,
     /// The buffer, or its disk, has no space for the event.
     BufferFull,
+    /// The account of the event has its share of the buffer. Others are taken.
+    AccountFull,
     /// The buffer could not store the event.
     BufferFailed,
     /// The buffer is being emptied and takes nothing new.
@@ -96,7 +98,7 @@ pub struct Proof {
 
 impl RequestOutcome {
     /// Every outcome.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::Delivered,
         Self::Stored,
         Self::Duplicate,
@@ -119,6 +121,7 @@ impl RequestOutcome {
         Self::NoSink,
         Self::SinkFailed,
         Self::BufferFull,
+        Self::AccountFull,
         Self::BufferFailed,
         Self::Draining,
         Self::Busy,
@@ -151,6 +154,7 @@ impl RequestOutcome {
             Self::NoSink => "no_sink",
             Self::SinkFailed => "sink_failed",
             Self::BufferFull => "buffer_full",
+            Self::AccountFull => "account_full",
             Self::BufferFailed => "buffer_failed",
             Self::Draining => "draining",
             Self::Busy => "busy",
@@ -180,6 +184,7 @@ impl RequestOutcome {
             | Self::NoSink
             | Self::SinkFailed
             | Self::BufferFull
+            | Self::AccountFull
             | Self::BufferFailed
             | Self::Draining
             | Self::Busy
@@ -202,6 +207,7 @@ impl RequestOutcome {
                 | Self::NoSink
                 | Self::SinkFailed
                 | Self::BufferFull
+                | Self::AccountFull
                 | Self::BufferFailed
                 | Self::Draining
         )

@@ -97,7 +97,7 @@ impl PassThrough {
 
     async fn deliver(&self, event: &Event, claim: Claim) -> Result<(), Failure> {
         let started = Instant::now();
-        let result = self.sink.deliver(event).await;
+        let result = self.sink.deliver(event, &[]).await;
         let now = Timestamp::now();
         match result {
             Ok(()) => {

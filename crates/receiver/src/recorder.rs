@@ -138,6 +138,7 @@ impl Recorder {
 fn read(path: &Path) -> io::Result<Facts> {
     let mut facts = Facts::from_json(&read_file(path)?).map_err(io::Error::other)?;
     facts.buffer = None;
+    facts.routing = None;
     facts.health = None;
     Ok(facts)
 }

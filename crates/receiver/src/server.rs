@@ -1,5 +1,7 @@
 //! The process: its ports, the tasks beside them, and the drain.
 
+mod work;
+
 use std::{
     io,
     net::SocketAddr,
@@ -9,22 +11,17 @@ use std::{
 };
 
 use contract::receiver::Scheme;
-use prometheus_client::registry::Registry;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet, time};
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
+use self::work::{finish, intake, is_ephemeral};
 use super::{
     authentication::{self, Authentication},
     body::Budget,
-    buffer::{Buffer, tasks::BufferTasks},
     config::Config,
-    control,
-    dedupe::Dedupe,
-    domain_validation, facts,
-    intake::Intake,
+    control, domain_validation, facts,
     lifecycle::Announcer,
     metrics::Metrics,
-    passthrough::PassThrough,
     recorder::Recorder,
     routes::{self, Webhook},
     secrets::{self, Secrets, SigningSecrets},
@@ -36,9 +33,6 @@ use runtime::{
     listen, metrics,
     shutdown::{self, Shutdown},
 };
-
-/// Zoom's last retry comes after 85 minutes; nothing shorter would recognize it.
-const MIN_DEDUPE_WINDOW: Duration = Duration::from_hours(2);
 
 /// Least time for the buffer to be closed in.
 const CLOSE: Duration = Duration::from_secs(3);
@@ -147,7 +141,7 @@ impl Receiver {
             sink,
             &mut registry,
             (&metrics, &recorder),
-            &readiness,
+            (&readiness, &mut followers),
         )
         .inspect_err(|error| error!(%error, "failed to start the buffer"));
         let Ok((intake, work)) = begun else {
@@ -246,73 +240,6 @@ impl Addresses {
         let control = control.map(tracing::field::display);
         info!(%webhook, %admin, %facts, control, "serving");
     }
-}
-
-/// Who takes events, and what has to be finished at the end.
-fn intake(
-    config: &Config,
-    sink: Option<Sink>,
-    registry: &mut Registry,
-    (metrics, recorder): (&Metrics, &Recorder),
-    readiness: &Readiness,
-) -> io::Result<(Intake, Option<BufferTasks>)> {
-    let window = dedupe_window(config.tolerance);
-    if let Some(settings) = config.buffer.clone() {
-        let sink = sink.filter(|_| !config.suspended);
-        if settings.ephemeral && sink.is_none() {
-            // What this Pod would store, it could not forward before it ends.
-            return Ok((Intake::None, None));
-        }
-        let (buffer, work) = Buffer::start(
-            settings, window, sink, registry, metrics, recorder, readiness,
-        )?;
-        return Ok((Intake::Buffer(buffer), Some(work)));
-    }
-    let intake = sink.map_or(Intake::None, |sink| {
-        Intake::PassThrough(Arc::new(PassThrough::new(
-            sink,
-            config.tuning.sink_concurrency,
-            Dedupe::bounded(window, config.tuning.dedupe_capacity),
-            metrics.clone(),
-            recorder.clone(),
-        )))
-    });
-    Ok((intake, None))
-}
-
-/// Finishes what is under way within `limit`; before that, an ephemeral buffer is emptied.
-async fn finish(
-    intake: &Intake,
-    work: Option<BufferTasks>,
-    empty: Option<time::Instant>,
-    limit: Duration,
-) {
-    if let Intake::PassThrough(through) = intake
-        && !through.drained(limit).await
-    {
-        warn!("deliveries cut off");
-    }
-    let Some(work) = work else {
-        return;
-    };
-    if let Some(until) = empty {
-        let left = until.saturating_duration_since(time::Instant::now());
-        if !work.emptied(left).await {
-            error!("events lost with the buffer: the sink did not accept them in time");
-        }
-    }
-    work.finish(limit).await;
-}
-
-/// Twice the tolerance: what is signed at the far end of the window can come from its beginning.
-fn dedupe_window(tolerance: Duration) -> Duration {
-    (2 * tolerance).max(MIN_DEDUPE_WINDOW)
-}
-
-/// Whether what the buffer holds goes with the Pod.
-fn is_ephemeral(config: &Config) -> bool {
-    let buffer = config.buffer.as_ref();
-    !config.suspended && buffer.is_some_and(|buffer| buffer.ephemeral)
 }
 
 /// The facts of the receiver before this one, also for the metrics.

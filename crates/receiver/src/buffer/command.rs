@@ -2,7 +2,12 @@
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use super::{capacity::Reservation, dead::DeadLetter, store::Entry};
+use super::{
+    capacity::Reservation,
+    dead::DeadLetter,
+    lanes::index::Room,
+    store::{Entry, Filter},
+};
 use crate::{body::Raw, dedupe::Claim, event::EventId};
 
 /// A command from intake, forwarder or control port. A reply whose caller has gone is dropped.
@@ -14,6 +19,8 @@ pub enum Command {
     Settle(Settle),
     /// Read events from this sequence number on.
     Read(u64, oneshot::Sender<Vec<Entry>>),
+    /// Read these events.
+    ReadThese(Vec<u64>, oneshot::Sender<Vec<Entry>>),
     /// List dead letters.
     List(List),
     /// Show a dead letter.
@@ -38,6 +45,8 @@ pub struct Append {
     pub dead: Option<DeadLetter>,
     /// Its share of the capacity.
     pub room: Reservation,
+    /// Its share of what its account may hold, if there are lanes and it is to be forwarded.
+    pub lane: Option<Room>,
     /// Its share of the memory of all bodies.
     pub raw: Raw,
 }
@@ -60,6 +69,8 @@ pub struct List {
     pub after: Option<EventId>,
     /// At most so many.
     pub limit: usize,
+    /// Only these.
+    pub filter: Filter,
     /// The page and the total; no page if `after` does not exist.
     pub reply: Reply<(Option<Vec<DeadLetter>>, u64)>,
 }
@@ -76,12 +87,12 @@ pub struct Resolve {
 }
 
 /// Some dead letters.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Selection {
     /// This one.
     One(EventId),
-    /// The oldest before this sequence number, at most that many.
-    Oldest(u64, u64),
+    /// The oldest of these before this sequence number, at most that many.
+    Oldest(Filter, u64, u64),
 }
 
 /// What happens to a dead letter that is taken out.

@@ -1,5 +1,6 @@
 //! Dead letters: events that could not be delivered and are kept for a person to look at.
 
+use contract::receiver::routes::Connection;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +15,8 @@ pub enum Reason {
     Expired,
     /// It is signed, but not a JSON object with an event name; or the stored bytes cannot be decoded.
     Unparseable,
+    /// There is no place for events of its account: no connection has claimed it.
+    Unclaimed,
 }
 
 /// What is known about a dead letter, without its body.
@@ -37,13 +40,24 @@ pub struct DeadLetter {
     pub attempts: u32,
     /// Bytes of the body.
     pub bytes: usize,
+    /// Zoom's id of the account; only if there are routes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// The connection whose route it followed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection: Option<Connection>,
 }
 
 // === impl Reason ===
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 3] = [Self::Refused, Self::Expired, Self::Unparseable];
+    pub const ALL: [Self; 4] = [
+        Self::Refused,
+        Self::Expired,
+        Self::Unparseable,
+        Self::Unclaimed,
+    ];
 
     /// The metric's label.
     #[must_use]
@@ -52,6 +66,7 @@ impl Reason {
             Self::Refused => "refused",
             Self::Expired => "expired",
             Self::Unparseable => "unparseable",
+            Self::Unclaimed => "unclaimed",
         }
     }
 }
@@ -59,6 +74,16 @@ impl Reason {
 // === impl DeadLetter ===
 
 impl DeadLetter {
+    /// Why it is one, for people.
+    #[must_use]
+    pub fn reason_text(&self) -> String {
+        let reason = self.reason.label();
+        match &self.detail {
+            Some(detail) => format!("{reason}: {detail}"),
+            None => reason.to_owned(),
+        }
+    }
+
     /// The dead letter of an event that is given up now.
     #[must_use]
     pub fn new(event: &Event, reason: Reason, detail: Option<String>, attempts: u32) -> Self {
@@ -71,6 +96,8 @@ impl DeadLetter {
             detail,
             attempts,
             bytes: event.body.len(),
+            account: None,
+            connection: None,
         }
     }
 }

@@ -25,6 +25,7 @@ pub struct BufferMetrics {
     dead: Counters,
     evicted: Counter,
     full: Counter,
+    account_full: Counter,
     failures: Counter,
     damaged: Counter,
 }
@@ -60,6 +61,7 @@ impl BufferMetrics {
             ),
             evicted: Counter::default(),
             full: Counter::default(),
+            account_full: Counter::default(),
             failures: Counter::default(),
             damaged: Counter::default(),
         };
@@ -82,6 +84,11 @@ impl BufferMetrics {
             "refused_events",
             "Events that were answered 503 because the buffer or the disk was full",
             metrics.full.clone(),
+        );
+        registry.register(
+            "refused_account_events",
+            "Events that were answered 503 because their account had its share of the buffer",
+            metrics.account_full.clone(),
         );
         registry.register(
             "failures",
@@ -124,6 +131,11 @@ impl BufferMetrics {
     /// An event was rejected because the buffer or the disk was full.
     pub fn refused(&self) {
         self.full.inc();
+    }
+
+    /// An event was rejected because its account had its share.
+    pub fn refused_account(&self) {
+        self.account_full.inc();
     }
 
     /// The store failed.

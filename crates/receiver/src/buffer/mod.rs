@@ -12,7 +12,9 @@
 //! | What is in the file? | [`store`], [`record`], [`dead`] |
 //! | Who writes it, and when? | [`writer`], driven by [`command`]; it publishes [`status`] |
 //! | What if the file is damaged, or the disk full? | [`directory`] |
-//! | What goes to the sink, in which order, and when again? | [`forwarder`], [`schedule`], [`backoff`] |
+//! | What goes to a sink, in which order, and when again? | [`delivery`] of a [`channel`], [`schedule`], [`backoff`] |
+//! | To which sink? | [`outlet`]: all to one by [`forwarder`], or by account by [`lanes`] |
+//! | What is known of the dead letters without reading them? | [`letters`] |
 //! | How much may it hold? | [`settings`], [`capacity`] |
 //! | What if an event comes twice? | [`super::dedupe`] |
 //!
@@ -38,17 +40,24 @@
 //! redb keeps one file, locks it against a second process, lets a test stand in for the disk, and starts
 //! no threads; its file does not shrink when it empties.
 
+mod answers;
 pub mod backoff;
 mod batch;
 pub mod capacity;
+pub mod channel;
 pub mod command;
 pub mod dead;
+pub mod delivery;
 pub mod directory;
 pub mod forwarder;
-
+pub mod lanes;
+pub mod letters;
 pub mod metrics;
+pub mod outlet;
 pub mod reader;
 pub mod record;
+mod requests;
+mod resolve;
 pub mod schedule;
 pub mod settings;
 pub mod status;
@@ -66,7 +75,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use contract::facts::BufferFacts;
+use contract::{facts::BufferFacts, routing_facts::RoutingFacts};
 use jiff::Timestamp;
 use prometheus_client::registry::Registry;
 use tokio::sync::{mpsc as queue, oneshot, watch};
@@ -74,11 +83,14 @@ use tokio::sync::{mpsc as queue, oneshot, watch};
 pub use self::settings::{MOST_IDS, PATIENCE, Settings, most_ids};
 use self::{
     capacity::Capacity,
-    command::{Append, Command, List, Resolution, Resolve, Selection},
+    command::{Append, Command},
     dead::{DeadLetter, Reason},
+    delivery::{Common, Skip},
     directory::{BufferDirectory, OpenMode},
-    forwarder::{Forwarder, Skip},
+    lanes::index::LaneIndex,
+    letters::Letters,
     metrics::BufferMetrics,
+    outlet::Outlet,
     schedule::Rules,
     status::Status,
     tasks::BufferTasks,
@@ -88,17 +100,13 @@ use super::{
     body::Raw,
     dedupe::{ClaimResult, Dedupe},
     event::Event,
-    event_id::EventId,
     identity,
     metrics::Metrics,
     outcome::RequestOutcome,
     recorder::Recorder,
-    sink::Sink,
+    routing::Routing,
 };
 use runtime::{admin::Readiness, shutdown};
-
-/// Most dead letters that one transaction replays or discards.
-const RESOLVE_BATCH: u64 = 256;
 
 /// A running buffer. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -118,31 +126,23 @@ struct Inner {
     /// Leads to the forwarder, if there is one.
     skips: Option<queue::Sender<Skip>>,
     gate: Mutex<runtime::admin::Gate>,
-}
-
-/// Without the forwarder, events would be accepted and never delivered, and nothing would show it: restarting
-/// the process is better.
-async fn or_abort(work: impl Future<Output = ()> + Send + 'static) {
-    if let Err(error) = tokio::spawn(work).await
-        && error.is_panic()
-    {
-        tracing::error!("the forwarder ended, restarting the process");
-        std::process::abort();
-    }
+    /// What is pending by account, and where it goes, if there are routes.
+    lanes: Option<(LaneIndex, Routing)>,
+    letters: Letters,
 }
 
 // === impl Buffer ===
 
 impl Buffer {
     /// Starts the threads and tasks. The store is opened in the background: a large one takes time, while
-    /// URL validations are answered. Without a sink events are only stored.
+    /// URL validations are answered.
     ///
     /// # Errors
     /// When the thread cannot be started.
     pub fn start(
         settings: Settings,
         window: Duration,
-        sink: Option<Sink>,
+        outlet: Outlet,
         registry: &mut Registry,
         metrics: &Metrics,
         recorder: &Recorder,
@@ -154,7 +154,11 @@ impl Buffer {
         let ids = Dedupe::default();
         let buffer_metrics =
             BufferMetrics::register(registry, statuses.clone(), capacity.clone(), ids.clone());
+        let lanes = outlet.lanes(settings.size, registry);
+        let letters = Letters::default();
         let writer = Writer {
+            lanes: lanes.as_ref().map(|(index, _)| index.clone()),
+            letters: letters.clone(),
             directory: BufferDirectory::new(settings.directory),
             open_mode: OpenMode::default(),
             capacity: capacity.clone(),
@@ -176,29 +180,32 @@ impl Buffer {
             })?;
         let urgent = watch::Sender::new(false);
         let (skips, skip_requests) = queue::channel(1);
-        let skips = sink.is_some().then_some(skips);
-        let forwarder = sink.map(|sink| {
-            let (trigger, stop) = shutdown::channel();
-            let urgent = urgent.subscribe();
-            let forwarder = Forwarder {
-                sink,
-                rules: Rules {
-                    backoff: settings.backoff,
-                    attempts: settings.attempts,
-                    patience: settings.patience,
-                },
-                max_age: settings.max_age,
-                commands: commands.clone(),
-                status: statuses.clone(),
-                ids: ids.clone(),
-                metrics: metrics.clone(),
-                recorder: recorder.clone(),
-                urgent,
-                skips: skip_requests,
-                stop,
-            };
-            (trigger, tokio::spawn(or_abort(forwarder.run())))
-        });
+        let (trigger, stop) = shutdown::channel();
+        let common = Common {
+            rules: Rules {
+                backoff: settings.backoff,
+                attempts: settings.attempts,
+                patience: settings.patience,
+            },
+            max_age: settings.max_age,
+            commands: commands.clone(),
+            status: statuses.clone(),
+            ids: ids.clone(),
+            metrics: metrics.clone(),
+            recorder: recorder.clone(),
+            urgent: urgent.subscribe(),
+            stop,
+        };
+        let is_ephemeral = settings.ephemeral;
+        let forwarder = outlet.start(
+            common,
+            skip_requests,
+            lanes.as_ref(),
+            &letters,
+            is_ephemeral,
+        );
+        let skips = forwarder.is_some().then_some(skips);
+        let forwarder = forwarder.map(|task| (trigger, task));
         let gate = readiness.gate("intake");
         gate.open();
         let buffer = Self(Arc::new(Inner {
@@ -212,6 +219,8 @@ impl Buffer {
             resolving: tokio::sync::Mutex::default(),
             skips,
             gate: Mutex::new(gate),
+            lanes,
+            letters,
         }));
         let tasks = BufferTasks {
             forwarder,
@@ -249,7 +258,20 @@ impl Buffer {
             return RequestOutcome::Draining;
         }
         let is_dead = event.name().is_none();
+        let lane = match (&inner.lanes, is_dead) {
+            (Some((index, _)), false) => {
+                let account = event.account().unwrap_or_default();
+                let Some(lane) = index.reserve(account, record.len()) else {
+                    inner.metrics.refused_account();
+                    claim.settle(RequestOutcome::AccountFull, Instant::now());
+                    return RequestOutcome::AccountFull;
+                };
+                Some(lane)
+            }
+            _ => None,
+        };
         let append = Append {
+            lane,
             claim,
             record,
             dead: is_dead.then(|| DeadLetter::new(&event, Reason::Unparseable, None, 0)),
@@ -284,6 +306,13 @@ impl Buffer {
         }
     }
 
+    /// What the controller learns of the accounts; `None` without routes.
+    #[must_use]
+    pub fn routing_facts(&self) -> Option<RoutingFacts> {
+        let (_, routing) = self.0.lanes.as_ref()?;
+        Some(lanes::facts(routing, &self.0.letters))
+    }
+
     /// Begins or ends the drain: new events are rejected, and pending ones are forwarded.
     pub fn drain(&self, drain: bool) {
         let gate = self.0.gate.lock().unwrap_or_else(PoisonError::into_inner);
@@ -301,76 +330,5 @@ impl Buffer {
     #[must_use]
     pub fn is_draining(&self) -> bool {
         *self.0.draining.borrow()
-    }
-
-    /// Dead letters after `after`, oldest first, and the total. `None` without
-    /// an open store; no page if `after` does not exist.
-    pub async fn dead_letters(
-        &self,
-        after: Option<EventId>,
-        limit: usize,
-    ) -> Option<(Option<Vec<DeadLetter>>, u64)> {
-        let ask = |reply| {
-            Command::List(List {
-                after,
-                limit,
-                reply,
-            })
-        };
-        self.ask(ask).await
-    }
-
-    /// A dead letter and, unless its bytes are damaged, its event. `None` without an open store.
-    pub async fn dead_letter(&self, id: EventId) -> Option<Option<(DeadLetter, Option<Event>)>> {
-        let found = self.ask(|reply| Command::Show(id, reply)).await?;
-        Some(found.map(|(letter, record)| (letter, record::decode(&record).ok())))
-    }
-
-    /// Replays a dead letter (to the end of the queue) or discards it. Returns whether it existed; `None`
-    /// without an open store.
-    pub async fn resolve(&self, id: EventId, resolution: Resolution) -> Option<bool> {
-        let selection = Selection::One(id);
-        let count = self.resolve_selected(selection, resolution).await?;
-        Some(count > 0)
-    }
-
-    /// The same for all present dead letters. Returns how many; `None` without an open store.
-    pub async fn resolve_all(&self, resolution: Resolution) -> Option<u64> {
-        let _alone = self.0.resolving.lock().await;
-        let before = self.0.status.borrow().totals.next;
-        let mut all = 0;
-        loop {
-            let selection = Selection::Oldest(before, RESOLVE_BATCH);
-            let count = self.resolve_selected(selection, resolution).await?;
-            all += count;
-            if count < RESOLVE_BATCH {
-                return Some(all);
-            }
-        }
-    }
-
-    /// Makes a dead letter of the first event that fails and returns it. `None` when no event has
-    /// failed, or none is forwarded.
-    pub async fn skip(&self) -> Option<DeadLetter> {
-        let (reply, answer) = oneshot::channel();
-        self.0.skips.as_ref()?.send(reply).await.ok()?;
-        answer.await.ok().flatten()
-    }
-
-    async fn resolve_selected(&self, selection: Selection, resolution: Resolution) -> Option<u64> {
-        let ask = |reply| {
-            Command::Resolve(Resolve {
-                selection,
-                resolution,
-                reply,
-            })
-        };
-        self.ask(ask).await
-    }
-
-    async fn ask<T>(&self, command: impl FnOnce(command::Reply<T>) -> Command) -> Option<T> {
-        let (reply, answer) = oneshot::channel();
-        self.0.commands.send(command(reply)).ok()?;
-        answer.await.ok().flatten()
     }
 }

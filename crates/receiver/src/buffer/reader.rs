@@ -52,3 +52,17 @@ pub async fn read(commands: &Sender<Command>, from: u64) -> Result<Option<Vec<En
     commands.send(command).map_err(|_| Stopped)?;
     Ok(entries.await.ok())
 }
+
+/// Of these events those that are pending, or `None` while the store cannot be read.
+///
+/// # Errors
+/// When the store's thread has ended.
+pub async fn read_these(
+    commands: &Sender<Command>,
+    sequences: Vec<u64>,
+) -> Result<Option<Vec<Entry>>, Stopped> {
+    let (reply, entries) = oneshot::channel();
+    let command = Command::ReadThese(sequences, reply);
+    commands.send(command).map_err(|_| Stopped)?;
+    Ok(entries.await.ok())
+}

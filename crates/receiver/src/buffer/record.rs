@@ -9,7 +9,10 @@
 use axum::body::Bytes;
 use jiff::Timestamp;
 
-use crate::event::{Event, ZoomHeaders};
+use crate::{
+    envelope::Envelope,
+    event::{Event, ZoomHeaders},
+};
 
 /// The only layout so far.
 const VERSION: u8 = 1;
@@ -61,6 +64,19 @@ pub fn decode(bytes: &[u8]) -> Result<Event, Unreadable> {
     Ok(Event::new(received, zoom, Bytes::copy_from_slice(rest)))
 }
 
+/// The account of the event of these bytes, without computing its id. `None` if there is none, or the bytes
+/// are damaged.
+#[must_use]
+pub fn account(bytes: &[u8]) -> Option<String> {
+    let mut rest = bytes;
+    let [_version, ..] = take::<13>(&mut rest).ok()?;
+    for _ in 0..3 {
+        text(&mut rest).ok()?;
+    }
+    let envelope = Envelope::parse(rest).ok()?;
+    envelope.account().map(str::to_owned)
+}
+
 fn headers(zoom: &ZoomHeaders) -> [Option<&str>; 3] {
     [
         zoom.request_id.as_deref(),
@@ -103,14 +119,22 @@ mod tests {
             second in -1_000_000_000_i64..10_000_000_000,
             nanosecond in 0..1_000_000_000_i32,
             headers in (header(), header(), header()),
-            body: Vec<u8>,
+            body in prop_oneof![
+                any::<Vec<u8>>(),
+                "[a-z]{0,9}".prop_map(|account| {
+                    format!(r#"{{"event":"a","payload":{{"account_id":"{account}"}}}}"#).into_bytes()
+                }),
+            ],
         ) {
             let received = Timestamp::new(second, 0).unwrap()
                 + jiff::SignedDuration::from_nanos(i64::from(nanosecond));
             let (request_id, tracking_id, timestamp) = headers;
             let zoom = ZoomHeaders { request_id, tracking_id, timestamp };
             let event = Event::new(received, zoom, body.into());
-            prop_assert_eq!(decode(&encode(&event)), Ok(event));
+            let bytes = encode(&event);
+            let found = account(&bytes);
+            prop_assert_eq!(found.as_deref(), event.account());
+            prop_assert_eq!(decode(&bytes), Ok(event));
         }
 
         #[test]

@@ -16,6 +16,7 @@
 //! every other round.
 
 mod item;
+mod lane;
 
 use std::{
     collections::VecDeque,

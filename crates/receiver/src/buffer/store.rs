@@ -13,6 +13,7 @@
 //! are. The sequence never decreases, so that order and ids survive an empty queue.
 
 mod error;
+mod filter;
 mod tables;
 
 use redb::{
@@ -23,6 +24,7 @@ use redb::{
 use self::tables::{DEAD, DEAD_IDS, DEAD_RECORDS, IDS, QUEUE, SINCE, id_of, letter};
 pub use self::{
     error::StoreError,
+    filter::Filter,
     tables::{Tables, Totals},
 };
 use super::dead::DeadLetter;
@@ -108,22 +110,57 @@ impl Store {
         let (mut entries, mut size) = (Vec::new(), 0);
         for item in queue.range(from..)?.take(count) {
             let (sequence, guard) = item?;
-            // A value that is too short fails to decode as an event later.
-            let value = guard.value();
-            let (since, record) = value
-                .split_first_chunk::<SINCE>()
-                .unwrap_or((&[0; SINCE], value));
-            size += record.len();
-            entries.push(Entry {
-                sequence: sequence.value(),
-                since: i64::from_le_bytes(*since),
-                record: record.to_vec(),
-            });
+            let entry = entry(sequence.value(), guard.value());
+            size += entry.record.len();
+            entries.push(entry);
             if size >= bytes {
                 break;
             }
         }
         Ok(entries)
+    }
+
+    /// Of these events those that are pending, in the order given.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn read_these(&self, sequences: &[u64]) -> Result<Vec<Entry>, StoreError> {
+        let queue = self.database.begin_read()?.open_table(QUEUE)?;
+        let mut entries = Vec::with_capacity(sequences.len());
+        for sequence in sequences {
+            if let Some(guard) = queue.get(sequence)? {
+                entries.push(entry(*sequence, guard.value()));
+            }
+        }
+        Ok(entries)
+    }
+
+    /// Shows each pending event, in order: its place and its record.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn each_pending(&self, mut show: impl FnMut(u64, &[u8])) -> Result<(), StoreError> {
+        let queue = self.database.begin_read()?.open_table(QUEUE)?;
+        for item in queue.iter()? {
+            let (sequence, guard) = item?;
+            show(
+                sequence.value(),
+                guard.value().get(SINCE..).unwrap_or_default(),
+            );
+        }
+        Ok(())
+    }
+
+    /// Every dead letter, oldest first.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn each_dead(&self, mut show: impl FnMut(&DeadLetter)) -> Result<(), StoreError> {
+        let dead = self.database.begin_read()?.open_table(DEAD)?;
+        for item in dead.iter()? {
+            show(&letter(item?.1.value())?);
+        }
+        Ok(())
     }
 
     /// The remembered ids.
@@ -140,7 +177,8 @@ impl Store {
         Ok(known)
     }
 
-    /// Dead letters after `after`, oldest first. `None` if `after` does not exist.
+    /// Of these dead letters those after `after`, oldest first, and how many they are in all. No page if
+    /// `after` does not exist.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -148,19 +186,36 @@ impl Store {
         &self,
         after: Option<&EventId>,
         limit: usize,
-    ) -> Result<Option<Vec<DeadLetter>>, StoreError> {
+        filter: &Filter,
+    ) -> Result<(Option<Vec<DeadLetter>>, u64), StoreError> {
         let transaction = self.database.begin_read()?;
         let from = match after {
             None => 0,
             Some(id) => match transaction.open_table(DEAD_IDS)?.get(id.as_bytes())? {
                 Some(sequence) => sequence.value() + 1,
-                None => return Ok(None),
+                None => return Ok((None, self.totals.dead)),
             },
         };
         let dead = transaction.open_table(DEAD)?;
-        let letters = dead.range(from..)?.take(limit);
-        let letters = letters.map(|item| letter(item?.1.value()));
-        letters.collect::<Result<_, _>>().map(Some)
+        let mut page = Vec::new();
+        if *filter == Filter::All {
+            for item in dead.range(from..)?.take(limit) {
+                page.push(letter(item?.1.value())?);
+            }
+            return Ok((Some(page), self.totals.dead));
+        }
+        let mut total = 0;
+        for item in dead.iter()? {
+            let (sequence, known) = item?;
+            let letter = letter(known.value())?;
+            if filter.takes(&letter) {
+                total += 1;
+                if sequence.value() >= from && page.len() < limit {
+                    page.push(letter);
+                }
+            }
+        }
+        Ok((Some(page), total))
     }
 
     /// A dead letter and its record.
@@ -201,6 +256,18 @@ impl Store {
     /// See [`StoreError`].
     pub fn close(self) -> Result<(), StoreError> {
         Ok(self.database.close()?)
+    }
+}
+
+fn entry(sequence: u64, value: &[u8]) -> Entry {
+    // A value that is too short fails to decode as an event later.
+    let (since, record) = value
+        .split_first_chunk::<SINCE>()
+        .unwrap_or((&[0; SINCE], value));
+    Entry {
+        sequence,
+        since: i64::from_le_bytes(*since),
+        record: record.to_vec(),
     }
 }
 

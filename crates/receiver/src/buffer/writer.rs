@@ -17,13 +17,18 @@ use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 use super::{
+    answers,
     batch::Batch,
     capacity::Capacity,
-    command::{Command, Resolution, Resolve, Selection, Settle},
+    command::{Command, Settle},
     directory::{BufferDirectory, OpenMode},
+    lanes::index::{LaneIndex, Room},
+    letters::Letters,
     metrics::BufferMetrics,
+    record,
+    resolve::{Resolved, resolve},
     status::Status,
-    store::{Store, StoreError, Tables},
+    store::{Store, StoreError},
 };
 use crate::{dedupe::Dedupe, outcome::RequestOutcome};
 use runtime::admin::Gate;
@@ -32,10 +37,6 @@ use runtime::admin::Gate;
 const PAUSE: Duration = Duration::from_secs(1);
 /// Bytes that must have left the store before it is compacted again.
 const COMPACT: u64 = 1024 * 1024;
-/// Most events of one read.
-const READ: usize = 64;
-/// Most bytes of one read.
-const READ_BYTES: usize = 256 * 1024;
 
 /// The state of the thread.
 #[derive(Debug)]
@@ -60,6 +61,10 @@ pub struct Writer {
     pub gate: Gate,
     /// The metrics.
     pub metrics: BufferMetrics,
+    /// What is pending by account, if there are lanes.
+    pub lanes: Option<LaneIndex>,
+    /// What is known of the dead letters.
+    pub letters: Letters,
     /// Bytes stored at the last compaction on a full disk; initially the maximum.
     pub compacted: u64,
 }
@@ -149,9 +154,26 @@ impl Writer {
             })?;
         }
         self.ids.replace(store.ids()?.into_iter());
+        self.build_index(&store)?;
         self.publish(&store, accepting);
         self.gate.open();
         Ok(store)
+    }
+
+    /// Reads what is pending and dead, for what is known of it in memory.
+    fn build_index(&self, store: &Store) -> Result<(), StoreError> {
+        let Some(lanes) = &self.lanes else {
+            return Ok(());
+        };
+        self.letters.clear();
+        store.each_dead(|letter| self.letters.added(letter))?;
+        let mut read = Ok(());
+        lanes.rebuild(|show| {
+            read = store.each_pending(|sequence, bytes| {
+                show(record::account(bytes), sequence, bytes.len());
+            });
+        });
+        read
     }
 
     /// After "no space left": checks for free space, and compacts the store if that may help.
@@ -170,6 +192,39 @@ impl Writer {
         self.status
             .send_if_modified(|status| mem::replace(&mut status.accepting, is_held) != is_held);
         Ok(())
+    }
+
+    /// A transaction is on the disk: what is known in memory follows.
+    fn index(&self, batch: &mut Batch, places: &[u64], resolved: &[Resolved], settles: &[Settle]) {
+        let Some(lanes) = &self.lanes else {
+            return;
+        };
+        for settle in settles {
+            if let Some((_, letter)) = &settle.dead {
+                self.letters.added(letter);
+            }
+        }
+        for letter in batch
+            .appends
+            .iter()
+            .filter_map(|append| append.dead.as_ref())
+        {
+            self.letters.added(letter);
+        }
+        for letter in resolved.iter().flat_map(|resolved| &resolved.letters) {
+            self.letters.removed(letter);
+        }
+        let stored: Vec<(Room, u64)> = batch
+            .appends
+            .iter_mut()
+            .zip(places)
+            .filter_map(|(append, place)| Some((append.lane.take()?, *place)))
+            .collect();
+        let replayed = resolved
+            .iter()
+            .flat_map(|resolved| resolved.replayed.clone());
+        let removed = settles.iter().map(|settle| settle.sequence);
+        lanes.committed(stored, replayed, removed);
     }
 
     fn failed(&mut self, error: &StoreError) {
@@ -223,7 +278,7 @@ impl Writer {
             self.open_mode = OpenMode::Normal;
         }
         for command in batch.reads.drain(..) {
-            answer(store, command)?;
+            answers::answer(store, command)?;
         }
         Ok(())
     }
@@ -239,38 +294,56 @@ impl Writer {
         let now = Timestamp::now().as_second();
         let since = now.saturating_sub_unsigned(self.window.as_secs());
         let (dead_limit, most_ids) = (self.capacity.dead_limit(), self.most_ids);
-        let (counts, evicted, forgotten) = store.write(|tables| {
+        let (places, resolved, replaced, evicted, forgotten) = store.write(|tables| {
+            let mut replaced = Vec::new();
             for settle in settles.iter() {
                 match &settle.dead {
                     None => tables.remove(settle.sequence)?,
                     Some((id, letter)) => {
-                        tables.move_to_dead_letters(settle.sequence, id, letter)?;
+                        replaced.extend(tables.move_to_dead_letters(
+                            settle.sequence,
+                            id,
+                            letter,
+                        )?);
                     }
                 }
             }
+            let mut places = Vec::with_capacity(batch.appends.len());
             for append in &batch.appends {
                 let ids = append.claim.ids();
                 match &append.dead {
-                    None => tables.append(now, &append.record)?,
-                    Some(letter) => tables.insert_dead_letter(&ids.id, letter, &append.record)?,
+                    None => places.push(tables.append(now, &append.record)?),
+                    Some(letter) => {
+                        replaced.extend(tables.insert_dead_letter(
+                            &ids.id,
+                            letter,
+                            &append.record,
+                        )?);
+                        places.push(0); // Its place is in no lane.
+                    }
                 }
                 for id in ids.iter() {
                     tables.insert_id(&id, now)?;
                 }
             }
-            let mut counts = Vec::new();
-            for resolve in &batch.resolves {
-                counts.push(resolve_selected(tables, resolve, now)?);
+            let mut resolved = Vec::new();
+            for request in &batch.resolves {
+                resolved.push(resolve(tables, request, now)?);
             }
             let evicted = tables.evict(dead_limit)?;
             let forgotten = tables.expire_ids(since, most_ids)?;
-            Ok((counts, evicted, forgotten))
+            Ok((places, resolved, replaced, evicted, forgotten))
         })?;
 
         self.publish(store, accepting);
         for append in &mut batch.appends {
             // Before any reply: the next reservation must not count it twice.
             append.room.release();
+        }
+        self.index(batch, &places, &resolved, settles);
+        if self.lanes.is_some() {
+            let gone = replaced.iter().chain(&evicted);
+            gone.for_each(|letter| self.letters.removed(letter));
         }
         self.metrics.committed(batch.appends.len());
         for settle in settles.drain(..) {
@@ -285,8 +358,8 @@ impl Writer {
             }
             append.claim.settle(RequestOutcome::Stored, Instant::now());
         }
-        for (resolve, count) in batch.resolves.drain(..).zip(counts) {
-            let _ = resolve.reply.send(Some(count));
+        for (request, done) in batch.resolves.drain(..).zip(resolved) {
+            let _ = request.reply.send(Some(done.letters.len() as u64));
         }
         for letter in evicted {
             error!(
@@ -313,46 +386,4 @@ fn catch_panics<T>(work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, St
 fn discard(store: &mut Option<Store>) {
     let store = store.take();
     let _ = catch_unwind(AssertUnwindSafe(|| drop(store)));
-}
-
-fn answer(store: &Store, command: Command) -> Result<(), StoreError> {
-    // A send fails if the caller has gone, which is fine.
-    match command {
-        Command::Read(from, reply) => {
-            let _ = reply.send(store.read(from, READ, READ_BYTES)?);
-        }
-        Command::List(list) => {
-            let page = store.dead_letters(list.after.as_ref(), list.limit)?;
-            let _ = list.reply.send(Some((page, store.totals().dead)));
-        }
-        Command::Show(id, reply) => {
-            let _ = reply.send(Some(store.dead_letter(&id)?));
-        }
-        // Executed in the transaction.
-        Command::Append(_) | Command::Settle(_) | Command::Resolve(_) | Command::Close => {}
-    }
-    Ok(())
-}
-
-fn resolve_selected(
-    tables: &mut Tables<'_>,
-    resolve: &Resolve,
-    now: i64,
-) -> Result<u64, StoreError> {
-    let (mut next, most, before) = match resolve.selection {
-        Selection::One(id) => (Some(id), 1, 0),
-        Selection::Oldest(before, most) => (tables.oldest_dead_letter(before)?, most, before),
-    };
-    let mut count = 0;
-    while let Some(id) = next.filter(|_| count < most) {
-        let Some((_, record)) = tables.remove_dead_letter(&id)? else {
-            break;
-        };
-        if resolve.resolution == Resolution::Replay {
-            tables.append(now, &record)?;
-        }
-        count += 1;
-        next = tables.oldest_dead_letter(before)?;
-    }
-    Ok(count)
 }

@@ -72,19 +72,15 @@ impl DeadLetterDetail {
 
 /// A dead letter as it is listed.
 pub fn listed(letter: DeadLetter) -> control::DeadLetter {
-    let reason = letter.reason.label();
     control::DeadLetter {
+        reason: letter.reason_text(),
         id: letter.id,
         event: letter.event,
         received_at: letter.received_at,
         failed_at: letter.failed_at,
-        reason: match letter.detail {
-            Some(detail) => format!("{reason}: {detail}"),
-            None => reason.to_owned(),
-        },
         attempts: letter.attempts,
         bytes: letter.bytes as u64,
-        account: None,
-        connection: None,
+        account: letter.account,
+        connection: letter.connection,
     }
 }

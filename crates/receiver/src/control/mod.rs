@@ -5,7 +5,8 @@
 //! GET    /dead-letters/<id>                     POST /dead-letters/<id>/replay   DELETE /dead-letters/<id>
 //! POST   /skip                                  PUT  /drain  {"drain":true}
 //! ```
-//! `/skip` makes a dead letter of the first event that fails and answers with it: 409 when none fails.
+//! What concerns all dead letters, and `/skip`, takes `connection=<namespace>/<name>`: only those that followed
+//! the route of this connection. `/skip` makes a dead letter of the first event that fails and answers with it: 409 when none fails.
 //!
 //! Whoever has no token learns nothing: 401 whatever was asked. 404 without a buffer, 503 while its
 //! store is not open.
@@ -28,7 +29,8 @@ use contract::{
     mac,
     receiver::{
         Integration,
-        control::{Count, DEAD_LETTERS, DRAIN, Drain, Listing, SKIP},
+        control::{CONNECTION, Count, DEAD_LETTERS, DRAIN, Drain, Listing, SKIP},
+        routes::Connection,
     },
 };
 use runtime::audit::{Action, Kind, Outcome, Record};
@@ -39,7 +41,7 @@ use self::{
     token::TokenFile,
 };
 use super::{
-    buffer::{Buffer, command::Resolution},
+    buffer::{Buffer, command::Resolution, store::Filter},
     event::EventId,
 };
 
@@ -103,7 +105,7 @@ pub fn router(token: PathBuf, buffer: Option<Buffer>, integration: Integration) 
 }
 
 async fn list(State(held): Shared, uri: Uri) -> Response {
-    let (mut limit, mut after) = (LIMIT, None);
+    let (mut limit, mut after, mut filter) = (LIMIT, None, Filter::All);
     for (name, value) in form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
         let is_right = match &*name {
             "limit" => match value.parse() {
@@ -117,13 +119,20 @@ async fn list(State(held): Shared, uri: Uri) -> Response {
                 after = id(&value);
                 after.is_some()
             }
+            CONNECTION => match value.parse() {
+                Ok(connection) => {
+                    filter = Filter::Connection(connection);
+                    true
+                }
+                Err(_) => false,
+            },
             _ => false,
         };
         if !is_right {
             return StatusCode::BAD_REQUEST.into_response();
         }
     }
-    let (answer, found) = match held.buffer.dead_letters(after, limit).await {
+    let (answer, found) = match held.buffer.dead_letters(after, limit, filter).await {
         None => (StatusCode::SERVICE_UNAVAILABLE.into_response(), Err(AWAY)),
         Some((None, _)) => (StatusCode::NOT_FOUND.into_response(), Err(ABSENT)),
         Some((Some(letters), total)) => {
@@ -169,25 +178,35 @@ async fn resolve(State(held): Shared, text: &str, resolution: Resolution) -> Res
     status.into_response()
 }
 
-async fn replay_all(State(held): Shared) -> Response {
-    resolve_all(&held, Resolution::Replay).await
+async fn replay_all(State(held): Shared, uri: Uri) -> Response {
+    resolve_all(&held, &uri, Resolution::Replay).await
 }
 
-async fn discard_all(State(held): Shared) -> Response {
-    resolve_all(&held, Resolution::Discard).await
+async fn discard_all(State(held): Shared, uri: Uri) -> Response {
+    resolve_all(&held, &uri, Resolution::Discard).await
 }
 
-async fn resolve_all(held: &Held, resolution: Resolution) -> Response {
-    let count = held.buffer.resolve_all(resolution).await;
-    held.note(taken(resolution), count.map(drop).ok_or(AWAY), None);
+async fn resolve_all(held: &Held, uri: &Uri, resolution: Resolution) -> Response {
+    let Ok(connection) = connection(uri) else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    let of = connection
+        .as_ref()
+        .map(|connection| format!("all of {connection}"));
+    let filter = connection.map_or(Filter::All, Filter::Connection);
+    let count = held.buffer.resolve_all(filter, resolution).await;
+    held.note(taken(resolution), count.map(drop).ok_or(AWAY), of);
     match count {
         None => StatusCode::SERVICE_UNAVAILABLE.into_response(),
         Some(count) => json(&Count { count }),
     }
 }
 
-async fn skip(State(held): Shared) -> Response {
-    let skipped = held.buffer.skip().await;
+async fn skip(State(held): Shared, uri: Uri) -> Response {
+    let Ok(connection) = connection(&uri) else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    let skipped = held.buffer.skip(connection).await;
     let id = skipped.as_ref().map(|letter| letter.id.clone());
     let found = id.as_ref().map(drop).ok_or(ABSENT);
     held.note(Action::DeadLetterSkip, found, id);
@@ -233,6 +252,18 @@ fn taken(resolution: Resolution) -> Action {
         Resolution::Replay => Action::DeadLetterReplay,
         Resolution::Discard => Action::DeadLetterDrop,
     }
+}
+
+/// The connection that a request is limited to.
+fn connection(uri: &Uri) -> Result<Option<Connection>, ()> {
+    let mut connection = None;
+    for (name, value) in form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()) {
+        if name != CONNECTION || connection.is_some() {
+            return Err(());
+        }
+        connection = Some(value.parse().map_err(drop)?);
+    }
+    Ok(connection)
 }
 
 fn id(text: &str) -> Option<EventId> {

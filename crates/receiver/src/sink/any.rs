@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use futures::future::BoxFuture;
 
 use super::{check::Unreachable, failure::Failure, http::HttpSink, nats::NatsSink};
-use crate::event::Event;
+use crate::{cloudevent::Extension, event::Event};
 use contract::lifecycle::State;
 
 /// The sink of one integration. Cheap to clone; several events can be on their way at once.
@@ -36,14 +36,14 @@ impl fmt::Debug for Built {
 // === impl Sink ===
 
 impl Sink {
-    /// Delivers one event. Dropping the future gives up waiting; the sink may get the event nevertheless.
+    /// Delivers one event; `refs` go before the integration's attributes of the same name. Dropping the future gives up waiting; the sink may get the event nevertheless.
     ///
     /// # Errors
     /// When the sink has not acknowledged it.
-    pub async fn deliver(&self, event: &Event) -> Result<(), Failure> {
+    pub async fn deliver(&self, event: &Event, refs: &[Extension]) -> Result<(), Failure> {
         match self {
-            Self::Http(sink) => sink.deliver(event).await,
-            Self::Nats(sink) => Ok(sink.deliver(event).await?),
+            Self::Http(sink) => sink.deliver(event, refs).await,
+            Self::Nats(sink) => Ok(sink.deliver(event, refs).await?),
         }
     }
 

@@ -63,15 +63,9 @@ impl SinkConfig {
         secrets: Secrets,
         interval: Duration,
     ) -> Result<Option<Built>, BuildError> {
-        let internet = || {
-            let refused = self.refuse_networks.iter().copied();
-            Policy::internet(self.allow_networks.clone()).refusing(refused)
-        };
-        let service = || match &self.service_addresses {
-            Some(judged) => Policy::cluster().only(judged.iter().copied()),
-            None => Policy::cluster(),
-        };
-        let (place, policy) = match (&self.url, &self.service, &self.nats, &self.nats_subject) {
+        let service = || self.cluster(self.service_addresses.as_deref());
+        let internet = || self.internet();
+        let (place, guard) = match (&self.url, &self.service, &self.nats, &self.nats_subject) {
             (Some(url), ..) => (Place::Http(url), internet()),
             (_, Some(url), ..) => (Place::Http(url), service()),
             (_, _, Some(url), Some(prefix)) => (Place::Nats(url, prefix), internet()),
@@ -87,7 +81,6 @@ impl SinkConfig {
                 future::pending().boxed(),
             ),
         };
-        let guard = Guard::new(policy, self.lookup.clone());
         let sink = match place {
             Place::Http(target) => Sink::Http(HttpSink::new(Settings {
                 target: target.clone(),
@@ -111,6 +104,24 @@ impl SinkConfig {
             })),
         };
         Ok(Some(Built { sink, follower }))
+    }
+
+    /// Where a URL may lead.
+    #[must_use]
+    pub fn internet(&self) -> Guard {
+        let refused = self.refuse_networks.iter().copied();
+        let policy = Policy::internet(self.allow_networks.clone()).refusing(refused);
+        Guard::new(policy, self.lookup.clone())
+    }
+
+    /// Where a Service may be: at its judged addresses, or anywhere in the cluster.
+    #[must_use]
+    pub fn cluster(&self, judged: Option<&[IpAddr]>) -> Guard {
+        let policy = match judged {
+            Some(judged) => Policy::cluster().only(judged.iter().copied()),
+            None => Policy::cluster(),
+        };
+        Guard::new(policy, self.lookup.clone())
     }
 }
 

@@ -20,7 +20,10 @@ use std::{
 };
 
 use axum::http::HeaderValue;
-use contract::receiver::files::{AUTHORIZATION, CA, NATS_CREDS, NKEY_SEED};
+use contract::receiver::{
+    files::{AUTHORIZATION, CA, NATS_CREDS, NKEY_SEED},
+    routes::{Private, RouteCredentials},
+};
 use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, pem::PemObject as _},
@@ -142,6 +145,30 @@ fn roots(bytes: &SecretSlice<u8>) -> Result<Vec<CertificateDer<'static>>, Creden
 // === impl Credentials ===
 
 impl Credentials {
+    /// The credentials of a route, which may have none.
+    ///
+    /// # Errors
+    /// When one of them does not have what its name says.
+    pub fn of_route(route: &RouteCredentials) -> Result<Self, CredentialsError> {
+        let bytes = |private: &Private| {
+            let text = private.expose().trim_ascii_end();
+            SecretSlice::from(text.as_bytes().to_vec())
+        };
+        let (creds, seed) = (route.nats_creds.as_ref(), route.nkey_seed.as_ref());
+        let login = match (creds, seed) {
+            (Some(creds), _) => Some(Login::Creds(text(NATS_CREDS, &bytes(creds), "\n")?)),
+            (None, Some(seed)) => Some(Login::Seed(text(NKEY_SEED, &bytes(seed), "")?)),
+            (None, None) => None,
+        };
+        let header = route.authorization.as_ref().map(bytes);
+        let ca = route.ca_crt.as_ref().map(bytes);
+        Ok(Self {
+            authorization: header.map(|bytes| authorization(&bytes)).transpose()?,
+            roots: ca.map(|bytes| roots(&bytes)).transpose()?,
+            login,
+        })
+    }
+
     /// The value of the HTTP header `authorization`.
     #[must_use]
     pub fn authorization(&self) -> Option<&HeaderValue> {

@@ -85,6 +85,10 @@ pub struct TargetError;
 #[error("failed to build the HTTP client")]
 pub struct BuildError(#[from] reqwest::Error);
 
+/// An HTTP client of several sinks: connections to one host are shared, credentials are not.
+#[derive(Clone, Debug)]
+pub struct Shared(Client);
+
 #[derive(Debug)]
 struct Inner {
     settings: Settings,
@@ -104,9 +108,18 @@ impl HttpSink {
         Ok(Self(Arc::new(Inner { settings, client })))
     }
 
+    /// The same with a client that others use, too: for sinks with the same guard and without authorities of
+    /// their own, whose credentials do not change.
+    #[must_use]
+    pub fn with(settings: Settings, client: Shared) -> Self {
+        let credentials = settings.credentials.current().unwrap_or_default();
+        let client = Mutex::new((credentials, client.0));
+        Self(Arc::new(Inner { settings, client }))
+    }
+
     /// See [`super::Sink::deliver`].
-    pub(super) async fn deliver(&self, event: &Event) -> Result<(), Failure> {
-        let headers = self.0.settings.headers(event)?;
+    pub(super) async fn deliver(&self, event: &Event, refs: &[Extension]) -> Result<(), Failure> {
+        let headers = self.0.settings.headers(event, refs)?;
         self.post(headers, event.body.clone()).await
     }
 
@@ -135,6 +148,7 @@ impl HttpSink {
             headers.insert(header::AUTHORIZATION, value.clone());
         }
         let request = client.post(settings.target.0.clone()).headers(headers);
+        let request = request.timeout(settings.timeout);
         let answer = request.body(body).send().await;
         let answer = answer.map_err(|error| failure(&error))?;
         if !answer.status().is_success() {
@@ -173,6 +187,18 @@ impl HttpSink {
     }
 }
 
+// === impl Shared ===
+
+impl Shared {
+    /// A client that trusts the public authorities, with the guard of these settings.
+    ///
+    /// # Errors
+    /// When no TLS provider is installed in the process.
+    pub fn new(settings: &Settings) -> Result<Self, BuildError> {
+        Ok(Self(build(Trust::PublicRoots, settings)?))
+    }
+}
+
 fn client(settings: &Settings, credentials: Option<&Credentials>) -> Result<Client, BuildError> {
     let roots = credentials.and_then(Credentials::roots);
     let trust = match (settings.target.0.scheme(), roots) {
@@ -183,6 +209,10 @@ fn client(settings: &Settings, credentials: Option<&Credentials>) -> Result<Clie
         }
         _ => Trust::Nobody,
     };
+    build(trust, settings)
+}
+
+fn build(trust: Trust, settings: &Settings) -> Result<Client, BuildError> {
     let client = client_builder(trust)
         .connect_timeout(settings.timeout / CONNECT_SHARE)
         .timeout(settings.timeout)
@@ -216,10 +246,11 @@ fn failure(error: &reqwest::Error) -> SinkError {
 // === impl Settings ===
 
 impl Settings {
-    fn headers(&self, event: &Event) -> Result<HeaderMap, SinkError> {
+    fn headers(&self, event: &Event, refs: &[Extension]) -> Result<HeaderMap, SinkError> {
         match self.format {
             SinkFormat::CloudEvents => {
-                Ok(cloudevent::headers(&self.source, &self.extensions, event))
+                let extensions = self.extensions.iter().chain(refs);
+                Ok(cloudevent::headers(&self.source, extensions, event))
             }
             SinkFormat::Zoom => {
                 let secrets = self.secrets.borrow();

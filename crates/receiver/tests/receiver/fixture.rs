@@ -68,6 +68,7 @@ impl Fixture {
                     ..SinkConfig::default()
                 },
                 buffer: None,
+                routing: None,
                 control: None,
                 lifecycle_dir: None,
                 suspended: false,

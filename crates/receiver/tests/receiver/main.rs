@@ -29,6 +29,7 @@ mod limits;
 mod policy;
 mod probe;
 mod process;
+mod routing;
 mod secrets;
 mod sinks;
 mod validation;

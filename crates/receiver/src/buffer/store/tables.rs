@@ -4,7 +4,7 @@ use redb::{
     ReadableTable as _, ReadableTableMetadata as _, Table, TableDefinition, WriteTransaction,
 };
 
-use super::error::StoreError;
+use super::{error::StoreError, filter::Filter};
 use crate::{
     buffer::{capacity::charge, dead::DeadLetter},
     event::EventId,
@@ -93,11 +93,11 @@ impl<'t> Tables<'t> {
         self.totals
     }
 
-    /// Appends an event to the queue. `now` is its arrival in seconds.
+    /// Appends an event to the queue and returns its place. `now` is its arrival in seconds.
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub fn append(&mut self, now: i64, record: &[u8]) -> Result<(), StoreError> {
+    pub fn append(&mut self, now: i64, record: &[u8]) -> Result<u64, StoreError> {
         let sequence = self.next();
         let mut place = self.queue.insert_reserve(sequence, SINCE + record.len())?;
         let (since, rest) = place.as_mut().split_at_mut(SINCE);
@@ -105,7 +105,7 @@ impl<'t> Tables<'t> {
         rest.copy_from_slice(record);
         drop(place);
         self.totals.pending_bytes += charge(record.len());
-        Ok(())
+        Ok(sequence)
     }
 
     /// Remembers an id. `now` is its arrival in seconds.
@@ -155,7 +155,7 @@ impl<'t> Tables<'t> {
         Ok(())
     }
 
-    /// Makes a dead letter of a queued event, if it is there.
+    /// Makes a dead letter of a queued event, if it is there. Returns what it replaces.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -164,13 +164,13 @@ impl<'t> Tables<'t> {
         sequence: u64,
         id: &EventId,
         letter: &DeadLetter,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<DeadLetter>, StoreError> {
         let Some(value) = self
             .queue
             .remove(sequence)?
             .map(|value| value.value().to_vec())
         else {
-            return Ok(());
+            return Ok(None);
         };
         let record = value.get(SINCE..).unwrap_or_default();
         let bytes = &mut self.totals.pending_bytes;
@@ -178,7 +178,7 @@ impl<'t> Tables<'t> {
         self.insert_dead_letter(id, letter, record)
     }
 
-    /// Stores a dead letter. It replaces an older one with the same id.
+    /// Stores a dead letter. It replaces an older one with the same id, which is returned.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -187,8 +187,8 @@ impl<'t> Tables<'t> {
         id: &EventId,
         letter: &DeadLetter,
         record: &[u8],
-    ) -> Result<(), StoreError> {
-        self.remove_dead_letter(id)?;
+    ) -> Result<Option<DeadLetter>, StoreError> {
+        let replaced = self.remove_dead_letter(id)?;
         let sequence = self.next();
         let json = serde_json::to_vec(letter).map_err(|_| StoreError::Failed("JSON".into()))?;
         self.dead.insert(sequence, &*json)?;
@@ -196,7 +196,7 @@ impl<'t> Tables<'t> {
         self.dead_ids.insert(id.as_bytes(), sequence)?;
         self.totals.dead += 1;
         self.totals.dead_bytes += charge(record.len());
-        Ok(())
+        Ok(replaced.map(|(letter, _)| letter))
     }
 
     /// Removes the oldest dead letters until they take at most `most` bytes, and returns them.
@@ -228,10 +228,30 @@ impl<'t> Tables<'t> {
         if sequence.value() >= before {
             return Ok(None);
         }
-        let letter = letter(known.value())?;
-        let bytes = contract::mac::from_hex(letter.id.as_bytes());
-        let id = bytes.ok_or_else(|| StoreError::Damaged("a dead letter without id".into()))?;
-        Ok(Some(EventId::from_bytes(id)))
+        id_of_letter(&letter(known.value())?).map(Some)
+    }
+
+    /// The oldest of these dead letters before this sequence number, at most `most`.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn oldest_of(
+        &self,
+        filter: &Filter,
+        before: u64,
+        most: u64,
+    ) -> Result<Vec<EventId>, StoreError> {
+        let mut ids = Vec::new();
+        for item in self.dead.range(..before)? {
+            if ids.len() as u64 >= most {
+                break;
+            }
+            let letter = letter(item?.1.value())?;
+            if filter.takes(&letter) {
+                ids.push(id_of_letter(&letter)?);
+            }
+        }
+        Ok(ids)
     }
 
     /// Removes a dead letter and returns it with its record.
@@ -304,6 +324,12 @@ pub(super) fn id_of(value: &[u8; 40]) -> EventId {
     let mut id = [0; 32];
     id.copy_from_slice(&value[SINCE..]);
     EventId::from_bytes(id)
+}
+
+fn id_of_letter(letter: &DeadLetter) -> Result<EventId, StoreError> {
+    let bytes = contract::mac::from_hex(letter.id.as_bytes());
+    let id = bytes.ok_or_else(|| StoreError::Damaged("a dead letter without id".into()))?;
+    Ok(EventId::from_bytes(id))
 }
 
 pub(super) fn letter(known: &[u8]) -> Result<DeadLetter, StoreError> {

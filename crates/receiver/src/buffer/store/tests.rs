@@ -187,6 +187,8 @@ fn letter(n: u32) -> DeadLetter {
         detail: None,
         attempts: 1,
         bytes: record(n).len(),
+        account: None,
+        connection: None,
     }
 }
 
@@ -198,7 +200,11 @@ fn open(disk: &Shared) -> Result<Store, StoreError> {
 
 fn observed(store: &Store) -> Model {
     let entries = store.read(0, usize::MAX, usize::MAX).unwrap();
-    let dead = store.dead_letters(None, usize::MAX).unwrap().unwrap();
+    let dead = store
+        .dead_letters(None, usize::MAX, &Filter::All)
+        .unwrap()
+        .0
+        .unwrap();
     let of = |letter: &DeadLetter| {
         let bytes = contract::mac::from_hex(letter.id.as_bytes()).unwrap();
         let (known, record) = store
@@ -354,7 +360,7 @@ fn no_space_is_told_apart_and_loses_nothing() {
     let model = step(&mut store, &Model::default(), 0).unwrap();
     disk.0.lock().unwrap().fault = Some((0, Fault::Full));
     let full = loop {
-        if let Err(error) = store.write(|tables| tables.append(0, &record(1))) {
+        if let Err(error) = store.write(|tables| tables.append(0, &record(1)).map(drop)) {
             break error;
         }
     };
@@ -371,12 +377,16 @@ fn no_space_is_told_apart_and_loses_nothing() {
 fn a_second_time_the_sequence_goes_on() {
     let disk = Shared::default();
     let mut store = open(&disk).unwrap();
-    store.write(|tables| tables.append(0, &record(0))).unwrap();
+    store
+        .write(|tables| tables.append(0, &record(0)).map(drop))
+        .unwrap();
     let first = store.read(0, 1, 1).unwrap()[0].sequence;
     store.write(|tables| tables.remove(first)).unwrap();
     store.close().unwrap();
     let mut store = open(&disk).unwrap();
-    store.write(|tables| tables.append(0, &record(1))).unwrap();
+    store
+        .write(|tables| tables.append(0, &record(1)).map(drop))
+        .unwrap();
     assert!(store.read(0, 1, 1).unwrap()[0].sequence > first);
     assert!(store.read(first + 2, 1, 1).unwrap().is_empty());
 }

@@ -29,7 +29,7 @@ pub use self::{
     target::{Prefix, PrefixError, Target, TargetError},
 };
 use super::{check::Unreachable, failure::SinkError};
-use crate::event::Event;
+use crate::{cloudevent::Extension, event::Event};
 
 /// How long Zoom may repeat an event and a receiver may retry: the least duplicate window that a stream
 /// should have.
@@ -61,11 +61,11 @@ impl NatsSink {
     }
 
     /// See [`super::Sink::deliver`].
-    pub(super) async fn deliver(&self, event: &Event) -> Result<(), SinkError> {
+    pub(super) async fn deliver(&self, event: &Event, refs: &[Extension]) -> Result<(), SinkError> {
         let settings = &self.0.settings;
         let subject = settings.prefix.subject(event.name());
-        self.publish(subject, settings.headers(event), event.body.clone())
-            .await
+        let headers = settings.headers(event, refs);
+        self.publish(subject, headers, event.body.clone()).await
     }
 
     /// See [`super::Sink::announce`].

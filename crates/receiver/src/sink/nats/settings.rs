@@ -41,8 +41,9 @@ pub struct Settings {
 // === impl Settings ===
 
 impl Settings {
-    pub(super) fn headers(&self, event: &Event) -> HeaderMap {
-        let attributes = cloudevent::headers(&self.source, &self.extensions, event);
+    pub(super) fn headers(&self, event: &Event, refs: &[Extension]) -> HeaderMap {
+        let extensions = self.extensions.iter().chain(refs);
+        let attributes = cloudevent::headers(&self.source, extensions, event);
         message(self.message_id(event).to_string(), &attributes)
     }
 

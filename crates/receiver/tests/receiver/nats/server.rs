@@ -194,7 +194,7 @@ pub fn sink(args: &SinkConfig) -> Followed {
 
 impl Followed {
     pub async fn deliver(&self, event: &Event) -> Result<(), SinkError> {
-        let result = self.sink.deliver(event).await;
+        let result = self.sink.deliver(event, &[]).await;
         result.map_err(|failure| failure.error)
     }
 

@@ -1,0 +1,376 @@
+//! One line of events on its way to a sink: one event at a time, in the order that [`super::schedule`] gives.
+//!
+//! Where the events come from and go to is a [`Channel`]: the whole queue, or the lane of one account.
+//!
+//! A failed delivery is retried with growing pauses, or when the sink asks for it (`Retry-After`). An
+//! event leaves the queue when the sink has acknowledged it, or as a dead letter: the sink rejected it for
+//! good, or rejected it several times while it accepted others, or it has waited for too long, or a
+//! person skipped it. Completed deliveries are committed in batches; after a crash those not yet
+//! committed are delivered again, with the same id.
+
+use std::{
+    future,
+    sync::{Arc, mpsc::Sender},
+    time::{Duration, Instant},
+};
+
+use axum::body::Bytes;
+use contract::receiver::routes::Connection;
+use jiff::Timestamp;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch},
+    time,
+};
+use tracing::{info, warn};
+
+use super::{
+    channel::{Channel, Decision, Wake},
+    command::{Command, Settle},
+    dead::{DeadLetter, Reason},
+    reader::{REREAD, Stopped, read_these},
+    record,
+    schedule::{Item, Rules, SHORT, Schedule, Step},
+    status::Status,
+};
+use crate::{
+    dedupe::Dedupe,
+    event::{Event, ZoomHeaders},
+    metrics::Metrics,
+    recorder::Recorder,
+};
+use runtime::shutdown::Shutdown;
+
+/// What every line of events needs. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Common {
+    /// How often, and how soon again.
+    pub rules: Rules,
+    /// How long an event may wait.
+    pub max_age: Duration,
+    /// The store's thread.
+    pub commands: Sender<Command>,
+    /// The state of the store.
+    pub status: watch::Receiver<Status>,
+    /// The remembered ids, for the metrics.
+    pub ids: Dedupe,
+    /// The metrics.
+    pub metrics: Metrics,
+    /// Records deliveries and failures.
+    pub recorder: Recorder,
+    /// The process or the buffer is about to stop: pauses are short from now on.
+    pub urgent: watch::Receiver<bool>,
+    /// Stops after the event in flight.
+    pub stop: Shutdown,
+}
+
+/// A request to skip the first event that fails.
+#[derive(Debug)]
+pub struct Skip {
+    /// Only an event of this connection.
+    pub connection: Option<Connection>,
+    /// Its dead letter, or `None` when no event has failed.
+    pub reply: oneshot::Sender<Option<DeadLetter>>,
+}
+
+/// A line of events: its settings and its position in the queue.
+#[derive(Debug)]
+pub struct Delivery<C> {
+    common: Common,
+    channel: C,
+    skips: mpsc::Receiver<Skip>,
+    schedule: Schedule,
+    /// Bounds the uncommitted deliveries.
+    unsettled: Arc<Semaphore>,
+    permit: Option<OwnedSemaphorePermit>,
+    is_urgent: bool,
+}
+
+/// What ended the wait.
+#[derive(Debug)]
+enum Wakeup {
+    /// The time has come, or the pauses became short.
+    Due,
+    Channel(Wake),
+    Skip(Skip),
+}
+
+// === impl Delivery ===
+
+impl<C: Channel> Delivery<C> {
+    /// A line that has read nothing yet.
+    pub fn new(
+        common: Common,
+        channel: C,
+        skips: mpsc::Receiver<Skip>,
+        unsettled: Arc<Semaphore>,
+    ) -> Self {
+        Self {
+            schedule: Schedule::new(common.rules),
+            common,
+            channel,
+            skips,
+            unsettled,
+            permit: None,
+            is_urgent: false,
+        }
+    }
+
+    /// Delivers until shutdown is requested, or the channel has finished.
+    pub async fn run(mut self) {
+        loop {
+            let is_urgent = *self.common.urgent.borrow_and_update();
+            if is_urgent && !self.is_urgent {
+                self.schedule.shorten_pauses(Instant::now());
+            }
+            self.is_urgent = is_urgent;
+            let step = self.schedule.next(Instant::now());
+            let done = match step {
+                Step::Send => self.send().await,
+                Step::Wait(until) => self.wait(Some(until), false).await,
+                Step::Read(None) if self.channel.is_finished() => return,
+                Step::Read(until) => self.wait(until, true).await,
+            };
+            if let Err(Stopped) = done {
+                return;
+            }
+            let (set_aside, failing) = (self.schedule.set_aside(), self.schedule.first_failing());
+            self.channel.report(set_aside, failing);
+        }
+    }
+
+    /// Waits until then, or until there is a reason to look again; with `reads` also for the next events of the
+    /// queue.
+    async fn wait(&mut self, until: Option<Instant>, reads: bool) -> Result<(), Stopped> {
+        if C::IS_LANE {
+            self.permit = None;
+            if until.is_some_and(|until| until > Instant::now() + SHORT) {
+                self.schedule.forget_records();
+            }
+        }
+        let due = async {
+            match until {
+                Some(until) => time::sleep_until(until.into()).await,
+                None => future::pending().await,
+            }
+        };
+        let woken = tokio::select! {
+            wake = self.channel.wait(reads) => Wakeup::Channel(wake?),
+            () = due => Wakeup::Due,
+            Ok(()) = self.common.urgent.changed() => Wakeup::Due,
+            Some(skip) = self.skips.recv() => Wakeup::Skip(skip),
+            () = self.common.stop.requested() => return Err(Stopped),
+        };
+        match woken {
+            Wakeup::Due => {}
+            Wakeup::Channel(Wake::Read(entries)) => self.schedule.push(entries),
+            Wakeup::Channel(Wake::Moved) => self.schedule.retry_now(Instant::now()),
+            Wakeup::Skip(skip) => self.skip(skip).await?,
+        }
+        Ok(())
+    }
+
+    /// Sends the current event.
+    async fn send(&mut self) -> Result<(), Stopped> {
+        self.permit().await?;
+        let Some(item) = self.schedule.current() else {
+            return Ok(());
+        };
+        let (sequence, since, attempts) = (item.sequence, item.since, item.attempts);
+        if let Decision::Wait(until) = self.channel.decide(since, self.is_urgent) {
+            return self.wait(Some(until), false).await;
+        }
+        let Some(item) = self.schedule.current() else {
+            return Ok(());
+        };
+        // The record of an event that is set aside is not kept in memory.
+        let record = if item.record.is_empty() {
+            self.reread(sequence).await?
+        } else {
+            Some(item.record.clone())
+        };
+        let Some(record) = record else {
+            // It is no longer in the queue: the store was lost.
+            self.schedule.take();
+            self.channel.settled(sequence);
+            return Ok(());
+        };
+        let event = match record::decode(&record) {
+            Ok(event) => event,
+            Err(error) => {
+                warn!(%error, sequence, "event given up");
+                if let Some(item) = self.schedule.take() {
+                    let event = unreadable(&item, &record);
+                    let letter = DeadLetter::new(&event, Reason::Unparseable, None, 0);
+                    self.settle(sequence, Some((&event, letter)));
+                }
+                return Ok(());
+            }
+        };
+        drop(record);
+        // Each event is tried once, even if it expired while nothing was forwarded.
+        if attempts > 0 && self.is_too_old(since) {
+            warn!(id = %event.id, attempts, "event expired");
+            if let Some(item) = self.schedule.take() {
+                self.give_up(&item, &event, Reason::Expired, None);
+            }
+            return Ok(());
+        }
+        let permit = tokio::select! {
+            permit = self.channel.acquire(event.body.len()) => permit,
+            () = self.common.stop.requested() => return Err(Stopped),
+        };
+        // From here to the settlement nothing waits: what is replayed because of a new route comes later.
+        match self.channel.decide(since, self.is_urgent) {
+            Decision::Deliver => self.deliver(&event, permit).await,
+            Decision::Wait(until) => {
+                drop(permit);
+                self.wait(Some(until), false).await
+            }
+            Decision::Unclaimed(detail) => {
+                if let Some(item) = self.schedule.take() {
+                    self.give_up(&item, &event, Reason::Unclaimed, Some(detail));
+                }
+                Ok(())
+            }
+            Decision::Drop => {
+                if self.schedule.take().is_some() {
+                    self.settle(sequence, None);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    async fn deliver(&mut self, event: &Event, permit: C::Permit) -> Result<(), Stopped> {
+        let started = Instant::now();
+        let result = self.channel.deliver(event, permit).await;
+        let error = result.map_err(|failure| failure.error);
+        self.common
+            .metrics
+            .delivered(error, started.elapsed(), self.common.ids.len());
+        let now = Instant::now();
+        let failure = match result {
+            Ok(()) => {
+                let failures = self.schedule.failures();
+                if failures > 0 {
+                    info!(failures, "the sink accepts events again");
+                }
+                if let Some(item) = self.schedule.delivered(now) {
+                    self.settle(item.sequence, None);
+                }
+                return Ok(());
+            }
+            Err(failure) => failure,
+        };
+        let error = failure.error;
+        if error.is_final() {
+            if let Some(mut item) = self.schedule.take() {
+                item.attempts += 1;
+                warn!(id = %event.id, %error, item.attempts, "event refused for good");
+                self.give_up(&item, event, Reason::Refused, Some(error.to_string()));
+            }
+            return Ok(());
+        }
+        if self.schedule.lacks_probe() {
+            let entries = self.channel.ahead().await?;
+            self.schedule.push(entries);
+        }
+        let is_urgent = *self.common.urgent.borrow();
+        let given_up = self
+            .schedule
+            .failed(failure, now, rand::random(), is_urgent);
+        if let Some(item) = given_up {
+            let attempts = item.attempts;
+            warn!(id = %event.id, %error, attempts, "event given up, the sink accepts others");
+            let detail = format!("{error}, and took other events meanwhile");
+            self.give_up(&item, event, Reason::Refused, Some(detail));
+            return Ok(());
+        }
+        let attempts = self.schedule.current().map(|item| item.attempts);
+        let set_aside = self.schedule.set_aside();
+        warn!(id = %event.id, %error, attempts, set_aside, "event not delivered");
+        Ok(())
+    }
+
+    /// Makes a dead letter of the first event that fails.
+    async fn skip(&mut self, Skip { reply, .. }: Skip) -> Result<(), Stopped> {
+        let Some(mut item) = self.schedule.skip() else {
+            let _ = reply.send(None);
+            return Ok(());
+        };
+        self.permit().await?;
+        if item.record.is_empty() {
+            item.record = self.reread(item.sequence).await?.unwrap_or_default();
+        }
+        let event =
+            record::decode(&item.record).unwrap_or_else(|_| unreadable(&item, &item.record));
+        let last = item.last.map(|error| error.to_string()).unwrap_or_default();
+        let detail = Some(format!("skipped by a person after: {last}"));
+        warn!(id = %event.id, attempts = item.attempts, "event skipped");
+        let mut letter = DeadLetter::new(&event, Reason::Refused, detail, item.attempts);
+        self.channel.stamp(&mut letter);
+        self.settle(item.sequence, Some((&event, letter.clone())));
+        let _ = reply.send(Some(letter));
+        Ok(())
+    }
+
+    fn give_up(&mut self, item: &Item, event: &Event, reason: Reason, detail: Option<String>) {
+        let detail = detail.or_else(|| item.last.map(|error| error.to_string()));
+        let mut letter = DeadLetter::new(event, reason, detail, item.attempts);
+        self.channel.stamp(&mut letter);
+        self.settle(item.sequence, Some((event, letter)));
+    }
+
+    /// An event has left the queue.
+    fn settle(&mut self, sequence: u64, dead: Option<(&Event, DeadLetter)>) {
+        let Some(permit) = self.permit.take() else {
+            return; // Each caller has taken one.
+        };
+        let settle = Settle {
+            sequence,
+            dead: dead.map(|(event, letter)| (event.id, letter)),
+            permit,
+        };
+        self.channel.settled(sequence);
+        let _ = self.common.commands.send(Command::Settle(settle));
+    }
+
+    /// Acquires the permit to settle one event, which bounds the uncommitted deliveries.
+    async fn permit(&mut self) -> Result<(), Stopped> {
+        if self.permit.is_some() {
+            return Ok(());
+        }
+        tokio::select! {
+            permit = Arc::clone(&self.unsettled).acquire_owned() => {
+                self.permit = Some(permit.map_err(|_| Stopped)?);
+                Ok(())
+            }
+            () = self.common.stop.requested() => Err(Stopped),
+        }
+    }
+
+    /// The record of one event that was read before; `None` when it has left the queue.
+    async fn reread(&mut self, sequence: u64) -> Result<Option<Vec<u8>>, Stopped> {
+        loop {
+            if let Some(entries) = read_these(&self.common.commands, vec![sequence]).await? {
+                return Ok(entries.into_iter().next().map(|entry| entry.record));
+            }
+            tokio::select! {
+                () = time::sleep(REREAD) => {}
+                () = self.common.stop.requested() => return Err(Stopped),
+            }
+        }
+    }
+
+    fn is_too_old(&self, since: i64) -> bool {
+        let waited = Timestamp::now().as_second().saturating_sub(since);
+        u64::try_from(waited).is_ok_and(|waited| waited >= self.common.max_age.as_secs())
+    }
+}
+
+/// Stands for an event whose record cannot be read.
+fn unreadable(item: &Item, record: &[u8]) -> Event {
+    let since = Timestamp::from_second(item.since).unwrap_or_default();
+    let record = Bytes::copy_from_slice(record);
+    Event::new(since, ZoomHeaders::default(), record)
+}

@@ -1,0 +1,312 @@
+//! Which events are pending, by account, and how much each account holds. In memory only: the file is one queue
+//! for all accounts, and the index is built again from it whenever it is opened.
+//!
+//! An event has a lane from the commit that stores it to the commit that removes it. Between its delivery
+//! and that commit it is *settled*: no lane reads it again, also if the store is opened again meanwhile.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::Notify;
+
+use crate::buffer::capacity::charge;
+
+/// Zoom's id of an account; empty for events without one.
+pub type Account = Arc<str>;
+
+/// The pending events of each account. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct LaneIndex(Arc<Shared>);
+
+/// Space for one event of an account that is not stored yet. Released when dropped.
+#[derive(Debug)]
+pub struct Room {
+    index: LaneIndex,
+    account: Account,
+    /// 0 once it is stored.
+    bytes: u64,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Notify,
+    /// Most bytes of one account.
+    share: u64,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    lanes: HashMap<Account, Lane>,
+    /// Settled events that are still in the store: whose they are, and their size.
+    settled: HashMap<u64, (Account, u64)>,
+    /// Accounts that got events since somebody asked.
+    fresh: Vec<Account>,
+}
+
+#[derive(Debug, Default)]
+struct Lane {
+    /// In order of their sequence numbers.
+    pending: VecDeque<Pending>,
+    /// Size of all its events in the store.
+    stored: u64,
+    /// Size of those that are about to be stored.
+    reserved: u64,
+    is_fresh: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Pending {
+    sequence: u64,
+    bytes: u64,
+}
+
+// === impl LaneIndex ===
+
+impl LaneIndex {
+    /// An empty index in which one account may hold so many bytes.
+    #[must_use]
+    pub fn new(share: u64) -> Self {
+        Self(Arc::new(Shared {
+            state: Mutex::default(),
+            changed: Notify::new(),
+            share,
+        }))
+    }
+
+    /// Reserves space for a record of an account, unless the account holds its share. What has no account has
+    /// no limit of its own.
+    #[must_use]
+    pub fn reserve(&self, account: &str, record: usize) -> Option<Room> {
+        let bytes = charge(record);
+        let mut state = self.state();
+        let account = state.account(account);
+        let lane = state.lanes.entry(Arc::clone(&account)).or_default();
+        let held = lane.stored + lane.reserved;
+        if !account.is_empty() && held > 0 && held + bytes > self.0.share {
+            return None;
+        }
+        lane.reserved += bytes;
+        drop(state);
+        Some(Room {
+            index: self.clone(),
+            account,
+            bytes,
+        })
+    }
+
+    /// A transaction is on the disk: it has stored these events, appended these from dead letters (account,
+    /// place, record's size), and removed those.
+    pub fn committed(
+        &self,
+        stored: impl IntoIterator<Item = (Room, u64)>,
+        replayed: impl IntoIterator<Item = (String, u64, usize)>,
+        removed: impl IntoIterator<Item = u64>,
+    ) {
+        let mut state = self.state();
+        for (mut room, sequence) in stored {
+            let bytes = std::mem::take(&mut room.bytes);
+            if let Some(lane) = state.lanes.get_mut(&room.account) {
+                lane.reserved = lane.reserved.saturating_sub(bytes);
+            }
+            state.push(&room.account, sequence, bytes);
+        }
+        for (account, sequence, record) in replayed {
+            let account = state.account(&account);
+            state.push(&account, sequence, charge(record));
+        }
+        for sequence in removed {
+            if let Some((account, bytes)) = state.settled.remove(&sequence)
+                && let Some(lane) = state.lanes.get_mut(&account)
+            {
+                lane.stored = lane.stored.saturating_sub(bytes);
+                state.forget_empty(&account);
+            }
+        }
+        let is_fresh = !state.fresh.is_empty();
+        drop(state);
+        if is_fresh {
+            self.0.changed.notify_one();
+        }
+    }
+
+    /// The store was opened and has these events: account, place, record's size.
+    pub fn rebuild(&self, events: impl FnOnce(&mut dyn FnMut(Option<String>, u64, usize))) {
+        let mut state = self.state();
+        let settled = std::mem::take(&mut state.settled);
+        for lane in state.lanes.values_mut() {
+            lane.pending.clear();
+            lane.stored = 0;
+        }
+        events(&mut |account, sequence, record| {
+            let account = state.account(&account.unwrap_or_default());
+            let bytes = charge(record);
+            if settled.contains_key(&sequence) {
+                state.lanes.entry(Arc::clone(&account)).or_default().stored += bytes;
+                state.settled.insert(sequence, (account, bytes));
+            } else {
+                state.push(&account, sequence, bytes);
+            }
+        });
+        for (sequence, (account, _)) in settled {
+            // Lost with the store; its removal will be committed nevertheless.
+            state.settled.entry(sequence).or_insert((account, 0));
+        }
+        state.lanes.retain(|_, lane| !lane.is_empty());
+        drop(state);
+        self.0.changed.notify_one();
+    }
+
+    /// An event was delivered or given up: no lane reads it again.
+    pub fn settle(&self, account: &Account, sequence: u64) {
+        let mut state = self.state();
+        let Some(lane) = state.lanes.get_mut(account) else {
+            return;
+        };
+        let found = lane
+            .pending
+            .binary_search_by_key(&sequence, |pending| pending.sequence);
+        if let Ok(at) = found
+            && let Some(pending) = lane.pending.remove(at)
+        {
+            let settled = (Arc::clone(account), pending.bytes);
+            state.settled.insert(sequence, settled);
+        }
+    }
+
+    /// Events of an account from this place on: at most `count`, and no further one once they have `bytes`.
+    #[must_use]
+    pub fn after(&self, account: &str, from: u64, count: usize, bytes: u64) -> Vec<u64> {
+        let state = self.state();
+        let Some(lane) = state.lanes.get(account) else {
+            return Vec::new();
+        };
+        let start = lane
+            .pending
+            .partition_point(|pending| pending.sequence < from);
+        let mut size = 0;
+        let fits = |pending: &&Pending| {
+            let is_room = size < bytes;
+            size += pending.bytes;
+            is_room
+        };
+        let found = lane.pending.range(start..).take(count).take_while(fits);
+        found.map(|pending| pending.sequence).collect()
+    }
+
+    /// Whether an account has an event that no lane has settled.
+    #[must_use]
+    pub fn has_pending(&self, account: &str) -> bool {
+        let state = self.state();
+        let lane = state.lanes.get(account);
+        lane.is_some_and(|lane| !lane.pending.is_empty())
+    }
+
+    /// The accounts that got events, once there are some. Cancel safe.
+    pub async fn fresh(&self) -> Vec<Account> {
+        loop {
+            let changed = self.0.changed.notified();
+            let fresh = self.take_fresh();
+            if !fresh.is_empty() {
+                return fresh;
+            }
+            changed.await;
+        }
+    }
+
+    /// How many accounts have events.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.state().lanes.len()
+    }
+
+    /// Whether no account has events.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What an account has, in order.
+    #[cfg(test)]
+    fn pending(&self, account: &str) -> Vec<u64> {
+        self.after(account, 0, usize::MAX, u64::MAX)
+    }
+
+    fn take_fresh(&self) -> Vec<Account> {
+        let mut state = self.state();
+        let fresh = std::mem::take(&mut state.fresh);
+        for account in &fresh {
+            if let Some(lane) = state.lanes.get_mut(account) {
+                lane.is_fresh = false;
+            }
+        }
+        fresh
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl State ===
+
+impl State {
+    /// The account, sharing the text with its lane.
+    fn account(&self, account: &str) -> Account {
+        match self.lanes.get_key_value(account) {
+            Some((account, _)) => Arc::clone(account),
+            None => Arc::from(account),
+        }
+    }
+
+    fn push(&mut self, account: &Account, sequence: u64, bytes: u64) {
+        let lane = self.lanes.entry(Arc::clone(account)).or_default();
+        lane.stored += bytes;
+        lane.pending.push_back(Pending { sequence, bytes });
+        if !std::mem::replace(&mut lane.is_fresh, true) {
+            self.fresh.push(Arc::clone(account));
+        }
+    }
+
+    fn forget_empty(&mut self, account: &str) {
+        if self.lanes.get(account).is_some_and(Lane::is_empty) {
+            self.lanes.remove(account);
+        }
+    }
+}
+
+// === impl Lane ===
+
+impl Lane {
+    fn is_empty(&self) -> bool {
+        self.pending.is_empty() && self.stored == 0 && self.reserved == 0
+    }
+}
+
+// === impl Room ===
+
+impl Room {
+    /// Whose it is.
+    #[must_use]
+    pub fn account(&self) -> &str {
+        &self.account
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        if self.bytes == 0 {
+            return;
+        }
+        let mut state = self.index.state();
+        if let Some(lane) = state.lanes.get_mut(&self.account) {
+            lane.reserved = lane.reserved.saturating_sub(self.bytes);
+        }
+        state.forget_empty(&self.account);
+    }
+}
+
+#[cfg(test)]
+mod tests;

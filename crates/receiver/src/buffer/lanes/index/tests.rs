@@ -1,0 +1,134 @@
+#![allow(clippy::unwrap_used, reason = "a test may stop")]
+
+use std::collections::BTreeMap;
+
+use proptest::{collection::vec, prelude::*};
+
+use super::*;
+
+fn store(index: &LaneIndex, account: &str, sequence: u64) {
+    let room = index.reserve(account, 300).unwrap();
+    index.committed([(room, sequence)], [], []);
+}
+
+#[test]
+fn one_account_holds_its_share_and_no_other_feels_it() {
+    let index = LaneIndex::new(1000);
+    let rooms = [index.reserve("a", 300), index.reserve("a", 300)];
+    assert!(rooms.iter().all(Option::is_some));
+    assert!(index.reserve("a", 300).is_none());
+    assert!(index.reserve("b", 300).is_some());
+    drop(rooms);
+    assert!(index.is_empty());
+    store(&index, "a", 1);
+    store(&index, "a", 2);
+    assert!(index.reserve("a", 300).is_none());
+    index.settle(&"a".into(), 1);
+    assert!(index.reserve("a", 300).is_none(), "it is still on the disk");
+    index.committed([], [], [1]);
+    assert!(index.reserve("a", 300).is_some());
+    // Whatever the share, an account that holds nothing may send an event.
+    assert!(index.reserve("c", 1 << 20).is_some());
+    // What has no account has no limit of its own.
+    let all: Vec<_> = (0..9).map(|_| index.reserve("", 300)).collect();
+    assert!(all.iter().all(Option::is_some));
+}
+
+#[test]
+fn a_settled_event_is_not_read_again_when_the_store_is_opened_again() {
+    let index = LaneIndex::new(u64::MAX);
+    store(&index, "a", 1);
+    store(&index, "a", 2);
+    index.settle(&"a".into(), 1);
+    let all = [("a", 1), ("a", 2), ("b", 3)];
+    index.rebuild(|show| {
+        for (account, sequence) in all {
+            show(Some(account.into()), sequence, 300);
+        }
+    });
+    assert_eq!(index.pending("a"), [2]);
+    assert_eq!(index.pending("b"), [3]);
+    index.committed([], [], [1]);
+    index.settle(&"a".into(), 2);
+    index.committed([], [], [2]);
+    assert_eq!(index.len(), 1);
+}
+
+#[tokio::test]
+async fn who_got_events_is_told_once() {
+    let index = LaneIndex::new(u64::MAX);
+    store(&index, "a", 1);
+    store(&index, "a", 2);
+    store(&index, "b", 3);
+    assert_eq!(index.fresh().await, ["a".into(), "b".into()]);
+    let index = &index;
+    let (fresh, ()) = tokio::join!(index.fresh(), async { store(index, "a", 4) });
+    assert_eq!(fresh, ["a".into()]);
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Store(u8),
+    Settle(u8),
+    Commit,
+    Reopen,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0..4_u8).prop_map(Step::Store),
+        3 => (0..4_u8).prop_map(Step::Settle),
+        2 => Just(Step::Commit),
+        1 => Just(Step::Reopen),
+    ]
+}
+
+proptest! {
+    /// Whatever happens, an account has its own unsettled events in order, and its share is what is stored.
+    #[test]
+    fn the_index_is_what_the_store_has(steps in vec(step(), 0..80)) {
+        let index = LaneIndex::new(u64::MAX);
+        // The store: place and account; what is settled and not committed.
+        let mut stored: BTreeMap<u64, u8> = BTreeMap::new();
+        let mut settled: Vec<u64> = Vec::new();
+        let mut next = 0;
+        for step in steps {
+            match step {
+                Step::Store(account) => {
+                    store(&index, &account.to_string(), next);
+                    stored.insert(next, account);
+                    next += 1;
+                }
+                Step::Settle(account) => {
+                    let first = index.pending(&account.to_string()).first().copied();
+                    if let Some(first) = first {
+                        index.settle(&account.to_string().into(), first);
+                        settled.push(first);
+                    }
+                }
+                Step::Commit => {
+                    for sequence in &settled {
+                        stored.remove(sequence);
+                    }
+                    index.committed([], [], settled.drain(..));
+                }
+                Step::Reopen => index.rebuild(|show| {
+                    for (sequence, account) in &stored {
+                        show(Some(account.to_string()), *sequence, 300);
+                    }
+                }),
+            }
+            for account in 0..4 {
+                let own = stored.iter().filter(|(_, of)| **of == account);
+                let own: Vec<u64> = own.map(|(sequence, _)| *sequence).collect();
+                let size = own.len() as u64 * charge(300);
+                let pending: Vec<u64> =
+                    own.into_iter().filter(|n| !settled.contains(n)).collect();
+                let name = account.to_string();
+                prop_assert_eq!(index.pending(&name), pending);
+                let held = index.state().lanes.get(&*name).map_or(0, |lane| lane.stored);
+                prop_assert_eq!(held, size);
+            }
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! The lane of one account: its events from the index, to wherever its route leads at the moment.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+use tokio::{
+    sync::{Notify, OwnedSemaphorePermit, watch},
+    time,
+};
+
+use super::{
+    index::{Account, LaneIndex},
+    pools::{self, Pools},
+};
+use crate::{
+    buffer::{
+        channel::{Channel, Decision, Wake},
+        dead::DeadLetter,
+        delivery::Common,
+        reader::{REREAD, Stopped, read_these},
+        store::Entry,
+    },
+    event::Event,
+    recorder::Urgency,
+    routing::{Place, Routing, table::Table, tenant::Tenant},
+    sink::{Failure, SinkError},
+};
+
+/// Most events of one read.
+const READ: usize = 8;
+/// No further event once one read has so many bytes: thousands of lanes may read at a time.
+const READ_BYTES: u64 = 8 * 1024;
+
+/// What all lanes share. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    /// What each needs.
+    pub common: Common,
+    /// Where events go.
+    pub routing: Routing,
+    /// What is pending.
+    pub index: LaneIndex,
+    /// Who may deliver now.
+    pub pools: Arc<Pools>,
+    /// How many events are set aside.
+    pub set_aside: Arc<AtomicUsize>,
+    /// The buffer is lost with the Pod.
+    pub is_ephemeral: bool,
+}
+
+/// The events of one account.
+#[derive(Debug)]
+pub struct Lane {
+    account: Account,
+    shared: Shared,
+    routes: watch::Receiver<Option<Arc<Table>>>,
+    arrived: Arc<Notify>,
+    failing: Arc<AtomicU64>,
+    /// How many events this lane had set aside at the last report.
+    reported: usize,
+    /// The first place that was not read.
+    from: u64,
+    /// Where the last event was to go.
+    place: Option<Place>,
+    /// The last delivery failed.
+    is_failing: bool,
+}
+
+/// What a delivery holds.
+#[derive(Debug)]
+pub struct Permit {
+    _tenant: Option<OwnedSemaphorePermit>,
+    _pool: pools::Permit,
+}
+
+// === impl Lane ===
+
+impl Lane {
+    /// The lane of an account.
+    #[must_use]
+    pub fn new(
+        account: Account,
+        shared: Shared,
+        arrived: Arc<Notify>,
+        failing: Arc<AtomicU64>,
+    ) -> Self {
+        Self {
+            account,
+            routes: shared.routing.watch(),
+            shared,
+            arrived,
+            failing,
+            reported: 0,
+            from: 0,
+            place: None,
+            is_failing: false,
+        }
+    }
+
+    /// The tenant that the last event was to go to, or whose it is.
+    fn tenant(&self) -> Option<&Arc<Tenant>> {
+        match self.place.as_ref()? {
+            Place::Tenant(tenant) | Place::Own(_, Some(tenant)) => Some(tenant),
+            _ => None,
+        }
+    }
+
+    /// Completes when the account is another tenant's than at the last look, or its route has changed.
+    fn moved(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut routes = self.routes.clone();
+        let is_placed = self.place.is_some();
+        let (account, before) = (Arc::clone(&self.account), self.tenant().cloned());
+        async move {
+            let is_same = |table: &Option<Arc<Table>>| {
+                let now = table.as_ref().and_then(|table| table.tenant(&account));
+                match (&before, now) {
+                    (Some(before), Some(now)) => Arc::ptr_eq(before, now),
+                    (before, now) => before.is_none() && now.is_none(),
+                }
+            };
+            if !is_placed || routes.wait_for(|table| !is_same(table)).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    async fn next(&mut self) -> Result<Vec<Entry>, Stopped> {
+        loop {
+            let arrived = self.arrived.notified();
+            let places = self
+                .shared
+                .index
+                .after(&self.account, self.from, READ, READ_BYTES);
+            let Some(last) = places.last().copied() else {
+                arrived.await;
+                continue;
+            };
+            let Some(entries) = read_these(&self.shared.common.commands, places.clone()).await?
+            else {
+                time::sleep(REREAD).await;
+                continue;
+            };
+            self.from = last + 1;
+            self.forget_lost(&places, &entries);
+            if !entries.is_empty() {
+                return Ok(entries);
+            }
+        }
+    }
+
+    /// Events that the store no longer has do not stay in the index.
+    fn forget_lost(&self, places: &[u64], entries: &[Entry]) {
+        for place in places {
+            if !entries.iter().any(|entry| entry.sequence == *place) {
+                self.shared.index.settle(&self.account, *place);
+            }
+        }
+    }
+}
+
+impl Channel for Lane {
+    const IS_LANE: bool = true;
+    type Permit = Permit;
+
+    async fn wait(&mut self, reads: bool) -> Result<Wake, Stopped> {
+        let moved = self.moved();
+        let wake = tokio::select! {
+            read = self.next(), if reads => read.map(Wake::Read),
+            () = moved => Ok(Wake::Moved),
+        };
+        if matches!(wake, Ok(Wake::Moved)) {
+            // Told once.
+            self.place = None;
+        }
+        wake
+    }
+
+    async fn ahead(&mut self) -> Result<Vec<Entry>, Stopped> {
+        let places = self
+            .shared
+            .index
+            .after(&self.account, self.from, READ, READ_BYTES);
+        let Some(last) = places.last().copied() else {
+            return Ok(Vec::new());
+        };
+        let Some(entries) = read_these(&self.shared.common.commands, places.clone()).await? else {
+            return Ok(Vec::new());
+        };
+        self.from = last + 1;
+        self.forget_lost(&places, &entries);
+        Ok(entries)
+    }
+
+    fn is_finished(&self) -> bool {
+        let next = self
+            .shared
+            .index
+            .after(&self.account, self.from, 1, u64::MAX);
+        next.is_empty()
+    }
+
+    fn decide(&mut self, since: i64, is_urgent: bool) -> Decision {
+        let waited = Timestamp::now().as_second().saturating_sub(since);
+        let waited = Duration::from_secs(u64::try_from(waited).unwrap_or(0));
+        // What a lost buffer holds would be lost with it.
+        let is_last = is_urgent && self.shared.is_ephemeral;
+        let place = self.shared.routing.place(&self.account, waited, is_last);
+        let decision = match &place {
+            Place::Tenant(_) | Place::Own(..) => Decision::Deliver,
+            Place::Wait(time) => Decision::Wait(Instant::now() + *time),
+            Place::Unclaimed(why) => Decision::Unclaimed((*why).to_owned()),
+            Place::Drop => Decision::Drop,
+        };
+        self.place = Some(place);
+        decision
+    }
+
+    async fn acquire(&self, bytes: usize) -> Permit {
+        let tenant = match &self.place {
+            Some(Place::Tenant(tenant)) => Some(tenant),
+            _ => None,
+        };
+        let is_slow = self.is_failing || tenant.is_some_and(|tenant| tenant.is_slow());
+        let of_tenant = match tenant {
+            Some(tenant) => Arc::clone(&tenant.in_flight).acquire_owned().await.ok(),
+            None => None,
+        };
+        Permit {
+            _tenant: of_tenant,
+            _pool: self.shared.pools.acquire(is_slow, bytes).await,
+        }
+    }
+
+    async fn deliver(&mut self, event: &Event, _permit: Permit) -> Result<(), Failure> {
+        let result = match &self.place {
+            Some(Place::Tenant(tenant)) => {
+                let tenant = Arc::clone(tenant);
+                let started = Instant::now();
+                let result = match self.shared.routing.sink(&tenant) {
+                    Ok(sink) => sink.deliver(event, &tenant.refs).await,
+                    Err(error) => Err(error.into()),
+                };
+                tenant.delivered(result, started.elapsed());
+                result
+            }
+            Some(Place::Own(sink, tenant)) => {
+                let refs = tenant.as_ref().map_or(&[][..], |tenant| &tenant.refs);
+                let result = sink.deliver(event, refs).await;
+                let at = Timestamp::now();
+                let cause = result.map_err(|failure| failure.error.to_string());
+                self.shared
+                    .common
+                    .recorder
+                    .record_health(Urgency::Soon, |health| match &cause {
+                        Ok(()) => health.delivered(at),
+                        Err(cause) => health.not_delivered(at, cause),
+                    });
+                result
+            }
+            // Decided before.
+            _ => Err(SinkError::Credentials.into()),
+        };
+        self.is_failing = result.is_err();
+        result
+    }
+
+    fn stamp(&self, letter: &mut DeadLetter) {
+        let account = Some(&*self.account).filter(|account| !account.is_empty());
+        letter.account = account.map(str::to_owned);
+        letter.connection = self.tenant().map(|tenant| tenant.connection.clone());
+    }
+
+    fn settled(&mut self, sequence: u64) {
+        self.shared.index.settle(&self.account, sequence);
+        let is_nobodys = match &self.place {
+            Some(Place::Unclaimed(_) | Place::Drop | Place::Own(_, None)) => {
+                !self.account.is_empty()
+            }
+            _ => false,
+        };
+        if is_nobodys {
+            self.shared.routing.count_unclaimed(&self.account);
+        }
+    }
+
+    fn report(&mut self, set_aside: usize, failing: Option<u64>) {
+        self.failing
+            .store(failing.unwrap_or(u64::MAX), Ordering::Relaxed);
+        if set_aside == self.reported {
+            return;
+        }
+        let before = self
+            .shared
+            .set_aside
+            .fetch_add(set_aside, Ordering::Relaxed)
+            + set_aside;
+        self.shared
+            .set_aside
+            .fetch_sub(self.reported, Ordering::Relaxed);
+        let all = before - self.reported;
+        self.reported = set_aside;
+        self.shared.common.metrics.set_aside(all);
+        self.shared
+            .common
+            .recorder
+            .record_health(Urgency::Soon, |health| health.set_aside = all as u64);
+    }
+}

@@ -1,0 +1,264 @@
+//! From the store to many sinks: each account has a lane of its own, and no lane waits for another.
+//!
+//! ```text
+//! writer -> index: account -> places in the queue
+//!             | got events
+//!         dispatcher -> one task for each account with events -> permits -> the sink of its place
+//! ```
+//!
+//! A lane is a [`Delivery`]: its events go out one at a time and in order, with its own pauses and probes. It
+//! ends when it has nothing left. What lanes share is bounded: [`pools`] the deliveries under way,
+//! [`tenant::AT_ONCE`](crate::routing::tenant::AT_ONCE) those to one tenant, [`UNSETTLED`] those that are
+//! not committed. Who waits for a permit gets it in order of arrival, so that lanes take turns.
+//!
+//! | question | module |
+//! |---|---|
+//! | What is pending, and how much does an account hold? | [`index`] |
+//! | How is one account served? | [`lane`] |
+//! | Who may deliver now? | [`pools`] |
+
+pub mod index;
+pub mod lane;
+pub mod metrics;
+pub mod pools;
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use contract::{
+    receiver::routes::Connection,
+    routing_facts::{ConnectionFacts, RoutingFacts},
+};
+use jiff::Timestamp;
+use tokio::{
+    sync::{Notify, Semaphore, mpsc, oneshot},
+    task::JoinSet,
+    time,
+};
+use tracing::{error, info};
+
+use self::{
+    index::{Account, LaneIndex},
+    lane::{Lane, Shared},
+};
+use super::{
+    command::{Command, Resolution, Resolve, Selection},
+    delivery::{Common, Delivery, Skip},
+    letters::Letters,
+    store::Filter,
+};
+use crate::routing::Routing;
+
+/// Most deliveries that are under way or not committed, and therefore most events that a crash repeats.
+pub const UNSETTLED: usize = 128;
+/// Between two looks at dead letters that nobody had claimed.
+const REPLAY: Duration = Duration::from_secs(5);
+/// Most dead letters that one transaction replays.
+const REPLAY_BATCH: u64 = 64;
+
+/// Delivers what is stored, to whom it belongs.
+#[derive(Debug)]
+pub struct Dispatcher {
+    /// What each lane needs.
+    pub common: Common,
+    /// Where events go.
+    pub routing: Routing,
+    /// What is pending.
+    pub index: LaneIndex,
+    /// What is known of the dead letters.
+    pub letters: Letters,
+    /// Requests to skip an event that fails.
+    pub skips: mpsc::Receiver<Skip>,
+    /// The buffer is lost with the Pod.
+    pub is_ephemeral: bool,
+}
+
+/// A lane at work, as the dispatcher sees it.
+#[derive(Debug)]
+struct Handle {
+    arrived: Arc<Notify>,
+    skips: mpsc::Sender<Skip>,
+    /// Place of the first event that fails; the maximum if none does.
+    failing: Arc<AtomicU64>,
+}
+
+/// The lanes at work.
+#[derive(Debug)]
+struct Lanes {
+    handles: HashMap<Account, Handle>,
+    tasks: JoinSet<Account>,
+    shared: Shared,
+    unsettled: Arc<Semaphore>,
+}
+
+/// What the controller learns of the accounts.
+#[must_use]
+pub fn facts(routing: &Routing, letters: &Letters) -> RoutingFacts {
+    let mut facts = routing.facts();
+    for (connection, summary) in letters.connections() {
+        let known = facts.connections.get(&connection).cloned();
+        let (at, reason) = summary.last.unzip();
+        let told = ConnectionFacts {
+            dead_letters: summary.count,
+            last_reason: reason,
+            last_failed_at: at.and_then(|at| Timestamp::from_second(at.as_second()).ok()),
+            ..known.unwrap_or_default()
+        };
+        facts.insert(connection, told);
+    }
+    facts
+}
+
+// === impl Dispatcher ===
+
+impl Dispatcher {
+    /// Delivers until shutdown is requested.
+    pub async fn run(mut self) {
+        let mut routes = self.routing.watch();
+        tokio::select! {
+            // Without routes nobody knows whose an event is.
+            read = routes.wait_for(Option::is_some) => if read.is_err() { return },
+            () = self.common.stop.requested() => return,
+        }
+        let mut lanes = Lanes {
+            handles: HashMap::new(),
+            tasks: JoinSet::new(),
+            shared: Shared {
+                common: self.common.clone(),
+                routing: self.routing.clone(),
+                index: self.index.clone(),
+                pools: Arc::default(),
+                set_aside: Arc::default(),
+                is_ephemeral: self.is_ephemeral,
+            },
+            unsettled: Arc::new(Semaphore::new(UNSETTLED)),
+        };
+        let mut replays = time::interval(REPLAY);
+        loop {
+            tokio::select! {
+                fresh = self.index.fresh() => {
+                    for account in fresh {
+                        self.serve(&mut lanes, account);
+                    }
+                }
+                Some(ended) = lanes.tasks.join_next() => match ended {
+                    Ok(account) => {
+                        lanes.handles.remove(&account);
+                        // It may have got an event after it saw none.
+                        self.serve(&mut lanes, account);
+                    }
+                    Err(error) if error.is_panic() => {
+                        error!("a lane ended, restarting the process");
+                        std::process::abort();
+                    }
+                    Err(_) => {}
+                },
+                Some(skip) = self.skips.recv() => self.skip(&lanes, skip),
+                Ok(()) = routes.changed() => self.replay().await,
+                _ = replays.tick() => self.replay().await,
+                () = self.common.stop.requested() => break,
+            }
+        }
+        // Each finishes its delivery under way.
+        while lanes.tasks.join_next().await.is_some() {}
+    }
+
+    /// Makes sure that a lane serves this account, if it has events.
+    fn serve(&self, lanes: &mut Lanes, account: Account) {
+        if let Some(handle) = lanes.handles.get(&account) {
+            handle.arrived.notify_one();
+            return;
+        }
+        if !self.index.has_pending(&account) {
+            return;
+        }
+        let (skips, requests) = mpsc::channel(1);
+        let handle = Handle {
+            arrived: Arc::default(),
+            skips,
+            failing: Arc::new(AtomicU64::new(u64::MAX)),
+        };
+        let lane = Lane::new(
+            Arc::clone(&account),
+            lanes.shared.clone(),
+            Arc::clone(&handle.arrived),
+            Arc::clone(&handle.failing),
+        );
+        let unsettled = Arc::clone(&lanes.unsettled);
+        let delivery = Delivery::new(self.common.clone(), lane, requests, unsettled);
+        lanes.handles.insert(Arc::clone(&account), handle);
+        lanes.tasks.spawn(async move {
+            delivery.run().await;
+            account
+        });
+    }
+
+    /// Leaves the request to the lane whose failing event is the first in the queue.
+    fn skip(&self, lanes: &Lanes, skip: Skip) {
+        let is_meant = |account: &Account| match &skip.connection {
+            None => true,
+            Some(connection) => self.connection(account).as_ref() == Some(connection),
+        };
+        let failing = lanes.handles.iter().filter_map(|(account, handle)| {
+            let place = handle.failing.load(Ordering::Relaxed);
+            (place != u64::MAX && is_meant(account)).then_some((place, handle))
+        });
+        match failing.min_by_key(|(place, _)| *place) {
+            // It takes the request in its next pause.
+            Some((_, handle)) => drop(handle.skips.try_send(skip)),
+            None => drop(skip.reply.send(None)),
+        }
+    }
+
+    fn connection(&self, account: &Account) -> Option<Connection> {
+        let routes = self.routing.watch();
+        let table = routes.borrow();
+        let tenant = table.as_ref()?.tenant(account)?;
+        Some(tenant.connection.clone())
+    }
+
+    /// Sends dead letters that nobody had claimed again, if their account is claimed now.
+    async fn replay(&self) {
+        for account in self.letters.unclaimed() {
+            if !self.routing.leads_somewhere(&account) {
+                continue;
+            }
+            let since = Timestamp::now()
+                .checked_sub(self.common.max_age)
+                .unwrap_or(Timestamp::MIN);
+            let before = self.common.status.borrow().totals.next;
+            let mut all = 0;
+            while let Some(count) = self.replay_some(&account, since, before).await {
+                all += count;
+                if count < REPLAY_BATCH {
+                    break;
+                }
+            }
+            if all > 0 {
+                info!(
+                    account,
+                    events = all,
+                    "dead letters of a claimed account replayed"
+                );
+            }
+        }
+    }
+
+    async fn replay_some(&self, account: &str, since: Timestamp, before: u64) -> Option<u64> {
+        let (reply, answer) = oneshot::channel();
+        let filter = Filter::Unclaimed(account.to_owned(), since);
+        let resolve = Resolve {
+            selection: Selection::Oldest(filter, before, REPLAY_BATCH),
+            resolution: Resolution::Replay,
+            reply,
+        };
+        self.common.commands.send(Command::Resolve(resolve)).ok()?;
+        answer.await.ok().flatten()
+    }
+}

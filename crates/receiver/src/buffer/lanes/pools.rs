@@ -1,0 +1,70 @@
+//! Who may deliver now. Lanes whose sink fails or is slow have permits of their own, so that they hold up only
+//! each other.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Permits of lanes whose last delivery went well.
+const QUICK: usize = 64;
+/// Permits of the others.
+const SLOW: usize = 32;
+/// A permit is for so many bytes, which bounds what is in memory.
+const BYTES: usize = 64 * 1024;
+/// Most permits of one delivery.
+const MOST: usize = 16;
+
+/// The permits of all lanes.
+#[derive(Debug)]
+pub struct Pools {
+    quick: Arc<Semaphore>,
+    slow: Arc<Semaphore>,
+}
+
+/// Held during a delivery.
+pub type Permit = Option<OwnedSemaphorePermit>;
+
+// === impl Pools ===
+
+impl Pools {
+    /// Waits for its turn. Cancel safe.
+    pub async fn acquire(&self, is_slow: bool, bytes: usize) -> Permit {
+        let pool = if is_slow { &self.slow } else { &self.quick };
+        let permits = bytes.div_ceil(BYTES).clamp(1, MOST);
+        let permits = u32::try_from(permits).unwrap_or(1);
+        // Never closed.
+        Arc::clone(pool).acquire_many_owned(permits).await.ok()
+    }
+}
+
+impl Default for Pools {
+    fn default() -> Self {
+        Self {
+            quick: Arc::new(Semaphore::new(QUICK)),
+            slow: Arc::new(Semaphore::new(SLOW)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn slow_ones_hold_up_only_each_other_and_large_ones_count_more() {
+        let pools = Pools::default();
+        let mut held = Vec::new();
+        for _ in 0..SLOW {
+            held.push(pools.acquire(true, 100).now_or_never());
+        }
+        assert!(pools.acquire(true, 100).now_or_never().is_none());
+        assert!(pools.acquire(false, 100).now_or_never().is_some());
+        let large: Vec<_> = (0..QUICK / MOST)
+            .map(|_| pools.acquire(false, 2 << 20).now_or_never())
+            .collect();
+        assert!(large.iter().all(Option::is_some));
+        assert!(pools.acquire(false, 1).now_or_never().is_none());
+    }
+}

@@ -1,0 +1,260 @@
+//! One app, many accounts: where the events of an account go.
+//!
+//! ```text
+//! files of the routes -> directory (read when they change) -> table: account -> tenant -> its sink
+//! event of an account -> Routing::place -> a tenant's sink, the integration's, a wait for the route, or neither
+//! ```
+//!
+//! | question | module |
+//! |---|---|
+//! | Which routes are there now? | [`directory`], polled by [`Routing::follow`] |
+//! | What if one is wrong, or two claim one account? | [`table`] |
+//! | What is a tenant's sink, and when is it built and dropped? | [`tenant`], [`sinks`] |
+//! | Whose events had no route? | [`unclaimed`] |
+
+pub mod directory;
+pub mod sinks;
+pub mod table;
+pub mod tenant;
+pub mod unclaimed;
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use contract::{receiver::routes::Unclaimed, routing_facts::RoutingFacts};
+use tokio::{sync::watch, time};
+use tracing::{info, warn};
+
+use self::{directory::Snapshot, sinks::Sinks, table::Table, tenant::Tenant, unclaimed::Seen};
+use super::sink::Sink;
+
+/// How long an event waits for the route of its account: a changed Secret reaches a Pod within 90 seconds,
+/// mostly, and the controller needs some time before that.
+pub const GRACE: Duration = Duration::from_secs(150);
+/// A sink that nothing was sent to for this time is dropped, with its connections.
+const IDLE: Duration = Duration::from_mins(1);
+
+/// How a receiver that serves many accounts is set up.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The directory of the routes.
+    pub directory: PathBuf,
+    /// What happens to events of an account without a route.
+    pub unclaimed: Unclaimed,
+    /// Percent of the buffer that the pending events of one account may take.
+    pub share: u8,
+    /// How long an event waits for the route of its account.
+    pub grace: Duration,
+    /// Pause between two looks at the directory.
+    pub interval: Duration,
+}
+
+/// The routes in force. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Routing(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    settings: Settings,
+    /// `None` until the directory could be read.
+    table: watch::Sender<Option<Arc<Table>>>,
+    own: Option<Sink>,
+    sinks: Sinks,
+    seen: Mutex<Seen>,
+}
+
+/// Where an event goes.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// To the sink of the connection that claims the account.
+    Tenant(Arc<Tenant>),
+    /// To the integration's sink; with the facts of the connection that claims the account.
+    Own(Sink, Option<Arc<Tenant>>),
+    /// Not decided before this time has passed.
+    Wait(Duration),
+    /// Nowhere, and it is kept as a dead letter. Why.
+    Unclaimed(&'static str),
+    /// Nowhere.
+    Drop,
+}
+
+// === impl Routing ===
+
+impl Routing {
+    /// Routes that are not read yet. `own` is the integration's sink.
+    #[must_use]
+    pub fn new(settings: Settings, own: Option<Sink>, sinks: Sinks) -> Self {
+        Self(Arc::new(Inner {
+            settings,
+            table: watch::Sender::new(None),
+            own,
+            sinks,
+            seen: Mutex::default(),
+        }))
+    }
+
+    /// Reads the directory every now and then, for ever, and drops sinks that nobody uses.
+    pub async fn follow(self) {
+        let mut last: Option<Snapshot> = None;
+        let mut is_failing = false;
+        loop {
+            let (directory, version) = (
+                self.0.settings.directory.clone(),
+                last.as_ref().and_then(|last| last.version.clone()),
+            );
+            // Thousands of small files: not on the thread that answers Zoom.
+            let read = tokio::task::spawn_blocking(move || {
+                directory::read(&directory, version.as_deref())
+            });
+            match read.await {
+                Ok(Ok(None)) => is_failing = false,
+                Ok(Ok(Some(snapshot))) => {
+                    is_failing = false;
+                    self.update(&snapshot);
+                    last = Some(snapshot);
+                }
+                Ok(Err(error)) => {
+                    if !std::mem::replace(&mut is_failing, true) {
+                        warn!(%error, "failed to read the routes");
+                    }
+                }
+                Err(_) => {}
+            }
+            if let Some(table) = self.table() {
+                let before = Instant::now().checked_sub(IDLE);
+                self.0.sinks.drop_idle(&table, before);
+            }
+            time::sleep(self.0.settings.interval).await;
+        }
+    }
+
+    /// Takes over what was read.
+    pub fn update(&self, snapshot: &Snapshot) {
+        let previous = self.table();
+        let empty = Table::default();
+        let previous_table = previous.as_deref().unwrap_or(&empty);
+        let make = |route| Tenant::new(route, self.0.sinks.timeout());
+        let table = Table::next(previous_table, &snapshot.files, make);
+        if previous.is_some() && table == *previous_table {
+            return;
+        }
+        info!(
+            routes = table.len(),
+            problems = table.problems().count(),
+            "routes changed"
+        );
+        for (connection, problem) in table.problems() {
+            if previous_table.problem(connection) != Some(problem) {
+                warn!(%connection, problem, "route not used");
+            }
+        }
+        self.seen()
+            .claimed(|account| table.tenant(account).is_some());
+        self.0.table.send_replace(Some(Arc::new(table)));
+    }
+
+    /// Becomes `Some` once the routes could be read, and changes with them.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<Option<Arc<Table>>> {
+        self.0.table.subscribe()
+    }
+
+    /// Where an event of this account (empty: of none) goes that has waited for so long. With `is_last` there
+    /// is no time left to wait.
+    #[must_use]
+    pub fn place(&self, account: &str, waited: Duration, is_last: bool) -> Place {
+        let own = self.0.own.as_ref();
+        let table = self.table();
+        if let Some(tenant) = table.as_ref().and_then(|table| table.tenant(account)) {
+            let tenant = Arc::clone(tenant);
+            return match own {
+                _ if tenant.has_sink() => Place::Tenant(tenant),
+                Some(sink) => Place::Own(sink.clone(), Some(tenant)),
+                None => Place::Unclaimed("neither the connection nor the integration has a sink"),
+            };
+        }
+        if account.is_empty() {
+            return match own {
+                Some(sink) => Place::Own(sink.clone(), None),
+                None => Place::Unclaimed("the event names no account"),
+            };
+        }
+        let grace = self.0.settings.grace.saturating_sub(waited);
+        if !is_last && grace > Duration::ZERO {
+            return Place::Wait(grace);
+        }
+        match (self.0.settings.unclaimed, own) {
+            (Unclaimed::Drop, _) => Place::Drop,
+            (Unclaimed::Sink, Some(sink)) => Place::Own(sink.clone(), None),
+            (Unclaimed::Sink | Unclaimed::DeadLetter, _) => {
+                Place::Unclaimed("no connection has claimed the account")
+            }
+        }
+    }
+
+    /// Whether a connection claims the account, and its events go somewhere.
+    #[must_use]
+    pub fn leads_somewhere(&self, account: &str) -> bool {
+        let table = self.table();
+        let tenant = table.as_ref().and_then(|table| table.tenant(account));
+        tenant.is_some_and(|tenant| tenant.has_sink() || self.0.own.is_some())
+    }
+
+    /// The sink of a tenant.
+    ///
+    /// # Errors
+    /// When its client cannot be built.
+    pub fn sink(&self, tenant: &Tenant) -> Result<Sink, super::sink::SinkError> {
+        self.0.sinks.get(tenant, self.table().as_deref())
+    }
+
+    /// An event of an account without a route was treated as the policy says.
+    pub fn count_unclaimed(&self, account: &str) {
+        self.seen().count(account);
+    }
+
+    /// What the controller learns, without dead letters.
+    #[must_use]
+    pub fn facts(&self) -> RoutingFacts {
+        let mut facts = RoutingFacts {
+            unclaimed: self.seen().facts(),
+            ..RoutingFacts::default()
+        };
+        if let Some(table) = self.table() {
+            table.tell(&mut facts);
+        }
+        facts
+    }
+
+    /// How many routes are in force, how many files cannot be used, and how many sinks are built.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize, usize) {
+        let table = self.table();
+        let (routes, problems) =
+            table.map_or((0, 0), |table| (table.len(), table.problems().count()));
+        (routes, problems, self.0.sinks.live())
+    }
+
+    /// How many events had no route since the receiver started.
+    #[must_use]
+    pub fn unclaimed_events(&self) -> u64 {
+        self.seen().total()
+    }
+
+    /// How it is set up.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    fn table(&self) -> Option<Arc<Table>> {
+        self.0.table.borrow().clone()
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.0.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

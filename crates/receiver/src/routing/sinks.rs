@@ -1,0 +1,164 @@
+//! The sinks of tenants: built for the first event, shared where they are alike, and dropped when nothing is sent
+//! to them. So what they take follows from who is active and not from how many tenants there are.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use contract::receiver::Integration;
+use tokio::sync::watch;
+
+use super::{
+    table::Table,
+    tenant::{Live, Place, Plan, Tenant},
+};
+use crate::{
+    cloudevent::Extension,
+    sink::{
+        HttpSink, NatsSink, Sink, SinkConfig, SinkError,
+        credentials::Followed,
+        http::{self, Shared},
+        nats,
+    },
+};
+
+/// Most sinks that are built at a time. Beyond it the one that was not used for the longest time is dropped.
+const MOST_LIVE: usize = 256;
+
+/// What builds tenants' sinks.
+#[derive(Debug)]
+pub struct Sinks {
+    config: SinkConfig,
+    source: Integration,
+    extensions: Vec<Extension>,
+    live: AtomicUsize,
+    /// The HTTP client of everybody whose sink is on the internet and has a public certificate, or none.
+    internet: Mutex<Option<Shared>>,
+}
+
+// === impl Sinks ===
+
+impl Sinks {
+    /// Sinks for events of `source`, with its facts. Time limit and networks are those of the integration's
+    /// own sink.
+    #[must_use]
+    pub fn new(config: SinkConfig, source: Integration, extensions: Vec<Extension>) -> Self {
+        Self {
+            config,
+            source,
+            extensions,
+            live: AtomicUsize::default(),
+            internet: Mutex::default(),
+        }
+    }
+
+    /// How long a sink has for an event unless its route says.
+    #[must_use]
+    pub fn timeout(&self) -> Duration {
+        self.config.timeout
+    }
+
+    /// How many are built.
+    #[must_use]
+    pub fn live(&self) -> usize {
+        self.live.load(Ordering::Relaxed)
+    }
+
+    /// The sink of a tenant, built if there is none.
+    ///
+    /// # Errors
+    /// When the client cannot be built, or the tenant has no sink.
+    pub fn get(&self, tenant: &Tenant, table: Option<&Table>) -> Result<Sink, SinkError> {
+        let now = Instant::now();
+        if let Some(live) = lock(&tenant.live).as_mut() {
+            live.used = now;
+            return Ok(live.sink.clone());
+        }
+        if let Some(table) = table.filter(|_| self.live() >= MOST_LIVE) {
+            let used = |tenant: &&Arc<Tenant>| lock(&tenant.live).as_ref().map(|live| live.used);
+            let oldest = table.tenants().filter(|tenant| used(tenant).is_some());
+            if let Some(oldest) = oldest.min_by_key(used) {
+                self.drop_sink(oldest);
+            }
+        }
+        let plan = tenant.plan.as_ref().ok_or(SinkError::Credentials)?;
+        let sink = self.build(plan).map_err(|_| SinkError::Credentials)?;
+        *lock(&tenant.live) = Some(Live {
+            sink: sink.clone(),
+            used: now,
+        });
+        self.live.fetch_add(1, Ordering::Relaxed);
+        Ok(sink)
+    }
+
+    /// Drops the sinks that were not used since `before`.
+    pub fn drop_idle(&self, table: &Table, before: Option<Instant>) {
+        let mut live = 0;
+        for tenant in table.tenants() {
+            let used = lock(&tenant.live).as_ref().map(|live| live.used);
+            match (used, before) {
+                (Some(used), Some(before)) if used < before => self.drop_sink(tenant),
+                (Some(_), _) => live += 1,
+                (None, _) => {}
+            }
+        }
+        // Those of tenants that have gone went with them.
+        self.live.store(live, Ordering::Relaxed);
+    }
+
+    fn drop_sink(&self, tenant: &Tenant) {
+        if lock(&tenant.live).take().is_some() {
+            self.live.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    fn build(&self, plan: &Plan) -> Result<Sink, http::BuildError> {
+        let credentials = Followed::fixed(plan.credentials.clone());
+        let (target, guard, is_internet) = match &plan.place {
+            Place::Internet(target) => (target, self.config.internet(), true),
+            Place::Service(target, addresses) => {
+                (target, self.config.cluster(addresses.as_deref()), false)
+            }
+            Place::Nats(target, prefix) => {
+                return Ok(Sink::Nats(NatsSink::new(nats::Settings {
+                    target: target.clone(),
+                    prefix: prefix.clone(),
+                    message_id: plan.message_id,
+                    timeout: plan.timeout,
+                    source: self.source.clone(),
+                    extensions: self.extensions.clone(),
+                    guard: self.config.internet(),
+                    credentials,
+                })));
+            }
+        };
+        let settings = http::Settings {
+            target: target.clone(),
+            format: plan.format,
+            timeout: plan.timeout,
+            source: self.source.clone(),
+            extensions: self.extensions.clone(),
+            guard,
+            credentials,
+            secrets: watch::channel(Arc::clone(&plan.secrets)).1,
+        };
+        if !is_internet || plan.credentials.roots().is_some() {
+            return Ok(Sink::Http(HttpSink::new(settings)?));
+        }
+        let mut internet = lock(&self.internet);
+        let shared = if let Some(shared) = &*internet {
+            shared.clone()
+        } else {
+            internet.insert(Shared::new(&settings)?).clone()
+        };
+        Ok(Sink::Http(HttpSink::with(settings, shared)))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
