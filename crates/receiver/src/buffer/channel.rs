@@ -10,7 +10,7 @@ pub trait Channel: Send {
     /// One of many at work: while it waits it holds neither records nor permits.
     const IS_LANE: bool;
     /// What a delivery holds while it is under way.
-    type Permit: Send;
+    type Turn: Send;
 
     /// Waits for events that follow in the queue, with `reads`, and for another destination. Cancel safe.
     fn wait(&mut self, reads: bool) -> impl Future<Output = Result<Wake, Stopped>> + Send;
@@ -21,12 +21,12 @@ pub trait Channel: Send {
     /// What happens to an event that arrived at this second.
     fn decide(&mut self, since: i64, is_urgent: bool) -> Decision;
     /// Waits until a delivery of so many bytes may begin. Cancel safe.
-    fn acquire(&self, bytes: usize) -> impl Future<Output = Self::Permit> + Send;
+    fn acquire(&self, bytes: usize) -> impl Future<Output = Self::Turn> + Send;
     /// Delivers an event to where [`Self::decide`] said, and records how that went.
     fn deliver(
         &mut self,
         event: &Event,
-        permit: Self::Permit,
+        turn: Self::Turn,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
     /// Completes a dead letter.
     fn stamp(&self, letter: &mut DeadLetter);

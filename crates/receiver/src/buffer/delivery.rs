@@ -171,7 +171,6 @@ impl<C: Channel> Delivery<C> {
 
     /// Sends the current event.
     async fn send(&mut self) -> Result<(), Stopped> {
-        self.permit().await?;
         let Some(item) = self.schedule.current() else {
             return Ok(());
         };
@@ -194,6 +193,12 @@ impl<C: Channel> Delivery<C> {
             self.channel.settled(sequence);
             return Ok(());
         };
+        // Who waits for its turn holds nothing that others need.
+        let turn = tokio::select! {
+            turn = self.channel.acquire(record.len()) => turn,
+            () = self.common.stop.requested() => return Err(Stopped),
+        };
+        self.permit().await?;
         let event = match record::decode(&record) {
             Ok(event) => event,
             Err(error) => {
@@ -215,15 +220,11 @@ impl<C: Channel> Delivery<C> {
             }
             return Ok(());
         }
-        let permit = tokio::select! {
-            permit = self.channel.acquire(event.body.len()) => permit,
-            () = self.common.stop.requested() => return Err(Stopped),
-        };
         // From here to the settlement nothing waits: what is replayed because of a new route comes later.
         match self.channel.decide(since, self.is_urgent) {
-            Decision::Deliver => self.deliver(&event, permit).await,
+            Decision::Deliver => self.deliver(&event, turn).await,
             Decision::Wait(until) => {
-                drop(permit);
+                drop(turn);
                 self.wait(Some(until), false).await
             }
             Decision::Unclaimed(detail) => {
@@ -241,9 +242,9 @@ impl<C: Channel> Delivery<C> {
         }
     }
 
-    async fn deliver(&mut self, event: &Event, permit: C::Permit) -> Result<(), Stopped> {
+    async fn deliver(&mut self, event: &Event, turn: C::Turn) -> Result<(), Stopped> {
         let started = Instant::now();
-        let result = self.channel.deliver(event, permit).await;
+        let result = self.channel.deliver(event, turn).await;
         let error = result.map_err(|failure| failure.error);
         self.common
             .metrics

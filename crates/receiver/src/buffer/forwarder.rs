@@ -65,7 +65,7 @@ impl Forwarder {
 
 impl Channel for Queue {
     const IS_LANE: bool = false;
-    type Permit = ();
+    type Turn = ();
 
     async fn wait(&mut self, reads: bool) -> Result<Wake, Stopped> {
         if !reads {

@@ -11,6 +11,9 @@ use jiff::Timestamp;
 
 use super::dead::{DeadLetter, Reason};
 
+/// Divisor: an account with this part of all dead letters makes room for those of others.
+const HEAVY: u64 = 8;
+
 /// Counts of dead letters. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Letters(Arc<Mutex<State>>);
@@ -27,6 +30,8 @@ pub struct Summary {
 #[derive(Debug, Default)]
 struct State {
     connections: BTreeMap<Connection, Summary>,
+    /// Size of those of each account, bytes of bodies.
+    bytes: HashMap<String, u64>,
     /// How many of each account nobody had claimed.
     unclaimed: HashMap<String, u64>,
 }
@@ -44,6 +49,15 @@ impl Letters {
     #[must_use]
     pub fn unclaimed(&self) -> Vec<String> {
         self.state().unclaimed.keys().cloned().collect()
+    }
+
+    /// The account with the most dead letters, if they are a large part of all.
+    #[must_use]
+    pub fn heavy(&self) -> Option<String> {
+        let state = self.state();
+        let all: u64 = state.bytes.values().sum();
+        let (account, bytes) = state.bytes.iter().max_by_key(|(_, bytes)| **bytes)?;
+        (*bytes >= all / HEAVY).then(|| account.clone())
     }
 
     /// Forgets everything: the store is about to be read.
@@ -65,6 +79,9 @@ impl Letters {
                 summary.last = Some((letter.failed_at, letter.reason_text()));
             }
         }
+        if let Some(account) = &letter.account {
+            *state.bytes.entry(account.clone()).or_default() += letter.bytes as u64;
+        }
         if let Some(account) = unclaimed(letter) {
             *state.unclaimed.entry(account.clone()).or_default() += 1;
         }
@@ -79,6 +96,14 @@ impl Letters {
             summary.count = summary.count.saturating_sub(1);
             if summary.count == 0 {
                 state.connections.remove(connection);
+            }
+        }
+        if let Some(account) = &letter.account
+            && let Some(bytes) = state.bytes.get_mut(account)
+        {
+            *bytes = bytes.saturating_sub(letter.bytes as u64);
+            if *bytes == 0 {
+                state.bytes.remove(account);
             }
         }
         if let Some(account) = unclaimed(letter)
@@ -137,9 +162,11 @@ mod tests {
         assert_eq!(summary.count, 2);
         assert_eq!(summary.last.unwrap().1, "expired: at 2");
         assert_eq!(letters.unclaimed(), ["acc"]);
+        assert_eq!(letters.heavy(), Some("acc".into()));
         for letter in [&last, &first, &nobodys] {
             letters.removed(letter);
         }
         assert!(letters.connections().is_empty() && letters.unclaimed().is_empty());
+        assert_eq!(letters.heavy(), None);
     }
 }

@@ -294,6 +294,9 @@ impl Writer {
         let now = Timestamp::now().as_second();
         let since = now.saturating_sub_unsigned(self.window.as_secs());
         let (dead_limit, most_ids) = (self.capacity.dead_limit(), self.most_ids);
+        let is_near = store.totals().dead_bytes >= dead_limit / 2;
+        let lanes = self.lanes.as_ref().filter(|_| is_near);
+        let heavy = lanes.and_then(|_| self.letters.heavy());
         let (places, resolved, replaced, evicted, forgotten) = store.write(|tables| {
             let mut replaced = Vec::new();
             for settle in settles.iter() {
@@ -330,7 +333,7 @@ impl Writer {
             for request in &batch.resolves {
                 resolved.push(resolve(tables, request, now)?);
             }
-            let evicted = tables.evict(dead_limit)?;
+            let evicted = tables.evict(dead_limit, heavy.as_deref())?;
             let forgotten = tables.expire_ids(since, most_ids)?;
             Ok((places, resolved, replaced, evicted, forgotten))
         })?;

@@ -29,6 +29,8 @@ use crate::{
 pub const AT_ONCE: usize = 8;
 /// A sink that takes longer is slow, and shares its permits with other slow ones.
 const SLOW: Duration = Duration::from_secs(1);
+/// Failures in a row after which a sink counts as slow.
+const FAILING: u64 = 2;
 /// Longest time that a sink may have.
 const MAX_TIMEOUT: Duration = Duration::from_mins(1);
 
@@ -112,7 +114,7 @@ impl Tenant {
         self.plan.is_some()
     }
 
-    /// Whether its sink failed, or took long, at the last delivery.
+    /// Whether its sink fails, or took long at the last delivery.
     #[must_use]
     pub fn is_slow(&self) -> bool {
         self.is_slow.load(Ordering::Relaxed)
@@ -120,8 +122,6 @@ impl Tenant {
 
     /// A delivery ended.
     pub fn delivered(&self, result: Result<(), Failure>, took: Duration) {
-        let is_slow = result.is_err() || took >= SLOW;
-        self.is_slow.store(is_slow, Ordering::Relaxed);
         let mut health = self.health();
         match result {
             Ok(()) => *health = ConnectionFacts::default(),
@@ -130,6 +130,9 @@ impl Tenant {
                 health.sink_cause = Some(failure.error.to_string());
             }
         }
+        // One failure happens to everybody.
+        let is_slow = health.sink_failures >= FAILING || took >= SLOW;
+        self.is_slow.store(is_slow, Ordering::Relaxed);
     }
 
     /// What the controller learns of its sink.

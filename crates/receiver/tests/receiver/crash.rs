@@ -11,7 +11,7 @@ use std::{
     thread,
 };
 
-use receiver::buffer::forwarder::UNSETTLED;
+use receiver::buffer::{forwarder::UNSETTLED, lanes};
 use tokio::{io::AsyncWriteExt as _, net::TcpStream, task::JoinSet};
 
 use super::{
@@ -19,11 +19,14 @@ use super::{
     client::{event, eventually, read},
     fixture::{Fixture, SECRET},
     process::{Process, spawn},
+    sink::Sink,
+    tenants::{of, routed, routes, tenant},
 };
 
 const KILLS: usize = 5;
 const CLIENTS: usize = 16;
 const ACKNOWLEDGED: usize = 60;
+const TENANTS: usize = 8;
 
 #[derive(Default)]
 struct Load {
@@ -32,11 +35,11 @@ struct Load {
 }
 
 /// Sends one event; `None` when the receiver is gone.
-async fn post(to: SocketAddr, n: usize) -> Option<u16> {
-    let post = event(SECRET, body(n));
+async fn post(to: SocketAddr, body: String) -> Option<u16> {
+    let post = event(SECRET, body.clone());
     let head = post.head();
     let length = post.body.len();
-    let request = format!("{head}content-length: {length}\r\n\r\n{}", body(n));
+    let request = format!("{head}content-length: {length}\r\n\r\n{body}");
     let mut stream = TcpStream::connect(to).await.ok()?;
     stream.write_all(request.as_bytes()).await.ok()?;
     Some(read(stream).await?.status)
@@ -44,7 +47,10 @@ async fn post(to: SocketAddr, n: usize) -> Option<u16> {
 
 fn start(fixture: &Fixture) -> (Process, SocketAddr) {
     let directory = fixture.config.buffer.clone().unwrap().directory;
-    let flags = [format!("--buffer-dir={}", directory.display())];
+    let mut flags = vec![format!("--buffer-dir={}", directory.display())];
+    if let Some(routing) = &fixture.config.routing {
+        flags.push(format!("--routes-dir={}", routing.directory.display()));
+    }
     let (process, address, mut log) = spawn(fixture, &flags);
     // A log that nobody reads would hold up who writes it.
     thread::spawn(move || {
@@ -56,17 +62,48 @@ fn start(fixture: &Fixture) -> (Process, SocketAddr) {
 #[tokio::test]
 async fn what_was_acknowledged_survives_an_abrupt_end() {
     let fixture = Fixture::new().await.buffered();
+    let most = UNSETTLED as usize + 1;
+    survives(&fixture, &[&fixture.sink], body, most).await;
+}
+
+/// The same with routes: an event of a tenant that was acknowledged is at that tenant's sink.
+#[tokio::test]
+async fn what_was_acknowledged_for_a_tenant_survives_an_abrupt_end() {
+    let fixture = routed().await;
+    let directory = routes(&fixture);
+    let mut sinks = Vec::new();
+    for n in 0..TENANTS {
+        sinks.push(tenant(&directory, &format!("tenant-{n}")).await);
+    }
+    let sinks: Vec<&Sink> = sinks.iter().collect();
+    let body = |n| of(&format!("tenant-{}", n % TENANTS), n);
+    survives(&fixture, &sinks, body, lanes::UNSETTLED).await;
+    assert_eq!(fixture.sink.count(), 0);
+    for (of, sink) in sinks.iter().enumerate() {
+        for got in sink.received() {
+            let account = format!("tenant-{of}");
+            assert_eq!(got.header("ce-zoomaccountid"), Some(&*account));
+        }
+    }
+}
+
+async fn survives(
+    fixture: &Fixture,
+    sinks: &[&Sink],
+    body: impl Fn(usize) -> String + Clone + Send + 'static,
+    most: usize,
+) {
     let load = Arc::new(Load::default());
     for _ in 0..KILLS {
-        let (mut process, address) = start(&fixture);
+        let (mut process, address) = start(fixture);
         let before = load.acknowledged.lock().unwrap().len();
         let mut clients = JoinSet::new();
         for _ in 0..CLIENTS {
-            let load = Arc::clone(&load);
+            let (load, body) = (Arc::clone(&load), body.clone());
             clients.spawn(async move {
                 loop {
                     let n = load.next.fetch_add(1, Ordering::Relaxed);
-                    match post(address, n).await {
+                    match post(address, body(n)).await {
                         Some(204) => drop(load.acknowledged.lock().unwrap().insert(n)),
                         // Not open yet.
                         Some(503) => {}
@@ -84,11 +121,11 @@ async fn what_was_acknowledged_survives_an_abrupt_end() {
         process.0.wait().unwrap();
         clients.join_all().await;
     }
-    let (_process, _) = start(&fixture);
+    let (_process, _) = start(fixture);
     let acknowledged = load.acknowledged.lock().unwrap().clone();
     let counts = || {
         let mut counts = BTreeMap::new();
-        for got in fixture.sink.received() {
+        for got in sinks.iter().flat_map(|sink| sink.received()) {
             let value: serde_json::Value = serde_json::from_slice(&got.body).unwrap();
             let n = usize::try_from(value["n"].as_u64().unwrap()).unwrap();
             *counts.entry(n).or_insert(0) += 1;
@@ -105,5 +142,5 @@ async fn what_was_acknowledged_survives_an_abrupt_end() {
         "{KILLS} kills, {} acknowledged, none lost, {twice} delivered again",
         acknowledged.len()
     );
-    assert!(twice <= KILLS * (UNSETTLED as usize + 1), "{twice}");
+    assert!(twice <= KILLS * most, "{twice}");
 }

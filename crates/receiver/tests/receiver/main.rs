@@ -11,6 +11,7 @@
 mod client;
 mod fixture;
 mod sink;
+mod tenants;
 mod tls;
 
 mod buffer;
@@ -23,6 +24,7 @@ mod drain;
 mod edge;
 mod events;
 mod facts;
+mod fairness;
 mod health;
 mod lifecycle;
 mod limits;

@@ -3,6 +3,7 @@
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex},
+    time::Instant,
 };
 
 use axum::{
@@ -35,6 +36,7 @@ pub struct Received {
     pub path: String,
     pub headers: HeaderMap,
     pub body: Bytes,
+    pub at: Instant,
 }
 
 pub struct Sink {
@@ -107,6 +109,7 @@ async fn take(State(state): State<Shared>, uri: Uri, headers: HeaderMap, body: B
         path,
         headers,
         body,
+        at: Instant::now(),
     });
     let mut behaviour = state.behaviour.subscribe();
     let told = behaviour

@@ -10,7 +10,7 @@ use std::{
 
 use jiff::Timestamp;
 use tokio::{
-    sync::{Notify, OwnedSemaphorePermit, watch},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore, watch},
     time,
 };
 
@@ -37,6 +37,12 @@ const READ: usize = 8;
 /// No further event once one read has so many bytes: thousands of lanes may read at a time.
 const READ_BYTES: u64 = 8 * 1024;
 
+/// Failures in a row after which a sink is slow.
+const FAILING: u32 = 2;
+/// Deliveries to the integration's own sink at a time: half of what may be under way, so that tenants have the
+/// other half.
+pub const OWN_AT_ONCE: usize = 32;
+
 /// What all lanes share. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Shared {
@@ -46,6 +52,8 @@ pub struct Shared {
     pub routing: Routing,
     /// What is pending.
     pub index: LaneIndex,
+    /// Bounds the deliveries to the integration's own sink.
+    pub own: Arc<Semaphore>,
     /// Who may deliver now.
     pub pools: Arc<Pools>,
     /// How many events are set aside.
@@ -68,14 +76,14 @@ pub struct Lane {
     from: u64,
     /// Where the last event was to go.
     place: Option<Place>,
-    /// The last delivery failed.
-    is_failing: bool,
+    /// Deliveries that failed in a row.
+    failures: u32,
 }
 
 /// What a delivery holds.
 #[derive(Debug)]
-pub struct Permit {
-    _tenant: Option<OwnedSemaphorePermit>,
+pub struct Turn {
+    _sink: Option<OwnedSemaphorePermit>,
     _pool: pools::Permit,
 }
 
@@ -99,7 +107,7 @@ impl Lane {
             reported: 0,
             from: 0,
             place: None,
-            is_failing: false,
+            failures: 0,
         }
     }
 
@@ -166,7 +174,7 @@ impl Lane {
 
 impl Channel for Lane {
     const IS_LANE: bool = true;
-    type Permit = Permit;
+    type Turn = Turn;
 
     async fn wait(&mut self, reads: bool) -> Result<Wake, Stopped> {
         let moved = self.moved();
@@ -221,23 +229,24 @@ impl Channel for Lane {
         decision
     }
 
-    async fn acquire(&self, bytes: usize) -> Permit {
-        let tenant = match &self.place {
-            Some(Place::Tenant(tenant)) => Some(tenant),
-            _ => None,
+    async fn acquire(&self, bytes: usize) -> Turn {
+        let (sink, is_slow) = match &self.place {
+            Some(Place::Tenant(tenant)) => (Some(&tenant.in_flight), tenant.is_slow()),
+            Some(Place::Own(..)) => (Some(&self.shared.own), false),
+            _ => (None, false),
         };
-        let is_slow = self.is_failing || tenant.is_some_and(|tenant| tenant.is_slow());
-        let of_tenant = match tenant {
-            Some(tenant) => Arc::clone(&tenant.in_flight).acquire_owned().await.ok(),
+        let of_sink = match sink {
+            Some(sink) => Arc::clone(sink).acquire_owned().await.ok(),
             None => None,
         };
-        Permit {
-            _tenant: of_tenant,
+        let is_slow = is_slow || self.failures >= FAILING;
+        Turn {
+            _sink: of_sink,
             _pool: self.shared.pools.acquire(is_slow, bytes).await,
         }
     }
 
-    async fn deliver(&mut self, event: &Event, _permit: Permit) -> Result<(), Failure> {
+    async fn deliver(&mut self, event: &Event, _turn: Turn) -> Result<(), Failure> {
         let result = match &self.place {
             Some(Place::Tenant(tenant)) => {
                 let tenant = Arc::clone(tenant);
@@ -266,7 +275,10 @@ impl Channel for Lane {
             // Decided before.
             _ => Err(SinkError::Credentials.into()),
         };
-        self.is_failing = result.is_err();
+        self.failures = match result {
+            Ok(()) => 0,
+            Err(_) => self.failures.saturating_add(1),
+        };
         result
     }
 

@@ -60,7 +60,7 @@ pub const UNSETTLED: usize = 128;
 /// Between two looks at dead letters that nobody had claimed.
 const REPLAY: Duration = Duration::from_secs(5);
 /// Most dead letters that one transaction replays.
-const REPLAY_BATCH: u64 = 64;
+const REPLAY_BATCH: u64 = 256;
 
 /// Delivers what is stored, to whom it belongs.
 #[derive(Debug)]
@@ -133,6 +133,7 @@ impl Dispatcher {
                 common: self.common.clone(),
                 routing: self.routing.clone(),
                 index: self.index.clone(),
+                own: Arc::new(Semaphore::new(lane::OWN_AT_ONCE)),
                 pools: Arc::default(),
                 set_aside: Arc::default(),
                 is_ephemeral: self.is_ephemeral,

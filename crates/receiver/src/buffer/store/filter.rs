@@ -13,6 +13,8 @@ pub enum Filter {
     All,
     /// Those that followed the route of this connection.
     Connection(Connection),
+    /// Those of this account.
+    Account(String),
     /// Those of this account that nobody had claimed, received at this time or later.
     Unclaimed(String, Timestamp),
 }
@@ -26,6 +28,7 @@ impl Filter {
         match self {
             Self::All => true,
             Self::Connection(connection) => letter.connection.as_ref() == Some(connection),
+            Self::Account(account) => letter.account.as_ref() == Some(account),
             Self::Unclaimed(account, since) => {
                 letter.reason == Reason::Unclaimed
                     && letter.account.as_ref() == Some(account)

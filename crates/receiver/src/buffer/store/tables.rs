@@ -22,6 +22,8 @@ const QUEUE_BYTES: &str = "queue-bytes";
 const DEAD_BYTES: &str = "dead-bytes";
 /// Bytes in front of a queued record.
 pub(super) const SINCE: usize = 8;
+/// Most dead letters of one account that make room in one transaction.
+const EVICT: u64 = 64;
 /// Most ids that one transaction removes, so that transactions stay short.
 const FORGET: u64 = 4096;
 
@@ -199,12 +201,24 @@ impl<'t> Tables<'t> {
         Ok(replaced.map(|(letter, _)| letter))
     }
 
-    /// Removes the oldest dead letters until they take at most `most` bytes, and returns them.
+    /// Removes the oldest dead letters until they take at most `most` bytes, and returns them; those of
+    /// `heavy`, an account with many of them, before all others.
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub fn evict(&mut self, most: u64) -> Result<Vec<DeadLetter>, StoreError> {
+    pub fn evict(&mut self, most: u64, heavy: Option<&str>) -> Result<Vec<DeadLetter>, StoreError> {
         let mut evicted = Vec::new();
+        let is_over = self.totals.dead_bytes > most;
+        if let Some(heavy) = heavy.filter(|_| is_over) {
+            let filter = Filter::Account(heavy.to_owned());
+            for id in self.oldest_of(&filter, u64::MAX, EVICT)? {
+                if self.totals.dead_bytes <= most {
+                    break;
+                }
+                let removed = self.remove_dead_letter(&id)?;
+                evicted.extend(removed.map(|(letter, _)| letter));
+            }
+        }
         while self.totals.dead_bytes > most {
             let Some(oldest) = self.oldest_dead_letter(u64::MAX)? else {
                 break;
