@@ -1,6 +1,7 @@
 //! The commands and their flags.
 
 use clap::Subcommand;
+use contract::receiver::routes::Connection;
 
 use crate::commands::terminal::{Cluster, Output};
 
@@ -23,6 +24,9 @@ pub enum Command {
     List {
         /// The integration.
         integration: String,
+        /// Only those of this connection: events that followed its route.
+        #[arg(long, value_name = "NAMESPACE/NAME")]
+        connection: Option<Connection>,
         /// How to print them.
         #[arg(long, short, value_enum, default_value_t)]
         output: Output,
@@ -51,6 +55,9 @@ pub enum Command {
         /// The receiver's Pod. By default every one that has such an event.
         #[arg(long)]
         pod: Option<String>,
+        /// Only an event of this connection.
+        #[arg(long, value_name = "NAMESPACE/NAME")]
+        connection: Option<Connection>,
     },
     /// Delete events for good.
     Drop {
@@ -72,6 +79,9 @@ pub struct Which {
     /// All of them.
     #[arg(long)]
     pub all: bool,
+    /// All of this connection: events that followed its route.
+    #[arg(long, value_name = "NAMESPACE/NAME")]
+    pub connection: Option<Connection>,
 }
 
 // === impl Command ===
@@ -124,6 +134,9 @@ mod tests {
             "show zoom 0a1b",
             "replay zoom 0a1b ffff",
             "replay zoom --all",
+            "list zoom --connection clinic-a/zoom",
+            "replay zoom --connection clinic-a/zoom",
+            "skip zoom --connection clinic-a/zoom",
             "skip zoom",
             "skip zoom -n a --pod zoom-receiver-0",
             "drop -n a --context b zoom --all",
@@ -140,6 +153,8 @@ mod tests {
             "skip",
             "skip zoom 0a1b",
             "drop zoom 0a1b --all",
+            "drop zoom --all --connection clinic-a/zoom",
+            "list zoom --connection clinic-a",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

@@ -16,7 +16,10 @@ mod receivers;
 mod table;
 
 use anyhow::{Context as _, ensure};
-use contract::receiver::control::{Count, DEAD_LETTERS, DeadLetter};
+use contract::receiver::{
+    control::{CONNECTION, Count, DEAD_LETTERS, DeadLetter},
+    routes::Connection,
+};
 use hyper::Method;
 
 pub use self::args::Args;
@@ -38,20 +41,28 @@ pub fn main(args: Args) -> anyhow::Result<()> {
 async fn run(args: Args) -> anyhow::Result<()> {
     let receivers = receivers::find(&args.cluster, args.command.integration()).await?;
     match args.command {
-        Command::List { output, .. } => list(&receivers, output).await,
+        Command::List {
+            output, connection, ..
+        } => list(&receivers, connection.as_ref(), output).await,
         Command::Show { id, .. } => show(&receivers, &id).await,
         Command::Replay { which, .. } => {
             change(&receivers, &which, Method::POST, "/replay", "replayed").await
         }
-        Command::Skip { pod, .. } => skip(&receivers, pod.as_deref()).await,
+        Command::Skip {
+            pod, connection, ..
+        } => skip(&receivers, pod.as_deref(), connection.as_ref()).await,
         Command::Drop { which, .. } => {
             change(&receivers, &which, Method::DELETE, "", "dropped").await
         }
     }
 }
 
-async fn list(receivers: &[Receiver], output: Output) -> anyhow::Result<()> {
-    let mut rows: Vec<Row> = dead_letters(receivers)
+async fn list(
+    receivers: &[Receiver],
+    connection: Option<&Connection>,
+    output: Output,
+) -> anyhow::Result<()> {
+    let mut rows: Vec<Row> = dead_letters(receivers, connection)
         .await?
         .into_iter()
         .map(|(receiver, letter)| Row {
@@ -84,10 +95,14 @@ async fn change(
     suffix: &str,
     done: &str,
 ) -> anyhow::Result<()> {
-    if which.all {
+    if which.all || which.connection.is_some() {
+        let query = query(which.connection.as_ref());
         let mut count = 0;
         for receiver in receivers {
-            let path = format!("{DEAD_LETTERS}{suffix}");
+            if let Some(connection) = &which.connection {
+                receiver.knows(connection).await?;
+            }
+            let path = format!("{DEAD_LETTERS}{suffix}{query}");
             let answer = receiver.send(method.clone(), &path).await?;
             count += http::json::<Count>(&answer)?.count;
         }
@@ -103,7 +118,11 @@ async fn change(
 }
 
 /// Skips the first failing event at each receiver, or at the named one.
-async fn skip(receivers: &[Receiver], pod: Option<&str>) -> anyhow::Result<()> {
+async fn skip(
+    receivers: &[Receiver],
+    pod: Option<&str>,
+    connection: Option<&Connection>,
+) -> anyhow::Result<()> {
     let mut asked = receivers
         .iter()
         .filter(|receiver| pod.is_none_or(|pod| pod == receiver.pod()))
@@ -120,7 +139,10 @@ async fn skip(receivers: &[Receiver], pod: Option<&str>) -> anyhow::Result<()> {
     );
     for receiver in asked {
         let pod = receiver.pod();
-        match receiver.skip().await? {
+        if let Some(connection) = connection {
+            receiver.knows(connection).await?;
+        }
+        match receiver.skip(&query(connection)).await? {
             Some(letter) => print(&format!(
                 "{} {} is a dead letter now ({}), Pod {pod}\n",
                 letter.id,
@@ -135,14 +157,24 @@ async fn skip(receivers: &[Receiver], pod: Option<&str>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// All dead letters, each with its receiver. A receiver that cannot be asked is reported and left out, unless
+/// The query that limits a request to a connection.
+fn query(connection: Option<&Connection>) -> String {
+    connection
+        .map(|connection| format!("?{CONNECTION}={connection}"))
+        .unwrap_or_default()
+}
+
+/// All dead letters, or those of a connection, each with its receiver. A receiver that cannot be asked is reported and left out, unless
 /// none can be asked.
-async fn dead_letters(receivers: &[Receiver]) -> anyhow::Result<Vec<(&Receiver, DeadLetter)>> {
+async fn dead_letters<'a>(
+    receivers: &'a [Receiver],
+    connection: Option<&Connection>,
+) -> anyhow::Result<Vec<(&'a Receiver, DeadLetter)>> {
     let mut dead_letters = Vec::new();
     let mut failure = None;
     let mut is_answered = false;
     for receiver in receivers {
-        match receiver.dead_letters().await {
+        match receiver.dead_letters(connection).await {
             Ok(letters) => {
                 is_answered = true;
                 dead_letters.extend(letters.into_iter().map(|letter| (receiver, letter)));
@@ -164,7 +196,7 @@ async fn holder<'a>(
     receivers: &'a [Receiver],
     beginning: &str,
 ) -> anyhow::Result<(&'a Receiver, String)> {
-    let mut found: Vec<(&Receiver, String)> = dead_letters(receivers)
+    let mut found: Vec<(&Receiver, String)> = dead_letters(receivers, None)
         .await?
         .into_iter()
         .filter(|(_, letter)| letter.id.starts_with(beginning))

@@ -3,9 +3,10 @@
 use anyhow::{Context as _, ensure};
 use axum::body::Bytes;
 use contract::receiver::{
-    control::{self, DEAD_LETTERS, DeadLetter, Listing, SKIP},
+    control::{self, CONNECTION, DEAD_LETTERS, DeadLetter, Listing, SKIP},
     files::CONTROL_TOKEN,
     ports,
+    routes::Connection,
 };
 use hyper::{Method, StatusCode};
 use k8s_openapi::api::core::v1::{Pod, Secret};
@@ -149,13 +150,18 @@ impl Receiver {
         answer.await.with_context(|| format!("Pod {}", self.pod))
     }
 
-    /// Turns its first failing event into a dead letter. `None` if no event fails.
+    /// Turns its first failing event, of those that the query means, into a dead letter. `None` if no event
+    /// fails.
     ///
     /// # Errors
     /// When the receiver cannot be asked, or its version does not support this.
-    pub async fn skip(&self) -> anyhow::Result<Option<DeadLetter>> {
+    pub async fn skip(&self, query: &str) -> anyhow::Result<Option<DeadLetter>> {
         let Some(answer) = self
-            .send_unless(Method::POST, SKIP, StatusCode::CONFLICT)
+            .send_unless(
+                Method::POST,
+                &format!("{SKIP}{query}"),
+                StatusCode::CONFLICT,
+            )
             .await?
         else {
             return Ok(None);
@@ -163,18 +169,37 @@ impl Receiver {
         http::json(&answer).map(Some)
     }
 
-    /// All its dead letters.
+    /// Makes sure that it knows connections: a receiver of an earlier version would take a request about one for a
+    /// request about all.
+    ///
+    /// # Errors
+    /// When it does not, or cannot be asked.
+    pub async fn knows(&self, connection: &Connection) -> anyhow::Result<()> {
+        let path = format!("{DEAD_LETTERS}?limit=1&{CONNECTION}={connection}");
+        let asked = self.send(Method::GET, &path).await;
+        asked
+            .map(drop)
+            .context("--connection: the receiver must know connections")
+    }
+
+    /// All its dead letters, or those of a connection.
     ///
     /// # Errors
     /// When the receiver cannot be asked.
-    pub async fn dead_letters(&self) -> anyhow::Result<Vec<DeadLetter>> {
+    pub async fn dead_letters(
+        &self,
+        connection: Option<&Connection>,
+    ) -> anyhow::Result<Vec<DeadLetter>> {
+        let of = connection
+            .map(|connection| format!("&{CONNECTION}={connection}"))
+            .unwrap_or_default();
         let mut all: Vec<DeadLetter> = Vec::new();
         loop {
             let after = all
                 .last()
                 .map(|item| format!("&after={}", item.id))
                 .unwrap_or_default();
-            let path = format!("{DEAD_LETTERS}?limit={PAGE}{after}");
+            let path = format!("{DEAD_LETTERS}?limit={PAGE}{of}{after}");
             let page: Listing = http::json(&self.send(Method::GET, &path).await?)?;
             let is_last = page.items.len() < PAGE;
             all.extend(page.items);
