@@ -48,6 +48,8 @@ pub mod label {
     pub const GRANT: &str = "grant";
     /// Value of [`USE`] on a Secret that may be given to a receiver for its sink.
     pub const SINK: &str = "sink";
+    /// Value of [`USE`] on a Secret with the routes of an integration's connections.
+    pub const ROUTES: &str = "routes";
     /// Value of [`USE`] on the Secret with the token of a receiver's control port.
     pub const CONTROL: &str = "control";
     /// Value of [`COMPONENT`] on a tenant's receiver.

@@ -25,6 +25,7 @@ use super::{
     reader::Reader,
     restart::Restarts,
     rollouts::Rollouts,
+    routing::Routes,
     writer::Writer,
 };
 
@@ -79,6 +80,8 @@ pub struct Memory {
     pub versions: Versions,
     /// Changes that others made to receivers' objects after they were applied.
     pub altered: Altered,
+    /// The routes that are written.
+    pub routes: Routes,
 }
 
 // === impl Context ===

@@ -12,6 +12,7 @@
 //! | When is something tried again? | `schedule.rs`; the failure that is remembered: `failure.rs` |
 //! | How often is Zoom asked? | `budget` |
 //! | Which namespaces may use an integration? | `tenancy.rs` |
+//! | Whose events go where? | `routing`; whether a sink's Service may be used: `sink_service.rs` |
 //! | Who leads? | `leadership.rs` |
 //! | Where is a token published? | `token_secret.rs`, `published.rs` |
 //! | Where do people without a connection get one? | `consents` |
@@ -49,7 +50,9 @@ mod removals;
 mod report;
 mod restart;
 mod rollouts;
+mod routing;
 mod schedule;
+mod sink_service;
 mod tenancy;
 mod token_secret;
 mod verdict;

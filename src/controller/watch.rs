@@ -268,7 +268,11 @@ impl Scope {
                         self.context.requeue.routine(key);
                     }
                 }
-                Ok(Event::Apply(secret) | Event::Delete(secret)) => self.requeue(readers(&secret)),
+                Ok(Event::Apply(secret)) => self.requeue(readers(&secret)),
+                Ok(Event::Delete(secret)) => {
+                    self.requeue(readers(&secret));
+                    self.routes_gone(&secret);
+                }
                 Err(error) => {
                     tokio::time::sleep(self.outage.failed(&kind, &error).pause).await;
                     continue;
@@ -276,6 +280,30 @@ impl Scope {
             }
             self.outage.ended(&kind);
         }
+    }
+
+    /// Writes the routes again that were in a deleted Secret.
+    fn routes_gone(&self, secret: &PartialObjectMeta<Secret>) {
+        let labels = secret.labels();
+        let integration = labels.get(label::INTEGRATION);
+        if labels.get(label::USE).map(String::as_str) != Some(label::ROUTES) {
+            return;
+        }
+        let Some(integration) = integration else {
+            return;
+        };
+        let namespace = secret.namespace().unwrap_or_default();
+        let key = Key::integration(&namespace, integration);
+        self.context.memory.routes.forget(&key);
+        let connections = self
+            .context
+            .reader
+            .index()
+            .connections_of(&namespace, integration);
+        let keys = connections
+            .iter()
+            .filter_map(|found| <Guarded<ZoomConnection> as Watched>::key(found));
+        self.requeue(keys.chain([key]).collect());
     }
 
     /// Watches the labels of all namespaces: integrations allow some of them. Never returns.

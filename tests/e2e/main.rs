@@ -25,6 +25,7 @@ mod parts;
 mod receiver;
 mod secrets;
 mod setup;
+mod tenants;
 mod tokens;
 mod tools;
 
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         parts::cases(),
         receiver::cases(),
         setup::cases(),
+        tenants::cases(),
         tokens::cases(),
         tools::cases(),
         secrets::cases(),

@@ -393,6 +393,28 @@ register! {
     NotTold = "NotTold" in [Connection] on [SubjectVerified(Unknown)]
         for Nobody: "to have the person checked, add `user:read:user` (`user:read:user:admin` for an admin-managed app)";
 
+    /// the events of the account go to the connection's sink
+    Routed = "Routed" in [Connection] on [EventsRouted(True)]
+        for Nobody: "";
+    /// events are sorted by account once they are stored, and the integration has no buffer
+    BufferRequired = "BufferRequired" in [Connection] on [EventsRouted(False)]
+        for AppOwner: "set `webhook.buffer` of the integration";
+    /// nothing proves which Zoom account is the connection's
+    AccountUnknown = "AccountUnknown" in [Connection] on [EventsRouted(False)]
+        for AppOwner: "the message says how: a scope and another consent, or an entry in `accounts` of the integration";
+    /// another connection of the app has the account by an earlier proof, and gets its events
+    AccountClaimed = "AccountClaimed" in [Connection] on [EventsRouted(False)]
+        for PlatformEngineer: "correct `accounts` of the integration, or delete one of the two connections";
+    /// the connection's sink cannot be used; the account's events wait, and go nowhere else
+    SinkRefused = "SinkRefused" in [Connection] on [EventsRouted(False)]
+        for AppOwner: "correct what the message names: the Secret, its label, or the Service";
+    /// the receiver cannot use the route, for example because of a network that the operator refuses
+    RouteUnusable = "RouteUnusable" in [Connection] on [EventsRouted(False)]
+        for AppOwner: "correct `sink`; the message has the receiver's words";
+    /// the route could not be written beside the receiver
+    RouteNotWritten = "RouteNotWritten" in [Connection] on [EventsRouted(False)]
+        for PlatformEngineer: "the message quotes the API server. Allow the Secret in the policy, quota or RBAC rule that refuses it";
+
     // === Consents ===
 
     /// the controller redeemed the code later than Zoom's five minutes allow

@@ -184,7 +184,7 @@ pub struct ZoomConnectionStatus {
     pub phase: Option<Phase>,
     /// The state of the connection for machines. `Ready`: can be used. `Reconciling`: not yet, work is under way.
     /// `Stalled`: a person must change something. The others name the part: `TokenFresh`,
-    /// `ScopesGranted`, `SubjectVerified`.
+    /// `ScopesGranted`, `SubjectVerified`, `NamespaceAllowed`, `EventsRouted`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
@@ -206,6 +206,42 @@ pub struct ZoomConnectionStatus {
     /// What became of the last consent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent: Option<ConsentStatus>,
+    /// The Zoom account that allowed an admin-managed app by the operator's consent pages: its events are
+    /// this connection's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountStatus>,
+    /// The events of the connection's accounts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events: Option<EventsStatus>,
+}
+
+/// A Zoom account that a consent proved.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountStatus {
+    /// Zoom's id of the account.
+    pub id: String,
+    /// When the consent was taken over.
+    pub since: Time,
+}
+
+/// The events of a connection's accounts.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct EventsStatus {
+    /// How many events became dead letters because the connection's sink did not accept them, or they became
+    /// too old. Who may do so in the app's namespace replays or drops them.
+    #[serde(default)]
+    pub dead_letters: i64,
+    /// Why the last one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_reason: Option<String>,
+    /// When the last one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_failed_at: Option<Time>,
+    /// Why the sink does not accept events at present.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sink_failure: Option<String>,
 }
 
 /// Who authorized.

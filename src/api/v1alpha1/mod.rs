@@ -28,8 +28,8 @@ pub use app::{
     Management,
 };
 pub use connection::{
-    ConnectionDeletionPolicy, ConnectionToken, ConsentStatus, GrantStatus, Subject, SubjectStatus,
-    ZoomConnection, ZoomConnectionSpec, ZoomConnectionStatus,
+    AccountStatus, ConnectionDeletionPolicy, ConnectionToken, ConsentStatus, EventsStatus,
+    GrantStatus, Subject, SubjectStatus, ZoomConnection, ZoomConnectionSpec, ZoomConnectionStatus,
 };
 pub use credentials::{CredentialKeys, Credentials, LocalRef, Probe};
 pub use endpoint::{Endpoint, Gateway, Ingress, ParentRef, PathType};

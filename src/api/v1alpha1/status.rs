@@ -179,6 +179,10 @@ pub struct WebhookStatus {
     /// The buffer, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub buffer: Option<BufferStatus>,
+    /// Up to five Zoom accounts whose events arrive and that no `ZoomConnection` has. What becomes of their
+    /// events, `spec.webhook.unclaimedAccounts` says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unclaimed_accounts: Vec<String>,
 }
 
 /// The buffer of the receiver. How many events are pending changes all the time and is a metric.

@@ -9,6 +9,7 @@
 //! | When is a token refreshed, when is a sealed one erased? | `plan/refresh.rs` |
 //! | What happens to a consent? | `plan/consent.rs` |
 //! | What does an answer from Zoom lead to, and when is it tried again? | `settle.rs` |
+//! | Where do the account's events go? | `route.rs` |
 //! | What does the status say? | `verdict.rs` for `Ready`, `status.rs` for the rest |
 
 pub mod apply;
@@ -16,6 +17,7 @@ mod deletion;
 pub mod model;
 pub mod observe;
 mod plan;
+mod route;
 mod settle;
 mod status;
 mod subject;
@@ -72,6 +74,7 @@ impl Managed for ZoomConnection {
         let secret = Owner::connection(self).secret_name;
         let token = &situation.observed.token;
         restart::with_token(&context.restarts(), self, self.restart(), &secret, token).await?;
+        route::bring(context, self, &mut situation, Timestamp::now()).await?;
         report(context, self, &situation).await
     }
 

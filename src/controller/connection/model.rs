@@ -8,6 +8,6 @@ mod step;
 pub use self::{
     consent::{Asked, Consent, End, code_expires},
     observed::{AppAccess, ForeignAttempt, Import, Integration, Observed, Read, pinned},
-    situation::{Attempted, Situation},
+    situation::{Attempted, Routed, Situation},
     step::{Outcome, Purpose, Refused, Step},
 };

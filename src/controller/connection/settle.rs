@@ -12,7 +12,7 @@ use super::model::{
 use crate::{
     api::{
         reason::Reason,
-        v1alpha1::{ConsentStatus, ZoomConnection},
+        v1alpha1::{AccountStatus, ConsentStatus, Management, ZoomConnection},
     },
     controller::{
         failure::{self, Attempt},
@@ -76,11 +76,14 @@ impl After<'_> {
         match step {
             Step::Notice(_) => self.situation.tried.mark(Attempted::Notice),
             Step::RemoveToken => self.situation.observed.token = TokenSecret::Absent,
-            Step::RemoveGrant => self.situation.observed.take(Read {
-                grant: GrantSecret::Absent,
-                version: None,
-                follows_policy: true,
-            }),
+            Step::RemoveGrant => {
+                self.situation.account = None;
+                self.situation.observed.take(Read {
+                    grant: GrantSecret::Absent,
+                    version: None,
+                    follows_policy: true,
+                });
+            }
             Step::RemoveOldToken(_) => self.situation.observed.old_token_secret = None,
             Step::EndConsent(consent, end) => self.ended(consent, end),
             _ => {}
@@ -120,6 +123,7 @@ impl After<'_> {
                 self.situation.failure = None;
                 let consent = self.situation.observed.consents.first();
                 let asked = consent.and_then(|consent| consent.identity.clone());
+                self.proved(asked.as_ref());
                 self.situation.observed.other = asked.and_then(|asked| asked.other);
             }
             Purpose::Identified => {
@@ -127,8 +131,24 @@ impl After<'_> {
                 self.situation.observed.other = asked.and_then(|asked| asked.other);
                 self.situation.failure = None;
             }
-            Purpose::Removed | Purpose::Expired => {}
+            Purpose::Removed => self.situation.account = None,
+            Purpose::Expired => {}
         }
+    }
+
+    /// Records which account allowed the app. Only what Zoom said about a consent proves it: the operator's own
+    /// pages handed it over, and its code was redeemed out of the tenant's reach.
+    fn proved(&mut self, asked: Option<&Asked>) {
+        let integration = self.situation.observed.integration.as_ref();
+        let management = integration.and_then(|found| found.resource.spec.app.management);
+        let identity = asked.and_then(|asked| asked.identity.as_ref());
+        let account = identity.map(|identity| identity.account_id.as_str());
+        self.situation.account = account
+            .filter(|account| management == Some(Management::Admin) && !account.is_empty())
+            .map(|account| AccountStatus {
+                id: account.to_owned(),
+                since: Time(schedule::later(self.now, Duration::ZERO)),
+            });
     }
 
     fn not_stored(&mut self, purpose: Purpose, refused: &Refused) {

@@ -100,6 +100,7 @@ pub fn status(
     }
     statements.extend(subject_verified(kept, mismatch.as_ref()));
     statements.extend(namespace_allowed(&findings, observed.access));
+    statements.extend(situation.routed.statement.clone());
     let conditions = condition::merge(
         &before.conditions,
         statements,
@@ -135,6 +136,8 @@ pub fn status(
         token: Some(token),
         grant,
         consent: situation.consent.clone(),
+        account: situation.account.clone(),
+        events: situation.routed.events.clone(),
     };
     (status, wait)
 }

@@ -20,13 +20,13 @@ mod relation;
 mod watched;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use contract::facts::Removal;
+use contract::{facts::Removal, receiver::routes::Connection, routing_facts::ConnectionFacts};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Resource as _, ResourceExt as _};
@@ -71,6 +71,8 @@ struct State {
     coverage: Coverage,
     fleet: Fleet,
     polls: Polls,
+    /// What receivers tell of routes, by integration.
+    routing: HashMap<Key, BTreeMap<Connection, ConnectionFacts>>,
     /// UIDs of the Deployments that own `ReplicaSets`, by UID of the `ReplicaSet`. They never change.
     replica_sets: HashMap<String, String>,
 }
@@ -276,6 +278,43 @@ impl Index {
             .unwrap_or_default()
     }
 
+    /// Records what the receivers of an integration tell of its connections' routes. Returns those of which
+    /// something that their status says has changed.
+    pub fn learn_routing(
+        &self,
+        integration: &Key,
+        told: BTreeMap<Connection, ConnectionFacts>,
+    ) -> Vec<Connection> {
+        let mut state = self.lock();
+        let before = state.routing.remove(integration).unwrap_or_default();
+        let none = ConnectionFacts::default();
+        let shown = |facts: &ConnectionFacts| ConnectionFacts {
+            // A number that changes with every attempt.
+            sink_failures: facts.sink_failures.min(1),
+            ..facts.clone()
+        };
+        let all: BTreeSet<&Connection> = told.keys().chain(before.keys()).collect();
+        let of = |facts: &BTreeMap<Connection, ConnectionFacts>, connection: &Connection| {
+            shown(facts.get(connection).unwrap_or(&none))
+        };
+        let changed = all
+            .into_iter()
+            .filter(|connection| of(&told, connection) != of(&before, connection))
+            .cloned()
+            .collect();
+        if !told.is_empty() {
+            state.routing.insert(integration.clone(), told);
+        }
+        changed
+    }
+
+    /// What the receivers of an integration tell of a connection's route.
+    #[must_use]
+    pub fn routing(&self, integration: &Key, connection: &Connection) -> Option<ConnectionFacts> {
+        let state = self.lock();
+        state.routing.get(integration)?.get(connection).cloned()
+    }
+
     /// Records the result of a pass at `now`, with the time until the next one.
     pub fn passed(&self, key: Key, member: Option<Member>, wait: Duration, now: Timestamp) {
         let mut state = self.lock();
@@ -372,6 +411,7 @@ impl State {
         K::relate(&mut self.objects, Some(&gone), None);
         if let Some(key) = K::key(&gone) {
             self.objects.removals.remove(&key);
+            self.routing.remove(&key);
             self.fleet.forget(&key);
             self.polls.forget(&key);
         }

@@ -520,3 +520,27 @@ fn no_pass_starts_before_the_labels_of_namespaces_are_known() {
         assert!(index.is_watched("clinics"));
     }
 }
+
+#[test]
+fn a_connection_gets_a_pass_when_something_new_is_told_of_its_route() {
+    let index = Index::default();
+    let facts = |dead_letters, sink_failures| ConnectionFacts {
+        dead_letters,
+        sink_failures,
+        ..ConnectionFacts::default()
+    };
+    let learn = |told: &[(&str, ConnectionFacts)]| {
+        let told = told.iter();
+        let told =
+            told.map(|(name, facts)| (Connection::new("acme", name).unwrap(), facts.clone()));
+        let changed = index.learn_routing(&app("app"), told.collect());
+        let names = changed.into_iter().map(|connection| connection.name);
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(learn(&[("a", facts(1, 0)), ("b", facts(0, 3))]), ["a", "b"]);
+    // A count of attempts changes all the time.
+    assert!(learn(&[("a", facts(1, 0)), ("b", facts(0, 9))]).is_empty());
+    assert_eq!(learn(&[("a", facts(2, 0))]), ["a", "b"]);
+    let known = index.routing(&app("app"), &Connection::new("acme", "a").unwrap());
+    assert_eq!(known, Some(facts(2, 0)));
+}

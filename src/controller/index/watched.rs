@@ -358,7 +358,17 @@ impl Watched for Guarded<ZoomConnection> {
         // The fields that the status of its integration depends on.
         let relevant = |object: &ZoomConnection| {
             let phase = object.status.as_ref().and_then(|status| status.phase);
-            (known::read(object), phase, lifecycle::outline(object))
+            let account = object
+                .status
+                .as_ref()
+                .and_then(|status| status.account.clone());
+            let has_sink = object.spec.sink.is_some();
+            (
+                known::read(object),
+                phase,
+                lifecycle::outline(object),
+                (account, has_sink),
+            )
         };
         if before.map(relevant) != now.map(relevant) {
             let integrations = [before, now].into_iter().flatten().map(integration_of);
@@ -504,8 +514,10 @@ fn secrets_of_integration(integration: &ZoomIntegration) -> Vec<Name> {
 /// The Secrets that a connection reads or writes, in addition to its app's credentials.
 fn secrets_of_connection(connection: &ZoomConnection) -> Vec<Name> {
     let imported = connection.spec.import_secret_ref.as_ref();
+    let sink = connection.spec.sink.as_ref();
     [
         imported.map(|imported| imported.name.clone()),
+        sink.and_then(|sink| Some(sink.secret()?.name.clone())),
         Some(grants::secret::name(&connection.name_any())),
         Some(Owner::connection(connection).secret_name),
     ]

@@ -23,11 +23,12 @@ mod model;
 mod objects;
 mod observe;
 pub mod own_metadata;
-mod ownership;
+pub mod ownership;
 mod plan;
 mod policy;
 pub mod resources;
 mod rollout_state;
+mod routes;
 mod settle;
 pub mod shared;
 mod status;
@@ -70,11 +71,13 @@ impl Managed for ZoomIntegration {
             return Ok(Action::requeue(Duration::ZERO));
         }
         requeue_removed(context, self, &observed);
+        routes::requeue(context, self, &observed);
         let plan = plan::plan(self, &observed, rules(context, self), Timestamp::now());
         let outcome = Box::pin(apply::apply(context, self, &observed, &plan)).await?;
         let now = Timestamp::now();
         let mut applied = settle::settle(self, &observed, &plan, &outcome, now);
         remember(context, self, &applied);
+        routes::sweep(context, self).await?;
         let consents = consents::self_service(context, self).await?;
         applied.look_again = [applied.look_again, consents].into_iter().flatten().min();
         report(context, self, &observed, &mut applied, now).await
@@ -87,6 +90,10 @@ impl Managed for ZoomIntegration {
         context.memory.answers.forget(uid);
         context.memory.versions.forget(uid);
         context.memory.altered.forget(namespace, name);
+        context
+            .memory
+            .routes
+            .forget(&Key::integration(namespace, name));
         let name = (namespace.to_owned(), name.to_owned());
         context.receivers.reach.forget(&name);
         apply::turn::release(&context.receivers.rollouts, &context.requeue, &name);
@@ -125,6 +132,7 @@ fn rules<'a>(context: &'a Context, integration: &ZoomIntegration) -> plan::Rules
             .and_then(url::Url::host_str),
         image: &context.config.receiver,
         receivers: &context.config.policy,
+        routes: routes::are_on(context, integration),
     }
 }
 

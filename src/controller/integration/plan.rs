@@ -45,6 +45,8 @@ pub struct Rules<'a> {
     pub image: &'a ReceiverImage,
     /// What receivers may do.
     pub receivers: &'a ReceiverPolicy,
+    /// Whether a receiver with a buffer tells accounts apart.
+    pub routes: bool,
 }
 
 /// Decides what to do at `now`.
@@ -92,6 +94,7 @@ pub fn plan(
         replicas: transition.replicas,
         live: observed.receiver.stateful_set.as_ref(),
         exposed: judgement.exposure != Exposure::Refused,
+        routes: rules.routes,
     };
     let objects = (receiver == ReceiverStep::Apply && obstacle.is_none())
         .then(|| objects::objects(integration, observed, &transition, &setting))

@@ -8,8 +8,9 @@ use super::{
 };
 use crate::{
     api::{
+        condition::Statement,
         reason::Reason,
-        v1alpha1::{ConsentStatus, TokenFailure, ZoomConnection},
+        v1alpha1::{AccountStatus, ConsentStatus, EventsStatus, TokenFailure, ZoomConnection},
     },
     controller::{failure, grants::secret::StoredGrant},
 };
@@ -25,12 +26,25 @@ pub struct Situation {
     pub consent: Option<ConsentStatus>,
     /// Who the grant belongs to, if Zoom just said so and it is not stored yet.
     pub asked: Option<Asked>,
+    /// The account that a consent proved.
+    pub account: Option<AccountStatus>,
+    /// What became of the connection's route.
+    pub routed: Routed,
     /// Until when this pass starts further steps: each may take long at Zoom.
     pub until: Timestamp,
     /// What this pass does not try again.
     pub tried: Tried,
     /// When to check again, in addition to what is due.
     pub look_again: Option<Timestamp>,
+}
+
+/// What became of a connection's route.
+#[derive(Clone, Debug, Default)]
+pub struct Routed {
+    /// Whether its events go to its sink; `None` without one.
+    pub statement: Option<Statement>,
+    /// What the receivers tell of its events.
+    pub events: Option<EventsStatus>,
 }
 
 /// What this pass has done.
@@ -72,6 +86,8 @@ impl Situation {
                 .and_then(|status| status.consent.clone())
                 .map(|consent| settled(consent, &observed)),
             asked: None,
+            account: status.and_then(|status| status.account.clone()),
+            routed: Routed::default(),
             until,
             tried: Tried::default(),
             look_again: None,

@@ -16,7 +16,7 @@ use super::{
     model::Receiver,
     objects, observe,
     resources::Setting,
-    status,
+    routes, status,
 };
 use crate::{
     api::{reason::Reason, v1alpha1::ZoomIntegration},
@@ -91,6 +91,7 @@ pub async fn conclude(context: &Context, integration: &ZoomIntegration) -> Resul
                 replicas: None,
                 live: observed.receiver.stateful_set.as_ref(),
                 exposed: false,
+                routes: routes::are_on(context, integration),
             };
             if let Some(wanted) = objects::retiring(integration, &observed.receiver, &setting)
                 && objects::must_be_written(&observed, &wanted)

@@ -11,9 +11,10 @@ mod transition;
 pub use self::{
     applied::{Applied, Checked, ReceiverFinding, ReceiverState},
     judgement::{Exposure, Judgement, Refusal},
-    observed::{Observed, Receiver, SinkSecret, SinkService},
+    observed::{Observed, Receiver, SinkSecret},
     outcome::{CheckOutcome, Outcome, ReceiverOutcome, TokenOutcome},
     plan::{Cause, CredentialsStep, Objects, Plan, ReceiverStep, TokenStep},
     pods::{Live, Order, ReceiverPod, together},
     transition::{Transition, Waiting, Why},
 };
+pub use crate::controller::sink_service::SinkService;

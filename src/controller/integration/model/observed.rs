@@ -27,6 +27,7 @@ use crate::{
             ownership::owned,
             resources::{self, HTTPRoute, Kind, Part, SinkAccess},
         },
+        sink_service::SinkService,
         token_secret::TokenSecret,
     },
 };
@@ -96,20 +97,6 @@ pub enum SinkSecret {
     Absent,
     /// It lacks the label for this use.
     Unlabelled,
-}
-
-/// The Service that the sink refers to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SinkService {
-    /// It exists, or none is configured.
-    #[default]
-    Usable,
-    /// It does not exist.
-    Absent,
-    /// It does not have this port.
-    NoPort,
-    /// It is an external name, which may lead out of the cluster.
-    External,
 }
 
 // === impl Observed ===

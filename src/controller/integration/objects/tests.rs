@@ -56,6 +56,7 @@ fn objects_for(image: &str, observed: &Observed) -> Objects {
         replicas: None,
         live: None,
         exposed: true,
+        routes: false,
     };
     objects(&integration(), observed, &Transition::default(), &setting).unwrap()
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use k8s_openapi::api::core::v1::{Secret, Service, ServicePort};
+use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt as _;
 
 use crate::{
@@ -12,8 +12,9 @@ use crate::{
     },
     controller::{
         error::Error,
-        integration::model::{SinkSecret, SinkService},
+        integration::model::SinkSecret,
         reader::{Reader, Reads},
+        sink_service::{self, SinkService},
     },
 };
 
@@ -59,26 +60,6 @@ async fn sink_service(
     let Some(service) = webhook.sink_service() else {
         return Ok((SinkService::Usable, None));
     };
-    let services: Reads<Service> = reader.beside(integration);
-    let Some(found) = services.get_opt(&service.name).await? else {
-        // One that appears later was not judged: it may lead anywhere by a name.
-        return Ok((SinkService::Absent, Some(Vec::new())));
-    };
-    let spec = found.spec.unwrap_or_default();
-    let is_headless = spec.cluster_ip.as_deref() == Some("None");
-    let port = service.port.unwrap_or(80);
-    let has_port = |ports: &Vec<ServicePort>| ports.iter().any(|known| known.port == port);
-    let addresses = spec.cluster_ips.iter().flatten();
-    let addresses = addresses.filter_map(|address| address.parse().ok());
-    // The name of a headless Service leads to its Pods, which come and go.
-    let addresses = (!is_headless).then(|| addresses.collect());
-    let finding = if spec.type_.as_deref() == Some("ExternalName") {
-        SinkService::External
-    } else if !is_headless && !spec.ports.as_ref().is_some_and(has_port) {
-        // Behind a headless Service, every port of the Pods can be reached.
-        SinkService::NoPort
-    } else {
-        SinkService::Usable
-    };
-    Ok((finding, addresses))
+    let namespace = integration.namespace().unwrap_or_default();
+    sink_service::judge(reader, &namespace, service).await
 }

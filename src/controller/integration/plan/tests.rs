@@ -27,6 +27,7 @@ fn plan(
         own_host: None,
         image: &image,
         receivers: &receivers,
+        routes: false,
     };
     super::plan(integration, observed, rules, now)
 }

@@ -7,9 +7,10 @@ use contract::receiver::{
     SinkUrl,
     files::{
         AUTHENTICATION_DIR, BUFFER_DIR, CONTROL_DIR, CONTROL_TOKEN, DOMAIN_VALIDATION,
-        DOMAIN_VALIDATION_DIR, LIFECYCLE_DIR, SINK_DIR,
+        DOMAIN_VALIDATION_DIR, LIFECYCLE_DIR, ROUTES_DIR, SINK_DIR,
     },
     flags::{DEFAULT_ATTEMPTS, DEFAULT_MAX_AGE},
+    routes::Unclaimed,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::ResourceExt as _;
@@ -20,7 +21,7 @@ use super::{
 };
 use crate::api::v1alpha1::{
     self as api, Authentication, AuthenticationType, Buffer, BufferStorage, HttpFormat, HttpSink,
-    NatsSink, Webhook, ZoomIntegration, duration,
+    NatsSink, UnclaimedAccounts, Webhook, ZoomIntegration, duration,
 };
 
 /// The share of a volume for events, in percent. The rest is for indexes, for pages that are rewritten before
@@ -65,6 +66,10 @@ pub(super) fn build(
     }
     if let Some(buffer) = buffer {
         buffering(&mut flags, buffer);
+        if setting.routes {
+            flags.routing.dir = Some(ROUTES_DIR.into());
+            flags.routing.unclaimed = unclaimed(webhook);
+        }
     }
     flags.lifecycle_dir = webhook
         .lifecycle_events
@@ -161,6 +166,14 @@ fn buffering(flags: &mut Flags, buffer: &Buffer) {
     if buffer::storage(buffer) == BufferStorage::Ephemeral {
         flags.buffer_ephemeral = true;
         flags.drain_limit = buffer::drain_limit();
+    }
+}
+
+fn unclaimed(webhook: &Webhook) -> Unclaimed {
+    match webhook.unclaimed_accounts.unwrap_or_default() {
+        UnclaimedAccounts::Sink => Unclaimed::Sink,
+        UnclaimedAccounts::DeadLetter => Unclaimed::DeadLetter,
+        UnclaimedAccounts::Drop => Unclaimed::Drop,
     }
 }
 

@@ -41,8 +41,8 @@ pub use self::{
     drift::{Drift, drift},
     http_route::{HTTPRoute, ParentStatus},
     names::{
-        control_metadata, control_name, lifecycle_metadata, lifecycle_name, name, selector,
-        workload_name,
+        control_metadata, control_name, lifecycle_metadata, lifecycle_name, name, routes_metadata,
+        selector, workload_name,
     },
     parts::{Part, Resources, Workload, declared},
     setting::{Kind, Setting, SinkAccess},

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use contract::receiver::control;
+use contract::receiver::{control, routes};
 use data_encoding::HEXLOWER;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Resource as _, ResourceExt as _};
@@ -37,6 +37,18 @@ pub fn lifecycle_name(integration: &ZoomIntegration) -> String {
 pub fn lifecycle_metadata(integration: &ZoomIntegration) -> ObjectMeta {
     ObjectMeta {
         name: Some(lifecycle_name(integration)),
+        ..metadata(integration)
+    }
+}
+
+/// Metadata of the Secret with this shard of the routes.
+#[must_use]
+pub fn routes_metadata(integration: &ZoomIntegration, shard: usize) -> ObjectMeta {
+    let mut labels = labels(integration);
+    labels.insert(label::USE.into(), label::ROUTES.into());
+    ObjectMeta {
+        name: Some(routes::secret_name(&integration.name_any(), shard)),
+        labels: Some(labels),
         ..metadata(integration)
     }
 }

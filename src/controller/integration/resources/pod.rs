@@ -76,7 +76,8 @@ fn pod(
     node_selector.extend(knobs.node_selector.unwrap_or_default());
     let mut tolerations = defaults.tolerations.clone();
     tolerations.extend(knobs.tolerations.into_iter().flatten().map(toleration));
-    let (volumes, mounts) = volumes::build(integration, webhook, buffer, setting.sink);
+    let (volumes, mounts) =
+        volumes::build(integration, webhook, buffer, setting.sink, setting.routes);
     let flags = args::build(integration, webhook, buffer, setting);
     let variables: Vec<EnvVar> = flags
         .to_env()

@@ -46,6 +46,8 @@ pub struct Setting<'a> {
     pub live: Option<&'a StatefulSet>,
     /// Whether the host belongs to the integration.
     pub exposed: bool,
+    /// Whether a receiver with a buffer tells the accounts of many tenants apart.
+    pub routes: bool,
 }
 
 // === impl Kind ===

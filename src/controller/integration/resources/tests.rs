@@ -59,6 +59,7 @@ fn render(webhook: Value, change: impl Fn(&mut Setting<'_>)) -> Resources {
         replicas: None,
         live: None,
         exposed: true,
+        routes: false,
     };
     change(&mut setting);
     build(&integration(webhook), &setting).unwrap()
@@ -281,6 +282,7 @@ fn a_stateful_set_keeps_the_volume_that_it_has() {
         replicas: None,
         live: Some(&live),
         exposed: true,
+        routes: false,
     };
     let kept = build(&integration(webhook("2Gi")), &setting).unwrap();
     let Workload::StatefulSet(set) = &kept.workload else {
@@ -353,6 +355,7 @@ fn the_way_in_has_the_labels_and_annotations_that_are_allowed_and_the_path_type(
             replicas: None,
             live: None,
             exposed: true,
+            routes: false,
         };
         let built = build(&integration(webhook), &setting).unwrap();
         (json!(built.ingress), json!(built.http_route))
@@ -458,6 +461,7 @@ fn the_operators_defaults_reach_pods_and_services_and_the_integration_goes_first
             replicas: None,
             live: None,
             exposed: true,
+            routes: false,
         };
         build(&integration(webhook), &setting).unwrap()
     };
@@ -566,6 +570,7 @@ fn a_declared_domain_validation_reaches_the_receiver() {
             replicas: None,
             live: None,
             exposed: true,
+            routes: false,
         };
         build(&integration, &setting).unwrap()
     };
@@ -606,6 +611,7 @@ fn the_judged_addresses_of_a_service_are_a_variable() {
             replicas: None,
             live: None,
             exposed: true,
+            routes: false,
         };
         let resources = build(&integration(webhook.clone()), &setting).unwrap();
         template(&resources)["containers"][0]["env"].clone()
@@ -618,4 +624,35 @@ fn the_judged_addresses_of_a_service_are_a_variable() {
     );
     assert_eq!(env(Some(&[])), json!([{"name": name, "value": "none"}]));
     assert_eq!(env(None), Value::Null);
+}
+
+#[test]
+fn routes_are_mounted_once_for_all_tenants_and_only_with_a_buffer() {
+    let webhook = |more: Value| {
+        let mut webhook = json!({"sink": {"http": {"url": "https://sink.example"}}});
+        for (key, value) in more.as_object().unwrap() {
+            webhook[key] = value.clone();
+        }
+        webhook
+    };
+    let shared = |setting: &mut Setting<'_>| setting.routes = true;
+    let buffered = webhook(json!({"buffer": {}, "unclaimedAccounts": "Drop"}));
+    let rendered = render(buffered.clone(), shared);
+    let sources = volume(&rendered, "routes")["projected"]["sources"].clone();
+    let sources = sources.as_array().unwrap();
+    assert_eq!(sources.len(), contract::receiver::routes::SHARDS);
+    assert_eq!(sources[7]["secret"]["name"], "acme-receiver-routes-7");
+    assert!(
+        sources
+            .iter()
+            .all(|source| source["secret"]["optional"] == true)
+    );
+    let flags = args(&rendered);
+    assert!(flags.contains(&"--routes-dir=/etc/zoom-operator/routes".to_owned()));
+    assert!(flags.contains(&"--unclaimed-accounts=Drop".to_owned()));
+    for (webhook, routes) in [(webhook(json!({})), true), (buffered, false)] {
+        let rendered = render(webhook, |setting| setting.routes = routes);
+        assert_eq!(volume(&rendered, "routes"), Value::Null);
+        assert!(!args(&rendered).iter().any(|flag| flag.contains("routes")));
+    }
 }

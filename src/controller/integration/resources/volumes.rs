@@ -4,15 +4,18 @@ use contract::lifecycle;
 use contract::receiver::files::{
     AUTHENTICATION_DIR, AUTHORIZATION, BUFFER_DIR, CA, CONTROL_DIR, CONTROL_TOKEN,
     DOMAIN_VALIDATION, DOMAIN_VALIDATION_DIR, HEADER_VALUE, LIFECYCLE_DIR, NATS_CREDS, NKEY_SEED,
-    PASSWORD, PREVIOUS_SECRET_TOKEN, SECRET_TOKEN, SIGNING_DIR, SINK_DIR, STATE_DIR, USERNAME,
+    PASSWORD, PREVIOUS_SECRET_TOKEN, ROUTES_DIR, SECRET_TOKEN, SIGNING_DIR, SINK_DIR, STATE_DIR,
+    USERNAME,
 };
+use contract::receiver::routes::{SHARDS, secret_name};
 use k8s_openapi::{
     api::core::v1::{
-        ConfigMapVolumeSource, EmptyDirVolumeSource, KeyToPath, SecretVolumeSource, Volume,
-        VolumeMount,
+        ConfigMapVolumeSource, EmptyDirVolumeSource, KeyToPath, ProjectedVolumeSource,
+        SecretProjection, SecretVolumeSource, Volume, VolumeMount, VolumeProjection,
     },
     apimachinery::pkg::api::resource::Quantity,
 };
+use kube::ResourceExt as _;
 
 use super::{
     buffer,
@@ -29,6 +32,7 @@ pub(super) fn build(
     webhook: &Webhook,
     buffer: Option<&Buffer>,
     sink: SinkAccess,
+    has_routes: bool,
 ) -> (Vec<Volume>, Vec<VolumeMount>) {
     let credentials = &integration.spec.credentials;
     let secret_name = &credentials.secret_ref.name;
@@ -88,6 +92,10 @@ pub(super) fn build(
             volumes.push(scratch(buffer::VOLUME, buffer::size(buffer)));
         }
         mounts.push(mount(buffer::VOLUME, BUFFER_DIR, false));
+        if has_routes {
+            volumes.push(routes(&integration.name_any()));
+            mounts.push(mount("routes", ROUTES_DIR, true));
+        }
     }
     (volumes, mounts)
 }
@@ -115,6 +123,26 @@ fn secret(name: &str, secret_name: &str, keys: &[(&str, &str)]) -> Volume {
             optional: Some(true),
             items: Some(keys.iter().map(item).collect()),
             ..SecretVolumeSource::default()
+        }),
+        ..Volume::default()
+    }
+}
+
+/// All shards of the routes, each of which may be created later: a new tenant changes no Pod.
+fn routes(integration: &str) -> Volume {
+    let source = |shard| VolumeProjection {
+        secret: Some(SecretProjection {
+            name: secret_name(integration, shard),
+            optional: Some(true),
+            ..SecretProjection::default()
+        }),
+        ..VolumeProjection::default()
+    };
+    Volume {
+        name: "routes".into(),
+        projected: Some(ProjectedVolumeSource {
+            sources: Some((0..SHARDS).map(source).collect()),
+            ..ProjectedVolumeSource::default()
         }),
         ..Volume::default()
     }

@@ -68,6 +68,14 @@ pub(super) fn webhook(
             },
             None => known.buffer.unwrap_or_default(),
         }),
+        unclaimed_accounts: match facts {
+            Some(facts) => facts
+                .routing
+                .as_ref()
+                .map(|routing| routing.unclaimed.examples.clone())
+                .unwrap_or_default(),
+            None => known.unclaimed_accounts,
+        },
     })
 }
 

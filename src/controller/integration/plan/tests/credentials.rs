@@ -38,6 +38,7 @@ fn checked(
         own_host: None,
         image: &image,
         receivers: &receivers,
+        routes: false,
     };
     plan::plan(integration, observed, rules, at(NOW)).credentials
 }

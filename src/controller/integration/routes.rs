@@ -1,0 +1,64 @@
+//! The routes of an integration's connections, as far as its own pass deals with them.
+
+use std::collections::HashSet;
+
+use contract::receiver::routes::Connection;
+use kube::ResourceExt as _;
+
+use super::model::Observed;
+use crate::{
+    api::v1alpha1::ZoomIntegration,
+    controller::{Context, connections, error::Error, key::Key, routing},
+};
+
+/// Whether the integration's receiver tells accounts apart.
+pub fn are_on(context: &Context, integration: &ZoomIntegration) -> bool {
+    let key = Key::from(integration);
+    let index = context.reader.index();
+    let all = index.connections_of(&key.namespace, &key.name);
+    let has_sinks = connections::have_sinks(&all, &key.namespace);
+    routing::is_on(integration, has_sinks)
+}
+
+/// Removes the routes of connections that are gone, or whose namespace is no longer allowed.
+///
+/// # Errors
+/// When a request to the API server fails.
+pub async fn sweep(context: &Context, integration: &ZoomIntegration) -> Result<(), Error> {
+    let has_receiver = integration.spec.webhook.is_some();
+    if !integration.spec.is_general() || !has_receiver {
+        return Ok(());
+    }
+    let key = Key::from(integration);
+    let index = context.reader.index();
+    let all = index.connections_of(&key.namespace, &key.name);
+    let allowed: HashSet<(String, String)> = all
+        .iter()
+        .map(|connection| {
+            let namespace = connection.namespace().unwrap_or_default();
+            (namespace, connection.name_any())
+        })
+        .collect();
+    let is_allowed = |of: &Connection| allowed.contains(&(of.namespace.clone(), of.name.clone()));
+    let (reader, writer) = (&context.reader, &context.writer);
+    let routes = &context.memory.routes;
+    let found = routing::sweep(routes, reader, writer, integration, is_allowed).await?;
+    for connection in found {
+        let key = Key::connection(&connection.namespace, &connection.name);
+        context.requeue.routine(key);
+    }
+    Ok(())
+}
+
+/// Requests passes for the connections of which the receivers tell something new.
+pub fn requeue(context: &Context, integration: &ZoomIntegration, observed: &Observed) {
+    let Some(facts) = &observed.facts else {
+        return;
+    };
+    let key = Key::from(integration);
+    let told = facts.routing.clone().unwrap_or_default().connections;
+    for connection in context.reader.index().learn_routing(&key, told) {
+        let key = Key::connection(&connection.namespace, &connection.name);
+        context.requeue.routine(key);
+    }
+}

@@ -1,0 +1,372 @@
+//! What the route of a connection says, and what its status says about that. Pure.
+
+use contract::{
+    receiver::routes::{Connection, Route},
+    routing_facts::ConnectionFacts,
+};
+
+use super::{
+    accounts::Accounts,
+    sink::{ObservedSink, route_sink},
+};
+use crate::api::{
+    condition::{Statement, Status, Type},
+    reason::Reason,
+    v1alpha1::{Management, ZoomConnection, ZoomIntegration},
+};
+
+/// What a decision is based on.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// The connection.
+    pub connection: &'a ZoomConnection,
+    /// Its integration, if it exists and may be used.
+    pub integration: Option<&'a ZoomIntegration>,
+    /// Whether the integration's receiver tells accounts apart.
+    pub is_on: bool,
+    /// The connection's accounts.
+    pub accounts: &'a Accounts,
+    /// Whether somebody has authorized the connection.
+    pub is_authorized: bool,
+    /// What its sink was found with.
+    pub sink: Option<&'a ObservedSink>,
+    /// What the receiver knows of the connection.
+    pub facts: Option<&'a ConnectionFacts>,
+}
+
+/// What to do about the route, and what to say.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decision {
+    /// What to do.
+    pub wanted: Wanted,
+    /// What to say of it; `None` if the connection has no sink.
+    pub statement: Option<Statement>,
+}
+
+/// What to do about a route.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Wanted {
+    /// Leave what there is.
+    Keep,
+    /// There is to be none.
+    Erase,
+    /// There is to be this one.
+    Write(Box<Route>),
+}
+
+/// Decides about the route.
+#[must_use]
+pub fn decide(input: Input<'_>) -> Decision {
+    let has_sink = input.connection.spec.sink.is_some();
+    let say = |status: Status, reason: Reason, message: String| {
+        has_sink.then(|| Statement::new(Type::EventsRouted, status, reason, message))
+    };
+    let erased = |reason: Reason, message: &str| Decision {
+        wanted: Wanted::Erase,
+        statement: say(Status::False, reason, message.into()),
+    };
+    let Some(integration) = input.integration else {
+        return Decision {
+            wanted: Wanted::Erase,
+            statement: None,
+        };
+    };
+    let webhook = integration.spec.webhook.as_ref();
+    if webhook.is_none_or(|webhook| webhook.buffer.is_none()) {
+        // A buffer that is being emptied still needs the routes: its events are nobody else's.
+        return Decision {
+            wanted: Wanted::Keep,
+            statement: say(
+                Status::False,
+                Reason::BufferRequired,
+                "Events are sorted by account once they are stored: the integration needs webhook.buffer.".into(),
+            ),
+        };
+    }
+    if !input.is_on {
+        return erased(
+            Reason::AccountUnknown,
+            "The integration's receiver serves one account only.",
+        );
+    }
+    if input.accounts.own.is_empty() {
+        return match unknown(input, integration) {
+            (reason, message) => erased(reason, message),
+        };
+    }
+    let Some(connection) = connection_of(input.connection) else {
+        return erased(Reason::AccountUnknown, "The connection has no name.");
+    };
+    let sink = input.connection.spec.sink.as_ref().zip(input.sink);
+    let route = Route {
+        connection,
+        accounts: input.accounts.own.clone(),
+        sink: sink.map(|(sink, found)| route_sink(input.connection, sink, found)),
+        external_refs: input
+            .connection
+            .spec
+            .external_refs
+            .clone()
+            .unwrap_or_default(),
+    };
+    let problem = input.sink.and_then(|found| found.problem.as_deref());
+    let unusable = input.facts.and_then(|facts| facts.route_problem.as_deref());
+    let statement = match (problem, unusable) {
+        (Some(problem), _) => say(
+            Status::False,
+            Reason::SinkRefused,
+            format!("{problem} The account's events wait meanwhile, and go nowhere else."),
+        ),
+        (None, Some(problem)) => say(
+            Status::False,
+            Reason::RouteUnusable,
+            format!("The receiver cannot use the route and keeps the one before: {problem}."),
+        ),
+        (None, None) => say(Status::True, Reason::Routed, routed(input.accounts)),
+    };
+    Decision {
+        wanted: Wanted::Write(Box::new(route)),
+        statement,
+    }
+}
+
+/// The connection as routes name it.
+#[must_use]
+pub fn connection_of(connection: &ZoomConnection) -> Option<Connection> {
+    let metadata = &connection.metadata;
+    Connection::new(metadata.namespace.as_deref()?, metadata.name.as_deref()?)
+}
+
+fn routed(accounts: &Accounts) -> String {
+    let own = accounts.own.join(", ");
+    let mut message = format!("The events of account {own} go to this connection's sink.");
+    if !accounts.contested.is_empty() {
+        message.push_str(" Another connection claims the account too, and does not get its events: who runs the app corrects accounts, or deletes one of the two connections.");
+    }
+    if !accounts.lost.is_empty() {
+        message.push_str(" Another account that accounts names is another connection's by proof.");
+    }
+    message
+}
+
+/// Why no account is known to be the connection's.
+fn unknown(input: Input<'_>, integration: &ZoomIntegration) -> (Reason, &'static str) {
+    if !input.accounts.lost.is_empty() {
+        return (
+            Reason::AccountClaimed,
+            "Another connection of the app has this account by an earlier proof and gets its events: who runs the app corrects accounts, or deletes one of the two connections.",
+        );
+    }
+    let is_admin = integration.spec.app.management == Some(Management::Admin);
+    let message = if is_admin && input.is_authorized {
+        "No consent proves which account this connection has: add user:read:user:admin to scopes.required and on the app's Scopes page, and let the account's administrator authorize again by status.installUrl; or who runs the app names the account in accounts."
+    } else if is_admin {
+        "Nobody has authorized the app yet, so no account is known: its administrator opens status.installUrl; or who runs the app names the account in accounts."
+    } else {
+        "A consent of one user proves no account: who runs the app names the account and this connection in accounts of the ZoomIntegration."
+    };
+    (Reason::AccountUnknown, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use contract::receiver::routes::Destination;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn integration(management: &str, buffer: bool) -> ZoomIntegration {
+        let mut webhook = json!({"sink": {"http": {"url": "https://platform.example"}}});
+        if buffer {
+            webhook["buffer"] = json!({});
+        }
+        serde_json::from_value(json!({
+            "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomIntegration",
+            "metadata": {"name": "app", "namespace": "platform"},
+            "spec": {
+                "app": {"kind": "General", "management": management},
+                "credentials": {"secretRef": {"name": "zoom"}},
+                "scopes": {"required": []}, "webhook": webhook,
+            },
+        }))
+        .unwrap()
+    }
+
+    fn connection(sink: Option<Value>) -> ZoomConnection {
+        let mut spec = json!({
+            "integrationRef": {"name": "app", "namespace": "platform"}, "externalRefs": {"clinic": "7"},
+        });
+        if let Some(sink) = sink {
+            spec["sink"] = sink;
+        }
+        serde_json::from_value(json!({
+            "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomConnection",
+            "metadata": {"name": "zoom", "namespace": "clinic"}, "spec": spec,
+        }))
+        .unwrap()
+    }
+
+    fn url() -> Option<Value> {
+        Some(json!({"http": {"url": "https://clinic.example"}}))
+    }
+
+    fn accounts(own: &[&str], lost: &[&str]) -> Accounts {
+        let texts = |list: &[&str]| list.iter().map(ToString::to_string).collect();
+        Accounts {
+            own: texts(own),
+            lost: texts(lost),
+            contested: Vec::new(),
+        }
+    }
+
+    fn said(decision: &Decision) -> Option<(Status, Reason)> {
+        let statement = decision.statement.as_ref();
+        statement.map(|statement| (statement.status, statement.reason))
+    }
+
+    #[test]
+    fn a_known_account_gets_a_route_with_the_connections_facts() {
+        let (app, connection) = (integration("Admin", true), connection(url()));
+        let (own, found) = (accounts(&["a"], &[]), ObservedSink::default());
+        let input = Input {
+            connection: &connection,
+            integration: Some(&app),
+            is_on: true,
+            accounts: &own,
+            is_authorized: true,
+            sink: Some(&found),
+            facts: None,
+        };
+        let decision = decide(input);
+        assert_eq!(said(&decision), Some((Status::True, Reason::Routed)));
+        let Wanted::Write(route) = decision.wanted else {
+            panic!("{decision:?}");
+        };
+        assert_eq!(route.connection.to_string(), "clinic/zoom");
+        assert_eq!(route.accounts, ["a"]);
+        assert_eq!(route.external_refs["clinic"], "7");
+        assert!(route.to_json().is_ok());
+        let facts = ConnectionFacts {
+            route_problem: Some("the URL is in a refused network".into()),
+            ..ConnectionFacts::default()
+        };
+        let refused = decide(Input {
+            facts: Some(&facts),
+            ..input
+        });
+        assert_eq!(said(&refused), Some((Status::False, Reason::RouteUnusable)));
+        let problem = ObservedSink {
+            problem: Some("Secret s does not exist.".into()),
+            ..ObservedSink::default()
+        };
+        let blocked = decide(Input {
+            sink: Some(&problem),
+            ..input
+        });
+        assert_eq!(said(&blocked), Some((Status::False, Reason::SinkRefused)));
+        let Wanted::Write(route) = blocked.wanted else {
+            panic!("{blocked:?}");
+        };
+        let destination = route.sink.unwrap().destination;
+        let leads_nowhere = matches!(&destination, Destination::Service { addresses: Some(all), .. } if all.is_empty());
+        assert!(leads_nowhere, "{destination:?}");
+    }
+
+    #[test]
+    fn without_a_sink_the_account_is_claimed_and_nothing_is_said() {
+        let (app, connection) = (integration("Admin", true), connection(None));
+        let own = accounts(&["a"], &[]);
+        let decision = decide(Input {
+            connection: &connection,
+            integration: Some(&app),
+            is_on: true,
+            accounts: &own,
+            is_authorized: true,
+            sink: None,
+            facts: None,
+        });
+        assert_eq!(said(&decision), None);
+        assert!(matches!(&decision.wanted, Wanted::Write(route) if route.sink.is_none()));
+    }
+
+    #[test]
+    fn what_is_not_proved_is_not_routed_and_the_remedy_is_named() {
+        let connection = connection(url());
+        let found = ObservedSink::default();
+        for (management, buffer, is_authorized, lost, reason, words) in [
+            (
+                "Admin",
+                true,
+                true,
+                false,
+                Reason::AccountUnknown,
+                "user:read:user:admin",
+            ),
+            (
+                "Admin",
+                true,
+                false,
+                false,
+                Reason::AccountUnknown,
+                "status.installUrl",
+            ),
+            (
+                "User",
+                true,
+                true,
+                false,
+                Reason::AccountUnknown,
+                "accounts of the ZoomIntegration",
+            ),
+            (
+                "Admin",
+                true,
+                true,
+                true,
+                Reason::AccountClaimed,
+                "earlier proof",
+            ),
+            (
+                "Admin",
+                false,
+                true,
+                false,
+                Reason::BufferRequired,
+                "webhook.buffer",
+            ),
+        ] {
+            let app = integration(management, buffer);
+            let own = accounts(&[], if lost { &["a"] } else { &[] });
+            let decision = decide(Input {
+                connection: &connection,
+                integration: Some(&app),
+                is_on: true,
+                accounts: &own,
+                is_authorized,
+                sink: Some(&found),
+                facts: None,
+            });
+            assert_eq!(said(&decision), Some((Status::False, reason)));
+            let message = decision.statement.unwrap().message;
+            assert!(message.contains(words), "{message}");
+            let wanted = if buffer { Wanted::Erase } else { Wanted::Keep };
+            assert_eq!(decision.wanted, wanted);
+        }
+    }
+
+    #[test]
+    fn a_connection_that_may_not_use_the_integration_has_no_route() {
+        let connection = connection(url());
+        let own = accounts(&["a"], &[]);
+        let decision = decide(Input {
+            connection: &connection,
+            integration: None,
+            is_on: true,
+            accounts: &own,
+            is_authorized: true,
+            sink: None,
+            facts: None,
+        });
+        assert_eq!((decision.wanted, decision.statement), (Wanted::Erase, None));
+    }
+}

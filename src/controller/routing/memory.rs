@@ -1,0 +1,116 @@
+//! Which routes are written: so that a pass writes only what changed. In memory only; after a start, every
+//! route is written once more, which changes nothing on the server.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use contract::receiver::routes::Connection;
+use sha2::{Digest as _, Sha256};
+
+use crate::controller::key::Key;
+
+/// The digest of a route.
+type Digest = [u8; 32];
+
+/// The routes that are written, by integration.
+#[derive(Default)]
+pub struct Routes(Mutex<HashMap<Key, Written>>);
+
+#[derive(Default)]
+struct Written {
+    /// By connection. `None`: it exists, and its content is not known.
+    routes: BTreeMap<Connection, Option<Digest>>,
+    /// Whether every route that exists is here.
+    is_complete: bool,
+}
+
+// === impl Routes ===
+
+impl Routes {
+    /// Whether exactly this route is written.
+    #[must_use]
+    pub fn is_written(&self, integration: &Key, connection: &Connection, json: &str) -> bool {
+        let known = self.lock();
+        let digest = known
+            .get(integration)
+            .and_then(|known| known.routes.get(connection));
+        digest == Some(&Some(Sha256::digest(json).into()))
+    }
+
+    /// Whether the connection has no route, for certain.
+    #[must_use]
+    pub fn is_absent(&self, integration: &Key, connection: &Connection) -> bool {
+        let known = self.lock();
+        let known = known.get(integration);
+        known.is_some_and(|known| known.is_complete && !known.routes.contains_key(connection))
+    }
+
+    /// Records a route that was written.
+    pub fn wrote(&self, integration: &Key, connection: Connection, json: &str) {
+        let mut known = self.lock();
+        let known = known.entry(integration.clone()).or_default();
+        let digest = Sha256::digest(json).into();
+        known.routes.insert(connection, Some(digest));
+    }
+
+    /// Records that a route was erased.
+    pub fn erased(&self, integration: &Key, connection: &Connection) {
+        if let Some(known) = self.lock().get_mut(integration) {
+            known.routes.remove(connection);
+        }
+    }
+
+    /// Records every route that exists. Those written meanwhile stay.
+    pub fn found(&self, integration: &Key, connections: impl IntoIterator<Item = Connection>) {
+        let mut known = self.lock();
+        let known = known.entry(integration.clone()).or_default();
+        for connection in connections {
+            known.routes.entry(connection).or_default();
+        }
+        known.is_complete = true;
+    }
+
+    /// The connections with a route; `None` if not all of them are known.
+    #[must_use]
+    pub fn all(&self, integration: &Key) -> Option<Vec<Connection>> {
+        let known = self.lock();
+        let known = known.get(integration).filter(|known| known.is_complete)?;
+        Some(known.routes.keys().cloned().collect())
+    }
+
+    /// Forgets an integration: it was deleted, or somebody else changed the Secrets of its routes.
+    pub fn forget(&self, integration: &Key) {
+        self.lock().remove(integration);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Written>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_known_and_what_is_absent_only_after_a_look() {
+        let routes = Routes::default();
+        let app = Key::integration("platform", "app");
+        let connection = |name: &str| Connection::new("clinic", name).unwrap();
+        assert!(!routes.is_absent(&app, &connection("a")));
+        assert_eq!(routes.all(&app), None);
+        routes.wrote(&app, connection("a"), "{}");
+        assert!(routes.is_written(&app, &connection("a"), "{}"));
+        assert!(!routes.is_written(&app, &connection("a"), "[]"));
+        routes.found(&app, [connection("a"), connection("b")]);
+        assert!(routes.is_written(&app, &connection("a"), "{}"));
+        assert!(!routes.is_written(&app, &connection("b"), "{}"));
+        assert!(routes.is_absent(&app, &connection("c")));
+        routes.erased(&app, &connection("b"));
+        assert_eq!(routes.all(&app), Some(vec![connection("a")]));
+        routes.forget(&app);
+        assert!(!routes.is_written(&app, &connection("a"), "{}"));
+    }
+}

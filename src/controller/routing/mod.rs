@@ -1,0 +1,26 @@
+//! Routes: where the events of a connection's Zoom account go, if one app serves many.
+//!
+//! The pass over a connection decides its route and writes it as one key of a Secret beside the receiver. It
+//! never reads the routes of others. The pass over an integration removes the routes of connections that are
+//! gone, or whose namespace is no longer allowed.
+//!
+//! | Question | Where |
+//! |---|---|
+//! | Whose events are a connection's? | `accounts.rs` |
+//! | Where do they go, and why not? | `decide.rs`, `sink.rs` |
+//! | What is written already? | `memory.rs` |
+//! | How is it written? | `write.rs` |
+
+mod accounts;
+mod decide;
+mod memory;
+mod sink;
+mod write;
+
+pub use self::{
+    accounts::{accounts, is_on},
+    decide::{Decision, Input, Wanted, decide},
+    memory::Routes,
+    sink::observe,
+    write::{Written, bring, sweep},
+};

@@ -1,0 +1,187 @@
+//! Writes routes: one key of one Secret for each connection.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use contract::receiver::routes::{Connection, Route, SHARDS, secret_name};
+use k8s_openapi::{ByteString, api::core::v1::Secret};
+use kube::{
+    Api, ResourceExt as _,
+    api::{ListParams, Patch, PatchParams},
+};
+use serde_json::json;
+
+use super::{decide::Wanted, memory::Routes};
+use crate::{
+    api::{FIELD_MANAGER, label, v1alpha1::ZoomIntegration},
+    controller::{
+        error::Error,
+        integration::{ownership::owned, resources::routes_metadata},
+        key::Key,
+        published::parameters,
+        reader::{Reader, Reads},
+        writer::Writer,
+    },
+};
+
+/// What became of a route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// It is as wanted.
+    Done,
+    /// It cannot be written, for this reason.
+    Refused(String),
+}
+
+/// Writes or erases a connection's route, unless that is done already.
+///
+/// # Errors
+/// When a request to the API server fails, or somebody wrote in between.
+pub async fn bring(
+    routes: &Routes,
+    reader: &Reader,
+    writer: &Writer,
+    integration: &ZoomIntegration,
+    connection: &Connection,
+    wanted: &Wanted,
+) -> Result<Written, Error> {
+    let key = Key::from(integration);
+    match wanted {
+        Wanted::Keep => Ok(Written::Done),
+        Wanted::Erase => {
+            if !routes.is_absent(&key, connection) {
+                erase(writer, &key, connection).await?;
+                routes.erased(&key, connection);
+            }
+            Ok(Written::Done)
+        }
+        Wanted::Write(route) => {
+            let json = match route.to_json() {
+                Ok(json) => json,
+                Err(error) => return Ok(Written::Refused(error.to_string())),
+            };
+            if routes.is_written(&key, connection, &json) {
+                return Ok(Written::Done);
+            }
+            match put(reader, writer, integration, route, &json).await {
+                Ok(Written::Done) => {
+                    routes.wrote(&key, connection.clone(), &json);
+                    tracing::info!(accounts = route.accounts.len(), "wrote a route");
+                    Ok(Written::Done)
+                }
+                Err(Error::Kubernetes(kube::Error::Api(status))) => {
+                    Ok(Written::Refused(status.message.clone()))
+                }
+                other => other,
+            }
+        }
+    }
+}
+
+/// Erases the routes of connections that no longer exist or may not use the integration. `are_allowed` are those
+/// that may. Returns the connections whose route was found at a first look: their passes decide about it.
+///
+/// # Errors
+/// When a request to the API server fails.
+pub async fn sweep(
+    routes: &Routes,
+    reader: &Reader,
+    writer: &Writer,
+    integration: &ZoomIntegration,
+    is_allowed: impl Fn(&Connection) -> bool,
+) -> Result<Vec<Connection>, Error> {
+    let key = Key::from(integration);
+    let (known, is_first) = match routes.all(&key) {
+        Some(known) => (known, false),
+        None => (look(routes, reader, integration).await?, true),
+    };
+    let (kept, gone): (Vec<_>, Vec<_>) = known.into_iter().partition(is_allowed);
+    for connection in gone {
+        erase(writer, &key, &connection).await?;
+        routes.erased(&key, &connection);
+        tracing::info!(%connection, "erased the route of a connection that is gone");
+    }
+    Ok(if is_first { kept } else { Vec::new() })
+}
+
+/// Reads which connections have a route.
+async fn look(
+    routes: &Routes,
+    reader: &Reader,
+    integration: &ZoomIntegration,
+) -> Result<Vec<Connection>, Error> {
+    let secrets: Reads<Secret> = reader.beside(integration);
+    let selector = format!(
+        "{}={},{}={}",
+        label::USE,
+        label::ROUTES,
+        label::INTEGRATION,
+        integration.name_any()
+    );
+    let found = secrets
+        .list(&ListParams::default().labels(&selector))
+        .await?;
+    let names: Vec<String> = (0..SHARDS)
+        .map(|shard| secret_name(&integration.name_any(), shard))
+        .collect();
+    let connections: Vec<Connection> = found
+        .iter()
+        .filter(|secret| names.contains(&secret.name_any()) && owned(integration, *secret))
+        .flat_map(|secret| secret.data.iter().flatten())
+        .filter_map(|(key, _)| Connection::of_route_key(key))
+        .collect();
+    let key = Key::from(integration);
+    routes.found(&key, connections.iter().cloned());
+    Ok(connections)
+}
+
+async fn put(
+    reader: &Reader,
+    writer: &Writer,
+    integration: &ZoomIntegration,
+    route: &Route,
+    json: &str,
+) -> Result<Written, Error> {
+    let shard = route.connection.shard();
+    let name = secret_name(&integration.name_any(), shard);
+    let reads: Reads<Secret> = reader.beside(integration);
+    let live = reads.get_metadata_opt(&name).await?;
+    let secrets: Api<Secret> = writer.beside(integration)?;
+    let file = route.connection.route_key();
+    match live {
+        None => {
+            let secret = Secret {
+                metadata: routes_metadata(integration, shard),
+                data: Some([(file, ByteString(json.as_bytes().to_vec()))].into()),
+                ..Secret::default()
+            };
+            let created = secrets.create(&parameters(), &secret).await;
+            created.map_err(Error::from_write)?;
+        }
+        Some(live) if owned(integration, &live) => {
+            let patch = json!({"data": {file: STANDARD.encode(json)}});
+            let patched = secrets.patch(&name, &params(), &Patch::Merge(patch)).await;
+            patched.map_err(Error::from_write)?;
+        }
+        Some(_) => {
+            return Ok(Written::Refused(format!(
+                "Secret {name} in the integration's namespace was not made for routes: who runs the app deletes or renames it."
+            )));
+        }
+    }
+    Ok(Written::Done)
+}
+
+async fn erase(writer: &Writer, integration: &Key, connection: &Connection) -> Result<(), Error> {
+    let secrets: Api<Secret> = writer.within(&integration.namespace)?;
+    let name = secret_name(&integration.name, connection.shard());
+    let patch = json!({"data": {connection.route_key(): null}});
+    crate::controller::published::ok_if_gone(
+        secrets.patch(&name, &params(), &Patch::Merge(patch)).await,
+    )
+}
+
+fn params() -> PatchParams {
+    PatchParams {
+        field_manager: Some(FIELD_MANAGER.into()),
+        ..PatchParams::default()
+    }
+}

@@ -1,0 +1,252 @@
+//! One app for many tenants: the platform's namespace, and one for each tenant.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use serde_json::{Value, json};
+
+use crate::{
+    bed::{
+        App, Bed, Case, LIMIT, Options, Sim,
+        object::{key, message, reason, seen, status, text},
+        wait_for,
+    },
+    receiver::back_end::BackEnd,
+};
+
+pub fn cases() -> Vec<Case> {
+    vec![Case::new("tenants::one_app_and_two_tenants", two_tenants).needs_host()]
+}
+
+/// A kubelet brings a changed Secret to a Pod within about a minute and a half.
+const UNTIL_MOUNTED: Duration = Duration::from_secs(180);
+
+async fn two_tenants(bed: Bed) -> anyhow::Result<()> {
+    let clinic = bed.neighbour("clinic").await?;
+    let school = bed.neighbour("school").await?;
+    let result = Box::pin(scenario(&bed, &clinic, &school)).await;
+    clinic.remove().await?;
+    school.remove().await?;
+    result
+}
+
+async fn scenario(platform: &Bed, clinic: &Bed, school: &Bed) -> anyhow::Result<()> {
+    let all = [platform, clinic, school].map(Bed::namespace).join(",");
+    let options = Options {
+        lease_seconds: 15,
+        values: vec![format!("watchNamespaces={{{all}}}")],
+        ..Options::default()
+    };
+    let (sim, _operator) = platform.zoom_and_operator(&options).await?;
+    let app = App::general("acme");
+    app.register(&sim, json!({})).await?;
+    platform.apply(&app.0.secret()).await?;
+    platform
+        .apply(&app.manifest(&shared(clinic, school)))
+        .await?;
+    let sinks = [
+        BackEnd::start(clinic, "back-end").await?,
+        BackEnd::start(school, "back-end").await?,
+    ];
+    for (number, tenant) in [clinic, school].into_iter().enumerate() {
+        let user = app.people(&sim).await?.remove(number);
+        let minted = app.mint(&sim, &user).await?;
+        let spec = json!({
+            "integrationRef": {"namespace": platform.namespace()},
+            "sink": {"http": {"serviceRef": {"name": "back-end"}}},
+            "externalRefs": {"tenant": number.to_string()},
+        });
+        app.import(tenant, "zoom", &minted, &spec).await?;
+    }
+
+    // Each tenant has its token, and nothing of the app's.
+    for tenant in [clinic, school] {
+        let connection = until(tenant, "connected and routed", |connection| {
+            reason(connection, "Ready") == "Connected"
+                && status(connection, "NamespaceAllowed") == "True"
+                && status(connection, "EventsRouted") == "True"
+        })
+        .await?;
+        println!("{}", message(&connection, "EventsRouted"));
+        let token = tenant.get("secrets", "zoom-zoom-token").await?;
+        ensure!(!key(&token, "access-token").is_empty());
+        for secret in tenant.list("secrets", "").await? {
+            let shown = format!("{:?}", secret["data"]);
+            let hidden = [&app.0.client_secret, &app.0.webhook_secret];
+            let encoded =
+                hidden.map(|hidden| json!(k8s_openapi::ByteString(hidden.clone().into_bytes())));
+            for value in encoded {
+                let value = value.as_str().context("no text")?;
+                ensure!(
+                    !shown.contains(value),
+                    "a secret of the app is in {}",
+                    tenant.namespace()
+                );
+            }
+        }
+    }
+    ensure!(platform.find("secrets", "zoom-zoom-token").await?.is_none());
+
+    // An event goes to the sink of its account, with the facts of its connection, and to no other.
+    let template = template(platform).await?;
+    for (account, id) in [("CLINIC", "1"), ("SCHOOL", "2")] {
+        deliver(&sim, &app, account, id).await?;
+    }
+    for (number, (sink, id)) in sinks.iter().zip(["1", "2"]).enumerate() {
+        wait_for(
+            "the event is at its tenant's sink",
+            UNTIL_MOUNTED,
+            || async { Ok((sink.order().len() == 1).then_some(())) },
+        )
+        .await?;
+        let request = sink.last().context("no request")?;
+        ensure!(
+            request.header("ce-tenant") == number.to_string(),
+            "{request:?}"
+        );
+        let body: Value = serde_json::from_slice(&request.body)?;
+        ensure!(text(&body, "/payload/object/id") == id, "{body}");
+    }
+
+    // A tenant whose sink is broken delays nobody.
+    sinks[0].answers(500, Duration::from_secs(5));
+    for id in ["3", "4", "5"] {
+        deliver(&sim, &app, "CLINIC", id).await?;
+    }
+    deliver(&sim, &app, "SCHOOL", "6").await?;
+    wait_for(
+        "the other tenant's event",
+        Duration::from_secs(10),
+        || async { Ok((sinks[1].order().len() == 2).then_some(())) },
+    )
+    .await?;
+    sinks[0].answers(204, Duration::ZERO);
+    wait_for("the events of the tenant that was away", LIMIT, || async {
+        Ok((sinks[0].order().len() >= 4).then_some(()))
+    })
+    .await?;
+
+    // Whom nobody claims is named.
+    deliver(&sim, &app, "NOBODY", "7").await?;
+    platform
+        .until("acme", "the unclaimed account", |object| {
+            object["status"]["webhook"]["unclaimedAccounts"] == json!(["NOBODY"])
+        })
+        .await?;
+
+    // A namespace that is no longer allowed keeps what it needs to come back by itself.
+    platform
+        .change("acme", &json!({"allowedNamespaces": {"from": "Same"}}))
+        .await?;
+    let barred = until(clinic, "not allowed", |connection| {
+        reason(connection, "Ready") == "NamespaceNotAllowed"
+    })
+    .await?;
+    let said = message(&barred, "Ready").to_owned();
+    ensure!(said.contains("There is no ZoomIntegration acme"), "{said}");
+    ensure!(clinic.find("secrets", "zoom-zoom-grant").await?.is_some());
+    ensure!(clinic.find("secrets", "zoom-zoom-token").await?.is_some());
+    wait_for("its route is erased", LIMIT, || async {
+        Ok(routes(platform).await?.is_empty().then_some(()))
+    })
+    .await?;
+    // The same words where there is nothing.
+    let other = json!({"integrationRef": {"name": "other", "namespace": platform.namespace()}});
+    clinic.apply(&app.connection("guess", &other)).await?;
+    let guess = wait_for("the answer to a guess", LIMIT, || async {
+        let found = clinic.get("zoomconnections", "guess").await?;
+        Ok((reason(&found, "Ready") == "NamespaceNotAllowed").then_some(found))
+    })
+    .await?;
+    let guessed = message(&guess, "Ready").replace("other", "acme");
+    ensure!(said.starts_with(&guessed), "{said}\n{guessed}");
+    clinic.delete("zoomconnections", "guess").await?;
+
+    platform
+        .change("acme", &json!({"allowedNamespaces": {"from": "All"}}))
+        .await?;
+    until(clinic, "allowed again", |connection| {
+        reason(connection, "Ready") == "Connected" && status(connection, "EventsRouted") == "True"
+    })
+    .await?;
+    wait_for("both routes are back", LIMIT, || async {
+        Ok((routes(platform).await?.len() == 2).then_some(()))
+    })
+    .await?;
+
+    // A tenant that goes takes its route along, and no Pod was replaced for any of this.
+    school.delete("zoomconnections", "zoom").await?;
+    wait_for(
+        "the route of a deleted connection is erased",
+        LIMIT,
+        || async {
+            let left = routes(platform).await?;
+            Ok((left == [format!("{}.zoom.json", clinic.namespace())]).then_some(()))
+        },
+    )
+    .await?;
+    ensure!(self::template(platform).await? == template);
+    Ok(())
+}
+
+/// What makes the integration one for both tenants. Of a user-managed app the platform says whose events are whose.
+fn shared(clinic: &Bed, school: &Bed) -> Value {
+    let claim = |account: &str, bed: &Bed| json!({"accountId": account, "namespace": bed.namespace(), "connection": "zoom"});
+    json!({
+        "allowedNamespaces": {"from": "All"},
+        "accounts": [claim("CLINIC", clinic), claim("SCHOOL", school)],
+        "webhook": {
+            "subscriptions": [{"name": "meetings", "events": ["meeting.ended"]}],
+            "sink": {"http": {"serviceRef": {"name": "sink", "path": "/zoom"}}},
+            "buffer": {"storage": "Ephemeral", "size": "16Mi"},
+            "unclaimedAccounts": "DeadLetter",
+        },
+    })
+}
+
+async fn deliver(sim: &Sim, app: &App, account: &str, id: &str) -> anyhow::Result<()> {
+    let event = json!({
+        "event": "meeting.ended",
+        "event_ts": 1_626_230_691_572_i64,
+        "payload": {"account_id": account, "object": {"id": id, "uuid": id}},
+    });
+    let delivery = sim.deliver(&app.0, json!({"event": event})).await?;
+    let answer = &delivery["attempts"][0]["status"];
+    ensure!(*answer == 204 || *answer == 200, "{delivery:#}");
+    Ok(())
+}
+
+/// Waits for a tenant's connection.
+async fn until(bed: &Bed, what: &str, holds: impl Fn(&Value) -> bool) -> anyhow::Result<Value> {
+    let found = wait_for(&format!("{}: {what}", bed.namespace()), LIMIT, || async {
+        let connection = bed.get("zoomconnections", "zoom").await?;
+        Ok(Some(connection).filter(|connection| seen(connection) && holds(connection)))
+    })
+    .await;
+    match found {
+        Ok(connection) => Ok(connection),
+        Err(error) => {
+            let last = bed.get("zoomconnections", "zoom").await.unwrap_or_default();
+            Err(error.context(format!("status: {:#}", last["status"])))
+        }
+    }
+}
+
+/// The keys of all routes beside the receiver.
+async fn routes(platform: &Bed) -> anyhow::Result<Vec<String>> {
+    let secrets = platform
+        .list("secrets", "zoom-operator.io/use=routes")
+        .await?;
+    let mut keys: Vec<String> = secrets
+        .iter()
+        .filter_map(|secret| secret["data"].as_object())
+        .flat_map(|data| data.keys().cloned())
+        .collect();
+    keys.sort();
+    Ok(keys)
+}
+
+async fn template(platform: &Bed) -> anyhow::Result<Value> {
+    let deployment = platform.get("deployments", "acme-receiver").await?;
+    Ok(deployment["spec"]["template"].clone())
+}
