@@ -123,7 +123,8 @@ fn every_reference_leads_to_something() {
         let connection: ZoomConnection =
             serde_json::from_value(value).unwrap_or_else(|error| panic!("{file}: {error}"));
         let namespace = connection.metadata.namespace.unwrap();
-        let integration = format!("{namespace}/{}", connection.spec.integration_ref.name);
+        let reference = &connection.spec.integration_ref;
+        let integration = format!("{}/{}", reference.namespace(&namespace), reference.name);
         assert!(names.contains(&integration), "{file}: no {integration}");
     }
 }

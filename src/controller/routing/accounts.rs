@@ -130,6 +130,11 @@ fn is_for(claim: &AccountClaim, connection: &ZoomConnection) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(
+        clippy::needless_pass_by_value,
+        reason = "cases read better without ampersands"
+    )]
+
     use serde_json::{Value, json};
 
     use super::*;

@@ -90,9 +90,8 @@ pub fn decide(input: Input<'_>) -> Decision {
         );
     }
     if input.accounts.own.is_empty() {
-        return match unknown(input, integration) {
-            (reason, message) => erased(reason, message),
-        };
+        let (reason, message) = unknown(input, integration);
+        return erased(reason, message);
     }
     let Some(connection) = connection_of(input.connection) else {
         return erased(Reason::AccountUnknown, "The connection has no name.");
@@ -170,6 +169,11 @@ fn unknown(input: Input<'_>, integration: &ZoomIntegration) -> (Reason, &'static
 
 #[cfg(test)]
 mod tests {
+    #![allow(
+        clippy::needless_pass_by_value,
+        reason = "cases read better without ampersands"
+    )]
+
     use contract::receiver::routes::Destination;
     use serde_json::{Value, json};
 
@@ -206,8 +210,8 @@ mod tests {
         .unwrap()
     }
 
-    fn url() -> Option<Value> {
-        Some(json!({"http": {"url": "https://clinic.example"}}))
+    fn url() -> Value {
+        json!({"http": {"url": "https://clinic.example"}})
     }
 
     fn accounts(own: &[&str], lost: &[&str]) -> Accounts {
@@ -226,7 +230,7 @@ mod tests {
 
     #[test]
     fn a_known_account_gets_a_route_with_the_connections_facts() {
-        let (app, connection) = (integration("Admin", true), connection(url()));
+        let (app, connection) = (integration("Admin", true), connection(Some(url())));
         let (own, found) = (accounts(&["a"], &[]), ObservedSink::default());
         let input = Input {
             connection: &connection,
@@ -291,7 +295,7 @@ mod tests {
 
     #[test]
     fn what_is_not_proved_is_not_routed_and_the_remedy_is_named() {
-        let connection = connection(url());
+        let connection = connection(Some(url()));
         let found = ObservedSink::default();
         for (management, buffer, is_authorized, lost, reason, words) in [
             (
@@ -356,7 +360,7 @@ mod tests {
 
     #[test]
     fn a_connection_that_may_not_use_the_integration_has_no_route() {
-        let connection = connection(url());
+        let connection = connection(Some(url()));
         let own = accounts(&["a"], &[]);
         let decision = decide(Input {
             connection: &connection,

@@ -191,6 +191,11 @@ fn of_service(service: &ServiceRef, finding: SinkService, observed: &mut Observe
 
 #[cfg(test)]
 mod tests {
+    #![allow(
+        clippy::needless_pass_by_value,
+        reason = "cases read better without ampersands"
+    )]
+
     use k8s_openapi::ByteString;
     use serde_json::{Value, json};
 
