@@ -161,6 +161,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop")]
 
     use super::*;
+    use crate::facts::{Facts, MAX_BYTES};
 
     fn failed(dead_letters: u64, second: i64) -> ConnectionFacts {
         ConnectionFacts {
@@ -202,6 +203,26 @@ mod tests {
         assert_eq!(facts.connections.len(), MAX_CONNECTIONS);
         assert_eq!(facts.more_connections, 10);
         assert!(facts.is_bounded());
+        let text = || Some("x".repeat(MAX_TEXT));
+        let names = |n: usize| Connection::new(&format!("{n:0>63}"), &format!("{n:0>63}")).unwrap();
+        let told = ConnectionFacts {
+            dead_letters: u64::MAX,
+            last_reason: text(),
+            sink_failures: u64::MAX,
+            sink_cause: text(),
+            route_problem: text(),
+            ..failed(1, 1)
+        };
+        let mut largest = Facts::default();
+        largest.routing = Some(RoutingFacts {
+            connections: (0..MAX_CONNECTIONS)
+                .map(|n| (names(n), told.clone()))
+                .collect(),
+            ..RoutingFacts::default()
+        });
+        // The rest has 64 KiB.
+        assert!(largest.to_json().len() + 64 * 1024 <= MAX_BYTES);
+        assert!(Facts::from_json(largest.to_json().as_bytes()).is_ok());
         let long = ConnectionFacts {
             route_problem: Some("x".repeat(MAX_TEXT + 1)),
             ..ConnectionFacts::default()

@@ -115,8 +115,8 @@ impl<C: Channel> Delivery<C> {
         }
     }
 
-    /// Delivers until shutdown is requested, or the channel has finished.
-    pub async fn run(mut self) {
+    /// Delivers until shutdown is requested, or the channel has finished. Returns whether it has.
+    pub async fn run(mut self) -> bool {
         loop {
             let is_urgent = *self.common.urgent.borrow_and_update();
             if is_urgent && !self.is_urgent {
@@ -127,11 +127,11 @@ impl<C: Channel> Delivery<C> {
             let done = match step {
                 Step::Send => self.send().await,
                 Step::Wait(until) => self.wait(Some(until), false).await,
-                Step::Read(None) if self.channel.is_finished() => return,
+                Step::Read(None) if self.channel.is_finished() => return true,
                 Step::Read(until) => self.wait(until, true).await,
             };
             if let Err(Stopped) = done {
-                return;
+                return false;
             }
             let (set_aside, failing) = (self.schedule.set_aside(), self.schedule.first_failing());
             self.channel.report(set_aside, failing);

@@ -34,6 +34,9 @@ use super::sink::Sink;
 /// How long an event waits for the route of its account: a changed Secret reaches a Pod within 90 seconds,
 /// mostly, and the controller needs some time before that.
 pub const GRACE: Duration = Duration::from_secs(150);
+/// The integration's sink is not there yet, because its credentials are not, or it is refused. It comes with
+/// another process: until then events stay.
+const HOLD: Duration = Duration::from_hours(1);
 /// A sink that nothing was sent to for this time is dropped, with its connections.
 const IDLE: Duration = Duration::from_mins(1);
 
@@ -98,23 +101,19 @@ impl Routing {
 
     /// Reads the directory every now and then, for ever, and drops sinks that nobody uses.
     pub async fn follow(self) {
-        let mut last: Option<Snapshot> = None;
+        let mut version: Option<PathBuf> = None;
         let mut is_failing = false;
         loop {
-            let (directory, version) = (
-                self.0.settings.directory.clone(),
-                last.as_ref().and_then(|last| last.version.clone()),
-            );
+            let (directory, known) = (self.0.settings.directory.clone(), version.clone());
             // Thousands of small files: not on the thread that answers Zoom.
-            let read = tokio::task::spawn_blocking(move || {
-                directory::read(&directory, version.as_deref())
-            });
+            let read =
+                tokio::task::spawn_blocking(move || directory::read(&directory, known.as_deref()));
             match read.await {
                 Ok(Ok(None)) => is_failing = false,
                 Ok(Ok(Some(snapshot))) => {
                     is_failing = false;
                     self.update(&snapshot);
-                    last = Some(snapshot);
+                    version = snapshot.version;
                 }
                 Ok(Err(error)) => {
                     if !std::mem::replace(&mut is_failing, true) {
@@ -173,14 +172,11 @@ impl Routing {
             return match own {
                 _ if tenant.has_sink() => Place::Tenant(tenant),
                 Some(sink) => Place::Own(sink.clone(), Some(tenant)),
-                None => Place::Unclaimed("neither the connection nor the integration has a sink"),
+                None => Place::Wait(HOLD),
             };
         }
         if account.is_empty() {
-            return match own {
-                Some(sink) => Place::Own(sink.clone(), None),
-                None => Place::Unclaimed("the event names no account"),
-            };
+            return own.map_or(Place::Wait(HOLD), |sink| Place::Own(sink.clone(), None));
         }
         let grace = self.0.settings.grace.saturating_sub(waited);
         if !is_last && grace > Duration::ZERO {
@@ -189,9 +185,8 @@ impl Routing {
         match (self.0.settings.unclaimed, own) {
             (Unclaimed::Drop, _) => Place::Drop,
             (Unclaimed::Sink, Some(sink)) => Place::Own(sink.clone(), None),
-            (Unclaimed::Sink | Unclaimed::DeadLetter, _) => {
-                Place::Unclaimed("no connection has claimed the account")
-            }
+            (Unclaimed::Sink, None) => Place::Wait(HOLD),
+            (Unclaimed::DeadLetter, _) => Place::Unclaimed("no connection has claimed the account"),
         }
     }
 

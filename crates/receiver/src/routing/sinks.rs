@@ -2,6 +2,7 @@
 //! to them. So what they take follows from who is active and not from how many tenants there are.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -29,6 +30,9 @@ use crate::{
 /// Most sinks that are built at a time. Beyond it the one that was not used for the longest time is dropped.
 const MOST_LIVE: usize = 256;
 
+/// Most HTTP clients that are shared; they stay.
+const MOST_SHARED: usize = 8;
+
 /// What builds tenants' sinks.
 #[derive(Debug)]
 pub struct Sinks {
@@ -36,8 +40,9 @@ pub struct Sinks {
     source: Integration,
     extensions: Vec<Extension>,
     live: AtomicUsize,
-    /// The HTTP client of everybody whose sink is on the internet and has a public certificate, or none.
-    internet: Mutex<Option<Shared>>,
+    /// The HTTP clients of everybody whose sink is on the internet and has a public certificate, or none: one for
+    /// each time limit.
+    internet: Mutex<BTreeMap<Duration, Shared>>,
 }
 
 // === impl Sinks ===
@@ -150,10 +155,16 @@ impl Sinks {
             return Ok(Sink::Http(HttpSink::new(settings)?));
         }
         let mut internet = lock(&self.internet);
-        let shared = if let Some(shared) = &*internet {
-            shared.clone()
-        } else {
-            internet.insert(Shared::new(&settings)?).clone()
+        let shared = match internet.get(&plan.timeout) {
+            Some(shared) => shared.clone(),
+            None if internet.len() >= MOST_SHARED => {
+                return Ok(Sink::Http(HttpSink::new(settings)?));
+            }
+            None => {
+                let shared = Shared::new(&settings)?;
+                internet.insert(plan.timeout, shared.clone());
+                shared
+            }
         };
         Ok(Sink::Http(HttpSink::with(settings, shared)))
     }

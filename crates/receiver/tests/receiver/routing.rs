@@ -83,6 +83,27 @@ async fn an_event_waits_for_the_route_of_its_account() {
 }
 
 #[tokio::test]
+async fn without_the_integrations_sink_its_events_stay_and_those_of_tenants_go() {
+    let fixture = routed().await;
+    let directory = routes(&fixture);
+    let a = tenant(&directory, "a").await;
+    write(&directory, &route("b", None));
+    let url = fixture.config.sink.url.clone();
+    let receiver = fixture.with(|config| config.sink.url = None).start().await;
+    for account in ["a", "b", "nobody"] {
+        send(&receiver, account, 1).await;
+    }
+    let plain = r#"{"event":"meeting.started","n":99}"#;
+    assert_eq!(receiver.status(&event(SECRET, plain)).await, 204);
+    has(&a, 1).await;
+    receiver.holds(3, 0).await;
+    let fixture = receiver.stop().await;
+    let receiver = fixture.with(|config| config.sink.url = url).start().await;
+    receiver.holds(0, 0).await;
+    assert_eq!(receiver.sink.count(), 3);
+}
+
+#[tokio::test]
 async fn what_nobody_claimed_is_kept_until_somebody_does_or_dropped() {
     let fixture = with(routed().await, |routing| {
         routing.unclaimed = Unclaimed::DeadLetter;

@@ -76,8 +76,8 @@ impl LaneIndex {
         }))
     }
 
-    /// Reserves space for a record of an account, unless the account holds its share. What has no account has
-    /// no limit of its own.
+    /// Reserves space for a record of an account, unless the account holds its share. What has no account
+    /// shares one.
     #[must_use]
     pub fn reserve(&self, account: &str, record: usize) -> Option<Room> {
         let bytes = charge(record);
@@ -85,7 +85,7 @@ impl LaneIndex {
         let account = state.account(account);
         let lane = state.lanes.entry(Arc::clone(&account)).or_default();
         let held = lane.stored + lane.reserved;
-        if !account.is_empty() && held > 0 && held + bytes > self.0.share {
+        if held > 0 && held + bytes > self.0.share {
             return None;
         }
         lane.reserved += bytes;

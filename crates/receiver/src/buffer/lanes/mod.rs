@@ -92,7 +92,8 @@ struct Handle {
 #[derive(Debug)]
 struct Lanes {
     handles: HashMap<Account, Handle>,
-    tasks: JoinSet<Account>,
+    /// Each returns its account, and whether nothing was left.
+    tasks: JoinSet<(Account, bool)>,
     shared: Shared,
     unsettled: Arc<Semaphore>,
 }
@@ -149,7 +150,9 @@ impl Dispatcher {
                     }
                 }
                 Some(ended) = lanes.tasks.join_next() => match ended {
-                    Ok(account) => {
+                    // Shutdown was requested, or the store's thread has ended.
+                    Ok((_, false)) => break,
+                    Ok((account, true)) => {
                         lanes.handles.remove(&account);
                         // It may have got an event after it saw none.
                         self.serve(&mut lanes, account);
@@ -195,8 +198,8 @@ impl Dispatcher {
         let delivery = Delivery::new(self.common.clone(), lane, requests, unsettled);
         lanes.handles.insert(Arc::clone(&account), handle);
         lanes.tasks.spawn(async move {
-            delivery.run().await;
-            account
+            let is_done = delivery.run().await;
+            (account, is_done)
         });
     }
 
