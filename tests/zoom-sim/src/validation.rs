@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use reqwest::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -82,6 +83,27 @@ pub async fn validate(sim: &Sim, client_id: String, secret: &str, way: Way) -> R
         status: attempt.status,
         error: verdict.err(),
         body: attempt.body,
+    }
+}
+
+/// Reads the file of a domain validation as Zoom does: a GET that follows no redirect.
+pub async fn read_file(sim: &Sim, url: &str, code: &str) -> Result<(), String> {
+    let way = sim.names.way(url, false)?;
+    let host = way.host.map(|host| (header::HOST, host));
+    let request = sim.webhooks.get(way.url).headers(
+        host.and_then(|(name, host)| Some((name, host.parse().ok()?)))
+            .into_iter()
+            .collect(),
+    );
+    let answer = request.send().await.map_err(|_| "no answer".to_owned())?;
+    if answer.status() != StatusCode::OK {
+        return Err(format!("the status is {}", answer.status().as_u16()));
+    }
+    let text = answer.text().await.map_err(|_| "no text".to_owned())?;
+    if text.trim() == code {
+        Ok(())
+    } else {
+        Err("the file does not hold the verification code".to_owned())
     }
 }
 

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{Answer, Shared, bad_request, found, parse, tweaks, unknown};
-use crate::{deauthorization, endings::Death, server::Sim, settings::Kind};
+use crate::{codes::Challenge, deauthorization, endings::Death, server::Sim, settings::Kind};
 
 /// For whom a grant is made.
 #[derive(Deserialize)]
@@ -25,10 +25,23 @@ struct Recipient {
     user: String,
 }
 
+/// Who allowed the app, and for which authorization request.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Consent {
+    /// E-mail address.
+    user: String,
+    redirect_uri: String,
+    /// By the method S256.
+    code_challenge: String,
+}
+
 pub fn routes() -> Router<Arc<Sim>> {
     Router::new()
         // POST `{"user": e-mail}`: the token answer with `grant`, `user` and `account_id`. GET: a list of `GrantView`.
         .route("/apps/{client_id}/grants", get(list).post(mint))
+        // `Consent` in, `{"code": ..}` out: the code that the person's browser would bring back.
+        .route("/apps/{client_id}/codes", post(allow))
         // One `GrantView`.
         .route("/apps/{client_id}/grants/{id}", get(view))
         // The user removes the app. In: nothing or `Tweaks`; out: `{"grant": .., "delivery": .. or null}`.
@@ -67,6 +80,24 @@ async fn mint(State(sim): Shared, Path(client_id): Path<String>, body: Bytes) ->
         "api_url": sim.public_url,
     });
     Ok((StatusCode::CREATED, Json(told)).into_response())
+}
+
+async fn allow(State(sim): Shared, Path(client_id): Path<String>, body: Bytes) -> Answer {
+    let consent: Consent = parse(&body)?;
+    let person = sim.apps.person(&consent.user).ok_or_else(unknown)?;
+    let challenge = Challenge::parse(&consent.code_challenge, Some("S256"))
+        .map_err(|why| bad_request(why.to_owned()))?;
+    let code = sim
+        .apps
+        .issue_code(
+            &client_id,
+            person,
+            consent.redirect_uri,
+            Some(challenge),
+            Timestamp::now(),
+        )
+        .ok_or_else(unknown)?;
+    Ok((StatusCode::CREATED, Json(json!({"code": code}))).into_response())
 }
 
 async fn list(State(sim): Shared, Path(client_id): Path<String>) -> Answer {

@@ -24,6 +24,8 @@ pub struct Form {
     pub secret_token: String,
     /// What the file of the domain validation has to hold.
     pub verification_code: String,
+    /// Addresses of that file, which are read at Submit.
+    pub verification_files: Vec<String>,
     /// Switched off, and still shown.
     pub verification_token: String,
     pub redirect_url: Option<String>,
@@ -117,6 +119,7 @@ impl Form {
             production: Pair::new(),
             secret_token: plain_token(),
             verification_code: plain_token(),
+            verification_files: Vec::new(),
             verification_token: plain_token(),
             redirect_url: None,
             strict_mode: false,

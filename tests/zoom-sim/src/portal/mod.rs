@@ -22,6 +22,7 @@ use crate::{
     deliveries::{self, Delivery, Order},
     server::Sim,
     settings::{Kind, Settings},
+    validation,
 };
 
 /// Zoom's words when an endpoint does not answer as it should.
@@ -113,6 +114,14 @@ pub async fn perform(sim: &Sim, name: &str, step: &Step) -> Option<Result<Report
             subscription.endpoint = Some(url.clone());
         }
     }
+    if let Some(form) = form.as_ref().filter(|_| done.submits) {
+        for url in &form.verification_files {
+            if let Err(why) = validation::read_file(sim, url, &form.verification_code).await {
+                let why = format!("Domain validation failed: {url}: {why}");
+                return Some(Err(format!("page {}: {why}", step.place())));
+            }
+        }
+    }
     if let Some(form) = &form {
         publish(sim, &desk.account_id, form);
     }
@@ -155,7 +164,7 @@ async fn is_validated(sim: &Sim, form: &Form, url: &str) -> bool {
         return false;
     };
     let client_id = form.pair().client_id.clone();
-    crate::validation::validate(sim, client_id, &form.secret_token, way)
+    validation::validate(sim, client_id, &form.secret_token, way)
         .await
         .is_ok()
 }

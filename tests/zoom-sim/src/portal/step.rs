@@ -41,6 +41,8 @@ pub(super) struct Done {
     pub report: Report,
     /// To be validated before anything is saved.
     pub endpoint: Option<String>,
+    /// The app is submitted.
+    pub submits: bool,
 }
 
 // === impl Step ===
@@ -59,6 +61,7 @@ impl Step {
                 form: desk.form.clone(),
                 report,
                 endpoint: None,
+                submits: false,
             });
         }
         self.on_page(desk, report)
@@ -90,6 +93,10 @@ impl Step {
                 return Err(format!("field {field} is {is}, not {not}"));
             }
             if action == Action::Open {
+                if page == Page::DomainValidation && !form.verification_files.contains(&entry.value)
+                {
+                    form.verification_files.push(entry.value.clone());
+                }
                 continue;
             }
             if action == Action::Copy {
@@ -113,6 +120,7 @@ impl Step {
             form: Some(form),
             report,
             endpoint,
+            submits: page == Page::Submit,
         })
     }
 }

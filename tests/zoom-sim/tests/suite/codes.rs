@@ -35,6 +35,24 @@ async fn a_code_yields_zooms_exact_body() {
 }
 
 #[tokio::test]
+async fn a_code_without_a_browser_is_one_like_any_other() {
+    let zoom = Zoom::with_general(json!({})).await;
+    let user = zoom.email(GRACE).await;
+    let consent = json!({"user": user, "redirect_uri": CALLBACK, "code_challenge": CHALLENGE});
+    let told = zoom
+        .admin("POST", &format!("/apps/{APP}/codes"), &consent)
+        .await;
+    let code = text(&told, "code").to_owned();
+    refused(&zoom.redeem(&code, "").await, REFUSED);
+    let told = zoom
+        .admin("POST", &format!("/apps/{APP}/codes"), &consent)
+        .await;
+    let code = text(&told, "code").to_owned();
+    let verifier = format!("&code_verifier={VERIFIER}");
+    assert_eq!(zoom.redeem(&code, &verifier).await.status, 200);
+}
+
+#[tokio::test]
 async fn a_code_works_once_and_its_tokens_outlive_a_replay() {
     let zoom = Zoom::with_general(json!({})).await;
     let code = zoom.code(GRACE, "").await;

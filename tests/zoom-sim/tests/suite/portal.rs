@@ -221,6 +221,58 @@ async fn to_outsiders_an_app_exists_once_it_is_submitted() {
 }
 
 #[tokio::test]
+async fn submit_reads_the_files_of_the_domain_validation() {
+    let zoom = Zoom::with_desk("User-managed", "Production").await;
+    zoom.does(&redirect(CALLBACK, CALLBACK)).await;
+    zoom.does(&scopes(&["user:read:user"])).await;
+    let links = ["Privacy policy URL", "Terms of use URL", "Support URL"]
+        .map(|field| entry("Paste", field, "https://app.example.com/"));
+    zoom.does(&step("App Listing", &links)).await;
+    let url = format!("https://{HOST}/zoomverify/verifyzoom.html");
+    let entries = [
+        entry("Copy", "Verification code", "domain/verifyzoom.html"),
+        entry("Open", "verifyzoom.html", &url),
+    ];
+    let report = zoom
+        .does(&step("Release Notes > Domain Validation", &entries))
+        .await;
+    let code = report["copied"]["domain"]["verifyzoom.html"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let host = Endpoint::start(move |number, _| {
+        Some(match number {
+            0 => answer(404, ""),
+            1 => answer(302, &code),
+            2 => answer(200, "another code"),
+            _ => answer(200, &format!("{code}\n")),
+        })
+    })
+    .await;
+    let target = json!({"url": format!("http://{}", host.addr)});
+    zoom.admin("PUT", &format!("/names/{HOST}"), &target).await;
+    let submit = step("Release Notes > Submit", &[]);
+    for why in [
+        "the status is 404",
+        "the status is 302",
+        "the file does not hold the verification code",
+    ] {
+        let words = zoom.refuses(&submit).await;
+        assert!(words.ends_with(why), "{words}");
+    }
+    zoom.does(&submit).await;
+    let asked = host.got();
+    assert!(
+        asked[0]
+            .start
+            .starts_with("GET /zoomverify/verifyzoom.html"),
+        "{}",
+        asked[0].start
+    );
+    assert_eq!(asked[0].headers["host"], HOST);
+}
+
+#[tokio::test]
 async fn only_a_validated_endpoint_gets_the_events_that_were_ticked() {
     let zoom = Zoom::with_desk("User-managed", "Production").await;
     let token = [entry(
