@@ -46,9 +46,14 @@ pub fn is_asked_for<K: ResourceExt>(
     asked.is_some_and(|asked| asked <= now && last.is_none_or(|last| last < asked))
 }
 
-/// Records the outcome of an attempt to spend a stored code or grant.
-pub fn spent<'a>(record: Record<'a>, outcome: &'a grant::SpendOutcome<zoom::Error>) -> Record<'a> {
-    match outcome {
+/// The record of an attempt to spend a stored code or grant; `None` while another process's attempt is waited for,
+/// because nothing was attempted.
+pub fn spent<'a>(
+    record: Record<'a>,
+    outcome: &'a grant::SpendOutcome<zoom::Error>,
+) -> Option<Record<'a>> {
+    Some(match outcome {
+        grant::SpendOutcome::Waiting => return None,
         grant::SpendOutcome::Stored(_) => record,
         grant::SpendOutcome::Refused(refusal) => {
             record.but(Outcome::Refused, refusal.error.fault.as_str())
@@ -57,10 +62,10 @@ pub fn spent<'a>(record: Record<'a>, outcome: &'a grant::SpendOutcome<zoom::Erro
         grant::SpendOutcome::OtherClient => {
             record.but(Outcome::Failed, Reason::ClientIdChanged.as_str())
         }
-        grant::SpendOutcome::Waiting
-        | grant::SpendOutcome::Superseded
-        | grant::SpendOutcome::Gone => record.but(Outcome::Failed, "Overtaken"),
-    }
+        grant::SpendOutcome::Superseded | grant::SpendOutcome::Gone => {
+            record.but(Outcome::Failed, "Overtaken")
+        }
+    })
 }
 
 /// Records that Zoom refused a grant, and whether the grant is sealed or erased.
@@ -189,6 +194,13 @@ mod tests {
         assert!(!asked(100, None, 160));
         assert!(asked(10, Some(50), 120));
         assert!(!asked(10, Some(110), 300));
+    }
+
+    #[test]
+    fn nothing_is_recorded_while_another_process_is_waited_for() {
+        let record = || Record::done(Action::ConsentRedeem, Kind::Connection, "clinics", "ada");
+        assert!(spent(record(), &grant::SpendOutcome::Waiting).is_none());
+        assert!(spent(record(), &grant::SpendOutcome::Gone).is_some());
     }
 
     #[test]

@@ -163,7 +163,9 @@ fn record_refresh(
     let (issued, failure) = (situation.observed.issued_at(), situation.failure.as_ref());
     if audit::is_asked_for(connection, issued, failure, Timestamp::now()) {
         let record = audit::of_connection(connection, Action::TokenRefresh);
-        audit::spent(record, outcome).write();
+        if let Some(record) = audit::spent(record, outcome) {
+            record.write();
+        }
     }
     if let grant::SpendOutcome::Lost(lost) = outcome {
         let left = match &read.grant {
@@ -193,7 +195,9 @@ pub async fn redeem(
         let (namespace, name) = (&handoff.namespace, &handoff.connection);
         let record = Record::done(Action::ConsentRedeem, Kind::Connection, namespace, name);
         let record = record.item(consent.transaction());
-        audit::spent(record, outcome).write();
+        if let Some(record) = audit::spent(record, outcome) {
+            record.write();
+        }
     }
     Ok(outcome)
 }

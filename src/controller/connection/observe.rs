@@ -82,8 +82,9 @@ pub async fn observe(sources: Sources<'_>, connection: &ZoomConnection) -> Resul
         .as_ref()
         .and_then(|found| found.resource.spec.app.management);
     let removals = removals(reader.index(), connection, integration.as_ref());
+    let consents = consents(sources, connection).await?;
     Ok(Observed {
-        foreign_attempt: foreign_attempt(sources, &read.grant).await?,
+        foreign_attempt: foreign_attempt(sources, &read.grant, &consents).await?,
         removed_at: last_removal(connection, removals.as_ref(), |known| &known.verified),
         claimed_at: last_removal(connection, removals.as_ref(), |known| &known.unverified),
         other: holder(reader.index(), connection, management, &read.grant),
@@ -95,7 +96,7 @@ pub async fn observe(sources: Sources<'_>, connection: &ZoomConnection) -> Resul
         token: token_secret::read(&owner, token.as_ref()),
         old_token_secret: old_token_secret(&secrets, connection, &owner).await?,
         import: import(connection, &secrets).await?,
-        consents: consents(sources, connection).await?,
+        consents,
         namespace_uid: namespace.uid().unwrap_or_default(),
     })
 }
@@ -372,20 +373,24 @@ pub async fn namespace_ends(
     Ok(namespace.metadata.deletion_timestamp.map(|time| time.0))
 }
 
-/// An attempt that another process recorded, and whether that process may still be working on it.
+/// An attempt that another process recorded, to refresh the grant or else to redeem the oldest consent, and whether
+/// that process may still be working on it.
 async fn foreign_attempt(
     sources: Sources<'_>,
     found: &GrantSecret,
+    consents: &[Consent],
 ) -> Result<Option<ForeignAttempt>, Error> {
-    let GrantSecret::Ours(kept) = found else {
+    let own = match found {
+        GrantSecret::Ours(kept) => Some(&kept.grant),
+        _ => None,
+    };
+    let consent = consents.first().and_then(|consent| consent.grant.as_ref());
+    let mut intents = [own, consent]
+        .into_iter()
+        .filter_map(|grant| grant?.intent.as_ref());
+    let Some(intent) = intents.find(|intent| sources.term.is_foreign(intent)) else {
         return Ok(None);
     };
-    let Some(intent) = &kept.grant.intent else {
-        return Ok(None);
-    };
-    if !sources.term.is_foreign(intent) {
-        return Ok(None);
-    }
     let pods: Reads<Pod> = sources.reader.within(&sources.config.lease_namespace);
     let pod = pods.get_metadata_opt(&intent.holder.pod).await?;
     Ok(Some(ForeignAttempt {

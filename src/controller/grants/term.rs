@@ -59,8 +59,7 @@ impl LeaderTerm {
     /// Takes note of an attempt by a process in another Pod, and of whether that Pod still exists.
     pub fn notice(&self, intent: &Intent, is_pod_gone: bool) {
         let mut others = self.lock();
-        let key = (intent.holder.process.clone(), intent.begun);
-        others.seen.entry(key).or_insert_with(Instant::now);
+        others.first_seen(intent, Instant::now());
         if is_pod_gone {
             others.gone.insert(intent.holder.pod.clone());
         }
@@ -68,6 +67,27 @@ impl LeaderTerm {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Others> {
         self.others.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Others ===
+
+impl Others {
+    /// When the attempt was first seen: now, if it is new.
+    fn first_seen(&mut self, intent: &Intent, now: Instant) -> Instant {
+        let key = (intent.holder.process.clone(), intent.begun);
+        *self.seen.entry(key).or_insert(now)
+    }
+
+    /// Whether nobody can be at this attempt any more. Asking begins the wait: whoever spends a credential may be the
+    /// first to see the attempt.
+    fn is_over(&mut self, intent: &Intent, now: Instant) -> bool {
+        let wait = if self.gone.contains(&intent.holder.pod) {
+            GONE
+        } else {
+            SILENT
+        };
+        now.duration_since(self.first_seen(intent, now)) >= wait
     }
 }
 
@@ -85,20 +105,38 @@ impl Term for LeaderTerm {
         if intent.holder.pod == self.holder.pod {
             return true;
         }
-        let others = self.lock();
-        let key = (intent.holder.process.clone(), intent.begun);
-        let wait = if others.gone.contains(&intent.holder.pod) {
-            GONE
-        } else {
-            SILENT
-        };
-        others
-            .seen
-            .get(&key)
-            .is_some_and(|since| since.elapsed() >= wait)
+        self.lock().is_over(intent, Instant::now())
     }
 
     fn now(&self) -> Timestamp {
         Timestamp::now()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_foreign_attempt_is_over_some_time_after_it_was_first_asked_about() {
+        let intent = Intent {
+            holder: Holder {
+                pod: "other".into(),
+                process: "x".into(),
+            },
+            attempt: 1,
+            begun: Timestamp::UNIX_EPOCH,
+        };
+        let (mut others, now) = (Others::default(), Instant::now());
+        assert!(!others.is_over(&intent, now));
+        assert!(!others.is_over(&intent, now + GONE));
+        assert!(others.is_over(&intent, now + SILENT));
+        let next = Intent {
+            begun: Timestamp::MAX,
+            ..intent.clone()
+        };
+        assert!(!others.is_over(&next, now + SILENT), "another attempt");
+        others.gone.insert("other".into());
+        assert!(others.is_over(&next, now + SILENT + GONE));
     }
 }

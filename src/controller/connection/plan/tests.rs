@@ -653,6 +653,32 @@ fn an_attempt_of_another_pod_is_noticed_before_anything_is_sent() {
     assert_eq!(step(&now, 100).as_deref(), Some("Refresh"));
 }
 
+#[test]
+fn the_same_holds_for_the_code_of_a_consent() {
+    let mut found = observed(GrantSecret::Absent);
+    let mut consent = consent(json!({}));
+    let intent = Intent {
+        holder: Holder {
+            pod: "p".into(),
+            process: "x".into(),
+        },
+        attempt: 1,
+        begun: at(1),
+    };
+    if let Some(grant) = &mut consent.grant {
+        grant.intent = Some(intent.clone());
+    }
+    found.consents = vec![consent];
+    found.foreign_attempt = Some(ForeignAttempt {
+        intent,
+        is_pod_gone: true,
+    });
+    let mut now = situation(found);
+    assert_eq!(step(&now, 150).as_deref(), Some("Notice"));
+    now.tried.mark(Attempted::Notice);
+    assert_eq!(step(&now, 150).as_deref(), Some("Redeem"));
+}
+
 /// A quota refuses the Secret: it is retried by the same rule, and the token is refreshed anyway.
 #[test]
 fn a_secret_that_cannot_be_written_delays_no_refresh() {
