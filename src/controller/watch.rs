@@ -76,7 +76,7 @@ pub async fn everything(client: Client, context: Arc<Context>, shutdown: Shutdow
 async fn consents(client: Client, context: Arc<Context>) {
     let namespace = &context.config.lease_namespace;
     let secrets: Api<PartialObjectMeta<Secret>> = Api::namespaced(client, namespace);
-    let config = watcher::Config::default().labels(&format!("{}={}", label::USE, label::CONSENT));
+    let config = paged().labels(&format!("{}={}", label::USE, label::CONSENT));
     let outage = Outage::new(Some(namespace));
     let mut events = std::pin::pin!(watcher(secrets, config));
     while let Some(event) = events.next().await {
@@ -108,11 +108,15 @@ fn subjects(secret: &PartialObjectMeta<Secret>) -> Vec<Key> {
     integration.into_iter().chain(connection).collect()
 }
 
+/// A watch that lists in pages.
+fn paged() -> watcher::Config {
+    watcher::Config::default().page_size(PAGE)
+}
+
 /// Leaves out service account tokens and Helm's releases, which are most of a cluster's Secrets and never
 /// ours.
 fn every_secret() -> watcher::Config {
-    watcher::Config::default()
-        .fields("type!=kubernetes.io/service-account-token,type!=helm.sh/release.v1")
+    paged().fields("type!=kubernetes.io/service-account-token,type!=helm.sh/release.v1")
 }
 
 // === impl Scope ===
@@ -139,8 +143,7 @@ impl Scope {
     }
 
     fn spawn(&self, watches: &mut JoinSet<()>) {
-        let ours =
-            watcher::Config::default().labels(&format!("{}={}", label::MANAGED_BY, label::MANAGER));
+        let ours = paged().labels(&format!("{}={}", label::MANAGED_BY, label::MANAGER));
         watches.spawn(self.clone().resources::<ZoomIntegration>());
         watches.spawn(self.clone().resources::<ZoomConnection>());
         watches.spawn(self.clone().secrets());
@@ -154,8 +157,7 @@ impl Scope {
         watches.spawn(self.clone().children::<PodDisruptionBudget>(ours.clone()));
         watches.spawn(self.clone().children::<NetworkPolicy>(ours.clone()));
         watches.spawn(self.clone().children::<Ingress>(ours.clone()));
-        let receivers =
-            watcher::Config::default().labels(&format!("{}={}", label::NAME, label::RECEIVER_NAME));
+        let receivers = paged().labels(&format!("{}={}", label::NAME, label::RECEIVER_NAME));
         watches.spawn(self.clone().children::<Pod>(receivers));
         let optional = Self {
             outage: Arc::new(Outage::optional()),
@@ -176,14 +178,13 @@ impl Scope {
             }
             K::forget(&self.context, meta);
         };
-        let config = watcher::Config::default().page_size(PAGE);
-        let events = watcher(self.api::<Guarded<K>>(), config);
+        let events = watcher(self.api::<Guarded<K>>(), paged());
         self.follow(events, gone).await;
     }
 
     /// Watches the objects made for integrations. Never returns.
     async fn children<K: Watched>(self, config: watcher::Config) {
-        let events = watcher(self.api::<K>(), config.page_size(PAGE));
+        let events = watcher(self.api::<K>(), config);
         self.follow(events, |_| {}).await;
     }
 
