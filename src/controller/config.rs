@@ -163,6 +163,12 @@ pub struct ReceiverPolicy {
     #[allow(missing_docs, reason = "clap would show it as the section's help")]
     pub keys: AllowedKeys,
 
+    /// Priority classes that integrations may name for their receivers (`webhook.receiver.priorityClassName`); can be
+    /// repeated. Others are not applied. Without it, every class is allowed. The class in
+    /// `--receiver-defaults` is always allowed.
+    #[arg(long = "receiver-priority-class", value_name = "NAME")]
+    pub priority_classes: Vec<String>,
+
     /// The receivers' `NetworkPolicies` also let them reach any address but link-local ones. In a namespace
     /// that restricts egress, this applies to every Pod that somebody labels like a receiver.
     #[arg(long = "network-policy-egress", env = "NETWORK_POLICY_EGRESS")]
@@ -216,6 +222,19 @@ pub struct ReceiverPolicy {
         value_parser = clap::value_parser!(u16).range(1..=1000)
     )]
     pub receiver_rollouts: u16,
+}
+
+// === impl ReceiverPolicy ===
+
+impl ReceiverPolicy {
+    /// Whether an integration may name this priority class for its receiver.
+    #[must_use]
+    pub fn allows_class(&self, class: &str) -> bool {
+        let allowed = &self.priority_classes;
+        allowed.is_empty()
+            || allowed.iter().any(|name| name == class)
+            || self.defaults.priority_class_name.as_deref() == Some(class)
+    }
 }
 
 // === impl Args ===

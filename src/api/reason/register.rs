@@ -137,6 +137,9 @@ register! {
     /// the receiver accepts requests, and labels or annotations of its Pods, Ingress or `HTTPRoute` are not applied, because the operator's configuration does not allow their keys
     MetadataRefused = "MetadataRefused" in [Integration] on [ReceiverAvailable(True)]
         for AppOwner: "remove the keys that the message names, or ask the platform engineer to add them to `allowedLabels` or `allowedAnnotations` of `receiver.endpoint` or `receiver.pods` of the chart";
+    /// the receiver accepts requests, and its Pods do not have the priority class of `webhook.receiver.priorityClassName`, because the operator's configuration does not allow it
+    PriorityClassRefused = "PriorityClassRefused" in [Integration] on [ReceiverAvailable(True)]
+        for AppOwner: "remove `webhook.receiver.priorityClassName` or name a class that is allowed, or ask the platform engineer to add it to `receiver.pods.allowedPriorityClasses` of the chart";
     /// the integration is being deleted and waits for stored events
     Deleting = "Deleting" in [Integration] on [Ready(False)]
         for Nobody: "";

@@ -295,7 +295,7 @@ pub struct ReceiverKnobs {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "metadata::annotations_schema")]
     pub annotations: Option<BTreeMap<String, String>>,
-    /// Priority class of the receiver's Pods.
+    /// Priority class of the receiver's Pods. Not applied if the operator's configuration does not allow it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     pub priority_class_name: Option<String>,

@@ -178,15 +178,15 @@ async fn report(
     let (mut status, next) = status::status(integration, observed, applied, &setting, now);
     let news = lifecycle::is_wanted(integration)
         .then(|| lifecycle::states(integration, &status, &known, now));
-    let (reader, writer) = (&context.reader, &context.writer);
-    let retracted = apply::lifecycle::retract(reader, writer, integration, news.is_some()).await;
+    let (writer, live) = (&context.writer, observed.receiver.lifecycle.as_ref());
+    let retracted = apply::lifecycle::retract(writer, integration, live, news.is_some()).await;
     if let Some(webhook) = &mut status.webhook {
         webhook.announced = lifecycle::announced(integration, news.as_deref(), retracted.is_ok());
     }
     super::report::report(writer, integration, &status).await?;
     // Only now: the id of a state has the time that the status states.
     if let Some(news) = news {
-        apply::lifecycle::publish(reader, writer, integration, news).await?;
+        apply::lifecycle::publish(writer, integration, live, news).await?;
     }
     retracted?;
     if let Some(record) = audit::host(integration, &status) {

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::{
     altered::Alterations,
+    lifecycle,
     model::{Objects, Observed, Receiver, ReceiverFinding, Transition},
     ownership::{Whose, is_controlled, owned, whose},
     resources::{self, Drift, Kind, Part, Resources, Setting, Workload},
@@ -32,7 +33,10 @@ pub struct Pair {
 /// An object of somebody else under one of our names, or one of a deleted integration of this name.
 #[must_use]
 pub fn obstacle(integration: &ZoomIntegration, live: &Receiver) -> Option<ReceiverFinding> {
-    let parts = live.parts();
+    let mut parts = live.parts();
+    // Without lifecycle events, nothing of ours has that name.
+    let is_told = lifecycle::is_wanted(integration);
+    parts.retain(|(part, _)| is_told || *part != Part::LifecycleSecret);
     let first = |wanted| {
         let mut parts = parts.iter();
         parts.find(|(_, object)| whose(integration, object) == wanted)

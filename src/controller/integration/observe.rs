@@ -88,7 +88,11 @@ pub async fn observe(
         }
         (token, old_token_secret(&secrets, integration).await?)
     } else {
-        (TokenSecret::Absent, None)
+        // That of a bot which the app no longer has.
+        (
+            TokenSecret::Absent,
+            old_token_secret(&secrets, integration).await?,
+        )
     };
     let receiver = Box::pin(receiver(reader, sources.policy, integration)).await?;
     let live = receiver.live(integration);
@@ -225,7 +229,7 @@ async fn old_token_secret(
     let Some(old) = status.and_then(|status| status.token.as_ref()?.secret_name.clone()) else {
         return Ok(None);
     };
-    if old == Owner::integration(integration).secret_name {
+    if integration.spec.has_own_token() && old == Owner::integration(integration).secret_name {
         return Ok(None);
     }
     let secret = secrets.get_opt(&old).await?;

@@ -81,6 +81,7 @@ pub fn plan(
     };
     let judgement = Judgement {
         refused_metadata: refused_metadata(integration, rules.receivers),
+        refused_class: refused_class(integration, rules.receivers),
         ..policy::judge(integration, observed, hosts)
     };
     let obstacle = (receiver == ReceiverStep::Apply)
@@ -129,6 +130,13 @@ fn refused_metadata(integration: &ZoomIntegration, policy: &ReceiverPolicy) -> V
     let pods = knobs.map(|knobs| of_pods(knobs, &policy.keys));
     let all = [endpoint, pods].into_iter().flatten();
     all.flat_map(|own| own.refused).collect()
+}
+
+/// The declared priority class, if it is not allowed.
+fn refused_class(integration: &ZoomIntegration, policy: &ReceiverPolicy) -> Option<String> {
+    let knobs = integration.spec.webhook.as_ref()?.receiver.as_ref()?;
+    let class = knobs.priority_class_name.clone()?;
+    (!policy.allows_class(&class)).then_some(class)
 }
 
 /// How the workloads change. An integration that is being deleted wants none.

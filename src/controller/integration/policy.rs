@@ -37,6 +37,7 @@ pub fn judge(
     Judgement {
         refusals: [host, sink, volume].into_iter().flatten().collect(),
         refused_metadata: Vec::new(),
+        refused_class: None,
         sink: observed.sink_access(),
         exposure,
     }

@@ -109,6 +109,8 @@ pub fn settle(
     ];
     Applied {
         token_secret_name: token_secret_name(integration, observed, outcome),
+        has_old_token_secret: observed.old_token_secret.is_some()
+            && !outcome.old_token_secret_removed,
         failure,
         with_current_credentials: matches!(
             &token,
@@ -303,6 +305,7 @@ fn receiver(
         finding,
         refused: outcome.refused.clone().filter(|_| is_available),
         refused_metadata: plan.judgement.refused_metadata.clone(),
+        refused_class: plan.judgement.refused_class.clone(),
         replicas: outcome
             .live
             .live(integration)

@@ -13,30 +13,23 @@ use crate::{
         error::Error,
         integration::{lifecycle, ownership::owned, resources::lifecycle_name},
         published,
-        reader::{Reader, Reads},
         writer::Writer,
     },
 };
 use contract::lifecycle::State;
 
-/// Brings the Secret to these states.
+/// Brings the Secret, of which `live` is the metadata, to these states. Somebody else's Secret is left alone; the
+/// status names it.
 ///
 /// # Errors
 /// When the API server refuses, or somebody wrote in between.
 pub async fn publish(
-    reader: &Reader,
     writer: &Writer,
     integration: &ZoomIntegration,
+    live: Option<&PartialObjectMeta<Secret>>,
     states: Vec<State>,
 ) -> Result<(), Error> {
-    let reads: Reads<Secret> = reader.beside(integration);
-    let name = lifecycle_name(integration);
-    let live = reads.get_metadata_opt(&name).await?;
-    if live.as_ref().is_some_and(|live| !owned(integration, live)) {
-        tracing::warn!(
-            secret = name,
-            "Secret was not made for this integration: delete or rename it, so that lifecycle events can be sent"
-        );
+    if live.is_some_and(|live| !owned(integration, live)) {
         return Ok(());
     }
     let (wanted, dropped) = lifecycle::secret(integration, states);
@@ -46,7 +39,7 @@ pub async fn publish(
             "too many states for one Secret, the oldest are left out"
         );
     }
-    write(writer, integration, live.as_ref(), wanted).await
+    write(writer, integration, live, wanted).await
 }
 
 /// Removes the Secret if there is one that is not wanted any more.
@@ -54,20 +47,17 @@ pub async fn publish(
 /// # Errors
 /// When the API server refuses.
 pub async fn retract(
-    reader: &Reader,
     writer: &Writer,
     integration: &ZoomIntegration,
+    live: Option<&PartialObjectMeta<Secret>>,
     is_wanted: bool,
 ) -> Result<(), Error> {
     if is_wanted || lifecycle::before(integration).is_none() {
         return Ok(());
     }
-    let reads: Reads<Secret> = reader.beside(integration);
-    let name = lifecycle_name(integration);
-    let live = reads.get_metadata_opt(&name).await?;
-    if live.is_some_and(|live| owned(integration, &live)) {
+    if live.is_some_and(|live| owned(integration, live)) {
         let secrets: Api<Secret> = writer.beside(integration)?;
-        published::remove(&secrets, &name).await?;
+        published::remove(&secrets, &lifecycle_name(integration)).await?;
     }
     Ok(())
 }

@@ -79,7 +79,7 @@ fn wanted_restart(integration: &ZoomIntegration) -> Option<&Restart> {
     integration.spec.token.as_ref()?.restart.as_ref()
 }
 
-/// Removes the Secret under an earlier name once its successor exists.
+/// Removes the Secret under an earlier name once its successor exists, or if the app has no token of its own any more.
 async fn remove_old_token_secret(
     context: &Context,
     integration: &ZoomIntegration,
@@ -94,7 +94,8 @@ async fn remove_old_token_secret(
     else {
         return Ok(false);
     };
-    if !matches!(outcome.secret(&observed.token), TokenSecret::Ours(_)) {
+    let has_own_token = integration.spec.has_own_token();
+    if has_own_token && !matches!(outcome.secret(&observed.token), TokenSecret::Ours(_)) {
         return Ok(false);
     }
     // Before the removal, so that after a crash in between the next pass does this again.

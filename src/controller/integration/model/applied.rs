@@ -20,6 +20,8 @@ pub struct Applied {
     pub token: TokenSecret,
     /// The Secret that holds the token: for a while, still the one under an earlier name.
     pub token_secret_name: String,
+    /// Whether that Secret is one that is still to be removed.
+    pub has_old_token_secret: bool,
     /// The failed attempts to get a token since the last success.
     pub failure: Option<TokenFailure>,
     /// Whether Zoom issued the token for the current credentials.
@@ -43,6 +45,8 @@ pub struct ReceiverState {
     pub refused: Option<String>,
     /// Fields with labels and annotations that the operator's configuration does not allow.
     pub refused_metadata: Vec<String>,
+    /// The priority class that the operator's configuration does not allow.
+    pub refused_class: Option<String>,
     /// How many Pods it has, not counting those that a rollout adds.
     pub replicas: i32,
     /// Events that still have to be delivered.

@@ -9,6 +9,8 @@ pub struct Judgement {
     pub refusals: Vec<Refusal>,
     /// Fields with labels and annotations that are not applied.
     pub refused_metadata: Vec<String>,
+    /// The priority class that the receiver does not get.
+    pub refused_class: Option<String>,
     /// Whether the receiver may use its sink.
     pub sink: SinkAccess,
     /// Whether the host belongs to the integration.

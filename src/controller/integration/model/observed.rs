@@ -85,6 +85,8 @@ pub struct Receiver {
     pub http_route: Option<HTTPRoute>,
     /// The metadata of the Secret with the token of its control port.
     pub control: Option<PartialObjectMeta<Secret>>,
+    /// The metadata of the Secret with the states that its sink is told of.
+    pub lifecycle: Option<PartialObjectMeta<Secret>>,
 }
 
 /// The Secret with the sink's credentials. Only its labels are read.
@@ -147,6 +149,7 @@ impl Receiver {
             ingress,
             http_route,
             control,
+            lifecycle,
         } = self;
         let parts = [
             (Part::ServiceAccount, meta(service_account.as_ref())),
@@ -158,6 +161,7 @@ impl Receiver {
             (Part::Ingress, meta(ingress.as_ref())),
             (Part::HttpRoute, meta(http_route.as_ref())),
             (Part::ControlSecret, meta(control.as_ref())),
+            (Part::LifecycleSecret, meta(lifecycle.as_ref())),
         ];
         let present = parts.into_iter();
         present

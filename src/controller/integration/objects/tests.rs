@@ -38,6 +38,7 @@ fn objects_for(image: &str, observed: &Observed) -> Objects {
         sink_refuse_network: vec![],
         allowed_hosts: vec![],
         keys: crate::controller::integration::own_metadata::AllowedKeys::default(),
+        priority_classes: vec![],
         network_policies: true,
         operator_namespace: Some("ops".into()),
         defaults: crate::controller::receiver_defaults::ReceiverDefaults::default(),
@@ -174,4 +175,36 @@ fn a_number_of_pods_alone_replaces_none() {
 fn an_object_without_our_digest_is_written() {
     let bare = observed(|deployment| deployment.metadata.annotations = None);
     assert_eq!(objects_for("v1", &bare).writes, [Part::Deployment].into());
+}
+
+#[test]
+fn a_foreign_secret_with_the_name_of_ours_is_named_where_it_matters() {
+    let found = |name: &str, owner: &str| {
+        let secret = json!({"metadata": {"name": name, "ownerReferences": [{
+            "apiVersion": "v1", "kind": "ZoomIntegration", "name": "other", "uid": owner, "controller": true,
+        }]}});
+        Some(serde_json::from_value(secret).unwrap())
+    };
+    let name = "acme-receiver-lifecycle";
+    let live = |owner| Receiver {
+        lifecycle: found(name, owner),
+        ..Receiver::default()
+    };
+    let mut integration = integration();
+    assert_eq!(obstacle(&integration, &live("u2")), None, "not wanted");
+    let webhook = integration.spec.webhook.as_mut().unwrap();
+    webhook.lifecycle_events = serde_json::from_value(json!({})).unwrap();
+    let Some(ReceiverFinding::Conflict(message)) = obstacle(&integration, &live("u2")) else {
+        panic!("no conflict");
+    };
+    assert!(
+        message.contains(&format!("Secret {name} exists")),
+        "{message}"
+    );
+    assert_eq!(obstacle(&integration, &live("u1")), None, "ours");
+    let control = Receiver {
+        control: found("acme-receiver-control", "u2"),
+        ..Receiver::default()
+    };
+    assert!(obstacle(&integration, &control).is_some());
 }

@@ -15,7 +15,7 @@ use crate::{
         error::Error,
         index::{Index, Watched},
         integration::{
-            buffer_finalizer,
+            buffer_finalizer, lifecycle,
             model::Receiver,
             resources::{self, HTTPRoute, Kind, Part},
         },
@@ -52,6 +52,9 @@ pub(super) async fn receiver(
     let routes: Reads<HTTPRoute> = reader.beside(integration);
     let secrets: Reads<Secret> = reader.beside(integration);
     let control = resources::control_name(integration);
+    let lifecycle = resources::lifecycle_name(integration);
+    let may_have_lifecycle =
+        lifecycle::is_wanted(integration) || lifecycle::before(integration).is_some();
     let index = reader.index();
     let declared = resources::declared(integration, policy);
     let is_declared = |part| declared.contains(&part);
@@ -69,6 +72,7 @@ pub(super) async fn receiver(
         ingress,
         http_route,
         control,
+        lifecycle,
     ) = futures::try_join!(
         known_or_read(index, &deployments, &name, is_declared(Part::Deployment)),
         known_or_read(
@@ -88,7 +92,8 @@ pub(super) async fn receiver(
         known_or_read(index, &policies, &name, is_declared(Part::NetworkPolicy)),
         known_or_read(index, &ingresses, &name, is_declared(Part::Ingress)),
         known_or_defined(index, &routes, &name, is_declared(Part::HttpRoute)),
-        control_secret(&secrets, &control, may_have_control),
+        secret(&secrets, &control, may_have_control),
+        secret(&secrets, &lifecycle, may_have_lifecycle),
     )?;
     Ok(Receiver {
         deployment,
@@ -100,6 +105,7 @@ pub(super) async fn receiver(
         ingress,
         http_route,
         control,
+        lifecycle,
     })
 }
 
@@ -146,7 +152,8 @@ fn known<K: Watched>(
     }
 }
 
-async fn control_secret(
+/// Reads the metadata of a Secret that may exist.
+async fn secret(
     secrets: &Reads<Secret>,
     name: &str,
     may_exist: bool,

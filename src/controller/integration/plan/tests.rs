@@ -46,6 +46,7 @@ fn receivers() -> ReceiverPolicy {
         sink_refuse_network: vec![],
         allowed_hosts: vec![],
         keys: crate::controller::integration::own_metadata::AllowedKeys::default(),
+        priority_classes: vec![],
         network_policies: false,
         operator_namespace: Some("ops".into()),
         defaults: crate::controller::receiver_defaults::ReceiverDefaults::default(),

@@ -33,6 +33,8 @@ pub enum Part {
     HttpRoute,
     /// Holds the token of its control port.
     ControlSecret,
+    /// Holds the states that its sink is told of.
+    LifecycleSecret,
 }
 
 // === impl Part ===
@@ -50,7 +52,7 @@ impl Part {
             Self::NetworkPolicy => "NetworkPolicy",
             Self::Ingress => "Ingress",
             Self::HttpRoute => "HTTPRoute",
-            Self::ControlSecret => "Secret",
+            Self::ControlSecret | Self::LifecycleSecret => "Secret",
         }
     }
 }

@@ -118,6 +118,7 @@ fn pod(
         topology_spread_constraints: defaults.spread(&selector_labels(integration)),
         priority_class_name: knobs
             .priority_class_name
+            .filter(|class| setting.policy.allows_class(class))
             .or_else(|| defaults.priority_class_name.clone()),
         termination_grace_period_seconds: i64::try_from(grace).ok(),
         ..PodSpec::default()

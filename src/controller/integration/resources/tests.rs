@@ -37,6 +37,7 @@ fn policy() -> ReceiverPolicy {
         sink_refuse_network: vec!["2001:db8::/32".parse().unwrap()],
         allowed_hosts: vec![],
         keys: crate::controller::integration::own_metadata::AllowedKeys::default(),
+        priority_classes: vec![],
         network_policies: true,
         operator_namespace: Some("ops".into()),
         defaults: crate::controller::receiver_defaults::ReceiverDefaults::default(),
@@ -506,6 +507,40 @@ fn the_operators_defaults_reach_pods_and_services_and_the_integration_goes_first
     assert_eq!(pod["priorityClassName"], "high");
     let limits = &pod["containers"][0]["resources"]["limits"];
     assert_eq!(limits, &json!({"memory": "1Gi"}));
+}
+
+#[test]
+fn a_priority_class_that_is_not_allowed_is_not_applied() {
+    let class = |allowed: &[&str], default: Option<&str>| {
+        let policy = ReceiverPolicy {
+            priority_classes: allowed.iter().map(|name| (*name).to_owned()).collect(),
+            defaults: crate::controller::receiver_defaults::ReceiverDefaults {
+                priority_class_name: default.map(ToOwned::to_owned),
+                ..crate::controller::receiver_defaults::ReceiverDefaults::default()
+            },
+            ..policy()
+        };
+        let image = image();
+        let setting = Setting {
+            image: &image,
+            policy: &policy,
+            sink: SinkAccess::Granted,
+            sink_addresses: None,
+            replicas: None,
+            live: None,
+            exposed: true,
+        };
+        let webhook = json!({
+            "sink": {"http": {"url": "https://s"}}, "receiver": {"priorityClassName": "high"},
+        });
+        let resources = build(&integration(webhook), &setting).unwrap();
+        template(&resources)["priorityClassName"].clone()
+    };
+    assert_eq!(class(&[], None), "high");
+    assert_eq!(class(&["low", "high"], None), "high");
+    assert_eq!(class(&["low"], None), Value::Null);
+    assert_eq!(class(&["low"], Some("middle")), "middle");
+    assert_eq!(class(&["low"], Some("high")), "high");
 }
 
 /// An object of an undeclared kind is never looked up: every part that is built must be declared.

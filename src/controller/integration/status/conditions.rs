@@ -7,7 +7,7 @@ use crate::{
     api::{
         condition::{Statement, Status, Type},
         reason::Reason,
-        v1alpha1::WebhookStatus,
+        v1alpha1::{Webhook, WebhookStatus, ZoomIntegrationSpec},
     },
     controller::{
         failure,
@@ -36,7 +36,7 @@ pub(super) fn statements(
     statements.extend(findings.token.as_ref().map(verdict::token_fresh));
     statements.extend(granted(findings));
     statements.extend(receiver_available(findings, applied));
-    statements.extend(endpoint_validated(webhook, observed, now));
+    statements.extend(endpoint_validated(findings.spec, webhook, observed, now));
     statements
 }
 
@@ -124,6 +124,11 @@ fn receiver_available(findings: &Findings<'_>, applied: &Applied) -> Option<Stat
             Reason::UpdateRefused,
             "The receiver takes requests. An update of its objects was refused:",
         ),
+        ReceiverFinding::Available if receiver.refused_class.is_some() => (
+            Status::True,
+            Reason::PriorityClassRefused,
+            "The receiver takes requests.",
+        ),
         ReceiverFinding::Available if !receiver.refused_metadata.is_empty() => (
             Status::True,
             Reason::MetadataRefused,
@@ -156,6 +161,7 @@ fn receiver_available(findings: &Findings<'_>, applied: &Applied) -> Option<Stat
     let parts = [
         Some(message.to_owned()),
         refused,
+        receiver.refused_class.as_deref().map(refused_class),
         refused_metadata(&receiver.refused_metadata),
         theirs(&receiver.theirs),
     ];
@@ -166,6 +172,13 @@ fn receiver_available(findings: &Findings<'_>, applied: &Applied) -> Option<Stat
         reason,
         &message,
     ))
+}
+
+/// The priority class that is not applied, and the remedy.
+fn refused_class(class: &str) -> String {
+    format!(
+        "Not applied, because the operator's configuration does not allow it: webhook.receiver.priorityClassName {class}. Remove the field, name a class that is allowed, or ask who runs the operator to allow this one (chart value receiver.pods.allowedPriorityClasses)."
+    )
 }
 
 /// Labels and annotations that are not applied, and the remedy.
@@ -189,6 +202,7 @@ fn theirs(theirs: &[String]) -> Option<String> {
 }
 
 fn endpoint_validated(
+    spec: &ZoomIntegrationSpec,
     webhook: Option<&WebhookStatus>,
     observed: &Observed,
     now: Timestamp,
@@ -215,6 +229,16 @@ fn endpoint_validated(
             .is_some_and(|at| since.is_none_or(|since| at >= since.0));
         return if rejected {
             say(Status::Unknown, Reason::SignatureMismatch, "A request arrived whose signature does not match: compare the Secret Token on the app's Access page with the webhook secret token in the credentials Secret.".into())
+        } else if has_bots_events_only(spec) {
+            let message = match webhook.last_verified {
+                None => format!(
+                    "Zoom does not validate the URL of a bot: paste {where_to} as bot endpoint URL. The bot's first event shows that it arrived there."
+                ),
+                Some(Time(at)) => format!(
+                    "Zoom does not validate the URL of a bot. Its last signed request arrived at {at}."
+                ),
+            };
+            say(Status::Unknown, Reason::NotValidated, message)
         } else if since.is_some() && webhook.url.is_some() {
             say(
                 Status::Unknown,
@@ -251,6 +275,12 @@ fn endpoint_validated(
             ),
         )
     }
+}
+
+/// Whether Zoom has no event subscription to validate: no event but the bot's own, whose names have no dot, is declared.
+fn has_bots_events_only(spec: &ZoomIntegrationSpec) -> bool {
+    let events = spec.webhook.as_ref().map(Webhook::events);
+    spec.has_bot() && events.is_some_and(|events| events.iter().all(|event| !event.contains('.')))
 }
 
 fn granted(findings: &Findings<'_>) -> Option<Statement> {

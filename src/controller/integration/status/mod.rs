@@ -152,7 +152,8 @@ pub fn status(
     statements.extend(route::refused(spec, observed, applied).or(reachable));
 
     let client_id = client_id(integration, observed, setting, &mut statements);
-    let token = spec.has_own_token().then(|| token(applied));
+    // A Secret that is still to be removed is remembered.
+    let token = (spec.has_own_token() || applied.has_old_token_secret).then(|| token(applied));
     let generation = integration.metadata.generation;
     let conditions = condition::merge(&before.conditions, statements, generation, now);
     // Somebody waits for the receiver's next news: a removal, a sink that accepts events again, or the first

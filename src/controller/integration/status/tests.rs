@@ -65,12 +65,14 @@ pub(super) fn applied(token: TokenSecret) -> Applied {
         with_current_credentials: matches!(token, TokenSecret::Ours(_)),
         token,
         token_secret_name: "acme-zoom-token".into(),
+        has_old_token_secret: false,
         failure: None,
         checked: Checked::default(),
         receiver: ReceiverState {
             finding: ReceiverFinding::Available,
             refused: None,
             refused_metadata: vec![],
+            refused_class: None,
             replicas: 1,
             waiting: None,
             progress: None,
@@ -105,6 +107,19 @@ fn say_seeing(
         refusals,
         ..applied(TokenSecret::Absent)
     };
+    say_all(integration, &observed, &applied, reach)
+}
+
+fn say_applied(integration: &ZoomIntegration, applied: &Applied) -> ZoomIntegrationStatus {
+    say_all(integration, &Observed::default(), applied, None)
+}
+
+fn say_all(
+    integration: &ZoomIntegration,
+    observed: &Observed,
+    applied: &Applied,
+    reach: Option<ReachState>,
+) -> ZoomIntegrationStatus {
     let url = |text| Url::parse(text).unwrap();
     let endpoints = Endpoints::new(url("https://zoom.us"), url("https://api.zoom.us"));
     let setting = Setting {
@@ -115,7 +130,7 @@ fn say_seeing(
         reach,
         sharers: vec![],
     };
-    status(integration, &observed, &applied, &setting, at(100)).0
+    status(integration, observed, applied, &setting, at(100)).0
 }
 
 fn message(status: &ZoomIntegrationStatus, type_: Type) -> &str {
@@ -292,4 +307,74 @@ fn a_webhook_only_app_is_connected_once_zoom_has_validated() {
     assert_eq!(status.client_id, None);
     let (phase, valid, _) = published(vec![pod(0, Some(0))]);
     assert_eq!((phase, valid.as_str()), (Phase::Connected, "True"));
+}
+
+#[test]
+fn a_priority_class_that_is_not_applied_is_named() {
+    let mut applied = applied(TokenSecret::Absent);
+    applied.receiver.refused_class = Some("system-node-critical".into());
+    let published = say_applied(&integration(), &applied);
+    let available = Type::ReceiverAvailable.find(&published.conditions).unwrap();
+    assert_eq!(
+        (available.status.as_str(), available.reason.as_str()),
+        ("True", "PriorityClassRefused")
+    );
+    assert!(
+        available
+            .message
+            .contains("priorityClassName system-node-critical")
+    );
+}
+
+/// Zoom has nothing to validate for a bot, and nobody waits for it.
+#[test]
+fn a_bots_endpoint_is_not_called_validated_nor_awaited() {
+    let with = |events: &[&str], last_verified: Option<&str>| {
+        let mut integration = integration();
+        integration.spec.app = serde_json::from_value(json!({
+            "kind": "General", "management": "Admin", "chatbot": {},
+        }))
+        .unwrap();
+        let webhook = integration.spec.webhook.as_mut().unwrap();
+        webhook.subscriptions[0].events = events.iter().map(|&event| event.to_owned()).collect();
+        webhook.subscriptions.truncate(1);
+        integration.status = Some(
+            serde_json::from_value(json!({"webhook": {
+                "url": "https://hooks.example.com/zoom", "lastVerified": last_verified,
+            }}))
+            .unwrap(),
+        );
+        let status = say(&integration, vec![], vec![]);
+        message(&status, Type::EndpointValidated).to_owned()
+    };
+    let bot = ["bot_notification", "bot_installed"];
+    let waiting = with(&bot, None);
+    assert!(
+        waiting.contains("does not validate") && waiting.contains("as bot endpoint URL"),
+        "{waiting}"
+    );
+    let arrived = with(&bot, Some("1970-01-01T00:01:30Z"));
+    assert!(
+        arrived.contains("arrived at 1970-01-01T00:01:30Z"),
+        "{arrived}"
+    );
+    let both = with(&["bot_notification", "meeting.ended"], None);
+    assert!(both.contains("press Validate"), "{both}");
+}
+
+/// The app no longer has a bot. Until its token's Secret is removed, the status remembers it.
+#[test]
+fn the_secret_of_a_former_bot_is_remembered_until_it_is_gone() {
+    let mut integration = integration();
+    integration.spec.app = serde_json::from_value(json!({"kind": "General"})).unwrap();
+    let said = |has_old_token_secret| {
+        let applied = Applied {
+            has_old_token_secret,
+            ..applied(TokenSecret::Absent)
+        };
+        let token = say_applied(&integration, &applied).token;
+        token.and_then(|token| token.secret_name)
+    };
+    assert_eq!(said(true).as_deref(), Some("acme-zoom-token"));
+    assert_eq!(said(false), None);
 }
