@@ -103,10 +103,31 @@ pub async fn straight_with(
     path: &str,
     body: &str,
 ) -> anyhow::Result<String> {
+    let headers = "content-type: application/json\r\n";
+    let (_, body) = exchange(method, address, path, headers, body).await?;
+    Ok(body)
+}
+
+/// The status with which a Pod answers a GET that carries this bearer token.
+pub async fn status_with_token(address: &str, path: &str, token: &str) -> anyhow::Result<u16> {
+    let headers = format!("authorization: Bearer {token}\r\n");
+    let (head, _) = exchange("GET", address, path, &headers, "").await?;
+    let status = head.split(' ').nth(1).context("no status")?;
+    Ok(status.parse()?)
+}
+
+/// Head and body of the answer to a request past the API server.
+async fn exchange(
+    method: &str,
+    address: &str,
+    path: &str,
+    headers: &str,
+    body: &str,
+) -> anyhow::Result<(String, String)> {
     anyhow::ensure!(is_local(), "Pods are reached from the local cluster only");
     let limit = Duration::from_secs(5);
     let request = format!(
-        "{method} {path} HTTP/1.0\r\nhost: {address}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        "{method} {path} HTTP/1.0\r\nhost: {address}\r\n{headers}content-length: {}\r\n\r\n{body}",
         body.len()
     );
     let address = address.parse()?;
@@ -120,8 +141,8 @@ pub async fn straight_with(
     };
     let answer: std::io::Result<String> = tokio::task::spawn_blocking(ask).await?;
     let answer = answer?;
-    let (_, body) = answer.split_once("\r\n\r\n").context("no HTTP answer")?;
-    Ok(body.to_owned())
+    let (head, body) = answer.split_once("\r\n\r\n").context("no HTTP answer")?;
+    Ok((head.to_owned(), body.to_owned()))
 }
 
 /// One request to the API server.

@@ -1,8 +1,9 @@
 //! People who remove the app in Zoom: Zoom tells the receiver, and a token request confirms it.
 
+use jiff::Timestamp;
 use serde_json::json;
 
-use super::{until, with_app};
+use super::{Scene, options, stored, until, with_app};
 use crate::bed::{
     Bed, Case, LIMIT,
     object::{message, text},
@@ -13,6 +14,10 @@ pub fn cases() -> Vec<Case> {
     vec![
         Case::new("connections::removed_app_is_forgotten", removed),
         Case::new("connections::forged_removal_is_not_believed", forged),
+        Case::new(
+            "connections::unverified_removal_is_one_question",
+            unverified,
+        ),
     ]
 }
 
@@ -92,5 +97,80 @@ async fn forged(bed: Bed) -> anyhow::Result<()> {
     let connection = until(&bed, "ada", "Connected").await?;
     anyhow::ensure!(text(&connection, "/status/phase") == "Connected");
     anyhow::ensure!(bed.find("secrets", "ada-zoom-token").await?.is_some());
+    Ok(())
+}
+
+/// Without Zoom's signature it leads to a question, no sooner than ten minutes after the last token, and erases nothing
+/// even if Zoom refuses the grant.
+async fn unverified(bed: Bed) -> anyhow::Result<()> {
+    let scene = Scene::new(&bed, &options(), json!({}), &webhook()).await?;
+    let minted = scene.connect("ada", 0).await?;
+    let connection = until(&bed, "ada", "Connected").await?;
+    bed.until_deployed("app-receiver").await?;
+    let claim = async || {
+        let event = json!({
+            "event": "app_deauthorized",
+            "event_ts": Timestamp::now().as_millisecond(),
+            "payload": {
+                "account_id": text(&connection, "/status/subject/accountId"),
+                "user_id": text(&connection, "/status/subject/userId"),
+                "client_id": scene.app.0.client_id,
+            },
+        });
+        let order = json!({"event": event, "signature": format!("v0={}", "0".repeat(64))});
+        let delivery = scene.sim.deliver(&scene.app.0, order).await?;
+        anyhow::ensure!(delivery["delivered"] == false, "{delivery:#}");
+        anyhow::Ok(())
+    };
+
+    // The last token is a minute old: no question yet. Once it is older, there is one.
+    claim().await?;
+    anyhow::ensure!(scene.requests().await? == 1);
+    age(&bed, "ada").await?;
+    scene.until_generation("ada", &minted, 2).await?;
+    until(&bed, "ada", "Connected").await?;
+
+    // Anybody can repeat it: the token is new, so it costs nothing until that is old again.
+    claim().await?;
+    claim().await?;
+    anyhow::ensure!(scene.requests().await? == 2);
+    age(&bed, "ada").await?;
+    scene.until_generation("ada", &minted, 3).await?;
+    anyhow::ensure!(scene.requests().await? == 3);
+    anyhow::ensure!(scene.sim.events().await?.is_empty(), "it was forwarded");
+
+    // The person has really removed it, and only the claim says so.
+    let path = format!(
+        "apps/{}/grants/{}/deauthorize",
+        scene.app.0.client_id, minted.id
+    );
+    scene.sim.admin("POST", &path, None).await?;
+    claim().await?;
+    age(&bed, "ada").await?;
+    let lost = until(&bed, "ada", "GrantLost").await?;
+    anyhow::ensure!(
+        !text(&lost, "/status/grant/sealedUntil").is_empty(),
+        "{lost:#}"
+    );
+    let grant = stored(&bed, "ada").await?;
+    anyhow::ensure!(
+        text(&grant, "/credential/refreshToken").len() > 20,
+        "erased"
+    );
+    anyhow::ensure!(bed.find("secrets", "ada-zoom-token").await?.is_some());
+    anyhow::ensure!(scene.requests().await? == 4);
+    Ok(())
+}
+
+/// Makes the access token twelve minutes old, which is no reason to refresh it.
+async fn age(bed: &Bed, name: &str) -> anyhow::Result<()> {
+    let mut grant = stored(bed, name).await?;
+    let now = Timestamp::now().as_second();
+    let at = |second| anyhow::Ok(json!(Timestamp::from_second(second)?.to_string()));
+    grant["access"]["issuedAt"] = at(now - 720)?;
+    grant["access"]["expiresAt"] = at(now + 2880)?;
+    let patch = json!({"stringData": {"grant": grant.to_string()}});
+    bed.patch("secrets", &format!("{name}-zoom-grant"), &patch)
+        .await?;
     Ok(())
 }

@@ -3,6 +3,7 @@
 mod answers;
 mod api_server;
 mod leader;
+mod memory;
 mod restart;
 mod tenants;
 mod zoom;
@@ -27,6 +28,7 @@ pub fn cases() -> Vec<Case> {
         restart::cases(),
         leader::cases(),
         api_server::cases(),
+        memory::cases(),
     ]
     .into_iter()
     .flatten()

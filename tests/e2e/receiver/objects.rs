@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::{RECEIVER, answer, connected, meeting_ended, pods};
 use crate::bed::{
     Bed, Case, LIMIT, Options, Tenant,
-    object::{seen, status, text},
-    wait_for,
+    object::{message, reason, seen, status, text},
+    secret, wait_for,
 };
 
 pub fn cases() -> Vec<Case> {
@@ -16,6 +16,8 @@ pub fn cases() -> Vec<Case> {
         Case::new("receiver::lost_objects_come_back", come_back),
         Case::new("receiver::foreign_objects_are_left_alone", foreign),
         Case::new("receiver::suspended", suspended),
+        Case::new("receiver::priority_class_by_policy", priority_class),
+        Case::new("receiver::foreign_lifecycle_secret_is_named", lifecycle_secret),
     ]
 }
 
@@ -220,4 +222,57 @@ async fn suspended(bed: Bed) -> anyhow::Result<()> {
         Ok((*answer(&delivery) == 204).then_some(()))
     })
     .await
+}
+
+/// A class that is not allowed is named and not applied; the receiver works all the same.
+async fn priority_class(bed: Bed) -> anyhow::Result<()> {
+    let options = Options {
+        values: vec!["receiver.pods.allowedPriorityClasses={low}".into()],
+        ..Options::default()
+    };
+    let (sim, _operator) = bed.zoom_and_operator(&options).await?;
+    let high = json!({"webhook": {"receiver": {"priorityClassName": "system-cluster-critical"}}});
+    connected(&bed, &sim, high).await?;
+    let object = bed
+        .until("acme", "the class is refused", |object| {
+            reason(object, "ReceiverAvailable") == "PriorityClassRefused"
+        })
+        .await?;
+    anyhow::ensure!(status(&object, "ReceiverAvailable") == "True");
+    let said = message(&object, "ReceiverAvailable");
+    anyhow::ensure!(said.contains("system-cluster-critical"), "{said}");
+    let pod = &bed.get("deployments", RECEIVER).await?["spec"]["template"]["spec"];
+    anyhow::ensure!(pod["priorityClassName"].is_null(), "{pod:#}");
+    bed.change("acme", &json!({"webhook": {"receiver": null}}))
+        .await?;
+    bed.until("acme", "nothing is refused", |object| {
+        seen(object) && reason(object, "ReceiverAvailable") == "Available"
+    })
+    .await?;
+    Ok(())
+}
+
+/// Nothing is mounted that somebody else wrote; once it is gone, the receiver is told of the states.
+async fn lifecycle_secret(bed: Bed) -> anyhow::Result<()> {
+    let (sim, _operator) = bed.zoom_and_operator(&Options::default()).await?;
+    let name = format!("{RECEIVER}-lifecycle");
+    let theirs = secret(&name, &[("states.json", b"[]")]);
+    let theirs = bed.create(&theirs).await?;
+    let tenant = Tenant::server_to_server("acme");
+    sim.put_app(&tenant, json!({})).await?;
+    bed.apply(&tenant.secret()).await?;
+    let mut manifest = tenant.manifest_with_webhook();
+    manifest["spec"]["webhook"]["lifecycleEvents"] = json!({});
+    bed.apply(&manifest).await?;
+    let object = bed.until_reason("acme", "ReceiverConflict").await?;
+    let said = message(&object, "Ready");
+    anyhow::ensure!(said.contains(&format!("Secret {name}")), "{said}");
+    anyhow::ensure!(bed.get("secrets", &name).await? == theirs);
+    bed.delete("secrets", &name).await?;
+    bed.until_reason("acme", "Connected").await?;
+    bed.until_object("secrets", &name, "the states", |secret| {
+        secret["metadata"]["labels"]["zoom-operator.io/integration"] == "acme"
+    })
+    .await?;
+    Ok(())
 }

@@ -2,8 +2,10 @@
 
 mod attempts;
 mod ownership;
+mod proof;
 mod refresh;
 mod restart;
+mod shared;
 
 use serde_json::Value;
 
@@ -15,6 +17,8 @@ pub fn cases() -> Vec<Case> {
         ownership::cases(),
         attempts::cases(),
         restart::cases(),
+        shared::cases(),
+        proof::cases(),
     ]
     .into_iter()
     .flatten()

@@ -241,5 +241,15 @@ async fn bot(bed: Bed) -> anyhow::Result<()> {
         Ok((token(&bed, &name).await? != first).then_some(()))
     })
     .await?;
+    // Without the bot nobody needs its token.
+    let people = json!({
+        "app": {"chatbot": null}, "scopes": {"required": ["user:read:user:admin"]},
+    });
+    bed.change("acme", &people).await?;
+    bed.until_gone("secrets", &name).await?;
+    bed.until("acme", "no token", |object| {
+        object::seen(object) && object.pointer("/status/token").is_none()
+    })
+    .await?;
     Ok(())
 }

@@ -3,6 +3,7 @@
 //! killed from outside.
 
 mod api_server;
+mod consents;
 mod killed;
 mod replicas;
 
@@ -13,10 +14,15 @@ use super::{Scene, refresh_now, stored, until, until_published};
 use crate::bed::{Bed, Case, LIMIT, Minted, Options, Sim, tools, wait_for};
 
 pub fn cases() -> Vec<Case> {
-    [killed::cases(), replicas::cases(), api_server::cases()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        killed::cases(),
+        replicas::cases(),
+        consents::cases(),
+        api_server::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// A grant that was refreshed once, of an app whose consent is the operator's, so that there is a link.

@@ -1,0 +1,192 @@
+//! The leader sleeps in the middle of a code exchange, for longer than its lease, and another one redeems the consent.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, ensure};
+use contract::consent::{Handoff, SECRET_KEY, SECRET_TYPE, Transaction, callback_path};
+use data_encoding::BASE64URL_NOPAD;
+use jiff::Timestamp;
+use k8s_openapi::ByteString;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::{Scene, prepare, refresh_now, stored, until, until_held, until_restarted};
+use crate::bed::{
+    Bed, Case, LIMIT, keep,
+    object::{status, text},
+    tools, unique, wait_for,
+};
+
+pub fn cases() -> Vec<Case> {
+    vec![
+        Case::new(
+            "connections::crash_frozen_during_a_code_exchange",
+            unprocessed,
+        )
+        .needs_host(),
+        Case::new(
+            "connections::crash_frozen_while_zoom_holds_a_codes_reply",
+            processed,
+        )
+        .needs_host(),
+    ]
+}
+
+const CONSENTS: &str = "zoom-operator.io/use=consent";
+
+/// A connection whose person has just allowed the app, while Zoom holds the exchange of the code; the leader.
+async fn begin(bed: &Bed, hold: &str) -> anyhow::Result<(Scene, String)> {
+    let scene = prepare(bed, 2, 15).await?;
+    bed.until_deployed("zoom-operator").await?;
+    bed.apply(&scene.app.connection("ada", &json!({}))).await?;
+    until(bed, "ada", "ReadyToInstall").await?;
+    let leader = scene.operator.until_leading().await?;
+    let rule = json!({
+        "endpoint": "token",
+        "client_id": scene.app.0.client_id,
+        "grant_type": "authorization_code",
+        "times": 1,
+        "fault": {"kind": hold},
+    });
+    scene.sim.put_fault("hold", rule).await?;
+    allow(&scene).await?;
+    until_held(&scene.sim).await?;
+    Ok((scene, leader))
+}
+
+/// What the consent pages do when Zoom sends a person back with a code.
+async fn allow(scene: &Scene) -> anyhow::Result<()> {
+    let (bed, app) = (&scene.bed, &scene.app.0);
+    let person = scene.app.people(&scene.sim).await?.remove(0);
+    let redirect_url = format!(
+        "https://connect.example.com{}",
+        callback_path(bed.namespace(), &app.name)
+    );
+    let verifier = unique("verifier-of-a-consent-that-nobody-guesses");
+    let challenge = BASE64URL_NOPAD.encode(&Sha256::digest(&verifier));
+    let consent = json!({
+        "user": person, "redirect_uri": redirect_url, "code_challenge": challenge,
+    });
+    let path = format!("apps/{}/codes", app.client_id);
+    let told = scene.sim.admin("POST", &path, Some(&consent)).await?;
+    let code = text(&told, "/code");
+    keep(code);
+    let integration = bed.integration(&app.name).await?;
+    let connection = bed.get("zoomconnections", "ada").await?;
+    let handoff = Handoff {
+        namespace: bed.namespace().to_owned(),
+        integration: app.name.clone(),
+        integration_uid: text(&integration, "/metadata/uid").to_owned(),
+        connection: "ada".to_owned(),
+        connection_uid: Some(text(&connection, "/metadata/uid").to_owned()),
+        client_id: app.client_id.clone(),
+        redirect_url,
+        code: code.into(),
+        code_verifier: verifier.into(),
+        begun: Timestamp::now(),
+        authorized: Timestamp::now(),
+    };
+    let name = Transaction::of(&unique("state")).secret_name();
+    bed.create(&json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name, "labels": {
+            "app.kubernetes.io/managed-by": "zoom-operator",
+            "zoom-operator.io/use": "consent",
+            "zoom-operator.io/integration": app.name,
+            "zoom-operator.io/connection": "ada",
+            "zoom-operator.io/namespace": bed.namespace(),
+        }},
+        "type": SECRET_TYPE,
+        "data": {SECRET_KEY: ByteString(handoff.to_json()?)},
+    }))
+    .await?;
+    Ok(())
+}
+
+async fn signal(bed: &Bed, name: &str, pod: &str) -> anyhow::Result<()> {
+    tools::cluster("signal", &[name, bed.namespace(), pod]).await?;
+    Ok(())
+}
+
+/// Zoom has not seen the code yet: the other replica redeems it, and the sleeper's request is refused.
+async fn unprocessed(bed: Bed) -> anyhow::Result<()> {
+    let (scene, leader) = begin(&bed, "hold_before").await?;
+    let since = Instant::now();
+    signal(&bed, "STOP", &leader).await?;
+    until(&bed, "ada", "Connected").await?;
+    ensure!(scene.operator.leader().await?.as_ref() != Some(&leader));
+    // Nobody can tell a sleeper from one that still waits, except by waiting for longer than it could have led.
+    ensure!(since.elapsed() > Duration::from_secs(15), "{since:?}");
+
+    scene.sim.mend("hold").await?;
+    signal(&bed, "CONT", &leader).await?;
+    until_restarted(&bed, &leader).await?;
+    until(&bed, "ada", "Connected").await?;
+    nothing_is_left(&scene).await?;
+    only_grant_is_usable(&scene).await
+}
+
+/// Zoom has redeemed the code for the sleeper. Whether it still reads the reply or a person authorizes again: no token
+/// stays where nobody uses it.
+async fn processed(bed: Bed) -> anyhow::Result<()> {
+    let (scene, leader) = begin(&bed, "hold").await?;
+    signal(&bed, "STOP", &leader).await?;
+    let connection = wait_for("the other replica judges the consent", LIMIT, || async {
+        let connection = bed.get("zoomconnections", "ada").await?;
+        let is_judged = text(&connection, "/status/consent/outcome") == "Failed";
+        Ok(is_judged.then_some(connection))
+    })
+    .await?;
+    ensure!(status(&connection, "Ready") == "False", "{connection:#}");
+    ensure!(scene.operator.leader().await?.as_ref() != Some(&leader));
+    // The reply is there when the sleeper wakes up.
+    scene.sim.mend("hold").await?;
+    signal(&bed, "CONT", &leader).await?;
+    until_restarted(&bed, &leader).await?;
+    nothing_is_left(&scene).await?;
+    let connection = bed.get("zoomconnections", "ada").await?;
+    if status(&connection, "Ready") != "True" {
+        ensure!(
+            text(&connection, "/status/installUrl").starts_with("https://connect.example.com/"),
+            "{connection:#}"
+        );
+        allow(&scene).await?;
+        until(&bed, "ada", "Connected").await?;
+        nothing_is_left(&scene).await?;
+    }
+    only_grant_is_usable(&scene).await
+}
+
+/// No code and no refresh token lies where nobody reads it.
+async fn nothing_is_left(scene: &Scene) -> anyhow::Result<()> {
+    wait_for("the consents are done", LIMIT, || async {
+        let left = scene.bed.list("secrets", CONSENTS).await?;
+        Ok(left.is_empty().then_some(()))
+    })
+    .await
+}
+
+/// The grant that Zoom has alive is the one that is stored, and it can be refreshed.
+async fn only_grant_is_usable(scene: &Scene) -> anyhow::Result<()> {
+    let path = format!("apps/{}/grants", scene.app.0.client_id);
+    let alive = async || {
+        let grants = scene.sim.admin("GET", &path, None).await?;
+        let mut grants = grants.as_array().cloned().unwrap_or_default();
+        grants.retain(|grant| grant["alive"] == true);
+        ensure!(grants.len() == 1, "{grants:#?}");
+        grants.pop().context("no grant")
+    };
+    let before = alive().await?;
+    let generation = |grant: &Value| grant["generation"].as_u64().unwrap_or_default();
+    let own = generation(&stored(&scene.bed, "ada").await?);
+    refresh_now(&scene.bed, "ada").await?;
+    wait_for("a refresh", LIMIT, || async {
+        let now = alive().await?;
+        let is_stored = generation(&stored(&scene.bed, "ada").await?) > own;
+        Ok((is_stored && generation(&now) == generation(&before) + 1).then_some(()))
+    })
+    .await?;
+    until(&scene.bed, "ada", "Connected").await?;
+    Ok(())
+}
