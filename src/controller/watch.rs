@@ -311,7 +311,7 @@ impl Scope {
     async fn namespaces(self) {
         let namespaces: Api<PartialObjectMeta<Namespace>> = Api::all(self.client.clone());
         let index = self.context.reader.index();
-        let mut events = std::pin::pin!(watcher(namespaces, watcher::Config::default()));
+        let mut events = std::pin::pin!(watcher(namespaces, paged()));
         let labels = |namespace: &PartialObjectMeta<Namespace>| {
             namespace.metadata.labels.clone().unwrap_or_default()
         };

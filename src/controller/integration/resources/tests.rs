@@ -529,6 +529,7 @@ fn a_priority_class_that_is_not_allowed_is_not_applied() {
             replicas: None,
             live: None,
             exposed: true,
+            routes: false,
         };
         let webhook = json!({
             "sink": {"http": {"url": "https://s"}}, "receiver": {"priorityClassName": "high"},
