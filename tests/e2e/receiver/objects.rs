@@ -17,7 +17,10 @@ pub fn cases() -> Vec<Case> {
         Case::new("receiver::foreign_objects_are_left_alone", foreign),
         Case::new("receiver::suspended", suspended),
         Case::new("receiver::priority_class_by_policy", priority_class),
-        Case::new("receiver::foreign_lifecycle_secret_is_named", lifecycle_secret),
+        Case::new(
+            "receiver::foreign_lifecycle_secret_is_named",
+            lifecycle_secret,
+        ),
     ]
 }
 
