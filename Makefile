@@ -21,8 +21,9 @@ test: ## Run every test
 test-fast: ## Run the tests that need no cluster
 	@tests/run cargo
 
-bench: ## Compare the receiver with others; no cluster may be running
+bench: ## Compare the receiver with others, and measure the controller; no cluster may be running
 	@benches/run
+	@benches/fleet/run
 
 image: ## Build both images into target/image; IMAGE names the operator's, RECEIVER_IMAGE the receivers'
 	image/build $(or $(IMAGE),localhost/zoom-operator:dev) zoom-operator target/image/zoom-operator.tar

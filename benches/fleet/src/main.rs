@@ -1,0 +1,96 @@
+//! Measures the controller with thousands of integrations, and beside it, in the same run, a bare client that makes
+//! the same writes. `benches/fleet/run` prepares the cluster; `benches/README.md` explains the method.
+//!
+//! | question | module |
+//! |---|---|
+//! | What is measured, in which order? | [`phases`] |
+//! | Which objects are there? | [`tenants`] |
+//! | What does the bare client do? | [`floor`] |
+//! | When is an object connected? | [`watched`] |
+//! | What does the controller cost? | [`controller`], from the kernel and the API server's audit log |
+//! | What is kept and shown? | [`results`], [`page`], [`picture`] |
+
+mod cluster;
+mod controller;
+mod floor;
+mod page;
+mod phases;
+mod picture;
+mod results;
+mod tenants;
+mod watched;
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Parser;
+
+use self::results::Results;
+
+/// Measures the controller with thousands of integrations.
+#[derive(Parser)]
+enum Command {
+    /// Measures, and writes the results.
+    Run(Run),
+    /// Writes the page and the picture from results.
+    Report(Report),
+}
+
+/// What is measured.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Run {
+    /// How many integrations, at least 100.
+    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(100..=50_000))]
+    pub objects: u32,
+    /// Requests of the bare client under way at a time.
+    #[arg(long, default_value_t = 32)]
+    pub in_flight: usize,
+    /// Where the API server records its requests.
+    #[arg(long)]
+    pub audit: PathBuf,
+    /// Namespace of the operator's release.
+    #[arg(long, default_value = "zoom-operator-system")]
+    pub namespace: String,
+    /// Namespace of the offline Zoom.
+    #[arg(long, default_value = "zoom")]
+    pub zoom: String,
+    /// Where the results go.
+    #[arg(long)]
+    pub results: PathBuf,
+}
+
+/// What is written.
+#[derive(Debug, clap::Args)]
+struct Report {
+    /// The results.
+    #[arg(long)]
+    results: PathBuf,
+    /// The page whose part between the markers is replaced.
+    #[arg(long)]
+    page: PathBuf,
+    /// The picture.
+    #[arg(long)]
+    picture: PathBuf,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .map_err(|_| anyhow::anyhow!("a TLS provider is installed already"))?;
+    match Command::parse() {
+        Command::Run(run) => {
+            let results = phases::all(&run).await?;
+            std::fs::write(&run.results, serde_json::to_string_pretty(&results)? + "\n")?;
+            println!("{}", page::markdown(&results));
+        }
+        Command::Report(report) => {
+            let text = std::fs::read_to_string(&report.results)
+                .with_context(|| report.results.display().to_string())?;
+            let results: Results = serde_json::from_str(&text)?;
+            std::fs::write(&report.picture, picture::svg(&results))?;
+            page::write(&results, &report.page)?;
+        }
+    }
+    Ok(())
+}
