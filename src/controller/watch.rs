@@ -252,26 +252,21 @@ impl Scope {
         let kind = Secret::kind(&());
         let secrets = self.api::<PartialObjectMeta<Secret>>();
         let mut events = std::pin::pin!(watcher(secrets, every_secret()));
-        let readers = |secret: &PartialObjectMeta<Secret>| {
-            let namespace = secret.namespace().unwrap_or_default();
-            self.context
-                .reader
-                .index()
-                .readers(&namespace, &secret.name_any())
-        };
+        let index = self.context.reader.index();
         while let Some(event) = events.next().await {
             match event {
                 Ok(Event::Init) => continue,
                 Ok(Event::InitDone) => {}
                 // Most of them did not change.
                 Ok(Event::InitApply(secret)) => {
-                    for key in readers(&secret) {
+                    let namespace = secret.namespace().unwrap_or_default();
+                    for key in index.readers(&namespace, &secret.name_any()) {
                         self.context.requeue.routine(key);
                     }
                 }
-                Ok(Event::Apply(secret)) => self.requeue(readers(&secret)),
+                Ok(Event::Apply(secret)) => self.requeue(index.secret_written(&secret)),
                 Ok(Event::Delete(secret)) => {
-                    self.requeue(readers(&secret));
+                    self.requeue(index.secret_deleted(&secret));
                     self.routes_gone(&secret);
                 }
                 Err(error) => {

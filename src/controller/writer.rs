@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::{NamespaceResourceScope, api::core::v1::Secret};
 use kube::{
     Api, Client, Resource,
     runtime::events::{Event, Recorder, Reporter},
@@ -91,6 +91,11 @@ impl Writer {
                 self.requeue.now(key);
             }
         }
+    }
+
+    /// A pass over `by` wrote this Secret: it needs no other pass because of it.
+    pub fn wrote_secret(&self, by: &Key, secret: &Secret) {
+        self.index.wrote_secret(by.clone(), secret);
     }
 
     /// Publishes an Event about `object`. A failure is only logged.

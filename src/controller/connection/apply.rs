@@ -28,6 +28,7 @@ use crate::{
             token_of,
         },
         index::Index,
+        key::Key,
         published::{self, ok_if_gone, parameters},
         token_secret::{self, Owner},
         writer::Writer,
@@ -102,6 +103,9 @@ pub async fn apply(
         Step::Publish(grant) => {
             let (secrets, zoom) = (writer.beside(connection)?, &context.zoom.client);
             let written = publish(zoom, connection, situation, &secrets, grant).await;
+            if let Ok(secret) = &written {
+                writer.wrote_secret(&Key::from(connection), secret);
+            }
             Ok(Outcome::Published(
                 refused(written)?.map(|secret| token_secret::read(&owner, Some(&secret))),
             ))
@@ -109,6 +113,7 @@ pub async fn apply(
         Step::ReownToken(version) => {
             let secrets = writer.beside(connection)?;
             let secret = published::reown(&secrets, &owner, version).await?;
+            writer.wrote_secret(&Key::from(connection), &secret);
             let read = token_secret::read(&owner, Some(&secret));
             Ok(Outcome::Published(Ok(read)))
         }

@@ -11,9 +11,11 @@
 //! | has a watch listed everything | `coverage` |
 //! | what did the last pass find | `fleet` |
 //! | when are receivers asked for their facts | `polls` |
+//! | which changes of Secrets are our own | `echoes` |
 
 mod cache;
 mod coverage;
+mod echoes;
 mod fleet;
 mod polls;
 mod relation;
@@ -28,12 +30,13 @@ use std::{
 
 use contract::{facts::Removal, receiver::routes::Connection, routing_facts::ConnectionFacts};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Pod;
-use kube::{Resource as _, ResourceExt as _};
+use k8s_openapi::api::core::v1::{Pod, Secret};
+use kube::{Resource as _, ResourceExt as _, api::PartialObjectMeta};
 
 use self::{
     cache::{Applied, names},
     coverage::Coverage,
+    echoes::Echoes,
     fleet::Fleet,
     polls::Polls,
     watched::Objects,
@@ -71,6 +74,7 @@ struct State {
     coverage: Coverage,
     fleet: Fleet,
     polls: Polls,
+    echoes: Echoes,
     /// What receivers tell of routes, by integration.
     routing: HashMap<Key, BTreeMap<Connection, ConnectionFacts>>,
     /// UIDs of the Deployments that own `ReplicaSets`, by UID of the `ReplicaSet`. They never change.
@@ -218,6 +222,37 @@ impl Index {
     #[must_use]
     pub fn readers(&self, namespace: &str, secret: &str) -> Vec<Key> {
         self.lock().objects.readers_of(namespace, secret)
+    }
+
+    /// A pass over `by` wrote this Secret: the event of the watch about it is no news for it.
+    pub fn wrote_secret(&self, by: Key, secret: &Secret) {
+        let (namespace, name) = names(secret);
+        if let Some(version) = secret.resource_version() {
+            let mut state = self.lock();
+            state.echoes.expect(namespace, name, version, by);
+        }
+    }
+
+    /// The objects that need a pass because a Secret was written: those that read or write it, except the one
+    /// whose pass wrote it.
+    #[must_use]
+    pub fn secret_written(&self, secret: &PartialObjectMeta<Secret>) -> Vec<Key> {
+        let (namespace, name) = names(secret);
+        let version = secret.metadata.resource_version.as_deref();
+        let mut state = self.lock();
+        let by = state.echoes.heard(namespace, name, version);
+        let mut keys = state.objects.readers_of(namespace, name);
+        keys.retain(|key| by.as_ref() != Some(key));
+        keys
+    }
+
+    /// The objects that need a pass because a Secret was deleted.
+    #[must_use]
+    pub fn secret_deleted(&self, secret: &PartialObjectMeta<Secret>) -> Vec<Key> {
+        let (namespace, name) = names(secret);
+        let mut state = self.lock();
+        state.echoes.forget(namespace, name);
+        state.objects.readers_of(namespace, name)
     }
 
     /// The claims of other integrations on the same host; `None` while a watch is still listing.

@@ -80,6 +80,7 @@ pub(super) async fn request(
     match publish(&writer.beside(integration)?, integration, observed, &token).await {
         Ok(secret) => {
             tracing::info!(expires_at = %token.expires_at, "published a token");
+            writer.wrote_secret(&Key::from(integration), &secret);
             let owner = Owner::integration(integration);
             let secret = token_secret::read(&owner, Some(&secret));
             Ok(match refusal(&zoom.client, integration, &token).await {
@@ -143,6 +144,7 @@ pub(super) async fn reown(
     let owner = Owner::integration(integration);
     let secrets = writer.beside(integration)?;
     let secret = published::reown(&secrets, &owner, &stored.resource_version).await?;
+    writer.wrote_secret(&Key::from(integration), &secret);
     let secret = token_secret::read(&owner, Some(&secret));
     Ok(TokenOutcome::Reowned(secret))
 }
