@@ -310,3 +310,62 @@ async fn an_absent_api_server_costs_a_reload_and_no_code() {
         "still-fresh"
     );
 }
+
+#[tokio::test]
+async fn a_tenant_connects_to_the_app_of_another_namespace() {
+    let running = Fixture::new().start().await;
+    let link = "/zoom/connections/tenant/eve/AAAAAAAAAAAAAAAAAAAAAA";
+    let allow = |status: &str| {
+        let mut eve = connection("eve", "plain");
+        eve["metadata"]["namespace"] = json!("tenant");
+        eve["spec"]["integrationRef"]["namespace"] = json!("clinics");
+        let public = link.trim_start_matches("/zoom");
+        eve["status"]["installUrl"] = json!(format!("{BASE}{public}"));
+        eve["status"]["conditions"] = json!([{
+            "type": "NamespaceAllowed", "status": status, "reason": "R", "message": "m",
+            "lastTransitionTime": "2026-03-01T10:00:00Z",
+        }]);
+        let mut all = running.cluster.connections.lock().unwrap();
+        all.insert("tenant/eve".into(), eve);
+    };
+    // The controller has not allowed it.
+    allow("False");
+    let refused = running.browser().post(link).await;
+    assert_eq!(refused.status, 409);
+    allow("True");
+    let mut begun = running.begin(link).await;
+    // The redirect URL is the app's, whoever the tenant is.
+    assert_eq!(
+        begun.seen.parameter("redirect_uri"),
+        format!("{BASE}/callback/clinics/plain")
+    );
+    let seen = begun.returns(CALLBACK, "the-code").await;
+    assert_eq!(seen.location(), consent_path(&begun.state));
+    let handoff = handoff(&running, &begun.state);
+    assert_eq!(
+        (handoff.namespace.as_str(), handoff.connection.as_str()),
+        ("tenant", "eve")
+    );
+    assert_eq!(handoff.integration_namespace(), "clinics");
+    let parcels = running.cluster.parcels.lock().unwrap();
+    let labels = &parcels.values().next().unwrap().labels;
+    assert_eq!(labels["zoom-operator.io/namespace"], "tenant");
+    assert_eq!(labels["zoom-operator.io/integration-namespace"], "clinics");
+}
+
+#[tokio::test]
+async fn self_service_names_the_namespace_of_its_template() {
+    let running = Fixture::new().start().await;
+    running.cluster.integration("open", |object| {
+        object["spec"]["oauth"]["consent"]["selfService"]["template"] =
+            json!({"namespace": "customers"});
+    });
+    let mut begun = running.begin(OPEN).await;
+    begun
+        .returns("/zoom/callback/clinics/open", "the-code")
+        .await;
+    let handoff = handoff(&running, &begun.state);
+    assert_eq!(handoff.namespace, "customers");
+    assert_eq!(handoff.integration_namespace(), "clinics");
+    assert_eq!(handoff.connection_uid, None);
+}
