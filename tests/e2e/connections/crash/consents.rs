@@ -75,6 +75,7 @@ async fn allow(scene: &Scene) -> anyhow::Result<()> {
     let connection = bed.get("zoomconnections", "ada").await?;
     let handoff = Handoff {
         namespace: bed.namespace().to_owned(),
+        integration_namespace: None,
         integration: app.name.clone(),
         integration_uid: text(&integration, "/metadata/uid").to_owned(),
         connection: "ada".to_owned(),
