@@ -3,11 +3,11 @@
 //!
 //! People copy these values from a browser through chat programs, PDFs and editors, and put more into the
 //! Secret than they see. Zoom's values are ASCII without blanks. So what surrounds a value is dropped: white
-//! space of any alphabet, byte order marks, zero-width and control characters, one pair of quotes. What
-//! cannot be told from the value is no value, and named: such characters inside it, other encodings, base64
-//! that was applied twice.
+//! space of any alphabet, byte order marks, invisible and control characters, pairs of quotes. What cannot be
+//! told from the value is no value, and named: such characters inside it, other encodings, base64 that was
+//! applied twice.
 
-use data_encoding::BASE64;
+use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL, BASE64URL_NOPAD};
 
 /// What is wrong with a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
@@ -21,6 +21,9 @@ pub enum Problem {
     /// A blank, a line end or an invisible character between others.
     #[error("has a blank or an invisible character in the middle")]
     Blank,
+    /// A quote without its partner, or an escape such as `\n` that was typed as two characters.
+    #[error("has a quote or a backslash in it: put in the value alone")]
+    Quoted,
     /// Another base64 in the Secret's own.
     #[error(
         "is encoded in base64 twice: put the plain value into stringData, or its base64 into data"
@@ -48,7 +51,7 @@ const QUOTES: [(char, char); 8] = [
 /// See [`Problem`].
 pub fn read(bytes: &[u8]) -> Result<&str, Problem> {
     let text = str::from_utf8(bytes).map_err(|_| Problem::NotText)?;
-    let value = unquoted(text.trim_matches(is_unseen)).trim_matches(is_unseen);
+    let value = stripped(text);
     if value.is_empty() {
         return Err(Problem::Empty);
     }
@@ -64,10 +67,25 @@ pub fn read(bytes: &[u8]) -> Result<&str, Problem> {
     if !value.is_ascii() {
         return Err(Problem::NotText);
     }
+    if value.contains(['"', '\'', '`', '\\']) {
+        return Err(Problem::Quoted);
+    }
     if is_encoded(value) {
         return Err(Problem::EncodedTwice);
     }
     Ok(value)
+}
+
+/// The text without what surrounds a value, however often.
+fn stripped(text: &str) -> &str {
+    let mut value = text.trim_matches(is_unseen);
+    loop {
+        let inner = unquoted(value).trim_matches(is_unseen);
+        if inner == value {
+            return value;
+        }
+        value = inner;
+    }
 }
 
 fn unquoted(text: &str) -> &str {
@@ -81,21 +99,29 @@ fn is_unseen(symbol: char) -> bool {
         || symbol.is_control()
         || matches!(symbol,
             // Soft hyphen, zero width, direction, invisible operators, and the byte order mark.
-            '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fe00}'..='\u{fe0f}')
+            '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}'
+            // Joiners, selectors of variants, annotations, tags.
+            | '\u{34f}' | '\u{180b}'..='\u{180f}' | '\u{fe00}'..='\u{fe0f}' | '\u{fff9}'..='\u{fffc}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
+            // Letters and symbols that are drawn as nothing.
+            | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}')
 }
 
 /// Whether the value is base64 of a text that could itself be a value. Values of Zoom's are random: that one
 /// decodes to such a text by chance does not happen.
 fn is_encoded(value: &str) -> bool {
-    let Ok(decoded) = BASE64.decode(value.as_bytes()) else {
-        return false;
-    };
-    let decoded = decoded.trim_ascii();
-    decoded.len() >= SHORTEST
-        && decoded
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte))
+    [BASE64, BASE64_NOPAD, BASE64URL, BASE64URL_NOPAD]
+        .iter()
+        .filter_map(|encoding| encoding.decode(value.as_bytes()).ok())
+        .filter_map(|decoded| String::from_utf8(decoded).ok())
+        .any(|decoded| {
+            let decoded = stripped(&decoded);
+            decoded.len() >= SHORTEST
+                && decoded
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+        })
 }
 
 #[cfg(test)]
@@ -119,6 +145,9 @@ mod tests {
             "'value-1_A'",
             "\u{201c}value-1_A\u{201d}",
             " \u{feff}\" value-1_A \" ",
+            "'\"value-1_A\"'",
+            "\u{2800}value-1_A\u{3164}",
+            "\u{e0020}value-1_A\u{fffc}\u{61c}",
         ] {
             assert_eq!(read(text.as_bytes()), Ok("value-1_A"), "{text:?}");
         }
@@ -140,6 +169,13 @@ mod tests {
             ("va\u{a0}lue".as_bytes(), Problem::Blank),
             (b"dmFsdWUtMV9BCg==", Problem::EncodedTwice),
             (b"\"dmFsdWUtMV9B\"", Problem::EncodedTwice),
+            // Without padding, and of a value in quotes.
+            (b"dmFsdWUtMV9BCg", Problem::EncodedTwice),
+            (b"InZhbHVlLTFfQSI", Problem::EncodedTwice),
+            ("va\u{2800}lue".as_bytes(), Problem::Blank),
+            (b"\"value-1_A", Problem::Quoted),
+            (b"value-1_A\\n", Problem::Quoted),
+            (b"va'lue", Problem::Quoted),
         ] {
             assert_eq!(read(bytes), Err(problem), "{bytes:?}");
         }

@@ -200,6 +200,66 @@ mod tests {
         assert_eq!(answer(Request::Refresh, token).fault, Fault::GrantLost);
     }
 
+    /// Only Zoom's own words about the grant cost it, whatever else stands in between.
+    #[test]
+    fn no_answer_of_a_proxy_or_of_zooms_trouble_costs_a_grant() {
+        for (status, body, fault) in [
+            (200, "<html>captive portal</html>", Fault::Unintelligible),
+            (302, "", Fault::Unintelligible),
+            (400, "", Fault::Unintelligible),
+            (400, r#""invalid_grant""#, Fault::Unintelligible),
+            (
+                400,
+                r#"{"error":"temporarily_unavailable"}"#,
+                Fault::Refused,
+            ),
+            (
+                400,
+                r#"{"error":null,"reason":["Invalid Token!"]}"#,
+                Fault::Refused,
+            ),
+            (
+                400,
+                r#"{"code":300,"message":"Validation Failed."}"#,
+                Fault::Refused,
+            ),
+            (
+                400,
+                r#"{"reason":"Try later","error":"invalid_request"}"#,
+                Fault::Refused,
+            ),
+            (
+                401,
+                r#"{"code":124,"message":"Invalid access token."}"#,
+                Fault::Refused,
+            ),
+            (
+                401,
+                r#"{"error":"invalid_client"}"#,
+                Fault::CredentialsRejected,
+            ),
+            (
+                403,
+                "<html>blocked by the firewall</html>",
+                Fault::Unintelligible,
+            ),
+            (404, r#"{"status":404,"error":"Not Found"}"#, Fault::Refused),
+            (407, "<html>", Fault::Unintelligible),
+            (429, r#"{"error":"invalid_grant"}"#, Fault::RateLimited),
+            (
+                500,
+                r#"{"reason":"Invalid Token!","error":"invalid_grant"}"#,
+                Fault::Unavailable,
+            ),
+            (502, "<html>", Fault::Unavailable),
+            (503, "", Fault::Unavailable),
+        ] {
+            let error = Error::from_answer(status, body.as_bytes(), None);
+            let error = error.as_answer_to(Request::Refresh);
+            assert_eq!(error.fault, fault, "{status} {body}");
+        }
+    }
+
     #[test]
     fn another_apps_grant_is_told_from_a_wrong_pair() {
         for request in [Request::Code, Request::Refresh] {

@@ -263,7 +263,10 @@ fn is_in_cluster(url: &str) -> bool {
         Some(Host::Domain(name)) => {
             let name = name.trim_end_matches('.').to_ascii_lowercase();
             let inner = [".svc", ".local", ".internal"];
-            !name.contains('.') || inner.iter().any(|suffix| name.ends_with(suffix))
+            // The cluster's own domain may have any name.
+            !name.contains('.')
+                || name.contains(".svc.")
+                || inner.iter().any(|suffix| name.ends_with(suffix))
         }
         Some(Host::Ipv4(address)) => is_private(address.into()),
         Some(Host::Ipv6(address)) => is_private(address.into()),

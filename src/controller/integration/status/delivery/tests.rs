@@ -194,6 +194,7 @@ fn what_leads_into_the_cluster_is_told_to_use_a_service_ref() {
     for (url, is_told) in [
         ("http://backend.ns.svc.cluster.local:8080/x", true),
         ("http://backend.ns.svc/x", true),
+        ("http://backend.ns.svc.k8s.acme.lan./x", true),
         ("http://backend:8080", true),
         ("http://10.0.0.1/x", true),
         ("http://[fd00::1]/x", true),
