@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use reqwest::{ClientBuilder, RequestBuilder, Response, header};
 use secrecy::{ExposeSecret as _, SecretString};
+use tokio::time::timeout;
 use url::Url;
 
 use runtime::outgoing::{Trust, client_builder};
@@ -25,6 +26,13 @@ const IDLE: Duration = Duration::from_secs(4);
 
 /// Time for a whole request.
 const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Time to read what arrived while the process slept for longer than a request may take. Short, since a leader
+/// has to outlast this too.
+const MOMENT: Duration = Duration::from_millis(250);
+
+/// Longer than any limit: the HTTP client keeps none.
+const NO_LIMIT: Duration = Duration::from_hours(24);
 
 /// Where Zoom is. Operator configuration, never a tenant's: whoever chooses the host receives the
 /// client secrets.
@@ -340,7 +348,15 @@ impl Client {
         now: Timestamp,
     ) -> Result<Vec<u8>, Error> {
         let request = self.authenticated(self.endpoints.token(), app).form(form);
-        self.answer(request.timeout(self.spending_limit), now).await
+        // The HTTP client would look at the clock before it looks at the socket: on waking up from a sleep, it would
+        // drop a reply that nobody can get again.
+        let mut answer = std::pin::pin!(self.answer(request.timeout(NO_LIMIT), now));
+        if let Ok(answer) = timeout(self.spending_limit, &mut answer).await {
+            return answer;
+        }
+        timeout(MOMENT, answer).await.unwrap_or_else(|_| {
+            Err(Error::new(Fault::Unreachable, "timed out: no answer in time").ambiguous())
+        })
     }
 
     fn authenticated(&self, url: String, app: &App) -> RequestBuilder {

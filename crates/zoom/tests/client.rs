@@ -6,7 +6,11 @@
     reason = "a test may fail by panicking"
 )]
 
-use std::time::Duration;
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpListener,
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
@@ -243,4 +247,47 @@ async fn only_an_app_with_a_bot_gets_a_token_for_it() {
         let error = ask(id, secret).await.unwrap_err();
         assert_eq!(error.fault, fault, "{id} {secret}: {error}");
     }
+}
+
+/// Of a process that sleeps, as in a paused virtual machine, the time is up when it wakes up. What arrived meanwhile is
+/// read all the same: nobody else would ever have it.
+#[tokio::test(flavor = "current_thread")]
+async fn a_reply_that_came_during_a_sleep_is_read() {
+    zoom_sim::install_crypto();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let oauth = format!("http://{}", listener.local_addr().unwrap());
+    let zoom = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = Vec::new();
+        while !request.ends_with(b"spent") {
+            let mut part = [0; 1024];
+            let length = stream.read(&mut part).unwrap();
+            request.extend_from_slice(&part[..length]);
+        }
+        std::thread::sleep(Duration::from_millis(300));
+        let body = r#"{"access_token":"a","token_type":"bearer","refresh_token":"next","expires_in":3600,"scope":"s"}"#;
+        let length = body.len();
+        let head = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+        );
+        stream.write_all((head + body).as_bytes()).unwrap();
+        stream
+    });
+    let endpoints = Endpoints::new(
+        oauth.parse().unwrap(),
+        "http://api.zoom.test".parse().unwrap(),
+    );
+    let client = Client::with_timeout(endpoints, Duration::from_secs(1)).unwrap();
+    let app = App {
+        client_id: "id".into(),
+        client_secret: "secret".to_owned().into(),
+    };
+    let token = "spent".to_owned().into();
+    let sleep = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        std::thread::sleep(Duration::from_secs(2));
+    };
+    let (answer, ()) = tokio::join!(client.refresh_token(&app, &token, Timestamp::now()), sleep);
+    assert_eq!(answer.unwrap().refresh.expose_secret(), "next");
+    drop(zoom.join());
 }
