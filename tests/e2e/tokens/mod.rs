@@ -1,6 +1,7 @@
 //! The life of an access token: from the Secret with the credentials to the Secret that consumers mount.
 
 mod attempts;
+mod consumers;
 mod ownership;
 mod proof;
 mod refresh;
@@ -19,6 +20,7 @@ pub fn cases() -> Vec<Case> {
         restart::cases(),
         shared::cases(),
         proof::cases(),
+        consumers::cases(),
     ]
     .into_iter()
     .flatten()
