@@ -88,6 +88,9 @@ pub mod annotation {
     pub const DESIRED: &str = "zoom-operator.io/desired";
     /// SHA-256 over a workload's Pod template as it was built, to decide whether to replace its Pods.
     pub const DESIRED_TEMPLATE: &str = "zoom-operator.io/desired-template";
+    /// On a receiver's `StatefulSet`: the size to which the volumes of its buffer were expanded. Its template
+    /// keeps the first one.
+    pub const BUFFER_SIZE: &str = "zoom-operator.io/buffer-size";
     /// On a token Secret: the keys of the labels and annotations that its resource declares, so that they can
     /// be removed later.
     pub const OWN_METADATA: &str = "zoom-operator.io/own-metadata";

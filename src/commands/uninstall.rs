@@ -2,11 +2,17 @@
 //! release is removed, because a finalizer that nobody handles blocks the deletion of its object and of that
 //! object's namespace.
 
+use std::collections::HashSet;
+
 use anyhow::Context as _;
-use kube::{Api, Client, api::ListParams, core::NamespaceResourceScope};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{Api, Client, ResourceExt, api::ListParams, core::NamespaceResourceScope};
 
 use super::terminal::{block_on, print};
-use crate::api::v1alpha1::{ZoomConnection, ZoomIntegration};
+use crate::{
+    api::v1alpha1::{ZoomConnection, ZoomIntegration},
+    controller::Scope,
+};
 
 /// Prefix of the finalizers that the controller handles.
 const OURS: &str = "zoom-operator.io/";
@@ -17,9 +23,9 @@ const PAGE: u32 = 200;
 /// Arguments of `uninstall-check`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    /// Namespaces that the operator serves, separated by commas. Empty: all.
-    #[arg(long, env = "WATCH_NAMESPACES", value_delimiter = ',')]
-    pub watch_namespaces: Vec<String>,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would show it as the section's help")]
+    pub scope: Scope,
 }
 
 /// An object whose deletion waits for the operator.
@@ -45,8 +51,58 @@ async fn find(args: &Args) -> anyhow::Result<Vec<Waiting>> {
     let client = Client::try_default().await?;
     let mut found = list::<ZoomIntegration>(&client, args, "zint").await?;
     found.extend(list::<ZoomConnection>(&client, args, "zconn").await?);
-    found.sort();
-    Ok(found)
+    let selected = selected(&client, args).await?;
+    let mut served = Vec::new();
+    for object in found {
+        let is_selected = selected
+            .as_ref()
+            .is_none_or(|namespaces| namespaces.contains(&object.namespace));
+        if is_selected && is_of_class(&client, &object, args.scope.class()).await? {
+            served.push(object);
+        }
+    }
+    served.sort();
+    Ok(served)
+}
+
+/// The namespaces whose labels match; `None` if labels do not matter.
+async fn selected(client: &Client, args: &Args) -> anyhow::Result<Option<HashSet<String>>> {
+    let Some(selector) = args.scope.selector() else {
+        return Ok(None);
+    };
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    let params = ListParams::default().labels_from(selector);
+    let found = namespaces
+        .list_metadata(&params)
+        .await
+        .context("failed to list namespaces")?;
+    Ok(Some(
+        found.items.iter().map(ResourceExt::name_any).collect(),
+    ))
+}
+
+/// Whether the operator of this class serves the object. Few objects have finalizers, so each is read again.
+async fn is_of_class(
+    client: &Client,
+    object: &Waiting,
+    class: Option<&str>,
+) -> anyhow::Result<bool> {
+    let integrations: Api<ZoomIntegration> = Api::namespaced(client.clone(), &object.namespace);
+    if object.kind == "zint" {
+        let found = integrations.get_opt(&object.name).await?;
+        return Ok(found.is_none_or(|found| found.spec.operator_class.as_deref() == class));
+    }
+    let connections: Api<ZoomConnection> = Api::namespaced(client.clone(), &object.namespace);
+    let Some(connection) = connections.get_opt(&object.name).await? else {
+        return Ok(true);
+    };
+    let reference = &connection.spec.integration_ref;
+    let namespace = reference.namespace(&object.namespace);
+    let integrations: Api<ZoomIntegration> = Api::namespaced(client.clone(), namespace);
+    let integration = integrations.get_opt(&reference.name).await?;
+    let status = connection.status.and_then(|status| status.operator_class);
+    let of = integration.map_or(status, |found| found.spec.operator_class);
+    Ok(of.as_deref() == class)
 }
 
 async fn list<K>(client: &Client, args: &Args, kind: &'static str) -> anyhow::Result<Vec<Waiting>>
@@ -56,14 +112,13 @@ where
         + std::fmt::Debug
         + serde::de::DeserializeOwned,
 {
-    let names = args.watch_namespaces.iter().map(|name| name.trim());
-    let mut apis: Vec<Api<K>> = names
-        .filter(|name| !name.is_empty())
-        .map(|name| Api::namespaced(client.clone(), name))
-        .collect();
-    if apis.is_empty() {
-        apis.push(Api::all(client.clone()));
-    }
+    let apis: Vec<Api<K>> = match args.scope.namespaces() {
+        None => vec![Api::all(client.clone())],
+        Some(names) => names
+            .iter()
+            .map(|name| Api::namespaced(client.clone(), name))
+            .collect(),
+    };
     let mut found = Vec::new();
     for api in apis {
         let mut params = ListParams::default().limit(PAGE);
@@ -86,7 +141,7 @@ where
     Ok(found)
 }
 
-fn waiting(kind: &'static str, object: &impl kube::ResourceExt) -> Option<Waiting> {
+fn waiting(kind: &'static str, object: &impl ResourceExt) -> Option<Waiting> {
     let finalizers = object.finalizers().iter();
     let finalizers: Vec<String> = finalizers
         .filter(|name| name.starts_with(OURS))

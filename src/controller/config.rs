@@ -9,6 +9,7 @@ use super::{
     integration::{hosts::AllowedHost, own_metadata::AllowedKeys},
     leadership::Leadership,
     receiver_defaults::ReceiverDefaults,
+    scope::Scope,
 };
 use crate::api::v1alpha1::duration;
 use runtime::{outgoing::egress::Egress, telemetry::LogArgs};
@@ -19,9 +20,9 @@ const LONGEST_REQUEST: Duration = Duration::from_secs(20);
 /// Arguments of `zoom-operator controller`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    /// Namespaces to watch, separated by commas. Empty: all.
-    #[arg(long, env = "WATCH_NAMESPACES", value_delimiter = ',')]
-    pub watch_namespaces: Vec<String>,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "clap would show it as the section's help")]
+    pub scope: Scope,
 
     /// Base URL of Zoom's OAuth endpoints.
     #[arg(long, env = "ZOOM_OAUTH_URL", default_value = "https://zoom.us", value_parser = base_url)]
@@ -267,20 +268,6 @@ impl Args {
             .saturating_sub(between_renewals)
             .saturating_sub(Duration::from_millis(500))
             .min(LONGEST_REQUEST)
-    }
-
-    /// The namespaces to watch; `None` for all of them.
-    #[must_use]
-    pub fn namespaces(&self) -> Option<Vec<String>> {
-        let mut namespaces: Vec<String> = self
-            .watch_namespaces
-            .iter()
-            .map(|name| name.trim().to_owned())
-            .filter(|name| !name.is_empty())
-            .collect();
-        namespaces.sort();
-        namespaces.dedup();
-        (!namespaces.is_empty()).then_some(namespaces)
     }
 }
 

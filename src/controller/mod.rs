@@ -8,6 +8,7 @@
 //! | Question | Where |
 //! |---|---|
 //! | Which object gets a pass, and when? | `watch.rs`, `index`, `queue`, `poll.rs` |
+//! | Which objects does this operator serve? | `scope.rs`, `index/served.rs` |
 //! | What does a pass work with? | `context.rs`: `reader.rs`, `writer.rs`, `grants`, `budget` |
 //! | When is something tried again? | `schedule.rs`; the failure that is remembered: `failure.rs` |
 //! | How often is Zoom asked? | `budget` |
@@ -52,6 +53,7 @@ mod restart;
 mod rollouts;
 mod routing;
 mod schedule;
+mod scope;
 mod sink_service;
 mod tenancy;
 mod token_secret;
@@ -73,7 +75,10 @@ use self::{
     metrics::{Gauges, Metrics},
 };
 
-pub use self::config::{Args, ReceiverImage, ReceiverPolicy};
+pub use self::{
+    config::{Args, ReceiverImage, ReceiverPolicy},
+    scope::Scope,
+};
 
 /// How long running passes may continue after the process is asked to stop.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -98,7 +103,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
     let shutdown = shutdown::on_signal()?;
     let mut registry = registry::registry();
     let metrics = Metrics::register(&mut registry);
-    let index = Arc::new(Index::default());
+    let index = Arc::new(Index::serving(&args.scope));
     registry.register_collector(Box::new(Gauges(index.clone())));
     let readiness = admin::Readiness::default();
     let watching = readiness.gate("api-server");
@@ -115,7 +120,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
     let client = Client::try_default()
         .await
         .context("failed to find the cluster: neither a kubeconfig nor a service account")?;
-    defined::wait(&client, args.namespaces().as_deref(), &shutdown).await;
+    defined::wait(&client, args.scope.namespaces().as_deref(), &shutdown).await;
     watching.open();
 
     let candidate = Candidate {

@@ -78,6 +78,12 @@ where
         .reader
         .index()
         .get::<Guarded<K>>(&key.namespace, &key.name)?;
+    if !context.reader.index().serves(key) {
+        // Another operator may have taken it over.
+        context.reader.index().leave(key);
+        K::forget(context, kube::Resource::meta(&*object));
+        return None;
+    }
     let span = span(key);
     let started = Instant::now();
     let result = tokio::time::timeout(

@@ -51,7 +51,7 @@ struct Scope {
 
 /// Works on all objects until the process is asked to stop.
 pub async fn everything(client: Client, context: Arc<Context>, shutdown: Shutdown) {
-    let scopes = context.config.namespaces().map_or_else(
+    let scopes = context.config.scope.namespaces().map_or_else(
         || vec![None],
         |names| names.into_iter().map(Some).collect::<Vec<_>>(),
     );

@@ -47,6 +47,26 @@ app.kubernetes.io/component: {{ last . }}
 {{- toYaml (merge $own $root.Values.commonLabels) -}}
 {{- end }}
 
+{{- /* Which objects the release serves, as arguments. */ -}}
+{{- define "zoom-operator.scope" -}}
+{{- $args := list -}}
+{{- with .Values.watchNamespaces -}}
+{{- $args = append $args (printf "--watch-namespaces=%s" (join "," .)) -}}
+{{- end -}}
+{{- with .Values.watchNamespaceSelector -}}
+{{- if $.Values.watchNamespaces -}}
+{{- fail "watchNamespaces and watchNamespaceSelector are both set: choose one" -}}
+{{- end -}}
+{{- $args = append $args (printf "--watch-namespace-selector=%s" (toJson .)) -}}
+{{- end -}}
+{{- with .Values.operatorClass -}}
+{{- $args = append $args (printf "--operator-class=%s" .) -}}
+{{- end -}}
+{{- with $args -}}
+{{- toYaml . -}}
+{{- end -}}
+{{- end }}
+
 {{/* The image of the tenants' receivers. */}}
 {{- define "zoom-operator.receiverImage" -}}
 {{- with .Values.receiver.image -}}

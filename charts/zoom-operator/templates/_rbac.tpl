@@ -30,7 +30,8 @@
 # The namespace's UID is stored with a grant, so that a copy of the Secret elsewhere is refused; and in a namespace that is
 # being deleted nobody waits for events. Reading a namespace is authorized within it, so a Role is enough.
 {{- if not .Values.watchNamespaces }}
-# list, watch: the labels by which a ZoomIntegration allows namespaces (allowedNamespaces), as metadata only.
+# list, watch: the labels by which a ZoomIntegration allows namespaces (allowedNamespaces), and those of
+# watchNamespaceSelector, as metadata only.
 {{- end }}
 - apiGroups: [""]
   resources: [namespaces]
@@ -49,6 +50,10 @@
   resources: [deployments, statefulsets, daemonsets]
   verbs: [patch]
 {{- end }}
+# The volume claims that Kubernetes made for a StatefulSet, by name: a larger webhook.buffer.size expands them.
+- apiGroups: [""]
+  resources: [persistentvolumeclaims]
+  verbs: [get, patch]
 # From two Pods of a receiver on: one at a time when nodes are emptied.
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]

@@ -179,9 +179,9 @@ register! {
     /// another integration has the host (in another namespace) or the host and path (in this one); if none has it yet, the oldest gets it
     HostClaimed = "HostClaimed" in [Webhook] on [Ready(False)]
         for AppOwner: "choose another `endpoint.host` or `endpoint.path`, or delete the other integration";
-    /// `buffer.size` or `buffer.storageClassName` changed, and the volume of a `StatefulSet` cannot; the receiver continues with the old one
+    /// `buffer.size` or `buffer.storageClassName` changed, and the volume cannot: its class does not let it grow, it never shrinks, and it keeps its class; the receiver continues with the volume that it has
     BufferImmutable = "BufferImmutable" in [Webhook] on [Ready(False)]
-        for AppOwner: "set the field back; to change it, set `buffer.storage: Ephemeral` first";
+        for AppOwner: "set the field back, or ask for a StorageClass with `allowVolumeExpansion`; for another volume set `buffer.storage: Ephemeral` first";
 
     // === Stored events ===
 

@@ -188,6 +188,10 @@ pub struct ZoomConnectionStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
+    /// The class of the operator that serves the connection; absent for the operator without a class. It counts
+    /// while the integration does not exist.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator_class: Option<String>,
     /// The link with which the person authorizes the app, the first time and again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub install_url: Option<String>,

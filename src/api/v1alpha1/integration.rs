@@ -106,6 +106,16 @@ pub struct ZoomIntegrationSpec {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub suspend: bool,
 
+    /// The operator that serves this integration and its connections, where a cluster has several: the chart
+    /// value `operatorClass` of its release. Absent: the operator without a class. If no operator has this
+    /// class, nothing happens and the status stays as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(min = 1, max = 63),
+        regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
+    )]
+    pub operator_class: Option<String>,
+
     /// What kind of Zoom app this is.
     pub app: App,
 

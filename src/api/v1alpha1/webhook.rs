@@ -241,7 +241,8 @@ pub struct Buffer {
     #[schemars(length(max = 253))]
     pub storage_class_name: Option<String>,
     /// Size of the volume of each receiver Pod, at least `16Mi`; seven tenths of it are for events.
-    /// Default: `1Gi`. An existing volume keeps its size; `Ready` says what to do when this changes.
+    /// Default: `1Gi`. A larger size expands the volumes, if their storage class allows it; a volume never
+    /// shrinks. `Ready` says what stands against it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::size_schema")]
     pub size: Option<Quantity>,

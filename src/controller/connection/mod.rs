@@ -89,6 +89,7 @@ async fn report(
 ) -> Result<Action, Error> {
     let now = Timestamp::now();
     let setting = status::Setting {
+        operator_class: context.config.scope.class(),
         pages: context.config.connect_url.as_ref(),
         refresh_token_life: context.config.refresh_token_life(),
         sealed_grant: context.config.sealed_grant_life(),

@@ -39,6 +39,8 @@ const NOTICE: Duration = Duration::from_hours(14 * 24);
 /// The operator's configuration.
 #[derive(Clone, Copy, Debug)]
 pub struct Setting<'a> {
+    /// The class of this operator.
+    pub operator_class: Option<&'a str>,
     /// Public address of the consent pages.
     pub pages: Option<&'a Url>,
     /// Lifetime of an unused refresh token.
@@ -126,6 +128,7 @@ pub fn status(
         observed_generation: connection.metadata.generation,
         phase: Some(verdict.phase),
         conditions,
+        operator_class: setting.operator_class.map(ToOwned::to_owned),
         install_url: install_url.clone(),
         subject: subject(observed, mismatch.as_ref()).or(before.subject),
         scopes: scopes.map(|scopes| ScopesStatus {

@@ -9,6 +9,7 @@
 //! | which objects of a kind exist | `cache` |
 //! | which kinds are indexed, what is left out, who is affected by a change | `watched` |
 //! | has a watch listed everything | `coverage` |
+//! | which objects does this operator serve | `served` |
 //! | what did the last pass find | `fleet` |
 //! | when are receivers asked for their facts | `polls` |
 //! | which changes of Secrets are our own | `echoes` |
@@ -19,6 +20,7 @@ mod echoes;
 mod fleet;
 mod polls;
 mod relation;
+mod served;
 mod watched;
 
 use std::{
@@ -39,12 +41,14 @@ use self::{
     echoes::Echoes,
     fleet::Fleet,
     polls::Polls,
+    served::Served,
     watched::Objects,
 };
 use super::{
     integration::{ReceiverPod, hosts::Claim, shared::proven},
     key::{Key, Kind},
     removals::Removals,
+    scope::Scope,
     tenancy::Labels,
 };
 use crate::api::v1alpha1::{ZoomConnection, ZoomIntegration};
@@ -71,6 +75,7 @@ pub struct Index(Mutex<State>);
 #[derive(Default)]
 struct State {
     objects: Objects,
+    served: Served,
     coverage: Coverage,
     fleet: Fleet,
     polls: Polls,
@@ -90,6 +95,29 @@ impl fmt::Debug for Index {
 }
 
 impl Index {
+    /// The index of an operator that serves this scope.
+    #[must_use]
+    pub fn serving(scope: &Scope) -> Self {
+        Self(Mutex::new(State {
+            served: Served::new(scope),
+            ..State::default()
+        }))
+    }
+
+    /// Whether this operator serves an object. A connection belongs to the operator of its integration.
+    #[must_use]
+    pub fn serves(&self, key: &Key) -> bool {
+        let state = self.lock();
+        state.served.has_class(state.objects.class_of(key)) && state.includes(&key.namespace)
+    }
+
+    /// Forgets what passes found about an object that this operator does not serve any more.
+    pub fn leave(&self, key: &Key) {
+        let mut state = self.lock();
+        state.fleet.forget(key);
+        state.polls.forget(key);
+    }
+
     /// Adds an object from a watch or from our own write. Returns the objects that need a pass because of it:
     /// none if this version was already known.
     pub fn apply<K: Watched>(&self, mut object: K) -> Vec<Key> {
@@ -171,7 +199,14 @@ impl Index {
     /// Records the labels of a namespace, or with `None` that it is gone. Returns the objects that need a
     /// pass because of it.
     pub fn relabel(&self, namespace: &str, labels: Option<Labels>) -> Vec<Key> {
-        self.lock().objects.relabel(namespace, labels)
+        let mut state = self.lock();
+        let before = state.includes(namespace);
+        let mut affected = state.objects.relabel(namespace, labels);
+        if state.includes(namespace) != before {
+            let all = state.objects.keys_in(namespace);
+            affected.extend(all);
+        }
+        affected
     }
 
     /// All objects of a namespace, or of all, and whether each is new, which means that it had no pass yet.
@@ -439,6 +474,11 @@ impl Index {
 // === impl State ===
 
 impl State {
+    /// Whether a namespace is served.
+    fn includes(&self, namespace: &str) -> bool {
+        self.served.includes(self.objects.labels_of(namespace))
+    }
+
     fn delete<K: Watched>(&mut self, object: &K) -> Vec<Key> {
         let Some(gone) = K::cache_mut(&mut self.objects).delete(object) else {
             return Vec::new();

@@ -544,3 +544,60 @@ fn a_connection_gets_a_pass_when_something_new_is_told_of_its_route() {
     let known = index.routing(&app("app"), &Connection::new("acme", "a").unwrap());
     assert_eq!(known, Some(facts(2, 0)));
 }
+
+#[test]
+fn another_class_is_known_and_not_served_and_connections_follow_their_integration() {
+    let class = |class: &str| json!({"spec": {"operatorClass": class}});
+    let blue = Scope {
+        operator_class: "blue".into(),
+        ..Scope::default()
+    };
+    let (plain, blue) = (Index::default(), Index::serving(&blue));
+    for index in [&plain, &blue] {
+        index.apply(integration("app", 1, json!({})));
+        index.apply(connection("ada", 2, json!({})));
+    }
+    let served = |key: &Key| (plain.serves(key), blue.serves(key));
+    for key in [app("app"), person("ada")] {
+        assert_eq!(served(&key), (true, false), "{key}");
+    }
+    // Both get a pass because of the change, and one of the operators leaves them.
+    let moved = merged(class("blue"), json!({"metadata": {"generation": 2}}));
+    for index in [&plain, &blue] {
+        let affected = index.apply(integration("app", 3, moved.clone()));
+        assert_eq!(sorted(affected), [app("app"), person("ada")]);
+    }
+    for key in [app("app"), person("ada")] {
+        assert_eq!(served(&key), (false, true), "{key}");
+    }
+    // Its status says whose it is once the integration is gone.
+    let status = json!({"status": {"operatorClass": "blue"}});
+    for index in [&plain, &blue] {
+        index.apply(connection("ada", 4, status.clone()));
+        index.delete(&integration("app", 5, moved.clone()));
+    }
+    assert_eq!(served(&person("ada")), (false, true));
+    // Without a status it belongs to the operator without a class, which says what is missing.
+    plain.apply(connection("bob", 6, json!({})));
+    assert!(plain.serves(&person("bob")));
+}
+
+#[test]
+fn only_selected_namespaces_are_served() {
+    let scope = Scope {
+        watch_namespace_selector: r#"{"matchLabels":{"zoom":"yes"}}"#.parse().unwrap(),
+        ..Scope::default()
+    };
+    let index = Index::serving(&scope);
+    index.apply(integration("app", 1, json!({})));
+    index.apply(connection("ada", 2, json!({})));
+    assert!(!index.serves(&app("app")));
+    let labels = |value: &str| Some([("zoom".to_owned(), value.to_owned())].into());
+    // Everything in a namespace that comes or goes gets a pass, which serves it or leaves it.
+    let all = [app("app"), person("ada")];
+    assert_eq!(sorted(index.relabel("clinics", labels("yes"))), all);
+    assert!(all.iter().all(|key| index.serves(key)));
+    assert!(index.relabel("clinics", labels("yes")).is_empty());
+    assert_eq!(sorted(index.relabel("clinics", None)), all);
+    assert!(!all.iter().any(|key| index.serves(key)));
+}

@@ -37,7 +37,7 @@ use crate::{
             resources::{HTTPRoute, control_name, lifecycle_name},
             shared::proven,
         },
-        key::Key,
+        key::{Key, Kind},
         removals::Removals,
         tenancy::{self, Labels},
         token_secret::Owner,
@@ -118,10 +118,30 @@ type Name = (String, String);
 impl Objects {
     /// Whether an object exists.
     pub fn has(&self, key: &Key) -> bool {
-        use crate::controller::key::Kind;
         match key.kind {
             Kind::Integration => self.integrations.get(&key.namespace, &key.name).is_some(),
             Kind::Connection => self.connections.get(&key.namespace, &key.name).is_some(),
+        }
+    }
+
+    /// The class of the operator that serves an object. Without its integration, a connection stays with the
+    /// operator that served it.
+    pub fn class_of(&self, key: &Key) -> Option<&str> {
+        let integration = |namespace: &str, name: &str| {
+            let found = self.integrations.get(namespace, name)?;
+            Some(readable(found)?.spec.operator_class.as_deref())
+        };
+        match key.kind {
+            Kind::Integration => integration(&key.namespace, &key.name)?,
+            Kind::Connection => {
+                let found = self.connections.get(&key.namespace, &key.name);
+                let connection = readable(found?)?;
+                let (namespace, name) = integration_of(connection);
+                integration(&namespace, &name).unwrap_or_else(|| {
+                    let status = connection.status.as_ref()?;
+                    status.operator_class.as_deref()
+                })
+            }
         }
     }
 
@@ -209,6 +229,20 @@ impl Objects {
         keys.map(|(namespace, name)| Key::integration(namespace, name))
             .filter(|key| key != but)
             .collect()
+    }
+
+    /// The labels of a namespace, if they are known.
+    pub fn labels_of(&self, namespace: &str) -> Option<&Labels> {
+        self.labels.get(namespace)
+    }
+
+    /// The integrations and connections of a namespace.
+    pub fn keys_in(&self, namespace: &str) -> Vec<Key> {
+        let integrations = self.integrations.within(Some(namespace));
+        let connections = self.connections.within(Some(namespace));
+        let integrations = integrations.map(|object| Key::integration(namespace, names(&**object).1));
+        let connections = connections.map(|object| Key::connection(namespace, names(&**object).1));
+        integrations.chain(connections).collect()
     }
 
     /// The namespaces whose labels are known, other than these.

@@ -2,6 +2,7 @@
 
 mod receiver;
 mod sink;
+mod volumes;
 
 use k8s_openapi::api::{
     core::v1::{Namespace, Secret},
@@ -10,7 +11,7 @@ use k8s_openapi::api::{
 use kube::{ResourceExt as _, api::ListParams};
 
 pub use self::receiver::workloads;
-use self::{receiver::receiver, sink::sink};
+use self::{receiver::receiver, sink::sink, volumes::volumes};
 use super::{
     facts,
     model::{Checked, Observed, Receiver, ReceiverPod, together},
@@ -111,6 +112,7 @@ pub async fn observe(
     let warning = warning(reader, integration, &receiver, &pods).await;
     let facts = together(&pods).filter(|_| spec.webhook.is_some() && !spec.suspend);
     let (sink_secret, (sink_service, sink_addresses)) = sink(reader, integration).await?;
+    let volumes = volumes(reader, integration, &receiver).await?;
     Ok(Observed {
         credentials,
         checked: checked(memory, integration),
@@ -121,6 +123,7 @@ pub async fn observe(
             &integration.name_any(),
         ),
         receiver,
+        volumes,
         pods,
         warning,
         sink_secret,

@@ -9,7 +9,7 @@ use super::{
     hosts::HostRules,
     model::{
         Cause, CredentialsStep, Exposure, Judgement, Observed, Plan, ReceiverStep, TokenStep,
-        Transition,
+        Transition, Volumes,
     },
     objects,
     own_metadata::{of_endpoint, of_pods},
@@ -94,6 +94,7 @@ pub fn plan(
         sink_addresses: observed.sink_addresses.as_deref(),
         replicas: transition.replicas,
         live: observed.receiver.stateful_set.as_ref(),
+        grown: observed.volumes.as_ref().is_some_and(Volumes::have_grown),
         exposed: judgement.exposure != Exposure::Refused,
         routes: rules.routes,
     };
@@ -104,6 +105,11 @@ pub fn plan(
         receiver,
         obstacle,
         objects: objects.map(Box::new),
+        expansion: observed
+            .volumes
+            .as_ref()
+            .filter(|_| receiver == ReceiverStep::Apply && !suspended)
+            .and_then(Volumes::expansion),
         judgement,
         transition,
         // A field that this version does not support must not let a token expire.

@@ -10,7 +10,7 @@ use super::{
     model::{
         Applied, CheckOutcome, Checked, CredentialsStep, Exposure, Observed, Outcome, Plan,
         Receiver, ReceiverFinding, ReceiverOutcome, ReceiverState, ReceiverStep, Refusal,
-        SinkService, TokenOutcome, TokenStep,
+        SinkService, TokenOutcome, TokenStep, Volumes,
     },
     objects::{self, Pair},
     plan::last_failure,
@@ -42,6 +42,10 @@ const WHILE_DRAINING: Duration = Duration::from_secs(5);
 const WHILE_OUTDATED: Duration = Duration::from_secs(30);
 /// Time between two checks for a missing API.
 const UNTIL_DEFINED: Duration = Duration::from_mins(1);
+/// Time between two attempts to expand a volume that the API server refuses to expand.
+const UNTIL_EXPANDABLE: Duration = Duration::from_mins(5);
+/// Time between two checks of a volume that is growing, which no watch reports.
+const WHILE_GROWING: Duration = Duration::from_secs(15);
 /// Time between two attempts to write what the API server refuses.
 const UNTIL_ALLOWED: Duration = Duration::from_mins(1);
 
@@ -80,8 +84,11 @@ pub fn settle(
             "The cluster has no HTTPRoute of gateway.networking.k8s.io/v1: install the Gateway API, or expose the receiver by endpoint.ingress.".into(),
         )
     });
+    let not_expanded = not_expanded(observed, &outcome.receiver);
     let is_declared = integration.spec.webhook.is_some();
     let pauses = [
+        not_expanded.as_ref().map(|_| UNTIL_EXPANDABLE),
+        receiver.growing.as_ref().map(|_| WHILE_GROWING),
         receiver.waiting.map(|_| WHILE_DRAINING),
         (receiver.progress == Some(Progress::Outdated)).then_some(WHILE_OUTDATED),
         gateway.as_ref().map(|_| UNTIL_DEFINED),
@@ -125,9 +132,28 @@ pub fn settle(
             .iter()
             .cloned()
             .chain(gateway)
+            .chain(not_expanded)
             .collect(),
         look_again: look_again.into_iter().flatten().min(),
     }
+}
+
+/// Why the volumes of a buffer do not grow, and what to do.
+fn not_expanded(observed: &Observed, outcome: &ReceiverOutcome) -> Option<Refusal> {
+    let volumes = observed.volumes.as_ref()?;
+    let sentence = outcome.not_expanded.as_ref();
+    let sentence = sentence.or(volumes.unreadable.as_ref())?;
+    let live = observed.receiver.stateful_set.as_ref()?;
+    let now = resources::size_of(live)?;
+    Some(Refusal::new(
+        Reason::BufferImmutable,
+        format!(
+            "The volume of the buffer cannot be expanded to {}, and the receiver goes on with {}: {}. If its StorageClass does not allow it, ask its administrator for allowVolumeExpansion: true, or set webhook.buffer.size back to {1}. For another volume, set webhook.buffer.storage to Ephemeral, wait until the StatefulSet is gone, and set it to Persistent again.",
+            volumes.size.0,
+            now.0,
+            sentence.trim_end_matches('.')
+        ),
+    ))
 }
 
 /// The Secret that holds the token: the one under an earlier name until it is removed.
@@ -314,6 +340,11 @@ fn receiver(
             .max()
             .unwrap_or_default(),
         waiting: plan.transition.waiting,
+        growing: observed
+            .volumes
+            .as_ref()
+            .filter(|_| outcome.not_expanded.is_none() && !integration.spec.suspend)
+            .and_then(Volumes::growing),
         progress: outcome.progress,
         altered,
         theirs,

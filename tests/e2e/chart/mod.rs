@@ -5,6 +5,7 @@ mod lease;
 mod policies;
 mod release;
 mod rights;
+mod scope;
 
 use crate::bed::Case;
 
@@ -15,6 +16,8 @@ pub fn cases() -> Vec<Case> {
             rights::namespaced,
         ),
         Case::new("chart::admission_policies", policies::refusals),
+        Case::new("chart::releases_apart_by_class", scope::by_class),
+        Case::new("chart::release_for_labelled_namespaces", scope::by_labels),
         Case::new("serial::release_for_the_whole_cluster", release::life),
     ]
 }

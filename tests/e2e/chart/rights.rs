@@ -93,6 +93,9 @@ pub fn in_served(namespace: &str) -> Vec<Ask<'_>> {
         Ask::new("list", "events.k8s.io/events", namespace),
         Ask::new("list", "/pods", namespace),
         Ask::new("get", "apps/replicasets", namespace),
+        // A buffer's volumes are expanded.
+        Ask::new("get", "/persistentvolumeclaims", namespace),
+        Ask::new("patch", "/persistentvolumeclaims", namespace),
     ];
     // patch: the finalizer of an integration with a buffer.
     for verb in ["get", "list", "watch", "patch"] {
@@ -145,7 +148,8 @@ pub fn nowhere(namespace: &str) -> Vec<Ask<'_>> {
         ("create", "apps/daemonsets"),
         ("create", "batch/jobs"),
         // Where events are stored, and what nobody may scale behind the receiver's back.
-        ("get", "/persistentvolumeclaims"),
+        ("list", "/persistentvolumeclaims"),
+        ("create", "/persistentvolumeclaims"),
         ("delete", "/persistentvolumeclaims"),
         ("patch", "apps/statefulsets/scale"),
         ("create", "/pods/portforward"),

@@ -13,6 +13,7 @@ mod sinks;
 mod traffic;
 mod transitions;
 mod upgrade;
+mod volumes;
 mod webhooks;
 
 use serde_json::{Value, json};
@@ -36,6 +37,7 @@ pub fn cases() -> Vec<Case> {
         exposure::cases(),
         reach::cases(),
         upgrade::cases(),
+        volumes::cases(),
     ]
     .into_iter()
     .flatten()

@@ -13,6 +13,7 @@ use zoom::Identity;
 
 const DAY: i64 = 24 * 3600;
 const SETTING: Setting<'_> = Setting {
+    operator_class: None,
     pages: None,
     refresh_token_life: Duration::from_hours(24 * 90),
     sealed_grant: Duration::from_hours(24 * 7),

@@ -8,6 +8,7 @@ mod receiver;
 pub mod retire;
 mod token;
 pub mod turn;
+mod volumes;
 mod write;
 
 use k8s_openapi::api::core::v1::Secret;

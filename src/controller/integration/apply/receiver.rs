@@ -9,6 +9,7 @@ use super::{
     control,
     retire::{remove_receiver, retire},
     turn,
+    volumes::expand,
     write::{apply as write, remove},
 };
 use crate::{
@@ -57,6 +58,9 @@ pub(super) async fn apply(
         (ReceiverStep::Remove, _) => {
             remove_receiver(context, integration, &observed.receiver, &plan.transition).await?;
         }
+    }
+    if let Some(expansion) = &plan.expansion {
+        outcome.not_expanded = expand(&context.writer, integration, expansion).await?;
     }
     facts::send_orders(
         &context.writer,

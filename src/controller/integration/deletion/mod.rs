@@ -90,6 +90,7 @@ pub async fn conclude(context: &Context, integration: &ZoomIntegration) -> Resul
                 sink_addresses: observed.sink_addresses.as_deref(),
                 replicas: None,
                 live: observed.receiver.stateful_set.as_ref(),
+                grown: false,
                 exposed: false,
                 routes: routes::are_on(context, integration),
             };

@@ -51,6 +51,8 @@ pub struct ReceiverState {
     pub replicas: i32,
     /// Events that still have to be delivered.
     pub waiting: Option<Waiting>,
+    /// Its volumes that are still growing, as a sentence.
+    pub growing: Option<String>,
     /// How far it is from its wanted state; `None` without a receiver.
     pub progress: Option<Progress>,
     /// Changes that others made to its objects after they were applied, for the next pass.

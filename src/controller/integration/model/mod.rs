@@ -7,6 +7,7 @@ mod outcome;
 mod plan;
 mod pods;
 mod transition;
+mod volumes;
 
 pub use self::{
     applied::{Applied, Checked, ReceiverFinding, ReceiverState},
@@ -16,5 +17,6 @@ pub use self::{
     plan::{Cause, CredentialsStep, Objects, Plan, ReceiverStep, TokenStep},
     pods::{Live, Order, ReceiverPod, together},
     transition::{Transition, Waiting, Why},
+    volumes::{Claimed, Expansion, Volumes},
 };
 pub use crate::controller::sink_service::SinkService;

@@ -16,6 +16,7 @@ use kube::{Resource, api::PartialObjectMeta};
 use super::{
     applied::Checked,
     pods::{Live, ReceiverPod, together},
+    volumes::Volumes,
 };
 use crate::{
     api::v1alpha1::ZoomIntegration,
@@ -45,6 +46,8 @@ pub struct Observed {
     pub old_token_secret: Option<String>,
     /// The receiver's objects.
     pub receiver: Receiver,
+    /// The volume claims of its buffer, if they have to grow.
+    pub volumes: Option<Volumes>,
     /// Changes that others made to the receiver's objects after they were applied.
     pub altered: Alterations,
     /// The Pods of the receiver.

@@ -63,6 +63,8 @@ pub struct ReceiverOutcome {
     pub progress: Option<Progress>,
     /// The API server refused an object with this sentence.
     pub refused: Option<String>,
+    /// The API server refused to expand a volume with this sentence.
+    pub not_expanded: Option<String>,
     /// The cluster does not define the route's kind.
     pub is_gateway_api_missing: bool,
 }

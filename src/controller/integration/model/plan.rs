@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::StatefulSet;
 
-use super::{applied::ReceiverFinding, judgement::Judgement, transition::Transition};
+use super::{
+    applied::ReceiverFinding, judgement::Judgement, transition::Transition, volumes::Expansion,
+};
 use crate::controller::{
     integration::resources::{Part, Resources},
     rollouts::Situation,
@@ -23,6 +25,8 @@ pub struct Plan {
     pub obstacle: Option<ReceiverFinding>,
     /// The receiver's objects, if they have to be applied and nothing prevents it.
     pub objects: Option<Box<Objects>>,
+    /// The volume claims that have to ask for more.
+    pub expansion: Option<Expansion>,
     /// Which parts of the webhook are refused.
     pub judgement: Judgement,
     /// How the receiver's workloads change without losing events.

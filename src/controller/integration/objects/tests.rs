@@ -56,6 +56,7 @@ fn objects_for(image: &str, observed: &Observed) -> Objects {
         sink_addresses: None,
         replicas: None,
         live: None,
+        grown: false,
         exposed: true,
         routes: false,
     };

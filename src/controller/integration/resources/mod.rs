@@ -45,8 +45,9 @@ pub use self::{
         selector, workload_name,
     },
     parts::{Part, Resources, Workload, declared},
+    quantity::at_least,
     setting::{Kind, Setting, SinkAccess},
-    stateful_set::{claim_name, immutable},
+    stateful_set::{claim_name, expansion, immutable, size_of},
     volumes::keys as authentication_keys,
 };
 
@@ -59,7 +60,7 @@ pub fn build(integration: &ZoomIntegration, setting: &Setting<'_>) -> Option<Res
     let workload = if let (Kind::StatefulSet, Some(wanted)) = (Kind::of(wanted), wanted) {
         let buffer = setting.live.map_or_else(
             || wanted.clone(),
-            |live| stateful_set::buffer_of(live, Some(wanted)),
+            |live| stateful_set::buffer_of(live, Some(wanted), setting.grown),
         );
         let template = pod::template(integration, webhook, Some(&buffer), setting);
         let set = stateful_set::build(
@@ -102,7 +103,7 @@ pub fn retiring(
     setting: &Setting<'_>,
 ) -> Option<StatefulSet> {
     let webhook = integration.spec.webhook.as_ref()?;
-    let buffer = stateful_set::buffer_of(live, webhook.buffer.as_ref());
+    let buffer = stateful_set::buffer_of(live, webhook.buffer.as_ref(), false);
     let replicas = live.spec.as_ref().and_then(|spec| spec.replicas);
     let template = pod::template(integration, webhook, Some(&buffer), setting);
     let replicas = replicas.unwrap_or(1);

@@ -48,6 +48,13 @@ fn exponent(suffix: &str) -> Option<u32> {
     digits.parse().ok().filter(|exponent| *exponent <= 18)
 }
 
+/// Whether a quantity is known to be as large as another one.
+#[must_use]
+pub fn at_least(quantity: &Quantity, least: &Quantity) -> bool {
+    let (quantity, least) = (thousandths(&quantity.0), thousandths(&least.0));
+    quantity.is_some() && quantity >= least
+}
+
 /// Whole bytes of a quantity; `None` if it is not a quantity, or too large.
 #[must_use]
 pub fn bytes(quantity: &Quantity) -> Option<u64> {

@@ -42,8 +42,10 @@ pub struct Setting<'a> {
     pub sink_addresses: Option<&'a [IpAddr]>,
     /// The number of Pods for now, if it differs from the declared one.
     pub replicas: Option<i32>,
-    /// Its current `StatefulSet`, whose volume cannot change.
+    /// Its current `StatefulSet`, whose volumes can only grow.
     pub live: Option<&'a StatefulSet>,
+    /// Whether the volumes of its `StatefulSet` have the declared size.
+    pub grown: bool,
     /// Whether the host belongs to the integration.
     pub exposed: bool,
     /// Whether a receiver with a buffer tells the accounts of many tenants apart.

@@ -11,7 +11,10 @@ use k8s_openapi::{
             VolumeResourceRequirements,
         },
     },
-    apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta},
+    apimachinery::pkg::{
+        api::resource::Quantity,
+        apis::meta::v1::{LabelSelector, ObjectMeta},
+    },
 };
 use kube::ResourceExt as _;
 
@@ -21,7 +24,10 @@ use super::{
     quantity,
     setting::Kind,
 };
-use crate::api::v1alpha1::{Buffer, BufferStorage, ZoomIntegration};
+use crate::api::{
+    annotation,
+    v1alpha1::{Buffer, BufferStorage, ZoomIntegration},
+};
 
 pub(super) fn build(
     integration: &ZoomIntegration,
@@ -31,13 +37,22 @@ pub(super) fn build(
     live: Option<&StatefulSet>,
 ) -> StatefulSet {
     let mut claim = claim(integration, buffer);
-    // Nothing in the template can be changed, not even its labels.
+    let mut annotations = None;
+    // Nothing in the template can be changed, neither its labels nor its size.
     if let Some(live) = live.and_then(claim_of) {
         claim.metadata.labels.clone_from(&live.metadata.labels);
+        if let (Some(spec), Some(first)) = (&mut claim.spec, template_size(live)) {
+            let size = buffer::size(buffer);
+            if quantity::thousandths(&first.0) != quantity::thousandths(&size.0) {
+                annotations = Some([(annotation::BUFFER_SIZE.to_owned(), size.0)].into());
+            }
+            spec.resources = Some(requesting(first));
+        }
     }
     StatefulSet {
         metadata: ObjectMeta {
             name: Some(workload_name(&integration.name_any(), Kind::StatefulSet)),
+            annotations,
             ..metadata(integration)
         },
         spec: Some(StatefulSetSpec {
@@ -80,40 +95,47 @@ fn claim(integration: &ZoomIntegration, buffer: &Buffer) -> PersistentVolumeClai
         spec: Some(PersistentVolumeClaimSpec {
             access_modes: Some(vec!["ReadWriteOnce".into()]),
             storage_class_name: buffer.storage_class_name.clone(),
-            resources: Some(VolumeResourceRequirements {
-                requests: Some([("storage".to_owned(), buffer::size(buffer))].into()),
-                ..VolumeResourceRequirements::default()
-            }),
+            resources: Some(requesting(buffer::size(buffer))),
             ..PersistentVolumeClaimSpec::default()
         }),
         ..PersistentVolumeClaim::default()
     }
 }
 
-/// `wanted` with the volume that a `StatefulSet` already has, which cannot change. Fields that only `wanted`
-/// has keep their defaults.
+fn requesting(size: Quantity) -> VolumeResourceRequirements {
+    VolumeResourceRequirements {
+        requests: Some([("storage".to_owned(), size)].into()),
+        ..VolumeResourceRequirements::default()
+    }
+}
+
+/// `wanted` with the volume that a `StatefulSet` has: its class cannot change, and its size changes once its
+/// volumes have `grown` to the wanted one. Fields that only `wanted` has keep their defaults.
 #[must_use]
-pub fn buffer_of(live: &StatefulSet, wanted: Option<&Buffer>) -> Buffer {
-    let claim = claim_of(live).and_then(|claim| claim.spec.as_ref());
+pub fn buffer_of(live: &StatefulSet, wanted: Option<&Buffer>, grown: bool) -> Buffer {
+    let claim = claim_of(live);
+    let class = claim.and_then(|claim| claim.spec.as_ref()?.storage_class_name.clone());
+    let size = wanted
+        .filter(|_| grown)
+        .map(buffer::size)
+        .or_else(|| size_of(live));
     Buffer {
         storage: Some(BufferStorage::Persistent),
-        storage_class_name: claim.and_then(|claim| claim.storage_class_name.clone()),
-        size: claim.and_then(|claim| {
-            let requests = claim.resources.as_ref()?.requests.as_ref()?;
-            requests.get("storage").cloned()
-        }),
+        storage_class_name: class,
+        size,
         max_age: wanted.and_then(|wanted| wanted.max_age.clone()),
         max_attempts: wanted.and_then(|wanted| wanted.max_attempts),
     }
 }
 
-/// The fields of `wanted` that this `StatefulSet` cannot adopt, each with its current value.
+/// The fields of `wanted` that this `StatefulSet` cannot adopt, each with its current value: a volume never
+/// shrinks.
 #[must_use]
 pub fn immutable(live: &StatefulSet, wanted: &Buffer) -> Vec<(&'static str, String)> {
-    let now = buffer_of(live, None);
+    let now = buffer_of(live, None, false);
     let (has, wants) = (buffer::size(&now), buffer::size(wanted));
     let mut fields = Vec::new();
-    if quantity::thousandths(&has.0) != quantity::thousandths(&wants.0) {
+    if quantity::thousandths(&has.0) > quantity::thousandths(&wants.0) {
         fields.push(("webhook.buffer.size", has.0));
     }
     if now.storage_class_name != wanted.storage_class_name {
@@ -122,6 +144,32 @@ pub fn immutable(live: &StatefulSet, wanted: &Buffer) -> Vec<(&'static str, Stri
         fields.push(("webhook.buffer.storageClassName", class));
     }
     fields
+}
+
+/// The size that the volumes of this `StatefulSet` are to have, if it is larger than that of its template: its
+/// claims have to be expanded, those of new Pods too.
+#[must_use]
+pub fn expansion(live: &StatefulSet, wanted: &Buffer) -> Option<Quantity> {
+    let first = template_size(claim_of(live)?)?;
+    let wants = buffer::size(wanted);
+    let grows = quantity::thousandths(&wants.0) > quantity::thousandths(&first.0);
+    (grows && immutable(live, wanted).is_empty()).then_some(wants)
+}
+
+/// The size that the receiver uses: that of the expanded volumes, or the first one.
+#[must_use]
+pub fn size_of(live: &StatefulSet) -> Option<Quantity> {
+    let expanded = live.annotations().get(annotation::BUFFER_SIZE);
+    let first = template_size(claim_of(live)?)?;
+    let larger = expanded
+        .filter(|size| quantity::thousandths(size) > quantity::thousandths(&first.0))
+        .map(|size| Quantity(size.clone()));
+    Some(larger.unwrap_or(first))
+}
+
+fn template_size(claim: &PersistentVolumeClaim) -> Option<Quantity> {
+    let requests = claim.spec.as_ref()?.resources.as_ref()?.requests.as_ref()?;
+    requests.get("storage").cloned()
 }
 
 /// Name of the volume claim of a Pod.

@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::controller::config::{ReceiverImage, ReceiverPolicy};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use kube::ResourceExt as _;
 
 fn integration(webhook: Value) -> ZoomIntegration {
     serde_json::from_value(json!({
@@ -59,6 +61,7 @@ fn render(webhook: Value, change: impl Fn(&mut Setting<'_>)) -> Resources {
         sink_addresses: None,
         replicas: None,
         live: None,
+        grown: false,
         exposed: true,
         routes: false,
     };
@@ -282,6 +285,7 @@ fn a_stateful_set_keeps_the_volume_that_it_has() {
         sink_addresses: None,
         replicas: None,
         live: Some(&live),
+        grown: false,
         exposed: true,
         routes: false,
     };
@@ -299,6 +303,60 @@ fn a_stateful_set_keeps_the_volume_that_it_has() {
     };
     assert!(args(&retiring).contains(&"--sink-url=https://other".into()));
     assert!(args(&retiring).contains(&"--buffer-size=751619276".into()));
+}
+
+#[test]
+fn a_volume_grows_and_its_template_stays() {
+    let webhook = |size| json!({"sink": {"http": {"url": "https://s"}}, "buffer": {"size": size}});
+    let set = |webhook: Value, live: Option<&StatefulSet>, grown: bool| {
+        let resources = render(webhook, |setting| {
+            // The lifetime of a setting is that of the test.
+            setting.grown = grown;
+            setting.live = live.map(|live| &*Box::leak(Box::new(live.clone())));
+        });
+        let args = args(&resources);
+        let size = args.iter().find(|arg| arg.starts_with("--buffer-size="));
+        let size = size.unwrap().clone();
+        match resources.workload {
+            Workload::StatefulSet(set) => (*set, size),
+            Workload::Deployment(_) => panic!("not a StatefulSet"),
+        }
+    };
+    let claims = |set: &StatefulSet| set.spec.as_ref().unwrap().volume_claim_templates.clone();
+    let noted = |set: &StatefulSet| set.annotations().get(annotation::BUFFER_SIZE).cloned();
+    let buffer = |size: &str| crate::api::v1alpha1::Buffer {
+        size: Some(Quantity(size.into())),
+        ..crate::api::v1alpha1::Buffer::default()
+    };
+    let (first, small) = set(webhook("1Gi"), None, false);
+    assert_eq!(noted(&first), None);
+    assert_eq!(expansion(&first, &buffer("1024Mi")), None);
+    assert_eq!(
+        expansion(&first, &buffer("2Gi")),
+        Some(Quantity("2Gi".into()))
+    );
+    // The volumes follow first, then the receiver.
+    let (waiting, size) = set(webhook("2Gi"), Some(&first), false);
+    assert_eq!((noted(&waiting), size), (None, small));
+    let (grown, large) = set(webhook("2Gi"), Some(&first), true);
+    assert_eq!(noted(&grown).as_deref(), Some("2Gi"));
+    assert_eq!(large, "--buffer-size=1503238553");
+    assert_eq!(claims(&grown), claims(&first));
+    // A new Pod's claim has the template's size, and is expanded too; the others do not go back meanwhile.
+    assert!(expansion(&grown, &buffer("2Gi")).is_some());
+    let (kept, size) = set(webhook("2Gi"), Some(&grown), false);
+    assert_eq!(
+        (noted(&kept).as_deref(), size),
+        (Some("2Gi"), large.clone())
+    );
+    // Smaller than it is now, though not smaller than the template.
+    assert_eq!(
+        immutable(&grown, &buffer("1536Mi")),
+        [("webhook.buffer.size", "2Gi".to_owned())]
+    );
+    assert_eq!(expansion(&grown, &buffer("1536Mi")), None);
+    let (kept, size) = set(webhook("1536Mi"), Some(&grown), false);
+    assert_eq!((noted(&kept).as_deref(), size), (Some("2Gi"), large));
 }
 
 #[test]
@@ -355,6 +413,7 @@ fn the_way_in_has_the_labels_and_annotations_that_are_allowed_and_the_path_type(
             sink_addresses: None,
             replicas: None,
             live: None,
+            grown: false,
             exposed: true,
             routes: false,
         };
@@ -461,6 +520,7 @@ fn the_operators_defaults_reach_pods_and_services_and_the_integration_goes_first
             sink_addresses: None,
             replicas: None,
             live: None,
+            grown: false,
             exposed: true,
             routes: false,
         };
@@ -605,6 +665,7 @@ fn a_declared_domain_validation_reaches_the_receiver() {
             sink_addresses: None,
             replicas: None,
             live: None,
+            grown: false,
             exposed: true,
             routes: false,
         };
@@ -646,6 +707,7 @@ fn the_judged_addresses_of_a_service_are_a_variable() {
             sink_addresses: addresses,
             replicas: None,
             live: None,
+            grown: false,
             exposed: true,
             routes: false,
         };

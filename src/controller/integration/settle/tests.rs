@@ -57,6 +57,7 @@ fn plan(token: TokenStep, credentials: CredentialsStep) -> Plan {
         receiver: ReceiverStep::Keep,
         obstacle: None,
         objects: None,
+        expansion: None,
         judgement: crate::controller::integration::model::Judgement::default(),
         transition: crate::controller::integration::model::Transition::default(),
         remove_old_token_secret: false,
@@ -383,4 +384,55 @@ fn a_token_that_zoom_does_not_take_is_kept_and_no_success() {
     assert!(failure.message.contains("Invalid access token."));
     assert!(failure.message.contains("credentials.probe.path"));
     assert!(failure.retry_at.0 > at(NOW));
+}
+
+#[test]
+fn a_volume_that_its_class_does_not_expand_is_named_with_the_way_out() {
+    let set = json!({
+        "metadata": {"name": "acme-receiver"},
+        "spec": {"selector": {}, "template": {}, "volumeClaimTemplates": [{"metadata": {"name": "buffer"},
+            "spec": {"resources": {"requests": {"storage": "1Gi"}}}}]},
+    });
+    let mut observed = observed();
+    observed.receiver.stateful_set = Some(serde_json::from_value(set).unwrap());
+    observed.volumes = Some(Volumes {
+        size: k8s_openapi::apimachinery::pkg::api::resource::Quantity("2Gi".into()),
+        claims: vec![crate::controller::integration::model::Claimed {
+            name: "buffer-acme-receiver-0".into(),
+            requested: None,
+            capacity: None,
+            trouble: None,
+        }],
+        unreadable: None,
+    });
+    let plan = plan(TokenStep::Keep, CredentialsStep::Forget);
+    let mut outcome = outcome(TokenOutcome::Untouched, None);
+    let settled = |outcome: &Outcome| {
+        settle(
+            &integration(json!(null)),
+            &observed,
+            &plan,
+            outcome,
+            at(NOW),
+        )
+    };
+    // It grows: nothing is refused, and the claim is read again soon.
+    let growing = settled(&outcome);
+    assert_eq!(growing.refusals, []);
+    assert!(growing.receiver.growing.is_some());
+    assert_eq!(growing.look_again, Some(at(NOW + 15)));
+    outcome.receiver.not_expanded = Some("the storageclass must support resize.".into());
+    let refused = settled(&outcome);
+    assert_eq!(refused.receiver.growing, None);
+    assert_eq!(refused.look_again, Some(at(NOW + 300)));
+    let message = &refused.refusals[0].message;
+    assert_eq!(refused.refusals[0].reason, Reason::BufferImmutable);
+    for part in [
+        "cannot be expanded to 2Gi",
+        "goes on with 1Gi: the storageclass must support resize. If",
+        "allowVolumeExpansion: true",
+        "set webhook.buffer.size back to 1Gi",
+    ] {
+        assert!(message.contains(part), "{message}");
+    }
 }

@@ -164,6 +164,7 @@ fn receiver_available(findings: &Findings<'_>, applied: &Applied) -> Option<Stat
         receiver.refused_class.as_deref().map(refused_class),
         refused_metadata(&receiver.refused_metadata),
         theirs(&receiver.theirs),
+        receiver.growing.clone(),
     ];
     let message = parts.into_iter().flatten().collect::<Vec<_>>().join(" ");
     Some(Statement::new(

@@ -74,6 +74,7 @@ pub(super) fn applied(token: TokenSecret) -> Applied {
             refused_metadata: vec![],
             refused_class: None,
             replicas: 1,
+            growing: None,
             waiting: None,
             progress: None,
             altered: Alterations::new(),

@@ -1,0 +1,43 @@
+//! Lets the volume claims of a buffer ask for more. Whether the volumes can grow is decided by their
+//! StorageClass, and the API server answers for it.
+
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
+use kube::{
+    Api,
+    api::{Patch, PatchParams},
+};
+use serde_json::json;
+
+use crate::{
+    api::{FIELD_MANAGER, v1alpha1::ZoomIntegration},
+    controller::{error::Error, integration::model::Expansion, writer::Writer},
+};
+
+/// Expands the claims. Returns the sentence with which the API server refused.
+///
+/// # Errors
+/// When it cannot be reached.
+pub(super) async fn expand(
+    writer: &Writer,
+    integration: &ZoomIntegration,
+    expansion: &Expansion,
+) -> Result<Option<String>, Error> {
+    let api: Api<PersistentVolumeClaim> = writer.beside(integration)?;
+    let size = &expansion.size.0;
+    let patch = json!({"spec": {"resources": {"requests": {"storage": size}}}});
+    let params = PatchParams {
+        field_manager: Some(FIELD_MANAGER.into()),
+        ..PatchParams::default()
+    };
+    for name in &expansion.claims {
+        match api.patch(name, &params, &Patch::Merge(&patch)).await {
+            Ok(_) => tracing::info!(claim = name, size, "expanding a volume"),
+            Err(kube::Error::Api(status)) if status.is_not_found() => {}
+            Err(kube::Error::Api(status)) if matches!(status.code, 403 | 422) => {
+                return Ok(Some(status.message.clone()));
+            }
+            Err(error) => return Err(Error::from_write(error)),
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,146 @@
+//! Several releases in one cluster: apart by class, or by the labels of namespaces.
+
+use anyhow::{Context as _, ensure};
+use serde_json::{Value, json};
+
+use crate::bed::{
+    Bed, LIMIT, Operator, Options, Sim, Tenant, object::seen, tools, unique, wait_for,
+};
+
+/// Two releases in one namespace, of which each serves one class.
+pub async fn by_class(bed: Bed) -> anyhow::Result<()> {
+    let sim = Sim::deploy(&bed).await?;
+    let blue = Release::install(&bed, "blue", &["operatorClass=blue".to_owned()], true).await?;
+    let theirs = tenant(&bed, &sim, "theirs", json!({"operatorClass": "blue"})).await?;
+    let ours = tenant(&bed, &sim, "ours", json!({})).await?;
+    bed.until_reason("theirs", "Connected").await?;
+    let untouched = bed.integration("ours").await?;
+    ensure!(!seen(&untouched), "{untouched:#}");
+    let operator = Operator::install(&bed, &Options::default()).await?;
+    bed.until_reason("ours", "Connected").await?;
+    // The other operator takes over the token and asks for no other.
+    bed.change(
+        "ours",
+        &json!({"operatorClass": "blue", "externalRefs": {"tenantid": "1"}}),
+    )
+    .await?;
+    until_observed(&bed, "ours").await?;
+    wait_for("the first operator counts none", LIMIT, || async {
+        let sample = r#"zoom_operator_integrations{phase="Connected"}"#;
+        Ok((operator.metric(sample).await? == Some(0.0)).then_some(()))
+    })
+    .await?;
+    for tenant in [&ours, &theirs] {
+        let asked = sim.token_requests(tenant).await?;
+        ensure!(asked == 1, "{} asked {asked} times", tenant.name);
+    }
+    blue.uninstall().await
+}
+
+/// A release for namespaces with a label, which come and go.
+pub async fn by_labels(bed: Bed) -> anyhow::Result<()> {
+    let tenants = bed.neighbour("tenant").await?;
+    let label = unique("e2e");
+    let values = [
+        format!("watchNamespaceSelector.matchLabels.{label}=yes"),
+        format!("zoom.oauthUrl=http://zoom-sim.{}.svc", tenants.namespace()),
+        format!("zoom.apiUrl=http://zoom-sim.{}.svc", tenants.namespace()),
+    ];
+    let release = Release::install(&bed, &unique("zo"), &values, false).await?;
+    let result = selected(&tenants, &label).await;
+    let gone = release.uninstall().await;
+    tenants.remove().await?;
+    result.and(gone)
+}
+
+async fn selected(tenants: &Bed, label: &str) -> anyhow::Result<()> {
+    let sim = Sim::deploy(tenants).await?;
+    tenant(tenants, &sim, "acme", json!({})).await?;
+    ensure!(!seen(&tenants.integration("acme").await?));
+    labelled(tenants, label, json!("yes")).await?;
+    tenants.until_reason("acme", "Connected").await?;
+    labelled(tenants, label, Value::Null).await?;
+    // Its Secret goes and does not come back, until the label does.
+    let name = Tenant::server_to_server("acme").token_secret();
+    wait_for("nobody restores the Secret", LIMIT, || async {
+        tenants.delete("secrets", &name).await.ok();
+        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+        Ok(tenants
+            .find("secrets", &name)
+            .await?
+            .is_none()
+            .then_some(()))
+    })
+    .await?;
+    labelled(tenants, label, json!("yes")).await?;
+    wait_for("the Secret is restored", LIMIT, || async {
+        tenants.find("secrets", &name).await
+    })
+    .await?;
+    Ok(())
+}
+
+async fn labelled(bed: &Bed, label: &str, value: Value) -> anyhow::Result<()> {
+    let path = format!("/api/v1/namespaces/{}", bed.namespace());
+    let patch = json!({"metadata": {"labels": {(label): value}}});
+    let merge = ("application/merge-patch+json", &patch);
+    bed.request("PATCH", &path, Some(merge)).await?;
+    Ok(())
+}
+
+async fn tenant(bed: &Bed, sim: &Sim, name: &str, spec: Value) -> anyhow::Result<Tenant> {
+    let tenant = Tenant::server_to_server(name);
+    sim.put_app(&tenant, json!({})).await?;
+    bed.apply(&tenant.secret()).await?;
+    bed.apply(&tenant.manifest_with(&spec)).await?;
+    Ok(tenant)
+}
+
+async fn until_observed(bed: &Bed, name: &str) -> anyhow::Result<()> {
+    bed.until(name, "its last change is observed", |object| {
+        object["metadata"]["generation"] == object["status"]["observedGeneration"]
+    })
+    .await?;
+    Ok(())
+}
+
+/// A release besides the usual one of a test.
+struct Release {
+    bed: Bed,
+    name: String,
+}
+
+impl Release {
+    async fn install(
+        bed: &Bed,
+        name: &str,
+        values: &[String],
+        namespaced: bool,
+    ) -> anyhow::Result<Self> {
+        let options = Options {
+            values: values.to_vec(),
+            ..Options::default()
+        };
+        let mut args = vec!["install".to_owned(), name.to_owned()];
+        args.extend(Operator::chart_args(bed, &options));
+        if !namespaced {
+            let served = args
+                .iter()
+                .position(|arg| arg.starts_with("watchNamespaces="));
+            let served = served.context("no namespaces")?;
+            args.drain(served - 1..=served);
+        }
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        tools::must("helm", &args).await?;
+        Ok(Self {
+            bed: bed.clone(),
+            name: name.to_owned(),
+        })
+    }
+
+    async fn uninstall(&self) -> anyhow::Result<()> {
+        let namespace = format!("--namespace={}", self.bed.namespace());
+        tools::must("helm", &["uninstall", &self.name, &namespace, "--wait"]).await?;
+        Ok(())
+    }
+}
