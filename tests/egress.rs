@@ -167,7 +167,10 @@ async fn token(egress: &Egress, zoom: &str) -> Result<String, Error> {
     zoom_sim::install_crypto();
     let url: url::Url = zoom.parse().unwrap();
     let endpoints = Endpoints::new(url.clone(), url);
-    let client = Client::through(endpoints, egress.client_builder().unwrap()).unwrap();
+    ask(&Client::through(endpoints, egress.client_builder().unwrap()).unwrap()).await
+}
+
+async fn ask(client: &Client) -> Result<String, Error> {
     let credentials = Credentials {
         app: App {
             client_id: "id".into(),
@@ -221,6 +224,35 @@ async fn a_proxy_that_re_signs_needs_its_authority() {
     let got = token(&egress, &format!("https://{HOST}")).await;
     assert_eq!(got.unwrap(), "from zoom");
     assert_eq!(zoom.requests(), 1);
+}
+
+#[tokio::test]
+async fn another_bundle_counts_from_the_next_request_on_and_a_broken_one_never() {
+    zoom_sim::install_crypto();
+    let (authority, other) = (Authority::new(), Authority::new());
+    let zoom = Zoom::plain().await;
+    let proxy = Proxy::start(Kind::Resign, &zoom, &authority).await;
+    let (egress, _directory) = egress(&format!("http://{}", proxy.address), &other.pem());
+    let url: url::Url = format!("https://{HOST}").parse().unwrap();
+    let endpoints = Endpoints::new(url.clone(), url);
+    let client = Client::through(endpoints, egress.client_builder().unwrap()).unwrap();
+    let mut known = None;
+    // As for the first time: it may have changed since the client was made.
+    client
+        .reroute(egress.renewed(&mut known).unwrap().unwrap())
+        .unwrap();
+    assert!(egress.renewed(&mut known).unwrap().is_none());
+    assert!(ask(&client).await.is_err());
+    let bundle = egress.bundle().unwrap();
+    fs::write(bundle, authority.pem()).unwrap();
+    let way = egress.renewed(&mut known).unwrap().unwrap();
+    client.reroute(way).unwrap();
+    assert_eq!(ask(&client).await.unwrap(), "from zoom");
+    fs::write(bundle, "-----BEGIN CERTIFICATE-----").unwrap();
+    assert!(egress.renewed(&mut known).is_err());
+    // Once is enough.
+    assert!(egress.renewed(&mut known).unwrap().is_none());
+    assert_eq!(ask(&client).await.unwrap(), "from zoom");
 }
 
 #[tokio::test]

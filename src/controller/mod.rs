@@ -11,7 +11,7 @@
 //! | Which objects does this operator serve? | `scope.rs`, `index/served.rs` |
 //! | What does a pass work with? | `context.rs`: `reader.rs`, `writer.rs`, `grants`, `budget` |
 //! | When is something tried again? | `schedule.rs`; the failure that is remembered: `failure.rs` |
-//! | How often is Zoom asked? | `budget` |
+//! | How often is Zoom asked? | `budget`; with which authorities: `trust.rs` |
 //! | Which namespaces may use an integration? | `tenancy.rs` |
 //! | Whose events go where? | `routing`; whether a sink's Service may be used: `sink_service.rs` |
 //! | Who leads? | `leadership.rs` |
@@ -57,6 +57,7 @@ mod scope;
 mod sink_service;
 mod tenancy;
 mod token_secret;
+mod trust;
 mod verdict;
 mod watch;
 mod writer;
@@ -151,6 +152,10 @@ async fn run(args: Args) -> anyhow::Result<()> {
         _ = tokio::time::timeout(LONGEST_DRAIN, draining) => {}
         () = shutdown.requested() => {}
     }
+    tokio::spawn({
+        let context = context.clone();
+        async move { trust::follow(&context.zoom.client, &context.config.egress).await }
+    });
     // A separate task: no amount of work may delay a renewal.
     let election = tokio::spawn(async move {
         let lost = tokio::select! {

@@ -1,6 +1,9 @@
 //! The HTTP client for Zoom: the token endpoint, revocation, and who a token belongs to.
 
-use std::time::Duration;
+use std::{
+    sync::{PoisonError, RwLock},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use reqwest::{ClientBuilder, RequestBuilder, Response, header};
@@ -65,7 +68,8 @@ pub struct Credentials {
 /// A client for Zoom.
 #[derive(Debug)]
 pub struct Client {
-    http: reqwest::Client,
+    http: RwLock<reqwest::Client>,
+    timeout: Duration,
     /// Time for a request that spends something.
     spending_limit: Duration,
     endpoints: Endpoints,
@@ -146,16 +150,27 @@ impl Client {
         way: ClientBuilder,
         timeout: Duration,
     ) -> Result<Self, reqwest::Error> {
-        let http = way
-            .connect_timeout(timeout / 4)
-            .pool_idle_timeout(IDLE)
-            .timeout(timeout)
-            .build()?;
         Ok(Self {
-            http,
+            http: RwLock::new(connections(way, timeout)?),
+            timeout,
             spending_limit: timeout,
             endpoints,
         })
+    }
+
+    /// Takes another way out from the next request on, for example with other authorities.
+    ///
+    /// # Errors
+    /// As [`Client::new`]; the way out stays.
+    pub fn reroute(&self, way: ClientBuilder) -> Result<(), reqwest::Error> {
+        let http = connections(way, self.timeout)?;
+        *self.http.write().unwrap_or_else(PoisonError::into_inner) = http;
+        Ok(())
+    }
+
+    fn http(&self) -> reqwest::Client {
+        let http = self.http.read().unwrap_or_else(PoisonError::into_inner);
+        http.clone()
     }
 
     /// The longest time that a request takes which spends something.
@@ -288,7 +303,7 @@ impl Client {
         api_url: &str,
     ) -> Result<Option<Identity>, Error> {
         let request = self
-            .http
+            .http()
             .get(format!(
                 "{}/v2/users/me",
                 self.api_url(api_url).as_str().trim_end_matches('/')
@@ -315,7 +330,7 @@ impl Client {
         let host = self.api_url(api_url.as_str());
         let url = format!("{}/v2{path}", host.as_str().trim_end_matches('/'));
         let secret = access_token.expose_secret();
-        let request = self.http.get(url).bearer_auth(secret);
+        let request = self.http().get(url).bearer_auth(secret);
         let (status, body, wait) = self.send(request, Timestamp::now()).await?;
         if (200..300).contains(&status) {
             return Ok(());
@@ -360,7 +375,7 @@ impl Client {
     }
 
     fn authenticated(&self, url: String, app: &App) -> RequestBuilder {
-        self.http
+        self.http()
             .post(url)
             .basic_auth(&app.client_id, Some(app.client_secret.expose_secret()))
     }
@@ -428,6 +443,13 @@ fn unreachable(error: reqwest::Error) -> Error {
     let unsent = error.is_connect() || error.is_builder();
     let error = Error::new(Fault::Unreachable, format!("{kind}: {cause}"));
     if unsent { error } else { error.ambiguous() }
+}
+
+fn connections(way: ClientBuilder, timeout: Duration) -> Result<reqwest::Client, reqwest::Error> {
+    way.connect_timeout(timeout / 4)
+        .pool_idle_timeout(IDLE)
+        .timeout(timeout)
+        .build()
 }
 
 #[cfg(test)]

@@ -59,11 +59,7 @@ impl Egress {
     /// # Errors
     /// See [`EgressError`].
     pub fn client_builder(&self) -> Result<ClientBuilder, EgressError> {
-        let trust = match self
-            .ca_bundle
-            .as_deref()
-            .filter(|path| !path.as_os_str().is_empty())
-        {
+        let trust = match self.bundle() {
             Some(path) => Trust::PublicRootsAnd(certificates(path)?),
             None => Trust::PublicRoots,
         };
@@ -90,6 +86,33 @@ impl Egress {
             builder = builder.proxy(proxy.no_proxy(NoProxy::from_string(list)));
         }
         Ok(builder)
+    }
+
+    /// The file of authorities.
+    #[must_use]
+    pub fn bundle(&self) -> Option<&Path> {
+        self.ca_bundle
+            .as_deref()
+            .filter(|path| !path.as_os_str().is_empty())
+    }
+
+    /// The client builder, if the file of authorities is not as it was `known`.
+    ///
+    /// # Errors
+    /// See [`EgressError`]; once for each content of the file.
+    pub fn renewed(
+        &self,
+        known: &mut Option<Vec<u8>>,
+    ) -> Result<Option<ClientBuilder>, EgressError> {
+        let Some(path) = self.bundle() else {
+            return Ok(None);
+        };
+        let now = fs::read(path).unwrap_or_default();
+        if known.as_ref() == Some(&now) {
+            return Ok(None);
+        }
+        *known = Some(now);
+        self.client_builder().map(Some)
     }
 }
 
