@@ -5,6 +5,7 @@
     reason = "a test may fail by panicking"
 )]
 
+mod both_families;
 mod doctor;
 mod plugin;
 mod process;

@@ -111,6 +111,28 @@ async fn the_binary_serves_and_exits_on_sigterm() {
     }
 }
 
+/// The kubelet's probes and Zoom's requests come by either family.
+#[tokio::test]
+async fn every_port_answers_on_both_families() {
+    use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, TcpStream};
+    if TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_err() {
+        return;
+    }
+    let fixture = Fixture::new().await;
+    let flags = [
+        "--listen=[::]:0",
+        "--admin-listen=[::]:0",
+        "--facts-listen=[::]:0",
+    ];
+    let (_process, entry, _log) = serving(&fixture, &flags.map(ToOwned::to_owned));
+    for port in ["webhook", "admin", "facts"] {
+        let address: SocketAddr = entry[port].as_str().unwrap().parse().unwrap();
+        assert!(address.is_ipv6(), "{port}: {address}");
+        TcpStream::connect((Ipv6Addr::LOCALHOST, address.port())).unwrap();
+        TcpStream::connect((Ipv4Addr::LOCALHOST, address.port())).unwrap();
+    }
+}
+
 /// Ends with its test, whatever the test's end.
 pub struct Process(pub Child);
 
