@@ -6,7 +6,7 @@ use runtime::outgoing::egress::Egress;
 
 use super::error::chain;
 
-/// How often the file is read. The kubelet itself needs about a minute to bring a changed ConfigMap.
+/// How often the file is read. The kubelet itself needs about a minute to bring a changed `ConfigMap`.
 const EVERY: Duration = Duration::from_secs(30);
 
 /// Follows the file of authorities. Never returns.

@@ -49,6 +49,6 @@ pub use tenancy::{
 pub use token::{DeletionPolicy, Restart, RestartWhen, Token, Workload, WorkloadKind};
 pub use webhook::{
     Authentication, AuthenticationType, Buffer, BufferStorage, HttpFormat, HttpSink, NatsMessageId,
-    NatsSink, ReceiverKnobs, Resources, ServiceRef, Sink, Subscription, Toleration,
-    UnclaimedAccounts, Webhook,
+    NatsSink, ReceiverKnobs, Resources, ServiceRef, Sink, Spread, Subscription, Toleration,
+    UnclaimedAccounts, Webhook, WhenUnsatisfiable,
 };

@@ -4,7 +4,10 @@ mod schema;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use k8s_openapi::apimachinery::pkg::{api::resource::Quantity, util::intstr::IntOrString};
+use k8s_openapi::{
+    api::core::v1::Affinity,
+    apimachinery::pkg::{api::resource::Quantity, util::intstr::IntOrString},
+};
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -288,6 +291,20 @@ pub struct ReceiverKnobs {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 20))]
     pub tolerations: Option<Vec<Toleration>>,
+    /// Affinity of the receiver's Pods. Replaces that of the operator's configuration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::affinity_schema")]
+    pub affinity: Option<Affinity>,
+    /// How the receiver's Pods are spread over zones or nodes. Replaces what the operator's configuration says,
+    /// by default that they prefer different nodes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 10))]
+    pub topology_spread_constraints: Option<Vec<Spread>>,
+    /// Secrets of the same namespace with credentials of the registry, besides those of the operator's
+    /// configuration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 10))]
+    pub image_pull_secrets: Option<Vec<LocalRef>>,
     /// Labels of the receiver's Pods. The operator's configuration says which keys are allowed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "metadata::labels_schema")]
@@ -339,6 +356,30 @@ pub struct Toleration {
     /// How long a Pod stays on a node with a `NoExecute` taint, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub toleration_seconds: Option<i64>,
+}
+
+/// How the receiver's Pods are spread.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Spread {
+    /// By how many Pods two places may differ at most.
+    #[schemars(range(min = 1, max = 20))]
+    pub max_skew: i32,
+    /// Label of the nodes by which places differ, for example `topology.kubernetes.io/zone`.
+    #[schemars(length(min = 1, max = 317))]
+    pub topology_key: String,
+    /// `ScheduleAnyway` (default) or `DoNotSchedule`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when_unsatisfiable: Option<WhenUnsatisfiable>,
+}
+
+/// What happens to a Pod for which no place keeps the limit: `ScheduleAnyway` (default) or `DoNotSchedule`.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[allow(missing_docs, reason = "as in Kubernetes")]
+pub enum WhenUnsatisfiable {
+    #[default]
+    ScheduleAnyway,
+    DoNotSchedule,
 }
 
 // === impl Webhook ===

@@ -247,7 +247,7 @@ pub async fn referred(
     let own = connection.namespace().unwrap_or_default();
     let is_foreign = reference.is_foreign(&own);
     let home = reference.namespace(&own);
-    let watched = config.namespaces();
+    let watched = config.scope.namespaces();
     let is_watched = |name: &str| {
         let all = watched.as_ref();
         all.is_none_or(|all| all.iter().any(|watched| watched == name))

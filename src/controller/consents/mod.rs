@@ -138,7 +138,7 @@ async fn target(
     let home = integration.namespace().unwrap_or_default();
     let name = policy.namespace().unwrap_or(&home);
     let namespaces: Reads<Namespace> = context.reader.of_cluster();
-    let watched = context.config.namespaces();
+    let watched = context.config.scope.namespaces();
     let is_watched = watched
         .as_ref()
         .is_none_or(|all| all.iter().any(|watched| watched == name));

@@ -240,7 +240,8 @@ impl Objects {
     pub fn keys_in(&self, namespace: &str) -> Vec<Key> {
         let integrations = self.integrations.within(Some(namespace));
         let connections = self.connections.within(Some(namespace));
-        let integrations = integrations.map(|object| Key::integration(namespace, names(&**object).1));
+        let integrations =
+            integrations.map(|object| Key::integration(namespace, names(&**object).1));
         let connections = connections.map(|object| Key::connection(namespace, names(&**object).1));
         integrations.chain(connections).collect()
     }

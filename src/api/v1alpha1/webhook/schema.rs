@@ -1,6 +1,8 @@
 //! Schemas of the webhook's fields that their types alone do not give.
 
-use schemars::{Schema, SchemaGenerator, json_schema};
+use k8s_openapi::api::core::v1::Affinity;
+use schemars::{JsonSchema as _, Schema, SchemaGenerator, json_schema};
+use serde_json::Value;
 
 pub(super) fn events_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
@@ -108,4 +110,26 @@ pub(super) fn node_selector_schema(_: &mut SchemaGenerator) -> Schema {
         "maxProperties": 20,
         "additionalProperties": {"type": "string", "maxLength": 63}
     })
+}
+
+/// As in a Pod, without the long descriptions.
+pub(super) fn affinity_schema(_: &mut SchemaGenerator) -> Schema {
+    let mut generator = schemars::generate::SchemaSettings::openapi3()
+        .with(|settings| settings.inline_subschemas = true)
+        .into_generator();
+    let mut schema = Affinity::json_schema(&mut generator).to_value();
+    plain(&mut schema);
+    schema.try_into().unwrap_or_default()
+}
+
+/// Removes descriptions; what is called `description` and is no text is a property.
+fn plain(schema: &mut Value) {
+    match schema {
+        Value::Object(fields) => {
+            fields.retain(|name, value| name != "description" || !value.is_string());
+            fields.values_mut().for_each(plain);
+        }
+        Value::Array(items) => items.iter_mut().for_each(plain),
+        _ => {}
+    }
 }

@@ -1,5 +1,5 @@
 //! Lets the volume claims of a buffer ask for more. Whether the volumes can grow is decided by their
-//! StorageClass, and the API server answers for it.
+//! storage class, and the API server answers for it.
 
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use kube::{

@@ -7,10 +7,12 @@ use k8s_openapi::{
     api::core::v1::{
         Capabilities, Container, ContainerPort, EnvVar, HTTPGetAction, LocalObjectReference,
         PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ResourceRequirements, SeccompProfile,
-        SecurityContext, Toleration,
+        SecurityContext, Toleration, TopologySpreadConstraint,
     },
     apimachinery::pkg::{
-        api::resource::Quantity, apis::meta::v1::ObjectMeta, util::intstr::IntOrString,
+        api::resource::Quantity,
+        apis::meta::v1::{LabelSelector, ObjectMeta},
+        util::intstr::IntOrString,
     },
 };
 
@@ -21,7 +23,7 @@ use super::{
     volumes,
 };
 use crate::{
-    api::v1alpha1::{Buffer, Resources, Webhook, ZoomIntegration},
+    api::v1alpha1::{Buffer, Resources, Spread, Webhook, WhenUnsatisfiable, ZoomIntegration},
     controller::integration::own_metadata::of_pods,
 };
 
@@ -89,11 +91,14 @@ fn pod(
         })
         .collect();
     let grace = buffer::grace(buffer).as_secs();
-    let pull_secrets: Vec<LocalObjectReference> = image
-        .pull_secrets
-        .iter()
-        .map(|name| LocalObjectReference { name: name.clone() })
-        .collect();
+    let own = knobs.image_pull_secrets.into_iter().flatten();
+    let own = own.map(|secret| secret.name);
+    let mut pull_secrets: Vec<LocalObjectReference> = Vec::new();
+    for name in image.pull_secrets.iter().cloned().chain(own) {
+        if !pull_secrets.iter().any(|known| known.name == name) {
+            pull_secrets.push(LocalObjectReference { name });
+        }
+    }
     PodSpec {
         service_account_name: Some(name(integration)),
         automount_service_account_token: Some(false),
@@ -114,8 +119,15 @@ fn pod(
         volumes: Some(volumes),
         node_selector: (!node_selector.is_empty()).then_some(node_selector),
         tolerations: (!tolerations.is_empty()).then_some(tolerations),
-        affinity: defaults.affinity.clone(),
-        topology_spread_constraints: defaults.spread(&selector_labels(integration)),
+        affinity: knobs.affinity.or_else(|| defaults.affinity.clone()),
+        topology_spread_constraints: match knobs.topology_spread_constraints {
+            Some(own) => Some(
+                own.into_iter()
+                    .map(|own| spread(integration, own))
+                    .collect(),
+            ),
+            None => defaults.spread(&selector_labels(integration)),
+        },
         priority_class_name: knobs
             .priority_class_name
             .filter(|class| setting.policy.allows_class(class))
@@ -228,6 +240,24 @@ fn requirements(wanted: Resources) -> ResourceRequirements {
         requests: wanted.requests.map(quantities),
         limits: wanted.limits.map(quantities),
         ..ResourceRequirements::default()
+    }
+}
+
+/// Concerns the Pods of this receiver.
+fn spread(integration: &ZoomIntegration, own: Spread) -> TopologySpreadConstraint {
+    let when = match own.when_unsatisfiable.unwrap_or_default() {
+        WhenUnsatisfiable::ScheduleAnyway => "ScheduleAnyway",
+        WhenUnsatisfiable::DoNotSchedule => "DoNotSchedule",
+    };
+    TopologySpreadConstraint {
+        max_skew: own.max_skew,
+        topology_key: own.topology_key,
+        when_unsatisfiable: when.into(),
+        label_selector: Some(LabelSelector {
+            match_labels: Some(selector_labels(integration)),
+            ..LabelSelector::default()
+        }),
+        ..TopologySpreadConstraint::default()
     }
 }
 

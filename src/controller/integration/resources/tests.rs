@@ -588,6 +588,7 @@ fn a_priority_class_that_is_not_allowed_is_not_applied() {
             sink_addresses: None,
             replicas: None,
             live: None,
+            grown: false,
             exposed: true,
             routes: false,
         };
@@ -752,5 +753,155 @@ fn routes_are_mounted_once_for_all_tenants_and_only_with_a_buffer() {
         let rendered = render(webhook, |setting| setting.routes = routes);
         assert_eq!(volume(&rendered, "routes"), Value::Null);
         assert!(!args(&rendered).iter().any(|flag| flag.contains("routes")));
+    }
+}
+
+#[test]
+fn an_integration_says_where_its_own_pods_run_and_who_pulls_their_image() {
+    let own = json!({"sink": {"http": {"url": "https://s"}}, "receiver": {
+        "affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}},
+        "topologySpreadConstraints": [
+            {"maxSkew": 1, "topologyKey": "zone"},
+            {"maxSkew": 2, "topologyKey": "rack", "whenUnsatisfiable": "DoNotSchedule"}],
+        "imagePullSecrets": [{"name": "mine"}, {"name": "shared"}],
+    }});
+    let mut image = image();
+    image.pull_secrets = vec!["shared".into()];
+    let mut policy = policy();
+    policy.defaults = r#"{"affinity":{"podAffinity":{}},"topologySpreadConstraints":[
+        {"maxSkew":1,"topologyKey":"host","whenUnsatisfiable":"ScheduleAnyway"}]}"#
+        .parse()
+        .unwrap();
+    let setting = Setting {
+        image: &image,
+        policy: &policy,
+        sink: SinkAccess::Granted,
+        sink_addresses: None,
+        replicas: None,
+        live: None,
+        grown: false,
+        exposed: true,
+        routes: true,
+    };
+    let pod = template(&build(&integration(own), &setting).unwrap());
+    assert_eq!(
+        pod["affinity"],
+        json!({"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}})
+    );
+    let spread = |index: usize| {
+        let of = &pod["topologySpreadConstraints"][index];
+        let own = of["labelSelector"]["matchLabels"]["app.kubernetes.io/instance"] == "acme";
+        (
+            of["topologyKey"].clone(),
+            of["whenUnsatisfiable"].clone(),
+            own,
+        )
+    };
+    assert_eq!(spread(0), (json!("zone"), json!("ScheduleAnyway"), true));
+    assert_eq!(spread(1), (json!("rack"), json!("DoNotSchedule"), true));
+    assert_eq!(
+        pod["imagePullSecrets"],
+        json!([{"name": "shared"}, {"name": "mine"}])
+    );
+    let none = template(
+        &build(
+            &integration(json!({"sink": {"http": {"url": "https://s"}}})),
+            &setting,
+        )
+        .unwrap(),
+    );
+    assert_eq!(none["affinity"], json!({"podAffinity": {}}));
+    assert_eq!(none["topologySpreadConstraints"][0]["topologyKey"], "host");
+}
+
+/// Pod Security `restricted`, for every kind of receiver; and with the values for `OpenShift` no id is fixed.
+#[test]
+fn every_kind_of_receiver_is_restricted() {
+    let http = json!({"http": {"url": "https://s"}});
+    let secret = json!({"http": {"url": "https://s", "credentialsSecretRef": {"name": "s"}}});
+    let nats = json!({"nats": {"url": "tls://n", "subject": "zoom.events"}});
+    let kinds = [
+        json!({"sink": http}),
+        json!({"sink": http, "buffer": {"size": "1Gi"}, "receiver": {"replicas": 2}}),
+        json!({"sink": secret, "buffer": {"storage": "Ephemeral"}}),
+        json!({"sink": nats, "buffer": {}, "lifecycleEvents": {}}),
+        json!({"sink": http, "authentication": {"type": "Basic"}}),
+    ];
+    let openshift = r#"{"podSecurityContext":{"runAsNonRoot":true,"seccompProfile":{"type":"RuntimeDefault"}}}"#;
+    let image = image();
+    for (defaults, ids) in [("{}", true), (openshift, false)] {
+        let mut policy = policy();
+        policy.defaults = defaults.parse().unwrap();
+        for kind in &kinds {
+            let Ok(webhook) = serde_json::from_value::<crate::api::v1alpha1::Webhook>(kind.clone())
+            else {
+                panic!("not a webhook: {kind}");
+            };
+            let mut integration = integration(json!({"sink": http}));
+            integration.spec.webhook = Some(webhook);
+            let setting = Setting {
+                image: &image,
+                policy: &policy,
+                sink: SinkAccess::Granted,
+                sink_addresses: None,
+                replicas: None,
+                live: None,
+                grown: false,
+                exposed: true,
+                routes: true,
+            };
+            let pod = template(&build(&integration, &setting).unwrap());
+            expect_restricted(&pod);
+            let text = pod.to_string();
+            for id in ["runAsUser", "runAsGroup", "fsGroup", "supplementalGroups"] {
+                let fixed = ids && id != "supplementalGroups";
+                assert_eq!(text.contains(&format!("\"{id}\"")), fixed, "{id}: {pod:#}");
+            }
+        }
+    }
+}
+
+fn expect_restricted(pod: &Value) {
+    for field in [
+        "hostNetwork",
+        "hostPID",
+        "hostIPC",
+        "initContainers",
+        "ephemeralContainers",
+    ] {
+        assert!(pod[field].is_null(), "{field}");
+    }
+    let context = &pod["securityContext"];
+    assert_eq!(context["runAsNonRoot"], true);
+    assert_eq!(context["seccompProfile"]["type"], "RuntimeDefault");
+    for container in pod["containers"].as_array().unwrap() {
+        let context = &container["securityContext"];
+        assert_eq!(context["allowPrivilegeEscalation"], false);
+        assert_eq!(context["readOnlyRootFilesystem"], true);
+        assert_eq!(context["capabilities"], json!({"drop": ["ALL"]}));
+        assert_ne!(context["privileged"], true);
+        let ports = container["ports"].as_array().unwrap();
+        assert!(ports.iter().all(|port| port["hostPort"].is_null()));
+    }
+    // The kinds that `restricted` allows.
+    let allowed = [
+        "configMap",
+        "csi",
+        "downwardAPI",
+        "emptyDir",
+        "ephemeral",
+        "persistentVolumeClaim",
+        "projected",
+        "secret",
+    ];
+    for volume in pod["volumes"].as_array().unwrap() {
+        let kinds = volume
+            .as_object()
+            .unwrap()
+            .keys()
+            .filter(|key| *key != "name");
+        for kind in kinds {
+            assert!(allowed.contains(&kind.as_str()), "{volume}");
+        }
     }
 }

@@ -355,7 +355,7 @@ fn what_stalls_the_integration_is_what_to_do_next() {
         ),
         (
             Reason::BufferImmutable,
-            "Set the field back; to change it, set buffer.storage: Ephemeral first",
+            "Set the field back, or ask for a StorageClass with allowVolumeExpansion; for another volume set buffer.storage: Ephemeral first",
         ),
     ] {
         pass.refusals = vec![Refusal::new(reason, "m".into())];
