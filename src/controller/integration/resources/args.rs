@@ -67,6 +67,17 @@ pub(super) fn build(
     if let Some(buffer) = buffer {
         buffering(&mut flags, buffer);
         if setting.routes {
+            // They hold for tenants' sinks, also while the integration's own is withheld.
+            let policy = setting.policy;
+            flags
+                .sink
+                .allow_networks
+                .clone_from(&policy.sink_allow_network);
+            flags
+                .sink
+                .refuse_networks
+                .clone_from(&policy.sink_refuse_network);
+            flags.sink.timeout = sink(integration, webhook, true).timeout;
             flags.routing.dir = Some(ROUTES_DIR.into());
             flags.routing.unclaimed = unclaimed(webhook);
         }

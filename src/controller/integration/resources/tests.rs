@@ -749,6 +749,25 @@ fn routes_are_mounted_once_for_all_tenants_and_only_with_a_buffer() {
     let flags = args(&rendered);
     assert!(flags.contains(&"--routes-dir=/etc/zoom-operator/routes".to_owned()));
     assert!(flags.contains(&"--unclaimed-accounts=Drop".to_owned()));
+    let networks = |flags: &[String]| -> Vec<String> {
+        let of = flags.iter().filter(|flag| flag.contains("-network="));
+        of.cloned().collect()
+    };
+    let withheld = render(buffered.clone(), |setting| {
+        setting.routes = true;
+        setting.sink = SinkAccess::Withheld;
+    });
+    let withheld = args(&withheld);
+    assert!(!networks(&flags).is_empty());
+    assert_eq!(networks(&withheld), networks(&flags), "tenants' sinks");
+    let timeout = |flags: &[String]| {
+        let mut found = flags
+            .iter()
+            .filter(|flag| flag.starts_with("--sink-timeout="));
+        found.next().cloned()
+    };
+    assert_eq!(timeout(&withheld), timeout(&flags));
+    assert!(!withheld.iter().any(|flag| flag.starts_with("--sink-url")));
     for (webhook, routes) in [(webhook(json!({})), true), (buffered, false)] {
         let rendered = render(webhook, |setting| setting.routes = routes);
         assert_eq!(volume(&rendered, "routes"), Value::Null);

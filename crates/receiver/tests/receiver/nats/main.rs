@@ -15,12 +15,15 @@ mod client;
 mod fixture;
 #[path = "../sink.rs"]
 mod sink;
+#[path = "../tenants.rs"]
+mod tenants;
 #[path = "../tls.rs"]
 mod tls;
 
 mod access;
 mod delivery;
 mod places;
+mod routes;
 mod server;
 
 use std::process::ExitCode;
@@ -43,7 +46,12 @@ use cases;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let cases: [Vec<Case>; _] = [access::cases(), delivery::cases(), places::cases()];
+    let cases: [Vec<Case>; _] = [
+        access::cases(),
+        delivery::cases(),
+        places::cases(),
+        routes::cases(),
+    ];
     let trials = cases.into_iter().flatten().map(|(name, case)| {
         let name = name.strip_prefix("nats::").unwrap_or(name);
         Trial::ignorable_test(name, move || {
