@@ -266,3 +266,6 @@ impl Dispatcher {
         answer.await.ok().flatten()
     }
 }
+
+#[cfg(test)]
+mod tests;

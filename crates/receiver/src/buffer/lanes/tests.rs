@@ -1,0 +1,310 @@
+//! Lanes side by side, with sinks that behave in every way: order holds in each, and nobody waits for another.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop")]
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Instant,
+};
+
+use jiff::Timestamp;
+use prometheus_client::registry::Registry;
+use proptest::{collection::vec, prelude::*};
+use runtime::shutdown;
+use tokio::sync::watch;
+
+use super::{
+    pools::{Permit, Pools},
+    *,
+};
+use crate::{
+    buffer::{
+        backoff::Backoff,
+        channel::{Channel, Decision, Wake},
+        dead::DeadLetter,
+        reader::Stopped,
+        record,
+        schedule::Rules,
+        status::Status,
+        store::Entry,
+    },
+    dedupe::Dedupe,
+    event::{Event, ZoomHeaders},
+    metrics::Metrics,
+    recorder::Recorder,
+    sink::{Failure, SinkError},
+};
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// How the sink of an account behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Manner {
+    Healthy,
+    /// Fails until all events of healthy accounts are delivered.
+    Broken,
+    /// Answers nothing until then.
+    Silent,
+    /// Refuses every third event for good.
+    Picky,
+    /// Fails with every fifth event until it has all others.
+    Chokes,
+}
+
+#[derive(Debug)]
+struct World {
+    /// What the store has.
+    records: Mutex<BTreeMap<u64, Vec<u8>>>,
+    /// Places in the order of acceptance, by account.
+    accepted: Mutex<BTreeMap<usize, Vec<u64>>>,
+    /// Places that left the queue, and whether as a dead letter.
+    settled: Mutex<Vec<(u64, bool)>>,
+    /// Events of healthy accounts that are not delivered yet.
+    healthy: watch::Sender<usize>,
+    at_once: AtomicUsize,
+    most: AtomicUsize,
+}
+
+/// The lane of an account with a scripted sink.
+#[derive(Debug)]
+struct Scripted {
+    account: usize,
+    manner: Manner,
+    unread: VecDeque<Entry>,
+    failures: u32,
+    /// Events that are no fifth one, and are not accepted.
+    others: usize,
+    world: Arc<World>,
+    pools: Arc<Pools>,
+}
+
+impl Channel for Scripted {
+    const IS_LANE: bool = true;
+    type Turn = Permit;
+
+    async fn wait(&mut self, reads: bool) -> Result<Wake, Stopped> {
+        let next = if reads { self.unread.pop_front() } else { None };
+        match next {
+            Some(entry) => Ok(Wake::Read(vec![entry])),
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn ahead(&mut self) -> Result<Vec<Entry>, Stopped> {
+        Ok(self.unread.pop_front().into_iter().collect())
+    }
+
+    fn is_finished(&self) -> bool {
+        self.unread.is_empty()
+    }
+
+    fn decide(&mut self, _since: i64, _is_urgent: bool) -> Decision {
+        Decision::Deliver
+    }
+
+    async fn acquire(&self, bytes: usize) -> Permit {
+        self.pools.acquire(self.failures >= 2, bytes).await
+    }
+
+    async fn deliver(&mut self, event: &Event, _turn: Permit) -> Result<(), Failure> {
+        let world = Arc::clone(&self.world);
+        let now = world.at_once.fetch_add(1, Ordering::Relaxed) + 1;
+        world.most.fetch_max(now, Ordering::Relaxed);
+        tokio::task::yield_now().await;
+        let place: u64 = str::from_utf8(&event.body).unwrap().parse().unwrap();
+        let mut healthy = world.healthy.subscribe();
+        let is_over = *healthy.borrow() == 0;
+        let result = match self.manner {
+            Manner::Broken if !is_over => Err(SinkError::Status(503)),
+            Manner::Silent => {
+                healthy.wait_for(|left| *left == 0).await.unwrap();
+                Ok(())
+            }
+            Manner::Picky if place.is_multiple_of(3) => Err(SinkError::Status(400)),
+            Manner::Chokes if place.is_multiple_of(5) && self.others > 0 => {
+                Err(SinkError::Status(500))
+            }
+            _ => Ok(()),
+        };
+        world.at_once.fetch_sub(1, Ordering::Relaxed);
+        self.failures = result.map_or(self.failures + 1, |()| 0);
+        if result.is_ok() {
+            self.others -= usize::from(!place.is_multiple_of(5));
+            let mut accepted = world.accepted.lock().unwrap();
+            accepted.entry(self.account).or_default().push(place);
+            if self.manner == Manner::Healthy {
+                world.healthy.send_modify(|left| *left -= 1);
+            }
+        }
+        result.map_err(Failure::from)
+    }
+
+    fn stamp(&self, _letter: &mut DeadLetter) {}
+
+    fn settled(&mut self, _sequence: u64) {}
+
+    fn report(&mut self, _set_aside: usize, _failing: Option<u64>) {}
+}
+
+/// Answers as the store's thread does.
+fn store(world: Arc<World>) -> std::sync::mpsc::Sender<Command> {
+    let (commands, receiver) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        for command in receiver {
+            match command {
+                Command::Settle(settle) => {
+                    world.records.lock().unwrap().remove(&settle.sequence);
+                    let settled = (settle.sequence, settle.dead.is_some());
+                    world.settled.lock().unwrap().push(settled);
+                }
+                Command::ReadThese(places, reply) => {
+                    let records = world.records.lock().unwrap();
+                    let found = places.iter().filter_map(|place| {
+                        let record = records.get(place)?.clone();
+                        Some(entry(*place, record))
+                    });
+                    let _ = reply.send(found.collect());
+                }
+                _ => {}
+            }
+        }
+    });
+    commands
+}
+
+fn entry(sequence: u64, record: Vec<u8>) -> Entry {
+    Entry {
+        sequence,
+        since: Timestamp::now().as_second(),
+        record,
+    }
+}
+
+fn record_of(place: u64) -> Vec<u8> {
+    let body = place.to_string().into();
+    record::encode(&Event::new(Timestamp::now(), ZoomHeaders::default(), body))
+}
+
+/// Delivers the events, each of an account, by the manners of the accounts. Returns what came of them.
+async fn run(manners: &[Manner], events: &[usize]) -> Arc<World> {
+    let healthy = events
+        .iter()
+        .filter(|account| manners[**account] == Manner::Healthy);
+    let all = (0..events.len() as u64).map(|place| (place, record_of(place)));
+    let world = Arc::new(World {
+        records: Mutex::new(all.collect()),
+        accepted: Mutex::default(),
+        settled: Mutex::default(),
+        healthy: watch::Sender::new(healthy.count()),
+        at_once: AtomicUsize::default(),
+        most: AtomicUsize::default(),
+    });
+    let (_trigger, stop) = shutdown::channel();
+    let (_urgent, urgent) = watch::channel(false);
+    let directory = tempfile::tempdir().unwrap();
+    let common = Common {
+        rules: Rules {
+            backoff: Backoff {
+                first: Duration::from_millis(1),
+                longest: Duration::from_millis(4),
+            },
+            attempts: 6,
+            patience: Duration::ZERO,
+        },
+        max_age: Duration::from_hours(1),
+        commands: store(Arc::clone(&world)),
+        status: watch::channel(Status::default()).1,
+        ids: Dedupe::default(),
+        metrics: Metrics::register(&mut Registry::default()),
+        recorder: Recorder::load(directory.path()),
+        urgent,
+        stop,
+    };
+    let (pools, unsettled) = (Arc::default(), Arc::new(Semaphore::new(UNSETTLED)));
+    let mut lanes = JoinSet::new();
+    for (account, manner) in manners.iter().enumerate() {
+        let own = events.iter().enumerate();
+        let own = own.filter(|(_, of)| **of == account);
+        let own: Vec<u64> = own.map(|(place, _)| place as u64).collect();
+        let channel = Scripted {
+            account,
+            manner: *manner,
+            unread: own
+                .iter()
+                .map(|place| entry(*place, record_of(*place)))
+                .collect(),
+            others: own.iter().filter(|place| !place.is_multiple_of(5)).count(),
+            failures: 0,
+            world: Arc::clone(&world),
+            pools: Arc::clone(&pools),
+        };
+        let (_skips, requests) = mpsc::channel(1);
+        let delivery = Delivery::new(common.clone(), channel, requests, Arc::clone(&unsettled));
+        lanes.spawn(delivery.run());
+    }
+    drop(common);
+    let started = Instant::now();
+    let ended = time::timeout(LIMIT, lanes.join_all()).await;
+    assert!(
+        ended.is_ok(),
+        "somebody waits for ever: {:?}",
+        started.elapsed()
+    );
+    assert!(ended.unwrap().into_iter().all(|is_done| is_done));
+    while world.settled.lock().unwrap().len() < events.len() && started.elapsed() < LIMIT {
+        time::sleep(Duration::from_millis(1)).await;
+    }
+    world
+}
+
+fn manner() -> impl Strategy<Value = Manner> {
+    prop_oneof![
+        3 => Just(Manner::Healthy),
+        1 => Just(Manner::Broken),
+        1 => Just(Manner::Silent),
+        1 => Just(Manner::Picky),
+        1 => Just(Manner::Chokes),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Healthy accounts are done while broken and silent ones are not; each event leaves the queue once; and the
+    /// order holds, but for events that were set aside.
+    #[test]
+    fn order_holds_in_each_lane_and_nobody_waits_for_another(
+        manners in vec(manner(), 1..40),
+        events in vec(any::<prop::sample::Index>(), 0..160),
+    ) {
+        let events: Vec<usize> = events.iter().map(|index| index.index(manners.len())).collect();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let world = runtime.unwrap().block_on(run(&manners, &events));
+        let mut settled = world.settled.lock().unwrap().clone();
+        settled.sort_unstable();
+        let places: Vec<u64> = settled.iter().map(|(place, _)| *place).collect();
+        prop_assert_eq!(places, (0..events.len() as u64).collect::<Vec<_>>());
+        for (account, manner) in manners.iter().enumerate() {
+            let own = (0..events.len() as u64).filter(|place| {
+                events[usize::try_from(*place).unwrap()] == account
+            });
+            // What was set aside comes later, or not at all.
+            let is_kept = |place: &u64| match manner {
+                Manner::Picky => !place.is_multiple_of(3),
+                Manner::Chokes => !place.is_multiple_of(5),
+                _ => true,
+            };
+            let accepted = world.accepted.lock().unwrap();
+            let mut accepted = accepted.get(&account).cloned().unwrap_or_default();
+            accepted.retain(is_kept);
+            let expected: Vec<u64> = own.filter(is_kept).collect();
+            prop_assert_eq!(accepted, expected, "{:?}", manner);
+        }
+        prop_assert!(world.most.load(Ordering::Relaxed) <= manners.len());
+    }
+}
