@@ -31,6 +31,7 @@ mod app;
 pub mod argocd;
 mod authority;
 mod case;
+pub mod consent;
 pub mod evidence;
 mod front;
 pub mod gateway;

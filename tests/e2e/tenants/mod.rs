@@ -1,5 +1,7 @@
 //! One app for many tenants: the platform's namespace, and one for each tenant.
 
+mod consents;
+
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
@@ -15,7 +17,10 @@ use crate::{
 };
 
 pub fn cases() -> Vec<Case> {
-    vec![Case::new("tenants::one_app_and_two_tenants", two_tenants).needs_host()]
+    vec![
+        Case::new("tenants::one_app_and_two_tenants", two_tenants).needs_host(),
+        Case::new("tenants::an_account_is_proved_by_consent", consents::proved).needs_host(),
+    ]
 }
 
 /// A kubelet brings a changed Secret to a Pod within about a minute and a half.
@@ -258,6 +263,21 @@ async fn routes(platform: &Bed) -> anyhow::Result<Vec<String>> {
         .collect();
     keys.sort();
     Ok(keys)
+}
+
+/// The route of a tenant's connection, as the receiver reads it.
+async fn route_of(platform: &Bed, tenant: &Bed) -> anyhow::Result<Value> {
+    let secrets = platform
+        .list("secrets", "zoom-operator.io/use=routes")
+        .await?;
+    let file = format!("{}.zoom.json", tenant.namespace());
+    let found = secrets
+        .iter()
+        .find(|secret| !secret["data"][&file].is_null());
+    Ok(serde_json::from_str(&key(
+        found.context("no route")?,
+        &file,
+    ))?)
 }
 
 async fn template(platform: &Bed) -> anyhow::Result<Value> {

@@ -3,18 +3,14 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
-use contract::consent::{Handoff, SECRET_KEY, SECRET_TYPE, Transaction, callback_path};
-use data_encoding::BASE64URL_NOPAD;
-use jiff::Timestamp;
-use k8s_openapi::ByteString;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 use super::{Scene, prepare, refresh_now, stored, until, until_held, until_restarted};
 use crate::bed::{
-    Bed, Case, LIMIT, keep,
+    Bed, Case, LIMIT,
+    consent::hand_over,
     object::{status, text},
-    tools, unique, wait_for,
+    tools, wait_for,
 };
 
 pub fn cases() -> Vec<Case> {
@@ -49,60 +45,10 @@ async fn begin(bed: &Bed, hold: &str) -> anyhow::Result<(Scene, String)> {
         "fault": {"kind": hold},
     });
     scene.sim.put_fault("hold", rule).await?;
-    allow(&scene).await?;
+    let person = scene.app.people(&scene.sim).await?.remove(0);
+    hand_over(&scene.sim, &scene.app, bed, bed, "ada", &person).await?;
     until_held(&scene.sim).await?;
     Ok((scene, leader))
-}
-
-/// What the consent pages do when Zoom sends a person back with a code.
-async fn allow(scene: &Scene) -> anyhow::Result<()> {
-    let (bed, app) = (&scene.bed, &scene.app.0);
-    let person = scene.app.people(&scene.sim).await?.remove(0);
-    let redirect_url = format!(
-        "https://connect.example.com{}",
-        callback_path(bed.namespace(), &app.name)
-    );
-    let verifier = unique("verifier-of-a-consent-that-nobody-guesses");
-    let challenge = BASE64URL_NOPAD.encode(&Sha256::digest(&verifier));
-    let consent = json!({
-        "user": person, "redirect_uri": redirect_url, "code_challenge": challenge,
-    });
-    let path = format!("apps/{}/codes", app.client_id);
-    let told = scene.sim.admin("POST", &path, Some(&consent)).await?;
-    let code = text(&told, "/code");
-    keep(code);
-    let integration = bed.integration(&app.name).await?;
-    let connection = bed.get("zoomconnections", "ada").await?;
-    let handoff = Handoff {
-        namespace: bed.namespace().to_owned(),
-        integration_namespace: None,
-        integration: app.name.clone(),
-        integration_uid: text(&integration, "/metadata/uid").to_owned(),
-        connection: "ada".to_owned(),
-        connection_uid: Some(text(&connection, "/metadata/uid").to_owned()),
-        client_id: app.client_id.clone(),
-        redirect_url,
-        code: code.into(),
-        code_verifier: verifier.into(),
-        begun: Timestamp::now(),
-        authorized: Timestamp::now(),
-    };
-    let name = Transaction::of(&unique("state")).secret_name();
-    bed.create(&json!({
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": name, "labels": {
-            "app.kubernetes.io/managed-by": "zoom-operator",
-            "zoom-operator.io/use": "consent",
-            "zoom-operator.io/integration": app.name,
-            "zoom-operator.io/connection": "ada",
-            "zoom-operator.io/namespace": bed.namespace(),
-        }},
-        "type": SECRET_TYPE,
-        "data": {SECRET_KEY: ByteString(handoff.to_json()?)},
-    }))
-    .await?;
-    Ok(())
 }
 
 async fn signal(bed: &Bed, name: &str, pod: &str) -> anyhow::Result<()> {
@@ -152,7 +98,8 @@ async fn processed(bed: Bed) -> anyhow::Result<()> {
             text(&connection, "/status/installUrl").starts_with("https://connect.example.com/"),
             "{connection:#}"
         );
-        allow(&scene).await?;
+        let person = scene.app.people(&scene.sim).await?.remove(0);
+        hand_over(&scene.sim, &scene.app, &bed, &bed, "ada", &person).await?;
         until(&bed, "ada", "Connected").await?;
         nothing_is_left(&scene).await?;
     }
