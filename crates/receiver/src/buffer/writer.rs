@@ -6,9 +6,10 @@
 //! store is then reopened, and uncommitted deliveries are retained until they are committed.
 
 use std::{
+    collections::HashSet,
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::mpsc::Receiver,
+    sync::{Arc, mpsc::Receiver},
     time::{Duration, Instant},
 };
 
@@ -22,7 +23,7 @@ use super::{
     capacity::Capacity,
     command::{Command, Settle},
     directory::{BufferDirectory, OpenMode},
-    lanes::index::{LaneIndex, Room},
+    lanes::index::{Account, LaneIndex, Room},
     letters::Letters,
     metrics::BufferMetrics,
     record,
@@ -167,13 +168,17 @@ impl Writer {
         };
         self.letters.clear();
         store.each_dead(|letter| self.letters.added(letter))?;
-        let mut read = Ok(());
-        lanes.rebuild(|show| {
-            read = store.each_pending(|sequence, bytes| {
-                show(record::account(bytes), sequence, bytes.len());
-            });
-        });
-        read
+        let mut accounts: HashSet<Account> = HashSet::new();
+        let mut pending = Vec::new();
+        store.each_pending(|sequence, bytes| {
+            let account = record::account(bytes).unwrap_or_default();
+            let known = accounts.get(&*account).cloned();
+            let account = known.unwrap_or_else(|| Account::from(account));
+            accounts.insert(Arc::clone(&account));
+            pending.push((account, sequence, bytes.len()));
+        })?;
+        lanes.rebuild(pending);
+        Ok(())
     }
 
     /// After "no space left": checks for free space, and compacts the store if that may help.

@@ -15,7 +15,7 @@ use crate::{
         model::{Observed, SinkService, Waiting},
     },
 };
-use contract::{facts::BufferFacts, health::Health};
+use contract::{facts::BufferFacts, health::Health, routing_facts::RoutingFacts};
 
 /// The sink counts as failing from the first age of the oldest event on, because retries come at least every
 /// five minutes. The later steps are for people.
@@ -26,6 +26,9 @@ const STEPS: [(u64, &str); 4] = [
     (300, "five minutes"),
 ];
 
+/// Most connections that a message names.
+const NAMED: usize = 3;
+
 /// What is known about the sink.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Sink<'a> {
@@ -35,6 +38,8 @@ pub(super) struct Sink<'a> {
     pub is_known: bool,
     /// The receiver's report about the sink; earlier versions send none.
     pub health: Option<&'a Health>,
+    /// What it reports about the sinks of connections.
+    pub routing: Option<&'a RoutingFacts>,
 }
 
 impl<'a> Sink<'a> {
@@ -45,8 +50,29 @@ impl<'a> Sink<'a> {
             service: observed.sink_service,
             is_known: facts.is_some(),
             health: facts.and_then(|facts| facts.health.as_ref()),
+            routing: facts.and_then(|facts| facts.routing.as_ref()),
         }
     }
+}
+
+/// The message if only sinks of connections fail: it is theirs to mend, and other events do not wait.
+fn others(sink: &Sink<'_>, step: &str) -> Option<String> {
+    if sink
+        .health
+        .is_some_and(|health| health.sink_failures.is_some())
+    {
+        return None;
+    }
+    let connections = &sink.routing?.connections;
+    let failing = connections
+        .iter()
+        .filter(|(_, facts)| facts.sink_failures > 0)
+        .map(|(connection, _)| connection.to_string());
+    let named: Vec<String> = failing.take(NAMED).collect();
+    (!named.is_empty()).then(|| format!(
+        "The oldest stored event has been waiting for the sink of a connection for more than {step}. Sinks that fail are those of {}: status.events of the ZoomConnection says how. Events of other accounts do not wait.",
+        named.join(", ")
+    ))
 }
 
 /// The condition of an integration with a webhook. It names counts only where they matter: every other change
@@ -113,9 +139,9 @@ pub(super) fn events_delivered(
         return say(
             Status::False,
             Reason::SinkFailing,
-            format!(
+            others(sink, step).unwrap_or_else(|| format!(
                 "The oldest stored event has been waiting for the sink for more than {step}: make the sink accept events again; the receiver's log says how it fails. Events stay stored up to webhook.buffer.maxAge."
-            ),
+            )),
         );
     }
     match stored.dead_letters {

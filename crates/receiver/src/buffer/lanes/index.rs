@@ -132,16 +132,16 @@ impl LaneIndex {
         }
     }
 
-    /// The store was opened and has these events: account, place, record's size.
-    pub fn rebuild(&self, events: impl FnOnce(&mut dyn FnMut(Option<String>, u64, usize))) {
+    /// The store was opened and has these events: account, place, record's size. They were read before: who
+    /// reserves space must not wait for the disk.
+    pub fn rebuild(&self, events: impl IntoIterator<Item = (Account, u64, usize)>) {
         let mut state = self.state();
         let settled = std::mem::take(&mut state.settled);
         for lane in state.lanes.values_mut() {
             lane.pending.clear();
             lane.stored = 0;
         }
-        events(&mut |account, sequence, record| {
-            let account = state.account(&account.unwrap_or_default());
+        for (account, sequence, record) in events {
             let bytes = charge(record);
             if settled.contains_key(&sequence) {
                 state.lanes.entry(Arc::clone(&account)).or_default().stored += bytes;
@@ -149,7 +149,7 @@ impl LaneIndex {
             } else {
                 state.push(&account, sequence, bytes);
             }
-        });
+        }
         for (sequence, (account, _)) in settled {
             // Lost with the store; its removal will be committed nevertheless.
             state.settled.entry(sequence).or_insert((account, 0));

@@ -8,6 +8,8 @@
 use serde_json::{Value, json};
 
 use super::*;
+use contract::routing_facts::ConnectionFacts;
+
 use crate::controller::integration::model::Why;
 
 fn integration(change: Value) -> ZoomIntegration {
@@ -205,4 +207,45 @@ fn what_leads_into_the_cluster_is_told_to_use_a_service_ref() {
         assert_eq!(message.contains("serviceRef"), is_told, "{url}: {message}");
         assert!(message.contains("allowedNetworks"), "{message}");
     }
+}
+
+#[test]
+fn a_failing_sink_of_a_connection_is_not_called_the_integrations() {
+    let stored = BufferFacts {
+        open: true,
+        pending: 9,
+        oldest_seconds: Some(4000),
+        ..BufferFacts::default()
+    };
+    let mut routing = RoutingFacts::default();
+    for n in 0..5 {
+        let failing = ConnectionFacts {
+            sink_failures: n,
+            ..ConnectionFacts::default()
+        };
+        let connection = format!("clinic-{n}/zoom").parse().unwrap();
+        routing.insert(connection, failing);
+    }
+    let message = |health: &Health| {
+        let sink = Sink {
+            is_known: true,
+            health: Some(health),
+            routing: Some(&routing),
+            ..Sink::default()
+        };
+        let statement = events_delivered(&integration(json!({})), None, Some(&stored), &sink);
+        let statement = statement.unwrap();
+        assert_eq!(statement.reason, Reason::SinkFailing);
+        statement.message
+    };
+    let theirs = message(&Health::default());
+    assert!(
+        theirs.contains(
+            "an hour. Sinks that fail are those of clinic-1/zoom, clinic-2/zoom, clinic-3/zoom:"
+        ),
+        "{theirs}"
+    );
+    let mut own = Health::default();
+    own.not_delivered(jiff::Timestamp::UNIX_EPOCH, "sink answered 503");
+    assert!(message(&own).contains("make the sink accept events again"));
 }

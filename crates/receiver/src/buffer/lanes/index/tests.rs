@@ -41,11 +41,7 @@ fn a_settled_event_is_not_read_again_when_the_store_is_opened_again() {
     store(&index, "a", 2);
     index.settle(&"a".into(), 1);
     let all = [("a", 1), ("a", 2), ("b", 3)];
-    index.rebuild(|show| {
-        for (account, sequence) in all {
-            show(Some(account.into()), sequence, 300);
-        }
-    });
+    index.rebuild(all.map(|(account, sequence)| (account.into(), sequence, 300)));
     assert_eq!(index.pending("a"), [2]);
     assert_eq!(index.pending("b"), [3]);
     index.committed([], [], [1]);
@@ -112,11 +108,9 @@ proptest! {
                     }
                     index.committed([], [], settled.drain(..));
                 }
-                Step::Reopen => index.rebuild(|show| {
-                    for (sequence, account) in &stored {
-                        show(Some(account.to_string()), *sequence, 300);
-                    }
-                }),
+                Step::Reopen => index.rebuild(stored.iter().map(|(sequence, account)| {
+                    (account.to_string().into(), *sequence, 300)
+                })),
             }
             for account in 0..4 {
                 let own = stored.iter().filter(|(_, of)| **of == account);
