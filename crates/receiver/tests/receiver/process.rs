@@ -155,14 +155,17 @@ pub fn spawn(fixture: &Fixture, flags: &[String]) -> (Process, SocketAddr, Log) 
 /// The same, with the line of the log that says where it serves.
 pub fn serving(fixture: &Fixture, flags: &[String]) -> (Process, Value, Log) {
     let child = Command::new(env!("CARGO_BIN_EXE_zoom-receiver"))
-        .args(["--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"])
-        .args(["--facts-listen=127.0.0.1:0", "--integration=tenant-a/zoom"])
         .args([
+            "--integration=tenant-a/zoom",
             "--drain-grace=0",
             "--log-level=debug",
             "--attribute=site=north, main",
         ])
         .args(flags)
+        // A flag goes before its variable.
+        .env("LISTEN", "127.0.0.1:0")
+        .env("ADMIN_LISTEN", "127.0.0.1:0")
+        .env("FACTS_LISTEN", "127.0.0.1:0")
         .env("SINK_URL", format!("http://{}/in", fixture.sink.address))
         .env("SINK_ALLOW_NETWORK", "127.0.0.1/32")
         .env("SIGNING_SECRETS_DIR", &fixture.config.signing_secrets_dir)
