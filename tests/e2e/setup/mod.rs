@@ -1,5 +1,7 @@
 //! The human to-do list in the status: what turns a step, and what its message says when it was done wrong.
 
+mod domain;
+
 use anyhow::ensure;
 use serde_json::{Value, json};
 
@@ -17,6 +19,7 @@ pub fn cases() -> Vec<Case> {
         Case::new("setup::wrong_secret_token", wrong_secret_token),
         Case::new("setup::missing_box", missing_box),
         Case::new("setup::webhook_only", webhook_only),
+        Case::new("setup::domain_is_validated_at_submit", domain::validated),
     ]
 }
 
