@@ -1,6 +1,6 @@
 # The targets; the scripts do the work.
 .DEFAULT_GOAL := help
-.PHONY: help demo up down test test-fast bench image crds kustomize lint
+.PHONY: help demo up down test test-fast soak bench image crds kustomize lint
 
 help: ## List the targets and variables
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -20,6 +20,9 @@ test: ## Run every test
 
 test-fast: ## Run the tests that need no cluster
 	@tests/run cargo
+
+soak: ## Repeat crashes, faults and load for SOAK_HOURS=4; CI does not run it
+	@tests/soak/run
 
 bench: ## Compare the receiver with others, and measure the controller; no cluster may be running
 	@benches/run

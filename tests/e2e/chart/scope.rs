@@ -81,10 +81,10 @@ async fn selected(tenants: &Bed, label: &str) -> anyhow::Result<()> {
 }
 
 async fn labelled(bed: &Bed, label: &str, value: Value) -> anyhow::Result<()> {
-    let path = format!("/api/v1/namespaces/{}", bed.namespace());
+    let url = format!("/api/v1/namespaces/{}", bed.namespace());
     let patch = json!({"metadata": {"labels": {(label): value}}});
     let merge = ("application/merge-patch+json", &patch);
-    bed.request("PATCH", &path, Some(merge)).await?;
+    bed.request("PATCH", &url, Some(merge)).await?;
     Ok(())
 }
 

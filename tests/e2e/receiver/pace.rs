@@ -13,6 +13,8 @@ use crate::bed::{
 };
 
 const TENANTS: usize = 200;
+/// Another number of them, as in `make soak`.
+const TENANTS_VARIABLE: &str = "E2E_TENANTS";
 const AT_A_TIME: usize = 3;
 /// Seconds without a request after which the fleet counts as idle.
 const SETTLED: i64 = 10;
@@ -23,7 +25,16 @@ pub fn cases() -> Vec<Case> {
     vec![Case::new("receiver::hundreds_roll_out_a_few_at_a_time", paced).needs_host()]
 }
 
+/// How many receivers there are.
+fn tenants() -> usize {
+    let chosen = std::env::var(TENANTS_VARIABLE).ok();
+    chosen
+        .and_then(|number| number.parse().ok())
+        .unwrap_or(TENANTS)
+}
+
 async fn paced(bed: Bed) -> anyhow::Result<()> {
+    let tenants = tenants();
     let kwok = Kwok::start(&bed).await?;
     let mut options = Options {
         values: vec![format!("receiver.maxConcurrentRollouts={AT_A_TIME}")],
@@ -33,16 +44,16 @@ async fn paced(bed: Bed) -> anyhow::Result<()> {
     let tenant = Tenant::server_to_server("shared");
     sim.put_app(&tenant, json!({"kind": "General"})).await?;
     bed.apply(&tenant.secret()).await?;
-    for number in 0..TENANTS {
+    for number in 0..tenants {
         bed.create(&manifest(&tenant, number, &kwok.placement()))
             .await?;
     }
     until(&bed, "all run", |deployments| {
-        deployments.len() == TENANTS && deployments.iter().all(is_settled)
+        deployments.len() == tenants && deployments.iter().all(is_settled)
     })
     .await?;
 
-    idle(&operator).await?;
+    idle(&operator, tenants).await?;
 
     // A new version of the operator makes other Pods of all of them.
     options
@@ -56,20 +67,20 @@ async fn paced(bed: Bed) -> anyhow::Result<()> {
         let rolling = deployments.iter().filter(|one| !is_settled(one)).count();
         most = most.max(rolling);
         samples += 1;
-        rolling == 0 && deployments.iter().filter(is_new).count() == TENANTS
+        rolling == 0 && deployments.iter().filter(is_new).count() == tenants
     })
     .await?;
-    println!("{TENANTS} receivers replaced, at most {most} at a time seen in {samples} looks");
+    println!("{tenants} receivers replaced, at most {most} at a time seen in {samples} looks");
     ensure!(most <= AT_A_TIME, "{most} at a time");
     ensure!(most > 0, "no look saw anything happen");
-    for number in 0..TENANTS {
+    for number in 0..tenants {
         bed.delete("zoomintegrations", &name(number)).await?;
     }
     kwok.until_empty().await
 }
 
 /// Without news the operator asks the API server for nothing but its Lease and the watches.
-async fn idle(operator: &Operator) -> anyhow::Result<()> {
+async fn idle(operator: &Operator, tenants: usize) -> anyhow::Result<()> {
     let leader = operator.until_leading().await?;
     let limit = Duration::from_mins(5);
     let since = |seconds: i64| Timestamp::now() - SignedDuration::from_secs(seconds);
@@ -85,7 +96,7 @@ async fn idle(operator: &Operator) -> anyhow::Result<()> {
     tokio::time::sleep(Duration::from_secs(IDLE.unsigned_abs())).await;
     let requests = requests(IDLE)?;
     println!(
-        "{} requests to the API server in {IDLE} s, with {TENANTS} receivers",
+        "{} requests to the API server in {IDLE} s, with {tenants} receivers",
         requests.len()
     );
     ensure!(requests.is_empty(), "{requests:#?}");

@@ -107,16 +107,16 @@ async fn until_args(bed: &Bed, arg: &str) -> anyhow::Result<()> {
 async fn play_resizer(bed: &Bed, claim: &Value) -> anyhow::Result<()> {
     let size = json!({"storage": "128Mi"});
     let volume = text(claim, "/spec/volumeName");
-    let path = format!("/api/v1/persistentvolumes/{volume}");
+    let url = format!("/api/v1/persistentvolumes/{volume}");
     let patch = json!({"spec": {"capacity": size}});
     let merge = "application/merge-patch+json";
-    bed.request("PATCH", &path, Some((merge, &patch))).await?;
-    let path = format!(
+    bed.request("PATCH", &url, Some((merge, &patch))).await?;
+    let url = format!(
         "/api/v1/namespaces/{}/persistentvolumeclaims/{CLAIM}/status",
         bed.namespace()
     );
     let patch = json!({"status": {"capacity": size}});
-    bed.request("PATCH", &path, Some((merge, &patch))).await?;
+    bed.request("PATCH", &url, Some((merge, &patch))).await?;
     Ok(())
 }
 
