@@ -62,7 +62,7 @@ async fn scenario(platform: &Bed, clinic: &Bed, school: &Bed) -> anyhow::Result<
     let route = route_of(platform, clinic).await?;
     ensure!(route["accounts"] == json!([account]), "{route}");
     deliver(&sim, &app, &account, "1").await?;
-    wait_for("its event", Duration::from_secs(180), || async {
+    wait_for("its event", Duration::from_mins(3), || async {
         Ok((sink.order().len() == 1).then_some(()))
     })
     .await?;

@@ -24,10 +24,10 @@ pub fn cases() -> Vec<Case> {
 }
 
 /// A kubelet brings a changed Secret to a Pod within about a minute and a half.
-const UNTIL_MOUNTED: Duration = Duration::from_secs(180);
+const UNTIL_MOUNTED: Duration = Duration::from_mins(3);
 
 /// A receiver waits for a route for two and a half minutes before it treats an account as nobody's.
-const UNTIL_UNCLAIMED: Duration = Duration::from_secs(240);
+const UNTIL_UNCLAIMED: Duration = Duration::from_mins(4);
 
 async fn two_tenants(bed: Bed) -> anyhow::Result<()> {
     let clinic = bed.neighbour("clinic").await?;
@@ -38,6 +38,7 @@ async fn two_tenants(bed: Bed) -> anyhow::Result<()> {
     result
 }
 
+#[expect(clippy::too_many_lines, reason = "one story, told in its order")]
 async fn scenario(platform: &Bed, clinic: &Bed, school: &Bed) -> anyhow::Result<()> {
     let all = [platform, clinic, school].map(Bed::namespace).join(",");
     let options = Options {
