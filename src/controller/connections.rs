@@ -59,19 +59,21 @@ pub enum Subject<'a> {
     Account(&'a str),
 }
 
-/// Another connection of the same integration that this subject authorized before.
+/// Another connection of the same integration, which is in the namespace `home`, that this subject authorized
+/// before.
 #[must_use]
 pub fn held_by_other<'a>(
     connections: &'a Connections,
     connection: &ZoomConnection,
     subject: Subject<'_>,
+    home: &str,
 ) -> Option<&'a ZoomConnection> {
-    let mine = held_since(connection, subject);
+    let mine = held_since(connection, subject, home);
     readable(connections)
         .filter(|other| other.uid() != connection.uid())
         .find(|other| {
             // If two connections hold a grant of the same subject, the one that got it first keeps it.
-            held_since(other, subject)
+            held_since(other, subject, home)
                 .is_some_and(|theirs| mine.as_ref().is_none_or(|mine| theirs < *mine))
         })
 }
@@ -97,13 +99,26 @@ fn rejected_at(connection: &ZoomConnection) -> Option<Timestamp> {
     last.max(Some(ready.last_transition_time.0))
 }
 
-/// When the connection got its grant of this subject, and its UID.
-#[must_use]
-pub fn held_since(
+/// When the connection got its grant of this subject, and its UID. What is known of the subject comes from the
+/// grant's Secret, which a tenant in another namespace than `home` can write: there only a consent counts.
+fn held_since(
     connection: &ZoomConnection,
     subject: Subject<'_>,
+    home: &str,
 ) -> Option<(Option<Timestamp>, Option<String>)> {
     let status = connection.status.as_ref()?;
+    if connection.namespace().as_deref() != Some(home) {
+        let proved = status.account.as_ref()?;
+        let is_lost = status
+            .grant
+            .as_ref()
+            .is_none_or(|grant| grant.lost.is_some());
+        let holds = match subject {
+            Subject::User(id) => proved.user_id.as_deref() == Some(id),
+            Subject::Account(id) => proved.id == id,
+        };
+        return (holds && !is_lost).then(|| (Some(proved.since.0), connection.uid()));
+    }
     let holds = subject.is_that_of(status.subject.as_ref()?);
     // What was exported is held in another cluster, or by the connection that imported it.
     let ready = Type::Ready.find(&status.conditions);
@@ -156,12 +171,41 @@ mod tests {
             .into();
         for subject in [Subject::User("ada"), Subject::Account("clinic")] {
             let other = |name, since| {
-                let other = held_by_other(&connections, &connection(name, since), subject);
+                let other =
+                    held_by_other(&connections, &connection(name, since), subject, "clinics");
                 other.map(ResourceExt::name_any)
             };
             assert_eq!(other("b", Some(first)), None);
             assert_eq!(other("a", Some(second)).as_deref(), Some("b"));
             assert!(other("c", None).is_some());
+        }
+    }
+
+    #[test]
+    fn what_a_tenant_writes_of_its_subject_keeps_nobody_out() {
+        let since = "2026-03-01T10:00:00Z";
+        let forged = connection("a", Some(since));
+        let mut proved = forged.clone();
+        if let Some(status) = &mut proved.status {
+            let account = json!({"id": "clinic", "userId": "ada", "since": since});
+            status.account = serde_json::from_value(account).unwrap();
+        }
+        let mut lost = proved.clone();
+        if let Some(grant) = lost
+            .status
+            .as_mut()
+            .and_then(|status| status.grant.as_mut())
+        {
+            grant.lost = Some("GrantLost".into());
+        }
+        for (other, wanted) in [(forged, false), (proved, true), (lost, false)] {
+            let connections = vec![Arc::new(DeserializeGuard(Ok(other)))];
+            for subject in [Subject::User("ada"), Subject::Account("clinic")] {
+                // The integration is in another namespace than these connections.
+                let mine = connection("b", None);
+                let other = held_by_other(&connections, &mine, subject, "platform");
+                assert_eq!(other.is_some(), wanted, "{subject:?}");
+            }
         }
     }
 
@@ -178,7 +222,7 @@ mod tests {
         }
         let connections = vec![Arc::new(DeserializeGuard(Ok(exported)))];
         let subject = Subject::User("ada");
-        let other = held_by_other(&connections, &connection("b", None), subject);
+        let other = held_by_other(&connections, &connection("b", None), subject, "clinics");
         assert_eq!(other, None);
     }
 

@@ -7,31 +7,60 @@ use kube::{
     core::{Selector, SelectorExt as _},
 };
 
-use crate::api::v1alpha1::{NamespacesFrom, ZoomIntegration};
+use crate::api::v1alpha1::{NamespacesFrom, ZoomIntegration, ZoomIntegrationSpec};
 
 /// Labels of a namespace.
 pub type Labels = BTreeMap<String, String>;
+
+/// Which namespaces an integration allows, with its selector read once.
+#[derive(Debug)]
+pub struct Admission {
+    home: Option<String>,
+    from: NamespacesFrom,
+    selector: Option<Selector>,
+}
 
 /// Whether connections of `namespace` may use the integration. Without the namespace's `labels`, which a
 /// controller of some namespaces only does not watch, no selector matches.
 #[must_use]
 pub fn admits(integration: &ZoomIntegration, namespace: &str, labels: Option<&Labels>) -> bool {
-    if integration.namespace().as_deref() == Some(namespace) {
-        return true;
-    }
-    let Some(allowed) = &integration.spec.allowed_namespaces else {
-        return false;
-    };
-    match allowed.from {
-        NamespacesFrom::Same => false,
-        NamespacesFrom::All => true,
-        NamespacesFrom::Selector => {
-            let selector = allowed.selector.clone().map(Selector::try_from);
-            match (selector, labels) {
-                (Some(Ok(selector)), Some(labels)) => selector.matches(labels),
-                _ => false,
-            }
+    Admission::of(integration).admits(namespace, labels)
+}
+
+/// Whether the integration allows namespaces by their labels.
+#[must_use]
+pub fn selects(spec: &ZoomIntegrationSpec) -> bool {
+    let allowed = spec.allowed_namespaces.as_ref();
+    allowed.is_some_and(|allowed| allowed.from == NamespacesFrom::Selector)
+}
+
+// === impl Admission ===
+
+impl Admission {
+    /// What the integration allows.
+    #[must_use]
+    pub fn of(integration: &ZoomIntegration) -> Self {
+        let allowed = integration.spec.allowed_namespaces.as_ref();
+        let selector = allowed.and_then(|allowed| allowed.selector.clone());
+        Self {
+            home: integration.namespace(),
+            from: allowed.map(|allowed| allowed.from).unwrap_or_default(),
+            selector: selector.and_then(|selector| Selector::try_from(selector).ok()),
         }
+    }
+
+    /// As [`admits`].
+    #[must_use]
+    pub fn admits(&self, namespace: &str, labels: Option<&Labels>) -> bool {
+        self.home.as_deref() == Some(namespace)
+            || match self.from {
+                NamespacesFrom::Same => false,
+                NamespacesFrom::All => true,
+                NamespacesFrom::Selector => match (&self.selector, labels) {
+                    (Some(selector), Some(labels)) => selector.matches(labels),
+                    _ => false,
+                },
+            }
     }
 }
 

@@ -210,8 +210,8 @@ pub struct ZoomConnectionStatus {
     /// What became of the last consent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent: Option<ConsentStatus>,
-    /// The Zoom account that allowed an admin-managed app by the operator's consent pages: its events are
-    /// this connection's.
+    /// The Zoom account of the last consent by the operator's pages, to an admin-managed app or one of another
+    /// namespace. The events of an account that allowed an admin-managed app are this connection's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<AccountStatus>,
     /// The events of the connection's accounts.
@@ -225,6 +225,9 @@ pub struct ZoomConnectionStatus {
 pub struct AccountStatus {
     /// Zoom's id of the account.
     pub id: String,
+    /// Zoom's id of the user who consented.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<String>,
     /// When the consent was taken over.
     pub since: Time,
 }

@@ -107,3 +107,28 @@ fn no_tenant_uses_up_the_requests_of_an_app_for_the_others() {
     let served = tenants.iter().filter(|tenant| spent(tenant, 0)).count();
     assert!(served <= 3, "{served}");
 }
+
+#[test]
+fn a_tenant_pays_nothing_for_a_request_that_the_app_may_not_make() {
+    let budgets = Budgets::default();
+    let spent = |namespace: &str, requester: &str| {
+        budgets
+            .spend_of_connection(namespace, "platform", "app", requester)
+            .is_ok()
+    };
+    while spent("platform", "own") {}
+    for _ in 0..20 {
+        assert!(!spent("tenant", "one"));
+    }
+    let mut ledger = budgets.0.lock().unwrap();
+    let tenant = Payer::Tenant {
+        namespace: "tenant".into(),
+        home: "platform".into(),
+        client: "app".into(),
+    };
+    assert!(
+        ledger
+            .spend(tenant, TENANT, "another", Instant::now())
+            .is_ok()
+    );
+}

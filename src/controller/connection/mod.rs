@@ -63,6 +63,13 @@ impl Managed for ZoomConnection {
         let until = schedule::later(Timestamp::now(), BEGINS_STEPS);
         let mut situation = Situation::new(self, observed, until);
         while let Some(step) = plan::next(self, &situation, rules, Timestamp::now()) {
+            if matches!(&step, Step::EndConsent(_, end) if end.succeeded)
+                && plan::is_unstored(self, &situation)
+            {
+                // Only the consent proves the account: it stays until the status has it.
+                situation.look_at(Timestamp::now());
+                break;
+            }
             if let (Step::RemoveOldToken(_), Some(wanted)) = (&step, self.restart()) {
                 // Before the removal, so that after a crash in between the next pass does this again.
                 let marker = restart::moved(&Owner::connection(self).secret_name);
@@ -74,8 +81,14 @@ impl Managed for ZoomConnection {
         let secret = Owner::connection(self).secret_name;
         let token = &situation.observed.token;
         restart::with_token(&context.restarts(), self, self.restart(), &secret, token).await?;
-        route::bring(context, self, &mut situation, Timestamp::now()).await?;
-        report(context, self, &situation).await
+        let routed = route::bring(context, self, &mut situation, Timestamp::now()).await;
+        if routed.is_err() {
+            route::keep(self, &mut situation);
+        }
+        let action = report(context, self, &situation).await?;
+        // Only now: what the steps came to is stored, whatever becomes of the route.
+        routed?;
+        Ok(action)
     }
 
     fn forget(_: &Context, _: &ObjectMeta) {}

@@ -169,7 +169,7 @@ fn held_elsewhere(
     let held_in = |integration: &Key| {
         let (namespace, name) = (&integration.namespace, &integration.name);
         let all = index.connections_of(namespace, name);
-        let other = connections::held_by_other(&all, connection, subject)?;
+        let other = connections::held_by_other(&all, connection, subject, namespace)?;
         Some(if other.namespace() != here {
             "a ZoomConnection in another namespace".to_owned()
         } else if *integration == own {

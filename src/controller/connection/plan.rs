@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+pub use self::{
+    consent::is_unstored,
+    refresh::{erase_at, other_client, refresh_at},
+    view::Rules,
+};
 use self::{
     refresh::Refresh,
     view::{AppView, View},
-};
-pub use self::{
-    refresh::{erase_at, other_client, refresh_at},
-    view::Rules,
 };
 use super::{
     model::{AppAccess, Attempted, Import, Observed, Purpose, Situation, Step},

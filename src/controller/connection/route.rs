@@ -28,6 +28,28 @@ use contract::{receiver::routes::Connection, routing_facts::ConnectionFacts};
 /// How soon to look again for what a sink needs: somebody is probably creating it.
 const UNTIL_THE_SINK_IS_THERE: Duration = Duration::from_secs(30);
 
+/// How soon to try again what the API server refused: somebody may allow it meanwhile.
+const AFTER_A_REFUSAL: Duration = Duration::from_mins(1);
+
+/// What the status said of the route, while nothing new is known.
+pub fn keep(connection: &ZoomConnection, situation: &mut Situation) {
+    let Some(before) = connection.status.as_ref() else {
+        return;
+    };
+    let stated = Type::EventsRouted.find(&before.conditions);
+    situation.routed.statement = stated.map(|condition| Statement {
+        type_: Type::EventsRouted,
+        status: match condition.status.as_str() {
+            "True" => Status::True,
+            "False" => Status::False,
+            _ => Status::Unknown,
+        },
+        reason: Reason::of(condition).unwrap_or_default(),
+        message: condition.message.clone(),
+    });
+    situation.routed.events.clone_from(&before.events);
+}
+
 /// Brings the connection's route to what it is to be.
 ///
 /// # Errors
@@ -56,7 +78,8 @@ pub async fn bring(
     let all = index.connections_of(&home.namespace, &home.name);
     let has_sinks = connections::have_sinks(&all, &home.namespace);
     let is_on = routing::is_on(integration, has_sinks);
-    if !is_on && connection.spec.sink.is_none() {
+    let routes = &context.memory.routes;
+    if !is_on && connection.spec.sink.is_none() && !routes.is_known(&home, &name) {
         return Ok(());
     }
     let sink = routing::observe(&context.reader, connection).await?;
@@ -74,7 +97,7 @@ pub async fn bring(
         facts: facts.as_ref(),
     });
     let written = routing::bring(
-        &context.memory.routes,
+        routes,
         &context.reader,
         &context.writer,
         integration,
@@ -84,6 +107,9 @@ pub async fn bring(
     .await?;
     if sink.is_some_and(|sink| sink.is_awaited) {
         situation.look_at(schedule::later(now, UNTIL_THE_SINK_IS_THERE));
+    }
+    if let Written::Refused(_) = written {
+        situation.look_at(schedule::later(now, AFTER_A_REFUSAL));
     }
     situation.routed = routed(decision, written, facts.as_ref());
     Ok(())

@@ -7,7 +7,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt as _;
 
 use super::model::{
-    Asked, Attempted, Consent, End, Outcome, Purpose, Read, Refused, Situation, Step, code_expires,
+    AppAccess, Asked, Attempted, Consent, End, Outcome, Purpose, Read, Refused, Situation, Step,
+    code_expires,
 };
 use crate::{
     api::{
@@ -139,16 +140,26 @@ impl After<'_> {
     /// Records which account allowed the app. Only what Zoom said about a consent proves it: the operator's own
     /// pages handed it over, and its code was redeemed out of the tenant's reach.
     fn proved(&mut self, asked: Option<&Asked>) {
-        let integration = self.situation.observed.integration.as_ref();
-        let management = integration.and_then(|found| found.resource.spec.app.management);
+        let observed = &self.situation.observed;
+        let management = observed
+            .integration
+            .as_ref()
+            .and_then(|found| found.resource.spec.app.management);
+        let is_needed =
+            management == Some(Management::Admin) || observed.access == AppAccess::Allowed;
         let identity = asked.and_then(|asked| asked.identity.as_ref());
-        let account = identity.map(|identity| identity.account_id.as_str());
-        self.situation.account = account
-            .filter(|account| management == Some(Management::Admin) && !account.is_empty())
-            .map(|account| AccountStatus {
-                id: account.to_owned(),
-                since: Time(schedule::later(self.now, Duration::ZERO)),
-            });
+        let told = identity.filter(|identity| is_needed && !identity.account_id.is_empty());
+        let before = self.situation.account.take();
+        self.situation.account = told.map(|identity| {
+            let user_id = Some(identity.user_id.clone()).filter(|id| !id.is_empty());
+            before
+                .filter(|before| before.id == identity.account_id && before.user_id == user_id)
+                .unwrap_or_else(|| AccountStatus {
+                    id: identity.account_id.clone(),
+                    user_id,
+                    since: Time(schedule::later(self.now, Duration::ZERO)),
+                })
+        });
     }
 
     fn not_stored(&mut self, purpose: Purpose, refused: &Refused) {
@@ -225,7 +236,18 @@ impl After<'_> {
 
     fn consented(&mut self, answer: Result<Asked, zoom::Error>) {
         match answer {
-            Ok(asked) => self.with_consent(|consent| consent.identity = Some(asked)),
+            Ok(asked) => {
+                // Adopted by a pass that did not come to its end: what that one knew may not be stored.
+                let kept = self.situation.kept().map(|kept| kept.grant.id.clone());
+                let consent = self.situation.observed.consents.first();
+                let is_adopted = consent
+                    .and_then(|consent| consent.grant.as_ref())
+                    .is_some_and(|grant| Some(&grant.id) == kept.as_ref());
+                if is_adopted {
+                    self.proved(Some(&asked));
+                }
+                self.with_consent(|consent| consent.identity = Some(asked));
+            }
             Err(error) if error.fault.class() == Class::Time => {
                 self.wait_with_consent(error.fault.into(), error.message(), error.retry_after);
             }

@@ -173,6 +173,12 @@ impl Index {
         self.lock().coverage.get(namespace, &K::kind(&())) == Watch::Complete
     }
 
+    /// Whether the labels of all namespaces are known.
+    #[must_use]
+    pub fn are_labels_known(&self) -> bool {
+        self.lock().coverage.get("", NAMESPACES) == Watch::Complete
+    }
+
     /// The namespaces whose labels are known, other than these.
     #[must_use]
     pub fn labelled_but(&self, these: &HashSet<String>) -> Vec<String> {

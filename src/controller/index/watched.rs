@@ -39,7 +39,7 @@ use crate::{
         },
         key::{Key, Kind},
         removals::Removals,
-        tenancy::{self, Labels},
+        tenancy::{Admission, Labels},
         token_secret::Owner,
     },
     setup::known,
@@ -152,13 +152,15 @@ impl Objects {
         integration: &str,
     ) -> Vec<Arc<Guarded<ZoomConnection>>> {
         let app = self.integrations.get(namespace, integration);
-        let app = app.and_then(|found| readable(found));
+        let app = app.and_then(|found| readable(found)).map(Admission::of);
         let integration = (namespace.to_owned(), integration.to_owned());
         let names = self.connections_of.of(&integration);
         names
             .filter(|(of, _)| {
                 of == namespace
-                    || app.is_some_and(|app| tenancy::admits(app, of, self.labels.get(of)))
+                    || app
+                        .as_ref()
+                        .is_some_and(|app| app.admits(of, self.labels.get(of)))
             })
             .filter_map(|(namespace, name)| self.connections.get(namespace, name).cloned())
             .collect()

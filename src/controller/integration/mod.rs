@@ -118,6 +118,7 @@ fn rules<'a>(context: &'a Context, integration: &ZoomIntegration) -> plan::Rules
     let name = integration.name_any();
     plan::Rules {
         has_pages: context.config.connect_url.is_some(),
+        knows_labels: context.config.scope.namespaces().is_none(),
         rejected: integration
             .spec
             .is_general()
@@ -165,6 +166,7 @@ async fn report(
     let setting = status::Setting {
         endpoints: context.zoom.client.endpoints(),
         pages: context.config.connect_url.as_ref(),
+        knows_labels: context.config.scope.namespaces().is_none(),
         connections: connections::count(&all),
         known: &known,
         reach: try_url(context, integration, observed, applied, now),

@@ -37,6 +37,8 @@ use zoom::scopes;
 pub struct Rules<'a> {
     /// Whether there are consent pages.
     pub has_pages: bool,
+    /// Whether the labels of namespaces are watched.
+    pub knows_labels: bool,
     /// When Zoom last refused the credentials to one of the integration's connections.
     pub rejected: Option<Timestamp>,
     /// The host of the consent pages.
@@ -59,7 +61,8 @@ pub fn plan(
 ) -> Plan {
     let idle = integration.metadata.deletion_timestamp.is_some();
     let suspended = integration.spec.suspend;
-    let supported = support::unsupported(&integration.spec, rules.has_pages).is_empty();
+    let supported =
+        support::unsupported(&integration.spec, rules.has_pages, rules.knows_labels).is_empty();
     let receiver = if idle || !supported {
         ReceiverStep::Keep
     } else if integration.spec.webhook.is_some() {

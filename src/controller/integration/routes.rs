@@ -8,7 +8,7 @@ use kube::ResourceExt as _;
 use super::model::Observed;
 use crate::{
     api::v1alpha1::ZoomIntegration,
-    controller::{Context, connections, error::Error, key::Key, routing},
+    controller::{Context, connections, error::Error, key::Key, routing, tenancy},
 };
 
 /// Whether the integration's receiver tells accounts apart.
@@ -25,12 +25,18 @@ pub fn are_on(context: &Context, integration: &ZoomIntegration) -> bool {
 /// # Errors
 /// When a request to the API server fails.
 pub async fn sweep(context: &Context, integration: &ZoomIntegration) -> Result<(), Error> {
-    let has_receiver = integration.spec.webhook.is_some();
-    if !integration.spec.is_general() || !has_receiver {
-        return Ok(());
-    }
     let key = Key::from(integration);
     let index = context.reader.index();
+    let has_receiver = integration.spec.webhook.is_some();
+    // Without a receiver nobody needs a route; what this process wrote is removed.
+    let known = context.memory.routes.all(&key).unwrap_or_default();
+    if !integration.spec.is_general() || !has_receiver && known.is_empty() {
+        return Ok(());
+    }
+    // A namespace whose labels are not known is not one that is no longer allowed.
+    if tenancy::selects(&integration.spec) && !index.are_labels_known() {
+        return Ok(());
+    }
     let all = index.connections_of(&key.namespace, &key.name);
     let allowed: HashSet<(String, String)> = all
         .iter()
@@ -39,7 +45,9 @@ pub async fn sweep(context: &Context, integration: &ZoomIntegration) -> Result<(
             (namespace, connection.name_any())
         })
         .collect();
-    let is_allowed = |of: &Connection| allowed.contains(&(of.namespace.clone(), of.name.clone()));
+    let is_allowed = |of: &Connection| {
+        has_receiver && allowed.contains(&(of.namespace.clone(), of.name.clone()))
+    };
     let (reader, writer) = (&context.reader, &context.writer);
     let routes = &context.memory.routes;
     let found = routing::sweep(routes, reader, writer, integration, is_allowed).await?;

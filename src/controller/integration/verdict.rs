@@ -61,6 +61,8 @@ pub struct EndpointFinding<'a> {
 pub struct ConsentFinding<'a> {
     /// Whether the operator has consent pages.
     pub has_pages: bool,
+    /// Whether it watches the labels of namespaces.
+    pub knows_labels: bool,
     /// The operator's callback, if the app uses it.
     pub callback: Option<&'a str>,
     /// How many connections there are.
@@ -110,7 +112,11 @@ fn suspended(findings: &Findings<'_>) -> Option<Verdict> {
 }
 
 fn unsupported(findings: &Findings<'_>) -> Option<Verdict> {
-    let fields = support::unsupported(findings.spec, findings.consent.has_pages);
+    let fields = support::unsupported(
+        findings.spec,
+        findings.consent.has_pages,
+        findings.consent.knows_labels,
+    );
     (!fields.is_empty()).then(|| {
         Verdict::stalled(
             Phase::Degraded,

@@ -115,7 +115,8 @@ fn held<'a>(integration: &ZoomIntegration, connection: &'a ZoomConnection) -> Op
         (None, Some(subject)) => subject.account_id.as_deref()?,
         (None, None) => return None,
     };
-    let since = status.grant.as_ref().and_then(|grant| grant.since.as_ref());
+    let of_grant = status.grant.as_ref().and_then(|grant| grant.since.as_ref());
+    let since = proved.map(|proved| &proved.since).or(of_grant);
     Some(Held {
         since: since.map(|since| since.0),
         uid: connection.uid(),

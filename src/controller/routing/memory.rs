@@ -1,5 +1,5 @@
-//! Which routes are written: so that a pass writes only what changed. In memory only; after a start, every
-//! route is written once more, which changes nothing on the server.
+//! Which routes are written: so that a pass writes only what changed. In memory only; after a start, what is
+//! written is read once for each integration.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -20,8 +20,8 @@ pub struct Routes(Mutex<HashMap<Key, Written>>);
 
 #[derive(Default)]
 struct Written {
-    /// By connection. `None`: it exists, and its content is not known.
-    routes: BTreeMap<Connection, Option<Digest>>,
+    /// By connection.
+    routes: BTreeMap<Connection, Digest>,
     /// Whether every route that exists is here.
     is_complete: bool,
 }
@@ -36,7 +36,7 @@ impl Routes {
         let digest = known
             .get(integration)
             .and_then(|known| known.routes.get(connection));
-        digest == Some(&Some(Sha256::digest(json).into()))
+        digest.is_some_and(|digest| *digest == <Digest>::from(Sha256::digest(json)))
     }
 
     /// Whether the connection has no route, for certain.
@@ -52,7 +52,7 @@ impl Routes {
         let mut known = self.lock();
         let known = known.entry(integration.clone()).or_default();
         let digest = Sha256::digest(json).into();
-        known.routes.insert(connection, Some(digest));
+        known.routes.insert(connection, digest);
     }
 
     /// Records that a route was erased.
@@ -62,14 +62,26 @@ impl Routes {
         }
     }
 
-    /// Records every route that exists. Those written meanwhile stay.
-    pub fn found(&self, integration: &Key, connections: impl IntoIterator<Item = Connection>) {
+    /// Records every route that exists, with its content. Those written meanwhile stay.
+    pub fn found(&self, integration: &Key, written: &[(Connection, &[u8])]) {
         let mut known = self.lock();
         let known = known.entry(integration.clone()).or_default();
-        for connection in connections {
-            known.routes.entry(connection).or_default();
+        for (connection, json) in written {
+            let digest = || Sha256::digest(json).into();
+            known
+                .routes
+                .entry(connection.clone())
+                .or_insert_with(digest);
         }
         known.is_complete = true;
+    }
+
+    /// Whether the connection has a route, for certain.
+    #[must_use]
+    pub fn is_known(&self, integration: &Key, connection: &Connection) -> bool {
+        let known = self.lock();
+        let known = known.get(integration);
+        known.is_some_and(|known| known.routes.contains_key(connection))
     }
 
     /// The connections with a route; `None` if not all of them are known.
@@ -104,9 +116,12 @@ mod tests {
         routes.wrote(&app, connection("a"), "{}");
         assert!(routes.is_written(&app, &connection("a"), "{}"));
         assert!(!routes.is_written(&app, &connection("a"), "[]"));
-        routes.found(&app, [connection("a"), connection("b")]);
+        routes.found(&app, &[(connection("a"), b"old"), (connection("b"), b"[]")]);
         assert!(routes.is_written(&app, &connection("a"), "{}"));
-        assert!(!routes.is_written(&app, &connection("b"), "{}"));
+        assert!(routes.is_written(&app, &connection("b"), "[]"));
+        assert!(
+            routes.is_known(&app, &connection("b")) && !routes.is_known(&app, &connection("c"))
+        );
         assert!(routes.is_absent(&app, &connection("c")));
         routes.erased(&app, &connection("b"));
         assert_eq!(routes.all(&app), Some(vec![connection("a")]));

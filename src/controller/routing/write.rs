@@ -67,7 +67,10 @@ pub async fn bring(
                     tracing::info!(accounts = route.accounts.len(), "wrote a route");
                     Ok(Written::Done)
                 }
-                Err(Error::Kubernetes(kube::Error::Api(status))) => {
+                // What passes by itself is tried again as every other request.
+                Err(Error::Kubernetes(kube::Error::Api(status)))
+                    if status.code != 429 && status.code < 500 =>
+                {
                     Ok(Written::Refused(status.message.clone()))
                 }
                 other => other,
@@ -122,15 +125,18 @@ async fn look(
     let names: Vec<String> = (0..SHARDS)
         .map(|shard| secret_name(&integration.name_any(), shard))
         .collect();
-    let connections: Vec<Connection> = found
+    let written: Vec<(Connection, &[u8])> = found
         .iter()
         .filter(|secret| names.contains(&secret.name_any()) && owned(integration, *secret))
         .flat_map(|secret| secret.data.iter().flatten())
-        .filter_map(|(key, _)| Connection::of_route_key(key))
+        .filter_map(|(key, json)| Some((Connection::of_route_key(key)?, json.0.as_slice())))
         .collect();
     let key = Key::from(integration);
-    routes.found(&key, connections.iter().cloned());
-    Ok(connections)
+    routes.found(&key, &written);
+    Ok(written
+        .into_iter()
+        .map(|(connection, _)| connection)
+        .collect())
 }
 
 async fn put(

@@ -13,7 +13,9 @@ use crate::{
     },
     controller::{
         connection::{
-            model::{Asked, Attempted, Consent, End, Integration, Purpose, Step, code_expires},
+            model::{
+                Asked, Attempted, Consent, End, Integration, Purpose, Situation, Step, code_expires,
+            },
             subject,
         },
         grants::secret::{GrantSecret, StoredGrant},
@@ -56,6 +58,9 @@ pub fn next(view: &AppView<'_>) -> Option<Step> {
         return None;
     }
     let grant = consent.grant.as_ref()?;
+    if is_adopted(view, grant) {
+        return end(granted(view.integration, grant));
+    }
     let Some(asked) = &consent.identity else {
         return Some(if has_token(grant, view.view.now) {
             Step::AskWhoConsented(Box::new(grant.clone()))
@@ -110,6 +115,25 @@ fn waits_until(consent: &Consent, status: Option<&ConsentStatus>) -> Option<Time
     let waiting = status
         .filter(|status| status.is_waiting() && status.transaction == consent.transaction())?;
     waiting.retry_at.as_ref().map(|time| time.0)
+}
+
+/// Whether the consent's grant is the connection's, and the account that it proves is stored: there is nothing
+/// left to ask Zoom.
+fn is_adopted(view: &AppView<'_>, grant: &Grant) -> bool {
+    let status = view.view.connection.status.as_ref();
+    let stored = status.and_then(|status| status.account.as_ref());
+    let kept = view.observed().kept();
+    stored.is_some()
+        && stored == view.situation().account.as_ref()
+        && kept.is_some_and(|kept| kept.identified && kept.grant.id == grant.id)
+}
+
+/// Whether the account that a consent proved has to be stored before the consent is removed.
+#[must_use]
+pub fn is_unstored(connection: &ZoomConnection, situation: &Situation) -> bool {
+    let status = connection.status.as_ref();
+    let stored = status.and_then(|status| status.account.as_ref());
+    situation.account.is_some() && situation.account.as_ref() != stored
 }
 
 fn adopt(view: &AppView<'_>, grant: &Grant, asked: &Asked, before: Option<&StoredGrant>) -> Step {

@@ -11,8 +11,10 @@ use super::{
     refresh::{Signals, decide},
     *,
 };
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
 use crate::{
-    api::v1alpha1::TokenFailure,
+    api::v1alpha1::{AccountStatus, TokenFailure, ZoomConnectionStatus},
     controller::{
         connection::model::{Asked, Consent, End, ForeignAttempt, Integration},
         credentials::Credentials,
@@ -746,4 +748,28 @@ fn what_is_removed_later_is_looked_at_in_time() {
     barred.observed.token = TokenSecret::Absent;
     let again = look_again(&connection(), &barred, rules, at(3100));
     assert_eq!(again, Some(schedule::later(at(3000), rules.sealed_grant)));
+}
+
+// === The proof of an account ===
+
+#[test]
+fn a_consent_is_removed_only_once_the_account_that_it_proves_is_stored() {
+    let account = |since: i64| AccountStatus {
+        id: "a".into(),
+        user_id: None,
+        since: Time(at(since)),
+    };
+    let mut situation = situation(settled(0));
+    assert!(
+        !is_unstored(&connection(), &situation),
+        "nothing was proved"
+    );
+    situation.account = Some(account(5));
+    assert!(is_unstored(&connection(), &situation));
+    let mut stored = connection();
+    stored.status = Some(ZoomConnectionStatus {
+        account: Some(account(5)),
+        ..ZoomConnectionStatus::default()
+    });
+    assert!(!is_unstored(&stored, &situation));
 }

@@ -23,6 +23,7 @@ fn plan(
     let (image, receivers) = (image(), receivers());
     let rules = Rules {
         has_pages,
+        knows_labels: true,
         rejected: None,
         own_host: None,
         image: &image,

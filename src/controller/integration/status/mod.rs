@@ -68,6 +68,8 @@ pub struct Setting<'a> {
     pub endpoints: &'a Endpoints,
     /// Public address of the consent pages.
     pub pages: Option<&'a Url>,
+    /// Whether the operator watches the labels of namespaces.
+    pub knows_labels: bool,
     /// How many connections the integration has.
     pub connections: ConnectionsStatus,
     /// These connections, from the index.
@@ -122,6 +124,7 @@ pub fn status(
         refusals: &applied.refusals,
         consent: ConsentFinding {
             has_pages: setting.pages.is_some(),
+            knows_labels: setting.knows_labels,
             callback: redirect_url.as_deref(),
             total: setting.connections.total,
             connected: setting.connections.connected,

@@ -126,6 +126,7 @@ fn say_all(
     let setting = Setting {
         endpoints: &endpoints,
         pages: None,
+        knows_labels: true,
         connections: ConnectionsStatus::default(),
         known: &[],
         reach,
@@ -251,6 +252,7 @@ fn what_others_made_of_the_receivers_objects_is_named_where_its_state_is() {
     let setting = Setting {
         endpoints: &endpoints,
         pages: None,
+        knows_labels: true,
         connections: ConnectionsStatus::default(),
         known: &[],
         reach: None,
@@ -279,6 +281,7 @@ fn a_webhook_only_app_is_connected_once_zoom_has_validated() {
     let setting = Setting {
         endpoints: &endpoints,
         pages: None,
+        knows_labels: true,
         connections: ConnectionsStatus::default(),
         known: &[],
         reach: None,

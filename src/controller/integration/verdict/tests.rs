@@ -437,6 +437,7 @@ fn consented(spec: &ZoomIntegrationSpec, consent: ConsentFinding<'_>) -> Verdict
 
 const PAGES: ConsentFinding<'_> = ConsentFinding {
     has_pages: true,
+    knows_labels: true,
     callback: Some("https://connect.example.com/callback/clinics/app"),
     total: 0,
     connected: 0,

@@ -34,6 +34,7 @@ fn checked(
     let (image, receivers) = (image(), receivers());
     let rules = Rules {
         has_pages: true,
+        knows_labels: true,
         rejected: rejected.map(at),
         own_host: None,
         image: &image,

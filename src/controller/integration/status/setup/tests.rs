@@ -131,6 +131,7 @@ impl Pass {
         let setting = Setting {
             endpoints: &endpoints,
             pages: Some(&pages),
+            knows_labels: true,
             connections: ConnectionsStatus::default(),
             known: &known,
             reach: None,
