@@ -2,6 +2,7 @@
 
 mod definition;
 mod lease;
+mod openshift;
 mod policies;
 mod release;
 mod rights;
@@ -16,6 +17,7 @@ pub fn cases() -> Vec<Case> {
             rights::namespaced,
         ),
         Case::new("chart::admission_policies", policies::refusals),
+        Case::new("chart::no_pod_needs_a_fixed_id", openshift::without_ids),
         Case::new("chart::releases_apart_by_class", scope::by_class),
         Case::new("chart::release_for_labelled_namespaces", scope::by_labels),
         Case::new("serial::release_for_the_whole_cluster", release::life),
