@@ -67,9 +67,14 @@ pub struct Account {
 impl BackEnd {
     /// Starts one, and makes the Service `name` that leads to it.
     pub async fn start(bed: &Bed, name: &str) -> anyhow::Result<Self> {
+        Self::start_at(bed, name, 80).await
+    }
+
+    /// The same with another port of the Service.
+    pub async fn start_at(bed: &Bed, name: &str, port: u16) -> anyhow::Result<Self> {
         let listener = TcpListener::bind((node_address(bed).await?, 0)).await?;
         let address = listener.local_addr()?;
-        lead(bed, name, 80, address).await?;
+        lead(bed, name, port, address).await?;
         let shared = Arc::new(Mutex::new(Memory {
             status: 204,
             ..Memory::default()

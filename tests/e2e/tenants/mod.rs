@@ -1,6 +1,7 @@
 //! One app for many tenants: the platform's namespace, and one for each tenant.
 
 mod consents;
+mod example;
 
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ pub fn cases() -> Vec<Case> {
     vec![
         Case::new("tenants::one_app_and_two_tenants", two_tenants).needs_host(),
         Case::new("tenants::an_account_is_proved_by_consent", consents::proved).needs_host(),
+        Case::new("tenants::shared_app", example::shared_app).needs_host(),
     ]
 }
 
