@@ -110,10 +110,7 @@ pub struct ZoomIntegrationSpec {
     /// value `operatorClass` of its release. Absent: the operator without a class. If no operator has this
     /// class, nothing happens and the status stays as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(
-        length(min = 1, max = 63),
-        regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
-    )]
+    #[schemars(schema_with = "operator_class_schema")]
     pub operator_class: Option<String>,
 
     /// What kind of Zoom app this is.
@@ -253,6 +250,17 @@ impl ZoomIntegrationSpec {
                 .unwrap_or_default()
         })
     }
+}
+
+fn operator_class_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": "string",
+        "maxLength": 63,
+        "x-kubernetes-validations": [{
+            "rule": "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",
+            "message": "operatorClass is the chart value operatorClass of a release: use lower-case letters, digits and hyphens, or remove it for the operator without a class"
+        }]
+    })
 }
 
 /// Names that would collide: the `CloudEvents` context attributes and those set by the receiver.
