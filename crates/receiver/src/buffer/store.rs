@@ -151,14 +151,17 @@ impl Store {
         Ok(())
     }
 
-    /// Every dead letter, oldest first.
+    /// Every dead letter that can be read, oldest first.
     ///
     /// # Errors
     /// See [`StoreError`].
     pub fn each_dead(&self, mut show: impl FnMut(&DeadLetter)) -> Result<(), StoreError> {
         let dead = self.database.begin_read()?.open_table(DEAD)?;
         for item in dead.iter()? {
-            show(&letter(item?.1.value())?);
+            // What is only counted must not keep the store from opening.
+            if let Ok(letter) = letter(item?.1.value()) {
+                show(&letter);
+            }
         }
         Ok(())
     }

@@ -347,6 +347,9 @@ fn id_of_letter(letter: &DeadLetter) -> Result<EventId, StoreError> {
 }
 
 pub(super) fn letter(known: &[u8]) -> Result<DeadLetter, StoreError> {
-    serde_json::from_slice(known)
-        .map_err(|_| StoreError::Damaged("a dead letter that cannot be read".into()))
+    DeadLetter::from_json(known)
+        .ok_or_else(|| StoreError::Damaged("a dead letter that cannot be read".into()))
 }
+
+#[cfg(test)]
+mod tests;
