@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use super::routes::Unclaimed;
 
 /// Share of the buffer that one account may hold unless stated, percent.
-pub const DEFAULT_SHARE: u8 = 50;
+pub const DEFAULT_SHARE: u8 = 25;
 
 /// How events of many accounts are told apart.
 #[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
@@ -31,7 +31,7 @@ pub struct RoutingFlags {
         default_value = "Sink"
     )]
     pub unclaimed: Unclaimed,
-    /// Percent of the buffer that the pending events of one account may take.
+    /// Percent of the buffer that the events of one account may take, at most as much as is free for all.
     #[arg(
         id = "account-share",
         long = "account-share",

@@ -2,7 +2,8 @@
 //!
 //! The size of an event is what it takes on disk: the store allocates pages of 4 KiB, and for values
 //! larger than half a page the next power of two of pages. Dead letters count too, up to half of the
-//! limit, so that they cannot keep out new events forever.
+//! limit, so that they cannot keep out new events forever. With many accounts they also leave an eighth free:
+//! those of one account must not keep out events of another.
 
 use std::sync::{
     Arc,
@@ -14,6 +15,8 @@ const PAGE: u64 = 4096;
 const OVERHEAD: u64 = 128;
 /// Divisor: dead letters may take this share at most.
 const DEAD_SHARE: u64 = 2;
+/// Divisor: dead letters that give way leave this share free.
+const FREE_SHARE: u64 = 8;
 
 /// The limit and what counts against it. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -30,6 +33,8 @@ pub struct Reservation {
 struct Counts {
     limit: u64,
     stored: AtomicU64,
+    /// Those of the stored bytes that are pending.
+    pending: AtomicU64,
     reserved: AtomicU64,
     /// How many events have a reservation.
     in_flight: AtomicU64,
@@ -57,6 +62,7 @@ impl Capacity {
         Self(Arc::new(Counts {
             limit,
             stored: AtomicU64::new(0),
+            pending: AtomicU64::new(0),
             reserved: AtomicU64::new(0),
             in_flight: AtomicU64::new(0),
             refused: AtomicU64::new(0),
@@ -88,9 +94,21 @@ impl Capacity {
         self.0.in_flight.load(Ordering::Acquire)
     }
 
-    /// Sets the bytes that are stored now.
-    pub fn set_stored(&self, bytes: u64) {
-        self.0.stored.store(bytes, Ordering::Relaxed);
+    /// Sets the bytes that are stored now: pending and dead.
+    pub fn set_stored(&self, pending: u64, dead: u64) {
+        self.0.pending.store(pending, Ordering::Relaxed);
+        self.0.stored.store(pending + dead, Ordering::Relaxed);
+    }
+
+    /// What neither pending events nor reservations take. Dead letters that give way count as free.
+    #[must_use]
+    pub fn free(&self) -> u64 {
+        let pending = self.0.pending.load(Ordering::Relaxed);
+        let reserved = self.0.reserved.load(Ordering::Relaxed);
+        self.0
+            .limit
+            .saturating_sub(pending)
+            .saturating_sub(reserved)
     }
 
     /// Whether an event was rejected, and one of its size still does not fit.
@@ -105,10 +123,15 @@ impl Capacity {
         is_full
     }
 
-    /// Most bytes of dead letters.
+    /// Most bytes of dead letters beside so many pending bytes, to which they may have to give way.
     #[must_use]
-    pub fn dead_limit(&self) -> u64 {
-        self.0.limit / DEAD_SHARE
+    pub fn dead_limit(&self, pending: u64, gives_way: bool) -> u64 {
+        let most = self.0.limit / DEAD_SHARE;
+        if !gives_way {
+            return most;
+        }
+        let kept = self.0.limit - self.0.limit / FREE_SHARE;
+        most.min(kept.saturating_sub(pending))
     }
 
     /// The limit, bytes.
@@ -163,11 +186,23 @@ mod tests {
         assert_eq!(capacity.in_flight(), 2);
         drop((one, two));
         assert_eq!(capacity.in_flight(), 0);
-        capacity.set_stored(8192);
+        capacity.set_stored(4096, 4096);
         assert!(capacity.is_full());
         assert!(capacity.reserve(300).is_some());
-        capacity.set_stored(4096);
+        capacity.set_stored(4096, 0);
         assert!(!capacity.is_full());
         assert!(capacity.reserve(2000).is_some());
+    }
+
+    #[test]
+    fn dead_letters_leave_room_for_pending_events() {
+        let capacity = Capacity::new(80_000);
+        assert_eq!(capacity.dead_limit(0, true), 40_000);
+        assert_eq!(capacity.dead_limit(50_000, true), 20_000);
+        assert_eq!(capacity.dead_limit(75_000, true), 0);
+        assert_eq!(capacity.dead_limit(75_000, false), 40_000);
+        capacity.set_stored(50_000, 20_000);
+        let _room = capacity.reserve(2000);
+        assert_eq!(capacity.free(), 30_000 - 4096);
     }
 }

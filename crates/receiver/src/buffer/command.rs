@@ -93,6 +93,8 @@ pub enum Selection {
     One(EventId),
     /// The oldest of these before this sequence number, at most that many.
     Oldest(Filter, u64, u64),
+    /// Those at these places, as far as they are there.
+    Places(Vec<u64>),
 }
 
 /// What happens to a dead letter that is taken out.

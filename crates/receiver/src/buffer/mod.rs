@@ -10,7 +10,7 @@
 //! | question | module |
 //! |---|---|
 //! | What is in the file? | [`store`], [`record`], [`dead`] |
-//! | Who writes it, and when? | [`writer`], driven by [`command`]; it publishes [`status`] |
+//! | Who writes it, and when? | [`writer`] by [`transaction`], driven by [`command`]; it publishes [`status`] |
 //! | What if the file is damaged, or the disk full? | [`directory`] |
 //! | What goes to a sink, in which order, and when again? | [`delivery`] of a [`channel`], [`schedule`], [`backoff`] |
 //! | To which sink? | [`outlet`]: all to one by [`forwarder`], or by account by [`lanes`] |
@@ -63,6 +63,7 @@ pub mod settings;
 pub mod status;
 pub mod store;
 pub mod tasks;
+mod transaction;
 pub mod writer;
 
 use std::{
@@ -261,7 +262,7 @@ impl Buffer {
         let lane = match (&inner.lanes, is_dead) {
             (Some((index, _)), false) => {
                 let account = event.account().unwrap_or_default();
-                let Some(lane) = index.reserve(account, record.len()) else {
+                let Some(lane) = index.reserve(account, record.len(), inner.capacity.free()) else {
                     inner.metrics.refused_account();
                     claim.settle(RequestOutcome::AccountFull, Instant::now());
                     return RequestOutcome::AccountFull;

@@ -2,15 +2,15 @@
 
 use super::{
     command::{Resolution, Resolve, Selection},
-    dead::DeadLetter,
     record,
-    store::{StoreError, Tables},
+    store::{Placed, StoreError, Tables},
 };
 
 /// What became of a selection of dead letters.
+#[derive(Debug)]
 pub struct Resolved {
     /// They are no longer dead letters.
-    pub letters: Vec<DeadLetter>,
+    pub letters: Vec<Placed>,
     /// Those that are pending again: account, place, record's size.
     pub replayed: Vec<(String, u64, usize)>,
 }
@@ -27,13 +27,14 @@ pub fn resolve(
     let ids = match &request.selection {
         Selection::One(id) => vec![*id],
         Selection::Oldest(filter, before, most) => tables.oldest_of(filter, *before, *most)?,
+        Selection::Places(places) => tables.ids_at(places)?,
     };
     let mut resolved = Resolved {
         letters: Vec::with_capacity(ids.len()),
         replayed: Vec::new(),
     };
     for id in ids {
-        let Some((letter, record)) = tables.remove_dead_letter(&id)? else {
+        let Some((placed, record)) = tables.remove_dead_letter(&id)? else {
             continue;
         };
         if request.resolution == Resolution::Replay {
@@ -41,7 +42,7 @@ pub fn resolve(
             let account = record::account(&record).unwrap_or_default();
             resolved.replayed.push((account, place, record.len()));
         }
-        resolved.letters.push(letter);
+        resolved.letters.push(placed);
     }
     Ok(resolved)
 }

@@ -25,7 +25,7 @@ use self::tables::{DEAD, DEAD_IDS, DEAD_RECORDS, IDS, QUEUE, SINCE, id_of, lette
 pub use self::{
     error::StoreError,
     filter::Filter,
-    tables::{Tables, Totals},
+    tables::{Placed, Tables, Totals},
 };
 use super::dead::DeadLetter;
 use crate::event::EventId;
@@ -151,16 +151,17 @@ impl Store {
         Ok(())
     }
 
-    /// Every dead letter that can be read, oldest first.
+    /// Every dead letter that can be read and its place, oldest first.
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub fn each_dead(&self, mut show: impl FnMut(&DeadLetter)) -> Result<(), StoreError> {
+    pub fn each_dead(&self, mut show: impl FnMut(u64, &DeadLetter)) -> Result<(), StoreError> {
         let dead = self.database.begin_read()?.open_table(DEAD)?;
         for item in dead.iter()? {
             // What is only counted must not keep the store from opening.
-            if let Ok(letter) = letter(item?.1.value()) {
-                show(&letter);
+            let (place, known) = item?;
+            if let Ok(letter) = letter(known.value()) {
+                show(place.value(), &letter);
             }
         }
         Ok(())

@@ -27,9 +27,9 @@ use super::{
     letters::Letters,
     metrics::BufferMetrics,
     record,
-    resolve::{Resolved, resolve},
     status::Status,
     store::{Store, StoreError},
+    transaction::{Bounds, Done, execute},
 };
 use crate::{dedupe::Dedupe, outcome::RequestOutcome};
 use runtime::admin::Gate;
@@ -167,7 +167,7 @@ impl Writer {
             return Ok(());
         };
         self.letters.clear();
-        store.each_dead(|letter| self.letters.added(letter))?;
+        store.each_dead(|place, letter| self.letters.added(place, letter))?;
         let mut accounts: HashSet<Account> = HashSet::new();
         let mut pending = Vec::new();
         store.each_pending(|sequence, bytes| {
@@ -200,36 +200,50 @@ impl Writer {
     }
 
     /// A transaction is on the disk: what is known in memory follows.
-    fn index(&self, batch: &mut Batch, places: &[u64], resolved: &[Resolved], settles: &[Settle]) {
+    fn index(&self, batch: &mut Batch, done: &Done, settles: &[Settle]) {
         let Some(lanes) = &self.lanes else {
             return;
         };
-        for settle in settles {
-            if let Some((_, letter)) = &settle.dead {
-                self.letters.added(letter);
-            }
+        for (place, letter) in &done.added {
+            self.letters.added(*place, letter);
         }
-        for letter in batch
-            .appends
-            .iter()
-            .filter_map(|append| append.dead.as_ref())
-        {
-            self.letters.added(letter);
-        }
-        for letter in resolved.iter().flat_map(|resolved| &resolved.letters) {
-            self.letters.removed(letter);
+        let resolved = done.resolved.iter().flat_map(|resolved| &resolved.letters);
+        for (place, letter) in resolved.chain(&done.replaced).chain(&done.evicted) {
+            self.letters.removed(*place, letter);
         }
         let stored: Vec<(Room, u64)> = batch
             .appends
             .iter_mut()
-            .zip(places)
+            .zip(&done.places)
             .filter_map(|(append, place)| Some((append.lane.take()?, *place)))
             .collect();
-        let replayed = resolved
+        let replayed = done
+            .resolved
             .iter()
             .flat_map(|resolved| resolved.replayed.clone());
         let removed = settles.iter().map(|settle| settle.sequence);
         lanes.committed(stored, replayed, removed);
+    }
+
+    /// Dead letters of accounts that hold more than their share, of those that this batch gives something to.
+    fn excess(&self, batch: &Batch, settles: &[Settle]) -> Vec<u64> {
+        let Some(lanes) = &self.lanes else {
+            return Vec::new();
+        };
+        let dead = settles.iter().filter_map(|settle| settle.dead.as_ref());
+        let dead = dead.filter_map(|(_, letter)| letter.account.as_deref());
+        let pending = batch
+            .appends
+            .iter()
+            .filter_map(|append| append.lane.as_ref());
+        let accounts: HashSet<&str> = dead.chain(pending.map(Room::account)).collect();
+        let excess = accounts.into_iter().flat_map(|account| {
+            // An event that dies in this batch counts as pending once more, and its letter not yet.
+            let (held, share) = lanes.held(account);
+            let excess = (held + self.letters.bytes(account)).saturating_sub(share);
+            self.letters.oldest(account, excess)
+        });
+        excess.collect()
     }
 
     fn failed(&mut self, error: &StoreError) {
@@ -252,7 +266,7 @@ impl Writer {
     fn publish(&self, store: &Store, accepting: bool) {
         let totals = store.totals();
         self.capacity
-            .set_stored(totals.pending_bytes + totals.dead_bytes);
+            .set_stored(totals.pending_bytes, totals.dead_bytes);
         self.status.send_replace(Status {
             open: true,
             accepting,
@@ -297,62 +311,30 @@ impl Writer {
     ) -> Result<(), StoreError> {
         let accepting = self.status.borrow().accepting;
         let now = Timestamp::now().as_second();
-        let since = now.saturating_sub_unsigned(self.window.as_secs());
-        let (dead_limit, most_ids) = (self.capacity.dead_limit(), self.most_ids);
-        let is_near = store.totals().dead_bytes >= dead_limit / 2;
-        let lanes = self.lanes.as_ref().filter(|_| is_near);
-        let heavy = lanes.and_then(|_| self.letters.heavy());
-        let (places, resolved, replaced, evicted, forgotten) = store.write(|tables| {
-            let mut replaced = Vec::new();
-            for settle in settles.iter() {
-                match &settle.dead {
-                    None => tables.remove(settle.sequence)?,
-                    Some((id, letter)) => {
-                        replaced.extend(tables.move_to_dead_letters(
-                            settle.sequence,
-                            id,
-                            letter,
-                        )?);
-                    }
-                }
-            }
-            let mut places = Vec::with_capacity(batch.appends.len());
-            for append in &batch.appends {
-                let ids = append.claim.ids();
-                match &append.dead {
-                    None => places.push(tables.append(now, &append.record)?),
-                    Some(letter) => {
-                        replaced.extend(tables.insert_dead_letter(
-                            &ids.id,
-                            letter,
-                            &append.record,
-                        )?);
-                        places.push(0); // Its place is in no lane.
-                    }
-                }
-                for id in ids.iter() {
-                    tables.insert_id(&id, now)?;
-                }
-            }
-            let mut resolved = Vec::new();
-            for request in &batch.resolves {
-                resolved.push(resolve(tables, request, now)?);
-            }
-            let evicted = tables.evict(dead_limit, heavy.as_deref())?;
-            let forgotten = tables.expire_ids(since, most_ids)?;
-            Ok((places, resolved, replaced, evicted, forgotten))
-        })?;
+        let (totals, gives_way) = (store.totals(), self.lanes.is_some());
+        let most_dead = self.capacity.dead_limit(totals.pending_bytes, gives_way);
+        let is_near = totals.dead_bytes >= most_dead / 2;
+        let bounds = Bounds {
+            now,
+            since: now.saturating_sub_unsigned(self.window.as_secs()),
+            most_ids: self.most_ids,
+            capacity: &self.capacity,
+            gives_way,
+            excess: &self.excess(batch, settles),
+            heavy: &if gives_way && is_near {
+                self.letters.heavy()
+            } else {
+                Vec::new()
+            },
+        };
+        let done = store.write(|tables| execute(tables, batch, settles, &bounds))?;
 
         self.publish(store, accepting);
         for append in &mut batch.appends {
             // Before any reply: the next reservation must not count it twice.
             append.room.release();
         }
-        self.index(batch, &places, &resolved, settles);
-        if self.lanes.is_some() {
-            let gone = replaced.iter().chain(&evicted);
-            gone.for_each(|letter| self.letters.removed(letter));
-        }
+        self.index(batch, &done, settles);
         self.metrics.committed(batch.appends.len());
         for settle in settles.drain(..) {
             if let Some((_, letter)) = settle.dead {
@@ -366,10 +348,10 @@ impl Writer {
             }
             append.claim.settle(RequestOutcome::Stored, Instant::now());
         }
-        for (request, done) in batch.resolves.drain(..).zip(resolved) {
+        for (request, done) in batch.resolves.drain(..).zip(done.resolved) {
             let _ = request.reply.send(Some(done.letters.len() as u64));
         }
-        for letter in evicted {
+        for (_, letter) in done.evicted {
             error!(
                 id = letter.id,
                 event = letter.event,
@@ -377,7 +359,7 @@ impl Writer {
             );
             self.metrics.evicted();
         }
-        for id in forgotten {
+        for id in done.forgotten {
             self.ids.forget(&id);
         }
         Ok(())

@@ -84,6 +84,54 @@ async fn one_account_fills_its_share_and_no_more() {
 }
 
 #[tokio::test]
+async fn accounts_whose_sinks_are_down_do_not_fill_the_buffer() {
+    let fixture = with(routed().await, |routing| routing.share = 50)
+        .with_buffer(|buffer| buffer.size = 200 * 1024);
+    let directory = routes(&fixture);
+    let (one, two, quiet) = (
+        tenant(&directory, "one").await,
+        tenant(&directory, "two").await,
+        tenant(&directory, "quiet").await,
+    );
+    one.answer(Behaviour::Status(400));
+    two.answer(Behaviour::Hold);
+    let receiver = fixture.start().await;
+    // Half of the buffer are dead letters of one, and then its sink is down.
+    for n in 0..400 {
+        send(&receiver, "one", n).await;
+    }
+    eventually("all are dead letters", || async {
+        receiver.buffer().await["pending"] == 0
+    })
+    .await;
+    one.answer(Behaviour::Hold);
+    for account in ["one", "two"] {
+        let mut n = 400;
+        while receiver.status(&event(SECRET, of(account, n))).await == 204 {
+            n += 1;
+        }
+        assert!(n > 450, "{account} {n}");
+    }
+    receiver
+        .counted(r#"zoom_receiver_requests_total{outcome="account_full"} 2"#)
+        .await;
+    for n in 0..20 {
+        send(&receiver, "quiet", n).await;
+    }
+    has(&quiet, 20).await;
+    let facts = routing(&receiver).await;
+    let dead = &facts["connections"]["tenants/one"]["deadLetters"];
+    assert!(dead.as_u64().unwrap_or(0) < 200, "{facts}");
+    for sink in [&one, &two] {
+        sink.answer(Behaviour::Status(204));
+    }
+    eventually("all are delivered", || async {
+        receiver.buffer().await["pending"] == 0
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_dead_letters_of_one_tenant_do_not_drive_out_those_of_another() {
     let fixture = routed()
         .await

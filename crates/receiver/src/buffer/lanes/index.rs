@@ -76,16 +76,17 @@ impl LaneIndex {
         }))
     }
 
-    /// Reserves space for a record of an account, unless the account holds its share. What has no account
-    /// shares one.
+    /// Reserves space for a record of an account, unless the account holds its share, or more than is `free` for
+    /// all: so a few accounts that send and send never leave nothing for the others. What has no account shares
+    /// one.
     #[must_use]
-    pub fn reserve(&self, account: &str, record: usize) -> Option<Room> {
+    pub fn reserve(&self, account: &str, record: usize, free: u64) -> Option<Room> {
         let bytes = charge(record);
         let mut state = self.state();
         let account = state.account(account);
         let lane = state.lanes.entry(Arc::clone(&account)).or_default();
         let held = lane.stored + lane.reserved;
-        if held > 0 && held + bytes > self.0.share {
+        if held > 0 && (held + bytes > self.0.share || held > free) {
             return None;
         }
         lane.reserved += bytes;
@@ -214,6 +215,15 @@ impl LaneIndex {
             }
             changed.await;
         }
+    }
+
+    /// What an account holds of its share, bytes, and the share.
+    #[must_use]
+    pub fn held(&self, account: &str) -> (u64, u64) {
+        let state = self.state();
+        let lane = state.lanes.get(account);
+        let held = lane.map_or(0, |lane| lane.stored + lane.reserved);
+        (held, self.0.share)
     }
 
     /// How many accounts have events.

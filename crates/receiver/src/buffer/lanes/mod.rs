@@ -16,14 +16,17 @@
 //! | What is pending, and how much does an account hold? | [`index`] |
 //! | How is one account served? | [`lane`] |
 //! | Who may deliver now? | [`pools`] |
+//! | What of events whose account is claimed late? | [`replays`] |
 
 pub mod index;
 pub mod lane;
 pub mod metrics;
 pub mod pools;
+mod replays;
 
 use std::{
     collections::HashMap,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -37,21 +40,19 @@ use contract::{
 };
 use jiff::Timestamp;
 use tokio::{
-    sync::{Notify, Semaphore, mpsc, oneshot},
+    sync::{Notify, Semaphore, mpsc},
     task::JoinSet,
-    time,
 };
-use tracing::{error, info};
+use tracing::error;
 
 use self::{
     index::{Account, LaneIndex},
     lane::{Lane, Shared},
+    replays::Replays,
 };
 use super::{
-    command::{Command, Resolution, Resolve, Selection},
     delivery::{Common, Delivery, Skip},
     letters::Letters,
-    store::Filter,
 };
 use crate::routing::Routing;
 
@@ -59,8 +60,6 @@ use crate::routing::Routing;
 pub const UNSETTLED: usize = 128;
 /// Between two looks at dead letters that nobody had claimed.
 const REPLAY: Duration = Duration::from_secs(5);
-/// Most dead letters that one transaction replays.
-const REPLAY_BATCH: u64 = 256;
 
 /// Delivers what is stored, to whom it belongs.
 #[derive(Debug)]
@@ -141,7 +140,13 @@ impl Dispatcher {
             },
             unsettled: Arc::new(Semaphore::new(UNSETTLED)),
         };
-        let mut replays = time::interval(REPLAY);
+        // Beside the lanes: none of them waits for it.
+        let replays = Replays {
+            common: self.common.clone(),
+            routing: self.routing.clone(),
+            letters: self.letters.clone(),
+        };
+        let mut replays = pin!(replays.run());
         loop {
             tokio::select! {
                 fresh = self.index.fresh() => {
@@ -164,8 +169,7 @@ impl Dispatcher {
                     Err(_) => {}
                 },
                 Some(skip) = self.skips.recv() => self.skip(&lanes, skip),
-                Ok(()) = routes.changed() => self.replay().await,
-                _ = replays.tick() => self.replay().await,
+                () = &mut replays => break,
                 () = self.common.stop.requested() => break,
             }
         }
@@ -225,45 +229,6 @@ impl Dispatcher {
         let table = routes.borrow();
         let tenant = table.as_ref()?.tenant(account)?;
         Some(tenant.connection.clone())
-    }
-
-    /// Sends dead letters that nobody had claimed again, if their account is claimed now.
-    async fn replay(&self) {
-        for account in self.letters.unclaimed() {
-            if !self.routing.leads_somewhere(&account) {
-                continue;
-            }
-            let since = Timestamp::now()
-                .checked_sub(self.common.max_age)
-                .unwrap_or(Timestamp::MIN);
-            let before = self.common.status.borrow().totals.next;
-            let mut all = 0;
-            while let Some(count) = self.replay_some(&account, since, before).await {
-                all += count;
-                if count < REPLAY_BATCH {
-                    break;
-                }
-            }
-            if all > 0 {
-                info!(
-                    account,
-                    events = all,
-                    "dead letters of a claimed account replayed"
-                );
-            }
-        }
-    }
-
-    async fn replay_some(&self, account: &str, since: Timestamp, before: u64) -> Option<u64> {
-        let (reply, answer) = oneshot::channel();
-        let filter = Filter::Unclaimed(account.to_owned(), since);
-        let resolve = Resolve {
-            selection: Selection::Oldest(filter, before, REPLAY_BATCH),
-            resolution: Resolution::Replay,
-            reply,
-        };
-        self.common.commands.send(Command::Resolve(resolve)).ok()?;
-        answer.await.ok().flatten()
     }
 }
 

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use prometheus_client::registry::Registry;
 use proptest::{collection::vec, prelude::*};
 use runtime::shutdown;
-use tokio::sync::watch;
+use tokio::{sync::watch, time};
 
 use super::{
     pools::{Permit, Pools},
@@ -26,6 +26,7 @@ use crate::{
     buffer::{
         backoff::Backoff,
         channel::{Channel, Decision, Wake},
+        command::Command,
         dead::DeadLetter,
         reader::Stopped,
         record,

@@ -1,9 +1,8 @@
 //! Which dead letters are meant.
 
 use contract::receiver::routes::Connection;
-use jiff::Timestamp;
 
-use crate::buffer::dead::{DeadLetter, Reason};
+use crate::buffer::dead::DeadLetter;
 
 /// Which dead letters are meant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,8 +14,6 @@ pub enum Filter {
     Connection(Connection),
     /// Those of this account.
     Account(String),
-    /// Those of this account that nobody had claimed, received at this time or later.
-    Unclaimed(String, Timestamp),
 }
 
 // === impl Filter ===
@@ -29,11 +26,6 @@ impl Filter {
             Self::All => true,
             Self::Connection(connection) => letter.connection.as_ref() == Some(connection),
             Self::Account(account) => letter.account.as_ref() == Some(account),
-            Self::Unclaimed(account, since) => {
-                letter.reason == Reason::Unclaimed
-                    && letter.account.as_ref() == Some(account)
-                    && letter.received_at >= *since
-            }
         }
     }
 }

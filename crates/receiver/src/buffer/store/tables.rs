@@ -22,8 +22,6 @@ const QUEUE_BYTES: &str = "queue-bytes";
 const DEAD_BYTES: &str = "dead-bytes";
 /// Bytes in front of a queued record.
 pub(super) const SINCE: usize = 8;
-/// Most dead letters of one account that make room in one transaction.
-const EVICT: u64 = 64;
 /// Most ids that one transaction removes, so that transactions stay short.
 const FORGET: u64 = 4096;
 
@@ -43,6 +41,9 @@ pub struct Totals {
     /// Arrival of the first pending event, seconds since the epoch.
     pub oldest: Option<i64>,
 }
+
+/// A dead letter and its place in the store. A place is never used twice.
+pub type Placed = (u64, DeadLetter);
 
 /// The tables within one transaction.
 #[derive(Debug)]
@@ -157,7 +158,7 @@ impl<'t> Tables<'t> {
         Ok(())
     }
 
-    /// Makes a dead letter of a queued event, if it is there. Returns what it replaces.
+    /// Makes a dead letter of a queued event, if it is there. Returns its place and what it replaces.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -166,7 +167,7 @@ impl<'t> Tables<'t> {
         sequence: u64,
         id: &EventId,
         letter: &DeadLetter,
-    ) -> Result<Option<DeadLetter>, StoreError> {
+    ) -> Result<Option<(u64, Option<Placed>)>, StoreError> {
         let Some(value) = self
             .queue
             .remove(sequence)?
@@ -177,10 +178,10 @@ impl<'t> Tables<'t> {
         let record = value.get(SINCE..).unwrap_or_default();
         let bytes = &mut self.totals.pending_bytes;
         *bytes = bytes.saturating_sub(charge(record.len()));
-        self.insert_dead_letter(id, letter, record)
+        self.insert_dead_letter(id, letter, record).map(Some)
     }
 
-    /// Stores a dead letter. It replaces an older one with the same id, which is returned.
+    /// Stores a dead letter and returns its place. It replaces an older one with the same id, which is returned.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -189,7 +190,7 @@ impl<'t> Tables<'t> {
         id: &EventId,
         letter: &DeadLetter,
         record: &[u8],
-    ) -> Result<Option<DeadLetter>, StoreError> {
+    ) -> Result<(u64, Option<Placed>), StoreError> {
         let replaced = self.remove_dead_letter(id)?;
         let sequence = self.next();
         let json = serde_json::to_vec(letter).map_err(|_| StoreError::Failed("JSON".into()))?;
@@ -198,37 +199,58 @@ impl<'t> Tables<'t> {
         self.dead_ids.insert(id.as_bytes(), sequence)?;
         self.totals.dead += 1;
         self.totals.dead_bytes += charge(record.len());
-        Ok(replaced.map(|(letter, _)| letter))
+        Ok((sequence, replaced.map(|(placed, _)| placed)))
     }
 
-    /// Removes the oldest dead letters until they take at most `most` bytes, and returns them; those of
-    /// `heavy`, an account with many of them, before all others.
+    /// Removes dead letters until they take at most `most` bytes, and returns them: those at the places `first`
+    /// before all others, which go in order of their age.
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub fn evict(&mut self, most: u64, heavy: Option<&str>) -> Result<Vec<DeadLetter>, StoreError> {
+    pub fn evict(&mut self, most: u64, first: &[u64]) -> Result<Vec<Placed>, StoreError> {
         let mut evicted = Vec::new();
-        let is_over = self.totals.dead_bytes > most;
-        if let Some(heavy) = heavy.filter(|_| is_over) {
-            let filter = Filter::Account(heavy.to_owned());
-            for id in self.oldest_of(&filter, u64::MAX, EVICT)? {
-                if self.totals.dead_bytes <= most {
-                    break;
-                }
-                let removed = self.remove_dead_letter(&id)?;
-                evicted.extend(removed.map(|(letter, _)| letter));
+        for place in first {
+            if self.totals.dead_bytes <= most {
+                break;
             }
+            evicted.extend(self.remove_these(&[*place])?);
         }
         while self.totals.dead_bytes > most {
             let Some(oldest) = self.oldest_dead_letter(u64::MAX)? else {
                 break;
             };
-            let Some((letter, _)) = self.remove_dead_letter(&oldest)? else {
+            let Some((placed, _)) = self.remove_dead_letter(&oldest)? else {
                 break;
             };
-            evicted.push(letter);
+            evicted.push(placed);
         }
         Ok(evicted)
+    }
+
+    /// Removes the dead letters at these places, as far as they are there, and returns them.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn remove_these(&mut self, places: &[u64]) -> Result<Vec<Placed>, StoreError> {
+        let mut removed = Vec::new();
+        for id in self.ids_at(places)? {
+            removed.extend(self.remove_dead_letter(&id)?.map(|(placed, _)| placed));
+        }
+        Ok(removed)
+    }
+
+    /// The ids of the dead letters at these places, as far as they are there.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn ids_at(&self, places: &[u64]) -> Result<Vec<EventId>, StoreError> {
+        let mut ids = Vec::with_capacity(places.len());
+        for place in places {
+            if let Some(known) = self.dead.get(*place)? {
+                ids.push(id_of_letter(&letter(known.value())?)?);
+            }
+        }
+        Ok(ids)
     }
 
     /// The oldest dead letter before this sequence number.
@@ -268,14 +290,14 @@ impl<'t> Tables<'t> {
         Ok(ids)
     }
 
-    /// Removes a dead letter and returns it with its record.
+    /// Removes a dead letter and returns it with its place and its record.
     ///
     /// # Errors
     /// See [`StoreError`].
     pub fn remove_dead_letter(
         &mut self,
         id: &EventId,
-    ) -> Result<Option<(DeadLetter, Vec<u8>)>, StoreError> {
+    ) -> Result<Option<(Placed, Vec<u8>)>, StoreError> {
         let Some(sequence) = self.dead_ids.remove(id.as_bytes())?.map(|s| s.value()) else {
             return Ok(None);
         };
@@ -288,7 +310,7 @@ impl<'t> Tables<'t> {
         self.totals.dead = self.totals.dead.saturating_sub(1);
         let bytes = &mut self.totals.dead_bytes;
         *bytes = bytes.saturating_sub(charge(record.len()));
-        Ok(Some((letter(known.value())?, record)))
+        Ok(Some(((sequence, letter(known.value())?), record)))
     }
 
     /// Raises the next sequence number to at least this one.

@@ -7,30 +7,38 @@ use proptest::{collection::vec, prelude::*};
 use super::*;
 
 fn store(index: &LaneIndex, account: &str, sequence: u64) {
-    let room = index.reserve(account, 300).unwrap();
+    let room = index.reserve(account, 300, u64::MAX).unwrap();
     index.committed([(room, sequence)], [], []);
 }
 
 #[test]
 fn one_account_holds_its_share_and_no_other_feels_it() {
     let index = LaneIndex::new(1000);
-    let rooms = [index.reserve("a", 300), index.reserve("a", 300)];
+    let rooms = [
+        index.reserve("a", 300, u64::MAX),
+        index.reserve("a", 300, u64::MAX),
+    ];
     assert!(rooms.iter().all(Option::is_some));
-    assert!(index.reserve("a", 300).is_none());
-    assert!(index.reserve("b", 300).is_some());
+    assert!(index.reserve("a", 300, u64::MAX).is_none());
+    assert!(index.reserve("b", 300, u64::MAX).is_some());
     drop(rooms);
     assert!(index.is_empty());
     store(&index, "a", 1);
     store(&index, "a", 2);
-    assert!(index.reserve("a", 300).is_none());
+    assert!(index.reserve("a", 300, u64::MAX).is_none());
     index.settle(&"a".into(), 1);
-    assert!(index.reserve("a", 300).is_none(), "it is still on the disk");
+    assert!(
+        index.reserve("a", 300, u64::MAX).is_none(),
+        "it is still on the disk"
+    );
     index.committed([], [], [1]);
-    assert!(index.reserve("a", 300).is_some());
+    assert!(index.reserve("a", 300, u64::MAX).is_some());
     // Whatever the share, an account that holds nothing may send an event.
-    assert!(index.reserve("c", 1 << 20).is_some());
+    assert!(index.reserve("c", 1 << 20, u64::MAX).is_some());
     // What has no account shares one.
-    let all: Vec<_> = (0..9).filter_map(|_| index.reserve("", 300)).collect();
+    let all: Vec<_> = (0..9)
+        .filter_map(|_| index.reserve("", 300, u64::MAX))
+        .collect();
     assert_eq!(all.len(), 2);
 }
 

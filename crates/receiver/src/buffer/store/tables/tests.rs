@@ -60,7 +60,7 @@ fn a_letter_of_a_later_version_is_no_damage() {
     for json in later {
         let mut store = store(json);
         let mut known = 0;
-        store.each_dead(|_| known += 1).unwrap();
+        store.each_dead(|_, _| known += 1).unwrap();
         assert_eq!(known, 3);
         for filter in [Filter::All, Filter::Account("acc".into())] {
             let (page, _) = store.dead_letters(None, 9, &filter).unwrap();
@@ -73,7 +73,7 @@ fn a_letter_of_a_later_version_is_no_damage() {
         store
             .write(|tables| {
                 assert!(tables.remove_dead_letter(&first)?.is_some());
-                let evicted = tables.evict(charge(3), None)?;
+                let evicted = tables.evict(charge(3), &[])?;
                 assert_eq!(evicted.len(), 1);
                 Ok(())
             })
@@ -87,6 +87,6 @@ fn a_letter_of_a_later_version_is_no_damage() {
 fn a_letter_that_nobody_can_read_does_not_keep_the_store_closed() {
     let store = store(|_| "?".into());
     let mut known = 0;
-    store.each_dead(|_| known += 1).unwrap();
+    store.each_dead(|_, _| known += 1).unwrap();
     assert_eq!(known, 1);
 }
