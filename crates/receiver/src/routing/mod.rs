@@ -9,10 +9,13 @@
 //! |---|---|
 //! | Which routes are there now? | [`directory`], polled by [`Routing::follow`] |
 //! | What if one is wrong, or two claim one account? | [`table`] |
-//! | What is a tenant's sink, and when is it built and dropped? | [`tenant`], [`sinks`] |
+//! | What is a tenant's sink, and when is it built and dropped? | [`tenant`], [`sinks`], [`recent`] |
 //! | Whose events had no route? | [`unclaimed`] |
+//! | For how long has an account had no route? | [`absences`] |
 
+pub mod absences;
 pub mod directory;
+mod recent;
 pub mod sinks;
 pub mod table;
 pub mod tenant;
@@ -28,10 +31,14 @@ use contract::{receiver::routes::Unclaimed, routing_facts::RoutingFacts};
 use tokio::{sync::watch, time};
 use tracing::{info, warn};
 
-use self::{directory::Snapshot, sinks::Sinks, table::Table, tenant::Tenant, unclaimed::Seen};
+use self::{
+    absences::Absences, directory::Snapshot, sinks::Sinks, table::Table, tenant::Tenant,
+    unclaimed::Seen,
+};
 use super::sink::Sink;
 
-/// How long an event waits for the route of its account: a changed Secret reaches a Pod within 90 seconds,
+/// How long an event waits for the route of its account, counted from its arrival, from the start of the receiver,
+/// or from when the account lost its route, whichever was last: a changed Secret reaches a Pod within 90 seconds,
 /// mostly, and the controller needs some time before that.
 pub const GRACE: Duration = Duration::from_secs(150);
 /// The integration's sink is not there yet, because its credentials are not, or it is refused. It comes with
@@ -47,7 +54,7 @@ pub struct Settings {
     pub directory: PathBuf,
     /// What happens to events of an account without a route.
     pub unclaimed: Unclaimed,
-    /// Percent of the buffer that the pending events of one account may take.
+    /// Percent of the buffer that the events of one account may take.
     pub share: u8,
     /// How long an event waits for the route of its account.
     pub grace: Duration,
@@ -67,6 +74,7 @@ struct Inner {
     own: Option<Sink>,
     sinks: Sinks,
     seen: Mutex<Seen>,
+    absences: Mutex<Absences>,
 }
 
 /// Where an event goes.
@@ -74,7 +82,7 @@ struct Inner {
 pub enum Place {
     /// To the sink of the connection that claims the account.
     Tenant(Arc<Tenant>),
-    /// To the integration's sink; with the facts of the connection that claims the account.
+    /// To the integration's sink, and the connection that claims the account.
     Own(Sink, Option<Arc<Tenant>>),
     /// Not decided before this time has passed.
     Wait(Duration),
@@ -96,6 +104,7 @@ impl Routing {
             own,
             sinks,
             seen: Mutex::default(),
+            absences: Mutex::new(Absences::new(Instant::now())),
         }))
     }
 
@@ -122,9 +131,8 @@ impl Routing {
                 }
                 Err(_) => {}
             }
-            if let Some(table) = self.table() {
-                let before = Instant::now().checked_sub(IDLE);
-                self.0.sinks.drop_idle(&table, before);
+            if let Some(before) = Instant::now().checked_sub(IDLE) {
+                self.0.sinks.drop_idle(before);
             }
             time::sleep(self.0.settings.interval).await;
         }
@@ -150,6 +158,15 @@ impl Routing {
                 warn!(%connection, problem, "route not used");
             }
         }
+        // Before the table is in force: nobody must find it without the absences.
+        match &previous {
+            None => *self.absences() = Absences::new(Instant::now()),
+            Some(previous) => {
+                let grace = self.0.settings.grace;
+                self.absences()
+                    .update(previous, &table, grace, Instant::now());
+            }
+        }
         self.seen()
             .claimed(|account| table.tenant(account).is_some());
         self.0.table.send_replace(Some(Arc::new(table)));
@@ -161,8 +178,9 @@ impl Routing {
         self.0.table.subscribe()
     }
 
-    /// Where an event of this account (empty: of none) goes that has waited for so long. With `is_last` there
-    /// is no time left to wait.
+    /// Where an event of this account (empty: of none) goes that has waited for so long. It waits for a route
+    /// as long as the account may get one: the account is not without one longer than the event waits, and
+    /// nothing is known of the time before the receiver started. With `is_last` there is no time left to wait.
     #[must_use]
     pub fn place(&self, account: &str, waited: Duration, is_last: bool) -> Place {
         let own = self.0.own.as_ref();
@@ -178,6 +196,7 @@ impl Routing {
         if account.is_empty() {
             return own.map_or(Place::Wait(HOLD), |sink| Place::Own(sink.clone(), None));
         }
+        let waited = waited.min(self.absences().lasted(account, Instant::now()));
         let grace = self.0.settings.grace.saturating_sub(waited);
         if !is_last && grace > Duration::ZERO {
             return Place::Wait(grace);
@@ -202,8 +221,8 @@ impl Routing {
     ///
     /// # Errors
     /// When its client cannot be built.
-    pub fn sink(&self, tenant: &Tenant) -> Result<Sink, super::sink::SinkError> {
-        self.0.sinks.get(tenant, self.table().as_deref())
+    pub fn sink(&self, tenant: &Arc<Tenant>) -> Result<Sink, super::sink::SinkError> {
+        self.0.sinks.get(tenant)
     }
 
     /// An event of an account without a route was treated as the policy says.
@@ -249,7 +268,48 @@ impl Routing {
         self.0.table.borrow().clone()
     }
 
+    fn absences(&self) -> MutexGuard<'_, Absences> {
+        let absences = &self.0.absences;
+        absences.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.0.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop")]
+
+    use super::*;
+    use crate::sink::SinkConfig;
+
+    #[test]
+    fn an_old_event_waits_for_the_routes_of_a_receiver_that_has_just_started() {
+        let sinks = Sinks::new(SinkConfig::default(), "ns/app".parse().unwrap(), Vec::new());
+        let settings = Settings {
+            directory: PathBuf::new(),
+            unclaimed: Unclaimed::Drop,
+            share: 25,
+            grace: GRACE,
+            interval: Duration::from_secs(1),
+        };
+        let routing = Routing::new(settings, None, sinks);
+        routing.update(&Snapshot::default());
+        let hour = Duration::from_hours(1);
+        let place = routing.place("acc", hour, false);
+        let is_patient = |time| time > GRACE / 2 && time <= GRACE;
+        assert!(
+            matches!(place, Place::Wait(time) if is_patient(time)),
+            "{place:?}"
+        );
+        // Of an ephemeral buffer that ends, nothing is left to wait for.
+        assert!(matches!(routing.place("acc", hour, true), Place::Drop));
+        // Once that is over, the event's own age counts.
+        *routing.absences() = Absences::new(Instant::now().checked_sub(GRACE).unwrap());
+        assert!(matches!(routing.place("acc", hour, false), Place::Drop));
+        let place = routing.place("acc", GRACE / 3, false);
+        assert!(matches!(place, Place::Wait(_)), "{place:?}");
     }
 }

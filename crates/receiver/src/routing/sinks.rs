@@ -3,10 +3,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -14,7 +11,7 @@ use contract::receiver::Integration;
 use tokio::sync::watch;
 
 use super::{
-    table::Table,
+    recent::Recent,
     tenant::{Live, Place, Plan, Tenant},
 };
 use crate::{
@@ -39,7 +36,7 @@ pub struct Sinks {
     config: SinkConfig,
     source: Integration,
     extensions: Vec<Extension>,
-    live: AtomicUsize,
+    recent: Mutex<Recent>,
     /// The HTTP clients of everybody whose sink is on the internet and has a public certificate, or none: one for
     /// each time limit.
     internet: Mutex<BTreeMap<Duration, Shared>>,
@@ -56,7 +53,7 @@ impl Sinks {
             config,
             source,
             extensions,
-            live: AtomicUsize::default(),
+            recent: Mutex::default(),
             internet: Mutex::default(),
         }
     }
@@ -70,54 +67,43 @@ impl Sinks {
     /// How many are built.
     #[must_use]
     pub fn live(&self) -> usize {
-        self.live.load(Ordering::Relaxed)
+        lock(&self.recent).len()
     }
 
     /// The sink of a tenant, built if there is none.
     ///
     /// # Errors
     /// When the client cannot be built, or the tenant has no sink.
-    pub fn get(&self, tenant: &Tenant, table: Option<&Table>) -> Result<Sink, SinkError> {
+    pub fn get(&self, tenant: &Arc<Tenant>) -> Result<Sink, SinkError> {
         let now = Instant::now();
-        if let Some(live) = lock(&tenant.live).as_mut() {
-            live.used = now;
+        let mut held = lock(&tenant.live);
+        if let Some(live) = held.as_mut() {
+            live.used = lock(&self.recent).used(tenant, Some(live.used), now);
             return Ok(live.sink.clone());
-        }
-        if let Some(table) = table.filter(|_| self.live() >= MOST_LIVE) {
-            let used = |tenant: &&Arc<Tenant>| lock(&tenant.live).as_ref().map(|live| live.used);
-            let oldest = table.tenants().filter(|tenant| used(tenant).is_some());
-            if let Some(oldest) = oldest.min_by_key(used) {
-                self.drop_sink(oldest);
-            }
         }
         let plan = tenant.plan.as_ref().ok_or(SinkError::Credentials)?;
         let sink = self.build(plan).map_err(|_| SinkError::Credentials)?;
-        *lock(&tenant.live) = Some(Live {
+        let (used, oldest) = {
+            let mut recent = lock(&self.recent);
+            (recent.used(tenant, None, now), recent.beyond(MOST_LIVE))
+        };
+        *held = Some(Live {
             sink: sink.clone(),
-            used: now,
+            used,
         });
-        self.live.fetch_add(1, Ordering::Relaxed);
+        // Never two tenants at a time.
+        drop(held);
+        if let Some((used, oldest)) = oldest {
+            drop_sink(&oldest, used);
+        }
         Ok(sink)
     }
 
     /// Drops the sinks that were not used since `before`.
-    pub fn drop_idle(&self, table: &Table, before: Option<Instant>) {
-        let mut live = 0;
-        for tenant in table.tenants() {
-            let used = lock(&tenant.live).as_ref().map(|live| live.used);
-            match (used, before) {
-                (Some(used), Some(before)) if used < before => self.drop_sink(tenant),
-                (Some(_), _) => live += 1,
-                (None, _) => {}
-            }
-        }
-        // Those of tenants that have gone went with them.
-        self.live.store(live, Ordering::Relaxed);
-    }
-
-    fn drop_sink(&self, tenant: &Tenant) {
-        if lock(&tenant.live).take().is_some() {
-            self.live.fetch_sub(1, Ordering::Relaxed);
+    pub fn drop_idle(&self, before: Instant) {
+        let idle = lock(&self.recent).idle(before);
+        for (used, tenant) in idle {
+            drop_sink(&tenant, used);
         }
     }
 
@@ -167,6 +153,14 @@ impl Sinks {
             }
         };
         Ok(Sink::Http(HttpSink::with(settings, shared)))
+    }
+}
+
+/// Drops a tenant's sink, unless it was used again meanwhile.
+fn drop_sink(tenant: &Tenant, used: u64) {
+    let mut held = lock(&tenant.live);
+    if held.as_ref().is_some_and(|live| live.used == used) {
+        *held = None;
     }
 }
 

@@ -93,6 +93,11 @@ impl Table {
         self.accounts.get(account)
     }
 
+    /// All accounts that have a tenant.
+    pub fn accounts(&self) -> impl Iterator<Item = &str> {
+        self.accounts.keys().map(String::as_str)
+    }
+
     /// All tenants, by name.
     pub fn tenants(&self) -> impl Iterator<Item = &Arc<Tenant>> {
         self.entries

@@ -7,7 +7,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use contract::{
@@ -72,7 +72,8 @@ pub(super) enum Place {
 /// A sink that is built.
 pub(super) struct Live {
     pub(super) sink: Sink,
-    pub(super) used: Instant,
+    /// Names its last use, see [`super::recent`].
+    pub(super) used: u64,
 }
 
 impl fmt::Debug for Live {
