@@ -31,7 +31,6 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
 };
 
 use contract::{
@@ -58,8 +57,6 @@ use crate::routing::Routing;
 
 /// Most deliveries that are under way or not committed, and therefore most events that a crash repeats.
 pub const UNSETTLED: usize = 128;
-/// Between two looks at dead letters that nobody had claimed.
-const REPLAY: Duration = Duration::from_secs(5);
 
 /// Delivers what is stored, to whom it belongs.
 #[derive(Debug)]

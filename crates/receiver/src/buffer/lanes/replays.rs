@@ -1,10 +1,11 @@
 //! Events that nobody had claimed, and whose account somebody has now: they are forwarded after all.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use tokio::{sync::oneshot, time};
 use tracing::info;
 
-use super::REPLAY;
 use crate::{
     buffer::{
         command::{Command, Resolution, Resolve, Selection},
@@ -14,6 +15,8 @@ use crate::{
     routing::Routing,
 };
 
+/// Between two looks at what became a dead letter.
+const REPLAY: Duration = Duration::from_secs(5);
 /// Most dead letters that one transaction replays.
 const BATCH: usize = 256;
 
