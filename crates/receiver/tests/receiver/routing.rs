@@ -6,6 +6,7 @@ use contract::receiver::{
     SinkFormat, SinkUrl,
     routes::{Destination, Private, RouteSink, Unclaimed},
 };
+use redb::{Database, ReadableTable as _, TableDefinition};
 use serde_json::{Value, json};
 
 use super::{
@@ -139,6 +140,60 @@ async fn what_nobody_claimed_is_kept_until_somebody_does_or_dropped() {
     receiver
         .counted("zoom_receiver_unclaimed_events_total 1")
         .await;
+}
+
+#[tokio::test]
+async fn a_dead_letter_of_a_later_version_costs_nothing_that_is_stored() {
+    const DEAD: TableDefinition<u64, &[u8]> = TableDefinition::new("dead");
+    let fixture = with(routed().await, |routing| {
+        routing.unclaimed = Unclaimed::DeadLetter;
+    });
+    let directory = routes(&fixture);
+    let a = tenant(&directory, "a").await;
+    a.answer(Behaviour::Status(503));
+    let receiver = fixture.start().await;
+    send(&receiver, "a", 0).await;
+    send(&receiver, "nobody", 1).await;
+    receiver.holds(1, 1).await;
+    let fixture = receiver.stop().await;
+    // A later version has another reason.
+    let at = fixture.config.buffer.clone().unwrap().directory;
+    let store = Database::create(at.join("events.redb")).unwrap();
+    let transaction = store.begin_write().unwrap();
+    {
+        let mut dead = transaction.open_table(DEAD).unwrap();
+        let (place, json) = {
+            let (place, json) = dead.first().unwrap().unwrap();
+            (
+                place.value(),
+                str::from_utf8(json.value()).unwrap().to_owned(),
+            )
+        };
+        let reason = r#""reason":"Refused","unclaimed":true"#;
+        assert!(json.contains(reason), "{json}");
+        let later = json.replace(reason, r#""reason":"Later""#);
+        dead.insert(place, later.as_bytes()).unwrap();
+    }
+    transaction.commit().unwrap();
+    drop(store);
+    let receiver = fixture.start().await;
+    receiver.holds(1, 1).await;
+    for path in [
+        "/dead-letters",
+        "/dead-letters?connection=ns/any",
+        "/dead-letters",
+    ] {
+        let answer = receiver.control(&format!("GET {path}"), "").await;
+        assert_eq!(answer.status, 200, "{path}");
+    }
+    let listed = receiver.control("GET /dead-letters", "").await.body;
+    assert!(listed.contains(r#""reason":"unknown"#), "{listed}");
+    receiver
+        .counted("zoom_receiver_buffer_damaged_stores_total 0")
+        .await;
+    a.answer(Behaviour::Status(204));
+    receiver.holds(0, 1).await;
+    assert!(numbers(&a).contains(&0));
 }
 
 #[tokio::test]
