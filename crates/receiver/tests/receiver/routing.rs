@@ -305,8 +305,6 @@ async fn dead_letters_are_told_and_handled_by_connection() {
     receiver.holds(1, 1).await;
 }
 
-/// Two hundred accounts under load, with broken, slow and loud ones among them. What an event carries in its body
-/// is what its sink is for; and the others' latency is printed with and without the bad ones.
 #[tokio::test]
 async fn zooms_format_is_signed_with_the_tenants_own_secret() {
     let fixture = routed().await;
@@ -318,6 +316,9 @@ async fn zooms_format_is_signed_with_the_tenants_own_secret() {
     to.credentials.authorization = Some(Private::new("Bearer tenant"));
     write(&directory, &route("a", Some(to)));
     let receiver = fixture.start().await;
+    // Its owner can sign with it, and forges no event of anybody.
+    let forged = event("tenants-own", of("a", 0));
+    assert_eq!(receiver.status(&forged).await, 401);
     send(&receiver, "a", 1).await;
     has(&own, 1).await;
     let got = own.received().remove(0);
