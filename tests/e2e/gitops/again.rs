@@ -1,5 +1,7 @@
 //! Whoever applies a file again, after the operator has had its say, finds that nothing is to be changed.
 
+use std::collections::HashSet;
+
 use anyhow::ensure;
 use serde_json::Value;
 
@@ -38,6 +40,20 @@ async fn again(bed: Bed, chosen: impl Fn(&str) -> bool) -> anyhow::Result<()> {
         let found = files::ours(&bed, &path)?;
         manifests.extend(found.filter(|manifest| chosen(&manifest.name)));
     }
+    // Objects of one name, in namespaces of their own, are one object here.
+    let mut names = HashSet::new();
+    manifests.retain(|manifest| {
+        let name = |object: &Value| {
+            (
+                text(object, "/kind").to_owned(),
+                object::name(object).to_owned(),
+            )
+        };
+        manifest
+            .objects
+            .iter()
+            .all(|object| names.insert(name(object)))
+    });
     ensure!(manifests.len() >= 4, "{} files", manifests.len());
     must(&bed, &Files(secrets).with(&["apply"])).await?;
     let files = Files(manifests);
