@@ -57,7 +57,7 @@ async fn find(args: &Args) -> anyhow::Result<Vec<Waiting>> {
         let is_selected = selected
             .as_ref()
             .is_none_or(|namespaces| namespaces.contains(&object.namespace));
-        if is_selected && is_of_class(&client, &object, args.scope.class()).await? {
+        if is_selected && is_of_class(&client, &object, &args.scope).await? {
             served.push(object);
         }
     }
@@ -82,11 +82,8 @@ async fn selected(client: &Client, args: &Args) -> anyhow::Result<Option<HashSet
 }
 
 /// Whether the operator of this class serves the object. Few objects have finalizers, so each is read again.
-async fn is_of_class(
-    client: &Client,
-    object: &Waiting,
-    class: Option<&str>,
-) -> anyhow::Result<bool> {
+async fn is_of_class(client: &Client, object: &Waiting, scope: &Scope) -> anyhow::Result<bool> {
+    let class = scope.class();
     let integrations: Api<ZoomIntegration> = Api::namespaced(client.clone(), &object.namespace);
     if object.kind == "zint" {
         let found = integrations.get_opt(&object.name).await?;
@@ -98,8 +95,16 @@ async fn is_of_class(
     };
     let reference = &connection.spec.integration_ref;
     let namespace = reference.namespace(&object.namespace);
-    let integrations: Api<ZoomIntegration> = Api::namespaced(client.clone(), namespace);
-    let integration = integrations.get_opt(&reference.name).await?;
+    // With Roles in some namespaces only, the controller does not read others either.
+    let is_watched = scope
+        .namespaces()
+        .is_none_or(|watched| watched.iter().any(|name| name == namespace));
+    let integration = if is_watched {
+        let integrations: Api<ZoomIntegration> = Api::namespaced(client.clone(), namespace);
+        integrations.get_opt(&reference.name).await?
+    } else {
+        None
+    };
     let status = connection.status.and_then(|status| status.operator_class);
     let of = integration.map_or(status, |found| found.spec.operator_class);
     Ok(of.as_deref() == class)

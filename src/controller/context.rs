@@ -110,7 +110,12 @@ impl Context {
         let journal = Directory::open(config.journal.clone())
             .with_context(|| format!("failed to open the journal {}", config.journal.display()))?;
         let requeue = Requeue::new(Limits::new(config.concurrency));
-        let term = LeaderTerm::new(leadership.clone(), shutdown, config.identity.clone());
+        let term = LeaderTerm::new(
+            leadership.clone(),
+            shutdown,
+            config.identity.clone(),
+            config.lease_namespace.clone(),
+        );
         let (requests, budgets) = (zoom.client.clone(), zoom.budgets.clone());
         Ok(Self {
             grants: Grants::new(client.clone(), requests, budgets, term, journal),

@@ -145,7 +145,7 @@ pub fn after_check(last: Option<Timestamp>) -> Timestamp {
     last.map_or(Timestamp::MIN, |last| later(last, BETWEEN_CHECKS))
 }
 
-/// When to check again after Zoom, `asked` then, refused the credentials.
+/// When to check credentials again that Zoom refused when it was `asked`.
 #[must_use]
 pub fn after_refused_check(asked: Timestamp) -> Timestamp {
     later(asked, FIRST_PERSON_RETRY)

@@ -232,10 +232,10 @@ impl Bench<'_> {
             async move { self.cluster.merge(&tenant.path(), at).await }
         });
         let meanwhile = async {
-            let half = usize::try_from(run.objects / 10)?;
+            let tenth = usize::try_from(run.objects / 10)?;
             self.watched
                 .until("refreshes", LIMIT, |seen| {
-                    seen.with_tokens(fleet.name, 2) >= half
+                    seen.with_tokens(fleet.name, 2) >= tenth
                 })
                 .await?;
             self.one(&single, 1).await

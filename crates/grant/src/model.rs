@@ -95,6 +95,9 @@ pub struct Holder {
     pub pod: String,
     /// The process in it: another one after each restart of the container.
     pub process: String,
+    /// The Pod's namespace. Absent in what earlier versions recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
 }
 
 /// Why a grant is lost. The person must authorize the app again.

@@ -179,7 +179,7 @@ register! {
     /// another integration has the host (in another namespace) or the host and path (in this one); if none has it yet, the oldest gets it
     HostClaimed = "HostClaimed" in [Webhook] on [Ready(False)]
         for AppOwner: "choose another `endpoint.host` or `endpoint.path`, or delete the other integration";
-    /// `buffer.size` or `buffer.storageClassName` changed, and the volume cannot: its class does not let it grow, it never shrinks, and it keeps its class; the receiver continues with the volume that it has
+    /// `buffer.size` or `buffer.storageClassName` changed, and the volume cannot follow: its storage class does not allow expansion, or the change is a smaller size or another class; the receiver continues with the volume that it has
     BufferImmutable = "BufferImmutable" in [Webhook] on [Ready(False)]
         for AppOwner: "set the field back, or ask for a StorageClass with `allowVolumeExpansion`; for another volume set `buffer.storage: Ephemeral` first";
 

@@ -305,6 +305,7 @@ mod tests {
                 holder: Holder {
                     pod: "p".into(),
                     process: "q".into(),
+                    namespace: None,
                 },
                 attempt: 1,
                 begun: Timestamp::UNIX_EPOCH,

@@ -391,10 +391,14 @@ async fn foreign_attempt(
     let Some(intent) = intents.find(|intent| sources.term.is_foreign(intent)) else {
         return Ok(None);
     };
-    let pods: Reads<Pod> = sources.reader.within(&sources.config.lease_namespace);
-    let pod = pods.get_metadata_opt(&intent.holder.pod).await?;
+    let is_pod_gone = if sources.term.is_near(intent) {
+        let pods: Reads<Pod> = sources.reader.within(&sources.config.lease_namespace);
+        pods.get_metadata_opt(&intent.holder.pod).await?.is_none()
+    } else {
+        false
+    };
     Ok(Some(ForeignAttempt {
         intent: intent.clone(),
-        is_pod_gone: pod.is_none(),
+        is_pod_gone,
     }))
 }

@@ -38,14 +38,18 @@ struct Others {
 // === impl LeaderTerm ===
 
 impl LeaderTerm {
-    /// The term of this process, which runs in `pod`.
+    /// The term of this process, which runs in `pod` of `namespace`.
     #[must_use]
-    pub fn new(leadership: Leadership, shutdown: Shutdown, pod: String) -> Self {
+    pub fn new(leadership: Leadership, shutdown: Shutdown, pod: String, namespace: String) -> Self {
         let process = format!("{:016x}", rand::random::<u64>());
         Self {
             leadership,
             shutdown,
-            holder: Holder { pod, process },
+            holder: Holder {
+                pod,
+                process,
+                namespace: Some(namespace),
+            },
             others: Mutex::default(),
         }
     }
@@ -54,6 +58,14 @@ impl LeaderTerm {
     #[must_use]
     pub fn is_foreign(&self, intent: &Intent) -> bool {
         intent.holder.pod != self.holder.pod
+    }
+
+    /// Whether the Pod of an attempt is looked for in this process's namespace: that of another release is not, and
+    /// cannot be told from one that is gone.
+    #[must_use]
+    pub fn is_near(&self, intent: &Intent) -> bool {
+        let namespace = intent.holder.namespace.as_ref();
+        namespace.is_none_or(|namespace| self.holder.namespace.as_ref() == Some(namespace))
     }
 
     /// Takes note of an attempt by a process in another Pod, and of whether that Pod still exists.
@@ -123,6 +135,7 @@ mod tests {
             holder: Holder {
                 pod: "other".into(),
                 process: "x".into(),
+                namespace: None,
             },
             attempt: 1,
             begun: Timestamp::UNIX_EPOCH,

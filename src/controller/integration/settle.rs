@@ -144,7 +144,7 @@ fn not_expanded(observed: &Observed, outcome: &ReceiverOutcome) -> Option<Refusa
     let sentence = outcome.not_expanded.as_ref();
     let sentence = sentence.or(volumes.unreadable.as_ref())?;
     let live = observed.receiver.stateful_set.as_ref()?;
-    let now = resources::size_of(live)?;
+    let now = resources::size_of(live).filter(|now| *now != volumes.size)?;
     Some(Refusal::new(
         Reason::BufferImmutable,
         format!(

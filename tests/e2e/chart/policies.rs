@@ -98,6 +98,13 @@ async fn judge(bed: &Bed, before: &Tenant) -> anyhow::Result<()> {
     bed.change(&before.name, &json!({"suspend": true})).await?;
     let moved = json!({"webhook": {"endpoint": {"host": "other.example.org"}}});
     ensure!(bed.change(&before.name, &moved).await.is_err(), "moved");
+    // What another release was to judge is judged once it is ours.
+    let mut detour = webhook("elsewhere.example.org", &json!({}));
+    detour["operatorClass"] = json!("another");
+    bed.create(&Tenant::server_to_server("detour").manifest_with(&detour))
+        .await?;
+    let ours = json!({"operatorClass": null});
+    ensure!(bed.change("detour", &ours).await.is_err(), "detour");
     Ok(())
 }
 

@@ -63,6 +63,7 @@ impl Process {
             holder: Holder {
                 pod: pod.into(),
                 process: process.into(),
+                namespace: None,
             },
             leads: AtomicBool::new(true),
             client: Mutex::new(world.state().client.clone()),

@@ -157,6 +157,7 @@ fn an_attempt_on_record_is_made_good_at_once() {
         holder: Holder {
             pod: "p".into(),
             process: "x".into(),
+            namespace: None,
         },
         attempt: 1,
         begun: at(1),
@@ -638,6 +639,7 @@ fn an_attempt_of_another_pod_is_noticed_before_anything_is_sent() {
         holder: Holder {
             pod: "p".into(),
             process: "x".into(),
+            namespace: None,
         },
         attempt: 1,
         begun: at(1),
@@ -663,6 +665,7 @@ fn the_same_holds_for_the_code_of_a_consent() {
         holder: Holder {
             pod: "p".into(),
             process: "x".into(),
+            namespace: None,
         },
         attempt: 1,
         begun: at(1),

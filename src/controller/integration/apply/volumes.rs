@@ -13,7 +13,7 @@ use crate::{
     controller::{error::Error, integration::model::Expansion, writer::Writer},
 };
 
-/// Expands the claims. Returns the sentence with which the API server refused.
+/// Expands the claims. Returns the first sentence with which the API server refused.
 ///
 /// # Errors
 /// When it cannot be reached.
@@ -29,15 +29,16 @@ pub(super) async fn expand(
         field_manager: Some(FIELD_MANAGER.into()),
         ..PatchParams::default()
     };
+    let mut refused = None;
     for name in &expansion.claims {
         match api.patch(name, &params, &Patch::Merge(&patch)).await {
             Ok(_) => tracing::info!(claim = name, size, "expanding a volume"),
             Err(kube::Error::Api(status)) if status.is_not_found() => {}
             Err(kube::Error::Api(status)) if matches!(status.code, 403 | 422) => {
-                return Ok(Some(status.message.clone()));
+                refused.get_or_insert(status.message.clone());
             }
             Err(error) => return Err(Error::from_write(error)),
         }
     }
-    Ok(None)
+    Ok(refused)
 }

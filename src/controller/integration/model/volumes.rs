@@ -62,7 +62,8 @@ impl Volumes {
     pub fn expansion(&self) -> Option<Expansion> {
         let asks = |claim: &&Claimed| {
             let requested = claim.requested.as_ref();
-            !requested.is_some_and(|size| at_least(size, &self.size))
+            // The API server refuses more for a claim that has no volume yet.
+            claim.capacity.is_some() && !requested.is_some_and(|size| at_least(size, &self.size))
         };
         let claims = self.claims.iter().filter(asks);
         let claims: Vec<String> = claims.map(|claim| claim.name.clone()).collect();
@@ -76,12 +77,18 @@ impl Volumes {
     #[must_use]
     pub fn growing(&self) -> Option<String> {
         let claim = self.claims.iter().find(|claim| !self.fits(claim))?;
-        let now = claim.capacity.as_ref().map_or("unknown", |size| &*size.0);
+        let Some(now) = &claim.capacity else {
+            return Some(format!(
+                "Claim {} waits for its volume; until then the receiver goes on with the size that it has.",
+                claim.name
+            ));
+        };
         let trouble = claim.trouble.as_ref();
         let trouble = trouble.map(|trouble| format!(" ({})", trouble.trim_end_matches('.')));
         Some(format!(
-            "The volume of claim {} is being expanded from {now} to {}{}; until then the receiver goes on with the size that it has.",
+            "The volume of claim {} is being expanded from {} to {}{}; until then the receiver goes on with the size that it has.",
             claim.name,
+            now.0,
             self.size.0,
             trouble.unwrap_or_default()
         ))
@@ -162,6 +169,17 @@ mod tests {
         let grown = volumes(vec![claimed("a", "2Gi", "2Gi"), claimed("b", "2Gi", "3Gi")]);
         assert!(grown.have_grown());
         assert_eq!(grown.growing(), None);
+    }
+
+    #[test]
+    fn a_claim_without_a_volume_asks_for_nothing_yet() {
+        let mut added = claimed("b", "1Gi", "1Gi");
+        added.capacity = None;
+        let scaled_up = volumes(vec![claimed("a", "2Gi", "2Gi"), added]);
+        assert_eq!(scaled_up.expansion(), None);
+        assert!(!scaled_up.have_grown());
+        let says = scaled_up.growing().unwrap();
+        assert!(says.starts_with("Claim b waits for its volume"), "{says}");
     }
 
     #[test]
