@@ -147,14 +147,21 @@ impl BackEnd {
         }
     }
 
-    /// Waits until everything that was acknowledged has arrived.
+    /// Waits until everything that was acknowledged has arrived, as long as something does.
     pub async fn has_all(&self, ledger: &Ledger) -> anyhow::Result<Account> {
-        wait_for("what was acknowledged has arrived", LIMIT, || async {
+        let mut arrived = 0;
+        loop {
             let account = self.account(ledger);
-            anyhow::ensure!(account.lost == 0, "{account:?} of {ledger}");
-            Ok(Some(account))
-        })
-        .await
+            if account.lost == 0 {
+                return Ok(account);
+            }
+            let more = wait_for("what was acknowledged arrives", LIMIT, || async {
+                let account = self.account(ledger);
+                anyhow::ensure!(account.arrived > arrived, "{account:?} of {ledger}");
+                Ok(Some(account.arrived))
+            });
+            arrived = more.await?;
+        }
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
