@@ -48,6 +48,16 @@ pub async fn run(bed: Bed) -> anyhow::Result<()> {
     bed.delete("zoomintegrations", "kivicare").await?;
     bed.until_gone("zoomintegrations", "kivicare").await?;
     scene.apply("with-consent.yaml").await?;
+    // All else is done already: the doctor must not take the link for everybody before their own is there.
+    scene
+        .until("kivicare-consent", "the doctor's link", |object| {
+            let entries = step(object, "Install")["entries"].as_array();
+            entries
+                .into_iter()
+                .flatten()
+                .any(|entry| entry["field"] == "doctor-17")
+        })
+        .await?;
     let doctor = scene.person("kivicare-consent").people("doctor-17", DOCTOR);
     doctor.works().await?;
     let goal = scene
