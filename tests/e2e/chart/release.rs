@@ -191,6 +191,7 @@ impl Release {
         rights::expect(bed, account, true, &rights::in_served(served)).await?;
         rights::expect(bed, account, false, &rights::nowhere(served)).await?;
         rights::expect(bed, account, false, &rights::in_the_cluster()).await?;
+        rights::expect(bed, account, true, &rights::of_namespaces()).await?;
         rights::expect_own_lease_only(bed, account, served).await?;
         let mut roles = self.cluster_roles().await?;
         roles.extend(bed.list("roles", "").await?);

@@ -158,13 +158,18 @@ pub fn nowhere(namespace: &str) -> Vec<Ask<'_>> {
     .into()
 }
 
+/// What only an operator of the whole cluster may do: integrations allow namespaces by their labels.
+pub fn of_namespaces() -> [Ask<'static>; 2] {
+    ["list", "watch"].map(|verb| Ask::new(verb, "/namespaces", ""))
+}
+
 /// What no operator may do to the cluster.
 pub fn in_the_cluster() -> Vec<Ask<'static>> {
     [
         ("list", "/nodes"),
         ("get", "/nodes/proxy"),
-        ("list", "/namespaces"),
         ("create", "/namespaces"),
+        ("patch", "/namespaces"),
         ("list", "/persistentvolumes"),
         ("create", "rbac.authorization.k8s.io/clusterroles"),
         ("create", "rbac.authorization.k8s.io/clusterrolebindings"),
@@ -218,6 +223,7 @@ pub async fn namespaced(bed: Bed) -> anyhow::Result<()> {
     expect(&bed, account, true, &in_served(namespace)).await?;
     expect(&bed, account, false, &nowhere(namespace)).await?;
     expect(&bed, account, false, &in_the_cluster()).await?;
+    expect(&bed, account, false, &of_namespaces()).await?;
     for other in ["default", "kube-system", ""] {
         expect(&bed, account, false, &in_served(other)).await?;
     }
