@@ -93,21 +93,18 @@ async fn is_of_class(client: &Client, object: &Waiting, scope: &Scope) -> anyhow
     let Some(connection) = connections.get_opt(&object.name).await? else {
         return Ok(true);
     };
-    let reference = &connection.spec.integration_ref;
-    let namespace = reference.namespace(&object.namespace);
+    let (namespace, name) = connection.integration();
     // With Roles in some namespaces only, the controller does not read others either.
     let is_watched = scope
         .namespaces()
         .is_none_or(|watched| watched.iter().any(|name| name == namespace));
     let integration = if is_watched {
         let integrations: Api<ZoomIntegration> = Api::namespaced(client.clone(), namespace);
-        integrations.get_opt(&reference.name).await?
+        integrations.get_opt(name).await?
     } else {
         None
     };
-    let status = connection.status.and_then(|status| status.operator_class);
-    let of = integration.map_or(status, |found| found.spec.operator_class);
-    Ok(of.as_deref() == class)
+    Ok(connection.operator_class(integration.as_ref()) == class)
 }
 
 async fn list<K>(client: &Client, args: &Args, kind: &'static str) -> anyhow::Result<Vec<Waiting>>

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ConnectionSink, IntegrationRef, LocalRef, Phase, Restart, ScopesStatus, TokenStatus,
-    integration::external_refs_schema, metadata, status::lenient,
+    ZoomIntegration, integration::external_refs_schema, metadata, status::lenient,
 };
 
 /// One authorization of an app.
@@ -151,6 +151,27 @@ pub enum ConnectionDeletionPolicy {
 // === impl ZoomConnection ===
 
 impl ZoomConnection {
+    /// Namespace and name of its integration.
+    #[must_use]
+    pub fn integration(&self) -> (&str, &str) {
+        let own = self.metadata.namespace.as_deref().unwrap_or_default();
+        let reference = &self.spec.integration_ref;
+        (reference.namespace(own), &reference.name)
+    }
+
+    /// The class of the operator that serves it: that of its `integration`. Without one, it stays with the operator
+    /// that served it.
+    #[must_use]
+    pub fn operator_class<'a>(
+        &'a self,
+        integration: Option<&'a ZoomIntegration>,
+    ) -> Option<&'a str> {
+        match integration {
+            Some(integration) => integration.spec.operator_class.as_deref(),
+            None => self.status.as_ref()?.operator_class.as_deref(),
+        }
+    }
+
     /// Consumers of the token that are restarted.
     #[must_use]
     pub fn restart(&self) -> Option<&Restart> {

@@ -188,9 +188,8 @@ fn held_elsewhere(
 /// The key of the connection's integration.
 #[must_use]
 pub fn integration_key(connection: &ZoomConnection) -> Key {
-    let own = connection.namespace().unwrap_or_default();
-    let reference = &connection.spec.integration_ref;
-    Key::integration(reference.namespace(&own), &reference.name)
+    let (namespace, name) = connection.integration();
+    Key::integration(namespace, name)
 }
 
 /// What the receivers of the connection's integration were told of removals, and who manages its app.

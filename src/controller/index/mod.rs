@@ -219,31 +219,13 @@ impl Index {
     #[must_use]
     pub fn keys(&self, scope: Option<&str>) -> Vec<(Key, bool)> {
         let state = self.lock();
-        let integrations = state.objects.integrations.within(scope).map(|object| {
-            let (namespace, name) = names(&**object);
-            let status = object
-                .0
-                .as_ref()
-                .ok()
-                .and_then(|found| found.status.as_ref());
-            let observed = status.and_then(|status| status.observed_generation);
-            (
-                Key::integration(namespace, name),
-                observed != object.meta().generation,
-            )
+        let integrations = state.objects.integrations.within(scope);
+        let integrations = integrations.filter_map(|object| {
+            with_news(object, |found| found.status.as_ref()?.observed_generation)
         });
-        let connections = state.objects.connections.within(scope).map(|object| {
-            let (namespace, name) = names(&**object);
-            let status = object
-                .0
-                .as_ref()
-                .ok()
-                .and_then(|found| found.status.as_ref());
-            let observed = status.and_then(|status| status.observed_generation);
-            (
-                Key::connection(namespace, name),
-                observed != object.meta().generation,
-            )
+        let connections = state.objects.connections.within(scope);
+        let connections = connections.filter_map(|object| {
+            with_news(object, |found| found.status.as_ref()?.observed_generation)
         });
         integrations.chain(connections).collect()
     }
@@ -498,6 +480,16 @@ impl State {
         }
         K::affected(&self.objects, Some(&gone), None)
     }
+}
+
+/// The key of an object, and whether it is new: its last change had no pass yet.
+fn with_news<K>(object: &Guarded<K>, observed: impl Fn(&K) -> Option<i64>) -> Option<(Key, bool)>
+where
+    Guarded<K>: Watched,
+{
+    let observed = object.0.as_ref().ok().and_then(observed);
+    let is_new = observed != object.meta().generation;
+    Some((<Guarded<K> as Watched>::key(object)?, is_new))
 }
 
 #[cfg(test)]

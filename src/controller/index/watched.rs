@@ -124,23 +124,18 @@ impl Objects {
         }
     }
 
-    /// The class of the operator that serves an object. Without its integration, a connection stays with the
-    /// operator that served it.
+    /// The class of the operator that serves an object.
     pub fn class_of(&self, key: &Key) -> Option<&str> {
-        let integration = |namespace: &str, name: &str| {
-            let found = self.integrations.get(namespace, name)?;
-            Some(readable(found)?.spec.operator_class.as_deref())
-        };
+        let integration = |(namespace, name)| readable(self.integrations.get(namespace, name)?);
+        let (namespace, name): (&str, &str) = (&key.namespace, &key.name);
         match key.kind {
-            Kind::Integration => integration(&key.namespace, &key.name)?,
+            Kind::Integration => integration((namespace, name))?
+                .spec
+                .operator_class
+                .as_deref(),
             Kind::Connection => {
-                let found = self.connections.get(&key.namespace, &key.name);
-                let connection = readable(found?)?;
-                let (namespace, name) = integration_of(connection);
-                integration(&namespace, &name).unwrap_or_else(|| {
-                    let status = connection.status.as_ref()?;
-                    status.operator_class.as_deref()
-                })
+                let connection = readable(self.connections.get(namespace, name)?)?;
+                connection.operator_class(integration(connection.integration()))
             }
         }
     }
@@ -523,12 +518,8 @@ fn full_name<K: Resource>(object: &K) -> Name {
 }
 
 fn integration_of(connection: &ZoomConnection) -> Name {
-    let (namespace, _) = names(connection);
-    let reference = &connection.spec.integration_ref;
-    (
-        reference.namespace(namespace).to_owned(),
-        reference.name.clone(),
-    )
+    let (namespace, name) = connection.integration();
+    (namespace.to_owned(), name.to_owned())
 }
 
 /// The Secrets that an integration reads or writes.
