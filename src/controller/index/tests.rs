@@ -1,8 +1,20 @@
-use k8s_openapi::api::apps::v1::Deployment;
-use kube::core::DeserializeGuard;
+use std::{collections::HashSet, time::Duration};
+
+use contract::{facts::Removal, receiver::routes::Connection, routing_facts::ConnectionFacts};
+use jiff::Timestamp;
+use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod};
+use kube::{ResourceExt as _, core::DeserializeGuard};
 use serde_json::{Value, json};
 
-use super::*;
+use super::{state::KINDS, *};
+use crate::{
+    api::v1alpha1::{ZoomConnection, ZoomIntegration},
+    controller::{
+        key::{Key, Kind},
+        removals::Removals,
+        scope::Scope,
+    },
+};
 
 type Integrations = Guarded<ZoomIntegration>;
 type Connections = Guarded<ZoomConnection>;

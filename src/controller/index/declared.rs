@@ -1,0 +1,245 @@
+//! The declared resources in the index: which fields are left out, and which objects need a pass after a change.
+
+use kube::{Resource, ResourceExt as _};
+
+use super::{
+    cache::{Cache, names},
+    objects::{Guarded, Name, Objects, full_name, integration_of, readable},
+    watched::{Watched, is_ours},
+};
+use crate::{
+    api::{
+        label,
+        v1alpha1::{ZoomConnection, ZoomIntegration},
+    },
+    controller::{
+        grants,
+        integration::{
+            hosts::Claim,
+            lifecycle,
+            resources::{control_name, lifecycle_name},
+            shared::proven,
+        },
+        key::Key,
+        token_secret::Owner,
+    },
+    setup::known,
+};
+
+impl Watched for Guarded<ZoomIntegration> {
+    fn cache(objects: &Objects) -> &Cache<Self> {
+        &objects.integrations
+    }
+
+    fn cache_mut(objects: &mut Objects) -> &mut Cache<Self> {
+        &mut objects.integrations
+    }
+
+    fn trim(&mut self) {
+        trim_resource(self);
+    }
+
+    fn key(object: &Self) -> Option<Key> {
+        let (namespace, name) = names(object);
+        Some(Key::integration(namespace, name))
+    }
+
+    fn relate(objects: &mut Objects, before: Option<&Self>, now: Option<&Self>) {
+        if let Some(before) = before.and_then(readable) {
+            let key = Key::from(before);
+            for secret in secrets_of_integration(before) {
+                objects.readers.remove(&secret, &key);
+            }
+            if let Some((host, _)) = Claim::of(before) {
+                objects.claimants.remove(&host, &full_name(before));
+            }
+            if let Some(id) = proven(before) {
+                objects.apps.remove(&id.to_owned(), &full_name(before));
+            }
+        }
+        if let Some(now) = now.and_then(readable) {
+            let key = Key::from(now);
+            for secret in secrets_of_integration(now) {
+                objects.readers.insert(secret, key.clone());
+            }
+            if let Some((host, _)) = Claim::of(now) {
+                objects.claimants.insert(host, full_name(now));
+            }
+            if let Some(id) = proven(now) {
+                objects.apps.insert(id.to_owned(), full_name(now));
+            }
+        }
+    }
+
+    fn affected(objects: &Objects, before: Option<&Self>, now: Option<&Self>) -> Vec<Key> {
+        let Some(key) = now.or(before).and_then(Self::key) else {
+            return Vec::new();
+        };
+        let mut affected = Vec::new();
+        // Only what people change: the status changes with those of its connections.
+        let declared = |object: &Self| {
+            (
+                object.uid(),
+                object.meta().generation,
+                object.meta().deletion_timestamp.clone(),
+            )
+        };
+        if before.map(declared) != now.map(declared) {
+            affected.extend(objects.connection_keys(&key.namespace, &key.name));
+        }
+        let claim = |object: Option<&Self>| Claim::of(object.and_then(readable)?);
+        let (old, new) = (claim(before), claim(now));
+        if old != new {
+            for (host, _) in [old, new].into_iter().flatten() {
+                let other_claimants = objects.claimants_of(&host).map(Key::from);
+                affected.extend(other_claimants.filter(|rival| *rival != key));
+            }
+        }
+        let app = |object: Option<&Self>| proven(object.and_then(readable)?).map(ToOwned::to_owned);
+        let (old, new) = (app(before), app(now));
+        if old != new {
+            for id in [old, new].into_iter().flatten() {
+                affected.extend(objects.sharers_of(&id, &key));
+            }
+        }
+        affected.extend(now.is_some().then_some(key));
+        affected
+    }
+}
+
+impl Watched for Guarded<ZoomConnection> {
+    fn cache(objects: &Objects) -> &Cache<Self> {
+        &objects.connections
+    }
+
+    fn cache_mut(objects: &mut Objects) -> &mut Cache<Self> {
+        &mut objects.connections
+    }
+
+    fn trim(&mut self) {
+        trim_resource(self);
+    }
+
+    fn key(object: &Self) -> Option<Key> {
+        let (namespace, name) = names(object);
+        Some(Key::connection(namespace, name))
+    }
+
+    fn relate(objects: &mut Objects, before: Option<&Self>, now: Option<&Self>) {
+        if let Some(before) = before.and_then(readable) {
+            let key = Key::from(before);
+            for secret in secrets_of_connection(before) {
+                objects.readers.remove(&secret, &key);
+            }
+            objects
+                .connections_of
+                .remove(&integration_of(before), &full_name(before));
+        }
+        if let Some(now) = now.and_then(readable) {
+            let key = Key::from(now);
+            for secret in secrets_of_connection(now) {
+                objects.readers.insert(secret, key.clone());
+            }
+            objects
+                .connections_of
+                .insert(integration_of(now), full_name(now));
+        }
+    }
+
+    fn affected(objects: &Objects, before: Option<&Self>, now: Option<&Self>) -> Vec<Key> {
+        let Some(key) = now.or(before).and_then(Self::key) else {
+            return Vec::new();
+        };
+        let (before, now) = (before.and_then(readable), now.and_then(readable));
+        let mut affected = Vec::new();
+        // The fields that the status of its integration depends on.
+        let relevant = |object: &ZoomConnection| {
+            let phase = object.status.as_ref().and_then(|status| status.phase);
+            let account = object
+                .status
+                .as_ref()
+                .and_then(|status| status.account.clone());
+            let has_sink = object.spec.sink.is_some();
+            (
+                known::read(object),
+                phase,
+                lifecycle::outline(object),
+                (account, has_sink),
+            )
+        };
+        if before.map(relevant) != now.map(relevant) {
+            let integrations = [before, now].into_iter().flatten().map(integration_of);
+            for (namespace, name) in integrations {
+                let integration = Key::integration(&namespace, &name);
+                if !affected.contains(&integration) {
+                    affected.push(integration);
+                }
+            }
+        }
+        if let (Some(gone), None) = (before, now) {
+            // Another connection of the same person or account may replace it.
+            let subject = |object: &ZoomConnection| object.status.as_ref()?.subject.clone();
+            let is_same = |other: &ZoomConnection| {
+                subject(other)
+                    .zip(subject(gone))
+                    .is_some_and(|(one, other)| {
+                        one.user_id.is_some() && one.user_id == other.user_id
+                            || one.account_id.is_some() && one.account_id == other.account_id
+                    })
+            };
+            let (namespace, name) = integration_of(gone);
+            let others = objects.connections_of(&namespace, &name);
+            let others = others.iter().filter_map(|other| readable(other));
+            let same = others.filter(|other| is_same(other));
+            affected.extend(same.map(Key::from));
+        }
+        affected.extend(now.is_some().then_some(key));
+        affected
+    }
+}
+
+/// The Secrets that an integration reads or writes.
+fn secrets_of_integration(integration: &ZoomIntegration) -> Vec<Name> {
+    let webhook = integration.spec.webhook.as_ref();
+    let sink = webhook.and_then(|webhook| webhook.sink_secret());
+    [
+        Some(integration.spec.credentials.secret_ref.name.clone()),
+        Some(Owner::integration(integration).secret_name),
+        sink.map(ToOwned::to_owned),
+        Some(control_name(integration)),
+        lifecycle::is_wanted(integration).then(|| lifecycle_name(integration)),
+    ]
+    .into_iter()
+    .flatten()
+    .map(|secret| (names(integration).0.to_owned(), secret))
+    .collect()
+}
+
+/// The Secrets that a connection reads or writes, in addition to its app's credentials.
+fn secrets_of_connection(connection: &ZoomConnection) -> Vec<Name> {
+    let imported = connection.spec.import_secret_ref.as_ref();
+    let sink = connection.spec.sink.as_ref();
+    [
+        imported.map(|imported| imported.name.clone()),
+        sink.and_then(|sink| Some(sink.secret()?.name.clone())),
+        Some(grants::secret::name(&connection.name_any())),
+        Some(Owner::connection(connection).secret_name),
+    ]
+    .into_iter()
+    .flatten()
+    .map(|secret| (names(connection).0.to_owned(), secret))
+    .collect()
+}
+
+/// Keeps only spec, status and our own metadata of declared resources.
+fn trim_resource<K: Resource>(object: &mut K) {
+    let meta = object.meta_mut();
+    meta.managed_fields = None;
+    meta.self_link = None;
+    if let Some(annotations) = &mut meta.annotations {
+        annotations.retain(|key, _| is_ours(key));
+    }
+    if let Some(labels) = &mut meta.labels {
+        labels.retain(|key, _| is_ours(key) || key == label::MANAGED_BY);
+    }
+}

@@ -1,0 +1,231 @@
+//! All objects that the watches know, and how they belong together.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use k8s_openapi::api::{
+    apps::v1::{Deployment, StatefulSet},
+    core::v1::{Pod, Service, ServiceAccount},
+    networking::v1::{Ingress, NetworkPolicy},
+    policy::v1::PodDisruptionBudget,
+};
+use kube::{Resource, core::DeserializeGuard};
+
+use super::{
+    cache::{Cache, names},
+    relation::Relation,
+};
+use crate::{
+    api::v1alpha1::{ZoomConnection, ZoomIntegration},
+    controller::{
+        integration::resources::HTTPRoute,
+        key::{Key, Kind},
+        removals::Removals,
+        tenancy::{Admission, Labels},
+    },
+};
+
+/// An object as it came from the watch. An object that cannot be read, for example because a newer version
+/// wrote it, must not stop the work on all others.
+pub type Guarded<K> = DeserializeGuard<K>;
+
+/// All objects that the watches know, and their relations.
+#[derive(Debug, Default)]
+pub struct Objects {
+    pub(super) integrations: Cache<Guarded<ZoomIntegration>>,
+    pub(super) connections: Cache<Guarded<ZoomConnection>>,
+    pub(super) deployments: Cache<Deployment>,
+    pub(super) stateful_sets: Cache<StatefulSet>,
+    pub(super) services: Cache<Service>,
+    pub(super) service_accounts: Cache<ServiceAccount>,
+    pub(super) disruption_budgets: Cache<PodDisruptionBudget>,
+    pub(super) network_policies: Cache<NetworkPolicy>,
+    pub(super) ingresses: Cache<Ingress>,
+    pub(super) http_routes: Cache<HTTPRoute>,
+    pub(super) pods: Cache<Pod>,
+    /// Names of Pods, by namespace and name of the integration in their labels.
+    pub(super) pods_of: Relation<Name, String>,
+    /// Namespaces and names of connections, by namespace and name of their integration.
+    pub(super) connections_of: Relation<Name, Name>,
+    /// Labels of namespaces, if all of them are watched.
+    labels: HashMap<String, Labels>,
+    /// Objects by the Secrets that they read or write.
+    pub(super) readers: Relation<Name, Key>,
+    /// Namespaces and names of integrations, by the host that they claim.
+    pub(super) claimants: Relation<String, Name>,
+    /// Namespaces and names of integrations by the client id with which Zoom accepted their credentials.
+    pub(super) apps: Relation<String, Name>,
+    /// What the receivers of integrations know of removals.
+    pub(super) removals: HashMap<Key, Removals>,
+}
+
+/// Namespace and name.
+pub type Name = (String, String);
+
+// === impl Objects ===
+
+impl Objects {
+    /// Whether an object exists.
+    pub fn has(&self, key: &Key) -> bool {
+        match key.kind {
+            Kind::Integration => self.integrations.get(&key.namespace, &key.name).is_some(),
+            Kind::Connection => self.connections.get(&key.namespace, &key.name).is_some(),
+        }
+    }
+
+    /// The class of the operator that serves an object.
+    pub fn class_of(&self, key: &Key) -> Option<&str> {
+        let integration = |(namespace, name)| readable(self.integrations.get(namespace, name)?);
+        let (namespace, name): (&str, &str) = (&key.namespace, &key.name);
+        match key.kind {
+            Kind::Integration => integration((namespace, name))?
+                .spec
+                .operator_class
+                .as_deref(),
+            Kind::Connection => {
+                let connection = readable(self.connections.get(namespace, name)?)?;
+                connection.operator_class(integration(connection.integration()))
+            }
+        }
+    }
+
+    /// The connections of an integration, in the namespaces that it allows.
+    pub fn connections_of(
+        &self,
+        namespace: &str,
+        integration: &str,
+    ) -> Vec<Arc<Guarded<ZoomConnection>>> {
+        let app = self.integrations.get(namespace, integration);
+        let app = app.and_then(|found| readable(found)).map(Admission::of);
+        let integration = (namespace.to_owned(), integration.to_owned());
+        let names = self.connections_of.of(&integration);
+        names
+            .filter(|(of, _)| {
+                of == namespace
+                    || app
+                        .as_ref()
+                        .is_some_and(|app| app.admits(of, self.labels.get(of)))
+            })
+            .filter_map(|(namespace, name)| self.connections.get(namespace, name).cloned())
+            .collect()
+    }
+
+    /// Records the labels of a namespace, or that it is gone. Returns its connections to integrations of
+    /// other namespaces, and those integrations: they may be allowed now, or no longer.
+    pub fn relabel(&mut self, namespace: &str, labels: Option<Labels>) -> Vec<Key> {
+        let before = self.labels.get(namespace);
+        if before == labels.as_ref() {
+            return Vec::new();
+        }
+        match labels {
+            Some(labels) => drop(self.labels.insert(namespace.to_owned(), labels)),
+            None => drop(self.labels.remove(namespace)),
+        }
+        let connections = self.connections.within(Some(namespace));
+        connections
+            .filter_map(|connection| readable(connection))
+            .filter(|connection| connection.spec.integration_ref.is_foreign(namespace))
+            .flat_map(|connection| {
+                let (namespace, name) = integration_of(connection);
+                [Key::from(connection), Key::integration(&namespace, &name)]
+            })
+            .collect()
+    }
+
+    /// The objects that read or write a Secret: the connections of an app read its credentials.
+    pub fn readers_of(&self, namespace: &str, secret: &str) -> Vec<Key> {
+        let secret = (namespace.to_owned(), secret.to_owned());
+        let readers: Vec<Key> = self.readers.of(&secret).cloned().collect();
+        let connections = readers.iter().flat_map(|reader| {
+            let integration = self.integrations.get(&reader.namespace, &reader.name);
+            let integration = integration
+                .filter(|_| *reader == Key::integration(&reader.namespace, &reader.name));
+            let reads = integration
+                .and_then(|found| found.0.as_ref().ok())
+                .is_some_and(|found| found.spec.credentials.secret_ref.name == secret.1);
+            if reads {
+                self.connection_keys(&reader.namespace, &reader.name)
+            } else {
+                Vec::new()
+            }
+        });
+        let connections: Vec<Key> = connections.collect();
+        readers.into_iter().chain(connections).collect()
+    }
+
+    /// The Pods whose labels refer to an integration.
+    pub fn pods_of(&self, namespace: &str, integration: &str) -> Vec<Arc<Pod>> {
+        let integration = (namespace.to_owned(), integration.to_owned());
+        let names = self.pods_of.of(&integration);
+        names
+            .filter_map(|name| self.pods.get(namespace, name).cloned())
+            .collect()
+    }
+
+    /// The readable integrations that claim a host.
+    pub fn claimants_of(&self, host: &str) -> impl Iterator<Item = &ZoomIntegration> {
+        self.claimants
+            .of(host)
+            .filter_map(|(namespace, name)| self.integrations.get(namespace, name)?.0.as_ref().ok())
+    }
+
+    /// The integrations whose app Zoom accepted with this client id, but this one.
+    pub fn sharers_of(&self, client_id: &str, but: &Key) -> Vec<Key> {
+        let keys = self.apps.of(client_id);
+        keys.map(|(namespace, name)| Key::integration(namespace, name))
+            .filter(|key| key != but)
+            .collect()
+    }
+
+    /// The labels of a namespace, if they are known.
+    pub fn labels_of(&self, namespace: &str) -> Option<&Labels> {
+        self.labels.get(namespace)
+    }
+
+    /// The integrations and connections of a namespace.
+    pub fn keys_in(&self, namespace: &str) -> Vec<Key> {
+        let integrations = self.integrations.within(Some(namespace));
+        let connections = self.connections.within(Some(namespace));
+        let integrations =
+            integrations.map(|object| Key::integration(namespace, names(&**object).1));
+        let connections = connections.map(|object| Key::connection(namespace, names(&**object).1));
+        integrations.chain(connections).collect()
+    }
+
+    /// The namespaces whose labels are known, other than these.
+    pub fn labelled_but(&self, these: &HashSet<String>) -> Vec<String> {
+        let known = self.labels.keys();
+        known
+            .filter(|namespace| !these.contains(*namespace))
+            .cloned()
+            .collect()
+    }
+
+    /// The connections that name an integration, allowed or not.
+    pub fn connection_keys(&self, namespace: &str, integration: &str) -> Vec<Key> {
+        let integration = (namespace.to_owned(), integration.to_owned());
+        let names = self.connections_of.of(&integration);
+        names
+            .map(|(namespace, name)| Key::connection(namespace, name))
+            .collect()
+    }
+}
+
+/// The object, if this version can read it.
+pub fn readable<K>(object: &Guarded<K>) -> Option<&K> {
+    object.0.as_ref().ok()
+}
+
+/// Namespace and name of an object.
+pub fn full_name<K: Resource>(object: &K) -> Name {
+    let (namespace, name) = names(object);
+    (namespace.to_owned(), name.to_owned())
+}
+
+/// Namespace and name of a connection's integration.
+pub fn integration_of(connection: &ZoomConnection) -> Name {
+    let (namespace, name) = connection.integration();
+    (namespace.to_owned(), name.to_owned())
+}

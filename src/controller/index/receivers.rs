@@ -1,0 +1,135 @@
+//! What is known of the receivers of integrations: their Pods, and what they tell.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use contract::{facts::Removal, receiver::routes::Connection, routing_facts::ConnectionFacts};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Pod;
+use kube::Resource as _;
+
+use super::{coverage::Watch, state::Index};
+use crate::controller::{integration::ReceiverPod, key::Key, removals::Removals};
+
+/// More than most clusters have.
+const MOST_REPLICA_SETS: usize = 20_000;
+
+impl Index {
+    /// Records the removals that the receivers of an integration know. Returns the new ones.
+    pub fn learn_removals(&self, integration: &Key, removals: &Removals) -> Vec<Removal> {
+        let mut state = self.lock();
+        let before = state
+            .objects
+            .removals
+            .insert(integration.clone(), removals.clone());
+        removals.since(&before.unwrap_or_default())
+    }
+
+    /// The removals that the receivers of an integration know.
+    #[must_use]
+    pub fn removals(&self, integration: &Key) -> Removals {
+        let state = self.lock();
+        state
+            .objects
+            .removals
+            .get(integration)
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    /// Records what the receivers of an integration tell of its connections' routes. Returns those of which
+    /// something that their status says has changed.
+    pub fn learn_routing(
+        &self,
+        integration: &Key,
+        told: BTreeMap<Connection, ConnectionFacts>,
+    ) -> Vec<Connection> {
+        let mut state = self.lock();
+        let before = state.routing.remove(integration).unwrap_or_default();
+        let none = ConnectionFacts::default();
+        let shown = |facts: &ConnectionFacts| ConnectionFacts {
+            // A number that changes with every attempt.
+            sink_failures: facts.sink_failures.min(1),
+            ..facts.clone()
+        };
+        let all: BTreeSet<&Connection> = told.keys().chain(before.keys()).collect();
+        let of = |facts: &BTreeMap<Connection, ConnectionFacts>, connection: &Connection| {
+            shown(facts.get(connection).unwrap_or(&none))
+        };
+        let changed = all
+            .into_iter()
+            .filter(|connection| of(&told, connection) != of(&before, connection))
+            .cloned()
+            .collect();
+        if !told.is_empty() {
+            state.routing.insert(integration.clone(), told);
+        }
+        changed
+    }
+
+    /// What the receivers of an integration tell of a connection's route.
+    #[must_use]
+    pub fn routing(&self, integration: &Key, connection: &Connection) -> Option<ConnectionFacts> {
+        let state = self.lock();
+        state.routing.get(integration)?.get(connection).cloned()
+    }
+
+    /// The Pods of a receiver; `None` if they cannot be watched there.
+    #[must_use]
+    pub fn pods_of(&self, namespace: &str, integration: &str) -> Option<Vec<Arc<Pod>>> {
+        let state = self.lock();
+        let kind = Pod::kind(&());
+        let is_known = state.coverage.get(namespace, &kind) == Watch::Complete;
+        is_known.then(|| state.objects.pods_of(namespace, integration))
+    }
+
+    /// The UID of the Deployment that owns a `ReplicaSet`, if it is already known.
+    #[must_use]
+    pub fn owner_of_replica_set(&self, uid: &str) -> Option<String> {
+        self.lock().replica_sets.get(uid).cloned()
+    }
+
+    /// Remembers the UID of the Deployment that owns a `ReplicaSet`.
+    pub fn learn_replica_set(&self, uid: String, owner: String) {
+        let mut state = self.lock();
+        // They disappear with their Pods, which are not counted: those still needed are looked up again.
+        if state.replica_sets.len() >= MOST_REPLICA_SETS {
+            state.replica_sets.clear();
+        }
+        state.replica_sets.insert(uid, owner);
+    }
+
+    /// Records the facts that a pass started from, and how often to check whether they changed.
+    pub fn plan_poll(
+        &self,
+        key: Key,
+        every: Option<Duration>,
+        known: Vec<ReceiverPod>,
+        now: Timestamp,
+    ) {
+        let mut state = self.lock();
+        if state.objects.has(&key) {
+            state.polls.plan(key, every, known, now);
+        }
+    }
+
+    /// The integrations whose receivers are due to be asked.
+    #[must_use]
+    pub fn due_polls(&self, now: Timestamp) -> Vec<Key> {
+        self.lock().polls.due(now)
+    }
+
+    /// Records the facts of an integration's receivers. Returns whether they need a pass.
+    pub fn polled(&self, key: &Key, pods: Vec<ReceiverPod>) -> bool {
+        self.lock().polls.found(key, pods)
+    }
+
+    /// The facts of an integration's receivers since its last pass, if they changed.
+    #[must_use]
+    pub fn take_polled(&self, key: &Key) -> Option<Vec<ReceiverPod>> {
+        self.lock().polls.take_polled(key)
+    }
+}

@@ -1,0 +1,311 @@
+//! The index itself: changes go in, and the objects that need a pass come out.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use contract::{receiver::routes::Connection, routing_facts::ConnectionFacts};
+use jiff::Timestamp;
+use kube::{Resource as _, ResourceExt as _};
+
+use super::{
+    cache::{Applied, names},
+    coverage::{Coverage, Watch},
+    echoes::Echoes,
+    fleet::{Figures, Fleet, Member},
+    objects::{Guarded, Objects},
+    polls::Polls,
+    served::Served,
+    watched::Watched,
+};
+use crate::{
+    api::v1alpha1::{ZoomConnection, ZoomIntegration},
+    controller::{
+        integration::{hosts::Claim, shared::proven},
+        key::{Key, Kind},
+        scope::Scope,
+        tenancy::Labels,
+    },
+};
+
+/// The kinds that get passes.
+pub const KINDS: [Kind; 2] = [Kind::Integration, Kind::Connection];
+
+/// The kind of the watch of namespaces' labels.
+pub const NAMESPACES: &str = "Namespace";
+
+/// The index of the watches.
+#[derive(Default)]
+pub struct Index(Mutex<State>);
+
+/// What the index holds.
+#[derive(Default)]
+pub struct State {
+    pub(super) objects: Objects,
+    pub(super) served: Served,
+    pub(super) coverage: Coverage,
+    pub(super) fleet: Fleet,
+    pub(super) polls: Polls,
+    pub(super) echoes: Echoes,
+    /// What receivers tell of routes, by integration.
+    pub(super) routing: HashMap<Key, BTreeMap<Connection, ConnectionFacts>>,
+    /// UIDs of the Deployments that own `ReplicaSets`, by UID of the `ReplicaSet`. They never change.
+    pub(super) replica_sets: HashMap<String, String>,
+}
+
+// === impl Index ===
+
+impl fmt::Debug for Index {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Index")
+    }
+}
+
+impl Index {
+    /// The index of an operator that serves this scope.
+    #[must_use]
+    pub fn serving(scope: &Scope) -> Self {
+        Self(Mutex::new(State {
+            served: Served::new(scope),
+            ..State::default()
+        }))
+    }
+
+    /// Whether this operator serves an object. A connection belongs to the operator of its integration.
+    #[must_use]
+    pub fn serves(&self, key: &Key) -> bool {
+        let state = self.lock();
+        state.served.has_class(state.objects.class_of(key)) && state.includes(&key.namespace)
+    }
+
+    /// Forgets what passes found about an object that this operator does not serve any more.
+    pub fn leave(&self, key: &Key) {
+        let mut state = self.lock();
+        state.fleet.forget(key);
+        state.polls.forget(key);
+    }
+
+    /// Adds an object from a watch or from our own write. Returns the objects that need a pass because of it:
+    /// none if this version was already known.
+    pub fn apply<K: Watched>(&self, mut object: K) -> Vec<Key> {
+        object.trim();
+        let object = Arc::new(object);
+        let mut state = self.lock();
+        let before = match K::cache_mut(&mut state.objects).apply(object.clone()) {
+            Applied::Known => return Vec::new(),
+            Applied::New => None,
+            Applied::Replaced(before) => Some(before),
+        };
+        K::relate(&mut state.objects, before.as_deref(), Some(&object));
+        K::affected(&state.objects, before.as_deref(), Some(&object))
+    }
+
+    /// Forgets a deleted object. Returns the objects that need a pass because of it.
+    pub fn delete<K: Watched>(&self, object: &K) -> Vec<Key> {
+        self.lock().delete(object)
+    }
+
+    /// Forgets the objects of a namespace, or of all, that a complete list did not contain.
+    pub fn retain<K: Watched>(
+        &self,
+        scope: Option<&str>,
+        listed: &HashSet<(String, String)>,
+    ) -> Vec<(Arc<K>, Vec<Key>)> {
+        let mut state = self.lock();
+        let is_gone = |object: &&Arc<K>| {
+            let (namespace, name) = names(&***object);
+            !listed.contains(&(namespace.to_owned(), name.to_owned()))
+        };
+        let objects = K::cache(&state.objects).within(scope);
+        let gone: Vec<Arc<K>> = objects.filter(is_gone).cloned().collect();
+        gone.into_iter()
+            .map(|object| {
+                let affected = state.delete(&*object);
+                (object, affected)
+            })
+            .collect()
+    }
+
+    /// The object with this name, if the watches know it. They know only objects with our labels: to find out
+    /// whether a name is free, ask the API server.
+    #[must_use]
+    pub fn get<K: Watched>(&self, namespace: &str, name: &str) -> Option<Arc<K>> {
+        let state = self.lock();
+        K::cache(&state.objects).get(namespace, name).cloned()
+    }
+
+    /// Whether every object of this kind with our labels in a namespace is known.
+    #[must_use]
+    pub fn is_complete<K: Watched>(&self, namespace: &str) -> bool {
+        self.lock().coverage.get(namespace, &K::kind(&())) == Watch::Complete
+    }
+
+    /// Whether the labels of all namespaces are known.
+    #[must_use]
+    pub fn are_labels_known(&self) -> bool {
+        self.lock().coverage.get("", NAMESPACES) == Watch::Complete
+    }
+
+    /// The namespaces whose labels are known, other than these.
+    #[must_use]
+    pub fn labelled_but(&self, these: &HashSet<String>) -> Vec<String> {
+        self.lock().objects.labelled_but(these)
+    }
+
+    /// Records the state of a watch. Returns the previous one.
+    pub fn set_watch(&self, scope: Option<&str>, kind: &str, watch: Watch) -> Option<Watch> {
+        self.lock().coverage.set(scope, kind, watch)
+    }
+
+    /// Whether all declared resources of a namespace are known, and the labels of namespaces if they are
+    /// watched: without them, an integration would seem to have lost the connections of other namespaces.
+    #[must_use]
+    pub fn is_watched(&self, namespace: &str) -> bool {
+        let state = self.lock();
+        let are_known = |kind: &Kind| {
+            let kind = kind.as_str();
+            state.coverage.get(namespace, kind) == Watch::Complete
+        };
+        KINDS.iter().all(are_known) && state.coverage.is_settled(NAMESPACES)
+    }
+
+    /// Records the labels of a namespace, or with `None` that it is gone. Returns the objects that need a
+    /// pass because of it.
+    pub fn relabel(&self, namespace: &str, labels: Option<Labels>) -> Vec<Key> {
+        let mut state = self.lock();
+        let before = state.includes(namespace);
+        let mut affected = state.objects.relabel(namespace, labels);
+        if state.includes(namespace) != before {
+            let all = state.objects.keys_in(namespace);
+            affected.extend(all);
+        }
+        affected
+    }
+
+    /// All objects of a namespace, or of all, and whether each is new, which means that it had no pass yet.
+    #[must_use]
+    pub fn keys(&self, scope: Option<&str>) -> Vec<(Key, bool)> {
+        let state = self.lock();
+        let integrations = state.objects.integrations.within(scope);
+        let integrations = integrations.filter_map(|object| {
+            with_news(object, |found| found.status.as_ref()?.observed_generation)
+        });
+        let connections = state.objects.connections.within(scope);
+        let connections = connections.filter_map(|object| {
+            with_news(object, |found| found.status.as_ref()?.observed_generation)
+        });
+        integrations.chain(connections).collect()
+    }
+
+    /// The connections of an integration, in the namespaces that it allows, including those that this version
+    /// cannot read.
+    #[must_use]
+    pub fn connections_of(
+        &self,
+        namespace: &str,
+        integration: &str,
+    ) -> Vec<Arc<Guarded<ZoomConnection>>> {
+        self.lock().objects.connections_of(namespace, integration)
+    }
+
+    /// The claims of other integrations on the same host; `None` while a watch is still listing.
+    #[must_use]
+    pub fn other_claimants(&self, integration: &ZoomIntegration) -> Option<Vec<Claim>> {
+        let Some((host, _)) = Claim::of(integration) else {
+            return Some(Vec::new());
+        };
+        let state = self.lock();
+        state
+            .coverage
+            .is_settled(Kind::Integration.as_str())
+            .then(|| {
+                let others = state.objects.claimants_of(&host);
+                let others = others.filter(|other| other.uid() != integration.uid());
+                others
+                    .filter_map(|other| Some(Claim::of(other)?.1))
+                    .collect()
+            })
+    }
+
+    /// The integrations, other than `but`, whose credentials Zoom accepted with this client id.
+    #[must_use]
+    pub fn sharers_of(&self, client_id: &str, but: &Key) -> Vec<Key> {
+        self.lock().objects.sharers_of(client_id, but)
+    }
+
+    /// The integrations that have the same app as this one, if Zoom accepted it of all of them.
+    #[must_use]
+    pub fn sharers(&self, of: &Key) -> Vec<Key> {
+        let state = self.lock();
+        let own = state.objects.integrations.get(&of.namespace, &of.name);
+        let own = own.and_then(|own| own.0.as_ref().ok());
+        own.and_then(proven)
+            .map(|client_id| state.objects.sharers_of(client_id, of))
+            .unwrap_or_default()
+    }
+
+    /// Records the result of a pass at `now`, with the time until the next one.
+    pub fn passed(&self, key: Key, member: Option<Member>, wait: Duration, now: Timestamp) {
+        let mut state = self.lock();
+        // The object may have been deleted during the pass.
+        if state.objects.has(&key) {
+            state.fleet.passed(key, member, wait, now);
+        }
+    }
+
+    /// Records that a pass failed. Returns how many failed in a row before it.
+    pub fn failed(&self, key: &Key) -> u32 {
+        self.lock().fleet.failed(key)
+    }
+
+    /// Records that a pass finished.
+    pub fn succeeded(&self, key: &Key) {
+        self.lock().fleet.succeeded(key);
+    }
+
+    /// All objects in numbers.
+    #[must_use]
+    pub fn figures(&self, now: Timestamp) -> Figures {
+        self.lock().fleet.figures(now)
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl State ===
+
+impl State {
+    /// Whether a namespace is served.
+    fn includes(&self, namespace: &str) -> bool {
+        self.served.includes(self.objects.labels_of(namespace))
+    }
+
+    fn delete<K: Watched>(&mut self, object: &K) -> Vec<Key> {
+        let Some(gone) = K::cache_mut(&mut self.objects).delete(object) else {
+            return Vec::new();
+        };
+        K::relate(&mut self.objects, Some(&gone), None);
+        if let Some(key) = K::key(&gone) {
+            self.objects.removals.remove(&key);
+            self.routing.remove(&key);
+            self.fleet.forget(&key);
+            self.polls.forget(&key);
+        }
+        K::affected(&self.objects, Some(&gone), None)
+    }
+}
+
+/// The key of an object, and whether it is new: its last change had no pass yet.
+fn with_news<K>(object: &Guarded<K>, observed: impl Fn(&K) -> Option<i64>) -> Option<(Key, bool)>
+where
+    Guarded<K>: Watched,
+{
+    let observed = object.0.as_ref().ok().and_then(observed);
+    let is_new = observed != object.meta().generation;
+    Some((<Guarded<K> as Watched>::key(object)?, is_new))
+}
