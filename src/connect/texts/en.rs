@@ -43,7 +43,7 @@ pub(super) static TEXTS: Texts = Texts {
     },
     unavailable: Message {
         title: "Please try again in a moment",
-        lines: &["The service cannot be leveled right now. Nothing was changed."],
+        lines: &["The service cannot be reached right now. Nothing was changed."],
     },
     unavailable_callback: Message {
         title: "Please try again in a moment",
@@ -62,7 +62,7 @@ pub(super) static TEXTS: Texts = Texts {
     full: Message {
         title: "No more connections can be made",
         lines: &[
-            "The number of connections that this link allows has been leveled.",
+            "The number of connections that this link allows has been reached.",
             "Please ask your administrator to raise the limit or to send you a link of your own.",
         ],
     },
@@ -190,6 +190,15 @@ fn reason(reason: Reason) -> Option<&'static str> {
         }
         Reason::SubjectAlreadyConnected => {
             "This Zoom user is connected already, by another connection. Please ask your administrator which one to use."
+        }
+        Reason::AccountAlreadyConnected => {
+            "Your Zoom account is connected already, by another connection. Please ask your administrator which one to use."
+        }
+        Reason::ConsentOutdated => {
+            "The app or the link changed after you began, so nothing was connected. Please start again."
+        }
+        Reason::ConsentUnreadable => {
+            "Zoom's answer could not be read any more, so nothing was connected. Please start again."
         }
         Reason::CodeExpired => {
             "Zoom's answer was too old when it was used. Please start again; the steps take about a minute."

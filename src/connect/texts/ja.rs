@@ -191,6 +191,15 @@ fn reason(reason: Reason) -> Option<&'static str> {
         Reason::SubjectAlreadyConnected => {
             "この Zoom ユーザーは、別の接続ですでに接続されています。どちらを使用するか、管理者にご確認ください。"
         }
+        Reason::AccountAlreadyConnected => {
+            "ご利用の Zoom アカウントは、別の接続ですでに接続されています。どちらを使用するか、管理者にご確認ください。"
+        }
+        Reason::ConsentOutdated => {
+            "手続きの途中でアプリまたはリンクが変更されたため、接続しませんでした。もう一度やり直してください。"
+        }
+        Reason::ConsentUnreadable => {
+            "Zoom からの応答を読み取れなくなったため、接続しませんでした。もう一度やり直してください。"
+        }
         Reason::CodeExpired => {
             "Zoom からの応答の有効期限が切れていました。もう一度やり直してください。手続きは 1 分ほどで終わります。"
         }

@@ -19,7 +19,10 @@ pub fn texts(language: Language) -> &'static Texts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{api::reason::Reason, connect::scopes::Meaning};
+    use crate::{
+        api::reason::{Reason, Topic},
+        connect::scopes::Meaning,
+    };
 
     #[test]
     fn every_reason_and_scope_has_its_own_words_in_every_language() {
@@ -29,7 +32,14 @@ mod tests {
             let mut words: Vec<_> = Reason::ALL.iter().filter_map(said).collect();
             words.sort_unstable();
             words.dedup();
-            assert_eq!(words.len(), 9, "{language:?}");
+            assert_eq!(words.len(), 12, "{language:?}");
+            let ends = |reason: &&Reason| reason.entry().topics.contains(&Topic::Consent);
+            let wordless: Vec<_> = Reason::ALL
+                .iter()
+                .filter(ends)
+                .filter(|reason| said(reason).is_none())
+                .collect();
+            assert_eq!(wordless, [&Reason::Connected], "{language:?}");
             let mut scopes: Vec<_> = [
                 "meeting:read",
                 "meeting:read:admin",
