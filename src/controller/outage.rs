@@ -11,10 +11,14 @@ use tokio::time::Instant;
 
 use super::error::chain;
 
-/// The API server was briefly unavailable: changes must be seen soon after it is back.
+/// The API server was briefly unavailable: changes must be seen soon after it is back. The pauses grow after
+/// a few failures, because an API server that is restarting has many clients to serve.
 const PAUSE: Duration = Duration::from_secs(1);
+const SHORT_PAUSES: u32 = 4;
+const LAST_PAUSE: Duration = Duration::from_secs(10);
 
-/// A missing namespace or missing permissions come back only when somebody acts.
+/// A missing namespace or missing permissions come back only when somebody acts, and an API server that
+/// refuses work has too much of it.
 const FIRST_LONG_PAUSE: Duration = Duration::from_secs(2);
 const LAST_LONG_PAUSE: Duration = Duration::from_secs(30);
 
@@ -65,6 +69,8 @@ enum Cause {
     Expired,
     /// The API server did not answer, or not in time.
     Passing,
+    /// The API server has too many requests.
+    Busy,
     /// The API server refuses.
     Refused,
 }
@@ -100,7 +106,9 @@ impl Outage {
         } else {
             LAST_LONG_PAUSE
         };
-        let (next, warn) = self.lock().failed(kind, cause, longest, Instant::now());
+        let (mut next, warn) = self.lock().failed(kind, cause, longest, Instant::now());
+        // A dozen watches that broke together do not come back together.
+        next.pause = next.pause.mul_f64(0.75 + rand::random::<f64>() / 2.0);
         let warn = warn && !self.optional;
         let (namespace, error) = (self.namespace.as_deref(), chain(error));
         if cause == Cause::Expired || !warn {
@@ -158,10 +166,15 @@ impl State {
         failing.in_a_row = failing.in_a_row.saturating_add(1);
         let unavailable = cause == Cause::Refused;
         let next = Next {
-            pause: if unavailable {
-                doubled.min(longest)
-            } else {
-                PAUSE
+            pause: match cause {
+                Cause::Refused => doubled.min(longest),
+                Cause::Busy => doubled.min(LAST_LONG_PAUSE),
+                Cause::Passing | Cause::Expired => {
+                    let doublings = failing.in_a_row.saturating_sub(SHORT_PAUSES).min(10);
+                    PAUSE
+                        .saturating_mul(2_u32.saturating_pow(doublings))
+                        .min(LAST_PAUSE)
+                }
             },
             unavailable,
             forget: unavailable && now.duration_since(failing.since) >= UNTIL_FORGOTTEN,
@@ -194,6 +207,7 @@ fn cause(error: &watcher::Error) -> Cause {
     match code {
         410 => Cause::Expired,
         401 | 403 | 404 => Cause::Refused,
+        429 => Cause::Busy,
         _ => Cause::Passing,
     }
 }
@@ -254,13 +268,19 @@ mod tests {
     }
 
     #[test]
-    fn an_api_server_that_is_away_is_asked_again_every_second() {
+    fn an_api_server_that_is_away_is_asked_again_soon_and_a_busy_one_ever_later() {
         let mut state = State::default();
         let now = Instant::now();
-        for _ in 0..100 {
-            let (next, _) = state.failed("a", Cause::Passing, LAST_LONG_PAUSE, now);
-            assert_eq!((next.pause, next.unavailable), (PAUSE, false));
-        }
+        let mut pauses = |kind, cause| -> Vec<u64> {
+            let next = |_| state.failed(kind, cause, LAST_LONG_PAUSE, now).0;
+            let seconds = |next: Next| {
+                assert!(!next.unavailable && !next.forget);
+                next.pause.as_secs()
+            };
+            (0..9).map(next).map(seconds).collect()
+        };
+        assert_eq!(pauses("a", Cause::Passing), [1, 1, 1, 1, 2, 4, 8, 10, 10]);
+        assert_eq!(pauses("c", Cause::Busy), [2, 4, 8, 16, 30, 30, 30, 30, 30]);
         let (next, warn) = state.failed("b", Cause::Expired, LAST_LONG_PAUSE, now);
         assert_eq!((next.pause, warn), (Duration::ZERO, false));
     }
