@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Naming more keys would not help the reader.
-const MOST_LEGACY: usize = 5;
+const MOST_NAMED: usize = 5;
 
 /// What the credentials Secret holds.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +37,8 @@ pub struct Credentials {
     pub problems: Vec<Problem>,
     /// The keys that are needed and can be used.
     pub usable: Vec<String>,
+    /// Keys that are not needed, if one that is needed is missing: it may be among them under another name.
+    pub others: Vec<String>,
     /// Pairs of keys that hold the same value: the one that is probably wrong, and the other.
     pub same: Vec<(String, String)>,
     /// Keys that look like Zoom's Verification Token.
@@ -76,12 +78,9 @@ impl Credentials {
     #[must_use]
     pub fn read(spec: &ZoomIntegrationSpec, secret: Option<&Secret>) -> Self {
         let name = spec.credentials.secret_ref.name.clone();
-        let Some(secret) = secret else {
-            return Self {
-                secret_name: name,
-                ..Self::default()
-            };
-        };
+        let exists = secret.is_some();
+        let none = Secret::default();
+        let secret = secret.unwrap_or(&none);
         let mut problems = Vec::new();
         let mut usable: Vec<(String, String)> = Vec::new();
         let mut text = |key: &str| {
@@ -138,8 +137,9 @@ impl Credentials {
             });
         Self {
             secret_name: name,
-            exists: true,
-            version: version(secret),
+            exists,
+            version: if exists { version(secret) } else { String::new() },
+            others: others(secret, &problems, &usable),
             problems,
             usable,
             same,
@@ -210,8 +210,9 @@ impl Credentials {
     pub fn complaint(&self) -> Option<String> {
         if !self.exists {
             return Some(format!(
-                "Secret {} does not exist: create it with the app's credentials.",
-                self.secret_name
+                "Secret {} does not exist: create it with {}.",
+                self.secret_name,
+                keys_of(self.problems.iter().map(|problem| &problem.key))
             ));
         }
         let problems: Vec<String> = self
@@ -223,8 +224,12 @@ impl Credentials {
             })
             .collect();
         (!problems.is_empty()).then(|| {
+            let others = match self.others.as_slice() {
+                [] => String::new(),
+                others => format!(" It also has {}.", keys_of(others)),
+            };
             format!(
-                "Secret {}: {}. Copy the values from the app's page in the Zoom App Marketplace.",
+                "Secret {}: {}.{others} Copy the values from the app's page in the Zoom App Marketplace.",
                 self.secret_name,
                 problems.join(", ")
             )
@@ -294,11 +299,35 @@ fn same(values: &[(String, String)]) -> Vec<(String, String)> {
     (0..values.len()).filter_map(before).collect()
 }
 
+/// The keys that are there beside the needed ones, if a needed one is missing.
+fn others(secret: &Secret, problems: &[Problem], usable: &[String]) -> Vec<String> {
+    let is_missing = |problem: &Problem| problem.kind == ProblemKind::Missing;
+    if !problems.iter().any(is_missing) {
+        return Vec::new();
+    }
+    let is_needed = |key: &String| {
+        usable.contains(key) || problems.iter().any(|problem| problem.key == *key)
+    };
+    let keys = secret.data.iter().flatten().map(|(key, _)| key);
+    keys.filter(|key| !is_needed(key))
+        .take(MOST_NAMED)
+        .cloned()
+        .collect()
+}
+
+/// Keys in a sentence.
+fn keys_of(keys: impl IntoIterator<Item = impl AsRef<str>>) -> String {
+    let keys: Vec<_> = keys.into_iter().collect();
+    let names: Vec<&str> = keys.iter().map(AsRef::as_ref).collect();
+    let noun = if names.len() == 1 { "the key" } else { "the keys" };
+    format!("{noun} {}", names.join(", "))
+}
+
 /// Keys that look like Zoom's Verification Token.
 fn legacy(secret: &Secret) -> Vec<String> {
     let keys = secret.data.iter().flatten().map(|(key, _)| key);
     keys.filter(|key| setup::warning::is_verification_token(key))
-        .take(MOST_LEGACY)
+        .take(MOST_NAMED)
         .cloned()
         .collect()
 }

@@ -68,7 +68,8 @@ pub struct CredentialsStatus {
     /// The keys that the integration asks for and that hold a usable value.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub usable: Vec<String>,
-    /// Those that exist and cannot be used: empty, or not printable text.
+    /// Those that exist and cannot be used: empty, not printable text, in quotes, with a blank in the middle, or in
+    /// base64 twice.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unusable: Vec<String>,
     /// Keys that hold the same value as another one.

@@ -45,12 +45,20 @@ fn a_line_break_at_the_end_is_no_part_of_a_secret() {
 #[test]
 fn a_missing_secret_is_named() {
     let found = Credentials::read(&spec(false), None);
-    assert!(found.complaint().is_some());
-    assert!(
-        found
-            .complaint()
-            .unwrap()
-            .starts_with("Secret zoom does not exist")
+    assert_eq!(
+        found.complaint().unwrap(),
+        "Secret zoom does not exist: create it with the keys client-id, client-secret, account-id."
+    );
+    assert!(!found.exists && found.version.is_empty());
+}
+
+#[test]
+fn keys_of_other_names_are_shown_beside_the_missing_ones() {
+    let data: [(&str, &[u8]); 2] = [("clientId", b"id"), ("client-secret", b"secret")];
+    let found = Credentials::read(&spec(false), Some(&secret(&data)));
+    assert_eq!(
+        found.complaint().unwrap(),
+        "Secret zoom: key client-id is missing, key account-id is missing. It also has the key clientId. Copy the values from the app's page in the Zoom App Marketplace."
     );
 }
 

@@ -114,7 +114,7 @@ fn mistake(mistake: &Mistake) -> String {
         Mistake::NoSecret(secret) => format!("The Secret {secret} does not exist."),
         Mistake::NoKey { secret, key } => format!("The Secret {secret} has no key {key}."),
         Mistake::BadKey { secret, key } => {
-            format!("Key {key} of the Secret {secret} is empty or not printable text: copy it again.")
+            format!("Key {key} of the Secret {secret} cannot be used: it is empty, not printable text, in quotes, with a blank in the middle, or in base64 twice. Copy the plain value again.")
         }
         Mistake::SameValue { key, other } => {
             format!("Keys {key} and {other} hold the same value: it was copied into the wrong key once.")

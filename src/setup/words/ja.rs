@@ -104,7 +104,7 @@ fn mistake(mistake: &Mistake) -> String {
         Mistake::NoSecret(secret) => format!("Secret {secret} が存在しません。"),
         Mistake::NoKey { secret, key } => format!("Secret {secret} にキー {key} がありません。"),
         Mistake::BadKey { secret, key } => format!(
-            "Secret {secret} のキー {key} が空か、文字列として読み取れません。もう一度コピーしてください。"
+            "Secret {secret} のキー {key} の値を使用できません。空か、文字列として読み取れないか、引用符や途中の空白を含むか、base64 で二重に変換されています。元の値をもう一度コピーしてください。"
         ),
         Mistake::SameValue { key, other } => format!(
             "キー {key} と {other} の値が同じです。同じ値が二度コピーされています。"
