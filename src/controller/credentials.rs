@@ -138,7 +138,11 @@ impl Credentials {
         Self {
             secret_name: name,
             exists,
-            version: if exists { version(secret) } else { String::new() },
+            version: if exists {
+                version(secret)
+            } else {
+                String::new()
+            },
             others: others(secret, &problems, &usable),
             problems,
             usable,
@@ -305,9 +309,8 @@ fn others(secret: &Secret, problems: &[Problem], usable: &[String]) -> Vec<Strin
     if !problems.iter().any(is_missing) {
         return Vec::new();
     }
-    let is_needed = |key: &String| {
-        usable.contains(key) || problems.iter().any(|problem| problem.key == *key)
-    };
+    let is_needed =
+        |key: &String| usable.contains(key) || problems.iter().any(|problem| problem.key == *key);
     let keys = secret.data.iter().flatten().map(|(key, _)| key);
     keys.filter(|key| !is_needed(key))
         .take(MOST_NAMED)
@@ -319,7 +322,11 @@ fn others(secret: &Secret, problems: &[Problem], usable: &[String]) -> Vec<Strin
 fn keys_of(keys: impl IntoIterator<Item = impl AsRef<str>>) -> String {
     let keys: Vec<_> = keys.into_iter().collect();
     let names: Vec<&str> = keys.iter().map(AsRef::as_ref).collect();
-    let noun = if names.len() == 1 { "the key" } else { "the keys" };
+    let noun = if names.len() == 1 {
+        "the key"
+    } else {
+        "the keys"
+    };
     format!("{noun} {}", names.join(", "))
 }
 
