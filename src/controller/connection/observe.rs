@@ -390,7 +390,8 @@ async fn foreign_attempt(
     let Some(intent) = intents.find(|intent| sources.term.is_foreign(intent)) else {
         return Ok(None);
     };
-    let is_pod_gone = if sources.term.is_near(intent) {
+    // The name comes from a Secret that the tenant can write.
+    let is_pod_gone = if sources.term.is_near(intent) && is_name(&intent.holder.pod) {
         let pods: Reads<Pod> = sources.reader.within(&sources.config.lease_namespace);
         pods.get_metadata_opt(&intent.holder.pod).await?.is_none()
     } else {
@@ -400,4 +401,10 @@ async fn foreign_attempt(
         intent: intent.clone(),
         is_pod_gone,
     }))
+}
+
+/// RFC 1123 subdomain.
+fn is_name(text: &str) -> bool {
+    let is_allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
+    (1..=253).contains(&text.len()) && text.bytes().all(is_allowed) && !text.contains("..")
 }

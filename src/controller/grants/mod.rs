@@ -7,12 +7,13 @@ mod store;
 mod term;
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use kube::Client;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use self::{
     issuer::{WithoutApp, ZoomIssuer, client_of, token_of},
@@ -22,8 +23,16 @@ pub use self::{
 use super::budget::Budgets;
 use grant::{Directory, Error, Journal as _, SpendOutcome, Store as _};
 
-/// How many replies may wait for the API server at the same time. A crash of the node loses at most these.
+/// How many replies may wait for the API server at the same time. A crash of the node loses at most these, and
+/// those whose place refuses them for long.
 const UNCOMMITTED: u32 = 64;
+
+/// How many of them may belong to connections of one namespace.
+const OF_ONE_NAMESPACE: usize = 16;
+
+/// How long an attempt counts among them: longer than Zoom and a healthy API server take. A tenant can make its
+/// own Secret refuse every write, and must not keep others from their tokens by that.
+const HELD: Duration = Duration::from_mins(2);
 
 /// Spends grants, each in a separate task: a reply must be stored even if the pass that requested it is
 /// cancelled.
@@ -33,13 +42,16 @@ pub struct Grants {
     budgets: Arc<Budgets>,
     term: Arc<LeaderTerm>,
     journal: Directory,
-    under_way: Arc<Mutex<HashSet<String>>>,
+    under_way: Arc<Mutex<Places>>,
     permits: Arc<Semaphore>,
 }
 
+/// The places of the attempts in progress, with the namespaces of their connections.
+type Places = HashMap<String, String>;
+
 /// Removes a place from the list of attempts in progress.
 struct UnderWay {
-    list: Arc<Mutex<HashSet<String>>>,
+    list: Arc<Mutex<Places>>,
     place: String,
 }
 
@@ -104,7 +116,7 @@ impl Grants {
     ) -> Option<Result<SpendOutcome<zoom::Error>, Error>> {
         let namespace = place.connection_namespace.clone();
         let store = SecretStore::new(&self.client, place);
-        let under_way = UnderWay::begin(&self.under_way, store.place())?;
+        let under_way = UnderWay::begin(&self.under_way, store.place(), &namespace)?;
         let permit = self.permits.clone().try_acquire_owned().ok()?;
         self.budgets
             .spend_of_connection(&namespace, home, &app.client_id, &store.place())
@@ -112,8 +124,9 @@ impl Grants {
         let issuer = ZoomIssuer::new(self.zoom.clone(), app.clone());
         let (journal, term) = (self.journal.clone(), self.term.clone());
         let task = tokio::spawn(async move {
-            let _held = (under_way, permit);
-            grant::spend(&store, &issuer, &journal, &*term).await
+            let _under_way = under_way;
+            let spent = grant::spend(&store, &issuer, &journal, &*term);
+            holding(permit, spent).await
         });
         // Fails only when the runtime shuts down.
         task.await.ok()
@@ -132,12 +145,28 @@ impl Grants {
     }
 }
 
+/// Waits for an attempt, and holds its permit for [`HELD`] at most.
+async fn holding<T>(permit: OwnedSemaphorePermit, attempt: impl Future<Output = T>) -> T {
+    let mut attempt = std::pin::pin!(attempt);
+    if let Ok(done) = tokio::time::timeout(HELD, &mut attempt).await {
+        return done;
+    }
+    tracing::warn!("an attempt to use a grant takes very long; the others go on");
+    drop(permit);
+    attempt.await
+}
+
 // === impl UnderWay ===
 
 impl UnderWay {
-    fn begin(list: &Arc<Mutex<HashSet<String>>>, place: String) -> Option<Self> {
+    fn begin(list: &Arc<Mutex<Places>>, place: String, namespace: &str) -> Option<Self> {
         let mut places = list.lock().unwrap_or_else(PoisonError::into_inner);
-        places.insert(place.clone()).then(|| Self {
+        let of_namespace = places.values().filter(|of| *of == namespace).count();
+        if places.contains_key(&place) || of_namespace >= OF_ONE_NAMESPACE {
+            return None;
+        }
+        places.insert(place.clone(), namespace.to_owned());
+        Some(Self {
             list: list.clone(),
             place,
         })
@@ -148,5 +177,36 @@ impl Drop for UnderWay {
     fn drop(&mut self) {
         let mut places = self.list.lock().unwrap_or_else(PoisonError::into_inner);
         places.remove(&self.place);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_namespace_has_some_of_the_places_and_each_once() {
+        let list = Arc::default();
+        let begin = |place: usize, namespace| UnderWay::begin(&list, place.to_string(), namespace);
+        let mut held: Vec<_> = (0..OF_ONE_NAMESPACE)
+            .map(|place| begin(place, "noisy").unwrap())
+            .collect();
+        assert!(begin(99, "noisy").is_none());
+        assert!(begin(0, "other").is_none(), "the same place");
+        let _other = begin(99, "other").unwrap();
+        held.pop();
+        assert!(begin(98, "noisy").is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_attempt_whose_place_refuses_every_write_gives_its_permit_back() {
+        let permits = Arc::new(Semaphore::new(1));
+        let permit = permits.clone().try_acquire_owned().unwrap();
+        let attempt = tokio::spawn(holding(permit, std::future::pending::<()>()));
+        tokio::time::sleep(HELD / 2).await;
+        assert!(permits.clone().try_acquire_owned().is_err());
+        tokio::time::sleep(HELD).await;
+        assert!(permits.try_acquire().is_ok());
+        assert!(!attempt.is_finished(), "the reply is still being stored");
     }
 }

@@ -1,12 +1,13 @@
 //! Who may start to spend a grant, and when another process's attempt is over.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
 
 use crate::controller::leadership::Leadership;
 use grant::{Holder, Intent, Term};
@@ -19,6 +20,12 @@ const SILENT: Duration = Duration::from_secs(75);
 /// The same if its Pod no longer exists: longer than a request takes.
 const GONE: Duration = Duration::from_secs(25);
 
+/// Fewer entries than this are not worth a look.
+const SWEPT_FROM: usize = 256;
+
+/// What is known of an attempt is forgotten later than it can matter.
+const FORGOTTEN: Duration = Duration::from_mins(10);
+
 /// The leader's term.
 pub struct LeaderTerm {
     leadership: Leadership,
@@ -27,13 +34,19 @@ pub struct LeaderTerm {
     others: Mutex<Others>,
 }
 
+/// What an attempt says comes from a Secret that its tenant can write. So it is kept as digests, and for a
+/// limited time.
 #[derive(Default)]
 struct Others {
     /// When an attempt was first seen, by our own clock: the time in it comes from another machine.
-    seen: HashMap<(String, Timestamp), Instant>,
-    /// Pods that no longer exist.
-    gone: HashSet<String>,
+    seen: HashMap<Digest, Instant>,
+    /// Pods that no longer exist, and when that was noticed.
+    gone: HashMap<Digest, Instant>,
+    /// The number of entries at which old ones are looked for.
+    sweep_at: usize,
 }
+
+type Digest = [u8; 32];
 
 // === impl LeaderTerm ===
 
@@ -70,10 +83,10 @@ impl LeaderTerm {
 
     /// Takes note of an attempt by a process in another Pod, and of whether that Pod still exists.
     pub fn notice(&self, intent: &Intent, is_pod_gone: bool) {
-        let mut others = self.lock();
-        others.first_seen(intent, Instant::now());
+        let (mut others, now) = (self.lock(), Instant::now());
+        others.first_seen(intent, now);
         if is_pod_gone {
-            others.gone.insert(intent.holder.pod.clone());
+            others.gone.insert(pod_of(intent), now);
         }
     }
 
@@ -87,20 +100,42 @@ impl LeaderTerm {
 impl Others {
     /// When the attempt was first seen: now, if it is new.
     fn first_seen(&mut self, intent: &Intent, now: Instant) -> Instant {
-        let key = (intent.holder.process.clone(), intent.begun);
-        *self.seen.entry(key).or_insert(now)
+        self.forget(now);
+        *self.seen.entry(attempt(intent)).or_insert(now)
+    }
+
+    /// Forgets what is old, once there are twice as many entries as the last time left.
+    fn forget(&mut self, now: Instant) {
+        if self.seen.len() + self.gone.len() < self.sweep_at.max(SWEPT_FROM) {
+            return;
+        }
+        let is_recent = |since: &mut Instant| now.duration_since(*since) < FORGOTTEN;
+        self.seen.retain(|_, since| is_recent(since));
+        self.gone.retain(|_, since| is_recent(since));
+        self.sweep_at = 2 * (self.seen.len() + self.gone.len());
     }
 
     /// Whether nobody can be at this attempt any more. Asking begins the wait: whoever spends a credential may be the
     /// first to see the attempt.
     fn is_over(&mut self, intent: &Intent, now: Instant) -> bool {
-        let wait = if self.gone.contains(&intent.holder.pod) {
+        let wait = if self.gone.contains_key(&pod_of(intent)) {
             GONE
         } else {
             SILENT
         };
         now.duration_since(self.first_seen(intent, now)) >= wait
     }
+}
+
+fn attempt(intent: &Intent) -> Digest {
+    let mut digest = Sha256::new();
+    digest.update(intent.begun.as_nanosecond().to_be_bytes());
+    digest.update(&intent.holder.process);
+    digest.finalize().into()
+}
+
+fn pod_of(intent: &Intent) -> Digest {
+    Sha256::digest(&intent.holder.pod).into()
 }
 
 impl Term for LeaderTerm {
@@ -149,7 +184,38 @@ mod tests {
             ..intent.clone()
         };
         assert!(!others.is_over(&next, now + SILENT), "another attempt");
-        others.gone.insert("other".into());
+        others.gone.insert(pod_of(&next), now);
         assert!(others.is_over(&next, now + SILENT + GONE));
+    }
+
+    #[test]
+    fn a_tenant_that_writes_ever_new_attempts_fills_no_memory() {
+        let (mut others, mut now) = (Others::default(), Instant::now());
+        let real = attempt_of("real", 0);
+        assert!(!others.is_over(&real, now));
+        for number in 0..100_000 {
+            now += Duration::from_millis(100);
+            let made_up = attempt_of(&format!("{number}{}", "x".repeat(1000)), number);
+            assert!(!others.is_over(&made_up, now));
+            others.gone.insert(pod_of(&made_up), now);
+            if number == 1000 {
+                assert!(others.is_over(&real, now), "still known");
+            }
+        }
+        // What ten minutes bring, twice.
+        let kept = others.seen.len() + others.gone.len();
+        assert!(kept <= 4 * 6000 + SWEPT_FROM, "{kept}");
+    }
+
+    fn attempt_of(process: &str, attempt: u32) -> Intent {
+        Intent {
+            holder: Holder {
+                pod: process.into(),
+                process: process.into(),
+                namespace: None,
+            },
+            attempt,
+            begun: Timestamp::UNIX_EPOCH,
+        }
     }
 }
