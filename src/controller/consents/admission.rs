@@ -17,8 +17,8 @@ use crate::{
 use grant::SpendOutcome;
 use zoom::{App, Class};
 
-/// How many consents of an integration a pass handles.
-pub const PER_PASS: usize = 3;
+/// How many consents of an integration a pass handles: somebody with the link can start many.
+const PER_PASS: usize = 3;
 
 /// How soon the next pass continues: a person is waiting in front of a page.
 const SOON: Duration = Duration::from_secs(2);
@@ -176,6 +176,27 @@ pub fn next(pending: &Pending, limit: &Limit, credentials: &Credentials, now: Ti
     }
 }
 
+/// The consents that a pass at `now` handles: the first few with which something can be done. Those that wait
+/// hold up nobody. Also returns when the next pass is due because of the others.
+#[must_use]
+pub fn due(
+    pending: Vec<Pending>,
+    limit: &Limit,
+    credentials: &Credentials,
+    now: Timestamp,
+) -> (Vec<Pending>, Vec<Timestamp>) {
+    let (mut due, mut again) = (Vec::new(), Vec::new());
+    for consent in pending {
+        match next(&consent, limit, credentials, now) {
+            Step::Leave => {}
+            Step::Wait(until) => again.push(until),
+            _ if due.len() == PER_PASS => again.push(soon(now)),
+            Step::Redeem(_) | Step::Create(_) | Step::Refuse(_) => due.push(consent),
+        }
+    }
+    (due, again)
+}
+
 /// The state at `now`, after an attempt to spend the code.
 #[must_use]
 pub fn settle(
@@ -238,8 +259,7 @@ fn wait(pending: &Pending, error: &zoom::Error, now: Timestamp) -> Wait {
 }
 
 /// When the next pass continues.
-#[must_use]
-pub fn soon(now: Timestamp) -> Timestamp {
+fn soon(now: Timestamp) -> Timestamp {
     schedule::later(now, SOON)
 }
 

@@ -64,13 +64,8 @@ pub async fn self_service(
         made: made(&context.reader, integration, &target.namespace).await?,
         most: policy.limit(),
     };
-    let mut again = Vec::new();
-    // Somebody with the link can start many consents: each pass handles only a few.
-    let more = pending.split_off(pending.len().min(admission::PER_PASS));
-    if !more.is_empty() {
-        again.push(admission::soon(Timestamp::now()));
-    }
-    for mut consent in pending {
+    let (due, mut again) = admission::due(pending, &limit, &credentials, Timestamp::now());
+    for mut consent in due {
         loop {
             match admission::next(&consent, &limit, &credentials, Timestamp::now()) {
                 Step::Leave => break,

@@ -140,3 +140,26 @@ fn a_person_is_connected_only_in_the_namespace_that_agrees() {
     let (reason, _) = refused(&target("elsewhere", None)).unwrap();
     assert_eq!(reason, Reason::ConsentOutdated);
 }
+
+#[test]
+fn consents_that_wait_hold_up_nobody() {
+    let stuck = |number: u32| {
+        let mut stuck = pending(0);
+        stuck.consent.secret_name = format!("stuck-{number}");
+        stuck.wait = Some(Wait {
+            attempts: 1,
+            until: at(150),
+        });
+        stuck
+    };
+    let mut all: Vec<Pending> = (0..10).map(stuck).collect();
+    all.extend((0..5).map(|_| pending(0)));
+    let (chosen, again) = due(all, &limit(&[]), &credentials("id"), at(110));
+    assert_eq!(chosen.len(), PER_PASS);
+    assert!(chosen.iter().all(|consent| consent.wait.is_none()));
+    assert_eq!(again.iter().min(), Some(&soon(at(110))));
+    let stuck = (0..10).map(stuck).collect();
+    let (chosen, again) = due(stuck, &limit(&[]), &credentials("id"), at(110));
+    assert!(chosen.is_empty());
+    assert_eq!(again.iter().min(), Some(&at(150)));
+}
