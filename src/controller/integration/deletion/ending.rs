@@ -25,6 +25,25 @@ pub struct Limits {
     pub without_sink: Duration,
 }
 
+// === impl Limits ===
+
+impl Limits {
+    /// With routes, what is stored has other sinks besides the integration's own, so that a missing one ends
+    /// nothing sooner.
+    #[must_use]
+    pub fn with_routes(self, are_on: bool) -> Self {
+        let without_sink = if are_on {
+            self.longest
+        } else {
+            self.without_sink
+        };
+        Self {
+            without_sink,
+            ..self
+        }
+    }
+}
+
 /// What to do with an integration that is being deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ending {
@@ -289,6 +308,10 @@ mod tests {
             assert!(drain.message.contains(named), "{}", drain.message);
             let message = given_up(end(&gone, 100));
             assert!(message.contains(named), "{message}");
+            // The sinks of other accounts can take what is stored.
+            let limits = LIMITS.with_routes(true);
+            let routed = ending(&integration(json!({})), &gone, false, limits, at(100));
+            assert!(matches!(routed, Ending::Drain(_)), "{routed:?}");
         }
     }
 

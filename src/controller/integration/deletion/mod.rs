@@ -61,12 +61,19 @@ pub async fn conclude(context: &Context, integration: &ZoomIntegration) -> Resul
     let (observed, namespace_ends) =
         observe::ending(observe::Sources::of(context), integration).await?;
     let policy = &context.config.policy;
+    let is_routed = routes::are_on(context, integration);
     let limits = Limits {
         longest: policy.drain_limit,
         without_sink: policy.drain_limit_without_sink,
     };
     let now = Timestamp::now();
-    match ending::ending(integration, &observed, namespace_ends, limits, now) {
+    match ending::ending(
+        integration,
+        &observed,
+        namespace_ends,
+        limits.with_routes(is_routed),
+        now,
+    ) {
         Ending::Release => {
             finalizer::ensure(&context.writer, integration, FINALIZER, false).await?;
             Ok(Action::await_change())
@@ -92,7 +99,7 @@ pub async fn conclude(context: &Context, integration: &ZoomIntegration) -> Resul
                 live: observed.receiver.stateful_set.as_ref(),
                 grown: false,
                 exposed: false,
-                routes: routes::are_on(context, integration),
+                routes: is_routed,
             };
             if let Some(wanted) = objects::retiring(integration, &observed.receiver, &setting)
                 && objects::must_be_written(&observed, &wanted)
