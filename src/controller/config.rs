@@ -10,6 +10,7 @@ use super::{
     leadership::Leadership,
     receiver_defaults::ReceiverDefaults,
     scope::Scope,
+    tenancy::Agreement,
 };
 use crate::api::v1alpha1::duration;
 use runtime::{outgoing::egress::Egress, telemetry::LogArgs};
@@ -69,6 +70,15 @@ pub struct Args {
     /// Public base URL of the consent pages. Without it, there are none.
     #[arg(long, env = "CONNECT_URL", value_parser = base_url)]
     pub connect_url: Option<Url>,
+
+    /// A namespace that accepts connections by self service from integrations of another namespace,
+    /// `NAMESPACE=INTEGRATION_NAMESPACE`; can be repeated. The label `zoom-operator.io/accept-connections` of the
+    /// namespace says the same.
+    #[arg(
+        long = "accept-connections",
+        value_name = "NAMESPACE=INTEGRATION_NAMESPACE"
+    )]
+    pub accept_connections: Vec<Agreement>,
 
     /// Name of the Secret with the keys of the consent pages, which the controller makes.
     #[arg(long, env = "CONNECT_KEYS_SECRET", requires = "connect_url")]

@@ -1,13 +1,16 @@
 //! Which namespaces may use an integration. Pure.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, str::FromStr};
 
 use kube::{
     ResourceExt as _,
     core::{Selector, SelectorExt as _},
 };
 
-use crate::api::v1alpha1::{NamespacesFrom, ZoomIntegration, ZoomIntegrationSpec};
+use crate::api::{
+    label,
+    v1alpha1::{NamespacesFrom, ZoomIntegration, ZoomIntegrationSpec},
+};
 
 /// Labels of a namespace.
 pub type Labels = BTreeMap<String, String>;
@@ -18,6 +21,14 @@ pub struct Admission {
     home: Option<String>,
     from: NamespacesFrom,
     selector: Option<Selector>,
+}
+
+/// A namespace that accepts connections by self service from integrations of another, according to the operator's
+/// configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Agreement {
+    namespace: String,
+    from: String,
 }
 
 /// Whether connections of `namespace` may use the integration. Without the namespace's `labels`, which a
@@ -32,6 +43,37 @@ pub fn admits(integration: &ZoomIntegration, namespace: &str, labels: Option<&La
 pub fn selects(spec: &ZoomIntegrationSpec) -> bool {
     let allowed = spec.allowed_namespaces.as_ref();
     allowed.is_some_and(|allowed| allowed.from == NamespacesFrom::Selector)
+}
+
+/// Whether `namespace` accepts connections by self service from integrations of `home`: by its label, or by the
+/// operator's configuration.
+#[must_use]
+pub fn accepts(namespace: &str, labels: &Labels, home: &str, agreements: &[Agreement]) -> bool {
+    labels.get(label::ACCEPT_CONNECTIONS).map(String::as_str) == Some(home)
+        || agreements
+            .iter()
+            .any(|agreed| agreed.namespace == namespace && agreed.from == home)
+}
+
+// === impl Agreement ===
+
+impl FromStr for Agreement {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let is_name = |name: &str| {
+            let mut bytes = name.bytes();
+            !name.is_empty()
+                && bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        };
+        match text.split_once('=') {
+            Some((namespace, from)) if is_name(namespace) && is_name(from) => Ok(Self {
+                namespace: namespace.to_owned(),
+                from: from.to_owned(),
+            }),
+            _ => Err("expected NAMESPACE=INTEGRATION_NAMESPACE, such as customers=platform"),
+        }
+    }
 }
 
 // === impl Admission ===
@@ -103,6 +145,29 @@ mod tests {
         assert!(!allows(&json!(null), "clinic", Some(&[])));
         assert!(!allows(&json!({"from": "Same"}), "clinic", Some(&[])));
         assert!(allows(&json!({"from": "All"}), "clinic", None));
+    }
+
+    #[test]
+    fn a_namespace_agrees_by_its_label_or_by_the_configuration() {
+        let listed = ["customers=platform".parse().unwrap()];
+        let labelled: Labels =
+            [(label::ACCEPT_CONNECTIONS.to_owned(), "platform".to_owned())].into();
+        let plain = Labels::new();
+        assert!(accepts("customers", &labelled, "platform", &[]));
+        assert!(accepts("customers", &plain, "platform", &listed));
+        assert!(!accepts("customers", &plain, "platform", &[]));
+        assert!(!accepts("customers", &labelled, "stranger", &listed));
+        assert!(!accepts("others", &plain, "platform", &listed));
+        for wrong in [
+            "customers",
+            "=platform",
+            "customers=",
+            "*=platform",
+            "a=b=c",
+            "a b=c",
+        ] {
+            assert!(wrong.parse::<Agreement>().is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -446,7 +446,7 @@ register! {
         for PlatformEngineer: "the message quotes the API server, or says that the chart value `restartWorkloads` must be true";
     /// somebody wanted to connect by self-service, and the namespace of `oauth.consent.selfService.template` does not accept connections
     SelfServiceRefused = "SelfServiceRefused" in [Event] on []
-        for PlatformEngineer: "label that namespace with `zoom-operator.io/accept-connections`, or allow it by `allowedNamespaces`; the message says which";
+        for PlatformEngineer: "the message says which side does not agree: label that namespace with `zoom-operator.io/accept-connections` or list it in the chart value `connect.acceptConnections`, or allow it by `allowedNamespaces`";
     /// somebody wanted to connect by self-service, and the limit is reached
     SelfServiceLimit = "SelfServiceLimit" in [Event] on []
         for AppOwner: "delete connections, or raise `oauth.consent.selfService.maxConnections`";

@@ -102,8 +102,8 @@ pub struct ConnectionSink {
 #[serde(rename_all = "camelCase")]
 pub struct SelfServiceTemplate {
     /// The namespace in which connections are created. The integration has to allow it, and it has to agree
-    /// by the label `zoom-operator.io/accept-connections` with the integration's namespace as value.
-    /// Default: the integration's own namespace.
+    /// by the label `zoom-operator.io/accept-connections` with the integration's namespace as value, or by the chart
+    /// value `connect.acceptConnections`. Default: the integration's own namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "namespace_schema")]
     pub namespace: Option<String>,

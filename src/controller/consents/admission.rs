@@ -7,11 +7,12 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt as _;
 
 use crate::{
-    api::{annotation, reason::Reason, v1alpha1::ZoomIntegration},
+    api::{annotation, label, reason::Reason, v1alpha1::ZoomIntegration},
     controller::{
         connection::model::{Consent, code_expires},
         credentials::Credentials,
         failure, schedule,
+        tenancy::{self, Agreement, Labels},
     },
 };
 use grant::SpendOutcome;
@@ -72,6 +73,19 @@ pub struct Target {
     pub objection: Option<String>,
 }
 
+/// The namespace in which connections are to be created.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// Its name.
+    pub namespace: &'a str,
+    /// The integration's namespace.
+    pub home: &'a str,
+    /// Whether the integration allows it.
+    pub is_allowed: bool,
+    /// Its labels; `None` if it does not exist or is not watched.
+    pub labels: Option<&'a Labels>,
+}
+
 /// What to do with a consent.
 #[derive(Clone, Debug)]
 pub enum Step {
@@ -111,6 +125,33 @@ impl Pending {
             refusal: None,
         })
     }
+}
+
+/// Why no connection is created there, as a part of a sentence: both sides have to agree.
+#[must_use]
+pub fn objection(place: &Place<'_>, agreements: &[Agreement]) -> Option<String> {
+    let Place {
+        namespace, home, ..
+    } = place;
+    if namespace == home {
+        return None;
+    }
+    let Some(labels) = place.labels else {
+        return Some(format!(
+            "namespace {namespace} does not exist, or is not watched"
+        ));
+    };
+    if !place.is_allowed {
+        return Some(format!(
+            "allowedNamespaces does not allow namespace {namespace}"
+        ));
+    }
+    (!tenancy::accepts(namespace, labels, home, agreements)).then(|| {
+        format!(
+            "namespace {namespace} does not have the label {}={home}, and the chart value connect.acceptConnections does not list it",
+            label::ACCEPT_CONNECTIONS
+        )
+    })
 }
 
 /// Why the consent leads to no connection in the target namespace, if so.

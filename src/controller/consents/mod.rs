@@ -17,7 +17,7 @@ use kube::{
 use runtime::audit::{Action, Outcome};
 use serde_json::json;
 
-use self::admission::{Limit, Pending, Refusal, Step, Target};
+use self::admission::{Limit, Pending, Place, Refusal, Step, Target};
 pub use self::sweep::sweep;
 use super::{
     Context, audit,
@@ -146,25 +146,13 @@ async fn target(
         .as_ref()
         .map(|found| found.metadata.labels.clone().unwrap_or_default());
     let seen = labels.as_ref().filter(|_| watched.is_none());
-    let accepts = labels
-        .as_ref()
-        .and_then(|labels| labels.get(label::ACCEPT_CONNECTIONS));
-    let objection = if name == home {
-        None
-    } else if labels.is_none() {
-        Some(format!(
-            "namespace {name} does not exist, or is not watched"
-        ))
-    } else if !tenancy::admits(integration, name, seen) {
-        Some(format!("allowedNamespaces does not allow namespace {name}"))
-    } else if accepts != Some(&home) {
-        Some(format!(
-            "namespace {name} does not have the label {}={home}",
-            label::ACCEPT_CONNECTIONS
-        ))
-    } else {
-        None
+    let place = Place {
+        namespace: name,
+        home: &home,
+        is_allowed: tenancy::admits(integration, name, seen),
+        labels: labels.as_ref(),
     };
+    let objection = admission::objection(&place, &context.config.accept_connections);
     Ok(Target {
         namespace: name.to_owned(),
         uid: found.and_then(|found| found.uid()).unwrap_or_default(),

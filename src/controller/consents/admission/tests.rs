@@ -163,3 +163,47 @@ fn consents_that_wait_hold_up_nobody() {
     assert!(chosen.is_empty());
     assert_eq!(again.iter().min(), Some(&at(150)));
 }
+
+#[test]
+fn both_sides_agree_before_a_connection_is_made_elsewhere() {
+    let plain = Labels::new();
+    let labelled: Labels = [(label::ACCEPT_CONNECTIONS.to_owned(), "platform".to_owned())].into();
+    let place = Place {
+        namespace: "customers",
+        home: "platform",
+        is_allowed: true,
+        labels: Some(&labelled),
+    };
+    let listed = ["customers=platform".parse().unwrap()];
+    assert_eq!(objection(&place, &[]), None);
+    let unlabelled = Place {
+        labels: Some(&plain),
+        ..place
+    };
+    assert_eq!(objection(&unlabelled, &listed), None);
+    let missing = objection(&unlabelled, &[]).unwrap();
+    assert!(missing.contains("accept-connections=platform"), "{missing}");
+    let refused = Place {
+        is_allowed: false,
+        ..place
+    };
+    assert!(
+        objection(&refused, &listed)
+            .unwrap()
+            .contains("allowedNamespaces")
+    );
+    let absent = Place {
+        labels: None,
+        ..place
+    };
+    assert!(
+        objection(&absent, &listed)
+            .unwrap()
+            .contains("does not exist")
+    );
+    let own = Place {
+        namespace: "platform",
+        ..refused
+    };
+    assert_eq!(objection(&own, &[]), None);
+}
