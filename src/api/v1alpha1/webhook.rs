@@ -258,6 +258,12 @@ pub struct Buffer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1000))]
     pub max_attempts: Option<i32>,
+    /// With connections that have sinks of their own: how many percent of the buffer the events of one Zoom
+    /// account may take. Beyond that, Zoom gets 503 for this account's events only, and sends them again.
+    /// Default: 25.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 100))]
+    pub account_share: Option<i32>,
 }
 
 /// `Persistent` (default): on a volume claim. `Ephemeral`: in the Pod, drained when it ends.
@@ -380,6 +386,23 @@ pub enum WhenUnsatisfiable {
     #[default]
     ScheduleAnyway,
     DoNotSchedule,
+}
+
+// === impl UnclaimedAccounts ===
+
+impl UnclaimedAccounts {
+    /// Every policy.
+    pub const ALL: [Self; 3] = [Self::Sink, Self::DeadLetter, Self::Drop];
+
+    /// Its spelling.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sink => "Sink",
+            Self::DeadLetter => "DeadLetter",
+            Self::Drop => "Drop",
+        }
+    }
 }
 
 // === impl Webhook ===

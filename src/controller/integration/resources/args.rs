@@ -11,6 +11,7 @@ use contract::receiver::{
     },
     flags::{DEFAULT_ATTEMPTS, DEFAULT_MAX_AGE},
     routes::Unclaimed,
+    routing_flags::DEFAULT_SHARE,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::ResourceExt as _;
@@ -80,6 +81,7 @@ pub(super) fn build(
             flags.sink.timeout = sink(integration, webhook, true).timeout;
             flags.routing.dir = Some(ROUTES_DIR.into());
             flags.routing.unclaimed = unclaimed(webhook);
+            flags.routing.account_share = account_share(buffer);
         }
     }
     flags.lifecycle_dir = webhook
@@ -186,6 +188,13 @@ fn unclaimed(webhook: &Webhook) -> Unclaimed {
         UnclaimedAccounts::DeadLetter => Unclaimed::DeadLetter,
         UnclaimedAccounts::Drop => Unclaimed::Drop,
     }
+}
+
+/// The percent of the buffer that one account may take.
+fn account_share(buffer: &Buffer) -> u8 {
+    let stated = buffer.account_share;
+    let stated = stated.and_then(|share| u8::try_from(share).ok());
+    stated.unwrap_or(DEFAULT_SHARE)
 }
 
 /// The bytes of events that fit on a volume of this size.

@@ -125,6 +125,7 @@ pub fn buffer_of(live: &StatefulSet, wanted: Option<&Buffer>, grown: bool) -> Bu
         size,
         max_age: wanted.and_then(|wanted| wanted.max_age.clone()),
         max_attempts: wanted.and_then(|wanted| wanted.max_attempts),
+        account_share: wanted.and_then(|wanted| wanted.account_share),
     }
 }
 

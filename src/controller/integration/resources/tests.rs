@@ -749,6 +749,20 @@ fn routes_are_mounted_once_for_all_tenants_and_only_with_a_buffer() {
     let flags = args(&rendered);
     assert!(flags.contains(&"--routes-dir=/etc/zoom-operator/routes".to_owned()));
     assert!(flags.contains(&"--unclaimed-accounts=Drop".to_owned()));
+    let share = |flags: &[String]| {
+        let mut found = flags
+            .iter()
+            .filter(|flag| flag.starts_with("--account-share="));
+        found.next().cloned()
+    };
+    assert_eq!(share(&flags), None, "the receiver's own default");
+    for storage in ["Persistent", "Ephemeral"] {
+        let stated = json!({"buffer": {"storage": storage, "accountShare": 10}});
+        let flags = args(&render(webhook(stated.clone()), shared));
+        assert_eq!(share(&flags).as_deref(), Some("--account-share=10"));
+        let alone = args(&render(webhook(stated), |_| ()));
+        assert_eq!(share(&alone), None, "without routes there are no accounts");
+    }
     let networks = |flags: &[String]| -> Vec<String> {
         let of = flags.iter().filter(|flag| flag.contains("-network="));
         of.cloned().collect()
