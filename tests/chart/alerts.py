@@ -29,12 +29,15 @@ HEALTHY = {own("leader"): "1+0", own("leader", pod="b"): "0+0", UP: "1+0"} | {
         ("work_overdue", ""): "0+0", ("receivers_unavailable", ""): "0+0", ("endpoints_unvalidated", ""): "0+0",
         ("endpoint_oldest_validation_timestamp_seconds", ""): "60+60", ("buffers_full", ""): "0+0",
         ("buffered_events", ""): "40+0", ("buffered_oldest_age_seconds", ""): "3600+0", ("dead_letters", ""): "0+0",
+        # Accounts that nobody claims may well be the platform's own.
+        ("unclaimed_accounts", 'policy="Sink"'): "2+0", ("unclaimed_accounts", 'policy="DeadLetter"'): "0+0",
+        ("unclaimed_accounts", 'policy="Drop"'): "0+0",
         ("receivers", 'state="current"'): "3+0", ("receivers", 'state="outdated"'): "0+0",
     }.items()
 } | {
     # Somebody else tries the address as well.
     received("delivered"): "0+10", received("sink_failed"): "0+1", received("unknown_signature"): "0+1", VERIFIED: "0+10",
-    received("signature_changed"): "0+0",
+    received("signature_changed"): "0+0", received("account_full"): "0+0",
 }
 
 
@@ -43,7 +46,7 @@ class Situation:
     minute in which the first expression is true."""
     def __init__(self, name, changes, since=0, **fires):
         self.name, self.since, self.fires = name, since, fires
-        unknown = set(changes) - set(HEALTHY) - {s for s in changes if "stalled" in s}
+        unknown = set(changes) - set(HEALTHY) - {s for s in changes if "stalled" in s or "unrouted" in s}
         assert not unknown, unknown
         self.series = HEALTHY | changes
 
@@ -88,6 +91,11 @@ SITUATIONS = [
               ZoomConnectionStalled=({"reason": "CredentialsRejected"}, "2", "CredentialsRejected")),
     Situation("a person granted less", stalled("connections", "MissingScopes", Missing_scopes=2), ZoomConnectionScopesMissing=({}, "2")),
     Situation("a connection fails", both("connections", "1+0", 'phase="Degraded"'), ZoomConnectionDegraded=({}, "1")),
+    Situation("a tenant's sink cannot be used", both("connections_unrouted", "2+0", 'reason="SinkRefused"'),
+              ZoomConnectionUnrouted=({"reason": "SinkRefused"}, "2", "SinkRefused")),
+    Situation("nobody's accounts", both("unclaimed_accounts", "3+0", 'policy="Drop"'), ZoomAccountsUnclaimed=({"policy": "Drop"}, "3", "Drop")),
+    Situation("an account floods", {received("account_full"): "0+1"}, since=1,
+              ZoomAccountOverShare=({"namespace": "team", "zoom_operator_io_integration": "acme"}, "acme", "team")),
     Situation("a wrong Secret Token", {received("unknown_signature"): "0+10", received("delivered"): "0+0", received("sink_failed"): "0+0",
                                         VERIFIED: "0+0"}, since=1,
               ZoomSignaturesRejected=({"namespace": "team", "zoom_operator_io_integration": "acme"}, "60", "acme", "team")),

@@ -13,7 +13,7 @@ use crate::{
     api::{
         condition::Type,
         reason::Reason,
-        v1alpha1::{Phase, TokenStatus, ZoomIntegrationStatus},
+        v1alpha1::{Phase, TokenStatus, UnclaimedAccounts, ZoomIntegrationStatus},
     },
     controller::{
         key::{Key, Kind},
@@ -36,6 +36,10 @@ pub struct Member {
     pub stalled: Option<Reason>,
     /// Whether it has a receiver that is not available.
     pub receiver_down: bool,
+    /// Why the events of its account do not go to its sink, if they should.
+    pub unrouted: Option<Reason>,
+    /// The accounts that no connection has, as far as the status names them, and what becomes of their events.
+    pub unclaimed: Option<(UnclaimedAccounts, usize)>,
     /// Whether its endpoint's last URL validation is too old.
     pub validation_overdue: bool,
     /// When Zoom last validated its endpoint.
@@ -80,6 +84,10 @@ pub struct Figures {
     pub unvalidated: i64,
     /// The oldest of all endpoints' last URL validations.
     pub oldest_validation: Option<Timestamp>,
+    /// Connections whose sink does not get the events of their account, by reason.
+    pub unrouted: BTreeMap<Reason, i64>,
+    /// Accounts that no connection has, by what becomes of their events.
+    pub unclaimed: [(UnclaimedAccounts, i64); UnclaimedAccounts::ALL.len()],
     /// Receivers by the state of their rollout.
     pub receivers: [(Progress, i64); Progress::ALL.len()],
     /// Integrations whose receiver has no space for another event.
@@ -119,6 +127,8 @@ impl Member {
                 .find(conditions)
                 .map(|condition| Reason::of(condition).unwrap_or_default()),
             receiver_down: is_false(Type::ReceiverAvailable),
+            unrouted: unrouted(phase?, conditions),
+            unclaimed: None,
             validation_overdue: is_false(Type::EndpointValidated),
             validated: None,
             receiver: None,
@@ -130,6 +140,7 @@ impl Member {
     #[must_use]
     pub fn of_integration(
         status: &ZoomIntegrationStatus,
+        unclaimed: Option<UnclaimedAccounts>,
         buffer: Option<BufferFacts>,
         receiver: Option<Progress>,
     ) -> Option<Self> {
@@ -144,13 +155,23 @@ impl Member {
             })
         };
         let buffer = buffer.or_else(known);
+        let named = webhook.map_or(0, |webhook| webhook.unclaimed_accounts.len());
         Some(Self {
+            unclaimed: Some((unclaimed.unwrap_or_default(), named)),
             validated: validated.map(|time| time.0),
             receiver,
             buffer,
             ..Self::new(status.phase, status.token.as_ref(), &status.conditions)?
         })
     }
+}
+
+/// Before the person authorized, it is no fault that nobody knows whose events are the connection's.
+fn unrouted(phase: Phase, conditions: &[Condition]) -> Option<Reason> {
+    let condition = Type::EventsRouted.find(conditions)?;
+    let reason = Reason::of(condition).unwrap_or_default();
+    let is_early = phase == Phase::ReadyToInstall && reason == Reason::AccountUnknown;
+    (condition.status == "False" && !is_early).then_some(reason)
 }
 
 // === impl Fleet ===
@@ -203,13 +224,7 @@ impl Fleet {
                     .count();
                 (phase, i64::try_from(number).unwrap_or(i64::MAX))
             });
-            let stalled = members().filter_map(|(_, pass)| pass.member.stalled).fold(
-                BTreeMap::new(),
-                |mut reasons, reason| {
-                    *reasons.entry(reason).or_default() += 1;
-                    reasons
-                },
-            );
+            let stalled = by_reason(members().filter_map(|(_, pass)| pass.member.stalled));
             KindFigures { by_phase, stalled }
         };
         Figures {
@@ -221,6 +236,15 @@ impl Fleet {
             receivers_down: count(&|pass| pass.member.receiver_down),
             unvalidated: count(&|pass| pass.member.validation_overdue),
             oldest_validation: active().filter_map(|pass| pass.member.validated).min(),
+            unrouted: by_reason(active().filter_map(|pass| pass.member.unrouted)),
+            unclaimed: UnclaimedAccounts::ALL.map(|policy| {
+                let named = active()
+                    .filter_map(|pass| pass.member.unclaimed)
+                    .filter(|(of, _)| *of == policy)
+                    .map(|(_, named)| named)
+                    .sum::<usize>();
+                (policy, i64::try_from(named).unwrap_or(i64::MAX))
+            }),
             receivers: Progress::ALL.map(|progress| {
                 (
                     progress,
@@ -241,8 +265,17 @@ impl Fleet {
     }
 }
 
+fn by_reason(reasons: impl Iterator<Item = Reason>) -> BTreeMap<Reason, i64> {
+    reasons.fold(BTreeMap::new(), |mut counted, reason| {
+        *counted.entry(reason).or_default() += 1;
+        counted
+    })
+}
+
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn at(second: i64) -> Timestamp {
@@ -255,6 +288,8 @@ mod tests {
             expires_at: Some(at(expires)),
             stalled: (phase == Phase::Degraded).then_some(Reason::CredentialsRejected),
             receiver_down: false,
+            unrouted: None,
+            unclaimed: None,
             validation_overdue: false,
             validated: None,
             receiver: None,
@@ -315,6 +350,51 @@ mod tests {
         );
         assert_eq!((figures.buffered.pending, figures.buffers_full), (7, 1));
         assert_eq!(figures.buffered.oldest_seconds, Some(40));
+    }
+
+    #[test]
+    fn connections_without_a_route_count_once_their_person_has_authorized() {
+        let stated = |reason: &str, status: &str| {
+            [serde_json::from_value::<Condition>(json!({
+                "type": "EventsRouted", "status": status, "reason": reason, "message": "",
+                "lastTransitionTime": "2026-01-01T00:00:00Z",
+            }))
+            .unwrap()]
+        };
+        let mut fleet = Fleet::default();
+        for (name, phase, reason, status) in [
+            ("early", Phase::ReadyToInstall, "AccountUnknown", "False"),
+            ("unknown", Phase::Connected, "AccountUnknown", "False"),
+            ("refused", Phase::ReadyToInstall, "SinkRefused", "False"),
+            ("refused-too", Phase::Connected, "SinkRefused", "False"),
+            ("routed", Phase::Connected, "Routed", "True"),
+            ("suspended", Phase::Suspended, "SinkRefused", "False"),
+        ] {
+            let member = Member::new(Some(phase), None, &stated(reason, status));
+            let key = Key::connection("clinics", name);
+            fleet.passed(key, member, Duration::from_secs(1), at(0));
+        }
+        let wanted = [(Reason::AccountUnknown, 1), (Reason::SinkRefused, 2)];
+        assert_eq!(fleet.figures(at(1)).unrouted, wanted.into());
+    }
+
+    #[test]
+    fn unclaimed_accounts_count_by_what_becomes_of_their_events() {
+        let mut fleet = Fleet::default();
+        for (name, policy, accounts) in [
+            ("sink", None, vec!["A"]),
+            ("drop", Some(UnclaimedAccounts::Drop), vec!["B", "C"]),
+            ("none", Some(UnclaimedAccounts::DeadLetter), vec![]),
+        ] {
+            let status = serde_json::from_value(json!({
+                "phase": "Connected", "webhook": {"unclaimedAccounts": accounts},
+            }))
+            .unwrap();
+            let member = Member::of_integration(&status, policy, None, None);
+            fleet.passed(named(name), member, Duration::from_secs(1), at(0));
+        }
+        let counted = fleet.figures(at(1)).unclaimed;
+        assert_eq!(counted.map(|(_, number)| number), [1, 0, 2]);
     }
 
     #[test]

@@ -199,7 +199,10 @@ async fn report(
         .reader
         .index()
         .plan_poll(key.clone(), next.poll, pods, now);
-    let member = Member::of_integration(&status, observed.buffer(), applied.receiver.progress);
+    let webhook = integration.spec.webhook.as_ref();
+    let unclaimed = webhook.and_then(|webhook| webhook.unclaimed_accounts);
+    let progress = applied.receiver.progress;
+    let member = Member::of_integration(&status, unclaimed, observed.buffer(), progress);
     context.reader.index().passed(key, member, next.pass, now);
     Ok(Action::requeue(next.pass))
 }

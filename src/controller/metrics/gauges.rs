@@ -65,7 +65,7 @@ impl Family<'_> {
     }
 }
 
-fn families(figures: &Figures) -> [Family<'_>; 5] {
+fn families(figures: &Figures) -> [Family<'_>; 7] {
     // The reasons come from the status and are a fixed set.
     [
         Family {
@@ -109,6 +109,27 @@ fn families(figures: &Figures) -> [Family<'_>; 5] {
                 .iter()
                 .map(|(reason, number)| (reason.as_str(), *number))
                 .collect(),
+        },
+        Family {
+            name: "zoom_operator_connections_unrouted",
+            help: "Connections whose sink does not get the events of their account, by reason; without those that \
+                   wait for their person",
+            label: "reason",
+            numbers: figures
+                .unrouted
+                .iter()
+                .map(|(reason, number)| (reason.as_str(), *number))
+                .collect(),
+        },
+        Family {
+            name: "zoom_operator_unclaimed_accounts",
+            help: "Accounts with events that no connection has, by webhook.unclaimedAccounts; up to five of each \
+                   integration",
+            label: "policy",
+            numbers: figures
+                .unclaimed
+                .map(|(policy, number)| (policy.as_str(), number))
+                .into(),
         },
         Family {
             name: "zoom_operator_receivers",
