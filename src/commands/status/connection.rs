@@ -3,8 +3,11 @@
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 
-use super::page::Page;
-use crate::api::v1alpha1::{ConsentStatus, ZoomConnection};
+use super::{list::account, page::Page};
+use crate::{
+    api::v1alpha1::{ConsentStatus, EventsStatus, ZoomConnection},
+    commands::terminal::{plain, time::when},
+};
 
 /// The page.
 ///
@@ -28,8 +31,8 @@ pub fn page(connection: &ZoomConnection, now: Timestamp) -> anyhow::Result<Strin
             "Zoom user",
             subject.email.as_ref().or(subject.user_id.as_ref()),
         );
-        page.field("Zoom account", subject.account_id.as_ref());
     }
+    page.field("Zoom account", account(connection));
     if let Some(grant) = &status.grant {
         page.time("Authorized", grant.since.as_ref());
         page.time("Grant ends", grant.expires_at.as_ref());
@@ -41,5 +44,30 @@ pub fn page(connection: &ZoomConnection, now: Timestamp) -> anyhow::Result<Strin
     page.conditions(&status.conditions);
     page.scopes(status.scopes.as_ref());
     page.token(status.token.as_ref());
+    if let Some(events) = &status.events {
+        self::events(&mut page, events, now);
+    }
     page.finish()
+}
+
+fn events(page: &mut Page, events: &EventsStatus, now: Timestamp) {
+    let failed = events.last_failed_at.as_ref();
+    let fields = [
+        ("sink fails", events.sink_failure.clone()),
+        (
+            "dead letters",
+            (events.dead_letters > 0).then(|| events.dead_letters.to_string()),
+        ),
+        ("last one", failed.map(|time| when(time.0, now))),
+        ("because", events.last_reason.clone()),
+    ];
+    if fields.iter().all(|(_, value)| value.is_none()) {
+        return;
+    }
+    page.heading("Events");
+    for (name, value) in fields {
+        if let Some(value) = value {
+            page.line(&format!("{name}:\t{}", plain(&value)));
+        }
+    }
 }

@@ -49,7 +49,7 @@ pub fn page(
     if !connections.is_empty() {
         page.heading("Connections");
         for connection in connections {
-            page.line(&self::connection(connection));
+            page.line(&self::connection(connection, integration));
         }
     }
     if !status.warnings.is_empty() {
@@ -112,12 +112,19 @@ fn webhook(page: &mut Page, webhook: &WebhookStatus, now: Timestamp) {
     }
 }
 
-fn connection(connection: &ZoomConnection) -> String {
+fn connection(connection: &ZoomConnection, integration: &ZoomIntegration) -> String {
+    let name = connection.name_any();
+    let namespace = connection.namespace();
+    let name = if namespace == integration.namespace() {
+        name
+    } else {
+        format!("{}/{name}", namespace.unwrap_or_default())
+    };
     let status = connection.status.clone().unwrap_or_default();
     let ready = Type::Ready.find(&status.conditions);
     let subject = status.subject.unwrap_or_default();
     let cells = [
-        Some(connection.name_any()),
+        Some(name),
         status.phase.map(|phase| phase.as_str().to_owned()),
         ready.map(|ready| ready.reason.clone()),
         subject.email.or(subject.user_id),

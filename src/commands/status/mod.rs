@@ -1,10 +1,10 @@
-//! `status`: the controller's findings, as a table or on a page. Reads only `ZoomIntegration`s and
+//! `status`: the controller's findings, as tables or on a page. Reads only `ZoomIntegration`s and
 //! `ZoomConnection`s.
 //!
 //! | Question | Module |
 //! |---|---|
 //! | Which flags are there? | [`args`] |
-//! | What does the table show? | [`list`] |
+//! | What do the tables show? | [`list`] |
 //! | What does the page of one resource show? | [`integration`], [`connection`], made with [`page`] |
 
 pub mod args;
@@ -46,14 +46,16 @@ pub fn main(args: &Args) -> anyhow::Result<()> {
 }
 
 async fn table(session: &Session, everywhere: bool) -> anyhow::Result<String> {
-    let found: Vec<ZoomIntegration> = session.list(everywhere).await?;
-    if !found.is_empty() {
-        return list::render(&found, everywhere);
+    let integrations: Vec<ZoomIntegration> = session.list(everywhere).await?;
+    let connections: Vec<ZoomConnection> = session.list(everywhere).await?;
+    if !integrations.is_empty() || !connections.is_empty() {
+        return list::render(&integrations, &connections, everywhere);
     }
+    let none = "No ZoomIntegrations and no ZoomConnections";
     Ok(if everywhere {
-        "No ZoomIntegrations.\n".into()
+        format!("{none}.\n")
     } else {
-        format!("No ZoomIntegrations in namespace {}.\n", session.namespace)
+        format!("{none} in namespace {}.\n", session.namespace)
     })
 }
 

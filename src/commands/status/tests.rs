@@ -43,6 +43,7 @@ fn general() -> ZoomIntegration {
             condition("EndpointValidated", "Unknown", "NeverValidated", "Zoom has not asked yet."),
             condition("CredentialsValid", "True", "Accepted", "Zoom takes them."),
         ],
+        "connections": {"total": 3, "connected": 1},
         "scopes": {"granted": ["a:b:c:admin"], "missing": ["user:read:user:admin"]},
         "webhook": {
             "url": "https://zoom.example.com/acme", "lastVerified": "2026-11-22T11:00:00Z",
@@ -77,6 +78,30 @@ fn connection() -> ZoomConnection {
     object("ZoomConnection", "ada", &spec, &status)
 }
 
+/// A connection of a tenant's namespace.
+fn tenants() -> ZoomConnection {
+    let status = json!({
+        "observedGeneration": 3, "phase": "Connected",
+        "subject": {"email": "grace@example.com", "accountId": "acc"},
+        "account": {"id": "proved", "since": "2026-11-02T12:00:00Z"},
+        "conditions": [
+            condition("Ready", "True", "Connected", ""),
+            condition("EventsRouted", "True", "Routed", "To the sink."),
+        ],
+        "events": {
+            "deadLetters": 2, "lastReason": "refused: 422",
+            "lastFailedAt": "2026-11-22T11:00:00Z", "sinkFailure": "HTTP 503",
+        },
+    });
+    let spec = json!({
+        "integrationRef": {"name": "acme", "namespace": "clinics"},
+        "sink": {"http": {"url": "https://s"}},
+    });
+    let mut tenant: ZoomConnection = object("ZoomConnection", "zoom", &spec, &status);
+    tenant.metadata.namespace = Some("clinic-a".into());
+    tenant
+}
+
 fn unseen() -> ZoomIntegration {
     let spec = json!({
         "app": {"kind": "ServerToServer"}, "credentials": {"secretRef": {"name": "zoom"}},
@@ -93,9 +118,13 @@ fn unseen() -> ZoomIntegration {
 #[test]
 fn the_table_has_a_line_for_each() {
     let found = [general(), unseen()];
-    insta::assert_snapshot!(list::render(&found, true).unwrap());
-    let here = list::render(&found, false).unwrap();
+    let connections = [connection(), tenants()];
+    insta::assert_snapshot!(list::render(&found, &connections, true).unwrap());
+    let here = list::render(&found, &[], false).unwrap();
     assert!(here.starts_with("NAME "), "{here}");
+    assert!(!here.contains("CONNECTION "), "{here}");
+    let tenant = list::render(&[], &connections, false).unwrap();
+    assert!(tenant.starts_with("CONNECTION "), "{tenant}");
 }
 
 #[test]
@@ -108,9 +137,10 @@ fn the_pages_say_how_it_stands() {
         &Value::Null,
     );
     let pages = [
-        integration::page(&general(), &[connection(), waiting], now).unwrap(),
+        integration::page(&general(), &[connection(), waiting, tenants()], now).unwrap(),
         integration::page(&unseen(), &[], now).unwrap(),
         super::connection::page(&connection(), now).unwrap(),
+        super::connection::page(&tenants(), now).unwrap(),
     ];
     insta::assert_snapshot!(pages.join("=====\n"));
 }
