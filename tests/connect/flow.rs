@@ -333,6 +333,9 @@ async fn a_tenant_connects_to_the_app_of_another_namespace() {
     let refused = running.browser().post(link).await;
     assert_eq!(refused.status, 409);
     allow("True");
+    let start = running.browser().get(link).await;
+    assert!(start.body.contains("tenant / eve"), "{}", start.body);
+    assert!(!start.body.contains("clinics /"), "{}", start.body);
     let mut begun = running.begin(link).await;
     // The redirect URL is the app's, whoever the tenant is.
     assert_eq!(

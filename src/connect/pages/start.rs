@@ -67,8 +67,15 @@ impl Subject<'_> {
             .unwrap_or_default()
     }
 
+    /// Whose the connection is: of an app in another namespace the person need not know where it is.
     fn tenant(&self) -> String {
-        let metadata = &self.integration.metadata;
+        let home = self.integration.metadata.namespace.as_ref();
+        let metadata = match self.connection {
+            Some(connection) if connection.metadata.namespace.as_ref() != home => {
+                &connection.metadata
+            }
+            _ => &self.integration.metadata,
+        };
         let namespace = metadata.namespace.as_deref().unwrap_or_default();
         let name = metadata.name.as_deref().unwrap_or_default();
         format!("{namespace} / {name}")
