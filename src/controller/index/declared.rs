@@ -1,10 +1,13 @@
 //! The declared resources in the index: which fields are left out, and which objects need a pass after a change.
 
-use kube::{Resource, ResourceExt as _};
+use std::sync::Arc;
+
+use kube::{Resource, ResourceExt as _, core::DeserializeGuard};
 
 use super::{
-    cache::{Cache, names},
-    objects::{Guarded, Name, Objects, full_name, integration_of, readable},
+    cache::{Cache, Kept, names},
+    facts::{ConnectionFacts, IntegrationFacts},
+    objects::{Guarded, Name, Objects, integration_of, readable},
     watched::{Watched, is_ours},
 };
 use crate::{
@@ -26,6 +29,22 @@ use crate::{
     setup::known,
 };
 
+impl Kept for Guarded<ZoomIntegration> {
+    type Facts = IntegrationFacts;
+
+    fn facts(&self) -> IntegrationFacts {
+        IntegrationFacts::of(self)
+    }
+
+    fn pack(&self) -> Option<Vec<u8>> {
+        serde_json::to_vec(self.0.as_ref().ok()?).ok()
+    }
+
+    fn unpack(text: &[u8]) -> Option<Self> {
+        Some(DeserializeGuard(Ok(serde_json::from_slice(text).ok()?)))
+    }
+}
+
 impl Watched for Guarded<ZoomIntegration> {
     fn cache(objects: &Objects) -> &Cache<Self> {
         &objects.integrations
@@ -46,27 +65,29 @@ impl Watched for Guarded<ZoomIntegration> {
 
     fn relate(objects: &mut Objects, before: Option<&Self>, now: Option<&Self>) {
         if let Some(before) = before.and_then(readable) {
-            let key = Key::from(before);
-            for secret in secrets_of_integration(before) {
+            let key = objects.shared(Key::from(before));
+            let name = (key.namespace.clone(), key.name.clone());
+            for secret in secrets_of_integration(before, &key.namespace) {
                 objects.readers.remove(&secret, &key);
             }
             if let Some((host, _)) = Claim::of(before) {
-                objects.claimants.remove(&host, &full_name(before));
+                objects.claimants.remove(host.as_str(), &name);
             }
             if let Some(id) = proven(before) {
-                objects.apps.remove(&id.to_owned(), &full_name(before));
+                objects.apps.remove(id, &name);
             }
         }
         if let Some(now) = now.and_then(readable) {
-            let key = Key::from(now);
-            for secret in secrets_of_integration(now) {
+            let key = objects.shared(Key::from(now));
+            let name = (key.namespace.clone(), key.name.clone());
+            for secret in secrets_of_integration(now, &key.namespace) {
                 objects.readers.insert(secret, key.clone());
             }
             if let Some((host, _)) = Claim::of(now) {
-                objects.claimants.insert(host, full_name(now));
+                objects.claimants.insert(host, name.clone());
             }
             if let Some(id) = proven(now) {
-                objects.apps.insert(id.to_owned(), full_name(now));
+                objects.apps.insert(id.to_owned(), name.clone());
             }
         }
     }
@@ -91,8 +112,9 @@ impl Watched for Guarded<ZoomIntegration> {
         let (old, new) = (claim(before), claim(now));
         if old != new {
             for (host, _) in [old, new].into_iter().flatten() {
-                let other_claimants = objects.claimants_of(&host).map(Key::from);
-                affected.extend(other_claimants.filter(|rival| *rival != key));
+                let claims = objects.claims_on(&host);
+                let claimants = claims.map(|claim| Key::integration(&claim.namespace, &claim.name));
+                affected.extend(claimants.filter(|rival| *rival != key));
             }
         }
         let app = |object: Option<&Self>| proven(object.and_then(readable)?).map(ToOwned::to_owned);
@@ -104,6 +126,23 @@ impl Watched for Guarded<ZoomIntegration> {
         }
         affected.extend(now.is_some().then_some(key));
         affected
+    }
+}
+
+impl Kept for Guarded<ZoomConnection> {
+    type Facts = ConnectionFacts;
+
+    fn facts(&self) -> ConnectionFacts {
+        ConnectionFacts::of(self)
+    }
+
+    fn pack(&self) -> Option<Vec<u8>> {
+        // Passes over others read all of an app's connections.
+        None
+    }
+
+    fn unpack(_: &[u8]) -> Option<Self> {
+        None
     }
 }
 
@@ -127,22 +166,24 @@ impl Watched for Guarded<ZoomConnection> {
 
     fn relate(objects: &mut Objects, before: Option<&Self>, now: Option<&Self>) {
         if let Some(before) = before.and_then(readable) {
-            let key = Key::from(before);
-            for secret in secrets_of_connection(before) {
+            let key = objects.shared(Key::from(before));
+            let name = (key.namespace.clone(), key.name.clone());
+            for secret in secrets_of_connection(before, &key.namespace) {
                 objects.readers.remove(&secret, &key);
             }
             objects
                 .connections_of
-                .remove(&integration_of(before), &full_name(before));
+                .remove(&integration_of(before), &name);
         }
         if let Some(now) = now.and_then(readable) {
-            let key = Key::from(now);
-            for secret in secrets_of_connection(now) {
+            let key = objects.shared(Key::from(now));
+            let name = (key.namespace.clone(), key.name.clone());
+            for secret in secrets_of_connection(now, &key.namespace) {
                 objects.readers.insert(secret, key.clone());
             }
             objects
                 .connections_of
-                .insert(integration_of(now), full_name(now));
+                .insert(integration_of(now), name.clone());
         }
     }
 
@@ -199,7 +240,7 @@ impl Watched for Guarded<ZoomConnection> {
 }
 
 /// The Secrets that an integration reads or writes.
-fn secrets_of_integration(integration: &ZoomIntegration) -> Vec<Name> {
+fn secrets_of_integration(integration: &ZoomIntegration, namespace: &Arc<str>) -> Vec<Name> {
     let webhook = integration.spec.webhook.as_ref();
     let sink = webhook.and_then(|webhook| webhook.sink_secret());
     [
@@ -211,12 +252,12 @@ fn secrets_of_integration(integration: &ZoomIntegration) -> Vec<Name> {
     ]
     .into_iter()
     .flatten()
-    .map(|secret| (names(integration).0.to_owned(), secret))
+    .map(|secret| (namespace.clone(), secret.into()))
     .collect()
 }
 
 /// The Secrets that a connection reads or writes, in addition to its app's credentials.
-fn secrets_of_connection(connection: &ZoomConnection) -> Vec<Name> {
+fn secrets_of_connection(connection: &ZoomConnection, namespace: &Arc<str>) -> Vec<Name> {
     let imported = connection.spec.import_secret_ref.as_ref();
     let sink = connection.spec.sink.as_ref();
     [
@@ -227,7 +268,7 @@ fn secrets_of_connection(connection: &ZoomConnection) -> Vec<Name> {
     ]
     .into_iter()
     .flatten()
-    .map(|secret| (names(connection).0.to_owned(), secret))
+    .map(|secret| (namespace.clone(), secret.into()))
     .collect()
 }
 

@@ -7,6 +7,7 @@
 //! | question | answer |
 //! |---|---|
 //! | which objects of a kind exist | `cache` |
+//! | what is asked of an object that is not read | `facts` |
 //! | which objects exist, and how they belong together | `objects` |
 //! | which kinds are indexed, what is left out, who is affected by a change | `watched`, `declared` |
 //! | who is affected by a change of a Secret | `secrets` |
@@ -21,6 +22,7 @@ mod cache;
 mod coverage;
 mod declared;
 mod echoes;
+mod facts;
 mod fleet;
 mod objects;
 mod polls;
@@ -39,5 +41,7 @@ pub use self::{
     watched::Watched,
 };
 
+#[cfg(test)]
+mod cost;
 #[cfg(test)]
 mod tests;

@@ -11,19 +11,16 @@ use k8s_openapi::api::{
     networking::v1::{Ingress, NetworkPolicy},
     policy::v1::PodDisruptionBudget,
 };
-use kube::{Resource, core::DeserializeGuard};
+use kube::core::DeserializeGuard;
 
-use super::{
-    cache::{Cache, names},
-    relation::Relation,
-};
+use super::{cache::Cache, facts::AppFacts, relation::Relation};
 use crate::{
     api::v1alpha1::{ZoomConnection, ZoomIntegration},
     controller::{
-        integration::resources::HTTPRoute,
+        integration::{hosts::Claim, resources::HTTPRoute},
         key::{Key, Kind},
         removals::Removals,
-        tenancy::{Admission, Labels},
+        tenancy::Labels,
     },
 };
 
@@ -46,7 +43,7 @@ pub struct Objects {
     pub(super) http_routes: Cache<HTTPRoute>,
     pub(super) pods: Cache<Pod>,
     /// Names of Pods, by namespace and name of the integration in their labels.
-    pub(super) pods_of: Relation<Name, String>,
+    pub(super) pods_of: Relation<Name, Arc<str>>,
     /// Namespaces and names of connections, by namespace and name of their integration.
     pub(super) connections_of: Relation<Name, Name>,
     /// Labels of namespaces, if all of them are watched.
@@ -62,7 +59,7 @@ pub struct Objects {
 }
 
 /// Namespace and name.
-pub type Name = (String, String);
+pub type Name = (Arc<str>, Arc<str>);
 
 // === impl Objects ===
 
@@ -70,25 +67,45 @@ impl Objects {
     /// Whether an object exists.
     pub fn has(&self, key: &Key) -> bool {
         match key.kind {
-            Kind::Integration => self.integrations.get(&key.namespace, &key.name).is_some(),
-            Kind::Connection => self.connections.get(&key.namespace, &key.name).is_some(),
+            Kind::Integration => self.integrations.facts(&key.namespace, &key.name).is_some(),
+            Kind::Connection => self.connections.facts(&key.namespace, &key.name).is_some(),
+        }
+    }
+
+    /// The same key, with the namespace and the name that are kept anyway.
+    pub fn shared(&self, key: Key) -> Key {
+        let shared = match key.kind {
+            Kind::Integration => self.integrations.shared(&key.namespace, &key.name),
+            Kind::Connection => self.connections.shared(&key.namespace, &key.name),
+        };
+        match shared {
+            Some((namespace, name)) => Key {
+                kind: key.kind,
+                namespace,
+                name,
+            },
+            None => key,
         }
     }
 
     /// The class of the operator that serves an object.
-    pub fn class_of(&self, key: &Key) -> Option<&str> {
-        let integration = |(namespace, name)| readable(self.integrations.get(namespace, name)?);
+    pub fn class_of(&self, key: &Key) -> Option<Box<str>> {
+        let class = |(namespace, name)| Some(self.app(namespace, name)?.class.clone());
         let (namespace, name): (&str, &str) = (&key.namespace, &key.name);
         match key.kind {
-            Kind::Integration => integration((namespace, name))?
-                .spec
-                .operator_class
-                .as_deref(),
+            Kind::Integration => class((namespace, name))?,
             Kind::Connection => {
-                let connection = readable(self.connections.get(namespace, name)?)?;
-                connection.operator_class(integration(connection.integration()))
+                let connection = self.connections.get(namespace, name)?;
+                let connection = readable(&connection)?;
+                let kept = || connection.operator_class(None).map(Into::into);
+                class(connection.integration()).unwrap_or_else(kept)
             }
         }
+    }
+
+    /// What is asked of an integration that this version can read.
+    fn app(&self, namespace: &str, name: &str) -> Option<&AppFacts> {
+        self.integrations.facts(namespace, name)?.app.as_ref()
     }
 
     /// The connections of an integration, in the namespaces that it allows.
@@ -97,18 +114,14 @@ impl Objects {
         namespace: &str,
         integration: &str,
     ) -> Vec<Arc<Guarded<ZoomConnection>>> {
-        let app = self.integrations.get(namespace, integration);
-        let app = app.and_then(|found| readable(found)).map(Admission::of);
-        let integration = (namespace.to_owned(), integration.to_owned());
-        let names = self.connections_of.of(&integration);
+        let app = self.app(namespace, integration);
+        let admission = app.and_then(|app| app.admission.as_deref());
+        let admits =
+            |of: &str| admission.is_some_and(|admission| admission.admits(of, self.labels.get(of)));
+        let names = self.connections_of.of(&named(namespace, integration));
         names
-            .filter(|(of, _)| {
-                of == namespace
-                    || app
-                        .as_ref()
-                        .is_some_and(|app| app.admits(of, self.labels.get(of)))
-            })
-            .filter_map(|(namespace, name)| self.connections.get(namespace, name).cloned())
+            .filter(|(of, _)| &**of == namespace || admits(of))
+            .filter_map(|(namespace, name)| self.connections.get(namespace, name))
             .collect()
     }
 
@@ -123,8 +136,12 @@ impl Objects {
             Some(labels) => drop(self.labels.insert(namespace.to_owned(), labels)),
             None => drop(self.labels.remove(namespace)),
         }
-        let connections = self.connections.within(Some(namespace));
+        let names = self.connections.within(Some(namespace));
+        let connections: Vec<_> = names
+            .filter_map(|(namespace, name, _)| self.connections.get(namespace, name))
+            .collect();
         connections
+            .iter()
             .filter_map(|connection| readable(connection))
             .filter(|connection| connection.spec.integration_ref.is_foreign(namespace))
             .flat_map(|connection| {
@@ -136,15 +153,12 @@ impl Objects {
 
     /// The objects that read or write a Secret: the connections of an app read its credentials.
     pub fn readers_of(&self, namespace: &str, secret: &str) -> Vec<Key> {
-        let secret = (namespace.to_owned(), secret.to_owned());
-        let readers: Vec<Key> = self.readers.of(&secret).cloned().collect();
+        let found = self.readers.of(&named(namespace, secret));
+        let readers: Vec<Key> = found.cloned().collect();
         let connections = readers.iter().flat_map(|reader| {
-            let integration = self.integrations.get(&reader.namespace, &reader.name);
-            let integration = integration
-                .filter(|_| *reader == Key::integration(&reader.namespace, &reader.name));
-            let reads = integration
-                .and_then(|found| found.0.as_ref().ok())
-                .is_some_and(|found| found.spec.credentials.secret_ref.name == secret.1);
+            let app = self.app(&reader.namespace, &reader.name);
+            let reads = reader.kind == Kind::Integration
+                && app.is_some_and(|app| &*app.credentials == secret);
             if reads {
                 self.connection_keys(&reader.namespace, &reader.name)
             } else {
@@ -157,18 +171,16 @@ impl Objects {
 
     /// The Pods whose labels refer to an integration.
     pub fn pods_of(&self, namespace: &str, integration: &str) -> Vec<Arc<Pod>> {
-        let integration = (namespace.to_owned(), integration.to_owned());
-        let names = self.pods_of.of(&integration);
+        let names = self.pods_of.of(&named(namespace, integration));
         names
-            .filter_map(|name| self.pods.get(namespace, name).cloned())
+            .filter_map(|name| self.pods.get(namespace, name))
             .collect()
     }
 
-    /// The readable integrations that claim a host.
-    pub fn claimants_of(&self, host: &str) -> impl Iterator<Item = &ZoomIntegration> {
-        self.claimants
-            .of(host)
-            .filter_map(|(namespace, name)| self.integrations.get(namespace, name)?.0.as_ref().ok())
+    /// The claims of readable integrations on a host.
+    pub fn claims_on(&self, host: &str) -> impl Iterator<Item = &Claim> {
+        let names = self.claimants.of(host);
+        names.filter_map(|(namespace, name)| self.app(namespace, name)?.claim.as_deref())
     }
 
     /// The integrations whose app Zoom accepted with this client id, but this one.
@@ -189,8 +201,8 @@ impl Objects {
         let integrations = self.integrations.within(Some(namespace));
         let connections = self.connections.within(Some(namespace));
         let integrations =
-            integrations.map(|object| Key::integration(namespace, names(&**object).1));
-        let connections = connections.map(|object| Key::connection(namespace, names(&**object).1));
+            integrations.map(|(namespace, name, _)| Key::integration(namespace, name));
+        let connections = connections.map(|(namespace, name, _)| Key::connection(namespace, name));
         integrations.chain(connections).collect()
     }
 
@@ -205,8 +217,7 @@ impl Objects {
 
     /// The connections that name an integration, allowed or not.
     pub fn connection_keys(&self, namespace: &str, integration: &str) -> Vec<Key> {
-        let integration = (namespace.to_owned(), integration.to_owned());
-        let names = self.connections_of.of(&integration);
+        let names = self.connections_of.of(&named(namespace, integration));
         names
             .map(|(namespace, name)| Key::connection(namespace, name))
             .collect()
@@ -218,14 +229,13 @@ pub fn readable<K>(object: &Guarded<K>) -> Option<&K> {
     object.0.as_ref().ok()
 }
 
-/// Namespace and name of an object.
-pub fn full_name<K: Resource>(object: &K) -> Name {
-    let (namespace, name) = names(object);
-    (namespace.to_owned(), name.to_owned())
+/// Namespace and name.
+pub fn named(namespace: &str, name: &str) -> Name {
+    (namespace.into(), name.into())
 }
 
 /// Namespace and name of a connection's integration.
 pub fn integration_of(connection: &ZoomConnection) -> Name {
     let (namespace, name) = connection.integration();
-    (namespace.to_owned(), name.to_owned())
+    named(namespace, name)
 }

@@ -8,7 +8,14 @@ use std::{
 
 /// Objects of type `B` by values of type `A`.
 #[derive(Debug)]
-pub struct Relation<A, B>(HashMap<A, BTreeSet<B>>);
+pub struct Relation<A, B>(HashMap<A, Objects<B>>);
+
+/// Most values have one object, for which a set would be much too large.
+#[derive(Debug)]
+enum Objects<B> {
+    One(B),
+    Many(BTreeSet<B>),
+}
 
 // === impl Relation ===
 
@@ -20,15 +27,32 @@ impl<A, B> Default for Relation<A, B> {
 
 impl<A: Eq + Hash, B: Ord + Clone> Relation<A, B> {
     pub fn insert(&mut self, value: A, object: B) {
-        self.0.entry(value).or_default().insert(object);
+        let Some(objects) = self.0.get_mut(&value) else {
+            self.0.insert(value, Objects::One(object));
+            return;
+        };
+        match objects {
+            Objects::One(one) if *one == object => {}
+            Objects::One(one) => *objects = Objects::Many([one.clone(), object].into()),
+            Objects::Many(many) => drop(many.insert(object)),
+        }
     }
 
-    pub fn remove(&mut self, value: &A, object: &B) {
-        if let Some(objects) = self.0.get_mut(value) {
-            objects.remove(object);
-            if objects.is_empty() {
-                self.0.remove(value);
+    pub fn remove<Q>(&mut self, value: &Q, object: &B)
+    where
+        A: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        let is_empty = match self.0.get_mut(value) {
+            None => false,
+            Some(Objects::One(one)) => one == object,
+            Some(Objects::Many(many)) => {
+                many.remove(object);
+                many.is_empty()
             }
+        };
+        if is_empty {
+            self.0.remove(value);
         }
     }
 
@@ -38,6 +62,37 @@ impl<A: Eq + Hash, B: Ord + Clone> Relation<A, B> {
         A: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
     {
-        self.0.get(value).into_iter().flatten()
+        let (one, many) = match self.0.get(value) {
+            None => (None, None),
+            Some(Objects::One(one)) => (Some(one), None),
+            Some(Objects::Many(many)) => (None, Some(many)),
+        };
+        one.into_iter().chain(many.into_iter().flatten())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_object_of_a_value_counts_once_until_it_is_removed() {
+        let mut relation = Relation::default();
+        let of = |relation: &Relation<&str, u8>| relation.of("a").copied().collect::<Vec<_>>();
+        for object in [2, 2, 1, 2] {
+            relation.insert("a", object);
+        }
+        assert_eq!(of(&relation), [1, 2]);
+        relation.remove("a", &3);
+        relation.remove("a", &2);
+        assert_eq!(of(&relation), [1]);
+        relation.insert("a", 1);
+        relation.remove("a", &1);
+        assert!(relation.0.is_empty());
+        relation.insert("a", 1);
+        relation.remove("a", &2);
+        assert_eq!(of(&relation), [1]);
+        relation.remove("a", &1);
+        assert!(relation.0.is_empty());
     }
 }

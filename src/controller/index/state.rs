@@ -9,10 +9,9 @@ use std::{
 
 use contract::{receiver::routes::Connection, routing_facts::ConnectionFacts};
 use jiff::Timestamp;
-use kube::{Resource as _, ResourceExt as _};
 
 use super::{
-    cache::{Applied, names},
+    cache::Applied,
     coverage::{Coverage, Watch},
     echoes::Echoes,
     fleet::{Figures, Fleet, Member},
@@ -78,7 +77,10 @@ impl Index {
     #[must_use]
     pub fn serves(&self, key: &Key) -> bool {
         let state = self.lock();
-        state.served.has_class(state.objects.class_of(key)) && state.includes(&key.namespace)
+        state
+            .served
+            .has_class(state.objects.class_of(key).as_deref())
+            && state.includes(&key.namespace)
     }
 
     /// Forgets what passes found about an object that this operator does not serve any more.
@@ -94,13 +96,17 @@ impl Index {
         object.trim();
         let object = Arc::new(object);
         let mut state = self.lock();
-        let before = match K::cache_mut(&mut state.objects).apply(object.clone()) {
+        let before = match K::cache_mut(&mut state.objects).apply(&object) {
             Applied::Known => return Vec::new(),
             Applied::New => None,
             Applied::Replaced(before) => Some(before),
         };
         K::relate(&mut state.objects, before.as_deref(), Some(&object));
-        K::affected(&state.objects, before.as_deref(), Some(&object))
+        let affected = K::affected(&state.objects, before.as_deref(), Some(&object));
+        affected
+            .into_iter()
+            .map(|key| state.objects.shared(key))
+            .collect()
     }
 
     /// Forgets a deleted object. Returns the objects that need a pass because of it.
@@ -115,12 +121,13 @@ impl Index {
         listed: &HashSet<(String, String)>,
     ) -> Vec<(Arc<K>, Vec<Key>)> {
         let mut state = self.lock();
-        let is_gone = |object: &&Arc<K>| {
-            let (namespace, name) = names(&***object);
-            !listed.contains(&(namespace.to_owned(), name.to_owned()))
-        };
-        let objects = K::cache(&state.objects).within(scope);
-        let gone: Vec<Arc<K>> = objects.filter(is_gone).cloned().collect();
+        let known = K::cache(&state.objects).within(scope);
+        let gone: Vec<Arc<K>> = known
+            .filter(|(namespace, name, _)| {
+                !listed.contains(&((*namespace).to_owned(), (*name).to_owned()))
+            })
+            .filter_map(|(namespace, name, _)| K::cache(&state.objects).get(namespace, name))
+            .collect();
         gone.into_iter()
             .map(|object| {
                 let affected = state.delete(&*object);
@@ -134,7 +141,7 @@ impl Index {
     #[must_use]
     pub fn get<K: Watched>(&self, namespace: &str, name: &str) -> Option<Arc<K>> {
         let state = self.lock();
-        K::cache(&state.objects).get(namespace, name).cloned()
+        K::cache(&state.objects).get(namespace, name)
     }
 
     /// Whether every object of this kind with our labels in a namespace is known.
@@ -189,14 +196,13 @@ impl Index {
     #[must_use]
     pub fn keys(&self, scope: Option<&str>) -> Vec<(Key, bool)> {
         let state = self.lock();
-        let integrations = state.objects.integrations.within(scope);
-        let integrations = integrations.filter_map(|object| {
-            with_news(object, |found| found.status.as_ref()?.observed_generation)
-        });
-        let connections = state.objects.connections.within(scope);
-        let connections = connections.filter_map(|object| {
-            with_news(object, |found| found.status.as_ref()?.observed_generation)
-        });
+        let objects = &state.objects;
+        let integrations = objects.integrations.within(scope);
+        let integrations = integrations
+            .map(|(namespace, name, facts)| (Key::integration(namespace, name), facts.is_new));
+        let connections = objects.connections.within(scope);
+        let connections = connections
+            .map(|(namespace, name, facts)| (Key::connection(namespace, name), facts.is_new));
         integrations.chain(connections).collect()
     }
 
@@ -222,10 +228,11 @@ impl Index {
             .coverage
             .is_settled(Kind::Integration.as_str())
             .then(|| {
-                let others = state.objects.claimants_of(&host);
-                let others = others.filter(|other| other.uid() != integration.uid());
-                others
-                    .filter_map(|other| Some(Claim::of(other)?.1))
+                let own = Key::from(integration);
+                let claims = state.objects.claims_on(&host);
+                claims
+                    .filter(|claim| claim.namespace != *own.namespace || claim.name != *own.name)
+                    .cloned()
                     .collect()
             })
     }
@@ -241,7 +248,7 @@ impl Index {
     pub fn sharers(&self, of: &Key) -> Vec<Key> {
         let state = self.lock();
         let own = state.objects.integrations.get(&of.namespace, &of.name);
-        let own = own.and_then(|own| own.0.as_ref().ok());
+        let own = own.as_ref().and_then(|own| own.0.as_ref().ok());
         own.and_then(proven)
             .map(|client_id| state.objects.sharers_of(client_id, of))
             .unwrap_or_default()
@@ -252,6 +259,7 @@ impl Index {
         let mut state = self.lock();
         // The object may have been deleted during the pass.
         if state.objects.has(&key) {
+            let key = state.objects.shared(key);
             state.fleet.passed(key, member, wait, now);
         }
     }
@@ -298,14 +306,4 @@ impl State {
         }
         K::affected(&self.objects, Some(&gone), None)
     }
-}
-
-/// The key of an object, and whether it is new: its last change had no pass yet.
-fn with_news<K>(object: &Guarded<K>, observed: impl Fn(&K) -> Option<i64>) -> Option<(Key, bool)>
-where
-    Guarded<K>: Watched,
-{
-    let observed = object.0.as_ref().ok().and_then(observed);
-    let is_new = observed != object.meta().generation;
-    Some((<Guarded<K> as Watched>::key(object)?, is_new))
 }

@@ -1,6 +1,6 @@
 //! What a kind of object must have to be indexed, and the kinds that are made for integrations.
 
-use std::{collections::HashSet, fmt::Debug};
+use std::{collections::HashSet, fmt::Debug, sync::Arc};
 
 use k8s_openapi::{
     NamespaceResourceScope,
@@ -16,8 +16,8 @@ use kube::{Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 
 use super::{
-    cache::{Cache, names},
-    objects::{Name, Objects},
+    cache::{Cache, Kept, names},
+    objects::{Name, Objects, named},
 };
 use crate::{
     api::{FIELD_MANAGER, GROUP, label, v1alpha1::ZoomIntegration},
@@ -26,7 +26,8 @@ use crate::{
 
 /// A kind of object that the index knows.
 pub trait Watched:
-    Resource<DynamicType = (), Scope = NamespaceResourceScope>
+    Kept
+    + Resource<DynamicType = (), Scope = NamespaceResourceScope>
     + Clone
     + Debug
     + DeserializeOwned
@@ -130,11 +131,33 @@ children! {
     HTTPRoute, http_routes;
 }
 
+macro_rules! kept {
+    ($($kind:ty)+) => {$(
+        impl Kept for $kind {
+            type Facts = ();
+
+            fn facts(&self) {}
+
+            fn pack(&self) -> Option<Vec<u8>> {
+                serde_json::to_vec(self).ok()
+            }
+
+            fn unpack(text: &[u8]) -> Option<Self> {
+                serde_json::from_slice(text).ok()
+            }
+        }
+    )+};
+}
+
+kept! {
+    Deployment StatefulSet Service ServiceAccount PodDisruptionBudget NetworkPolicy Ingress HTTPRoute Pod
+}
+
 /// The name of a Pod, and the integration in its labels.
-fn labelled(pod: &Pod) -> Option<(String, Name)> {
+fn labelled(pod: &Pod) -> Option<(Arc<str>, Name)> {
     let (namespace, name) = names(pod);
     let integration = pod.labels().get(label::INSTANCE)?;
-    Some((name.to_owned(), (namespace.to_owned(), integration.clone())))
+    Some((name.into(), named(namespace, integration)))
 }
 
 /// The integration that an object was made for.

@@ -28,7 +28,12 @@ impl Answers {
 
     /// Remembers an answer until the status has it.
     pub fn learn(&self, uid: String, checked: &Checked) {
-        self.lock().insert(uid, checked.clone());
+        // Most apps' credentials are never checked on their own.
+        if checked.checked_at.is_some() {
+            self.lock().insert(uid, checked.clone());
+        } else {
+            self.lock().remove(&uid);
+        }
     }
 
     /// Forgets a deleted integration.
@@ -65,5 +70,7 @@ mod tests {
         assert_eq!(answers.newest("v", checked(None)), checked(None));
         answers.forget("u");
         assert_eq!(answers.newest("u", checked(None)), checked(None));
+        answers.learn("u".into(), &checked(None));
+        assert!(answers.lock().is_empty(), "what says nothing takes no room");
     }
 }

@@ -1,0 +1,70 @@
+//! What the passes over other objects ask of a declared resource.
+
+use kube::{Resource as _, core::DeserializeGuard};
+
+use crate::{
+    api::v1alpha1::{ZoomConnection, ZoomIntegration},
+    controller::{integration::hosts::Claim, tenancy::Admission},
+};
+
+/// What is asked of an integration.
+#[derive(Debug)]
+pub struct IntegrationFacts {
+    /// Whether its last change had no pass yet.
+    pub is_new: bool,
+    /// `None` if this version cannot read it.
+    pub app: Option<AppFacts>,
+}
+
+/// What is asked of an integration that can be read.
+#[derive(Debug)]
+pub struct AppFacts {
+    /// The class of its operator.
+    pub class: Option<Box<str>>,
+    /// The Secret with its credentials.
+    pub credentials: Box<str>,
+    /// The namespaces that it allows; `None` if only its own.
+    pub admission: Option<Box<Admission>>,
+    /// Its claim on a host.
+    pub claim: Option<Box<Claim>>,
+}
+
+/// What is asked of a connection.
+#[derive(Debug)]
+pub struct ConnectionFacts {
+    /// Whether its last change had no pass yet.
+    pub is_new: bool,
+}
+
+// === impl IntegrationFacts ===
+
+impl IntegrationFacts {
+    /// The facts of an integration.
+    #[must_use]
+    pub fn of(object: &DeserializeGuard<ZoomIntegration>) -> Self {
+        let observed = |found: &ZoomIntegration| found.status.as_ref()?.observed_generation;
+        Self {
+            is_new: object.0.as_ref().ok().and_then(observed) != object.meta().generation,
+            app: object.0.as_ref().ok().map(|found| AppFacts {
+                class: found.spec.operator_class.as_deref().map(Into::into),
+                credentials: found.spec.credentials.secret_ref.name.as_str().into(),
+                admission: (found.spec.allowed_namespaces.is_some())
+                    .then(|| Box::new(Admission::of(found))),
+                claim: Claim::of(found).map(|(_, claim)| Box::new(claim)),
+            }),
+        }
+    }
+}
+
+// === impl ConnectionFacts ===
+
+impl ConnectionFacts {
+    /// The facts of a connection.
+    #[must_use]
+    pub fn of(object: &DeserializeGuard<ZoomConnection>) -> Self {
+        let observed = |found: &ZoomConnection| found.status.as_ref()?.observed_generation;
+        Self {
+            is_new: object.0.as_ref().ok().and_then(observed) != object.meta().generation,
+        }
+    }
+}
