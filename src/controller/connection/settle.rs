@@ -152,13 +152,17 @@ impl After<'_> {
         let before = self.situation.account.take();
         self.situation.account = told.map(|identity| {
             let user_id = Some(identity.user_id.clone()).filter(|id| !id.is_empty());
-            before
-                .filter(|before| before.id == identity.account_id && before.user_id == user_id)
-                .unwrap_or_else(|| AccountStatus {
-                    id: identity.account_id.clone(),
-                    user_id,
-                    since: Time(schedule::later(self.now, Duration::ZERO)),
-                })
+            // Another administrator of the account proves the same. In a user-managed app users are told apart.
+            let is_same = |before: &AccountStatus| {
+                let of_account = management == Some(Management::Admin);
+                before.id == identity.account_id && (of_account || before.user_id == user_id)
+            };
+            let before = before.filter(is_same).map(|before| before.since);
+            AccountStatus {
+                id: identity.account_id.clone(),
+                since: before.unwrap_or_else(|| Time(schedule::later(self.now, Duration::ZERO))),
+                user_id,
+            }
         });
     }
 

@@ -5,9 +5,10 @@ use serde_json::json;
 use super::*;
 use crate::controller::{
     connection::{
-        model::{AppAccess, Import, Observed},
+        model::{AppAccess, Import, Integration, Observed},
         subject::{Holder, Shared},
     },
+    credentials::Credentials,
     grants::secret::{GrantSecret, StoredGrant},
 };
 use grant::{Access, Code, Credential, Grant, Lost, Refusal};
@@ -313,4 +314,47 @@ fn who_it_is_is_known_before_it_is_stored() {
     let found = settle(&connection(), found, &step, outcome, at(121));
     assert_eq!(found.observed.other.unwrap().name, "ZoomConnection ada-2");
     assert!(found.asked.is_none());
+}
+
+#[test]
+fn another_administrator_of_the_account_costs_no_seniority() {
+    let of = |management: &str, user: &str, second: i64, before: Option<AccountStatus>| {
+        let mut situation = situation(1);
+        situation.account = before;
+        situation.observed.access = AppAccess::Allowed;
+        situation.observed.integration = Some(Integration {
+            resource: serde_json::from_value(json!({
+                "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomIntegration",
+                "metadata": {"name": "app", "namespace": "platform"},
+                "spec": {
+                    "app": {"kind": "General", "management": management},
+                    "credentials": {"secretRef": {"name": "zoom"}}, "scopes": {"required": []},
+                },
+            }))
+            .unwrap(),
+            credentials: Credentials::default(),
+        });
+        situation.observed.consents[0].identity = Some(Asked {
+            identity: Some(Identity {
+                user_id: user.into(),
+                account_id: "a".into(),
+                email: String::new(),
+            }),
+            other: None,
+        });
+        let step = Step::Store(Box::new(read_kept()), Purpose::Adopted);
+        let outcome = Outcome::Stored(Ok(read(grant(1))));
+        let found = settle(&connection(), situation, &step, outcome, at(second));
+        found.account.unwrap()
+    };
+    for (management, user, since) in [
+        ("Admin", "bob", 200),
+        ("User", "bob", 300),
+        ("User", "ada", 200),
+    ] {
+        let first = of(management, "ada", 200, None);
+        let again = of(management, user, 300, Some(first));
+        assert_eq!(again.user_id.as_deref(), Some(user));
+        assert_eq!(again.since.0, at(since), "{management} {user}");
+    }
 }
