@@ -14,12 +14,12 @@ use crate::{
     api::{
         condition::{Statement, Status, Type},
         reason::Reason,
-        v1alpha1::{EventsStatus, Management, ZoomConnection},
+        v1alpha1::{EventsStatus, ZoomConnection},
     },
     controller::{
         Context, connections,
         error::Error,
-        routing::{self, Decision, Input, Wanted, Written},
+        routing::{self, Decision, Evidence, Input, Wanted, Written},
         schedule,
     },
 };
@@ -69,7 +69,7 @@ pub async fn bring(
     let observed = &situation.observed;
     let Some(integration) = observed.integration.as_ref() else {
         if let AppAccess::Refused(_) = observed.access {
-            // The integration's pass erases its route.
+            // The integration's pass holds its route, and erases it later.
             context.requeue.routine(home);
         }
         return Ok(());
@@ -83,9 +83,9 @@ pub async fn bring(
         return Ok(());
     }
     let sink = routing::observe(&context.reader, connection).await?;
-    let proved = proved(connection, situation);
+    let proved = evidence(connection, situation).proves(integration);
     let readable = connections::readable(&all);
-    let accounts = routing::accounts(integration, connection, proved.as_deref(), readable);
+    let accounts = routing::accounts(integration, connection, proved, readable);
     let facts = index.routing(&home, &name);
     let decision = routing::decide(Input {
         connection,
@@ -115,24 +115,19 @@ pub async fn bring(
     Ok(())
 }
 
-/// The account that a consent proved. In the app's own namespace, where its credentials lie, what the grant's
-/// Secret says is as good.
-fn proved(connection: &ZoomConnection, situation: &Situation) -> Option<String> {
+/// What the pass knows of the connection's account: as [`Evidence::of`] reads it from the status afterwards.
+fn evidence<'a>(connection: &ZoomConnection, situation: &'a Situation) -> Evidence<'a> {
     let observed: &Observed = &situation.observed;
-    let integration = observed.integration.as_ref()?;
-    if integration.resource.spec.app.management != Some(Management::Admin) {
-        return None;
-    }
-    if let Some(proved) = &situation.account {
-        return Some(proved.id.clone());
-    }
-    let is_sound =
-        observed.access == AppAccess::Own && plan::mismatch(connection, observed).is_none();
+    let is_sound = !observed.is_copy() && plan::mismatch(connection, observed).is_none();
     let kept = observed
         .kept()
-        .filter(|kept| is_sound && kept.grant.loss.is_none())?;
-    let account = &kept.identity.as_ref()?.account_id;
-    (!account.is_empty()).then(|| account.clone())
+        .filter(|kept| is_sound && kept.identified && kept.grant.loss.is_none());
+    let identity = kept.and_then(|kept| kept.identity.as_ref());
+    Evidence {
+        consented: situation.account.as_ref().map(|proved| proved.id.as_str()),
+        granted: identity.map(|identity| identity.account_id.as_str()),
+        is_home: observed.access == AppAccess::Own,
+    }
 }
 
 fn routed(decision: Decision, written: Written, facts: Option<&ConnectionFacts>) -> Routed {

@@ -100,7 +100,9 @@ pub fn status(
         statements.push(token_fresh(&findings, grant.as_ref(), now));
         statements.push(scopes_granted(&findings));
     }
-    statements.extend(subject_verified(kept, mismatch.as_ref()));
+    // Nobody authorized a copied grant here.
+    let own = kept.filter(|_| !observed.is_copy());
+    statements.extend(subject_verified(own, mismatch.as_ref()));
     statements.extend(namespace_allowed(&findings, observed.access));
     statements.extend(situation.routed.statement.clone());
     let conditions = condition::merge(

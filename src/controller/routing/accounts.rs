@@ -4,8 +4,9 @@
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 
-use crate::api::v1alpha1::{
-    AccountClaim, Management, NamespacesFrom, ZoomConnection, ZoomIntegration,
+use crate::api::{
+    condition::{Status, Type},
+    v1alpha1::{AccountClaim, Management, NamespacesFrom, ZoomConnection, ZoomIntegration},
 };
 
 /// The accounts of a connection.
@@ -17,6 +18,17 @@ pub struct Accounts {
     pub lost: Vec<String>,
     /// Those that another connection claims in vain.
     pub contested: Vec<String>,
+}
+
+/// What tells which account a connection has: in its status, or in the pass that writes it next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Evidence<'a> {
+    /// The account that allowed the app on the operator's own pages.
+    pub consented: Option<&'a str>,
+    /// The account of a grant that may be used: it is not lost, and its subject is the right one.
+    pub granted: Option<&'a str>,
+    /// Whether it is in the integration's own namespace.
+    pub is_home: bool,
 }
 
 /// Whether the integration's receiver tells accounts apart. `has_sinks`: whether a connection of its own
@@ -101,20 +113,11 @@ struct Held<'a> {
     account: &'a str,
 }
 
-/// The account that a connection's status says a consent proved. Only the controller writes a status.
+/// The account that a connection's status proves.
 fn held<'a>(integration: &ZoomIntegration, connection: &'a ZoomConnection) -> Option<Held<'a>> {
-    if integration.spec.app.management != Some(Management::Admin) {
-        return None;
-    }
     let status = connection.status.as_ref()?;
+    let account = Evidence::of(connection).proves(integration)?;
     let proved = status.account.as_ref();
-    let here = integration.namespace() == connection.namespace();
-    let subject = status.subject.as_ref().filter(|_| here);
-    let account = match (proved, subject) {
-        (Some(proved), _) => proved.id.as_str(),
-        (None, Some(subject)) => subject.account_id.as_deref()?,
-        (None, None) => return None,
-    };
     let of_grant = status.grant.as_ref().and_then(|grant| grant.since.as_ref());
     let since = proved.map(|proved| &proved.since).or(of_grant);
     Some(Held {
@@ -122,6 +125,46 @@ fn held<'a>(integration: &ZoomIntegration, connection: &'a ZoomConnection) -> Op
         uid: connection.uid(),
         account,
     })
+}
+
+// === impl Evidence ===
+
+impl<'a> Evidence<'a> {
+    /// What a connection's status says. Only the controller writes a status.
+    #[must_use]
+    pub fn of(connection: &'a ZoomConnection) -> Self {
+        let Some(status) = &connection.status else {
+            return Self::default();
+        };
+        let consented = status.account.as_ref().map(|proved| proved.id.as_str());
+        let grant = status.grant.as_ref();
+        let verified = Type::SubjectVerified.find(&status.conditions);
+        let is_sound = grant.is_some_and(|grant| grant.lost.is_none())
+            && verified.is_some_and(|verified| verified.status == Status::True.as_str());
+        let subject = status.subject.as_ref().filter(|_| is_sound);
+        let (home, _) = connection.integration();
+        Self {
+            consented,
+            granted: subject.and_then(|subject| subject.account_id.as_deref()),
+            is_home: connection.metadata.namespace.as_deref() == Some(home),
+        }
+    }
+
+    /// The account that is proved. A consent proves it until the account removes the app: the grant may be lost
+    /// for other reasons. In the app's own namespace, where its credentials lie, a usable grant is as good.
+    #[must_use]
+    pub fn proves(&self, integration: &ZoomIntegration) -> Option<&'a str> {
+        let is_admin = integration.spec.app.management == Some(Management::Admin);
+        let of_grant = self.granted.filter(|_| self.is_home);
+        let found = self.consented.or(of_grant).filter(|_| is_admin)?;
+        (!found.is_empty()).then_some(found)
+    }
+
+    /// The accounts that it names.
+    pub fn accounts(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        let [consented, granted] = [self.consented, self.granted.filter(|_| self.is_home)];
+        consented.into_iter().chain(granted)
+    }
 }
 
 fn is_for(claim: &AccountClaim, connection: &ZoomConnection) -> bool {
@@ -245,6 +288,59 @@ mod tests {
             of(&accounts(&app, &forger, None, &all)),
             (vec![], vec![], vec![])
         );
+    }
+
+    #[test]
+    fn a_lost_grant_keeps_nobody_from_the_account_unless_a_consent_proved_it() {
+        let app = integration(json!({"accounts": [claim("a", "clinic")]}));
+        let clinic = connection("clinic", None);
+        let with = |status: Value| {
+            let mut home = connection("platform", None);
+            home.status = serde_json::from_value(status).unwrap();
+            home
+        };
+        let verified = |status: &str| {
+            json!([{
+                "type": "SubjectVerified", "status": status, "reason": "Verified", "message": "m",
+                "lastTransitionTime": EARLY,
+            }])
+        };
+        let subject = json!({"userId": "u", "accountId": "a"});
+        let account = json!({"id": "a", "since": EARLY});
+        let usable = json!({"since": EARLY});
+        let lost = json!({"since": EARLY, "lost": "GrantLost"});
+        for (status, is_held) in [
+            (
+                json!({"subject": subject, "grant": usable, "conditions": verified("True")}),
+                true,
+            ),
+            (
+                json!({"subject": subject, "grant": lost, "conditions": verified("True")}),
+                false,
+            ),
+            (
+                json!({"subject": subject, "grant": usable, "conditions": verified("False")}),
+                false,
+            ),
+            (json!({"subject": subject}), false),
+            (
+                json!({"account": account, "subject": subject, "grant": lost}),
+                true,
+            ),
+        ] {
+            let home = with(status.clone());
+            // What keeps another from the account is what its own pass routes by.
+            let proved = Evidence::of(&home).proves(&app);
+            assert_eq!(proved, is_held.then_some("a"), "{status}");
+            let all = [home, clinic.clone()];
+            let found = accounts(&app, &clinic, None, &all);
+            let wanted = if is_held {
+                (vec![], vec!["a"], vec![])
+            } else {
+                (vec!["a"], vec![], vec![])
+            };
+            assert_eq!(of(&found), wanted, "{status}");
+        }
     }
 
     #[test]

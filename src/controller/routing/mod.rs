@@ -18,7 +18,7 @@ mod sink;
 mod write;
 
 pub use self::{
-    accounts::{accounts, is_on},
+    accounts::{Evidence, accounts, is_on},
     decide::{Decision, Input, Wanted, decide},
     memory::Routes,
     sink::observe,
