@@ -35,7 +35,7 @@ use self::{
 use super::{
     Context,
     error::Error,
-    index::Member,
+    index::{Guarded, Member},
     key::Key,
     reconcile::{Action, Managed},
     report::Reported,
@@ -86,12 +86,30 @@ impl Managed for ZoomConnection {
             route::keep(self, &mut situation);
         }
         let action = report(context, self, &situation).await?;
+        let before = self
+            .status
+            .as_ref()
+            .and_then(|status| status.account.as_ref());
+        if before != situation.account.as_ref() {
+            look_for_rivals(context, &Key::from(self));
+        }
         // Only now: what the steps came to is stored, whatever becomes of the route.
         routed?;
         Ok(action)
     }
 
     fn forget(_: &Context, _: &ObjectMeta) {}
+}
+
+/// Two connections that prove one account at the same time do not see each other until both have reported. Each
+/// decides again about its route then.
+fn look_for_rivals(context: &Context, key: &Key) {
+    let index = context.reader.index();
+    let now = index.get::<Guarded<ZoomConnection>>(&key.namespace, &key.name);
+    let now = now.as_ref().and_then(|now| now.0.as_ref().ok());
+    if now.is_some_and(|now| index.has_rivals(now)) {
+        context.requeue.routine(key.clone());
+    }
 }
 
 /// Writes the status, and returns when the next pass is due.

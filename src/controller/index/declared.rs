@@ -1,10 +1,11 @@
 //! The declared resources in the index: which fields are left out, and which objects need a pass after a change.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use kube::{Resource, ResourceExt as _, core::DeserializeGuard};
 
 use super::{
+    accounts::standing,
     cache::{Cache, Kept, names},
     facts::{ConnectionFacts, IntegrationFacts},
     objects::{Guarded, Name, Objects, integration_of, readable},
@@ -174,6 +175,7 @@ impl Watched for Guarded<ZoomConnection> {
             objects
                 .connections_of
                 .remove(&integration_of(before), &name);
+            objects.drop_accounts(before, &name);
         }
         if let Some(now) = now.and_then(readable) {
             let key = objects.shared(Key::from(now));
@@ -184,6 +186,7 @@ impl Watched for Guarded<ZoomConnection> {
             objects
                 .connections_of
                 .insert(integration_of(now), name.clone());
+            objects.note_accounts(now, &name);
         }
     }
 
@@ -216,6 +219,11 @@ impl Watched for Guarded<ZoomConnection> {
                     affected.push(integration);
                 }
             }
+        }
+        if before.map(standing) != now.map(standing) {
+            let sides = [before, now].into_iter().flatten();
+            let rivals: BTreeSet<Key> = sides.flat_map(|side| objects.rivals_of(side)).collect();
+            affected.extend(rivals);
         }
         if let (Some(gone), None) = (before, now) {
             // Another connection of the same person or account may replace it.

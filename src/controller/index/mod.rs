@@ -9,6 +9,7 @@
 //! | which objects of a kind exist | `cache` |
 //! | what is asked of an object that is not read | `facts` |
 //! | which objects exist, and how they belong together | `objects` |
+//! | which connections have to do with an account | `accounts` |
 //! | which kinds are indexed, what is left out, who is affected by a change | `watched`, `declared` |
 //! | who is affected by a change of a Secret | `secrets` |
 //! | what do receivers tell | `receivers` |
@@ -18,6 +19,7 @@
 //! | when are receivers asked for their facts | `polls` |
 //! | which changes of Secrets are our own | `echoes` |
 
+mod accounts;
 mod cache;
 mod coverage;
 mod declared;

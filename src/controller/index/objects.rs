@@ -46,6 +46,8 @@ pub struct Objects {
     pub(super) pods_of: Relation<Name, Arc<str>>,
     /// Namespaces and names of connections, by namespace and name of their integration.
     pub(super) connections_of: Relation<Name, Name>,
+    /// Namespaces and names of connections, by their integration and the account that is proved to be theirs.
+    pub(super) accounts: Relation<(Name, Arc<str>), Name>,
     /// Labels of namespaces, if all of them are watched.
     labels: HashMap<String, Labels>,
     /// Objects by the Secrets that they read or write.
@@ -126,7 +128,8 @@ impl Objects {
     }
 
     /// Records the labels of a namespace, or that it is gone. Returns its connections to integrations of
-    /// other namespaces, and those integrations: they may be allowed now, or no longer.
+    /// other namespaces, and those integrations: they may be allowed now, or no longer. Also returns others who
+    /// claim the accounts of these connections.
     pub fn relabel(&mut self, namespace: &str, labels: Option<Labels>) -> Vec<Key> {
         let before = self.labels.get(namespace);
         if before == labels.as_ref() {
@@ -146,7 +149,8 @@ impl Objects {
             .filter(|connection| connection.spec.integration_ref.is_foreign(namespace))
             .flat_map(|connection| {
                 let (namespace, name) = integration_of(connection);
-                [Key::from(connection), Key::integration(&namespace, &name)]
+                let own = [Key::from(connection), Key::integration(&namespace, &name)];
+                own.into_iter().chain(self.rivals_of(connection))
             })
             .collect()
     }

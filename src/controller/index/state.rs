@@ -217,6 +217,12 @@ impl Index {
         self.lock().objects.connections_of(namespace, integration)
     }
 
+    /// Whether another connection proves an account of this one, or claims it by a statement.
+    #[must_use]
+    pub fn has_rivals(&self, connection: &ZoomConnection) -> bool {
+        !self.lock().objects.rivals_of(connection).is_empty()
+    }
+
     /// The claims of other integrations on the same host; `None` while a watch is still listing.
     #[must_use]
     pub fn other_claimants(&self, integration: &ZoomIntegration) -> Option<Vec<Claim>> {

@@ -1,0 +1,64 @@
+//! Which connections have to do with an account: by proof, or by what an integration states.
+
+use std::collections::BTreeSet;
+
+use super::{
+    cache::names,
+    objects::{Name, Objects, integration_of, named, readable},
+};
+use crate::{
+    api::v1alpha1::ZoomConnection,
+    controller::{key::Key, routing::Evidence},
+};
+
+/// What decides whose events are a connection's: a change concerns others who claim the account.
+pub fn standing(connection: &ZoomConnection) -> impl PartialEq + use<'_> {
+    let status = connection.status.as_ref();
+    let since = status.and_then(|status| status.grant.as_ref()?.since.clone());
+    let account = status.and_then(|status| status.account.clone());
+    (Evidence::of(connection), account, since)
+}
+
+impl Objects {
+    /// Records by which account a connection is found.
+    pub fn note_accounts(&mut self, connection: &ZoomConnection, name: &Name) {
+        for account in Evidence::of(connection).accounts() {
+            let account = (integration_of(connection), account.into());
+            self.accounts.insert(account, name.clone());
+        }
+    }
+
+    /// Forgets what was recorded of this version of a connection.
+    pub fn drop_accounts(&mut self, connection: &ZoomConnection, name: &Name) {
+        for account in Evidence::of(connection).accounts() {
+            let account = (integration_of(connection), account.into());
+            self.accounts.remove(&account, name);
+        }
+    }
+
+    /// The other connections that prove an account of this one, or claim it by a statement.
+    pub fn rivals_of(&self, connection: &ZoomConnection) -> BTreeSet<Key> {
+        let (namespace, name) = names(connection);
+        let integration = integration_of(connection);
+        let app = self.integrations.get(&integration.0, &integration.1);
+        let stated = app.as_ref().and_then(|app| readable(app));
+        let stated = stated.map_or(&[][..], |app| &app.spec.accounts);
+        let own_claims = stated
+            .iter()
+            .filter(|claim| (&*claim.namespace, &*claim.connection) == (namespace, name))
+            .map(|claim| &*claim.account_id);
+        let proved = Evidence::of(connection).accounts();
+        let accounts: BTreeSet<&str> = proved.chain(own_claims).collect();
+        let of_account = accounts.into_iter().flat_map(|account| {
+            let by_proof = self.accounts.of(&(integration.clone(), account.into()));
+            let by_statement = stated
+                .iter()
+                .filter(move |claim| claim.account_id == account)
+                .map(|claim| named(&claim.namespace, &claim.connection));
+            by_proof.cloned().chain(by_statement)
+        });
+        let others = of_account.filter(|other: &Name| (&*other.0, &*other.1) != (namespace, name));
+        let keys = others.map(|(namespace, name)| Key::connection(&namespace, &name));
+        keys.filter(|key| self.has(key)).collect()
+    }
+}
