@@ -1,16 +1,22 @@
 //! Which namespaces may use an integration. Pure.
 
-use std::{collections::BTreeMap, str::FromStr};
+use std::{collections::BTreeMap, str::FromStr, time::Duration};
 
+use jiff::Timestamp;
 use kube::{
     ResourceExt as _,
     core::{Selector, SelectorExt as _},
 };
 
 use crate::api::{
+    condition::{Status, Type},
     label,
-    v1alpha1::{NamespacesFrom, ZoomIntegration, ZoomIntegrationSpec},
+    v1alpha1::{NamespacesFrom, ZoomConnection, ZoomIntegration, ZoomIntegrationSpec},
 };
+
+/// How long token and route outlast the permission to use an integration: a mistake with a label is often
+/// corrected within minutes, and consumers need not notice.
+pub const GRACE: Duration = Duration::from_mins(15);
 
 /// Labels of a namespace.
 pub type Labels = BTreeMap<String, String>;
@@ -36,6 +42,14 @@ pub struct Agreement {
 #[must_use]
 pub fn admits(integration: &ZoomIntegration, namespace: &str, labels: Option<&Labels>) -> bool {
     Admission::of(integration).admits(namespace, labels)
+}
+
+/// Since when the connection may not use its integration, by its status.
+#[must_use]
+pub fn barred_since(connection: &ZoomConnection) -> Option<Timestamp> {
+    let conditions = &connection.status.as_ref()?.conditions;
+    let stated = Type::NamespaceAllowed.find(conditions)?;
+    (stated.status == Status::False.as_str()).then_some(stated.last_transition_time.0)
 }
 
 /// Whether the integration allows namespaces by their labels.

@@ -234,6 +234,10 @@ impl Scope {
                     let before = index.set_watch(scope, &kind, Watch::Complete);
                     if before != Some(Watch::Complete) {
                         self.requeue_all();
+                        if scope.is_some() && kind == ZoomConnection::kind(&()) {
+                            // Until now, integrations of other namespaces could not tell which routes are gone.
+                            self.requeue(index.sharing());
+                        }
                     }
                 }
                 Event::Apply(object) => self.requeue(index.apply(object)),

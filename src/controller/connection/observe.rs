@@ -13,7 +13,6 @@ use super::{
 };
 use crate::{
     api::{
-        condition::{Status, Type},
         label,
         v1alpha1::{Management, ZoomConnection, ZoomIntegration},
     },
@@ -263,7 +262,7 @@ pub async fn referred(
     let access = match (is_foreign, &found) {
         (false, _) => AppAccess::Own,
         (true, Some(_)) => AppAccess::Allowed,
-        (true, None) => AppAccess::Refused(refused_since(connection)),
+        (true, None) => AppAccess::Refused(tenancy::barred_since(connection)),
     };
     let Some(integration) = found else {
         return Ok((access, None));
@@ -272,13 +271,6 @@ pub async fn referred(
     let name = &integration.spec.credentials.secret_ref.name;
     let secret = secrets.get_opt(name).await?;
     Ok((access, Some((integration, secret))))
-}
-
-/// Since when the connection may not use its integration, by its status.
-fn refused_since(connection: &ZoomConnection) -> Option<Timestamp> {
-    let conditions = &connection.status.as_ref()?.conditions;
-    let stated = Type::NamespaceAllowed.find(conditions)?;
-    (stated.status == Status::False.as_str()).then_some(stated.last_transition_time.0)
 }
 
 async fn old_token_secret(

@@ -29,6 +29,7 @@ use crate::{
     controller::{
         grants::secret::{GrantSecret, StoredGrant},
         schedule,
+        tenancy::GRACE,
         token_secret::TokenSecret,
     },
 };
@@ -36,10 +37,6 @@ use grant::{Credential, Grant, Lost};
 
 /// More steps than any pass needs.
 const MOST_STEPS: u32 = 24;
-
-/// How long a published token outlasts the permission to use the integration: a mistake with a label is often
-/// corrected within minutes, and consumers need not notice.
-pub const TOKEN_GRACE: Duration = Duration::from_mins(15);
 
 /// How soon the next pass continues when this one took too long.
 const ONCE_CUT_OFF: Duration = Duration::from_secs(1);
@@ -117,10 +114,16 @@ pub fn look_again(
             )
         })
         .map(|_| schedule::later(now, UNTIL_THE_OTHER_GOES));
-    let barred = barred_until(&situation.observed, view.rules.sealed_grant)
+    let barred = barred_until(&situation.observed, view.rules.sealed_grant, now)
         .into_iter()
         .flatten()
         .min();
+    // Its integration's pass, which this one requests, erases the route.
+    let route = match situation.observed.access {
+        AppAccess::Refused(since) => Some(schedule::later(since.unwrap_or(now), GRACE)),
+        AppAccess::Own | AppAccess::Allowed => None,
+    };
+    let route = route.filter(|at| *at > now);
     let unfinished = (now > situation.until).then(|| schedule::later(now, ONCE_CUT_OFF));
     [
         refresh,
@@ -128,6 +131,7 @@ pub fn look_again(
         erased,
         other,
         barred,
+        route,
         unfinished,
         situation.look_again,
     ]
@@ -177,7 +181,7 @@ fn expired(view: &View<'_>) -> Option<Step> {
 /// Removes the token, and later the grant, of a connection that may not use its integration. Nothing is
 /// revoked: the person did not ask for it.
 fn barred(view: &View<'_>) -> Option<Step> {
-    let [token, grant] = barred_until(&view.situation.observed, view.rules.sealed_grant);
+    let [token, grant] = barred_until(&view.situation.observed, view.rules.sealed_grant, view.now);
     let is_due = |at: Option<Timestamp>| at.is_some_and(|at| at <= view.now);
     if is_due(token) {
         Some(Step::RemoveToken)
@@ -186,15 +190,16 @@ fn barred(view: &View<'_>) -> Option<Step> {
     }
 }
 
-/// When token and grant of a connection that may not use its integration are removed, where they exist.
-#[must_use]
-pub fn barred_until(observed: &Observed, keep: Duration) -> [Option<Timestamp>; 2] {
-    let AppAccess::Refused(Some(since)) = observed.access else {
+/// When token and grant of a connection that may not use its integration are removed, where they exist. A first
+/// pass counts from `now`: the status that it writes leads to no pass.
+fn barred_until(observed: &Observed, keep: Duration, now: Timestamp) -> [Option<Timestamp>; 2] {
+    let AppAccess::Refused(since) = observed.access else {
         return [None, None];
     };
+    let since = since.unwrap_or(now);
     let has_token = matches!(observed.token, TokenSecret::Ours(_));
     [
-        has_token.then(|| schedule::later(since, TOKEN_GRACE)),
+        has_token.then(|| schedule::later(since, GRACE)),
         observed.kept().map(|_| schedule::later(since, keep)),
     ]
 }

@@ -33,6 +33,12 @@ impl Coverage {
         watch.copied().unwrap_or(Watch::Unavailable)
     }
 
+    /// Whether there is a watch for a kind in a namespace.
+    #[must_use]
+    pub fn covers(&self, namespace: &str, kind: &str) -> bool {
+        self.0.contains_key(&key(Some(namespace), kind)) || self.0.contains_key(&key(None, kind))
+    }
+
     /// Whether no watch of a kind is still listing. An unavailable watch does not count.
     #[must_use]
     pub fn is_settled(&self, kind: &str) -> bool {

@@ -13,6 +13,7 @@
 //! | which kinds are indexed, what is left out, who is affected by a change | `watched`, `declared` |
 //! | who is affected by a change of a Secret | `secrets` |
 //! | what do receivers tell | `receivers` |
+//! | is a route still somebody's | `presence` |
 //! | has a watch listed everything | `coverage` |
 //! | which objects does this operator serve | `served` |
 //! | what did the last pass find | `fleet` |
@@ -28,6 +29,7 @@ mod facts;
 mod fleet;
 mod objects;
 mod polls;
+mod presence;
 mod receivers;
 mod relation;
 mod secrets;
@@ -39,6 +41,7 @@ pub use self::{
     coverage::Watch,
     fleet::{Figures, Member},
     objects::Guarded,
+    presence::Presence,
     state::{Index, NAMESPACES},
     watched::Watched,
 };

@@ -150,12 +150,6 @@ impl Index {
         self.lock().coverage.get(namespace, &K::kind(&())) == Watch::Complete
     }
 
-    /// Whether the labels of all namespaces are known.
-    #[must_use]
-    pub fn are_labels_known(&self) -> bool {
-        self.lock().coverage.get("", NAMESPACES) == Watch::Complete
-    }
-
     /// The namespaces whose labels are known, other than these.
     #[must_use]
     pub fn labelled_but(&self, these: &HashSet<String>) -> Vec<String> {
@@ -215,6 +209,20 @@ impl Index {
         integration: &str,
     ) -> Vec<Arc<Guarded<ZoomConnection>>> {
         self.lock().objects.connections_of(namespace, integration)
+    }
+
+    /// The integrations that allow other namespaces.
+    #[must_use]
+    pub fn sharing(&self) -> Vec<Key> {
+        let state = self.lock();
+        let all = state.objects.integrations.within(None);
+        let sharing = all.filter(|(_, _, facts)| {
+            let app = facts.app.as_ref();
+            app.is_some_and(|app| app.admission.is_some())
+        });
+        sharing
+            .map(|(namespace, name, _)| Key::integration(namespace, name))
+            .collect()
     }
 
     /// Whether another connection proves an account of this one, or claims it by a statement.

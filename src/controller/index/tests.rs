@@ -614,6 +614,88 @@ fn only_selected_namespaces_are_served() {
     assert!(!all.iter().any(|key| index.serves(key)));
 }
 
+// === Whether a route is still somebody's ===
+
+#[test]
+fn what_is_not_seen_is_not_gone() {
+    let index = Index::default();
+    let of = Connection::new("acme", "ada").unwrap();
+    let all = || allowing(1, &json!({"from": "All"})).0.unwrap();
+    let at = |index: &Index, app: &ZoomIntegration| index.presence(app, &of);
+    for kind in KINDS {
+        index.set_watch(Some("clinics"), kind.as_str(), Watch::Complete);
+        index.set_watch(Some("acme"), kind.as_str(), Watch::Pending);
+    }
+    // Not listed yet, and out of reach later.
+    assert_eq!(at(&index, &all()), Presence::There);
+    index.set_watch(Some("acme"), Kind::Connection.as_str(), Watch::Unavailable);
+    assert_eq!(at(&index, &all()), Presence::There);
+    let same = allowing(1, &json!({"from": "Same"})).0.unwrap();
+    assert_eq!(
+        at(&index, &same),
+        Presence::Gone,
+        "it is certain that it may not"
+    );
+    index.set_watch(Some("acme"), Kind::Connection.as_str(), Watch::Complete);
+    assert_eq!(at(&index, &all()), Presence::Gone);
+    // Written by a later version.
+    index.apply(unreadable("acme", "ada", 2));
+    assert_eq!(at(&index, &all()), Presence::There);
+    index.apply(tenant("acme", 3));
+    assert_eq!(at(&index, &all()), Presence::There);
+    let another = json!({"metadata": {"namespace": "acme"}, "spec": {"integrationRef": {"name": "b", "namespace": "clinics"}}});
+    index.apply(connection("ada", 4, another));
+    assert_eq!(at(&index, &all()), Presence::Gone);
+    // Nothing watches it.
+    let elsewhere = Connection::new("bond", "ada").unwrap();
+    assert_eq!(index.presence(&all(), &elsewhere), Presence::Gone);
+}
+
+#[test]
+fn a_namespace_is_no_longer_allowed_only_once_its_labels_are_known() {
+    let index = Index::default();
+    for kind in KINDS {
+        index.set_watch(None, kind.as_str(), Watch::Complete);
+    }
+    let selector = json!({"from": "Selector", "selector": {"matchLabels": {"tenant": "yes"}}});
+    let app = allowing(1, &selector).0.unwrap();
+    let of = Connection::new("acme", "ada").unwrap();
+    let mut barred = tenant("acme", 2);
+    if let Ok(connection) = &mut barred.0 {
+        let condition = json!({"conditions": [{
+            "type": "NamespaceAllowed", "status": "False", "reason": "NamespaceNotAllowed", "message": "m",
+            "lastTransitionTime": "2026-03-01T10:00:00Z",
+        }]});
+        connection.status = serde_json::from_value(condition).unwrap();
+    }
+    index.apply(barred);
+    assert_eq!(index.presence(&app, &of), Presence::There);
+    index.set_watch(None, NAMESPACES, Watch::Complete);
+    let since = Some("2026-03-01T10:00:00Z".parse().unwrap());
+    let wanted = Presence::Barred {
+        since,
+        is_claimed: false,
+    };
+    assert_eq!(index.presence(&app, &of), wanted);
+    index.relabel(
+        "acme",
+        Some([("tenant".to_owned(), "yes".to_owned())].into()),
+    );
+    assert_eq!(index.presence(&app, &of), Presence::There);
+}
+
+/// A connection that this version cannot read.
+fn unreadable(namespace: &str, name: &str, version: u32) -> Connections {
+    serde_json::from_value(json!({
+        "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomConnection",
+        "metadata": {
+            "name": name, "namespace": namespace, "uid": namespace, "resourceVersion": version.to_string(),
+        },
+        "spec": {"integrationRef": 7},
+    }))
+    .unwrap()
+}
+
 // === Accounts that several claim ===
 
 /// A connection of a tenant that a consent proved this account.
@@ -666,5 +748,15 @@ fn who_claims_an_account_gets_a_pass_when_its_holder_changes() {
     let affected = index.delete(&proves("acme", 8, &account));
     assert!(affected.contains(&claimant) && affected.contains(&other));
     // The claimant itself: the holder says that somebody else claims its account.
+    let app = index.get::<Integrations>("clinics", "app").unwrap();
+    let app = app.0.as_ref().unwrap();
+    index.set_watch(None, NAMESPACES, Watch::Complete);
+    index.relabel("cats", None);
+    let of = Connection::new("cats", "ada").unwrap();
+    let wanted = Presence::Barred {
+        since: None,
+        is_claimed: true,
+    };
+    assert_eq!(index.presence(app, &of), wanted);
     assert!(index.delete(&tenant("bond", 9)).contains(&other));
 }

@@ -1,14 +1,12 @@
 //! The routes of an integration's connections, as far as its own pass deals with them.
 
-use std::collections::HashSet;
-
 use contract::receiver::routes::Connection;
-use kube::ResourceExt as _;
+use jiff::Timestamp;
 
 use super::model::Observed;
 use crate::{
     api::v1alpha1::ZoomIntegration,
-    controller::{Context, connections, error::Error, key::Key, routing, tenancy},
+    controller::{Context, connections, error::Error, index::Presence, key::Key, routing},
 };
 
 /// Whether the integration's receiver tells accounts apart.
@@ -26,36 +24,34 @@ pub fn are_on(context: &Context, integration: &ZoomIntegration) -> bool {
 /// When a request to the API server fails.
 pub async fn sweep(context: &Context, integration: &ZoomIntegration) -> Result<(), Error> {
     let key = Key::from(integration);
-    let index = context.reader.index();
     let has_receiver = integration.spec.webhook.is_some();
     // Without a receiver nobody needs a route; what this process wrote is removed.
     let known = context.memory.routes.all(&key).unwrap_or_default();
     if !integration.spec.is_general() || !has_receiver && known.is_empty() {
         return Ok(());
     }
-    // A namespace whose labels are not known is not one that is no longer allowed.
-    if tenancy::selects(&integration.spec) && !index.are_labels_known() {
-        return Ok(());
-    }
-    let all = index.connections_of(&key.namespace, &key.name);
-    let allowed: HashSet<(String, String)> = all
-        .iter()
-        .map(|connection| {
-            let namespace = connection.namespace().unwrap_or_default();
-            (namespace, connection.name_any())
-        })
-        .collect();
-    let is_allowed = |of: &Connection| {
-        has_receiver && allowed.contains(&(of.namespace.clone(), of.name.clone()))
+    let fate = |of: &Connection| {
+        let presence = if has_receiver {
+            context.reader.index().presence(integration, of)
+        } else {
+            Presence::Gone
+        };
+        routing::fate(presence, Timestamp::now())
+    };
+    let again = |of: &Connection| {
+        let key = Key::connection(&of.namespace, &of.name);
+        context.requeue.routine(key);
     };
     let (reader, writer) = (&context.reader, &context.writer);
-    let routes = &context.memory.routes;
-    let found = routing::sweep(routes, reader, writer, integration, is_allowed).await?;
-    for connection in found {
-        let key = Key::connection(&connection.namespace, &connection.name);
-        context.requeue.routine(key);
-    }
-    Ok(())
+    routing::sweep(
+        &context.memory.routes,
+        reader,
+        writer,
+        integration,
+        fate,
+        again,
+    )
+    .await
 }
 
 /// Requests passes for the connections of which the receivers tell something new.

@@ -2,7 +2,7 @@
 //! written is read once for each integration.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -14,14 +14,24 @@ use crate::controller::key::Key;
 /// The digest of a route.
 type Digest = [u8; 32];
 
-/// The routes that are written, by integration.
+/// The routes that are written.
 #[derive(Default)]
-pub struct Routes(Mutex<HashMap<Key, Written>>);
+pub struct Routes {
+    /// By integration.
+    written: Mutex<HashMap<Key, Written>>,
+    /// A connection's route is changed by its own pass and by its integration's: by one of them at a time.
+    turns: [tokio::sync::Mutex<()>; TURNS],
+}
+
+/// Connections that share a turn are rarely written at the same time.
+const TURNS: usize = 32;
 
 #[derive(Default)]
 struct Written {
     /// By connection.
     routes: BTreeMap<Connection, Digest>,
+    /// Those that lead nowhere because their namespace is not allowed.
+    held: BTreeSet<Connection>,
     /// Whether every route that exists is here.
     is_complete: bool,
 }
@@ -29,6 +39,12 @@ struct Written {
 // === impl Routes ===
 
 impl Routes {
+    /// The right to change a connection's route, for as long as this is held.
+    pub async fn turn(&self, connection: &Connection) -> tokio::sync::MutexGuard<'_, ()> {
+        let digest = Sha256::digest(connection.to_string());
+        self.turns[usize::from(digest[1]) % TURNS].lock().await
+    }
+
     /// Whether exactly this route is written.
     #[must_use]
     pub fn is_written(&self, integration: &Key, connection: &Connection, json: &str) -> bool {
@@ -52,13 +68,31 @@ impl Routes {
         let mut known = self.lock();
         let known = known.entry(integration.clone()).or_default();
         let digest = Sha256::digest(json).into();
+        known.held.remove(&connection);
         known.routes.insert(connection, digest);
+    }
+
+    /// Records a route that was written and leads nowhere.
+    pub fn held(&self, integration: &Key, connection: Connection, json: &str) {
+        self.wrote(integration, connection.clone(), json);
+        if let Some(known) = self.lock().get_mut(integration) {
+            known.held.insert(connection);
+        }
+    }
+
+    /// Whether the connection's route is known to lead nowhere.
+    #[must_use]
+    pub fn is_held(&self, integration: &Key, connection: &Connection) -> bool {
+        let known = self.lock();
+        let known = known.get(integration);
+        known.is_some_and(|known| known.held.contains(connection))
     }
 
     /// Records that a route was erased.
     pub fn erased(&self, integration: &Key, connection: &Connection) {
         if let Some(known) = self.lock().get_mut(integration) {
             known.routes.remove(connection);
+            known.held.remove(connection);
         }
     }
 
@@ -98,7 +132,7 @@ impl Routes {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Key, Written>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -125,6 +159,13 @@ mod tests {
         assert!(routes.is_absent(&app, &connection("c")));
         routes.erased(&app, &connection("b"));
         assert_eq!(routes.all(&app), Some(vec![connection("a")]));
+        routes.held(&app, connection("a"), "held");
+        assert!(
+            routes.is_held(&app, &connection("a"))
+                && !routes.is_written(&app, &connection("a"), "{}")
+        );
+        routes.wrote(&app, connection("a"), "{}");
+        assert!(!routes.is_held(&app, &connection("a")));
         routes.forget(&app);
         assert!(!routes.is_written(&app, &connection("a"), "{}"));
     }

@@ -2,7 +2,7 @@
 //!
 //! The pass over a connection decides its route and writes it as one key of a Secret beside the receiver. It
 //! never reads the routes of others. The pass over an integration removes the routes of connections that are
-//! gone, or whose namespace is no longer allowed.
+//! gone, or whose namespace is no longer allowed; of the latter, after a grace in which they lead nowhere.
 //!
 //! | Question | Where |
 //! |---|---|
@@ -10,11 +10,13 @@
 //! | Where do they go, and why not? | `decide.rs`, `sink.rs` |
 //! | What is written already? | `memory.rs` |
 //! | How is it written? | `write.rs` |
+//! | When is it removed? | `sweep.rs` |
 
 mod accounts;
 mod decide;
 mod memory;
 mod sink;
+mod sweep;
 mod write;
 
 pub use self::{
@@ -22,5 +24,6 @@ pub use self::{
     decide::{Decision, Input, Wanted, decide},
     memory::Routes,
     sink::observe,
-    write::{Written, bring, sweep},
+    sweep::{fate, sweep},
+    write::{Written, bring},
 };

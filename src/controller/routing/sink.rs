@@ -76,17 +76,7 @@ pub fn route_sink(
 ) -> RouteSink {
     let namespace = connection.namespace().unwrap_or_default();
     let name = connection.name_any();
-    let nowhere = || Destination::Service {
-        url: SinkUrl(format!("http://{name}.{namespace}.svc/")),
-        addresses: Some(Vec::new()),
-    };
-    let mut route = RouteSink {
-        destination: nowhere(),
-        format: SinkFormat::default(),
-        timeout_seconds: None,
-        message_id: NatsMessageId::default(),
-        credentials: RouteCredentials::default(),
-    };
+    let mut route = nowhere(&namespace, &name);
     if observed.problem.is_some() {
         return route;
     }
@@ -125,6 +115,21 @@ pub fn route_sink(
         };
     }
     route
+}
+
+/// The sink of a connection that leads nowhere: events wait, and become dead letters in the end.
+#[must_use]
+pub fn nowhere(namespace: &str, name: &str) -> RouteSink {
+    RouteSink {
+        destination: Destination::Service {
+            url: SinkUrl(format!("http://{name}.{namespace}.svc/")),
+            addresses: Some(Vec::new()),
+        },
+        format: SinkFormat::default(),
+        timeout_seconds: None,
+        message_id: NatsMessageId::default(),
+        credentials: RouteCredentials::default(),
+    }
 }
 
 fn read(sink: &ConnectionSink, name: &str, found: Option<&Secret>, observed: &mut ObservedSink) {

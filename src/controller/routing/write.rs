@@ -1,22 +1,22 @@
 //! Writes routes: one key of one Secret for each connection.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use contract::receiver::routes::{Connection, Route, SHARDS, secret_name};
+use contract::receiver::routes::{Connection, Route, secret_name};
 use k8s_openapi::{ByteString, api::core::v1::Secret};
 use kube::{
     Api, ResourceExt as _,
-    api::{ListParams, Patch, PatchParams},
+    api::{Patch, PatchParams},
 };
 use serde_json::json;
 
 use super::{decide::Wanted, memory::Routes};
 use crate::{
-    api::{FIELD_MANAGER, label, v1alpha1::ZoomIntegration},
+    api::{FIELD_MANAGER, v1alpha1::ZoomIntegration},
     controller::{
         error::Error,
         integration::{ownership::owned, resources::routes_metadata},
         key::Key,
-        published::parameters,
+        published::{ok_if_gone, parameters},
         reader::{Reader, Reads},
         writer::Writer,
     },
@@ -44,6 +44,7 @@ pub async fn bring(
     wanted: &Wanted,
 ) -> Result<Written, Error> {
     let key = Key::from(integration);
+    let _turn = routes.turn(connection).await;
     match wanted {
         Wanted::Keep => Ok(Written::Done),
         Wanted::Erase => {
@@ -77,66 +78,6 @@ pub async fn bring(
             }
         }
     }
-}
-
-/// Erases the routes of connections that no longer exist or may not use the integration. `are_allowed` are those
-/// that may. Returns the connections whose route was found at a first look: their passes decide about it.
-///
-/// # Errors
-/// When a request to the API server fails.
-pub async fn sweep(
-    routes: &Routes,
-    reader: &Reader,
-    writer: &Writer,
-    integration: &ZoomIntegration,
-    is_allowed: impl Fn(&Connection) -> bool,
-) -> Result<Vec<Connection>, Error> {
-    let key = Key::from(integration);
-    let (known, is_first) = match routes.all(&key) {
-        Some(known) => (known, false),
-        None => (look(routes, reader, integration).await?, true),
-    };
-    let (kept, gone): (Vec<_>, Vec<_>) = known.into_iter().partition(is_allowed);
-    for connection in gone {
-        erase(writer, &key, &connection).await?;
-        routes.erased(&key, &connection);
-        tracing::info!(%connection, "erased the route of a connection that is gone");
-    }
-    Ok(if is_first { kept } else { Vec::new() })
-}
-
-/// Reads which connections have a route.
-async fn look(
-    routes: &Routes,
-    reader: &Reader,
-    integration: &ZoomIntegration,
-) -> Result<Vec<Connection>, Error> {
-    let secrets: Reads<Secret> = reader.beside(integration);
-    let selector = format!(
-        "{}={},{}={}",
-        label::USE,
-        label::ROUTES,
-        label::INTEGRATION,
-        integration.name_any()
-    );
-    let found = secrets
-        .list(&ListParams::default().labels(&selector))
-        .await?;
-    let names: Vec<String> = (0..SHARDS)
-        .map(|shard| secret_name(&integration.name_any(), shard))
-        .collect();
-    let written: Vec<(Connection, &[u8])> = found
-        .iter()
-        .filter(|secret| names.contains(&secret.name_any()) && owned(integration, *secret))
-        .flat_map(|secret| secret.data.iter().flatten())
-        .filter_map(|(key, json)| Some((Connection::of_route_key(key)?, json.0.as_slice())))
-        .collect();
-    let key = Key::from(integration);
-    routes.found(&key, &written);
-    Ok(written
-        .into_iter()
-        .map(|(connection, _)| connection)
-        .collect())
 }
 
 async fn put(
@@ -176,16 +117,23 @@ async fn put(
     Ok(Written::Done)
 }
 
-async fn erase(writer: &Writer, integration: &Key, connection: &Connection) -> Result<(), Error> {
+/// Erases one route.
+///
+/// # Errors
+/// When the request fails.
+pub(super) async fn erase(
+    writer: &Writer,
+    integration: &Key,
+    connection: &Connection,
+) -> Result<(), Error> {
     let secrets: Api<Secret> = writer.within(&integration.namespace)?;
     let name = secret_name(&integration.name, connection.shard());
     let patch = json!({"data": {connection.route_key(): null}});
-    crate::controller::published::ok_if_gone(
-        secrets.patch(&name, &params(), &Patch::Merge(patch)).await,
-    )
+    ok_if_gone(secrets.patch(&name, &params(), &Patch::Merge(patch)).await)
 }
 
-fn params() -> PatchParams {
+/// Of a patch of one key.
+pub(super) fn params() -> PatchParams {
     PatchParams {
         field_manager: Some(FIELD_MANAGER.into()),
         ..PatchParams::default()

@@ -716,7 +716,7 @@ fn nothing_is_refreshed_or_revoked_for_a_namespace_that_is_not_allowed() {
         None,
         "a mistake is corrected soon"
     );
-    let grace = i64::try_from(TOKEN_GRACE.as_secs()).unwrap();
+    let grace = i64::try_from(GRACE.as_secs()).unwrap();
     assert_eq!(
         step(&barred(Some(3000)), 3000 + grace).unwrap(),
         "RemoveToken"
@@ -747,9 +747,17 @@ fn what_is_removed_later_is_looked_at_in_time() {
         sealed_grant: Duration::from_hours(24),
     };
     let again = look_again(&connection(), &barred, rules, at(3100));
-    assert_eq!(again, Some(schedule::later(at(3000), TOKEN_GRACE)));
+    assert_eq!(again, Some(schedule::later(at(3000), GRACE)));
+    // The pass that finds it first: its own status leads to no other.
+    barred.observed.access = AppAccess::Refused(None);
+    let again = look_again(&connection(), &barred, rules, at(3100));
+    assert_eq!(again, Some(schedule::later(at(3100), GRACE)));
+    barred.observed.access = AppAccess::Refused(Some(at(3000)));
+    // Its route is erased at the same time, with a token or without.
     barred.observed.token = TokenSecret::Absent;
     let again = look_again(&connection(), &barred, rules, at(3100));
+    assert_eq!(again, Some(schedule::later(at(3000), GRACE)));
+    let again = look_again(&connection(), &barred, rules, at(4000));
     assert_eq!(again, Some(schedule::later(at(3000), rules.sealed_grant)));
 }
 

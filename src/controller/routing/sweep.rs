@@ -1,0 +1,244 @@
+//! Removes the routes that nobody has any more: an integration's pass looks after them. A namespace that is no
+//! longer allowed keeps a route that leads nowhere for a while, so that a slip with a label loses no event.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use contract::receiver::routes::{Connection, Route, SHARDS, secret_name};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret;
+use kube::{
+    Api, ResourceExt as _,
+    api::{ListParams, Patch},
+};
+use serde_json::json;
+
+use super::{
+    memory::Routes,
+    sink::nowhere,
+    write::{erase, params},
+};
+use crate::{
+    api::{label, v1alpha1::ZoomIntegration},
+    controller::{
+        error::Error,
+        index::Presence,
+        integration::ownership::owned,
+        key::Key,
+        reader::{Reader, Reads},
+        schedule,
+        tenancy::GRACE,
+        writer::Writer,
+    },
+};
+
+/// What becomes of a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// The connection's own pass decides about it.
+    Keep,
+    /// Its events wait.
+    Hold,
+    /// It is erased.
+    Erase,
+}
+
+/// What becomes of the route of a connection that stands so to its integration.
+#[must_use]
+pub fn fate(presence: Presence, now: Timestamp) -> Fate {
+    match presence {
+        Presence::There => Fate::Keep,
+        Presence::Barred {
+            is_claimed: false,
+            since,
+        } if since.is_none_or(|since| now < schedule::later(since, GRACE)) => Fate::Hold,
+        Presence::Barred { .. } | Presence::Gone => Fate::Erase,
+    }
+}
+
+/// Carries out what becomes of each route of an integration. `fate` is asked again before each change, since
+/// others take time. `again` gets the connections whose passes are to decide: those found at a first look, and
+/// those whose route was changed, because they may have come back meanwhile.
+///
+/// # Errors
+/// When a request to the API server fails.
+pub async fn sweep(
+    routes: &Routes,
+    reader: &Reader,
+    writer: &Writer,
+    integration: &ZoomIntegration,
+    fate: impl Fn(&Connection) -> Fate,
+    again: impl Fn(&Connection),
+) -> Result<(), Error> {
+    let key = Key::from(integration);
+    let (known, is_first) = match routes.all(&key) {
+        Some(known) => (known, false),
+        None => (look(routes, reader, integration).await?, true),
+    };
+    for connection in known {
+        if fate(&connection) == Fate::Keep {
+            if is_first {
+                again(&connection);
+            }
+            continue;
+        }
+        let _turn = routes.turn(&connection).await;
+        match fate(&connection) {
+            Fate::Keep => {}
+            Fate::Hold if routes.is_held(&key, &connection) => continue,
+            Fate::Hold => {
+                hold(routes, reader, writer, integration, &connection).await?;
+                tracing::info!(%connection, "the route leads nowhere while its namespace is not allowed");
+            }
+            Fate::Erase => {
+                erase(writer, &key, &connection).await?;
+                routes.erased(&key, &connection);
+                tracing::info!(%connection, "erased the route of a connection that is gone");
+            }
+        }
+        again(&connection);
+    }
+    Ok(())
+}
+
+/// Lets a route lead nowhere, without its credentials.
+async fn hold(
+    routes: &Routes,
+    reader: &Reader,
+    writer: &Writer,
+    integration: &ZoomIntegration,
+    connection: &Connection,
+) -> Result<(), Error> {
+    let key = Key::from(integration);
+    let name = secret_name(&integration.name_any(), connection.shard());
+    let secrets: Reads<Secret> = reader.beside(integration);
+    let live = secrets.get_opt(&name).await?;
+    let live = live.filter(|live| owned(integration, live));
+    let file = connection.route_key();
+    let data = live.as_ref().and_then(|live| live.data.as_ref());
+    let Some(json) = data.and_then(|data| data.get(&file)) else {
+        routes.erased(&key, connection);
+        return Ok(());
+    };
+    let Some(json) = held(&json.0) else {
+        erase(writer, &key, connection).await?;
+        routes.erased(&key, connection);
+        return Ok(());
+    };
+    let secrets: Api<Secret> = writer.beside(integration)?;
+    let patch = json!({"data": {file: STANDARD.encode(&json)}});
+    let patched = secrets.patch(&name, &params(), &Patch::Merge(patch)).await;
+    patched.map_err(Error::from_write)?;
+    routes.held(&key, connection.clone(), &json);
+    Ok(())
+}
+
+/// The route that leads nowhere in place of this one; `None` if it cannot be read. Events without a sink of
+/// their own go to the integration's, as before.
+fn held(json: &[u8]) -> Option<String> {
+    let mut route = Route::from_json(json).ok()?;
+    let connection = &route.connection;
+    route.sink = route
+        .sink
+        .is_some()
+        .then(|| nowhere(&connection.namespace, &connection.name));
+    route.to_json().ok()
+}
+
+/// Reads which connections have a route.
+async fn look(
+    routes: &Routes,
+    reader: &Reader,
+    integration: &ZoomIntegration,
+) -> Result<Vec<Connection>, Error> {
+    let secrets: Reads<Secret> = reader.beside(integration);
+    let selector = format!(
+        "{}={},{}={}",
+        label::USE,
+        label::ROUTES,
+        label::INTEGRATION,
+        integration.name_any()
+    );
+    let found = secrets
+        .list(&ListParams::default().labels(&selector))
+        .await?;
+    let names: Vec<String> = (0..SHARDS)
+        .map(|shard| secret_name(&integration.name_any(), shard))
+        .collect();
+    let written: Vec<(Connection, &[u8])> = found
+        .iter()
+        .filter(|secret| names.contains(&secret.name_any()) && owned(integration, *secret))
+        .flat_map(|secret| secret.data.iter().flatten())
+        .filter_map(|(key, json)| Some((Connection::of_route_key(key)?, json.0.as_slice())))
+        .collect();
+    let key = Key::from(integration);
+    routes.found(&key, &written);
+    Ok(written
+        .into_iter()
+        .map(|(connection, _)| connection)
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use contract::receiver::{
+        NatsMessageId, SinkFormat, SinkUrl,
+        routes::{Destination, Private, RouteCredentials, RouteSink},
+    };
+
+    use super::*;
+
+    #[test]
+    fn a_namespace_that_is_no_longer_allowed_has_a_grace_unless_another_claims_the_account() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let grace = i64::try_from(GRACE.as_secs()).unwrap();
+        let barred = |since: Option<i64>, is_claimed| Presence::Barred {
+            since: since.map(at),
+            is_claimed,
+        };
+        for (presence, now, wanted) in [
+            (Presence::There, 0, Fate::Keep),
+            (Presence::Gone, 0, Fate::Erase),
+            (barred(None, false), 100, Fate::Hold),
+            (barred(Some(100), false), 99 + grace, Fate::Hold),
+            (barred(Some(100), false), 100 + grace, Fate::Erase),
+            (barred(Some(100), true), 101, Fate::Erase),
+            (barred(None, true), 101, Fate::Erase),
+        ] {
+            assert_eq!(fate(presence, at(now)), wanted, "{presence:?} at {now}");
+        }
+    }
+
+    #[test]
+    fn a_held_route_keeps_its_accounts_and_no_secret_and_leads_nowhere() {
+        let mut route = Route {
+            connection: Connection::new("clinic", "zoom").unwrap(),
+            accounts: vec!["a".into()],
+            sink: Some(RouteSink {
+                destination: Destination::Internet {
+                    url: SinkUrl("https://clinic.example/?key=s3cret".into()),
+                },
+                format: SinkFormat::Zoom,
+                timeout_seconds: None,
+                message_id: NatsMessageId::default(),
+                credentials: RouteCredentials {
+                    secret_token: Some(Private::new("s3cret")),
+                    ..RouteCredentials::default()
+                },
+            }),
+            external_refs: BTreeMap::new(),
+        };
+        let json = held(route.to_json().unwrap().as_bytes()).unwrap();
+        assert!(!json.contains("s3cret"), "{json}");
+        let found = Route::from_json(json.as_bytes()).unwrap();
+        assert_eq!(found.accounts, ["a"]);
+        let destination = found.sink.unwrap().destination;
+        let leads_nowhere = matches!(&destination, Destination::Service { addresses: Some(all), .. } if all.is_empty());
+        assert!(leads_nowhere, "{destination:?}");
+        assert_eq!(held(json.as_bytes()), Some(json), "it stays so");
+        route.sink = None;
+        let plain = route.to_json().unwrap();
+        assert_eq!(held(plain.as_bytes()), Some(plain.clone()));
+        assert_eq!(held(b"{}"), None);
+    }
+}
