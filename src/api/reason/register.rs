@@ -399,6 +399,9 @@ register! {
     /// the events of the account go to the connection's sink
     Routed = "Routed" in [Connection] on [EventsRouted(True)]
         for Nobody: "";
+    /// the route is written, and the receiver's Pods do not sort events by account yet: all go to the integration's sink
+    RoutePending = "RoutePending" in [Connection] on [EventsRouted(False)]
+        for Nobody: "it becomes True once the Pods are replaced; if it does not, see `ReceiverAvailable` of the integration";
     /// events are sorted by account once they are stored, and the integration has no buffer
     BufferRequired = "BufferRequired" in [Connection] on [EventsRouted(False)]
         for AppOwner: "set `webhook.buffer` of the integration";

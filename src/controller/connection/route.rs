@@ -91,6 +91,10 @@ pub async fn bring(
         connection,
         integration: Some(integration),
         is_on,
+        // Until the receivers have been asked, what was known stays so.
+        is_running: index
+            .routes_by_account(&home)
+            .unwrap_or_else(|| routing::is_routed(connection)),
         accounts: &accounts,
         is_authorized: observed.kept().is_some_and(|kept| kept.identified),
         sink: sink.as_ref(),

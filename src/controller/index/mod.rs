@@ -35,6 +35,7 @@ mod relation;
 mod secrets;
 mod served;
 mod state;
+mod told;
 mod watched;
 
 pub use self::{
@@ -43,6 +44,7 @@ pub use self::{
     objects::Guarded,
     presence::Presence,
     state::{Index, NAMESPACES},
+    told::Told,
     watched::Watched,
 };
 

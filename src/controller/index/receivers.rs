@@ -9,10 +9,12 @@ use std::{
 use contract::{facts::Removal, receiver::routes::Connection, routing_facts::ConnectionFacts};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
-use kube::Resource as _;
+use kube::{Resource as _, ResourceExt as _};
 
-use super::{coverage::Watch, state::Index};
-use crate::controller::{integration::ReceiverPod, key::Key, removals::Removals};
+use super::{coverage::Watch, objects::readable, state::Index, told::Told};
+use crate::controller::{
+    integration::ReceiverPod, key::Key, removals::Removals, routing::is_routed,
+};
 
 /// More than most clusters have.
 const MOST_REPLICA_SETS: usize = 20_000;
@@ -40,15 +42,25 @@ impl Index {
             .unwrap_or_default()
     }
 
-    /// Records what the receivers of an integration tell of its connections' routes. Returns those of which
-    /// something that their status says has changed.
-    pub fn learn_routing(
-        &self,
-        integration: &Key,
-        told: BTreeMap<Connection, ConnectionFacts>,
-    ) -> Vec<Connection> {
+    /// Records what the receivers of an integration tell of its connections' routes. Returns the connections of
+    /// which something that their status says has changed.
+    pub fn learn_routing(&self, integration: &Key, told: Told) -> Vec<Connection> {
         let mut state = self.lock();
-        let before = state.routing.remove(integration).unwrap_or_default();
+        let before = state.routing.insert(integration.clone(), told.clone());
+        if before.as_ref().map(|before| before.by_account) != Some(told.by_account) {
+            let (namespace, name) = (&integration.namespace, &integration.name);
+            let all = state.objects.connections_of(namespace, name);
+            return all
+                .iter()
+                .filter_map(|found| readable(found))
+                .filter(|found| found.spec.sink.is_some() && is_routed(found) != told.by_account)
+                .filter_map(|found| {
+                    Connection::new(&found.namespace().unwrap_or_default(), &found.name_any())
+                })
+                .collect();
+        }
+        let before = before.unwrap_or_default().connections;
+        let told = told.connections;
         let none = ConnectionFacts::default();
         let shown = |facts: &ConnectionFacts| ConnectionFacts {
             // A number that changes with every attempt.
@@ -59,22 +71,26 @@ impl Index {
         let of = |facts: &BTreeMap<Connection, ConnectionFacts>, connection: &Connection| {
             shown(facts.get(connection).unwrap_or(&none))
         };
-        let changed = all
-            .into_iter()
+        all.into_iter()
             .filter(|connection| of(&told, connection) != of(&before, connection))
             .cloned()
-            .collect();
-        if !told.is_empty() {
-            state.routing.insert(integration.clone(), told);
-        }
-        changed
+            .collect()
+    }
+
+    /// Whether the receivers of an integration tell accounts apart; `None` until they were asked.
+    #[must_use]
+    pub fn routes_by_account(&self, integration: &Key) -> Option<bool> {
+        let state = self.lock();
+        let told = state.routing.get(integration)?;
+        Some(told.by_account)
     }
 
     /// What the receivers of an integration tell of a connection's route.
     #[must_use]
     pub fn routing(&self, integration: &Key, connection: &Connection) -> Option<ConnectionFacts> {
         let state = self.lock();
-        state.routing.get(integration)?.get(connection).cloned()
+        let told = state.routing.get(integration)?;
+        told.connections.get(connection).cloned()
     }
 
     /// The Pods of a receiver; `None` if they cannot be watched there.

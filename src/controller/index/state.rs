@@ -1,13 +1,12 @@
 //! The index itself: changes go in, and the objects that need a pass come out.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{HashMap, HashSet},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use contract::{receiver::routes::Connection, routing_facts::ConnectionFacts};
 use jiff::Timestamp;
 
 use super::{
@@ -18,6 +17,7 @@ use super::{
     objects::{Guarded, Objects},
     polls::Polls,
     served::Served,
+    told::Told,
     watched::Watched,
 };
 use crate::{
@@ -50,7 +50,7 @@ pub struct State {
     pub(super) polls: Polls,
     pub(super) echoes: Echoes,
     /// What receivers tell of routes, by integration.
-    pub(super) routing: HashMap<Key, BTreeMap<Connection, ConnectionFacts>>,
+    pub(super) routing: HashMap<Key, Told>,
     /// UIDs of the Deployments that own `ReplicaSets`, by UID of the `ReplicaSet`. They never change.
     pub(super) replica_sets: HashMap<String, String>,
 }

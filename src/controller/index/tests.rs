@@ -536,6 +536,7 @@ fn no_pass_starts_before_the_labels_of_namespaces_are_known() {
 #[test]
 fn a_connection_gets_a_pass_when_something_new_is_told_of_its_route() {
     let index = Index::default();
+    index.learn_routing(&app("app"), routing(true));
     let facts = |dead_letters, sink_failures| ConnectionFacts {
         dead_letters,
         sink_failures,
@@ -545,7 +546,11 @@ fn a_connection_gets_a_pass_when_something_new_is_told_of_its_route() {
         let told = told.iter();
         let told =
             told.map(|(name, facts)| (Connection::new("acme", name).unwrap(), facts.clone()));
-        let changed = index.learn_routing(&app("app"), told.collect());
+        let told = Told {
+            by_account: true,
+            connections: told.collect(),
+        };
+        let changed = index.learn_routing(&app("app"), told);
         let names = changed.into_iter().map(|connection| connection.name);
         names.collect::<Vec<_>>()
     };
@@ -612,6 +617,42 @@ fn only_selected_namespaces_are_served() {
     assert!(index.relabel("clinics", labels("yes")).is_empty());
     assert_eq!(sorted(index.relabel("clinics", None)), all);
     assert!(!all.iter().any(|key| index.serves(key)));
+}
+
+/// What receivers tell that know of no trouble.
+fn routing(by_account: bool) -> Told {
+    Told {
+        by_account,
+        ..Told::default()
+    }
+}
+
+#[test]
+fn connections_with_sinks_get_a_pass_when_the_receivers_begin_to_tell_accounts_apart() {
+    let index = Index::default();
+    index.apply(integration("app", 1, json!({})));
+    index.apply(connection("bob", 2, json!({})));
+    let with_sink = |version, status: &str| {
+        let condition = json!([{
+            "type": "EventsRouted", "status": status, "reason": "Routed", "message": "m",
+            "lastTransitionTime": "2026-03-01T10:00:00Z",
+        }]);
+        let more = json!({
+            "spec": {"sink": {"http": {"url": "https://a.example"}}},
+            "status": {"conditions": condition},
+        });
+        index.apply(connection("ada", version, more));
+    };
+    with_sink(3, "False");
+    let ada = [Connection::new("clinics", "ada").unwrap()];
+    assert_eq!(index.routes_by_account(&app("app")), None);
+    assert!(index.learn_routing(&app("app"), routing(false)).is_empty());
+    assert_eq!(index.routes_by_account(&app("app")), Some(false));
+    assert_eq!(index.learn_routing(&app("app"), routing(true)), ada);
+    assert_eq!(index.routes_by_account(&app("app")), Some(true));
+    assert!(index.learn_routing(&app("app"), routing(true)).is_empty());
+    with_sink(4, "True");
+    assert_eq!(index.learn_routing(&app("app"), routing(false)), ada);
 }
 
 // === Whether a route is still somebody's ===

@@ -6,7 +6,13 @@ use jiff::Timestamp;
 use super::model::Observed;
 use crate::{
     api::v1alpha1::ZoomIntegration,
-    controller::{Context, connections, error::Error, index::Presence, key::Key, routing},
+    controller::{
+        Context, connections,
+        error::Error,
+        index::{Presence, Told},
+        key::Key,
+        routing,
+    },
 };
 
 /// Whether the integration's receiver tells accounts apart.
@@ -60,7 +66,13 @@ pub fn requeue(context: &Context, integration: &ZoomIntegration, observed: &Obse
         return;
     };
     let key = Key::from(integration);
-    let told = facts.routing.clone().unwrap_or_default().connections;
+    let asked = observed.pods.iter().filter(|pod| !pod.leaving);
+    let mut answers = asked.filter_map(|pod| pod.facts.as_ref());
+    let told = Told {
+        // A Pod of before sends what it gets to the integration's sink.
+        by_account: answers.all(|facts| facts.routing.is_some()),
+        connections: facts.routing.clone().unwrap_or_default().connections,
+    };
     for connection in context.reader.index().learn_routing(&key, told) {
         let key = Key::connection(&connection.namespace, &connection.name);
         context.requeue.routine(key);

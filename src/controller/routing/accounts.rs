@@ -47,6 +47,14 @@ pub fn is_on(integration: &ZoomIntegration, has_sinks: bool) -> bool {
     spec.is_general() && (is_shared || has_policy || !spec.accounts.is_empty() || has_sinks)
 }
 
+/// Whether the connection's status says that its events go to its sink.
+#[must_use]
+pub fn is_routed(connection: &ZoomConnection) -> bool {
+    let status = connection.status.as_ref();
+    let stated = status.and_then(|status| Type::EventsRouted.find(&status.conditions));
+    stated.is_some_and(|stated| stated.status == Status::True.as_str())
+}
+
 /// The accounts of `connection`, to which a consent `proved` one. `all`: the connections of the integration.
 #[must_use]
 pub fn accounts<'a>(

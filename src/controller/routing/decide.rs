@@ -24,6 +24,8 @@ pub struct Input<'a> {
     pub integration: Option<&'a ZoomIntegration>,
     /// Whether the integration's receiver tells accounts apart.
     pub is_on: bool,
+    /// Whether its Pods do so by now.
+    pub is_running: bool,
     /// The connection's accounts.
     pub accounts: &'a Accounts,
     /// Whether somebody has authorized the connection.
@@ -120,6 +122,11 @@ pub fn decide(input: Input<'_>) -> Decision {
             Status::False,
             Reason::RouteUnusable,
             format!("The receiver cannot use the route and keeps the one before: {problem}."),
+        ),
+        (None, None) if !input.is_running => say(
+            Status::False,
+            Reason::RoutePending,
+            "The receiver does not sort events by account yet: until its Pods are replaced, all events go to the integration's sink.".into(),
         ),
         (None, None) => say(Status::True, Reason::Routed, routed(input.accounts)),
     };
@@ -236,6 +243,7 @@ mod tests {
             connection: &connection,
             integration: Some(&app),
             is_on: true,
+            is_running: true,
             accounts: &own,
             is_authorized: true,
             sink: Some(&found),
@@ -243,6 +251,12 @@ mod tests {
         };
         let decision = decide(input);
         assert_eq!(said(&decision), Some((Status::True, Reason::Routed)));
+        let early = decide(Input {
+            is_running: false,
+            ..input
+        });
+        assert_eq!(said(&early), Some((Status::False, Reason::RoutePending)));
+        assert_eq!(early.wanted, decision.wanted, "it waits for the Pods");
         let Wanted::Write(route) = decision.wanted else {
             panic!("{decision:?}");
         };
@@ -284,6 +298,7 @@ mod tests {
             connection: &connection,
             integration: Some(&app),
             is_on: true,
+            is_running: true,
             accounts: &own,
             is_authorized: true,
             sink: None,
@@ -345,6 +360,7 @@ mod tests {
                 connection: &connection,
                 integration: Some(&app),
                 is_on: true,
+                is_running: true,
                 accounts: &own,
                 is_authorized,
                 sink: Some(&found),
@@ -366,6 +382,7 @@ mod tests {
             connection: &connection,
             integration: None,
             is_on: true,
+            is_running: true,
             accounts: &own,
             is_authorized: true,
             sink: None,
