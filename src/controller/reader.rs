@@ -2,7 +2,7 @@
 
 use std::{fmt::Debug, sync::Arc};
 
-use k8s_openapi::{ClusterResourceScope, NamespaceResourceScope};
+use k8s_openapi::{ClusterResourceScope, NamespaceResourceScope, api::core::v1::Secret};
 use kube::{
     Api, Client, Resource,
     api::{ListParams, ObjectList, PartialObjectMeta},
@@ -45,6 +45,23 @@ impl Reader {
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
     {
         self.within(object.meta().namespace.as_deref().unwrap_or_default())
+    }
+
+    /// Reads a Secret beside `object`, unless the watch says that there is none. The watch may lag behind:
+    /// what follows must bear a Secret that exists.
+    ///
+    /// # Errors
+    /// When the request fails.
+    pub async fn secret_if_known(
+        &self,
+        object: &impl Resource<DynamicType = ()>,
+        name: &str,
+    ) -> Result<Option<Secret>, kube::Error> {
+        let secrets: Reads<Secret> = self.beside(object);
+        if self.index.lacks_secret(secrets.namespace(), name) {
+            return Ok(None);
+        }
+        secrets.get_opt(name).await
     }
 
     /// Objects in this namespace.

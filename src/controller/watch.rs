@@ -256,15 +256,17 @@ impl Scope {
         let kind = Secret::kind(&());
         let secrets = self.api::<PartialObjectMeta<Secret>>();
         let mut events = std::pin::pin!(watcher(secrets, every_secret()));
-        let index = self.context.reader.index();
+        let (index, scope) = (self.context.reader.index(), self.namespace.as_deref());
         while let Some(event) = events.next().await {
             match event {
-                Ok(Event::Init) => continue,
-                Ok(Event::InitDone) => {}
+                Ok(Event::Init) => {
+                    index.list_secrets(scope);
+                    continue;
+                }
+                Ok(Event::InitDone) => index.secrets_listed(scope),
                 // Most of them did not change.
                 Ok(Event::InitApply(secret)) => {
-                    let namespace = secret.namespace().unwrap_or_default();
-                    for key in index.readers(&namespace, &secret.name_any()) {
+                    for key in index.secret_listed(&secret) {
                         self.context.requeue.routine(key);
                     }
                 }

@@ -26,6 +26,35 @@ pub struct Writer {
     requeue: Requeue,
 }
 
+/// A write of a Secret that is under way. It ends when this is dropped, and has failed unless it was [`done`].
+///
+/// [`done`]: SecretWrite::done
+#[must_use]
+pub struct SecretWrite<'a> {
+    writer: &'a Writer,
+    by: Key,
+    secret: String,
+    version: Option<String>,
+}
+
+// === impl SecretWrite ===
+
+impl SecretWrite<'_> {
+    /// The API server has written this.
+    pub fn done(mut self, written: &Secret) {
+        self.version.clone_from(&written.metadata.resource_version);
+    }
+}
+
+impl Drop for SecretWrite<'_> {
+    fn drop(&mut self) {
+        let (index, version) = (&self.writer.index, self.version.take());
+        if index.end_write(&self.by, &self.secret, version) {
+            self.writer.requeue.now(self.by.clone());
+        }
+    }
+}
+
 // === impl Writer ===
 
 impl Writer {
@@ -93,9 +122,15 @@ impl Writer {
         }
     }
 
-    /// A pass over `by` wrote this Secret: it needs no other pass because of it.
-    pub fn wrote_secret(&self, by: &Key, secret: &Secret) {
-        self.index.wrote_secret(by.clone(), secret);
+    /// Begins a write of this Secret by a pass over `by`, which needs no other pass because of it.
+    pub fn begin_secret(&self, by: Key, secret: &str) -> SecretWrite<'_> {
+        self.index.begin_write(&by, secret);
+        SecretWrite {
+            writer: self,
+            by,
+            secret: secret.to_owned(),
+            version: None,
+        }
     }
 
     /// Publishes an Event about `object`. A failure is only logged.

@@ -102,9 +102,10 @@ pub async fn apply(
         }
         Step::Publish(grant) => {
             let (secrets, zoom) = (writer.beside(connection)?, &context.zoom.client);
+            let write = writer.begin_secret(Key::from(connection), &owner.secret_name);
             let written = publish(zoom, connection, situation, &secrets, grant).await;
             if let Ok(secret) = &written {
-                writer.wrote_secret(&Key::from(connection), secret);
+                write.done(secret);
             }
             Ok(Outcome::Published(
                 refused(written)?.map(|secret| token_secret::read(&owner, Some(&secret))),
@@ -112,8 +113,9 @@ pub async fn apply(
         }
         Step::ReownToken(version) => {
             let secrets = writer.beside(connection)?;
+            let write = writer.begin_secret(Key::from(connection), &owner.secret_name);
             let secret = published::reown(&secrets, &owner, version).await?;
-            writer.wrote_secret(&Key::from(connection), &secret);
+            write.done(&secret);
             let read = token_secret::read(&owner, Some(&secret));
             Ok(Outcome::Published(Ok(read)))
         }

@@ -74,7 +74,10 @@ pub async fn observe(sources: Sources<'_>, connection: &ZoomConnection) -> Resul
     let secrets: Reads<Secret> = reader.beside(connection);
     let read = grant(&secrets, connection).await?;
     let owner = Owner::connection(connection);
-    let token = secrets.get_opt(&owner.secret_name).await?;
+    // A new token is created, which fails if there is a Secret after all.
+    let token = reader
+        .secret_if_known(connection, &owner.secret_name)
+        .await?;
     let namespace = namespace(reader, connection).await?;
     let (access, integration) = integration(sources, connection, &namespace).await?;
     let management = integration

@@ -19,12 +19,14 @@
 //! | what did the last pass find | `fleet` |
 //! | when are receivers asked for their facts | `polls` |
 //! | which changes of Secrets are our own | `echoes` |
+//! | which Secrets exist | `existing` |
 
 mod accounts;
 mod cache;
 mod coverage;
 mod declared;
 mod echoes;
+mod existing;
 mod facts;
 mod fleet;
 mod objects;

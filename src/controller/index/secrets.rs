@@ -1,34 +1,70 @@
-//! Whom a change of a Secret concerns.
+//! Whom a change of a Secret concerns, and which Secrets exist.
 
 use k8s_openapi::api::core::v1::Secret;
-use kube::{ResourceExt as _, api::PartialObjectMeta};
+use kube::api::PartialObjectMeta;
 
 use super::{cache::names, state::Index};
 use crate::controller::key::Key;
 
 impl Index {
     /// The objects that read or write a Secret.
-    #[must_use]
+    #[cfg(test)]
     pub fn readers(&self, namespace: &str, secret: &str) -> Vec<Key> {
         self.lock().objects.readers_of(namespace, secret)
     }
 
-    /// A pass over `by` wrote this Secret: the event of the watch about it is no news for it.
-    pub fn wrote_secret(&self, by: Key, secret: &Secret) {
+    /// A watch of Secrets starts to list.
+    pub fn list_secrets(&self, scope: Option<&str>) {
+        self.lock().existing.list(scope);
+    }
+
+    /// A list names this Secret. Returns the objects that read or write it.
+    #[must_use]
+    pub fn secret_listed(&self, secret: &PartialObjectMeta<Secret>) -> Vec<Key> {
         let (namespace, name) = names(secret);
-        if let Some(version) = secret.resource_version() {
-            let mut state = self.lock();
-            state.echoes.expect(namespace, name, version, by);
-        }
+        let mut state = self.lock();
+        state.existing.listed(namespace, name);
+        state.objects.readers_of(namespace, name)
+    }
+
+    /// A watch of Secrets has listed all.
+    pub fn secrets_listed(&self, scope: Option<&str>) {
+        self.lock().existing.complete(scope);
+    }
+
+    /// Whether there is no Secret of this name, as far as the watch knows. It may lag behind: what follows from
+    /// it must bear a Secret that exists.
+    #[must_use]
+    pub fn lacks_secret(&self, namespace: &str, name: &str) -> bool {
+        self.lock().existing.lacks(namespace, name)
+    }
+
+    /// A pass over `by` is about to write this Secret of its namespace: the event of the watch about it is no
+    /// news for it, even if it comes before the answer.
+    pub fn begin_write(&self, by: &Key, secret: &str) {
+        let mut state = self.lock();
+        state.echoes.begin(&by.namespace, secret, by.clone());
+    }
+
+    /// The write of a pass over `by` led to this version; `None` if it failed. Returns whether `by` needs a pass
+    /// because of other writes.
+    #[must_use]
+    pub fn end_write(&self, by: &Key, secret: &str, version: Option<String>) -> bool {
+        let mut state = self.lock();
+        // A write may fail because there is a Secret that the watch does not report.
+        state.existing.insert(&by.namespace, secret);
+        let namespace = by.namespace.clone();
+        state.echoes.end(&namespace, secret, by.clone(), version)
     }
 
     /// The objects that need a pass because a Secret was written: those that read or write it, except the one
-    /// whose pass wrote it.
+    /// whose pass writes it.
     #[must_use]
     pub fn secret_written(&self, secret: &PartialObjectMeta<Secret>) -> Vec<Key> {
         let (namespace, name) = names(secret);
         let version = secret.metadata.resource_version.as_deref();
         let mut state = self.lock();
+        state.existing.insert(namespace, name);
         let by = state.echoes.heard(namespace, name, version);
         let mut keys = state.objects.readers_of(namespace, name);
         keys.retain(|key| by.as_ref() != Some(key));
@@ -40,6 +76,7 @@ impl Index {
     pub fn secret_deleted(&self, secret: &PartialObjectMeta<Secret>) -> Vec<Key> {
         let (namespace, name) = names(secret);
         let mut state = self.lock();
+        state.existing.remove(namespace, name);
         state.echoes.forget(namespace, name);
         state.objects.readers_of(namespace, name)
     }

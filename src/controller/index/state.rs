@@ -13,6 +13,7 @@ use super::{
     cache::Applied,
     coverage::{Coverage, Watch},
     echoes::Echoes,
+    existing::Existing,
     fleet::{Figures, Fleet, Member},
     objects::{Guarded, Objects},
     polls::Polls,
@@ -49,6 +50,7 @@ pub struct State {
     pub(super) fleet: Fleet,
     pub(super) polls: Polls,
     pub(super) echoes: Echoes,
+    pub(super) existing: Existing,
     /// What receivers tell of routes, by integration.
     pub(super) routing: HashMap<Key, Told>,
     /// UIDs of the Deployments that own `ReplicaSets`, by UID of the `ReplicaSet`. They never change.

@@ -222,6 +222,32 @@ fn a_secret_concerns_those_who_read_it_or_write_it() {
 }
 
 #[test]
+fn the_event_of_an_own_write_is_no_news_even_before_its_answer() {
+    let index = Index::default();
+    index.apply(integration("app", 1, json!({})));
+    let secret = |version: &str| {
+        let meta =
+            json!({"name": "app-zoom-token", "namespace": "clinics", "resourceVersion": version});
+        serde_json::from_value(json!({"metadata": meta})).unwrap()
+    };
+    index.list_secrets(None);
+    index.secrets_listed(None);
+    let lacks = || index.lacks_secret("clinics", "app-zoom-token");
+    assert!(lacks());
+    index.begin_write(&app("app"), "app-zoom-token");
+    assert!(index.secret_written(&secret("5")).is_empty());
+    assert!(!index.end_write(&app("app"), "app-zoom-token", Some("5".into())));
+    assert!(!lacks());
+    assert_eq!(index.secret_written(&secret("6")), [app("app")]);
+    assert_eq!(index.secret_deleted(&secret("7")), [app("app")]);
+    assert!(lacks());
+    // The API server said that it exists, although the watch does not report it.
+    index.begin_write(&app("app"), "app-zoom-token");
+    assert!(!index.end_write(&app("app"), "app-zoom-token", None));
+    assert!(!lacks());
+}
+
+#[test]
 fn a_child_concerns_the_integration_that_it_was_made_for() {
     let index = Index::default();
     let child = |version: &str, owner: Value, labels: Value| -> Deployment {

@@ -77,7 +77,10 @@ pub async fn observe(
     memory.versions.keep(&uid, &mut credentials);
     let (token, old_token_secret) = if spec.has_own_token() {
         let owner = Owner::integration(integration);
-        let secret = secrets.get_opt(&owner.secret_name).await?;
+        // A new token is created, which fails if there is a Secret after all.
+        let secret = reader
+            .secret_if_known(integration, &owner.secret_name)
+            .await?;
         let token = token_secret::read(&owner, secret.as_ref());
         if let (TokenSecret::Ours(stored), Some(secret)) = (&token, &secret)
             && stored.source != credentials.version

@@ -77,11 +77,12 @@ pub(super) async fn request(
         }
     };
     // Zoom may have been slow. The version that this write replaces protects newer data in any case.
+    let owner = Owner::integration(integration);
+    let write = writer.begin_secret(key, &owner.secret_name);
     match publish(&writer.beside(integration)?, integration, observed, &token).await {
         Ok(secret) => {
             tracing::info!(expires_at = %token.expires_at, "published a token");
-            writer.wrote_secret(&Key::from(integration), &secret);
-            let owner = Owner::integration(integration);
+            write.done(&secret);
             let secret = token_secret::read(&owner, Some(&secret));
             Ok(match refusal(&zoom.client, integration, &token).await {
                 None => TokenOutcome::Published(secret),
@@ -143,8 +144,9 @@ pub(super) async fn reown(
     };
     let owner = Owner::integration(integration);
     let secrets = writer.beside(integration)?;
+    let write = writer.begin_secret(Key::from(integration), &owner.secret_name);
     let secret = published::reown(&secrets, &owner, &stored.resource_version).await?;
-    writer.wrote_secret(&Key::from(integration), &secret);
+    write.done(&secret);
     let secret = token_secret::read(&owner, Some(&secret));
     Ok(TokenOutcome::Reowned(secret))
 }
