@@ -17,6 +17,7 @@ mod tls;
 mod buffer;
 mod control;
 mod crash;
+mod crowd;
 mod delivery;
 mod disk;
 mod domain_validation;
