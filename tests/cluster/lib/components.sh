@@ -24,10 +24,11 @@ start_component() {
   local name=$1 arguments
   mapfile -t arguments < <(component_arguments "$name")
   [[ $name != kubelet ]] || make_cgroup
-  # Not the terminal's, not the lock's, and not the user's proxy settings: the cluster is on this machine.
+  # Not the terminal's, not the locks' (3 is that of a caller's flock, which would stay taken as long as the cluster runs),
+  # and not the user's proxy settings: the cluster is on this machine.
   env -u HTTP_PROXY -u HTTPS_PROXY -u http_proxy -u https_proxy -u NOTIFY_SOCKET \
     "$MARK=$name" PATH="$PATH:/usr/sbin:/sbin" setsid "$(program "$name")" "${arguments[@]}" \
-    </dev/null >>"$LOG_DIR/$name.log" 2>&1 8>&- 9>&- &
+    </dev/null >>"$LOG_DIR/$name.log" 2>&1 3>&- 8>&- 9>&- &
   disown
 }
 
