@@ -88,6 +88,9 @@ async fn main() -> anyhow::Result<()> {
             let text = std::fs::read_to_string(&report.results)
                 .with_context(|| report.results.display().to_string())?;
             let results: Results = serde_json::from_str(&text)?;
+            if let Some(folder) = report.picture.parent() {
+                std::fs::create_dir_all(folder)?;
+            }
             std::fs::write(&report.picture, picture::svg(&results))?;
             page::write(&results, &report.page)?;
         }

@@ -18,15 +18,17 @@ const LIMIT: u64 = 128 << 20;
 /// When the page cannot be read or written, or has no markers.
 pub fn write(results: &Results, page: &Path) -> anyhow::Result<()> {
     let text = fs::read_to_string(page).with_context(|| page.display().to_string())?;
-    let (before, rest) = text.split_once(BEGIN).context("the page has no markers")?;
+    fs::write(page, replaced(&text, results)?)?;
+    Ok(())
+}
+
+fn replaced(page: &str, results: &Results) -> anyhow::Result<String> {
+    let (before, rest) = page.split_once(BEGIN).context("the page has no markers")?;
     let (_, after) = rest
         .split_once(END)
         .context("the page has no second marker")?;
-    fs::write(
-        page,
-        format!("{before}{BEGIN}\n\n{}\n{END}{after}", markdown(results)),
-    )?;
-    Ok(())
+    let middle = markdown(results);
+    Ok(format!("{before}{BEGIN}\n\n{middle}\n{END}{after}"))
 }
 
 /// The tables.
@@ -174,4 +176,29 @@ fn precise(count: u64) -> f64 {
 
 fn per(count: u64, objects: u32) -> f64 {
     precise(count) / f64::from(objects)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_between_the_markers_is_replaced() -> anyhow::Result<()> {
+        let results = Results::default();
+        let page = replaced(&format!("before\n{BEGIN}\nold\n{END}\nafter\n"), &results)?;
+        assert!(page.starts_with("before\n<!-- fleet: begin -->\n\nMeasured "));
+        assert!(page.ends_with("\n<!-- fleet: end -->\nafter\n"), "{page}");
+        assert!(!page.contains("old"));
+        assert_eq!(replaced(&page, &results)?, page);
+        assert!(replaced("no markers", &results).is_err());
+        assert!(replaced(BEGIN, &results).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn the_page_of_the_documentation_has_the_markers() -> anyhow::Result<()> {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/benchmarks.md");
+        replaced(&fs::read_to_string(page)?, &Results::default())?;
+        Ok(())
+    }
 }
