@@ -216,7 +216,9 @@ pub fn later(time: Timestamp, wait: Duration) -> Timestamp {
     Timestamp::from_second(time.as_second()).unwrap_or(time)
 }
 
-fn between(from: Timestamp, to: Timestamp) -> Duration {
+/// The time from one to the other; none if that is negative.
+#[must_use]
+pub fn between(from: Timestamp, to: Timestamp) -> Duration {
     Duration::try_from(to.duration_since(from)).unwrap_or_default()
 }
 

@@ -419,7 +419,7 @@ register! {
         for AppOwner: "correct `sink`; the message has the receiver's words";
     /// the route could not be written beside the receiver
     RouteNotWritten = "RouteNotWritten" in [Connection] on [EventsRouted(False)]
-        for PlatformEngineer: "the message quotes the API server. Allow the Secret in the policy, quota or RBAC rule that refuses it";
+        for PlatformEngineer: "the message quotes the API server: allow the Secret in the policy, quota or RBAC rule that refuses it. Or it says that there is no room: see [limits](limits.md#one-app-for-many-tenants)";
 
     // === Consents ===
 

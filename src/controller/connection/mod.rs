@@ -25,6 +25,7 @@ mod verdict;
 
 use std::time::Duration;
 
+use contract::receiver::routes::Connection;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 
@@ -98,7 +99,13 @@ impl Managed for ZoomConnection {
         Ok(action)
     }
 
-    fn forget(_: &Context, _: &ObjectMeta) {}
+    fn forget(context: &Context, object: &ObjectMeta) {
+        let namespace = object.namespace.as_deref().unwrap_or_default();
+        let name = object.name.as_deref().unwrap_or_default();
+        if let Some(connection) = Connection::new(namespace, name) {
+            context.memory.routes.settled(&connection);
+        }
+    }
 }
 
 /// Two connections that prove one account at the same time do not see each other until both have reported. Each

@@ -1,7 +1,5 @@
 //! The route of a connection, after its grant: reads, decides and writes by means of `routing`.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt as _;
@@ -24,12 +22,6 @@ use crate::{
     },
 };
 use contract::{receiver::routes::Connection, routing_facts::ConnectionFacts};
-
-/// How soon to look again for what a sink needs: somebody is probably creating it.
-const UNTIL_THE_SINK_IS_THERE: Duration = Duration::from_secs(30);
-
-/// How soon to try again what the API server refused: somebody may allow it meanwhile.
-const AFTER_A_REFUSAL: Duration = Duration::from_mins(1);
 
 /// What the status said of the route, while nothing new is known.
 pub fn keep(connection: &ZoomConnection, situation: &mut Situation) {
@@ -109,11 +101,10 @@ pub async fn bring(
         &decision.wanted,
     )
     .await?;
-    if sink.is_some_and(|sink| sink.is_awaited) {
-        situation.look_at(schedule::later(now, UNTIL_THE_SINK_IS_THERE));
-    }
-    if let Written::Refused(_) = written {
-        situation.look_at(schedule::later(now, AFTER_A_REFUSAL));
+    if sink.is_some_and(|sink| sink.is_awaited) || written != Written::Done {
+        situation.look_at(schedule::later(now, routes.pause(&name, now)));
+    } else {
+        routes.settled(&name);
     }
     situation.routed = routed(decision, written, facts.as_ref());
     Ok(())

@@ -4,23 +4,37 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use contract::receiver::routes::Connection;
+use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
-use crate::controller::key::Key;
-
-/// The digest of a route.
-type Digest = [u8; 32];
+use crate::controller::{key::Key, schedule};
 
 /// The routes that are written.
 #[derive(Default)]
 pub struct Routes {
     /// By integration.
     written: Mutex<HashMap<Key, Written>>,
+    /// Since when a connection's route lacks something, by connection.
+    troubles: Mutex<HashMap<Connection, Timestamp>>,
     /// A connection's route is changed by its own pass and by its integration's: by one of them at a time.
     turns: [tokio::sync::Mutex<()>; TURNS],
+}
+
+/// How soon to look again for what a route lacks: somebody is probably creating it.
+const FIRST_LOOK: Duration = Duration::from_secs(30);
+
+/// The longest pause between two looks.
+const LAST_LOOK: Duration = Duration::from_mins(10);
+
+/// What a route says: its digest and its length.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Content {
+    digest: [u8; 32],
+    bytes: usize,
 }
 
 /// Connections that share a turn are rarely written at the same time.
@@ -29,7 +43,7 @@ const TURNS: usize = 32;
 #[derive(Default)]
 struct Written {
     /// By connection.
-    routes: BTreeMap<Connection, Digest>,
+    routes: BTreeMap<Connection, Content>,
     /// Those that lead nowhere because their namespace is not allowed.
     held: BTreeSet<Connection>,
     /// Whether every route that exists is here.
@@ -45,14 +59,28 @@ impl Routes {
         self.turns[usize::from(digest[1]) % TURNS].lock().await
     }
 
+    /// How soon to look again for what a connection's route lacks at `now`: the longer it lacks, the later.
+    #[must_use]
+    pub fn pause(&self, connection: &Connection, now: Timestamp) -> Duration {
+        let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = troubles.entry(connection.clone()).or_insert(now);
+        (schedule::between(*since, now) / 2).clamp(FIRST_LOOK, LAST_LOOK)
+    }
+
+    /// Records that a connection's route lacks nothing, or that the connection is gone.
+    pub fn settled(&self, connection: &Connection) {
+        let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
+        troubles.remove(connection);
+    }
+
     /// Whether exactly this route is written.
     #[must_use]
     pub fn is_written(&self, integration: &Key, connection: &Connection, json: &str) -> bool {
         let known = self.lock();
-        let digest = known
+        let content = known
             .get(integration)
             .and_then(|known| known.routes.get(connection));
-        digest.is_some_and(|digest| *digest == <Digest>::from(Sha256::digest(json)))
+        content.is_some_and(|content| *content == Content::of(json.as_bytes()))
     }
 
     /// Whether the connection has no route, for certain.
@@ -67,9 +95,9 @@ impl Routes {
     pub fn wrote(&self, integration: &Key, connection: Connection, json: &str) {
         let mut known = self.lock();
         let known = known.entry(integration.clone()).or_default();
-        let digest = Sha256::digest(json).into();
         known.held.remove(&connection);
-        known.routes.insert(connection, digest);
+        let content = Content::of(json.as_bytes());
+        known.routes.insert(connection, content);
     }
 
     /// Records a route that was written and leads nowhere.
@@ -101,11 +129,11 @@ impl Routes {
         let mut known = self.lock();
         let known = known.entry(integration.clone()).or_default();
         for (connection, json) in written {
-            let digest = || Sha256::digest(json).into();
+            let content = || Content::of(json);
             known
                 .routes
                 .entry(connection.clone())
-                .or_insert_with(digest);
+                .or_insert_with(content);
         }
         known.is_complete = true;
     }
@@ -116,6 +144,25 @@ impl Routes {
         let known = self.lock();
         let known = known.get(integration);
         known.is_some_and(|known| known.routes.contains_key(connection))
+    }
+
+    /// What the other connections of this one's namespace take of the Secret that has its route.
+    #[must_use]
+    pub fn bytes_beside(&self, integration: &Key, connection: &Connection) -> usize {
+        let known = self.lock();
+        let routes = known.get(integration).map(|known| &known.routes);
+        let first = Connection {
+            name: String::new(),
+            ..connection.clone()
+        };
+        let beside = routes
+            .into_iter()
+            .flat_map(|routes| routes.range(first.clone()..));
+        beside
+            .take_while(|(other, _)| other.namespace == connection.namespace)
+            .filter(|(other, _)| *other != connection && other.shard() == connection.shard())
+            .map(|(_, content)| content.bytes)
+            .sum()
     }
 
     /// The connections with a route; `None` if not all of them are known.
@@ -136,9 +183,58 @@ impl Routes {
     }
 }
 
+// === impl Content ===
+
+impl Content {
+    fn of(json: &[u8]) -> Self {
+        Self {
+            digest: Sha256::digest(json).into(),
+            bytes: json.len(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_missing_for_long_is_looked_for_less_often() {
+        let routes = Routes::default();
+        let connection = Connection::new("clinic", "a").unwrap();
+        let pause = |second| {
+            let now = Timestamp::from_second(second).unwrap();
+            routes.pause(&connection, now).as_secs()
+        };
+        assert_eq!([0, 30, 60, 600, 90_000].map(pause), [30, 30, 30, 300, 600]);
+        routes.settled(&connection);
+        assert_eq!(pause(90_000), 30);
+    }
+
+    #[test]
+    fn a_namespace_counts_by_secret() {
+        let routes = Routes::default();
+        let app = Key::integration("platform", "app");
+        let of = |namespace: &str, n: usize| Connection::new(namespace, &format!("c{n}")).unwrap();
+        for n in 0..64 {
+            routes.wrote(&app, of("clinic", n), "0123456789");
+            routes.wrote(&app, of("clinics", n), "0123456789");
+        }
+        let beside = |n: usize| routes.bytes_beside(&app, &of("clinic", n));
+        let all: usize = (0..64)
+            .filter(|n| of("clinic", *n).shard() == of("clinic", 0).shard())
+            .count();
+        assert_eq!(beside(0), 10 * (all - 1));
+        let own = of("clinic", 64);
+        let same = (0..64)
+            .filter(|n| of("clinic", *n).shard() == own.shard())
+            .count();
+        assert_eq!(beside(64), 10 * same);
+        assert_eq!(
+            routes.bytes_beside(&Key::integration("platform", "b"), &own),
+            0
+        );
+    }
 
     #[test]
     fn what_is_written_is_known_and_what_is_absent_only_after_a_look() {

@@ -33,7 +33,7 @@ const SECRET_TOKEN: &str = "webhook-secret-token";
 pub struct ObservedSink {
     /// Why no event may be sent to it, as a sentence.
     pub problem: Option<String>,
-    /// Whether it is worth a look soon: what it needs does not exist yet.
+    /// Whether it is worth a look soon: what it needs does not exist yet, or is a Service, which nobody watches.
     pub is_awaited: bool,
     /// What it asks for.
     pub credentials: RouteCredentials,
@@ -190,7 +190,7 @@ fn of_service(service: &ServiceRef, finding: SinkService, observed: &mut Observe
             "Service {name} of the sink is of type ExternalName and may lead anywhere: name a Service with Pods, or set sink.http.url."
         ),
     };
-    observed.is_awaited |= finding != SinkService::External;
+    observed.is_awaited = true;
     observed.problem.get_or_insert(problem);
 }
 
@@ -293,6 +293,26 @@ mod tests {
         };
         assert_eq!(addresses, Some(vec![]));
         assert_eq!(route.credentials, RouteCredentials::default());
+    }
+
+    #[test]
+    fn a_service_that_cannot_be_used_is_looked_at_again() {
+        let service: ServiceRef = serde_json::from_value(json!({"name": "back"})).unwrap();
+        for finding in [
+            SinkService::Absent,
+            SinkService::NoPort,
+            SinkService::External,
+        ] {
+            let mut observed = ObservedSink::default();
+            of_service(&service, finding, &mut observed);
+            assert!(
+                observed.is_awaited && observed.problem.is_some(),
+                "{finding:?}"
+            );
+        }
+        let mut observed = ObservedSink::default();
+        of_service(&service, SinkService::Usable, &mut observed);
+        assert_eq!(observed, ObservedSink::default());
     }
 
     #[test]

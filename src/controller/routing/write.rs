@@ -6,6 +6,7 @@ use k8s_openapi::{ByteString, api::core::v1::Secret};
 use kube::{
     Api, ResourceExt as _,
     api::{Patch, PatchParams},
+    core::Status,
 };
 use serde_json::json;
 
@@ -21,6 +22,14 @@ use crate::{
         writer::Writer,
     },
 };
+
+/// What one namespace may take of a Secret: a quarter, so that none keeps the others out. The names of
+/// connections say which Secret has their routes. The integration's own namespace is the platform's.
+const SHARE: usize = 256 * 1024;
+
+const OVER_SHARE: &str = "the routes of this namespace take too much room beside the receiver, 256 KiB of the Secret that this one belongs to: use a shorter ca.crt for the sinks, or fewer connections.";
+
+const FULL: &str = "the Secret for it is full (1 MiB): who runs the app finds out whose routes are large, often by the ca.crt of their sinks.";
 
 /// What became of a route.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +71,10 @@ pub async fn bring(
             if routes.is_written(&key, connection, &json) {
                 return Ok(Written::Done);
             }
+            let taken = routes.bytes_beside(&key, connection) + json.len();
+            if connection.namespace != *key.namespace && taken > SHARE {
+                return Ok(Written::Refused(OVER_SHARE.into()));
+            }
             match put(reader, writer, integration, route, &json).await {
                 Ok(Written::Done) => {
                     routes.wrote(&key, connection.clone(), &json);
@@ -72,7 +85,11 @@ pub async fn bring(
                 Err(Error::Kubernetes(kube::Error::Api(status)))
                     if status.code != 429 && status.code < 500 =>
                 {
-                    Ok(Written::Refused(status.message.clone()))
+                    Ok(Written::Refused(if is_full(&status) {
+                        FULL.into()
+                    } else {
+                        status.message.clone()
+                    }))
                 }
                 other => other,
             }
@@ -132,10 +149,37 @@ pub(super) async fn erase(
     ok_if_gone(secrets.patch(&name, &params(), &Patch::Merge(patch)).await)
 }
 
+/// Whether the API server refused a Secret because of its size.
+fn is_full(status: &Status) -> bool {
+    status.code == 413 || status.code == 422 && status.message.contains("Too long")
+}
+
 /// Of a patch of one key.
 pub(super) fn params() -> PatchParams {
     PatchParams {
         field_manager: Some(FIELD_MANAGER.into()),
         ..PatchParams::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_secret_is_told_from_other_refusals() {
+        let status = |code, message: &str| Status {
+            code,
+            message: message.into(),
+            ..Status::default()
+        };
+        let long = "Secret \"a\" is invalid: data: Too long: may not be more than 1048576 bytes";
+        assert!(is_full(&status(422, long)));
+        assert!(is_full(&status(413, "the request is too large")));
+        assert!(!is_full(&status(
+            422,
+            "Secret \"a\" is invalid: metadata.name: Invalid value"
+        )));
+        assert!(!is_full(&status(403, "exceeded quota")));
     }
 }

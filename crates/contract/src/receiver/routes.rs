@@ -18,8 +18,9 @@ use super::{
 
 /// How many Secrets have the routes of one integration. It never changes: receivers mount all of them.
 pub const SHARDS: usize = 8;
-/// Most bytes of one route as JSON. A Secret has 1 MiB at most, for an eighth of all routes.
-pub const MAX_BYTES: usize = 32 * 1024;
+/// Most bytes of one route as JSON: 500 accounts, or a few certificates. A Secret has 1 MiB at most, for an eighth
+/// of all routes.
+pub const MAX_BYTES: usize = 16 * 1024;
 /// Most accounts of one route.
 pub const MAX_ACCOUNTS: usize = 500;
 /// End of a route's key and file name.
@@ -144,7 +145,7 @@ pub enum Unclaimed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RouteError {
     /// More than [`MAX_BYTES`].
-    #[error("the route is too large")]
+    #[error("the route is larger than 16 KiB: most of it is usually the ca.crt of its sink")]
     TooLarge,
     /// Not the JSON of this format.
     #[error("the route is malformed")]
