@@ -36,14 +36,6 @@ pub fn count(connections: &Connections) -> ConnectionsStatus {
     }
 }
 
-/// Whether a connection in the namespace `home` of their integration has a sink of its own.
-#[must_use]
-pub fn have_sinks(connections: &Connections, home: &str) -> bool {
-    readable(connections).any(|connection| {
-        connection.spec.sink.is_some() && connection.namespace().as_deref() == Some(home)
-    })
-}
-
 /// When Zoom last refused the app's credentials to a connection that is not ready because of it.
 #[must_use]
 pub fn rejected(connections: &Connections) -> Option<Timestamp> {

@@ -169,8 +169,11 @@ fn held_elsewhere(
     let own = integration_key(connection);
     let here = connection.namespace();
     let held_in = |integration: &Key| {
-        let (namespace, name) = (&integration.namespace, &integration.name);
-        let all = index.connections_of(namespace, name);
+        let all = match subject {
+            Subject::User(user) => index.connections_of_user(integration, user),
+            Subject::Account(account) => index.connections_of_account(integration, account),
+        };
+        let namespace = &integration.namespace;
         let other = connections::held_by_other(&all, connection, subject, namespace)?;
         Some(if other.namespace() != here {
             "a ZoomConnection in another namespace".to_owned()

@@ -67,16 +67,18 @@ pub async fn bring(
         return Ok(());
     };
     let integration = &integration.resource;
-    let all = index.connections_of(&home.namespace, &home.name);
-    let has_sinks = connections::have_sinks(&all, &home.namespace);
-    let is_on = routing::is_on(integration, has_sinks);
+    let is_on = routing::is_on(integration, index.have_sinks(&home));
     let routes = &context.memory.routes;
     if !is_on && connection.spec.sink.is_none() && !routes.is_known(&home, &name) {
         return Ok(());
     }
     let sink = routing::observe(&context.reader, connection).await?;
     let proved = evidence(connection, situation).proves(integration);
-    let readable = connections::readable(&all);
+    // Only those who have to do with an account of this one.
+    let concerned: Vec<_> = routing::claimed(integration, connection, proved)
+        .flat_map(|account| index.connections_of_account(&home, account))
+        .collect();
+    let readable = connections::readable(&concerned);
     let accounts = routing::accounts(integration, connection, proved, readable);
     let facts = index.routing(&home, &name);
     let decision = routing::decide(Input {

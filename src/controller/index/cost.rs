@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Guarded, Index, Member};
 use crate::{
-    api::v1alpha1::ZoomIntegration,
+    api::v1alpha1::{ZoomConnection, ZoomIntegration},
     controller::{
         key::Key,
         queue::{Limits, Requeue},
@@ -129,4 +129,57 @@ fn an_object_is_read_again_as_it_was() {
     assert_eq!(known.status, wanted.status);
     let text = |object: &ZoomIntegration| serde_json::to_value(object).unwrap();
     assert_eq!(text(known), text(&wanted));
+}
+
+/// A connection of an account and a user of its own, to the app `app`.
+fn connection(number: u32, version: u32) -> ZoomConnection {
+    let time = "2026-03-01T10:00:00Z";
+    let (name, account) = (format!("person-{number}"), format!("account-{number}"));
+    serde_json::from_value(json!({
+        "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomConnection",
+        "metadata": {
+            "name": name, "namespace": "clinics", "uid": name, "resourceVersion": version.to_string(),
+        },
+        "spec": {"integrationRef": {"name": "app"}},
+        "status": {
+            "phase": if version == 1 { "Ready to install" } else { "Connected" },
+            "account": {"id": account, "userId": format!("user-{number}"), "since": time},
+            "subject": {"accountId": account, "userId": format!("user-{number}")},
+            "grant": {"since": time},
+        },
+    }))
+    .unwrap()
+}
+
+/// What a pass over one of many connections of an app asks, and what a change of it leads to, does not grow with
+/// their number.
+#[test]
+fn a_connection_costs_the_same_among_thousands() {
+    let cost = |others: u32| {
+        let index = Index::default();
+        let mut home = integration(1);
+        (home["metadata"]["namespace"], home["metadata"]["name"]) =
+            (json!("clinics"), json!("app"));
+        let home: ZoomIntegration = serde_json::from_value(home).unwrap();
+        let app = Key::from(&home);
+        index.apply(DeserializeGuard(Ok(home)));
+        for number in 0..others {
+            index.apply(DeserializeGuard(Ok(connection(number, 1))));
+        }
+        let (next, gone) = (connection(0, 2), DeserializeGuard(Ok(connection(1, 3))));
+        let used = measure(|| {
+            assert_eq!(index.connections_of_user(&app, "user-0").len(), 1);
+            assert_eq!(index.connections_of_account(&app, "account-0").len(), 1);
+            assert!(!index.have_sinks(&app));
+            assert_eq!(index.apply(DeserializeGuard(Ok(next))).len(), 2);
+            assert_eq!(index.delete(&gone), std::slice::from_ref(&app));
+        });
+        used.count_total
+    };
+    let (few, many) = (cost(10), cost(2_000));
+    // The nodes of trees.
+    assert!(
+        many < few + 50,
+        "{few} allocations among 10, {many} among 2,000"
+    );
 }

@@ -9,6 +9,7 @@ use super::{
     cache::{Cache, Kept, names},
     facts::{ConnectionFacts, IntegrationFacts},
     objects::{Guarded, Name, Objects, integration_of, readable},
+    subjects::subjects,
     watched::{Watched, is_ours},
 };
 use crate::{
@@ -176,6 +177,7 @@ impl Watched for Guarded<ZoomConnection> {
                 .connections_of
                 .remove(&integration_of(before), &name);
             objects.drop_accounts(before, &name);
+            objects.drop_subjects(before, &name);
         }
         if let Some(now) = now.and_then(readable) {
             let key = objects.shared(Key::from(now));
@@ -187,6 +189,7 @@ impl Watched for Guarded<ZoomConnection> {
                 .connections_of
                 .insert(integration_of(now), name.clone());
             objects.note_accounts(now, &name);
+            objects.note_subjects(now, &name);
         }
     }
 
@@ -236,11 +239,16 @@ impl Watched for Guarded<ZoomConnection> {
                             || one.account_id.is_some() && one.account_id == other.account_id
                     })
             };
-            let (namespace, name) = integration_of(gone);
-            let others = objects.connections_of(&namespace, &name);
-            let others = others.iter().filter_map(|other| readable(other));
-            let same = others.filter(|other| is_same(other));
-            affected.extend(same.map(Key::from));
+            let app = integration_of(gone);
+            let others = subjects(gone).flat_map(|whose| objects.with_subject(&app, whose));
+            let same: BTreeSet<Key> = others
+                .filter_map(|other| {
+                    readable(&other)
+                        .filter(|other| is_same(other))
+                        .map(Key::from)
+                })
+                .collect();
+            affected.extend(same);
         }
         affected.extend(now.is_some().then_some(key));
         affected

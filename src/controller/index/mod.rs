@@ -15,6 +15,7 @@
 //! | what do receivers tell | `receivers` |
 //! | is a route still somebody's | `presence` |
 //! | has a watch listed everything | `coverage` |
+//! | which connections have to do with a user or an account | `subjects`, `accounts` |
 //! | which objects does this operator serve | `served` |
 //! | what did the last pass find | `fleet` |
 //! | when are receivers asked for their facts | `polls` |
@@ -37,6 +38,7 @@ mod relation;
 mod secrets;
 mod served;
 mod state;
+mod subjects;
 mod told;
 mod watched;
 

@@ -48,6 +48,10 @@ pub struct Objects {
     pub(super) connections_of: Relation<Name, Name>,
     /// Namespaces and names of connections, by their integration and the account that is proved to be theirs.
     pub(super) accounts: Relation<(Name, Arc<str>), Name>,
+    /// Namespaces and names of connections, by their integration and those whom their status names.
+    pub(super) subjects: Relation<(Name, Whose), Name>,
+    /// Namespaces and names of connections with sinks beside their integration, by the integration.
+    pub(super) sinks: Relation<Name, Name>,
     /// Labels of namespaces, if all of them are watched.
     labels: HashMap<String, Labels>,
     /// Objects by the Secrets that they read or write.
@@ -62,6 +66,15 @@ pub struct Objects {
 
 /// Namespace and name.
 pub type Name = (Arc<str>, Arc<str>);
+
+/// A user or an account of Zoom.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Whose {
+    /// The user with this id.
+    User(Arc<str>),
+    /// The account with this id.
+    Account(Arc<str>),
+}
 
 // === impl Objects ===
 
@@ -116,13 +129,22 @@ impl Objects {
         namespace: &str,
         integration: &str,
     ) -> Vec<Arc<Guarded<ZoomConnection>>> {
-        let app = self.app(namespace, integration);
-        let admission = app.and_then(|app| app.admission.as_deref());
+        let app = named(namespace, integration);
+        self.admitted(&app, self.connections_of.of(&app))
+    }
+
+    /// Those of an app's connections that are in the namespaces that it allows.
+    pub fn admitted<'a>(
+        &self,
+        app: &Name,
+        connections: impl Iterator<Item = &'a Name>,
+    ) -> Vec<Arc<Guarded<ZoomConnection>>> {
+        let found = self.app(&app.0, &app.1);
+        let admission = found.and_then(|found| found.admission.as_deref());
         let admits =
             |of: &str| admission.is_some_and(|admission| admission.admits(of, self.labels.get(of)));
-        let names = self.connections_of.of(&named(namespace, integration));
-        names
-            .filter(|(of, _)| &**of == namespace || admits(of))
+        connections
+            .filter(|(of, _)| *of == app.0 || admits(of))
             .filter_map(|(namespace, name)| self.connections.get(namespace, name))
             .collect()
     }

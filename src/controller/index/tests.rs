@@ -533,6 +533,44 @@ fn a_connection_of_another_namespace_counts_while_it_is_allowed() {
 }
 
 #[test]
+fn who_has_to_do_with_a_subject_is_found_where_the_app_allows_it() {
+    let index = Index::default();
+    let of = |user: &str| {
+        json!({"status": {
+            "subject": {"userId": user}, "account": {"id": "a", "since": "2026-03-01T10:00:00Z"},
+        }})
+    };
+    let there = json!({
+        "metadata": {"namespace": "acme", "uid": "acme"},
+        "spec": {"integrationRef": {"namespace": "clinics"}, "sink": {"http": {"url": "https://s"}}},
+    });
+    index.apply(allowing(1, &json!({"from": "All"})));
+    index.apply(connection("ada", 2, merged(of("u"), there)));
+    index.apply(connection("bob", 3, of("v")));
+    let key = app("app");
+    let found = |index: &Index| {
+        [
+            index.connections_of_user(&key, "u").len(),
+            index.connections_of_user(&key, "v").len(),
+            index.connections_of_account(&key, "a").len(),
+        ]
+    };
+    assert_eq!(found(&index), [1, 1, 2]);
+    assert!(index.connections_of_user(&app("other"), "u").is_empty());
+    // The sinks of other namespaces do not count.
+    assert!(!index.have_sinks(&key));
+    let sink = json!({"spec": {"sink": {"http": {"url": "https://s"}}}});
+    index.apply(connection("bob", 4, merged(of("w"), sink)));
+    assert!(index.have_sinks(&key));
+    assert_eq!(found(&index), [1, 0, 2]);
+    index.apply(allowing(5, &json!({"from": "Same"})));
+    assert_eq!(found(&index), [0, 0, 1]);
+    index.apply(connection("bob", 6, json!({})));
+    assert!(!index.have_sinks(&key));
+    assert_eq!(found(&index), [0, 0, 0]);
+}
+
+#[test]
 fn the_credentials_of_an_app_concern_its_connections_everywhere() {
     let index = Index::default();
     index.apply(allowing(1, &json!({"from": "All"})));

@@ -7,7 +7,7 @@ use super::model::Observed;
 use crate::{
     api::v1alpha1::ZoomIntegration,
     controller::{
-        Context, connections,
+        Context,
         error::Error,
         index::{Presence, Told},
         key::Key,
@@ -19,9 +19,7 @@ use crate::{
 pub fn are_on(context: &Context, integration: &ZoomIntegration) -> bool {
     let key = Key::from(integration);
     let index = context.reader.index();
-    let all = index.connections_of(&key.namespace, &key.name);
-    let has_sinks = connections::have_sinks(&all, &key.namespace);
-    routing::is_on(integration, has_sinks)
+    routing::is_on(integration, index.have_sinks(&key))
 }
 
 /// Removes the routes of connections that are gone, or whose namespace is no longer allowed.

@@ -55,7 +55,21 @@ pub fn is_routed(connection: &ZoomConnection) -> bool {
     stated.is_some_and(|stated| stated.status == Status::True.as_str())
 }
 
-/// The accounts of `connection`, to which a consent `proved` one. `all`: the connections of the integration.
+/// The accounts that a connection may have: the `proved` one, and those that the integration states.
+pub fn claimed<'a>(
+    integration: &'a ZoomIntegration,
+    connection: &'a ZoomConnection,
+    proved: Option<&'a str>,
+) -> impl Iterator<Item = &'a str> {
+    let claims = integration.spec.accounts.iter();
+    let stated = claims.filter(|claim| is_for(claim, connection));
+    proved
+        .into_iter()
+        .chain(stated.map(|claim| claim.account_id.as_str()))
+}
+
+/// The accounts of `connection`, to which a consent `proved` one. `all`: the connections of the integration, or
+/// of them those that have to do with an account that this one may have.
 #[must_use]
 pub fn accounts<'a>(
     integration: &ZoomIntegration,

@@ -20,7 +20,7 @@ mod sweep;
 mod write;
 
 pub use self::{
-    accounts::{Evidence, accounts, is_on, is_routed},
+    accounts::{Evidence, accounts, claimed, is_on, is_routed},
     decide::{Decision, Input, Wanted, decide},
     memory::Routes,
     sink::observe,
