@@ -30,6 +30,7 @@ mod cookie_keys;
 pub(crate) mod credentials;
 mod defined;
 mod error;
+mod events;
 pub(crate) mod failure;
 mod finalizer;
 pub mod grants;

@@ -3,13 +3,11 @@
 use std::sync::Arc;
 
 use k8s_openapi::{NamespaceResourceScope, api::core::v1::Secret};
-use kube::{
-    Api, Client, Resource,
-    runtime::events::{Event, Recorder, Reporter},
-};
+use kube::{Api, Client, Resource, runtime::events::Event};
 
 use super::{
     error::{Error, chain},
+    events::Events,
     index::{Index, Watched},
     key::Key,
     leadership::Leadership,
@@ -21,7 +19,7 @@ use super::{
 pub struct Writer {
     client: Client,
     leadership: Leadership,
-    recorder: Recorder,
+    events: Events,
     index: Arc<Index>,
     requeue: Requeue,
 }
@@ -67,12 +65,8 @@ impl Writer {
         index: Arc<Index>,
         requeue: Requeue,
     ) -> Self {
-        let reporter = Reporter {
-            controller: "zoom-operator".into(),
-            instance: Some(identity),
-        };
         Self {
-            recorder: Recorder::new(client.clone(), reporter),
+            events: Events::new(client.clone(), identity),
             client,
             leadership,
             index,
@@ -135,8 +129,7 @@ impl Writer {
 
     /// Publishes an Event about `object`. A failure is only logged.
     pub async fn publish<K: Resource<DynamicType = ()>>(&self, object: &K, event: Event) {
-        let about = object.object_ref(&());
-        if let Err(error) = self.recorder.publish(&event, &about).await {
+        if let Err(error) = self.events.publish(object, &event).await {
             tracing::warn!(error = chain(&error), "failed to publish an event");
         }
     }
