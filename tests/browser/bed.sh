@@ -25,19 +25,22 @@ make_bed() {
   silence
   step "namespace $namespace"
   kubectl create namespace "$namespace" >/dev/null
+  kubectl create namespace "$customers" >/dev/null
   if [[ ${BROWSER_KEEP:-} ]]; then
-    undo+=("step 'kept for you: namespace $namespace'")
+    undo+=("step 'kept for you: namespaces $namespace and $customers'")
   else
-    undo+=("kubectl delete namespace $namespace --wait=false >/dev/null")
+    undo+=("kubectl delete namespace $namespace $customers --wait=false >/dev/null")
     # The controller's last deed: connections may have a finalizer.
     undo+=("kubectl delete zconn,zint --all -n $namespace --timeout=30s >/dev/null")
+    undo+=("kubectl delete zconn --all -n $customers --timeout=30s >/dev/null")
   fi
   sed "s|localhost/zoom-sim:dev|$sim|
        s|http://zoom-sim\"|$zoom\"|" tests/zoom-sim/deploy.yaml | kubectl apply -n "$namespace" -f - >/dev/null
   # Network policies judge the Pod's port, not the Service's: 8080 is the offline Zoom's.
   helm install zoom-operator charts/zoom-operator -n "$namespace" --hide-notes \
-    --set "$picked,watchNamespaces={$namespace},replicas=1,leaderElection.leaseDuration=15,crds.enabled=false" \
+    --set "$picked,watchNamespaces={$namespace,$customers},replicas=1,leaderElection.leaseDuration=15,crds.enabled=false" \
     --set "networkPolicy.extraEgressPorts={8080},receiver.reachability.enabled=false,zoom.oauthUrl=$zoom,zoom.apiUrl=$zoom" \
+    --set "connect.acceptConnections[0].namespace=$customers,connect.acceptConnections[0].from=$namespace" \
     --set "connect.url=https://connect.test,logging.level=info\\,zoom_operator=debug" >/dev/null 2>"$work/helm" ||
     fail "the operator cannot be installed" "$(<"$work/helm")"
   step "waiting for the operator, the pages and the offline Zoom"

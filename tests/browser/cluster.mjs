@@ -6,10 +6,13 @@ import { connect } from "node:net";
 import { promisify } from "node:util";
 import { until } from "./wait.mjs";
 
+/** The platform's, with the operator, the offline Zoom and the apps. */
 export const namespace = process.env.NAMESPACE;
-const CORE = `/api/v1/namespaces/${namespace}`;
-const OURS = `/apis/zoom-operator.io/v1alpha1/namespaces/${namespace}`;
-const PATHS = { zoomconnections: OURS, zoomintegrations: OURS };
+/** That of a customer, with connections only. */
+export const customers = process.env.CUSTOMERS;
+const CORE = "/api/v1";
+const OURS = "/apis/zoom-operator.io/v1alpha1";
+const GROUPS = { zoomconnections: OURS, zoomintegrations: OURS };
 
 const children = [];
 let api;
@@ -59,24 +62,25 @@ async function call(method, path, body, type = "application/json") {
   return answer && JSON.parse(answer);
 }
 
-const collection = (plural) => `${PATHS[plural] ?? CORE}/${plural}`;
+const collection = (plural, where = namespace) => `${GROUPS[plural] ?? CORE}/namespaces/${where}/${plural}`;
 
-export const get = (plural, name) => call("GET", `${collection(plural)}/${name}`);
-export const list = async (plural, query = "") => (await call("GET", `${collection(plural)}${query}`)).items;
-export const create = (plural, object) => call("POST", collection(plural), object);
+export const get = (plural, name, where) => call("GET", `${collection(plural, where)}/${name}`);
+export const list = async (plural, { where, query = "" } = {}) =>
+  (await call("GET", collection(plural, where) + query)).items;
+export const create = (plural, object, where) => call("POST", collection(plural, where), object);
 export const patch = (plural, name, change) =>
   call("PATCH", `${collection(plural)}/${name}`, change, "application/merge-patch+json");
 export const remove = (plural, name) => call("DELETE", `${collection(plural)}/${name}`);
 
 /** The object, or nothing. */
-export const find = (plural, name) =>
-  get(plural, name).catch((error) => {
+export const find = (plural, name, where) =>
+  get(plural, name, where).catch((error) => {
     if (error.status !== 404) throw error;
   });
 
 /** The offline Zoom's admin API. */
 export const zoom = (method, path, body) =>
-  call(method, `${CORE}/services/http:zoom-sim:admin/proxy${path}`, body);
+  call(method, `${CORE}/namespaces/${namespace}/services/http:zoom-sim:admin/proxy${path}`, body);
 
 export const secretKey = (secret, key) => Buffer.from(secret.data[key], "base64").toString();
 
@@ -85,14 +89,14 @@ export const secretKey = (secret, key) => Buffer.from(secret.data[key], "base64"
 let count = 0;
 
 /** An app at Zoom and its ZoomIntegration, ready to be installed; nobody else's. */
-export async function tenant({ scopes = ["user:read:user"], consent = {}, displayName = "KiviCare", app = {}, ...spec } = {}) {
+export async function tenant({ scopes = ["user:read:user"], consent = {}, displayName = "KiviCare", management = "User", app = {}, ...spec } = {}) {
   const name = `app-${++count}`;
   const clientId = randomBytes(12).toString("base64url");
   const clientSecret = randomBytes(24).toString("base64url");
   const account = `account-${randomBytes(6).toString("hex")}`;
   await zoom("PUT", `/apps/${clientId}`, {
     kind: "General",
-    management: "User",
+    management,
     client_secret: clientSecret,
     account_id: account,
     scopes,
@@ -112,7 +116,7 @@ export async function tenant({ scopes = ["user:read:user"], consent = {}, displa
     kind: "ZoomIntegration",
     metadata: { name },
     spec: {
-      app: { kind: "General", management: "User", displayName },
+      app: { kind: "General", management, displayName },
       credentials: { secretRef: { name: credentials } },
       scopes: { required: scopes },
       oauth: { consent: { mode: "Operator", ...consent } },
@@ -124,7 +128,7 @@ export async function tenant({ scopes = ["user:read:user"], consent = {}, displa
     const object = await get("zoomintegrations", name);
     return object.status?.redirectUrl && object.status.clientId && object;
   });
-  return { name, clientId, clientSecret, people, link: integration.status.installUrl, ...views(name, clientId) };
+  return { name, clientId, clientSecret, account, people, link: integration.status.installUrl, ...views(name, clientId) };
 }
 
 function views(name, clientId) {
@@ -144,15 +148,18 @@ function views(name, clientId) {
 }
 
 /** A ZoomConnection with its link, which is taken where a person takes it when `typed`. */
-export async function connection(integration, name, spec = {}, { typed = false } = {}) {
+export async function connection(integration, name, spec = {}, { typed = false, where = namespace } = {}) {
   const full = `${integration.name}-${name}`;
-  await create("zoomconnections", {
+  const elsewhere = where === namespace ? {} : { namespace };
+  const object = {
     apiVersion: "zoom-operator.io/v1alpha1",
     kind: "ZoomConnection",
     metadata: { name: full },
-    spec: { integrationRef: { name: integration.name }, ...spec },
-  });
-  const link = await until(`the link of ${full}`, async () => (await get("zoomconnections", full)).status?.installUrl);
+    spec: { integrationRef: { name: integration.name, ...elsewhere }, ...spec },
+  };
+  await create("zoomconnections", object, where);
+  const seen = () => get("zoomconnections", full, where);
+  const link = await until(`the link of ${full}`, async () => (await seen()).status?.installUrl);
   const shown = typed && (await kubectl("get", "zconn", full, "-o", "jsonpath={.status.installUrl}"));
   return { name: full, link: shown || link, secret: `${full}-zoom-token` };
 }
@@ -160,8 +167,8 @@ export async function connection(integration, name, spec = {}, { typed = false }
 export const ready = (object) => object.status?.conditions?.find(({ type }) => type === "Ready");
 
 /** Waits until a connection is in this phase, or until its Ready has this reason; the connection. */
-export const becomes = (name, wanted) =>
+export const becomes = (name, wanted, where) =>
   until(`${name}: ${wanted}`, async () => {
-    const object = await find("zoomconnections", name);
+    const object = await find("zoomconnections", name, where);
     return object && [object.status?.phase, ready(object)?.reason].includes(wanted) && object;
   });

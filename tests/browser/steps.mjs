@@ -76,16 +76,16 @@ export async function consent(page, link, mail, title = "Connected") {
 }
 
 /** Waits until a connection is there, of this person, with a token that works; the connection. */
-export async function connected(name, mail) {
-  const object = await becomes(name, "Connected");
+export async function connected(name, mail, where) {
+  const object = await becomes(name, "Connected", where);
   equal(ready(object).status, "True");
   equal(object.status.subject.email, mail);
   return object;
 }
 
 /** Who the token of a Secret is, as Zoom says; `direct` is Zoom's address for this machine. */
-export async function bearer(secret, direct) {
-  const token = secretKey(await get("secrets", secret), "access-token");
+export async function bearer(secret, direct, where) {
+  const token = secretKey(await get("secrets", secret, where), "access-token");
   const reply = await fetch(`http://${direct}/v2/users/me`, { headers: { authorization: `Bearer ${token}` } });
   equal(reply.status, 200);
   return (await reply.json()).email;

@@ -8,7 +8,7 @@ import * as front from "./front.mjs";
 const AT_ONCE = 4;
 
 rmSync("target/tests/browser", { recursive: true, force: true });
-const subjects = ["whole", "refused", "again", "people", "handout", "marketplace", "outside", "restarted", "logs"];
+const subjects = ["whole", "refused", "again", "people", "handout", "marketplace", "tenants", "outside", "restarted", "logs"];
 const all = [];
 for (const subject of subjects) {
   const { default: cases } = await import(`./cases/${subject}.mjs`);

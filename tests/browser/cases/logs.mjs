@@ -1,7 +1,7 @@
 // What is left behind: nothing secret where people read, nothing of a code.
 
 import { deepEqual, equal } from "node:assert/strict";
-import { find, kubectl, list, secretKey } from "../cluster.mjs";
+import { customers, find, kubectl, list, secretKey } from "../cluster.mjs";
 import { secrets } from "../browser.mjs";
 import { until } from "../wait.mjs";
 
@@ -10,7 +10,8 @@ const PUBLIC = ["api-url", "scope", "expires-at", "token-type", "client-id", "ac
 
 export default {
   async "hold-no-secret"(t) {
-    for (const { type, data } of await list("secrets")) {
+    const everywhere = [await list("secrets"), await list("secrets", { where: customers })].flat();
+    for (const { type, data } of everywhere) {
       if (type.startsWith("helm.sh/")) continue;
       for (const [key, value] of Object.entries(data ?? {})) {
         const text = Buffer.from(value, "base64").toString();
@@ -22,6 +23,7 @@ export default {
       ...(t.bed.logs ?? []),
       await kubectl("logs", "--selector", operator, "--tail=-1", "--prefix"),
       await kubectl("get", "zint,zconn,events,configmaps", "-o", "yaml"),
+      await kubectl("get", "zconn,events,configmaps", "-o", "yaml", "--namespace", customers),
     ];
     const all = texts.join("\n");
     equal(all.includes('"action":"consent.return"'), true, "the log of the pages is not there");

@@ -8,7 +8,7 @@ import { until } from "../wait.mjs";
 
 const KEYS = "zoom-operator-connect-keys";
 
-const pods = (component) => list("pods", `?labelSelector=app.kubernetes.io/component%3D${component}`);
+const pods = (component) => list("pods", { query: `?labelSelector=app.kubernetes.io/component%3D${component}` });
 
 /** Ends all Pods of a part, keeps what they said, and waits for new ones. */
 async function restart(t, component) {
