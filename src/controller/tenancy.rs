@@ -105,6 +105,12 @@ impl Admission {
         }
     }
 
+    /// Whether it is by their labels.
+    #[must_use]
+    pub fn selects(&self) -> bool {
+        self.from == NamespacesFrom::Selector
+    }
+
     /// As [`admits`].
     #[must_use]
     pub fn admits(&self, namespace: &str, labels: Option<&Labels>) -> bool {

@@ -119,7 +119,7 @@ impl Objects {
     }
 
     /// What is asked of an integration that this version can read.
-    fn app(&self, namespace: &str, name: &str) -> Option<&AppFacts> {
+    pub(super) fn app(&self, namespace: &str, name: &str) -> Option<&AppFacts> {
         self.integrations.facts(namespace, name)?.app.as_ref()
     }
 

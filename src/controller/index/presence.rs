@@ -5,14 +5,13 @@ use contract::receiver::routes::Connection;
 use jiff::Timestamp;
 
 use super::{
-    cache::names,
     coverage::Watch,
-    objects::readable,
+    objects::{named, readable},
     state::{Index, NAMESPACES},
 };
-use crate::{
-    api::v1alpha1::ZoomIntegration,
-    controller::{key::Kind, tenancy},
+use crate::controller::{
+    key::{Key, Kind},
+    tenancy,
 };
 
 /// How a connection with a route stands to its integration.
@@ -32,35 +31,48 @@ pub enum Presence {
 }
 
 impl Index {
-    /// How a connection stands to an integration that has a route for it.
+    /// How a connection stands to an integration that has a route for it. Reads the connection only if it may have
+    /// none: an integration's pass asks for every route.
     #[must_use]
-    pub fn presence(&self, integration: &ZoomIntegration, of: &Connection) -> Presence {
+    pub fn presence(&self, integration: &Key, of: &Connection) -> Presence {
         let state = self.lock();
-        let kind = Kind::Connection.as_str();
-        let watch = state.coverage.get(&of.namespace, kind);
-        let found = state.objects.connections.get(&of.namespace, &of.name);
-        let object = found.as_ref().and_then(|found| readable(found));
-        if object.is_some_and(|object| object.integration() != names(integration)) {
+        let objects = &state.objects;
+        let home = named(&integration.namespace, &integration.name);
+        let Some(app) = objects.app(&home.0, &home.1) else {
+            return Presence::There;
+        };
+        let name = named(&of.namespace, &of.name);
+        let is_own = objects.connections_of.has(&home, &name);
+        let is_seen = objects.connections.facts(&name.0, &name.1).is_some();
+        let found = || objects.connections.get(&name.0, &name.1);
+        if is_seen && !is_own && found().is_some_and(|found| readable(&found).is_some()) {
             return Presence::Gone;
         }
-        let labels = state.objects.labels_of(&of.namespace);
+        let labels = objects.labels_of(&of.namespace);
+        let admission = app.admission.as_deref();
         let are_labels_known = state.coverage.get("", NAMESPACES) == Watch::Complete;
-        let is_barred = !tenancy::admits(integration, &of.namespace, labels)
-            && (are_labels_known || !tenancy::selects(&integration.spec));
-        match (&found, watch) {
-            (Some(_), _) if is_barred => Presence::Barred {
-                since: object.and_then(tenancy::barred_since),
-                is_claimed: object
-                    .is_some_and(|object| !state.objects.rivals_of(object).is_empty()),
-            },
-            (None, Watch::Complete) => Presence::Gone,
+        let is_barred = name.0 != home.0
+            && admission.is_none_or(|admission| {
+                !admission.admits(&of.namespace, labels)
+                    && (are_labels_known || !admission.selects())
+            });
+        let kind = Kind::Connection.as_str();
+        match state.coverage.get(&of.namespace, kind) {
+            _ if is_seen && is_barred => {
+                let found = found();
+                let object = found.as_ref().and_then(|found| readable(found));
+                Presence::Barred {
+                    since: object.and_then(tenancy::barred_since),
+                    is_claimed: object.is_some_and(|object| !objects.rivals_of(object).is_empty()),
+                }
+            }
+            _ if is_seen => Presence::There,
+            Watch::Complete => Presence::Gone,
             // No watch will ever tell.
-            (None, Watch::Unavailable)
-                if is_barred || !state.coverage.covers(&of.namespace, kind) =>
-            {
+            Watch::Unavailable if is_barred || !state.coverage.covers(&of.namespace, kind) => {
                 Presence::Gone
             }
-            _ => Presence::There,
+            Watch::Unavailable | Watch::Pending => Presence::There,
         }
     }
 }

@@ -56,6 +56,15 @@ impl<A: Eq + Hash, B: Ord + Clone> Relation<A, B> {
         }
     }
 
+    /// Whether an object belongs to a value.
+    pub fn has(&self, value: &A, object: &B) -> bool {
+        match self.0.get(value) {
+            None => false,
+            Some(Objects::One(one)) => one == object,
+            Some(Objects::Many(many)) => many.contains(object),
+        }
+    }
+
     /// The objects of a value.
     pub fn of<Q>(&self, value: &Q) -> impl Iterator<Item = &B> + use<'_, A, B, Q>
     where
@@ -83,9 +92,11 @@ mod tests {
             relation.insert("a", object);
         }
         assert_eq!(of(&relation), [1, 2]);
+        assert!(relation.has(&"a", &2) && !relation.has(&"a", &3) && !relation.has(&"b", &2));
         relation.remove("a", &3);
         relation.remove("a", &2);
         assert_eq!(of(&relation), [1]);
+        assert!(relation.has(&"a", &1) && !relation.has(&"a", &2));
         relation.insert("a", 1);
         relation.remove("a", &1);
         assert!(relation.0.is_empty());

@@ -725,35 +725,37 @@ fn connections_with_sinks_get_a_pass_when_the_receivers_begin_to_tell_accounts_a
 fn what_is_not_seen_is_not_gone() {
     let index = Index::default();
     let of = Connection::new("acme", "ada").unwrap();
-    let all = || allowing(1, &json!({"from": "All"})).0.unwrap();
-    let at = |index: &Index, app: &ZoomIntegration| index.presence(app, &of);
+    let at = |index: &Index| index.presence(&app("app"), &of);
+    assert_eq!(
+        at(&index),
+        Presence::There,
+        "nothing is known of the integration"
+    );
+    index.apply(allowing(1, &json!({"from": "All"})));
     for kind in KINDS {
         index.set_watch(Some("clinics"), kind.as_str(), Watch::Complete);
         index.set_watch(Some("acme"), kind.as_str(), Watch::Pending);
     }
     // Not listed yet, and out of reach later.
-    assert_eq!(at(&index, &all()), Presence::There);
+    assert_eq!(at(&index), Presence::There);
     index.set_watch(Some("acme"), Kind::Connection.as_str(), Watch::Unavailable);
-    assert_eq!(at(&index, &all()), Presence::There);
-    let same = allowing(1, &json!({"from": "Same"})).0.unwrap();
-    assert_eq!(
-        at(&index, &same),
-        Presence::Gone,
-        "it is certain that it may not"
-    );
+    assert_eq!(at(&index), Presence::There);
+    index.apply(allowing(2, &json!({"from": "Same"})));
+    assert_eq!(at(&index), Presence::Gone, "it is certain that it may not");
+    index.apply(allowing(3, &json!({"from": "All"})));
     index.set_watch(Some("acme"), Kind::Connection.as_str(), Watch::Complete);
-    assert_eq!(at(&index, &all()), Presence::Gone);
+    assert_eq!(at(&index), Presence::Gone);
     // Written by a later version.
     index.apply(unreadable("acme", "ada", 2));
-    assert_eq!(at(&index, &all()), Presence::There);
+    assert_eq!(at(&index), Presence::There);
     index.apply(tenant("acme", 3));
-    assert_eq!(at(&index, &all()), Presence::There);
+    assert_eq!(at(&index), Presence::There);
     let another = json!({"metadata": {"namespace": "acme"}, "spec": {"integrationRef": {"name": "b", "namespace": "clinics"}}});
     index.apply(connection("ada", 4, another));
-    assert_eq!(at(&index, &all()), Presence::Gone);
+    assert_eq!(at(&index), Presence::Gone);
     // Nothing watches it.
     let elsewhere = Connection::new("bond", "ada").unwrap();
-    assert_eq!(index.presence(&all(), &elsewhere), Presence::Gone);
+    assert_eq!(index.presence(&app("app"), &elsewhere), Presence::Gone);
 }
 
 #[test]
@@ -763,7 +765,8 @@ fn a_namespace_is_no_longer_allowed_only_once_its_labels_are_known() {
         index.set_watch(None, kind.as_str(), Watch::Complete);
     }
     let selector = json!({"from": "Selector", "selector": {"matchLabels": {"tenant": "yes"}}});
-    let app = allowing(1, &selector).0.unwrap();
+    index.apply(allowing(1, &selector));
+    let app = app("app");
     let of = Connection::new("acme", "ada").unwrap();
     let mut barred = tenant("acme", 2);
     if let Ok(connection) = &mut barred.0 {
@@ -853,8 +856,6 @@ fn who_claims_an_account_gets_a_pass_when_its_holder_changes() {
     let affected = index.delete(&proves("acme", 8, &account));
     assert!(affected.contains(&claimant) && affected.contains(&other));
     // The claimant itself: the holder says that somebody else claims its account.
-    let app = index.get::<Integrations>("clinics", "app").unwrap();
-    let app = app.0.as_ref().unwrap();
     index.set_watch(None, NAMESPACES, Watch::Complete);
     index.relabel("cats", None);
     let of = Connection::new("cats", "ada").unwrap();
@@ -862,6 +863,6 @@ fn who_claims_an_account_gets_a_pass_when_its_holder_changes() {
         since: None,
         is_claimed: true,
     };
-    assert_eq!(index.presence(app, &of), wanted);
+    assert_eq!(index.presence(&app("app"), &of), wanted);
     assert!(index.delete(&tenant("bond", 9)).contains(&other));
 }

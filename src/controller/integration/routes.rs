@@ -36,7 +36,7 @@ pub async fn sweep(context: &Context, integration: &ZoomIntegration) -> Result<(
     }
     let fate = |of: &Connection| {
         let presence = if has_receiver {
-            context.reader.index().presence(integration, of)
+            context.reader.index().presence(&key, of)
         } else {
             Presence::Gone
         };
