@@ -2,6 +2,7 @@
 
 use std::{
     sync::mpsc::{Receiver, RecvTimeoutError},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -28,13 +29,14 @@ pub struct Batch {
 // === impl Batch ===
 
 impl Batch {
-    /// Waits for a command, at most for `pause`, and takes all that are waiting. Settled events are added to
+    /// Waits for a command, at most for `pause`, and takes all that are waiting, not before `due`. Settled events are added to
     /// `settles`, where they stay until they are committed.
     #[must_use]
     pub fn collect(
         commands: &Receiver<Command>,
         settles: &mut Vec<Settle>,
         pause: Option<Duration>,
+        due: Instant,
     ) -> Self {
         let mut batch = Self::default();
         let first = match pause {
@@ -46,11 +48,13 @@ impl Batch {
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => Some(Command::Close),
         };
+        // Asleep, so that whoever sends a command need not wake this thread for it.
+        thread::sleep(due.saturating_duration_since(Instant::now()));
         let (mut count, mut bytes) = (0, 0);
         while let Some(command) = next {
             match command {
                 Command::Append(append) => {
-                    bytes += append.record.len();
+                    bytes += append.event.body.len();
                     batch.appends.push(append);
                 }
                 Command::Settle(settle) => settles.push(settle),
@@ -67,6 +71,12 @@ impl Batch {
             };
         }
         batch
+    }
+
+    /// Whether it takes a transaction, with these settled events.
+    #[must_use]
+    pub fn is_write(&self, settles: &[Settle]) -> bool {
+        !(self.appends.is_empty() && self.resolves.is_empty() && settles.is_empty())
     }
 
     /// Replies to commands that were not executed.

@@ -1,5 +1,7 @@
 //! Commands for the thread that owns the store.
 
+use std::sync::Arc;
+
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::{
@@ -8,7 +10,11 @@ use super::{
     lanes::index::Room,
     store::{Entry, Filter},
 };
-use crate::{body::Raw, dedupe::Claim, event::EventId};
+use crate::{
+    body::Raw,
+    dedupe::Claim,
+    event::{Event, EventId},
+};
 
 /// A command from intake, forwarder or control port. A reply whose caller has gone is dropped.
 #[derive(Debug)]
@@ -39,8 +45,8 @@ pub type Reply<T> = oneshot::Sender<Option<T>>;
 pub struct Append {
     /// The claim on its ids, which also reports the outcome.
     pub claim: Claim,
-    /// Its bytes.
-    pub record: Vec<u8>,
+    /// It.
+    pub event: Arc<Event>,
     /// Set if it becomes a dead letter at once.
     pub dead: Option<DeadLetter>,
     /// Its share of the capacity.

@@ -27,8 +27,9 @@ use super::{
     channel::{Channel, Decision, Wake},
     command::{Command, Settle},
     dead::{DeadLetter, Reason},
+    fresh::Fresh,
     reader::{REREAD, Stopped, read_these},
-    record,
+    record::Record,
     schedule::{Item, Rules, SHORT, Schedule, Step},
     status::Status,
 };
@@ -49,6 +50,8 @@ pub struct Common {
     pub max_age: Duration,
     /// The store's thread.
     pub commands: Sender<Command>,
+    /// What was stored last.
+    pub fresh: Fresh,
     /// The state of the store.
     pub status: watch::Receiver<Status>,
     /// The remembered ids, for the metrics.
@@ -182,10 +185,9 @@ impl<C: Channel> Delivery<C> {
             return Ok(());
         };
         // The record of an event that is set aside is not kept in memory.
-        let record = if item.record.is_empty() {
-            self.reread(sequence).await?
-        } else {
-            Some(item.record.clone())
+        let record = match item.record.clone() {
+            None => self.reread(sequence).await?,
+            record => record,
         };
         let Some(record) = record else {
             // It is no longer in the queue: the store was lost.
@@ -195,16 +197,16 @@ impl<C: Channel> Delivery<C> {
         };
         // Who waits for its turn holds nothing that others need.
         let turn = tokio::select! {
-            turn = self.channel.acquire(record.len()) => turn,
+            turn = self.channel.acquire(record.size()) => turn,
             () = self.common.stop.requested() => return Err(Stopped),
         };
         self.permit().await?;
-        let event = match record::decode(&record) {
+        let event = match record.event() {
             Ok(event) => event,
             Err(error) => {
                 warn!(%error, sequence, "event given up");
                 if let Some(item) = self.schedule.take() {
-                    let event = unreadable(&item, &record);
+                    let event = unreadable(&item, record.bytes());
                     let letter = DeadLetter::new(&event, Reason::Unparseable, None, 0);
                     self.settle(sequence, Some((&event, letter)));
                 }
@@ -300,11 +302,14 @@ impl<C: Channel> Delivery<C> {
             return Ok(());
         };
         self.permit().await?;
-        if item.record.is_empty() {
-            item.record = self.reread(item.sequence).await?.unwrap_or_default();
-        }
-        let event =
-            record::decode(&item.record).unwrap_or_else(|_| unreadable(&item, &item.record));
+        let record = match item.record.take() {
+            None => self.reread(item.sequence).await?,
+            record => record,
+        };
+        let record = record.unwrap_or_else(|| Record::Bytes(Bytes::new()));
+        let event = record
+            .event()
+            .unwrap_or_else(|_| unreadable(&item, record.bytes()).into());
         let last = item.last.map(|error| error.to_string()).unwrap_or_default();
         let detail = Some(format!("skipped by a person after: {last}"));
         warn!(id = %event.id, attempts = item.attempts, "event skipped");
@@ -351,9 +356,12 @@ impl<C: Channel> Delivery<C> {
     }
 
     /// The record of one event that was read before; `None` when it has left the queue.
-    async fn reread(&mut self, sequence: u64) -> Result<Option<Vec<u8>>, Stopped> {
+    async fn reread(&mut self, sequence: u64) -> Result<Option<Record>, Stopped> {
         loop {
-            if let Some(entries) = read_these(&self.common.commands, vec![sequence]).await? {
+            let Common {
+                commands, fresh, ..
+            } = &self.common;
+            if let Some(entries) = read_these(commands, fresh, vec![sequence]).await? {
                 return Ok(entries.into_iter().next().map(|entry| entry.record));
             }
             tokio::select! {
@@ -370,8 +378,7 @@ impl<C: Channel> Delivery<C> {
 }
 
 /// Stands for an event whose record cannot be read.
-fn unreadable(item: &Item, record: &[u8]) -> Event {
+fn unreadable(item: &Item, record: Bytes) -> Event {
     let since = Timestamp::from_second(item.since).unwrap_or_default();
-    let record = Bytes::copy_from_slice(record);
     Event::new(since, ZoomHeaders::default(), record)
 }

@@ -72,9 +72,12 @@ impl Channel for Queue {
             return std::future::pending().await;
         }
         let Common {
-            commands, status, ..
+            commands,
+            fresh,
+            status,
+            ..
         } = &mut self.common;
-        let read = next_events(commands, status, &mut self.from).await;
+        let read = next_events(commands, fresh, status, &mut self.from).await;
         read.map(Wake::Read).ok_or(Stopped)
     }
 
@@ -83,7 +86,10 @@ impl Channel for Queue {
         if !status.open || status.totals.next <= self.from {
             return Ok(Vec::new());
         }
-        let entries = read(&self.common.commands, self.from).await?;
+        let Common {
+            commands, fresh, ..
+        } = &self.common;
+        let entries = read(commands, fresh, self.from).await?;
         let entries = entries.unwrap_or_default();
         if let Some(last) = entries.last() {
             self.from = last.sequence + 1;

@@ -13,6 +13,7 @@
 //! | Who writes it, and when? | [`writer`] by [`transaction`], driven by [`command`]; it publishes [`status`] |
 //! | What if the file is damaged, or the disk full? | [`directory`] |
 //! | What goes to a sink, in which order, and when again? | [`delivery`] of a [`channel`], [`schedule`], [`backoff`] |
+//! | What need not be read again? | [`fresh`] |
 //! | To which sink? | [`outlet`]: all to one by [`forwarder`], or by account by [`lanes`] |
 //! | What is known of the dead letters without reading them? | [`letters`] |
 //! | How much may it hold? | [`settings`], [`capacity`] |
@@ -50,6 +51,7 @@ pub mod dead;
 pub mod delivery;
 pub mod directory;
 pub mod forwarder;
+pub mod fresh;
 pub mod lanes;
 pub mod letters;
 pub mod metrics;
@@ -88,6 +90,7 @@ use self::{
     dead::{DeadLetter, Reason},
     delivery::{Common, Skip},
     directory::{BufferDirectory, OpenMode},
+    fresh::Fresh,
     lanes::index::LaneIndex,
     letters::Letters,
     metrics::BufferMetrics,
@@ -157,7 +160,9 @@ impl Buffer {
             BufferMetrics::register(registry, statuses.clone(), capacity.clone(), ids.clone());
         let lanes = outlet.lanes(settings.size, registry);
         let letters = Letters::default();
+        let fresh = Fresh::default();
         let writer = Writer {
+            fresh: outlet.forwards().then(|| fresh.clone()),
             lanes: lanes.as_ref().map(|(index, _)| index.clone()),
             letters: letters.clone(),
             directory: BufferDirectory::new(settings.directory),
@@ -190,6 +195,7 @@ impl Buffer {
             },
             max_age: settings.max_age,
             commands: commands.clone(),
+            fresh,
             status: statuses.clone(),
             ids: ids.clone(),
             metrics: metrics.clone(),
@@ -246,8 +252,8 @@ impl Buffer {
             }
             ClaimResult::New(claim, pending) => (claim, pending),
         };
-        let record = record::encode(&event);
-        let Some(room) = inner.capacity.reserve(record.len()) else {
+        let size = record::size(&event);
+        let Some(room) = inner.capacity.reserve(size) else {
             inner.metrics.refused();
             claim.settle(RequestOutcome::BufferFull, Instant::now());
             return RequestOutcome::BufferFull;
@@ -262,7 +268,7 @@ impl Buffer {
         let lane = match (&inner.lanes, is_dead) {
             (Some((index, _)), false) => {
                 let account = event.account().unwrap_or_default();
-                let Some(lane) = index.reserve(account, record.len(), inner.capacity.free()) else {
+                let Some(lane) = index.reserve(account, size, inner.capacity.free()) else {
                     inner.metrics.refused_account();
                     claim.settle(RequestOutcome::AccountFull, Instant::now());
                     return RequestOutcome::AccountFull;
@@ -274,13 +280,11 @@ impl Buffer {
         let append = Append {
             lane,
             claim,
-            record,
             dead: is_dead.then(|| DeadLetter::new(&event, Reason::Unparseable, None, 0)),
+            event: Arc::new(event),
             room,
             raw,
         };
-        // The record has everything that is needed.
-        drop(event);
         if inner.commands.send(Command::Append(append)).is_err() {
             return RequestOutcome::BufferFailed;
         }

@@ -27,6 +27,11 @@ pub enum Outlet {
 // === impl Outlet ===
 
 impl Outlet {
+    /// Whether events go on from the store.
+    pub(super) fn forwards(&self) -> bool {
+        matches!(self, Self::Sink(_) | Self::Routes(_))
+    }
+
     /// What is pending by account in a buffer of this size, if accounts are told apart.
     pub(super) fn lanes(&self, size: u64, registry: &mut Registry) -> Option<(LaneIndex, Routing)> {
         let (Self::Routes(routing) | Self::Held(routing)) = self else {

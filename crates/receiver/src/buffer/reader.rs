@@ -1,4 +1,4 @@
-//! Reads pending events through the store's thread.
+//! Reads pending events: from memory if they have just been stored, else through the store's thread.
 
 use std::{sync::mpsc::Sender, time::Duration};
 
@@ -7,7 +7,7 @@ use tokio::{
     time,
 };
 
-use super::{command::Command, status::Status, store::Entry};
+use super::{command::Command, fresh::Fresh, status::Status, store::Entry};
 
 /// Pause between two attempts to read from a store that is not open.
 pub const REREAD: Duration = Duration::from_secs(1);
@@ -20,13 +20,14 @@ pub struct Stopped;
 /// Cancel safe.
 pub async fn next_events(
     commands: &Sender<Command>,
+    fresh: &Fresh,
     status: &mut watch::Receiver<Status>,
     from: &mut u64,
 ) -> Option<Vec<Entry>> {
     loop {
         let seen = *status.borrow_and_update();
         if seen.open && seen.totals.next > *from {
-            let entries = read(commands, *from).await.ok()?;
+            let entries = read(commands, fresh, *from).await.ok()?;
             match entries.as_ref().map(|entries| entries.last()) {
                 Some(Some(last)) => {
                     *from = last.sequence + 1;
@@ -46,7 +47,14 @@ pub async fn next_events(
 ///
 /// # Errors
 /// When the store's thread has ended.
-pub async fn read(commands: &Sender<Command>, from: u64) -> Result<Option<Vec<Entry>>, Stopped> {
+pub async fn read(
+    commands: &Sender<Command>,
+    fresh: &Fresh,
+    from: u64,
+) -> Result<Option<Vec<Entry>>, Stopped> {
+    if let Some(entries) = fresh.take(from) {
+        return Ok(Some(entries));
+    }
     let (reply, entries) = oneshot::channel();
     let command = Command::Read(from, reply);
     commands.send(command).map_err(|_| Stopped)?;
@@ -59,8 +67,12 @@ pub async fn read(commands: &Sender<Command>, from: u64) -> Result<Option<Vec<En
 /// When the store's thread has ended.
 pub async fn read_these(
     commands: &Sender<Command>,
+    fresh: &Fresh,
     sequences: Vec<u64>,
 ) -> Result<Option<Vec<Entry>>, Stopped> {
+    if let Some(entries) = fresh.take_these(&sequences) {
+        return Ok(Some(entries));
+    }
     let (reply, entries) = oneshot::channel();
     let command = Command::ReadThese(sequences, reply);
     commands.send(command).map_err(|_| Stopped)?;

@@ -6,6 +6,8 @@
 //! Integers are little-endian; the length `0xffff_ffff` says that a header was absent. What can
 //! be derived from the body, its id included, is recomputed on reading.
 
+use std::sync::Arc;
+
 use axum::body::Bytes;
 use jiff::Timestamp;
 
@@ -23,32 +25,59 @@ const ABSENT: u32 = u32::MAX;
 #[error("stored event cannot be read")]
 pub struct Unreadable;
 
+/// A stored event: what was read of it, or itself if this process has just stored it. Cheap to clone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// Its bytes.
+    Bytes(Bytes),
+    /// The event, which need not be read, parsed and hashed again.
+    Event(Arc<Event>),
+}
+
 /// The bytes of an event.
 #[must_use]
 pub fn encode(event: &Event) -> Vec<u8> {
-    let headers = headers(&event.zoom);
-    let texts: usize = headers.iter().flatten().map(|text| text.len()).sum();
-    let mut bytes = Vec::with_capacity(13 + 4 * headers.len() + texts + event.body.len());
-    bytes.push(VERSION);
-    bytes.extend(event.received.as_second().to_le_bytes());
-    bytes.extend(event.received.subsec_nanosecond().to_le_bytes());
-    for header in headers {
-        let text = header.unwrap_or_default();
-        // A request head is bounded far below this.
-        let length = header.map_or(ABSENT, |_| u32::try_from(text.len()).unwrap_or(ABSENT));
-        bytes.extend(length.to_le_bytes());
-        bytes.extend(text.as_bytes());
-    }
-    bytes.extend_from_slice(&event.body);
+    let mut bytes = vec![0; size(event)];
+    encode_into(event, &mut bytes);
     bytes
 }
 
-/// The event of these bytes.
+/// How many bytes [`encode`] makes of it.
+#[must_use]
+pub fn size(event: &Event) -> usize {
+    let headers = headers(&event.zoom);
+    let texts: usize = headers.iter().flatten().map(|text| text.len()).sum();
+    13 + 4 * headers.len() + texts + event.body.len()
+}
+
+/// Writes them to where they stay; there are [`size`] of them.
+pub fn encode_into(event: &Event, place: &mut [u8]) {
+    let mut rest = place;
+    let mut put = |bytes: &[u8]| {
+        if let Some((to, after)) = std::mem::take(&mut rest).split_at_mut_checked(bytes.len()) {
+            to.copy_from_slice(bytes);
+            rest = after;
+        }
+    };
+    put(&[VERSION]);
+    put(&event.received.as_second().to_le_bytes());
+    put(&event.received.subsec_nanosecond().to_le_bytes());
+    for header in headers(&event.zoom) {
+        let text = header.unwrap_or_default();
+        // A request head is bounded far below this.
+        let length = header.map_or(ABSENT, |_| u32::try_from(text.len()).unwrap_or(ABSENT));
+        put(&length.to_le_bytes());
+        put(text.as_bytes());
+    }
+    put(&event.body);
+}
+
+/// The event of these bytes, which shares their memory.
 ///
 /// # Errors
 /// When they are damaged, or of a later version.
-pub fn decode(bytes: &[u8]) -> Result<Event, Unreadable> {
-    let mut rest = bytes;
+pub fn decode(bytes: &Bytes) -> Result<Event, Unreadable> {
+    let mut rest = &bytes[..];
     let [version] = take(&mut rest)?;
     if version != VERSION {
         return Err(Unreadable);
@@ -61,7 +90,7 @@ pub fn decode(bytes: &[u8]) -> Result<Event, Unreadable> {
         tracking_id: text(&mut rest)?,
         timestamp: text(&mut rest)?,
     };
-    Ok(Event::new(received, zoom, Bytes::copy_from_slice(rest)))
+    Ok(Event::new(received, zoom, bytes.slice_ref(rest)))
 }
 
 /// The account of the event of these bytes, without computing its id. `None` if there is none, or the bytes
@@ -75,6 +104,39 @@ pub fn account(bytes: &[u8]) -> Option<String> {
     }
     let envelope = Envelope::parse(rest).ok()?;
     envelope.account().map(str::to_owned)
+}
+
+// === impl Record ===
+
+impl Record {
+    /// Its size in the store.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Event(event) => size(event),
+        }
+    }
+
+    /// The event.
+    ///
+    /// # Errors
+    /// See [`decode`].
+    pub fn event(&self) -> Result<Arc<Event>, Unreadable> {
+        match self {
+            Self::Bytes(bytes) => decode(bytes).map(Arc::new),
+            Self::Event(event) => Ok(Arc::clone(event)),
+        }
+    }
+
+    /// The bytes in the store.
+    #[must_use]
+    pub fn bytes(&self) -> Bytes {
+        match self {
+            Self::Bytes(bytes) => bytes.clone(),
+            Self::Event(event) => encode(event).into(),
+        }
+    }
 }
 
 fn headers(zoom: &ZoomHeaders) -> [Option<&str>; 3] {
@@ -134,15 +196,15 @@ mod tests {
             let bytes = encode(&event);
             let found = account(&bytes);
             prop_assert_eq!(found.as_deref(), event.account());
-            prop_assert_eq!(decode(&bytes), Ok(event));
+            prop_assert_eq!(bytes.len(), size(&event));
+            prop_assert_eq!(decode(&bytes.into()), Ok(event));
         }
 
         #[test]
         fn no_bytes_are_a_panic(bytes: Vec<u8>) {
-            let _ = decode(&bytes);
             let mut known = vec![VERSION];
-            known.extend(bytes);
-            let _ = decode(&known);
+            known.extend(&bytes);
+            let _ = (decode(&bytes.into()), decode(&known.into()));
         }
     }
 }

@@ -39,7 +39,7 @@ impl Buffer {
     /// A dead letter and, unless its bytes are damaged, its event. `None` without an open store.
     pub async fn dead_letter(&self, id: EventId) -> Option<Option<(DeadLetter, Option<Event>)>> {
         let found = self.ask(|reply| Command::Show(id, reply)).await?;
-        Some(found.map(|(letter, record)| (letter, record::decode(&record).ok())))
+        Some(found.map(|(letter, record)| (letter, record::decode(&record.into()).ok())))
     }
 
     /// Replays a dead letter (to the end of the queue) or discards it. Returns whether it existed; `None`

@@ -356,7 +356,7 @@ impl Schedule {
         if let Some(mut head) = self.head.take() {
             head.counted = head.held.min(SUSPECT);
             head.due = Some(now);
-            head.record = Vec::new();
+            head.record = None;
             self.aside.push(head);
         }
     }

@@ -16,6 +16,7 @@ mod error;
 mod filter;
 mod tables;
 
+use axum::body::Bytes;
 use redb::{
     CompactionError, Database, Durability, ReadableDatabase as _, ReadableTable as _,
     ReadableTableMetadata as _,
@@ -27,7 +28,7 @@ pub use self::{
     filter::Filter,
     tables::{Placed, Tables, Totals},
 };
-use super::dead::DeadLetter;
+use super::{dead::DeadLetter, record::Record};
 use crate::event::EventId;
 
 /// An open store.
@@ -45,7 +46,7 @@ pub struct Entry {
     /// Arrival, seconds since the epoch.
     pub since: i64,
     /// See [`super::record`].
-    pub record: Vec<u8>,
+    pub record: Record,
 }
 
 // === impl Store ===
@@ -111,7 +112,7 @@ impl Store {
         for item in queue.range(from..)?.take(count) {
             let (sequence, guard) = item?;
             let entry = entry(sequence.value(), guard.value());
-            size += entry.record.len();
+            size += entry.record.size();
             entries.push(entry);
             if size >= bytes {
                 break;
@@ -271,7 +272,7 @@ fn entry(sequence: u64, value: &[u8]) -> Entry {
     Entry {
         sequence,
         since: i64::from_le_bytes(*since),
-        record: record.to_vec(),
+        record: Record::Bytes(Bytes::copy_from_slice(record)),
     }
 }
 

@@ -5,6 +5,7 @@ use super::{
     capacity::Capacity,
     command::Settle,
     dead::DeadLetter,
+    record,
     resolve::{Resolved, resolve},
     store::{Placed, StoreError, Tables},
 };
@@ -76,9 +77,14 @@ pub fn execute(
     for append in &batch.appends {
         let ids = append.claim.ids();
         match &append.dead {
-            None => places.push(tables.append(bounds.now, &append.record)?),
+            None => {
+                let (size, event) = (record::size(&append.event), &append.event);
+                let write = |place: &mut [u8]| record::encode_into(event, place);
+                places.push(tables.append_with(bounds.now, size, write)?);
+            }
             Some(letter) => {
-                let (place, before) = tables.insert_dead_letter(&ids.id, letter, &append.record)?;
+                let record = record::encode(&append.event);
+                let (place, before) = tables.insert_dead_letter(&ids.id, letter, &record)?;
                 dead(place, letter, before);
                 places.push(0); // Its place is in no lane.
             }

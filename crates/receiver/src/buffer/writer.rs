@@ -1,8 +1,8 @@
 //! The thread that owns the store: it takes all waiting commands, executes them in one transaction, and then
 //! replies to their callers.
 //!
-//! While the disk works on one transaction, further commands queue up, so that many events share one
-//! flush; an idle writer flushes an event at once. If a transaction fails, its events are answered 503. The
+//! A transaction costs far more than the events in it. So that many share one, transactions begin [`PACE`] apart
+//! when there is much to do; an idle writer flushes an event at once. If a transaction fails, its events are answered 503. The
 //! store is then reopened, and uncommitted deliveries are retained until they are committed.
 
 use std::{
@@ -23,6 +23,7 @@ use super::{
     capacity::Capacity,
     command::{Command, Settle},
     directory::{BufferDirectory, OpenMode},
+    fresh::Fresh,
     lanes::index::{Account, LaneIndex, Room},
     letters::Letters,
     metrics::BufferMetrics,
@@ -36,6 +37,8 @@ use runtime::admin::Gate;
 
 /// Pause between two attempts to open the store or to take the reserve.
 const PAUSE: Duration = Duration::from_secs(1);
+/// Least time from the begin of one transaction to that of the next.
+const PACE: Duration = Duration::from_millis(2);
 /// Bytes that must have left the store before it is compacted again.
 const COMPACT: u64 = 1024 * 1024;
 
@@ -66,6 +69,8 @@ pub struct Writer {
     pub lanes: Option<LaneIndex>,
     /// What is known of the dead letters.
     pub letters: Letters,
+    /// What was stored last, if somebody forwards it.
+    pub fresh: Option<Fresh>,
     /// Bytes stored at the last compaction on a full disk; initially the maximum.
     pub compacted: u64,
 }
@@ -79,6 +84,7 @@ impl Writer {
         let mut settles = Vec::new();
         let mut tried: Option<Instant> = None;
         let mut is_logged = false;
+        let mut due = Instant::now();
         loop {
             let is_due = tried.is_none_or(|at| at.elapsed() >= PAUSE);
             if store.is_none() && is_due {
@@ -116,7 +122,10 @@ impl Writer {
             } else {
                 Some(PAUSE)
             };
-            let mut batch = Batch::collect(&self.commands, &mut settles, pause);
+            let mut batch = Batch::collect(&self.commands, &mut settles, pause, due);
+            if batch.is_write(&settles) {
+                due = Instant::now() + PACE;
+            }
             if let Some(open) = &mut store
                 && let Err(error) = catch_panics(|| self.work(open, &mut batch, &mut settles))
             {
@@ -155,6 +164,9 @@ impl Writer {
             })?;
         }
         self.ids.replace(store.ids()?.into_iter());
+        if let Some(fresh) = &self.fresh {
+            fresh.clear();
+        }
         self.build_index(&store)?;
         self.publish(&store, accepting);
         self.gate.open();
@@ -197,6 +209,24 @@ impl Writer {
         self.status
             .send_if_modified(|status| mem::replace(&mut status.accepting, is_held) != is_held);
         Ok(())
+    }
+
+    /// What was stored is forwarded soon.
+    fn keep_fresh(&self, first: u64, now: i64, batch: &Batch, done: &Done) {
+        let Some(fresh) = &self.fresh else {
+            return;
+        };
+        let mut resolved = done.resolved.iter();
+        if resolved.any(|resolved| !resolved.replayed.is_empty()) {
+            fresh.clear();
+            return;
+        }
+        let stored = batch.appends.iter().zip(&done.places);
+        let stored = stored.filter(|(append, _)| append.dead.is_none());
+        fresh.keep(
+            first,
+            stored.map(|(append, place)| (*place, now, Arc::clone(&append.event))),
+        );
     }
 
     /// A transaction is on the disk: what is known in memory follows.
@@ -290,9 +320,7 @@ impl Writer {
                     .settle(RequestOutcome::BufferFull, Instant::now());
             }
         }
-        let is_write =
-            !(batch.appends.is_empty() && batch.resolves.is_empty() && settles.is_empty());
-        if is_write {
+        if batch.is_write(settles) {
             self.write(store, batch, settles)?;
             self.open_mode = OpenMode::Normal;
         }
@@ -329,6 +357,8 @@ impl Writer {
         };
         let done = store.write(|tables| execute(tables, batch, settles, &bounds))?;
 
+        // Before anybody is told of them.
+        self.keep_fresh(totals.next, now, batch, &done);
         self.publish(store, accepting);
         for append in &mut batch.appends {
             // Before any reply: the next reservation must not count it twice.

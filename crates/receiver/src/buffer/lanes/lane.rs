@@ -149,8 +149,7 @@ impl Lane {
                 arrived.await;
                 continue;
             };
-            let Some(entries) = read_these(&self.shared.common.commands, places.clone()).await?
-            else {
+            let Some(entries) = self.read(places.clone()).await? else {
                 time::sleep(REREAD).await;
                 continue;
             };
@@ -160,6 +159,13 @@ impl Lane {
                 return Ok(entries);
             }
         }
+    }
+
+    async fn read(&self, places: Vec<u64>) -> Result<Option<Vec<Entry>>, Stopped> {
+        let Common {
+            commands, fresh, ..
+        } = &self.shared.common;
+        read_these(commands, fresh, places).await
     }
 
     /// Events that the store no longer has do not stay in the index.
@@ -197,7 +203,7 @@ impl Channel for Lane {
         let Some(last) = places.last().copied() else {
             return Ok(Vec::new());
         };
-        let Some(entries) = read_these(&self.shared.common.commands, places.clone()).await? else {
+        let Some(entries) = self.read(places.clone()).await? else {
             return Ok(Vec::new());
         };
         self.from = last + 1;

@@ -28,8 +28,9 @@ use crate::{
         channel::{Channel, Decision, Wake},
         command::Command,
         dead::DeadLetter,
+        fresh::Fresh,
         reader::Stopped,
-        record,
+        record::Record,
         schedule::Rules,
         status::Status,
         store::Entry,
@@ -60,7 +61,7 @@ enum Manner {
 #[derive(Debug)]
 struct World {
     /// What the store has.
-    records: Mutex<BTreeMap<u64, Vec<u8>>>,
+    records: Mutex<BTreeMap<u64, Record>>,
     /// Places in the order of acceptance, by account.
     accepted: Mutex<BTreeMap<usize, Vec<u64>>>,
     /// Places that left the queue, and whether as a dead letter.
@@ -178,7 +179,7 @@ fn store(world: Arc<World>) -> std::sync::mpsc::Sender<Command> {
     commands
 }
 
-fn entry(sequence: u64, record: Vec<u8>) -> Entry {
+fn entry(sequence: u64, record: Record) -> Entry {
     Entry {
         sequence,
         since: Timestamp::now().as_second(),
@@ -186,9 +187,9 @@ fn entry(sequence: u64, record: Vec<u8>) -> Entry {
     }
 }
 
-fn record_of(place: u64) -> Vec<u8> {
+fn record_of(place: u64) -> Record {
     let body = place.to_string().into();
-    record::encode(&Event::new(Timestamp::now(), ZoomHeaders::default(), body))
+    Record::Event(Event::new(Timestamp::now(), ZoomHeaders::default(), body).into())
 }
 
 /// Delivers the events, each of an account, by the manners of the accounts. Returns what came of them.
@@ -219,6 +220,7 @@ async fn run(manners: &[Manner], events: &[usize]) -> Arc<World> {
         },
         max_age: Duration::from_hours(1),
         commands: store(Arc::clone(&world)),
+        fresh: Fresh::default(),
         status: watch::channel(Status::default()).1,
         ids: Dedupe::default(),
         metrics: Metrics::register(&mut Registry::default()),

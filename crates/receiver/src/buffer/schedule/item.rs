@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::{
-    buffer::{record, store::Entry},
+    buffer::{record::Record, store::Entry},
     sink::{Failure, SinkError},
 };
 
@@ -14,8 +14,8 @@ pub struct Item {
     pub sequence: u64,
     /// Arrival, seconds since the epoch.
     pub since: i64,
-    /// See [`record`]. Empty while the event is set aside.
-    pub record: Vec<u8>,
+    /// None while the event is set aside.
+    pub record: Option<Record>,
     /// How often it was sent since the receiver started.
     pub attempts: u32,
     /// Why the last attempt failed.
@@ -39,7 +39,7 @@ impl From<Entry> for Item {
         Self {
             sequence: entry.sequence,
             since: entry.since,
-            record: entry.record,
+            record: Some(entry.record),
             attempts: 0,
             last: None,
             held: 0,
@@ -58,6 +58,7 @@ impl Item {
     }
 
     pub(super) fn account(&self) -> Option<String> {
-        record::decode(&self.record).ok()?.envelope?.account_id
+        let event = self.record.as_ref()?.event().ok()?;
+        event.envelope.as_ref()?.account_id.clone()
     }
 }

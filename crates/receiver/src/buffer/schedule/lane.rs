@@ -16,7 +16,7 @@ impl Schedule {
     /// Drops the records, which are read again when they are needed.
     pub fn forget_records(&mut self) {
         for item in self.head.iter_mut().chain(&mut self.ahead) {
-            item.record = Vec::new();
+            item.record = None;
         }
     }
 

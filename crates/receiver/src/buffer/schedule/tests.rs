@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::{
-    buffer::record,
+    buffer::record::Record,
     event::{Event, ZoomHeaders},
 };
 
@@ -43,7 +43,7 @@ impl Scene {
             Entry {
                 sequence,
                 since: 0,
-                record: record::encode(&event),
+                record: Record::Event(event.into()),
             }
         }));
         let now = Instant::now();

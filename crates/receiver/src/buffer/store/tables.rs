@@ -101,13 +101,26 @@ impl<'t> Tables<'t> {
     /// # Errors
     /// See [`StoreError`].
     pub fn append(&mut self, now: i64, record: &[u8]) -> Result<u64, StoreError> {
+        self.append_with(now, record.len(), |place| place.copy_from_slice(record))
+    }
+
+    /// The same for a record of so many bytes that is written to its place by `fill`.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn append_with(
+        &mut self,
+        now: i64,
+        size: usize,
+        fill: impl FnOnce(&mut [u8]),
+    ) -> Result<u64, StoreError> {
         let sequence = self.next();
-        let mut place = self.queue.insert_reserve(sequence, SINCE + record.len())?;
+        let mut place = self.queue.insert_reserve(sequence, SINCE + size)?;
         let (since, rest) = place.as_mut().split_at_mut(SINCE);
         since.copy_from_slice(&now.to_le_bytes());
-        rest.copy_from_slice(record);
+        fill(rest);
         drop(place);
-        self.totals.pending_bytes += charge(record.len());
+        self.totals.pending_bytes += charge(size);
         Ok(sequence)
     }
 

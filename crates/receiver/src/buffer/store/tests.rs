@@ -216,7 +216,10 @@ fn observed(store: &Store) -> Model {
     };
     let known = store.ids().unwrap();
     let model = Model {
-        queue: entries.iter().map(|entry| number(&entry.record)).collect(),
+        queue: entries
+            .iter()
+            .map(|entry| number(&entry.record.bytes()))
+            .collect(),
         dead: dead.iter().map(of).collect(),
         ids: (0..200).filter(|n| known.contains(&id(*n))).collect(),
     };
@@ -369,7 +372,10 @@ fn no_space_is_told_apart_and_loses_nothing() {
     disk.0.lock().unwrap().fault = None;
     let store = open(&disk).unwrap();
     let found = store.read(0, 3, usize::MAX).unwrap();
-    let found: Vec<_> = found.iter().map(|entry| number(&entry.record)).collect();
+    let found: Vec<_> = found
+        .iter()
+        .map(|entry| number(&entry.record.bytes()))
+        .collect();
     assert_eq!(found, model.queue);
 }
 
