@@ -79,6 +79,7 @@ impl Budget {
         if body.size_hint().lower() > limit as u64 {
             return Err(ReadError::TooLarge);
         }
+        let declared = usize::try_from(body.size_hint().lower()).unwrap_or(0);
         let mut bytes = Vec::new();
         let mut share: Option<OwnedSemaphorePermit> = None;
         let idle = idle.unwrap_or(Duration::MAX);
@@ -99,6 +100,10 @@ impl Budget {
             match &mut share {
                 Some(share) => share.merge(more),
                 None => share = Some(more),
+            }
+            if bytes.is_empty() {
+                // Only now: who declares a body and sends none gets no memory.
+                bytes.reserve_exact(declared.max(data.len()));
             }
             bytes.extend_from_slice(&data);
         }

@@ -11,7 +11,7 @@
 //! What is absent, of another type or unknown is left out of the description. Of duplicate keys
 //! the last one counts, as in `JSON.parse`, which is what most consumers of the body will do.
 
-use std::fmt;
+use std::{borrow::Cow, fmt, ops::Deref};
 
 use contract::{event_name, receiver::routes::is_account};
 use jiff::Timestamp;
@@ -87,6 +87,10 @@ impl Envelope {
     }
 }
 
+/// A key of an object, in the body's own memory unless it is written with escapes.
+#[derive(Debug)]
+pub struct Key<'de>(Cow<'de, str>);
+
 /// Any JSON value: its type, and for an object the relevant fields.
 #[derive(Default)]
 struct Node<F> {
@@ -157,6 +161,51 @@ struct Nothing;
 impl Fields for Nothing {
     fn take<'de, A: MapAccess<'de>>(&mut self, _: &str, _: &mut A) -> Result<bool, A::Error> {
         Ok(false)
+    }
+}
+
+// === impl Key ===
+
+impl<'de> Key<'de> {
+    /// The text in the body.
+    #[must_use]
+    pub fn borrowed(&self) -> Option<&'de str> {
+        match self.0 {
+            Cow::Borrowed(text) => Some(text),
+            Cow::Owned(_) => None,
+        }
+    }
+}
+
+impl Deref for Key<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Key<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+
+        impl<'de> Visitor<'de> for Text {
+            type Value = Key<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a key")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Key<'de>, E> {
+                Ok(Key(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Key<'de>, E> {
+                Ok(Key(Cow::Owned(text.to_owned())))
+            }
+        }
+
+        deserializer.deserialize_str(Text)
     }
 }
 
@@ -247,7 +296,7 @@ impl<'de, F: Fields> Deserialize<'de> for Node<F> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node<F>, A::Error> {
                 let mut fields = self.0;
-                while let Some(key) = map.next_key::<String>()? {
+                while let Some(key) = map.next_key::<Key<'de>>()? {
                     if !fields.take(&key, &mut map)? {
                         map.next_value::<IgnoredAny>()?;
                     }

@@ -1,6 +1,6 @@
 //! A verified event on its way from Zoom to the sink.
 
-use std::fmt;
+use std::{fmt, sync::OnceLock};
 
 use axum::{
     body::Bytes,
@@ -17,7 +17,7 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-zm-request-id");
 pub const TRACKING_ID: HeaderName = HeaderName::from_static("x-zm-trackingid");
 
 /// A verified event: what Zoom sent, and what can be read in it. Cheap to clone.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Event {
     /// Its identity.
     pub id: EventId,
@@ -29,6 +29,8 @@ pub struct Event {
     pub envelope: Option<Envelope>,
     /// The body, to the byte.
     pub body: Bytes,
+    /// See [`super::identity::key`]; it takes a walk through the body.
+    pub(super) key: OnceLock<Option<EventId>>,
 }
 
 /// Those of Zoom's headers that go along with an event. Only `timestamp` is signed.
@@ -66,6 +68,7 @@ impl Event {
             zoom,
             envelope,
             body,
+            key: OnceLock::new(),
         }
     }
 
@@ -81,6 +84,15 @@ impl Event {
         self.envelope.as_ref().and_then(Envelope::account)
     }
 }
+
+impl PartialEq for Event {
+    /// All else is made from these.
+    fn eq(&self, other: &Self) -> bool {
+        (self.received, &self.zoom, &self.body) == (other.received, &other.zoom, &other.body)
+    }
+}
+
+impl Eq for Event {}
 
 impl fmt::Debug for Event {
     /// Without the body, which is about people.

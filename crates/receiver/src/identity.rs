@@ -13,12 +13,13 @@
 //! Neither identity depends on the order of keys and array elements, on white space, or on whether an id
 //! is a string or a number.
 
-use std::fmt;
+use std::{fmt::Write as _, ops::Range};
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use memchr::memmem;
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use sha2::{Digest as _, Sha256};
 
-use super::{dedupe::Ids, event::Event, event_id::EventId};
+use super::{dedupe::Ids, envelope::Key, event::Event, event_id::EventId};
 
 /// Most values that are collected: a body with more has neither identity.
 const MOST: usize = 4096;
@@ -32,25 +33,44 @@ const CONTEXT: [&str; 5] = [
     "operator_id",
     "client_id",
 ];
+/// Most keys whose meaning is kept in mind: those of a list repeat with each of its elements.
+const KNOWN: usize = 32;
 
-/// A value of the body.
-#[derive(Clone, Copy, Debug)]
-struct Leaf<'a> {
-    /// Its key in lower case, or that of the array that it is in.
-    key: &'a str,
-    /// The key as it is.
-    raw_key: &'a str,
-    value: &'a str,
+/// What a key says of its values, and of those of the array behind it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Meaning {
+    /// They identify an object or a person.
+    names: bool,
+    /// They can differ between two deliveries of one event.
+    changes: bool,
+    /// They say where and by whom.
+    is_context: bool,
 }
 
-/// Collects values of a body, with their paths.
-struct Walk<'a> {
-    wants: fn(Leaf<'_>) -> bool,
-    path: &'a mut String,
-    key: String,
-    found: &'a mut Vec<String>,
+/// Values with their paths: `path NUL value`, one text after the other.
+#[derive(Debug, Default)]
+struct Leaves {
+    text: String,
+    each: Vec<Range<usize>>,
+}
+
+/// What one walk through a body finds.
+#[derive(Debug, Default)]
+struct Found<'de> {
+    /// The values that name something.
+    names: Leaves,
+    /// All values that do not change, if they are wanted.
+    content: Option<Leaves>,
     /// A value that says what the event is about was found.
-    has_object: &'a mut bool,
+    has_object: bool,
+    path: String,
+    known: Vec<(&'de str, Meaning)>,
+}
+
+/// Walks through one value.
+struct Walk<'a, 'de> {
+    found: &'a mut Found<'de>,
+    meaning: Meaning,
 }
 
 /// By what a repeat of this event is recognized.
@@ -66,14 +86,9 @@ pub fn ids(event: &Event) -> Ids {
 /// name, no time, or nothing that says what the event is about.
 #[must_use]
 pub fn key(event: &Event) -> Option<EventId> {
-    let envelope = event.envelope.as_ref()?;
-    let name = envelope.name()?;
-    let time = envelope.time?.as_millisecond();
-    let (leaves, has_object) = collect(&event.body, names_something)?;
-    has_object.then(|| {
-        let mut hash = Sha256::new();
-        hash.update(format!("zoomeventkey/1\0{name}\0{time}\0"));
-        digest(hash, &leaves)
+    *event.key.get_or_init(|| {
+        let found = walk(event, false)?;
+        Some(key_of(event, found.names))
     })
 }
 
@@ -81,89 +96,146 @@ pub fn key(event: &Event) -> Option<EventId> {
 /// has none of these, or no [`key`]: then nothing but the id tells a repeat from another event.
 #[must_use]
 pub fn content(event: &Event) -> Option<EventId> {
-    let text = std::str::from_utf8(&event.body).ok()?;
-    if !CHANGING.iter().any(|part| text.contains(part)) || key(event).is_none() {
+    let has = |part: &&str| memmem::find(&event.body, part.as_bytes()).is_some();
+    if !CHANGING.iter().any(has) {
         return None;
     }
-    let (leaves, _) = collect(&event.body, |leaf| !changes(leaf))?;
+    let found = walk(event, true)?;
+    event.key.get_or_init(|| Some(key_of(event, found.names)));
     let mut hash = Sha256::new();
     hash.update("content/1\0");
-    Some(digest(hash, &leaves))
+    Some(found.content?.digest(hash))
 }
 
-fn collect(body: &[u8], wants: fn(Leaf<'_>) -> bool) -> Option<(Vec<String>, bool)> {
-    let (mut path, mut found, mut has_object) = (String::new(), Vec::new(), false);
-    let mut json = serde_json::Deserializer::from_slice(body);
+fn key_of(event: &Event, names: Leaves) -> EventId {
+    let name = event.name().unwrap_or_default();
+    let time = event.envelope.as_ref().and_then(|envelope| envelope.time);
+    let time = time.map_or(0, jiff::Timestamp::as_millisecond);
+    let mut hash = Sha256::new();
+    hash.update(format!("zoomeventkey/1\0{name}\0{time}\0"));
+    names.digest(hash)
+}
+
+/// `None` for a body without a key.
+fn walk(event: &Event, wants_content: bool) -> Option<Found<'_>> {
+    event.envelope.as_ref()?.time?;
+    event.name()?;
+    let mut found = Found {
+        content: wants_content.then(Leaves::default),
+        ..Found::default()
+    };
+    let mut json = serde_json::Deserializer::from_slice(&event.body);
     let walk = Walk {
-        wants,
-        path: &mut path,
-        key: String::new(),
         found: &mut found,
-        has_object: &mut has_object,
+        meaning: Meaning::default(),
     };
     walk.deserialize(&mut json).ok()?;
-    found.sort_unstable();
-    Some((found, has_object))
+    found.has_object.then_some(found)
 }
 
-fn digest(mut hash: Sha256, leaves: &[String]) -> EventId {
-    for leaf in leaves {
-        hash.update((leaf.len() as u64).to_le_bytes());
-        hash.update(leaf);
+// === impl Meaning ===
+
+impl Meaning {
+    fn of(raw_key: &str) -> Self {
+        let key = raw_key.to_ascii_lowercase();
+        let ends = |suffixes: &[&str]| suffixes.iter().any(|suffix| key.ends_with(suffix));
+        let is_id = matches!(&*key, "id" | "uuid" | "guid" | "jid")
+            || ends(&["_id", "_ids", "_uuid", "_guid", "_jid"])
+            || ["Id", "Ids", "Uuid", "Jid"]
+                .iter()
+                .any(|suffix| raw_key.ends_with(suffix));
+        let is_person = matches!(
+            &*key,
+            "user_name" | "username" | "display_name" | "customer_key"
+        ) || key.contains("email")
+            || ends(&["phone_number", "extension_number", "did_number"]);
+        Self {
+            names: is_id || is_person,
+            changes: ["url", "token", "password", "passcode", "pwd"]
+                .iter()
+                .any(|part| key.contains(part)),
+            is_context: CONTEXT.contains(&&*key),
+        }
     }
-    EventId::from_bytes(hash.finalize().into())
 }
 
-/// Whether a value can differ between two deliveries of one event.
-fn changes(leaf: Leaf<'_>) -> bool {
-    let key = leaf.key;
-    ["url", "token", "password", "passcode", "pwd"]
-        .iter()
-        .any(|part| key.contains(part))
-        || leaf.value.starts_with("https://")
-        || leaf.value.starts_with("http://")
+// === impl Leaves ===
+
+impl Leaves {
+    /// Whether there is room for one more.
+    fn add(&mut self, path: &str, value: &str) -> bool {
+        let start = self.text.len();
+        self.text.push_str(path);
+        self.text.push('\0');
+        self.text.push_str(value);
+        self.each.push(start..self.text.len());
+        self.each.len() <= MOST
+    }
+
+    fn digest(self, mut hash: Sha256) -> EventId {
+        let text = self.text.as_bytes();
+        let mut leaves: Vec<&[u8]> = self.each.into_iter().map(|leaf| &text[leaf]).collect();
+        // Stable: it is quick with what is in order already.
+        leaves.sort();
+        for leaf in leaves {
+            hash.update((leaf.len() as u64).to_le_bytes());
+            hash.update(leaf);
+        }
+        EventId::from_bytes(hash.finalize().into())
+    }
 }
 
-/// Whether a value identifies an object or a person.
-fn names_something(leaf: Leaf<'_>) -> bool {
-    let Leaf { key, raw_key, .. } = leaf;
-    let ends = |suffixes: &[&str]| suffixes.iter().any(|suffix| key.ends_with(suffix));
-    let is_id = matches!(key, "id" | "uuid" | "guid" | "jid")
-        || ends(&["_id", "_ids", "_uuid", "_guid", "_jid"])
-        || ["Id", "Ids", "Uuid", "Jid"]
-            .iter()
-            .any(|suffix| raw_key.ends_with(suffix));
-    let is_person = matches!(
-        key,
-        "user_name" | "username" | "display_name" | "customer_key"
-    ) || key.contains("email")
-        || ends(&["phone_number", "extension_number", "did_number"]);
-    (is_id || is_person) && !changes(leaf) && !leaf.value.is_empty()
+// === impl Found ===
+
+impl<'de> Found<'de> {
+    fn meaning(&mut self, key: &Key<'de>) -> Meaning {
+        let Some(text) = key.borrowed() else {
+            return Meaning::of(key);
+        };
+        if let Some((_, meaning)) = self.known.iter().find(|(known, _)| *known == text) {
+            return *meaning;
+        }
+        let meaning = Meaning::of(text);
+        if self.known.len() < KNOWN {
+            self.known.push((text, meaning));
+        }
+        meaning
+    }
 }
 
 // === impl Walk ===
 
-impl Walk<'_> {
-    fn leaf<E: serde::de::Error>(self, value: impl fmt::Display) -> Result<(), E> {
-        let value = value.to_string();
-        let lower = self.key.to_ascii_lowercase();
-        let leaf = Leaf {
-            key: &lower,
-            raw_key: &self.key,
-            value: &value,
-        };
-        if (self.wants)(leaf) {
-            if self.found.len() >= MOST {
-                return Err(E::custom("too many values"));
-            }
-            *self.has_object |= !CONTEXT.contains(&&*lower);
-            self.found.push(format!("{}\0{value}", self.path));
+impl Walk<'_, '_> {
+    fn leaf<E: serde::de::Error>(self, value: &str) -> Result<(), E> {
+        let Self { found, meaning } = self;
+        if meaning.changes || value.starts_with("https://") || value.starts_with("http://") {
+            return Ok(());
         }
-        Ok(())
+        let mut is_room = true;
+        if meaning.names && !value.is_empty() {
+            found.has_object |= !meaning.is_context;
+            is_room &= found.names.add(&found.path, value);
+        }
+        if let Some(content) = &mut found.content {
+            is_room &= content.add(&found.path, value);
+        }
+        is_room
+            .then_some(())
+            .ok_or_else(|| E::custom("too many values"))
+    }
+
+    fn number<E: serde::de::Error>(self, value: impl std::fmt::Display) -> Result<(), E> {
+        let is_wanted = self.meaning.names || self.found.content.is_some();
+        if !is_wanted {
+            return Ok(());
+        }
+        let mut text = String::with_capacity(24);
+        write!(text, "{value}").map_err(E::custom)?;
+        self.leaf(&text)
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Walk<'_> {
+impl<'de> DeserializeSeed<'de> for Walk<'_, 'de> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -171,10 +243,10 @@ impl<'de> DeserializeSeed<'de> for Walk<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Walk<'_> {
+impl<'de> Visitor<'de> for Walk<'_, 'de> {
     type Value = ();
 
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("any value")
     }
 
@@ -183,19 +255,19 @@ impl<'de> Visitor<'de> for Walk<'_> {
     }
 
     fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<(), E> {
-        self.leaf(number)
+        self.number(number)
     }
 
     fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<(), E> {
-        self.leaf(number)
+        self.number(number)
     }
 
     fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<(), E> {
-        self.leaf(number)
+        self.number(number)
     }
 
     fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<(), E> {
-        self.leaf(value)
+        self.number(value)
     }
 
     fn visit_unit<E>(self) -> Result<(), E> {
@@ -205,11 +277,8 @@ impl<'de> Visitor<'de> for Walk<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
         loop {
             let walk = Walk {
-                wants: self.wants,
-                path: &mut *self.path,
-                key: self.key.clone(),
                 found: &mut *self.found,
-                has_object: &mut *self.has_object,
+                meaning: self.meaning,
             };
             if seq.next_element_seed(walk)?.is_none() {
                 return Ok(());
@@ -218,23 +287,16 @@ impl<'de> Visitor<'de> for Walk<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let length = self.path.len();
-        while let Some(key) = map.next_key::<String>()? {
-            // Its value is the payload's envelope again, or of no event at all.
-            if self.found.len() > MOST {
-                map.next_value::<IgnoredAny>()?;
-                continue;
-            }
-            self.path.push('/');
-            self.path.push_str(&key);
+        let length = self.found.path.len();
+        while let Some(key) = map.next_key::<Key<'de>>()? {
+            let meaning = self.found.meaning(&key);
+            self.found.path.push('/');
+            self.found.path.push_str(&key);
             map.next_value_seed(Walk {
-                wants: self.wants,
-                path: &mut *self.path,
-                key,
                 found: &mut *self.found,
-                has_object: &mut *self.has_object,
+                meaning,
             })?;
-            self.path.truncate(length);
+            self.found.path.truncate(length);
         }
         Ok(())
     }

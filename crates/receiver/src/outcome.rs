@@ -192,7 +192,16 @@ impl RequestOutcome {
         }
     }
 
-    /// Whether the connection may serve further requests. Only after a valid signature:
+    /// The whole body was read, and its signature matches no secret.
+    #[must_use]
+    pub fn is_wrong_signature(self) -> bool {
+        matches!(
+            self,
+            Self::UnknownSignature | Self::SignatureChanged | Self::RotationAnnounced
+        )
+    }
+
+    /// Whether the connection may serve any number of further requests. Only after a valid signature:
     /// anybody else could hold idle connections open.
     #[must_use]
     pub fn keeps_connection(self) -> bool {

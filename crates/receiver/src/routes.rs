@@ -21,6 +21,7 @@ use axum::{
 };
 use contract::facts::{REMOVED, SecretRole};
 use jiff::{SignedDuration, Timestamp};
+use memchr::memmem;
 use runtime::http::Connection;
 use tokio::time;
 use tracing::{debug, warn};
@@ -40,6 +41,10 @@ use super::{
     signature::{self, Presented, Verification},
 };
 use contract::proof;
+
+/// Wrong signatures that a connection survives: another connection costs several times a refusal, and a proxy may
+/// have mixed what is forged with Zoom's events.
+const MOST_REFUSALS: usize = 8;
 
 /// What the route needs.
 #[derive(Debug)]
@@ -83,13 +88,17 @@ pub fn router(webhook: Arc<Webhook>) -> Router {
 
 async fn answer(State(webhook): State<Arc<Webhook>>, request: Request) -> Response {
     let started = Instant::now();
+    let connection = request.extensions().get::<Connection>().cloned();
     let judged = time::timeout(webhook.deadline, webhook.judge(request)).await;
     let reply = judged.unwrap_or_else(|_| RequestOutcome::Deadline.into());
     let outcome = reply.outcome;
     webhook.metrics.answered(outcome, started.elapsed());
     debug!(outcome = outcome.label(), "answered");
     let mut response = reply.into_response();
-    if !outcome.keeps_connection() {
+    let is_kept = outcome.keeps_connection()
+        || outcome.is_wrong_signature()
+            && connection.is_some_and(|connection| connection.refuse() <= MOST_REFUSALS);
+    if !is_kept {
         // Also because the rest of the body is not read.
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(header::CONNECTION, close);
@@ -257,7 +266,10 @@ impl Webhook {
     /// secret, and Zoom may already sign with a new one that is not mounted here yet; or signatures were right
     /// until not long ago.
     fn rejected(&self, secrets: &SigningSecrets, raw: &Raw, now: Timestamp) -> RequestOutcome {
-        let envelope = Envelope::parse(&raw.bytes).ok();
+        // What is forged is not parsed unless it may say something of interest.
+        let may_be_removal = memmem::find(&raw.bytes, REMOVED.as_bytes()).is_some();
+        let envelope = may_be_removal.then(|| Envelope::parse(&raw.bytes).ok());
+        let envelope = envelope.flatten();
         let removal = envelope
             .as_ref()
             .filter(|envelope| envelope.name() == Some(REMOVED))

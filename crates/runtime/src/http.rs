@@ -10,7 +10,7 @@ use std::{
     pin::pin,
     sync::{
         Arc, Weak,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -79,6 +79,7 @@ pub struct Connection(Arc<Peer>);
 #[derive(Debug, Default)]
 struct Peer {
     is_proven: AtomicBool,
+    refusals: AtomicUsize,
     shed: Notify,
 }
 
@@ -150,6 +151,12 @@ impl Connection {
     /// Whoever is at the other end may stay: it has shown that it is who it should be.
     pub fn prove(&self) {
         self.0.is_proven.store(true, Ordering::Relaxed);
+    }
+
+    /// A request on it was refused. Returns how many were so far.
+    #[must_use]
+    pub fn refuse(&self) -> usize {
+        self.0.refusals.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// Whether it has proven itself.

@@ -5,12 +5,15 @@ use std::time::Duration;
 use tokio::{io::AsyncWriteExt as _, net::TcpStream};
 
 use super::{
-    client::{event, read_next},
+    client::{Post, event, read_next},
     fixture::{BODY, Fixture, SECRET},
 };
 
 async fn send(stream: &mut TcpStream, secret: &str, body: &str) -> String {
-    let post = event(secret, body);
+    post(stream, &event(secret, body), body).await
+}
+
+async fn post(stream: &mut TcpStream, post: &Post, body: &str) -> String {
     let request = format!(
         "{}content-length: {}\r\n\r\n{body}",
         post.head(),
@@ -29,9 +32,31 @@ async fn a_connection_is_kept_for_who_has_proven_himself() {
         assert!(head.starts_with("http/1.1 204"), "{head}");
         assert!(!head.contains("connection: close"), "{head}");
     }
-    let head = send(&mut stream, "wrong", BODY).await;
+    let head = post(
+        &mut stream,
+        &event(SECRET, BODY).without("x-zm-signature"),
+        BODY,
+    )
+    .await;
     assert!(head.contains("connection: close"), "{head}");
     assert_eq!(read_next(&mut stream).await, None);
+}
+
+#[tokio::test]
+async fn a_connection_survives_a_few_wrong_signatures() {
+    let receiver = Fixture::new().await.start().await;
+    for is_proven in [false, true] {
+        let mut stream = TcpStream::connect(receiver.at.webhook).await.unwrap();
+        if is_proven {
+            send(&mut stream, SECRET, BODY).await;
+        }
+        for n in 1..=9 {
+            let head = send(&mut stream, "wrong", BODY).await;
+            assert!(head.starts_with("http/1.1 401"), "{head}");
+            assert_eq!(head.contains("connection: close"), n == 9, "{n}: {head}");
+        }
+        assert_eq!(read_next(&mut stream).await, None);
+    }
 }
 
 #[tokio::test]
