@@ -3,12 +3,15 @@
 use std::fmt;
 
 use crate::{
+    fairness::Round,
     results::{Cell, Results},
-    scenario::{Connections, Mix, SIZES, Scenario},
+    scenario::{COMMON, Connections, Mix, SIZES, Scenario},
 };
 
 /// The set-up that does nothing with an event: the others cost what the sink costs.
 const OURS: &str = "ours";
+/// The set-up with one line for all events.
+const BUFFER: &str = "ours-buffer";
 
 /// Bytes of a MiB.
 const MIB: f64 = 1_048_576.0;
@@ -110,6 +113,27 @@ pub fn judge(results: &Results) -> Vec<Aim> {
         " MiB",
         mib(loaded.max()),
     );
+    let text = "CPU time of a buffered and forwarded event, relative to the floor, new connections";
+    let buffered = worst(|size| {
+        let is_wanted = |s: &Scenario| is(s, Mix::Valid, fresh, size);
+        Some(results.cpu(BUFFER, is_wanted)? / results.cpu("floor", is_wanted)?)
+    });
+    aim(text, 2.0, " times", buffered);
+    let text = "CPU time with 200 accounts, relative to the buffer without";
+    let is_common = |s: &Scenario| is(s, Mix::Valid, fresh, COMMON);
+    let with = results.cpu("ours-lanes", is_common);
+    let without = results.cpu(BUFFER, is_common);
+    aim(
+        text,
+        1.0,
+        " times",
+        with.zip(without).map(|(with, without)| with / without),
+    );
+    let text = "p99 to the sinks of healthy tenants beside a broken, a slow and a flooding one, \
+                relative to without them";
+    let mut ratios: Vec<f64> = results.fairness.iter().map(Round::ratio).collect();
+    ratios.sort_by(f64::total_cmp);
+    aim(text, 2.0, " times", ratios.get(ratios.len() / 2).copied());
     let text = "durable acknowledgements, 99th percentile";
     aim(text, 50.0, " ms", durable_p99(results));
     aims
@@ -145,7 +169,7 @@ fn durable_p99(results: &Results) -> Option<f64> {
         .into_iter()
         .filter_map(|crowd| {
             let is_wanted = |s: &Scenario| s.durable && s.concurrency == crowd;
-            results.median("ours-buffer", is_wanted, |cell| Some(millis(cell)))
+            results.median(BUFFER, is_wanted, |cell| Some(millis(cell)))
         })
         .max_by(f64::total_cmp)
 }

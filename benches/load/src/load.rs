@@ -180,7 +180,7 @@ impl Shared {
     }
 }
 
-fn runtime() -> io::Result<tokio::runtime::Runtime> {
+pub fn runtime() -> io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -188,7 +188,7 @@ fn runtime() -> io::Result<tokio::runtime::Runtime> {
 
 /// A source address for each connection of the loop, lest ports run out: closed connections keep
 /// theirs for a minute.
-async fn connect(to: SocketAddr, number: usize) -> io::Result<TcpStream> {
+pub async fn connect(to: SocketAddr, number: usize) -> io::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;
     let host = u8::try_from(number % 250).unwrap_or(0) + 1;
@@ -199,7 +199,7 @@ async fn connect(to: SocketAddr, number: usize) -> io::Result<TcpStream> {
 
 /// Writes the request and reads the answer. Who refuses a body may answer before it has been read;
 /// so a failed write is no reason not to read.
-async fn ask(stream: &mut TcpStream, request: &[u8]) -> io::Result<Answer> {
+pub async fn ask(stream: &mut TcpStream, request: &[u8]) -> io::Result<Answer> {
     let written = stream.write_all(request).await;
     match read(stream).await {
         Ok(answer) if written.is_ok() => Ok(answer),

@@ -7,6 +7,7 @@
 //! | How is it sent, and what came back? | [`load`], [`tally`] |
 //! | What did it cost? | [`measure`]; [`cpu`], [`memory`], [`disk`], [`machine`] |
 //! | Where do events go? | [`sink`], [`nats`] |
+//! | Does one tenant slow down another? | [`fairness`], [`tenants`] |
 //! | What does each accept and refuse? | [`vectors`] |
 //! | In which order? | [`run`] |
 //! | What is written down, and is it good enough? | [`results`], [`aims`], [`report`] |
@@ -17,6 +18,7 @@ mod aims;
 mod contestant;
 mod cpu;
 mod disk;
+mod fairness;
 mod load;
 mod machine;
 mod measure;
@@ -30,6 +32,7 @@ mod run;
 mod scenario;
 mod sink;
 mod tally;
+mod tenants;
 mod vectors;
 
 use std::path::PathBuf;

@@ -15,6 +15,9 @@ use sha2::Sha256;
 /// The only path that all contestants take.
 pub const PATH: &str = "/zoom/events";
 
+/// Accounts that events are of, in turn.
+pub const ACCOUNTS: usize = 200;
+
 /// Older than every window, seconds: the product's is two hours.
 pub const STALE: i64 = 3 * 3600;
 
@@ -182,9 +185,20 @@ pub fn challenge(plain_token: &str) -> Vec<u8> {
 /// `JSON.stringify` gives the same bytes, so that those who sign what they parsed can take it.
 pub fn body(size: usize) -> Vec<u8> {
     let id = unique();
+    let number = usize::try_from(id % ACCOUNTS as u128).unwrap_or(0);
+    body_of(&account(number), id, size)
+}
+
+/// The id of an account.
+pub fn account(number: usize) -> String {
+    format!("AAAAAA{number:04}")
+}
+
+/// The same of this account, with this number.
+pub fn body_of(account: &str, id: u128, size: usize) -> Vec<u8> {
     let mut text = format!(
         "{{\"event\":\"meeting.participant_joined\",\"event_ts\":1626230691572,\"payload\":\
-         {{\"account_id\":\"AAAAAABBBB\",\"object\":{{\"id\":\"{id}\",\"uuid\":\"4444AAAiAAAAAiAiAiiAii==\",\
+         {{\"account_id\":\"{account}\",\"object\":{{\"id\":\"{id}\",\"uuid\":\"4444AAAiAAAAAiAiAiiAii==\",\
          \"host_id\":\"x1yCzABCDEfg23HiJKl4mN\",\"topic\":\"My Meeting\",\"type\":8,\"duration\":60,\
          \"participants\":["
     );

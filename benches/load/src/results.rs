@@ -6,8 +6,8 @@ use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    disk::Disk, machine::Machine, memory::Memory, scenario::Scenario, tally::Tally,
-    vectors::Judgement,
+    disk::Disk, fairness::Round, machine::Machine, memory::Memory, scenario::Scenario,
+    tally::Tally, vectors::Judgement,
 };
 
 /// A whole run.
@@ -29,6 +29,9 @@ pub struct Results {
     pub judgements: Vec<(String, Vec<Judgement>)>,
     /// Every measurement.
     pub cells: Vec<Cell>,
+    /// Tenants beside each other.
+    #[serde(default)]
+    pub fairness: Vec<Round>,
 }
 
 /// How it was measured.

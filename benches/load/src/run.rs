@@ -11,6 +11,7 @@ use crate::{
     contestant::{ALL, Contestant, Kit},
     cpu,
     disk::Disk,
+    fairness::Round,
     machine::Machine,
     measure::Meter,
     memory::Memory,
@@ -22,6 +23,8 @@ use crate::{
 
 /// Fewer rounds are no result.
 const ENOUGH_ROUNDS: usize = 5;
+/// Rounds of tenants beside each other.
+const FAIR_ROUNDS: usize = 3;
 
 /// The signing secret of all.
 const SECRET: &str = "bench-signing-secret";
@@ -100,14 +103,18 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         footprints: Vec::new(),
         judgements: Vec::new(),
         cells: Vec::new(),
+        fairness: Vec::new(),
     };
-    let mut contestants = args.start(work.path(), &mut results)?;
+    let kit = args.kit(work.path());
+    let mut contestants = args.start(&kit, &mut results)?;
     for contestant in &contestants {
         eprintln!("==> {}: judging and warming up", contestant.name);
-        let judgements = vectors::judge(contestant, SECRET);
-        results
-            .judgements
-            .push((contestant.name.into(), judgements));
+        if contestant.is_receiver {
+            let judgements = vectors::judge(contestant, SECRET);
+            results
+                .judgements
+                .push((contestant.name.into(), judgements));
+        }
         meter.warm_up(contestant)?;
     }
     let scenarios = Scenario::all(args.concurrency);
@@ -134,6 +141,13 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             (footprint.loaded, footprint.loaded_large) = (loaded, large);
         }
     }
+    drop(contestants);
+    if args.wants("ours-lanes") {
+        eprintln!("==> many tenants");
+        for number in 0..args.rounds.min(FAIR_ROUNDS) {
+            results.fairness.push(Round::measure(&kit, number)?);
+        }
+    }
     results.finished = jiff::Timestamp::now()
         .strftime("%Y-%m-%d %H:%M UTC")
         .to_string();
@@ -143,20 +157,26 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 // === impl Args ===
 
 impl Args {
-    /// Starts everybody who can be started, and measures them before they have done anything.
-    fn start(&self, work: &Path, results: &mut Results) -> anyhow::Result<Vec<Contestant>> {
-        let kit = Kit {
+    fn kit(&self, work: &Path) -> Kit {
+        Kit {
             binaries: self.binaries.clone(),
             peers: self.peers.clone(),
             work: work.to_owned(),
             secret: SECRET.into(),
             server_cpu: self.server_cpu,
             load_cpu: self.load_cpu,
-        };
+        }
+    }
+
+    fn wants(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == name)
+    }
+
+    /// Starts everybody who can be started, and measures them before they have done anything.
+    fn start(&self, kit: &Kit, results: &mut Results) -> anyhow::Result<Vec<Contestant>> {
         let mut contestants = Vec::new();
-        let is_wanted = |name| self.only.is_empty() || self.only.iter().any(|o| o == name);
-        for entry in ALL.iter().filter(|entry| is_wanted(entry.name)) {
-            match (entry.start)(&kit, entry.name) {
+        for entry in ALL.iter().filter(|entry| self.wants(entry.name)) {
+            match (entry.start)(kit, entry.name) {
                 Ok(contestant) => {
                     cpu::settle(contestant.server.pid());
                     results.footprints.push(Footprint {
@@ -183,7 +203,7 @@ impl Args {
 
     fn binary_size(&self, name: &str) -> Option<u64> {
         let binary = match name {
-            "floor" => "zoom-bench-floor",
+            "floor" | "bare" => "zoom-bench-floor",
             name if name.starts_with("ours") => "zoom-receiver",
             _ => return None,
         };

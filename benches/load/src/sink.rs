@@ -17,7 +17,7 @@ use tokio::{
 };
 
 /// What it answers.
-const ANSWER: &[u8] = b"HTTP/1.1 204 No Content\r\n\r\n";
+pub const ANSWER: &[u8] = b"HTTP/1.1 204 No Content\r\n\r\n";
 
 /// A running sink; runs as long as the process.
 #[derive(Clone, Debug)]
@@ -81,7 +81,7 @@ async fn serve(mut stream: TcpStream, received: Arc<AtomicUsize>) -> io::Result<
 }
 
 /// How long the first request is, if it is complete.
-fn request(text: &[u8]) -> Option<usize> {
+pub fn request(text: &[u8]) -> Option<usize> {
     let end = text.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
     let head = String::from_utf8_lossy(&text[..end]).to_ascii_lowercase();
     let mut lines = head

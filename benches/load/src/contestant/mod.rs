@@ -3,6 +3,8 @@
 mod others;
 mod ours;
 
+pub use self::ours::routed;
+
 use std::{fs, net::SocketAddr, path::PathBuf, process::Command};
 
 use anyhow::Context as _;
@@ -15,7 +17,12 @@ use crate::{
 };
 
 /// Who there is, in the order of the tables.
-pub const ALL: [Entry; 8] = [
+pub const ALL: [Entry; 10] = [
+    entry(
+        "bare",
+        "the floor without HMAC and JSON: kernel and HTTP",
+        others::bare,
+    ),
     entry("floor", "bare axum: HMAC and one JSON parse", others::floor),
     entry("ours", "no sink: every event filtered out", ours::alone),
     entry("ours-http", "forwards to an HTTP sink", ours::http),
@@ -24,6 +31,11 @@ pub const ALL: [Entry; 8] = [
         "ours-buffer",
         "stores durably, then forwards to an HTTP sink",
         ours::buffer,
+    ),
+    entry(
+        "ours-lanes",
+        "the same for 200 accounts, each with a sink of its own",
+        ours::lanes,
     ),
     entry("rivet", "Zoom's library for Node", others::rivet),
     entry(
@@ -79,12 +91,14 @@ pub struct Contestant {
     pub scheme: Scheme,
     /// Where its events arrive, if anywhere.
     pub behind: Behind,
-    /// The status that each kind must be answered with, if that is known.
-    pub statuses: Option<fn(Kind) -> u16>,
+    /// The statuses that each kind may be answered with, if they are known.
+    pub statuses: Option<fn(Kind) -> &'static [u16]>,
     /// By how much fewer requests it gets: who starts a process for each would take all day.
     pub divisor: usize,
     /// It stores durably before it answers.
     pub is_durable: bool,
+    /// It judges requests at all.
+    pub is_receiver: bool,
 }
 
 /// Where events arrive.
@@ -158,6 +172,7 @@ impl Kit {
             statuses: None,
             divisor: 1,
             is_durable: false,
+            is_receiver: true,
         })
     }
 }

@@ -12,6 +12,16 @@ pub fn floor(kit: &Kit, name: &'static str) -> anyhow::Result<Contestant> {
     with_port(kit, name, &mut Command::new(kit.binary("zoom-bench-floor")))
 }
 
+/// The same without HMAC and JSON.
+pub fn bare(kit: &Kit, name: &'static str) -> anyhow::Result<Contestant> {
+    let mut command = Command::new(kit.binary("zoom-bench-floor"));
+    let contestant = with_port(kit, name, command.env("BARE", "1"))?;
+    Ok(Contestant {
+        is_receiver: false,
+        ..contestant
+    })
+}
+
 /// Zoom's library.
 pub fn rivet(kit: &Kit, name: &'static str) -> anyhow::Result<Contestant> {
     node(kit, name, &kit.peers.join("rivet.mjs"))

@@ -51,6 +51,8 @@ fn markdown(results: &Results) -> String {
         speeds(results),
         "### Durable acknowledgements\n".into(),
         durable(results),
+        "### Many tenants\n".into(),
+        quality::fairness(results),
         "### Memory and size\n".into(),
         footprints(results),
         "### What each accepts and refuses\n".into(),

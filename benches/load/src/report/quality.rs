@@ -2,8 +2,9 @@
 
 use super::table;
 use crate::{
+    fairness::{Round, millis},
     request::Kind,
-    results::{Footprint, Results},
+    results::Results,
     tally::Tally,
     vectors::Must,
 };
@@ -48,10 +49,51 @@ pub fn judgements(results: &Results) -> String {
     legend.to_owned() + &table(&head, rows.into_iter().chain([last]))
 }
 
+/// Healthy tenants without and with troublesome ones.
+pub fn fairness(results: &Results) -> String {
+    if results.fairness.is_empty() {
+        return "Not measured.\n".into();
+    }
+    let head = [
+        "round",
+        "events",
+        "p50 ms alone",
+        "p99 ms alone",
+        "p50 ms beside the three",
+        "p99 ms beside the three",
+        "times",
+        "events of the flood",
+        "missing",
+        "at another's sink",
+    ];
+    let rows = results.fairness.iter().enumerate().map(|(number, round)| {
+        let Round { alone, beside } = round;
+        let ms = |micros| format!("{:.2}", millis(micros));
+        vec![
+            (number + 1).to_string(),
+            (alone.events + beside.events).to_string(),
+            ms(alone.p50_us),
+            ms(alone.p99_us),
+            ms(beside.p50_us),
+            ms(beside.p99_us),
+            format!("{:.2}", round.ratio()),
+            beside.flood.to_string(),
+            (alone.missing + beside.missing).to_string(),
+            (alone.astray + beside.astray).to_string(),
+        ]
+    });
+    let legend = "200 accounts, each with a sink of its own; 197 of them get 400 events of 2 KB a second \
+                  together. The time is from sending to the tenant's sink. Beside them: a sink that answers \
+                  503, one that takes a second, and an account that sends over four connections without a \
+                  pause.\n\n";
+    legend.to_owned() + &table(&head, rows)
+}
+
 /// What was answered wrongly in the mixed loads and elsewhere, summed over all rounds.
 pub fn faults(results: &Results) -> String {
     let mut rows = Vec::new();
-    for Footprint { name, .. } in &results.footprints {
+    let receivers = results.judgements.iter().map(|(name, _)| name);
+    for name in receivers {
         let mut sum = Tally::new();
         let (mut lost, mut odd) = (0, 0);
         for cell in results.rounds(name, |_| true) {
