@@ -87,4 +87,15 @@ mod tests {
         assert_eq!(last("barbara", Management::User), None);
         assert_eq!(last("barbara", Management::Admin), Some(5));
     }
+
+    #[test]
+    fn an_account_that_removes_the_app_ends_no_other_accounts_grant() {
+        let removals = [removal(1, "ada")];
+        for (account, wanted) in [("a", Some(1)), ("b", None)] {
+            let mut barbara = subject("barbara");
+            barbara.account_id = Some(account.into());
+            let last = last(&removals, &barbara, Some(Management::Admin));
+            assert_eq!(last.map(Timestamp::as_second), wanted);
+        }
+    }
 }

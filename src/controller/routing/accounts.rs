@@ -313,6 +313,27 @@ mod tests {
     }
 
     #[test]
+    fn a_plain_users_consent_by_another_tenants_link_takes_no_account() {
+        let user_managed = json!({
+            "app": {"kind": "General", "management": "User"},
+            "accounts": [claim("a", "clinic")],
+        });
+        let app = integration(user_managed);
+        // A user of the clinic's account allowed the app by the school's link, before the clinic did.
+        let (clinic, school) = (
+            connection("clinic", Some(("a", LATE))),
+            connection("school", Some(("a", EARLY))),
+        );
+        let all = [clinic.clone(), school.clone()];
+        for (of_whom, wanted) in [(&clinic, vec!["a"]), (&school, vec![])] {
+            let proved = Evidence::of(of_whom).proves(&app);
+            assert_eq!(proved, None);
+            let found = accounts(&app, of_whom, proved, &all);
+            assert_eq!(of(&found), (wanted, vec![], vec![]));
+        }
+    }
+
+    #[test]
     fn a_lost_grant_keeps_nobody_from_the_account_unless_a_consent_proved_it() {
         let app = integration(json!({"accounts": [claim("a", "clinic")]}));
         let clinic = connection("clinic", None);
