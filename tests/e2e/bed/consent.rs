@@ -19,6 +19,30 @@ pub async fn hand_over(
     name: &str,
     person: &str,
 ) -> anyhow::Result<()> {
+    let connection = tenant.get("zoomconnections", name).await?;
+    let uid = text(&connection, "/metadata/uid").to_owned();
+    deliver(sim, app, home, (tenant, name, Some(uid)), person).await
+}
+
+/// The same for a person who connects by self service: the connection `name` is to be made in the namespace of `target`.
+pub async fn hand_over_anew(
+    sim: &Sim,
+    app: &App,
+    home: &Bed,
+    target: &Bed,
+    name: &str,
+    person: &str,
+) -> anyhow::Result<()> {
+    deliver(sim, app, home, (target, name, None), person).await
+}
+
+async fn deliver(
+    sim: &Sim,
+    app: &App,
+    home: &Bed,
+    (tenant, name, connection_uid): (&Bed, &str, Option<String>),
+    person: &str,
+) -> anyhow::Result<()> {
     let redirect_url = format!(
         "https://connect.example.com{}",
         callback_path(home.namespace(), &app.0.name)
@@ -33,7 +57,6 @@ pub async fn hand_over(
     let code = text(&told, "/code");
     keep(code);
     let integration = home.integration(&app.0.name).await?;
-    let connection = tenant.get("zoomconnections", name).await?;
     let elsewhere = (home.namespace() != tenant.namespace()).then(|| home.namespace().to_owned());
     let handoff = Handoff {
         namespace: tenant.namespace().to_owned(),
@@ -41,7 +64,7 @@ pub async fn hand_over(
         integration: app.0.name.clone(),
         integration_uid: text(&integration, "/metadata/uid").to_owned(),
         connection: name.to_owned(),
-        connection_uid: Some(text(&connection, "/metadata/uid").to_owned()),
+        connection_uid,
         client_id: app.0.client_id.clone(),
         redirect_url,
         code: code.into(),

@@ -2,6 +2,7 @@
 
 mod consents;
 mod example;
+mod self_service;
 
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ pub fn cases() -> Vec<Case> {
     vec![
         Case::new("tenants::one_app_and_two_tenants", two_tenants).needs_host(),
         Case::new("tenants::an_account_is_proved_by_consent", consents::proved).needs_host(),
+        Case::new("tenants::self_service_elsewhere", self_service::elsewhere).needs_host(),
         Case::new("tenants::shared_app", example::shared_app).needs_host(),
     ]
 }
