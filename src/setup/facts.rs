@@ -70,6 +70,8 @@ pub struct EndpointFacts {
     pub rejected_at: Option<Timestamp>,
     /// Types of the events that have arrived.
     pub events_seen: BTreeSet<String>,
+    /// Events that arrive and are not declared.
+    pub events_undeclared: Vec<String>,
     /// Whether `app_deauthorized` has arrived.
     pub removal_seen: bool,
 }

@@ -161,6 +161,7 @@ fn endpoint(spec: &ZoomIntegrationSpec, status: &ZoomIntegrationStatus) -> Endpo
         secret: last_secret(&webhook),
         rejected_at: webhook.last_rejected.as_ref().map(|time| time.0),
         events_seen: webhook.events_seen.iter().cloned().collect::<BTreeSet<_>>(),
+        events_undeclared: webhook.events_undeclared,
         removal_seen: webhook.removal_seen,
     }
 }

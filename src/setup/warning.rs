@@ -26,6 +26,8 @@ pub enum Warning {
     DevelopmentOnly,
     /// Zoom still signs with the secret token from before the rotation.
     PreviousSecretToken,
+    /// Zoom sends events that are not declared.
+    UndeclaredEvents(Vec<String>),
     /// About scopes.
     Scopes(scopes::Warning),
     /// A button that can still be pressed and cannot be undone.
@@ -59,6 +61,10 @@ pub fn warnings(spec: &ZoomIntegrationSpec, facts: &Facts, steps: &[Step]) -> Ve
     }
     if facts.endpoint.secret == Some(SecretRole::Previous) {
         found.push(Warning::PreviousSecretToken);
+    }
+    let undeclared = &facts.endpoint.events_undeclared;
+    if !undeclared.is_empty() {
+        found.push(Warning::UndeclaredEvents(undeclared.clone()));
     }
     found.extend(of_scopes(spec, facts).into_iter().map(Warning::Scopes));
     let open = steps.iter().filter(|step| step.state != State::Done);

@@ -5,15 +5,19 @@
 //! earlier controllers refuse what they do not know. The reader ignores unknown fields, so further ones
 //! need no such step.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::removal::Removal;
+use super::{event_name, removal::Removal};
 
 /// The query of `/facts` that asks for it.
 pub const QUERY: &str = "health=1";
 /// Most removals that are remembered.
 pub const MAX_REMOVALS: usize = 16;
+/// Most undeclared events that are remembered.
+pub const MAX_UNDECLARED: usize = 16;
 /// Anybody can claim a removal, and each new time is a question to Zoom: a later one of the same user counts
 /// after this time.
 const QUESTION: SignedDuration = SignedDuration::from_hours(1);
@@ -30,10 +34,19 @@ pub struct Health {
     /// JSON posted to the webhook's path without Zoom's signature headers, since the last right signature.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub missing_headers: Option<Run>,
-    /// Removals of the app whose signature is wrong: a reason to ask Zoom, and nothing to believe. One for
+    /// Requests with a right signature whose extra authentication is missing or wrong, since the last accepted one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wrong_authentication: Option<Run>,
+    /// Requests with a right signature for a time too far from the receiver's clock, since the last accepted one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outside_window: Option<Run>,
+    /// Removals of the app that are not accepted, for example with a wrong signature: a reason to ask Zoom, and nothing to believe. One for
     /// each user, and a later one only after an hour.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub unverified_removals: Vec<Removal>,
+    /// Events that Zoom sends although they are not declared, the latest of them, with the hour.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub undeclared: BTreeMap<String, Timestamp>,
     /// When the sink last accepted an event.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_delivered: Option<Timestamp>,
@@ -62,10 +75,24 @@ pub struct Run {
 // === impl Health ===
 
 impl Health {
-    /// A signature was right: what came before it was not a change of the secret.
-    pub fn verified(&mut self) {
+    /// A request was right in every way: what came before it is over.
+    pub fn accepted(&mut self) {
         self.wrong_signatures = None;
         self.missing_headers = None;
+        self.wrong_authentication = None;
+        self.outside_window = None;
+    }
+
+    /// Only the extra authentication was not right. The secret token is.
+    pub fn unauthenticated(&mut self, now: Timestamp) {
+        Run::add(&mut self.wrong_authentication, now);
+        self.wrong_signatures = None;
+        self.missing_headers = None;
+    }
+
+    /// Only the signed time was not right, or our clock is not. It may be a replay, so it ends nothing.
+    pub fn outside_window(&mut self, now: Timestamp) {
+        Run::add(&mut self.outside_window, now);
     }
 
     /// A signature was wrong.
@@ -78,10 +105,28 @@ impl Health {
         Run::add(&mut self.missing_headers, now);
     }
 
-    /// A removal with a wrong signature. Ignored unless both ids look like such.
+    /// A removal that is not accepted. Ignored unless both ids look like such.
     pub fn removed(&mut self, now: Timestamp, user_id: &str, account_id: &str) {
         if let Some(removal) = Removal::new(now, user_id, account_id) {
             self.remember(removal, QUESTION);
+        }
+    }
+
+    /// An event came that is not declared. Ignored unless the name looks like one.
+    pub fn undeclared(&mut self, now: Timestamp, name: &str) {
+        let at = hour(now);
+        if self.undeclared.get(name) != Some(&at) && event_name::is_valid(name) {
+            self.undeclared.insert(name.to_owned(), at);
+            self.forget_undeclared();
+        }
+    }
+
+    /// Keeps the latest.
+    fn forget_undeclared(&mut self) {
+        while self.undeclared.len() > MAX_UNDECLARED {
+            let oldest = self.undeclared.iter().min_by_key(|(_, at)| **at);
+            let oldest = oldest.map(|(name, _)| name.clone());
+            self.undeclared.remove(&oldest.unwrap_or_default());
         }
     }
 
@@ -104,10 +149,18 @@ impl Health {
     pub fn merged(mut self, other: Self) -> Self {
         self.wrong_signatures = Run::merged(self.wrong_signatures, other.wrong_signatures);
         self.missing_headers = Run::merged(self.missing_headers, other.missing_headers);
+        self.wrong_authentication =
+            Run::merged(self.wrong_authentication, other.wrong_authentication);
+        self.outside_window = Run::merged(self.outside_window, other.outside_window);
         for removal in other.unverified_removals {
             self.remember(removal, SignedDuration::ZERO);
         }
         self.unverified_removals.sort();
+        for (name, at) in other.undeclared {
+            let known = self.undeclared.entry(name).or_insert(at);
+            *known = at.max(*known);
+        }
+        self.forget_undeclared();
         let is_other =
             other.sink_failures.map(|run| run.last) > self.sink_failures.map(|run| run.last);
         if is_other || self.sink_cause.is_none() {
@@ -126,6 +179,11 @@ impl Health {
             |cause: &String| cause.len() <= MAX_CAUSE && !cause.chars().any(char::is_control);
         self.unverified_removals.len() <= MAX_REMOVALS
             && self.unverified_removals.iter().all(Removal::is_valid)
+            && self.undeclared.len() <= MAX_UNDECLARED
+            && self
+                .undeclared
+                .keys()
+                .all(|name| event_name::is_valid(name))
             && self.sink_cause.as_ref().is_none_or(is_plain)
     }
 
@@ -177,6 +235,11 @@ fn seconds(time: Timestamp) -> Timestamp {
     Timestamp::from_second(time.as_second()).unwrap_or(time)
 }
 
+fn hour(time: Timestamp) -> Timestamp {
+    let second = time.as_second();
+    Timestamp::from_second(second - second.rem_euclid(3600)).unwrap_or(time)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop")]
@@ -193,6 +256,7 @@ mod tests {
         for second in [5, 6, 9] {
             health.rejected(at(second));
             health.unsigned(at(second));
+            health.outside_window(at(second));
         }
         let run = Some(Run {
             count: 3,
@@ -200,11 +264,36 @@ mod tests {
             last: at(9),
         });
         assert_eq!(
-            (health.wrong_signatures, health.missing_headers),
-            (run, run)
+            (
+                health.wrong_signatures,
+                health.missing_headers,
+                health.outside_window
+            ),
+            (run, run, run)
         );
-        health.verified();
+        health.accepted();
         assert_eq!(health, Health::default());
+    }
+
+    #[test]
+    fn a_right_signature_with_wrong_authentication_clears_the_secret_and_nothing_else() {
+        let mut health = Health::default();
+        health.rejected(at(5));
+        health.unsigned(at(5));
+        health.outside_window(at(5));
+        health.unauthenticated(at(6));
+        assert_eq!(
+            (health.wrong_signatures, health.missing_headers),
+            (None, None)
+        );
+        let runs = [health.outside_window, health.wrong_authentication];
+        assert_eq!(
+            runs.map(|run| run.map(|run| run.since)),
+            [Some(at(5)), Some(at(6))]
+        );
+        let both = health.clone().merged(health);
+        let runs = [both.outside_window, both.wrong_authentication];
+        assert_eq!(runs.map(|run| run.map(|run| run.count)), [Some(2), Some(2)]);
     }
 
     #[test]
@@ -241,6 +330,28 @@ mod tests {
         assert_eq!(both.sink_cause.as_deref(), Some("second"));
         assert_eq!(both.unverified_removals.len(), 1);
         assert_eq!(both.unverified_removals[0].at, at(6));
+    }
+
+    #[test]
+    fn the_latest_undeclared_events_are_kept_with_their_hour() {
+        let mut health = Health::default();
+        for n in 0..20 {
+            health.undeclared(at(3600 * n + 7), &format!("user.event_{n}"));
+        }
+        health.undeclared(at(3600 * 99), "no name");
+        assert_eq!(health.undeclared.len(), MAX_UNDECLARED);
+        assert_eq!(health.undeclared["user.event_19"], at(3600 * 19));
+        assert!(!health.undeclared.contains_key("user.event_3"));
+        let mut other = Health::default();
+        other.undeclared(at(3600 * 50), "user.event_19");
+        other.undeclared(at(3600 * 50), "meeting.ended");
+        let both = health.clone().merged(other.clone());
+        assert_eq!(both, other.merged(health));
+        assert_eq!(both.undeclared.len(), MAX_UNDECLARED);
+        assert_eq!(both.undeclared["user.event_19"], at(3600 * 50));
+        assert!(both.is_bounded());
+        let text = r#"{"undeclared":{"a b":"2026-01-01T00:00:00Z"}}"#;
+        assert!(!serde_json::from_str::<Health>(text).unwrap().is_bounded());
     }
 
     #[test]

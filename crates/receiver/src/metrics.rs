@@ -60,7 +60,7 @@ impl Metrics {
             verified: counters(
                 registry,
                 "verified_requests",
-                "Requests with a valid signature by the secret that made it",
+                "Requests with a valid signature, time and extra authentication by the secret that signed",
                 "secret",
                 roles,
             ),
@@ -132,10 +132,14 @@ impl Metrics {
     }
 
     /// A signature was right; `skew` in seconds.
-    pub fn verified(&self, role: SecretRole, skew: i64) {
+    pub fn signed(&self, skew: i64) {
+        self.skew.set(skew);
+    }
+
+    /// A request was right in every way.
+    pub fn verified(&self, role: SecretRole) {
         let label = [("secret", role_label(role))];
         self.verified.get_or_create(&label).inc();
-        self.skew.set(skew);
     }
 
     /// A URL validation was answered at `second` since the epoch.

@@ -29,6 +29,10 @@ pub enum RequestOutcome {
     Reached,
     /// The file of Zoom's domain validation was asked for.
     DomainValidated,
+    /// A load balancer asked, and the Pod is ready.
+    Healthy,
+    /// A load balancer asked, and the Pod is not ready.
+    Unready,
     /// The event was not declared: acknowledged, and not forwarded.
     Ignored,
     /// Another path or method. Reveals nothing.
@@ -39,7 +43,7 @@ pub enum RequestOutcome {
     Incomplete,
     /// Signature headers missing, duplicated or malformed.
     Unsigned,
-    /// The extra authentication is missing or wrong.
+    /// The signature is valid; the extra authentication is missing or wrong.
     Unauthenticated,
     /// The signature matches no live secret.
     UnknownSignature,
@@ -98,7 +102,7 @@ pub struct Proof {
 
 impl RequestOutcome {
     /// Every outcome.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 29] = [
         Self::Delivered,
         Self::Stored,
         Self::Duplicate,
@@ -106,6 +110,8 @@ impl RequestOutcome {
         Self::ValidationRefused,
         Self::Reached,
         Self::DomainValidated,
+        Self::Healthy,
+        Self::Unready,
         Self::Ignored,
         Self::NotFound,
         Self::TooLarge,
@@ -139,6 +145,8 @@ impl RequestOutcome {
             Self::ValidationRefused => "validation_refused",
             Self::Reached => "reached",
             Self::DomainValidated => "domain_validated",
+            Self::Healthy => "healthy",
+            Self::Unready => "unready",
             Self::Ignored => "ignored",
             Self::NotFound => "not_found",
             Self::TooLarge => "too_large",
@@ -169,14 +177,14 @@ impl RequestOutcome {
             Self::Delivered | Self::Stored | Self::Duplicate | Self::Reached | Self::Ignored => {
                 StatusCode::NO_CONTENT
             }
-            Self::Validated | Self::DomainValidated => StatusCode::OK,
+            Self::Validated | Self::DomainValidated | Self::Healthy => StatusCode::OK,
             Self::ValidationRefused | Self::Incomplete => StatusCode::BAD_REQUEST,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Unsigned | Self::Unauthenticated | Self::UnknownSignature => {
-                StatusCode::UNAUTHORIZED
-            }
-            Self::SignatureChanged
+            Self::Unsigned | Self::UnknownSignature => StatusCode::UNAUTHORIZED,
+            Self::Unready
+            | Self::Unauthenticated
+            | Self::SignatureChanged
             | Self::RotationAnnounced
             | Self::OutsideWindow
             | Self::NoSecret

@@ -3,8 +3,9 @@
 //! ```text
 //! GET with a question of ours -> its answer (see reach::proof)
 //! GET of the file of Zoom's domain validation -> the file
-//! head -> secret? authentication? -> body (bounded) -> signature -> URL validation? -> answered, whatever else is
-//!                                               \-> declared? suspended without buffer? -> intake -> its 2xx
+//! GET of the health path -> whether the Pod is ready
+//! head -> secret? -> body (bounded) -> signature -> authentication? -> URL validation? -> answered, whatever else is
+//!                                                \-> declared? suspended without buffer? -> intake -> its 2xx
 //! ```
 
 use std::{
@@ -19,10 +20,13 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, header, request::Parts},
     response::{IntoResponse as _, Response},
 };
-use contract::facts::{REMOVED, SecretRole};
+use contract::{
+    facts::{REMOVED, SecretRole},
+    receiver::ports::HEALTH,
+};
 use jiff::{SignedDuration, Timestamp};
 use memchr::memmem;
-use runtime::http::Connection;
+use runtime::{admin::Readiness, http::Connection};
 use tokio::time;
 use tracing::{debug, warn};
 
@@ -63,6 +67,8 @@ pub struct Webhook {
     pub authentication: Option<Authentication>,
     /// The file of Zoom's domain validation.
     pub domain_validation: Option<domain_validation::Live>,
+    /// Whether the Pod is ready.
+    pub readiness: Readiness,
     /// The live secrets.
     pub secrets: Secrets,
     /// Largest difference between the signed time and ours.
@@ -122,6 +128,10 @@ impl Webhook {
                 ..RequestOutcome::DomainValidated.into()
             };
         }
+        if let Some(outcome) = self.health(&head) {
+            body::discard(body);
+            return outcome.into();
+        }
         if head.method != Method::POST || head.uri.path() != self.path {
             body::discard(body);
             return RequestOutcome::NotFound.into();
@@ -144,10 +154,6 @@ impl Webhook {
                 return RequestOutcome::Unsigned.into();
             }
         };
-        if let Some(refusal) = self.unauthenticated(&head.headers) {
-            body::discard(body);
-            return refusal.into();
-        }
         let connection = head.extensions.get::<Connection>();
         let is_proven = connection.is_some_and(Connection::is_proven);
         let idle = (!is_proven).then_some(self.body_idle);
@@ -169,6 +175,18 @@ impl Webhook {
         let live = self.domain_validation.as_ref();
         let live = live.filter(|_| reads && head.uri.path() == contract::domain_validation::PATH);
         live.and_then(|live| live.borrow().as_ref().clone())
+    }
+
+    /// What a load balancer asks. Never a POST, so that the webhook's path may be the same.
+    fn health(&self, head: &Parts) -> Option<RequestOutcome> {
+        let reads = matches!(head.method, Method::GET | Method::HEAD);
+        (reads && head.uri.path() == HEALTH).then(|| {
+            if self.readiness.closed().is_empty() {
+                RequestOutcome::Healthy
+            } else {
+                RequestOutcome::Unready
+            }
+        })
     }
 
     /// Answers the reachability check of a caller who has the secret, whatever else is wrong. Everybody
@@ -220,7 +238,7 @@ impl Webhook {
                 return self.rejected(&secrets, &raw, now).into();
             }
         };
-        self.metrics.verified(role, skew);
+        self.metrics.signed(skew);
         if let Some(connection) = head.extensions.get::<Connection>() {
             connection.prove();
         }
@@ -230,11 +248,20 @@ impl Webhook {
         let envelope = read.as_ref();
         let name = envelope.and_then(Envelope::name);
         let is_challenge = name == Some(challenge::EVENT);
+        // Judged after the signature: a signed request is Zoom's, and is neither refused for good nor unrecorded.
+        let refusal = self.unauthenticated(&head.headers);
+        if !is_timely || refusal == Some(RequestOutcome::Unauthenticated) {
+            self.refused(envelope, is_timely, now);
+        }
+        if let Some(refusal) = refusal {
+            return refusal.into();
+        }
         if is_timely {
             // An old replay proves nothing.
+            self.metrics.verified(role);
             self.recorder.record(Urgency::Soon, |facts| {
                 facts.verified(now, role);
-                facts.health.get_or_insert_default().verified();
+                facts.health.get_or_insert_default().accepted();
                 if let Some(name) = name.filter(|_| !is_challenge) {
                     facts.seen(name);
                 }
@@ -250,7 +277,9 @@ impl Webhook {
             warn!(skew, "valid signature outside the time window");
             return RequestOutcome::OutsideWindow.into();
         }
-        if name.is_some_and(|name| !self.filter.passes(name)) {
+        if let Some(name) = name.filter(|name| !self.filter.passes(name)) {
+            self.recorder
+                .record_health(Urgency::Soon, |health| health.undeclared(now, name));
             return RequestOutcome::Ignored.into();
         }
         if self.suspended && !self.intake.is_buffered() {
@@ -270,13 +299,7 @@ impl Webhook {
         let may_be_removal = memmem::find(&raw.bytes, REMOVED.as_bytes()).is_some();
         let envelope = may_be_removal.then(|| Envelope::parse(&raw.bytes).ok());
         let envelope = envelope.flatten();
-        let removal = envelope
-            .as_ref()
-            .filter(|envelope| envelope.name() == Some(REMOVED))
-            .and_then(|envelope| {
-                let user = envelope.user_id.as_deref()?;
-                Some((user, envelope.account_id.as_deref()?))
-            });
+        let removal = envelope.as_ref().and_then(removal);
         let mut since = None;
         let mut was_right = false;
         self.recorder.record(Urgency::Soon, |facts| {
@@ -300,6 +323,22 @@ impl Webhook {
         } else {
             RequestOutcome::UnknownSignature
         }
+    }
+
+    /// Records that a request with a right signature is refused, for its time or for its authentication. A removal
+    /// among them is not believed, and not lost either.
+    fn refused(&self, envelope: Option<&Envelope>, is_timely: bool, now: Timestamp) {
+        let removal = envelope.and_then(removal);
+        self.recorder.record_health(Urgency::Soon, |health| {
+            if is_timely {
+                health.unauthenticated(now);
+            } else {
+                health.outside_window(now);
+            }
+            if let Some((user, account)) = removal {
+                health.removed(now, user, account);
+            }
+        });
     }
 
     /// Records that a user removed the app: the controller then erases the grant.
@@ -341,6 +380,13 @@ impl Webhook {
             ..RequestOutcome::Validated.into()
         }
     }
+}
+
+/// The user and the account of a removal of the app.
+fn removal(envelope: &Envelope) -> Option<(&str, &str)> {
+    let is_removal = envelope.name() == Some(REMOVED);
+    let user = envelope.user_id.as_deref().filter(|_| is_removal)?;
+    Some((user, envelope.account_id.as_deref()?))
 }
 
 /// Whether the headers that Zoom signs with arrived.

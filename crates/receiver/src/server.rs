@@ -157,6 +157,7 @@ impl Receiver {
         let webhook = Webhook {
             path: config.path,
             domain_validation,
+            readiness: readiness.clone(),
             deadline: tuning.deadline,
             max_body: config.max_body,
             body_idle: tuning.body_idle,
@@ -190,10 +191,8 @@ impl Receiver {
             let control = control::router(token, buffer, config.integration);
             beside.spawn(http::serve(listener, control, inner, ended.clone()));
         }
-        beside.spawn({
-            let (state_dir, pause) = (config.state_dir, tuning.facts_pause);
-            async move { recorder.persist(state_dir, pause, ended).await }
-        });
+        let (state_dir, pause) = (config.state_dir, tuning.facts_pause);
+        beside.spawn(async move { recorder.persist(state_dir, pause, ended).await });
         followers.spawn(follow_secrets(
             &config.signing_secrets_dir,
             tuning.secrets_interval,

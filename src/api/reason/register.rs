@@ -221,13 +221,19 @@ register! {
     /// requests are signed with the app's secret token
     SignatureVerified = "SignatureVerified" in [Delivery] on [EventsVerified(True)]
         for Nobody: "";
-    /// two or more requests in a row are signed with another secret token: it was regenerated in Zoom, or copied from another app or environment. After valid signatures Zoom gets 503 for 24 hours, then 401
+    /// two or more requests in a row are signed with another secret token: it was regenerated in Zoom, or copied from another app or environment; or something in front of the receiver changes bodies, for example by writing JSON again. After valid signatures Zoom gets 503 for 24 hours, then 401
     UnknownSignature = "UnknownSignature" in [Delivery] on [EventsVerified(False)]
-        for AppOwner: "copy the Secret Token from the app's Access page into the key `webhook-secret-token`";
-    /// two or more requests in a row have a JSON body and lack Zoom's signature headers
-    SignatureHeadersMissing = "SignatureHeadersMissing" in [Delivery] on [EventsVerified(False)]
+        for AppOwner: "copy the Secret Token from the app's Access page into the key `webhook-secret-token`. If it is the same, let the gateway, proxy or firewall in front pass bodies on unchanged";
+    /// two or more requests in a row have a JSON body and lack Zoom's signature headers. False if the operator's own POST to the URL lost them too. Unknown if the operator cannot try the URL: anybody can send such requests. If its POST arrives with the headers, they are not Zoom's, and are ignored
+    SignatureHeadersMissing = "SignatureHeadersMissing" in [Delivery] on [EventsVerified(Unknown False)]
         for PlatformEngineer: "let the gateway or proxy in front pass on the headers `x-zm-signature` and `x-zm-request-timestamp`";
-    /// a notice that a user removed the app has a wrong signature. The operator ignores it and asks Zoom instead, at most once an hour for each user
+    /// requests are signed with the app's secret token, and Zoom's extra authentication (`webhook.authentication`) is missing or wrong. Zoom gets 503 and repeats each event for 85 minutes
+    AuthenticationMismatch = "AuthenticationMismatch" in [Delivery] on [EventsVerified(False)]
+        for AppOwner: "make the value in Zoom's form (the endpoint's authentication) and the keys of the credentials Secret that the message names the same";
+    /// two or more requests in a row are signed with the app's secret token for a time that is more than two hours from the receiver's clock. Zoom gets 503 and repeats each event for 85 minutes
+    ClockSkew = "ClockSkew" in [Delivery] on [EventsVerified(False)]
+        for PlatformEngineer: "correct the clocks of the nodes with the receiver's Pods. If they are right, somebody repeats old requests, and the next event of Zoom ends this";
+    /// a notice that a user removed the app has a wrong signature or a wrong time. The operator ignores it and asks Zoom instead, at most once an hour for each user
     RemovalNotVerified = "RemovalNotVerified" in [Delivery] on [EventsVerified(False)]
         for AppOwner: "check that `webhook-secret-token` is the secret token of this app and environment";
     /// no signed request has arrived yet

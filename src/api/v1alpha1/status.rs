@@ -163,6 +163,10 @@ pub struct WebhookStatus {
     /// The declared events of which at least one has arrived.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events_seen: Vec<String>,
+    /// Up to 16 events that Zoom sent within the last three days although they are not declared. They are
+    /// acknowledged and go no further.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events_undeclared: Vec<String>,
     /// How many events are declared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub events_declared: Option<i32>,

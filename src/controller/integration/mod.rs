@@ -224,7 +224,8 @@ fn try_url(
         &integration.spec,
         credentials.webhook_secret_token.as_ref(),
         &credentials.webhook_version(),
-        status::validated(integration, observed, applied, now),
+        status::validated(integration, observed, applied, now)
+            .filter(|_| !status::lacks_headers(observed.facts.as_ref())),
         applied.receiver.finding == ReceiverFinding::Available,
         now,
     );

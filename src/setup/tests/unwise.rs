@@ -72,6 +72,18 @@ fn a_rotation_that_is_under_way_is_named() {
 }
 
 #[test]
+fn events_that_are_not_declared_are_named() {
+    let spec = example("nectar-dxp");
+    let mut facts = done(&spec);
+    let events = vec!["user.created".to_owned(), "user.deleted".to_owned()];
+    facts.endpoint.events_undeclared.clone_from(&events);
+    let warning = Warning::UndeclaredEvents(events);
+    let said = (words(Language::English).warning)(&warning);
+    assert!(said.contains("user.created, user.deleted"), "{said}");
+    assert_eq!(found(&spec, &facts), [warning]);
+}
+
+#[test]
 fn scopes_that_allow_much_are_named() {
     let spec = example("clinicea");
     let broad: Vec<usize> = found(&spec, &done(&spec))
@@ -105,6 +117,7 @@ fn every_warning_is_said_in_both_languages() {
         Warning::DevelopmentCredentials,
         Warning::DevelopmentOnly,
         Warning::PreviousSecretToken,
+        Warning::UndeclaredEvents(vec!["k-1".into()]),
         Warning::Scopes(scopes::Warning::AppOwned("k-1".into())),
         Warning::Scopes(scopes::Warning::UnknownForm {
             scope: "k-1".into(),
@@ -114,7 +127,7 @@ fn every_warning_is_said_in_both_languages() {
     ];
     for language in Language::ALL {
         let mut said: Vec<String> = every.iter().map(words(language).warning).collect();
-        assert_eq!(said.iter().filter(|said| said.contains("k-1")).count(), 4);
+        assert_eq!(said.iter().filter(|said| said.contains("k-1")).count(), 5);
         said.sort();
         said.dedup();
         assert_eq!(said.len(), every.len());

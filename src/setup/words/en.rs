@@ -235,6 +235,10 @@ fn warning(warning: &Warning) -> String {
         Warning::PreviousSecretToken => {
             "Zoom still signs with the previous Secret Token: keep previous-webhook-secret-token until it no longer does.".into()
         }
+        Warning::UndeclaredEvents(events) => format!(
+            "Zoom sends events that are not declared in webhook.subscriptions, and they go no further: {}. Declare them, or untick them in Zoom.",
+            events.join(", ")
+        ),
         Warning::Scopes(warning) => warning.message(),
         Warning::Button(button) => caution(*button).into(),
     }

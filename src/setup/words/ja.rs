@@ -250,6 +250,10 @@ fn warning(warning: &Warning) -> String {
         Warning::PreviousSecretToken => {
             "Zoom はまだ以前の Secret Token で署名しています。それが終わるまで previous-webhook-secret-token を残してください。".into()
         }
+        Warning::UndeclaredEvents(events) => format!(
+            "webhook.subscriptions で宣言されていないイベントが Zoom から届いており、転送されていません: {}。宣言するか、Zoom で選択を外してください。",
+            events.join(", ")
+        ),
         Warning::Scopes(warning) => scope(warning),
         Warning::Button(button) => caution(*button).into(),
     }

@@ -4,7 +4,9 @@ use std::net::{Ipv6Addr, SocketAddr};
 
 /// Takes webhooks.
 pub const HTTP: u16 = 8080;
-/// Answers probes and tells metrics: `/live`, `/ready`, `/metrics`.
+/// On the port for webhooks: 200 while the Pod is ready, otherwise 503. For load balancers that look at this port.
+pub const HEALTH: &str = "/healthz";
+/// Tells liveness, readiness and metrics: `/live`, `/ready`, `/metrics`.
 pub const ADMIN: u16 = 8081;
 /// Tells the controller what the receiver knows: `/facts`.
 pub const FACTS: u16 = 8082;

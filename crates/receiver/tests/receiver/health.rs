@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::{
-    client::{event, eventually},
+    client::{event, event_at, eventually},
     fixture::{BODY, Fixture, SECRET},
     sink::Behaviour,
 };
@@ -64,6 +64,49 @@ async fn json_without_zooms_headers_is_counted() {
     assert_eq!(receiver.health().await["missingHeaders"]["count"], 3);
     assert_eq!(receiver.status(&right).await, 204);
     assert_eq!(receiver.health().await["missingHeaders"], Value::Null);
+}
+
+#[tokio::test]
+async fn an_event_that_is_not_declared_is_recorded() {
+    let declared = ["meeting.ended".to_owned()];
+    let receiver = Fixture::new()
+        .await
+        .with(|config| config.filter = receiver::filter::Filter::only(declared))
+        .start()
+        .await;
+    for body in [
+        r#"{"event":"meeting.ended"}"#,
+        r#"{"event":"user.created"}"#,
+        r#"{"event":"user.created","n":1}"#,
+    ] {
+        assert_eq!(receiver.status(&event(SECRET, body)).await, 204);
+    }
+    let health = receiver.health().await;
+    let undeclared = health["undeclared"].as_object().unwrap();
+    assert_eq!(undeclared.keys().collect::<Vec<_>>(), ["user.created"]);
+}
+
+#[tokio::test]
+async fn what_is_signed_for_another_time_is_repeated_and_recorded() {
+    let receiver = Fixture::new().await.start().await;
+    let removed = r#"{"event":"app_deauthorized","payload":{"account_id":"A","user_id":"U"}}"#;
+    let now = jiff::Timestamp::now().as_second();
+    for (nth, second) in [now - 3 * 3600, now + 3 * 3600].into_iter().enumerate() {
+        assert_eq!(
+            receiver.status(&event_at(SECRET, second, removed)).await,
+            503
+        );
+        let health = receiver.health().await;
+        assert_eq!(health["outsideWindow"]["count"], nth + 1, "{health}");
+        // Perhaps a replay: a question to Zoom, and no fact.
+        assert_eq!(health["unverifiedRemovals"][0]["userId"], "U");
+        assert_eq!(receiver.facts().await["removals"], json!([]));
+    }
+    receiver
+        .counted(r#"zoom_receiver_verified_requests_total{secret="current"} 0"#)
+        .await;
+    assert_eq!(receiver.status(&event(SECRET, BODY)).await, 204);
+    assert_eq!(receiver.health().await["outsideWindow"], Value::Null);
 }
 
 #[tokio::test]

@@ -29,6 +29,7 @@ mod fairness;
 mod health;
 mod lifecycle;
 mod limits;
+mod load_balancer;
 mod policy;
 mod probe;
 mod process;

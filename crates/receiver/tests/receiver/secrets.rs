@@ -2,6 +2,8 @@
 
 use std::{fs, os::unix::fs::symlink};
 
+use serde_json::Value;
+
 use super::{
     client::{event, eventually, get, sign},
     fixture::{BODY, Fixture, Running, SECRET},
@@ -125,11 +127,34 @@ async fn authentication_is_asked_for_beside_the_signature() {
     fs::write(files.join("webhook-header-value"), "known").unwrap();
     let is_taken = || async { receiver.status(&right).await == 204 };
     eventually("the value of the header", is_taken).await;
-    for wrong in [
+    let forged = right.clone().with("x-zm-signature", &sign("other", 1, b""));
+    for wrong in [forged.clone(), forged.without("x-tenant-key")] {
+        assert_eq!(receiver.status(&wrong).await, 401);
+        let health = receiver.health().await;
+        assert_eq!(health["wrongAuthentication"], Value::Null, "{health}");
+    }
+    let validation = r#"{"event":"endpoint.url_validation","payload":{"plainToken":"t"}}"#;
+    // Signed by Zoom: it is to come again, and a person is to hear of it.
+    for (nth, wrong) in [
         right.clone().with("x-tenant-key", "other"),
         right.clone().without("x-tenant-key"),
-        right.clone().with("x-zm-signature", &sign("other", 1, b"")),
-    ] {
-        assert_eq!(receiver.status(&wrong).await, 401);
+        event(SECRET, validation),
+    ]
+    .iter()
+    .enumerate()
+    {
+        assert_eq!(receiver.status(wrong).await, 503);
+        let health = receiver.health().await;
+        assert_eq!(health["wrongAuthentication"]["count"], nth + 1, "{health}");
+        assert_eq!(health["wrongSignatures"], Value::Null, "{health}");
     }
+    assert_eq!(receiver.facts().await["lastValidated"], Value::Null);
+    receiver
+        .counted(r#"zoom_receiver_requests_total{outcome="unauthenticated"} 3"#)
+        .await;
+    receiver
+        .counted(r#"zoom_receiver_verified_requests_total{secret="current"} 1"#)
+        .await;
+    assert_eq!(receiver.status(&right).await, 204);
+    assert_eq!(receiver.health().await["wrongAuthentication"], Value::Null);
 }

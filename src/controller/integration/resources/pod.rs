@@ -158,8 +158,9 @@ fn container(resources: Option<Resources>, setting: &Setting<'_>, buffered: bool
         image: Some(image.name.clone()),
         image_pull_policy: Some(image.pull_policy.clone()),
         ports: Some(ports),
-        liveness_probe: Some(probe("/live", 10, 3)),
-        readiness_probe: Some(probe("/ready", 2, 2)),
+        liveness_probe: Some(probe("admin", "/live", 10, 3)),
+        // Load balancers of clouds take their health check from it, if it is on the Service's port.
+        readiness_probe: Some(probe("http", ports::HEALTH, 2, 2)),
         resources: Some(match (resources, &defaults.resources) {
             (Some(stated), _) => requirements(stated),
             (None, Some(defaults)) => defaults.clone(),
@@ -201,11 +202,11 @@ fn default_security() -> SecurityContext {
     }
 }
 
-fn probe(path: &str, period: i32, failures: i32) -> Probe {
+fn probe(port: &str, path: &str, period: i32, failures: i32) -> Probe {
     Probe {
         http_get: Some(HTTPGetAction {
             path: Some(path.into()),
-            port: IntOrString::String("admin".into()),
+            port: IntOrString::String(port.into()),
             ..HTTPGetAction::default()
         }),
         period_seconds: Some(period),

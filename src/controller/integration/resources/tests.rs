@@ -128,6 +128,23 @@ fn the_least_is_a_deployment_without_a_control_port() {
 }
 
 #[test]
+fn readiness_is_asked_for_where_load_balancers_ask() {
+    let plain = render(json!({"sink": {"http": {"url": "https://s"}}}), |_| {});
+    let container = &template(&plain)["containers"][0];
+    let get = |probe: &str| container[probe]["httpGet"].clone();
+    assert_eq!(
+        get("readinessProbe"),
+        json!({"path": "/healthz", "port": "http"})
+    );
+    assert_eq!(
+        get("livenessProbe"),
+        json!({"path": "/live", "port": "admin"})
+    );
+    let service = json!(plain.service.spec.as_ref().unwrap());
+    assert_eq!(service["ports"][0]["targetPort"], "http");
+}
+
+#[test]
 fn declared_events_are_named_once_and_in_order() {
     let webhook = json!({
         "sink": {"http": {"url": "https://s"}},

@@ -24,7 +24,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::ResourceExt as _;
 use url::Url;
 
-pub use self::{ending::ending, proofs::validated};
+pub use self::{ending::ending, proofs::validated, verified::lacks_headers};
 use self::{
     reachable::endpoint_reachable,
     webhook::{buffered, webhook},
@@ -150,8 +150,10 @@ pub fn status(
         &delivery::Sink::of(observed),
     ));
     let facts = observed.facts.as_ref();
-    statements.extend(verified::events_verified(spec, webhook.as_ref(), facts));
-    let reachable = endpoint_reachable(webhook.as_ref(), setting.reach.as_ref(), &before, now);
+    let (seen, reach) = (webhook.as_ref(), setting.reach.as_ref());
+    let verified = verified::events_verified(spec, seen, facts, reach, &before.conditions);
+    statements.extend(verified);
+    let reachable = endpoint_reachable(seen, reach, &before, now);
     statements.extend(route::refused(spec, observed, applied).or(reachable));
 
     let client_id = client_id(integration, observed, setting, &mut statements);
@@ -348,6 +350,8 @@ fn is_in_trouble(facts: &Facts) -> bool {
     facts.health.as_ref().is_some_and(|health| {
         health.wrong_signatures.is_some()
             || health.missing_headers.is_some()
+            || health.wrong_authentication.is_some()
+            || health.outside_window.is_some()
             || health.sink_cause.is_some()
             || health.set_aside > 0
     })

@@ -152,6 +152,36 @@ fn declared_events_are_counted_once_and_so_are_those_that_came() {
 }
 
 #[test]
+fn events_that_zoom_sends_undeclared_are_named_for_three_days() {
+    let named = |came: i64, event: &str, before: Option<ZoomIntegrationStatus>| {
+        let mut pod = pod(0, Some(0));
+        let facts = pod.facts.as_mut().unwrap();
+        let health = facts.health.get_or_insert_default();
+        health.undeclared(at(came), event);
+        let mut integration = integration();
+        integration.status = before;
+        let status = say(&integration, vec![pod], vec![]);
+        let warned = status
+            .warnings
+            .iter()
+            .any(|text| text.contains("not declared") && text.contains(event));
+        let events = &status.webhook.as_ref().unwrap().events_undeclared;
+        assert_eq!(warned, events.contains(&event.to_owned()), "{status:?}");
+        (warned, status)
+    };
+    let (warned, before) = named(90, "user.deleted", None);
+    assert!(warned);
+    assert!(!named(-3 * 24 * 3600, "user.deleted", Some(before.clone())).0);
+    // Declared since.
+    assert!(!named(90, "user.created", None).0);
+    // A receiver that cannot be asked takes nothing back.
+    let mut integration = integration();
+    integration.status = Some(before);
+    let silent = say(&integration, vec![], vec![]).webhook.unwrap();
+    assert_eq!(silent.events_undeclared, ["user.deleted"]);
+}
+
+#[test]
 fn a_url_that_leads_to_somebody_else_is_not_said() {
     let url = |refusals| say(&integration(), vec![], refusals).webhook.unwrap().url;
     let expected = "https://hooks.example.com/zoom";

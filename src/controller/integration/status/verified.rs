@@ -2,18 +2,26 @@
 //!
 //! A receiver counts the requests that it refuses. A few refusals mean nothing, because anybody can cause
 //! them. Several in a row without a correct signature mean that Zoom's events are being lost.
+//!
+//! Requests without Zoom's headers are what every scanner sends. Only the operator's own POST shows whether
+//! something removes the headers.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::{
     api::{
         condition::{Statement, Status, Type},
         reason::Reason,
-        v1alpha1::{WebhookStatus, ZoomIntegrationSpec},
+        v1alpha1::{Authentication, AuthenticationType, WebhookStatus, ZoomIntegrationSpec},
     },
-    controller::integration::count::Count,
+    controller::{integration::count::Count, reach::ReachState},
+    reach::Cause,
 };
-use contract::facts::Facts;
+use contract::{
+    facts::Facts,
+    health::{Health, Run},
+    receiver::files::{HEADER_VALUE, PASSWORD, USERNAME},
+};
 
 /// From this number of refusals in a row, something is wrong.
 const ENOUGH: u64 = 2;
@@ -23,6 +31,8 @@ pub(super) fn events_verified(
     spec: &ZoomIntegrationSpec,
     webhook: Option<&WebhookStatus>,
     facts: Option<&Facts>,
+    reach: Option<&ReachState>,
+    before: &[Condition],
 ) -> Option<Statement> {
     webhook?;
     let say = |status: Status, reason: Reason, message: String| {
@@ -47,7 +57,7 @@ pub(super) fn events_verified(
             Status::False,
             Reason::UnknownSignature,
             format!(
-                "{} requests since {} are signed with another secret token, and their events are not accepted. {last_right} Copy the Secret Token from the app's Access page into key {} of Secret {}. For a day after the last right signature the receiver answers 503, so Zoom sends each event again for up to 85 minutes; after that the events are lost.",
+                "{} requests since {} are signed with another secret token, and their events are not accepted. {last_right} Copy the Secret Token from the app's Access page into key {} of Secret {}. If it is the same, something in front of the receiver may change bodies, for example by writing JSON again: let it pass them on unchanged. For a day after the last right signature the receiver answers 503, so Zoom sends each event again for up to 85 minutes; after that the events are lost.",
                 Count::of(run.count),
                 run.since,
                 spec.credentials.webhook_secret_token(),
@@ -55,12 +65,28 @@ pub(super) fn events_verified(
             ),
         );
     }
-    if let Some(run) = health.missing_headers.filter(|run| run.count >= ENOUGH) {
+    // Before what strangers can cause.
+    if let Some((reason, message)) = signed_but_refused(spec, health) {
+        return say(Status::False, reason, message);
+    }
+    let evidence = evidence(reach, before);
+    if let Some(run) = unsigned(facts).filter(|_| evidence != Evidence::HeadersArrive) {
+        let (status, ours) = if evidence == Evidence::HeadersRemoved {
+            (
+                Status::False,
+                "The operator's own POST lost the headers too.",
+            )
+        } else {
+            (
+                Status::Unknown,
+                "Anybody can send such requests, and the operator cannot try the URL.",
+            )
+        };
         return say(
-            Status::False,
+            status,
             Reason::SignatureHeadersMissing,
             format!(
-                "{} requests since {} have a JSON body and no x-zm-signature or x-zm-request-timestamp header, and are refused. {last_right} Check that the gateway, proxy or firewall in front of the receiver passes Zoom's headers on.",
+                "{} requests since {} have a JSON body and no x-zm-signature or x-zm-request-timestamp header, and are refused. {ours} {last_right} Check that the gateway, proxy or firewall in front of the receiver passes Zoom's headers on.",
                 Count::of(run.count),
                 run.since,
             ),
@@ -73,7 +99,7 @@ pub(super) fn events_verified(
                 Status::False,
                 Reason::RemovalNotVerified,
                 format!(
-                    "A request at {} says that a user removed the app, and its signature is wrong. It is not believed: the operator asks Zoom whether the authorization still holds. Check that the webhook secret token is that of this app and environment.",
+                    "A request at {} says that a user removed the app, and its signature or its time is wrong. It is not believed: the operator asks Zoom whether the authorization still holds. Check that the webhook secret token is that of this app and environment.",
                     Time(removal.at).0,
                 ),
             );
@@ -94,82 +120,99 @@ pub(super) fn events_verified(
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use jiff::Timestamp;
-    use serde_json::json;
-
-    use super::*;
-    use crate::api::v1alpha1::ZoomIntegration;
-    use contract::facts::SecretRole;
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).unwrap()
+/// Why requests with a right signature are refused: reason and message.
+fn signed_but_refused(spec: &ZoomIntegrationSpec, health: &Health) -> Option<(Reason, String)> {
+    if let Some(run) = health.wrong_authentication {
+        return Some((
+            Reason::AuthenticationMismatch,
+            format!(
+                "{} requests since {} are signed with the app's secret token, and Zoom's extra authentication is missing or wrong. Their events are not accepted: Zoom gets 503 and sends each again for up to 85 minutes. {}",
+                Count::of(run.count),
+                run.since,
+                same_authentication(spec),
+            ),
+        ));
     }
-
-    fn statement(facts: Option<&Facts>) -> Option<(Status, Reason)> {
-        let integration: ZoomIntegration = serde_json::from_value(json!({
-            "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomIntegration",
-            "metadata": {"name": "acme", "namespace": "clinics"},
-            "spec": {
-                "app": {"kind": "ServerToServer"}, "credentials": {"secretRef": {"name": "zoom"}},
-                "scopes": {"required": []},
-                "webhook": {"sink": {"http": {"url": "https://s"}}},
-            },
-        }))
-        .unwrap();
-        let webhook = WebhookStatus::default();
-        let statement = events_verified(&integration.spec, Some(&webhook), facts)?;
-        Some((statement.status, statement.reason))
+    if let Some(run) = health.outside_window.filter(|run| run.count >= ENOUGH) {
+        return Some((
+            Reason::ClockSkew,
+            format!(
+                "{} requests since {} are signed with the app's secret token for a time that is more than two hours from the receiver's clock. Their events are not accepted: Zoom gets 503 and sends each again for up to 85 minutes. Check the clocks of the nodes with the receiver's Pods. If they are right, somebody repeats old requests, and the next event of Zoom ends this.",
+                Count::of(run.count),
+                run.since,
+            ),
+        ));
     }
+    None
+}
 
-    fn with(change: impl FnOnce(&mut Facts)) -> Facts {
-        let mut facts = Facts::default();
-        facts.health = Some(contract::health::Health::default());
-        change(&mut facts);
-        facts
-    }
+/// What the operator's own POST says of the headers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Evidence {
+    HeadersArrive,
+    HeadersRemoved,
+    None,
+}
 
-    #[test]
-    fn each_way_to_lose_events_has_its_reason() {
-        let run = |times: i64, add: fn(&mut contract::health::Health, Timestamp)| {
-            with(|facts| {
-                for second in 0..times {
-                    add(facts.health.get_or_insert_default(), at(second));
-                }
-            })
-        };
-        let signature = |times| run(times, contract::health::Health::rejected);
-        let headers = |times| run(times, contract::health::Health::unsigned);
-        let removal = with(|facts| {
-            facts
-                .health
-                .get_or_insert_default()
-                .removed(at(5), "ada", "a");
-        });
-        let right = with(|facts| facts.verified(at(9), SecretRole::Current));
-        for (facts, status, reason) in [
-            (signature(1), Status::Unknown, Reason::NothingArrived),
-            (signature(2), Status::False, Reason::UnknownSignature),
-            (signature(200), Status::False, Reason::UnknownSignature),
-            (headers(1), Status::Unknown, Reason::NothingArrived),
-            (headers(2), Status::False, Reason::SignatureHeadersMissing),
-            (removal.clone(), Status::False, Reason::RemovalNotVerified),
-            (right, Status::True, Reason::SignatureVerified),
-        ] {
-            assert_eq!(statement(Some(&facts)), Some((status, reason)));
+/// While the URL is being tried, what an earlier try found remains.
+fn evidence(reach: Option<&ReachState>, before: &[Condition]) -> Evidence {
+    let Some(reach) = reach.filter(|reach| reach.tried) else {
+        return Evidence::None;
+    };
+    match reach.finding.as_ref().map(|finding| finding.cause) {
+        Some(Cause::HeadersRemoved) => Evidence::HeadersRemoved,
+        Some(Cause::Reachable) => Evidence::HeadersArrive,
+        Some(_) => Evidence::None,
+        None => {
+            let known = Type::EventsVerified.find(before);
+            let removed = known.is_some_and(|known| {
+                known.status == "False"
+                    && Reason::of(known) == Some(Reason::SignatureHeadersMissing)
+            });
+            if removed {
+                Evidence::HeadersRemoved
+            } else {
+                Evidence::HeadersArrive
+            }
         }
-        let mut later = removal;
-        later.verified(at(9), SecretRole::Current);
-        assert_eq!(
-            statement(Some(&later)).unwrap().1,
-            Reason::SignatureVerified
-        );
-    }
-
-    #[test]
-    fn a_receiver_that_is_silent_or_old_says_nothing() {
-        assert_eq!(statement(None).unwrap().1, Reason::ReceiverSilent);
-        assert_eq!(statement(Some(&Facts::default())), None);
     }
 }
+
+/// Whether requests without Zoom's headers are a reason to try the URL, although Zoom validated it.
+#[must_use]
+pub fn lacks_headers(facts: Option<&Facts>) -> bool {
+    facts.and_then(unsigned).is_some()
+}
+
+/// Requests without Zoom's headers after the last one that had them, at any receiver.
+fn unsigned(facts: &Facts) -> Option<Run> {
+    let run = facts.health.as_ref()?.missing_headers?;
+    let is_over = facts.last_verified.is_some_and(|at| at > run.last);
+    (run.count >= ENOUGH && !is_over).then_some(run)
+}
+
+/// What has to be made the same for Zoom's extra authentication.
+fn same_authentication(spec: &ZoomIntegrationSpec) -> String {
+    let webhook = spec.webhook.as_ref();
+    let authentication = webhook.and_then(|webhook| webhook.authentication.as_ref());
+    let (form, keys) = match authentication {
+        Some(Authentication {
+            type_: AuthenticationType::CustomHeader,
+            header_name,
+        }) => (
+            format!("header {}", header_name.as_deref().unwrap_or_default()),
+            format!("key {HEADER_VALUE}"),
+        ),
+        _ => (
+            "user name and password".into(),
+            format!("the keys {USERNAME} and {PASSWORD}"),
+        ),
+    };
+    format!(
+        "Make {form} in Zoom's form and {keys} of Secret {} the same.",
+        spec.credentials.secret_ref.name
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! What the status says about the webhook and its stored events. Pure.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::proofs;
@@ -12,7 +12,10 @@ use crate::{
         resources,
     },
 };
-use contract::facts::BufferFacts;
+use contract::facts::{BufferFacts, Facts};
+
+/// For how long an event that is not declared is named.
+const UNDECLARED: SignedDuration = SignedDuration::from_hours(72);
 
 /// The newest facts. Earlier ones are kept while a receiver cannot be asked.
 pub(super) fn webhook(
@@ -45,6 +48,11 @@ pub(super) fn webhook(
         .collect();
     events_seen.sort();
     events_seen.dedup();
+    let undeclared = match facts {
+        Some(facts) => undeclared(facts, now),
+        None => known.events_undeclared,
+    };
+    let undeclared = undeclared.into_iter().filter(|event| !declared(event));
     Some(WebhookStatus {
         url: counted.url,
         proved_since: counted.since.map(Time),
@@ -57,6 +65,7 @@ pub(super) fn webhook(
             .map(|secret| secret.as_str().to_owned())
             .or(known.last_secret),
         events_seen,
+        events_undeclared: undeclared.collect(),
         events_declared: Some(i32::try_from(wanted.events().len()).unwrap_or(i32::MAX)),
         announced: None,
         replicas: Some(applied.receiver.replicas),
@@ -77,6 +86,15 @@ pub(super) fn webhook(
             None => known.unclaimed_accounts,
         },
     })
+}
+
+/// Those that came lately: what somebody has unticked in Zoom comes no more.
+fn undeclared(facts: &Facts, now: Timestamp) -> Vec<String> {
+    let undeclared = facts.health.iter().flat_map(|health| &health.undeclared);
+    undeclared
+        .filter(|(_, at)| now.duration_since(**at) < UNDECLARED)
+        .map(|(event, _)| event.clone())
+        .collect()
 }
 
 /// What the buffers hold. While one of several receivers cannot be asked, its dead letters still count.

@@ -1,0 +1,189 @@
+//! Whether requests have the expected signature.
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::*;
+use crate::api::v1alpha1::ZoomIntegration;
+use contract::facts::SecretRole;
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+fn statement(facts: Option<&Facts>) -> Option<(Status, Reason)> {
+    statement_seeing(facts, None)
+}
+
+fn statement_seeing(facts: Option<&Facts>, reach: Option<&ReachState>) -> Option<(Status, Reason)> {
+    let integration: ZoomIntegration = serde_json::from_value(json!({
+        "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomIntegration",
+        "metadata": {"name": "acme", "namespace": "clinics"},
+        "spec": {
+            "app": {"kind": "ServerToServer"}, "credentials": {"secretRef": {"name": "zoom"}},
+            "scopes": {"required": []},
+            "webhook": {"sink": {"http": {"url": "https://s"}}},
+        },
+    }))
+    .unwrap();
+    let webhook = WebhookStatus::default();
+    let statement = events_verified(&integration.spec, Some(&webhook), facts, reach, &[])?;
+    Some((statement.status, statement.reason))
+}
+
+fn with(change: impl FnOnce(&mut Facts)) -> Facts {
+    let mut facts = Facts::default();
+    facts.health = Some(contract::health::Health::default());
+    change(&mut facts);
+    facts
+}
+
+#[test]
+fn each_way_to_lose_events_has_its_reason() {
+    let run = |times: i64, add: fn(&mut contract::health::Health, Timestamp)| {
+        with(|facts| {
+            for second in 0..times {
+                add(facts.health.get_or_insert_default(), at(second));
+            }
+        })
+    };
+    let signature = |times| run(times, contract::health::Health::rejected);
+    let authentication = run(1, contract::health::Health::unauthenticated);
+    let clock = |times| run(times, contract::health::Health::outside_window);
+    let removal = with(|facts| {
+        facts
+            .health
+            .get_or_insert_default()
+            .removed(at(5), "ada", "a");
+    });
+    let right = with(|facts| facts.verified(at(9), SecretRole::Current));
+    for (facts, status, reason) in [
+        (signature(1), Status::Unknown, Reason::NothingArrived),
+        (signature(2), Status::False, Reason::UnknownSignature),
+        (signature(200), Status::False, Reason::UnknownSignature),
+        (
+            authentication,
+            Status::False,
+            Reason::AuthenticationMismatch,
+        ),
+        (clock(1), Status::Unknown, Reason::NothingArrived),
+        (clock(2), Status::False, Reason::ClockSkew),
+        (removal.clone(), Status::False, Reason::RemovalNotVerified),
+        (right, Status::True, Reason::SignatureVerified),
+    ] {
+        assert_eq!(statement(Some(&facts)), Some((status, reason)));
+    }
+    let mut later = removal;
+    later.verified(at(9), SecretRole::Current);
+    assert_eq!(
+        statement(Some(&later)).unwrap().1,
+        Reason::SignatureVerified
+    );
+}
+
+#[test]
+fn requests_of_strangers_are_no_evidence_of_a_broken_proxy() {
+    let unsigned = |times| {
+        with(|facts| {
+            for second in 0..times {
+                facts.health.get_or_insert_default().unsigned(at(second));
+            }
+        })
+    };
+    let seen = |cause: Option<Cause>| ReachState {
+        tried: true,
+        ready: true,
+        finding: cause.map(|cause| crate::reach::Finding {
+            cause,
+            message: String::new(),
+        }),
+        again: None,
+    };
+    let off = ReachState::default();
+    let missing = Reason::SignatureHeadersMissing;
+    for (times, reach, expected) in [
+        (
+            1,
+            seen(Some(Cause::HeadersRemoved)),
+            (Status::Unknown, Reason::NothingArrived),
+        ),
+        (
+            2,
+            seen(Some(Cause::HeadersRemoved)),
+            (Status::False, missing),
+        ),
+        (
+            200,
+            seen(Some(Cause::Reachable)),
+            (Status::Unknown, Reason::NothingArrived),
+        ),
+        // It is being tried.
+        (200, seen(None), (Status::Unknown, Reason::NothingArrived)),
+        (
+            200,
+            seen(Some(Cause::NameNotFound)),
+            (Status::Unknown, missing),
+        ),
+        (200, off.clone(), (Status::Unknown, missing)),
+    ] {
+        let facts = unsigned(times);
+        assert_eq!(lacks_headers(Some(&facts)), times > 1);
+        assert_eq!(statement_seeing(Some(&facts), Some(&reach)), Some(expected));
+    }
+    // What only Zoom can cause is not hidden by strangers.
+    let mut facts = unsigned(200);
+    facts.health.get_or_insert_default().wrong_authentication = Some(Run {
+        count: 1,
+        since: at(1),
+        last: at(1),
+    });
+    let mismatch = Some((Status::False, Reason::AuthenticationMismatch));
+    assert_eq!(statement_seeing(Some(&facts), Some(&off)), mismatch);
+    // After a restart of the controller, until the URL is tried again.
+    let known: Vec<Condition> = serde_json::from_value(json!([{
+        "type": "EventsVerified", "status": "False", "reason": "SignatureHeadersMissing",
+        "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z",
+    }]))
+    .unwrap();
+    assert_eq!(
+        evidence(Some(&seen(None)), &known),
+        Evidence::HeadersRemoved
+    );
+    assert_eq!(
+        evidence(Some(&seen(Some(Cause::Reachable))), &known),
+        Evidence::HeadersArrive
+    );
+    // Zoom's headers arrived at another receiver since.
+    let mut facts = unsigned(5);
+    facts.verified(at(9), SecretRole::Current);
+    assert!(!lacks_headers(Some(&facts)));
+    let right = Some((Status::True, Reason::SignatureVerified));
+    assert_eq!(statement_seeing(Some(&facts), Some(&off)), right);
+}
+
+#[test]
+fn the_message_names_what_has_to_be_the_same() {
+    for (authentication, expected) in [
+        (
+            json!({"type": "CustomHeader", "headerName": "tenant-key"}),
+            "Make header tenant-key in Zoom's form and key webhook-header-value of Secret zoom the same.",
+        ),
+        (
+            json!({"type": "Basic"}),
+            "Make user name and password in Zoom's form and the keys webhook-username and webhook-password of Secret zoom the same.",
+        ),
+    ] {
+        let spec = serde_json::from_value(json!({
+            "app": {"kind": "ServerToServer"}, "credentials": {"secretRef": {"name": "zoom"}},
+            "scopes": {"required": []},
+            "webhook": {"sink": {"http": {"url": "https://s"}}, "authentication": authentication},
+        }));
+        assert_eq!(same_authentication(&spec.unwrap()), expected);
+    }
+}
+
+#[test]
+fn a_receiver_that_is_silent_or_old_says_nothing() {
+    assert_eq!(statement(None).unwrap().1, Reason::ReceiverSilent);
+    assert_eq!(statement(Some(&Facts::default())), None);
+}
