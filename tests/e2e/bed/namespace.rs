@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::{
     History, Operator, Options, Sim, Tenant,
     object::{self, path},
+    tenant::unique,
     tools,
     wait::{LIMIT, wait_for},
 };
@@ -46,6 +47,15 @@ impl Bed {
     pub async fn neighbour(&self, suffix: &str) -> anyhow::Result<Self> {
         let namespace = format!("{}-{suffix}", self.namespace);
         Self::new(self.client.clone(), &namespace).await
+    }
+
+    /// Lets the kubelet look at a Pod at once, and so bring it what changed in its Secrets; by itself it looks once a
+    /// minute.
+    pub async fn look_at_pod(&self, pod: &str) -> anyhow::Result<()> {
+        let patch =
+            json!({"metadata": {"annotations": {"e2e.zoom-operator.io/look": unique("look")}}});
+        self.patch("pods", pod, &patch).await?;
+        Ok(())
     }
 
     /// Deletes the namespace without waiting.

@@ -1,16 +1,16 @@
 //! A tenant's receiver: its objects, and what it does with what Zoom sends.
 
 pub mod back_end;
-mod buffer;
+pub mod buffer;
 mod dead_letters;
 mod exposure;
-mod load;
+pub mod load;
 mod nats;
 mod objects;
 mod pace;
 mod reach;
 mod sinks;
-mod traffic;
+pub mod traffic;
 mod transitions;
 mod upgrade;
 mod volumes;

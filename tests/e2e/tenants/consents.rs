@@ -113,7 +113,8 @@ async fn scenario(platform: &Bed, clinic: &Bed, school: &Bed) -> anyhow::Result<
     Ok(())
 }
 
-async fn prepare(platform: &Bed, tenants: [&Bed; 2]) -> anyhow::Result<(Sim, App)> {
+/// The offline Zoom with an admin-managed app, and an operator of these namespaces.
+pub async fn prepare(platform: &Bed, tenants: [&Bed; 2]) -> anyhow::Result<(Sim, App)> {
     let [clinic, school] = tenants.map(Bed::namespace);
     let options = Options {
         lease_seconds: 15,
@@ -129,7 +130,11 @@ async fn prepare(platform: &Bed, tenants: [&Bed; 2]) -> anyhow::Result<(Sim, App
     };
     let (sim, _operator) = platform.zoom_and_operator(&options).await?;
     let app = App::general("acme");
-    let settings = json!({"management": "Admin", "scopes": [SCOPE]});
+    let settings = json!({
+        "management": "Admin",
+        "scopes": [SCOPE],
+        "deauthorization_url": app.0.receiver_url(),
+    });
     app.register(&sim, settings).await?;
     platform.apply(&app.0.secret()).await?;
     let spec = json!({
@@ -148,7 +153,8 @@ async fn prepare(platform: &Bed, tenants: [&Bed; 2]) -> anyhow::Result<(Sim, App
     Ok((sim, app))
 }
 
-fn connect(app: &App, platform: &Bed) -> Value {
+/// The connection of a tenant with a sink.
+pub fn connect(app: &App, platform: &Bed) -> Value {
     let spec = json!({
         "integrationRef": {"namespace": platform.namespace()},
         "sink": {"http": {"serviceRef": {"name": "back-end"}}},

@@ -1,5 +1,6 @@
 //! One app for many tenants: the platform's namespace, and one for each tenant.
 
+mod attacks;
 mod consents;
 mod example;
 mod self_service;
@@ -24,6 +25,9 @@ pub fn cases() -> Vec<Case> {
         Case::new("tenants::an_account_is_proved_by_consent", consents::proved).needs_host(),
         Case::new("tenants::self_service_elsewhere", self_service::elsewhere).needs_host(),
         Case::new("tenants::shared_app", example::shared_app).needs_host(),
+        Case::new("tenants::a_forwarded_link", attacks::forwarded_link).needs_host(),
+        Case::new("tenants::a_plain_user", attacks::plain_user).needs_host(),
+        Case::new("tenants::a_removal_ends_one_connection", attacks::removal).needs_host(),
     ]
 }
 
@@ -232,12 +236,17 @@ fn shared(clinic: &Bed, school: &Bed) -> Value {
     })
 }
 
-async fn deliver(sim: &Sim, app: &App, account: &str, id: &str) -> anyhow::Result<()> {
-    let event = json!({
+/// An event of an account.
+fn event(account: &str, id: &str) -> Value {
+    json!({
         "event": "meeting.ended",
         "event_ts": 1_626_230_691_572_i64,
         "payload": {"account_id": account, "object": {"id": id, "uuid": id}},
-    });
+    })
+}
+
+async fn deliver(sim: &Sim, app: &App, account: &str, id: &str) -> anyhow::Result<()> {
+    let event = event(account, id);
     let delivery = sim.deliver(&app.0, json!({"event": event})).await?;
     let answer = &delivery["attempts"][0]["status"];
     ensure!(*answer == 204 || *answer == 200, "{delivery:#}");
