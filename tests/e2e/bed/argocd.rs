@@ -40,12 +40,14 @@ pub struct ArgoCd {
 // === impl ArgoCd ===
 
 impl ArgoCd {
-    /// Starts one that watches the namespace of a test; `settings` are further keys of its `argocd-cm`.
-    pub async fn start(tenants: &Bed, settings: &Value) -> anyhow::Result<Self> {
+    /// Starts one that watches the namespaces of a test, of which the first is the test's own; `settings` are further
+    /// keys of its `argocd-cm`.
+    pub async fn start(tenants: &[&Bed], settings: &Value) -> anyhow::Result<Self> {
         let program = tools::cluster("build", &["argocd"]).await?;
         tools::cluster("install", &["redis-server=redis-server"]).await?;
         define().await?;
-        let bed = tenants.neighbour("argocd").await?;
+        let own = tenants.first().context("no namespace")?;
+        let bed = own.neighbour("argocd").await?;
         for object in configuration(tenants, settings) {
             bed.apply(&object).await?;
         }
@@ -343,7 +345,8 @@ async fn define() -> anyhow::Result<()> {
 }
 
 /// What it reads from its namespace.
-fn configuration(tenants: &Bed, settings: &Value) -> Vec<Value> {
+fn configuration(tenants: &[&Bed], settings: &Value) -> Vec<Value> {
+    let namespaces: Vec<&str> = tenants.iter().map(|bed| bed.namespace()).collect();
     let labels = json!({"app.kubernetes.io/part-of": "argocd"});
     let config_map = |name: &str, data: &Value| {
         json!({
@@ -353,7 +356,7 @@ fn configuration(tenants: &Bed, settings: &Value) -> Vec<Value> {
             "data": data,
         })
     };
-    // Only the test's namespace, and what belongs to none.
+    // Only the test's namespaces, and what belongs to none.
     let cluster = json!({
         "apiVersion": "v1",
         "kind": "Secret",
@@ -361,7 +364,7 @@ fn configuration(tenants: &Bed, settings: &Value) -> Vec<Value> {
         "stringData": {
             "name": "in-cluster",
             "server": "https://kubernetes.default.svc",
-            "namespaces": tenants.namespace(),
+            "namespaces": namespaces.join(","),
             "clusterResources": "true",
             "config": "{}",
         },

@@ -23,7 +23,7 @@ const TENANT: &str = "clinic-north";
 async fn real(bed: Bed) -> anyhow::Result<()> {
     let examples = tools::repository().join("examples/gitops/argocd");
     let settings = yaml(&examples.join("argocd-cm.yaml"), &[])?["data"].clone();
-    let argocd = ArgoCd::start(&bed, &settings).await?;
+    let argocd = ArgoCd::start(&[&bed], &settings).await?;
     let mut committed = folder("charts/zoom-operator", "operator", &[])?;
     committed.extend(tenant_files(&bed)?);
     argocd.commit(&committed).await?;
@@ -73,7 +73,7 @@ async fn real(bed: Bed) -> anyhow::Result<()> {
 }
 
 /// A YAML file of one document, with other words in it.
-fn yaml(path: &Path, words: &[(&str, &str)]) -> anyhow::Result<Value> {
+pub(super) fn yaml(path: &Path, words: &[(&str, &str)]) -> anyhow::Result<Value> {
     let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
     let text = words
         .iter()

@@ -3,6 +3,7 @@
 mod actions;
 mod again;
 mod argocd;
+mod clinics;
 mod definitions;
 mod files;
 mod flux;
@@ -22,6 +23,7 @@ pub fn cases() -> Vec<Case> {
         actions::cases(),
         tenants::cases(),
         argocd::cases(),
+        clinics::cases(),
         flux::cases(),
         definitions::cases(),
     ]
