@@ -326,9 +326,10 @@ fn free_address() -> anyhow::Result<String> {
 async fn define() -> anyhow::Result<()> {
     let module = tools::repository().join("tests/cluster/tools/argocd");
     let module = module.to_string_lossy();
-    let list = ["-C", &module, "list", "-m", "-f", "{{.Dir}}", MODULE];
-    let directory = tools::must("go", &list).await?;
-    let definitions = Path::new(directory.trim()).join("manifests/crds");
+    // Also if somebody removed it after the program was built.
+    let download = ["-C", &module, "mod", "download", "-json", MODULE];
+    let downloaded: Value = serde_json::from_str(&tools::must("go", &download).await?)?;
+    let definitions = Path::new(text(&downloaded, "/Dir")).join("manifests/crds");
     for kind in ["application", "applicationset", "appproject"] {
         let file = definitions.join(format!("{kind}-crd.yaml"));
         let file = format!("--filename={}", file.display());
