@@ -30,7 +30,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 
 use self::{
-    model::{Situation, Step},
+    model::{Outcome, Situation, Step},
     observe::Sources,
 };
 use super::{
@@ -64,12 +64,13 @@ impl Managed for ZoomConnection {
         let until = schedule::later(Timestamp::now(), BEGINS_STEPS);
         let mut situation = Situation::new(self, observed, until);
         while let Some(step) = plan::next(self, &situation, rules, Timestamp::now()) {
-            if matches!(&step, Step::EndConsent(_, end) if end.succeeded)
-                && plan::is_unstored(self, &situation)
-            {
-                // Only the consent proves the account: it stays until the status has it.
-                situation.look_at(Timestamp::now());
-                break;
+            if plan::is_untold(self, &situation, &step) {
+                // The consent stays until the status says how it ended, and has the account that only the
+                // consent proves.
+                let now = Timestamp::now();
+                situation = settle::settle(self, situation, &step, Outcome::Done, now);
+                situation.look_at(now);
+                continue;
             }
             if let (Step::RemoveOldToken(_), Some(wanted)) = (&step, self.restart()) {
                 // Before the removal, so that after a crash in between the next pass does this again.

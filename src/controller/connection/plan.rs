@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub use self::{
-    consent::is_unstored,
+    consent::is_untold,
     refresh::{erase_at, other_client, refresh_at},
     view::Rules,
 };

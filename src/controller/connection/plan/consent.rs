@@ -54,6 +54,11 @@ pub fn next(view: &AppView<'_>) -> Option<Step> {
     if let Some(known) = consent.end.clone().or(checked.err()) {
         return end(known);
     }
+    if let Some(told) =
+        told(view.view.connection, consent).and_then(|told| over(view, consent, told))
+    {
+        return end(told);
+    }
     if waits_until(consent, situation.consent.as_ref()).is_some_and(|until| until > view.view.now) {
         return None;
     }
@@ -128,9 +133,37 @@ fn is_adopted(view: &AppView<'_>, grant: &Grant) -> bool {
         && kept.is_some_and(|kept| kept.identified && kept.grant.id == grant.id)
 }
 
-/// Whether the account that a consent proved has to be stored before the consent is removed.
+/// Whether the step removes a consent whose end, or the account that it proved, the status does not have yet.
 #[must_use]
-pub fn is_unstored(connection: &ZoomConnection, situation: &Situation) -> bool {
+pub fn is_untold(connection: &ZoomConnection, situation: &Situation, step: &Step) -> bool {
+    let Step::EndConsent(consent, end) = step else {
+        return false;
+    };
+    let is_told = told(connection, consent)
+        .is_some_and(|told| told.has_succeeded() == end.succeeded && told.reason == end.reason);
+    !is_told || end.succeeded && is_unstored(connection, situation)
+}
+
+/// What the status says of this consent.
+fn told<'a>(connection: &'a ZoomConnection, consent: &Consent) -> Option<&'a ConsentStatus> {
+    let status = connection.status.as_ref()?.consent.as_ref();
+    status.filter(|status| status.transaction == consent.transaction())
+}
+
+/// The end that an earlier pass reported, if it is still true: only the consent itself remains to be removed.
+fn over(view: &AppView<'_>, consent: &Consent, told: &ConsentStatus) -> Option<End> {
+    let (grant, kept) = (consent.grant.as_ref(), view.observed().kept());
+    let is_kept = grant
+        .zip(kept)
+        .is_some_and(|(grant, kept)| kept.grant.id == grant.id || kept.grant.since > grant.since);
+    (told.has_failed() || told.has_succeeded() && is_kept).then(|| End {
+        succeeded: told.has_succeeded(),
+        reason: told.reason,
+        message: told.message.clone(),
+    })
+}
+
+fn is_unstored(connection: &ZoomConnection, situation: &Situation) -> bool {
     let status = connection.status.as_ref();
     let stored = status.and_then(|status| status.account.as_ref());
     situation.account.is_some() && situation.account.as_ref() != stored

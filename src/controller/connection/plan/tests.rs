@@ -14,7 +14,7 @@ use super::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::{
-    api::v1alpha1::{AccountStatus, TokenFailure, ZoomConnectionStatus},
+    api::v1alpha1::{AccountStatus, ConsentStatus, TokenFailure, ZoomConnectionStatus},
     controller::{
         connection::model::{Asked, Consent, End, ForeignAttempt, Integration},
         credentials::Credentials,
@@ -770,17 +770,78 @@ fn a_consent_is_removed_only_once_the_account_that_it_proves_is_stored() {
         user_id: None,
         since: Time(at(since)),
     };
-    let mut situation = situation(settled(0));
-    assert!(
-        !is_unstored(&connection(), &situation),
-        "nothing was proved"
+    let ended = redeemed(3700);
+    let step = Step::EndConsent(
+        Box::new(ended.clone()),
+        End {
+            succeeded: true,
+            reason: Reason::Connected,
+            message: String::new(),
+        },
     );
-    situation.account = Some(account(5));
-    assert!(is_unstored(&connection(), &situation));
-    let mut stored = connection();
-    stored.status = Some(ZoomConnectionStatus {
-        account: Some(account(5)),
+    let mut situation = situation(settled(0));
+    let mut told = connection();
+    told.status = Some(ZoomConnectionStatus {
+        consent: Some(status_of(
+            &ended,
+            ConsentStatus::SUCCEEDED,
+            Reason::Connected,
+        )),
         ..ZoomConnectionStatus::default()
     });
-    assert!(!is_unstored(&stored, &situation));
+    assert!(!is_untold(&told, &situation, &step), "nothing was proved");
+    situation.account = Some(account(5));
+    assert!(is_untold(&told, &situation, &step));
+    told.status.as_mut().unwrap().account = Some(account(5));
+    assert!(!is_untold(&told, &situation, &step));
+}
+
+fn status_of(consent: &Consent, outcome: &str, reason: Reason) -> ConsentStatus {
+    ConsentStatus {
+        transaction: consent.transaction().to_owned(),
+        outcome: outcome.into(),
+        reason,
+        message: String::new(),
+        attempts: None,
+        retry_at: None,
+    }
+}
+
+/// The removal of the consent and the report of its end are two requests, and somebody may change the connection in
+/// between.
+#[test]
+fn a_consent_is_removed_only_once_its_end_is_told_and_zoom_is_not_asked_again() {
+    let ended = redeemed(3700);
+    let mut found = settled(0);
+    found.consents = vec![ended.clone()];
+    let now = situation(found);
+    let refused = Step::EndConsent(
+        Box::new(ended.clone()),
+        End::failed(Reason::WrongSubject, String::new()),
+    );
+    let status = |consent| ZoomConnectionStatus {
+        consent: Some(consent),
+        ..ZoomConnectionStatus::default()
+    };
+    let mut before = connection();
+    before.status = Some(status(ConsentStatus {
+        transaction: "an-earlier-one".into(),
+        ..status_of(&ended, ConsentStatus::SUCCEEDED, Reason::Connected)
+    }));
+    assert!(is_untold(&before, &now, &refused));
+    let mut told = connection();
+    told.status = Some(status(status_of(
+        &ended,
+        ConsentStatus::FAILED,
+        Reason::WrongSubject,
+    )));
+    assert!(!is_untold(&told, &now, &refused));
+    let rules = Rules {
+        sealed_grant: Duration::from_secs(1000),
+    };
+    let next = next(&told, &now, rules, at(150));
+    assert!(
+        matches!(&next, Some(Step::EndConsent(_, end)) if end.reason == Reason::WrongSubject),
+        "{next:?}"
+    );
 }
