@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use kube::Client;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// No single request takes longer.
 const LIMIT: Duration = Duration::from_mins(1);
@@ -54,18 +54,57 @@ impl Cluster {
         self.send("GET", path, None).await
     }
 
-    /// Creates an object.
-    pub async fn create(&self, path: &str, object: &Value) -> anyhow::Result<()> {
-        self.send("POST", path, Some(("application/json", object)))
-            .await?;
+    /// Creates an object; what was created.
+    pub async fn create(&self, path: &str, object: &Value) -> anyhow::Result<Value> {
+        let body = Some(("application/json", object));
+        Ok(serde_json::from_str(&self.send("POST", path, body).await?)?)
+    }
+
+    /// Creates a namespace.
+    pub async fn create_namespace(&self, name: &str) -> anyhow::Result<()> {
+        let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+        self.create("/api/v1/namespaces", &object).await?;
         Ok(())
     }
 
-    /// Replaces what the admin API of the offline Zoom has there.
-    pub async fn put(&self, path: &str, body: &Value) -> anyhow::Result<()> {
-        self.send("PUT", path, Some(("application/json", body)))
+    /// Deletes namespaces, and waits until they are gone: what remains of one phase would slow the next one.
+    pub async fn remove_namespaces(&self, names: &[String]) -> anyhow::Result<()> {
+        for name in names {
+            self.delete(&format!("/api/v1/namespaces/{name}")).await?;
+        }
+        let limit = Duration::from_mins(10);
+        until("the namespaces are gone", limit, || async {
+            let left = self.list("/api/v1/namespaces").await?;
+            let is_ours = |name: &Value| names.iter().any(|ours| name == ours.as_str());
+            Ok(!left.iter().any(|left| is_ours(&left["metadata"]["name"])))
+        })
+        .await
+    }
+
+    /// All items of a list, in pages of 500.
+    pub async fn list(&self, path: &str) -> anyhow::Result<Vec<Value>> {
+        let (mut items, mut next) = (Vec::new(), String::new());
+        let separator = if path.contains('?') { '&' } else { '?' };
+        loop {
+            let path = format!("{path}{separator}limit=500&continue={next}");
+            let mut page = self.get(&path).await?;
+            if let Value::Array(more) = page["items"].take() {
+                items.extend(more);
+            }
+            let more = page["metadata"]["continue"].as_str().unwrap_or_default();
+            if more.is_empty() {
+                return Ok(items);
+            }
+            more.clone_into(&mut next);
+        }
+    }
+
+    /// Replaces what is there; the answer, if there is one.
+    pub async fn put(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        let answer = self
+            .send("PUT", path, Some(("application/json", body)))
             .await?;
-        Ok(())
+        Ok(serde_json::from_str(&answer).unwrap_or_default())
     }
 
     /// Changes an object by a merge patch.
@@ -76,6 +115,14 @@ impl Cluster {
             Some(("application/merge-patch+json", change)),
         )
         .await?;
+        Ok(())
+    }
+
+    /// Adds to a list in an object, by a JSON patch.
+    pub async fn append(&self, path: &str, list: &str, value: &Value) -> anyhow::Result<()> {
+        let addition = json!([{"op": "add", "path": format!("{list}/-"), "value": value}]);
+        let body = Some(("application/json-patch+json", &addition));
+        self.send("PATCH", path, body).await?;
         Ok(())
     }
 

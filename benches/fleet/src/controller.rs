@@ -1,14 +1,19 @@
 //! The controller from outside: its Pod, its process, what it asks the API server for.
 
-use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context as _;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::{
+    audit::{self, Requests},
     cluster::{Cluster, until},
-    results::Memory,
+    results::{Cost, Memory},
 };
 
 /// Kernel ticks in a second, as `/proc` counts CPU time.
@@ -19,6 +24,15 @@ pub struct Controller {
     cluster: Cluster,
     namespace: String,
     audit: PathBuf,
+}
+
+/// Measures a controller for a time.
+pub struct Meter<'a> {
+    controller: &'a Controller,
+    pod: Pod,
+    cpu: f64,
+    since: Timestamp,
+    started: Instant,
 }
 
 /// Its Pod.
@@ -41,17 +55,15 @@ impl Controller {
         }
     }
 
-    /// Sets the number of replicas, and waits until no other Pods are left.
+    /// Sets the number of replicas, and waits until these are ready and no other Pods are left.
     pub async fn scale(&self, replicas: u32) -> anyhow::Result<()> {
-        let path = format!(
-            "/apis/apps/v1/namespaces/{}/deployments/zoom-operator",
-            self.namespace
-        );
         self.cluster
-            .merge(&path, &json!({"spec": {"replicas": replicas}}))
+            .merge(&self.deployment(), &json!({"spec": {"replicas": replicas}}))
             .await?;
         until("the controller's Pods", Duration::from_mins(2), || async {
-            Ok(self.pods().await?.len() == usize::try_from(replicas)?)
+            let pods = self.pods().await?;
+            let ready = pods.iter().filter(|pod| is_ready(pod)).count();
+            Ok(pods.len() == usize::try_from(replicas)? && ready == pods.len())
         })
         .await
     }
@@ -67,10 +79,7 @@ impl Controller {
 
     /// The Pod that leads, once it does.
     pub async fn leader(&self) -> anyhow::Result<Pod> {
-        let path = format!(
-            "/apis/coordination.k8s.io/v1/namespaces/{}/leases/zoom-operator",
-            self.namespace
-        );
+        let path = self.lease_path();
         for _ in 0..1200 {
             let lease = self.cluster.get(&path).await.unwrap_or_default();
             let holder = lease["spec"]["holderIdentity"].as_str().unwrap_or_default();
@@ -108,54 +117,101 @@ impl Controller {
             .sum())
     }
 
-    /// What a Pod asked the API server for since then, by verb and resource, without its Lease and without watches.
-    pub fn requests(&self, pod: &Pod, since: Timestamp) -> anyhow::Result<BTreeMap<String, u64>> {
-        let mut counts = BTreeMap::new();
-        let folder = self.audit.parent().context("no folder")?;
-        for file in fs::read_dir(folder)? {
-            let file = file?;
-            let is_log = file.file_name().to_string_lossy().starts_with("audit");
-            if !is_log || file.metadata()?.modified()? < since.into() {
-                continue;
-            }
-            let text = fs::read_to_string(file.path())?;
-            for line in text.lines().filter(|line| line.contains(&pod.name)) {
-                // The last line may be under way.
-                let Ok(entry) = serde_json::from_str::<Value>(line) else {
-                    continue;
-                };
-                let by = &entry["user"]["extra"]["authentication.kubernetes.io/pod-name"][0];
-                let at: Timestamp = entry["requestReceivedTimestamp"]
-                    .as_str()
-                    .unwrap_or_default()
-                    .parse()?;
-                let verb = entry["verb"].as_str().unwrap_or_default();
-                let object = &entry["objectRef"];
-                let resource = object["resource"].as_str().unwrap_or_default();
-                if *by != pod.name.as_str() || at < since || resource == "leases" || verb == "watch"
-                {
-                    continue;
-                }
-                let part = object["subresource"]
-                    .as_str()
-                    .map_or_else(String::new, |part| format!("/{part}"));
-                *counts
-                    .entry(format!("{verb} {resource}{part}"))
-                    .or_default() += 1;
-            }
+    /// What a Pod asked the API server for since then.
+    pub fn requests(&self, pod: &Pod, since: Timestamp) -> anyhow::Result<Requests> {
+        audit::requests(&self.audit, &pod.name, since)
+    }
+
+    /// CPU time, memory and requests from now on.
+    pub fn begin(&self, pod: &Pod) -> anyhow::Result<Meter<'_>> {
+        Ok(Meter {
+            controller: self,
+            pod: pod.clone(),
+            cpu: pod.cpu()?,
+            since: Timestamp::now(),
+            started: Instant::now(),
+        })
+    }
+
+    /// The same for a Pod that has just begun to lead, with all that it has done since it was made.
+    pub fn begin_with_start(&self, pod: &Pod, since: Timestamp) -> Meter<'_> {
+        Meter {
+            controller: self,
+            pod: pod.clone(),
+            cpu: 0.0,
+            since,
+            started: Instant::now(),
         }
-        Ok(counts)
+    }
+
+    /// How much memory the chart lets it use.
+    pub async fn memory_limit(&self) -> anyhow::Result<u64> {
+        let deployment = self.cluster.get(&self.deployment()).await?;
+        let limit = &deployment["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]
+            ["memory"];
+        let mebibytes = limit.as_str().and_then(|limit| limit.strip_suffix("Mi"));
+        let mebibytes = mebibytes.context("the limit is not in MiB")?;
+        Ok(mebibytes.parse::<u64>()? << 20)
+    }
+
+    /// How long other replicas wait for a silent leader, in seconds.
+    pub async fn lease(&self) -> anyhow::Result<f64> {
+        let lease = self.cluster.get(&self.lease_path()).await?;
+        let seconds = lease["spec"]["leaseDurationSeconds"].as_f64();
+        seconds.context("the Lease has no duration")
+    }
+
+    /// Gives it one more argument, and waits for the Pod that leads with it.
+    pub async fn add_argument(&self, argument: &str) -> anyhow::Result<Pod> {
+        let args = "/spec/template/spec/containers/0/args";
+        let argument = Value::from(argument);
+        let before = self.leader().await?;
+        self.cluster
+            .append(&self.deployment(), args, &argument)
+            .await?;
+        until("the next leader", Duration::from_mins(3), || async {
+            Ok(self.leader().await?.name != before.name)
+        })
+        .await?;
+        self.leader().await
+    }
+
+    fn deployment(&self) -> String {
+        format!(
+            "/apis/apps/v1/namespaces/{}/deployments/zoom-operator",
+            self.namespace
+        )
+    }
+
+    fn lease_path(&self) -> String {
+        format!(
+            "/apis/coordination.k8s.io/v1/namespaces/{}/leases/zoom-operator",
+            self.namespace
+        )
     }
 }
 
-/// How many of these requests change something.
-pub fn writes(requests: &BTreeMap<String, u64>) -> u64 {
-    let is_write = |name: &str| !name.starts_with("get ") && !name.starts_with("list ");
-    requests
-        .iter()
-        .filter(|(name, _)| is_write(name))
-        .map(|(_, count)| count)
-        .sum()
+// === impl Meter ===
+
+impl Meter<'_> {
+    /// What was used since the beginning, for so many objects.
+    pub fn end(&self, objects: u32) -> anyhow::Result<Cost> {
+        Ok(Cost {
+            objects,
+            seconds: self.started.elapsed().as_secs_f64(),
+            cpu: self.pod.cpu()? - self.cpu,
+            requests: self.controller.requests(&self.pod, self.since)?,
+            memory: self.pod.memory()?,
+        })
+    }
+}
+
+fn is_ready(pod: &Value) -> bool {
+    let conditions = pod["status"]["conditions"].as_array();
+    conditions
+        .into_iter()
+        .flatten()
+        .any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
 }
 
 // === impl Pod ===

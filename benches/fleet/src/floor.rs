@@ -123,5 +123,6 @@ async fn publish(cluster: &Cluster, tenant: &Tenant, token: &Value) -> anyhow::R
         "/apis/events.k8s.io/v1/namespaces/{}/events",
         tenant.namespace
     );
-    cluster.create(&events, &event).await
+    cluster.create(&events, &event).await?;
+    Ok(())
 }

@@ -4,21 +4,28 @@
 //! | question | module |
 //! |---|---|
 //! | What is measured, in which order? | [`phases`] |
-//! | Which objects are there? | [`tenants`] |
+//! | Which objects are there? | [`tenants`], [`customers`] with connections, [`hooks`] with receivers |
 //! | What does the bare client do? | [`floor`] |
 //! | When is an object connected? | [`watched`] |
-//! | What does the controller cost? | [`controller`], from the kernel and the API server's audit log |
+//! | What does the controller cost? | [`controller`], from the kernel, and [`audit`], from the API server's log |
+//! | What does Zoom see? | [`zoom`] |
+//! | Who answers for receivers that do not run? | [`stub`] |
 //! | What is kept and shown? | [`results`], [`page`], [`picture`] |
 
+mod audit;
 mod cluster;
 mod controller;
+mod customers;
 mod floor;
+mod hooks;
 mod page;
 mod phases;
 mod picture;
 mod results;
+mod stub;
 mod tenants;
 mod watched;
+mod zoom;
 
 use std::path::PathBuf;
 
@@ -45,6 +52,9 @@ pub struct Run {
     /// Requests of the bare client under way at a time.
     #[arg(long, default_value_t = 32)]
     pub in_flight: usize,
+    /// For how many seconds nothing is done, to measure that.
+    #[arg(long, default_value_t = 60)]
+    pub idle: u64,
     /// Where the API server records its requests.
     #[arg(long)]
     pub audit: PathBuf,
@@ -54,6 +64,12 @@ pub struct Run {
     /// Namespace of the offline Zoom.
     #[arg(long, default_value = "zoom")]
     pub zoom: String,
+    /// Where the consent pages are, as the operator knows it.
+    #[arg(long)]
+    pub pages: String,
+    /// The node for receivers that run nothing. Without it they are left out.
+    #[arg(long)]
+    pub kwok: Option<String>,
     /// Where the results go.
     #[arg(long)]
     pub results: PathBuf,

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::cluster::{Cluster, each, until};
+use crate::{
+    cluster::{Cluster, each, until},
+    zoom::Zoom,
+};
 
 /// Namespaces over which a fleet is spread.
 const NAMESPACES: u32 = 20;
@@ -68,17 +71,12 @@ impl Fleet {
     pub async fn prepare(
         &self,
         cluster: &Cluster,
-        zoom: &str,
+        zoom: &Zoom,
         count: u32,
         in_flight: usize,
     ) -> anyhow::Result<()> {
         each(0..self.namespaces, in_flight, |number| async move {
-            let object = json!({
-                "apiVersion": "v1",
-                "kind": "Namespace",
-                "metadata": {"name": self.namespace(number)},
-            });
-            cluster.create("/api/v1/namespaces", &object).await
+            cluster.create_namespace(&self.namespace(number)).await
         })
         .await?;
         each(0..count, in_flight, |number| async move {
@@ -90,11 +88,8 @@ impl Fleet {
                 "scopes": [SCOPE],
                 "token_lifetime_seconds": 3600,
             });
-            let path = format!(
-                "/api/v1/namespaces/{zoom}/services/http:zoom-sim:admin/proxy/apps/{}",
-                tenant.client_id()
-            );
-            cluster.put(&path, &app).await?;
+            zoom.put(&format!("apps/{}", tenant.client_id()), &app)
+                .await?;
             let secret = tenant.client_secret();
             let secret = if self.is_right {
                 secret
@@ -111,7 +106,8 @@ impl Fleet {
                     "account-id": tenant.account_id(),
                 },
             });
-            cluster.create(&tenant.secrets(), &object).await
+            cluster.create(&tenant.secrets(), &object).await?;
+            Ok(())
         })
         .await
     }
@@ -127,7 +123,8 @@ impl Fleet {
             let tenant = self.tenant(number);
             cluster
                 .create(&tenant.collection(), &tenant.integration())
-                .await
+                .await?;
+            Ok(())
         })
         .await
     }
@@ -158,13 +155,12 @@ impl Fleet {
         .await
     }
 
-    /// Deletes its namespaces without waiting.
+    /// Removes its namespaces with everything in them.
     pub async fn remove(&self, cluster: &Cluster) -> anyhow::Result<()> {
-        for number in 0..self.namespaces {
-            let path = format!("/api/v1/namespaces/{}", self.namespace(number));
-            cluster.delete(&path).await?;
-        }
-        Ok(())
+        let names: Vec<String> = (0..self.namespaces)
+            .map(|number| self.namespace(number))
+            .collect();
+        cluster.remove_namespaces(&names).await
     }
 }
 
@@ -225,6 +221,7 @@ impl Tenant {
     }
 }
 
-fn integrations(namespace: &str) -> String {
+/// The integrations of a namespace.
+pub fn integrations(namespace: &str) -> String {
     format!("/apis/zoom-operator.io/v1alpha1/namespaces/{namespace}/zoomintegrations")
 }

@@ -1,4 +1,4 @@
-//! When each integration was connected, as a watch on them tells.
+//! When each integration or connection was connected, as a watch tells.
 
 use std::{
     collections::HashMap,
@@ -27,7 +27,7 @@ struct Shared {
     changed: Notify,
 }
 
-/// What is known of an integration.
+/// What is known of an object.
 #[derive(Clone, Debug)]
 struct Seen {
     /// When it was first connected.
@@ -41,11 +41,12 @@ struct Seen {
 // === impl Watched ===
 
 impl Watched {
-    /// Begins to watch, until the process ends.
-    pub fn begin(cluster: &Cluster) -> Self {
+    /// Begins to watch the objects of a kind, until the process ends.
+    pub fn begin(cluster: &Cluster, kind: &str) -> Self {
         let watched = Self::default();
-        let kind = GroupVersionKind::gvk("zoom-operator.io", "v1alpha1", "ZoomIntegration");
-        let kind = ApiResource::from_gvk_with_plural(&kind, "zoomintegrations");
+        let plural = format!("{}s", kind.to_lowercase());
+        let kind = GroupVersionKind::gvk("zoom-operator.io", "v1alpha1", kind);
+        let kind = ApiResource::from_gvk_with_plural(&kind, &plural);
         let api: Api<DynamicObject> = Api::all_with(cluster.client.clone(), &kind);
         let events = watcher(api, watcher::Config::default())
             .default_backoff()
@@ -86,7 +87,7 @@ impl Watched {
         if is_connected && entry.connected.is_none() {
             entry.connected = Some(Instant::now());
         }
-        if entry.expires != expires {
+        if !expires.is_empty() && entry.expires != expires {
             expires.clone_into(&mut entry.expires);
             entry.tokens += 1;
         }
@@ -101,6 +102,11 @@ impl Watched {
     /// When this one was connected.
     pub fn connected_at(&self, tenant: &Tenant) -> Option<Instant> {
         self.lock().get(tenant)?.connected
+    }
+
+    /// How many tokens this one has had.
+    pub fn tokens(&self, tenant: &Tenant) -> u32 {
+        self.lock().get(tenant).map_or(0, |seen| seen.tokens)
     }
 
     /// How many of a fleet are connected.

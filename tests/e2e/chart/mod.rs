@@ -1,5 +1,6 @@
 //! The chart, installed for real: permissions, and the life of a release.
 
+mod apart;
 mod definition;
 mod lease;
 mod openshift;
@@ -18,7 +19,8 @@ pub fn cases() -> Vec<Case> {
         ),
         Case::new("chart::admission_policies", policies::refusals),
         Case::new("chart::no_pod_needs_a_fixed_id", openshift::without_ids),
-        Case::new("chart::releases_apart_by_class", scope::by_class),
+        Case::new("chart::releases_apart_by_class", scope::by_class).needs_host(),
+        Case::new("chart::releases_apart_by_namespace", apart::by_namespace).needs_host(),
         Case::new("chart::release_for_labelled_namespaces", scope::by_labels),
         Case::new("serial::release_for_the_whole_cluster", release::life),
     ]

@@ -1,14 +1,18 @@
 //! Several releases in one cluster: apart by class, or by the labels of namespaces.
 
+use std::time::SystemTime;
+
 use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 
+use super::apart::writers;
 use crate::bed::{
     Bed, LIMIT, Operator, Options, Sim, Tenant, object::seen, tools, unique, wait_for,
 };
 
 /// Two releases in one namespace, of which each serves one class.
 pub async fn by_class(bed: Bed) -> anyhow::Result<()> {
+    let since = SystemTime::now();
     let sim = Sim::deploy(&bed).await?;
     let blue = Release::install(&bed, "blue", &["operatorClass=blue".to_owned()], true).await?;
     let theirs = tenant(&bed, &sim, "theirs", json!({"operatorClass": "blue"})).await?;
@@ -33,6 +37,12 @@ pub async fn by_class(bed: Bed) -> anyhow::Result<()> {
     for tenant in [&ours, &theirs] {
         let asked = sim.token_requests(tenant).await?;
         ensure!(asked == 1, "{} asked {asked} times", tenant.name);
+    }
+    // No object was worked on twice, not even while it changed hands.
+    let (first, second) = ("zoom-operator", "blue-zoom-operator");
+    for (name, wanted) in [("theirs", vec![second]), ("ours", vec![first, second])] {
+        let writers = writers(since, &bed, name)?;
+        ensure!(writers == wanted, "{name}: {writers:?}");
     }
     blue.uninstall().await
 }
