@@ -25,11 +25,11 @@ pub async fn serve(
         let http = &http;
         async move {
             let tenant = fleet.tenant(number);
-            cluster
+            let created = cluster
                 .create(&tenant.collection(), &tenant.integration())
                 .await?;
             let token = token(http, &tenant, oauth).await?;
-            publish(cluster, &tenant, &token).await
+            publish(cluster, &tenant, &created["metadata"]["uid"], &token).await
         }
     })
     .await?;
@@ -51,7 +51,12 @@ async fn token(http: &reqwest::Client, tenant: &Tenant, oauth: &str) -> anyhow::
     Ok(answer.json().await?)
 }
 
-async fn publish(cluster: &Cluster, tenant: &Tenant, token: &Value) -> anyhow::Result<()> {
+async fn publish(
+    cluster: &Cluster,
+    tenant: &Tenant,
+    uid: &Value,
+    token: &Value,
+) -> anyhow::Result<()> {
     let now = Timestamp::now().to_string();
     let name = tenant.token_secret();
     let secret = json!({
@@ -64,6 +69,14 @@ async fn publish(cluster: &Cluster, tenant: &Tenant, token: &Value) -> anyhow::R
                 "app.kubernetes.io/instance": tenant.name,
             },
             "annotations": {"bench/issued-at": now, "bench/refresh-at": now},
+            // Kubernetes deletes it with the integration.
+            "ownerReferences": [{
+                "apiVersion": "zoom-operator.io/v1alpha1",
+                "kind": "ZoomIntegration",
+                "name": tenant.name,
+                "uid": uid,
+                "controller": true,
+            }],
         },
         "stringData": {
             "access-token": token["access_token"],

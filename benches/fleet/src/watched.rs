@@ -72,7 +72,7 @@ impl Watched {
         let is_connected = conditions
             .into_iter()
             .flatten()
-            .any(|condition| condition["type"] == "Ready" && condition["reason"] == "Connected");
+            .any(|condition| condition["type"] == "Ready" && condition["status"] == "True");
         let expires = status["token"]["expiresAt"].as_str().unwrap_or_default();
         let tenant = Tenant {
             namespace: object.namespace().unwrap_or_default(),
