@@ -80,15 +80,32 @@ async fn consents(client: Client, context: Arc<Context>) {
     let outage = Outage::new(Some(namespace));
     let mut events = std::pin::pin!(watcher(secrets, config));
     while let Some(event) = events.next().await {
+        let index = context.reader.index();
         match event {
-            Ok(Event::Apply(secret) | Event::InitApply(secret)) => {
-                for key in subjects(&secret) {
+            Ok(Event::Init) => index.list_consents(),
+            Ok(Event::InitApply(secret)) => {
+                let subjects = subjects(&secret);
+                index.consent_listed(&secret.name_any(), &subjects);
+                for key in subjects {
                     context.requeue.now(key);
                 }
                 outage.ended("Secret");
             }
-            Ok(Event::InitDone) => outage.ended("Secret"),
-            Ok(Event::Init | Event::Delete(_)) => {}
+            Ok(Event::InitDone) => {
+                index.consents_listed();
+                outage.ended("Secret");
+            }
+            Ok(Event::Apply(secret)) => {
+                let subjects = subjects(&secret);
+                index.consent_written(&secret.name_any(), &subjects);
+                for key in subjects {
+                    context.requeue.now(key);
+                }
+                outage.ended("Secret");
+            }
+            Ok(Event::Delete(secret)) => {
+                index.consent_deleted(&secret.name_any(), &subjects(&secret));
+            }
             Err(error) => tokio::time::sleep(outage.failed("Secret", &error).pause).await,
         }
     }

@@ -320,7 +320,8 @@ async fn consents(
     sources: Sources<'_>,
     connection: &ZoomConnection,
 ) -> Result<Vec<Consent>, Error> {
-    if sources.config.connect_url.is_none() {
+    let key = Key::from(connection);
+    if sources.config.connect_url.is_none() || sources.reader.index().lacks_consents(&key) {
         return Ok(Vec::new());
     }
     let secrets: Reads<Secret> = sources.reader.within(&sources.config.lease_namespace);

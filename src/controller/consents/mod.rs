@@ -24,6 +24,7 @@ use super::{
     connection::{apply, model::Consent},
     credentials::Credentials,
     error::Error,
+    key::Key,
     published,
     reader::{Reader, Reads},
     tenancy,
@@ -100,6 +101,9 @@ async fn pending(
     namespace: &str,
     integration: &ZoomIntegration,
 ) -> Result<Vec<Pending>, Error> {
+    if reader.index().lacks_consents(&Key::from(integration)) {
+        return Ok(Vec::new());
+    }
     let handed_over: Reads<Secret> = reader.within(namespace);
     // In whichever namespace the connection is to be: a template may have changed since.
     let selector = format!(

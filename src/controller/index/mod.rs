@@ -21,6 +21,7 @@
 //! | when are receivers asked for their facts | `polls` |
 //! | which changes of Secrets are our own | `echoes` |
 //! | which Secrets exist | `existing` |
+//! | which objects have consents that are not over | `handed` |
 
 mod accounts;
 mod cache;
@@ -30,6 +31,7 @@ mod echoes;
 mod existing;
 mod facts;
 mod fleet;
+mod handed;
 mod objects;
 mod polls;
 mod presence;

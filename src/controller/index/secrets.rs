@@ -1,4 +1,4 @@
-//! Whom a change of a Secret concerns, and which Secrets exist.
+//! Whom a change of a Secret concerns, which Secrets exist, and which hand over consents.
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::PartialObjectMeta;
@@ -79,5 +79,36 @@ impl Index {
         state.existing.remove(namespace, name);
         state.echoes.forget(namespace, name);
         state.objects.readers_of(namespace, name)
+    }
+
+    /// The watch of consents starts to list.
+    pub fn list_consents(&self) {
+        self.lock().handed.list();
+    }
+
+    /// A list names this consent, which concerns these objects.
+    pub fn consent_listed(&self, consent: &str, subjects: &[Key]) {
+        self.lock().handed.listed(consent, subjects);
+    }
+
+    /// The watch of consents has listed all.
+    pub fn consents_listed(&self) {
+        self.lock().handed.complete();
+    }
+
+    /// A consent is new, or changed.
+    pub fn consent_written(&self, consent: &str, subjects: &[Key]) {
+        self.lock().handed.insert(consent, subjects);
+    }
+
+    /// A consent was removed.
+    pub fn consent_deleted(&self, consent: &str, subjects: &[Key]) {
+        self.lock().handed.remove(consent, subjects);
+    }
+
+    /// Whether no consent waits for this object. One that the watch reports later leads to a pass.
+    #[must_use]
+    pub fn lacks_consents(&self, key: &Key) -> bool {
+        self.lock().handed.lacks(key)
     }
 }

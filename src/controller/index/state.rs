@@ -15,6 +15,7 @@ use super::{
     echoes::Echoes,
     existing::Existing,
     fleet::{Figures, Fleet, Member},
+    handed::Handed,
     objects::{Guarded, Objects},
     polls::Polls,
     served::Served,
@@ -51,6 +52,7 @@ pub struct State {
     pub(super) polls: Polls,
     pub(super) echoes: Echoes,
     pub(super) existing: Existing,
+    pub(super) handed: Handed,
     /// What receivers tell of routes, by integration.
     pub(super) routing: HashMap<Key, Told>,
     /// UIDs of the Deployments that own `ReplicaSets`, by UID of the `ReplicaSet`. They never change.
