@@ -102,7 +102,7 @@ impl Files {
 
 /// `kubectl diff` and `kubectl apply`.
 async fn by_client(bed: &Bed, files: &Files) -> anyhow::Result<()> {
-    no_difference(bed, &files.with(&["diff"])).await?;
+    no_difference(bed, files, &files.with(&["diff"])).await?;
     let said = unchanged(bed, files, &files.with(&["apply"])).await?;
     ensure!(
         said.lines().all(|line| line.ends_with(" unchanged")),
@@ -116,7 +116,12 @@ async fn by_server(bed: &Bed, files: &Files) -> anyhow::Result<()> {
     let server = ["--server-side", "--field-manager=gitops"];
     let apply = files.with(&[&["apply"], server.as_slice()].concat());
     must(bed, &apply).await?;
-    no_difference(bed, &files.with(&[&["diff"], server.as_slice()].concat())).await?;
+    no_difference(
+        bed,
+        files,
+        &files.with(&[&["diff"], server.as_slice()].concat()),
+    )
+    .await?;
     unchanged(bed, files, &apply).await?;
     Ok(())
 }
@@ -132,16 +137,31 @@ async fn must(bed: &Bed, args: &[String]) -> anyhow::Result<String> {
     Ok(said.stdout)
 }
 
-async fn no_difference(bed: &Bed, args: &[String]) -> anyhow::Result<()> {
-    let said = kubectl(bed, args).await?;
-    ensure!(
-        said.success && said.stdout.is_empty(),
-        "kubectl {}: {}{}",
-        args.join(" "),
-        said.stdout,
-        said.stderr
-    );
-    Ok(())
+/// kubectl compares two readings: a status that the operator writes in between is a difference, too.
+async fn no_difference(bed: &Bed, files: &Files, args: &[String]) -> anyhow::Result<()> {
+    wait_for("a quiet moment", LIMIT, || async {
+        let before = files.live(bed).await?;
+        let said = kubectl(bed, args).await?;
+        if said.success && said.stdout.is_empty() {
+            return Ok(Some(()));
+        }
+        let after = files.live(bed).await?;
+        let status = |objects: &[Value]| -> Vec<Value> {
+            objects
+                .iter()
+                .map(|object| object["status"].clone())
+                .collect()
+        };
+        assert!(
+            status(&before) != status(&after),
+            "kubectl {}: {}{}",
+            args.join(" "),
+            said.stdout,
+            said.stderr
+        );
+        Ok(None)
+    })
+    .await
 }
 
 /// Runs a command that is to leave the objects as they are: generation and resourceVersion, unless the operator wrote
