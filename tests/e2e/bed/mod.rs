@@ -43,6 +43,7 @@ pub mod object;
 mod operator;
 pub mod process;
 pub mod program;
+mod release;
 mod sim;
 mod suite;
 mod tenant;
@@ -62,6 +63,7 @@ pub use self::{
     nats::Nats,
     object::path,
     operator::{Operator, Options, chosen_images, image},
+    release::Release,
     sim::Sim,
     tenant::{SCOPE, Tenant, merge, secret, unique},
     wait::{LIMIT, wait_for},

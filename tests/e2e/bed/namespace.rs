@@ -49,6 +49,15 @@ impl Bed {
         Self::new(self.client.clone(), &namespace).await
     }
 
+    /// Sets a label of the namespace; `null` removes it.
+    pub async fn label(&self, label: &str, value: Value) -> anyhow::Result<()> {
+        let path = format!("/api/v1/namespaces/{}", self.namespace);
+        let patch = json!({"metadata": {"labels": {(label): value}}});
+        let merge = ("application/merge-patch+json", &patch);
+        self.request("PATCH", &path, Some(merge)).await?;
+        Ok(())
+    }
+
     /// Lets the kubelet look at a Pod at once, and so bring it what changed in its Secrets; by itself it looks once a
     /// minute.
     pub async fn look_at_pod(&self, pod: &str) -> anyhow::Result<()> {

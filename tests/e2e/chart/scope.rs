@@ -2,12 +2,12 @@
 
 use std::time::SystemTime;
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use serde_json::{Value, json};
 
 use super::apart::writers;
 use crate::bed::{
-    Bed, LIMIT, Operator, Options, Sim, Tenant, object::seen, tools, unique, wait_for,
+    Bed, LIMIT, Operator, Options, Release, Sim, Tenant, object::seen, unique, wait_for,
 };
 
 /// Two releases in one namespace, of which each serves one class.
@@ -67,9 +67,9 @@ async fn selected(tenants: &Bed, label: &str) -> anyhow::Result<()> {
     let sim = Sim::deploy(tenants).await?;
     tenant(tenants, &sim, "acme", json!({})).await?;
     ensure!(!seen(&tenants.integration("acme").await?));
-    labelled(tenants, label, json!("yes")).await?;
+    tenants.label(label, json!("yes")).await?;
     tenants.until_reason("acme", "Connected").await?;
-    labelled(tenants, label, Value::Null).await?;
+    tenants.label(label, Value::Null).await?;
     // Its Secret goes and does not come back, until the label does.
     let name = Tenant::server_to_server("acme").token_secret();
     wait_for("nobody restores the Secret", LIMIT, || async {
@@ -82,19 +82,11 @@ async fn selected(tenants: &Bed, label: &str) -> anyhow::Result<()> {
             .then_some(()))
     })
     .await?;
-    labelled(tenants, label, json!("yes")).await?;
+    tenants.label(label, json!("yes")).await?;
     wait_for("the Secret is restored", LIMIT, || async {
         tenants.find("secrets", &name).await
     })
     .await?;
-    Ok(())
-}
-
-async fn labelled(bed: &Bed, label: &str, value: Value) -> anyhow::Result<()> {
-    let url = format!("/api/v1/namespaces/{}", bed.namespace());
-    let patch = json!({"metadata": {"labels": {(label): value}}});
-    let merge = ("application/merge-patch+json", &patch);
-    bed.request("PATCH", &url, Some(merge)).await?;
     Ok(())
 }
 
@@ -112,45 +104,4 @@ async fn until_observed(bed: &Bed, name: &str) -> anyhow::Result<()> {
     })
     .await?;
     Ok(())
-}
-
-/// A release besides the usual one of a test.
-struct Release {
-    bed: Bed,
-    name: String,
-}
-
-impl Release {
-    async fn install(
-        bed: &Bed,
-        name: &str,
-        values: &[String],
-        namespaced: bool,
-    ) -> anyhow::Result<Self> {
-        let options = Options {
-            values: values.to_vec(),
-            ..Options::default()
-        };
-        let mut args = vec!["install".to_owned(), name.to_owned()];
-        args.extend(Operator::chart_args(bed, &options));
-        if !namespaced {
-            let served = args
-                .iter()
-                .position(|arg| arg.starts_with("watchNamespaces="));
-            let served = served.context("no namespaces")?;
-            args.drain(served - 1..=served);
-        }
-        let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        tools::must("helm", &args).await?;
-        Ok(Self {
-            bed: bed.clone(),
-            name: name.to_owned(),
-        })
-    }
-
-    async fn uninstall(&self) -> anyhow::Result<()> {
-        let namespace = format!("--namespace={}", self.bed.namespace());
-        tools::must("helm", &["uninstall", &self.name, &namespace, "--wait"]).await?;
-        Ok(())
-    }
 }

@@ -79,7 +79,7 @@ impl BackEnd {
             status: 204,
             ..Memory::default()
         }));
-        let server = tokio::spawn(serve(listener, shared.clone()));
+        let server = tokio::spawn(serve(listener, router(&shared)));
         Ok(Self {
             address,
             shared,
@@ -108,7 +108,7 @@ impl BackEnd {
             Ok(Some(TcpListener::bind(self.address).await?))
         })
         .await?;
-        let server = tokio::spawn(serve(listener, self.shared.clone()));
+        let server = tokio::spawn(serve(listener, router(&self.shared)));
         *self.server.lock().await = Some(server);
         Ok(())
     }
@@ -226,9 +226,12 @@ pub async fn lead(bed: &Bed, name: &str, port: u16, to: SocketAddr) -> anyhow::R
     Ok(())
 }
 
+fn router(shared: &Arc<Mutex<Memory>>) -> Router {
+    Router::new().fallback(take).with_state(shared.clone())
+}
+
 /// Connections are tasks of this future's own, so that they end with it.
-async fn serve(listener: TcpListener, shared: Arc<Mutex<Memory>>) {
-    let router = Router::new().fallback(take).with_state(shared);
+pub async fn serve(listener: TcpListener, router: Router) {
     let mut connections = tokio::task::JoinSet::new();
     loop {
         tokio::select! {

@@ -74,7 +74,7 @@ fn answer(delivery: &Value) -> &Value {
 }
 
 /// The receiver's Pods that are not about to end.
-async fn pods(bed: &Bed) -> anyhow::Result<Vec<Value>> {
+pub async fn pods(bed: &Bed) -> anyhow::Result<Vec<Value>> {
     let mut pods = bed
         .list("pods", "app.kubernetes.io/name=zoom-receiver")
         .await?;

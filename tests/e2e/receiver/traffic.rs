@@ -5,7 +5,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -44,12 +44,27 @@ pub struct Ledger {
     pub odd: Option<String>,
 }
 
+/// What is sent, and how fast.
+#[derive(Clone, Debug)]
+pub struct Load {
+    /// Tells the events of one load from those of another.
+    pub name: String,
+    /// Whose events they are, in turn.
+    pub accounts: Vec<String>,
+    /// How many are under way at once.
+    pub at_a_time: usize,
+    /// How long each of these waits between two events.
+    pub pause: Duration,
+    /// Bytes that make an event larger.
+    pub padding: usize,
+}
+
 struct Shared {
     url: String,
     secret: Mutex<String>,
     stop: AtomicBool,
-    next: AtomicU64,
-    name: String,
+    next: AtomicUsize,
+    load: Load,
     padding: String,
     ledger: Mutex<Ledger>,
 }
@@ -71,13 +86,26 @@ impl Traffic {
         at_a_time: usize,
         padding: usize,
     ) -> Self {
+        let load = Load {
+            name: name.to_owned(),
+            accounts: vec!["A".to_owned()],
+            at_a_time,
+            pause: Duration::ZERO,
+            padding,
+        };
+        Self::of(url, secret, load)
+    }
+
+    /// Sends what `load` says.
+    pub fn of(url: &str, secret: &str, load: Load) -> Self {
+        let at_a_time = load.at_a_time;
         let shared = Arc::new(Shared {
             url: url.to_owned(),
             secret: Mutex::new(secret.to_owned()),
             stop: AtomicBool::new(false),
-            next: AtomicU64::new(0),
-            name: name.to_owned(),
-            padding: "x".repeat(padding),
+            next: AtomicUsize::new(0),
+            padding: "x".repeat(load.padding),
+            load,
             ledger: Mutex::default(),
         });
         let mut workers = JoinSet::new();
@@ -129,23 +157,31 @@ async fn work(shared: Arc<Shared>) {
         .build()
         .expect("a client");
     while !shared.stop.load(Ordering::Relaxed) {
-        let number = shared.next.fetch_add(1, Ordering::Relaxed);
-        let body = format!(
-            r#"{{"event":"meeting.ended","event_ts":1626230691572,"payload":{{"account_id":"A","object":{{"id":"{}-{number}","topic":"{}"}}}}}}"#,
-            shared.name, shared.padding
-        );
+        let body = shared.event();
         while !shared.send(&client, &body).await {
             if shared.stop.load(Ordering::Relaxed) {
                 return;
             }
             tokio::time::sleep(PAUSE).await;
         }
+        tokio::time::sleep(shared.load.pause).await;
     }
 }
 
 // === impl Shared ===
 
 impl Shared {
+    /// The next event, which is like no other.
+    fn event(&self) -> String {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let (load, padding) = (&self.load, &self.padding);
+        let account = &load.accounts[number % load.accounts.len()];
+        format!(
+            r#"{{"event":"meeting.ended","event_ts":1626230691572,"payload":{{"account_id":"{account}","object":{{"id":"{}-{number}","topic":"{padding}"}}}}}}"#,
+            load.name
+        )
+    }
+
     /// Sends the event once. Says whether it was acknowledged.
     async fn send(&self, client: &reqwest::Client, body: &str) -> bool {
         let secret = self

@@ -2,8 +2,11 @@
 
 mod attacks;
 mod consents;
+mod crowd;
+mod crowded;
 mod example;
 mod self_service;
+mod sinks;
 
 use std::time::Duration;
 
@@ -25,6 +28,7 @@ pub fn cases() -> Vec<Case> {
         Case::new("tenants::an_account_is_proved_by_consent", consents::proved).needs_host(),
         Case::new("tenants::self_service_elsewhere", self_service::elsewhere).needs_host(),
         Case::new("tenants::shared_app", example::shared_app).needs_host(),
+        Case::new("tenants::crowd_under_load", crowd::crowd).needs_host(),
         Case::new("tenants::a_forwarded_link", attacks::forwarded_link).needs_host(),
         Case::new("tenants::a_plain_user", attacks::plain_user).needs_host(),
         Case::new("tenants::a_removal_ends_one_connection", attacks::removal).needs_host(),
