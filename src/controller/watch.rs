@@ -83,19 +83,11 @@ async fn consents(client: Client, context: Arc<Context>) {
         let index = context.reader.index();
         match event {
             Ok(Event::Init) => index.list_consents(),
-            Ok(Event::InitApply(secret)) => {
-                let subjects = subjects(&secret);
-                index.consent_listed(&secret.name_any(), &subjects);
-                for key in subjects {
-                    context.requeue.now(key);
-                }
-                outage.ended("Secret");
-            }
             Ok(Event::InitDone) => {
                 index.consents_listed();
                 outage.ended("Secret");
             }
-            Ok(Event::Apply(secret)) => {
+            Ok(Event::Apply(secret) | Event::InitApply(secret)) => {
                 let subjects = subjects(&secret);
                 index.consent_written(&secret.name_any(), &subjects);
                 for key in subjects {

@@ -18,8 +18,8 @@ pub struct Existing {
 struct Listed {
     is_complete: bool,
     known: HashSet<u64>,
-    /// Those that a new list has named so far.
-    listing: HashSet<u64>,
+    /// Those that a list has named so far, while it is read.
+    listing: Option<HashSet<u64>>,
 }
 
 // === impl Existing ===
@@ -28,21 +28,21 @@ impl Existing {
     /// A watch starts to list.
     pub fn list(&mut self, scope: Option<&str>) {
         let watch = self.watches.entry(scope.map(ToOwned::to_owned));
-        watch.or_default().listing.clear();
+        watch.or_default().listing = Some(HashSet::new());
     }
 
     /// A list names this one.
     pub fn listed(&mut self, namespace: &str, name: &str) {
         let hash = self.hash(namespace, name);
-        if let Some(watch) = self.watch_of(namespace) {
-            watch.listing.insert(hash);
+        if let Some(listing) = self.watch_of(namespace).and_then(|it| it.listing.as_mut()) {
+            listing.insert(hash);
         }
     }
 
     /// A watch has listed all.
     pub fn complete(&mut self, scope: Option<&str>) {
         if let Some(watch) = self.watches.get_mut(&scope.map(ToOwned::to_owned)) {
-            watch.known = std::mem::take(&mut watch.listing);
+            watch.known = watch.listing.take().unwrap_or_default();
             watch.is_complete = true;
         }
     }
@@ -53,7 +53,9 @@ impl Existing {
         if let Some(watch) = self.watch_of(namespace) {
             watch.known.insert(hash);
             // What is written while a list is read may be missing in it.
-            watch.listing.insert(hash);
+            if let Some(listing) = &mut watch.listing {
+                listing.insert(hash);
+            }
         }
     }
 

@@ -10,8 +10,8 @@ use crate::controller::key::Key;
 pub struct Handed {
     is_complete: bool,
     known: Consents,
-    /// Those that a new list has named so far.
-    listing: Consents,
+    /// Those that a list has named so far, while it is read.
+    listing: Option<Consents>,
 }
 
 /// Names of Secrets.
@@ -22,25 +22,25 @@ type Consents = HashMap<Key, BTreeSet<String>>;
 impl Handed {
     /// The watch starts to list.
     pub fn list(&mut self) {
-        self.listing.clear();
-    }
-
-    /// A list names this one.
-    pub fn listed(&mut self, consent: &str, subjects: &[Key]) {
-        insert(&mut self.listing, consent, subjects);
-        // What it is about gets a pass before the list has ended.
-        insert(&mut self.known, consent, subjects);
+        self.listing = Some(Consents::new());
     }
 
     /// The watch has listed all.
     pub fn complete(&mut self) {
-        self.known = std::mem::take(&mut self.listing);
+        self.known = self.listing.take().unwrap_or_default();
         self.is_complete = true;
     }
 
-    /// This one is new, or changed.
+    /// A list names this one, or it is new, or changed. What it is about gets a pass, perhaps before the list has
+    /// ended.
     pub fn insert(&mut self, consent: &str, subjects: &[Key]) {
-        insert(&mut self.known, consent, subjects);
+        let listing = self.listing.as_mut();
+        for consents in [Some(&mut self.known), listing].into_iter().flatten() {
+            for key in subjects {
+                let of = consents.entry(key.clone()).or_default();
+                of.insert(consent.to_owned());
+            }
+        }
     }
 
     /// This one is gone.
@@ -63,13 +63,6 @@ impl Handed {
     }
 }
 
-fn insert(consents: &mut Consents, consent: &str, subjects: &[Key]) {
-    for key in subjects {
-        let of = consents.entry(key.clone()).or_default();
-        of.insert(consent.to_owned());
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,7 +74,7 @@ mod tests {
         let mut handed = Handed::default();
         assert!(!handed.lacks(&ada), "nobody watches");
         handed.list();
-        handed.listed("c1", &both);
+        handed.insert("c1", &both);
         assert!(!handed.lacks(&Key::connection("n", "grace")), "it goes on");
         handed.complete();
         assert!(handed.lacks(&Key::connection("n", "grace")));
@@ -99,14 +92,14 @@ mod tests {
         let ada = Key::connection("n", "ada");
         let mut handed = Handed::default();
         handed.list();
-        handed.listed("gone", std::slice::from_ref(&ada));
+        handed.insert("gone", std::slice::from_ref(&ada));
         handed.complete();
         handed.list();
         assert!(!handed.lacks(&ada), "not before it has ended");
         handed.complete();
         assert!(handed.lacks(&ada));
         handed.list();
-        handed.listed("new", std::slice::from_ref(&ada));
+        handed.insert("new", std::slice::from_ref(&ada));
         assert!(!handed.lacks(&ada), "a pass may come before the end");
         handed.complete();
         assert!(!handed.lacks(&ada));

@@ -9,13 +9,13 @@
 //! | which objects of a kind exist | `cache` |
 //! | what is asked of an object that is not read | `facts` |
 //! | which objects exist, and how they belong together | `objects` |
-//! | which connections have to do with an account | `accounts` |
+//! | which connections prove or claim an account | `accounts` |
 //! | which kinds are indexed, what is left out, who is affected by a change | `watched`, `declared` |
 //! | who is affected by a change of a Secret | `secrets` |
 //! | what do receivers tell | `receivers` |
 //! | is a route still somebody's | `presence` |
 //! | has a watch listed everything | `coverage` |
-//! | which connections have to do with a user or an account | `subjects`, `accounts` |
+//! | which connections name a user or an account, which have sinks | `subjects` |
 //! | which objects does this operator serve | `served` |
 //! | what did the last pass find | `fleet` |
 //! | when are receivers asked for their facts | `polls` |

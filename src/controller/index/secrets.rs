@@ -86,17 +86,12 @@ impl Index {
         self.lock().handed.list();
     }
 
-    /// A list names this consent, which concerns these objects.
-    pub fn consent_listed(&self, consent: &str, subjects: &[Key]) {
-        self.lock().handed.listed(consent, subjects);
-    }
-
     /// The watch of consents has listed all.
     pub fn consents_listed(&self) {
         self.lock().handed.complete();
     }
 
-    /// A consent is new, or changed.
+    /// A consent that concerns these objects is listed, new, or changed.
     pub fn consent_written(&self, consent: &str, subjects: &[Key]) {
         self.lock().handed.insert(consent, subjects);
     }
