@@ -16,9 +16,9 @@ async fn nothing_said(bed: Bed) -> anyhow::Result<()> {
     };
     let (sim, _operator) = bed.zoom_and_operator(&debug).await?;
     let tenant = Tenant::server_to_server("acme");
-    sim.put_app(&tenant, json!({})).await?;
-    bed.apply(&tenant.secret()).await?;
-    bed.apply(&tenant.manifest_with_webhook()).await?;
+    tenant
+        .declare(&bed, &sim, json!({}), &tenant.manifest_with_webhook())
+        .await?;
     bed.until_reason("acme", "Connected").await?;
     let event = json!({"event": "meeting.ended", "payload": {"object": {"id": "7"}}});
     sim.deliver(&tenant, json!({"event": event})).await?;

@@ -108,9 +108,9 @@ async fn longest_names(bed: Bed) -> anyhow::Result<()> {
     let (sim, _operator) = bed.zoom_and_operator(&Options::default()).await?;
     let name = format!("a{}", "b".repeat(51));
     let tenant = Tenant::server_to_server(&name);
-    sim.put_app(&tenant, json!({})).await?;
-    bed.apply(&tenant.secret()).await?;
-    bed.apply(&tenant.manifest_with_webhook()).await?;
+    tenant
+        .declare(&bed, &sim, json!({}), &tenant.manifest_with_webhook())
+        .await?;
     bed.until_reason(&name, "Connected").await?;
     let validated = sim.validate(&tenant).await?;
     anyhow::ensure!(validated["ok"] == true, "{validated}");

@@ -42,6 +42,20 @@ impl App {
         sim.put_app(&self.0, app).await
     }
 
+    /// Makes it known at Zoom, and applies its Secret and its `ZoomIntegration`.
+    pub async fn declare(
+        &self,
+        bed: &Bed,
+        sim: &Sim,
+        settings: Value,
+        spec: &Value,
+    ) -> anyhow::Result<()> {
+        self.register(sim, settings).await?;
+        bed.apply(&self.0.secret()).await?;
+        bed.apply(&self.manifest(spec)).await?;
+        Ok(())
+    }
+
     /// Its `ZoomIntegration`, with further fields of `spec`; `null` removes one.
     pub fn manifest(&self, spec: &Value) -> Value {
         let mut own = json!({

@@ -240,14 +240,14 @@ impl ArgoCd {
         found
     }
 
-    /// Has it compare anew, past its caches, and waits until it has.
+    /// Has it compare again, past its caches, and waits until it has.
     pub async fn refresh(&self, name: &str) -> anyhow::Result<Value> {
         let before = self.application(name).await?;
         let hard = json!({"metadata": {"annotations": {"argocd.argoproj.io/refresh": "hard"}}});
         let body = Some(("application/merge-patch+json", &hard));
         let path = self.path("Application", name);
         self.bed.request("PATCH", &path, body).await?;
-        self.until(name, "compared anew", |application| {
+        self.until(name, "compared again", |application| {
             application["status"]["reconciledAt"] != before["status"]["reconciledAt"]
                 && application["metadata"]["annotations"]["argocd.argoproj.io/refresh"].is_null()
         })

@@ -7,10 +7,10 @@ use k8s_openapi::ByteString;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::{App, Bed, Sim, evidence::keep, object::text, unique};
+use super::{App, Bed, PAGES, Sim, evidence::keep, object::text, unique};
 
 /// Hands over the code of `person` for the connection `name` of `tenant`, to an app of `home`, where the operator is
-/// installed with `https://connect.example.com` as the address of its pages.
+/// installed with consent pages.
 pub async fn hand_over(
     sim: &Sim,
     app: &App,
@@ -44,7 +44,7 @@ async fn deliver(
     person: &str,
 ) -> anyhow::Result<()> {
     let redirect_url = format!(
-        "https://connect.example.com{}",
+        "https://{PAGES}{}",
         callback_path(home.namespace(), &app.0.name)
     );
     let verifier = unique("verifier-of-a-consent-that-nobody-guesses");

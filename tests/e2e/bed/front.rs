@@ -71,7 +71,7 @@ impl Front {
         Ok(front)
     }
 
-    /// Reads the objects anew and waits until nginx goes by them.
+    /// Reads the objects again and waits until nginx goes by them.
     pub async fn reload(&mut self) -> anyhow::Result<()> {
         self.hosts = routes::read(&self.bed).await?;
         self.generation += 1;

@@ -44,6 +44,7 @@ mod operator;
 pub mod process;
 pub mod program;
 mod release;
+mod shared_app;
 mod sim;
 mod suite;
 mod tenant;
@@ -62,7 +63,7 @@ pub use self::{
     namespace::Bed,
     nats::Nats,
     object::path,
-    operator::{Operator, Options, chosen_images, image},
+    operator::{Operator, Options, PAGES, chosen_images, image},
     release::Release,
     sim::Sim,
     tenant::{SCOPE, Tenant, merge, secret, unique},

@@ -13,6 +13,9 @@ use super::{
 /// Helm release, and so the name of the Deployment and of the Lease.
 const RELEASE: &str = "zoom-operator";
 
+/// Host of the consent pages.
+pub const PAGES: &str = "connect.example.com";
+
 /// What differs from test to test.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -40,6 +43,38 @@ impl Default for Options {
             lease_seconds: 5,
             values: Vec::new(),
             previous: None,
+        }
+    }
+}
+
+impl Options {
+    /// Serves these namespaces instead of the test's own alone.
+    #[must_use]
+    pub fn serving(self, beds: &[&Bed]) -> Self {
+        let all: Vec<&str> = beds.iter().map(|bed| bed.namespace()).collect();
+        self.with(format!("watchNamespaces={{{}}}", all.join(",")))
+    }
+
+    /// With consent pages at [`PAGES`].
+    #[must_use]
+    pub fn with_pages(self) -> Self {
+        self.with(format!("connect.url=https://{PAGES}"))
+            .with("connect.replicas=1".to_owned())
+    }
+
+    /// With a further `--set` value of the chart.
+    #[must_use]
+    pub fn with(mut self, value: String) -> Self {
+        self.values.push(value);
+        self
+    }
+
+    /// A busy machine does not cost the leader its lease.
+    #[must_use]
+    pub fn patient() -> Self {
+        Self {
+            lease_seconds: 15,
+            ..Self::default()
         }
     }
 }

@@ -124,8 +124,8 @@ impl Sim {
         Ok(())
     }
 
-    /// Mends a fault.
-    pub async fn mend(&self, name: &str) -> anyhow::Result<()> {
+    /// Ends a fault.
+    pub async fn clear_fault(&self, name: &str) -> anyhow::Result<()> {
         self.admin("DELETE", &format!("faults/{name}"), None)
             .await?;
         Ok(())
@@ -141,7 +141,7 @@ impl Sim {
 
     /// Delivers an event, or whatever `order` says, to the tenant's receiver; the delivery after its first attempt. The
     /// address of a Service leads to its Pods a moment after they are ready: what was refused before that reached nobody
-    /// and is delivered anew.
+    /// and is delivered again.
     pub async fn deliver(&self, tenant: &Tenant, order: Value) -> anyhow::Result<Value> {
         let mut full = json!({"url": tenant.receiver_url(), "retries": false});
         merge(&mut full, &order);
@@ -154,7 +154,7 @@ impl Sim {
         .await
     }
 
-    /// Zoom's URL validation of the tenant's receiver; anew while it is refused, as with [`Sim::deliver`].
+    /// Zoom's URL validation of the tenant's receiver; again while it is refused, as with [`Sim::deliver`].
     pub async fn validate(&self, tenant: &Tenant) -> anyhow::Result<Value> {
         let path = format!("apps/{}/validations", tenant.client_id);
         let body = json!({"url": tenant.receiver_url()});

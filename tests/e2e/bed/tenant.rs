@@ -6,6 +6,8 @@ use k8s_openapi::ByteString;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
+use super::{Bed, Sim};
+
 /// A scope that every tenant has.
 pub const SCOPE: &str = "user:read:list_users:admin";
 
@@ -83,6 +85,20 @@ impl Tenant {
             "subscriptions": [{"name": "meetings", "events": ["meeting.started", "meeting.ended"]}],
             "sink": {"http": {"serviceRef": {"name": "sink", "path": "/zoom"}}},
         }}))
+    }
+
+    /// Makes its app known at Zoom, and applies its Secret and this manifest.
+    pub async fn declare(
+        &self,
+        bed: &Bed,
+        sim: &Sim,
+        settings: Value,
+        manifest: &Value,
+    ) -> anyhow::Result<()> {
+        sim.put_app(self, settings).await?;
+        bed.apply(&self.secret()).await?;
+        bed.apply(manifest).await?;
+        Ok(())
     }
 
     /// Where the offline Zoom finds its receiver.

@@ -12,10 +12,8 @@ const EACH: usize = 3;
 
 /// Two releases for the whole life of their integrations, each for one namespace.
 pub async fn by_namespace(bed: Bed) -> anyhow::Result<()> {
-    let other = bed.neighbour("other").await?;
-    let result = Box::pin(side_by_side([&bed, &other])).await;
-    other.remove().await?;
-    result
+    bed.with_neighbours(["other"], async |[other]| side_by_side([&bed, other]).await)
+        .await
 }
 
 async fn side_by_side(homes: [&Bed; 2]) -> anyhow::Result<()> {
@@ -39,9 +37,9 @@ async fn side_by_side(homes: [&Bed; 2]) -> anyhow::Result<()> {
     for home in homes {
         for name in &names {
             let tenant = Tenant::server_to_server(name);
-            sim.put_app(&tenant, json!({})).await?;
-            home.apply(&tenant.secret()).await?;
-            home.apply(&tenant.manifest()).await?;
+            tenant
+                .declare(home, &sim, json!({}), &tenant.manifest())
+                .await?;
             tenants.push((home, tenant));
         }
     }

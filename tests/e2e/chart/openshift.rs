@@ -16,9 +16,9 @@ pub async fn without_ids(bed: Bed) -> anyhow::Result<()> {
     };
     let (sim, _operator) = bed.zoom_and_operator(&options).await?;
     let tenant = Tenant::server_to_server("acme");
-    sim.put_app(&tenant, json!({})).await?;
-    bed.apply(&tenant.secret()).await?;
-    bed.apply(&tenant.manifest_with_webhook()).await?;
+    tenant
+        .declare(&bed, &sim, json!({}), &tenant.manifest_with_webhook())
+        .await?;
     bed.until_reason("acme", "Connected").await?;
     bed.until("acme", "its receiver runs", |integration| {
         object::status(integration, "ReceiverAvailable") == "True"

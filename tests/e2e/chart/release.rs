@@ -136,9 +136,9 @@ impl Release {
 
     async fn tenant(&self, sim: &Sim, name: &str) -> anyhow::Result<Tenant> {
         let tenant = Tenant::server_to_server(name);
-        sim.put_app(&tenant, json!({})).await?;
-        self.tenants.apply(&tenant.secret()).await?;
-        self.tenants.apply(&tenant.manifest()).await?;
+        tenant
+            .declare(&self.tenants, sim, json!({}), &tenant.manifest())
+            .await?;
         Ok(tenant)
     }
 
@@ -212,9 +212,14 @@ impl Release {
             .await?;
         // And an endpoint that Zoom has validated.
         let hooked = Tenant::server_to_server("hooked");
-        sim.put_app(&hooked, json!({})).await?;
-        self.tenants.apply(&hooked.secret()).await?;
-        self.tenants.apply(&hooked.manifest_with_webhook()).await?;
+        hooked
+            .declare(
+                &self.tenants,
+                sim,
+                json!({}),
+                &hooked.manifest_with_webhook(),
+            )
+            .await?;
         self.tenants.until_reason("hooked", "Connected").await?;
         let validation = sim.validate(&hooked).await?;
         ensure!(validation["ok"] == true, "{validation:#}");

@@ -116,7 +116,7 @@ async fn ended(bed: Bed) -> anyhow::Result<()> {
     }
     ensure!(scene.requests().await? == requests);
 
-    // Who authorized anew is taken up again by the newer grant.
+    // The newer grant serves a person who authorized again.
     scene
         .app
         .import(&bed, "barbara", &newer, &json!({}))

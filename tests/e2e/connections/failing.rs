@@ -205,7 +205,7 @@ async fn down_at_import(bed: Bed) -> anyhow::Result<()> {
     ensure!(status(&connection, "Ready") == "Unknown");
     ensure!(status(&connection, "Stalled") == "absent");
     ensure!(bed.find("secrets", "ada-zoom-token").await?.is_none());
-    scene.sim.mend("down").await?;
+    scene.sim.clear_fault("down").await?;
     until(&bed, "ada", "Connected").await?;
     let seen = scene.until_generation("ada", &minted, 1).await?;
     seen.ensure_sound()
@@ -222,7 +222,7 @@ async fn identity_fails(bed: Bed) -> anyhow::Result<()> {
     let connection = until(&bed, "ada", "ZoomUnavailable").await?;
     ensure!(reason(&connection, "SubjectVerified") == "NotAsked");
     ensure!(bed.find("secrets", "ada-zoom-token").await?.is_none());
-    scene.sim.mend("down").await?;
+    scene.sim.clear_fault("down").await?;
     let connection = until(&bed, "ada", "Connected").await?;
     ensure!(reason(&connection, "SubjectVerified") == "Verified");
     let seen = scene.until_generation("ada", &minted, 1).await?;
@@ -230,7 +230,7 @@ async fn identity_fails(bed: Bed) -> anyhow::Result<()> {
     seen.ensure_sound()
 }
 
-/// A mistake of the tenant's costs no grant, and is mended at once.
+/// A mistake of the tenant's costs no grant, and is repaired at once.
 async fn wrong_secret(bed: Bed) -> anyhow::Result<()> {
     let (scene, minted) = Scene::connected(&bed).await?;
     let token = published(&bed, "ada").await?;

@@ -86,8 +86,8 @@ async fn broken_grant(bed: Bed) -> anyhow::Result<()> {
     let now = bed.get("secrets", "ada-zoom-grant").await?;
     ensure!(key(&now, "grant") == "{", "overwritten");
     // Put back, it is as good as before.
-    let mended = json!({"data": before["data"]});
-    bed.patch("secrets", "ada-zoom-grant", &mended).await?;
+    let restored = json!({"data": before["data"]});
+    bed.patch("secrets", "ada-zoom-grant", &restored).await?;
     until(&bed, "ada", "Connected").await?;
     ensure!(scene.requests().await? == 1);
     scene.until_generation("ada", &minted, 1).await?;
@@ -144,21 +144,12 @@ async fn renamed(bed: Bed) -> anyhow::Result<()> {
 
 /// Whoever holds the original may spend it: a copy in another namespace is refused before Zoom hears of it.
 async fn copied(bed: Bed) -> anyhow::Result<()> {
-    let neighbour = bed.neighbour("copy").await?;
-    let result = copy(&bed, &neighbour).await;
-    neighbour.remove().await?;
-    result
+    bed.with_neighbours(["copy"], async |[neighbour]| copy(&bed, neighbour).await)
+        .await
 }
 
 async fn copy(bed: &Bed, neighbour: &Bed) -> anyhow::Result<()> {
-    let options = Options {
-        values: vec![format!(
-            "watchNamespaces={{{},{}}}",
-            bed.namespace(),
-            neighbour.namespace()
-        )],
-        ..options()
-    };
+    let options = Options::patient().serving(&[bed, neighbour]);
     let scene = Scene::new(bed, &options, json!({}), &json!({})).await?;
     let minted = scene.connect("ada", 0).await?;
     let app: &App = &scene.app;

@@ -1,4 +1,4 @@
-//! The life of a grant: taken over, refreshed at its access token's own expiry, taken over anew.
+//! The life of a grant: taken over, refreshed at its access token's own expiry, taken over again.
 
 use anyhow::ensure;
 use jiff::Timestamp;
@@ -109,7 +109,7 @@ async fn own_expiry(bed: Bed) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Another value in the import Secret begins anew, while consumers never miss a token.
+/// Another value in the import Secret begins again, while consumers never miss a token.
 async fn another_grant(bed: Bed) -> anyhow::Result<()> {
     let (scene, first) = Scene::connected(&bed).await?;
     let old = published(&bed, "ada").await?;

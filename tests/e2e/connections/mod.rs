@@ -70,10 +70,7 @@ struct Seen {
 
 /// A refresh is sent only while leadership outlasts its request.
 fn options() -> Options {
-    Options {
-        lease_seconds: 15,
-        ..Options::default()
-    }
+    Options::patient()
 }
 
 /// The offline Zoom, an operator, and an app that both know.
@@ -203,7 +200,8 @@ impl Scene {
             operator,
             app: App::general("app"),
         };
-        scene.declare(&scene.app, settings, spec).await?;
+        let (app, sim) = (&scene.app, &scene.sim);
+        app.declare(bed, sim, settings, spec).await?;
         Ok(scene)
     }
 
@@ -216,15 +214,8 @@ impl Scene {
 
     /// Makes an app known to both, and waits until its credentials were tried.
     async fn add(&self, app: &App, settings: Value, spec: &Value) -> anyhow::Result<()> {
-        self.declare(app, settings, spec).await?;
+        app.declare(&self.bed, &self.sim, settings, spec).await?;
         self.until_tried(app).await
-    }
-
-    async fn declare(&self, app: &App, settings: Value, spec: &Value) -> anyhow::Result<()> {
-        app.register(&self.sim, settings).await?;
-        self.bed.apply(&app.0.secret()).await?;
-        self.bed.apply(&app.manifest(spec)).await?;
-        Ok(())
     }
 
     /// Waits until the app's credentials were tried: what happens at Zoom from then on is about grants.

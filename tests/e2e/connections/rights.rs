@@ -16,21 +16,13 @@ const CONNECT: &str = "zoom-operator-connect";
 
 /// connect is reachable by everybody: whoever takes it over must learn no secret and change nothing.
 async fn rights(bed: Bed) -> anyhow::Result<()> {
-    let served = bed.neighbour("served").await?;
-    let result = ask(&bed, &served).await;
-    served.remove().await?;
-    result
+    bed.with_neighbours(["served"], async |[served]| ask(&bed, served).await)
+        .await
 }
 
 async fn ask(bed: &Bed, served: &Bed) -> anyhow::Result<()> {
     let (own, other) = (bed.namespace(), served.namespace());
-    let options = Options {
-        values: vec![
-            format!("watchNamespaces={{{own},{other}}}"),
-            "connect.url=https://connect.example.com".into(),
-        ],
-        ..Options::default()
-    };
+    let options = Options::default().serving(&[bed, served]).with_pages();
     Operator::install(bed, &options).await?;
     let connect = account(own, CONNECT);
     let controller = account(own, CONTROLLER);

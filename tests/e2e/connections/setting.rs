@@ -113,9 +113,10 @@ async fn wrong_kind(bed: Bed) -> anyhow::Result<()> {
     let scene = Scene::new(&bed, &options(), json!({}), &json!({})).await?;
     let minted = scene.mint(0).await?;
     let other = App(Tenant::server_to_server("other"));
-    scene.sim.put_app(&other.0, json!({})).await?;
-    bed.apply(&other.0.secret()).await?;
-    bed.apply(&other.0.manifest()).await?;
+    other
+        .0
+        .declare(&bed, &scene.sim, json!({}), &other.0.manifest())
+        .await?;
     bed.until_reason("other", "Connected").await?;
     other.import(&bed, "ada", &minted, &json!({})).await?;
     let connection = until(&bed, "ada", "NotAGeneralApp").await?;

@@ -51,9 +51,14 @@ async fn waits_for_installation(bed: Bed) -> anyhow::Result<()> {
     let (sim, _operator) = bed.zoom_and_operator(&Options::default()).await?;
     let tenant = Tenant::server_to_server("acme");
     // A link with a client id that Zoom has not accepted would show any value of any Secret.
-    sim.put_app(&tenant, json!({"kind": "General"})).await?;
-    bed.apply(&tenant.secret()).await?;
-    bed.apply(&general(&tenant, "Connected")).await?;
+    tenant
+        .declare(
+            &bed,
+            &sim,
+            json!({"kind": "General"}),
+            &general(&tenant, "Connected"),
+        )
+        .await?;
     let object = bed.until_reason("acme", "ReadyToInstall").await?;
     anyhow::ensure!(text(&object, "/status/phase") == "Ready to install");
     let url = text(&object, "/status/installUrl");

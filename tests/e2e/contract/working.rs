@@ -49,7 +49,7 @@ async fn first_work(bed: Bed) -> anyhow::Result<()> {
     let object = bed.until_reason("acme", "ZoomUnavailable").await?;
     anyhow::ensure!(text(&object, "/status/phase") == "Connecting");
     judge(&bed, "acme", FIRST_WORK).await?;
-    sim.mend("down").await?;
+    sim.clear_fault("down").await?;
     bed.until_reason("acme", "Connected").await?;
     judge(&bed, "acme", USABLE).await
 }
@@ -134,7 +134,7 @@ async fn refresh_fails(bed: Bed) -> anyhow::Result<()> {
     anyhow::ensure!(message(&object, "TokenFresh").contains(next), "no {next}");
     let (_, said) = judges::health(&object).await?;
     anyhow::ensure!(said.contains("refresh is failing"), "{said}");
-    sim.mend("down").await?;
+    sim.clear_fault("down").await?;
     bed.until("acme", "TokenFresh=True", |object| {
         status(object, "TokenFresh") == "True" && object.pointer("/status/token/failure").is_none()
     })
@@ -155,7 +155,7 @@ async fn token_expired(bed: Bed) -> anyhow::Result<()> {
     judge(&bed, "acme", RETRYING).await?;
     sim.patch_app(&tenant, json!({"token_lifetime_seconds": 3600}))
         .await?;
-    sim.mend("down").await?;
+    sim.clear_fault("down").await?;
     bed.until_reason("acme", "Connected").await?;
     judge(&bed, "acme", USABLE).await
 }
@@ -188,7 +188,7 @@ async fn receiver_down(bed: Bed) -> anyhow::Result<()> {
     anyhow::ensure!(status(&object, "ReceiverAvailable") == "False");
     judge(&bed, "acme", RETRYING).await?;
     bed.delete("resourcequotas", "no-pods").await?;
-    // Someone who mends it does not wait for Kubernetes' backoff.
+    // Someone who repairs it does not wait for Kubernetes' backoff.
     let restart = ["rollout", "restart", "deployment/acme-receiver"];
     anyhow::ensure!(bed.kubectl(&restart).await?.success);
     bed.until_reason("acme", "Connected").await?;

@@ -3,7 +3,7 @@
 //! Zoom's portal, which has no field that Zoom's has not. So if the instructions are wrong, the run gets stuck.
 //!
 //! Each has a second run, in which the person leaves a step out and does another one wrong: the setup stops there, the
-//! message names the mistake, and once it is mended the run goes on to its goal.
+//! message names the mistake, and once it is repaired the run goes on to its goal.
 
 mod clinicea;
 mod kivicare;

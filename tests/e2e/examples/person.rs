@@ -4,8 +4,8 @@ use anyhow::ensure;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::scene::{PAGES, Scene};
-use crate::bed::tools;
+use super::scene::Scene;
+use crate::bed::{PAGES, tools};
 
 /// How the program ends when a step cannot be done as it says.
 const STUCK: &str = "     stuck: ";

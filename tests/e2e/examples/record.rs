@@ -1,5 +1,5 @@
 //! What a run saw, written to target/integrations and held against the table of docs/integrations.md; with
-//! `UPDATE_DOCS=1` that is written anew.
+//! `UPDATE_DOCS=1` that is written again.
 
 use std::{
     fmt::Write as _,

@@ -11,9 +11,6 @@ use crate::bed::{
     tools, wait_for,
 };
 
-/// The public host of the consent pages.
-pub const PAGES: &str = "connect.example.com";
-
 /// A run's surroundings.
 pub struct Scene {
     pub bed: Bed,
@@ -39,14 +36,11 @@ pub struct World {
 
 impl Scene {
     pub async fn open(bed: &Bed, example: &'static str, world: World) -> anyhow::Result<Self> {
-        let mut options = Options::default();
-        if world.pages {
-            options.lease_seconds = 15;
-            options.values.extend([
-                format!("connect.url=https://{PAGES}"),
-                "connect.replicas=1".into(),
-            ]);
-        }
+        let options = if world.pages {
+            Options::patient().with_pages()
+        } else {
+            Options::default()
+        };
         let (sim, _operator) = bed.zoom_and_operator(&options).await?;
         let scene = Self {
             bed: bed.clone(),
@@ -76,7 +70,7 @@ impl Scene {
     }
 
     /// The kubelet looks again after a minute or two for a Secret that was missing when a Pod began, so the pages' Pods
-    /// begin anew once there are keys.
+    /// begin again once there are keys.
     async fn until_pages(&self) -> anyhow::Result<()> {
         let keys = "zoom-operator-connect-keys";
         self.bed

@@ -65,7 +65,7 @@ async fn bad_answers(bed: Bed) -> anyhow::Result<()> {
             asked.len() <= usize::try_from(failed.attempts)? + 1,
             "more requests than attempts: {failed:?} {asked:?}"
         );
-        sim.mend(&tenant.name).await?;
+        sim.clear_fault(&tenant.name).await?;
     }
     for (tenant, _) in &tenants {
         let object = bed.until_reason(&tenant.name, "Connected").await?;
@@ -97,7 +97,7 @@ async fn silence_holds_up_nobody(bed: Bed) -> anyhow::Result<()> {
         connected_at.as_str() < given_up,
         "{connected_at} {given_up}"
     );
-    sim.mend("silent").await?;
+    sim.clear_fault("silent").await?;
     bed.until_reason("silent", "Connected").await?;
     Ok(())
 }

@@ -22,9 +22,7 @@ pub fn cases() -> Vec<Case> {
 async fn restarts(bed: Bed) -> anyhow::Result<()> {
     let options = Options {
         replicas: 2,
-        lease_seconds: 15,
-        values: Vec::new(),
-        ..Options::default()
+        ..Options::patient()
     };
     let (sim, operator, tenant) = connected(&bed, &options).await?;
     bed.until_deployed("zoom-operator").await?;
@@ -44,7 +42,7 @@ async fn restarts(bed: Bed) -> anyhow::Result<()> {
     bed.until_reason("newcomer", "Connected").await?;
     assert_eq!(sim.token_requests(&tenant).await?, 2);
     for (pod, restarts) in container_restarts(&bed).await? {
-        // Only who led and could not renew had to begin anew.
+        // Only who led and could not renew had to begin again.
         let allowed = u64::from(pod == leader);
         ensure!(restarts <= allowed, "{pod}: {restarts} restarts");
     }

@@ -39,7 +39,7 @@ async fn frozen(bed: Bed) -> anyhow::Result<()> {
     assert_eq!(sim.token_requests(&tenant).await?, 3);
 
     // Its answer first: it is there when the sleeper wakes up.
-    sim.mend("hold").await?;
+    sim.clear_fault("hold").await?;
     tools::cluster("signal", &["CONT", bed.namespace(), &old]).await?;
     until_restarted_once(&bed, &old).await?;
     bed.until_object("pods", &old, "ready as standby", is_ready)

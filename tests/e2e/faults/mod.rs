@@ -61,9 +61,9 @@ async fn connected(bed: &Bed, options: &Options) -> anyhow::Result<(Sim, Operato
 
 /// Makes the tenant's app, credentials and integration.
 async fn add(bed: &Bed, sim: &Sim, tenant: &Tenant, settings: Value) -> anyhow::Result<()> {
-    sim.put_app(tenant, settings).await?;
-    bed.apply(&tenant.secret()).await?;
-    bed.apply(&tenant.manifest()).await?;
+    tenant
+        .declare(bed, sim, settings, &tenant.manifest())
+        .await?;
     Ok(())
 }
 

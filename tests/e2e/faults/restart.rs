@@ -1,4 +1,4 @@
-//! The operator ends and begins anew: what it knew is in the cluster.
+//! The operator ends and begins again: what it knew is in the cluster.
 
 use anyhow::ensure;
 use jiff::Timestamp;
@@ -68,7 +68,7 @@ async fn killed(bed: Bed) -> anyhow::Result<()> {
 
     tools::cluster("signal", &["KILL", bed.namespace(), &leader]).await?;
     let secret = until_new_token(&bed, &tenant, &before).await?;
-    sim.mend("hold").await?;
+    sim.clear_fault("hold").await?;
     assert_eq!(sim.token_requests(&tenant).await?, 3);
     until_restarted_once(&bed, &leader).await?;
     assert_eq!(operator.until_leading().await?, leader);

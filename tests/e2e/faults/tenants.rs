@@ -1,4 +1,4 @@
-//! What people do to their credentials, apps and Secrets, and mend again.
+//! What people do to their credentials, apps and Secrets, and repair again.
 
 use anyhow::ensure;
 use serde_json::json;

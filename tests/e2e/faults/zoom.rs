@@ -99,7 +99,7 @@ async fn down_at_a_refresh(bed: Bed) -> anyhow::Result<()> {
         "{message}"
     );
 
-    sim.mend("down").await?;
+    sim.clear_fault("down").await?;
     super::until_new_token(&bed, &tenant, &before).await?;
     let object = bed.integration("acme").await?;
     assert_eq!(failure(&object), None);
@@ -131,7 +131,7 @@ async fn expires(bed: Bed) -> anyhow::Result<()> {
     assert!(message.contains("next attempt at"), "{message}");
     assert!(!message.contains("maintenance"), "{message}");
 
-    sim.mend("down").await?;
+    sim.clear_fault("down").await?;
     let object = bed.until_reason("acme", "Connected").await?;
     assert_eq!(object::status(&object, "Ready"), "True");
     assert_eq!(object::status(&object, "TokenFresh"), "True");

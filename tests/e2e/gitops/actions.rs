@@ -18,9 +18,9 @@ const REQUESTED: &str = "zoom-operator.io/refresh-requested-at";
 async fn argocd_actions(bed: Bed) -> anyhow::Result<()> {
     let (sim, _operator) = bed.zoom_and_operator(&Options::default()).await?;
     let tenant = Tenant::server_to_server("acme");
-    sim.put_app(&tenant, json!({})).await?;
-    bed.apply(&tenant.secret()).await?;
-    bed.apply(&tenant.manifest()).await?;
+    tenant
+        .declare(&bed, &sim, json!({}), &tenant.manifest())
+        .await?;
     let connected = bed.until_reason("acme", "Connected").await?;
     offers(&connected, &["refresh", "suspend"], &["resume"]).await?;
 

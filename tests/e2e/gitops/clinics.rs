@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::argocd::yaml;
 use crate::bed::{
-    App, Bed, Case, Options,
+    Bed, Case, Options,
     argocd::ArgoCd,
     object::{reason, text},
     tools,
@@ -18,44 +18,19 @@ pub fn cases() -> Vec<Case> {
 }
 
 async fn one_file(bed: Bed) -> anyhow::Result<()> {
-    let first = bed.neighbour("clinic-a").await?;
-    let second = bed.neighbour("clinic-b").await?;
-    let result = Box::pin(scenario(&bed, &first, &second)).await;
-    first.remove().await?;
-    second.remove().await?;
-    result
+    bed.with_neighbours(["clinic-a", "clinic-b"], async |[first, second]| {
+        scenario(&bed, first, second).await
+    })
+    .await
 }
 
 async fn scenario(platform: &Bed, first: &Bed, second: &Bed) -> anyhow::Result<()> {
-    let all = [platform, first, second].map(Bed::namespace).join(",");
-    let options = Options {
-        values: vec![
-            format!("watchNamespaces={{{all}}}"),
-            "connect.url=https://connect.example.com".into(),
-            "connect.replicas=1".into(),
-        ],
-        ..Options::default()
-    };
-    let (sim, _operator) = platform.zoom_and_operator(&options).await?;
-    let app = App::general("clinics");
-    app.register(
-        &sim,
-        json!({"management": "Admin", "scopes": ["user:read:user:admin"]}),
-    )
-    .await?;
-    platform.apply(&app.0.secret()).await?;
-    let shared = json!({
-        "app": {"management": "Admin"},
-        "scopes": {"required": ["user:read:user:admin"]},
-        "oauth": {"redirectUrl": null, "consent": {"mode": "Operator"}},
-        "allowedNamespaces": {"from": "All"},
-        "webhook": {
-            "subscriptions": [{"name": "meetings", "events": ["meeting.ended"]}],
-            "sink": {"http": {"serviceRef": {"name": "sink", "path": "/zoom"}}},
-            "buffer": {"storage": "Ephemeral", "size": "16Mi"},
-        },
-    });
-    platform.apply(&app.manifest(&shared)).await?;
+    let options = Options::default()
+        .serving(&[platform, first, second])
+        .with_pages();
+    let _zoom = platform
+        .zoom_and_shared_app(&options, "clinics", &json!({}))
+        .await?;
 
     // Argo CD with the health checks, the project and the Application's settings of the examples.
     let examples = tools::repository().join("examples/gitops/argocd");

@@ -34,13 +34,7 @@ pub fn cases() -> Vec<Case> {
 
 /// With consent pages, so that every example can go its way.
 fn options() -> Options {
-    Options {
-        values: vec![
-            "connect.url=https://connect.example.com".into(),
-            "connect.replicas=1".into(),
-        ],
-        ..Options::default()
-    }
+    Options::default().with_pages()
 }
 
 /// The offline Zoom, which knows the app of every Secret of the examples, and an operator.

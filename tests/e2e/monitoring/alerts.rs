@@ -24,9 +24,9 @@ pub fn cases() -> Vec<Case> {
 /// An app that Zoom knows, with its Secret and its integration.
 async fn tenant(bed: &Bed, sim: &Sim, name: &str, settings: Value) -> anyhow::Result<Tenant> {
     let tenant = Tenant::server_to_server(name);
-    sim.put_app(&tenant, settings).await?;
-    bed.apply(&tenant.secret()).await?;
-    bed.apply(&tenant.manifest()).await?;
+    tenant
+        .declare(bed, sim, settings, &tenant.manifest())
+        .await?;
     Ok(tenant)
 }
 
@@ -79,11 +79,9 @@ async fn integrations(bed: Bed) -> anyhow::Result<()> {
 /// An app with a receiver and a buffer or none.
 async fn receiver(bed: &Bed, sim: &Sim, name: &str, webhook: Value) -> anyhow::Result<Tenant> {
     let tenant = Tenant::server_to_server(name);
-    sim.put_app(&tenant, json!({})).await?;
-    bed.apply(&tenant.secret()).await?;
     let mut manifest = tenant.manifest_with_webhook();
     merge(&mut manifest["spec"]["webhook"], &webhook);
-    bed.apply(&manifest).await?;
+    tenant.declare(bed, sim, json!({}), &manifest).await?;
     Ok(tenant)
 }
 
@@ -149,9 +147,7 @@ async fn connections(bed: Bed) -> anyhow::Result<()> {
     let prometheus = Prometheus::start(&bed, &options).await?;
     let other = tenant(&bed, &sim, "other", json!({})).await?;
     let app = App::general("app");
-    app.register(&sim, json!({})).await?;
-    bed.apply(&app.0.secret()).await?;
-    bed.apply(&app.manifest(&json!({}))).await?;
+    app.declare(&bed, &sim, json!({}), &json!({})).await?;
     let people = app.people(&sim).await?;
 
     // Of an app that has no connections.
@@ -166,10 +162,8 @@ async fn connections(bed: Bed) -> anyhow::Result<()> {
     app.import(&bed, "removed", &minted, &json!({})).await?;
     // Who granted less than another integration of the same kind of app requires.
     let lacking = App::general("lacking");
-    lacking.register(&sim, json!({})).await?;
-    bed.apply(&lacking.0.secret()).await?;
     let scopes = json!({"scopes": {"required": ["user:read:user", "meeting:read:meeting"]}});
-    bed.apply(&lacking.manifest(&scopes)).await?;
+    lacking.declare(&bed, &sim, json!({}), &scopes).await?;
     let person = lacking.people(&sim).await?.remove(0);
     let minted = lacking.mint(&sim, &person).await?;
     lacking.import(&bed, "lacking", &minted, &json!({})).await?;

@@ -23,13 +23,11 @@ async fn healthy(bed: Bed) -> anyhow::Result<()> {
     let (sim, operator) = bed.zoom_and_operator(&options).await?;
     let prometheus = Prometheus::start(&bed, &options).await?;
     let tenant = Tenant::server_to_server("acme");
-    sim.put_app(&tenant, json!({})).await?;
-    bed.apply(&tenant.secret()).await?;
-    bed.apply(&tenant.manifest_with_webhook()).await?;
+    tenant
+        .declare(&bed, &sim, json!({}), &tenant.manifest_with_webhook())
+        .await?;
     let app = App::general("app");
-    app.register(&sim, json!({})).await?;
-    bed.apply(&app.0.secret()).await?;
-    bed.apply(&app.manifest(&json!({}))).await?;
+    app.declare(&bed, &sim, json!({}), &json!({})).await?;
     let person = app.people(&sim).await?.remove(0);
     let minted = app.mint(&sim, &person).await?;
     app.import(&bed, "ada", &minted, &json!({})).await?;

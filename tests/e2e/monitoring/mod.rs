@@ -18,13 +18,7 @@ pub fn cases() -> Vec<Case> {
 
 /// With consent pages.
 fn options() -> Options {
-    Options {
-        values: vec![
-            "connect.url=https://connect.example.com".into(),
-            "connect.replicas=1".into(),
-        ],
-        ..Options::default()
-    }
+    Options::default().with_pages()
 }
 
 /// Title and queries of each panel of the dashboard, as Grafana asks them for the operator in a namespace.

@@ -79,7 +79,7 @@ async fn dead_letters(bed: Bed) -> anyhow::Result<()> {
     let body = refused.to_string();
     ensure!(shown["body"] == body.as_str(), "{shown:#}");
 
-    // The back end was mended.
+    // The back end was repaired.
     buffered.back_end.answers(204, std::time::Duration::ZERO);
     events(&bed, &["replay", "acme", &id]).await?;
     wait_for("the replayed event", LIMIT, || async {

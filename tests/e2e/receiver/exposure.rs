@@ -197,10 +197,14 @@ fn with_host(tenant: &Tenant, host: &str, path: &str) -> Value {
 
 async fn add(bed: &Bed, sim: &Sim, name: &str, host: &str, path: &str) -> anyhow::Result<()> {
     let tenant = Tenant::server_to_server(name);
-    sim.put_app(&tenant, json!({"kind": "General", "management": "User"}))
+    tenant
+        .declare(
+            bed,
+            sim,
+            json!({"kind": "General", "management": "User"}),
+            &with_host(&tenant, host, path),
+        )
         .await?;
-    bed.apply(&tenant.secret()).await?;
-    bed.apply(&with_host(&tenant, host, path)).await?;
     Ok(())
 }
 

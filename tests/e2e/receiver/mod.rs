@@ -47,11 +47,9 @@ pub fn cases() -> Vec<Case> {
 /// A connected tenant with a receiver.
 async fn connected(bed: &Bed, sim: &Sim, spec: Value) -> anyhow::Result<Tenant> {
     let tenant = Tenant::server_to_server("acme");
-    sim.put_app(&tenant, json!({})).await?;
-    bed.apply(&tenant.secret()).await?;
     let mut manifest = tenant.manifest_with_webhook();
     merge(&mut manifest["spec"], &spec);
-    bed.apply(&manifest).await?;
+    tenant.declare(bed, sim, json!({}), &manifest).await?;
     bed.until_reason("acme", "Connected").await?;
     Ok(tenant)
 }

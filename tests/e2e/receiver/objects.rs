@@ -187,9 +187,9 @@ async fn foreign(bed: Bed) -> anyhow::Result<()> {
         }))
         .await?;
     let tenant = Tenant::server_to_server("acme");
-    sim.put_app(&tenant, json!({})).await?;
-    bed.apply(&tenant.secret()).await?;
-    bed.apply(&tenant.manifest_with_webhook()).await?;
+    tenant
+        .declare(&bed, &sim, json!({}), &tenant.manifest_with_webhook())
+        .await?;
     let object = bed.until_reason("acme", "ReceiverConflict").await?;
     anyhow::ensure!(status(&object, "Stalled") == "True");
     let service = bed.get("services", RECEIVER).await?;
@@ -262,11 +262,9 @@ async fn lifecycle_secret(bed: Bed) -> anyhow::Result<()> {
     let theirs = secret(&name, &[("states.json", b"[]")]);
     let theirs = bed.create(&theirs).await?;
     let tenant = Tenant::server_to_server("acme");
-    sim.put_app(&tenant, json!({})).await?;
-    bed.apply(&tenant.secret()).await?;
     let mut manifest = tenant.manifest_with_webhook();
     manifest["spec"]["webhook"]["lifecycleEvents"] = json!({});
-    bed.apply(&manifest).await?;
+    tenant.declare(&bed, &sim, json!({}), &manifest).await?;
     let object = bed.until_reason("acme", "ReceiverConflict").await?;
     let said = message(&object, "Ready");
     anyhow::ensure!(said.contains(&format!("Secret {name}")), "{said}");

@@ -25,9 +25,8 @@ pub fn cases() -> Vec<Case> {
 
 async fn upgrade_and_rollback(bed: Bed) -> anyhow::Result<()> {
     let previous = Options {
-        lease_seconds: 15,
         previous: Some(tools::cluster("previous", &[]).await?.trim().to_owned()),
-        ..Options::default()
+        ..Options::patient()
     };
     let present = Options {
         previous: None,
@@ -38,9 +37,7 @@ async fn upgrade_and_rollback(bed: Bed) -> anyhow::Result<()> {
     let spec = json!({"webhook": {"sink": sink("back-end"), "buffer": {"size": "64Mi"}}});
     let tenant = connected(&bed, &sim, spec).await?;
     let app = App::general("app");
-    app.register(&sim, json!({})).await?;
-    bed.apply(&app.0.secret()).await?;
-    bed.apply(&app.manifest(&json!({}))).await?;
+    app.declare(&bed, &sim, json!({}), &json!({})).await?;
     let people = app.people(&sim).await?;
     let minted = app.mint(&sim, &people[0]).await?;
     app.import(&bed, "ada", &minted, &json!({})).await?;

@@ -11,8 +11,6 @@ const HOST: &str = "hooks.example.com";
 pub async fn validated(bed: Bed) -> anyhow::Result<()> {
     let (sim, _operator) = bed.zoom_and_operator(&Options::default()).await?;
     let app = App::general("app");
-    app.register(&sim, json!({})).await?;
-    bed.apply(&app.0.secret()).await?;
     let page = |name: &str| format!("https://clinic.example/{name}");
     let spec = json!({
         "app": {
@@ -29,7 +27,7 @@ pub async fn validated(bed: Bed) -> anyhow::Result<()> {
             "sink": {"http": {"serviceRef": {"name": "sink", "path": "/zoom"}}},
         },
     });
-    bed.apply(&app.manifest(&spec)).await?;
+    app.declare(&bed, &sim, json!({}), &spec).await?;
     let receiver = json!({"url": format!("http://app-receiver.{}.svc", bed.namespace())});
     sim.admin("PUT", &format!("names/{HOST}"), Some(&receiver))
         .await?;

@@ -120,7 +120,7 @@ async fn idle(bed: &Bed, operator: &Operator) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Zoom is asked once for each Secret; what it refuses is named, and mended within seconds.
+/// Zoom is asked once for each Secret; what it refuses is named, and repaired within seconds.
 async fn wrong_pair(bed: Bed) -> anyhow::Result<()> {
     let (sim, operator) = bed.zoom_and_operator(&Options::default()).await?;
     let app = App::general("acme");
@@ -181,20 +181,11 @@ async fn wrong_pair(bed: Bed) -> anyhow::Result<()> {
 
 /// What shows only when somebody authorizes is read from the connections, as soon as they know it.
 async fn connection(bed: Bed) -> anyhow::Result<()> {
-    let options = Options {
-        lease_seconds: 15,
-        values: vec![
-            "connect.url=https://connect.example.com".into(),
-            "connect.replicas=1".into(),
-        ],
-        ..Options::default()
-    };
+    let options = Options::patient().with_pages();
     let (sim, _operator) = bed.zoom_and_operator(&options).await?;
     let app = App::general("acme");
-    app.register(&sim, json!({})).await?;
-    bed.apply(&app.0.secret()).await?;
     let own = json!({"oauth": {"redirectUrl": null, "consent": {"mode": "Operator"}}});
-    bed.apply(&app.manifest(&own)).await?;
+    app.declare(&bed, &sim, json!({}), &own).await?;
     let object = turned(&bed, "Credentials", "Done").await?;
     ensure!(step(&object, "Redirect")["state"] == "Unknown");
     ensure!(said(&object, "Install").contains("There is no ZoomConnection yet: create one"));

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 
-use super::{UNTIL_MOUNTED, consents, deliver, event, route_of, routes, shared, until};
+use super::{UNTIL_MOUNTED, claims, consents, deliver, event, route_of, routes, until};
 use crate::{
     bed::{
         App, Bed, LIMIT, Options, Sim,
@@ -22,19 +22,6 @@ use crate::{
 
 /// An account beside the one of the app.
 const SCHOOL: &str = "SCHOOL";
-
-/// Two namespaces beside the test's own, for the time of `scenario`.
-async fn with_two_tenants(
-    bed: &Bed,
-    scenario: impl AsyncFnOnce(&Bed, &Bed) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
-    let clinic = bed.neighbour("clinic").await?;
-    let school = bed.neighbour("school").await?;
-    let result = Box::pin(scenario(&clinic, &school)).await;
-    clinic.remove().await?;
-    school.remove().await?;
-    result
-}
 
 /// An admin-managed app and two tenants, whose sinks listen.
 struct Pair<'a> {
@@ -127,7 +114,7 @@ impl<'a> Pair<'a> {
 
 /// The clinic's link comes to an administrator of another customer, before and after the clinic's own used it.
 pub async fn forwarded_link(platform: Bed) -> anyhow::Result<()> {
-    let scenario = async |clinic: &Bed, school: &Bed| {
+    let scenario = async |[clinic, school]: [&Bed; 2]| {
         let pair = Pair::prepare(&platform, clinic, school).await?;
         let account = pair.app.0.account_id.clone();
         let wrong =
@@ -165,12 +152,14 @@ pub async fn forwarded_link(platform: Bed) -> anyhow::Result<()> {
         ensure!(pair.until_connected(clinic, &account).await? == own);
         pair.deliver_to_both(1).await
     };
-    with_two_tenants(&platform, scenario).await
+    platform
+        .with_neighbours(["clinic", "school"], scenario)
+        .await
 }
 
 /// An administrator of the school removes the app from the school's account.
 pub async fn removal(platform: Bed) -> anyhow::Result<()> {
-    let scenario = async |clinic: &Bed, school: &Bed| {
+    let scenario = async |[clinic, school]: [&Bed; 2]| {
         let pair = Pair::prepare(&platform, clinic, school).await?;
         let account = pair.app.0.account_id.clone();
         for (tenant, person) in [(clinic, &pair.administrator), (school, &pair.others[0])] {
@@ -211,13 +200,15 @@ pub async fn removal(platform: Bed) -> anyhow::Result<()> {
         ensure!(pair.sim.events().await?.is_empty());
         Ok(())
     };
-    with_two_tenants(&platform, scenario).await
+    platform
+        .with_neighbours(["clinic", "school"], scenario)
+        .await
 }
 
 /// Of a user-managed app: a plain user of the clinic allows it by the school's link. And the school would like to send
 /// to the clinic's back end, and to forge its events.
 pub async fn plain_user(platform: Bed) -> anyhow::Result<()> {
-    let scenario = async |clinic: &Bed, school: &Bed| {
+    let scenario = async |[clinic, school]: [&Bed; 2]| {
         let own = unique("webhook-secret");
         let (sim, app) = user_managed(&platform, clinic, school).await?;
         let sinks = [
@@ -294,7 +285,9 @@ pub async fn plain_user(platform: Bed) -> anyhow::Result<()> {
         ensure!(sinks[0].asked() == 1, "{:?}", sinks[0].last());
         Ok(())
     };
-    with_two_tenants(&platform, scenario).await
+    platform
+        .with_neighbours(["clinic", "school"], scenario)
+        .await
 }
 
 /// The school's sink is to be the clinic's back end.
@@ -360,33 +353,19 @@ async fn elsewhere(
 
 /// A user-managed app with the operator's consent; the platform says whose events are the clinic's.
 async fn user_managed(platform: &Bed, clinic: &Bed, school: &Bed) -> anyhow::Result<(Sim, App)> {
-    let all = [platform, clinic, school].map(Bed::namespace).join(",");
-    let options = Options {
-        lease_seconds: 15,
-        values: vec![
-            format!("watchNamespaces={{{all}}}"),
-            "connect.url=https://connect.example.com".into(),
-            "connect.replicas=1".into(),
-        ],
-        ..Options::default()
-    };
+    let options = Options::patient()
+        .serving(&[platform, clinic, school])
+        .with_pages();
     let (sim, _operator) = platform.zoom_and_operator(&options).await?;
     let app = App::general("acme");
     app.register(&sim, json!({})).await?;
     platform.apply(&app.0.secret()).await?;
-    let mut spec = shared(clinic, school);
-    let own = json!({
+    let spec = json!({
         "accounts": claims(&[("CLINIC", clinic)]),
         "oauth": {"redirectUrl": null, "consent": {"mode": "Operator"}},
     });
-    merge(&mut spec, &own);
-    platform.apply(&app.manifest(&spec)).await?;
+    platform.apply(&app.manifest_for_all(&spec)).await?;
     Ok((sim, app))
-}
-
-fn claims(of: &[(&str, &Bed)]) -> Vec<Value> {
-    let claim = |(account, tenant): &(&str, &Bed)| json!({"accountId": account, "namespace": tenant.namespace(), "connection": "zoom"});
-    of.iter().map(claim).collect()
 }
 
 /// A tenant's access token.

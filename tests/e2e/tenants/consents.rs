@@ -17,16 +17,11 @@ use crate::{
     receiver::back_end::BackEnd,
 };
 
-/// Who authorized must be told by Zoom.
-const SCOPE: &str = "user:read:user:admin";
-
 pub async fn proved(bed: Bed) -> anyhow::Result<()> {
-    let clinic = bed.neighbour("clinic").await?;
-    let school = bed.neighbour("school").await?;
-    let result = Box::pin(scenario(&bed, &clinic, &school)).await;
-    clinic.remove().await?;
-    school.remove().await?;
-    result
+    bed.with_neighbours(["clinic", "school"], async |[clinic, school]| {
+        scenario(&bed, clinic, school).await
+    })
+    .await
 }
 
 async fn scenario(platform: &Bed, clinic: &Bed, school: &Bed) -> anyhow::Result<()> {
@@ -114,43 +109,13 @@ async fn scenario(platform: &Bed, clinic: &Bed, school: &Bed) -> anyhow::Result<
 }
 
 /// The offline Zoom with an admin-managed app, and an operator of these namespaces.
-pub async fn prepare(platform: &Bed, tenants: [&Bed; 2]) -> anyhow::Result<(Sim, App)> {
-    let [clinic, school] = tenants.map(Bed::namespace);
-    let options = Options {
-        lease_seconds: 15,
-        values: vec![
-            format!(
-                "watchNamespaces={{{},{clinic},{school}}}",
-                platform.namespace()
-            ),
-            "connect.url=https://connect.example.com".into(),
-            "connect.replicas=1".into(),
-        ],
-        ..Options::default()
-    };
-    let (sim, _operator) = platform.zoom_and_operator(&options).await?;
-    let app = App::general("acme");
-    let settings = json!({
-        "management": "Admin",
-        "scopes": [SCOPE],
-        "deauthorization_url": app.0.receiver_url(),
-    });
-    app.register(&sim, settings).await?;
-    platform.apply(&app.0.secret()).await?;
-    let spec = json!({
-        "app": {"management": "Admin"},
-        "scopes": {"required": [SCOPE]},
-        "oauth": {"redirectUrl": null, "consent": {"mode": "Operator"}},
-        "allowedNamespaces": {"from": "All"},
-        "webhook": {
-            "subscriptions": [{"name": "meetings", "events": ["meeting.ended"]}],
-            "sink": {"http": {"serviceRef": {"name": "sink", "path": "/zoom"}}},
-            "buffer": {"storage": "Ephemeral", "size": "16Mi"},
-            "unclaimedAccounts": "DeadLetter",
-        },
-    });
-    platform.apply(&app.manifest(&spec)).await?;
-    Ok((sim, app))
+pub async fn prepare(platform: &Bed, [clinic, school]: [&Bed; 2]) -> anyhow::Result<(Sim, App)> {
+    let options = Options::patient()
+        .serving(&[platform, clinic, school])
+        .with_pages();
+    platform
+        .zoom_and_shared_app(&options, "acme", &json!({}))
+        .await
 }
 
 /// The connection of a tenant with a sink.

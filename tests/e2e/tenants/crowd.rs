@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::crowded::{Crowd, EACH, NAMESPACES, account};
 use crate::{
     bed::{
-        Bed, LIMIT, Release,
+        Bed, LIMIT, Options, Release,
         object::{name, text},
         tools, unique, wait_for,
     },
@@ -44,11 +44,10 @@ pub async fn crowd(bed: Bed) -> anyhow::Result<()> {
     });
     let tenants = try_join_all(tenants).await?;
     bed.label(&label, json!("yes")).await?;
-    let values = [
-        format!("watchNamespaceSelector.matchLabels.{label}=yes"),
-        "connect.url=https://connect.example.com".to_owned(),
-        "connect.replicas=1".to_owned(),
-    ];
+    let values = Options::default()
+        .with(format!("watchNamespaceSelector.matchLabels.{label}=yes"))
+        .with_pages()
+        .values;
     let release = Release::install(&bed, &unique("zo"), &values, false).await?;
     let mut result = Box::pin(scenario(&bed, &tenants, &label)).await;
     if result.is_ok() {
@@ -225,7 +224,7 @@ impl UnderLoad {
         self.healthy.acknowledged(NAMESPACES * EACH).await
     }
 
-    /// Whatever was stuck is mended, and everything arrives.
+    /// Whatever was stuck is repaired, and everything arrives.
     async fn end(self, bed: &Bed, crowd: &Crowd) -> anyhow::Result<()> {
         let stuck = [self.broken, self.slow, self.flooding].map(Traffic::stop);
         let mut ledgers: Vec<Ledger> = futures::future::join_all(stuck).await;

@@ -23,8 +23,6 @@ pub const NAMESPACES: usize = 50;
 pub const EACH: usize = 4;
 /// Accounts that a consent proves; the first ones.
 const PROVED: usize = 12;
-/// Who authorized must be told by Zoom.
-const SCOPE: &str = "user:read:user:admin";
 /// A tenant's Secret for its sink.
 const OWN_SECRET: &str = "for-the-back-end";
 
@@ -61,8 +59,7 @@ impl Crowd {
     ) -> anyhow::Result<Self> {
         let (sim, sinks) = futures::try_join!(Sim::deploy(bed), Sinks::start(bed))?;
         let app = App::general("acme");
-        let settings = json!({"management": "Admin", "scopes": [SCOPE]});
-        app.register(&sim, settings).await?;
+        app.register_admin_managed(&sim).await?;
         let crowd = Self {
             bed: bed.clone(),
             sim,
@@ -97,20 +94,12 @@ impl Crowd {
                 "connection": connection(number),
             })
         });
-        self.app.manifest(&json!({
-            "app": {"management": "Admin"},
-            "scopes": {"required": [SCOPE]},
-            "oauth": {"redirectUrl": null, "consent": {"mode": "Operator"}},
+        self.app.manifest_admin_managed(&json!({
             "allowedNamespaces": {
                 "from": "Selector", "selector": {"matchLabels": {(label): "yes"}},
             },
             "accounts": stated.collect::<Vec<_>>(),
-            "webhook": {
-                "subscriptions": [{"name": "meetings", "events": ["meeting.ended"]}],
-                "sink": {"http": {"serviceRef": {"name": "sink", "path": "/zoom"}}},
-                "buffer": {"size": "64Mi"},
-                "unclaimedAccounts": "DeadLetter",
-            },
+            "webhook": {"buffer": {"storage": null, "size": "64Mi"}},
         }))
     }
 

@@ -23,29 +23,15 @@ const CLINICS: [&str; 3] = ["clinic-a", "clinic-b", "clinic-c"];
 const SCOPES: [&str; 2] = ["meeting:read:meeting:admin", "user:read:user:admin"];
 
 pub async fn shared_app(bed: Bed) -> anyhow::Result<()> {
-    let mut clinics = Vec::new();
-    for clinic in CLINICS {
-        clinics.push(bed.neighbour(clinic).await?);
-    }
-    let result = Box::pin(scenario(&bed, &clinics)).await;
-    for clinic in &clinics {
-        clinic.remove().await?;
-    }
-    result
+    bed.with_neighbours(CLINICS, async |clinics| scenario(&bed, clinics).await)
+        .await
 }
 
-async fn scenario(platform: &Bed, clinics: &[Bed]) -> anyhow::Result<()> {
-    let mut watched = vec![platform.namespace()];
-    watched.extend(clinics.iter().map(Bed::namespace));
-    let options = Options {
-        lease_seconds: 15,
-        values: vec![
-            format!("watchNamespaces={{{}}}", watched.join(",")),
-            "connect.url=https://connect.example.com".into(),
-            "connect.replicas=1".into(),
-        ],
-        ..Options::default()
-    };
+async fn scenario(platform: &Bed, clinics: [&Bed; 3]) -> anyhow::Result<()> {
+    let [first, second, third] = clinics;
+    let options = Options::patient()
+        .serving(&[platform, first, second, third])
+        .with_pages();
     let (sim, _operator) = platform.zoom_and_operator(&options).await?;
     let app = App::general("clinics");
     let settings = json!({"management": "Admin", "scopes": SCOPES});

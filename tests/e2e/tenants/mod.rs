@@ -42,29 +42,22 @@ const UNTIL_MOUNTED: Duration = Duration::from_mins(3);
 const UNTIL_UNCLAIMED: Duration = Duration::from_mins(4);
 
 async fn two_tenants(bed: Bed) -> anyhow::Result<()> {
-    let clinic = bed.neighbour("clinic").await?;
-    let school = bed.neighbour("school").await?;
-    let result = Box::pin(scenario(&bed, &clinic, &school)).await;
-    clinic.remove().await?;
-    school.remove().await?;
-    result
+    bed.with_neighbours(["clinic", "school"], async |[clinic, school]| {
+        scenario(&bed, clinic, school).await
+    })
+    .await
 }
 
 #[expect(clippy::too_many_lines, reason = "one story, told in its order")]
 async fn scenario(platform: &Bed, clinic: &Bed, school: &Bed) -> anyhow::Result<()> {
-    let all = [platform, clinic, school].map(Bed::namespace).join(",");
-    let options = Options {
-        lease_seconds: 15,
-        values: vec![format!("watchNamespaces={{{all}}}")],
-        ..Options::default()
-    };
+    let options = Options::patient().serving(&[platform, clinic, school]);
     let (sim, _operator) = platform.zoom_and_operator(&options).await?;
     let app = App::general("acme");
     app.register(&sim, json!({})).await?;
     platform.apply(&app.0.secret()).await?;
-    platform
-        .apply(&app.manifest(&shared(clinic, school)))
-        .await?;
+    let accounts = claims(&[("CLINIC", clinic), ("SCHOOL", school)]);
+    let stated = json!({"accounts": accounts});
+    platform.apply(&app.manifest_for_all(&stated)).await?;
     let sinks = [
         BackEnd::start(clinic, "back-end").await?,
         BackEnd::start(school, "back-end").await?,
@@ -225,19 +218,10 @@ async fn scenario(platform: &Bed, clinic: &Bed, school: &Bed) -> anyhow::Result<
     Ok(())
 }
 
-/// What makes the integration one for both tenants. Of a user-managed app the platform says whose events are whose.
-fn shared(clinic: &Bed, school: &Bed) -> Value {
-    let claim = |account: &str, bed: &Bed| json!({"accountId": account, "namespace": bed.namespace(), "connection": "zoom"});
-    json!({
-        "allowedNamespaces": {"from": "All"},
-        "accounts": [claim("CLINIC", clinic), claim("SCHOOL", school)],
-        "webhook": {
-            "subscriptions": [{"name": "meetings", "events": ["meeting.ended"]}],
-            "sink": {"http": {"serviceRef": {"name": "sink", "path": "/zoom"}}},
-            "buffer": {"storage": "Ephemeral", "size": "16Mi"},
-            "unclaimedAccounts": "DeadLetter",
-        },
-    })
+/// Of a user-managed app the platform says whose events are whose.
+fn claims(of: &[(&str, &Bed)]) -> Vec<Value> {
+    let claim = |(account, tenant): &(&str, &Bed)| json!({"accountId": account, "namespace": tenant.namespace(), "connection": "zoom"});
+    of.iter().map(claim).collect()
 }
 
 /// An event of an account.

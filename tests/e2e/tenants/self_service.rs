@@ -16,15 +16,11 @@ use crate::{
     receiver::back_end::BackEnd,
 };
 
-const SCOPE: &str = "user:read:user:admin";
-
 pub async fn elsewhere(bed: Bed) -> anyhow::Result<()> {
-    let labelled = bed.neighbour("labelled").await?;
-    let listed = bed.neighbour("listed").await?;
-    let result = Box::pin(scenario(&bed, &labelled, &listed)).await;
-    labelled.remove().await?;
-    listed.remove().await?;
-    result
+    bed.with_neighbours(["labelled", "listed"], async |[labelled, listed]| {
+        scenario(&bed, labelled, listed).await
+    })
+    .await
 }
 
 async fn scenario(platform: &Bed, labelled: &Bed, listed: &Bed) -> anyhow::Result<()> {
@@ -106,40 +102,17 @@ async fn scenario(platform: &Bed, labelled: &Bed, listed: &Bed) -> anyhow::Resul
 }
 
 async fn prepare(platform: &Bed, labelled: &Bed, listed: &Bed) -> anyhow::Result<(Sim, App)> {
-    let all = [platform, labelled, listed].map(Bed::namespace).join(",");
-    let options = Options {
-        lease_seconds: 15,
-        values: vec![
-            format!("watchNamespaces={{{all}}}"),
-            "connect.url=https://connect.example.com".into(),
-            "connect.replicas=1".into(),
-            format!(
-                "connect.acceptConnections[0].namespace={}",
-                listed.namespace()
-            ),
-            format!("connect.acceptConnections[0].from={}", platform.namespace()),
-        ],
-        ..Options::default()
+    let accepts = |field: &str, bed: &Bed| {
+        format!("connect.acceptConnections[0].{field}={}", bed.namespace())
     };
-    let (sim, _operator) = platform.zoom_and_operator(&options).await?;
-    let app = App::general("acme");
-    let settings = json!({"management": "Admin", "scopes": [SCOPE]});
-    app.register(&sim, settings).await?;
-    platform.apply(&app.0.secret()).await?;
-    let mut spec = json!({
-        "app": {"management": "Admin"},
-        "scopes": {"required": [SCOPE]},
-        "allowedNamespaces": {"from": "All"},
-        "webhook": {
-            "subscriptions": [{"name": "meetings", "events": ["meeting.ended"]}],
-            "sink": {"http": {"serviceRef": {"name": "sink", "path": "/zoom"}}},
-            "buffer": {"storage": "Ephemeral", "size": "16Mi"},
-            "unclaimedAccounts": "DeadLetter",
-        },
-    });
-    spec["oauth"] = self_service(labelled, 2)["oauth"].clone();
-    platform.apply(&app.manifest(&spec)).await?;
-    Ok((sim, app))
+    let options = Options::patient()
+        .serving(&[platform, labelled, listed])
+        .with_pages()
+        .with(accepts("namespace", listed))
+        .with(accepts("from", platform));
+    platform
+        .zoom_and_shared_app(&options, "acme", &self_service(labelled, 2))
+        .await
 }
 
 /// Connections are made in this namespace, up to this many.

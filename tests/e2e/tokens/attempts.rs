@@ -93,9 +93,9 @@ async fn every_error(bed: Bed) -> anyhow::Result<()> {
         let failed: Timestamp = text(&object, "/status/token/failure/time").parse()?;
         anyhow::ensure!(next > failed, "{name}");
     }
-    // Mended: those that time heals need nobody.
+    // Repaired: those that time heals need nobody.
     for (name, _, _, actor) in errors() {
-        sim.mend(name).await?;
+        sim.clear_fault(name).await?;
         if actor == Person {
             // The credentials are the same, so nothing but a request leads to another attempt.
             let now = Timestamp::now().to_string();
@@ -133,9 +133,9 @@ async fn strict_refusals(bed: Bed) -> anyhow::Result<()> {
     ];
     for (name, settings, _) in &cases {
         let tenant = Tenant::server_to_server(name);
-        sim.put_app(&tenant, settings.clone()).await?;
-        bed.apply(&tenant.secret()).await?;
-        bed.apply(&tenant.manifest()).await?;
+        tenant
+            .declare(&bed, &sim, settings.clone(), &tenant.manifest())
+            .await?;
     }
     for (name, _, expected) in &cases {
         let object = bed.until_reason(name, expected).await?;
@@ -235,7 +235,7 @@ async fn events_on_change(bed: Bed) -> anyhow::Result<()> {
     bed.until("acme", "three attempts", |object| attempts(object) >= 3)
         .await?;
     anyhow::ensure!(event_count(&bed, "acme", "ZoomUnavailable").await? == 1);
-    sim.mend("down").await?;
+    sim.clear_fault("down").await?;
     bed.until_reason("acme", "Connected").await?;
     let touched = json!({"metadata": {"annotations": {"example.com/touched": "true"}}});
     bed.patch("zoomintegrations", "acme", &touched).await?;

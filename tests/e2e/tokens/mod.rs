@@ -36,9 +36,8 @@ async fn connected(
     spec: Value,
 ) -> anyhow::Result<Tenant> {
     let tenant = Tenant::server_to_server(name);
-    sim.put_app(&tenant, settings).await?;
-    bed.apply(&tenant.secret()).await?;
-    bed.apply(&tenant.manifest_with(&spec)).await?;
+    let manifest = tenant.manifest_with(&spec);
+    tenant.declare(bed, sim, settings, &manifest).await?;
     bed.until_reason(name, "Connected").await?;
     Ok(tenant)
 }

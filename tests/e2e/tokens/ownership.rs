@@ -87,10 +87,8 @@ async fn foreign(bed: Bed) -> anyhow::Result<()> {
     anyhow::ensure!(event_count(&bed, "acme", "SecretConflict").await? == 1);
     // Nor is another integration's Secret taken.
     let other = Tenant::server_to_server("other");
-    sim.put_app(&other, json!({})).await?;
-    bed.apply(&other.secret()).await?;
-    bed.apply(&other.manifest_with(&json!({"token": {"secretName": "ours"}})))
-        .await?;
+    let manifest = other.manifest_with(&json!({"token": {"secretName": "ours"}}));
+    other.declare(&bed, &sim, json!({}), &manifest).await?;
     bed.until_reason("other", "SecretConflict").await?;
     anyhow::ensure!(sim.token_requests(&other).await? == 0);
     Ok(())

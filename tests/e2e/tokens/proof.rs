@@ -117,7 +117,7 @@ async fn probe(bed: Bed) -> anyhow::Result<()> {
         Ok((called && token != first).then_some(()))
     })
     .await?;
-    sim.mend("down").await?;
+    sim.clear_fault("down").await?;
     let object = bed.until_reason("acme", "Connected").await?;
     ensure!(status(&object, "TokenFresh") == "True", "{object:#}");
 
@@ -145,7 +145,7 @@ async fn probe(bed: Bed) -> anyhow::Result<()> {
     );
 
     // Another token is tried by itself.
-    sim.mend("refused").await?;
+    sim.clear_fault("refused").await?;
     let object = bed.until_reason("acme", "Connected").await?;
     ensure!(status(&object, "TokenFresh") == "True", "{object:#}");
     ensure!(token(&bed, &tenant.token_secret()).await? != third);

@@ -129,7 +129,7 @@ async fn changed_credentials(bed: Bed) -> anyhow::Result<()> {
     anyhow::ensure!(token(&bed, &tenant.token_secret()).await? == second);
     anyhow::ensure!(object["status"]["token"]["failure"]["attempts"] == 1);
 
-    // Mended: long before the next attempt would come.
+    // Repaired: long before the next attempt would come.
     let retry_at: Timestamp = text(&object, "/status/token/failure/retryAt").parse()?;
     bed.apply(&other.secret()).await?;
     let object = bed.until_reason("acme", "Connected").await?;
@@ -193,9 +193,13 @@ async fn scopes(bed: Bed) -> anyhow::Result<()> {
     );
     // Zoom's scope list lags behind for some seconds after an app was made: no false alarm.
     let late = Tenant::server_to_server("late");
-    sim.put_app(&late, json!({"scope_lag_requests": 1})).await?;
-    bed.apply(&late.secret()).await?;
-    bed.apply(&late.manifest()).await?;
+    late.declare(
+        &bed,
+        &sim,
+        json!({"scope_lag_requests": 1}),
+        &late.manifest(),
+    )
+    .await?;
     let history = bed.record("late").await?;
     bed.until_reason("late", "Connected").await?;
     for version in history.versions() {
@@ -211,12 +215,10 @@ async fn bot(bed: Bed) -> anyhow::Result<()> {
     let app = App::general("acme");
     let scopes = json!(["imchat:bot", "user:read:user:admin"]);
     let settings = json!({"management": "Admin", "scopes": scopes, "token_lifetime_seconds": 16});
-    app.register(&sim, settings).await?;
-    bed.apply(&app.0.secret()).await?;
     let spec = json!({
         "app": {"management": "Admin", "chatbot": {}}, "scopes": {"required": scopes},
     });
-    bed.apply(&app.manifest(&spec)).await?;
+    app.declare(&bed, &sim, settings, &spec).await?;
     // Team Chat is not turned on yet.
     let refused = bed.until_reason("acme", "WrongAppKind").await?;
     let message = object::message(&refused, "Ready");

@@ -15,21 +15,14 @@ pub fn cases() -> Vec<Case> {
 }
 
 async fn shared(bed: Bed) -> anyhow::Result<()> {
-    let there = bed.neighbour("there").await?;
-    let ended = told_on_both_sides(&bed, &there).await;
-    there.remove().await?;
-    ended
+    bed.with_neighbours(["there"], async |[there]| {
+        told_on_both_sides(&bed, there).await
+    })
+    .await
 }
 
 async fn told_on_both_sides(bed: &Bed, there: &Bed) -> anyhow::Result<()> {
-    let options = Options {
-        values: vec![format!(
-            "watchNamespaces={{{},{}}}",
-            bed.namespace(),
-            there.namespace()
-        )],
-        ..Options::default()
-    };
+    let options = Options::default().serving(&[bed, there]);
     let (sim, _operator) = bed.zoom_and_operator(&options).await?;
     let tenant = connected(bed, &sim, "acme", json!({}), json!({})).await?;
 

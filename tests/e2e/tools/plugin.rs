@@ -30,13 +30,11 @@ fn ensure_silent(text: &str, secrets: &[&str]) -> anyhow::Result<()> {
 async fn what_people_read(bed: Bed) -> anyhow::Result<()> {
     let (sim, _operator) = bed.zoom_and_operator(&Options::default()).await?;
     let tenant = Tenant::server_to_server("acme");
-    sim.put_app(&tenant, json!({})).await?;
-    bed.apply(&tenant.secret()).await?;
-    bed.apply(&tenant.manifest_with_webhook()).await?;
+    tenant
+        .declare(&bed, &sim, json!({}), &tenant.manifest_with_webhook())
+        .await?;
     let app = App::general("consented");
-    app.register(&sim, json!({})).await?;
-    bed.apply(&app.0.secret()).await?;
-    bed.apply(&app.manifest(&json!({}))).await?;
+    app.declare(&bed, &sim, json!({}), &json!({})).await?;
     let acme = bed.until_reason("acme", "Connected").await?;
     bed.until("consented", "its steps are reported", |object| {
         object["status"]["setup"]

@@ -35,9 +35,9 @@ async fn take_back(bed: &Bed, resource: &str, name: &str) -> anyhow::Result<()> 
 async fn integration(bed: Bed) -> anyhow::Result<()> {
     let (sim, _operator) = bed.zoom_and_operator(&Options::default()).await?;
     let tenant = Tenant::server_to_server("acme");
-    sim.put_app(&tenant, json!({})).await?;
-    bed.apply(&tenant.secret()).await?;
-    bed.apply(&tenant.manifest()).await?;
+    tenant
+        .declare(&bed, &sim, json!({}), &tenant.manifest())
+        .await?;
     bed.until_reason("acme", "Connected").await?;
     let token = || async {
         let secret = bed.get("secrets", &tenant.token_secret()).await?;
@@ -92,15 +92,9 @@ async fn suspended(bed: &Bed, person: &Person) -> anyhow::Result<()> {
 }
 
 async fn connection(bed: Bed) -> anyhow::Result<()> {
-    let options = Options {
-        lease_seconds: 15,
-        ..Options::default()
-    };
-    let (sim, _operator) = bed.zoom_and_operator(&options).await?;
+    let (sim, _operator) = bed.zoom_and_operator(&Options::patient()).await?;
     let app = App::general("app");
-    app.register(&sim, json!({})).await?;
-    bed.apply(&app.0.secret()).await?;
-    bed.apply(&app.manifest(&json!({}))).await?;
+    app.declare(&bed, &sim, json!({}), &json!({})).await?;
     let people = app.people(&sim).await?;
     let minted = app.mint(&sim, &people[0]).await?;
     app.import(&bed, "ada", &minted, &json!({})).await?;

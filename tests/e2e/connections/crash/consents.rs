@@ -66,7 +66,7 @@ async fn unprocessed(bed: Bed) -> anyhow::Result<()> {
     // Nobody can tell a sleeper from one that still waits, except by waiting for longer than it could have led.
     ensure!(since.elapsed() > Duration::from_secs(15), "{since:?}");
 
-    scene.sim.mend("hold").await?;
+    scene.sim.clear_fault("hold").await?;
     signal(&bed, "CONT", &leader).await?;
     until_restarted(&bed, &leader).await?;
     until(&bed, "ada", "Connected").await?;
@@ -88,7 +88,7 @@ async fn processed(bed: Bed) -> anyhow::Result<()> {
     ensure!(status(&connection, "Ready") == "False", "{connection:#}");
     ensure!(scene.operator.leader().await?.as_ref() != Some(&leader));
     // The reply is there when the sleeper wakes up.
-    scene.sim.mend("hold").await?;
+    scene.sim.clear_fault("hold").await?;
     signal(&bed, "CONT", &leader).await?;
     until_restarted(&bed, &leader).await?;
     nothing_is_left(&scene).await?;

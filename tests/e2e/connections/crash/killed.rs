@@ -6,7 +6,8 @@ use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 
 use super::{
-    Scene, begin, hold, kill, prepare, refresh_now, stored, until, until_held, until_restarted,
+    Scene, begin, begin_held, hold, kill, prepare, refresh_now, stored, until, until_held,
+    until_restarted,
 };
 use crate::bed::{
     Bed, Case, LIMIT, Options,
@@ -35,18 +36,14 @@ pub fn cases() -> Vec<Case> {
 const TOLD_WITHIN: Duration = Duration::from_mins(2);
 
 async fn unprocessed(bed: Bed) -> anyhow::Result<()> {
-    let (scene, minted) = begin(&bed, 1, 45).await?;
-    let leader = scene.operator.until_leading().await?;
-    hold(&scene, "hold_before").await?;
-    refresh_now(&bed, "ada").await?;
-    until_held(&scene.sim).await?;
+    let (scene, minted, leader) = begin_held(&bed, 1, 45, "hold_before").await?;
     kill(&scene, &leader).await?;
     // One more attempt, with the token that nobody spent.
     let seen = scene.until_generation("ada", &minted, 2).await?;
     seen.ensure_sound()?;
     until_restarted(&bed, &leader).await?;
     // What was held is processed only now, and finds the token spent.
-    scene.sim.mend("hold").await?;
+    scene.sim.clear_fault("hold").await?;
     until(&bed, "ada", "Connected").await?;
     refresh_now(&bed, "ada").await?;
     let seen = scene.until_generation("ada", &minted, 3).await?;
@@ -67,7 +64,7 @@ async fn reply_lost(bed: Bed) -> anyhow::Result<()> {
     kill(&scene, &leader).await?;
     let connection = until(&bed, "ada", "ReplyLost").await?;
     ensure!(since.elapsed() < TOLD_WITHIN, "{:?}", since.elapsed());
-    scene.sim.mend("hold").await?;
+    scene.sim.clear_fault("hold").await?;
     ensure!(text(&connection, "/status/phase") == "Reauthorization required");
     ensure!(status(&connection, "Stalled") == "True");
     let link = text(&connection, "/status/installUrl");
@@ -153,7 +150,7 @@ async fn import(bed: Bed) -> anyhow::Result<()> {
     until(&bed, "ada", "Connected").await?;
     let seen = scene.until_generation("ada", &minted, 1).await?;
     seen.ensure_sound()?;
-    scene.sim.mend("hold").await?;
+    scene.sim.clear_fault("hold").await?;
     until_restarted(&bed, &leader).await?;
     ensure!(scene.requests().await? == 2);
     Ok(())

@@ -32,16 +32,29 @@ async fn begin(bed: &Bed, replicas: u32, lease_seconds: u32) -> anyhow::Result<(
     Ok((scene, minted))
 }
 
+/// The same, while Zoom holds the next refresh; the leader's Pod.
+async fn begin_held(
+    bed: &Bed,
+    replicas: u32,
+    lease_seconds: u32,
+    kind: &str,
+) -> anyhow::Result<(Scene, Minted, String)> {
+    let (scene, minted) = begin(bed, replicas, lease_seconds).await?;
+    bed.until_deployed("zoom-operator").await?;
+    let leader = scene.operator.until_leading().await?;
+    hold(&scene, kind).await?;
+    refresh_now(bed, "ada").await?;
+    until_held(&scene.sim).await?;
+    Ok((scene, minted, leader))
+}
+
 async fn prepare(bed: &Bed, replicas: u32, lease_seconds: u32) -> anyhow::Result<Scene> {
     let options = Options {
         replicas,
         lease_seconds,
-        values: vec![
-            "connect.url=https://connect.example.com".into(),
-            "connect.replicas=1".into(),
-        ],
         ..Options::default()
-    };
+    }
+    .with_pages();
     let spec = json!({"oauth": {"redirectUrl": null, "consent": {"mode": "Operator"}}});
     Scene::new(bed, &options, json!({}), &spec).await
 }

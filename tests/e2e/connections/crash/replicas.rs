@@ -5,9 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 use serde_json::Value;
 
-use super::{
-    begin, hold, refresh_now, stored, until, until_held, until_published, until_restarted,
-};
+use super::{begin_held, stored, until, until_published, until_restarted};
 use crate::bed::{Bed, Case, LIMIT, tools, wait_for};
 
 pub fn cases() -> Vec<Case> {
@@ -26,11 +24,7 @@ pub fn cases() -> Vec<Case> {
 
 /// An ordinary end, as at a rollout: what is under way is finished and stored.
 async fn stopped(bed: Bed) -> anyhow::Result<()> {
-    let (scene, minted) = begin(&bed, 1, 45).await?;
-    let leader = scene.operator.until_leading().await?;
-    hold(&scene, "hold").await?;
-    refresh_now(&bed, "ada").await?;
-    until_held(&scene.sim).await?;
+    let (scene, minted, leader) = begin_held(&bed, 1, 45, "hold").await?;
     bed.delete("pods", &leader).await?;
     wait_for("the old process is told", LIMIT, || async {
         let logs = bed.kubectl(&["logs", &leader]).await?.stdout;
@@ -38,7 +32,7 @@ async fn stopped(bed: Bed) -> anyhow::Result<()> {
     })
     .await?;
     ensure!(stored(&bed, "ada").await?["generation"] == 1);
-    scene.sim.mend("hold").await?;
+    scene.sim.clear_fault("hold").await?;
     let seen = scene.until_generation("ada", &minted, 2).await?;
     seen.ensure_sound()?;
     bed.until_gone("pods", &leader).await?;
@@ -49,21 +43,16 @@ async fn stopped(bed: Bed) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The Pod goes without a farewell, and its journal with it. The other replica waits until nobody can be at it any
+/// The Pod is killed, and its journal goes with it. The other replica waits until nobody can be at it any
 /// more, and makes one attempt.
 async fn destroyed(bed: Bed) -> anyhow::Result<()> {
-    let (scene, minted) = begin(&bed, 2, 15).await?;
-    bed.until_deployed("zoom-operator").await?;
-    let leader = scene.operator.until_leading().await?;
-    hold(&scene, "hold_before").await?;
-    refresh_now(&bed, "ada").await?;
-    until_held(&scene.sim).await?;
+    let (scene, minted, leader) = begin_held(&bed, 2, 15, "hold_before").await?;
     let now = ["delete", "pod", &leader, "--force", "--grace-period=0"];
     let said = bed.kubectl(&now).await?;
     ensure!(said.success, "{said:?}");
     let seen = scene.until_generation("ada", &minted, 2).await?;
     seen.ensure_sound()?;
-    scene.sim.mend("hold").await?;
+    scene.sim.clear_fault("hold").await?;
     ensure!(scene.requests().await? == 3, "one attempt: {seen:?}");
     ensure!(scene.operator.until_leading().await? != leader);
     until(&bed, "ada", "Connected").await?;
@@ -73,12 +62,7 @@ async fn destroyed(bed: Bed) -> anyhow::Result<()> {
 /// A leader that sleeps with its request at Zoom, for longer than anything may take: the other replica makes one attempt,
 /// and what the sleeper hears when it wakes up changes nothing.
 async fn frozen(bed: Bed) -> anyhow::Result<()> {
-    let (scene, minted) = begin(&bed, 2, 15).await?;
-    bed.until_deployed("zoom-operator").await?;
-    let leader = scene.operator.until_leading().await?;
-    hold(&scene, "hold_before").await?;
-    refresh_now(&bed, "ada").await?;
-    until_held(&scene.sim).await?;
+    let (scene, minted, leader) = begin_held(&bed, 2, 15, "hold_before").await?;
     let signal = async |name: &str| {
         let told = tools::cluster("signal", &[name, bed.namespace(), &leader]).await;
         told.map(drop)
@@ -92,7 +76,7 @@ async fn frozen(bed: Bed) -> anyhow::Result<()> {
     ensure!(scene.requests().await? == 3, "one attempt: {seen:?}");
 
     // Zoom refuses what is spent by now, and then the sleeper hears of it.
-    scene.sim.mend("hold").await?;
+    scene.sim.clear_fault("hold").await?;
     signal("CONT").await?;
     until_restarted(&bed, &leader).await?;
     let grant = until_published(&bed, "ada", 2).await?;
