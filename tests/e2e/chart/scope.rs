@@ -57,44 +57,44 @@ pub async fn by_labels(bed: Bed) -> anyhow::Result<()> {
         format!("zoom.apiUrl=http://zoom-sim.{}.svc", tenants.namespace()),
     ];
     let release = Release::install(&bed, &unique("zo"), &values, false).await?;
-    let result = selected(&tenants, &label).await;
+    let result = selected(&tenants, &bed, &label).await;
     let gone = release.uninstall().await;
     tenants.remove().await?;
     result.and(gone)
 }
 
-async fn selected(tenants: &Bed, label: &str) -> anyhow::Result<()> {
+async fn selected(tenants: &Bed, others: &Bed, label: &str) -> anyhow::Result<()> {
     let sim = Sim::deploy(tenants).await?;
     tenant(tenants, &sim, "acme", json!({})).await?;
     ensure!(!seen(&tenants.integration("acme").await?));
     tenants.label(label, json!("yes")).await?;
     tenants.until_reason("acme", "Connected").await?;
     tenants.label(label, Value::Null).await?;
-    // Its Secret goes and does not come back, until the label does.
+    // A namespace that is labelled later is served: the operator knows by now that the first one has no label any more.
+    let witness = tenant(others, &sim, "witness", json!({})).await?;
+    others.label(label, json!("yes")).await?;
+    others.until_reason("witness", "Connected").await?;
+    // Its Secret goes and does not come back, until the label does. The witness's Secret goes after it, and is restored.
     let name = Tenant::server_to_server("acme").token_secret();
-    wait_for("nobody restores the Secret", LIMIT, || async {
-        tenants.delete("secrets", &name).await.ok();
-        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
-        Ok(tenants
-            .find("secrets", &name)
-            .await?
-            .is_none()
-            .then_some(()))
-    })
-    .await?;
+    tenants.delete("secrets", &name).await?;
+    others.delete("secrets", &witness.token_secret()).await?;
+    until_restored(others, &witness.token_secret()).await?;
+    ensure!(tenants.find("secrets", &name).await?.is_none());
     tenants.label(label, json!("yes")).await?;
+    until_restored(tenants, &name).await
+}
+
+async fn until_restored(bed: &Bed, secret: &str) -> anyhow::Result<()> {
     wait_for("the Secret is restored", LIMIT, || async {
-        tenants.find("secrets", &name).await
+        Ok(bed.find("secrets", secret).await?.map(drop))
     })
-    .await?;
-    Ok(())
+    .await
 }
 
 async fn tenant(bed: &Bed, sim: &Sim, name: &str, spec: Value) -> anyhow::Result<Tenant> {
     let tenant = Tenant::server_to_server(name);
-    sim.put_app(&tenant, json!({})).await?;
-    bed.apply(&tenant.secret()).await?;
-    bed.apply(&tenant.manifest_with(&spec)).await?;
+    let manifest = tenant.manifest_with(&spec);
+    tenant.declare(bed, sim, json!({}), &manifest).await?;
     Ok(tenant)
 }
 
