@@ -45,7 +45,7 @@ make_bed() {
     fail "the operator cannot be installed" "$(<"$work/helm")"
   step "waiting for the operator, the pages and the offline Zoom"
   # The kubelet looks again after a minute or two for a Secret that was missing when a Pod began, so the pages' begin
-  # anew once there are keys.
+  # again once there are keys.
   try_for 120 kubectl get secret zoom-operator-connect-keys -n "$namespace" ||
     fail "the controller makes no keys for the pages" "kubectl get pods -n $namespace"
   kubectl delete pods -n "$namespace" -l app.kubernetes.io/component=connect --wait=false >/dev/null

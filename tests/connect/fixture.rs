@@ -158,7 +158,7 @@ impl Begun {
 pub async fn eventually<F: Future<Output = bool>>(what: &str, is: impl Fn() -> F) {
     let deadline = Instant::now() + PATIENCE;
     while !is().await {
-        assert!(Instant::now() < deadline, "in vain: {what}");
+        assert!(Instant::now() < deadline, "not in time: {what}");
         sleep(Duration::from_millis(10)).await;
     }
 }

@@ -186,8 +186,8 @@ pub fn runtime() -> io::Result<tokio::runtime::Runtime> {
         .build()
 }
 
-/// A source address for each connection of the loop, lest ports run out: closed connections keep
-/// theirs for a minute.
+/// A source address for each connection of the loop. With a single one the ports would run out:
+/// closed connections keep theirs for a minute.
 pub async fn connect(to: SocketAddr, number: usize) -> io::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;

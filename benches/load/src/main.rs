@@ -50,7 +50,7 @@ struct Cli {
 enum Command {
     /// Measure, and write the results and the page.
     Run(run::Args),
-    /// Write the page anew from the results.
+    /// Write the page again from the results.
     Report {
         /// Results of a run.
         #[arg(long, default_value = "benches/results.json")]

@@ -36,7 +36,7 @@ adopt() {
   [[ $(owner) == "$REPO_DIR" ]] || echo "$REPO_DIR" >"$STATE_DIR/owner"
 }
 
-# Starts what does not run, in order; complete after any interruption, hence also the way to repair.
+# Starts what does not run, in order. It completes what was interrupted, so it also repairs.
 start_cluster() {
   local name
   mkdir -p "$STATE_DIR"

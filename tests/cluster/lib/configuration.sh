@@ -116,8 +116,8 @@ cni_configuration() {
 JSON
 }
 
-# Images come from archives: once collected as garbage they could not be pulled again, hence no collection, and the
-# limits on free space are absolute so that a developer's fairly full disk still carries a node.
+# Images come from archives and could not be pulled again, so they are not collected as garbage. The limits on free
+# space are absolute so that a developer's fairly full disk still carries a node.
 kubelet_configuration() {
   cat <<YAML
 apiVersion: kubelet.config.k8s.io/v1beta1

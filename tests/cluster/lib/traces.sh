@@ -3,7 +3,7 @@
 
 remove_traces() {
   local name
-  # Whoever starts or mends something goes before it; etcd last, lest the API server hangs on it.
+  # Whoever starts or repairs something goes before it; etcd goes last, because the API server hangs without it.
   stop_component kubelet KILL
   stop_component volume-provisioner KILL
   stop_component containerd KILL
@@ -24,7 +24,7 @@ marked_pids() { grep -lsz "^$MARK=" /proc/[0-9]*/environ | tr -dc '0-9\n' || tru
 
 cgroup_pids() { find /sys/fs/cgroup -path "*/$CGROUP/*" -name cgroup.procs -exec cat {} + 2>/dev/null | sort -u; }
 
-# kill_until_none LISTER: processes may be started while others are ended, hence the repetition.
+# kill_until_none LISTER: repeats, because processes may be started while others are ended.
 kill_until_none() {
   local pids
   for _ in {1..50}; do

@@ -86,7 +86,7 @@ impl Traffic {
     }
 
     pub fn token_request_ends(&mut self) {
-        // An app that was put anew starts at nought while old requests still run.
+        // An app that was put again starts at zero while old requests still run.
         self.counters.in_flight = self.counters.in_flight.saturating_sub(1);
     }
 

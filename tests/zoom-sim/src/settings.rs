@@ -147,7 +147,7 @@ impl Settings {
         }
     }
 
-    /// Applies a change; true if scopes begin to lag anew.
+    /// Applies a change; true if scopes begin to lag again.
     pub fn apply(&mut self, patch: Patch) -> bool {
         let lag_is_new = patch.scope_lag_requests.is_some();
         let scopes_change = patch

@@ -53,7 +53,7 @@ pub(super) fn duration_schema(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
-/// Zoom's patience is in seconds, hence milliseconds too.
+/// Zoom waits for a few seconds only, so milliseconds can be given too.
 pub(super) fn timeout_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "string",
