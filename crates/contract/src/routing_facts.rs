@@ -7,8 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::receiver::routes::{Connection, is_account};
 
-/// Most connections that are listed.
+/// Most connections that one answer lists.
 pub const MAX_CONNECTIONS: usize = 1000;
+/// Most answers that list connections: routes have 8 MiB, which is about as many.
+pub const MAX_PAGES: usize = 32;
+/// Asks for the connections that follow after the named one. Earlier versions ignore it.
+const AFTER: &str = "after=";
 /// Most accounts that are named.
 pub const MAX_EXAMPLES: usize = 5;
 /// Longest reason or problem, bytes.
@@ -20,11 +24,19 @@ pub const MAX_TEXT: usize = 200;
 pub struct RoutingFacts {
     /// Routes in force.
     pub routes: u64,
-    /// Connections with something to tell, by name: the first [`MAX_CONNECTIONS`].
+    /// Connections with something to tell, by name: the first [`MAX_CONNECTIONS`] that follow after the one that
+    /// the question names.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub connections: BTreeMap<Connection, ConnectionFacts>,
-    /// Connections that would not fit.
+    /// What there is to tell of connections that are not listed; 0: nothing.
     pub more_connections: u64,
+    /// The last one that is listed, if there is more to tell: what is not listed follows after it. An earlier
+    /// version leaves out any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last: Option<Connection>,
+    /// Which connections are left out because they were asked for before.
+    #[serde(skip)]
+    after: Option<Connection>,
     /// Events of accounts without a route.
     pub unclaimed: UnclaimedFacts,
 }
@@ -70,29 +82,79 @@ pub struct UnclaimedFacts {
 // === impl RoutingFacts ===
 
 impl RoutingFacts {
-    /// Adds what there is to tell of a connection, unless there is no room.
+    /// Facts that are to list the connections after this one; `None`: from the first one on.
+    #[must_use]
+    pub fn after(after: Option<Connection>) -> Self {
+        Self {
+            after,
+            ..Self::default()
+        }
+    }
+
+    /// Adds what there is to tell of a connection. The first ones by name have room.
     pub fn insert(&mut self, connection: Connection, facts: ConnectionFacts) {
-        if facts == ConnectionFacts::default() {
+        let is_before = |after: &Connection| connection <= *after;
+        if facts == ConnectionFacts::default() || self.after.as_ref().is_some_and(is_before) {
             return;
         }
-        if self.connections.len() < MAX_CONNECTIONS || self.connections.contains_key(&connection) {
-            self.connections.insert(connection, facts);
-        } else {
+        self.connections.insert(connection, facts);
+        if self.connections.len() > MAX_CONNECTIONS {
+            self.connections.pop_last();
             self.more_connections += 1;
+            self.last = self.connections.keys().next_back().cloned();
         }
+    }
+
+    /// The query that asks for what is not listed; `None` if that is nothing, or the receiver cannot be asked for
+    /// it.
+    #[must_use]
+    pub fn next_query(&self) -> Option<String> {
+        let last = self.last.as_ref().filter(|_| self.more_connections > 0)?;
+        Some(format!("{AFTER}{last}"))
+    }
+
+    /// Adds the answer to that query. False if it is none.
+    #[must_use]
+    pub fn append(&mut self, page: Self) -> bool {
+        let is_later = |connection: &Connection| Some(connection) > self.last.as_ref();
+        let is_next = page.connections.keys().all(is_later)
+            && page
+                .last
+                .as_ref()
+                .map_or(page.more_connections == 0, is_later);
+        if is_next {
+            self.connections.extend(page.connections);
+            self.more_connections = page.more_connections;
+            self.last = page.last;
+        }
+        is_next
+    }
+
+    /// Whether a connection that is not listed has nothing to tell. If not, nothing is known of it.
+    #[must_use]
+    pub fn knows(&self, connection: &Connection) -> bool {
+        self.more_connections == 0
+            || self.connections.contains_key(connection)
+            || self.last.as_ref().is_some_and(|last| connection <= last)
     }
 
     /// What two receivers of one integration know together.
     #[must_use]
     pub fn merged(mut self, other: Self) -> Self {
         self.routes = self.routes.max(other.routes);
+        self.last = match (self.more_connections, other.more_connections) {
+            (0, _) => other.last,
+            (_, 0) => self.last,
+            // Nothing if one leaves out any.
+            (_, _) => self.last.min(other.last),
+        };
         self.more_connections = self.more_connections.max(other.more_connections);
         for (connection, facts) in other.connections {
             let facts = match self.connections.remove(&connection) {
                 Some(known) => known.merged(facts),
                 None => facts,
             };
-            self.insert(connection, facts);
+            self.connections.insert(connection, facts);
         }
         self.unclaimed = self.unclaimed.merged(other.unclaimed);
         self
@@ -107,6 +169,12 @@ impl RoutingFacts {
             && unclaimed.examples.len() <= MAX_EXAMPLES
             && unclaimed.examples.iter().all(|id| is_account(id))
     }
+}
+
+/// After which connection a query asks to begin.
+#[must_use]
+pub fn asked_after(query: Option<&str>) -> Option<Connection> {
+    query?.strip_prefix(AFTER)?.parse().ok()
 }
 
 // === impl ConnectionFacts ===
@@ -229,5 +297,63 @@ mod tests {
         };
         facts.connections.insert(connection(0), long);
         assert!(!facts.is_bounded());
+    }
+
+    /// What a receiver answers that has something to tell of so many connections.
+    fn answer(query: Option<&str>, count: usize) -> RoutingFacts {
+        let mut page = RoutingFacts::after(asked_after(query));
+        // In no order.
+        for n in (0..count).rev() {
+            page.insert(connection(n), failed(1, 1));
+        }
+        let text = serde_json::to_string(&page).unwrap();
+        serde_json::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn page_by_page_every_connection_is_told_of() {
+        let count = 2 * MAX_CONNECTIONS + 1;
+        let mut facts = answer(None, count);
+        let mut pages = 1;
+        while let Some(query) = facts.next_query() {
+            assert!(!facts.knows(&connection(999)), "it comes last");
+            assert!(facts.append(answer(Some(&query), count)));
+            pages += 1;
+        }
+        assert_eq!((facts.connections.len(), pages), (count, 3));
+        assert!(facts.knows(&connection(count)), "it has nothing to tell");
+        let page = |n| RoutingFacts {
+            connections: [(connection(n), failed(1, 1))].into(),
+            more_connections: 1,
+            last: Some(connection(n)),
+            after: None,
+            ..RoutingFacts::default()
+        };
+        assert!(!page(2).append(page(1)), "or it would never end");
+        let endless = RoutingFacts {
+            last: None,
+            ..page(3)
+        };
+        assert!(!page(2).append(endless));
+    }
+
+    #[test]
+    fn of_what_is_not_listed_nothing_is_known() {
+        let (all, some) = (answer(None, 3), answer(None, MAX_CONNECTIONS + 3));
+        let earlier = RoutingFacts {
+            last: None,
+            ..some.clone()
+        };
+        let (first, last) = (connection(0), connection(999));
+        let between = Connection::new("tenants", "c0a").unwrap();
+        let known = |facts: &RoutingFacts| [&first, &between, &last].map(|of| facts.knows(of));
+        assert_eq!(known(&all), [true, true, true]);
+        assert_eq!(known(&some), [true, true, false]);
+        assert_eq!(known(&earlier), [true, false, false]);
+        assert_eq!(earlier.next_query(), None, "it ignores the question");
+        for (one, other, both) in [(&all, &some, &some), (&some, &earlier, &earlier)] {
+            assert_eq!(known(&one.clone().merged(other.clone())), known(both));
+            assert_eq!(known(&other.clone().merged(one.clone())), known(both));
+        }
     }
 }

@@ -5,7 +5,7 @@ use axum::{
     http::{Uri, header},
     routing::get,
 };
-use contract::{facts::PATH, health};
+use contract::{facts::PATH, health, routing_facts::asked_after};
 
 use super::{buffer::Buffer, recorder::Recorder};
 
@@ -18,7 +18,10 @@ pub fn router(recorder: &Recorder, buffer: Option<Buffer>) -> Router {
             facts.health = None;
         }
         facts.buffer = buffer.as_ref().map(Buffer::facts);
-        facts.routing = buffer.as_ref().and_then(Buffer::routing_facts);
+        let after = asked_after(uri.query());
+        facts.routing = buffer
+            .as_ref()
+            .and_then(|buffer| buffer.routing_facts(after));
         let text = facts.to_json();
         ([(header::CONTENT_TYPE, "application/json")], text)
     };

@@ -423,6 +423,9 @@ register! {
     /// the receiver cannot use the route, for example because of a network that the operator refuses
     RouteUnusable = "RouteUnusable" in [Connection] on [EventsRouted(False)]
         for AppOwner: "correct `sink`; the message has the receiver's words";
+    /// the route is written, and the receiver has more to tell of connections than the operator reads: nothing is known of this one's route and dead letters
+    RouteUnreported = "RouteUnreported" in [Connection] on [EventsRouted(Unknown)]
+        for PlatformEngineer: "it ends once receivers of this version run. If it does not, more than 32,000 connections have dead letters, failing sinks or unusable routes: look at the receiver's dead letters (`kubectl zoom events`) and log";
     /// the route could not be written beside the receiver
     RouteNotWritten = "RouteNotWritten" in [Connection] on [EventsRouted(False)]
         for PlatformEngineer: "the message quotes the API server: allow the Secret in the policy, quota or RBAC rule that refuses it. Or it says that there is no room: see [limits](limits.md#one-app-for-many-tenants)";

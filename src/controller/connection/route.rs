@@ -17,7 +17,7 @@ use crate::{
     controller::{
         Context, connections,
         error::Error,
-        routing::{self, Decision, Evidence, Input, Wanted, Written},
+        routing::{self, Decision, Evidence, Input, Told, Wanted, Written},
         schedule,
     },
 };
@@ -81,6 +81,11 @@ pub async fn bring(
     let readable = connections::readable(&concerned);
     let accounts = routing::accounts(integration, connection, proved, readable);
     let facts = index.routing(&home, &name);
+    let told = match &facts {
+        _ if index.is_untold(&home, &name) => Told::Unknown,
+        Some(facts) => Told::Facts(facts),
+        None => Told::Nothing,
+    };
     let decision = routing::decide(Input {
         connection,
         integration: Some(integration),
@@ -92,7 +97,7 @@ pub async fn bring(
         accounts: &accounts,
         is_authorized: observed.kept().is_some_and(|kept| kept.identified),
         sink: sink.as_ref(),
-        facts: facts.as_ref(),
+        told,
     });
     let written = routing::bring(
         routes,
@@ -108,7 +113,11 @@ pub async fn bring(
     } else {
         routes.settled(&name);
     }
-    situation.routed = routed(decision, written, facts.as_ref());
+    situation.routed = routed(decision, written, told.facts());
+    if matches!(told, Told::Unknown) {
+        let before = connection.status.as_ref();
+        situation.routed.events = before.and_then(|before| before.events.clone());
+    }
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use contract::receiver::routes::Connection;
 use k8s_openapi::api::{
     apps::v1::{Deployment, StatefulSet},
     core::v1::{Pod, Service, ServiceAccount},
@@ -85,6 +86,13 @@ impl Objects {
             Kind::Integration => self.integrations.facts(&key.namespace, &key.name).is_some(),
             Kind::Connection => self.connections.facts(&key.namespace, &key.name).is_some(),
         }
+    }
+
+    /// Whether a connection exists and belongs to the integration.
+    pub fn is_connection_of(&self, namespace: &str, integration: &str, of: &Connection) -> bool {
+        let name = named(&of.namespace, &of.name);
+        self.connections_of
+            .has(&named(namespace, integration), &name)
     }
 
     /// The same key, with the namespace and the name that are kept anyway.

@@ -1,19 +1,25 @@
 //! What is known of the receivers of integrations: their Pods, and what they tell.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use contract::{facts::Removal, receiver::routes::Connection, routing_facts::ConnectionFacts};
+use contract::{
+    facts::Removal,
+    receiver::routes::Connection,
+    routing_facts::{ConnectionFacts, RoutingFacts},
+};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Resource as _, ResourceExt as _};
 
-use super::{coverage::Watch, objects::readable, state::Index, told::Told};
-use crate::controller::{
-    integration::ReceiverPod, key::Key, removals::Removals, routing::is_routed,
+use super::{
+    coverage::Watch,
+    objects::{Guarded, readable},
+    state::Index,
+    told::Told,
+};
+use crate::{
+    api::v1alpha1::ZoomConnection,
+    controller::{integration::ReceiverPod, key::Key, removals::Removals, routing::is_routed},
 };
 
 /// More than most clusters have.
@@ -44,37 +50,62 @@ impl Index {
 
     /// Records what the receivers of an integration tell of its connections' routes. Returns the connections of
     /// which something that their status says has changed.
-    pub fn learn_routing(&self, integration: &Key, told: Told) -> Vec<Connection> {
+    pub fn learn_routing(&self, integration: &Key, mut told: Told) -> Vec<Connection> {
         let mut state = self.lock();
-        let before = state.routing.insert(integration.clone(), told.clone());
-        if before.as_ref().map(|before| before.by_account) != Some(told.by_account) {
-            let (namespace, name) = (&integration.namespace, &integration.name);
-            let all = state.objects.connections_of(namespace, name);
-            return all
-                .iter()
-                .filter_map(|found| readable(found))
-                .filter(|found| found.spec.sink.is_some() && is_routed(found) != told.by_account)
-                .filter_map(|found| {
-                    Connection::new(&found.namespace().unwrap_or_default(), &found.name_any())
-                })
-                .collect();
+        let before = state.routing.remove(integration);
+        let by_account = before.as_ref().map(|before| before.by_account);
+        let before = before.unwrap_or_default().routing;
+        let (namespace, name) = (&integration.namespace, &integration.name);
+        if told.is_partial {
+            let kept = before.connections.iter().filter(|(connection, _)| {
+                state.objects.is_connection_of(namespace, name, connection)
+            });
+            for (connection, facts) in kept {
+                let known = &mut told.routing.connections;
+                known
+                    .entry(connection.clone())
+                    .or_insert_with(|| facts.clone());
+            }
         }
-        let before = before.unwrap_or_default().connections;
-        let told = told.connections;
+        state.routing.insert(integration.clone(), told.clone());
+        let told_by_account = told.by_account;
+        let told = told.routing;
+        let all = || {
+            let all = state.objects.connections_of(namespace, name);
+            let routed = |found: &Arc<Guarded<ZoomConnection>>| {
+                let found = readable(found)?;
+                let (namespace, name) = (found.namespace().unwrap_or_default(), found.name_any());
+                let has_sink = found.spec.sink.is_some();
+                let of = Connection::new(&namespace, &name).filter(|_| has_sink)?;
+                Some((of, is_routed(found)))
+            };
+            all.iter().filter_map(routed).collect::<Vec<_>>()
+        };
+        if by_account != Some(told_by_account) {
+            let all = all().into_iter();
+            let changed = all.filter(|(_, is_routed)| *is_routed != told_by_account);
+            return changed.map(|(connection, _)| connection).collect();
+        }
         let none = ConnectionFacts::default();
-        let shown = |facts: &ConnectionFacts| ConnectionFacts {
-            // A number that changes with every attempt.
-            sink_failures: facts.sink_failures.min(1),
-            ..facts.clone()
+        let shown = |facts: &RoutingFacts, connection: &Connection| {
+            let facts = facts.connections.get(connection).unwrap_or(&none);
+            ConnectionFacts {
+                // A number that changes with every attempt.
+                sink_failures: facts.sink_failures.min(1),
+                ..facts.clone()
+            }
         };
-        let all: BTreeSet<&Connection> = told.keys().chain(before.keys()).collect();
-        let of = |facts: &BTreeMap<Connection, ConnectionFacts>, connection: &Connection| {
-            shown(facts.get(connection).unwrap_or(&none))
-        };
-        all.into_iter()
-            .filter(|connection| of(&told, connection) != of(&before, connection))
+        let listed = told.connections.keys().chain(before.connections.keys());
+        let mut changed: BTreeSet<Connection> = listed
+            .filter(|connection| shown(&told, connection) != shown(&before, connection))
             .cloned()
-            .collect()
+            .collect();
+        let is_all = |facts: &RoutingFacts| facts.more_connections == 0;
+        if !is_all(&told) || !is_all(&before) {
+            let all = all().into_iter().map(|(connection, _)| connection);
+            changed.extend(all.filter(|of| told.knows(of) != before.knows(of)));
+        }
+        changed.into_iter().collect()
     }
 
     /// Whether the receivers of an integration tell accounts apart; `None` until they were asked.
@@ -90,7 +121,23 @@ impl Index {
     pub fn routing(&self, integration: &Key, connection: &Connection) -> Option<ConnectionFacts> {
         let state = self.lock();
         let told = state.routing.get(integration)?;
-        told.connections.get(connection).cloned()
+        told.routing.connections.get(connection).cloned()
+    }
+
+    /// Whether the receivers of an integration have more to tell than they told, and nothing of this connection.
+    #[must_use]
+    pub fn is_untold(&self, integration: &Key, connection: &Connection) -> bool {
+        let state = self.lock();
+        let told = state.routing.get(integration);
+        told.is_some_and(|told| !told.routing.knows(connection))
+    }
+
+    /// Whether a connection exists, and belongs to the integration.
+    #[must_use]
+    pub fn has_connection(&self, integration: &Key, connection: &Connection) -> bool {
+        let (namespace, name) = (&integration.namespace, &integration.name);
+        let state = self.lock();
+        state.objects.is_connection_of(namespace, name, connection)
     }
 
     /// The Pods of a receiver; `None` if they cannot be watched there.

@@ -1,6 +1,10 @@
-use std::{collections::HashSet, time::Duration};
+use std::{collections::HashSet, slice, time::Duration};
 
-use contract::{facts::Removal, receiver::routes::Connection, routing_facts::ConnectionFacts};
+use contract::{
+    facts::Removal,
+    receiver::routes::Connection,
+    routing_facts::{ConnectionFacts, RoutingFacts},
+};
 use jiff::Timestamp;
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod};
 use kube::{ResourceExt as _, core::DeserializeGuard};
@@ -610,9 +614,12 @@ fn a_connection_gets_a_pass_when_something_new_is_told_of_its_route() {
         let told = told.iter();
         let told =
             told.map(|(name, facts)| (Connection::new("acme", name).unwrap(), facts.clone()));
+        let mut routing = RoutingFacts::default();
+        routing.connections = told.collect();
         let told = Told {
             by_account: true,
-            connections: told.collect(),
+            routing,
+            ..Told::default()
         };
         let changed = index.learn_routing(&app("app"), told);
         let names = changed.into_iter().map(|connection| connection.name);
@@ -624,6 +631,39 @@ fn a_connection_gets_a_pass_when_something_new_is_told_of_its_route() {
     assert_eq!(learn(&[("a", facts(2, 0))]), ["a", "b"]);
     let known = index.routing(&app("app"), &Connection::new("acme", "a").unwrap());
     assert_eq!(known, Some(facts(2, 0)));
+}
+
+#[test]
+fn what_receivers_do_not_tell_is_not_taken_for_nothing() {
+    let index = Index::default();
+    index.apply(integration("app", 1, json!({})));
+    let sink = json!({"spec": {"sink": {"http": {"url": "https://a.example"}}}});
+    index.apply(connection("ada", 2, sink.clone()));
+    index.apply(connection("bob", 3, sink));
+    let [ada, bob] = ["ada", "bob"].map(|name| Connection::new("clinics", name).unwrap());
+    let learn = |listed: &[&Connection], more_connections, is_partial| {
+        let mut told = routing(true);
+        told.is_partial = is_partial;
+        told.routing.more_connections = more_connections;
+        let dead = ConnectionFacts {
+            dead_letters: 1,
+            ..ConnectionFacts::default()
+        };
+        let listed = listed.iter().map(|of| ((*of).clone(), dead.clone()));
+        told.routing.connections = listed.collect();
+        index.learn_routing(&app("app"), told)
+    };
+    learn(&[], 0, false);
+    let untold = || [&ada, &bob].map(|of| index.is_untold(&app("app"), of));
+    assert_eq!(learn(&[&ada], 1, false), [ada.clone(), bob.clone()]);
+    assert_eq!(untold(), [false, true]);
+    assert!(learn(&[&ada], 2, false).is_empty());
+    assert_eq!(learn(&[&ada], 0, false), slice::from_ref(&bob));
+    assert_eq!(untold(), [false, false]);
+    // A receiver that cannot be asked has told it.
+    assert!(learn(&[], 0, true).is_empty());
+    assert!(index.routing(&app("app"), &ada).is_some());
+    assert_eq!(learn(&[], 0, false), [ada]);
 }
 
 #[test]

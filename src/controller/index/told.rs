@@ -1,14 +1,14 @@
 //! What receivers tell of routes.
 
-use std::collections::BTreeMap;
-
-use contract::{receiver::routes::Connection, routing_facts::ConnectionFacts};
+use contract::routing_facts::RoutingFacts;
 
 /// What the receivers of an integration tell of routes.
 #[derive(Clone, Debug, Default)]
 pub struct Told {
     /// Whether all of them tell accounts apart.
     pub by_account: bool,
+    /// Whether one of them cannot be asked: what it told before may still be so.
+    pub is_partial: bool,
     /// What there is to tell of connections.
-    pub connections: BTreeMap<Connection, ConnectionFacts>,
+    pub routing: RoutingFacts,
 }

@@ -5,6 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use anyhow::Context as _;
 use k8s_openapi::{
     api::{
         apps::v1::ReplicaSet,
@@ -35,11 +36,15 @@ use contract::{
         control::{DRAIN, Drain},
         files::CONTROL_TOKEN,
         ports,
+        routes::Connection,
     },
+    routing_facts::MAX_PAGES,
 };
 
 /// A receiver answers from memory, so this is enough.
 const TIMEOUT: Duration = Duration::from_secs(2);
+/// For all answers of one receiver: one that is slow on purpose takes no more of the controller's time.
+const TIMEOUT_OF_ALL: Duration = Duration::from_secs(10);
 
 /// Asks the Pods of the integration's workloads for their facts. Empty if the Pods cannot be listed.
 pub async fn gather(
@@ -55,11 +60,14 @@ pub async fn gather(
             return Vec::new();
         }
     };
+    let home = Key::from(integration);
+    // What is told of others nobody reads, and there is no limit to it.
+    let exists = |connection: &Connection| reader.index().has_connection(&home, connection);
     let asked = pods.into_iter().map(|pod| async {
         let Some(address) = &pod.address else {
             return pod;
         };
-        match ask(http, address).await {
+        match ask(http, address, exists).await {
             Ok(facts) => ReceiverPod {
                 facts: Some(facts),
                 ..pod
@@ -165,17 +173,44 @@ fn owner_uid<'a, K: kube::Resource>(object: &'a K, kind: &str) -> Option<&'a Str
     owner(object, kind).map(|owner| &owner.uid)
 }
 
-async fn ask(http: &reqwest::Client, address: &str) -> anyhow::Result<Facts> {
-    let mut response = http
-        .get(url(
-            address,
-            ports::FACTS,
-            &format!("{PATH}?{}", contract::health::QUERY),
-        ))
-        .timeout(TIMEOUT)
-        .send()
-        .await?
-        .error_for_status()?;
+/// Asks a receiver for its facts, and as long as there is more to tell of connections, for that. Fails if one answer
+/// is missing: half of the facts would look like all.
+async fn ask(
+    http: &reqwest::Client,
+    address: &str,
+    exists: impl Fn(&Connection) -> bool,
+) -> anyhow::Result<Facts> {
+    let at = |query: &str| url(address, ports::FACTS, &format!("{PATH}?{query}"));
+    tokio::time::timeout(TIMEOUT_OF_ALL, ask_all(http, at, exists)).await?
+}
+
+async fn ask_all(
+    http: &reqwest::Client,
+    at: impl Fn(&str) -> String,
+    exists: impl Fn(&Connection) -> bool,
+) -> anyhow::Result<Facts> {
+    let mut facts = ask_once(http, at(contract::health::QUERY)).await?;
+    let Some(routing) = &mut facts.routing else {
+        return Ok(facts);
+    };
+    routing
+        .connections
+        .retain(|connection, _| exists(connection));
+    for _ in 1..MAX_PAGES {
+        let Some(query) = routing.next_query() else {
+            break;
+        };
+        let page = ask_once(http, at(&query)).await?.routing;
+        let mut page = page.context("the rest of the facts is missing")?;
+        page.connections.retain(|connection, _| exists(connection));
+        anyhow::ensure!(routing.append(page), "the rest of the facts is no rest");
+    }
+    Ok(facts)
+}
+
+async fn ask_once(http: &reqwest::Client, url: String) -> anyhow::Result<Facts> {
+    let answer = http.get(url).timeout(TIMEOUT).send().await?;
+    let mut response = answer.error_for_status()?;
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {
         body.extend_from_slice(&chunk);
@@ -235,5 +270,75 @@ fn url(address: &str, port: u16, path: &str) -> String {
         format!("http://[{address}]:{port}{path}")
     } else {
         format!("http://{address}:{port}{path}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{Router, http::Uri, routing::get};
+    use contract::routing_facts::{ConnectionFacts, MAX_CONNECTIONS, RoutingFacts, asked_after};
+    use runtime::outgoing::{self, Trust};
+
+    use super::*;
+
+    fn connection(n: usize) -> Connection {
+        Connection::new("tenants", &format!("c{n:0>5}")).unwrap()
+    }
+
+    /// A receiver with something to tell of so many connections, which answers questions for the rest or not.
+    async fn receiver(count: usize, has_rest: bool) -> String {
+        let answer = move |uri: Uri| async move {
+            let after = asked_after(uri.query());
+            if after.is_some() && !has_rest {
+                return Facts::default().to_json();
+            }
+            let mut routing = RoutingFacts::after(after);
+            for n in 0..count {
+                let told = ConnectionFacts {
+                    dead_letters: 1,
+                    ..ConnectionFacts::default()
+                };
+                routing.insert(connection(n), told);
+            }
+            let mut facts = Facts::default();
+            facts.routing = Some(routing);
+            facts.to_json()
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = Router::new().route(PATH, get(answer));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        format!("http://{address}{PATH}?")
+    }
+
+    async fn asked(count: usize, has_rest: bool) -> anyhow::Result<RoutingFacts> {
+        let base = receiver(count, has_rest).await;
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = outgoing::client_builder(Trust::Nobody).build().unwrap();
+        let exists = |of: &Connection| *of != connection(0);
+        let facts = ask_all(&http, |query| format!("{base}{query}"), exists).await?;
+        Ok(facts.routing.unwrap())
+    }
+
+    #[tokio::test]
+    async fn every_connection_is_asked_for_and_what_does_not_exist_is_not_kept() {
+        let count = 2 * MAX_CONNECTIONS + 7;
+        let routing = asked(count, true).await.unwrap();
+        assert_eq!(routing.connections.len(), count - 1);
+        assert!(routing.connections.contains_key(&connection(count - 1)));
+        assert_eq!(routing.more_connections, 0);
+    }
+
+    #[tokio::test]
+    async fn half_of_the_facts_are_none() {
+        assert!(asked(MAX_CONNECTIONS + 1, false).await.is_err());
+        assert!(asked(MAX_CONNECTIONS, false).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_is_told_without_end_is_not_read_to_its_end() {
+        let routing = asked(MAX_PAGES * MAX_CONNECTIONS + 1, true).await.unwrap();
+        assert!(routing.knows(&connection(MAX_PAGES * MAX_CONNECTIONS - 1)));
+        assert!(!routing.knows(&connection(MAX_PAGES * MAX_CONNECTIONS)));
     }
 }

@@ -65,11 +65,12 @@ pub fn requeue(context: &Context, integration: &ZoomIntegration, observed: &Obse
     };
     let key = Key::from(integration);
     let asked = observed.pods.iter().filter(|pod| !pod.leaving);
-    let mut answers = asked.filter_map(|pod| pod.facts.as_ref());
+    let mut answers = asked.clone().filter_map(|pod| pod.facts.as_ref());
     let told = Told {
         // A Pod of before sends what it gets to the integration's sink.
         by_account: answers.all(|facts| facts.routing.is_some()),
-        connections: facts.routing.clone().unwrap_or_default().connections,
+        is_partial: asked.clone().any(|pod| pod.facts.is_none()),
+        routing: facts.routing.clone().unwrap_or_default(),
     };
     for connection in context.reader.index().learn_routing(&key, told) {
         let key = Key::connection(&connection.namespace, &connection.name);

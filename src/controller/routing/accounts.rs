@@ -52,7 +52,8 @@ pub fn is_on(integration: &ZoomIntegration, has_sinks: bool) -> bool {
 pub fn is_routed(connection: &ZoomConnection) -> bool {
     let status = connection.status.as_ref();
     let stated = status.and_then(|status| Type::EventsRouted.find(&status.conditions));
-    stated.is_some_and(|stated| stated.status == Status::True.as_str())
+    // Unknown: the receivers have more to tell than they can.
+    stated.is_some_and(|stated| stated.status != Status::False.as_str())
 }
 
 /// The accounts that a connection may have: the `proved` one, and those that the integration states.

@@ -32,8 +32,19 @@ pub struct Input<'a> {
     pub is_authorized: bool,
     /// What its sink was found with.
     pub sink: Option<&'a ObservedSink>,
-    /// What the receiver knows of the connection.
-    pub facts: Option<&'a ConnectionFacts>,
+    /// What the receivers tell of the connection.
+    pub told: Told<'a>,
+}
+
+/// What the receivers of an integration tell of a connection.
+#[derive(Clone, Copy, Debug)]
+pub enum Told<'a> {
+    /// All is well, or they were not asked yet.
+    Nothing,
+    /// This.
+    Facts(&'a ConnectionFacts),
+    /// They have more to tell than they told, and told nothing of it.
+    Unknown,
 }
 
 /// What to do about the route, and what to say.
@@ -54,6 +65,19 @@ pub enum Wanted {
     Erase,
     /// There is to be this one.
     Write(Box<Route>),
+}
+
+// === impl Told ===
+
+impl<'a> Told<'a> {
+    /// The facts, if there are some.
+    #[must_use]
+    pub const fn facts(self) -> Option<&'a ConnectionFacts> {
+        match self {
+            Self::Facts(facts) => Some(facts),
+            Self::Nothing | Self::Unknown => None,
+        }
+    }
 }
 
 /// Decides about the route.
@@ -111,7 +135,8 @@ pub fn decide(input: Input<'_>) -> Decision {
             .unwrap_or_default(),
     };
     let problem = input.sink.and_then(|found| found.problem.as_deref());
-    let unusable = input.facts.and_then(|facts| facts.route_problem.as_deref());
+    let unusable = input.told.facts();
+    let unusable = unusable.and_then(|facts| facts.route_problem.as_deref());
     let statement = match (problem, unusable) {
         (Some(problem), _) => say(
             Status::False,
@@ -127,6 +152,11 @@ pub fn decide(input: Input<'_>) -> Decision {
             Status::False,
             Reason::RoutePending,
             "The receiver does not sort events by account yet: until its Pods are replaced, all events go to the integration's sink.".into(),
+        ),
+        (None, None) if matches!(input.told, Told::Unknown) => say(
+            Status::Unknown,
+            Reason::RouteUnreported,
+            "The receiver has more to tell of connections than the operator reads, and this one is not among them: the route is written, and whether the receiver can use it is not known. status.events is as it was known last.".into(),
         ),
         (None, None) => say(Status::True, Reason::Routed, routed(input.accounts)),
     };
@@ -247,10 +277,17 @@ mod tests {
             accounts: &own,
             is_authorized: true,
             sink: Some(&found),
-            facts: None,
+            told: Told::Nothing,
         };
         let decision = decide(input);
         assert_eq!(said(&decision), Some((Status::True, Reason::Routed)));
+        let untold = decide(Input {
+            told: Told::Unknown,
+            ..input
+        });
+        let unknown = (Status::Unknown, Reason::RouteUnreported);
+        assert_eq!(said(&untold), Some(unknown));
+        assert_eq!(untold.wanted, decision.wanted);
         let early = decide(Input {
             is_running: false,
             ..input
@@ -269,7 +306,7 @@ mod tests {
             ..ConnectionFacts::default()
         };
         let refused = decide(Input {
-            facts: Some(&facts),
+            told: Told::Facts(&facts),
             ..input
         });
         assert_eq!(said(&refused), Some((Status::False, Reason::RouteUnusable)));
@@ -302,7 +339,7 @@ mod tests {
             accounts: &own,
             is_authorized: true,
             sink: None,
-            facts: None,
+            told: Told::Nothing,
         });
         assert_eq!(said(&decision), None);
         assert!(matches!(&decision.wanted, Wanted::Write(route) if route.sink.is_none()));
@@ -364,7 +401,7 @@ mod tests {
                 accounts: &own,
                 is_authorized,
                 sink: Some(&found),
-                facts: None,
+                told: Told::Nothing,
             });
             assert_eq!(said(&decision), Some((Status::False, reason)));
             let message = decision.statement.unwrap().message;
@@ -386,7 +423,7 @@ mod tests {
             accounts: &own,
             is_authorized: true,
             sink: None,
-            facts: None,
+            told: Told::Nothing,
         });
         assert_eq!((decision.wanted, decision.statement), (Wanted::Erase, None));
     }

@@ -21,7 +21,7 @@ mod write;
 
 pub use self::{
     accounts::{Evidence, accounts, claimed, is_on, is_routed},
-    decide::{Decision, Input, Wanted, decide},
+    decide::{Decision, Input, Told, Wanted, decide},
     memory::Routes,
     sink::observe,
     sweep::{fate, sweep},

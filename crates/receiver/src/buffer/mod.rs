@@ -78,7 +78,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use contract::{facts::BufferFacts, routing_facts::RoutingFacts};
+use contract::{facts::BufferFacts, receiver::routes::Connection, routing_facts::RoutingFacts};
 use jiff::Timestamp;
 use prometheus_client::registry::Registry;
 use tokio::sync::{mpsc as queue, oneshot, watch};
@@ -311,11 +311,11 @@ impl Buffer {
         }
     }
 
-    /// What the controller learns of the accounts; `None` without routes.
+    /// What the controller learns of the accounts, of connections after this one; `None` without routes.
     #[must_use]
-    pub fn routing_facts(&self) -> Option<RoutingFacts> {
+    pub fn routing_facts(&self, after: Option<Connection>) -> Option<RoutingFacts> {
         let (_, routing) = self.0.lanes.as_ref()?;
-        Some(lanes::facts(routing, &self.0.letters))
+        Some(lanes::facts(routing, &self.0.letters, after))
     }
 
     /// Begins or ends the drain: new events are rejected, and pending ones are forwarded.

@@ -27,7 +27,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use contract::{receiver::routes::Unclaimed, routing_facts::RoutingFacts};
+use contract::{
+    receiver::routes::{Connection, Unclaimed},
+    routing_facts::RoutingFacts,
+};
 use tokio::{sync::watch, time};
 use tracing::{info, warn};
 
@@ -230,13 +233,11 @@ impl Routing {
         self.seen().count(account);
     }
 
-    /// What the controller learns, without dead letters.
+    /// What the controller learns of connections after this one, without dead letters.
     #[must_use]
-    pub fn facts(&self) -> RoutingFacts {
-        let mut facts = RoutingFacts {
-            unclaimed: self.seen().facts(),
-            ..RoutingFacts::default()
-        };
+    pub fn facts(&self, after: Option<Connection>) -> RoutingFacts {
+        let mut facts = RoutingFacts::after(after);
+        facts.unclaimed = self.seen().facts();
         if let Some(table) = self.table() {
             table.tell(&mut facts);
         }

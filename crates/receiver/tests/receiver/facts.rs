@@ -2,11 +2,16 @@
 
 use std::fs;
 
+use contract::{
+    receiver::routes::Connection,
+    routing_facts::{MAX_CONNECTIONS, RoutingFacts},
+};
 use serde_json::{Value, json};
 
 use super::{
     client::{event, eventually, get},
     fixture::{BODY, Fixture, SECRET},
+    tenants::{routed, routes, routing},
 };
 
 #[tokio::test]
@@ -144,4 +149,33 @@ async fn metrics_count_and_give_nothing_away() {
     for hidden in [SECRET, "meeting.started", "AAAAAABBBB", "127.0.0.1"] {
         assert!(!answer.body.contains(hidden), "{hidden}");
     }
+}
+
+#[tokio::test]
+async fn of_more_connections_than_fit_the_rest_is_told_on_request() {
+    let fixture = routed().await;
+    let directory = routes(&fixture);
+    let count = MAX_CONNECTIONS + 2;
+    for n in 0..count {
+        let connection = Connection::new("tenants", &format!("c{n:0>4}")).unwrap();
+        fs::write(directory.join(connection.route_key()), "").unwrap();
+    }
+    let receiver = fixture.start().await;
+    eventually("routes to be read", || async {
+        receiver.facts().await["routing"]["moreConnections"] == 2
+    })
+    .await;
+    let first: RoutingFacts = serde_json::from_value(routing(&receiver).await).unwrap();
+    assert_eq!(first.connections.len(), MAX_CONNECTIONS);
+    let path = format!("/facts?{}", first.next_query().unwrap());
+    let rest = get(receiver.at.facts, &path).await.body;
+    let rest: Value = serde_json::from_str(&rest).unwrap();
+    let names: Vec<_> = rest["routing"]["connections"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .collect();
+    assert_eq!(names, ["tenants/c1000", "tenants/c1001"]);
+    assert_eq!(rest["routing"]["moreConnections"], 0);
+    assert_eq!(rest["routing"]["last"], Value::Null);
 }

@@ -94,10 +94,10 @@ struct Lanes {
     unsettled: Arc<Semaphore>,
 }
 
-/// What the controller learns of the accounts.
+/// What the controller learns of the accounts, of connections after this one.
 #[must_use]
-pub fn facts(routing: &Routing, letters: &Letters) -> RoutingFacts {
-    let mut facts = routing.facts();
+pub fn facts(routing: &Routing, letters: &Letters, after: Option<Connection>) -> RoutingFacts {
+    let mut facts = routing.facts(after);
     for (connection, summary) in letters.connections() {
         let known = facts.connections.get(&connection).cloned();
         let (at, reason) = summary.last.unzip();
