@@ -84,7 +84,6 @@ pub struct Delivery<C> {
     schedule: Schedule,
     /// Bounds the uncommitted deliveries.
     unsettled: Arc<Semaphore>,
-    permit: Option<OwnedSemaphorePermit>,
     is_urgent: bool,
 }
 
@@ -113,7 +112,6 @@ impl<C: Channel> Delivery<C> {
             channel,
             skips,
             unsettled,
-            permit: None,
             is_urgent: false,
         }
     }
@@ -144,11 +142,8 @@ impl<C: Channel> Delivery<C> {
     /// Waits until then, or until there is a reason to look again; with `reads` also for the next events of the
     /// queue.
     async fn wait(&mut self, until: Option<Instant>, reads: bool) -> Result<(), Stopped> {
-        if C::IS_LANE {
-            self.permit = None;
-            if until.is_some_and(|until| until > Instant::now() + SHORT) {
-                self.schedule.forget_records();
-            }
+        if C::IS_LANE && until.is_some_and(|until| until > Instant::now() + SHORT) {
+            self.schedule.forget_records();
         }
         let due = async {
             match until {
@@ -195,12 +190,7 @@ impl<C: Channel> Delivery<C> {
             self.channel.settled(sequence);
             return Ok(());
         };
-        // Who waits for its turn holds nothing that others need.
-        let turn = tokio::select! {
-            turn = self.channel.acquire(record.size()) => turn,
-            () = self.common.stop.requested() => return Err(Stopped),
-        };
-        self.permit().await?;
+        let (turn, permit) = self.admit(record.size()).await?;
         let event = match record.event() {
             Ok(event) => event,
             Err(error) => {
@@ -208,7 +198,7 @@ impl<C: Channel> Delivery<C> {
                 if let Some(item) = self.schedule.take() {
                     let event = unreadable(&item, record.bytes());
                     let letter = DeadLetter::new(&event, Reason::Unparseable, None, 0);
-                    self.settle(sequence, Some((&event, letter)));
+                    self.settle(sequence, Some((&event, letter)), permit);
                 }
                 return Ok(());
             }
@@ -218,33 +208,38 @@ impl<C: Channel> Delivery<C> {
         if attempts > 0 && self.is_too_old(since) {
             warn!(id = %event.id, attempts, "event expired");
             if let Some(item) = self.schedule.take() {
-                self.give_up(&item, &event, Reason::Expired, None);
+                self.give_up(&item, &event, Reason::Expired, None, permit);
             }
             return Ok(());
         }
         // From here to the settlement nothing waits: what is replayed because of a new route comes later.
         match self.channel.decide(since, self.is_urgent) {
-            Decision::Deliver => self.deliver(&event, turn).await,
+            Decision::Deliver => self.deliver(&event, turn, permit).await,
             Decision::Wait(until) => {
-                drop(turn);
+                drop((turn, permit));
                 self.wait(Some(until), false).await
             }
             Decision::Unclaimed(detail) => {
                 if let Some(item) = self.schedule.take() {
-                    self.give_up(&item, &event, Reason::Unclaimed, Some(detail));
+                    self.give_up(&item, &event, Reason::Unclaimed, Some(detail), permit);
                 }
                 Ok(())
             }
             Decision::Drop => {
                 if self.schedule.take().is_some() {
-                    self.settle(sequence, None);
+                    self.settle(sequence, None, permit);
                 }
                 Ok(())
             }
         }
     }
 
-    async fn deliver(&mut self, event: &Event, turn: C::Turn) -> Result<(), Stopped> {
+    async fn deliver(
+        &mut self,
+        event: &Event,
+        turn: C::Turn,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<(), Stopped> {
         let started = Instant::now();
         let result = self.channel.deliver(event, turn).await;
         let error = result.map_err(|failure| failure.error);
@@ -259,7 +254,7 @@ impl<C: Channel> Delivery<C> {
                     info!(failures, "the sink accepts events again");
                 }
                 if let Some(item) = self.schedule.delivered(now) {
-                    self.settle(item.sequence, None);
+                    self.settle(item.sequence, None, permit);
                 }
                 return Ok(());
             }
@@ -270,7 +265,8 @@ impl<C: Channel> Delivery<C> {
             if let Some(mut item) = self.schedule.take() {
                 item.attempts += 1;
                 warn!(id = %event.id, %error, item.attempts, "event refused for good");
-                self.give_up(&item, event, Reason::Refused, Some(error.to_string()));
+                let detail = Some(error.to_string());
+                self.give_up(&item, event, Reason::Refused, detail, permit);
             }
             return Ok(());
         }
@@ -286,7 +282,7 @@ impl<C: Channel> Delivery<C> {
             let attempts = item.attempts;
             warn!(id = %event.id, %error, attempts, "event given up, the sink accepts others");
             let detail = format!("{error}, and took other events meanwhile");
-            self.give_up(&item, event, Reason::Refused, Some(detail));
+            self.give_up(&item, event, Reason::Refused, Some(detail), permit);
             return Ok(());
         }
         let attempts = self.schedule.current().map(|item| item.attempts);
@@ -301,7 +297,6 @@ impl<C: Channel> Delivery<C> {
             let _ = reply.send(None);
             return Ok(());
         };
-        self.permit().await?;
         let record = match item.record.take() {
             None => self.reread(item.sequence).await?,
             record => record,
@@ -312,26 +307,36 @@ impl<C: Channel> Delivery<C> {
             .unwrap_or_else(|_| unreadable(&item, record.bytes()).into());
         let last = item.last.map(|error| error.to_string()).unwrap_or_default();
         let detail = Some(format!("skipped by a person after: {last}"));
+        let permit = self.permit().await?;
         warn!(id = %event.id, attempts = item.attempts, "event skipped");
         let mut letter = DeadLetter::new(&event, Reason::Refused, detail, item.attempts);
         self.channel.stamp(&mut letter);
-        self.settle(item.sequence, Some((&event, letter.clone())));
+        self.settle(item.sequence, Some((&event, letter.clone())), permit);
         let _ = reply.send(Some(letter));
         Ok(())
     }
 
-    fn give_up(&mut self, item: &Item, event: &Event, reason: Reason, detail: Option<String>) {
+    fn give_up(
+        &mut self,
+        item: &Item,
+        event: &Event,
+        reason: Reason,
+        detail: Option<String>,
+        permit: OwnedSemaphorePermit,
+    ) {
         let detail = detail.or_else(|| item.last.map(|error| error.to_string()));
         let mut letter = DeadLetter::new(event, reason, detail, item.attempts);
         self.channel.stamp(&mut letter);
-        self.settle(item.sequence, Some((event, letter)));
+        self.settle(item.sequence, Some((event, letter)), permit);
     }
 
     /// An event has left the queue.
-    fn settle(&mut self, sequence: u64, dead: Option<(&Event, DeadLetter)>) {
-        let Some(permit) = self.permit.take() else {
-            return; // Each caller has taken one.
-        };
+    fn settle(
+        &mut self,
+        sequence: u64,
+        dead: Option<(&Event, DeadLetter)>,
+        permit: OwnedSemaphorePermit,
+    ) {
         let settle = Settle {
             sequence,
             dead: dead.map(|(event, letter)| (event.id, letter)),
@@ -341,16 +346,20 @@ impl<C: Channel> Delivery<C> {
         let _ = self.common.commands.send(Command::Settle(settle));
     }
 
+    /// Acquires what one attempt needs: first the turn, then the permit to settle. All lines acquire in this order,
+    /// and nothing is kept from one attempt to the next: who waits for its turn holds nothing that others need.
+    async fn admit(&self, bytes: usize) -> Result<(C::Turn, OwnedSemaphorePermit), Stopped> {
+        let turn = tokio::select! {
+            turn = self.channel.acquire(bytes) => turn,
+            () = self.common.stop.requested() => return Err(Stopped),
+        };
+        Ok((turn, self.permit().await?))
+    }
+
     /// Acquires the permit to settle one event, which bounds the uncommitted deliveries.
-    async fn permit(&mut self) -> Result<(), Stopped> {
-        if self.permit.is_some() {
-            return Ok(());
-        }
+    async fn permit(&self) -> Result<OwnedSemaphorePermit, Stopped> {
         tokio::select! {
-            permit = Arc::clone(&self.unsettled).acquire_owned() => {
-                self.permit = Some(permit.map_err(|_| Stopped)?);
-                Ok(())
-            }
+            permit = Arc::clone(&self.unsettled).acquire_owned() => permit.map_err(|_| Stopped),
             () = self.common.stop.requested() => Err(Stopped),
         }
     }

@@ -11,6 +11,10 @@
 //! [`tenant::AT_ONCE`](crate::routing::tenant::AT_ONCE) those to one tenant, [`UNSETTLED`] those that are
 //! not committed. Who waits for a permit gets it in order of arrival, so that lanes take turns.
 //!
+//! Everybody acquires in one order, so that no two wait for each other: the permit of the sink, the permit of the
+//! pool, the permit to settle. The first two are released when the sink has answered, the last one when the writer
+//! has committed. The writer waits for no permit, and its channel is never full.
+//!
 //! | question | module |
 //! |---|---|
 //! | What is pending, and how much does an account hold? | [`index`] |

@@ -4,6 +4,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    path::Path,
     sync::{
         Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -39,6 +40,7 @@ use crate::{
     event::{Event, ZoomHeaders},
     metrics::Metrics,
     recorder::Recorder,
+    routing::tenant::AT_ONCE,
     sink::{Failure, SinkError},
 };
 
@@ -56,6 +58,8 @@ enum Manner {
     Picky,
     /// Fails with every fifth event until it has all others.
     Chokes,
+    /// Takes its time, and answers nothing in the end, until all events of healthy accounts are delivered.
+    Hangs,
 }
 
 #[derive(Debug)]
@@ -68,6 +72,10 @@ struct World {
     settled: Mutex<Vec<(u64, bool)>>,
     /// Events of healthy accounts that are not delivered yet.
     healthy: watch::Sender<usize>,
+    /// Deliveries to sinks that hang.
+    hung: watch::Sender<usize>,
+    /// So many of them come before each delivery of a healthy account.
+    pace: usize,
     at_once: AtomicUsize,
     most: AtomicUsize,
 }
@@ -83,11 +91,13 @@ struct Scripted {
     others: usize,
     world: Arc<World>,
     pools: Arc<Pools>,
+    /// Of the tenant whose sink hangs, whatever the number of its accounts.
+    in_flight: Arc<Semaphore>,
 }
 
 impl Channel for Scripted {
     const IS_LANE: bool = true;
-    type Turn = Permit;
+    type Turn = (Permit, Permit);
 
     async fn wait(&mut self, reads: bool) -> Result<Wake, Stopped> {
         let next = if reads { self.unread.pop_front() } else { None };
@@ -109,11 +119,16 @@ impl Channel for Scripted {
         Decision::Deliver
     }
 
-    async fn acquire(&self, bytes: usize) -> Permit {
-        self.pools.acquire(self.failures >= 2, bytes).await
+    async fn acquire(&self, bytes: usize) -> Self::Turn {
+        let of_tenant = match self.manner {
+            Manner::Hangs => Arc::clone(&self.in_flight).acquire_owned().await.ok(),
+            _ => None,
+        };
+        let of_pool = self.pools.acquire(self.failures >= 2, bytes).await;
+        (of_tenant, of_pool)
     }
 
-    async fn deliver(&mut self, event: &Event, _turn: Permit) -> Result<(), Failure> {
+    async fn deliver(&mut self, event: &Event, _turn: Self::Turn) -> Result<(), Failure> {
         let world = Arc::clone(&self.world);
         let now = world.at_once.fetch_add(1, Ordering::Relaxed) + 1;
         world.most.fetch_max(now, Ordering::Relaxed);
@@ -121,11 +136,21 @@ impl Channel for Scripted {
         let place: u64 = str::from_utf8(&event.body).unwrap().parse().unwrap();
         let mut healthy = world.healthy.subscribe();
         let is_over = *healthy.borrow() == 0;
+        if self.manner == Manner::Healthy && world.pace > 0 {
+            let mut hung = world.hung.subscribe();
+            let most = *hung.borrow() + world.pace;
+            hung.wait_for(|count| *count >= most).await.unwrap();
+        }
         let result = match self.manner {
             Manner::Broken if !is_over => Err(SinkError::Status(503)),
             Manner::Silent => {
                 healthy.wait_for(|left| *left == 0).await.unwrap();
                 Ok(())
+            }
+            Manner::Hangs if !is_over => {
+                time::sleep(Duration::from_millis(1)).await;
+                world.hung.send_modify(|count| *count += 1);
+                Err(SinkError::TimedOut)
             }
             Manner::Picky if place.is_multiple_of(3) => Err(SinkError::Status(400)),
             Manner::Chokes if place.is_multiple_of(5) && self.others > 0 => {
@@ -192,23 +217,13 @@ fn record_of(place: u64) -> Record {
     Record::Event(Event::new(Timestamp::now(), ZoomHeaders::default(), body).into())
 }
 
-/// Delivers the events, each of an account, by the manners of the accounts. Returns what came of them.
-async fn run(manners: &[Manner], events: &[usize]) -> Arc<World> {
-    let healthy = events
-        .iter()
-        .filter(|account| manners[**account] == Manner::Healthy);
-    let all = (0..events.len() as u64).map(|place| (place, record_of(place)));
-    let world = Arc::new(World {
-        records: Mutex::new(all.collect()),
-        accepted: Mutex::default(),
-        settled: Mutex::default(),
-        healthy: watch::Sender::new(healthy.count()),
-        at_once: AtomicUsize::default(),
-        most: AtomicUsize::default(),
-    });
-    let (_trigger, stop) = shutdown::channel();
-    let (_urgent, urgent) = watch::channel(false);
-    let directory = tempfile::tempdir().unwrap();
+/// What lanes need, and what must live as long.
+pub(super) fn common(
+    commands: std::sync::mpsc::Sender<Command>,
+    directory: &Path,
+) -> (Common, impl Sized) {
+    let (trigger, stop) = shutdown::channel();
+    let (sender, urgent) = watch::channel(false);
     let common = Common {
         rules: Rules {
             backoff: Backoff {
@@ -219,16 +234,38 @@ async fn run(manners: &[Manner], events: &[usize]) -> Arc<World> {
             patience: Duration::ZERO,
         },
         max_age: Duration::from_hours(1),
-        commands: store(Arc::clone(&world)),
+        commands,
         fresh: Fresh::default(),
         status: watch::channel(Status::default()).1,
         ids: Dedupe::default(),
         metrics: Metrics::register(&mut Registry::default()),
-        recorder: Recorder::load(directory.path()),
+        recorder: Recorder::load(directory),
         urgent,
         stop,
     };
+    (common, (trigger, sender))
+}
+
+/// Delivers the events, each of an account, by the manners of the accounts. Returns what came of them.
+async fn run(manners: &[Manner], events: &[usize], pace: usize) -> Arc<World> {
+    let healthy = events
+        .iter()
+        .filter(|account| manners[**account] == Manner::Healthy);
+    let all = (0..events.len() as u64).map(|place| (place, record_of(place)));
+    let world = Arc::new(World {
+        records: Mutex::new(all.collect()),
+        accepted: Mutex::default(),
+        settled: Mutex::default(),
+        healthy: watch::Sender::new(healthy.count()),
+        hung: watch::Sender::default(),
+        pace,
+        at_once: AtomicUsize::default(),
+        most: AtomicUsize::default(),
+    });
+    let directory = tempfile::tempdir().unwrap();
+    let (common, _held) = common(store(Arc::clone(&world)), directory.path());
     let (pools, unsettled) = (Arc::default(), Arc::new(Semaphore::new(UNSETTLED)));
+    let in_flight = Arc::new(Semaphore::new(AT_ONCE));
     let mut lanes = JoinSet::new();
     for (account, manner) in manners.iter().enumerate() {
         let own = events.iter().enumerate();
@@ -245,6 +282,7 @@ async fn run(manners: &[Manner], events: &[usize]) -> Arc<World> {
             failures: 0,
             world: Arc::clone(&world),
             pools: Arc::clone(&pools),
+            in_flight: Arc::clone(&in_flight),
         };
         let (_skips, requests) = mpsc::channel(1);
         let delivery = Delivery::new(common.clone(), channel, requests, Arc::clone(&unsettled));
@@ -275,6 +313,17 @@ fn manner() -> impl Strategy<Value = Manner> {
     ]
 }
 
+/// More lanes than permits, all of one tenant: while they wait for their turn they hold nothing that others need.
+#[tokio::test]
+async fn a_tenant_of_many_accounts_whose_sink_hangs_stops_nobody() {
+    let mut manners = vec![Manner::Healthy];
+    manners.resize(1 + UNSETTLED + 72, Manner::Hangs);
+    let mut events = vec![0; 50];
+    events.extend((0..3).flat_map(|_| 1..manners.len()));
+    let world = run(&manners, &events, 40).await;
+    assert_eq!(world.settled.lock().unwrap().len(), events.len());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
@@ -287,7 +336,7 @@ proptest! {
     ) {
         let events: Vec<usize> = events.iter().map(|index| index.index(manners.len())).collect();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let world = runtime.unwrap().block_on(run(&manners, &events));
+        let world = runtime.unwrap().block_on(run(&manners, &events, 0));
         let mut settled = world.settled.lock().unwrap().clone();
         settled.sort_unstable();
         let places: Vec<u64> = settled.iter().map(|(place, _)| *place).collect();
