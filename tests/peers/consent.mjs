@@ -183,7 +183,7 @@ await test("consent/a-code-is-for-one-callback", async () => {
   return numbered(oauth.authorizationCodeGrant(app, elsewhere, checks), 4709);
 });
 
-await test("consent/consent-anew-ends-what-was-given-before", async () => {
+await test("consent/new-consent-ends-what-was-given-before", async () => {
   const [before, after] = [await connect(alan), await connect(alan)];
   const note = await numbered(oauth.refreshTokenGrant(app, before.refresh_token), 4741);
   await oauth.refreshTokenGrant(app, after.refresh_token);

@@ -199,7 +199,7 @@ for (const [name, message] of [
   });
 }
 
-const rewrites = "rivet signs the parsed body written anew, we the bytes as they came";
+const rewrites = "rivet signs the parsed and rewritten body, we sign the bytes as they came";
 const noWindow = "rivet has no time window";
 const passOn = "we pass on whatever Zoom signed";
 const oracle = "rivet computes the signature of any event for who can have a token signed";

@@ -209,7 +209,7 @@ register! {
     /// the sink refuses some events and accepts others: [how it goes on](events.md#an-event-that-the-sink-does-not-accept)
     EventsSetAside = "EventsSetAside" in [Delivery] on [EventsDelivered(False)]
         for AppOwner: "look in the sink's log why it refuses them";
-    /// without a buffer: no event has come yet, and the sink accepts connections
+    /// no event has arrived yet
     NothingDelivered = "NothingDelivered" in [Delivery] on [EventsDelivered(Unknown)]
         for Nobody: "";
     /// the receiver cannot be asked what it has stored
@@ -223,7 +223,7 @@ register! {
         for Nobody: "";
     /// two or more requests in a row are signed with another secret token: it was regenerated in Zoom, or copied from another app or environment; or something in front of the receiver changes bodies, for example by writing JSON again. After valid signatures Zoom gets 503 for 24 hours, then 401
     UnknownSignature = "UnknownSignature" in [Delivery] on [EventsVerified(False)]
-        for AppOwner: "copy the Secret Token from the app's Access page into the key `webhook-secret-token`. If it is the same, let the gateway, proxy or firewall in front pass bodies on unchanged";
+        for AppOwner: "copy the Secret Token from the app's page in Zoom (General app: Features > Access; other apps: Feature) into the key `webhook-secret-token`. If it is the same, make the gateway, proxy or firewall in front pass request bodies on unchanged";
     /// two or more requests in a row have a JSON body and lack Zoom's signature headers. False if the operator's own POST to the URL lost them too. Unknown if the operator cannot try the URL: anybody can send such requests. If its POST arrives with the headers, they are not Zoom's, and are ignored
     SignatureHeadersMissing = "SignatureHeadersMissing" in [Delivery] on [EventsVerified(Unknown False)]
         for PlatformEngineer: "let the gateway or proxy in front pass on the headers `x-zm-signature` and `x-zm-request-timestamp`";
@@ -374,7 +374,7 @@ register! {
     /// the Secret of `importSecretRef` or its key `refresh-token` is missing
     AwaitingImport = "AwaitingImport" in [Connection] on [Ready(False)]
         for AppOwner: "create it";
-    /// the integration is of kind ServerToServer
+    /// the integration is of kind `ServerToServer` or `WebhookOnly`, which nobody can authorize
     NotAGeneralApp = "NotAGeneralApp" in [Connection] on [Ready(False)]
         for AppOwner: "refer to another integration, in a new connection";
     /// the app's consent belongs to your back end

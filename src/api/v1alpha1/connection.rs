@@ -85,7 +85,7 @@ pub struct ZoomConnectionSpec {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[x_kube(
     validation = Rule::new("has(self.displayName) || has(self.email) || has(self.accountId)")
-        .message("subject is empty: set email or accountId, or remove subject")
+        .message("subject is empty: set displayName, email or accountId, or remove subject")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct Subject {

@@ -205,7 +205,7 @@ fn reason(reason: Reason) -> Option<&'static str> {
         }
         Reason::CodeRejected => "Zoom's answer is no longer valid. Please start again.",
         Reason::SubjectUnverifiable => {
-            "Zoom did not say who authorized, so nothing was connected. Your administrator must add a permission to the app."
+            "We could not confirm with Zoom who you are, so nothing was connected. Please confirm your email address in your Zoom profile, or ask your administrator to check the app's permissions."
         }
         Reason::CredentialsRejected => {
             "Zoom does not accept the app's own credentials. Your administrator must correct them; then start again."
@@ -256,7 +256,7 @@ fn thing(thing: Thing) -> &'static str {
     match thing {
         Thing::Meetings => "meetings",
         Thing::Participants => "participants of meetings",
-        Thing::Registrants => "registrations for meetings",
+        Thing::Registrants => "registrants of meetings",
         Thing::Summaries => "summaries of meetings",
         Thing::Webinars => "webinars",
         Thing::Profile => "user profiles",

@@ -25,7 +25,7 @@ pub async fn hand_over(
 }
 
 /// The same for a person who connects by self service: the connection `name` is to be made in the namespace of `target`.
-pub async fn hand_over_anew(
+pub async fn hand_over_again(
     sim: &Sim,
     app: &App,
     home: &Bed,

@@ -9,7 +9,7 @@ use super::{deliver, routes};
 use crate::{
     bed::{
         App, Bed, LIMIT, Options, Sim,
-        consent::hand_over_anew,
+        consent::hand_over_again,
         object::{key, reason, status, text},
         wait_for,
     },
@@ -156,7 +156,7 @@ impl Customer {
         target: &Bed,
     ) -> anyhow::Result<()> {
         let name = self.connection();
-        hand_over_anew(sim, app, platform, target, &name, &self.administrator).await
+        hand_over_again(sim, app, platform, target, &name, &self.administrator).await
     }
 
     /// The connection has its account, token and route; the platform's namespace has none of them.

@@ -183,7 +183,7 @@ impl Cell {
         if fate.struck && self.weather == Weather::AwayFromTheKill {
             state.api.away = CALLS_AWAY;
         }
-        // The next process of the Pod counts its points anew.
+        // The next process of the Pod counts its points from zero.
         if self.event.is_some_and(|(_, pod, _)| pod == "a") {
             fate.happened = state.planned.take().is_none();
         }

@@ -28,7 +28,7 @@ impl Kind {
 /// What somebody else does in the middle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A person authorized anew: another grant is stored, and Zoom voids the old one.
+    /// A person authorized again: a new grant is stored, and Zoom invalidates the old one.
     NewConsent,
     /// The connection was deleted, and the grant with it.
     Deleted,

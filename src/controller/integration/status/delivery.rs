@@ -8,7 +8,7 @@ use crate::{
     api::{
         condition::{Statement, Status, Type},
         reason::Reason,
-        v1alpha1::{Webhook, ZoomIntegration},
+        v1alpha1::{Webhook, WebhookStatus, ZoomIntegration},
     },
     controller::integration::{
         count::Count,
@@ -40,17 +40,20 @@ pub(super) struct Sink<'a> {
     pub health: Option<&'a Health>,
     /// What it reports about the sinks of connections.
     pub routing: Option<&'a RoutingFacts>,
+    /// Whether an event has ever arrived.
+    pub has_events: bool,
 }
 
 impl<'a> Sink<'a> {
     /// The observed state of the sink.
-    pub(super) fn of(observed: &'a Observed) -> Self {
+    pub(super) fn of(observed: &'a Observed, webhook: Option<&WebhookStatus>) -> Self {
         let facts = observed.facts.as_ref();
         Self {
             service: observed.sink_service,
             is_known: facts.is_some(),
             health: facts.and_then(|facts| facts.health.as_ref()),
             routing: facts.and_then(|facts| facts.routing.as_ref()),
+            has_events: webhook.is_some_and(|webhook| !webhook.events_seen.is_empty()),
         }
     }
 }
@@ -152,6 +155,11 @@ pub(super) fn events_delivered(
                 "The sink refuses {} of the events and accepts others. They are tried again, and become dead letters after webhook.buffer.maxAttempts attempts: look at the sink's log.",
                 Count::of(sink.health.map_or(0, |health| health.set_aside))
             ),
+        ),
+        0 if stored.pending == 0 && !sink.has_events => say(
+            Status::Unknown,
+            Reason::NothingDelivered,
+            "No event has arrived yet.".into(),
         ),
         0 => say(
             Status::True,

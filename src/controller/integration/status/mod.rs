@@ -147,7 +147,7 @@ pub fn status(
         integration,
         applied.receiver.waiting,
         buffer.as_ref(),
-        &delivery::Sink::of(observed),
+        &delivery::Sink::of(observed, webhook.as_ref()),
     ));
     let facts = observed.facts.as_ref();
     let (seen, reach) = (webhook.as_ref(), setting.reach.as_ref());

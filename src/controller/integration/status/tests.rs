@@ -248,7 +248,7 @@ fn what_stands_in_the_way_of_zoom_is_named_where_a_person_looks() {
 }
 
 #[test]
-fn a_changed_url_has_to_be_validated_anew() {
+fn a_changed_url_has_to_be_validated_again() {
     let endpoint = |published: &ZoomIntegrationStatus| {
         let step = published.setup.iter().find(|step| step.id == "Endpoint");
         step.unwrap().state.clone()

@@ -57,7 +57,11 @@ fn each_state_has_its_reason() {
     };
     for (stored, status, reason) in [
         (None, Status::Unknown, Reason::ReceiverSilent),
-        (stored(0, 0, None, false), Status::True, Reason::Delivered),
+        (
+            stored(0, 0, None, false),
+            Status::Unknown,
+            Reason::NothingDelivered,
+        ),
         (
             stored(9, 0, Some(299), false),
             Status::True,
@@ -84,6 +88,23 @@ fn each_state_has_its_reason() {
     let suspended = json!({"suspend": true});
     let (status, reason) = statement(suspended, None, stored(9, 0, Some(9000), false));
     assert_eq!((status, reason), (Status::Unknown, Reason::Suspended));
+}
+
+#[test]
+fn an_empty_buffer_means_delivered_only_after_an_event() {
+    let empty = BufferFacts {
+        open: true,
+        ..BufferFacts::default()
+    };
+    for (has_events, status) in [(false, Status::Unknown), (true, Status::True)] {
+        let sink = Sink {
+            is_known: true,
+            has_events,
+            ..Sink::default()
+        };
+        let statement = events_delivered(&integration(json!({})), None, Some(&empty), &sink);
+        assert_eq!(statement.unwrap().status, status);
+    }
 }
 
 #[test]
