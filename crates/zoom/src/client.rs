@@ -6,7 +6,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use reqwest::{ClientBuilder, RequestBuilder, Response, header};
+use reqwest::{ClientBuilder, RequestBuilder, header};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::timeout;
 use url::Url;
@@ -14,18 +14,12 @@ use url::Url;
 use runtime::outgoing::{Trust, client_builder};
 
 use super::{
-    AccessToken, Error, Fault, Request, Tokens, check,
+    AccessToken, Endpoints, Error, Fault, Request, Tokens, check,
     identity::{self, Identity},
     retry_after,
     token::trusted,
+    transport::{connections, read, unreachable},
 };
-
-/// A token answer has a few kilobytes; anything larger is not Zoom's.
-const MAX_BODY: usize = 64 * 1024;
-
-/// How long a connection is kept without use: shorter than the first repetition of a failed request, which
-/// must not go to the same host again if that was the wrong one.
-const IDLE: Duration = Duration::from_secs(4);
 
 /// Time for a whole request.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -36,16 +30,6 @@ const MOMENT: Duration = Duration::from_millis(250);
 
 /// Longer than any limit: the HTTP client keeps none.
 const NO_LIMIT: Duration = Duration::from_hours(24);
-
-/// Where Zoom is. Operator configuration, never a tenant's: whoever chooses the host receives the
-/// client secrets.
-#[derive(Clone, Debug)]
-pub struct Endpoints {
-    /// Base of the OAuth endpoints, `https://zoom.us`.
-    pub oauth: Url,
-    /// Base of the REST API, `https://api.zoom.us`.
-    pub api: Url,
-}
 
 /// The credentials of an app.
 #[derive(Clone, Debug)]
@@ -73,40 +57,6 @@ pub struct Client {
     /// Time for a request that spends something.
     spending_limit: Duration,
     endpoints: Endpoints,
-}
-
-// === impl Endpoints ===
-
-impl Endpoints {
-    /// Endpoints from base URLs; a trailing `/oauth` or `/v2` is understood.
-    #[must_use]
-    pub fn new(mut oauth: Url, mut api: Url) -> Self {
-        for (url, suffix) in [(&mut oauth, "/oauth"), (&mut api, "/v2")] {
-            let path = url.path().trim_end_matches('/');
-            let base = path.strip_suffix(suffix).unwrap_or(path).to_owned();
-            url.set_path(&base);
-        }
-        Self { oauth, api }
-    }
-
-    /// The token endpoint.
-    #[must_use]
-    pub fn token(&self) -> String {
-        format!("{}/oauth/token", self.oauth.as_str().trim_end_matches('/'))
-    }
-
-    fn revoke(&self) -> String {
-        format!("{}/oauth/revoke", self.oauth.as_str().trim_end_matches('/'))
-    }
-
-    /// The authorization endpoint.
-    #[must_use]
-    pub fn authorize(&self) -> String {
-        format!(
-            "{}/oauth/authorize",
-            self.oauth.as_str().trim_end_matches('/')
-        )
-    }
 }
 
 // === impl Client ===
@@ -409,64 +359,5 @@ impl Client {
             "zoom answered"
         );
         Ok((status, read(response).await?, wait))
-    }
-}
-
-async fn read(mut response: Response) -> Result<Vec<u8>, Error> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
-        if body.len() + chunk.len() > MAX_BODY {
-            return Err(
-                Error::new(Fault::Unintelligible, "an answer of more than 64 KiB").ambiguous(),
-            );
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
-}
-
-fn unreachable(error: reqwest::Error) -> Error {
-    let error = error.without_url();
-    let kind = if error.is_timeout() {
-        "timed out"
-    } else if error.is_connect() {
-        "connection failed"
-    } else {
-        "connection broke"
-    };
-    // The innermost cause says most ("Connection refused", "dns error"); the URL has no place here.
-    let mut cause: &dyn std::error::Error = &error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    let cause: String = cause.to_string().chars().take(150).collect();
-    let unsent = error.is_connect() || error.is_builder();
-    let error = Error::new(Fault::Unreachable, format!("{kind}: {cause}"));
-    if unsent { error } else { error.ambiguous() }
-}
-
-fn connections(way: ClientBuilder, timeout: Duration) -> Result<reqwest::Client, reqwest::Error> {
-    way.connect_timeout(timeout / 4)
-        .pool_idle_timeout(IDLE)
-        .timeout(timeout)
-        .build()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn base_urls_are_understood_with_and_without_their_suffix() {
-        for (oauth, api) in [
-            ("https://zoom.us", "https://api.zoom.us"),
-            ("https://zoom.us/", "https://api.zoom.us/v2/"),
-            ("https://zoom.us/oauth", "https://api.zoom.us/v2"),
-        ] {
-            let endpoints = Endpoints::new(oauth.parse().unwrap(), api.parse().unwrap());
-            assert_eq!(endpoints.token(), "https://zoom.us/oauth/token");
-            assert_eq!(endpoints.authorize(), "https://zoom.us/oauth/authorize");
-            assert_eq!(endpoints.api.as_str(), "https://api.zoom.us/");
-        }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! | Question | Where |
 //! |---|---|
-//! | Which requests are sent, and how? | `request.rs`, `client.rs`, `check.rs` |
+//! | Which requests are sent, and how? | `request.rs`, `client.rs`, `check.rs`; where to: `endpoints.rs`; over which connections: `transport.rs` |
 //! | Which fault is an answer, by status and words? | `error.rs`; by what was asked: `by_request.rs` |
 //! | When may the next request come? | `retry_after.rs` reads what Zoom asks for; the controller's `schedule.rs` obeys it |
 //! | What does a token answer contain? | `token.rs`; whose token it is: `identity.rs` |
@@ -11,6 +11,7 @@
 mod by_request;
 mod check;
 mod client;
+mod endpoints;
 mod error;
 mod identity;
 mod redact;
@@ -18,10 +19,12 @@ mod request;
 mod retry_after;
 pub mod scopes;
 mod token;
+mod transport;
 
 use std::time::Duration;
 
-pub use client::{App, Client, Credentials, Endpoints};
+pub use client::{App, Client, Credentials};
+pub use endpoints::Endpoints;
 pub use error::{Class, Error, Fault};
 pub use identity::Identity;
 pub use request::Request;

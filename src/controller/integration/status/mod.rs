@@ -5,11 +5,13 @@
 //! | Which condition is stated, and with which reason? | `conditions.rs`; `EventsDelivered`: `delivery.rs`; `EventsVerified`: `verified.rs`; `EndpointReachable`: `reachable.rs`, `route.rs` |
 //! | When did Zoom last prove the endpoint? | `proofs.rs` |
 //! | What is left for people to do? | `setup.rs` |
+//! | When is the next pass? | `next.rs` |
 //! | What is said while the integration is deleted? | `ending.rs` |
 
 mod conditions;
 mod delivery;
 mod ending;
+mod next;
 mod proofs;
 mod reachable;
 mod route;
@@ -17,15 +19,14 @@ mod setup;
 mod verified;
 mod webhook;
 
-use std::time::Duration;
-
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt as _;
 use url::Url;
 
-pub use self::{ending::ending, proofs::validated, verified::lacks_headers};
+pub use self::{ending::ending, next::Next, proofs::validated, verified::lacks_headers};
 use self::{
+    next::{Expected, next},
     reachable::endpoint_reachable,
     webhook::{buffered, webhook},
 };
@@ -38,7 +39,7 @@ use crate::{
         condition::{self, Statement, Status, Type},
         v1alpha1::{
             ConnectionsStatus, ConsentMode, Phase, ScopesStatus, TokenStatus, WebhookStatus,
-            ZoomConnection, ZoomIntegration, ZoomIntegrationSpec, ZoomIntegrationStatus,
+            ZoomConnection, ZoomIntegration, ZoomIntegrationStatus,
         },
     },
     controller::{
@@ -46,16 +47,11 @@ use crate::{
         key::Key,
         links,
         reach::ReachState,
-        schedule,
         token_secret::{self, Owner, TokenSecret},
         verdict::TokenFinding,
     },
-    setup::judge::PROOF_LASTS,
 };
-use contract::{
-    consent::{self, Link, Target},
-    facts::{BufferFacts, Facts},
-};
+use contract::consent::{self, Link, Target};
 use zoom::{
     Endpoints,
     scopes::{self, Comparison},
@@ -78,15 +74,6 @@ pub struct Setting<'a> {
     pub reach: Option<ReachState>,
     /// Other integrations whose app Zoom accepted with the client id that the Secret has.
     pub sharers: Vec<Key>,
-}
-
-/// When to check again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Next {
-    /// How long to wait until the next pass.
-    pub pass: Duration,
-    /// How often to ask the receivers, independently of the passes, whether their facts changed.
-    pub poll: Option<Duration>,
 }
 
 /// The status of `integration` at `now`, and when to check again.
@@ -161,25 +148,20 @@ pub fn status(
     let token = (spec.has_own_token() || applied.has_old_token_secret).then(|| token(applied));
     let generation = integration.metadata.generation;
     let conditions = condition::merge(&before.conditions, statements, generation, now);
-    // Somebody waits for the receiver's next news: a removal, a sink that accepts events again, or the first
-    // event of an app whose installation only an event can prove.
-    let filling = |buffered: &BufferFacts| buffered.pending > 0 || buffered.full;
-    let awaits_change = setting.connections.total > 0
-        || buffer.as_ref().is_some_and(filling)
-        || facts.is_some_and(is_in_trouble)
-        || verdict.phase != Phase::Connected && an_event_installs(spec);
-    let poll = webhook
-        .as_ref()
-        .filter(|_| !spec.suspend)
-        .map(|webhook| poll(awaits_change, webhook, &conditions, now));
-    let pass = wait(spec.suspend, token.as_ref(), webhook.as_ref(), applied, now);
-    let next = Next {
-        // The message says for how long it has failed, so it must be updated as well.
-        pass: poll
-            .filter(|_| facts.is_some_and(is_in_trouble))
-            .map_or(pass, |poll| poll.min(pass)),
-        poll,
-    };
+    let next = next(
+        &Expected {
+            spec,
+            connections: setting.connections.total,
+            phase: verdict.phase,
+            buffer: buffer.as_ref(),
+            facts,
+            token: token.as_ref(),
+            webhook: webhook.as_ref(),
+            conditions: &conditions,
+            applied,
+        },
+        now,
+    );
     let mut status = ZoomIntegrationStatus {
         observed_generation: generation,
         phase: Some(verdict.phase),
@@ -204,22 +186,11 @@ pub fn status(
     (status, next)
 }
 
-/// Whether only an event can show that somebody has installed the app.
-fn an_event_installs(spec: &ZoomIntegrationSpec) -> bool {
-    spec.consent_mode() == Some(ConsentMode::External) || spec.has_bot()
-}
-
 fn endpoint(webhook: &WebhookStatus) -> EndpointFinding<'_> {
     EndpointFinding {
         url: webhook.url.as_deref(),
-        proved: proved(webhook),
+        proved: proofs::latest(webhook),
     }
-}
-
-/// When the last request with Zoom's signature arrived.
-fn proved(webhook: &WebhookStatus) -> Option<Timestamp> {
-    let times = [&webhook.last_validated, &webhook.last_verified];
-    times.into_iter().flatten().map(|time| time.0).max()
 }
 
 /// The client id to show. Adds that other integrations have the same app, if Zoom accepted this one's.
@@ -343,64 +314,6 @@ fn install_url(
         ],
     );
     url.ok().map(Into::into)
-}
-
-/// Whether the receiver has a problem that a person may be correcting.
-fn is_in_trouble(facts: &Facts) -> bool {
-    facts.health.as_ref().is_some_and(|health| {
-        health.wrong_signatures.is_some()
-            || health.missing_headers.is_some()
-            || health.wrong_authentication.is_some()
-            || health.outside_window.is_some()
-            || health.sink_cause.is_some()
-            || health.set_aside > 0
-    })
-}
-
-/// How often to ask the receivers whether their facts changed.
-fn poll(
-    awaits_change: bool,
-    webhook: &WebhookStatus,
-    conditions: &[Condition],
-    now: Timestamp,
-) -> Duration {
-    let up_since = Type::ReceiverAvailable
-        .find(conditions)
-        .map(|condition| condition.last_transition_time.0);
-    let next = schedule::next_facts(
-        webhook.last_validated.is_some(),
-        awaits_change,
-        up_since,
-        now,
-    );
-    Duration::try_from(next.duration_since(now)).unwrap_or_default()
-}
-
-fn wait(
-    suspended: bool,
-    token: Option<&TokenStatus>,
-    webhook: Option<&WebhookStatus>,
-    applied: &Applied,
-    now: Timestamp,
-) -> Duration {
-    let mut times = Vec::new();
-    if !suspended {
-        if let Some(token) = token {
-            let failure = token.failure.as_ref();
-            // While attempts fail, the refresh time is in the past and the time of the next attempt counts.
-            times.extend(token.refresh_at.iter().map(|time| time.0));
-            times.extend(token.expires_at.iter().map(|time| time.0));
-            times.extend(failure.map(|failure| failure.retry_at.0));
-        }
-        let checked = applied.checked.failure.as_ref();
-        times.extend(checked.map(|failure| failure.retry_at.0));
-        times.extend(applied.look_again);
-        let validated = webhook.and_then(|webhook| webhook.last_validated.as_ref());
-        times.extend(validated.map(|at| schedule::later(at.0, zoom::URL_VALIDATION_PERIOD)));
-        let proved = webhook.and_then(proved);
-        times.extend(proved.map(|at| schedule::later(at, PROOF_LASTS)));
-    }
-    schedule::wait(times, now)
 }
 
 #[cfg(test)]

@@ -64,6 +64,12 @@ pub fn validated(
     counted(integration, observed, applied, now).validated()
 }
 
+/// When the last request with Zoom's signature arrived.
+pub(super) fn latest(webhook: &WebhookStatus) -> Option<Timestamp> {
+    let times = [&webhook.last_validated, &webhook.last_verified];
+    times.into_iter().flatten().map(|time| time.0).max()
+}
+
 /// What counts in this pass.
 pub(super) fn counted(
     integration: &ZoomIntegration,
