@@ -87,8 +87,8 @@ pub enum Place {
     Tenant(Arc<Tenant>),
     /// To the integration's sink, and the connection that claims the account.
     Own(Sink, Option<Arc<Tenant>>),
-    /// Not decided before this time has passed.
-    Wait(Duration),
+    /// Not decided before this time has passed, and the connection that claims the account.
+    Wait(Duration, Option<Arc<Tenant>>),
     /// Nowhere, and it is kept as a dead letter. Why.
     Unclaimed(&'static str),
     /// Nowhere.
@@ -193,23 +193,32 @@ impl Routing {
             return match own {
                 _ if tenant.has_sink() => Place::Tenant(tenant),
                 Some(sink) => Place::Own(sink.clone(), Some(tenant)),
-                None => Place::Wait(HOLD),
+                None => Place::Wait(HOLD, Some(tenant)),
             };
         }
         if account.is_empty() {
-            return own.map_or(Place::Wait(HOLD), |sink| Place::Own(sink.clone(), None));
+            return own.map_or(Place::Wait(HOLD, None), |sink| {
+                Place::Own(sink.clone(), None)
+            });
         }
         let waited = waited.min(self.absences().lasted(account, Instant::now()));
         let grace = self.0.settings.grace.saturating_sub(waited);
         if !is_last && grace > Duration::ZERO {
-            return Place::Wait(grace);
+            return Place::Wait(grace, None);
         }
         match (self.0.settings.unclaimed, own) {
             (Unclaimed::Drop, _) => Place::Drop,
             (Unclaimed::Sink, Some(sink)) => Place::Own(sink.clone(), None),
-            (Unclaimed::Sink, None) => Place::Wait(HOLD),
+            (Unclaimed::Sink, None) => Place::Wait(HOLD, None),
             (Unclaimed::DeadLetter, _) => Place::Unclaimed("no connection has claimed the account"),
         }
+    }
+
+    /// The connection that claims the account.
+    #[must_use]
+    pub fn connection(&self, account: &str) -> Option<Connection> {
+        let table = self.table()?;
+        Some(table.tenant(account)?.connection.clone())
     }
 
     /// Whether a connection claims the account, and its events go somewhere.
@@ -302,7 +311,7 @@ mod tests {
         let place = routing.place("acc", hour, false);
         let is_patient = |time| time > GRACE / 2 && time <= GRACE;
         assert!(
-            matches!(place, Place::Wait(time) if is_patient(time)),
+            matches!(place, Place::Wait(time, _) if is_patient(time)),
             "{place:?}"
         );
         // Of an ephemeral buffer that ends, nothing is left to wait for.
@@ -311,6 +320,6 @@ mod tests {
         *routing.absences() = Absences::new(Instant::now().checked_sub(GRACE).unwrap());
         assert!(matches!(routing.place("acc", hour, false), Place::Drop));
         let place = routing.place("acc", GRACE / 3, false);
-        assert!(matches!(place, Place::Wait(_)), "{place:?}");
+        assert!(matches!(place, Place::Wait(..)), "{place:?}");
     }
 }

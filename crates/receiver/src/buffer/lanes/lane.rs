@@ -10,13 +10,13 @@ use std::{
 
 use jiff::Timestamp;
 use tokio::{
-    sync::{Notify, OwnedSemaphorePermit, Semaphore, watch},
+    sync::{Notify, OwnedSemaphorePermit, watch},
     time,
 };
 
 use super::{
     index::{Account, LaneIndex},
-    pools::{self, Pools},
+    pools::{self, Pool, Pools},
 };
 use crate::{
     buffer::{
@@ -39,9 +39,6 @@ const READ_BYTES: u64 = 8 * 1024;
 
 /// Failures in a row after which a sink is slow.
 const FAILING: u32 = 2;
-/// Deliveries to the integration's own sink at a time: half of what may be under way, so that tenants have the
-/// other half.
-pub const OWN_AT_ONCE: usize = 32;
 
 /// What all lanes share. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -52,8 +49,6 @@ pub struct Shared {
     pub routing: Routing,
     /// What is pending.
     pub index: LaneIndex,
-    /// Bounds the deliveries to the integration's own sink.
-    pub own: Arc<Semaphore>,
     /// Who may deliver now.
     pub pools: Arc<Pools>,
     /// How many events are set aside.
@@ -114,7 +109,9 @@ impl Lane {
     /// The tenant that the last event was to go to, or whose it is.
     fn tenant(&self) -> Option<&Arc<Tenant>> {
         match self.place.as_ref()? {
-            Place::Tenant(tenant) | Place::Own(_, Some(tenant)) => Some(tenant),
+            Place::Tenant(tenant) | Place::Own(_, Some(tenant)) | Place::Wait(_, Some(tenant)) => {
+                Some(tenant)
+            }
             _ => None,
         }
     }
@@ -227,7 +224,7 @@ impl Channel for Lane {
         let place = self.shared.routing.place(&self.account, waited, is_last);
         let decision = match &place {
             Place::Tenant(_) | Place::Own(..) => Decision::Deliver,
-            Place::Wait(time) => Decision::Wait(Instant::now() + *time),
+            Place::Wait(time, _) => Decision::Wait(Instant::now() + *time),
             Place::Unclaimed(why) => Decision::Unclaimed((*why).to_owned()),
             Place::Drop => Decision::Drop,
         };
@@ -236,19 +233,19 @@ impl Channel for Lane {
     }
 
     async fn acquire(&self, bytes: usize) -> Turn {
-        let (sink, is_slow) = match &self.place {
-            Some(Place::Tenant(tenant)) => (Some(&tenant.in_flight), tenant.is_slow()),
-            Some(Place::Own(..)) => (Some(&self.shared.own), false),
-            _ => (None, false),
+        let (sink, pool) = match &self.place {
+            Some(Place::Own(..)) => (None, Pool::Own),
+            Some(Place::Tenant(tenant)) => {
+                let sink = Arc::clone(&tenant.in_flight).acquire_owned().await.ok();
+                // What is known of the sink once it is this lane's turn.
+                let is_slow = tenant.is_slow() || self.failures >= FAILING;
+                (sink, if is_slow { Pool::Slow } else { Pool::Quick })
+            }
+            _ => (None, Pool::Quick),
         };
-        let of_sink = match sink {
-            Some(sink) => Arc::clone(sink).acquire_owned().await.ok(),
-            None => None,
-        };
-        let is_slow = is_slow || self.failures >= FAILING;
         Turn {
-            _sink: of_sink,
-            _pool: self.shared.pools.acquire(is_slow, bytes).await,
+            _sink: sink,
+            _pool: self.shared.pools.acquire(pool, bytes).await,
         }
     }
 
@@ -291,7 +288,11 @@ impl Channel for Lane {
     fn stamp(&self, letter: &mut DeadLetter) {
         let account = Some(&*self.account).filter(|account| !account.is_empty());
         letter.account = account.map(str::to_owned);
-        letter.connection = self.tenant().map(|tenant| tenant.connection.clone());
+        // Without a place the account has moved, and nothing was decided since.
+        letter.connection = match self.tenant() {
+            Some(tenant) => Some(tenant.connection.clone()),
+            None => self.shared.routing.connection(&self.account),
+        };
     }
 
     fn settled(&mut self, sequence: u64) {
@@ -330,3 +331,6 @@ impl Channel for Lane {
             .record_health(Urgency::Soon, |health| health.set_aside = all as u64);
     }
 }
+
+#[cfg(test)]
+mod tests;

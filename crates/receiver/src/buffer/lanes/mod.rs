@@ -134,7 +134,6 @@ impl Dispatcher {
                 common: self.common.clone(),
                 routing: self.routing.clone(),
                 index: self.index.clone(),
-                own: Arc::new(Semaphore::new(lane::OWN_AT_ONCE)),
                 pools: Arc::default(),
                 set_aside: Arc::default(),
                 is_ephemeral: self.is_ephemeral,
@@ -212,7 +211,7 @@ impl Dispatcher {
     fn skip(&self, lanes: &Lanes, skip: Skip) {
         let is_meant = |account: &Account| match &skip.connection {
             None => true,
-            Some(connection) => self.connection(account).as_ref() == Some(connection),
+            Some(connection) => self.routing.connection(account).as_ref() == Some(connection),
         };
         let failing = lanes.handles.iter().filter_map(|(account, handle)| {
             let place = handle.failing.load(Ordering::Relaxed);
@@ -223,13 +222,6 @@ impl Dispatcher {
             Some((_, handle)) => drop(handle.skips.try_send(skip)),
             None => drop(skip.reply.send(None)),
         }
-    }
-
-    fn connection(&self, account: &Account) -> Option<Connection> {
-        let routes = self.routing.watch();
-        let table = routes.borrow();
-        let tenant = table.as_ref()?.tenant(account)?;
-        Some(tenant.connection.clone())
     }
 }
 

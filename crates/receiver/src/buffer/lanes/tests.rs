@@ -20,7 +20,7 @@ use runtime::shutdown;
 use tokio::{sync::watch, time};
 
 use super::{
-    pools::{Permit, Pools},
+    pools::{Permit, Pool, Pools},
     *,
 };
 use crate::{
@@ -124,7 +124,12 @@ impl Channel for Scripted {
             Manner::Hangs => Arc::clone(&self.in_flight).acquire_owned().await.ok(),
             _ => None,
         };
-        let of_pool = self.pools.acquire(self.failures >= 2, bytes).await;
+        let pool = if self.failures >= 2 {
+            Pool::Slow
+        } else {
+            Pool::Quick
+        };
+        let of_pool = self.pools.acquire(pool, bytes).await;
         (of_tenant, of_pool)
     }
 
@@ -221,7 +226,7 @@ fn record_of(place: u64) -> Record {
 pub(super) fn common(
     commands: std::sync::mpsc::Sender<Command>,
     directory: &Path,
-) -> (Common, impl Sized) {
+) -> (Common, impl Sized + use<>) {
     let (trigger, stop) = shutdown::channel();
     let (sender, urgent) = watch::channel(false);
     let common = Common {

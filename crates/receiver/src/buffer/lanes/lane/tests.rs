@@ -1,0 +1,129 @@
+//! The lane of one account, without a sink to deliver to.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop")]
+
+use std::{collections::BTreeMap, path::PathBuf, sync::mpsc};
+
+use contract::receiver::routes::{Connection, Route, Unclaimed};
+use futures::FutureExt as _;
+use secrecy::SecretSlice;
+
+use super::*;
+use crate::{
+    buffer::{
+        dead::Reason,
+        lanes::{pools::Pool, tests::common},
+    },
+    event::ZoomHeaders,
+    routing::{
+        Settings,
+        directory::{File, Snapshot},
+        sinks::Sinks,
+    },
+    sink::{Sink, SinkConfig},
+};
+
+const ACCOUNT: &str = "acc";
+
+fn connection(name: &str) -> Connection {
+    Connection::new("tenants", name).unwrap()
+}
+
+/// The account is this connection's, whose events go to the integration's sink.
+fn routes(name: &str) -> Snapshot {
+    let route = Route {
+        connection: connection(name),
+        accounts: vec![ACCOUNT.to_owned()],
+        sink: None,
+        external_refs: BTreeMap::new(),
+    };
+    let text = route.to_json().unwrap();
+    Snapshot {
+        version: None,
+        files: vec![File {
+            connection: connection(name),
+            text: Ok(SecretSlice::from(text.into_bytes())),
+        }],
+    }
+}
+
+fn routing(own: Option<Sink>) -> Routing {
+    let settings = Settings {
+        directory: PathBuf::new(),
+        unclaimed: Unclaimed::Drop,
+        share: 25,
+        grace: Duration::ZERO,
+        interval: Duration::from_secs(1),
+    };
+    let sinks = Sinks::new(SinkConfig::default(), "ns/app".parse().unwrap(), Vec::new());
+    Routing::new(settings, own, sinks)
+}
+
+fn sink() -> Sink {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let config = SinkConfig {
+        url: Some("http://localhost:1".parse().unwrap()),
+        ..SinkConfig::default()
+    };
+    let secrets = watch::channel(Arc::default()).1;
+    let built = config.build(
+        "ns/app".parse().unwrap(),
+        Vec::new(),
+        secrets,
+        Duration::MAX,
+    );
+    built.unwrap().unwrap().sink
+}
+
+fn lane(routing: &Routing) -> (Lane, impl Sized + use<>) {
+    let directory = tempfile::tempdir().unwrap();
+    let (common, held) = common(mpsc::channel().0, directory.path());
+    let shared = Shared {
+        common,
+        routing: routing.clone(),
+        index: LaneIndex::new(1 << 20),
+        pools: Arc::default(),
+        set_aside: Arc::default(),
+        is_ephemeral: false,
+    };
+    let lane = Lane::new(ACCOUNT.into(), shared, Arc::default(), Arc::default());
+    (lane, (directory, held))
+}
+
+fn letter(lane: &Lane) -> DeadLetter {
+    let event = Event::new(Timestamp::now(), ZoomHeaders::default(), "{}".into());
+    let mut letter = DeadLetter::new(&event, Reason::Refused, None, 1);
+    lane.stamp(&mut letter);
+    letter
+}
+
+#[tokio::test]
+async fn the_wait_for_a_sink_that_is_withheld_ends_with_another_route() {
+    let routing = routing(None);
+    routing.update(&routes("a"));
+    let (mut lane, _held) = lane(&routing);
+    assert!(matches!(lane.decide(0, false), Decision::Wait(_)));
+    assert!(lane.wait(false).now_or_never().is_none());
+    assert_eq!(letter(&lane).connection, Some(connection("a")));
+    routing.update(&routes("b"));
+    assert!(matches!(
+        lane.wait(false).now_or_never(),
+        Some(Ok(Wake::Moved))
+    ));
+    // Skipped before the next decision.
+    assert_eq!(letter(&lane).connection, Some(connection("b")));
+}
+
+#[tokio::test]
+async fn who_delivers_to_the_sink_of_the_integration_waits_for_no_tenant() {
+    let routing = routing(Some(sink()));
+    routing.update(&routes("a"));
+    let (mut lane, _held) = lane(&routing);
+    assert_eq!(lane.decide(0, false), Decision::Deliver);
+    lane.failures = FAILING;
+    let pools = Arc::clone(&lane.shared.pools);
+    let acquire = || pools.acquire(Pool::Slow, 1).now_or_never();
+    let slow: Vec<_> = std::iter::from_fn(acquire).collect();
+    assert!(!slow.is_empty());
+    assert!(lane.acquire(1).now_or_never().is_some());
+}
