@@ -40,6 +40,17 @@ impl Error {
         }
     }
 
+    /// The API server's sentence, if it refuses because of a missing permission.
+    #[must_use]
+    pub fn forbidden(&self) -> Option<&str> {
+        match self {
+            Self::Kubernetes(kube::Error::Api(status)) if status.is_forbidden() => {
+                Some(&status.message)
+            }
+            _ => None,
+        }
+    }
+
     /// A write that lost a race is a conflict; other errors keep their meaning.
     #[must_use]
     pub fn from_write(error: kube::Error) -> Self {

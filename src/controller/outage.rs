@@ -118,7 +118,7 @@ impl Outage {
                 namespace,
                 kind,
                 error,
-                "the namespace cannot be watched and is not served: it does not exist, or the operator has no permissions there; all others are served"
+                "the namespace cannot be watched and is not served: it does not exist, or the operator has no Role there; all others are served. Create it and run helm upgrade, which writes the Role: it is served again without a restart"
             );
         } else {
             tracing::warn!(namespace, kind, error, "watch failed");

@@ -26,6 +26,9 @@ const FIRST_WAIT_AFTER_CONFLICT: Duration = Duration::from_millis(100);
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LAST_WAIT: Duration = Duration::from_mins(1);
 
+/// A permission that is being granted is missing for a moment: after so many refusals in a row the status says it.
+const REFUSALS: u32 = 3;
+
 /// When the next pass over an object is due if nothing changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Action(Option<Duration>);
@@ -37,6 +40,12 @@ pub trait Managed: report::Reported {
     /// # Errors
     /// When the pass could not finish; it is then repeated.
     fn pass(&self, context: &Context) -> impl Future<Output = Result<Action, Error>> + Send;
+
+    /// Ends the deletion of an object in a namespace where the operator may look at nothing else.
+    ///
+    /// # Errors
+    /// When a request to the API server fails.
+    fn end_unseen(&self, context: &Context) -> impl Future<Output = Result<Action, Error>> + Send;
 
     /// Forgets what is known about a deleted object outside the index.
     fn forget(context: &Context, object: &ObjectMeta);
@@ -72,7 +81,7 @@ where
 {
     // Once the namespace can be watched, every object in it gets a pass.
     if !context.reader.index().is_watched(&key.namespace) {
-        return None;
+        return Box::pin(unwatched::<K>(context, key)).await;
     }
     let object = context
         .reader
@@ -100,7 +109,8 @@ where
             next
         }
         Err(error) => {
-            let retry = retry(&error, context.reader.index().failed(key));
+            let before = context.reader.index().failed(key);
+            let retry = retry(&error, before);
             span.in_scope(|| {
                 tracing::warn!(
                     error = chain(&error),
@@ -111,7 +121,47 @@ where
             if matches!(error, Error::Conflict) {
                 reread::<K>(context, key).await;
             }
+            if let (Some(refusal), Ok(object)) = (error.forbidden(), &object.0)
+                && before >= REFUSALS
+            {
+                let message = report::lacks_permission(refusal);
+                let told = report::forbidden(&context.writer, object, key, &message).await;
+                if let Err(error) = told {
+                    span.in_scope(|| {
+                        tracing::debug!(error = chain(&error), "the status does not say so");
+                    });
+                }
+            }
             Some(retry)
+        }
+    }
+}
+
+/// In a namespace that cannot be watched, only a deletion that waits for the operator goes on: the namespace may be
+/// going as well, and the watch of this kind may be the only one that works.
+async fn unwatched<K: Managed>(context: &Context, key: &Key) -> Option<Duration>
+where
+    Guarded<K>: Watched,
+{
+    let index = context.reader.index();
+    if !index.is_away(&key.namespace) || !index.serves(key) {
+        return None;
+    }
+    let object = index.get::<Guarded<K>>(&key.namespace, &key.name)?;
+    let object = object.0.as_ref().ok()?;
+    object.meta().deletion_timestamp.as_ref()?;
+    let span = span(key);
+    let ended = object.end_unseen(context).instrument(span.clone()).await;
+    match ended {
+        Ok(Action(next)) => next,
+        Err(error) => {
+            span.in_scope(|| {
+                tracing::warn!(
+                    error = chain(&error),
+                    "the object is being deleted, and the operator has no permission to release it: give it its Role in the namespace, or remove the finalizers that begin with zoom-operator.io/"
+                );
+            });
+            Some(LAST_WAIT)
         }
     }
 }

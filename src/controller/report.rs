@@ -14,7 +14,7 @@ use kube::{
     runtime::events::{Event, EventType},
 };
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     error::Error,
@@ -100,6 +100,86 @@ where
         writer.publish(object, event).await;
     }
     Ok(())
+}
+
+/// Reports that the operator lacks a permission in the resource's namespace. The rest of its status is as it was
+/// known last.
+///
+/// # Errors
+/// As [`report`].
+pub async fn forbidden<K: Reported>(
+    writer: &Writer,
+    object: &K,
+    key: &Key,
+    message: &str,
+) -> Result<(), Error>
+where
+    Guarded<K>: Watched,
+{
+    let Some((status, conditions)) = without_permission(object, message, Timestamp::now()) else {
+        return Ok(());
+    };
+    let api: Api<K> = writer.beside(object)?;
+    let meta = object.meta();
+    let patch = json!({
+        "apiVersion": K::api_version(&()),
+        "kind": K::kind(&()),
+        "metadata": {"resourceVersion": meta.resource_version, "uid": meta.uid},
+        "status": status,
+    });
+    let name = meta.name.as_deref().unwrap_or_default();
+    let params = PatchParams::apply(FIELD_MANAGER).force();
+    let written = api
+        .patch_status(name, &params, &Patch::Apply(&patch))
+        .await
+        .map_err(Error::from_write)?;
+    writer.wrote(key, DeserializeGuard(Ok(written)));
+    let before = object.status().map(K::conditions);
+    for event in events(before, &conditions, Some(Phase::Degraded)) {
+        writer.publish(object, event).await;
+    }
+    Ok(())
+}
+
+/// Which permission is missing, in the API server's words, and what to do.
+#[must_use]
+pub fn lacks_permission(refusal: &str) -> String {
+    format!(
+        "The operator lacks a permission in this namespace: {}. Until it has its Role again (helm upgrade writes it), nothing here is renewed or repaired; it tries again every minute.",
+        refusal.trim_end_matches('.')
+    )
+}
+
+/// The status that says so, and its conditions; `None` if the status already does.
+fn without_permission<K: Reported>(
+    object: &K,
+    message: &str,
+    now: Timestamp,
+) -> Option<(Value, Vec<Condition>)> {
+    let say = |type_, status: Status| Statement::new(type_, status, Reason::NotPermitted, message);
+    let statements = vec![
+        say(Type::Ready, Status::False),
+        say(Type::Stalled, Status::True),
+    ];
+    let status = object.status();
+    let before = status.map_or(&[][..], K::conditions);
+    let told = [Type::Ready, Type::Stalled];
+    let mut conditions = condition::merge(before, statements, object.meta().generation, now);
+    let others = before.iter();
+    let others = others.filter(|other| !told.iter().any(|type_| type_.as_str() == other.type_));
+    conditions.extend(others.cloned());
+    // Those that follow are in the order of the status.
+    let said = |condition: &Condition| before.contains(condition);
+    if conditions.iter().all(said) {
+        return None;
+    }
+    let mut status = serde_json::to_value(status).ok()?;
+    if status.is_null() {
+        status = json!({});
+    }
+    status["phase"] = json!(Phase::Degraded);
+    status["conditions"] = json!(conditions);
+    Some((status, conditions))
 }
 
 /// Reports that this version cannot read the resource. The rest of its status is kept.
@@ -213,5 +293,54 @@ fn severity(type_: Type, status: &str, phase: Option<Phase>) -> EventType {
         EventType::Normal
     } else {
         EventType::Warning
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::v1alpha1::ZoomConnection;
+
+    #[test]
+    fn a_missing_permission_is_told_once_and_the_rest_of_the_status_stays() {
+        let mut connection: ZoomConnection = serde_json::from_value(json!({
+            "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomConnection",
+            "metadata": {"name": "ada", "namespace": "clinics", "generation": 2},
+            "spec": {"integrationRef": {"name": "app"}},
+            "status": {"phase": "Connected", "token": {"secretName": "ada-zoom-token"}, "conditions": [
+                {"type": "Ready", "status": "True", "reason": "Connected", "message": "",
+                 "lastTransitionTime": "2026-01-01T00:00:00Z"},
+                {"type": "TokenFresh", "status": "True", "reason": "Issued", "message": "",
+                 "lastTransitionTime": "2026-01-01T00:00:00Z"},
+            ]},
+        }))
+        .unwrap();
+        let refusal = "secrets \"zoom\" is forbidden: User \"op\" cannot get resource \"secrets\"";
+        let say = |connection: &ZoomConnection, second| {
+            let now = Timestamp::from_second(second).unwrap();
+            without_permission(connection, &lacks_permission(refusal), now)
+        };
+        let (status, conditions) = say(&connection, 1).unwrap();
+        assert_eq!(status["phase"], "Degraded");
+        assert_eq!(status["token"]["secretName"], "ada-zoom-token");
+        let ready = Type::Ready.find(&conditions).unwrap();
+        assert_eq!((&*ready.status, &*ready.reason), ("False", "NotPermitted"));
+        assert!(ready.message.contains(refusal), "{}", ready.message);
+        assert_eq!(conditions.len(), 3, "{conditions:?}");
+        let news = events(
+            connection.status().map(|was| &*was.conditions),
+            &conditions,
+            None,
+        );
+        let reasons: Vec<_> = news.into_iter().map(|event| event.reason).collect();
+        assert_eq!(reasons, ["NotPermitted"]);
+        connection.status = serde_json::from_value(status).unwrap();
+        assert_eq!(
+            say(&connection, 99),
+            None,
+            "the next attempt writes nothing"
+        );
+        connection.status = None;
+        assert!(say(&connection, 1).is_some());
     }
 }

@@ -218,8 +218,12 @@ impl Scope {
                 Ok(event) => event,
                 Err(error) => {
                     let next = self.outage.failed(&kind, &error);
-                    if next.unavailable {
-                        index.set_watch(scope, &kind, Watch::Unavailable);
+                    if next.unavailable
+                        && index.set_watch(scope, &kind, Watch::Unavailable)
+                            == Some(Watch::Complete)
+                    {
+                        // What is being deleted must not wait for the namespace.
+                        self.requeue_all();
                     }
                     if next.forget {
                         forget(&HashSet::new());

@@ -81,11 +81,19 @@
   verbs: [create, patch, list]
 {{- end }}
 
-{{- /* What the controller may do everywhere, also where its Role is gone: take its finalizers away. */ -}}
+{{- /* What the controller may do everywhere, also where its Role is gone: see what is being deleted, take its finalizers
+away, and say in the status what is missing. */ -}}
 {{- define "zoom-operator.finalizerRules" -}}
 - apiGroups: [zoom-operator.io]
   resources: [zoomintegrations, zoomconnections]
+  verbs: [get, list, watch, patch]
+- apiGroups: [zoom-operator.io]
+  resources: [zoomintegrations/status, zoomconnections/status]
   verbs: [patch]
+# Whether the namespace is being deleted.
+- apiGroups: [""]
+  resources: [namespaces]
+  verbs: [get]
 {{- end }}
 
 {{- /* What the controller may do in the release's own namespace. */ -}}

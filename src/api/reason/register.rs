@@ -101,6 +101,9 @@ register! {
     /// the resource was written for a newer version of the operator
     Unreadable = "Unreadable" in [Integration Connection] on [Ready(False)]
         for PlatformEngineer: "upgrade the operator, or correct the resource";
+    /// the operator lacks a permission in the namespace, so it neither sees nor changes anything there; its token is not renewed
+    NotPermitted = "NotPermitted" in [Integration Connection] on [Ready(False)]
+        for PlatformEngineer: "give the operator its Role in the namespace, which `helm upgrade` with `watchNamespaces` writes; the message quotes the API server. It tries again every minute and needs no restart";
 
     // === Integrations ===
 

@@ -111,15 +111,8 @@ pub async fn conclude(
         return Ok(Action::await_change());
     }
     let mut ending = match observe(context, connection, begun).await {
-        Err(Error::Kubernetes(kube::Error::Api(status))) if status.is_forbidden() => {
-            let now = Timestamp::now();
-            return match blind(begun, now) {
-                Step::Release(why) => release(&context.writer, connection, why).await,
-                _ => Ok(Action::requeue(schedule::wait(
-                    [schedule::later(begun, PATIENCE)],
-                    now,
-                ))),
-            };
+        Err(error) if error.forbidden().is_some() => {
+            return unseen(&context.writer, connection, begun).await;
         }
         other => other?,
     };
@@ -145,6 +138,36 @@ pub async fn conclude(
             }
         };
         ending = settle(connection, ending, answer, Timestamp::now());
+    }
+}
+
+/// Releases the connection, without anything to be seen of what it has.
+///
+/// # Errors
+/// When a request to the API server fails.
+pub async fn conclude_unseen(
+    context: &Context,
+    connection: &ZoomConnection,
+) -> Result<Action, Error> {
+    let deleted = connection.metadata.deletion_timestamp.as_ref();
+    match deleted.filter(|_| finalizer::holds(connection, REVOKE)) {
+        Some(deleted) => unseen(&context.writer, connection, deleted.0).await,
+        None => Ok(Action::await_change()),
+    }
+}
+
+async fn unseen(
+    writer: &Writer,
+    connection: &ZoomConnection,
+    begun: Timestamp,
+) -> Result<Action, Error> {
+    let now = Timestamp::now();
+    match blind(begun, now) {
+        Step::Release(why) => release(writer, connection, why).await,
+        _ => Ok(Action::requeue(schedule::wait(
+            [schedule::later(begun, PATIENCE)],
+            now,
+        ))),
     }
 }
 

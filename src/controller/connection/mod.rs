@@ -49,6 +49,10 @@ use crate::api::v1alpha1::{Phase, ZoomConnection, ZoomConnectionStatus};
 const BEGINS_STEPS: Duration = Duration::from_secs(20);
 
 impl Managed for ZoomConnection {
+    async fn end_unseen(&self, context: &Context) -> Result<Action, Error> {
+        deletion::conclude_unseen(context, self).await
+    }
+
     async fn pass(&self, context: &Context) -> Result<Action, Error> {
         if let Some(begun) = deletion::begun(&context.reader, self).await? {
             return Box::pin(deletion::conclude(context, self, begun)).await;

@@ -39,6 +39,13 @@ impl Coverage {
         self.0.contains_key(&key(Some(namespace), kind)) || self.0.contains_key(&key(None, kind))
     }
 
+    /// The watches that cannot list their objects: namespace (`None`: all) and kind.
+    pub fn unavailable(&self) -> impl Iterator<Item = (Option<&str>, &str)> {
+        let watches = self.0.iter();
+        let unavailable = watches.filter(|(_, watch)| **watch == Watch::Unavailable);
+        unavailable.map(|((namespace, kind), _)| (namespace.as_deref(), kind.as_str()))
+    }
+
     /// Whether no watch of a kind is still listing. An unavailable watch does not count.
     #[must_use]
     pub fn is_settled(&self, kind: &str) -> bool {

@@ -24,6 +24,7 @@
 //! | which objects have consents that are not over | `handed` |
 
 mod accounts;
+mod away;
 mod cache;
 mod coverage;
 mod declared;

@@ -61,6 +61,10 @@ use super::{
 use crate::api::v1alpha1::{Phase, ZoomIntegration, ZoomIntegrationStatus};
 
 impl Managed for ZoomIntegration {
+    async fn end_unseen(&self, context: &Context) -> Result<Action, Error> {
+        deletion::conclude_unseen(context, self).await
+    }
+
     async fn pass(&self, context: &Context) -> Result<Action, Error> {
         if self.metadata.deletion_timestamp.is_some() {
             return Box::pin(deletion::conclude(context, self)).await;

@@ -1,4 +1,4 @@
-//! All objects in numbers, as gauges. Labels are bounded: no names of objects.
+//! All objects in numbers, as gauges. Labels are bounded; those with names are in [`named`].
 
 use std::{fmt, sync::Arc};
 
@@ -9,6 +9,7 @@ use prometheus_client::{
     metrics::{MetricType, gauge::ConstGauge},
 };
 
+use super::named;
 use crate::controller::index::{Figures, Index};
 
 /// Reads the index whenever metrics are scraped.
@@ -48,6 +49,7 @@ impl Collector for Gauges {
         for (name, help, number) in numbers(&figures) {
             gauge(&mut encoder, name, help, number)?;
         }
+        named::encode(&self.0, &mut encoder)?;
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! The controller's counters.
 
 mod gauges;
+mod named;
 
 use std::time::Duration;
 

@@ -64,6 +64,20 @@ pub struct Drain {
     pub message: String,
 }
 
+/// What to do with an integration that is being deleted, and of whose receiver nothing can be seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unseen {
+    /// Look again, until then.
+    Wait {
+        /// When it is released in any case.
+        until: Timestamp,
+        /// What it waits for, as a sentence for people.
+        message: String,
+    },
+    /// Release it, and say what may be lost.
+    Release(Option<&'static str>),
+}
+
 /// Events that will not be delivered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GivenUp {
@@ -115,6 +129,32 @@ pub fn ending(
             reason.unwrap_or_default()
         ),
     })
+}
+
+/// Decides what to do at `now` if the operator may see nothing. Nobody may know, either, whether the namespace ends.
+#[must_use]
+pub fn unseen(
+    integration: &ZoomIntegration,
+    namespace_ends: Option<bool>,
+    longest: Duration,
+    now: Timestamp,
+) -> Unseen {
+    if namespace_ends == Some(true) {
+        return Unseen::Release(None);
+    }
+    let since = integration.metadata.deletion_timestamp.as_ref();
+    let until = schedule::later(since.map_or(now, |since| since.0), longest);
+    if now >= until {
+        return Unseen::Release(Some(
+            "What the receiver had stored may be lost: the operator had no permission to look at it.",
+        ));
+    }
+    Unseen::Wait {
+        until,
+        message: format!(
+            "The receiver may have stored events, and the operator has no permission to look at it. Give it its Role in this namespace; otherwise the integration goes at {until}, whatever is stored."
+        ),
+    }
 }
 
 /// Why there is no sink to deliver stored events to.
@@ -312,6 +352,24 @@ mod tests {
             let limits = LIMITS.with_routes(true);
             let routed = ending(&integration(json!({})), &gone, false, limits, at(100));
             assert!(matches!(routed, Ending::Drain(_)), "{routed:?}");
+        }
+    }
+
+    #[test]
+    fn without_any_permission_a_deletion_has_an_end_too() {
+        let end = |namespace_ends, second| {
+            let integration = integration(json!({}));
+            unseen(&integration, namespace_ends, LIMITS.longest, at(second))
+        };
+        assert_eq!(end(Some(true), 0), Unseen::Release(None));
+        for namespace_ends in [None, Some(false)] {
+            let Unseen::Wait { until, message } = end(namespace_ends, 999) else {
+                panic!("it waits");
+            };
+            assert_eq!(until, at(1000));
+            assert!(message.contains("its Role in this namespace"), "{message}");
+            let released = end(namespace_ends, 1000);
+            assert!(matches!(released, Unseen::Release(Some(_))), "{released:?}");
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use kube::runtime::events::{Event, EventType};
 
-use self::ending::{Ending, GivenUp, Limits};
+use self::ending::{Ending, Limits, Unseen};
 use super::{
     apply,
     buffer_finalizer::{FINALIZER, has_finalizer, is_needed},
@@ -20,11 +20,22 @@ use super::{
 };
 use crate::{
     api::{reason::Reason, v1alpha1::ZoomIntegration},
-    controller::{Context, error::Error, finalizer, reconcile::Action, report, writer::Writer},
+    controller::{
+        Context,
+        error::{Error, chain},
+        finalizer,
+        key::Key,
+        reconcile::Action,
+        report, schedule,
+        writer::Writer,
+    },
 };
 
 /// Time between releasing the volume claims and checking that Kubernetes has seen it.
 const BETWEEN_STEPS: Duration = Duration::from_secs(1);
+
+/// Time between two attempts to see anything at all.
+const BETWEEN_ATTEMPTS: Duration = Duration::from_mins(1);
 
 /// Time between two checks of a receiver that is delivering its last events.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(5);
@@ -58,8 +69,13 @@ pub async fn conclude(context: &Context, integration: &ZoomIntegration) -> Resul
         // can block.
         return Ok(Action::await_change());
     }
-    let (observed, namespace_ends) =
-        observe::ending(observe::Sources::of(context), integration).await?;
+    let observed = observe::ending(observe::Sources::of(context), integration).await;
+    let (observed, namespace_ends) = match observed {
+        Err(error) if error.forbidden().is_some() => {
+            return Box::pin(conclude_unseen(context, integration)).await;
+        }
+        other => other?,
+    };
     let policy = &context.config.policy;
     let is_routed = routes::are_on(context, integration);
     let limits = Limits {
@@ -84,7 +100,7 @@ pub async fn conclude(context: &Context, integration: &ZoomIntegration) -> Resul
                 return Ok(Action::requeue(BETWEEN_STEPS));
             }
             if let Some(given_up) = given_up {
-                announce(&context.writer, integration, &given_up).await;
+                announce(&context.writer, integration, given_up.message()).await;
             }
             finalizer::ensure(&context.writer, integration, FINALIZER, false).await?;
             Ok(Action::await_change())
@@ -120,9 +136,48 @@ pub async fn conclude(context: &Context, integration: &ZoomIntegration) -> Resul
     }
 }
 
+/// Releases a deleted integration of whose receiver nothing can be seen: the Role was deleted with its namespace, or
+/// somebody took it away. It may come back.
+///
+/// # Errors
+/// When a request to the API server fails.
+pub async fn conclude_unseen(
+    context: &Context,
+    integration: &ZoomIntegration,
+) -> Result<Action, Error> {
+    if !has_finalizer(integration) {
+        return Ok(Action::await_change());
+    }
+    let (writer, now) = (&context.writer, Timestamp::now());
+    let key = Key::from(integration);
+    let namespace_ends = match observe::namespace_ends(&context.reader, integration).await {
+        Err(error) if error.forbidden().is_some() => None,
+        other => Some(other?),
+    };
+    let longest = context.config.policy.drain_limit;
+    match ending::unseen(integration, namespace_ends, longest, now) {
+        Unseen::Wait { until, message } => {
+            tracing::warn!(message, "an integration is being deleted");
+            // Without its Role, the operator may not be able to say so.
+            if let Err(error) = report::forbidden(writer, integration, &key, &message).await {
+                tracing::debug!(error = chain(&error), "the status does not say so");
+            }
+            Ok(Action::requeue(
+                schedule::wait([until], now).min(BETWEEN_ATTEMPTS),
+            ))
+        }
+        Unseen::Release(lost) => {
+            finalizer::ensure(writer, integration, FINALIZER, false).await?;
+            if let Some(lost) = lost {
+                announce(writer, integration, lost.to_owned()).await;
+            }
+            Ok(Action::await_change())
+        }
+    }
+}
+
 /// Reports lost events in an Event: the object and its status are about to disappear.
-async fn announce(writer: &Writer, integration: &ZoomIntegration, given_up: &GivenUp) {
-    let message = given_up.message();
+async fn announce(writer: &Writer, integration: &ZoomIntegration, message: String) {
     tracing::warn!(message, "gave up stored events");
     let event = Event {
         type_: EventType::Warning,
