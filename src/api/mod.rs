@@ -46,6 +46,8 @@ pub mod label {
     pub const CONSENT: &str = "consent";
     /// Value of [`USE`] on a Secret that holds a grant.
     pub const GRANT: &str = "grant";
+    /// Value of [`USE`] on a Secret with a token for consumers.
+    pub const TOKEN: &str = "token";
     /// Value of [`USE`] on a Secret that may be given to a receiver for its sink.
     pub const SINK: &str = "sink";
     /// Value of [`USE`] on a Secret with the routes of an integration's connections.

@@ -3,14 +3,26 @@
 use k8s_openapi::api::core::v1::Secret;
 use kube::{
     Api, ResourceExt as _,
-    api::{DeleteParams, Patch, PatchParams, PostParams},
+    api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions},
+    core::ObjectMeta,
 };
 
 use super::{
     error::Error,
-    token_secret::{Owner, TokenSecret},
+    token_secret::{Owner, Stored, TokenSecret},
 };
 use crate::api::FIELD_MANAGER;
+
+/// A Secret as it was read. Another one of its name, or a later version, is not removed in its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exactly {
+    /// Its name.
+    pub name: String,
+    /// Its UID.
+    pub uid: Option<String>,
+    /// Its version.
+    pub resource_version: Option<String>,
+}
 
 /// Writes the Secret over the version that was observed. If somebody wrote in between, their write stays.
 ///
@@ -65,12 +77,16 @@ pub async fn reown(
         .map_err(Error::from_write)
 }
 
-/// Removes a Secret. A Secret that no longer exists is not an error.
+/// Removes exactly the Secret that was read. A Secret that no longer exists is not an error.
 ///
 /// # Errors
-/// When the API server refuses.
-pub async fn remove(secrets: &Api<Secret>, name: &str) -> Result<(), Error> {
-    ok_if_gone(secrets.delete(name, &DeleteParams::default()).await)
+/// When the API server refuses, or somebody wrote in between.
+pub async fn remove(secrets: &Api<Secret>, secret: &Exactly) -> Result<(), Error> {
+    let params = DeleteParams::default().preconditions(Preconditions {
+        uid: secret.uid.clone(),
+        resource_version: secret.resource_version.clone(),
+    });
+    ok_if_gone(secrets.delete(&secret.name, &params).await)
 }
 
 /// Accepts a deletion whose object no longer exists.
@@ -91,5 +107,29 @@ pub fn parameters() -> PostParams {
     PostParams {
         field_manager: Some(FIELD_MANAGER.into()),
         ..PostParams::default()
+    }
+}
+
+// === impl Exactly ===
+
+impl Exactly {
+    /// The Secret with this metadata.
+    #[must_use]
+    pub fn of(found: &ObjectMeta) -> Self {
+        Self {
+            name: found.name.clone().unwrap_or_default(),
+            uid: found.uid.clone(),
+            resource_version: found.resource_version.clone(),
+        }
+    }
+
+    /// The token Secret of `owner`, as it was read.
+    #[must_use]
+    pub fn token(owner: &Owner, stored: &Stored) -> Self {
+        Self {
+            name: owner.secret_name.clone(),
+            uid: stored.uid.clone(),
+            resource_version: Some(stored.resource_version.clone()),
+        }
     }
 }

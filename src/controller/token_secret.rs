@@ -1,5 +1,7 @@
 //! The Secret that consumers mount: how it is built, and how it is read back. Pure.
 
+mod own_metadata;
+
 use data_encoding::HEXLOWER;
 use std::collections::BTreeMap;
 
@@ -11,15 +13,14 @@ use k8s_openapi::{
 };
 use kube::{Resource, ResourceExt as _};
 use secrecy::ExposeSecret as _;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use self::own_metadata::{OwnMetadata, json_of, nulls};
 use super::credentials::Credentials;
 use crate::api::{
     annotation, label,
-    v1alpha1::{
-        ConnectionDeletionPolicy, DeletionPolicy, ZoomConnection, ZoomIntegration, metadata,
-    },
+    v1alpha1::{ConnectionDeletionPolicy, DeletionPolicy, ZoomConnection, ZoomIntegration},
 };
 use zoom::AccessToken;
 
@@ -35,13 +36,16 @@ mod key {
     pub const ALL: [&str; 5] = [ACCESS_TOKEN, TOKEN_TYPE, EXPIRES_AT, SCOPE, API_URL];
 }
 
+/// Type of the Secret. It cannot be changed.
+const TYPE: &str = "Opaque";
+
 /// What exists under the token Secret's name.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub enum TokenSecret {
     /// Nothing.
     #[default]
     Absent,
-    /// A Secret of somebody else, which is never touched.
+    /// A Secret of somebody else, or of ours for another purpose: never touched.
     Foreign,
     /// The Secret of a deleted integration of the same name, which the garbage collector will remove.
     Leaving,
@@ -52,6 +56,8 @@ pub enum TokenSecret {
 /// A token Secret that we wrote.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Stored {
+    /// The UID, as the precondition of a removal.
+    pub uid: Option<String>,
     /// The resourceVersion to replace, as the precondition of a write.
     pub resource_version: String,
     /// When the token expires; `None` if unknown.
@@ -89,13 +95,6 @@ pub struct Owner {
     reference: Option<OwnerReference>,
     /// Labels and annotations that the resource declares for the Secret.
     own: OwnMetadata,
-}
-
-/// Labels and annotations that a resource declares for its token Secret.
-#[derive(Clone, Debug, Default)]
-struct OwnMetadata {
-    labels: BTreeMap<String, String>,
-    annotations: BTreeMap<String, String>,
 }
 
 // === impl Owner ===
@@ -167,6 +166,7 @@ impl Owner {
     fn all_labels(&self) -> BTreeMap<String, String> {
         let mut labels = self.own.labels.clone();
         labels.extend(self.labels());
+        labels.insert(label::USE.into(), label::TOKEN.into());
         labels
     }
 
@@ -219,48 +219,6 @@ impl Owner {
     }
 }
 
-// === impl OwnMetadata ===
-
-impl OwnMetadata {
-    fn of(
-        labels: Option<&BTreeMap<String, String>>,
-        annotations: Option<&BTreeMap<String, String>>,
-    ) -> Self {
-        let usable = |wanted: Option<&BTreeMap<String, String>>| {
-            let wanted = wanted.into_iter().flatten();
-            wanted
-                .filter(|(key, _)| metadata::is_key(key) && !metadata::is_reserved(key))
-                .map(|(key, value)| (key.clone(), value.clone()))
-                .collect()
-        };
-        Self {
-            labels: usable(labels),
-            annotations: usable(annotations),
-        }
-    }
-
-    /// The keys in the format of [`annotation::OWN_METADATA`].
-    fn list(&self) -> Option<String> {
-        let labels = self.labels.keys().map(|key| format!("l:{key}"));
-        let annotations = self.annotations.keys().map(|key| format!("a:{key}"));
-        let keys: Vec<String> = labels.chain(annotations).collect();
-        (!keys.is_empty()).then(|| keys.join(","))
-    }
-}
-
-/// Removes the listed keys. Our own keys are kept, even if somebody writes them into the list.
-fn nulls(list: &str, kind: &str) -> Map<String, Value> {
-    let keys = list.split(',').filter_map(|key| key.strip_prefix(kind));
-    keys.filter(|key| !metadata::is_reserved(key))
-        .map(|key| (key.to_owned(), Value::Null))
-        .collect()
-}
-
-fn json_of(pairs: &BTreeMap<String, String>) -> impl Iterator<Item = (String, Value)> {
-    let pairs = pairs.iter();
-    pairs.map(|(key, value)| (key.clone(), Value::from(value.clone())))
-}
-
 /// The Secret for a new token. `replaces` is the version that may be overwritten; without it, the Secret must
 /// not exist yet.
 #[must_use]
@@ -302,7 +260,7 @@ pub fn build(
             resource_version: replaces.map(Into::into),
             ..ObjectMeta::default()
         },
-        type_: Some("Opaque".into()),
+        type_: Some(TYPE.into()),
         data: Some(data),
         ..Secret::default()
     }
@@ -314,6 +272,10 @@ pub fn read(owner: &Owner, secret: Option<&Secret>) -> TokenSecret {
     let Some(secret) = secret else {
         return TokenSecret::Absent;
     };
+    // A grant or a receiver's Secret has the same owner.
+    if !holds_token(owner, secret) {
+        return TokenSecret::Foreign;
+    }
     let own_uid = owner.uid.as_ref();
     let made_for_us = owner
         .labels()
@@ -341,6 +303,7 @@ pub fn read(owner: &Owner, secret: Option<&Secret>) -> TokenSecret {
     };
     let annotation = |key: &str| secret.annotations().get(key).cloned();
     TokenSecret::Ours(Stored {
+        uid: secret.uid(),
         resource_version: secret.resource_version().unwrap_or_default(),
         expires_at: text(key::EXPIRES_AT).and_then(|time| time.parse().ok()),
         issued_at: annotation(annotation::ISSUED_AT).and_then(|time| time.parse().ok()),
@@ -357,6 +320,24 @@ pub fn read(owner: &Owner, secret: Option<&Secret>) -> TokenSecret {
                 == owner.reference.is_some(),
         restarted_for: annotation(annotation::RESTARTED_FOR),
     })
+}
+
+/// Whether the Secret was made for a token. Earlier versions wrote no label that says so, but what the token was
+/// requested with.
+fn holds_token(owner: &Owner, secret: &Secret) -> bool {
+    let is_of_type = secret.type_.as_deref().is_none_or(|type_| type_ == TYPE);
+    let marks = [owner.source, annotation::CHECKSUM, annotation::ISSUED_AT];
+    let is_marked = || {
+        let found = secret.annotations();
+        marks.iter().any(|mark| found.contains_key(*mark))
+    };
+    is_of_type
+        && match secret.labels().get(label::USE).map(String::as_str) {
+            Some(label::TOKEN) => true,
+            // Somebody may have offered the token to a sink.
+            None | Some(label::SINK) => is_marked(),
+            Some(_) => false,
+        }
 }
 
 /// Whether the token in the Secret was requested with these credentials, whatever their version.

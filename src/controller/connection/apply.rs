@@ -29,7 +29,7 @@ use crate::{
         },
         index::Index,
         key::Key,
-        published::{self, ok_if_gone, parameters},
+        published::{self, Exactly, ok_if_gone, parameters},
         token_secret::{self, Owner},
         writer::Writer,
     },
@@ -119,18 +119,19 @@ pub async fn apply(
             let read = token_secret::read(&owner, Some(&secret));
             Ok(Outcome::Published(Ok(read)))
         }
-        Step::RemoveToken => {
-            published::remove(&writer.beside(connection)?, &owner.secret_name).await?;
-            Ok(Outcome::Done)
-        }
         Step::RemoveGrant => {
-            let name = secret::name(&connection.name_any());
-            published::remove(&writer.beside(connection)?, &name).await?;
+            // No other Secret ever has this version.
+            let grant = Exactly {
+                name: secret::name(&connection.name_any()),
+                uid: None,
+                resource_version: situation.observed.grant_version.clone(),
+            };
+            published::remove(&writer.beside(connection)?, &grant).await?;
             tracing::warn!("removed the grant: its integration has not been usable for too long");
             Ok(Outcome::Done)
         }
-        Step::RemoveOldToken(name) => {
-            published::remove(&writer.beside(connection)?, name).await?;
+        Step::RemoveToken(secret) | Step::RemoveOldToken(secret) => {
+            published::remove(&writer.beside(connection)?, secret).await?;
             Ok(Outcome::Done)
         }
     }

@@ -28,6 +28,7 @@ use crate::{
         },
         index::Index,
         key::Key,
+        published::Exactly,
         reader::{Reader, Reads},
         removals::{self, Removals},
         tenancy,
@@ -283,7 +284,7 @@ async fn old_token_secret(
     secrets: &Reads<Secret>,
     connection: &ZoomConnection,
     owner: &Owner,
-) -> Result<Option<String>, Error> {
+) -> Result<Option<Exactly>, Error> {
     let status = connection.status.as_ref();
     let named = status.and_then(|status| status.token.as_ref()?.secret_name.clone());
     let Some(old) = named.filter(|old| *old != owner.secret_name) else {
@@ -294,7 +295,8 @@ async fn old_token_secret(
         token_secret::read(owner, secret.as_ref()),
         TokenSecret::Ours(_)
     );
-    Ok(ours.then_some(old))
+    let secret = secret.filter(|_| ours);
+    Ok(secret.map(|secret| Exactly::of(&secret.metadata)))
 }
 
 async fn import(connection: &ZoomConnection, secrets: &Reads<Secret>) -> Result<Import, Error> {

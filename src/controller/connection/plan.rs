@@ -28,9 +28,10 @@ use crate::{
     },
     controller::{
         grants::secret::{GrantSecret, StoredGrant},
+        published::Exactly,
         schedule,
         tenancy::GRACE,
-        token_secret::TokenSecret,
+        token_secret::{Owner, TokenSecret},
     },
 };
 use grant::{Credential, Grant, Lost};
@@ -181,10 +182,11 @@ fn expired(view: &View<'_>) -> Option<Step> {
 /// Removes the token, and later the grant, of a connection that may not use its integration. Nothing is
 /// revoked: the person did not ask for it.
 fn barred(view: &View<'_>) -> Option<Step> {
-    let [token, grant] = barred_until(&view.situation.observed, view.rules.sealed_grant, view.now);
+    let observed = &view.situation.observed;
+    let [token, grant] = barred_until(observed, view.rules.sealed_grant, view.now);
     let is_due = |at: Option<Timestamp>| at.is_some_and(|at| at <= view.now);
     if is_due(token) {
-        Some(Step::RemoveToken)
+        token_removal(view)
     } else {
         is_due(grant).then_some(Step::RemoveGrant)
     }
@@ -282,8 +284,17 @@ fn reown_grant(view: &AppView<'_>) -> Option<Step> {
 /// Removes the published token of a person who removed the app.
 fn remove_token(view: &AppView<'_>) -> Option<Step> {
     let lost = view.observed().kept()?.grant.lost()?;
-    let is_there = matches!(view.observed().token, TokenSecret::Ours(_));
-    (lost == Lost::Deauthorized && is_there).then_some(Step::RemoveToken)
+    let removal = token_removal(view.view)?;
+    (lost == Lost::Deauthorized).then_some(removal)
+}
+
+/// Removes exactly the token Secret that was read.
+fn token_removal(view: &View<'_>) -> Option<Step> {
+    let TokenSecret::Ours(stored) = &view.situation.observed.token else {
+        return None;
+    };
+    let owner = Owner::connection(view.connection);
+    Some(Step::RemoveToken(Exactly::token(&owner, stored)))
 }
 
 /// Publishes the access token only once it is known who the grant belongs to.

@@ -76,7 +76,7 @@ impl After<'_> {
     fn done(&mut self, step: &Step) {
         match step {
             Step::Notice(_) => self.situation.tried.mark(Attempted::Notice),
-            Step::RemoveToken => self.situation.observed.token = TokenSecret::Absent,
+            Step::RemoveToken(_) => self.situation.observed.token = TokenSecret::Absent,
             Step::RemoveGrant => {
                 self.situation.account = None;
                 self.situation.observed.take(Read {

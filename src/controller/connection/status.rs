@@ -113,7 +113,7 @@ pub fn status(
     );
     let uid = connection.uid().unwrap_or_default();
     let token = TokenStatus {
-        secret_name: Some(owner.secret_name),
+        secret_name: token_secret_name(owner, observed),
         expires_at: published(observed).map(Time),
         refresh_at: kept
             .filter(|kept| kept.grant.loss.is_none())
@@ -145,6 +145,15 @@ pub fn status(
         events: situation.routed.events.clone(),
     };
     (status, wait)
+}
+
+/// The Secret that holds the token: the one under an earlier name until it is removed. A name under which nothing
+/// was written is not recorded: what has it later is not the operator's to remove.
+fn token_secret_name(owner: Owner, observed: &Observed) -> Option<String> {
+    let old = observed.old_token_secret.as_ref();
+    let is_there = matches!(observed.token, TokenSecret::Ours(_));
+    old.map(|old| old.name.clone())
+        .or_else(|| is_there.then_some(owner.secret_name))
 }
 
 fn granted(integration: Option<&Integration>, kept: Option<&StoredGrant>) -> Option<Comparison> {
@@ -270,7 +279,7 @@ fn token_finding<'a>(
     let failure = situation.failure.as_ref();
     if matches!(observed.token, TokenSecret::Foreign) && observed.kept().is_some() {
         return TokenFinding::Conflict(format!(
-            "Secret {} exists and was not made for this connection: delete or rename it, or set token.secretName to another name.",
+            "Secret {} exists and was not made for this connection's token: set token.secretName to another name, or delete or rename that Secret if nobody needs it.",
             owner.secret_name
         ));
     }

@@ -25,7 +25,7 @@ use super::{
     credentials::Credentials,
     error::Error,
     key::Key,
-    published,
+    published::{self, Exactly},
     reader::{Reader, Reads},
     tenancy,
     writer::Writer,
@@ -274,7 +274,13 @@ async fn refuse(
     consent: &Consent,
     refusal: Refusal,
 ) -> Result<(), Error> {
-    published::remove(&writer.within(namespace)?, &consent.secret_name).await?;
+    let secret = Exactly {
+        name: consent.secret_name.clone(),
+        uid: consent.uid.clone(),
+        // A pass that redeems it writes it.
+        resource_version: None,
+    };
+    published::remove(&writer.within(namespace)?, &secret).await?;
     audit::of_integration(integration, Action::ConsentEnd)
         .but(Outcome::Refused, refusal.reason.as_str())
         .item(consent.transaction())

@@ -5,13 +5,19 @@ use std::time::Duration;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{
-    ResourceExt as _,
+    Api, ResourceExt as _,
     api::{ListParams, PartialObjectMeta},
 };
 
 use crate::{
     api::label,
-    controller::{Context, error::Error, published, reader::Reads, schedule},
+    controller::{
+        Context,
+        error::Error,
+        published::{self, Exactly},
+        reader::Reads,
+        schedule,
+    },
 };
 
 /// A code that was not redeemed is useless after this time: it expires after five minutes.
@@ -53,7 +59,8 @@ async fn sweep_once(context: &Context) -> Result<(), Error> {
             .list_metadata(&ListParams::default().labels(&selector))
             .await?;
         for secret in found.iter().filter(|secret| is_old(secret, now)) {
-            published::remove(&context.writer.within(namespace)?, &secret.name_any()).await?;
+            let secrets: Api<Secret> = context.writer.within(namespace)?;
+            published::remove(&secrets, &Exactly::of(&secret.metadata)).await?;
             tracing::warn!(
                 transaction = secret.name_any().trim_start_matches(PREFIX),
                 namespace = secret.labels().get(label::NAMESPACE),

@@ -27,6 +27,7 @@ use crate::{
         credentials::Credentials,
         error::Error,
         key::Key,
+        published::Exactly,
         reader::{Reader, Reads},
         token_secret::{self, Owner, TokenSecret},
     },
@@ -230,7 +231,7 @@ pub async fn namespace_ends(reader: &Reader, integration: &ZoomIntegration) -> R
 async fn old_token_secret(
     secrets: &Reads<Secret>,
     integration: &ZoomIntegration,
-) -> Result<Option<String>, Error> {
+) -> Result<Option<Exactly>, Error> {
     let status = integration.status.as_ref();
     let Some(old) = status.and_then(|status| status.token.as_ref()?.secret_name.clone()) else {
         return Ok(None);
@@ -243,5 +244,6 @@ async fn old_token_secret(
         token_secret::read(&Owner::integration(integration), secret.as_ref()),
         TokenSecret::Ours(_)
     );
-    Ok(ours.then_some(old))
+    let secret = secret.filter(|_| ours);
+    Ok(secret.map(|secret| Exactly::of(&secret.metadata)))
 }

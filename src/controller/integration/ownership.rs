@@ -22,6 +22,12 @@ pub enum Whose {
 /// references, or the integration was deleted and its objects were kept.
 #[must_use]
 pub fn whose(integration: &ZoomIntegration, object: &ObjectMeta) -> Whose {
+    let labels = object.labels.as_ref();
+    let purpose = labels.and_then(|labels| labels.get(label::USE));
+    if purpose.is_some_and(|purpose| purpose == label::TOKEN) {
+        // `token.secretName` names one of the receiver's objects.
+        return Whose::Foreign;
+    }
     if is_controlled(integration, object) {
         return Whose::Ours;
     }
@@ -102,6 +108,14 @@ mod tests {
     fn what_the_integration_owns_is_its_own_whatever_the_labels() {
         let owners = owner("ZoomIntegration", "acme", "u1", true);
         assert_eq!(judge(json!({}), owners), Whose::Ours);
+    }
+
+    #[test]
+    fn a_token_under_the_name_of_another_secret_stays_a_token() {
+        let mut token = ours();
+        token["zoom-operator.io/use"] = json!("token");
+        let owners = owner("ZoomIntegration", "acme", "u1", true);
+        assert_eq!(judge(token, owners), Whose::Foreign);
     }
 
     #[test]

@@ -138,15 +138,18 @@ pub fn settle(
     }
 }
 
-/// The Secret that holds the token: the one under an earlier name until it is removed.
+/// The Secret that holds the token: the one under an earlier name until it is removed. A name under which nothing
+/// was written is not recorded: what has it later is not the operator's to remove.
 fn token_secret_name(
     integration: &ZoomIntegration,
     observed: &Observed,
     outcome: &Outcome,
-) -> String {
-    let old = observed.old_token_secret.clone();
-    old.filter(|_| !outcome.old_token_secret_removed)
-        .unwrap_or_else(|| Owner::integration(integration).secret_name)
+) -> Option<String> {
+    let old = observed.old_token_secret.as_ref();
+    let old = old.filter(|_| !outcome.old_token_secret_removed);
+    let is_there = matches!(outcome.token.secret(&observed.token), TokenSecret::Ours(_));
+    old.map(|old| old.name.clone())
+        .or_else(|| is_there.then(|| Owner::integration(integration).secret_name))
 }
 
 /// The token Secret after the pass, and the failure if there is one.

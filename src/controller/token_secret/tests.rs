@@ -63,6 +63,7 @@ fn what_was_written_is_read_back() {
     assert_eq!(
         read(&owner, Some(&built(&owner))),
         TokenSecret::Ours(Stored {
+            uid: None,
             resource_version: "42".into(),
             expires_at: Some("2026-03-01T11:00:00Z".parse().unwrap()),
             issued_at: Some("2026-03-01T10:00:00.75Z".parse().unwrap()),
@@ -104,6 +105,61 @@ fn somebody_elses_secret_is_foreign() {
     reference.kind = "Deployment".into();
     reference.uid = "other".into();
     assert_eq!(read(&owner, Some(&other)), TokenSecret::Foreign);
+}
+
+/// `token.secretName` can name any of them.
+#[test]
+fn another_secret_of_ours_is_no_token() {
+    for policy in ["Delete", "Retain"] {
+        let connection: ZoomConnection = serde_json::from_value(json!({
+            "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomConnection",
+            "metadata": {"name": "ada", "namespace": "clinics", "uid": "u1"},
+            "spec": {
+                "integrationRef": {"name": "app"},
+                "token": {"secretName": "ada-zoom-grant", "deletionPolicy": policy},
+            },
+        }))
+        .unwrap();
+        let (of_connection, of_integration) =
+            (Owner::connection(&connection), integration("u1", policy));
+        for (owner, type_, purpose) in [
+            (&of_connection, "zoom-operator.io/grant", Some("grant")),
+            (&of_connection, "Opaque", Some("grant")),
+            (&of_connection, "zoom-operator.io/grant", None),
+            (&of_integration, "Opaque", Some("control")),
+            (&of_integration, "Opaque", Some("routes")),
+            // The states that the sink is told of, and what somebody else labelled.
+            (&of_integration, "Opaque", None),
+            (&of_integration, "Opaque", Some("sink")),
+        ] {
+            let mut labels = owner.labels();
+            labels.extend(purpose.map(|purpose| (label::USE.to_owned(), purpose.to_owned())));
+            let secret = Secret {
+                metadata: ObjectMeta {
+                    name: Some(owner.secret_name.clone()),
+                    labels: Some(labels),
+                    owner_references: Some(owner.references()),
+                    ..ObjectMeta::default()
+                },
+                type_: Some(type_.into()),
+                ..Secret::default()
+            };
+            let found = read(owner, Some(&secret));
+            assert_eq!(found, TokenSecret::Foreign, "{policy} {type_} {purpose:?}");
+        }
+    }
+}
+
+#[test]
+fn a_token_of_an_earlier_version_has_no_label_and_is_ours() {
+    let owner = integration("u1", "Delete");
+    let mut secret = built(&owner);
+    let labels = secret.metadata.labels.as_mut().unwrap();
+    labels.remove(label::USE);
+    assert!(is_has_wanted_metadata(&owner, &secret), "nothing to write");
+    let labels = secret.metadata.labels.as_mut().unwrap();
+    labels.insert(label::USE.into(), label::SINK.into());
+    assert!(matches!(read(&owner, Some(&secret)), TokenSecret::Ours(_)));
 }
 
 #[test]
@@ -158,7 +214,7 @@ fn labels_and_annotations_of_the_resource_are_on_the_secret_and_ours_win() {
         json!(secret.labels()),
         json!({
             "team": "a", "app.kubernetes.io/managed-by": "zoom-operator",
-            "zoom-operator.io/integration": "acme",
+            "zoom-operator.io/integration": "acme", "zoom-operator.io/use": "token",
         })
     );
     assert_eq!(secret.annotations()["reflector/allowed"], "true");

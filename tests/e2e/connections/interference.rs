@@ -20,6 +20,7 @@ pub fn cases() -> Vec<Case> {
         Case::new("connections::grant_changed_by_hand", broken_grant),
         Case::new("connections::names_of_somebody_elses_secrets", foreign),
         Case::new("connections::consumers_secret_gets_another_name", renamed),
+        Case::new("connections::token_under_the_name_of_the_grant", misnamed),
         Case::new("connections::grant_copied_from_elsewhere", copied),
     ]
 }
@@ -139,6 +140,28 @@ async fn renamed(bed: Bed) -> anyhow::Result<()> {
     })
     .await?;
     ensure!(scene.requests().await? == 1);
+    Ok(())
+}
+
+/// A wrong name that is put back costs neither the grant nor the token.
+async fn misnamed(bed: Bed) -> anyhow::Result<()> {
+    let (scene, minted) = Scene::connected(&bed).await?;
+    let token = published(&bed, "ada").await?;
+    let uid = |secret: &Value| secret["metadata"]["uid"].clone();
+    let grant = uid(&bed.get("secrets", "ada-zoom-grant").await?);
+    scene
+        .change("ada", &json!({"token": {"secretName": "ada-zoom-grant"}}))
+        .await?;
+    let connection = until(&bed, "ada", "SecretConflict").await?;
+    ensure!(text(&connection, "/status/token/secretName") == "ada-zoom-token");
+    ensure!(published(&bed, "ada").await? == token);
+
+    scene.change("ada", &json!({"token": null})).await?;
+    until(&bed, "ada", "Connected").await?;
+    ensure!(published(&bed, "ada").await? == token);
+    ensure!(uid(&bed.get("secrets", "ada-zoom-grant").await?) == grant);
+    ensure!(scene.requests().await? == 1);
+    scene.until_generation("ada", &minted, 1).await?;
     Ok(())
 }
 

@@ -10,6 +10,7 @@ use crate::{
         connection::subject::{Expected, Holder},
         credentials::Credentials,
         grants::secret::{GrantSecret, StoredGrant},
+        published::Exactly,
         token_secret::TokenSecret,
     },
 };
@@ -33,7 +34,7 @@ pub struct Observed {
     /// The Secret that consumers mount.
     pub token: TokenSecret,
     /// A token Secret of ours under an earlier name, if there is one.
-    pub old_token_secret: Option<String>,
+    pub old_token_secret: Option<Exactly>,
     /// The refresh token to import.
     pub import: Import,
     /// The consents handed over by the pages, the oldest first.

@@ -4,7 +4,9 @@ use super::{
     consent::{Asked, Consent, End},
     observed::{ForeignAttempt, Read},
 };
-use crate::controller::{grants::secret::StoredGrant, token_secret::TokenSecret};
+use crate::controller::{
+    grants::secret::StoredGrant, published::Exactly, token_secret::TokenSecret,
+};
 use grant::Grant;
 use zoom::App;
 
@@ -32,11 +34,11 @@ pub enum Step {
     /// Updates the owner references of the token's Secret to match the deletion policy.
     ReownToken(String),
     /// Removes the Secret that consumers mount.
-    RemoveToken,
+    RemoveToken(Exactly),
     /// Removes the grant's Secret: the integration has not been usable for too long.
     RemoveGrant,
-    /// Removes the token Secret with this earlier name.
-    RemoveOldToken(String),
+    /// Removes the token Secret with an earlier name.
+    RemoveOldToken(Exactly),
 }
 
 /// Why the grant's Secret is written.

@@ -632,6 +632,28 @@ fn a_confirmed_removal_erases_and_so_does_time() {
     assert_eq!(step(&now, 100).as_deref(), Some("RemoveToken"));
 }
 
+/// Somebody may have put another Secret in its place since.
+#[test]
+fn exactly_the_secret_that_was_read_is_removed() {
+    let mut found = settled(0);
+    if let TokenSecret::Ours(stored) = &mut found.token {
+        (stored.uid, stored.resource_version) = (Some("s".into()), "7".into());
+    }
+    if let GrantSecret::Ours(kept) = &mut found.grant {
+        kept.grant = kept.grant.removed(at(40));
+    }
+    let rules = Rules {
+        sealed_grant: Duration::from_secs(1000),
+    };
+    let step = next(&connection(), &situation(found), rules, at(100));
+    let Some(Step::RemoveToken(secret)) = step else {
+        panic!("{step:?}");
+    };
+    assert_eq!(secret.name, "ada-zoom-token");
+    assert_eq!(secret.uid.as_deref(), Some("s"));
+    assert_eq!(secret.resource_version.as_deref(), Some("7"));
+}
+
 #[test]
 fn an_attempt_of_another_pod_is_noticed_before_anything_is_sent() {
     let mut found = settled(0);

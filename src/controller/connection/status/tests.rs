@@ -6,6 +6,7 @@ use super::*;
 use crate::controller::{
     connection::subject::{Holder, Shared},
     credentials::Credentials,
+    published::Exactly,
     token_secret::Stored,
 };
 use grant::{Access, Client, Credential, Grant, Lost};
@@ -112,6 +113,33 @@ fn with_grant(used: i64, suspend: bool) -> Situation {
 fn fresh(status: &ZoomConnectionStatus) -> (&str, &str) {
     let found = Type::TokenFresh.find(&status.conditions).unwrap();
     (&found.status, &found.reason)
+}
+
+#[test]
+fn the_secret_that_is_told_is_the_one_that_was_written() {
+    let old = || {
+        Some(Exactly {
+            name: "old".into(),
+            uid: None,
+            resource_version: None,
+        })
+    };
+    let there = || TokenSecret::Ours(Stored::default());
+    for (token, old, wanted) in [
+        (there(), None, Some("ada-zoom-token")),
+        (there(), old(), Some("old")),
+        (TokenSecret::Foreign, old(), Some("old")),
+        // What has this name later is not the operator's to remove.
+        (TokenSecret::Foreign, None, None),
+        (TokenSecret::Absent, None, None),
+    ] {
+        let mut situation = with_grant(0, false);
+        situation.observed.token = token;
+        situation.observed.old_token_secret = old;
+        let (said, _) = status(&connection(), &situation, SETTING, at(100));
+        let name = said.token.and_then(|token| token.secret_name);
+        assert_eq!(name.as_deref(), wanted);
+    }
 }
 
 #[test]

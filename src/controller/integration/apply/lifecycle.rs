@@ -11,8 +11,8 @@ use crate::{
     api::{FIELD_MANAGER, annotation, v1alpha1::ZoomIntegration},
     controller::{
         error::Error,
-        integration::{lifecycle, ownership::owned, resources::lifecycle_name},
-        published,
+        integration::{lifecycle, ownership::owned},
+        published::{self, Exactly},
         writer::Writer,
     },
 };
@@ -55,9 +55,9 @@ pub async fn retract(
     if is_wanted || lifecycle::before(integration).is_none() {
         return Ok(());
     }
-    if live.is_some_and(|live| owned(integration, live)) {
+    if let Some(live) = live.filter(|live| owned(integration, *live)) {
         let secrets: Api<Secret> = writer.beside(integration)?;
-        published::remove(&secrets, &lifecycle_name(integration)).await?;
+        published::remove(&secrets, &Exactly::of(&live.metadata)).await?;
     }
     Ok(())
 }

@@ -19,10 +19,10 @@ use crate::{
         integration::{
             model::{Plan, Receiver, Transition},
             ownership::owned,
-            resources::{self, Kind},
+            resources::Kind,
         },
         key::Key,
-        published,
+        published::{self, Exactly},
         writer::Writer,
     },
 };
@@ -147,13 +147,10 @@ pub(super) async fn remove_receiver(
     remove(writer, integration, live.disruption_budget.as_ref()).await?;
     remove(writer, integration, live.network_policy.as_ref()).await?;
     remove(writer, integration, live.service_account.as_ref()).await?;
-    if live
-        .control
-        .as_ref()
-        .is_some_and(|live| owned(integration, live))
-    {
+    let control = live.control.as_ref();
+    if let Some(control) = control.filter(|control| owned(integration, *control)) {
         let secrets: Api<Secret> = writer.beside(integration)?;
-        published::remove(&secrets, &resources::control_name(integration)).await?;
+        published::remove(&secrets, &Exactly::of(&control.metadata)).await?;
     }
     let name = turn::name(integration);
     turn::release(&context.receivers.rollouts, &context.requeue, &name);

@@ -19,7 +19,7 @@ pub struct Applied {
     /// The token Secret.
     pub token: TokenSecret,
     /// The Secret that holds the token: for a while, still the one under an earlier name.
-    pub token_secret_name: String,
+    pub token_secret_name: Option<String>,
     /// Whether that Secret is one that is still to be removed.
     pub has_old_token_secret: bool,
     /// The failed attempts to get a token since the last success.

@@ -28,6 +28,7 @@ use crate::{
             ownership::owned,
             resources::{self, HTTPRoute, Kind, Part, SinkAccess},
         },
+        published::Exactly,
         sink_service::SinkService,
         token_secret::TokenSecret,
     },
@@ -43,7 +44,7 @@ pub struct Observed {
     /// The token Secret.
     pub token: TokenSecret,
     /// A token Secret of ours under an earlier name, if there is one.
-    pub old_token_secret: Option<String>,
+    pub old_token_secret: Option<Exactly>,
     /// The receiver's objects.
     pub receiver: Receiver,
     /// The volume claims of its buffer, if they have to grow.

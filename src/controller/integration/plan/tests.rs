@@ -96,6 +96,7 @@ fn failure(retry_at: i64, version: &str) -> Option<Value> {
 
 fn stored() -> Stored {
     Stored {
+        uid: None,
         resource_version: "1".into(),
         expires_at: Some(at(NOW + 900)),
         issued_at: Some(at(NOW - 300)),

@@ -10,8 +10,10 @@ use super::*;
 use crate::controller::{
     credentials::Credentials,
     integration::model::{ReceiverOutcome, ReceiverStep},
+    published::Exactly,
     token_secret::Stored,
 };
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Value, json};
 use zoom::Class;
 
@@ -201,9 +203,14 @@ fn a_request_that_the_budget_does_not_allow_yet_comes_later_and_changes_nothing(
 
 #[test]
 fn the_old_secrets_name_is_told_until_it_is_removed() {
-    let named = |removed| {
+    let metadata = ObjectMeta {
+        name: Some("old".into()),
+        ..ObjectMeta::default()
+    };
+    let named = |old: bool, removed, token| {
         let observed = Observed {
-            old_token_secret: Some("old".into()),
+            old_token_secret: old.then(|| Exactly::of(&metadata)),
+            token,
             ..observed()
         };
         let plan = plan(TokenStep::Keep, CredentialsStep::Forget);
@@ -220,8 +227,15 @@ fn the_old_secrets_name_is_told_until_it_is_removed() {
         )
         .token_secret_name
     };
-    assert_eq!(named(false), "old");
-    assert_eq!(named(true), "acme-zoom-token");
+    let there = || TokenSecret::Ours(Stored::default());
+    assert_eq!(named(true, false, there()).as_deref(), Some("old"));
+    let new = named(true, true, there());
+    assert_eq!(new.as_deref(), Some("acme-zoom-token"));
+    // What was never written is nobody's to remove later.
+    for other in [TokenSecret::Foreign, TokenSecret::Absent] {
+        assert_eq!(named(false, false, other.clone()), None);
+        assert_eq!(named(true, false, other).as_deref(), Some("old"));
+    }
 }
 
 fn check(

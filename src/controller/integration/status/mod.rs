@@ -217,7 +217,7 @@ fn client_id(
 fn token(applied: &Applied) -> TokenStatus {
     let stored = stored(&applied.token);
     TokenStatus {
-        secret_name: Some(applied.token_secret_name.clone()),
+        secret_name: applied.token_secret_name.clone(),
         expires_at: stored.and_then(|stored| stored.expires_at).map(Time),
         refresh_at: stored.and_then(|stored| stored.refresh_at).map(Time),
         failure: applied.failure.clone(),
@@ -248,7 +248,7 @@ fn token_finding<'a>(
     let failure = applied.failure.as_ref();
     match (&applied.token, scopes) {
         (TokenSecret::Foreign, _) => TokenFinding::Conflict(format!(
-            "Secret {} exists and was not made for this integration: delete or rename it, or set token.secretName to another name.",
+            "Secret {} exists and was not made for this integration's token: set token.secretName to another name, or delete or rename that Secret if nobody needs it.",
             Owner::integration(integration).secret_name
         )),
         (TokenSecret::Ours(stored), Some(scopes)) => match stored.expires_at {

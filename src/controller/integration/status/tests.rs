@@ -65,7 +65,7 @@ pub(super) fn applied(token: TokenSecret) -> Applied {
     Applied {
         with_current_credentials: matches!(token, TokenSecret::Ours(_)),
         token,
-        token_secret_name: "acme-zoom-token".into(),
+        token_secret_name: Some("acme-zoom-token".into()),
         has_old_token_secret: false,
         failure: None,
         checked: Checked::default(),
