@@ -7,7 +7,7 @@
 - apiGroups: [zoom-operator.io]
   resources: [zoomintegrations]
   verbs: [get, list, watch, patch]
-# create: self service, where a person who authorizes gets a ZoomConnection. patch: the operator's own finalizer, and
+# create: self-service, where a person who authorizes gets a ZoomConnection. patch: the operator's own finalizer, and
 # only with deletionPolicy Revoke.
 - apiGroups: [zoom-operator.io]
   resources: [zoomconnections]
