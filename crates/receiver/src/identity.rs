@@ -13,16 +13,17 @@
 //! Neither identity depends on the order of keys and array elements, on white space, or on whether an id
 //! is a string or a number.
 
-use std::{fmt::Write as _, ops::Range};
+mod leaves;
+
+use std::borrow::Cow;
 
 use memchr::memmem;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use sha2::{Digest as _, Sha256};
 
+use self::leaves::Leaves;
 use super::{dedupe::Ids, envelope::Key, event::Event, event_id::EventId};
 
-/// Most values that are collected: a body with more has neither identity.
-const MOST: usize = 4096;
 /// A body without any of these has no links, tokens or passwords.
 const CHANGING: [&str; 5] = ["url", "token", "passw", "passcode", "://"];
 /// Values that say where and by whom, not what the event is about.
@@ -47,24 +48,19 @@ struct Meaning {
     is_context: bool,
 }
 
-/// Values with their paths: `path NUL value`, one text after the other.
-#[derive(Debug, Default)]
-struct Leaves {
-    text: String,
-    each: Vec<Range<usize>>,
-}
-
 /// What one walk through a body finds.
 #[derive(Debug, Default)]
 struct Found<'de> {
     /// The values that name something.
-    names: Leaves,
+    names: Leaves<'de>,
     /// All values that do not change, if they are wanted.
-    content: Option<Leaves>,
+    content: Option<Leaves<'de>>,
     /// A value that says what the event is about was found.
     has_object: bool,
     path: String,
     known: Vec<(&'de str, Meaning)>,
+    /// The place of the last key among these.
+    last: usize,
 }
 
 /// Walks through one value.
@@ -107,7 +103,7 @@ pub fn content(event: &Event) -> Option<EventId> {
     Some(found.content?.digest(hash))
 }
 
-fn key_of(event: &Event, names: Leaves) -> EventId {
+fn key_of(event: &Event, names: Leaves<'_>) -> EventId {
     let name = event.name().unwrap_or_default();
     let time = event.envelope.as_ref().and_then(|envelope| envelope.time);
     let time = time.map_or(0, jiff::Timestamp::as_millisecond);
@@ -159,32 +155,6 @@ impl Meaning {
     }
 }
 
-// === impl Leaves ===
-
-impl Leaves {
-    /// Whether there is room for one more.
-    fn add(&mut self, path: &str, value: &str) -> bool {
-        let start = self.text.len();
-        self.text.push_str(path);
-        self.text.push('\0');
-        self.text.push_str(value);
-        self.each.push(start..self.text.len());
-        self.each.len() <= MOST
-    }
-
-    fn digest(self, mut hash: Sha256) -> EventId {
-        let text = self.text.as_bytes();
-        let mut leaves: Vec<&[u8]> = self.each.into_iter().map(|leaf| &text[leaf]).collect();
-        // Stable: it is quick with what is in order already.
-        leaves.sort();
-        for leaf in leaves {
-            hash.update((leaf.len() as u64).to_le_bytes());
-            hash.update(leaf);
-        }
-        EventId::from_bytes(hash.finalize().into())
-    }
-}
-
 // === impl Found ===
 
 impl<'de> Found<'de> {
@@ -192,7 +162,11 @@ impl<'de> Found<'de> {
         let Some(text) = key.borrowed() else {
             return Meaning::of(key);
         };
-        if let Some((_, meaning)) = self.known.iter().find(|(known, _)| *known == text) {
+        // The keys of an element follow each other as in the one before.
+        let (before, rest) = self.known.split_at((self.last + 1).min(self.known.len()));
+        let places = (before.len()..).zip(rest).chain((0..).zip(before));
+        if let Some((place, (_, meaning))) = { places }.find(|(_, (known, _))| *known == text) {
+            self.last = place;
             return *meaning;
         }
         let meaning = Meaning::of(text);
@@ -205,8 +179,8 @@ impl<'de> Found<'de> {
 
 // === impl Walk ===
 
-impl Walk<'_, '_> {
-    fn leaf<E: serde::de::Error>(self, value: &str) -> Result<(), E> {
+impl<'de> Walk<'_, 'de> {
+    fn leaf<E: serde::de::Error>(self, value: Cow<'de, str>) -> Result<(), E> {
         let Self { found, meaning } = self;
         if meaning.changes || value.starts_with("https://") || value.starts_with("http://") {
             return Ok(());
@@ -214,7 +188,7 @@ impl Walk<'_, '_> {
         let mut is_room = true;
         if meaning.names && !value.is_empty() {
             found.has_object |= !meaning.is_context;
-            is_room &= found.names.add(&found.path, value);
+            is_room &= found.names.add(&found.path, value.clone());
         }
         if let Some(content) = &mut found.content {
             is_room &= content.add(&found.path, value);
@@ -229,9 +203,7 @@ impl Walk<'_, '_> {
         if !is_wanted {
             return Ok(());
         }
-        let mut text = String::with_capacity(24);
-        write!(text, "{value}").map_err(E::custom)?;
-        self.leaf(&text)
+        self.leaf(value.to_string().into())
     }
 }
 
@@ -250,8 +222,12 @@ impl<'de> Visitor<'de> for Walk<'_, 'de> {
         formatter.write_str("any value")
     }
 
+    fn visit_borrowed_str<E: serde::de::Error>(self, text: &'de str) -> Result<(), E> {
+        self.leaf(Cow::Borrowed(text))
+    }
+
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
-        self.leaf(text)
+        self.leaf(Cow::Owned(text.to_owned()))
     }
 
     fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<(), E> {

@@ -43,7 +43,7 @@ use super::shutdown::Shutdown;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Most that one connection buffers, bytes.
-const READ_BUFFER: usize = 64 * 1024;
+const READ_BUFFER: usize = 24 * 1024;
 
 /// What one client, and all of them together, may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,8 +4,12 @@ use std::io;
 
 use clap::{Args, ValueEnum};
 use tracing_subscriber::{
-    EnvFilter, Layer as _, filter::ParseError, fmt::format::JsonFields, layer::SubscriberExt as _,
-    util::SubscriberInitExt as _, util::TryInitError,
+    EnvFilter, Layer as _,
+    filter::{LevelFilter, ParseError, Targets},
+    fmt::format::JsonFields,
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+    util::TryInitError,
 };
 
 use crate::{audit, flat_json::FlatJson};
@@ -58,10 +62,12 @@ impl LogArgs {
                 .boxed(),
             LogFormat::Text => lines.boxed(),
         };
-        let filter = EnvFilter::try_new(directives(&self.log_level))?;
-        tracing_subscriber::registry()
-            .with(lines.with_filter(filter))
-            .try_init()?;
+        let directives = directives(&self.log_level);
+        let lines = match targets(&directives) {
+            Some(targets) => lines.with_filter(targets).boxed(),
+            None => lines.with_filter(EnvFilter::try_new(directives)?).boxed(),
+        };
+        tracing_subscriber::registry().with(lines).try_init()?;
         Ok(())
     }
 }
@@ -78,8 +84,35 @@ fn directives(text: &str) -> String {
     }
 }
 
+/// The same filter where all directives are levels, some of them for a target: reading it takes no regular expressions, and
+/// so half a megabyte of memory less.
+fn targets(directives: &str) -> Option<Targets> {
+    let is_target = |text: &str| {
+        let is_plain = |symbol: char| symbol.is_ascii_alphanumeric() || "_:".contains(symbol);
+        !text.is_empty() && text.chars().all(is_plain)
+    };
+    let mut targets = Targets::new();
+    for directive in directives.split(',') {
+        let (target, level) = directive.rsplit_once('=').unwrap_or(("", directive));
+        // An empty one would be an error's level.
+        let level: LevelFilter = Some(level)
+            .filter(|level| !level.is_empty())?
+            .parse()
+            .ok()?;
+        targets = match target {
+            "" if !directive.contains('=') => targets.with_default(level),
+            target if is_target(target) => targets.with_target(target, level),
+            _ => return None,
+        };
+    }
+    Some(targets)
+}
+
 fn checked(text: &str) -> Result<String, ParseError> {
-    EnvFilter::try_new(text).map(|_| text.to_owned())
+    if targets(text).is_none() {
+        EnvFilter::try_new(text)?;
+    }
+    Ok(text.to_owned())
 }
 
 #[cfg(test)]
@@ -90,6 +123,37 @@ mod tests {
     fn a_bad_filter_is_refused_on_the_command_line() {
         assert!(checked("info,zoom_operator=debug").is_ok());
         assert!(checked("zoom_operator=loud").is_err());
+    }
+
+    #[test]
+    fn levels_need_no_regular_expressions() {
+        use tracing::Level;
+
+        let targets = targets("info,zoom_operator::setup=debug,audit=off").unwrap();
+        for (target, level, is_logged) in [
+            ("receiver", Level::INFO, true),
+            ("receiver", Level::DEBUG, false),
+            ("zoom_operator::setup::steps", Level::DEBUG, true),
+            ("zoom_operator", Level::DEBUG, false),
+            ("audit", Level::ERROR, false),
+        ] {
+            assert_eq!(targets.would_enable(target, &level), is_logged, "{target}");
+        }
+        for text in [
+            "",
+            "info,",
+            "receiver",
+            "a[b]=info",
+            "a[{b=1}]=info",
+            " info",
+        ] {
+            assert!(super::targets(text).is_none(), "{text}");
+            assert!(checked(text).is_ok(), "{text}");
+        }
+        for text in ["=info", "a=b=info", "receiver=loud"] {
+            assert!(super::targets(text).is_none(), "{text}");
+            assert!(checked(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -6,7 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::command::{Append, Command, Resolve, Settle};
+use super::{
+    command::{Append, Command, Resolve},
+    settles::Settles,
+};
 use crate::outcome::RequestOutcome;
 
 /// Most commands of a transaction.
@@ -34,7 +37,7 @@ impl Batch {
     #[must_use]
     pub fn collect(
         commands: &Receiver<Command>,
-        settles: &mut Vec<Settle>,
+        settles: &mut Settles,
         pause: Option<Duration>,
         due: Instant,
     ) -> Self {
@@ -75,8 +78,14 @@ impl Batch {
 
     /// Whether it takes a transaction, with these settled events.
     #[must_use]
-    pub fn is_write(&self, settles: &[Settle]) -> bool {
-        !(self.appends.is_empty() && self.resolves.is_empty() && settles.is_empty())
+    pub fn is_write(&self, settles: &Settles) -> bool {
+        if !(self.appends.is_empty() && self.resolves.is_empty()) {
+            return true;
+        }
+        let is_seen = |read: &Command| matches!(read, Command::List(_) | Command::Show(..));
+        settles.patience().is_some_and(|patience| {
+            patience.is_zero() || self.is_last || self.reads.iter().any(is_seen)
+        })
     }
 
     /// Replies to commands that were not executed.

@@ -10,7 +10,7 @@ use super::{record::Record, store::Entry};
 use crate::event::Event;
 
 /// Most bytes that are kept.
-const MOST: usize = 256 * 1024;
+const MOST: usize = 1024 * 1024;
 /// What an event takes beside its body.
 const OVERHEAD: usize = 1024;
 /// Most events that are taken at a time.

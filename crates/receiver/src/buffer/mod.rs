@@ -10,7 +10,7 @@
 //! | question | module |
 //! |---|---|
 //! | What is in the file? | [`store`], [`record`], [`dead`] |
-//! | Who writes it, and when? | [`writer`] by [`transaction`], driven by [`command`]; it publishes [`status`] |
+//! | Who writes it, and when? | [`writer`] by [`transaction`], driven by [`command`], later by [`settles`]; it publishes [`status`] |
 //! | What if the file is damaged, or the disk full? | [`directory`] |
 //! | What goes to a sink, in which order, and when again? | [`delivery`] of a [`channel`], [`schedule`], [`backoff`] |
 //! | What need not be read again? | [`fresh`] |
@@ -62,6 +62,7 @@ mod requests;
 mod resolve;
 pub mod schedule;
 pub mod settings;
+pub mod settles;
 pub mod status;
 pub mod store;
 pub mod tasks;

@@ -2,7 +2,7 @@
 //! replies to their callers.
 //!
 //! A transaction costs far more than the events in it. So that many share one, transactions begin [`PACE`] apart
-//! when there is much to do; an idle writer flushes an event at once. If a transaction fails, its events are answered 503. The
+//! when there is much to do; an idle writer flushes an event at once, and [`super::settles`] wait for it. If a transaction fails, its events are answered 503. The
 //! store is then reopened, and uncommitted deliveries are retained until they are committed.
 
 use std::{
@@ -28,6 +28,7 @@ use super::{
     letters::Letters,
     metrics::BufferMetrics,
     record,
+    settles::Settles,
     status::Status,
     store::{Store, StoreError},
     transaction::{Bounds, Done, execute},
@@ -81,7 +82,7 @@ impl Writer {
     /// Runs until it receives [`Command::Close`], or all senders are gone.
     pub fn run(mut self) {
         let mut store = None;
-        let mut settles = Vec::new();
+        let mut settles = Settles::default();
         let mut tried: Option<Instant> = None;
         let mut is_logged = false;
         let mut due = Instant::now();
@@ -117,13 +118,14 @@ impl Writer {
                 }
             }
             let is_well = store.is_some() && self.status.borrow().accepting;
-            let pause = if is_well && settles.is_empty() {
-                None
+            let patience = settles.patience().filter(|_| store.is_some());
+            let pause = if is_well {
+                patience
             } else {
-                Some(PAUSE)
+                Some(patience.map_or(PAUSE, |patience| patience.min(PAUSE)))
             };
             let mut batch = Batch::collect(&self.commands, &mut settles, pause, due);
-            if batch.is_write(&settles) {
+            if batch.is_write(&settles) || settles.patience().is_some() {
                 due = Instant::now() + PACE;
             }
             if let Some(open) = &mut store
@@ -309,7 +311,7 @@ impl Writer {
         &mut self,
         store: &mut Store,
         batch: &mut Batch,
-        settles: &mut Vec<Settle>,
+        settles: &mut Settles,
     ) -> Result<(), StoreError> {
         let accepting = self.status.borrow().accepting;
         if !accepting {
@@ -335,7 +337,7 @@ impl Writer {
         &self,
         store: &mut Store,
         batch: &mut Batch,
-        settles: &mut Vec<Settle>,
+        settles: &mut Settles,
     ) -> Result<(), StoreError> {
         let accepting = self.status.borrow().accepting;
         let now = Timestamp::now().as_second();
@@ -348,14 +350,14 @@ impl Writer {
             most_ids: self.most_ids,
             capacity: &self.capacity,
             gives_way,
-            excess: &self.excess(batch, settles),
+            excess: &self.excess(batch, settles.list()),
             heavy: &if gives_way && is_near {
                 self.letters.heavy()
             } else {
                 Vec::new()
             },
         };
-        let done = store.write(|tables| execute(tables, batch, settles, &bounds))?;
+        let done = store.write(|tables| execute(tables, batch, settles.list(), &bounds))?;
 
         // Before anybody is told of them.
         self.keep_fresh(totals.next, now, batch, &done);
@@ -364,9 +366,9 @@ impl Writer {
             // Before any reply: the next reservation must not count it twice.
             append.room.release();
         }
-        self.index(batch, &done, settles);
+        self.index(batch, &done, settles.list());
         self.metrics.committed(batch.appends.len());
-        for settle in settles.drain(..) {
+        for settle in settles.take() {
             if let Some((_, letter)) = settle.dead {
                 self.metrics.dead(letter.reason);
             }
