@@ -42,8 +42,8 @@ use super::shutdown::Shutdown;
 /// Pause after `accept` failed, typically because file descriptors ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Most that one connection buffers, bytes.
-const READ_BUFFER: usize = 24 * 1024;
+/// What one connection buffers at most beside a head, bytes. A body is copied out of it piece by piece.
+const READ_MORE: usize = 8 * 1024;
 
 /// What one client, and all of them together, may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -248,7 +248,7 @@ async fn connection(
         .header_read_timeout(limits.idle_timeout.max(limits.head_timeout))
         .max_headers(limits.headers)
         .max_header_size(limits.head_bytes)
-        .max_buf_size(READ_BUFFER);
+        .max_buf_size(limits.head_bytes.saturating_add(READ_MORE));
     let opened = Instant::now();
     let (asked, is_asked) = (Notify::new(), AtomicBool::new(false));
     let inner = TowerToHyperService::new(router);
