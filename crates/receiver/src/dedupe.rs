@@ -104,6 +104,13 @@ impl Dedupe {
         ClaimResult::New(claim, pending)
     }
 
+    /// Whether the event is stored or delivered.
+    #[must_use]
+    pub fn knows(&self, ids: Ids) -> bool {
+        let state = self.state();
+        ids.short().any(|id| state.done.contains(&id))
+    }
+
     /// Replaces all remembered ids.
     pub fn replace(&self, ids: impl Iterator<Item = EventId>) {
         self.state().done = ids.map(|id| short(&id)).collect();

@@ -10,7 +10,7 @@ use super::{
     command::{Append, Command, Resolve},
     settles::Settles,
 };
-use crate::outcome::RequestOutcome;
+use crate::{dedupe::Dedupe, outcome::RequestOutcome};
 
 /// Most commands of a transaction.
 const BATCH: usize = 1024;
@@ -74,6 +74,17 @@ impl Batch {
             };
         }
         batch
+    }
+
+    /// Answers events that are stored already: copies that came while the ids were not known, because the store was
+    /// not open.
+    pub fn answer_known(&mut self, ids: &Dedupe) {
+        let is_known = |append: &mut Append| ids.knows(append.claim.ids());
+        for append in self.appends.extract_if(.., is_known) {
+            append
+                .claim
+                .settle(RequestOutcome::Duplicate, Instant::now());
+        }
     }
 
     /// Whether it takes a transaction, with these settled events.

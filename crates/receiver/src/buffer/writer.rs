@@ -165,14 +165,20 @@ impl Writer {
                 Ok(())
             })?;
         }
+        self.adopt(&store, accepting)?;
+        Ok(store)
+    }
+
+    /// What is known in memory is what this store has.
+    fn adopt(&self, store: &Store, accepting: bool) -> Result<(), StoreError> {
         self.ids.replace(store.ids()?.into_iter());
         if let Some(fresh) = &self.fresh {
             fresh.clear();
         }
-        self.build_index(&store)?;
-        self.publish(&store, accepting);
+        self.build_index(store)?;
+        self.publish(store, accepting);
         self.gate.open();
-        Ok(store)
+        Ok(())
     }
 
     /// Reads what is pending and dead, for what is known of it in memory.
@@ -313,6 +319,7 @@ impl Writer {
         batch: &mut Batch,
         settles: &mut Settles,
     ) -> Result<(), StoreError> {
+        batch.answer_known(&self.ids);
         let accepting = self.status.borrow().accepting;
         if !accepting {
             for append in batch.appends.drain(..) {
@@ -409,3 +416,6 @@ fn discard(store: &mut Option<Store>) {
     let store = store.take();
     let _ = catch_unwind(AssertUnwindSafe(|| drop(store)));
 }
+
+#[cfg(test)]
+mod tests;
