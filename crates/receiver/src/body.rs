@@ -9,12 +9,14 @@ use tokio::{
     time,
 };
 
+/// What a request takes beside its body: it is charged, or small bodies would be free.
+pub const OVERHEAD: usize = 2048;
 /// Most bytes that are read and dropped from a body that was answered without reading it.
 const LINGER_BYTES: usize = 8 * 1024 * 1024;
 /// How long that may take.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// The bytes that all requests may hold in memory, however many connections there are.
+/// The bytes that all requests may hold in memory, [`OVERHEAD`] for each of them included, however many connections there are.
 #[derive(Clone, Debug)]
 pub struct Budget(Arc<Semaphore>);
 
@@ -23,7 +25,7 @@ pub struct Budget(Arc<Semaphore>);
 pub struct Raw {
     /// The bytes as they came.
     pub bytes: Bytes,
-    _share: Option<OwnedSemaphorePermit>,
+    _share: OwnedSemaphorePermit,
 }
 
 /// Why a body was not read.
@@ -81,7 +83,7 @@ impl Budget {
         }
         let declared = usize::try_from(body.size_hint().lower()).unwrap_or(0);
         let mut bytes = Vec::new();
-        let mut share: Option<OwnedSemaphorePermit> = None;
+        let mut share = self.take(OVERHEAD)?;
         let idle = idle.unwrap_or(Duration::MAX);
         while let Some(frame) = time::timeout(idle, body.frame())
             .await
@@ -93,14 +95,7 @@ impl Budget {
             if bytes.len() + data.len() > limit {
                 return Err(ReadError::TooLarge);
             }
-            let size = u32::try_from(data.len()).map_err(|_| ReadError::TooLarge)?;
-            let more = Arc::clone(&self.0)
-                .try_acquire_many_owned(size)
-                .map_err(|_| ReadError::NoBudget)?;
-            match &mut share {
-                Some(share) => share.merge(more),
-                None => share = Some(more),
-            }
+            share.merge(self.take(data.len())?);
             if bytes.is_empty() {
                 // Only now: who declares a body and sends none gets no memory.
                 bytes.reserve_exact(declared.max(data.len()));
@@ -111,6 +106,12 @@ impl Budget {
             bytes: bytes.into(),
             _share: share,
         })
+    }
+
+    fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, ReadError> {
+        let bytes = u32::try_from(bytes).map_err(|_| ReadError::TooLarge)?;
+        let taken = Arc::clone(&self.0).try_acquire_many_owned(bytes);
+        taken.map_err(|_| ReadError::NoBudget)
     }
 }
 
@@ -140,7 +141,7 @@ mod tests {
 
     #[tokio::test(flavor = "current_thread")]
     async fn the_budget_is_shared_and_given_back() {
-        let budget = Budget::new(10);
+        let budget = Budget::new(2 * OVERHEAD + 10);
         let first = budget.read(Body::from("123456"), 8, None).await.unwrap();
         assert_eq!(&first.bytes[..], b"123456");
         let refused = budget.read(Body::from("12345"), 8, None).await.unwrap_err();
@@ -152,5 +153,17 @@ mod tests {
             .await
             .unwrap_err();
         assert_eq!(refused, ReadError::TooLarge);
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn small_and_empty_bodies_are_not_free() {
+        for body in ["", "{}"] {
+            let budget = Budget::new(1 << 20);
+            let mut held = Vec::new();
+            while let Ok(raw) = budget.read(Body::from(body), 8, None).await {
+                held.push(raw);
+                assert!(held.len() <= 512, "{body:?}");
+            }
+        }
     }
 }

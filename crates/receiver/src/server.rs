@@ -17,7 +17,7 @@ use tracing::{error, info};
 use self::work::{finish, intake, is_ephemeral};
 use super::{
     authentication::{self, Authentication},
-    body::Budget,
+    body::{Budget, OVERHEAD},
     config::Config,
     control, domain_validation, facts,
     lifecycle::Announcer,
@@ -161,7 +161,7 @@ impl Receiver {
             deadline: tuning.deadline,
             max_body: config.max_body,
             body_idle: tuning.body_idle,
-            budget: Budget::new(tuning.body_budget.max(config.max_body)),
+            budget: Budget::new(tuning.body_budget.max(config.max_body + OVERHEAD)),
             authentication,
             secrets,
             tolerance: config.tolerance,

@@ -123,7 +123,7 @@ async fn a_chunked_oversize_is_refused_as_soon_as_it_is_one() {
 async fn all_bodies_together_are_bounded() {
     let fixture = Fixture::new().await;
     let receiver = fixture
-        .with(|config| config.tuning.body_budget = 5000)
+        .with(|config| config.tuning.body_budget = 8000)
         .start()
         .await;
     let large = event(SECRET, " ".repeat(4096));
