@@ -172,15 +172,13 @@ impl<C: Channel> Delivery<C> {
         let Some(item) = self.schedule.current() else {
             return Ok(());
         };
-        let (sequence, since, attempts) = (item.sequence, item.since, item.attempts);
+        let (sequence, since, is_late) = (item.sequence, item.since, item.is_late);
         if let Decision::Wait(until) = self.channel.decide(since, self.is_urgent) {
             return self.wait(Some(until), false).await;
         }
-        let Some(item) = self.schedule.current() else {
-            return Ok(());
-        };
-        // The record of an event that is set aside is not kept in memory.
-        let record = match item.record.clone() {
+        // Not all records are kept in memory.
+        let held = self.schedule.current();
+        let record = match held.and_then(|item| item.record.clone()) {
             None => self.reread(sequence).await?,
             record => record,
         };
@@ -204,17 +202,22 @@ impl<C: Channel> Delivery<C> {
             }
         };
         drop(record);
-        // Each event is tried once, even if it expired while nothing was forwarded.
-        if attempts > 0 && self.is_too_old(since) {
-            warn!(id = %event.id, attempts, "event expired");
+        // Each event gets a last attempt, however old it became while nothing was sent.
+        if is_late {
             if let Some(item) = self.schedule.take() {
+                warn!(id = %event.id, item.attempts, "event expired");
                 self.give_up(&item, &event, Reason::Expired, None, permit);
             }
             return Ok(());
         }
         // From here to the settlement nothing waits: what is replayed because of a new route comes later.
         match self.channel.decide(since, self.is_urgent) {
-            Decision::Deliver => self.deliver(&event, turn, permit).await,
+            Decision::Deliver => {
+                if self.is_too_old(since) {
+                    self.schedule.note_late();
+                }
+                self.deliver(&event, turn, permit).await
+            }
             Decision::Wait(until) => {
                 drop((turn, permit));
                 self.wait(Some(until), false).await
@@ -391,3 +394,6 @@ fn unreadable(item: &Item, record: Bytes) -> Event {
     let since = Timestamp::from_second(item.since).unwrap_or_default();
     Event::new(since, ZoomHeaders::default(), record)
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,7 @@
 
 mod item;
 mod lane;
+mod records;
 
 use std::{
     collections::VecDeque,
@@ -24,7 +25,7 @@ use std::{
 };
 
 pub use self::item::Item;
-use super::{backoff::Backoff, store::Entry};
+use super::backoff::Backoff;
 use crate::sink::{Failure, SinkError};
 
 /// Attempts at the head of the queue before another event is tried.
@@ -122,11 +123,6 @@ impl Schedule {
             after_probe: Duration::ZERO,
             probe: Probe::default(),
         }
-    }
-
-    /// Takes events that follow in the queue.
-    pub fn push(&mut self, entries: impl IntoIterator<Item = Entry>) {
-        self.ahead.extend(entries.into_iter().map(Item::from));
     }
 
     /// Whether the head of the queue is being tried, and everything that could be a probe was tried before.
@@ -269,6 +265,13 @@ impl Schedule {
         }
     }
 
+    /// The attempt at the current event that is under way came after its longest age.
+    pub fn note_late(&mut self) {
+        if let Some(item) = self.current_mut() {
+            item.is_late = true;
+        }
+    }
+
     /// Removes the current event: it is not sent again.
     pub fn take(&mut self) -> Option<Item> {
         match self.turn {
@@ -356,7 +359,7 @@ impl Schedule {
         if let Some(mut head) = self.head.take() {
             head.counted = head.held.min(SUSPECT);
             head.due = Some(now);
-            head.record = None;
+            head.forget_record();
             self.aside.push(head);
         }
     }

@@ -226,4 +226,4 @@ impl Dispatcher {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -223,7 +223,7 @@ fn record_of(place: u64) -> Record {
 }
 
 /// What lanes need, and what must live as long.
-pub(super) fn common(
+pub(in crate::buffer) fn common(
     commands: std::sync::mpsc::Sender<Command>,
     directory: &Path,
 ) -> (Common, impl Sized + use<>) {

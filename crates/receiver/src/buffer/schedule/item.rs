@@ -1,9 +1,12 @@
 //! An event of the schedule.
 
-use std::time::Instant;
+use std::{sync::OnceLock, time::Instant};
 
 use crate::{
-    buffer::{record::Record, store::Entry},
+    buffer::{
+        record::{self, Record},
+        store::Entry,
+    },
     sink::{Failure, SinkError},
 };
 
@@ -14,12 +17,16 @@ pub struct Item {
     pub sequence: u64,
     /// Arrival, seconds since the epoch.
     pub since: i64,
-    /// None while the event is set aside.
+    /// `None` if it must be read again.
     pub record: Option<Record>,
     /// How often it was sent since the receiver started.
     pub attempts: u32,
     /// Why the last attempt failed.
     pub last: Option<SinkError>,
+    /// An attempt after its longest age has failed.
+    pub is_late: bool,
+    /// The account that it is of, once somebody has asked or the record is gone.
+    account: OnceLock<Option<String>>,
     /// Failures at the head of the queue.
     pub(super) held: u32,
     /// When the first of them was.
@@ -42,6 +49,8 @@ impl From<Entry> for Item {
             record: Some(entry.record),
             attempts: 0,
             last: None,
+            is_late: false,
+            account: OnceLock::new(),
             held: 0,
             held_since: None,
             counted: 0,
@@ -57,8 +66,23 @@ impl Item {
         self.last = Some(failure.error);
     }
 
-    pub(super) fn account(&self) -> Option<String> {
-        let event = self.record.as_ref()?.event().ok()?;
-        event.envelope.as_ref()?.account_id.clone()
+    /// Zoom's id of the account.
+    pub(super) fn account(&self) -> Option<&str> {
+        let account = self.account.get_or_init(|| match self.record.as_ref()? {
+            Record::Bytes(bytes) => record::account(bytes),
+            Record::Event(event) => event.account().map(str::to_owned),
+        });
+        account.as_deref()
+    }
+
+    /// Bytes of its record that are in memory.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.record.as_ref().map_or(0, Record::size)
+    }
+
+    /// Drops the record.
+    pub(super) fn forget_record(&mut self) {
+        self.account();
+        self.record = None;
     }
 }

@@ -13,13 +13,6 @@ impl Schedule {
         failing.map(|item| item.sequence).min()
     }
 
-    /// Drops the records, which are read again when they are needed.
-    pub fn forget_records(&mut self) {
-        for item in self.head.iter_mut().chain(&mut self.ahead) {
-            item.record = None;
-        }
-    }
-
     /// Ends all pauses: the events have another sink now.
     pub fn retry_now(&mut self, now: Instant) {
         self.pause = None;

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::{
-    buffer::record::Record,
+    buffer::{record::Record, store::Entry},
     event::{Event, ZoomHeaders},
 };
 
@@ -316,4 +316,33 @@ fn nothing_waits_long_before_the_end() {
         unreachable!("it waits");
     };
     assert!(until <= scene.now + SHORT);
+}
+
+#[test]
+fn what_is_read_ahead_is_bounded_by_bytes_and_the_accounts_stay_known() {
+    let entry = |sequence: u64, account: &str| {
+        let body = format!(
+            r#"{{"event":"e","payload":{{"account_id":"{account}","x":"{}"}}}}"#,
+            "x".repeat(300_000)
+        );
+        let event = Event::new(Timestamp::UNIX_EPOCH, ZoomHeaders::default(), body.into());
+        Entry {
+            sequence,
+            since: 0,
+            record: Record::Event(event.into()),
+        }
+    };
+    let mut schedule = Schedule::new(RULES);
+    for sequence in 0..100 {
+        let account = if sequence == 90 { "b" } else { "a" };
+        schedule.push([entry(sequence, account)]);
+    }
+    assert_eq!(schedule.next(Instant::now()), Step::Send);
+    let held = schedule
+        .ahead
+        .iter()
+        .filter_map(|item| item.record.as_ref());
+    let held: usize = held.map(Record::size).sum();
+    assert!((600_000..2_000_000).contains(&held), "{held}");
+    assert_eq!(schedule.candidate(), Some(90));
 }
