@@ -46,7 +46,7 @@ class Situation:
     minute in which the first expression is true."""
     def __init__(self, name, changes, since=0, **fires):
         self.name, self.since, self.fires = name, since, fires
-        unknown = set(changes) - set(HEALTHY) - {s for s in changes if "stalled" in s or "unrouted" in s or "unwatched" in s}
+        unknown = set(changes) - set(HEALTHY) - {s for s in changes if "stalled" in s or "unrouted" in s}
         assert not unknown, unknown
         self.series = HEALTHY | changes
 
@@ -71,8 +71,6 @@ SITUATIONS = [
               ZoomTokenExpired=({}, "2")),
     Situation("no token", both("token_soonest_expiry_timestamp_seconds", "_")),
     Situation("behind the plan", both("work_overdue", "4+0"), ZoomWorkOverdue=({}, "4")),
-    Situation("a namespace without a Role", both("namespace_unwatched_kinds", "9+0", 'resource_namespace="clinics"'),
-              ZoomNamespaceUnwatched=({"resource_namespace": "clinics"}, "clinics", "9")),
     Situation("a receiver without Pods", both("receivers_unavailable", "1+0"), ZoomReceiverUnavailable=({}, "1")),
     Situation("an endpoint unvalidated", both("endpoints_unvalidated", "1+0"), ZoomEndpointUnvalidated=({}, "1")),
     # From then on the age is more than 60 hours.
