@@ -3,15 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop")]
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeSet, fs};
 
-fn top() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
+use structure::top;
 
 /// The instructions, with continued lines joined and comments left out.
 fn instructions(file: &str) -> Vec<Vec<String>> {

@@ -2,12 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop")]
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
-
 /// Words that nobody says any more.
 const ARCHAIC: [&str; 9] = [
     "lest", "hence", "thus", "anew", "whence", "thereof", "hitherto", "whilst", "shall",
@@ -47,11 +41,10 @@ fn an_upgrade_in_the_documentation_has_the_values_file() {
 /// The lines of tracked text files that match, with their place.
 fn found(matches: impl Fn(&str) -> bool) -> Vec<String> {
     let mut found = Vec::new();
-    for file in files() {
-        // What is not text has no words.
-        let Ok(text) = fs::read_to_string(top().join(&file)) else {
+    for (file, text) in structure::texts() {
+        if EXCEPT.contains(&file.as_str()) {
             continue;
-        };
+        }
         for (number, line) in text.lines().enumerate() {
             if matches(line) {
                 found.push(format!("{file}:{}: {}", number + 1, line.trim()));
@@ -59,24 +52,4 @@ fn found(matches: impl Fn(&str) -> bool) -> Vec<String> {
         }
     }
     found
-}
-
-fn files() -> Vec<String> {
-    let list = Command::new("git")
-        .args(["ls-files", "-z"])
-        .current_dir(top())
-        .output()
-        .unwrap();
-    let list = String::from_utf8(list.stdout).unwrap();
-    let files: Vec<String> = list
-        .split_terminator('\0')
-        .filter(|file| !EXCEPT.contains(file))
-        .map(ToOwned::to_owned)
-        .collect();
-    assert!(!files.is_empty(), "git lists no file");
-    files
-}
-
-fn top() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
