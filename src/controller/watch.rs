@@ -3,6 +3,8 @@
 //! Each kind in each namespace has its own watch. A namespace that does not exist or is forbidden stops no
 //! other, is logged in one warning, and is served again once it is back.
 
+mod consents;
+
 use std::{collections::HashSet, sync::Arc};
 
 use futures::{Stream, StreamExt as _};
@@ -22,6 +24,7 @@ use kube::{
 };
 use tokio::task::JoinSet;
 
+use self::consents::consents;
 use super::{
     Context,
     index::{Guarded, NAMESPACES, Watch, Watched},
@@ -65,56 +68,11 @@ pub async fn everything(client: Client, context: Arc<Context>, shutdown: Shutdow
         scope.spawn(&mut watches);
     }
     if context.config.connect_url.is_some() {
-        watches.spawn(consents(client, context.clone()));
+        watches.spawn(consents(client, context.clone(), paged()));
     }
     watches.spawn(poll::receivers(context.clone()));
     let pass = |key| reconcile(context.clone(), key);
     queue::run(&context.requeue, pass, &shutdown).await;
-}
-
-/// Watches for consents in the operator's own namespace. Never returns.
-async fn consents(client: Client, context: Arc<Context>) {
-    let namespace = &context.config.lease_namespace;
-    let secrets: Api<PartialObjectMeta<Secret>> = Api::namespaced(client, namespace);
-    let config = paged().labels(&format!("{}={}", label::USE, label::CONSENT));
-    let outage = Outage::new(Some(namespace));
-    let mut events = std::pin::pin!(watcher(secrets, config));
-    while let Some(event) = events.next().await {
-        let index = context.reader.index();
-        match event {
-            Ok(Event::Init) => index.list_consents(),
-            Ok(Event::InitDone) => {
-                index.consents_listed();
-                outage.ended("Secret");
-            }
-            Ok(Event::Apply(secret) | Event::InitApply(secret)) => {
-                let subjects = subjects(&secret);
-                index.consent_written(&secret.name_any(), &subjects);
-                for key in subjects {
-                    context.requeue.now(key);
-                }
-                outage.ended("Secret");
-            }
-            Ok(Event::Delete(secret)) => {
-                index.consent_deleted(&secret.name_any(), &subjects(&secret));
-            }
-            Err(error) => tokio::time::sleep(outage.failed("Secret", &error).pause).await,
-        }
-    }
-}
-
-/// The objects that a consent refers to.
-fn subjects(secret: &PartialObjectMeta<Secret>) -> Vec<Key> {
-    let labels = secret.labels();
-    let Some(namespace) = labels.get(label::NAMESPACE) else {
-        return Vec::new();
-    };
-    let home = labels.get(label::INTEGRATION_NAMESPACE);
-    let integration = labels.get(label::INTEGRATION);
-    let integration = integration.map(|name| Key::integration(home.unwrap_or(namespace), name));
-    let connection = labels.get(label::CONNECTION);
-    let connection = connection.map(|name| Key::connection(namespace, name));
-    integration.into_iter().chain(connection).collect()
 }
 
 /// A watch that lists in pages.
