@@ -1,18 +1,23 @@
 //! The events that were stored last, for whoever forwards them next: most are forwarded as soon as they are on the
-//! disk, and need not be read, parsed and hashed again. Bounded: what does not fit is read from the store.
+//! disk, and need not be read, parsed and hashed again. Bounded: of what does not fit, the body is read from the store, and
+//! beyond that all of it.
 
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{record::Record, store::Entry};
+use axum::body::Bytes;
+
+use super::{command::Settle, record::Record, store::Entry};
 use crate::event::Event;
 
 /// Most bytes that are kept.
 const MOST: usize = 1024 * 1024;
 /// What an event takes beside its body.
 const OVERHEAD: usize = 1024;
+/// Most events that are kept without their bodies.
+const MOST_BODILESS: usize = 1024;
 /// Most events that are taken at a time.
 const TAKE: usize = 64;
 
@@ -26,6 +31,16 @@ struct State {
     from: Option<u64>,
     events: BTreeMap<u64, (i64, Arc<Event>)>,
     bytes: usize,
+    /// Pending events whose bodies have given way.
+    bodiless: BTreeMap<u64, Bodiless>,
+}
+
+/// What is known of an event whose body only the store has.
+#[derive(Debug)]
+struct Bodiless {
+    event: Event,
+    /// Bytes of the body, which is the end of the record.
+    length: usize,
 }
 
 // === impl Fresh ===
@@ -40,9 +55,38 @@ impl Fresh {
             state.events.insert(place, (since, event));
         }
         while state.bytes > MOST
-            && let Some((place, _)) = state.pop()
+            && let Some((place, (_, event))) = state.pop()
         {
             state.from = Some(place + 1);
+            // The oldest are forwarded first: what comes when there are many has to wait anyway.
+            if state.bodiless.len() < MOST_BODILESS
+                && let Some(known) = Bodiless::of(&event)
+            {
+                state.bodiless.insert(place, known);
+            }
+        }
+    }
+
+    /// Completes what was read from the store by what is known of it.
+    #[must_use]
+    pub fn complete(&self, mut entries: Vec<Entry>) -> Vec<Entry> {
+        let state = self.state();
+        for entry in &mut entries {
+            if let Record::Bytes(record) = &entry.record
+                && let Some(known) = state.bodiless.get(&entry.sequence)
+                && let Some(event) = known.with_body_of(record)
+            {
+                entry.record = Record::Event(Arc::new(event));
+            }
+        }
+        entries
+    }
+
+    /// These have left the queue.
+    pub fn forget(&self, settles: &[Settle]) {
+        let mut state = self.state();
+        for settle in settles {
+            state.bodiless.remove(&settle.sequence);
         }
     }
 
@@ -98,6 +142,38 @@ impl State {
     }
 }
 
+// === impl Bodiless ===
+
+impl Bodiless {
+    /// `None` if that would take much memory, too.
+    fn of(event: &Event) -> Option<Self> {
+        let envelope = event.envelope.as_ref()?;
+        let texts = [
+            &envelope.event,
+            &envelope.account_id,
+            &envelope.object_id,
+            &envelope.user_id,
+            &envelope.plain_token,
+        ];
+        let bytes: usize = texts.into_iter().flatten().map(String::len).sum();
+        (bytes <= OVERHEAD).then(|| Self {
+            event: Event {
+                body: Bytes::new(),
+                ..event.clone()
+            },
+            length: event.body.len(),
+        })
+    }
+
+    fn with_body_of(&self, record: &Bytes) -> Option<Event> {
+        let start = record.len().checked_sub(self.length)?;
+        Some(Event {
+            body: record.slice(start..),
+            ..self.event.clone()
+        })
+    }
+}
+
 fn cost(event: &Event) -> usize {
     event.body.len() + OVERHEAD
 }
@@ -116,8 +192,10 @@ mod tests {
 
     use jiff::Timestamp;
 
+    use tokio::sync::Semaphore;
+
     use super::*;
-    use crate::event::ZoomHeaders;
+    use crate::{buffer::record, event::ZoomHeaders};
 
     fn keep(fresh: &Fresh, first: u64, places: &[u64], bytes: usize) {
         let body = vec![b' '; bytes];
@@ -155,6 +233,45 @@ mod tests {
         assert_eq!(fresh.take_these(&[4]), None);
         assert_eq!(places(fresh.take_these(&[2])), Some(vec![2]));
         assert_eq!(fresh.state().bytes, 0);
+    }
+
+    fn bytes_of(place: u64, event: &Event) -> Entry {
+        Entry {
+            sequence: place,
+            since: 7,
+            record: Record::Bytes(record::encode(event).into()),
+        }
+    }
+
+    #[test]
+    fn of_those_that_gave_way_only_the_body_is_read() {
+        let fresh = Fresh::default();
+        let long = " ".repeat(MOST);
+        let body = |n: u64| format!(r#"{{"event":"n","n":{n},"x":"{long}"}}"#);
+        let zoom = ZoomHeaders {
+            request_id: Some("request".into()),
+            ..ZoomHeaders::default()
+        };
+        let event = |n| Event::new(Timestamp::UNIX_EPOCH, zoom.clone(), body(n).into());
+        fresh.keep(0, (0..2).map(|n| (n, 7, Arc::new(event(n)))));
+        assert_eq!(fresh.take(0), None);
+        let read = (0..3).map(|n| bytes_of(n, &event(n))).collect();
+        let completed = fresh.complete(read);
+        for (n, entry) in (0..).zip(&completed) {
+            // The third one was never here.
+            assert_eq!(matches!(entry.record, Record::Event(_)), n < 2);
+            let read = entry.record.event().unwrap();
+            assert_eq!((&*read, read.id), (&event(n), event(n).id));
+            assert_eq!(read.name(), Some("n"));
+        }
+        let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        fresh.forget(&[Settle {
+            sequence: 0,
+            dead: None,
+            permit,
+        }]);
+        let again = fresh.complete(vec![bytes_of(0, &event(0))]);
+        assert!(matches!(again[0].record, Record::Bytes(_)));
     }
 
     #[test]

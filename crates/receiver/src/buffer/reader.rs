@@ -58,7 +58,7 @@ pub async fn read(
     let (reply, entries) = oneshot::channel();
     let command = Command::Read(from, reply);
     commands.send(command).map_err(|_| Stopped)?;
-    Ok(entries.await.ok())
+    Ok(entries.await.ok().map(|entries| fresh.complete(entries)))
 }
 
 /// Of these events those that are pending, or `None` while the store cannot be read.
@@ -76,5 +76,5 @@ pub async fn read_these(
     let (reply, entries) = oneshot::channel();
     let command = Command::ReadThese(sequences, reply);
     commands.send(command).map_err(|_| Stopped)?;
-    Ok(entries.await.ok())
+    Ok(entries.await.ok().map(|entries| fresh.complete(entries)))
 }

@@ -220,7 +220,7 @@ impl Writer {
     }
 
     /// What was stored is forwarded soon.
-    fn keep_fresh(&self, first: u64, now: i64, batch: &Batch, done: &Done) {
+    fn keep_fresh(&self, first: u64, now: i64, (batch, settles): (&Batch, &[Settle]), done: &Done) {
         let Some(fresh) = &self.fresh else {
             return;
         };
@@ -229,6 +229,7 @@ impl Writer {
             fresh.clear();
             return;
         }
+        fresh.forget(settles);
         let stored = batch.appends.iter().zip(&done.places);
         let stored = stored.filter(|(append, _)| append.dead.is_none());
         fresh.keep(
@@ -367,7 +368,7 @@ impl Writer {
         let done = store.write(|tables| execute(tables, batch, settles.list(), &bounds))?;
 
         // Before anybody is told of them.
-        self.keep_fresh(totals.next, now, batch, &done);
+        self.keep_fresh(totals.next, now, (batch, settles.list()), &done);
         self.publish(store, accepting);
         for append in &mut batch.appends {
             // Before any reply: the next reservation must not count it twice.
