@@ -107,7 +107,14 @@ fn aims_table(results: &Results) -> String {
         let limit = format!("{}{}", aim.limit, aim.unit);
         vec![aim.text.clone(), limit, aim.value(), aim.verdict().into()]
     });
-    table(&["aim (worst case)", "at most", "measured", ""], rows)
+    let mut text = table(&["aim (worst case)", "at most", "measured", ""], rows);
+    let missed = aims::judge(results)
+        .into_iter()
+        .filter(|aim| aim.is_met() == Some(false));
+    for (aim, why) in missed.filter_map(|aim| Some((aim.text, aim.why?))) {
+        let _ = write!(text, "\nMissed, {aim}: {why}\n");
+    }
+    text
 }
 
 /// Microseconds, and in parentheses as a multiple of the floor.
