@@ -122,6 +122,22 @@ async fn longest_names(bed: Bed) -> anyhow::Result<()> {
         object["status"]["availableReplicas"] == 1
     })
     .await?;
+    bed.until(&name, "the receiver answers", |object| {
+        status(object, "EventsDelivered") == "True"
+    })
+    .await?;
+    // The polls between the passes find its Pods, too: only they bring a new time of validation.
+    let history = bed.record(&name).await?;
+    let before = bed.integration(&name).await?;
+    let validated = sim.validate(&tenant).await?;
+    anyhow::ensure!(validated["ok"] == true, "{validated}");
+    let at = |object: &Value| object["status"]["webhook"]["lastValidated"].clone();
+    bed.until(&name, "the validation is seen", |object| {
+        at(object) != at(&before)
+    })
+    .await?;
+    let silent = |object: &Value| reason(object, "EventsDelivered") == "ReceiverSilent";
+    anyhow::ensure!(!history.versions().iter().any(silent));
     wait_for("an event about it", LIMIT, || async {
         Ok((!bed.events(&name).await?.is_empty()).then_some(()))
     })

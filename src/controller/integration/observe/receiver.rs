@@ -112,9 +112,9 @@ pub(super) async fn receiver(
 /// The receiver's workloads, as far as the index knows.
 pub fn workloads(index: &Index, integration: &ZoomIntegration) -> Receiver {
     let namespace = integration.namespace().unwrap_or_default();
-    let name = resources::name(integration);
-    let deployment = index.get::<Deployment>(&namespace, &name);
-    let stateful_set = index.get::<StatefulSet>(&namespace, &name);
+    let name = |kind| resources::workload_name(&integration.name_any(), kind);
+    let deployment = index.get::<Deployment>(&namespace, &name(Kind::Deployment));
+    let stateful_set = index.get::<StatefulSet>(&namespace, &name(Kind::StatefulSet));
     Receiver {
         deployment: deployment.map(|found| (*found).clone()),
         stateful_set: stateful_set.map(|found| (*found).clone()),
@@ -179,5 +179,35 @@ async fn known_or_defined(
         Ok(route) => Ok(Some(route)),
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_workloads_are_found_by_the_names_that_they_are_made_with() {
+        let integration = format!("a{}", "b".repeat(51));
+        let index = Index::default();
+        let metadata = |name: String| json!({"metadata": {"name": name, "namespace": "clinics"}});
+        let deployment = metadata(format!("{integration}-receiver"));
+        let set = metadata(format!("a{}-9684f519-receiver", "b".repeat(33)));
+        index.apply::<Deployment>(serde_json::from_value(deployment).unwrap());
+        index.apply::<StatefulSet>(serde_json::from_value(set).unwrap());
+        let integration: ZoomIntegration = serde_json::from_value(json!({
+            "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomIntegration",
+            "metadata": {"name": integration, "namespace": "clinics"},
+            "spec": {
+                "app": {"kind": "ServerToServer"}, "credentials": {"secretRef": {"name": "zoom"}},
+                "scopes": {"required": []},
+            },
+        }))
+        .unwrap();
+        let found = workloads(&index, &integration);
+        assert!(found.deployment.is_some());
+        assert!(found.stateful_set.is_some());
     }
 }
