@@ -210,6 +210,15 @@ fn the_waves_are_in_order() {
     assert!(apps.iter().max() < people.iter().min());
 }
 
+/// A foreground deletion removes a receiver before it has delivered what it stored.
+#[test]
+fn argo_cd_prunes_in_the_background() {
+    let (_, set) = only("ApplicationSet", "argoproj.io/v1alpha1").remove(0);
+    let options = &set["spec"]["template"]["spec"]["syncPolicy"]["syncOptions"];
+    let wanted = json!("PrunePropagationPolicy=background");
+    assert!(options.as_array().unwrap().contains(&wanted), "{options}");
+}
+
 /// Each folder below `tenants/` is its own namespace, and Flux and Argo CD lead there.
 #[test]
 fn a_tenants_folder_is_its_namespace() {

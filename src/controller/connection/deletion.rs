@@ -1,5 +1,8 @@
-//! The deletion of a connection whose tokens must be revoked: observe, plan, apply, settle. Other connections
-//! need no finalizer: the garbage collector erases their Secrets, and nothing can block.
+//! The deletion of a connection whose tokens must be revoked: observe, plan, apply, settle. Its grant has no
+//! owner until here, so that the garbage collector does not erase it before. Other connections need no finalizer: the
+//! garbage collector erases their Secrets, and nothing can block.
+
+mod erasure;
 
 use std::time::Duration;
 
@@ -25,7 +28,10 @@ use crate::{
         error::Error,
         failure::{self, Attempt},
         finalizer,
-        grants::{Place, client_of, secret::GrantSecret},
+        grants::{
+            Place, client_of,
+            secret::{self, GrantSecret},
+        },
         reader::{Reader, Reads},
         reconcile::Action,
         report, schedule,
@@ -43,6 +49,8 @@ const PATIENCE: Duration = Duration::from_mins(2);
 struct Ending {
     /// The grant to revoke; `None` if there is nothing to revoke.
     grant: Option<Grant>,
+    /// Why there is nothing, if there should be a grant.
+    missing: Option<String>,
     /// The app's credentials.
     app: Option<App>,
     /// UID of the namespace.
@@ -196,6 +204,7 @@ async fn observe(
     let status = connection.status.as_ref();
     let failure = status.and_then(|status| status.token.as_ref()?.failure.clone());
     let revokes = connection.deletion_policy() == ConnectionDeletionPolicy::Revoke;
+    let missing = missing(connection, &read.grant);
     let grant = match read.grant {
         // A copy must not be revoked: the owner of the original may be using it.
         GrantSecret::Ours(kept)
@@ -209,6 +218,7 @@ async fn observe(
     };
     Ok(Ending {
         grant,
+        missing: missing.filter(|_| revokes),
         app: {
             let config = &context.config;
             let (_, found) = observe::referred(reader, config, connection, &namespace).await?;
@@ -222,10 +232,22 @@ async fn observe(
     })
 }
 
+/// Why a grant that the status names cannot be revoked: its Secret is gone, or about to go.
+fn missing(connection: &ZoomConnection, found: &GrantSecret) -> Option<String> {
+    let known = connection.status.as_ref()?.grant.as_ref()?;
+    let is_gone = matches!(found, GrantSecret::Absent | GrantSecret::Leaving);
+    (is_gone && known.lost.is_none()).then(|| gone(connection))
+}
+
+fn gone(connection: &ZoomConnection) -> String {
+    let name = secret::name(&connection.name_any());
+    format!("Somebody deleted Secret {name}, which held it.")
+}
+
 /// What to do next. It respects Zoom's wait; a wait that lasts longer than the deletion is not started.
 fn plan(ending: &Ending, now: Timestamp) -> Step {
     let Some(grant) = &ending.grant else {
-        return Step::Release(None);
+        return Step::Release(ending.missing.clone());
     };
     if let Some(failure) = &ending.failure {
         let retry_at = failure.retry_at.0;
@@ -288,8 +310,11 @@ fn settle(
     };
     match answer {
         Answer::Refreshed(Some(SpendOutcome::Stored(grant))) => ending.grant = Some(*grant),
-        Answer::Refreshed(Some(SpendOutcome::Lost(_) | SpendOutcome::Gone))
-        | Answer::Revoked(Ok(())) => {
+        Answer::Refreshed(Some(SpendOutcome::Gone)) => {
+            ending.grant = None;
+            ending.missing = Some(gone(connection));
+        }
+        Answer::Refreshed(Some(SpendOutcome::Lost(_))) | Answer::Revoked(Ok(())) => {
             ending.grant = None;
         }
         Answer::Refreshed(Some(SpendOutcome::Refused(refusal))) => {
@@ -339,17 +364,23 @@ async fn wait(
     Ok(Action::requeue(schedule::wait([until], Timestamp::now())))
 }
 
-/// Releases the connection.
+/// Releases the connection, and with it the grant.
 async fn release(
     writer: &Writer,
     connection: &ZoomConnection,
     why: Option<String>,
 ) -> Result<Action, Error> {
+    let is_erased = erasure::hand_over(writer, connection).await?;
     if let Some(why) = why {
+        let tokens = if is_erased {
+            "The tokens are erased here"
+        } else {
+            "The tokens stay in the connection's Secrets until somebody deletes those"
+        };
         tracing::warn!(why, "a grant was not revoked");
         record(connection, Some(Reason::NotRevoked.as_str()));
         let note = format!(
-            "The grant was not revoked at Zoom: {why} The tokens are erased here; the person can remove the app in the Zoom App Marketplace."
+            "The grant was not revoked at Zoom: {why} {tokens}; the person can remove the app in the Zoom App Marketplace."
         );
         let event = Event {
             type_: EventType::Warning,

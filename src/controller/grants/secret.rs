@@ -11,7 +11,10 @@ use kube::ResourceExt as _;
 use secrecy::SecretString;
 
 use crate::{
-    api::{label, v1alpha1::ZoomConnection},
+    api::{
+        label,
+        v1alpha1::{ConnectionDeletionPolicy, ZoomConnection},
+    },
     controller::token_secret::Owner,
 };
 use grant::Grant;
@@ -101,9 +104,19 @@ pub fn labels(connection: &str) -> BTreeMap<String, String> {
 }
 
 /// The owner references that the deletion policy calls for: the garbage collector erases the tokens with the
-/// connection.
+/// connection. What has to be revoked first has no owner, because a foreground deletion would erase it before
+/// that; it gets one when the deletion of the connection ends.
 #[must_use]
 pub fn owners(connection: &ZoomConnection) -> Vec<OwnerReference> {
+    if connection.deletion_policy() == ConnectionDeletionPolicy::Revoke {
+        return Vec::new();
+    }
+    owner(connection)
+}
+
+/// The connection as the owner of its grant; none where the grant outlives it.
+#[must_use]
+pub fn owner(connection: &ZoomConnection) -> Vec<OwnerReference> {
     Owner::connection(connection).references()
 }
 
@@ -256,7 +269,11 @@ mod tests {
             assert_eq!(after.grant.generation, 3);
             assert_eq!(after.imported.as_deref(), Some("f"));
             assert!(follows_policy(&owner, &secret));
-            assert!(!follows_policy(&connection("u", "Retain"), &secret));
+            for policy in ["Retain", "Revoke"] {
+                let other = connection("u", policy);
+                assert!(!follows_policy(&other, &secret));
+                assert!(follows_policy(&other, &build(&other, &before)), "{policy}");
+            }
         }
     }
 

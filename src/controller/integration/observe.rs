@@ -199,7 +199,7 @@ pub async fn ending(
             receiver,
             ..Observed::default()
         };
-        return Ok((observed, false));
+        return Ok((observed, namespace_ends(reader, integration).await?));
     }
     let (sink_secret, (sink_service, sink_addresses)) = sink(reader, integration).await?;
     let observed = Observed {

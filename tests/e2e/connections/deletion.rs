@@ -17,6 +17,10 @@ pub fn cases() -> Vec<Case> {
         Case::new("connections::deleted_with_their_tokens", delete),
         Case::new("connections::deleted_and_revoked", revoke),
         Case::new(
+            "connections::deleted_in_the_foreground_and_revoked",
+            revoke_in_the_foreground,
+        ),
+        Case::new(
             "connections::deleted_and_revoked_after_the_token_expired",
             revoke_late,
         ),
@@ -65,11 +69,22 @@ async fn delete(bed: Bed) -> anyhow::Result<()> {
 }
 
 async fn revoke(bed: Bed) -> anyhow::Result<()> {
+    revoked(bed, "background").await
+}
+
+/// Kubernetes erases everything that the connection owns before it lets the connection go.
+async fn revoke_in_the_foreground(bed: Bed) -> anyhow::Result<()> {
+    revoked(bed, "foreground").await
+}
+
+async fn revoked(bed: Bed, cascade: &str) -> anyhow::Result<()> {
     let (scene, minted) = connected(&bed, "Revoke").await?;
     let connection = bed.get("zoomconnections", "ada").await?;
     let finalizers = &connection["metadata"]["finalizers"];
     ensure!(*finalizers == json!(["zoom-operator.io/revoke"]));
-    bed.delete("zoomconnections", "ada").await?;
+    let cascade = format!("--cascade={cascade}");
+    let said = bed.kubectl(&["delete", "zconn", "ada", &cascade]).await?;
+    ensure!(said.success, "{}", said.stderr);
     bed.until_gone("zoomconnections", "ada").await?;
     until_erased(&bed).await?;
     let seen = scene.seen(&minted).await?;

@@ -14,6 +14,7 @@ pub fn cases() -> Vec<Case> {
         Case::new("receiver::unbuffering_waits", unbuffering).needs_host(),
         Case::new("receiver::scaling_down_waits", scaling_down).needs_host(),
         Case::new("receiver::deletion_waits", deletion).needs_host(),
+        Case::new("receiver::deletion_in_the_foreground", foreground).needs_host(),
         Case::new("receiver::deletion_can_be_forced", forced).needs_host(),
         Case::new(
             "receiver::deletion_of_the_namespace_does_not_hang",
@@ -109,6 +110,36 @@ async fn deletion(bed: Bed) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Kubernetes deletes the receiver at once, and what it stored stays on its volume.
+async fn foreground(bed: Bed) -> anyhow::Result<()> {
+    let buffered = buffered(&bed, json!({})).await?;
+    let traffic = buffered.traffic("foreground", 2);
+    buffered.back_end.down().await;
+    traffic.acknowledged(10).await?;
+    traffic.stop().await;
+    let foreground = ["delete", "zint", "acme", "--cascade=foreground"];
+    let said = bed.kubectl(&foreground).await?;
+    ensure!(said.success, "{}", said.stderr);
+    bed.until_gone("zoomintegrations", "acme").await?;
+    until_given_up(&bed).await
+}
+
+/// Waits until an Event says that the claims stay, and looks whether they do.
+async fn until_given_up(bed: &Bed) -> anyhow::Result<()> {
+    wait_for("it is said that events were given up", LIMIT, || async {
+        let events = bed.events("acme").await?;
+        let told = events.iter().any(|event| {
+            event["reason"] == "EventsGivenUp"
+                && event["note"].to_string().contains("kubectl get pvc")
+        });
+        Ok(told.then_some(()))
+    })
+    .await?;
+    let claims = bed.list("persistentvolumeclaims", "").await?;
+    ensure!(claims.len() == 1, "{claims:#?}");
+    Ok(())
+}
+
 async fn forced(bed: Bed) -> anyhow::Result<()> {
     let buffered = buffered(&bed, json!({})).await?;
     let traffic = buffered.traffic("forced", 2);
@@ -137,7 +168,5 @@ async fn namespace(bed: Bed) -> anyhow::Result<()> {
     bed.delete("statefulsets", RECEIVER).await?;
     bed.until_gone("zoomintegrations", "acme").await?;
     // What was stored is left to whoever deleted its receiver.
-    let claims = bed.list("persistentvolumeclaims", "").await?;
-    ensure!(claims.len() == 1, "{claims:#?}");
-    Ok(())
+    until_given_up(&bed).await
 }

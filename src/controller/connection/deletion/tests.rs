@@ -39,6 +39,7 @@ fn ending(expires: i64) -> Ending {
             intent: None,
             loss: None,
         }),
+        missing: None,
         app: Some(App {
             client_id: "id".into(),
             client_secret: "secret".to_owned().into(),
@@ -114,6 +115,34 @@ fn the_grant_of_another_app_is_not_sent() {
         app.client_secret = "rotated".to_owned().into();
     }
     assert!(matches!(plan(&sealed, at(1)), Step::Refresh(_)));
+}
+
+#[test]
+fn a_grant_that_somebody_deleted_is_told_of() {
+    let with = |grant: serde_json::Value| ZoomConnection {
+        status: Some(serde_json::from_value(json!({"grant": grant})).unwrap()),
+        ..connection()
+    };
+    let known = with(json!({"since": at(0)}));
+    for found in [GrantSecret::Absent, GrantSecret::Leaving] {
+        let gone = Ending {
+            grant: None,
+            missing: missing(&known, &found),
+            ..ending(0)
+        };
+        let Step::Release(Some(why)) = plan(&gone, at(1)) else {
+            panic!("{found:?}");
+        };
+        assert!(why.contains("ada-zoom-grant"), "{why}");
+    }
+    assert_eq!(missing(&known, &GrantSecret::Foreign), None);
+    assert_eq!(missing(&connection(), &GrantSecret::Absent), None);
+    let lost = with(json!({"since": at(0), "lost": "Deauthorized"}));
+    assert_eq!(missing(&lost, &GrantSecret::Absent), None);
+    // It went while a token to revoke with was requested.
+    let answer = Answer::Refreshed(Some(SpendOutcome::Gone));
+    let gone = settle(&connection(), ending(0), answer, at(1));
+    assert!(matches!(plan(&gone, at(1)), Step::Release(Some(_))));
 }
 
 #[test]

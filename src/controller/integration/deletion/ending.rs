@@ -6,11 +6,17 @@ use jiff::Timestamp;
 use kube::ResourceExt as _;
 
 use crate::{
-    api::v1alpha1::{Webhook, ZoomIntegration},
+    api::{
+        condition::{Status, Type},
+        label,
+        reason::Reason,
+        v1alpha1::{Webhook, ZoomIntegration},
+    },
     controller::{
         integration::{
             model::{Observed, Order, SinkSecret, SinkService, Waiting},
             plan,
+            resources::Kind,
         },
         schedule,
     },
@@ -80,9 +86,21 @@ pub enum Unseen {
 
 /// Events that will not be delivered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GivenUp {
-    waiting: Waiting,
-    why: String,
+pub enum GivenUp {
+    /// They are discarded.
+    Discarded {
+        /// What is known of them.
+        waiting: Waiting,
+        /// Why.
+        why: String,
+    },
+    /// Somebody else deleted the workload that had them.
+    Deserted {
+        /// Name of the integration.
+        integration: String,
+        /// Whether their volumes stay.
+        on_volumes: bool,
+    },
 }
 
 /// Decides what to do at `now`.
@@ -95,8 +113,14 @@ pub fn ending(
     now: Timestamp,
 ) -> Ending {
     let live = observed.receiver.live(integration);
-    if !live.iter().any(|live| live.buffered) || namespace_ends {
+    if namespace_ends {
         return Ending::Release;
+    }
+    if !live.iter().any(|live| live.buffered) {
+        return match deserted(integration) {
+            Some(deserted) => Ending::GiveUp(Some(deserted)),
+            None => Ending::Release,
+        };
     }
     let transition = plan::transition(integration, observed);
     // An annotation can say not to wait.
@@ -115,7 +139,7 @@ pub fn ending(
         let why = missing.unwrap_or_else(|| {
             "the sink did not take them within the time that a deletion waits".into()
         });
-        return Ending::GiveUp(Some(GivenUp { waiting, why }));
+        return Ending::GiveUp(Some(GivenUp::Discarded { waiting, why }));
     }
     let namespace = integration.namespace().unwrap_or_default();
     let name = integration.name_any();
@@ -157,6 +181,20 @@ pub fn unseen(
     }
 }
 
+/// What a workload that no longer exists had stored, by the last known status. A foreground deletion of the
+/// integration removes its workload first, whatever is stored.
+fn deserted(integration: &ZoomIntegration) -> Option<GivenUp> {
+    let buffer = integration.spec.webhook.as_ref()?.buffer.as_ref()?;
+    let mut conditions = integration.status.as_ref()?.conditions.iter();
+    let delivered = conditions.find(|found| found.type_ == Type::EventsDelivered.as_str())?;
+    let is_empty = delivered.status == Status::True.as_str()
+        || delivered.reason == Reason::DeadLetters.as_str();
+    (!is_empty && !plan::discards(integration)).then(|| GivenUp::Deserted {
+        integration: integration.name_any(),
+        on_volumes: Kind::of(Some(buffer)) == Kind::StatefulSet,
+    })
+}
+
 /// Why there is no sink to deliver stored events to.
 fn missing_sink(webhook: &Webhook, observed: &Observed) -> Option<String> {
     let secret = webhook.sink_secret().unwrap_or_default();
@@ -188,198 +226,37 @@ impl GivenUp {
     /// The event's message for people.
     #[must_use]
     pub fn message(&self) -> String {
-        let events = match self.waiting.pending {
-            0 => "No stored event is known".to_owned(),
-            1 => "1 stored event is discarded with the integration".to_owned(),
-            pending => format!("{pending} stored events are discarded with the integration"),
-        };
-        let silent = match self.waiting.silent {
-            0 => String::new(),
-            1 => "; what 1 Pod that cannot be asked has stored is discarded too".to_owned(),
-            silent => {
-                format!("; what {silent} Pods that cannot be asked have stored is discarded too")
-            }
-        };
-        format!("{events}{silent}, since {}.", self.why)
+        match self {
+            Self::Discarded { waiting, why } => discarded(waiting, why),
+            Self::Deserted {
+                integration,
+                on_volumes: true,
+            } => format!(
+                "The receiver was deleted before it had delivered what it stored, as a foreground deletion of the integration does. Its volume claims stay (kubectl get pvc -l {}={integration}): an integration of the same name delivers from them.",
+                label::INTEGRATION
+            ),
+            Self::Deserted {
+                on_volumes: false, ..
+            } => "The receiver was deleted before it had delivered what it stored, as a foreground deletion of the integration does. What its Pods could not deliver before they ended is lost.".into(),
+        }
     }
+}
+
+fn discarded(waiting: &Waiting, why: &str) -> String {
+    let events = match waiting.pending {
+        0 => "No stored event is known".to_owned(),
+        1 => "1 stored event is discarded with the integration".to_owned(),
+        pending => format!("{pending} stored events are discarded with the integration"),
+    };
+    let silent = match waiting.silent {
+        0 => String::new(),
+        1 => "; what 1 Pod that cannot be asked has stored is discarded too".to_owned(),
+        silent => {
+            format!("; what {silent} Pods that cannot be asked have stored is discarded too")
+        }
+    };
+    format!("{events}{silent}, since {why}.")
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(
-        clippy::needless_pass_by_value,
-        reason = "cases read better without ceremony"
-    )]
-
-    use contract::facts::{BufferFacts, Facts};
-    use serde_json::{Value, json};
-
-    use super::*;
-    use crate::controller::integration::{model::ReceiverPod, resources::Kind};
-
-    const LIMITS: Limits = Limits {
-        longest: Duration::from_secs(1000),
-        without_sink: Duration::from_secs(100),
-    };
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).unwrap()
-    }
-
-    fn integration(annotations: Value) -> ZoomIntegration {
-        serde_json::from_value(json!({
-            "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomIntegration",
-            "metadata": {
-                "name": "acme", "namespace": "clinics", "uid": "u1", "annotations": annotations,
-                "deletionTimestamp": at(0),
-            },
-            "spec": {
-                "app": {"kind": "ServerToServer"}, "credentials": {"secretRef": {"name": "zoom"}},
-                "scopes": {"required": []},
-                "webhook": {"buffer": {}, "sink": {"http": {
-                    "serviceRef": {"name": "sink"}, "credentialsSecretRef": {"name": "s"},
-                }}},
-            },
-        }))
-        .unwrap()
-    }
-
-    /// A receiver with this many pending events; `None` for a Pod that cannot be asked.
-    fn observed(pending: Option<u64>) -> Observed {
-        let set = json!({
-            "metadata": {"name": "acme-receiver", "ownerReferences": [{
-                "apiVersion": "v1", "kind": "ZoomIntegration", "name": "acme", "uid": "u1",
-            }]},
-            "spec": {"replicas": 1, "selector": {}, "template": {}},
-        });
-        let mut observed = Observed::default();
-        observed.receiver.stateful_set = serde_json::from_value(set).unwrap();
-        observed.pods = vec![ReceiverPod {
-            kind: Kind::StatefulSet,
-            name: "acme-receiver-0".into(),
-            address: Some("10.0.0.1".into()),
-            leaving: false,
-            trouble: None,
-            facts: pending.map(|pending| {
-                let mut facts = Facts::default();
-                facts.buffer = Some(BufferFacts {
-                    open: true,
-                    pending,
-                    draining: true,
-                    ..BufferFacts::default()
-                });
-                facts
-            }),
-        }];
-        observed
-    }
-
-    fn end(observed: &Observed, second: i64) -> Ending {
-        ending(&integration(json!({})), observed, false, LIMITS, at(second))
-    }
-
-    fn given_up(ending: Ending) -> String {
-        match ending {
-            Ending::GiveUp(Some(given_up)) => given_up.message(),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn without_a_buffer_and_in_a_namespace_that_ends_nothing_is_waited_for() {
-        assert_eq!(end(&Observed::default(), 0), Ending::Release);
-        let ends = ending(
-            &integration(json!({})),
-            &observed(Some(3)),
-            true,
-            LIMITS,
-            at(0),
-        );
-        assert_eq!(ends, Ending::Release);
-    }
-
-    #[test]
-    fn an_empty_receiver_goes_and_so_does_one_whose_events_may_be_lost() {
-        assert_eq!(end(&observed(Some(0)), 5), Ending::GiveUp(None));
-        let discard = integration(json!({"zoom-operator.io/discard-buffered-events": "true"}));
-        let ends = ending(&discard, &observed(Some(3)), false, LIMITS, at(5));
-        assert_eq!(ends, Ending::GiveUp(None));
-    }
-
-    #[test]
-    fn stored_events_are_waited_for_and_the_end_is_told() {
-        let Ending::Drain(drain) = end(&observed(Some(3)), 999) else {
-            panic!("it waits");
-        };
-        assert!(
-            drain.message.contains("3 events are pending"),
-            "{}",
-            drain.message
-        );
-        assert!(
-            drain.message.contains(&at(1000).to_string()),
-            "{}",
-            drain.message
-        );
-        let message = given_up(end(&observed(Some(3)), 1000));
-        assert!(
-            message.starts_with("3 stored events are discarded"),
-            "{message}"
-        );
-    }
-
-    #[test]
-    fn without_a_sink_the_wait_is_short_whatever_of_it_is_gone() {
-        for (secret, service, named) in [
-            (SinkSecret::Absent, SinkService::Usable, "Secret s "),
-            (SinkSecret::Unlabelled, SinkService::Usable, "Secret s "),
-            (SinkSecret::Usable, SinkService::Absent, "Service sink,"),
-            (SinkSecret::Usable, SinkService::NoPort, "Service sink,"),
-            (SinkSecret::Usable, SinkService::External, "Service sink,"),
-        ] {
-            let gone = Observed {
-                sink_secret: secret,
-                sink_service: service,
-                ..observed(Some(3))
-            };
-            let Ending::Drain(drain) = end(&gone, 99) else {
-                panic!("it waits");
-            };
-            assert!(drain.message.contains(named), "{}", drain.message);
-            let message = given_up(end(&gone, 100));
-            assert!(message.contains(named), "{message}");
-            // The sinks of other accounts can take what is stored.
-            let limits = LIMITS.with_routes(true);
-            let routed = ending(&integration(json!({})), &gone, false, limits, at(100));
-            assert!(matches!(routed, Ending::Drain(_)), "{routed:?}");
-        }
-    }
-
-    #[test]
-    fn without_any_permission_a_deletion_has_an_end_too() {
-        let end = |namespace_ends, second| {
-            let integration = integration(json!({}));
-            unseen(&integration, namespace_ends, LIMITS.longest, at(second))
-        };
-        assert_eq!(end(Some(true), 0), Unseen::Release(None));
-        for namespace_ends in [None, Some(false)] {
-            let Unseen::Wait { until, message } = end(namespace_ends, 999) else {
-                panic!("it waits");
-            };
-            assert_eq!(until, at(1000));
-            assert!(message.contains("its Role in this namespace"), "{message}");
-            let released = end(namespace_ends, 1000);
-            assert!(matches!(released, Unseen::Release(Some(_))), "{released:?}");
-        }
-    }
-
-    #[test]
-    fn a_receiver_that_cannot_be_asked_has_an_end_too() {
-        assert!(matches!(end(&observed(None), 999), Ending::Drain(_)));
-        let message = given_up(end(&observed(None), 1000));
-        assert!(message.contains("1 Pod that cannot be asked"), "{message}");
-        let mut no_pod = observed(None);
-        no_pod.pods.clear();
-        assert!(matches!(end(&no_pod, 1000), Ending::GiveUp(Some(_))));
-    }
-}
+mod tests;
