@@ -2,7 +2,7 @@
 //! release is removed, because a finalizer that nobody handles blocks the deletion of its object and of that
 //! object's namespace.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use anyhow::Context as _;
 use k8s_openapi::api::core::v1::Namespace;
@@ -37,32 +37,49 @@ struct Waiting {
     finalizers: Vec<String>,
 }
 
+/// What was found.
+#[derive(Debug, Default)]
+struct Found {
+    waiting: Vec<Waiting>,
+    /// Namespaces that the API server does not let us look into. It says the same of one that does not exist.
+    refused: BTreeSet<String>,
+}
+
 /// Prints which objects wait for the operator. Returns `true` if there are none.
 ///
 /// # Errors
-/// When a request to the API server fails.
+/// When a request to the API server fails, or it lets us look into no namespace.
 pub fn main(args: &Args) -> anyhow::Result<bool> {
-    let waiting = block_on(find(args))?;
-    print(&report(&waiting))?;
-    Ok(waiting.is_empty())
+    let found = block_on(async { find(&Client::try_default().await?, args).await })?;
+    print(&report(&found))?;
+    Ok(found.waiting.is_empty())
 }
 
-async fn find(args: &Args) -> anyhow::Result<Vec<Waiting>> {
-    let client = Client::try_default().await?;
-    let mut found = list::<ZoomIntegration>(&client, args, "zint").await?;
-    found.extend(list::<ZoomConnection>(&client, args, "zconn").await?);
-    let selected = selected(&client, args).await?;
+async fn find(client: &Client, args: &Args) -> anyhow::Result<Found> {
+    let mut refused = BTreeSet::new();
+    let mut found = list::<ZoomIntegration>(client, args, "zint", &mut refused).await?;
+    found.extend(list::<ZoomConnection>(client, args, "zconn", &mut refused).await?);
+    let watched = args.scope.namespaces().unwrap_or_default();
+    anyhow::ensure!(
+        refused.is_empty() || refused.len() < watched.len(),
+        "cannot look into any of the namespaces {}: no permission",
+        watched.join(", ")
+    );
+    let selected = selected(client, args).await?;
     let mut served = Vec::new();
     for object in found {
         let is_selected = selected
             .as_ref()
             .is_none_or(|namespaces| namespaces.contains(&object.namespace));
-        if is_selected && is_of_class(&client, &object, &args.scope).await? {
+        if is_selected && is_of_class(client, &object, &args.scope).await? {
             served.push(object);
         }
     }
     served.sort();
-    Ok(served)
+    Ok(Found {
+        waiting: served,
+        refused,
+    })
 }
 
 /// The namespaces whose labels match; `None` if labels do not matter.
@@ -100,35 +117,55 @@ async fn is_of_class(client: &Client, object: &Waiting, scope: &Scope) -> anyhow
         .is_none_or(|watched| watched.iter().any(|name| name == namespace));
     let integration = if is_watched {
         let integrations: Api<ZoomIntegration> = Api::namespaced(client.clone(), namespace);
-        integrations.get_opt(name).await?
+        readable(integrations.get_opt(name).await)?
     } else {
         None
     };
     Ok(connection.operator_class(integration.as_ref()) == class)
 }
 
-async fn list<K>(client: &Client, args: &Args, kind: &'static str) -> anyhow::Result<Vec<Waiting>>
+/// What was read; nothing where we may not read.
+fn readable<T>(read: kube::Result<Option<T>>) -> kube::Result<Option<T>> {
+    match read {
+        Err(kube::Error::Api(status)) if status.is_forbidden() => Ok(None),
+        read => read,
+    }
+}
+
+async fn list<K>(
+    client: &Client,
+    args: &Args,
+    kind: &'static str,
+    refused: &mut BTreeSet<String>,
+) -> anyhow::Result<Vec<Waiting>>
 where
     K: kube::Resource<Scope = NamespaceResourceScope, DynamicType = ()>
         + Clone
         + std::fmt::Debug
         + serde::de::DeserializeOwned,
 {
-    let apis: Vec<Api<K>> = match args.scope.namespaces() {
-        None => vec![Api::all(client.clone())],
+    let apis: Vec<(Option<String>, Api<K>)> = match args.scope.namespaces() {
+        None => vec![(None, Api::all(client.clone()))],
         Some(names) => names
-            .iter()
-            .map(|name| Api::namespaced(client.clone(), name))
+            .into_iter()
+            .map(|name| {
+                let api = Api::namespaced(client.clone(), &name);
+                (Some(name), api)
+            })
             .collect(),
     };
     let mut found = Vec::new();
-    for api in apis {
+    for (namespace, api) in apis {
         let mut params = ListParams::default().limit(PAGE);
         loop {
             let page = match api.list_metadata(&params).await {
                 Ok(page) => page,
                 // Without the definitions there are no objects.
                 Err(kube::Error::Api(status)) if status.is_not_found() => break,
+                Err(kube::Error::Api(status)) if status.is_forbidden() && namespace.is_some() => {
+                    refused.extend(namespace);
+                    break;
+                }
                 Err(error) => {
                     return Err(error).with_context(|| format!("failed to list {kind}"));
                 }
@@ -157,11 +194,15 @@ fn waiting(kind: &'static str, object: &impl ResourceExt) -> Option<Waiting> {
     })
 }
 
-fn report(waiting: &[Waiting]) -> String {
-    if waiting.is_empty() {
-        return "no object waits for the operator\n".to_owned();
+fn report(found: &Found) -> String {
+    let refused = found.refused.iter().map(|namespace| {
+        format!("cannot look into {namespace} (no such namespace, or no permission)\n")
+    });
+    let refused: String = refused.collect();
+    if found.waiting.is_empty() {
+        return format!("{refused}no object waits for the operator\n");
     }
-    let lines = waiting.iter().map(|object| {
+    let lines = found.waiting.iter().map(|object| {
         let Waiting {
             kind,
             namespace,
@@ -175,7 +216,7 @@ fn report(waiting: &[Waiting]) -> String {
     });
     let lines: String = lines.collect();
     format!(
-        "These objects have finalizers that only the operator removes; without it they, and their namespaces, could \
+        "{refused}These objects have finalizers that only the operator removes; without it they, and their namespaces, could \
          never be deleted:\n{lines}\
          Delete them first, or set what makes them wait to another value: webhook.buffer of a ZoomIntegration, \
          token.deletionPolicy of a ZoomConnection. To remove the operator all the same: helm uninstall --no-hooks.\n"
@@ -224,12 +265,28 @@ mod tests {
             .iter()
             .filter_map(|finalizers| waiting("zint", &integration(finalizers)))
             .collect();
-        let text = report(&objects);
+        let found = |waiting, refused: &[&str]| Found {
+            waiting,
+            refused: refused.iter().map(ToString::to_string).collect(),
+        };
+        let text = report(&found(objects, &[]));
         assert!(
             text.contains("  zint/acme -n clinics  (zoom-operator.io/buffer)\n"),
             "{text}"
         );
         assert!(text.contains("helm uninstall --no-hooks"), "{text}");
-        assert_eq!(report(&[]), "no object waits for the operator\n");
+        assert_eq!(
+            report(&Found::default()),
+            "no object waits for the operator\n"
+        );
+        let text = report(&found(Vec::new(), &["gone"]));
+        assert!(
+            text.starts_with("cannot look into gone (no such namespace"),
+            "{text}"
+        );
+        assert!(
+            text.ends_with("\nno object waits for the operator\n"),
+            "{text}"
+        );
     }
 }
