@@ -52,7 +52,9 @@ pub struct Webhook {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifecycle_events: Option<LifecycleEvents>,
     /// Size and placement of the receiver.
+    // A default, so that `replicas` below it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("default" = {}))]
     pub receiver: Option<ReceiverKnobs>,
 }
 

@@ -13,10 +13,12 @@ use crate::api::v1alpha1::{LocalRef, metadata};
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct ReceiverKnobs {
-    /// Number of receiver Pods. Default: 1. With more than one, events still arrive while a node is down.
-    /// Each Pod then has its own buffer, and events are in order within a Pod only.
+    /// Number of receiver Pods (default: 1). Leave it out where an autoscaler sets it. With more than one, events
+    /// still arrive while a node is down. Each Pod then has its own buffer, and events are in order within a Pod
+    /// only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 20))]
+    // In the schema: without a value, the scale subresource answers that there is none.
+    #[schemars(range(min = 1, max = 20), extend("default" = 1))]
     pub replicas: Option<i32>,
     /// Resources of the receiver container. Default: requests 10m CPU and 16Mi memory, limit 64Mi
     /// memory.
