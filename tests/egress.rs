@@ -156,6 +156,7 @@ fn egress(proxy: &str, bundle: &str) -> (Egress, TempDir) {
     fs::write(&path, bundle).unwrap();
     let egress = Egress {
         https_proxy: Some(SecretString::from(proxy)),
+        https_proxy_file: None,
         http_proxy: Some(SecretString::from(proxy)),
         no_proxy: None,
         ca_bundle: (!bundle.is_empty()).then_some(path),
@@ -274,6 +275,40 @@ async fn a_proxy_may_want_a_password() {
     assert_eq!((error.fault, error.ambiguous), (Fault::Unreachable, false));
     assert!(error.detail.contains("proxy"), "{}", error.detail);
     assert!(!error.detail.contains("wrong"), "{}", error.detail);
+}
+
+#[tokio::test]
+async fn another_password_of_the_proxy_counts_from_the_next_request_on() {
+    zoom_sim::install_crypto();
+    let authority = Authority::new();
+    let zoom = Zoom::with_tls(&authority).await;
+    // user:pa@ss
+    let proxy = Proxy::start(Kind::Password("Basic dXNlcjpwYUBzcw=="), &zoom, &authority).await;
+    let (egress, directory) = egress("", &authority.pem());
+    let file = directory.path().join("https-proxy");
+    let write = |password: &str| {
+        let url = format!("http://user:{password}@{}\n", proxy.address);
+        fs::write(&file, url).unwrap();
+    };
+    write("before");
+    let egress = Egress {
+        https_proxy_file: Some(file.clone()),
+        ..egress
+    };
+    let url: url::Url = format!("https://{HOST}").parse().unwrap();
+    let endpoints = Endpoints::new(url.clone(), url);
+    let client = Client::through(endpoints, egress.client_builder().unwrap()).unwrap();
+    let mut known = None;
+    assert!(egress.renewed(&mut known).unwrap().is_some());
+    assert!(ask(&client).await.is_err());
+    write("pa%40ss");
+    let way = egress.renewed(&mut known).unwrap().unwrap();
+    client.reroute(way).unwrap();
+    assert_eq!(ask(&client).await.unwrap(), "from zoom");
+    assert!(egress.renewed(&mut known).unwrap().is_none());
+    fs::remove_file(&file).unwrap();
+    assert!(egress.renewed(&mut known).is_err());
+    assert_eq!(ask(&client).await.unwrap(), "from zoom");
 }
 
 #[tokio::test]

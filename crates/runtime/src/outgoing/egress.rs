@@ -2,7 +2,9 @@
 
 use std::{
     convert::Infallible,
-    fmt, fs, io,
+    fmt, fs,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    io,
     path::{Path, PathBuf},
 };
 
@@ -23,6 +25,11 @@ pub struct Egress {
     /// Proxy for https requests to Zoom, `http://HOST:PORT`. It must accept CONNECT.
     #[arg(long, env = "HTTPS_PROXY", hide_env_values = true, value_name = "URL", value_parser = unjudged)]
     pub https_proxy: Option<SecretString>,
+
+    /// File with the URL of the proxy for https requests, instead of the URL. A change of the file takes effect
+    /// without a restart.
+    #[arg(long, env = "HTTPS_PROXY_FILE", value_name = "FILE")]
+    pub https_proxy_file: Option<PathBuf>,
 
     /// Proxy for requests to Zoom without TLS. For tests only.
     #[arg(long, env = "HTTP_PROXY", hide_env_values = true, value_name = "URL", value_parser = unjudged)]
@@ -46,6 +53,9 @@ pub enum EgressError {
     /// It has no certificate, or one that cannot be read.
     #[error("the CA bundle {0} is not a list of PEM certificates")]
     Malformed(PathBuf),
+    /// The file with the proxy's URL cannot be read.
+    #[error("failed to read the proxy's URL in {0}")]
+    ReadProxy(PathBuf, #[source] io::Error),
     /// The proxy's URL cannot be used.
     #[error("--{0} must be a URL such as http://proxy.example.com:3128")]
     Proxy(&'static str),
@@ -64,19 +74,17 @@ impl Egress {
             None => Trust::PublicRoots,
         };
         let mut builder = client_builder(trust);
+        let in_file = self.proxy_file().map(proxy_in).transpose()?;
+        let https_proxy = in_file.as_ref().or(self.https_proxy.as_ref());
         let proxies = [
-            (
-                "https-proxy",
-                &self.https_proxy,
-                Proxy::https as fn(Url) -> _,
-            ),
-            ("http-proxy", &self.http_proxy, Proxy::http),
+            ("https-proxy", https_proxy, Proxy::https as fn(Url) -> _),
+            ("http-proxy", self.http_proxy.as_ref(), Proxy::http),
         ];
         let list = self.no_proxy.as_deref().unwrap_or_default();
         // The library means names only by it.
         let is_always_direct = list.split(',').any(|entry| entry.trim() == "*");
         for (flag, url, proxy) in proxies {
-            let Some(url) = proxy_url(flag, url.as_ref())? else {
+            let Some(url) = proxy_url(flag, url)? else {
                 continue;
             };
             if is_always_direct {
@@ -91,27 +99,33 @@ impl Egress {
     /// The file of authorities.
     #[must_use]
     pub fn bundle(&self) -> Option<&Path> {
-        self.ca_bundle
-            .as_deref()
-            .filter(|path| !path.as_os_str().is_empty())
+        named(self.ca_bundle.as_deref())
     }
 
-    /// The client builder, if the file of authorities is not as it was `known`.
+    /// The file with the proxy's URL.
+    #[must_use]
+    pub fn proxy_file(&self) -> Option<&Path> {
+        named(self.https_proxy_file.as_deref())
+    }
+
+    /// The client builder, if the files are not as they were `known`, which is a digest of them.
     ///
     /// # Errors
-    /// See [`EgressError`]; once for each content of the file.
-    pub fn renewed(
-        &self,
-        known: &mut Option<Vec<u8>>,
-    ) -> Result<Option<ClientBuilder>, EgressError> {
-        let Some(path) = self.bundle() else {
-            return Ok(None);
-        };
-        let now = fs::read(path).unwrap_or_default();
-        if known.as_ref() == Some(&now) {
+    /// See [`EgressError`]; once for each content of the files.
+    pub fn renewed(&self, known: &mut Option<u64>) -> Result<Option<ClientBuilder>, EgressError> {
+        let files = [self.bundle(), self.proxy_file()];
+        if files.iter().all(Option::is_none) {
             return Ok(None);
         }
-        *known = Some(now);
+        let mut digest = DefaultHasher::new();
+        for path in files.into_iter().flatten() {
+            fs::read(path).unwrap_or_default().hash(&mut digest);
+        }
+        let now = Some(digest.finish());
+        if *known == now {
+            return Ok(None);
+        }
+        *known = now;
         self.client_builder().map(Some)
     }
 }
@@ -126,11 +140,23 @@ impl fmt::Debug for Egress {
         formatter
             .debug_struct("Egress")
             .field("https_proxy", &is_set(&self.https_proxy))
+            .field("https_proxy_file", &self.https_proxy_file)
             .field("http_proxy", &is_set(&self.http_proxy))
             .field("no_proxy", &self.no_proxy)
             .field("ca_bundle", &self.ca_bundle)
             .finish()
     }
+}
+
+/// An empty variable names no file.
+fn named(path: Option<&Path>) -> Option<&Path> {
+    path.filter(|path| !path.as_os_str().is_empty())
+}
+
+fn proxy_in(path: &Path) -> Result<SecretString, EgressError> {
+    let text = fs::read_to_string(path);
+    text.map(SecretString::from)
+        .map_err(|error| EgressError::ReadProxy(path.to_owned(), error))
 }
 
 fn certificates(path: &Path) -> Result<Vec<Certificate>, EgressError> {
