@@ -7,7 +7,7 @@ use k8s_openapi::{
         Affinity, PodSecurityContext, ResourceRequirements, SecurityContext, Toleration,
         TopologySpreadConstraint,
     },
-    apimachinery::pkg::apis::meta::v1::LabelSelector,
+    apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta},
 };
 use serde::Deserialize;
 
@@ -15,6 +15,9 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct ReceiverDefaults {
+    /// Labels of every object that is made for a receiver, but not of its Pods and volume claims. The operator's
+    /// own labels cannot be changed.
+    pub common_labels: BTreeMap<String, String>,
     /// Labels of the Pods. The labels that select a receiver's Pods cannot be changed.
     pub pod_labels: BTreeMap<String, String>,
     /// Annotations of the Pods.
@@ -57,6 +60,22 @@ pub struct ServiceDefaults {
 // === impl ReceiverDefaults ===
 
 impl ReceiverDefaults {
+    /// Adds the common labels to those of an object.
+    pub fn label(&self, metadata: &mut ObjectMeta) {
+        let labels = metadata.labels.get_or_insert_default();
+        for (key, value) in &self.common_labels {
+            labels.entry(key.clone()).or_insert_with(|| value.clone());
+        }
+    }
+
+    /// Whether an object has all of the common labels.
+    #[must_use]
+    pub fn are_on(&self, metadata: &ObjectMeta) -> bool {
+        let labels = metadata.labels.as_ref();
+        let mut keys = self.common_labels.keys();
+        keys.all(|key| labels.is_some_and(|labels| labels.contains_key(key)))
+    }
+
     /// The constraints for the Pods with these labels; `None` if there are none.
     #[must_use]
     pub fn spread(

@@ -18,11 +18,14 @@ use kube::{Resource, ResourceExt as _};
 use sha2::{Digest as _, Sha256};
 
 use super::resources::lifecycle_metadata;
-use crate::api::{
-    annotation,
-    condition::Type,
-    reason::{Actor, Reason},
-    v1alpha1::{ZoomConnection, ZoomIntegration, ZoomIntegrationStatus},
+use crate::{
+    api::{
+        annotation,
+        condition::Type,
+        reason::{Actor, Reason},
+        v1alpha1::{ZoomConnection, ZoomIntegration, ZoomIntegrationStatus},
+    },
+    controller::receiver_defaults::ReceiverDefaults,
 };
 
 /// How long it is told that an object became ready.
@@ -111,10 +114,19 @@ pub fn outline(connection: &ZoomConnection) -> Vec<(Type, Reason)> {
 
 /// The Secret with these states, and how many of the oldest do not fit.
 #[must_use]
-pub fn secret(integration: &ZoomIntegration, states: Vec<State>) -> (Secret, usize) {
+pub fn secret(
+    integration: &ZoomIntegration,
+    defaults: &ReceiverDefaults,
+    states: Vec<State>,
+) -> (Secret, usize) {
     let (text, dropped) = States::to_json(states);
     let mut metadata = lifecycle_metadata(integration);
-    let digest = HEXLOWER.encode(&Sha256::digest(&text)[..16]);
+    defaults.label(&mut metadata);
+    let mut digest = Sha256::new_with_prefix(&text);
+    for (key, value) in &defaults.common_labels {
+        digest.update(format!("\n{key}={value}"));
+    }
+    let digest = HEXLOWER.encode(&digest.finalize()[..16]);
     let annotations = metadata.annotations.get_or_insert_default();
     annotations.insert(annotation::DESIRED.into(), digest);
     let secret = Secret {
@@ -319,12 +331,16 @@ mod tests {
     #[test]
     fn the_secret_says_what_it_was_written_as() {
         let app = integration(json!([condition("Ready", "False", "AppDisabled", NOON)]));
-        let digest = |states| secret(&app, states).0.annotations()[annotation::DESIRED].clone();
+        let defaults = ReceiverDefaults::default();
+        let digest = |states| {
+            let (secret, _) = secret(&app, &defaults, states);
+            secret.annotations()[annotation::DESIRED].clone()
+        };
         let states = told(&app, &[], NOON);
         assert_eq!(digest(states.clone()), digest(states.clone()));
         assert_ne!(digest(states), digest(Vec::new()));
         assert_eq!(
-            secret(&app, Vec::new()).0.name_any(),
+            secret(&app, &defaults, Vec::new()).0.name_any(),
             "app-receiver-lifecycle"
         );
     }

@@ -192,7 +192,8 @@ async fn report(
     super::report::report(writer, integration, &status).await?;
     // Only now: the id of a state has the time that the status states.
     if let Some(news) = news {
-        apply::lifecycle::publish(writer, integration, live, news).await?;
+        let defaults = &context.config.policy.defaults;
+        apply::lifecycle::publish(writer, integration, defaults, live, news).await?;
     }
     retracted?;
     if let Some(record) = audit::host(integration, &status) {

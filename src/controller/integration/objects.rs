@@ -80,7 +80,9 @@ pub fn objects(
         .collect();
     let webhook = integration.spec.webhook.as_ref();
     let control = live.control.as_ref();
-    let has_control = control.is_some_and(|live| is_controlled(integration, &live.metadata));
+    let has_control = control.is_some_and(|live| {
+        is_controlled(integration, &live.metadata) && setting.policy.defaults.are_on(&live.metadata)
+    });
     if webhook.is_some_and(|webhook| webhook.buffer.is_some()) && !has_control {
         writes.insert(Part::ControlSecret);
     }

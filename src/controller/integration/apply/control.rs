@@ -2,7 +2,9 @@
 
 use contract::receiver::files::CONTROL_TOKEN;
 use data_encoding::HEXLOWER;
-use k8s_openapi::{ByteString, api::core::v1::Secret};
+use k8s_openapi::{
+    ByteString, api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
 use kube::{
     Api,
     api::{PartialObjectMeta, Patch, PatchParams},
@@ -11,30 +13,39 @@ use serde_json::json;
 
 use crate::{
     api::{FIELD_MANAGER, label, v1alpha1::ZoomIntegration},
-    controller::{error::Error, integration::resources, published, writer::Writer},
+    controller::{
+        error::Error, integration::resources, published, receiver_defaults::ReceiverDefaults,
+        writer::Writer,
+    },
 };
 
-/// Creates the Secret with the token of the control port, or adopts one without an owner. The token never
+/// Creates the Secret with the token of the control port, or adopts one without an owner or without the common
+/// labels. The token never
 /// changes: each user reads it when they need it.
 pub(super) async fn ensure(
     writer: &Writer,
     integration: &ZoomIntegration,
+    defaults: &ReceiverDefaults,
     found: Option<&PartialObjectMeta<Secret>>,
 ) -> Result<(), Error> {
+    let mut metadata = resources::control_metadata(integration);
+    defaults.label(&mut metadata);
     match found {
-        Some(found) => take_up(writer, integration, found).await,
-        None => make(writer, integration).await,
+        Some(found) => take_up(writer, integration, metadata, found).await,
+        None => make(writer, integration, metadata).await,
     }
 }
 
 async fn take_up(
     writer: &Writer,
     integration: &ZoomIntegration,
+    metadata: ObjectMeta,
     found: &PartialObjectMeta<Secret>,
 ) -> Result<(), Error> {
     let patch = json!({"metadata": {
         "resourceVersion": found.metadata.resource_version,
-        "ownerReferences": resources::control_metadata(integration).owner_references,
+        "ownerReferences": metadata.owner_references,
+        "labels": metadata.labels,
     }});
     let params = PatchParams {
         field_manager: Some(FIELD_MANAGER.into()),
@@ -49,13 +60,16 @@ async fn take_up(
     Ok(())
 }
 
-async fn make(writer: &Writer, integration: &ZoomIntegration) -> Result<(), Error> {
+async fn make(
+    writer: &Writer,
+    integration: &ZoomIntegration,
+    mut metadata: ObjectMeta,
+) -> Result<(), Error> {
     let mut token = [0_u8; 32];
     if let Err(error) = getrandom::fill(&mut token) {
         tracing::error!(%error, "the system has no random bytes");
         return Ok(());
     }
-    let mut metadata = resources::control_metadata(integration);
     let labels = metadata.labels.get_or_insert_default();
     labels.insert(label::USE.into(), label::CONTROL.into());
     let secret = Secret {

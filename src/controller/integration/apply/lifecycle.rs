@@ -13,6 +13,7 @@ use crate::{
         error::Error,
         integration::{lifecycle, ownership::owned},
         published::{self, Exactly},
+        receiver_defaults::ReceiverDefaults,
         writer::Writer,
     },
 };
@@ -26,13 +27,14 @@ use contract::lifecycle::State;
 pub async fn publish(
     writer: &Writer,
     integration: &ZoomIntegration,
+    defaults: &ReceiverDefaults,
     live: Option<&PartialObjectMeta<Secret>>,
     states: Vec<State>,
 ) -> Result<(), Error> {
     if live.is_some_and(|live| !owned(integration, live)) {
         return Ok(());
     }
-    let (wanted, dropped) = lifecycle::secret(integration, states);
+    let (wanted, dropped) = lifecycle::secret(integration, defaults, states);
     if dropped > 0 {
         tracing::warn!(
             dropped,

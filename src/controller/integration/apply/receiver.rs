@@ -123,7 +123,8 @@ impl One<'_> {
             .await?;
         if self.objects.writes.contains(&Part::ControlSecret) {
             let found = observed.receiver.control.as_ref();
-            control::ensure(&self.context.writer, self.integration, found).await?;
+            let defaults = &self.context.config.policy.defaults;
+            control::ensure(&self.context.writer, self.integration, defaults, found).await?;
         }
         *progress = Some(self.workload(workload, live, written).await?);
         retire(

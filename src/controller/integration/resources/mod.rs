@@ -70,27 +70,29 @@ pub fn build(integration: &ZoomIntegration, setting: &Setting<'_>) -> Option<Res
             &buffer,
             setting.live,
         );
-        Workload::StatefulSet(Box::new(sealed_workload(set, &template)))
+        Workload::StatefulSet(Box::new(sealed_workload(set, &template, setting)))
     } else {
         let template = pod::template(integration, webhook, wanted, setting);
         let deployment = deployment::build(integration, replicas, template.clone());
-        Workload::Deployment(Box::new(sealed_workload(deployment, &template)))
+        Workload::Deployment(Box::new(sealed_workload(deployment, &template, setting)))
     };
     Some(Resources {
-        service_account: sealed(service_account::build(integration)),
-        service: sealed(service::build(
-            integration,
-            &setting.policy.defaults.service,
-        )),
+        service_account: sealed(service_account::build(integration), setting),
+        service: sealed(
+            service::build(integration, &setting.policy.defaults.service),
+            setting,
+        ),
         workload,
-        disruption_budget: disruption_budget::build(integration, webhook).map(sealed),
-        network_policy: network_policy::build(integration, setting.policy).map(sealed),
+        disruption_budget: disruption_budget::build(integration, webhook)
+            .map(|object| sealed(object, setting)),
+        network_policy: network_policy::build(integration, setting.policy)
+            .map(|object| sealed(object, setting)),
         ingress: ingress::build(integration, webhook, &setting.policy.keys)
             .filter(|_| setting.exposed)
-            .map(sealed),
+            .map(|object| sealed(object, setting)),
         http_route: http_route::build(integration, webhook, &setting.policy.keys)
             .filter(|_| setting.exposed)
-            .map(sealed),
+            .map(|object| sealed(object, setting)),
     })
 }
 
@@ -108,12 +110,13 @@ pub fn retiring(
     let template = pod::template(integration, webhook, Some(&buffer), setting);
     let replicas = replicas.unwrap_or(1);
     let set = stateful_set::build(integration, replicas, template.clone(), &buffer, Some(live));
-    Some(sealed_workload(set, &template))
+    Some(sealed_workload(set, &template, setting))
 }
 
-/// Writes the object's digest into its annotations. Removing a field changes the digest; comparing fields
+/// Adds the labels that all receivers' objects have, and writes the object's digest into its annotations. Removing a field changes the digest; comparing fields
 /// would not notice it.
-fn sealed<K: Resource + Serialize>(mut object: K) -> K {
+fn sealed<K: Resource + Serialize>(mut object: K, setting: &Setting<'_>) -> K {
+    setting.policy.defaults.label(object.meta_mut());
     let digest = digest(&object);
     let annotations = object.meta_mut().annotations.get_or_insert_default();
     annotations.insert(annotation::DESIRED.into(), digest);
@@ -121,10 +124,14 @@ fn sealed<K: Resource + Serialize>(mut object: K) -> K {
 }
 
 /// Seals a workload, and adds the digest of its template: only another template replaces Pods.
-fn sealed_workload<K: Resource + Serialize>(mut object: K, template: &PodTemplateSpec) -> K {
+fn sealed_workload<K: Resource + Serialize>(
+    mut object: K,
+    template: &PodTemplateSpec,
+    setting: &Setting<'_>,
+) -> K {
     let annotations = object.meta_mut().annotations.get_or_insert_default();
     annotations.insert(annotation::DESIRED_TEMPLATE.into(), digest(template));
-    sealed(object)
+    sealed(object, setting)
 }
 
 fn digest(object: &impl Serialize) -> String {

@@ -5,6 +5,7 @@
 )]
 
 mod buffer;
+mod labels;
 mod network;
 mod pods;
 
