@@ -87,7 +87,7 @@ DEFAULT = CRD_NAMES | {
     f"ClusterRole/{N}-edit", f"Role/ops/{N}-leader-election", f"RoleBinding/ops/{N}-leader-election",
     f"Role/ops/{N}-consent", f"RoleBinding/ops/{N}-consent",
     f"Deployment/ops/{N}", f"Service/ops/{N}", f"PodDisruptionBudget/ops/{N}", f"NetworkPolicy/ops/{N}",
-    f"Job/ops/{N}-uninstall"}
+    f"Job/ops/{N}-uninstall", f"NetworkPolicy/ops/{N}-uninstall"}
 SELECTOR = 'watchNamespaceSelector:={"matchLabels":{"zoom":"yes"},"matchExpressions":[{"key":"stage","operator":"NotIn","values":["test"]}]}'
 
 def selects(o):

@@ -120,12 +120,16 @@ annotations:
   {{- with $values.podAnnotations }}{{ toYaml . | nindent 2 }}{{ end }}
 {{- end }}
 
-{{- /* A security context for a part: its own or that of the release, without the fields that are null.
+{{- /* A security context for a part: its own or that of the release, without the fields that are null, and on OpenShift
+       without the release's ids.
        Takes (list $root part "podSecurityContext"). */ -}}
 {{- define "zoom-operator.securityContext" -}}
 {{- $root := first . -}}
 {{- $part := index . 1 -}}
 {{- $all := index $root.Values (last .) | default dict -}}
+{{- if $root.Values.openshift -}}
+{{- $all = omit $all "runAsUser" "runAsGroup" "fsGroup" -}}
+{{- end -}}
 {{- $own := dict -}}
 {{- if ne $part "controller" -}}
 {{- $own = index (index $root.Values $part) (last .) -}}
@@ -219,7 +223,7 @@ resources: {{- toYaml $values.resources | nindent 2 }}
 {{- $result := dict
   "podSecurityContext" (include "zoom-operator.securityContext" (list . "receiver" "podSecurityContext") | fromJson)
   "containerSecurityContext" (include "zoom-operator.securityContext" (list . "receiver" "containerSecurityContext") | fromJson) -}}
-{{- range $key := list "podLabels" "podAnnotations" "resources" "nodeSelector" "tolerations" "affinity" "topologySpreadConstraints" "priorityClassName" -}}
+{{- range $key := list "commonLabels" "podLabels" "podAnnotations" "resources" "nodeSelector" "tolerations" "affinity" "topologySpreadConstraints" "priorityClassName" -}}
 {{- with index $r $key }}{{ $_ := set $result $key . }}{{ end -}}
 {{- end -}}
 {{- $service := include "zoom-operator.ipFamilies" $r.service | fromYaml | default dict -}}
@@ -311,7 +315,7 @@ resources: {{- toYaml $values.resources | nindent 2 }}
 {{- define "zoom-operator.dnsEgress" -}}
 # DNS.
 - ports:
-  {{- range .Values.networkPolicy.dnsPorts }}
+  {{- range concat .Values.networkPolicy.dnsPorts (.Values.openshift | ternary (list 5353) list) | uniq }}
   - {port: {{ . }}, protocol: UDP}
   - {port: {{ . }}, protocol: TCP}
   {{- end }}

@@ -19,14 +19,21 @@ def _():
     def env(*values):
         return {e["name"]: e.get("value") or e["valueFrom"].get("secretKeyRef") for e in container(*values)["env"] if "PROXY" in e["name"]}
     def ports(*values):
-        return [p["port"] for p in only(render(*values), "NetworkPolicy")["spec"]["egress"][1]["ports"]]
+        return [p["port"] for p in only(render(*values), "NetworkPolicy", N)["spec"]["egress"][1]["ports"]]
     equal(env(), {})
     given = ("proxy.httpsProxy=http://proxy.example.com:3128", r"proxy.noProxy=.svc\,10.0.0.0/8")
     equal(env(*given), {"HTTPS_PROXY": "http://proxy.example.com:3128", "NO_PROXY": ".svc,10.0.0.0/8"})
     equal(ports(*given), [443, 6443, 3128])
     equal(ports("proxy.httpsProxy=proxy.example.com:8080"), [443, 6443, 8080])
     equal(ports("proxy.httpsProxy=https://proxy.example.com"), [443, 6443])
-    equal(env("proxy.secretRef.name=corp"), {"HTTPS_PROXY": {"name": "corp", "key": "https-proxy"}})
+    # A file, which follows the Secret.
+    secret = ("proxy.secretRef.name=corp", "proxy.secretRef.key=url")
+    equal(env(*secret), {})
+    pod = only(render(*secret), "Deployment")["spec"]["template"]["spec"]
+    volume, = (v for v in pod["volumes"] if v["name"] == "proxy")
+    mount, = (m for m in pod["containers"][0]["volumeMounts"] if m["name"] == "proxy")
+    equal(volume["secret"], {"secretName": "corp", "defaultMode": 0o440, "items": [{"key": "url", "path": "https-proxy"}]})
+    assert f"--https-proxy-file={mount['mountPath']}/https-proxy" in pod["containers"][0]["args"]
     # connect asks Zoom for nothing.
     equal(container(PAGES, *given, deployment=C), container(PAGES, deployment=C))
 
@@ -56,18 +63,18 @@ def _():
 @case("networkPolicy: admin port in; DNS, Zoom, API server and receivers' facts out")
 def _():
     def ports(values, rule):
-        return [p["port"] for p in only(render(*values), "NetworkPolicy")["spec"]["egress"][rule]["ports"]]
-    spec = only(render(), "NetworkPolicy")["spec"]
+        return [p["port"] for p in only(render(*values), "NetworkPolicy", N)["spec"]["egress"][rule]["ports"]]
+    spec = only(render(), "NetworkPolicy", N)["spec"]
     equal((spec["policyTypes"], spec["ingress"]), (["Ingress", "Egress"], [{"ports": [{"port": "admin", "protocol": "TCP"}]}]))
     equal((ports((), 0), ports((), 1), ports((), 2)), ([53, 53], [443, 6443], [8082, 8083]))
     equal(ports(("zoom.oauthUrl=http://sim:8080", "zoom.apiUrl=http://sim"), 1), [443, 6443, 8080, 80])
     equal(ports(("networkPolicy.apiServerPorts={7443}", "networkPolicy.extraEgressPorts={3128}"), 1), [443, 7443, 3128])
     equal(ports(("networkPolicy.dnsPorts={5353}",), 0), [5353, 5353])
     equal(spec["egress"][2]["to"][0]["namespaceSelector"], {})
-    narrow = only(render("watchNamespaces={a}"), "NetworkPolicy")["spec"]["egress"][2]["to"][0]
+    narrow = only(render("watchNamespaces={a}"), "NetworkPolicy", N)["spec"]["egress"][2]["to"][0]
     equal(narrow["namespaceSelector"]["matchExpressions"][0]["values"], ["a"])
     peer = "networkPolicy.ingressFrom:=[{\"podSelector\":{\"matchLabels\":{\"app\":\"prometheus\"}}}]"
-    equal(only(render(peer), "NetworkPolicy")["spec"]["ingress"][0]["from"][0]["podSelector"]["matchLabels"], {"app": "prometheus"})
+    equal(only(render(peer), "NetworkPolicy", N)["spec"]["ingress"][0]["from"][0]["podSelector"]["matchLabels"], {"app": "prometheus"})
 
 @case("networkPolicy: connect is asked by anybody for its pages, and asks names and the API server only")
 def _():

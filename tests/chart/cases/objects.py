@@ -1,6 +1,8 @@
 """Which objects are rendered: by default, with consent pages, and with each value that adds or removes some."""
 
-from chart import C, CHART, CRDS, CRD_NAMES, DEFAULT, EVERYTHING, GATEWAY, INGRESS, N, PAGES, case, equal, helm, ident, idents, only, render, selects, sets
+import shutil
+
+from chart import C, CHART, CRDS, CRD_NAMES, DEFAULT, EVERYTHING, GATEWAY, HERE, INGRESS, N, PAGES, TMP, as_json, case, equal, helm, ident, idents, only, render, selects, sets
 
 BOUND = {x for x in DEFAULT if x.startswith(("ClusterRole", "Role")) and not x.endswith(("-view", "-edit"))}
 
@@ -22,11 +24,11 @@ TOGGLES = [
     ("crds.enabled=false", set(), CRD_NAMES),
     ("serviceAccount.create=false serviceAccount.name=mine", set(), {f"ServiceAccount/ops/{N}"}),
     ("rbac.create=false", set(), BOUND),
-    ("uninstallCheck.enabled=false", set(), {f"Job/ops/{N}-uninstall"}),
+    ("uninstallCheck.enabled=false", set(), {f"{kind}/ops/{N}-uninstall" for kind in ("Job", "NetworkPolicy")}),
     ("rbac.aggregateRoles=false", set(), {f"ClusterRole/{N}-view", f"ClusterRole/{N}-edit"}),
     ("podDisruptionBudget.enabled=false", set(), {f"PodDisruptionBudget/ops/{N}"}),
     ("replicas=1", set(), {f"PodDisruptionBudget/ops/{N}"}),
-    ("networkPolicy.enabled=false", set(), {f"NetworkPolicy/ops/{N}"}),
+    ("networkPolicy.enabled=false", set(), {f"NetworkPolicy/ops/{N}", f"NetworkPolicy/ops/{N}-uninstall"}),
     ("service.enabled=false", set(), {f"Service/ops/{N}"}),
     ("serviceMonitor.enabled=true", {f"ServiceMonitor/ops/{N}"}, set()),
     ("podMonitor.enabled=true", {f"PodMonitor/ops/{N}-receivers"}, set()),
@@ -50,7 +52,7 @@ PAGES_TOGGLES = [
     ("connect.podDisruptionBudget.enabled=false", set(), {f"PodDisruptionBudget/ops/{C}"}),
     ("connect.replicas=1", set(), {f"PodDisruptionBudget/ops/{C}"}),
     ("replicas=1", set(), {f"PodDisruptionBudget/ops/{N}"}),
-    ("networkPolicy.enabled=false", set(), {f"NetworkPolicy/ops/{N}", f"NetworkPolicy/ops/{C}"}),
+    ("networkPolicy.enabled=false", set(), {f"NetworkPolicy/ops/{n}" for n in (N, C, f"{N}-uninstall")}),
     ("service.enabled=false", set(), {f"Service/ops/{N}", f"Service/ops/{C}-admin"}),
     ("serviceMonitor.enabled=true", {f"ServiceMonitor/ops/{N}", f"ServiceMonitor/ops/{C}"}, set()),
     (INGRESS, {f"Ingress/ops/{C}"}, set()),
@@ -83,8 +85,39 @@ def _():
     equal((c["image"], c["args"], c["securityContext"]), (of_controller["image"], ["uninstall-check", "--watch-namespaces=a,b"], of_controller["securityContext"]))
     equal(only(render(), "Job")["spec"]["template"]["spec"]["containers"][0]["args"], ["uninstall-check"])
     for o in objects:
-        if o["kind"] in ("Service", "NetworkPolicy", "PodDisruptionBudget"):
+        if o["kind"] in ("Service", "NetworkPolicy", "PodDisruptionBudget") and o["metadata"]["name"] == N:
             assert not selects(o).items() <= pod["metadata"]["labels"].items(), ident(o)
+
+@case("uninstall check: a Pod as a cluster with quotas, policies, default-deny and a mesh asks for")
+def _():
+    def job(*values):
+        template = only(render(*values), "Job")["spec"]["template"]
+        return template["metadata"], template["spec"]["containers"][0]["resources"]
+    metadata, resources = job()
+    own = {"app.kubernetes.io/name": f"{N}-uninstall", "app.kubernetes.io/component": "uninstall-check"}
+    equal(metadata, {"labels": own | {"sidecar.istio.io/inject": "false"}, "annotations": {"linkerd.io/inject": "disabled"}})
+    equal(resources, {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "64Mi"}})
+    metadata, resources = job("commonLabels.cost=c", "podLabels.team=a", "podAnnotations.note=b", "uninstallCheck.podLabels.team=mine",
+                              r"podLabels.sidecar\.istio\.io/inject=x", r"podLabels.app\.kubernetes\.io/name=x",
+                              "uninstallCheck.podAnnotations.more=d", "uninstallCheck.resources.limits.cpu=100m")
+    equal(metadata["labels"], own | {"sidecar.istio.io/inject": "false", "cost": "c", "team": "mine"})
+    equal(metadata["annotations"], {"linkerd.io/inject": "disabled", "note": "b", "more": "d"})
+    equal(resources["limits"], {"memory": "64Mi", "cpu": "100m"})
+    policy = only(render("networkPolicy.apiServerPorts={8443}"), "NetworkPolicy", f"{N}-uninstall")
+    equal((policy["metadata"]["annotations"]["helm.sh/hook"], int(policy["metadata"]["annotations"]["helm.sh/hook-weight"]) < 0), ("pre-delete", True))
+    equal(policy["spec"]["podSelector"]["matchLabels"], own)
+    equal([p["port"] for rule in policy["spec"]["egress"] for p in rule["ports"]], [53, 53, 8443])
+
+@case("upgrade: what the previous version had as values, over the new defaults and instead of them")
+def _():
+    previous = HERE / "values-0.2.0.yaml"
+    equal(idents(as_json(helm("template", N, CHART, "-n", "ops", "-f", previous))), DEFAULT)
+    # helm upgrade --reuse-values: nothing knows the new defaults.
+    chart = TMP / "reuse-values"
+    shutil.copytree(CHART, chart)
+    shutil.copy(previous, chart / "values.yaml")
+    equal(idents(render(chart=chart)), DEFAULT)
+    assert WITH_PAGES <= idents(render(*EVERYTHING, chart=chart))
 
 @case("names: long release names stay valid, two releases do not collide")
 def _():

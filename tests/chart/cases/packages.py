@@ -75,7 +75,7 @@ def _():
         built = run("kubectl", "kustomize", KUSTOMIZE)
         assert built.returncode == 0, built.stderr
         got = {o.replace(f"/{N}/", "/ops/") for o in idents(as_json(built.stdout))}
-        equal(got, DEFAULT - {f"Job/ops/{N}-uninstall"} | {f"Namespace/{N}"})
+        equal(got, DEFAULT - {f"{kind}/ops/{N}-uninstall" for kind in ("Job", "NetworkPolicy")} | {f"Namespace/{N}"})
 
 @case("version: the crates, the chart, the example for Flux and the changelog name one")
 def _():

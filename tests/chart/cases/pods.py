@@ -1,6 +1,6 @@
 """Pods: values that reach them, images, security contexts, scheduling and metadata."""
 
-import json
+import json, re, shutil
 
 from chart import C, CHART, EVERYTHING, N, PAGES, TMP, as_json, case, container, equal, helm, ident, only, refused, render, selects, sets
 
@@ -60,6 +60,32 @@ def _():
     for _, c in security("containerSecurityContext.privileged=null"):
         assert "privileged" not in c and c["capabilities"] == {"drop": ["ALL"]}
 
+@case("openshift: no ids anywhere and the port of its DNS, also in an umbrella chart, where Helm drops nulls")
+def _():
+    parent = TMP / "umbrella"
+    (parent / "charts").mkdir(parents=True)
+    shutil.copytree(CHART, parent / "charts" / N)
+    version = re.search(r"^version: (.+)$", (CHART / "Chart.yaml").read_text(), re.M)[1]
+    (parent / "Chart.yaml").write_text("apiVersion: v2\nname: parent\nversion: 1.0.0\n"
+                                       f"dependencies: [{{name: {N}, version: {version}, repository: ''}}]\n")
+    values = parent / "values.yaml"
+    values.write_text(f"{N}:\n  openshift: true\n  connect: {{url: 'https://connect.example.com'}}\n")
+    text = helm("template", N, parent, "-n", "ops")
+    for key in IDS:
+        assert key not in text, key
+    for objects in (as_json(text), render(PAGES, "openshift=true")):
+        pods = [o["spec"]["template"]["spec"] for o in objects if o["kind"] in ("Deployment", "Job")]
+        equal(len(pods), 3)
+        for pod in pods:
+            equal(pod["securityContext"], {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}})
+        for name in (N, C, f"{N}-uninstall"):
+            rule = only(objects, "NetworkPolicy", name)["spec"]["egress"][0]
+            equal([p["port"] for p in rule["ports"]], [53, 53, 5353, 5353], name)
+    for pod, c in security("openshift=true"):
+        equal((pod.keys() & {*IDS}, c["readOnlyRootFilesystem"]), (set(), True))
+    # What somebody wrote for a part is theirs.
+    equal(security("openshift=true", "connect.podSecurityContext.fsGroup=5")[1][0], {"fsGroup": 5})
+
 @case("security contexts: each part can have its own instead")
 def _():
     default = security()[0]
@@ -94,6 +120,10 @@ def _():
         'receiver.tolerations:=[{"key":"k","operator":"Exists"}]', 'receiver.affinity:={"nodeAffinity":{}}',
         "receiver.topologySpreadConstraints:=[]", "receiver.service.ipFamilyPolicy=", "receiver.service.ipFamilies={IPv6,IPv4}",
         "receiver.resources.limits.memory=96Mi", "receiver.nodeSelector.disk=ssd")
+    equal(receiver_defaults("receiver.commonLabels.cost=c", "commonLabels.x=y")["commonLabels"], {"cost": "c"})
+    # A mesh leaves the ports for the controller alone.
+    ports = {"traffic.sidecar.istio.io/excludeInboundPorts": "8081,8082,8083"}
+    equal(receiver_defaults(f"receiver.podAnnotations:={json.dumps(ports)}")["podAnnotations"], ports)
     equal((got["podLabels"], got["podAnnotations"], got["priorityClassName"]), ({"team": "a"}, {"note": "it's $(x)"}, "low"))
     equal((got["tolerations"], got["affinity"]), ([{"key": "k", "operator": "Exists"}], {"nodeAffinity": {}}))
     equal((got["service"], got["resources"]["limits"]), ({"ipFamilies": ["IPv6", "IPv4"]}, {"memory": "96Mi"}))

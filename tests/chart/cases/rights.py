@@ -33,7 +33,7 @@ def _():
         flag, _, selector = got[0].partition("=")
         equal((flag, json.loads(selector), got[1]), ("--watch-namespace-selector", SELECTED, "--operator-class=blue"))
     equal(idents(objects), DEFAULT)
-    peer = only(objects, "NetworkPolicy")["spec"]["egress"][2]["to"][0]
+    peer = only(objects, "NetworkPolicy", N)["spec"]["egress"][2]["to"][0]
     equal(peer["namespaceSelector"], SELECTED)
     equal(only(objects, "ClusterRole", N)["rules"], only(render(), "ClusterRole", N)["rules"])
     assert "choose one" in refused(SELECTOR, "watchNamespaces={a}")
