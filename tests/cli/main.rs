@@ -9,3 +9,4 @@ mod both_families;
 mod doctor;
 mod plugin;
 mod process;
+mod uninstall;

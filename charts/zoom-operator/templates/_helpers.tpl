@@ -315,7 +315,7 @@ resources: {{- toYaml $values.resources | nindent 2 }}
 {{- define "zoom-operator.dnsEgress" -}}
 # DNS.
 - ports:
-  {{- range concat .Values.networkPolicy.dnsPorts (.Values.openshift | ternary (list 5353) list) | uniq }}
+  {{- range concat .Values.networkPolicy.dnsPorts (.Values.openshift | default false | ternary (list 5353) list) | uniq }}
   - {port: {{ . }}, protocol: UDP}
   - {port: {{ . }}, protocol: TCP}
   {{- end }}

@@ -217,7 +217,7 @@ register! {
         for Nobody: "";
     /// the receiver cannot be asked what it has stored
     ReceiverSilent = "ReceiverSilent" in [Delivery] on [EventsDelivered(Unknown) EventsVerified(Unknown)]
-        for PlatformEngineer: "look at the receiver's Pods and NetworkPolicies if it lasts";
+        for PlatformEngineer: "look at the receiver's Pods and NetworkPolicies if it lasts; in a service mesh let ports 8082 and 8083 past the sidecar";
 
     // === What arrives ===
 

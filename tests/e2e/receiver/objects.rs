@@ -16,12 +16,31 @@ pub fn cases() -> Vec<Case> {
         Case::new("receiver::lost_objects_come_back", come_back),
         Case::new("receiver::foreign_objects_are_left_alone", foreign),
         Case::new("receiver::suspended", suspended),
+        Case::new("receiver::scaled_by_others", scaled),
         Case::new("receiver::priority_class_by_policy", priority_class),
         Case::new(
             "receiver::foreign_lifecycle_secret_is_named",
             lifecycle_secret,
         ),
     ]
+}
+
+/// `kubectl scale`, and so every autoscaler, works on an integration that states no number, and whoever applies it
+/// again leaves the number alone.
+async fn scaled(bed: Bed) -> anyhow::Result<()> {
+    let (sim, _operator) = bed.zoom_and_operator(&Options::default()).await?;
+    let tenant = connected(&bed, &sim, json!({})).await?;
+    let said = bed
+        .kubectl(&["scale", "zint", "acme", "--replicas=2"])
+        .await?;
+    anyhow::ensure!(said.success, "{}", said.stderr);
+    let two = |object: &Value| object["spec"]["replicas"] == 2;
+    bed.until_object("deployments", RECEIVER, "scaled", two)
+        .await?;
+    let applied = bed.apply(&tenant.manifest_with_webhook()).await?;
+    let replicas = &applied["spec"]["webhook"]["receiver"]["replicas"];
+    anyhow::ensure!(*replicas == 2, "{applied:#}");
+    Ok(())
 }
 
 /// The names of the elements of a list.
