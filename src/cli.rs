@@ -29,7 +29,7 @@ const NOT_EXAMINED: u8 = 2;
     args_override_self = true
 )]
 pub struct Cli {
-    /// What this process is.
+    /// The process or command to run.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -37,7 +37,7 @@ pub struct Cli {
 /// The processes and tools in this binary.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Keep every `ZoomIntegration` as it is declared.
+    /// Run the controller.
     Controller(Box<controller::Args>),
     /// Serve the pages on which people authorize General apps.
     Connect(Box<connect::Args>),
@@ -45,12 +45,12 @@ pub enum Command {
     Crds,
     /// Say which objects could not be deleted without the operator. The chart runs this before it is uninstalled.
     UninstallCheck(uninstall::Args),
-    /// For people.
+    /// Commands for people (the same as `kubectl zoom`).
     #[command(flatten)]
     Tool(Tool),
 }
 
-/// Looks after Zoom integrations: what they lack, and what to click in Zoom.
+/// Shows the state of Zoom integrations, and what is left to do in Zoom.
 #[derive(Debug, Parser)]
 #[command(
     name = "kubectl-zoom",
@@ -64,18 +64,18 @@ pub struct Plugin {
     pub tool: Tool,
 }
 
-/// What people do, as `zoom-operator ...` and as `kubectl zoom ...`.
+/// Commands for people, as `zoom-operator ...` and as `kubectl zoom ...`.
 #[derive(Debug, Subcommand)]
 pub enum Tool {
     /// Show integrations in a table, or one of them on a page.
     Status(status::Args),
     /// Show what people have to do in Zoom, with the exact texts to paste.
     Setup(setup::Args),
-    /// Say what works, what is missing and what to do: of credentials, or of a resource of the cluster.
+    /// Check credentials or a resource in the cluster: what is wrong, and what to do.
     Doctor(Box<doctor::Args>),
-    /// Write the steps in Zoom down for the customer's administrator.
+    /// Write a document with the steps in Zoom, for the customer's Zoom administrator.
     Handout(handout::command::Args),
-    /// Ask for another access token now.
+    /// Request a new access token now.
     Refresh(refresh::Args),
     /// List, show, replay and drop the events that could not be delivered.
     Events(Box<events::Args>),

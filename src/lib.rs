@@ -16,7 +16,7 @@
 //! - [`connect`]: the pages on which people authorize a General app, and Zoom's callback.
 //! - [`setup`]: what people have to do in Zoom's portal, and the proof that they did it.
 //! - [`reach`]: whether a webhook URL leads to its receiver, before Zoom tries it.
-//! - [`commands`]: what people run: status, setup, doctor, hand-out, refresh, events.
+//! - [`commands`]: what people run: status, setup, doctor, handout, refresh, events.
 
 pub mod api;
 pub mod cli;

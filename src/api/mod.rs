@@ -29,9 +29,9 @@ pub mod label {
     pub const NAMESPACE: &str = "zoom-operator.io/namespace";
     /// The namespace of that integration, where it is not the namespace of the connection.
     pub const INTEGRATION_NAMESPACE: &str = "zoom-operator.io/integration-namespace";
-    /// On a namespace that accepts connections by self service: the namespace of their integration.
+    /// On a namespace that accepts connections by self-service: the namespace of their integration.
     pub const ACCEPT_CONNECTIONS: &str = "zoom-operator.io/accept-connections";
-    /// On the connections that self service made.
+    /// On the connections that self-service made.
     pub const SELF_SERVICE: &str = "zoom-operator.io/self-service";
     /// On a consent whose code was spent: its Secret holds a grant.
     pub const REDEEMED: &str = "zoom-operator.io/redeemed";
@@ -66,9 +66,9 @@ pub mod finalizer {
 
 /// Annotations that the controller writes on the objects it makes, and two that people write.
 pub mod annotation {
-    /// On a consent of self service: how many attempts to redeem it failed.
+    /// On a consent of self-service: how many attempts to redeem it failed.
     pub const ATTEMPTS: &str = "zoom-operator.io/attempts";
-    /// On a consent of self service: when the next attempt is made.
+    /// On a consent of self-service: when the next attempt is made.
     pub const RETRY_AT: &str = "zoom-operator.io/retry-at";
     /// On an integration or a connection: replace a token that was issued before this time (RFC 3339), once
     /// the time has come and at most once a minute.

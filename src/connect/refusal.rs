@@ -102,7 +102,7 @@ impl Site {
             .map_or(Next::Nothing, Next::Again)
     }
 
-    /// The path of an integration's own start page, if it has self service.
+    /// The path of an integration's own start page, if it has self-service.
     async fn self_service(&self, namespace: &str, integration: &str) -> Option<String> {
         let found = self.cluster.integration(namespace, integration).await;
         let object = found.ok().flatten()?;

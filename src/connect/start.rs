@@ -25,7 +25,7 @@ use contract::consent::{Link, Target};
 struct Opening {
     /// `None` when a connection refers to an integration that does not exist.
     integration: Option<ZoomIntegration>,
-    /// `None` with self service.
+    /// `None` with self-service.
     connection: Option<ZoomConnection>,
 }
 
@@ -41,7 +41,7 @@ pub struct Prepared {
 /// Checks whether people can connect to the integration now.
 ///
 /// # Errors
-/// [`PageOutcome::NotReady`], or [`PageOutcome::Full`] with self service.
+/// [`PageOutcome::NotReady`], or [`PageOutcome::Full`] with self-service.
 pub fn prepared(
     base: &Base,
     integration: &ZoomIntegration,

@@ -46,9 +46,9 @@ pub struct Ticket {
     pub integration: String,
     /// UID of the integration.
     pub integration_uid: String,
-    /// Name of the connection; with self service, of the one to be created.
+    /// Name of the connection; with self-service, of the one to be created.
     pub connection: String,
-    /// UID of the connection; `None` with self service.
+    /// UID of the connection; `None` with self-service.
     pub connection_uid: Option<String>,
     /// Client id that the code is issued for.
     pub client_id: String,

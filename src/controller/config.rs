@@ -71,7 +71,7 @@ pub struct Args {
     #[arg(long, env = "CONNECT_URL", value_parser = base_url)]
     pub connect_url: Option<Url>,
 
-    /// A namespace that accepts connections by self service from integrations of another namespace,
+    /// A namespace that accepts connections by self-service from integrations of another namespace,
     /// `NAMESPACE=INTEGRATION_NAMESPACE`; can be repeated. The label `zoom-operator.io/accept-connections` of the
     /// namespace says the same.
     #[arg(

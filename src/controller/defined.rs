@@ -43,7 +43,7 @@ pub async fn wait(client: &Client, namespaces: Option<&[String]>, shutdown: &Shu
     }
 }
 
-/// What stands against working on objects of a kind.
+/// Why objects of a kind cannot be served.
 async fn problem<K: Reported>(client: &Client, namespaces: Option<&[String]>) -> Option<String> {
     let Some(namespaces) = namespaces else {
         return match ask::<K>(Api::all(client.clone())).await {

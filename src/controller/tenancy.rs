@@ -29,7 +29,7 @@ pub struct Admission {
     selector: Option<Selector>,
 }
 
-/// A namespace that accepts connections by self service from integrations of another, according to the operator's
+/// A namespace that accepts connections by self-service from integrations of another, according to the operator's
 /// configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Agreement {
@@ -59,7 +59,7 @@ pub fn selects(spec: &ZoomIntegrationSpec) -> bool {
     allowed.is_some_and(|allowed| allowed.from == NamespacesFrom::Selector)
 }
 
-/// Whether `namespace` accepts connections by self service from integrations of `home`: by its label, or by the
+/// Whether `namespace` accepts connections by self-service from integrations of `home`: by its label, or by the
 /// operator's configuration.
 #[must_use]
 pub fn accepts(namespace: &str, labels: &Labels, home: &str, agreements: &[Agreement]) -> bool {

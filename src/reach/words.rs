@@ -29,7 +29,7 @@ pub(super) fn finding(cause: Cause, trail: &Trail<'_>) -> Finding {
     } else {
         let addresses = list(addresses);
         format!(
-            "{sentence} From here {host} leads to private addresses only ({addresses}): Zoom comes from the internet and needs a public one."
+            "{sentence} From here {host} resolves to private addresses only ({addresses}): Zoom comes from the internet and needs a public one."
         )
     };
     Finding { cause, message }
@@ -46,16 +46,16 @@ fn sentence(cause: Cause, trail: &Trail<'_>) -> String {
             "{host} leads to the receiver of this integration, and its certificate is valid."
         ),
         Cause::UrlUnusable => {
-            "Zoom calls https URLs with the name of a host, and this is none.".into()
+            "Zoom calls only https URLs with a host name, and this URL is not one.".into()
         }
         Cause::NameNotFound => format!(
-            "{host} has no address. Create the DNS record that leads it to the Ingress or Gateway, or correct webhook.endpoint.host."
+            "{host} has no address. Create the DNS record that points it to the Ingress or Gateway, or correct webhook.endpoint.host."
         ),
         Cause::ResolverFailed => format!(
-            "no name server could say where {host} leads. Check the name servers of its domain, and those of the cluster."
+            "no name server could resolve {host}. Check the name servers of its domain, and those of the cluster."
         ),
         Cause::AddressRefused(address) => format!(
-            "{host} leads to {address}, which is not tried: it is an address of this host, its link, cloud metadata or the cluster's API. Correct the DNS record."
+            "{host} resolves to {address}, which is not checked: it is a loopback, link-local or metadata address, or the cluster's API. Correct the DNS record."
         ),
         Cause::ConnectionFailed(why) => connection(why, host, *port, &list(addresses)),
         Cause::HandshakeFailed(why) => handshake(why, host, *port),
@@ -67,7 +67,7 @@ fn sentence(cause: Cause, trail: &Trail<'_>) -> String {
             "{host} ended the connection without an answer in HTTP/1.1. Check what stands in front of the receiver; it must not ask for a client certificate."
         ),
         Cause::NoAnswer(Silence::NotAsked) => {
-            format!("{host} was not asked: this system has no random numbers.")
+            format!("{host} was not checked: no random numbers are available.")
         }
         Cause::Redirected(status) => format!(
             "{host} answers with a redirect ({status}), which Zoom does not follow. Exempt this path from log-in pages and from redirects to another host or spelling."
@@ -80,7 +80,7 @@ fn sentence(cause: Cause, trail: &Trail<'_>) -> String {
             "{host} leads to the receiver of this integration, but the headers x-zm-signature and x-zm-request-timestamp do not arrive with a POST, and without them no event can be verified. Let everything in front of the receiver pass them on."
         ),
         Cause::OtherServer => format!(
-            "another server than the receiver of this integration answers at {host}. Check where host and path lead; after a change of the secret token, wait up to two minutes until the receiver has it."
+            "another server than the receiver of this integration answers at {host}. Check the DNS record and the route of host and path; after a change of the secret token, wait up to two minutes until the receiver has it."
         ),
     }
 }
@@ -88,13 +88,13 @@ fn sentence(cause: Cause, trail: &Trail<'_>) -> String {
 fn connection(why: Connection, host: &str, port: u16, addresses: &str) -> String {
     match why {
         Connection::Refused => format!(
-            "{host} leads to {addresses}, where connections to port {port} are refused. Check that the DNS record names the load balancer of the Ingress controller or Gateway, and that this has a listener for TLS."
+            "{host} resolves to {addresses}, where connections to port {port} are refused. Check that the DNS record names the load balancer of the Ingress controller or Gateway, and that this has a listener for TLS."
         ),
         Connection::TimedOut => format!(
-            "{host} leads to {addresses}, where nobody answers on port {port}. Check the DNS record and the firewalls. Some load balancers cannot be reached from the cluster behind them: then try from another place."
+            "{host} resolves to {addresses}, and nothing answers on port {port}. Check the DNS record and the firewalls. Some load balancers cannot be reached from the cluster behind them: then try from another place."
         ),
         Connection::NoRoute => format!(
-            "{host} leads to {addresses}, and there is no way to it from here. Check the DNS record, and what the cluster lets out."
+            "{host} resolves to {addresses}, and there is no route to it from here. Check the DNS record and the egress rules of the cluster."
         ),
     }
 }
@@ -102,10 +102,10 @@ fn connection(why: Connection, host: &str, port: u16, addresses: &str) -> String
 fn handshake(why: Handshake, host: &str, port: u16) -> String {
     match why {
         Handshake::OldVersion => format!(
-            "{host} has neither TLS 1.2 nor 1.3, and Zoom takes nothing older. Enable them where TLS ends."
+            "{host} supports neither TLS 1.2 nor 1.3, which Zoom requires. Enable them where TLS ends."
         ),
         Handshake::NotTls => format!(
-            "what listens at {host} on port {port} does not speak TLS. Lead the port to the listener for TLS."
+            "what listens at {host} on port {port} does not speak TLS. Forward the port to the listener for TLS."
         ),
         Handshake::UnknownHost => format!(
             "the server that {host} leads to has no certificate for this host. Name its Secret in webhook.endpoint.ingress.tlsSecretName, or in the listener of the Gateway."
@@ -125,16 +125,16 @@ fn handshake(why: Handshake, host: &str, port: u16) -> String {
 fn certificate(why: Certificate, host: &str) -> String {
     match why {
         Certificate::Expired => format!(
-            "the certificate of {host} has expired. Renew it, and look at why that did not happen by itself."
+            "the certificate of {host} has expired. Renew it, and find out why it was not renewed automatically."
         ),
         Certificate::NotYetValid => format!(
-            "the certificate of {host} is not valid yet. Check the clocks of who issued it and of this node."
+            "the certificate of {host} is not valid yet. Check the clock of this node and that of the issuer."
         ),
         Certificate::OtherHost => format!(
             "the certificate at {host} is for other hosts. Name the Secret with the right one in webhook.endpoint.ingress.tlsSecretName, or in the listener of the Gateway."
         ),
         Certificate::UnknownIssuer => format!(
-            "nobody who is publicly trusted stands behind the certificate of {host}: it is self-signed, as an Ingress controller's own is, or the intermediate certificate is not sent with it. Serve the full chain of a public certificate authority."
+            "the certificate of {host} is not signed by a public authority: it is self-signed, like the default certificate of an Ingress controller, or the intermediate certificate is missing. Serve the full chain of a public certificate authority."
         ),
         Certificate::Unusable => format!(
             "the certificate of {host} is not one for a public server. Serve the full chain of a public certificate authority."
@@ -145,19 +145,19 @@ fn certificate(why: Certificate, host: &str) -> String {
 fn status(status: u16, host: &str) -> String {
     let (what, remedy) = match status {
         401 | 403 => (
-            "somebody in front of the receiver refuses",
+            "a login page, allow list or filter in front of the receiver rejects the request",
             "Exempt this path from log-ins, allow lists and bot filters: Zoom can pass none of them.",
         ),
         404 => (
-            "what stands in front does not know the host or the path",
+            "the Ingress or Gateway has no route for this host and path",
             "Check the Ingress or HTTPRoute, its class or parentRefs, and webhook.endpoint.path; after a change of the secret token, wait up to two minutes until the receiver has it.",
         ),
         502..=504 => (
-            "what stands in front does not find the receiver",
-            "Check its way to the receiver's Service, such as NetworkPolicies and the port.",
+            "the Ingress or Gateway cannot reach the receiver",
+            "Check its connection to the receiver's Service, such as NetworkPolicies and the port.",
         ),
         _ => (
-            "that is not what the receiver says",
+            "the answer does not come from the receiver",
             "Check what stands in front of the receiver.",
         ),
     };
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn private_addresses_are_pointed_out_whatever_was_found() {
-        let warning = "leads to private addresses only (10.0.0.5)";
+        let warning = "resolves to private addresses only (10.0.0.5)";
         for cause in [Cause::Reachable, Cause::UnexpectedStatus(404)] {
             assert!(
                 message_of(cause, &["10.0.0.5"]).contains(warning),

@@ -175,7 +175,7 @@ pub enum Mistake {
     AccountOrActivation,
     /// The app is disabled.
     AppDisabled,
-    /// The account's administrator does not allow the app.
+    /// The Zoom administrator of the account does not allow the app.
     DisabledByAdmin,
     /// The user who owns the app or grant no longer exists.
     OwnerGone,

@@ -93,7 +93,7 @@ async fn a_good_pair_with_its_scope_is_well() {
     let said = zoom.asked(&args, &environment(ID, SECRET, ACCOUNT)).await;
     assert_eq!(said.code, Some(0), "{said:?}");
     for text in [
-        "Zoom takes client id and client secret as a pair.",
+        "Zoom accepts this client id and client secret.",
         "Zoom gives a token for the account, for 60 minutes.",
         "Every required scope is granted.",
         "Nothing to do.",
@@ -160,7 +160,7 @@ async fn values_in_each_others_places_are_recognized() {
         (
             environment(ID, TOKEN, ACCOUNT),
             &token,
-            "ZOOM_WEBHOOK_SECRET_TOKEN holds the client secret",
+            "ZOOM_WEBHOOK_SECRET_TOKEN contains the client secret",
         ),
     ] {
         let said = zoom
@@ -221,7 +221,12 @@ async fn files_and_a_manifest_are_read() {
     let (from_file, from_directory) = (from_file.run().await, from_directory.run().await);
     for said in [silent(from_file), silent(from_directory)] {
         assert_eq!(said.code, Some(1), "{said:?}");
-        assert!(said.stdout.contains("as a pair."), "{}", said.stdout);
+        assert!(
+            said.stdout
+                .contains("accepts this client id and client secret."),
+            "{}",
+            said.stdout
+        );
         assert!(
             said.stdout.contains("tick user:read:user."),
             "{}",
@@ -269,7 +274,7 @@ async fn what_cannot_be_examined_is_no_finding() {
     let said = silent(program.run().await);
     assert_eq!(said.code, Some(1), "{said:?}");
     assert!(
-        said.stdout.contains("Zoom said neither yes nor no"),
+        said.stdout.contains("Zoom gave no clear answer"),
         "{}",
         said.stdout
     );

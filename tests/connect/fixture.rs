@@ -1,5 +1,5 @@
 //! The pages with a cluster, keys and two links of their own: the connection `ada` of the integration
-//! `plain`, and the integration `open` with self service.
+//! `plain`, and the integration `open` with self-service.
 
 use std::{fs, net::SocketAddr, sync::Arc, time::Duration};
 

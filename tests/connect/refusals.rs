@@ -12,7 +12,7 @@ use super::{
 type Change = Box<dyn Fn(&mut serde_json::Value)>;
 
 const AGAIN: &str = "Please start again";
-const UNUSABLE: &str = "This answer cannot be used";
+const UNUSABLE: &str = "This link from Zoom cannot be used";
 
 async fn refused(running: &Running, seen: &Seen, status: u16, title: &str, outcome: &str) {
     assert_eq!((seen.status, seen.title()), (status, title));
@@ -98,7 +98,7 @@ async fn the_callback_of_another_integration() {
     let running = Fixture::new().start().await;
     let mut begun = running.begin(ADA).await;
     let seen = begun.returns("/zoom/callback/clinics/other", "c").await;
-    let title = "This answer belongs to another app";
+    let title = "This link from Zoom belongs to another app";
     refused(&running, &seen, 400, title, "other_integration").await;
     let seen = begun.returns("/zoom/callback/elsewhere/plain", "c").await;
     assert_eq!(seen.title(), title);
@@ -151,12 +151,12 @@ async fn zoom_names_another_error() {
     let seen = with("invalid_scope").await;
     let title = "Zoom reported a problem";
     refused(&running, &seen, 400, title, "zoom_error").await;
-    assert!(seen.body.contains("invalid_scope") && seen.body.contains("need a correction"));
+    assert!(seen.body.contains("invalid_scope") && seen.body.contains("must be corrected"));
     assert!(
         with("server_error")
             .await
             .body
-            .contains("The trouble is at Zoom")
+            .contains("This is a problem at Zoom")
     );
     let seen = with("%3Cscript%3E").await;
     assert_eq!(seen.title(), title);
@@ -201,7 +201,7 @@ async fn a_link_to_nothing_tells_nothing() {
         "/zoom/connections/clinics/bob/AAAAAAAAAAAAAAAAAAAAAA",
         "/zoom/connections/elsewhere/ada/AAAAAAAAAAAAAAAAAAAAAA",
         "/zoom/integrations/clinics/none/BBBBBBBBBBBBBBBBBBBBBB",
-        // Without self service, though the link is the one in its status.
+        // Without self-service, though the link is the one in its status.
         "/zoom/integrations/clinics/plain/BBBBBBBBBBBBBBBBBBBBBB",
         "/connections/clinics/ada/AAAAAAAAAAAAAAAAAAAAAA",
     ] {

@@ -1,4 +1,4 @@
-//! In which language a person reads.
+//! The languages of pages and handouts.
 
 use serde::{Deserialize, Serialize};
 

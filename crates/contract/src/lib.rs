@@ -9,7 +9,7 @@
 //! | How does a receiver prove that a URL leads to it? | [`proof`] |
 //! | Which states is the tenant's back end told of? | [`lifecycle`] |
 //! | Which value is in a key of a credentials Secret? | [`secret_value`] |
-//! | Which languages do pages and hand-outs have? | [`language`] |
+//! | Which languages do pages and handouts have? | [`language`] |
 //! | What does an event's name look like? | [`event_name`] |
 
 pub mod consent;

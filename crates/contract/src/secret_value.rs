@@ -3,9 +3,9 @@
 //!
 //! People copy these values from a browser through chat programs, PDFs and editors, and put more into the
 //! Secret than they see. Zoom's values are ASCII without blanks. So what surrounds a value is dropped: white
-//! space of any alphabet, byte order marks, invisible and control characters, pairs of quotes. What cannot be
-//! told from the value is no value, and named: such characters inside it, other encodings, base64 that was
-//! applied twice.
+//! space of any alphabet, byte order marks, invisible and control characters, pairs of quotes. A value that cannot
+//! be cleaned safely is rejected, and the reason is named: such characters inside it, other encodings, double
+//! base64.
 
 use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL, BASE64URL_NOPAD};
 

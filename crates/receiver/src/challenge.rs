@@ -3,9 +3,9 @@
 //! Zoom asks when a person presses "Validate", and again every 72 hours; after six failures in a
 //! row it stops sending events (Zoom, "Using webhooks", "Validate your webhook endpoint").
 //!
-//! The answer is made with the same key as event signatures. Were any `plainToken` answered, one
-//! that reads `v0:<time>:<body>` would be answered with the signature of that event, and who can
-//! make Zoom or a proxy relay a token could forge events. Tokens are therefore restricted to an
+//! The answer is made with the same key as event signatures. If every `plainToken` were answered, a
+//! token of the form `v0:<time>:<body>` would get the signature of that event, and whoever can make
+//! Zoom or a proxy relay a token could forge events. Tokens are therefore restricted to an
 //! alphabet without the colon, which every signed text contains.
 
 use data_encoding::HEXLOWER;

@@ -1,4 +1,4 @@
-//! Stopping: one signal asks, a deadline bounds the answer, a second signal aborts.
+//! Shutdown: the first signal starts an orderly stop with a deadline, the second aborts.
 
 use std::{future::Future, io, sync::Arc, time::Duration};
 

@@ -1,8 +1,8 @@
-//! Whether Zoom takes the credentials of a General app, before anybody has authorized it.
+//! Whether Zoom accepts the credentials of a General app, before anybody has authorized it.
 //!
 //! Zoom's token endpoint is asked to exchange a refresh token that nobody has. It looks at client id and
-//! secret first: `invalid_client` refuses them, `invalid_grant` is about the refresh token and so takes
-//! them. Nothing is spent and nothing is given.
+//! secret first: `invalid_client` rejects them; `invalid_grant` rejects only the refresh token, so the
+//! credentials were accepted. Nothing is spent and nothing is given.
 
 use super::{Class, Error, Fault};
 

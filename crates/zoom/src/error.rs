@@ -23,7 +23,7 @@ pub enum Fault {
     AccountRejected,
     /// The app is deactivated or was disabled by Zoom.
     AppDisabled,
-    /// The account's administrator does not allow the app.
+    /// The Zoom administrator of the account does not allow the app.
     DisabledByAdmin,
     /// The user who owns the token no longer exists.
     OwnerGone,
@@ -222,7 +222,7 @@ impl Error {
             fault,
             detail: detail(status, &body),
             retry_after,
-            // A proxy that lost patience (408) does not know either.
+            // A proxy that timed out (408) does not know either.
             ambiguous: !(400..500).contains(&status) || status == 408,
             request: None,
         }

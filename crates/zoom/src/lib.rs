@@ -3,7 +3,7 @@
 //! | Question | Where |
 //! |---|---|
 //! | Which requests are sent, and how? | `request.rs`, `client.rs`, `check.rs`; where to: `endpoints.rs`; over which connections: `transport.rs` |
-//! | Which fault is an answer, by status and words? | `error.rs`; by what was asked: `by_request.rs` |
+//! | How is an answer classified, by status and text? | `error.rs`; by request: `by_request.rs` |
 //! | When may the next request come? | `retry_after.rs` reads what Zoom asks for; the controller's `schedule.rs` obeys it |
 //! | What does a token answer contain? | `token.rs`; whose token it is: `identity.rs` |
 //! | What does a scope allow, and which one is missing? | [`scopes`] |

@@ -56,7 +56,7 @@ macro_rules! register {
 register! {
     // === Any resource ===
 
-    /// first work: a token is being requested
+    /// the first token is being requested
     RequestingToken = "RequestingToken" in [Integration Connection] on [Ready(Unknown False)]
         for Nobody: "";
     /// a Secret or a key in it is missing
@@ -74,7 +74,7 @@ register! {
     /// scopes are missing, which Zoom may correct within seconds after a change; the operator asks again
     ScopesPending = "ScopesPending" in [Integration Connection] on [Ready(Unknown False)]
         for Nobody: "";
-    /// the published token has expired, and refreshing it fails
+    /// the published token has expired, and the operator cannot refresh it
     TokenExpired = "TokenExpired" in [Integration Connection] on [Ready(Unknown False)]
         for Nobody: "`TokenFresh` has the reason";
     /// the token was issued and could not be written to its Secret
@@ -89,10 +89,10 @@ register! {
     /// all required scopes are granted
     Granted = "Granted" in [Integration Connection] on [ScopesGranted(True)]
         for Nobody: "";
-    /// somebody else's Secret has the name of one that the operator writes, or the Secret of a grant was changed by hand
+    /// another Secret already has a name that the operator needs, or the Secret of a grant was changed by hand
     SecretConflict = "SecretConflict" in [Integration Connection] on [Ready(False) TokenFresh(False)]
         for AppOwner: "delete or rename the Secret that the message names, or set `token.secretName`";
-    /// a field asks for what this operator cannot do, or is not configured for
+    /// a field is not supported by this version of the operator or by its configuration
     NotSupported = "NotSupported" in [Integration Connection] on [Ready(False)]
         for AppOwner: "change what the message names; consent pages need the chart's `connect.url`";
     /// `spec.suspend` is set; other reasons stay as they were
@@ -122,7 +122,7 @@ register! {
     /// Zoom gave a token and refuses the call of `credentials.probe` with it; the token is published all the same
     ProbeRefused = "ProbeRefused" in [Integration] on [Ready(False) TokenFresh(False)]
         for AppOwner: "add the scope that the call needs, or change `credentials.probe.path`; the message has Zoom's words";
-    /// `oauth.redirectUrl` is not the operator's callback, although the operator has the consent pages
+    /// `oauth.redirectUrl` is not the callback of the operator, which hosts the consent pages
     RedirectUrlMismatch = "RedirectUrlMismatch" in [Integration] on [Ready(False)]
         for AppOwner: "set `oauth.redirectUrl` to `status.redirectUrl` or remove it, or set `oauth.consent.mode: External`";
     /// the receiver accepts requests
@@ -146,7 +146,7 @@ register! {
     /// the integration is being deleted and waits for stored events
     Deleting = "Deleting" in [Integration] on [Ready(False)]
         for Nobody: "";
-    /// somebody else's object has the name of one of the receiver's
+    /// another object already has a name that the receiver needs
     ReceiverConflict = "ReceiverConflict" in [Integration] on [Ready(False) ReceiverAvailable(False)]
         for AppOwner: "delete or rename the object that the message names";
     /// Zoom has not validated the webhook URL yet
@@ -209,9 +209,9 @@ register! {
     /// the receiver tried to reach the sink without an event: the name has no address, the address is not allowed, nothing accepts connections, or a NATS server refused the log-in
     SinkUnreachable = "SinkUnreachable" in [Delivery] on [EventsDelivered(False)]
         for AppOwner: "correct the field of `webhook.sink` that the message names";
-    /// the sink refuses some events and accepts others: [how it goes on](events.md#an-event-that-the-sink-does-not-accept)
+    /// the sink refuses some events and accepts others: [what happens next](events.md#an-event-that-the-sink-does-not-accept)
     EventsSetAside = "EventsSetAside" in [Delivery] on [EventsDelivered(False)]
-        for AppOwner: "look in the sink's log why it refuses them";
+        for AppOwner: "find the cause in the log of the sink";
     /// no event has arrived yet
     NothingDelivered = "NothingDelivered" in [Delivery] on [EventsDelivered(Unknown)]
         for Nobody: "";
@@ -235,7 +235,7 @@ register! {
         for AppOwner: "make the value in Zoom's form (the endpoint's authentication) and the keys of the credentials Secret that the message names the same";
     /// two or more requests in a row are signed with the app's secret token for a time that is more than two hours from the receiver's clock. Zoom gets 503 and repeats each event for 85 minutes
     ClockSkew = "ClockSkew" in [Delivery] on [EventsVerified(False)]
-        for PlatformEngineer: "correct the clocks of the nodes with the receiver's Pods. If they are right, somebody repeats old requests, and the next event of Zoom ends this";
+        for PlatformEngineer: "correct the clocks of the nodes with the receiver's Pods. If they are right, somebody sends old requests again; the next event from Zoom clears this condition";
     /// a notice that a user removed the app has a wrong signature or a wrong time. The operator ignores it and asks Zoom instead, at most once an hour for each user
     RemovalNotVerified = "RemovalNotVerified" in [Delivery] on [EventsVerified(False)]
         for AppOwner: "check that `webhook-secret-token` is the secret token of this app and environment";
@@ -245,19 +245,19 @@ register! {
 
     // === The public address ===
 
-    /// this integration's receiver answered, and proved that it is the one
+    /// the receiver of this integration answered
     Reachable = "Reachable" in [Endpoint] on [EndpointReachable(True)]
         for Nobody: "";
     /// no Gateway serves the `HTTPRoute`: its status says `Accepted` False or `ResolvedRefs` False for each Gateway
     RouteRefused = "RouteRefused" in [Endpoint] on [EndpointReachable(False)]
         for AppOwner: "read the message, which quotes the Gateway; correct `endpoint.host` or `endpoint.gateway.parentRefs`, or ask the platform engineer to let the Gateway accept routes from this namespace";
-    /// the URL is not https with the name of a host
+    /// the URL is not https with a host name
     UrlUnusable = "UrlUnusable" in [Endpoint] on [EndpointReachable(False)]
         for AppOwner: "correct `endpoint.host`";
     /// the host has no address
     NameNotFound = "NameNotFound" in [Endpoint] on [EndpointReachable(False)]
         for PlatformEngineer: "create the DNS record";
-    /// the host leads to loopback, a link-local or metadata address, or to the cluster's API; the operator does not try these
+    /// the host resolves to loopback, a link-local or metadata address, or to the cluster's API; the operator does not check these
     AddressRefused = "AddressRefused" in [Endpoint] on [EndpointReachable(False)]
         for PlatformEngineer: "correct the DNS record";
     /// no connection to port 443: refused, no answer, or no route
@@ -293,7 +293,7 @@ register! {
     /// the receiver was reachable and accepts no requests now; tried again once it does
     ReceiverDown = "ReceiverDown" in [Endpoint] on [EndpointReachable(Unknown)]
         for Nobody: "`ReceiverAvailable` has the reason";
-    /// not yet: no receiver that accepts requests, no secret token, or suspended
+    /// not checked yet: the receiver does not accept requests, the secret token is missing, or the integration is suspended
     NotChecked = "NotChecked" in [Endpoint] on [EndpointReachable(Unknown)]
         for Nobody: "";
 
@@ -311,13 +311,13 @@ register! {
     /// the app is deactivated, or Zoom disabled it
     AppDisabled = "AppDisabled" in [Zoom] on [Ready(False) TokenFresh(False) CredentialsValid(False)]
         for AppOwner: "activate the app in Zoom, or ask Zoom why it is disabled";
-    /// the account's administrator does not allow the app
+    /// the Zoom administrator of the account does not allow the app
     DisabledByAdmin = "DisabledByAdmin" in [Zoom] on [Ready(False) TokenFresh(False) CredentialsValid(False)]
         for ZoomAdministrator: "approve the app in the Zoom App Marketplace";
     /// the Zoom user who owns the app or grant no longer exists
     OwnerGone = "OwnerGone" in [Zoom Grant] on [Ready(False) TokenFresh(False) CredentialsValid(False)]
         for AppOwner: "move the app to another owner; for a connection, another person authorizes another connection";
-    /// the grant is used up, revoked, unused for 90 days, or replaced by a newer authorization
+    /// the grant was invalidated, revoked, unused for 90 days, or replaced by a newer authorization
     GrantLost = "GrantLost" in [Zoom Grant] on [Ready(False) TokenFresh(False) CredentialsValid(False)]
         for AuthorizingPerson: "open the link and authorize again. If many connections of an app say so after a change of its Secret, check the Secret first: [the refresh tokens are kept for a while](general-apps.md#lifetimes-and-deadlines)";
     /// the redirect URL is not the one in Zoom's form
@@ -380,19 +380,19 @@ register! {
     /// the integration is of kind `ServerToServer` or `WebhookOnly`, which nobody can authorize
     NotAGeneralApp = "NotAGeneralApp" in [Connection] on [Ready(False)]
         for AppOwner: "refer to another integration, in a new connection";
-    /// the app's consent belongs to your back end
+    /// your own back end runs the consent of the app
     ConsentIsExternal = "ConsentIsExternal" in [Connection] on [Ready(False)]
         for AppOwner: "set `importSecretRef`, or `oauth.consent.mode: Operator`";
-    /// the grant belongs to somebody else than `subject`, or than who authorized first
+    /// the person who authorized is not `subject`, or is not the person who authorized first
     WrongSubject = "WrongSubject" in [Connection Consent] on [Ready(False) SubjectVerified(False)]
         for AuthorizingPerson: "the right person opens the link; or the app owner corrects `subject`";
     /// `subject` names somebody, and Zoom does not say who authorized, or has not verified that person's email address
     SubjectUnverifiable = "SubjectUnverifiable" in [Connection Consent] on [Ready(False) SubjectVerified(False)]
         for AppOwner: "add the scope that the message names, and let the person authorize again; or remove `email` and `accountId`";
-    /// the same Zoom user authorized another connection of this app, which the message names
+    /// this Zoom user already authorized this app through another connection, which the message names
     SubjectAlreadyConnected = "SubjectAlreadyConnected" in [Connection Consent] on [Ready(False) SubjectVerified(False)]
         for AppOwner: "delete one of the two connections, and let the person authorize the other again; the operator notices a deletion within half a minute";
-    /// the same Zoom account allowed this admin-managed app by another connection before, which the message names
+    /// this Zoom account already authorized this admin-managed app through another connection, which the message names
     AccountAlreadyConnected = "AccountAlreadyConnected" in [Connection Consent] on [Ready(False) SubjectVerified(False)]
         for AppOwner: "delete one of the two connections; an admin-managed app has one for each account";
     /// Zoom says who authorized, and it is the expected person
@@ -414,13 +414,13 @@ register! {
     /// events are sorted by account once they are stored, and the integration has no buffer
     BufferRequired = "BufferRequired" in [Connection] on [EventsRouted(False)]
         for AppOwner: "set `webhook.buffer` of the integration";
-    /// nothing proves which Zoom account is the connection's
+    /// the Zoom account of the connection is not known
     AccountUnknown = "AccountUnknown" in [Connection] on [EventsRouted(False)]
         for AppOwner: "the message says how: a scope and another consent, or an entry in `accounts` of the integration";
-    /// another connection of the app has the account by an earlier proof, and gets its events
+    /// another connection of the app was proved for this account earlier, and gets its events
     AccountClaimed = "AccountClaimed" in [Connection] on [EventsRouted(False)]
         for PlatformEngineer: "correct `accounts` of the integration, or delete one of the two connections";
-    /// the connection's sink cannot be used; the account's events wait, and go nowhere else
+    /// the sink of the connection cannot be used; the events of the account wait in the buffer
     SinkRefused = "SinkRefused" in [Connection] on [EventsRouted(False)]
         for AppOwner: "correct what the message names: the Secret, its label, or the Service";
     /// the receiver cannot use the route, for example because of a network that the operator refuses

@@ -31,7 +31,7 @@ use super::{
     printcolumn(name = "Integration", type_ = "string", json_path = ".spec.integrationRef.name", description = "The app that is authorized."),
     printcolumn(name = "Status", type_ = "string", json_path = ".status.phase", description = "The phase, for people."),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status", description = "Whether the connection can be used."),
-    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason", description = "Why."),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason", description = "The reason of the condition Ready."),
     printcolumn(name = "Subject", type_ = "string", json_path = ".status.subject.email", description = "Who authorized the app."),
     printcolumn(name = "Expires", type_ = "string", json_path = ".status.token.expiresAt", description = "When the current access token expires."),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),

@@ -25,8 +25,8 @@ pub struct Credentials {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct Probe {
-    /// What is read by GET, below `/v2` of the API host that Zoom names. Default: `/users?page_size=1`, which needs
-    /// the scope `user:read:list_users:admin`.
+    /// Path of the GET request, below `/v2` of the API host that Zoom returns with the token. Default:
+    /// `/users?page_size=1`, which needs the scope `user:read:list_users:admin`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(
         length(min = 2, max = 200),

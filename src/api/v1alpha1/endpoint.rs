@@ -58,8 +58,8 @@ pub struct Ingress {
     pub annotations: Option<BTreeMap<String, String>>,
 }
 
-/// How the path of an Ingress is compared: `Exact` (default), `Prefix`, or `ImplementationSpecific` for classes
-/// that know only their own way.
+/// How the path of an Ingress is compared: `Exact` (default), `Prefix`, or `ImplementationSpecific` for ingress
+/// classes that support neither.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum PathType {
     /// This path.
@@ -127,7 +127,7 @@ fn host_schema(_: &mut SchemaGenerator) -> Schema {
         "maxLength": 253,
         "x-kubernetes-validations": [{
             "rule": r"self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)+$') && !self.matches('[.][0-9]+$')",
-            "message": "endpoint.host is a host name in lower case only, not an address: write hooks.example.com, without https:// in front, and without a port (Zoom uses 443) or a path (which goes into endpoint.path) behind"
+            "message": "endpoint.host must be a lower-case host name: write hooks.example.com, without https://, port (Zoom uses 443) or path (set endpoint.path)"
         }]
     })
 }

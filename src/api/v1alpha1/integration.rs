@@ -25,7 +25,7 @@ const BOT_SCOPE: &str = "imchat:bot";
     namespaced,
     status = "ZoomIntegrationStatus",
     derive = "PartialEq",
-    doc = "One tenant's Zoom app: its kind, scopes, events and where its credentials lie. The operator keeps a valid access token in a Secret, runs the tenant's webhook receiver and says in the status what state the tenant is in and who has to act.",
+    doc = "One tenant's Zoom app: its kind, scopes, events, and the Secret with its credentials. The operator keeps a valid access token in a Secret and runs the webhook receiver. The status shows the state of the integration and who must act.",
     scale(
         spec_replicas_path = ".spec.webhook.receiver.replicas",
         status_replicas_path = ".status.webhook.replicas",
@@ -35,7 +35,7 @@ const BOT_SCOPE: &str = "imchat:bot";
     selectable = ".spec.credentials.secretRef.name",
     printcolumn(name = "Status", type_ = "string", json_path = ".status.phase", description = "The phase, for people."),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status", description = "Whether the integration can be used."),
-    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason", description = "Why."),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason", description = "The reason of the condition Ready."),
     printcolumn(name = "Expires", type_ = "string", json_path = ".status.token.expiresAt", description = "When the current access token expires."),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(name = "Next", type_ = "string", json_path = ".status.nextStep", description = "What a person has to do next."),
@@ -67,7 +67,7 @@ const BOT_SCOPE: &str = "imchat:bot";
     validation = Rule::new("self.app.kind == 'WebhookOnly' || has(self.scopes)")
         .message("scopes is missing: name in scopes.required what the app needs, Zoom refuses an app without scopes"),
     validation = Rule::new("self.app.kind != 'WebhookOnly' || has(self.webhook)")
-        .message("a WebhookOnly app does nothing but receive events: set webhook"),
+        .message("a WebhookOnly app only receives events: set webhook"),
     validation = Rule::new("self.app.kind != 'WebhookOnly' || !has(self.scopes)")
         .message("scopes are what a token may do, a WebhookOnly app has no token: remove scopes, or create a ServerToServer app"),
     validation = Rule::new("self.app.kind != 'WebhookOnly' || !has(self.oauth) && !has(self.token)")
@@ -94,9 +94,9 @@ const BOT_SCOPE: &str = "imchat:bot";
     validation = scope_rules::admin_level("required"),
     validation = scope_rules::admin_level("optional"),
     validation = Rule::new("self.?oauth.?consent.?mode.orValue('Operator') != 'External' || has(self.readyWhen)")
-        .message("with oauth.consent.mode: External the operator may never see a token: state readyWhen, Installable (an app that waits for its installation is ready) or Connected"),
+        .message("with oauth.consent.mode: External, readyWhen is required: set Installable (ready before anybody has installed the app) or Connected"),
     validation = Rule::new("!self.?oauth.?redirectUrl.orValue('').startsWith('http://') || self.app.?environment.orValue('Production') == 'Development'")
-        .message("Zoom takes a redirect URL with http only for a Development app: use https, or set app.environment: Development")
+        .message("Zoom accepts an http redirect URL only for a Development app: use https, or set app.environment: Development")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ZoomIntegrationSpec {
@@ -148,8 +148,8 @@ pub struct ZoomIntegrationSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allowed_namespaces: Option<AllowedNamespaces>,
 
-    /// Whose events are whose, where no consent proves it: a user-managed app, or consents that another back
-    /// end runs. The events of each account go to the sink of the connection that is named here. An
+    /// Assigns Zoom accounts to connections where no consent proves the account: for a user-managed app, or when
+    /// another back end runs the consent. The events of each account go to the sink of the connection that is named here. An
     /// admin-managed app needs no entry for an account that allowed it by the operator's consent pages.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 500))]
@@ -164,7 +164,8 @@ pub struct ZoomIntegrationSpec {
     pub external_refs: Option<BTreeMap<String, String>>,
 }
 
-/// When the integration is Ready.
+/// When `Ready` becomes True. `Connected` (default): when a token is valid, an event has arrived or Zoom has validated
+/// the endpoint. `Installable`: already when only the installation by a person is left.
 #[derive(
     Serialize, Deserialize, schemars::JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Default,
 )]

@@ -164,7 +164,7 @@ pub struct WebhookStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events_seen: Vec<String>,
     /// Up to 16 events that Zoom sent within the last three days although they are not declared. They are
-    /// acknowledged and go no further.
+    /// acknowledged and discarded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events_undeclared: Vec<String>,
     /// How many events are declared.

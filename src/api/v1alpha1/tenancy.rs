@@ -79,7 +79,7 @@ pub struct AccountClaim {
     validation = Rule::new("has(self.http) != has(self.nats)")
         .message("sink needs exactly one of http and nats"),
     validation = Rule::new("!has(self.http) || self.http.?format.orValue('CloudEvents') != 'Zoom' || has(self.http.credentialsSecretRef)")
-        .message("format: Zoom signs with a secret of your own: set sink.http.credentialsSecretRef to a Secret with the key webhook-secret-token, or set format to CloudEvents")
+        .message("format: Zoom needs a signing secret of the tenant: set sink.http.credentialsSecretRef to a Secret with the key webhook-secret-token, or set format to CloudEvents")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ConnectionSink {
@@ -101,8 +101,8 @@ pub struct ConnectionSink {
 )]
 #[serde(rename_all = "camelCase")]
 pub struct SelfServiceTemplate {
-    /// The namespace in which connections are created. The integration has to allow it, and it has to agree
-    /// by the label `zoom-operator.io/accept-connections` with the integration's namespace as value, or by the chart
+    /// Namespace of the new connections. The integration must allow it (`allowedNamespaces`), and the namespace must
+    /// accept connections: by the label `zoom-operator.io/accept-connections` with the integration's namespace as value, or by the chart
     /// value `connect.acceptConnections`. Default: the integration's own namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "namespace_schema")]

@@ -43,12 +43,12 @@ pub struct Webhook {
     /// Store events before they are acknowledged. Absent: Zoom gets its answer when the sink has answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub buffer: Option<Buffer>,
-    /// What becomes of events of Zoom accounts that no `ZoomConnection` with a sink has: `Sink` (default) sends
+    /// What happens to events of Zoom accounts without a `ZoomConnection`: `Sink` (default) sends
     /// them to `sink`, `DeadLetter` keeps them as dead letters, `Drop` discards and counts them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unclaimed_accounts: Option<UnclaimedAccounts>,
-    /// Tell the sink also of states that need a person, for example a lost grant or refused credentials, so
-    /// that your product can tell its user. Set it to `{}`. Absent: the sink gets Zoom's events only.
+    /// Send lifecycle events to the sink: states that need a person, for example a lost grant or rejected
+    /// credentials, so that your product can tell its user. Set it to `{}`. Absent: the sink gets Zoom's events only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifecycle_events: Option<LifecycleEvents>,
     /// Size and placement of the receiver.
@@ -58,7 +58,7 @@ pub struct Webhook {
     pub receiver: Option<ReceiverKnobs>,
 }
 
-/// What becomes of events of accounts that no connection has. `Sink`: they go to `webhook.sink`. `DeadLetter`: they
+/// What happens to events of Zoom accounts without a connection. `Sink`: they go to `webhook.sink`. `DeadLetter`: they
 /// become dead letters. `Drop`: they are discarded and counted.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum UnclaimedAccounts {
@@ -71,7 +71,7 @@ pub enum UnclaimedAccounts {
     Drop,
 }
 
-/// Tell the sink also of states that need a person. Has no fields yet.
+/// Send lifecycle events to the sink: states that need a person. Has no fields yet.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Default)]
 pub struct LifecycleEvents {}
 
@@ -246,7 +246,7 @@ pub struct Buffer {
     pub storage_class_name: Option<String>,
     /// Size of the volume of each receiver Pod, at least `16Mi`; seven tenths of it are for events.
     /// Default: `1Gi`. A larger size expands the volumes, if their storage class allows it; a volume never
-    /// shrinks. `Ready` says what stands against it.
+    /// shrinks. If the volumes cannot be expanded, the condition `Ready` says why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::size_schema")]
     pub size: Option<Quantity>,

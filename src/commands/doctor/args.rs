@@ -40,7 +40,7 @@ pub struct Args {
     #[arg(long, value_delimiter = ',')]
     pub scopes: Vec<String>,
 
-    /// A file with a `ZoomIntegration`, which says kind, scopes and names of keys, and is checked itself.
+    /// File with a `ZoomIntegration`. Kind, scopes and key names are taken from it, and it is checked too.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["kind", "scopes"])]
     pub spec: Option<PathBuf>,
 
@@ -56,7 +56,7 @@ pub struct Args {
     #[allow(missing_docs, reason = "clap would show it as the section's help")]
     pub egress: Egress,
 
-    /// How to print.
+    /// Output format.
     #[arg(long, short, value_enum, default_value_t)]
     pub output: Output,
 

@@ -51,7 +51,7 @@ pub fn diagnose(case: &Case<'_>, now: Timestamp) -> Report {
     let kind = match case.spec.app.kind {
         AppKind::General => "General",
         AppKind::ServerToServer => "Server-to-Server",
-        AppKind::WebhookOnly => "webhook-only",
+        AppKind::WebhookOnly => "Webhook-only",
     };
     let zoom = case.zoom.trim_end_matches('/');
     let mut report = Report::on(format!(
@@ -73,7 +73,7 @@ pub fn of_manifest(manifest: &Manifest, now: Timestamp) -> Report {
     report.add(
         "credentials",
         CheckStatus::Unknown,
-        "Not tried: give --from-env, --from-file or --secret.",
+        "Not checked: add --from-env, --from-file or --secret.",
     );
     let facts = Facts::default();
     let steps = setup::steps(&manifest.spec, &facts, now);
@@ -107,7 +107,7 @@ fn values(case: &Case<'_>, report: &mut Report) {
     for key in &case.values.lacking {
         let called = called(key);
         let problem = if case.values.secret.unusable.contains(key) {
-            "is empty, or no text without blanks: copy it again from"
+            "is empty or contains blanks: copy it again from"
         } else {
             "is missing: copy it from"
         };
@@ -116,15 +116,14 @@ fn values(case: &Case<'_>, report: &mut Report) {
     }
     for (key, other) in &case.values.secret.same {
         let (key, other) = (called(key), called(other));
-        let text =
-            format!("{key} and {other} hold the same value: one was copied twice, probably {key}.");
+        let text = format!("{key} and {other} have the same value: one is wrong, probably {key}.");
         report.add("values", CheckStatus::ToDo, text);
     }
     if case.values.lacking.is_empty() && case.values.secret.same.is_empty() {
         report.add(
             "values",
             CheckStatus::Ok,
-            "Every value that is needed is there.",
+            "All required values are present.",
         );
     }
 }
@@ -169,7 +168,7 @@ fn pair(report: &mut Report) {
     report.add(
         "pair",
         CheckStatus::Ok,
-        "Zoom takes client id and client secret as a pair.",
+        "Zoom accepts this client id and client secret.",
     );
 }
 
@@ -186,7 +185,7 @@ fn failed(error: &Error, case: &Case<'_>, report: &mut Report) {
             let zoom = case.zoom.trim_end_matches('/');
             let detail = &error.detail;
             let text = format!(
-                "Zoom said neither yes nor no ({detail}): try again. If it lasts, check the way from here to {zoom}."
+                "Zoom gave no clear answer ({detail}): try again. If this continues, check the network connection to {zoom}."
             );
             report.add("zoom", CheckStatus::ToDo, text);
         }
@@ -206,15 +205,15 @@ fn swapped(swap: Swap, case: &Case<'_>) -> String {
     match swap {
         Swap::ClientIdAndAccountId => {
             let account = called(keys.account_id());
-            format!("{id} and {account} are swapped: Zoom takes them the other way round.")
+            format!("{id} and {account} are swapped: Zoom accepts them the other way round.")
         }
         Swap::ClientIdAndSecret => {
-            format!("{id} and {secret} are swapped: Zoom takes them the other way round.")
+            format!("{id} and {secret} are swapped: Zoom accepts them the other way round.")
         }
         Swap::SecretTokenForClientSecret => {
             let token = called(keys.webhook_secret_token());
             format!(
-                "{secret} is wrong, and {token} holds the client secret: copy the Client Secret and the Secret Token again, each to its place."
+                "{secret} is wrong, and {token} contains the client secret: copy the Client Secret and the Secret Token again, each into its own place."
             )
         }
     }
@@ -228,7 +227,7 @@ fn scopes(case: &Case<'_>, report: &mut Report) {
             report.add(
                 "scopes",
                 CheckStatus::Unknown,
-                "They show once somebody authorizes the app.",
+                "The granted scopes are known only after somebody has authorized the app.",
             );
         }
         return;

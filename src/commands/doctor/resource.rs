@@ -107,7 +107,9 @@ fn setup(steps: &[SetupStep], next: Option<String>, report: &mut Report) {
                 (CheckStatus::Ok, "Nothing is left to do in Zoom.".into())
             } else {
                 let titles = titles.join("; ");
-                let text = format!("What can be proved is. Nobody can prove: {titles}.");
+                let text = format!(
+                    "All steps that can be checked are done. These cannot be checked: {titles}."
+                );
                 (CheckStatus::Unknown, text)
             }
         }
@@ -161,7 +163,7 @@ struct Observation<'a> {
 fn is_observed(observation: &Observation<'_>, report: &mut Report) -> bool {
     if observation.observed.is_none_or(|observed| observed < 0) {
         let text = format!(
-            "The operator has not seen it: it has to run, and to watch namespace {}.",
+            "The operator has not processed this resource yet. Check that the operator runs and serves namespace {}.",
             observation.namespace
         );
         report.add("operator", CheckStatus::ToDo, text);
@@ -171,7 +173,7 @@ fn is_observed(observation: &Observation<'_>, report: &mut Report) -> bool {
         report.add(
             "operator",
             CheckStatus::Unknown,
-            "The operator has not seen the latest change yet; what follows is older.",
+            "The operator has not processed the latest change yet. The findings below are from the version before.",
         );
     }
     true
@@ -344,7 +346,7 @@ mod tests {
         };
         let done = "Nothing is left to do in Zoom.".to_owned();
         assert_eq!(of("Done", None), (CheckStatus::Ok, done));
-        let left = "What can be proved is. Nobody can prove: submit the app for review; BackEnd.";
+        let left = "All steps that can be checked are done. These cannot be checked: submit the app for review; BackEnd.";
         assert_eq!(of("Unknown", None), (CheckStatus::Unknown, left.into()));
         let next = "Submit it.".to_owned();
         assert_eq!(

@@ -59,7 +59,7 @@ pub enum Command {
         #[arg(long, value_name = "NAMESPACE/NAME")]
         connection: Option<Connection>,
     },
-    /// Delete events for good.
+    /// Drop dead letters permanently.
     Drop {
         /// The integration.
         integration: String,

@@ -46,7 +46,7 @@ where
     match status {
         _ if also == Some(status) => {}
         StatusCode::NOT_FOUND => bail!("there is no such event, or the receiver has no buffer"),
-        StatusCode::UNAUTHORIZED => bail!("the receiver does not take the token: try again"),
+        StatusCode::UNAUTHORIZED => bail!("the receiver rejects the token: try again"),
         _ => ensure!(status.is_success(), "the receiver answered {status}"),
     }
     Ok((status, body))

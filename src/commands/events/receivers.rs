@@ -47,7 +47,7 @@ pub async fn find(cluster: &Cluster, integration: &str) -> anyhow::Result<Vec<Re
         if has_buffer {
             "the receiver cannot be asked".to_owned()
         } else {
-            format!("ZoomIntegration {integration} has no webhook.buffer, and without one there are no dead letters: Zoom is told of every failure")
+            format!("ZoomIntegration {integration} has no webhook.buffer, and without one there are no dead letters: each event that fails is answered 503")
         }
     })?;
     let pods: Api<Pod> = Api::namespaced(client.clone(), &namespace);
@@ -95,7 +95,7 @@ async fn token(
     let secret = secrets
         .get_opt(&name)
         .await?
-        .with_context(|| format!("Secret {name} is not there yet: the controller makes it"))?;
+        .with_context(|| format!("Secret {name} does not exist yet: the controller creates it"))?;
     let token = secret
         .data
         .unwrap_or_default()

@@ -52,7 +52,7 @@ impl Key {
         let found = found.with_context(|| format!("failed to read {}", path.display()))?;
         Self::new(&found).with_context(|| {
             format!(
-                "{} is no key: openssl rand -base64 32 > {}",
+                "{} does not contain a key: create one with openssl rand -base64 32 > {}",
                 path.display(),
                 path.display()
             )
@@ -106,7 +106,7 @@ pub fn seal(bundle: &Bundle, key: &Key) -> anyhow::Result<String> {
 /// When the text has another format, was changed, or was sealed with another key.
 pub fn open(text: &str, key: &Key) -> anyhow::Result<Bundle> {
     let envelope: Envelope =
-        serde_json::from_str(text).context("this is no file of `grants export`")?;
+        serde_json::from_str(text).context("this file was not written by `grants export`")?;
     if envelope.format != FORMAT {
         bail!(
             "the file has the format {}, and this version reads {FORMAT}",
@@ -115,11 +115,11 @@ pub fn open(text: &str, key: &Key) -> anyhow::Result<Bundle> {
     }
     let bytes = |text: &str| {
         let bytes = BASE64.decode(text.as_bytes());
-        bytes.context("this is no file of `grants export`")
+        bytes.context("this file was not written by `grants export`")
     };
     let nonce: [u8; 12] = bytes(&envelope.nonce)?
         .try_into()
-        .map_err(|_| anyhow!("this is no file of `grants export`"))?;
+        .map_err(|_| anyhow!("this file was not written by `grants export`"))?;
     let sealed = bytes(&envelope.sealed)?;
     let payload = Payload {
         msg: &sealed,

@@ -1,4 +1,4 @@
-//! `handout`: writes the hand-out of an integration of the cluster.
+//! `handout`: writes the handout of an integration of the cluster.
 
 use std::{
     fs,
@@ -38,7 +38,7 @@ pub struct Args {
     pub cluster: Cluster,
 }
 
-/// The format of a hand-out.
+/// The format of a handout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// `CommonMark` with tables.

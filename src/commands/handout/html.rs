@@ -1,4 +1,4 @@
-//! The hand-out as one HTML file: it loads nothing, runs nothing, and everything in it is escaped. Also made
+//! The handout as one HTML file: it loads nothing, runs nothing, and everything in it is escaped. Also made
 //! for printing.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -16,7 +16,7 @@ use contract::Language;
 
 const STYLE: &str = include_str!("style.css");
 
-/// The hand-out as HTML.
+/// The handout as HTML.
 #[must_use]
 pub fn html(handout: &Handout, language: Language) -> String {
     let (texts, words) = (texts(language), words(language));

@@ -1,4 +1,4 @@
-//! The hand-out as Markdown (`CommonMark` with tables).
+//! The handout as Markdown (`CommonMark` with tables).
 
 use std::fmt::Write as _;
 
@@ -12,7 +12,7 @@ use crate::setup::{
 };
 use contract::Language;
 
-/// The hand-out as Markdown.
+/// The handout as Markdown.
 #[must_use]
 pub fn markdown(handout: &Handout, language: Language) -> String {
     let (texts, words) = (texts(language), words(language));

@@ -1,4 +1,4 @@
-//! The content of a hand-out, whatever its format.
+//! The content of a handout, whatever its format.
 
 use jiff::Timestamp;
 use kube::ResourceExt as _;
@@ -20,7 +20,7 @@ const MOST_LINKS: usize = 20;
 /// connection, which contains no capitals.
 const OWN_LINK: &str = "Installation URL";
 
-/// The content of a hand-out.
+/// The content of a handout.
 #[derive(Clone, Debug)]
 pub struct Handout {
     /// The app's name.
@@ -40,7 +40,7 @@ pub struct Handout {
 // === impl Handout ===
 
 impl Handout {
-    /// The hand-out for an integration, with the state at `now`.
+    /// The handout for an integration, with the state at `now`.
     #[must_use]
     pub fn new(
         namespace: &str,

@@ -53,7 +53,7 @@ static ENGLISH: Texts = Texts {
     intro: "Go through the steps in this order. Copy every value exactly: upper and lower case and a trailing slash matter. A step counts as done when the operator has seen proof, not when somebody clicked.",
     portal: "Sign in here with the account that owns the app (Zoom for Government: https://marketplace.zoomgov.com):",
     secrets: "This page contains no secret. A value in the form Secret/key names a Secret in the cluster and its key: that is where the value that you copy from Zoom goes. If you have no access to the cluster, hand the value over through your company's password manager. Do not send it by mail or chat, and do not keep it in notes.",
-    progress: |done, all| format!("{done} of {all} steps are proved."),
+    progress: |done, all| format!("{done} of {all} steps are confirmed."),
     written: |integration, time| format!("For the integration {integration}, as of {time}."),
     place: "Where",
     columns: ["How", "Field", "Value"],

@@ -38,7 +38,7 @@ pub struct Args {
     /// The Server-to-Server integration, or `zconn/NAME`.
     #[arg(value_name = "NAME")]
     pub target: Target,
-    /// Ask and do not wait.
+    /// Request the token and return without waiting.
     #[arg(long)]
     pub no_wait: bool,
     /// How long to wait, in seconds. A token younger than a minute is replaced once it is a minute old.
@@ -128,7 +128,7 @@ async fn check(session: &Session, integration: &ZoomIntegration) -> anyhow::Resu
     }
     let name = integration.name_any();
     if integration.spec.is_webhook_only() {
-        bail!("{name} is a webhook-only app, which has no token");
+        bail!("{name} is a Webhook-only app, which has no token");
     }
     let connections = session.connections(&name).await?;
     let names: Vec<String> = connections
@@ -186,7 +186,7 @@ async fn ask<K: Holder>(session: &Session, before: K, args: &Args) -> anyhow::Re
         .await
         .map_err(|_| {
             anyhow!(
-                "no answer within {} s: the request stands, as annotation {}; does the operator run, and watch this namespace? The clocks of this machine and of the cluster may differ: a token that is younger than the request by the cluster's clock is not replaced",
+                "no answer within {} s. The request stays in annotation {}. Check that the operator runs and serves this namespace. If the clocks of this machine and the cluster differ, a token that looks newer than the request is not replaced",
                 args.timeout,
                 annotation::REFRESH_REQUESTED_AT
             )

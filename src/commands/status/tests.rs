@@ -36,7 +36,7 @@ fn general() -> ZoomIntegration {
         "observedGeneration": 3, "phase": "Ready to install", "clientId": "AbC",
         "installUrl": "https://connect.example.com/i/clinics/acme/n",
         "redirectUrl": "https://connect.example.com/callback/clinics/acme",
-        "nextStep": "Next: paste the endpoint URL, press Validate, then Save. Not proved yet: create the General app.",
+        "nextStep": "Next: paste the endpoint URL, press Validate, then Save. Not confirmed yet: create the General app.",
         "conditions": [
             condition("Ready", "False", "ReadyToInstall", "A person has to open the link."),
             condition("Reconciling", "True", "ReadyToInstall", ""),

@@ -12,7 +12,7 @@ use crate::{
 pub struct Subject<'a> {
     /// The app and its tenant.
     pub integration: &'a ZoomIntegration,
-    /// The connection; `None` with self service.
+    /// The connection; `None` with self-service.
     pub connection: Option<&'a ZoomConnection>,
 }
 

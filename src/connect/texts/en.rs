@@ -15,8 +15,8 @@ pub(super) static TEXTS: Texts = Texts {
     index: Message {
         title: "Zoom connections",
         lines: &[
-            "Here you allow an app of your organization to use Zoom for you.",
-            "Please open the link that your administrator sent you. There is nothing to do without it.",
+            "On this site you allow an app of your organization to use your Zoom account.",
+            "Please open the link that your administrator sent you. Without that link you cannot do anything here.",
         ],
     },
     unknown: Message {
@@ -27,7 +27,7 @@ pub(super) static TEXTS: Texts = Texts {
         ],
     },
     method: Message {
-        title: "That is not possible here",
+        title: "This action is not possible here",
         lines: &["This page can only be opened, not changed. Please open your link again."],
     },
     cross_site: Message {
@@ -67,7 +67,7 @@ pub(super) static TEXTS: Texts = Texts {
         ],
     },
     malformed: Message {
-        title: "This answer cannot be used",
+        title: "This link from Zoom cannot be used",
         lines: &[
             "The address does not look like one that Zoom sends, so nothing was stored.",
             "Please open the link that your administrator sent you and start again.",
@@ -81,7 +81,7 @@ pub(super) static TEXTS: Texts = Texts {
         ],
     },
     other_integration: Message {
-        title: "This answer belongs to another app",
+        title: "This link from Zoom belongs to another app",
         lines: &[
             "What Zoom sent back does not belong to the app that you started with, so nothing was stored.",
             "Please open the link that your administrator sent you and start again.",
@@ -147,7 +147,7 @@ pub(super) static TEXTS: Texts = Texts {
         waiting: Message {
             title: "Please wait",
             lines: &[
-                "You allowed the access, and nothing is lost. Zoom or this service cannot complete the connection right now; it is tried again automatically.",
+                "You allowed access, and nothing is lost. Zoom or this service cannot complete the connection right now. We will try again automatically.",
                 "You can close this page and come back later. Please do not start again.",
             ],
         },
@@ -175,9 +175,9 @@ pub(super) static TEXTS: Texts = Texts {
     },
     error: ErrorWords {
         title: "Zoom reported a problem",
-        named: |name| format!("Zoom calls it {name}. Nothing was stored."),
-        later: "The trouble is at Zoom. Please try again in a few minutes.",
-        administrator: "The app's settings in Zoom need a correction. Please tell your administrator the word that Zoom uses.",
+        named: |name| format!("Zoom reported the error \"{name}\". Nothing was stored."),
+        later: "This is a problem at Zoom. Please try again in a few minutes.",
+        administrator: "The settings of the app in Zoom must be corrected. Please send your administrator the error name above.",
     },
     scope,
     optional: "optional",
@@ -198,12 +198,12 @@ fn reason(reason: Reason) -> Option<&'static str> {
             "The app or the link changed after you began, so nothing was connected. Please start again."
         }
         Reason::ConsentUnreadable => {
-            "Zoom's answer could not be read any more, so nothing was connected. Please start again."
+            "Your authorization could not be read, so nothing was connected. Please start again."
         }
         Reason::CodeExpired => {
-            "Zoom's answer was too old when it was used. Please start again; the steps take about a minute."
+            "Your authorization expired before we could use it. Please start again; it takes about a minute."
         }
-        Reason::CodeRejected => "Zoom's answer is no longer valid. Please start again.",
+        Reason::CodeRejected => "Your authorization is no longer valid. Please start again.",
         Reason::SubjectUnverifiable => {
             "We could not confirm with Zoom who you are, so nothing was connected. Please confirm your email address in your Zoom profile, or ask your administrator to check the app's permissions."
         }

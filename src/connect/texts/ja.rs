@@ -175,9 +175,9 @@ pub(super) static TEXTS: Texts = Texts {
     },
     error: ErrorWords {
         title: "Zoom から問題が報告されました",
-        named: |name| format!("Zoom による名称は {name} です。何も保存されていません。"),
+        named: |name| format!("Zoom のエラー名：{name}。何も保存されていません。"),
         later: "Zoom 側の問題です。数分後にもう一度お試しください。",
-        administrator: "Zoom でのアプリの設定に修正が必要です。上記の名称を添えて、管理者にお知らせください。",
+        administrator: "Zoom でのアプリの設定に修正が必要です。上記のエラー名を管理者にお知らせください。",
     },
     scope,
     optional: "任意",

@@ -55,9 +55,9 @@ pub struct Texts {
     pub declined: Message,
     /// Started in Zoom's Marketplace.
     pub marketplace: Message,
-    /// The remedy for that, with self service.
+    /// The remedy for that, with self-service.
     pub marketplace_here: &'static str,
-    /// The remedy for that, without self service.
+    /// The remedy for that, without self-service.
     pub marketplace_link: &'static str,
     /// The start page.
     pub start: Start,

@@ -187,7 +187,7 @@ fn blind(begun: Timestamp, now: Timestamp) -> Step {
         return Step::Wait(until);
     }
     Step::Release(Some(
-        "The operator has no permission any more to read Secrets in this namespace.".into(),
+        "The operator may no longer read Secrets in this namespace.".into(),
     ))
 }
 

@@ -81,7 +81,7 @@ pub fn judge(found: Option<&Identity>, expected: Expected<'_>) -> Result<(), Mis
         return Err(Mismatch {
             reason: Reason::SubjectUnverifiable,
             message: format!(
-                "Zoom names no verified email address of who authorized, so nobody can tell whether it is {email}: the person confirms the address in Zoom's email and authorizes again, or subject.accountId takes the place of subject.email."
+                "Zoom has not verified the email address of the person who authorized, so the operator cannot compare it with {email}: confirm the address in Zoom and authorize again, or set subject.accountId instead of subject.email."
             ),
         });
     }
@@ -101,7 +101,7 @@ pub fn judge(found: Option<&Identity>, expected: Expected<'_>) -> Result<(), Mis
     };
     if pinned.is_some_and(|before| before != now) {
         return Err(wrong(
-            "Somebody other than the person who authorized first did so now: a ZoomConnection stays with one person; create another one for another person.".into(),
+            "A different person authorized than the first time: a ZoomConnection belongs to one person. Create another one for another person.".into(),
         ));
     }
     match expected.other {

@@ -1,4 +1,4 @@
-//! What happens to a person who connects by self service. Pure.
+//! What happens to a person who connects by self-service. Pure.
 
 use std::time::Duration;
 
@@ -56,7 +56,7 @@ pub struct Refusal {
 /// How many connections exist and are allowed.
 #[derive(Clone, Debug)]
 pub struct Limit {
-    /// The names of those that self service created.
+    /// The names of those that self-service created.
     pub made: Vec<String>,
     /// How many it may create.
     pub most: i32,
@@ -189,7 +189,7 @@ pub fn next(pending: &Pending, limit: &Limit, credentials: &Credentials, now: Ti
         return Step::Refuse(Refusal {
             reason: Reason::SelfServiceLimit,
             message: format!(
-                "A person wanted to connect and was refused: there are {} connections by self service. Delete some, or raise oauth.consent.selfService.maxConnections.",
+                "A person wanted to connect and was refused: there are {} connections by self-service. Delete some, or raise oauth.consent.selfService.maxConnections.",
                 limit.most
             ),
         });

@@ -1,6 +1,6 @@
 //! Consents from the pages that belong to no connection yet, or no longer.
 //!
-//! With self service, a connection is created only after Zoom accepted the code and issued a grant.
+//! With self-service, a connection is created only after Zoom accepted the code and issued a grant.
 //! Otherwise, anybody with the link could use up the limit with worthless codes. [`admission`] names the next
 //! step for each consent, [`self_service`] carries it out.
 
@@ -36,7 +36,7 @@ use crate::api::{
 };
 use contract::consent;
 
-/// Redeems the codes of people who connect by self service, and creates their connections within the policy's
+/// Redeems the codes of people who connect by self-service, and creates their connections within the policy's
 /// limits. Returns when to check again.
 ///
 /// # Errors
@@ -171,7 +171,7 @@ async fn credentials(reader: &Reader, integration: &ZoomIntegration) -> Result<C
     Ok(Credentials::read(&integration.spec, secret.as_ref()))
 }
 
-/// The names of the connections that self service created. Read from the API server: the limit must hold
+/// The names of the connections that self-service created. Read from the API server: the limit must hold
 /// however fast people are.
 async fn made(
     reader: &Reader,
@@ -256,7 +256,7 @@ async fn create(
         .await
     {
         Ok(_) => {
-            tracing::info!(connection = name, "self service made a connection");
+            tracing::info!(connection = name, "self-service made a connection");
             Ok(())
         }
         // Created by somebody else, or by us a moment ago: the consent belongs to the connection with this

@@ -1,4 +1,4 @@
-//! Removes consents that did not end by themselves.
+//! Removes abandoned consents.
 
 use std::time::Duration;
 

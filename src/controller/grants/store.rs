@@ -155,7 +155,7 @@ impl SecretStore {
         }
     }
 
-    /// With self service, the connection is created only once its grant exists: until then the integration
+    /// With self-service, the connection is created only once its grant exists: until then the integration
     /// decides.
     async fn is_integration_there(&self, handoff: &Handoff) -> Result<bool, StoreError> {
         let namespace = handoff.integration_namespace();

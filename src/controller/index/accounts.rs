@@ -1,4 +1,4 @@
-//! Which connections have to do with an account: by proof, or by what an integration states.
+//! The connections of an account: by proof, or by `accounts` of an integration.
 
 use std::collections::BTreeSet;
 

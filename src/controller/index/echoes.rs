@@ -1,4 +1,4 @@
-//! Our own writes of Secrets: the watch reports them too, and whoever wrote knows already.
+//! Our own writes of Secrets, which the watch reports again: they need no further pass.
 
 use std::collections::HashMap;
 

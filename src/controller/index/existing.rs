@@ -1,5 +1,5 @@
-//! Which Secrets exist, as the watches say: a Secret that does not exist need not be asked for. Only what a name
-//! hashes to is kept. Two names that hash to the same are one request more, or a write that is refused.
+//! Which Secrets exist, as the watches say: a Secret that does not exist need not be asked for. Only a hash of each
+//! name is kept. Two names with the same hash cost one more request, or a write that is refused.
 
 use std::{
     collections::{HashMap, HashSet},

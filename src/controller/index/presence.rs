@@ -1,5 +1,5 @@
-//! Whether a route is still somebody's. What is not seen is not gone: a namespace may not be listed yet, may be
-//! out of reach, and a later version may have written an object that this one cannot read.
+//! Whether a route still belongs to a connection. A missing object may still exist: its namespace may not be listed
+//! yet or be out of reach, or a later version wrote the object and this one cannot read it.
 
 use contract::receiver::routes::Connection;
 use jiff::Timestamp;

@@ -1,4 +1,4 @@
-//! What receivers tell of routes.
+//! What receivers report about routes.
 
 use contract::routing_facts::RoutingFacts;
 

@@ -39,7 +39,7 @@ pub struct Altered(Mutex<HashMap<(String, String), Alterations>>);
 // === impl Alteration ===
 
 impl Alteration {
-    /// What is known after an object was applied: it differed by `before`, and by `after` afterwards.
+    /// Records the result of an apply: the differences `before` and `after` it.
     #[must_use]
     pub fn after(
         known: Option<&Self>,

@@ -1,7 +1,7 @@
 //! Which states the tenant's back end is told of (`webhook.lifecycleEvents`), and the Secret that carries
 //! them to the receiver. Pure.
 //!
-//! Told is what needs a person: a condition that is False for a reason on which somebody must act. So is an
+//! Reported are states that need a person: a condition that is False for a reason on which somebody must act. Also an
 //! object that became ready within the last day, so that the back end can withdraw what it told its user.
 //!
 //! A Secret and not a `ConfigMap`, since the operator may write Secrets already. It holds no secret.
@@ -100,7 +100,7 @@ pub fn states(
     own.chain(of_connections).collect()
 }
 
-/// What of a connection is told at any time: a change of it is a change of the Secret.
+/// What is reported of a connection; a change of it changes the Secret.
 #[must_use]
 pub fn outline(connection: &ZoomConnection) -> Vec<(Type, Reason)> {
     let conditions = connection.status.as_ref();

@@ -138,7 +138,7 @@ fn volume_change(
         Refusal::new(
             Reason::BufferImmutable,
             format!(
-                "The volume of StatefulSet {} can grow, but not shrink or change its class, and the receiver goes on with the one it has: set {} back; or set webhook.buffer.storage to Ephemeral, wait until the StatefulSet is gone, and set it to Persistent again.",
+                "The volume of StatefulSet {} can grow, but not shrink or change its class, and the receiver continues with the one it has: set {} back; or set webhook.buffer.storage to Ephemeral, wait until the StatefulSet is gone, and set it to Persistent again.",
                 resources::workload_name(&integration.name_any(), Kind::StatefulSet),
                 fields.join(" and ")
             ),

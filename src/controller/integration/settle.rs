@@ -284,7 +284,7 @@ fn refused(
 fn check_message(error: &zoom::Error) -> String {
     if error.fault == Fault::WrongAppKind {
         format!(
-            "Zoom does not take these as the credentials of a General app: use those of a General app, or set app.kind: ServerToServer in a new ZoomIntegration. ({})",
+            "These are not the credentials of a General app: use those of a General app, or create a ZoomIntegration with app.kind: ServerToServer. ({})",
             error.detail
         )
     } else {

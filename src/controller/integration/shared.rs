@@ -1,4 +1,4 @@
-//! One app in several integrations: they take each other's grants away, and nobody sees why. Pure.
+//! One app in several integrations: each authorization invalidates the other, and the cause is hard to see. Pure.
 //!
 //! Only integrations whose credentials Zoom accepted are compared. Otherwise whoever writes a client id into
 //! a Secret would learn whether somebody else uses it.

@@ -122,7 +122,7 @@ fn unsupported(findings: &Findings<'_>) -> Option<Verdict> {
             Phase::Degraded,
             Reason::NotSupported,
             format!(
-                "This version of the operator cannot do: {}.",
+                "This version of the operator does not support: {}.",
                 fields.join(", ")
             ),
         )
@@ -148,7 +148,7 @@ fn other_callback(findings: &Findings<'_>) -> Option<Verdict> {
             Phase::Degraded,
             Reason::RedirectUrlMismatch,
             format!(
-                "The operator has the callback of this app: set oauth.redirectUrl to {callback} or remove it, or set oauth.consent.mode: External."
+                "The operator serves the callback of this app: set oauth.redirectUrl to {callback} or remove it, or set oauth.consent.mode: External."
             ),
         )
     })
@@ -295,13 +295,13 @@ fn usable(findings: &Findings<'_>) -> Verdict {
         consent.total,
     ) {
         (true, ..) | (false, true, _) => {
-            "Everything is prepared: a person has to install the app by status.installUrl."
+            "Everything is prepared: a person has to open status.installUrl and install the app."
         }
         (false, false, 0) => {
             "Everything is prepared: create a ZoomConnection for each person who is to install the app; its status.installUrl is that person's link."
         }
         (false, false, _) => {
-            "Everything is prepared: a person has to install the app by status.installUrl of its ZoomConnection."
+            "Everything is prepared: a person has to open status.installUrl of its ZoomConnection and install the app."
         }
     };
     match findings.spec.ready_when.unwrap_or_default() {
@@ -320,7 +320,7 @@ fn usable(findings: &Findings<'_>) -> Verdict {
 fn reauthorization(findings: &Findings<'_>) -> Verdict {
     let ConsentFinding { lost, total, .. } = findings.consent;
     let message = format!(
-        "No connection is connected, and {lost} of {total} lost the grant: the status of each ZoomConnection says why, and its status.installUrl is the link by which the person authorizes again."
+        "No ZoomConnection works, and {lost} of {total} lost their grant: the status of each says why, and with its status.installUrl the person authorizes again."
     );
     let phase = Phase::ReauthorizationRequired;
     match findings.spec.ready_when.unwrap_or_default() {

@@ -1,5 +1,5 @@
 //! Removes the routes that nobody has any more: an integration's pass looks after them. A namespace that is no
-//! longer allowed keeps a route that leads nowhere for a while, so that a slip with a label loses no event.
+//! longer allowed keeps a blocked route for a while, so that a wrong label loses no event.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use contract::receiver::routes::{Connection, Route, SHARDS, secret_name};

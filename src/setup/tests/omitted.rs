@@ -311,8 +311,9 @@ fn the_next_step_is_said_briefly() {
     let [english, _] = brief(&spec, &facts);
     let english = english.unwrap();
     assert!(
-        english
-            .starts_with("Not proved yet: add the event subscription and its events. Seen 4 of 5"),
+        english.starts_with(
+            "Not confirmed yet: add the event subscription and its events. Seen 4 of 5"
+        ),
         "{english}"
     );
     let external = example("ontime");

@@ -16,7 +16,7 @@ pub(super) static WORDS: Words = Words {
     state: |state| match state {
         State::Done => "done",
         State::Open => "to do",
-        State::Unknown => "not proved yet",
+        State::Unknown => "not confirmed yet",
     },
     act: |act| match act {
         Act::Paste => "paste",
@@ -33,11 +33,11 @@ pub(super) static WORDS: Words = Words {
     nothing: |unseen| match unseen {
         [] => "Nothing is left to do.".into(),
         _ => format!(
-            "The operator sees nothing left to do. Check these yourself: {}.",
+            "The operator has no open step. It cannot check these, please check them yourself: {}.",
             unseen.join("; ")
         ),
     },
-    unproved: |titles| format!("Not proved yet: {}.", titles.join("; ")),
+    unproved: |titles| format!("Not confirmed yet: {}.", titles.join("; ")),
     gap: " ",
 };
 
@@ -58,7 +58,7 @@ fn title(id: StepId, kind: AppKind) -> &'static str {
         (StepId::TechnicalDesign, _) => "answer the questions on design and security",
         (StepId::BackEnd, _) => "enter client id and client secret in the tenant's own back end",
         (StepId::Activate, _) => "activate the app",
-        (StepId::Approval, _) => "have the account's administrator approve the app",
+        (StepId::Approval, _) => "ask the Zoom administrator of the account to approve the app",
         (StepId::Install, _) => "open the installation link and allow the app",
         (StepId::DomainValidation, _) => "have Zoom validate the domains of the app",
         (StepId::Submit, _) => "submit the app for review",
@@ -91,13 +91,13 @@ fn evidence(evidence: &Evidence) -> String {
         Evidence::TokenScopes => "Zoom's token contains them.".into(),
         Evidence::Token => "Zoom issues a token.".into(),
         Evidence::Connections { total: 0, .. } => {
-            "A connection is connected. There is none yet.".into()
+            "A ZoomConnection is connected. No ZoomConnection exists yet.".into()
         }
         Evidence::Connections { connected, total } => {
             format!("{connected} of {total} connections are connected.")
         }
         Evidence::FirstEvent => "The first signed event of the app arrives.".into(),
-        Evidence::Removal => "Shows only once somebody removes the app.".into(),
+        Evidence::Removal => "Zoom notifies the receiver when somebody removes the app.".into(),
         Evidence::None => "None: the operator cannot check this step.".into(),
     }
 }
@@ -114,10 +114,10 @@ fn mistake(mistake: &Mistake) -> String {
         Mistake::NoSecret(secret) => format!("The Secret {secret} does not exist."),
         Mistake::NoKey { secret, key } => format!("The Secret {secret} has no key {key}."),
         Mistake::BadKey { secret, key } => {
-            format!("Key {key} of the Secret {secret} cannot be used: it is empty, not printable text, in quotes, with a blank in the middle, or in base64 twice. Copy the plain value again.")
+            format!("Key {key} of the Secret {secret} cannot be used: it is empty, not printable text, in quotes, contains a blank, or is base64-encoded twice. Copy the plain value again.")
         }
         Mistake::SameValue { key, other } => {
-            format!("Keys {key} and {other} hold the same value: it was copied into the wrong key once.")
+            format!("Keys {key} and {other} have the same value: one of them is wrong. Copy both again.")
         }
         Mistake::CredentialsRejected(Environment::Production) => {
             "Zoom refuses this pair of client id and client secret: copy both from the Production tab. Those of the Development tab do not work for a production app.".into()
@@ -137,7 +137,7 @@ fn mistake(mistake: &Mistake) -> String {
             "Zoom refuses the account: activate the app, and compare the Account ID.".into()
         }
         Mistake::AppDisabled => "The app is switched off in Zoom: activate it again.".into(),
-        Mistake::DisabledByAdmin => "The account's administrator does not allow the app.".into(),
+        Mistake::DisabledByAdmin => "The Zoom administrator of the account does not allow the app.".into(),
         Mistake::OwnerGone => {
             "The Zoom user who owned the app no longer exists: another user must take it over.".into()
         }
@@ -210,7 +210,7 @@ fn caution(caution: Caution) -> &'static str {
             "Do not ignore \"URL validation failed\": without validation no event arrives."
         }
         Caution::ValidationCode => {
-            "Zoom shows a code, reads /zoomverify/verifyzoom.html from every host that the app names, and compares. For the webhook's host put the code into the ConfigMap that spec.app.domainValidation names; for the host of the consent pages the platform engineer sets connect.domainValidation in the chart; other hosts are yours."
+            "Zoom shows a code, reads /zoomverify/verifyzoom.html from every host that the app names, and compares. For the webhook's host put the code into the ConfigMap that spec.app.domainValidation names; for the host of the consent pages, the platform engineer sets connect.domainValidation in the chart; on your own hosts, serve the file yourself."
         }
         Caution::NoEvents => "Leave Event Subscriptions off: no event is declared.",
     }
@@ -219,7 +219,7 @@ fn caution(caution: Caution) -> &'static str {
 fn warning(warning: &Warning) -> String {
     match warning {
         Warning::LegacyVerificationToken(key) => format!(
-            "Key {key} looks like Zoom's Verification Token, which has been switched off since June 2025: remove it, and copy the Secret Token."
+            "Key {key} looks like Zoom's Verification Token, which Zoom no longer uses: remove it, and copy the Secret Token."
         ),
         Warning::HttpRedirect(url) => format!(
             "{url} is not encrypted, so anybody on the network path can steal the authorization: use https."
@@ -233,10 +233,10 @@ fn warning(warning: &Warning) -> String {
             environment(Environment::Production)
         ),
         Warning::PreviousSecretToken => {
-            "Zoom still signs with the previous Secret Token: keep previous-webhook-secret-token until it no longer does.".into()
+            "Zoom still signs with the previous Secret Token: keep previous-webhook-secret-token until this warning is gone.".into()
         }
         Warning::UndeclaredEvents(events) => format!(
-            "Zoom sends events that are not declared in webhook.subscriptions, and they go no further: {}. Declare them, or untick them in Zoom.",
+            "Zoom sends events that are not in webhook.subscriptions, and the receiver discards them: {}. Declare them, or untick them in Zoom.",
             events.join(", ")
         ),
         Warning::Scopes(warning) => warning.message(),

@@ -1,4 +1,4 @@
-// The hand-out for the customer's administrator, as it is opened from a mail: on a desk, on a phone, in the dark, on paper.
+// The handout for the customer's administrator, as it is opened from a mail: on a desk, on a phone, in the dark, on paper.
 
 import { deepEqual, equal } from "node:assert/strict";
 import axe from "axe-core";

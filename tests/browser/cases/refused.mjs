@@ -104,7 +104,7 @@ export default {
     await until("the code is too old", () => Date.now() - issued > 2100);
     await visit(page, callback);
     await headed(page, "The connection was not made");
-    await says(page, "Zoom's answer is no longer valid.");
+    await says(page, "Your authorization is no longer valid.");
     await shoot(page, "expired");
     const { status } = await get("zoomconnections", one.name);
     deepEqual([status.consent.outcome, status.consent.reason], ["Failed", "CodeRejected"]);
@@ -195,7 +195,7 @@ export default {
     const callback = await answered(page, app, one);
     const other = await tenant();
     await visit(page, callback.replace(`/${app.name}?`, `/${other.name}?`));
-    await headed(page, "This answer belongs to another app");
+    await headed(page, "This link from Zoom belongs to another app");
     await untouched(app, one);
   },
 

@@ -24,7 +24,7 @@ pub async fn hand_over(
     deliver(sim, app, home, (tenant, name, Some(uid)), person).await
 }
 
-/// The same for a person who connects by self service: the connection `name` is to be made in the namespace of `target`.
+/// The same for a person who connects by self-service: the connection `name` is to be made in the namespace of `target`.
 pub async fn hand_over_again(
     sim: &Sim,
     app: &App,

@@ -71,7 +71,7 @@ impl Front {
         Ok(front)
     }
 
-    /// Reads the objects again and waits until nginx goes by them.
+    /// Reads the objects again and waits until nginx uses them.
     pub async fn reload(&mut self) -> anyhow::Result<()> {
         self.hosts = routes::read(&self.bed).await?;
         self.generation += 1;
@@ -103,10 +103,7 @@ impl Front {
             let alone = workers.iter().filter(|title| *title == WORKER).count() == 1;
             Ok((new && alone).then_some(()))
         };
-        let answered = self
-            .process
-            .until("nginx goes by the objects", answers)
-            .await;
+        let answered = self.process.until("nginx uses the objects", answers).await;
         answered.map_err(|error| error.context(self.log().unwrap_or_default()))
     }
 

@@ -100,7 +100,7 @@ async fn untold(bed: Bed) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Zoom keeps one grant for each user and app: the second voids the first.
+/// Zoom keeps one grant for each user and app: the second invalidates the first.
 async fn twice(bed: Bed) -> anyhow::Result<()> {
     let (scene, first) = Scene::connected(&bed).await?;
     let second = scene.mint(0).await?;

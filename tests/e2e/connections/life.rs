@@ -113,7 +113,7 @@ async fn own_expiry(bed: Bed) -> anyhow::Result<()> {
 async fn another_grant(bed: Bed) -> anyhow::Result<()> {
     let (scene, first) = Scene::connected(&bed).await?;
     let old = published(&bed, "ada").await?;
-    // Zoom voids the first: that is what another authorization does.
+    // Zoom invalidates the first: that is what another authorization does.
     let second = scene.mint(0).await?;
     let token = second.refresh_token.as_bytes();
     bed.apply(&secret("ada-import", &[("refresh-token", token)]))

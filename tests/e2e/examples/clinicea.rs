@@ -104,7 +104,7 @@ pub async fn mistakes(bed: Bed) -> anyhow::Result<()> {
     clumsy.works().await?;
     let object = scene
         .until(name, "the mistake is named", |object| {
-            mistake(object, "SecretToken").contains("hold the same value")
+            mistake(object, "SecretToken").contains("have the same value")
         })
         .await?;
     let words = mistake(&object, "SecretToken");

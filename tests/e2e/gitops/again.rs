@@ -187,7 +187,7 @@ async fn unchanged(bed: &Bed, files: &Files, args: &[String]) -> anyhow::Result<
     .await
 }
 
-/// The operator has seen each and has said something beyond "first work".
+/// The operator has seen each and has said more than that the first token is being requested.
 async fn status_written(bed: &Bed, manifest: &Manifest) -> anyhow::Result<()> {
     for wanted in &manifest.objects {
         let resource = object::resource(text(wanted, "/kind"));

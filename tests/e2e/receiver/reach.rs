@@ -75,7 +75,10 @@ async fn tried(bed: Bed) -> anyhow::Result<()> {
     bed.change("acme", &endpoint("way-in")).await?;
     let object = found(&bed, ("False", "CertificateInvalid")).await?;
     let said = message(&object, TYPE);
-    ensure!(said.contains("nobody who is publicly trusted"), "{said}");
+    ensure!(
+        said.contains("is not signed by a public authority"),
+        "{said}"
+    );
     ensure!(said.contains("private addresses only"), "{said}");
 
     let api = json!({"webhook": {"endpoint": {"host": "kubernetes.default.svc.cluster.local"}}});

@@ -331,7 +331,7 @@ async fn elsewhere(
         status(connection, "EventsRouted") == "True"
     })
     .await?;
-    // What comes before the receiver has this route still goes by the one before.
+    // What comes before the receiver has this route still uses the one before.
     let pod = only_pod(platform).await?;
     let count = std::cell::Cell::new(0);
     let what = "the receiver refuses the address";

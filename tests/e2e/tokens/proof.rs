@@ -1,4 +1,4 @@
-//! Whether a token can be used: for a consumer that mounts it while Zoom voids the former one, and by a call to Zoom.
+//! Whether a token can be used: for a consumer that mounts it while Zoom invalidates the former one, and by a call to Zoom.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ const LAG: Duration = Duration::from_mins(2);
 const CONSUMER: &str =
     "while /busybox true; do /busybox sha256sum /token/access-token; /busybox sleep 1; done";
 
-/// The least favourable case: Zoom voids the former token at once.
+/// The least favourable case: Zoom invalidates the former token at once.
 async fn mounted(bed: Bed) -> anyhow::Result<()> {
     let (sim, _operator) = bed.zoom_and_operator(&Options::default()).await?;
     let voids = json!({"voids_former_tokens": true});

@@ -1,4 +1,4 @@
-//! What people read: the table, the pages, the list, the hand-out, the doctor's opinion.
+//! What people read: the table, the pages, the list, the handout, the doctor's opinion.
 
 use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};

@@ -94,7 +94,7 @@ impl Apps {
         Some(text)
     }
 
-    /// Redeems a code, which voids earlier grants of the user. An attempt with the wrong proof spends it as well.
+    /// Redeems a code, which invalidates earlier grants of the user. An attempt with the wrong proof spends it as well.
     pub fn redeem(
         &self,
         client_id: &str,

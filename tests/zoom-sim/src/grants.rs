@@ -143,7 +143,7 @@ impl Apps {
 // === impl Inner ===
 
 impl Inner {
-    /// A new grant; older ones of the same user for the same app are void.
+    /// A new grant; older ones of the same user for the same app become invalid.
     pub fn authorize(
         &mut self,
         client_id: &str,

@@ -20,9 +20,9 @@ pub struct Handoff {
     pub integration: String,
     /// UID of the integration for which the consent was begun.
     pub integration_uid: String,
-    /// Name of the connection; with self service the one to be made.
+    /// Name of the connection; with self-service the one to be made.
     pub connection: String,
-    /// UID of the connection for which the consent was begun; `None` with self service.
+    /// UID of the connection for which the consent was begun; `None` with self-service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection_uid: Option<String>,
     /// Client id for which the code was issued.

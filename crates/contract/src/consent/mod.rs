@@ -58,7 +58,7 @@ impl Transaction {
         format!("zoom-consent-{}", self.0)
     }
 
-    /// Name of the connection that self service makes for this transaction. 52 characters at most.
+    /// Name of the connection that self-service makes for this transaction. 52 characters at most.
     #[must_use]
     pub fn connection_name(&self, integration: &str) -> String {
         let stem: String = integration.chars().take(41).collect();

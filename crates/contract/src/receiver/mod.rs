@@ -5,7 +5,7 @@
 //! |---|---|
 //! | What is a receiver told on its command line? | [`flags`], and of its sink [`sink_flags`] |
 //! | Where do the events of an account go? | [`routes`], with the flags [`routing_flags`] |
-//! | Who is a flag's integration, attribute or scheme? | [`values`] |
+//! | Which types do the values of flags have (integration, attribute, scheme)? | [`values`] |
 //! | How is a time written? | [`seconds`] |
 //! | Which files does it find, and where? | [`files`] |
 //! | Which ports does it listen on? | [`ports`] |

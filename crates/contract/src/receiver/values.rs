@@ -13,7 +13,7 @@ pub struct Integration {
     pub name: String,
 }
 
-/// A fact about the tenant that goes along with every event, written `key=value`.
+/// A fact about the tenant that every event carries, written `key=value`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attribute {
     /// The name of the `CloudEvents` attribute.

@@ -2,7 +2,7 @@
 //!
 //! The JSON in the store is read by other versions too. An earlier one ignores fields that it does not know, but
 //! takes a value of `reason` that it does not know for damage. So `reason` has the three values of the first
-//! version, and a further reason is a field beside it. Of a later version's letter the id is enough.
+//! version, and a further reason is a field beside it. Of a dead letter of a later version, only the id is read.
 
 use contract::receiver::routes::Connection;
 use jiff::Timestamp;

@@ -1,4 +1,4 @@
-//! What one transaction does: everything that a batch asks for, and then it makes room.
+//! One transaction: executes all commands of a batch, then removes old entries to make room.
 
 use super::{
     batch::Batch,

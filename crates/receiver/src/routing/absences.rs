@@ -1,4 +1,4 @@
-//! How long accounts are without a route. Events wait for one, and an old event must not be sent elsewhere at once
+//! How long each account has had no route. Events wait for one, and an old event must not be sent elsewhere at once
 //! because its route is replaced, or because the receiver has just started.
 
 use std::{

@@ -1,4 +1,4 @@
-//! Whose sinks are built, in the order of their last use. Each question takes the same few steps, however many
+//! The tenants with an open sink, in order of last use. Each operation takes about the same time, however many
 //! there are.
 
 use std::{

@@ -6,7 +6,7 @@
 //! | `authorization` | the whole value of the HTTP header, such as `Bearer …` |
 //! | `ca.crt` | PEM certificates of authorities; if present, no other authority is trusted |
 //! | `nats.creds` | a NATS credentials file: JWT and seed |
-//! | `nkey-seed` | the seed of a NATS nkey user; `nats.creds` goes before it |
+//! | `nkey-seed` | the seed of a NATS nkey user; `nats.creds` takes precedence |
 //!
 //! Any of them may be absent, but not all: a misspelled key must not make us send without it. A file that
 //! cannot be used leaves in force what was read before; if nothing was, nothing is sent: without `ca.crt`

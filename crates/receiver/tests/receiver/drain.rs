@@ -24,7 +24,7 @@ async fn post(stream: &mut TcpStream, post: &Post, body: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_connection_is_kept_for_who_has_proven_himself() {
+async fn a_connection_stays_open_after_a_valid_signature() {
     let receiver = Fixture::new().await.start().await;
     let mut stream = TcpStream::connect(receiver.at.webhook).await.unwrap();
     for n in 0..3 {

@@ -223,7 +223,7 @@ async fn a_route_that_changes_takes_its_pending_events_along() {
     .await;
     send(&receiver, "a", 5).await;
     has(&right, 6).await;
-    // Without its file the account is nobody's.
+    // Without its file no connection owns the account.
     fs::remove_file(directory.join("tenants.a.json")).unwrap();
     eventually("the route has gone", || async {
         routing(&receiver).await["routes"] == 0

@@ -1,5 +1,5 @@
-//! The policy where it counts: names are resolved here, all addresses are judged, and only those that were
-//! judged are connected to. A name that leads elsewhere at its next resolution is judged again.
+//! Enforces the policy at the time of connection: names are resolved here, all addresses are checked, and only
+//! checked addresses are connected to. A name that resolves to another address later is checked again.
 
 use std::{
     fmt, io,

@@ -6,7 +6,7 @@
 //! | destination | may be |
 //! |---|---|
 //! | a sink's URL | globally reachable (IANA special-purpose registries), or in a network that the operator allows |
-//! | a sink that is a Service of the own namespace; a way in that is tried | any unicast address but this host, its link, and what is reserved |
+//! | a Service of the same namespace as sink; a webhook URL that is checked | any unicast address except loopback, link-local and reserved ones |
 //! | cloud metadata | only if the operator allows a network of exactly that one address (`/32`, `/128`) |
 //! | a network that the operator refuses, by a URL | never, also where it is allowed |
 //! | an address of a Service that was not judged | never |

@@ -51,7 +51,7 @@ pub enum Audience {
     Account,
 }
 
-/// Granular, and outside of the grammar. The third one is Zoom's own slip of the pen.
+/// Granular, and outside of the grammar. The third one is a spelling mistake in Zoom's list.
 const GRANULAR_BY_NAME: [&str; 5] = [
     "zoomapp:inmeeting",
     "imchat:bot",

@@ -151,5 +151,5 @@ fn without_a_right_to_look_the_end_comes_all_the_same_and_says_so() {
     let Step::Release(Some(why)) = blind(at(10), at(130)) else {
         panic!("it ends");
     };
-    assert!(why.contains("no permission"), "{why}");
+    assert!(why.contains("may no longer read"), "{why}");
 }

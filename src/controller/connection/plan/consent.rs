@@ -211,7 +211,7 @@ pub fn check(
     let (Some(handoff), true) = (&consent.handoff, consent.grant.is_some()) else {
         return refused(
             Reason::ConsentUnreadable,
-            "The consent could not be read: start again by the link.",
+            "The consent could not be read: open the link again.",
         );
     };
     let ours = connection.metadata.uid.as_deref();

@@ -1,5 +1,4 @@
-//! The Secret with the states that the sink is told of: written when it changed, removed when it is not
-//! wanted any more.
+//! The Secret with the lifecycle states for the sink: written when it changes, removed when it is not needed.
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::{

@@ -73,14 +73,14 @@ impl Waiting {
         let what = match self.why {
             Why::Successor => return None,
             Why::Moving(kind) => format!(
-                "The former receiver, {} {}, delivers what it has stored before it goes",
+                "The former receiver, {} {}, delivers its stored events before it is removed",
                 kind.as_str(),
                 workload_name(name, kind)
             ),
             Why::ScalingDown => {
-                "The Pods that are too many deliver what they have stored before they go".into()
+                "The surplus Pods deliver their stored events before they are removed".into()
             }
-            Why::Ending => "The receiver delivers what it has stored before it goes".into(),
+            Why::Ending => "The receiver delivers its stored events before it is removed".into(),
         };
         let events = match self.pending {
             0 => "no event is known to be pending".into(),

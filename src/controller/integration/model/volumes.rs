@@ -79,14 +79,14 @@ impl Volumes {
         let claim = self.claims.iter().find(|claim| !self.fits(claim))?;
         let Some(now) = &claim.capacity else {
             return Some(format!(
-                "Claim {} waits for its volume; until then the receiver goes on with the size that it has.",
+                "Claim {} waits for its volume; until then the receiver uses the present size.",
                 claim.name
             ));
         };
         let trouble = claim.trouble.as_ref();
         let trouble = trouble.map(|trouble| format!(" ({})", trouble.trim_end_matches('.')));
         Some(format!(
-            "The volume of claim {} is being expanded from {} to {}{}; until then the receiver goes on with the size that it has.",
+            "The volume of claim {} is being expanded from {} to {}{}; until then the receiver uses the present size.",
             claim.name,
             now.0,
             self.size.0,
@@ -164,7 +164,7 @@ mod tests {
         assert_eq!(asked.expansion(), None);
         assert_eq!(
             asked.growing().unwrap(),
-            "The volume of claim b is being expanded from 1Gi to 2Gi (Waiting); until then the receiver goes on with the size that it has."
+            "The volume of claim b is being expanded from 1Gi to 2Gi (Waiting); until then the receiver uses the present size."
         );
         let grown = volumes(vec![claimed("a", "2Gi", "2Gi"), claimed("b", "2Gi", "3Gi")]);
         assert!(grown.have_grown());

@@ -132,7 +132,7 @@ pub fn not_expanded(observed: &Observed, outcome: &ReceiverOutcome) -> Option<Re
     Some(Refusal::new(
         Reason::BufferImmutable,
         format!(
-            "The volume of the buffer cannot be expanded to {}, and the receiver goes on with {}: {}. If its StorageClass does not allow it, ask its administrator for allowVolumeExpansion: true, or set webhook.buffer.size back to {1}. For another volume, set webhook.buffer.storage to Ephemeral, wait until the StatefulSet is gone, and set it to Persistent again.",
+            "The volume of the buffer cannot be expanded to {}, and the receiver continues with {}: {}. If its StorageClass does not allow it, ask its administrator for allowVolumeExpansion: true, or set webhook.buffer.size back to {1}. For another volume, set webhook.buffer.storage to Ephemeral, wait until the StatefulSet is gone, and set it to Persistent again.",
             volumes.size.0,
             now.0,
             sentence.trim_end_matches('.')

@@ -98,7 +98,7 @@ fn credentials_valid(
         return say(
             Status::True,
             Reason::Accepted,
-            "Zoom takes client id and secret.",
+            "Zoom accepts client id and secret.",
         );
     }
     if applied.with_current_credentials {
@@ -122,27 +122,27 @@ fn receiver_available(findings: &Findings<'_>, applied: &Applied) -> Option<Stat
         ReceiverFinding::Available if receiver.refused.is_some() => (
             Status::True,
             Reason::UpdateRefused,
-            "The receiver takes requests. An update of its objects was refused:",
+            "The receiver accepts requests. The API server refused an update of its objects:",
         ),
         ReceiverFinding::Available if receiver.refused_class.is_some() => (
             Status::True,
             Reason::PriorityClassRefused,
-            "The receiver takes requests.",
+            "The receiver accepts requests.",
         ),
         ReceiverFinding::Available if !receiver.refused_metadata.is_empty() => (
             Status::True,
             Reason::MetadataRefused,
-            "The receiver takes requests.",
+            "The receiver accepts requests.",
         ),
         ReceiverFinding::Available if receiver.progress == Some(Progress::Outdated) => (
             Status::True,
             Reason::Available,
-            "The receiver takes requests. A newer version of it waits until fewer other receivers are being replaced.",
+            "The receiver accepts requests. Its new version waits until fewer other receivers are being replaced.",
         ),
         ReceiverFinding::Available => (
             Status::True,
             Reason::Available,
-            "The receiver takes requests.",
+            "The receiver accepts requests.",
         ),
         ReceiverFinding::Unavailable(message) => {
             (Status::False, Reason::ReceiverUnavailable, message.as_str())
@@ -229,11 +229,11 @@ fn endpoint_validated(
             .and_then(|facts| facts.last_rejected)
             .is_some_and(|at| since.is_none_or(|since| at >= since.0));
         return if rejected {
-            say(Status::Unknown, Reason::SignatureMismatch, "A request arrived whose signature does not match: compare the Secret Token on the app's Access page with the webhook secret token in the credentials Secret.".into())
+            say(Status::Unknown, Reason::SignatureMismatch, "A request arrived whose signature does not match: compare the app's Secret Token in Zoom with the webhook secret token in the credentials Secret.".into())
         } else if has_bots_events_only(spec) {
             let message = match webhook.last_verified {
                 None => format!(
-                    "Zoom does not validate the URL of a bot: paste {where_to} as bot endpoint URL. The bot's first event shows that it arrived there."
+                    "Zoom does not validate the URL of a bot: paste {where_to} as bot endpoint URL. The bot's first event will show that Zoom has it."
                 ),
                 Some(Time(at)) => format!(
                     "Zoom does not validate the URL of a bot. Its last signed request arrived at {at}."
@@ -272,7 +272,7 @@ fn endpoint_validated(
             Status::False,
             Reason::ValidationOverdue,
             format!(
-                "Zoom validates every 72 hours and did so last at {validated}: check that {where_to} is reachable from the internet; Zoom stops sending after six failures."
+                "Zoom last validated the endpoint at {validated}, and does so every 72 hours: check that {where_to} is reachable from the internet. Zoom stops sending after six failures."
             ),
         )
     }

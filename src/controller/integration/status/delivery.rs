@@ -73,7 +73,7 @@ fn others(sink: &Sink<'_>, step: &str) -> Option<String> {
         .map(|(connection, _)| connection.to_string());
     let named: Vec<String> = failing.take(NAMED).collect();
     (!named.is_empty()).then(|| format!(
-        "The oldest stored event has been waiting for the sink of a connection for more than {step}. Sinks that fail are those of {}: status.events of the ZoomConnection says how. Events of other accounts do not wait.",
+        "The oldest stored event has been waiting for the sink of a connection for more than {step}. These connections have failing sinks: {}. See status.events of each ZoomConnection. Events of other accounts do not wait.",
         named.join(", ")
     ))
 }
@@ -118,7 +118,7 @@ pub(super) fn events_delivered(
             Status::False,
             Reason::BufferFull,
             format!(
-                "The buffer is full with {} events, and Zoom is told to send later, which it does for 85 minutes: make the sink accept events again.",
+                "The buffer is full with {} events. New events are answered 503, and Zoom repeats them for 85 minutes: make the sink accept events again.",
                 Count::of(stored.pending)
             ),
         );
@@ -190,7 +190,7 @@ fn passed_through(
     sink: &Sink<'_>,
 ) -> Option<(Status, Reason, String)> {
     const RETRIES: &str =
-        "Each is answered 503, and Zoom sends it again up to three times within 85 minutes.";
+        "Each event is answered 503, and Zoom sends it again up to three times within 85 minutes.";
     if suspended {
         return Some((
             Status::Unknown,

@@ -279,7 +279,7 @@ fn lost(connections: &[&ZoomConnection]) -> i32 {
     i32::try_from(connections.iter().filter(is_lost).count()).unwrap_or(i32::MAX)
 }
 
-/// The link to install the app: with self service, the link of the consent pages; with External, the tenant's
+/// The link to install the app: with self-service, the link of the consent pages; with External, the tenant's
 /// own or Zoom's authorization page. `scope` is left out on purpose: Zoom then uses the app's own scopes, and
 /// refuses several of them in one parameter.
 fn install_url(

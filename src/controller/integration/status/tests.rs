@@ -165,7 +165,7 @@ fn events_that_zoom_sends_undeclared_are_named_for_three_days() {
         let warned = status
             .warnings
             .iter()
-            .any(|text| text.contains("not declared") && text.contains(event));
+            .any(|text| text.contains("not in webhook.subscriptions") && text.contains(event));
         let events = &status.webhook.as_ref().unwrap().events_undeclared;
         assert_eq!(warned, events.contains(&event.to_owned()), "{status:?}");
         (warned, status)

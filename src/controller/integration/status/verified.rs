@@ -49,15 +49,15 @@ pub(super) fn events_verified(
     // Earlier versions of the receiver do not count.
     let health = facts.health.as_ref()?;
     let last_right = facts.last_verified.map_or_else(
-        || "No request with a right signature has arrived yet.".to_owned(),
-        |_| "Signatures were right before.".to_owned(),
+        || "No request with a valid signature has arrived yet.".to_owned(),
+        |_| "Signatures were valid before.".to_owned(),
     );
     if let Some(run) = health.wrong_signatures.filter(|run| run.count >= ENOUGH) {
         return say(
             Status::False,
             Reason::UnknownSignature,
             format!(
-                "{} requests since {} are signed with another secret token, and their events are not accepted. {last_right} Copy the Secret Token from the app's Access page into key {} of Secret {}. If it is the same, something in front of the receiver may change bodies, for example by writing JSON again: let it pass them on unchanged. For a day after the last right signature the receiver answers 503, so Zoom sends each event again for up to 85 minutes; after that the events are lost.",
+                "{} requests since {} are signed with another secret token, and their events are not accepted. {last_right} Copy the app's Secret Token from Zoom into key {} of Secret {}. If it is the same, something in front of the receiver may change bodies, for example by writing JSON again: let it pass them on unchanged. For a day after the last valid signature the receiver answers 503, so Zoom sends each event again for up to 85 minutes; after that the events are lost.",
                 Count::of(run.count),
                 run.since,
                 spec.credentials.webhook_secret_token(),
@@ -200,16 +200,16 @@ fn same_authentication(spec: &ZoomIntegrationSpec) -> String {
             type_: AuthenticationType::CustomHeader,
             header_name,
         }) => (
-            format!("header {}", header_name.as_deref().unwrap_or_default()),
+            format!("Header {}", header_name.as_deref().unwrap_or_default()),
             format!("key {HEADER_VALUE}"),
         ),
         _ => (
-            "user name and password".into(),
+            "User name and password".into(),
             format!("the keys {USERNAME} and {PASSWORD}"),
         ),
     };
     format!(
-        "Make {form} in Zoom's form and {keys} of Secret {} the same.",
+        "{form} in Zoom's form and {keys} of Secret {} differ: correct one of them.",
         spec.credentials.secret_ref.name
     )
 }

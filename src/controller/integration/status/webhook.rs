@@ -88,7 +88,7 @@ pub(super) fn webhook(
     })
 }
 
-/// Those that came lately: what somebody has unticked in Zoom comes no more.
+/// Only recent ones: an event that was unticked in Zoom no longer arrives.
 fn undeclared(facts: &Facts, now: Timestamp) -> Vec<String> {
     let undeclared = facts.health.iter().flat_map(|health| &health.undeclared);
     undeclared

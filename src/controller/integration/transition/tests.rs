@@ -200,7 +200,7 @@ fn the_message_counts_and_names_the_way_out() {
     };
     assert_eq!(
         waiting.message("clinics", "acme", false).unwrap(),
-        "The former receiver, StatefulSet acme-receiver, delivers what it has stored before it goes: 12 events are pending, and 1 Pod cannot be asked. To lose them instead: kubectl annotate zint -n clinics acme zoom-operator.io/discard-buffered-events=true"
+        "The former receiver, StatefulSet acme-receiver, delivers its stored events before it is removed: 12 events are pending, and 1 Pod cannot be asked. To lose them instead: kubectl annotate zint -n clinics acme zoom-operator.io/discard-buffered-events=true"
     );
     let suspended = waiting.message("clinics", "acme", true).unwrap();
     assert!(suspended.contains("Nothing is delivered while suspend is set"));

@@ -128,7 +128,7 @@ async fn a_newer_authorization_voids_the_older_of_the_same_user_only() {
     let elsewhere = zoom.admin("POST", "/apps/other/grants", &user).await;
     let older = zoom.grant(GRACE).await;
     let code = zoom.code(GRACE, "").await;
-    // Consent alone voids nothing.
+    // Consent alone invalidates nothing.
     assert_eq!(
         zoom.get("/v2/users/me", text(&older, "access_token"))
             .await

@@ -9,7 +9,7 @@
 //! A lane is a [`Delivery`]: its events go out one at a time and in order, with its own pauses and probes. It
 //! ends when it has nothing left. What lanes share is bounded: [`pools`] the deliveries under way,
 //! [`tenant::AT_ONCE`](crate::routing::tenant::AT_ONCE) those to one tenant, [`UNSETTLED`] those that are
-//! not committed. Who waits for a permit gets it in order of arrival, so that lanes take turns.
+//! not committed. Permits are given in order of arrival, so that lanes take turns.
 //!
 //! Everybody acquires in one order, so that no two wait for each other: the permit of the sink, the permit of the
 //! pool, the permit to settle. The first two are released when the sink has answered, the last one when the writer

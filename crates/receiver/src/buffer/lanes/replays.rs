@@ -1,4 +1,4 @@
-//! Events that nobody had claimed, and whose account somebody has now: they are forwarded after all.
+//! Forwards dead letters of accounts that had no connection and have one now.
 
 use std::time::Duration;
 

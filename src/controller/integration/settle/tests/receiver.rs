@@ -140,7 +140,7 @@ fn a_volume_that_its_class_does_not_expand_is_named_with_the_way_out() {
     assert_eq!(refused.refusals[0].reason, Reason::BufferImmutable);
     for part in [
         "cannot be expanded to 2Gi",
-        "goes on with 1Gi: the storageclass must support resize. If",
+        "continues with 1Gi: the storageclass must support resize. If",
         "allowVolumeExpansion: true",
         "set webhook.buffer.size back to 1Gi",
     ] {

@@ -262,7 +262,7 @@ fn a_failing_sink_of_a_connection_is_not_called_the_integrations() {
     let theirs = message(&Health::default());
     assert!(
         theirs.contains(
-            "an hour. Sinks that fail are those of clinic-1/zoom, clinic-2/zoom, clinic-3/zoom:"
+            "an hour. These connections have failing sinks: clinic-1/zoom, clinic-2/zoom, clinic-3/zoom."
         ),
         "{theirs}"
     );

@@ -166,11 +166,11 @@ fn the_message_names_what_has_to_be_the_same() {
     for (authentication, expected) in [
         (
             json!({"type": "CustomHeader", "headerName": "tenant-key"}),
-            "Make header tenant-key in Zoom's form and key webhook-header-value of Secret zoom the same.",
+            "Header tenant-key in Zoom's form and key webhook-header-value of Secret zoom differ: correct one of them.",
         ),
         (
             json!({"type": "Basic"}),
-            "Make user name and password in Zoom's form and the keys webhook-username and webhook-password of Secret zoom the same.",
+            "User name and password in Zoom's form and the keys webhook-username and webhook-password of Secret zoom differ: correct one of them.",
         ),
     ] {
         let spec = serde_json::from_value(json!({
