@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use kube::ResourceExt;
 
-use super::index::Guarded;
+use super::{index::Guarded, proof::AppId};
 use crate::api::{
     condition::Type,
     label,
@@ -51,21 +51,22 @@ pub enum Subject<'a> {
     Account(&'a str),
 }
 
-/// Another connection of the same integration, which is in the namespace `home`, that this subject authorized
-/// before.
+/// Another connection of the same integration, which is in the namespace `home` and has this `app`, that this
+/// subject authorized before.
 #[must_use]
 pub fn held_by_other<'a>(
     connections: &'a Connections,
     connection: &ZoomConnection,
     subject: Subject<'_>,
     home: &str,
+    app: AppId<'_>,
 ) -> Option<&'a ZoomConnection> {
-    let mine = held_since(connection, subject, home);
+    let mine = held_since(connection, subject, home, app);
     readable(connections)
         .filter(|other| other.uid() != connection.uid())
         .find(|other| {
             // If two connections hold a grant of the same subject, the one that got it first keeps it.
-            held_since(other, subject, home)
+            held_since(other, subject, home, app)
                 .is_some_and(|theirs| mine.as_ref().is_none_or(|mine| theirs < *mine))
         })
 }
@@ -97,10 +98,13 @@ fn held_since(
     connection: &ZoomConnection,
     subject: Subject<'_>,
     home: &str,
+    app: AppId<'_>,
 ) -> Option<(Option<Timestamp>, Option<String>)> {
     let status = connection.status.as_ref()?;
     if connection.namespace().as_deref() != Some(home) {
-        let proved = status.account.as_ref()?;
+        // What an earlier version recorded lacks the app, until its own pass adds it.
+        let proved = status.account.as_ref();
+        let proved = proved.filter(|proved| app.has_proof(proved) != Some(false))?;
         let is_lost = status
             .grant
             .as_ref()
@@ -155,6 +159,15 @@ mod tests {
         serde_json::from_value(object).unwrap()
     }
 
+    fn of_clinics<'a>(
+        connections: &'a Connections,
+        connection: &ZoomConnection,
+        subject: Subject<'_>,
+    ) -> Option<&'a ZoomConnection> {
+        let app = AppId::default();
+        held_by_other(connections, connection, subject, "clinics", app)
+    }
+
     #[test]
     fn of_two_connections_of_one_user_the_first_stays() {
         let (first, second) = ("2026-03-01T10:00:00Z", "2026-03-01T10:00:01Z");
@@ -163,8 +176,7 @@ mod tests {
             .into();
         for subject in [Subject::User("ada"), Subject::Account("clinic")] {
             let other = |name, since| {
-                let other =
-                    held_by_other(&connections, &connection(name, since), subject, "clinics");
+                let other = of_clinics(&connections, &connection(name, since), subject);
                 other.map(ResourceExt::name_any)
             };
             assert_eq!(other("b", Some(first)), None);
@@ -190,12 +202,30 @@ mod tests {
         {
             grant.lost = Some("GrantLost".into());
         }
-        for (other, wanted) in [(forged, false), (proved, true), (lost, false)] {
+        let of_app = |client: &str| {
+            let mut found = proved.clone();
+            let status = found.status.as_mut();
+            if let Some(account) = status.and_then(|status| status.account.as_mut()) {
+                account.client_id = Some(client.into());
+            }
+            found
+        };
+        let app = AppId {
+            client_id: Some("id"),
+            management: None,
+        };
+        for (other, wanted) in [
+            (forged, false),
+            (of_app("id"), true),
+            (of_app("other"), false),
+            (proved, true),
+            (lost, false),
+        ] {
             let connections = vec![Arc::new(DeserializeGuard(Ok(other)))];
             for subject in [Subject::User("ada"), Subject::Account("clinic")] {
                 // The integration is in another namespace than these connections.
                 let mine = connection("b", None);
-                let other = held_by_other(&connections, &mine, subject, "platform");
+                let other = held_by_other(&connections, &mine, subject, "platform", app);
                 assert_eq!(other.is_some(), wanted, "{subject:?}");
             }
         }
@@ -214,7 +244,7 @@ mod tests {
         }
         let connections = vec![Arc::new(DeserializeGuard(Ok(exported)))];
         let subject = Subject::User("ada");
-        let other = held_by_other(&connections, &connection("b", None), subject, "clinics");
+        let other = of_clinics(&connections, &connection("b", None), subject);
         assert_eq!(other, None);
     }
 

@@ -42,6 +42,7 @@ mod links;
 mod metrics;
 mod outage;
 mod poll;
+mod proof;
 mod published;
 mod queue;
 mod reach;

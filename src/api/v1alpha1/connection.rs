@@ -9,8 +9,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ConnectionSink, IntegrationRef, LocalRef, Phase, Restart, ScopesStatus, TokenStatus,
-    ZoomIntegration, integration::external_refs_schema, metadata, status::lenient,
+    ConnectionSink, IntegrationRef, LocalRef, Management, Phase, Restart, ScopesStatus,
+    TokenStatus, ZoomIntegration, integration::external_refs_schema, metadata, status::lenient,
 };
 
 /// One authorization of an app.
@@ -251,6 +251,12 @@ pub struct AccountStatus {
     pub user_id: Option<String>,
     /// When the consent was taken over.
     pub since: Time,
+    /// Client id of the app that the consent was given to. An app with another one has to be allowed again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+    /// Who managed that app.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub management: Option<Management>,
 }
 
 /// The events of a connection's accounts.

@@ -15,10 +15,7 @@ use super::{
     observe, plan,
 };
 use crate::{
-    api::{
-        FIELD_MANAGER,
-        v1alpha1::{Management, ZoomConnection},
-    },
+    api::{FIELD_MANAGER, v1alpha1::ZoomConnection},
     controller::{
         Context, audit,
         error::Error,
@@ -29,6 +26,7 @@ use crate::{
         },
         index::Index,
         key::Key,
+        proof::AppId,
         published::{self, Exactly, ok_if_gone, parameters},
         token_secret::{self, Owner},
         writer::Writer,
@@ -79,10 +77,8 @@ pub async fn apply(
             refused(stored).map(Outcome::Stored)
         }
         Step::AskWho(grant) | Step::AskWhoConsented(grant) => {
-            let integration = situation.observed.integration.as_ref();
-            let management = integration.and_then(|found| found.resource.spec.app.management);
-            let zoom = &context.zoom.client;
-            let answer = identify(zoom, reader.index(), connection, management, grant).await;
+            let (zoom, app) = (&context.zoom.client, situation.observed.app_id());
+            let answer = identify(zoom, reader.index(), connection, app, grant).await;
             Ok(Outcome::Who(answer))
         }
         Step::ReownGrant => {
@@ -261,7 +257,7 @@ async fn identify(
     zoom: &zoom::Client,
     index: &Index,
     connection: &ZoomConnection,
-    management: Option<Management>,
+    app: AppId<'_>,
     grant: &Grant,
 ) -> Result<Asked, zoom::Error> {
     let Some(access) = &grant.access else {
@@ -277,7 +273,7 @@ async fn identify(
     let identity = answer?;
     let other = identity
         .as_ref()
-        .and_then(|identity| observe::other_holder(index, connection, management, identity));
+        .and_then(|identity| observe::other_holder(index, connection, app, identity));
     Ok(Asked { identity, other })
 }
 

@@ -28,6 +28,7 @@ use crate::{
         },
         index::Index,
         key::Key,
+        proof::AppId,
         published::Exactly,
         reader::{Reader, Reads},
         removals::{self, Removals},
@@ -81,16 +82,15 @@ pub async fn observe(sources: Sources<'_>, connection: &ZoomConnection) -> Resul
         .await?;
     let namespace = namespace(reader, connection).await?;
     let (access, integration) = integration(sources, connection, &namespace).await?;
-    let management = integration
-        .as_ref()
-        .and_then(|found| found.resource.spec.app.management);
+    let app = integration.as_ref().map(Integration::app_id);
+    let app = app.unwrap_or_default();
     let removals = removals(reader.index(), connection, integration.as_ref());
     let consents = consents(sources, connection).await?;
     Ok(Observed {
         foreign_attempt: foreign_attempt(sources, &read.grant, &consents).await?,
         removed_at: last_removal(connection, removals.as_ref(), |known| &known.verified),
         claimed_at: last_removal(connection, removals.as_ref(), |known| &known.unverified),
-        other: holder(reader.index(), connection, management, &read.grant),
+        other: holder(reader.index(), connection, app, &read.grant),
         integration,
         access,
         grant: read.grant,
@@ -128,13 +128,13 @@ pub fn grant_in(connection: &ZoomConnection, found: Option<&Secret>) -> Read {
 fn holder(
     index: &Index,
     connection: &ZoomConnection,
-    management: Option<Management>,
+    app: AppId<'_>,
     found: &GrantSecret,
 ) -> Option<Holder> {
     let GrantSecret::Ours(kept) = found else {
         return None;
     };
-    other_holder(index, connection, management, kept.identity.as_ref()?)
+    other_holder(index, connection, app, kept.identity.as_ref()?)
 }
 
 /// Another connection of the same app that this user, or this account of an admin-managed app, authorized
@@ -143,17 +143,17 @@ fn holder(
 pub fn other_holder(
     index: &Index,
     connection: &ZoomConnection,
-    management: Option<Management>,
+    app: AppId<'_>,
     identity: &Identity,
 ) -> Option<Holder> {
     let user = Subject::User(&identity.user_id);
     let account = Subject::Account(&identity.account_id);
     let held = |subject, of| {
-        let name = held_elsewhere(index, connection, subject)?;
+        let name = held_elsewhere(index, connection, subject, app)?;
         Some(Holder { name, of })
     };
     held(user, Shared::User).or_else(|| {
-        let is_once = management == Some(Management::Admin) && !identity.account_id.is_empty();
+        let is_once = app.management == Some(Management::Admin) && !identity.account_id.is_empty();
         is_once.then(|| held(account, Shared::Account)).flatten()
     })
 }
@@ -163,6 +163,7 @@ fn held_elsewhere(
     index: &Index,
     connection: &ZoomConnection,
     subject: Subject<'_>,
+    app: AppId<'_>,
 ) -> Option<String> {
     if pinned(connection).is_some_and(|pinned| subject.is_that_of(pinned)) {
         return None;
@@ -175,7 +176,7 @@ fn held_elsewhere(
             Subject::Account(account) => index.connections_of_account(integration, account),
         };
         let namespace = &integration.namespace;
-        let other = connections::held_by_other(&all, connection, subject, namespace)?;
+        let other = connections::held_by_other(&all, connection, subject, namespace, app)?;
         Some(if other.namespace() != here {
             "a ZoomConnection in another namespace".to_owned()
         } else if *integration == own {

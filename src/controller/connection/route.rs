@@ -17,6 +17,7 @@ use crate::{
     controller::{
         Context, connections,
         error::Error,
+        grants::secret::StoredGrant,
         routing::{self, Decision, Evidence, Input, Told, Wanted, Written},
         schedule,
     },
@@ -66,20 +67,20 @@ pub async fn bring(
         }
         return Ok(());
     };
-    let integration = &integration.resource;
+    let (app, integration) = (integration.app_id(), &integration.resource);
     let is_on = routing::is_on(integration, index.have_sinks(&home));
     let routes = &context.memory.routes;
     if !is_on && connection.spec.sink.is_none() && !routes.is_known(&home, &name) {
         return Ok(());
     }
     let sink = routing::observe(&context.reader, connection).await?;
-    let proved = evidence(connection, situation).proves(integration);
+    let proved = evidence(connection, situation).proves(app);
     // Only those who have to do with an account of this one.
     let concerned: Vec<_> = routing::claimed(integration, connection, proved)
         .flat_map(|account| index.connections_of_account(&home, account))
         .collect();
     let readable = connections::readable(&concerned);
-    let accounts = routing::accounts(integration, connection, proved, readable);
+    let accounts = routing::accounts(integration, app, connection, proved, readable);
     let facts = index.routing(&home, &name);
     let told = match &facts {
         _ if index.is_untold(&home, &name) => Told::Unknown,
@@ -125,12 +126,14 @@ pub async fn bring(
 fn evidence<'a>(connection: &ZoomConnection, situation: &'a Situation) -> Evidence<'a> {
     let observed: &Observed = &situation.observed;
     let is_sound = !observed.is_copy() && plan::mismatch(connection, observed).is_none();
+    let is_own = |kept: &&StoredGrant| plan::other_client(kept, observed.client_id()).is_none();
     let kept = observed
         .kept()
-        .filter(|kept| is_sound && kept.identified && kept.grant.loss.is_none());
+        .filter(|kept| is_sound && kept.identified && kept.grant.loss.is_none())
+        .filter(is_own);
     let identity = kept.and_then(|kept| kept.identity.as_ref());
     Evidence {
-        consented: situation.account.as_ref().map(|proved| proved.id.as_str()),
+        consented: situation.account.as_ref(),
         granted: identity.map(|identity| identity.account_id.as_str()),
         is_home: observed.access == AppAccess::Own,
     }

@@ -18,6 +18,7 @@ use crate::{
     controller::{
         failure::{self, Attempt},
         grants::secret::GrantSecret,
+        proof::AppId,
         schedule,
         token_secret::{Owner, TokenSecret},
     },
@@ -141,10 +142,12 @@ impl After<'_> {
     /// pages handed it over, and its code was redeemed out of the tenant's reach.
     fn proved(&mut self, asked: Option<&Asked>) {
         let observed = &self.situation.observed;
-        let management = observed
-            .integration
-            .as_ref()
-            .and_then(|found| found.resource.spec.app.management);
+        let kept = observed.kept();
+        let app = AppId {
+            client_id: kept.and_then(|kept| kept.grant.client_id.as_deref()),
+            ..observed.app_id()
+        };
+        let management = app.management;
         let is_needed =
             management == Some(Management::Admin) || observed.access == AppAccess::Allowed;
         let identity = asked.and_then(|asked| asked.identity.as_ref());
@@ -155,13 +158,17 @@ impl After<'_> {
             // Another administrator of the account proves the same. In a user-managed app users are told apart.
             let is_same = |before: &AccountStatus| {
                 let of_account = management == Some(Management::Admin);
-                before.id == identity.account_id && (of_account || before.user_id == user_id)
+                before.id == identity.account_id
+                    && (of_account || before.user_id == user_id)
+                    && app.has_proof(before) != Some(false)
             };
             let before = before.filter(is_same).map(|before| before.since);
             AccountStatus {
                 id: identity.account_id.clone(),
                 since: before.unwrap_or_else(|| Time(schedule::later(self.now, Duration::ZERO))),
                 user_id,
+                client_id: app.client_id.map(ToOwned::to_owned),
+                management,
             }
         });
     }

@@ -10,6 +10,7 @@ use crate::{
         connection::subject::{Expected, Holder},
         credentials::Credentials,
         grants::secret::{GrantSecret, StoredGrant},
+        proof::AppId,
         published::Exactly,
         token_secret::TokenSecret,
     },
@@ -101,9 +102,31 @@ pub struct Read {
     pub follows_policy: bool,
 }
 
+// === impl Integration ===
+
+impl Integration {
+    /// The app: the client id that Zoom accepted, and before that the one in the credentials.
+    #[must_use]
+    pub fn app_id(&self) -> AppId<'_> {
+        let status = self.resource.status.as_ref();
+        let accepted = status.and_then(|status| status.client_id.as_deref());
+        AppId {
+            client_id: accepted.or(self.credentials.client_id.as_deref()),
+            management: self.resource.spec.app.management,
+        }
+    }
+}
+
 // === impl Observed ===
 
 impl Observed {
+    /// The app, as far as it is known.
+    #[must_use]
+    pub fn app_id(&self) -> AppId<'_> {
+        let integration = self.integration.as_ref();
+        integration.map(Integration::app_id).unwrap_or_default()
+    }
+
     /// The grant, if it is ours and can be read.
     #[must_use]
     pub fn kept(&self) -> Option<&StoredGrant> {

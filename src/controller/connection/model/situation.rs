@@ -86,7 +86,9 @@ impl Situation {
                 .and_then(|status| status.consent.clone())
                 .map(|consent| settled(consent, &observed)),
             asked: None,
-            account: status.and_then(|status| status.account.clone()),
+            account: status
+                .and_then(|status| status.account.clone())
+                .and_then(|account| completed(account, &observed)),
             routed: Routed::default(),
             until,
             tried: Tried::default(),
@@ -119,6 +121,23 @@ impl Tried {
     /// Records that this was attempted.
     pub fn mark(&mut self, what: Attempted) {
         self.attempted.push(what);
+    }
+}
+
+/// The proof with its app, which earlier versions did not record: that of the grant. If the integration has another
+/// app now, it is no proof.
+fn completed(account: AccountStatus, observed: &Observed) -> Option<AccountStatus> {
+    let app = observed.app_id();
+    let kept = observed.kept().filter(|_| !observed.is_copy());
+    let of = kept.and_then(|kept| kept.grant.client_id.as_deref());
+    match (app.has_proof(&account), of.zip(app.client_id)) {
+        (None, Some((of, own))) if of == own => Some(AccountStatus {
+            client_id: Some(of.to_owned()),
+            management: app.management,
+            ..account
+        }),
+        (None, Some(_)) => None,
+        _ => Some(account),
     }
 }
 

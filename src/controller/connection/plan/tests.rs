@@ -14,7 +14,7 @@ use super::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::{
-    api::v1alpha1::{AccountStatus, ConsentStatus, TokenFailure, ZoomConnectionStatus},
+    api::v1alpha1::{AccountStatus, ConsentStatus, Management, TokenFailure, ZoomConnectionStatus},
     controller::{
         connection::model::{Asked, Consent, End, ForeignAttempt, Integration},
         credentials::Credentials,
@@ -786,11 +786,36 @@ fn what_is_removed_later_is_looked_at_in_time() {
 // === The proof of an account ===
 
 #[test]
+fn the_proof_of_an_earlier_version_gets_the_app_of_its_grant_or_is_none() {
+    let mut before = connection();
+    let account = json!({"id": "a", "since": "2026-03-01T10:00:00Z"});
+    before.status = Some(ZoomConnectionStatus {
+        account: serde_json::from_value(account).unwrap(),
+        ..ZoomConnectionStatus::default()
+    });
+    let found = |client: Option<&str>| {
+        let mut found = settled(0);
+        if let GrantSecret::Ours(kept) = &mut found.grant {
+            kept.grant.client_id = client.map(Into::into);
+        }
+        let account = Situation::new(&before, found, Timestamp::MAX).account;
+        account.map(|account| (account.client_id, account.management))
+    };
+    let complete = (Some("id".to_owned()), Some(Management::User));
+    assert_eq!(found(Some("id")), Some(complete));
+    assert_eq!(found(Some("other")), None);
+    // Nobody can tell, and it proves nothing.
+    assert_eq!(found(None), Some((None, None)));
+}
+
+#[test]
 fn a_consent_is_removed_only_once_the_account_that_it_proves_is_stored() {
     let account = |since: i64| AccountStatus {
         id: "a".into(),
         user_id: None,
         since: Time(at(since)),
+        client_id: None,
+        management: None,
     };
     let ended = redeemed(3700);
     let step = Step::EndConsent(

@@ -353,6 +353,12 @@ fn another_administrator_of_the_account_costs_no_seniority() {
         ("User", "ada", 200),
     ] {
         let first = of(management, "ada", 200, None);
+        // An app of another client that takes its place inherits nothing.
+        assert_eq!(first.client_id.as_deref(), Some("id"));
+        let mut of_other = first.clone();
+        of_other.client_id = Some("other".into());
+        let new = of(management, "ada", 300, Some(of_other));
+        assert_eq!(new.since.0, at(300));
         let again = of(management, user, 300, Some(first));
         assert_eq!(again.user_id.as_deref(), Some(user));
         assert_eq!(again.since.0, at(since), "{management} {user}");
