@@ -166,7 +166,10 @@ fn removed(view: &View<'_>) -> Option<Step> {
     let observed = &view.situation.observed;
     let (kept, removed_at) = (observed.kept()?, observed.removed_at?);
     let lost = kept.grant.lost()?;
-    let is_new = lost != Lost::Deauthorized && removed_at >= kept.grant.since;
+    // A token that Zoom gave later says that the app was not removed then.
+    let is_new = lost != Lost::Deauthorized
+        && removed_at >= kept.grant.since
+        && refresh::at_removal(kept, Some(removed_at)).is_some();
     let grant = is_new.then(|| kept.grant.removed(removed_at))?;
     Some(store(kept, grant, Purpose::Removed))
 }

@@ -65,7 +65,8 @@ pub fn erase_at(kept: &StoredGrant, keep: Duration) -> Option<Timestamp> {
 
 /// When a removal that Zoom signed is checked by a token request: only that can tell whether the grant is dead. `None`
 /// if the last token answers it.
-fn at_removal(kept: &StoredGrant, removed: Option<Timestamp>) -> Option<Timestamp> {
+#[must_use]
+pub fn at_removal(kept: &StoredGrant, removed: Option<Timestamp>) -> Option<Timestamp> {
     let end = second_after(removed?);
     let proof = kept.grant.access.as_ref().map(|access| access.issued_at);
     proof.is_none_or(|proof| proof < end).then_some(end)

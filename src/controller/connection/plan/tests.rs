@@ -632,6 +632,24 @@ fn a_confirmed_removal_erases_and_so_does_time() {
     assert_eq!(step(&now, 100).as_deref(), Some("RemoveToken"));
 }
 
+/// A removal that Zoom disproved by a later token says nothing about a loss after that.
+#[test]
+fn an_old_removal_that_a_token_disproved_erases_nothing() {
+    for (removed, is_erased) in [(40, false), (99, false), (100, true), (140, true)] {
+        let mut found = settled(100);
+        if let GrantSecret::Ours(kept) = &mut found.grant {
+            kept.grant = kept.grant.refused(Lost::GrantLost, &client(), at(150));
+        }
+        found.removed_at = Some(at(removed));
+        let step = step(&situation(found), 200);
+        assert_eq!(
+            step.as_deref(),
+            is_erased.then_some("Store Removed"),
+            "{removed}"
+        );
+    }
+}
+
 /// Somebody may have put another Secret in its place since.
 #[test]
 fn exactly_the_secret_that_was_read_is_removed() {
