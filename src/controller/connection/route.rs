@@ -106,6 +106,7 @@ pub async fn bring(
         &context.writer,
         integration,
         &name,
+        connection.metadata.uid.as_deref(),
         &decision.wanted,
     )
     .await?;

@@ -4,7 +4,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use contract::receiver::routes::{Connection, Route, secret_name};
 use k8s_openapi::{ByteString, api::core::v1::Secret};
 use kube::{
-    Api, ResourceExt as _,
+    Api, Resource as _, ResourceExt as _,
     api::{Patch, PatchParams},
     core::Status,
 };
@@ -12,9 +12,13 @@ use serde_json::json;
 
 use super::{decide::Wanted, memory::Routes};
 use crate::{
-    api::{FIELD_MANAGER, v1alpha1::ZoomIntegration},
+    api::{
+        FIELD_MANAGER,
+        v1alpha1::{ZoomConnection, ZoomIntegration},
+    },
     controller::{
         error::Error,
+        index::{Guarded, Index},
         integration::{ownership::owned, resources::routes_metadata},
         key::Key,
         published::{ok_if_gone, parameters},
@@ -40,16 +44,17 @@ pub enum Written {
     Refused(String),
 }
 
-/// Writes or erases a connection's route, unless that is done already.
+/// Writes or erases a connection's route, unless that is done already. `uid`: the connection's.
 ///
 /// # Errors
-/// When a request to the API server fails, or somebody wrote in between.
+/// When a request to the API server fails, somebody wrote in between, or the connection is gone meanwhile.
 pub async fn bring(
     routes: &Routes,
     reader: &Reader,
     writer: &Writer,
     integration: &ZoomIntegration,
     connection: &Connection,
+    uid: Option<&str>,
     wanted: &Wanted,
 ) -> Result<Written, Error> {
     let key = Key::from(integration);
@@ -63,6 +68,8 @@ pub async fn bring(
             }
             Ok(Written::Done)
         }
+        // Its integration's pass has erased the route, and nobody would erase it again.
+        Wanted::Write(_) if !is_there(reader.index(), connection, uid) => Err(Error::Conflict),
         Wanted::Write(route) => {
             let json = match route.to_json() {
                 Ok(json) => json,
@@ -95,6 +102,13 @@ pub async fn bring(
             }
         }
     }
+}
+
+/// Whether the watches still know this connection, and not only another one of its name.
+fn is_there(index: &Index, connection: &Connection, uid: Option<&str>) -> bool {
+    let (namespace, name) = (&connection.namespace, &connection.name);
+    let now = index.get::<Guarded<ZoomConnection>>(namespace, name);
+    now.is_some_and(|now| now.meta().uid.as_deref() == uid)
 }
 
 async fn put(
@@ -164,7 +178,84 @@ pub(super) fn params() -> PatchParams {
 
 #[cfg(test)]
 mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use kube::{Client, Config, core::DeserializeGuard};
+
     use super::*;
+    use crate::controller::{
+        leadership::{Candidate, Election},
+        queue::{Limits, Requeue},
+    };
+
+    #[tokio::test]
+    async fn a_pass_that_outlasts_its_connection_writes_no_route() {
+        let client = Client::try_from(Config::new("http://127.0.0.1:1/".parse().unwrap())).unwrap();
+        let candidate = Candidate {
+            namespace: "operator".into(),
+            lease: "l".into(),
+            identity: "pod".into(),
+            duration: Duration::from_secs(15),
+        };
+        let (_election, leadership) = Election::new(client.clone(), candidate);
+        let index = Arc::new(Index::default());
+        let writer = Writer::new(
+            client.clone(),
+            leadership,
+            "pod".into(),
+            index.clone(),
+            Requeue::new(Limits::new(1)),
+        );
+        let reader = Reader::new(client, index.clone());
+        let integration: ZoomIntegration = serde_json::from_value(json!({
+            "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomIntegration",
+            "metadata": {"name": "app", "namespace": "platform"},
+            "spec": {
+                "app": {"kind": "General"}, "credentials": {"secretRef": {"name": "zoom"}},
+                "scopes": {"required": []},
+            },
+        }))
+        .unwrap();
+        let object = |uid: &str| -> Guarded<ZoomConnection> {
+            let object = serde_json::from_value(json!({
+                "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomConnection",
+                "metadata": {
+                    "name": "ada", "namespace": "clinic", "uid": uid, "resourceVersion": "1",
+                },
+                "spec": {"integrationRef": {"name": "app", "namespace": "platform"}},
+            }));
+            DeserializeGuard(Ok(object.unwrap()))
+        };
+        let connection = Connection::new("clinic", "ada").unwrap();
+        let wanted = Wanted::Write(Box::new(Route {
+            connection: connection.clone(),
+            accounts: vec!["a".into()],
+            sink: None,
+            external_refs: std::collections::BTreeMap::new(),
+        }));
+        let routes = Routes::default();
+        let written = async || {
+            let (reader, writer) = (&reader, &writer);
+            let uid = Some("one");
+            bring(
+                &routes,
+                reader,
+                writer,
+                &integration,
+                &connection,
+                uid,
+                &wanted,
+            )
+            .await
+        };
+        index.apply(object("one"));
+        // Nobody answers here.
+        assert!(matches!(written().await, Err(Error::Kubernetes(_))));
+        index.delete(&object("one"));
+        assert!(matches!(written().await, Err(Error::Conflict)));
+        index.apply(object("two"));
+        assert!(matches!(written().await, Err(Error::Conflict)));
+    }
 
     #[test]
     fn a_full_secret_is_told_from_other_refusals() {
