@@ -4,6 +4,7 @@
 //! other, is logged in one warning, and is served again once it is back.
 
 mod consents;
+mod follow;
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -24,7 +25,7 @@ use kube::{
 };
 use tokio::task::JoinSet;
 
-use self::consents::consents;
+use self::{consents::consents, follow::Follower};
 use super::{
     Context,
     index::{Guarded, NAMESPACES, Watch, Watched},
@@ -161,64 +162,15 @@ impl Scope {
         events: impl Stream<Item = watcher::Result<Event<K>>>,
         gone: impl Fn(&K),
     ) {
-        let mut events = std::pin::pin!(events);
-        let (index, scope) = (self.context.reader.index(), self.namespace.as_deref());
-        let kind = K::kind(&());
-        let forget = |all_but: &HashSet<(String, String)>| {
-            for (object, affected) in index.retain::<K>(scope, all_but) {
-                gone(&object);
-                self.requeue(affected);
-            }
-        };
-        let mut listed = HashSet::new();
-        while let Some(event) = events.next().await {
-            let event = match event {
-                Ok(event) => event,
-                Err(error) => {
-                    let next = self.outage.failed(&kind, &error);
-                    if next.unavailable
-                        && index.set_watch(scope, &kind, Watch::Unavailable)
-                            == Some(Watch::Complete)
-                    {
-                        // What is being deleted must not wait for the namespace.
-                        self.requeue_all();
-                    }
-                    if next.forget {
-                        forget(&HashSet::new());
-                    }
-                    tokio::time::sleep(next.pause).await;
-                    continue;
-                }
-            };
-            match event {
-                // Sent before anything was read.
-                Event::Init => {
-                    listed.clear();
-                    continue;
-                }
-                Event::InitApply(object) => {
-                    listed.insert((object.namespace().unwrap_or_default(), object.name_any()));
-                    self.requeue(index.apply(object));
-                }
-                Event::InitDone => {
-                    forget(&std::mem::take(&mut listed));
-                    let before = index.set_watch(scope, &kind, Watch::Complete);
-                    if before != Some(Watch::Complete) {
-                        self.requeue_all();
-                        if scope.is_some() && kind == ZoomConnection::kind(&()) {
-                            // Until now, integrations of other namespaces could not tell which routes are gone.
-                            self.requeue(index.sharing());
-                        }
-                    }
-                }
-                Event::Apply(object) => self.requeue(index.apply(object)),
-                Event::Delete(object) => {
-                    let affected = index.delete(&object);
-                    gone(&object);
-                    self.requeue(affected);
-                }
-            }
-            self.outage.ended(&kind);
+        self.follower().follow(events, gone).await;
+    }
+
+    fn follower(&self) -> Follower<'_> {
+        Follower {
+            index: self.context.reader.index(),
+            requeue: &self.context.requeue,
+            outage: &self.outage,
+            namespace: self.namespace.as_deref(),
         }
     }
 
@@ -328,22 +280,12 @@ impl Scope {
         }
     }
 
-    /// Requests a pass for every object: the watch started again, and may have missed changes.
     fn requeue_all(&self) {
-        let namespace = self.namespace.as_deref();
-        for (key, is_new) in self.context.reader.index().keys(namespace) {
-            if is_new {
-                self.context.requeue.now(key);
-            } else {
-                self.context.requeue.routine(key);
-            }
-        }
+        self.follower().requeue_all();
     }
 
     fn requeue(&self, keys: Vec<Key>) {
-        for key in keys {
-            self.context.requeue.now(key);
-        }
+        self.follower().requeue(keys);
     }
 
     fn api<K>(&self) -> Api<K>

@@ -1,0 +1,182 @@
+//! Puts the events of a watch into the index, and the objects that they affect into the queue.
+
+use std::collections::HashSet;
+
+use futures::{Stream, StreamExt as _};
+use kube::{
+    Resource as _, ResourceExt as _,
+    runtime::watcher::{self, Event},
+};
+
+use crate::{
+    api::v1alpha1::ZoomConnection,
+    controller::{
+        index::{Index, Watch, Watched},
+        key::Key,
+        outage::Outage,
+        queue::Requeue,
+    },
+};
+
+/// Where the events of a watch go.
+#[derive(Clone, Copy)]
+pub struct Follower<'a> {
+    /// What the watches know.
+    pub index: &'a Index,
+    /// Requests passes.
+    pub requeue: &'a Requeue,
+    /// The outage of the watches of this namespace.
+    pub outage: &'a Outage,
+    /// The namespace; `None` for all of them.
+    pub namespace: Option<&'a str>,
+}
+
+// === impl Follower ===
+
+impl Follower<'_> {
+    /// Puts a watch's events into the index.
+    pub async fn follow<K: Watched>(
+        &self,
+        events: impl Stream<Item = watcher::Result<Event<K>>>,
+        gone: impl Fn(&K),
+    ) {
+        let mut events = std::pin::pin!(events);
+        let (index, scope) = (self.index, self.namespace);
+        let kind = K::kind(&());
+        let forget = |all_but: &HashSet<(String, String)>| {
+            for (object, affected) in index.retain::<K>(scope, all_but) {
+                gone(&object);
+                self.requeue(affected);
+            }
+        };
+        let mut listed = HashSet::new();
+        while let Some(event) = events.next().await {
+            let event = match event {
+                Ok(event) => event,
+                Err(error) => {
+                    let next = self.outage.failed(&kind, &error);
+                    if next.unavailable
+                        && index.set_watch(scope, &kind, Watch::Unavailable)
+                            == Some(Watch::Complete)
+                    {
+                        // What is being deleted must not wait for the namespace.
+                        self.requeue_all();
+                    }
+                    if next.forget {
+                        forget(&HashSet::new());
+                    }
+                    tokio::time::sleep(next.pause).await;
+                    continue;
+                }
+            };
+            match event {
+                // Sent before anything was read.
+                Event::Init => {
+                    listed.clear();
+                    continue;
+                }
+                Event::InitApply(object) => {
+                    listed.insert((object.namespace().unwrap_or_default(), object.name_any()));
+                    self.requeue(index.apply(object));
+                }
+                Event::InitDone => {
+                    forget(&std::mem::take(&mut listed));
+                    let before = index.set_watch(scope, &kind, Watch::Complete);
+                    if before != Some(Watch::Complete) {
+                        self.requeue_all();
+                        if scope.is_some() && kind == ZoomConnection::kind(&()) {
+                            // Until now, integrations of other namespaces could not tell which routes are gone.
+                            self.requeue(index.sharing());
+                        }
+                    }
+                }
+                Event::Apply(object) => self.requeue(index.apply(object)),
+                Event::Delete(object) => {
+                    let affected = index.delete(&object);
+                    gone(&object);
+                    self.requeue(affected);
+                    // The event comes late: what was forgotten by name was the successor's.
+                    let namespace = object.namespace().unwrap_or_default();
+                    let successor = index.get::<K>(&namespace, &object.name_any());
+                    let key = successor.and_then(|successor| K::key(&successor));
+                    self.requeue(key.into_iter().collect());
+                }
+            }
+            self.outage.ended(&kind);
+        }
+    }
+
+    /// Requests a pass for every object: the watch started again, and may have missed changes.
+    pub fn requeue_all(&self) {
+        for (key, is_new) in self.index.keys(self.namespace) {
+            if is_new {
+                self.requeue.now(key);
+            } else {
+                self.requeue.routine(key);
+            }
+        }
+    }
+
+    /// Requests a pass for each of these objects, which changed.
+    pub fn requeue(&self, keys: Vec<Key>) {
+        for key in keys {
+            self.requeue.now(key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::{FutureExt as _, stream};
+    use kube::core::DeserializeGuard;
+    use serde_json::json;
+
+    use super::*;
+    use crate::controller::{index::Guarded, queue::Limits};
+
+    #[tokio::test]
+    async fn a_late_deletion_takes_no_pass_from_the_successor() {
+        let object = |uid: &str, version: u32| -> Guarded<ZoomConnection> {
+            let object = serde_json::from_value(json!({
+                "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomConnection",
+                "metadata": {
+                    "name": "ada", "namespace": "clinics", "uid": uid,
+                    "resourceVersion": version.to_string(),
+                },
+                "spec": {"integrationRef": {"name": "app"}},
+            }));
+            DeserializeGuard(Ok(object.unwrap()))
+        };
+        let (index, outage) = (Index::default(), Outage::new(None));
+        let requeue = Requeue::new(Limits {
+            total: 9,
+            per_namespace: 9,
+        });
+        let follower = Follower {
+            index: &index,
+            requeue: &requeue,
+            outage: &outage,
+            namespace: None,
+        };
+        let key = Key::connection("clinics", "ada");
+        let follow = async |events: Vec<Event<Guarded<ZoomConnection>>>| {
+            let events = stream::iter(events.into_iter().map(Ok));
+            follower.follow(events, |_| requeue.forget(&key)).await;
+            let mut passes = Vec::new();
+            while let Some(next) = requeue.next().now_or_never() {
+                passes.push(next);
+            }
+            passes.contains(&key)
+        };
+        let (first, second) = (object("a", 1), object("b", 3));
+        let late = vec![
+            Event::Apply(first),
+            Event::Apply(second),
+            Event::Delete(object("a", 2)),
+        ];
+        assert!(follow(late).await);
+        // The successor's own deletion ends its passes.
+        let last = vec![Event::Delete(object("b", 4))];
+        assert!(!follow(last).await);
+    }
+}
