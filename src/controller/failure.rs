@@ -58,11 +58,16 @@ pub fn record(
         credentials_version,
         expires_at,
     } = attempt;
+    let before = before.filter(|before| before.credentials_version == credentials_version);
+    // Whatever fails next, Zoom's own wait holds.
+    let waits = before.and_then(|before| zoom_waits(before, now));
+    let allowed = retry_after
+        .map(|wait| schedule::later(now, wait))
+        .max(waits);
     // The count starts over with other credentials, or when missing scopes give way to another failure or
     // vice versa.
     let before = before.filter(|before| {
-        before.credentials_version == credentials_version
-            && (before.reason == Reason::MissingScopes) == (reason == Reason::MissingScopes)
+        (before.reason == Reason::MissingScopes) == (reason == Reason::MissingScopes)
     });
     let attempts = before.map_or(1, |before| before.attempts.saturating_add(1));
     let retrying = Retrying {
@@ -71,13 +76,16 @@ pub fn record(
         retry_after,
         expires_at,
     };
+    let retry_at = schedule::retry_at(retrying, now, uid);
+    // The write of a Secret asks Zoom nothing.
+    let asks = waits.filter(|_| reason != Reason::TokenSecretNotWritten);
     TokenFailure {
         reason,
         message,
         attempts,
         time: Time(schedule::later(now, Duration::ZERO)),
-        retry_at: Time(schedule::retry_at(retrying, now, uid)),
-        not_before: retry_after.map(|wait| Time(schedule::later(now, wait))),
+        retry_at: Time(asks.map_or(retry_at, |at| at.max(retry_at))),
+        not_before: allowed.map(Time),
         credentials_version: credentials_version.into(),
     }
 }
@@ -100,10 +108,48 @@ pub fn not_before(
         .map_or(retry_at, |at| at.min(retry_at))
 }
 
-/// Whether a recorded failure still counts. It does not if Zoom `issued` a token later, even if that success
-/// could not be written to the status.
+/// Until when Zoom is not asked after `failure`: as [`not_before`], but a Secret that could not be written must not
+/// let a token expire.
 #[must_use]
-pub fn is_standing(failure: &TokenFailure, issued: Option<Timestamp>) -> bool {
+pub fn asks_at(
+    failure: &TokenFailure,
+    credentials_version: &str,
+    requested: Option<Timestamp>,
+) -> Option<Timestamp> {
+    if failure.reason != Reason::TokenSecretNotWritten {
+        return Some(not_before(failure, credentials_version, requested));
+    }
+    let is_same = failure.credentials_version == credentials_version;
+    let allowed = failure.not_before.as_ref().filter(|_| is_same);
+    allowed.map(|time| time.0)
+}
+
+/// What is left of `failure` at `now` once the Secret was written: Zoom's own wait.
+#[must_use]
+pub fn once_written(failure: TokenFailure, now: Timestamp) -> Option<TokenFailure> {
+    if failure.reason != Reason::TokenSecretNotWritten {
+        return Some(failure);
+    }
+    let until = zoom_waits(&failure, now)?;
+    Some(TokenFailure {
+        reason: Reason::RateLimited,
+        message: zoom::Error::new(Fault::RateLimited, format!("not before {until}")).message(),
+        retry_at: Time(until),
+        ..failure
+    })
+}
+
+/// Until when Zoom asked to wait, if that is later than `now`.
+fn zoom_waits(failure: &TokenFailure, now: Timestamp) -> Option<Timestamp> {
+    let until = failure.not_before.as_ref().map(|time| time.0);
+    until.filter(|until| *until > now)
+}
+
+/// Whether a recorded failure still counts. It does not if Zoom `issued` a token later, even if that success
+/// could not be written to the status. A time after `now` proves nothing: a tenant can write it into the grant.
+#[must_use]
+pub fn is_standing(failure: &TokenFailure, issued: Option<Timestamp>, now: Timestamp) -> bool {
+    let issued = issued.filter(|issued| *issued <= now);
     issued.is_none_or(|issued| issued.as_second() <= failure.time.0.as_second())
 }
 
@@ -170,8 +216,9 @@ mod tests {
 
     #[test]
     fn a_failure_is_over_once_there_is_a_newer_token() {
-        let standing = |issued| is_standing(&failed(REASONS[0]), issued);
+        let standing = |issued| is_standing(&failed(REASONS[0]), issued, at(2000));
         assert!(standing(None) && standing(Some(at(999))) && standing(Some(at(1000))));
         assert!(!standing(Some(at(1001))));
+        assert!(standing(Some(at(2001))), "not issued yet");
     }
 }

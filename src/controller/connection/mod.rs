@@ -65,8 +65,9 @@ impl Managed for ZoomConnection {
             sealed_grant: context.config.sealed_grant_life(),
         };
         let observed = observe::observe(Sources::of(context), self).await?;
-        let until = schedule::later(Timestamp::now(), BEGINS_STEPS);
-        let mut situation = Situation::new(self, observed, until);
+        let now = Timestamp::now();
+        let until = schedule::later(now, BEGINS_STEPS);
+        let mut situation = Situation::new(self, observed, now, until);
         while let Some(step) = plan::next(self, &situation, rules, Timestamp::now()) {
             if plan::is_untold(self, &situation, &step) {
                 // The consent stays until the status says how it ended, and has the account that only the

@@ -275,7 +275,8 @@ fn identity(view: &AppView<'_>) -> Option<Step> {
         let step = || Step::Store(Box::new(kept), Purpose::Identified);
         return view.may_write().then(step);
     }
-    let due = !view.situation().tried.has(Attempted::Identity) && !view.waits();
+    let due =
+        !view.situation().tried.has(Attempted::Identity) && !view.waits() && !view.zoom_waits();
     due.then(|| Step::AskWho(Box::new(kept.grant.clone())))
 }
 

@@ -199,8 +199,8 @@ impl After<'_> {
             Ok(token) => {
                 self.situation.observed.token = token;
                 let last = self.situation.failure.take();
-                self.situation.failure =
-                    last.filter(|last| last.reason != Reason::TokenSecretNotWritten);
+                let now = self.now;
+                self.situation.failure = last.and_then(|last| failure::once_written(last, now));
             }
             Err(refused) => {
                 self.situation.tried.mark(Attempted::Write);

@@ -338,11 +338,11 @@ fn unproven(
     integration: &ZoomIntegration,
     _: &Observed,
     stored: Option<&Stored>,
-    _: Timestamp,
+    now: Timestamp,
 ) -> Option<Cause> {
     let failure = last_failure(integration)
         .filter(|failure| failure.reason == Reason::ProbeRefused)
-        .filter(|failure| failure::is_standing(failure, stored.and_then(|it| it.issued_at)));
+        .filter(|failure| failure::is_standing(failure, stored.and_then(|it| it.issued_at), now));
     let probe = integration.spec.credentials.probe.as_ref();
     failure.and(probe).map(|_| Cause::Unproven)
 }

@@ -75,13 +75,18 @@ pub enum Attempted {
 // === impl Situation ===
 
 impl Situation {
-    /// The state at the beginning of a pass that starts steps until then.
+    /// The state at the beginning of a pass at `now` that starts steps until then.
     #[must_use]
-    pub fn new(connection: &ZoomConnection, observed: Observed, until: Timestamp) -> Self {
+    pub fn new(
+        connection: &ZoomConnection,
+        observed: Observed,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Self {
         let status = connection.status.as_ref();
         let last = status.and_then(|status| status.token.as_ref()?.failure.clone());
         Self {
-            failure: last.filter(|last| failure::is_standing(last, observed.issued_at())),
+            failure: last.filter(|last| failure::is_standing(last, observed.issued_at(), now)),
             consent: status
                 .and_then(|status| status.consent.clone())
                 .map(|consent| settled(consent, &observed)),

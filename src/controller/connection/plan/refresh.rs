@@ -117,7 +117,7 @@ pub fn decide(
     if !due {
         return asked.map_or(Refresh::Keep, Refresh::Wait);
     }
-    match last.map(|last| failure::not_before(last, credentials_version, signals.requested)) {
+    match last.and_then(|last| failure::asks_at(last, credentials_version, signals.requested)) {
         Some(time) if time > now => Refresh::Wait(time),
         _ => Refresh::Now,
     }

@@ -468,7 +468,7 @@ fn observed(grant: GrantSecret) -> Observed {
 }
 
 fn situation(observed: Observed) -> Situation {
-    Situation::new(&connection(), observed, Timestamp::MAX)
+    Situation::new(&connection(), observed, Timestamp::MAX, Timestamp::MAX)
 }
 
 fn step(situation: &Situation, now: i64) -> Option<String> {
@@ -737,6 +737,12 @@ fn a_secret_that_cannot_be_written_delays_no_refresh() {
     now.failure = Some(failure);
     assert_eq!(step(&now, 100), None);
     assert_eq!(step(&now, 2900).as_deref(), Some("Refresh"));
+    // But Zoom's own wait is kept.
+    if let Some(failure) = &mut now.failure {
+        failure.not_before = Some(Time(at(3000)));
+    }
+    assert_eq!(step(&now, 2900), None);
+    assert_eq!(step(&now, 3000).as_deref(), Some("Refresh"));
 }
 
 // === An integration that may not be used ===
@@ -816,7 +822,7 @@ fn the_proof_of_an_earlier_version_gets_the_app_of_its_grant_or_is_none() {
         if let GrantSecret::Ours(kept) = &mut found.grant {
             kept.grant.client_id = client.map(Into::into);
         }
-        let account = Situation::new(&before, found, Timestamp::MAX).account;
+        let account = Situation::new(&before, found, Timestamp::MAX, Timestamp::MAX).account;
         account.map(|account| (account.client_id, account.management))
     };
     let complete = (Some("id".to_owned()), Some(Management::User));

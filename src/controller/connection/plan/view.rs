@@ -93,6 +93,15 @@ impl AppView<'_> {
         })
     }
 
+    /// Whether Zoom must not be asked yet.
+    pub fn zoom_waits(&self) -> bool {
+        let last = self.situation().failure.as_ref();
+        let requested = failure::requested_at(self.view.connection);
+        let version = self.observed().credentials_version();
+        last.and_then(|last| failure::asks_at(last, version, requested))
+            .is_some_and(|at| at > self.view.now)
+    }
+
     /// Whether a Secret may be written: not shortly after the API server refused one.
     pub fn may_write(&self) -> bool {
         let last = self.situation().failure.as_ref();
@@ -109,8 +118,7 @@ impl AppView<'_> {
         refresh::decide(
             kept,
             &self.view.connection.uid().unwrap_or_default(),
-            // A Secret that could not be written must not let a token expire.
-            last.filter(|last| last.reason != Reason::TokenSecretNotWritten),
+            last,
             self.observed().credentials_version(),
             &client_of(self.app),
             refresh::Signals {

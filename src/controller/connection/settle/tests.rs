@@ -1,5 +1,7 @@
 //! What an answer leads to.
 
+mod waits;
+
 use serde_json::json;
 
 use super::*;
@@ -108,7 +110,7 @@ fn situation(generation: u64) -> Situation {
         claimed_at: None,
         other: None,
     };
-    Situation::new(&connection(), observed, Timestamp::MAX)
+    Situation::new(&connection(), observed, Timestamp::MAX, Timestamp::MAX)
 }
 
 fn limited(seconds: Option<u64>) -> Error {

@@ -107,7 +107,7 @@ fn with_grant(used: i64, suspend: bool) -> Situation {
         }),
         ..observed(suspend)
     };
-    Situation::new(&connection(), observed, Timestamp::MAX)
+    Situation::new(&connection(), observed, Timestamp::MAX, Timestamp::MAX)
 }
 
 fn fresh(status: &ZoomConnectionStatus) -> (&str, &str) {
@@ -214,7 +214,12 @@ fn nobody_is_named_before_it_is_known_that_they_may() {
 /// The person did their part: they are not asked to open the link again.
 #[test]
 fn a_consent_that_waits_for_zoom_says_so() {
-    let mut waiting = Situation::new(&connection(), observed(false), Timestamp::MAX);
+    let mut waiting = Situation::new(
+        &connection(),
+        observed(false),
+        Timestamp::MAX,
+        Timestamp::MAX,
+    );
     waiting.consent = Some(crate::api::v1alpha1::ConsentStatus {
         transaction: "t".into(),
         outcome: crate::api::v1alpha1::ConsentStatus::WAITING.into(),
