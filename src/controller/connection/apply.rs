@@ -11,6 +11,7 @@ use runtime::audit::{Action, Kind, Record};
 use serde_json::json;
 
 use super::{
+    holder::other_holder,
     model::{Asked, Consent, End, Outcome, Purpose, Read, Refused, Situation, Step},
     observe, plan,
 };
@@ -273,7 +274,7 @@ async fn identify(
     let identity = answer?;
     let other = identity
         .as_ref()
-        .and_then(|identity| observe::other_holder(index, connection, app, identity));
+        .and_then(|identity| other_holder(index, connection, app, identity));
     Ok(Asked { identity, other })
 }
 

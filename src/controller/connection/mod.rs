@@ -14,6 +14,7 @@
 
 pub mod apply;
 mod deletion;
+mod holder;
 pub mod model;
 pub mod observe;
 mod plan;

@@ -8,8 +8,8 @@ use kube::{
 };
 
 use super::{
+    holder::holder,
     model::{AppAccess, Consent, ForeignAttempt, Import, Integration, Observed, Read, pinned},
-    subject::{Holder, Shared},
 };
 use crate::{
     api::{
@@ -19,7 +19,6 @@ use crate::{
     controller::{
         Context,
         config::Args,
-        connections::{self, Subject},
         credentials::{Credentials, Versions},
         error::Error,
         grants::{
@@ -28,7 +27,6 @@ use crate::{
         },
         index::Index,
         key::Key,
-        proof::AppId,
         published::Exactly,
         reader::{Reader, Reads},
         removals::{self, Removals},
@@ -37,7 +35,6 @@ use crate::{
     },
 };
 use contract::{consent, facts::Removal};
-use zoom::Identity;
 
 /// What an observation reads from.
 #[derive(Clone, Copy)]
@@ -122,74 +119,6 @@ pub fn grant_in(connection: &ZoomConnection, found: Option<&Secret>) -> Read {
         version: found.and_then(|found| found.metadata.resource_version.clone()),
         follows_policy: found.is_none_or(|found| secret::follows_policy(connection, found)),
     }
-}
-
-/// Another connection of the user or account that gave the grant.
-fn holder(
-    index: &Index,
-    connection: &ZoomConnection,
-    app: AppId<'_>,
-    found: &GrantSecret,
-) -> Option<Holder> {
-    let GrantSecret::Ours(kept) = found else {
-        return None;
-    };
-    other_holder(index, connection, app, kept.identity.as_ref()?)
-}
-
-/// Another connection of the same app that this user, or this account of an admin-managed app, authorized
-/// before. The first one stays.
-#[must_use]
-pub fn other_holder(
-    index: &Index,
-    connection: &ZoomConnection,
-    app: AppId<'_>,
-    identity: &Identity,
-) -> Option<Holder> {
-    let user = Subject::User(&identity.user_id);
-    let account = Subject::Account(&identity.account_id);
-    let held = |subject, of| {
-        let name = held_elsewhere(index, connection, subject, app)?;
-        Some(Holder { name, of })
-    };
-    held(user, Shared::User).or_else(|| {
-        let is_once = app.management == Some(Management::Admin) && !identity.account_id.is_empty();
-        is_once.then(|| held(account, Shared::Account)).flatten()
-    })
-}
-
-/// The connection that holds this subject, as it may be called here.
-fn held_elsewhere(
-    index: &Index,
-    connection: &ZoomConnection,
-    subject: Subject<'_>,
-    app: AppId<'_>,
-) -> Option<String> {
-    if pinned(connection).is_some_and(|pinned| subject.is_that_of(pinned)) {
-        return None;
-    }
-    let own = integration_key(connection);
-    let here = connection.namespace();
-    let held_in = |integration: &Key| {
-        let all = match subject {
-            Subject::User(user) => index.connections_of_user(integration, user),
-            Subject::Account(account) => index.connections_of_account(integration, account),
-        };
-        let namespace = &integration.namespace;
-        let other = connections::held_by_other(&all, connection, subject, namespace, app)?;
-        Some(if other.namespace() != here {
-            "a ZoomConnection in another namespace".to_owned()
-        } else if *integration == own {
-            format!("ZoomConnection {}", other.name_any())
-        } else {
-            format!(
-                "ZoomConnection {} of ZoomIntegration {}",
-                other.name_any(),
-                integration.name
-            )
-        })
-    };
-    held_in(&own).or_else(|| index.sharers(&own).iter().find_map(held_in))
 }
 
 /// The key of the connection's integration.
