@@ -177,6 +177,7 @@ impl Buffer {
             gate: readiness.gate("buffer"),
             metrics: buffer_metrics.clone(),
             compacted: u64::MAX,
+            is_tight: false,
         };
         let (ended, writer_end) = oneshot::channel();
         thread::Builder::new()

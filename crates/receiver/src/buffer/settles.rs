@@ -35,10 +35,19 @@ impl Settles {
         &self.list
     }
 
-    /// All of them are committed.
-    pub fn take(&mut self) -> Vec<Settle> {
-        self.since = None;
-        std::mem::take(&mut self.list)
+    /// Puts those that only leave before dead letters, and returns how many they are.
+    pub fn removals_first(&mut self) -> usize {
+        self.list.sort_by_key(|settle| settle.dead.is_some());
+        self.list.partition_point(|settle| settle.dead.is_none())
+    }
+
+    /// The first so many are committed.
+    pub fn take(&mut self, count: usize) -> Vec<Settle> {
+        let left = self.list.split_off(count.min(self.list.len()));
+        if left.is_empty() {
+            self.since = None;
+        }
+        std::mem::replace(&mut self.list, left)
     }
 
     /// How long they may still wait; `None` without any.
@@ -96,7 +105,7 @@ mod tests {
         settles.since = Some(Instant::now() + LINGER);
         settles.push(settle(true));
         assert_eq!(settles.patience(), Some(Duration::ZERO));
-        assert_eq!(settles.take().len(), 2);
+        assert_eq!(settles.take(2).len(), 2);
         assert_eq!(settles.patience(), None);
 
         for _ in 0..MANY {

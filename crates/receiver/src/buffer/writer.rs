@@ -5,6 +5,8 @@
 //! when there is much to do; an idle writer flushes an event at once, and [`super::settles`] wait for it. If a transaction fails, its events are answered 503. The
 //! store is then reopened, and uncommitted deliveries are retained until they are committed.
 
+mod full;
+
 use std::{
     collections::HashSet,
     mem,
@@ -40,8 +42,6 @@ use runtime::admin::Gate;
 const PAUSE: Duration = Duration::from_secs(1);
 /// Least time from the begin of one transaction to that of the next.
 const PACE: Duration = Duration::from_millis(2);
-/// Bytes that must have left the store before it is compacted again.
-const COMPACT: u64 = 1024 * 1024;
 
 /// The state of the thread.
 #[derive(Debug)]
@@ -74,6 +74,8 @@ pub struct Writer {
     pub fresh: Option<Fresh>,
     /// Bytes stored at the last compaction on a full disk; initially the maximum.
     pub compacted: u64,
+    /// What waits did not fit on the disk at once.
+    pub is_tight: bool,
 }
 
 // === impl Writer ===
@@ -107,11 +109,14 @@ impl Writer {
                         self.failed(&error);
                     }
                 }
-            } else if store.is_some() && !self.status.borrow().accepting && is_due {
+            }
+            // Before anything is written: that would fail as before, and the store would be reopened for ever.
+            if let Some(open) = &mut store
+                && is_due
+                && !self.status.borrow().accepting
+            {
                 tried = Some(Instant::now());
-                if let Some(open) = &mut store
-                    && let Err(error) = catch_panics(|| self.recover(open))
-                {
+                if let Err(error) = catch_panics(|| self.recover(open)) {
                     warn!(%error, "failed to make room in the buffer");
                     self.failed(&error);
                     discard(&mut store);
@@ -201,24 +206,6 @@ impl Writer {
         Ok(())
     }
 
-    /// After "no space left": checks for free space, and compacts the store if that may help.
-    fn recover(&mut self, store: &mut Store) -> Result<(), StoreError> {
-        let totals = store.totals();
-        let stored = totals.pending_bytes + totals.dead_bytes;
-        let mut is_held = self.directory.reserve();
-        if !is_held && (stored == 0 || stored.saturating_add(COMPACT) <= self.compacted) {
-            store.compact()?;
-            self.compacted = stored;
-            is_held = self.directory.reserve();
-        }
-        if is_held {
-            self.compacted = u64::MAX;
-        }
-        self.status
-            .send_if_modified(|status| mem::replace(&mut status.accepting, is_held) != is_held);
-        Ok(())
-    }
-
     /// What was stored is forwarded soon.
     fn keep_fresh(&self, first: u64, now: i64, (batch, settles): (&Batch, &[Settle]), done: &Done) {
         let Some(fresh) = &self.fresh else {
@@ -295,6 +282,7 @@ impl Writer {
         }
         if matches!(error, StoreError::Full(_)) {
             self.directory.release();
+            self.is_tight = true;
         }
         self.status.send_modify(|status| {
             status.open = false;
@@ -331,7 +319,11 @@ impl Writer {
             }
         }
         if batch.is_write(settles) {
-            self.write(store, batch, settles)?;
+            if self.is_tight {
+                self.write_apart(store, batch, settles)?;
+            } else {
+                self.write(store, batch, settles, settles.list().len())?;
+            }
             self.open_mode = OpenMode::Normal;
         }
         for command in batch.reads.drain(..) {
@@ -340,13 +332,15 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes a batch in one transaction, and then replies.
+    /// Writes a batch and the first so many settled events in one transaction, and then replies.
     fn write(
         &self,
         store: &mut Store,
         batch: &mut Batch,
         settles: &mut Settles,
+        count: usize,
     ) -> Result<(), StoreError> {
+        let settled = settles.list().get(..count).unwrap_or_default();
         let accepting = self.status.borrow().accepting;
         let now = Timestamp::now().as_second();
         let (totals, gives_way) = (store.totals(), self.lanes.is_some());
@@ -358,14 +352,14 @@ impl Writer {
             most_ids: self.most_ids,
             capacity: &self.capacity,
             gives_way,
-            excess: &self.excess(batch, settles.list()),
+            excess: &self.excess(batch, settled),
             heavy: &if gives_way && is_near {
                 self.letters.heavy()
             } else {
                 Vec::new()
             },
         };
-        let done = store.write(|tables| execute(tables, batch, settles.list(), &bounds))?;
+        let done = store.write(|tables| execute(tables, batch, settled, &bounds))?;
 
         // Before anybody is told of them.
         self.keep_fresh(totals.next, now, (batch, settles.list()), &done);
@@ -374,9 +368,9 @@ impl Writer {
             // Before any reply: the next reservation must not count it twice.
             append.room.release();
         }
-        self.index(batch, &done, settles.list());
+        self.index(batch, &done, settled);
         self.metrics.committed(batch.appends.len());
-        for settle in settles.take() {
+        for settle in settles.take(count) {
             if let Some((_, letter)) = settle.dead {
                 self.metrics.dead(letter.reason);
             }

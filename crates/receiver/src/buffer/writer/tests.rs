@@ -6,7 +6,7 @@ use std::{
     io,
     path::Path,
     sync::{
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc,
     },
 };
@@ -16,11 +16,15 @@ use futures::FutureExt as _;
 use prometheus_client::registry::Registry;
 use redb::{Database, StorageBackend, backends::InMemoryBackend};
 use runtime::admin::Readiness;
+use tokio::sync::Semaphore;
 
 use super::*;
 use crate::{
     body::Budget,
-    buffer::command::Append,
+    buffer::{
+        command::Append,
+        dead::{DeadLetter, Reason},
+    },
     dedupe::{ClaimResult, PendingOutcome},
     event::{Event, ZoomHeaders},
     identity,
@@ -31,6 +35,8 @@ use crate::{
 struct Disk {
     memory: Arc<InMemoryBackend>,
     is_failing: Arc<AtomicBool>,
+    /// Its size, unless that is 0.
+    size: Arc<AtomicU64>,
 }
 
 impl StorageBackend for Disk {
@@ -43,6 +49,10 @@ impl StorageBackend for Disk {
     }
 
     fn set_len(&self, length: u64) -> io::Result<()> {
+        let size = self.size.load(Ordering::Relaxed);
+        if size > 0 && length > size {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         self.memory.set_len(length)
     }
 
@@ -74,7 +84,7 @@ impl Disk {
 fn writer(directory: &Path) -> (Writer, mpsc::Sender<Command>) {
     let (commands, receiver) = mpsc::channel();
     let (status, statuses) = watch::channel(Status::default());
-    let (capacity, ids) = (Capacity::new(1 << 20), Dedupe::default());
+    let (capacity, ids) = (Capacity::new(1 << 26), Dedupe::default());
     let registry = &mut Registry::default();
     let writer = Writer {
         directory: BufferDirectory::new(directory.to_owned()),
@@ -91,6 +101,7 @@ fn writer(directory: &Path) -> (Writer, mpsc::Sender<Command>) {
         letters: Letters::default(),
         fresh: None,
         compacted: u64::MAX,
+        is_tight: false,
     };
     (writer, commands)
 }
@@ -161,4 +172,50 @@ fn a_copy_of_what_reached_the_disk_although_the_disk_denied_it_is_recognized() {
     assert!(work(&mut writer, &mut store, copy));
     assert_eq!(said(outcome), Some(RequestOutcome::Duplicate));
     assert_eq!(store.totals().pending, 1);
+}
+
+fn settle(sequence: u64, is_dead: bool) -> Settle {
+    let body = sequence.to_string().into();
+    let event = Event::new(Timestamp::UNIX_EPOCH, ZoomHeaders::default(), body);
+    let letter = DeadLetter::new(&event, Reason::Refused, None, 1);
+    Settle {
+        sequence,
+        dead: is_dead.then_some((event.id, letter)),
+        permit: Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap(),
+    }
+}
+
+#[test]
+fn what_does_not_fit_on_a_full_disk_at_once_is_written_one_by_one() {
+    let record = vec![7; 100_000];
+    let append = |store: &mut Store| store.write(|tables| tables.append(0, &record).map(drop));
+    let full = |most: usize| {
+        let disk = Disk::default();
+        let mut store = disk.open();
+        disk.size.store(4 << 20, Ordering::Relaxed);
+        let count = (0..most).take_while(|_| append(&mut store).is_ok()).count();
+        (disk, store, count)
+    };
+    // Room is left for one or two.
+    let most = full(usize::MAX).2 - 2;
+    let (disk, mut store, _) = full(most);
+    let directory = tempfile::tempdir().unwrap();
+    let (mut writer, _commands) = writer(directory.path());
+    writer.adopt(&store, true).unwrap();
+    let mut settles = Settles::default();
+    for (n, entry) in store.read(0, most, usize::MAX).unwrap().iter().enumerate() {
+        settles.push(settle(entry.sequence, n < most / 2));
+    }
+    let error = writer.work(&mut store, &mut Batch::default(), &mut settles);
+    let error = error.unwrap_err();
+    assert!(matches!(error, StoreError::Full(_)), "{error}");
+    writer.failed(&error);
+    drop(store);
+    let mut store = disk.open();
+    writer.adopt(&store, false).unwrap();
+    writer
+        .work(&mut store, &mut Batch::default(), &mut settles)
+        .unwrap();
+    let totals = store.totals();
+    assert_eq!((totals.pending, totals.dead), (0, most as u64 / 2));
 }
