@@ -127,7 +127,7 @@ fn has_listing(spec: &ZoomIntegrationSpec) -> bool {
     })
 }
 
-/// Whether the account's administrator blocks the app. This shows only when it happens.
+/// Whether the Zoom administrator of the account blocks the app. This shows only when it happens.
 fn is_barred(facts: &Facts) -> bool {
     facts.credentials == Attempt::Failed(Fault::DisabledByAdmin)
         || facts.consent.failed_by(Fault::DisabledByAdmin)

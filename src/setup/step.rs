@@ -34,7 +34,7 @@ pub enum StepId {
     BackEnd,
     /// Activate a Server-to-Server app.
     Activate,
-    /// Let the account's administrator allow the app.
+    /// Let the Zoom administrator of the account allow the app.
     Approval,
     /// Authorize the app.
     Install,

@@ -97,7 +97,7 @@ fn host(
         return Some(Refusal::new(
             Reason::HostNotAllowed,
             format!(
-                "The operator's configuration does not give host {host} to namespace {}: take a host that is allowed here, or ask who runs the operator to allow this one (chart value receiver.hosts).",
+                "The operator's configuration does not give host {host} to namespace {}: take a host that is allowed here, or ask the platform engineer to allow this one (chart value receiver.hosts).",
                 mine.namespace
             ),
         ));

@@ -178,7 +178,7 @@ fn receiver_available(findings: &Findings<'_>, applied: &Applied) -> Option<Stat
 /// The priority class that is not applied, and the remedy.
 fn refused_class(class: &str) -> String {
     format!(
-        "Not applied, because the operator's configuration does not allow it: webhook.receiver.priorityClassName {class}. Remove the field, name a class that is allowed, or ask who runs the operator to allow this one (chart value receiver.pods.allowedPriorityClasses)."
+        "Not applied, because the operator's configuration does not allow it: webhook.receiver.priorityClassName {class}. Remove the field, name a class that is allowed, or ask the platform engineer to allow this one (chart value receiver.pods.allowedPriorityClasses)."
     )
 }
 
@@ -186,7 +186,7 @@ fn refused_class(class: &str) -> String {
 fn refused_metadata(fields: &[String]) -> Option<String> {
     (!fields.is_empty()).then(|| {
         format!(
-            "Not applied, because the operator's configuration does not allow it: {}. Remove what is listed, or ask who runs the operator to allow the keys (chart values receiver.endpoint and receiver.pods: allowedLabels, allowedAnnotations). Snippets, keys that claim further hosts, and values that name another host than endpoint.host are never applied.",
+            "Not applied, because the operator's configuration does not allow it: {}. Remove what is listed, or ask the platform engineer to allow the keys (chart values receiver.endpoint and receiver.pods: allowedLabels, allowedAnnotations). Snippets, keys that claim further hosts, and values that name another host than endpoint.host are never applied.",
             fields.join(", ")
         )
     })

@@ -41,7 +41,7 @@ fn judged(route: &HTTPRoute) -> Option<Statement> {
         Status::False,
         Reason::RouteRefused,
         format!(
-            "{first} Correct endpoint.host or endpoint.gateway.parentRefs, or ask who runs the Gateway to accept routes of this namespace."
+            "{first} Correct endpoint.host or endpoint.gateway.parentRefs, or ask the platform engineer to let the Gateway accept routes of this namespace."
         ),
     ))
 }
