@@ -32,7 +32,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::Parser;
 
-use self::results::Results;
+use self::{phases::Phase, results::Results};
 
 /// Measures the controller with thousands of integrations.
 #[derive(Parser)]
@@ -49,6 +49,15 @@ pub struct Run {
     /// How many integrations, at least 100.
     #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(100..=50_000))]
     pub objects: u32,
+    /// How many connections; without it half as many as integrations.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(2..=50_000))]
+    pub connections: Option<u32>,
+    /// How many receivers; without it a tenth as many as integrations.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(2..=5_000))]
+    pub receivers: Option<u32>,
+    /// Only these phases, and what they need.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    pub only: Vec<Phase>,
     /// Requests of the bare client under way at a time.
     #[arg(long, default_value_t = 32)]
     pub in_flight: usize,
@@ -98,7 +107,11 @@ async fn main() -> anyhow::Result<()> {
         Command::Run(run) => {
             let results = phases::all(&run).await?;
             std::fs::write(&run.results, serde_json::to_string_pretty(&results)? + "\n")?;
-            println!("{}", page::markdown(&results));
+            if run.only.is_empty() {
+                println!("{}", page::markdown(&results));
+            } else {
+                println!("{}", serde_json::to_string_pretty(&results)?);
+            }
         }
         Command::Report(report) => {
             let text = std::fs::read_to_string(&report.results)

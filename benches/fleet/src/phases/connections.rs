@@ -11,8 +11,8 @@ use crate::{
     watched::Watched,
 };
 
-/// For each four integrations of the fleet there is a connection.
-const SHARE: u32 = 4;
+/// For each two integrations of the fleet there is a connection.
+const SHARE: u32 = 2;
 /// A token that is younger is not replaced on request.
 const YOUNGEST: Duration = Duration::from_mins(1);
 /// What the names of the connections begin with.
@@ -27,7 +27,7 @@ impl Bench<'_> {
             operator: &run.namespace,
             pages: &run.pages,
         };
-        let count = run.objects.div_ceil(SHARE);
+        let count = run.connections.unwrap_or(run.objects.div_ceil(SHARE));
         app.prepare(count, run.in_flight).await?;
         let watched = Watched::begin(&self.cluster, "ZoomConnection");
         let pod = self.controller.leader().await?;

@@ -32,6 +32,38 @@ const LIMIT: Duration = Duration::from_mins(30);
 /// What is under way ends, and whatever was to come soon comes.
 const SETTLES: Duration = Duration::from_secs(10);
 
+/// What can be measured alone. The fleet grows for those that need it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Phase {
+    /// The bare client.
+    Floor,
+    /// The fleet grows, and is deleted in the end.
+    Grow,
+    /// Nothing to do.
+    Idle,
+    /// The controller is killed.
+    Restart,
+    /// All integrations refresh.
+    Refresh,
+    /// The leader is killed.
+    Leader,
+    /// Failures beside healthy integrations.
+    Fairness,
+    /// Many connections of one app.
+    Connections,
+    /// Many receivers.
+    Receivers,
+}
+
+/// The phases that need the fleet.
+const ON_FLEET: [Phase; 5] = [
+    Phase::Grow,
+    Phase::Idle,
+    Phase::Restart,
+    Phase::Refresh,
+    Phase::Leader,
+];
+
 /// What every phase has at hand.
 struct Bench<'a> {
     run: &'a Run,
@@ -61,35 +93,44 @@ pub async fn all(run: &Run) -> anyhow::Result<Results> {
         limit: bench.controller.memory_limit().await?,
         ..Results::default()
     };
+    if run.wants(Phase::Floor) {
+        bench.floor(&mut results).await?;
+        bench.ends("bare client", &mut results);
+    }
     let fleet = Fleet::spread("ours");
-    bench.floor(&mut results).await?;
-    bench.ends("bare client", &mut results);
-    let pod = bench.grow(&fleet, &mut results).await?;
-    bench.ends("growing fleet", &mut results);
-    results.idle = bench.idle(&pod).await?;
-    bench.ends("idle", &mut results);
-    (_, results.stored) = bench.listed().await?;
-    let pod = bench.restart(&fleet, &pod, &mut results).await?;
-    bench.ends("restart", &mut results);
-    results.refresh = bench.refresh(&fleet, &pod).await?;
-    bench.ends("refresh", &mut results);
-    results.leader = bench.leader(&fleet, pod).await?;
-    bench.ends("leader change", &mut results);
-    results.fairness = bench.fairness().await?;
-    bench.ends("fairness", &mut results);
-    results.connections = bench.connections().await?;
-    bench.ends("connections", &mut results);
-    if let Some(node) = &run.kwok {
+    let has_fleet = ON_FLEET.iter().any(|phase| run.wants(*phase));
+    if has_fleet {
+        bench.on_fleet(&fleet, &mut results).await?;
+    } else {
+        bench.controller.scale(1).await?;
+    }
+    if run.wants(Phase::Fairness) {
+        results.fairness = bench.fairness().await?;
+        bench.ends("fairness", &mut results);
+    }
+    if run.wants(Phase::Connections) {
+        results.connections = bench.connections().await?;
+        bench.ends("connections", &mut results);
+    }
+    if let Some(node) = run.kwok.as_ref().filter(|_| run.wants(Phase::Receivers)) {
         results.receivers = bench.receivers(node).await?;
         bench.ends("receivers", &mut results);
     }
-    let started = Instant::now();
-    fleet.delete(&bench.cluster).await?;
-    results.deleted = started.elapsed().as_secs_f64();
-    fleet.remove(&bench.cluster).await?;
-    bench.ends("deletion", &mut results);
+    if has_fleet {
+        let started = Instant::now();
+        fleet.delete(&bench.cluster).await?;
+        results.deleted = started.elapsed().as_secs_f64();
+        fleet.remove(&bench.cluster).await?;
+        bench.ends("deletion", &mut results);
+    }
     results.finished = Timestamp::now().strftime("%Y-%m-%d %H:%M UTC").to_string();
     Ok(results)
+}
+
+impl Run {
+    fn wants(&self, phase: Phase) -> bool {
+        self.only.is_empty() || self.only.contains(&phase)
+    }
 }
 
 fn say(what: &str) {
@@ -97,6 +138,31 @@ fn say(what: &str) {
 }
 
 impl Bench<'_> {
+    /// The phases that need the fleet.
+    async fn on_fleet(&mut self, fleet: &Fleet, results: &mut Results) -> anyhow::Result<()> {
+        let run = self.run;
+        let mut pod = self.grow(fleet, results).await?;
+        self.ends("growing fleet", results);
+        if run.wants(Phase::Idle) {
+            results.idle = self.idle(&pod).await?;
+            self.ends("idle", results);
+        }
+        (_, results.stored) = self.listed().await?;
+        if run.wants(Phase::Restart) {
+            pod = self.restart(fleet, &pod, results).await?;
+            self.ends("restart", results);
+        }
+        if run.wants(Phase::Refresh) {
+            results.refresh = self.refresh(fleet, &pod).await?;
+            self.ends("refresh", results);
+        }
+        if run.wants(Phase::Leader) {
+            results.leader = self.leader(fleet, pod).await?;
+            self.ends("leader change", results);
+        }
+        Ok(())
+    }
+
     /// A phase has ended, and the next one begins.
     fn ends(&mut self, phase: &str, results: &mut Results) {
         let took = self.began.elapsed().as_secs_f64();

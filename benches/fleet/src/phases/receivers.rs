@@ -22,7 +22,7 @@ const LOOKS: Duration = Duration::from_millis(500);
 impl Bench<'_> {
     /// On this node.
     pub(super) async fn receivers(&self, node: &str) -> anyhow::Result<Receivers> {
-        let count = self.run.objects / SHARE;
+        let count = self.run.receivers.unwrap_or(self.run.objects / SHARE);
         let stub = Stub::begin().await?;
         hooks::prepare(&self.cluster).await?;
         let pod = self.controller.leader().await?;
