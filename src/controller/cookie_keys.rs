@@ -1,15 +1,20 @@
 //! The keys that encrypt the cookies of the consent pages. The pages mount them and cannot read any Secret,
 //! so the controller creates and replaces them.
 
-use std::time::Duration;
+use std::{pin::Pin, time::Duration};
 
+use futures::{Stream, StreamExt as _};
 use jiff::Timestamp;
 use k8s_openapi::{
     ByteString, api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
-use kube::{Api, ResourceExt as _};
+use kube::{
+    Api, Client, ResourceExt as _,
+    api::PartialObjectMeta,
+    runtime::watcher::{self, Event, watcher},
+};
 
-use super::{Context, published::parameters, reader::Reads};
+use super::{Context, error::chain, published::parameters, reader::Reads, schedule};
 use crate::api::label;
 
 /// Key for new cookies.
@@ -27,27 +32,49 @@ const LENGTH: usize = 64;
 
 /// A cookie lives for ten minutes, so two generations cover every change of keys.
 const LIFE: Duration = Duration::from_hours(24);
-const BETWEEN_LOOKS: Duration = Duration::from_mins(1);
+const AFTER_FAILURE: Duration = Duration::from_mins(1);
 
-/// Maintains the keys while this replica leads. Never returns.
-pub async fn maintain(context: &Context) {
+type Keys = PartialObjectMeta<Secret>;
+
+/// Maintains the keys while this replica leads: when a new one is due, and when somebody changes or removes them. Never
+/// returns.
+pub async fn maintain(client: Client, context: &Context) {
     let Some(name) = &context.config.connect_keys_secret else {
         return std::future::pending().await;
     };
-    let mut ticks = tokio::time::interval(BETWEEN_LOOKS);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let namespace = &context.config.lease_namespace;
+    let secrets: Api<Keys> = Api::namespaced(client, namespace);
+    let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
+    let mut events = std::pin::pin!(watcher(secrets, config));
     loop {
-        ticks.tick().await;
-        if let Err(error) = ensure(context, name).await {
+        let wait = ensure(context, name).await.unwrap_or_else(|error| {
             tracing::warn!(
                 error = format!("{error:#}"),
                 "failed to keep the consent pages' keys"
             );
+            AFTER_FAILURE
+        });
+        let _ = tokio::time::timeout(wait, changed(events.as_mut())).await;
+    }
+}
+
+/// Waits until the watch reports something. While it fails, its place is taken by a look from time to time.
+async fn changed(mut events: Pin<&mut impl Stream<Item = watcher::Result<Event<Keys>>>>) {
+    loop {
+        match events.next().await {
+            Some(Ok(Event::Init | Event::InitApply(_))) => {}
+            Some(Ok(Event::InitDone | Event::Apply(_) | Event::Delete(_))) => return,
+            Some(Err(error)) => {
+                tracing::debug!(error = chain(&error), "the watch of the keys failed");
+                return tokio::time::sleep(AFTER_FAILURE).await;
+            }
+            None => std::future::pending().await,
         }
     }
 }
 
-async fn ensure(context: &Context, name: &str) -> anyhow::Result<()> {
+/// Returns when the next key is due.
+async fn ensure(context: &Context, name: &str) -> anyhow::Result<Duration> {
     let namespace = &context.config.lease_namespace;
     let params = parameters();
     let secrets: Reads<Secret> = context.reader.within(namespace);
@@ -60,7 +87,8 @@ async fn ensure(context: &Context, name: &str) -> anyhow::Result<()> {
     }
     let now = Timestamp::now();
     let Some(mut wanted) = next(name, found.as_ref(), random(), now) else {
-        return Ok(());
+        let created = found.as_ref().and_then(created).unwrap_or(now);
+        return Ok(schedule::wait([schedule::later(created, LIFE)], now));
     };
     let secrets: Api<Secret> = context.writer.within(namespace)?;
     match found {
@@ -73,7 +101,7 @@ async fn ensure(context: &Context, name: &str) -> anyhow::Result<()> {
         }
     }
     tracing::info!("made a new key for the consent pages");
-    Ok(())
+    Ok(LIFE)
 }
 
 /// The Secret with a new key, if a new key is due.
@@ -81,10 +109,7 @@ fn next(name: &str, found: Option<&Secret>, new: Vec<u8>, now: Timestamp) -> Opt
     let current = found
         .and_then(|found| found.data.as_ref()?.get(CURRENT))
         .filter(|key| key.0.len() == LENGTH);
-    let created: Option<Timestamp> = found
-        .and_then(|found| found.annotations().get(CREATED))
-        .and_then(|created| created.parse().ok());
-    let young = created.is_some_and(|created| {
+    let young = found.and_then(created).is_some_and(|created| {
         created.checked_add(LIFE).is_ok_and(|end| now < end) && created <= now
     });
     if current.is_some() && young {
@@ -103,6 +128,10 @@ fn next(name: &str, found: Option<&Secret>, new: Vec<u8>, now: Timestamp) -> Opt
         data: Some(data.into_iter().collect()),
         ..Secret::default()
     })
+}
+
+fn created(secret: &Secret) -> Option<Timestamp> {
+    secret.annotations().get(CREATED)?.parse().ok()
 }
 
 fn random() -> Vec<u8> {

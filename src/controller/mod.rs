@@ -34,6 +34,7 @@ mod events;
 pub(crate) mod failure;
 mod finalizer;
 pub mod grants;
+mod handed_over;
 mod index;
 mod integration;
 mod key;
@@ -174,8 +175,8 @@ async fn run(args: Args) -> anyhow::Result<()> {
         }
         metrics.leader(true);
         tokio::select! {
-            () = watch::everything(client, context.clone(), shutdown.clone()) => {}
-            () = cookie_keys::maintain(&context) => {}
+            () = watch::everything(client.clone(), context.clone(), shutdown.clone()) => {}
+            () = cookie_keys::maintain(client, &context) => {}
             () = consents::sweep(&context) => {}
         }
         // No new work starts; received replies are stored.

@@ -9,7 +9,8 @@ use kube::{
 };
 use serde::de::DeserializeOwned;
 
-use super::index::Index;
+use super::index::{Guarded, Index};
+use crate::api::v1alpha1::ZoomIntegration;
 
 /// Reads from the API server and the index of the watches.
 #[derive(Clone)]
@@ -62,6 +63,26 @@ impl Reader {
             return Ok(None);
         }
         secrets.get_opt(name).await
+    }
+
+    /// An integration as the watch knows it, which is never older than our own last write. Where the watch does not know
+    /// it, or not yet, it is read.
+    ///
+    /// # Errors
+    /// When the request fails.
+    pub async fn integration(
+        &self,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Option<ZoomIntegration>, kube::Error> {
+        type Watched = Guarded<ZoomIntegration>;
+        if self.index.is_complete::<Watched>(namespace)
+            && let Some(known) = self.index.get::<Watched>(namespace, name)
+            && let Ok(known) = Arc::unwrap_or_clone(known).0
+        {
+            return Ok(Some(known));
+        }
+        self.within(namespace).get_opt(name).await
     }
 
     /// Objects in this namespace.

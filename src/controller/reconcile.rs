@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use tracing::{Instrument as _, Span, field};
 
@@ -13,6 +14,7 @@ use super::{
     error::{Error, chain},
     index::{Guarded, Watched},
     key::{Key, Kind},
+    queue::{Next, Priority},
     reader::Reads,
     report,
 };
@@ -35,6 +37,12 @@ pub struct Action(Option<Duration>);
 
 /// A kind of resource that the controller works on.
 pub trait Managed: report::Reported {
+    /// How long to wait until there is something to do, if nothing but time led to this pass, and what is due has to
+    /// wait for its turn. Reads nothing. `None`: the pass is made.
+    fn turn(&self, _context: &Context) -> Option<Duration> {
+        None
+    }
+
     /// Makes one pass over an object: observe, plan, apply, settle, report.
     ///
     /// # Errors
@@ -68,20 +76,21 @@ impl Action {
 }
 
 /// Makes one pass. Returns the time until the next one, if one is due.
-pub async fn reconcile(context: Arc<Context>, key: Key) -> Option<Duration> {
+pub async fn reconcile(context: Arc<Context>, key: Key, why: Priority) -> Option<Next> {
     match key.kind {
-        Kind::Integration => Box::pin(run::<ZoomIntegration>(&context, &key)).await,
-        Kind::Connection => Box::pin(run::<ZoomConnection>(&context, &key)).await,
+        Kind::Integration => Box::pin(run::<ZoomIntegration>(&context, &key, why)).await,
+        Kind::Connection => Box::pin(run::<ZoomConnection>(&context, &key, why)).await,
     }
 }
 
-async fn run<K: Managed>(context: &Context, key: &Key) -> Option<Duration>
+async fn run<K: Managed>(context: &Context, key: &Key, why: Priority) -> Option<Next>
 where
     Guarded<K>: Watched,
 {
     // Once the namespace can be watched, every object in it gets a pass.
     if !context.reader.index().is_watched(&key.namespace) {
-        return Box::pin(unwatched::<K>(context, key)).await;
+        let wait = Box::pin(unwatched::<K>(context, key)).await?;
+        return Some((wait, Priority::ROUTINE));
     }
     let object = context
         .reader
@@ -92,6 +101,16 @@ where
         context.reader.index().leave(key);
         K::forget(context, kube::Resource::meta(&*object));
         return None;
+    }
+    if !why.is_whole()
+        && let Ok(found) = &object.0
+        && let Some(wait) = found.turn(context)
+    {
+        context
+            .reader
+            .index()
+            .postponed(key, wait, Timestamp::now());
+        return Some((wait, Priority::DUE));
     }
     let span = span(key);
     let started = Instant::now();
@@ -106,7 +125,7 @@ where
     match result {
         Ok(Action(next)) => {
             context.reader.index().succeeded(key);
-            next
+            next.map(|next| (next, Priority::DUE))
         }
         Err(error) => {
             let before = context.reader.index().failed(key);
@@ -132,7 +151,7 @@ where
                     });
                 }
             }
-            Some(retry)
+            Some((retry, Priority::ROUTINE))
         }
     }
 }

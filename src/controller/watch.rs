@@ -72,7 +72,7 @@ pub async fn everything(client: Client, context: Arc<Context>, shutdown: Shutdow
         watches.spawn(consents(client, context.clone(), paged()));
     }
     watches.spawn(poll::receivers(context.clone()));
-    let pass = |key| reconcile(context.clone(), key);
+    let pass = |key, why| reconcile(context.clone(), key, why);
     queue::run(&context.requeue, pass, &shutdown).await;
 }
 
@@ -236,9 +236,6 @@ impl Scope {
         let namespaces: Api<PartialObjectMeta<Namespace>> = Api::all(self.client.clone());
         let index = self.context.reader.index();
         let mut events = std::pin::pin!(watcher(namespaces, paged()));
-        let labels = |namespace: &PartialObjectMeta<Namespace>| {
-            namespace.metadata.labels.clone().unwrap_or_default()
-        };
         let mut listed = HashSet::new();
         while let Some(event) = events.next().await {
             match event {
@@ -248,21 +245,21 @@ impl Scope {
                 }
                 Ok(Event::InitApply(namespace)) => {
                     listed.insert(namespace.name_any());
-                    self.requeue(index.relabel(&namespace.name_any(), Some(labels(&namespace))));
+                    self.requeue(index.namespace_written(&namespace));
                 }
                 Ok(Event::InitDone) => {
                     for gone in index.labelled_but(&std::mem::take(&mut listed)) {
-                        self.requeue(index.relabel(&gone, None));
+                        self.requeue(index.namespace_gone(&gone));
                     }
                     if index.set_watch(None, NAMESPACES, Watch::Complete) != Some(Watch::Complete) {
                         self.requeue_all();
                     }
                 }
                 Ok(Event::Apply(namespace)) => {
-                    self.requeue(index.relabel(&namespace.name_any(), Some(labels(&namespace))));
+                    self.requeue(index.namespace_written(&namespace));
                 }
                 Ok(Event::Delete(namespace)) => {
-                    self.requeue(index.relabel(&namespace.name_any(), None));
+                    self.requeue(index.namespace_gone(&namespace.name_any()));
                 }
                 Err(error) => {
                     let next = self.outage.failed(NAMESPACES, &error);

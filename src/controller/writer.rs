@@ -24,7 +24,7 @@ pub struct Writer {
     requeue: Requeue,
 }
 
-/// A write of a Secret that is under way. It ends when this is dropped, and has failed unless it was [`done`].
+/// Writes of a Secret that are under way. They end when this is dropped, and have failed unless they were [`done`].
 ///
 /// [`done`]: SecretWrite::done
 #[must_use]
@@ -32,7 +32,9 @@ pub struct SecretWrite<'a> {
     writer: &'a Writer,
     by: Key,
     secret: String,
-    version: Option<String>,
+    /// Whether it hands over a consent.
+    is_consent: bool,
+    versions: Vec<String>,
 }
 
 // === impl SecretWrite ===
@@ -40,14 +42,25 @@ pub struct SecretWrite<'a> {
 impl SecretWrite<'_> {
     /// The API server has written this.
     pub fn done(mut self, written: &Secret) {
-        self.version.clone_from(&written.metadata.resource_version);
+        self.versions
+            .extend(written.metadata.resource_version.clone());
+    }
+
+    /// The API server has written these versions, in this order.
+    pub fn done_all(mut self, versions: Vec<String>) {
+        self.versions = versions;
     }
 }
 
 impl Drop for SecretWrite<'_> {
     fn drop(&mut self) {
-        let (index, version) = (&self.writer.index, self.version.take());
-        if index.end_write(&self.by, &self.secret, version) {
+        let (index, versions) = (&self.writer.index, std::mem::take(&mut self.versions));
+        let has_news = if self.is_consent {
+            index.end_consent(&self.by, &self.secret, versions)
+        } else {
+            index.end_write(&self.by, &self.secret, versions)
+        };
+        if has_news {
             self.writer.requeue.now(self.by.clone());
         }
     }
@@ -119,11 +132,22 @@ impl Writer {
     /// Begins a write of this Secret by a pass over `by`, which needs no other pass because of it.
     pub fn begin_secret(&self, by: Key, secret: &str) -> SecretWrite<'_> {
         self.index.begin_write(&by, secret);
+        self.write(by, secret, false)
+    }
+
+    /// The same for the Secret of a consent.
+    pub fn begin_consent(&self, by: Key, secret: &str) -> SecretWrite<'_> {
+        self.index.begin_consent(&by, secret);
+        self.write(by, secret, true)
+    }
+
+    fn write(&self, by: Key, secret: &str, is_consent: bool) -> SecretWrite<'_> {
         SecretWrite {
             writer: self,
             by,
             secret: secret.to_owned(),
-            version: None,
+            is_consent,
+            versions: Vec::new(),
         }
     }
 

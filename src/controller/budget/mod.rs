@@ -1,14 +1,26 @@
 //! Limits how often Zoom is asked, for each account and app of each namespace. No request waits here: a
 //! requester that comes too early is told when to come back, and has a reserved slot from then on. So a
-//! tenant with hundreds of objects, or with another tenant's account id, delays nobody else.
+//! tenant with hundreds of objects, or with another tenant's account id, delays nobody else. The connections of an
+//! app stand in one line (`line.rs`), in which their namespaces take turns.
+
+mod line;
+mod rate;
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use tokio::time::Instant;
+
+pub use self::rate::OverBudget;
+
+use self::{
+    line::Line,
+    rate::{PATIENCE, Rate},
+};
+use super::key::Key;
 
 /// A healthy tenant needs one token in 45 minutes for each app: five at once, then one every two seconds.
 const ACCOUNT: Rate = Rate {
@@ -16,52 +28,11 @@ const ACCOUNT: Rate = Rate {
     period: Duration::from_secs(2),
 };
 
-/// For the connections of one app: a thousand are refreshed within two minutes, without a burst at Zoom.
-const APP: Rate = Rate {
-    burst: 10,
-    period: Duration::from_millis(100),
-};
-
-/// For the connections of one namespace to an app of another one: half of what the app may do. Ten thousand of
-/// them, which self-service may create in one namespace, need less than four in a second.
-const TENANT: Rate = Rate {
-    burst: 5,
-    period: Duration::from_millis(200),
-};
-
-/// How long a slot stays reserved for a requester that does not come back.
-const PATIENCE: Duration = Duration::from_mins(2);
 /// Time between two removals of what is no longer needed.
 const BETWEEN_SWEEPS: Duration = Duration::from_mins(1);
 
-/// This many requests at once, and then one in each period.
-#[derive(Clone, Copy, Debug)]
-struct Rate {
-    burst: u32,
-    period: Duration,
-}
-
-/// Who a budget belongs to.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Payer {
-    Account {
-        namespace: String,
-        account: String,
-    },
-    App {
-        namespace: String,
-        client: String,
-    },
-    Tenant {
-        namespace: String,
-        home: String,
-        client: String,
-    },
-}
-
-/// The request has to wait this long.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OverBudget(pub Duration);
+/// A namespace and the id of its account or app at Zoom.
+type Payer = (String, String);
 
 /// All budgets.
 #[derive(Debug, Default)]
@@ -69,7 +40,8 @@ pub struct Budgets(Mutex<Ledger>);
 
 #[derive(Debug, Default)]
 struct Ledger {
-    budgets: HashMap<Payer, Budget>,
+    accounts: HashMap<Payer, Budget>,
+    apps: HashMap<Payer, Line>,
     swept: Option<Instant>,
 }
 
@@ -82,6 +54,33 @@ struct Budget {
     next: Instant,
     /// The slots of requesters that came too early: when each of them may go.
     places: HashMap<String, Instant>,
+}
+
+/// A connection that waits for a request to Zoom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Requester {
+    /// Among which it takes turns: those of its namespace, consents apart. A person waits for a consent, and its code
+    /// soon expires: it must not stand behind thousands of refreshes.
+    flow: String,
+    name: String,
+}
+
+// === impl Requester ===
+
+impl Requester {
+    /// This connection, with a consent or with its grant.
+    #[must_use]
+    pub fn new(connection: &Key, is_consent: bool) -> Self {
+        let (flow, name) = (connection.namespace.to_string(), connection.to_string());
+        if is_consent {
+            Self {
+                flow: format!("consents of {flow}"),
+                name: format!("consent of {name}"),
+            }
+        } else {
+            Self { flow, name }
+        }
+    }
 }
 
 // === impl Budgets ===
@@ -97,14 +96,12 @@ impl Budgets {
         account: &str,
         requester: &str,
     ) -> Result<(), OverBudget> {
-        let payer = Payer::Account {
-            namespace: namespace.to_owned(),
-            account: account.to_owned(),
-        };
-        self.spend(payer, ACCOUNT, requester)
+        let payer = (namespace.to_owned(), account.to_owned());
+        self.lock().spend(payer, requester, Instant::now())
     }
 
-    /// Spends one request for an app of a namespace.
+    /// Spends one request for an app of a namespace, on behalf of its integration: ahead of the connections that
+    /// wait in the namespace.
     ///
     /// # Errors
     /// When it is too early for `requester`, which has a slot from then on.
@@ -114,75 +111,63 @@ impl Budgets {
         client: &str,
         requester: &str,
     ) -> Result<(), OverBudget> {
-        let payer = Payer::App {
-            namespace: namespace.to_owned(),
-            client: client.to_owned(),
-        };
-        self.spend(payer, APP, requester)
+        let now = Instant::now();
+        self.lock()
+            .line(namespace, client, now)
+            .spend("", requester, now)
     }
 
-    /// Spends one request for a connection in `namespace` of an app in the namespace `home`. In another
-    /// namespace than its app's, it needs both a slot of its namespace and one of the app: many tenants
-    /// together stay within the app's rate, and none of them can use it up for the others.
+    /// Spends one request for a connection of an app in the namespace `home`.
     ///
     /// # Errors
     /// When it is too early for `requester`, which has a slot from then on.
     pub fn spend_of_connection(
         &self,
-        namespace: &str,
+        requester: &Requester,
         home: &str,
         client: &str,
-        requester: &str,
     ) -> Result<(), OverBudget> {
-        if namespace == home {
-            return self.spend_of_app(home, client, requester);
-        }
-        let tenant = Payer::Tenant {
-            namespace: namespace.to_owned(),
-            home: home.to_owned(),
-            client: client.to_owned(),
-        };
-        self.spend(tenant.clone(), TENANT, requester)?;
-        let of_app = self.spend_of_app(home, client, requester);
-        if of_app.is_err() {
-            // No request was made.
-            let mut ledger = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            ledger.give_back(&tenant, TENANT);
-        }
-        of_app
+        let (now, Requester { flow, name }) = (Instant::now(), requester);
+        self.lock().line(home, client, now).spend(flow, name, now)
     }
 
-    fn spend(&self, payer: Payer, rate: Rate, requester: &str) -> Result<(), OverBudget> {
-        let mut ledger = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        ledger.spend(payer, rate, requester, Instant::now())
+    /// Whether it is the turn of this connection, whose request may follow soon. Asked before anything is read for
+    /// the request.
+    ///
+    /// # Errors
+    /// When it is too early for `requester`, which has a slot from then on.
+    pub fn call_connection(
+        &self,
+        requester: &Requester,
+        home: &str,
+        client: &str,
+    ) -> Result<(), OverBudget> {
+        let (now, Requester { flow, name }) = (Instant::now(), requester);
+        self.lock().line(home, client, now).call(flow, name, now)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Ledger> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 // === impl Ledger ===
 
 impl Ledger {
-    fn spend(
-        &mut self,
-        payer: Payer,
-        rate: Rate,
-        requester: &str,
-        now: Instant,
-    ) -> Result<(), OverBudget> {
+    fn spend(&mut self, payer: Payer, requester: &str, now: Instant) -> Result<(), OverBudget> {
         self.sweep(now);
-        let budget = self.budgets.entry(payer).or_insert_with(|| Budget {
+        let budget = self.accounts.entry(payer).or_insert_with(|| Budget {
             due: now,
             next: now,
             places: HashMap::new(),
         });
-        budget.spend(rate, requester, now)
+        budget.spend(ACCOUNT, requester, now)
     }
 
-    /// Takes back a request that was spent and not made.
-    fn give_back(&mut self, payer: &Payer, rate: Rate) {
-        if let Some(budget) = self.budgets.get_mut(payer) {
-            let before = |time: Instant| time.checked_sub(rate.period).unwrap_or(time);
-            (budget.due, budget.next) = (before(budget.due), before(budget.next));
-        }
+    fn line(&mut self, home: &str, client: &str, now: Instant) -> &mut Line {
+        self.sweep(now);
+        let payer = (home.to_owned(), client.to_owned());
+        self.apps.entry(payer).or_insert_with(|| Line::new(now))
     }
 
     /// Forgets slots that are not used, and budgets that are full again.
@@ -194,10 +179,11 @@ impl Ledger {
             return;
         }
         self.swept = Some(now);
-        self.budgets.retain(|_, budget| {
+        self.accounts.retain(|_, budget| {
             budget.places.retain(|_, from| now < *from + PATIENCE);
             !budget.places.is_empty() || now < budget.due.max(budget.next)
         });
+        self.apps.retain(|_, line| line.sweep(now));
     }
 }
 

@@ -21,7 +21,7 @@ use crate::{
         Context, audit,
         error::Error,
         grants::{
-            Grants, Place,
+            Attempt, Grants, Place, TooEarly, Trail,
             secret::{self, GrantSecret, StoredGrant},
             token_of,
         },
@@ -35,6 +35,9 @@ use crate::{
 };
 use grant::Grant;
 use zoom::App;
+
+/// What came of an attempt to spend a credential.
+pub type Spent = grant::SpendOutcome<zoom::Error>;
 
 /// Carries out `step`.
 ///
@@ -57,20 +60,15 @@ pub async fn apply(
                 .notice(&attempt.intent, attempt.is_pod_gone);
             Ok(Outcome::Done)
         }
-        Step::Refresh(app) => {
-            let place = Place::of(connection, &situation.observed.namespace_uid);
-            let home = observe::integration_key(connection).namespace;
-            let outcome = spend(&context.grants, place, app, &home).await?;
-            let read = observe::grant(&reader.beside(connection), connection).await?;
-            if let Some(outcome) = &outcome {
-                context.metrics.refresh(outcome);
-                record_refresh(connection, situation, outcome, &read);
-            }
-            Ok(Outcome::Refreshed(outcome, read))
-        }
+        Step::Refresh(app) => Box::pin(refresh(context, connection, situation, app)).await,
         Step::Store(kept, purpose) => {
             let version = situation.observed.grant_version.as_deref();
+            let name = secret::name(&connection.name_any());
+            let write = writer.begin_secret(Key::from(connection), &name);
             let stored = store(connection, &writer.beside(connection)?, kept, version).await;
+            if let Ok(read) = &stored {
+                write.done_all(read.version.iter().cloned().collect());
+            }
             log_stored(*purpose, &stored);
             if let (Ok(_), Some(record)) = (&stored, audit::stored(connection, *purpose)) {
                 record.write();
@@ -83,14 +81,17 @@ pub async fn apply(
             Ok(Outcome::Who(answer))
         }
         Step::ReownGrant => {
+            let name = secret::name(&connection.name_any());
+            let write = writer.begin_secret(Key::from(connection), &name);
             let read = reown_grant(connection, &writer.beside(connection)?).await?;
+            write.done_all(read.version.iter().cloned().collect());
             Ok(Outcome::Stored(Ok(read)))
         }
         Step::Redeem(app, consent) => {
             let namespace_uid = &situation.observed.namespace_uid;
-            Ok(Outcome::Redeemed(
-                redeem(context, consent, app, namespace_uid).await?,
-            ))
+            let by = Key::from(connection);
+            let redeemed = redeem(context, by, consent, app, namespace_uid).await?;
+            Ok(redeemed.map_or_else(Outcome::Postponed, Outcome::Redeemed))
         }
         Step::EndConsent(consent, end) => {
             let namespace = &context.config.lease_namespace;
@@ -134,28 +135,61 @@ pub async fn apply(
     }
 }
 
-/// Spends the grant stored at `place`, for an app of the namespace `home`. `None` if that is already in progress.
+/// Spends the connection's own grant.
+async fn refresh(
+    context: &Context,
+    connection: &ZoomConnection,
+    situation: &Situation,
+    app: &App,
+) -> Result<Outcome, Error> {
+    let place = Place::of(connection, &situation.observed.namespace_uid);
+    let home = observe::integration_key(connection).namespace;
+    let by = Key::from(connection);
+    let write = context.writer.begin_secret(by, &place.secret);
+    let (outcome, trail) = match spend(&context.grants, place, app, &home).await? {
+        Ok(spent) => spent,
+        Err(early) => {
+            write.done_all(Vec::new());
+            return Ok(Outcome::Postponed(early));
+        }
+    };
+    write.done_all(trail.written);
+    let read = match trail.last {
+        // As the last write left it.
+        Some(secret) => observe::grant_in(connection, Some(&secret)),
+        None => observe::grant(&context.reader.beside(connection), connection).await?,
+    };
+    context.metrics.refresh(&outcome);
+    record_refresh(connection, situation, &outcome, &read);
+    Ok(Outcome::Refreshed(outcome, read))
+}
+
+/// Spends what is stored at `place`, for an app of the namespace `home`.
 async fn spend(
     grants: &Grants,
     place: Place,
     app: &App,
     home: &str,
-) -> Result<Option<grant::SpendOutcome<zoom::Error>>, Error> {
-    let outcome = grants.spend(place, app, home).await.transpose()?;
+) -> Result<Result<(Spent, Trail), TooEarly>, Error> {
+    let Attempt { outcome, trail } = match grants.spend(place, app, home).await {
+        Ok(attempt) => attempt,
+        Err(early) => return Ok(Err(early)),
+    };
+    let outcome = outcome?;
     match &outcome {
-        Some(grant::SpendOutcome::Stored(_)) => tracing::info!("zoom gave a token"),
-        Some(grant::SpendOutcome::Refused(refusal)) => tracing::info!(
+        grant::SpendOutcome::Stored(_) => tracing::info!("zoom gave a token"),
+        grant::SpendOutcome::Refused(refusal) => tracing::info!(
             fault = refusal.error.fault.as_str(),
             detail = refusal.error.detail,
             ambiguous = refusal.ambiguous,
             "zoom gave no token"
         ),
-        Some(grant::SpendOutcome::Lost(lost)) => {
+        grant::SpendOutcome::Lost(lost) => {
             tracing::warn!(reason = lost.as_str(), "a grant is lost");
         }
         _ => {}
     }
-    Ok(outcome)
+    Ok(Ok((outcome, trail)))
 }
 
 /// Records a requested refresh, and a refresh that ended the grant, in the audit trail.
@@ -181,30 +215,41 @@ fn record_refresh(
     }
 }
 
-/// Spends the code of a consent. `None` if that is already in progress.
+/// Spends the code of a consent, in a pass over `by`.
+///
+/// # Errors
+/// When no attempt was made.
 pub async fn redeem(
     context: &Context,
+    by: Key,
     consent: &Consent,
     app: &App,
     namespace_uid: &str,
-) -> Result<Option<grant::SpendOutcome<zoom::Error>>, Error> {
+) -> Result<Result<Spent, TooEarly>, Error> {
     let Some(handoff) = &consent.handoff else {
-        return Ok(None);
+        return Ok(Ok(grant::SpendOutcome::Gone));
     };
     let namespace = &context.config.lease_namespace;
     let place = Place::of_consent(namespace, &consent.secret_name, handoff, namespace_uid);
     let home = handoff.integration_namespace();
-    let outcome = spend(&context.grants, place, app, home).await?;
-    if let Some(outcome) = &outcome {
-        context.metrics.exchange(outcome);
-        let (namespace, name) = (&handoff.namespace, &handoff.connection);
-        let record = Record::done(Action::ConsentRedeem, Kind::Connection, namespace, name);
-        let record = record.item(consent.transaction());
-        if let Some(record) = audit::spent(record, outcome) {
-            record.write();
+    let write = context.writer.begin_consent(by, &consent.secret_name);
+    let spent = spend(&context.grants, place, app, home).await?;
+    let (outcome, trail) = match spent {
+        Ok(spent) => spent,
+        Err(early) => {
+            write.done_all(Vec::new());
+            return Ok(Err(early));
         }
+    };
+    write.done_all(trail.written);
+    context.metrics.exchange(&outcome);
+    let (namespace, name) = (&handoff.namespace, &handoff.connection);
+    let record = Record::done(Action::ConsentRedeem, Kind::Connection, namespace, name);
+    let record = record.item(consent.transaction());
+    if let Some(record) = audit::spent(record, &outcome) {
+        record.write();
     }
-    Ok(outcome)
+    Ok(Ok(outcome))
 }
 
 /// Writes the grant's Secret over the version that was read, or creates it.

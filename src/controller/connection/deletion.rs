@@ -132,8 +132,8 @@ pub async fn conclude(
             Step::Refresh(app) => {
                 let place = Place::of(connection, &ending.namespace_uid);
                 let home = observe::integration_key(connection).namespace;
-                let outcome = context.grants.spend(place, &app, &home).await;
-                Answer::Refreshed(outcome.transpose()?)
+                let attempt = context.grants.spend(place, &app, &home).await;
+                Answer::Refreshed(attempt.ok().map(|attempt| attempt.outcome).transpose()?)
             }
             Step::Revoke(app, grant) => {
                 context.writer.lead()?;

@@ -5,6 +5,7 @@
 //!
 //! | Question | Where |
 //! |---|---|
+//! | Does it wait for its turn before anything is read? | `turn.rs` |
 //! | What is done, and in which order? | [`plan::next`] |
 //! | When is a token refreshed, when is a sealed one erased? | `plan/refresh.rs` |
 //! | What happens to a consent? | `plan/consent.rs` |
@@ -22,6 +23,7 @@ mod route;
 mod settle;
 mod status;
 mod subject;
+mod turn;
 mod verdict;
 
 use std::time::Duration;
@@ -37,6 +39,7 @@ use self::{
 use super::{
     Context,
     error::Error,
+    grants::{Requester, TooEarly},
     index::{Guarded, Member},
     key::Key,
     reconcile::{Action, Managed},
@@ -52,6 +55,18 @@ const BEGINS_STEPS: Duration = Duration::from_secs(20);
 impl Managed for ZoomConnection {
     async fn end_unseen(&self, context: &Context) -> Result<Action, Error> {
         deletion::conclude_unseen(context, self).await
+    }
+
+    fn turn(&self, context: &Context) -> Option<Duration> {
+        let (index, now) = (context.reader.index(), Timestamp::now());
+        let own = Key::from(self);
+        let spending = turn::only_spends(self, &index.consents(&own)?, now)?;
+        let home = observe::integration_key(self);
+        let client_id = index.client_id(&home)?;
+        let requester = Requester::new(&own, spending.is_consent);
+        let early = context.grants.call(&requester, &home.namespace, &client_id);
+        let TooEarly(wait) = early.err()?;
+        Some(wait.min(schedule::between(now, spending.until)))
     }
 
     async fn pass(&self, context: &Context) -> Result<Action, Error> {

@@ -2,10 +2,7 @@
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Namespace, Pod, Secret};
-use kube::{
-    Resource, ResourceExt as _,
-    api::{ListParams, PartialObjectMeta},
-};
+use kube::{Resource, ResourceExt as _, api::PartialObjectMeta};
 
 use super::{
     holder::holder,
@@ -25,6 +22,7 @@ use crate::{
             LeaderTerm,
             secret::{self, GrantSecret, REFRESH_TOKEN},
         },
+        handed_over::handed_over,
         index::Index,
         key::Key,
         published::Exactly,
@@ -34,7 +32,7 @@ use crate::{
         token_secret::{self, Owner, TokenSecret},
     },
 };
-use contract::{consent, facts::Removal};
+use contract::facts::Removal;
 
 /// What an observation reads from.
 #[derive(Clone, Copy)]
@@ -77,7 +75,7 @@ pub async fn observe(sources: Sources<'_>, connection: &ZoomConnection) -> Resul
     let token = reader
         .secret_if_known(connection, &owner.secret_name)
         .await?;
-    let namespace = namespace(reader, connection).await?;
+    let namespace = known_namespace(reader, connection, &read.grant).await?;
     let (access, integration) = integration(sources, connection, &namespace).await?;
     let app = integration.as_ref().map(Integration::app_id);
     let app = app.unwrap_or_default();
@@ -187,8 +185,8 @@ pub async fn referred(
         let all = watched.as_ref();
         all.is_none_or(|all| all.iter().any(|watched| watched == name))
     };
-    let found: Option<ZoomIntegration> = if is_watched(home) {
-        reader.within(home).get_opt(&reference.name).await?
+    let found = if is_watched(home) {
+        reader.integration(home, &reference.name).await?
     } else {
         None
     };
@@ -252,11 +250,9 @@ async fn consents(
     sources: Sources<'_>,
     connection: &ZoomConnection,
 ) -> Result<Vec<Consent>, Error> {
-    let key = Key::from(connection);
-    if sources.config.connect_url.is_none() || sources.reader.index().lacks_consents(&key) {
+    if sources.config.connect_url.is_none() {
         return Ok(Vec::new());
     }
-    let secrets: Reads<Secret> = sources.reader.within(&sources.config.lease_namespace);
     let selector = format!(
         "{}={},{}={},{}={}",
         label::USE,
@@ -266,16 +262,30 @@ async fn consents(
         label::CONNECTION,
         connection.name_any(),
     );
-    let found = secrets
-        .list(&ListParams::default().labels(&selector))
-        .await?;
-    let mut consents: Vec<Consent> = found
-        .iter()
-        .filter(|secret| secret.type_.as_deref() == Some(consent::SECRET_TYPE))
-        .map(Consent::of)
-        .collect();
+    let namespace = &sources.config.lease_namespace;
+    let key = Key::from(connection);
+    let found = handed_over(sources.reader, namespace, &key, &selector).await?;
+    let mut consents: Vec<Consent> = found.iter().map(Consent::of).collect();
     consents.sort_by_key(|consent| consent.handoff.as_ref().map(|handoff| handoff.authorized));
     Ok(consents)
+}
+
+/// The metadata of a connection's namespace: what the watch knows, if the grant was stored for this very namespace.
+/// Only then it cannot be that of an earlier namespace of this name.
+async fn known_namespace(
+    reader: &Reader,
+    connection: &ZoomConnection,
+    found: &GrantSecret,
+) -> Result<PartialObjectMeta<Namespace>, Error> {
+    if let GrantSecret::Ours(kept) = found {
+        let name = connection.namespace().unwrap_or_default();
+        let known = reader.index().namespace(&name);
+        let known = known.filter(|known| known.metadata.uid.as_ref() == Some(&kept.namespace_uid));
+        if let Some(known) = known {
+            return Ok(known);
+        }
+    }
+    namespace(reader, connection).await
 }
 
 /// The metadata of an object's namespace.

@@ -126,19 +126,20 @@ pub fn look_again(
     };
     let route = route.filter(|at| *at > now);
     let unfinished = (now > situation.until).then(|| schedule::later(now, ONCE_CUT_OFF));
+    // What has become due meanwhile comes at once.
+    let asked = situation.look_again.map(|at| at.max(moment_after(now)));
     [
-        refresh,
-        consent,
-        erased,
-        other,
-        barred,
-        route,
-        unfinished,
-        situation.look_again,
+        refresh, consent, erased, other, barred, route, unfinished, asked,
     ]
     .into_iter()
     .flatten()
+    .filter(|at| *at > now)
     .min()
+}
+
+fn moment_after(now: Timestamp) -> Timestamp {
+    let moment = Duration::from_millis(1);
+    now.checked_add(moment).unwrap_or(Timestamp::MAX)
 }
 
 /// Why the stored grant must not be this connection's, if so. Checked again after every change.

@@ -17,7 +17,7 @@ use crate::{
     },
     controller::{
         failure::{self, Attempt},
-        grants::secret::GrantSecret,
+        grants::{TooEarly, secret::GrantSecret},
         proof::AppId,
         schedule,
         token_secret::{Owner, TokenSecret},
@@ -58,6 +58,7 @@ pub fn settle(
         (Step::AskWhoConsented(_), Outcome::Who(answer)) => after.consented(answer),
         (_, Outcome::Who(answer)) => after.identified(answer),
         (_, Outcome::Redeemed(outcome)) => after.redeemed(outcome),
+        (step, Outcome::Postponed(early)) => after.postponed(step, early),
         (_, Outcome::Published(written)) => after.published(written),
         (step, Outcome::Done) => after.done(step),
     }
@@ -92,20 +93,29 @@ impl After<'_> {
         }
     }
 
-    fn refreshed(&mut self, outcome: Option<grant::SpendOutcome<zoom::Error>>, read: Read) {
+    /// To the moment: there is a place in line, and more than a second may make it wait for longer.
+    fn postponed(&mut self, step: &Step, TooEarly(wait): TooEarly) {
+        self.situation.tried.mark(match step {
+            Step::Redeem(..) => Attempted::Consent,
+            _ => Attempted::Refresh,
+        });
+        let turn = self.now.checked_add(wait).unwrap_or(Timestamp::MAX);
+        self.situation.turn = Some(turn);
+        self.situation.look_at(turn);
+    }
+
+    fn refreshed(&mut self, outcome: grant::SpendOutcome<zoom::Error>, read: Read) {
         self.situation.tried.mark(Attempted::Refresh);
         self.situation.observed.take(read);
         match outcome {
-            Some(grant::SpendOutcome::Stored(_) | grant::SpendOutcome::Lost(_)) => {
+            grant::SpendOutcome::Stored(_) | grant::SpendOutcome::Lost(_) => {
                 self.situation.failure = None;
             }
-            Some(grant::SpendOutcome::Refused(refusal)) => self.failed(&refusal.error),
-            Some(grant::SpendOutcome::Waiting) | None => self.look_in(WHILE_WAITING),
-            Some(
-                grant::SpendOutcome::OtherClient
-                | grant::SpendOutcome::Superseded
-                | grant::SpendOutcome::Gone,
-            ) => self.look_in(ONCE_OVERTAKEN),
+            grant::SpendOutcome::Refused(refusal) => self.failed(&refusal.error),
+            grant::SpendOutcome::Waiting => self.look_in(WHILE_WAITING),
+            grant::SpendOutcome::OtherClient
+            | grant::SpendOutcome::Superseded
+            | grant::SpendOutcome::Gone => self.look_in(ONCE_OVERTAKEN),
         }
     }
 
@@ -213,11 +223,7 @@ impl After<'_> {
 
     // --- Consents ---
 
-    fn redeemed(&mut self, outcome: Option<grant::SpendOutcome<zoom::Error>>) {
-        let Some(outcome) = outcome else {
-            self.situation.tried.mark(Attempted::Consent);
-            return;
-        };
+    fn redeemed(&mut self, outcome: grant::SpendOutcome<zoom::Error>) {
         match outcome {
             grant::SpendOutcome::Stored(grant) => self.with_consent(|consent| {
                 consent.grant = Some(*grant);

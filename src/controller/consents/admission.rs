@@ -240,11 +240,7 @@ pub fn due(
 
 /// The state at `now`, after an attempt to spend the code.
 #[must_use]
-pub fn settle(
-    mut pending: Pending,
-    outcome: Option<SpendOutcome<zoom::Error>>,
-    now: Timestamp,
-) -> Pending {
+pub fn settle(mut pending: Pending, outcome: SpendOutcome<zoom::Error>, now: Timestamp) -> Pending {
     let refusal = |reason: Reason, why: &str| {
         Some(Refusal {
             reason,
@@ -256,25 +252,25 @@ pub fn settle(
         until: soon(now),
     };
     match outcome {
-        Some(SpendOutcome::Stored(grant)) => pending.consent.grant = Some(*grant),
-        Some(SpendOutcome::Refused(refused)) if refused.error.fault.class() == Class::Person => {
+        SpendOutcome::Stored(grant) => pending.consent.grant = Some(*grant),
+        SpendOutcome::Refused(refused) if refused.error.fault.class() == Class::Person => {
             let error = refused.error;
             pending.refusal = refusal(error.fault.into(), &error.message());
         }
-        Some(SpendOutcome::Refused(refused)) => {
+        SpendOutcome::Refused(refused) => {
             pending.wait = Some(wait(&pending, &refused.error, now));
         }
-        Some(SpendOutcome::Lost(_)) => {
+        SpendOutcome::Lost(_) => {
             let why =
                 "Zoom did not accept the authorization code. They have to open the link again.";
             pending.refusal = refusal(Reason::CodeRejected, why);
         }
-        Some(SpendOutcome::OtherClient) => {
+        SpendOutcome::OtherClient => {
             let why =
                 "the app's client id changed during the consent. They have to open the link again.";
             pending.refusal = refusal(Reason::ConsentOutdated, why);
         }
-        Some(SpendOutcome::Waiting | SpendOutcome::Superseded | SpendOutcome::Gone) | None => {
+        SpendOutcome::Waiting | SpendOutcome::Superseded | SpendOutcome::Gone => {
             pending.wait = Some(soon);
         }
     }

@@ -24,6 +24,8 @@ use super::{
     connection::{apply, model::Consent},
     credentials::Credentials,
     error::Error,
+    grants::TooEarly,
+    handed_over::handed_over,
     key::Key,
     published::{self, Exactly},
     reader::{Reader, Reads},
@@ -34,7 +36,6 @@ use crate::api::{
     annotation, label,
     v1alpha1::{IntegrationRef, SelfService, ZoomConnection, ZoomConnectionSpec, ZoomIntegration},
 };
-use contract::consent;
 
 /// Redeems the codes of people who connect by self-service, and creates their connections within the policy's
 /// limits. Returns when to check again.
@@ -75,9 +76,18 @@ pub async fn self_service(
                     break;
                 }
                 Step::Redeem(app) => {
-                    let outcome =
-                        apply::redeem(context, &consent.consent, &app, &target.uid).await?;
-                    consent = admission::settle(consent, outcome, Timestamp::now());
+                    let by = Key::from(integration);
+                    let redeemed =
+                        apply::redeem(context, by, &consent.consent, &app, &target.uid).await?;
+                    let now = Timestamp::now();
+                    let outcome = match redeemed {
+                        Ok(outcome) => outcome,
+                        Err(TooEarly(wait)) => {
+                            again.push(now.checked_add(wait).unwrap_or(Timestamp::MAX));
+                            break;
+                        }
+                    };
+                    consent = admission::settle(consent, outcome, now);
                     remember(&context.writer, namespace, &consent).await?;
                 }
                 Step::Create(name) => {
@@ -101,10 +111,6 @@ async fn pending(
     namespace: &str,
     integration: &ZoomIntegration,
 ) -> Result<Vec<Pending>, Error> {
-    if reader.index().lacks_consents(&Key::from(integration)) {
-        return Ok(Vec::new());
-    }
-    let handed_over: Reads<Secret> = reader.within(namespace);
     // In whichever namespace the connection is to be: a template may have changed since.
     let selector = format!(
         "{}={},{}={}",
@@ -113,12 +119,9 @@ async fn pending(
         label::INTEGRATION,
         integration.name_any(),
     );
-    let found = handed_over
-        .list(&ListParams::default().labels(&selector))
-        .await?;
+    let found = handed_over(reader, namespace, &Key::from(integration), &selector).await?;
     let mut pending: Vec<Pending> = found
         .iter()
-        .filter(|secret| secret.type_.as_deref() == Some(consent::SECRET_TYPE))
         .filter_map(|secret| Pending::of(secret, integration))
         .collect();
     pending.sort_by_key(|pending| {

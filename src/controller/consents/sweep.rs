@@ -39,25 +39,36 @@ pub async fn sweep(context: &Context) {
     }
     let mut ticks = tokio::time::interval(BETWEEN_SWEEPS);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut has_strays = true;
     loop {
         ticks.tick().await;
-        if let Err(error) = sweep_once(context).await {
-            tracing::warn!(%error, "failed to remove old consents");
+        match sweep_once(context, has_strays).await {
+            Ok(found) => has_strays = found,
+            Err(error) => tracing::warn!(%error, "failed to remove old consents"),
         }
     }
 }
 
-async fn sweep_once(context: &Context) -> Result<(), Error> {
+/// Nothing is asked while the watch knows of no consent. No version makes strays any more, so they are looked for until
+/// none is left. Returns whether there are any.
+async fn sweep_once(context: &Context, has_strays: bool) -> Result<bool, Error> {
     let namespace = &context.config.lease_namespace;
     let secrets: Reads<Secret> = context.reader.within(namespace);
     let now = Timestamp::now();
-    for selector in [
-        format!("{}={}", label::USE, label::CONSENT),
-        format!("{}={}", label::USE, label::GRANT),
-    ] {
+    let has_consents = !context.reader.index().has_no_consents();
+    let mut found_strays = false;
+    for use_ in [
+        has_consents.then_some(label::CONSENT),
+        has_strays.then_some(label::GRANT),
+    ]
+    .into_iter()
+    .flatten()
+    {
+        let selector = format!("{}={use_}", label::USE);
         let found = secrets
             .list_metadata(&ListParams::default().labels(&selector))
             .await?;
+        found_strays |= use_ == label::GRANT && found.iter().any(is_stray);
         for secret in found.iter().filter(|secret| is_old(secret, now)) {
             let secrets: Api<Secret> = context.writer.within(namespace)?;
             published::remove(&secrets, &Exactly::of(&secret.metadata)).await?;
@@ -70,23 +81,27 @@ async fn sweep_once(context: &Context) -> Result<(), Error> {
             );
         }
     }
-    Ok(())
+    Ok(found_strays)
 }
 
 /// Whether to remove a consent. An earlier version could leave one under the label of a grant, where no other
 /// search finds it.
 fn is_old(secret: &PartialObjectMeta<Secret>, now: Timestamp) -> bool {
     let labels = secret.labels();
-    let name = secret.name_any();
     let is_consent = labels.get(label::USE).map(String::as_str) == Some(label::CONSENT);
-    let is_stray = name.starts_with(PREFIX) && !name.ends_with("-zoom-grant");
     let life = if labels.contains_key(label::REDEEMED) {
         REDEEMED
     } else {
         UNREDEEMED
     };
     let created = secret.creation_timestamp().map(|time| time.0);
-    (is_consent || is_stray) && created.is_some_and(|created| now > schedule::later(created, life))
+    (is_consent || is_stray(secret))
+        && created.is_some_and(|created| now > schedule::later(created, life))
+}
+
+fn is_stray(secret: &PartialObjectMeta<Secret>) -> bool {
+    let name = secret.name_any();
+    name.starts_with(PREFIX) && !name.ends_with("-zoom-grant")
 }
 
 #[cfg(test)]

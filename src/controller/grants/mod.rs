@@ -15,9 +15,11 @@ use std::{
 use kube::Client;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+pub use super::budget::Requester;
+
 pub use self::{
     issuer::{WithoutApp, ZoomIssuer, client_of, token_of},
-    store::{Place, SecretStore},
+    store::{Place, SecretStore, Trail},
     term::LeaderTerm,
 };
 use super::budget::Budgets;
@@ -34,6 +36,9 @@ const OF_ONE_NAMESPACE: usize = 16;
 /// own Secret refuse every write, and must not keep others from their tokens by that.
 const HELD: Duration = Duration::from_mins(2);
 
+/// How soon to try again while an attempt, or too many of them, are in progress.
+const WHILE_BUSY: Duration = Duration::from_secs(5);
+
 /// Spends grants, each in a separate task: a reply must be stored even if the pass that requested it is
 /// cancelled.
 pub struct Grants {
@@ -45,6 +50,19 @@ pub struct Grants {
     under_way: Arc<Mutex<Places>>,
     permits: Arc<Semaphore>,
 }
+
+/// An attempt, which was made.
+#[derive(Debug)]
+pub struct Attempt {
+    /// What came of it, or why nothing was sent.
+    pub outcome: Result<SpendOutcome<zoom::Error>, Error>,
+    /// What became of the Secret.
+    pub trail: Trail,
+}
+
+/// The attempt is possible after this time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooEarly(pub Duration);
 
 /// The places of the attempts in progress, with the namespaces of their connections.
 type Places = HashMap<String, String>;
@@ -103,33 +121,47 @@ impl Grants {
     }
 
     /// Spends what is stored at `place` with the credentials of `app`, which are those of an integration in
-    /// the namespace `home`. Returns `None` without waiting, to be
-    /// tried again soon, if an attempt is already in progress or the app's budget is used up.
+    /// the namespace `home`.
     ///
     /// # Errors
-    /// When no attempt was made.
+    /// Without waiting, if it is too early: an attempt is already in progress, or others come first.
     pub async fn spend(
         &self,
         place: Place,
         app: &zoom::App,
         home: &str,
-    ) -> Option<Result<SpendOutcome<zoom::Error>, Error>> {
-        let namespace = place.connection_namespace.clone();
+    ) -> Result<Attempt, TooEarly> {
+        let (namespace, requester) = (place.connection_namespace.clone(), place.requester());
         let store = SecretStore::new(&self.client, place);
-        let under_way = UnderWay::begin(&self.under_way, store.place(), &namespace)?;
-        let permit = self.permits.clone().try_acquire_owned().ok()?;
+        let busy = TooEarly(WHILE_BUSY);
+        let under_way = UnderWay::begin(&self.under_way, store.place(), &namespace).ok_or(busy)?;
+        let permit = self.permits.clone().try_acquire_owned();
+        let permit = permit.map_err(|_| busy)?;
         self.budgets
-            .spend_of_connection(&namespace, home, &app.client_id, &store.place())
-            .ok()?;
+            .spend_of_connection(&requester, home, &app.client_id)
+            .map_err(|over| TooEarly(over.0))?;
         let issuer = ZoomIssuer::new(self.zoom.clone(), app.clone());
         let (journal, term) = (self.journal.clone(), self.term.clone());
         let task = tokio::spawn(async move {
             let _under_way = under_way;
             let spent = grant::spend(&store, &issuer, &journal, &*term);
-            holding(permit, spent).await
+            let outcome = holding(permit, spent).await;
+            let trail = store.trail();
+            Attempt { outcome, trail }
         });
         // Fails only when the runtime shuts down.
-        task.await.ok()
+        task.await.map_err(|_| busy)
+    }
+
+    /// Whether it is the turn of a connection to spend something of the app with this client id, which an
+    /// integration in the namespace `home` has. Asked before anything is read for it.
+    ///
+    /// # Errors
+    /// When others come first.
+    pub fn call(&self, requester: &Requester, home: &str, client_id: &str) -> Result<(), TooEarly> {
+        self.budgets
+            .call_connection(requester, home, client_id)
+            .map_err(|over| TooEarly(over.0))
     }
 
     /// What is known about attempts by other processes.

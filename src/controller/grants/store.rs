@@ -1,5 +1,7 @@
 //! Stores a grant in its Secret, by conditional writes only.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, Client, ResourceExt as _};
 use serde::{Deserialize, Serialize};
@@ -13,7 +15,7 @@ use crate::{
         finalizer::REVOKE,
         v1alpha1::{ConnectionDeletionPolicy, ZoomConnection, ZoomIntegration},
     },
-    controller::published::parameters,
+    controller::{budget::Requester, key::Key, published::parameters},
 };
 use contract::consent::Handoff;
 use grant::{Credential, Grant, Store, StoreError};
@@ -48,6 +50,16 @@ pub struct SecretStore {
     place: Place,
     secrets: Api<Secret>,
     connections: Api<ZoomConnection>,
+    trail: Arc<Mutex<Trail>>,
+}
+
+/// What a store did to its Secret.
+#[derive(Clone, Debug, Default)]
+pub struct Trail {
+    /// The versions that were written, in this order.
+    pub written: Vec<String>,
+    /// The Secret as it was last read or written; `None` if that is not known.
+    pub last: Option<Secret>,
 }
 
 // === impl Place ===
@@ -82,6 +94,13 @@ impl Place {
         }
     }
 
+    /// Who waits for a request to Zoom on its behalf.
+    #[must_use]
+    pub fn requester(&self) -> Requester {
+        let connection = Key::connection(&self.connection_namespace, &self.connection);
+        Requester::new(&connection, self.handoff.is_some())
+    }
+
     /// Whether it is the Secret of the connection's own grant.
     fn is_own(&self) -> bool {
         self.namespace == self.connection_namespace && self.secret == secret::name(&self.connection)
@@ -105,7 +124,24 @@ impl SecretStore {
             connections: Api::namespaced(client.clone(), &place.connection_namespace),
             client: client.clone(),
             place,
+            trail: Arc::default(),
         }
+    }
+
+    /// What was done to the Secret so far.
+    #[must_use]
+    pub fn trail(&self) -> Trail {
+        self.followed().clone()
+    }
+
+    fn followed(&self) -> MutexGuard<'_, Trail> {
+        self.trail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wrote(&self, secret: &Secret) {
+        let mut trail = self.followed();
+        trail.written.extend(secret.resource_version());
+        trail.last = Some(secret.clone());
     }
 
     /// Fingerprint of the refresh token that the connection imports.
@@ -181,7 +217,9 @@ impl Store for SecretStore {
 
     async fn read(&self) -> Result<Option<(Grant, Self::Version)>, StoreError> {
         let secret = self.secrets.get_opt(&self.place.secret).await;
-        let Some(secret) = secret.map_err(unavailable)? else {
+        let secret = secret.map_err(unavailable)?;
+        self.followed().last.clone_from(&secret);
+        let Some(secret) = secret else {
             return Ok(None);
         };
         let grant = match secret::get(&secret) {
@@ -217,6 +255,8 @@ impl Store for SecretStore {
         if grant.generation > 0 && !self.place.is_own() {
             handoff::redeem(&mut secret);
         }
+        // Until the answer comes.
+        self.followed().last = None;
         // The write includes the resourceVersion of the read: if somebody wrote in between, their write
         // stays.
         let written = self
@@ -224,7 +264,10 @@ impl Store for SecretStore {
             .replace(&self.place.secret, &parameters(), &secret)
             .await;
         match written {
-            Ok(secret) => Ok(Box::new(secret)),
+            Ok(secret) => {
+                self.wrote(&secret);
+                Ok(Box::new(secret))
+            }
             Err(kube::Error::Api(status)) if status.is_conflict() => Err(StoreError::Conflict),
             Err(kube::Error::Api(status)) if status.is_not_found() => Err(StoreError::Gone),
             Err(error) => Err(unavailable(error)),
@@ -237,7 +280,10 @@ impl Store for SecretStore {
             None => self.own(grant).await?,
         };
         match self.secrets.create(&parameters(), &secret).await {
-            Ok(_) => Ok(()),
+            Ok(secret) => {
+                self.wrote(&secret);
+                Ok(())
+            }
             Err(kube::Error::Api(status)) if status.is_already_exists() => {
                 Err(StoreError::Conflict)
             }

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Resource, ResourceExt as _, core::DeserializeGuard};
 
 use super::{
@@ -14,7 +15,7 @@ use super::{
 };
 use crate::{
     api::{
-        label,
+        annotation, label,
         v1alpha1::{ZoomConnection, ZoomIntegration},
     },
     controller::{
@@ -92,6 +93,15 @@ impl Watched for Guarded<ZoomIntegration> {
                 objects.apps.insert(id.to_owned(), name.clone());
             }
         }
+    }
+
+    fn only_asks(before: &Self, now: &Self) -> bool {
+        let (Some(before), Some(now)) = (readable(before), readable(now)) else {
+            return false;
+        };
+        only_asks(&before.metadata, &now.metadata)
+            && before.spec == now.spec
+            && before.status == now.status
     }
 
     fn affected(objects: &Objects, before: Option<&Self>, now: Option<&Self>) -> Vec<Key> {
@@ -193,6 +203,15 @@ impl Watched for Guarded<ZoomConnection> {
         }
     }
 
+    fn only_asks(before: &Self, now: &Self) -> bool {
+        let (Some(before), Some(now)) = (readable(before), readable(now)) else {
+            return false;
+        };
+        only_asks(&before.metadata, &now.metadata)
+            && before.spec == now.spec
+            && before.status == now.status
+    }
+
     fn affected(objects: &Objects, before: Option<&Self>, now: Option<&Self>) -> Vec<Key> {
         let Some(key) = now.or(before).and_then(Self::key) else {
             return Vec::new();
@@ -253,6 +272,22 @@ impl Watched for Guarded<ZoomConnection> {
         affected.extend(now.is_some().then_some(key));
         affected
     }
+}
+
+/// Whether these differ only in when somebody last asked for another token.
+fn only_asks(before: &ObjectMeta, now: &ObjectMeta) -> bool {
+    let asked = |meta: &ObjectMeta| {
+        let annotations = meta.annotations.as_ref()?;
+        annotations.get(annotation::REFRESH_REQUESTED_AT).cloned()
+    };
+    let rest = |meta: &ObjectMeta| {
+        let mut meta = meta.clone();
+        meta.resource_version = None;
+        let annotations = meta.annotations.get_or_insert_default();
+        annotations.remove(annotation::REFRESH_REQUESTED_AT);
+        meta
+    };
+    asked(now).is_some() && asked(before) != asked(now) && rest(before) == rest(now)
 }
 
 /// The Secrets that an integration reads or writes.

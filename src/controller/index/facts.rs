@@ -4,7 +4,10 @@ use kube::{Resource as _, core::DeserializeGuard};
 
 use crate::{
     api::v1alpha1::{ZoomConnection, ZoomIntegration},
-    controller::{integration::hosts::Claim, tenancy::Admission},
+    controller::{
+        integration::{hosts::Claim, shared::proven},
+        tenancy::Admission,
+    },
 };
 
 /// What is asked of an integration.
@@ -27,6 +30,8 @@ pub struct AppFacts {
     pub admission: Option<Box<Admission>>,
     /// Its claim on a host.
     pub claim: Option<Box<Claim>>,
+    /// The client id with which Zoom accepted a General app.
+    pub client_id: Option<Box<str>>,
 }
 
 /// What is asked of a connection.
@@ -51,6 +56,9 @@ impl IntegrationFacts {
                 admission: (found.spec.allowed_namespaces.is_some())
                     .then(|| Box::new(Admission::of(found))),
                 claim: Claim::of(found).map(|(_, claim)| Box::new(claim)),
+                client_id: proven(found)
+                    .filter(|_| found.spec.is_general())
+                    .map(Into::into),
             }),
         }
     }

@@ -186,6 +186,13 @@ impl Fleet {
         }
     }
 
+    /// Records that the next pass comes after this time.
+    pub fn postponed(&mut self, key: &Key, wait: Duration, now: Timestamp) {
+        if let Some(pass) = self.passes.get_mut(key) {
+            pass.next = schedule::later(now, wait);
+        }
+    }
+
     /// Forgets a deleted object: it must not raise alerts any more.
     pub fn forget(&mut self, key: &Key) {
         self.passes.remove(key);

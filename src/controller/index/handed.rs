@@ -1,7 +1,7 @@
 //! The consents that the pages handed over and that are not over, as the watch says, by the objects that they
-//! concern. Most objects have none, and need not ask for any.
+//! concern. Most objects have none, and need not ask for any; the others read what they have by name.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use crate::controller::key::Key;
 
@@ -14,8 +14,8 @@ pub struct Handed {
     listing: Option<Consents>,
 }
 
-/// Names of Secrets.
-type Consents = HashMap<Key, BTreeSet<String>>;
+/// Names of Secrets by connection and by integration, each with the connection that the consent is about.
+type Consents = HashMap<Key, BTreeMap<String, Option<Key>>>;
 
 // === impl Handed ===
 
@@ -33,19 +33,19 @@ impl Handed {
 
     /// A list names this one, or it is new, or changed. What it is about gets a pass, perhaps before the list has
     /// ended.
-    pub fn insert(&mut self, consent: &str, subjects: &[Key]) {
+    pub fn insert(&mut self, consent: &str, connection: Option<&Key>, integration: Option<&Key>) {
         let listing = self.listing.as_mut();
         for consents in [Some(&mut self.known), listing].into_iter().flatten() {
-            for key in subjects {
+            for key in [connection, integration].into_iter().flatten() {
                 let of = consents.entry(key.clone()).or_default();
-                of.insert(consent.to_owned());
+                of.insert(consent.to_owned(), connection.cloned());
             }
         }
     }
 
     /// This one is gone.
-    pub fn remove(&mut self, consent: &str, subjects: &[Key]) {
-        for key in subjects {
+    pub fn remove(&mut self, consent: &str, connection: Option<&Key>, integration: Option<&Key>) {
+        for key in [connection, integration].into_iter().flatten() {
             if let Some(consents) = self.known.get_mut(key) {
                 consents.remove(consent);
                 if consents.is_empty() {
@@ -55,11 +55,26 @@ impl Handed {
         }
     }
 
-    /// Whether there is none for this object. A watch that does not know all never says so. It may lag behind: a
-    /// consent that it reports later leads to a pass.
+    /// The consents of this object; `None` while the watch does not know all. Those of an integration whose
+    /// connection is there already are the connection's. The watch may lag behind: a consent that it reports later
+    /// leads to a pass.
     #[must_use]
-    pub fn lacks(&self, key: &Key) -> bool {
-        self.is_complete && !self.known.contains_key(key)
+    pub fn of(&self, key: &Key, is_there: impl Fn(&Key) -> bool) -> Option<Vec<String>> {
+        if !self.is_complete {
+            return None;
+        }
+        let consents = self.known.get(key).into_iter().flatten();
+        let is_others = |connection: Option<&Key>| {
+            connection.is_some_and(|connection| connection != key && is_there(connection))
+        };
+        let own = consents.filter(|(_, connection)| !is_others(connection.as_ref()));
+        Some(own.map(|(consent, _)| consent.clone()).collect())
+    }
+
+    /// Whether there is none at all. A watch that does not know all never says so.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.is_complete && self.known.is_empty()
     }
 }
 
@@ -67,24 +82,45 @@ impl Handed {
 mod tests {
     use super::*;
 
+    fn of(handed: &Handed, key: &Key) -> Option<Vec<String>> {
+        handed.of(key, |_| false)
+    }
+
+    const NONE: Option<Vec<String>> = Some(Vec::new());
+
     #[test]
-    fn only_a_complete_list_says_that_there_is_none() {
+    fn only_a_complete_list_says_which_there_are() {
         let (ada, app) = (Key::connection("n", "ada"), Key::integration("n", "app"));
-        let both = [app.clone(), ada.clone()];
+        let grace = Key::connection("n", "grace");
         let mut handed = Handed::default();
-        assert!(!handed.lacks(&ada), "nobody watches");
+        assert_eq!(of(&handed, &ada), None, "nobody watches");
         handed.list();
-        handed.insert("c1", &both);
-        assert!(!handed.lacks(&Key::connection("n", "grace")), "it goes on");
+        handed.insert("c1", Some(&ada), Some(&app));
+        assert_eq!(of(&handed, &grace), None, "it goes on");
         handed.complete();
-        assert!(handed.lacks(&Key::connection("n", "grace")));
-        assert!(!handed.lacks(&ada) && !handed.lacks(&app));
-        handed.insert("c2", &both);
-        handed.remove("c1", &both);
-        assert!(!handed.lacks(&ada), "another one");
-        handed.remove("c2", &both);
-        assert!(handed.lacks(&ada) && handed.lacks(&app));
-        assert!(handed.known.is_empty(), "nothing stays");
+        assert_eq!(of(&handed, &grace), NONE);
+        assert_eq!(of(&handed, &ada), Some(vec!["c1".into()]));
+        assert_eq!(of(&handed, &app), Some(vec!["c1".into()]));
+        handed.insert("c2", Some(&ada), Some(&app));
+        handed.remove("c1", Some(&ada), Some(&app));
+        assert_eq!(of(&handed, &ada), Some(vec!["c2".into()]), "another one");
+        handed.remove("c2", Some(&ada), Some(&app));
+        assert_eq!((of(&handed, &ada), of(&handed, &app)), (NONE, NONE));
+        assert!(handed.is_empty(), "nothing stays");
+    }
+
+    #[test]
+    fn a_consent_is_its_connections_once_that_exists() {
+        let (ada, app) = (Key::connection("n", "ada"), Key::integration("n", "app"));
+        let mut handed = Handed::default();
+        handed.list();
+        handed.complete();
+        handed.insert("c1", Some(&ada), Some(&app));
+        assert_eq!(handed.of(&app, |key| *key == ada), NONE);
+        assert_eq!(handed.of(&ada, |_| true), Some(vec!["c1".into()]));
+        // Without a connection in its labels, it is the integration's.
+        handed.insert("c2", None, Some(&app));
+        assert_eq!(handed.of(&app, |_| true), Some(vec!["c2".into()]));
     }
 
     #[test]
@@ -92,16 +128,20 @@ mod tests {
         let ada = Key::connection("n", "ada");
         let mut handed = Handed::default();
         handed.list();
-        handed.insert("gone", std::slice::from_ref(&ada));
+        handed.insert("gone", Some(&ada), None);
         handed.complete();
         handed.list();
-        assert!(!handed.lacks(&ada), "not before it has ended");
+        assert_eq!(of(&handed, &ada), Some(vec!["gone".into()]), "not yet");
         handed.complete();
-        assert!(handed.lacks(&ada));
+        assert_eq!(of(&handed, &ada), NONE);
         handed.list();
-        handed.insert("new", std::slice::from_ref(&ada));
-        assert!(!handed.lacks(&ada), "a pass may come before the end");
+        handed.insert("new", Some(&ada), None);
+        assert_eq!(
+            of(&handed, &ada),
+            Some(vec!["new".into()]),
+            "before the end"
+        );
         handed.complete();
-        assert!(!handed.lacks(&ada));
+        assert_eq!(of(&handed, &ada), Some(vec!["new".into()]));
     }
 }

@@ -50,7 +50,7 @@ pub use self::{
     fleet::{Figures, Member},
     objects::Guarded,
     presence::Presence,
-    state::{Index, NAMESPACES},
+    state::{Affected, Index, NAMESPACES},
     told::Told,
     watched::Watched,
 };

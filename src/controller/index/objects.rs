@@ -55,6 +55,8 @@ pub struct Objects {
     pub(super) sinks: Relation<Name, Name>,
     /// Labels of namespaces, if all of them are watched.
     labels: HashMap<String, Labels>,
+    /// UIDs of namespaces, if all of them are watched.
+    namespace_uids: HashMap<String, String>,
     /// Objects by the Secrets that they read or write.
     pub(super) readers: Relation<Name, Key>,
     /// Namespaces and names of integrations, by the host that they claim.
@@ -183,6 +185,19 @@ impl Objects {
                 own.into_iter().chain(self.rivals_of(connection))
             })
             .collect()
+    }
+
+    /// Records the UID of a namespace, or that it is gone.
+    pub fn identify(&mut self, namespace: &str, uid: Option<String>) {
+        match uid {
+            Some(uid) => drop(self.namespace_uids.insert(namespace.to_owned(), uid)),
+            None => drop(self.namespace_uids.remove(namespace)),
+        }
+    }
+
+    /// UID and labels of a namespace, if they are known.
+    pub fn namespace(&self, name: &str) -> Option<(&String, &Labels)> {
+        Some((self.namespace_uids.get(name)?, self.labels.get(name)?))
     }
 
     /// The objects that read or write a Secret: the connections of an app read its credentials.

@@ -6,6 +6,9 @@ use kube::api::PartialObjectMeta;
 use super::{cache::names, state::Index};
 use crate::controller::key::Key;
 
+/// All consents are in one namespace.
+const PAGES: &str = "";
+
 impl Index {
     /// The objects that read or write a Secret.
     #[cfg(test)]
@@ -39,22 +42,34 @@ impl Index {
         self.lock().existing.lacks(namespace, name)
     }
 
-    /// A pass over `by` is about to write this Secret of its namespace: the event of the watch about it is no
-    /// news for it, even if it comes before the answer.
+    /// A pass over `by` is about to write this Secret of its namespace: the events of the watch about it are no
+    /// news for it, even if they come before the answer.
     pub fn begin_write(&self, by: &Key, secret: &str) {
         let mut state = self.lock();
         state.echoes.begin(&by.namespace, secret, by.clone());
     }
 
-    /// The write of a pass over `by` led to this version; `None` if it failed. Returns whether `by` needs a pass
+    /// The writes of a pass over `by` led to these versions; none if they failed. Returns whether `by` needs a pass
     /// because of other writes.
     #[must_use]
-    pub fn end_write(&self, by: &Key, secret: &str, version: Option<String>) -> bool {
+    pub fn end_write(&self, by: &Key, secret: &str, versions: Vec<String>) -> bool {
         let mut state = self.lock();
         // A write may fail because there is a Secret that the watch does not report.
         state.existing.insert(&by.namespace, secret);
-        let namespace = by.namespace.clone();
-        state.echoes.end(&namespace, secret, by.clone(), version)
+        state.echoes.end(&by.namespace, secret, by, versions)
+    }
+
+    /// A pass over `by` is about to write this consent, as [`Index::begin_write`] for the watch of consents.
+    pub fn begin_consent(&self, by: &Key, consent: &str) {
+        let mut state = self.lock();
+        state.consent_echoes.begin(PAGES, consent, by.clone());
+    }
+
+    /// As [`Index::end_write`] for a consent.
+    #[must_use]
+    pub fn end_consent(&self, by: &Key, consent: &str, versions: Vec<String>) -> bool {
+        let mut state = self.lock();
+        state.consent_echoes.end(PAGES, consent, by, versions)
     }
 
     /// The objects that need a pass because a Secret was written: those that read or write it, except the one
@@ -91,19 +106,57 @@ impl Index {
         self.lock().handed.complete();
     }
 
-    /// A consent that concerns these objects is listed, new, or changed.
-    pub fn consent_written(&self, consent: &str, subjects: &[Key]) {
-        self.lock().handed.insert(consent, subjects);
+    /// A consent about a connection of an integration is listed, new, or changed. Returns the objects that need a
+    /// pass: none because of our own write. Its integration has nothing to do once the connection exists.
+    #[must_use]
+    pub fn consent_written(
+        &self,
+        secret: &PartialObjectMeta<Secret>,
+        connection: Option<&Key>,
+        integration: Option<&Key>,
+    ) -> Vec<Key> {
+        let (_, name) = names(secret);
+        let version = secret.metadata.resource_version.as_deref();
+        let mut state = self.lock();
+        state.handed.insert(name, connection, integration);
+        if state.consent_echoes.heard(PAGES, name, version).is_some() {
+            return Vec::new();
+        }
+        let integration = integration
+            .filter(|_| !connection.is_some_and(|connection| state.objects.has(connection)));
+        [connection, integration]
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect()
     }
 
     /// A consent was removed.
-    pub fn consent_deleted(&self, consent: &str, subjects: &[Key]) {
-        self.lock().handed.remove(consent, subjects);
+    pub fn consent_deleted(
+        &self,
+        secret: &PartialObjectMeta<Secret>,
+        connection: Option<&Key>,
+        integration: Option<&Key>,
+    ) {
+        let (_, name) = names(secret);
+        let mut state = self.lock();
+        state.consent_echoes.forget(PAGES, name);
+        state.handed.remove(name, connection, integration);
     }
 
-    /// Whether no consent waits for this object. One that the watch reports later leads to a pass.
+    /// The Secrets of the consents that wait for a connection, or for an integration because their connections do
+    /// not exist yet; `None` unless all are known. One that the watch reports later leads to a pass.
     #[must_use]
-    pub fn lacks_consents(&self, key: &Key) -> bool {
-        self.lock().handed.lacks(key)
+    pub fn consents(&self, key: &Key) -> Option<Vec<String>> {
+        let state = self.lock();
+        state
+            .handed
+            .of(key, |connection| state.objects.has(connection))
+    }
+
+    /// Whether the watch says that there is no consent at all.
+    #[must_use]
+    pub fn has_no_consents(&self) -> bool {
+        self.lock().handed.is_empty()
     }
 }

@@ -8,6 +8,8 @@ use std::{
 };
 
 use jiff::Timestamp;
+use k8s_openapi::{api::core::v1::Namespace, apimachinery::pkg::apis::meta::v1::ObjectMeta};
+use kube::{ResourceExt as _, api::PartialObjectMeta};
 
 use super::{
     cache::Applied,
@@ -42,6 +44,15 @@ pub const NAMESPACES: &str = "Namespace";
 #[derive(Default)]
 pub struct Index(Mutex<State>);
 
+/// The objects that need a pass because of a change.
+#[derive(Debug, Default)]
+pub struct Affected {
+    /// Those for which something changed.
+    pub changed: Vec<Key>,
+    /// The one that only asks for another token.
+    pub asked: Option<Key>,
+}
+
 /// What the index holds.
 #[derive(Default)]
 pub struct State {
@@ -51,6 +62,8 @@ pub struct State {
     pub(super) fleet: Fleet,
     pub(super) polls: Polls,
     pub(super) echoes: Echoes,
+    /// Those of consents, which have a watch of their own.
+    pub(super) consent_echoes: Echoes,
     pub(super) existing: Existing,
     pub(super) handed: Handed,
     /// What receivers tell of routes, by integration.
@@ -96,21 +109,37 @@ impl Index {
 
     /// Adds an object from a watch or from our own write. Returns the objects that need a pass because of it:
     /// none if this version was already known.
-    pub fn apply<K: Watched>(&self, mut object: K) -> Vec<Key> {
+    pub fn apply<K: Watched>(&self, object: K) -> Vec<Key> {
+        let Affected { changed, asked } = self.told(object);
+        changed.into_iter().chain(asked).collect()
+    }
+
+    /// The same for an object from a watch. Says apart which object only asks for another token.
+    pub fn told<K: Watched>(&self, mut object: K) -> Affected {
         object.trim();
         let object = Arc::new(object);
         let mut state = self.lock();
         let before = match K::cache_mut(&mut state.objects).apply(&object) {
-            Applied::Known => return Vec::new(),
+            Applied::Known => return Affected::default(),
             Applied::New => None,
             Applied::Replaced(before) => Some(before),
         };
         K::relate(&mut state.objects, before.as_deref(), Some(&object));
+        if before
+            .as_deref()
+            .is_some_and(|before| K::only_asks(before, &object))
+        {
+            return Affected {
+                changed: Vec::new(),
+                asked: K::key(&object).map(|key| state.objects.shared(key)),
+            };
+        }
         let affected = K::affected(&state.objects, before.as_deref(), Some(&object));
-        affected
-            .into_iter()
-            .map(|key| state.objects.shared(key))
-            .collect()
+        let changed = affected.into_iter();
+        Affected {
+            changed: changed.map(|key| state.objects.shared(key)).collect(),
+            asked: None,
+        }
     }
 
     /// Forgets a deleted object. Returns the objects that need a pass because of it.
@@ -175,6 +204,37 @@ impl Index {
             state.coverage.get(namespace, kind) == Watch::Complete
         };
         KINDS.iter().all(are_known) && state.coverage.is_settled(NAMESPACES)
+    }
+
+    /// Records a namespace of the watch. Returns the objects that need a pass because of its labels.
+    pub fn namespace_written(&self, namespace: &PartialObjectMeta<Namespace>) -> Vec<Key> {
+        let name = namespace.name_any();
+        self.lock().objects.identify(&name, namespace.uid());
+        let labels = namespace.metadata.labels.clone();
+        self.relabel(&name, Some(labels.unwrap_or_default()))
+    }
+
+    /// Forgets a namespace that is gone. Returns the objects that need a pass because of that.
+    pub fn namespace_gone(&self, name: &str) -> Vec<Key> {
+        self.lock().objects.identify(name, None);
+        self.relabel(name, None)
+    }
+
+    /// Name, UID and labels of a namespace, as far as the watch knows them.
+    #[must_use]
+    pub fn namespace(&self, name: &str) -> Option<PartialObjectMeta<Namespace>> {
+        let state = self.lock();
+        let (uid, labels) = state.objects.namespace(name)?;
+        let metadata = ObjectMeta {
+            name: Some(name.to_owned()),
+            uid: Some(uid.clone()),
+            labels: Some(labels.clone()),
+            ..ObjectMeta::default()
+        };
+        Some(PartialObjectMeta {
+            metadata,
+            ..PartialObjectMeta::default()
+        })
     }
 
     /// Records the labels of a namespace, or with `None` that it is gone. Returns the objects that need a
@@ -261,6 +321,14 @@ impl Index {
         self.lock().objects.sharers_of(client_id, but)
     }
 
+    /// The client id with which Zoom accepted an integration's General app.
+    #[must_use]
+    pub fn client_id(&self, of: &Key) -> Option<String> {
+        let state = self.lock();
+        let app = state.objects.app(&of.namespace, &of.name)?;
+        app.client_id.as_deref().map(ToOwned::to_owned)
+    }
+
     /// The integrations that have the same app as this one, if Zoom accepted it of all of them.
     #[must_use]
     pub fn sharers(&self, of: &Key) -> Vec<Key> {
@@ -280,6 +348,11 @@ impl Index {
             let key = state.objects.shared(key);
             state.fleet.passed(key, member, wait, now);
         }
+    }
+
+    /// Records that what is due waits for its turn.
+    pub fn postponed(&self, key: &Key, wait: Duration, now: Timestamp) {
+        self.lock().fleet.postponed(key, wait, now);
     }
 
     /// Records that a pass failed. Returns how many failed in a row before it.

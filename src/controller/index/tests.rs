@@ -240,14 +240,14 @@ fn the_event_of_an_own_write_is_no_news_even_before_its_answer() {
     assert!(lacks());
     index.begin_write(&app("app"), "app-zoom-token");
     assert!(index.secret_written(&secret("5")).is_empty());
-    assert!(!index.end_write(&app("app"), "app-zoom-token", Some("5".into())));
+    assert!(!index.end_write(&app("app"), "app-zoom-token", vec!["5".into()]));
     assert!(!lacks());
     assert_eq!(index.secret_written(&secret("6")), [app("app")]);
     assert_eq!(index.secret_deleted(&secret("7")), [app("app")]);
     assert!(lacks());
     // The API server said that it exists, although the watch does not report it.
     index.begin_write(&app("app"), "app-zoom-token");
-    assert!(!index.end_write(&app("app"), "app-zoom-token", None));
+    assert!(!index.end_write(&app("app"), "app-zoom-token", vec![]));
     assert!(!lacks());
 }
 

@@ -52,6 +52,11 @@ pub trait Watched:
         None
     }
 
+    /// Whether a change asks for another token, and changes nothing else.
+    fn only_asks(_before: &Self, _now: &Self) -> bool {
+        false
+    }
+
     /// The objects that need a pass when an object of this kind is added, changed or deleted.
     fn affected(objects: &Objects, before: Option<&Self>, now: Option<&Self>) -> Vec<Key>;
 }

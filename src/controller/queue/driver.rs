@@ -45,12 +45,22 @@ impl Requeue {
 
     /// Requests a pass over an object that changed.
     pub fn now(&self, key: Key) {
-        self.push(key, Priority::Change);
+        self.push(key, Priority::CHANGE);
+    }
+
+    /// Requests a pass over an object of which somebody asks for another token, and nothing else.
+    pub fn asked(&self, key: Key) {
+        self.push(key, Priority::DUE);
+    }
+
+    /// Requests a pass over an object because of what a person does, and nothing else.
+    pub fn prompt(&self, key: Key) {
+        self.push(key, Priority::PROMPT);
     }
 
     /// Requests a pass over an object that is not known to have changed.
     pub fn routine(&self, key: Key) {
-        self.push(key, Priority::Routine);
+        self.push(key, Priority::ROUTINE);
     }
 
     /// Forgets a deleted object, which gets no more passes.
@@ -64,7 +74,7 @@ impl Requeue {
         loop {
             let next = self.lock().pop(Instant::now());
             match next {
-                Some(key) => return key,
+                Some((key, _)) => return key,
                 None => self.0.changed.notified().await,
             }
         }
@@ -80,19 +90,22 @@ impl Requeue {
     }
 }
 
+/// When and why the next pass comes.
+pub type Next = (Duration, Priority);
+
 /// Runs `pass` over every object that is due, until the process is asked to stop; then waits for the running
-/// passes. A pass returns the time until the next one, if one is due.
+/// passes. A pass gets to know why it comes, and returns the time until the next one, if one is due.
 pub async fn run<F, P>(requeue: &Requeue, pass: F, shutdown: &Shutdown)
 where
-    F: Fn(Key) -> P,
-    P: Future<Output = Option<Duration>> + Send + 'static,
+    F: Fn(Key, Priority) -> P,
+    P: Future<Output = Option<Next>> + Send + 'static,
 {
-    let mut passes: JoinSet<Option<Duration>> = JoinSet::new();
+    let mut passes: JoinSet<Option<Next>> = JoinSet::new();
     let mut keys = HashMap::new();
     let mut stopping = false;
     loop {
-        while !stopping && let Some(key) = requeue.lock().pop(Instant::now()) {
-            let task = passes.spawn(pass(key.clone()));
+        while !stopping && let Some((key, why)) = requeue.lock().pop(Instant::now()) {
+            let task = passes.spawn(pass(key.clone(), why));
             keys.insert(task.id(), key);
         }
         if stopping && passes.is_empty() {
@@ -107,15 +120,15 @@ where
         };
         tokio::select! {
             Some(ended) = passes.join_next_with_id() => {
-                let (id, wait) = match ended {
+                let (id, next) = match ended {
                     Ok(ended) => ended,
                     Err(error) => {
                         tracing::error!(%error, "a pass broke off");
-                        (error.id(), Some(AFTER_PANIC))
+                        (error.id(), Some((AFTER_PANIC, Priority::ROUTINE)))
                     }
                 };
                 if let Some(key) = keys.remove(&id) {
-                    let next = wait.map(|wait| Instant::now() + wait);
+                    let next = next.map(|(wait, why)| (Instant::now() + wait, why));
                     requeue.lock().done(&key, next);
                 }
             }

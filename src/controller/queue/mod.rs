@@ -11,8 +11,8 @@ mod ring;
 mod state;
 
 pub use self::{
-    driver::{Requeue, run},
-    state::Limits,
+    driver::{Next, Requeue, run},
+    state::{Limits, Priority},
 };
 
 #[cfg(test)]

@@ -20,13 +20,13 @@ use crate::controller::key::Key;
 /// How many changes are served for each routine pass, while there are both.
 const CHANGES_PER_ROUTINE: u8 = 3;
 
-/// Why an object waits for a pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Priority {
-    /// It is due, or it existed before this process started.
-    Routine,
-    /// It is new or changed.
-    Change,
+/// Why an object waits for a pass. Of several requests, the strongest of each part counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Priority {
+    /// Whether it goes ahead of routine work.
+    is_urgent: bool,
+    /// Whether something may have changed. Otherwise a pass that cannot do yet what is due has nothing to do.
+    is_whole: bool,
 }
 
 /// How many passes may run at the same time.
@@ -77,6 +77,44 @@ impl Limits {
     }
 }
 
+// === impl Priority ===
+
+impl Priority {
+    /// It is due, or somebody asked for another token, and nothing else happened.
+    pub const DUE: Self = Self {
+        is_urgent: false,
+        is_whole: false,
+    };
+    /// It existed before this process started, or a pass could not finish.
+    pub const ROUTINE: Self = Self {
+        is_urgent: false,
+        is_whole: true,
+    };
+    /// A person waits for it, and nothing else happened.
+    pub const PROMPT: Self = Self {
+        is_urgent: true,
+        is_whole: false,
+    };
+    /// It is new or changed.
+    pub const CHANGE: Self = Self {
+        is_urgent: true,
+        is_whole: true,
+    };
+
+    /// Whether something may have changed.
+    #[must_use]
+    pub const fn is_whole(self) -> bool {
+        self.is_whole
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self {
+            is_urgent: self.is_urgent || other.is_urgent,
+            is_whole: self.is_whole || other.is_whole,
+        }
+    }
+}
+
 // === impl Queue ===
 
 impl Queue {
@@ -108,52 +146,49 @@ impl Queue {
         };
         match *merged {
             State::Delayed(before, earlier) => {
-                let (time, priority) = (before.min(at), earlier.max(priority));
+                let (time, priority) = (before.min(at), earlier.and(priority));
                 *merged = State::Delayed(time, priority);
                 if time != before {
                     self.delayed.remove(&(before, key.clone()));
                     self.delayed.insert((time, key));
                 }
             }
-            State::Ready(before) if before < priority => {
-                *merged = State::Ready(priority);
-                self.changes.push(key);
+            State::Ready(before) => {
+                *merged = State::Ready(before.and(priority));
+                if priority.is_urgent && !before.is_urgent {
+                    self.changes.push(key);
+                }
             }
-            State::Ready(_) => {}
             State::Running(again) => {
                 *merged = State::Running(Some(earliest(again, at, priority)));
             }
         }
     }
 
-    /// The next object that gets a pass, if there is one and a worker is free. It counts as running until
+    /// The next object that gets a pass, and why, if there is one and a worker is free. It counts as running until
     /// [`Queue::done`].
-    pub fn pop(&mut self, now: Instant) -> Option<Key> {
+    pub fn pop(&mut self, now: Instant) -> Option<(Key, Priority)> {
         self.promote(now);
         if self.total >= self.limits.total {
             return None;
         }
-        let order = if self.changes_in_a_row < CHANGES_PER_ROUTINE {
-            [Priority::Change, Priority::Routine]
+        let is_turn_of_changes = self.changes_in_a_row < CHANGES_PER_ROUTINE;
+        let (key, priority) = self
+            .take(is_turn_of_changes)
+            .or_else(|| self.take(!is_turn_of_changes))?;
+        self.changes_in_a_row = if priority.is_urgent {
+            self.changes_in_a_row.saturating_add(1)
         } else {
-            [Priority::Routine, Priority::Change]
-        };
-        let (key, priority) = order
-            .into_iter()
-            .find_map(|priority| Some((self.take(priority)?, priority)))?;
-        self.changes_in_a_row = match priority {
-            Priority::Change => self.changes_in_a_row.saturating_add(1),
-            Priority::Routine => 0,
+            0
         };
         self.states.insert(key.clone(), State::Running(None));
         *self.running.entry(key.namespace.clone()).or_default() += 1;
         self.total += 1;
-        Some(key)
+        Some((key, priority))
     }
 
-    /// Records that the pass over an object has ended, and that the next one is due at `next`, if there is
-    /// one.
-    pub fn done(&mut self, key: &Key, next: Option<Instant>) {
+    /// Records that the pass over an object has ended, and when and why the next one comes, if there is one.
+    pub fn done(&mut self, key: &Key, next: Option<(Instant, Priority)>) {
         let Some(State::Running(again)) = self.states.get(key).copied() else {
             return;
         };
@@ -168,8 +203,8 @@ impl Queue {
         if let Some((at, priority)) = again {
             self.push(key.clone(), at, priority);
         }
-        if let Some(at) = next {
-            self.push(key.clone(), at, Priority::Routine);
+        if let Some((at, priority)) = next {
+            self.push(key.clone(), at, priority);
         }
     }
 
@@ -202,15 +237,16 @@ impl Queue {
         {
             if let Some(State::Delayed(_, priority)) = self.states.get(&key).copied() {
                 self.states.insert(key.clone(), State::Ready(priority));
-                match priority {
-                    Priority::Change => self.changes.push(key),
-                    Priority::Routine => self.routine.push(key),
+                if priority.is_urgent {
+                    self.changes.push(key);
+                } else {
+                    self.routine.push(key);
                 }
             }
         }
     }
 
-    fn take(&mut self, priority: Priority) -> Option<Key> {
+    fn take(&mut self, changes_only: bool) -> Option<(Key, Priority)> {
         let Self {
             limits,
             states,
@@ -219,17 +255,19 @@ impl Queue {
             running,
             ..
         } = self;
-        let ring = match priority {
-            Priority::Change => changes,
-            Priority::Routine => routine,
-        };
+        let ring = if changes_only { changes } else { routine };
         let has_room = |namespace: &str| {
             running
                 .get(namespace)
                 .is_none_or(|running| *running < limits.per_namespace)
         };
-        let is_ready = |key: &Key| states.get(key) == Some(&State::Ready(priority));
-        ring.pop(has_room, is_ready)
+        let ready = |key: &Key| match states.get(key) {
+            Some(State::Ready(priority)) if priority.is_urgent == changes_only => Some(*priority),
+            _ => None,
+        };
+        let key = ring.pop(has_room, |key| ready(key).is_some())?;
+        let priority = ready(&key)?;
+        Some((key, priority))
     }
 }
 
@@ -239,6 +277,6 @@ fn earliest(
     priority: Priority,
 ) -> (Instant, Priority) {
     before.map_or((at, priority), |(time, earlier)| {
-        (time.min(at), earlier.max(priority))
+        (time.min(at), earlier.and(priority))
     })
 }

@@ -29,7 +29,7 @@ fn queue(total: usize, per_namespace: usize) -> Queue {
 
 fn popped(queue: &mut Queue, now: Instant) -> Vec<String> {
     std::iter::from_fn(|| queue.pop(now))
-        .map(|key| format!("{}/{}", key.namespace, key.name))
+        .map(|(key, _)| format!("{}/{}", key.namespace, key.name))
         .collect()
 }
 
@@ -42,10 +42,10 @@ fn namespaces_take_turns_however_many_objects_one_has() {
     let now = Instant::now();
     let mut queue = queue(6, 6);
     for number in 0..9 {
-        queue.push(key("a", number), now, Priority::Routine);
+        queue.push(key("a", number), now, Priority::ROUTINE);
     }
-    queue.push(key("b", 0), now, Priority::Routine);
-    queue.push(key("c", 0), now, Priority::Routine);
+    queue.push(key("b", 0), now, Priority::ROUTINE);
+    queue.push(key("c", 0), now, Priority::ROUTINE);
     assert_eq!(
         popped(&mut queue, now),
         ["a/0", "b/0", "c/0", "a/1", "a/2", "a/3"]
@@ -57,10 +57,10 @@ fn a_namespace_holds_no_more_than_its_share_of_the_workers() {
     let now = Instant::now();
     let mut queue = queue(4, 2);
     for number in 0..10 {
-        queue.push(key("slow", number), now, Priority::Change);
+        queue.push(key("slow", number), now, Priority::CHANGE);
     }
     assert_eq!(popped(&mut queue, now), ["slow/0", "slow/1"]);
-    queue.push(key("b", 0), now, Priority::Routine);
+    queue.push(key("b", 0), now, Priority::ROUTINE);
     assert_eq!(popped(&mut queue, now), ["b/0"]);
     queue.done(&key("slow", 0), None);
     assert_eq!(popped(&mut queue, now), ["slow/2"]);
@@ -71,8 +71,8 @@ fn changes_go_ahead_of_routine_work_and_do_not_starve_it() {
     let now = Instant::now();
     let mut queue = queue(8, 8);
     for number in 0..4 {
-        queue.push(key("old", number), now, Priority::Routine);
-        queue.push(key("new", number), now, Priority::Change);
+        queue.push(key("old", number), now, Priority::ROUTINE);
+        queue.push(key("new", number), now, Priority::CHANGE);
     }
     assert_eq!(
         popped(&mut queue, now),
@@ -86,16 +86,16 @@ fn changes_go_ahead_of_routine_work_and_do_not_starve_it() {
 fn an_object_never_gets_two_passes_at_the_same_time() {
     let now = Instant::now();
     let mut queue = queue(4, 4);
-    queue.push(key("a", 0), now, Priority::Change);
-    queue.push(key("a", 0), now, Priority::Change);
+    queue.push(key("a", 0), now, Priority::CHANGE);
+    queue.push(key("a", 0), now, Priority::CHANGE);
     assert_eq!(popped(&mut queue, now), ["a/0"]);
-    queue.push(key("a", 0), now, Priority::Change);
+    queue.push(key("a", 0), now, Priority::CHANGE);
     assert!(popped(&mut queue, now).is_empty());
     // A request that came during the pass is not lost, and comes before the one that the pass itself
     // returned.
-    queue.done(&key("a", 0), Some(now + seconds(3600)));
+    queue.done(&key("a", 0), Some((now + seconds(3600), Priority::DUE)));
     assert_eq!(popped(&mut queue, now), ["a/0"]);
-    queue.done(&key("a", 0), Some(now + seconds(3600)));
+    queue.done(&key("a", 0), Some((now + seconds(3600), Priority::DUE)));
     assert!(popped(&mut queue, now + seconds(3599)).is_empty());
     assert_eq!(popped(&mut queue, now + seconds(3600)), ["a/0"]);
     assert_eq!(queue.total, 1);
@@ -105,9 +105,9 @@ fn an_object_never_gets_two_passes_at_the_same_time() {
 fn of_two_times_the_earlier_counts() {
     let now = Instant::now();
     let mut queue = queue(4, 4);
-    queue.push(key("a", 0), now + seconds(60), Priority::Routine);
-    queue.push(key("a", 0), now + seconds(30), Priority::Routine);
-    queue.push(key("a", 0), now + seconds(90), Priority::Routine);
+    queue.push(key("a", 0), now + seconds(60), Priority::ROUTINE);
+    queue.push(key("a", 0), now + seconds(30), Priority::ROUTINE);
+    queue.push(key("a", 0), now + seconds(90), Priority::ROUTINE);
     assert_eq!(queue.next_due(), Some(now + seconds(30)));
     assert!(popped(&mut queue, now + seconds(29)).is_empty());
     assert_eq!(popped(&mut queue, now + seconds(30)), ["a/0"]);
@@ -116,14 +116,67 @@ fn of_two_times_the_earlier_counts() {
 }
 
 #[test]
+fn a_pass_knows_whether_only_time_has_passed() {
+    let now = Instant::now();
+    let mut queue = queue(9, 9);
+    let why = |queue: &mut Queue, name: &str| {
+        let (key, why) = queue.pop(now).unwrap();
+        assert_eq!(&*key.name, name);
+        queue.done(&key, None);
+        why
+    };
+    queue.push(key("a", "due"), now, Priority::DUE);
+    assert_eq!(why(&mut queue, "due"), Priority::DUE);
+    // What happened before its turn counts, whether it waits for a time or for its turn.
+    queue.push(key("a", "due"), now + seconds(9), Priority::DUE);
+    queue.push(key("a", "due"), now, Priority::ROUTINE);
+    assert_eq!(why(&mut queue, "due"), Priority::ROUTINE);
+    for (then, wanted) in [
+        (Priority::DUE, Priority::DUE),
+        (Priority::ROUTINE, Priority::ROUTINE),
+        (Priority::PROMPT, Priority::PROMPT),
+        (Priority::CHANGE, Priority::CHANGE),
+    ] {
+        queue.push(key("a", "due"), now, Priority::DUE);
+        queue.promote(now);
+        queue.push(key("a", "due"), now, then);
+        assert_eq!(why(&mut queue, "due"), wanted);
+        assert!(queue.pop(now).is_none(), "once");
+    }
+    queue.push(key("a", "due"), now, Priority::PROMPT);
+    queue.push(key("a", "due"), now, Priority::ROUTINE);
+    assert_eq!(why(&mut queue, "due"), Priority::CHANGE, "both");
+    // And so does what happens during a pass.
+    queue.push(key("a", "due"), now, Priority::DUE);
+    let (running, _) = queue.pop(now).unwrap();
+    queue.push(key("a", "due"), now, Priority::CHANGE);
+    queue.done(&running, Some((now + seconds(9), Priority::DUE)));
+    assert_eq!(why(&mut queue, "due"), Priority::CHANGE);
+}
+
+#[test]
+fn a_new_object_goes_ahead_of_thousands_that_are_asked_for_another_token() {
+    let now = Instant::now();
+    let mut queue = queue(32, 8);
+    for number in 0..2000 {
+        let namespace = format!("n{}", number % 20);
+        queue.push(key(&namespace, number), now, Priority::DUE);
+    }
+    assert_eq!(popped(&mut queue, now).len(), 32);
+    queue.push(key("n0", "new"), now, Priority::CHANGE);
+    queue.done(&key("n1", 1), None);
+    assert_eq!(popped(&mut queue, now), ["n0/new"]);
+}
+
+#[test]
 fn a_routine_pass_becomes_urgent_once_something_changes() {
     let now = Instant::now();
     let mut queue = queue(1, 1);
     for number in 0..3 {
-        queue.push(key("a", number), now, Priority::Routine);
+        queue.push(key("a", number), now, Priority::ROUTINE);
     }
     assert_eq!(popped(&mut queue, now), ["a/0"]);
-    queue.push(key("a", 2), now, Priority::Change);
+    queue.push(key("a", 2), now, Priority::CHANGE);
     queue.done(&key("a", 0), None);
     assert_eq!(popped(&mut queue, now), ["a/2"]);
     queue.done(&key("a", 2), None);
@@ -136,8 +189,8 @@ fn a_routine_pass_becomes_urgent_once_something_changes() {
 fn what_is_gone_gets_no_pass() {
     let now = Instant::now();
     let mut queue = queue(4, 4);
-    queue.push(key("a", "ready"), now, Priority::Change);
-    queue.push(key("a", "delayed"), now + seconds(5), Priority::Routine);
+    queue.push(key("a", "ready"), now, Priority::CHANGE);
+    queue.push(key("a", "delayed"), now + seconds(5), Priority::ROUTINE);
     queue.promote(now);
     queue.forget(&key("a", "ready"));
     queue.forget(&key("a", "delayed"));
@@ -160,12 +213,12 @@ proptest! {
             let object = key(&format!("n{namespace}"), name);
             match step {
                 0 => {
-                    let priority = if wait % 2 == 0 { Priority::Change } else { Priority::Routine };
+                    let priority = [Priority::CHANGE, Priority::DUE, Priority::ROUTINE, Priority::PROMPT][usize::from(name)];
                     queue.push(object.clone(), now + seconds(wait), priority);
                     wanted.insert(object);
                 }
                 1 => {
-                    if let Some(taken) = queue.pop(now) {
+                    if let Some((taken, _)) = queue.pop(now) {
                         prop_assert!(!running.contains(&taken));
                         prop_assert!(wanted.remove(&taken));
                         running.push(taken);
@@ -187,7 +240,7 @@ proptest! {
             for ended in running.drain(..) {
                 queue.done(&ended, None);
             }
-            let Some(taken) = queue.pop(now) else { break };
+            let Some((taken, _)) = queue.pop(now) else { break };
             prop_assert!(wanted.remove(&taken));
             running.push(taken);
         }
@@ -208,15 +261,15 @@ async fn a_slow_account_delays_nobody_else() {
     let times: Arc<Mutex<Vec<Instant>>> = Arc::default();
     let pass = {
         let times = times.clone();
-        move |key: Key| {
+        move |key: Key, _| {
             let times = times.clone();
             async move {
                 if &*key.namespace == "slow" {
                     tokio::time::sleep(seconds(20)).await;
-                    Some(Duration::ZERO)
+                    Some((Duration::ZERO, Priority::DUE))
                 } else {
                     times.lock().unwrap().push(Instant::now());
-                    Some(seconds(10))
+                    Some((seconds(10), Priority::DUE))
                 }
             }
         }
@@ -241,7 +294,7 @@ async fn a_pass_that_panics_is_repeated_and_frees_its_worker() {
     let count = Arc::new(AtomicU32::new(0));
     let pass = {
         let count = count.clone();
-        move |_: Key| {
+        move |_: Key, _| {
             let before = count.fetch_add(1, Ordering::Relaxed);
             async move {
                 assert!(before > 0, "the first pass breaks off");

@@ -31,31 +31,35 @@ pub async fn consents(client: Client, context: Arc<Context>, paged: watcher::Con
                 outage.ended("Secret");
             }
             Ok(Event::Apply(secret) | Event::InitApply(secret)) => {
-                let subjects = subjects(&secret);
-                index.consent_written(&secret.name_any(), &subjects);
-                for key in subjects {
-                    context.requeue.now(key);
+                let (connection, integration) = subjects(&secret);
+                let affected =
+                    index.consent_written(&secret, connection.as_ref(), integration.as_ref());
+                for key in affected {
+                    context.requeue.prompt(key);
                 }
                 outage.ended("Secret");
             }
             Ok(Event::Delete(secret)) => {
-                index.consent_deleted(&secret.name_any(), &subjects(&secret));
+                let (connection, integration) = subjects(&secret);
+                index.consent_deleted(&secret, connection.as_ref(), integration.as_ref());
             }
             Err(error) => tokio::time::sleep(outage.failed("Secret", &error).pause).await,
         }
     }
 }
 
-/// The objects that a consent refers to.
-fn subjects(secret: &PartialObjectMeta<Secret>) -> Vec<Key> {
+/// The connection and the integration that a consent refers to.
+fn subjects(secret: &PartialObjectMeta<Secret>) -> (Option<Key>, Option<Key>) {
     let labels = secret.labels();
     let Some(namespace) = labels.get(label::NAMESPACE) else {
-        return Vec::new();
+        return (None, None);
     };
     let home = labels.get(label::INTEGRATION_NAMESPACE);
     let integration = labels.get(label::INTEGRATION);
     let integration = integration.map(|name| Key::integration(home.unwrap_or(namespace), name));
     let connection = labels.get(label::CONNECTION);
-    let connection = connection.map(|name| Key::connection(namespace, name));
-    integration.into_iter().chain(connection).collect()
+    (
+        connection.map(|name| Key::connection(namespace, name)),
+        integration,
+    )
 }

@@ -11,7 +11,7 @@ use kube::{
 use crate::{
     api::v1alpha1::ZoomConnection,
     controller::{
-        index::{Index, Watch, Watched},
+        index::{Affected, Index, Watch, Watched},
         key::Key,
         outage::Outage,
         queue::Requeue,
@@ -77,7 +77,7 @@ impl Follower<'_> {
                 }
                 Event::InitApply(object) => {
                     listed.insert((object.namespace().unwrap_or_default(), object.name_any()));
-                    self.requeue(index.apply(object));
+                    self.requeue_told(index.told(object));
                 }
                 Event::InitDone => {
                     forget(&std::mem::take(&mut listed));
@@ -90,7 +90,7 @@ impl Follower<'_> {
                         }
                     }
                 }
-                Event::Apply(object) => self.requeue(index.apply(object)),
+                Event::Apply(object) => self.requeue_told(index.told(object)),
                 Event::Delete(object) => {
                     let affected = index.delete(&object);
                     gone(&object);
@@ -103,6 +103,13 @@ impl Follower<'_> {
                 }
             }
             self.outage.ended(&kind);
+        }
+    }
+
+    fn requeue_told(&self, affected: Affected) {
+        self.requeue(affected.changed);
+        if let Some(key) = affected.asked {
+            self.requeue.asked(key);
         }
     }
 

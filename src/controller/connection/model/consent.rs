@@ -22,7 +22,7 @@ use zoom::Identity;
 const CODE_LIFE: Duration = Duration::from_mins(5);
 
 /// Name prefix of the Secrets of consents; the rest is the transaction.
-pub(super) const CONSENT_PREFIX: &str = "zoom-consent-";
+pub const CONSENT_PREFIX: &str = "zoom-consent-";
 
 /// A consent that the pages handed over.
 #[derive(Clone, Debug)]

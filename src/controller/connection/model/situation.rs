@@ -36,6 +36,8 @@ pub struct Situation {
     pub tried: Tried,
     /// When to check again, in addition to what is due.
     pub look_again: Option<Timestamp>,
+    /// When its turn to spend a grant comes, if this pass was too early.
+    pub turn: Option<Timestamp>,
 }
 
 /// What became of a connection's route.
@@ -98,6 +100,7 @@ impl Situation {
             until,
             tried: Tried::default(),
             look_again: None,
+            turn: None,
             observed,
         }
     }

@@ -5,7 +5,9 @@ use super::{
     observed::{ForeignAttempt, Read},
 };
 use crate::controller::{
-    grants::secret::StoredGrant, published::Exactly, token_secret::TokenSecret,
+    grants::{TooEarly, secret::StoredGrant},
+    published::Exactly,
+    token_secret::TokenSecret,
 };
 use grant::Grant;
 use zoom::App;
@@ -61,14 +63,16 @@ pub enum Purpose {
 pub enum Outcome {
     /// It is done.
     Done,
-    /// Whether the grant was spent, and its Secret afterwards. `None`: that is already in progress.
-    Refreshed(Option<grant::SpendOutcome<zoom::Error>>, Read),
+    /// Whether the grant was spent, and its Secret afterwards.
+    Refreshed(grant::SpendOutcome<zoom::Error>, Read),
     /// The grant's Secret as written, or why the API server refused it.
     Stored(Result<Read, Refused>),
     /// Zoom's answer about the user.
     Who(Result<Asked, zoom::Error>),
-    /// Whether the code was spent. `None`: that is already in progress.
-    Redeemed(Option<grant::SpendOutcome<zoom::Error>>),
+    /// Whether the code was spent.
+    Redeemed(grant::SpendOutcome<zoom::Error>),
+    /// Neither was tried.
+    Postponed(TooEarly),
     /// The token's Secret as written, or why the API server refused it.
     Published(Result<TokenSecret, Refused>),
 }

@@ -98,6 +98,10 @@ pub fn next(view: &AppView<'_>) -> Option<Step> {
 pub fn look_again(view: &AppView<'_>) -> Option<Timestamp> {
     let situation = view.situation();
     let consent = situation.observed.consents.first()?;
+    if situation.turn.is_some() {
+        // Then the next pass comes anyway.
+        return None;
+    }
     let pause = match view.observed().grant {
         // Only a person can change that.
         GrantSecret::Foreign => WHILE_BLOCKED,

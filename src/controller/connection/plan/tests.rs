@@ -585,6 +585,20 @@ fn a_pass_ends_a_few_consents_only() {
     assert_eq!(again, Some(at(152)));
 }
 
+/// A pass asks for the next one, or stands in line, and takes longer than until then.
+#[test]
+fn what_became_due_during_a_pass_is_not_forgotten() {
+    let rules = Rules {
+        sealed_grant: Duration::ZERO,
+    };
+    let mut now = situation(settled(0));
+    for asked in [150, 149] {
+        now.look_at(at(asked));
+        let again = look_again(&connection(), &now, rules, at(150)).unwrap();
+        assert!(again > at(150) && again < at(151), "{again}");
+    }
+}
+
 #[test]
 fn the_wrong_person_is_not_adopted() {
     let mut found = settled(0);

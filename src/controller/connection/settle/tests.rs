@@ -128,11 +128,7 @@ fn refused(error: Error) -> grant::SpendOutcome<Error> {
     })
 }
 
-fn redeem(
-    situation: Situation,
-    outcome: Option<grant::SpendOutcome<Error>>,
-    now: i64,
-) -> Situation {
+fn redeem(situation: Situation, outcome: grant::SpendOutcome<Error>, now: i64) -> Situation {
     let consent = situation.observed.consents[0].clone();
     let step = Step::Redeem(app(), Box::new(consent));
     let outcome = Outcome::Redeemed(outcome);
@@ -165,7 +161,7 @@ fn ended(situation: &Situation) -> Option<Reason> {
 /// A redeemed code and its answer to users/me obey the rule of every other request.
 #[test]
 fn zooms_wait_is_kept_for_codes_and_for_users_me() {
-    let asked = redeem(situation(0), Some(refused(limited(Some(40)))), 110);
+    let asked = redeem(situation(0), refused(limited(Some(40))), 110);
     assert!(waiting(&asked).0 >= at(150));
     let asked = ask(situation(1), Err(limited(Some(14 * 3600))), 110);
     let (until, _) = waiting(&asked);
@@ -190,7 +186,7 @@ fn without_retry_after_the_pauses_grow() {
 
 #[test]
 fn a_code_that_does_not_live_for_so_long_ends_with_the_time() {
-    let ended_at = redeem(situation(0), Some(refused(limited(Some(600)))), 110);
+    let ended_at = redeem(situation(0), refused(limited(Some(600))), 110);
     assert_eq!(ended(&ended_at), Some(Reason::RateLimited));
     let message = &ended_at.observed.consents[0].end.as_ref().unwrap().message;
     assert!(
@@ -202,9 +198,9 @@ fn a_code_that_does_not_live_for_so_long_ends_with_the_time() {
 #[test]
 fn what_a_person_must_change_ends_a_consent_and_a_lost_code_too() {
     let rejected = Error::new(Fault::CredentialsRejected, "HTTP 400");
-    let found = redeem(situation(0), Some(refused(rejected)), 110);
+    let found = redeem(situation(0), refused(rejected), 110);
     assert_eq!(ended(&found), Some(Reason::CredentialsRejected));
-    let lost = Some(grant::SpendOutcome::Lost(Lost::GrantLost));
+    let lost = grant::SpendOutcome::Lost(Lost::GrantLost);
     assert_eq!(
         ended(&redeem(situation(0), lost, 110)),
         Some(Reason::CodeRejected)
@@ -221,7 +217,7 @@ fn a_redeemed_grant_is_not_given_up_at_a_refusal() {
         grant::SpendOutcome::Lost(Lost::GrantLost),
         grant::SpendOutcome::OtherClient,
     ] {
-        let found = redeem(situation(1), Some(outcome), 4000);
+        let found = redeem(situation(1), outcome, 4000);
         assert_eq!(ended(&found), None);
         waiting(&found);
     }
@@ -230,7 +226,7 @@ fn a_redeemed_grant_is_not_given_up_at_a_refusal() {
 #[test]
 fn a_refused_refresh_is_recorded_with_zooms_wait() {
     let step = Step::Refresh(app());
-    let outcome = Outcome::Refreshed(Some(refused(limited(Some(50)))), read(grant(1)));
+    let outcome = Outcome::Refreshed(refused(limited(Some(50))), read(grant(1)));
     let found = settle(&connection(), situation(0), &step, outcome, at(200));
     let failure = found.failure.unwrap();
     assert_eq!(failure.reason, Reason::RateLimited);
@@ -245,17 +241,30 @@ fn a_success_ends_the_count_and_another_process_is_waited_for() {
         let outcome = Outcome::Refreshed(outcome, read(grant(2)));
         settle(&connection(), before, &step, outcome, at(200))
     };
-    let failed = settled(Some(refused(limited(None))), situation(0));
+    let failed = settled(refused(limited(None)), situation(0));
     assert!(failed.failure.is_some());
-    let stored = settled(
-        Some(grant::SpendOutcome::Stored(Box::new(grant(2)))),
-        failed,
-    );
+    let stored = settled(grant::SpendOutcome::Stored(Box::new(grant(2))), failed);
     assert!(stored.failure.is_none());
     assert_eq!(stored.kept().unwrap().grant.generation, 2);
-    for outcome in [None, Some(grant::SpendOutcome::Waiting)] {
-        assert_eq!(settled(outcome, situation(0)).look_again, Some(at(205)));
-    }
+    let waits = settled(grant::SpendOutcome::Waiting, situation(0));
+    assert_eq!(waits.look_again, Some(at(205)));
+}
+
+#[test]
+fn whoever_is_too_early_comes_back_at_the_moment_of_its_turn() {
+    let wait = std::time::Duration::from_millis(340);
+    let turn = Some(at(200).checked_add(wait).unwrap());
+    let postponed = |step: Step| {
+        let outcome = Outcome::Postponed(TooEarly(wait));
+        settle(&connection(), situation(0), &step, outcome, at(200))
+    };
+    let refresh = postponed(Step::Refresh(app()));
+    assert_eq!((refresh.look_again, refresh.turn), (turn, turn));
+    assert!(refresh.tried.has(Attempted::Refresh) && refresh.failure.is_none());
+    let consent = situation(0).observed.consents[0].clone();
+    let redeem = postponed(Step::Redeem(app(), Box::new(consent)));
+    assert_eq!((redeem.look_again, redeem.turn), (turn, turn));
+    assert!(redeem.tried.has(Attempted::Consent) && redeem.consent.is_none());
 }
 
 /// The API server's own words reach the status.

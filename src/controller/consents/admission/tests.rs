@@ -73,11 +73,7 @@ fn step(pending: &Pending, limit: &Limit, now: i64) -> String {
 fn a_connection_is_made_only_once_zoom_took_the_code() {
     let none = limit(&[]);
     assert_eq!(step(&pending(0), &none, 110), "Redeem");
-    let lost = settle(
-        pending(0),
-        Some(SpendOutcome::Lost(Lost::GrantLost)),
-        at(110),
-    );
+    let lost = settle(pending(0), SpendOutcome::Lost(Lost::GrantLost), at(110));
     assert_eq!(step(&lost, &none, 110), "Refuse CodeRejected");
     let mut given = pending(0);
     given.consent.grant = pending(1).consent.grant;
@@ -109,7 +105,7 @@ fn zooms_wait_is_kept() {
         ambiguous: false,
         ends: None,
     });
-    let waits = settle(pending(0), Some(refused), at(110));
+    let waits = settle(pending(0), refused, at(110));
     let wait = waits.wait.unwrap();
     assert!(wait.until >= at(150) && wait.attempts == 1, "{wait:?}");
     assert!(step(&waits, &limit(&[]), 120).starts_with("Wait"));

@@ -6,7 +6,7 @@ use super::*;
 #[test]
 fn zooms_wait_outlasts_a_secret_that_cannot_be_written() {
     let refresh = |now| {
-        let outcome = Some(refused(limited(Some(600))));
+        let outcome = refused(limited(Some(600)));
         let outcome = Outcome::Refreshed(outcome, read(grant(1)));
         settle(
             &connection(),
