@@ -107,7 +107,8 @@ async fn run(args: Args) -> anyhow::Result<()> {
     let shutdown = shutdown::on_signal()?;
     let mut registry = registry::registry();
     let metrics = Metrics::register(&mut registry);
-    let index = Arc::new(Index::serving(&args.scope));
+    let release = format!("{}/{}", args.lease_namespace, args.lease_name);
+    let index = Arc::new(Index::serving(&args.scope, &release));
     registry.register_collector(Box::new(Gauges(index.clone())));
     let readiness = admin::Readiness::default();
     let watching = readiness.gate("api-server");

@@ -7,18 +7,22 @@ use std::{
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::runtime::events::{Event, EventType};
 use tracing::{Instrument as _, Span, field};
 
 use super::{
     Context,
     error::{Error, chain},
-    index::{Guarded, Watched},
+    index::{Claim, Guarded, Watched},
     key::{Key, Kind},
     queue::{Next, Priority},
     reader::Reads,
     report,
 };
-use crate::api::v1alpha1::{ZoomConnection, ZoomIntegration};
+use crate::api::{
+    reason::Reason,
+    v1alpha1::{ZoomConnection, ZoomIntegration},
+};
 
 /// A pass makes about ten requests, and each of them may be retried for a while.
 const LONGEST_PASS: Duration = Duration::from_mins(1);
@@ -113,6 +117,30 @@ where
         return Some((wait, Priority::DUE));
     }
     let span = span(key);
+    match claim(context, key, &object) {
+        Claim::Alone => {}
+        Claim::Told(rival) => {
+            tell(context, &object, &rival)
+                .instrument(span.clone())
+                .await;
+        }
+        Claim::Yield {
+            rival,
+            wait,
+            is_new,
+        } => {
+            if is_new {
+                span.in_scope(|| {
+                    tracing::warn!(
+                        rival = &*rival,
+                        wait_seconds = wait.as_secs(),
+                        "another release serves the object, too: this one waits. Keep them apart by watchNamespaces, watchNamespaceSelector or operatorClass"
+                    );
+                });
+            }
+            return Some((wait, Priority::ROUTINE));
+        }
+    }
     let started = Instant::now();
     let result = tokio::time::timeout(
         LONGEST_PASS,
@@ -183,6 +211,40 @@ where
             Some(LAST_WAIT)
         }
     }
+}
+
+/// Whether another release works on the object. Both may end a deletion.
+fn claim<K: Managed>(context: &Context, key: &Key, object: &Guarded<K>) -> Claim {
+    let Ok(object) = &object.0 else {
+        return Claim::Alone;
+    };
+    if object.meta().deletion_timestamp.is_some() {
+        return Claim::Alone;
+    }
+    let named = object.status().cloned();
+    let named = named.and_then(|mut status| K::operator(&mut status).take());
+    let index = context.reader.index();
+    index.claim(key, named.as_deref(), Timestamp::now())
+}
+
+/// Tells people of another release that works on the object.
+async fn tell<K: Managed>(context: &Context, object: &Guarded<K>, rival: &str) {
+    tracing::warn!(rival, "another release serves the object, too");
+    let Ok(object) = &object.0 else {
+        return;
+    };
+    let own = context.reader.index().release();
+    let note = format!(
+        "The releases {own} and {rival} both serve this object: keep them apart by watchNamespaces, watchNamespaceSelector or operatorClass, or uninstall one. {rival} waits meanwhile."
+    );
+    let event = Event {
+        type_: EventType::Warning,
+        reason: Reason::ServedTwice.into(),
+        note: Some(note),
+        action: "Reconcile".into(),
+        secondary: None,
+    };
+    context.writer.publish(object, event).await;
 }
 
 async fn pass<K: Managed>(object: &Guarded<K>, context: &Context) -> Result<Action, Error> {

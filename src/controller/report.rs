@@ -32,7 +32,7 @@ use crate::api::{
 /// A resource whose status this controller writes.
 pub trait Reported:
     Resource<DynamicType = (), Scope = NamespaceResourceScope>
-    + HasStatus<Status: Serialize + PartialEq + Send + Sync>
+    + HasStatus<Status: Serialize + PartialEq + Clone + Send + Sync>
     + Clone
     + Debug
     + DeserializeOwned
@@ -44,6 +44,8 @@ pub trait Reported:
     fn phase(status: &Self::Status) -> Option<Phase>;
     /// The conditions.
     fn conditions(status: &Self::Status) -> &[Condition];
+    /// The release that wrote it.
+    fn operator(status: &mut Self::Status) -> &mut Option<String>;
     /// The status of a resource that cannot be read.
     fn unreadable(observed_generation: Option<i64>, conditions: Vec<Condition>) -> Self::Status;
 }
@@ -61,6 +63,7 @@ where
     Guarded<K>: Watched,
     for<'a> Key: From<&'a K>,
 {
+    let status = &signed(object, status, &writer.release());
     if object.status() == Some(status) {
         return Ok(());
     }
@@ -85,7 +88,7 @@ where
         )
         .await
         .map_err(Error::from_write)?;
-    writer.wrote(&Key::from(object), DeserializeGuard(Ok(written)));
+    writer.signed(&Key::from(object), DeserializeGuard(Ok(written)));
     let before = object.status();
     for event in events(
         before.map(K::conditions),
@@ -100,6 +103,21 @@ where
         writer.publish(object, event).await;
     }
     Ok(())
+}
+
+/// The status with the name of this release. Only for a name that was never there nothing is written.
+fn signed<K: Reported>(object: &K, status: &K::Status, release: &str) -> K::Status {
+    let before = object.status();
+    let named = before
+        .cloned()
+        .and_then(|mut before| K::operator(&mut before).take());
+    let mut status = status.clone();
+    K::operator(&mut status).clone_from(&named);
+    if named.is_some() || before != Some(&status) {
+        let release = Some(release).filter(|release| !release.is_empty());
+        *K::operator(&mut status) = release.map(ToOwned::to_owned);
+    }
+    status
 }
 
 /// Reports that the operator lacks a permission in the resource's namespace. The rest of its status is as it was
@@ -300,6 +318,35 @@ fn severity(type_: Type, status: &str, phase: Option<Phase>) -> EventType {
 mod tests {
     use super::*;
     use crate::api::v1alpha1::ZoomConnection;
+
+    #[test]
+    fn a_status_is_signed_when_it_is_written_and_not_written_to_be_signed() {
+        let mut connection: ZoomConnection = serde_json::from_value(json!({
+            "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomConnection",
+            "metadata": {"name": "ada"}, "spec": {"integrationRef": {"name": "app"}},
+            "status": {"phase": "Connected"},
+        }))
+        .unwrap();
+        let sign = |connection: &ZoomConnection, phase| {
+            let mut status = connection.status.clone().unwrap();
+            status.phase = Some(phase);
+            // What a pass finds names nobody.
+            status.operator = None;
+            signed(connection, &status, "a/zoom")
+        };
+        assert_eq!(sign(&connection, Phase::Connected).operator, None);
+        let written = sign(&connection, Phase::Degraded);
+        assert_eq!(written.operator.as_deref(), Some("a/zoom"));
+        connection.status = Some(written);
+        assert_eq!(
+            sign(&connection, Phase::Degraded),
+            connection.status.clone().unwrap()
+        );
+        // Another release's name is replaced.
+        connection.status.as_mut().unwrap().operator = Some("b/zoom".into());
+        let taken = sign(&connection, Phase::Degraded);
+        assert_eq!(taken.operator.as_deref(), Some("a/zoom"));
+    }
 
     #[test]
     fn a_missing_permission_is_told_once_and_the_rest_of_the_status_stays() {

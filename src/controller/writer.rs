@@ -129,6 +129,13 @@ impl Writer {
         }
     }
 
+    /// The same for a status with the name of this release.
+    pub fn signed<K: Watched>(&self, by: &Key, object: K) {
+        // First: a rival's answer may be there at once.
+        self.index.signed(by);
+        self.wrote(by, object);
+    }
+
     /// Begins a write of this Secret by a pass over `by`, which needs no other pass because of it.
     pub fn begin_secret(&self, by: Key, secret: &str) -> SecretWrite<'_> {
         self.index.begin_write(&by, secret);
@@ -149,6 +156,12 @@ impl Writer {
             is_consent,
             versions: Vec::new(),
         }
+    }
+
+    /// The name of this release.
+    #[must_use]
+    pub fn release(&self) -> Arc<str> {
+        self.index.release()
     }
 
     /// Publishes an Event about `object`. A failure is only logged.

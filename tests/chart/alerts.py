@@ -41,12 +41,16 @@ HEALTHY = {own("leader"): "1+0", own("leader", pod="b"): "0+0", UP: "1+0"} | {
 }
 
 
+# There are such series only while there is trouble.
+SOMETIMES = ("stalled", "unrouted", "unwatched", "served_twice", "not_ready")
+
+
 class Situation:
     """`changes` to a healthy fleet, and what `fires`: the alert's labels besides its severity, and what its description shows. `since`: the
     minute in which the first expression is true."""
     def __init__(self, name, changes, since=0, **fires):
         self.name, self.since, self.fires = name, since, fires
-        unknown = set(changes) - set(HEALTHY) - {s for s in changes if "stalled" in s or "unrouted" in s}
+        unknown = set(changes) - set(HEALTHY) - {s for s in changes if any(part in s for part in SOMETIMES)}
         assert not unknown, unknown
         self.series = HEALTHY | changes
 
@@ -71,6 +75,10 @@ SITUATIONS = [
               ZoomTokenExpired=({}, "2")),
     Situation("no token", both("token_soonest_expiry_timestamp_seconds", "_")),
     Situation("behind the plan", both("work_overdue", "4+0"), ZoomWorkOverdue=({}, "4")),
+    Situation("a namespace without a Role", both("namespace_unwatched_kinds", "9+0", 'resource_namespace="clinics"'),
+              ZoomNamespaceUnwatched=({"resource_namespace": "clinics"}, "clinics", "9")),
+    Situation("a second release", both("objects_served_twice", "3+0", 'rival="more/zoom-operator"'),
+              ZoomServedTwice=({"rival": "more/zoom-operator"}, "3", "more/zoom-operator")),
     Situation("a receiver without Pods", both("receivers_unavailable", "1+0"), ZoomReceiverUnavailable=({}, "1")),
     Situation("an endpoint unvalidated", both("endpoints_unvalidated", "1+0"), ZoomEndpointUnvalidated=({}, "1")),
     # From then on the age is more than 60 hours.
@@ -83,6 +91,10 @@ SITUATIONS = [
     Situation("an upgrade halts", both("receivers", "5+0", 'state="outdated"'), ZoomReceiversOutdated=({}, "5")),
     Situation("wrong credentials", stalled("integrations", "CredentialsRejected"),
               ZoomIntegrationStalled=({"reason": "CredentialsRejected"}, "2", "CredentialsRejected")),
+    Situation("a resource that is named", both("resource_not_ready", "1+0",
+              'kind="ZoomIntegration",resource_namespace="clinics",resource_name="acme",reason="CredentialsRejected"'),
+              ZoomResourceNotReady=({"kind": "ZoomIntegration", "resource_namespace": "clinics", "resource_name": "acme",
+                                     "reason": "CredentialsRejected"}, "ZoomIntegration", "acme", "clinics", "CredentialsRejected")),
     Situation("scopes are missing", stalled("integrations", "MissingScopes", Missing_scopes=2), ZoomScopesMissing=({}, "2")),
     Situation("Zoom does not answer", both("integrations", "1+0", 'phase="Degraded"'), ZoomIntegrationDegraded=({}, "1")),
     Situation("a grant is lost", stalled("connections", "GrantLost", Reauthorization_required=2),

@@ -21,6 +21,8 @@ pub const MAX_UNDECLARED: usize = 16;
 /// Anybody can claim a removal, and each new time is a question to Zoom: a later one of the same user counts
 /// after this time.
 const QUESTION: SignedDuration = SignedDuration::from_hours(1);
+/// What nothing ends but time counts for this long.
+const DAY: SignedDuration = SignedDuration::from_hours(24);
 /// Longest sentence about the sink, bytes.
 const MAX_CAUSE: usize = 200;
 
@@ -40,6 +42,12 @@ pub struct Health {
     /// Requests with a right signature for a time too far from the receiver's clock, since the last accepted one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outside_window: Option<Run>,
+    /// URL validations with a right signature and a token that is not answered, since the last one that was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused_validations: Option<Run>,
+    /// Requests with Zoom's headers and a body beyond the limit. Their signature is not checked: anybody can cause this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub too_large: Option<Run>,
     /// Removals of the app that are not accepted, for example with a wrong signature: a reason to ask Zoom, and nothing to believe. One for
     /// each user, and a later one only after an hour.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -93,6 +101,24 @@ impl Health {
     /// Only the signed time was not right, or our clock is not. It may be a replay, so it ends nothing.
     pub fn outside_window(&mut self, now: Timestamp) {
         Run::add(&mut self.outside_window, now);
+    }
+
+    /// A URL validation was answered.
+    pub fn validated(&mut self) {
+        self.refused_validations = None;
+    }
+
+    /// A URL validation was right but for its token.
+    pub fn validation_refused(&mut self, now: Timestamp) {
+        Run::add(&mut self.refused_validations, now);
+    }
+
+    /// A body was beyond the limit. What comes later says nothing about it, so only time ends it.
+    pub fn too_large(&mut self, now: Timestamp) {
+        if self.too_large.is_some_and(|run| run.is_old(now)) {
+            self.too_large = None;
+        }
+        Run::add(&mut self.too_large, now);
     }
 
     /// A signature was wrong.
@@ -152,6 +178,8 @@ impl Health {
         self.wrong_authentication =
             Run::merged(self.wrong_authentication, other.wrong_authentication);
         self.outside_window = Run::merged(self.outside_window, other.outside_window);
+        self.refused_validations = Run::merged(self.refused_validations, other.refused_validations);
+        self.too_large = Run::merged(self.too_large, other.too_large);
         for removal in other.unverified_removals {
             self.remember(removal, SignedDuration::ZERO);
         }
@@ -208,6 +236,12 @@ impl Health {
 // === impl Run ===
 
 impl Run {
+    /// Whether it ended a day ago.
+    #[must_use]
+    pub fn is_old(self, now: Timestamp) -> bool {
+        now.duration_since(self.last) >= DAY
+    }
+
     fn add(run: &mut Option<Self>, now: Timestamp) {
         let now = seconds(now);
         let run = run.get_or_insert(Self {
@@ -241,142 +275,4 @@ fn hour(time: Timestamp) -> Timestamp {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may stop")]
-
-    use super::*;
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).unwrap()
-    }
-
-    #[test]
-    fn a_run_counts_from_its_beginning_to_the_first_right_signature() {
-        let mut health = Health::default();
-        for second in [5, 6, 9] {
-            health.rejected(at(second));
-            health.unsigned(at(second));
-            health.outside_window(at(second));
-        }
-        let run = Some(Run {
-            count: 3,
-            since: at(5),
-            last: at(9),
-        });
-        assert_eq!(
-            (
-                health.wrong_signatures,
-                health.missing_headers,
-                health.outside_window
-            ),
-            (run, run, run)
-        );
-        health.accepted();
-        assert_eq!(health, Health::default());
-    }
-
-    #[test]
-    fn a_right_signature_with_wrong_authentication_clears_the_secret_and_nothing_else() {
-        let mut health = Health::default();
-        health.rejected(at(5));
-        health.unsigned(at(5));
-        health.outside_window(at(5));
-        health.unauthenticated(at(6));
-        assert_eq!(
-            (health.wrong_signatures, health.missing_headers),
-            (None, None)
-        );
-        let runs = [health.outside_window, health.wrong_authentication];
-        assert_eq!(
-            runs.map(|run| run.map(|run| run.since)),
-            [Some(at(5)), Some(at(6))]
-        );
-        let both = health.clone().merged(health);
-        let runs = [both.outside_window, both.wrong_authentication];
-        assert_eq!(runs.map(|run| run.map(|run| run.count)), [Some(2), Some(2)]);
-    }
-
-    #[test]
-    fn an_accepted_event_ends_the_sinks_failures() {
-        let mut health = Health::default();
-        health.not_delivered(at(5), "sink answered 503");
-        health.not_delivered(at(7), "sink timed out");
-        assert_eq!(health.sink_failures.map(|run| run.count), Some(2));
-        assert_eq!(health.sink_cause.as_deref(), Some("sink timed out"));
-        health.delivered(at(9));
-        assert_eq!(health.last_delivered, Some(at(9)));
-        assert_eq!((health.sink_failures, health.sink_cause), (None, None));
-    }
-
-    #[test]
-    fn two_receivers_add_up() {
-        let (mut one, mut other) = (Health::default(), Health::default());
-        one.rejected(at(5));
-        one.not_delivered(at(5), "first");
-        one.removed(at(5), "ada", "a");
-        other.rejected(at(3));
-        other.not_delivered(at(9), "second");
-        other.removed(at(6), "ada", "a");
-        // Within the hour.
-        other.removed(at(3605), "ada", "a");
-        assert_eq!(other.unverified_removals[0].at, at(6));
-        other.set_aside = 2;
-        let both = one.clone().merged(other.clone());
-        assert_eq!(both, other.merged(one));
-        assert_eq!(
-            both.wrong_signatures.map(|run| (run.count, run.since)),
-            Some((2, at(3)))
-        );
-        assert_eq!(both.sink_cause.as_deref(), Some("second"));
-        assert_eq!(both.unverified_removals.len(), 1);
-        assert_eq!(both.unverified_removals[0].at, at(6));
-    }
-
-    #[test]
-    fn the_latest_undeclared_events_are_kept_with_their_hour() {
-        let mut health = Health::default();
-        for n in 0..20 {
-            health.undeclared(at(3600 * n + 7), &format!("user.event_{n}"));
-        }
-        health.undeclared(at(3600 * 99), "no name");
-        assert_eq!(health.undeclared.len(), MAX_UNDECLARED);
-        assert_eq!(health.undeclared["user.event_19"], at(3600 * 19));
-        assert!(!health.undeclared.contains_key("user.event_3"));
-        let mut other = Health::default();
-        other.undeclared(at(3600 * 50), "user.event_19");
-        other.undeclared(at(3600 * 50), "meeting.ended");
-        let both = health.clone().merged(other.clone());
-        assert_eq!(both, other.merged(health));
-        assert_eq!(both.undeclared.len(), MAX_UNDECLARED);
-        assert_eq!(both.undeclared["user.event_19"], at(3600 * 50));
-        assert!(both.is_bounded());
-        let text = r#"{"undeclared":{"a b":"2026-01-01T00:00:00Z"}}"#;
-        assert!(!serde_json::from_str::<Health>(text).unwrap().is_bounded());
-    }
-
-    #[test]
-    fn what_a_receiver_may_say_is_bounded() {
-        let mut health = Health::default();
-        for n in 0..100 {
-            health.removed(at(n), &format!("user-{n}"), "a");
-        }
-        health.removed(at(1000), "no id", "a");
-        assert_eq!(health.unverified_removals.len(), MAX_REMOVALS);
-        assert!(health.is_bounded());
-        for cause in ["x".repeat(MAX_CAUSE + 1), "a\nb".into()] {
-            let health = Health {
-                sink_cause: Some(cause),
-                ..Health::default()
-            };
-            assert!(!health.is_bounded());
-        }
-    }
-
-    #[test]
-    fn fields_of_later_versions_are_ignored_and_missing_ones_are_empty() {
-        let health: Health = serde_json::from_str(r#"{"setAside":3,"more":{"x":1}}"#).unwrap();
-        assert_eq!(health.set_aside, 3);
-        let empty = serde_json::to_string(&Health::default()).unwrap();
-        assert_eq!(empty, r#"{"setAside":0}"#);
-    }
-}
+mod tests;

@@ -159,7 +159,13 @@ impl Webhook {
         let idle = (!is_proven).then_some(self.body_idle);
         let raw = match self.budget.read(body, self.max_body, idle).await {
             Ok(raw) => raw,
-            Err(ReadError::TooLarge) => return RequestOutcome::TooLarge.into(),
+            Err(ReadError::TooLarge) => {
+                // Its headers are those of Zoom; who sent it, only the whole body could tell.
+                let now = Timestamp::now();
+                self.recorder
+                    .record_health(Urgency::Soon, |health| health.too_large(now));
+                return RequestOutcome::TooLarge.into();
+            }
             Err(ReadError::NoBudget) => return RequestOutcome::Busy.into(),
             // Perhaps a slow network: let Zoom retry.
             Err(ReadError::Slow) => return RequestOutcome::Deadline.into(),
@@ -368,12 +374,18 @@ impl Webhook {
             .and_then(|secret| challenge::answer(secret, token).ok());
         if answer.is_none() {
             warn!("URL validation with an invalid token");
+            if let Some(now) = evidence {
+                self.recorder
+                    .record_health(Urgency::Soon, |health| health.validation_refused(now));
+            }
             return RequestOutcome::ValidationRefused.into();
         }
         if let Some(now) = evidence {
             self.metrics.validated(now.as_second());
-            self.recorder
-                .record(Urgency::Now, |facts| facts.validated(now, role));
+            self.recorder.record(Urgency::Now, |facts| {
+                facts.validated(now, role);
+                facts.health.get_or_insert_default().validated();
+            });
         }
         Reply {
             answer,

@@ -227,6 +227,9 @@ register! {
     /// two or more requests in a row are signed with another secret token: it was regenerated in Zoom, or copied from another app or environment; or something in front of the receiver changes bodies, for example by writing JSON again. After valid signatures Zoom gets 503 for 24 hours, then 401
     UnknownSignature = "UnknownSignature" in [Delivery] on [EventsVerified(False)]
         for AppOwner: "copy the Secret Token from the app's page in Zoom (General app: Features > Access; other apps: Feature) into the key `webhook-secret-token`. If it is the same, make the gateway, proxy or firewall in front pass request bodies on unchanged";
+    /// Zoom's URL validation is signed with the app's secret token and asks for the signature of a text that the receiver does not sign
+    ValidationRefused = "ValidationRefused" in [Delivery] on [EventsVerified(False)]
+        for PlatformEngineer: "validate again in Zoom's form; if that fails too, upgrade the operator or report it";
     /// two or more requests in a row have a JSON body and lack Zoom's signature headers. False if the operator's own POST to the URL lost them too. Unknown if the operator cannot try the URL: anybody can send such requests. If its POST arrives with the headers, they are not Zoom's, and are ignored
     SignatureHeadersMissing = "SignatureHeadersMissing" in [Delivery] on [EventsVerified(Unknown False)]
         for PlatformEngineer: "let the gateway or proxy in front pass on the headers `x-zm-signature` and `x-zm-request-timestamp`";
@@ -450,6 +453,9 @@ register! {
 
     // === Only in Events ===
 
+    /// another release of the operator serves the object as well; one of the two waits
+    ServedTwice = "ServedTwice" in [Event] on []
+        for PlatformEngineer: "keep the releases apart by `watchNamespaces`, `watchNamespaceSelector` or `operatorClass`, or uninstall one: [several releases](install.md#several-releases)";
     /// a grant could not be revoked at Zoom before its connection was deleted; the tokens are erased here
     NotRevoked = "NotRevoked" in [Event] on []
         for AuthorizingPerson: "remove the app in the Zoom App Marketplace";

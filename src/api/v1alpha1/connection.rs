@@ -213,6 +213,9 @@ pub struct ZoomConnectionStatus {
     /// while the integration does not exist.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operator_class: Option<String>,
+    /// The release of the operator that wrote this status last: namespace and name of its Lease.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator: Option<String>,
     /// The link with which the person authorizes the app, the first time and again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub install_url: Option<String>,

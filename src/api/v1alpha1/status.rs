@@ -32,6 +32,9 @@ pub struct ZoomIntegrationStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
+    /// The release of the operator that wrote this status last: namespace and name of its Lease.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator: Option<String>,
     /// The link with which a person authorizes a General app: with self-service, or with
     /// `oauth.consent.mode: External`. Otherwise each `ZoomConnection` has its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -19,6 +19,8 @@ pub struct Manifest {
     pub name: String,
     /// Whether it comes from a manifest; otherwise from flags.
     pub is_declared: bool,
+    /// The manifest as it is written.
+    pub document: Value,
 }
 
 /// Reads the manifest, or builds one from the flags.
@@ -33,26 +35,28 @@ pub fn read(args: &Args) -> anyhow::Result<Manifest> {
     let text = fs::read_to_string(path).with_context(|| format!("failed to read {file}"))?;
     let found = integrations(&text).with_context(|| file.to_string())?;
     let mut found = found.into_iter();
-    let (Some(integration), None) = (found.next(), found.next()) else {
+    let (Some((integration, document)), None) = (found.next(), found.next()) else {
         bail!("{file} has to hold one ZoomIntegration, neither none nor several");
     };
     Ok(Manifest {
         name: integration.name_any(),
         spec: integration.spec,
         is_declared: true,
+        document,
     })
 }
 
-fn integrations(text: &str) -> anyhow::Result<Vec<ZoomIntegration>> {
+fn integrations(text: &str) -> anyhow::Result<Vec<(ZoomIntegration, Value)>> {
     let mut found = Vec::new();
     for (number, document) in (1..).zip(text.split("\n---")) {
         let value: Option<Value> = serde_saphyr::from_str(document)
             .with_context(|| format!("document {number} is no YAML"))?;
-        if value.is_some_and(|value| value["kind"] == "ZoomIntegration") {
+        if let Some(value) = value.filter(|value| value["kind"] == "ZoomIntegration") {
             let integration = serde_saphyr::from_str(document);
-            found.push(integration.with_context(|| {
+            let integration = integration.with_context(|| {
                 format!("document {number} is no ZoomIntegration of this version")
-            })?);
+            })?;
+            found.push((integration, value));
         }
     }
     Ok(found)
@@ -76,6 +80,7 @@ fn made_up(kind: Kind, scopes: &[String]) -> anyhow::Result<Manifest> {
         spec: serde_json::from_value(spec)?,
         name: String::new(),
         is_declared: false,
+        document: Value::Null,
     })
 }
 
@@ -108,7 +113,8 @@ mod tests {
             scopes: {required: [a:read:b:admin]}\n";
         let found = integrations(text).unwrap();
         assert_eq!(found.len(), 1);
-        assert_eq!(found[0].name_any(), "acme");
+        assert_eq!(found[0].0.name_any(), "acme");
+        assert_eq!(found[0].1["spec"]["app"]["kind"], "ServerToServer");
         let broken = text.replace("ServerToServer", "Server");
         let error = format!("{:#}", integrations(&broken).unwrap_err());
         assert!(

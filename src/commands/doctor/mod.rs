@@ -7,6 +7,7 @@
 //! | Where do credentials come from? | [`source`], [`values`] |
 //! | For which app? | [`manifest`] |
 //! | What does Zoom answer? | [`examine`] |
+//! | Would the cluster take the manifest? | [`rules`] |
 //! | What does that mean? | [`diagnosis`] |
 //! | Is a resource of the cluster well? | [`resource`] |
 //! | Does its webhook URL lead anywhere? | [`endpoint`] |
@@ -19,17 +20,24 @@ mod examine;
 mod manifest;
 mod report;
 mod resource;
+mod rules;
 mod source;
 mod values;
 
 use jiff::Timestamp;
+use kube::CustomResourceExt as _;
 
 pub use self::args::Args;
 use self::{
-    diagnosis::Case, endpoint::Expectation, report::Report, source::Origin, values::Values,
+    diagnosis::Case,
+    endpoint::Expectation,
+    manifest::Manifest,
+    report::{CheckStatus, RULES, Report},
+    source::Origin,
+    values::Values,
 };
 use crate::{
-    api::v1alpha1::Webhook,
+    api::v1alpha1::{Webhook, ZoomIntegration},
     commands::terminal::{self, Output, print},
 };
 use zoom::{Client, Endpoints};
@@ -56,7 +64,9 @@ async fn credentials(args: &Args) -> anyhow::Result<Report> {
     let manifest = manifest::read(args)?;
     let spec = &manifest.spec;
     let Some(origin) = Origin::of(args) else {
-        return Ok(diagnosis::of_manifest(&manifest, Timestamp::now()));
+        let mut report = diagnosis::of_manifest(&manifest, Timestamp::now());
+        taken(args, &manifest, &mut report).await?;
+        return Ok(report);
     };
     let data = origin.read(args, spec).await?;
     let spec = manifest.with_what_is_there(&data);
@@ -74,9 +84,27 @@ async fn credentials(args: &Args) -> anyhow::Result<Report> {
         zoom: args.zoom_oauth_url.as_str(),
     };
     let mut report = diagnosis::diagnose(&case, Timestamp::now());
+    if manifest.is_declared {
+        taken(args, &manifest, &mut report).await?;
+    }
     if let Some(url) = url {
         let token = values.secret_token.as_ref();
         endpoint::probe(&url, token, Expectation::NotApplied, &mut report).await;
     }
     Ok(report)
+}
+
+/// Whether the cluster would take the manifest.
+async fn taken(args: &Args, manifest: &Manifest, report: &mut Report) -> anyhow::Result<()> {
+    let definition = serde_json::to_value(ZoomIntegration::crd())?;
+    let schema = &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+    for field in rules::unknown_fields(&manifest.document, schema) {
+        let message = format!(
+            "The definition has no field {field}: correct its name or its place, or remove it."
+        );
+        report.add("manifest", CheckStatus::ToDo, message);
+    }
+    let (verdict, message) = rules::check(args.cluster.session(), &manifest.document).await;
+    report.add(RULES, verdict, message);
+    Ok(())
 }

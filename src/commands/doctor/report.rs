@@ -6,6 +6,9 @@ use serde::Serialize;
 
 use crate::commands::terminal::{json, plain, table::align};
 
+/// The check whether the cluster would take the manifest.
+pub const RULES: &str = "rules";
+
 /// A report.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
@@ -74,6 +77,13 @@ impl Report {
         self.to_do() == 0
     }
 
+    /// Whether nobody knows if the manifest would be taken.
+    fn is_unchecked(&self) -> bool {
+        let unchecked =
+            |check: &Check| check.subject == RULES && check.verdict == CheckStatus::Unknown;
+        self.checks.iter().any(unchecked)
+    }
+
     fn to_do(&self) -> usize {
         let to_do = |check: &&Check| check.verdict == CheckStatus::ToDo;
         self.checks.iter().filter(to_do).count()
@@ -103,6 +113,12 @@ impl Report {
             }
         }
         let _ = match self.to_do() {
+            0 if self.is_unchecked() => {
+                writeln!(
+                    out,
+                    "\nNothing to do, as far as could be checked: see rules."
+                )
+            }
             0 => writeln!(out, "\nNothing to do."),
             1 => writeln!(out, "\nOne thing to do."),
             count => writeln!(out, "\n{count} things to do."),

@@ -172,6 +172,10 @@ impl Reported for ZoomConnection {
         &status.conditions
     }
 
+    fn operator(status: &mut ZoomConnectionStatus) -> &mut Option<String> {
+        &mut status.operator
+    }
+
     fn unreadable(
         observed_generation: Option<i64>,
         conditions: Vec<Condition>,

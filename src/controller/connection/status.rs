@@ -127,6 +127,7 @@ pub fn status(
     let again = plan::look_again(connection, situation, rules, now);
     let wait = wait(&token, grant.as_ref(), again, integration, now);
     let status = ZoomConnectionStatus {
+        operator: None,
         observed_generation: connection.metadata.generation,
         phase: Some(verdict.phase),
         conditions,

@@ -25,6 +25,11 @@ use crate::{
 /// A pass that is late by more than this is overdue.
 const GRACE: Duration = Duration::from_mins(5);
 
+/// What is not ready for this time is named.
+const UNREADY: Duration = Duration::from_mins(10);
+/// Most objects that are named: each is a time series.
+pub const MOST_UNREADY: usize = 1000;
+
 /// What is known about one object.
 #[derive(Clone, Debug)]
 pub struct Member {
@@ -34,6 +39,8 @@ pub struct Member {
     pub expires_at: Option<Timestamp>,
     /// Why it is stalled, if a person must act.
     pub stalled: Option<Reason>,
+    /// Why and since when it is not ready, unless it waits for a person or is suspended.
+    pub unready: Option<(Reason, Timestamp)>,
     /// Whether it has a receiver that is not available.
     pub receiver_down: bool,
     /// Why the events of its account do not go to its sink, if they should.
@@ -126,6 +133,7 @@ impl Member {
             stalled: Type::Stalled
                 .find(conditions)
                 .map(|condition| Reason::of(condition).unwrap_or_default()),
+            unready: unready(phase?, conditions),
             receiver_down: is_false(Type::ReceiverAvailable),
             unrouted: unrouted(phase?, conditions),
             unclaimed: None,
@@ -164,6 +172,18 @@ impl Member {
             ..Self::new(status.phase, status.token.as_ref(), &status.conditions)?
         })
     }
+}
+
+fn unready(phase: Phase, conditions: &[Condition]) -> Option<(Reason, Timestamp)> {
+    let is_waiting = matches!(phase, Phase::ReadyToInstall | Phase::Suspended);
+    let ready = Type::Ready.find(conditions)?;
+    let is_unready = ready.status == "False" && !is_waiting;
+    is_unready.then(|| {
+        (
+            Reason::of(ready).unwrap_or_default(),
+            ready.last_transition_time.0,
+        )
+    })
 }
 
 /// Before the person authorized, it is no fault that nobody knows whose events are the connection's.
@@ -209,6 +229,23 @@ impl Fleet {
     /// Records that a pass finished.
     pub fn succeeded(&mut self, key: &Key) {
         self.failures.remove(key);
+    }
+
+    /// The objects that have not been ready for ten minutes and why, those that wait longest first.
+    #[must_use]
+    pub fn unready(&self, now: Timestamp) -> Vec<(Key, Reason)> {
+        let all = self.passes.iter();
+        let mut unready: Vec<_> = all
+            .filter_map(|(key, pass)| Some((pass.member.unready?, key)))
+            .filter(|((_, since), _)| schedule::later(*since, UNREADY) <= now)
+            .map(|((reason, since), key)| (since, key, reason))
+            .collect();
+        unready.sort_unstable();
+        unready.truncate(MOST_UNREADY);
+        let named = unready.into_iter();
+        named
+            .map(|(_, key, reason)| (key.clone(), reason))
+            .collect()
     }
 
     /// All objects in numbers.
@@ -294,6 +331,7 @@ mod tests {
             phase,
             expires_at: Some(at(expires)),
             stalled: (phase == Phase::Degraded).then_some(Reason::CredentialsRejected),
+            unready: None,
             receiver_down: false,
             unrouted: None,
             unclaimed: None,
@@ -402,6 +440,53 @@ mod tests {
         }
         let counted = fleet.figures(at(1)).unclaimed;
         assert_eq!(counted.map(|(_, number)| number), [1, 0, 2]);
+    }
+
+    #[test]
+    fn what_is_not_ready_for_long_is_named_up_to_a_limit() {
+        let stated = |status: &str, reason: &str, since: i64| {
+            [serde_json::from_value::<Condition>(json!({
+                "type": "Ready", "status": status, "reason": reason, "message": "",
+                "lastTransitionTime": at(since),
+            }))
+            .unwrap()]
+        };
+        let mut fleet = Fleet::default();
+        let mut pass = |name: &str, phase, status: &str, reason: &str, since| {
+            let member = Member::new(Some(phase), None, &stated(status, reason, since));
+            fleet.passed(named(name), member, Duration::from_secs(1), at(0));
+        };
+        pass("long", Phase::Degraded, "False", "CredentialsRejected", 100);
+        pass(
+            "short",
+            Phase::Degraded,
+            "False",
+            "CredentialsRejected",
+            101,
+        );
+        pass(
+            "unknown",
+            Phase::Connecting,
+            "Unknown",
+            "RequestingToken",
+            0,
+        );
+        pass("waits", Phase::ReadyToInstall, "False", "ReadyToInstall", 0);
+        pass("well", Phase::Connected, "True", "Connected", 0);
+        let wanted = [(named("long"), Reason::CredentialsRejected)];
+        assert_eq!(fleet.unready(at(700)), wanted);
+        for n in 0..MOST_UNREADY {
+            let member = Member::new(
+                Some(Phase::Degraded),
+                None,
+                &stated("False", "NetworkError", 700),
+            );
+            let key = named(&format!("more-{n}"));
+            fleet.passed(key, member, Duration::from_secs(1), at(0));
+        }
+        let unready = fleet.unready(at(9_999));
+        assert_eq!(unready.len(), MOST_UNREADY);
+        assert_eq!(unready[0], wanted[0], "the oldest are named");
     }
 
     #[test]

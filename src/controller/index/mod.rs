@@ -26,6 +26,7 @@
 mod accounts;
 mod away;
 mod cache;
+mod claims;
 mod coverage;
 mod declared;
 mod echoes;
@@ -35,6 +36,8 @@ mod fleet;
 mod handed;
 mod objects;
 mod polls;
+mod rivals;
+
 mod presence;
 mod receivers;
 mod relation;
@@ -50,6 +53,7 @@ pub use self::{
     fleet::{Figures, Member},
     objects::Guarded,
     presence::Presence,
+    rivals::Claim,
     state::{Affected, Index, NAMESPACES},
     told::Told,
     watched::Watched,

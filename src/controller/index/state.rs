@@ -20,12 +20,16 @@ use super::{
     handed::Handed,
     objects::{Guarded, Objects},
     polls::Polls,
+    rivals::Rivals,
     served::Served,
     told::Told,
     watched::Watched,
 };
 use crate::{
-    api::v1alpha1::{ZoomConnection, ZoomIntegration},
+    api::{
+        reason::Reason,
+        v1alpha1::{ZoomConnection, ZoomIntegration},
+    },
     controller::{
         integration::{hosts::Claim, shared::proven},
         key::{Key, Kind},
@@ -61,6 +65,7 @@ pub struct State {
     pub(super) coverage: Coverage,
     pub(super) fleet: Fleet,
     pub(super) polls: Polls,
+    pub(super) rivals: Rivals,
     pub(super) echoes: Echoes,
     /// Those of consents, which have a watch of their own.
     pub(super) consent_echoes: Echoes,
@@ -81,13 +86,20 @@ impl fmt::Debug for Index {
 }
 
 impl Index {
-    /// The index of an operator that serves this scope.
+    /// The index of a release that serves this scope.
     #[must_use]
-    pub fn serving(scope: &Scope) -> Self {
+    pub fn serving(scope: &Scope, release: &str) -> Self {
         Self(Mutex::new(State {
             served: Served::new(scope),
+            rivals: Rivals::of(release),
             ..State::default()
         }))
+    }
+
+    /// The objects that have not been ready for a while, and why.
+    #[must_use]
+    pub fn unready(&self, now: Timestamp) -> Vec<(Key, Reason)> {
+        self.lock().fleet.unready(now)
     }
 
     /// Whether this operator serves an object. A connection belongs to the operator of its integration.
@@ -105,6 +117,7 @@ impl Index {
         let mut state = self.lock();
         state.fleet.forget(key);
         state.polls.forget(key);
+        state.rivals.forget(key);
     }
 
     /// Adds an object from a watch or from our own write. Returns the objects that need a pass because of it:
@@ -394,6 +407,7 @@ impl State {
             self.routing.remove(&key);
             self.fleet.forget(&key);
             self.polls.forget(&key);
+            self.rivals.forget(&key);
         }
         K::affected(&self.objects, Some(&gone), None)
     }

@@ -673,7 +673,7 @@ fn another_class_is_known_and_not_served_and_connections_follow_their_integratio
         operator_class: "blue".into(),
         ..Scope::default()
     };
-    let (plain, blue) = (Index::default(), Index::serving(&blue));
+    let (plain, blue) = (Index::default(), Index::serving(&blue, "blue"));
     for index in [&plain, &blue] {
         index.apply(integration("app", 1, json!({})));
         index.apply(connection("ada", 2, json!({})));
@@ -709,7 +709,7 @@ fn only_selected_namespaces_are_served() {
         watch_namespace_selector: r#"{"matchLabels":{"zoom":"yes"}}"#.parse().unwrap(),
         ..Scope::default()
     };
-    let index = Index::serving(&scope);
+    let index = Index::serving(&scope, "one");
     index.apply(integration("app", 1, json!({})));
     index.apply(connection("ada", 2, json!({})));
     assert!(!index.serves(&app("app")));

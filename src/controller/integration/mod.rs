@@ -285,6 +285,10 @@ impl Reported for ZoomIntegration {
         &status.conditions
     }
 
+    fn operator(status: &mut ZoomIntegrationStatus) -> &mut Option<String> {
+        &mut status.operator
+    }
+
     fn unreadable(
         observed_generation: Option<i64>,
         conditions: Vec<Condition>,

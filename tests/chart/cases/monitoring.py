@@ -9,7 +9,7 @@ METRICS = {f"zoom_operator_{m}" for m in (
     "integrations", "integrations_stalled", "token_soonest_expiry_timestamp_seconds", "tokens_expired", "work_overdue",
     "connections", "connections_stalled", "receivers_unavailable", "endpoints_unvalidated", "token_requests_total", "reconciliations_total", "receivers",
     "endpoint_oldest_validation_timestamp_seconds", "buffers_full", "buffered_events", "buffered_oldest_age_seconds", "dead_letters",
-    "connections_unrouted", "unclaimed_accounts", "namespace_unwatched_kinds",
+    "connections_unrouted", "unclaimed_accounts", "namespace_unwatched_kinds", "objects_served_twice", "resource_not_ready",
     "reconciliation_duration_seconds", "leader")} | {f"zoom_receiver_{m}" for m in (
     "requests_total", "verified_requests_total", "sink_deliveries_total")}
 

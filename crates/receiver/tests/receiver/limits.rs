@@ -70,6 +70,8 @@ async fn a_declared_oversize_is_refused_unread() {
         let answer = raw(receiver.at.webhook, request.as_bytes()).await.unwrap();
         assert_eq!((answer.status, answer.body.as_str()), (413, ""));
     }
+    // Nobody knows whether it was Zoom; it is counted.
+    assert_eq!(receiver.health().await["tooLarge"]["count"], 2);
 }
 
 /// A client that writes everything before it reads must find the answer, not a reset.

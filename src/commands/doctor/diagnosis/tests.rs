@@ -129,6 +129,7 @@ fn a_manifest_alone_is_looked_at() {
         spec,
         name: "acme".into(),
         is_declared: true,
+        document: Value::Null,
     };
     insta::assert_snapshot!(of_manifest(&manifest, now()).text().unwrap());
 }

@@ -138,7 +138,7 @@ pub fn status(
     ));
     let facts = observed.facts.as_ref();
     let (seen, reach) = (webhook.as_ref(), setting.reach.as_ref());
-    let verified = verified::events_verified(spec, seen, facts, reach, &before.conditions);
+    let verified = verified::events_verified(spec, seen, facts, reach, &before.conditions, now);
     statements.extend(verified);
     let reachable = endpoint_reachable(seen, reach, &before, now);
     statements.extend(route::refused(spec, observed, applied).or(reachable));
@@ -163,6 +163,7 @@ pub fn status(
         now,
     );
     let mut status = ZoomIntegrationStatus {
+        operator: None,
         observed_generation: generation,
         phase: Some(verdict.phase),
         conditions,

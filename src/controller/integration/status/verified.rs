@@ -6,6 +6,7 @@
 //! Requests without Zoom's headers are what every scanner sends. Only the operator's own POST shows whether
 //! something removes the headers.
 
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::{
@@ -33,6 +34,7 @@ pub(super) fn events_verified(
     facts: Option<&Facts>,
     reach: Option<&ReachState>,
     before: &[Condition],
+    now: Timestamp,
 ) -> Option<Statement> {
     webhook?;
     let say = |status: Status, reason: Reason, message: String| {
@@ -105,19 +107,32 @@ pub(super) fn events_verified(
             );
         }
     }
+    let large = too_large(health, now);
     if facts.last_verified.is_some() {
         say(
             Status::True,
             Reason::SignatureVerified,
-            "Requests are signed with the app's secret token.".into(),
+            format!("Requests are signed with the app's secret token.{large}"),
         )
     } else {
         say(
             Status::Unknown,
             Reason::NothingArrived,
-            "No signed request has arrived yet.".into(),
+            format!("No signed request has arrived yet.{large}"),
         )
     }
+}
+
+/// What is known of bodies that were too large. Anybody can send such, so it is no state of its own.
+fn too_large(health: &Health, now: Timestamp) -> String {
+    let run = health.too_large.filter(|run| !run.is_old(now));
+    run.map_or_else(String::new, |run| {
+        format!(
+            " Besides, {} requests since {} with Zoom's headers had a body beyond the limit of 1 MiB and were answered 413, which Zoom does not repeat. Whether they were Zoom's is not known: their signature is not checked.",
+            Count::of(run.count),
+            run.since,
+        )
+    })
 }
 
 /// Why requests with a right signature are refused: reason and message.
@@ -138,6 +153,16 @@ fn signed_but_refused(spec: &ZoomIntegrationSpec, health: &Health) -> Option<(Re
             Reason::ClockSkew,
             format!(
                 "{} requests since {} are signed with the app's secret token for a time that is more than two hours from the receiver's clock. Their events are not accepted: Zoom gets 503 and sends each again for up to 85 minutes. Check the clocks of the nodes with the receiver's Pods. If they are right, somebody repeats old requests, and the next event of Zoom ends this.",
+                Count::of(run.count),
+                run.since,
+            ),
+        ));
+    }
+    if let Some(run) = health.refused_validations {
+        return Some((
+            Reason::ValidationRefused,
+            format!(
+                "{} URL validations since {} are signed with the app's secret token, and their plainToken is none that may be answered: 1 to 128 letters, digits, - and _. After six that fail Zoom stops sending events. Validate again in Zoom's form; if that fails too, Zoom may have changed its tokens: upgrade the operator, or report it.",
                 Count::of(run.count),
                 run.since,
             ),

@@ -27,7 +27,14 @@ fn statement_seeing(facts: Option<&Facts>, reach: Option<&ReachState>) -> Option
     }))
     .unwrap();
     let webhook = WebhookStatus::default();
-    let statement = events_verified(&integration.spec, Some(&webhook), facts, reach, &[])?;
+    let statement = events_verified(
+        &integration.spec,
+        Some(&webhook),
+        facts,
+        reach,
+        &[],
+        at(100),
+    )?;
     Some((statement.status, statement.reason))
 }
 
@@ -186,4 +193,27 @@ fn the_message_names_what_has_to_be_the_same() {
 fn a_receiver_that_is_silent_or_old_says_nothing() {
     assert_eq!(statement(None).unwrap().1, Reason::ReceiverSilent);
     assert_eq!(statement(Some(&Facts::default())), None);
+}
+
+#[test]
+fn what_zoom_sent_in_vain_is_told() {
+    let refused = with(|facts| {
+        facts.verified(at(9), SecretRole::Current);
+        facts
+            .health
+            .get_or_insert_default()
+            .validation_refused(at(9));
+    });
+    let wanted = Some((Status::False, Reason::ValidationRefused));
+    assert_eq!(statement(Some(&refused)), wanted);
+    // Strangers can send large bodies: that makes nothing False, and is told for a day.
+    let large = with(|facts| {
+        facts.verified(at(9), SecretRole::Current);
+        facts.health.get_or_insert_default().too_large(at(9));
+    });
+    let wanted = Some((Status::True, Reason::SignatureVerified));
+    assert_eq!(statement(Some(&large)), wanted);
+    let health = large.health.unwrap();
+    assert!(too_large(&health, at(10)).contains("1 requests since"));
+    assert_eq!(too_large(&health, at(9 + 24 * 3600)), "");
 }
