@@ -17,7 +17,10 @@
 //! | has a watch listed everything | `coverage` |
 //! | which connections name a user or an account, which have sinks | `subjects` |
 //! | which objects does this operator serve | `served` |
-//! | what did the last pass find | `fleet` |
+//! | what did the last pass find | `passes`, `fleet` |
+//! | what does it know of other releases | `claims` |
+//! | which namespaces cannot be watched | `away` |
+//! | does another release serve the object, too | `rivals` |
 //! | when are receivers asked for their facts | `polls` |
 //! | which changes of Secrets are our own | `echoes` |
 //! | which Secrets exist | `existing` |
@@ -35,12 +38,12 @@ mod facts;
 mod fleet;
 mod handed;
 mod objects;
+mod passes;
 mod polls;
-mod rivals;
-
 mod presence;
 mod receivers;
 mod relation;
+mod rivals;
 mod secrets;
 mod served;
 mod state;

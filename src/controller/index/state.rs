@@ -4,10 +4,8 @@ use std::{
     collections::{HashMap, HashSet},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
-use jiff::Timestamp;
 use k8s_openapi::{api::core::v1::Namespace, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use kube::{ResourceExt as _, api::PartialObjectMeta};
 
@@ -16,7 +14,7 @@ use super::{
     coverage::{Coverage, Watch},
     echoes::Echoes,
     existing::Existing,
-    fleet::{Figures, Fleet, Member},
+    fleet::Fleet,
     handed::Handed,
     objects::{Guarded, Objects},
     polls::Polls,
@@ -26,10 +24,7 @@ use super::{
     watched::Watched,
 };
 use crate::{
-    api::{
-        reason::Reason,
-        v1alpha1::{ZoomConnection, ZoomIntegration},
-    },
+    api::v1alpha1::{ZoomConnection, ZoomIntegration},
     controller::{
         integration::{hosts::Claim, shared::proven},
         key::{Key, Kind},
@@ -94,12 +89,6 @@ impl Index {
             rivals: Rivals::of(release),
             ..State::default()
         }))
-    }
-
-    /// The objects that have not been ready for a while, and why.
-    #[must_use]
-    pub fn unready(&self, now: Timestamp) -> Vec<(Key, Reason)> {
-        self.lock().fleet.unready(now)
     }
 
     /// Whether this operator serves an object. A connection belongs to the operator of its integration.
@@ -351,37 +340,6 @@ impl Index {
         own.and_then(proven)
             .map(|client_id| state.objects.sharers_of(client_id, of))
             .unwrap_or_default()
-    }
-
-    /// Records the result of a pass at `now`, with the time until the next one.
-    pub fn passed(&self, key: Key, member: Option<Member>, wait: Duration, now: Timestamp) {
-        let mut state = self.lock();
-        // The object may have been deleted during the pass.
-        if state.objects.has(&key) {
-            let key = state.objects.shared(key);
-            state.fleet.passed(key, member, wait, now);
-        }
-    }
-
-    /// Records that what is due waits for its turn.
-    pub fn postponed(&self, key: &Key, wait: Duration, now: Timestamp) {
-        self.lock().fleet.postponed(key, wait, now);
-    }
-
-    /// Records that a pass failed. Returns how many failed in a row before it.
-    pub fn failed(&self, key: &Key) -> u32 {
-        self.lock().fleet.failed(key)
-    }
-
-    /// Records that a pass finished.
-    pub fn succeeded(&self, key: &Key) {
-        self.lock().fleet.succeeded(key);
-    }
-
-    /// All objects in numbers.
-    #[must_use]
-    pub fn figures(&self, now: Timestamp) -> Figures {
-        self.lock().fleet.figures(now)
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {

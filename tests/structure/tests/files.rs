@@ -17,7 +17,6 @@ const LONGER: &[(&str, &str)] = &[
     ("src/controller/routing/decide.rs", "not split yet"),
     ("crates/receiver/src/buffer/writer.rs", "not split yet"),
     ("crates/receiver/src/envelope.rs", "not split yet"),
-    ("crates/receiver/src/identity.rs", "not split yet"),
     ("crates/receiver/src/routes.rs", "not split yet"),
 ];
 
