@@ -68,12 +68,15 @@ impl ReceiverDefaults {
         }
     }
 
-    /// Whether an object has all of the common labels.
+    /// Whether an object has the common labels, as they would be written beside these labels of ours.
     #[must_use]
-    pub fn are_on(&self, metadata: &ObjectMeta) -> bool {
-        let labels = metadata.labels.as_ref();
+    pub fn are_on(&self, metadata: &ObjectMeta, ours: &ObjectMeta) -> bool {
+        let mut wanted = ours.clone();
+        self.label(&mut wanted);
+        let (live, wanted) = (metadata.labels.as_ref(), wanted.labels.as_ref());
+        let value = |of: Option<&BTreeMap<String, String>>, key| of?.get(key).cloned();
         let mut keys = self.common_labels.keys();
-        keys.all(|key| labels.is_some_and(|labels| labels.contains_key(key)))
+        keys.all(|key| value(live, key) == value(wanted, key))
     }
 
     /// The constraints for the Pods with these labels; `None` if there are none.

@@ -138,6 +138,7 @@ where
                     );
                 });
             }
+            context.reader.index().left_to_rival(key);
             return Some((wait, Priority::ROUTINE));
         }
     }
@@ -218,12 +219,14 @@ fn claim<K: Managed>(context: &Context, key: &Key, object: &Guarded<K>) -> Claim
     let Ok(object) = &object.0 else {
         return Claim::Alone;
     };
-    if object.meta().deletion_timestamp.is_some() {
+    let index = context.reader.index();
+    // Only the release of the pages knows a consent, and its code is valid for minutes.
+    let has_consents = index.consents(key).is_some_and(|known| !known.is_empty());
+    if object.meta().deletion_timestamp.is_some() || has_consents {
         return Claim::Alone;
     }
     let named = object.status().cloned();
     let named = named.and_then(|mut status| K::operator(&mut status).take());
-    let index = context.reader.index();
     index.claim(key, named.as_deref(), Timestamp::now())
 }
 

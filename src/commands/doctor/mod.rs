@@ -97,8 +97,8 @@ async fn credentials(args: &Args) -> anyhow::Result<Report> {
 /// Whether the cluster would take the manifest.
 async fn taken(args: &Args, manifest: &Manifest, report: &mut Report) -> anyhow::Result<()> {
     let definition = serde_json::to_value(ZoomIntegration::crd())?;
-    let schema = &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
-    for field in rules::unknown_fields(&manifest.document, schema) {
+    let version = &definition["spec"]["versions"][0];
+    for field in rules::unknown_fields(&manifest.document, version) {
         let message = format!(
             "The definition has no field {field}: correct its name or its place, or remove it."
         );

@@ -85,10 +85,12 @@ fn unchecked(why: &str) -> (CheckStatus, String) {
     )
 }
 
-/// The fields that the definition does not have, as paths. An API server drops them, or refuses them if it is strict.
-pub fn unknown_fields(document: &Value, schema: &Value) -> Vec<String> {
+/// The fields of the spec that this version of the definition does not have, as paths. An API server drops them, or
+/// refuses them if it is strict. What every resource has, such as `metadata`, is in no definition.
+pub fn unknown_fields(document: &Value, version: &Value) -> Vec<String> {
+    let schema = &version["schema"]["openAPIV3Schema"]["properties"]["spec"];
     let mut found = Vec::new();
-    look(document, schema, "", &mut found);
+    look(&document["spec"], schema, "spec", &mut found);
     found
 }
 
@@ -105,7 +107,7 @@ fn look(value: &Value, schema: &Value, path: &str, found: &mut Vec<String>) {
                 } else if any.is_object() {
                     look(value, any, &path, found);
                 } else if !is_open && *any != true {
-                    found.push(path.trim_start_matches('.').to_owned());
+                    found.push(path);
                 }
             }
         }
@@ -120,6 +122,7 @@ fn look(value: &Value, schema: &Value, path: &str, found: &mut Vec<String>) {
 
 #[cfg(test)]
 mod tests {
+    use kube::CustomResourceExt as _;
     use serde_json::json;
 
     use super::*;
@@ -179,20 +182,23 @@ mod tests {
 
     #[test]
     fn a_field_that_the_definition_lacks_is_named() {
-        let schema = json!({"properties": {
-            "metadata": {"x-kubernetes-preserve-unknown-fields": true},
-            "spec": {"properties": {
-                "refs": {"additionalProperties": {"type": "string"}},
-                "list": {"items": {"properties": {"name": {}}}},
-            }},
-        }});
-        let document = json!({
-            "metadata": {"anything": 1},
-            "spec": {"refs": {"a": "b"}, "list": [{"name": "x"}, {"nam": "y"}], "bufer": {}},
+        let definition = serde_json::to_value(ZoomIntegration::crd()).unwrap();
+        let version = &definition["spec"]["versions"][0];
+        let mut document = json!({
+            "apiVersion": "zoom-operator.io/v1alpha1",
+            "kind": "ZoomIntegration",
+            "metadata": {"name": "acme", "labels": {"team": "a"}},
+            "spec": {
+                "externalRefs": {"tenant": "1"},
+                "webhook": {"buffer": {}, "subscriptions": [{"name": "a", "events": ["meeting.ended"]}]},
+            },
         });
+        assert_eq!(unknown_fields(&document, version), [""; 0]);
+        document["spec"]["bufer"] = json!({});
+        document["spec"]["webhook"]["sink"] = json!({"htp": {}});
         assert_eq!(
-            unknown_fields(&document, &schema),
-            ["spec.bufer", "spec.list[1].nam"]
+            unknown_fields(&document, version),
+            ["spec.bufer", "spec.webhook.sink.htp"]
         );
     }
 }

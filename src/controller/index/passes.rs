@@ -26,6 +26,11 @@ impl Index {
         self.lock().fleet.postponed(key, wait, now);
     }
 
+    /// Another release works on the object: what this one found of it is no longer counted.
+    pub fn left_to_rival(&self, key: &Key) {
+        self.lock().fleet.forget(key);
+    }
+
     /// Records that a pass failed. Returns how many failed in a row before it.
     pub fn failed(&self, key: &Key) -> u32 {
         self.lock().fleet.failed(key)

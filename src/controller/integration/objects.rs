@@ -81,7 +81,9 @@ pub fn objects(
     let webhook = integration.spec.webhook.as_ref();
     let control = live.control.as_ref();
     let has_control = control.is_some_and(|live| {
-        is_controlled(integration, &live.metadata) && setting.policy.defaults.are_on(&live.metadata)
+        let ours = resources::control_metadata(integration);
+        is_controlled(integration, &live.metadata)
+            && setting.policy.defaults.are_on(&live.metadata, &ours)
     });
     if webhook.is_some_and(|webhook| webhook.buffer.is_some()) && !has_control {
         writes.insert(Part::ControlSecret);

@@ -40,7 +40,7 @@ def _():
 def _():
     pod = only(render(PAGES), "Deployment", C)["spec"]["template"]["spec"]
     equal(pod["volumes"], [{"name": "keys", "secret": {
-        "secretName": f"{N}-connect-keys", "defaultMode": 0o440, "optional": True,
+        "secretName": f"{N}-connect-keys", "optional": True,
         "items": [{"key": k, "path": k} for k in ("current", "previous")]}}])
     equal(pod["containers"][0]["volumeMounts"],
           [{"name": "keys", "mountPath": "/var/run/zoom-operator/keys", "readOnly": True}])

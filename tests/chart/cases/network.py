@@ -32,7 +32,7 @@ def _():
     pod = only(render(*secret), "Deployment")["spec"]["template"]["spec"]
     volume, = (v for v in pod["volumes"] if v["name"] == "proxy")
     mount, = (m for m in pod["containers"][0]["volumeMounts"] if m["name"] == "proxy")
-    equal(volume["secret"], {"secretName": "corp", "defaultMode": 0o440, "items": [{"key": "url", "path": "https-proxy"}]})
+    equal(volume["secret"], {"secretName": "corp", "items": [{"key": "url", "path": "https-proxy"}]})
     assert f"--https-proxy-file={mount['mountPath']}/https-proxy" in pod["containers"][0]["args"]
     # connect asks Zoom for nothing.
     equal(container(PAGES, *given, deployment=C), container(PAGES, deployment=C))

@@ -87,6 +87,10 @@ impl Fresh {
         let mut state = self.state();
         for settle in settles {
             state.bodiless.remove(&settle.sequence);
+            // Read from the store together with others that were not here.
+            if let Some((_, event)) = state.events.remove(&settle.sequence) {
+                state.bytes -= cost(&event);
+            }
         }
     }
 
@@ -243,6 +247,25 @@ mod tests {
         }
     }
 
+    fn settled(sequence: u64) -> Settle {
+        Settle {
+            sequence,
+            dead: None,
+            permit: Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap(),
+        }
+    }
+
+    #[test]
+    fn what_left_the_queue_takes_no_room() {
+        let fresh = Fresh::default();
+        keep(&fresh, 0, &[0, 2], 9);
+        fresh.forget(&[settled(0), settled(2)]);
+        assert_eq!(fresh.state().bytes, 0);
+        keep(&fresh, 4, &[4, 6], MOST);
+        assert!(!fresh.state().bodiless.contains_key(&0));
+        assert_eq!(places(fresh.take(7)), Some(vec![]));
+    }
+
     #[test]
     fn of_those_that_gave_way_only_the_body_is_read() {
         let fresh = Fresh::default();
@@ -264,12 +287,7 @@ mod tests {
             assert_eq!((&*read, read.id), (&event(n), event(n).id));
             assert_eq!(read.name(), Some("n"));
         }
-        let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
-        fresh.forget(&[Settle {
-            sequence: 0,
-            dead: None,
-            permit,
-        }]);
+        fresh.forget(&[settled(0)]);
         let again = fresh.complete(vec![bytes_of(0, &event(0))]);
         assert!(matches!(again[0].record, Record::Bytes(_)));
     }

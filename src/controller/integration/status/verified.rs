@@ -68,7 +68,7 @@ pub(super) fn events_verified(
         );
     }
     // Before what strangers can cause.
-    if let Some((reason, message)) = signed_but_refused(spec, health) {
+    if let Some((reason, message)) = signed_but_refused(spec, facts, health) {
         return say(Status::False, reason, message);
     }
     let evidence = evidence(reach, before);
@@ -136,7 +136,11 @@ fn too_large(health: &Health, now: Timestamp) -> String {
 }
 
 /// Why requests with a right signature are refused: reason and message.
-fn signed_but_refused(spec: &ZoomIntegrationSpec, health: &Health) -> Option<(Reason, String)> {
+fn signed_but_refused(
+    spec: &ZoomIntegrationSpec,
+    facts: &Facts,
+    health: &Health,
+) -> Option<(Reason, String)> {
     if let Some(run) = health.wrong_authentication {
         return Some((
             Reason::AuthenticationMismatch,
@@ -158,7 +162,9 @@ fn signed_but_refused(spec: &ZoomIntegrationSpec, health: &Health) -> Option<(Re
             ),
         ));
     }
-    if let Some(run) = health.refused_validations {
+    // Another Pod may have answered a later one.
+    let is_over = |run: &Run| facts.last_validated.is_some_and(|at| at >= run.last);
+    if let Some(run) = health.refused_validations.filter(|run| !is_over(run)) {
         return Some((
             Reason::ValidationRefused,
             format!(

@@ -61,8 +61,12 @@ fn every_object_has_the_common_labels_and_no_selector_template_or_claim() {
         let spec = workload["spec"].to_string();
         assert!(!spec.contains("cost"), "{spec}");
     }
-    let mut control = control_metadata(&integration(json!({"sink": sink})));
-    assert!(!policy.defaults.are_on(&control));
+    let ours = control_metadata(&integration(json!({"sink": sink})));
+    let mut control = ours.clone();
+    assert!(!policy.defaults.are_on(&control, &ours));
     policy.defaults.label(&mut control);
-    assert!(policy.defaults.are_on(&control));
+    assert!(policy.defaults.are_on(&control, &ours));
+    let labels = control.labels.as_mut().unwrap();
+    labels.insert("cost".into(), "b".into());
+    assert!(!policy.defaults.are_on(&control, &ours), "another value");
 }

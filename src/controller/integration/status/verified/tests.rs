@@ -206,12 +206,16 @@ fn what_zoom_sent_in_vain_is_told() {
     });
     let wanted = Some((Status::False, Reason::ValidationRefused));
     assert_eq!(statement(Some(&refused)), wanted);
+    // Another Pod answered a later one.
+    let answered = with(|facts| facts.validated(at(10), SecretRole::Current));
+    let merged = refused.merged(answered);
+    let wanted = Some((Status::True, Reason::SignatureVerified));
+    assert_eq!(statement(Some(&merged)), wanted);
     // Strangers can send large bodies: that makes nothing False, and is told for a day.
     let large = with(|facts| {
         facts.verified(at(9), SecretRole::Current);
         facts.health.get_or_insert_default().too_large(at(9));
     });
-    let wanted = Some((Status::True, Reason::SignatureVerified));
     assert_eq!(statement(Some(&large)), wanted);
     let health = large.health.unwrap();
     assert!(too_large(&health, at(10)).contains("1 requests since"));
