@@ -123,7 +123,7 @@ async fn longest_names(bed: Bed) -> anyhow::Result<()> {
     })
     .await?;
     bed.until(&name, "the receiver answers", |object| {
-        status(object, "EventsDelivered") == "True"
+        reason(object, "EventsDelivered") == "NothingDelivered"
     })
     .await?;
     // The polls between the passes find its Pods, too: only they bring a new time of validation.
