@@ -3,8 +3,10 @@
 //! tenant with hundreds of objects, or with another tenant's account id, delays nobody else. The connections of an
 //! app stand in one line (`line.rs`), in which their namespaces take turns.
 
+mod bucket;
 mod line;
 mod rate;
+mod requester;
 
 use std::{
     collections::HashMap,
@@ -14,13 +16,9 @@ use std::{
 
 use tokio::time::Instant;
 
-pub use self::rate::OverBudget;
+pub use self::{rate::OverBudget, requester::Requester};
 
-use self::{
-    line::Line,
-    rate::{PATIENCE, Rate},
-};
-use super::key::Key;
+use self::{bucket::Bucket, line::Line, rate::Rate};
 
 /// A healthy tenant needs one token in 45 minutes for each app: five at once, then one every two seconds.
 const ACCOUNT: Rate = Rate {
@@ -40,47 +38,9 @@ pub struct Budgets(Mutex<Ledger>);
 
 #[derive(Debug, Default)]
 struct Ledger {
-    accounts: HashMap<Payer, Budget>,
+    accounts: HashMap<Payer, Bucket>,
     apps: HashMap<Payer, Line>,
     swept: Option<Instant>,
-}
-
-/// One budget: a generic cell rate algorithm with slots that can be reserved.
-#[derive(Debug)]
-struct Budget {
-    /// When the next request would be due if all came at the same pace.
-    due: Instant,
-    /// The same time, for the requests that were made.
-    next: Instant,
-    /// The slots of requesters that came too early: when each of them may go.
-    places: HashMap<String, Instant>,
-}
-
-/// A connection that waits for a request to Zoom.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Requester {
-    /// Among which it takes turns: those of its namespace, consents apart. A person waits for a consent, and its code
-    /// soon expires: it must not stand behind thousands of refreshes.
-    flow: String,
-    name: String,
-}
-
-// === impl Requester ===
-
-impl Requester {
-    /// This connection, with a consent or with its grant.
-    #[must_use]
-    pub fn new(connection: &Key, is_consent: bool) -> Self {
-        let (flow, name) = (connection.namespace.to_string(), connection.to_string());
-        if is_consent {
-            Self {
-                flow: format!("consents of {flow}"),
-                name: format!("consent of {name}"),
-            }
-        } else {
-            Self { flow, name }
-        }
-    }
 }
 
 // === impl Budgets ===
@@ -100,8 +60,8 @@ impl Budgets {
         self.lock().spend(payer, requester, Instant::now())
     }
 
-    /// Spends one request for an app of a namespace, on behalf of its integration: ahead of the connections that
-    /// wait in the namespace.
+    /// Spends one request for an app of a namespace, on behalf of its integration: ahead of the refreshes of its
+    /// connections.
     ///
     /// # Errors
     /// When it is too early for `requester`, which has a slot from then on.
@@ -112,9 +72,10 @@ impl Budgets {
         requester: &str,
     ) -> Result<(), OverBudget> {
         let now = Instant::now();
+        let requester = Requester::of_app(requester);
         self.lock()
             .line(namespace, client, now)
-            .spend("", requester, now)
+            .spend(&requester, now)
     }
 
     /// Spends one request for a connection of an app in the namespace `home`.
@@ -127,8 +88,8 @@ impl Budgets {
         home: &str,
         client: &str,
     ) -> Result<(), OverBudget> {
-        let (now, Requester { flow, name }) = (Instant::now(), requester);
-        self.lock().line(home, client, now).spend(flow, name, now)
+        let now = Instant::now();
+        self.lock().line(home, client, now).spend(requester, now)
     }
 
     /// Whether it is the turn of this connection, whose request may follow soon. Asked before anything is read for
@@ -142,8 +103,8 @@ impl Budgets {
         home: &str,
         client: &str,
     ) -> Result<(), OverBudget> {
-        let (now, Requester { flow, name }) = (Instant::now(), requester);
-        self.lock().line(home, client, now).call(flow, name, now)
+        let now = Instant::now();
+        self.lock().line(home, client, now).call(requester, now)
     }
 
     fn lock(&self) -> MutexGuard<'_, Ledger> {
@@ -156,11 +117,8 @@ impl Budgets {
 impl Ledger {
     fn spend(&mut self, payer: Payer, requester: &str, now: Instant) -> Result<(), OverBudget> {
         self.sweep(now);
-        let budget = self.accounts.entry(payer).or_insert_with(|| Budget {
-            due: now,
-            next: now,
-            places: HashMap::new(),
-        });
+        let budget = self.accounts.entry(payer);
+        let budget = budget.or_insert_with(|| Bucket::new(now));
         budget.spend(ACCOUNT, requester, now)
     }
 
@@ -179,35 +137,8 @@ impl Ledger {
             return;
         }
         self.swept = Some(now);
-        self.accounts.retain(|_, budget| {
-            budget.places.retain(|_, from| now < *from + PATIENCE);
-            !budget.places.is_empty() || now < budget.due.max(budget.next)
-        });
+        self.accounts.retain(|_, budget| budget.sweep(now));
         self.apps.retain(|_, line| line.sweep(now));
-    }
-}
-
-// === impl Budget ===
-
-impl Budget {
-    fn spend(&mut self, rate: Rate, requester: &str, now: Instant) -> Result<(), OverBudget> {
-        let ahead = rate.period.saturating_mul(rate.burst.saturating_sub(1));
-        let place = self.places.get(requester).copied().unwrap_or_else(|| {
-            let due = self.due.max(now);
-            self.due = due + rate.period;
-            due.checked_sub(ahead).unwrap_or(now)
-        });
-        // Requesters that come later than their slots must not all go at once.
-        let next = self.next.max(now);
-        let from = place.max(next.checked_sub(ahead).unwrap_or(now));
-        if from <= now {
-            self.places.remove(requester);
-            self.next = next + rate.period;
-            Ok(())
-        } else {
-            self.places.insert(requester.to_owned(), from);
-            Err(OverBudget(from - now))
-        }
     }
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::controller::key::Key;
 
 fn wait(ledger: &mut Ledger, namespace: &str, requester: u32, now: Instant) -> u64 {
     let payer = (namespace.to_owned(), "junk".to_owned());

@@ -40,6 +40,9 @@ pub struct Place {
     /// code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handoff: Option<Handoff>,
+    /// Whether the connection is being deleted. A journal does not need it.
+    #[serde(skip)]
+    pub is_leaving: bool,
 }
 
 /// Stores one grant in one Secret: a connection's own, or the one that handed over a code and holds its grant
@@ -77,6 +80,7 @@ impl Place {
             connection_uid: connection.uid().unwrap_or_default(),
             namespace_uid: namespace_uid.to_owned(),
             handoff: None,
+            is_leaving: connection.metadata.deletion_timestamp.is_some(),
         }
     }
 
@@ -91,6 +95,7 @@ impl Place {
             connection_uid: handoff.connection_uid.clone().unwrap_or_default(),
             namespace_uid: namespace_uid.to_owned(),
             handoff: Some(handoff::blank(handoff)),
+            is_leaving: false,
         }
     }
 
@@ -98,7 +103,11 @@ impl Place {
     #[must_use]
     pub fn requester(&self) -> Requester {
         let connection = Key::connection(&self.connection_namespace, &self.connection);
-        Requester::new(&connection, self.handoff.is_some())
+        if self.is_leaving {
+            Requester::of_deletion(&connection)
+        } else {
+            Requester::new(&connection, self.handoff.is_some())
+        }
     }
 
     /// Whether it is the Secret of the connection's own grant.
@@ -317,4 +326,31 @@ impl Store for SecretStore {
 #[allow(clippy::needless_pass_by_value, reason = "used with map_err")]
 fn unavailable(error: kube::Error) -> StoreError {
     StoreError::Unavailable(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_deletion_stands_in_line_with_the_consents() {
+        let connection = |deleted: Option<&str>| -> ZoomConnection {
+            let object = json!({
+                "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomConnection",
+                "metadata": {"name": "ada", "namespace": "n", "deletionTimestamp": deleted},
+                "spec": {"integrationRef": {"name": "app"}},
+            });
+            serde_json::from_value(object).unwrap()
+        };
+        let key = Key::connection("n", "ada");
+        let own = Place::of(&connection(None), "u");
+        assert_eq!(own.requester(), Requester::new(&key, false));
+        let leaving = Place::of(&connection(Some("2026-01-01T00:00:00Z")), "u");
+        assert_eq!(leaving.requester(), Requester::of_deletion(&key));
+        // A journal names the Secret, whatever becomes of the connection.
+        let text = |place: &Place| serde_json::to_string(place).unwrap();
+        assert_eq!(text(&own), text(&leaving));
+    }
 }
