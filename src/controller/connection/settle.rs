@@ -95,12 +95,13 @@ impl After<'_> {
 
     /// To the moment: there is a place in line, and more than a second may make it wait for longer.
     fn postponed(&mut self, step: &Step, TooEarly(wait): TooEarly) {
-        self.situation.tried.mark(match step {
-            Step::Redeem(..) => Attempted::Consent,
-            _ => Attempted::Refresh,
-        });
         let turn = self.now.checked_add(wait).unwrap_or(Timestamp::MAX);
-        self.situation.turn = Some(turn);
+        if let Step::Redeem(..) = step {
+            self.situation.tried.mark(Attempted::Consent);
+            self.situation.turn = Some(turn);
+        } else {
+            self.situation.tried.mark(Attempted::Refresh);
+        }
         self.situation.look_at(turn);
     }
 

@@ -36,7 +36,7 @@ pub struct Situation {
     pub tried: Tried,
     /// When to check again, in addition to what is due.
     pub look_again: Option<Timestamp>,
-    /// When its turn to spend a grant comes, if this pass was too early.
+    /// When the turn of a consent's code comes, if this pass was too early.
     pub turn: Option<Timestamp>,
 }
 

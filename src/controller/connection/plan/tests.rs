@@ -585,6 +585,24 @@ fn a_pass_ends_a_few_consents_only() {
     assert_eq!(again, Some(at(152)));
 }
 
+#[test]
+fn a_refresh_that_stands_in_line_does_not_hold_up_a_consent() {
+    let rules = Rules {
+        sealed_grant: Duration::ZERO,
+    };
+    let mut found = settled(0);
+    found.consents = vec![consent(json!({}))];
+    let mut now = situation(found);
+    now.tried.mark(Attempted::Refresh);
+    now.look_at(at(240));
+    let again = |now: &Situation| look_again(&connection(), now, rules, at(150));
+    assert_eq!(again(&now), Some(at(152)));
+    // Once the consent stands in line itself, its turn counts.
+    now.turn = Some(at(200));
+    now.look_at(at(200));
+    assert_eq!(again(&now), Some(at(200)));
+}
+
 /// A pass asks for the next one, or stands in line, and takes longer than until then.
 #[test]
 fn what_became_due_during_a_pass_is_not_forgotten() {

@@ -259,7 +259,7 @@ fn whoever_is_too_early_comes_back_at_the_moment_of_its_turn() {
         settle(&connection(), situation(0), &step, outcome, at(200))
     };
     let refresh = postponed(Step::Refresh(app()));
-    assert_eq!((refresh.look_again, refresh.turn), (turn, turn));
+    assert_eq!((refresh.look_again, refresh.turn), (turn, None));
     assert!(refresh.tried.has(Attempted::Refresh) && refresh.failure.is_none());
     let consent = situation(0).observed.consents[0].clone();
     let redeem = postponed(Step::Redeem(app(), Box::new(consent)));
