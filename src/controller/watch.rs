@@ -70,6 +70,8 @@ pub async fn everything(client: Client, context: Arc<Context>, shutdown: Shutdow
     }
     if context.config.connect_url.is_some() {
         watches.spawn(consents(client, context.clone(), paged()));
+    } else {
+        context.reader.index().expect_no_consents();
     }
     watches.spawn(poll::receivers(context.clone()));
     let pass = |key, why| reconcile(context.clone(), key, why);

@@ -106,6 +106,13 @@ impl Index {
         self.lock().handed.complete();
     }
 
+    /// There are no pages, and nobody hands over consents.
+    pub fn expect_no_consents(&self) {
+        let mut state = self.lock();
+        state.handed.list();
+        state.handed.complete();
+    }
+
     /// A consent about a connection of an integration is listed, new, or changed. Returns the objects that need a
     /// pass: none because of our own write. Its integration has nothing to do once the connection exists.
     #[must_use]
@@ -158,5 +165,19 @@ impl Index {
     #[must_use]
     pub fn has_no_consents(&self) -> bool {
         self.lock().handed.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_pages_it_is_known_that_there_are_no_consents() {
+        let index = Index::default();
+        let ada = Key::connection("n", "ada");
+        assert_eq!(index.consents(&ada), None, "nobody watches");
+        index.expect_no_consents();
+        assert_eq!(index.consents(&ada), Some(Vec::new()));
     }
 }
