@@ -35,9 +35,9 @@ const LAST_WAIT: Duration = Duration::from_mins(1);
 /// A permission that is being granted is missing for a moment: after so many refusals in a row the status says it.
 const REFUSALS: u32 = 3;
 
-/// When the next pass over an object is due if nothing changes.
+/// When the next pass over an object is due if nothing changes, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Action(Option<Duration>);
+pub struct Action(Option<Next>);
 
 /// A kind of resource that the controller works on.
 pub trait Managed: report::Reported {
@@ -69,7 +69,16 @@ impl Action {
     /// The next pass is due after this time.
     #[must_use]
     pub const fn requeue(wait: Duration) -> Self {
-        Self(Some(wait))
+        Self(Some((wait, Priority::DUE)))
+    }
+
+    /// The same, but if a person waits, then ahead of routine work.
+    #[must_use]
+    pub const fn prompt_if(self, is_awaited: bool) -> Self {
+        match self.0 {
+            Some((wait, _)) if is_awaited => Self(Some((wait, Priority::PROMPT))),
+            _ => self,
+        }
     }
 
     /// No pass is due until something changes.
@@ -114,7 +123,8 @@ where
             .reader
             .index()
             .postponed(key, wait, Timestamp::now());
-        return Some((wait, Priority::DUE));
+        // A person may wait for it.
+        return Some((wait, why));
     }
     let span = span(key);
     match claim(context, key, &object) {
@@ -154,7 +164,7 @@ where
     match result {
         Ok(Action(next)) => {
             context.reader.index().succeeded(key);
-            next.map(|next| (next, Priority::DUE))
+            next
         }
         Err(error) => {
             let before = context.reader.index().failed(key);
@@ -201,7 +211,7 @@ where
     let span = span(key);
     let ended = object.end_unseen(context).instrument(span.clone()).await;
     match ended {
-        Ok(Action(next)) => next,
+        Ok(Action(next)) => next.map(|(wait, _)| wait),
         Err(error) => {
             span.in_scope(|| {
                 tracing::warn!(
@@ -304,6 +314,16 @@ fn retry(error: &Error, before: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pass_that_a_person_waits_for_stays_urgent() {
+        let wait = Duration::from_millis(200);
+        let next = |action: Action| action.0;
+        let due = Action::requeue(wait);
+        assert_eq!(next(due.prompt_if(false)), Some((wait, Priority::DUE)));
+        assert_eq!(next(due.prompt_if(true)), Some((wait, Priority::PROMPT)));
+        assert_eq!(next(Action::await_change().prompt_if(true)), None);
+    }
 
     #[test]
     fn failures_in_a_row_are_repeated_ever_more_rarely() {

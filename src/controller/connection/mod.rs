@@ -160,7 +160,8 @@ async fn report(
     let member = Member::new(status.phase, status.token.as_ref(), &status.conditions);
     let index = context.reader.index();
     index.passed(Key::from(connection), member, wait, now);
-    Ok(Action::requeue(wait))
+    let is_awaited = !situation.observed.consents.is_empty();
+    Ok(Action::requeue(wait).prompt_if(is_awaited))
 }
 
 impl Reported for ZoomConnection {

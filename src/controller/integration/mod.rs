@@ -84,7 +84,8 @@ impl Managed for ZoomIntegration {
         routes::sweep(context, self).await?;
         let consents = consents::self_service(context, self).await?;
         applied.look_again = [applied.look_again, consents].into_iter().flatten().min();
-        report(context, self, &observed, &mut applied, now).await
+        let action = report(context, self, &observed, &mut applied, now).await?;
+        Ok(action.prompt_if(consents.is_some()))
     }
 
     fn forget(context: &Context, object: &ObjectMeta) {

@@ -169,6 +169,23 @@ fn a_new_object_goes_ahead_of_thousands_that_are_asked_for_another_token() {
 }
 
 #[test]
+fn a_consent_that_waits_for_its_turn_stays_ahead_of_routine_work() {
+    let now = Instant::now();
+    let mut queue = queue(1, 1);
+    for number in 0..2000 {
+        queue.push(key("a", number), now, Priority::ROUTINE);
+    }
+    queue.push(key("a", "consent"), now, Priority::PROMPT);
+    let (consent, why) = queue.pop(now).unwrap();
+    assert_eq!((&*consent.name, why), ("consent", Priority::PROMPT));
+    let turn = now + Duration::from_millis(200);
+    queue.done(&consent, Some((turn, why)));
+    assert_eq!(popped(&mut queue, now), ["a/0"]);
+    queue.done(&key("a", 0), None);
+    assert_eq!(popped(&mut queue, turn), ["a/consent"]);
+}
+
+#[test]
 fn a_routine_pass_becomes_urgent_once_something_changes() {
     let now = Instant::now();
     let mut queue = queue(1, 1);
