@@ -60,7 +60,8 @@ impl Managed for ZoomConnection {
     fn turn(&self, context: &Context) -> Option<Duration> {
         let (index, now) = (context.reader.index(), Timestamp::now());
         let own = Key::from(self);
-        let spending = turn::only_spends(self, &index.consents(&own)?, now)?;
+        let issued = index.issued_at(&own);
+        let spending = turn::only_spends(self, &index.consents(&own)?, issued, now)?;
         let home = observe::integration_key(self);
         let client_id = index.client_id(&home)?;
         let requester = Requester::new(&own, spending.is_consent);
@@ -158,6 +159,10 @@ async fn report(
     let (status, wait) = status::status(connection, situation, setting, now);
     super::report::report(&context.writer, connection, &status).await?;
     let member = Member::new(status.phase, status.token.as_ref(), &status.conditions);
+    let member = member.map(|member| Member {
+        issued_at: situation.observed.issued_at(),
+        ..member
+    });
     let index = context.reader.index();
     index.passed(Key::from(connection), member, wait, now);
     let is_awaited = !situation.observed.consents.is_empty();

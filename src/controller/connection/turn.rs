@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::model::CONSENT_PREFIX;
 use crate::{
     api::v1alpha1::{Phase, ZoomConnection},
-    controller::failure,
+    controller::{failure, schedule},
 };
 
 /// What a connection has to wait for its turn for.
@@ -19,11 +19,13 @@ pub struct Spending {
 }
 
 /// What a pass at `now` would spend over a connection that has nothing else to do: its grant, or the codes of new
-/// consents, whose Secrets are `consents`. `None` if there may be anything else.
+/// consents, whose Secrets are `consents`. Its token was `issued` then, if that is known. `None` if there may be
+/// anything else.
 #[must_use]
 pub fn only_spends(
     connection: &ZoomConnection,
     consents: &[String],
+    issued: Option<Timestamp>,
     now: Timestamp,
 ) -> Option<Spending> {
     let (meta, status) = (&connection.metadata, connection.status.as_ref()?);
@@ -47,7 +49,8 @@ pub fn only_spends(
         });
     }
     let refresh_at = token.and_then(|token| token.refresh_at.as_ref());
-    let requested = failure::requested_at(connection);
+    // The annotation stays once it is served.
+    let requested = schedule::at_request(failure::requested_at(connection), issued);
     let is_due = [refresh_at.map(|time| time.0), requested]
         .into_iter()
         .flatten()
@@ -84,6 +87,16 @@ mod tests {
 
     /// What a connection that was connected at 0 would spend, after this change.
     fn spends(change: &Value, consents: &[&str], now: i64) -> Option<(bool, Timestamp)> {
+        since(None, change, consents, now)
+    }
+
+    /// The same, with a token that was issued then.
+    fn since(
+        issued: Option<i64>,
+        change: &Value,
+        consents: &[&str],
+        now: i64,
+    ) -> Option<(bool, Timestamp)> {
         let mut connection = json!({
             "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomConnection",
             "metadata": {"name": "ada", "namespace": "n", "generation": 1},
@@ -97,7 +110,7 @@ mod tests {
         merge(&mut connection, change);
         let connection = serde_json::from_value(connection).unwrap();
         let consents: Vec<String> = consents.iter().map(ToString::to_string).collect();
-        let found = only_spends(&connection, &consents, at(now))?;
+        let found = only_spends(&connection, &consents, issued.map(at), at(now))?;
         Some((found.is_consent, found.until))
     }
 
@@ -112,6 +125,12 @@ mod tests {
         let requested = json!({"metadata": {"annotations": {"zoom-operator.io/refresh-requested-at": requested}}});
         assert_eq!(spends(&requested, &[], 99), None);
         assert_eq!(spends(&requested, &[], 100), refresh);
+        // Another token came since.
+        assert_eq!(since(Some(200), &requested, &[], 1000), None, "served");
+        assert_eq!(since(Some(200), &requested, &[], 2700), refresh, "due");
+        // As the pass decides it: not soon after the last one.
+        assert_eq!(since(Some(90), &requested, &[], 149), None);
+        assert_eq!(since(Some(90), &requested, &[], 150), refresh);
         for other in [
             json!({"metadata": {"generation": 2}}),
             json!({"metadata": {"deletionTimestamp": at(1).to_string()}}),

@@ -37,6 +37,8 @@ pub struct Member {
     pub phase: Phase,
     /// When its token expires.
     pub expires_at: Option<Timestamp>,
+    /// When a connection's token was issued.
+    pub issued_at: Option<Timestamp>,
     /// Why it is stalled, if a person must act.
     pub stalled: Option<Reason>,
     /// Why and since when it is not ready, unless it waits for a person or is suspended.
@@ -130,6 +132,7 @@ impl Member {
         Some(Self {
             phase: phase?,
             expires_at: token.and_then(|token| Some(token.expires_at.as_ref()?.0)),
+            issued_at: None,
             stalled: Type::Stalled
                 .find(conditions)
                 .map(|condition| Reason::of(condition).unwrap_or_default()),
@@ -211,6 +214,12 @@ impl Fleet {
         if let Some(pass) = self.passes.get_mut(key) {
             pass.next = schedule::later(now, wait);
         }
+    }
+
+    /// When the token of this object was issued, as the last pass found it.
+    #[must_use]
+    pub fn issued_at(&self, key: &Key) -> Option<Timestamp> {
+        self.passes.get(key)?.member.issued_at
     }
 
     /// Forgets a deleted object: it must not raise alerts any more.
@@ -330,6 +339,7 @@ mod tests {
         Member {
             phase,
             expires_at: Some(at(expires)),
+            issued_at: None,
             stalled: (phase == Phase::Degraded).then_some(Reason::CredentialsRejected),
             unready: None,
             receiver_down: false,

@@ -26,6 +26,12 @@ impl Index {
         self.lock().fleet.postponed(key, wait, now);
     }
 
+    /// When the token of this object was issued, as the last pass found it.
+    #[must_use]
+    pub fn issued_at(&self, key: &Key) -> Option<Timestamp> {
+        self.lock().fleet.issued_at(key)
+    }
+
     /// Another release works on the object: what this one found of it is no longer counted.
     pub fn left_to_rival(&self, key: &Key) {
         self.lock().fleet.forget(key);
