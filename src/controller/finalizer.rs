@@ -65,6 +65,8 @@ where
         )
         .await;
     match patched {
+        // The last finalizer of a deleted object: the answer is its end, which the watch reports.
+        Ok(written) if is_over(&written) => Ok(true),
         Ok(written) => {
             writer.wrote(&Key::from(object), DeserializeGuard(Ok(written)));
             Ok(true)
@@ -72,4 +74,9 @@ where
         Err(kube::Error::Api(status)) if status.is_not_found() => Ok(true),
         Err(error) => Err(Error::from_write(error)),
     }
+}
+
+/// Whether the object no longer exists, by the answer to a write.
+fn is_over(written: &impl Resource) -> bool {
+    written.meta().deletion_timestamp.is_some() && written.finalizers().is_empty()
 }

@@ -122,7 +122,7 @@ impl Writer {
     /// Puts what a pass over `by` wrote into the index, as the API server answered, so that no pass starts
     /// from an older copy. Other objects that it affects get a pass.
     pub fn wrote<K: Watched>(&self, by: &Key, object: K) {
-        for key in self.index.apply(object) {
+        for key in self.index.wrote(object) {
             if key != *by {
                 self.requeue.now(key);
             }

@@ -109,39 +109,27 @@ impl Index {
         state.rivals.forget(key);
     }
 
-    /// Adds an object from a watch or from our own write. Returns the objects that need a pass because of it:
-    /// none if this version was already known.
+    /// Adds an object from a watch. Returns the objects that need a pass because of it: none if this version was
+    /// already known.
     pub fn apply<K: Watched>(&self, object: K) -> Vec<Key> {
         let Affected { changed, asked } = self.told(object);
         changed.into_iter().chain(asked).collect()
     }
 
-    /// The same for an object from a watch. Says apart which object only asks for another token.
-    pub fn told<K: Watched>(&self, mut object: K) -> Affected {
-        object.trim();
-        let object = Arc::new(object);
+    /// The same for the answer to our own write. A declared resource that is not known stays unknown: the watch, which
+    /// may be faster than the answer, reports the end of an object only once, and adds what is new.
+    pub fn wrote<K: Watched>(&self, object: K) -> Vec<Key> {
         let mut state = self.lock();
-        let before = match K::cache_mut(&mut state.objects).apply(&object) {
-            Applied::Known => return Affected::default(),
-            Applied::New => None,
-            Applied::Replaced(before) => Some(before),
-        };
-        K::relate(&mut state.objects, before.as_deref(), Some(&object));
-        if before
-            .as_deref()
-            .is_some_and(|before| K::only_asks(before, &object))
-        {
-            return Affected {
-                changed: Vec::new(),
-                asked: K::key(&object).map(|key| state.objects.shared(key)),
-            };
+        if K::key(&object).is_some_and(|key| !state.objects.has(&key)) {
+            return Vec::new();
         }
-        let affected = K::affected(&state.objects, before.as_deref(), Some(&object));
-        let changed = affected.into_iter();
-        Affected {
-            changed: changed.map(|key| state.objects.shared(key)).collect(),
-            asked: None,
-        }
+        let Affected { changed, asked } = state.told(object);
+        changed.into_iter().chain(asked).collect()
+    }
+
+    /// As [`Index::apply`]. Says apart which object only asks for another token.
+    pub fn told<K: Watched>(&self, object: K) -> Affected {
+        self.lock().told(object)
     }
 
     /// Forgets a deleted object. Returns the objects that need a pass because of it.
@@ -353,6 +341,32 @@ impl State {
     /// Whether a namespace is served.
     fn includes(&self, namespace: &str) -> bool {
         self.served.includes(self.objects.labels_of(namespace))
+    }
+
+    fn told<K: Watched>(&mut self, mut object: K) -> Affected {
+        object.trim();
+        let object = Arc::new(object);
+        let before = match K::cache_mut(&mut self.objects).apply(&object) {
+            Applied::Known => return Affected::default(),
+            Applied::New => None,
+            Applied::Replaced(before) => Some(before),
+        };
+        K::relate(&mut self.objects, before.as_deref(), Some(&object));
+        if before
+            .as_deref()
+            .is_some_and(|before| K::only_asks(before, &object))
+        {
+            return Affected {
+                changed: Vec::new(),
+                asked: K::key(&object).map(|key| self.objects.shared(key)),
+            };
+        }
+        let affected = K::affected(&self.objects, before.as_deref(), Some(&object));
+        let changed = affected.into_iter();
+        Affected {
+            changed: changed.map(|key| self.objects.shared(key)).collect(),
+            asked: None,
+        }
     }
 
     fn delete<K: Watched>(&mut self, object: &K) -> Vec<Key> {

@@ -906,3 +906,36 @@ fn who_claims_an_account_gets_a_pass_when_its_holder_changes() {
     assert_eq!(index.presence(&app("app"), &of), wanted);
     assert!(index.delete(&tenant("bond", 9)).contains(&other));
 }
+
+#[test]
+fn the_answer_to_our_own_write_does_not_bring_a_deleted_object_back() {
+    let index = Index::default();
+    index.apply(integration("app", 1, json!({})));
+    for kind in KINDS {
+        index.set_watch(Some("clinics"), kind.as_str(), Watch::Complete);
+    }
+    let of = Connection::new("clinics", "ada").unwrap();
+    let known = || index.get::<Connections>("clinics", "ada");
+    index.apply(connection("ada", 2, json!({})));
+    // The last finalizer was removed: the watch may report the end before the pass has the answer.
+    let ended = json!({"metadata": {"deletionTimestamp": "2026-03-01T10:00:00Z"}});
+    index.delete(&connection("ada", 3, ended.clone()));
+    assert!(index.wrote(connection("ada", 3, ended.clone())).is_empty());
+    assert!(known().is_none());
+    assert_eq!(index.presence(&app("app"), &of), Presence::Gone);
+    // A known one is replaced, also by its successor, whose end is then seen.
+    index.apply(connection("ada", 4, json!({})));
+    let successor = json!({"metadata": {"uid": "successor"}});
+    index.wrote(connection("ada", 6, successor.clone()));
+    index.delete(&connection("ada", 5, ended));
+    assert_eq!(known().unwrap().uid().as_deref(), Some("successor"));
+    index.delete(&connection("ada", 7, successor));
+    assert!(known().is_none());
+    // What is made for an integration is known as soon as it is made.
+    let made: Deployment = serde_json::from_value(json!({
+        "metadata": {"namespace": "clinics", "name": "receiver", "resourceVersion": "8"},
+    }))
+    .unwrap();
+    index.wrote(made);
+    assert!(index.get::<Deployment>("clinics", "receiver").is_some());
+}
