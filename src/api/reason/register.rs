@@ -456,9 +456,12 @@ register! {
     /// another release of the operator serves the object as well; one of the two waits
     ServedTwice = "ServedTwice" in [Event] on []
         for PlatformEngineer: "keep the releases apart by `watchNamespaces`, `watchNamespaceSelector` or `operatorClass`, or uninstall one: [several releases](install.md#several-releases)";
-    /// a grant could not be revoked at Zoom before its connection was deleted; the tokens are erased here
+    /// a grant could not be revoked at Zoom before its connection was deleted; the message says why
     NotRevoked = "NotRevoked" in [Event] on []
         for AuthorizingPerson: "remove the app in the Zoom App Marketplace";
+    /// a connection was deleted, and the API server did not allow its grant's Secret to be erased with it
+    GrantNotErased = "GrantNotErased" in [Event] on []
+        for PlatformEngineer: "delete the Secret that the message names; correct the admission policy or Role that the message quotes";
     /// an integration was deleted, and stored events were discarded because they could not be delivered within the limit
     EventsGivenUp = "EventsGivenUp" in [Event] on []
         for PlatformEngineer: "the message says how many and why; `receiver.drain` sets the limits";

@@ -128,7 +128,9 @@ pub async fn conclude(
         let step = plan(&ending, Timestamp::now());
         let answer = match step {
             Step::Wait(until) => return wait(&context.writer, connection, &ending, until).await,
-            Step::Release(why) => return release(&context.writer, connection, why).await,
+            Step::Release(why) => {
+                return release(&context.writer, connection, why, ending.until).await;
+            }
             Step::Refresh(app) => {
                 let place = Place::of(connection, &ending.namespace_uid);
                 let home = observe::integration_key(connection).namespace;
@@ -169,20 +171,16 @@ async fn unseen(
     connection: &ZoomConnection,
     begun: Timestamp,
 ) -> Result<Action, Error> {
-    let now = Timestamp::now();
-    match blind(begun, now) {
-        Step::Release(why) => release(writer, connection, why).await,
-        _ => Ok(Action::requeue(schedule::wait(
-            [schedule::later(begun, PATIENCE)],
-            now,
-        ))),
+    let (now, until) = (Timestamp::now(), schedule::later(begun, PATIENCE));
+    match blind(until, now) {
+        Step::Release(why) => release(writer, connection, why, until).await,
+        _ => Ok(Action::requeue(schedule::wait([until], now))),
     }
 }
 
 /// What to do without permission to read: the Role was deleted with its namespace. It may come back, but the
 /// deletion does not wait for it forever.
-fn blind(begun: Timestamp, now: Timestamp) -> Step {
-    let until = schedule::later(begun, PATIENCE);
+fn blind(until: Timestamp, now: Timestamp) -> Step {
     if now < until {
         return Step::Wait(until);
     }
@@ -369,22 +367,19 @@ async fn release(
     writer: &Writer,
     connection: &ZoomConnection,
     why: Option<String>,
+    until: Timestamp,
 ) -> Result<Action, Error> {
-    let is_erased = erasure::hand_over(writer, connection).await?;
-    if let Some(why) = why {
-        let tokens = if is_erased {
-            "The tokens are erased here"
-        } else {
-            "The tokens stay in the connection's Secrets until somebody deletes those"
-        };
-        tracing::warn!(why, "a grant was not revoked");
+    let attempt = erasure::hand_over(writer, connection).await;
+    let keeps = erasure::refusal(attempt, until, Timestamp::now())?;
+    if why.is_some() {
         record(connection, Some(Reason::NotRevoked.as_str()));
-        let note = format!(
-            "The grant was not revoked at Zoom: {why} {tokens}; the person can remove the app in the Zoom App Marketplace."
-        );
+    }
+    let name = connection.name_any();
+    for (reason, note) in erasure::news(&name, why.as_deref(), keeps.as_deref()) {
+        tracing::warn!(reason = reason.as_str(), note, "a connection ends");
         let event = Event {
             type_: EventType::Warning,
-            reason: Reason::NotRevoked.into(),
+            reason: reason.into(),
             note: Some(note),
             action: "Revoke".into(),
             secondary: None,

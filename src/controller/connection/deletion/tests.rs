@@ -147,9 +147,66 @@ fn a_grant_that_somebody_deleted_is_told_of() {
 
 #[test]
 fn without_a_right_to_look_the_end_comes_all_the_same_and_says_so() {
-    assert!(matches!(blind(at(10), at(11)), Step::Wait(until) if until == at(130)));
-    let Step::Release(Some(why)) = blind(at(10), at(130)) else {
+    assert!(matches!(blind(at(130), at(11)), Step::Wait(until) if until == at(130)));
+    let Step::Release(Some(why)) = blind(at(130), at(130)) else {
         panic!("it ends");
     };
     assert!(why.contains("may no longer read"), "{why}");
+}
+
+#[test]
+fn a_grant_that_cannot_be_handed_over_does_not_hold_the_deletion_forever() {
+    let refused = |code: u16, reason: &str| {
+        let status = kube::core::Status::failure("no", reason).with_code(code);
+        Err(kube::Error::Api(status.boxed()).into())
+    };
+    let told = |attempt, now| erasure::refusal(attempt, at(120), at(now)).ok();
+    let no = Some(Some("no".to_owned()));
+    assert_eq!(told(Ok(()), 130), Some(None));
+    // A missing permission does not come back in time. Others may end within the time of a deletion.
+    assert_eq!(told(refused(403, "Forbidden"), 1), no);
+    for (code, reason) in [
+        (422, "Invalid"),
+        (400, "BadRequest"),
+        (500, "InternalError"),
+    ] {
+        assert_eq!(told(refused(code, reason), 119), None, "{code}");
+        assert_eq!(told(refused(code, reason), 120), no, "{code}");
+    }
+    // The finalizer could not be removed now, either.
+    for (code, reason) in [(429, "TooManyRequests"), (503, "ServiceUnavailable")] {
+        assert_eq!(told(refused(code, reason), 130), None, "{code}");
+    }
+    for error in [
+        crate::controller::error::Error::Conflict,
+        crate::controller::error::Error::Deposed,
+    ] {
+        assert_eq!(told(Err(error), 130), None);
+    }
+}
+
+#[test]
+fn the_end_says_what_was_not_revoked_and_what_stays() {
+    let told = |why, keeps| erasure::news("ada", why, keeps);
+    assert_eq!(told(None, None), []);
+    let [(Reason::NotRevoked, note)] = &told(Some("Zoom is down."), None)[..] else {
+        panic!("one event");
+    };
+    assert!(
+        note.contains("Zoom is down.") && note.contains("erased here"),
+        "{note}"
+    );
+    let [(Reason::GrantNotErased, note)] = &told(None, Some("policy"))[..] else {
+        panic!("one event");
+    };
+    assert!(
+        note.contains("ada-zoom-grant") && note.contains("policy"),
+        "{note}"
+    );
+    let [(Reason::NotRevoked, note), (Reason::GrantNotErased, _)] =
+        &told(Some("Zoom is down."), Some("policy"))[..]
+    else {
+        panic!("two events");
+    };
+    assert!(!note.contains("erased here"), "{note}");
 }
