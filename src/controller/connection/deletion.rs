@@ -83,9 +83,18 @@ enum Answer {
 /// Adds or removes the finalizer to match the deletion policy. Returns whether the object was changed.
 ///
 /// # Errors
-/// When the finalizer cannot be written.
+/// When the finalizer cannot be written, or the grant be handed over before its removal.
 pub async fn prepare(writer: &Writer, connection: &ZoomConnection) -> Result<bool, Error> {
     let wanted = connection.deletion_policy() == ConnectionDeletionPolicy::Revoke;
+    if !wanted && finalizer::holds(connection, REVOKE) {
+        // First: a deletion that comes right after the finalizer is gone must not leave the grant behind.
+        let attempt = erasure::hand_over(writer, connection).await;
+        let now = Timestamp::now();
+        if let Some(refusal) = erasure::refusal(attempt, now, now)? {
+            tracing::warn!(refusal, "the grant has no owner; the finalizer stays");
+            return Ok(false);
+        }
+    }
     finalizer::ensure(writer, connection, REVOKE, wanted).await
 }
 

@@ -73,15 +73,16 @@ pub fn next(
         refresh_due,
         consent::next,
         identity,
-        reown_grant,
         remove_token,
         publish,
         remove_old_token,
     ];
-    found.or_else(|| {
+    let found = found.or_else(|| {
         let view = view.with_app()?;
         rules.into_iter().find_map(|rule| rule(&view))
-    })
+    });
+    // Last: no token waits because the API server refuses this.
+    found.or_else(|| reown_grant(&view))
 }
 
 /// When to check again for what only waits for a time.
@@ -210,6 +211,13 @@ fn barred_until(observed: &Observed, keep: Duration, now: Timestamp) -> [Option<
     ]
 }
 
+/// Lets the grant be erased with the connection, or not, as the deletion policy says. Also one that cannot be read.
+fn reown_grant(view: &View<'_>) -> Option<Step> {
+    let observed = &view.situation.observed;
+    let is_ours = matches!(observed.grant, GrantSecret::Ours(_) | GrantSecret::Broken);
+    (is_ours && !observed.follows_policy).then_some(Step::ReownGrant)
+}
+
 fn store(kept: &StoredGrant, grant: Grant, purpose: Purpose) -> Step {
     let kept = StoredGrant {
         grant,
@@ -279,11 +287,6 @@ fn identity(view: &AppView<'_>) -> Option<Step> {
     let due =
         !view.situation().tried.has(Attempted::Identity) && !view.waits() && !view.zoom_waits();
     due.then(|| Step::AskWho(Box::new(kept.grant.clone())))
-}
-
-fn reown_grant(view: &AppView<'_>) -> Option<Step> {
-    let observed = view.observed();
-    (observed.kept().is_some() && !observed.follows_policy).then_some(Step::ReownGrant)
 }
 
 /// Removes the published token of a person who removed the app.

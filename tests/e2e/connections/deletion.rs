@@ -27,6 +27,10 @@ pub fn cases() -> Vec<Case> {
         Case::new("connections::deleted_while_zoom_is_down", patience),
         Case::new("connections::deleted_and_taken_up_again", retain),
         Case::new("connections::deletion_policy_changes", changed_mind),
+        Case::new(
+            "connections::deleted_after_revoke_became_delete",
+            no_revocation_after_all,
+        ),
     ]
 }
 
@@ -199,5 +203,30 @@ async fn changed_mind(bed: Bed) -> anyhow::Result<()> {
         .await?;
     }
     ensure!(scene.requests().await? == 1);
+    Ok(())
+}
+
+/// The integration is suspended, so that no pass comes to the grant for another reason.
+async fn no_revocation_after_all(bed: Bed) -> anyhow::Result<()> {
+    let (scene, minted) = connected(&bed, "Revoke").await?;
+    bed.change("app", &json!({"suspend": true})).await?;
+    until_connection(&bed, "ada", "suspended", |connection| {
+        text(connection, "/status/phase") == "Suspended"
+    })
+    .await?;
+    let policy = json!({"token": {"deletionPolicy": "Delete"}});
+    scene.change("ada", &policy).await?;
+    let connection = until_connection(&bed, "ada", "without finalizer", |connection| {
+        connection["metadata"]["finalizers"] == Value::Null
+    })
+    .await?;
+    // Nothing waits for a later pass: the grant is owned as soon as the finalizer is gone.
+    let grant = bed.get("secrets", "ada-zoom-grant").await?;
+    let owner = &grant["metadata"]["ownerReferences"][0]["uid"];
+    ensure!(*owner == connection["metadata"]["uid"], "{owner}");
+    bed.delete("zoomconnections", "ada").await?;
+    bed.until_gone("zoomconnections", "ada").await?;
+    until_erased(&bed).await?;
+    ensure!(scene.seen(&minted).await?.alive);
     Ok(())
 }

@@ -517,6 +517,34 @@ fn a_settled_connection_needs_no_step() {
     assert_eq!(step(&situation(observed(GrantSecret::Absent)), 100), None);
 }
 
+/// Or a grant that has no owner yet is left behind when its connection is deleted.
+#[test]
+fn the_deletion_policy_is_followed_without_an_app_and_after_what_is_more_urgent() {
+    let with = |change: &dyn Fn(&mut Observed)| {
+        let mut found = settled(0);
+        found.follows_policy = false;
+        change(&mut found);
+        situation(found)
+    };
+    let reown = Some("ReownGrant");
+    assert_eq!(step(&with(&|_| ()), 100).as_deref(), reown);
+    assert_eq!(step(&with(&|_| ()), 2900).as_deref(), Some("Refresh"));
+    let without: [&dyn Fn(&mut Observed); 4] = [
+        &|found| found.integration = None,
+        &|found| found.integration.as_mut().unwrap().credentials.app = None,
+        &|found| found.integration.as_mut().unwrap().resource.spec.suspend = true,
+        &|found| found.grant = GrantSecret::Broken,
+    ];
+    for change in without {
+        assert_eq!(step(&with(change), 100).as_deref(), reown);
+        assert_eq!(step(&with(change), 2900).as_deref(), reown);
+    }
+    for grant in [GrantSecret::Foreign, GrantSecret::Leaving] {
+        let other = with(&|found| found.grant = grant.clone());
+        assert_eq!(step(&other, 100), None, "{grant:?}");
+    }
+}
+
 #[test]
 fn a_pass_that_took_too_long_continues_in_the_next_one() {
     let mut due = situation(settled(0));
