@@ -2,6 +2,7 @@
 //! owner until here, so that the garbage collector does not erase it before. Other connections need no finalizer: the
 //! garbage collector erases their Secrets, and nothing can block.
 
+mod decide;
 mod erasure;
 
 use std::time::Duration;
@@ -14,71 +15,32 @@ use kube::{
 };
 use runtime::audit;
 
+use self::decide::{Answer, Ending, Step, blind, missing, plan, settle};
 use super::observe;
 use crate::{
     api::{
         finalizer::REVOKE,
         reason::Reason,
-        v1alpha1::{ConnectionDeletionPolicy, TokenFailure, TokenStatus, ZoomConnection},
+        v1alpha1::{ConnectionDeletionPolicy, TokenStatus, ZoomConnection},
     },
     controller::{
         Context,
         audit::of_connection,
         credentials::Credentials,
         error::Error,
-        failure::{self, Attempt},
         finalizer,
-        grants::{
-            Place, client_of,
-            secret::{self, GrantSecret},
-        },
+        grants::{Place, secret::GrantSecret},
         reader::{Reader, Reads},
         reconcile::Action,
         report, schedule,
         writer::Writer,
     },
 };
-use grant::{Grant, SpendOutcome, Standing};
+use grant::Grant;
 use zoom::App;
 
 /// How long a deletion waits for Zoom at most.
 const PATIENCE: Duration = Duration::from_mins(2);
-
-/// The observed state of a deletion.
-#[derive(Debug)]
-struct Ending {
-    /// The grant to revoke; `None` if there is nothing to revoke.
-    grant: Option<Grant>,
-    /// Why there is nothing, if there should be a grant.
-    missing: Option<String>,
-    /// The app's credentials.
-    app: Option<App>,
-    /// UID of the namespace.
-    namespace_uid: String,
-    /// The failed attempts since the deletion began.
-    failure: Option<TokenFailure>,
-    /// Until when the deletion waits for Zoom.
-    until: Timestamp,
-}
-
-/// What to do next.
-#[derive(Debug)]
-enum Step {
-    /// Request an access token: Zoom revokes only with one that still works.
-    Refresh(App),
-    /// Revoke.
-    Revoke(App, Box<Grant>),
-    /// Wait until then.
-    Wait(Timestamp),
-    /// Release the connection, with the reason if nothing was revoked.
-    Release(Option<String>),
-}
-
-/// The answer to a step.
-enum Answer {
-    Refreshed(Option<SpendOutcome<zoom::Error>>),
-    Revoked(Result<(), zoom::Error>),
-}
 
 /// Adds or removes the finalizer to match the deletion policy. Returns whether the object was changed.
 ///
@@ -144,7 +106,10 @@ pub async fn conclude(
                 let place = Place::of(connection, &ending.namespace_uid);
                 let home = observe::integration_key(connection).namespace;
                 let attempt = context.grants.spend(place, &app, &home).await;
-                Answer::Refreshed(attempt.ok().map(|attempt| attempt.outcome).transpose()?)
+                match attempt {
+                    Ok(attempt) => Answer::Refreshed(attempt.outcome?),
+                    Err(early) => Answer::Postponed(early),
+                }
             }
             Step::Revoke(app, grant) => {
                 context.writer.lead()?;
@@ -187,17 +152,6 @@ async fn unseen(
     }
 }
 
-/// What to do without permission to read: the Role was deleted with its namespace. It may come back, but the
-/// deletion does not wait for it forever.
-fn blind(until: Timestamp, now: Timestamp) -> Step {
-    if now < until {
-        return Step::Wait(until);
-    }
-    Step::Release(Some(
-        "The operator may no longer read Secrets in this namespace.".into(),
-    ))
-}
-
 async fn observe(
     context: &Context,
     connection: &ZoomConnection,
@@ -235,108 +189,9 @@ async fn observe(
         },
         namespace_uid,
         failure: failure.filter(|failure| failure.time.0 >= begun),
+        turn: None,
         until: schedule::later(begun, PATIENCE),
     })
-}
-
-/// Why a grant that the status names cannot be revoked: its Secret is gone, or about to go.
-fn missing(connection: &ZoomConnection, found: &GrantSecret) -> Option<String> {
-    let known = connection.status.as_ref()?.grant.as_ref()?;
-    let is_gone = matches!(found, GrantSecret::Absent | GrantSecret::Leaving);
-    (is_gone && known.lost.is_none()).then(|| gone(connection))
-}
-
-fn gone(connection: &ZoomConnection) -> String {
-    let name = secret::name(&connection.name_any());
-    format!("Somebody deleted Secret {name}, which held it.")
-}
-
-/// What to do next. It respects Zoom's wait; a wait that lasts longer than the deletion is not started.
-fn plan(ending: &Ending, now: Timestamp) -> Step {
-    let Some(grant) = &ending.grant else {
-        return Step::Release(ending.missing.clone());
-    };
-    if let Some(failure) = &ending.failure {
-        let retry_at = failure.retry_at.0;
-        if retry_at >= ending.until || now >= ending.until {
-            return Step::Release(Some(failure.message.clone()));
-        }
-        if retry_at > now {
-            return Step::Wait(retry_at);
-        }
-    }
-    let Some(app) = &ending.app else {
-        return Step::Release(Some("The app's credentials are no longer there, or the integration does not allow this namespace any more.".into()));
-    };
-    match grant.standing(&client_of(app)) {
-        Standing::Usable => {}
-        Standing::Lost(_) => return Step::Release(None),
-        Standing::OtherClient => {
-            return Step::Release(Some(
-                "The credentials Secret holds another client id than the one of this grant.".into(),
-            ));
-        }
-    }
-    let works = grant.loss.is_none()
-        && grant
-            .access
-            .as_ref()
-            .is_some_and(|access| access.expires_at > now);
-    if works {
-        Step::Revoke(app.clone(), Box::new(grant.clone()))
-    } else {
-        Step::Refresh(app.clone())
-    }
-}
-
-/// What an answer means, and when to try again, by the same rule as for every other request.
-fn settle(
-    connection: &ZoomConnection,
-    mut ending: Ending,
-    answer: Answer,
-    now: Timestamp,
-) -> Ending {
-    let failed = |ending: &Ending, reason: Reason, message: String, retry_after| {
-        let attempt = Attempt {
-            reason,
-            message,
-            retry_after,
-            credentials_version: "",
-            expires_at: None,
-        };
-        let uid = connection.uid().unwrap_or_default();
-        Some(failure::record(attempt, ending.failure.as_ref(), &uid, now))
-    };
-    let refused = |ending: &Ending, error: &zoom::Error| {
-        failed(
-            ending,
-            error.fault.into(),
-            error.message(),
-            error.retry_after,
-        )
-    };
-    match answer {
-        Answer::Refreshed(Some(SpendOutcome::Stored(grant))) => ending.grant = Some(*grant),
-        Answer::Refreshed(Some(SpendOutcome::Gone)) => {
-            ending.grant = None;
-            ending.missing = Some(gone(connection));
-        }
-        Answer::Refreshed(Some(SpendOutcome::Lost(_))) | Answer::Revoked(Ok(())) => {
-            ending.grant = None;
-        }
-        Answer::Refreshed(Some(SpendOutcome::Refused(refusal))) => {
-            ending.failure = refused(&ending, &refusal.error);
-        }
-        Answer::Revoked(Err(error)) => ending.failure = refused(&ending, &error),
-        Answer::Refreshed(
-            Some(SpendOutcome::Waiting | SpendOutcome::Superseded | SpendOutcome::OtherClient)
-            | None,
-        ) => {
-            let message = "The last refresh is still under way.".to_owned();
-            ending.failure = failed(&ending, Reason::RequestingToken, message, None);
-        }
-    }
-    ending
 }
 
 async fn revoke(zoom: &zoom::Client, app: &App, grant: &Grant) -> Result<(), zoom::Error> {

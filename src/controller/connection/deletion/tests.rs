@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use super::*;
-use grant::{Access, Credential, Lost};
+use crate::controller::grants::{TooEarly, client_of};
+use grant::{Access, Credential, Lost, SpendOutcome};
 use zoom::{Error, Fault};
 
 fn at(second: i64) -> Timestamp {
@@ -46,6 +47,7 @@ fn ending(expires: i64) -> Ending {
         }),
         namespace_uid: "n".into(),
         failure: None,
+        turn: None,
         until: at(120),
     }
 }
@@ -75,6 +77,25 @@ fn zooms_wait_is_kept_within_the_time_of_a_deletion() {
     assert!(matches!(plan(&soon, at(50)), Step::Revoke(..)));
     let late = settle(&connection(), ending(3600), limited(Some(600)), at(10));
     assert!(matches!(plan(&late, at(11)), Step::Release(Some(_))));
+}
+
+#[test]
+fn a_place_in_line_is_waited_for_and_is_no_failure() {
+    let told = |wait, now| {
+        let early = Answer::Postponed(TooEarly(Duration::from_secs(wait)));
+        settle(&connection(), ending(0), early, at(now))
+    };
+    let soon = told(30, 10);
+    assert!(soon.failure.is_none());
+    assert!(matches!(plan(&soon, at(10)), Step::Wait(until) if until == at(40)));
+    assert!(matches!(plan(&soon, at(40)), Step::Refresh(_)));
+    // One attempt more at the end, in case that the others are done.
+    let late = told(600, 10);
+    assert!(matches!(plan(&late, at(10)), Step::Wait(until) if until == at(120)));
+    let Step::Release(Some(why)) = plan(&told(600, 120), at(120)) else {
+        panic!("it ends");
+    };
+    assert!(why.contains("turn"), "{why}");
 }
 
 #[test]
@@ -140,7 +161,7 @@ fn a_grant_that_somebody_deleted_is_told_of() {
     let lost = with(json!({"since": at(0), "lost": "Deauthorized"}));
     assert_eq!(missing(&lost, &GrantSecret::Absent), None);
     // It went while a token to revoke with was requested.
-    let answer = Answer::Refreshed(Some(SpendOutcome::Gone));
+    let answer = Answer::Refreshed(SpendOutcome::Gone);
     let gone = settle(&connection(), ending(0), answer, at(1));
     assert!(matches!(plan(&gone, at(1)), Step::Release(Some(_))));
 }
