@@ -356,7 +356,7 @@ register! {
     /// somebody deleted the Secret of the grant. Not in `status.grant.lost`
     GrantDeleted = "GrantDeleted" in [Grant] on [Ready(False)]
         for AuthorizingPerson: "open the link and authorize again";
-    /// the grant was copied here from another namespace or cluster, and is not used. Not in `status.grant.lost`
+    /// the grant was copied here from another namespace or cluster, or left by an earlier connection of this name, and is not used. Not in `status.grant.lost`
     GrantCopied = "GrantCopied" in [Grant] on [Ready(False)]
         for AuthorizingPerson: "authorize here; see [Moving and restoring](general-apps.md#moving-and-restoring-a-cluster)";
     /// the credentials Secret holds another client id than the one that the grant was given to. Nothing is sent to Zoom, and the grant is kept. Not in `status.grant.lost`

@@ -8,7 +8,6 @@ use kube::{
     runtime::events::{Event, EventType},
 };
 use runtime::audit::{Action, Kind, Record};
-use serde_json::json;
 
 use super::{
     holder::other_holder,
@@ -324,7 +323,7 @@ async fn identify(
 }
 
 async fn reown_grant(connection: &ZoomConnection, secrets: &Api<Secret>) -> Result<Read, Error> {
-    let patch = json!({"metadata": {"ownerReferences": secret::owners(connection)}});
+    let patch = secret::alteration(connection);
     let params = PatchParams {
         field_manager: Some(FIELD_MANAGER.into()),
         ..PatchParams::default()

@@ -157,7 +157,7 @@ fn grant(findings: &Findings<'_>) -> Option<Verdict> {
             Phase::ReauthorizationRequired,
             Reason::GrantCopied,
             format!(
-                "The grant was copied here from another namespace or cluster, where it may be in use. {}",
+                "The grant was copied here from another namespace or cluster, where it may be in use, or an earlier connection of this name left it. {}",
                 way_back(findings)
             ),
         )),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use data_encoding::BASE64;
 use k8s_openapi::{
     ByteString,
     api::core::v1::Secret,
@@ -9,6 +10,7 @@ use k8s_openapi::{
 };
 use kube::ResourceExt as _;
 use secrecy::SecretString;
+use serde_json::{Value, json};
 
 use crate::{
     api::{
@@ -30,7 +32,11 @@ mod key {
     pub const IDENTITY: &str = "identity";
     pub const NAMESPACE_UID: &str = "namespace-uid";
     pub const IMPORTED: &str = "imported";
+    pub const CONNECTION_UID: &str = "connection-uid";
 }
+
+/// In place of the UID of a namespace, in a grant that another connection left behind: like a copy, it is not used.
+const ELSEWHERE: &str = "elsewhere";
 
 /// Key of a refresh token in a Secret to import.
 pub const REFRESH_TOKEN: &str = "refresh-token";
@@ -88,7 +94,34 @@ pub fn build(connection: &ZoomConnection, kept: &StoredGrant) -> Secret {
         ..Secret::default()
     };
     put(&mut secret, kept);
+    if let Some(uid) = holder(connection) {
+        let data = secret.data.get_or_insert_default();
+        data.insert(key::CONNECTION_UID.into(), ByteString(uid.into_bytes()));
+    }
     secret
+}
+
+/// UID of the connection, for a grant that has no owner although it must not outlive its connection. If it does,
+/// because somebody removed the finalizer, no other connection of that name uses it.
+fn holder(connection: &ZoomConnection) -> Option<String> {
+    let revokes = connection.deletion_policy() == ConnectionDeletionPolicy::Revoke;
+    connection.uid().filter(|_| revokes)
+}
+
+/// The UID that a Secret names.
+fn named_holder(secret: &Secret) -> Option<&[u8]> {
+    let data = secret.data.as_ref()?;
+    data.get(key::CONNECTION_UID).map(|uid| &*uid.0)
+}
+
+/// A merge patch that makes the Secret follow the deletion policy.
+#[must_use]
+pub fn alteration(connection: &ZoomConnection) -> Value {
+    let holder = holder(connection).map(|uid| BASE64.encode(uid.as_bytes()));
+    json!({
+        "metadata": {"ownerReferences": owners(connection)},
+        "data": {key::CONNECTION_UID: holder},
+    })
 }
 
 /// Labels of a connection's grant Secret.
@@ -188,25 +221,40 @@ pub fn read(connection: &ZoomConnection, secret: Option<&Secret>) -> GrantSecret
     if leaving || secret.metadata.deletion_timestamp.is_some() {
         return GrantSecret::Leaving;
     }
-    get(secret).map_or(GrantSecret::Broken, |kept| {
+    get(secret).map_or(GrantSecret::Broken, |mut kept| {
+        if is_left_behind(connection, secret) {
+            kept.namespace_uid = ELSEWHERE.to_owned();
+        }
         GrantSecret::Ours(Box::new(kept))
     })
 }
 
-/// Whether the owner references match the deletion policy.
+/// Whether another connection of this name should have revoked the grant, and is gone without that.
+fn is_left_behind(connection: &ZoomConnection, secret: &Secret) -> bool {
+    let own = connection.metadata.uid.as_deref().map(str::as_bytes);
+    let named = named_holder(secret);
+    secret.owner_references().is_empty() && named.is_some() && named != own
+}
+
+/// Whether the owner references, or the UID in their place, match the deletion policy.
 #[must_use]
 pub fn follows_policy(connection: &ZoomConnection, secret: &Secret) -> bool {
     let owned = secret
         .owner_references()
         .iter()
         .any(|owner| Some(&owner.uid) == connection.metadata.uid.as_ref());
+    if is_left_behind(connection, secret) {
+        // It goes on naming the other one until a new grant replaces it.
+        return true;
+    }
+    let holder = holder(connection);
     owned != owners(connection).is_empty()
+        && named_holder(secret) == holder.as_deref().map(str::as_bytes)
 }
 
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use serde_json::json;
 
     use super::*;
     use grant::Credential;
@@ -302,5 +350,37 @@ mod tests {
             read(&connection("other", "Delete"), Some(&retained)),
             GrantSecret::Ours(_)
         ));
+    }
+
+    #[test]
+    fn what_was_to_be_revoked_is_not_taken_over_by_a_successor() {
+        let (owner, other) = (connection("u", "Revoke"), connection("other", "Revoke"));
+        let secret = build(&owner, &kept());
+        assert!(matches!(read(&owner, Some(&secret)), GrantSecret::Ours(_)));
+        let GrantSecret::Ours(left) = read(&other, Some(&secret)) else {
+            panic!("it is replaced by a consent");
+        };
+        assert_eq!(left.namespace_uid, ELSEWHERE, "it counts as a copy");
+        assert!(follows_policy(&other, &secret), "it is not renamed");
+        assert_eq!(get(&secret).unwrap().namespace_uid, "n");
+        // An earlier version named nobody. The next pass does.
+        let mut earlier = secret.clone();
+        earlier.data.as_mut().unwrap().remove(key::CONNECTION_UID);
+        assert!(matches!(read(&owner, Some(&earlier)), GrantSecret::Ours(_)));
+        assert!(follows_policy(&owner, &secret) && !follows_policy(&owner, &earlier));
+        let patch = alteration(&owner);
+        assert_eq!(patch["data"]["connection-uid"], BASE64.encode(b"u"));
+        // With another policy nobody is named: the owner is enough, or anybody may have it.
+        for policy in ["Delete", "Retain"] {
+            let changed = connection("u", policy);
+            assert_eq!(alteration(&changed)["data"]["connection-uid"], Value::Null);
+            assert!(!follows_policy(&changed, &secret), "{policy}");
+            let built = build(&changed, &kept());
+            assert_eq!(named_holder(&built), None, "{policy}");
+        }
+        // A refresh keeps the name.
+        let mut refreshed = secret.clone();
+        put(&mut refreshed, &kept());
+        assert_eq!(named_holder(&refreshed), Some(&b"u"[..]));
     }
 }
