@@ -223,7 +223,7 @@ pub fn read(connection: &ZoomConnection, secret: Option<&Secret>) -> GrantSecret
     }
     get(secret).map_or(GrantSecret::Broken, |mut kept| {
         if is_left_behind(connection, secret) {
-            kept.namespace_uid = ELSEWHERE.to_owned();
+            ELSEWHERE.clone_into(&mut kept.namespace_uid);
         }
         GrantSecret::Ours(Box::new(kept))
     })

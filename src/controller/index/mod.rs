@@ -1,4 +1,4 @@
-//! What the watches know about all objects, in one place. [`Index::apply`] adds an object, [`Index::delete`]
+//! What the watches know about all objects, in one place. [`Index::told`] adds an object, [`Index::delete`]
 //! forgets it with everything known about it. Both return the objects that need a pass because of the change.
 //!
 //! The index is never older than our own last write: after a write, the answer goes to [`Index::wrote`]. It

@@ -109,14 +109,14 @@ impl Index {
         state.rivals.forget(key);
     }
 
-    /// Adds an object from a watch. Returns the objects that need a pass because of it: none if this version was
-    /// already known.
+    /// As [`Index::told`], without that difference.
+    #[cfg(test)]
     pub fn apply<K: Watched>(&self, object: K) -> Vec<Key> {
         let Affected { changed, asked } = self.told(object);
         changed.into_iter().chain(asked).collect()
     }
 
-    /// The same for the answer to our own write. A declared resource that is not known stays unknown: the watch, which
+    /// Adds the answer to our own write. A declared resource that is not known stays unknown: the watch, which
     /// may be faster than the answer, reports the end of an object only once, and adds what is new.
     pub fn wrote<K: Watched>(&self, object: K) -> Vec<Key> {
         let mut state = self.lock();
@@ -127,7 +127,8 @@ impl Index {
         changed.into_iter().chain(asked).collect()
     }
 
-    /// As [`Index::apply`]. Says apart which object only asks for another token.
+    /// Adds an object from a watch. Returns the objects that need a pass because of it, and apart which only asks for
+    /// another token: none if this version was already known.
     pub fn told<K: Watched>(&self, object: K) -> Affected {
         self.lock().told(object)
     }
