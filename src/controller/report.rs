@@ -78,7 +78,7 @@ where
             uid: meta.uid.clone(),
             ..ObjectMeta::default()
         },
-        "status": status,
+        "status": full(json!(status)),
     });
     let written = api
         .patch_status(
@@ -118,6 +118,17 @@ fn signed<K: Reported>(object: &K, status: &K::Status, release: &str) -> K::Stat
         *K::operator(&mut status) = release.map(ToOwned::to_owned);
     }
     status
+}
+
+/// A status without objects that are empty: an API server makes `null` of one whose last field is taken away, and then
+/// refuses the whole status.
+fn full(status: Value) -> Value {
+    let Value::Object(fields) = status else {
+        return status;
+    };
+    let fields = fields.into_iter().map(|(name, value)| (name, full(value)));
+    let is_empty = |value: &Value| value.as_object().is_some_and(serde_json::Map::is_empty);
+    fields.filter(|(_, value)| !is_empty(value)).collect()
 }
 
 /// Reports that the operator lacks a permission in the resource's namespace. The rest of its status is as it was
@@ -318,6 +329,18 @@ fn severity(type_: Type, status: &str, phase: Option<Phase>) -> EventType {
 mod tests {
     use super::*;
     use crate::api::v1alpha1::ZoomConnection;
+
+    #[test]
+    fn an_empty_part_of_a_status_is_not_written() {
+        let status = json!({
+            "token": {},
+            "webhook": {"url": "u", "buffer": {"a": {}}},
+            "conditions": [{}],
+            "warnings": [],
+        });
+        let written = json!({"webhook": {"url": "u"}, "conditions": [{}], "warnings": []});
+        assert_eq!(full(status), written);
+    }
 
     #[test]
     fn a_status_is_signed_when_it_is_written_and_not_written_to_be_signed() {

@@ -40,7 +40,7 @@ pub use scopes::Scopes;
 pub use setup::{CredentialsStatus, SameValue, SetupEntry, SetupStep};
 pub use status::{
     BufferStatus, ConnectionsStatus, Phase, ScopesStatus, TokenStatus, WebhookStatus,
-    ZoomIntegrationStatus,
+    ZoomIntegrationStatus, told,
 };
 pub use tenancy::{
     AccountClaim, AllowedNamespaces, ConnectionSink, IntegrationRef, NamespacesFrom,

@@ -117,6 +117,13 @@ pub struct ScopesStatus {
     pub excess: Vec<String>,
 }
 
+/// A part of a status that says something. One that says nothing is left out: an API server makes `null` of a part
+/// whose last field is taken away, and then refuses the status.
+#[must_use]
+pub fn told<T: Default + PartialEq>(part: T) -> Option<T> {
+    (part != T::default()).then_some(part)
+}
+
 /// The access token of a `ServerToServer` app or a Team Chat bot.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]

@@ -19,7 +19,7 @@ use crate::{
         reason::Reason,
         v1alpha1::{
             ConsentMode, GrantStatus, ScopesStatus, SubjectStatus, TokenStatus, ZoomConnection,
-            ZoomConnectionStatus,
+            ZoomConnectionStatus, told,
         },
     },
     controller::{
@@ -134,12 +134,14 @@ pub fn status(
         operator_class: setting.operator_class.map(ToOwned::to_owned),
         install_url: install_url.clone(),
         subject: subject(observed, mismatch.as_ref()).or(before.subject),
-        scopes: scopes.map(|scopes| ScopesStatus {
-            granted: scopes.granted,
-            missing: scopes.missing,
-            excess: scopes.excess,
+        scopes: scopes.and_then(|scopes| {
+            told(ScopesStatus {
+                granted: scopes.granted,
+                missing: scopes.missing,
+                excess: scopes.excess,
+            })
         }),
-        token: Some(token),
+        token: told(token),
         grant,
         consent: situation.consent.clone(),
         account: situation.account.clone(),

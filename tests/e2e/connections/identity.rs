@@ -65,7 +65,7 @@ async fn pinned(bed: Bed) -> anyhow::Result<()> {
     bed.apply(&secret("ada-import", &[("refresh-token", token)]))
         .await?;
     let connection = until(&bed, "ada", "WrongSubject").await?;
-    ensure!(message(&connection, "Ready").contains("authorized first"));
+    ensure!(message(&connection, "Ready").contains("different person authorized"));
     ensure!(connection["status"]["subject"] == first["status"]["subject"]);
     // What the first person gave is of use until it expires; nothing of the other's is published.
     let private = super::stored(&bed, "ada").await?;

@@ -39,7 +39,7 @@ use crate::{
         condition::{self, Statement, Status, Type},
         v1alpha1::{
             ConnectionsStatus, ConsentMode, Phase, ScopesStatus, TokenStatus, WebhookStatus,
-            ZoomConnection, ZoomIntegration, ZoomIntegrationStatus,
+            ZoomConnection, ZoomIntegration, ZoomIntegrationStatus, told,
         },
     },
     controller::{
@@ -145,7 +145,9 @@ pub fn status(
 
     let client_id = client_id(integration, observed, setting, &mut statements);
     // A Secret that is still to be removed is remembered.
-    let token = (spec.has_own_token() || applied.has_old_token_secret).then(|| token(applied));
+    let token = (spec.has_own_token() || applied.has_old_token_secret)
+        .then(|| token(applied))
+        .and_then(told);
     let generation = integration.metadata.generation;
     let conditions = condition::merge(&before.conditions, statements, generation, now);
     let next = next(
@@ -170,10 +172,12 @@ pub fn status(
         install_url: install_url(integration, client_id.as_deref(), setting),
         redirect_url,
         client_id,
-        scopes: scopes.map(|scopes| ScopesStatus {
-            granted: scopes.granted,
-            missing: scopes.missing,
-            excess: scopes.excess,
+        scopes: scopes.and_then(|scopes| {
+            told(ScopesStatus {
+                granted: scopes.granted,
+                missing: scopes.missing,
+                excess: scopes.excess,
+            })
         }),
         token,
         webhook,
