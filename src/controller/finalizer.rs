@@ -6,7 +6,7 @@ use kube::{
     core::{DeserializeGuard, NamespaceResourceScope},
 };
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     error::Error,
@@ -14,6 +14,9 @@ use super::{
     key::Key,
     writer::Writer,
 };
+
+/// How often the removal from a deleted object is tried, if others change it meanwhile.
+const RETRIES: usize = 5;
 
 /// Whether the object has this finalizer.
 #[must_use]
@@ -43,6 +46,42 @@ where
     if wanted == holds(object, finalizer) {
         return Ok(false);
     }
+    let api: Api<K> = writer.beside(object)?;
+    let name = object.name_any();
+    let mut object = object.clone();
+    for _ in 0..RETRIES {
+        let patched = api
+            .patch(
+                &name,
+                &PatchParams::default(),
+                &Patch::Merge(change(&object, finalizer, wanted)),
+            )
+            .await;
+        match patched {
+            // The last finalizer of a deleted object: the answer is its end, which the watch reports.
+            Ok(written) if is_over(&written) => return Ok(true),
+            Ok(written) => {
+                writer.wrote(&Key::from(&object), DeserializeGuard(Ok(written)));
+                return Ok(true);
+            }
+            Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(true),
+            // What the deletion had to do is done. The garbage collector removes its own finalizer at the same time.
+            Err(kube::Error::Api(status)) if status.is_conflict() && is_deleted(&object) => {
+                let live = api.get_opt(&name).await?;
+                let same = live.filter(|live| live.uid() == object.uid());
+                match same {
+                    Some(live) if holds(&live, finalizer) => object = live,
+                    _ => return Ok(true),
+                }
+            }
+            Err(error) => return Err(Error::from_write(error)),
+        }
+    }
+    Err(Error::Conflict)
+}
+
+/// The finalizers with this one, or without it.
+fn change(object: &impl Resource, finalizer: &str, wanted: bool) -> Value {
     let mut finalizers: Vec<&str> = object
         .finalizers()
         .iter()
@@ -52,28 +91,14 @@ where
     if wanted {
         finalizers.push(finalizer);
     }
-    let patch = json!({"metadata": {
-        "resourceVersion": object.resource_version(),
+    json!({"metadata": {
+        "resourceVersion": object.meta().resource_version,
         "finalizers": finalizers,
-    }});
-    let api: Api<K> = writer.beside(object)?;
-    let patched = api
-        .patch(
-            &object.name_any(),
-            &PatchParams::default(),
-            &Patch::Merge(patch),
-        )
-        .await;
-    match patched {
-        // The last finalizer of a deleted object: the answer is its end, which the watch reports.
-        Ok(written) if is_over(&written) => Ok(true),
-        Ok(written) => {
-            writer.wrote(&Key::from(object), DeserializeGuard(Ok(written)));
-            Ok(true)
-        }
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(true),
-        Err(error) => Err(Error::from_write(error)),
-    }
+    }})
+}
+
+fn is_deleted(object: &impl Resource) -> bool {
+    object.meta().deletion_timestamp.is_some()
 }
 
 /// Whether the object no longer exists, by the answer to a write.
