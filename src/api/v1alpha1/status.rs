@@ -4,6 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
+use zoom::scopes::Comparison;
 
 use super::{
     failure::TokenFailure,
@@ -115,6 +116,18 @@ pub struct ScopesStatus {
     /// Granted and not declared.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub excess: Vec<String>,
+}
+
+impl ScopesStatus {
+    /// The status of what Zoom granted; `None` if that is nothing.
+    #[must_use]
+    pub fn of(compared: Comparison) -> Option<Self> {
+        told(Self {
+            granted: compared.granted,
+            missing: compared.missing,
+            excess: compared.excess,
+        })
+    }
 }
 
 /// A part of a status that says something. One that says nothing is left out: an API server makes `null` of a part

@@ -134,13 +134,7 @@ pub fn status(
         operator_class: setting.operator_class.map(ToOwned::to_owned),
         install_url: install_url.clone(),
         subject: subject(observed, mismatch.as_ref()).or(before.subject),
-        scopes: scopes.and_then(|scopes| {
-            told(ScopesStatus {
-                granted: scopes.granted,
-                missing: scopes.missing,
-                excess: scopes.excess,
-            })
-        }),
+        scopes: scopes.and_then(ScopesStatus::of),
         token: told(token),
         grant,
         consent: situation.consent.clone(),

@@ -20,47 +20,41 @@ const ALL: &str = "*";
 /// Writes them.
 pub fn encode(index: &Index, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
     let away = index.away();
-    if !away.is_empty() {
-        let mut family = encoder.encode_descriptor(
-            "zoom_operator_namespace_unwatched_kinds",
-            "Kinds of objects that cannot be watched in a namespace: it does not exist, or the operator has no Role there",
-            None,
-            MetricType::Gauge,
-        )?;
-        for (namespace, kinds) in away {
-            let labels = [(NAMESPACE, namespace.as_deref().unwrap_or(ALL))];
-            ConstGauge::new(kinds).encode(family.encode_family(&labels)?)?;
-        }
+    let mut family = encoder.encode_descriptor(
+        "zoom_operator_namespace_unwatched_kinds",
+        "Kinds of objects that cannot be watched in a namespace: it does not exist, or the operator has no Role there",
+        None,
+        MetricType::Gauge,
+    )?;
+    for (namespace, kinds) in away {
+        let labels = [(NAMESPACE, namespace.as_deref().unwrap_or(ALL))];
+        ConstGauge::new(kinds).encode(family.encode_family(&labels)?)?;
     }
     let unready = index.unready(Timestamp::now());
-    if !unready.is_empty() {
-        let mut family = encoder.encode_descriptor(
-            "zoom_operator_resource_not_ready",
-            "1 for each object that has not been ready for ten minutes, by reason; the 1,000 that wait longest",
-            None,
-            MetricType::Gauge,
-        )?;
-        for (key, reason) in unready {
-            let labels = [
-                ("kind", key.kind.as_str()),
-                (NAMESPACE, &*key.namespace),
-                ("resource_name", &*key.name),
-                ("reason", reason.as_str()),
-            ];
-            ConstGauge::new(1_i64).encode(family.encode_family(&labels)?)?;
-        }
+    let mut family = encoder.encode_descriptor(
+        "zoom_operator_resource_not_ready",
+        "1 for each object that has not been ready for ten minutes, by reason; the 1,000 that wait longest",
+        None,
+        MetricType::Gauge,
+    )?;
+    for (key, reason) in unready {
+        let labels = [
+            ("kind", key.kind.as_str()),
+            (NAMESPACE, &*key.namespace),
+            ("resource_name", &*key.name),
+            ("reason", reason.as_str()),
+        ];
+        ConstGauge::new(1_i64).encode(family.encode_family(&labels)?)?;
     }
     let rivals = index.rivals(Timestamp::now());
-    if !rivals.is_empty() {
-        let mut family = encoder.encode_descriptor(
-            "zoom_operator_objects_served_twice",
-            "Objects that another release of the operator serves, too, by that release",
-            None,
-            MetricType::Gauge,
-        )?;
-        for (rival, objects) in rivals {
-            ConstGauge::new(objects).encode(family.encode_family(&[("rival", &*rival)])?)?;
-        }
+    let mut family = encoder.encode_descriptor(
+        "zoom_operator_objects_served_twice",
+        "Objects that another release of the operator serves, too, by that release",
+        None,
+        MetricType::Gauge,
+    )?;
+    for (rival, objects) in rivals {
+        ConstGauge::new(objects).encode(family.encode_family(&[("rival", &*rival)])?)?;
     }
     Ok(())
 }

@@ -90,6 +90,9 @@ async fn healthy(bed: Bed) -> anyhow::Result<()> {
         "connections_stalled",
         "connections_unrouted",
         "integrations_stalled",
+        "namespace_unwatched_kinds",
+        "objects_served_twice",
+        "resource_not_ready",
     ];
     let absent = absent.map(|name| format!("zoom_operator_{name}"));
     wait_for("every metric is known by its name", LIMIT, || async {

@@ -172,13 +172,7 @@ pub fn status(
         install_url: install_url(integration, client_id.as_deref(), setting),
         redirect_url,
         client_id,
-        scopes: scopes.and_then(|scopes| {
-            told(ScopesStatus {
-                granted: scopes.granted,
-                missing: scopes.missing,
-                excess: scopes.excess,
-            })
-        }),
+        scopes: scopes.and_then(ScopesStatus::of),
         token,
         webhook,
         connections: spec.is_general().then(|| setting.connections.clone()),
