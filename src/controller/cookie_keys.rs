@@ -175,9 +175,9 @@ mod tests {
         let mut spoilt = next("keys", None, vec![1; LENGTH], at(0)).unwrap();
         let data = spoilt.data.as_mut().unwrap();
         data.insert(CURRENT.into(), ByteString(vec![1; 3]));
-        let mended = next("keys", Some(&spoilt), vec![2; LENGTH], at(1)).unwrap();
+        let next_pair = next("keys", Some(&spoilt), vec![2; LENGTH], at(1)).unwrap();
         assert_eq!(
-            (key(&mended, CURRENT), key(&mended, PREVIOUS)),
+            (key(&next_pair, CURRENT), key(&next_pair, PREVIOUS)),
             (Some(2), None)
         );
     }

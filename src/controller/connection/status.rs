@@ -298,7 +298,7 @@ fn token_fresh(findings: &Findings<'_>, grant: Option<&GrantStatus>, now: Timest
             Status::False,
             Reason::GrantExpiring,
             format!(
-                "The grant was not used for long and dies at {dies}: resume the integration or mend what keeps it from being refreshed, or the person must authorize again."
+                "The grant was not used for long and dies at {dies}: resume the integration or fix what keeps it from being refreshed, or the person must authorize again."
             ),
         );
     }

@@ -58,7 +58,7 @@ impl<'a> Sink<'a> {
     }
 }
 
-/// The message if only sinks of connections fail: it is theirs to mend, and other events do not wait.
+/// The message if only sinks of connections fail: that is for them to fix, and other events do not wait.
 fn others(sink: &Sink<'_>, step: &str) -> Option<String> {
     if sink
         .health
