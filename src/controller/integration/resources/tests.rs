@@ -55,11 +55,11 @@ fn policy() -> ReceiverPolicy {
     }
 }
 
-fn render(webhook: Value, change: impl Fn(&mut Setting<'_>)) -> Resources {
-    let (image, policy) = (image(), policy());
-    let mut setting = Setting {
-        image: &image,
-        policy: &policy,
+/// Of a receiver that may have its sink, without anything there.
+fn setting<'a>(image: &'a ReceiverImage, policy: &'a ReceiverPolicy) -> Setting<'a> {
+    Setting {
+        image,
+        policy,
         sink: SinkAccess::Granted,
         sink_addresses: None,
         replicas: None,
@@ -67,7 +67,12 @@ fn render(webhook: Value, change: impl Fn(&mut Setting<'_>)) -> Resources {
         grown: false,
         exposed: true,
         routes: false,
-    };
+    }
+}
+
+fn render(webhook: Value, change: impl Fn(&mut Setting<'_>)) -> Resources {
+    let (image, policy) = (image(), policy());
+    let mut setting = setting(&image, &policy);
     change(&mut setting);
     build(&integration(webhook), &setting).unwrap()
 }

@@ -68,15 +68,8 @@ fn a_stateful_set_keeps_the_volume_that_it_has() {
     claims.unwrap()[0].metadata.labels = None;
     let (image, policy) = (image(), policy());
     let setting = Setting {
-        image: &image,
-        policy: &policy,
-        sink: SinkAccess::Granted,
-        sink_addresses: None,
-        replicas: None,
         live: Some(&live),
-        grown: false,
-        exposed: true,
-        routes: false,
+        ..setting(&image, &policy)
     };
     let kept = build(&integration(webhook("2Gi")), &setting).unwrap();
     let Workload::StatefulSet(set) = &kept.workload else {

@@ -10,16 +10,9 @@ fn every_object_has_the_common_labels_and_no_selector_template_or_claim() {
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .into();
     let image = image();
-    let setting = |exposed| Setting {
-        image: &image,
-        policy: &policy,
-        sink: SinkAccess::Granted,
-        sink_addresses: None,
-        replicas: None,
-        live: None,
-        grown: false,
+    let with = |exposed| Setting {
         exposed,
-        routes: false,
+        ..setting(&image, &policy)
     };
     let sink = json!({"http": {"url": "https://s"}});
     let gateway = json!({"parentRefs": [{"name": "public"}]});
@@ -36,7 +29,7 @@ fn every_object_has_the_common_labels_and_no_selector_template_or_claim() {
         let mut webhook = webhook;
         webhook["sink"] = sink.clone();
         webhook["receiver"] = json!({"replicas": 2});
-        let resources = build(&integration(webhook), &setting(true)).unwrap();
+        let resources = build(&integration(webhook), &with(true)).unwrap();
         let workload = match &resources.workload {
             Workload::Deployment(deployment) => json!(deployment),
             Workload::StatefulSet(set) => json!(set),

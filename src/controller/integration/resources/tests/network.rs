@@ -49,17 +49,7 @@ fn the_way_in_has_the_labels_and_annotations_that_are_allowed_and_the_path_type(
         let endpoint = json!({"host": "hooks.example.com", kind: wanted});
         let webhook = json!({"sink": {"http": {"url": "https://s"}}, "endpoint": endpoint});
         let image = image();
-        let setting = Setting {
-            image: &image,
-            policy: &policy,
-            sink: SinkAccess::Granted,
-            sink_addresses: None,
-            replicas: None,
-            live: None,
-            grown: false,
-            exposed: true,
-            routes: false,
-        };
+        let setting = setting(&image, &policy);
         let built = build(&integration(webhook), &setting).unwrap();
         (json!(built.ingress), json!(built.http_route))
     };
@@ -148,17 +138,7 @@ fn a_declared_domain_validation_reaches_the_receiver() {
             "endpoint": {"host": "hooks.example.com", "path": "/zoom", "ingress": {}},
         }));
         integration.spec.app.domain_validation = serde_json::from_value(file).unwrap();
-        let setting = Setting {
-            image: &image,
-            policy: &policy,
-            sink: SinkAccess::Granted,
-            sink_addresses: None,
-            replicas: None,
-            live: None,
-            grown: false,
-            exposed: true,
-            routes: false,
-        };
+        let setting = setting(&image, &policy);
         build(&integration, &setting).unwrap()
     };
     let plain = rendered(Value::Null);

@@ -37,17 +37,7 @@ fn the_operators_defaults_reach_pods_and_services_and_the_integration_goes_first
     };
     let built = |webhook: Value| {
         let image = image();
-        let setting = Setting {
-            image: &image,
-            policy: &policy,
-            sink: SinkAccess::Granted,
-            sink_addresses: None,
-            replicas: None,
-            live: None,
-            grown: false,
-            exposed: true,
-            routes: false,
-        };
+        let setting = setting(&image, &policy);
         build(&integration(webhook), &setting).unwrap()
     };
     let plain = built(json!({"sink": {"http": {"url": "https://s"}}}));
@@ -105,17 +95,7 @@ fn a_priority_class_that_is_not_allowed_is_not_applied() {
             ..policy()
         };
         let image = image();
-        let setting = Setting {
-            image: &image,
-            policy: &policy,
-            sink: SinkAccess::Granted,
-            sink_addresses: None,
-            replicas: None,
-            live: None,
-            grown: false,
-            exposed: true,
-            routes: false,
-        };
+        let setting = setting(&image, &policy);
         let webhook = json!({
             "sink": {"http": {"url": "https://s"}}, "receiver": {"priorityClassName": "high"},
         });
@@ -146,15 +126,8 @@ fn an_integration_says_where_its_own_pods_run_and_who_pulls_their_image() {
         .parse()
         .unwrap();
     let setting = Setting {
-        image: &image,
-        policy: &policy,
-        sink: SinkAccess::Granted,
-        sink_addresses: None,
-        replicas: None,
-        live: None,
-        grown: false,
-        exposed: true,
         routes: true,
+        ..setting(&image, &policy)
     };
     let pod = template(&build(&integration(own), &setting).unwrap());
     assert_eq!(
@@ -213,15 +186,8 @@ fn every_kind_of_receiver_is_restricted() {
             let mut integration = integration(json!({"sink": http}));
             integration.spec.webhook = Some(webhook);
             let setting = Setting {
-                image: &image,
-                policy: &policy,
-                sink: SinkAccess::Granted,
-                sink_addresses: None,
-                replicas: None,
-                live: None,
-                grown: false,
-                exposed: true,
                 routes: true,
+                ..setting(&image, &policy)
             };
             let pod = template(&build(&integration, &setting).unwrap());
             expect_restricted(&pod);
