@@ -235,9 +235,8 @@ fn claim<K: Managed>(context: &Context, key: &Key, object: &Guarded<K>) -> Claim
     if object.meta().deletion_timestamp.is_some() || has_consents {
         return Claim::Alone;
     }
-    let named = object.status().cloned();
-    let named = named.and_then(|mut status| K::operator(&mut status).take());
-    index.claim(key, named.as_deref(), Timestamp::now())
+    let named = object.status().and_then(K::operator);
+    index.claim(key, named, Timestamp::now())
 }
 
 /// Tells people of another release that works on the object.

@@ -45,7 +45,9 @@ pub trait Reported:
     /// The conditions.
     fn conditions(status: &Self::Status) -> &[Condition];
     /// The release that wrote it.
-    fn operator(status: &mut Self::Status) -> &mut Option<String>;
+    fn operator(status: &Self::Status) -> Option<&str>;
+    /// Sets it.
+    fn set_operator(status: &mut Self::Status, release: Option<String>);
     /// The status of a resource that cannot be read.
     fn unreadable(observed_generation: Option<i64>, conditions: Vec<Condition>) -> Self::Status;
 }
@@ -108,14 +110,12 @@ where
 /// The status with the name of this release. Only for a name that was never there nothing is written.
 fn signed<K: Reported>(object: &K, status: &K::Status, release: &str) -> K::Status {
     let before = object.status();
-    let named = before
-        .cloned()
-        .and_then(|mut before| K::operator(&mut before).take());
+    let named = before.and_then(K::operator);
     let mut status = status.clone();
-    K::operator(&mut status).clone_from(&named);
+    K::set_operator(&mut status, named.map(ToOwned::to_owned));
     if named.is_some() || before != Some(&status) {
         let release = Some(release).filter(|release| !release.is_empty());
-        *K::operator(&mut status) = release.map(ToOwned::to_owned);
+        K::set_operator(&mut status, release.map(ToOwned::to_owned));
     }
     status
 }

@@ -21,7 +21,7 @@ use crate::{
     api::{
         finalizer::REVOKE,
         reason::Reason,
-        v1alpha1::{ConnectionDeletionPolicy, TokenStatus, ZoomConnection},
+        v1alpha1::{ConnectionDeletionPolicy, ZoomConnection, told},
     },
     controller::{
         Context,
@@ -220,8 +220,9 @@ async fn wait(
     until: Timestamp,
 ) -> Result<Action, Error> {
     let mut status = connection.status.clone().unwrap_or_default();
-    let token = status.token.get_or_insert_with(TokenStatus::default);
+    let mut token = status.token.take().unwrap_or_default();
     token.failure.clone_from(&ending.failure);
+    status.token = told(token);
     report::report(writer, connection, &status).await?;
     Ok(Action::requeue(schedule::wait([until], Timestamp::now())))
 }

@@ -178,8 +178,12 @@ impl Reported for ZoomConnection {
         &status.conditions
     }
 
-    fn operator(status: &mut ZoomConnectionStatus) -> &mut Option<String> {
-        &mut status.operator
+    fn operator(status: &ZoomConnectionStatus) -> Option<&str> {
+        status.operator.as_deref()
+    }
+
+    fn set_operator(status: &mut ZoomConnectionStatus, release: Option<String>) {
+        status.operator = release;
     }
 
     fn unreadable(

@@ -286,8 +286,12 @@ impl Reported for ZoomIntegration {
         &status.conditions
     }
 
-    fn operator(status: &mut ZoomIntegrationStatus) -> &mut Option<String> {
-        &mut status.operator
+    fn operator(status: &ZoomIntegrationStatus) -> Option<&str> {
+        status.operator.as_deref()
+    }
+
+    fn set_operator(status: &mut ZoomIntegrationStatus, release: Option<String>) {
+        status.operator = release;
     }
 
     fn unreadable(
