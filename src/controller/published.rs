@@ -63,10 +63,7 @@ pub async fn reown(
     if live.resource_version.as_deref() != Some(resource_version) {
         return Err(Error::Conflict);
     }
-    let params = PatchParams {
-        field_manager: Some(FIELD_MANAGER.into()),
-        ..PatchParams::default()
-    };
+    let params = patch_parameters();
     secrets
         .patch(
             &owner.secret_name,
@@ -107,6 +104,15 @@ pub fn parameters() -> PostParams {
     PostParams {
         field_manager: Some(FIELD_MANAGER.into()),
         ..PostParams::default()
+    }
+}
+
+/// Parameters of a patch, which is not applied by the server: they set our field manager.
+#[must_use]
+pub fn patch_parameters() -> PatchParams {
+    PatchParams {
+        field_manager: Some(FIELD_MANAGER.into()),
+        ..PatchParams::default()
     }
 }
 

@@ -7,19 +7,20 @@ use k8s_openapi::api::{
 };
 use kube::{
     Api,
-    api::{Patch, PatchParams},
+    api::Patch,
     runtime::events::{Event, EventType},
 };
 use serde_json::{Value, json};
 
 use super::{
     error::Error,
+    published::patch_parameters,
     report::Reported,
     token_secret::{Stored, TokenSecret},
     writer::Writer,
 };
 use crate::api::{
-    FIELD_MANAGER, annotation,
+    annotation,
     reason::Reason,
     v1alpha1::{Restart, RestartWhen, Workload, WorkloadKind},
 };
@@ -122,7 +123,7 @@ pub async fn with_token<K: Reported>(
     let secrets: Api<Secret> = by.writer.beside(object)?;
     let patch = json!({"metadata": {"annotations": {(annotation::RESTARTED_FOR): marker}}});
     let written = secrets
-        .patch(secret, &parameters(), &Patch::Merge(patch))
+        .patch(secret, &patch_parameters(), &Patch::Merge(patch))
         .await;
     if let Err(error) = written {
         // The next pass applies the same patch again, which restarts nothing.
@@ -138,7 +139,7 @@ async fn roll<K: Reported>(
     marker: &str,
 ) -> Result<Result<(), String>, Error> {
     let patch = Patch::Merge(patch(marker));
-    let (name, params) = (workload.name.as_str(), parameters());
+    let (name, params) = (workload.name.as_str(), patch_parameters());
     let done = match workload.kind {
         WorkloadKind::Deployment => {
             let api: Api<Deployment> = writer.beside(object)?;
@@ -164,13 +165,6 @@ fn patch(marker: &str) -> Value {
     json!({"spec": {"template": {"metadata": {"annotations": {
         (annotation::RESTARTED_FOR): marker,
     }}}}})
-}
-
-fn parameters() -> PatchParams {
-    PatchParams {
-        field_manager: Some(FIELD_MANAGER.into()),
-        ..PatchParams::default()
-    }
 }
 
 #[cfg(test)]

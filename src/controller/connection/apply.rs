@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{
     Api, ResourceExt as _,
-    api::{DeleteParams, Patch, PatchParams, Preconditions},
+    api::{DeleteParams, Patch, Preconditions},
     runtime::events::{Event, EventType},
 };
 use runtime::audit::{Action, Kind, Record};
@@ -15,7 +15,7 @@ use super::{
     observe, plan,
 };
 use crate::{
-    api::{FIELD_MANAGER, v1alpha1::ZoomConnection},
+    api::v1alpha1::ZoomConnection,
     controller::{
         Context, audit,
         error::Error,
@@ -324,10 +324,7 @@ async fn identify(
 
 async fn reown_grant(connection: &ZoomConnection, secrets: &Api<Secret>) -> Result<Read, Error> {
     let patch = secret::alteration(connection);
-    let params = PatchParams {
-        field_manager: Some(FIELD_MANAGER.into()),
-        ..PatchParams::default()
-    };
+    let params = published::patch_parameters();
     let name = secret::name(&connection.name_any());
     let written = secrets
         .patch(&name, &params, &Patch::Merge(patch))

@@ -11,11 +11,7 @@ use kube::{
 };
 use serde_json::json;
 
-use super::{
-    memory::Routes,
-    sink::nowhere,
-    write::{erase, params},
-};
+use super::{memory::Routes, sink::nowhere, write::erase};
 use crate::{
     api::{label, v1alpha1::ZoomIntegration},
     controller::{
@@ -23,6 +19,7 @@ use crate::{
         index::Presence,
         integration::ownership::owned,
         key::Key,
+        published::patch_parameters,
         reader::{Reader, Reads},
         schedule,
         tenancy::GRACE,
@@ -125,7 +122,9 @@ async fn hold(
     };
     let secrets: Api<Secret> = writer.beside(integration)?;
     let patch = json!({"data": {file: STANDARD.encode(&json)}});
-    let patched = secrets.patch(&name, &params(), &Patch::Merge(patch)).await;
+    let patched = secrets
+        .patch(&name, &patch_parameters(), &Patch::Merge(patch))
+        .await;
     patched.map_err(Error::from_write)?;
     routes.held(&key, connection.clone(), &json);
     Ok(())

@@ -3,25 +3,18 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use contract::receiver::routes::{Connection, Route, secret_name};
 use k8s_openapi::{ByteString, api::core::v1::Secret};
-use kube::{
-    Api, Resource as _, ResourceExt as _,
-    api::{Patch, PatchParams},
-    core::Status,
-};
+use kube::{Api, Resource as _, ResourceExt as _, api::Patch, core::Status};
 use serde_json::json;
 
 use super::{decide::Wanted, memory::Routes};
 use crate::{
-    api::{
-        FIELD_MANAGER,
-        v1alpha1::{ZoomConnection, ZoomIntegration},
-    },
+    api::v1alpha1::{ZoomConnection, ZoomIntegration},
     controller::{
         error::Error,
         index::{Guarded, Index},
         integration::{ownership::owned, resources::routes_metadata},
         key::Key,
-        published::{ok_if_gone, parameters},
+        published::{ok_if_gone, parameters, patch_parameters},
         reader::{Reader, Reads},
         writer::Writer,
     },
@@ -136,7 +129,9 @@ async fn put(
         }
         Some(live) if owned(integration, &live) => {
             let patch = json!({"data": {file: STANDARD.encode(json)}});
-            let patched = secrets.patch(&name, &params(), &Patch::Merge(patch)).await;
+            let patched = secrets
+                .patch(&name, &patch_parameters(), &Patch::Merge(patch))
+                .await;
             patched.map_err(Error::from_write)?;
         }
         Some(_) => {
@@ -160,20 +155,16 @@ pub(super) async fn erase(
     let secrets: Api<Secret> = writer.within(&integration.namespace)?;
     let name = secret_name(&integration.name, connection.shard());
     let patch = json!({"data": {connection.route_key(): null}});
-    ok_if_gone(secrets.patch(&name, &params(), &Patch::Merge(patch)).await)
+    ok_if_gone(
+        secrets
+            .patch(&name, &patch_parameters(), &Patch::Merge(patch))
+            .await,
+    )
 }
 
 /// Whether the API server refused a Secret because of its size.
 fn is_full(status: &Status) -> bool {
     status.code == 413 || status.code == 422 && status.message.contains("Too long")
-}
-
-/// Of a patch of one key.
-pub(super) fn params() -> PatchParams {
-    PatchParams {
-        field_manager: Some(FIELD_MANAGER.into()),
-        ..PatchParams::default()
-    }
 }
 
 #[cfg(test)]

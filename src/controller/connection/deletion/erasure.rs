@@ -2,15 +2,11 @@
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
-use kube::{
-    Api, ResourceExt as _,
-    api::{Patch, PatchParams},
-};
+use kube::{Api, ResourceExt as _, api::Patch};
 use serde_json::json;
 
 use crate::{
     api::{
-        FIELD_MANAGER,
         reason::Reason,
         v1alpha1::{ConnectionDeletionPolicy, ZoomConnection},
     },
@@ -44,10 +40,7 @@ pub(super) async fn hand_over(writer: &Writer, connection: &ZoomConnection) -> R
         "uid": found.and_then(|found| found.metadata.uid),
         "ownerReferences": secret::owner(connection),
     }});
-    let params = PatchParams {
-        field_manager: Some(FIELD_MANAGER.into()),
-        ..PatchParams::default()
-    };
+    let params = published::patch_parameters();
     let patched = secrets.patch(&name, &params, &Patch::Merge(patch)).await;
     published::ok_if_gone(patched)
 }

@@ -7,12 +7,12 @@ use k8s_openapi::{
 };
 use kube::{
     Api,
-    api::{PartialObjectMeta, Patch, PatchParams},
+    api::{PartialObjectMeta, Patch},
 };
 use serde_json::json;
 
 use crate::{
-    api::{FIELD_MANAGER, label, v1alpha1::ZoomIntegration},
+    api::{label, v1alpha1::ZoomIntegration},
     controller::{
         error::Error, integration::resources, published, receiver_defaults::ReceiverDefaults,
         writer::Writer,
@@ -47,10 +47,7 @@ async fn take_up(
         "ownerReferences": metadata.owner_references,
         "labels": metadata.labels,
     }});
-    let params = PatchParams {
-        field_manager: Some(FIELD_MANAGER.into()),
-        ..PatchParams::default()
-    };
+    let params = published::patch_parameters();
     let secrets: Api<Secret> = writer.beside(integration)?;
     let name = resources::control_name(integration);
     secrets

@@ -1,10 +1,7 @@
 //! Workloads that are being removed: kept up to date until they are empty, then deleted.
 
 use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::Secret};
-use kube::{
-    Api, ResourceExt as _,
-    api::{Patch, PatchParams},
-};
+use kube::{Api, ResourceExt as _, api::Patch};
 use serde_json::json;
 
 use super::{
@@ -12,7 +9,7 @@ use super::{
     write::{apply as write, remove},
 };
 use crate::{
-    api::{FIELD_MANAGER, v1alpha1::ZoomIntegration},
+    api::v1alpha1::ZoomIntegration,
     controller::{
         Context,
         error::Error,
@@ -82,10 +79,7 @@ pub async fn release_claims(
     }
     let policy =
         json!({"spec": {"persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete"}}});
-    let params = PatchParams {
-        field_manager: Some(FIELD_MANAGER.into()),
-        ..PatchParams::default()
-    };
+    let params = published::patch_parameters();
     let api: Api<StatefulSet> = writer.beside(integration)?;
     match api
         .patch(&live.name_any(), &params, &Patch::Merge(policy))

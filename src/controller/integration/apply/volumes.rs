@@ -2,15 +2,12 @@
 //! storage class, and the API server answers for it.
 
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
-use kube::{
-    Api,
-    api::{Patch, PatchParams},
-};
+use kube::{Api, api::Patch};
 use serde_json::json;
 
 use crate::{
-    api::{FIELD_MANAGER, v1alpha1::ZoomIntegration},
-    controller::{error::Error, integration::model::Expansion, writer::Writer},
+    api::v1alpha1::ZoomIntegration,
+    controller::{error::Error, integration::model::Expansion, published, writer::Writer},
 };
 
 /// Expands the claims. Returns the first sentence with which the API server refused.
@@ -25,10 +22,7 @@ pub(super) async fn expand(
     let api: Api<PersistentVolumeClaim> = writer.beside(integration)?;
     let size = &expansion.size.0;
     let patch = json!({"spec": {"resources": {"requests": {"storage": size}}}});
-    let params = PatchParams {
-        field_manager: Some(FIELD_MANAGER.into()),
-        ..PatchParams::default()
-    };
+    let params = published::patch_parameters();
     let mut refused = None;
     for name in &expansion.claims {
         match api.patch(name, &params, &Patch::Merge(&patch)).await {
