@@ -170,7 +170,7 @@ fn removed(view: &View<'_>) -> Option<Step> {
     let lost = kept.grant.lost()?;
     // A token that Zoom gave later says that the app was not removed then.
     let is_new = lost != Lost::Deauthorized
-        && removed_at >= kept.grant.since
+        && refresh::second_after(removed_at) > kept.grant.since
         && refresh::at_removal(kept, Some(removed_at)).is_some();
     let grant = is_new.then(|| kept.grant.removed(removed_at))?;
     Some(store(kept, grant, Purpose::Removed))

@@ -84,7 +84,8 @@ fn at_claim(kept: &StoredGrant, claimed: Option<Timestamp>) -> Option<Timestamp>
 }
 
 /// Receivers tell whole seconds, so what they tell may have happened up to a second later.
-fn second_after(told: Timestamp) -> Timestamp {
+#[must_use]
+pub fn second_after(told: Timestamp) -> Timestamp {
     schedule::later(told, Duration::from_secs(1))
 }
 

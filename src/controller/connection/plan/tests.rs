@@ -710,6 +710,29 @@ fn an_old_removal_that_a_token_disproved_erases_nothing() {
     }
 }
 
+/// Receivers tell whole seconds: the person connected and removed the app within one.
+#[test]
+fn a_removal_in_the_second_of_the_consent_erases() {
+    for (since, is_erased) in [(99_999, true), (100_400, true), (101_000, false)] {
+        let since = Timestamp::from_millisecond(since).unwrap();
+        let mut found = settled(100);
+        if let GrantSecret::Ours(kept) = &mut found.grant {
+            kept.grant.since = since;
+            if let Some(access) = &mut kept.grant.access {
+                access.issued_at = since;
+            }
+            kept.grant = kept.grant.refused(Lost::GrantLost, &client(), at(103));
+        }
+        found.removed_at = Some(at(100));
+        let step = step(&situation(found), 104);
+        assert_eq!(
+            step.as_deref(),
+            is_erased.then_some("Store Removed"),
+            "{since}"
+        );
+    }
+}
+
 /// Somebody may have put another Secret in its place since.
 #[test]
 fn exactly_the_secret_that_was_read_is_removed() {
