@@ -220,16 +220,8 @@ impl Bed {
         what: &str,
         holds: impl Fn(&Value) -> bool,
     ) -> anyhow::Result<Value> {
-        let mut last = Value::Null;
-        let found = wait_for(&format!("{name}: {what}"), LIMIT, || async {
-            let object = self.integration(name).await?;
-            Ok(Some(object).filter(&holds))
-        })
-        .await;
-        if found.is_err() {
-            last = self.integration(name).await.unwrap_or_default();
-        }
-        found.map_err(|error| error.context(format!("status: {:#}", last["status"])))
+        self.until_object("zoomintegrations", name, what, holds)
+            .await
     }
 
     /// Waits until the controller has seen the latest change and `Ready` has this reason.
@@ -257,7 +249,7 @@ impl Bed {
         .await
     }
 
-    /// Waits until an object exists and is as wished.
+    /// Waits until an object exists and is as wished; says what it is like otherwise.
     pub async fn until_object(
         &self,
         resource: &str,
@@ -265,10 +257,20 @@ impl Bed {
         what: &str,
         holds: impl Fn(&Value) -> bool,
     ) -> anyhow::Result<Value> {
-        wait_for(&format!("{resource}/{name}: {what}"), LIMIT, || async {
+        let found = wait_for(&format!("{resource}/{name}: {what}"), LIMIT, || async {
             Ok(self.find(resource, name).await?.filter(&holds))
         })
-        .await
+        .await;
+        match found {
+            Ok(object) => Ok(object),
+            Err(error) => {
+                let last = self.find(resource, name).await.unwrap_or_default();
+                Err(anyhow::anyhow!(
+                    "{error:#}; {}",
+                    object::told(last.as_ref())
+                ))
+            }
+        }
     }
 
     /// Waits until a Deployment has all its Pods available and no old ones.

@@ -67,6 +67,15 @@ pub fn message<'a>(object: &'a Value, type_: &str) -> &'a str {
     condition(object, type_).map_or("", |condition| text(condition, "/message"))
 }
 
+/// What an object says of itself, in one line.
+pub fn told(object: Option<&Value>) -> String {
+    let Some(object) = object else {
+        return "there is none".to_owned();
+    };
+    let (reason, message) = (reason(object, "Ready"), message(object, "Ready"));
+    format!("Ready: {reason}: {message}; status: {}", object["status"])
+}
+
 /// Whether the controller has seen the latest change of the spec.
 pub fn seen(object: &Value) -> bool {
     object.pointer("/status/observedGeneration") == object.pointer("/metadata/generation")

@@ -98,18 +98,10 @@ async fn until_connection(
     what: &str,
     holds: impl Fn(&Value) -> bool,
 ) -> anyhow::Result<Value> {
-    let found = wait_for(&format!("{name}: {what}"), LIMIT, || async {
-        let connection = bed.get("zoomconnections", name).await?;
-        Ok(Some(connection).filter(|connection| seen(connection) && holds(connection)))
+    bed.until_object("zoomconnections", name, what, |connection| {
+        seen(connection) && holds(connection)
     })
-    .await;
-    match found {
-        Ok(connection) => Ok(connection),
-        Err(error) => {
-            let last = bed.get("zoomconnections", name).await.unwrap_or_default();
-            Err(error.context(format!("status: {:#}", last["status"])))
-        }
-    }
+    .await
 }
 
 /// The grant as the operator stored it.

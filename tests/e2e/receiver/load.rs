@@ -2,6 +2,7 @@
 
 use anyhow::ensure;
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
 
 use super::{RECEIVER, back_end::BackEnd, connected, pods, traffic::Traffic};
 use crate::bed::{
@@ -20,10 +21,17 @@ pub fn cases() -> Vec<Case> {
     ]
 }
 
-/// The address of a receiver's Service, which is reached from the node.
+/// The address of a receiver's Service, which is reached from the node, once it leads to a Pod: a moment after that is
+/// ready.
 pub async fn address(bed: &Bed, receiver: &str) -> anyhow::Result<String> {
     let service = bed.get("services", receiver).await?;
-    Ok(format!("http://{}/", text(&service, "/spec/clusterIP")))
+    let address = text(&service, "/spec/clusterIP");
+    wait_for("the receiver's address leads to it", LIMIT, || async {
+        let connected = TcpStream::connect((address, 80)).await;
+        Ok(connected.map(drop).ok())
+    })
+    .await?;
+    Ok(format!("http://{address}/"))
 }
 
 /// What `webhook.sink` has to be for a back end of this name.

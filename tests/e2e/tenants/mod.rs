@@ -243,18 +243,11 @@ async fn deliver(sim: &Sim, app: &App, account: &str, id: &str) -> anyhow::Resul
 
 /// Waits for a tenant's connection.
 async fn until(bed: &Bed, what: &str, holds: impl Fn(&Value) -> bool) -> anyhow::Result<Value> {
-    let found = wait_for(&format!("{}: {what}", bed.namespace()), LIMIT, || async {
-        let connection = bed.get("zoomconnections", "zoom").await?;
-        Ok(Some(connection).filter(|connection| seen(connection) && holds(connection)))
+    let what = format!("{what}, in {}", bed.namespace());
+    bed.until_object("zoomconnections", "zoom", &what, |connection| {
+        seen(connection) && holds(connection)
     })
-    .await;
-    match found {
-        Ok(connection) => Ok(connection),
-        Err(error) => {
-            let last = bed.get("zoomconnections", "zoom").await.unwrap_or_default();
-            Err(error.context(format!("status: {:#}", last["status"])))
-        }
-    }
+    .await
 }
 
 /// The keys of all routes beside the receiver.
