@@ -2,33 +2,27 @@
 //! file says that it is incomplete, and it cannot be imported. So a grant is never usable in two places, and
 //! if it is usable in none, it is in the file.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context as _, bail};
-use k8s_openapi::api::core::v1::{Namespace, Secret};
-use kube::{
-    Api, ResourceExt as _,
-    api::{ListParams, PostParams},
-};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{Api, ResourceExt as _, api::ListParams};
 
 use super::{
     args::Export,
     bundle::{Bundle, Entry, Line},
+    fence::{Fenced, File, Source},
     sealed::{self, Key},
 };
 use crate::{
-    api::v1alpha1::ZoomConnection,
-    commands::terminal::Session,
-    controller::grants::secret::{self, GrantSecret, StoredGrant},
+    api::v1alpha1::ZoomConnection, commands::terminal::Session,
+    controller::grants::secret::GrantSecret,
 };
 use grant::{Credential, Lost};
 
-/// Field manager of the writes.
-const FIELD_MANAGER: &str = "kubectl-zoom";
-/// How often a grant that is refreshed in the meantime is read again.
-const TRIES: u32 = 3;
-
 /// What to do with a grant.
 #[derive(Debug)]
-enum ExportDecision {
+pub(super) enum ExportDecision {
     /// Export it.
     Take,
     /// An interrupted export already took it out; it is in that export's file.
@@ -58,7 +52,9 @@ pub(super) async fn run(session: &Session, args: &Export) -> anyhow::Result<Vec<
     };
     let mut lines = Vec::new();
     let mut taken = Vec::new();
-    for connection in connections(session, args).await? {
+    let connections = connections(session, args).await?;
+    file.bundle.entries = left(session, &earlier, &connections).await?;
+    for connection in connections {
         let name = connection.name_any();
         let found = source.read(&connection).await?;
         let before = earlier.iter().find(|entry| entry.name == name);
@@ -80,19 +76,66 @@ pub(super) async fn run(session: &Session, args: &Export) -> anyhow::Result<Vec<
         return Ok(lines);
     }
     file.write()?;
+    let mut complete = true;
     for connection in taken {
         let name = connection.name_any();
         match source.fence(&connection, &mut file).await {
-            Ok(()) => lines.push(Line::done(&name, "exported")),
-            Err(why) => {
+            Fenced::Erased => lines.push(Line::done(&name, "exported")),
+            Fenced::Kept(why) => {
                 file.bundle.entries.retain(|entry| entry.name != name);
-                lines.push(Line::refused(&name, &format!("{why:#}")));
+                lines.push(Line::refused(&name, &why));
+            }
+            Fenced::Unknown(why) => {
+                complete = false;
+                let next = "it is in the file, and may still be here: run the same command again";
+                lines.push(Line::refused(&name, &format!("{why}; {next}")));
             }
         }
     }
-    file.bundle.complete = true;
+    file.bundle.complete = complete;
     file.write()?;
     Ok(lines)
+}
+
+/// What an interrupted export left in the file, of connections that are gone since: this may be the only place of their
+/// grants. The others have to be exported with it.
+async fn left(
+    session: &Session,
+    earlier: &[Entry],
+    connections: &[ZoomConnection],
+) -> anyhow::Result<Vec<Entry>> {
+    let api: Api<ZoomConnection> = Api::namespaced(session.client.clone(), &session.namespace);
+    let beside = beside(earlier, &session.namespace, connections)?;
+    let mut there = Vec::new();
+    for entry in &beside {
+        if api.get_metadata_opt(&entry.name).await?.is_some() {
+            there.push(entry.name.as_str());
+        }
+    }
+    if !there.is_empty() {
+        bail!(
+            "the file is of an interrupted export that has {} as well: name them too, or use --all",
+            there.join(" ")
+        );
+    }
+    Ok(beside.into_iter().cloned().collect())
+}
+
+/// What an interrupted export has beside these connections.
+fn beside<'a>(
+    earlier: &'a [Entry],
+    namespace: &str,
+    connections: &[ZoomConnection],
+) -> anyhow::Result<Vec<&'a Entry>> {
+    if let Some(other) = earlier.iter().find(|entry| entry.namespace != namespace) {
+        bail!(
+            "the file is of an interrupted export of namespace {}: continue that one, or name another file",
+            other.namespace
+        );
+    }
+    let names: BTreeSet<String> = connections.iter().map(ZoomConnection::name_any).collect();
+    let is_beside = |entry: &&Entry| !names.contains(&entry.name);
+    Ok(earlier.iter().filter(is_beside).collect())
 }
 
 /// The entries that an interrupted export left in the file.
@@ -125,7 +168,11 @@ async fn connections(session: &Session, args: &Export) -> anyhow::Result<Vec<Zoo
 }
 
 /// What to do with what exists under the name of a grant's Secret.
-fn verdict(found: &GrantSecret, earlier: Option<&Entry>, namespace_uid: &str) -> ExportDecision {
+pub(super) fn verdict(
+    found: &GrantSecret,
+    earlier: Option<&Entry>,
+    namespace_uid: &str,
+) -> ExportDecision {
     let kept = match found {
         GrantSecret::Absent => return ExportDecision::Refuse("it has no grant"),
         GrantSecret::Foreign | GrantSecret::Broken => {
@@ -161,100 +208,15 @@ fn verdict(found: &GrantSecret, earlier: Option<&Entry>, namespace_uid: &str) ->
     }
 }
 
-/// The cluster that grants are exported from.
-struct Source {
-    secrets: Api<Secret>,
-    namespace: String,
-    namespace_uid: String,
-}
-
-// === impl Source ===
-
-impl Source {
-    async fn read(&self, connection: &ZoomConnection) -> anyhow::Result<(Secret, GrantSecret)> {
-        let name = secret::name(&connection.name_any());
-        let found = self.secrets.get_opt(&name).await?;
-        let read = secret::read(connection, found.as_ref());
-        Ok((found.unwrap_or_default(), read))
-    }
-
-    fn entry(&self, connection: &ZoomConnection, secret: &Secret) -> Entry {
-        Entry {
-            namespace: self.namespace.clone(),
-            name: connection.name_any(),
-            data: secret.data.clone().unwrap_or_default(),
-        }
-    }
-
-    /// Erases the tokens here if the grant is the same as in the file. A grant that was refreshed in the
-    /// meantime is read again and written to the file first.
-    async fn fence(&self, connection: &ZoomConnection, file: &mut File<'_>) -> anyhow::Result<()> {
-        for _ in 0..TRIES {
-            let (mut secret, read) = self.read(connection).await?;
-            if let ExportDecision::Refuse(why) = verdict(&read, None, &self.namespace_uid) {
-                bail!(why);
-            }
-            let GrantSecret::Ours(kept) = read else {
-                bail!("its grant is gone");
-            };
-            file.keep(self.entry(connection, &secret))?;
-            let erased = StoredGrant {
-                grant: kept.grant.erased(Lost::Exported),
-                ..*kept
-            };
-            secret::put(&mut secret, &erased);
-            let params = PostParams {
-                field_manager: Some(FIELD_MANAGER.into()),
-                ..PostParams::default()
-            };
-            match self
-                .secrets
-                .replace(&secret.name_any(), &params, &secret)
-                .await
-            {
-                Ok(_) => return Ok(()),
-                Err(kube::Error::Api(status)) if status.is_conflict() => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        bail!(
-            "its grant changes all the time: set spec.suspend on the integration, and export again"
-        )
-    }
-}
-
-/// The file and its content.
-struct File<'a> {
-    args: &'a Export,
-    key: Key,
-    bundle: Bundle,
-}
-
-// === impl File ===
-
-impl File<'_> {
-    fn write(&self) -> anyhow::Result<()> {
-        let text = sealed::seal(&self.bundle, &self.key)?;
-        sealed::write(&self.args.output, &text)
-    }
-
-    /// Makes sure that the file has the current content of a grant.
-    fn keep(&mut self, entry: Entry) -> anyhow::Result<()> {
-        let known = self.bundle.entries.iter_mut();
-        match known.into_iter().find(|known| known.name == entry.name) {
-            Some(known) if known.data == entry.data => return Ok(()),
-            Some(known) => *known = entry,
-            None => self.bundle.entries.push(entry),
-        }
-        self.write()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
 
+    use k8s_openapi::api::core::v1::Secret;
+    use serde_json::json;
+
     use super::*;
+    use crate::controller::grants::secret::{self, StoredGrant};
     use grant::{Grant, Holder, Intent};
 
     fn kept(change: impl Fn(&mut Grant)) -> StoredGrant {
@@ -345,5 +307,36 @@ mod tests {
             read.grant.credential.fingerprint(),
             before.grant.credential.fingerprint()
         );
+    }
+
+    /// An interrupted export of `ada` and `grace` is continued by another command.
+    #[test]
+    fn what_the_file_has_beside_the_selection_is_not_forgotten() {
+        let of = |name: &str| Entry {
+            name: name.into(),
+            ..entry(&kept(|_| ()))
+        };
+        let earlier = [of("ada"), of("grace")];
+        let connection = |name: &str| -> ZoomConnection {
+            serde_json::from_value(json!({
+                "metadata": {"name": name, "namespace": "clinics"},
+                "spec": {"integrationRef": {"name": "app"}},
+            }))
+            .unwrap()
+        };
+        let names = |selected: &[ZoomConnection], namespace: &str| {
+            let found = beside(&earlier, namespace, selected);
+            found.map(|found| {
+                found
+                    .iter()
+                    .map(|entry| entry.name.clone())
+                    .collect::<Vec<_>>()
+            })
+        };
+        let all = [connection("ada"), connection("grace"), connection("new")];
+        assert_eq!(names(&all, "clinics").unwrap(), Vec::<String>::new());
+        assert_eq!(names(&all[..1], "clinics").unwrap(), ["grace"]);
+        let error = names(&all, "other").unwrap_err().to_string();
+        assert!(error.contains("namespace clinics"), "{error}");
     }
 }

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     api::v1alpha1::{ZoomConnection, ZoomIntegration},
     commands::terminal::Session,
-    controller::grants::secret::{self, StoredGrant},
+    controller::grants::secret::{self, GrantSecret, StoredGrant},
 };
 
 /// Field manager of the writes.
@@ -79,11 +79,28 @@ async fn import(
     };
     match secrets.create(&params, &wanted).await {
         Ok(_) => Ok(Ok(())),
-        Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(Err(format!(
+        Err(kube::Error::Api(status)) if status.is_already_exists() => {
+            let found = secrets.get_opt(&wanted.name_any()).await?;
+            Ok(there(&secret::read(&connection, found.as_ref()), &wanted))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether what is there under the name of the grant's Secret is this grant, which an import before put there, and
+/// which may have been refreshed since.
+fn there(found: &GrantSecret, wanted: &Secret) -> Result<(), String> {
+    let of_file = secret::get(wanted).map(|kept| kept.grant.id);
+    match found {
+        GrantSecret::Ours(kept)
+            if kept.grant.loss.is_none() && Some(&kept.grant.id) == of_file.as_ref() =>
+        {
+            Ok(())
+        }
+        _ => Err(format!(
             "Secret {} exists: delete it if its grant is not needed",
             wanted.name_any()
-        ))),
-        Err(error) => Err(error.into()),
+        )),
     }
 }
 
@@ -117,8 +134,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::controller::grants::secret::GrantSecret;
-    use grant::{Credential, Grant};
+    use grant::{Credential, Grant, Lost};
 
     fn entry(client_id: Option<&str>) -> Entry {
         let mut secret = Secret::default();
@@ -166,6 +182,21 @@ mod tests {
         assert_eq!((kept.grant.generation, kept.identified), (3, true));
         assert_eq!(kept.imported.as_deref(), Some("f"));
         assert_eq!(built.metadata.owner_references.unwrap()[0].uid, "here-too");
+    }
+
+    /// The reply to the import was lost, and it is tried again after the grant was refreshed.
+    #[test]
+    fn a_grant_that_is_there_is_imported() {
+        let wanted = wanted(&connection(), &entry(None), None, Some("here".into())).unwrap();
+        let judged = |change: &dyn Fn(&mut Grant)| {
+            let mut kept = secret::get(&wanted).unwrap();
+            change(&mut kept.grant);
+            there(&GrantSecret::Ours(Box::new(kept)), &wanted)
+        };
+        assert_eq!(judged(&|grant| grant.generation = 4), Ok(()));
+        assert!(judged(&|grant| grant.id = "other".into()).is_err());
+        assert!(judged(&|grant| *grant = grant.erased(Lost::Exported)).is_err());
+        assert!(there(&GrantSecret::Foreign, &wanted).is_err());
     }
 
     #[test]

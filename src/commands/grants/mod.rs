@@ -3,7 +3,8 @@
 //!
 //! | Question | Where |
 //! |---|---|
-//! | What is exported, and how is it erased here? | `export.rs` |
+//! | What is exported? | `export.rs` |
+//! | How does a grant leave this cluster? | `fence.rs` |
 //! | What is imported, and what is refused? | `import.rs` |
 //! | How is the file sealed? | `sealed.rs` |
 //! | What is in it? | `bundle.rs` |
@@ -11,6 +12,7 @@
 mod args;
 mod bundle;
 mod export;
+mod fence;
 mod import;
 mod sealed;
 
