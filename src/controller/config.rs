@@ -106,7 +106,8 @@ pub struct Args {
     #[arg(long, env = "DATA_DELETION_DAYS", default_value = "10", value_parser = clap::value_parser!(u16).range(1..=3650))]
     pub data_deletion_days: u16,
 
-    /// How many objects are reconciled at the same time. One namespace gets at most a quarter of them.
+    /// How many objects are reconciled at the same time. One namespace gets at most a quarter of them, and routine
+    /// work three quarters, in all and of what a namespace gets.
     #[arg(long, env = "CONCURRENCY", default_value = "32", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub concurrency: u16,
 

@@ -6,6 +6,8 @@
 //!   A namespace with slow or many passes delays only its own objects.
 //! - Changes come before routine work, in a ratio that still lets routine work continue: a due token cannot be
 //!   starved by somebody who edits objects all the time.
+//! - Routine work leaves a quarter of the workers free, in all and of each namespace's share: a change begins at once,
+//!   however many routine passes there are and however slow they are.
 
 use std::{
     collections::{BTreeSet, HashMap, hash_map::Entry},
@@ -33,9 +35,18 @@ pub struct Priority {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// In all.
+    pub all: Limit,
+    /// In each namespace. Lower than in all, so that no namespace can hold all workers.
+    pub per_namespace: Limit,
+}
+
+/// How many passes may run at the same time in one place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// Of any kind.
     pub total: usize,
-    /// In each namespace. Lower than the total, so that no namespace can hold all workers.
-    pub per_namespace: usize,
+    /// Of routine work. Lower than the total, so that a change waits for no routine pass to end.
+    pub routine: usize,
 }
 
 /// Objects that wait for a pass, and those with a running one.
@@ -46,10 +57,18 @@ pub struct Queue {
     pub(super) delayed: BTreeSet<(Instant, Key)>,
     changes: Ring,
     routine: Ring,
-    running: HashMap<Arc<str>, usize>,
-    pub(super) total: usize,
+    running: HashMap<Arc<str>, Running>,
+    pub(super) all: Running,
     /// Changes that were served since the last routine pass.
     changes_in_a_row: u8,
+}
+
+/// How many passes are running.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Running {
+    pub(super) total: usize,
+    /// Those that began as routine work.
+    routine: usize,
 }
 
 /// The state of an object.
@@ -59,8 +78,13 @@ pub(super) enum State {
     Delayed(Instant, Priority),
     /// It waits for its turn.
     Ready(Priority),
-    /// Its pass is running, and it needs another one from that time on.
-    Running(Option<(Instant, Priority)>),
+    /// Its pass is running.
+    Running {
+        /// As what it began.
+        is_urgent: bool,
+        /// It needs another one from that time on.
+        again: Option<(Instant, Priority)>,
+    },
 }
 
 // === impl Limits ===
@@ -69,11 +93,43 @@ impl Limits {
     /// Gives each namespace a quarter of the workers.
     #[must_use]
     pub fn new(total: u16) -> Self {
-        let total = usize::from(total.max(1));
+        let total = usize::from(total);
+        Self {
+            all: Limit::new(total),
+            per_namespace: Limit::new(total / 4),
+        }
+    }
+}
+
+// === impl Limit ===
+
+impl Limit {
+    /// Gives routine work three quarters of the workers.
+    fn new(total: usize) -> Self {
+        let total = total.max(1);
         Self {
             total,
-            per_namespace: (total / 4).max(1),
+            routine: (total * 3 / 4).max(1),
         }
+    }
+
+    /// Whether another pass may begin beside the running ones.
+    fn admits(self, running: Running, is_urgent: bool) -> bool {
+        running.total < self.total && (is_urgent || running.routine < self.routine)
+    }
+}
+
+// === impl Running ===
+
+impl Running {
+    fn begin(&mut self, is_urgent: bool) {
+        self.total += 1;
+        self.routine += usize::from(!is_urgent);
+    }
+
+    fn end(&mut self, is_urgent: bool) {
+        self.total -= 1;
+        self.routine -= usize::from(!is_urgent);
     }
 }
 
@@ -107,6 +163,13 @@ impl Priority {
         self.is_whole
     }
 
+    /// Whether it goes ahead of routine work.
+    #[cfg(test)]
+    #[must_use]
+    pub const fn is_urgent(self) -> bool {
+        self.is_urgent
+    }
+
     fn and(self, other: Self) -> Self {
         Self {
             is_urgent: self.is_urgent || other.is_urgent,
@@ -128,7 +191,7 @@ impl Queue {
             changes: Ring::default(),
             routine: Ring::default(),
             running: HashMap::new(),
-            total: 0,
+            all: Running::default(),
             changes_in_a_row: 0,
         }
     }
@@ -159,8 +222,9 @@ impl Queue {
                     self.changes.push(key);
                 }
             }
-            State::Running(again) => {
-                *merged = State::Running(Some(earliest(again, at, priority)));
+            State::Running { is_urgent, again } => {
+                let again = Some(earliest(again, at, priority));
+                *merged = State::Running { is_urgent, again };
             }
         }
     }
@@ -169,9 +233,6 @@ impl Queue {
     /// [`Queue::done`].
     pub fn pop(&mut self, now: Instant) -> Option<(Key, Priority)> {
         self.promote(now);
-        if self.total >= self.limits.total {
-            return None;
-        }
         let is_turn_of_changes = self.changes_in_a_row < CHANGES_PER_ROUTINE;
         let (key, priority) = self
             .take(is_turn_of_changes)
@@ -181,22 +242,26 @@ impl Queue {
         } else {
             0
         };
-        self.states.insert(key.clone(), State::Running(None));
-        *self.running.entry(key.namespace.clone()).or_default() += 1;
-        self.total += 1;
+        let is_urgent = priority.is_urgent;
+        let again = None;
+        let state = State::Running { is_urgent, again };
+        self.states.insert(key.clone(), state);
+        let running = self.running.entry(key.namespace.clone()).or_default();
+        running.begin(is_urgent);
+        self.all.begin(is_urgent);
         Some((key, priority))
     }
 
     /// Records that the pass over an object has ended, and when and why the next one comes, if there is one.
     pub fn done(&mut self, key: &Key, next: Option<(Instant, Priority)>) {
-        let Some(State::Running(again)) = self.states.get(key).copied() else {
+        let Some(State::Running { is_urgent, again }) = self.states.get(key).copied() else {
             return;
         };
         self.states.remove(key);
-        self.total = self.total.saturating_sub(1);
+        self.all.end(is_urgent);
         if let Entry::Occupied(mut running) = self.running.entry(key.namespace.clone()) {
-            *running.get_mut() -= 1;
-            if *running.get() == 0 {
+            running.get_mut().end(is_urgent);
+            if running.get().total == 0 {
                 running.remove();
             }
         }
@@ -211,7 +276,7 @@ impl Queue {
     /// Forgets a deleted object, which gets no more passes. A running one continues.
     pub fn forget(&mut self, key: &Key) {
         match self.states.get_mut(key) {
-            Some(State::Running(again)) => *again = None,
+            Some(State::Running { again, .. }) => *again = None,
             Some(State::Delayed(at, _)) => {
                 let at = *at;
                 self.delayed.remove(&(at, key.clone()));
@@ -253,13 +318,16 @@ impl Queue {
             changes,
             routine,
             running,
+            all,
             ..
         } = self;
+        if !limits.all.admits(*all, changes_only) {
+            return None;
+        }
         let ring = if changes_only { changes } else { routine };
         let has_room = |namespace: &str| {
-            running
-                .get(namespace)
-                .is_none_or(|running| *running < limits.per_namespace)
+            let running = running.get(namespace).copied().unwrap_or_default();
+            limits.per_namespace.admits(running, changes_only)
         };
         let ready = |key: &Key| match states.get(key) {
             Some(State::Ready(priority)) if priority.is_urgent == changes_only => Some(*priority),

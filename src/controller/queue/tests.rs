@@ -1,4 +1,5 @@
 use std::{
+    collections::{HashSet, VecDeque},
     sync::{
         Arc, Mutex,
         atomic::{AtomicU32, Ordering},
@@ -12,7 +13,7 @@ use tokio::time::Instant;
 
 use super::{
     Limits, Requeue, run,
-    state::{Priority, Queue},
+    state::{Limit, Priority, Queue},
 };
 use crate::controller::key::Key;
 
@@ -22,9 +23,15 @@ fn key<N: ToString + Copy>(namespace: &str, name: N) -> Key {
 
 fn queue(total: usize, per_namespace: usize) -> Queue {
     Queue::new(Limits {
-        total,
-        per_namespace,
+        all: all(total),
+        per_namespace: all(per_namespace),
     })
+}
+
+/// Routine work may hold all workers, too.
+fn all(total: usize) -> Limit {
+    let routine = total;
+    Limit { total, routine }
 }
 
 fn popped(queue: &mut Queue, now: Instant) -> Vec<String> {
@@ -98,7 +105,7 @@ fn an_object_never_gets_two_passes_at_the_same_time() {
     queue.done(&key("a", 0), Some((now + seconds(3600), Priority::DUE)));
     assert!(popped(&mut queue, now + seconds(3599)).is_empty());
     assert_eq!(popped(&mut queue, now + seconds(3600)), ["a/0"]);
-    assert_eq!(queue.total, 1);
+    assert_eq!(queue.all.total, 1);
 }
 
 #[test]
@@ -154,18 +161,57 @@ fn a_pass_knows_whether_only_time_has_passed() {
     assert_eq!(why(&mut queue, "due"), Priority::CHANGE);
 }
 
+/// Two thousand objects in these namespaces are due for another token, and routine work has begun. What then
+/// changes begins before any of them ends, in a namespace of its own and beside the others.
 #[test]
-fn a_new_object_goes_ahead_of_thousands_that_are_asked_for_another_token() {
+fn a_new_object_waits_for_no_pass_of_thousands_that_are_due() {
     let now = Instant::now();
-    let mut queue = queue(32, 8);
+    for namespaces in [1, 3, 20, 2000] {
+        let namespace = |number: usize| format!("n{}", number % namespaces);
+        let mut queue = Queue::new(Limits::new(32));
+        for number in 0..2000 {
+            queue.push(key(&namespace(number), number), now, Priority::DUE);
+        }
+        let first = popped(&mut queue, now).len();
+        assert_eq!(first, (6 * namespaces).min(24), "{namespaces} namespaces");
+        queue.push(key("n0", "new"), now, Priority::CHANGE);
+        queue.push(key("other", "new"), now, Priority::CHANGE);
+        // One of those that are due was changed.
+        queue.push(key(&namespace(1999), 1999), now, Priority::CHANGE);
+        let changed = format!("{}/1999", namespace(1999));
+        let begun: HashSet<String> = popped(&mut queue, now).into_iter().collect();
+        assert_eq!(
+            begun,
+            ["n0/new", "other/new", &changed].map(Into::into).into()
+        );
+    }
+}
+
+/// Changes without end leave routine work a quarter of the passes, and no worker idle.
+#[test]
+fn changes_without_end_do_not_starve_routine_work() {
+    let now = Instant::now();
+    let mut queue = Queue::new(Limits::new(32));
     for number in 0..2000 {
         let namespace = format!("n{}", number % 20);
         queue.push(key(&namespace, number), now, Priority::DUE);
+        queue.push(key(&namespace, 2000 + number), now, Priority::CHANGE);
     }
-    assert_eq!(popped(&mut queue, now).len(), 32);
-    queue.push(key("n0", "new"), now, Priority::CHANGE);
-    queue.done(&key("n1", 1), None);
-    assert_eq!(popped(&mut queue, now), ["n0/new"]);
+    let (mut running, mut changes, mut due) = (VecDeque::new(), 0, 0);
+    for _ in 0..1000 {
+        while let Some((key, why)) = queue.pop(now) {
+            if why == Priority::DUE {
+                due += 1;
+            } else {
+                changes += 1;
+            }
+            running.push_back(key);
+        }
+        assert_eq!(running.len(), 32);
+        let ended = running.pop_front().unwrap();
+        queue.done(&ended, None);
+    }
+    assert!(changes > 700 && due > 240, "{changes} and {due}");
 }
 
 #[test]
@@ -221,11 +267,14 @@ proptest! {
     #[test]
     fn nothing_is_lost_and_the_limits_hold(steps in proptest::collection::vec((0_u8..4, 0_u8..3, 0_u8..4, 0_u64..4), 1..200)) {
         let start = Instant::now();
-        let limits = Limits { total: 3, per_namespace: 2 };
+        let limits = Limits {
+                all: Limit { total: 3, routine: 2 },
+                per_namespace: Limit { total: 2, routine: 1 },
+            };
         let mut queue = Queue::new(limits);
         let mut now = start;
-        let mut running: Vec<Key> = Vec::new();
-        let mut wanted: std::collections::HashSet<Key> = std::collections::HashSet::new();
+        let mut running: Vec<(Key, bool)> = Vec::new();
+        let mut wanted: HashSet<Key> = HashSet::new();
         for (step, namespace, name, wait) in steps {
             let object = key(&format!("n{namespace}"), name);
             match step {
@@ -235,31 +284,35 @@ proptest! {
                     wanted.insert(object);
                 }
                 1 => {
-                    if let Some((taken, _)) = queue.pop(now) {
-                        prop_assert!(!running.contains(&taken));
+                    if let Some((taken, why)) = queue.pop(now) {
+                        prop_assert!(running.iter().all(|(key, _)| *key != taken));
                         prop_assert!(wanted.remove(&taken));
-                        running.push(taken);
+                        running.push((taken, !why.is_urgent()));
                     }
                 }
-                2 => if let Some(ended) = running.pop() {
+                2 => if let Some((ended, _)) = running.pop() {
                     queue.done(&ended, None);
                 },
                 _ => now += seconds(wait),
             }
-            prop_assert!(running.len() <= limits.total);
+            let holds = |limit: Limit, namespace: Option<&str>| {
+                let of = running.iter().filter(|(key, _)| namespace.is_none_or(|of| &*key.namespace == of));
+                let routine = of.clone().filter(|(_, is_routine)| *is_routine).count();
+                of.count() <= limit.total && routine <= limit.routine
+            };
+            prop_assert!(holds(limits.all, None));
             for namespace in ["n0", "n1", "n2"] {
-                let busy = running.iter().filter(|key| &*key.namespace == namespace).count();
-                prop_assert!(busy <= limits.per_namespace);
+                prop_assert!(holds(limits.per_namespace, Some(namespace)));
             }
         }
         now += seconds(10);
         loop {
-            for ended in running.drain(..) {
+            for (ended, _) in running.drain(..) {
                 queue.done(&ended, None);
             }
-            let Some((taken, _)) = queue.pop(now) else { break };
+            let Some((taken, why)) = queue.pop(now) else { break };
             prop_assert!(wanted.remove(&taken));
-            running.push(taken);
+            running.push((taken, !why.is_urgent()));
         }
         prop_assert!(wanted.is_empty(), "{wanted:?}");
         prop_assert!(queue.states.is_empty());

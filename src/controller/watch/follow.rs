@@ -155,10 +155,7 @@ mod tests {
             DeserializeGuard(Ok(object.unwrap()))
         };
         let (index, outage) = (Index::default(), Outage::new(None));
-        let requeue = Requeue::new(Limits {
-            total: 9,
-            per_namespace: 9,
-        });
+        let requeue = Requeue::new(Limits::new(36));
         let follower = Follower {
             index: &index,
             requeue: &requeue,
