@@ -61,3 +61,16 @@ fn the_folders_hold_nothing_else() {
         }
     }
 }
+
+/// A `pattern` is told to people as a regular expression; a rule has a message.
+#[test]
+fn no_field_has_a_bare_pattern() {
+    for (name, yaml) in crds::all().unwrap() {
+        let bare: Vec<&str> = yaml
+            .lines()
+            .map(str::trim)
+            .filter(|line| line.starts_with("pattern:"))
+            .collect();
+        assert!(bare.is_empty(), "{name}: {bare:?}");
+    }
+}

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     ConnectionSink, IntegrationRef, LocalRef, Management, Phase, Restart, ScopesStatus,
     TokenStatus, ZoomIntegration, integration::external_refs_schema, metadata, status::lenient,
+    text,
 };
 
 /// One authorization of an app.
@@ -38,6 +39,7 @@ use super::{
     printcolumn(name = "App Namespace", type_ = "string", json_path = ".spec.integrationRef.namespace", priority = 1, description = "The namespace of the app, if it is another one."),
     printcolumn(name = "Account", type_ = "string", json_path = ".status.subject.accountId", priority = 1, description = "The Zoom account of who authorized the app."),
     printcolumn(name = "Events", type_ = "string", json_path = ".status.conditions[?(@.type==\"EventsRouted\")].reason", priority = 1, description = "Whether the account's events go to the connection's sink, and if not, why."),
+    printcolumn(name = "Consent", type_ = "string", json_path = ".status.consent.reason", priority = 1, description = "What became of the last attempt to authorize."),
     printcolumn(name = "Install URL", type_ = "string", json_path = ".status.installUrl", priority = 1, description = "The link with which the person authorizes."),
     validation = Rule::new("self.metadata.name.matches('^[a-z]([-a-z0-9]{0,50}[a-z0-9])?$')")
         .message("metadata.name is part of a link and of Secret names: use at most 52 lower-case letters, digits and hyphens, a letter first, no dots")
@@ -96,7 +98,7 @@ pub struct Subject {
     /// The Zoom user's email address; case does not matter. Comparing it needs the scope `user:read:user`
     /// (admin-managed: `user:read:user:admin`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 3, max = 254), regex(pattern = r"^[^@\s]+@[^@\s]+$"))]
+    #[schemars(schema_with = "text::email_schema")]
     pub email: Option<String>,
     /// Id of the Zoom account that the person belongs to. Needs the same scope as `email`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -112,10 +114,7 @@ pub struct ConnectionToken {
     /// (RFC 3339), `scope` and `api-url`, never the refresh token. A Secret that the operator did not
     /// create is never overwritten. Default: the connection's name with `-zoom-token` appended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(
-        length(min = 1, max = 253),
-        regex(pattern = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
-    )]
+    #[schemars(schema_with = "text::object_name_schema")]
     pub secret_name: Option<String>,
     /// What happens to the tokens when the connection is deleted: `Delete` (default), `Revoke` or
     /// `Retain`.

@@ -1,7 +1,9 @@
 //! `spec.credentials`: which Secret, which keys.
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::text;
 
 /// Where the app's credentials are.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
@@ -28,10 +30,7 @@ pub struct Probe {
     /// Path of the GET request, below `/v2` of the API host that Zoom returns with the token. Default:
     /// `/users?page_size=1`, which needs the scope `user:read:list_users:admin`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(
-        length(min = 2, max = 200),
-        regex(pattern = r"^(/[A-Za-z0-9_-]+)+([?][A-Za-z0-9_=&-]+)?$")
-    )]
+    #[schemars(schema_with = "text::probe_path_schema")]
     pub path: Option<String>,
 }
 
@@ -40,7 +39,7 @@ pub struct Probe {
 #[serde(rename_all = "camelCase")]
 pub struct LocalRef {
     /// Name of the object.
-    #[schemars(schema_with = "object_name_schema")]
+    #[schemars(schema_with = "text::object_name_schema")]
     pub name: String,
 }
 
@@ -103,17 +102,4 @@ impl Credentials {
         webhook_secret_token, "webhook-secret-token");
     key!(/// Key of the webhook secret token before a rotation.
         previous_webhook_secret_token, "previous-webhook-secret-token");
-}
-
-/// RFC 1123 subdomain, as the names of most objects are.
-pub(super) fn object_name_schema(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({
-        "type": "string",
-        "minLength": 1,
-        "maxLength": 253,
-        "x-kubernetes-validations": [{
-            "rule": "self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",
-            "message": "not the name of an object: write its metadata.name, in lower case, without namespace or path"
-        }]
-    })
 }

@@ -6,7 +6,7 @@ use kube::KubeSchema;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::metadata;
+use super::{metadata, text};
 
 /// How Zoom reaches the receiver.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -21,7 +21,7 @@ pub struct Endpoint {
     pub host: String,
     /// The path of the endpoint. Default: `/`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 200), regex(pattern = r"^/[A-Za-z0-9._~/-]*$"))]
+    #[schemars(schema_with = "text::endpoint_path_schema")]
     pub path: Option<String>,
     /// Expose the receiver through an Ingress.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -20,6 +20,7 @@ mod scopes;
 mod setup;
 mod status;
 mod tenancy;
+mod text;
 mod token;
 mod webhook;
 

@@ -99,7 +99,7 @@ fn redirect_url_schema(_: &mut SchemaGenerator) -> Schema {
         "maxLength": 1000,
         "x-kubernetes-validations": [{
             "rule": "self.matches('^https://[^/@?#]+([/?][^#]*)?$') || self.matches('^http://(localhost|127[.]0[.]0[.]1)(:[0-9]+)?([/?][^#]*)?$')",
-            "message": "not a redirect URL that Zoom takes: use https:// with a host, no user part and no #fragment (http only for localhost)"
+            "message": "not a redirect URL that Zoom accepts: use https:// with a host, no user part and no #fragment (http only for localhost)"
         }]
     })
 }

@@ -6,20 +6,18 @@ use kube::KubeSchema;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    HttpFormat, HttpSink, LocalRef, NatsSink, ServiceRef, credentials::object_name_schema,
-};
+use super::{HttpFormat, HttpSink, LocalRef, NatsSink, ServiceRef, text};
 
 /// A reference to a `ZoomIntegration`, of the same namespace or of one that allows it.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct IntegrationRef {
     /// Name of the `ZoomIntegration`.
-    #[schemars(schema_with = "object_name_schema")]
+    #[schemars(schema_with = "text::object_name_schema")]
     pub name: String,
     /// Its namespace, which has to allow this one by `allowedNamespaces`. Default: the same namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "namespace_schema")]
+    #[schemars(schema_with = "text::namespace_schema")]
     pub namespace: Option<String>,
 }
 
@@ -60,16 +58,13 @@ pub enum NamespacesFrom {
 #[serde(rename_all = "camelCase")]
 pub struct AccountClaim {
     /// Zoom's id of the account.
-    #[schemars(length(min = 1, max = 64), regex(pattern = r"^[A-Za-z0-9_-]+$"))]
+    #[schemars(schema_with = "text::account_id_schema")]
     pub account_id: String,
     /// Namespace of the `ZoomConnection`.
-    #[schemars(schema_with = "namespace_schema")]
+    #[schemars(schema_with = "text::namespace_schema")]
     pub namespace: String,
     /// Name of the `ZoomConnection`.
-    #[schemars(
-        length(min = 1, max = 52),
-        regex(pattern = r"^[a-z]([-a-z0-9]*[a-z0-9])?$")
-    )]
+    #[schemars(schema_with = "text::connection_name_schema")]
     pub connection: String,
 }
 
@@ -105,7 +100,7 @@ pub struct SelfServiceTemplate {
     /// accept connections: by the label `zoom-operator.io/accept-connections` with the integration's namespace as value, or by the chart
     /// value `connect.acceptConnections`. Default: the integration's own namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "namespace_schema")]
+    #[schemars(schema_with = "text::namespace_schema")]
     pub namespace: Option<String>,
     /// Where the events of each connection's account go. The Secret and the Service that it names are those
     /// of the connections' namespace.
@@ -162,15 +157,6 @@ impl ConnectionSink {
         let format = self.http.as_ref().and_then(|http| http.format);
         format == Some(HttpFormat::Zoom)
     }
-}
-
-pub(super) fn namespace_schema(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({
-        "type": "string",
-        "minLength": 1,
-        "maxLength": 63,
-        "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
-    })
 }
 
 fn selector_schema(_: &mut SchemaGenerator) -> Schema {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::metadata;
+use super::{metadata, text};
 
 /// The Secret in which the access token of a `ServerToServer` app or a Team Chat bot is kept.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Default)]
@@ -15,10 +15,7 @@ pub struct Token {
     /// (RFC 3339), `scope` and `api-url`. A Secret that the operator did not create is never
     /// overwritten. Default: the integration's name with `-zoom-token` appended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(
-        length(min = 1, max = 253),
-        regex(pattern = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
-    )]
+    #[schemars(schema_with = "text::object_name_schema")]
     pub secret_name: Option<String>,
     /// What happens to the Secret when the integration is deleted: `Delete` (default) or `Retain`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::receiver::{ReceiverKnobs, Resources, Spread, Toleration, WhenUnsatisfiable};
-use super::{LocalRef, endpoint::Endpoint};
+use super::{LocalRef, endpoint::Endpoint, text};
 
 /// The events that the tenant wants and where they go.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -177,7 +177,7 @@ pub struct ServiceRef {
     pub port: Option<i32>,
     /// Path to send to. Default: `/`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 1000), regex(pattern = r"^/[^#\s]*$"))]
+    #[schemars(schema_with = "text::sink_path_schema")]
     pub path: Option<String>,
 }
 
@@ -197,17 +197,11 @@ pub enum HttpFormat {
 #[serde(rename_all = "camelCase")]
 pub struct NatsSink {
     /// Address of the server, `nats://` or `tls://`.
-    #[schemars(
-        length(min = 1, max = 1000),
-        regex(pattern = r"^(nats|tls)://[^/@?#\s]+$")
-    )]
+    #[schemars(schema_with = "text::nats_url_schema")]
     pub url: String,
     /// Subject to publish to; the event's type is appended. Default: `zoom.<namespace>.<name>`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(
-        length(max = 200),
-        regex(pattern = r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$")
-    )]
+    #[schemars(schema_with = "text::nats_subject_schema")]
     pub subject: Option<String>,
     /// What JetStream recognizes repeats by, the header `Nats-Msg-Id`. Default: `Body`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -35,11 +35,24 @@ fn claim(account: &str) -> Value {
     json!({"accountId": account, "namespace": "clinic", "connection": "zoom"})
 }
 
+/// An app that says whose an account is, with one change.
+fn accounts(change: Value) -> Value {
+    let mut claim = claim("a");
+    merge(&mut claim, &change);
+    general(json!({"accounts": [claim], "webhook": webhook(json!({"buffer": {}}))["webhook"]}))
+}
+
+/// A receiver that publishes to NATS.
+fn nats(change: Value) -> Value {
+    let mut nats = json!({"url": "nats://nats.messaging.svc:4222"});
+    merge(&mut nats, &change);
+    webhook(json!({"sink": {"http": null, "nats": nats}}))
+}
+
 /// A General app whose receiver answers Zoom's domain validation.
-fn domain_validation() -> Value {
+fn domain_validation(key: &str) -> Value {
     let mut spec = general(webhook(json!({})));
-    spec["app"]["domainValidation"] =
-        json!({"configMapKeyRef": {"name": "domain", "key": "a_b.html"}});
+    spec["app"]["domainValidation"] = json!({"configMapKeyRef": {"name": "domain", "key": key}});
     spec
 }
 
@@ -105,6 +118,13 @@ fn wrong_apps() -> Vec<Change> {
         ("In without values", general(json!({"allowedNamespaces": {"from": "Selector", "selector": {"matchExpressions": [{"key": "a", "operator": "In"}]}}}))),
         ("accounts without a buffer", general(json!({"accounts": [claim("a")], "webhook": webhook(json!({}))["webhook"]}))),
         ("an account twice", general(json!({"accounts": [claim("a"), claim("a")], "webhook": webhook(json!({"buffer": {}}))["webhook"]}))),
+        ("the number of an account, with blanks", accounts(json!({"accountId": "123 456 789"}))),
+        ("a connection with its namespace", accounts(json!({"connection": "clinic/zoom"}))),
+        ("a domain's file in a folder", domain_validation("zoom/verifyzoom.html")),
+        ("an endpoint path without a slash", webhook(json!({"endpoint": {"host": "hooks.example.com", "path": "zoom"}}))),
+        ("a sink path with a fragment", webhook(json!({"sink": {"http": {"url": null, "serviceRef": {"name": "sink", "path": "/in#zoom"}}}}))),
+        ("a NATS server with a password", nats(json!({"url": "nats://me:secret@nats.messaging.svc"}))),
+        ("a NATS subject with a wildcard", nats(json!({"subject": "zoom.*"}))),
         ("unclaimed accounts of a ServerToServer app", webhook(json!({"unclaimedAccounts": "Sink"}))),
         ("unclaimed accounts without a buffer", general(webhook(json!({"unclaimedAccounts": "Drop"})))),
         ("an empty template", general(json!({"oauth": {"redirectUrl": null, "consent": {"selfService": {"template": {}}}}}))),
@@ -320,7 +340,7 @@ pub fn right() -> Vec<Change> {
         ("a host with digits and hyphens", webhook(json!({"endpoint": {"host": "7.hooks-eu.example.com"}}))),
         ("Connected, said for a ServerToServer app", json!({"readyWhen": "Connected"})),
         ("a bot", bot(json!({"token": {"secretName": "bot"}}))),
-        ("domain validation", domain_validation()),
+        ("domain validation", domain_validation("a_b.html")),
         ("a WebhookOnly app", webhook_only(json!({}))),
         ("an app for many tenants", general(json!({
             "allowedNamespaces": {"from": "Selector", "selector": {"matchLabels": {"tenant": "yes"}, "matchExpressions": [{"key": "plan", "operator": "NotIn", "values": ["free"]}]}},
