@@ -8,8 +8,8 @@ use kube::{Api, ResourceExt as _, api::PostParams};
 use super::{
     args::Export,
     bundle::{Bundle, Entry},
-    export::{ExportDecision, verdict},
     sealed::{self, Key},
+    verdict::{ExportDecision, verdict},
 };
 use crate::{
     api::v1alpha1::ZoomConnection,

@@ -3,7 +3,8 @@
 //!
 //! | Question | Where |
 //! |---|---|
-//! | What is exported? | `export.rs` |
+//! | Which connections are exported, and what is in the file at the end? | `export.rs` |
+//! | Is a grant exported? | `verdict.rs` |
 //! | How does a grant leave this cluster? | `fence.rs` |
 //! | What is imported, and what is refused? | `import.rs` |
 //! | How is the file sealed? | `sealed.rs` |
@@ -15,6 +16,7 @@ mod export;
 mod fence;
 mod import;
 mod sealed;
+mod verdict;
 
 use self::args::{Export, Import};
 use super::terminal::{self, Cluster, print};
