@@ -123,6 +123,9 @@ pub struct Refresh {
     pub writes_each: f64,
     /// Time until a new integration was connected meanwhile.
     pub new_object: f64,
+    /// How many were still to be refreshed when it was made.
+    #[serde(default)]
+    pub still_due: u32,
     /// The same while ten refresh.
     pub new_object_beside_ten: f64,
 }

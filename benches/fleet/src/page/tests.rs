@@ -65,6 +65,7 @@ fn good() -> Results {
             cost: cost(1000, 1.5, 2000, 30),
             writes_each: 2.0,
             new_object: 0.3,
+            still_due: 900,
             new_object_beside_ten: 0.2,
         },
         fairness: Fairness {
