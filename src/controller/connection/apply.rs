@@ -52,11 +52,11 @@ pub async fn apply(
     let (reader, writer) = (&context.reader, &context.writer);
     let owner = Owner::connection(connection);
     match step {
-        Step::Notice(attempt) => {
-            context
-                .grants
-                .term()
-                .notice(&attempt.intent, attempt.is_pod_gone);
+        Step::Notice(attempts) => {
+            let term = context.grants.term();
+            for attempt in attempts {
+                term.notice(&attempt.intent, attempt.is_pod_gone);
+            }
             Ok(Outcome::Done)
         }
         Step::Refresh(app) => Box::pin(refresh(context, connection, situation, app)).await,

@@ -33,7 +33,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 
 use self::{
-    model::{Outcome, Situation, Step},
+    model::{Attempted, Outcome, Situation, Step},
     observe::Sources,
 };
 use super::{
@@ -92,6 +92,8 @@ impl Managed for ZoomConnection {
                 let now = Timestamp::now();
                 situation = settle::settle(self, situation, &step, Outcome::Done, now);
                 situation.look_at(now);
+                // The status has room for one end: the next consent comes in the next pass.
+                situation.tried.mark(Attempted::Consent);
                 continue;
             }
             if let (Step::RemoveOldToken(_), Some(wanted)) = (&step, self.restart()) {

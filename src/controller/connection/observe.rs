@@ -82,7 +82,7 @@ pub async fn observe(sources: Sources<'_>, connection: &ZoomConnection) -> Resul
     let removals = removals(reader.index(), connection, integration.as_ref());
     let consents = consents(sources, connection).await?;
     Ok(Observed {
-        foreign_attempt: foreign_attempt(sources, &read.grant, &consents).await?,
+        foreign_attempts: foreign_attempts(sources, &read.grant, &consents).await?,
         removed_at: last_removal(connection, removals.as_ref(), |known| &known.verified),
         claimed_at: last_removal(connection, removals.as_ref(), |known| &known.unverified),
         other: holder(reader.index(), connection, app, &read.grant),
@@ -313,35 +313,38 @@ pub async fn namespace_ends(
     Ok(namespace.metadata.deletion_timestamp.map(|time| time.0))
 }
 
-/// An attempt that another process recorded, to refresh the grant or else to redeem the oldest consent, and whether
-/// that process may still be working on it.
-async fn foreign_attempt(
+/// The attempts that other processes recorded, to refresh the grant or to redeem consents, and whether those processes
+/// may still be working on them.
+async fn foreign_attempts(
     sources: Sources<'_>,
     found: &GrantSecret,
     consents: &[Consent],
-) -> Result<Option<ForeignAttempt>, Error> {
+) -> Result<Vec<ForeignAttempt>, Error> {
     let own = match found {
         GrantSecret::Ours(kept) => Some(&kept.grant),
         _ => None,
     };
-    let consent = consents.first().and_then(|consent| consent.grant.as_ref());
-    let mut intents = [own, consent]
+    let consents = consents.iter().filter_map(|consent| consent.grant.as_ref());
+    let intents = own
         .into_iter()
-        .filter_map(|grant| grant?.intent.as_ref());
-    let Some(intent) = intents.find(|intent| sources.term.is_foreign(intent)) else {
-        return Ok(None);
-    };
-    // The name comes from a Secret that the tenant can write.
-    let is_pod_gone = if sources.term.is_near(intent) && is_name(&intent.holder.pod) {
-        let pods: Reads<Pod> = sources.reader.within(&sources.config.lease_namespace);
-        pods.get_metadata_opt(&intent.holder.pod).await?.is_none()
-    } else {
-        false
-    };
-    Ok(Some(ForeignAttempt {
-        intent: intent.clone(),
-        is_pod_gone,
-    }))
+        .chain(consents)
+        .filter_map(|grant| grant.intent.as_ref())
+        .filter(|intent| sources.term.is_foreign(intent));
+    let mut attempts = Vec::new();
+    for intent in intents {
+        // The name comes from a Secret that the tenant can write.
+        let is_pod_gone = if sources.term.is_near(intent) && is_name(&intent.holder.pod) {
+            let pods: Reads<Pod> = sources.reader.within(&sources.config.lease_namespace);
+            pods.get_metadata_opt(&intent.holder.pod).await?.is_none()
+        } else {
+            false
+        };
+        attempts.push(ForeignAttempt {
+            intent: intent.clone(),
+            is_pod_gone,
+        });
+    }
+    Ok(attempts)
 }
 
 /// RFC 1123 subdomain.

@@ -229,8 +229,9 @@ fn store(kept: &StoredGrant, grant: Grant, purpose: Purpose) -> Step {
 // === What is done for an app, in this order ===
 
 fn notice(view: &AppView<'_>) -> Option<Step> {
-    let attempt = view.observed().foreign_attempt.as_ref()?;
-    (!view.situation().tried.has(Attempted::Notice)).then(|| Step::Notice(attempt.clone()))
+    let attempts = &view.observed().foreign_attempts;
+    let is_new = !attempts.is_empty() && !view.situation().tried.has(Attempted::Notice);
+    is_new.then(|| Step::Notice(attempts.clone()))
 }
 
 fn import(view: &AppView<'_>) -> Option<Step> {

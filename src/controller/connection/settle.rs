@@ -44,6 +44,7 @@ pub fn settle(
     situation.tried.steps += 1;
     let mut after = After {
         connection,
+        consent: step.consent().map(ToOwned::to_owned),
         situation,
         now,
     };
@@ -68,6 +69,8 @@ pub fn settle(
 /// The state that a step changes.
 struct After<'a> {
     connection: &'a ZoomConnection,
+    /// Name of the Secret of the consent that the step concerns.
+    consent: Option<String>,
     situation: Situation,
     now: Timestamp,
 }
@@ -134,8 +137,7 @@ impl After<'_> {
             }
             Purpose::Adopted => {
                 self.situation.failure = None;
-                let consent = self.situation.observed.consents.first();
-                let asked = consent.and_then(|consent| consent.identity.clone());
+                let asked = self.consent().and_then(|consent| consent.identity.clone());
                 self.proved(asked.as_ref());
                 self.situation.observed.other = asked.and_then(|asked| asked.other);
             }
@@ -257,8 +259,8 @@ impl After<'_> {
             Ok(asked) => {
                 // Adopted by a pass that did not come to its end: what that one knew may not be stored.
                 let kept = self.situation.kept().map(|kept| kept.grant.id.clone());
-                let consent = self.situation.observed.consents.first();
-                let is_adopted = consent
+                let is_adopted = self
+                    .consent()
                     .and_then(|consent| consent.grant.as_ref())
                     .is_some_and(|grant| Some(&grant.id) == kept.as_ref());
                 if is_adopted {
@@ -285,7 +287,7 @@ impl After<'_> {
 
     /// A consent waits by the same rule as every other request. If its code expires before that, it ends.
     fn wait_with_consent(&mut self, reason: Reason, message: String, after: Option<Duration>) {
-        let Some(consent) = self.situation.observed.consents.first() else {
+        let Some(consent) = self.consent() else {
             return;
         };
         let transaction = consent.transaction().to_owned();
@@ -343,9 +345,15 @@ impl After<'_> {
         });
     }
 
+    /// The consent that the step concerns.
+    fn consent(&self) -> Option<&Consent> {
+        let name = self.consent.as_deref()?;
+        let mut consents = self.situation.observed.consents.iter();
+        consents.find(|consent| consent.secret_name == name)
+    }
+
     fn is_redeemed(&self) -> bool {
-        let consent = self.situation.observed.consents.first();
-        consent.is_some_and(Consent::is_redeemed)
+        self.consent().is_some_and(Consent::is_redeemed)
     }
 
     fn end_consent(&mut self, end: End) {
@@ -353,7 +361,9 @@ impl After<'_> {
     }
 
     fn with_consent(&mut self, change: impl FnOnce(&mut Consent)) {
-        if let Some(consent) = self.situation.observed.consents.first_mut() {
+        let name = self.consent.as_deref();
+        let mut consents = self.situation.observed.consents.iter_mut();
+        if let Some(consent) = consents.find(|consent| Some(&*consent.secret_name) == name) {
             change(consent);
         }
     }

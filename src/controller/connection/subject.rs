@@ -2,7 +2,7 @@
 
 use crate::api::{
     reason::Reason,
-    v1alpha1::{Management, Subject, SubjectStatus},
+    v1alpha1::{Management, Subject},
 };
 use zoom::Identity;
 
@@ -12,13 +12,22 @@ pub struct Expected<'a> {
     /// The person that the connection was made for.
     pub subject: Option<&'a Subject>,
     /// The person who authorized it before.
-    pub pinned: Option<&'a SubjectStatus>,
+    pub pinned: Option<Pinned<'a>>,
     /// Who authorizes this kind of app.
     pub management: Option<Management>,
     /// Another connection of the same app that holds a grant of the same user or account.
     pub other: Option<&'a Holder>,
     /// The scopes that the integration declares.
     pub declared: &'a [String],
+}
+
+/// Who authorized before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pinned<'a> {
+    /// Id of the user.
+    pub user_id: Option<&'a str>,
+    /// Id of the account.
+    pub account_id: Option<&'a str>,
 }
 
 /// Another connection, and what it has in common with this one.
@@ -64,8 +73,8 @@ pub fn judge(found: Option<&Identity>, expected: Expected<'_>) -> Result<(), Mis
         .pinned
         .and_then(|pinned| match expected.management {
             // An account can be authorized by any of its administrators, a user only by themselves.
-            Some(Management::Admin) => pinned.account_id.as_ref(),
-            _ => pinned.user_id.as_ref(),
+            Some(Management::Admin) => pinned.account_id,
+            _ => pinned.user_id,
         });
     let Some(found) = found else {
         return if email.is_some() || account.is_some() || pinned.is_some() {
@@ -224,10 +233,9 @@ mod tests {
 
     #[test]
     fn another_user_or_account_is_refused_later() {
-        let pinned = SubjectStatus {
-            user_id: Some("u".into()),
-            account_id: Some("a".into()),
-            email: None,
+        let pinned = Pinned {
+            user_id: Some("u"),
+            account_id: Some("a"),
         };
         for (management, user, account, wanted) in [
             (Management::User, "u", "a", None),
@@ -236,7 +244,7 @@ mod tests {
             (Management::Admin, "v", "b", Some(Reason::WrongSubject)),
         ] {
             let expected = Expected {
-                pinned: Some(&pinned),
+                pinned: Some(pinned),
                 management: Some(management),
                 ..NOBODY
             };

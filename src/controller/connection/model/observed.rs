@@ -7,7 +7,7 @@ use super::consent::Consent;
 use crate::{
     api::v1alpha1::{SubjectStatus, ZoomConnection, ZoomIntegration},
     controller::{
-        connection::subject::{Expected, Holder},
+        connection::subject::{Expected, Holder, Pinned},
         credentials::Credentials,
         grants::secret::{GrantSecret, StoredGrant},
         proof::AppId,
@@ -30,8 +30,8 @@ pub struct Observed {
     pub grant_version: Option<String>,
     /// Whether the grant's owner references match the deletion policy.
     pub follows_policy: bool,
-    /// An attempt that another process recorded in the grant.
-    pub foreign_attempt: Option<ForeignAttempt>,
+    /// The attempts that other processes recorded, to refresh the grant or to redeem consents.
+    pub foreign_attempts: Vec<ForeignAttempt>,
     /// The Secret that consumers mount.
     pub token: TokenSecret,
     /// A token Secret of ours under an earlier name, if there is one.
@@ -183,11 +183,30 @@ impl Observed {
         let integration = self.integration.as_ref();
         Expected {
             subject: connection.spec.subject.as_ref(),
-            pinned: pinned(connection),
+            pinned: self.authorized_before(connection),
             management: integration.and_then(|found| found.resource.spec.app.management),
             other,
             declared: integration.map_or(&[], |found| &found.resource.spec.scopes.required),
         }
+    }
+
+    /// Who authorized the connection before: as the status says, or else the grant, which an earlier step of the
+    /// same pass may have stored.
+    fn authorized_before<'a>(&'a self, connection: &'a ZoomConnection) -> Option<Pinned<'a>> {
+        let told = pinned(connection).map(|told| Pinned {
+            user_id: told.user_id.as_deref(),
+            account_id: told.account_id.as_deref(),
+        });
+        let told = told.filter(|told| told.user_id.is_some() || told.account_id.is_some());
+        told.or_else(|| {
+            let kept = self.kept().filter(|_| !self.is_copy())?;
+            let identity = kept.identity.as_ref()?;
+            let known = |id: &'a str| (!id.is_empty()).then_some(id);
+            Some(Pinned {
+                user_id: known(&identity.user_id),
+                account_id: known(&identity.account_id),
+            })
+        })
     }
 
     /// Adopts what was read of the grant's Secret.

@@ -15,8 +15,8 @@ use zoom::App;
 /// One step of a pass.
 #[derive(Clone, Debug)]
 pub enum Step {
-    /// Takes note of an attempt by another process.
-    Notice(ForeignAttempt),
+    /// Takes note of attempts by other processes.
+    Notice(Vec<ForeignAttempt>),
     /// Spends the grant's refresh token.
     Refresh(App),
     /// Writes the grant's Secret.
@@ -25,11 +25,11 @@ pub enum Step {
     AskWho(Box<Grant>),
     /// Updates the owner references of the grant's Secret to match the deletion policy.
     ReownGrant,
-    /// Spends the code of the first consent.
+    /// Spends the code of a consent.
     Redeem(App, Box<Consent>),
-    /// Asks Zoom who gave the first consent.
+    /// Asks Zoom who gave a consent.
     AskWhoConsented(Box<Grant>),
-    /// Removes the first consent, which has ended.
+    /// Removes a consent, which has ended.
     EndConsent(Box<Consent>, End),
     /// Publishes the access token for consumers.
     Publish(Box<Grant>),
@@ -41,6 +41,21 @@ pub enum Step {
     RemoveGrant,
     /// Removes the token Secret with an earlier name.
     RemoveOldToken(Exactly),
+}
+
+// === impl Step ===
+
+impl Step {
+    /// Name of the Secret of the consent that the step concerns: the id of its grant.
+    #[must_use]
+    pub fn consent(&self) -> Option<&str> {
+        match self {
+            Self::Redeem(_, consent) | Self::EndConsent(consent, _) => Some(&consent.secret_name),
+            Self::AskWhoConsented(grant) => Some(&grant.id),
+            Self::Store(kept, Purpose::Adopted) => Some(&kept.grant.id),
+            _ => None,
+        }
+    }
 }
 
 /// Why the grant's Secret is written.

@@ -14,7 +14,8 @@ use crate::{
     controller::{
         connection::{
             model::{
-                Asked, Attempted, Consent, End, Integration, Purpose, Situation, Step, code_expires,
+                Asked, Attempted, Consent, End, Import, Integration, Purpose, Situation, Step,
+                code_expires,
             },
             subject,
         },
@@ -22,7 +23,7 @@ use crate::{
         schedule,
     },
 };
-use grant::Grant;
+use grant::{Credential, Grant};
 use zoom::scopes::{
     self,
     remedy::{self, Then},
@@ -37,35 +38,116 @@ const SOON: Duration = Duration::from_secs(2);
 /// The same while the name of the grant's Secret is taken by somebody else.
 const WHILE_BLOCKED: Duration = Duration::from_mins(1);
 
-/// The next step for the oldest consent.
+/// The next step for a consent: first those that are over, then the oldest with which something can be done.
 pub fn next(view: &AppView<'_>) -> Option<Step> {
     let situation = view.situation();
     if situation.tried.has(Attempted::Consent) || situation.tried.consents >= PER_PASS {
         return None;
     }
-    let consent = situation.observed.consents.first()?;
-    let end = |end: End| Some(Step::EndConsent(Box::new(consent.clone()), end));
-    let checked = check(
-        consent,
-        view.view.connection,
-        view.integration,
-        view.view.now,
-    );
-    if let Some(known) = consent.end.clone().or(checked.err()) {
-        return end(known);
-    }
-    if let Some(told) =
-        told(view.view.connection, consent).and_then(|told| over(view, consent, told))
-    {
-        return end(told);
-    }
-    if waits_until(consent, situation.consent.as_ref()).is_some_and(|until| until > view.view.now) {
+    let consents = &situation.observed.consents;
+    let over = consents.iter().enumerate().find_map(|(place, consent)| {
+        let is_last = place + 1 == consents.len();
+        let end = end_of(view, consent, is_last)?;
+        Some(Step::EndConsent(Box::new(consent.clone()), end))
+    });
+    over.or_else(|| {
+        workable(view)
+            .iter()
+            .find_map(|consent| step(view, consent))
+    })
+}
+
+/// When to check the consents again.
+pub fn look_again(view: &AppView<'_>) -> Option<Timestamp> {
+    let situation = view.situation();
+    let consents = &situation.observed.consents;
+    if consents.is_empty() || situation.turn.is_some() {
+        // In the second case the next pass comes anyway.
         return None;
     }
-    let grant = consent.grant.as_ref()?;
-    if is_adopted(view, grant) {
-        return end(granted(view.integration, grant));
+    let pause = match view.observed().grant {
+        // Only a person can change that.
+        GrantSecret::Foreign => WHILE_BLOCKED,
+        _ => SOON,
+    };
+    let soon = schedule::later(view.view.now, pause);
+    let Some((place, until)) = waiting(consents, situation.consent.as_ref()) else {
+        return Some(soon);
+    };
+    if place + 1 < consents.len() {
+        return Some(soon);
     }
+    // Those before it rest, but their codes expire.
+    let resting = consents.iter().take(place);
+    let expire = resting
+        .filter(|consent| !consent.is_redeemed())
+        .filter_map(|consent| consent.handoff.as_ref())
+        .map(|handoff| schedule::later(code_expires(handoff.authorized), SOON));
+    let first = expire.chain([until]).min();
+    first.map(|at| at.max(soon))
+}
+
+/// How a consent ends without another request to Zoom, if so.
+fn end_of(view: &AppView<'_>, consent: &Consent, is_last: bool) -> Option<End> {
+    let (connection, now) = (view.view.connection, view.view.now);
+    let checked = check(consent, connection, view.integration, now);
+    if let Some(known) = consent.end.clone().or(checked.err()) {
+        return Some(known);
+    }
+    if let Some(told) = told(connection, consent).and_then(|told| over(view, consent, told)) {
+        return Some(told);
+    }
+    let grant = consent.grant.as_ref()?;
+    // Its own refresh token was replaced since, or another authorization invalidated it.
+    let is_spent = consent.identity.is_none()
+        && (is_outlasted(view, grant) || is_kept(view, grant) && !has_token(grant, now));
+    if is_adopted(view, grant) || is_spent {
+        return Some(granted(view, grant));
+    }
+    if is_last {
+        return None;
+    }
+    hopeless(view, consent, grant)
+}
+
+/// Why nothing can come of a redeemed consent as things are. Alone it waits, because somebody may correct that: not
+/// while a later one stands behind it.
+fn hopeless(view: &AppView<'_>, consent: &Consent, grant: &Grant) -> Option<End> {
+    if !consent.is_redeemed() {
+        return None;
+    }
+    if let Some(lost) = grant.lost() {
+        return Some(End::failed(Reason::CodeRejected, lost.message()));
+    }
+    let client_id = view.integration.credentials.client_id.as_ref();
+    if grant.client_id.is_some() && grant.client_id.as_ref() != client_id {
+        return Some(End::failed(
+            Reason::ConsentOutdated,
+            "The app's client id changed after the authorization.",
+        ));
+    }
+    let waits = told(view.view.connection, consent).filter(|told| told.is_waiting());
+    waits
+        .filter(|told| told.reason == Reason::ZoomRefused)
+        .map(|told| End::failed(Reason::SubjectUnverifiable, &*told.message))
+}
+
+/// The consents with which something may be done now, the oldest first. One that waits holds up none after it. Those
+/// before it rest until its wait is over: the status has room for one wait, and must not lose count of it.
+fn workable<'a>(view: &'a AppView<'_>) -> &'a [Consent] {
+    let situation = view.situation();
+    let consents = &situation.observed.consents;
+    let first = match waiting(consents, situation.consent.as_ref()) {
+        None => 0,
+        Some((place, until)) if until > view.view.now => place + 1,
+        Some((place, _)) => place,
+    };
+    consents.get(first..).unwrap_or_default()
+}
+
+/// The next step for a consent that is not over.
+fn step(view: &AppView<'_>, consent: &Consent) -> Option<Step> {
+    let grant = consent.grant.as_ref()?;
     let Some(asked) = &consent.identity else {
         return Some(if has_token(grant, view.view.now) {
             Step::AskWhoConsented(Box::new(grant.clone()))
@@ -73,17 +155,18 @@ pub fn next(view: &AppView<'_>) -> Option<Step> {
             Step::Redeem(view.app.clone(), Box::new(consent.clone()))
         });
     };
+    let end = |end: End| Some(Step::EndConsent(Box::new(consent.clone()), end));
     let expected = view
         .observed()
         .expected(view.view.connection, asked.other.as_ref());
     if let Err(mismatch) = subject::judge(asked.identity.as_ref(), expected) {
         return end(End::failed(mismatch.reason, mismatch.message));
     }
+    if is_kept(view, grant) || is_outlasted(view, grant) {
+        return end(granted(view, grant));
+    }
     match &view.observed().grant {
         GrantSecret::Foreign | GrantSecret::Leaving => None,
-        GrantSecret::Ours(kept) if kept.grant.id == grant.id || kept.grant.since > grant.since => {
-            end(granted(view.integration, grant))
-        }
         found => {
             let before = match found {
                 GrantSecret::Ours(kept) => Some(&**kept),
@@ -94,24 +177,6 @@ pub fn next(view: &AppView<'_>) -> Option<Step> {
     }
 }
 
-/// When to check the oldest consent again.
-pub fn look_again(view: &AppView<'_>) -> Option<Timestamp> {
-    let situation = view.situation();
-    let consent = situation.observed.consents.first()?;
-    if situation.turn.is_some() {
-        // Then the next pass comes anyway.
-        return None;
-    }
-    let pause = match view.observed().grant {
-        // Only a person can change that.
-        GrantSecret::Foreign => WHILE_BLOCKED,
-        _ => SOON,
-    };
-    let soon = schedule::later(view.view.now, pause);
-    let until = waits_until(consent, situation.consent.as_ref());
-    Some(until.map_or(soon, |until| until.max(soon)))
-}
-
 /// Whether a redeemed consent has an access token to ask Zoom with. If it waited for too long, its refresh
 /// token is spent first.
 fn has_token(grant: &Grant, now: Timestamp) -> bool {
@@ -119,11 +184,27 @@ fn has_token(grant: &Grant, now: Timestamp) -> bool {
     access.is_some_and(|access| access.expires_at > now)
 }
 
-/// Until when a consent waits because Zoom or the API server did not do what it needs.
-fn waits_until(consent: &Consent, status: Option<&ConsentStatus>) -> Option<Timestamp> {
-    let waiting = status
-        .filter(|status| status.is_waiting() && status.transaction == consent.transaction())?;
-    waiting.retry_at.as_ref().map(|time| time.0)
+/// Which consent waits because Zoom or the API server did not do what it needs, and until when.
+fn waiting(consents: &[Consent], status: Option<&ConsentStatus>) -> Option<(usize, Timestamp)> {
+    let status = status.filter(|status| status.is_waiting())?;
+    let is_it = |consent: &Consent| status.transaction == consent.transaction();
+    let place = consents.iter().position(is_it)?;
+    Some((place, status.retry_at.as_ref()?.0))
+}
+
+/// Whether the connection has the consent's grant.
+fn is_kept(view: &AppView<'_>, grant: &Grant) -> bool {
+    let kept = view.observed().kept();
+    kept.is_some_and(|kept| kept.grant.id == grant.id)
+}
+
+/// Whether the connection has the grant of a later authorization, which still works. A time in the future comes from
+/// a clock that was ahead, and says nothing.
+fn is_outlasted(view: &AppView<'_>, grant: &Grant) -> bool {
+    view.own_grant().is_some_and(|kept| {
+        let since = kept.grant.since;
+        kept.grant.loss.is_none() && since <= view.view.now && since > grant.since
+    })
 }
 
 /// Whether the consent's grant is the connection's, and the account that it proves is stored: there is nothing
@@ -134,7 +215,8 @@ fn is_adopted(view: &AppView<'_>, grant: &Grant) -> bool {
     let kept = view.observed().kept();
     stored.is_some()
         && stored == view.situation().account.as_ref()
-        && kept.is_some_and(|kept| kept.identified && kept.grant.id == grant.id)
+        && kept.is_some_and(|kept| kept.identified)
+        && is_kept(view, grant)
 }
 
 /// Whether the step removes a consent whose end, or the account that it proved, the status does not have yet.
@@ -156,10 +238,8 @@ fn told<'a>(connection: &'a ZoomConnection, consent: &Consent) -> Option<&'a Con
 
 /// The end that an earlier pass reported, if it is still true: only the consent itself remains to be removed.
 fn over(view: &AppView<'_>, consent: &Consent, told: &ConsentStatus) -> Option<End> {
-    let (grant, kept) = (consent.grant.as_ref(), view.observed().kept());
-    let is_kept = grant
-        .zip(kept)
-        .is_some_and(|(grant, kept)| kept.grant.id == grant.id || kept.grant.since > grant.since);
+    let grant = consent.grant.as_ref();
+    let is_kept = grant.is_some_and(|grant| is_kept(view, grant) || is_outlasted(view, grant));
     (told.has_failed() || told.has_succeeded() && is_kept).then(|| End {
         succeeded: told.has_succeeded(),
         reason: told.reason,
@@ -183,14 +263,31 @@ fn adopt(view: &AppView<'_>, grant: &Grant, asked: &Asked, before: Option<&Store
         identity: asked.identity.clone(),
         identified: true,
         namespace_uid: view.observed().namespace_uid.clone(),
-        imported: before.and_then(|before| before.imported.clone()),
+        imported: match before {
+            Some(before) => before.imported.clone(),
+            // What is configured for import is older, and may have been taken over before.
+            None => importable(&view.observed().import),
+        },
     };
     Step::Store(Box::new(kept), Purpose::Adopted)
 }
 
-fn granted(integration: &Integration, grant: &Grant) -> End {
-    let scope = grant.access.as_ref().map_or("", |access| &access.scope);
-    let found = scopes::compare(scope, &integration.resource.spec.consent_scopes(), &[]);
+/// The fingerprint of the refresh token to import.
+fn importable(import: &Import) -> Option<String> {
+    match import {
+        Import::Present(token) => Some(Credential::RefreshToken(token.clone()).fingerprint()),
+        _ => None,
+    }
+}
+
+fn granted(view: &AppView<'_>, grant: &Grant) -> End {
+    // A code that was not redeemed has no scopes: those of the grant in its place count.
+    let kept = view.observed().kept();
+    let access = grant.access.as_ref();
+    let access = access.or_else(|| kept.and_then(|kept| kept.grant.access.as_ref()));
+    let scope = access.map_or("", |access| &access.scope);
+    let spec = &view.integration.resource.spec;
+    let found = scopes::compare(scope, &spec.consent_scopes(), &[]);
     match remedy::message(&found, Then::AuthorizeAgain) {
         None => End {
             succeeded: true,

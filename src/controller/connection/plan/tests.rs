@@ -4,6 +4,8 @@
     reason = "cases read better without ceremony"
 )]
 
+mod consents;
+
 use serde_json::{Value, json};
 
 use super::{
@@ -455,7 +457,7 @@ fn observed(grant: GrantSecret) -> Observed {
         grant,
         access: AppAccess::Own,
         follows_policy: true,
-        foreign_attempt: None,
+        foreign_attempts: Vec::new(),
         token: TokenSecret::Absent,
         old_token_secret: None,
         import: Import::NotWanted,
@@ -770,10 +772,10 @@ fn an_attempt_of_another_pod_is_noticed_before_anything_is_sent() {
     if let GrantSecret::Ours(kept) = &mut found.grant {
         kept.grant.intent = Some(intent.clone());
     }
-    found.foreign_attempt = Some(ForeignAttempt {
+    found.foreign_attempts = vec![ForeignAttempt {
         intent,
         is_pod_gone: false,
-    });
+    }];
     let mut now = situation(found);
     assert_eq!(step(&now, 100).as_deref(), Some("Notice"));
     now.tried.mark(Attempted::Notice);
@@ -797,10 +799,10 @@ fn the_same_holds_for_the_code_of_a_consent() {
         grant.intent = Some(intent.clone());
     }
     found.consents = vec![consent];
-    found.foreign_attempt = Some(ForeignAttempt {
+    found.foreign_attempts = vec![ForeignAttempt {
         intent,
         is_pod_gone: true,
-    });
+    }];
     let mut now = situation(found);
     assert_eq!(step(&now, 150).as_deref(), Some("Notice"));
     now.tried.mark(Attempted::Notice);

@@ -93,7 +93,7 @@ fn situation(generation: u64) -> Situation {
         grant: stored.grant,
         grant_version: stored.version,
         follows_policy: true,
-        foreign_attempt: None,
+        foreign_attempts: Vec::new(),
         token: TokenSecret::Absent,
         old_token_secret: None,
         import: Import::NotWanted,

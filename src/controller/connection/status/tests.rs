@@ -58,7 +58,7 @@ fn observed(suspend: bool) -> Observed {
         grant_version: None,
         access: AppAccess::Own,
         follows_policy: true,
-        foreign_attempt: None,
+        foreign_attempts: Vec::new(),
         removed_at: None,
         claimed_at: None,
         other: None,

@@ -48,3 +48,31 @@ fn zooms_wait_outlasts_a_secret_that_cannot_be_written() {
             .is_none()
     );
 }
+
+/// Another consent, which came before, waits for something else.
+#[test]
+fn the_consent_that_was_asked_about_waits_and_no_other() {
+    let mut found = situation(1);
+    let second = Consent {
+        secret_name: "zoom-consent-u".into(),
+        grant: Some(Grant {
+            id: "zoom-consent-u".into(),
+            ..grant(1)
+        }),
+        ..found.observed.consents[0].clone()
+    };
+    let step = Step::AskWhoConsented(Box::new(second.grant.clone().unwrap()));
+    found.observed.consents.push(second);
+    let limited = Outcome::Who(Err(limited(None)));
+    let waits = settle(&connection(), found, &step, limited, at(110));
+    let consent = waits.consent.as_ref().unwrap();
+    assert!(consent.is_waiting() && consent.transaction == "u");
+    let known = Asked {
+        identity: None,
+        other: None,
+    };
+    let known = Outcome::Who(Ok(known));
+    let known = settle(&connection(), waits, &step, known, at(120));
+    let known = known.observed.consents;
+    assert!(known[0].identity.is_none() && known[1].identity.is_some());
+}
