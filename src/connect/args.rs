@@ -96,6 +96,8 @@ pub struct Rates {
     pub client: NonZeroU32,
     /// Requests per minute for one page, or for one consent once it has started.
     pub each: NonZeroU32,
+    /// Consents per minute that one connection's link starts: it is for one person.
+    pub begun: NonZeroU32,
 }
 
 // === impl Config ===
@@ -128,6 +130,7 @@ impl Default for Tuning {
                 strangers: NonZeroU32::MIN.saturating_add(49),
                 client: NonZeroU32::MIN.saturating_add(599),
                 each: NonZeroU32::MIN.saturating_add(119),
+                begun: NonZeroU32::MIN.saturating_add(9),
             },
             limits: Limits {
                 connections: 256,

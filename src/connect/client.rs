@@ -1,29 +1,42 @@
 //! Finds the client of a request behind proxies: the address that the last trusted proxy saw.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderValue};
 
 /// Proxies append the address of their client to this header.
 const FORWARDED: &str = "x-forwarded-for";
+
+/// In place of what a proxy wrote and nobody can read: all these are one client.
+const UNREADABLE: IpAddr = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
 
 /// The client of a request that came through `hops` trusted proxies; `None` without proxies, or if the header
 /// has no address at that position. Addresses that a client writes into the header itself are further left.
 #[must_use]
 pub fn of(headers: &HeaderMap, hops: u8) -> Option<IpAddr> {
+    counted(headers, hops).filter(|client| *client != UNREADABLE)
+}
+
+/// The client that a request counts for; `None` if clients cannot be told apart.
+#[must_use]
+pub fn counted(headers: &HeaderMap, hops: u8) -> Option<IpAddr> {
     let skipped = usize::from(hops.checked_sub(1)?);
-    let mut seen: Vec<&str> = Vec::new();
-    for value in headers.get_all(FORWARDED) {
-        seen.extend(value.to_str().ok()?.split(','));
-    }
-    let address = seen.into_iter().rev().nth(skipped)?.trim();
-    let address = address.parse().ok().or_else(|| {
-        address
-            .parse()
-            .ok()
-            .map(|socket: std::net::SocketAddr| socket.ip())
-    })?;
-    Some(network(address))
+    // Only the wanted part must be text: the client may have written anything into the others.
+    let values: Vec<&[u8]> = headers
+        .get_all(FORWARDED)
+        .iter()
+        .map(HeaderValue::as_bytes)
+        .collect();
+    let parts = values.into_iter().rev();
+    let mut parts = parts.flat_map(|value| value.rsplit(|byte| *byte == b','));
+    let address = parts.nth(skipped)?;
+    Some(read(address).map_or(UNREADABLE, network))
+}
+
+fn read(address: &[u8]) -> Option<IpAddr> {
+    let address = str::from_utf8(address).ok()?.trim();
+    let with_port = || address.parse().map(|socket: SocketAddr| socket.ip());
+    address.parse().or_else(|_| with_port()).ok()
 }
 
 /// In IPv6, a whole /64 counts as one client.
@@ -57,6 +70,30 @@ mod tests {
         assert_eq!(client(&list, 4), None);
         assert_eq!(client(&[], 1), None);
         assert_eq!(client(&["unknown"], 1), None);
+    }
+
+    /// One byte would be enough to turn off the limit.
+    #[test]
+    fn what_a_client_writes_hides_no_address_and_what_cannot_be_read_is_one_client() {
+        let counted = |values: &[&[u8]], hops| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(FORWARDED, HeaderValue::from_bytes(value).unwrap());
+            }
+            (super::counted(&headers, hops), of(&headers, hops))
+        };
+        let address = Some(IpAddr::from([203, 0, 113, 7]));
+        for list in [
+            &[&b"\xff, 203.0.113.7"[..]][..],
+            &[b"\xff", b"203.0.113.7"],
+            &[b"\xff,\xfe", b"x,203.0.113.7"],
+        ] {
+            assert_eq!(counted(list, 1), (address, address));
+        }
+        for unreadable in [&b"\xff"[..], b"unknown", b""] {
+            assert_eq!(counted(&[unreadable], 1), (Some(UNREADABLE), None));
+        }
+        assert_eq!(counted(&[], 1), (None, None));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::{
     io::{self, Read as _},
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use cookie::Key;
@@ -23,16 +23,23 @@ pub const CURRENT: &str = "current";
 /// File with the previous key, which still decrypts cookies.
 pub const PREVIOUS: &str = "previous";
 
+/// The kubelets bring a changed Secret to the replicas within about two minutes.
+const SPREAD: Duration = Duration::from_mins(5);
+
 /// Size of a key in bytes.
 const SIZE: usize = 64;
 
 /// The current keys. Their `Debug` output shows nothing.
 #[derive(Clone, Debug)]
 pub struct Keys {
-    /// Encrypts, and is tried first for decryption.
+    /// Encrypts once every replica has it, and is tried first for decryption.
     pub current: Key,
-    /// Is tried second for decryption.
+    /// Encrypts until then, and is tried second for decryption.
     pub previous: Option<Key>,
+    /// When the current key was first seen.
+    pub since: Instant,
+    /// How long it takes until every replica has a new key.
+    pub spread: Duration,
 }
 
 /// The latest keys; `None` until there is a key.
@@ -46,7 +53,12 @@ pub fn read(directory: &Path) -> io::Result<Option<Keys>> {
     let read_once = || -> io::Result<Option<Keys>> {
         let current = read_file(&directory.join(CURRENT))?;
         let previous = read_file(&directory.join(PREVIOUS))?;
-        Ok(current.map(|current| Keys { current, previous }))
+        Ok(current.map(|current| Keys {
+            current,
+            previous,
+            since: Instant::now(),
+            spread: SPREAD,
+        }))
     };
     // The link may be swapped between the two reads, which would pair the old current key with the new
     // previous one.
@@ -88,6 +100,18 @@ pub async fn follow(
             }
         }
         tokio::time::sleep(interval).await;
+    }
+}
+
+// === impl Keys ===
+
+impl Keys {
+    /// The key that encrypts at `now`: one that every replica has.
+    #[must_use]
+    pub fn encrypting(&self, now: Instant) -> &Key {
+        let is_new = now.duration_since(self.since) < self.spread;
+        let previous = self.previous.as_ref().filter(|_| is_new);
+        previous.unwrap_or(&self.current)
     }
 }
 
@@ -135,7 +159,15 @@ mod tests {
         write(CURRENT, &[1; 64]);
         let keys = read(directory.path()).unwrap().unwrap();
         assert_eq!(keys.current.master(), [1; 64]);
-        assert_eq!(keys.previous.unwrap().master(), [2; 64]);
+        assert_eq!(keys.previous.as_ref().unwrap().master(), [2; 64]);
+        let (seen, spread) = (keys.since, keys.spread);
+        assert_eq!(keys.encrypting(seen).master(), [2; 64], "others lack it");
+        assert_eq!(keys.encrypting(seen + spread).master(), [1; 64]);
+        let alone = Keys {
+            previous: None,
+            ..keys
+        };
+        assert_eq!(alone.encrypting(seen).master(), [1; 64]);
         for size in [63, 65] {
             write(CURRENT, &vec![1; size]);
             assert!(read(directory.path()).is_err(), "{size}");

@@ -23,6 +23,7 @@ pub struct Limiter {
     strangers: DefaultDirectRateLimiter,
     clients: DefaultKeyedRateLimiter<u64>,
     each: DefaultKeyedRateLimiter<u64>,
+    begun: DefaultKeyedRateLimiter<u64>,
     hash: RandomState,
 }
 
@@ -37,6 +38,7 @@ impl Limiter {
             strangers: RateLimiter::direct(Quota::per_second(rates.strangers)),
             clients: RateLimiter::keyed(each_minute(rates.client)),
             each: RateLimiter::keyed(each_minute(rates.each)),
+            begun: RateLimiter::keyed(Quota::per_minute(rates.begun)),
             hash: RandomState::new(),
         }
     }
@@ -67,6 +69,14 @@ impl Limiter {
         let bucket = self.hash.hash_one(thing) % BUCKETS;
         self.each.check_key(&bucket).is_ok()
     }
+
+    /// Whether this link of a connection may start another consent: each costs the controller a Secret to read, and
+    /// requests to Zoom.
+    #[must_use]
+    pub fn admits_consent(&self, link: &str) -> bool {
+        let bucket = self.hash.hash_one(link) % BUCKETS;
+        self.begun.check_key(&bucket).is_ok()
+    }
 }
 
 /// Half of a minute's requests may come in one burst.
@@ -87,6 +97,7 @@ mod tests {
             strangers: four,
             client: four,
             each: four,
+            begun: four,
         });
         assert!(limiter.admits_for("a") && limiter.admits_for("a"));
         assert!(!limiter.admits_for("a"));
@@ -94,6 +105,9 @@ mod tests {
         assert!(admitted.count() > 40);
         assert_eq!((0..10).filter(|_| limiter.admits_stranger()).count(), 4);
         assert_eq!((0..10).filter(|_| limiter.admits()).count(), 4);
+        let begun = (0..10).filter(|_| limiter.admits_consent("a"));
+        assert_eq!(begun.count(), 4);
+        assert!(limiter.admits_consent("b"));
         let client = |last| IpAddr::from([203, 0, 113, last]);
         let count = |last| {
             (0..10)

@@ -1,16 +1,19 @@
 //! The result page of a consent, shown only to the browser that started it.
 
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 
 use super::{
     answer::Answer,
     cluster::Unavailable,
+    keys::Keys,
     outcome::PageOutcome,
     pages::{Frame, Next, result as page},
     site::{Site, Visit},
+    ticket::{self, Ticket},
     verdict::{self, ConsentResult},
 };
 use contract::consent::Transaction;
+use jiff::Timestamp;
 
 // === impl Site ===
 
@@ -22,7 +25,7 @@ impl Site {
         };
         let Some(ticket) = visit.carried.ticket(&keys, transaction, visit.now) else {
             let frame = self.frame(visit);
-            let page = frame.message(&frame.texts().not_carried, &Next::Nothing);
+            let page = frame.message(&frame.texts().result.unknown, &Next::Nothing);
             return Answer::ended(PageOutcome::NotCarried, page);
         };
         if !self.limiter.admits_for(transaction.as_str()) {
@@ -44,6 +47,32 @@ impl Site {
         let frame = Frame::new(&self.base, visit.language(Some(ticket.language)));
         let self_service = ticket.connection_uid.is_none() && connection.is_none();
         let page = page::page(frame, &verdict, self_service, &next);
-        Answer::page(StatusCode::OK, page)
+        let answer = Answer::page(StatusCode::OK, page);
+        match awaiting(&verdict, &ticket, &keys, visit.now) {
+            Some(cookie) => answer.with(header::SET_COOKIE, cookie),
+            None => answer,
+        }
     }
+}
+
+/// The cookie with a new deadline, for a person who waits for the result.
+fn awaiting(
+    verdict: &ConsentResult,
+    ticket: &Ticket,
+    keys: &Keys,
+    now: Timestamp,
+) -> Option<String> {
+    let waits = matches!(
+        verdict,
+        ConsentResult::Pending { .. } | ConsentResult::Waiting
+    );
+    let awaiting = Ticket {
+        expires: ticket::expiry(now),
+        ..ticket.clone()
+    };
+    // Before the code is handed over, the time at Zoom is limited.
+    let is_handed_over = ticket.authorized.is_some();
+    (waits && is_handed_over)
+        .then(|| awaiting.seal(keys).ok())
+        .flatten()
 }

@@ -231,7 +231,7 @@ impl Site {
     /// Whether a request may be served. Requests for pages that do not exist, or from elsewhere, do not use
     /// up the limit of a person who comes back from Zoom.
     fn admits(&self, route: &Route, visit: &Visit) -> bool {
-        let client = client::of(&visit.headers, self.trusted_proxy_hops);
+        let client = client::counted(&visit.headers, self.trusted_proxy_hops);
         if client.is_some_and(|client| !self.limiter.admits_client(client)) {
             return false;
         }

@@ -1,6 +1,9 @@
 //! What the browser carries.
 
-use std::fs;
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use contract::{Language, consent::Transaction};
 use cookie::Key;
@@ -18,6 +21,8 @@ fn keys(byte: u8) -> Keys {
     Keys {
         current: Key::from(&[byte; 64]),
         previous: None,
+        since: Instant::now(),
+        spread: Duration::ZERO,
     }
 }
 
@@ -150,12 +155,14 @@ async fn a_key_that_was_replaced_reads_on_and_a_foreign_one_never() {
     write("previous", 7);
     write("current", 8);
     eventually("the new key", || async {
-        let (name, value) = running.begin(ADA).await.browser.cookie();
-        let mut jar = cookie::CookieJar::new();
-        jar.add_original(cookie::Cookie::new(name.clone(), value));
-        jar.private(&Key::from(&[8; 64])).get(&name).is_some()
+        let mut probe = carrying(&running, &ticket("s", 0), 8);
+        probe.returns(CALLBACK, "c").await.status == 303
     })
     .await;
+    running.cluster.parcels.lock().unwrap().clear();
+    // Another replica may not have it yet.
+    let state = &opened(&running.begin(ADA).await, 7)["state"];
+    assert!(state.is_string(), "{state}");
     begun.returns(CALLBACK, "c").await.location();
     assert_eq!(running.cluster.parcel_count(), 1);
 
@@ -197,6 +204,28 @@ async fn it_expires_by_our_clock() {
     let expires: Timestamp = awaiting["expires"].as_str().unwrap().parse().unwrap();
     assert!(expires > Timestamp::now() + SignedDuration::from_secs(500));
     assert_eq!(awaiting["verifier"], "");
+}
+
+/// Zoom may ask to wait until the next day.
+#[tokio::test]
+async fn whoever_waits_in_front_of_the_page_sees_the_result() {
+    let running = Fixture::new().start().await;
+    let mut handed = ticket("s", 900);
+    handed.authorized = Some(Timestamp::now() - SignedDuration::from_secs(590));
+    handed.expires = Timestamp::now() + SignedDuration::from_secs(5);
+    let mut waits = carrying(&running, &handed, 7);
+    let path = format!("/zoom/consents/{}", Transaction::of("s").as_str());
+    waits.browser.get(&path).await;
+    let expires = &opened(&waits, 7)["expires"];
+    let expires: Timestamp = expires.as_str().unwrap().parse().unwrap();
+    assert!(expires > Timestamp::now() + SignedDuration::from_secs(500));
+    // Somebody who is still at Zoom has no more time than before.
+    let mut begun = ticket("s", 500);
+    begun.authorized = None;
+    let mut at_zoom = carrying(&running, &begun, 7);
+    let before = at_zoom.browser.cookie();
+    at_zoom.browser.get(&path).await;
+    assert_eq!(at_zoom.browser.cookie(), before);
 }
 
 #[tokio::test]

@@ -63,6 +63,7 @@ impl Fixture {
             ..Tuning::default()
         };
         tuning.rates.each = many;
+        tuning.rates.begun = many;
         tuning.rates.overall = many;
         tuning.rates.strangers = many;
         tuning.rates.client = many;

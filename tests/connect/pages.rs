@@ -220,6 +220,24 @@ async fn one_page_in_demand_leaves_the_others_open() {
         .await;
 }
 
+/// Each consent costs the controller a Secret to read, and a request to Zoom.
+#[tokio::test]
+async fn one_persons_link_starts_a_few_consents_only() {
+    let running = Fixture::new()
+        .with(|c| c.tuning.rates.begun = NonZeroU32::new(2).unwrap())
+        .start()
+        .await;
+    let mut statuses = Vec::new();
+    for _ in 0..3 {
+        statuses.push(running.browser().post(ADA).await.status);
+    }
+    assert_eq!(statuses, [303, 303, 429]);
+    assert_eq!(running.browser().get(ADA).await.status, 200);
+    for _ in 0..3 {
+        running.begin(OPEN).await;
+    }
+}
+
 #[tokio::test]
 async fn all_together_are_held_off_too() {
     let one = NonZeroU32::MIN;

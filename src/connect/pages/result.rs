@@ -3,7 +3,7 @@
 use maud::html;
 
 use super::{Frame, Next, masked, paragraphs};
-use crate::connect::verdict::ConsentResult;
+use crate::{api::reason::Reason, connect::verdict::ConsentResult};
 
 /// Time between two reloads, in seconds.
 const REFRESH: u32 = 2;
@@ -49,7 +49,12 @@ pub fn page(
                     None => { p { (words.reported) } p.note { (message) } }
                 }
             };
-            frame.page(words.failed, &contents, next)
+            // The grant is kept and used.
+            let title = match reason {
+                Reason::MissingScopes => words.incomplete,
+                _ => words.failed,
+            };
+            frame.page(title, &contents, next)
         }
         ConsentResult::Gone => frame.message(&words.gone, &Next::Nothing),
     }

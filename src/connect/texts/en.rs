@@ -90,7 +90,7 @@ pub(super) static TEXTS: Texts = Texts {
     declined: Message {
         title: "You declined",
         lines: &[
-            "Nothing was stored, and the app has no access.",
+            "Nothing was stored and nothing was changed. If you allowed the app before, that still applies.",
             "If you change your mind, you can start again at any time.",
         ],
     },
@@ -148,7 +148,7 @@ pub(super) static TEXTS: Texts = Texts {
             title: "Please wait",
             lines: &[
                 "You allowed access, and nothing is lost. Zoom or this service cannot complete the connection right now. We will try again automatically.",
-                "You can close this page and come back later. Please do not start again.",
+                "You can close this page. Once the connection works, the page behind your link says so. You do not need to start again.",
             ],
         },
         slow_self_service: Message {
@@ -164,12 +164,20 @@ pub(super) static TEXTS: Texts = Texts {
         },
         belongs: |mail| format!("The connection belongs to {mail}."),
         failed: "The connection was not made",
+        incomplete: "Connected, but permissions are missing",
         reason,
         reported: "The service reports:",
         gone: Message {
             title: "This connection no longer exists",
             lines: &[
                 "It was removed in the meantime. Please ask your administrator for a new link.",
+            ],
+        },
+        unknown: Message {
+            title: "The result cannot be shown any more",
+            lines: &[
+                "This page was opened in another browser, or too late to show how it ended.",
+                "Please open the link that your administrator sent you: it says whether the connection works.",
             ],
         },
     },
@@ -217,7 +225,7 @@ fn reason(reason: Reason) -> Option<&'static str> {
             "The app is switched off at Zoom. Your administrator must activate it; then start again."
         }
         Reason::MissingScopes => {
-            "Not all required permissions were granted. Start again and allow all of them, or ask your administrator."
+            "You are connected, but not all required permissions were granted. Start again and allow all of them, or ask your administrator."
         }
         _ => return None,
     })

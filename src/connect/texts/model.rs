@@ -125,12 +125,16 @@ pub struct Result {
     pub belongs: Around,
     /// It failed.
     pub failed: &'static str,
+    /// It is connected, with fewer permissions than required.
+    pub incomplete: &'static str,
     /// The reason.
     pub reason: fn(Reason) -> Option<&'static str>,
     /// The label of a reason in the controller's own words.
     pub reported: &'static str,
     /// The connection no longer exists.
     pub gone: Message,
+    /// The browser cannot show the result any more.
+    pub unknown: Message,
 }
 
 /// The texts for an error that Zoom named.

@@ -66,8 +66,8 @@ export default {
     const app = await tenant({ scopes, app: { scopes: scopes.slice(0, 1) } });
     const { name, link } = await connection(app, "ada");
     const page = await (await t.person()).page();
-    await consent(page, link, app.people.ada, FAILED);
-    await says(page, "Not all required permissions were granted.");
+    await consent(page, link, app.people.ada, "Connected, but permissions are missing");
+    await says(page, "not all required permissions were granted.");
     await shoot(page, "missing-scopes");
     const object = await becomes(name, "MissingScopes");
     equal(object.status.phase, "Missing scopes");
