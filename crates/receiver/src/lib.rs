@@ -17,7 +17,7 @@
 //! | How are repeats recognized? | [`dedupe`], [`identity`] |
 //! | How does a person list and replay dead letters? | [`control`] |
 //! | What does the controller learn? | [`recorder`], served by [`facts`] in the form of [`contract::facts`] |
-//! | How does it start and stop? | [`server`], [`args`], [`config`] |
+//! | How does it start and stop? | [`server`], [`args`], [`config`]; [`memory`] |
 
 pub mod args;
 pub mod authentication;
@@ -37,6 +37,7 @@ pub mod filter;
 pub mod identity;
 pub mod intake;
 pub mod lifecycle;
+pub mod memory;
 pub mod metrics;
 pub mod outcome;
 pub mod passthrough;
@@ -59,6 +60,7 @@ use runtime::shutdown;
 /// # Errors
 /// When logging cannot be set up, or a port cannot be bound.
 pub fn main(args: Args) -> anyhow::Result<()> {
+    memory::keep_freed();
     args.log.init()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
