@@ -10,6 +10,9 @@ use zoom::{Class, Fault};
 /// Two tokens of one tenant are never requested faster than this, however short their lifetimes are.
 const SHORTEST_LIFE: Duration = Duration::from_secs(10);
 
+/// By how much the clocks of two nodes may differ.
+const CLOCKS_DIFFER: Duration = Duration::from_mins(1);
+
 /// Changed credentials are tried at once, but an object that is rewritten again and again must not make us
 /// call Zoom each time.
 const BETWEEN_CREDENTIALS: Duration = Duration::from_secs(5);
@@ -57,6 +60,13 @@ pub fn refresh_at(issued: Timestamp, expires: Timestamp, uid: &str) -> Timestamp
     let life = between(issued, expires);
     let share = 0.70 + 0.10 * fraction(uid, 0);
     later(issued, life.mul_f64(share).max(SHORTEST_LIFE))
+}
+
+/// Whether a token was issued in the future, by a clock that was ahead and was set back since: it would be replaced
+/// only long after it expired.
+#[must_use]
+pub fn is_ahead(issued: Option<Timestamp>, now: Timestamp) -> bool {
+    issued.is_some_and(|issued| issued > later(now, CLOCKS_DIFFER))
 }
 
 /// A series of failures, the last one just now.

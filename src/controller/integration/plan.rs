@@ -321,7 +321,8 @@ fn refresh_due(
 ) -> Option<Cause> {
     // A Secret without the annotation is refreshed once it has expired.
     let stored = stored?;
-    (now >= stored.refresh_at.or(stored.expires_at)?).then_some(Cause::RefreshDue)
+    let is_due = now >= stored.refresh_at.or(stored.expires_at)?;
+    (is_due || schedule::is_ahead(stored.issued_at, now)).then_some(Cause::RefreshDue)
 }
 
 fn scopes_missing(

@@ -114,6 +114,7 @@ pub fn decide(
     let due = grant.intent.is_some()
         || grant.loss.is_some()
         || refresh_at(kept, uid).is_none_or(|at| now >= at)
+        || schedule::is_ahead(issued, now)
         || asked.is_some_and(|at| now >= at);
     if !due {
         return asked.map_or(Refresh::Keep, Refresh::Wait);

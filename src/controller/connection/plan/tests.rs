@@ -110,6 +110,25 @@ fn a_token_is_replaced_in_time_and_not_before() {
     );
 }
 
+/// A clock that was ahead when the token came, and was set back.
+#[test]
+fn a_token_from_the_future_is_replaced_at_once() {
+    let decided = |issued| {
+        let token = kept(Some((issued, issued + 3600)));
+        decide(
+            &token,
+            "u",
+            None,
+            "v",
+            &client(),
+            Signals::default(),
+            at(100),
+        )
+    };
+    assert_eq!(decided(160), Refresh::Keep, "clocks differ");
+    assert_eq!(decided(161), Refresh::Now);
+}
+
 #[test]
 fn a_failure_delays_the_next_attempt_and_other_credentials_hasten_it() {
     let token = kept(Some((0, 3600)));

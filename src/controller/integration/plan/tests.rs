@@ -148,12 +148,17 @@ fn a_fresh_token_is_left_alone() {
 
 #[test]
 fn each_reason_leads_to_a_request_and_is_named() {
-    let cases: [(Observed, Cause); 6] = [
+    let cases: [(Observed, Cause); 7] = [
         (observed(TokenSecret::Absent), Cause::NoSecret),
         (ours(|s| s.intact = false), Cause::SecretModified),
         (ours(|s| s.expires_at = None), Cause::SecretModified),
         (ours(|s| s.source = "c/0".into()), Cause::CredentialsChanged),
         (ours(|s| s.refresh_at = Some(at(NOW))), Cause::RefreshDue),
+        // By a clock that was ahead.
+        (
+            ours(|s| s.issued_at = Some(at(NOW + 61))),
+            Cause::RefreshDue,
+        ),
         (
             ours(|s| s.scope = "b:read:x:admin".into()),
             Cause::ScopesMissing,
