@@ -19,7 +19,7 @@ use crate::{
     },
     controller::token_secret::Owner,
 };
-use grant::Grant;
+use grant::{Credential, Grant};
 use zoom::Identity;
 
 /// Type of the Secret. It cannot be changed, and shows people that the Secret is not for them.
@@ -221,7 +221,9 @@ pub fn read(connection: &ZoomConnection, secret: Option<&Secret>) -> GrantSecret
     if leaving || secret.metadata.deletion_timestamp.is_some() {
         return GrantSecret::Leaving;
     }
-    get(secret).map_or(GrantSecret::Broken, |mut kept| {
+    // Only a consent, which no tenant can write, holds a code. Here it would be one that somebody took from another.
+    let kept = get(secret).filter(|kept| !matches!(kept.grant.credential, Credential::Code(_)));
+    kept.map_or(GrantSecret::Broken, |mut kept| {
         if is_left_behind(connection, secret) {
             ELSEWHERE.clone_into(&mut kept.namespace_uid);
         }
@@ -257,7 +259,6 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use grant::Credential;
 
     pub(super) fn connection(uid: &str, policy: &str) -> ZoomConnection {
         serde_json::from_value(json!({
@@ -350,6 +351,19 @@ mod tests {
             read(&connection("other", "Delete"), Some(&retained)),
             GrantSecret::Ours(_)
         ));
+    }
+
+    #[test]
+    fn a_code_in_a_connections_own_secret_is_not_redeemed() {
+        let owner = connection("u", "Delete");
+        let mut stolen = kept();
+        stolen.grant.credential = Credential::Code(grant::Code {
+            code: "code".to_owned().into(),
+            verifier: "verifier".to_owned().into(),
+            redirect_url: "https://connect.example.com/callback/platform/app".into(),
+        });
+        let secret = build(&owner, &stolen);
+        assert!(matches!(read(&owner, Some(&secret)), GrantSecret::Broken));
     }
 
     #[test]
