@@ -16,9 +16,10 @@ use crate::api::{
 /// Connections as the index has them.
 pub type Connections = [Arc<Guarded<ZoomConnection>>];
 
-/// How many connections there are, and how many of them are connected.
+/// How many connections there are, how many of them are connected, and how many self-service created in the namespace
+/// `target`. Elsewhere a tenant could write the label and use up the limit of all.
 #[must_use]
-pub fn count(connections: &Connections) -> ConnectionsStatus {
+pub fn count(connections: &Connections, target: &str) -> ConnectionsStatus {
     let connected = readable(connections).filter(|connection| {
         let status = connection.status.as_ref();
         status.and_then(|status| status.phase) == Some(Phase::Connected)
@@ -27,6 +28,7 @@ pub fn count(connections: &Connections) -> ConnectionsStatus {
     let self_made = connections
         .iter()
         .filter(|connection| connection.labels().contains_key(label::SELF_SERVICE))
+        .filter(|connection| connection.namespace().as_deref() == Some(target))
         .count();
     let number = |count| i32::try_from(count).unwrap_or(i32::MAX);
     ConnectionsStatus {
@@ -183,6 +185,20 @@ mod tests {
             assert_eq!(other("a", Some(second)).as_deref(), Some("b"));
             assert!(other("c", None).is_some());
         }
+    }
+
+    #[test]
+    fn a_label_in_another_namespace_uses_up_no_limit() {
+        let made = |namespace: &str| {
+            let mut made = connection("a", None);
+            made.metadata.namespace = Some(namespace.into());
+            made.metadata.labels = Some([(label::SELF_SERVICE.into(), "true".into())].into());
+            Arc::new(DeserializeGuard(Ok(made)))
+        };
+        let connections = vec![made("people"), made("tenant"), made("tenant")];
+        let found = count(&connections, "people");
+        assert_eq!((found.total, found.self_service), (3, Some(1)));
+        assert_eq!(count(&connections, "platform").self_service, None);
     }
 
     #[test]

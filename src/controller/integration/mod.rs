@@ -58,7 +58,7 @@ use super::{
     removals::{Removals, concerns},
     report::Reported,
 };
-use crate::api::v1alpha1::{Phase, ZoomIntegration, ZoomIntegrationStatus};
+use crate::api::v1alpha1::{Phase, SelfService, ZoomIntegration, ZoomIntegrationStatus};
 
 impl Managed for ZoomIntegration {
     async fn end_unseen(&self, context: &Context) -> Result<Action, Error> {
@@ -168,11 +168,13 @@ async fn report(
         .index()
         .connections_of(&key.namespace, &key.name);
     let known: Vec<_> = connections::readable(&all).collect();
+    let made_in = integration.spec.self_service();
+    let made_in = made_in.and_then(SelfService::namespace);
     let setting = status::Setting {
         endpoints: context.zoom.client.endpoints(),
         pages: context.config.connect_url.as_ref(),
         knows_labels: context.config.scope.namespaces().is_none(),
-        connections: connections::count(&all),
+        connections: connections::count(&all, made_in.unwrap_or(&key.namespace)),
         known: &known,
         reach: try_url(context, integration, observed, applied, now),
         sharers: observed
