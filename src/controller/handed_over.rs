@@ -1,8 +1,9 @@
-//! Reads the consents that the pages handed over.
+//! Reads the consents that the pages handed over: a few at a time. Anybody with a link can start many.
 
 use contract::consent;
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::ListParams;
+use kube::{ResourceExt as _, api::ListParams};
 
 use super::{
     error::Error,
@@ -10,33 +11,92 @@ use super::{
     reader::{Reader, Reads},
 };
 
-/// So many consents are read by name. More wait only where somebody follows a link again and again, or where many
-/// people connect by self service at the same time.
-const BY_NAME: usize = 8;
+/// So many consents are read in a pass. The others come once these are over.
+const MOST: usize = 8;
 
-/// The Secrets that hand over consents to an object: those that the watch knows, by name. Only where it does not know
-/// all of them, or where they are many, they are listed by their labels.
+/// So many are listed by each selector where the watch does not know all of them, without what they hold.
+const LISTED: u32 = 100;
+
+/// What to read.
+pub struct Wanted<'a> {
+    /// The namespace of the Secrets.
+    pub namespace: &'a str,
+    /// The object that they are handed over to.
+    pub key: &'a Key,
+    /// The labels by which they are found where the watch does not know all of them.
+    pub selectors: &'a [String],
+    /// One that is read in any case, if it exists.
+    pub told: Option<&'a str>,
+}
+
+/// Secrets that hand over consents to an object: those that the watch knows, by name.
 ///
 /// # Errors
 /// When a request to the API server fails.
-pub async fn handed_over(
-    reader: &Reader,
-    namespace: &str,
-    key: &Key,
-    selector: &str,
-) -> Result<Vec<Secret>, Error> {
-    let secrets: Reads<Secret> = reader.within(namespace);
-    let mut found = match reader.index().consents(key) {
-        Some(names) if names.len() <= BY_NAME => {
-            let found = names.iter().map(|name| secrets.get_opt(name));
-            let found = futures::future::try_join_all(found).await?;
-            found.into_iter().flatten().collect()
-        }
-        _ => {
-            let params = ListParams::default().labels(selector);
-            secrets.list(&params).await?.items
-        }
+pub async fn handed_over(reader: &Reader, wanted: Wanted<'_>) -> Result<Vec<Secret>, Error> {
+    let secrets: Reads<Secret> = reader.within(wanted.namespace);
+    let names = match reader.index().consents(wanted.key) {
+        Some(names) => names,
+        None => listed(&secrets, wanted.selectors).await?,
     };
+    let names = chosen(names, wanted.told);
+    let found = names.iter().map(|name| secrets.get_opt(name));
+    let found = futures::future::try_join_all(found).await?;
+    let mut found: Vec<Secret> = found.into_iter().flatten().collect();
     found.retain(|secret| secret.type_.as_deref() == Some(consent::SECRET_TYPE));
     Ok(found)
+}
+
+/// The names, the oldest first.
+async fn listed(secrets: &Reads<Secret>, selectors: &[String]) -> Result<Vec<String>, Error> {
+    let mut found: Vec<(Option<Timestamp>, String)> = Vec::new();
+    for selector in selectors {
+        let params = ListParams::default().labels(selector).limit(LISTED);
+        let listed = secrets.list_metadata(&params).await?;
+        let created = listed.iter().map(|secret| {
+            let created = secret.creation_timestamp().map(|time| time.0);
+            (created, secret.name_any())
+        });
+        found.extend(created);
+    }
+    found.sort_unstable();
+    Ok(found.into_iter().map(|(_, name)| name).collect())
+}
+
+/// Those of `names`, the oldest first, that are read: the oldest, the newest, whose person is in front of a page and
+/// whose grant may take the place of the others, and the one that is `told` of.
+fn chosen(names: Vec<String>, told: Option<&str>) -> Vec<String> {
+    let last = names.len().saturating_sub(1);
+    let is_special = |place: usize, name: &str| place == last || Some(name) == told;
+    let special = names.iter().enumerate();
+    let special = special.filter(|(place, name)| is_special(*place, name));
+    let mut room = MOST.saturating_sub(special.count());
+    let mut chosen = Vec::new();
+    for (place, name) in names.into_iter().enumerate() {
+        if is_special(place, &name) {
+            chosen.push(name);
+        } else if room > 0 {
+            room -= 1;
+            chosen.push(name);
+        }
+    }
+    chosen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_consents_a_few_are_read() {
+        let names = |count: usize| -> Vec<String> { (0..count).map(|n| format!("c{n}")).collect() };
+        assert!(chosen(Vec::new(), Some("c1")).is_empty());
+        assert_eq!(chosen(names(8), None), names(8));
+        let of_many = ["c0", "c1", "c2", "c3", "c4", "c5", "c6", "c999"];
+        assert_eq!(chosen(names(1000), None), of_many);
+        assert_eq!(chosen(names(1000), Some("gone")), of_many);
+        assert_eq!(chosen(names(1000), Some("c2")), of_many);
+        let with_it = ["c0", "c1", "c2", "c3", "c4", "c5", "c500", "c999"];
+        assert_eq!(chosen(names(1000), Some("c500")), with_it);
+    }
 }

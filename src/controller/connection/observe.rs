@@ -6,7 +6,10 @@ use kube::{Resource, ResourceExt as _, api::PartialObjectMeta};
 
 use super::{
     holder::holder,
-    model::{AppAccess, Consent, ForeignAttempt, Import, Integration, Observed, Read, pinned},
+    model::{
+        AppAccess, CONSENT_PREFIX, Consent, ForeignAttempt, Import, Integration, Observed, Read,
+        pinned,
+    },
 };
 use crate::{
     api::{
@@ -22,7 +25,7 @@ use crate::{
             LeaderTerm,
             secret::{self, GrantSecret, REFRESH_TOKEN},
         },
-        handed_over::handed_over,
+        handed_over::{Wanted, handed_over},
         index::Index,
         key::Key,
         published::Exactly,
@@ -246,7 +249,11 @@ async fn import(connection: &ZoomConnection, secrets: &Reads<Secret>) -> Result<
     })
 }
 
-async fn consents(
+/// The consents of a connection, the oldest first.
+///
+/// # Errors
+/// When a request to the API server fails.
+pub async fn consents(
     sources: Sources<'_>,
     connection: &ZoomConnection,
 ) -> Result<Vec<Consent>, Error> {
@@ -262,9 +269,16 @@ async fn consents(
         label::CONNECTION,
         connection.name_any(),
     );
-    let namespace = &sources.config.lease_namespace;
-    let key = Key::from(connection);
-    let found = handed_over(sources.reader, namespace, &key, &selector).await?;
+    let status = connection.status.as_ref();
+    let told = status.and_then(|status| status.consent.as_ref());
+    let told = told.map(|told| format!("{CONSENT_PREFIX}{}", told.transaction));
+    let wanted = Wanted {
+        namespace: &sources.config.lease_namespace,
+        key: &Key::from(connection),
+        selectors: &[selector],
+        told: told.as_deref(),
+    };
+    let found = handed_over(sources.reader, wanted).await?;
     let mut consents: Vec<Consent> = found.iter().map(Consent::of).collect();
     consents.sort_by_key(|consent| consent.handoff.as_ref().map(|handoff| handoff.authorized));
     Ok(consents)

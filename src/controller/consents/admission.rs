@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::{api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use kube::ResourceExt as _;
 
 use crate::{
@@ -125,6 +125,12 @@ impl Pending {
             refusal: None,
         })
     }
+}
+
+/// Whether a refusal may be final: the integration by which it was `judged` is still the `live` one.
+#[must_use]
+pub fn is_current(judged: &ObjectMeta, live: Option<&ObjectMeta>) -> bool {
+    live.is_some_and(|live| live.uid == judged.uid && live.generation == judged.generation)
 }
 
 /// Why no connection is created there, as a part of a sentence: both sides have to agree.
@@ -296,7 +302,8 @@ fn wait(pending: &Pending, error: &zoom::Error, now: Timestamp) -> Wait {
 }
 
 /// When the next pass continues.
-fn soon(now: Timestamp) -> Timestamp {
+#[must_use]
+pub fn soon(now: Timestamp) -> Timestamp {
     schedule::later(now, SOON)
 }
 

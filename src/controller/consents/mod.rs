@@ -25,7 +25,7 @@ use super::{
     credentials::Credentials,
     error::Error,
     grants::TooEarly,
-    handed_over::handed_over,
+    handed_over::{Wanted, handed_over},
     key::Key,
     published::{self, Exactly},
     reader::{Reader, Reads},
@@ -94,6 +94,11 @@ pub async fn self_service(
                     create(&context.writer, integration, &target.namespace, &name).await?;
                     limit.made.push(name);
                 }
+                Step::Refuse(_) if !is_current(&context.reader, integration).await? => {
+                    // The watch of consents was faster than that of integrations: the next pass judges.
+                    again.push(admission::soon(Timestamp::now()));
+                    break;
+                }
                 Step::Refuse(refusal) => {
                     let writer = &context.writer;
                     refuse(writer, namespace, integration, &consent.consent, refusal).await?;
@@ -105,21 +110,29 @@ pub async fn self_service(
     Ok(again.into_iter().min())
 }
 
+/// Whether the integration is still the one by which the pass judges.
+async fn is_current(reader: &Reader, integration: &ZoomIntegration) -> Result<bool, Error> {
+    let integrations: Reads<ZoomIntegration> = reader.beside(integration);
+    let name = integration.name_any();
+    let live = integrations.get_metadata_opt(&name).await?;
+    let live = live.as_ref().map(|live| &live.metadata);
+    Ok(admission::is_current(&integration.metadata, live))
+}
+
 /// The consents of people without a connection, the oldest first.
 async fn pending(
     reader: &Reader,
     namespace: &str,
     integration: &ZoomIntegration,
 ) -> Result<Vec<Pending>, Error> {
-    // In whichever namespace the connection is to be: a template may have changed since.
-    let selector = format!(
-        "{}={},{}={}",
-        label::USE,
-        label::CONSENT,
-        label::INTEGRATION,
-        integration.name_any(),
-    );
-    let found = handed_over(reader, namespace, &Key::from(integration), &selector).await?;
+    let key = Key::from(integration);
+    let wanted = Wanted {
+        namespace,
+        key: &key,
+        selectors: &selectors(&key),
+        told: None,
+    };
+    let found = handed_over(reader, wanted).await?;
     let mut pending: Vec<Pending> = found
         .iter()
         .filter_map(|secret| Pending::of(secret, integration))
@@ -129,6 +142,18 @@ async fn pending(
         handoff.map(|handoff| handoff.authorized)
     });
     Ok(pending)
+}
+
+/// The labels of an integration's consents, in whichever namespace the connection is to be: a template may have changed
+/// since.
+fn selectors(integration: &Key) -> [String; 2] {
+    let (home, name) = (&integration.namespace, &integration.name);
+    let (kind, consent, of) = (label::USE, label::CONSENT, label::INTEGRATION);
+    let (elsewhere, namespace) = (label::INTEGRATION_NAMESPACE, label::NAMESPACE);
+    [
+        format!("{of}={name},{elsewhere}={home},{kind}={consent}"),
+        format!("{of}={name},!{elsewhere},{namespace}={home},{kind}={consent}"),
+    ]
 }
 
 /// The namespace in which connections are created, and whether it may and wants to have them.
@@ -297,4 +322,25 @@ async fn refuse(
     };
     writer.publish(integration, event).await;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Another tenant may have an integration of the same name.
+    #[test]
+    fn only_the_consents_of_this_very_integration_are_found() {
+        let found = selectors(&Key::integration("platform", "app"));
+        let of = "zoom-operator.io/integration=app";
+        let kind = format!("{}={}", label::USE, label::CONSENT);
+        let elsewhere = label::INTEGRATION_NAMESPACE;
+        assert_eq!(
+            found,
+            [
+                format!("{of},{elsewhere}=platform,{kind}"),
+                format!("{of},!{elsewhere},{}=platform,{kind}", label::NAMESPACE),
+            ]
+        );
+    }
 }

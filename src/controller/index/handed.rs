@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use jiff::Timestamp;
+
 use crate::controller::key::Key;
 
 /// The consents of each object.
@@ -14,8 +16,17 @@ pub struct Handed {
     listing: Option<Consents>,
 }
 
-/// Names of Secrets by connection and by integration, each with the connection that the consent is about.
-type Consents = HashMap<Key, BTreeMap<String, Option<Key>>>;
+/// Names of Secrets by connection and by integration.
+type Consents = HashMap<Key, BTreeMap<String, Known>>;
+
+/// What is known of a consent.
+#[derive(Debug)]
+struct Known {
+    /// When its Secret was created.
+    created: Option<Timestamp>,
+    /// The connection that it is about.
+    connection: Option<Key>,
+}
 
 // === impl Handed ===
 
@@ -33,12 +44,22 @@ impl Handed {
 
     /// A list names this one, or it is new, or changed. What it is about gets a pass, perhaps before the list has
     /// ended.
-    pub fn insert(&mut self, consent: &str, connection: Option<&Key>, integration: Option<&Key>) {
+    pub fn insert(
+        &mut self,
+        consent: &str,
+        created: Option<Timestamp>,
+        connection: Option<&Key>,
+        integration: Option<&Key>,
+    ) {
         let listing = self.listing.as_mut();
         for consents in [Some(&mut self.known), listing].into_iter().flatten() {
             for key in [connection, integration].into_iter().flatten() {
                 let of = consents.entry(key.clone()).or_default();
-                of.insert(consent.to_owned(), connection.cloned());
+                let known = Known {
+                    created,
+                    connection: connection.cloned(),
+                };
+                of.insert(consent.to_owned(), known);
             }
         }
     }
@@ -55,7 +76,7 @@ impl Handed {
         }
     }
 
-    /// The consents of this object; `None` while the watch does not know all. Those of an integration whose
+    /// The consents of this object, the oldest first; `None` while the watch does not know all. Those of an integration whose
     /// connection is there already are the connection's. The watch may lag behind: a consent that it reports later
     /// leads to a pass.
     #[must_use]
@@ -67,8 +88,10 @@ impl Handed {
         let is_others = |connection: Option<&Key>| {
             connection.is_some_and(|connection| connection != key && is_there(connection))
         };
-        let own = consents.filter(|(_, connection)| !is_others(connection.as_ref()));
-        Some(own.map(|(consent, _)| consent.clone()).collect())
+        let own = consents.filter(|(_, known)| !is_others(known.connection.as_ref()));
+        let mut own: Vec<_> = own.map(|(name, known)| (known.created, name)).collect();
+        own.sort_unstable();
+        Some(own.into_iter().map(|(_, name)| name.clone()).collect())
     }
 
     /// Whether there is none at all. A watch that does not know all never says so.
@@ -95,13 +118,13 @@ mod tests {
         let mut handed = Handed::default();
         assert_eq!(of(&handed, &ada), None, "nobody watches");
         handed.list();
-        handed.insert("c1", Some(&ada), Some(&app));
+        handed.insert("c1", None, Some(&ada), Some(&app));
         assert_eq!(of(&handed, &grace), None, "it goes on");
         handed.complete();
         assert_eq!(of(&handed, &grace), NONE);
         assert_eq!(of(&handed, &ada), Some(vec!["c1".into()]));
         assert_eq!(of(&handed, &app), Some(vec!["c1".into()]));
-        handed.insert("c2", Some(&ada), Some(&app));
+        handed.insert("c2", None, Some(&ada), Some(&app));
         handed.remove("c1", Some(&ada), Some(&app));
         assert_eq!(of(&handed, &ada), Some(vec!["c2".into()]), "another one");
         handed.remove("c2", Some(&ada), Some(&app));
@@ -110,16 +133,30 @@ mod tests {
     }
 
     #[test]
+    fn the_oldest_comes_first_whatever_its_name() {
+        let ada = Key::connection("n", "ada");
+        let mut handed = Handed::default();
+        handed.list();
+        handed.complete();
+        for (name, created) in [("a", 30), ("b", 10), ("c", 20)] {
+            let created = Timestamp::from_second(created).ok();
+            handed.insert(name, created, Some(&ada), None);
+        }
+        let names = of(&handed, &ada).unwrap();
+        assert_eq!(names, ["b", "c", "a"]);
+    }
+
+    #[test]
     fn a_consent_is_its_connections_once_that_exists() {
         let (ada, app) = (Key::connection("n", "ada"), Key::integration("n", "app"));
         let mut handed = Handed::default();
         handed.list();
         handed.complete();
-        handed.insert("c1", Some(&ada), Some(&app));
+        handed.insert("c1", None, Some(&ada), Some(&app));
         assert_eq!(handed.of(&app, |key| *key == ada), NONE);
         assert_eq!(handed.of(&ada, |_| true), Some(vec!["c1".into()]));
         // Without a connection in its labels, it is the integration's.
-        handed.insert("c2", None, Some(&app));
+        handed.insert("c2", None, None, Some(&app));
         assert_eq!(handed.of(&app, |_| true), Some(vec!["c2".into()]));
     }
 
@@ -128,14 +165,14 @@ mod tests {
         let ada = Key::connection("n", "ada");
         let mut handed = Handed::default();
         handed.list();
-        handed.insert("gone", Some(&ada), None);
+        handed.insert("gone", None, Some(&ada), None);
         handed.complete();
         handed.list();
         assert_eq!(of(&handed, &ada), Some(vec!["gone".into()]), "not yet");
         handed.complete();
         assert_eq!(of(&handed, &ada), NONE);
         handed.list();
-        handed.insert("new", Some(&ada), None);
+        handed.insert("new", None, Some(&ada), None);
         assert_eq!(
             of(&handed, &ada),
             Some(vec!["new".into()]),

@@ -125,7 +125,9 @@ impl Index {
         let (_, name) = names(secret);
         let version = secret.metadata.resource_version.as_deref();
         let mut state = self.lock();
-        state.handed.insert(name, connection, integration);
+        let created = secret.metadata.creation_timestamp.as_ref();
+        let created = created.map(|time| time.0);
+        state.handed.insert(name, created, connection, integration);
         if state.consent_echoes.heard(PAGES, name, version).is_some() {
             return Vec::new();
         }
@@ -152,7 +154,7 @@ impl Index {
     }
 
     /// The Secrets of the consents that wait for a connection, or for an integration because their connections do
-    /// not exist yet; `None` unless all are known. One that the watch reports later leads to a pass.
+    /// not exist yet, the oldest first; `None` unless all are known. One that the watch reports later leads to a pass.
     #[must_use]
     pub fn consents(&self, key: &Key) -> Option<Vec<String>> {
         let state = self.lock();

@@ -203,3 +203,17 @@ fn both_sides_agree_before_a_connection_is_made_elsewhere() {
     };
     assert_eq!(objection(&own, &[]), None);
 }
+
+#[test]
+fn nobody_is_refused_by_a_spec_that_has_changed() {
+    let of = |uid: &str, generation: i64| ObjectMeta {
+        uid: Some(uid.into()),
+        generation: Some(generation),
+        ..ObjectMeta::default()
+    };
+    let judged = of("i", 3);
+    assert!(is_current(&judged, Some(&of("i", 3))));
+    assert!(!is_current(&judged, Some(&of("i", 4))));
+    assert!(!is_current(&judged, Some(&of("j", 3))));
+    assert!(!is_current(&judged, None));
+}
