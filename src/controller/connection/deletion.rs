@@ -2,6 +2,7 @@
 //! owner until here, so that the garbage collector does not erase it before. Other connections need no finalizer: the
 //! garbage collector erases their Secrets, and nothing can block.
 
+mod consents;
 mod decide;
 mod erasure;
 
@@ -100,6 +101,12 @@ pub async fn conclude(
         let answer = match step {
             Step::Wait(until) => return wait(&context.writer, connection, &ending, until).await,
             Step::Release(why) => {
+                let revokes = connection.deletion_policy() == ConnectionDeletionPolicy::Revoke;
+                let app = ending.app.as_ref().filter(|_| revokes);
+                if let Err(error) = consents::end(context, connection, app).await {
+                    // Those that are left are removed once the connection is gone.
+                    tracing::warn!(%error, "consents of a connection that ends are left");
+                }
                 return release(&context.writer, connection, why, ending.until).await;
             }
             Step::Refresh(app) => {

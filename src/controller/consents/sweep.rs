@@ -10,10 +10,12 @@ use kube::{
 };
 
 use crate::{
-    api::label,
+    api::{label, v1alpha1::ZoomConnection},
     controller::{
         Context,
         error::Error,
+        grants::handoff,
+        index::Guarded,
         published::{self, Exactly},
         reader::Reads,
         schedule,
@@ -69,7 +71,10 @@ async fn sweep_once(context: &Context, has_strays: bool) -> Result<bool, Error> 
             .list_metadata(&ListParams::default().labels(&selector))
             .await?;
         found_strays |= use_ == label::GRANT && found.iter().any(is_stray);
-        for secret in found.iter().filter(|secret| is_old(secret, now)) {
+        for secret in &found {
+            if !is_old(secret, now) && !is_left_behind(context, secret).await {
+                continue;
+            }
             let secrets: Api<Secret> = context.writer.within(namespace)?;
             published::remove(&secrets, &Exactly::of(&secret.metadata)).await?;
             tracing::warn!(
@@ -82,6 +87,54 @@ async fn sweep_once(context: &Context, has_strays: bool) -> Result<bool, Error> 
         }
     }
     Ok(found_strays)
+}
+
+/// Whether a consent holds the grant of a connection that was deleted. With self-service, its connection may be about
+/// to be created.
+async fn is_left_behind(context: &Context, secret: &PartialObjectMeta<Secret>) -> bool {
+    let Some((namespace, name)) = redeemed_for(secret) else {
+        return false;
+    };
+    let index = context.reader.index();
+    let is_known = index
+        .get::<Guarded<ZoomConnection>>(namespace, name)
+        .is_some();
+    if is_known {
+        return false;
+    }
+    match read_left_behind(context, secret, namespace, name).await {
+        Ok(is_left) => is_left,
+        Err(error) => {
+            tracing::debug!(%error, "nobody knows whether the connection of a consent exists");
+            false
+        }
+    }
+}
+
+async fn read_left_behind(
+    context: &Context,
+    secret: &PartialObjectMeta<Secret>,
+    namespace: &str,
+    name: &str,
+) -> Result<bool, Error> {
+    let connections: Reads<ZoomConnection> = context.reader.within(namespace);
+    if connections.get_metadata_opt(name).await?.is_some() {
+        // Its own pass ends what was meant for another one.
+        return Ok(false);
+    }
+    let secrets: Reads<Secret> = context.reader.within(&context.config.lease_namespace);
+    let found = secrets.get_opt(&secret.name_any()).await?;
+    let handoff = found.as_ref().and_then(handoff::read);
+    Ok(handoff.is_some_and(|handoff| handoff.connection_uid.is_some()))
+}
+
+/// The connection that a redeemed consent is for.
+fn redeemed_for(secret: &PartialObjectMeta<Secret>) -> Option<(&str, &str)> {
+    let labels = secret.labels();
+    let label = |key: &str| labels.get(key).map(String::as_str);
+    let is_redeemed = label(label::USE) == Some(label::CONSENT) && label(label::REDEEMED).is_some();
+    let connection = label(label::NAMESPACE).zip(label(label::CONNECTION));
+    connection.filter(|_| is_redeemed)
 }
 
 /// Whether to remove a consent. An earlier version could leave one under the label of a grant, where no other
@@ -129,6 +182,24 @@ mod tests {
         let redeemed = json!({(label::USE): label::CONSENT, (label::REDEEMED): "true"});
         assert!(!old("zoom-consent-a", &redeemed, 47 * 60));
         assert!(old("zoom-consent-a", &redeemed, 49 * 60));
+    }
+
+    #[test]
+    fn only_a_redeemed_consent_is_looked_at_for_its_connection() {
+        let labelled = |labels: &serde_json::Value| -> PartialObjectMeta<Secret> {
+            serde_json::from_value(json!({
+                "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x", "labels": labels},
+            }))
+            .unwrap()
+        };
+        let mut labels = json!({
+            (label::USE): label::CONSENT, (label::NAMESPACE): "n", (label::CONNECTION): "ada",
+        });
+        assert_eq!(redeemed_for(&labelled(&labels)), None);
+        labels[label::REDEEMED] = json!("true");
+        assert_eq!(redeemed_for(&labelled(&labels)), Some(("n", "ada")));
+        labels[label::USE] = json!(label::GRANT);
+        assert_eq!(redeemed_for(&labelled(&labels)), None);
     }
 
     #[test]
