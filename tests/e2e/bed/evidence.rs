@@ -101,7 +101,7 @@ pub fn watch(client: &Client) {
             }
         }
     });
-    for api in [integrations(client, None), connections(client)] {
+    for api in [integrations(client, None), connections(client, None)] {
         tokio::spawn(async move {
             let stream = watcher(api, watcher::Config::default());
             let mut stream = std::pin::pin!(stream.default_backoff().applied_objects());

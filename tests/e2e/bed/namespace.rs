@@ -12,6 +12,7 @@ use super::{
     tenant::unique,
     tools,
     wait::{LIMIT, wait_for},
+    watch,
 };
 
 /// A test's own namespace.
@@ -257,7 +258,20 @@ impl Bed {
         what: &str,
         holds: impl Fn(&Value) -> bool,
     ) -> anyhow::Result<Value> {
-        let found = wait_for(&format!("{resource}/{name}: {what}"), LIMIT, || async {
+        self.until_object_within(LIMIT, resource, name, what, holds)
+            .await
+    }
+
+    /// The same with a limit of its own.
+    pub async fn until_object_within(
+        &self,
+        limit: Duration,
+        resource: &str,
+        name: &str,
+        what: &str,
+        holds: impl Fn(&Value) -> bool,
+    ) -> anyhow::Result<Value> {
+        let found = wait_for(&format!("{resource}/{name}: {what}"), limit, || async {
             Ok(self.find(resource, name).await?.filter(&holds))
         })
         .await;
@@ -288,7 +302,14 @@ impl Bed {
 
     /// Records every version of an integration from now on.
     pub async fn record(&self, name: &str) -> anyhow::Result<History> {
-        History::start(self, name).await
+        let api = watch::integrations(&self.client, Some(&self.namespace));
+        History::start(api, name).await
+    }
+
+    /// Records every version of a connection from now on.
+    pub async fn record_connection(&self, name: &str) -> anyhow::Result<History> {
+        let api = watch::connections(&self.client, Some(&self.namespace));
+        History::start(api, name).await
     }
 
     /// Events about an integration.

@@ -1,6 +1,6 @@
 //! What all tests of a run share: the definition, the peace from other operators, the lock.
 
-use std::{fs::File, path::Path, time::Duration};
+use std::{fs::File, path::Path};
 
 use anyhow::Context as _;
 use kube::{Client, Config};
@@ -193,7 +193,7 @@ impl Suite {
             let patch = ("application/merge-patch+json", &patch);
             cluster.request("PATCH", &path, Some(patch)).await?;
         }
-        super::wait_for("the demo's operator stops", Duration::from_mins(1), || async {
+        super::wait_for("the demo's operator stops", super::LIMIT, || async {
             let path = "/api/v1/namespaces/zoom-operator-system/pods?labelSelector=app.kubernetes.io%2Fcomponent%3Dcontroller";
             let pods = cluster.request("GET", path, None).await?;
             Ok(pods["items"].as_array().is_none_or(Vec::is_empty).then_some(()))

@@ -125,7 +125,7 @@ async fn exchange(
     body: &str,
 ) -> anyhow::Result<(String, String)> {
     anyhow::ensure!(is_local(), "Pods are reached from the local cluster only");
-    let limit = Duration::from_secs(5);
+    let limit = Duration::from_secs(20);
     let request = format!(
         "{method} {path} HTTP/1.0\r\nhost: {address}\r\n{headers}content-length: {}\r\n\r\n{body}",
         body.len()
@@ -197,7 +197,10 @@ pub fn audited_since(since: SystemTime) -> anyhow::Result<String> {
         let file = file?;
         let is_ours = file.file_name().to_string_lossy().starts_with("audit");
         if is_ours && file.metadata()?.modified()? >= since {
-            log += &std::fs::read_to_string(file.path())?;
+            // The last line may be half written.
+            let text = String::from_utf8_lossy(&std::fs::read(file.path())?).into_owned();
+            log += text.rsplit_once('\n').map_or("", |(lines, _)| lines);
+            log.push('\n');
         }
     }
     Ok(log)

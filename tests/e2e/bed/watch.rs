@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use anyhow::Context as _;
 use futures::StreamExt as _;
 use kube::{
     Api,
@@ -11,9 +12,9 @@ use kube::{
 use serde_json::Value;
 use tokio::task::JoinHandle;
 
-use super::{Bed, wait::LIMIT, wait_for};
+use super::{object, wait::LIMIT, wait_for};
 
-/// Records every version of an integration until it is dropped.
+/// Records every version of an object until it is dropped.
 pub struct History {
     versions: Arc<Mutex<Vec<Value>>>,
     task: JoinHandle<()>,
@@ -29,18 +30,21 @@ pub fn integrations(client: &kube::Client, namespace: Option<&str>) -> Api<Dynam
     }
 }
 
-/// The dynamic API of all connections.
-pub fn connections(client: &kube::Client) -> Api<DynamicObject> {
+/// The dynamic API of connections.
+pub fn connections(client: &kube::Client, namespace: Option<&str>) -> Api<DynamicObject> {
     let kind = GroupVersionKind::gvk("zoom-operator.io", "v1alpha1", "ZoomConnection");
-    Api::all_with(client.clone(), &ApiResource::from_gvk(&kind))
+    let resource = ApiResource::from_gvk(&kind);
+    match namespace {
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
+        None => Api::all_with(client.clone(), &resource),
+    }
 }
 
 // === impl History ===
 
 impl History {
     /// Starts, and waits until the first version was seen.
-    pub(super) async fn start(bed: &Bed, name: &str) -> anyhow::Result<Self> {
-        let api = integrations(bed.client(), Some(bed.namespace()));
+    pub(super) async fn start(api: Api<DynamicObject>, name: &str) -> anyhow::Result<Self> {
         let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
         let versions = Arc::new(Mutex::new(Vec::new()));
         let task = tokio::spawn({
@@ -61,6 +65,15 @@ impl History {
         })
         .await?;
         Ok(history)
+    }
+
+    /// Waits until a version is as wished, however short-lived; the first such.
+    pub async fn until(&self, what: &str, holds: impl Fn(&Value) -> bool) -> anyhow::Result<Value> {
+        let found = wait_for(what, LIMIT, || async {
+            Ok(self.versions().into_iter().find(&holds))
+        })
+        .await;
+        found.with_context(|| object::told(self.versions().last()))
     }
 
     /// All versions so far, the oldest first.

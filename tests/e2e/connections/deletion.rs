@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 use serde_json::{Value, json};
 
-use super::{Scene, events, options, published, until, until_connection};
+use super::{Scene, events, published, until, until_connection};
 use crate::bed::{
-    Bed, Case, Minted,
+    Bed, Case, Minted, Options,
     object::{reason, text},
     wait_for,
 };
@@ -36,7 +36,7 @@ pub fn cases() -> Vec<Case> {
 
 /// A connection with this deletion policy.
 async fn connected(bed: &Bed, policy: &str) -> anyhow::Result<(Scene, Minted)> {
-    let scene = Scene::new(bed, &options(), json!({}), &json!({})).await?;
+    let scene = Scene::new(bed, &Options::default(), json!({}), &json!({})).await?;
     let minted = scene.mint(0).await?;
     let policy = json!({"token": {"deletionPolicy": policy}});
     scene.app.import(bed, "ada", &minted, &policy).await?;
@@ -104,7 +104,7 @@ async fn revoked(bed: Bed, cascade: &str) -> anyhow::Result<()> {
 /// Zoom revokes by a token that still works: the expired one is refreshed for that once more.
 async fn revoke_late(bed: Bed) -> anyhow::Result<()> {
     let short = json!({"token_lifetime_seconds": 12});
-    let scene = Scene::new(&bed, &options(), short, &json!({})).await?;
+    let scene = Scene::new(&bed, &Options::default(), short, &json!({})).await?;
     let minted = scene.mint(0).await?;
     let policy = json!({"token": {"deletionPolicy": "Revoke"}});
     scene.app.import(&bed, "ada", &minted, &policy).await?;

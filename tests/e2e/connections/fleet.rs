@@ -10,7 +10,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Scene, options};
+use super::Scene;
 use crate::bed::{Bed, Case, Options, object::text, secret, unique, wait_for};
 
 pub fn cases() -> Vec<Case> {
@@ -35,11 +35,7 @@ async fn many(bed: Bed) -> anyhow::Result<()> {
         .and_then(|count| count.parse().ok())
         .unwrap_or(MANY);
     let patience = Duration::from_secs(120 + count as u64);
-    let options = Options {
-        lease_seconds: 45,
-        ..options()
-    };
-    let scene = Scene::new(&bed, &options, json!({}), &json!({})).await?;
+    let scene = Scene::new(&bed, &Options::default(), json!({}), &json!({})).await?;
 
     let started = Instant::now();
     let tokens = mint(&scene, count).await?;

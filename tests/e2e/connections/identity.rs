@@ -3,9 +3,9 @@
 use anyhow::ensure;
 use serde_json::json;
 
-use super::{Scene, options, refresh_now, until, until_connection};
+use super::{Scene, refresh_now, until, until_connection};
 use crate::bed::{
-    Bed, Case,
+    Bed, Case, Options,
     object::{message, reason, status, text},
     secret,
 };
@@ -20,7 +20,7 @@ pub fn cases() -> Vec<Case> {
 }
 
 async fn wrong_person(bed: Bed) -> anyhow::Result<()> {
-    let scene = Scene::new(&bed, &options(), json!({}), &json!({})).await?;
+    let scene = Scene::new(&bed, &Options::default(), json!({}), &json!({})).await?;
     let minted = scene.mint(1).await?;
     let ada = scene.app.people(&scene.sim).await?.remove(0);
     let expected = json!({"subject": {"email": ada}});
@@ -79,7 +79,7 @@ async fn untold(bed: Bed) -> anyhow::Result<()> {
     let scopes = ["meeting:read:meeting"];
     let settings = json!({"scopes": scopes});
     let spec = json!({"scopes": {"required": scopes}});
-    let scene = Scene::new(&bed, &options(), settings, &spec).await?;
+    let scene = Scene::new(&bed, &Options::default(), settings, &spec).await?;
     scene.connect("anybody", 0).await?;
     let connection = bed.get("zoomconnections", "anybody").await?;
     ensure!(status(&connection, "SubjectVerified") == "Unknown");

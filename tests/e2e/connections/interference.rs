@@ -3,7 +3,7 @@
 use anyhow::ensure;
 use serde_json::{Value, json};
 
-use super::{Scene, options, published, until, until_connection, until_published};
+use super::{Scene, published, until, until_connection, until_published};
 use crate::bed::{
     App, Bed, Case, LIMIT, Options,
     object::{key, message, reason, status, text},
@@ -96,7 +96,7 @@ async fn broken_grant(bed: Bed) -> anyhow::Result<()> {
 }
 
 async fn foreign(bed: Bed) -> anyhow::Result<()> {
-    let scene = Scene::new(&bed, &options(), json!({}), &json!({})).await?;
+    let scene = Scene::new(&bed, &Options::default(), json!({}), &json!({})).await?;
     let minted = scene.mint(0).await?;
     let mut theirs = Vec::new();
     for name in ["ada-zoom-grant", "ada-zoom-token"] {
@@ -172,7 +172,7 @@ async fn copied(bed: Bed) -> anyhow::Result<()> {
 }
 
 async fn copy(bed: &Bed, neighbour: &Bed) -> anyhow::Result<()> {
-    let options = Options::patient().serving(&[bed, neighbour]);
+    let options = Options::default().serving(&[bed, neighbour]);
     let scene = Scene::new(bed, &options, json!({}), &json!({})).await?;
     let minted = scene.connect("ada", 0).await?;
     let app: &App = &scene.app;

@@ -68,18 +68,13 @@ struct Seen {
     answered: u64,
 }
 
-/// A refresh is sent only while leadership outlasts its request.
-fn options() -> Options {
-    Options::patient()
-}
-
 /// The offline Zoom, an operator, and an app that both know.
 async fn with_app(
     bed: &Bed,
     settings: Value,
     spec: &Value,
 ) -> anyhow::Result<(Sim, Operator, App)> {
-    let scene = Scene::new(bed, &options(), settings, spec).await?;
+    let scene = Scene::new(bed, &Options::default(), settings, spec).await?;
     Ok((scene.sim, scene.operator, scene.app))
 }
 
@@ -199,7 +194,7 @@ impl Scene {
 
     /// The same, and the connection `ada` with a grant that was refreshed once.
     async fn connected(bed: &Bed) -> anyhow::Result<(Self, Minted)> {
-        let scene = Self::new(bed, &options(), json!({}), &json!({})).await?;
+        let scene = Self::new(bed, &Options::default(), json!({}), &json!({})).await?;
         let minted = scene.connect("ada", 0).await?;
         Ok((scene, minted))
     }

@@ -34,7 +34,7 @@ async fn moved(bed: Bed) -> anyhow::Result<()> {
 }
 
 async fn exported_and_imported(bed: &Bed, there: &Bed) -> anyhow::Result<()> {
-    let options = Options::patient().serving(&[bed, there]);
+    let options = Options::default().serving(&[bed, there]);
     let scene = Scene::new(bed, &options, json!({}), &json!({})).await?;
     let ada = scene.app.people(&scene.sim).await?.remove(0);
     let minted = scene.app.mint(&scene.sim, &ada).await?;

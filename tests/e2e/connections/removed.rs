@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{Scene, options, stored, until, with_app};
+use super::{Scene, stored, until, with_app};
 use crate::bed::{
-    Bed, Case, LIMIT,
+    Bed, Case, LIMIT, Options,
     object::{message, text},
     wait_for,
 };
@@ -103,7 +103,7 @@ async fn forged(bed: Bed) -> anyhow::Result<()> {
 /// Without Zoom's signature it leads to a question, no sooner than ten minutes after the last token, and erases nothing
 /// even if Zoom refuses the grant.
 async fn unverified(bed: Bed) -> anyhow::Result<()> {
-    let scene = Scene::new(&bed, &options(), json!({}), &webhook()).await?;
+    let scene = Scene::new(&bed, &Options::default(), json!({}), &webhook()).await?;
     let minted = scene.connect("ada", 0).await?;
     let connection = until(&bed, "ada", "Connected").await?;
     bed.until_deployed("app-receiver").await?;

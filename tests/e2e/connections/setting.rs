@@ -4,9 +4,9 @@ use anyhow::ensure;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{Scene, options, stored, until, until_connection, until_published};
+use super::{Scene, stored, until, until_connection, until_published};
 use crate::bed::{
-    App, Bed, Case, LIMIT, Tenant,
+    App, Bed, Case, LIMIT, Options, Tenant,
     object::{message, reason, status, text},
     wait_for,
 };
@@ -24,7 +24,7 @@ pub fn cases() -> Vec<Case> {
 
 /// The integration counts no connection that is gone; a connection says that its integration is gone.
 async fn ends(bed: Bed) -> anyhow::Result<()> {
-    let scene = Scene::new(&bed, &options(), json!({}), &json!({})).await?;
+    let scene = Scene::new(&bed, &Options::default(), json!({}), &json!({})).await?;
     scene.connect("ada", 0).await?;
     scene.connect("grace", 4).await?;
     bed.until("app", "both are counted", |app| {
@@ -47,7 +47,7 @@ async fn ends(bed: Bed) -> anyhow::Result<()> {
 /// Nothing is refreshed, and nothing is lost: the refresh token outlives the access token by far.
 async fn suspended(bed: Bed) -> anyhow::Result<()> {
     let short = json!({"token_lifetime_seconds": 14});
-    let scene = Scene::new(&bed, &options(), short, &json!({})).await?;
+    let scene = Scene::new(&bed, &Options::default(), short, &json!({})).await?;
     let minted = scene.connect("ada", 0).await?;
     bed.change("app", &json!({"suspend": true})).await?;
     until_connection(&bed, "ada", "suspended", |connection| {
@@ -81,7 +81,7 @@ async fn suspended(bed: Bed) -> anyhow::Result<()> {
 }
 
 async fn later(bed: Bed) -> anyhow::Result<()> {
-    let scene = Scene::new(&bed, &options(), json!({}), &json!({})).await?;
+    let scene = Scene::new(&bed, &Options::default(), json!({}), &json!({})).await?;
     let late = App::general("late");
     late.register(&scene.sim, json!({})).await?;
     let person = late.people(&scene.sim).await?.remove(0);
@@ -110,7 +110,7 @@ async fn later(bed: Bed) -> anyhow::Result<()> {
 }
 
 async fn wrong_kind(bed: Bed) -> anyhow::Result<()> {
-    let scene = Scene::new(&bed, &options(), json!({}), &json!({})).await?;
+    let scene = Scene::new(&bed, &Options::default(), json!({}), &json!({})).await?;
     let minted = scene.mint(0).await?;
     let other = App(Tenant::server_to_server("other"));
     other
@@ -133,7 +133,7 @@ async fn wrong_kind(bed: Bed) -> anyhow::Result<()> {
 
 /// In the mode External the tenant's own back end has the grants, and there is no link.
 async fn external(bed: Bed) -> anyhow::Result<()> {
-    let scene = Scene::new(&bed, &options(), json!({}), &json!({})).await?;
+    let scene = Scene::new(&bed, &Options::default(), json!({}), &json!({})).await?;
     bed.apply(&scene.app.connection("ada", &json!({}))).await?;
     let connection = until(&bed, "ada", "ConsentIsExternal").await?;
     ensure!(status(&connection, "Stalled") == "True");
@@ -150,7 +150,7 @@ async fn external(bed: Bed) -> anyhow::Result<()> {
 }
 
 async fn credentials(bed: Bed) -> anyhow::Result<()> {
-    let scene = Scene::new(&bed, &options(), json!({}), &json!({})).await?;
+    let scene = Scene::new(&bed, &Options::default(), json!({}), &json!({})).await?;
     bed.delete("secrets", &scene.app.0.secret_name()).await?;
     let minted = scene.mint(0).await?;
     scene.app.import(&bed, "ada", &minted, &json!({})).await?;

@@ -37,7 +37,7 @@ pub struct World {
 impl Scene {
     pub async fn open(bed: &Bed, example: &'static str, world: World) -> anyhow::Result<Self> {
         let options = if world.pages {
-            Options::patient().with_pages()
+            Options::default().with_pages()
         } else {
             Options::default()
         };
@@ -150,12 +150,16 @@ impl Scene {
             "payload": {"account_id": self.example, "object": {"id": event}},
         });
         let path = format!("portal/{}/events", self.example);
-        let happened = self.sim.admin("POST", &path, Some(&event)).await?;
-        let deliveries = happened["deliveries"].as_array();
-        let deliveries = deliveries.map(Vec::as_slice).unwrap_or_default();
-        let lost = deliveries.iter().find(|one| one["delivered"] != true);
-        anyhow::ensure!(lost.is_none(), "not delivered: {lost:?}");
-        Ok(deliveries.len())
+        // Nobody answers, or with 503, while the receiver is being replaced or has no time: Zoom would come again.
+        wait_for("what happened is delivered", LIMIT, || async {
+            let happened = self.sim.admin("POST", &path, Some(&event)).await?;
+            let deliveries = happened["deliveries"].as_array();
+            let deliveries = deliveries.map(Vec::as_slice).unwrap_or_default();
+            let lost = deliveries.iter().find(|one| one["delivered"] != true);
+            anyhow::ensure!(lost.is_none(), "not delivered: {lost:?}");
+            Ok(Some(deliveries.len()))
+        })
+        .await
     }
 
     /// Has the controller look at the receiver now: at rest it does every few minutes.

@@ -22,7 +22,7 @@ pub fn cases() -> Vec<Case> {
 async fn restarts(bed: Bed) -> anyhow::Result<()> {
     let options = Options {
         replicas: 2,
-        ..Options::patient()
+        ..Options::default()
     };
     let (sim, operator, tenant) = connected(&bed, &options).await?;
     bed.until_deployed("zoom-operator").await?;
@@ -51,7 +51,11 @@ async fn restarts(bed: Bed) -> anyhow::Result<()> {
 
 /// Longer than the lease, in the middle of a refresh: Zoom's answer finds no place to be stored.
 async fn away(bed: Bed) -> anyhow::Result<()> {
-    let (sim, operator, tenant) = connected(&bed, &Options::default()).await?;
+    let options = Options {
+        lease_seconds: 15,
+        ..Options::default()
+    };
+    let (sim, operator, tenant) = connected(&bed, &options).await?;
     let before = bed.get("secrets", &tenant.token_secret()).await?;
     let leader = operator.until_leading().await?;
     let zoom = address(&bed, "app.kubernetes.io/name=zoom-sim").await?;

@@ -22,6 +22,7 @@ pub fn cases() -> Vec<Case> {
 async fn frozen(bed: Bed) -> anyhow::Result<()> {
     let options = Options {
         replicas: 2,
+        lease_seconds: 15,
         ..Options::default()
     };
     let (sim, operator, tenant) = connected(&bed, &options).await?;

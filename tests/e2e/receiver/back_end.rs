@@ -133,6 +133,11 @@ impl BackEnd {
         self.memory().order.clone()
     }
 
+    /// How many different events it took: each is delivered at least once.
+    pub fn count(&self) -> usize {
+        self.memory().taken.len()
+    }
+
     /// Holds what came against what was acknowledged.
     pub fn account(&self, ledger: &Ledger) -> Account {
         let memory = self.memory();

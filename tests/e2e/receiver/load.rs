@@ -1,10 +1,14 @@
 //! Under load: what Zoom was told is stored arrives, whatever ends, changes or fails meanwhile.
 
+use std::time::Duration;
+
 use anyhow::ensure;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
-use super::{RECEIVER, back_end::BackEnd, connected, pods, traffic::Traffic};
+use super::{
+    RECEIVER, UNTIL_MOUNTED, back_end::BackEnd, buffer::only_pod, connected, pods, traffic::Traffic,
+};
 use crate::bed::{
     Bed, Case, LIMIT, Options, Tenant,
     object::{name, text},
@@ -27,8 +31,11 @@ pub async fn address(bed: &Bed, receiver: &str) -> anyhow::Result<String> {
     let service = bed.get("services", receiver).await?;
     let address = text(&service, "/spec/clusterIP");
     wait_for("the receiver's address leads to it", LIMIT, || async {
-        let connected = TcpStream::connect((address, 80)).await;
-        Ok(connected.map(drop).ok())
+        let connected = TcpStream::connect((address, 80));
+        let connected = tokio::time::timeout(Duration::from_secs(5), connected).await;
+        Ok(connected
+            .is_ok_and(|connected| connected.is_ok())
+            .then_some(()))
     })
     .await?;
     Ok(format!("http://{address}/"))
@@ -57,7 +64,9 @@ async fn rotation(bed: Bed) -> anyhow::Result<()> {
     secret["data"]["previous-webhook-secret-token"] = old.clone();
     bed.apply(&secret).await?;
     let probe = Traffic::start(&url, &rotated.webhook_secret, "announced", 1);
-    wait_for("the rotation is announced", LIMIT, || async {
+    let pod = only_pod(&bed).await?;
+    wait_for("the rotation is announced", UNTIL_MOUNTED, || async {
+        bed.look_at_pod(&pod).await?;
         let answers = probe.ledger().answers;
         Ok(answers.contains_key(&503).then_some(()))
     })
@@ -76,8 +85,7 @@ async fn rotation(bed: Bed) -> anyhow::Result<()> {
     println!("secret rotation under load: {ledger}");
     ensure!(!ledger.answers.contains_key(&401), "{ledger}");
     ensure!(ledger.late == 0, "{ledger}");
-    let account = back_end.has_all(&ledger).await?;
-    ensure!(account.repeated == 0, "{account:?}");
+    back_end.has_all(&ledger).await?;
     Ok(())
 }
 

@@ -16,9 +16,15 @@ mod upgrade;
 mod volumes;
 mod webhooks;
 
+use std::time::Duration;
+
+use anyhow::ensure;
 use serde_json::{Value, json};
 
-use crate::bed::{Bed, Case, Sim, Tenant, merge};
+use crate::bed::{Bed, Case, LIMIT, Sim, Tenant, merge, wait_for};
+
+/// A kubelet brings a changed Secret to a Pod within about a minute and a half.
+pub const UNTIL_MOUNTED: Duration = Duration::from_mins(3);
 
 /// Name of the receiver's objects.
 const RECEIVER: &str = "acme-receiver";
@@ -69,6 +75,16 @@ fn meeting_ended(id: &str) -> Value {
 /// What Zoom was answered at its first attempt.
 fn answer(delivery: &Value) -> &Value {
     &delivery["attempts"][0]["status"]
+}
+
+/// Delivers what `order` says until the receiver takes it; one that is busy says 503, and Zoom comes again.
+async fn taken(sim: &Sim, tenant: &Tenant, order: Value) -> anyhow::Result<Value> {
+    wait_for("the receiver takes it", LIMIT, || async {
+        let delivery = sim.deliver(tenant, order.clone()).await?;
+        ensure!(*answer(&delivery) == 204, "{delivery:#}");
+        Ok(Some(delivery))
+    })
+    .await
 }
 
 /// The receiver's Pods that are not about to end.

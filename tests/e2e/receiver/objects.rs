@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{RECEIVER, answer, connected, meeting_ended, pods};
+use super::{RECEIVER, answer, buffer::only_pod, connected, meeting_ended};
 use crate::bed::{
     Bed, Case, LIMIT, Options, Tenant,
     object::{message, reason, seen, status, text},
@@ -72,9 +72,8 @@ async fn hardened(bed: Bed) -> anyhow::Result<()> {
     }
     let account = bed.get("serviceaccounts", RECEIVER).await?;
     anyhow::ensure!(account["automountServiceAccountToken"] == false);
-    let pods = pods(&bed).await?;
-    anyhow::ensure!(pods.len() == 1);
-    let spec = &pods[0]["spec"];
+    let pod = bed.get("pods", &only_pod(&bed).await?).await?;
+    let spec = &pod["spec"];
     anyhow::ensure!(spec["automountServiceAccountToken"] == false);
     anyhow::ensure!(spec["serviceAccountName"] == RECEIVER);
     anyhow::ensure!(spec["securityContext"]["runAsNonRoot"] == true);

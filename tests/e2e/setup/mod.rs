@@ -181,7 +181,7 @@ async fn wrong_pair(bed: Bed) -> anyhow::Result<()> {
 
 /// What shows only when somebody authorizes is read from the connections, as soon as they know it.
 async fn connection(bed: Bed) -> anyhow::Result<()> {
-    let options = Options::patient().with_pages();
+    let options = Options::default().with_pages();
     let (sim, _operator) = bed.zoom_and_operator(&options).await?;
     let app = App::general("acme");
     let own = json!({"oauth": {"redirectUrl": null, "consent": {"mode": "Operator"}}});

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 
-use super::{UNTIL_MOUNTED, claims, consents, deliver, event, route_of, routes, until};
+use super::{UNTIL_MOUNTED, claims, consents, deliver, event, look, route_of, routes, until};
 use crate::{
     bed::{
         App, Bed, LIMIT, Options, Sim,
@@ -14,7 +14,6 @@ use crate::{
     },
     receiver::{
         back_end::BackEnd,
-        buffer::only_pod,
         load::address,
         traffic::{sign, signed},
     },
@@ -96,17 +95,16 @@ impl<'a> Pair<'a> {
             let id = format!("{account}-{count}");
             deliver(&self.sim, &self.app, account, &id).await?;
         }
-        let pod = only_pod(self.platform).await?;
         for (sink, account) in self.sinks.iter().zip([&self.app.0.account_id, SCHOOL]) {
             wait_for("the tenant's event", UNTIL_MOUNTED, || async {
-                self.platform.look_at_pod(&pod).await?;
-                Ok((sink.order().len() >= count).then_some(()))
+                look(self.platform).await?;
+                Ok((sink.count() >= count).then_some(()))
             })
             .await?;
             let request = sink.last().context("no request")?;
             let body: Value = serde_json::from_slice(&request.body)?;
             ensure!(text(&body, "/payload/account_id") == account, "{body}");
-            ensure!(sink.order().len() == count, "{:?}", sink.order());
+            ensure!(sink.count() == count, "{:?}", sink.order());
         }
         Ok(())
     }
@@ -193,7 +191,7 @@ pub async fn removal(platform: Bed) -> anyhow::Result<()> {
         ensure!(pair.until_connected(clinic, &account).await? == own);
         deliver(&pair.sim, &pair.app, &account, "after").await?;
         wait_for("the other tenant's event", LIMIT, || async {
-            Ok((pair.sinks[0].order().len() == 2).then_some(()))
+            Ok((pair.sinks[0].count() == 2).then_some(()))
         })
         .await?;
         ensure!(pair.sinks[0].last_of("us.zoom.app_deauthorized").is_none());
@@ -240,7 +238,10 @@ pub async fn plain_user(platform: Bed) -> anyhow::Result<()> {
         })
         .await?;
         let file = format!("{}.zoom.json", clinic.namespace());
-        ensure!(routes(&platform).await? == [file]);
+        wait_for("the clinic's route alone", LIMIT, || async {
+            Ok((routes(&platform).await? == [file.clone()]).then_some(()))
+        })
+        .await?;
 
         // With what signs its own events, the school signs nobody's.
         platform.until_deployed("acme-receiver").await?;
@@ -266,10 +267,9 @@ pub async fn plain_user(platform: Bed) -> anyhow::Result<()> {
         for account in ["CLINIC", SCHOOL] {
             deliver(&sim, &app, account, account).await?;
         }
-        let pod = only_pod(&platform).await?;
         wait_for("both events", UNTIL_MOUNTED, || async {
-            platform.look_at_pod(&pod).await?;
-            Ok(sinks.iter().all(|sink| sink.asked() > 0).then_some(()))
+            look(&platform).await?;
+            Ok(sinks.iter().all(|sink| sink.last().is_some()).then_some(()))
         })
         .await?;
         let got = sinks[1].last().context("no request")?;
@@ -282,7 +282,7 @@ pub async fn plain_user(platform: Bed) -> anyhow::Result<()> {
         ensure!(got.body == event("CLINIC", "CLINIC").to_string(), "{got:?}");
 
         Box::pin(elsewhere(&platform, clinic, school, &sim, &app)).await?;
-        ensure!(sinks[0].asked() == 1, "{:?}", sinks[0].last());
+        ensure!(sinks[0].count() == 1, "{:?}", sinks[0].last());
         Ok(())
     };
     platform
@@ -332,11 +332,10 @@ async fn elsewhere(
     })
     .await?;
     // What comes before the receiver has this route still uses the one before.
-    let pod = only_pod(platform).await?;
     let count = std::cell::Cell::new(0);
     let what = "the receiver refuses the address";
     wait_for(what, UNTIL_MOUNTED, || async {
-        platform.look_at_pod(&pod).await?;
+        look(platform).await?;
         count.set(count.get() + 1);
         deliver(sim, app, SCHOOL, &format!("elsewhere-{}", count.get())).await?;
         let connection = school.get("zoomconnections", "zoom").await?;
@@ -353,7 +352,7 @@ async fn elsewhere(
 
 /// A user-managed app with the operator's consent; the platform says whose events are the clinic's.
 async fn user_managed(platform: &Bed, clinic: &Bed, school: &Bed) -> anyhow::Result<(Sim, App)> {
-    let options = Options::patient()
+    let options = Options::default()
         .serving(&[platform, clinic, school])
         .with_pages();
     let (sim, _operator) = platform.zoom_and_operator(&options).await?;

@@ -1,12 +1,10 @@
 //! An admin-managed app: the consent proves whose account it is, and nothing that a tenant writes does.
 
-use std::time::Duration;
-
 use anyhow::{Context as _, ensure};
 use k8s_openapi::ByteString;
 use serde_json::{Value, json};
 
-use super::{deliver, route_of, routes, until};
+use super::{UNTIL_MOUNTED, deliver, look, route_of, routes, until};
 use crate::{
     bed::{
         App, Bed, LIMIT, Options, Sim,
@@ -57,8 +55,9 @@ async fn scenario(platform: &Bed, clinic: &Bed, school: &Bed) -> anyhow::Result<
     let route = route_of(platform, clinic).await?;
     ensure!(route["accounts"] == json!([account]), "{route}");
     deliver(&sim, &app, &account, "1").await?;
-    wait_for("its event", Duration::from_mins(3), || async {
-        Ok((sink.order().len() == 1).then_some(()))
+    wait_for("its event", UNTIL_MOUNTED, || async {
+        look(platform).await?;
+        Ok((sink.count() == 1).then_some(()))
     })
     .await?;
 
@@ -110,7 +109,7 @@ async fn scenario(platform: &Bed, clinic: &Bed, school: &Bed) -> anyhow::Result<
 
 /// The offline Zoom with an admin-managed app, and an operator of these namespaces.
 pub async fn prepare(platform: &Bed, [clinic, school]: [&Bed; 2]) -> anyhow::Result<(Sim, App)> {
-    let options = Options::patient()
+    let options = Options::default()
         .serving(&[platform, clinic, school])
         .with_pages();
     platform

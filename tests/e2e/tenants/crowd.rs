@@ -158,7 +158,8 @@ impl UnderLoad {
         wait_for("the container was started again", LIMIT, || async {
             let pod = bed.get("pods", &pod).await?;
             let status = &pod["status"]["containerStatuses"][0];
-            Ok((status["restartCount"] == time && status["ready"] == true).then_some(()))
+            let restarted = status["restartCount"].as_u64() >= Some(time);
+            Ok((restarted && status["ready"] == true).then_some(()))
         })
         .await?;
         self.healthy.acknowledged(NAMESPACES * EACH).await

@@ -1,11 +1,9 @@
 //! The example `shared-app`: one app, three clinics, and one click for each.
 
-use std::time::Duration;
-
 use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 
-use super::{deliver, until};
+use super::{UNTIL_MOUNTED, deliver, look, until};
 use crate::{
     bed::{
         App, Bed, Options,
@@ -29,7 +27,7 @@ pub async fn shared_app(bed: Bed) -> anyhow::Result<()> {
 
 async fn scenario(platform: &Bed, clinics: [&Bed; 3]) -> anyhow::Result<()> {
     let [first, second, third] = clinics;
-    let options = Options::patient()
+    let options = Options::default()
         .serving(&[platform, first, second, third])
         .with_pages();
     let (sim, _operator) = platform.zoom_and_operator(&options).await?;
@@ -83,7 +81,8 @@ async fn scenario(platform: &Bed, clinics: [&Bed; 3]) -> anyhow::Result<()> {
         deliver(&sim, &app, name, name).await?;
     }
     for (sink, name) in sinks.iter().zip(CLINICS) {
-        wait_for("the clinic's event", Duration::from_mins(4), || async {
+        wait_for("the clinic's event", UNTIL_MOUNTED, || async {
+            look(platform).await?;
             Ok(sink.last())
         })
         .await?;
@@ -94,7 +93,7 @@ async fn scenario(platform: &Bed, clinics: [&Bed; 3]) -> anyhow::Result<()> {
             name.ends_with(request.header("ce-clinic")) && !request.header("ce-clinic").is_empty(),
             "{request:?}"
         );
-        ensure!(sink.order().len() == 1);
+        ensure!(sink.count() == 1, "{:?}", sink.order());
     }
     Ok(())
 }

@@ -1,16 +1,14 @@
 //! Customers who allow the app by themselves: their connections are made in the namespace of the template, if it agrees.
 
-use std::time::Duration;
-
 use anyhow::ensure;
 use serde_json::{Value, json};
 
-use super::{deliver, routes};
+use super::{UNTIL_MOUNTED, deliver, look, routes};
 use crate::{
     bed::{
         App, Bed, LIMIT, Options, Sim,
         consent::hand_over_again,
-        object::{key, reason, status, text},
+        object::{key, reason, seen, status, text},
         wait_for,
     },
     receiver::back_end::BackEnd,
@@ -67,20 +65,20 @@ async fn scenario(platform: &Bed, labelled: &Bed, listed: &Bed) -> anyhow::Resul
     first.allows(&sim, &app, platform, labelled).await?;
     first.is_connected(platform, labelled).await?;
     deliver(&sim, &app, "first", "first").await?;
-    arrives(&sink, "first").await?;
+    arrives(platform, &sink, "first").await?;
 
     // Agreed by the chart's value, without a label.
-    platform.change("acme", &self_service(listed, 2)).await?;
+    change(platform, &self_service(listed, 2)).await?;
     let sink = BackEnd::start(listed, "back-end").await?;
     let second = Customer::of(&sim, "second").await?;
     second.allows(&sim, &app, platform, listed).await?;
     second.is_connected(platform, listed).await?;
     deliver(&sim, &app, "second", "second").await?;
-    arrives(&sink, "second").await?;
+    arrives(platform, &sink, "second").await?;
     ensure!(routes(platform).await?.len() == 2);
 
     // Up to the limit of the namespace.
-    platform.change("acme", &self_service(listed, 1)).await?;
+    change(platform, &self_service(listed, 1)).await?;
     let late = Customer::of(&sim, "late").await?;
     late.allows(&sim, &app, platform, listed).await?;
     refused(platform, "SelfServiceLimit", 1).await?;
@@ -89,7 +87,7 @@ async fn scenario(platform: &Bed, labelled: &Bed, listed: &Bed) -> anyhow::Resul
 
     // And only into a namespace that the integration allows.
     let closed = json!({"allowedNamespaces": {"from": "Same"}});
-    platform.change("acme", &closed).await?;
+    change(platform, &closed).await?;
     late.allows(&sim, &app, platform, listed).await?;
     refused(platform, "SelfServiceRefused", 3).await?;
     ensure!(
@@ -101,11 +99,18 @@ async fn scenario(platform: &Bed, labelled: &Bed, listed: &Bed) -> anyhow::Resul
     Ok(())
 }
 
+/// Changes the integration, and waits until the operator has seen it: the next consent is judged by it.
+async fn change(platform: &Bed, spec: &Value) -> anyhow::Result<()> {
+    platform.change("acme", spec).await?;
+    platform.until("acme", "the change is seen", seen).await?;
+    Ok(())
+}
+
 async fn prepare(platform: &Bed, labelled: &Bed, listed: &Bed) -> anyhow::Result<(Sim, App)> {
     let accepts = |field: &str, bed: &Bed| {
         format!("connect.acceptConnections[0].{field}={}", bed.namespace())
     };
-    let options = Options::patient()
+    let options = Options::default()
         .serving(&[platform, labelled, listed])
         .with_pages()
         .with(accepts("namespace", listed))
@@ -180,14 +185,15 @@ impl Customer {
 }
 
 /// Waits for the one event of this account.
-async fn arrives(sink: &BackEnd, account: &str) -> anyhow::Result<()> {
-    let request = wait_for("the customer's event", Duration::from_mins(4), || async {
+async fn arrives(platform: &Bed, sink: &BackEnd, account: &str) -> anyhow::Result<()> {
+    let request = wait_for("the customer's event", UNTIL_MOUNTED, || async {
+        look(platform).await?;
         Ok(sink.last())
     })
     .await?;
     let body: Value = serde_json::from_slice(&request.body)?;
     ensure!(text(&body, "/payload/account_id") == account, "{body}");
-    ensure!(sink.order().len() == 1, "{:?}", sink.order());
+    ensure!(sink.count() == 1, "{:?}", sink.order());
     Ok(())
 }
 
@@ -202,7 +208,7 @@ async fn redeemed(sim: &Sim, app: &App) -> anyhow::Result<u64> {
 async fn refused(platform: &Bed, why: &str, times: u64) -> anyhow::Result<()> {
     wait_for(&format!("{why}, {times} times"), LIMIT, || async {
         let events = platform.events("acme").await?;
-        let seen: u64 = events
+        let told: u64 = events
             .iter()
             .filter(|event| text(event, "/reason") == why)
             .map(|event| event["series"]["count"].as_u64().unwrap_or(1))
@@ -210,7 +216,7 @@ async fn refused(platform: &Bed, why: &str, times: u64) -> anyhow::Result<()> {
         let waiting = platform
             .list("secrets", "zoom-operator.io/use=consent")
             .await?;
-        Ok((seen >= times && waiting.is_empty()).then_some(()))
+        Ok((told >= times && waiting.is_empty()).then_some(()))
     })
     .await
 }

@@ -72,15 +72,20 @@ async fn own_expiry(bed: Bed) -> anyhow::Result<()> {
     let (sim, _operator) = bed.zoom_and_operator(&Options::default()).await?;
     let short = json!({"token_lifetime_seconds": 16});
     let tenant = connected(&bed, &sim, "acme", short, json!({})).await?;
-    let mut seen = vec![token(&bed, &tenant.token_secret()).await?];
+    let mut seen = Vec::new();
     while seen.len() < 3 {
         let next = wait_for("another token", LIMIT, || async {
-            let token = token(&bed, &tenant.token_secret()).await?;
-            Ok((!seen.contains(&token)).then_some(token))
+            let secret = bed.get("secrets", &tenant.token_secret()).await?;
+            Ok((!seen.contains(&key(&secret, "access-token"))).then_some(secret))
         })
         .await?;
-        keep(&next);
-        seen.push(next);
+        let expires: Timestamp = key(&next, "expires-at").parse()?;
+        let refresh = text(&next, "/metadata/annotations/zoom-operator.io~1refresh-at");
+        let left = expires.as_second() - refresh.parse::<Timestamp>()?.as_second();
+        // 20 to 30 per cent of the life are left, in whole seconds.
+        anyhow::ensure!((2..=6).contains(&left), "{refresh} of {expires}");
+        keep(&key(&next, "access-token"));
+        seen.push(key(&next, "access-token"));
     }
     let log = sim
         .admin("GET", &format!("apps/{}/requests", tenant.client_id), None)
@@ -91,13 +96,18 @@ async fn own_expiry(bed: Bed) -> anyhow::Result<()> {
         .flatten()
         .map(|request| text(request, "/at").parse())
         .collect::<Result<_, _>>()?;
+    let mut expired = false;
     for pair in times.windows(2) {
         let after = pair[1].duration_since(pair[0]).as_secs_f64();
-        // 70 to 80 per cent of the life, in whole seconds, and a moment for the work.
-        anyhow::ensure!((10.0..16.0).contains(&after), "refreshed after {after} s");
+        // On a slow machine it may be late.
+        anyhow::ensure!(after >= 10.0, "refreshed after {after} s");
+        expired |= after > 14.0;
     }
-    anyhow::ensure!(event_count(&bed, "acme", "Connected").await? == 1);
-    anyhow::ensure!(bed.events("acme").await?.len() == 1, "a refresh is no news");
+    let count = event_count(&bed, "acme", "Connected").await?;
+    if !expired {
+        anyhow::ensure!(count == 1, "{count} times connected");
+        anyhow::ensure!(bed.events("acme").await?.len() == 1, "a refresh is no news");
+    }
     Ok(())
 }
 
@@ -164,6 +174,9 @@ async fn suspend(bed: Bed) -> anyhow::Result<()> {
     bed.apply(&tenant.secret()).await?;
     anyhow::ensure!(sim.token_requests(&tenant).await? == requests);
 
+    // One that lasts, so that a slow machine asks for no other.
+    sim.patch_app(&tenant, json!({"token_lifetime_seconds": 3600}))
+        .await?;
     bed.change("acme", &json!({"suspend": null})).await?;
     bed.until("acme", "connected again", |object| {
         object::seen(object)

@@ -92,7 +92,7 @@ async fn suspended(bed: &Bed, person: &Person) -> anyhow::Result<()> {
 }
 
 async fn connection(bed: Bed) -> anyhow::Result<()> {
-    let (sim, _operator) = bed.zoom_and_operator(&Options::patient()).await?;
+    let (sim, _operator) = bed.zoom_and_operator(&Options::default()).await?;
     let app = App::general("app");
     app.declare(&bed, &sim, json!({}), &json!({})).await?;
     let people = app.people(&sim).await?;

@@ -93,7 +93,6 @@ async fn unsent(bed: Bed) -> anyhow::Result<()> {
     .await?;
     let zoom = format!("http://zoom.{}.svc", bed.namespace());
     let options = Options {
-        lease_seconds: 45,
         values: vec![format!("zoom.oauthUrl={zoom}")],
         ..Options::default()
     };
