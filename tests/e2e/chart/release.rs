@@ -166,23 +166,27 @@ impl Release {
     // === Expectations ===
 
     async fn expect_two_ready_replicas(&self) -> anyhow::Result<()> {
-        let pods = self.pods().await?;
-        ensure!(pods.len() == 2, "{} Pods", pods.len());
-        for pod in &pods {
-            let answer = self.admin(name(pod), "ready").await?;
-            ensure!(answer == "ready\n", "{}: {answer}", name(pod));
-        }
-        let leader = self.until_led().await?;
-        for pod in &pods {
-            let leads = self.admin(name(pod), "metrics").await?;
-            let wanted = u8::from(name(pod) == leader);
-            ensure!(
-                leads.contains(&format!("\nzoom_operator_leader {wanted}\n")),
-                "{}: {leads}",
-                name(pod)
-            );
-        }
-        Ok(())
+        // A leader counts itself as such a moment after the Lease says so.
+        wait_for("two replicas, one of which leads", LIMIT, || async {
+            let pods = self.pods().await?;
+            ensure!(pods.len() == 2, "{} Pods", pods.len());
+            for pod in &pods {
+                let answer = self.admin(name(pod), "ready").await?;
+                ensure!(answer == "ready\n", "{}: {answer}", name(pod));
+            }
+            let leader = self.until_led().await?;
+            for pod in &pods {
+                let leads = self.admin(name(pod), "metrics").await?;
+                let wanted = u8::from(name(pod) == leader);
+                ensure!(
+                    leads.contains(&format!("\nzoom_operator_leader {wanted}\n")),
+                    "{}: {leads}",
+                    name(pod)
+                );
+            }
+            Ok(Some(()))
+        })
+        .await
     }
 
     async fn expect_rights(&self) -> anyhow::Result<()> {

@@ -1,7 +1,7 @@
 //! The outside judges of a status: `kubectl wait`, Helm's `--wait` (kstatus) and Argo CD's script under its interpreter.
 //! All of them judge the object that the API server gives.
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -108,14 +108,33 @@ async fn helm(bed: &Bed, object: &Value, row: Row) -> anyhow::Result<()> {
     let chart = tempfile::tempdir()?;
     write_chart(chart.path(), object)?;
     // What is not over must run into the limit, what is over must not.
-    let patience = match row.kstatus {
-        Kstatus::InProgress | Kstatus::Terminating => Duration::from_secs(2),
-        Kstatus::Current | Kstatus::Failed => Duration::from_mins(2),
-    };
-    let release = format!("judge-{}", text(object, "/metadata/resourceVersion"));
-    let chart = chart.path().to_string_lossy();
+    match row.kstatus {
+        Kstatus::InProgress | Kstatus::Terminating => {
+            let soon = helm_within(bed, object, row, chart.path(), 2).await;
+            // On a busy machine that may be too short to see anything.
+            match soon {
+                Ok(()) => Ok(()),
+                Err(_) => helm_within(bed, object, row, chart.path(), 30).await,
+            }
+        }
+        Kstatus::Current | Kstatus::Failed => {
+            helm_within(bed, object, row, chart.path(), 120).await
+        }
+    }
+}
+
+async fn helm_within(
+    bed: &Bed,
+    object: &Value,
+    row: Row,
+    chart: &Path,
+    seconds: u64,
+) -> anyhow::Result<()> {
+    let version = text(object, "/metadata/resourceVersion");
+    let release = format!("judge-{version}-{seconds}");
+    let chart = chart.to_string_lossy();
     let namespace = format!("--namespace={}", bed.namespace());
-    let timeout = format!("--timeout={}s", patience.as_secs());
+    let timeout = format!("--timeout={seconds}s");
     let args = [
         "install",
         release.as_str(),

@@ -83,7 +83,7 @@ impl<'a> Person<'a> {
 
     /// Gives up soon.
     pub fn in_haste(self) -> Self {
-        self.with("--patience", "10")
+        self.with("--patience", "30")
     }
 
     /// Does all that is to be done.

@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use jiff::Timestamp;
+use serde_json::json;
 
 use super::{
-    connected, hold, is_ready, make_refresh_due, until_held, until_new_token, until_restarted_once,
+    connected, hold, is_ready, make_refresh_due, until_held, until_new_token, until_restarted,
 };
 use crate::bed::{Bed, Case, LIMIT, Operator, Options, tools, wait_for};
 
@@ -42,7 +43,7 @@ async fn frozen(bed: Bed) -> anyhow::Result<()> {
     // Its answer first: it is there when the sleeper wakes up.
     sim.clear_fault("hold").await?;
     tools::cluster("signal", &["CONT", bed.namespace(), &old]).await?;
-    until_restarted_once(&bed, &old).await?;
+    until_restarted(&bed, &old).await?;
     bed.until_object("pods", &old, "ready as standby", is_ready)
         .await?;
 
@@ -50,13 +51,12 @@ async fn frozen(bed: Bed) -> anyhow::Result<()> {
     assert_eq!(sim.token_requests(&tenant).await?, 3);
     let after = bed.get("secrets", &tenant.token_secret()).await?;
     assert_eq!(after, secret, "the deposed leader wrote the Secret");
+    wait_for("the audit log shows the new leader", LIMIT, || async {
+        Ok((!writes(&new, frozen_at)?.is_empty()).then_some(()))
+    })
+    .await?;
     let tried = writes(&old, frozen_at)?;
     assert_eq!(tried, [""; 0], "the deposed leader tried to write");
-    let written = writes(&new, frozen_at)?;
-    assert!(
-        !written.is_empty(),
-        "the audit log shows nothing of the new leader either"
-    );
     Ok(())
 }
 
@@ -71,6 +71,18 @@ async fn leaves(bed: Bed) -> anyhow::Result<()> {
     };
     let (sim, operator, tenant) = connected(&bed, &options).await?;
     bed.until_deployed("zoom-operator").await?;
+    // A pass of the former leader, so that nothing of its own is still to be written.
+    let passes = async || {
+        let passes = operator.metric("zoom_operator_reconciliations_total{result=\"success\"}");
+        Ok::<_, anyhow::Error>(passes.await?.unwrap_or_default())
+    };
+    let count = passes().await?;
+    let touched = json!({"metadata": {"annotations": {"example.com/touched": "true"}}});
+    bed.patch("zoomintegrations", "acme", &touched).await?;
+    wait_for("a pass of the former leader", LIMIT, || async {
+        Ok((passes().await? > count).then_some(()))
+    })
+    .await?;
     let integration = bed.integration("acme").await?;
     let secret = bed.get("secrets", &tenant.token_secret()).await?;
     let asked = sim.token_requests(&tenant).await?;
@@ -85,8 +97,7 @@ async fn leaves(bed: Bed) -> anyhow::Result<()> {
         "the lease was not given back: {took:?}"
     );
     wait_for("a pass of the new leader", LIMIT, || async {
-        let passes = operator.metric("zoom_operator_reconciliations_total{result=\"success\"}");
-        Ok(passes.await?.filter(|passes| *passes > 0.0))
+        Ok((passes().await? > 0.0).then_some(()))
     })
     .await?;
     assert_eq!(sim.token_requests(&tenant).await?, asked);

@@ -1,7 +1,5 @@
 //! Annotations as large as Kubernetes allows, on everything that the controller watches.
 
-use std::time::Duration;
-
 use anyhow::ensure;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::{Value, json};
@@ -90,17 +88,13 @@ async fn create(bed: &Bed, object: Value) -> anyhow::Result<()> {
 async fn resident(bed: &Bed, pod: &Value, name: &str) -> anyhow::Result<u64> {
     let node = pod["spec"]["nodeName"].as_str().unwrap_or_default();
     let path = format!("/api/v1/nodes/{node}/proxy/stats/summary");
-    wait_for(
-        "the kubelet's measure",
-        LIMIT.min(Duration::from_mins(1)),
-        || async {
-            let summary = bed.request("GET", &path, None).await?;
-            let pods = summary["pods"].as_array();
-            let found = pods.into_iter().flatten().find(|found| {
-                found["podRef"]["name"] == name && found["podRef"]["namespace"] == bed.namespace()
-            });
-            Ok(found.and_then(|found| found["containers"][0]["memory"]["rssBytes"].as_u64()))
-        },
-    )
+    wait_for("the kubelet's measure", LIMIT, || async {
+        let summary = bed.request("GET", &path, None).await?;
+        let pods = summary["pods"].as_array();
+        let found = pods.into_iter().flatten().find(|found| {
+            found["podRef"]["name"] == name && found["podRef"]["namespace"] == bed.namespace()
+        });
+        Ok(found.and_then(|found| found["containers"][0]["memory"]["rssBytes"].as_u64()))
+    })
     .await
 }

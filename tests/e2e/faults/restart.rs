@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{
     add, connected, failure, hold, make_refresh_due, requests, until_failing, until_held,
-    until_new_token, until_restarted_once,
+    until_new_token, until_restarted,
 };
 use crate::bed::{
     Bed, Case, LIMIT, Options, Tenant,
@@ -70,7 +70,7 @@ async fn killed(bed: Bed) -> anyhow::Result<()> {
     let secret = until_new_token(&bed, &tenant, &before).await?;
     sim.clear_fault("hold").await?;
     assert_eq!(sim.token_requests(&tenant).await?, 3);
-    until_restarted_once(&bed, &leader).await?;
+    assert_eq!(until_restarted(&bed, &leader).await?, 1);
     assert_eq!(operator.until_leading().await?, leader);
 
     let expires_at: Timestamp = object::key(&secret, "expires-at").parse()?;

@@ -157,6 +157,14 @@ fn in_order(application: &Value) -> bool {
         && text(application, "/status/health/status") == "Healthy"
 }
 
+/// Nothing differs from Git.
+fn is_synced(application: &Value) -> bool {
+    let resources = application["status"]["resources"].as_array();
+    let mut resources = resources.into_iter().flatten();
+    text(application, "/status/sync/status") == "Synced"
+        && resources.all(|resource| resource["hook"] == true || resource["status"] == "Synced")
+}
+
 /// Its word on one of an Application's resources.
 fn health<'a>(application: &'a Value, kind: &str) -> &'a str {
     let resources = application["status"]["resources"].as_array();
@@ -201,16 +209,8 @@ async fn waves(bed: &Bed, argocd: &ArgoCd) -> anyhow::Result<()> {
 /// What the operator writes is no difference, and nothing is synced a second time.
 async fn no_difference(argocd: &ArgoCd) -> anyhow::Result<()> {
     for name in ["operator", "tenant"] {
-        let compared = argocd.refresh(name).await?;
-        ensure!(
-            text(&compared, "/status/sync/status") == "Synced",
-            "{compared:#}"
-        );
-        let resources = compared["status"]["resources"].as_array();
-        for resource in resources.into_iter().flatten() {
-            let is_hook = resource["hook"] == true;
-            ensure!(is_hook || resource["status"] == "Synced", "{resource:#}");
-        }
+        argocd.refresh(name).await?;
+        let compared = argocd.until(name, "no difference", is_synced).await?;
         let history = compared["status"]["history"].as_array().map_or(0, Vec::len);
         ensure!(history <= 1, "{name} was synced {history} times");
     }
@@ -238,11 +238,8 @@ async fn actions(bed: &Bed, argocd: &ArgoCd) -> anyhow::Result<()> {
         seen(object) && text(object, "/status/phase") == "Suspended"
     })
     .await?;
-    let compared = argocd.refresh("tenant").await?;
-    ensure!(
-        text(&compared, "/status/sync/status") == "Synced",
-        "{compared:#}"
-    );
+    argocd.refresh("tenant").await?;
+    argocd.until("tenant", "no difference", is_synced).await?;
     let suspended = bed.integration("clinicea").await?;
     ensure!(suspended["spec"]["suspend"] == true, "{suspended:#}");
 

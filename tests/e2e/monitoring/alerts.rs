@@ -53,24 +53,27 @@ async fn integrations(bed: Bed) -> anyhow::Result<()> {
     prometheus.until_firing("ZoomTokenExpired").await?;
     prometheus.until_firing("ZoomIntegrationDegraded").await?;
     prometheus.until_firing("ZoomScopesMissing").await?;
-    let stalled = prometheus.until_firing("ZoomIntegrationStalled").await?;
-    ensure!(stalled["reason"] == "CredentialsRejected", "{stalled:#}");
+    prometheus
+        .until_firing_with("ZoomIntegrationStalled", "reason=\"CredentialsRejected\"")
+        .await?;
     let panels = panels(bed.namespace())?;
     let panel = panels
         .iter()
         .find(|(title, _)| title == "Stalled, by reason");
     let (_, queries) = panel.expect("the panel is there");
-    let shown = prometheus.query(&queries[0]).await?;
-    ensure!(!shown.is_empty(), "{queries:?}");
+    wait_for("the panel shows it", LIMIT, || async {
+        let shown = prometheus.query(&queries[0]).await?;
+        ensure!(!shown.is_empty(), "{queries:?}");
+        Ok(Some(()))
+    })
+    .await?;
 
-    let firing = prometheus.firing().await?;
-    ensure!(!firing.contains("ZoomConnectUnavailable"), "{firing:?}");
+    prometheus.until_quiet("ZoomConnectUnavailable").await?;
     let none = json!({"spec": {"replicas": 0}});
     bed.patch("deployments", "zoom-operator-connect", &none)
         .await?;
     prometheus.until_firing("ZoomConnectUnavailable").await?;
-    let firing = prometheus.firing().await?;
-    ensure!(!firing.contains("ZoomOperatorNoLeader"), "{firing:?}");
+    prometheus.until_quiet("ZoomOperatorNoLeader").await?;
     operator.scale(0).await?;
     prometheus.until_firing("ZoomOperatorNoLeader").await?;
     Ok(())
@@ -134,11 +137,7 @@ async fn receivers(bed: Bed) -> anyhow::Result<()> {
     sim.sink_answers(json!({"status": 204})).await?;
     let order = json!({"event": meeting_ended("again")});
     sim.deliver(&direct, order).await?;
-    wait_for("the sink no longer fails", LIMIT, || async {
-        let firing = prometheus.firing().await?;
-        Ok((!firing.contains("ZoomSinkFailing")).then_some(()))
-    })
-    .await
+    prometheus.until_quiet("ZoomSinkFailing").await
 }
 
 async fn connections(bed: Bed) -> anyhow::Result<()> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::ensure;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{meeting_ended, options, panels, prometheus::Prometheus};
 use crate::bed::{App, Bed, Case, LIMIT, Tenant, object::reason, object::text, wait_for};
@@ -52,29 +52,30 @@ async fn healthy(bed: Bed) -> anyhow::Result<()> {
         (receivers.as_str(), 1),
     ];
     prometheus.until_up(&jobs).await?;
-    let of_receiver = prometheus
-        .query("up{zoom_operator_io_integration=\"acme\"}")
-        .await?;
-    let label = |name: &str| text(&of_receiver[0], &format!("/metric/{name}")).to_owned();
-    ensure!(of_receiver.len() == 1 && label("namespace") == bed.namespace());
+    wait_for("the receiver by its labels", LIMIT, || async {
+        let up = "up{zoom_operator_io_integration=\"acme\"}";
+        let found = prometheus.query(up).await?;
+        let ours = |sample: &Value| text(sample, "/metric/namespace") == bed.namespace();
+        ensure!(found.len() == 1 && ours(&found[0]), "{found:#?}");
+        Ok(Some(()))
+    })
+    .await?;
 
     let panels = panels(bed.namespace())?;
     ensure!(panels.len() > 10, "{panels:?}");
     for (title, queries) in &panels {
         for query in queries {
-            let shown = wait_for(&format!("{title} shows something"), LIMIT, || async {
+            let wanted = !NOTHING_WRONG.contains(&title.as_str());
+            let what = format!("{title} shows something: {wanted}");
+            wait_for(&what, LIMIT, || async {
                 let found = prometheus.query(query).await?;
                 let number = |value: &str| value.parse::<f64>().is_ok_and(f64::is_finite);
                 let finite = found.iter().all(|sample| number(text(sample, "/value/1")));
                 let shown = !found.is_empty() && finite;
-                ensure!(
-                    shown || NOTHING_WRONG.contains(&title.as_str()),
-                    "{query}: {found:?}"
-                );
-                Ok(Some(shown))
+                ensure!(shown == wanted, "{query}: {found:?}");
+                Ok(Some(()))
             })
             .await?;
-            ensure!(shown != NOTHING_WRONG.contains(&title.as_str()), "{query}");
         }
     }
 

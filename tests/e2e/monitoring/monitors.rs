@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::bed::object::{name, text};
 
 /// How often each process is asked, whatever the monitor says: tests wait for what a scrape shows.
-const INTERVAL: &str = "1s";
+const INTERVAL: &str = "3s";
 
 /// The scrape configurations of a monitor.
 pub fn scrapes(monitor: &Value, kubeconfig: &str) -> anyhow::Result<Vec<Value>> {

@@ -3,7 +3,7 @@
 use anyhow::ensure;
 use serde_json::{Value, json};
 
-use super::{RECEIVER, connected, traffic};
+use super::{RECEIVER, connected, distinct, traffic};
 use crate::bed::{
     Bed, Case, Front, LIMIT, Options, Sim, Tenant, gateway,
     object::{message, reason, text},
@@ -77,7 +77,8 @@ async fn exposed(bed: Bed) -> anyhow::Result<()> {
     until_status(&front, &tenant, "/zoom/event", 204).await?;
     until_status(&front, &tenant, "/zoom/event/more", 404).await?;
     until_status(&front, &tenant, "/", 404).await?;
-    ensure!(sim.events().await?.len() == 1);
+    let events = sim.events().await?;
+    ensure!(distinct(&events).len() == 1, "{events:#?}");
 
     let gateway = json!({"parentRefs": [{"name": "public", "namespace": "gateways", "sectionName": "https"}]});
     let endpoint = json!({"ingress": null, "gateway": gateway});

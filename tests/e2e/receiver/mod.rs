@@ -16,12 +16,12 @@ mod upgrade;
 mod volumes;
 mod webhooks;
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use anyhow::ensure;
 use serde_json::{Value, json};
 
-use crate::bed::{Bed, Case, LIMIT, Sim, Tenant, merge, wait_for};
+use crate::bed::{Bed, Case, LIMIT, Sim, Tenant, merge, object::text, wait_for};
 
 /// A kubelet brings a changed Secret to a Pod within about a minute and a half.
 pub const UNTIL_MOUNTED: Duration = Duration::from_mins(3);
@@ -85,6 +85,14 @@ async fn taken(sim: &Sim, tenant: &Tenant, order: Value) -> anyhow::Result<Value
         Ok(Some(delivery))
     })
     .await
+}
+
+/// The ids of what the sink took: each event comes at least once.
+fn distinct(events: &[Value]) -> BTreeSet<&str> {
+    events
+        .iter()
+        .map(|event| text(event, "/headers/ce-id"))
+        .collect()
 }
 
 /// The receiver's Pods that are not about to end.

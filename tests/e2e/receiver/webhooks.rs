@@ -1,11 +1,11 @@
 //! From Zoom through the receiver to the sink.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{UNTIL_MOUNTED, answer, buffer::only_pod, connected, meeting_ended, pods, taken};
+use super::{
+    UNTIL_MOUNTED, answer, buffer::only_pod, connected, distinct, meeting_ended, pods, taken,
+};
 use crate::bed::{
     Bed, Case, LIMIT, Options,
     object::{reason, status, text},
@@ -154,14 +154,6 @@ async fn refusals(bed: Bed) -> anyhow::Result<()> {
     .await?;
     anyhow::ensure!(delivery["delivered"] == true, "{delivery:#}");
     Ok(())
-}
-
-/// The ids of what the sink took: each event comes at least once.
-fn distinct(events: &[Value]) -> BTreeSet<&str> {
-    events
-        .iter()
-        .map(|event| text(event, "/headers/ce-id"))
-        .collect()
 }
 
 /// Zoom's rotation: a new secret for new requests, the old one for a while beside it.

@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 
 use super::event_count;
 use crate::bed::{
-    Bed, Case, Options, Sim, Tenant,
+    Bed, Case, LIMIT, Options, Sim, Tenant,
     object::{message, reason, seen, status, text},
-    unique,
+    unique, wait_for,
 };
 
 pub fn cases() -> Vec<Case> {
@@ -212,10 +212,14 @@ async fn no_hot_loop(bed: Bed) -> anyhow::Result<()> {
 
 /// As many requests as the status says.
 async fn judged(bed: &Bed, sim: &Sim, tenant: &Tenant) -> anyhow::Result<()> {
-    let requests = sim.token_requests(tenant).await?;
-    let said = attempts(&bed.integration(&tenant.name).await?);
-    anyhow::ensure!(requests == said, "{requests} requests, {said} attempts");
-    Ok(())
+    // An attempt is told of once it is over.
+    wait_for("every request is told of", LIMIT, || async {
+        let requests = sim.token_requests(tenant).await?;
+        let said = attempts(&bed.integration(&tenant.name).await?);
+        anyhow::ensure!(requests == said, "{requests} requests, {said} attempts");
+        Ok(Some(()))
+    })
+    .await
 }
 
 fn attempts(object: &Value) -> u64 {

@@ -5,11 +5,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 
-use super::{Scene, prepare, refresh_now, stored, until, until_held, until_restarted};
+use super::{
+    Scene, UNTIL_TAKEN_OVER, prepare, refresh_now, stored, until, until_held, until_restarted,
+};
 use crate::bed::{
     Bed, Case, LIMIT,
     consent::hand_over,
-    object::{status, text},
+    object::{reason, status, text},
     tools, wait_for,
 };
 
@@ -61,7 +63,11 @@ async fn unprocessed(bed: Bed) -> anyhow::Result<()> {
     let (scene, leader) = begin(&bed, "hold_before").await?;
     let since = Instant::now();
     signal(&bed, "STOP", &leader).await?;
-    until(&bed, "ada", "Connected").await?;
+    wait_for("the other replica redeems it", UNTIL_TAKEN_OVER, || async {
+        let connection = bed.get("zoomconnections", "ada").await?;
+        Ok((reason(&connection, "Ready") == "Connected").then_some(()))
+    })
+    .await?;
     ensure!(scene.operator.leader().await?.as_ref() != Some(&leader));
     // Nobody can tell a sleeper from one that still waits, except by waiting for longer than it could have led.
     ensure!(since.elapsed() > Duration::from_secs(15), "{since:?}");
@@ -79,7 +85,7 @@ async fn unprocessed(bed: Bed) -> anyhow::Result<()> {
 async fn processed(bed: Bed) -> anyhow::Result<()> {
     let (scene, leader) = begin(&bed, "hold").await?;
     signal(&bed, "STOP", &leader).await?;
-    let connection = wait_for("the other replica judges the consent", LIMIT, || async {
+    let connection = wait_for("the other replica judges it", UNTIL_TAKEN_OVER, || async {
         let connection = bed.get("zoomconnections", "ada").await?;
         let is_judged = text(&connection, "/status/consent/outcome") == "Failed";
         Ok(is_judged.then_some(connection))

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 use serde_json::Value;
 
-use super::{begin_held, stored, until, until_published, until_restarted};
+use super::{begin_held, stored, until, until_published, until_restarted, until_taken_over};
 use crate::bed::{Bed, Case, LIMIT, tools, wait_for};
 
 pub fn cases() -> Vec<Case> {
@@ -50,7 +50,7 @@ async fn destroyed(bed: Bed) -> anyhow::Result<()> {
     let now = ["delete", "pod", &leader, "--force", "--grace-period=0"];
     let said = bed.kubectl(&now).await?;
     ensure!(said.success, "{said:?}");
-    let seen = scene.until_generation("ada", &minted, 2).await?;
+    let seen = until_taken_over(&scene, &minted, 2).await?;
     seen.ensure_sound()?;
     scene.sim.clear_fault("hold").await?;
     ensure!(scene.requests().await? == 3, "one attempt: {seen:?}");
@@ -69,7 +69,7 @@ async fn frozen(bed: Bed) -> anyhow::Result<()> {
     };
     let since = Instant::now();
     signal("STOP").await?;
-    let seen = scene.until_generation("ada", &minted, 2).await?;
+    let seen = until_taken_over(&scene, &minted, 2).await?;
     ensure!(scene.operator.leader().await?.as_ref() != Some(&leader));
     // Nobody can tell a sleeper from one that still waits, except by waiting for longer than it could have led.
     ensure!(since.elapsed() > Duration::from_mins(1), "{since:?}");
