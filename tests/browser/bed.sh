@@ -38,7 +38,7 @@ make_bed() {
        s|http://zoom-sim\"|$zoom\"|" tests/zoom-sim/deploy.yaml | kubectl apply -n "$namespace" -f - >/dev/null
   # Network policies judge the Pod's port, not the Service's: 8080 is the offline Zoom's.
   helm install zoom-operator charts/zoom-operator -n "$namespace" --hide-notes \
-    --set "$picked,watchNamespaces={$namespace,$customers},replicas=1,leaderElection.leaseDuration=15,crds.enabled=false" \
+    --set "$picked,watchNamespaces={$namespace,$customers},replicas=1,leaderElection.leaseDuration=45,crds.enabled=false" \
     --set "networkPolicy.extraEgressPorts={8080},receiver.reachability.enabled=false,zoom.oauthUrl=$zoom,zoom.apiUrl=$zoom" \
     --set "connect.acceptConnections[0].namespace=$customers,connect.acceptConnections[0].from=$namespace" \
     --set "connect.url=https://connect.test,logging.level=info\\,zoom_operator=debug" >/dev/null 2>"$work/helm" ||

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { request } from "node:http";
 import { createServer } from "node:https";
 import { straight } from "./straight.mjs";
-import { until } from "./wait.mjs";
+import { limit, until } from "./wait.mjs";
 
 const HOP_BY_HOP = ["connection", "keep-alive", "transfer-encoding", "upgrade"];
 
@@ -26,17 +26,24 @@ export async function start(pages, zoom, directory) {
       return take(`https://${incoming.headers.host}${incoming.url}`);
     }
     const headers = { ...incoming.headers, connection: "close", "x-forwarded-proto": "https" };
-    const onward = request({ host, port, method: incoming.method, path: incoming.url, headers, agent: false });
-    onward.on("response", (reply) => {
-      const kept = reply.rawHeaders.filter((_, at) => !HOP_BY_HOP.includes(reply.rawHeaders[at & ~1].toLowerCase()));
-      answer.writeHead(reply.statusCode, kept);
-      reply.pipe(answer);
-    });
-    onward.on("error", (error) => {
-      if (!answer.headersSent) answer.writeHead(502, { "content-type": "text/plain" });
-      answer.end(`no answer from the pages: ${error.message}\n`);
-    });
-    incoming.pipe(onward);
+    const end = Date.now() + limit;
+    const send = () => {
+      const onward = request({ host, port, method: incoming.method, path: incoming.url, headers, agent: false });
+      onward.on("response", (reply) => {
+        const kept = reply.rawHeaders.filter((_, at) => !HOP_BY_HOP.includes(reply.rawHeaders[at & ~1].toLowerCase()));
+        answer.writeHead(reply.statusCode, kept);
+        reply.pipe(answer);
+      });
+      onward.on("error", (error) => {
+        // A Service leads to its Pods a moment after they are ready: whoever met nobody comes again.
+        const again = error.code === "ECONNREFUSED" && incoming.method === "GET" && Date.now() < end;
+        if (again) return setTimeout(send, 100);
+        if (!answer.headersSent) answer.writeHead(502, { "content-type": "text/plain" });
+        answer.end(`no answer from the pages: ${error.message}\n`);
+      });
+      incoming.method === "GET" ? onward.end() : incoming.pipe(onward);
+    };
+    send();
   });
   const [zoomHost, zoomPort] = zoom.split(":");
   const way = straight({ host: zoomHost, port: zoomPort });

@@ -24,7 +24,7 @@ pub const CALLBACK: &str = "/zoom/callback/clinics/plain";
 pub const KEY: [u8; 64] = [7; 64];
 
 /// Generous: only a failing test waits this long.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What the pages are started from.
 pub struct Fixture {

@@ -101,7 +101,7 @@ async function meeting(count, action) {
   await admin("PUT", "/faults/meeting", { endpoint: "token", client_id: APP, fault: { kind: "hold_before" } });
   try {
     const done = action();
-    const end = Date.now() + 30_000;
+    const end = Date.now() + 60_000;
     while ((await admin("GET", "/faults")).meeting.held !== count) {
       if (Date.now() > end) throw new Error(`not ${count} requests at once`);
       await new Promise((resolve) => setTimeout(resolve, 20));

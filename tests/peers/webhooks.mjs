@@ -229,7 +229,8 @@ await test("receiver/hands-on-the-bytes-that-rivet-verified", async () => {
   equal(await deliver("peers-rivet", RIVET + PATH, { event: sent }), 200);
   equal(await deliver("peers-rivet", RECEIVER + PATH, { event: sent }), 204);
   const events = await (await fetch(`${SINK_ADMIN}/events`)).json();
-  equal(events.map(({ body }) => body), [JSON.stringify(handed.at(-1))]);
+  // Each comes at least once.
+  equal([...new Set(events.map(({ body }) => body))], [JSON.stringify(handed.at(-1))]);
 });
 
 server.close();

@@ -35,8 +35,9 @@ use self::front::{Authority, Behind, HOST, Identity, bytes, closed, mute, tls};
 use crate::fixture::{Fixture, Running, SECRET};
 
 /// Generous: only what says nothing makes a test wait so long.
-const PATIENCE: Duration = Duration::from_secs(20);
-const SHORT: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_mins(1);
+/// Enough for what comes before the silence.
+const SHORT: Duration = Duration::from_secs(4);
 
 fn loopback() -> Guard {
     let lookup = Lookup::new(|name| {
@@ -327,7 +328,7 @@ async fn every_broken_way_in_has_its_sentence() {
     let at = tls(root.certify(HOST), DEFAULT_VERSIONS, Behind::Silence).await;
     let cause = Cause::NoAnswer(Silence::TimedOut);
     // TLS takes a while on a busy machine.
-    let patient = options.clone().with_patience(3 * SHORT);
+    let patient = options.clone().with_patience(2 * SHORT);
     table.add("silent after TLS", &tried(at, &patient).await, cause);
 
     let said = table.0.join("\n");

@@ -79,6 +79,8 @@ pub struct Tuning {
     pub drain_grace: Duration,
     /// Time from the signal until an ephemeral buffer has to be empty.
     pub drain_limit: Duration,
+    /// Until the first check whether the sink can be reached.
+    pub first_check: Duration,
     /// Deliveries to the sink at a time.
     pub sink_concurrency: u32,
     /// Most events that are remembered, of about 100 bytes each.
@@ -105,6 +107,8 @@ impl Default for Tuning {
             lifecycle_backoff: Backoff::default(),
             drain_grace: Duration::from_secs(5),
             drain_limit: Duration::from_secs(25),
+            // The sink's credentials are read by then.
+            first_check: Duration::from_secs(3),
             sink_concurrency: 64,
             dedupe_capacity: 65_536,
             body_budget: 16 * 1024 * 1024,

@@ -260,7 +260,13 @@ fn follow_sink(
     followers.spawn(follower);
     if !config.suspended {
         let timeout = config.sink.timeout;
-        followers.spawn(monitor::follow(sink.clone(), timeout, recorder.clone()));
+        let first = config.tuning.first_check;
+        followers.spawn(monitor::follow(
+            sink.clone(),
+            first,
+            timeout,
+            recorder.clone(),
+        ));
         if let Some(directory) = config.lifecycle_dir.clone() {
             let announcer = Announcer {
                 directory,

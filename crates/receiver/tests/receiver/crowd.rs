@@ -161,7 +161,10 @@ impl Crowd {
         let refused = self.zoom.refused.lock().unwrap().clone();
         assert_eq!(refused.keys().collect::<Vec<_>>(), [&FLOODING]);
         for stuck in [BROKEN, SILENT] {
-            assert!(!self.zoom.of(stuck).is_empty());
+            eventually("an event of who is stuck is stored", || async {
+                !self.zoom.of(stuck).is_empty()
+            })
+            .await;
         }
     }
 

@@ -1,9 +1,12 @@
 //! The file by which Zoom validates a domain: at one path, as it is, and only where it is set up.
 
-use std::{fs, time::Duration};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use super::{
-    client::{Answer, event, raw},
+    client::{Answer, PATIENCE, event, raw},
     fixture::{BODY, Fixture, Running, SECRET},
 };
 
@@ -28,14 +31,15 @@ async fn with_file(content: Option<&str>) -> Running {
 }
 
 async fn until(receiver: &Running, status: u16) -> Answer {
-    for _ in 0..200 {
+    let limit = Instant::now() + PATIENCE;
+    loop {
         let answer = ask(receiver, "GET", PATH).await;
         if answer.status == status {
             return answer;
         }
+        assert!(Instant::now() < limit, "{PATH} is not answered {status}");
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
-    panic!("{PATH} is not answered {status}");
 }
 
 #[tokio::test]

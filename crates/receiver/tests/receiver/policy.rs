@@ -7,6 +7,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use futures::FutureExt as _;
@@ -17,6 +18,9 @@ use super::{
     fixture::{BODY, Fixture, Running, SECRET},
     sink::Behaviour,
 };
+
+/// A check of the sink is not to ask for its name as well.
+const NEVER: Duration = Duration::from_hours(1);
 
 /// The receiver, the sink's place in a URL made of these words.
 async fn receiver(url: impl FnOnce(u16) -> String, lookup: Option<Lookup>) -> Running {
@@ -180,6 +184,7 @@ async fn a_name_that_changes_its_mind_gets_nowhere() {
         config.sink.url = Some(url.parse().unwrap());
         config.sink.allow_networks = vec!["127.0.0.2/32".parse().unwrap()];
         config.sink.lookup = lookup;
+        config.tuning.first_check = NEVER;
     });
     let receiver = fixture.start().await;
     assert_eq!(receiver.status(&event(SECRET, BODY)).await, 503);
@@ -209,6 +214,7 @@ async fn an_allowed_network_is_reached_by_name() {
     let fixture = fixture.with(|config| {
         config.sink.url = Some(url.parse().unwrap());
         config.sink.lookup = lookup;
+        config.tuning.first_check = NEVER;
     });
     let receiver = fixture.start().await;
     assert_eq!(receiver.status(&event(SECRET, BODY)).await, 204);

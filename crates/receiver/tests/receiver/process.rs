@@ -19,7 +19,7 @@ use super::{
 async fn a_drain_goes_on_accepting_and_finishes_what_is_under_way() {
     let fixture = Fixture::new().await;
     let receiver = fixture.with(|config| {
-        config.tuning.drain_grace = std::time::Duration::from_secs(1);
+        config.tuning.drain_grace = std::time::Duration::from_secs(10);
     });
     let receiver = receiver.start().await;
     receiver.sink.answer(Behaviour::Hold);

@@ -105,9 +105,9 @@ impl Zoom {
         self.admin("GET", "/apps/app", &Value::Null).await
     }
 
-    /// A Zoom with the app, that waits for webhook answers for a short time only.
+    /// A Zoom with the app, that waits for webhook answers as long as Zoom does.
     pub async fn quick() -> Self {
-        let zoom = Self::start_with(true, Duration::from_millis(150)).await;
+        let zoom = Self::start_with(true, Duration::from_secs(3)).await;
         zoom.put_app("app", json!({})).await;
         zoom
     }
@@ -250,7 +250,7 @@ pub fn hmac_hex_by(secret: &str, message: &str) -> String {
     digits.concat()
 }
 
-/// Polls until `probe` gives a value; gives up after ten seconds.
+/// Polls until `probe` gives a value; gives up after a minute.
 pub async fn eventually<T, F: Future<Output = Option<T>>>(probe: impl Fn() -> F) -> T {
     let polling = async {
         loop {
@@ -260,7 +260,7 @@ pub async fn eventually<T, F: Future<Output = Option<T>>>(probe: impl Fn() -> F)
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), polling)
+    tokio::time::timeout(Duration::from_mins(1), polling)
         .await
         .expect("it never came about")
 }
