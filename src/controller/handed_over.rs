@@ -3,13 +3,21 @@
 use contract::consent;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
-use kube::{ResourceExt as _, api::ListParams};
+use kube::{
+    Api, ResourceExt as _,
+    api::{ListParams, Patch, PatchParams},
+};
+use serde_json::json;
 
 use super::{
+    connection::model::Wait,
     error::Error,
     key::Key,
+    published,
     reader::{Reader, Reads},
+    writer::Writer,
 };
+use crate::api::annotation;
 
 /// So many consents are read in a pass. The others come once these are over.
 const MOST: usize = 8;
@@ -45,6 +53,31 @@ pub async fn handed_over(reader: &Reader, wanted: Wanted<'_>) -> Result<Vec<Secr
     let mut found: Vec<Secret> = found.into_iter().flatten().collect();
     found.retain(|secret| secret.type_.as_deref() == Some(consent::SECRET_TYPE));
     Ok(found)
+}
+
+/// Records in a consent's Secret how often it failed and until when it waits.
+///
+/// # Errors
+/// When the API server refuses it.
+pub async fn remember(
+    writer: &Writer,
+    namespace: &str,
+    by: Key,
+    secret: &str,
+    wait: Wait,
+) -> Result<(), Error> {
+    let patch = Patch::Merge(json!({"metadata": {"annotations": {
+        annotation::ATTEMPTS: wait.attempts.to_string(),
+        annotation::RETRY_AT: wait.until.to_string(),
+    }}}));
+    let secrets: Api<Secret> = writer.within(namespace)?;
+    let write = writer.begin_consent(by, secret);
+    let params = PatchParams::default();
+    let patched = secrets.patch_metadata(secret, &params, &patch).await;
+    if let Ok(patched) = &patched {
+        write.done_all(patched.resource_version().into_iter().collect());
+    }
+    published::ok_if_gone(patched)
 }
 
 /// The names, the oldest first.

@@ -40,6 +40,7 @@ use super::{
     Context,
     error::Error,
     grants::{Requester, TooEarly},
+    handed_over,
     index::{Guarded, Member},
     key::Key,
     reconcile::{Action, Managed},
@@ -104,6 +105,7 @@ impl Managed for ZoomConnection {
             let outcome = Box::pin(apply::apply(context, self, &situation, &step)).await?;
             situation = settle::settle(self, situation, &step, outcome, Timestamp::now());
         }
+        remember(context, self, &situation).await?;
         let secret = Owner::connection(self).secret_name;
         let token = &situation.observed.token;
         restart::with_token(&context.restarts(), self, self.restart(), &secret, token).await?;
@@ -131,6 +133,27 @@ impl Managed for ZoomConnection {
             context.memory.routes.settled(&connection);
         }
     }
+}
+
+/// Records the wait of the consent that began to wait in this pass.
+async fn remember(
+    context: &Context,
+    connection: &ZoomConnection,
+    situation: &Situation,
+) -> Result<(), Error> {
+    let status = connection.status.as_ref();
+    let before = status.and_then(|status| status.consent.as_ref());
+    let told = situation.consent.as_ref();
+    let told = told.filter(|told| told.is_waiting() && Some(*told) != before);
+    let mut consents = situation.observed.consents.iter();
+    let consent =
+        consents.find(|consent| told.is_some_and(|told| told.transaction == consent.transaction()));
+    let Some((consent, wait)) = consent.and_then(|consent| Some((consent, consent.wait?))) else {
+        return Ok(());
+    };
+    let (writer, namespace) = (&context.writer, &context.config.lease_namespace);
+    let (by, secret) = (Key::from(connection), &consent.secret_name);
+    handed_over::remember(writer, namespace, by, secret, wait).await
 }
 
 /// Two connections that prove one account at the same time do not see each other until both have reported. Each

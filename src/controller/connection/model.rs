@@ -6,7 +6,7 @@ mod situation;
 mod step;
 
 pub use self::{
-    consent::{Asked, CONSENT_PREFIX, Consent, End, code_expires},
+    consent::{Asked, CONSENT_PREFIX, Consent, End, Wait, code_expires},
     observed::{AppAccess, ForeignAttempt, Import, Integration, Observed, Read, pinned},
     situation::{Attempted, Routed, Situation},
     step::{Outcome, Purpose, Refused, Step},

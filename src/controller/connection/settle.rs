@@ -8,7 +8,7 @@ use kube::ResourceExt as _;
 
 use super::model::{
     AppAccess, Asked, Attempted, Consent, End, Outcome, Purpose, Read, Refused, Situation, Step,
-    code_expires,
+    Wait, code_expires,
 };
 use crate::{
     api::{
@@ -292,10 +292,10 @@ impl After<'_> {
         };
         let transaction = consent.transaction().to_owned();
         let before = self.situation.consent.as_ref();
-        let before =
-            before.filter(|before| before.is_waiting() && before.transaction == transaction);
+        let before = before.filter(|told| told.is_waiting() && told.transaction == transaction);
         let attempts = before
             .and_then(|before| before.attempts)
+            .or_else(|| consent.wait.map(|wait| wait.attempts))
             .unwrap_or_default()
             .saturating_add(1);
         let uid = self.connection.uid().unwrap_or_default();
@@ -316,6 +316,8 @@ impl After<'_> {
             return self.end_consent(End::failed(reason, message));
         }
         self.situation.tried.mark(Attempted::Consent);
+        let until = retry_at;
+        self.with_consent(|consent| consent.wait = Some(Wait { attempts, until }));
         self.situation.consent = Some(ConsentStatus {
             transaction,
             outcome: ConsentStatus::WAITING.into(),

@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::{api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::ObjectMeta};
-use kube::ResourceExt as _;
 
 use crate::{
-    api::{annotation, label, reason::Reason, v1alpha1::ZoomIntegration},
+    api::{label, reason::Reason, v1alpha1::ZoomIntegration},
     controller::{
-        connection::model::{Consent, code_expires},
+        connection::model::{Consent, Wait, code_expires},
         credentials::Credentials,
         failure, schedule,
         tenancy::{self, Agreement, Labels},
@@ -33,15 +32,6 @@ pub struct Pending {
     pub wait: Option<Wait>,
     /// Why it leads to no connection, once known.
     pub refusal: Option<Refusal>,
-}
-
-/// The attempts that failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wait {
-    /// How many.
-    pub attempts: i32,
-    /// When to make the next one.
-    pub until: Timestamp,
 }
 
 /// Why a person is not connected.
@@ -110,18 +100,9 @@ impl Pending {
         let consent = Consent::of(secret);
         let handoff = consent.handoff.as_ref()?;
         let is_ours = Some(&handoff.integration_uid) == integration.metadata.uid.as_ref();
-        let annotations = secret.annotations();
-        let attempts = annotations.get(annotation::ATTEMPTS);
-        let until = annotations.get(annotation::RETRY_AT);
-        let wait = attempts.zip(until).and_then(|(attempts, until)| {
-            Some(Wait {
-                attempts: attempts.parse().ok()?,
-                until: until.parse().ok()?,
-            })
-        });
         (is_ours && handoff.connection_uid.is_none()).then_some(Self {
+            wait: consent.wait,
             consent,
-            wait,
             refusal: None,
         })
     }

@@ -11,11 +11,10 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::{
     Api, ResourceExt as _,
-    api::{ListParams, Patch, PatchParams},
+    api::ListParams,
     runtime::events::{Event, EventType},
 };
 use runtime::audit::{Action, Outcome};
-use serde_json::json;
 
 use self::admission::{Limit, Pending, Place, Refusal, Step, Target};
 pub use self::sweep::sweep;
@@ -25,7 +24,7 @@ use super::{
     credentials::Credentials,
     error::Error,
     grants::TooEarly,
-    handed_over::{Wanted, handed_over},
+    handed_over::{Wanted, handed_over, remember},
     key::Key,
     published::{self, Exactly},
     reader::{Reader, Reads},
@@ -33,7 +32,7 @@ use super::{
     writer::Writer,
 };
 use crate::api::{
-    annotation, label,
+    label,
     v1alpha1::{IntegrationRef, SelfService, ZoomConnection, ZoomConnectionSpec, ZoomIntegration},
 };
 
@@ -88,7 +87,11 @@ pub async fn self_service(
                         }
                     };
                     consent = admission::settle(consent, outcome, now);
-                    remember(&context.writer, namespace, &consent).await?;
+                    if let Some(wait) = consent.wait {
+                        let secret = &consent.consent.secret_name;
+                        let by = Key::from(integration);
+                        remember(&context.writer, namespace, by, secret, wait).await?;
+                    }
                 }
                 Step::Create(name) => {
                     create(&context.writer, integration, &target.namespace, &name).await?;
@@ -223,24 +226,6 @@ async fn made(
         .list_metadata(&ListParams::default().labels(&selector))
         .await?;
     Ok(made.iter().map(kube::ResourceExt::name_any).collect())
-}
-
-/// Records in the consent's Secret how often it failed and until when it waits.
-async fn remember(writer: &Writer, namespace: &str, pending: &Pending) -> Result<(), Error> {
-    let Some(wait) = pending.wait else {
-        return Ok(());
-    };
-    let patch = json!({"metadata": {"annotations": {
-        annotation::ATTEMPTS: wait.attempts.to_string(),
-        annotation::RETRY_AT: wait.until.to_string(),
-    }}});
-    let secrets: Api<Secret> = writer.within(namespace)?;
-    let name = &pending.consent.secret_name;
-    published::ok_if_gone(
-        secrets
-            .patch(name, &PatchParams::default(), &Patch::Merge(patch))
-            .await,
-    )
 }
 
 async fn create(

@@ -118,6 +118,7 @@ mod tests {
             }),
             identity: None,
             end: None,
+            wait: None,
         }
     }
 

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt as _;
 
 use crate::{
-    api::reason::Reason,
+    api::{annotation, reason::Reason},
     controller::{
         connection::subject::Holder,
         grants::{handoff, secret},
@@ -39,6 +39,18 @@ pub struct Consent {
     pub identity: Option<Asked>,
     /// How it ended, once known.
     pub end: Option<End>,
+    /// The wait, if Zoom or the API server did not do what it needs. Its Secret tells it, because the status has room
+    /// for one consent.
+    pub wait: Option<Wait>,
+}
+
+/// The attempts that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// How many.
+    pub attempts: i32,
+    /// When to make the next one.
+    pub until: Timestamp,
 }
 
 /// Zoom's answer about a grant's user.
@@ -75,6 +87,7 @@ impl Consent {
             grant: stored.or_else(|| handoff::grant_of(secret)),
             identity: None,
             end: None,
+            wait: Wait::of(secret),
         }
     }
 
@@ -91,6 +104,18 @@ impl Consent {
         self.grant
             .as_ref()
             .is_some_and(|grant| grant.generation > 0)
+    }
+}
+
+// === impl Wait ===
+
+impl Wait {
+    fn of(secret: &Secret) -> Option<Self> {
+        let annotations = secret.annotations();
+        Some(Self {
+            attempts: annotations.get(annotation::ATTEMPTS)?.parse().ok()?,
+            until: annotations.get(annotation::RETRY_AT)?.parse().ok()?,
+        })
     }
 }
 

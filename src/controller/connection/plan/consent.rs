@@ -50,11 +50,11 @@ pub fn next(view: &AppView<'_>) -> Option<Step> {
         let end = end_of(view, consent, is_last)?;
         Some(Step::EndConsent(Box::new(consent.clone()), end))
     });
-    over.or_else(|| {
-        workable(view)
-            .iter()
-            .find_map(|consent| step(view, consent))
-    })
+    let mut workable = consents
+        .iter()
+        .zip(rests_until(view))
+        .filter(|(_, rests)| rests.is_none());
+    over.or_else(|| workable.find_map(|(consent, _)| step(view, consent)))
 }
 
 /// When to check the consents again.
@@ -71,20 +71,33 @@ pub fn look_again(view: &AppView<'_>) -> Option<Timestamp> {
         _ => SOON,
     };
     let soon = schedule::later(view.view.now, pause);
-    let Some((place, until)) = waiting(consents, situation.consent.as_ref()) else {
+    let rests = rests_until(view);
+    let Some(rests) = rests.into_iter().collect::<Option<Vec<_>>>() else {
         return Some(soon);
     };
-    if place + 1 < consents.len() {
-        return Some(soon);
-    }
-    // Those before it rest, but their codes expire.
-    let resting = consents.iter().take(place);
-    let expire = resting
+    // They rest, but their codes expire.
+    let expire = consents
+        .iter()
         .filter(|consent| !consent.is_redeemed())
         .filter_map(|consent| consent.handoff.as_ref())
         .map(|handoff| schedule::later(code_expires(handoff.authorized), SOON));
-    let first = expire.chain([until]).min();
+    let first = expire.chain(rests).min();
     first.map(|at| at.max(soon))
+}
+
+/// Until when nothing is done with each consent. One that waits holds up none after it. Those before the one that the
+/// status tells of rest as long.
+fn rests_until(view: &AppView<'_>) -> Vec<Option<Timestamp>> {
+    let situation = view.situation();
+    let consents = &situation.observed.consents;
+    let told = waiting(consents, situation.consent.as_ref());
+    let rests = consents.iter().enumerate().map(|(place, consent)| {
+        let told = told.filter(|(waits, _)| place <= *waits);
+        let own = consent.wait.map(|wait| wait.until);
+        own.max(told.map(|(_, until)| until))
+    });
+    let now = view.view.now;
+    rests.map(|until| until.filter(|at| *at > now)).collect()
 }
 
 /// How a consent ends without another request to Zoom, if so.
@@ -130,19 +143,6 @@ fn hopeless(view: &AppView<'_>, consent: &Consent, grant: &Grant) -> Option<End>
     waits
         .filter(|told| told.reason == Reason::ZoomRefused)
         .map(|told| End::failed(Reason::SubjectUnverifiable, &*told.message))
-}
-
-/// The consents with which something may be done now, the oldest first. One that waits holds up none after it. Those
-/// before it rest until its wait is over: the status has room for one wait, and must not lose count of it.
-fn workable<'a>(view: &'a AppView<'_>) -> &'a [Consent] {
-    let situation = view.situation();
-    let consents = &situation.observed.consents;
-    let first = match waiting(consents, situation.consent.as_ref()) {
-        None => 0,
-        Some((place, until)) if until > view.view.now => place + 1,
-        Some((place, _)) => place,
-    };
-    consents.get(first..).unwrap_or_default()
 }
 
 /// The next step for a consent that is not over.

@@ -383,6 +383,7 @@ fn consent(change: Value) -> Consent {
         }),
         identity: None,
         end: None,
+        wait: None,
     }
 }
 

@@ -104,6 +104,7 @@ fn situation(generation: u64) -> Situation {
             grant: Some(grant(generation)),
             identity: None,
             end: None,
+            wait: None,
         }],
         namespace_uid: "n".into(),
         removed_at: None,

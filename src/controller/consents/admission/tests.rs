@@ -38,6 +38,7 @@ fn pending(generation: u64) -> Pending {
             }),
             identity: None,
             end: None,
+            wait: None,
         },
         wait: None,
         refusal: None,

@@ -5,6 +5,7 @@
 )]
 
 use super::*;
+use crate::controller::connection::model::Wait;
 
 /// The consent `name`, authorized then; redeemed with a token that expires at 3700, or not.
 fn named(name: &str, authorized: i64, is_redeemed: bool) -> Consent {
@@ -110,12 +111,12 @@ fn a_consent_that_waits_holds_up_none_after_it() {
 }
 
 #[test]
-fn while_the_last_one_waits_those_before_it_rest_and_its_count_goes_on() {
+fn while_the_last_one_waits_those_before_it_rest() {
     let consents = vec![named("a", 100, true), named("b", 200, true)];
     let mut now = with(consents, GrantSecret::Absent);
     now.consent = waits(&now.observed.consents[1], Reason::RateLimited, 1000);
     assert_eq!(step_of(&now, 999), None);
-    assert_eq!(step_of(&now, 1000), is("Ask", "b"));
+    assert_eq!(step_of(&now, 1000), is("Ask", "a"));
     let rules = Rules {
         sealed_grant: Duration::ZERO,
     };
@@ -129,6 +130,24 @@ fn while_the_last_one_waits_those_before_it_rest_and_its_count_goes_on() {
     now.observed.consents.push(named("c", 300, false));
     assert_eq!(again(&now, 300), Some(at(302)));
     assert_eq!(step_of(&now, 300), is("Redeem", "c"));
+}
+
+/// Zoom said when; meanwhile another consent came to its end, and the status tells of that one.
+#[test]
+fn what_a_consents_own_secret_says_of_its_wait_counts_too() {
+    let mut first = named("a", 100, true);
+    first.wait = Some(Wait {
+        attempts: 3,
+        until: at(1000),
+    });
+    let now = with(vec![first], GrantSecret::Absent);
+    assert_eq!(step_of(&now, 999), None);
+    assert_eq!(step_of(&now, 1000), is("Ask", "a"));
+    let rules = Rules {
+        sealed_grant: Duration::ZERO,
+    };
+    let again = look_again(&connection(), &now, rules, at(300));
+    assert_eq!(again, Some(at(1000)));
 }
 
 #[test]

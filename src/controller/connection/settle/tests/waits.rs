@@ -67,6 +67,9 @@ fn the_consent_that_was_asked_about_waits_and_no_other() {
     let waits = settle(&connection(), found, &step, limited, at(110));
     let consent = waits.consent.as_ref().unwrap();
     assert!(consent.is_waiting() && consent.transaction == "u");
+    let wait = waits.observed.consents[1].wait.unwrap();
+    assert_eq!(Some(wait.until), consent.retry_at.as_ref().map(|at| at.0));
+    assert_eq!((wait.attempts, waits.observed.consents[0].wait), (1, None));
     let known = Asked {
         identity: None,
         other: None,
