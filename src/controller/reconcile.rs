@@ -32,8 +32,9 @@ const FIRST_WAIT_AFTER_CONFLICT: Duration = Duration::from_millis(100);
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LAST_WAIT: Duration = Duration::from_mins(1);
 
-/// A permission that is being granted is missing for a moment: after so many refusals in a row the status says it.
-const REFUSALS: u32 = 3;
+/// A permission that is being granted is missing for a moment, and so is an API server: after so many failures in a row
+/// the status says it.
+const FAILURES: u32 = 3;
 
 /// When the next pass over an object is due if nothing changes, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,11 +180,10 @@ where
             if matches!(error, Error::Conflict) {
                 reread::<K>(context, key).await;
             }
-            if let (Some(refusal), Ok(object)) = (error.forbidden(), &object.0)
-                && before >= REFUSALS
+            if let Ok(object) = &object.0
+                && before >= FAILURES
             {
-                let message = report::lacks_permission(refusal);
-                let told = report::forbidden(&context.writer, object, key, &message).await;
+                let told = report::failing(&context.writer, object, key, &error).await;
                 if let Err(error) = told {
                     span.in_scope(|| {
                         tracing::debug!(error = chain(&error), "the status does not say so");

@@ -1,5 +1,7 @@
 //! Reports the findings: one status write per pass, and Kubernetes Events when something changes.
 
+mod unfinished;
+
 use std::fmt::Debug;
 
 use jiff::Timestamp;
@@ -16,6 +18,7 @@ use kube::{
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
+use self::unfinished::Stored;
 use super::{
     error::Error,
     index::{Guarded, Watched},
@@ -145,16 +148,63 @@ pub async fn forbidden<K: Reported>(
 where
     Guarded<K>: Watched,
 {
-    let Some((status, conditions)) = without_permission(object, message, Timestamp::now()) else {
+    say(writer, object, key, |_, _| {
+        unfinished::without_permission(message)
+    })
+    .await
+}
+
+/// Reports that passes over the resource fail with this error again and again. The rest of its status is as it was
+/// known last.
+///
+/// # Errors
+/// As [`report`].
+pub async fn failing<K: Reported>(
+    writer: &Writer,
+    object: &K,
+    key: &Key,
+    error: &Error,
+) -> Result<(), Error>
+where
+    Guarded<K>: Watched,
+{
+    say(writer, object, key, |stored, now| {
+        unfinished::unfinished(error, stored, now)
+    })
+    .await
+}
+
+/// Puts statements into the status, if it does not have them.
+async fn say<K: Reported>(
+    writer: &Writer,
+    object: &K,
+    key: &Key,
+    statements: impl FnOnce(Stored<'_>, Timestamp) -> Vec<Statement>,
+) -> Result<(), Error>
+where
+    Guarded<K>: Watched,
+{
+    let now = Timestamp::now();
+    let status = json!(object.status());
+    let meta = object.meta();
+    let stored = Stored {
+        status: &status,
+        conditions: object.status().map_or(&[][..], K::conditions),
+        generation: meta.generation,
+    };
+    let statements = statements(stored, now);
+    if statements.is_empty() {
+        return Ok(());
+    }
+    let Some((status, conditions)) = unfinished::with(statements, stored, now) else {
         return Ok(());
     };
     let api: Api<K> = writer.beside(object)?;
-    let meta = object.meta();
     let patch = json!({
         "apiVersion": K::api_version(&()),
         "kind": K::kind(&()),
         "metadata": {"resourceVersion": meta.resource_version, "uid": meta.uid},
-        "status": status,
+        "status": full(status),
     });
     let name = meta.name.as_deref().unwrap_or_default();
     let params = PatchParams::apply(FIELD_MANAGER).force();
@@ -163,52 +213,10 @@ where
         .await
         .map_err(Error::from_write)?;
     writer.wrote(key, DeserializeGuard(Ok(written)));
-    let before = object.status().map(K::conditions);
-    for event in events(before, &conditions, Some(Phase::Degraded)) {
+    for event in events(Some(stored.conditions), &conditions, Some(Phase::Degraded)) {
         writer.publish(object, event).await;
     }
     Ok(())
-}
-
-/// Which permission is missing, in the API server's words, and what to do.
-#[must_use]
-pub fn lacks_permission(refusal: &str) -> String {
-    format!(
-        "The operator lacks a permission in this namespace: {}. Until it has its Role again (helm upgrade writes it), nothing here is renewed or repaired; it tries again every minute.",
-        refusal.trim_end_matches('.')
-    )
-}
-
-/// The status that says so, and its conditions; `None` if the status already does.
-fn without_permission<K: Reported>(
-    object: &K,
-    message: &str,
-    now: Timestamp,
-) -> Option<(Value, Vec<Condition>)> {
-    let say = |type_, status: Status| Statement::new(type_, status, Reason::NotPermitted, message);
-    let statements = vec![
-        say(Type::Ready, Status::False),
-        say(Type::Stalled, Status::True),
-    ];
-    let status = object.status();
-    let before = status.map_or(&[][..], K::conditions);
-    let told = [Type::Ready, Type::Stalled];
-    let mut conditions = condition::merge(before, statements, object.meta().generation, now);
-    let others = before.iter();
-    let others = others.filter(|other| !told.iter().any(|type_| type_.as_str() == other.type_));
-    conditions.extend(others.cloned());
-    // Those that follow are in the order of the status.
-    let said = |condition: &Condition| before.contains(condition);
-    if conditions.iter().all(said) {
-        return None;
-    }
-    let mut status = serde_json::to_value(status).ok()?;
-    if status.is_null() {
-        status = json!({});
-    }
-    status["phase"] = json!(Phase::Degraded);
-    status["conditions"] = json!(conditions);
-    Some((status, conditions))
 }
 
 /// Reports that this version cannot read the resource. The rest of its status is kept.

@@ -42,7 +42,10 @@ pub enum StoreError {
     /// It is no longer there.
     #[error("the stored grant is gone")]
     Gone,
-    /// The store refuses or does not answer; whether it wrote is unknown.
+    /// The store answered a write with a refusal, in its own words.
+    #[error("the store refused a write: {0}")]
+    Refused(String),
+    /// The store does not answer, or what it holds cannot be read; whether it wrote is unknown.
     #[error("the store does not answer: {0}")]
     Unavailable(String),
 }

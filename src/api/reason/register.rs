@@ -104,6 +104,9 @@ register! {
     /// the operator lacks a permission in the namespace, so it neither sees nor changes anything there; its token is not renewed
     NotPermitted = "NotPermitted" in [Integration Connection] on [Ready(False)]
         for PlatformEngineer: "give the operator its Role in the namespace, which `helm upgrade` with `watchNamespaces` writes; the message quotes the API server. It tries again every minute and needs no restart";
+    /// the operator could not finish its work on the object several times in a row; `Ready` and `TokenFresh` become False once the token is due
+    NotReconciled = "NotReconciled" in [Integration Connection] on [Ready(Unknown False) TokenFresh(False) Reconciling(True)]
+        for PlatformEngineer: "the message, also of `Reconciling`, has the cause, mostly in the words of the API server: an admission policy, an immutable Secret, an object that this version cannot read. It tries again every minute";
 
     // === Integrations ===
 

@@ -1,17 +1,21 @@
 //! Carries out one step: sends requests to Zoom and the API server, and passes on their raw answers.
 
-use jiff::Timestamp;
+mod answer;
+mod spend;
+
+pub use self::spend::redeem;
+use self::{answer::refused, spend::refresh};
+
 use k8s_openapi::api::core::v1::Secret;
 use kube::{
     Api, ResourceExt as _,
     api::{DeleteParams, Patch, Preconditions},
     runtime::events::{Event, EventType},
 };
-use runtime::audit::{Action, Kind, Record};
 
 use super::{
     holder::other_holder,
-    model::{Asked, Consent, End, Outcome, Purpose, Read, Refused, Situation, Step},
+    model::{Asked, Consent, End, Outcome, Purpose, Read, Situation, Step},
     observe, plan,
 };
 use crate::{
@@ -20,8 +24,7 @@ use crate::{
         Context, audit,
         error::Error,
         grants::{
-            Attempt, Grants, Place, TooEarly, Trail,
-            secret::{self, GrantSecret, StoredGrant},
+            secret::{self, StoredGrant},
             token_of,
         },
         index::Index,
@@ -33,10 +36,6 @@ use crate::{
     },
 };
 use grant::Grant;
-use zoom::App;
-
-/// What came of an attempt to spend a credential.
-pub type Spent = grant::SpendOutcome<zoom::Error>;
 
 /// Carries out `step`.
 ///
@@ -82,15 +81,20 @@ pub async fn apply(
         Step::ReownGrant => {
             let name = secret::name(&connection.name_any());
             let write = writer.begin_secret(Key::from(connection), &name);
-            let read = reown_grant(connection, &writer.beside(connection)?).await?;
-            write.done_all(read.version.iter().cloned().collect());
-            Ok(Outcome::Stored(Ok(read)))
+            let read = refused(reown_grant(connection, &writer.beside(connection)?).await)?;
+            if let Ok(read) = &read {
+                write.done_all(read.version.iter().cloned().collect());
+            }
+            Ok(Outcome::Stored(read))
         }
         Step::Redeem(app, consent) => {
             let namespace_uid = &situation.observed.namespace_uid;
             let by = Key::from(connection);
-            let redeemed = redeem(context, by, consent, app, namespace_uid).await?;
-            Ok(redeemed.map_or_else(Outcome::Postponed, Outcome::Redeemed))
+            let redeemed = redeem(context, by, consent, app, namespace_uid).await;
+            Ok(match refused(redeemed)? {
+                Ok(redeemed) => redeemed.map_or_else(Outcome::Postponed, Outcome::Redeemed),
+                Err(refused) => Outcome::Stored(Err(refused)),
+            })
         }
         Step::EndConsent(consent, end) => {
             let namespace = &context.config.lease_namespace;
@@ -111,10 +115,13 @@ pub async fn apply(
         Step::ReownToken(version) => {
             let secrets = writer.beside(connection)?;
             let write = writer.begin_secret(Key::from(connection), &owner.secret_name);
-            let secret = published::reown(&secrets, &owner, version).await?;
-            write.done(&secret);
-            let read = token_secret::read(&owner, Some(&secret));
-            Ok(Outcome::Published(Ok(read)))
+            let written = refused(published::reown(&secrets, &owner, version).await)?;
+            if let Ok(secret) = &written {
+                write.done(secret);
+            }
+            Ok(Outcome::Published(
+                written.map(|secret| token_secret::read(&owner, Some(&secret))),
+            ))
         }
         Step::RemoveGrant => {
             // No other Secret ever has this version.
@@ -132,123 +139,6 @@ pub async fn apply(
             Ok(Outcome::Done)
         }
     }
-}
-
-/// Spends the connection's own grant.
-async fn refresh(
-    context: &Context,
-    connection: &ZoomConnection,
-    situation: &Situation,
-    app: &App,
-) -> Result<Outcome, Error> {
-    let place = Place::of(connection, &situation.observed.namespace_uid);
-    let home = observe::integration_key(connection).namespace;
-    let by = Key::from(connection);
-    let write = context.writer.begin_secret(by, &place.secret);
-    let (outcome, trail) = match spend(&context.grants, place, app, &home).await? {
-        Ok(spent) => spent,
-        Err(early) => {
-            write.done_all(Vec::new());
-            return Ok(Outcome::Postponed(early));
-        }
-    };
-    write.done_all(trail.written);
-    let read = match trail.last {
-        // As the last write left it.
-        Some(secret) => observe::grant_in(connection, Some(&secret)),
-        None => observe::grant(&context.reader.beside(connection), connection).await?,
-    };
-    context.metrics.refresh(&outcome);
-    record_refresh(connection, situation, &outcome, &read);
-    Ok(Outcome::Refreshed(outcome, read))
-}
-
-/// Spends what is stored at `place`, for an app of the namespace `home`.
-async fn spend(
-    grants: &Grants,
-    place: Place,
-    app: &App,
-    home: &str,
-) -> Result<Result<(Spent, Trail), TooEarly>, Error> {
-    let Attempt { outcome, trail } = match grants.spend(place, app, home).await {
-        Ok(attempt) => attempt,
-        Err(early) => return Ok(Err(early)),
-    };
-    let outcome = outcome?;
-    match &outcome {
-        grant::SpendOutcome::Stored(_) => tracing::info!("zoom gave a token"),
-        grant::SpendOutcome::Refused(refusal) => tracing::info!(
-            fault = refusal.error.fault.as_str(),
-            detail = refusal.error.detail,
-            ambiguous = refusal.ambiguous,
-            "zoom gave no token"
-        ),
-        grant::SpendOutcome::Lost(lost) => {
-            tracing::warn!(reason = lost.as_str(), "a grant is lost");
-        }
-        _ => {}
-    }
-    Ok(Ok((outcome, trail)))
-}
-
-/// Records a requested refresh, and a refresh that ended the grant, in the audit trail.
-fn record_refresh(
-    connection: &ZoomConnection,
-    situation: &Situation,
-    outcome: &grant::SpendOutcome<zoom::Error>,
-    read: &Read,
-) {
-    let (issued, failure) = (situation.observed.issued_at(), situation.failure.as_ref());
-    if audit::is_asked_for(connection, issued, failure, Timestamp::now()) {
-        let record = audit::of_connection(connection, Action::TokenRefresh);
-        if let Some(record) = audit::spent(record, outcome) {
-            record.write();
-        }
-    }
-    if let grant::SpendOutcome::Lost(lost) = outcome {
-        let left = match &read.grant {
-            GrantSecret::Ours(kept) => Some(&kept.grant),
-            _ => None,
-        };
-        audit::lost(connection, left, *lost).write();
-    }
-}
-
-/// Spends the code of a consent, in a pass over `by`.
-///
-/// # Errors
-/// When no attempt was made.
-pub async fn redeem(
-    context: &Context,
-    by: Key,
-    consent: &Consent,
-    app: &App,
-    namespace_uid: &str,
-) -> Result<Result<Spent, TooEarly>, Error> {
-    let Some(handoff) = &consent.handoff else {
-        return Ok(Ok(grant::SpendOutcome::Gone));
-    };
-    let namespace = &context.config.lease_namespace;
-    let place = Place::of_consent(namespace, &consent.secret_name, handoff, namespace_uid);
-    let home = handoff.integration_namespace();
-    let write = context.writer.begin_consent(by, &consent.secret_name);
-    let spent = spend(&context.grants, place, app, home).await?;
-    let (outcome, trail) = match spent {
-        Ok(spent) => spent,
-        Err(early) => {
-            write.done_all(Vec::new());
-            return Ok(Err(early));
-        }
-    };
-    write.done_all(trail.written);
-    context.metrics.exchange(&outcome);
-    let (namespace, name) = (&handoff.namespace, &handoff.connection);
-    let record = Record::done(Action::ConsentRedeem, Kind::Connection, namespace, name);
-    let record = record.item(consent.transaction());
-    if let Some(record) = audit::spent(record, &outcome) {
-        record.write();
-    }
-    Ok(Ok(outcome))
 }
 
 /// Writes the grant's Secret over the version that was read, or creates it.
@@ -283,18 +173,6 @@ fn log_stored(purpose: Purpose, stored: &Result<Read, Error>) {
             tracing::info!("the person removed the app, its tokens are erased");
         }
         Purpose::Expired => tracing::info!("erased the refresh token of a lost grant"),
-    }
-}
-
-/// Separates a refusal by the API server from a conflict or a missing answer.
-fn refused<T>(written: Result<T, Error>) -> Result<Result<T, Refused>, Error> {
-    match written {
-        Ok(written) => Ok(Ok(written)),
-        Err(Error::Kubernetes(kube::Error::Api(status))) => {
-            tracing::warn!(status.message, "the API server refused a Secret");
-            Ok(Err(Refused(status.message.clone())))
-        }
-        Err(error) => Err(error),
     }
 }
 

@@ -215,7 +215,7 @@ fn barred_until(observed: &Observed, keep: Duration, now: Timestamp) -> [Option<
 fn reown_grant(view: &View<'_>) -> Option<Step> {
     let observed = &view.situation.observed;
     let is_ours = matches!(observed.grant, GrantSecret::Ours(_) | GrantSecret::Broken);
-    (is_ours && !observed.follows_policy).then_some(Step::ReownGrant)
+    (is_ours && !observed.follows_policy && view.may_write()).then_some(Step::ReownGrant)
 }
 
 fn store(kept: &StoredGrant, grant: Grant, purpose: Purpose) -> Step {
@@ -321,7 +321,8 @@ fn publish(view: &AppView<'_>) -> Option<Step> {
     match &observed.token {
         TokenSecret::Foreign | TokenSecret::Leaving => None,
         TokenSecret::Ours(stored) if stored.intact && stored.source == source(&kept.grant) => {
-            (!stored.has_wanted_metadata).then(|| Step::ReownToken(stored.resource_version.clone()))
+            (!stored.has_wanted_metadata && view.may_write())
+                .then(|| Step::ReownToken(stored.resource_version.clone()))
         }
         TokenSecret::Absent | TokenSecret::Ours(_) => view
             .may_write()

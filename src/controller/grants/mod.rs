@@ -23,7 +23,7 @@ pub use self::{
     term::LeaderTerm,
 };
 use super::budget::Budgets;
-use grant::{Directory, Error, Journal as _, SpendOutcome, Store as _};
+use grant::{Directory, Error, Journal as _, SpendOutcome, Store as _, StoreError};
 
 /// How many replies may wait for the API server at the same time. A crash of the node loses at most these, and
 /// those whose place refuses them for long.
@@ -35,6 +35,9 @@ const OF_ONE_NAMESPACE: usize = 16;
 /// How long an attempt counts among them: longer than Zoom and a healthy API server take. A tenant can make its
 /// own Secret refuse every write, and must not keep others from their tokens by that.
 const HELD: Duration = Duration::from_mins(2);
+
+/// How long a pass waits for a place that refuses to store Zoom's reply.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How soon to try again while an attempt, or too many of them, are in progress.
 const WHILE_BUSY: Duration = Duration::from_secs(5);
@@ -64,8 +67,16 @@ pub struct Attempt {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooEarly(pub Duration);
 
-/// The places of the attempts in progress, with the namespaces of their connections.
-type Places = HashMap<String, String>;
+/// The places of the attempts in progress.
+type Places = HashMap<String, Busy>;
+
+/// An attempt in progress.
+struct Busy {
+    /// The namespace of its connection.
+    namespace: String,
+    /// What it does to its Secret.
+    trail: Arc<Mutex<Trail>>,
+}
 
 /// Removes a place from the list of attempts in progress.
 struct UnderWay {
@@ -134,7 +145,12 @@ impl Grants {
         let (namespace, requester) = (place.connection_namespace.clone(), place.requester());
         let store = SecretStore::new(&self.client, place);
         let busy = TooEarly(WHILE_BUSY);
-        let under_way = UnderWay::begin(&self.under_way, store.place(), &namespace).ok_or(busy)?;
+        if let Some(refused) = UnderWay::refused(&self.under_way, &store.place()) {
+            return Ok(refused);
+        }
+        let trail = store.shared_trail();
+        let begun = UnderWay::begin(&self.under_way, store.place(), &namespace, trail.clone());
+        let under_way = begun.ok_or(busy)?;
         let permit = self.permits.clone().try_acquire_owned();
         let permit = permit.map_err(|_| busy)?;
         self.budgets
@@ -142,15 +158,23 @@ impl Grants {
             .map_err(|over| TooEarly(over.0))?;
         let issuer = ZoomIssuer::new(self.zoom.clone(), app.clone());
         let (journal, term) = (self.journal.clone(), self.term.clone());
-        let task = tokio::spawn(async move {
+        let mut task = tokio::spawn(async move {
             let _under_way = under_way;
             let spent = grant::spend(&store, &issuer, &journal, &*term);
             let outcome = holding(permit, spent).await;
             let trail = store.trail();
             Attempt { outcome, trail }
         });
+        let finished = match tokio::time::timeout(PATIENCE, &mut task).await {
+            Ok(finished) => finished,
+            Err(_) => match Attempt::refused(&trail) {
+                // It goes on storing the reply.
+                Some(refused) => return Ok(refused),
+                None => task.await,
+            },
+        };
         // Fails only when the runtime shuts down.
-        task.await.map_err(|_| busy)
+        finished.map_err(|_| busy)
     }
 
     /// Whether it is the turn of a connection to spend something of the app with this client id, which an
@@ -188,16 +212,45 @@ async fn holding<T>(permit: OwnedSemaphorePermit, attempt: impl Future<Output = 
     attempt.await
 }
 
+// === impl Attempt ===
+
+impl Attempt {
+    /// An attempt in progress whose last write the API server refused.
+    fn refused(trail: &Mutex<Trail>) -> Option<Self> {
+        let trail = trail.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let why = trail.refusal.clone()?;
+        Some(Self {
+            outcome: Err(Error::Store(StoreError::Refused(why))),
+            trail,
+        })
+    }
+}
+
 // === impl UnderWay ===
 
 impl UnderWay {
-    fn begin(list: &Arc<Mutex<Places>>, place: String, namespace: &str) -> Option<Self> {
+    /// What is known of an attempt in progress that cannot store its reply.
+    fn refused(list: &Mutex<Places>, place: &str) -> Option<Attempt> {
+        let places = list.lock().unwrap_or_else(PoisonError::into_inner);
+        Attempt::refused(&places.get(place)?.trail)
+    }
+
+    fn begin(
+        list: &Arc<Mutex<Places>>,
+        place: String,
+        namespace: &str,
+        trail: Arc<Mutex<Trail>>,
+    ) -> Option<Self> {
         let mut places = list.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_namespace = places.values().filter(|of| *of == namespace).count();
+        let of_namespace = places
+            .values()
+            .filter(|busy| busy.namespace == namespace)
+            .count();
         if places.contains_key(&place) || of_namespace >= OF_ONE_NAMESPACE {
             return None;
         }
-        places.insert(place.clone(), namespace.to_owned());
+        let namespace = namespace.to_owned();
+        places.insert(place.clone(), Busy { namespace, trail });
         Some(Self {
             list: list.clone(),
             place,
@@ -219,7 +272,9 @@ mod tests {
     #[test]
     fn a_namespace_has_some_of_the_places_and_each_once() {
         let list = Arc::default();
-        let begin = |place: usize, namespace| UnderWay::begin(&list, place.to_string(), namespace);
+        let begin = |place: usize, namespace| {
+            UnderWay::begin(&list, place.to_string(), namespace, Arc::default())
+        };
         let mut held: Vec<_> = (0..OF_ONE_NAMESPACE)
             .map(|place| begin(place, "noisy").unwrap())
             .collect();
@@ -228,6 +283,20 @@ mod tests {
         let _other = begin(99, "other").unwrap();
         held.pop();
         assert!(begin(98, "noisy").is_some());
+    }
+
+    #[test]
+    fn a_place_that_refuses_the_reply_says_why() {
+        let list = Arc::default();
+        let trail: Arc<Mutex<Trail>> = Arc::default();
+        let _one = UnderWay::begin(&list, "p".into(), "n", trail.clone()).unwrap();
+        assert!(UnderWay::refused(&list, "p").is_none(), "only busy");
+        trail.lock().unwrap().refusal = Some("immutable".into());
+        let refused = UnderWay::refused(&list, "p").unwrap().outcome;
+        assert!(
+            matches!(&refused, Err(Error::Store(StoreError::Refused(why))) if why == "immutable"),
+            "{refused:?}"
+        );
     }
 
     #[tokio::test(start_paused = true)]

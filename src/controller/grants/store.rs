@@ -63,6 +63,8 @@ pub struct Trail {
     pub written: Vec<String>,
     /// The Secret as it was last read or written; `None` if that is not known.
     pub last: Option<Secret>,
+    /// Why the API server refused the last write, if it did.
+    pub refusal: Option<String>,
 }
 
 // === impl Place ===
@@ -143,6 +145,12 @@ impl SecretStore {
         self.followed().clone()
     }
 
+    /// The same, as it goes on.
+    #[must_use]
+    pub fn shared_trail(&self) -> Arc<Mutex<Trail>> {
+        self.trail.clone()
+    }
+
     fn followed(&self) -> MutexGuard<'_, Trail> {
         self.trail.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -151,6 +159,16 @@ impl SecretStore {
         let mut trail = self.followed();
         trail.written.extend(secret.resource_version());
         trail.last = Some(secret.clone());
+        trail.refusal = None;
+    }
+
+    /// Why a write failed.
+    fn not_written(&self, error: kube::Error) -> StoreError {
+        let error = unwritten(error);
+        if let StoreError::Refused(why) = &error {
+            self.followed().refusal = Some(why.clone());
+        }
+        error
     }
 
     /// Fingerprint of the refresh token that the connection imports.
@@ -283,9 +301,7 @@ impl Store for SecretStore {
                 self.wrote(&secret);
                 Ok(Box::new(secret))
             }
-            Err(kube::Error::Api(status)) if status.is_conflict() => Err(StoreError::Conflict),
-            Err(kube::Error::Api(status)) if status.is_not_found() => Err(StoreError::Gone),
-            Err(error) => Err(unavailable(error)),
+            Err(error) => Err(self.not_written(error)),
         }
     }
 
@@ -299,10 +315,7 @@ impl Store for SecretStore {
                 self.wrote(&secret);
                 Ok(())
             }
-            Err(kube::Error::Api(status)) if status.is_already_exists() => {
-                Err(StoreError::Conflict)
-            }
-            Err(error) => Err(unavailable(error)),
+            Err(error) => Err(self.not_written(error)),
         }
     }
 
@@ -334,29 +347,17 @@ fn unavailable(error: kube::Error) -> StoreError {
     StoreError::Unavailable(error.to_string())
 }
 
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_deletion_stands_in_line_with_the_consents() {
-        let connection = |deleted: Option<&str>| -> ZoomConnection {
-            let object = json!({
-                "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomConnection",
-                "metadata": {"name": "ada", "namespace": "n", "deletionTimestamp": deleted},
-                "spec": {"integrationRef": {"name": "app"}},
-            });
-            serde_json::from_value(object).unwrap()
-        };
-        let key = Key::connection("n", "ada");
-        let own = Place::of(&connection(None), "u");
-        assert_eq!(own.requester(), Requester::new(&key, false));
-        let leaving = Place::of(&connection(Some("2026-01-01T00:00:00Z")), "u");
-        assert_eq!(leaving.requester(), Requester::of_deletion(&key));
-        // A journal names the Secret, whatever becomes of the connection.
-        let text = |place: &Place| serde_json::to_string(place).unwrap();
-        assert_eq!(text(&own), text(&leaving));
+/// What a failed write means. An answer of the API server is a refusal: immutable, denied by a policy, forbidden.
+fn unwritten(error: kube::Error) -> StoreError {
+    match error {
+        kube::Error::Api(status) if status.is_conflict() || status.is_already_exists() => {
+            StoreError::Conflict
+        }
+        kube::Error::Api(status) if status.is_not_found() => StoreError::Gone,
+        kube::Error::Api(status) => StoreError::Refused(status.message.clone()),
+        error => unavailable(error),
     }
 }
+
+#[cfg(test)]
+mod tests;

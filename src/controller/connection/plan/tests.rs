@@ -850,6 +850,30 @@ fn a_secret_that_cannot_be_written_delays_no_refresh() {
     assert_eq!(step(&now, 3000).as_deref(), Some("Refresh"));
 }
 
+/// A policy refuses the metadata: a pass tries once, and the next one by the same rule.
+#[test]
+fn metadata_that_cannot_be_written_is_not_tried_again_at_once() {
+    let mut found = settled(0);
+    found.follows_policy = false;
+    let mut grant = situation(found);
+    let mut found = settled(0);
+    if let TokenSecret::Ours(stored) = &mut found.token {
+        stored.has_wanted_metadata = false;
+    }
+    let mut token = situation(found);
+    for (now, wanted) in [(&mut grant, "ReownGrant"), (&mut token, "ReownToken")] {
+        assert_eq!(step(now, 100).as_deref(), Some(wanted));
+        now.tried.mark(Attempted::Write);
+        assert_eq!(step(now, 100), None, "{wanted}");
+        std::mem::take(&mut now.tried);
+        let mut failure = failed(5000);
+        failure.reason = Reason::TokenSecretNotWritten;
+        now.failure = Some(failure);
+        assert_eq!(step(now, 100), None, "{wanted}");
+        assert_eq!(step(now, 2900).as_deref(), Some("Refresh"), "{wanted}");
+    }
+}
+
 // === An integration that may not be used ===
 
 #[test]

@@ -64,6 +64,22 @@ impl<'a> View<'a> {
             app: integration.credentials.app.as_ref()?,
         })
     }
+
+    /// Whether the next attempt after the last failure is not due yet.
+    pub fn waits(&self) -> bool {
+        let last = self.situation.failure.as_ref();
+        last.is_some_and(|last| {
+            let version = self.situation.observed.credentials_version();
+            failure::not_before(last, version, failure::requested_at(self.connection)) > self.now
+        })
+    }
+
+    /// Whether a Secret may be written: not shortly after the API server refused one.
+    pub fn may_write(&self) -> bool {
+        let last = self.situation.failure.as_ref();
+        let refused = last.is_some_and(|last| last.reason == Reason::TokenSecretNotWritten);
+        !(self.situation.tried.has(Attempted::Write) || refused && self.waits())
+    }
 }
 
 impl AppView<'_> {
@@ -85,12 +101,7 @@ impl AppView<'_> {
 
     /// Whether the next attempt after the last failure is not due yet.
     pub fn waits(&self) -> bool {
-        let last = self.situation().failure.as_ref();
-        last.is_some_and(|last| {
-            let version = self.observed().credentials_version();
-            failure::not_before(last, version, failure::requested_at(self.view.connection))
-                > self.view.now
-        })
+        self.view.waits()
     }
 
     /// Whether Zoom must not be asked yet.
@@ -102,11 +113,9 @@ impl AppView<'_> {
             .is_some_and(|at| at > self.view.now)
     }
 
-    /// Whether a Secret may be written: not shortly after the API server refused one.
+    /// Whether a Secret may be written.
     pub fn may_write(&self) -> bool {
-        let last = self.situation().failure.as_ref();
-        let refused = last.is_some_and(|last| last.reason == Reason::TokenSecretNotWritten);
-        !(self.situation().tried.has(Attempted::Write) || refused && self.waits())
+        self.view.may_write()
     }
 
     /// Whether and when the grant is refreshed.

@@ -5,13 +5,16 @@ mod waits;
 use serde_json::json;
 
 use super::*;
-use crate::controller::{
-    connection::{
-        model::{AppAccess, Import, Integration, Observed},
-        subject::{Holder, Shared},
+use crate::{
+    api::v1alpha1::AccountStatus,
+    controller::{
+        connection::{
+            model::{AppAccess, Consent, Import, Integration, Observed},
+            subject::{Holder, Shared},
+        },
+        credentials::Credentials,
+        grants::secret::{GrantSecret, StoredGrant},
     },
-    credentials::Credentials,
-    grants::secret::{GrantSecret, StoredGrant},
 };
 use grant::{Access, Code, Credential, Grant, Lost, Refusal};
 use zoom::{App, Error, Fault, Identity};

@@ -79,3 +79,40 @@ fn the_consent_that_was_asked_about_waits_and_no_other() {
     let known = known.observed.consents;
     assert!(known[0].identity.is_none() && known[1].identity.is_some());
 }
+
+/// An immutable Secret, a policy, a Role without `update`: the attempt cannot be recorded, so nothing is sent.
+#[test]
+fn a_grant_whose_secret_refuses_the_write_is_named_and_tried_again() {
+    let refusal = || Outcome::Stored(Err(Refused("field is immutable".into())));
+    let found = |step: &Step, generation| {
+        let situation = situation(generation);
+        settle(&connection(), situation, step, refusal(), at(200))
+    };
+    for (step, tried) in [
+        (Step::Refresh(app()), Attempted::Refresh),
+        (Step::ReownGrant, Attempted::Write),
+    ] {
+        let found = found(&step, 1);
+        let failure = found.failure.as_ref().unwrap();
+        assert_eq!(failure.reason, Reason::TokenSecretNotWritten);
+        let message = &failure.message;
+        assert!(message.contains("field is immutable"), "{message}");
+        assert!(failure.retry_at.0 > at(200));
+        assert!(found.tried.has(tried), "{step:?}");
+    }
+    // So is the one with the code of a consent.
+    let consent = Box::new(situation(0).observed.consents[0].clone());
+    let found = found(&Step::Redeem(app(), consent), 0);
+    let told = found.consent.as_ref().unwrap();
+    assert_eq!(told.reason, Reason::TokenSecretNotWritten);
+    assert!(
+        told.message.contains("field is immutable"),
+        "{}",
+        told.message
+    );
+    assert!(told.is_waiting() && found.tried.has(Attempted::Consent));
+    assert!(
+        found.failure.is_none(),
+        "the connection's own grant is fine"
+    );
+}
