@@ -212,6 +212,17 @@ impl Credentials {
     /// What is missing, as a sentence for the status.
     #[must_use]
     pub fn complaint(&self) -> Option<String> {
+        self.complaint_of(|_| true)
+    }
+
+    /// What a grant of the app lacks: a key that only webhooks or the app's own token need is no matter of a connection.
+    #[must_use]
+    pub fn client_complaint(&self, spec: &ZoomIntegrationSpec) -> Option<String> {
+        let keys = &spec.credentials;
+        self.complaint_of(|key| [keys.client_id(), keys.client_secret()].contains(&key))
+    }
+
+    fn complaint_of(&self, matters: impl Fn(&str) -> bool) -> Option<String> {
         if !self.exists {
             return Some(format!(
                 "Secret {} does not exist: create it with {}.",
@@ -222,6 +233,7 @@ impl Credentials {
         let problems: Vec<String> = self
             .problems
             .iter()
+            .filter(|problem| matters(&problem.key))
             .map(|problem| match problem.kind {
                 ProblemKind::Missing => format!("key {} is missing", problem.key),
                 ProblemKind::Unusable(what) => format!("key {} {what}", problem.key),

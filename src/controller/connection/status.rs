@@ -77,7 +77,10 @@ pub fn status(
         integration_name: &connection.spec.integration_ref.name,
         not_allowed: not_allowed(connection, observed, setting, now),
         integration: integration.map(|integration| &integration.resource),
-        credentials: integration.and_then(|integration| integration.credentials.complaint()),
+        credentials: integration.and_then(|integration| {
+            let spec = &integration.resource.spec;
+            integration.credentials.client_complaint(spec)
+        }),
         has_pages: setting.pages.is_some(),
         grant: grant_finding(observed, mismatch.as_ref(), setting),
         token: token_finding(&owner, situation, scopes.as_ref()),

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::controller::{
     connection::subject::{Holder, Shared},
-    credentials::Credentials,
+    credentials::{Credentials, Problem, ProblemKind},
     published::Exactly,
     token_secret::Stored,
 };
@@ -314,6 +314,31 @@ fn the_credentials_of_another_app_are_named_and_the_grant_is_kept() {
     );
     assert_eq!(condition(&published, Type::TokenFresh).1, "ClientIdChanged");
     assert_eq!(published.grant.unwrap().lost, None);
+}
+
+/// One wrong key in the platform's Secret must not turn all tenants' connections.
+#[test]
+fn a_key_that_only_webhooks_need_does_not_concern_a_connection() {
+    let with_problem = |key: &str| {
+        let mut now = with_grant(0, false);
+        let integration = now.observed.integration.as_mut().unwrap();
+        integration.credentials.problems = vec![Problem {
+            key: key.into(),
+            kind: ProblemKind::Missing,
+        }];
+        let (published, _) = status(&connection(), &now, SETTING, at(200));
+        let (ready, reason, message) = condition(&published, Type::Ready);
+        (ready.to_owned(), reason.to_owned(), message.to_owned())
+    };
+    for key in ["webhook-secret-token", "basic-password", "account-id"] {
+        let (ready, reason, message) = with_problem(key);
+        assert_eq!((&*ready, &*reason), ("True", "Connected"), "{message}");
+    }
+    for key in ["client-id", "client-secret"] {
+        let (ready, reason, message) = with_problem(key);
+        assert_eq!((&*ready, &*reason), ("False", "AwaitingCredentials"));
+        assert!(message.contains(key), "{message}");
+    }
 }
 
 // === An integration of another namespace ===
