@@ -76,6 +76,27 @@ pub fn read(bytes: &[u8]) -> Result<&str, Problem> {
     Ok(value)
 }
 
+/// The value of an HTTP header in these bytes, which somebody chose who is not Zoom: other blanks, quotes and letters
+/// may be part of it.
+///
+/// # Errors
+/// See [`Problem`].
+pub fn read_header(bytes: &[u8]) -> Result<&[u8], Problem> {
+    let Ok(text) = str::from_utf8(bytes) else {
+        // Some other encoding.
+        return Ok(bytes.trim_ascii());
+    };
+    let value = text.trim_matches(is_unseen);
+    if value.is_empty() {
+        return Err(Problem::Empty);
+    }
+    let is_wrong = |symbol: char| is_unseen(symbol) && !matches!(symbol, ' ' | '\t');
+    if value.contains(is_wrong) {
+        return Err(Problem::Blank);
+    }
+    Ok(value.as_bytes())
+}
+
 /// The text without what surrounds a value, however often.
 fn stripped(text: &str) -> &str {
     let mut value = text.trim_matches(is_unseen);
@@ -151,6 +172,22 @@ mod tests {
         ] {
             assert_eq!(read(text.as_bytes()), Ok("value-1_A"), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_header_keeps_what_a_value_does_not_have() {
+        for text in [
+            "\u{feff}Digest username=\"ä b\"\r\n",
+            " \u{200b}Digest username=\"ä b\"\u{a0}",
+        ] {
+            let value = "Digest username=\"ä b\"";
+            assert_eq!(read_header(text.as_bytes()), Ok(value.as_bytes()));
+        }
+        assert_eq!(read_header(b" Basic \xe4 "), Ok(&b"Basic \xe4"[..]));
+        let hidden = "Bearer \u{feff}token".as_bytes();
+        assert_eq!(read_header(hidden), Err(Problem::Blank));
+        assert_eq!(read_header(b"Bearer a\nb"), Err(Problem::Blank));
+        assert_eq!(read_header("\u{feff}".as_bytes()), Err(Problem::Empty));
     }
 
     #[test]

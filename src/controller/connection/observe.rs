@@ -240,13 +240,21 @@ async fn import(connection: &ZoomConnection, secrets: &Reads<Secret>) -> Result<
             "Secret {name} of importSecretRef does not exist: create it with the key {REFRESH_TOKEN}."
         )));
     };
-    let token = secret::importable(&secret);
-    Ok(match token {
-        Some(token) => Import::Present(token),
-        None => Import::Awaited(format!(
-            "Secret {name} of importSecretRef has no text under the key {REFRESH_TOKEN}: put the grant's current refresh token there."
+    Ok(import_in(name, &secret))
+}
+
+/// What a Secret to import holds.
+fn import_in(name: &str, secret: &Secret) -> Import {
+    let remedy = "Put the grant's current refresh token there.";
+    match secret::importable(secret) {
+        Ok(token) => Import::Present(token),
+        Err(None) => Import::Awaited(format!(
+            "Secret {name} of importSecretRef has no key {REFRESH_TOKEN}. {remedy}"
         )),
-    })
+        Err(Some(problem)) => Import::Awaited(format!(
+            "Secret {name} of importSecretRef: key {REFRESH_TOKEN} {problem}. {remedy}"
+        )),
+    }
 }
 
 /// The consents of a connection, the oldest first.
@@ -366,3 +374,6 @@ fn is_name(text: &str) -> bool {
     let is_allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
     (1..=253).contains(&text.len()) && text.bytes().all(is_allowed) && !text.contains("..")
 }
+
+#[cfg(test)]
+mod tests;

@@ -180,7 +180,8 @@ impl SecretStore {
         let secrets: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
         let secret = secrets.get_opt(&reference.name).await;
         let secret = secret.map_err(unavailable)?;
-        let token = secret.as_ref().and_then(secret::importable);
+        let token = secret.as_ref().map(secret::importable);
+        let token = token.and_then(Result::ok);
         Ok(token.map(|token| Credential::RefreshToken(token).fingerprint()))
     }
 

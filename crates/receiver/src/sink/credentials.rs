@@ -20,9 +20,12 @@ use std::{
 };
 
 use axum::http::HeaderValue;
-use contract::receiver::{
-    files::{AUTHORIZATION, CA, NATS_CREDS, NKEY_SEED},
-    routes::{Private, RouteCredentials},
+use contract::{
+    receiver::{
+        files::{AUTHORIZATION, CA, NATS_CREDS, NKEY_SEED},
+        routes::{Private, RouteCredentials},
+    },
+    secret_value,
 };
 use rustls::{
     RootCertStore,
@@ -86,8 +89,8 @@ pub fn read(directory: &Path) -> Result<Credentials, CredentialsError> {
                 .map_err(|error| CredentialsError::Read(name, error))
         };
         // The library wants the last line ended.
-        let creds = file(NATS_CREDS, MAX_TEXT)?.map(|bytes| text(NATS_CREDS, &bytes, "\n"));
-        let seed = file(NKEY_SEED, MAX_TEXT)?.map(|bytes| text(NKEY_SEED, &bytes, ""));
+        let creds = file(NATS_CREDS, MAX_TEXT)?.map(|bytes| creds(&bytes));
+        let seed = file(NKEY_SEED, MAX_TEXT)?.map(|bytes| seed(&bytes));
         let login = match (creds, seed) {
             (Some(creds), _) => Some(Login::Creds(creds?)),
             (None, Some(seed)) => Some(Login::Seed(seed?)),
@@ -107,20 +110,24 @@ pub fn read(directory: &Path) -> Result<Credentials, CredentialsError> {
     })
 }
 
-fn text(
-    name: &'static str,
-    bytes: &SecretSlice<u8>,
-    end: &str,
-) -> Result<SecretString, CredentialsError> {
+fn creds(bytes: &SecretSlice<u8>) -> Result<SecretString, CredentialsError> {
     match str::from_utf8(bytes.expose_secret()) {
-        Ok(text) => Ok(format!("{text}{end}").into()),
-        Err(_) => Err(CredentialsError::Malformed(name)),
+        Ok(text) => Ok(format!("{text}\n").into()),
+        Err(_) => Err(CredentialsError::Malformed(NATS_CREDS)),
+    }
+}
+
+fn seed(bytes: &SecretSlice<u8>) -> Result<SecretString, CredentialsError> {
+    match secret_value::read(bytes.expose_secret()) {
+        Ok(seed) => Ok(seed.to_owned().into()),
+        Err(_) => Err(CredentialsError::Malformed(NKEY_SEED)),
     }
 }
 
 fn authorization(bytes: &SecretSlice<u8>) -> Result<HeaderValue, CredentialsError> {
-    let mut value = HeaderValue::from_bytes(bytes.expose_secret())
-        .map_err(|_| CredentialsError::Malformed(AUTHORIZATION))?;
+    let malformed = || CredentialsError::Malformed(AUTHORIZATION);
+    let bytes = secret_value::read_header(bytes.expose_secret()).map_err(|_| malformed())?;
+    let mut value = HeaderValue::from_bytes(bytes).map_err(|_| malformed())?;
     value.set_sensitive(true);
     Ok(value)
 }
@@ -156,8 +163,8 @@ impl Credentials {
         };
         let (creds, seed) = (route.nats_creds.as_ref(), route.nkey_seed.as_ref());
         let login = match (creds, seed) {
-            (Some(creds), _) => Some(Login::Creds(text(NATS_CREDS, &bytes(creds), "\n")?)),
-            (None, Some(seed)) => Some(Login::Seed(text(NKEY_SEED, &bytes(seed), "")?)),
+            (Some(creds), _) => Some(Login::Creds(self::creds(&bytes(creds))?)),
+            (None, Some(seed)) => Some(Login::Seed(self::seed(&bytes(seed))?)),
             (None, None) => None,
         };
         let header = route.authorization.as_ref().map(bytes);
@@ -293,6 +300,25 @@ mod tests {
         assert_eq!(error_of(CA, broken), "ca.crt is malformed");
         assert_eq!(error_of(NKEY_SEED, b"\xff"), "nkey-seed is malformed");
         assert!(error_of(NATS_CREDS, &b"x".repeat(20_000)).starts_with("nats.creds: "));
+    }
+
+    #[test]
+    fn what_surrounds_a_value_is_not_sent() {
+        let directory = tempfile::tempdir().unwrap();
+        let header = "\u{feff} Bearer token\u{a0}\n";
+        fs::write(directory.path().join(AUTHORIZATION), header).unwrap();
+        fs::write(directory.path().join(NKEY_SEED), "\u{feff}\"seed\"\n").unwrap();
+        let found = read(directory.path()).unwrap();
+        assert_eq!(found.authorization().unwrap(), "Bearer token");
+        let Some(Login::Seed(seed)) = &found.login else {
+            panic!("a seed");
+        };
+        assert_eq!(seed.expose_secret(), "seed");
+        let hidden = "Bearer \u{200b}token".as_bytes();
+        assert_eq!(
+            error_of(AUTHORIZATION, hidden),
+            "authorization is malformed"
+        );
     }
 
     #[test]
