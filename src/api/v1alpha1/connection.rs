@@ -62,7 +62,7 @@ pub struct ZoomConnectionSpec {
 
     /// Take over an existing grant, without a new consent: a Secret of the same namespace with the key
     /// `refresh-token`. From then on nobody else may use that token: Zoom replaces a refresh token with
-    /// every use. A different value in the Secret is taken over again.
+    /// every use. A different value in the Secret is taken over once the present grant no longer works.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub import_secret_ref: Option<LocalRef>,
 

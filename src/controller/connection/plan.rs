@@ -104,6 +104,13 @@ pub fn look_again(
         Refresh::Wait(until) => Some(until),
         Refresh::Keep | Refresh::Now => None,
     });
+    // A grant that was lost in this pass gives way to a refresh token to import.
+    let import = situation.tried.has(Attempted::Refresh)
+        && situation
+            .kept()
+            .is_some_and(|kept| kept.grant.loss.is_some())
+        && import_due(&situation.observed.import, situation.kept()).is_some();
+    let import = import.then(|| moment_after(now));
     let consent = app.as_ref().and_then(consent::look_again);
     let erased = situation
         .kept()
@@ -130,7 +137,7 @@ pub fn look_again(
     // What has become due meanwhile comes at once.
     let asked = situation.look_again.map(|at| at.max(moment_after(now)));
     [
-        refresh, consent, erased, other, barred, route, unfinished, asked,
+        refresh, import, consent, erased, other, barred, route, unfinished, asked,
     ]
     .into_iter()
     .flatten()
@@ -243,6 +250,9 @@ fn import(view: &AppView<'_>) -> Option<Step> {
     };
     let credential = import_due(&observed.import, before)?;
     let imported = credential.fingerprint();
+    if serves(view.view.connection, observed) || view.situation().tried.has(Attempted::Refresh) {
+        return None;
+    }
     if !view.may_write() || before.is_none() && was_spent(&imported, &observed.token) {
         return None;
     }
@@ -347,6 +357,27 @@ pub fn import_due(import: &Import, kept: Option<&StoredGrant>) -> Option<Credent
     let credential = Credential::RefreshToken(token.clone());
     let known = kept.and_then(|kept| kept.imported.as_deref());
     (known != Some(&credential.fingerprint())).then_some(credential)
+}
+
+/// Whether the connection has a grant that serves it. A refresh token to import does not replace that: whether the token
+/// works, only its use shows, and by then the grant would be gone.
+#[must_use]
+pub fn serves(connection: &ZoomConnection, observed: &Observed) -> bool {
+    let Some(kept) = observed.kept().filter(|_| !observed.is_copy()) else {
+        return false;
+    };
+    let integration = observed.integration.as_ref();
+    let client_id = integration.and_then(|found| found.credentials.client_id.as_deref());
+    kept.grant.loss.is_none()
+        && kept.grant.access.is_some()
+        && refresh::other_client(kept, client_id).is_none()
+        && mismatch(connection, observed).is_none()
+}
+
+/// Whether a refresh token to import waits until the connection's grant no longer serves it.
+#[must_use]
+pub fn import_waits(connection: &ZoomConnection, observed: &Observed) -> bool {
+    import_due(&observed.import, observed.kept()).is_some() && serves(connection, observed)
 }
 
 /// Id of the grant that started with the imported credential of this fingerprint.

@@ -91,6 +91,7 @@ pub fn status(
             Import::Awaited(message) => Some(message),
             _ => None,
         },
+        import_waits: plan::import_waits(connection, observed),
         refused: consent
             .filter(|consent| consent.has_failed())
             .map(|consent| consent.message.as_str()),

@@ -37,6 +37,8 @@ pub struct Findings<'a> {
     pub then: Then,
     /// What still has to be imported, as a sentence.
     pub import: Option<&'a str>,
+    /// Whether a refresh token to import waits until the present grant no longer serves.
+    pub import_waits: bool,
     /// Why the last consent failed, as a sentence.
     pub refused: Option<&'a str>,
     /// A consent that waits for Zoom or the API server.
@@ -108,9 +110,17 @@ pub fn verdict(findings: &Findings<'_>, now: Timestamp) -> Verdict {
                 Status::True,
                 Flow::Settled,
                 Reason::Connected,
-                "The token is valid and has the required scopes.",
+                connected(findings),
             )
         })
+}
+
+fn connected(findings: &Findings<'_>) -> &'static str {
+    if findings.import_waits {
+        "The token is valid and has the required scopes. The Secret of importSecretRef holds another refresh token: it is taken over once Zoom no longer accepts the present grant, or once you delete the Secret of that (the connection's name with -zoom-grant appended)."
+    } else {
+        "The token is valid and has the required scopes."
+    }
 }
 
 // === The rows, in their order ===

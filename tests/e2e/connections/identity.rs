@@ -64,6 +64,16 @@ async fn pinned(bed: Bed) -> anyhow::Result<()> {
     let token = other.refresh_token.as_bytes();
     bed.apply(&secret("ada-import", &[("refresh-token", token)]))
         .await?;
+    // It replaces no grant that works.
+    bed.until_object(
+        "zoomconnections",
+        "ada",
+        "says that it waits",
+        |connection| message(connection, "Ready").contains("holds another refresh token"),
+    )
+    .await?;
+    ensure!(scene.requests().await? == 1);
+    bed.delete("secrets", "ada-zoom-grant").await?;
     let connection = until(&bed, "ada", "WrongSubject").await?;
     ensure!(message(&connection, "Ready").contains("different person authorized"));
     ensure!(connection["status"]["subject"] == first["status"]["subject"]);

@@ -340,6 +340,50 @@ fn a_refresh_token_is_taken_over_once() {
     assert!(import_due(&Import::NotWanted, None).is_none());
 }
 
+/// Garbage, an older value that a backup brought back, the token of another app: Zoom has not judged it yet.
+#[test]
+fn a_refresh_token_to_import_replaces_no_grant_that_serves() {
+    let with = |change: &dyn Fn(&mut Observed)| {
+        let mut found = settled(100);
+        found.import = Import::Present("another".to_owned().into());
+        change(&mut found);
+        situation(found)
+    };
+    let grant = |found: &mut Observed, change: &dyn Fn(&mut StoredGrant)| {
+        if let GrantSecret::Ours(kept) = &mut found.grant {
+            change(kept);
+        }
+    };
+    let serving = with(&|_| ());
+    assert_eq!(step(&serving, 200), None);
+    assert!(import_waits(&connection(), &serving.observed));
+    // Also while its access token has expired, because Zoom is down.
+    assert_eq!(step(&serving, 9000).as_deref(), Some("Refresh"));
+
+    let lost = |kept: &mut StoredGrant| {
+        kept.grant = kept.grant.refused(Lost::GrantLost, &client(), at(150));
+    };
+    let mut now = with(&|found| grant(found, &lost));
+    assert_eq!(step(&now, 200).as_deref(), Some("Store Imported"));
+    assert!(!import_waits(&connection(), &now.observed));
+    // Lost in this very pass: in the next one, which comes at once.
+    now.tried.mark(Attempted::Refresh);
+    assert_eq!(step(&now, 200), None);
+    let rules = Rules {
+        sealed_grant: Duration::from_secs(1000),
+    };
+    let again = look_again(&connection(), &now, rules, at(200)).unwrap();
+    assert!(again < at(201), "{again}");
+
+    // One that never gave a token, and one of another app.
+    let mute = |kept: &mut StoredGrant| kept.grant.access = None;
+    let other = |kept: &mut StoredGrant| kept.grant.client_id = Some("other".into());
+    for change in [&mute as &dyn Fn(&mut StoredGrant), &other] {
+        let now = with(&|found| grant(found, change));
+        assert_eq!(step(&now, 200).as_deref(), Some("Store Imported"));
+    }
+}
+
 #[test]
 fn what_consumers_got_a_token_for_was_spent() {
     let published = |source: &str| {

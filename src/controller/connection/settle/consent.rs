@@ -12,7 +12,9 @@ use crate::{
         v1alpha1::{AccountStatus, ConsentStatus, Management},
     },
     controller::{
-        connection::model::{AppAccess, Asked, Attempted, Consent, End, Refused, Wait, code_expires},
+        connection::model::{
+            AppAccess, Asked, Attempted, Consent, End, Refused, Wait, code_expires,
+        },
         failure,
         proof::AppId,
         schedule,

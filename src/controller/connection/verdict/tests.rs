@@ -61,6 +61,7 @@ fn findings<'a>(
         },
         then: Then::Follow,
         import: None,
+        import_waits: false,
         refused: None,
         waiting: None,
     }
