@@ -1,6 +1,8 @@
 //! Decides the next step for a connection from the current state. Pure: the clock is an argument.
 
 mod consent;
+mod import;
+mod mismatch;
 mod refresh;
 mod view;
 
@@ -10,6 +12,8 @@ use jiff::Timestamp;
 
 pub use self::{
     consent::is_untold,
+    import::waits as import_waits,
+    mismatch::mismatch,
     refresh::{erase_at, other_client, refresh_at},
     view::Rules,
 };
@@ -17,15 +21,9 @@ use self::{
     refresh::Refresh,
     view::{AppView, View},
 };
-use super::{
-    model::{AppAccess, Attempted, Import, Observed, Purpose, Situation, Step},
-    subject::{self, Mismatch},
-};
+use super::model::{AppAccess, Attempted, Observed, Purpose, Situation, Step};
 use crate::{
-    api::{
-        reason::Reason,
-        v1alpha1::{AppKind, ZoomConnection},
-    },
+    api::{reason::Reason, v1alpha1::ZoomConnection},
     controller::{
         grants::secret::{GrantSecret, StoredGrant},
         published::Exactly,
@@ -34,7 +32,7 @@ use crate::{
         token_secret::{Owner, TokenSecret},
     },
 };
-use grant::{Credential, Grant, Lost};
+use grant::{Grant, Lost};
 
 /// More steps than any pass needs.
 const MOST_STEPS: u32 = 24;
@@ -69,7 +67,7 @@ pub fn next(
     // A token that is about to expire comes before new consents.
     let rules = [
         notice,
-        import,
+        import::next,
         refresh_due,
         consent::next,
         identity,
@@ -109,7 +107,7 @@ pub fn look_again(
         && situation
             .kept()
             .is_some_and(|kept| kept.grant.loss.is_some())
-        && import_due(&situation.observed.import, situation.kept()).is_some();
+        && import::due(&situation.observed.import, situation.kept()).is_some();
     let import = import.then(|| moment_after(now));
     let consent = app.as_ref().and_then(consent::look_again);
     let erased = situation
@@ -148,18 +146,6 @@ pub fn look_again(
 fn moment_after(now: Timestamp) -> Timestamp {
     let moment = Duration::from_millis(1);
     now.checked_add(moment).unwrap_or(Timestamp::MAX)
-}
-
-/// Why the stored grant must not be this connection's, if so. Checked again after every change.
-#[must_use]
-pub fn mismatch(connection: &ZoomConnection, observed: &Observed) -> Option<Mismatch> {
-    let kept = observed.kept().filter(|kept| kept.identified)?;
-    let integration = observed.integration.as_ref()?;
-    if integration.resource.spec.app.kind != AppKind::General {
-        return None;
-    }
-    let expected = observed.expected(connection, observed.other.as_ref());
-    subject::judge(kept.identity.as_ref(), expected).err()
 }
 
 /// Grant and generation: identifies what a published token belongs to.
@@ -241,40 +227,6 @@ fn notice(view: &AppView<'_>) -> Option<Step> {
     is_new.then(|| Step::Notice(attempts.clone()))
 }
 
-fn import(view: &AppView<'_>) -> Option<Step> {
-    let observed = view.observed();
-    let before = match &observed.grant {
-        GrantSecret::Ours(kept) => Some(&**kept),
-        GrantSecret::Absent => None,
-        _ => return None,
-    };
-    let credential = import_due(&observed.import, before)?;
-    let imported = credential.fingerprint();
-    if serves(view.view.connection, observed) || view.situation().tried.has(Attempted::Refresh) {
-        return None;
-    }
-    if !view.may_write() || before.is_none() && was_spent(&imported, &observed.token) {
-        return None;
-    }
-    let kept = StoredGrant {
-        grant: Grant {
-            id: imported_id(&imported),
-            generation: 0,
-            since: view.view.now,
-            client_id: None,
-            credential,
-            access: None,
-            intent: None,
-            loss: None,
-        },
-        identity: None,
-        identified: false,
-        namespace_uid: observed.namespace_uid.clone(),
-        imported: Some(imported),
-    };
-    Some(Step::Store(Box::new(kept), Purpose::Imported))
-}
-
 fn refresh_due(view: &AppView<'_>) -> Option<Step> {
     let due = !view.situation().tried.has(Attempted::Refresh) && view.refresh() == Refresh::Now;
     due.then(|| Step::Refresh(view.app.clone()))
@@ -347,55 +299,6 @@ fn remove_old_token(view: &AppView<'_>) -> Option<Step> {
 }
 
 // === Imports ===
-
-/// The refresh token to import, unless it was imported before.
-#[must_use]
-pub fn import_due(import: &Import, kept: Option<&StoredGrant>) -> Option<Credential> {
-    let Import::Present(token) = import else {
-        return None;
-    };
-    let credential = Credential::RefreshToken(token.clone());
-    let known = kept.and_then(|kept| kept.imported.as_deref());
-    (known != Some(&credential.fingerprint())).then_some(credential)
-}
-
-/// Whether the connection has a grant that serves it. A refresh token to import does not replace that: whether the token
-/// works, only its use shows, and by then the grant would be gone.
-#[must_use]
-pub fn serves(connection: &ZoomConnection, observed: &Observed) -> bool {
-    let Some(kept) = observed.kept().filter(|_| !observed.is_copy()) else {
-        return false;
-    };
-    let integration = observed.integration.as_ref();
-    let client_id = integration.and_then(|found| found.credentials.client_id.as_deref());
-    kept.grant.loss.is_none()
-        && kept.grant.access.is_some()
-        && refresh::other_client(kept, client_id).is_none()
-        && mismatch(connection, observed).is_none()
-}
-
-/// Whether a refresh token to import waits until the connection's grant no longer serves it.
-#[must_use]
-pub fn import_waits(connection: &ZoomConnection, observed: &Observed) -> bool {
-    import_due(&observed.import, observed.kept()).is_some() && serves(connection, observed)
-}
-
-/// Id of the grant that started with the imported credential of this fingerprint.
-#[must_use]
-pub fn imported_id(fingerprint: &str) -> String {
-    format!("import-{fingerprint}")
-}
-
-/// Whether the imported credential of this fingerprint was spent, according to the token that consumers got
-/// for it. It must not be sent again because somebody deleted the grant's Secret.
-#[must_use]
-pub fn was_spent(fingerprint: &str, published: &TokenSecret) -> bool {
-    let TokenSecret::Ours(published) = published else {
-        return false;
-    };
-    let grant = published.source.split_once('/').map(|(id, _)| id);
-    grant == Some(&imported_id(fingerprint))
-}
 
 #[cfg(test)]
 mod tests;

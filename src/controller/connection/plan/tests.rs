@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::{
     consent::check,
+    import::{due, imported_id, was_spent},
     refresh::{Signals, decide},
     *,
 };
@@ -18,13 +19,16 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use crate::{
     api::v1alpha1::{AccountStatus, ConsentStatus, Management, TokenFailure, ZoomConnectionStatus},
     controller::{
-        connection::model::{Asked, Consent, End, ForeignAttempt, Integration},
+        connection::{
+            model::{Asked, Consent, End, ForeignAttempt, Import, Integration},
+            subject,
+        },
         credentials::Credentials,
         token_secret::Stored,
     },
 };
 use contract::consent::Handoff;
-use grant::{Access, Client, Code, Holder, Intent};
+use grant::{Access, Client, Code, Credential, Holder, Intent};
 use zoom::{App, Identity};
 
 fn at(second: i64) -> Timestamp {
@@ -330,14 +334,14 @@ fn a_sealed_token_is_erased_in_time() {
 #[test]
 fn a_refresh_token_is_taken_over_once() {
     let import = Import::Present("token".to_owned().into());
-    let credential = import_due(&import, None).unwrap();
+    let credential = due(&import, None).unwrap();
     let mut taken = kept(None);
-    assert!(import_due(&import, Some(&taken)).is_some());
+    assert!(due(&import, Some(&taken)).is_some());
     taken.imported = Some(credential.fingerprint());
-    assert!(import_due(&import, Some(&taken)).is_none());
+    assert!(due(&import, Some(&taken)).is_none());
     let other = Import::Present("another".to_owned().into());
-    assert!(import_due(&other, Some(&taken)).is_some());
-    assert!(import_due(&Import::NotWanted, None).is_none());
+    assert!(due(&other, Some(&taken)).is_some());
+    assert!(due(&Import::NotWanted, None).is_none());
 }
 
 /// Garbage, an older value that a backup brought back, the token of another app: Zoom has not judged it yet.

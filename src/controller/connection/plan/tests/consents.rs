@@ -241,6 +241,6 @@ fn what_was_imported_before_a_new_consent_is_not_imported_over_it() {
         let Some(Step::Store(stored, Purpose::Adopted)) = step else {
             panic!("{step:?}");
         };
-        assert!(import_due(&now.observed.import, Some(&stored)).is_none());
+        assert!(due(&now.observed.import, Some(&stored)).is_none());
     }
 }
