@@ -51,6 +51,21 @@ impl Error {
         }
     }
 
+    /// The API server's sentence, if it refused this one request. Others may succeed: what else a pass has to do goes
+    /// on.
+    ///
+    /// # Errors
+    /// Any other error.
+    pub fn into_refusal(self) -> Result<String, Self> {
+        match self {
+            // Without a valid identity, every request is refused.
+            Self::Kubernetes(kube::Error::Api(status)) if status.code != 401 => {
+                Ok(status.message.clone())
+            }
+            other => Err(other),
+        }
+    }
+
     /// A write that lost a race is a conflict; other errors keep their meaning.
     #[must_use]
     pub fn from_write(error: kube::Error) -> Self {
@@ -113,6 +128,23 @@ mod tests {
     use kube::core::Status;
 
     use super::*;
+
+    #[test]
+    fn only_a_refusal_of_one_request_is_a_finding() {
+        let answered = |code, reason| {
+            let status = Status::failure("exceeded quota", reason).with_code(code);
+            Error::from_write(kube::Error::Api(status.boxed())).into_refusal()
+        };
+        for code in [400, 403, 413, 422, 500] {
+            assert_eq!(answered(code, "").unwrap(), "exceeded quota", "{code}");
+        }
+        let conflict = answered(409, "Conflict");
+        assert!(matches!(conflict, Err(Error::Conflict)));
+        let unknown = answered(401, "Unauthorized");
+        assert!(matches!(unknown, Err(Error::Kubernetes(_))));
+        let deposed = Error::Deposed.into_refusal();
+        assert!(matches!(deposed, Err(Error::Deposed)));
+    }
 
     #[test]
     fn a_refusal_is_told_in_the_words_of_the_api_server() {

@@ -48,6 +48,15 @@ pub struct Election {
 // === impl Leadership ===
 
 impl Leadership {
+    /// Leads for an hour.
+    #[cfg(test)]
+    pub fn held() -> Self {
+        let until = Instant::now() + Duration::from_hours(1);
+        Self {
+            until: watch::channel(Some(until)).1,
+        }
+    }
+
     /// How long a leader counts as such after a renewal. Other replicas wait for the whole duration, counted
     /// from when they saw the renewal.
     #[must_use]

@@ -50,6 +50,8 @@ mod reach;
 mod reader;
 mod receiver_defaults;
 mod reconcile;
+#[cfg(test)]
+mod rehearsal;
 mod removals;
 mod report;
 mod restart;

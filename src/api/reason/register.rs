@@ -137,7 +137,7 @@ register! {
     /// the receiver's objects could not be written
     ReceiverNotApplied = "ReceiverNotApplied" in [Integration] on [Ready(Unknown False) ReceiverAvailable(False)]
         for PlatformEngineer: "the message quotes the API server. Allow the object in the policy, quota or RBAC rule that refuses it";
-    /// the receiver accepts requests, and the API server refused an update of its objects
+    /// the receiver accepts requests, and the API server refused an update or the removal of its objects
     UpdateRefused = "UpdateRefused" in [Integration] on [ReceiverAvailable(True)]
         for PlatformEngineer: "the message quotes the API server. Allow the update in the policy, quota or RBAC rule that refuses it, or change the field that it refuses";
     /// the receiver accepts requests, and labels or annotations of its Pods, Ingress or `HTTPRoute` are not applied, because the operator's configuration does not allow their keys

@@ -308,3 +308,6 @@ impl Reported for ZoomIntegration {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -105,6 +105,15 @@ async fn remove_old_token_secret(
         restart::restart(&context.restarts(), integration, wanted, &marker).await?;
     }
     let secrets: Api<Secret> = context.writer.beside(integration)?;
-    published::remove(&secrets, old).await?;
-    Ok(true)
+    let Err(error) = published::remove(&secrets, old).await else {
+        return Ok(true);
+    };
+    // It stays in the status until it may be removed.
+    let sentence = error.into_refusal()?;
+    tracing::warn!(
+        secret = old.name,
+        sentence,
+        "an old token Secret may not be removed"
+    );
+    Ok(false)
 }

@@ -27,7 +27,8 @@ use crate::{
     },
 };
 
-/// Carries out the plan for the receiver.
+/// Carries out the plan for the receiver. What the API server refuses of it is part of the outcome: the token does not
+/// wait for it.
 pub(super) async fn apply(
     context: &Context,
     integration: &ZoomIntegration,
@@ -38,38 +39,52 @@ pub(super) async fn apply(
         live: observed.receiver.clone(),
         ..ReceiverOutcome::default()
     };
+    if plan.receiver == ReceiverStep::Keep {
+        return Ok(outcome);
+    }
+    let changed = change(context, integration, observed, plan, &mut outcome).await;
+    let mut refused = match changed {
+        Ok(()) => None,
+        Err(error) => Some(error.into_refusal()?),
+    };
+    if let Some(expansion) = &plan.expansion {
+        outcome.not_expanded = expand(&context.writer, integration, expansion).await?;
+    }
+    let sent = facts::send_orders(
+        &context.writer,
+        &context.receivers.http,
+        integration,
+        &plan.transition.orders,
+    );
+    if let Err(error) = sent.await {
+        refused.get_or_insert(error.into_refusal()?);
+    }
+    outcome.refused = refused;
+    Ok(outcome)
+}
+
+/// Writes or removes the objects.
+async fn change(
+    context: &Context,
+    integration: &ZoomIntegration,
+    observed: &Observed,
+    plan: &Plan,
+    outcome: &mut ReceiverOutcome,
+) -> Result<(), Error> {
     match (plan.receiver, &plan.objects) {
-        (ReceiverStep::Keep, _) => return Ok(outcome),
-        (ReceiverStep::Apply, None) => {}
+        (ReceiverStep::Keep, _) | (ReceiverStep::Apply, None) => Ok(()),
         (ReceiverStep::Apply, Some(objects)) => {
             let one = One {
                 context,
                 integration,
                 objects,
             };
-            match one.write_all(observed, plan, &mut outcome).await {
-                Ok(()) => {}
-                Err(Error::Kubernetes(kube::Error::Api(status))) => {
-                    outcome.refused = Some(status.message.clone());
-                }
-                Err(error) => return Err(error),
-            }
+            one.write_all(observed, plan, outcome).await
         }
         (ReceiverStep::Remove, _) => {
-            remove_receiver(context, integration, &observed.receiver, &plan.transition).await?;
+            remove_receiver(context, integration, &observed.receiver, &plan.transition).await
         }
     }
-    if let Some(expansion) = &plan.expansion {
-        outcome.not_expanded = expand(&context.writer, integration, expansion).await?;
-    }
-    facts::send_orders(
-        &context.writer,
-        &context.receivers.http,
-        integration,
-        &plan.transition.orders,
-    )
-    .await?;
-    Ok(outcome)
 }
 
 /// Reconciles the objects one after the other.

@@ -28,10 +28,10 @@ pub(super) async fn expand(
         match api.patch(name, &params, &Patch::Merge(&patch)).await {
             Ok(_) => tracing::info!(claim = name, size, "expanding a volume"),
             Err(kube::Error::Api(status)) if status.is_not_found() => {}
-            Err(kube::Error::Api(status)) if matches!(status.code, 403 | 422) => {
-                refused.get_or_insert(status.message.clone());
+            // A policy may answer with any code.
+            Err(error) => {
+                refused.get_or_insert(Error::from_write(error).into_refusal()?);
             }
-            Err(error) => return Err(Error::from_write(error)),
         }
     }
     Ok(refused)

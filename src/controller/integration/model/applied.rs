@@ -41,7 +41,7 @@ pub struct Applied {
 pub struct ReceiverState {
     /// Whether it accepts requests.
     pub finding: ReceiverFinding,
-    /// The API server's sentence, if it refused an object of a receiver that accepts requests.
+    /// The API server's sentence, if it refused an object of a receiver that accepts requests, or the removal of one.
     pub refused: Option<String>,
     /// Fields with labels and annotations that the operator's configuration does not allow.
     pub refused_metadata: Vec<String>,

@@ -39,7 +39,10 @@ pub fn receiver(
     };
     ReceiverState {
         finding,
-        refused: outcome.refused.clone().filter(|_| is_available),
+        refused: outcome
+            .refused
+            .clone()
+            .filter(|_| is_available || plan.receiver == ReceiverStep::Remove),
         refused_metadata: plan.judgement.refused_metadata.clone(),
         refused_class: plan.judgement.refused_class.clone(),
         replicas: outcome

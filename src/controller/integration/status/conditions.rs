@@ -118,7 +118,10 @@ fn credentials_valid(
 
 fn receiver_available(findings: &Findings<'_>, applied: &Applied) -> Option<Statement> {
     let receiver = &applied.receiver;
-    let (status, reason, message) = match findings.receiver.as_ref()? {
+    let Some(finding) = &findings.receiver else {
+        return receiver.refused.as_deref().map(not_removed);
+    };
+    let (status, reason, message) = match finding {
         ReceiverFinding::Available if receiver.refused.is_some() => (
             Status::True,
             Reason::UpdateRefused,
@@ -173,6 +176,18 @@ fn receiver_available(findings: &Findings<'_>, applied: &Applied) -> Option<Stat
         reason,
         &message,
     ))
+}
+
+/// The receiver of an integration without a webhook that may not be removed.
+fn not_removed(sentence: &str) -> Statement {
+    Statement::new(
+        Type::ReceiverAvailable,
+        Status::True,
+        Reason::UpdateRefused,
+        format!(
+            "The receiver is not wanted any more. The API server refused to remove its objects: {sentence}"
+        ),
+    )
 }
 
 /// The priority class that is not applied, and the remedy.

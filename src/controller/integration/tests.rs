@@ -1,0 +1,103 @@
+//! Whole passes in a cluster that refuses something.
+
+use axum::http::Method;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::controller::rehearsal::{Judge, Rehearsal};
+
+const OWN: &str = "/apis/zoom-operator.io/v1alpha1/namespaces/clinics/zoomintegrations/acme";
+const SECRETS: &str = "/api/v1/namespaces/clinics/secrets";
+
+fn integration(change: impl Fn(&mut Value)) -> ZoomIntegration {
+    let mut integration = json!({
+        "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomIntegration",
+        "metadata": {"name": "acme", "namespace": "clinics", "uid": "u1", "resourceVersion": "1", "generation": 1},
+        "spec": {
+            "app": {"kind": "ServerToServer"}, "credentials": {"secretRef": {"name": "zoom"}},
+            "scopes": {"required": ["user:read:user:admin"]},
+        },
+    });
+    change(&mut integration);
+    serde_json::from_value(integration).unwrap()
+}
+
+fn credentials() -> Value {
+    let data = [
+        ("account-id", "YQ=="),
+        ("client-id", "Yg=="),
+        ("client-secret", "Yw=="),
+    ];
+    let data: serde_json::Map<String, Value> = data
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), json!(value)))
+        .collect();
+    json!({
+        "apiVersion": "v1", "kind": "Secret",
+        "metadata": {"name": "zoom", "namespace": "clinics", "uid": "s", "resourceVersion": "1"},
+        "data": data,
+    })
+}
+
+/// An object of the receiver.
+fn owned(kind: &str, name: &str) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": kind,
+        "metadata": {
+            "name": name, "namespace": "clinics", "uid": "o", "resourceVersion": "1",
+            "ownerReferences": [{
+                "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomIntegration",
+                "name": "acme", "uid": "u1", "controller": true,
+            }],
+        },
+    })
+}
+
+/// A pass over the integration in a cluster with these other objects.
+async fn rehearsed(
+    judge: Judge,
+    integration: &ZoomIntegration,
+    objects: impl IntoIterator<Item = (&'static str, Value)>,
+) -> Rehearsal {
+    let own = [
+        (OWN, serde_json::to_value(integration).unwrap()),
+        ("/api/v1/namespaces/clinics/secrets/zoom", credentials()),
+    ];
+    let rehearsal = Rehearsal::new(judge, own.into_iter().chain(objects)).await;
+    integration.pass(&rehearsal.context).await.unwrap();
+    rehearsal
+}
+
+/// The condition in the status that was written last.
+fn said(rehearsal: &Rehearsal, type_: &str) -> (String, String, String) {
+    let written = rehearsal.writes(&format!("PATCH {OWN}/status"));
+    let conditions = written.last().unwrap()["status"]["conditions"].clone();
+    let conditions = conditions.as_array().unwrap().clone();
+    let found = conditions
+        .iter()
+        .find(|condition| condition["type"] == type_);
+    let found = found.unwrap_or_else(|| panic!("{type_} is not in {conditions:?}"));
+    let text = |field: &str| found[field].as_str().unwrap().to_owned();
+    (text("status"), text("reason"), text("message"))
+}
+
+#[tokio::test]
+async fn a_receiver_that_may_not_be_removed_stops_no_token() {
+    let refusal = |method: &Method, path: &str, _: &Value| {
+        let is_it = method == Method::DELETE && path.contains("/services/");
+        is_it.then_some((400, "admission webhook \"keep\" denied the request"))
+    };
+    let objects = [(
+        "/api/v1/namespaces/clinics/services/acme-receiver",
+        owned("Service", "acme-receiver"),
+    )];
+    let had_a_webhook = integration(|object| object["status"] = json!({"webhook": {}}));
+    let rehearsal = rehearsed(refusal, &had_a_webhook, objects).await;
+    assert_eq!(rehearsal.writes("refused DELETE").len(), 1);
+    assert_eq!(rehearsal.writes("/oauth/token").len(), 1);
+    assert_eq!(rehearsal.writes(&format!("POST {SECRETS}")).len(), 1);
+    assert_eq!(said(&rehearsal, "Ready").1, "Connected");
+    let (status, reason, message) = said(&rehearsal, "ReceiverAvailable");
+    assert_eq!((&*status, &*reason), ("True", "UpdateRefused"));
+    assert!(message.contains("denied the request"), "{message}");
+}

@@ -1,0 +1,172 @@
+//! A cluster for tests of whole passes: an API server, and Zoom, that answer what a test says.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    http::{Method, StatusCode, Uri},
+};
+use clap::{Args as _, Command, FromArgMatches as _};
+use kube::{Client, Config};
+use prometheus_client::registry::Registry;
+use serde_json::{Value, json};
+
+use super::{Context, config::Args, index::Index, leadership::Leadership, metrics::Metrics};
+
+/// What the API server answers to a write, from its method, its path with the query, and its body: a code and a
+/// sentence if it refuses it.
+pub type Judge = fn(&Method, &str, &Value) -> Option<(u16, &'static str)>;
+
+/// The cluster, and what works with it.
+pub struct Rehearsal {
+    /// What passes work with. It leads.
+    pub context: Context,
+    cluster: Arc<Cluster>,
+    _journal: tempfile::TempDir,
+}
+
+struct Cluster {
+    judge: Judge,
+    /// By path.
+    objects: Mutex<BTreeMap<String, Value>>,
+    writes: Mutex<Vec<(String, Value)>>,
+}
+
+// === impl Rehearsal ===
+
+impl Rehearsal {
+    /// A cluster with these objects, by path.
+    pub async fn new(judge: Judge, objects: impl IntoIterator<Item = (&str, Value)>) -> Self {
+        let objects = objects.into_iter();
+        let cluster = Arc::new(Cluster {
+            judge,
+            objects: Mutex::new(
+                objects
+                    .map(|(path, object)| (path.into(), object))
+                    .collect(),
+            ),
+            writes: Mutex::default(),
+        });
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let served = cluster.clone();
+        let answer = move |method: Method, uri: Uri, body: Bytes| {
+            let (code, answer) = served.answer(&method, &uri, &body);
+            async move { (StatusCode::from_u16(code).unwrap(), Json(answer)) }
+        };
+        let router = Router::new().fallback(answer);
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let journal = tempfile::tempdir().unwrap();
+        let config = Args::augment_args(Command::new("controller")).get_matches_from([
+            "controller",
+            "--receiver-image=receiver",
+            "--lease-namespace=operator",
+            "--identity=pod",
+            "--connect-url=https://connect.example.com",
+            &format!("--zoom-oauth-url={url}"),
+            &format!("--zoom-api-url={url}"),
+            &format!("--journal={}", journal.path().display()),
+        ]);
+        let config = Args::from_arg_matches(&config).unwrap();
+        let context = Context::new(
+            Client::try_from(Config::new(url.parse().unwrap())).unwrap(),
+            config,
+            Leadership::held(),
+            Metrics::register(&mut Registry::default()),
+            Arc::new(Index::default()),
+            runtime::shutdown::channel().1,
+        );
+        Self {
+            context: context.unwrap(),
+            cluster,
+            _journal: journal,
+        }
+    }
+
+    /// The bodies of the writes whose method and path contain this, in their order.
+    pub fn writes(&self, what: &str) -> Vec<Value> {
+        let writes = self.cluster.writes.lock().unwrap();
+        let found = writes.iter().filter(|(name, _)| name.contains(what));
+        found.map(|(_, body)| body.clone()).collect()
+    }
+}
+
+// === impl Cluster ===
+
+impl Cluster {
+    fn answer(&self, method: &Method, uri: &Uri, body: &[u8]) -> (u16, Value) {
+        let path = uri.path();
+        if path == "/oauth/token" {
+            self.writes
+                .lock()
+                .unwrap()
+                .push((format!("{method} {uri}"), Value::Null));
+            let scope = "user:read:user:admin";
+            let token = json!({"access_token": "t", "token_type": "bearer", "expires_in": 3600, "scope": scope});
+            return (200, token);
+        }
+        let failed = |code: u16, message: &str| {
+            let reason = if code == 404 { "NotFound" } else { "Forbidden" };
+            let status = json!({
+                "kind": "Status", "apiVersion": "v1", "status": "Failure", "metadata": {},
+                "code": code, "reason": reason, "message": message,
+            });
+            (code, status)
+        };
+        if method == Method::GET {
+            let objects = self.objects.lock().unwrap();
+            return match objects.get(path) {
+                Some(object) => (200, object.clone()),
+                None => failed(404, "not found"),
+            };
+        }
+        let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        let name = format!("{method} {uri}");
+        if let Some((code, message)) = (self.judge)(method, &uri.to_string(), &body) {
+            self.writes
+                .lock()
+                .unwrap()
+                .push((format!("refused {name}"), body));
+            return failed(code, message);
+        }
+        self.writes.lock().unwrap().push((name, body.clone()));
+        if method == Method::DELETE {
+            self.objects.lock().unwrap().remove(path);
+            return (
+                200,
+                json!({"kind": "Status", "apiVersion": "v1", "status": "Success", "metadata": {}}),
+            );
+        }
+        let mut objects = self.objects.lock().unwrap();
+        let path = match method.as_str() {
+            "POST" => format!("{path}/{}", body["metadata"]["name"].as_str().unwrap()),
+            _ => path.trim_end_matches("/status").to_owned(),
+        };
+        let mut object = objects.get(&path).cloned().unwrap_or_default();
+        merge(&mut object, &body);
+        object["metadata"]["resourceVersion"] = json!("2");
+        if !uri
+            .query()
+            .is_some_and(|query| query.contains("dryRun=All"))
+        {
+            objects.insert(path, object.clone());
+        }
+        (200, object)
+    }
+}
+
+fn merge(object: &mut Value, patch: &Value) {
+    match (object, patch) {
+        (Value::Object(object), Value::Object(patch)) => {
+            for (field, value) in patch {
+                merge(object.entry(field).or_insert(Value::Null), value);
+            }
+        }
+        (object, patch) => *object = patch.clone(),
+    }
+}
