@@ -58,8 +58,9 @@ pub async fn reown(
     owner: &Owner,
     resource_version: &str,
 ) -> Result<Secret, Error> {
-    let live = secrets.get_metadata(&owner.secret_name).await;
-    let live = live.map_err(Error::from_write)?.metadata;
+    let live = secrets.get_metadata_opt(&owner.secret_name).await;
+    let live = live.map_err(Error::from_write)?;
+    let live = live.ok_or(Error::Conflict)?.metadata;
     if live.resource_version.as_deref() != Some(resource_version) {
         return Err(Error::Conflict);
     }

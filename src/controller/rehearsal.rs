@@ -30,7 +30,7 @@ pub struct Rehearsal {
 }
 
 struct Cluster {
-    judge: Judge,
+    judge: Mutex<Judge>,
     /// By path.
     objects: Mutex<BTreeMap<String, Value>>,
     writes: Mutex<Vec<(String, Value)>>,
@@ -43,7 +43,7 @@ impl Rehearsal {
     pub async fn new(judge: Judge, objects: impl IntoIterator<Item = (&str, Value)>) -> Self {
         let objects = objects.into_iter();
         let cluster = Arc::new(Cluster {
-            judge,
+            judge: Mutex::new(judge),
             objects: Mutex::new(
                 objects
                     .map(|(path, object)| (path.into(), object))
@@ -88,6 +88,16 @@ impl Rehearsal {
         }
     }
 
+    /// What a GET of this path answers.
+    pub fn object(&self, path: &str) -> Value {
+        self.cluster.objects.lock().unwrap()[path].clone()
+    }
+
+    /// From now on, writes are judged so.
+    pub fn judge(&self, judge: Judge) {
+        *self.cluster.judge.lock().unwrap() = judge;
+    }
+
     /// The bodies of the writes whose method and path contain this, in their order.
     pub fn writes(&self, what: &str) -> Vec<Value> {
         let writes = self.cluster.writes.lock().unwrap();
@@ -127,7 +137,8 @@ impl Cluster {
         }
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
         let name = format!("{method} {uri}");
-        if let Some((code, message)) = (self.judge)(method, &uri.to_string(), &body) {
+        let judge = *self.judge.lock().unwrap();
+        if let Some((code, message)) = judge(method, &uri.to_string(), &body) {
             self.writes
                 .lock()
                 .unwrap()

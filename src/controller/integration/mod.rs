@@ -35,6 +35,7 @@ mod status;
 mod support;
 mod transition;
 mod trouble;
+pub mod untold;
 mod verdict;
 
 use std::time::Duration;
@@ -57,8 +58,14 @@ use super::{
     reconcile::{Action, Managed},
     removals::{Removals, concerns},
     report::Reported,
+    schedule,
 };
 use crate::api::v1alpha1::{Phase, SelfService, ZoomIntegration, ZoomIntegrationStatus};
+
+/// Time until the next pass, if this one learned something that the status is to say.
+const SOON: Duration = Duration::from_secs(1);
+/// Time between two attempts to write what the API server refuses.
+const UNTIL_ALLOWED: Duration = Duration::from_mins(1);
 
 impl Managed for ZoomIntegration {
     async fn end_unseen(&self, context: &Context) -> Result<Action, Error> {
@@ -81,7 +88,15 @@ impl Managed for ZoomIntegration {
         let now = Timestamp::now();
         let mut applied = settle::settle(self, &observed, &plan, &outcome, now);
         remember(context, self, &applied);
-        routes::sweep(context, self).await?;
+        if let Err(error) = routes::sweep(context, self).await {
+            let sentence = error.into_refusal()?;
+            tracing::warn!(sentence, "a route may not be changed");
+            let again = schedule::later(now, UNTIL_ALLOWED);
+            applied.look_again = [applied.look_again, Some(again)]
+                .into_iter()
+                .flatten()
+                .min();
+        }
         let consents = consents::self_service(context, self).await?;
         applied.look_again = [applied.look_again, consents].into_iter().flatten().min();
         let action = report(context, self, &observed, &mut applied, now).await?;
@@ -94,6 +109,7 @@ impl Managed for ZoomIntegration {
         let uid = object.uid.as_deref().unwrap_or_default();
         context.memory.answers.forget(uid);
         context.memory.versions.forget(uid);
+        context.memory.untold.forget(uid);
         context.memory.altered.forget(namespace, name);
         context
             .memory
@@ -163,6 +179,8 @@ async fn report(
     now: Timestamp,
 ) -> Result<Action, Error> {
     let key = Key::from(integration);
+    let uid = integration.uid().unwrap_or_default();
+    context.memory.untold.tell(&uid, &mut applied.receiver);
     let all = context
         .reader
         .index()
@@ -194,11 +212,23 @@ async fn report(
     }
     super::report::report(writer, integration, &status).await?;
     // Only now: the id of a state has the time that the status states.
-    if let Some(news) = news {
-        let defaults = &context.config.policy.defaults;
-        apply::lifecycle::publish(writer, integration, defaults, live, news).await?;
-    }
-    retracted?;
+    let told = match news {
+        Some(news) => {
+            let defaults = &context.config.policy.defaults;
+            apply::lifecycle::publish(writer, integration, defaults, live, news).await
+        }
+        None => retracted,
+    };
+    let refused = told.err().map(Error::into_refusal).transpose()?;
+    let wait = match (
+        refused.is_some(),
+        context.memory.untold.learn(&uid, refused),
+    ) {
+        // The status is to say so.
+        (_, true) => next.pass.min(SOON),
+        (true, false) => next.pass.min(UNTIL_ALLOWED),
+        (false, false) => next.pass,
+    };
     if let Some(record) = audit::host(integration, &status) {
         record.write();
     }
@@ -211,8 +241,8 @@ async fn report(
     let unclaimed = webhook.and_then(|webhook| webhook.unclaimed_accounts);
     let progress = applied.receiver.progress;
     let member = Member::of_integration(&status, unclaimed, observed.buffer(), progress);
-    context.reader.index().passed(key, member, next.pass, now);
-    Ok(Action::requeue(next.pass))
+    context.reader.index().passed(key, member, wait, now);
+    Ok(Action::requeue(wait))
 }
 
 /// What is known about the webhook URL. Starts a check if one is due, without waiting for it.

@@ -10,6 +10,7 @@ use kube::ResourceExt as _;
 
 use self::receiver::{not_expanded, receiver};
 use super::{
+    UNTIL_ALLOWED,
     model::{
         Applied, CheckOutcome, Checked, CredentialsStep, Exposure, Observed, Outcome, Plan,
         ReceiverFinding, Refusal, SinkService, TokenOutcome, TokenStep,
@@ -46,9 +47,6 @@ const UNTIL_DEFINED: Duration = Duration::from_mins(1);
 const UNTIL_EXPANDABLE: Duration = Duration::from_mins(5);
 /// Time between two checks of a volume that is growing, which no watch reports.
 const WHILE_GROWING: Duration = Duration::from_secs(15);
-/// Time between two attempts to write what the API server refuses.
-const UNTIL_ALLOWED: Duration = Duration::from_mins(1);
-
 /// Time between two checks for the sink's Service, which is often applied together with the integration: the receiver
 /// connects to its addresses only once they are known.
 const UNTIL_THERE: Duration = Duration::from_secs(10);

@@ -64,7 +64,9 @@ async fn rehearsed(
         ("/api/v1/namespaces/clinics/secrets/zoom", credentials()),
     ];
     let rehearsal = Rehearsal::new(judge, own.into_iter().chain(objects)).await;
-    integration.pass(&rehearsal.context).await.unwrap();
+    Box::pin(integration.pass(&rehearsal.context))
+        .await
+        .unwrap();
     rehearsal
 }
 
@@ -100,4 +102,68 @@ async fn a_receiver_that_may_not_be_removed_stops_no_token() {
     let (status, reason, message) = said(&rehearsal, "ReceiverAvailable");
     assert_eq!((&*status, &*reason), ("True", "UpdateRefused"));
     assert!(message.contains("denied the request"), "{message}");
+}
+
+/// Another pass over the integration as its status was left, with this change.
+async fn again(rehearsal: &Rehearsal, change: impl Fn(&mut Value)) {
+    let mut object = rehearsal.object(OWN);
+    change(&mut object);
+    let integration: ZoomIntegration = serde_json::from_value(object).unwrap();
+    Box::pin(integration.pass(&rehearsal.context))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn labels_that_are_refused_leave_a_valid_token_ready() {
+    let rehearsal = rehearsed(|_, _, _| None, &integration(|_| {}), []).await;
+    assert_eq!(said(&rehearsal, "Ready").1, "Connected");
+    rehearsal.judge(|method, path, _| {
+        let is_it = method == Method::PATCH && path.contains("/secrets/");
+        is_it.then_some((403, "label team is not one of ours"))
+    });
+    let label = |object: &mut Value| object["spec"]["token"] = json!({"labels": {"team": "x"}});
+    again(&rehearsal, label).await;
+    assert_eq!(rehearsal.writes("refused PATCH").len(), 1);
+    assert_eq!(rehearsal.writes("/oauth/token").len(), 1);
+    assert_eq!(said(&rehearsal, "Ready").1, "Connected");
+    let (status, reason, message) = said(&rehearsal, "TokenFresh");
+    assert_eq!((&*status, &*reason), ("False", "TokenSecretNotWritten"));
+    assert!(
+        message.contains("label team is not one of ours"),
+        "{message}"
+    );
+    rehearsal.judge(|_, _, _| None);
+    again(&rehearsal, label).await;
+    assert_eq!(said(&rehearsal, "TokenFresh").0, "True");
+}
+
+#[tokio::test]
+async fn a_refused_lifecycle_secret_is_said_without_harm() {
+    let told = integration(|object| {
+        let sink = json!({"http": {"url": "https://sink.example"}});
+        object["spec"]["webhook"] = json!({"sink": sink, "lifecycleEvents": {}});
+    });
+    let mut available = owned("Deployment", "acme-receiver");
+    available["apiVersion"] = json!("apps/v1");
+    available["spec"] = json!({"replicas": 1, "selector": {}, "template": {}});
+    available["status"] = json!({"availableReplicas": 1, "replicas": 1});
+    let deployment = "/apis/apps/v1/namespaces/clinics/deployments/acme-receiver";
+    let refusal = |method: &Method, path: &str, body: &Value| {
+        let name = body["metadata"]["name"].as_str().unwrap_or_default();
+        let is_it = method == Method::POST && name == "acme-receiver-lifecycle";
+        (is_it && path.contains("/secrets")).then_some((403, "exceeded quota: secrets=9"))
+    };
+    let rehearsal = rehearsed(refusal, &told, [(deployment, available)]).await;
+    let ready = said(&rehearsal, "Ready");
+    again(&rehearsal, |_| {}).await;
+    assert_eq!(rehearsal.writes("refused POST").len(), 2);
+    assert_eq!(said(&rehearsal, "Ready"), ready);
+    let (status, reason, message) = said(&rehearsal, "ReceiverAvailable");
+    assert_eq!((&*status, &*reason), ("True", "UpdateRefused"), "{message}");
+    assert!(message.contains("exceeded quota"), "{message}");
+    rehearsal.judge(|_, _, _| None);
+    again(&rehearsal, |_| {}).await;
+    again(&rehearsal, |_| {}).await;
+    assert_eq!(said(&rehearsal, "ReceiverAvailable").1, "Available");
 }

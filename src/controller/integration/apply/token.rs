@@ -145,7 +145,11 @@ pub(super) async fn reown(
     let owner = Owner::integration(integration);
     let secrets = writer.beside(integration)?;
     let write = writer.begin_secret(Key::from(integration), &owner.secret_name);
-    let secret = published::reown(&secrets, &owner, &stored.resource_version).await?;
+    let secret = match published::reown(&secrets, &owner, &stored.resource_version).await {
+        Ok(secret) => secret,
+        // The token that it holds is valid all the same.
+        Err(error) => return error.into_refusal().map(TokenOutcome::NotWritten),
+    };
     write.done(&secret);
     let secret = token_secret::read(&owner, Some(&secret));
     Ok(TokenOutcome::Reowned(secret))
