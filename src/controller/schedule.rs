@@ -7,6 +7,9 @@ use sha2::{Digest as _, Sha256};
 
 use zoom::{Class, Fault};
 
+/// Time between two attempts to write what the API server refuses.
+pub const UNTIL_ALLOWED: Duration = Duration::from_mins(1);
+
 /// Two tokens of one tenant are never requested faster than this, however short their lifetimes are.
 const SHORTEST_LIFE: Duration = Duration::from_secs(10);
 

@@ -64,8 +64,6 @@ use crate::api::v1alpha1::{Phase, SelfService, ZoomIntegration, ZoomIntegrationS
 
 /// Time until the next pass, if this one learned something that the status is to say.
 const SOON: Duration = Duration::from_secs(1);
-/// Time between two attempts to write what the API server refuses.
-const UNTIL_ALLOWED: Duration = Duration::from_mins(1);
 
 impl Managed for ZoomIntegration {
     async fn end_unseen(&self, context: &Context) -> Result<Action, Error> {
@@ -91,7 +89,7 @@ impl Managed for ZoomIntegration {
         if let Err(error) = routes::sweep(context, self).await {
             let sentence = error.into_refusal()?;
             tracing::warn!(sentence, "a route may not be changed");
-            let again = schedule::later(now, UNTIL_ALLOWED);
+            let again = schedule::later(now, schedule::UNTIL_ALLOWED);
             applied.look_again = [applied.look_again, Some(again)]
                 .into_iter()
                 .flatten()
@@ -226,7 +224,7 @@ async fn report(
     ) {
         // The status is to say so.
         (_, true) => next.pass.min(SOON),
-        (true, false) => next.pass.min(UNTIL_ALLOWED),
+        (true, false) => next.pass.min(schedule::UNTIL_ALLOWED),
         (false, false) => next.pass,
     };
     if let Some(record) = audit::host(integration, &status) {

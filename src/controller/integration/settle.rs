@@ -10,7 +10,6 @@ use kube::ResourceExt as _;
 
 use self::receiver::{not_expanded, receiver};
 use super::{
-    UNTIL_ALLOWED,
     model::{
         Applied, CheckOutcome, Checked, CredentialsStep, Exposure, Observed, Outcome, Plan,
         ReceiverFinding, Refusal, SinkService, TokenOutcome, TokenStep,
@@ -90,7 +89,11 @@ pub fn settle(
         receiver.waiting.map(|_| WHILE_DRAINING),
         (receiver.progress == Some(Progress::Outdated)).then_some(WHILE_OUTDATED),
         gateway.as_ref().map(|_| UNTIL_DEFINED),
-        outcome.receiver.refused.as_ref().map(|_| UNTIL_ALLOWED),
+        outcome
+            .receiver
+            .refused
+            .as_ref()
+            .map(|_| schedule::UNTIL_ALLOWED),
         (plan.judgement.exposure == Exposure::Unknown).then_some(WHILE_DRAINING),
         (is_declared && receiver.finding != ReceiverFinding::Available).then_some(UNTIL_CORRECTED),
         match observed.sink_service {
