@@ -112,10 +112,10 @@ impl Cluster {
     fn answer(&self, method: &Method, uri: &Uri, body: &[u8]) -> (u16, Value) {
         let path = uri.path();
         if path == "/oauth/token" {
-            self.writes
-                .lock()
-                .unwrap()
-                .push((format!("{method} {uri}"), Value::Null));
+            self.writes.lock().unwrap().push((
+                format!("{method} {uri}"),
+                json!(String::from_utf8_lossy(body)),
+            ));
             let scope = "user:read:user:admin";
             let token = json!({"access_token": "t", "token_type": "bearer", "expires_in": 3600, "scope": scope});
             return (200, token);
@@ -131,7 +131,7 @@ impl Cluster {
         if method == Method::GET {
             let objects = self.objects.lock().unwrap();
             return match objects.get(path) {
-                Some(object) => (200, object.clone()),
+                Some(object) => (200, selected(object.clone(), uri)),
                 None => failed(404, "not found"),
             };
         }
@@ -180,4 +180,24 @@ fn merge(object: &mut Value, patch: &Value) {
         }
         (object, patch) => *object = patch.clone(),
     }
+}
+
+/// A list without what the label selector leaves out.
+fn selected(mut object: Value, uri: &Uri) -> Value {
+    let query = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    let selector = query.filter(|(name, _)| name == "labelSelector");
+    let terms: Vec<String> = selector
+        .flat_map(|(_, terms)| terms.split(',').map(ToOwned::to_owned).collect::<Vec<_>>())
+        .collect();
+    let is_wanted = |item: &Value| {
+        let label = |key: &str| item["metadata"]["labels"][key].as_str();
+        terms.iter().all(|term| match term.split_once('=') {
+            Some((key, value)) => label(key) == Some(value),
+            None => label(term.trim_start_matches('!')).is_none(),
+        })
+    };
+    if let Some(items) = object["items"].as_array_mut() {
+        items.retain(is_wanted);
+    }
+    object
 }

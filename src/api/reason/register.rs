@@ -471,9 +471,9 @@ register! {
     /// a workload of `token.restart` could not be restarted, and continues with the token that it has
     ConsumerNotRestarted = "ConsumerNotRestarted" in [Event] on []
         for PlatformEngineer: "the message quotes the API server, or says that the chart value `restartWorkloads` must be true";
-    /// somebody wanted to connect by self-service, and the namespace of `oauth.consent.selfService.template` does not accept connections
+    /// somebody wanted to connect by self-service, and the namespace of `oauth.consent.selfService.template` does not accept connections, or the API server does not take the connection
     SelfServiceRefused = "SelfServiceRefused" in [Event] on []
-        for PlatformEngineer: "the message says which side does not agree: label that namespace with `zoom-operator.io/accept-connections` or list it in the chart value `connect.acceptConnections`, or allow it by `allowedNamespaces`";
+        for PlatformEngineer: "the message says which side does not agree: label that namespace with `zoom-operator.io/accept-connections` or list it in the chart value `connect.acceptConnections`, or allow it by `allowedNamespaces`. If it quotes the API server, allow the connection in the quota, policy or webhook that refuses it";
     /// somebody wanted to connect by self-service, and the limit is reached
     SelfServiceLimit = "SelfServiceLimit" in [Event] on []
         for AppOwner: "delete connections, or raise `oauth.consent.selfService.maxConnections`";

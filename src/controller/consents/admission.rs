@@ -10,7 +10,8 @@ use crate::{
     controller::{
         connection::model::{Consent, Wait, code_expires},
         credentials::Credentials,
-        failure, schedule,
+        failure,
+        schedule::{self, Retry, Retrying},
         tenancy::{self, Agreement, Labels},
     },
 };
@@ -41,6 +42,15 @@ pub struct Refusal {
     pub reason: Reason,
     /// The message, for people.
     pub message: String,
+}
+
+/// What the API server has against a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Objection {
+    /// Its sentence.
+    pub sentence: String,
+    /// Whether it stays until somebody changes something.
+    pub is_final: bool,
 }
 
 /// How many connections exist and are allowed.
@@ -83,8 +93,8 @@ pub enum Step {
     Leave,
     /// Nothing before this time.
     Wait(Timestamp),
-    /// Spend the code.
-    Redeem(App),
+    /// Spend the code, if the connection with this name may be created.
+    Redeem(App, String),
     /// Create the connection with this name.
     Create(String),
     /// Remove the consent.
@@ -181,8 +191,11 @@ pub fn next(pending: &Pending, limit: &Limit, credentials: &Credentials, now: Ti
             ),
         });
     }
+    let waits = pending.wait.map(|wait| wait.until);
+    let waits = waits.filter(|until| *until > now);
     if pending.consent.is_redeemed() {
-        return Step::Create(handoff.connection.clone());
+        let create = || Step::Create(handoff.connection.clone());
+        return waits.map_or_else(create, Step::Wait);
     }
     let expires = code_expires(handoff.authorized);
     if now > expires {
@@ -191,12 +204,13 @@ pub fn next(pending: &Pending, limit: &Limit, credentials: &Credentials, now: Ti
             message: "A person was not connected: Zoom's code expired before it could be redeemed. They have to open the link again.".into(),
         });
     }
-    let waits = pending.wait.map(|wait| wait.until);
-    if let Some(until) = waits.filter(|until| *until > now) {
+    if let Some(until) = waits {
         return Step::Wait(until.min(schedule::later(expires, SOON)));
     }
     match &credentials.app {
-        Some(app) if app.client_id == handoff.client_id => Step::Redeem(app.clone()),
+        Some(app) if app.client_id == handoff.client_id => {
+            Step::Redeem(app.clone(), handoff.connection.clone())
+        }
         _ => Step::Refuse(Refusal {
             reason: Reason::ConsentOutdated,
             message: "A person was not connected: the app's client id changed during the consent. They have to open the link again.".into(),
@@ -219,7 +233,7 @@ pub fn due(
             Step::Leave => {}
             Step::Wait(until) => again.push(until),
             _ if due.len() == PER_PASS => again.push(soon(now)),
-            Step::Redeem(_) | Step::Create(_) | Step::Refuse(_) => due.push(consent),
+            Step::Redeem(..) | Step::Create(_) | Step::Refuse(_) => due.push(consent),
         }
     }
     (due, again)
@@ -264,16 +278,38 @@ pub fn settle(mut pending: Pending, outcome: SpendOutcome<zoom::Error>, now: Tim
     pending
 }
 
+/// The state at `now`, after the API server did not take the connection.
+#[must_use]
+pub fn objected(mut pending: Pending, objection: &Objection, now: Timestamp) -> Pending {
+    if objection.is_final {
+        pending.refusal = Some(Refusal {
+            reason: Reason::SelfServiceRefused,
+            message: format!(
+                "A person wanted to connect and was refused: the API server does not take the connection. Allow it in the quota, policy or webhook that refuses it: {}",
+                objection.sentence
+            ),
+        });
+    } else {
+        pending.wait = Some(waits(&pending, Retry::Publish, None, now));
+    }
+    pending
+}
+
 /// The wait after an error, by the same rule as for every other request.
 fn wait(pending: &Pending, error: &zoom::Error, now: Timestamp) -> Wait {
+    let cause = failure::retry_of(error.fault.into());
+    waits(pending, cause, error.retry_after, now)
+}
+
+fn waits(pending: &Pending, cause: Retry, retry_after: Option<Duration>, now: Timestamp) -> Wait {
     let attempts = pending
         .wait
         .map_or(0, |wait| wait.attempts)
         .saturating_add(1);
-    let retrying = schedule::Retrying {
-        cause: failure::retry_of(error.fault.into()),
+    let retrying = Retrying {
+        cause,
         attempts,
-        retry_after: error.retry_after,
+        retry_after,
         expires_at: None,
     };
     Wait {

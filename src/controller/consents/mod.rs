@@ -11,12 +11,12 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::{
     Api, ResourceExt as _,
-    api::ListParams,
+    api::{ListParams, PostParams},
     runtime::events::{Event, EventType},
 };
 use runtime::audit::{Action, Outcome};
 
-use self::admission::{Limit, Pending, Place, Refusal, Step, Target};
+use self::admission::{Limit, Objection, Pending, Place, Refusal, Step, Target};
 pub use self::sweep::sweep;
 use super::{
     Context, audit,
@@ -74,7 +74,14 @@ pub async fn self_service(
                     again.push(until);
                     break;
                 }
-                Step::Redeem(app) => {
+                // A code is not spent for a connection that nobody may create.
+                Step::Redeem(app, name) => {
+                    let tried = try_to_create(context, integration, &target, &name, true).await?;
+                    if let Err(objection) = tried {
+                        consent = admission::objected(consent, &objection, Timestamp::now());
+                        keep(context, integration, &consent).await?;
+                        continue;
+                    }
                     let by = Key::from(integration);
                     let redeemed =
                         apply::redeem(context, by, &consent.consent, &app, &target.uid).await?;
@@ -87,15 +94,16 @@ pub async fn self_service(
                         }
                     };
                     consent = admission::settle(consent, outcome, now);
-                    if let Some(wait) = consent.wait {
-                        let secret = &consent.consent.secret_name;
-                        let by = Key::from(integration);
-                        remember(&context.writer, namespace, by, secret, wait).await?;
-                    }
+                    keep(context, integration, &consent).await?;
                 }
                 Step::Create(name) => {
-                    create(&context.writer, integration, &target.namespace, &name).await?;
-                    limit.made.push(name);
+                    match try_to_create(context, integration, &target, &name, false).await? {
+                        Ok(()) => limit.made.push(name),
+                        Err(objection) => {
+                            consent = admission::objected(consent, &objection, Timestamp::now());
+                            keep(context, integration, &consent).await?;
+                        }
+                    }
                 }
                 Step::Refuse(_) if !is_current(&context.reader, integration).await? => {
                     // The watch of consents was faster than that of integrations: the next pass judges.
@@ -228,12 +236,65 @@ async fn made(
     Ok(made.iter().map(kube::ResourceExt::name_any).collect())
 }
 
-async fn create(
-    writer: &Writer,
+/// Records in the consent's Secret how long it waits, if it does.
+async fn keep(
+    context: &Context,
     integration: &ZoomIntegration,
-    target: &str,
-    name: &str,
+    pending: &Pending,
 ) -> Result<(), Error> {
+    let Some(wait) = pending.wait else {
+        return Ok(());
+    };
+    let (writer, namespace) = (&context.writer, &context.config.lease_namespace);
+    let secret = &pending.consent.secret_name;
+    remember(writer, namespace, Key::from(integration), secret, wait).await
+}
+
+/// Creates the connection with this name, or only asks the API server whether it would take it. Returns what it has
+/// against it.
+async fn try_to_create(
+    context: &Context,
+    integration: &ZoomIntegration,
+    target: &Target,
+    name: &str,
+    dry_run: bool,
+) -> Result<Result<(), Objection>, Error> {
+    let connection = connection(integration, &target.namespace, name);
+    let params = PostParams {
+        dry_run,
+        ..published::parameters()
+    };
+    let connections: Api<ZoomConnection> = context.writer.within(&target.namespace)?;
+    match connections.create(&params, &connection).await {
+        Ok(_) => {
+            if !dry_run {
+                tracing::info!(connection = name, "self-service made a connection");
+            }
+            Ok(Ok(()))
+        }
+        // Created by somebody else, or by us a moment ago: the consent belongs to the connection with this
+        // name.
+        Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(Ok(())),
+        Err(error) => {
+            let is_final = matches!(&error, kube::Error::Api(status) if is_final(status.code));
+            let sentence = Error::from_write(error).into_refusal()?;
+            tracing::warn!(
+                connection = name,
+                sentence,
+                "self-service may not make a connection"
+            );
+            Ok(Err(Objection { sentence, is_final }))
+        }
+    }
+}
+
+/// Whether an answer with this code is the same the next time. An overloaded API server, or a webhook that is down,
+/// may answer otherwise.
+fn is_final(code: u16) -> bool {
+    matches!(code, 400..=499) && !matches!(code, 408 | 429)
+}
+
+fn connection(integration: &ZoomIntegration, target: &str, name: &str) -> ZoomConnection {
     let policy = integration.spec.self_service();
     let template = policy.and_then(|policy| policy.template.as_ref());
     let home = integration.namespace().unwrap_or_default();
@@ -263,20 +324,7 @@ async fn create(
         .map(|(key, value)| (key.to_owned(), value))
         .collect(),
     );
-    let connections: Api<ZoomConnection> = writer.within(target)?;
-    match connections
-        .create(&published::parameters(), &connection)
-        .await
-    {
-        Ok(_) => {
-            tracing::info!(connection = name, "self-service made a connection");
-            Ok(())
-        }
-        // Created by somebody else, or by us a moment ago: the consent belongs to the connection with this
-        // name.
-        Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(()),
-        Err(error) => Err(Error::from_write(error)),
-    }
+    connection
 }
 
 /// Removes a consent that leads to no connection, and records why.
@@ -301,7 +349,7 @@ async fn refuse(
     let event = Event {
         type_: EventType::Warning,
         reason: refusal.reason.into(),
-        note: Some(refusal.message),
+        note: Some(refusal.message.chars().take(1000).collect()),
         action: "Connect".into(),
         secondary: None,
     };

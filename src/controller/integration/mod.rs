@@ -95,7 +95,14 @@ impl Managed for ZoomIntegration {
                 .flatten()
                 .min();
         }
-        let consents = consents::self_service(context, self).await?;
+        let consents = match consents::self_service(context, self).await {
+            Ok(again) => again,
+            Err(error) => {
+                let sentence = error.into_refusal()?;
+                tracing::warn!(sentence, "the consents of self-service cannot be handled");
+                Some(schedule::later(now, schedule::UNTIL_ALLOWED))
+            }
+        };
         applied.look_again = [applied.look_again, consents].into_iter().flatten().min();
         let action = report(context, self, &observed, &mut applied, now).await?;
         Ok(action.prompt_if(consents.is_some()))

@@ -65,7 +65,7 @@ fn credentials(client_id: &str) -> Credentials {
 fn step(pending: &Pending, limit: &Limit, now: i64) -> String {
     match next(pending, limit, &credentials("id"), at(now)) {
         Step::Refuse(refusal) => format!("Refuse {}", refusal.reason.as_str()),
-        Step::Redeem(_) => "Redeem".into(),
+        Step::Redeem(..) => "Redeem".into(),
         other => format!("{other:?}"),
     }
 }
@@ -217,4 +217,23 @@ fn nobody_is_refused_by_a_spec_that_has_changed() {
     assert!(!is_current(&judged, Some(&of("i", 4))));
     assert!(!is_current(&judged, Some(&of("j", 3))));
     assert!(!is_current(&judged, None));
+}
+
+#[test]
+fn what_the_api_server_does_not_take_ends_the_consent_and_what_may_pass_waits() {
+    let objection = |is_final| Objection {
+        sentence: "exceeded quota: links".into(),
+        is_final,
+    };
+    let none = limit(&[]);
+    for generation in [0, 1] {
+        let refused = objected(pending(generation), &objection(true), at(110));
+        assert_eq!(step(&refused, &none, 110), "Refuse SelfServiceRefused");
+        let message = refused.refusal.unwrap().message;
+        assert!(message.contains("exceeded quota: links"), "{message}");
+        let waits = objected(pending(generation), &objection(false), at(110));
+        assert!(step(&waits, &none, 110).starts_with("Wait"));
+        let until = waits.wait.unwrap().until.as_second();
+        assert!(!step(&waits, &none, until).starts_with("Wait"));
+    }
 }
