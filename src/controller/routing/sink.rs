@@ -8,10 +8,11 @@ use contract::{
         files::{AUTHORIZATION, CA, NATS_CREDS, NKEY_SEED},
         routes::{Destination, Private, RouteCredentials, RouteSink},
     },
-    secret_value,
+    secret_value::{self, Problem},
 };
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt as _;
+use runtime::outgoing::credentials;
 
 use crate::{
     api::{
@@ -150,31 +151,75 @@ fn read(sink: &ConnectionSink, name: &str, found: Option<&Secret>, observed: &mu
         ));
         return;
     }
-    let data = |key: &str| secret.data.as_ref()?.get(key);
-    let value = |key: &str| {
-        let text = secret_value::read(&data(key)?.0).ok()?;
-        Some(Private::new(text))
+    match of_secret(sink, secret) {
+        Ok(found) => observed.credentials = found,
+        Err(complaint) => {
+            observed.problem = Some(format!("Secret {name} of the sink {complaint}"));
+        }
+    }
+}
+
+/// What the sink takes of its Secret, or what is wrong with that: without it, nothing may be sent.
+fn of_secret(sink: &ConnectionSink, secret: &Secret) -> Result<RouteCredentials, String> {
+    let data = |key: &str| {
+        let bytes = secret.data.as_ref()?.get(key)?.0.trim_ascii();
+        (!bytes.is_empty()).then_some(bytes)
     };
     // Several lines, or with spaces inside.
-    let text = |key: &str| {
-        let text = std::str::from_utf8(&data(key)?.0).ok()?.trim();
-        (!text.is_empty()).then(|| Private::new(text))
+    let text = |key: &'static str| {
+        let text = data(key).map(|bytes| credentials::text(key, bytes));
+        let text = text
+            .transpose()
+            .map_err(|_| unusable(key, "it is not text"))?;
+        Ok::<_, String>(text.map(Private::new))
     };
+    let value = |key: &'static str| match data(key).map(secret_value::read) {
+        None | Some(Err(Problem::Empty)) => Ok(None),
+        Some(Ok(value)) => Ok(Some(Private::new(value))),
+        Some(Err(problem)) => Err(unusable(key, &format!("it {problem}"))),
+    };
+    let mut keys = vec![CA];
+    let mut found = RouteCredentials::default();
     if sink.http.is_some() {
-        observed.credentials.authorization = text(AUTHORIZATION);
+        keys.insert(0, AUTHORIZATION);
+        let bytes = data(AUTHORIZATION);
+        bytes
+            .map(|bytes| credentials::header(AUTHORIZATION, bytes))
+            .transpose()
+            .map_err(|_| unusable(AUTHORIZATION, "it is no value of an HTTP header"))?;
+        found.authorization = text(AUTHORIZATION)?;
     } else {
-        observed.credentials.nats_creds = text(NATS_CREDS);
-        observed.credentials.nkey_seed = value(NKEY_SEED);
+        keys.splice(0..0, [NATS_CREDS, NKEY_SEED]);
+        found.nats_creds = text(NATS_CREDS)?;
+        if found.nats_creds.is_none() {
+            found.nkey_seed = value(NKEY_SEED)?;
+        }
     }
-    observed.credentials.ca_crt = text(CA);
+    let roots = data(CA).map(|bytes| credentials::roots(CA, bytes));
+    roots
+        .transpose()
+        .map_err(|_| unusable(CA, "it has no certificates in PEM that can be read"))?;
+    found.ca_crt = text(CA)?;
     if sink.is_signed() {
-        observed.credentials.secret_token = value(SECRET_TOKEN);
-        if observed.credentials.secret_token.is_none() {
-            observed.problem = Some(format!(
-                "Secret {name} has no usable value under the key {SECRET_TOKEN}, with which events in Zoom's format are signed: put a secret of your own there."
+        found.secret_token = value(SECRET_TOKEN)?;
+        if found.secret_token.is_none() {
+            return Err(format!(
+                "has no usable value under the key {SECRET_TOKEN}, with which events in Zoom's format are signed: put a secret of your own there."
             ));
         }
     }
+    // A misspelled key must not make the receiver send without it.
+    if found == RouteCredentials::default() {
+        return Err(format!(
+            "has none of the keys that this sink takes: {}. Correct the name of the key, or remove credentialsSecretRef.",
+            keys.join(", ")
+        ));
+    }
+    Ok(found)
+}
+
+fn unusable(key: &str, why: &str) -> String {
+    format!("has no usable value under the key {key}: {why}. Correct the value, or remove the key.")
 }
 
 fn of_service(service: &ServiceRef, finding: SinkService, observed: &mut ObservedSink) {
@@ -195,147 +240,4 @@ fn of_service(service: &ServiceRef, finding: SinkService, observed: &mut Observe
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(
-        clippy::needless_pass_by_value,
-        reason = "cases read better without ampersands"
-    )]
-
-    use k8s_openapi::ByteString;
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    fn connection(sink: Value) -> ZoomConnection {
-        serde_json::from_value(json!({
-            "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomConnection",
-            "metadata": {"name": "zoom", "namespace": "clinic"},
-            "spec": {"integrationRef": {"name": "app", "namespace": "platform"}, "sink": sink},
-        }))
-        .unwrap()
-    }
-
-    fn built(sink: Value, observed: &ObservedSink) -> RouteSink {
-        let connection = connection(sink);
-        route_sink(
-            &connection,
-            connection.spec.sink.as_ref().unwrap(),
-            observed,
-        )
-    }
-
-    fn secret(label: Option<&str>, data: &[(&str, &str)]) -> Secret {
-        let mut secret = Secret::default();
-        secret.metadata.labels =
-            label.map(|value| [(label::USE.to_owned(), value.to_owned())].into());
-        let data = data.iter();
-        let data =
-            data.map(|(key, value)| ((*key).to_owned(), ByteString(value.as_bytes().to_vec())));
-        secret.data = Some(data.collect());
-        secret
-    }
-
-    fn found(sink: Value, secret: Option<&Secret>) -> ObservedSink {
-        let connection = connection(sink);
-        let mut observed = ObservedSink::default();
-        read(
-            connection.spec.sink.as_ref().unwrap(),
-            "s",
-            secret,
-            &mut observed,
-        );
-        observed
-    }
-
-    #[test]
-    fn a_sink_is_in_the_tenants_own_namespace() {
-        let sink = json!({"http": {"serviceRef": {"name": "back", "port": 8080, "path": "/in"}, "timeout": "2500ms"}});
-        let observed = ObservedSink {
-            addresses: Some(vec!["10.0.0.7".parse().unwrap()]),
-            ..ObservedSink::default()
-        };
-        let route = built(sink, &observed);
-        let wanted = Destination::Service {
-            url: SinkUrl("http://back.clinic.svc:8080/in".into()),
-            addresses: observed.addresses.clone(),
-        };
-        assert_eq!(
-            (route.destination, route.timeout_seconds),
-            (wanted, Some(2.5))
-        );
-        let route = built(
-            json!({"nats": {"url": "nats://n:4222", "messageId": "EventKey"}}),
-            &observed,
-        );
-        let wanted = Destination::Nats {
-            url: SinkUrl("nats://n:4222".into()),
-            subject: "zoom.clinic.zoom".into(),
-        };
-        assert_eq!(
-            (route.destination, route.message_id),
-            (wanted, NatsMessageId::EventKey)
-        );
-    }
-
-    #[test]
-    fn a_sink_with_a_problem_leads_nowhere_and_carries_no_secret() {
-        let observed = ObservedSink {
-            problem: Some("x".into()),
-            credentials: RouteCredentials {
-                authorization: Some(Private::new("Bearer x")),
-                ..RouteCredentials::default()
-            },
-            ..ObservedSink::default()
-        };
-        let route = built(json!({"http": {"url": "https://a.example"}}), &observed);
-        let Destination::Service { addresses, .. } = route.destination else {
-            panic!("{route:?}");
-        };
-        assert_eq!(addresses, Some(vec![]));
-        assert_eq!(route.credentials, RouteCredentials::default());
-    }
-
-    #[test]
-    fn a_service_that_cannot_be_used_is_looked_at_again() {
-        let service: ServiceRef = serde_json::from_value(json!({"name": "back"})).unwrap();
-        for finding in [
-            SinkService::Absent,
-            SinkService::NoPort,
-            SinkService::External,
-        ] {
-            let mut observed = ObservedSink::default();
-            of_service(&service, finding, &mut observed);
-            assert!(
-                observed.is_awaited && observed.problem.is_some(),
-                "{finding:?}"
-            );
-        }
-        let mut observed = ObservedSink::default();
-        of_service(&service, SinkService::Usable, &mut observed);
-        assert_eq!(observed, ObservedSink::default());
-    }
-
-    #[test]
-    fn a_secret_is_used_only_if_it_is_labelled_and_complete() {
-        let zoom = json!({"http": {
-            "url": "https://a.example", "format": "Zoom", "credentialsSecretRef": {"name": "s"},
-        }});
-        let absent = found(zoom.clone(), None);
-        assert!(absent.is_awaited && absent.problem.is_some());
-        let data = [
-            ("webhook-secret-token", " own \n"),
-            ("authorization", "Bearer a"),
-        ];
-        let plain = found(zoom.clone(), Some(&secret(None, &data)));
-        assert!(plain.problem.unwrap().contains("zoom-operator.io/use=sink"));
-        let sound = found(zoom.clone(), Some(&secret(Some("sink"), &data)));
-        assert_eq!(sound.problem, None);
-        assert_eq!(sound.credentials.secret_token, Some(Private::new("own")));
-        assert_eq!(
-            sound.credentials.authorization,
-            Some(Private::new("Bearer a"))
-        );
-        let unsigned = found(zoom, Some(&secret(Some("sink"), &data[1..])));
-        assert!(unsigned.problem.unwrap().contains("webhook-secret-token"));
-    }
-}
+mod tests;

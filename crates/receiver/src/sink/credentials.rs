@@ -27,16 +27,16 @@ use contract::{
     },
     secret_value,
 };
-use rustls::{
-    RootCertStore,
-    pki_types::{CertificateDer, pem::PemObject as _},
-};
+use rustls::pki_types::CertificateDer;
 use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::failure::SinkError;
-use runtime::followed::{self, read_file};
+use runtime::{
+    followed::{self, read_file},
+    outgoing::credentials::{self, Malformed},
+};
 
 /// Most bytes of a header value, a JWT or a seed. Servers take 8 KiB of all headers, mostly.
 const MAX_TEXT: u64 = 16 * 1024;
@@ -67,8 +67,8 @@ pub enum CredentialsError {
     #[error("{0}: {1}")]
     Read(&'static str, #[source] io::Error),
     /// It does not have what its name says.
-    #[error("{0} is malformed")]
-    Malformed(&'static str),
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
     /// Nothing of it is there.
     #[error("there is none of {AUTHORIZATION}, {CA}, {NATS_CREDS}, {NKEY_SEED}")]
     Nothing,
@@ -111,42 +111,25 @@ pub fn read(directory: &Path) -> Result<Credentials, CredentialsError> {
 }
 
 fn creds(bytes: &SecretSlice<u8>) -> Result<SecretString, CredentialsError> {
-    match str::from_utf8(bytes.expose_secret()) {
-        Ok(text) => Ok(format!("{text}\n").into()),
-        Err(_) => Err(CredentialsError::Malformed(NATS_CREDS)),
-    }
+    let text = credentials::text(NATS_CREDS, bytes.expose_secret())?;
+    Ok(format!("{text}\n").into())
 }
 
 fn seed(bytes: &SecretSlice<u8>) -> Result<SecretString, CredentialsError> {
     match secret_value::read(bytes.expose_secret()) {
         Ok(seed) => Ok(seed.to_owned().into()),
-        Err(_) => Err(CredentialsError::Malformed(NKEY_SEED)),
+        Err(_) => Err(Malformed(NKEY_SEED).into()),
     }
 }
 
 fn authorization(bytes: &SecretSlice<u8>) -> Result<HeaderValue, CredentialsError> {
-    let malformed = || CredentialsError::Malformed(AUTHORIZATION);
-    let bytes = secret_value::read_header(bytes.expose_secret()).map_err(|_| malformed())?;
-    let mut value = HeaderValue::from_bytes(bytes).map_err(|_| malformed())?;
-    value.set_sensitive(true);
-    Ok(value)
+    let bytes = secret_value::read_header(bytes.expose_secret());
+    let bytes = bytes.map_err(|_| Malformed(AUTHORIZATION))?;
+    Ok(credentials::header(AUTHORIZATION, bytes)?)
 }
 
 fn roots(bytes: &SecretSlice<u8>) -> Result<Vec<CertificateDer<'static>>, CredentialsError> {
-    let malformed = || CredentialsError::Malformed(CA);
-    let roots: Vec<_> = CertificateDer::pem_slice_iter(bytes.expose_secret())
-        .collect::<Result<_, _>>()
-        .map_err(|_| malformed())?;
-    let mut store = RootCertStore::empty();
-    for root in &roots {
-        store.add(root.clone()).map_err(|_| malformed())?;
-    }
-    // An empty bundle would trust no authority, which is surely a mistake.
-    if roots.is_empty() {
-        Err(malformed())
-    } else {
-        Ok(roots)
-    }
+    Ok(credentials::roots(CA, bytes.expose_secret())?)
 }
 
 // === impl Credentials ===

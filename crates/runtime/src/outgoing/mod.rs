@@ -1,6 +1,7 @@
 //! How this product talks to other hosts: by which HTTP client, by which way out ([`egress`]), and where it
 //! may lead when somebody else names the host ([`policy`], enforced by [`guard`]).
 
+pub mod credentials;
 pub mod egress;
 pub mod guard;
 pub mod policy;
