@@ -459,6 +459,9 @@ register! {
     /// another release of the operator serves the object as well; one of the two waits
     ServedTwice = "ServedTwice" in [Event] on []
         for PlatformEngineer: "keep the releases apart by `watchNamespaces`, `watchNamespaceSelector` or `operatorClass`, or uninstall one: [several releases](install.md#several-releases)";
+    /// the client id in the credentials Secret is another one than before: tokens and events are another app's, and may be another Zoom account's
+    AppChanged = "AppChanged" in [Event] on []
+        for AppOwner: "if nobody meant to, put the credentials of the former app back into the Secret of `credentials.secretRef`; look whether two integrations have each other's";
     /// a grant could not be revoked at Zoom before its connection was deleted; the message says why
     NotRevoked = "NotRevoked" in [Event] on []
         for AuthorizingPerson: "remove the app in the Zoom App Marketplace";

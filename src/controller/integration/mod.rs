@@ -216,6 +216,11 @@ async fn report(
         webhook.announced = lifecycle::announced(integration, news.as_deref(), retracted.is_ok());
     }
     super::report::report(writer, integration, &status).await?;
+    let before = integration.status.as_ref();
+    let before = before.and_then(|status| status.client_id.as_deref());
+    if let Some(event) = shared::changed(before, status.client_id.as_deref()) {
+        writer.publish(integration, event).await;
+    }
     // Only now: the id of a state has the time that the status states.
     let told = match news {
         Some(news) => {

@@ -3,6 +3,8 @@
 //! Only integrations whose credentials Zoom accepted are compared. Otherwise whoever writes a client id into
 //! a Secret would learn whether somebody else uses it.
 
+use kube::runtime::events::{Event, EventType};
+
 use crate::{
     api::{
         condition::{Statement, Status, Type},
@@ -69,6 +71,21 @@ pub fn statement(own: &Key, is_server_to_server: bool, others: &[Key]) -> Option
         Reason::AppShared,
         format!("The same app is used by {}: {what}", who.join(" and ")),
     ))
+}
+
+/// The Event if the app is another one than `before`: two Secrets may have been swapped.
+#[must_use]
+pub fn changed(before: Option<&str>, now: Option<&str>) -> Option<Event> {
+    let (before, now) = before.zip(now).filter(|(before, now)| before != now)?;
+    Some(Event {
+        type_: EventType::Warning,
+        reason: Reason::AppChanged.into(),
+        note: Some(format!(
+            "The credentials are those of another app: client id {now}, before {before}. If nobody meant to, put the former credentials back."
+        )),
+        action: "Reconcile".into(),
+        secondary: None,
+    })
 }
 
 #[cfg(test)]
@@ -139,5 +156,19 @@ mod tests {
         let both = said(&[("clinics", "next"), ("rival", "x")], true).unwrap();
         assert!(both.contains("next and an integration in another namespace"));
         assert!(both.contains("tokens of its own"));
+    }
+
+    #[test]
+    fn another_app_is_announced() {
+        let event = changed(Some("old"), Some("new")).unwrap();
+        let note = event.note.unwrap();
+        assert!(note.contains("new") && note.contains("old"), "{note}");
+        for (before, now) in [
+            (None, Some("new")),
+            (Some("new"), Some("new")),
+            (Some("old"), None),
+        ] {
+            assert!(changed(before, now).is_none());
+        }
     }
 }
