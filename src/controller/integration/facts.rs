@@ -7,13 +7,10 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use k8s_openapi::{
-    api::{
-        apps::v1::ReplicaSet,
-        core::v1::{Pod, Secret},
-    },
+    api::{apps::v1::ReplicaSet, core::v1::Pod},
     apimachinery::pkg::apis::meta::v1::OwnerReference,
 };
-use kube::{Api, ResourceExt as _, api::ListParams};
+use kube::{ResourceExt as _, api::ListParams};
 
 use super::{
     model::{Order, Receiver, ReceiverPod},
@@ -24,17 +21,14 @@ use super::{
 use crate::{
     api::v1alpha1::ZoomIntegration,
     controller::{
-        error::Error,
         key::Key,
         reader::{Reader, Reads},
-        writer::Writer,
     },
 };
 use contract::{
     facts::{Facts, MAX_BYTES, PATH},
     receiver::{
         control::{DRAIN, Drain},
-        files::CONTROL_TOKEN,
         ports,
         routes::Connection,
     },
@@ -219,36 +213,12 @@ async fn ask_once(http: &reqwest::Client, url: String) -> anyhow::Result<Facts> 
     Ok(Facts::from_json(&body)?)
 }
 
-/// Sends the plan's orders to Pods. The next pass repeats an order that did not arrive.
-///
-/// # Errors
-/// When the token cannot be read.
-pub async fn send_orders(
-    writer: &Writer,
-    http: &reqwest::Client,
-    integration: &ZoomIntegration,
-    orders: &[Order],
-) -> Result<(), Error> {
-    if orders.is_empty() {
-        return Ok(());
-    }
-    let secrets: Api<Secret> = writer.beside(integration)?;
-    let secret = secrets
-        .get_opt(&resources::control_name(integration))
-        .await?;
-    let secret = secret.filter(|secret| owned(integration, secret));
-    let token = secret
-        .and_then(|secret| secret.data)
-        .and_then(|mut data| data.remove(CONTROL_TOKEN))
-        .and_then(|token| String::from_utf8(token.0).ok());
-    let Some(token) = token else {
-        tracing::debug!("there is no token for the control port");
-        return Ok(());
-    };
+/// Sends orders to Pods. The next pass repeats an order that did not arrive.
+pub async fn send_orders(http: &reqwest::Client, token: &str, orders: &[Order]) {
     let requests = orders.iter().map(|order| async {
         let sent = http
             .put(url(&order.address, ports::CONTROL, DRAIN))
-            .bearer_auth(token.trim())
+            .bearer_auth(token)
             .json(&Drain { drain: order.drain })
             .timeout(TIMEOUT)
             .send()
@@ -262,7 +232,6 @@ pub async fn send_orders(
         }
     });
     futures::future::join_all(requests).await;
-    Ok(())
 }
 
 fn url(address: &str, port: u16, path: &str) -> String {

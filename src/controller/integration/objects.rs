@@ -84,7 +84,7 @@ pub fn objects(
         let ours = resources::control_metadata(integration);
         is_controlled(integration, &live.metadata)
             && setting.policy.defaults.are_on(&live.metadata, &ours)
-    });
+    }) && !live.control_lacks_token;
     if webhook.is_some_and(|webhook| webhook.buffer.is_some()) && !has_control {
         writes.insert(Part::ControlSecret);
     }

@@ -67,6 +67,10 @@ async fn rehearsed(
     let own = [
         (OWN, serde_json::to_value(integration).unwrap()),
         ("/api/v1/namespaces/clinics/secrets/zoom", credentials()),
+        (
+            "/api/v1/namespaces/clinics",
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "clinics", "uid": "n"}}),
+        ),
     ];
     let rehearsal = Rehearsal::new(judge, own.into_iter().chain(objects)).await;
     Box::pin(integration.pass(&rehearsal.context))
@@ -260,4 +264,32 @@ async fn a_full_quota_refuses_one_person_and_spends_no_code() {
         "{said}"
     );
     assert_ne!(self::said(&rehearsal, "Ready").1, "NotPermitted");
+}
+
+#[tokio::test]
+async fn a_control_token_that_is_lost_is_replaced() {
+    let buffered = integration(|object| {
+        let sink = json!({"http": {"url": "https://sink.example"}});
+        object["spec"]["webhook"] = json!({"sink": sink, "buffer": {}});
+    });
+    let mut control = owned("Secret", "acme-receiver-control");
+    control["data"] = json!({"tokn": "YQ=="});
+    let path = "/api/v1/namespaces/clinics/secrets/acme-receiver-control";
+    let rehearsal = Rehearsal::new(|_, _, _| None, [(path, control.clone())]).await;
+    let writer = &rehearsal.context.writer;
+    let made = apply::control::token(writer, &buffered).await.unwrap();
+    assert_eq!(made.as_ref().map(String::len), Some(64));
+    let again = apply::control::token(writer, &buffered).await.unwrap();
+    assert_eq!((again, rehearsal.writes("PATCH").len()), (made, 1));
+    // Without a reason to talk to the receiver, too.
+    let buffered = integration(|object| {
+        *object = serde_json::to_value(&buffered).unwrap();
+        object["metadata"]["finalizers"] = json!([buffer_finalizer::FINALIZER]);
+    });
+    let rehearsal = rehearsed(|_, _, _| None, &buffered, [(path, control)]).await;
+    let token = rehearsal.object(path)["data"]["token"].clone();
+    assert!(
+        token.as_str().is_some_and(|token| token.len() > 64),
+        "{token}"
+    );
 }

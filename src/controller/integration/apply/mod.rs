@@ -2,7 +2,7 @@
 //! nothing and returns the answers.
 
 mod check;
-mod control;
+pub mod control;
 pub mod lifecycle;
 mod receiver;
 pub mod retire;

@@ -19,7 +19,6 @@ use crate::{
         error::Error,
         index::Watched,
         integration::{
-            facts,
             model::{Exposure, Objects, Observed, Plan, Receiver, ReceiverOutcome, ReceiverStep},
             resources::{Part, Resources, Workload},
         },
@@ -50,13 +49,8 @@ pub(super) async fn apply(
     if let Some(expansion) = &plan.expansion {
         outcome.not_expanded = expand(&context.writer, integration, expansion).await?;
     }
-    let sent = facts::send_orders(
-        &context.writer,
-        &context.receivers.http,
-        integration,
-        &plan.transition.orders,
-    );
-    if let Err(error) = sent.await {
+    let orders = &plan.transition.orders;
+    if let Err(error) = control::send(context, integration, orders).await {
         refused.get_or_insert(error.into_refusal()?);
     }
     outcome.refused = refused;
@@ -137,9 +131,9 @@ impl One<'_> {
         self.reconcile(part, &mut live.network_policy, policy, written)
             .await?;
         if self.objects.writes.contains(&Part::ControlSecret) {
-            let found = observed.receiver.control.as_ref();
             let defaults = &self.context.config.policy.defaults;
-            control::ensure(&self.context.writer, self.integration, defaults, found).await?;
+            let live = &observed.receiver;
+            control::ensure(&self.context.writer, self.integration, defaults, live).await?;
         }
         *progress = Some(self.workload(workload, live, written).await?);
         retire(

@@ -12,7 +12,6 @@ use self::ending::{Ending, Limits, Unseen};
 use super::{
     apply,
     buffer_finalizer::{FINALIZER, has_finalizer, is_needed},
-    facts,
     model::Receiver,
     objects, observe,
     resources::Setting,
@@ -122,14 +121,15 @@ pub async fn conclude(context: &Context, integration: &ZoomIntegration) -> Resul
             {
                 apply::retire::update_retiring(&context.writer, integration, &wanted).await?;
             }
-            facts::send_orders(
-                &context.writer,
-                &context.receivers.http,
-                integration,
-                &drain.orders,
-            )
-            .await?;
-            let status = status::ending(integration, &observed, &drain.message, now);
+            let mut message = drain.message;
+            let sent = apply::control::send(context, integration, &drain.orders).await;
+            if let Err(error) = sent {
+                let sentence = error.into_refusal()?;
+                message = format!(
+                    "{message} The receiver cannot be told to empty its buffer: {sentence}"
+                );
+            }
+            let status = status::ending(integration, &observed, &message, now);
             report::report(&context.writer, integration, &status).await?;
             Ok(Action::requeue(BETWEEN_LOOKS))
         }

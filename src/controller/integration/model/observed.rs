@@ -89,6 +89,8 @@ pub struct Receiver {
     pub http_route: Option<HTTPRoute>,
     /// The metadata of the Secret with the token of its control port.
     pub control: Option<PartialObjectMeta<Secret>>,
+    /// Whether that Secret has lost the token.
+    pub control_lacks_token: bool,
     /// The metadata of the Secret with the states that its sink is told of.
     pub lifecycle: Option<PartialObjectMeta<Secret>>,
 }
@@ -153,6 +155,7 @@ impl Receiver {
             ingress,
             http_route,
             control,
+            control_lacks_token: _,
             lifecycle,
         } = self;
         let parts = [

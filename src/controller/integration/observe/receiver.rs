@@ -6,7 +6,10 @@ use k8s_openapi::api::{
     networking::v1::{Ingress, NetworkPolicy},
     policy::v1::PodDisruptionBudget,
 };
-use kube::{ResourceExt as _, api::PartialObjectMeta};
+use kube::{
+    ResourceExt as _,
+    api::{PartialObjectMeta, PartialObjectMetaExt as _},
+};
 
 use crate::{
     api::v1alpha1::ZoomIntegration,
@@ -15,6 +18,7 @@ use crate::{
         error::Error,
         index::{Index, Watched},
         integration::{
+            apply::control::token_in,
             buffer_finalizer, lifecycle,
             model::Receiver,
             resources::{self, HTTPRoute, Kind, Part},
@@ -92,9 +96,13 @@ pub(super) async fn receiver(
         known_or_read(index, &policies, &name, is_declared(Part::NetworkPolicy)),
         known_or_read(index, &ingresses, &name, is_declared(Part::Ingress)),
         known_or_defined(index, &routes, &name, is_declared(Part::HttpRoute)),
-        secret(&secrets, &control, may_have_control),
+        control_secret(&secrets, &control, may_have_control),
         secret(&secrets, &lifecycle, may_have_lifecycle),
     )?;
+    let control_lacks_token = control
+        .as_ref()
+        .is_some_and(|found| token_in(found).is_none());
+    let control = control.map(|found| found.metadata.into_response_partial());
     Ok(Receiver {
         deployment,
         stateful_set,
@@ -105,6 +113,7 @@ pub(super) async fn receiver(
         ingress,
         http_route,
         control,
+        control_lacks_token,
         lifecycle,
     })
 }
@@ -150,6 +159,18 @@ fn known<K: Watched>(
         None if !is_declared && index.is_complete::<K>(namespace) => Some(None),
         None => None,
     }
+}
+
+/// Reads the Secret with the token of the control port: one without it is worth nothing.
+async fn control_secret(
+    secrets: &Reads<Secret>,
+    name: &str,
+    may_exist: bool,
+) -> Result<Option<Secret>, kube::Error> {
+    if !may_exist {
+        return Ok(None);
+    }
+    secrets.get_opt(name).await
 }
 
 /// Reads the metadata of a Secret that may exist.
