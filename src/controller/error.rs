@@ -66,6 +66,18 @@ impl Error {
         }
     }
 
+    /// Whether the API server's answer is the same the next time, until somebody changes something. One that is
+    /// overloaded, or a webhook that is down, may answer otherwise.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::Kubernetes(kube::Error::Api(status)) => {
+                matches!(status.code, 400..=499) && !matches!(status.code, 408 | 429)
+            }
+            _ => false,
+        }
+    }
+
     /// A write that lost a race is a conflict; other errors keep their meaning.
     #[must_use]
     pub fn from_write(error: kube::Error) -> Self {

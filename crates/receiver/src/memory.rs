@@ -8,7 +8,7 @@ const BLOCK: usize = 4 * 1024 * 1024;
 /// Freed memory stays with the process for the next bodies, up to twice [`BLOCK`].
 ///
 /// By default the C library returns it to the kernel as soon as 128 KiB at the end of its memory are free, and then the next
-/// body pays for every page again: 0.3 times as much CPU time for an event of 100 KB. A block that was taken from the kernel
+/// body pays for every page again: a third more CPU time for an event of 100 KB. A block that was taken from the kernel
 /// and freed raises this limit to twice its size (`M_MMAP_THRESHOLD` in mallopt(3)). Nobody writes to this one, so it never
 /// takes memory.
 pub fn keep_freed() {

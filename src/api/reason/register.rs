@@ -459,9 +459,9 @@ register! {
     /// another release of the operator serves the object as well; one of the two waits
     ServedTwice = "ServedTwice" in [Event] on []
         for PlatformEngineer: "keep the releases apart by `watchNamespaces`, `watchNamespaceSelector` or `operatorClass`, or uninstall one: [several releases](install.md#several-releases)";
-    /// the client id in the credentials Secret is another one than before: tokens and events are another app's, and may be another Zoom account's
+    /// the client id in the credentials Secret has changed: tokens and events are another app's, and may be another Zoom account's
     AppChanged = "AppChanged" in [Event] on []
-        for AppOwner: "if nobody meant to, put the credentials of the former app back into the Secret of `credentials.secretRef`; look whether two integrations have each other's";
+        for AppOwner: "if this was not intended, restore the former credentials in the Secret of `credentials.secretRef`; check whether the credentials of two integrations were swapped";
     /// a grant could not be revoked at Zoom before its connection was deleted; the message says why
     NotRevoked = "NotRevoked" in [Event] on []
         for AuthorizingPerson: "remove the app in the Zoom App Marketplace";
@@ -474,7 +474,10 @@ register! {
     /// a workload of `token.restart` could not be restarted, and continues with the token that it has
     ConsumerNotRestarted = "ConsumerNotRestarted" in [Event] on []
         for PlatformEngineer: "the message quotes the API server, or says that the chart value `restartWorkloads` must be true";
-    /// somebody wanted to connect by self-service, and the namespace of `oauth.consent.selfService.template` does not accept connections, or the API server does not take the connection
+    /// the API server refused a request that no condition is about: a route of a connection, the consents of self-service, or the removal of a token Secret under its earlier name
+    RequestRefused = "RequestRefused" in [Event] on []
+        for PlatformEngineer: "the message says what was refused and quotes the API server. Allow the request in the policy, quota or RBAC rule that refuses it";
+    /// somebody wanted to connect by self-service, and the namespace of `oauth.consent.selfService.template` does not accept connections, or the API server does not accept the connection
     SelfServiceRefused = "SelfServiceRefused" in [Event] on []
         for PlatformEngineer: "the message says which side does not agree: label that namespace with `zoom-operator.io/accept-connections` or list it in the chart value `connect.acceptConnections`, or allow it by `allowedNamespaces`. If it quotes the API server, allow the connection in the quota, policy or webhook that refuses it";
     /// somebody wanted to connect by self-service, and the limit is reached

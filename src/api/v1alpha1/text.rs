@@ -52,7 +52,7 @@ pub(super) fn account_id_schema(_: &mut SchemaGenerator) -> Schema {
     formed(
         [1, 64],
         "^[A-Za-z0-9_-]+$",
-        "not the id of a Zoom account: copy the Account ID of Zoom's account profile, not the account number with hyphens or the name",
+        "not the id of a Zoom account: copy the Account ID from Zoom's account profile, without spaces",
     )
 }
 
@@ -76,7 +76,7 @@ pub(super) fn sink_path_schema(_: &mut SchemaGenerator) -> Schema {
     formed(
         [0, 1000],
         r"^/[^#\\s]*$",
-        "serviceRef.path must begin with /, without blanks and without a #fragment: write for example /zoom/events",
+        "serviceRef.path must begin with /, without spaces and without a #fragment: write for example /zoom/events",
     )
 }
 
@@ -92,7 +92,7 @@ pub(super) fn nats_url_schema(_: &mut SchemaGenerator) -> Schema {
     formed(
         [1, 1000],
         r"^(nats|tls)://[^/@?#\\s]+$",
-        "nats.url must be nats:// or tls:// with a host and a port: write for example nats://nats.messaging.svc:4222, and the user and password into the Secret of credentialsSecretRef",
+        "nats.url must be nats:// or tls:// with a host: write for example nats://nats.messaging.svc:4222, and put nats.creds or nkey-seed into the Secret of credentialsSecretRef",
     )
 }
 

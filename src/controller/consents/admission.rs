@@ -285,7 +285,7 @@ pub fn objected(mut pending: Pending, objection: &Objection, now: Timestamp) -> 
         pending.refusal = Some(Refusal {
             reason: Reason::SelfServiceRefused,
             message: format!(
-                "A person wanted to connect and was refused: the API server does not take the connection. Allow it in the quota, policy or webhook that refuses it: {}",
+                "A person wanted to connect and was refused: the API server does not accept the connection. Allow it in the quota, policy or webhook that refuses it: {}",
                 objection.sentence
             ),
         });

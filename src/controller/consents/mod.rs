@@ -276,8 +276,9 @@ async fn try_to_create(
         // name.
         Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(Ok(())),
         Err(error) => {
-            let is_final = matches!(&error, kube::Error::Api(status) if is_final(status.code));
-            let sentence = Error::from_write(error).into_refusal()?;
+            let error = Error::from_write(error);
+            let is_final = error.is_final();
+            let sentence = error.into_refusal()?;
             tracing::warn!(
                 connection = name,
                 sentence,
@@ -286,12 +287,6 @@ async fn try_to_create(
             Ok(Err(Objection { sentence, is_final }))
         }
     }
-}
-
-/// Whether an answer with this code is the same the next time. An overloaded API server, or a webhook that is down,
-/// may answer otherwise.
-fn is_final(code: u16) -> bool {
-    matches!(code, 400..=499) && !matches!(code, 408 | 429)
 }
 
 fn connection(integration: &ZoomIntegration, target: &str, name: &str) -> ZoomConnection {

@@ -26,6 +26,7 @@ pub mod own_metadata;
 pub mod ownership;
 mod plan;
 mod policy;
+mod refusal;
 pub mod resources;
 mod rollout_state;
 mod routes;
@@ -87,9 +88,11 @@ impl Managed for ZoomIntegration {
         let mut applied = settle::settle(self, &observed, &plan, &outcome, now);
         remember(context, self, &applied);
         if let Err(error) = routes::sweep(context, self).await {
-            let sentence = error.into_refusal()?;
-            tracing::warn!(sentence, "a route may not be changed");
-            let again = schedule::later(now, schedule::UNTIL_ALLOWED);
+            let what = "A route of a connection could not be written or erased";
+            let again = schedule::later(
+                now,
+                refusal::tell(&context.writer, self, what, error).await?,
+            );
             applied.look_again = [applied.look_again, Some(again)]
                 .into_iter()
                 .flatten()
@@ -98,9 +101,11 @@ impl Managed for ZoomIntegration {
         let consents = match consents::self_service(context, self).await {
             Ok(again) => again,
             Err(error) => {
-                let sentence = error.into_refusal()?;
-                tracing::warn!(sentence, "the consents of self-service cannot be handled");
-                Some(schedule::later(now, schedule::UNTIL_ALLOWED))
+                let what = "The consents of self-service could not be handled";
+                Some(schedule::later(
+                    now,
+                    refusal::tell(&context.writer, self, what, error).await?,
+                ))
             }
         };
         applied.look_again = [applied.look_again, consents].into_iter().flatten().min();
@@ -229,15 +234,19 @@ async fn report(
         }
         None => retracted,
     };
-    let refused = told.err().map(Error::into_refusal).transpose()?;
-    let wait = match (
-        refused.is_some(),
-        context.memory.untold.learn(&uid, refused),
-    ) {
-        // The status is to say so.
-        (_, true) => next.pass.min(SOON),
-        (true, false) => next.pass.min(schedule::UNTIL_ALLOWED),
-        (false, false) => next.pass,
+    let wait = match told {
+        Err(error) if !error.is_final() => {
+            let sentence = error.into_refusal()?;
+            tracing::warn!(sentence, "the lifecycle states could not be written");
+            next.pass.min(refusal::ONCE_OVERLOADED)
+        }
+        told => {
+            let refused = told.err().map(Error::into_refusal).transpose()?;
+            let wait = refused.as_ref().map(|_| schedule::UNTIL_ALLOWED);
+            // The status is to say so.
+            let news = context.memory.untold.learn(&uid, refused).then_some(SOON);
+            news.or(wait).map_or(next.pass, |wait| next.pass.min(wait))
+        }
     };
     if let Some(record) = audit::host(integration, &status) {
         record.write();

@@ -201,7 +201,7 @@ fn token(integration: &ZoomIntegration, observed: &Observed, now: Timestamp) -> 
             _ => TokenStep::Keep,
         };
     };
-    match not_before(integration, observed) {
+    match not_before(integration, observed, stored) {
         Some(time) if time > now => TokenStep::Wait(time),
         _ => TokenStep::Request(cause),
     }
@@ -275,8 +275,18 @@ pub fn last_failure(integration: &ZoomIntegration) -> Option<&TokenFailure> {
 }
 
 /// The earliest time for the next request after a failure.
-fn not_before(integration: &ZoomIntegration, observed: &Observed) -> Option<Timestamp> {
+fn not_before(
+    integration: &ZoomIntegration,
+    observed: &Observed,
+    stored: Option<&Stored>,
+) -> Option<Timestamp> {
     let failure = last_failure(integration)?;
+    let due = stored.and_then(|stored| stored.refresh_at);
+    if failure.reason == Reason::TokenSecretNotWritten && due.is_some_and(|at| at > failure.time.0)
+    {
+        // No token was due then: labels were refused, and no token waits for these.
+        return None;
+    }
     let requested_at = failure::requested_at(integration);
     let version = &observed.credentials.version;
     Some(failure::not_before(failure, version, requested_at))

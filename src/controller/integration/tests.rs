@@ -111,6 +111,18 @@ async fn a_receiver_that_may_not_be_removed_stops_no_token() {
     let (status, reason, message) = said(&rehearsal, "ReceiverAvailable");
     assert_eq!((&*status, &*reason), ("True", "UpdateRefused"));
     assert!(message.contains("denied the request"), "{message}");
+    // It is not forgotten.
+    again(&rehearsal, |_| ()).await;
+    assert_eq!(rehearsal.writes("refused DELETE").len(), 2);
+    assert_eq!(said(&rehearsal, "ReceiverAvailable").1, "UpdateRefused");
+    rehearsal.judge(|_, _, _| None);
+    again(&rehearsal, |_| ()).await;
+    assert_eq!(
+        rehearsal
+            .writes("DELETE /api/v1/namespaces/clinics/services")
+            .len(),
+        1
+    );
 }
 
 /// Another pass over the integration as its status was left, with this change.

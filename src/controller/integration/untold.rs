@@ -22,17 +22,16 @@ impl Untold {
         }
     }
 
-    /// Remembers what was refused, or that nothing was. Returns whether that is news.
+    /// Remembers the latest refusal. Returns whether there was none before, or is none any more: another sentence is no
+    /// news, because some have a number that is never the same.
     pub fn learn(&self, uid: &str, refused: Option<String>) -> bool {
         let mut known = self.lock();
-        if known.get(uid) == refused.as_ref() {
-            return false;
-        }
-        match refused {
+        let is_refused = refused.is_some();
+        let before = match refused {
             Some(sentence) => known.insert(uid.to_owned(), sentence),
             None => known.remove(uid),
         };
-        true
+        before.is_some() != is_refused
     }
 
     /// Forgets a deleted integration.

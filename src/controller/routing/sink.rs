@@ -182,12 +182,7 @@ fn of_secret(sink: &ConnectionSink, secret: &Secret) -> Result<RouteCredentials,
     let mut found = RouteCredentials::default();
     if sink.http.is_some() {
         keys.insert(0, AUTHORIZATION);
-        let bytes = data(AUTHORIZATION);
-        bytes
-            .map(|bytes| credentials::header(AUTHORIZATION, bytes))
-            .transpose()
-            .map_err(|_| unusable(AUTHORIZATION, "it is no value of an HTTP header"))?;
-        found.authorization = text(AUTHORIZATION)?;
+        found.authorization = data(AUTHORIZATION).map(header).transpose()?;
     } else {
         keys.splice(0..0, [NATS_CREDS, NKEY_SEED]);
         found.nats_creds = text(NATS_CREDS)?;
@@ -208,14 +203,25 @@ fn of_secret(sink: &ConnectionSink, secret: &Secret) -> Result<RouteCredentials,
             ));
         }
     }
-    // A misspelled key must not make the receiver send without it.
-    if found == RouteCredentials::default() {
+    // A misspelled key must not make the receiver send without it. A secret to sign with is not misspelled.
+    if found == RouteCredentials::default() && data(SECRET_TOKEN).is_none() {
         return Err(format!(
             "has none of the keys that this sink takes: {}. Correct the name of the key, or remove credentialsSecretRef.",
             keys.join(", ")
         ));
     }
     Ok(found)
+}
+
+/// As the receiver reads it.
+fn header(bytes: &[u8]) -> Result<Private, String> {
+    let complaint = |why: &str| unusable(AUTHORIZATION, why);
+    let bytes =
+        secret_value::read_header(bytes).map_err(|problem| complaint(&format!("it {problem}")))?;
+    credentials::header(AUTHORIZATION, bytes)
+        .map_err(|_| complaint("it is not a valid HTTP header value"))?;
+    let text = credentials::text(AUTHORIZATION, bytes).map_err(|_| complaint("it is not text"))?;
+    Ok(Private::new(text))
 }
 
 fn unusable(key: &str, why: &str) -> String {

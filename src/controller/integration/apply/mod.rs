@@ -21,6 +21,7 @@ use crate::{
         Context,
         budget::OverBudget,
         error::Error,
+        integration::refusal,
         published, restart,
         token_secret::{Owner, TokenSecret},
     },
@@ -108,12 +109,14 @@ async fn remove_old_token_secret(
     let Err(error) = published::remove(&secrets, old).await else {
         return Ok(true);
     };
-    // It stays in the status until it may be removed.
-    let sentence = error.into_refusal()?;
-    tracing::warn!(
-        secret = old.name,
-        sentence,
-        "an old token Secret may not be removed"
+    if !error.is_final() {
+        return Err(error);
+    }
+    // The status names the one that is renewed, so nobody else will remove it.
+    let what = format!(
+        "Secret {}, under the earlier name of the token Secret, could not be removed and gets no new token: delete it",
+        old.name
     );
-    Ok(false)
+    refusal::tell(&context.writer, integration, &what, error).await?;
+    Ok(true)
 }

@@ -47,7 +47,8 @@ pub(super) async fn apply(
         Err(error) => Some(error.into_refusal()?),
     };
     if let Some(expansion) = &plan.expansion {
-        outcome.not_expanded = expand(&context.writer, integration, expansion).await?;
+        let writer = &context.writer;
+        outcome.not_expanded = expand(writer, integration, expansion, &mut refused).await?;
     }
     let orders = &plan.transition.orders;
     if let Err(error) = control::send(context, integration, orders).await {

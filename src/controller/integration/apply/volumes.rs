@@ -18,6 +18,7 @@ pub(super) async fn expand(
     writer: &Writer,
     integration: &ZoomIntegration,
     expansion: &Expansion,
+    later: &mut Option<String>,
 ) -> Result<Option<String>, Error> {
     let api: Api<PersistentVolumeClaim> = writer.beside(integration)?;
     let size = &expansion.size.0;
@@ -28,9 +29,17 @@ pub(super) async fn expand(
         match api.patch(name, &params, &Patch::Merge(&patch)).await {
             Ok(_) => tracing::info!(claim = name, size, "expanding a volume"),
             Err(kube::Error::Api(status)) if status.is_not_found() => {}
-            // A policy may answer with any code.
             Err(error) => {
-                refused.get_or_insert(Error::from_write(error).into_refusal()?);
+                let error = Error::from_write(error);
+                let is_final = error.is_final();
+                // A policy may answer with any code.
+                let sentence = error.into_refusal()?;
+                if is_final {
+                    refused.get_or_insert(sentence);
+                } else {
+                    tracing::warn!(claim = name, sentence, "a volume could not be expanded");
+                    later.get_or_insert(sentence);
+                }
             }
         }
     }

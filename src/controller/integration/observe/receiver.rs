@@ -12,7 +12,7 @@ use kube::{
 };
 
 use crate::{
-    api::v1alpha1::ZoomIntegration,
+    api::{condition::Type, v1alpha1::ZoomIntegration},
     controller::{
         config::ReceiverPolicy,
         error::Error,
@@ -34,10 +34,10 @@ pub(super) async fn receiver(
     integration: &ZoomIntegration,
 ) -> Result<Receiver, Error> {
     // An app that never had a receiver costs no request.
-    let had_one = integration
-        .status
-        .as_ref()
-        .is_some_and(|status| status.webhook.is_some());
+    let had_one = integration.status.as_ref().is_some_and(|status| {
+        // Without a webhook the condition says that its removal was refused.
+        status.webhook.is_some() || Type::ReceiverAvailable.find(&status.conditions).is_some()
+    });
     if integration.spec.webhook.is_none()
         && !had_one
         && !buffer_finalizer::has_finalizer(integration)

@@ -185,7 +185,7 @@ fn not_removed(sentence: &str) -> Statement {
         Status::True,
         Reason::UpdateRefused,
         format!(
-            "The receiver is not wanted any more. The API server refused to remove its objects: {sentence}"
+            "The receiver is no longer wanted. The API server refused to remove its objects: {sentence}"
         ),
     )
 }
