@@ -50,6 +50,7 @@ mod reach;
 mod reader;
 mod receiver_defaults;
 mod reconcile;
+mod refusal;
 #[cfg(test)]
 mod rehearsal;
 mod removals;

@@ -474,7 +474,7 @@ register! {
     /// a workload of `token.restart` could not be restarted, and continues with the token that it has
     ConsumerNotRestarted = "ConsumerNotRestarted" in [Event] on []
         for PlatformEngineer: "the message quotes the API server, or says that the chart value `restartWorkloads` must be true";
-    /// the API server refused a request that no condition is about: a route of a connection, the consents of self-service, or the removal of a token Secret under its earlier name
+    /// the API server refused a request that no condition is about: a route, the consents of self-service, the owners, labels or annotations of a connection's Secrets, or the removal of a token Secret under its earlier name
     RequestRefused = "RequestRefused" in [Event] on []
         for PlatformEngineer: "the message says what was refused and quotes the API server. Allow the request in the policy, quota or RBAC rule that refuses it";
     /// somebody wanted to connect by self-service, and the namespace of `oauth.consent.selfService.template` does not accept connections, or the API server does not accept the connection

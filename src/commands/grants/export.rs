@@ -13,7 +13,7 @@ use super::{
     bundle::{Bundle, Entry, Line},
     fence::{Fenced, File, Source},
     sealed::{self, Key},
-    verdict::{ExportDecision, verdict},
+    verdict::{ExportDecision, is_alive, verdict},
 };
 use crate::{api::v1alpha1::ZoomConnection, commands::terminal::Session};
 
@@ -45,7 +45,12 @@ pub(super) async fn run(session: &Session, args: &Export) -> anyhow::Result<Vec<
         let found = source.read(&connection).await?;
         let before = earlier.iter().find(|entry| entry.name == name);
         match verdict(&found.1, before, &source.namespace_uid) {
-            ExportDecision::Refuse(why) => lines.push(Line::refused(&name, why)),
+            ExportDecision::Refuse(why) => {
+                // An interrupted export erased it here, and something happened to it since.
+                let only_copy = before.filter(|_| !is_alive(&found.1));
+                file.bundle.entries.extend(only_copy.cloned());
+                lines.push(Line::refused(&name, why));
+            }
             ExportDecision::Taken => {
                 file.bundle.entries.extend(before.cloned());
                 lines.push(Line::done(&name, "exported"));

@@ -56,6 +56,11 @@ pub fn verdict(
     }
 }
 
+/// Whether this cluster has a grant that is not lost.
+pub fn is_alive(found: &GrantSecret) -> bool {
+    matches!(found, GrantSecret::Ours(kept) if kept.grant.loss.is_none())
+}
+
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
@@ -129,6 +134,21 @@ mod tests {
         assert!(judged(copied, None).contains("copied"));
         let absent = verdict(&GrantSecret::Absent, None, "n");
         assert!(matches!(absent, ExportDecision::Refuse(_)));
+    }
+
+    /// What the file of an interrupted export has is kept unless this cluster has it.
+    #[test]
+    fn a_grant_is_alive_unless_it_is_lost_or_gone() {
+        let of = |kept: StoredGrant| is_alive(&GrantSecret::Ours(Box::new(kept)));
+        assert!(of(kept(|_| ())));
+        assert!(!of(kept(|grant| *grant = grant.erased(Lost::Exported))));
+        for gone in [
+            GrantSecret::Absent,
+            GrantSecret::Leaving,
+            GrantSecret::Broken,
+        ] {
+            assert!(!is_alive(&gone));
+        }
     }
 
     #[test]

@@ -31,6 +31,7 @@ use crate::{
         key::Key,
         proof::AppId,
         published::{self, Exactly, ok_if_gone, parameters},
+        refusal,
         token_secret::{self, Owner},
         writer::Writer,
     },
@@ -81,11 +82,13 @@ pub async fn apply(
         Step::ReownGrant => {
             let name = secret::name(&connection.name_any());
             let write = writer.begin_secret(Key::from(connection), &name);
-            let read = refused(reown_grant(connection, &writer.beside(connection)?).await)?;
-            if let Ok(read) = &read {
-                write.done_all(read.version.iter().cloned().collect());
+            match reown_grant(connection, &writer.beside(connection)?).await {
+                Ok(read) => {
+                    write.done_all(read.version.iter().cloned().collect());
+                    Ok(Outcome::Stored(Ok(read)))
+                }
+                Err(error) => not_reowned(writer, connection, &name, error).await,
             }
-            Ok(Outcome::Stored(read))
         }
         Step::Redeem(app, consent) => {
             let namespace_uid = &situation.observed.namespace_uid;
@@ -115,13 +118,14 @@ pub async fn apply(
         Step::ReownToken(version) => {
             let secrets = writer.beside(connection)?;
             let write = writer.begin_secret(Key::from(connection), &owner.secret_name);
-            let written = refused(published::reown(&secrets, &owner, version).await)?;
-            if let Ok(secret) = &written {
-                write.done(secret);
+            match published::reown(&secrets, &owner, version).await {
+                Ok(secret) => {
+                    write.done(&secret);
+                    let read = token_secret::read(&owner, Some(&secret));
+                    Ok(Outcome::Published(Ok(read)))
+                }
+                Err(error) => not_reowned(writer, connection, &owner.secret_name, error).await,
             }
-            Ok(Outcome::Published(
-                written.map(|secret| token_secret::read(&owner, Some(&secret))),
-            ))
         }
         Step::RemoveGrant => {
             // No other Secret ever has this version.
@@ -198,6 +202,18 @@ async fn identify(
         .as_ref()
         .and_then(|identity| other_holder(index, connection, app, identity));
     Ok(Asked { identity, other })
+}
+
+async fn not_reowned(
+    writer: &Writer,
+    connection: &ZoomConnection,
+    secret: &str,
+    error: Error,
+) -> Result<Outcome, Error> {
+    let what =
+        format!("The owners, labels and annotations of Secret {secret} could not be written");
+    let wait = refusal::tell(writer, connection, &what, error).await?;
+    Ok(Outcome::NotReowned(wait))
 }
 
 async fn reown_grant(connection: &ZoomConnection, secrets: &Api<Secret>) -> Result<Read, Error> {

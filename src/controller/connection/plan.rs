@@ -104,6 +104,7 @@ pub fn look_again(
     });
     // A grant that was lost in this pass gives way to a refresh token to import.
     let import = situation.tried.has(Attempted::Refresh)
+        && view.may_write()
         && situation
             .kept()
             .is_some_and(|kept| kept.grant.loss.is_some())
@@ -208,7 +209,8 @@ fn barred_until(observed: &Observed, keep: Duration, now: Timestamp) -> [Option<
 fn reown_grant(view: &View<'_>) -> Option<Step> {
     let observed = &view.situation.observed;
     let is_ours = matches!(observed.grant, GrantSecret::Ours(_) | GrantSecret::Broken);
-    (is_ours && !observed.follows_policy && view.may_write()).then_some(Step::ReownGrant)
+    let is_new = !view.situation.tried.has(Attempted::Metadata);
+    (is_ours && !observed.follows_policy && is_new).then_some(Step::ReownGrant)
 }
 
 fn store(kept: &StoredGrant, grant: Grant, purpose: Purpose) -> Step {
@@ -283,7 +285,8 @@ fn publish(view: &AppView<'_>) -> Option<Step> {
     match &observed.token {
         TokenSecret::Foreign | TokenSecret::Leaving => None,
         TokenSecret::Ours(stored) if stored.intact && stored.source == source(&kept.grant) => {
-            (!stored.has_wanted_metadata && view.may_write())
+            let is_new = !view.situation().tried.has(Attempted::Metadata);
+            (!stored.has_wanted_metadata && is_new)
                 .then(|| Step::ReownToken(stored.resource_version.clone()))
         }
         TokenSecret::Absent | TokenSecret::Ours(_) => view

@@ -51,6 +51,7 @@ pub fn settle(
         (_, Outcome::Redeemed(outcome)) => after.redeemed(outcome),
         (step, Outcome::Postponed(early)) => after.postponed(step, early),
         (_, Outcome::Published(written)) => after.published(written),
+        (_, Outcome::NotReowned(wait)) => after.not_reowned(wait),
         (step, Outcome::Done) => after.done(step),
     }
     after.situation
@@ -136,6 +137,12 @@ impl After<'_> {
         self.situation.observed.take(read);
         let (last, now) = (self.situation.failure.take(), self.now);
         self.situation.failure = last.and_then(|last| failure::once_written(last, now));
+    }
+
+    /// What the Secret holds is valid all the same, so neither its next write nor the token waits.
+    fn not_reowned(&mut self, wait: Duration) {
+        self.situation.tried.mark(Attempted::Metadata);
+        self.look_in(wait);
     }
 
     fn not_stored(&mut self, purpose: Purpose, refused: &Refused) {

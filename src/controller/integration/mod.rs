@@ -26,7 +26,6 @@ pub mod own_metadata;
 pub mod ownership;
 mod plan;
 mod policy;
-mod refusal;
 pub mod resources;
 mod rollout_state;
 mod routes;
@@ -57,6 +56,7 @@ use super::{
     key::Key,
     reach::{self, ReachState},
     reconcile::{Action, Managed},
+    refusal,
     removals::{Removals, concerns},
     report::Reported,
     schedule,

@@ -7,7 +7,7 @@ use super::consent::Consent;
 use crate::{
     api::v1alpha1::{SubjectStatus, ZoomConnection, ZoomIntegration},
     controller::{
-        connection::subject::{Expected, Holder, Pinned},
+        connection::subject::{self, Expected, Holder, Pinned},
         credentials::Credentials,
         grants::secret::{GrantSecret, StoredGrant},
         proof::AppId,
@@ -180,10 +180,22 @@ impl Observed {
         connection: &'a ZoomConnection,
         other: Option<&'a Holder>,
     ) -> Expected<'a> {
+        Expected {
+            pinned: self.authorized_before(connection),
+            ..self.expecting(connection, other)
+        }
+    }
+
+    /// The same for somebody who is the first.
+    fn expecting<'a>(
+        &'a self,
+        connection: &'a ZoomConnection,
+        other: Option<&'a Holder>,
+    ) -> Expected<'a> {
         let integration = self.integration.as_ref();
         Expected {
             subject: connection.spec.subject.as_ref(),
-            pinned: self.authorized_before(connection),
+            pinned: None,
             management: integration.and_then(|found| found.resource.spec.app.management),
             other,
             declared: integration.map_or(&[], |found| &found.resource.spec.scopes.required),
@@ -191,7 +203,7 @@ impl Observed {
     }
 
     /// Who authorized the connection before: as the status says, or else the grant, which an earlier step of the
-    /// same pass may have stored.
+    /// same pass may have stored. One that may not be the connection's, such as a wrong import, binds nobody.
     fn authorized_before<'a>(&'a self, connection: &'a ZoomConnection) -> Option<Pinned<'a>> {
         let told = pinned(connection).map(|told| Pinned {
             user_id: told.user_id.as_deref(),
@@ -201,6 +213,8 @@ impl Observed {
         told.or_else(|| {
             let kept = self.kept().filter(|_| !self.is_copy())?;
             let identity = kept.identity.as_ref()?;
+            let first = self.expecting(connection, self.other.as_ref());
+            subject::judge(Some(identity), first).ok()?;
             let known = |id: &'a str| (!id.is_empty()).then_some(id);
             Some(Pinned {
                 user_id: known(&identity.user_id),

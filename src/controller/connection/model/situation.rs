@@ -70,6 +70,8 @@ pub enum Attempted {
     Identity,
     /// A Secret could not be written.
     Write,
+    /// The owners, labels or annotations of a Secret could not be written.
+    Metadata,
     /// A consent has to wait.
     Consent,
 }

@@ -1,5 +1,7 @@
 //! The steps of a pass, and their outcomes.
 
+use std::time::Duration;
+
 use super::{
     consent::{Asked, Consent, End},
     observed::{ForeignAttempt, Read},
@@ -90,6 +92,8 @@ pub enum Outcome {
     Postponed(TooEarly),
     /// The token's Secret as written, or why the API server refused it.
     Published(Result<TokenSecret, Refused>),
+    /// The owners, labels or annotations of a Secret could not be written; how long to wait until the next attempt.
+    NotReowned(Duration),
 }
 
 /// A write that the API server refused, in its own words.

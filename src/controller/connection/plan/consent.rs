@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::view::AppView;
+use super::{import, view::AppView};
 use crate::{
     api::{
         reason::Reason,
@@ -198,12 +198,13 @@ fn is_kept(view: &AppView<'_>, grant: &Grant) -> bool {
     kept.is_some_and(|kept| kept.grant.id == grant.id)
 }
 
-/// Whether the connection has the grant of a later authorization, which still works. A time in the future comes from
-/// a clock that was ahead, and says nothing.
+/// Whether the connection has the grant of a later authorization, which serves it. A time in the future comes from a
+/// clock that was ahead, and says nothing.
 fn is_outlasted(view: &AppView<'_>, grant: &Grant) -> bool {
     view.own_grant().is_some_and(|kept| {
         let since = kept.grant.since;
-        kept.grant.loss.is_none() && since <= view.view.now && since > grant.since
+        let serves = import::serves(view.view.connection, view.observed());
+        serves && since <= view.view.now && since > grant.since
     })
 }
 

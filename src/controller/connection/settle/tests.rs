@@ -272,6 +272,23 @@ fn whoever_is_too_early_comes_back_at_the_moment_of_its_turn() {
 }
 
 /// The API server's own words reach the status.
+/// Owners and labels that a policy refuses: an Event tells of it, and nothing waits for it.
+#[test]
+fn refused_metadata_is_no_failure_of_the_token() {
+    let wait = Duration::from_mins(1);
+    let outcome = Outcome::NotReowned(wait);
+    let found = settle(
+        &connection(),
+        situation(0),
+        &Step::ReownGrant,
+        outcome,
+        at(200),
+    );
+    assert!(found.failure.is_none());
+    assert!(found.tried.has(Attempted::Metadata));
+    assert_eq!(found.look_again, Some(at(260)));
+}
+
 #[test]
 fn a_secret_that_is_not_written_is_named() {
     let refusal = || Refused("secrets \"x\" is forbidden: exceeded quota: q".into());

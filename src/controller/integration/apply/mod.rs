@@ -21,8 +21,7 @@ use crate::{
         Context,
         budget::OverBudget,
         error::Error,
-        integration::refusal,
-        published, restart,
+        published, refusal, restart,
         token_secret::{Owner, TokenSecret},
     },
 };

@@ -187,6 +187,42 @@ fn whoever_comes_first_stays_within_one_pass() {
     assert_eq!(step_of(&now, 250), is("Adopted", "b"));
 }
 
+/// A wrong token was imported, and the person whom the connection is for opens the link.
+#[test]
+fn a_grant_of_the_wrong_person_binds_nobody() {
+    let mut right = named("b", 200, true);
+    let mut who = user("right");
+    who.identity.as_mut().unwrap().email = "right@example.com".into();
+    right.identity = Some(who);
+    let now = with(vec![right], ours(adopted(&named("a", 100, true), "wrong")));
+    let mut connection = connection();
+    connection.spec.subject =
+        serde_json::from_value(json!({"email": "right@example.com"})).unwrap();
+    let rules = Rules {
+        sealed_grant: Duration::from_secs(1000),
+    };
+    let step = next(&connection, &now, rules, at(250));
+    assert!(
+        matches!(&step, Some(Step::Store(_, Purpose::Adopted))),
+        "{step:?}"
+    );
+}
+
+/// What is imported has given no token yet: the code of a consent is not thrown away for it.
+#[test]
+fn an_import_that_has_proved_nothing_outlasts_no_consent() {
+    let mut kept = adopted(&named("old", 200, true), "u");
+    kept.grant.access = None;
+    (kept.identity, kept.identified) = (None, false);
+    let mut now = with(vec![named("a", 100, false)], ours(kept));
+    now.tried.mark(Attempted::Refresh);
+    let step = step_of(&now, 250);
+    assert!(
+        !matches!(&step, Some((what, _)) if what == "Connected" || what == "MissingScopes"),
+        "{step:?}"
+    );
+}
+
 /// The pass that adopted it was cut off, and the access token of the consent expired since.
 #[test]
 fn the_old_refresh_token_of_an_adopted_consent_is_not_sent_again() {

@@ -1,11 +1,14 @@
-//! What the API server refuses beside the token and the receiver, which have conditions: people are told by an Event.
+//! What the API server refuses beside tokens and receivers, which have conditions: people are told by an Event.
 
 use std::time::Duration;
 
-use kube::runtime::events::{Event, EventType};
+use kube::{
+    Resource,
+    runtime::events::{Event, EventType},
+};
 
 use crate::{
-    api::{reason::Reason, v1alpha1::ZoomIntegration},
+    api::reason::Reason,
     controller::{error::Error, schedule, writer::Writer},
 };
 
@@ -19,9 +22,9 @@ const LONGEST: usize = 1000;
 ///
 /// # Errors
 /// When this is no answer of the API server to one request.
-pub async fn tell(
+pub async fn tell<K: Resource<DynamicType = ()>>(
     writer: &Writer,
-    integration: &ZoomIntegration,
+    object: &K,
     what: &str,
     error: Error,
 ) -> Result<Duration, Error> {
@@ -39,6 +42,6 @@ pub async fn tell(
         action: "Reconcile".into(),
         secondary: None,
     };
-    writer.publish(integration, event).await;
+    writer.publish(object, event).await;
     Ok(schedule::UNTIL_ALLOWED)
 }
