@@ -115,11 +115,11 @@ fn creds(bytes: &SecretSlice<u8>) -> Result<SecretString, CredentialsError> {
     Ok(format!("{text}\n").into())
 }
 
+/// What is no seed is told by whoever logs in with it; it is not sent.
 fn seed(bytes: &SecretSlice<u8>) -> Result<SecretString, CredentialsError> {
-    match secret_value::read(bytes.expose_secret()) {
-        Ok(seed) => Ok(seed.to_owned().into()),
-        Err(_) => Err(Malformed(NKEY_SEED).into()),
-    }
+    let bytes = bytes.expose_secret();
+    let seed = secret_value::read(bytes).or_else(|_| credentials::text(NKEY_SEED, bytes))?;
+    Ok(seed.to_owned().into())
 }
 
 fn authorization(bytes: &SecretSlice<u8>) -> Result<HeaderValue, CredentialsError> {
