@@ -8,10 +8,11 @@ use std::{
     io::{self, Read as _},
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use cookie::Key;
+use jiff::Timestamp;
 use subtle::ConstantTimeEq as _;
 use tokio::sync::watch;
 use tracing::{info, warn};
@@ -22,6 +23,9 @@ use runtime::admin::Gate;
 pub const CURRENT: &str = "current";
 /// File with the previous key, which still decrypts cookies.
 pub const PREVIOUS: &str = "previous";
+
+/// File with the time when the current key was made (RFC 3339).
+pub const CREATED: &str = "created";
 
 /// The kubelets bring a changed Secret to the replicas within about two minutes.
 const SPREAD: Duration = Duration::from_mins(5);
@@ -36,8 +40,9 @@ pub struct Keys {
     pub current: Key,
     /// Encrypts until then, and is tried second for decryption.
     pub previous: Option<Key>,
-    /// When the current key was first seen.
-    pub since: Instant,
+    /// When the current key was made, or took the place of the previous one here; `None` if nobody says: then every
+    /// replica may have had it for long.
+    pub since: Option<Timestamp>,
     /// How long it takes until every replica has a new key.
     pub spread: Duration,
 }
@@ -56,7 +61,7 @@ pub fn read(directory: &Path) -> io::Result<Option<Keys>> {
         Ok(current.map(|current| Keys {
             current,
             previous,
-            since: Instant::now(),
+            since: created(directory),
             spread: SPREAD,
         }))
     };
@@ -83,9 +88,10 @@ pub async fn follow(
     let mut failing = false;
     loop {
         match read(&directory) {
-            Ok(Some(keys)) => {
+            Ok(Some(mut keys)) => {
                 failing = false;
                 if !same(Some(&keys), sender.borrow().as_deref()) {
+                    keys.take_over(sender.borrow().as_deref(), Timestamp::now());
                     info!(previous = keys.previous.is_some(), "keys changed");
                     sender.send_replace(Some(Arc::new(keys)));
                     gate.open();
@@ -108,10 +114,26 @@ pub async fn follow(
 impl Keys {
     /// The key that encrypts at `now`: one that every replica has.
     #[must_use]
-    pub fn encrypting(&self, now: Instant) -> &Key {
-        let is_new = now.duration_since(self.since) < self.spread;
+    pub fn encrypting(&self, now: Timestamp) -> &Key {
+        let age = self.since.map(|since| now.duration_since(since));
+        // Clocks differ a little.
+        let is_new = age.is_some_and(|age| age.unsigned_abs() < self.spread);
         let previous = self.previous.as_ref().filter(|_| is_new);
         previous.unwrap_or(&self.current)
+    }
+
+    /// These keys take the place of others at `now`. A process that just started has seen none before.
+    fn take_over(&mut self, before: Option<&Self>, now: Timestamp) {
+        let Some(before) = before else {
+            return;
+        };
+        let is_other = self.current.master().ct_ne(before.current.master());
+        let seen = if is_other.into() {
+            Some(now)
+        } else {
+            before.since
+        };
+        self.since = self.since.or(seen);
     }
 }
 
@@ -123,6 +145,12 @@ fn same(one: Option<&Keys>, other: Option<&Keys>) -> bool {
             .collect()
     };
     bytes(one).ct_eq(&bytes(other)).into()
+}
+
+/// When the current key was made, if the Secret says so.
+fn created(directory: &Path) -> Option<Timestamp> {
+    let text = std::fs::read_to_string(directory.join(CREATED)).ok()?;
+    text.trim().parse().ok()
 }
 
 fn read_file(path: &Path) -> io::Result<Option<Key>> {
@@ -160,17 +188,70 @@ mod tests {
         let keys = read(directory.path()).unwrap().unwrap();
         assert_eq!(keys.current.master(), [1; 64]);
         assert_eq!(keys.previous.as_ref().unwrap().master(), [2; 64]);
-        let (seen, spread) = (keys.since, keys.spread);
-        assert_eq!(keys.encrypting(seen).master(), [2; 64], "others lack it");
-        assert_eq!(keys.encrypting(seen + spread).master(), [1; 64]);
-        let alone = Keys {
-            previous: None,
-            ..keys
-        };
-        assert_eq!(alone.encrypting(seen).master(), [1; 64]);
         for size in [63, 65] {
             write(CURRENT, &vec![1; size]);
             assert!(read(directory.path()).is_err(), "{size}");
         }
+    }
+
+    fn keys(current: u8, since: Option<i64>) -> Keys {
+        Keys {
+            current: Key::from(&[current; 64]),
+            previous: Some(Key::from(&[current - 1; 64])),
+            since: since.map(at),
+            spread: SPREAD,
+        }
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn a_new_key_encrypts_once_every_replica_has_it() {
+        let encrypting = |keys: &Keys, second| keys.encrypting(at(second)).master()[0];
+        let made = keys(2, Some(1000));
+        assert_eq!(encrypting(&made, 1000), 1, "others lack it");
+        assert_eq!(encrypting(&made, 999), 1, "their clock is ahead");
+        assert_eq!(encrypting(&made, 1299), 1);
+        assert_eq!(encrypting(&made, 1300), 2);
+        assert_eq!(encrypting(&made, 0), 2, "that clock is wrong");
+        let alone = Keys {
+            previous: None,
+            ..made
+        };
+        assert_eq!(encrypting(&alone, 1000), 2);
+    }
+
+    /// Otherwise the cookies of a process that starts shortly before a change could not be read after it.
+    #[test]
+    fn a_process_that_starts_encrypts_with_the_current_key_unless_it_is_known_to_be_new() {
+        let encrypting = |keys: &Keys, second| keys.encrypting(at(second)).master()[0];
+        let mut first = keys(2, None);
+        first.take_over(None, at(1000));
+        assert_eq!(encrypting(&first, 1000), 2);
+        let mut next = keys(3, None);
+        next.take_over(Some(&first), at(2000));
+        assert_eq!(encrypting(&next, 2000), 2, "it saw the change");
+        assert_eq!(encrypting(&next, 2300), 3);
+        let mut other_previous = keys(3, None);
+        other_previous.take_over(Some(&next), at(2100));
+        assert_eq!(other_previous.since, Some(at(2000)));
+        let mut told = keys(3, Some(1900));
+        told.take_over(Some(&first), at(2250));
+        assert_eq!(encrypting(&told, 2250), 3, "it was made earlier");
+    }
+
+    #[test]
+    fn the_secret_says_when_its_key_was_made() {
+        let directory = tempfile::tempdir().unwrap();
+        let write = |name, bytes: &[u8]| fs::write(directory.path().join(name), bytes).unwrap();
+        write(CURRENT, &[1; 64]);
+        let since = || read(directory.path()).unwrap().unwrap().since;
+        assert_eq!(since(), None);
+        write(CREATED, b"1970-01-01T00:00:10Z");
+        assert_eq!(since(), Some(at(10)));
+        write(CREATED, b"?");
+        assert_eq!(since(), None);
     }
 }

@@ -132,11 +132,6 @@ impl Site {
         if !is_from_here(&visit.headers, &self.base) {
             return refused(PageOutcome::CrossSite);
         }
-        // A link with self-service is for many people.
-        let is_for_one = link.target == Target::Connection;
-        if is_for_one && !self.limiter.admits_consent(&link.to_string()) {
-            return self.rate_limited(visit);
-        }
         let opening = match self.opening(visit, link).await {
             Ok(opening) => opening,
             Err(answer) if answer.outcome == Some(PageOutcome::UnknownLink) => {
@@ -148,6 +143,11 @@ impl Site {
             Ok(ready) => ready,
             Err(outcome) => return refused(outcome),
         };
+        // A link with self-service is for many people. Only a valid link has something to use up.
+        let is_for_one = link.target == Target::Connection;
+        if is_for_one && !self.limiter.admits_consent(&link.to_string()) {
+            return self.rate_limited(visit);
+        }
         let ticket = ticket(
             visit,
             link,

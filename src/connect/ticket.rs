@@ -1,7 +1,7 @@
 //! What the browser stores from the start to the result: one cookie for each consent, so that two tabs do not
 //! interfere. Encrypted and bound to its name, which is derived from `state`.
 
-use std::{fmt, time::Instant};
+use std::fmt;
 
 use axum::http::{HeaderMap, header};
 use contract::Language;
@@ -116,11 +116,8 @@ impl Ticket {
         let json = serde_json::to_string(self).map_err(|_| TooLarge)?;
         let name = name(&self.transaction());
         let mut jar = CookieJar::new();
-        jar.private_mut(keys.encrypting(Instant::now())).add(shaped(
-            name.clone(),
-            json,
-            LIFETIME_SECONDS,
-        ));
+        jar.private_mut(keys.encrypting(Timestamp::now()))
+            .add(shaped(name.clone(), json, LIFETIME_SECONDS));
         let sealed = jar.get(&name).ok_or(TooLarge)?;
         if sealed.value().len() > MAX_VALUE {
             return Err(TooLarge);

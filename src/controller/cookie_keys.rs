@@ -21,6 +21,8 @@ use crate::api::label;
 const CURRENT: &str = "current";
 /// Previous key, for cookies that are still valid.
 const PREVIOUS: &str = "previous";
+/// The same time as [`CREATED`], for the pages, which see no annotation.
+const MADE: &str = "created";
 /// When the current key was created (RFC 3339).
 const CREATED: &str = "zoom-operator.io/created";
 
@@ -115,7 +117,10 @@ fn next(name: &str, found: Option<&Secret>, new: Vec<u8>, now: Timestamp) -> Opt
     if current.is_some() && young {
         return None;
     }
-    let mut data = vec![(CURRENT.to_owned(), ByteString(new))];
+    let mut data = vec![
+        (CURRENT.to_owned(), ByteString(new)),
+        (MADE.to_owned(), ByteString(now.to_string().into_bytes())),
+    ];
     data.extend(current.map(|key| (PREVIOUS.to_owned(), key.clone())));
     Some(Secret {
         metadata: ObjectMeta {
@@ -157,6 +162,8 @@ mod tests {
             (key(&first, CURRENT), key(&first, PREVIOUS)),
             (Some(1), None)
         );
+        let made = &first.data.as_ref().unwrap()[MADE];
+        assert_eq!(made.0, at(0).to_string().as_bytes());
         assert!(next("keys", Some(&first), vec![2; LENGTH], at(23)).is_none());
         let second = next("keys", Some(&first), vec![2; LENGTH], at(24)).unwrap();
         assert_eq!(

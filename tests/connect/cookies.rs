@@ -1,9 +1,6 @@
 //! What the browser carries.
 
-use std::{
-    fs,
-    time::{Duration, Instant},
-};
+use std::{fs, time::Duration};
 
 use contract::{Language, consent::Transaction};
 use cookie::Key;
@@ -21,7 +18,7 @@ fn keys(byte: u8) -> Keys {
     Keys {
         current: Key::from(&[byte; 64]),
         previous: None,
-        since: Instant::now(),
+        since: None,
         spread: Duration::ZERO,
     }
 }

@@ -233,6 +233,11 @@ async fn one_persons_link_starts_a_few_consents_only() {
     }
     assert_eq!(statuses, [303, 303, 429]);
     assert_eq!(running.browser().get(ADA).await.status, 200);
+    // What leads to nothing starts nothing, and uses up nothing.
+    let unknown = format!("{}B", ADA.strip_suffix('A').unwrap());
+    for _ in 0..4 {
+        assert_eq!(running.browser().post(&unknown).await.status, 404);
+    }
     for _ in 0..3 {
         running.begin(OPEN).await;
     }
