@@ -1,5 +1,7 @@
 //! Observes the state around a connection. Reads only.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Namespace, Pod, Secret};
 use kube::{Resource, ResourceExt as _, api::PartialObjectMeta};
@@ -83,7 +85,7 @@ pub async fn observe(sources: Sources<'_>, connection: &ZoomConnection) -> Resul
     let app = integration.as_ref().map(Integration::app_id);
     let app = app.unwrap_or_default();
     let removals = removals(reader.index(), connection, integration.as_ref());
-    let consents = consents(sources, connection).await?;
+    let consents = consents(sources, connection, &BTreeSet::new()).await?;
     Ok(Observed {
         foreign_attempts: foreign_attempts(sources, &read.grant, &consents).await?,
         removed_at: last_removal(connection, removals.as_ref(), |known| &known.verified),
@@ -257,13 +259,14 @@ fn import_in(name: &str, secret: &Secret) -> Import {
     }
 }
 
-/// The consents of a connection, the oldest first.
+/// The consents of a connection, the oldest first, without those that are `done`.
 ///
 /// # Errors
 /// When a request to the API server fails.
 pub async fn consents(
     sources: Sources<'_>,
     connection: &ZoomConnection,
+    done: &BTreeSet<String>,
 ) -> Result<Vec<Consent>, Error> {
     if sources.config.connect_url.is_none() {
         return Ok(Vec::new());
@@ -285,9 +288,10 @@ pub async fn consents(
         key: &Key::from(connection),
         selectors: &[selector],
         told: told.as_deref(),
+        done,
     };
-    let found = handed_over(sources.reader, wanted).await?;
-    let mut consents: Vec<Consent> = found.iter().map(Consent::of).collect();
+    let found = handed_over(sources.reader, wanted, |_| true).await?;
+    let mut consents: Vec<Consent> = found.own.iter().map(Consent::of).collect();
     consents.sort_by_key(|consent| consent.handoff.as_ref().map(|handoff| handoff.authorized));
     Ok(consents)
 }

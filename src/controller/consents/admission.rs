@@ -278,21 +278,33 @@ pub fn settle(mut pending: Pending, outcome: SpendOutcome<zoom::Error>, now: Tim
     pending
 }
 
-/// The state at `now`, after the API server did not take the connection.
+/// The state at `now`, after the API server did not take the connection. A grant that Zoom gave already waits whatever
+/// the objection: the person authorized, and somebody may raise the quota.
 #[must_use]
 pub fn objected(mut pending: Pending, objection: &Objection, now: Timestamp) -> Pending {
-    if objection.is_final {
-        pending.refusal = Some(Refusal {
-            reason: Reason::SelfServiceRefused,
-            message: format!(
-                "A person wanted to connect and was refused: the API server does not accept the connection. Allow it in the quota, policy or webhook that refuses it: {}",
-                objection.sentence
-            ),
-        });
+    if objection.is_final && !pending.consent.is_redeemed() {
+        pending.refusal = Some(refusal(&pending, objection));
     } else {
         pending.wait = Some(waits(&pending, Retry::Publish, None, now));
     }
     pending
+}
+
+/// What the owner of the integration is told of a lasting objection.
+#[must_use]
+pub fn refusal(pending: &Pending, objection: &Objection) -> Refusal {
+    let what = if pending.consent.is_redeemed() {
+        "authorized and waits"
+    } else {
+        "wanted to connect and was refused"
+    };
+    Refusal {
+        reason: Reason::SelfServiceRefused,
+        message: format!(
+            "A person {what}: the API server does not accept the connection. Allow it in the quota, policy or webhook that refuses it: {}",
+            objection.sentence
+        ),
+    }
 }
 
 /// The wait after an error, by the same rule as for every other request.

@@ -7,6 +7,8 @@
 mod admission;
 mod sweep;
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::{
@@ -52,9 +54,10 @@ pub async fn self_service(
         return Ok(None);
     }
     let namespace = &context.config.lease_namespace;
-    let mut pending = pending(&context.reader, namespace, integration).await?;
+    let (mut pending, is_more) = pending(context, integration).await?;
+    let more = is_more.then(|| admission::soon(Timestamp::now()));
     if pending.is_empty() {
-        return Ok(None);
+        return Ok(more);
     }
     let target = target(context, integration, policy).await?;
     for consent in &mut pending {
@@ -66,6 +69,7 @@ pub async fn self_service(
         most: policy.limit(),
     };
     let (due, mut again) = admission::due(pending, &limit, &credentials, Timestamp::now());
+    again.extend(more);
     for mut consent in due {
         loop {
             match admission::next(&consent, &limit, &credentials, Timestamp::now()) {
@@ -100,6 +104,10 @@ pub async fn self_service(
                     match try_to_create(context, integration, &target, &name, false).await? {
                         Ok(()) => limit.made.push(name),
                         Err(objection) => {
+                            if objection.is_final {
+                                let refusal = admission::refusal(&consent, &objection);
+                                publish(&context.writer, integration, refusal).await;
+                            }
                             consent = admission::objected(consent, &objection, Timestamp::now());
                             keep(context, integration, &consent).await?;
                         }
@@ -130,21 +138,31 @@ async fn is_current(reader: &Reader, integration: &ZoomIntegration) -> Result<bo
     Ok(admission::is_current(&integration.metadata, live))
 }
 
-/// The consents of people without a connection, the oldest first.
+/// The consents of people without a connection, the oldest first, and whether more can be read soon. Removes those of
+/// connections that are gone: nothing comes of them, and there may be many.
 async fn pending(
-    reader: &Reader,
-    namespace: &str,
+    context: &Context,
     integration: &ZoomIntegration,
-) -> Result<Vec<Pending>, Error> {
+) -> Result<(Vec<Pending>, bool), Error> {
     let key = Key::from(integration);
     let wanted = Wanted {
-        namespace,
+        namespace: &context.config.lease_namespace,
         key: &key,
         selectors: &selectors(&key),
         told: None,
+        done: &BTreeSet::new(),
     };
-    let found = handed_over(reader, wanted).await?;
+    let is_pending = |secret: &Secret| Pending::of(secret, integration).is_some();
+    let found = handed_over(&context.reader, wanted, is_pending).await?;
+    let mut is_more = false;
+    for secret in &found.others {
+        match sweep::remove_if_left_behind(context, secret).await {
+            Ok(is_removed) => is_more |= is_removed && found.is_more,
+            Err(error) => tracing::debug!(%error, "a consent of a connection that is gone stays"),
+        }
+    }
     let mut pending: Vec<Pending> = found
+        .own
         .iter()
         .filter_map(|secret| Pending::of(secret, integration))
         .collect();
@@ -152,7 +170,7 @@ async fn pending(
         let handoff = pending.consent.handoff.as_ref();
         handoff.map(|handoff| handoff.authorized)
     });
-    Ok(pending)
+    Ok((pending, is_more))
 }
 
 /// The labels of an integration's consents, in whichever namespace the connection is to be: a template may have changed
@@ -341,6 +359,12 @@ async fn refuse(
         .but(Outcome::Refused, refusal.reason.as_str())
         .item(consent.transaction())
         .write();
+    publish(writer, integration, refusal).await;
+    Ok(())
+}
+
+/// Tells the owner of the integration why a person is not connected.
+async fn publish(writer: &Writer, integration: &ZoomIntegration, refusal: Refusal) {
     let event = Event {
         type_: EventType::Warning,
         reason: refusal.reason.into(),
@@ -349,7 +373,6 @@ async fn refuse(
         secondary: None,
     };
     writer.publish(integration, event).await;
-    Ok(())
 }
 
 #[cfg(test)]

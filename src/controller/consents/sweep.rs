@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{
-    Api, ResourceExt as _,
+    Api, Resource, ResourceExt as _,
     api::{ListParams, PartialObjectMeta},
 };
 
@@ -21,6 +21,7 @@ use crate::{
         schedule,
     },
 };
+use contract::consent::Handoff;
 
 /// A code that was not redeemed is useless after this time: it expires after five minutes.
 const UNREDEEMED: Duration = Duration::from_mins(30);
@@ -75,18 +76,51 @@ async fn sweep_once(context: &Context, has_strays: bool) -> Result<bool, Error> 
             if !is_old(secret, now) && !is_left_behind(context, secret).await {
                 continue;
             }
-            let secrets: Api<Secret> = context.writer.within(namespace)?;
-            published::remove(&secrets, &Exactly::of(&secret.metadata)).await?;
-            tracing::warn!(
-                transaction = secret.name_any().trim_start_matches(PREFIX),
-                namespace = secret.labels().get(label::NAMESPACE),
-                connection = secret.labels().get(label::CONNECTION),
-                redeemed = secret.labels().contains_key(label::REDEEMED),
-                "removed a consent that came to no end"
-            );
+            remove(context, secret).await?;
         }
     }
     Ok(found_strays)
+}
+
+/// Removes a consent if its connection was deleted. Returns whether it was.
+///
+/// # Errors
+/// When a request to the API server fails.
+pub async fn remove_if_left_behind(context: &Context, secret: &Secret) -> Result<bool, Error> {
+    let handoff = handoff::read(secret);
+    let Some((namespace, name)) = handoff.as_ref().and_then(connection_of) else {
+        return Ok(false);
+    };
+    if is_there(context, namespace, name).await? {
+        return Ok(false);
+    }
+    remove(context, secret).await?;
+    Ok(true)
+}
+
+async fn remove(context: &Context, secret: &impl Resource<DynamicType = ()>) -> Result<(), Error> {
+    let namespace = &context.config.lease_namespace;
+    let secrets: Api<Secret> = context.writer.within(namespace)?;
+    published::remove(&secrets, &Exactly::of(secret.meta())).await?;
+    tracing::warn!(
+        transaction = secret.name_any().trim_start_matches(PREFIX),
+        namespace = secret.labels().get(label::NAMESPACE),
+        connection = secret.labels().get(label::CONNECTION),
+        redeemed = secret.labels().contains_key(label::REDEEMED),
+        "removed a consent that came to no end"
+    );
+    Ok(())
+}
+
+/// The connection that existed when the consent began, by namespace and name.
+fn connection_of(handoff: &Handoff) -> Option<(&str, &str)> {
+    handoff.connection_uid.as_ref()?;
+    Some((&handoff.namespace, &handoff.connection))
+}
+
+async fn is_there(context: &Context, namespace: &str, name: &str) -> Result<bool, Error> {
+    let connections: Reads<ZoomConnection> = context.reader.within(namespace);
+    Ok(connections.get_metadata_opt(name).await?.is_some())
 }
 
 /// Whether a consent holds the grant of a connection that was deleted. With self-service, its connection may be about
@@ -117,15 +151,14 @@ async fn read_left_behind(
     namespace: &str,
     name: &str,
 ) -> Result<bool, Error> {
-    let connections: Reads<ZoomConnection> = context.reader.within(namespace);
-    if connections.get_metadata_opt(name).await?.is_some() {
+    if is_there(context, namespace, name).await? {
         // Its own pass ends what was meant for another one.
         return Ok(false);
     }
     let secrets: Reads<Secret> = context.reader.within(&context.config.lease_namespace);
     let found = secrets.get_opt(&secret.name_any()).await?;
     let handoff = found.as_ref().and_then(handoff::read);
-    Ok(handoff.is_some_and(|handoff| handoff.connection_uid.is_some()))
+    Ok(handoff.as_ref().and_then(connection_of).is_some())
 }
 
 /// The connection that a redeemed consent is for.
@@ -200,6 +233,23 @@ mod tests {
         assert_eq!(redeemed_for(&labelled(&labels)), Some(("n", "ada")));
         labels[label::USE] = json!(label::GRANT);
         assert_eq!(redeemed_for(&labelled(&labels)), None);
+    }
+
+    /// Only what began with a connection ends with it: with self-service, the connection is yet to be made.
+    #[test]
+    fn a_consent_of_self_service_waits_for_its_connection() {
+        let handoff = |uid: Option<&str>| -> Handoff {
+            serde_json::from_value(json!({
+                "namespace": "clinics", "integration": "app", "integrationUid": "i",
+                "connection": "ada", "connectionUid": uid, "clientId": "id",
+                "redirectUrl": "https://connect.example.com/cb", "code": "", "codeVerifier": "",
+                "begun": "2026-01-01T00:00:00Z", "authorized": "2026-01-01T00:00:00Z",
+            }))
+            .unwrap()
+        };
+        assert_eq!(connection_of(&handoff(None)), None);
+        let of = handoff(Some("c"));
+        assert_eq!(connection_of(&of), Some(("clinics", "ada")));
     }
 
     #[test]

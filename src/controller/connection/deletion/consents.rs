@@ -1,5 +1,7 @@
 //! What becomes of consents whose grants the connection has not adopted when it is deleted.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, ResourceExt as _};
@@ -20,7 +22,10 @@ use crate::{
 use grant::{Grant, Standing};
 use zoom::App;
 
-/// Revokes the grants of these consents, once each, and removes them. Nobody waits for them: their persons are told
+/// So often some consents are read: a link starts a few each minute, and they stay for minutes.
+const ROUNDS: usize = 16;
+
+/// Revokes the grants of all these consents, once each, and removes them. Nobody waits for them: their persons are told
 /// that the connection no longer exists.
 ///
 /// # Errors
@@ -30,7 +35,24 @@ pub(super) async fn end(
     connection: &ZoomConnection,
     app: Option<&App>,
 ) -> Result<(), Error> {
-    let consents = observe::consents(Sources::of(context), connection).await?;
+    let mut done = BTreeSet::new();
+    for _ in 0..ROUNDS {
+        let consents = observe::consents(Sources::of(context), connection, &done).await?;
+        if consents.is_empty() {
+            break;
+        }
+        done.extend(consents.iter().map(|consent| consent.secret_name.clone()));
+        end_each(context, connection, app, &consents).await?;
+    }
+    Ok(())
+}
+
+async fn end_each(
+    context: &Context,
+    connection: &ZoomConnection,
+    app: Option<&App>,
+    consents: &[Consent],
+) -> Result<(), Error> {
     for consent in consents.iter().filter(|consent| is_of(consent, connection)) {
         let grant = app.and_then(|app| Some((app, to_revoke(consent, app, Timestamp::now())?)));
         if let Some((app, grant)) = grant

@@ -220,19 +220,22 @@ fn nobody_is_refused_by_a_spec_that_has_changed() {
 }
 
 #[test]
-fn what_the_api_server_does_not_take_ends_the_consent_and_what_may_pass_waits() {
+fn what_the_api_server_does_not_take_ends_a_consent_whose_code_is_not_spent() {
     let objection = |is_final| Objection {
         sentence: "exceeded quota: links".into(),
         is_final,
     };
     let none = limit(&[]);
-    for generation in [0, 1] {
-        let refused = objected(pending(generation), &objection(true), at(110));
-        assert_eq!(step(&refused, &none, 110), "Refuse SelfServiceRefused");
-        let message = refused.refusal.unwrap().message;
-        assert!(message.contains("exceeded quota: links"), "{message}");
-        let waits = objected(pending(generation), &objection(false), at(110));
+    let refused = objected(pending(0), &objection(true), at(110));
+    assert_eq!(step(&refused, &none, 110), "Refuse SelfServiceRefused");
+    let message = refused.refusal.unwrap().message;
+    assert!(message.contains("exceeded quota: links"), "{message}");
+    // A grant is not thrown away because the last place was taken after the API server was asked.
+    for (generation, is_final) in [(0, false), (1, false), (1, true)] {
+        let waits = objected(pending(generation), &objection(is_final), at(110));
         assert!(step(&waits, &none, 110).starts_with("Wait"));
+        let told = refusal(&waits, &objection(is_final)).message;
+        assert_eq!(told.contains("authorized and waits"), generation == 1);
         let until = waits.wait.unwrap().until.as_second();
         assert!(!step(&waits, &none, until).starts_with("Wait"));
     }
