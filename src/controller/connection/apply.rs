@@ -3,8 +3,9 @@
 mod answer;
 mod spend;
 
+pub use self::answer::refused;
 pub use self::spend::redeem;
-use self::{answer::refused, spend::refresh};
+use self::spend::refresh;
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::{

@@ -17,7 +17,7 @@ use kube::{
 use runtime::audit;
 
 use self::decide::{Answer, Ending, Step, blind, missing, plan, settle};
-use super::observe;
+use super::{apply::refused, observe};
 use crate::{
     api::{
         finalizer::REVOKE,
@@ -114,7 +114,10 @@ pub async fn conclude(
                 let home = observe::integration_key(connection).namespace;
                 let attempt = context.grants.spend(place, &app, &home).await;
                 match attempt {
-                    Ok(attempt) => Answer::Refreshed(attempt.outcome?),
+                    Ok(attempt) => match refused(attempt.outcome.map_err(Error::from))? {
+                        Ok(outcome) => Answer::Refreshed(outcome),
+                        Err(refused) => Answer::NotStored(refused),
+                    },
                     Err(early) => Answer::Postponed(early),
                 }
             }

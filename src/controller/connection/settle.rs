@@ -190,7 +190,8 @@ impl After<'_> {
     }
 }
 
-fn grant_refused(Refused(why): &Refused) -> String {
+/// What people are told when the API server does not take the grant's Secret.
+pub fn grant_refused(Refused(why): &Refused) -> String {
     format!(
         "The Secret of this connection's grant (its name with -zoom-grant appended) could not be written: {why}"
     )

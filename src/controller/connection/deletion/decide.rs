@@ -9,6 +9,7 @@ use crate::{
         v1alpha1::{TokenFailure, ZoomConnection},
     },
     controller::{
+        connection::{model::Refused, settle::grant_refused},
         failure::{self, Attempt},
         grants::{
             TooEarly, client_of,
@@ -56,6 +57,8 @@ pub(super) enum Answer {
     Refreshed(SpendOutcome<zoom::Error>),
     /// Nothing was sent: others come first.
     Postponed(TooEarly),
+    /// Nothing was sent: the API server does not take the grant's Secret.
+    NotStored(Refused),
     Revoked(Result<(), zoom::Error>),
 }
 
@@ -167,6 +170,10 @@ pub(super) fn settle(
             ending.failure = refused(&ending, &refusal.error);
         }
         Answer::Revoked(Err(error)) => ending.failure = refused(&ending, &error),
+        Answer::NotStored(refused) => {
+            let message = format!("{}.", grant_refused(&refused).trim_end_matches('.'));
+            ending.failure = failed(&ending, Reason::TokenSecretNotWritten, message, None);
+        }
         // Nobody failed: there is a place in line.
         Answer::Postponed(TooEarly(wait)) => {
             ending.turn = Some(now.checked_add(wait).unwrap_or(Timestamp::MAX));

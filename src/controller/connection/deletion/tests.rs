@@ -3,7 +3,10 @@
 use serde_json::json;
 
 use super::*;
-use crate::controller::grants::{TooEarly, client_of};
+use crate::controller::{
+    connection::model::Refused,
+    grants::{TooEarly, client_of},
+};
 use grant::{Access, Credential, Lost, SpendOutcome};
 use zoom::{Error, Fault};
 
@@ -96,6 +99,27 @@ fn a_place_in_line_is_waited_for_and_is_no_failure() {
         panic!("it ends");
     };
     assert!(why.contains("turn"), "{why}");
+}
+
+/// As with an immutable Secret: nobody may ever mend that.
+#[test]
+fn a_grant_that_cannot_be_written_ends_the_deletion_in_time() {
+    let (mut found, mut now, mut attempts) = (ending(0), 1, 0);
+    let why = loop {
+        match plan(&found, at(now)) {
+            Step::Refresh(_) => {
+                attempts += 1;
+                let refused = Answer::NotStored(Refused("field is immutable".into()));
+                found = settle(&connection(), found, refused, at(now));
+            }
+            Step::Wait(until) => now = until.as_second(),
+            Step::Release(why) => break why.unwrap_or_default(),
+            Step::Revoke(..) => unreachable!("the token has expired"),
+        }
+    };
+    assert!((2..=6).contains(&attempts), "{attempts}");
+    assert!(now <= 120, "{now}");
+    assert!(why.ends_with("field is immutable."), "{why}");
 }
 
 #[test]
