@@ -136,7 +136,7 @@ export default {
     await connected(one.name, app.people.ada);
     // Who is told the address of the result sees nothing of it.
     await visit(theirs, result);
-    await headed(theirs, START_AGAIN);
+    await headed(theirs, "The result cannot be shown any more");
   },
 
   async "replayed-callback"(t) {
