@@ -41,7 +41,7 @@ def _():
     pod = only(render(PAGES), "Deployment", C)["spec"]["template"]["spec"]
     equal(pod["volumes"], [{"name": "keys", "secret": {
         "secretName": f"{N}-connect-keys", "optional": True,
-        "items": [{"key": k, "path": k} for k in ("current", "previous")]}}])
+        "items": [{"key": k, "path": k} for k in ("current", "previous", "created")]}}])
     equal(pod["containers"][0]["volumeMounts"],
           [{"name": "keys", "mountPath": "/var/run/zoom-operator/keys", "readOnly": True}])
 
