@@ -186,13 +186,11 @@ mod tests {
         http::{Method, StatusCode},
         response::{IntoResponse as _, Response},
     };
-    use jiff::Timestamp;
     use kube::{Client, Config};
     use serde_json::{Value, json};
     use tokio::net::TcpListener;
 
-    use super::*;
-    use grant::{Credential, Grant};
+    use super::{super::fixture::kept, *};
 
     /// How the API server answers a PUT, and whether it does it.
     #[derive(Clone, Copy)]
@@ -254,23 +252,7 @@ mod tests {
     async fn fence(puts: &[Put]) -> (Fenced, bool, bool) {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let connection = connection();
-        let kept = StoredGrant {
-            grant: Grant {
-                id: "g".into(),
-                generation: 3,
-                since: Timestamp::UNIX_EPOCH,
-                client_id: Some("app".into()),
-                credential: Credential::RefreshToken("r".to_owned().into()),
-                access: None,
-                intent: None,
-                loss: None,
-            },
-            identity: None,
-            identified: true,
-            namespace_uid: "n".into(),
-            imported: None,
-        };
-        let mut secret = secret::build(&connection, &kept);
+        let mut secret = secret::build(&connection, &kept(|_| ()));
         secret.metadata.resource_version = Some("1".into());
         let server = Arc::new(Mutex::new(Server {
             secret: serde_json::to_value(&secret).unwrap(),

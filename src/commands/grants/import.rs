@@ -130,29 +130,17 @@ fn wanted(
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
     use serde_json::json;
 
-    use super::*;
-    use grant::{Credential, Grant, Lost};
+    use super::{super::fixture::kept, *};
+    use grant::{Grant, Lost};
 
     fn entry(client_id: Option<&str>) -> Entry {
         let mut secret = Secret::default();
         let kept = StoredGrant {
-            grant: Grant {
-                id: "g".into(),
-                generation: 3,
-                since: Timestamp::UNIX_EPOCH,
-                client_id: client_id.map(Into::into),
-                credential: Credential::RefreshToken("r".to_owned().into()),
-                access: None,
-                intent: None,
-                loss: None,
-            },
-            identity: None,
-            identified: true,
             namespace_uid: "there".into(),
             imported: Some("f".into()),
+            ..kept(|grant| grant.client_id = client_id.map(Into::into))
         };
         secret::put(&mut secret, &kept);
         Entry {

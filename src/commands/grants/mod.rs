@@ -14,6 +14,8 @@ mod args;
 mod bundle;
 mod export;
 mod fence;
+#[cfg(test)]
+mod fixture;
 mod import;
 mod sealed;
 mod verdict;

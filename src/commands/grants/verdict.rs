@@ -66,30 +66,9 @@ mod tests {
     use jiff::Timestamp;
     use k8s_openapi::api::core::v1::Secret;
 
-    use super::*;
+    use super::{super::fixture::kept, *};
     use crate::controller::grants::secret::{self, StoredGrant};
-    use grant::{Grant, Holder, Intent};
-
-    fn kept(change: impl Fn(&mut Grant)) -> StoredGrant {
-        let mut grant = Grant {
-            id: "g".into(),
-            generation: 3,
-            since: Timestamp::UNIX_EPOCH,
-            client_id: Some("app".into()),
-            credential: Credential::RefreshToken("r".to_owned().into()),
-            access: None,
-            intent: None,
-            loss: None,
-        };
-        change(&mut grant);
-        StoredGrant {
-            grant,
-            identity: None,
-            identified: true,
-            namespace_uid: "n".into(),
-            imported: None,
-        }
-    }
+    use grant::{Holder, Intent};
 
     fn judged(kept: StoredGrant, earlier: Option<&Entry>) -> String {
         let found = GrantSecret::Ours(Box::new(kept));
