@@ -60,6 +60,8 @@ pub struct Next {
     pub unavailable: bool,
     /// Whether the index forgets these objects.
     pub forget: bool,
+    /// Whether the cluster does not define the kind, and need not: nobody has to look for it who does not want it.
+    pub undefined: bool,
 }
 
 /// Why a watch failed.
@@ -73,6 +75,8 @@ enum Cause {
     Busy,
     /// The API server refuses.
     Refused,
+    /// The API server does not know the kind.
+    Undefined,
 }
 
 // === impl Outage ===
@@ -88,7 +92,7 @@ impl Outage {
         }
     }
 
-    /// For kinds that the cluster may not define: an outage is not a problem, and retries are rare.
+    /// For kinds that the cluster may not define: an outage is not a problem, and a refusal is seldom tried again.
     #[must_use]
     pub fn optional() -> Self {
         Self {
@@ -101,12 +105,13 @@ impl Outage {
     /// Records that the watch of a kind failed.
     pub fn failed(&self, kind: &str, error: &watcher::Error) -> Next {
         let cause = cause(error);
-        let longest = if self.optional {
+        let longest = if self.optional && cause == Cause::Refused {
             BETWEEN_WARNINGS
         } else {
             LAST_LONG_PAUSE
         };
         let (mut next, warn) = self.lock().failed(kind, cause, longest, Instant::now());
+        next.undefined = self.optional && cause == Cause::Undefined;
         // A dozen watches that broke together do not come back together.
         next.pause = next.pause.mul_f64(0.75 + rand::random::<f64>() / 2.0);
         let warn = warn && !self.optional;
@@ -154,6 +159,7 @@ impl State {
                 pause: Duration::ZERO,
                 unavailable: false,
                 forget: false,
+                undefined: false,
             };
             return (next, false);
         }
@@ -164,10 +170,10 @@ impl State {
         let doubled =
             FIRST_LONG_PAUSE.saturating_mul(2_u32.saturating_pow(failing.in_a_row.min(10)));
         failing.in_a_row = failing.in_a_row.saturating_add(1);
-        let unavailable = cause == Cause::Refused;
+        let unavailable = matches!(cause, Cause::Refused | Cause::Undefined);
         let next = Next {
             pause: match cause {
-                Cause::Refused => doubled.min(longest),
+                Cause::Refused | Cause::Undefined => doubled.min(longest),
                 Cause::Busy => doubled.min(LAST_LONG_PAUSE),
                 Cause::Passing | Cause::Expired => {
                     let doublings = failing.in_a_row.saturating_sub(SHORT_PAUSES).min(10);
@@ -178,6 +184,7 @@ impl State {
             },
             unavailable,
             forget: unavailable && now.duration_since(failing.since) >= UNTIL_FORGOTTEN,
+            undefined: false,
         };
         let warn = self
             .warned
@@ -206,7 +213,8 @@ fn cause(error: &watcher::Error) -> Cause {
     };
     match code {
         410 => Cause::Expired,
-        401 | 403 | 404 => Cause::Refused,
+        401 | 403 => Cause::Refused,
+        404 => Cause::Undefined,
         429 => Cause::Busy,
         _ => Cause::Passing,
     }

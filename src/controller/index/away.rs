@@ -1,4 +1,5 @@
-//! Namespaces that cannot be watched: they do not exist, or the operator has no permissions there.
+//! What cannot be watched: namespaces that do not exist or where the operator has no permissions, and routes without the
+//! Gateway API.
 
 use std::collections::BTreeMap;
 
@@ -33,11 +34,48 @@ impl Index {
         }
         away
     }
+
+    /// Whether an integration of a namespace, or of any, declares a Gateway.
+    #[must_use]
+    pub fn wants_routes(&self, scope: Option<&str>) -> bool {
+        self.lock().objects.gateways.are_in(scope)
+    }
+
+    /// Waits until an integration of a namespace, or of any, declares a Gateway.
+    pub async fn routes_wanted(&self, scope: Option<&str>) {
+        let declared = self.lock().objects.gateways.declared(scope);
+        declared.await;
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt as _;
+    use kube::core::DeserializeGuard;
+    use serde_json::json;
+
     use super::*;
+    use crate::{api::v1alpha1::ZoomIntegration, controller::index::Guarded};
+
+    fn integration(name: &str, version: u32, is_exposed: bool) -> Guarded<ZoomIntegration> {
+        let gateway = is_exposed.then(|| json!({"parentRefs": [{"name": "public"}]}));
+        let object = serde_json::from_value(json!({
+            "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomIntegration",
+            "metadata": {
+                "name": name, "namespace": "clinics", "uid": name,
+                "resourceVersion": version.to_string(),
+            },
+            "spec": {
+                "app": {"kind": "ServerToServer"}, "credentials": {"secretRef": {"name": "zoom"}},
+                "scopes": {"required": []},
+                "webhook": {
+                    "sink": {"http": {"url": "https://sink"}},
+                    "endpoint": {"host": "hooks.example.com", "gateway": gateway},
+                },
+            },
+        }));
+        DeserializeGuard(Ok(object.unwrap()))
+    }
 
     #[test]
     fn a_namespace_without_a_role_is_away_until_it_is_listed_again() {
@@ -61,5 +99,35 @@ mod tests {
         }
         assert!(!index.is_away("a") && index.is_watched("a"));
         assert!(index.away().is_empty());
+    }
+
+    #[test]
+    fn routes_are_wanted_from_the_first_integration_to_the_last() {
+        let index = Index::default();
+        let wanted = |scope| index.routes_wanted(scope).now_or_never().is_some();
+        index.apply(integration("plain", 1, false));
+        assert!(!index.wants_routes(None) && !wanted(None));
+        for (name, version) in [("one", 2), ("two", 3), ("two", 4)] {
+            index.apply(integration(name, version, true));
+        }
+        for scope in [None, Some("clinics")] {
+            assert!(index.wants_routes(scope) && wanted(scope));
+        }
+        assert!(!index.wants_routes(Some("others")) && !wanted(Some("others")));
+        index.apply(integration("one", 5, false));
+        assert!(index.wants_routes(None), "the other one does");
+        index.delete(&integration("two", 6, true));
+        assert!(!index.wants_routes(None) && !wanted(None));
+    }
+
+    #[tokio::test]
+    async fn who_waits_is_woken_by_the_first() {
+        let index = Index::default();
+        let mut waiter = Box::pin(index.routes_wanted(Some("clinics")));
+        assert!(waiter.as_mut().now_or_never().is_none());
+        index.apply(integration("plain", 1, false));
+        assert!(waiter.as_mut().now_or_never().is_none());
+        index.apply(integration("one", 2, true));
+        waiter.await;
     }
 }

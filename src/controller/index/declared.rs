@@ -93,6 +93,13 @@ impl Watched for Guarded<ZoomIntegration> {
                 objects.apps.insert(id.to_owned(), name.clone());
             }
         }
+        if let Some((namespace, _)) = now.or(before).map(names) {
+            match (declares_gateway(before), declares_gateway(now)) {
+                (false, true) => objects.gateways.insert(namespace),
+                (true, false) => objects.gateways.remove(namespace),
+                _ => {}
+            }
+        }
     }
 
     fn only_asks(before: &Self, now: &Self) -> bool {
@@ -272,6 +279,15 @@ impl Watched for Guarded<ZoomConnection> {
         affected.extend(now.is_some().then_some(key));
         affected
     }
+}
+
+/// Whether an integration is to be reached through a Gateway.
+fn declares_gateway(integration: Option<&Guarded<ZoomIntegration>>) -> bool {
+    let webhook = integration
+        .and_then(readable)
+        .and_then(|integration| integration.spec.webhook.as_ref());
+    let endpoint = webhook.and_then(|webhook| webhook.endpoint.as_ref());
+    endpoint.is_some_and(|endpoint| endpoint.gateway.is_some())
 }
 
 /// Whether these differ only in when somebody last asked for another token.

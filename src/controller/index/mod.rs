@@ -25,6 +25,7 @@
 //! | which changes of Secrets are our own | `echoes` |
 //! | which Secrets exist | `existing` |
 //! | which objects have consents that are not over | `handed` |
+//! | does an integration declare a Gateway | `gateways` |
 
 mod accounts;
 mod away;
@@ -36,6 +37,7 @@ mod echoes;
 mod existing;
 mod facts;
 mod fleet;
+mod gateways;
 mod handed;
 mod objects;
 mod passes;

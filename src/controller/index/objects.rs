@@ -14,7 +14,7 @@ use k8s_openapi::api::{
 };
 use kube::core::DeserializeGuard;
 
-use super::{cache::Cache, facts::AppFacts, relation::Relation};
+use super::{cache::Cache, facts::AppFacts, gateways::Gateways, relation::Relation};
 use crate::{
     api::v1alpha1::{ZoomConnection, ZoomIntegration},
     controller::{
@@ -65,6 +65,8 @@ pub struct Objects {
     pub(super) apps: Relation<String, Name>,
     /// What the receivers of integrations know of removals.
     pub(super) removals: HashMap<Key, Removals>,
+    /// Where integrations declare a Gateway.
+    pub(super) gateways: Gateways,
 }
 
 /// Namespace and name.

@@ -66,6 +66,11 @@ impl Follower<'_> {
                         forget(&HashSet::new());
                     }
                     tokio::time::sleep(next.pause).await;
+                    if next.undefined && !index.wants_routes(scope) {
+                        // There are none, and whoever declares one is told of that by its own pass.
+                        forget(&HashSet::new());
+                        index.routes_wanted(scope).await;
+                    }
                     continue;
                 }
             };
@@ -134,12 +139,74 @@ impl Follower<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::{cell::Cell, time::Duration};
+
     use futures::{FutureExt as _, stream};
     use kube::core::DeserializeGuard;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
-    use crate::controller::{index::Guarded, queue::Limits};
+    use crate::{
+        api::v1alpha1::ZoomIntegration,
+        controller::{index::Guarded, integration::resources::HTTPRoute, queue::Limits},
+    };
+
+    fn exposed(version: u32, gateway: &Value) -> Guarded<ZoomIntegration> {
+        let object = serde_json::from_value(json!({
+            "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomIntegration",
+            "metadata": {
+                "name": "app", "namespace": "clinics", "uid": "app",
+                "resourceVersion": version.to_string(),
+            },
+            "spec": {
+                "app": {"kind": "ServerToServer"}, "credentials": {"secretRef": {"name": "zoom"}},
+                "scopes": {"required": []},
+                "webhook": {
+                    "sink": {"http": {"url": "https://sink"}},
+                    "endpoint": {"host": "hooks.example.com", "gateway": gateway},
+                },
+            },
+        }));
+        DeserializeGuard(Ok(object.unwrap()))
+    }
+
+    /// A cluster without the Gateway API.
+    #[tokio::test(start_paused = true)]
+    async fn a_kind_that_is_not_defined_is_looked_for_only_while_somebody_wants_it() {
+        let (index, outage) = (Index::default(), Outage::optional());
+        let requeue = Requeue::new(Limits::new(36));
+        let follower = Follower {
+            index: &index,
+            requeue: &requeue,
+            outage: &outage,
+            namespace: None,
+        };
+        let looks = Cell::new(0);
+        let events = stream::repeat_with(|| {
+            looks.set(looks.get() + 1);
+            let status = kube::core::Status::failure("404 page not found", "").with_code(404);
+            let error = kube::Error::Api(status.boxed());
+            Err(watcher::Error::InitialListFailed(error))
+        });
+        let mut following = std::pin::pin!(follower.follow::<HTTPRoute>(events, |_| {}));
+        let mut within = async |time: u64| {
+            let before = looks.get();
+            let time = Duration::from_secs(time);
+            let _ = tokio::time::timeout(time, following.as_mut()).await;
+            looks.get() - before
+        };
+        assert_eq!(within(24 * 3600).await, 1, "once at the start");
+        index.apply(exposed(1, &json!({"parentRefs": [{"name": "public"}]})));
+        assert_eq!(within(1).await, 1, "at once");
+        let often = within(600).await;
+        assert!(
+            (16..=30).contains(&often),
+            "about every 30 seconds: {often}"
+        );
+        index.apply(exposed(2, &json!(null)));
+        assert!(within(60).await <= 1);
+        assert_eq!(within(24 * 3600).await, 0);
+    }
 
     #[tokio::test]
     async fn a_late_deletion_takes_no_pass_from_the_successor() {
