@@ -15,7 +15,7 @@ use crate::{
         Context,
         error::Error,
         grants::handoff,
-        index::Guarded,
+        index::{Consent, Guarded},
         published::{self, Exactly},
         reader::Reads,
         schedule,
@@ -52,16 +52,17 @@ pub async fn sweep(context: &Context) {
     }
 }
 
-/// Nothing is asked while the watch knows of no consent. No version makes strays any more, so they are looked for until
-/// none is left. Returns whether there are any.
+/// Nothing is asked while the watch knows of no consent that may have to go. No version makes strays any more, so they
+/// are looked for until none is left. Returns whether there are any.
 async fn sweep_once(context: &Context, has_strays: bool) -> Result<bool, Error> {
     let namespace = &context.config.lease_namespace;
     let secrets: Reads<Secret> = context.reader.within(namespace);
     let now = Timestamp::now();
-    let has_consents = !context.reader.index().has_no_consents();
+    let index = context.reader.index();
+    let has_due = index.may_have_consent(|consent, is_there| is_due(consent, is_there, now));
     let mut found_strays = false;
     for use_ in [
-        has_consents.then_some(label::CONSENT),
+        has_due.then_some(label::CONSENT),
         has_strays.then_some(label::GRANT),
     ]
     .into_iter()
@@ -175,14 +176,20 @@ fn redeemed_for(secret: &PartialObjectMeta<Secret>) -> Option<(&str, &str)> {
 fn is_old(secret: &PartialObjectMeta<Secret>, now: Timestamp) -> bool {
     let labels = secret.labels();
     let is_consent = labels.get(label::USE).map(String::as_str) == Some(label::CONSENT);
-    let life = if labels.contains_key(label::REDEEMED) {
-        REDEEMED
-    } else {
-        UNREDEEMED
-    };
     let created = secret.creation_timestamp().map(|time| time.0);
-    (is_consent || is_stray(secret))
-        && created.is_some_and(|created| now > schedule::later(created, life))
+    (is_consent || is_stray(secret)) && is_over(created, labels.contains_key(label::REDEEMED), now)
+}
+
+fn is_over(created: Option<Timestamp>, is_redeemed: bool, now: Timestamp) -> bool {
+    let life = if is_redeemed { REDEEMED } else { UNREDEEMED };
+    created.is_some_and(|created| now > schedule::later(created, life))
+}
+
+/// Whether a consent may have to go, as far as the watches know: it is old, or [`is_left_behind`].
+fn is_due(consent: &Consent, is_there: bool, now: Timestamp) -> bool {
+    let is_redeemed = consent.is_redeemed;
+    is_over(consent.created, is_redeemed, now)
+        || is_redeemed && consent.connection.is_some() && !is_there
 }
 
 fn is_stray(secret: &PartialObjectMeta<Secret>) -> bool {
@@ -195,6 +202,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::controller::key::Key;
 
     fn old(name: &str, labels: &serde_json::Value, age_minutes: i64) -> bool {
         let now = Timestamp::from_second(1_000_000).unwrap();
@@ -215,6 +223,26 @@ mod tests {
         let redeemed = json!({(label::USE): label::CONSENT, (label::REDEEMED): "true"});
         assert!(!old("zoom-consent-a", &redeemed, 47 * 60));
         assert!(old("zoom-consent-a", &redeemed, 49 * 60));
+    }
+
+    #[test]
+    fn consents_are_listed_only_if_one_may_have_to_go() {
+        let now = Timestamp::from_second(1_000_000).unwrap();
+        let due = |age_minutes: i64, is_redeemed, connection: Option<Key>, is_there| {
+            let created = Timestamp::from_second(1_000_000 - 60 * age_minutes).ok();
+            let consent = Consent {
+                created,
+                is_redeemed,
+                connection,
+            };
+            is_due(&consent, is_there, now)
+        };
+        let ada = || Some(Key::connection("n", "ada"));
+        assert!(!due(29, false, ada(), true) && !due(29, false, ada(), false));
+        assert!(due(31, false, ada(), true) && due(31, false, None, false));
+        assert!(!due(31, true, ada(), true) && !due(31, true, None, false));
+        assert!(due(1, true, ada(), false), "its connection was deleted");
+        assert!(due(49 * 60, true, ada(), true));
     }
 
     #[test]

@@ -16,16 +16,18 @@ pub struct Handed {
     listing: Option<Consents>,
 }
 
-/// Names of Secrets by connection and by integration.
-type Consents = HashMap<Key, BTreeMap<String, Known>>;
+/// Names of Secrets by connection and by integration; by `None` those that name neither.
+type Consents = HashMap<Option<Key>, BTreeMap<String, Consent>>;
 
 /// What is known of a consent.
-#[derive(Debug)]
-struct Known {
+#[derive(Clone, Debug, Default)]
+pub struct Consent {
     /// When its Secret was created.
-    created: Option<Timestamp>,
+    pub created: Option<Timestamp>,
+    /// Whether its code was redeemed.
+    pub is_redeemed: bool,
     /// The connection that it is about.
-    connection: Option<Key>,
+    pub connection: Option<Key>,
 }
 
 // === impl Handed ===
@@ -44,33 +46,23 @@ impl Handed {
 
     /// A list names this one, or it is new, or changed. What it is about gets a pass, perhaps before the list has
     /// ended.
-    pub fn insert(
-        &mut self,
-        consent: &str,
-        created: Option<Timestamp>,
-        connection: Option<&Key>,
-        integration: Option<&Key>,
-    ) {
+    pub fn insert(&mut self, name: &str, consent: &Consent, integration: Option<&Key>) {
         let listing = self.listing.as_mut();
         for consents in [Some(&mut self.known), listing].into_iter().flatten() {
-            for key in [connection, integration].into_iter().flatten() {
-                let of = consents.entry(key.clone()).or_default();
-                let known = Known {
-                    created,
-                    connection: connection.cloned(),
-                };
-                of.insert(consent.to_owned(), known);
+            for key in concerned(consent.connection.as_ref(), integration) {
+                let of = consents.entry(key).or_default();
+                of.insert(name.to_owned(), consent.clone());
             }
         }
     }
 
     /// This one is gone.
     pub fn remove(&mut self, consent: &str, connection: Option<&Key>, integration: Option<&Key>) {
-        for key in [connection, integration].into_iter().flatten() {
-            if let Some(consents) = self.known.get_mut(key) {
+        for key in concerned(connection, integration) {
+            if let Some(consents) = self.known.get_mut(&key) {
                 consents.remove(consent);
                 if consents.is_empty() {
-                    self.known.remove(key);
+                    self.known.remove(&key);
                 }
             }
         }
@@ -84,7 +76,7 @@ impl Handed {
         if !self.is_complete {
             return None;
         }
-        let consents = self.known.get(key).into_iter().flatten();
+        let consents = self.known.get(&Some(key.clone())).into_iter().flatten();
         let is_others = |connection: Option<&Key>| {
             connection.is_some_and(|connection| connection != key && is_there(connection))
         };
@@ -94,16 +86,30 @@ impl Handed {
         Some(own.into_iter().map(|(_, name)| name.clone()).collect())
     }
 
-    /// Whether there is none at all. A watch that does not know all never says so.
+    /// Whether there may be a consent like this: one is known, or the watch does not know all.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.is_complete && self.known.is_empty()
+    pub fn may_have(&self, like: impl Fn(&Consent) -> bool) -> bool {
+        !self.is_complete || self.known.values().flat_map(BTreeMap::values).any(like)
     }
+}
+
+/// What a consent is filed under.
+fn concerned(connection: Option<&Key>, integration: Option<&Key>) -> Vec<Option<Key>> {
+    let keys = [connection, integration].into_iter().flatten();
+    let keys: Vec<_> = keys.cloned().map(Some).collect();
+    if keys.is_empty() { vec![None] } else { keys }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn about(connection: Option<&Key>) -> Consent {
+        Consent {
+            connection: connection.cloned(),
+            ..Consent::default()
+        }
+    }
 
     fn of(handed: &Handed, key: &Key) -> Option<Vec<String>> {
         handed.of(key, |_| false)
@@ -118,18 +124,39 @@ mod tests {
         let mut handed = Handed::default();
         assert_eq!(of(&handed, &ada), None, "nobody watches");
         handed.list();
-        handed.insert("c1", None, Some(&ada), Some(&app));
+        handed.insert("c1", &about(Some(&ada)), Some(&app));
         assert_eq!(of(&handed, &grace), None, "it goes on");
         handed.complete();
         assert_eq!(of(&handed, &grace), NONE);
         assert_eq!(of(&handed, &ada), Some(vec!["c1".into()]));
         assert_eq!(of(&handed, &app), Some(vec!["c1".into()]));
-        handed.insert("c2", None, Some(&ada), Some(&app));
+        handed.insert("c2", &about(Some(&ada)), Some(&app));
         handed.remove("c1", Some(&ada), Some(&app));
         assert_eq!(of(&handed, &ada), Some(vec!["c2".into()]), "another one");
         handed.remove("c2", Some(&ada), Some(&app));
         assert_eq!((of(&handed, &ada), of(&handed, &app)), (NONE, NONE));
-        assert!(handed.is_empty(), "nothing stays");
+        assert!(!handed.may_have(|_| true), "nothing stays");
+    }
+
+    #[test]
+    fn a_consent_that_may_exist_is_not_overlooked() {
+        let (ada, app) = (Key::connection("n", "ada"), Key::integration("n", "app"));
+        let redeemed = |handed: &Handed| handed.may_have(|consent| consent.is_redeemed);
+        let mut handed = Handed::default();
+        handed.list();
+        assert!(redeemed(&handed), "the list may name one");
+        handed.insert("c1", &about(Some(&ada)), Some(&app));
+        handed.complete();
+        assert!(!redeemed(&handed) && handed.may_have(|_| true));
+        let consent = Consent {
+            is_redeemed: true,
+            ..about(None)
+        };
+        handed.insert("c2", &consent, None);
+        assert!(redeemed(&handed), "its labels name nobody");
+        assert_eq!(of(&handed, &app), Some(vec!["c1".into()]));
+        handed.remove("c2", None, None);
+        assert!(!redeemed(&handed));
     }
 
     #[test]
@@ -139,8 +166,11 @@ mod tests {
         handed.list();
         handed.complete();
         for (name, created) in [("a", 30), ("b", 10), ("c", 20)] {
-            let created = Timestamp::from_second(created).ok();
-            handed.insert(name, created, Some(&ada), None);
+            let consent = Consent {
+                created: Timestamp::from_second(created).ok(),
+                ..about(Some(&ada))
+            };
+            handed.insert(name, &consent, None);
         }
         let names = of(&handed, &ada).unwrap();
         assert_eq!(names, ["b", "c", "a"]);
@@ -152,11 +182,11 @@ mod tests {
         let mut handed = Handed::default();
         handed.list();
         handed.complete();
-        handed.insert("c1", None, Some(&ada), Some(&app));
+        handed.insert("c1", &about(Some(&ada)), Some(&app));
         assert_eq!(handed.of(&app, |key| *key == ada), NONE);
         assert_eq!(handed.of(&ada, |_| true), Some(vec!["c1".into()]));
         // Without a connection in its labels, it is the integration's.
-        handed.insert("c2", None, None, Some(&app));
+        handed.insert("c2", &about(None), Some(&app));
         assert_eq!(handed.of(&app, |_| true), Some(vec!["c2".into()]));
     }
 
@@ -165,14 +195,14 @@ mod tests {
         let ada = Key::connection("n", "ada");
         let mut handed = Handed::default();
         handed.list();
-        handed.insert("gone", None, Some(&ada), None);
+        handed.insert("gone", &about(Some(&ada)), None);
         handed.complete();
         handed.list();
         assert_eq!(of(&handed, &ada), Some(vec!["gone".into()]), "not yet");
         handed.complete();
         assert_eq!(of(&handed, &ada), NONE);
         handed.list();
-        handed.insert("new", None, Some(&ada), None);
+        handed.insert("new", &about(Some(&ada)), None);
         assert_eq!(
             of(&handed, &ada),
             Some(vec!["new".into()]),

@@ -56,6 +56,7 @@ mod watched;
 pub use self::{
     coverage::Watch,
     fleet::{Figures, Member},
+    handed::Consent,
     objects::Guarded,
     presence::Presence,
     rivals::Claim,

@@ -1,10 +1,10 @@
 //! Whom a change of a Secret concerns, which Secrets exist, and which hand over consents.
 
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::PartialObjectMeta;
+use kube::{ResourceExt as _, api::PartialObjectMeta};
 
-use super::{cache::names, state::Index};
-use crate::controller::key::Key;
+use super::{cache::names, handed::Consent, state::Index};
+use crate::{api::label, controller::key::Key};
 
 /// All consents are in one namespace.
 const PAGES: &str = "";
@@ -126,8 +126,12 @@ impl Index {
         let version = secret.metadata.resource_version.as_deref();
         let mut state = self.lock();
         let created = secret.metadata.creation_timestamp.as_ref();
-        let created = created.map(|time| time.0);
-        state.handed.insert(name, created, connection, integration);
+        let consent = Consent {
+            created: created.map(|time| time.0),
+            is_redeemed: secret.labels().contains_key(label::REDEEMED),
+            connection: connection.cloned(),
+        };
+        state.handed.insert(name, &consent, integration);
         if state.consent_echoes.heard(PAGES, name, version).is_some() {
             return Vec::new();
         }
@@ -163,10 +167,15 @@ impl Index {
             .of(key, |connection| state.objects.has(connection))
     }
 
-    /// Whether the watch says that there is no consent at all.
+    /// Whether there may be a consent like this; one is also told whether its connection is there. The watch may lag
+    /// behind, and says so until it knows all.
     #[must_use]
-    pub fn has_no_consents(&self) -> bool {
-        self.lock().handed.is_empty()
+    pub fn may_have_consent(&self, like: impl Fn(&Consent, bool) -> bool) -> bool {
+        let state = self.lock();
+        let is_there = |connection: &Key| state.objects.has(connection);
+        state
+            .handed
+            .may_have(|consent| like(consent, consent.connection.as_ref().is_some_and(is_there)))
     }
 }
 
