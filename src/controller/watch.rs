@@ -182,6 +182,8 @@ impl Scope {
         let secrets = self.api::<PartialObjectMeta<Secret>>();
         let mut events = std::pin::pin!(watcher(secrets, every_secret()));
         let (index, scope) = (self.context.reader.index(), self.namespace.as_deref());
+        // There are more Secrets than anything else, and no pass begins before.
+        index.declared_listed(scope).await;
         while let Some(event) = events.next().await {
             match event {
                 Ok(Event::Init) => {
@@ -192,7 +194,7 @@ impl Scope {
                 // Most of them did not change.
                 Ok(Event::InitApply(secret)) => {
                     for key in index.secret_listed(&secret) {
-                        self.context.requeue.routine(key);
+                        self.context.requeue.listed(key);
                     }
                 }
                 Ok(Event::Apply(secret)) => self.requeue(index.secret_written(&secret)),

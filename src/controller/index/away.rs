@@ -35,6 +35,21 @@ impl Index {
         away
     }
 
+    /// Waits until no watch of a scope still lists declared resources for the first time.
+    pub async fn declared_listed(&self, scope: Option<&str>) {
+        let mut changes = self.lock().coverage.changes();
+        while self.is_listing(scope) {
+            // The index outlives every waiter.
+            let _ = changes.changed().await;
+        }
+    }
+
+    fn is_listing(&self, scope: Option<&str>) -> bool {
+        let state = self.lock();
+        let mut kinds = KINDS.iter();
+        kinds.any(|kind| state.coverage.is_pending(scope, kind.as_str()))
+    }
+
     /// Whether an integration of a namespace, or of any, declares a Gateway.
     #[must_use]
     pub fn wants_routes(&self, scope: Option<&str>) -> bool {
@@ -55,7 +70,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{api::v1alpha1::ZoomIntegration, controller::index::Guarded};
+    use crate::{
+        api::v1alpha1::ZoomIntegration,
+        controller::{index::Guarded, key::Kind},
+    };
 
     fn integration(name: &str, version: u32, is_exposed: bool) -> Guarded<ZoomIntegration> {
         let gateway = is_exposed.then(|| json!({"parentRefs": [{"name": "public"}]}));
@@ -99,6 +117,28 @@ mod tests {
         }
         assert!(!index.is_away("a") && index.is_watched("a"));
         assert!(index.away().is_empty());
+    }
+
+    #[tokio::test]
+    async fn the_end_of_the_lists_of_a_scope_is_awaited() {
+        let index = Index::default();
+        let set = |scope, kind: Kind, watch| {
+            index.set_watch(scope, kind.as_str(), watch);
+        };
+        for (scope, kind) in [
+            (Some("a"), KINDS[0]),
+            (Some("a"), KINDS[1]),
+            (None, KINDS[0]),
+        ] {
+            set(scope, kind, Watch::Pending);
+        }
+        let mut waiter = Box::pin(index.declared_listed(Some("a")));
+        assert!(waiter.as_mut().now_or_never().is_none());
+        set(Some("a"), KINDS[0], Watch::Complete);
+        assert!(waiter.as_mut().now_or_never().is_none(), "one of two");
+        set(Some("a"), KINDS[1], Watch::Unavailable);
+        waiter.await;
+        assert!(index.declared_listed(None).now_or_never().is_none());
     }
 
     #[test]

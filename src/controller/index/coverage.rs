@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use tokio::sync::watch;
+
 /// The state of a watch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Watch {
@@ -13,35 +15,53 @@ pub enum Watch {
     Unavailable,
 }
 
-/// The watches by their namespace (`None` for all of them) and kind.
+/// The watches.
 #[derive(Debug, Default)]
-pub struct Coverage(HashMap<(Option<String>, String), Watch>);
+pub struct Coverage {
+    /// By their namespace (`None` for all of them) and kind.
+    watches: HashMap<(Option<String>, String), Watch>,
+    changed: watch::Sender<()>,
+}
 
 // === impl Coverage ===
 
 impl Coverage {
     /// Records the state of a watch. Returns the previous one.
     pub fn set(&mut self, scope: Option<&str>, kind: &str, watch: Watch) -> Option<Watch> {
-        self.0.insert(key(scope, kind), watch)
+        let before = self.watches.insert(key(scope, kind), watch);
+        self.changed.send_replace(());
+        before
     }
 
     /// The state of the watch that covers a kind in a namespace. Without a watch, it is pending.
     #[must_use]
     pub fn get(&self, namespace: &str, kind: &str) -> Watch {
-        let own = self.0.get(&key(Some(namespace), kind));
-        let watch = own.or_else(|| self.0.get(&key(None, kind)));
+        let own = self.watches.get(&key(Some(namespace), kind));
+        let watch = own.or_else(|| self.watches.get(&key(None, kind)));
         watch.copied().unwrap_or(Watch::Unavailable)
+    }
+
+    /// Whether the watch of exactly this scope is still listing.
+    #[must_use]
+    pub fn is_pending(&self, scope: Option<&str>, kind: &str) -> bool {
+        self.watches.get(&key(scope, kind)) == Some(&Watch::Pending)
+    }
+
+    /// Tells of every later change.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
     }
 
     /// Whether there is a watch for a kind in a namespace.
     #[must_use]
     pub fn covers(&self, namespace: &str, kind: &str) -> bool {
-        self.0.contains_key(&key(Some(namespace), kind)) || self.0.contains_key(&key(None, kind))
+        self.watches.contains_key(&key(Some(namespace), kind))
+            || self.watches.contains_key(&key(None, kind))
     }
 
     /// The watches that cannot list their objects: namespace (`None`: all) and kind.
     pub fn unavailable(&self) -> impl Iterator<Item = (Option<&str>, &str)> {
-        let watches = self.0.iter();
+        let watches = self.watches.iter();
         let unavailable = watches.filter(|(_, watch)| **watch == Watch::Unavailable);
         unavailable.map(|((namespace, kind), _)| (namespace.as_deref(), kind.as_str()))
     }
@@ -49,7 +69,7 @@ impl Coverage {
     /// Whether no watch of a kind is still listing. An unavailable watch does not count.
     #[must_use]
     pub fn is_settled(&self, kind: &str) -> bool {
-        let mut watches = self.0.iter().filter(|((_, of), _)| of == kind);
+        let mut watches = self.watches.iter().filter(|((_, of), _)| of == kind);
         watches.all(|(_, watch)| *watch != Watch::Pending)
     }
 }

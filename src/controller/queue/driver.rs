@@ -16,6 +16,10 @@ use crate::controller::key::Key;
 /// How long after a panic an object gets another pass.
 const AFTER_PANIC: Duration = Duration::from_mins(1);
 
+/// So long an object waits that was only listed: what is new goes first, and is not to share the API server with
+/// thousands that were served before.
+const AFTER_LIST: Duration = Duration::from_millis(500);
+
 /// Requests passes.
 #[derive(Clone)]
 pub struct Requeue(Arc<Shared>);
@@ -45,22 +49,28 @@ impl Requeue {
 
     /// Requests a pass over an object that changed.
     pub fn now(&self, key: Key) {
-        self.push(key, Priority::CHANGE);
+        self.push(key, Duration::ZERO, Priority::CHANGE);
     }
 
     /// Requests a pass over an object of which somebody asks for another token, and nothing else.
     pub fn asked(&self, key: Key) {
-        self.push(key, Priority::DUE);
+        self.push(key, Duration::ZERO, Priority::DUE);
     }
 
     /// Requests a pass over an object because of what a person does, and nothing else.
     pub fn prompt(&self, key: Key) {
-        self.push(key, Priority::PROMPT);
+        self.push(key, Duration::ZERO, Priority::PROMPT);
     }
 
     /// Requests a pass over an object that is not known to have changed.
     pub fn routine(&self, key: Key) {
-        self.push(key, Priority::ROUTINE);
+        self.push(key, Duration::ZERO, Priority::ROUTINE);
+    }
+
+    /// Requests a pass over an object that a list concerns and that is not known to have changed: after a start, these
+    /// are all.
+    pub fn listed(&self, key: Key) {
+        self.push(key, AFTER_LIST, Priority::ROUTINE);
     }
 
     /// Forgets a deleted object, which gets no more passes.
@@ -80,8 +90,8 @@ impl Requeue {
         }
     }
 
-    fn push(&self, key: Key, priority: Priority) {
-        self.lock().push(key, Instant::now(), priority);
+    fn push(&self, key: Key, wait: Duration, priority: Priority) {
+        self.lock().push(key, Instant::now() + wait, priority);
         self.0.changed.notify_one();
     }
 

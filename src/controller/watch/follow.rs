@@ -50,11 +50,14 @@ impl Follower<'_> {
             }
         };
         let mut listed = HashSet::new();
+        // Whether the end of the list gives all objects a pass.
+        let mut is_first = true;
         while let Some(event) = events.next().await {
             let event = match event {
                 Ok(event) => event,
                 Err(error) => {
                     let next = self.outage.failed(&kind, &error);
+                    is_first |= next.unavailable;
                     if next.unavailable
                         && index.set_watch(scope, &kind, Watch::Unavailable)
                             == Some(Watch::Complete)
@@ -82,9 +85,15 @@ impl Follower<'_> {
                 }
                 Event::InitApply(object) => {
                     listed.insert((object.namespace().unwrap_or_default(), object.name_any()));
-                    self.requeue_told(index.told(object));
+                    let affected = index.told(object);
+                    self.requeue_told(if is_first {
+                        self.elsewhere(affected)
+                    } else {
+                        affected
+                    });
                 }
                 Event::InitDone => {
+                    is_first = false;
                     forget(&std::mem::take(&mut listed));
                     let before = index.set_watch(scope, &kind, Watch::Complete);
                     if before != Some(Watch::Complete) {
@@ -111,6 +120,14 @@ impl Follower<'_> {
         }
     }
 
+    /// Those that do not get a pass at the end of the list anyway, of which only the new ones are urgent.
+    fn elsewhere(&self, mut affected: Affected) -> Affected {
+        let is_listed = |key: &Key| self.namespace.is_none_or(|own| *own == *key.namespace);
+        affected.changed.retain(|key| !is_listed(key));
+        affected.asked = affected.asked.filter(|key| !is_listed(key));
+        affected
+    }
+
     fn requeue_told(&self, affected: Affected) {
         self.requeue(affected.changed);
         if let Some(key) = affected.asked {
@@ -124,7 +141,7 @@ impl Follower<'_> {
             if is_new {
                 self.requeue.now(key);
             } else {
-                self.requeue.routine(key);
+                self.requeue.listed(key);
             }
         }
     }
@@ -139,7 +156,10 @@ impl Follower<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::{cell::Cell, time::Duration};
+    use std::{
+        cell::{Cell, RefCell},
+        time::Duration,
+    };
 
     use futures::{FutureExt as _, stream};
     use kube::core::DeserializeGuard;
@@ -206,6 +226,63 @@ mod tests {
         index.apply(exposed(2, &json!(null)));
         assert!(within(60).await <= 1);
         assert_eq!(within(24 * 3600).await, 0);
+    }
+
+    /// A restart.
+    #[tokio::test(start_paused = true)]
+    async fn what_is_new_is_served_before_what_was_only_listed() {
+        let object = |name: &str, version: u32, observed: u32| -> Guarded<ZoomConnection> {
+            let object = serde_json::from_value(json!({
+                "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomConnection",
+                "metadata": {
+                    "name": name, "namespace": "clinics", "uid": name, "generation": 2,
+                    "resourceVersion": version.to_string(),
+                },
+                "spec": {"integrationRef": {"name": "app"}},
+                "status": {"observedGeneration": observed},
+            }));
+            DeserializeGuard(Ok(object.unwrap()))
+        };
+        let (index, outage) = (Index::default(), Outage::new(None));
+        let requeue = Requeue::new(Limits::new(36));
+        let follower = Follower {
+            index: &index,
+            requeue: &requeue,
+            outage: &outage,
+            namespace: None,
+        };
+        let due = || {
+            let passes = std::iter::from_fn(|| requeue.next().now_or_never());
+            let mut names: Vec<String> = passes.map(|key| key.name.to_string()).collect();
+            names.sort_unstable();
+            names.join(" ")
+        };
+        let served = RefCell::new(Vec::new());
+        let a_second_later = async |event| {
+            let at_once = due();
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            served.borrow_mut().extend([at_once, due()]);
+            Ok(event)
+        };
+        let first = [object("known", 1, 2), object("new", 2, 1)];
+        let again = [
+            object("known", 1, 2),
+            object("new", 2, 1),
+            object("late", 3, 2),
+        ];
+        let list = |objects: Vec<Guarded<ZoomConnection>>| {
+            let objects = objects.into_iter().map(Event::InitApply);
+            [Event::Init]
+                .into_iter()
+                .chain(objects)
+                .chain([Event::InitDone])
+        };
+        let events = list(first.into()).chain(list(again.into()));
+        let events = stream::iter(events).then(a_second_later);
+        follower.follow(events, |_| {}).await;
+        served.borrow_mut().retain(|names| !names.is_empty());
+        // What a later list tells is news.
+        assert_eq!(*served.borrow(), ["new", "known", "app late"]);
     }
 
     #[tokio::test]
