@@ -3,7 +3,6 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use contract::receiver::{Integration, Scheme};
-use jiff::SignedDuration;
 
 use super::{
     buffer::{self, backoff::Backoff},
@@ -66,9 +65,6 @@ pub struct Tuning {
     pub deadline: Duration,
     /// Between two looks at the signing secrets, and at the sink's credentials.
     pub secrets_interval: Duration,
-    /// For how long wrong signatures are answered 503 after right ones: Zoom sends those events again, up to
-    /// 85 minutes later, and a person may correct the secret meanwhile.
-    pub signature_patience: SignedDuration,
     /// How long ordinary facts wait for others before they are written.
     pub facts_pause: Duration,
     /// Pause between two looks at the states that the sink is told of.
@@ -101,7 +97,6 @@ impl Default for Tuning {
             // Leaves some of Zoom's three seconds for the network.
             deadline: Duration::from_millis(2800),
             secrets_interval: Duration::from_secs(1),
-            signature_patience: SignedDuration::from_hours(24),
             facts_pause: Duration::from_secs(5),
             lifecycle_interval: Duration::from_secs(10),
             lifecycle_backoff: Backoff::default(),

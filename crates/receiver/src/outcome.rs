@@ -47,8 +47,7 @@ pub enum RequestOutcome {
     Unauthenticated,
     /// The signature matches no live secret.
     UnknownSignature,
-    /// The same, although a signature was right before and the first wrong one is not long ago: probably the
-    /// secret token was regenerated.
+    /// The same, although a signature was right before: perhaps the secret token was regenerated.
     SignatureChanged,
     /// The same during a rotation of the secret: the new one may not be mounted yet.
     RotationAnnounced,

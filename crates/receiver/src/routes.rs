@@ -24,7 +24,7 @@ use contract::{
     facts::{REMOVED, SecretRole},
     receiver::ports::HEALTH,
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use memchr::memmem;
 use runtime::{admin::Readiness, http::Connection};
 use tokio::time;
@@ -73,8 +73,6 @@ pub struct Webhook {
     pub secrets: Secrets,
     /// Largest difference between the signed time and ours.
     pub tolerance: Duration,
-    /// For how long wrong signatures are answered 503 after right ones.
-    pub patience: SignedDuration,
     /// Answer URL validations only, unless events can be buffered.
     pub suspended: bool,
     /// Which events go on.
@@ -298,22 +296,21 @@ impl Webhook {
 
     /// Records a signature that matches no live secret. It is rejected for good, with two exceptions in
     /// which the secret may be at fault and 4xx would lose the event: a rotation is announced by a previous
-    /// secret, and Zoom may already sign with a new one that is not mounted here yet; or signatures were right
-    /// until not long ago.
+    /// secret, and Zoom may already sign with a new one that is not mounted here yet; or a signature was right
+    /// before. For how long wrong ones have come does not count: strangers can send them at any time, before
+    /// Zoom signs with a new secret.
     fn rejected(&self, secrets: &SigningSecrets, raw: &Raw, now: Timestamp) -> RequestOutcome {
         // What is forged is not parsed unless it may say something of interest.
         let may_be_removal = memmem::find(&raw.bytes, REMOVED.as_bytes()).is_some();
         let envelope = may_be_removal.then(|| Envelope::parse(&raw.bytes).ok());
         let envelope = envelope.flatten();
         let removal = envelope.as_ref().and_then(removal);
-        let mut since = None;
         let mut was_right = false;
         self.recorder.record(Urgency::Soon, |facts| {
             facts.rejected(now);
             was_right = facts.last_verified.is_some();
             let health = facts.health.get_or_insert_default();
             health.rejected(now);
-            since = health.wrong_signatures.map(|run| run.since);
             if let Some((user, account)) = removal {
                 health.removed(now, user, account);
             }
@@ -321,10 +318,9 @@ impl Webhook {
         if removal.is_some() {
             warn!("removal of the app with a wrong signature, not trusted");
         }
-        let is_recent = since.is_some_and(|since| now.duration_since(since) < self.patience);
         if secrets.get(SecretRole::Previous).is_some() {
             RequestOutcome::RotationAnnounced
-        } else if was_right && is_recent {
+        } else if was_right {
             RequestOutcome::SignatureChanged
         } else {
             RequestOutcome::UnknownSignature

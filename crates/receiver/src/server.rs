@@ -165,7 +165,6 @@ impl Receiver {
             authentication,
             secrets,
             tolerance: config.tolerance,
-            patience: tuning.signature_patience,
             suspended: config.suspended,
             filter: config.filter,
             intake: intake.clone(),

@@ -227,7 +227,7 @@ register! {
     /// requests are signed with the app's secret token
     SignatureVerified = "SignatureVerified" in [Delivery] on [EventsVerified(True)]
         for Nobody: "";
-    /// two or more requests in a row are signed with another secret token: it was regenerated in Zoom, or copied from another app or environment; or something in front of the receiver changes bodies, for example by writing JSON again. After valid signatures Zoom gets 503 for 24 hours, then 401
+    /// two or more requests in a row are signed with another secret token: it was regenerated in Zoom, or copied from another app or environment; or something in front of the receiver changes bodies, for example by writing JSON again. After a valid signature Zoom gets 503 and repeats each event for 85 minutes; before the first one it gets 401
     UnknownSignature = "UnknownSignature" in [Delivery] on [EventsVerified(False)]
         for AppOwner: "copy the Secret Token from the app's page in Zoom (General app: Features > Access; other apps: Feature) into the key `webhook-secret-token`. If it is the same, make the gateway, proxy or firewall in front pass request bodies on unchanged";
     /// Zoom's URL validation is signed with the app's secret token and asks for the signature of a text that the receiver does not sign

@@ -145,7 +145,7 @@ async fn suspended_or_without_a_sink_events_are_left_to_zooms_retry() {
         .start()
         .await;
     assert_eq!(receiver.status(&event(SECRET, BODY)).await, 503);
-    assert_eq!(receiver.status(&event("another secret", BODY)).await, 401);
+    assert_eq!(receiver.status(&event("another secret", BODY)).await, 503);
 }
 
 #[tokio::test]

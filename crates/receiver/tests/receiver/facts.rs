@@ -131,12 +131,12 @@ async fn each_port_serves_its_own_and_nothing_else() {
 async fn metrics_count_and_give_nothing_away() {
     let receiver = Fixture::new().await.start().await;
     assert_eq!(receiver.status(&event(SECRET, BODY)).await, 204);
-    assert_eq!(receiver.status(&event("wrong", BODY)).await, 401);
+    assert_eq!(receiver.status(&event("wrong", BODY)).await, 503);
     receiver
         .counted(r#"zoom_receiver_requests_total{outcome="delivered"} 1"#)
         .await;
     receiver
-        .counted(r#"zoom_receiver_requests_total{outcome="unknown_signature"} 1"#)
+        .counted(r#"zoom_receiver_requests_total{outcome="signature_changed"} 1"#)
         .await;
     receiver
         .counted(r#"zoom_receiver_sink_deliveries_total{outcome="delivered"} 1"#)

@@ -86,7 +86,6 @@ impl Fixture {
                     },
                     body_idle: client::PATIENCE,
                     drain_grace: Duration::ZERO,
-                    signature_patience: jiff::SignedDuration::ZERO,
                     ..Tuning::default()
                 },
             },

@@ -126,7 +126,7 @@ async fn a_token_that_reads_like_a_signed_event_is_not_answered() {
     assert_eq!(receiver.health().await["refusedValidations"]["count"], 10);
     // Nobody else causes that.
     let forged = ask("another secret", &json!("tok en"));
-    assert_eq!(receiver.status(&forged).await, 401);
+    assert_eq!(receiver.status(&forged).await, 503);
     assert_eq!(receiver.health().await["refusedValidations"]["count"], 10);
     is_answered(&receiver, SECRET).await;
     assert_eq!(receiver.health().await["refusedValidations"], Value::Null);

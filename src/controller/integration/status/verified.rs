@@ -54,12 +54,16 @@ pub(super) fn events_verified(
         || "No request with a valid signature has arrived yet.".to_owned(),
         |_| "Signatures were valid before.".to_owned(),
     );
+    let lost = facts.last_verified.map_or(
+        "They are answered 401, which Zoom does not repeat: their events are lost.",
+        |_| "They are answered 503, so Zoom sends each event again for up to 85 minutes; after that it is lost.",
+    );
     if let Some(run) = health.wrong_signatures.filter(|run| run.count >= ENOUGH) {
         return say(
             Status::False,
             Reason::UnknownSignature,
             format!(
-                "{} requests since {} are signed with another secret token, and their events are not accepted. {last_right} Copy the app's Secret Token from Zoom into key {} of Secret {}. If it is the same, something in front of the receiver may change bodies, for example by writing JSON again: let it pass them on unchanged. For a day after the last valid signature the receiver answers 503, so Zoom sends each event again for up to 85 minutes; after that the events are lost.",
+                "{} requests since {} are signed with another secret token, and their events are not accepted. {last_right} Copy the app's Secret Token from Zoom into key {} of Secret {}. If it is the same, something in front of the receiver may change bodies, for example by writing JSON again: let it pass them on unchanged. {lost}",
                 Count::of(run.count),
                 run.since,
                 spec.credentials.webhook_secret_token(),
