@@ -2,20 +2,24 @@
 
 use std::time::Instant;
 
-use super::{dead::DeadLetter, reader::Stopped, store::Entry};
+use super::{
+    dead::DeadLetter,
+    reader::{Found, Stopped},
+    schedule::Item,
+};
 use crate::{event::Event, sink::Failure};
 
 /// Where the events of one line come from and go to.
 pub trait Channel: Send {
-    /// One of many at work: while it waits it holds neither records nor permits.
-    const IS_LANE: bool;
     /// What a delivery holds while it is under way.
     type Turn: Send;
 
     /// Waits for events that follow in the queue, with `reads`, and for another destination. Cancel safe.
     fn wait(&mut self, reads: bool) -> impl Future<Output = Result<Wake, Stopped>> + Send;
     /// Events that follow in the queue, without waiting.
-    fn ahead(&mut self) -> impl Future<Output = Result<Vec<Entry>, Stopped>> + Send;
+    fn ahead(&mut self) -> impl Future<Output = Result<Vec<Item>, Stopped>> + Send;
+    /// The record of an event whose record is not in memory.
+    fn read(&mut self, sequence: u64) -> impl Future<Output = Result<Found, Stopped>> + Send;
     /// Whether the line ends once everything that was read is settled, because nothing follows.
     fn is_finished(&self) -> bool;
     /// What happens to an event that arrived at this second.
@@ -53,7 +57,7 @@ pub enum Decision {
 #[derive(Debug)]
 pub enum Wake {
     /// Events that follow in the queue.
-    Read(Vec<Entry>),
+    Read(Vec<Item>),
     /// The events go elsewhere from now on.
     Moved,
 }

@@ -28,9 +28,9 @@ use super::{
     command::{Command, Settle},
     dead::{DeadLetter, Reason},
     fresh::Fresh,
-    reader::{REREAD, Stopped, read_these},
+    reader::{Found, REREAD, Stopped},
     record::Record,
-    schedule::{Item, Rules, SHORT, Schedule, Step},
+    schedule::{Item, Rules, Schedule, Step},
     status::Status,
 };
 use crate::{
@@ -142,9 +142,6 @@ impl<C: Channel> Delivery<C> {
     /// Waits until then, or until there is a reason to look again; with `reads` also for the next events of the
     /// queue.
     async fn wait(&mut self, until: Option<Instant>, reads: bool) -> Result<(), Stopped> {
-        if C::IS_LANE && until.is_some_and(|until| until > Instant::now() + SHORT) {
-            self.schedule.forget_records();
-        }
         let due = async {
             match until {
                 Some(until) => time::sleep_until(until.into()).await,
@@ -160,7 +157,7 @@ impl<C: Channel> Delivery<C> {
         };
         match woken {
             Wakeup::Due => {}
-            Wakeup::Channel(Wake::Read(entries)) => self.schedule.push(entries),
+            Wakeup::Channel(Wake::Read(items)) => self.schedule.push(items),
             Wakeup::Channel(Wake::Moved) => self.schedule.retry_now(Instant::now()),
             Wakeup::Skip(skip) => self.skip(skip).await?,
         }
@@ -172,23 +169,30 @@ impl<C: Channel> Delivery<C> {
         let Some(item) = self.schedule.current() else {
             return Ok(());
         };
-        let (sequence, since, is_late) = (item.sequence, item.since, item.is_late);
+        let (sequence, since) = (item.sequence, item.since);
+        let (size, is_late) = (item.size, item.is_late);
         if let Decision::Wait(until) = self.channel.decide(since, self.is_urgent) {
             return self.wait(Some(until), false).await;
         }
-        // Not all records are kept in memory.
-        let held = self.schedule.current();
-        let record = match held.and_then(|item| item.record.clone()) {
-            None => self.reread(sequence).await?,
-            record => record,
+        let turn = self.turn(size).await?;
+        // Only now: who waits for its turn needs no memory for a body.
+        let found = match self.schedule.current().and_then(|item| item.record.clone()) {
+            Some(record) => Found::Record(record),
+            None => self.channel.read(sequence).await?,
         };
-        let Some(record) = record else {
-            // It is no longer in the queue: the store was lost.
-            self.schedule.take();
-            self.channel.settled(sequence);
-            return Ok(());
+        let record = match found {
+            Found::Record(record) => record,
+            Found::Gone => {
+                self.schedule.take();
+                self.channel.settled(sequence);
+                return Ok(());
+            }
+            Found::Later => {
+                drop(turn);
+                return self.wait(Some(Instant::now() + REREAD), false).await;
+            }
         };
-        let (turn, permit) = self.admit(record.size()).await?;
+        let permit = self.permit().await?;
         let event = match record.event() {
             Ok(event) => event,
             Err(error) => {
@@ -274,8 +278,8 @@ impl<C: Channel> Delivery<C> {
             return Ok(());
         }
         if self.schedule.lacks_probe() {
-            let entries = self.channel.ahead().await?;
-            self.schedule.push(entries);
+            let items = self.channel.ahead().await?;
+            self.schedule.push(items);
         }
         let is_urgent = *self.common.urgent.borrow();
         let given_up = self
@@ -349,14 +353,13 @@ impl<C: Channel> Delivery<C> {
         let _ = self.common.commands.send(Command::Settle(settle));
     }
 
-    /// Acquires what one attempt needs: first the turn, then the permit to settle. All lines acquire in this order,
-    /// and nothing is kept from one attempt to the next: who waits for its turn holds nothing that others need.
-    async fn admit(&self, bytes: usize) -> Result<(C::Turn, OwnedSemaphorePermit), Stopped> {
-        let turn = tokio::select! {
-            turn = self.channel.acquire(bytes) => turn,
-            () = self.common.stop.requested() => return Err(Stopped),
-        };
-        Ok((turn, self.permit().await?))
+    /// Acquires what an attempt at so many bytes needs first; the record and the permit to settle follow. All lines acquire
+    /// in this order and keep nothing for the next attempt: who waits for its turn holds nothing that others need.
+    async fn turn(&self, bytes: usize) -> Result<C::Turn, Stopped> {
+        tokio::select! {
+            turn = self.channel.acquire(bytes) => Ok(turn),
+            () = self.common.stop.requested() => Err(Stopped),
+        }
     }
 
     /// Acquires the permit to settle one event, which bounds the uncommitted deliveries.
@@ -367,18 +370,16 @@ impl<C: Channel> Delivery<C> {
         }
     }
 
-    /// The record of one event that was read before; `None` when it has left the queue.
+    /// The record of one event; `None` when it has left the queue.
     async fn reread(&mut self, sequence: u64) -> Result<Option<Record>, Stopped> {
         loop {
-            let Common {
-                commands, fresh, ..
-            } = &self.common;
-            if let Some(entries) = read_these(commands, fresh, vec![sequence]).await? {
-                return Ok(entries.into_iter().next().map(|entry| entry.record));
-            }
-            tokio::select! {
-                () = time::sleep(REREAD) => {}
-                () = self.common.stop.requested() => return Err(Stopped),
+            match self.channel.read(sequence).await? {
+                Found::Record(record) => return Ok(Some(record)),
+                Found::Gone => return Ok(None),
+                Found::Later => tokio::select! {
+                    () = time::sleep(REREAD) => {}
+                    () = self.common.stop.requested() => return Err(Stopped),
+                },
             }
         }
     }

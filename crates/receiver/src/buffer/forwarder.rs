@@ -9,8 +9,8 @@ use super::{
     channel::{Channel, Decision, Wake},
     dead::DeadLetter,
     delivery::{Common, Delivery, Skip},
-    reader::{Stopped, next_events, read},
-    store::Entry,
+    reader::{Found, Stopped, next_events, read, read_one},
+    schedule::Item,
 };
 use crate::{
     event::Event,
@@ -64,7 +64,6 @@ impl Forwarder {
 // === impl Queue ===
 
 impl Channel for Queue {
-    const IS_LANE: bool = false;
     type Turn = ();
 
     async fn wait(&mut self, reads: bool) -> Result<Wake, Stopped> {
@@ -78,10 +77,11 @@ impl Channel for Queue {
             ..
         } = &mut self.common;
         let read = next_events(commands, fresh, status, &mut self.from).await;
-        read.map(Wake::Read).ok_or(Stopped)
+        let items = read.map(|entries| entries.into_iter().map(Item::from).collect());
+        items.map(Wake::Read).ok_or(Stopped)
     }
 
-    async fn ahead(&mut self) -> Result<Vec<Entry>, Stopped> {
+    async fn ahead(&mut self) -> Result<Vec<Item>, Stopped> {
         let status = *self.common.status.borrow();
         if !status.open || status.totals.next <= self.from {
             return Ok(Vec::new());
@@ -94,7 +94,14 @@ impl Channel for Queue {
         if let Some(last) = entries.last() {
             self.from = last.sequence + 1;
         }
-        Ok(entries)
+        Ok(entries.into_iter().map(Item::from).collect())
+    }
+
+    async fn read(&mut self, sequence: u64) -> Result<Found, Stopped> {
+        let Common {
+            commands, fresh, ..
+        } = &self.common;
+        read_one(commands, fresh, sequence).await
     }
 
     fn is_finished(&self) -> bool {

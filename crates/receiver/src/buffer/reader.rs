@@ -7,7 +7,7 @@ use tokio::{
     time,
 };
 
-use super::{command::Command, fresh::Fresh, status::Status, store::Entry};
+use super::{command::Command, fresh::Fresh, record::Record, status::Status, store::Entry};
 
 /// Pause between two attempts to read from a store that is not open.
 pub const REREAD: Duration = Duration::from_secs(1);
@@ -15,6 +15,17 @@ pub const REREAD: Duration = Duration::from_secs(1);
 /// Delivery stops: shutdown was requested, or the store's thread has ended.
 #[derive(Clone, Copy, Debug)]
 pub struct Stopped;
+
+/// What became of the wish to read an event.
+#[derive(Debug)]
+pub enum Found {
+    /// Its record.
+    Record(Record),
+    /// It is no longer in the queue: the store was lost.
+    Gone,
+    /// The store cannot be read now.
+    Later,
+}
 
 /// The next events of the queue, in order, once there are some. `None` when the store's thread has ended.
 /// Cancel safe.
@@ -77,4 +88,21 @@ pub async fn read_these(
     let command = Command::ReadThese(sequences, reply);
     commands.send(command).map_err(|_| Stopped)?;
     Ok(entries.await.ok().map(|entries| fresh.complete(entries)))
+}
+
+/// One event that is pending.
+///
+/// # Errors
+/// When the store's thread has ended.
+pub async fn read_one(
+    commands: &Sender<Command>,
+    fresh: &Fresh,
+    sequence: u64,
+) -> Result<Found, Stopped> {
+    let entries = read_these(commands, fresh, vec![sequence]).await?;
+    Ok(match entries.map(|entries| entries.into_iter().next()) {
+        Some(Some(entry)) => Found::Record(entry.record),
+        Some(None) => Found::Gone,
+        None => Found::Later,
+    })
 }

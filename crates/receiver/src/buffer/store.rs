@@ -136,18 +136,16 @@ impl Store {
         Ok(entries)
     }
 
-    /// Shows each pending event, in order: its place and its record.
+    /// Shows each pending event, in order: its place, its arrival and its record.
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub fn each_pending(&self, mut show: impl FnMut(u64, &[u8])) -> Result<(), StoreError> {
+    pub fn each_pending(&self, mut show: impl FnMut(u64, i64, &[u8])) -> Result<(), StoreError> {
         let queue = self.database.begin_read()?.open_table(QUEUE)?;
         for item in queue.iter()? {
             let (sequence, guard) = item?;
-            show(
-                sequence.value(),
-                guard.value().get(SINCE..).unwrap_or_default(),
-            );
+            let (since, record) = parts(guard.value());
+            show(sequence.value(), since, record);
         }
         Ok(())
     }
@@ -265,15 +263,21 @@ impl Store {
 }
 
 fn entry(sequence: u64, value: &[u8]) -> Entry {
+    let (since, record) = parts(value);
+    Entry {
+        sequence,
+        since,
+        record: Record::Bytes(Bytes::copy_from_slice(record)),
+    }
+}
+
+/// Arrival and record.
+fn parts(value: &[u8]) -> (i64, &[u8]) {
     // A value that is too short fails to decode as an event later.
     let (since, record) = value
         .split_first_chunk::<SINCE>()
         .unwrap_or((&[0; SINCE], value));
-    Entry {
-        sequence,
-        since: i64::from_le_bytes(*since),
-        record: Record::Bytes(Bytes::copy_from_slice(record)),
-    }
+    (i64::from_le_bytes(*since), record)
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ use super::{
     command::{Command, Settle},
     directory::{BufferDirectory, OpenMode},
     fresh::Fresh,
-    lanes::index::{Account, LaneIndex, Room},
+    lanes::index::{Account, LaneIndex, Pending, Room},
     letters::Letters,
     metrics::BufferMetrics,
     record,
@@ -195,12 +195,12 @@ impl Writer {
         store.each_dead(|place, letter| self.letters.added(place, letter))?;
         let mut accounts: HashSet<Account> = HashSet::new();
         let mut pending = Vec::new();
-        store.each_pending(|sequence, bytes| {
+        store.each_pending(|sequence, since, bytes| {
             let account = record::account(bytes).unwrap_or_default();
             let known = accounts.get(&*account).cloned();
             let account = known.unwrap_or_else(|| Account::from(account));
             accounts.insert(Arc::clone(&account));
-            pending.push((account, sequence, bytes.len()));
+            pending.push((account, Pending::new(sequence, since, bytes.len())));
         })?;
         lanes.rebuild(pending);
         Ok(())
@@ -226,7 +226,7 @@ impl Writer {
     }
 
     /// A transaction is on the disk: what is known in memory follows.
-    fn index(&self, batch: &mut Batch, done: &Done, settles: &[Settle]) {
+    fn index(&self, now: i64, batch: &mut Batch, done: &Done, settles: &[Settle]) {
         let Some(lanes) = &self.lanes else {
             return;
         };
@@ -248,7 +248,7 @@ impl Writer {
             .iter()
             .flat_map(|resolved| resolved.replayed.clone());
         let removed = settles.iter().map(|settle| settle.sequence);
-        lanes.committed(stored, replayed, removed);
+        lanes.committed(now, stored, replayed, removed);
     }
 
     /// Dead letters of accounts that hold more than their share, of those that this batch gives something to.
@@ -368,7 +368,7 @@ impl Writer {
             // Before any reply: the next reservation must not count it twice.
             append.room.release();
         }
-        self.index(batch, &done, settled);
+        self.index(now, batch, &done, settled);
         self.metrics.committed(batch.appends.len());
         for settle in settles.take(count) {
             if let Some((_, letter)) = settle.dead {

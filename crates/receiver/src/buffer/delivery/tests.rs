@@ -20,18 +20,21 @@ struct Failing {
 }
 
 impl Channel for Failing {
-    const IS_LANE: bool = true;
     type Turn = ();
 
     async fn wait(&mut self, reads: bool) -> Result<Wake, Stopped> {
         match self.unread.take_if(|_| reads) {
-            Some(entry) => Ok(Wake::Read(vec![entry])),
+            Some(entry) => Ok(Wake::Read(vec![entry.into()])),
             None => future::pending().await,
         }
     }
 
-    async fn ahead(&mut self) -> Result<Vec<Entry>, Stopped> {
+    async fn ahead(&mut self) -> Result<Vec<Item>, Stopped> {
         Ok(Vec::new())
+    }
+
+    async fn read(&mut self, _sequence: u64) -> Result<Found, Stopped> {
+        Ok(Found::Gone)
     }
 
     fn is_finished(&self) -> bool {

@@ -25,8 +25,19 @@ pub struct LaneIndex(Arc<Shared>);
 pub struct Room {
     index: LaneIndex,
     account: Account,
+    /// Size of the record.
+    record: usize,
     /// 0 once it is stored.
     bytes: u64,
+}
+
+/// An event that no lane has settled. Small: there may be millions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pending {
+    sequence: u64,
+    /// Seconds since the epoch.
+    since: u32,
+    record: u32,
 }
 
 #[derive(Debug)]
@@ -55,12 +66,6 @@ struct Lane {
     /// Size of those that are about to be stored.
     reserved: u64,
     is_fresh: bool,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Pending {
-    sequence: u64,
-    bytes: u64,
 }
 
 // === impl LaneIndex ===
@@ -94,14 +99,16 @@ impl LaneIndex {
         Some(Room {
             index: self.clone(),
             account,
+            record,
             bytes,
         })
     }
 
-    /// A transaction is on the disk: it has stored these events, appended these from dead letters (account,
-    /// place, record's size), and removed those.
+    /// A transaction is on the disk: in this second it has stored these events, appended these from dead letters
+    /// (account, place, record's size), and removed those.
     pub fn committed(
         &self,
+        now: i64,
         stored: impl IntoIterator<Item = (Room, u64)>,
         replayed: impl IntoIterator<Item = (String, u64, usize)>,
         removed: impl IntoIterator<Item = u64>,
@@ -112,11 +119,11 @@ impl LaneIndex {
             if let Some(lane) = state.lanes.get_mut(&room.account) {
                 lane.reserved = lane.reserved.saturating_sub(bytes);
             }
-            state.push(&room.account, sequence, bytes);
+            state.push(&room.account, Pending::new(sequence, now, room.record));
         }
         for (account, sequence, record) in replayed {
             let account = state.account(&account);
-            state.push(&account, sequence, charge(record));
+            state.push(&account, Pending::new(sequence, now, record));
         }
         for sequence in removed {
             if let Some((account, bytes)) = state.settled.remove(&sequence)
@@ -133,22 +140,22 @@ impl LaneIndex {
         }
     }
 
-    /// The store was opened and has these events: account, place, record's size. They were read before: who
-    /// reserves space must not wait for the disk.
-    pub fn rebuild(&self, events: impl IntoIterator<Item = (Account, u64, usize)>) {
+    /// The store was opened and has these events. They were read before: who reserves space must not wait for the
+    /// disk.
+    pub fn rebuild(&self, events: impl IntoIterator<Item = (Account, Pending)>) {
         let mut state = self.state();
         let settled = std::mem::take(&mut state.settled);
         for lane in state.lanes.values_mut() {
             lane.pending.clear();
             lane.stored = 0;
         }
-        for (account, sequence, record) in events {
-            let bytes = charge(record);
-            if settled.contains_key(&sequence) {
+        for (account, pending) in events {
+            if settled.contains_key(&pending.sequence) {
+                let bytes = pending.bytes();
                 state.lanes.entry(Arc::clone(&account)).or_default().stored += bytes;
-                state.settled.insert(sequence, (account, bytes));
+                state.settled.insert(pending.sequence, (account, bytes));
             } else {
-                state.push(&account, sequence, bytes);
+                state.push(&account, pending);
             }
         }
         for (sequence, (account, _)) in settled {
@@ -172,14 +179,15 @@ impl LaneIndex {
         if let Ok(at) = found
             && let Some(pending) = lane.pending.remove(at)
         {
-            let settled = (Arc::clone(account), pending.bytes);
+            let settled = (Arc::clone(account), pending.bytes());
             state.settled.insert(sequence, settled);
         }
     }
 
-    /// Events of an account from this place on: at most `count`, and no further one once they have `bytes`.
+    /// Events of an account from this place on: at most `count`, and after the first only such that all fit into
+    /// `bytes`.
     #[must_use]
-    pub fn after(&self, account: &str, from: u64, count: usize, bytes: u64) -> Vec<u64> {
+    pub fn after(&self, account: &str, from: u64, count: usize, bytes: usize) -> Vec<Pending> {
         let state = self.state();
         let Some(lane) = state.lanes.get(account) else {
             return Vec::new();
@@ -187,14 +195,14 @@ impl LaneIndex {
         let start = lane
             .pending
             .partition_point(|pending| pending.sequence < from);
-        let mut size = 0;
+        let mut size = 0_usize;
         let fits = |pending: &&Pending| {
-            let is_room = size < bytes;
-            size += pending.bytes;
-            is_room
+            let is_first = size == 0;
+            size = size.saturating_add(pending.size());
+            is_first || size <= bytes
         };
         let found = lane.pending.range(start..).take(count).take_while(fits);
-        found.map(|pending| pending.sequence).collect()
+        found.copied().collect()
     }
 
     /// Whether an account has an event that no lane has settled.
@@ -241,7 +249,8 @@ impl LaneIndex {
     /// What an account has, in order.
     #[cfg(test)]
     fn pending(&self, account: &str) -> Vec<u64> {
-        self.after(account, 0, usize::MAX, u64::MAX)
+        let all = self.after(account, 0, usize::MAX, usize::MAX);
+        all.iter().map(Pending::sequence).collect()
     }
 
     fn take_fresh(&self) -> Vec<Account> {
@@ -271,10 +280,10 @@ impl State {
         }
     }
 
-    fn push(&mut self, account: &Account, sequence: u64, bytes: u64) {
+    fn push(&mut self, account: &Account, pending: Pending) {
         let lane = self.lanes.entry(Arc::clone(account)).or_default();
-        lane.stored += bytes;
-        lane.pending.push_back(Pending { sequence, bytes });
+        lane.stored += pending.bytes();
+        lane.pending.push_back(pending);
         if !std::mem::replace(&mut lane.is_fresh, true) {
             self.fresh.push(Arc::clone(account));
         }
@@ -284,6 +293,42 @@ impl State {
         if self.lanes.get(account).is_some_and(Lane::is_empty) {
             self.lanes.remove(account);
         }
+    }
+}
+
+// === impl Pending ===
+
+impl Pending {
+    /// The event at this place, which came in this second, and the size of its record.
+    #[must_use]
+    pub fn new(sequence: u64, since: i64, record: usize) -> Self {
+        Self {
+            sequence,
+            since: u32::try_from(since.max(0)).unwrap_or(u32::MAX),
+            record: u32::try_from(record).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// Its place in the queue.
+    #[must_use]
+    pub fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// Arrival, seconds since the epoch.
+    #[must_use]
+    pub fn since(&self) -> i64 {
+        self.since.into()
+    }
+
+    /// Size of its record.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        usize::try_from(self.record).unwrap_or(usize::MAX)
+    }
+
+    fn bytes(&self) -> u64 {
+        charge(self.size())
     }
 }
 

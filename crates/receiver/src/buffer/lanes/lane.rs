@@ -1,6 +1,7 @@
 //! The lane of one account: its events from the index, to wherever its route leads at the moment.
 
 use std::{
+    collections::VecDeque,
     sync::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -9,13 +10,10 @@ use std::{
 };
 
 use jiff::Timestamp;
-use tokio::{
-    sync::{Notify, OwnedSemaphorePermit, watch},
-    time,
-};
+use tokio::sync::{Notify, OwnedSemaphorePermit, watch};
 
 use super::{
-    index::{Account, LaneIndex},
+    index::{Account, LaneIndex, Pending},
     pools::{self, Pool, Pools},
 };
 use crate::{
@@ -23,7 +21,8 @@ use crate::{
         channel::{Channel, Decision, Wake},
         dead::DeadLetter,
         delivery::Common,
-        reader::{REREAD, Stopped, read_these},
+        reader::{Found, Stopped, read_these},
+        schedule::Item,
         store::Entry,
     },
     event::Event,
@@ -32,10 +31,10 @@ use crate::{
     sink::{Failure, SinkError},
 };
 
-/// Most events of one read.
+/// Most events of one look at the index, and of one read.
 const READ: usize = 8;
-/// No further event once one read has so many bytes: thousands of lanes may read at a time.
-const READ_BYTES: u64 = 8 * 1024;
+/// Most bytes of one read of several events.
+const READ_BYTES: usize = 16 * 1024;
 
 /// Failures in a row after which a sink is slow.
 const FAILING: u32 = 2;
@@ -67,12 +66,21 @@ pub struct Lane {
     failing: Arc<AtomicU64>,
     /// How many events this lane had set aside at the last report.
     reported: usize,
-    /// The first place that was not read.
+    /// The first place that was not looked at.
     from: u64,
+    /// What was read together with the last event that was sent.
+    read: Option<ReadAhead>,
     /// Where the last event was to go.
     place: Option<Place>,
     /// Deliveries that failed in a row.
     failures: u32,
+}
+
+/// Events that follow, and the memory for them. Few small ones: who waits for its turn holds nothing else.
+#[derive(Debug)]
+struct ReadAhead {
+    entries: VecDeque<Entry>,
+    _memory: OwnedSemaphorePermit,
 }
 
 /// What a delivery holds.
@@ -101,6 +109,7 @@ impl Lane {
             failing,
             reported: 0,
             from: 0,
+            read: None,
             place: None,
             failures: 0,
         }
@@ -135,84 +144,112 @@ impl Lane {
         }
     }
 
-    async fn next(&mut self) -> Result<Vec<Entry>, Stopped> {
+    /// Events that were not looked at. Without their records: those are read when it is their turn.
+    fn look(&mut self) -> Vec<Item> {
+        let index = &self.shared.index;
+        let found = index.after(&self.account, self.from, READ, usize::MAX);
+        if let Some(last) = found.last() {
+            self.from = last.sequence() + 1;
+        }
+        let unread = |event: &Pending| Item::unread(event.sequence(), event.since(), event.size());
+        found.iter().map(unread).collect()
+    }
+
+    async fn next(&mut self) -> Vec<Item> {
         loop {
-            let arrived = self.arrived.notified();
-            let places = self
-                .shared
-                .index
-                .after(&self.account, self.from, READ, READ_BYTES);
-            let Some(last) = places.last().copied() else {
-                arrived.await;
-                continue;
-            };
-            let Some(entries) = self.read(places.clone()).await? else {
-                time::sleep(REREAD).await;
-                continue;
-            };
-            self.from = last + 1;
-            self.forget_lost(&places, &entries);
-            if !entries.is_empty() {
-                return Ok(entries);
+            let arrived = Arc::clone(&self.arrived);
+            let arrived = arrived.notified();
+            let items = self.look();
+            if !items.is_empty() {
+                return items;
             }
+            arrived.await;
         }
     }
 
-    async fn read(&self, places: Vec<u64>) -> Result<Option<Vec<Entry>>, Stopped> {
-        let Common {
-            commands, fresh, ..
-        } = &self.shared.common;
-        read_these(commands, fresh, places).await
+    /// What was read of an event already.
+    fn take_read(&mut self, sequence: u64) -> Option<Entry> {
+        let entries = &mut self.read.as_mut()?.entries;
+        let at = entries.iter().position(|entry| entry.sequence == sequence);
+        at.and_then(|at| entries.remove(at))
     }
 
-    /// Events that the store no longer has do not stay in the index.
-    fn forget_lost(&self, places: &[u64], entries: &[Entry]) {
-        for place in places {
-            if !entries.iter().any(|entry| entry.sequence == *place) {
-                self.shared.index.settle(&self.account, *place);
-            }
-        }
+    /// Which events are read together with this one. Behind a sink that fails or is slow none is needed soon.
+    fn together(&self, sequence: u64) -> Vec<u64> {
+        let is_slow = self.tenant().is_some_and(|tenant| tenant.is_slow());
+        let count = if is_slow || self.failures > 0 {
+            1
+        } else {
+            READ
+        };
+        let index = &self.shared.index;
+        let found = index.after(&self.account, sequence, count, READ_BYTES);
+        let following = found.iter().map(Pending::sequence);
+        let following = following.filter(|place| *place != sequence);
+        std::iter::once(sequence).chain(following).collect()
+    }
+
+    /// Keeps what was read beside the event that is sent, if there is memory for it.
+    fn keep(&mut self, entries: VecDeque<Entry>) {
+        let bytes = entries.iter().map(|entry| entry.record.size()).sum();
+        self.read = if entries.is_empty() {
+            None
+        } else {
+            let memory = self.shared.pools.ahead(bytes);
+            memory.map(|memory| ReadAhead {
+                entries,
+                _memory: memory,
+            })
+        };
     }
 }
 
 impl Channel for Lane {
-    const IS_LANE: bool = true;
     type Turn = Turn;
 
     async fn wait(&mut self, reads: bool) -> Result<Wake, Stopped> {
-        let moved = self.moved();
-        let wake = tokio::select! {
-            read = self.next(), if reads => read.map(Wake::Read),
-            () = moved => Ok(Wake::Moved),
-        };
-        if matches!(wake, Ok(Wake::Moved)) {
-            // Told once.
-            self.place = None;
+        if !reads {
+            self.read = None;
         }
-        wake
+        let moved = self.moved();
+        tokio::select! {
+            items = self.next(), if reads => Ok(Wake::Read(items)),
+            () = moved => {
+                // Told once.
+                self.place = None;
+                Ok(Wake::Moved)
+            }
+        }
     }
 
-    async fn ahead(&mut self) -> Result<Vec<Entry>, Stopped> {
-        let places = self
-            .shared
-            .index
-            .after(&self.account, self.from, READ, READ_BYTES);
-        let Some(last) = places.last().copied() else {
-            return Ok(Vec::new());
+    async fn ahead(&mut self) -> Result<Vec<Item>, Stopped> {
+        Ok(self.look())
+    }
+
+    async fn read(&mut self, sequence: u64) -> Result<Found, Stopped> {
+        if let Some(entry) = self.take_read(sequence) {
+            return Ok(Found::Record(entry.record));
+        }
+        let Common {
+            commands, fresh, ..
+        } = &self.shared.common;
+        let entries = match fresh.take_these(&[sequence]) {
+            Some(entries) => Some(entries),
+            None => read_these(commands, fresh, self.together(sequence)).await?,
         };
-        let Some(entries) = self.read(places.clone()).await? else {
-            return Ok(Vec::new());
+        let Some(mut entries) = entries.map(VecDeque::from) else {
+            return Ok(Found::Later);
         };
-        self.from = last + 1;
-        self.forget_lost(&places, &entries);
-        Ok(entries)
+        let first = entries.pop_front_if(|first| first.sequence == sequence);
+        self.keep(entries);
+        Ok(first.map_or(Found::Gone, |entry| Found::Record(entry.record)))
     }
 
     fn is_finished(&self) -> bool {
         let next = self
             .shared
             .index
-            .after(&self.account, self.from, 1, u64::MAX);
+            .after(&self.account, self.from, 1, usize::MAX);
         next.is_empty()
     }
 
@@ -297,6 +334,7 @@ impl Channel for Lane {
 
     fn settled(&mut self, sequence: u64) {
         self.shared.index.settle(&self.account, sequence);
+        self.take_read(sequence);
         let is_nobodys = match &self.place {
             Some(Place::Unclaimed(_) | Place::Drop | Place::Own(_, None)) => {
                 !self.account.is_empty()

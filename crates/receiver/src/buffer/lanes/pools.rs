@@ -15,6 +15,8 @@ const OWN: usize = 32;
 const BYTES: usize = 64 * 1024;
 /// Most permits of one delivery.
 const MOST: usize = 16;
+/// Most bytes that lanes read ahead, all of them together.
+const AHEAD: usize = 512 * 1024;
 
 /// The permits of all lanes.
 #[derive(Debug)]
@@ -22,6 +24,7 @@ pub struct Pools {
     quick: Arc<Semaphore>,
     slow: Arc<Semaphore>,
     own: Arc<Semaphore>,
+    ahead: Arc<Semaphore>,
 }
 
 /// Whose permits a delivery needs.
@@ -53,6 +56,13 @@ impl Pools {
         // Never closed.
         Arc::clone(pool).acquire_many_owned(permits).await.ok()
     }
+
+    /// Memory for so many bytes that are read ahead, if there is some.
+    #[must_use]
+    pub fn ahead(&self, bytes: usize) -> Permit {
+        let bytes = u32::try_from(bytes).ok()?;
+        Arc::clone(&self.ahead).try_acquire_many_owned(bytes).ok()
+    }
 }
 
 impl Default for Pools {
@@ -61,6 +71,7 @@ impl Default for Pools {
             quick: Arc::new(Semaphore::new(QUICK)),
             slow: Arc::new(Semaphore::new(SLOW)),
             own: Arc::new(Semaphore::new(OWN)),
+            ahead: Arc::new(Semaphore::new(AHEAD)),
         }
     }
 }

@@ -30,9 +30,9 @@ use crate::{
         command::Command,
         dead::DeadLetter,
         fresh::Fresh,
-        reader::Stopped,
+        reader::{Found, Stopped, read_one},
         record::Record,
-        schedule::Rules,
+        schedule::{Item, Rules},
         status::Status,
         store::Entry,
     },
@@ -78,6 +78,9 @@ struct World {
     pace: usize,
     at_once: AtomicUsize,
     most: AtomicUsize,
+    /// Records that are in memory for a delivery.
+    held: AtomicUsize,
+    most_held: AtomicUsize,
 }
 
 /// The lane of an account with a scripted sink.
@@ -85,10 +88,11 @@ struct World {
 struct Scripted {
     account: usize,
     manner: Manner,
-    unread: VecDeque<Entry>,
+    unread: VecDeque<u64>,
     failures: u32,
     /// Events that are no fifth one, and are not accepted.
     others: usize,
+    common: Common,
     world: Arc<World>,
     pools: Arc<Pools>,
     /// Of the tenant whose sink hangs, whatever the number of its accounts.
@@ -96,19 +100,24 @@ struct Scripted {
 }
 
 impl Channel for Scripted {
-    const IS_LANE: bool = true;
     type Turn = (Permit, Permit);
 
     async fn wait(&mut self, reads: bool) -> Result<Wake, Stopped> {
         let next = if reads { self.unread.pop_front() } else { None };
         match next {
-            Some(entry) => Ok(Wake::Read(vec![entry])),
+            Some(place) => Ok(Wake::Read(vec![unread(place)])),
             None => std::future::pending().await,
         }
     }
 
-    async fn ahead(&mut self) -> Result<Vec<Entry>, Stopped> {
-        Ok(self.unread.pop_front().into_iter().collect())
+    async fn ahead(&mut self) -> Result<Vec<Item>, Stopped> {
+        Ok(self.unread.pop_front().into_iter().map(unread).collect())
+    }
+
+    async fn read(&mut self, sequence: u64) -> Result<Found, Stopped> {
+        let held = self.world.held.fetch_add(1, Ordering::Relaxed) + 1;
+        self.world.most_held.fetch_max(held, Ordering::Relaxed);
+        read_one(&self.common.commands, &self.common.fresh, sequence).await
     }
 
     fn is_finished(&self) -> bool {
@@ -164,6 +173,7 @@ impl Channel for Scripted {
             _ => Ok(()),
         };
         world.at_once.fetch_sub(1, Ordering::Relaxed);
+        world.held.fetch_sub(1, Ordering::Relaxed);
         self.failures = result.map_or(self.failures + 1, |()| 0);
         if result.is_ok() {
             self.others -= usize::from(!place.is_multiple_of(5));
@@ -217,6 +227,10 @@ fn entry(sequence: u64, record: Record) -> Entry {
     }
 }
 
+fn unread(place: u64) -> Item {
+    Item::unread(place, Timestamp::now().as_second(), 100)
+}
+
 fn record_of(place: u64) -> Record {
     let body = place.to_string().into();
     Record::Event(Event::new(Timestamp::now(), ZoomHeaders::default(), body).into())
@@ -266,6 +280,8 @@ async fn run(manners: &[Manner], events: &[usize], pace: usize) -> Arc<World> {
         pace,
         at_once: AtomicUsize::default(),
         most: AtomicUsize::default(),
+        held: AtomicUsize::default(),
+        most_held: AtomicUsize::default(),
     });
     let directory = tempfile::tempdir().unwrap();
     let (common, _held) = common(store(Arc::clone(&world)), directory.path());
@@ -279,11 +295,9 @@ async fn run(manners: &[Manner], events: &[usize], pace: usize) -> Arc<World> {
         let channel = Scripted {
             account,
             manner: *manner,
-            unread: own
-                .iter()
-                .map(|place| entry(*place, record_of(*place)))
-                .collect(),
             others: own.iter().filter(|place| !place.is_multiple_of(5)).count(),
+            unread: own.into(),
+            common: common.clone(),
             failures: 0,
             world: Arc::clone(&world),
             pools: Arc::clone(&pools),
@@ -318,7 +332,8 @@ fn manner() -> impl Strategy<Value = Manner> {
     ]
 }
 
-/// More lanes than permits, all of one tenant: while they wait for their turn they hold nothing that others need.
+/// More lanes than permits, all of one tenant: while they wait for their turn they hold nothing that others need, and no
+/// record.
 #[tokio::test]
 async fn a_tenant_of_many_accounts_whose_sink_hangs_stops_nobody() {
     let mut manners = vec![Manner::Healthy];
@@ -327,6 +342,8 @@ async fn a_tenant_of_many_accounts_whose_sink_hangs_stops_nobody() {
     events.extend((0..3).flat_map(|_| 1..manners.len()));
     let world = run(&manners, &events, 40).await;
     assert_eq!(world.settled.lock().unwrap().len(), events.len());
+    let held = world.most_held.load(Ordering::Relaxed);
+    assert!(held <= AT_ONCE + 1, "{held} records in memory");
 }
 
 proptest! {

@@ -17,8 +17,10 @@ pub struct Item {
     pub sequence: u64,
     /// Arrival, seconds since the epoch.
     pub since: i64,
-    /// `None` if it must be read again.
+    /// `None` if it must be read when it is sent.
     pub record: Option<Record>,
+    /// Size of the record.
+    pub size: usize,
     /// How often it was sent since the receiver started.
     pub attempts: u32,
     /// Why the last attempt failed.
@@ -44,9 +46,21 @@ pub struct Item {
 impl From<Entry> for Item {
     fn from(entry: Entry) -> Self {
         Self {
-            sequence: entry.sequence,
-            since: entry.since,
-            record: Some(entry.record),
+            record: Some(entry.record.clone()),
+            ..Self::unread(entry.sequence, entry.since, entry.record.size())
+        }
+    }
+}
+
+impl Item {
+    /// An event whose record stays in the store until it is sent.
+    #[must_use]
+    pub fn unread(sequence: u64, since: i64, size: usize) -> Self {
+        Self {
+            sequence,
+            since,
+            record: None,
+            size,
             attempts: 0,
             last: None,
             is_late: false,
@@ -58,9 +72,7 @@ impl From<Entry> for Item {
             due: None,
         }
     }
-}
 
-impl Item {
     pub(super) fn failed(&mut self, failure: Failure) {
         self.attempts = self.attempts.saturating_add(1);
         self.last = Some(failure.error);

@@ -40,11 +40,11 @@ impl Scene {
                 ZoomHeaders::default(),
                 Bytes::from(body),
             );
-            Entry {
+            Item::from(Entry {
                 sequence,
                 since: 0,
                 record: Record::Event(event.into()),
-            }
+            })
         }));
         let now = Instant::now();
         Self {
@@ -335,7 +335,7 @@ fn what_is_read_ahead_is_bounded_by_bytes_and_the_accounts_stay_known() {
     let mut schedule = Schedule::new(RULES);
     for sequence in 0..100 {
         let account = if sequence == 90 { "b" } else { "a" };
-        schedule.push([entry(sequence, account)]);
+        schedule.push([entry(sequence, account).into()]);
     }
     assert_eq!(schedule.next(Instant::now()), Step::Send);
     let held = schedule

@@ -8,7 +8,7 @@ use super::*;
 
 fn store(index: &LaneIndex, account: &str, sequence: u64) {
     let room = index.reserve(account, 300, u64::MAX).unwrap();
-    index.committed([(room, sequence)], [], []);
+    index.committed(7, [(room, sequence)], [], []);
 }
 
 #[test]
@@ -31,7 +31,7 @@ fn one_account_holds_its_share_and_no_other_feels_it() {
         index.reserve("a", 300, u64::MAX).is_none(),
         "it is still on the disk"
     );
-    index.committed([], [], [1]);
+    index.committed(7, [], [], [1]);
     assert!(index.reserve("a", 300, u64::MAX).is_some());
     // Whatever the share, an account that holds nothing may send an event.
     assert!(index.reserve("c", 1 << 20, u64::MAX).is_some());
@@ -49,13 +49,38 @@ fn a_settled_event_is_not_read_again_when_the_store_is_opened_again() {
     store(&index, "a", 2);
     index.settle(&"a".into(), 1);
     let all = [("a", 1), ("a", 2), ("b", 3)];
-    index.rebuild(all.map(|(account, sequence)| (account.into(), sequence, 300)));
+    index.rebuild(all.map(|(account, sequence)| (account.into(), Pending::new(sequence, 7, 300))));
     assert_eq!(index.pending("a"), [2]);
     assert_eq!(index.pending("b"), [3]);
-    index.committed([], [], [1]);
+    index.committed(7, [], [], [1]);
     index.settle(&"a".into(), 2);
-    index.committed([], [], [2]);
+    index.committed(7, [], [], [2]);
     assert_eq!(index.len(), 1);
+}
+
+#[test]
+fn what_is_read_at_a_time_is_bounded_after_the_first_event() {
+    let index = LaneIndex::new(u64::MAX);
+    let sizes = [5000, 100, 200, 300, 5000, 100];
+    for (sequence, size) in (0..).zip(sizes) {
+        let room = index.reserve("a", size, u64::MAX).unwrap();
+        index.committed(7, [(room, sequence)], [], []);
+    }
+    let places = |from, count, bytes| -> Vec<u64> {
+        let found = index.after("a", from, count, bytes);
+        found.iter().map(Pending::sequence).collect()
+    };
+    assert_eq!(places(0, 9, 600), [0]);
+    assert_eq!(places(1, 9, 600), [1, 2, 3]);
+    assert_eq!(places(1, 2, 600), [1, 2]);
+    assert_eq!(places(3, 9, 5300), [3, 4]);
+    let [first] = index.after("a", 4, 1, 0)[..] else {
+        unreachable!("one event");
+    };
+    assert_eq!((first.since(), first.size()), (7, 5000));
+    // Years before and after those of the receiver.
+    assert_eq!(Pending::new(0, -1, 0).since(), 0);
+    assert_eq!(Pending::new(0, i64::MAX, 0).since(), i64::from(u32::MAX));
 }
 
 #[tokio::test]
@@ -114,10 +139,10 @@ proptest! {
                     for sequence in &settled {
                         stored.remove(sequence);
                     }
-                    index.committed([], [], settled.drain(..));
+                    index.committed(7, [], [], settled.drain(..));
                 }
                 Step::Reopen => index.rebuild(stored.iter().map(|(sequence, account)| {
-                    (account.to_string().into(), *sequence, 300)
+                    (account.to_string().into(), Pending::new(*sequence, 7, 300))
                 })),
             }
             for account in 0..4 {

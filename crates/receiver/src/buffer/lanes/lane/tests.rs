@@ -11,8 +11,10 @@ use secrecy::SecretSlice;
 use super::*;
 use crate::{
     buffer::{
+        command::Command,
         dead::Reason,
         lanes::{pools::Pool, tests::common},
+        record::Record,
     },
     event::ZoomHeaders,
     routing::{
@@ -76,8 +78,12 @@ fn sink() -> Sink {
 }
 
 fn lane(routing: &Routing) -> (Lane, impl Sized + use<>) {
+    lane_of(routing, mpsc::channel().0)
+}
+
+fn lane_of(routing: &Routing, commands: mpsc::Sender<Command>) -> (Lane, impl Sized + use<>) {
     let directory = tempfile::tempdir().unwrap();
-    let (common, held) = common(mpsc::channel().0, directory.path());
+    let (common, held) = common(commands, directory.path());
     let shared = Shared {
         common,
         routing: routing.clone(),
@@ -126,4 +132,65 @@ async fn who_delivers_to_the_sink_of_the_integration_waits_for_no_tenant() {
     let slow: Vec<_> = std::iter::from_fn(acquire).collect();
     assert!(!slow.is_empty());
     assert!(lane.acquire(1).now_or_never().is_some());
+}
+
+/// Has every event, and tells how many each read asked for.
+fn store() -> (mpsc::Sender<Command>, mpsc::Receiver<usize>) {
+    let (commands, requests) = mpsc::channel();
+    let (asked, reads) = mpsc::channel();
+    std::thread::spawn(move || {
+        for command in requests {
+            let Command::ReadThese(places, reply) = command else {
+                continue;
+            };
+            asked.send(places.len()).unwrap();
+            let entry = |sequence| Entry {
+                sequence,
+                since: 7,
+                record: Record::Bytes(vec![0; 300].into()),
+            };
+            let _ = reply.send(places.into_iter().map(entry).collect());
+        }
+    });
+    (commands, reads)
+}
+
+#[tokio::test]
+async fn small_events_are_read_together_and_forgotten_in_a_pause() {
+    let (commands, reads) = store();
+    let routing = routing(Some(sink()));
+    let (mut lane, _held) = lane_of(&routing, commands);
+    for sequence in 0..20 {
+        let room = lane.shared.index.reserve(ACCOUNT, 300, u64::MAX).unwrap();
+        lane.shared.index.committed(7, [(room, sequence)], [], []);
+    }
+    let Ok(Wake::Read(items)) = lane.wait(true).await else {
+        unreachable!("nothing is pending");
+    };
+    assert!(items.iter().all(|item| item.record.is_none()));
+    assert!(
+        reads.try_recv().is_err(),
+        "read before it is anybody's turn"
+    );
+    for sequence in 0..READ as u64 {
+        let found = lane.read(sequence).await;
+        assert!(matches!(found, Ok(Found::Record(_))));
+        lane.settled(sequence);
+    }
+    assert_eq!(reads.try_iter().collect::<Vec<_>>(), [READ]);
+
+    lane.read(8).await.unwrap();
+    assert!(lane.wait(false).now_or_never().is_none());
+    assert!(lane.read.is_none());
+    // Nothing follows soon.
+    lane.failures = 1;
+    lane.read(8).await.unwrap();
+    assert_eq!(reads.try_iter().collect::<Vec<_>>(), [READ, 1]);
+
+    // Others have the memory.
+    lane.failures = 0;
+    let others = lane.shared.pools.ahead(512 * 1024);
+    assert!(others.is_some());
+    assert!(matches!(lane.read(8).await, Ok(Found::Record(_))));
+    assert!(lane.read.is_none());
 }
