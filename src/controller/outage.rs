@@ -203,6 +203,12 @@ impl State {
     }
 }
 
+/// Whether the API server refuses the watch, and not only for a moment.
+#[must_use]
+pub fn is_refused(error: &watcher::Error) -> bool {
+    matches!(cause(error), Cause::Refused | Cause::Undefined)
+}
+
 fn cause(error: &watcher::Error) -> Cause {
     let code = match error {
         watcher::Error::WatchError(status)

@@ -3,6 +3,7 @@
 //! Each kind in each namespace has its own watch. A namespace that does not exist or is forbidden stops no
 //! other, is logged in one warning, and is served again once it is back.
 
+mod again;
 mod consents;
 mod follow;
 
@@ -21,11 +22,11 @@ use k8s_openapi::{
 use kube::{
     Api, Client, Resource, ResourceExt as _,
     api::PartialObjectMeta,
-    runtime::watcher::{self, Event, watcher},
+    runtime::watcher::{self, Event},
 };
 use tokio::task::JoinSet;
 
-use self::{consents::consents, follow::Follower};
+use self::{again::watch, consents::consents, follow::Follower};
 use super::{
     Context,
     index::{Guarded, NAMESPACES, Watch, Watched},
@@ -148,13 +149,13 @@ impl Scope {
             }
             K::forget(&self.context, meta);
         };
-        let events = watcher(self.api::<Guarded<K>>(), paged());
+        let events = watch(self.api::<Guarded<K>>(), paged());
         self.follow(events, gone).await;
     }
 
     /// Watches the objects made for integrations. Never returns.
     async fn children<K: Watched>(self, config: watcher::Config) {
-        let events = watcher(self.api::<K>(), config);
+        let events = watch(self.api::<K>(), config);
         self.follow(events, |_| {}).await;
     }
 
@@ -180,7 +181,7 @@ impl Scope {
     async fn secrets(self) {
         let kind = Secret::kind(&());
         let secrets = self.api::<PartialObjectMeta<Secret>>();
-        let mut events = std::pin::pin!(watcher(secrets, every_secret()));
+        let mut events = std::pin::pin!(watch(secrets, every_secret()));
         let (index, scope) = (self.context.reader.index(), self.namespace.as_deref());
         // There are more Secrets than anything else, and no pass begins before.
         index.declared_listed(scope).await;
@@ -239,7 +240,7 @@ impl Scope {
     async fn namespaces(self) {
         let namespaces: Api<PartialObjectMeta<Namespace>> = Api::all(self.client.clone());
         let index = self.context.reader.index();
-        let mut events = std::pin::pin!(watcher(namespaces, paged()));
+        let mut events = std::pin::pin!(watch(namespaces, paged()));
         let mut listed = HashSet::new();
         while let Some(event) = events.next().await {
             match event {

@@ -7,9 +7,10 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::{
     Api, Client, ResourceExt as _,
     api::PartialObjectMeta,
-    runtime::watcher::{self, Event, watcher},
+    runtime::watcher::{self, Event},
 };
 
+use super::again::watch;
 use crate::{
     api::label,
     controller::{Context, key::Key, outage::Outage},
@@ -21,7 +22,7 @@ pub async fn consents(client: Client, context: Arc<Context>, paged: watcher::Con
     let secrets: Api<PartialObjectMeta<Secret>> = Api::namespaced(client, namespace);
     let config = paged.labels(&format!("{}={}", label::USE, label::CONSENT));
     let outage = Outage::new(Some(namespace));
-    let mut events = std::pin::pin!(watcher(secrets, config));
+    let mut events = std::pin::pin!(watch(secrets, config));
     while let Some(event) = events.next().await {
         let index = context.reader.index();
         match event {
