@@ -23,6 +23,10 @@ pub const MAX_UNDECLARED: usize = 16;
 const QUESTION: SignedDuration = SignedDuration::from_hours(1);
 /// What nothing ends but time counts for this long.
 const DAY: SignedDuration = SignedDuration::from_hours(24);
+/// Zoom sends what is answered 503 again after 5, 20 and 60 minutes: three times in 25 minutes.
+const STEADY: SignedDuration = SignedDuration::from_mins(20);
+/// Longer than any of Zoom's pauses.
+const GAP: SignedDuration = SignedDuration::from_mins(90);
 /// Longest sentence about the sink, bytes.
 const MAX_CAUSE: usize = 200;
 
@@ -121,8 +125,11 @@ impl Health {
         Run::add(&mut self.too_large, now);
     }
 
-    /// A signature was wrong.
-    pub fn rejected(&mut self, now: Timestamp) {
+    /// A signature was wrong. Whether it `is_repeated` says whether Zoom is told to send it again: then a few
+    /// that ended were not Zoom's, and say nothing about those that come now.
+    pub fn rejected(&mut self, now: Timestamp, is_repeated: bool) {
+        let is_noise = |run: Run| is_repeated && !run.is_steady() && run.is_over(now);
+        self.wrong_signatures = self.wrong_signatures.filter(|run| !is_noise(*run));
         Run::add(&mut self.wrong_signatures, now);
     }
 
@@ -240,6 +247,18 @@ impl Run {
     #[must_use]
     pub fn is_old(self, now: Timestamp) -> bool {
         now.duration_since(self.last) >= DAY
+    }
+
+    /// Whether it went on for as long as Zoom repeats an event that is answered 503.
+    #[must_use]
+    pub fn is_steady(self) -> bool {
+        self.last.duration_since(self.since) >= STEADY
+    }
+
+    /// Whether Zoom would have repeated the last one by now.
+    #[must_use]
+    pub fn is_over(self, now: Timestamp) -> bool {
+        now.duration_since(self.last) >= GAP
     }
 
     fn add(run: &mut Option<Self>, now: Timestamp) {

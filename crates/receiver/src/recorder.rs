@@ -215,7 +215,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let recorder = Recorder::load(directory.path());
         recorder.record_health(Urgency::Soon, |health| {
-            health.rejected(Timestamp::UNIX_EPOCH);
+            health.rejected(Timestamp::UNIX_EPOCH, true);
         });
         let (trigger, shutdown) = shutdown::channel();
         trigger.request();

@@ -310,7 +310,7 @@ impl Webhook {
             facts.rejected(now);
             was_right = facts.last_verified.is_some();
             let health = facts.health.get_or_insert_default();
-            health.rejected(now);
+            health.rejected(now, was_right);
             if let Some((user, account)) = removal {
                 health.removed(now, user, account);
             }

@@ -227,8 +227,8 @@ register! {
     /// requests are signed with the app's secret token
     SignatureVerified = "SignatureVerified" in [Delivery] on [EventsVerified(True)]
         for Nobody: "";
-    /// two or more requests in a row are signed with another secret token: it was regenerated in Zoom, or copied from another app or environment; or something in front of the receiver changes bodies, for example by writing JSON again. After a valid signature Zoom gets 503 and repeats each event for 85 minutes; before the first one it gets 401
-    UnknownSignature = "UnknownSignature" in [Delivery] on [EventsVerified(False)]
+    /// two or more requests in a row are signed with another secret token: it was regenerated in Zoom, or copied from another app or environment; or something in front of the receiver changes bodies, for example by writing JSON again. After a valid signature Zoom gets 503 and repeats each event for 85 minutes; before the first one it gets 401. Unknown while they may be strangers': Zoom sent a valid request within 84 hours, and these have not gone on for 20 minutes, as Zoom's repeats do; once they have stopped for 90 minutes they are ignored
+    UnknownSignature = "UnknownSignature" in [Delivery] on [EventsVerified(Unknown False)]
         for AppOwner: "copy the Secret Token from the app's page in Zoom (General app: Features > Access; other apps: Feature) into the key `webhook-secret-token`. If it is the same, make the gateway, proxy or firewall in front pass request bodies on unchanged";
     /// Zoom's URL validation is signed with the app's secret token and asks for the signature of a text that the receiver does not sign
     ValidationRefused = "ValidationRefused" in [Delivery] on [EventsVerified(False)]
@@ -242,8 +242,8 @@ register! {
     /// two or more requests in a row are signed with the app's secret token for a time that is more than two hours from the receiver's clock. Zoom gets 503 and repeats each event for 85 minutes
     ClockSkew = "ClockSkew" in [Delivery] on [EventsVerified(False)]
         for PlatformEngineer: "correct the clocks of the nodes with the receiver's Pods. If they are right, somebody sends old requests again; the next event from Zoom clears this condition";
-    /// a notice that a user removed the app has a wrong signature or a wrong time. The operator ignores it and asks Zoom instead, at most once an hour for each user
-    RemovalNotVerified = "RemovalNotVerified" in [Delivery] on [EventsVerified(False)]
+    /// a notice that a user removed the app has a wrong signature or a wrong time. The operator ignores it and asks Zoom instead, at most once an hour for each user. Unknown if Zoom sent a valid request within 84 hours: anybody can send such a notice
+    RemovalNotVerified = "RemovalNotVerified" in [Delivery] on [EventsVerified(Unknown False)]
         for AppOwner: "check that `webhook-secret-token` is the secret token of this app and environment";
     /// no signed request has arrived yet
     NothingArrived = "NothingArrived" in [Delivery] on [EventsVerified(Unknown)]

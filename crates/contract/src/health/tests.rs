@@ -33,7 +33,7 @@ fn a_refused_validation_counts_until_one_is_answered_and_a_large_body_for_a_day(
 fn a_run_counts_from_its_beginning_to_the_first_right_signature() {
     let mut health = Health::default();
     for second in [5, 6, 9] {
-        health.rejected(at(second));
+        health.rejected(at(second), true);
         health.unsigned(at(second));
         health.outside_window(at(second));
     }
@@ -55,9 +55,30 @@ fn a_run_counts_from_its_beginning_to_the_first_right_signature() {
 }
 
 #[test]
+fn a_few_wrong_signatures_that_zoom_did_not_repeat_are_forgotten() {
+    let (steady, gap) = (STEADY.as_secs(), GAP.as_secs());
+    let since = |seconds: &[i64], is_repeated| {
+        let mut health = Health::default();
+        for second in seconds {
+            health.rejected(at(*second), is_repeated);
+        }
+        health.wrong_signatures.map(|run| (run.count, run.since))
+    };
+    assert_eq!(since(&[0, 1, 1 + gap], true), Some((1, at(1 + gap))));
+    assert_eq!(since(&[0, 1, gap], true), Some((3, at(0))), "no gap");
+    let zooms = [0, steady, steady + gap];
+    assert_eq!(since(&zooms, true), Some((3, at(0))), "as Zoom repeats");
+    assert_eq!(
+        since(&[0, 1, 1 + gap], false),
+        Some((3, at(0))),
+        "Zoom repeats no 401"
+    );
+}
+
+#[test]
 fn a_right_signature_with_wrong_authentication_clears_the_secret_and_nothing_else() {
     let mut health = Health::default();
-    health.rejected(at(5));
+    health.rejected(at(5), true);
     health.unsigned(at(5));
     health.outside_window(at(5));
     health.unauthenticated(at(6));
@@ -90,10 +111,10 @@ fn an_accepted_event_ends_the_sinks_failures() {
 #[test]
 fn two_receivers_add_up() {
     let (mut one, mut other) = (Health::default(), Health::default());
-    one.rejected(at(5));
+    one.rejected(at(5), true);
     one.not_delivered(at(5), "first");
     one.removed(at(5), "ada", "a");
-    other.rejected(at(3));
+    other.rejected(at(3), true);
     other.not_delivered(at(9), "second");
     other.removed(at(6), "ada", "a");
     // Within the hour.

@@ -1,7 +1,8 @@
 //! Whether requests to the endpoint have the expected signature. Pure.
 //!
 //! A receiver counts the requests that it refuses. A few refusals mean nothing, because anybody can cause
-//! them. Several in a row without a correct signature mean that Zoom's events are being lost.
+//! them. Several without a correct signature mean that Zoom's events are being lost, if they go on as
+//! Zoom's would.
 //!
 //! Requests without Zoom's headers are what every scanner sends. Only the operator's own POST shows whether
 //! something removes the headers.
@@ -15,8 +16,9 @@ use crate::{
         reason::Reason,
         v1alpha1::{Authentication, AuthenticationType, WebhookStatus, ZoomIntegrationSpec},
     },
-    controller::{integration::count::Count, reach::ReachState},
+    controller::{integration::count::Count, reach::ReachState, schedule},
     reach::Cause,
+    setup::judge::PROOF_LASTS,
 };
 use contract::{
     facts::Facts,
@@ -54,20 +56,16 @@ pub(super) fn events_verified(
         || "No request with a valid signature has arrived yet.".to_owned(),
         |_| "Signatures were valid before.".to_owned(),
     );
-    let lost = facts.last_verified.map_or(
-        "They are answered 401, which Zoom does not repeat: their events are lost.",
-        |_| "They are answered 503, so Zoom sends each event again for up to 85 minutes; after that it is lost.",
-    );
-    if let Some(run) = health.wrong_signatures.filter(|run| run.count >= ENOUGH) {
+    let wrong = wrong_signatures(facts, health, now);
+    if let Some((Status::False, run)) = wrong {
         return say(
             Status::False,
             Reason::UnknownSignature,
             format!(
-                "{} requests since {} are signed with another secret token, and their events are not accepted. {last_right} Copy the app's Secret Token from Zoom into key {} of Secret {}. If it is the same, something in front of the receiver may change bodies, for example by writing JSON again: let it pass them on unchanged. {lost}",
-                Count::of(run.count),
-                run.since,
-                spec.credentials.webhook_secret_token(),
-                spec.credentials.secret_ref.name,
+                "{} {last_right} {} {}",
+                signed_with_another(run),
+                right_secret(spec),
+                lost(facts)
             ),
         );
     }
@@ -98,11 +96,23 @@ pub(super) fn events_verified(
             ),
         );
     }
+    if let Some((status, run)) = wrong {
+        return say(
+            status,
+            Reason::UnknownSignature,
+            format!(
+                "{} Anybody can send such requests. {last_right} If these are Zoom's, they go on, and this becomes False within half an hour. Then, or if somebody regenerated the token: {} {}",
+                signed_with_another(run),
+                right_secret(spec),
+                lost(facts),
+            ),
+        );
+    }
     if let Some(removal) = health.unverified_removals.last() {
         let is_verified = facts.last_verified.is_some_and(|at| at > removal.at);
         if !is_verified {
             return say(
-                Status::False,
+                status_of_noise(facts, now),
                 Reason::RemovalNotVerified,
                 format!(
                     "A request at {} says that a user removed the app, and its signature or its time is wrong. It is not believed: the operator asks Zoom whether the authorization still holds. Check that the webhook secret token is that of this app and environment.",
@@ -124,6 +134,57 @@ pub(super) fn events_verified(
             Reason::NothingArrived,
             format!("No signed request has arrived yet.{large}"),
         )
+    }
+}
+
+/// False unless strangers are the likelier cause: Zoom signed rightly before, and not longer ago than it
+/// validates the URL.
+fn status_of_noise(facts: &Facts, now: Timestamp) -> Status {
+    let is_recent = facts
+        .last_verified
+        .is_some_and(|at| now < schedule::later(at, PROOF_LASTS));
+    if is_recent {
+        Status::Unknown
+    } else {
+        Status::False
+    }
+}
+
+/// The requests with a wrong signature, if they say something, and what. Zoom repeats what is answered 503.
+fn wrong_signatures(facts: &Facts, health: &Health, now: Timestamp) -> Option<(Status, Run)> {
+    let run = health.wrong_signatures.filter(|run| run.count >= ENOUGH)?;
+    if run.is_steady() {
+        return Some((Status::False, run));
+    }
+    match status_of_noise(facts, now) {
+        Status::Unknown if run.is_over(now) => None,
+        status => Some((status, run)),
+    }
+}
+
+fn signed_with_another(run: Run) -> String {
+    format!(
+        "{} requests since {} are signed with another secret token, and are not accepted.",
+        Count::of(run.count),
+        run.since
+    )
+}
+
+/// What to do about requests with a wrong signature.
+fn right_secret(spec: &ZoomIntegrationSpec) -> String {
+    format!(
+        "Copy the app's Secret Token from Zoom into key {} of Secret {}. If it is the same, something in front of the receiver may change bodies, for example by writing JSON again: let it pass them on unchanged.",
+        spec.credentials.webhook_secret_token(),
+        spec.credentials.secret_ref.name,
+    )
+}
+
+/// What becomes of events with a wrong signature.
+fn lost(facts: &Facts) -> &'static str {
+    if facts.last_verified.is_some() {
+        "Such a request is answered 503, so Zoom sends its event again for up to 85 minutes; after that it is lost."
+    } else {
+        "Such a request is answered 401, which Zoom does not repeat: its event is lost."
     }
 }
 

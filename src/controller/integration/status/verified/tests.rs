@@ -16,6 +16,14 @@ fn statement(facts: Option<&Facts>) -> Option<(Status, Reason)> {
 }
 
 fn statement_seeing(facts: Option<&Facts>, reach: Option<&ReachState>) -> Option<(Status, Reason)> {
+    statement_at(facts, reach, at(100))
+}
+
+fn statement_at(
+    facts: Option<&Facts>,
+    reach: Option<&ReachState>,
+    now: Timestamp,
+) -> Option<(Status, Reason)> {
     let integration: ZoomIntegration = serde_json::from_value(json!({
         "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomIntegration",
         "metadata": {"name": "acme", "namespace": "clinics"},
@@ -27,14 +35,7 @@ fn statement_seeing(facts: Option<&Facts>, reach: Option<&ReachState>) -> Option
     }))
     .unwrap();
     let webhook = WebhookStatus::default();
-    let statement = events_verified(
-        &integration.spec,
-        Some(&webhook),
-        facts,
-        reach,
-        &[],
-        at(100),
-    )?;
+    let statement = events_verified(&integration.spec, Some(&webhook), facts, reach, &[], now)?;
     Some((statement.status, statement.reason))
 }
 
@@ -47,14 +48,14 @@ fn with(change: impl FnOnce(&mut Facts)) -> Facts {
 
 #[test]
 fn each_way_to_lose_events_has_its_reason() {
-    let run = |times: i64, add: fn(&mut contract::health::Health, Timestamp)| {
+    let run = |times: i64, add: fn(&mut Health, Timestamp)| {
         with(|facts| {
             for second in 0..times {
                 add(facts.health.get_or_insert_default(), at(second));
             }
         })
     };
-    let signature = |times| run(times, contract::health::Health::rejected);
+    let signature = |times| run(times, |health, at| health.rejected(at, true));
     let authentication = run(1, contract::health::Health::unauthenticated);
     let clock = |times| run(times, contract::health::Health::outside_window);
     let removal = with(|facts| {
@@ -86,6 +87,62 @@ fn each_way_to_lose_events_has_its_reason() {
         statement(Some(&later)).unwrap().1,
         Reason::SignatureVerified
     );
+}
+
+/// Anybody can post something with a signature: that alone is no alarm while Zoom signs rightly.
+#[test]
+fn wrong_signatures_are_zooms_if_they_go_on_as_zooms_do() {
+    const MINUTE: i64 = 60;
+    const HOUR: i64 = 60 * MINUTE;
+    let judged = |verified: Option<i64>, seconds: &[i64], now: i64| {
+        let facts = with(|facts| {
+            if let Some(verified) = verified {
+                facts.verified(at(verified), SecretRole::Current);
+            }
+            let health = facts.health.get_or_insert_default();
+            for second in seconds {
+                health.rejected(at(*second), verified.is_some());
+            }
+        });
+        let (status, reason) = statement_at(Some(&facts), None, at(now)).unwrap();
+        (status, reason)
+    };
+    let unknown = Reason::UnknownSignature;
+    let right = (Status::True, Reason::SignatureVerified);
+    let burst = [HOUR, HOUR + 1, HOUR + 2];
+    let repeats = [HOUR, HOUR + 5 * MINUTE, HOUR + 25 * MINUTE];
+    for (verified, seconds, now, expected) in [
+        (Some(0), &burst[..1], HOUR + 9, right),
+        (Some(0), &burst[..], HOUR + 9, (Status::Unknown, unknown)),
+        // Zoom would have repeated them.
+        (Some(0), &burst[..], 3 * HOUR, right),
+        (Some(0), &repeats[..2], 2 * HOUR, (Status::Unknown, unknown)),
+        (Some(0), &repeats[..], 2 * HOUR, (Status::False, unknown)),
+        (Some(0), &repeats[..], 30 * HOUR, (Status::False, unknown)),
+        // Noise again, hours later.
+        (Some(0), &[HOUR, HOUR + 1, 9 * HOUR], 9 * HOUR, right),
+        // Zoom should have validated meanwhile.
+        (
+            Some(-90 * HOUR),
+            &burst[..],
+            3 * HOUR,
+            (Status::False, unknown),
+        ),
+        (None, &burst[..], 3 * HOUR, (Status::False, unknown)),
+    ] {
+        assert_eq!(
+            judged(verified, seconds, now),
+            expected,
+            "{seconds:?} {now}"
+        );
+    }
+    let forged = with(|facts| {
+        facts.verified(at(0), SecretRole::Current);
+        let health = facts.health.get_or_insert_default();
+        health.removed(at(5), "ada", "a");
+    });
+    let doubted = Some((Status::Unknown, Reason::RemovalNotVerified));
+    assert_eq!(statement(Some(&forged)), doubted);
 }
 
 #[test]
