@@ -117,7 +117,7 @@ impl Cluster {
                 json!(String::from_utf8_lossy(body)),
             ));
             let scope = "user:read:user:admin";
-            let token = json!({"access_token": "t", "token_type": "bearer", "expires_in": 3600, "scope": scope});
+            let token = json!({"access_token": "t", "token_type": "bearer", "expires_in": 3600, "refresh_token": "r2", "scope": scope});
             return (200, token);
         }
         let failed = |code: u16, message: &str| {

@@ -52,6 +52,15 @@ pub fn barred_since(connection: &ZoomConnection) -> Option<Timestamp> {
     (stated.status == Status::False.as_str()).then_some(stated.last_transition_time.0)
 }
 
+/// Whether a pass allowed the connection to use its integration and none refused it since, by its status, which tenants
+/// cannot write.
+#[must_use]
+pub fn was_admitted(connection: &ZoomConnection) -> bool {
+    let status = connection.status.as_ref();
+    let stated = status.and_then(|status| Type::NamespaceAllowed.find(&status.conditions));
+    stated.is_some_and(|stated| stated.status != Status::False.as_str())
+}
+
 /// Whether the integration allows namespaces by their labels.
 #[must_use]
 pub fn selects(spec: &ZoomIntegrationSpec) -> bool {

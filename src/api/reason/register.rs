@@ -377,6 +377,9 @@ register! {
     /// there is no integration of that name in the other namespace, or it does not allow this namespace. No token is refreshed and no event is sent; the grant is kept for a while and works again once the namespace is allowed
     NamespaceNotAllowed = "NamespaceNotAllowed" in [Connection] on [Ready(False) NamespaceAllowed(False)]
         for PlatformEngineer: "set `allowedNamespaces` of the integration, or the labels of the namespace that it selects; to correct a wrong name, create another connection";
+    /// the integration of the other namespace allowed this one, and since the operator got `watchNamespaces` it cannot see whether that is still so: it watches no labels, or not that namespace. Nothing is removed; tokens are refreshed unless `Ready` is False
+    NamespaceNotWatched = "NamespaceNotWatched" in [Connection] on [Ready(False) NamespaceAllowed(Unknown)]
+        for PlatformEngineer: "add the integration's namespace to `watchNamespaces`; instead of a selector, set `allowedNamespaces.from: All`";
     /// the integration of the other namespace allows this one
     NamespaceIsAllowed = "NamespaceIsAllowed" in [Connection] on [NamespaceAllowed(True)]
         for Nobody: "";

@@ -223,3 +223,6 @@ impl Reported for ZoomConnection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ mod step;
 
 pub use self::{
     consent::{Asked, CONSENT_PREFIX, Consent, End, Wait, code_expires},
-    observed::{AppAccess, ForeignAttempt, Import, Integration, Observed, Read, pinned},
+    observed::{AppAccess, ForeignAttempt, Import, Integration, Observed, Read, Unseen, pinned},
     situation::{Attempted, Routed, Situation},
     step::{Outcome, Purpose, Refused, Step},
 };

@@ -1,11 +1,14 @@
 //! Observes the state around a connection. Reads only.
 
+mod access;
+
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Namespace, Pod, Secret};
 use kube::{Resource, ResourceExt as _, api::PartialObjectMeta};
 
+use self::access::{Sight, access};
 use super::{
     holder::holder,
     model::{
@@ -33,7 +36,6 @@ use crate::{
         published::Exactly,
         reader::{Reader, Reads},
         removals::{self, Removals},
-        tenancy,
         token_secret::{self, Owner, TokenSecret},
     },
 };
@@ -183,27 +185,16 @@ pub async fn referred(
 ) -> Result<(AppAccess, Option<(ZoomIntegration, Option<Secret>)>), Error> {
     let reference = &connection.spec.integration_ref;
     let own = connection.namespace().unwrap_or_default();
-    let is_foreign = reference.is_foreign(&own);
     let home = reference.namespace(&own);
-    let watched = config.scope.namespaces();
-    let is_watched = |name: &str| {
-        let all = watched.as_ref();
-        all.is_none_or(|all| all.iter().any(|watched| watched == name))
-    };
-    let found = if is_watched(home) {
+    let sight = Sight::of(config, home);
+    let found = if sight.home {
         reader.integration(home, &reference.name).await?
     } else {
         None
     };
-    // A controller of some namespaces only learns of no change of a label.
     let labels = namespace.metadata.labels.clone().unwrap_or_default();
-    let labels = watched.is_none().then_some(&labels);
-    let found = found.filter(|found| tenancy::admits(found, &own, labels));
-    let access = match (is_foreign, &found) {
-        (false, _) => AppAccess::Own,
-        (true, Some(_)) => AppAccess::Allowed,
-        (true, None) => AppAccess::Refused(tenancy::barred_since(connection)),
-    };
+    let access = access(connection, found.as_ref(), &labels, sight);
+    let found = found.filter(|_| !matches!(access, AppAccess::Refused(_)));
     let Some(integration) = found else {
         return Ok((access, None));
     };

@@ -129,7 +129,7 @@ pub fn look_again(
     // Its integration's pass, which this one requests, erases the route.
     let route = match situation.observed.access {
         AppAccess::Refused(since) => Some(schedule::later(since.unwrap_or(now), GRACE)),
-        AppAccess::Own | AppAccess::Allowed => None,
+        AppAccess::Own | AppAccess::Allowed | AppAccess::Unseen(_) => None,
     };
     let route = route.filter(|at| *at > now);
     let unfinished = (now > situation.until).then(|| schedule::later(now, ONCE_CUT_OFF));

@@ -61,9 +61,11 @@ pub async fn bring(
     let index = context.reader.index();
     let observed = &situation.observed;
     let Some(integration) = observed.integration.as_ref() else {
-        if let AppAccess::Refused(_) = observed.access {
+        match observed.access {
             // The integration's pass holds its route, and erases it later.
-            context.requeue.routine(home);
+            AppAccess::Refused(_) => context.requeue.routine(home),
+            AppAccess::Unseen(_) => keep(connection, situation),
+            AppAccess::Own | AppAccess::Allowed => {}
         }
         return Ok(());
     };

@@ -8,7 +8,7 @@ use kube::ResourceExt as _;
 use url::Url;
 
 use super::{
-    model::{AppAccess, Import, Integration, Observed, Situation},
+    model::{AppAccess, Import, Integration, Observed, Situation, Unseen},
     plan::{self, Rules},
     subject::Mismatch,
     verdict::{self, Findings, GrantFinding, Sealed},
@@ -76,6 +76,7 @@ pub fn status(
         },
         integration_name: &connection.spec.integration_ref.name,
         not_allowed: not_allowed(connection, observed, setting, now),
+        unseen: unseen(connection, access),
         integration: integration.map(|integration| &integration.resource),
         credentials: integration.and_then(|integration| {
             let spec = &integration.resource.spec;
@@ -243,6 +244,24 @@ fn not_allowed(
     Some(message)
 }
 
+/// What of a permission that was given cannot be seen, and what to do.
+fn unseen(connection: &ZoomConnection, access: AppAccess) -> Option<String> {
+    let AppAccess::Unseen(unseen) = access else {
+        return None;
+    };
+    let own = connection.namespace().unwrap_or_default();
+    let reference = &connection.spec.integration_ref;
+    let (home, name) = (reference.namespace(&own), &reference.name);
+    Some(match unseen {
+        Unseen::Integration => format!(
+            "The operator does not watch namespace {home} of ZoomIntegration {name}: add it to the chart's watchNamespaces. Until then no token is refreshed; the grant is kept, and works again by itself."
+        ),
+        Unseen::Labels => format!(
+            "ZoomIntegration {name} of namespace {home} allowed this namespace by its labels, and an operator with watchNamespaces does not watch labels. The connection works as before, and no further namespace is allowed: whoever runs the integration sets allowedNamespaces.from: All, or the operator is installed without watchNamespaces."
+        ),
+    })
+}
+
 fn namespace_allowed(findings: &Findings<'_>, access: AppAccess) -> Option<Statement> {
     let say = |status: Status, reason: Reason, message: &str| {
         Some(Statement::new(
@@ -252,10 +271,11 @@ fn namespace_allowed(findings: &Findings<'_>, access: AppAccess) -> Option<State
             message,
         ))
     };
-    match (access, &findings.not_allowed) {
-        (AppAccess::Own, _) => None,
-        (_, Some(message)) => say(Status::False, Reason::NamespaceNotAllowed, message),
-        (_, None) => say(
+    match (access, &findings.not_allowed, &findings.unseen) {
+        (AppAccess::Own, ..) => None,
+        (_, Some(message), _) => say(Status::False, Reason::NamespaceNotAllowed, message),
+        (_, _, Some(message)) => say(Status::Unknown, Reason::NamespaceNotWatched, message),
+        (_, None, None) => say(
             Status::True,
             Reason::NamespaceIsAllowed,
             "The integration allows this namespace.",
@@ -415,7 +435,7 @@ fn install_url(
         return before
             .install_url
             .clone()
-            .filter(|_| matches!(access, AppAccess::Refused(_)));
+            .filter(|_| matches!(access, AppAccess::Refused(_) | AppAccess::Unseen(_)));
     };
     if integration.resource.spec.consent_mode() != Some(ConsentMode::Operator) {
         return None;

@@ -23,6 +23,8 @@ pub struct Findings<'a> {
     pub integration_name: &'a str,
     /// Why the integration of another namespace may not be used, as a sentence.
     pub not_allowed: Option<String>,
+    /// Why it cannot be seen whether the integration of another namespace may still be used, as a sentence.
+    pub unseen: Option<String>,
     /// The integration, if it exists.
     pub integration: Option<&'a ZoomIntegration>,
     /// What is wrong with the credentials, as a sentence.
@@ -90,6 +92,10 @@ pub fn verdict(findings: &Findings<'_>, now: Timestamp) -> Verdict {
         );
     }
     let Some(integration) = findings.integration else {
+        if let Some(message) = &findings.unseen {
+            let reason = Reason::NamespaceNotWatched;
+            return Verdict::stalled(Phase::Degraded, reason, message.as_str());
+        }
         return in_progress(
             findings.before,
             Reason::IntegrationNotFound,

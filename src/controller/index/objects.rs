@@ -21,7 +21,7 @@ use crate::{
         integration::{hosts::Claim, resources::HTTPRoute},
         key::{Key, Kind},
         removals::Removals,
-        tenancy::Labels,
+        tenancy::{self, Admission, Labels},
     },
 };
 
@@ -153,11 +153,20 @@ impl Objects {
     ) -> Vec<Arc<Guarded<ZoomConnection>>> {
         let found = self.app(&app.0, &app.1);
         let admission = found.and_then(|found| found.admission.as_deref());
-        let admits =
-            |of: &str| admission.is_some_and(|admission| admission.admits(of, self.labels.get(of)));
         connections
-            .filter(|(of, _)| *of == app.0 || admits(of))
-            .filter_map(|(namespace, name)| self.connections.get(namespace, name))
+            .filter_map(|(of, name)| {
+                let labels = self.labels.get(&**of);
+                let admits = |admission: &Admission| admission.admits(of, labels);
+                if *of == app.0 || admission.is_some_and(admits) {
+                    return self.connections.get(of, name);
+                }
+                // Without a watch of labels, those that were allowed stay so.
+                let is_unseen = labels.is_none() && admission.is_some_and(Admission::selects);
+                let found = self.connections.get(of, name).filter(|_| is_unseen)?;
+                readable(&found)
+                    .is_some_and(tenancy::was_admitted)
+                    .then_some(found)
+            })
             .collect()
     }
 

@@ -832,6 +832,34 @@ fn a_namespace_is_no_longer_allowed_only_once_its_labels_are_known() {
     assert_eq!(index.presence(&app, &of), Presence::There);
 }
 
+/// An operator with `watchNamespaces` knows no labels.
+#[test]
+fn who_was_allowed_by_labels_counts_while_labels_are_not_watched() {
+    let index = Index::default();
+    let selector = json!({"from": "Selector", "selector": {"matchLabels": {"tenant": "yes"}}});
+    index.apply(allowing(1, &selector));
+    let mut version = 1;
+    let mut counts = |stated: Option<&str>| {
+        version += 1;
+        let mut connection = tenant("acme", version);
+        if let Ok(connection) = &mut connection.0 {
+            let stated = stated.map(|status| {
+                json!({"conditions": [{
+                    "type": "NamespaceAllowed", "status": status, "reason": "R", "message": "m",
+                    "lastTransitionTime": "2026-03-01T10:00:00Z",
+                }]})
+            });
+            connection.status = stated.map(|stated| serde_json::from_value(stated).unwrap());
+        }
+        index.apply(connection);
+        !index.connections_of("clinics", "app").is_empty()
+    };
+    assert!(counts(Some("True")) && counts(Some("Unknown")));
+    assert!(!counts(Some("False")) && !counts(None));
+    index.relabel("acme", Some(std::collections::BTreeMap::new()));
+    assert!(!counts(Some("True")), "the labels are known");
+}
+
 /// A connection that this version cannot read.
 fn unreadable(namespace: &str, name: &str, version: u32) -> Connections {
     serde_json::from_value(json!({

@@ -57,9 +57,21 @@ pub enum AppAccess {
     Own,
     /// It is in another namespace, and allows this one.
     Allowed,
+    /// It is in another namespace and allowed this one, and the operator cannot see whether it still does. That is no
+    /// reason to remove anything.
+    Unseen(Unseen),
     /// It is in another namespace, and does not exist or does not allow this one; with the time when a pass
     /// first found so.
     Refused(Option<Timestamp>),
+}
+
+/// What an operator that watches some namespaces only does not see of a permission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unseen {
+    /// The integration.
+    Integration,
+    /// Changes of the labels by which the integration allows this namespace.
+    Labels,
 }
 
 /// The integration of a connection.

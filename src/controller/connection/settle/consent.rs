@@ -34,8 +34,7 @@ impl After<'_> {
             ..observed.app_id()
         };
         let management = app.management;
-        let is_needed =
-            management == Some(Management::Admin) || observed.access == AppAccess::Allowed;
+        let is_needed = management == Some(Management::Admin) || observed.access != AppAccess::Own;
         let identity = asked.and_then(|asked| asked.identity.as_ref());
         let told = identity.filter(|identity| is_needed && !identity.account_id.is_empty());
         let before = self.situation.account.take();

@@ -50,6 +50,7 @@ fn findings<'a>(
         },
         integration_name: "app",
         not_allowed: None,
+        unseen: None,
         integration: Some(integration),
         credentials: None,
         has_pages: true,
