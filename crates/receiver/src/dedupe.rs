@@ -8,14 +8,14 @@
 //! Half of each id is kept in memory: 128 bits of SHA-256 are still unique.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use tokio::sync::watch;
 
-use super::{event_id::EventId, outcome::RequestOutcome};
+use super::{event_id::EventId, id_set::IdSet, outcome::RequestOutcome};
 
 /// The ids that one process remembers. Cheap to clone. By default an id is removed only by
 /// [`Dedupe::forget`].
@@ -61,7 +61,7 @@ type Short = [u8; 16];
 struct State {
     /// How long ids are remembered, and how many at most.
     limits: Option<(Duration, usize)>,
-    done: HashSet<Short>,
+    done: IdSet,
     /// The remembered ids in the order in which they came; used with limits only.
     order: VecDeque<(Instant, Short)>,
     in_flight: HashMap<Short, PendingOutcome>,
@@ -84,8 +84,8 @@ impl Dedupe {
     #[must_use]
     pub fn claim(&self, ids: Ids, now: Instant) -> ClaimResult {
         let mut state = self.state();
-        state.expire(now);
-        if ids.short().any(|id| state.done.contains(&id)) {
+        state.expire(now, 0);
+        if ids.short().any(|id| state.done.contains(id)) {
             return ClaimResult::Duplicate;
         }
         if let Some(pending) = ids.short().find_map(|id| state.in_flight.get(&id)) {
@@ -108,7 +108,7 @@ impl Dedupe {
     #[must_use]
     pub fn knows(&self, ids: Ids) -> bool {
         let state = self.state();
-        ids.short().any(|id| state.done.contains(&id))
+        ids.short().any(|id| state.done.contains(id))
     }
 
     /// Replaces all remembered ids.
@@ -118,7 +118,7 @@ impl Dedupe {
 
     /// Forgets one.
     pub fn forget(&self, id: &EventId) {
-        self.state().done.remove(&short(id));
+        self.state().done.remove(short(id));
     }
 
     /// How many ids are remembered.
@@ -142,21 +142,24 @@ impl Dedupe {
 
 impl State {
     fn remember(&mut self, id: Short, now: Instant) {
+        // Before it is added: a full queue must not double for one more.
+        self.expire(now, 1);
         if self.done.insert(id) && self.limits.is_some() {
             self.order.push_back((now, id));
         }
     }
 
-    fn expire(&mut self, now: Instant) {
+    /// Forgets what is too old, and the oldest if there is no room for so many more.
+    fn expire(&mut self, now: Instant, more: usize) {
         let Some((window, capacity)) = self.limits else {
             return;
         };
         while let Some((at, id)) = self.order.front() {
             let is_old = now.saturating_duration_since(*at) > window;
-            if !is_old && self.order.len() <= capacity {
+            if !is_old && self.order.len() + more <= capacity {
                 break;
             }
-            self.done.remove(id);
+            self.done.remove(*id);
             self.order.pop_front();
         }
     }
@@ -197,7 +200,6 @@ impl Claim {
             for id in self.ids.short() {
                 state.remember(id, now);
             }
-            state.expire(now);
         }
         self.pending.send_replace(Some(outcome));
     }

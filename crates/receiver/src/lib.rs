@@ -14,7 +14,7 @@
 //! | Where does it go before the acknowledgement? | [`intake`], [`passthrough`], [`buffer`] |
 //! | What does the sink get? | [`sink`], [`cloudevent`] |
 //! | How is the back end told of a lost grant? | [`lifecycle`] |
-//! | How are repeats recognized? | [`dedupe`], [`identity`] |
+//! | How are repeats recognized? | [`dedupe`], [`identity`], [`id_set`] |
 //! | How does a person list and replay dead letters? | [`control`] |
 //! | What does the controller learn? | [`recorder`], served by [`facts`] in the form of [`contract::facts`] |
 //! | How does it start and stop? | [`server`], [`args`], [`config`]; [`memory`] |
@@ -34,6 +34,7 @@ pub mod event;
 pub mod event_id;
 pub mod facts;
 pub mod filter;
+pub mod id_set;
 pub mod identity;
 pub mod intake;
 pub mod lifecycle;
