@@ -1,4 +1,4 @@
-//! What the connections of an integration say in total. Pure.
+//! Which connection of an integration holds the grant of a user or an account. Pure.
 
 use std::sync::Arc;
 
@@ -8,41 +8,12 @@ use kube::ResourceExt;
 use super::{index::Guarded, proof::AppId};
 use crate::api::{
     condition::Type,
-    label,
     reason::Reason,
-    v1alpha1::{ConnectionsStatus, Phase, SubjectStatus, ZoomConnection},
+    v1alpha1::{SubjectStatus, ZoomConnection},
 };
 
 /// Connections as the index has them.
 pub type Connections = [Arc<Guarded<ZoomConnection>>];
-
-/// How many connections there are, how many of them are connected, and how many self-service created in the namespace
-/// `target`. Elsewhere a tenant could write the label and use up the limit of all.
-#[must_use]
-pub fn count(connections: &Connections, target: &str) -> ConnectionsStatus {
-    let connected = readable(connections).filter(|connection| {
-        let status = connection.status.as_ref();
-        status.and_then(|status| status.phase) == Some(Phase::Connected)
-    });
-    let connected = connected.count();
-    let self_made = connections
-        .iter()
-        .filter(|connection| connection.labels().contains_key(label::SELF_SERVICE))
-        .filter(|connection| connection.namespace().as_deref() == Some(target))
-        .count();
-    let number = |count| i32::try_from(count).unwrap_or(i32::MAX);
-    ConnectionsStatus {
-        self_service: (self_made > 0).then(|| number(self_made)),
-        total: number(connections.len()),
-        connected: number(connected),
-    }
-}
-
-/// When Zoom last refused the app's credentials to a connection that is not ready because of it.
-#[must_use]
-pub fn rejected(connections: &Connections) -> Option<Timestamp> {
-    readable(connections).filter_map(rejected_at).max()
-}
 
 /// A user or an account of Zoom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,20 +49,6 @@ pub fn readable(connections: &Connections) -> impl Iterator<Item = &ZoomConnecti
     connections
         .iter()
         .filter_map(|connection| connection.0.as_ref().ok())
-}
-
-fn rejected_at(connection: &ZoomConnection) -> Option<Timestamp> {
-    let reason = Reason::CredentialsRejected;
-    let status = connection.status.as_ref()?;
-    let ready = Type::Ready.find(&status.conditions)?;
-    if ready.status != "False" || Reason::of(ready) != Some(reason) {
-        return None;
-    }
-    let failure = status.token.as_ref();
-    let failure = failure.and_then(|token| token.failure.as_ref());
-    let failure = failure.filter(|failure| failure.reason == reason);
-    let last = failure.map(|failure| failure.time.0);
-    last.max(Some(ready.last_transition_time.0))
 }
 
 /// When the connection got its grant of this subject, and its UID. What is known of the subject comes from the
@@ -188,20 +145,6 @@ mod tests {
     }
 
     #[test]
-    fn a_label_in_another_namespace_uses_up_no_limit() {
-        let made = |namespace: &str| {
-            let mut made = connection("a", None);
-            made.metadata.namespace = Some(namespace.into());
-            made.metadata.labels = Some([(label::SELF_SERVICE.into(), "true".into())].into());
-            Arc::new(DeserializeGuard(Ok(made)))
-        };
-        let connections = vec![made("people"), made("tenant"), made("tenant")];
-        let found = count(&connections, "people");
-        assert_eq!((found.total, found.self_service), (3, Some(1)));
-        assert_eq!(count(&connections, "platform").self_service, None);
-    }
-
-    #[test]
     fn what_a_tenant_writes_of_its_subject_keeps_nobody_out() {
         let since = "2026-03-01T10:00:00Z";
         let forged = connection("a", Some(since));
@@ -262,33 +205,5 @@ mod tests {
         let subject = Subject::User("ada");
         let other = of_clinics(&connections, &connection("b", None), subject);
         assert_eq!(other, None);
-    }
-
-    #[test]
-    fn the_last_refusal_of_the_credentials_is_known() {
-        let at = |minute: u32| format!("2026-03-01T10:{minute:02}:00Z");
-        let rejected = |status: &str, reason: &str, since, failed: Option<u32>| {
-            let mut found = connection("a", None);
-            let failure = failed.map(|failed| {
-                json!({
-                    "reason": reason, "message": "m", "attempts": 2, "time": at(failed),
-                    "retryAt": at(59), "credentialsVersion": "c/1",
-                })
-            });
-            found.status = serde_json::from_value(json!({
-                "conditions": [{
-                    "type": "Ready", "status": status, "reason": reason, "message": "m",
-                    "lastTransitionTime": at(since),
-                }],
-                "token": {"failure": failure},
-            }))
-            .unwrap();
-            rejected_at(&found).map(|at| at.to_string())
-        };
-        let fault = "CredentialsRejected";
-        assert_eq!(rejected("False", fault, 1, None), Some(at(1)));
-        assert_eq!(rejected("False", fault, 1, Some(7)), Some(at(7)));
-        assert_eq!(rejected("True", fault, 1, Some(7)), None);
-        assert_eq!(rejected("False", "GrantRejected", 1, Some(7)), None);
     }
 }

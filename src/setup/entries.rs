@@ -245,18 +245,9 @@ fn domain_validation(spec: &ZoomIntegrationSpec, facts: &Facts) -> Vec<Entry> {
 
 fn links(facts: &Facts) -> Vec<Entry> {
     let own = facts.consent.install_url.iter();
+    let personal = facts.consent.people.links.iter();
     own.map(|url| entry(Act::Open, "Installation URL", url))
-        .chain(
-            facts
-                .consent
-                .connections
-                .iter()
-                .filter(|connection| !connection.connected)
-                .filter_map(|connection| {
-                    let url = connection.install_url.as_deref()?;
-                    Some(entry(Act::Open, &connection.name, url))
-                }),
-        )
+        .chain(personal.map(|(name, url)| entry(Act::Open, name, url)))
         .collect()
 }
 

@@ -86,22 +86,22 @@ pub struct ConsentFacts {
     /// Why connections that are not connected failed, unless it was refuted since.
     pub faults: Vec<Fault>,
     /// The connections.
-    pub connections: Vec<ConnectionFacts>,
+    pub people: PeopleFacts,
 }
 
-/// A connection.
+/// The connections: how many there are, and those to name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ConnectionFacts {
-    /// Its name.
-    pub name: String,
-    /// Its link.
-    pub install_url: Option<String>,
-    /// Whether it is connected.
-    pub connected: bool,
-    /// Since when it is connected.
+pub struct PeopleFacts {
+    /// How many there are.
+    pub total: usize,
+    /// How many are connected.
+    pub connected: usize,
+    /// Since when the first of them is connected.
     pub since: Option<Timestamp>,
-    /// Whether its grant is lost.
-    pub lost: bool,
+    /// The names of those that lost their grant.
+    pub lost: Vec<String>,
+    /// Names and links of those that are not connected.
+    pub links: Vec<(String, String)>,
 }
 
 /// The previous state of a step.
@@ -145,18 +145,5 @@ impl ConsentFacts {
     #[must_use]
     pub fn failed_by(&self, fault: Fault) -> bool {
         self.faults.contains(&fault)
-    }
-
-    /// How many connections are connected.
-    #[must_use]
-    pub fn connected(&self) -> usize {
-        self.connections.iter().filter(|c| c.connected).count()
-    }
-
-    /// When the first of them was connected.
-    #[must_use]
-    pub fn since(&self) -> Option<Timestamp> {
-        let connected = self.connections.iter().filter(|c| c.connected);
-        connected.filter_map(|c| c.since).min()
     }
 }

@@ -1,78 +1,36 @@
 //! What a status says about an app's setup. The controller, which writes the status, and a tool that can only
 //! read the resources use this to get the same list.
 
-use std::collections::BTreeSet;
-
-use jiff::Timestamp;
-use kube::ResourceExt as _;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
-    facts::{
-        Attempt, ConnectionFacts, ConsentFacts, EndpointFacts, Facts, Remembered, SecretFacts,
-    },
+    facts::{Attempt, ConsentFacts, EndpointFacts, Facts, Remembered, SecretFacts},
+    people::Excerpt,
     step::{State, StepId},
 };
 use crate::api::{
     condition::Type,
     reason::Reason,
     v1alpha1::{
-        CredentialsStatus, Phase, Webhook, WebhookStatus, ZoomConnection, ZoomIntegrationSpec,
-        ZoomIntegrationStatus,
+        CredentialsStatus, Webhook, WebhookStatus, ZoomIntegrationSpec, ZoomIntegrationStatus,
     },
 };
 use contract::facts::SecretRole;
-use zoom::{
-    Fault,
-    scopes::{self, Comparison},
-};
+use zoom::scopes::{self, Comparison};
 
-/// The part of a connection's status that the list depends on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Read {
-    connection: ConnectionFacts,
-    granted: Option<Vec<String>>,
-    /// Why its last consent failed.
-    consent: Option<Fault>,
-    /// Why its token currently fails.
-    token: Option<Fault>,
-}
-
-/// Reads the part of a connection's status that the list depends on.
+/// What `status` and the statuses of the integration's connections, in total, say.
 #[must_use]
-pub fn read(found: &ZoomConnection) -> Read {
-    let status = found.status.as_ref();
-    let scopes = status.and_then(|status| status.scopes.as_ref());
-    Read {
-        connection: connection(found),
-        granted: scopes.map(|scopes| scopes.granted.clone()),
-        consent: consent_fault(found),
-        token: token_fault(found),
-    }
-}
-
-/// What `status` and the statuses of the integration's connections say.
-#[must_use]
-pub fn facts<'a>(
-    spec: &ZoomIntegrationSpec,
-    status: &ZoomIntegrationStatus,
-    connections: impl IntoIterator<Item = &'a ZoomConnection>,
-) -> Facts {
-    let mut connections: Vec<Read> = connections.into_iter().map(read).collect();
-    // A watch returns them in any order.
-    connections.sort_by(|one, other| one.connection.name.cmp(&other.connection.name));
+pub fn facts(spec: &ZoomIntegrationSpec, status: &ZoomIntegrationStatus, said: Excerpt) -> Facts {
     Facts {
         secret: status.credentials.as_ref().map(secret).unwrap_or_default(),
         credentials: credentials(status),
-        scopes: granted(spec, status, &connections),
+        scopes: granted(spec, status, &said.granted),
         endpoint: endpoint(spec, status),
         consent: ConsentFacts {
             callback: status.redirect_url.clone(),
             install_url: status.install_url.clone(),
-            faults: faults(&connections),
-            connections: connections
-                .into_iter()
-                .map(|read| read.connection)
-                .collect(),
+            faults: said.faults,
+            people: said.people,
         },
         before: status
             .setup
@@ -123,7 +81,7 @@ fn credentials(status: &ZoomIntegrationStatus) -> Attempt {
 fn granted(
     spec: &ZoomIntegrationSpec,
     status: &ZoomIntegrationStatus,
-    connections: &[Read],
+    to_people: &[Arc<[String]>],
 ) -> Option<Comparison> {
     let optional = spec.scopes.optional.as_deref().unwrap_or_default();
     let of = |granted: &[String], required: &[String]| {
@@ -134,9 +92,9 @@ fn granted(
     let people = spec.consent_scopes();
     // A bot's token shows nothing about the scopes of people's tokens.
     let own = own.filter(|own| !own.is_complete() || !spec.has_bot() || people.is_empty());
-    let theirs = connections.iter().filter_map(|read| read.granted.as_ref());
+    let theirs = to_people.iter().map(|granted| of(granted, &people));
     own.into_iter()
-        .chain(theirs.map(|granted| of(granted, &people)))
+        .chain(theirs)
         .max_by_key(|found| found.missing.len())
 }
 
@@ -171,46 +129,4 @@ fn last_secret(webhook: &WebhookStatus) -> Option<SecretRole> {
     [SecretRole::Current, SecretRole::Previous]
         .into_iter()
         .find(|role| role.as_str() == stored)
-}
-
-fn connection(connection: &ZoomConnection) -> ConnectionFacts {
-    let status = connection.status.clone().unwrap_or_default();
-    let connected = status.phase == Some(Phase::Connected);
-    let grant = status.grant.unwrap_or_default();
-    let since: Option<Timestamp> = grant.since.map(|time| time.0);
-    ConnectionFacts {
-        name: connection.name_any(),
-        install_url: status.install_url,
-        connected,
-        since: since.filter(|_| connected),
-        lost: grant.lost.is_some(),
-    }
-}
-
-/// Why connections fail that are not connected. A consent's failure may have been fixed since, and certainly
-/// has if another one succeeded.
-fn faults(connections: &[Read]) -> Vec<Fault> {
-    let any = connections.iter().any(|read| read.connection.connected);
-    let mut faults: Vec<Fault> = Vec::new();
-    let failing = connections.iter().filter(|read| !read.connection.connected);
-    for fault in failing.flat_map(|read| [read.consent.filter(|_| !any), read.token]) {
-        faults.extend(fault.filter(|fault| !faults.contains(fault)));
-    }
-    faults
-}
-
-fn consent_fault(connection: &ZoomConnection) -> Option<Fault> {
-    let consent = connection.status.as_ref()?.consent.as_ref()?;
-    consent
-        .has_failed()
-        .then(|| consent.reason.fault())
-        .flatten()
-}
-
-fn token_fault(connection: &ZoomConnection) -> Option<Fault> {
-    let conditions = &connection.status.as_ref()?.conditions;
-    let ready = Type::Ready.find(conditions)?;
-    (ready.status == "False")
-        .then(|| Reason::of(ready)?.fault())
-        .flatten()
 }

@@ -10,17 +10,20 @@
 //! | What is a step? | [`step`] |
 //! | What has to be known? | [`facts`] |
 //! | What does a status say about it? | [`known`] |
+//! | What do the connections say in total? | [`people`] |
 //! | Which steps does an app need, in which order? | [`order`] |
 //! | What has to be pasted, chosen, copied? | [`entries`] |
 //! | Is it done, and if not, what was done wrong? | [`judge`] |
 //! | What is unwise? | [`warning`] |
 //! | How is it worded? | [`words`] |
 
+pub mod counts;
 pub mod entries;
 pub mod facts;
 pub mod judge;
 pub mod known;
 pub mod order;
+pub mod people;
 pub mod step;
 pub mod warning;
 pub mod words;

@@ -9,15 +9,10 @@ use std::{
 
 use contract::facts::SecretRole;
 use jiff::Timestamp;
-use serde_json::Value;
 use zoom::scopes;
 use zoom_operator::{
     api::v1alpha1::{ZoomIntegration, ZoomIntegrationSpec},
-    setup::{
-        self, Facts, State,
-        facts::{Attempt, ConnectionFacts},
-        order,
-    },
+    setup::{self, Facts, State, facts::Attempt, order},
 };
 
 use crate::{files, folder, read};
@@ -185,8 +180,7 @@ fn counted(path: &Path) -> Option<Numbers> {
     let connections = read(path)
         .iter()
         .filter(|resource| resource["kind"] == "ZoomConnection")
-        .map(connection)
-        .collect();
+        .count();
     let now = Timestamp::now();
     let steps = setup::steps(&spec, &all_done(&spec, connections), now);
     let proved = steps.iter().filter(|step| step.state == State::Done);
@@ -194,16 +188,8 @@ fn counted(path: &Path) -> Option<Numbers> {
     Some([steps.len(), proved.count(), entries.count()])
 }
 
-fn connection(resource: &Value) -> ConnectionFacts {
-    ConnectionFacts {
-        name: resource["metadata"]["name"].as_str().unwrap().to_owned(),
-        connected: true,
-        ..ConnectionFacts::default()
-    }
-}
-
 /// Everything was done, and all that can be seen of it was seen.
-fn all_done(spec: &ZoomIntegrationSpec, connections: Vec<ConnectionFacts>) -> Facts {
+fn all_done(spec: &ZoomIntegrationSpec, connections: usize) -> Facts {
     let mut facts = Facts::default();
     let keys = &spec.credentials;
     facts.secret.exists = true;
@@ -234,6 +220,7 @@ fn all_done(spec: &ZoomIntegrationSpec, connections: Vec<ConnectionFacts>) -> Fa
     if order::is_external(spec) || spec.self_service().is_some() {
         facts.consent.install_url = Some("https://example.com/install".to_owned());
     }
-    facts.consent.connections = connections;
+    facts.consent.people.total = connections;
+    facts.consent.people.connected = connections;
     facts
 }

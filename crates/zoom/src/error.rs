@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{Request, redact::redacted};
 
 /// Why Zoom gave no token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Fault {
     /// Client id and secret are no pair.
     CredentialsRejected,

@@ -8,6 +8,7 @@ use crate::{
     api::v1alpha1::{ZoomConnection, ZoomIntegration, ZoomIntegrationSpec},
     setup::{
         self, Entry, Facts, State, Step, Warning, known,
+        people::People,
         step::{Act, StepId},
     },
 };
@@ -72,7 +73,8 @@ impl Handout {
         if status.setup.is_empty() {
             return None;
         }
-        let facts = known::facts(&integration.spec, status, connections);
+        let people: People = connections.iter().collect();
+        let facts = known::facts(&integration.spec, status, people.all());
         let namespace = integration.namespace().unwrap_or_default();
         let name = integration.name_any();
         Some(Self::new(&namespace, &name, &integration.spec, &facts, now))

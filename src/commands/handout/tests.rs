@@ -3,7 +3,7 @@ use crate::{
     api::v1alpha1::ZoomIntegrationSpec,
     setup::{
         self, Facts, Step,
-        facts::ConnectionFacts,
+        facts::PeopleFacts,
         tests::fixtures::{FIVE, done, example, half_way, now},
     },
 };
@@ -75,14 +75,14 @@ fn personal_links_are_counted_unless_they_are_asked_for() {
     let many = |spec: &ZoomIntegrationSpec| {
         let mut facts = half_way(spec);
         facts.consent.install_url = Some(own.into());
-        facts.consent.connections = (10..40)
-            .map(|number| ConnectionFacts {
-                name: format!("person-{number}"),
-                install_url: Some(link(number)),
-                connected: number == 10,
-                ..ConnectionFacts::default()
-            })
-            .collect();
+        facts.consent.people = PeopleFacts {
+            total: 30,
+            connected: 1,
+            links: (11..40)
+                .map(|number| (format!("person-{number}"), link(number)))
+                .collect(),
+            ..PeopleFacts::default()
+        };
         facts
     };
     let mut handout = handout("stackone", many);

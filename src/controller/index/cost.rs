@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use allocation_counter::measure;
+use contract::facts::Removal;
 use jiff::Timestamp;
 use kube::core::DeserializeGuard;
 use serde_json::{Value, json};
@@ -13,6 +14,7 @@ use crate::{
     controller::{
         key::Key,
         queue::{Limits, Requeue},
+        removals::Removals,
     },
 };
 
@@ -181,5 +183,44 @@ fn a_connection_costs_the_same_among_thousands() {
     assert!(
         many < few + 50,
         "{few} allocations among 10, {many} among 2,000"
+    );
+}
+
+/// What a pass over an integration asks of its connections does not grow with their number.
+#[test]
+fn the_totals_of_an_integration_cost_the_same_among_thousands() {
+    const LINKS: usize = 20;
+    let cost = |all: u32| {
+        let index = Index::default();
+        for number in 0..all {
+            let mut connection = connection(number, 1 + number % 2);
+            let status = connection.status.as_mut().unwrap();
+            status.install_url = Some("https://connect.example.com/nonce".into());
+            index.apply(DeserializeGuard(Ok(connection)));
+        }
+        let app = Key::integration("clinics", "app");
+        let removed = Removals {
+            verified: vec![Removal {
+                at: Timestamp::UNIX_EPOCH,
+                user_id: "user-0".into(),
+                account_id: "account-0".into(),
+            }],
+            unverified: Vec::new(),
+        };
+        let used = measure(|| {
+            let summary = index.summary(&app, "clinics", LINKS, LINKS);
+            assert_eq!(u32::try_from(summary.counted.total), Ok(all));
+            assert_eq!(summary.people.people.links.len(), LINKS);
+            assert_eq!(index.rejected(&app), None);
+            assert!(index.to_tell(&app, Timestamp::UNIX_EPOCH).is_empty());
+            assert_eq!(index.learn_removals(&app, &removed, None).len(), 1);
+        });
+        used.bytes_total
+    };
+    let (few, many) = (cost(100), cost(2_000));
+    // Longer names.
+    assert!(
+        many < few + 100,
+        "{few} bytes among 100, {many} among 2,000"
     );
 }

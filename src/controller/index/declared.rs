@@ -29,7 +29,7 @@ use crate::{
         key::Key,
         token_secret::Owner,
     },
-    setup::known,
+    setup::people,
 };
 
 impl Kept for Guarded<ZoomIntegration> {
@@ -100,6 +100,12 @@ impl Watched for Guarded<ZoomIntegration> {
                 _ => {}
             }
         }
+        let allowed = |object: &Self| readable(object)?.spec.allowed_namespaces.clone();
+        if before.and_then(allowed) != now.and_then(allowed)
+            && let Some(object) = now.or(before)
+        {
+            objects.recount(object);
+        }
     }
 
     fn only_asks(before: &Self, now: &Self) -> bool {
@@ -156,7 +162,7 @@ impl Kept for Guarded<ZoomConnection> {
     }
 
     fn pack(&self) -> Option<Vec<u8>> {
-        // Passes over others read all of an app's connections.
+        // Each change of it asks what the version before said, and passes over others read it.
         None
     }
 
@@ -195,6 +201,7 @@ impl Watched for Guarded<ZoomConnection> {
                 .remove(&integration_of(before), &name);
             objects.drop_accounts(before, &name);
             objects.drop_subjects(before, &name);
+            objects.drop_totals(before);
         }
         if let Some(now) = now.and_then(readable) {
             let key = objects.shared(Key::from(now));
@@ -207,6 +214,7 @@ impl Watched for Guarded<ZoomConnection> {
                 .insert(integration_of(now), name.clone());
             objects.note_accounts(now, &name);
             objects.note_subjects(now, &name);
+            objects.note_totals(now);
         }
     }
 
@@ -234,7 +242,7 @@ impl Watched for Guarded<ZoomConnection> {
                 .and_then(|status| status.account.clone());
             let has_sink = object.spec.sink.is_some();
             (
-                known::read(object),
+                people::read(object),
                 phase,
                 lifecycle::outline(object),
                 (account, has_sink),

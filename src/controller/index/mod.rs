@@ -16,6 +16,7 @@
 //! | is a route still somebody's | `presence` |
 //! | has a watch listed everything | `coverage` |
 //! | which connections name a user or an account, which have sinks | `subjects` |
+//! | what do the connections of an integration say in total | `counted`, `totals` |
 //! | which objects does this operator serve | `served` |
 //! | what did the last pass find | `passes`, `fleet` |
 //! | what does it know of other releases | `claims` |
@@ -31,6 +32,7 @@ mod accounts;
 mod away;
 mod cache;
 mod claims;
+mod counted;
 mod coverage;
 mod declared;
 mod echoes;
@@ -51,6 +53,7 @@ mod served;
 mod state;
 mod subjects;
 mod told;
+mod totals;
 mod watched;
 
 pub use self::{
@@ -62,8 +65,12 @@ pub use self::{
     rivals::Claim,
     state::{Affected, Index, NAMESPACES},
     told::Told,
+    totals::Summary,
     watched::Watched,
 };
+
+#[cfg(test)]
+pub use self::totals::Totals;
 
 #[cfg(test)]
 mod cost;

@@ -14,14 +14,16 @@ use k8s_openapi::api::{
 };
 use kube::core::DeserializeGuard;
 
-use super::{cache::Cache, facts::AppFacts, gateways::Gateways, relation::Relation};
+use super::{
+    cache::Cache, facts::AppFacts, gateways::Gateways, relation::Relation, totals::Totals,
+};
 use crate::{
     api::v1alpha1::{ZoomConnection, ZoomIntegration},
     controller::{
         integration::{hosts::Claim, resources::HTTPRoute},
         key::{Key, Kind},
         removals::Removals,
-        tenancy::{self, Admission, Labels},
+        tenancy::{self, Labels},
     },
 };
 
@@ -53,6 +55,8 @@ pub struct Objects {
     pub(super) subjects: Relation<(Name, Whose), Name>,
     /// Namespaces and names of connections with sinks beside their integration, by the integration.
     pub(super) sinks: Relation<Name, Name>,
+    /// What the connections of an integration say in total, those in the namespaces that it allows.
+    pub(super) totals: HashMap<Name, Totals>,
     /// Labels of namespaces, if all of them are watched.
     labels: HashMap<String, Labels>,
     /// UIDs of namespaces, if all of them are watched.
@@ -151,23 +155,32 @@ impl Objects {
         app: &Name,
         connections: impl Iterator<Item = &'a Name>,
     ) -> Vec<Arc<Guarded<ZoomConnection>>> {
-        let found = self.app(&app.0, &app.1);
-        let admission = found.and_then(|found| found.admission.as_deref());
         connections
             .filter_map(|(of, name)| {
-                let labels = self.labels.get(&**of);
-                let admits = |admission: &Admission| admission.admits(of, labels);
-                if *of == app.0 || admission.is_some_and(admits) {
-                    return self.connections.get(of, name);
-                }
-                // Without a watch of labels, those that were allowed stay so.
-                let is_unseen = labels.is_none() && admission.is_some_and(Admission::selects);
-                let found = self.connections.get(of, name).filter(|_| is_unseen)?;
-                readable(&found)
-                    .is_some_and(tenancy::was_admitted)
-                    .then_some(found)
+                let found = || self.connections.get(of, name);
+                let was_admitted = || {
+                    found()
+                        .as_ref()
+                        .and_then(|found| readable(found))
+                        .is_some_and(tenancy::was_admitted)
+                };
+                self.admits(app, of, was_admitted).then(found).flatten()
             })
             .collect()
+    }
+
+    /// Whether a connection of a namespace counts as one of an app's.
+    pub(super) fn admits(&self, app: &Name, of: &str, was_admitted: impl FnOnce() -> bool) -> bool {
+        let found = self.app(&app.0, &app.1);
+        let labels = self.labels.get(of);
+        *of == *app.0
+            || found
+                .and_then(|found| found.admission.as_deref())
+                .is_some_and(|admission| {
+                    // Without a watch of labels, those that were allowed stay so.
+                    admission.admits(of, labels)
+                        || labels.is_none() && admission.selects() && was_admitted()
+                })
     }
 
     /// Records the labels of a namespace, or that it is gone. Returns its connections to integrations of
@@ -178,18 +191,27 @@ impl Objects {
         if before == labels.as_ref() {
             return Vec::new();
         }
-        match labels {
-            Some(labels) => drop(self.labels.insert(namespace.to_owned(), labels)),
-            None => drop(self.labels.remove(namespace)),
-        }
         let names = self.connections.within(Some(namespace));
         let connections: Vec<_> = names
             .filter_map(|(namespace, name, _)| self.connections.get(namespace, name))
             .collect();
-        connections
+        let foreign: Vec<&ZoomConnection> = connections
             .iter()
             .filter_map(|connection| readable(connection))
             .filter(|connection| connection.spec.integration_ref.is_foreign(namespace))
+            .collect();
+        for connection in &foreign {
+            self.drop_totals(connection);
+        }
+        match labels {
+            Some(labels) => drop(self.labels.insert(namespace.to_owned(), labels)),
+            None => drop(self.labels.remove(namespace)),
+        }
+        for connection in &foreign {
+            self.note_totals(connection);
+        }
+        foreign
+            .into_iter()
             .flat_map(|connection| {
                 let (namespace, name) = integration_of(connection);
                 let own = [Key::from(connection), Key::integration(&namespace, &name)];

@@ -3,7 +3,6 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use contract::{
-    facts::Removal,
     receiver::routes::Connection,
     routing_facts::{ConnectionFacts, RoutingFacts},
 };
@@ -13,12 +12,12 @@ use kube::{Resource as _, ResourceExt as _};
 
 use super::{
     coverage::Watch,
-    objects::{Guarded, readable},
+    objects::{Guarded, named, readable},
     state::Index,
     told::Told,
 };
 use crate::{
-    api::v1alpha1::ZoomConnection,
+    api::v1alpha1::{Management, ZoomConnection},
     controller::{integration::ReceiverPod, key::Key, removals::Removals, routing::is_routed},
 };
 
@@ -26,14 +25,23 @@ use crate::{
 const MOST_REPLICA_SETS: usize = 20_000;
 
 impl Index {
-    /// Records the removals that the receivers of an integration know. Returns the new ones.
-    pub fn learn_removals(&self, integration: &Key, removals: &Removals) -> Vec<Removal> {
+    /// Records the removals that the receivers of an integration know. Returns the connections that the new ones concern.
+    pub fn learn_removals(
+        &self,
+        integration: &Key,
+        removals: &Removals,
+        management: Option<Management>,
+    ) -> BTreeSet<Key> {
         let mut state = self.lock();
         let before = state
             .objects
             .removals
             .insert(integration.clone(), removals.clone());
-        removals.since(&before.unwrap_or_default())
+        let new = removals.since(&before.unwrap_or_default());
+        let app = named(&integration.namespace, &integration.name);
+        new.iter()
+            .flat_map(|removal| state.objects.concerned(&app, removal, management))
+            .collect()
     }
 
     /// The removals that the receivers of an integration know.

@@ -3,11 +3,16 @@
 
 use std::sync::Arc;
 
+use contract::facts::Removal;
+
 use super::{
-    objects::{Guarded, Name, Objects, Whose, integration_of, named},
+    objects::{Guarded, Name, Objects, Whose, integration_of, named, readable},
     state::Index,
 };
-use crate::{api::v1alpha1::ZoomConnection, controller::key::Key};
+use crate::{
+    api::v1alpha1::{Management, ZoomConnection},
+    controller::{key::Key, removals::concerns},
+};
 
 impl Index {
     /// The connections of an integration whose status names this user, in the namespaces that it allows.
@@ -68,6 +73,25 @@ impl Objects {
     pub fn with_subject(&self, app: &Name, whose: Whose) -> Vec<Arc<Guarded<ZoomConnection>>> {
         let names = self.subjects.of(&(app.clone(), whose));
         self.admitted(app, names)
+    }
+
+    /// The connections of an app whose grant a removal concerns.
+    pub fn concerned(
+        &self,
+        app: &Name,
+        removal: &Removal,
+        management: Option<Management>,
+    ) -> Vec<Key> {
+        let user = Whose::User((*removal.user_id).into());
+        let account = Whose::Account((*removal.account_id).into());
+        let named = [user, account].map(|whose| self.with_subject(app, whose));
+        let named = named.iter().flatten().filter_map(|found| readable(found));
+        let concerned = named.filter(|connection| {
+            let status = connection.status.as_ref();
+            let subject = status.and_then(|status| status.subject.as_ref());
+            subject.is_some_and(|subject| concerns(removal, subject, management))
+        });
+        concerned.map(Key::from).collect()
     }
 }
 

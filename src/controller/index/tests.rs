@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{state::KINDS, *};
 use crate::{
-    api::v1alpha1::{ZoomConnection, ZoomIntegration},
+    api::v1alpha1::{Management, ZoomConnection, ZoomIntegration},
     controller::{
         key::{Key, Kind},
         removals::Removals,
@@ -305,7 +305,7 @@ fn a_complete_list_ends_what_it_does_not_name() {
     index.apply(connection("ada", 1, json!({})));
     index.apply(connection("grace", 2, json!({})));
     let wait = Duration::from_mins(1);
-    index.learn_removals(&app("app"), &Removals::default());
+    index.learn_removals(&app("app"), &Removals::default(), None);
     index.passed(person("ada"), None, wait, Timestamp::UNIX_EPOCH);
     let listed = [("clinics".to_owned(), "grace".to_owned())].into();
     let gone = index.retain::<Connections>(Some("clinics"), &listed);
@@ -337,31 +337,46 @@ fn objects_are_served_where_both_kinds_are_watched() {
 }
 
 #[test]
-fn what_is_new_of_removals_is_told_once() {
+fn new_removals_concern_the_connections_of_these_people_once() {
     let index = Index::default();
+    index.apply(integration("app", 1, json!({})));
+    let subject = |user: &str, account: &str| json!({"status": {"subject": {"userId": user, "accountId": account}}});
+    index.apply(connection("ada", 2, subject("ada", "a")));
+    index.apply(connection("grace", 3, subject("grace", "a")));
+    index.apply(connection("bob", 4, subject("bob", "b")));
+    // What a consent proved of another one is no grant of this user.
+    let proved = json!({"status": {"account": {"id": "a", "userId": "ada", "since": "2026-03-01T10:00:00Z"}}});
+    index.apply(connection("other", 5, proved));
     let removal = |second, user: &str| Removal {
         at: Timestamp::from_second(second).unwrap(),
         user_id: user.into(),
         account_id: "a".into(),
     };
-    let told = |verified: &[Removal], unverified: &[Removal]| {
+    let told = |verified: &[Removal], unverified: &[Removal], management| {
         let removals = Removals {
             verified: verified.to_vec(),
             unverified: unverified.to_vec(),
         };
-        index.learn_removals(&app("app"), &removals)
+        let concerned = index.learn_removals(&app("app"), &removals, management);
+        concerned.into_iter().collect::<Vec<_>>()
     };
     let claimed = [removal(1, "ada")];
-    assert_eq!(told(&[], &claimed), claimed);
-    assert!(told(&[], &claimed).is_empty());
+    assert_eq!(told(&[], &claimed, None), [person("ada")]);
+    assert_eq!(told(&[], &claimed, None), []);
     // The same, and now it is Zoom who says so.
     let signed = [removal(1, "ada"), removal(2, "grace")];
-    assert_eq!(told(&signed, &claimed), signed);
+    let both = [person("ada"), person("grace")];
+    assert_eq!(told(&signed, &claimed, Some(Management::User)), both);
     let known = index.removals(&app("app"));
     assert_eq!(
         (&*known.verified, &*known.unverified),
         (&signed[..], &claimed[..])
     );
+    // Any administrator can remove an account's app.
+    let by_another = [removal(3, "barbara")];
+    assert_eq!(told(&by_another, &[], Some(Management::User)), []);
+    let again = [removal(4, "barbara")];
+    assert_eq!(told(&again, &[], Some(Management::Admin)), both);
 }
 
 #[test]

@@ -70,7 +70,8 @@ pub fn before(integration: &ZoomIntegration) -> Option<i32> {
     integration.status.as_ref()?.webhook.as_ref()?.announced
 }
 
-/// The states of the integration with this status, and of its connections, at `now`.
+/// The states of the integration with this status, and of its connections, at `now`. Connections without an
+/// [`outline`] and with nothing [`recovered`] lately may be left out.
 #[must_use]
 pub fn states(
     integration: &ZoomIntegration,
@@ -112,6 +113,19 @@ pub fn outline(connection: &ZoomConnection) -> Vec<(Type, Reason)> {
     judged.collect()
 }
 
+/// Since when a connection is ready, which is told for a while.
+#[must_use]
+pub fn recovered(connection: &ZoomConnection) -> Option<Timestamp> {
+    let ready = Type::Ready.find(&connection.status.as_ref()?.conditions)?;
+    (ready.status == "True").then_some(ready.last_transition_time.0)
+}
+
+/// What became ready before that time is not told any more at `now`.
+#[must_use]
+pub fn earliest_told(now: Timestamp) -> Timestamp {
+    now.checked_sub(RECOVERY).unwrap_or(Timestamp::MIN)
+}
+
 /// The Secret with these states, and how many of the oldest do not fit.
 #[must_use]
 pub fn secret(
@@ -151,8 +165,7 @@ fn told<'a>(
         is_new.then_some((condition, reason))
     });
     let ready = Type::Ready.find(conditions).filter(|ready| {
-        let age = now.duration_since(ready.last_transition_time.0);
-        ready.status == "True" && age <= RECOVERY
+        ready.status == "True" && ready.last_transition_time.0 >= earliest_told(now)
     });
     let ready = ready.and_then(|ready| Some((ready, Reason::of(ready)?)));
     troubles.chain(ready)

@@ -57,7 +57,7 @@ use super::{
     reach::{self, ReachState},
     reconcile::{Action, Managed},
     refusal,
-    removals::{Removals, concerns},
+    removals::Removals,
     report::Reported,
     schedule,
 };
@@ -145,17 +145,13 @@ pub async fn receiver_pods(context: &Context, integration: &ZoomIntegration) -> 
 
 /// What the operator's configuration and the index say.
 fn rules<'a>(context: &'a Context, integration: &ZoomIntegration) -> plan::Rules<'a> {
-    let namespace = integration.namespace().unwrap_or_default();
-    let name = integration.name_any();
     plan::Rules {
         has_pages: context.config.connect_url.is_some(),
         knows_labels: context.config.scope.namespaces().is_none(),
         rejected: integration
             .spec
             .is_general()
-            .then(|| {
-                connections::rejected(&context.reader.index().connections_of(&namespace, &name))
-            })
+            .then(|| context.reader.index().rejected(&Key::from(integration)))
             .flatten(),
         own_host: context
             .config
@@ -191,30 +187,33 @@ async fn report(
     let key = Key::from(integration);
     let uid = integration.uid().unwrap_or_default();
     context.memory.untold.tell(&uid, &mut applied.receiver);
-    let all = context
-        .reader
-        .index()
-        .connections_of(&key.namespace, &key.name);
-    let known: Vec<_> = connections::readable(&all).collect();
+    let index = context.reader.index();
     let made_in = integration.spec.self_service();
     let made_in = made_in.and_then(SelfService::namespace);
     let setting = status::Setting {
         endpoints: context.zoom.client.endpoints(),
         pages: context.config.connect_url.as_ref(),
         knows_labels: context.config.scope.namespaces().is_none(),
-        connections: connections::count(&all, made_in.unwrap_or(&key.namespace)),
-        known: &known,
+        connections: index.summary(
+            &key,
+            made_in.unwrap_or(&key.namespace),
+            status::MOST_LOST,
+            status::MOST_LINKS,
+        ),
         reach: try_url(context, integration, observed, applied, now),
         sharers: observed
             .credentials
             .client_id
             .as_deref()
-            .map(|client_id| context.reader.index().sharers_of(client_id, &key))
+            .map(|client_id| index.sharers_of(client_id, &key))
             .unwrap_or_default(),
     };
     let (mut status, next) = status::status(integration, observed, applied, &setting, now);
-    let news = lifecycle::is_wanted(integration)
-        .then(|| lifecycle::states(integration, &status, &known, now));
+    let news = lifecycle::is_wanted(integration).then(|| {
+        let concerned = index.to_tell(&key, lifecycle::earliest_told(now));
+        let concerned: Vec<_> = connections::readable(&concerned).collect();
+        lifecycle::states(integration, &status, &concerned, now)
+    });
     let (writer, live) = (&context.writer, observed.receiver.lifecycle.as_ref());
     let retracted = apply::lifecycle::retract(writer, integration, live, news.is_some()).await;
     if let Some(webhook) = &mut status.webhook {
@@ -252,15 +251,12 @@ async fn report(
         record.write();
     }
     let pods = observed.pods.clone();
-    context
-        .reader
-        .index()
-        .plan_poll(key.clone(), next.poll, pods, now);
+    index.plan_poll(key.clone(), next.poll, pods, now);
     let webhook = integration.spec.webhook.as_ref();
     let unclaimed = webhook.and_then(|webhook| webhook.unclaimed_accounts);
     let progress = applied.receiver.progress;
     let member = Member::of_integration(&status, unclaimed, observed.buffer(), progress);
-    context.reader.index().passed(key, member, wait, now);
+    index.passed(key, member, wait, now);
     Ok(Action::requeue(wait))
 }
 
@@ -305,26 +301,10 @@ fn requeue_removed(context: &Context, integration: &ZoomIntegration, observed: &
             .map(|health| health.unverified_removals.clone())
             .unwrap_or_default(),
     };
-    let key = Key::from(integration);
-    let new = context.reader.index().learn_removals(&key, &removals);
-    if new.is_empty() {
-        return;
-    }
     let management = integration.spec.app.management;
-    let all = context
-        .reader
-        .index()
-        .connections_of(&key.namespace, &key.name);
-    for connection in connections::readable(&all) {
-        let status = connection.status.as_ref();
-        let subject = status.and_then(|status| status.subject.as_ref());
-        let concerned = subject.is_some_and(|subject| {
-            new.iter()
-                .any(|removal| concerns(removal, subject, management))
-        });
-        if concerned {
-            context.requeue.now(Key::from(connection));
-        }
+    let index = context.reader.index();
+    for key in index.learn_removals(&Key::from(integration), &removals, management) {
+        context.requeue.now(key);
     }
 }
 

@@ -32,19 +32,14 @@ pub(super) fn redirect(spec: &ZoomIntegrationSpec, facts: &Facts) -> Finding {
     if mismatch {
         mistakes.push(Mistake::RedirectMismatch(url.to_owned()));
     }
+    let people = &facts.consent.people;
     // A token came by way of the redirect URL, even if it has too few scopes or was lost since.
     let consented = facts.scopes.is_some()
-        || facts
-            .consent
-            .connections
-            .iter()
-            .any(|c| c.connected || c.lost)
+        || people.connected > 0
+        || !people.lost.is_empty()
         || an_event_came(spec, facts);
     Finding::of(Evidence::Consent)
-        .done_if(
-            consented,
-            facts.consent.since().or(facts.endpoint.verified_at),
-        )
+        .done_if(consented, people.since.or(facts.endpoint.verified_at))
         .wrong(mistakes)
 }
 
@@ -87,24 +82,19 @@ pub(super) fn installed(spec: &ZoomIntegrationSpec, facts: &Facts) -> Finding {
     .filter(|(fault, _)| failed(*fault))
     .map(|(_, mistake)| mistake)
     .collect();
+    let people = &facts.consent.people;
     // A grant that was imported from the back end shows it, too.
-    if order::is_external(spec) && facts.consent.connected() == 0 {
+    if order::is_external(spec) && people.connected == 0 {
         return own_consent(spec, facts, State::Open).wrong(mistakes);
     }
-    let connections = &facts.consent.connections;
     let self_service = spec.self_service().is_some();
-    let (connected, total) = (facts.consent.connected(), connections.len());
-    let lost: Vec<String> = connections
-        .iter()
-        .filter(|connection| connection.lost)
-        .map(|connection| connection.name.clone())
-        .collect();
+    let (connected, total) = (people.connected, people.total);
     // Where people come and go as they like, the app is installed as long as anybody has it.
     let any = self_service || order::is_external(spec);
     if any && connected > 0 {
         mistakes.clear();
-    } else if !lost.is_empty() {
-        mistakes.push(Mistake::GrantLost(lost));
+    } else if !people.lost.is_empty() {
+        mistakes.push(Mistake::GrantLost(people.lost.clone()));
     }
     if total == 0 && !self_service {
         mistakes.push(Mistake::NoConnection);
@@ -112,7 +102,7 @@ pub(super) fn installed(spec: &ZoomIntegrationSpec, facts: &Facts) -> Finding {
     let all = connected > 0 && (connected == total || any);
     Finding::of(Evidence::Connections { connected, total })
         .open()
-        .done_if(all, facts.consent.since())
+        .done_if(all, people.since)
         .wrong(mistakes)
 }
 

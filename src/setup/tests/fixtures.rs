@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::{
     api::v1alpha1::{ZoomIntegration, ZoomIntegrationSpec},
     setup::{
-        facts::{Attempt, ConnectionFacts, ConsentFacts, EndpointFacts, Facts, SecretFacts},
+        facts::{Attempt, ConsentFacts, EndpointFacts, Facts, PeopleFacts, SecretFacts},
         order,
     },
 };
@@ -101,11 +101,16 @@ pub(crate) fn done(spec: &ZoomIntegrationSpec) -> Facts {
         let required = &spec.scopes.required;
         facts.scopes = Some(scopes::compare(&required.join(" "), required, &[]));
     }
-    for connection in &mut facts.consent.connections {
-        connection.connected = true;
-        connection.since = Some(ago(5));
-    }
+    let people = &mut facts.consent.people;
+    people.links.clear();
+    people.connected = people.total;
+    people.since = Some(ago(5)).filter(|_| people.total > 0);
     facts
+}
+
+/// Nobody has authorized.
+pub(crate) fn unauthorized(spec: &ZoomIntegrationSpec) -> PeopleFacts {
+    links(spec).people
 }
 
 fn links(spec: &ZoomIntegrationSpec) -> ConsentFacts {
@@ -123,13 +128,14 @@ fn links(spec: &ZoomIntegrationSpec) -> ConsentFacts {
     }
     ConsentFacts {
         callback: Some("https://connect.example.com/callback/tenants/app".into()),
-        connections: vec![ConnectionFacts {
-            name: "administrator".into(),
-            install_url: Some(
+        people: PeopleFacts {
+            total: 1,
+            links: vec![(
+                "administrator".into(),
                 "https://connect.example.com/connections/tenants/administrator/nonce".into(),
-            ),
-            ..ConnectionFacts::default()
-        }],
+            )],
+            ..PeopleFacts::default()
+        },
         ..ConsentFacts::default()
     }
 }

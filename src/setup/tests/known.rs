@@ -7,8 +7,10 @@ use crate::{
     api::v1alpha1::{Webhook, ZoomConnection, ZoomIntegrationSpec, ZoomIntegrationStatus},
     setup::{
         Facts, State, StepId,
-        facts::{Attempt, ConnectionFacts, Remembered},
-        known, steps,
+        facts::{Attempt, Remembered},
+        known,
+        people::{Excerpt, People},
+        steps,
     },
 };
 use zoom::Fault;
@@ -73,21 +75,31 @@ fn status_with(
         "setup": before,
     });
     let consent = &facts.consent;
-    let connections = consent.connections.iter().map(|connection| {
-        let phase = if connection.connected { "Connected" } else { "Ready to install" };
+    let people = &consent.people;
+    let waiting = people
+        .links
+        .iter()
+        .map(|(name, link)| (name.clone(), Some(link)));
+    let linkless = people.lost.iter().map(|name| (name.clone(), None));
+    let connected = (0..people.connected).map(|number| (format!("connected-{number}"), None));
+    let all = waiting.chain(linkless).chain(connected);
+    let connections = all.map(|(name, link)| {
+        let is_lost = people.lost.contains(&name);
+        let is_connected = link.is_none() && !is_lost;
+        let phase = if is_connected { "Connected" } else { "Ready to install" };
         let fault = consent.faults.first().map(|fault| {
             json!({"transaction": "t", "outcome": "Failed", "reason": fault.as_str(), "message": ""})
         });
         serde_json::from_value(json!({
             "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomConnection",
-            "metadata": {"name": connection.name, "namespace": "tenants"},
+            "metadata": {"name": name, "namespace": "tenants"},
             "spec": {"integrationRef": {"name": "app"}},
             "status": {
                 "phase": phase,
-                "installUrl": connection.install_url,
+                "installUrl": link,
                 "scopes": scopes,
                 "consent": fault,
-                "grant": {"since": connection.since, "lost": connection.lost.then_some("GrantLost")},
+                "grant": {"since": people.since, "lost": is_lost.then_some("GrantLost")},
             },
         }))
         .unwrap()
@@ -98,13 +110,17 @@ fn status_with(
     )
 }
 
+fn all<'a>(connections: impl IntoIterator<Item = &'a ZoomConnection>) -> Excerpt {
+    connections.into_iter().collect::<People>().all()
+}
+
 #[track_caller]
 fn is_kept(name: &str, spec: &ZoomIntegrationSpec, facts: &Facts) {
     let (status, connections) = status_with(spec, facts);
-    let read = known::facts(spec, &status, &connections);
+    let read = known::facts(spec, &status, all(&connections));
     assert_eq!(read, *facts, "{name}");
     // A watch returns the connections in random order.
-    let reversed = known::facts(spec, &status, connections.iter().rev());
+    let reversed = known::facts(spec, &status, all(connections.iter().rev()));
     assert_eq!(reversed, *facts, "{name}");
 }
 
@@ -133,14 +149,8 @@ fn mistakes_are_read_back_as_well() {
     facts.endpoint.rejected_at = Some(ago(1));
     facts.endpoint.removal_seen = true;
     facts.consent.faults = vec![Fault::RedirectMismatch];
-    facts.consent.connections.insert(
-        0,
-        ConnectionFacts {
-            name: "ada".into(),
-            lost: true,
-            ..ConnectionFacts::default()
-        },
-    );
+    facts.consent.people.total += 1;
+    facts.consent.people.lost = vec!["ada".into()];
     facts.before = vec![Remembered {
         id: StepId::Credentials,
         state: State::Open,
@@ -163,7 +173,7 @@ fn since_when_a_step_stands_so_is_read_back() {
         })
         .collect();
     let (status, connections) = status_with(&spec, &facts);
-    let read = known::facts(&spec, &status, &connections);
+    let read = known::facts(&spec, &status, all(&connections));
     assert_eq!(steps(&spec, &read, now()), first);
 }
 
@@ -179,7 +189,10 @@ fn what_nobody_knows_is_not_read_into_it() {
             "lastTransitionTime": now(),
         }], "setup": [{"id": "Unheard", "state": "Done", "since": now()}, {"id": "Scopes", "state": "Odd"}]}))
         .unwrap();
-        assert_eq!(known::facts(&spec, &status, []), Facts::default());
+        assert_eq!(
+            known::facts(&spec, &status, Excerpt::default()),
+            Facts::default()
+        );
     }
 }
 
@@ -209,9 +222,9 @@ fn what_a_consent_failed_by_is_refuted_by_one_that_went_through() {
         "RedirectMismatch",
         "CredentialsRejected",
     );
-    let faults = |all: &[&ZoomConnection]| {
-        let all = all.iter().copied();
-        known::facts(&spec, &status, all).consent.faults
+    let faults = |found: &[&ZoomConnection]| {
+        let said = all(found.iter().copied());
+        known::facts(&spec, &status, said).consent.faults
     };
     assert_eq!(
         faults(&[&ada]),

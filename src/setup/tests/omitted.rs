@@ -1,11 +1,11 @@
 //! All steps but one are done: the list stops exactly there.
 
-use super::fixtures::{FIVE, ago, done, example, half_way, now, spec};
+use super::fixtures::{FIVE, ago, done, example, half_way, now, spec, unauthorized};
 use crate::{
     api::v1alpha1::ZoomIntegrationSpec,
     setup::{
         Evidence, Facts, State, StepId,
-        facts::{Attempt, ConnectionFacts, Remembered},
+        facts::{Attempt, PeopleFacts, Remembered},
         next, order, steps,
         words::{brief, words},
     },
@@ -20,9 +20,7 @@ fn without(id: StepId, spec: &ZoomIntegrationSpec) -> Facts {
     let not_installed = |facts: &mut Facts| {
         facts.scopes = None;
         facts.endpoint.events_seen.clear();
-        for connection in &mut facts.consent.connections {
-            connection.connected = false;
-        }
+        facts.consent.people = unauthorized(spec);
     };
     let not_validated = |facts: &mut Facts| {
         facts.endpoint.validated_at = None;
@@ -51,9 +49,7 @@ fn without(id: StepId, spec: &ZoomIntegrationSpec) -> Facts {
         StepId::Scopes => {
             let required = &spec.scopes.required;
             facts.scopes = Some(scopes::compare(&required[1..].join(" "), required, &[]));
-            for connection in &mut facts.consent.connections {
-                connection.connected = false;
-            }
+            facts.consent.people = unauthorized(spec);
         }
         StepId::Activate => {
             facts.credentials = Attempt::Failed(Fault::AccountRejected);
@@ -276,13 +272,12 @@ fn a_state_is_as_old_as_it_was() {
 fn a_grant_that_was_taken_over_shows_that_somebody_installed_the_app() {
     let spec = example("ontime");
     let mut facts = half_way(&spec);
-    let connection = |name: &str, connected| ConnectionFacts {
-        name: name.into(),
-        connected,
-        since: Some(ago(3)).filter(|_| connected),
-        ..ConnectionFacts::default()
+    facts.consent.people = PeopleFacts {
+        total: 2,
+        connected: 1,
+        since: Some(ago(3)),
+        ..PeopleFacts::default()
     };
-    facts.consent.connections = vec![connection("ada", true), connection("grace", false)];
     let steps = steps(&spec, &facts, now());
     let install = steps
         .iter()

@@ -1,11 +1,11 @@
 //! One step is done wrong: the message names the mistake.
 
-use super::fixtures::{ago, done, example, half_way, now, spec};
+use super::fixtures::{ago, done, example, half_way, now, spec, unauthorized};
 use crate::{
     api::v1alpha1::ZoomIntegrationSpec,
     setup::{
         Facts, State, StepId,
-        facts::Attempt,
+        facts::{Attempt, PeopleFacts},
         next, steps,
         words::{line, words},
     },
@@ -194,7 +194,7 @@ fn validate_was_pressed_too_early_or_too_long_ago() {
 fn a_pair_that_was_changed_in_zoom_is_named_before_anybody_is_sent_to_authorize() {
     let spec = example("stackone");
     let mut facts = done(&spec);
-    facts.consent.connections[0].connected = false;
+    facts.consent.people = unauthorized(&spec);
     facts.consent.faults = vec![Fault::CredentialsRejected];
     stops(&spec, &facts, StepId::Credentials, &["Development"]);
 }
@@ -213,10 +213,8 @@ fn a_refused_account_proves_no_account_id() {
 fn with_self_service_one_who_left_is_no_setup() {
     let spec = spec("kivicare/with-consent.yaml");
     let mut facts = done(&spec);
-    let mut gone = facts.consent.connections[0].clone();
-    gone.connected = false;
-    gone.lost = true;
-    facts.consent.connections.push(gone);
+    facts.consent.people.total += 1;
+    facts.consent.people.lost = vec!["administrator".into()];
     facts.consent.faults = vec![Fault::OwnerGone];
     assert_eq!(state(&spec, &facts, StepId::Install), State::Done);
 }
@@ -275,11 +273,11 @@ fn zoom_refuses_the_account_or_the_app() {
 fn nobody_can_or_may_install_any_more() {
     let spec = example("stackone");
     let mut facts = half_way(&spec);
-    facts.consent.connections.clear();
+    facts.consent.people = PeopleFacts::default();
     stops(&spec, &facts, StepId::Install, &["ZoomConnection"]);
     let mut facts = done(&spec);
-    facts.consent.connections[0].connected = false;
-    facts.consent.connections[0].lost = true;
+    facts.consent.people = unauthorized(&spec);
+    facts.consent.people.lost = vec!["administrator".into()];
     stops(&spec, &facts, StepId::Install, &["administrator"]);
 }
 

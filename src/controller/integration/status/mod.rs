@@ -24,7 +24,13 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt as _;
 use url::Url;
 
-pub use self::{ending::ending, next::Next, proofs::validated, verified::lacks_headers};
+pub use self::{
+    ending::ending,
+    next::Next,
+    proofs::validated,
+    setup::{MOST_LINKS, MOST_LOST},
+    verified::lacks_headers,
+};
 use self::{
     next::{Expected, next},
     reachable::endpoint_reachable,
@@ -38,11 +44,12 @@ use crate::{
     api::{
         condition::{self, Statement, Status, Type},
         v1alpha1::{
-            ConnectionsStatus, ConsentMode, Phase, ScopesStatus, TokenStatus, WebhookStatus,
-            ZoomConnection, ZoomIntegration, ZoomIntegrationStatus, told,
+            ConsentMode, ScopesStatus, TokenStatus, WebhookStatus, ZoomIntegration,
+            ZoomIntegrationStatus, told,
         },
     },
     controller::{
+        index::Summary,
         integration::shared,
         key::Key,
         links,
@@ -66,10 +73,8 @@ pub struct Setting<'a> {
     pub pages: Option<&'a Url>,
     /// Whether the operator watches the labels of namespaces.
     pub knows_labels: bool,
-    /// How many connections the integration has.
-    pub connections: ConnectionsStatus,
-    /// These connections, from the index.
-    pub known: &'a [&'a ZoomConnection],
+    /// What the integration's connections say.
+    pub connections: Summary,
     /// What is known about the webhook URL; `None` if it is not checked.
     pub reach: Option<ReachState>,
     /// Other integrations whose app Zoom accepted with the client id that the Secret has.
@@ -113,9 +118,9 @@ pub fn status(
             has_pages: setting.pages.is_some(),
             knows_labels: setting.knows_labels,
             callback: redirect_url.as_deref(),
-            total: setting.connections.total,
-            connected: setting.connections.connected,
-            lost: lost(setting.known),
+            total: setting.connections.counted.total,
+            connected: setting.connections.counted.connected,
+            lost: setting.connections.lost,
             event_seen: webhook
                 .as_ref()
                 .is_some_and(|webhook| !webhook.events_seen.is_empty()),
@@ -153,7 +158,7 @@ pub fn status(
     let next = next(
         &Expected {
             spec,
-            connections: setting.connections.total,
+            connections: setting.connections.counted.total,
             phase: verdict.phase,
             buffer: buffer.as_ref(),
             facts,
@@ -175,13 +180,15 @@ pub fn status(
         scopes: scopes.and_then(ScopesStatus::of),
         token,
         webhook,
-        connections: spec.is_general().then(|| setting.connections.clone()),
+        connections: spec
+            .is_general()
+            .then(|| setting.connections.counted.clone()),
         credentials: Some(setup::credentials(&observed.credentials, &applied.checked)),
         setup: before.setup,
         next_step: before.next_step,
         warnings: before.warnings,
     };
-    setup::fill(spec, &mut status, setting.known, now);
+    setup::fill(spec, &mut status, &setting.connections.people, now);
     (status, next)
 }
 
@@ -267,15 +274,6 @@ fn callback(integration: &ZoomIntegration, pages: &Url) -> String {
     let namespace = integration.namespace().unwrap_or_default();
     let path = consent::callback_path(&namespace, &integration.name_any());
     format!("{}{path}", pages.as_str().trim_end_matches('/'))
-}
-
-/// How many connections lost their grant.
-fn lost(connections: &[&ZoomConnection]) -> i32 {
-    let is_lost = |connection: &&&ZoomConnection| {
-        let status = connection.status.as_ref();
-        status.and_then(|status| status.phase) == Some(Phase::ReauthorizationRequired)
-    };
-    i32::try_from(connections.iter().filter(is_lost).count()).unwrap_or(i32::MAX)
 }
 
 /// The link to install the app: with self-service, the link of the consent pages; with External, the tenant's

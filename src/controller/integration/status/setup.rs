@@ -11,13 +11,14 @@ use crate::{
         condition::Type,
         reason::Reason,
         v1alpha1::{
-            CredentialsStatus, Phase, SameValue, SetupEntry, SetupStep, ZoomConnection,
-            ZoomIntegrationSpec, ZoomIntegrationStatus,
+            CredentialsStatus, Phase, SameValue, SetupEntry, SetupStep, ZoomIntegrationSpec,
+            ZoomIntegrationStatus,
         },
     },
     controller::{credentials::Credentials, integration::model::Checked, schedule},
     setup::{
         self, Act, Entry, Mistake, State, Step, known,
+        people::Excerpt,
         words::{self, Words},
     },
 };
@@ -28,7 +29,10 @@ const MOST_TEXT: usize = 1000;
 /// The longest `nextStep`, which is a column in `kubectl get`.
 const MOST_NEXT: usize = 200;
 /// The most links in one step: each connection has its own link in its own status.
-const MOST_LINKS: usize = 20;
+pub const MOST_LINKS: usize = 20;
+/// The most names of connections that lost their grant: a name and what is between two of them have at least two
+/// characters, so that no more have room in a text.
+pub const MOST_LOST: usize = MOST_TEXT / 2;
 /// The most warnings.
 const MOST_WARNINGS: usize = 20;
 
@@ -58,13 +62,13 @@ pub(super) fn credentials(found: &Credentials, checked: &Checked) -> Credentials
 pub(super) fn fill(
     spec: &ZoomIntegrationSpec,
     status: &mut ZoomIntegrationStatus,
-    connections: &[&ZoomConnection],
+    people: &Excerpt,
     now: Timestamp,
 ) {
     if spec.suspend {
         return;
     }
-    let facts = known::facts(spec, status, connections.iter().copied());
+    let facts = known::facts(spec, status, people.clone());
     let now = schedule::later(now, std::time::Duration::ZERO);
     let steps = setup::steps(spec, &facts, now);
     let words = words::words(Language::English);

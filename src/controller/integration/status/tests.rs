@@ -4,7 +4,7 @@ mod bot;
 
 use super::*;
 use crate::{
-    api::reason::Reason,
+    api::{reason::Reason, v1alpha1::Phase},
     controller::integration::{
         altered::Alterations,
         model::{Checked, ReceiverFinding, ReceiverPod, ReceiverState, Refusal, together},
@@ -128,8 +128,7 @@ fn say_all(
         endpoints: &endpoints,
         pages: None,
         knows_labels: true,
-        connections: ConnectionsStatus::default(),
-        known: &[],
+        connections: Summary::default(),
         reach,
         sharers: vec![],
     };
@@ -284,8 +283,7 @@ fn what_others_made_of_the_receivers_objects_is_named_where_its_state_is() {
         endpoints: &endpoints,
         pages: None,
         knows_labels: true,
-        connections: ConnectionsStatus::default(),
-        known: &[],
+        connections: Summary::default(),
         reach: None,
         sharers: vec![],
     };
@@ -313,8 +311,7 @@ fn a_webhook_only_app_is_connected_once_zoom_has_validated() {
         endpoints: &endpoints,
         pages: None,
         knows_labels: true,
-        connections: ConnectionsStatus::default(),
-        known: &[],
+        connections: Summary::default(),
         reach: None,
         sharers: vec![],
     };

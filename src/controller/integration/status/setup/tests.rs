@@ -10,8 +10,9 @@ mod people;
 use super::super::{Setting, status, tests::applied};
 use super::*;
 use crate::{
-    api::v1alpha1::{ConnectionsStatus, ZoomIntegration},
+    api::v1alpha1::{ZoomConnection, ZoomIntegration},
     controller::{
+        index::Totals,
         integration::model::{Applied, Observed, Refusal},
         token_secret::{Stored, TokenSecret},
     },
@@ -128,13 +129,12 @@ impl Pass {
         let url = |text| Url::parse(text).unwrap();
         let endpoints = Endpoints::new(url("https://zoom.us"), url("https://api.zoom.us"));
         let pages = url("https://connect.example.com");
-        let known: Vec<&ZoomConnection> = self.connections.iter().collect();
+        let totals: Totals = self.connections.iter().collect();
         let setting = Setting {
             endpoints: &endpoints,
             pages: Some(&pages),
             knows_labels: true,
-            connections: ConnectionsStatus::default(),
-            known: &known,
+            connections: totals.summary("clinics", MOST_LOST, MOST_LINKS),
             reach: None,
             sharers: vec![],
         };
