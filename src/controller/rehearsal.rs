@@ -24,7 +24,9 @@ pub type Judge = fn(&Method, &str, &Value) -> Option<(u16, &'static str)>;
 /// The cluster, and what works with it.
 pub struct Rehearsal {
     /// What passes work with. It leads.
-    pub context: Context,
+    pub context: Arc<Context>,
+    /// What it works with.
+    pub client: Client,
     cluster: Arc<Cluster>,
     _journal: tempfile::TempDir,
 }
@@ -73,8 +75,9 @@ impl Rehearsal {
             &format!("--journal={}", journal.path().display()),
         ]);
         let config = Args::from_arg_matches(&config).unwrap();
+        let client = Client::try_from(Config::new(url.parse().unwrap())).unwrap();
         let context = Context::new(
-            Client::try_from(Config::new(url.parse().unwrap())).unwrap(),
+            client.clone(),
             config,
             Leadership::held(),
             Metrics::register(&mut Registry::default()),
@@ -82,7 +85,8 @@ impl Rehearsal {
             runtime::shutdown::channel().1,
         );
         Self {
-            context: context.unwrap(),
+            context: Arc::new(context.unwrap()),
+            client,
             cluster,
             _journal: journal,
         }
@@ -91,6 +95,12 @@ impl Rehearsal {
     /// What a GET of this path answers.
     pub fn object(&self, path: &str) -> Value {
         self.cluster.objects.lock().unwrap()[path].clone()
+    }
+
+    /// Somebody else writes this object.
+    pub fn put(&self, path: &str, object: Value) {
+        let mut objects = self.cluster.objects.lock().unwrap();
+        objects.insert(path.into(), object);
     }
 
     /// From now on, writes are judged so.
@@ -160,7 +170,9 @@ impl Cluster {
         };
         let mut object = objects.get(&path).cloned().unwrap_or_default();
         merge(&mut object, &body);
-        object["metadata"]["resourceVersion"] = json!("2");
+        let before = object["metadata"]["resourceVersion"].as_str();
+        let before: u64 = before.map_or(1, |before| before.parse().unwrap());
+        object["metadata"]["resourceVersion"] = json!((before + 1).to_string());
         if !uri
             .query()
             .is_some_and(|query| query.contains("dryRun=All"))
@@ -175,7 +187,11 @@ fn merge(object: &mut Value, patch: &Value) {
     match (object, patch) {
         (Value::Object(object), Value::Object(patch)) => {
             for (field, value) in patch {
-                merge(object.entry(field).or_insert(Value::Null), value);
+                if value.is_null() {
+                    object.remove(field);
+                } else {
+                    merge(object.entry(field).or_insert(Value::Null), value);
+                }
             }
         }
         (object, patch) => *object = patch.clone(),

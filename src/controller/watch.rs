@@ -6,6 +6,7 @@
 mod again;
 mod consents;
 mod follow;
+mod secrets;
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -14,7 +15,7 @@ use k8s_openapi::{
     NamespaceResourceScope,
     api::{
         apps::v1::{Deployment, StatefulSet},
-        core::v1::{Namespace, Pod, Secret, Service, ServiceAccount},
+        core::v1::{Namespace, Pod, Service, ServiceAccount},
         networking::v1::{Ingress, NetworkPolicy},
         policy::v1::PodDisruptionBudget,
     },
@@ -82,12 +83,6 @@ pub async fn everything(client: Client, context: Arc<Context>, shutdown: Shutdow
 /// A watch that lists in pages.
 fn paged() -> watcher::Config {
     watcher::Config::default().page_size(PAGE)
-}
-
-/// Leaves out service account tokens and Helm's releases, which are most of a cluster's Secrets and never
-/// ours.
-fn every_secret() -> watcher::Config {
-    paged().fields("type!=kubernetes.io/service-account-token,type!=helm.sh/release.v1")
 }
 
 // === impl Scope ===
@@ -175,65 +170,6 @@ impl Scope {
             outage: &self.outage,
             namespace: self.namespace.as_deref(),
         }
-    }
-
-    /// Watches the metadata of Secrets: no Secret's data is kept. Never returns.
-    async fn secrets(self) {
-        let kind = Secret::kind(&());
-        let secrets = self.api::<PartialObjectMeta<Secret>>();
-        let mut events = std::pin::pin!(watch(secrets, every_secret()));
-        let (index, scope) = (self.context.reader.index(), self.namespace.as_deref());
-        // There are more Secrets than anything else, and no pass begins before.
-        index.declared_listed(scope).await;
-        while let Some(event) = events.next().await {
-            match event {
-                Ok(Event::Init) => {
-                    index.list_secrets(scope);
-                    continue;
-                }
-                Ok(Event::InitDone) => index.secrets_listed(scope),
-                // Most of them did not change.
-                Ok(Event::InitApply(secret)) => {
-                    for key in index.secret_listed(&secret) {
-                        self.context.requeue.listed(key);
-                    }
-                }
-                Ok(Event::Apply(secret)) => self.requeue(index.secret_written(&secret)),
-                Ok(Event::Delete(secret)) => {
-                    self.requeue(index.secret_deleted(&secret));
-                    self.routes_gone(&secret);
-                }
-                Err(error) => {
-                    tokio::time::sleep(self.outage.failed(&kind, &error).pause).await;
-                    continue;
-                }
-            }
-            self.outage.ended(&kind);
-        }
-    }
-
-    /// Writes the routes again that were in a deleted Secret.
-    fn routes_gone(&self, secret: &PartialObjectMeta<Secret>) {
-        let labels = secret.labels();
-        let integration = labels.get(label::INTEGRATION);
-        if labels.get(label::USE).map(String::as_str) != Some(label::ROUTES) {
-            return;
-        }
-        let Some(integration) = integration else {
-            return;
-        };
-        let namespace = secret.namespace().unwrap_or_default();
-        let key = Key::integration(&namespace, integration);
-        self.context.memory.routes.forget(&key);
-        let connections = self
-            .context
-            .reader
-            .index()
-            .connections_of(&namespace, integration);
-        let keys = connections
-            .iter()
-            .filter_map(|found| <Guarded<ZoomConnection> as Watched>::key(found));
-        self.requeue(keys.chain([key]).collect());
     }
 
     /// Watches the labels of all namespaces: integrations allow some of them. Never returns.

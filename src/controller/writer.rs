@@ -136,6 +136,11 @@ impl Writer {
         self.wrote(by, object);
     }
 
+    /// Requests a pass for an object that is to look again.
+    pub fn again(&self, key: Key) {
+        self.requeue.now(key);
+    }
+
     /// Begins a write of this Secret by a pass over `by`, which needs no other pass because of it.
     pub fn begin_secret(&self, by: Key, secret: &str) -> SecretWrite<'_> {
         self.index.begin_write(&by, secret);

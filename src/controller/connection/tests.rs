@@ -133,7 +133,8 @@ async fn watching(namespaces: &[&str], connection: &ZoomConnection, app: Value) 
     let long_ago: Timestamp = "2026-01-01T10:00:00Z".parse().unwrap();
     let grant = grant_of(connection, &kept(long_ago));
     let mut rehearsal = rehearsal(connection, [(APP, app), (GRANT, grant)]).await;
-    let scope = &mut rehearsal.context.config.scope;
+    let context = std::sync::Arc::get_mut(&mut rehearsal.context).unwrap();
+    let scope = &mut context.config.scope;
     scope.watch_namespaces = namespaces.iter().map(|name| (*name).to_owned()).collect();
     pass(&rehearsal).await;
     rehearsal

@@ -177,7 +177,8 @@ pub fn names<K: Resource>(object: &K) -> (&str, &str) {
 
 /// Whether a version is newer than another one of the same name. Versions are numbers that grow across the
 /// whole cluster; if they ever are not, the later one counts as newer.
-fn is_newer(version: Option<&str>, before: Option<&str>) -> bool {
+#[must_use]
+pub fn is_newer(version: Option<&str>, before: Option<&str>) -> bool {
     let number = |version: Option<&str>| version?.parse::<u64>().ok();
     match (number(version), number(before)) {
         (Some(version), Some(before)) => version > before,

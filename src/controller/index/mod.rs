@@ -57,6 +57,7 @@ mod totals;
 mod watched;
 
 pub use self::{
+    cache::is_newer,
     coverage::Watch,
     fleet::{Figures, Member},
     handed::Consent,

@@ -28,7 +28,7 @@ mod plan;
 mod policy;
 pub mod resources;
 mod rollout_state;
-mod routes;
+pub mod routes;
 mod settle;
 pub mod shared;
 mod status;

@@ -46,6 +46,10 @@ pub async fn sweep(context: &Context, integration: &ZoomIntegration) -> Result<(
         let key = Key::connection(&of.namespace, &of.name);
         context.requeue.routine(key);
     };
+    let altered = |of: &Connection| {
+        let key = Key::connection(&of.namespace, &of.name);
+        context.requeue.now(key);
+    };
     let (reader, writer) = (&context.reader, &context.writer);
     routing::sweep(
         &context.memory.routes,
@@ -54,6 +58,7 @@ pub async fn sweep(context: &Context, integration: &ZoomIntegration) -> Result<(
         integration,
         fate,
         again,
+        altered,
     )
     .await
 }

@@ -1,16 +1,19 @@
 //! Which routes are written: so that a pass writes only what changed. In memory only; after a start, what is
 //! written is read once for each integration.
 
+pub mod turn;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use contract::receiver::routes::Connection;
+use contract::receiver::routes::{Connection, SHARDS};
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
+use super::versions::Versions;
 use crate::controller::{key::Key, schedule};
 
 /// The routes that are written.
@@ -20,7 +23,7 @@ pub struct Routes {
     written: Mutex<HashMap<Key, Written>>,
     /// Since when a connection's route lacks something, by connection.
     troubles: Mutex<HashMap<Connection, Timestamp>>,
-    /// A connection's route is changed by its own pass and by its integration's: by one of them at a time.
+    /// A Secret is changed by the passes of its connections and by their integration's: by one of them at a time.
     turns: [tokio::sync::Mutex<()>; TURNS],
 }
 
@@ -37,7 +40,7 @@ struct Content {
     bytes: usize,
 }
 
-/// Connections that share a turn are rarely written at the same time.
+/// Secrets that share a turn are rarely written at the same time.
 const TURNS: usize = 32;
 
 #[derive(Default)]
@@ -48,15 +51,61 @@ struct Written {
     held: BTreeSet<Connection>,
     /// Whether every route that exists is here.
     is_complete: bool,
+    /// The versions of each Secret.
+    secrets: [Versions; SHARDS],
 }
 
 // === impl Routes ===
 
 impl Routes {
-    /// The right to change a connection's route, for as long as this is held.
-    pub async fn turn(&self, connection: &Connection) -> tokio::sync::MutexGuard<'_, ()> {
-        let digest = Sha256::digest(connection.to_string());
-        self.turns[usize::from(digest[1]) % TURNS].lock().await
+    /// The watch reports this version of a Secret. Returns whether somebody else wrote it.
+    #[must_use]
+    pub fn heard(&self, integration: &Key, shard: usize, version: Option<&str>) -> bool {
+        let mut known = self.lock();
+        let Some(known) = known.get_mut(integration) else {
+            return false;
+        };
+        known.secrets[shard].hear(version);
+        known.is_complete && known.secrets[shard].are_foreign()
+    }
+
+    /// The Secrets that somebody else has changed since they were read or written here.
+    #[must_use]
+    pub fn foreign(&self, integration: &Key) -> Vec<usize> {
+        let known = self.lock();
+        let known = known.get(integration).filter(|known| known.is_complete);
+        let secrets = known.map_or(&[][..], |known| &known.secrets);
+        let changed = secrets
+            .iter()
+            .enumerate()
+            .filter(|(_, it)| it.are_foreign());
+        changed.map(|(shard, _)| shard).collect()
+    }
+
+    /// The integrations of a namespace, or of all, one of whose Secrets existed and is not among those for which
+    /// `is_listed`.
+    #[must_use]
+    pub fn unlisted(
+        &self,
+        scope: Option<&str>,
+        is_listed: impl Fn(&Key, usize) -> bool,
+    ) -> Vec<Key> {
+        let known = self.lock();
+        let within = known
+            .iter()
+            .filter(|(key, _)| scope.is_none_or(|scope| *key.namespace == *scope));
+        let lacks = |key: &Key, known: &Written| {
+            let mut secrets = known.secrets.iter().enumerate();
+            secrets.any(|(shard, it)| it.exists() && !is_listed(key, shard))
+        };
+        let lacking = within.filter(|(key, known)| lacks(key, known));
+        lacking.map(|(key, _)| key.clone()).collect()
+    }
+
+    /// Whether anything is known of an integration's routes.
+    #[must_use]
+    pub fn knows(&self, integration: &Key) -> bool {
+        self.lock().contains_key(integration)
     }
 
     /// How soon to look again for what a connection's route lacks at `now`: the longer it lacks, the later.
@@ -79,6 +128,7 @@ impl Routes {
         let known = self.lock();
         let content = known
             .get(integration)
+            .filter(|known| !known.is_doubtful(connection))
             .and_then(|known| known.routes.get(connection));
         content.is_some_and(|content| *content == Content::of(json.as_bytes()))
     }
@@ -88,7 +138,11 @@ impl Routes {
     pub fn is_absent(&self, integration: &Key, connection: &Connection) -> bool {
         let known = self.lock();
         let known = known.get(integration);
-        known.is_some_and(|known| known.is_complete && !known.routes.contains_key(connection))
+        known.is_some_and(|known| {
+            known.is_complete
+                && !known.is_doubtful(connection)
+                && !known.routes.contains_key(connection)
+        })
     }
 
     /// Records a route that was written.
@@ -122,6 +176,13 @@ impl Routes {
             known.routes.remove(connection);
             known.held.remove(connection);
         }
+    }
+
+    /// A Secret was read in this version, and [`Routes::found`] follows.
+    pub fn read(&self, integration: &Key, shard: usize, version: Option<&str>) {
+        let mut known = self.lock();
+        let known = known.entry(integration.clone()).or_default();
+        known.secrets[shard].know(version);
     }
 
     /// Records every route that exists, with its content. Those written meanwhile stay.
@@ -180,6 +241,15 @@ impl Routes {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Key, Written>> {
         self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Written ===
+
+impl Written {
+    /// Whether somebody else has written the Secret that has this connection's route.
+    fn is_doubtful(&self, connection: &Connection) -> bool {
+        self.is_complete && self.secrets[connection.shard()].are_behind()
     }
 }
 

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | Whose events are a connection's? | `accounts.rs` |
 //! | Where do they go, and why not? | `decide.rs`, `sink.rs` |
-//! | What is written already? | `memory.rs` |
+//! | What is written already? Did somebody else change it? | `memory.rs`, `versions.rs` |
 //! | How is it written? | `write.rs` |
 //! | When is it removed? | `sweep.rs` |
 
@@ -17,6 +17,7 @@ mod decide;
 mod memory;
 mod sink;
 mod sweep;
+mod versions;
 mod write;
 
 pub use self::{

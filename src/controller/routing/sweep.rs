@@ -11,7 +11,12 @@ use kube::{
 };
 use serde_json::json;
 
-use super::{memory::Routes, sink::nowhere, write::erase};
+use super::{
+    memory::{Routes, turn::Turn},
+    sink::nowhere,
+    versions,
+    write::erase,
+};
 use crate::{
     api::{label, v1alpha1::ZoomIntegration},
     controller::{
@@ -53,7 +58,8 @@ pub fn fate(presence: Presence, now: Timestamp) -> Fate {
 
 /// Carries out what becomes of each route of an integration. `fate` is asked again before each change, since
 /// others take time. `again` gets the connections whose passes are to decide: those found at a first look, and
-/// those whose route was changed, because they may have come back meanwhile.
+/// those whose route was changed, because they may have come back meanwhile. `altered` gets those whose route
+/// somebody else changed.
 ///
 /// # Errors
 /// When a request to the API server fails.
@@ -64,30 +70,36 @@ pub async fn sweep(
     integration: &ZoomIntegration,
     fate: impl Fn(&Connection) -> Fate,
     again: impl Fn(&Connection),
+    altered: impl Fn(&Connection),
 ) -> Result<(), Error> {
     let key = Key::from(integration);
-    let (known, is_first) = match routes.all(&key) {
-        Some(known) => (known, false),
-        None => (look(routes, reader, integration).await?, true),
-    };
-    for connection in known {
+    let is_first = routes.all(&key).is_none();
+    if is_first {
+        look(routes, reader, integration).await?;
+    }
+    for shard in routes.foreign(&key) {
+        for connection in look_again(routes, reader, writer, integration, shard).await? {
+            tracing::warn!(%connection, "somebody else changed the route");
+            altered(&connection);
+        }
+    }
+    for connection in routes.all(&key).unwrap_or_default() {
         if fate(&connection) == Fate::Keep {
             if is_first {
                 again(&connection);
             }
             continue;
         }
-        let _turn = routes.turn(&connection).await;
+        let turn = routes.turn(writer, &key, connection.shard()).await;
         match fate(&connection) {
             Fate::Keep => {}
             Fate::Hold if routes.is_held(&key, &connection) => continue,
             Fate::Hold => {
-                hold(routes, reader, writer, integration, &connection).await?;
+                hold(routes, reader, writer, integration, &connection, &turn).await?;
                 tracing::info!(%connection, "the route leads nowhere while its namespace is not allowed");
             }
             Fate::Erase => {
-                erase(writer, &key, &connection).await?;
-                routes.erased(&key, &connection);
+                erase(routes, writer, &key, &connection, &turn).await?;
                 tracing::info!(%connection, "erased the route of a connection that is gone");
             }
         }
@@ -103,6 +115,7 @@ async fn hold(
     writer: &Writer,
     integration: &ZoomIntegration,
     connection: &Connection,
+    turn: &Turn<'_>,
 ) -> Result<(), Error> {
     let key = Key::from(integration);
     let name = secret_name(&integration.name_any(), connection.shard());
@@ -116,17 +129,16 @@ async fn hold(
         return Ok(());
     };
     let Some(json) = held(&json.0) else {
-        erase(writer, &key, connection).await?;
-        routes.erased(&key, connection);
-        return Ok(());
+        return erase(routes, writer, &key, connection, turn).await;
     };
     let secrets: Api<Secret> = writer.beside(integration)?;
     let patch = json!({"data": {file: STANDARD.encode(&json)}});
     let patched = secrets
         .patch(&name, &patch_parameters(), &Patch::Merge(patch))
         .await;
-    patched.map_err(Error::from_write)?;
+    let patched = patched.map_err(Error::from_write)?;
     routes.held(&key, connection.clone(), &json);
+    turn.answered(&patched);
     Ok(())
 }
 
@@ -147,7 +159,7 @@ async fn look(
     routes: &Routes,
     reader: &Reader,
     integration: &ZoomIntegration,
-) -> Result<Vec<Connection>, Error> {
+) -> Result<(), Error> {
     let secrets: Reads<Secret> = reader.beside(integration);
     let selector = format!(
         "{}={},{}={}",
@@ -159,21 +171,35 @@ async fn look(
     let found = secrets
         .list(&ListParams::default().labels(&selector))
         .await?;
-    let names: Vec<String> = (0..SHARDS)
-        .map(|shard| secret_name(&integration.name_any(), shard))
-        .collect();
-    let written: Vec<(Connection, &[u8])> = found
-        .iter()
-        .filter(|secret| names.contains(&secret.name_any()) && owned(integration, *secret))
-        .flat_map(|secret| secret.data.iter().flatten())
-        .filter_map(|(key, json)| Some((Connection::of_route_key(key)?, json.0.as_slice())))
-        .collect();
     let key = Key::from(integration);
+    let mut written = Vec::new();
+    for shard in 0..SHARDS {
+        let name = secret_name(&integration.name_any(), shard);
+        let mut found = found.iter();
+        let secret = found.find(|secret| secret.name_any() == name && owned(integration, *secret));
+        if let Some(secret) = secret {
+            routes.read(&key, shard, secret.resource_version().as_deref());
+            written.extend(versions::routes(secret));
+        }
+    }
     routes.found(&key, &written);
-    Ok(written
-        .into_iter()
-        .map(|(connection, _)| connection)
-        .collect())
+    Ok(())
+}
+
+/// Reads one Secret again that somebody else has written. Returns the connections whose route is another one than
+/// was remembered.
+async fn look_again(
+    routes: &Routes,
+    reader: &Reader,
+    writer: &Writer,
+    integration: &ZoomIntegration,
+    shard: usize,
+) -> Result<Vec<Connection>, Error> {
+    let turn = routes.turn(writer, &Key::from(integration), shard).await;
+    let secrets: Reads<Secret> = reader.beside(integration);
+    let name = secret_name(&integration.name_any(), shard);
+    let live = secrets.get_opt(&name).await?;
+    Ok(turn.looked(live.filter(|live| owned(integration, live)).as_ref()))
 }
 
 #[cfg(test)]

@@ -6,7 +6,10 @@ use k8s_openapi::{ByteString, api::core::v1::Secret};
 use kube::{Api, Resource as _, ResourceExt as _, api::Patch, core::Status};
 use serde_json::json;
 
-use super::{decide::Wanted, memory::Routes};
+use super::{
+    decide::Wanted,
+    memory::{Routes, turn::Turn},
+};
 use crate::{
     api::v1alpha1::{ZoomConnection, ZoomIntegration},
     controller::{
@@ -14,7 +17,7 @@ use crate::{
         index::{Guarded, Index},
         integration::{ownership::owned, resources::routes_metadata},
         key::Key,
-        published::{ok_if_gone, parameters, patch_parameters},
+        published::{parameters, patch_parameters},
         reader::{Reader, Reads},
         writer::Writer,
     },
@@ -51,13 +54,12 @@ pub async fn bring(
     wanted: &Wanted,
 ) -> Result<Written, Error> {
     let key = Key::from(integration);
-    let _turn = routes.turn(connection).await;
+    let turn = routes.turn(writer, &key, connection.shard()).await;
     match wanted {
         Wanted::Keep => Ok(Written::Done),
         Wanted::Erase => {
             if !routes.is_absent(&key, connection) {
-                erase(writer, &key, connection).await?;
-                routes.erased(&key, connection);
+                erase(routes, writer, &key, connection, &turn).await?;
             }
             Ok(Written::Done)
         }
@@ -76,8 +78,9 @@ pub async fn bring(
                 return Ok(Written::Refused(OVER_SHARE.into()));
             }
             match put(reader, writer, integration, route, &json).await {
-                Ok(Written::Done) => {
+                Ok(Ok(secret)) => {
                     routes.wrote(&key, connection.clone(), &json);
+                    turn.answered(&secret);
                     tracing::info!(accounts = route.accounts.len(), "wrote a route");
                     Ok(Written::Done)
                 }
@@ -91,7 +94,8 @@ pub async fn bring(
                         status.message.clone()
                     }))
                 }
-                other => other,
+                Ok(Err(refused)) => Ok(Written::Refused(refused)),
+                Err(error) => Err(error),
             }
         }
     }
@@ -104,13 +108,14 @@ fn is_there(index: &Index, connection: &Connection, uid: Option<&str>) -> bool {
     now.is_some_and(|now| now.meta().uid.as_deref() == uid)
 }
 
+/// Writes a route. Returns the Secret as it is now, or why it cannot have the route.
 async fn put(
     reader: &Reader,
     writer: &Writer,
     integration: &ZoomIntegration,
     route: &Route,
     json: &str,
-) -> Result<Written, Error> {
+) -> Result<Result<Secret, String>, Error> {
     let shard = route.connection.shard();
     let name = secret_name(&integration.name_any(), shard);
     let reads: Reads<Secret> = reader.beside(integration);
@@ -125,22 +130,19 @@ async fn put(
                 ..Secret::default()
             };
             let created = secrets.create(&parameters(), &secret).await;
-            created.map_err(Error::from_write)?;
+            Ok(Ok(created.map_err(Error::from_write)?))
         }
         Some(live) if owned(integration, &live) => {
             let patch = json!({"data": {file: STANDARD.encode(json)}});
             let patched = secrets
                 .patch(&name, &patch_parameters(), &Patch::Merge(patch))
                 .await;
-            patched.map_err(Error::from_write)?;
+            Ok(Ok(patched.map_err(Error::from_write)?))
         }
-        Some(_) => {
-            return Ok(Written::Refused(format!(
-                "Secret {name} in the integration's namespace was not made for routes: who runs the app deletes or renames it."
-            )));
-        }
+        Some(_) => Ok(Err(format!(
+            "Secret {name} in the integration's namespace was not made for routes: who runs the app deletes or renames it."
+        ))),
     }
-    Ok(Written::Done)
 }
 
 /// Erases one route.
@@ -148,18 +150,28 @@ async fn put(
 /// # Errors
 /// When the request fails.
 pub(super) async fn erase(
+    routes: &Routes,
     writer: &Writer,
     integration: &Key,
     connection: &Connection,
+    turn: &Turn<'_>,
 ) -> Result<(), Error> {
     let secrets: Api<Secret> = writer.within(&integration.namespace)?;
     let name = secret_name(&integration.name, connection.shard());
     let patch = json!({"data": {connection.route_key(): null}});
-    ok_if_gone(
-        secrets
-            .patch(&name, &patch_parameters(), &Patch::Merge(patch))
-            .await,
-    )
+    let patched = secrets
+        .patch(&name, &patch_parameters(), &Patch::Merge(patch))
+        .await;
+    let secret = match patched {
+        Ok(secret) => Some(secret),
+        Err(kube::Error::Api(status)) if status.is_not_found() => None,
+        Err(error) => return Err(Error::from_write(error)),
+    };
+    routes.erased(integration, connection);
+    if let Some(secret) = &secret {
+        turn.answered(secret);
+    }
+    Ok(())
 }
 
 /// Whether the API server refused a Secret because of its size.

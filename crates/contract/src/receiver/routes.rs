@@ -164,6 +164,15 @@ pub fn secret_name(integration: &str, shard: usize) -> String {
     format!("{integration}-receiver-routes-{shard}")
 }
 
+/// The integration whose routes are in the Secret of this name, and which of its Secrets it is; `None` if it is
+/// the name of none.
+#[must_use]
+pub fn of_secret_name(name: &str) -> Option<(&str, usize)> {
+    let (integration, shard) = name.rsplit_once("-receiver-routes-")?;
+    let shard = (0..SHARDS).find(|known| known.to_string() == shard)?;
+    Some((integration, shard))
+}
+
 // === impl Connection ===
 
 impl Connection {

@@ -1,0 +1,125 @@
+//! The right to change one of an integration's Secrets with routes, and what its content tells.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use contract::receiver::routes::Connection;
+use k8s_openapi::api::core::v1::Secret;
+use kube::ResourceExt as _;
+use sha2::{Digest as _, Sha256};
+
+use super::{Content, Routes, TURNS, Written};
+use crate::controller::{key::Key, routing::versions, writer::Writer};
+
+/// The right to change one of an integration's Secrets, for as long as this is held. If somebody else has changed
+/// it meanwhile, the integration gets a pass.
+#[must_use]
+pub struct Turn<'a> {
+    routes: &'a Routes,
+    writer: &'a Writer,
+    integration: Key,
+    shard: usize,
+    _lock: tokio::sync::MutexGuard<'a, ()>,
+}
+
+// === impl Routes ===
+
+impl Routes {
+    /// The right to change one of an integration's Secrets.
+    pub async fn turn<'a>(
+        &'a self,
+        writer: &'a Writer,
+        integration: &Key,
+        shard: usize,
+    ) -> Turn<'a> {
+        let name = format!("{}/{}/{shard}", integration.namespace, integration.name);
+        let digest = Sha256::digest(name);
+        let lock = self.turns[usize::from(digest[0]) % TURNS].lock().await;
+        let mut known = self.lock();
+        let known = known.entry(integration.clone()).or_default();
+        known.secrets[shard].change(true);
+        Turn {
+            routes: self,
+            writer,
+            integration: integration.clone(),
+            shard,
+            _lock: lock,
+        }
+    }
+}
+
+// === impl Turn ===
+
+impl Turn<'_> {
+    /// The API server answered a write, which is recorded, with this Secret. If something else in it is not as
+    /// remembered, its version stays unknown: the Secret is read once the watch reports it.
+    pub fn answered(&self, secret: &Secret) {
+        let mut known = self.routes.lock();
+        let Some(known) = known.get_mut(&self.integration) else {
+            return;
+        };
+        let found = contents(secret, self.shard);
+        if known.is_complete && known.differing(self.shard, &found).is_empty() {
+            known.secrets[self.shard].know(secret.resource_version().as_deref());
+        }
+    }
+
+    /// Records what the Secret has; `None` if there is no such Secret. Returns the connections whose route is
+    /// another one than was remembered.
+    pub fn looked(&self, secret: Option<&Secret>) -> Vec<Connection> {
+        let mut known = self.routes.lock();
+        let Some(known) = known.get_mut(&self.integration) else {
+            return Vec::new();
+        };
+        let mut found = secret
+            .map(|secret| contents(secret, self.shard))
+            .unwrap_or_default();
+        let differing = known.differing(self.shard, &found);
+        for connection in &differing {
+            known.held.remove(connection);
+            match found.remove(connection) {
+                Some(content) => known.routes.insert(connection.clone(), content),
+                None => known.routes.remove(connection),
+            };
+        }
+        match secret {
+            Some(secret) => known.secrets[self.shard].know(secret.resource_version().as_deref()),
+            None => known.secrets[self.shard].gone(),
+        }
+        differing
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut known = self.routes.lock();
+        let Some(known) = known.get_mut(&self.integration) else {
+            return;
+        };
+        known.secrets[self.shard].change(false);
+        if known.is_complete && known.secrets[self.shard].are_foreign() {
+            self.writer.again(self.integration.clone());
+        }
+    }
+}
+
+/// The routes in a Secret that belong there.
+fn contents(secret: &Secret, shard: usize) -> BTreeMap<Connection, Content> {
+    versions::routes(secret)
+        .filter(|(connection, _)| connection.shard() == shard)
+        .map(|(connection, json)| (connection, Content::of(json)))
+        .collect()
+}
+
+// === impl Written ===
+
+impl Written {
+    /// The connections whose route in this Secret is another one than what is remembered.
+    fn differing(&self, shard: usize, found: &BTreeMap<Connection, Content>) -> Vec<Connection> {
+        let here = self.routes.keys().filter(|known| known.shard() == shard);
+        let all: BTreeSet<&Connection> = here.chain(found.keys()).collect();
+        all.into_iter()
+            .filter(|one| self.routes.get(one) != found.get(one))
+            .cloned()
+            .collect()
+    }
+}

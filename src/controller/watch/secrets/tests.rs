@@ -1,0 +1,234 @@
+//! Somebody else writes over a Secret with routes.
+
+use axum::http::Method;
+use contract::receiver::routes::{Connection, Route, secret_name};
+use futures::{FutureExt as _, stream};
+use kube::core::DeserializeGuard;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{
+    api::v1alpha1::ZoomIntegration,
+    controller::{
+        integration::routes,
+        rehearsal::Rehearsal,
+        routing::{self, Wanted, Written},
+    },
+};
+
+const SECRETS: &str = "/api/v1/namespaces/platform/secrets";
+
+struct Bench {
+    rehearsal: Rehearsal,
+    scope: Scope,
+    integration: ZoomIntegration,
+    connection: Connection,
+}
+
+fn listen(_: &Method, _: &str, _: &Value) -> Option<(u16, &'static str)> {
+    None
+}
+
+impl Bench {
+    /// An integration without routes, and a connection of another namespace.
+    async fn new() -> Self {
+        let none = json!({"apiVersion": "v1", "kind": "SecretList", "metadata": {}, "items": []});
+        let rehearsal = Rehearsal::new(listen, [(SECRETS, none)]).await;
+        let integration = json!({
+            "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomIntegration",
+            "metadata": {"name": "app", "namespace": "platform", "uid": "u1", "resourceVersion": "1"},
+            "spec": {
+                "app": {"kind": "General"}, "credentials": {"secretRef": {"name": "zoom"}},
+                "scopes": {"required": []}, "allowedNamespaces": {"from": "All"},
+                "webhook": {"sink": {"http": {"url": "https://s"}}, "buffer": {}},
+            },
+        });
+        let connection = json!({
+            "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomConnection",
+            "metadata": {"name": "zoom", "namespace": "clinic-b", "uid": "c", "resourceVersion": "1"},
+            "spec": {"integrationRef": {"name": "app", "namespace": "platform"}},
+        });
+        let index = rehearsal.context.reader.index();
+        let guarded: Guarded<ZoomIntegration> =
+            DeserializeGuard(Ok(serde_json::from_value(integration.clone()).unwrap()));
+        index.apply(guarded);
+        let guarded: Guarded<ZoomConnection> =
+            DeserializeGuard(Ok(serde_json::from_value(connection).unwrap()));
+        index.apply(guarded);
+        let scope = Scope::new(None, &rehearsal.client, &rehearsal.context);
+        // Clinic-a no longer exists.
+        index.set_watch(
+            None,
+            &ZoomConnection::kind(&()),
+            crate::controller::index::Watch::Complete,
+        );
+        Self {
+            scope,
+            rehearsal,
+            integration: serde_json::from_value(integration).unwrap(),
+            connection: Connection::new("clinic-b", "zoom").unwrap(),
+        }
+    }
+
+    /// The Secret that has the connection's route.
+    fn name(&self) -> String {
+        secret_name("app", self.connection.shard())
+    }
+
+    fn path(&self) -> String {
+        format!("{SECRETS}/{}", self.name())
+    }
+
+    fn meta(&self, version: &str) -> Meta {
+        let meta = json!({"metadata": {
+            "name": self.name(), "namespace": "platform", "resourceVersion": version,
+        }});
+        serde_json::from_value(meta).unwrap()
+    }
+
+    /// The objects that need a pass after these events.
+    async fn watch(&self, events: Vec<Event<Meta>>) -> Vec<Key> {
+        let events = stream::iter(events.into_iter().map(Ok));
+        self.scope.follow_secrets(events).await;
+        self.due()
+    }
+
+    fn due(&self) -> Vec<Key> {
+        let requeue = &self.rehearsal.context.requeue;
+        let next = || requeue.next().now_or_never();
+        std::iter::from_fn(next).collect()
+    }
+
+    /// What the integration's pass does about routes. Returns the objects that need a pass then.
+    async fn sweep(&self) -> Vec<Key> {
+        let context = &self.rehearsal.context;
+        routes::sweep(context, &self.integration).await.unwrap();
+        self.due()
+    }
+
+    /// What the connection's pass does about its route.
+    async fn bring(&self) {
+        let context = &self.rehearsal.context;
+        let wanted = Wanted::Write(Box::new(Route {
+            connection: self.connection.clone(),
+            accounts: vec!["a".into()],
+            sink: None,
+            external_refs: std::collections::BTreeMap::new(),
+        }));
+        let written = routing::bring(
+            &context.memory.routes,
+            &context.reader,
+            &context.writer,
+            &self.integration,
+            &self.connection,
+            Some("c"),
+            &wanted,
+        )
+        .await;
+        assert_eq!(written.unwrap(), Written::Done);
+    }
+
+    fn version(&self) -> String {
+        let secret = self.rehearsal.object(&self.path());
+        let version = secret["metadata"]["resourceVersion"].as_str();
+        version.unwrap().to_owned()
+    }
+
+    fn keys(&self) -> Vec<String> {
+        let secret = self.rehearsal.object(&self.path());
+        secret["data"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect()
+    }
+}
+
+#[tokio::test]
+async fn a_restored_secret_gets_its_routes_again_and_own_writes_cost_nothing() {
+    let bench = Bench::new().await;
+    let app = Key::integration("platform", "app");
+    let (connection, own) = (Key::connection("clinic-b", "zoom"), "clinic-b.zoom.json");
+    bench.sweep().await;
+    bench.bring().await;
+    let written = bench.version();
+    assert_eq!(bench.due(), []);
+    assert_eq!(
+        bench.watch(vec![Event::Apply(bench.meta(&written))]).await,
+        []
+    );
+    bench.sweep().await;
+    assert_eq!(bench.keys(), [own]);
+
+    // A backup that lacks this route, and has one of a connection that is gone. It belongs to the same Secret.
+    let shard = bench.connection.shard();
+    let gone = (0..).map(|n| Connection::new("clinic-a", &format!("c{n}")).unwrap());
+    let gone = gone.into_iter().find(|gone| gone.shard() == shard).unwrap();
+    let restore = |version: &str| {
+        let mut secret = bench.rehearsal.object(&bench.path());
+        secret["metadata"]["resourceVersion"] = json!(version);
+        secret["data"] = json!({gone.route_key(): "e30="});
+        bench.rehearsal.put(&bench.path(), secret);
+    };
+    let writes = bench.rehearsal.writes("PATCH").len();
+    restore("70");
+    let due = bench.watch(vec![Event::Apply(bench.meta("70"))]).await;
+    assert_eq!(due, std::slice::from_ref(&app));
+    assert!(bench.sweep().await.contains(&connection));
+    assert_eq!(bench.keys(), [""; 0], "that of the other is erased");
+    bench.bring().await;
+    assert_eq!(bench.keys(), [own]);
+    assert_eq!(bench.rehearsal.writes("PATCH").len(), writes + 2);
+    let last = bench.version();
+    assert_eq!(bench.watch(vec![Event::Apply(bench.meta(&last))]).await, []);
+    assert_eq!(bench.sweep().await, []);
+
+    // The watch has missed it, and lists again.
+    restore("80");
+    let relisted = |secrets: Vec<Meta>| {
+        let listed = secrets.into_iter().map(Event::InitApply);
+        let all = std::iter::once(Event::Init).chain(listed);
+        all.chain([Event::InitDone]).collect::<Vec<_>>()
+    };
+    let due = bench.watch(relisted(vec![bench.meta("80")])).await;
+    assert_eq!(due, std::slice::from_ref(&app));
+    assert!(bench.sweep().await.contains(&connection));
+    bench.bring().await;
+    assert_eq!(bench.keys(), [own]);
+    let last = bench.version();
+    assert_eq!(bench.watch(relisted(vec![bench.meta(&last)])).await, []);
+
+    // It was deleted meanwhile.
+    let due = bench.watch(relisted(Vec::new())).await;
+    assert!(due.contains(&app) && due.contains(&connection), "{due:?}");
+    assert_eq!(bench.watch(relisted(Vec::new())).await, []);
+}
+
+#[tokio::test]
+async fn an_own_write_that_changes_nothing_hides_nobody_elses() {
+    let bench = Bench::new().await;
+    bench.sweep().await;
+    bench.bring().await;
+    let mut secret = bench.rehearsal.object(&bench.path());
+    secret["metadata"]["resourceVersion"] = json!("70");
+    let shard = bench.connection.shard();
+    let other = (0..).map(|n| Connection::new("clinic-a", &format!("c{n}")).unwrap());
+    let other = other
+        .into_iter()
+        .find(|other| other.shard() == shard)
+        .unwrap();
+    secret["data"][other.route_key()] = json!("e30=");
+    bench.rehearsal.put(&bench.path(), secret);
+    let routes = &bench.rehearsal.context.memory.routes;
+    let app = Key::integration("platform", "app");
+    {
+        let turn = routes
+            .turn(&bench.rehearsal.context.writer, &app, shard)
+            .await;
+        let answer = bench.rehearsal.object(&bench.path());
+        turn.answered(&serde_json::from_value(answer).unwrap());
+    }
+    let due = bench.watch(vec![Event::Apply(bench.meta("70"))]).await;
+    assert_eq!(due, [app]);
+}
