@@ -93,6 +93,9 @@ pub mod annotation {
     /// On a receiver's `StatefulSet`: the size to which the volumes of its buffer were expanded. Its template
     /// keeps the first one.
     pub const BUFFER_SIZE: &str = "zoom-operator.io/buffer-size";
+    /// On a receiver's `StatefulSet`: how many of its Pods may have stored events. Whoever scales it does not change
+    /// that.
+    pub const BUFFERS: &str = "zoom-operator.io/buffers";
     /// On a token Secret: the keys of the labels and annotations that its resource declares, so that they can
     /// be removed later.
     pub const OWN_METADATA: &str = "zoom-operator.io/own-metadata";

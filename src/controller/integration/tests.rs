@@ -301,3 +301,94 @@ async fn a_control_token_that_is_lost_is_replaced() {
         "{token}"
     );
 }
+
+const SET: &str = "/apis/apps/v1/namespaces/clinics/statefulsets/acme-receiver";
+
+/// The `StatefulSet` of a receiver that somebody has scaled to this many Pods, and whose Pods cannot be seen.
+fn scaled(replicas: i32, buffers: Option<&str>) -> [(&'static str, Value); 1] {
+    let mut set = owned("StatefulSet", "acme-receiver");
+    set["apiVersion"] = json!("apps/v1");
+    set["spec"] = json!({"replicas": replicas, "selector": {}, "template": {}});
+    if let Some(buffers) = buffers {
+        set["metadata"]["annotations"] = json!({"zoom-operator.io/buffers": buffers});
+    }
+    [(SET, set)]
+}
+
+/// The numbers of Pods that were written, and whether the volumes were given up.
+fn written(rehearsal: &Rehearsal) -> (Vec<i64>, bool) {
+    let patches = rehearsal.writes(&format!("PATCH {SET}"));
+    let replicas = patches
+        .iter()
+        .filter_map(|patch| patch["spec"]["replicas"].as_i64())
+        .collect();
+    let policy = "persistentVolumeClaimRetentionPolicy";
+    let goes = patches
+        .iter()
+        .any(|patch| patch["spec"][policy]["whenDeleted"] == "Delete");
+    let is_deleted = !rehearsal.writes(&format!("DELETE {SET}")).is_empty();
+    (replicas, goes || is_deleted)
+}
+
+#[tokio::test]
+async fn pods_that_somebody_scaled_away_come_back_to_be_read() {
+    let nothing = |_: &Method, _: &str, _: &Value| None;
+    let webhook = |change: Value| {
+        let mut webhook = json!({
+            "sink": {"http": {"url": "https://s"}}, "buffer": {"size": "1Gi"},
+            "endpoint": {"host": "hooks.example.com"},
+        });
+        for (field, value) in change.as_object().unwrap() {
+            webhook[field] = value.clone();
+        }
+        webhook
+    };
+    let deleted = integration(|object| {
+        object["metadata"]["deletionTimestamp"] = json!(Timestamp::now().to_string());
+        object["metadata"]["finalizers"] = json!(["zoom-operator.io/buffer"]);
+        object["spec"]["webhook"] = webhook(json!({"receiver": {"replicas": 2}}));
+    });
+    // One of a version that did not note the number.
+    let rehearsal = rehearsed(nothing, &deleted, scaled(0, None)).await;
+    assert_eq!(written(&rehearsal), (vec![2], false));
+
+    let without_webhook = integration(|object| {
+        object["metadata"]["finalizers"] = json!(["zoom-operator.io/buffer"]);
+        object["status"] = json!({"webhook": {}});
+    });
+    let rehearsal = rehearsed(nothing, &without_webhook, scaled(0, Some("2"))).await;
+    assert_eq!(written(&rehearsal), (vec![2], false));
+    let mut deleted = without_webhook;
+    deleted.metadata.deletion_timestamp = Some(
+        k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(Timestamp::now()),
+    );
+    let rehearsal = rehearsed(nothing, &deleted, scaled(0, Some("2"))).await;
+    assert_eq!(written(&rehearsal), (vec![2], false));
+
+    let fewer = integration(|object| {
+        object["metadata"]["finalizers"] = json!(["zoom-operator.io/buffer"]);
+        object["spec"]["webhook"] = webhook(json!({"receiver": {"replicas": 1}}));
+    });
+    let rehearsal = rehearsed(nothing, &fewer, scaled(1, Some("2"))).await;
+    assert_eq!(written(&rehearsal), (vec![2], false));
+    let set = rehearsal.object(SET);
+    let noted = &set["metadata"]["annotations"]["zoom-operator.io/buffers"];
+    assert_eq!(noted, "2");
+
+    let ephemeral = integration(|object| {
+        object["metadata"]["finalizers"] = json!(["zoom-operator.io/buffer"]);
+        object["spec"]["webhook"] =
+            webhook(json!({"receiver": {"replicas": 2}, "buffer": {"storage": "Ephemeral"}}));
+    });
+    let deployment = {
+        let mut deployment = owned("Deployment", "acme-receiver");
+        deployment["apiVersion"] = json!("apps/v1");
+        deployment["spec"] = json!({"replicas": 2, "selector": {}, "template": {}});
+        deployment["status"] = json!({"availableReplicas": 2});
+        let path = "/apis/apps/v1/namespaces/clinics/deployments/acme-receiver";
+        [(path, deployment)]
+    };
+    let objects = scaled(0, Some("2")).into_iter().chain(deployment);
+    let rehearsal = rehearsed(nothing, &ephemeral, objects).await;
+    assert_eq!(written(&rehearsal), (vec![2], false));
+}

@@ -16,7 +16,7 @@ use crate::{
         integration::{
             model::{Plan, Receiver, Transition},
             ownership::owned,
-            resources::Kind,
+            resources::{self, Kind},
         },
         key::Key,
         published::{self, Exactly},
@@ -57,7 +57,6 @@ async fn delete(
 /// Lets Kubernetes delete the volume claims of an emptied `StatefulSet` together with it, and returns whether
 /// that is in effect. This must not happen earlier: if anything else ends its Pods, such as `kubectl scale`
 /// or a foreground deletion, their stored events must stay.
-/// leave what they stored.
 ///
 /// # Errors
 /// When the `StatefulSet` cannot be written.
@@ -101,6 +100,37 @@ fn claims_go(live: &StatefulSet) -> bool {
         .is_some_and(|policy| policy.when_deleted.as_deref() == Some("Delete"))
 }
 
+/// Brings back the Pods of a `StatefulSet` that somebody scaled away, so that what they stored can be delivered: of one
+/// that nothing else keeps up to date, because there is no webhook.
+///
+/// # Errors
+/// When the `StatefulSet` cannot be written.
+pub async fn restore_scale(
+    writer: &Writer,
+    integration: &ZoomIntegration,
+    live: Option<&StatefulSet>,
+) -> Result<(), Error> {
+    let Some(live) = live.filter(|live| owned(integration, *live)) else {
+        return Ok(());
+    };
+    let buffers = resources::buffers(integration, live);
+    if resources::scale(live) >= buffers {
+        return Ok(());
+    }
+    let name = live.name_any();
+    tracing::warn!(
+        name,
+        buffers,
+        "brings back Pods that may have stored events"
+    );
+    let params = published::patch_parameters();
+    let api: Api<StatefulSet> = writer.beside(integration)?;
+    let scale = json!({"spec": {"replicas": buffers}});
+    let written = api.patch(&name, &params, &Patch::Merge(scale)).await;
+    writer.wrote(&Key::from(integration), written.map_err(Error::from_write)?);
+    Ok(())
+}
+
 /// Updates the `StatefulSet` of an integration that is being deleted.
 ///
 /// # Errors
@@ -135,7 +165,7 @@ pub(super) async fn remove_receiver(
     remove(writer, integration, live.ingress.as_ref()).await?;
     remove(writer, integration, live.http_route.as_ref()).await?;
     if transition.waiting.is_some() {
-        return Ok(());
+        return restore_scale(writer, integration, live.stateful_set.as_ref()).await;
     }
     remove(writer, integration, live.service.as_ref()).await?;
     remove(writer, integration, live.disruption_budget.as_ref()).await?;

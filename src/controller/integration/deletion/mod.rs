@@ -116,10 +116,15 @@ pub async fn conclude(context: &Context, integration: &ZoomIntegration) -> Resul
                 exposed: false,
                 routes: is_routed,
             };
-            if let Some(wanted) = objects::retiring(integration, &observed.receiver, &setting)
-                && objects::must_be_written(&observed, &wanted)
-            {
-                apply::retire::update_retiring(&context.writer, integration, &wanted).await?;
+            match objects::retiring(integration, &observed.receiver, &setting) {
+                Some(wanted) if objects::must_be_written(&observed, &wanted) => {
+                    apply::retire::update_retiring(&context.writer, integration, &wanted).await?;
+                }
+                Some(_) => {}
+                None => {
+                    let set = observed.receiver.stateful_set.as_ref();
+                    apply::retire::restore_scale(&context.writer, integration, set).await?;
+                }
             }
             let mut message = drain.message;
             let sent = apply::control::send(context, integration, &drain.orders).await;

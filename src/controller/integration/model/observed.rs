@@ -197,11 +197,10 @@ impl Receiver {
             }
         });
         let stateful_set = stateful_set.map(|live| {
-            let spec = live.spec.as_ref();
             let status = live.status.as_ref();
             Live {
                 kind: Kind::StatefulSet,
-                replicas: spec.and_then(|spec| spec.replicas).unwrap_or(1),
+                replicas: resources::buffers(integration, live),
                 running: status.map(|status| status.replicas).unwrap_or_default(),
                 available: status.and_then(|status| status.available_replicas) > Some(0),
                 buffered: true,

@@ -34,13 +34,12 @@ pub(super) async fn volumes(
         return Ok(None);
     };
     let claims: Reads<PersistentVolumeClaim> = reader.beside(integration);
-    let replicas = live.spec.as_ref().and_then(|spec| spec.replicas);
     let mut found = Volumes {
         size,
         claims: Vec::new(),
         unreadable: None,
     };
-    for ordinal in 0..replicas.unwrap_or(1) {
+    for ordinal in 0..resources::buffers(integration, live) {
         let name = resources::claim_name(&format!("{}-{ordinal}", live.name_any()));
         match claims.get_opt(&name).await {
             Ok(claim) => {

@@ -47,7 +47,7 @@ pub use self::{
     parts::{Part, Resources, Workload, declared},
     quantity::at_least,
     setting::{Kind, Setting, SinkAccess},
-    stateful_set::{claim_name, expansion, immutable, size_of},
+    stateful_set::{buffers, claim_name, expansion, immutable, scale, size_of},
     volumes::keys as authentication_keys,
 };
 
@@ -97,7 +97,7 @@ pub fn build(integration: &ZoomIntegration, setting: &Setting<'_>) -> Option<Res
 }
 
 /// The wanted state of a `StatefulSet` that is being removed, until it is empty: with the current sink and
-/// settings, and the volume that it has. `None` without a webhook, because nothing says where its events go.
+/// settings, the volume that it has, and as many Pods as may have stored events. `None` without a webhook, because nothing says where its events go.
 #[must_use]
 pub fn retiring(
     integration: &ZoomIntegration,
@@ -106,9 +106,8 @@ pub fn retiring(
 ) -> Option<StatefulSet> {
     let webhook = integration.spec.webhook.as_ref()?;
     let buffer = stateful_set::buffer_of(live, webhook.buffer.as_ref(), false);
-    let replicas = live.spec.as_ref().and_then(|spec| spec.replicas);
     let template = pod::template(integration, webhook, Some(&buffer), setting);
-    let replicas = replicas.unwrap_or(1);
+    let replicas = buffers(integration, live);
     let set = stateful_set::build(integration, replicas, template.clone(), &buffer, Some(live));
     Some(sealed_workload(set, &template, setting))
 }

@@ -1,5 +1,7 @@
 //! The `StatefulSet` of a receiver whose buffer is on a volume claim.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::{
     api::{
         apps::v1::{
@@ -26,7 +28,7 @@ use super::{
 };
 use crate::api::{
     annotation,
-    v1alpha1::{Buffer, BufferStorage, ZoomIntegration},
+    v1alpha1::{Buffer, BufferStorage, Webhook, ZoomIntegration},
 };
 
 pub(super) fn build(
@@ -37,14 +39,14 @@ pub(super) fn build(
     live: Option<&StatefulSet>,
 ) -> StatefulSet {
     let mut claim = claim(integration, buffer);
-    let mut annotations = None;
+    let mut annotations = BTreeMap::from([(annotation::BUFFERS.to_owned(), replicas.to_string())]);
     // Nothing in the template can be changed, neither its labels nor its size.
     if let Some(live) = live.and_then(claim_of) {
         claim.metadata.labels.clone_from(&live.metadata.labels);
         if let (Some(spec), Some(first)) = (&mut claim.spec, template_size(live)) {
             let size = buffer::size(buffer);
             if quantity::thousandths(&first.0) != quantity::thousandths(&size.0) {
-                annotations = Some([(annotation::BUFFER_SIZE.to_owned(), size.0)].into());
+                annotations.insert(annotation::BUFFER_SIZE.to_owned(), size.0);
             }
             spec.resources = Some(requesting(first));
         }
@@ -52,7 +54,7 @@ pub(super) fn build(
     StatefulSet {
         metadata: ObjectMeta {
             name: Some(workload_name(&integration.name_any(), Kind::StatefulSet)),
-            annotations,
+            annotations: Some(annotations),
             ..metadata(integration)
         },
         spec: Some(StatefulSetSpec {
@@ -127,6 +129,25 @@ pub fn buffer_of(live: &StatefulSet, wanted: Option<&Buffer>, grown: bool) -> Bu
         max_attempts: wanted.and_then(|wanted| wanted.max_attempts),
         account_share: wanted.and_then(|wanted| wanted.account_share),
     }
+}
+
+/// How many Pods of a live `StatefulSet` may have stored events: those that were applied, also if somebody has scaled
+/// some of them away since. An earlier version did not note the number; the declared one takes its place.
+#[must_use]
+pub fn buffers(integration: &ZoomIntegration, live: &StatefulSet) -> i32 {
+    let noted = live.annotations().get(annotation::BUFFERS);
+    let noted = noted.and_then(|noted| noted.parse().ok()).or_else(|| {
+        let webhook = integration.spec.webhook.as_ref();
+        webhook.map(Webhook::replicas)
+    });
+    scale(live).max(noted.unwrap_or_default())
+}
+
+/// How many Pods a `StatefulSet` is to have.
+#[must_use]
+pub fn scale(live: &StatefulSet) -> i32 {
+    let spec = live.spec.as_ref();
+    spec.and_then(|spec| spec.replicas).unwrap_or(1)
 }
 
 /// The fields of `wanted` that this `StatefulSet` cannot adopt, each with its current value: a volume never
