@@ -90,6 +90,7 @@ impl Connect {
             guard: Guard::new(&config.url, &endpoint),
             base: config.url,
             endpoint,
+            readiness: readiness.clone(),
             cluster,
             keys,
             limiter: Limiter::new(tuning.rates),

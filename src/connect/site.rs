@@ -11,7 +11,10 @@ use axum::{
 use contract::Language;
 use http_body_util::{BodyExt as _, Limited};
 use jiff::Timestamp;
-use runtime::audit::{self, Action, Record};
+use runtime::{
+    admin::Readiness,
+    audit::{self, Action, Record},
+};
 use tokio::time;
 use url::Url;
 
@@ -33,6 +36,7 @@ use super::{
 use contract::{
     consent::{Link, Target, Transaction},
     domain_validation,
+    receiver::ports::HEALTH,
 };
 
 /// What all pages need.
@@ -41,6 +45,8 @@ pub struct Site {
     pub base: Base,
     /// Zoom's authorization endpoint.
     pub endpoint: Url,
+    /// Whether the Pod is ready.
+    pub readiness: Readiness,
     /// Kubernetes.
     pub cluster: Arc<dyn Cluster>,
     /// The keys of the cookies.
@@ -94,6 +100,9 @@ pub fn router(site: Arc<Site>) -> Router {
 async fn answer(State(site): State<Arc<Site>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let path = head.uri.path();
+    if path == HEALTH && is_read(&head.method) {
+        return site.health();
+    }
     let route = if path == domain_validation::PATH && site.domain_validation.is_some() {
         Route::DomainValidation
     } else {
@@ -125,6 +134,10 @@ async fn answer(State(site): State<Arc<Site>>, request: Request) -> Response {
         response.headers_mut().insert(header::CONNECTION, close);
     }
     response
+}
+
+fn is_read(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
 }
 
 // === impl Step ===
@@ -185,7 +198,7 @@ impl Visit {
 
 impl Site {
     async fn serve(&self, method: &Method, route: Route, visit: &Visit) -> Answer {
-        let reads = matches!(*method, Method::GET | Method::HEAD);
+        let reads = is_read(method);
         let begins = *method == Method::POST && matches!(route, Route::Start(_));
         if !reads && !begins {
             return self.method_not_allowed(&route, visit);
@@ -226,6 +239,20 @@ impl Site {
                 Answer::page(StatusCode::NOT_FOUND, page)
             }
         }
+    }
+
+    /// What a load balancer is told, which asks at the host's root, whatever the base, and often: neither
+    /// limited nor counted.
+    fn health(&self) -> Response {
+        let is_ready = self.readiness.closed().is_empty();
+        let status = if is_ready {
+            StatusCode::OK
+        } else {
+            StatusCode::SERVICE_UNAVAILABLE
+        };
+        let mut response = status.into_response();
+        self.guard.apply(response.headers_mut());
+        response
     }
 
     /// Whether a request may be served. Requests for pages that do not exist, or from elsewhere, do not use

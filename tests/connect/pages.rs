@@ -307,3 +307,30 @@ async fn zooms_domain_validation_is_answered_where_it_is_set() {
     assert_eq!(browser.send(Method::GET, &below, &[]).await.status, 404);
     assert_eq!(browser.send(Method::POST, PATH, &[]).await.status, 405);
 }
+
+/// A load balancer asks the port of the pages, at the host's root and more often than people do.
+#[tokio::test]
+async fn a_load_balancer_sees_whether_the_pod_is_ready() {
+    const PATH: &str = "/healthz";
+    let fixture = Fixture::new();
+    let key = fixture.directory.path().join("current");
+    std::fs::remove_file(&key).unwrap();
+    let one = NonZeroU32::new(1).unwrap();
+    let fixture = fixture.with(|config| {
+        config.tuning.rates.overall = one;
+        config.tuning.rates.strangers = one;
+    });
+    let running = fixture.bind().await;
+    let mut balancer = running.browser();
+    let seen = balancer.get(PATH).await;
+    assert_eq!((seen.status, seen.body.as_str()), (503, ""));
+    std::fs::write(key, super::fixture::KEY).unwrap();
+    running.ready(200).await;
+    for _ in 0..5 {
+        let seen = balancer.get(PATH).await;
+        assert_eq!((seen.status, seen.body.as_str()), (200, ""));
+    }
+    assert_eq!(balancer.send(Method::HEAD, PATH, &[]).await.status, 200);
+    assert_eq!(balancer.send(Method::POST, PATH, &[]).await.status, 405);
+    assert_eq!(balancer.get("/zoom/healthz").await.status, 404);
+}
