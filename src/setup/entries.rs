@@ -30,7 +30,7 @@ pub fn entries(id: StepId, spec: &ZoomIntegrationSpec, facts: &Facts) -> Vec<Ent
         // A URL that leads to somebody else must not be pasted.
         StepId::Endpoint | StepId::Deauthorization if facts.endpoint.withheld => Vec::new(),
         StepId::Endpoint => url(spec, "Event notification endpoint URL"),
-        StepId::Scopes => scopes(spec),
+        StepId::Scopes => scopes(spec, facts),
         StepId::Information => information(spec),
         StepId::Deauthorization => url(spec, "Deauthorization Notification Endpoint URL"),
         StepId::Install => links(facts),
@@ -164,9 +164,12 @@ fn url(spec: &ZoomIntegrationSpec, field: &str) -> Vec<Entry> {
         .collect()
 }
 
-fn scopes(spec: &ZoomIntegrationSpec) -> Vec<Entry> {
-    let optional = spec.scopes.optional.iter().flatten();
-    let required = spec.scopes.required.iter();
+/// Without what nobody can tick.
+fn scopes(spec: &ZoomIntegrationSpec, facts: &Facts) -> Vec<Entry> {
+    let found = facts.scopes.as_ref();
+    let has_box = |scope: &&String| !found.is_some_and(|found| found.has_no_box(scope));
+    let optional = spec.scopes.optional.iter().flatten().filter(has_box);
+    let required = spec.scopes.required.iter().filter(has_box);
     let mut entries: Vec<Entry> = required
         .map(|scope| tick("Add Scopes", scope, remedy::label(scope)))
         .chain(optional.map(|scope| tick("Add Scopes (optional)", scope, remedy::label(scope))))

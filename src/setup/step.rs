@@ -212,6 +212,8 @@ pub enum Mistake {
         /// The kind of app, which decides what makes a ticked box count.
         kind: AppKind,
     },
+    /// Classic scopes of an app that has no grant yet, and may have no such boxes.
+    ClassicScopes(Vec<String>),
     /// Scopes that were granted under other names.
     OtherNames(Vec<Covered>),
     /// No connection names a person who could authorize.

@@ -10,7 +10,10 @@ use crate::{
         step::{Evidence, Mistake, State},
     },
 };
-use zoom::{Fault, scopes::Covered};
+use zoom::{
+    Fault,
+    scopes::{Covered, remedy},
+};
 
 pub(super) fn redirect(spec: &ZoomIntegrationSpec, facts: &Facts) -> Finding {
     let url = entries::redirect_url(spec, facts).unwrap_or_default();
@@ -52,7 +55,8 @@ pub(super) fn scopes(spec: &ZoomIntegrationSpec, facts: &Facts) -> Finding {
             Evidence::TokenScopes
         });
     };
-    let wanting: Vec<String> = found.wanting().map(ToOwned::to_owned).collect();
+    let (classic, boxes) = remedy::split(found);
+    let list = |scopes: Vec<&str>| -> Vec<String> { scopes.into_iter().map(Into::into).collect() };
     let other: Vec<Covered> = found
         .covered
         .iter()
@@ -60,10 +64,11 @@ pub(super) fn scopes(spec: &ZoomIntegrationSpec, facts: &Facts) -> Finding {
         .cloned()
         .collect();
     let mistakes = [
-        (!wanting.is_empty()).then_some(Mistake::MissingScopes {
-            scopes: wanting,
+        (!boxes.is_empty()).then_some(Mistake::MissingScopes {
+            scopes: list(boxes),
             kind: spec.app.kind,
         }),
+        (!classic.is_empty()).then_some(Mistake::ClassicScopes(list(classic))),
         (!other.is_empty()).then_some(Mistake::OtherNames(other)),
     ];
     Finding::of(Evidence::TokenScopes)

@@ -171,6 +171,44 @@ fn the_app_has_classic_scopes_still() {
 }
 
 #[test]
+fn nobody_is_told_to_tick_a_box_that_may_not_exist() {
+    let mut spec = example("nectar-dxp");
+    spec.scopes.required = vec!["meeting:write:admin".into(), "user:read:user:admin".into()];
+    spec.scopes.optional = Some(vec!["report:read:admin".into()]);
+    let mut facts = half_way(&spec);
+    let boxes = |facts: &Facts| -> Vec<String> {
+        let steps = steps(&spec, facts, now());
+        let step = steps.into_iter().find(|step| step.id == StepId::Scopes);
+        let entries = step.unwrap().entries.into_iter();
+        entries.map(|entry| entry.value).collect()
+    };
+    let compared = |granted| scopes::compare(granted, &spec.scopes.required, &[]);
+    // It has granular scopes, so its page has no classic ones.
+    let optional = spec.scopes.optional.clone().unwrap();
+    let granular = "meeting:read:meeting:admin";
+    facts.scopes = Some(scopes::compare(granular, &spec.scopes.required, &optional));
+    assert_eq!(boxes(&facts), ["user:read:user:admin"]);
+    // Without a grant it may be an older app.
+    let mut facts = done(&spec);
+    facts.scopes = Some(compared(""));
+    assert_eq!(boxes(&facts).len(), 3);
+    let steps = steps(&spec, &facts, now());
+    let english = line(&steps, words(Language::English));
+    for part in [
+        "Not granted: user:read:user:admin. Tick",
+        "Only older apps have the classic scopes meeting:write:admin",
+    ] {
+        assert!(english.contains(part), "{english}");
+    }
+    let parts = [
+        "user:read:user:admin",
+        "meeting:write:admin",
+        "scopes.required",
+    ];
+    stops(&spec, &facts, StepId::Scopes, &parts);
+}
+
+#[test]
 fn validate_was_pressed_too_early_or_too_long_ago() {
     let spec = example("clinicea");
     let mut facts = half_way(&spec);

@@ -175,6 +175,7 @@ fn mistake(mistake: &Mistake) -> String {
                 AppKind::ServerToServer | AppKind::WebhookOnly => "Tick them; the next token has them.",
             }
         ),
+        Mistake::ClassicScopes(scopes) => zoom::scopes::remedy::perhaps(scopes),
         Mistake::OtherNames(covered) => {
             let sentences: Vec<String> = covered.iter().map(Covered::message).collect();
             sentences.join(" ")

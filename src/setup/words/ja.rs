@@ -165,6 +165,10 @@ fn mistake(mistake: &Mistake) -> String {
                 AppKind::ServerToServer | AppKind::WebhookOnly => "チェックを入れてください。次のトークンから有効になります。",
             }
         ),
+        Mistake::ClassicScopes(scopes) => format!(
+            "従来のスコープ（classic）があるのは以前のアプリだけです：{}。Scopes ページにこれらの項目があれば追加してください。なければ、scopes.required で granular スコープの名前に置き換えてください。",
+            ticks(scopes)
+        ),
         Mistake::OtherNames(all) => all.iter().map(covered).collect(),
         Mistake::NoConnection => {
             "許可する人が登録されていません。利用者ごとに ZoomConnection を作成するか、セルフサービスを有効にしてください。".into()

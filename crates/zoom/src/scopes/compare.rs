@@ -103,6 +103,15 @@ impl Comparison {
         self.covered.iter().any(|covered| covered.scope == scope)
     }
 
+    /// Whether the app's Scopes page has no box of this name.
+    #[must_use]
+    pub fn has_no_box(&self, scope: &str) -> bool {
+        let is_none = |by: &Cover| matches!(by, Cover::NoSuchBox { .. });
+        self.covered
+            .iter()
+            .any(|covered| covered.scope == scope && is_none(&covered.by))
+    }
+
     /// Whether everything required was granted, by name.
     #[must_use]
     pub fn is_complete(&self) -> bool {

@@ -51,11 +51,7 @@ pub fn message(comparison: &Comparison, then: Then) -> Option<String> {
         return None;
     }
     let mut sentences = Vec::new();
-    // Without a grant nothing shows which of Zoom's two lists the app has; new apps have granular scopes.
-    let is_unclear = comparison.granted.is_empty();
-    let (classic, boxes): (Vec<&str>, Vec<&str>) = comparison
-        .wanting()
-        .partition(|scope| is_unclear && Style::of(scope) == Style::Classic);
+    let (classic, boxes) = split(comparison);
     if !boxes.is_empty() || !classic.is_empty() {
         let granted = if comparison.granted.is_empty() {
             "Zoom granted no scope at all."
@@ -87,9 +83,20 @@ pub fn message(comparison: &Comparison, then: Then) -> Option<String> {
     Some(sentences.join(" "))
 }
 
+/// The scopes that are wanting: the classic ones whose box the app may not have, and those with a box.
+#[must_use]
+pub fn split(comparison: &Comparison) -> (Vec<&str>, Vec<&str>) {
+    // Without a grant nothing shows which of Zoom's two lists the app has; new apps have granular scopes.
+    let is_unclear = comparison.granted.is_empty();
+    comparison
+        .wanting()
+        .partition(|scope| is_unclear && Style::of(scope) == Style::Classic)
+}
+
 /// What to do about classic scopes of an app that may have granular ones.
-fn perhaps(classic: &[&str]) -> String {
-    let names: Vec<String> = classic.iter().map(|scope| tick(scope)).collect();
+#[must_use]
+pub fn perhaps(classic: &[impl AsRef<str>]) -> String {
+    let names: Vec<String> = classic.iter().map(|scope| tick(scope.as_ref())).collect();
     format!(
         "Only older apps have the classic scopes {}: add them on the app's Scopes page if it shows them. If it does not, replace them in scopes.required by granular names.",
         names.join(", ")
