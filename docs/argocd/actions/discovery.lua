@@ -5,8 +5,8 @@ local suspended = spec.suspend == true
 local leaving = obj.metadata.deletionTimestamp ~= nil
 local actions = {}
 
--- A General app has no token of its own: its connections have.
-if obj.kind == "ZoomConnection" or (spec.app ~= nil and spec.app.kind == "ServerToServer") then
+-- A General app has no token of its own, unless it has a bot: its connections have.
+if obj.kind == "ZoomConnection" or (spec.app ~= nil and (spec.app.kind == "ServerToServer" or spec.app.chatbot ~= nil)) then
   actions["refresh"] = {
     ["disabled"] = leaving or suspended,
     ["displayName"] = "Get a new token",

@@ -53,6 +53,9 @@ async fn argocd_actions(bed: Bed) -> anyhow::Result<()> {
     let mut general = resumed.clone();
     general["spec"]["app"]["kind"] = json!("General");
     offers(&general, &["suspend"], &["resume"]).await?;
+    let mut bot = general.clone();
+    bot["spec"]["app"]["chatbot"] = json!({});
+    offers(&bot, &["refresh", "suspend"], &["resume"]).await?;
     let mut connection = general;
     connection["kind"] = json!("ZoomConnection");
     offers(&connection, &["refresh"], &[]).await
