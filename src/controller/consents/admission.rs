@@ -97,6 +97,8 @@ pub enum Step {
     Redeem(App, String),
     /// Create the connection with this name.
     Create(String),
+    /// Nothing for now, although Zoom gave a grant: somebody may correct this.
+    Hold(Refusal),
     /// Remove the consent.
     Refuse(Refusal),
 }
@@ -158,16 +160,33 @@ pub fn misplaced(pending: &Pending, target: &Target) -> Option<Refusal> {
     if handoff.namespace != target.namespace {
         return Some(Refusal {
             reason: Reason::ConsentOutdated,
-            message: "A person was not connected: the namespace of selfService.template changed during the consent. They have to open the link again.".into(),
+            message: if pending.consent.is_redeemed() {
+                format!(
+                    "A person authorized and waits: the namespace of selfService.template changed during the consent. Set it back to {} within two days; otherwise they have to open the link again.",
+                    handoff.namespace
+                )
+            } else {
+                "A person was not connected: the namespace of selfService.template changed during the consent. They have to open the link again.".into()
+            },
         });
     }
     let objection = target.objection.as_ref()?;
     Some(Refusal {
         reason: Reason::SelfServiceRefused,
         message: format!(
-            "A person wanted to connect and was refused: {objection}. Correct that, or selfService.template.namespace."
+            "A person {}: {objection}. Correct that, or selfService.template.namespace.",
+            fate(pending)
         ),
     })
+}
+
+/// What became of the person: a grant that Zoom gave already is not thrown away.
+fn fate(pending: &Pending) -> &'static str {
+    if pending.consent.is_redeemed() {
+        "authorized and waits"
+    } else {
+        "wanted to connect and was refused"
+    }
 }
 
 /// The next step for a consent at `now`.
@@ -179,23 +198,18 @@ pub fn next(pending: &Pending, limit: &Limit, credentials: &Credentials, now: Ti
     if limit.made.contains(&handoff.connection) {
         return Step::Leave;
     }
-    if let Some(refusal) = &pending.refusal {
-        return Step::Refuse(refusal.clone());
-    }
-    if i32::try_from(limit.made.len()).unwrap_or(i32::MAX) >= limit.most {
-        return Step::Refuse(Refusal {
-            reason: Reason::SelfServiceLimit,
-            message: format!(
-                "A person wanted to connect and was refused: there are {} connections by self-service. Delete some, or raise oauth.consent.selfService.maxConnections.",
-                limit.most
-            ),
-        });
-    }
+    let refusal = pending.refusal.clone().or_else(|| exceeded(pending, limit));
     let waits = pending.wait.map(|wait| wait.until);
     let waits = waits.filter(|until| *until > now);
     if pending.consent.is_redeemed() {
-        let create = || Step::Create(handoff.connection.clone());
-        return waits.map_or_else(create, Step::Wait);
+        return match (waits, refusal) {
+            (Some(until), _) => Step::Wait(until),
+            (None, Some(refusal)) => Step::Hold(refusal),
+            (None, None) => Step::Create(handoff.connection.clone()),
+        };
+    }
+    if let Some(refusal) = refusal {
+        return Step::Refuse(refusal);
     }
     let expires = code_expires(handoff.authorized);
     if now > expires {
@@ -218,6 +232,18 @@ pub fn next(pending: &Pending, limit: &Limit, credentials: &Credentials, now: Ti
     }
 }
 
+/// Why there is no place for another connection, if so.
+fn exceeded(pending: &Pending, limit: &Limit) -> Option<Refusal> {
+    let made = i32::try_from(limit.made.len()).unwrap_or(i32::MAX);
+    (made >= limit.most).then(|| Refusal {
+        reason: Reason::SelfServiceLimit,
+        message: format!(
+            "A person {}: there are {} connections by self-service. Delete some, or raise oauth.consent.selfService.maxConnections.",
+            fate(pending), limit.most
+        ),
+    })
+}
+
 /// The consents that a pass at `now` handles: the first few with which something can be done. Those that wait
 /// hold up nobody. Also returns when the next pass is due because of the others.
 #[must_use]
@@ -233,7 +259,9 @@ pub fn due(
             Step::Leave => {}
             Step::Wait(until) => again.push(until),
             _ if due.len() == PER_PASS => again.push(soon(now)),
-            Step::Redeem(..) | Step::Create(_) | Step::Refuse(_) => due.push(consent),
+            Step::Redeem(..) | Step::Create(_) | Step::Hold(_) | Step::Refuse(_) => {
+                due.push(consent);
+            }
         }
     }
     (due, again)
@@ -284,24 +312,26 @@ pub fn settle(mut pending: Pending, outcome: SpendOutcome<zoom::Error>, now: Tim
 pub fn objected(mut pending: Pending, objection: &Objection, now: Timestamp) -> Pending {
     if objection.is_final && !pending.consent.is_redeemed() {
         pending.refusal = Some(refusal(&pending, objection));
-    } else {
-        pending.wait = Some(waits(&pending, Retry::Publish, None, now));
+        return pending;
     }
+    held(pending, now)
+}
+
+/// The state at `now` of a consent that waits until somebody changes something, or until it is too old.
+#[must_use]
+pub fn held(mut pending: Pending, now: Timestamp) -> Pending {
+    pending.wait = Some(waits(&pending, Retry::Publish, None, now));
     pending
 }
 
 /// What the owner of the integration is told of a lasting objection.
 #[must_use]
 pub fn refusal(pending: &Pending, objection: &Objection) -> Refusal {
-    let what = if pending.consent.is_redeemed() {
-        "authorized and waits"
-    } else {
-        "wanted to connect and was refused"
-    };
     Refusal {
         reason: Reason::SelfServiceRefused,
         message: format!(
-            "A person {what}: the API server does not accept the connection. Allow it in the quota, policy or webhook that refuses it: {}",
+            "A person {}: the API server does not accept the connection. Allow it in the quota, policy or webhook that refuses it: {}",
+            fate(pending),
             objection.sentence
         ),
     }

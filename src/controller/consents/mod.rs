@@ -113,10 +113,17 @@ pub async fn self_service(
                         }
                     }
                 }
-                Step::Refuse(_) if !is_current(&context.reader, integration).await? => {
+                Step::Refuse(_) | Step::Hold(_)
+                    if !is_current(&context.reader, integration).await? =>
+                {
                     // The watch of consents was faster than that of integrations: the next pass judges.
                     again.push(admission::soon(Timestamp::now()));
                     break;
+                }
+                Step::Hold(refusal) => {
+                    publish(&context.writer, integration, refusal).await;
+                    consent = admission::held(consent, Timestamp::now());
+                    keep(context, integration, &consent).await?;
                 }
                 Step::Refuse(refusal) => {
                     let writer = &context.writer;
@@ -376,22 +383,4 @@ async fn publish(writer: &Writer, integration: &ZoomIntegration, refusal: Refusa
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Another tenant may have an integration of the same name.
-    #[test]
-    fn only_the_consents_of_this_very_integration_are_found() {
-        let found = selectors(&Key::integration("platform", "app"));
-        let of = "zoom-operator.io/integration=app";
-        let kind = format!("{}={}", label::USE, label::CONSENT);
-        let elsewhere = label::INTEGRATION_NAMESPACE;
-        assert_eq!(
-            found,
-            [
-                format!("{of},{elsewhere}=platform,{kind}"),
-                format!("{of},!{elsewhere},{}=platform,{kind}", label::NAMESPACE),
-            ]
-        );
-    }
-}
+mod tests;

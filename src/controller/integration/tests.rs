@@ -1,14 +1,12 @@
 //! Whole passes in a cluster that refuses something.
 
+mod self_service;
+
 use axum::http::Method;
-use k8s_openapi::{ByteString, api::core::v1::Secret};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{
-    api::label,
-    controller::rehearsal::{Judge, Rehearsal},
-};
+use crate::controller::rehearsal::{Judge, Rehearsal};
 
 const OWN: &str = "/apis/zoom-operator.io/v1alpha1/namespaces/clinics/zoomintegrations/acme";
 const CONNECTIONS: &str = "/apis/zoom-operator.io/v1alpha1/namespaces/clinics/zoomconnections";
@@ -183,95 +181,6 @@ async fn a_refused_lifecycle_secret_is_said_without_harm() {
     again(&rehearsal, |_| {}).await;
     again(&rehearsal, |_| {}).await;
     assert_eq!(said(&rehearsal, "ReceiverAvailable").1, "Available");
-}
-
-/// An app with self-service, and a person who has authorized it.
-fn self_service() -> (ZoomIntegration, [(&'static str, Value); 3]) {
-    let integration = integration(|object| {
-        object["spec"]["app"] = json!({"kind": "General", "management": "User"});
-        object["spec"]["oauth"] = json!({"consent": {"selfService": {}}});
-    });
-    let now = Timestamp::now().to_string();
-    let handoff = json!({
-        "namespace": "clinics", "integration": "acme", "integrationUid": "u1",
-        "connection": "acme-1234567890", "clientId": "b",
-        "redirectUrl": "https://connect.example.com/cb", "code": "code", "codeVerifier": "v",
-        "begun": now, "authorized": now,
-    });
-    let mut consent = Secret {
-        type_: Some(contract::consent::SECRET_TYPE.into()),
-        data: Some(
-            [(
-                contract::consent::SECRET_KEY.into(),
-                ByteString(handoff.to_string().into()),
-            )]
-            .into(),
-        ),
-        ..Secret::default()
-    };
-    consent.metadata.name = Some("zoom-consent-t".into());
-    let labels = [
-        (label::USE, label::CONSENT),
-        (label::INTEGRATION, "acme"),
-        (label::NAMESPACE, "clinics"),
-    ];
-    let labels = labels.iter();
-    let labels = labels.map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-    consent.metadata.labels = Some(labels.collect());
-    consent.metadata.resource_version = Some("1".into());
-    let listed = json!({
-        "apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadataList", "metadata": {},
-        "items": [{"metadata": consent.metadata}],
-    });
-    let made = json!({
-        "apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadataList", "metadata": {}, "items": [],
-    });
-    (
-        integration,
-        [
-            ("/api/v1/namespaces/operator/secrets", listed),
-            (
-                "/api/v1/namespaces/operator/secrets/zoom-consent-t",
-                json!(consent),
-            ),
-            (CONNECTIONS, made),
-        ],
-    )
-}
-
-#[tokio::test]
-async fn a_full_quota_refuses_one_person_and_spends_no_code() {
-    let full = |_: &Method, path: &str, _: &Value| {
-        path.starts_with(CONNECTIONS)
-            .then_some((403, "exceeded quota: links"))
-    };
-    let (integration, objects) = self_service();
-    let rehearsal = rehearsed(full, &integration, objects).await;
-    let asked = rehearsal.writes(&format!("refused POST {CONNECTIONS}?"));
-    assert_eq!(asked.len(), 1);
-    assert_eq!(rehearsal.writes("dryRun=All").len(), 1);
-    let at_zoom = rehearsal.writes("/oauth/token");
-    let is_spent = |form: &Value| form.as_str().unwrap().contains("code=code");
-    assert!(!at_zoom.iter().any(is_spent), "{at_zoom:?}");
-    assert_eq!(
-        rehearsal
-            .writes("DELETE /api/v1/namespaces/operator/secrets/zoom-consent-t")
-            .len(),
-        1
-    );
-    let events = rehearsal.writes("/events");
-    let said = events
-        .iter()
-        .find(|event| event["reason"] == "SelfServiceRefused")
-        .unwrap();
-    assert!(
-        said["note"]
-            .as_str()
-            .unwrap()
-            .contains("exceeded quota: links"),
-        "{said}"
-    );
-    assert_ne!(self::said(&rehearsal, "Ready").1, "NotPermitted");
 }
 
 #[tokio::test]

@@ -65,6 +65,7 @@ fn credentials(client_id: &str) -> Credentials {
 fn step(pending: &Pending, limit: &Limit, now: i64) -> String {
     match next(pending, limit, &credentials("id"), at(now)) {
         Step::Refuse(refusal) => format!("Refuse {}", refusal.reason.as_str()),
+        Step::Hold(refusal) => format!("Hold {}", refusal.reason.as_str()),
         Step::Redeem(..) => "Redeem".into(),
         other => format!("{other:?}"),
     }
@@ -89,10 +90,38 @@ fn beyond_the_limit_nothing_is_spent() {
         step(&pending(0), &limit(&["a", "b"]), 110),
         "Refuse SelfServiceLimit"
     );
-    assert_eq!(
-        step(&pending(1), &limit(&["a", "b"]), 110),
-        "Refuse SelfServiceLimit"
-    );
+}
+
+/// The person authorized: somebody may raise the limit, or correct what keeps the connection out of its namespace.
+#[test]
+fn a_spent_code_is_not_thrown_away_because_of_the_limit_or_the_namespace() {
+    let full = limit(&["a", "b"]);
+    assert_eq!(step(&pending(1), &full, 110), "Hold SelfServiceLimit");
+    let target = |namespace: &str, objection: Option<&str>| Target {
+        namespace: namespace.into(),
+        uid: "n".into(),
+        objection: objection.map(Into::into),
+    };
+    for (target, reason) in [
+        (target("elsewhere", None), "ConsentOutdated"),
+        (
+            target("clinics", Some("it has no label")),
+            "SelfServiceRefused",
+        ),
+    ] {
+        let mut misled = pending(1);
+        misled.refusal = misplaced(&misled, &target);
+        let message = misled.refusal.clone().unwrap().message;
+        assert!(
+            message.starts_with("A person authorized and waits"),
+            "{message}"
+        );
+        assert_eq!(step(&misled, &limit(&[]), 110), format!("Hold {reason}"));
+        let waits = held(misled, at(110));
+        assert!(step(&waits, &full, 110).starts_with("Wait"));
+        let until = waits.wait.unwrap().until.as_second();
+        assert_eq!(step(&waits, &limit(&[]), until), format!("Hold {reason}"));
+    }
 }
 
 #[test]
