@@ -6,7 +6,10 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::controller::{
-    grants::secret::{self, StoredGrant},
+    grants::{
+        handoff,
+        secret::{self, StoredGrant},
+    },
     rehearsal::{Judge, Rehearsal},
 };
 use grant::{Access, Credential, Grant};
@@ -231,3 +234,52 @@ async fn nobody_is_allowed_because_something_is_not_seen() {
         assert_eq!(said(&found, "NamespaceAllowed").1, "NamespaceNotAllowed");
     }
 }
+
+// === A consent whose code was spent ===
+
+const CONSENT: &str = "/api/v1/namespaces/operator/secrets/zoom-consent-t";
+
+/// The Secret of a redeemed consent, which began with this integration.
+fn redeemed(integration_uid: &str) -> Secret {
+    let now = Timestamp::now();
+    let handoff = json!({
+        "namespace": "clinic", "integration": "app", "integrationNamespace": "platform",
+        "integrationUid": integration_uid, "connection": "ada", "connectionUid": "c", "clientId": "b",
+        "redirectUrl": "https://connect.example.com/cb", "code": "", "codeVerifier": "",
+        "begun": now.to_string(), "authorized": now.to_string(),
+    });
+    let handoff = serde_json::from_value(handoff).unwrap();
+    let mut kept = kept(now);
+    kept.grant.id = "zoom-consent-t".into();
+    kept.identified = false;
+    let mut secret = handoff::rebuild("zoom-consent-t", "operator", &handoff, &kept).unwrap();
+    secret.metadata.uid = Some("s".into());
+    secret.metadata.resource_version = Some("1".into());
+    secret
+}
+
+/// Zoom asked to wait before it says who authorized. Meanwhile a tool created the integration again, or somebody set
+/// `consent.mode` for a minute.
+#[tokio::test]
+async fn a_spent_code_is_not_thrown_away_because_the_integration_was_created_again() {
+    let all = json!({"from": "All"});
+    let mut external = app(&all);
+    external["spec"]["oauth"] = json!({"consent": {"mode": "External"}});
+    external["spec"]["oauth"]["redirectUrl"] = json!("https://clinic.example.com/cb");
+    for (began_with, app) in [("former", app(&all)), ("i", external)] {
+        let consent = redeemed(began_with);
+        let list = listed(&[json!({"metadata": consent.metadata})]);
+        let objects = [(APP, app), (CONSENTS, list), (CONSENT, json!(consent))];
+        let found = rehearsal(&tenant("True", BEFORE), objects).await;
+        pass(&found).await;
+        assert!(
+            !found.writes(GRANT_WRITE).is_empty(),
+            "{began_with}: adopted"
+        );
+        let said = found.writes(&format!("PATCH {OWN}/status"));
+        let consent = &said.last().unwrap()["status"]["consent"];
+        assert_eq!(consent["outcome"], "Succeeded", "{consent}");
+    }
+}
+
+const GRANT_WRITE: &str = "POST /api/v1/namespaces/clinic/secrets?";

@@ -106,12 +106,19 @@ pub enum Step {
 // === impl Pending ===
 
 impl Pending {
-    /// The consent in a Secret, if it is for a new connection of this integration.
+    /// The consent in a Secret, if it is for a new connection of this integration. What Zoom gave outlives an integration
+    /// that is created again.
     #[must_use]
     pub fn of(secret: &Secret, integration: &ZoomIntegration) -> Option<Self> {
         let consent = Consent::of(secret);
         let handoff = consent.handoff.as_ref()?;
-        let is_ours = Some(&handoff.integration_uid) == integration.metadata.uid.as_ref();
+        let is_ours = if consent.is_redeemed() {
+            let home = integration.metadata.namespace.as_deref();
+            Some(&handoff.integration) == integration.metadata.name.as_ref()
+                && Some(handoff.integration_namespace()) == home
+        } else {
+            Some(&handoff.integration_uid) == integration.metadata.uid.as_ref()
+        };
         (is_ours && handoff.connection_uid.is_none()).then_some(Self {
             wait: consent.wait,
             consent,

@@ -132,13 +132,6 @@ fn hopeless(view: &AppView<'_>, consent: &Consent, grant: &Grant) -> Option<End>
     if let Some(lost) = grant.lost() {
         return Some(End::failed(Reason::CodeRejected, lost.message()));
     }
-    let client_id = view.integration.credentials.client_id.as_ref();
-    if grant.client_id.is_some() && grant.client_id.as_ref() != client_id {
-        return Some(End::failed(
-            Reason::ConsentOutdated,
-            "The app's client id changed after the authorization.",
-        ));
-    }
     let waits = told(view.view.connection, consent).filter(|told| told.is_waiting());
     waits
         .filter(|told| told.reason == Reason::ZoomRefused)
@@ -299,7 +292,8 @@ fn granted(view: &AppView<'_>, grant: &Grant) -> End {
     }
 }
 
-/// Checks a consent before its code is spent: it must belong to exactly these objects.
+/// Checks a consent: before its code is spent, it must belong to exactly these objects. What Zoom gave for it is kept,
+/// whatever became of the integration since: a tool may have created it again, and somebody changed it for a minute.
 ///
 /// # Errors
 /// How the consent ends, if it must not be redeemed.
@@ -320,10 +314,13 @@ pub fn check(
     let meant = handoff.connection_uid.as_deref();
     let reference = &connection.spec.integration_ref;
     let same = meant.is_none_or(|uid| Some(uid) == ours)
-        && Some(handoff.integration_uid.as_str()) == integration.resource.metadata.uid.as_deref()
         && handoff.integration == reference.name
         && handoff.integration_namespace() == reference.namespace(&handoff.namespace);
-    if !same {
+    if same && consent.is_redeemed() {
+        return Ok(());
+    }
+    let found = integration.resource.metadata.uid.as_deref();
+    if !same || Some(handoff.integration_uid.as_str()) != found {
         return refused(
             Reason::ConsentOutdated,
             "The link belongs to an object that was deleted since: open the current status.installUrl.",
@@ -335,15 +332,13 @@ pub fn check(
             "The integration no longer uses the operator's consent.",
         );
     }
-    // A grant from a redeemed code is kept, whatever the credentials are now.
-    let is_other_app = integration.credentials.client_id.as_ref() != Some(&handoff.client_id);
-    if !consent.is_redeemed() && is_other_app {
+    if integration.credentials.client_id.as_ref() != Some(&handoff.client_id) {
         return refused(
             Reason::ConsentOutdated,
             "The app's client id changed during the consent: open the link again.",
         );
     }
-    if !consent.is_redeemed() && now > code_expires(handoff.authorized) {
+    if now > code_expires(handoff.authorized) {
         return refused(
             Reason::CodeExpired,
             "Zoom's code expired before it could be redeemed: open the link again.",

@@ -521,6 +521,31 @@ fn a_code_is_not_redeemed_after_its_time_and_what_it_gave_is_kept() {
     assert_eq!(checked(&other, 401), None);
 }
 
+#[test]
+fn what_a_code_gave_outlives_its_integration_and_not_its_connection() {
+    let with = |change: Value| Consent {
+        grant: redeemed(3700).grant,
+        ..consent(change)
+    };
+    assert_eq!(
+        checked(&with(json!({"integrationUid": "former"})), 150),
+        None
+    );
+    let outdated = Some(Reason::ConsentOutdated);
+    for change in [
+        json!({"connectionUid": "other"}),
+        json!({"integration": "other"}),
+    ] {
+        assert_eq!(checked(&with(change.clone()), 150), outdated, "{change}");
+    }
+    let mut external = integration();
+    external.resource.spec.oauth =
+        serde_json::from_value(json!({"consent": {"mode": "External"}})).unwrap();
+    let ends = |consent: &Consent| check(consent, &connection(), &external, at(150)).is_err();
+    assert!(!ends(&with(json!({}))));
+    assert!(ends(&consent(json!({}))));
+}
+
 // === The order of the steps ===
 
 fn observed(grant: GrantSecret) -> Observed {

@@ -124,6 +124,42 @@ fn a_spent_code_is_not_thrown_away_because_of_the_limit_or_the_namespace() {
     }
 }
 
+/// A tool that creates an integration again gives it another UID.
+#[test]
+fn a_spent_code_outlives_its_integration() {
+    let integration = |name: &str, uid: &str| -> ZoomIntegration {
+        serde_json::from_value(json!({
+            "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomIntegration",
+            "metadata": {"name": name, "namespace": "clinics", "uid": uid},
+            "spec": {
+                "app": {"kind": "General", "management": "User"},
+                "credentials": {"secretRef": {"name": "zoom"}}, "scopes": {"required": []},
+            },
+        }))
+        .unwrap()
+    };
+    let secret = |generation| {
+        let Pending { consent, .. } = pending(generation);
+        let kept = crate::controller::grants::secret::StoredGrant {
+            grant: consent.grant.unwrap(),
+            identity: None,
+            identified: false,
+            namespace_uid: "n".into(),
+            imported: None,
+        };
+        let handoff = consent.handoff.unwrap();
+        crate::controller::grants::handoff::rebuild("zoom-consent-t", "operator", &handoff, &kept)
+            .unwrap()
+    };
+    let is = |generation, name: &str, uid: &str| {
+        Pending::of(&secret(generation), &integration(name, uid)).is_some()
+    };
+    assert!(is(0, "app", "i") && is(1, "app", "i"));
+    assert!(!is(0, "app", "another"));
+    assert!(is(1, "app", "another"));
+    assert!(!is(1, "other", "i"));
+}
+
 #[test]
 fn zooms_wait_is_kept() {
     let error = Error {

@@ -156,12 +156,9 @@ fn what_cannot_come_to_anything_ends_once_another_stands_behind_it() {
     lost.grant = lost
         .grant
         .map(|grant| grant.refused(Lost::GrantLost, &client(), at(4000)));
-    let mut other = named("a", 100, true);
-    other.grant.as_mut().unwrap().client_id = Some("other".into());
     let refused = named("a", 100, true);
     for (consent, reason, end) in [
         (lost, Reason::GrantLost, "CodeRejected"),
-        (other, Reason::ClientIdChanged, "ConsentOutdated"),
         (refused, Reason::ZoomRefused, "SubjectUnverifiable"),
     ] {
         let mut now = with(vec![consent.clone()], GrantSecret::Absent);
@@ -170,6 +167,18 @@ fn what_cannot_come_to_anything_ends_once_another_stands_behind_it() {
         now.observed.consents.push(named("b", 200, false));
         assert_eq!(step_of(&now, 250), is(end, "a"));
     }
+}
+
+/// The credentials Secret is wrong for a minute, and the person starts again in it.
+#[test]
+fn a_spent_code_of_another_app_waits_whoever_stands_behind_it() {
+    let mut other = named("a", 100, true);
+    other.grant.as_mut().unwrap().client_id = Some("other".into());
+    let mut now = with(vec![other.clone()], GrantSecret::Absent);
+    now.consent = waits(&other, Reason::ClientIdChanged, 50_000);
+    assert_eq!(step_of(&now, 250), None);
+    now.observed.consents.push(named("b", 200, false));
+    assert_eq!(step_of(&now, 250), is("Redeem", "b"));
 }
 
 /// The status is that of the beginning of the pass.
