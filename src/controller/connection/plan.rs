@@ -108,7 +108,8 @@ pub fn look_again(
         && situation
             .kept()
             .is_some_and(|kept| kept.grant.loss.is_some())
-        && import::due(&situation.observed.import, situation.kept()).is_some();
+        && import::due(&situation.observed.import, situation.kept()).is_some()
+        && !import::stays(connection, &situation.observed);
     let import = import.then(|| moment_after(now));
     let consent = app.as_ref().and_then(consent::look_again);
     let erased = situation

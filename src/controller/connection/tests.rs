@@ -283,3 +283,36 @@ async fn a_spent_code_is_not_thrown_away_because_the_integration_was_created_aga
 }
 
 const GRANT_WRITE: &str = "POST /api/v1/namespaces/clinic/secrets?";
+
+// === A refresh token to import ===
+
+/// For a minute the Secret has the credentials of another app.
+#[tokio::test]
+async fn an_import_does_not_replace_the_grant_of_a_consent_that_works_again_in_a_minute() {
+    let mut ada = tenant("True", BEFORE);
+    ada.spec.import_secret_ref = serde_json::from_value(json!({"name": "import"})).unwrap();
+    let grant = grant_of(&ada, &kept(Timestamp::now()));
+    let objects = [
+        (APP, app(&json!({"from": "All"}))),
+        (GRANT, grant.clone()),
+        (
+            "/api/v1/namespaces/clinic/secrets/import",
+            data("clinic", "import", &json!({"refresh-token": "b2xk"})),
+        ),
+        (
+            CREDENTIALS,
+            data(
+                "platform",
+                "zoom",
+                &json!({"client-id": "eA==", "client-secret": "eQ=="}),
+            ),
+        ),
+    ];
+    let found = rehearsal(&ada, objects).await;
+    pass(&found).await;
+    assert_eq!(found.object(GRANT)["data"]["grant"], grant["data"]["grant"]);
+    assert!(!refreshed(&found));
+    let (_, reason, message) = said(&found, "Ready");
+    assert_eq!(reason, "ClientIdChanged");
+    assert!(message.contains("importSecretRef"), "{message}");
+}

@@ -39,7 +39,7 @@ pub struct Findings<'a> {
     pub then: Then,
     /// What still has to be imported, as a sentence.
     pub import: Option<&'a str>,
-    /// Whether a refresh token to import waits until the present grant no longer serves.
+    /// Whether a refresh token to import waits for the end of the present grant.
     pub import_waits: bool,
     /// Why the last consent failed, as a sentence.
     pub refused: Option<&'a str>,
@@ -180,12 +180,12 @@ fn grant(findings: &Findings<'_>) -> Option<Verdict> {
         GrantFinding::Lost(reason, sealed) => Some(Verdict::stalled(
             Phase::ReauthorizationRequired,
             reason,
-            lost(findings, reason, sealed),
+            with_import(findings, lost(findings, reason, sealed)),
         )),
         GrantFinding::OtherClient(client_id) => Some(Verdict::stalled(
             Phase::Degraded,
             Reason::ClientIdChanged,
-            other_client(findings, client_id),
+            with_import(findings, other_client(findings, client_id)),
         )),
         GrantFinding::Removed(at, until) => Some(Verdict::stalled(
             Phase::ReauthorizationRequired,
@@ -199,7 +199,7 @@ fn grant(findings: &Findings<'_>) -> Option<Verdict> {
         GrantFinding::Mismatched(mismatch) => Some(Verdict::stalled(
             Phase::Degraded,
             mismatch.reason,
-            mismatch.message.as_str(),
+            with_import(findings, mismatch.message.clone()),
         )),
         GrantFinding::Absent => Some(absent(findings)),
         GrantFinding::Deleted => Some(Verdict::stalled(
@@ -207,6 +207,17 @@ fn grant(findings: &Findings<'_>) -> Option<Verdict> {
             Reason::GrantDeleted,
             "The Secret of this connection's grant (its name with -zoom-grant appended) was deleted, and the refresh token with it: the person must authorize again by status.installUrl.",
         )),
+    }
+}
+
+/// A grant by a consent may work again, so nothing is imported over it by itself.
+fn with_import(findings: &Findings<'_>, message: String) -> String {
+    if findings.import_waits {
+        format!(
+            "{message} The refresh token in the Secret of importSecretRef is not taken over while this grant may work again: if it is to replace the grant, delete the grant's Secret (the connection's name with -zoom-grant appended)."
+        )
+    } else {
+        message
     }
 }
 

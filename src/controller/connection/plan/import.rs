@@ -11,7 +11,10 @@ use crate::{
 };
 use grant::{Credential, Grant};
 
-/// Takes a refresh token over, unless the connection has a grant that serves it.
+/// Id prefix of grants that started with an imported credential.
+const IMPORTED: &str = "import-";
+
+/// Takes a refresh token over, unless the connection has a grant that stays.
 pub fn next(view: &AppView<'_>) -> Option<Step> {
     let observed = view.observed();
     let before = match &observed.grant {
@@ -21,7 +24,7 @@ pub fn next(view: &AppView<'_>) -> Option<Step> {
     };
     let credential = due(&observed.import, before)?;
     let imported = credential.fingerprint();
-    if serves(view.view.connection, observed) || view.situation().tried.has(Attempted::Refresh) {
+    if stays(view.view.connection, observed) || view.situation().tried.has(Attempted::Refresh) {
         return None;
     }
     if !view.may_write() || before.is_none() && was_spent(&imported, &observed.token) {
@@ -72,16 +75,29 @@ pub fn serves(connection: &ZoomConnection, observed: &Observed) -> bool {
         && mismatch(connection, observed).is_none()
 }
 
-/// Whether a refresh token to import waits until the connection's grant no longer serves it.
+/// Whether the connection's grant stays although another refresh token is to be imported. What is wrong with it may be
+/// corrected in a minute: the credentials, the expected person. A grant that was imported may itself be the mistake,
+/// which the next import corrects; one that a person gave by a consent is replaced only once nothing is left of it.
+#[must_use]
+pub fn stays(connection: &ZoomConnection, observed: &Observed) -> bool {
+    let own = observed.kept().filter(|_| !observed.is_copy());
+    let is_left = own.is_some_and(|kept| {
+        let grant = &kept.grant;
+        !grant.id.starts_with(IMPORTED) && (grant.loss.is_none() || grant.is_sealed())
+    });
+    is_left || serves(connection, observed)
+}
+
+/// Whether a refresh token to import waits for the end of the connection's grant.
 #[must_use]
 pub fn waits(connection: &ZoomConnection, observed: &Observed) -> bool {
-    due(&observed.import, observed.kept()).is_some() && serves(connection, observed)
+    due(&observed.import, observed.kept()).is_some() && stays(connection, observed)
 }
 
 /// Id of the grant that started with the imported credential of this fingerprint.
 #[must_use]
 pub fn imported_id(fingerprint: &str) -> String {
-    format!("import-{fingerprint}")
+    format!("{IMPORTED}{fingerprint}")
 }
 
 /// Whether the imported credential of this fingerprint was spent, according to the token that consumers got

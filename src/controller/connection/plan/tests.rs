@@ -367,7 +367,11 @@ fn a_refresh_token_to_import_replaces_no_grant_that_serves() {
     let lost = |kept: &mut StoredGrant| {
         kept.grant = kept.grant.refused(Lost::GrantLost, &client(), at(150));
     };
-    let mut now = with(&|found| grant(found, &lost));
+    let imported = |kept: &mut StoredGrant| kept.grant.id = imported_id("f");
+    let mut now = with(&|found| {
+        grant(found, &imported);
+        grant(found, &lost);
+    });
     assert_eq!(step(&now, 200).as_deref(), Some("Store Imported"));
     assert!(!import_waits(&connection(), &now.observed));
     // Lost in this very pass: in the next one, which comes at once.
@@ -388,7 +392,51 @@ fn a_refresh_token_to_import_replaces_no_grant_that_serves() {
     let mute = |kept: &mut StoredGrant| kept.grant.access = None;
     let other = |kept: &mut StoredGrant| kept.grant.client_id = Some("other".into());
     for change in [&mute as &dyn Fn(&mut StoredGrant), &other] {
-        let now = with(&|found| grant(found, change));
+        let now = with(&|found| {
+            grant(found, &imported);
+            grant(found, change);
+        });
+        assert_eq!(step(&now, 200).as_deref(), Some("Store Imported"));
+    }
+}
+
+/// A person gave it, and whatever is wrong with it may be corrected in a minute: other credentials, another subject.
+#[test]
+fn a_refresh_token_to_import_replaces_no_consent_that_may_serve_again() {
+    let with = |change: &dyn Fn(&mut StoredGrant)| {
+        let mut found = settled(100);
+        found.import = Import::Present("another".to_owned().into());
+        if let GrantSecret::Ours(kept) = &mut found.grant {
+            kept.grant.id = "zoom-consent-t".into();
+            change(kept);
+        }
+        situation(found)
+    };
+    let lost = |kept: &mut StoredGrant| {
+        kept.grant = kept.grant.refused(Lost::GrantLost, &client(), at(150));
+    };
+    let other = |kept: &mut StoredGrant| kept.grant.client_id = Some("other".into());
+    let mute = |kept: &mut StoredGrant| kept.grant.access = None;
+    for change in [&lost as &dyn Fn(&mut StoredGrant), &other, &mute] {
+        let now = with(change);
+        let step = step(&now, 200);
+        assert_ne!(step.as_deref(), Some("Store Imported"));
+        assert!(import_waits(&connection(), &now.observed));
+    }
+    let mut wrong = with(&|_| ());
+    wrong.observed.other = Some(subject::Holder {
+        name: "eve".into(),
+        of: subject::Shared::User,
+    });
+    assert_ne!(step(&wrong, 200).as_deref(), Some("Store Imported"));
+    // Nothing is left of it, or it is a copy.
+    let erased = |kept: &mut StoredGrant| {
+        lost(kept);
+        kept.grant = kept.grant.erased(Lost::GrantLost);
+    };
+    let copied = |kept: &mut StoredGrant| kept.namespace_uid = "another".into();
+    for change in [&erased as &dyn Fn(&mut StoredGrant), &copied] {
+        let now = with(change);
         assert_eq!(step(&now, 200).as_deref(), Some("Store Imported"));
     }
 }
