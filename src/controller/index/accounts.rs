@@ -7,7 +7,7 @@ use super::{
     objects::{Name, Objects, integration_of, named, readable},
 };
 use crate::{
-    api::v1alpha1::ZoomConnection,
+    api::v1alpha1::{AccountClaim, ZoomConnection},
     controller::{key::Key, routing::Evidence},
 };
 
@@ -49,6 +49,26 @@ impl Objects {
             .map(|claim| &*claim.account_id);
         let proved = Evidence::of(connection).accounts();
         let accounts: BTreeSet<&str> = proved.chain(own_claims).collect();
+        self.others(&integration, (namespace, name), stated, accounts)
+    }
+
+    /// Whether another connection proves one of these accounts, or claims it by a statement.
+    pub fn has_others(&self, integration: &Name, name: &Name, accounts: &[String]) -> bool {
+        let app = self.integrations.get(&integration.0, &integration.1);
+        let stated = app.as_ref().and_then(|app| readable(app));
+        let stated = stated.map_or(&[][..], |app| &app.spec.accounts);
+        let accounts = accounts.iter().map(String::as_str).collect();
+        let found = self.others(integration, (&*name.0, &*name.1), stated, accounts);
+        !found.is_empty()
+    }
+
+    fn others(
+        &self,
+        integration: &Name,
+        (namespace, name): (&str, &str),
+        stated: &[AccountClaim],
+        accounts: BTreeSet<&str>,
+    ) -> BTreeSet<Key> {
         let of_account = accounts.into_iter().flat_map(|account| {
             let by_proof = self.accounts.of(&(integration.clone(), account.into()));
             let by_statement = stated

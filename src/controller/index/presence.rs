@@ -26,15 +26,18 @@ pub enum Presence {
         /// Whether another connection proves or claims its account.
         is_claimed: bool,
     },
+    /// It cannot be seen and may have ended: nothing watches its namespace; or that is out of reach, and not allowed or
+    /// another connection has the account.
+    Unseen,
     /// It does not exist, or belongs to another integration.
     Gone,
 }
 
 impl Index {
     /// How a connection stands to an integration that has a route for it. Reads the connection only if it may have
-    /// none: an integration's pass asks for every route.
+    /// none: an integration's pass asks for every route. `accounts`: those of the route.
     #[must_use]
-    pub fn presence(&self, integration: &Key, of: &Connection) -> Presence {
+    pub fn presence(&self, integration: &Key, of: &Connection, accounts: &[String]) -> Presence {
         let state = self.lock();
         let objects = &state.objects;
         let home = named(&integration.namespace, &integration.name);
@@ -68,9 +71,13 @@ impl Index {
             }
             _ if is_seen => Presence::There,
             Watch::Complete => Presence::Gone,
-            // No watch will ever tell.
-            Watch::Unavailable if is_barred || !state.coverage.covers(&of.namespace, kind) => {
-                Presence::Gone
+            // No watch will ever tell, or not soon.
+            Watch::Unavailable
+                if is_barred
+                    || !state.coverage.covers(&of.namespace, kind)
+                    || objects.has_others(&home, &name, accounts) =>
+            {
+                Presence::Unseen
             }
             Watch::Unavailable | Watch::Pending => Presence::There,
         }

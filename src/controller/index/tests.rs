@@ -780,7 +780,7 @@ fn connections_with_sinks_get_a_pass_when_the_receivers_begin_to_tell_accounts_a
 fn what_is_not_seen_is_not_gone() {
     let index = Index::default();
     let of = Connection::new("acme", "ada").unwrap();
-    let at = |index: &Index| index.presence(&app("app"), &of);
+    let at = |index: &Index| index.presence(&app("app"), &of, &[]);
     assert_eq!(
         at(&index),
         Presence::There,
@@ -795,8 +795,18 @@ fn what_is_not_seen_is_not_gone() {
     assert_eq!(at(&index), Presence::There);
     index.set_watch(Some("acme"), Kind::Connection.as_str(), Watch::Unavailable);
     assert_eq!(at(&index), Presence::There);
+    // Its account is another one's by now.
+    let proved = json!({
+        "metadata": {"namespace": "bond"},
+        "spec": {"integrationRef": {"name": "app", "namespace": "clinics"}},
+        "status": {"account": {"id": "a1", "since": "2026-01-01T00:00:00Z"}},
+    });
+    index.apply(connection("ada", 1, proved));
+    let whose = |account: &str| index.presence(&app("app"), &of, &[account.to_owned()]);
+    assert_eq!(whose("a1"), Presence::Unseen);
+    assert_eq!(whose("a2"), Presence::There);
     index.apply(allowing(2, &json!({"from": "Same"})));
-    assert_eq!(at(&index), Presence::Gone, "it is certain that it may not");
+    assert_eq!(at(&index), Presence::Unseen, "it may not, and may be back");
     index.apply(allowing(3, &json!({"from": "All"})));
     index.set_watch(Some("acme"), Kind::Connection.as_str(), Watch::Complete);
     assert_eq!(at(&index), Presence::Gone);
@@ -809,8 +819,11 @@ fn what_is_not_seen_is_not_gone() {
     index.apply(connection("ada", 4, another));
     assert_eq!(at(&index), Presence::Gone);
     // Nothing watches it.
-    let elsewhere = Connection::new("bond", "ada").unwrap();
-    assert_eq!(index.presence(&app("app"), &elsewhere), Presence::Gone);
+    let elsewhere = Connection::new("cats", "ada").unwrap();
+    assert_eq!(
+        index.presence(&app("app"), &elsewhere, &[]),
+        Presence::Unseen
+    );
 }
 
 #[test]
@@ -832,19 +845,19 @@ fn a_namespace_is_no_longer_allowed_only_once_its_labels_are_known() {
         connection.status = serde_json::from_value(condition).unwrap();
     }
     index.apply(barred);
-    assert_eq!(index.presence(&app, &of), Presence::There);
+    assert_eq!(index.presence(&app, &of, &[]), Presence::There);
     index.set_watch(None, NAMESPACES, Watch::Complete);
     let since = Some("2026-03-01T10:00:00Z".parse().unwrap());
     let wanted = Presence::Barred {
         since,
         is_claimed: false,
     };
-    assert_eq!(index.presence(&app, &of), wanted);
+    assert_eq!(index.presence(&app, &of, &[]), wanted);
     index.relabel(
         "acme",
         Some([("tenant".to_owned(), "yes".to_owned())].into()),
     );
-    assert_eq!(index.presence(&app, &of), Presence::There);
+    assert_eq!(index.presence(&app, &of, &[]), Presence::There);
 }
 
 /// An operator with `watchNamespaces` knows no labels.
@@ -946,7 +959,7 @@ fn who_claims_an_account_gets_a_pass_when_its_holder_changes() {
         since: None,
         is_claimed: true,
     };
-    assert_eq!(index.presence(&app("app"), &of), wanted);
+    assert_eq!(index.presence(&app("app"), &of, &[]), wanted);
     assert!(index.delete(&tenant("bond", 9)).contains(&other));
 }
 
@@ -965,7 +978,7 @@ fn the_answer_to_our_own_write_does_not_bring_a_deleted_object_back() {
     index.delete(&connection("ada", 3, ended.clone()));
     assert!(index.wrote(connection("ada", 3, ended.clone())).is_empty());
     assert!(known().is_none());
-    assert_eq!(index.presence(&app("app"), &of), Presence::Gone);
+    assert_eq!(index.presence(&app("app"), &of, &[]), Presence::Gone);
     // A known one is replaced, also by its successor, whose end is then seen.
     index.apply(connection("ada", 4, json!({})));
     let successor = json!({"metadata": {"uid": "successor"}});

@@ -87,17 +87,17 @@ impl Managed for ZoomIntegration {
         let now = Timestamp::now();
         let mut applied = settle::settle(self, &observed, &plan, &outcome, now);
         remember(context, self, &applied);
-        if let Err(error) = routes::sweep(context, self).await {
-            let what = "A route of a connection could not be written or erased";
-            let again = schedule::later(
-                now,
-                refusal::tell(&context.writer, self, what, error).await?,
-            );
-            applied.look_again = [applied.look_again, Some(again)]
-                .into_iter()
-                .flatten()
-                .min();
-        }
+        let again = match routes::sweep(context, self).await {
+            Ok(again) => again,
+            Err(error) => {
+                let what = "A route of a connection could not be written or erased";
+                Some(schedule::later(
+                    now,
+                    refusal::tell(&context.writer, self, what, error).await?,
+                ))
+            }
+        };
+        applied.look_again = [applied.look_again, again].into_iter().flatten().min();
         let consents = match consents::self_service(context, self).await {
             Ok(again) => again,
             Err(error) => {

@@ -11,7 +11,8 @@ use crate::{
         error::Error,
         index::{Presence, Told},
         key::Key,
-        routing,
+        routing, schedule,
+        tenancy::GRACE,
     },
 };
 
@@ -22,25 +23,33 @@ pub fn are_on(context: &Context, integration: &ZoomIntegration) -> bool {
     routing::is_on(integration, index.have_sinks(&key))
 }
 
-/// Removes the routes of connections that are gone, or whose namespace is no longer allowed.
+/// Removes the routes of connections that are gone, or whose namespace is no longer allowed. Returns when to look
+/// again.
 ///
 /// # Errors
 /// When a request to the API server fails.
-pub async fn sweep(context: &Context, integration: &ZoomIntegration) -> Result<(), Error> {
+pub async fn sweep(
+    context: &Context,
+    integration: &ZoomIntegration,
+) -> Result<Option<Timestamp>, Error> {
     let key = Key::from(integration);
     let has_receiver = integration.spec.webhook.is_some();
     // Without a receiver nobody needs a route; what this process wrote is removed.
     let known = context.memory.routes.all(&key).unwrap_or_default();
     if !integration.spec.is_general() || !has_receiver && known.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
+    let routes = &context.memory.routes;
     let fate = |of: &Connection| {
         let presence = if has_receiver {
-            context.reader.index().presence(&key, of)
+            let accounts = routes.accounts(&key, of);
+            context.reader.index().presence(&key, of, &accounts)
         } else {
             Presence::Gone
         };
-        routing::fate(presence, Timestamp::now())
+        let now = Timestamp::now();
+        let missed = routes.missed(&key, of, presence == Presence::Unseen, now);
+        routing::fate(presence, missed, now)
     };
     let again = |of: &Connection| {
         let key = Key::connection(&of.namespace, &of.name);
@@ -51,16 +60,9 @@ pub async fn sweep(context: &Context, integration: &ZoomIntegration) -> Result<(
         context.requeue.now(key);
     };
     let (reader, writer) = (&context.reader, &context.writer);
-    routing::sweep(
-        &context.memory.routes,
-        reader,
-        writer,
-        integration,
-        fate,
-        again,
-        altered,
-    )
-    .await
+    routing::sweep(routes, reader, writer, integration, fate, again, altered).await?;
+    let missed = routes.longest_missed(&key);
+    Ok(missed.map(|since| schedule::later(since, GRACE)))
 }
 
 /// Requests passes for the connections of which the receivers tell something new.

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use contract::receiver::routes::{Connection, SHARDS};
+use contract::receiver::routes::{Connection, Route, SHARDS};
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
@@ -51,6 +51,10 @@ struct Written {
     held: BTreeSet<Connection>,
     /// Whether every route that exists is here.
     is_complete: bool,
+    /// The accounts of each route.
+    accounts: BTreeMap<Connection, Vec<String>>,
+    /// Since when a connection with a route cannot be seen.
+    missed: BTreeMap<Connection, Timestamp>,
     /// The versions of each Secret.
     secrets: [Versions; SHARDS],
 }
@@ -150,8 +154,7 @@ impl Routes {
         let mut known = self.lock();
         let known = known.entry(integration.clone()).or_default();
         known.held.remove(&connection);
-        let content = Content::of(json.as_bytes());
-        known.routes.insert(connection, content);
+        known.remember(connection, json.as_bytes());
     }
 
     /// Records a route that was written and leads nowhere.
@@ -173,8 +176,7 @@ impl Routes {
     /// Records that a route was erased.
     pub fn erased(&self, integration: &Key, connection: &Connection) {
         if let Some(known) = self.lock().get_mut(integration) {
-            known.routes.remove(connection);
-            known.held.remove(connection);
+            known.lose(connection);
         }
     }
 
@@ -190,13 +192,45 @@ impl Routes {
         let mut known = self.lock();
         let known = known.entry(integration.clone()).or_default();
         for (connection, json) in written {
-            let content = || Content::of(json);
-            known
-                .routes
-                .entry(connection.clone())
-                .or_insert_with(content);
+            if !known.routes.contains_key(connection) {
+                known.remember(connection.clone(), json);
+            }
         }
         known.is_complete = true;
+    }
+
+    /// The accounts of a connection's route.
+    #[must_use]
+    pub fn accounts(&self, integration: &Key, connection: &Connection) -> Vec<String> {
+        let known = self.lock();
+        let accounts = known
+            .get(integration)
+            .and_then(|known| known.accounts.get(connection));
+        accounts.cloned().unwrap_or_default()
+    }
+
+    /// Records that a connection with a route cannot be seen at `now`, or can. Returns since when it cannot.
+    pub fn missed(
+        &self,
+        integration: &Key,
+        connection: &Connection,
+        is_unseen: bool,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let mut known = self.lock();
+        let known = known.get_mut(integration)?;
+        if !is_unseen {
+            known.missed.remove(connection);
+            return None;
+        }
+        Some(*known.missed.entry(connection.clone()).or_insert(now))
+    }
+
+    /// Since when the one that cannot be seen for the longest time cannot.
+    #[must_use]
+    pub fn longest_missed(&self, integration: &Key) -> Option<Timestamp> {
+        let known = self.lock();
+        known.get(integration)?.missed.values().min().copied()
     }
 
     /// Whether the connection has a route, for certain.
@@ -250,6 +284,20 @@ impl Written {
     /// Whether somebody else has written the Secret that has this connection's route.
     fn is_doubtful(&self, connection: &Connection) -> bool {
         self.is_complete && self.secrets[connection.shard()].are_behind()
+    }
+
+    fn remember(&mut self, connection: Connection, json: &[u8]) {
+        let accounts = Route::from_json(json).map(|route| route.accounts);
+        self.accounts
+            .insert(connection.clone(), accounts.unwrap_or_default());
+        self.routes.insert(connection, Content::of(json));
+    }
+
+    fn lose(&mut self, connection: &Connection) {
+        self.routes.remove(connection);
+        self.held.remove(connection);
+        self.accounts.remove(connection);
+        self.missed.remove(connection);
     }
 }
 

@@ -43,16 +43,19 @@ pub enum Fate {
     Erase,
 }
 
-/// What becomes of the route of a connection that stands so to its integration.
+/// What becomes of the route of a connection that stands so to its integration. `missed`: since when the connection
+/// cannot be seen.
 #[must_use]
-pub fn fate(presence: Presence, now: Timestamp) -> Fate {
+pub fn fate(presence: Presence, missed: Option<Timestamp>, now: Timestamp) -> Fate {
+    let lasts = |since: Timestamp| now < schedule::later(since, GRACE);
     match presence {
         Presence::There => Fate::Keep,
+        Presence::Unseen if missed.is_none_or(lasts) => Fate::Hold,
         Presence::Barred {
             is_claimed: false,
             since,
-        } if since.is_none_or(|since| now < schedule::later(since, GRACE)) => Fate::Hold,
-        Presence::Barred { .. } | Presence::Gone => Fate::Erase,
+        } if since.is_none_or(lasts) => Fate::Hold,
+        Presence::Barred { .. } | Presence::Unseen | Presence::Gone => Fate::Erase,
     }
 }
 
@@ -230,8 +233,12 @@ mod tests {
             (barred(Some(100), true), 101, Fate::Erase),
             (barred(None, true), 101, Fate::Erase),
         ] {
-            assert_eq!(fate(presence, at(now)), wanted, "{presence:?} at {now}");
+            let fate = fate(presence, None, at(now));
+            assert_eq!(fate, wanted, "{presence:?} at {now}");
         }
+        let unseen = |since: i64, now| fate(Presence::Unseen, Some(at(since)), at(now));
+        assert_eq!(unseen(100, 99 + grace), Fate::Hold);
+        assert_eq!(unseen(100, 100 + grace), Fate::Erase);
     }
 
     #[test]

@@ -58,12 +58,17 @@ impl Follower<'_> {
                 Err(error) => {
                     let next = self.outage.failed(&kind, &error);
                     is_first |= next.unavailable;
-                    if next.unavailable
-                        && index.set_watch(scope, &kind, Watch::Unavailable)
-                            == Some(Watch::Complete)
-                    {
-                        // What is being deleted must not wait for the namespace.
-                        self.requeue_all();
+                    if next.unavailable {
+                        let before = index.set_watch(scope, &kind, Watch::Unavailable);
+                        if before == Some(Watch::Complete) {
+                            // What is being deleted must not wait for the namespace.
+                            self.requeue_all();
+                        }
+                        let is_new = before != Some(Watch::Unavailable);
+                        if is_new && scope.is_some() && kind == ZoomConnection::kind(&()) {
+                            // Routes that nobody can vouch for are held.
+                            self.requeue(index.sharing());
+                        }
                     }
                     if next.forget {
                         forget(&HashSet::new());

@@ -70,16 +70,17 @@ impl Turn<'_> {
         let Some(known) = known.get_mut(&self.integration) else {
             return Vec::new();
         };
-        let mut found = secret
+        let found = secret
             .map(|secret| contents(secret, self.shard))
             .unwrap_or_default();
         let differing = known.differing(self.shard, &found);
         for connection in &differing {
-            known.held.remove(connection);
-            match found.remove(connection) {
-                Some(content) => known.routes.insert(connection.clone(), content),
-                None => known.routes.remove(connection),
-            };
+            known.lose(connection);
+        }
+        for (connection, json) in secret.into_iter().flat_map(versions::routes) {
+            if differing.contains(&connection) {
+                known.remember(connection, json);
+            }
         }
         match secret {
             Some(secret) => known.secrets[self.shard].know(secret.resource_version().as_deref()),
