@@ -56,9 +56,7 @@ impl Alteration {
             });
         }
         let fingerprint = before?;
-        let known = known.filter(|known| {
-            known.fingerprint == fingerprint && now < schedule::later(known.last, WINDOW)
-        });
+        let known = known.filter(|known| known.fingerprint == fingerprint && known.counts_at(now));
         Some(Self {
             fingerprint,
             times: known.map_or(1, |known| known.times.saturating_add(1)),
@@ -70,6 +68,18 @@ impl Alteration {
     #[must_use]
     pub fn is_left_alone(&self, fingerprint: &str) -> bool {
         self.times >= MOST_TIMES && self.fingerprint == fingerprint
+    }
+
+    /// When to revert it again, if it came back so often that this has to wait for a `pause`.
+    #[must_use]
+    pub fn rests_until(&self, pause: Duration) -> Option<Timestamp> {
+        (self.times >= MOST_TIMES).then(|| schedule::later(self.last, pause))
+    }
+
+    /// Whether it was reverted so lately that it still counts.
+    #[must_use]
+    pub fn counts_at(&self, now: Timestamp) -> bool {
+        now < schedule::later(self.last, WINDOW)
     }
 }
 

@@ -60,9 +60,10 @@ pub async fn sweep(
         context.requeue.now(key);
     };
     let (reader, writer) = (&context.reader, &context.writer);
-    routing::sweep(routes, reader, writer, integration, fate, again, altered).await?;
+    let rests = routing::sweep(routes, reader, writer, integration, fate, again, altered).await?;
     let missed = routes.longest_missed(&key);
-    Ok(missed.map(|since| schedule::later(since, GRACE)))
+    let missed = missed.map(|since| schedule::later(since, GRACE));
+    Ok([rests, missed].into_iter().flatten().min())
 }
 
 /// Requests passes for the connections of which the receivers tell something new.

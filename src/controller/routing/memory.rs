@@ -1,6 +1,7 @@
 //! Which routes are written: so that a pass writes only what changed. In memory only; after a start, what is
 //! written is read once for each integration.
 
+mod brake;
 pub mod turn;
 
 use std::{
@@ -14,7 +15,7 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use super::versions::Versions;
-use crate::controller::{key::Key, schedule};
+use crate::controller::{integration::altered::Alteration, key::Key, schedule};
 
 /// The routes that are written.
 #[derive(Default)]
@@ -23,6 +24,8 @@ pub struct Routes {
     written: Mutex<HashMap<Key, Written>>,
     /// Since when a connection's route lacks something, by connection.
     troubles: Mutex<HashMap<Connection, Timestamp>>,
+    /// Repairs of what somebody else changed, by integration and Secret.
+    repairs: Mutex<HashMap<(Key, usize), Alteration>>,
     /// A Secret is changed by the passes of its connections and by their integration's: by one of them at a time.
     turns: [tokio::sync::Mutex<()>; TURNS],
 }
@@ -271,6 +274,10 @@ impl Routes {
     /// Forgets an integration: it was deleted, or somebody else changed the Secrets of its routes.
     pub fn forget(&self, integration: &Key) {
         self.lock().remove(integration);
+    }
+
+    fn repairs(&self) -> MutexGuard<'_, HashMap<(Key, usize), Alteration>> {
+        self.repairs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Key, Written>> {

@@ -62,7 +62,7 @@ pub fn fate(presence: Presence, missed: Option<Timestamp>, now: Timestamp) -> Fa
 /// Carries out what becomes of each route of an integration. `fate` is asked again before each change, since
 /// others take time. `again` gets the connections whose passes are to decide: those found at a first look, and
 /// those whose route was changed, because they may have come back meanwhile. `altered` gets those whose route
-/// somebody else changed.
+/// somebody else changed. Returns when to look again at those that somebody changes again and again.
 ///
 /// # Errors
 /// When a request to the API server fails.
@@ -74,16 +74,30 @@ pub async fn sweep(
     fate: impl Fn(&Connection) -> Fate,
     again: impl Fn(&Connection),
     altered: impl Fn(&Connection),
-) -> Result<(), Error> {
+) -> Result<Option<Timestamp>, Error> {
     let key = Key::from(integration);
     let is_first = routes.all(&key).is_none();
     if is_first {
         look(routes, reader, integration).await?;
     }
+    let mut rests = None;
     for shard in routes.foreign(&key) {
-        for connection in look_again(routes, reader, writer, integration, shard).await? {
+        let now = Timestamp::now();
+        if let Some(until) = routes.rests(&key, shard, now) {
+            rests = [rests, Some(until)].into_iter().flatten().min();
+            continue;
+        }
+        let differing = look_again(routes, reader, writer, integration, shard).await?;
+        for connection in &differing {
             tracing::warn!(%connection, "somebody else changed the route");
-            altered(&connection);
+            altered(connection);
+        }
+        if !differing.is_empty() && routes.repaired(&key, shard, now) {
+            let secret = secret_name(&key.name, shard);
+            tracing::warn!(
+                secret,
+                "somebody changes the routes again and again, such as an admission webhook or a tool that copies Secrets: they are repaired only now and then"
+            );
         }
     }
     for connection in routes.all(&key).unwrap_or_default() {
@@ -108,7 +122,7 @@ pub async fn sweep(
         }
         again(&connection);
     }
-    Ok(())
+    Ok(rests)
 }
 
 /// Lets a route lead nowhere, without its credentials.

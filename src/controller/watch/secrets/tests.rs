@@ -232,3 +232,27 @@ async fn an_own_write_that_changes_nothing_hides_nobody_elses() {
     let due = bench.watch(vec![Event::Apply(bench.meta("70"))]).await;
     assert_eq!(due, [app]);
 }
+
+#[tokio::test]
+async fn routes_that_somebody_changes_after_each_write_are_not_repaired_at_once_for_ever() {
+    let bench = Bench::new().await;
+    bench.sweep().await;
+    bench.bring().await;
+    let connection = Key::connection("clinic-b", "zoom");
+    let mut repairs = 0;
+    for version in ["70", "80", "90", "100", "110"] {
+        let mut secret = bench.rehearsal.object(&bench.path());
+        secret["metadata"]["resourceVersion"] = json!(version);
+        secret["data"] = json!({});
+        bench.rehearsal.put(&bench.path(), secret);
+        bench.watch(vec![Event::Apply(bench.meta(version))]).await;
+        if bench.sweep().await.contains(&connection) {
+            bench.bring().await;
+            repairs += 1;
+        }
+    }
+    assert_eq!(repairs, 3);
+    let context = &bench.rehearsal.context;
+    let again = routes::sweep(context, &bench.integration).await.unwrap();
+    assert!(again.is_some(), "it looks again later");
+}
