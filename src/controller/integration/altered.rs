@@ -67,13 +67,20 @@ impl Alteration {
     /// Whether a difference with this fingerprint is left alone.
     #[must_use]
     pub fn is_left_alone(&self, fingerprint: &str) -> bool {
-        self.times >= MOST_TIMES && self.fingerprint == fingerprint
+        self.is_frequent() && self.fingerprint == fingerprint
+    }
+
+    /// Whether it was reverted so often that it is left alone as long as it stays the same.
+    #[must_use]
+    pub fn is_frequent(&self) -> bool {
+        self.times >= MOST_TIMES
     }
 
     /// When to revert it again, if it came back so often that this has to wait for a `pause`.
     #[must_use]
     pub fn rests_until(&self, pause: Duration) -> Option<Timestamp> {
-        (self.times >= MOST_TIMES).then(|| schedule::later(self.last, pause))
+        self.is_frequent()
+            .then(|| schedule::later(self.last, pause))
     }
 
     /// Whether it was reverted so lately that it still counts.

@@ -5,12 +5,13 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{
-    altered::Alterations,
+    altered::{Alteration, Alterations},
     lifecycle,
     model::{Objects, Observed, Receiver, ReceiverFinding, Transition},
     ownership::{Whose, is_controlled, owned, whose},
@@ -157,6 +158,38 @@ pub fn must_be_written(observed: &Observed, retiring: &StatefulSet) -> bool {
     let live = observed.receiver.stateful_set.as_ref();
     let pair = pair(Part::StatefulSet, live, Some(retiring));
     pair.must_be_written(&observed.altered)
+}
+
+/// What is known of changes by others after a `StatefulSet` that is being drained was `written`.
+#[must_use]
+pub fn altered_retiring(
+    observed: &Observed,
+    retiring: &StatefulSet,
+    written: &StatefulSet,
+    now: Timestamp,
+) -> Alterations {
+    let fingerprint = |live: &StatefulSet| {
+        let pair = pair(Part::StatefulSet, Some(live), Some(retiring));
+        pair.drift()?.fingerprint()
+    };
+    let mut altered = observed.altered.clone();
+    let known = altered.remove(&Part::StatefulSet);
+    let before = observed.receiver.stateful_set.as_ref();
+    let before = before.and_then(fingerprint);
+    let next = Alteration::after(known.as_ref(), before, fingerprint(written), now);
+    altered.extend(next.map(|next| (Part::StatefulSet, next)));
+    altered
+}
+
+/// The digest of the difference, if a `StatefulSet` is to have fewer Pods than may have stored events.
+#[must_use]
+pub fn fewer(live: &StatefulSet, buffers: i32) -> Option<String> {
+    let scale = resources::scale(live);
+    let drift = Drift {
+        changed: vec![("spec.replicas".into(), scale.into())],
+        added: Vec::new(),
+    };
+    (scale < buffers).then(|| drift.fingerprint()).flatten()
 }
 
 fn pair<K: Serialize>(part: Part, live: Option<&K>, wanted: Option<&K>) -> Pair {

@@ -13,8 +13,9 @@ use super::{
     },
     objects,
     own_metadata::{of_endpoint, of_pods},
+    ownership::owned,
     policy,
-    resources::{Kind, Setting},
+    resources::{self, Kind, Part, Setting},
     support, transition,
 };
 use crate::{
@@ -155,7 +156,23 @@ pub fn transition(integration: &ZoomIntegration, observed: &Observed) -> Transit
     let webhook = webhook.filter(|_| integration.metadata.deletion_timestamp.is_none());
     let wanted = webhook.map(|webhook| (Kind::of(webhook.buffer.as_ref()), webhook.replicas()));
     let live = observed.receiver.live(integration);
-    transition::transition(wanted, &live, &observed.pods, discards(integration))
+    let mut next = transition::transition(wanted, &live, &observed.pods, discards(integration));
+    if let Some(waiting) = &mut next.waiting {
+        waiting.scaled = kept_small(integration, observed);
+    }
+    next
+}
+
+/// To how many Pods somebody keeps scaling the `StatefulSet`, and how many may have stored events.
+fn kept_small(integration: &ZoomIntegration, observed: &Observed) -> Option<(i32, i32)> {
+    let live = observed.receiver.stateful_set.as_ref();
+    let live = live.filter(|live| owned(integration, *live))?;
+    let (now, all) = (
+        resources::scale(live),
+        resources::buffers(integration, live),
+    );
+    let known = observed.altered.get(&Part::StatefulSet)?;
+    (now < all && known.is_frequent()).then_some((now, all))
 }
 
 /// Whether somebody allowed stored events to be lost.

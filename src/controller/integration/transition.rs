@@ -31,6 +31,7 @@ pub fn transition(
                 why: Why::Successor,
                 pending: 0,
                 silent: 0,
+                scaled: None,
             });
             continue;
         }
@@ -75,6 +76,7 @@ fn emptied(why: Why, pods: Vec<&ReceiverPod>, expected: i32, next: &mut Transiti
         why,
         pending: 0,
         silent: missing,
+        scaled: None,
     };
     let mut empty = missing == 0;
     for pod in pods {

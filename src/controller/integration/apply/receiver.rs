@@ -77,7 +77,9 @@ async fn change(
             one.write_all(observed, plan, outcome).await
         }
         (ReceiverStep::Remove, _) => {
-            remove_receiver(context, integration, &observed.receiver, &plan.transition).await
+            outcome.scaled_back =
+                remove_receiver(context, integration, observed, &plan.transition).await?;
+            Ok(())
         }
     }
 }

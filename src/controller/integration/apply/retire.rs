@@ -1,5 +1,6 @@
 //! Workloads that are being removed: kept up to date until they are empty, then deleted.
 
+use jiff::Timestamp;
 use k8s_openapi::api::{apps::v1::StatefulSet, core::v1::Secret};
 use kube::{Api, ResourceExt as _, api::Patch};
 use serde_json::json;
@@ -14,9 +15,11 @@ use crate::{
         Context,
         error::Error,
         integration::{
-            model::{Plan, Receiver, Transition},
+            altered::{Alteration, Alterations},
+            model::{Observed, Plan, Receiver, Transition},
+            objects,
             ownership::owned,
-            resources::{self, Kind},
+            resources::{self, Kind, Part},
         },
         key::Key,
         published::{self, Exactly},
@@ -101,7 +104,8 @@ fn claims_go(live: &StatefulSet) -> bool {
 }
 
 /// Brings back the Pods of a `StatefulSet` that somebody scaled away, so that what they stored can be delivered: of one
-/// that nothing else keeps up to date, because there is no webhook.
+/// that nothing else keeps up to date, because there is no webhook. If they do so again and again, it is left as it is:
+/// Pods would come and go without an end. Returns what is known of that after a write.
 ///
 /// # Errors
 /// When the `StatefulSet` cannot be written.
@@ -109,13 +113,18 @@ pub async fn restore_scale(
     writer: &Writer,
     integration: &ZoomIntegration,
     live: Option<&StatefulSet>,
-) -> Result<(), Error> {
+    altered: &Alterations,
+) -> Result<Option<Alteration>, Error> {
     let Some(live) = live.filter(|live| owned(integration, *live)) else {
-        return Ok(());
+        return Ok(None);
     };
     let buffers = resources::buffers(integration, live);
-    if resources::scale(live) >= buffers {
-        return Ok(());
+    let known = altered.get(&Part::StatefulSet);
+    let Some(before) = objects::fewer(live, buffers) else {
+        return Ok(None);
+    };
+    if known.is_some_and(|known| known.is_left_alone(&before)) {
+        return Ok(None);
     }
     let name = live.name_any();
     tracing::warn!(
@@ -127,11 +136,18 @@ pub async fn restore_scale(
     let api: Api<StatefulSet> = writer.beside(integration)?;
     let scale = json!({"spec": {"replicas": buffers}});
     let written = api.patch(&name, &params, &Patch::Merge(scale)).await;
-    writer.wrote(&Key::from(integration), written.map_err(Error::from_write)?);
-    Ok(())
+    let written = written.map_err(Error::from_write)?;
+    let after = objects::fewer(&written, buffers);
+    writer.wrote(&Key::from(integration), written);
+    Ok(Alteration::after(
+        known,
+        Some(before),
+        after,
+        Timestamp::now(),
+    ))
 }
 
-/// Updates the `StatefulSet` of an integration that is being deleted.
+/// Updates the `StatefulSet` of an integration that is being deleted. Returns it as it is now, if it was written.
 ///
 /// # Errors
 /// When a request to the API server fails.
@@ -139,7 +155,7 @@ pub async fn update_retiring(
     writer: &Writer,
     integration: &ZoomIntegration,
     wanted: &StatefulSet,
-) -> Result<(), Error> {
+) -> Result<Option<StatefulSet>, Error> {
     match write(writer, integration, wanted).await {
         // A quota or a webhook of the cluster refuses it: the running Pods continue.
         Err(Error::Kubernetes(kube::Error::Api(status))) => {
@@ -147,25 +163,31 @@ pub async fn update_retiring(
                 message = status.message,
                 "failed to update a receiver that is to go"
             );
-            Ok(())
+            Ok(None)
         }
-        other => other.map(drop),
+        other => other.map(Some),
     }
 }
 
-/// Removes all objects: the workloads first, each as soon as it is empty.
+/// Removes all objects: the workloads first, each as soon as it is empty. Returns what is known of those who scale the
+/// `StatefulSet`, if it was scaled back.
 pub(super) async fn remove_receiver(
     context: &Context,
     integration: &ZoomIntegration,
-    live: &Receiver,
+    Observed {
+        receiver: live,
+        altered,
+        ..
+    }: &Observed,
     transition: &Transition,
-) -> Result<(), Error> {
+) -> Result<Option<Alteration>, Error> {
     let writer = &context.writer;
     delete(writer, integration, live, &transition.delete).await?;
     remove(writer, integration, live.ingress.as_ref()).await?;
     remove(writer, integration, live.http_route.as_ref()).await?;
     if transition.waiting.is_some() {
-        return restore_scale(writer, integration, live.stateful_set.as_ref()).await;
+        let set = live.stateful_set.as_ref();
+        return restore_scale(writer, integration, set, altered).await;
     }
     remove(writer, integration, live.service.as_ref()).await?;
     remove(writer, integration, live.disruption_budget.as_ref()).await?;
@@ -178,5 +200,47 @@ pub(super) async fn remove_receiver(
     }
     let name = turn::name(integration);
     turn::release(&context.receivers.rollouts, &context.requeue, &name);
-    Ok(())
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::controller::rehearsal::Rehearsal;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn pods_are_not_brought_back_for_ever_against_an_autoscaler() {
+        let path = "/apis/apps/v1/namespaces/clinics/statefulsets/acme-receiver";
+        let set = json!({
+            "apiVersion": "apps/v1", "kind": "StatefulSet",
+            "metadata": {
+                "name": "acme-receiver", "namespace": "clinics", "uid": "s", "resourceVersion": "1",
+                "annotations": {crate::api::annotation::BUFFERS: "3"},
+                "ownerReferences": [{
+                    "apiVersion": "v1", "kind": "ZoomIntegration", "name": "acme", "uid": "u1",
+                    "controller": true,
+                }],
+            },
+            "spec": {"replicas": 1, "selector": {}, "template": {}},
+        });
+        let rehearsal = Rehearsal::new(|_, _, _| None, [(path, set.clone())]).await;
+        let integration: ZoomIntegration = serde_json::from_value(json!({
+            "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomIntegration",
+            "metadata": {"name": "acme", "namespace": "clinics", "uid": "u1"},
+            "spec": {
+                "app": {"kind": "ServerToServer"}, "credentials": {"secretRef": {"name": "zoom"}},
+                "scopes": {"required": []},
+            },
+        }))
+        .unwrap();
+        let live: StatefulSet = serde_json::from_value(set).unwrap();
+        let mut altered = Alterations::new();
+        for _ in 0..5 {
+            let writer = &rehearsal.context.writer;
+            let known = restore_scale(writer, &integration, Some(&live), &altered).await;
+            altered.extend(known.unwrap().map(|known| (Part::StatefulSet, known)));
+        }
+        assert_eq!(rehearsal.writes("PATCH").len(), 3);
+    }
 }

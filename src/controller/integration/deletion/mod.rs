@@ -12,9 +12,9 @@ use self::ending::{Ending, Limits, Unseen};
 use super::{
     apply,
     buffer_finalizer::{FINALIZER, has_finalizer, is_needed},
-    model::Receiver,
+    model::{Observed, Receiver},
     objects, observe,
-    resources::Setting,
+    resources::{Part, Setting},
     routes, status,
 };
 use crate::{
@@ -116,16 +116,7 @@ pub async fn conclude(context: &Context, integration: &ZoomIntegration) -> Resul
                 exposed: false,
                 routes: is_routed,
             };
-            match objects::retiring(integration, &observed.receiver, &setting) {
-                Some(wanted) if objects::must_be_written(&observed, &wanted) => {
-                    apply::retire::update_retiring(&context.writer, integration, &wanted).await?;
-                }
-                Some(_) => {}
-                None => {
-                    let set = observed.receiver.stateful_set.as_ref();
-                    apply::retire::restore_scale(&context.writer, integration, set).await?;
-                }
-            }
+            keep_up(context, integration, &observed, &setting, now).await?;
             let mut message = drain.message;
             let sent = apply::control::send(context, integration, &drain.orders).await;
             if let Err(error) = sent {
@@ -139,6 +130,38 @@ pub async fn conclude(context: &Context, integration: &ZoomIntegration) -> Resul
             Ok(Action::requeue(BETWEEN_LOOKS))
         }
     }
+}
+
+/// Keeps a receiver up to date while it delivers its last events.
+async fn keep_up(
+    context: &Context,
+    integration: &ZoomIntegration,
+    observed: &Observed,
+    setting: &Setting<'_>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let writer = &context.writer;
+    let mut altered = observed.altered.clone();
+    match objects::retiring(integration, &observed.receiver, setting) {
+        Some(wanted) if objects::must_be_written(observed, &wanted) => {
+            let written = apply::retire::update_retiring(writer, integration, &wanted).await?;
+            if let Some(written) = written {
+                altered = objects::altered_retiring(observed, &wanted, &written, now);
+            }
+        }
+        Some(_) => {}
+        None => {
+            let set = observed.receiver.stateful_set.as_ref();
+            let known = apply::retire::restore_scale(writer, integration, set, &altered).await?;
+            altered.extend(known.map(|known| (Part::StatefulSet, known)));
+        }
+    }
+    let key = Key::from(integration);
+    context
+        .memory
+        .altered
+        .learn(&key.namespace, &key.name, &altered);
+    Ok(())
 }
 
 /// Releases a deleted integration of whose receiver nothing can be seen: the Role was deleted with its namespace, or

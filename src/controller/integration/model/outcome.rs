@@ -6,7 +6,9 @@ use jiff::Timestamp;
 
 use super::observed::Receiver;
 use crate::controller::{
-    integration::resources::Part, rollouts::Progress, token_secret::TokenSecret,
+    integration::{altered::Alteration, resources::Part},
+    rollouts::Progress,
+    token_secret::TokenSecret,
 };
 
 /// What happened in one pass.
@@ -67,6 +69,8 @@ pub struct ReceiverOutcome {
     pub not_expanded: Option<String>,
     /// The cluster does not define the route's kind.
     pub is_gateway_api_missing: bool,
+    /// What is known of those who scale a `StatefulSet` that goes, if it was scaled back.
+    pub scaled_back: Option<Alteration>,
 }
 
 // === impl TokenOutcome ===

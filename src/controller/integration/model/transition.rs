@@ -31,6 +31,8 @@ pub struct Waiting {
     pub pending: u64,
     /// Pods that cannot be asked.
     pub silent: usize,
+    /// To how many Pods somebody keeps scaling the `StatefulSet`, and how many may have stored events.
+    pub scaled: Option<(i32, i32)>,
 }
 
 /// Why the change waits for events.
@@ -55,6 +57,7 @@ impl Transition {
             why: waiting.why,
             pending: known.pending + waiting.pending,
             silent: known.silent + waiting.silent,
+            scaled: known.scaled.or(waiting.scaled),
         };
         self.waiting = Some(match self.waiting {
             Some(known) if waiting.why == Why::Successor => known,
@@ -92,13 +95,20 @@ impl Waiting {
             1 => ", and 1 Pod cannot be asked".into(),
             silent => format!(", and {silent} Pods cannot be asked"),
         };
+        let scaled = self.scaled.map(|(now, all)| {
+            let set = workload_name(name, Kind::StatefulSet);
+            format!(
+                " Something, such as an autoscaler, keeps scaling StatefulSet {set} to {now}, and {all} Pods may have stored events: remove what does so, and run kubectl scale statefulset -n {namespace} {set} --replicas={all}."
+            )
+        });
+        let scaled = scaled.unwrap_or_default();
         let suspended = if suspended {
             " Nothing is delivered while suspend is set: set it to false."
         } else {
             ""
         };
         Some(format!(
-            "{what}: {events}{silent}.{suspended} To lose them instead: kubectl annotate zint -n {namespace} {name} {}=true",
+            "{what}: {events}{silent}.{scaled}{suspended} To lose them instead: kubectl annotate zint -n {namespace} {name} {}=true",
             annotation::DISCARD
         ))
     }

@@ -4,14 +4,13 @@
     reason = "cases read better without ceremony"
 )]
 
-use jiff::Timestamp;
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::Volume};
 use serde_json::json;
 
 use super::*;
 use crate::controller::{
     config::{ReceiverImage, ReceiverPolicy},
-    integration::{altered::Alteration, resources::SinkAccess},
+    integration::resources::SinkAccess,
 };
 
 fn integration() -> ZoomIntegration {
@@ -208,4 +207,30 @@ fn a_foreign_secret_with_the_name_of_ours_is_named_where_it_matters() {
         ..Receiver::default()
     };
     assert!(obstacle(&integration, &control).is_some());
+}
+
+#[test]
+fn a_set_that_is_drained_is_not_scaled_back_for_ever() {
+    let set = |replicas: i32| -> StatefulSet {
+        serde_json::from_value(json!({
+            "metadata": {"name": "acme-receiver", "annotations": {
+                crate::api::annotation::DESIRED: "d",
+            }},
+            "spec": {"replicas": replicas, "selector": {}, "template": {}},
+        }))
+        .unwrap()
+    };
+    let mut observed = Observed::default();
+    observed.receiver.stateful_set = Some(set(1));
+    let wanted = set(3);
+    for second in 0..3 {
+        assert!(must_be_written(&observed, &wanted), "{second}");
+        let now = Timestamp::from_second(second).unwrap();
+        observed.altered = altered_retiring(&observed, &wanted, &wanted, now);
+    }
+    assert!(!must_be_written(&observed, &wanted));
+    // The same is known where nothing is wanted of it but its Pods.
+    let known = &observed.altered[&Part::StatefulSet];
+    assert!(known.is_left_alone(&fewer(&set(1), 3).unwrap()));
+    assert_eq!(fewer(&set(3), 3), None);
 }

@@ -12,7 +12,7 @@ use crate::{
             ReceiverStep, Refusal, Volumes,
         },
         objects::{self, Pair},
-        resources,
+        resources::{self, Part},
     },
 };
 
@@ -72,6 +72,8 @@ fn others(
     now: Timestamp,
 ) -> (Alterations, Vec<String>) {
     let mut altered = observed.altered.clone();
+    let scaled_back = outcome.scaled_back.clone();
+    altered.extend(scaled_back.map(|known| (Part::StatefulSet, known)));
     let Some(objects) = &plan.objects else {
         return (altered, Vec::new());
     };

@@ -84,7 +84,8 @@ fn then_it_is_told_to_run_empty_and_goes_when_it_is() {
         Some(Waiting {
             why: Why::Moving(SET),
             pending: 3,
-            silent: 0
+            silent: 0,
+            scaled: None,
         })
     );
     let next = step(&[pod(SET, 0, Some(1), true), pod(SET, 1, Some(0), true)]);
@@ -168,7 +169,8 @@ fn fewer_pods_begin_with_the_highest() {
         Some(Waiting {
             why: Why::ScalingDown,
             pending: 4,
-            silent: 0
+            silent: 0,
+            scaled: None,
         })
     );
     let next = transition(Some((SET, 1)), &now, &pods(0, true), false);
@@ -197,10 +199,22 @@ fn the_message_counts_and_names_the_way_out() {
         why: Why::Moving(SET),
         pending: 12,
         silent: 1,
+        scaled: None,
     };
     assert_eq!(
         waiting.message("clinics", "acme", false).unwrap(),
         "The former receiver, StatefulSet acme-receiver, delivers its stored events before it is removed: 12 events are pending, and 1 Pod cannot be asked. To lose them instead: kubectl annotate zint -n clinics acme zoom-operator.io/discard-buffered-events=true"
+    );
+    let scaled = Waiting {
+        scaled: Some((1, 3)),
+        ..waiting
+    };
+    let scaled = scaled.message("clinics", "acme", false).unwrap();
+    assert!(
+        scaled.contains(
+            "keeps scaling StatefulSet acme-receiver to 1, and 3 Pods may have stored events"
+        ) && scaled.contains("kubectl scale statefulset -n clinics acme-receiver --replicas=3"),
+        "{scaled}"
     );
     let suspended = waiting.message("clinics", "acme", true).unwrap();
     assert!(suspended.contains("Nothing is delivered while suspend is set"));

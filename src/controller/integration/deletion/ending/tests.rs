@@ -9,7 +9,7 @@ use contract::facts::{BufferFacts, Facts};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::controller::integration::model::ReceiverPod;
+use crate::controller::integration::{altered::Alteration, model::ReceiverPod, resources::Part};
 
 const LIMITS: Limits = Limits {
     longest: Duration::from_secs(1000),
@@ -215,4 +215,25 @@ fn a_receiver_that_cannot_be_asked_has_an_end_too() {
     let mut no_pod = observed(None);
     no_pod.pods.clear();
     assert!(matches!(end(&no_pod, 1000), Ending::GiveUp(Some(_))));
+}
+
+#[test]
+fn who_keeps_the_pods_away_is_named() {
+    let mut observed = observed(Some(0));
+    let set = observed.receiver.stateful_set.as_mut().unwrap();
+    let buffers = [(crate::api::annotation::BUFFERS.to_owned(), "3".to_owned())];
+    set.metadata.annotations = Some(buffers.into());
+    let message = |observed: &Observed| match end(observed, 0) {
+        Ending::Drain(drain) => drain.message,
+        other => panic!("{other:?}"),
+    };
+    assert!(!message(&observed).contains("keeps scaling"));
+    let known = Alteration::after(None, None, Some("a".into()), at(0)).unwrap();
+    observed.altered.insert(Part::StatefulSet, known);
+    let message = message(&observed);
+    assert!(
+        message.contains("keeps scaling StatefulSet acme-receiver to 1")
+            && message.contains(crate::api::annotation::DISCARD),
+        "{message}"
+    );
 }

@@ -113,6 +113,7 @@ fn what_runs_empty_comes_first_also_when_there_is_no_buffer_any_more() {
         why: Why::Ending,
         pending: 3,
         silent: 0,
+        scaled: None,
     };
     let without = json!({"webhook": null});
     assert_eq!(statement(without, Some(waiting), None).1, Reason::Draining);
