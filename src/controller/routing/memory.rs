@@ -5,7 +5,7 @@ mod brake;
 pub mod turn;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -89,24 +89,19 @@ impl Routes {
         changed.map(|(shard, _)| shard).collect()
     }
 
-    /// The integrations of a namespace, or of all, one of whose Secrets existed and is not among those for which
-    /// `is_listed`.
+    /// The Secrets that exist, of the integrations of a namespace, or of all.
     #[must_use]
-    pub fn unlisted(
-        &self,
-        scope: Option<&str>,
-        is_listed: impl Fn(&Key, usize) -> bool,
-    ) -> Vec<Key> {
+    pub fn existing(&self, scope: Option<&str>) -> HashSet<(Key, usize)> {
         let known = self.lock();
         let within = known
             .iter()
             .filter(|(key, _)| scope.is_none_or(|scope| *key.namespace == *scope));
-        let lacks = |key: &Key, known: &Written| {
-            let mut secrets = known.secrets.iter().enumerate();
-            secrets.any(|(shard, it)| it.exists() && !is_listed(key, shard))
-        };
-        let lacking = within.filter(|(key, known)| lacks(key, known));
-        lacking.map(|(key, _)| key.clone()).collect()
+        let secrets = within.flat_map(|(key, known)| {
+            let secrets = known.secrets.iter().enumerate();
+            let existing = secrets.filter(|(_, it)| it.exists());
+            existing.map(|(shard, _)| (key.clone(), shard))
+        });
+        secrets.collect()
     }
 
     /// Whether anything is known of an integration's routes.

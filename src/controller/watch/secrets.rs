@@ -53,19 +53,24 @@ impl Scope {
         let mut events = std::pin::pin!(events);
         let (index, scope) = (self.context.reader.index(), self.namespace.as_deref());
         let mut listed = HashSet::new();
+        // What is created while a list is read may be missing in it.
+        let mut existed = HashSet::new();
         while let Some(event) = events.next().await {
             match event {
                 Ok(Event::Init) => {
                     index.list_secrets(scope);
                     listed.clear();
+                    existed = self.context.memory.routes.existing(scope);
                     continue;
                 }
                 Ok(Event::InitDone) => {
                     index.secrets_listed(scope);
                     let listed = std::mem::take(&mut listed);
-                    let is_listed = |key: &Key, shard| listed.contains(&(key.clone(), shard));
-                    for key in self.context.memory.routes.unlisted(scope, is_listed) {
-                        self.routes_gone(key);
+                    let existed = std::mem::take(&mut existed);
+                    let gone: HashSet<&Key> =
+                        existed.difference(&listed).map(|(key, _)| key).collect();
+                    for key in gone {
+                        self.routes_gone(key.clone());
                     }
                 }
                 // Most of them did not change.

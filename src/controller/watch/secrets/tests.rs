@@ -256,3 +256,19 @@ async fn routes_that_somebody_changes_after_each_write_are_not_repaired_at_once_
     let again = routes::sweep(context, &bench.integration).await.unwrap();
     assert!(again.is_some(), "it looks again later");
 }
+
+#[tokio::test]
+async fn a_secret_that_is_created_while_secrets_are_listed_is_not_gone() {
+    let bench = Bench::new().await;
+    bench.sweep().await;
+    let created = async {
+        bench.bring().await;
+        Ok(Event::InitDone)
+    };
+    let events = stream::iter([Ok(Event::Init)]).chain(stream::once(created));
+    bench.scope.follow_secrets(events).await;
+    assert_eq!(bench.due(), []);
+    let routes = &bench.rehearsal.context.memory.routes;
+    let app = Key::integration("platform", "app");
+    assert!(routes.is_known(&app, &bench.connection));
+}
