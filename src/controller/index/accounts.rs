@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     cache::names,
-    objects::{Name, Objects, integration_of, named, readable},
+    objects::{Name, Objects, integration_of, named},
 };
 use crate::{
     api::v1alpha1::{AccountClaim, ZoomConnection},
@@ -40,9 +40,8 @@ impl Objects {
     pub fn rivals_of(&self, connection: &ZoomConnection) -> BTreeSet<Key> {
         let (namespace, name) = names(connection);
         let integration = integration_of(connection);
-        let app = self.integrations.get(&integration.0, &integration.1);
-        let stated = app.as_ref().and_then(|app| readable(app));
-        let stated = stated.map_or(&[][..], |app| &app.spec.accounts);
+        let app = self.app(&integration.0, &integration.1);
+        let stated = app.map_or(&[][..], |app| &app.stated);
         let own_claims = stated
             .iter()
             .filter(|claim| (&*claim.namespace, &*claim.connection) == (namespace, name))
@@ -52,14 +51,23 @@ impl Objects {
         self.others(&integration, (namespace, name), stated, accounts)
     }
 
-    /// Whether another connection proves one of these accounts, or claims it by a statement.
+    /// Whether another connection proves one of these accounts, or claims it by a statement. Asked for every route, so
+    /// that it reads no object.
     pub fn has_others(&self, integration: &Name, name: &Name, accounts: &[String]) -> bool {
-        let app = self.integrations.get(&integration.0, &integration.1);
-        let stated = app.as_ref().and_then(|app| readable(app));
-        let stated = stated.map_or(&[][..], |app| &app.spec.accounts);
-        let accounts = accounts.iter().map(String::as_str).collect();
-        let found = self.others(integration, (&*name.0, &*name.1), stated, accounts);
-        !found.is_empty()
+        let is_other = |(namespace, other): &Name| {
+            let key = || Key::connection(namespace, other);
+            (namespace, other) != (&name.0, &name.1) && self.has(&key())
+        };
+        let app = self.app(&integration.0, &integration.1);
+        accounts.iter().any(|account| {
+            let by_proof = (integration.clone(), account.as_str().into());
+            let mut by_proof = self.accounts.of(&by_proof);
+            let stated = app.into_iter().flat_map(|app| app.stated(account));
+            by_proof.any(is_other)
+                || stated
+                    .map(|claim| named(&claim.namespace, &claim.connection))
+                    .any(|other| is_other(&other))
+        })
     }
 
     fn others(

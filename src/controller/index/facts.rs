@@ -3,7 +3,7 @@
 use kube::{Resource as _, core::DeserializeGuard};
 
 use crate::{
-    api::v1alpha1::{ZoomConnection, ZoomIntegration},
+    api::v1alpha1::{AccountClaim, ZoomConnection, ZoomIntegration},
     controller::{
         integration::{hosts::Claim, shared::proven},
         tenancy::Admission,
@@ -32,6 +32,8 @@ pub struct AppFacts {
     pub claim: Option<Box<Claim>>,
     /// The client id with which Zoom accepted a General app.
     pub client_id: Option<Box<str>>,
+    /// Which connection has which account by statement, in the order of accounts.
+    pub stated: Box<[AccountClaim]>,
 }
 
 /// What is asked of a connection.
@@ -59,9 +61,30 @@ impl IntegrationFacts {
                 client_id: proven(found)
                     .filter(|_| found.spec.is_general())
                     .map(Into::into),
+                stated: sorted(&found.spec.accounts),
             }),
         }
     }
+}
+
+// === impl AppFacts ===
+
+impl AppFacts {
+    /// The connections that have an account by statement.
+    pub fn stated(&self, account: &str) -> impl Iterator<Item = &AccountClaim> {
+        let first = self
+            .stated
+            .partition_point(|claim| claim.account_id.as_str() < account);
+        let claims = self.stated[first..].iter();
+        claims.take_while(move |claim| claim.account_id == account)
+    }
+}
+
+/// The claims of an integration in the order of accounts.
+fn sorted(claims: &[AccountClaim]) -> Box<[AccountClaim]> {
+    let mut sorted: Box<[AccountClaim]> = claims.into();
+    sorted.sort_by(|a, b| a.account_id.cmp(&b.account_id));
+    sorted
 }
 
 // === impl ConnectionFacts ===

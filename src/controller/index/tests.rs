@@ -805,9 +805,19 @@ fn what_is_not_seen_is_not_gone() {
     let whose = |account: &str| index.presence(&app("app"), &of, &[account.to_owned()]);
     assert_eq!(whose("a1"), Presence::Unseen);
     assert_eq!(whose("a2"), Presence::There);
-    index.apply(allowing(2, &json!({"from": "Same"})));
+    // Another one is said to have it.
+    let claim = |account: &str, name: &str| json!({"accountId": account, "namespace": "bond", "connection": name});
+    let accounts = [claim("b2", "ada"), claim("a2", "ada"), claim("a3", "none")];
+    let stating = json!({"spec": {"allowedNamespaces": {"from": "All"}, "accounts": accounts}});
+    index.apply(integration("app", 2, stating));
+    assert_eq!(whose("a2"), Presence::Unseen);
+    assert_eq!(whose("b2"), Presence::Unseen);
+    for account in ["a", "a3", "a4", "c"] {
+        assert_eq!(whose(account), Presence::There, "{account}");
+    }
+    index.apply(allowing(3, &json!({"from": "Same"})));
     assert_eq!(at(&index), Presence::Unseen, "it may not, and may be back");
-    index.apply(allowing(3, &json!({"from": "All"})));
+    index.apply(allowing(4, &json!({"from": "All"})));
     index.set_watch(Some("acme"), Kind::Connection.as_str(), Watch::Complete);
     assert_eq!(at(&index), Presence::Gone);
     // Written by a later version.
