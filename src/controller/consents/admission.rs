@@ -205,7 +205,9 @@ pub fn next(pending: &Pending, limit: &Limit, credentials: &Credentials, now: Ti
     if limit.made.contains(&handoff.connection) {
         return Step::Leave;
     }
-    let refusal = pending.refusal.clone().or_else(|| exceeded(pending, limit));
+    let refusal = pending.refusal.clone();
+    let refusal = refusal.or_else(|| foreign(pending, credentials));
+    let refusal = refusal.or_else(|| exceeded(pending, limit));
     let waits = pending.wait.map(|wait| wait.until);
     let waits = waits.filter(|until| *until > now);
     if pending.consent.is_redeemed() {
@@ -237,6 +239,20 @@ pub fn next(pending: &Pending, limit: &Limit, credentials: &Credentials, now: Ti
             message: "A person was not connected: the app's client id changed during the consent. They have to open the link again.".into(),
         }),
     }
+}
+
+/// Why what Zoom gave leads to no connection under the present credentials, if so: the integration may have been created
+/// again for another app. Somebody may put the app's own back.
+fn foreign(pending: &Pending, credentials: &Credentials) -> Option<Refusal> {
+    let client_id = pending.consent.client_id()?;
+    let app = credentials.app.as_ref();
+    let is_own = app.is_some_and(|app| app.client_id == client_id);
+    (pending.consent.is_redeemed() && !is_own).then(|| Refusal {
+        reason: Reason::ConsentOutdated,
+        message: format!(
+            "A person authorized and waits: the credentials Secret does not hold the client id {client_id}, to which their grant was given. Put that app's credentials back within two days; otherwise they have to open the link again."
+        ),
+    })
 }
 
 /// Why there is no place for another connection, if so.

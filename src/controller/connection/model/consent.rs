@@ -98,6 +98,13 @@ impl Consent {
         name.unwrap_or_default()
     }
 
+    /// The client id of the app that the person authorized.
+    #[must_use]
+    pub fn client_id(&self) -> Option<&str> {
+        let granted = self.grant.as_ref()?.client_id.as_deref();
+        granted.or_else(|| Some(&self.handoff.as_ref()?.client_id))
+    }
+
     /// Whether its code was spent.
     #[must_use]
     pub fn is_redeemed(&self) -> bool {

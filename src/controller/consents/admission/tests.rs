@@ -184,6 +184,28 @@ fn a_code_of_another_app_is_not_sent() {
     assert!(matches!(found, Step::Refuse(refusal) if refusal.reason == Reason::ConsentOutdated));
 }
 
+/// An integration of the same name may be created again for another app: nobody asked to be connected to that one.
+#[test]
+fn a_spent_code_leads_to_no_connection_of_another_app() {
+    let found = |pending: &Pending, credentials: &Credentials| {
+        next(pending, &limit(&[]), credentials, at(110))
+    };
+    let none = Credentials::default();
+    for other in [&credentials("other"), &none] {
+        match found(&pending(1), other) {
+            Step::Hold(refusal) => {
+                assert_eq!(refusal.reason, Reason::ConsentOutdated);
+                assert!(refusal.message.contains("client id id,"), "{refusal:?}");
+            }
+            step => panic!("{step:?}"),
+        }
+        let waits = held(pending(1), at(110));
+        assert!(matches!(found(&waits, other), Step::Wait(_)));
+    }
+    let back = found(&pending(1), &credentials("id"));
+    assert!(matches!(back, Step::Create(_)));
+}
+
 #[test]
 fn a_person_is_connected_only_in_the_namespace_that_agrees() {
     let target = |namespace: &str, objection: Option<&str>| Target {
