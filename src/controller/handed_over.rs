@@ -40,7 +40,7 @@ pub struct Wanted<'a> {
     pub selectors: &'a [String],
     /// One that is read in any case, if it exists.
     pub told: Option<&'a str>,
-    /// Those that were dealt with already.
+    /// Those that were dealt with already, or that wait.
     pub done: &'a BTreeSet<String>,
 }
 

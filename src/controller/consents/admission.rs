@@ -347,6 +347,13 @@ pub fn held(mut pending: Pending, now: Timestamp) -> Pending {
     pending
 }
 
+/// Whether the owner of the integration is told why a consent waits: at first, and then less and less often.
+#[must_use]
+pub fn is_told(pending: &Pending) -> bool {
+    let attempts = pending.wait.map_or(0, |wait| wait.attempts);
+    attempts.count_ones() <= 1
+}
+
 /// What the owner of the integration is told of a lasting objection.
 #[must_use]
 pub fn refusal(pending: &Pending, objection: &Objection) -> Refusal {

@@ -7,8 +7,6 @@
 mod admission;
 mod sweep;
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::{
@@ -54,10 +52,9 @@ pub async fn self_service(
         return Ok(None);
     }
     let namespace = &context.config.lease_namespace;
-    let (mut pending, is_more) = pending(context, integration).await?;
-    let more = is_more.then(|| admission::soon(Timestamp::now()));
+    let (mut pending, later) = pending(context, integration).await?;
     if pending.is_empty() {
-        return Ok(more);
+        return Ok(later);
     }
     let target = target(context, integration, policy).await?;
     for consent in &mut pending {
@@ -69,7 +66,7 @@ pub async fn self_service(
         most: policy.limit(),
     };
     let (due, mut again) = admission::due(pending, &limit, &credentials, Timestamp::now());
-    again.extend(more);
+    again.extend(later);
     for mut consent in due {
         loop {
             match admission::next(&consent, &limit, &credentials, Timestamp::now()) {
@@ -104,7 +101,7 @@ pub async fn self_service(
                     match try_to_create(context, integration, &target, &name, false).await? {
                         Ok(()) => limit.made.push(name),
                         Err(objection) => {
-                            if objection.is_final {
+                            if objection.is_final && admission::is_told(&consent) {
                                 let refusal = admission::refusal(&consent, &objection);
                                 publish(&context.writer, integration, refusal).await;
                             }
@@ -121,7 +118,9 @@ pub async fn self_service(
                     break;
                 }
                 Step::Hold(refusal) => {
-                    publish(&context.writer, integration, refusal).await;
+                    if admission::is_told(&consent) {
+                        publish(&context.writer, integration, refusal).await;
+                    }
                     consent = admission::held(consent, Timestamp::now());
                     keep(context, integration, &consent).await?;
                 }
@@ -145,19 +144,22 @@ async fn is_current(reader: &Reader, integration: &ZoomIntegration) -> Result<bo
     Ok(admission::is_current(&integration.metadata, live))
 }
 
-/// The consents of people without a connection, the oldest first, and whether more can be read soon. Removes those of
-/// connections that are gone: nothing comes of them, and there may be many.
+/// The consents of people without a connection, the oldest first, and when there are others to read. Grants that wait for
+/// somebody, up to two days, are not read before: they would take the places of people in front of a page. Removes
+/// those of connections that are gone: nothing comes of them, and there may be many.
 async fn pending(
     context: &Context,
     integration: &ZoomIntegration,
-) -> Result<(Vec<Pending>, bool), Error> {
+) -> Result<(Vec<Pending>, Option<Timestamp>), Error> {
     let key = Key::from(integration);
+    let resting = context.reader.index().resting(&key, Timestamp::now());
+    let rested = resting.values().min().copied();
     let wanted = Wanted {
         namespace: &context.config.lease_namespace,
         key: &key,
         selectors: &selectors(&key),
         told: None,
-        done: &BTreeSet::new(),
+        done: &resting.into_keys().collect(),
     };
     let is_pending = |secret: &Secret| Pending::of(secret, integration).is_some();
     let found = handed_over(&context.reader, wanted, is_pending).await?;
@@ -177,7 +179,8 @@ async fn pending(
         let handoff = pending.consent.handoff.as_ref();
         handoff.map(|handoff| handoff.authorized)
     });
-    Ok((pending, is_more))
+    let more = is_more.then(|| admission::soon(Timestamp::now()));
+    Ok((pending, more.into_iter().chain(rested).min()))
 }
 
 /// The labels of an integration's consents, in whichever namespace the connection is to be: a template may have changed

@@ -234,6 +234,7 @@ mod tests {
                 created,
                 is_redeemed,
                 connection,
+                ..Consent::default()
             };
             is_due(&consent, is_there, now)
         };

@@ -26,6 +26,8 @@ pub struct Consent {
     pub created: Option<Timestamp>,
     /// Whether its code was redeemed.
     pub is_redeemed: bool,
+    /// Until when it waits, if it does.
+    pub rests_until: Option<Timestamp>,
     /// The connection that it is about.
     pub connection: Option<Key>,
 }
@@ -76,14 +78,40 @@ impl Handed {
         if !self.is_complete {
             return None;
         }
-        let consents = self.known.get(&Some(key.clone())).into_iter().flatten();
-        let is_others = |connection: Option<&Key>| {
-            connection.is_some_and(|connection| connection != key && is_there(connection))
-        };
-        let own = consents.filter(|(_, known)| !is_others(known.connection.as_ref()));
+        let own = self.own(key, is_there);
         let mut own: Vec<_> = own.map(|(name, known)| (known.created, name)).collect();
         own.sort_unstable();
         Some(own.into_iter().map(|(_, name)| name.clone()).collect())
+    }
+
+    /// Those of them whose grant waits at `now`, and until when. No pass can do anything with these before.
+    #[must_use]
+    pub fn resting(
+        &self,
+        key: &Key,
+        is_there: impl Fn(&Key) -> bool,
+        now: Timestamp,
+    ) -> BTreeMap<String, Timestamp> {
+        let own = self
+            .own(key, is_there)
+            .filter(|(_, known)| known.is_redeemed);
+        own.filter_map(|(name, known)| {
+            let until = known.rests_until.filter(|until| *until > now)?;
+            Some((name.clone(), until))
+        })
+        .collect()
+    }
+
+    fn own(
+        &self,
+        key: &Key,
+        is_there: impl Fn(&Key) -> bool,
+    ) -> impl Iterator<Item = (&String, &Consent)> {
+        let consents = self.known.get(&Some(key.clone())).into_iter().flatten();
+        let is_others = move |connection: Option<&Key>| {
+            connection.is_some_and(|connection| connection != key && is_there(connection))
+        };
+        consents.filter(move |(_, known)| !is_others(known.connection.as_ref()))
     }
 
     /// Whether there may be a consent like this: one is known, or the watch does not know all.
@@ -188,6 +216,31 @@ mod tests {
         // Without a connection in its labels, it is the integration's.
         handed.insert("c2", &about(None), Some(&app));
         assert_eq!(handed.of(&app, |_| true), Some(vec!["c2".into()]));
+    }
+
+    #[test]
+    fn only_a_grant_rests() {
+        let (ada, app) = (Key::connection("n", "ada"), Key::integration("n", "app"));
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let mut handed = Handed::default();
+        handed.list();
+        handed.complete();
+        for (name, is_redeemed, until) in [
+            ("held", true, Some(20)),
+            ("due", true, Some(10)),
+            ("new", true, None),
+            ("code", false, Some(20)),
+        ] {
+            let consent = Consent {
+                is_redeemed,
+                rests_until: until.map(at),
+                ..about(Some(&ada))
+            };
+            handed.insert(name, &consent, Some(&app));
+        }
+        let resting = handed.resting(&app, |_| false, at(10));
+        assert_eq!(resting, [("held".to_owned(), at(20))].into());
+        assert!(handed.resting(&app, |_| true, at(10)).is_empty());
     }
 
     #[test]

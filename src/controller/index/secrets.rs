@@ -1,10 +1,16 @@
 //! Whom a change of a Secret concerns, which Secrets exist, and which hand over consents.
 
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::{ResourceExt as _, api::PartialObjectMeta};
 
 use super::{cache::names, handed::Consent, state::Index};
-use crate::{api::label, controller::key::Key};
+use crate::{
+    api::{annotation, label},
+    controller::key::Key,
+};
 
 /// All consents are in one namespace.
 const PAGES: &str = "";
@@ -129,6 +135,7 @@ impl Index {
         let consent = Consent {
             created: created.map(|time| time.0),
             is_redeemed: secret.labels().contains_key(label::REDEEMED),
+            rests_until: rests_until(secret),
             connection: connection.cloned(),
         };
         state.handed.insert(name, &consent, integration);
@@ -167,6 +174,14 @@ impl Index {
             .of(key, |connection| state.objects.has(connection))
     }
 
+    /// Those of them whose grant waits at `now`, and until when, as far as the watch knows.
+    #[must_use]
+    pub fn resting(&self, key: &Key, now: Timestamp) -> BTreeMap<String, Timestamp> {
+        let state = self.lock();
+        let is_there = |connection: &Key| state.objects.has(connection);
+        state.handed.resting(key, is_there, now)
+    }
+
     /// Whether there may be a consent like this; one is also told whether its connection is there. The watch may lag
     /// behind, and says so until it knows all.
     #[must_use]
@@ -177,6 +192,11 @@ impl Index {
             .handed
             .may_have(|consent| like(consent, consent.connection.as_ref().is_some_and(is_there)))
     }
+}
+
+fn rests_until(consent: &PartialObjectMeta<Secret>) -> Option<Timestamp> {
+    let until = consent.annotations().get(annotation::RETRY_AT)?;
+    until.parse().ok()
 }
 
 #[cfg(test)]

@@ -160,6 +160,19 @@ fn a_spent_code_outlives_its_integration() {
     assert!(!is(1, "other", "i"));
 }
 
+/// Two days of retries every five minutes are no hundreds of Events.
+#[test]
+fn a_grant_that_waits_is_told_of_a_few_times() {
+    let (mut waits, mut told) = (pending(1), Vec::new());
+    for attempt in 0..600 {
+        if is_told(&waits) {
+            told.push(attempt);
+        }
+        waits = held(waits, at(110));
+    }
+    assert_eq!(told, [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512]);
+}
+
 #[test]
 fn zooms_wait_is_kept() {
     let error = Error {

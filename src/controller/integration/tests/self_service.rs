@@ -4,10 +4,13 @@ use k8s_openapi::{ByteString, api::core::v1::Secret};
 
 use super::*;
 use crate::{
-    api::label,
-    controller::grants::{
-        handoff,
-        secret::{self, StoredGrant},
+    api::{annotation, label},
+    controller::{
+        grants::{
+            handoff,
+            secret::{self, StoredGrant},
+        },
+        key::Key,
     },
 };
 
@@ -135,4 +138,77 @@ async fn a_spent_code_waits_for_a_place_among_the_connections() {
         .find(|event| event["reason"] == "SelfServiceLimit");
     let note = said.unwrap()["note"].as_str().unwrap();
     assert!(note.starts_with("A person authorized and waits"), "{note}");
+}
+
+/// Somebody has to raise a limit for eight people who wait for days. Two others are in front of a page.
+#[tokio::test]
+async fn grants_that_wait_take_no_places() {
+    let (integration, objects) = self_service();
+    let [_, (_, consent), made] = objects;
+    let consent = |name: &str, second: i64, rests: bool| {
+        let mut consent = consent.clone();
+        let metadata = &mut consent["metadata"];
+        metadata["name"] = json!(name);
+        metadata["creationTimestamp"] = json!(Timestamp::from_second(second).unwrap().to_string());
+        if rests {
+            let until = Timestamp::now() + std::time::Duration::from_secs(200);
+            metadata["labels"][label::REDEEMED] = json!("true");
+            metadata["annotations"] = json!({
+                (annotation::ATTEMPTS): "3", (annotation::RETRY_AT): until.to_string(),
+            });
+        }
+        consent
+    };
+    let held = (0..8).map(|number| consent(&format!("zoom-consent-h{number}"), number, true));
+    let new = [
+        consent("zoom-consent-older", 100, false),
+        consent("zoom-consent-newer", 101, false),
+    ];
+    let consents: Vec<Value> = held.chain(new).collect();
+    let path = |name: &Value| {
+        format!(
+            "/api/v1/namespaces/operator/secrets/{}",
+            name.as_str().unwrap()
+        )
+    };
+    let named = consents
+        .iter()
+        .map(|consent| (path(&consent["metadata"]["name"]), consent.clone()));
+    let own = [
+        (OWN, json!(integration)),
+        ("/api/v1/namespaces/clinics/secrets/zoom", credentials()),
+        (
+            "/api/v1/namespaces/clinics",
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "clinics", "uid": "n"}}),
+        ),
+        made,
+    ];
+    let own = own.map(|(path, object)| (path.to_owned(), object));
+    let objects: Vec<(String, Value)> = own.into_iter().chain(named).collect();
+    let objects = objects
+        .iter()
+        .map(|(path, object)| (path.as_str(), object.clone()));
+    let full = |_: &Method, path: &str, _: &Value| {
+        path.starts_with(CONNECTIONS)
+            .then_some((403, "exceeded quota: links"))
+    };
+    let rehearsal = Rehearsal::new(full, objects).await;
+    let (index, app) = (rehearsal.context.reader.index(), Key::from(&integration));
+    index.list_consents();
+    for consent in &consents {
+        let seen = json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": consent["metadata"],
+        });
+        let seen = serde_json::from_value(seen).unwrap();
+        let _: Vec<Key> = index.consent_written(&seen, None, Some(&app));
+    }
+    index.consents_listed();
+    Box::pin(integration.pass(&rehearsal.context))
+        .await
+        .unwrap();
+    let ended = |name: &str| {
+        let path = format!("DELETE /api/v1/namespaces/operator/secrets/zoom-consent-{name}");
+        rehearsal.writes(&path).len()
+    };
+    assert_eq!((ended("older"), ended("newer"), ended("h0")), (1, 1, 0));
 }
