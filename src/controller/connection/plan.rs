@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 pub use self::{
     consent::is_untold,
-    import::waits as import_waits,
+    import::{is_barred as import_is_barred, waits as import_waits},
     mismatch::mismatch,
     refresh::{erase_at, other_client, refresh_at},
     view::Rules,

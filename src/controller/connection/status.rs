@@ -93,6 +93,7 @@ pub fn status(
             _ => None,
         },
         import_waits: plan::import_waits(connection, observed),
+        import_barred: plan::import_is_barred(observed),
         refused: consent
             .filter(|consent| consent.has_failed())
             .map(|consent| consent.message.as_str()),

@@ -14,6 +14,9 @@ use crate::{
 use grant::Lost;
 use zoom::scopes::remedy::Then;
 
+/// Where the present grant is, in messages.
+const GRANT_SECRET: &str = "(the connection's name with -zoom-grant appended)";
+
 /// The findings of a pass after it acted.
 #[derive(Clone, Debug)]
 pub struct Findings<'a> {
@@ -41,6 +44,8 @@ pub struct Findings<'a> {
     pub import: Option<&'a str>,
     /// Whether a refresh token to import waits for the end of the present grant.
     pub import_waits: bool,
+    /// Whether that is the grant of a consent, of which something is left: nothing is imported over it by itself.
+    pub import_barred: bool,
     /// Why the last consent failed, as a sentence.
     pub refused: Option<&'a str>,
     /// A consent that waits for Zoom or the API server.
@@ -121,12 +126,19 @@ pub fn verdict(findings: &Findings<'_>, now: Timestamp) -> Verdict {
         })
 }
 
-fn connected(findings: &Findings<'_>) -> &'static str {
-    if findings.import_waits {
-        "The token is valid and has the required scopes. The Secret of importSecretRef holds another refresh token: it is taken over once Zoom no longer accepts the present grant, or once you delete the Secret of that (the connection's name with -zoom-grant appended)."
-    } else {
-        "The token is valid and has the required scopes."
+fn connected(findings: &Findings<'_>) -> String {
+    let usable = "The token is valid and has the required scopes.";
+    if !findings.import_waits {
+        return usable.into();
     }
+    let when = if findings.import_barred {
+        "it does not replace a grant that a person gave by a consent, unless that is lost and its refresh token erased. If it is to replace the grant at once,"
+    } else {
+        "it is taken over once Zoom no longer accepts the present grant. If it is to replace the grant at once,"
+    };
+    format!(
+        "{usable} The Secret of importSecretRef holds another refresh token: {when} delete the grant's Secret {GRANT_SECRET}."
+    )
 }
 
 // === The rows, in their order ===
@@ -205,16 +217,19 @@ fn grant(findings: &Findings<'_>) -> Option<Verdict> {
         GrantFinding::Deleted => Some(Verdict::stalled(
             Phase::ReauthorizationRequired,
             Reason::GrantDeleted,
-            "The Secret of this connection's grant (its name with -zoom-grant appended) was deleted, and the refresh token with it: the person must authorize again by status.installUrl.",
+            format!(
+                "The Secret of this connection's grant {GRANT_SECRET} was deleted, and the refresh token with it. {}",
+                way_back(findings)
+            ),
         )),
     }
 }
 
-/// A grant by a consent may work again, so nothing is imported over it by itself.
+/// A grant by a consent may work again, so nothing is imported over it by itself. The way back may say so already.
 fn with_import(findings: &Findings<'_>, message: String) -> String {
-    if findings.import_waits {
+    if findings.import_waits && !message.contains(GRANT_SECRET) {
         format!(
-            "{message} The refresh token in the Secret of importSecretRef is not taken over while this grant may work again: if it is to replace the grant, delete the grant's Secret (the connection's name with -zoom-grant appended)."
+            "{message} The refresh token in the Secret of importSecretRef is not taken over while this grant may work again: if it is to replace the grant, delete the grant's Secret {GRANT_SECRET}."
         )
     } else {
         message
@@ -262,14 +277,21 @@ fn credentials_of(findings: &Findings<'_>) -> String {
 }
 
 /// How a connection without a usable grant becomes usable again.
-fn way_back(findings: &Findings<'_>) -> &'static str {
+fn way_back(findings: &Findings<'_>) -> String {
     let consent = findings
         .integration
         .and_then(|integration| integration.spec.consent_mode());
     if consent == Some(ConsentMode::Operator) && findings.has_pages {
-        "To connect again, the person authorizes by status.installUrl."
+        return "To connect again, the person authorizes by status.installUrl.".into();
+    }
+    let import =
+        "put the refresh token of a new authorization into the Secret that importSecretRef names";
+    if findings.import_barred {
+        format!(
+            "To connect again, {import}, and then delete the Secret of the present grant {GRANT_SECRET}: its refresh token is gone with it."
+        )
     } else {
-        "To connect again, put the refresh token of a new authorization into the Secret that importSecretRef names."
+        format!("To connect again, {import}.")
     }
 }
 

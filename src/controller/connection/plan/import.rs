@@ -77,15 +77,21 @@ pub fn serves(connection: &ZoomConnection, observed: &Observed) -> bool {
 
 /// Whether the connection's grant stays although another refresh token is to be imported. What is wrong with it may be
 /// corrected in a minute: the credentials, the expected person. A grant that was imported may itself be the mistake,
-/// which the next import corrects; one that a person gave by a consent is replaced only once nothing is left of it.
+/// which the next import corrects.
 #[must_use]
 pub fn stays(connection: &ZoomConnection, observed: &Observed) -> bool {
+    is_barred(observed) || serves(connection, observed)
+}
+
+/// Whether the connection has a grant that a person gave by a consent. Without a loss, no import replaces it by itself,
+/// and after one only once nothing is left of it.
+#[must_use]
+pub fn is_barred(observed: &Observed) -> bool {
     let own = observed.kept().filter(|_| !observed.is_copy());
-    let is_left = own.is_some_and(|kept| {
+    own.is_some_and(|kept| {
         let grant = &kept.grant;
         !grant.id.starts_with(IMPORTED) && (grant.loss.is_none() || grant.is_sealed())
-    });
-    is_left || serves(connection, observed)
+    })
 }
 
 /// Whether a refresh token to import waits for the end of the connection's grant.

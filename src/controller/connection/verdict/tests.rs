@@ -63,6 +63,7 @@ fn findings<'a>(
         then: Then::Follow,
         import: None,
         import_waits: false,
+        import_barred: false,
         refused: None,
         waiting: None,
     }
@@ -187,6 +188,49 @@ fn a_lost_grant_names_the_way_back() {
     };
     let message = verdict(&without_pages, at(100)).message;
     assert!(message.contains("importSecretRef"), "{message}");
+}
+
+/// Nothing replaces the grant of a consent by itself: who imports has to remove it.
+#[test]
+fn an_import_that_a_consent_keeps_out_names_the_secret_to_delete() {
+    let scopes = granted();
+    let external = integration(json!({
+        "oauth": {"redirectUrl": "https://a.example/cb", "consent": {"mode": "External"}},
+        "readyWhen": "Installable",
+    }));
+    let said = |grant, waits, barred| {
+        let findings = Findings {
+            import_waits: waits,
+            import_barred: barred,
+            ..findings(&external, &scopes, grant)
+        };
+        verdict(&findings, at(100)).message
+    };
+    let sealed = Sealed {
+        until: at(500),
+        client_known: true,
+    };
+    let lost = GrantFinding::Lost(Lost::GrantLost, Some(sealed));
+    for grant in [lost, GrantFinding::OtherClient("other")] {
+        for waits in [true, false] {
+            let message = said(grant, waits, true);
+            assert_eq!(message.matches("-zoom-grant").count(), 1, "{message}");
+        }
+        let message = said(grant, false, false);
+        assert!(!message.contains("-zoom-grant"), "{message}");
+        assert!(message.contains("importSecretRef"), "{message}");
+    }
+    let imported = said(GrantFinding::Held, true, false);
+    assert!(
+        imported.contains("once Zoom no longer accepts"),
+        "{imported}"
+    );
+    let given = said(GrantFinding::Held, true, true);
+    assert!(!given.contains("once Zoom no longer accepts"), "{given}");
+    assert!(given.contains("-zoom-grant"), "{given}");
+    // Nobody finds a link there.
+    let deleted = said(GrantFinding::Deleted, false, false);
+    assert!(!deleted.contains("status.installUrl"), "{deleted}");
 }
 
 #[test]
