@@ -17,6 +17,9 @@ use tokio::sync::Notify;
 
 use crate::{cluster::Cluster, tenants::Tenant};
 
+/// The annotation that asks for another token.
+pub const ASKED: &str = "zoom-operator.io/refresh-requested-at";
+
 /// What the watch has seen so far.
 #[derive(Clone, Default)]
 pub struct Watched(Arc<Shared>);
@@ -36,6 +39,8 @@ struct Seen {
     tokens: u32,
     /// When its current token expires, as the status says.
     expires: String,
+    /// Whether another token was asked for.
+    is_asked: bool,
 }
 
 // === impl Watched ===
@@ -83,7 +88,9 @@ impl Watched {
             connected: None,
             tokens: 0,
             expires: String::new(),
+            is_asked: false,
         });
+        entry.is_asked = object.annotations().contains_key(ASKED);
         if is_connected && entry.connected.is_none() {
             entry.connected = Some(Instant::now());
         }
@@ -117,6 +124,11 @@ impl Watched {
     /// How many of a fleet have had at least so many tokens.
     pub fn with_tokens(&self, fleet: &str, tokens: u32) -> usize {
         self.count(fleet, |seen| seen.tokens >= tokens)
+    }
+
+    /// How many of a fleet are known to be asked for another token.
+    pub fn asked(&self, fleet: &str) -> usize {
+        self.count(fleet, |seen| seen.is_asked)
     }
 
     fn count(&self, fleet: &str, holds: impl Fn(&Seen) -> bool) -> usize {

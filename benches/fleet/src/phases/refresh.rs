@@ -5,8 +5,12 @@ use serde_json::json;
 
 use super::{Bench, LIMIT};
 use crate::{
-    audit::writes, cluster::each, controller::Pod, results::Refresh, tenants::Fleet,
-    watched::Watched,
+    audit::writes,
+    cluster::each,
+    controller::Pod,
+    results::Refresh,
+    tenants::Fleet,
+    watched::{ASKED, Watched},
 };
 
 /// Beside so many refreshes a new object is as good as alone.
@@ -24,7 +28,14 @@ impl Bench<'_> {
 
         let meter = self.controller.begin(pod)?;
         self.ask(fleet, FEW..all).await?;
-        // Only now: what asks is a load on the API server that tokens that fall due do not make.
+        // Only now: what asks is a load on the API server that tokens that fall due do not make, and so are the events
+        // that tell of it, which are delivered one after the other.
+        let asked = usize::try_from(all)?;
+        self.watched
+            .until("the requests for tokens", LIMIT, |seen| {
+                seen.asked(fleet.name) >= asked
+            })
+            .await?;
         let still_due = all.saturating_sub(u32::try_from(self.watched.with_tokens(fleet.name, 2))?);
         let new_object = self.one(&single, 1).await?;
         self.until_tokens(&self.watched, fleet, all, 2).await?;
@@ -56,8 +67,7 @@ impl Bench<'_> {
     /// Asks for another token of the object at this path.
     pub(super) async fn ask_at(&self, path: &str) -> anyhow::Result<()> {
         let now = Timestamp::now().to_string();
-        let at =
-            json!({"metadata": {"annotations": {"zoom-operator.io/refresh-requested-at": now}}});
+        let at = json!({"metadata": {"annotations": {ASKED: now}}});
         self.cluster.merge(path, &at).await
     }
 
