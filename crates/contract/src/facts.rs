@@ -10,6 +10,9 @@ use super::{event_name, health::Health, routing_facts::RoutingFacts};
 
 /// Where a receiver's facts port tells them.
 pub const PATH: &str = "/facts";
+/// The header of a request for facts that says: Zoom's signature was right before, perhaps at another Pod. A wrong one
+/// may come of a new secret token then.
+pub const VERIFIED_BEFORE: &str = "zoom-operator-verified-before";
 /// Most bytes of the JSON text.
 pub const MAX_BYTES: usize = 1024 * 1024;
 /// Most event types that are listed.

@@ -2,17 +2,24 @@
 
 use axum::{
     Router,
-    http::{Uri, header},
+    http::{HeaderMap, Uri, header},
     routing::get,
 };
-use contract::{facts::PATH, health, routing_facts::asked_after};
+use contract::{
+    facts::{PATH, VERIFIED_BEFORE},
+    health,
+    routing_facts::asked_after,
+};
 
 use super::{buffer::Buffer, recorder::Recorder};
 
 /// The routes of the facts port. The state of the buffer is read for each request.
 pub fn router(recorder: &Recorder, buffer: Option<Buffer>) -> Router {
     let recorder = recorder.clone();
-    let answer = move |uri: Uri| async move {
+    let answer = move |uri: Uri, headers: HeaderMap| async move {
+        if headers.contains_key(VERIFIED_BEFORE) {
+            recorder.verified_before();
+        }
         let mut facts = recorder.facts();
         if uri.query() != Some(health::QUERY) {
             facts.health = None;

@@ -7,7 +7,10 @@ use std::{
     fs,
     io::{self, Read as _},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -28,6 +31,8 @@ const HEALTH_FILE: &str = "health.json";
 pub struct Recorder {
     facts: Arc<Mutex<Facts>>,
     urgency: watch::Sender<Urgency>,
+    /// Whether the controller knows of a right signature, perhaps at another Pod.
+    verified_before: Arc<AtomicBool>,
 }
 
 /// How soon a change is written.
@@ -61,6 +66,7 @@ impl Recorder {
         Self {
             facts: Arc::new(Mutex::new(facts)),
             urgency: watch::Sender::new(Urgency::None),
+            verified_before: Arc::default(),
         }
     }
 
@@ -79,6 +85,18 @@ impl Recorder {
         self.record(urgency, |facts| {
             change(facts.health.get_or_insert_default());
         });
+    }
+
+    /// The controller knows of a right signature.
+    pub fn verified_before(&self) {
+        self.verified_before.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a signature was right before, here or at another Pod.
+    #[must_use]
+    pub fn was_verified(&self) -> bool {
+        let facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        facts.last_verified.is_some() || self.verified_before.load(Ordering::Relaxed)
     }
 
     /// The current problems.

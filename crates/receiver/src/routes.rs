@@ -305,10 +305,9 @@ impl Webhook {
         let envelope = may_be_removal.then(|| Envelope::parse(&raw.bytes).ok());
         let envelope = envelope.flatten();
         let removal = envelope.as_ref().and_then(removal);
-        let mut was_right = false;
+        let was_right = self.recorder.was_verified();
         self.recorder.record(Urgency::Soon, |facts| {
             facts.rejected(now);
-            was_right = facts.last_verified.is_some();
             let health = facts.health.get_or_insert_default();
             health.rejected(now, was_right);
             if let Some((user, account)) = removal {

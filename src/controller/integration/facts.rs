@@ -26,7 +26,7 @@ use crate::{
     },
 };
 use contract::{
-    facts::{Facts, MAX_BYTES, PATH},
+    facts::{Facts, MAX_BYTES, PATH, VERIFIED_BEFORE},
     receiver::{
         control::{DRAIN, Drain},
         ports,
@@ -55,13 +55,16 @@ pub async fn gather(
         }
     };
     let home = Key::from(integration);
+    let known = integration.status.as_ref();
+    let known = known.and_then(|status| status.webhook.as_ref());
+    let was_verified = known.is_some_and(|webhook| webhook.last_verified.is_some());
     // What is told of others nobody reads, and there is no limit to it.
     let exists = |connection: &Connection| reader.index().has_connection(&home, connection);
     let asked = pods.into_iter().map(|pod| async {
         let Some(address) = &pod.address else {
             return pod;
         };
-        match ask(http, address, exists).await {
+        match ask(http, address, was_verified, exists).await {
             Ok(facts) => ReceiverPod {
                 facts: Some(facts),
                 ..pod
@@ -168,22 +171,24 @@ fn owner_uid<'a, K: kube::Resource>(object: &'a K, kind: &str) -> Option<&'a Str
 }
 
 /// Asks a receiver for its facts, and as long as there is more to tell of connections, for that. Fails if one answer
-/// is missing: half of the facts would look like all.
+/// is missing: half of the facts would look like all. A new Pod learns that Zoom's signature was right before.
 async fn ask(
     http: &reqwest::Client,
     address: &str,
+    was_verified: bool,
     exists: impl Fn(&Connection) -> bool,
 ) -> anyhow::Result<Facts> {
     let at = |query: &str| url(address, ports::FACTS, &format!("{PATH}?{query}"));
-    tokio::time::timeout(TIMEOUT_OF_ALL, ask_all(http, at, exists)).await?
+    tokio::time::timeout(TIMEOUT_OF_ALL, ask_all(http, at, was_verified, exists)).await?
 }
 
 async fn ask_all(
     http: &reqwest::Client,
     at: impl Fn(&str) -> String,
+    was_verified: bool,
     exists: impl Fn(&Connection) -> bool,
 ) -> anyhow::Result<Facts> {
-    let mut facts = ask_once(http, at(contract::health::QUERY)).await?;
+    let mut facts = ask_once(http, at(contract::health::QUERY), was_verified).await?;
     let Some(routing) = &mut facts.routing else {
         return Ok(facts);
     };
@@ -194,7 +199,7 @@ async fn ask_all(
         let Some(query) = routing.next_query() else {
             break;
         };
-        let page = ask_once(http, at(&query)).await?.routing;
+        let page = ask_once(http, at(&query), was_verified).await?.routing;
         let mut page = page.context("the rest of the facts is missing")?;
         page.connections.retain(|connection, _| exists(connection));
         anyhow::ensure!(routing.append(page), "the rest of the facts is no rest");
@@ -202,8 +207,16 @@ async fn ask_all(
     Ok(facts)
 }
 
-async fn ask_once(http: &reqwest::Client, url: String) -> anyhow::Result<Facts> {
-    let answer = http.get(url).timeout(TIMEOUT).send().await?;
+async fn ask_once(
+    http: &reqwest::Client,
+    url: String,
+    was_verified: bool,
+) -> anyhow::Result<Facts> {
+    let mut question = http.get(url).timeout(TIMEOUT);
+    if was_verified {
+        question = question.header(VERIFIED_BEFORE, "true");
+    }
+    let answer = question.send().await?;
     let mut response = answer.error_for_status()?;
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {
@@ -244,7 +257,11 @@ fn url(address: &str, port: u16, path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use axum::{Router, http::Uri, routing::get};
+    use axum::{
+        Router,
+        http::{HeaderMap, Uri},
+        routing::get,
+    };
     use contract::routing_facts::{ConnectionFacts, MAX_CONNECTIONS, RoutingFacts, asked_after};
     use runtime::outgoing::{self, Trust};
 
@@ -285,7 +302,7 @@ mod tests {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = outgoing::client_builder(Trust::Nobody).build().unwrap();
         let exists = |of: &Connection| *of != connection(0);
-        let facts = ask_all(&http, |query| format!("{base}{query}"), exists).await?;
+        let facts = ask_all(&http, |query| format!("{base}{query}"), false, exists).await?;
         Ok(facts.routing.unwrap())
     }
 
@@ -309,5 +326,25 @@ mod tests {
         let routing = asked(MAX_PAGES * MAX_CONNECTIONS + 1, true).await.unwrap();
         assert!(routing.knows(&connection(MAX_PAGES * MAX_CONNECTIONS - 1)));
         assert!(!routing.knows(&connection(MAX_PAGES * MAX_CONNECTIONS)));
+    }
+
+    /// Of a Pod that replaced another one.
+    #[tokio::test]
+    async fn a_receiver_learns_that_signatures_were_right_before() {
+        let answer = |headers: HeaderMap| async move {
+            let mut facts = Facts::default();
+            facts.health = headers.contains_key(VERIFIED_BEFORE).then(Default::default);
+            facts.to_json()
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}{PATH}", listener.local_addr().unwrap());
+        let router = Router::new().route(PATH, get(answer));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = outgoing::client_builder(Trust::Nobody).build().unwrap();
+        for was_verified in [true, false] {
+            let facts = ask_once(&http, url.clone(), was_verified).await.unwrap();
+            assert_eq!(facts.health.is_some(), was_verified);
+        }
     }
 }

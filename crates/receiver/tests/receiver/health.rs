@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    client::{event, event_at, eventually},
+    client::{self, event, event_at, eventually},
     fixture::{BODY, Fixture, SECRET},
     sink::Behaviour,
 };
@@ -36,6 +36,16 @@ async fn a_signature_that_turns_wrong_is_answered_503_whoever_sent_wrong_ones_be
 
     assert_eq!(receiver.status(&event(SECRET, BODY)).await, 204);
     assert_eq!(receiver.health().await["wrongSignatures"], Value::Null);
+}
+
+/// A Pod that replaced another one has seen nothing itself.
+#[tokio::test]
+async fn what_the_controller_knows_of_right_signatures_counts() {
+    let receiver = Fixture::new().await.start().await;
+    assert_eq!(receiver.status(&event("new", BODY)).await, 401);
+    let told = format!("{}: true\r\n", contract::facts::VERIFIED_BEFORE);
+    client::ask(receiver.at.facts, "GET /facts?health=1", &told, "").await;
+    assert_eq!(receiver.status(&event("new", BODY)).await, 503);
 }
 
 #[tokio::test]

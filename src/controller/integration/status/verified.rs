@@ -38,7 +38,7 @@ pub(super) fn events_verified(
     before: &[Condition],
     now: Timestamp,
 ) -> Option<Statement> {
-    webhook?;
+    let webhook = webhook?;
     let say = |status: Status, reason: Reason, message: String| {
         let statement = Statement::new(Type::EventsVerified, status, reason, message);
         Some(statement)
@@ -50,6 +50,11 @@ pub(super) fn events_verified(
             "The receiver cannot be asked what has arrived.".into(),
         );
     };
+    // A Pod that replaced another one does not know what came before.
+    let mut facts = facts.clone();
+    let known = webhook.last_verified.as_ref().map(|time| time.0);
+    facts.last_verified = facts.last_verified.max(known);
+    let facts = &facts;
     // Earlier versions of the receiver do not count.
     let health = facts.health.as_ref()?;
     let last_right = facts.last_verified.map_or_else(

@@ -24,6 +24,17 @@ fn statement_at(
     reach: Option<&ReachState>,
     now: Timestamp,
 ) -> Option<(Status, Reason)> {
+    let webhook = WebhookStatus::default();
+    let (status, reason, _) = told(&webhook, facts, reach, now)?;
+    Some((status, reason))
+}
+
+fn told(
+    webhook: &WebhookStatus,
+    facts: Option<&Facts>,
+    reach: Option<&ReachState>,
+    now: Timestamp,
+) -> Option<(Status, Reason, String)> {
     let integration: ZoomIntegration = serde_json::from_value(json!({
         "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomIntegration",
         "metadata": {"name": "acme", "namespace": "clinics"},
@@ -34,9 +45,8 @@ fn statement_at(
         },
     }))
     .unwrap();
-    let webhook = WebhookStatus::default();
-    let statement = events_verified(&integration.spec, Some(&webhook), facts, reach, &[], now)?;
-    Some((statement.status, statement.reason))
+    let statement = events_verified(&integration.spec, Some(webhook), facts, reach, &[], now)?;
+    Some((statement.status, statement.reason, statement.message))
 }
 
 fn with(change: impl FnOnce(&mut Facts)) -> Facts {
@@ -277,4 +287,27 @@ fn what_zoom_sent_in_vain_is_told() {
     let health = large.health.unwrap();
     assert!(too_large(&health, at(10)).contains("1 requests since"));
     assert_eq!(too_large(&health, at(9 + 24 * 3600)), "");
+}
+
+/// A Pod that replaced another one has seen no right signature itself.
+#[test]
+fn what_an_earlier_pod_saw_counts() {
+    let known = WebhookStatus {
+        last_verified: Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(at(50))),
+        ..WebhookStatus::default()
+    };
+    let none = with(|_| ());
+    let (status, reason, _) = told(&known, Some(&none), None, at(100)).unwrap();
+    assert_eq!((status, reason), (Status::True, Reason::SignatureVerified));
+    let wrong = with(|facts| {
+        for _ in 0..3 {
+            facts.health.get_or_insert_default().rejected(at(90), true);
+        }
+    });
+    let (status, reason, message) = told(&known, Some(&wrong), None, at(100)).unwrap();
+    assert_eq!(
+        (status, reason),
+        (Status::Unknown, Reason::UnknownSignature)
+    );
+    assert!(message.contains("answered 503"), "{message}");
 }
