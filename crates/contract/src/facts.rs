@@ -184,8 +184,15 @@ impl Facts {
             (Some(one), Some(other)) => Some(one.merged(other)),
             (one, other) => one.or(other),
         };
+        let is_repeated = self.last_verified.is_some();
         self.health = match (self.health, other.health) {
-            (Some(one), Some(other)) => Some(one.merged(other)),
+            (Some(mut one), Some(mut other)) => {
+                if is_repeated {
+                    one.forget_before(&other);
+                    other.forget_before(&one);
+                }
+                Some(one.merged(other))
+            }
             (one, other) => one.or(other),
         };
         self

@@ -176,6 +176,15 @@ impl Health {
         self.sink_cause = Some(cause.to_owned());
     }
 
+    /// Forgets wrong signatures that were over before those at another receiver began. Nothing that came to this one
+    /// need have ended them. Only where Zoom is told to send again, as for [`rejected`](Self::rejected).
+    pub fn forget_before(&mut self, other: &Self) {
+        let later = other.wrong_signatures;
+        let is_noise =
+            |run: Run| !run.is_steady() && later.is_some_and(|later| run.is_over(later.since));
+        self.wrong_signatures = self.wrong_signatures.filter(|run| !is_noise(*run));
+    }
+
     /// What two receivers of one tenant know together. A right signature at one of them says that the secret
     /// is right, but does not end what goes wrong at the other.
     #[must_use]

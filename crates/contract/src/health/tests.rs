@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop")]
 
 use super::*;
+use crate::facts::Facts;
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
@@ -130,6 +131,37 @@ fn two_receivers_add_up() {
     assert_eq!(both.sink_cause.as_deref(), Some("second"));
     assert_eq!(both.unverified_removals.len(), 1);
     assert_eq!(both.unverified_removals[0].at, at(6));
+}
+
+/// Only a request to the same receiver ends what one has counted.
+#[test]
+fn strangers_of_two_days_at_two_receivers_are_not_zoom() {
+    let facts = |second: i64, verified: Option<i64>| {
+        let mut facts = Facts::default();
+        facts
+            .health
+            .get_or_insert_default()
+            .rejected(at(second), true);
+        facts.last_verified = verified.map(at);
+        facts
+    };
+    let run = |one: Facts, other: Facts| {
+        let both = one.clone().merged(other.clone());
+        assert_eq!(both, other.merged(one));
+        let run = both.health.unwrap().wrong_signatures.unwrap();
+        (run.count, run.is_steady())
+    };
+    let day = 24 * 3600;
+    assert_eq!(
+        run(facts(100, Some(50)), facts(100 + day, None)),
+        (1, false)
+    );
+    assert_eq!(
+        run(facts(100, Some(50)), facts(100 + 3600, None)),
+        (2, true)
+    );
+    // Zoom does not repeat what is answered 401.
+    assert_eq!(run(facts(100, None), facts(100 + day, None)), (2, true));
 }
 
 #[test]
