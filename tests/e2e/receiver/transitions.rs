@@ -101,7 +101,14 @@ async fn deletion(bed: Bed) -> anyhow::Result<()> {
     let ledger = traffic.stop().await;
     bed.delete("zoomintegrations", "acme").await?;
     until_waiting(&bed).await?;
-    ensure!(bed.find("statefulsets", RECEIVER).await?.is_some());
+    // Without Pods nothing is left to be asked, and what they stored is there.
+    let none = json!({"spec": {"replicas": 0}});
+    bed.patch("statefulsets", RECEIVER, &none).await?;
+    wait_for("the Pod is back", LIMIT, || async {
+        let set = bed.get("statefulsets", RECEIVER).await?;
+        Ok((set["spec"]["replicas"] == 1 && set["status"]["readyReplicas"] == 1).then_some(()))
+    })
+    .await?;
     buffered.back_end.up().await?;
     let account = buffered.back_end.has_all(&ledger).await?;
     println!("deleted: {ledger}; {account:?}");

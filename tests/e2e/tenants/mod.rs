@@ -142,6 +142,8 @@ async fn scenario(platform: &Bed, clinic: &Bed, school: &Bed) -> anyhow::Result<
     })
     .await?;
 
+    edited(platform, [clinic, school]).await?;
+
     // A namespace that is no longer allowed keeps what it needs to come back by itself.
     platform
         .change("acme", &json!({"allowedNamespaces": {"from": "Same"}}))
@@ -269,18 +271,47 @@ async fn routes(platform: &Bed) -> anyhow::Result<Vec<String>> {
 }
 
 /// The route of a tenant's connection, as the receiver reads it.
+/// Somebody edits the routes, or restores those of yesterday: without one tenant's, and with its account at another's.
+async fn edited(platform: &Bed, [mine, other]: [&Bed; 2]) -> anyhow::Result<()> {
+    let wanted = (
+        route_of(platform, mine).await?,
+        route_of(platform, other).await?,
+    );
+    let (secret, file) = secret_of_route(platform, mine).await?;
+    let name = text(&secret, "/metadata/name");
+    let gone = format!("{}.gone.json", other.namespace());
+    let mut wrong = wanted.1.clone();
+    wrong["accounts"] = wanted.0["accounts"].clone();
+    let wrong = k8s_openapi::ByteString(serde_json::to_vec(&wrong)?);
+    let data = [(file, Value::Null), (gone.clone(), json!(wrong))];
+    let data = json!({"data": data.into_iter().collect::<serde_json::Map<_, _>>()});
+    platform.patch("secrets", name, &data).await?;
+    wait_for("the routes are as they were", LIMIT, || async {
+        let Ok(mine) = route_of(platform, mine).await else {
+            return Ok(None);
+        };
+        let secret = platform.get("secrets", name).await?;
+        let is_right = mine == wanted.0 && secret["data"][&gone].is_null();
+        Ok((is_right && route_of(platform, other).await? == wanted.1).then_some(()))
+    })
+    .await
+}
+
 async fn route_of(platform: &Bed, tenant: &Bed) -> anyhow::Result<Value> {
+    let (secret, file) = secret_of_route(platform, tenant).await?;
+    Ok(serde_json::from_str(&key(&secret, &file))?)
+}
+
+/// The Secret with a tenant's route, and its key.
+async fn secret_of_route(platform: &Bed, tenant: &Bed) -> anyhow::Result<(Value, String)> {
     let secrets = platform
         .list("secrets", "zoom-operator.io/use=routes")
         .await?;
     let file = format!("{}.zoom.json", tenant.namespace());
     let found = secrets
-        .iter()
+        .into_iter()
         .find(|secret| !secret["data"][&file].is_null());
-    Ok(serde_json::from_str(&key(
-        found.context("no route")?,
-        &file,
-    ))?)
+    Ok((found.context("no route")?, file))
 }
 
 /// Whether no event is sent by this route.
