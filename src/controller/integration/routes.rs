@@ -1,6 +1,6 @@
 //! The routes of an integration's connections, as far as its own pass deals with them.
 
-use contract::receiver::routes::Connection;
+use contract::receiver::routes::{Connection, secret_name};
 use jiff::Timestamp;
 
 use super::model::Observed;
@@ -64,6 +64,20 @@ pub async fn sweep(
     let missed = routes.longest_missed(&key);
     let missed = missed.map(|since| schedule::later(since, GRACE));
     Ok([rests, missed].into_iter().flatten().min())
+}
+
+/// The Secrets with routes that somebody else changes again and again, as text for people.
+pub fn contested(context: &Context, integration: &ZoomIntegration, now: Timestamp) -> Vec<String> {
+    let key = Key::from(integration);
+    let shards = context.memory.routes.contested(&key, now);
+    let names = shards
+        .into_iter()
+        .map(|shard| secret_name(&key.name, shard));
+    names
+        .map(|name| {
+            format!("Secret {name} (routes of connections, which are repaired now and then)")
+        })
+        .collect()
 }
 
 /// Requests passes for the connections of which the receivers tell something new.

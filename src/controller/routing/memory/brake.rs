@@ -26,6 +26,19 @@ impl Routes {
             .filter(|until| now < *until)
     }
 
+    /// The Secrets that somebody else changes again and again.
+    #[must_use]
+    pub fn contested(&self, integration: &Key, now: Timestamp) -> Vec<usize> {
+        let repairs = self.repairs();
+        let lately = repairs
+            .iter()
+            .filter(|(_, last)| last.is_frequent() && last.counts_at(now));
+        let own = lately.filter(|((of, _), _)| of == integration);
+        let mut shards: Vec<usize> = own.map(|((_, shard), _)| *shard).collect();
+        shards.sort_unstable();
+        shards
+    }
+
     /// Records that routes of a Secret are repaired. Returns whether the next repair is the first that has to wait.
     #[must_use]
     pub fn repaired(&self, integration: &Key, shard: usize, now: Timestamp) -> bool {
@@ -55,6 +68,7 @@ mod tests {
         for second in 0..2 {
             assert!(!routes.repaired(&app, 3, at(second)));
             assert_eq!(routes.rests(&app, 3, at(second)), None);
+            assert!(routes.contested(&app, at(second)).is_empty());
         }
         assert!(routes.repaired(&app, 3, at(2)), "it is said");
         assert_eq!(routes.rests(&app, 3, at(3)), Some(at(122)));
@@ -62,7 +76,9 @@ mod tests {
         assert_eq!(routes.rests(&app, 3, at(122)), None);
         assert!(!routes.repaired(&app, 3, at(122)), "once");
         assert_eq!(routes.rests(&app, 3, at(123)), Some(at(242)));
-        // It has ended, and begins anew.
+        assert_eq!(routes.contested(&app, at(700)), vec![3_usize]);
+        assert!(routes.contested(&app, at(722)).is_empty(), "it has ended");
+        // It starts again.
         assert!(!routes.repaired(&app, 3, at(1000)));
         assert_eq!(routes.rests(&app, 3, at(1000)), None);
     }

@@ -255,6 +255,8 @@ async fn routes_that_somebody_changes_after_each_write_are_not_repaired_at_once_
     let context = &bench.rehearsal.context;
     let again = routes::sweep(context, &bench.integration).await.unwrap();
     assert!(again.is_some(), "it looks again later");
+    let told = routes::contested(context, &bench.integration, jiff::Timestamp::now());
+    assert!(told[0].contains(&bench.name()), "{told:?}");
 }
 
 #[tokio::test]
