@@ -1,6 +1,8 @@
 //! Removes the routes that nobody has any more: an integration's pass looks after them. A namespace that is no
 //! longer allowed keeps a blocked route for a while, so that a wrong label loses no event.
 
+use std::collections::BTreeMap;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use contract::receiver::routes::{Connection, Route, SHARDS, secret_name};
 use jiff::Timestamp;
@@ -78,7 +80,7 @@ pub async fn sweep(
     let key = Key::from(integration);
     let is_first = routes.all(&key).is_none();
     if is_first {
-        look(routes, reader, integration).await?;
+        look(routes, reader, writer, integration).await?;
     }
     let mut rests = None;
     for shard in routes.foreign(&key) {
@@ -87,12 +89,13 @@ pub async fn sweep(
             rests = [rests, Some(until)].into_iter().flatten().min();
             continue;
         }
-        let differing = look_again(routes, reader, writer, integration, shard).await?;
+        let (differing, had_strays) =
+            look_again(routes, reader, writer, integration, shard).await?;
         for connection in &differing {
             tracing::warn!(%connection, "somebody else changed the route");
             altered(connection);
         }
-        if !differing.is_empty() && routes.repaired(&key, shard, now) {
+        if (had_strays || !differing.is_empty()) && routes.repaired(&key, shard, now) {
             let secret = secret_name(&key.name, shard);
             tracing::warn!(
                 secret,
@@ -175,6 +178,7 @@ fn held(json: &[u8]) -> Option<String> {
 async fn look(
     routes: &Routes,
     reader: &Reader,
+    writer: &Writer,
     integration: &ZoomIntegration,
 ) -> Result<(), Error> {
     let secrets: Reads<Secret> = reader.beside(integration);
@@ -189,40 +193,74 @@ async fn look(
         .list(&ListParams::default().labels(&selector))
         .await?;
     let key = Key::from(integration);
-    let mut written = Vec::new();
+    let mut secrets = Vec::new();
     for shard in 0..SHARDS {
         let name = secret_name(&integration.name_any(), shard);
         let mut found = found.iter();
         let secret = found.find(|secret| secret.name_any() == name && owned(integration, *secret));
         if let Some(secret) = secret {
-            routes.read(&key, shard, secret.resource_version().as_deref());
-            written.extend(versions::routes(secret));
+            secrets.push((
+                shard,
+                tidy(writer, integration, secret.clone(), shard).await?,
+            ));
         }
+    }
+    let mut written = Vec::new();
+    for (shard, secret) in &secrets {
+        routes.read(&key, *shard, secret.resource_version().as_deref());
+        written.extend(versions::routes(secret));
     }
     routes.found(&key, &written);
     Ok(())
 }
 
+/// Removes the routes that belong into another Secret, and returns what is left.
+async fn tidy(
+    writer: &Writer,
+    integration: &ZoomIntegration,
+    secret: Secret,
+    shard: usize,
+) -> Result<Secret, Error> {
+    let strays = versions::strays(&secret, shard);
+    if strays.is_empty() {
+        return Ok(secret);
+    }
+    let name = secret.name_any();
+    tracing::warn!(
+        name,
+        ?strays,
+        "removes routes that belong into other Secrets"
+    );
+    let data: BTreeMap<_, Option<&str>> = strays.into_iter().map(|key| (key, None)).collect();
+    let secrets: Api<Secret> = writer.beside(integration)?;
+    let patch = Patch::Merge(json!({"data": data}));
+    let patched = secrets.patch(&name, &patch_parameters(), &patch).await;
+    patched.map_err(Error::from_write)
+}
+
 /// Reads one Secret again that somebody else has written. Returns the connections whose route is another one than
-/// was remembered.
+/// was remembered, and whether there were routes of other Secrets.
 async fn look_again(
     routes: &Routes,
     reader: &Reader,
     writer: &Writer,
     integration: &ZoomIntegration,
     shard: usize,
-) -> Result<Vec<Connection>, Error> {
+) -> Result<(Vec<Connection>, bool), Error> {
     let turn = routes.turn(writer, &Key::from(integration), shard).await;
     let secrets: Reads<Secret> = reader.beside(integration);
     let name = secret_name(&integration.name_any(), shard);
     let live = secrets.get_opt(&name).await?;
-    Ok(turn.looked(live.filter(|live| owned(integration, live)).as_ref()))
+    let Some(live) = live.filter(|live| owned(integration, live)) else {
+        return Ok((turn.looked(None), false));
+    };
+    let had_strays = !versions::strays(&live, shard).is_empty();
+    let live = tidy(writer, integration, live, shard).await?;
+    Ok((turn.looked(Some(&live)), had_strays))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use contract::receiver::{
         NatsMessageId, SinkFormat, SinkUrl,
         routes::{Destination, Private, RouteCredentials, RouteSink},

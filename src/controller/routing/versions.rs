@@ -72,6 +72,16 @@ pub fn routes(secret: &Secret) -> impl Iterator<Item = (Connection, &[u8])> {
         .filter_map(|(key, json)| Some((Connection::of_route_key(key)?, json.0.as_slice())))
 }
 
+/// The keys of routes that belong into another Secret than that with this number. Receivers would use them.
+pub fn strays(secret: &Secret, shard: usize) -> Vec<&str> {
+    let keys = secret.data.iter().flat_map(BTreeMap::keys);
+    keys.filter(|key| {
+        Connection::of_route_key(key).is_some_and(|connection| connection.shard() != shard)
+    })
+    .map(String::as_str)
+    .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

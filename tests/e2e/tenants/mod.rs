@@ -281,6 +281,7 @@ async fn edited(platform: &Bed, [mine, other]: [&Bed; 2]) -> anyhow::Result<()> 
     let name = text(&secret, "/metadata/name");
     let gone = format!("{}.gone.json", other.namespace());
     let mut wrong = wanted.1.clone();
+    wrong["connection"] = json!(format!("{}/gone", other.namespace()));
     wrong["accounts"] = wanted.0["accounts"].clone();
     let wrong = k8s_openapi::ByteString(serde_json::to_vec(&wrong)?);
     let data = [(file, Value::Null), (gone.clone(), json!(wrong))];

@@ -205,6 +205,39 @@ async fn a_restored_secret_gets_its_routes_again_and_own_writes_cost_nothing() {
     assert_eq!(bench.watch(relisted(Vec::new())).await, []);
 }
 
+/// Receivers read all Secrets, wherever a route belongs.
+#[tokio::test]
+async fn a_route_in_the_wrong_secret_is_removed() {
+    let bench = Bench::new().await;
+    let shard = bench.connection.shard();
+    let stray = (0..).map(|n| Connection::new("clinic-a", &format!("c{n}")).unwrap());
+    let stray = stray.into_iter().find(|one| one.shard() != shard).unwrap();
+    let restore = |version: &str| {
+        let mut secret = bench.rehearsal.object(&bench.path());
+        secret["metadata"]["resourceVersion"] = json!(version);
+        secret["data"][stray.route_key()] = json!("e30=");
+        bench.rehearsal.put(&bench.path(), secret);
+    };
+    bench.sweep().await;
+    bench.bring().await;
+    let own = bench.keys();
+    restore("70");
+    let due = bench.watch(vec![Event::Apply(bench.meta("70"))]).await;
+    assert_eq!(due, [Key::integration("platform", "app")]);
+    bench.sweep().await;
+    assert_eq!(bench.keys(), own);
+
+    // At a first look, too.
+    restore("80");
+    let found = json!({"apiVersion": "v1", "kind": "SecretList", "metadata": {},
+        "items": [bench.rehearsal.object(&bench.path())]});
+    bench.rehearsal.put(SECRETS, found);
+    let routes = &bench.rehearsal.context.memory.routes;
+    routes.forget(&Key::integration("platform", "app"));
+    bench.sweep().await;
+    assert_eq!(bench.keys(), own);
+}
+
 #[tokio::test]
 async fn an_own_write_that_changes_nothing_hides_nobody_elses() {
     let bench = Bench::new().await;
