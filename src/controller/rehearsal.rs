@@ -108,6 +108,19 @@ impl Rehearsal {
         *self.cluster.judge.lock().unwrap() = judge;
     }
 
+    /// Status, reason and message of a condition in the status of the object at `path` that was written last.
+    pub fn said(&self, path: &str, type_: &str) -> (String, String, String) {
+        let written = self.writes(&format!("PATCH {path}/status"));
+        let conditions = written.last().unwrap()["status"]["conditions"].clone();
+        let conditions = conditions.as_array().unwrap().clone();
+        let found = conditions
+            .iter()
+            .find(|condition| condition["type"] == type_);
+        let found = found.unwrap_or_else(|| panic!("{type_} is not in {conditions:?}"));
+        let text = |field: &str| found[field].as_str().unwrap().to_owned();
+        (text("status"), text("reason"), text("message"))
+    }
+
     /// The bodies of the writes whose method and path contain this, in their order.
     pub fn writes(&self, what: &str) -> Vec<Value> {
         let writes = self.cluster.writes.lock().unwrap();

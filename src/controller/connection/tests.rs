@@ -145,15 +145,7 @@ async fn watching(namespaces: &[&str], connection: &ZoomConnection, app: Value) 
 
 /// Status, reason and message of the condition that was written last.
 fn said(rehearsal: &Rehearsal, type_: &str) -> (String, String, String) {
-    let written = rehearsal.writes(&format!("PATCH {OWN}/status"));
-    let conditions = written.last().unwrap()["status"]["conditions"].clone();
-    let conditions = conditions.as_array().unwrap().clone();
-    let found = conditions
-        .iter()
-        .find(|condition| condition["type"] == type_);
-    let found = found.unwrap_or_else(|| panic!("{type_} is not in {conditions:?}"));
-    let text = |field: &str| found[field].as_str().unwrap().to_owned();
-    (text("status"), text("reason"), text("message"))
+    rehearsal.said(OWN, type_)
 }
 
 fn refreshed(rehearsal: &Rehearsal) -> bool {

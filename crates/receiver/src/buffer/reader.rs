@@ -16,7 +16,7 @@ pub const REREAD: Duration = Duration::from_secs(1);
 #[derive(Clone, Copy, Debug)]
 pub struct Stopped;
 
-/// What became of the wish to read an event.
+/// What came of an attempt to read an event.
 #[derive(Debug)]
 pub enum Found {
     /// Its record.
