@@ -90,12 +90,12 @@ struct Report {
     /// The results.
     #[arg(long)]
     results: PathBuf,
-    /// The page whose part between the markers is replaced.
+    /// The page.
     #[arg(long)]
     page: PathBuf,
-    /// The picture.
+    /// The part of the page that is replaced, and the name of its picture in the folder `images` beside the page.
     #[arg(long)]
-    picture: PathBuf,
+    part: String,
 }
 
 #[tokio::main]
@@ -108,7 +108,7 @@ async fn main() -> anyhow::Result<()> {
             let results = phases::all(&run).await?;
             std::fs::write(&run.results, serde_json::to_string_pretty(&results)? + "\n")?;
             if run.only.is_empty() {
-                println!("{}", page::markdown(&results));
+                println!("{}", page::markdown(&results, "fleet"));
             } else {
                 println!("{}", serde_json::to_string_pretty(&results)?);
             }
@@ -117,11 +117,11 @@ async fn main() -> anyhow::Result<()> {
             let text = std::fs::read_to_string(&report.results)
                 .with_context(|| report.results.display().to_string())?;
             let results: Results = serde_json::from_str(&text)?;
-            if let Some(folder) = report.picture.parent() {
-                std::fs::create_dir_all(folder)?;
-            }
-            std::fs::write(&report.picture, picture::svg(&results))?;
-            page::write(&results, &report.page)?;
+            let Report { page, part, .. } = report;
+            let pictures = page.with_file_name("images");
+            std::fs::create_dir_all(&pictures)?;
+            std::fs::write(pictures.join(format!("{part}.svg")), picture::svg(&results))?;
+            page::write(&results, &page, &part)?;
         }
     }
     Ok(())

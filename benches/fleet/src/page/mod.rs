@@ -1,4 +1,4 @@
-//! The results for people: the part of the page between its markers.
+//! The results for people: a part of the page between its markers.
 
 mod aims;
 mod slopes;
@@ -11,30 +11,31 @@ use anyhow::Context as _;
 
 use crate::results::Results;
 
-const BEGIN: &str = "<!-- fleet: begin -->";
-const END: &str = "<!-- fleet: end -->";
-
-/// Replaces what is between the markers of the page.
+/// Replaces what is between the two markers of a part of the page: `<!-- PART: begin -->` and `<!-- PART: end -->`. The
+/// picture is at `images/PART.svg`, as seen from the page.
 ///
 /// # Errors
-/// When the page cannot be read or written, or has no markers.
-pub fn write(results: &Results, page: &Path) -> anyhow::Result<()> {
+/// When the page cannot be read or written, or lacks a marker.
+pub fn write(results: &Results, page: &Path, part: &str) -> anyhow::Result<()> {
     let text = fs::read_to_string(page).with_context(|| page.display().to_string())?;
-    fs::write(page, replaced(&text, results)?)?;
+    fs::write(page, replaced(&text, results, part)?)?;
     Ok(())
 }
 
-fn replaced(page: &str, results: &Results) -> anyhow::Result<String> {
-    let (before, rest) = page.split_once(BEGIN).context("the page has no markers")?;
-    let (_, after) = rest
-        .split_once(END)
-        .context("the page has no second marker")?;
-    let middle = markdown(results);
-    Ok(format!("{before}{BEGIN}\n\n{middle}\n{END}{after}"))
+fn replaced(page: &str, results: &Results, part: &str) -> anyhow::Result<String> {
+    let [begin, end] = ["begin", "end"].map(|which| format!("<!-- {part}: {which} -->"));
+    let split = |text: &'_ str, at: &str| {
+        let (before, after) = text.split_once(at).with_context(|| format!("the page lacks {at}"))?;
+        anyhow::Ok((before.to_owned(), after.to_owned()))
+    };
+    let (before, rest) = split(page, &begin)?;
+    let (_, after) = split(&rest, &end)?;
+    let middle = markdown(results, part);
+    Ok(format!("{before}{begin}\n\n{middle}\n{end}{after}"))
 }
 
-/// The tables.
-pub fn markdown(results: &Results) -> String {
+/// The tables of a part.
+pub fn markdown(results: &Results, part: &str) -> String {
     let Results {
         finished,
         machine,
@@ -54,7 +55,7 @@ pub fn markdown(results: &Results) -> String {
         ),
         aims::summary(&aims),
         aims::table(&aims),
-        "![What a growing fleet costs](images/fleet.svg)\n".to_owned(),
+        format!("![What a growing fleet costs](images/{part}.svg)\n"),
         slopes::table(results),
         slopes::requests(results),
         slopes::dividing(results),

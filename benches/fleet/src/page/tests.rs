@@ -93,7 +93,7 @@ fn good() -> Results {
 
 #[test]
 fn a_run_that_met_everything_says_so() {
-    let text = markdown(&good());
+    let text = markdown(&good(), "fleet");
     assert!(text.contains("All 23 aims were met."), "{text}");
     assert!(!text.contains("missed"), "{text}");
     assert!(!text.contains("NaN") && !text.contains("inf"), "{text}");
@@ -105,7 +105,7 @@ fn what_was_missed_is_named_and_nothing_else() {
     results.steps[2].seconds = 60.0;
     results.leader.twice = 1;
     results.receivers.at_a_time = 6;
-    let text = markdown(&results);
+    let text = markdown(&results, "fleet");
     let summary = text
         .lines()
         .find(|line| line.starts_with("**Missed"))
@@ -123,14 +123,14 @@ fn what_was_not_measured_is_left_out() {
         receivers: Receivers::default(),
         ..good()
     };
-    let text = markdown(&results);
+    let text = markdown(&results, "fleet");
     assert!(text.contains("All 19 aims were met."), "{text}");
     assert!(!text.contains("| receivers:"), "{text}");
 }
 
 #[test]
 fn the_slope_of_each_step_is_its_own() {
-    let text = markdown(&good());
+    let text = markdown(&good(), "fleet");
     assert!(
         text.contains("| 100 | 10.00 ms | 2.00 ms | 2.00 | 12.0 MiB | 20.5 KiB |"),
         "{text}"
@@ -154,7 +154,7 @@ fn the_slope_of_each_step_is_its_own() {
 fn more_than_ten_times_the_cost_for_ten_times_the_objects_is_missed() {
     let mut results = good();
     results.steps[2].cpu = 1.5;
-    let text = markdown(&results);
+    let text = markdown(&results, "fleet");
     assert!(
         text.contains(
             "| ten times the objects: CPU time | 0.20 s and 2.50 s | 12.50 | 10 | missed |"
@@ -164,22 +164,43 @@ fn more_than_ten_times_the_cost_for_ten_times_the_objects_is_missed() {
 }
 
 #[test]
-fn only_what_is_between_the_markers_is_replaced() -> anyhow::Result<()> {
-    let page = format!("before\n{BEGIN}\nold\n{END}\nafter\n");
-    let page = replaced(&page, &good())?;
+fn only_what_is_between_the_markers_of_the_part_is_replaced() -> anyhow::Result<()> {
+    let other = "<!-- large-fleet: begin -->\nother\n<!-- large-fleet: end -->\n";
+    let page = format!("before\n<!-- fleet: begin -->\nold\n<!-- fleet: end -->\nafter\n{other}");
+    let page = replaced(&page, &good(), "fleet")?;
     assert!(page.starts_with("before\n<!-- fleet: begin -->\n\nMeasured "));
-    assert!(page.ends_with("\n<!-- fleet: end -->\nafter\n"), "{page}");
+    assert!(
+        page.ends_with(&format!("\n<!-- fleet: end -->\nafter\n{other}")),
+        "{page}"
+    );
     assert!(!page.contains("old"));
-    assert_eq!(replaced(&page, &good())?, page);
-    assert!(replaced("no markers", &good()).is_err());
-    assert!(replaced(BEGIN, &good()).is_err());
+    assert!(page.contains("(images/fleet.svg)"), "{page}");
+    assert_eq!(replaced(&page, &good(), "fleet")?, page);
+    let page = replaced(&page, &good(), "large-fleet")?;
+    assert!(!page.contains("other"), "{page}");
+    assert!(page.contains("(images/large-fleet.svg)"), "{page}");
     Ok(())
 }
 
 #[test]
-fn the_page_of_the_documentation_has_the_markers() -> anyhow::Result<()> {
+fn a_page_that_lacks_a_marker_is_refused_with_the_marker() {
+    for (page, lacks) in [
+        ("no markers", "<!-- fleet: begin -->"),
+        ("<!-- fleet: begin -->", "<!-- fleet: end -->"),
+        ("<!-- fleet: end --><!-- fleet: begin -->", "<!-- fleet: end -->"),
+    ] {
+        let refused = replaced(page, &good(), "fleet").expect_err(page);
+        assert_eq!(refused.to_string(), format!("the page lacks {lacks}"));
+    }
+}
+
+#[test]
+fn the_page_of_the_documentation_has_the_markers_of_both_parts() -> anyhow::Result<()> {
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/benchmarks.md");
-    replaced(&fs::read_to_string(page)?, &good())?;
+    let page = fs::read_to_string(page)?;
+    for part in ["fleet", "large-fleet"] {
+        replaced(&page, &good(), part)?;
+    }
     Ok(())
 }
 
