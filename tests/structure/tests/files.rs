@@ -14,7 +14,6 @@ const LONGER: &[(&str, &str)] = &[
     ("src/controller/connection/status.rs", "not split yet"),
     ("src/controller/index/fleet.rs", "not split yet"),
     ("src/controller/index/tests.rs", "not split yet"),
-    ("src/controller/routing/decide.rs", "not split yet"),
     ("crates/receiver/src/buffer/writer.rs", "not split yet"),
     ("crates/receiver/src/envelope.rs", "not split yet"),
     ("crates/receiver/src/routes.rs", "not split yet"),
