@@ -3,11 +3,15 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::controller::{
-    connection::subject::{Holder, Shared},
-    credentials::{Credentials, Problem, ProblemKind},
-    published::Exactly,
-    token_secret::Stored,
+use crate::{
+    api::{condition::Type, reason::Reason},
+    controller::{
+        connection::subject::{Holder, Shared},
+        credentials::{Credentials, Problem, ProblemKind},
+        grants::secret::GrantSecret,
+        published::Exactly,
+        token_secret::Stored,
+    },
 };
 use grant::{Access, Client, Credential, Grant, Lost};
 use zoom::Identity;
