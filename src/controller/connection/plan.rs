@@ -302,7 +302,5 @@ fn remove_old_token(view: &AppView<'_>) -> Option<Step> {
     has_new.then_some(Step::RemoveOldToken(old))
 }
 
-// === Imports ===
-
 #[cfg(test)]
 mod tests;

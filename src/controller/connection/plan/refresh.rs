@@ -35,6 +35,23 @@ pub struct Signals {
     pub requested: Option<Timestamp>,
 }
 
+/// What a decision is based on.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// The grant.
+    pub kept: &'a StoredGrant,
+    /// The connection's uid: it spreads refreshes.
+    pub uid: &'a str,
+    /// What the last attempt failed with.
+    pub last_failure: Option<&'a TokenFailure>,
+    /// The present version of the credentials.
+    pub credentials_version: &'a str,
+    /// On whose behalf the grant is spent.
+    pub client: &'a Client,
+    /// What people have said about the grant.
+    pub signals: Signals,
+}
+
 /// When to replace an access token.
 #[must_use]
 pub fn refresh_at(kept: &StoredGrant, uid: &str) -> Option<Timestamp> {
@@ -89,19 +106,12 @@ pub fn second_after(told: Timestamp) -> Timestamp {
     schedule::later(told, Duration::from_secs(1))
 }
 
-/// Decides whether a grant is spent at `now` on behalf of `client`.
+/// Decides whether a grant is spent at `now`.
 #[must_use]
-pub fn decide(
-    kept: &StoredGrant,
-    uid: &str,
-    last: Option<&TokenFailure>,
-    credentials_version: &str,
-    client: &Client,
-    signals: Signals,
-    now: Timestamp,
-) -> Refresh {
+pub fn decide(input: Input<'_>, now: Timestamp) -> Refresh {
+    let Input { kept, signals, .. } = input;
     let grant = &kept.grant;
-    if grant.standing(client) != Standing::Usable {
+    if grant.standing(input.client) != Standing::Usable {
         return Refresh::Keep;
     }
     let issued = grant.access.as_ref().map(|access| access.issued_at);
@@ -113,13 +123,17 @@ pub fn decide(
     // credentials than the present ones.
     let due = grant.intent.is_some()
         || grant.loss.is_some()
-        || refresh_at(kept, uid).is_none_or(|at| now >= at)
+        || refresh_at(kept, input.uid).is_none_or(|at| now >= at)
         || schedule::is_ahead(issued, now)
         || asked.is_some_and(|at| now >= at);
     if !due {
         return asked.map_or(Refresh::Keep, Refresh::Wait);
     }
-    match last.and_then(|last| failure::asks_at(last, credentials_version, signals.requested)) {
+    let version = input.credentials_version;
+    let again = input
+        .last_failure
+        .and_then(|last| failure::asks_at(last, version, signals.requested));
+    match again {
         Some(time) if time > now => Refresh::Wait(time),
         _ => Refresh::Now,
     }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{
     consent::check,
     import::{due, imported_id, was_spent},
-    refresh::{Signals, decide},
+    refresh::{Input, Signals, decide},
     *,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -73,106 +73,64 @@ fn failed(retry_at: i64) -> TokenFailure {
     .unwrap()
 }
 
+/// Nothing failed, and nobody said anything.
+fn input<'a>(kept: &'a StoredGrant, client: &'a Client) -> Input<'a> {
+    Input {
+        kept,
+        uid: "u",
+        last_failure: None,
+        credentials_version: "v",
+        client,
+        signals: Signals::default(),
+    }
+}
+
+fn decided(kept: &StoredGrant, now: i64) -> Refresh {
+    decide(input(kept, &client()), at(now))
+}
+
+/// The same, after people said something.
+fn signalled(kept: &StoredGrant, signals: Signals, now: i64) -> Refresh {
+    let client = client();
+    let said = Input {
+        signals,
+        ..input(kept, &client)
+    };
+    decide(said, at(now))
+}
+
 #[test]
 fn a_token_is_replaced_in_time_and_not_before() {
     let token = kept(Some((0, 3600)));
-    assert_eq!(
-        decide(
-            &token,
-            "u",
-            None,
-            "v",
-            &client(),
-            Signals::default(),
-            at(2500)
-        ),
-        Refresh::Keep
-    );
-    assert_eq!(
-        decide(
-            &token,
-            "u",
-            None,
-            "v",
-            &client(),
-            Signals::default(),
-            at(2900)
-        ),
-        Refresh::Now
-    );
-    assert_eq!(
-        decide(
-            &kept(None),
-            "u",
-            None,
-            "v",
-            &client(),
-            Signals::default(),
-            at(0)
-        ),
-        Refresh::Now
-    );
+    assert_eq!(decided(&token, 2500), Refresh::Keep);
+    assert_eq!(decided(&token, 2900), Refresh::Now);
+    assert_eq!(decided(&kept(None), 0), Refresh::Now);
 }
 
 /// A clock that was ahead when the token came, and was set back.
 #[test]
 fn a_token_from_the_future_is_replaced_at_once() {
-    let decided = |issued| {
-        let token = kept(Some((issued, issued + 3600)));
-        decide(
-            &token,
-            "u",
-            None,
-            "v",
-            &client(),
-            Signals::default(),
-            at(100),
-        )
-    };
-    assert_eq!(decided(160), Refresh::Keep, "clocks differ");
-    assert_eq!(decided(161), Refresh::Now);
+    let issued = |at| decided(&kept(Some((at, at + 3600))), 100);
+    assert_eq!(issued(160), Refresh::Keep, "clocks differ");
+    assert_eq!(issued(161), Refresh::Now);
 }
 
 #[test]
 fn a_failure_delays_the_next_attempt_and_other_credentials_hasten_it() {
     let token = kept(Some((0, 3600)));
     let failure = failed(4000);
-    assert_eq!(
-        decide(
-            &token,
-            "u",
-            Some(&failure),
-            "v",
-            &client(),
-            Signals::default(),
-            at(3000)
-        ),
-        Refresh::Wait(at(4000))
-    );
-    assert_eq!(
-        decide(
-            &token,
-            "u",
-            Some(&failure),
-            "w",
-            &client(),
-            Signals::default(),
-            at(3000)
-        ),
-        Refresh::Now
-    );
-    assert_eq!(
-        decide(
-            &token,
-            "u",
-            Some(&failure),
-            "v",
-            &client(),
-            Signals::default(),
-            at(4000)
-        ),
-        Refresh::Now
-    );
+    let attempt = |credentials_version, now| {
+        let client = client();
+        let failed = Input {
+            last_failure: Some(&failure),
+            credentials_version,
+            ..input(&token, &client)
+        };
+        decide(failed, at(now))
+    };
+    assert_eq!(attempt("v", 3000), Refresh::Wait(at(4000)));
+    assert_eq!(attempt("w", 3000), Refresh::Now);
+    assert_eq!(attempt("v", 4000), Refresh::Now);
 }
 
 #[test]
@@ -187,10 +145,7 @@ fn an_attempt_on_record_is_made_good_at_once() {
         attempt: 1,
         begun: at(1),
     });
-    assert_eq!(
-        decide(&token, "u", None, "v", &client(), Signals::default(), at(2)),
-        Refresh::Now
-    );
+    assert_eq!(decided(&token, 2), Refresh::Now);
 }
 
 #[test]
@@ -201,7 +156,7 @@ fn a_removal_is_checked_by_a_token_request_and_not_again() {
             removed: Some(at(removed)),
             ..Signals::default()
         };
-        decide(&token, "u", None, "v", &client(), signals, at(200))
+        signalled(&token, signals, 200)
     };
     assert_eq!(seen(150), Refresh::Now);
     assert_eq!(seen(100), Refresh::Now);
@@ -220,7 +175,7 @@ fn a_removal_in_the_second_of_the_token_is_checked_once() {
             removed: Some(at(100)),
             ..Signals::default()
         };
-        decide(&token, "u", None, "v", &client(), signals, at(now))
+        signalled(&token, signals, now)
     };
     assert_eq!(decided(100_400, 100), Refresh::Wait(at(101)));
     assert_eq!(decided(100_400, 101), Refresh::Now);
@@ -236,7 +191,7 @@ fn a_claimed_removal_is_one_question_in_ten_minutes() {
             claimed: Some(at(claimed)),
             ..Signals::default()
         };
-        decide(&token, "u", None, "v", &client(), said, at(now))
+        signalled(&token, said, now)
     };
     assert_eq!(decided(150, 200), Refresh::Wait(at(700)));
     assert_eq!(decided(699, 699), Refresh::Wait(at(700)));
@@ -264,7 +219,7 @@ fn a_requested_refresh_is_made_once_and_at_most_once_a_minute() {
             requested: Some(at(requested)),
             ..Signals::default()
         };
-        decide(&token, "u", None, "v", &client(), signals, at(now))
+        signalled(&token, signals, now)
     };
     assert_eq!(decided(100, 500), Refresh::Keep);
     assert_eq!(decided(101, 120), Refresh::Wait(at(160)));
@@ -274,24 +229,13 @@ fn a_requested_refresh_is_made_once_and_at_most_once_a_minute() {
 
 #[test]
 fn a_lost_grant_is_spent_only_with_other_credentials() {
-    let now = |kept: &StoredGrant| {
-        decide(
-            kept,
-            "u",
-            None,
-            "v",
-            &client(),
-            Signals::default(),
-            at(9999),
-        )
-    };
     let wrong = Client::new("other", &"secret".to_owned().into());
     for (refused_by, wanted) in [(&client(), Refresh::Keep), (&wrong, Refresh::Now)] {
         let mut token = kept(Some((0, 3600)));
         token.grant = token.grant.refused(Lost::GrantLost, refused_by, at(10));
-        assert_eq!(now(&token), wanted);
+        assert_eq!(decided(&token, 9999), wanted);
         token.grant = token.grant.erased(Lost::GrantLost);
-        assert_eq!(now(&token), Refresh::Keep);
+        assert_eq!(decided(&token, 9999), Refresh::Keep);
     }
 }
 
@@ -304,16 +248,7 @@ fn nothing_is_sent_with_the_credentials_of_another_app() {
         (None, Refresh::Now),
     ] {
         token.grant.client_id = known.map(Into::into);
-        let now = decide(
-            &token,
-            "u",
-            None,
-            "v",
-            &client(),
-            Signals::default(),
-            at(9999),
-        );
-        assert_eq!(now, wanted, "{known:?}");
+        assert_eq!(decided(&token, 9999), wanted, "{known:?}");
     }
 }
 

@@ -123,19 +123,18 @@ impl AppView<'_> {
         let Some(kept) = self.own_grant() else {
             return Refresh::Keep;
         };
-        let last = self.situation().failure.as_ref();
-        refresh::decide(
+        let input = refresh::Input {
             kept,
-            &self.view.connection.uid().unwrap_or_default(),
-            last,
-            self.observed().credentials_version(),
-            &client_of(self.app),
-            refresh::Signals {
+            uid: &self.view.connection.uid().unwrap_or_default(),
+            last_failure: self.situation().failure.as_ref(),
+            credentials_version: self.observed().credentials_version(),
+            client: &client_of(self.app),
+            signals: refresh::Signals {
                 removed: self.observed().removed_at,
                 claimed: self.observed().claimed_at,
                 requested: failure::requested_at(self.view.connection),
             },
-            self.view.now,
-        )
+        };
+        refresh::decide(input, self.view.now)
     }
 }
