@@ -63,10 +63,7 @@ fn with(consents: Vec<Consent>, grant: GrantSecret) -> Situation {
 
 /// Which step, of which consent.
 fn chosen(now: &Situation, told: &ZoomConnection, second: i64) -> Option<(String, String)> {
-    let rules = Rules {
-        sealed_grant: Duration::from_secs(1000),
-    };
-    let step = next(told, now, rules, at(second))?;
+    let step = next(told, now, RULES, at(second))?;
     let name = step.consent().unwrap_or_default();
     let name = name.trim_start_matches("zoom-consent-").to_owned();
     let kind = match &step {
@@ -117,10 +114,7 @@ fn while_the_last_one_waits_those_before_it_rest() {
     now.consent = waits(&now.observed.consents[1], Reason::RateLimited, 1000);
     assert_eq!(step_of(&now, 999), None);
     assert_eq!(step_of(&now, 1000), is("Ask", "a"));
-    let rules = Rules {
-        sealed_grant: Duration::ZERO,
-    };
-    let again = |now: &Situation, second| look_again(&connection(), now, rules, at(second));
+    let again = |now: &Situation, second| look_again(&connection(), now, RULES, at(second));
     assert_eq!(again(&now, 300), Some(at(1000)));
     // But a code expires.
     now.observed.consents[0] = named("a", 100, false);
@@ -143,10 +137,7 @@ fn what_a_consents_own_secret_says_of_its_wait_counts_too() {
     let now = with(vec![first], GrantSecret::Absent);
     assert_eq!(step_of(&now, 999), None);
     assert_eq!(step_of(&now, 1000), is("Ask", "a"));
-    let rules = Rules {
-        sealed_grant: Duration::ZERO,
-    };
-    let again = look_again(&connection(), &now, rules, at(300));
+    let again = look_again(&connection(), &now, RULES, at(300));
     assert_eq!(again, Some(at(1000)));
 }
 
@@ -207,10 +198,7 @@ fn a_grant_of_the_wrong_person_binds_nobody() {
     let mut connection = connection();
     connection.spec.subject =
         serde_json::from_value(json!({"email": "right@example.com"})).unwrap();
-    let rules = Rules {
-        sealed_grant: Duration::from_secs(1000),
-    };
-    let step = next(&connection, &now, rules, at(250));
+    let step = next(&connection, &now, RULES, at(250));
     assert!(
         matches!(&step, Some(Step::Store(_, Purpose::Adopted))),
         "{step:?}"
@@ -279,10 +267,7 @@ fn what_was_imported_before_a_new_consent_is_not_imported_over_it() {
             ),
             ..Stored::default()
         });
-        let rules = Rules {
-            sealed_grant: Duration::ZERO,
-        };
-        let step = next(&connection(), &now, rules, at(250));
+        let step = next(&connection(), &now, RULES, at(250));
         let Some(Step::Store(stored, Purpose::Adopted)) = step else {
             panic!("{step:?}");
         };
