@@ -6,6 +6,7 @@ use std::{
     io,
     path::Path,
     sync::{
+        Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc,
     },
@@ -22,8 +23,9 @@ use super::*;
 use crate::{
     body::Budget,
     buffer::{
-        command::Append,
+        command::{Append, Settle},
         dead::{DeadLetter, Reason},
+        record,
     },
     dedupe::{ClaimResult, PendingOutcome},
     event::{Event, ZoomHeaders},
