@@ -11,3 +11,23 @@ pub fn is_valid(name: &str) -> bool {
             .bytes()
             .all(|symbol| symbol.is_ascii_alphanumeric() || matches!(symbol, b'.' | b'_' | b'-'))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_bounded() {
+        for name in [
+            "meeting.ended",
+            "app_deauthorized",
+            "a-B.9",
+            &"n".repeat(128),
+        ] {
+            assert!(is_valid(name), "{name}");
+        }
+        for name in ["", "a b", "a\nb", "é", "a/b", &"n".repeat(129)] {
+            assert!(!is_valid(name), "{name}");
+        }
+    }
+}
