@@ -66,33 +66,20 @@ impl Index {
 #[cfg(test)]
 mod tests {
     use futures::FutureExt as _;
-    use kube::core::DeserializeGuard;
     use serde_json::json;
 
     use super::*;
     use crate::{
         api::v1alpha1::ZoomIntegration,
-        controller::{index::Guarded, key::Kind},
+        controller::{
+            index::{Guarded, fixture::with_gateway},
+            key::Kind,
+        },
     };
 
     fn integration(name: &str, version: u32, is_exposed: bool) -> Guarded<ZoomIntegration> {
         let gateway = is_exposed.then(|| json!({"parentRefs": [{"name": "public"}]}));
-        let object = serde_json::from_value(json!({
-            "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomIntegration",
-            "metadata": {
-                "name": name, "namespace": "clinics", "uid": name,
-                "resourceVersion": version.to_string(),
-            },
-            "spec": {
-                "app": {"kind": "ServerToServer"}, "credentials": {"secretRef": {"name": "zoom"}},
-                "scopes": {"required": []},
-                "webhook": {
-                    "sink": {"http": {"url": "https://sink"}},
-                    "endpoint": {"host": "hooks.example.com", "gateway": gateway},
-                },
-            },
-        }));
-        DeserializeGuard(Ok(object.unwrap()))
+        with_gateway(name, version, &json!(gateway))
     }
 
     #[test]

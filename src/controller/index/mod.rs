@@ -76,4 +76,6 @@ pub use self::totals::Totals;
 #[cfg(test)]
 mod cost;
 #[cfg(test)]
+pub mod fixture;
+#[cfg(test)]
 mod tests;

@@ -168,44 +168,46 @@ mod tests {
 
     use futures::{FutureExt as _, stream};
     use kube::core::DeserializeGuard;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
-    use crate::{
-        api::v1alpha1::ZoomIntegration,
-        controller::{index::Guarded, integration::resources::HTTPRoute, queue::Limits},
+    use crate::controller::{
+        index::{Guarded, fixture::with_gateway},
+        integration::resources::HTTPRoute,
+        queue::Limits,
     };
 
-    fn exposed(version: u32, gateway: &Value) -> Guarded<ZoomIntegration> {
-        let object = serde_json::from_value(json!({
-            "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomIntegration",
-            "metadata": {
-                "name": "app", "namespace": "clinics", "uid": "app",
-                "resourceVersion": version.to_string(),
-            },
-            "spec": {
-                "app": {"kind": "ServerToServer"}, "credentials": {"secretRef": {"name": "zoom"}},
-                "scopes": {"required": []},
-                "webhook": {
-                    "sink": {"http": {"url": "https://sink"}},
-                    "endpoint": {"host": "hooks.example.com", "gateway": gateway},
-                },
-            },
-        }));
-        DeserializeGuard(Ok(object.unwrap()))
+    /// A watch of all namespaces.
+    struct Watching {
+        index: Index,
+        requeue: Requeue,
+        outage: Outage,
+    }
+
+    impl Watching {
+        fn new(outage: Outage) -> Self {
+            Self {
+                index: Index::default(),
+                requeue: Requeue::new(Limits::new(36)),
+                outage,
+            }
+        }
+
+        fn follower(&self) -> Follower<'_> {
+            Follower {
+                index: &self.index,
+                requeue: &self.requeue,
+                outage: &self.outage,
+                namespace: None,
+            }
+        }
     }
 
     /// A cluster without the Gateway API.
     #[tokio::test(start_paused = true)]
     async fn a_kind_that_is_not_defined_is_looked_for_only_while_somebody_wants_it() {
-        let (index, outage) = (Index::default(), Outage::optional());
-        let requeue = Requeue::new(Limits::new(36));
-        let follower = Follower {
-            index: &index,
-            requeue: &requeue,
-            outage: &outage,
-            namespace: None,
-        };
+        let watching = Watching::new(Outage::optional());
+        let (index, follower) = (&watching.index, watching.follower());
         let looks = Cell::new(0);
         let events = stream::repeat_with(|| {
             looks.set(looks.get() + 1);
@@ -221,14 +223,15 @@ mod tests {
             looks.get() - before
         };
         assert_eq!(within(24 * 3600).await, 1, "once at the start");
-        index.apply(exposed(1, &json!({"parentRefs": [{"name": "public"}]})));
+        let gateway = json!({"parentRefs": [{"name": "public"}]});
+        index.apply(with_gateway("app", 1, &gateway));
         assert_eq!(within(1).await, 1, "at once");
         let often = within(600).await;
         assert!(
             (16..=30).contains(&often),
             "about every 30 seconds: {often}"
         );
-        index.apply(exposed(2, &json!(null)));
+        index.apply(with_gateway("app", 2, &json!(null)));
         assert!(within(60).await <= 1);
         assert_eq!(within(24 * 3600).await, 0);
     }
@@ -248,16 +251,9 @@ mod tests {
             }));
             DeserializeGuard(Ok(object.unwrap()))
         };
-        let (index, outage) = (Index::default(), Outage::new(None));
-        let requeue = Requeue::new(Limits::new(36));
-        let follower = Follower {
-            index: &index,
-            requeue: &requeue,
-            outage: &outage,
-            namespace: None,
-        };
+        let watching = Watching::new(Outage::new(None));
         let due = || {
-            let passes = std::iter::from_fn(|| requeue.next().now_or_never());
+            let passes = std::iter::from_fn(|| watching.requeue.next().now_or_never());
             let mut names: Vec<String> = passes.map(|key| key.name.to_string()).collect();
             names.sort_unstable();
             names.join(" ")
@@ -284,7 +280,7 @@ mod tests {
         };
         let events = list(first.into()).chain(list(again.into()));
         let events = stream::iter(events).then(a_second_later);
-        follower.follow(events, |_| {}).await;
+        watching.follower().follow(events, |_| {}).await;
         served.borrow_mut().retain(|names| !names.is_empty());
         // What a later list tells is news.
         assert_eq!(*served.borrow(), ["new", "known", "app late"]);
@@ -303,14 +299,8 @@ mod tests {
             }));
             DeserializeGuard(Ok(object.unwrap()))
         };
-        let (index, outage) = (Index::default(), Outage::new(None));
-        let requeue = Requeue::new(Limits::new(36));
-        let follower = Follower {
-            index: &index,
-            requeue: &requeue,
-            outage: &outage,
-            namespace: None,
-        };
+        let watching = Watching::new(Outage::new(None));
+        let (requeue, follower) = (&watching.requeue, watching.follower());
         let key = Key::connection("clinics", "ada");
         let follow = async |events: Vec<Event<Guarded<ZoomConnection>>>| {
             let events = stream::iter(events.into_iter().map(Ok));
