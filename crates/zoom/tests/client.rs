@@ -267,7 +267,7 @@ async fn a_reply_that_came_during_a_sleep_is_read() {
         }
         read.send(()).unwrap();
         // The other thread sleeps by then.
-        std::thread::sleep(Duration::from_millis(500));
+        std::thread::sleep(Duration::from_millis(200));
         let body = r#"{"access_token":"a","token_type":"bearer","refresh_token":"next","expires_in":3600,"scope":"s"}"#;
         let length = body.len();
         let head = format!(
@@ -280,7 +280,7 @@ async fn a_reply_that_came_during_a_sleep_is_read() {
         oauth.parse().unwrap(),
         "http://api.zoom.test".parse().unwrap(),
     );
-    let client = Client::with_timeout(endpoints, Duration::from_secs(5)).unwrap();
+    let client = Client::with_timeout(endpoints, Duration::from_secs(1)).unwrap();
     let app = App {
         client_id: "id".into(),
         client_secret: "secret".to_owned().into(),
@@ -288,7 +288,7 @@ async fn a_reply_that_came_during_a_sleep_is_read() {
     let token = "spent".to_owned().into();
     let sleep = async {
         is_read.await.unwrap();
-        std::thread::sleep(Duration::from_secs(6));
+        std::thread::sleep(Duration::from_millis(1500));
     };
     let (answer, ()) = tokio::join!(client.refresh_token(&app, &token, Timestamp::now()), sleep);
     assert_eq!(answer.unwrap().refresh.expose_secret(), "next");
