@@ -120,7 +120,7 @@ mod tests {
         assert!(shutdown.is_requested());
     }
 
-    #[tokio::test(flavor = "current_thread")]
+    #[tokio::test(start_paused = true)]
     async fn work_is_bounded_only_after_the_request() {
         let (trigger, shutdown) = channel();
         let brief = Duration::from_millis(1);
