@@ -14,6 +14,8 @@ pub struct Versions {
     known: Option<String>,
     /// The newest that the watch reported.
     heard: Option<String>,
+    /// How many versions the watch reported that were new.
+    news: u64,
     /// Whether a write is under way. The watch may be faster than its answer.
     is_changing: bool,
 }
@@ -32,7 +34,14 @@ impl Versions {
     pub fn hear(&mut self, version: Option<&str>) {
         if is_newer(version, self.heard.as_deref()) {
             self.heard = version.map(Into::into);
+            self.news += 1;
         }
+    }
+
+    /// A number that changes with each new version that the watch reports.
+    #[must_use]
+    pub fn news(&self) -> u64 {
+        self.news
     }
 
     /// There is no such Secret.

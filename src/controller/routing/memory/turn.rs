@@ -10,14 +10,16 @@ use sha2::{Digest as _, Sha256};
 use super::{Content, Routes, TURNS, Written};
 use crate::controller::{key::Key, routing::versions, writer::Writer};
 
-/// The right to change one of an integration's Secrets, for as long as this is held. If somebody else has changed
-/// it meanwhile, the integration gets a pass.
+/// The right to change one of an integration's Secrets, for as long as this is held. If somebody else changes it
+/// meanwhile, the integration gets a pass.
 #[must_use]
 pub struct Turn<'a> {
     routes: &'a Routes,
     writer: &'a Writer,
     integration: Key,
     shard: usize,
+    /// What the watch had reported when this began.
+    news: u64,
     _lock: tokio::sync::MutexGuard<'a, ()>,
 }
 
@@ -37,11 +39,13 @@ impl Routes {
         let mut known = self.lock();
         let known = known.entry(integration.clone()).or_default();
         known.secrets[shard].change(true);
+        let news = known.secrets[shard].news();
         Turn {
             routes: self,
             writer,
             integration: integration.clone(),
             shard,
+            news,
             _lock: lock,
         }
     }
@@ -96,8 +100,10 @@ impl Drop for Turn<'_> {
         let Some(known) = known.get_mut(&self.integration) else {
             return;
         };
-        known.secrets[self.shard].change(false);
-        if known.is_complete && known.secrets[self.shard].are_foreign() {
+        let versions = &mut known.secrets[self.shard];
+        versions.change(false);
+        // What was reported before has led to a pass already, which may have failed or wait.
+        if known.is_complete && versions.are_foreign() && versions.news() != self.news {
             self.writer.again(self.integration.clone());
         }
     }

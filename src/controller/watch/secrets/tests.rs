@@ -1,5 +1,7 @@
 //! Somebody else writes over a Secret with routes.
 
+mod passes;
+
 use axum::http::Method;
 use contract::receiver::routes::{Connection, Route, secret_name};
 use futures::{FutureExt as _, stream};
@@ -128,6 +130,28 @@ impl Bench {
         assert_eq!(written.unwrap(), Written::Done);
     }
 
+    /// A connection that is gone, whose route belongs to this Secret.
+    fn gone(&self, is_wanted: impl Fn(usize) -> bool) -> Connection {
+        let all = (0..).map(|n| Connection::new("clinic-a", &format!("c{n}")).unwrap());
+        all.into_iter().find(|one| is_wanted(one.shard())).unwrap()
+    }
+
+    /// Somebody else changes the Secret with the connection's route.
+    fn alter(&self, version: &str, change: impl FnOnce(&mut Value)) {
+        let mut secret = self.rehearsal.object(&self.path());
+        secret["metadata"]["resourceVersion"] = json!(version);
+        change(&mut secret);
+        self.rehearsal.put(&self.path(), secret);
+    }
+
+    /// Somebody puts a route of another Secret into it.
+    fn restore_stray(&self, version: &str) {
+        let stray = self.gone(|shard| shard != self.connection.shard());
+        self.alter(version, |secret| {
+            secret["data"][stray.route_key()] = json!("e30=");
+        });
+    }
+
     fn version(&self) -> String {
         let secret = self.rehearsal.object(&self.path());
         let version = secret["metadata"]["resourceVersion"].as_str();
@@ -163,13 +187,11 @@ async fn a_restored_secret_gets_its_routes_again_and_own_writes_cost_nothing() {
 
     // A backup that lacks this route, and has one of a connection that is gone. It belongs to the same Secret.
     let shard = bench.connection.shard();
-    let gone = (0..).map(|n| Connection::new("clinic-a", &format!("c{n}")).unwrap());
-    let gone = gone.into_iter().find(|gone| gone.shard() == shard).unwrap();
+    let gone = bench.gone(|of| of == shard);
     let restore = |version: &str| {
-        let mut secret = bench.rehearsal.object(&bench.path());
-        secret["metadata"]["resourceVersion"] = json!(version);
-        secret["data"] = json!({gone.route_key(): "e30="});
-        bench.rehearsal.put(&bench.path(), secret);
+        bench.alter(version, |secret| {
+            secret["data"] = json!({gone.route_key(): "e30="});
+        });
     };
     let writes = bench.rehearsal.writes("PATCH").len();
     restore("70");
@@ -209,26 +231,17 @@ async fn a_restored_secret_gets_its_routes_again_and_own_writes_cost_nothing() {
 #[tokio::test]
 async fn a_route_in_the_wrong_secret_is_removed() {
     let bench = Bench::new().await;
-    let shard = bench.connection.shard();
-    let stray = (0..).map(|n| Connection::new("clinic-a", &format!("c{n}")).unwrap());
-    let stray = stray.into_iter().find(|one| one.shard() != shard).unwrap();
-    let restore = |version: &str| {
-        let mut secret = bench.rehearsal.object(&bench.path());
-        secret["metadata"]["resourceVersion"] = json!(version);
-        secret["data"][stray.route_key()] = json!("e30=");
-        bench.rehearsal.put(&bench.path(), secret);
-    };
     bench.sweep().await;
     bench.bring().await;
     let own = bench.keys();
-    restore("70");
+    bench.restore_stray("70");
     let due = bench.watch(vec![Event::Apply(bench.meta("70"))]).await;
     assert_eq!(due, [Key::integration("platform", "app")]);
     bench.sweep().await;
     assert_eq!(bench.keys(), own);
 
     // At a first look, too.
-    restore("80");
+    bench.restore_stray("80");
     let found = json!({"apiVersion": "v1", "kind": "SecretList", "metadata": {},
         "items": [bench.rehearsal.object(&bench.path())]});
     bench.rehearsal.put(SECRETS, found);
@@ -243,16 +256,11 @@ async fn an_own_write_that_changes_nothing_hides_nobody_elses() {
     let bench = Bench::new().await;
     bench.sweep().await;
     bench.bring().await;
-    let mut secret = bench.rehearsal.object(&bench.path());
-    secret["metadata"]["resourceVersion"] = json!("70");
     let shard = bench.connection.shard();
-    let other = (0..).map(|n| Connection::new("clinic-a", &format!("c{n}")).unwrap());
-    let other = other
-        .into_iter()
-        .find(|other| other.shard() == shard)
-        .unwrap();
-    secret["data"][other.route_key()] = json!("e30=");
-    bench.rehearsal.put(&bench.path(), secret);
+    let other = bench.gone(|of| of == shard);
+    bench.alter("70", |secret| {
+        secret["data"][other.route_key()] = json!("e30=");
+    });
     let routes = &bench.rehearsal.context.memory.routes;
     let app = Key::integration("platform", "app");
     {
@@ -274,10 +282,7 @@ async fn routes_that_somebody_changes_after_each_write_are_not_repaired_at_once_
     let connection = Key::connection("clinic-b", "zoom");
     let mut repairs = 0;
     for version in ["70", "80", "90", "100", "110"] {
-        let mut secret = bench.rehearsal.object(&bench.path());
-        secret["metadata"]["resourceVersion"] = json!(version);
-        secret["data"] = json!({});
-        bench.rehearsal.put(&bench.path(), secret);
+        bench.alter(version, |secret| secret["data"] = json!({}));
         bench.watch(vec![Event::Apply(bench.meta(version))]).await;
         if bench.sweep().await.contains(&connection) {
             bench.bring().await;
