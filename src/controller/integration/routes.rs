@@ -59,8 +59,13 @@ pub async fn sweep(
         let key = Key::connection(&of.namespace, &of.name);
         context.requeue.now(key);
     };
-    let (reader, writer) = (&context.reader, &context.writer);
-    let rests = routing::sweep(routes, reader, writer, integration, fate, again, altered).await?;
+    let home = routing::Home {
+        routes,
+        reader: &context.reader,
+        writer: &context.writer,
+        integration,
+    };
+    let rests = routing::sweep(home, fate, again, altered).await?;
     let missed = routes.longest_missed(&key);
     let missed = missed.map(|since| schedule::later(since, GRACE));
     Ok([rests, missed].into_iter().flatten().min())

@@ -11,10 +11,12 @@
 //! | What is written already? Did somebody else change it? | `memory.rs`, `versions.rs` |
 //! | How is it written? | `write.rs` |
 //! | When is it removed? | `sweep.rs` |
+//! | What if somebody else changed it? | `repair.rs` |
 
 mod accounts;
 mod decide;
 mod memory;
+mod repair;
 mod sink;
 mod sweep;
 mod versions;
@@ -24,6 +26,7 @@ pub use self::{
     accounts::{Evidence, accounts, claimed, is_on, is_routed},
     decide::{Decision, Input, Told, Wanted, decide},
     memory::Routes,
+    repair::Home,
     sink::observe,
     sweep::{fate, sweep},
     write::{Written, bring},

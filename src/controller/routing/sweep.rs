@@ -1,37 +1,22 @@
 //! Removes the routes that nobody has any more: an integration's pass looks after them. A namespace that is no
 //! longer allowed keeps a blocked route for a while, so that a wrong label loses no event.
 
-use std::collections::BTreeMap;
-
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use contract::receiver::routes::{Connection, Route, SHARDS, secret_name};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
-use kube::{
-    Api, ResourceExt as _,
-    api::{ListParams, Patch},
-};
+use kube::{Api, ResourceExt as _, api::Patch};
 use serde_json::json;
 
 use super::{
-    memory::{Routes, turn::Turn},
+    memory::turn::Turn,
+    repair::{Failures, Home, look, repair},
     sink::nowhere,
-    versions,
     write::erase,
 };
-use crate::{
-    api::{label, v1alpha1::ZoomIntegration},
-    controller::{
-        error::Error,
-        index::Presence,
-        integration::ownership::owned,
-        key::Key,
-        published::patch_parameters,
-        reader::{Reader, Reads},
-        schedule,
-        tenancy::GRACE,
-        writer::Writer,
-    },
+use crate::controller::{
+    error::Error, index::Presence, integration::ownership::owned, key::Key,
+    published::patch_parameters, reader::Reads, schedule, tenancy::GRACE,
 };
 
 /// What becomes of a route.
@@ -67,79 +52,78 @@ pub fn fate(presence: Presence, missed: Option<Timestamp>, now: Timestamp) -> Fa
 /// somebody else changed. Returns when to look again at those that somebody changes again and again.
 ///
 /// # Errors
-/// When a request to the API server fails.
+/// The first request to the API server that failed. What has to do with other Secrets was done.
 pub async fn sweep(
-    routes: &Routes,
-    reader: &Reader,
-    writer: &Writer,
-    integration: &ZoomIntegration,
+    home: Home<'_>,
     fate: impl Fn(&Connection) -> Fate,
     again: impl Fn(&Connection),
     altered: impl Fn(&Connection),
 ) -> Result<Option<Timestamp>, Error> {
-    let key = Key::from(integration);
-    let is_first = routes.all(&key).is_none();
+    let key = Key::from(home.integration);
+    let is_first = home.routes.all(&key).is_none();
     if is_first {
-        look(routes, reader, writer, integration).await?;
+        look(home).await?;
     }
-    let mut rests = None;
-    for shard in routes.foreign(&key) {
-        let now = Timestamp::now();
-        if let Some(until) = routes.rests(&key, shard, now) {
-            rests = [rests, Some(until)].into_iter().flatten().min();
-            continue;
-        }
-        let (differing, had_strays) =
-            look_again(routes, reader, writer, integration, shard).await?;
-        for connection in &differing {
-            tracing::warn!(%connection, "somebody else changed the route");
-            altered(connection);
-        }
-        if (had_strays || !differing.is_empty()) && routes.repaired(&key, shard, now) {
-            let secret = secret_name(&key.name, shard);
-            tracing::warn!(
-                secret,
-                "somebody changes the routes again and again, such as an admission webhook or a tool that copies Secrets: they are repaired only now and then"
-            );
-        }
-    }
-    for connection in routes.all(&key).unwrap_or_default() {
+    let mut failures = Failures::default();
+    let rests = repair(home, altered, &mut failures).await;
+    let mut is_stuck = [false; SHARDS];
+    for connection in home.routes.all(&key).unwrap_or_default() {
         if fate(&connection) == Fate::Keep {
             if is_first {
                 again(&connection);
             }
             continue;
         }
-        let turn = routes.turn(writer, &key, connection.shard()).await;
-        match fate(&connection) {
-            Fate::Keep => {}
-            Fate::Hold if routes.is_held(&key, &connection) => continue,
-            Fate::Hold => {
-                hold(routes, reader, writer, integration, &connection, &turn).await?;
-                tracing::info!(%connection, "the route leads nowhere while its namespace is not allowed");
-            }
-            Fate::Erase => {
-                erase(routes, writer, &key, &connection, &turn).await?;
-                tracing::info!(%connection, "erased the route of a connection that is gone");
+        let shard = connection.shard();
+        if is_stuck[shard] {
+            continue;
+        }
+        match settle(home, &connection, &fate).await {
+            Ok(true) => again(&connection),
+            Ok(false) => {}
+            Err(error) => {
+                is_stuck[shard] = true;
+                failures.note(error);
             }
         }
-        again(&connection);
     }
-    Ok(rests)
+    failures.first().map(|()| rests)
+}
+
+/// Carries out what becomes of one route. Returns whether it may have changed.
+async fn settle(
+    home: Home<'_>,
+    connection: &Connection,
+    fate: impl Fn(&Connection) -> Fate,
+) -> Result<bool, Error> {
+    let (routes, key) = (home.routes, Key::from(home.integration));
+    let turn = routes.turn(home.writer, &key, connection.shard()).await;
+    match fate(connection) {
+        Fate::Keep => {}
+        Fate::Hold if routes.is_held(&key, connection) => return Ok(false),
+        Fate::Hold => {
+            hold(home, connection, &turn).await?;
+            tracing::info!(%connection, "the route leads nowhere while its namespace is not allowed");
+        }
+        Fate::Erase => {
+            erase(routes, home.writer, &key, connection, &turn).await?;
+            tracing::info!(%connection, "erased the route of a connection that is gone");
+        }
+    }
+    Ok(true)
 }
 
 /// Lets a route lead nowhere, without its credentials.
-async fn hold(
-    routes: &Routes,
-    reader: &Reader,
-    writer: &Writer,
-    integration: &ZoomIntegration,
-    connection: &Connection,
-    turn: &Turn<'_>,
-) -> Result<(), Error> {
+async fn hold(home: Home<'_>, connection: &Connection, turn: &Turn<'_>) -> Result<(), Error> {
+    let Home {
+        routes,
+        writer,
+        integration,
+        ..
+    } = home;
     let key = Key::from(integration);
     let name = secret_name(&integration.name_any(), connection.shard());
-    let secrets: Reads<Secret> = reader.beside(integration);
+    let secrets: Reads<Secret> = home.reader.beside(integration);
     let live = secrets.get_opt(&name).await?;
     let live = live.filter(|live| owned(integration, live));
     let file = connection.route_key();
@@ -174,93 +158,10 @@ fn held(json: &[u8]) -> Option<String> {
     route.to_json().ok()
 }
 
-/// Reads which connections have a route.
-async fn look(
-    routes: &Routes,
-    reader: &Reader,
-    writer: &Writer,
-    integration: &ZoomIntegration,
-) -> Result<(), Error> {
-    let secrets: Reads<Secret> = reader.beside(integration);
-    let selector = format!(
-        "{}={},{}={}",
-        label::USE,
-        label::ROUTES,
-        label::INTEGRATION,
-        integration.name_any()
-    );
-    let found = secrets
-        .list(&ListParams::default().labels(&selector))
-        .await?;
-    let key = Key::from(integration);
-    let mut secrets = Vec::new();
-    for shard in 0..SHARDS {
-        let name = secret_name(&integration.name_any(), shard);
-        let mut found = found.iter();
-        let secret = found.find(|secret| secret.name_any() == name && owned(integration, *secret));
-        if let Some(secret) = secret {
-            secrets.push((
-                shard,
-                tidy(writer, integration, secret.clone(), shard).await?,
-            ));
-        }
-    }
-    let mut written = Vec::new();
-    for (shard, secret) in &secrets {
-        routes.read(&key, *shard, secret.resource_version().as_deref());
-        written.extend(versions::routes(secret));
-    }
-    routes.found(&key, &written);
-    Ok(())
-}
-
-/// Removes the routes that belong into another Secret, and returns what is left.
-async fn tidy(
-    writer: &Writer,
-    integration: &ZoomIntegration,
-    secret: Secret,
-    shard: usize,
-) -> Result<Secret, Error> {
-    let strays = versions::strays(&secret, shard);
-    if strays.is_empty() {
-        return Ok(secret);
-    }
-    let name = secret.name_any();
-    tracing::warn!(
-        name,
-        ?strays,
-        "removes routes that belong into other Secrets"
-    );
-    let data: BTreeMap<_, Option<&str>> = strays.into_iter().map(|key| (key, None)).collect();
-    let secrets: Api<Secret> = writer.beside(integration)?;
-    let patch = Patch::Merge(json!({"data": data}));
-    let patched = secrets.patch(&name, &patch_parameters(), &patch).await;
-    patched.map_err(Error::from_write)
-}
-
-/// Reads one Secret again that somebody else has written. Returns the connections whose route is another one than
-/// was remembered, and whether there were routes of other Secrets.
-async fn look_again(
-    routes: &Routes,
-    reader: &Reader,
-    writer: &Writer,
-    integration: &ZoomIntegration,
-    shard: usize,
-) -> Result<(Vec<Connection>, bool), Error> {
-    let turn = routes.turn(writer, &Key::from(integration), shard).await;
-    let secrets: Reads<Secret> = reader.beside(integration);
-    let name = secret_name(&integration.name_any(), shard);
-    let live = secrets.get_opt(&name).await?;
-    let Some(live) = live.filter(|live| owned(integration, live)) else {
-        return Ok((turn.looked(None), false));
-    };
-    let had_strays = !versions::strays(&live, shard).is_empty();
-    let live = tidy(writer, integration, live, shard).await?;
-    Ok((turn.looked(Some(&live)), had_strays))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use contract::receiver::{
         NatsMessageId, SinkFormat, SinkUrl,
         routes::{Destination, Private, RouteCredentials, RouteSink},

@@ -70,6 +70,19 @@ impl Turn<'_> {
     /// Records what the Secret has; `None` if there is no such Secret. Returns the connections whose route is
     /// another one than was remembered.
     pub fn looked(&self, secret: Option<&Secret>) -> Vec<Connection> {
+        let differing = self.compared(secret);
+        if let Some(known) = self.routes.lock().get_mut(&self.integration) {
+            let versions = &mut known.secrets[self.shard];
+            match secret {
+                Some(secret) => versions.know(secret.resource_version().as_deref()),
+                None => versions.gone(),
+            }
+        }
+        differing
+    }
+
+    /// The same, but the Secret is still to be looked at.
+    pub fn compared(&self, secret: Option<&Secret>) -> Vec<Connection> {
         let mut known = self.routes.lock();
         let Some(known) = known.get_mut(&self.integration) else {
             return Vec::new();
@@ -85,10 +98,6 @@ impl Turn<'_> {
             if differing.contains(&connection) {
                 known.remember(connection, json);
             }
-        }
-        match secret {
-            Some(secret) => known.secrets[self.shard].know(secret.resource_version().as_deref()),
-            None => known.secrets[self.shard].gone(),
         }
         differing
     }

@@ -1,6 +1,7 @@
 //! Somebody else writes over a Secret with routes.
 
 mod passes;
+mod refused;
 
 use axum::http::Method;
 use contract::receiver::routes::{Connection, Route, secret_name};
