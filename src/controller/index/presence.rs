@@ -11,7 +11,7 @@ use super::{
 };
 use crate::controller::{
     key::{Key, Kind},
-    tenancy,
+    tenancy::{self, Admission},
 };
 
 /// How a connection with a route stands to its integration.
@@ -19,7 +19,7 @@ use crate::controller::{
 pub enum Presence {
     /// It may be there: its own pass decides about its route.
     There,
-    /// Its namespace is not allowed.
+    /// Its namespace is not allowed: by its labels, or by the connection's status if nobody watches labels.
     Barred {
         /// Since when, once its status says so.
         since: Option<Timestamp>,
@@ -54,18 +54,28 @@ impl Index {
         let labels = objects.labels_of(&of.namespace);
         let admission = app.admission.as_deref();
         let are_labels_known = state.coverage.get("", NAMESPACES) == Watch::Complete;
-        let is_barred = name.0 != home.0
+        let is_elsewhere = name.0 != home.0;
+        let is_barred = is_elsewhere
             && admission.is_none_or(|admission| {
                 !admission.admits(&of.namespace, labels)
                     && (are_labels_known || !admission.selects())
             });
+        // No change of a label is ever seen: its own pass has read them.
+        let has_own_say = !is_barred
+            && is_elsewhere
+            && admission.is_some_and(Admission::selects)
+            && !state.coverage.covers("", NAMESPACES);
         let kind = Kind::Connection.as_str();
         match state.coverage.get(&of.namespace, kind) {
-            _ if is_seen && is_barred => {
+            _ if is_seen && (is_barred || has_own_say) => {
                 let found = found();
                 let object = found.as_ref().and_then(|found| readable(found));
+                let since = object.and_then(tenancy::barred_since);
+                if !is_barred && since.is_none() {
+                    return Presence::There;
+                }
                 Presence::Barred {
-                    since: object.and_then(tenancy::barred_since),
+                    since,
                     is_claimed: object.is_some_and(|object| !objects.rivals_of(object).is_empty()),
                 }
             }
@@ -83,3 +93,6 @@ impl Index {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -77,6 +77,7 @@ fn what_is_not_seen_is_not_gone() {
 #[test]
 fn a_namespace_is_no_longer_allowed_only_once_its_labels_are_known() {
     let index = Index::default();
+    index.set_watch(None, NAMESPACES, Watch::Pending);
     for kind in KINDS {
         index.set_watch(None, kind.as_str(), Watch::Complete);
     }
