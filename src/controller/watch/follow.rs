@@ -7,7 +7,9 @@ use kube::{
     Resource as _, ResourceExt as _,
     runtime::watcher::{self, Event},
 };
+use tokio::time::Instant;
 
+use super::again::BETWEEN_LISTS;
 use crate::{
     api::v1alpha1::ZoomConnection,
     controller::{
@@ -52,6 +54,8 @@ impl Follower<'_> {
         let mut listed = HashSet::new();
         // Whether the end of the list gives all objects a pass.
         let mut is_first = true;
+        // When the last list ended.
+        let mut completed: Option<Instant> = None;
         while let Some(event) = events.next().await {
             let event = match event {
                 Ok(event) => event,
@@ -60,8 +64,9 @@ impl Follower<'_> {
                     is_first |= next.unavailable;
                     if next.unavailable {
                         let before = index.set_watch(scope, &kind, Watch::Unavailable);
-                        if before == Some(Watch::Complete) {
-                            // What is being deleted must not wait for the namespace.
+                        let is_fresh = completed.is_some_and(|at| at.elapsed() < BETWEEN_LISTS);
+                        if before == Some(Watch::Complete) && !is_fresh {
+                            // What is being deleted must not wait for the namespace. A list has just given all a pass.
                             self.requeue_all();
                         }
                         let is_new = before != Some(Watch::Unavailable);
@@ -99,6 +104,7 @@ impl Follower<'_> {
                 }
                 Event::InitDone => {
                     is_first = false;
+                    completed = Some(Instant::now());
                     forget(&std::mem::take(&mut listed));
                     let before = index.set_watch(scope, &kind, Watch::Complete);
                     if before != Some(Watch::Complete) {
