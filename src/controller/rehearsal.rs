@@ -103,6 +103,11 @@ impl Rehearsal {
         objects.insert(path.into(), object);
     }
 
+    /// Somebody else deletes this object.
+    pub fn remove(&self, path: &str) {
+        self.cluster.objects.lock().unwrap().remove(path);
+    }
+
     /// From now on, writes are judged so.
     pub fn judge(&self, judge: Judge) {
         *self.cluster.judge.lock().unwrap() = judge;

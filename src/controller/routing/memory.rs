@@ -65,15 +65,28 @@ struct Written {
 // === impl Routes ===
 
 impl Routes {
-    /// The watch reports this version of a Secret. Returns whether somebody else wrote it.
+    /// The watch reports this version of a Secret. Returns whether the integration is to look at it from now on:
+    /// somebody else wrote it.
     #[must_use]
     pub fn heard(&self, integration: &Key, shard: usize, version: Option<&str>) -> bool {
+        self.told(integration, shard, |versions| versions.hear(version))
+    }
+
+    /// The watch reports that a Secret is gone. Returns the same.
+    #[must_use]
+    pub fn lost(&self, integration: &Key, shard: usize) -> bool {
+        self.told(integration, shard, Versions::lose)
+    }
+
+    fn told(&self, integration: &Key, shard: usize, news: impl FnOnce(&mut Versions)) -> bool {
         let mut known = self.lock();
         let Some(known) = known.get_mut(integration) else {
             return false;
         };
-        known.secrets[shard].hear(version);
-        known.is_complete && known.secrets[shard].are_foreign()
+        let versions = &mut known.secrets[shard];
+        let were_foreign = versions.are_foreign();
+        news(versions);
+        known.is_complete && !were_foreign && versions.are_foreign()
     }
 
     /// The Secrets that somebody else has changed since they were read or written here.
@@ -102,12 +115,6 @@ impl Routes {
             existing.map(|(shard, _)| (key.clone(), shard))
         });
         secrets.collect()
-    }
-
-    /// Whether anything is known of an integration's routes.
-    #[must_use]
-    pub fn knows(&self, integration: &Key) -> bool {
-        self.lock().contains_key(integration)
     }
 
     /// How soon to look again for what a connection's route lacks at `now`: the longer it lacks, the later.
@@ -273,7 +280,7 @@ impl Routes {
         Some(known.routes.keys().cloned().collect())
     }
 
-    /// Forgets an integration: it was deleted, or somebody else changed the Secrets of its routes.
+    /// Forgets a deleted integration.
     pub fn forget(&self, integration: &Key) {
         self.lock().remove(integration);
     }

@@ -14,8 +14,10 @@ pub struct Versions {
     known: Option<String>,
     /// The newest that the watch reported.
     heard: Option<String>,
-    /// How many versions the watch reported that were new.
+    /// How much that was new the watch reported.
     news: u64,
+    /// Which of it was that the Secret is gone; `None` once the Secret was read again.
+    lost: Option<u64>,
     /// Whether a write is under way. The watch may be faster than its answer.
     is_changing: bool,
 }
@@ -38,10 +40,21 @@ impl Versions {
         }
     }
 
-    /// A number that changes with each new version that the watch reports.
+    /// The watch reports that there is no such Secret any more. Its version may be that of before.
+    pub fn lose(&mut self) {
+        self.news += 1;
+        self.lost = Some(self.news);
+    }
+
+    /// A number that grows with all that is new.
     #[must_use]
     pub fn news(&self) -> u64 {
         self.news
+    }
+
+    /// The Secret was read after these news.
+    pub fn look(&mut self, news: u64) {
+        self.lost = self.lost.filter(|lost| *lost > news);
     }
 
     /// There is no such Secret.
@@ -60,10 +73,11 @@ impl Versions {
         self.known.is_some()
     }
 
-    /// Whether the watch reported a version that is later than what is remembered.
+    /// Whether the watch reported something that is later than what is remembered.
     #[must_use]
     pub fn are_behind(&self) -> bool {
-        self.heard.is_some() && is_newer(self.heard.as_deref(), self.known.as_deref())
+        let is_later = is_newer(self.heard.as_deref(), self.known.as_deref());
+        self.lost.is_some() || self.heard.is_some() && is_later
     }
 
     /// The same while nobody is writing: somebody else did.
@@ -117,5 +131,20 @@ mod tests {
         assert!(!versions.are_foreign() && !versions.exists());
         versions.hear(Some("12"));
         assert!(versions.are_foreign(), "somebody created it");
+    }
+
+    #[test]
+    fn a_secret_that_is_gone_is_looked_for_once() {
+        let mut versions = Versions::default();
+        versions.know(Some("5"));
+        let before = versions.news();
+        versions.lose();
+        assert!(versions.are_foreign());
+        versions.look(before);
+        assert!(versions.are_foreign(), "it was read earlier");
+        versions.know(Some("6"));
+        assert!(versions.are_foreign(), "whoever wrote it");
+        versions.look(versions.news());
+        assert!(!versions.are_foreign());
     }
 }

@@ -12,13 +12,7 @@ use kube::{
 };
 
 use super::{Scope, again::watch, paged};
-use crate::{
-    api::v1alpha1::ZoomConnection,
-    controller::{
-        index::{Guarded, Watched},
-        key::Key,
-    },
-};
+use crate::controller::key::Key;
 
 /// The metadata of a Secret.
 type Meta = PartialObjectMeta<Secret>;
@@ -67,10 +61,8 @@ impl Scope {
                     index.secrets_listed(scope);
                     let listed = std::mem::take(&mut listed);
                     let existed = std::mem::take(&mut existed);
-                    let gone: HashSet<&Key> =
-                        existed.difference(&listed).map(|(key, _)| key).collect();
-                    for key in gone {
-                        self.routes_gone(key.clone());
+                    for (key, shard) in existed.difference(&listed) {
+                        self.routes_gone(key.clone(), *shard);
                     }
                 }
                 // Most of them did not change.
@@ -87,8 +79,8 @@ impl Scope {
                 }
                 Ok(Event::Delete(secret)) => {
                     self.requeue(index.secret_deleted(&secret));
-                    if let Some((key, _)) = of_routes(&secret) {
-                        self.routes_gone(key);
+                    if let Some((key, shard)) = of_routes(&secret) {
+                        self.routes_gone(key, shard);
                     }
                 }
                 Err(error) => {
@@ -111,18 +103,11 @@ impl Scope {
         }
     }
 
-    /// Writes the routes of an integration again: a Secret with some of them is gone.
-    fn routes_gone(&self, key: Key) {
-        if !self.context.memory.routes.knows(&key) {
-            return;
+    /// Lets the integration look for a Secret with routes that is gone.
+    fn routes_gone(&self, key: Key, shard: usize) {
+        if self.context.memory.routes.lost(&key, shard) {
+            self.requeue(vec![key]);
         }
-        self.context.memory.routes.forget(&key);
-        let index = self.context.reader.index();
-        let connections = index.connections_of(&key.namespace, &key.name);
-        let keys = connections
-            .iter()
-            .filter_map(|found| <Guarded<ZoomConnection> as Watched>::key(found));
-        self.requeue(keys.chain([key]).collect());
     }
 }
 

@@ -73,6 +73,7 @@ impl Turn<'_> {
         let differing = self.compared(secret);
         if let Some(known) = self.routes.lock().get_mut(&self.integration) {
             let versions = &mut known.secrets[self.shard];
+            versions.look(self.news);
             match secret {
                 Some(secret) => versions.know(secret.resource_version().as_deref()),
                 None => versions.gone(),

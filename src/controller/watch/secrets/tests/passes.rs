@@ -30,3 +30,72 @@ async fn what_was_reported_before_a_write_leads_to_no_further_pass() {
     assert!(swept.is_err());
     assert_eq!(bench.due(), []);
 }
+
+#[tokio::test]
+async fn changes_during_a_rest_cost_one_pass() {
+    let bench = Bench::new().await;
+    bench.sweep().await;
+    bench.bring().await;
+    let app = Key::integration("platform", "app");
+    let shard = bench.connection.shard();
+    let routes = &bench.rehearsal.context.memory.routes;
+    let now = jiff::Timestamp::now();
+    for _ in 0..3 {
+        let _ = routes.repaired(&app, shard, now);
+    }
+    let mut passes = Vec::new();
+    for version in ["70", "71", "72", "73", "74"] {
+        bench.alter(version, |secret| secret["data"] = json!({}));
+        passes.extend(bench.watch(vec![Event::Apply(bench.meta(version))]).await);
+        passes.extend(bench.sweep().await);
+    }
+    assert_eq!(passes, [app]);
+}
+
+#[tokio::test]
+async fn a_secret_that_somebody_deletes_again_and_again_is_restored_now_and_then() {
+    let bench = Bench::new().await;
+    bench.sweep().await;
+    bench.bring().await;
+    let app = Key::integration("platform", "app");
+    let connection = Key::connection("clinic-b", "zoom");
+    let mut repairs = 0;
+    for _ in 0..5 {
+        let last = bench.version();
+        bench.rehearsal.remove(&bench.path());
+        let due = bench.watch(vec![Event::Delete(bench.meta(&last))]).await;
+        assert!(due.iter().all(|key| *key == app), "{due:?}");
+        if bench.sweep().await.contains(&connection) {
+            bench.bring().await;
+            repairs += 1;
+        } else {
+            // Somebody else creates it.
+            bench.rehearsal.put(
+                &bench.path(),
+                json!({"metadata": {
+                    "name": bench.name(), "namespace": "platform", "resourceVersion": "90",
+                }}),
+            );
+        }
+    }
+    assert_eq!(repairs, 3);
+    let context = &bench.rehearsal.context;
+    let again = routes::sweep(context, &bench.integration).await.unwrap();
+    assert!(again.is_some(), "it looks again later");
+    let told = routes::contested(context, &bench.integration, jiff::Timestamp::now());
+    assert!(told[0].contains(&bench.name()), "{told:?}");
+}
+
+/// The others of the app need no pass.
+#[tokio::test]
+async fn only_the_connections_of_a_deleted_secret_get_passes() {
+    let bench = Bench::new().await;
+    bench.sweep().await;
+    bench.bring().await;
+    let app = Key::integration("platform", "app");
+    let other = (bench.connection.shard() + 1) % contract::receiver::routes::SHARDS;
+    let mut meta = bench.meta("70");
+    meta.metadata.name = Some(secret_name("app", other));
+    assert_eq!(bench.watch(vec![Event::Delete(meta)]).await, [app]);
+    assert_eq!(bench.sweep().await, []);
+}
