@@ -86,7 +86,13 @@ impl Alteration {
     /// Whether it was reverted so lately that it still counts.
     #[must_use]
     pub fn counts_at(&self, now: Timestamp) -> bool {
-        now < schedule::later(self.last, WINDOW)
+        now < self.counts_until()
+    }
+
+    /// Until when it counts, unless it is reverted again.
+    #[must_use]
+    pub fn counts_until(&self) -> Timestamp {
+        schedule::later(self.last, WINDOW)
     }
 }
 

@@ -97,8 +97,7 @@ impl Managed for ZoomIntegration {
                 ))
             }
         };
-        let contested = routes::contested(context, self, now);
-        applied.receiver.theirs.extend(contested);
+        applied.receiver.contested = routes::contested(context, self, now);
         applied.look_again = [applied.look_again, again].into_iter().flatten().min();
         let consents = match consents::self_service(context, self).await {
             Ok(again) => again,

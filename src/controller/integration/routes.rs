@@ -68,21 +68,18 @@ pub async fn sweep(
     let rests = routing::sweep(home, fate, again, altered).await?;
     let missed = routes.longest_missed(&key);
     let missed = missed.map(|since| schedule::later(since, GRACE));
-    Ok([rests, missed].into_iter().flatten().min())
+    // The status is to say so no longer.
+    let ends = routes.contested(&key, Timestamp::now());
+    let times = [rests, missed].into_iter().flatten();
+    Ok(times.chain(ends.into_values()).min())
 }
 
-/// The Secrets with routes that somebody else changes again and again, as text for people.
+/// The names of the Secrets with routes that somebody else changes again and again.
 pub fn contested(context: &Context, integration: &ZoomIntegration, now: Timestamp) -> Vec<String> {
     let key = Key::from(integration);
     let shards = context.memory.routes.contested(&key, now);
-    let names = shards
-        .into_iter()
-        .map(|shard| secret_name(&key.name, shard));
-    names
-        .map(|name| {
-            format!("Secret {name} (routes of connections, which are repaired now and then)")
-        })
-        .collect()
+    let shards = shards.into_keys();
+    shards.map(|shard| secret_name(&key.name, shard)).collect()
 }
 
 /// Requests passes for the connections of which the receivers tell something new.

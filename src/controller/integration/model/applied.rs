@@ -59,6 +59,8 @@ pub struct ReceiverState {
     pub altered: Alterations,
     /// Changes by others that are left alone, as text for people.
     pub theirs: Vec<String>,
+    /// Names of the Secrets with routes that others change again and again.
+    pub contested: Vec<String>,
 }
 
 /// The finding about the receiver.

@@ -61,6 +61,7 @@ pub fn receiver(
         progress: outcome.progress,
         altered,
         theirs,
+        contested: Vec::new(),
     }
 }
 

@@ -167,6 +167,7 @@ fn receiver_available(findings: &Findings<'_>, applied: &Applied) -> Option<Stat
         receiver.refused_class.as_deref().map(refused_class),
         refused_metadata(&receiver.refused_metadata),
         theirs(&receiver.theirs),
+        contested(&receiver.contested),
         receiver.growing.clone(),
     ];
     let message = parts.into_iter().flatten().collect::<Vec<_>>().join(" ");
@@ -213,6 +214,16 @@ fn theirs(theirs: &[String]) -> Option<String> {
         format!(
             "Something in the cluster, such as an admission policy, changes what the operator applies, and the operator leaves that as it is: {}.",
             theirs.join(", ")
+        )
+    })
+}
+
+/// Says which Secrets with routes others change again and again.
+fn contested(secrets: &[String]) -> Option<String> {
+    (!secrets.is_empty()).then(|| {
+        format!(
+            "Something in the cluster, such as an admission webhook or a tool that copies Secrets, changes or deletes these Secrets with routes of connections again and again, and the operator repairs them only now and then: {}.",
+            secrets.join(", ")
         )
     })
 }

@@ -80,6 +80,7 @@ pub(super) fn applied(token: TokenSecret) -> Applied {
             progress: None,
             altered: Alterations::new(),
             theirs: vec![],
+            contested: vec![],
         },
         refusals: vec![],
         look_again: None,
@@ -277,6 +278,7 @@ fn what_others_made_of_the_receivers_objects_is_named_where_its_state_is() {
     let mut applied = applied(TokenSecret::Absent);
     applied.receiver.theirs =
         vec!["Deployment acme-receiver (spec.template.spec.volumes[trust-bundle])".into()];
+    applied.receiver.contested = vec!["acme-receiver-routes-3".into()];
     let url = |text| Url::parse(text).unwrap();
     let endpoints = Endpoints::new(url("https://zoom.us"), url("https://api.zoom.us"));
     let setting = Setting {
@@ -294,9 +296,13 @@ fn what_others_made_of_the_receivers_objects_is_named_where_its_state_is() {
         (available.status.as_str(), available.reason.as_str()),
         ("True", "Available")
     );
+    let message = &available.message;
+    let (left, repaired) = message.split_once("leaves that as it is: ").unwrap();
+    assert!(!left.contains("routes"), "{message}");
+    assert!(repaired.contains("volumes[trust-bundle]"), "{message}");
     assert!(
-        available.message.contains("volumes[trust-bundle]"),
-        "{available:?}"
+        repaired.ends_with("repairs them only now and then: acme-receiver-routes-3."),
+        "{message}"
     );
 }
 

@@ -1,6 +1,6 @@
 //! A brake on repairs: somebody who changes routes after each of our writes would have us write without an end.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 
@@ -26,17 +26,16 @@ impl Routes {
             .filter(|until| now < *until)
     }
 
-    /// The Secrets that somebody else changes again and again.
+    /// The Secrets that somebody else changes again and again, and until when each counts as such.
     #[must_use]
-    pub fn contested(&self, integration: &Key, now: Timestamp) -> Vec<usize> {
+    pub fn contested(&self, integration: &Key, now: Timestamp) -> BTreeMap<usize, Timestamp> {
         let repairs = self.repairs();
         let lately = repairs
             .iter()
             .filter(|(_, last)| last.is_frequent() && last.counts_at(now));
         let own = lately.filter(|((of, _), _)| of == integration);
-        let mut shards: Vec<usize> = own.map(|((_, shard), _)| *shard).collect();
-        shards.sort_unstable();
-        shards
+        own.map(|((_, shard), last)| (*shard, last.counts_until()))
+            .collect()
     }
 
     /// Records that routes of a Secret are repaired. Returns whether the next repair is the first that has to wait.
@@ -76,7 +75,7 @@ mod tests {
         assert_eq!(routes.rests(&app, 3, at(122)), None);
         assert!(!routes.repaired(&app, 3, at(122)), "once");
         assert_eq!(routes.rests(&app, 3, at(123)), Some(at(242)));
-        assert_eq!(routes.contested(&app, at(700)), vec![3_usize]);
+        assert_eq!(routes.contested(&app, at(700)), [(3, at(722))].into());
         assert!(routes.contested(&app, at(722)).is_empty(), "it has ended");
         // It starts again.
         assert!(!routes.repaired(&app, 3, at(1000)));

@@ -83,7 +83,7 @@ async fn a_secret_that_somebody_deletes_again_and_again_is_restored_now_and_then
     let again = routes::sweep(context, &bench.integration).await.unwrap();
     assert!(again.is_some(), "it looks again later");
     let told = routes::contested(context, &bench.integration, jiff::Timestamp::now());
-    assert!(told[0].contains(&bench.name()), "{told:?}");
+    assert_eq!(told, [bench.name()]);
 }
 
 /// The others of the app need no pass.
@@ -98,4 +98,27 @@ async fn only_the_connections_of_a_deleted_secret_get_passes() {
     meta.metadata.name = Some(secret_name("app", other));
     assert_eq!(bench.watch(vec![Event::Delete(meta)]).await, [app]);
     assert_eq!(bench.sweep().await, []);
+}
+
+#[tokio::test]
+async fn the_status_says_no_longer_that_routes_are_changed_once_that_has_ended() {
+    let bench = Bench::new().await;
+    bench.sweep().await;
+    bench.bring().await;
+    let context = &bench.rehearsal.context;
+    let app = Key::integration("platform", "app");
+    let sweep = async || {
+        let again = routes::sweep(context, &bench.integration).await;
+        again.unwrap()
+    };
+    assert_eq!(sweep().await, None);
+    let now = jiff::Timestamp::now();
+    let shard = bench.connection.shard();
+    for _ in 0..3 {
+        let _ = context.memory.routes.repaired(&app, shard, now);
+    }
+    assert_eq!(routes::contested(context, &bench.integration, now).len(), 1);
+    let ends = sweep().await.unwrap();
+    assert!(routes::contested(context, &bench.integration, ends).is_empty());
+    assert!(ends < now + jiff::SignedDuration::from_mins(11));
 }
