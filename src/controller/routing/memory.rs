@@ -185,6 +185,11 @@ impl Routes {
         }
     }
 
+    /// All Secrets of an integration are about to be read. What the watch reports from now on is remembered.
+    pub fn begin(&self, integration: &Key) {
+        self.lock().entry(integration.clone()).or_default();
+    }
+
     /// A Secret was read in this version, and [`Routes::found`] follows.
     pub fn read(&self, integration: &Key, shard: usize, version: Option<&str>) {
         let mut known = self.lock();

@@ -79,10 +79,11 @@ pub(super) async fn look(home: Home<'_>) -> Result<(), Error> {
         label::INTEGRATION,
         home.integration.name_any()
     );
+    let key = Key::from(home.integration);
+    home.routes.begin(&key);
     let found = secrets
         .list(&ListParams::default().labels(&selector))
         .await?;
-    let key = Key::from(home.integration);
     let mut secrets = Vec::new();
     for shard in 0..SHARDS {
         let name = secret_name(&key.name, shard);

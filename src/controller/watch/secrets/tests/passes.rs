@@ -122,3 +122,29 @@ async fn the_status_says_no_longer_that_routes_are_changed_once_that_has_ended()
     assert!(routes::contested(context, &bench.integration, ends).is_empty());
     assert!(ends < now + jiff::SignedDuration::from_mins(11));
 }
+
+#[tokio::test]
+async fn a_change_during_the_first_look_is_noticed() {
+    let bench = Bench::new().await;
+    let context = &bench.rehearsal.context;
+    let mut first = std::pin::pin!(routes::sweep(context, &bench.integration));
+    assert!(futures::poll!(first.as_mut()).is_pending());
+    let gone = bench.gone(|of| of == bench.connection.shard());
+    let labels = json!({
+        "app.kubernetes.io/managed-by": "zoom-operator", "zoom-operator.io/integration": "app",
+    });
+    bench.rehearsal.put(
+        &bench.path(),
+        json!({
+            "apiVersion": "v1", "kind": "Secret",
+            "metadata": {
+                "name": bench.name(), "namespace": "platform", "resourceVersion": "70",
+                "labels": labels,
+            },
+            "data": {gone.route_key(): "e30="},
+        }),
+    );
+    bench.watch(vec![Event::Apply(bench.meta("70"))]).await;
+    first.await.unwrap();
+    assert_eq!(bench.keys(), [""; 0], "it is erased");
+}
