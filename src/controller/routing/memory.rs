@@ -50,6 +50,8 @@ const TURNS: usize = 32;
 struct Written {
     /// By connection.
     routes: BTreeMap<Connection, Content>,
+    /// What is being written, or was when the answer got lost; `None` if the route is to go.
+    attempted: BTreeMap<Connection, Option<Content>>,
     /// Those that lead nowhere because their namespace is not allowed.
     held: BTreeSet<Connection>,
     /// Whether every route that exists is here.
@@ -159,6 +161,7 @@ impl Routes {
         let mut known = self.lock();
         let known = known.entry(integration.clone()).or_default();
         known.held.remove(&connection);
+        known.attempted.remove(&connection);
         known.remember(connection, json.as_bytes());
     }
 
@@ -181,6 +184,7 @@ impl Routes {
     /// Records that a route was erased.
     pub fn erased(&self, integration: &Key, connection: &Connection) {
         if let Some(known) = self.lock().get_mut(integration) {
+            known.attempted.remove(connection);
             known.lose(connection);
         }
     }

@@ -12,7 +12,10 @@ use kube::{
 };
 use serde_json::json;
 
-use super::{memory::Routes, versions};
+use super::{
+    memory::{Routes, turn::Differing},
+    versions,
+};
 use crate::{
     api::{label, v1alpha1::ZoomIntegration},
     controller::{
@@ -41,7 +44,7 @@ pub struct Home<'a> {
 /// What came of a look at a Secret that somebody else has changed.
 struct Seen {
     /// The connections whose route is another one than was remembered.
-    differing: Vec<Connection>,
+    differing: Differing,
     /// Whether there were routes of other Secrets.
     had_strays: bool,
     /// Why these are still there.
@@ -110,9 +113,11 @@ pub(super) async fn look(home: Home<'_>) -> Result<(), Error> {
 }
 
 /// Looks at the Secrets that somebody else has changed, unless they do so again and again. `altered` gets the
-/// connections whose route is another one. Returns when to look at those that are left for now.
+/// connections whose route is another one, and `again` those whose last write took effect without an answer. Returns when
+/// to look at the Secrets that are left for now.
 pub(super) async fn repair(
     home: Home<'_>,
+    again: impl Fn(&Connection),
     altered: impl Fn(&Connection),
     failures: &mut Failures,
 ) -> Option<Timestamp> {
@@ -131,11 +136,12 @@ pub(super) async fn repair(
                 continue;
             }
         };
-        for connection in &seen.differing {
+        seen.differing.own.iter().for_each(&again);
+        for connection in &seen.differing.altered {
             tracing::warn!(%connection, "somebody else changed the route");
             altered(connection);
         }
-        let is_repaired = seen.had_strays || !seen.differing.is_empty();
+        let is_repaired = seen.had_strays || !seen.differing.altered.is_empty();
         if is_repaired && routes.repaired(&key, shard, now) {
             let secret = secret_name(&key.name, shard);
             tracing::warn!(

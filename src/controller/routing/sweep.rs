@@ -47,8 +47,8 @@ pub fn fate(presence: Presence, missed: Option<Timestamp>, now: Timestamp) -> Fa
 }
 
 /// Carries out what becomes of each route of an integration. `fate` is asked again before each change, since
-/// others take time. `again` gets the connections whose passes are to decide: those found at a first look, and
-/// those whose route was changed, because they may have come back meanwhile. `altered` gets those whose route
+/// others take time. `again` gets the connections whose passes are to decide: those found at a first look, those
+/// whose route was changed, because they may have come back meanwhile, and those whose last write had no answer. `altered` gets those whose route
 /// somebody else changed. Returns when to look again at those that somebody changes again and again.
 ///
 /// # Errors
@@ -65,7 +65,7 @@ pub async fn sweep(
         look(home).await?;
     }
     let mut failures = Failures::default();
-    let rests = repair(home, altered, &mut failures).await;
+    let rests = repair(home, &again, altered, &mut failures).await;
     let mut is_stuck = [false; SHARDS];
     for connection in home.routes.all(&key).unwrap_or_default() {
         if fate(&connection) == Fate::Keep {
@@ -137,6 +137,7 @@ async fn hold(home: Home<'_>, connection: &Connection, turn: &Turn<'_>) -> Resul
     };
     let secrets: Api<Secret> = writer.beside(integration)?;
     let patch = json!({"data": {file: STANDARD.encode(&json)}});
+    turn.attempt(connection, Some(&json));
     let patched = secrets
         .patch(&name, &patch_parameters(), &Patch::Merge(patch))
         .await;

@@ -77,6 +77,7 @@ pub async fn bring(
             if connection.namespace != *key.namespace && taken > SHARE {
                 return Ok(Written::Refused(OVER_SHARE.into()));
             }
+            turn.attempt(connection, Some(&json));
             match put(reader, writer, integration, route, &json).await {
                 Ok(Ok(secret)) => {
                     routes.wrote(&key, connection.clone(), &json);
@@ -159,6 +160,7 @@ pub(super) async fn erase(
     let secrets: Api<Secret> = writer.within(&integration.namespace)?;
     let name = secret_name(&integration.name, connection.shard());
     let patch = json!({"data": {connection.route_key(): null}});
+    turn.attempt(connection, None);
     let patched = secrets
         .patch(&name, &patch_parameters(), &Patch::Merge(patch))
         .await;

@@ -23,6 +23,15 @@ pub struct Turn<'a> {
     _lock: tokio::sync::MutexGuard<'a, ()>,
 }
 
+/// The connections whose route is another one than was remembered.
+#[derive(Debug, Default)]
+pub struct Differing {
+    /// Somebody else changed these.
+    pub altered: Vec<Connection>,
+    /// These are as the last write wanted them, whose answer got lost.
+    pub own: Vec<Connection>,
+}
+
 // === impl Routes ===
 
 impl Routes {
@@ -54,6 +63,14 @@ impl Routes {
 // === impl Turn ===
 
 impl Turn<'_> {
+    /// A write of a connection's route begins; `None` if the route is to go. The answer may get lost.
+    pub fn attempt(&self, connection: &Connection, json: Option<&str>) {
+        if let Some(known) = self.routes.lock().get_mut(&self.integration) {
+            let content = json.map(|json| Content::of(json.as_bytes()));
+            known.attempted.insert(connection.clone(), content);
+        }
+    }
+
     /// The API server answered a write, which is recorded, with this Secret. If something else in it is not as
     /// remembered, its version stays unknown: the Secret is read once the watch reports it.
     pub fn answered(&self, secret: &Secret) {
@@ -67,9 +84,8 @@ impl Turn<'_> {
         }
     }
 
-    /// Records what the Secret has; `None` if there is no such Secret. Returns the connections whose route is
-    /// another one than was remembered.
-    pub fn looked(&self, secret: Option<&Secret>) -> Vec<Connection> {
+    /// Records what the Secret has; `None` if there is no such Secret.
+    pub fn looked(&self, secret: Option<&Secret>) -> Differing {
         let differing = self.compared(secret);
         if let Some(known) = self.routes.lock().get_mut(&self.integration) {
             let versions = &mut known.secrets[self.shard];
@@ -83,10 +99,10 @@ impl Turn<'_> {
     }
 
     /// The same, but the Secret is still to be looked at.
-    pub fn compared(&self, secret: Option<&Secret>) -> Vec<Connection> {
+    pub fn compared(&self, secret: Option<&Secret>) -> Differing {
         let mut known = self.routes.lock();
         let Some(known) = known.get_mut(&self.integration) else {
-            return Vec::new();
+            return Differing::default();
         };
         let found = secret
             .map(|secret| contents(secret, self.shard))
@@ -100,7 +116,13 @@ impl Turn<'_> {
                 known.remember(connection, json);
             }
         }
-        differing
+        let (own, altered): (Vec<_>, Vec<_>) = differing
+            .into_iter()
+            .partition(|one| known.attempted.get(one) == Some(&found.get(one).copied()));
+        for connection in &own {
+            known.attempted.remove(connection);
+        }
+        Differing { altered, own }
     }
 }
 

@@ -13,6 +13,7 @@ use super::*;
 use crate::{
     api::v1alpha1::{ZoomConnection, ZoomIntegration},
     controller::{
+        error::Error,
         index::Guarded,
         integration::routes,
         rehearsal::Rehearsal,
@@ -112,14 +113,19 @@ impl Bench {
 
     /// What the connection's pass does about its route.
     async fn bring(&self) {
+        assert_eq!(self.route("a").await.unwrap(), Written::Done);
+    }
+
+    /// The same, with this account.
+    async fn route(&self, account: &str) -> Result<Written, Error> {
         let context = &self.rehearsal.context;
         let wanted = Wanted::Write(Box::new(Route {
             connection: self.connection.clone(),
-            accounts: vec!["a".into()],
+            accounts: vec![account.into()],
             sink: None,
             external_refs: std::collections::BTreeMap::new(),
         }));
-        let written = routing::bring(
+        routing::bring(
             &context.memory.routes,
             &context.reader,
             &context.writer,
@@ -128,8 +134,7 @@ impl Bench {
             Some("c"),
             &wanted,
         )
-        .await;
-        assert_eq!(written.unwrap(), Written::Done);
+        .await
     }
 
     /// A connection that is gone, whose route belongs to this Secret.

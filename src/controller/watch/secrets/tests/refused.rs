@@ -1,4 +1,4 @@
-//! The API server refuses to change a Secret with routes.
+//! The API server refuses to change a Secret with routes, or its answer gets lost.
 
 use super::*;
 
@@ -59,4 +59,32 @@ async fn a_repair_that_is_refused_again_and_again_is_tried_now_and_then() {
     let rests = routes::sweep(context, &bench.integration).await.unwrap();
     assert!(rests.is_some());
     assert_eq!(bench.rehearsal.writes("refused PATCH").len(), 3);
+}
+
+#[tokio::test]
+async fn an_own_write_whose_answer_is_lost_is_nobody_elses() {
+    let bench = Bench::new().await;
+    bench.sweep().await;
+    bench.bring().await;
+    let context = &bench.rehearsal.context;
+    let connection = Key::connection("clinic-b", "zoom");
+    for (version, account) in [("70", "b"), ("80", "c"), ("90", "d"), ("100", "e")] {
+        bench
+            .rehearsal
+            .judge(|method, _, _| (method == Method::PATCH).then_some((504, "timeout")));
+        assert!(bench.route(account).await.is_err());
+        let lost = bench.rehearsal.writes("refused PATCH").pop().unwrap();
+        bench.alter(version, |secret| secret["data"] = lost["data"].clone());
+        bench.rehearsal.judge(listen);
+        bench.watch(vec![Event::Apply(bench.meta(version))]).await;
+        assert_eq!(bench.sweep().await, std::slice::from_ref(&connection));
+        assert_eq!(bench.route(account).await.unwrap(), Written::Done);
+        assert_eq!(bench.version(), version, "it is written already");
+    }
+    let now = jiff::Timestamp::now();
+    assert!(routes::contested(context, &bench.integration, now).is_empty());
+    assert_eq!(
+        routes::sweep(context, &bench.integration).await.unwrap(),
+        None
+    );
 }
