@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 
 use contract::receiver::routes::{Connection, SHARDS, secret_name};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::{api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use kube::{
-    Api, ResourceExt as _,
+    Api, Resource as _, ResourceExt as _,
     api::{ListParams, Patch},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     memory::{Routes, turn::Differing},
@@ -20,7 +20,7 @@ use crate::{
     api::{label, v1alpha1::ZoomIntegration},
     controller::{
         error::{Error, chain},
-        integration::ownership::owned,
+        integration::ownership::{is_controlled, owned},
         key::Key,
         published::patch_parameters,
         reader::{Reader, Reads},
@@ -45,9 +45,9 @@ pub struct Home<'a> {
 struct Seen {
     /// The connections whose route is another one than was remembered.
     differing: Differing,
-    /// Whether there were routes of other Secrets.
-    had_strays: bool,
-    /// Why these are still there.
+    /// Whether something else was wrong.
+    was_broken: bool,
+    /// Why it still is.
     refused: Option<Error>,
 }
 
@@ -69,7 +69,7 @@ impl Failures {
     }
 }
 
-/// Reads which connections have a route. A Secret that cannot be tidied counts as changed by somebody else.
+/// Reads which connections have a route. A Secret that cannot be repaired counts as changed by somebody else.
 ///
 /// # Errors
 /// When the Secrets cannot be listed.
@@ -94,7 +94,7 @@ pub(super) async fn look(home: Home<'_>) -> Result<(), Error> {
         let secret =
             found.find(|secret| secret.name_any() == name && owned(home.integration, *secret));
         if let Some(secret) = secret {
-            secrets.push((shard, tidied(home, secret, shard).await));
+            secrets.push((shard, mended(home, secret, shard).await));
         }
     }
     let mut written = Vec::new();
@@ -141,7 +141,7 @@ pub(super) async fn repair(
             tracing::warn!(%connection, "somebody else changed the route");
             altered(connection);
         }
-        let is_repaired = seen.had_strays || !seen.differing.altered.is_empty();
+        let is_repaired = seen.was_broken || !seen.differing.altered.is_empty();
         if is_repaired && routes.repaired(&key, shard, now) {
             let secret = secret_name(&key.name, shard);
             tracing::warn!(
@@ -156,7 +156,7 @@ pub(super) async fn repair(
     rests
 }
 
-/// Reads one Secret again that somebody else has written. If it cannot be tidied, it stays one of these.
+/// Reads one Secret again that somebody else has written. If it cannot be repaired, it stays one of these.
 async fn look_again(home: Home<'_>, shard: usize) -> Result<Seen, Error> {
     let key = Key::from(home.integration);
     let turn = home.routes.turn(home.writer, &key, shard).await;
@@ -165,11 +165,11 @@ async fn look_again(home: Home<'_>, shard: usize) -> Result<Seen, Error> {
     let Some(live) = live.filter(|live| owned(home.integration, live)) else {
         return Ok(Seen {
             differing: turn.looked(None),
-            had_strays: false,
+            was_broken: false,
             refused: None,
         });
     };
-    let live = tidied(home, &live, shard).await;
+    let live = mended(home, &live, shard).await;
     let differing = if live.refused.is_none() {
         turn.looked(Some(&live.secret))
     } else {
@@ -177,54 +177,68 @@ async fn look_again(home: Home<'_>, shard: usize) -> Result<Seen, Error> {
     };
     Ok(Seen {
         differing,
-        had_strays: live.had_strays,
+        was_broken: live.was_broken,
         refused: live.refused,
     })
 }
 
-/// A Secret without the routes that belong into another one; as it was, if they could not be removed.
-struct Tidied {
+/// A Secret as it is to be, or as it was if that could not be written.
+struct Mended {
     secret: Secret,
-    had_strays: bool,
+    /// Whether something was wrong beside its routes.
+    was_broken: bool,
     refused: Option<Error>,
 }
 
-/// Removes the routes that belong into another Secret.
-async fn tidied(home: Home<'_>, secret: &Secret, shard: usize) -> Tidied {
-    let had_strays = !versions::strays(secret, shard).is_empty();
-    let tidied = if had_strays {
-        tidy(home, secret, shard).await
+/// Removes the routes that belong into another Secret, and lets the Secret end with the integration.
+async fn mended(home: Home<'_>, secret: &Secret, shard: usize) -> Mended {
+    let strays = versions::strays(secret, shard);
+    let is_orphan = !is_controlled(home.integration, &secret.metadata);
+    let was_broken = is_orphan || !strays.is_empty();
+    let written = if was_broken {
+        mend(home, secret, &strays).await
     } else {
         Ok(secret.clone())
     };
-    let (secret, refused) = match tidied {
+    let (secret, refused) = match written {
         Ok(secret) => (secret, None),
         Err(error) => {
             tracing::warn!(
                 name = secret.name_any(),
                 error = chain(&error),
-                "routes that belong into other Secrets could not be removed"
+                "a Secret with routes could not be repaired"
             );
             (secret.clone(), Some(error))
         }
     };
-    Tidied {
+    Mended {
         secret,
-        had_strays,
+        was_broken,
         refused,
     }
 }
 
-async fn tidy(home: Home<'_>, secret: &Secret, shard: usize) -> Result<Secret, Error> {
-    let (name, strays) = (secret.name_any(), versions::strays(secret, shard));
+async fn mend(home: Home<'_>, secret: &Secret, strays: &[&str]) -> Result<Secret, Error> {
+    let name = secret.name_any();
     tracing::warn!(
         name,
         ?strays,
-        "removes routes that belong into other Secrets"
+        "repairs a Secret that lacks its owner or has routes that belong into other Secrets"
     );
-    let data: BTreeMap<_, Option<&str>> = strays.into_iter().map(|key| (key, None)).collect();
+    let data: BTreeMap<_, Option<&str>> = strays.iter().map(|key| (*key, None)).collect();
+    let mut patch = json!({"data": data});
+    own(home.integration, &secret.metadata, &mut patch);
     let secrets: Api<Secret> = home.writer.beside(home.integration)?;
-    let patch = Patch::Merge(json!({"data": data}));
+    let patch = Patch::Merge(patch);
     let patched = secrets.patch(&name, &patch_parameters(), &patch).await;
     patched.map_err(Error::from_write)
+}
+
+/// Lets the patch of a Secret with this metadata make the integration its owner if it has none, such as one from a
+/// backup: it has credentials, and is to end with the integration.
+pub(super) fn own(integration: &ZoomIntegration, live: &ObjectMeta, patch: &mut Value) {
+    if !is_controlled(integration, live) {
+        let owner = integration.controller_owner_ref(&());
+        patch["metadata"] = json!({"ownerReferences": owner.as_slice()});
+    }
 }

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::{
     decide::Wanted,
     memory::{Routes, turn::Turn},
+    repair::own,
 };
 use crate::{
     api::v1alpha1::{ZoomConnection, ZoomIntegration},
@@ -134,7 +135,8 @@ async fn put(
             Ok(Ok(created.map_err(Error::from_write)?))
         }
         Some(live) if owned(integration, &live) => {
-            let patch = json!({"data": {file: STANDARD.encode(json)}});
+            let mut patch = json!({"data": {file: STANDARD.encode(json)}});
+            own(integration, &live.metadata, &mut patch);
             let patched = secrets
                 .patch(&name, &patch_parameters(), &Patch::Merge(patch))
                 .await;

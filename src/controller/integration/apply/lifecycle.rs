@@ -10,7 +10,10 @@ use crate::{
     api::{FIELD_MANAGER, annotation, v1alpha1::ZoomIntegration},
     controller::{
         error::Error,
-        integration::{lifecycle, ownership::owned},
+        integration::{
+            lifecycle,
+            ownership::{is_controlled, owned},
+        },
         published::{self, Exactly},
         receiver_defaults::ReceiverDefaults,
         writer::Writer,
@@ -77,7 +80,9 @@ async fn write(
     let digest = |annotations: &std::collections::BTreeMap<String, String>| {
         annotations.get(annotation::DESIRED).cloned()
     };
-    if digest(live.annotations()) == digest(wanted.annotations()) {
+    // One from a backup has no owner, and would outlast the integration.
+    let is_same = digest(live.annotations()) == digest(wanted.annotations());
+    if is_same && is_controlled(integration, &live.metadata) {
         return Ok(());
     }
     let secrets: Api<Secret> = writer.beside(integration)?;
@@ -89,3 +94,6 @@ async fn write(
         .await;
     written.map(drop).map_err(Error::from_write)
 }
+
+#[cfg(test)]
+mod tests;

@@ -148,3 +148,41 @@ async fn a_change_during_the_first_look_is_noticed() {
     first.await.unwrap();
     assert_eq!(bench.keys(), [""; 0], "it is erased");
 }
+
+/// It has the tenants' credentials, and was restored from a backup, or its integration was deleted without it.
+#[tokio::test]
+async fn a_secret_without_an_owner_ends_with_the_integration_again() {
+    let bench = Bench::new().await;
+    bench.sweep().await;
+    bench.bring().await;
+    let app = Key::integration("platform", "app");
+    let is_owned = || {
+        let secret = bench.rehearsal.object(&bench.path());
+        secret["metadata"]["ownerReferences"][0]["uid"] == "u1"
+    };
+    assert!(is_owned());
+    let orphan = |version: &str| {
+        bench.alter(version, |secret| {
+            secret["metadata"]["ownerReferences"] = json!([]);
+        });
+    };
+    // The watch reports it.
+    orphan("70");
+    bench.watch(vec![Event::Apply(bench.meta("70"))]).await;
+    assert_eq!(bench.sweep().await, []);
+    assert!(is_owned());
+    // A write of a route.
+    orphan("80");
+    assert_eq!(bench.route("b").await.unwrap(), Written::Done);
+    assert!(is_owned());
+    // A first look.
+    orphan("90");
+    let found = json!({"apiVersion": "v1", "kind": "SecretList", "metadata": {},
+        "items": [bench.rehearsal.object(&bench.path())]});
+    bench.rehearsal.put(SECRETS, found);
+    bench.rehearsal.context.memory.routes.forget(&app);
+    bench.sweep().await;
+    assert!(is_owned());
+    let last = bench.version();
+    assert_eq!(bench.watch(vec![Event::Apply(bench.meta(&last))]).await, []);
+}
