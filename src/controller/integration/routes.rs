@@ -11,7 +11,8 @@ use crate::{
         error::Error,
         index::{Presence, Told},
         key::Key,
-        routing, schedule,
+        routing::{self, Fate},
+        schedule,
         tenancy::GRACE,
     },
 };
@@ -51,27 +52,42 @@ pub async fn sweep(
         let missed = routes.missed(&key, of, presence == Presence::Unseen, now);
         routing::fate(presence, missed, now)
     };
-    let again = |of: &Connection| {
-        let key = Key::connection(&of.namespace, &of.name);
-        context.requeue.routine(key);
-    };
-    let altered = |of: &Connection| {
-        let key = Key::connection(&of.namespace, &of.name);
-        context.requeue.now(key);
-    };
-    let home = routing::Home {
-        routes,
-        reader: &context.reader,
-        writer: &context.writer,
-        integration,
-    };
-    let rests = routing::sweep(home, fate, again, altered).await?;
+    let rests = swept(context, integration, fate).await?;
     let missed = routes.longest_missed(&key);
     let missed = missed.map(|since| schedule::later(since, GRACE));
     // The status is to say so no longer.
     let ends = routes.contested(&key, Timestamp::now());
     let times = [rests, missed].into_iter().flatten();
     Ok(times.chain(ends.into_values()).min())
+}
+
+/// Repairs the routes of an integration that is being deleted, and removes none: what its receiver has stored goes by
+/// them, also that of connections that are deleted as well.
+///
+/// # Errors
+/// When a request to the API server fails.
+pub async fn keep(context: &Context, integration: &ZoomIntegration) -> Result<(), Error> {
+    if integration.spec.is_general() && integration.spec.webhook.is_some() {
+        swept(context, integration, |_| Fate::Keep).await?;
+    }
+    Ok(())
+}
+
+async fn swept(
+    context: &Context,
+    integration: &ZoomIntegration,
+    fate: impl Fn(&Connection) -> Fate,
+) -> Result<Option<Timestamp>, Error> {
+    let key = |of: &Connection| Key::connection(&of.namespace, &of.name);
+    let again = |of: &Connection| context.requeue.routine(key(of));
+    let altered = |of: &Connection| context.requeue.now(key(of));
+    let home = routing::Home {
+        routes: &context.memory.routes,
+        reader: &context.reader,
+        writer: &context.writer,
+        integration,
+    };
+    routing::sweep(home, fate, again, altered).await
 }
 
 /// The names of the Secrets with routes that somebody else changes again and again.

@@ -1,5 +1,6 @@
 //! Whole passes in a cluster that refuses something.
 
+mod routes;
 mod self_service;
 
 use axum::http::Method;

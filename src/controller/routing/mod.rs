@@ -28,6 +28,6 @@ pub use self::{
     memory::Routes,
     repair::Home,
     sink::observe,
-    sweep::{fate, sweep},
+    sweep::{Fate, fate, sweep},
     write::{Written, bring},
 };

@@ -127,6 +127,9 @@ pub async fn conclude(context: &Context, integration: &ZoomIntegration) -> Resul
             }
             let status = status::ending(integration, &observed, &message, now);
             report::report(&context.writer, integration, &status).await?;
+            if let Err(error) = routes::keep(context, integration).await {
+                tracing::warn!(error = chain(&error), "routes could not be repaired");
+            }
             Ok(Action::requeue(BETWEEN_LOOKS))
         }
     }
