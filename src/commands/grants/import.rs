@@ -88,20 +88,31 @@ async fn import(
 }
 
 /// Whether what is there under the name of the grant's Secret is this grant, which an import before put there, and
-/// which may have been refreshed since.
+/// which may have been refreshed since. A copy that is not used here, or an older state, is not: it would be thought
+/// safe to destroy the file.
 fn there(found: &GrantSecret, wanted: &Secret) -> Result<(), String> {
-    let of_file = secret::get(wanted).map(|kept| kept.grant.id);
-    match found {
-        GrantSecret::Ours(kept)
-            if kept.grant.loss.is_none() && Some(&kept.grant.id) == of_file.as_ref() =>
-        {
-            Ok(())
+    let (name, of_file) = (wanted.name_any(), secret::get(wanted));
+    let same = match (found, &of_file) {
+        (GrantSecret::Ours(kept), Some(of_file)) if kept.grant.id == of_file.grant.id => {
+            Some((kept, of_file))
         }
-        _ => Err(format!(
-            "Secret {} exists: delete it if its grant is not needed",
-            wanted.name_any()
-        )),
-    }
+        _ => None,
+    };
+    let Some((kept, of_file)) = same.filter(|(kept, _)| kept.grant.loss.is_none()) else {
+        return Err(format!(
+            "Secret {name} exists: delete it if its grant is not needed"
+        ));
+    };
+    let what = if kept.namespace_uid != of_file.namespace_uid {
+        "a copy of this grant that is not used here"
+    } else if kept.grant.generation < of_file.grant.generation {
+        "an older state of this grant, which Zoom no longer accepts"
+    } else {
+        return Ok(());
+    };
+    Err(format!(
+        "Secret {name} exists and holds {what}: delete it, import again, and keep the file until then"
+    ))
 }
 
 /// The Secret of the grant in this cluster.
@@ -130,6 +141,7 @@ fn wanted(
 
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::ByteString;
     use serde_json::json;
 
     use super::{super::fixture::kept, *};
@@ -170,6 +182,40 @@ mod tests {
         assert_eq!((kept.grant.generation, kept.identified), (3, true));
         assert_eq!(kept.imported.as_deref(), Some("f"));
         assert_eq!(built.metadata.owner_references.unwrap()[0].uid, "here-too");
+    }
+
+    /// A backup of objects brought the Secret back, or an earlier connection of this name left it behind: only the file
+    /// has the grant.
+    #[test]
+    fn a_copy_and_an_older_state_are_no_import() {
+        let wanted = wanted(&connection(), &entry(None), None, Some("here".into())).unwrap();
+        let judged = |change: &dyn Fn(&mut StoredGrant)| {
+            let mut kept = secret::get(&wanted).unwrap();
+            change(&mut kept);
+            there(&GrantSecret::Ours(Box::new(kept)), &wanted)
+        };
+        for elsewhere in ["there", "elsewhere", ""] {
+            let why = judged(&|kept| kept.namespace_uid = elsewhere.into()).unwrap_err();
+            assert!(why.contains("Secret ada-zoom-grant exists"), "{why}");
+            assert!(why.contains("a copy of this grant"), "{why}");
+        }
+        let why = judged(&|kept| kept.grant.generation = 2).unwrap_err();
+        assert!(why.contains("an older state of this grant"), "{why}");
+        assert!(why.contains("delete it, import again"), "{why}");
+    }
+
+    /// The Secret of a connection that was to revoke its grant, and is gone without that.
+    #[test]
+    fn what_another_connection_left_behind_is_no_import() {
+        let mut left = wanted(&connection(), &entry(None), None, Some("here".into())).unwrap();
+        let wanted = left.clone();
+        left.metadata.owner_references = None;
+        let uid = ByteString(b"another".to_vec());
+        left.data
+            .get_or_insert_default()
+            .insert("connection-uid".into(), uid);
+        let read = secret::read(&connection(), Some(&left));
+        assert!(there(&read, &wanted).is_err());
     }
 
     /// The reply to the import was lost, and it is tried again after the grant was refreshed.
