@@ -21,7 +21,7 @@ use crate::{
     },
 };
 use grant::Lost;
-use zoom::Class;
+use zoom::{Class, Fault};
 
 impl After<'_> {
     /// Records which account allowed the app. Only what Zoom said about a consent proves it: the operator's own
@@ -102,17 +102,19 @@ impl After<'_> {
                 }
                 self.with_consent(|consent| consent.identity = Some(asked));
             }
-            Err(error) if error.fault.class() == Class::Time => {
-                self.wait_with_consent(error.fault.into(), error.message(), error.retry_after);
+            // Zoom says that the grant itself is of no use.
+            Err(error) if matches!(error.fault, Fault::GrantLost | Fault::OwnerGone) => {
+                self.end_consent(End::failed(Reason::SubjectUnverifiable, error.message()));
             }
             Err(error) => {
-                self.end_consent(End::failed(Reason::SubjectUnverifiable, error.message()));
+                self.wait_with_consent(error.fault.into(), error.message(), error.retry_after);
             }
         }
     }
 
+    /// A code does not live until somebody corrected the credentials or the app. What it gave does.
     fn consent_failed(&mut self, error: &zoom::Error) {
-        if error.fault.class() == Class::Person {
+        if error.fault.class() == Class::Person && !self.is_redeemed() {
             self.end_consent(End::failed(error.fault, error.message()));
         } else {
             self.wait_with_consent(error.fault.into(), error.message(), error.retry_after);

@@ -1,5 +1,6 @@
 //! What an answer leads to.
 
+mod redeemed;
 mod waits;
 
 use serde_json::json;
@@ -209,8 +210,8 @@ fn what_a_person_must_change_ends_a_consent_and_a_lost_code_too() {
         ended(&redeem(situation(0), lost, 110)),
         Some(Reason::CodeRejected)
     );
-    let disabled = Error::new(Fault::AppDisabled, "HTTP 400");
-    let found = ask(situation(1), Err(disabled), 110);
+    let gone = Error::new(Fault::OwnerGone, "HTTP 400");
+    let found = ask(situation(1), Err(gone), 110);
     assert_eq!(ended(&found), Some(Reason::SubjectUnverifiable));
 }
 

@@ -1,0 +1,31 @@
+//! What becomes of a consent whose code was spent: its refresh token is alive.
+
+use super::*;
+
+/// The secret in the credentials is wrong for a minute, or the app is deactivated.
+#[test]
+fn what_somebody_may_correct_ends_no_redeemed_consent() {
+    for fault in [
+        Fault::CredentialsRejected,
+        Fault::AppDisabled,
+        Fault::DisabledByAdmin,
+        Fault::WrongAppKind,
+    ] {
+        let error = || Error::new(fault, "HTTP 400");
+        for found in [
+            redeem(situation(1), refused(error()), 4000),
+            ask(situation(1), Err(error()), 4000),
+        ] {
+            assert_eq!(ended(&found), None, "{fault:?}");
+            assert!(waiting(&found).0 > at(4000), "{fault:?}");
+            let told = found.consent.as_ref().unwrap();
+            assert_eq!(told.reason, Reason::from(fault));
+        }
+        let found = redeem(situation(0), refused(error()), 110);
+        assert_eq!(ended(&found), Some(Reason::from(fault)), "its code expires");
+    }
+    for fault in [Fault::GrantLost, Fault::OwnerGone] {
+        let found = ask(situation(1), Err(Error::new(fault, "HTTP 400")), 110);
+        assert_eq!(ended(&found), Some(Reason::SubjectUnverifiable));
+    }
+}
