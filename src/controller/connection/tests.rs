@@ -1,5 +1,7 @@
 //! Whole passes over a connection.
 
+mod self_service;
+
 use axum::http::Method;
 use k8s_openapi::api::core::v1::Secret;
 use serde_json::{Value, json};

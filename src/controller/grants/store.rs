@@ -220,16 +220,13 @@ impl SecretStore {
     }
 
     /// With self-service, the connection is created only once its grant exists: until then the integration
-    /// decides.
+    /// decides. A tool may have created it again since.
     async fn is_integration_there(&self, handoff: &Handoff) -> Result<bool, StoreError> {
         let namespace = handoff.integration_namespace();
         let integrations: Api<ZoomIntegration> = Api::namespaced(self.client.clone(), namespace);
         let found = integrations.get_metadata_opt(&handoff.integration).await;
         let found = found.map_err(unavailable)?;
-        Ok(found.is_some_and(|found| {
-            found.uid().as_ref() == Some(&handoff.integration_uid)
-                && found.metadata.deletion_timestamp.is_none()
-        }))
+        Ok(found.is_some_and(|found| found.metadata.deletion_timestamp.is_none()))
     }
 
     async fn connection(&self) -> Result<Option<ZoomConnection>, StoreError> {

@@ -81,7 +81,12 @@ impl After<'_> {
                 "The credentials Secret holds the client id of another app than the one that was authorized: put back that app's client id and secret.".into(),
                 None,
             ),
-            grant::SpendOutcome::Waiting | grant::SpendOutcome::Superseded | grant::SpendOutcome::Gone => {
+            grant::SpendOutcome::Gone => self.wait_with_consent(
+                Reason::IntegrationNotFound,
+                "Zoom was not asked: the consent was removed, or its connection or integration is being deleted.".into(),
+                None,
+            ),
+            grant::SpendOutcome::Waiting | grant::SpendOutcome::Superseded => {
                 self.situation.tried.mark(Attempted::Consent);
             }
         }

@@ -29,3 +29,18 @@ fn what_somebody_may_correct_ends_no_redeemed_consent() {
         assert_eq!(ended(&found), Some(Reason::SubjectUnverifiable));
     }
 }
+
+/// Its integration is being deleted, and may be created again.
+#[test]
+fn a_consent_for_which_nothing_is_sent_waits_longer_each_time() {
+    let (mut found, mut now) = (situation(1), 4000);
+    for attempt in 1..4 {
+        found = redeem(found, grant::SpendOutcome::Gone, now);
+        let (until, attempts) = waiting(&found);
+        assert_eq!((ended(&found), attempts), (None, attempt));
+        assert!(until.as_second() - now >= 5 << (attempt - 1));
+        let told = found.consent.as_ref().unwrap();
+        assert_eq!(told.reason, Reason::IntegrationNotFound);
+        now = until.as_second();
+    }
+}
