@@ -230,8 +230,13 @@ fn told<'a>(connection: &'a ZoomConnection, consent: &Consent) -> Option<&'a Con
     status.filter(|status| status.transaction == consent.transaction())
 }
 
-/// The end that an earlier pass reported, if it is still true: only the consent itself remains to be removed.
+/// The end that an earlier pass reported, if it is still true: only the consent itself remains to be removed. Of what
+/// Zoom gave for a code, only a pass that did not find it says that the code expired, as while the pages are switched
+/// off.
 fn over(view: &AppView<'_>, consent: &Consent, told: &ConsentStatus) -> Option<End> {
+    if told.reason == Reason::CodeExpired && consent.is_redeemed() {
+        return None;
+    }
     let grant = consent.grant.as_ref();
     let is_kept = grant.is_some_and(|grant| is_kept(view, grant) || is_outlasted(view, grant));
     (told.has_failed() || told.has_succeeded() && is_kept).then(|| End {

@@ -4,6 +4,8 @@
     reason = "cases read better without ceremony"
 )]
 
+mod kept;
+
 use super::*;
 use crate::controller::connection::model::Wait;
 
