@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{import, view::AppView};
+use super::{import, refresh, view::AppView};
 use crate::{
     api::{
         reason::Reason,
@@ -141,11 +141,16 @@ fn hopeless(view: &AppView<'_>, consent: &Consent, grant: &Grant) -> Option<End>
 /// The next step for a consent that is not over.
 fn step(view: &AppView<'_>, consent: &Consent) -> Option<Step> {
     let grant = consent.grant.as_ref()?;
+    let redeem = || Step::Redeem(view.app.clone(), Box::new(consent.clone()));
+    if is_of_other_app(view, grant) {
+        // Sends nothing, and tells that the client id changed.
+        return Some(redeem());
+    }
     let Some(asked) = &consent.identity else {
         return Some(if has_token(grant, view.view.now) {
             Step::AskWhoConsented(Box::new(grant.clone()))
         } else {
-            Step::Redeem(view.app.clone(), Box::new(consent.clone()))
+            redeem()
         });
     };
     let end = |end: End| Some(Step::EndConsent(Box::new(consent.clone()), end));
@@ -168,6 +173,15 @@ fn step(view: &AppView<'_>, consent: &Consent) -> Option<Step> {
             view.may_write().then(|| adopt(view, grant, asked, before))
         }
     }
+}
+
+/// Whether a consent's grant was given to another app than the present one, which the connection's own grant is for: in
+/// its place, it would serve nobody.
+fn is_of_other_app(view: &AppView<'_>, grant: &Grant) -> bool {
+    let present = Some(view.app.client_id.as_str());
+    let is_other = grant.client_id.is_some() && grant.client_id.as_deref() != present;
+    let own = view.own_grant().filter(|kept| kept.grant.loss.is_none());
+    is_other && own.is_some_and(|kept| refresh::other_client(kept, present).is_none())
 }
 
 /// Whether a redeemed consent has an access token to ask Zoom with. If it waited for too long, its refresh

@@ -23,3 +23,30 @@ fn what_zoom_gave_is_not_removed_because_a_pass_did_not_find_it() {
     assert_eq!(found(true), is("Ask", "a"));
     assert_eq!(found(false), is("CodeExpired", "a"));
 }
+
+/// The credentials of another app were in the Secret for a minute, in which the person authorized that one.
+#[test]
+fn the_grant_of_another_app_takes_the_place_of_none_that_serves() {
+    let found = |consents: Option<&str>, own: Option<&str>, is_lost: bool, is_asked: bool| {
+        let mut consent = named("b", 200, true);
+        consent.grant.as_mut().unwrap().client_id = consents.map(Into::into);
+        consent.identity = is_asked.then(|| user("u"));
+        let mut kept = adopted(&named("a", 100, true), "u");
+        kept.grant.client_id = own.map(Into::into);
+        if is_lost {
+            kept.grant = kept.grant.refused(Lost::GrantLost, &client(), at(220));
+        }
+        step_of(&with(vec![consent], ours(kept)), 250)
+    };
+    let (here, other) = (Some("id"), Some("other"));
+    for is_asked in [false, true] {
+        // Nothing is sent for another app.
+        assert_eq!(found(other, here, false, is_asked), is("Redeem", "b"));
+        assert_eq!(found(other, None, false, is_asked), is("Redeem", "b"));
+    }
+    assert_eq!(found(here, here, false, true), is("Adopted", "b"));
+    assert_eq!(found(None, here, false, true), is("Adopted", "b"));
+    // Nothing is lost by it.
+    assert_eq!(found(other, here, true, true), is("Adopted", "b"));
+    assert_eq!(found(other, other, false, true), is("Adopted", "b"));
+}
