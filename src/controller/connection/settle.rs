@@ -120,8 +120,9 @@ impl After<'_> {
             Purpose::Adopted => {
                 self.situation.failure = None;
                 let asked = self.consent().and_then(|consent| consent.identity.clone());
+                let other = asked.as_ref().and_then(|asked| asked.other.clone());
+                self.situation.observed.other = other;
                 self.proved(asked.as_ref());
-                self.situation.observed.other = asked.and_then(|asked| asked.other);
             }
             Purpose::Identified => {
                 let asked = self.situation.asked.take();

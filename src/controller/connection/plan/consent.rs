@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{import, refresh, view::AppView};
+use super::{import, mismatch::mismatch, refresh, view::AppView};
 use crate::{
     api::{
         reason::Reason,
@@ -15,7 +15,7 @@ use crate::{
         connection::{
             model::{
                 Asked, Attempted, Consent, End, Import, Integration, Purpose, Situation, Step,
-                code_expires,
+                code_expires, pinned,
             },
             subject,
         },
@@ -24,9 +24,12 @@ use crate::{
     },
 };
 use grant::{Credential, Grant};
-use zoom::scopes::{
-    self,
-    remedy::{self, Then},
+use zoom::{
+    Identity,
+    scopes::{
+        self,
+        remedy::{self, Then},
+    },
 };
 
 /// Somebody with the link can start many consents: the rest waits for the next pass.
@@ -157,7 +160,9 @@ fn step(view: &AppView<'_>, consent: &Consent) -> Option<Step> {
     let expected = view
         .observed()
         .expected(view.view.connection, asked.other.as_ref());
-    if let Err(mismatch) = subject::judge(asked.identity.as_ref(), expected) {
+    if let Err(mismatch) = subject::judge(asked.identity.as_ref(), expected)
+        && !(is_of_expectations(mismatch.reason) && is_of_same_person(view, grant, asked))
+    {
         return end(End::failed(mismatch.reason, mismatch.message));
     }
     if is_kept(view, grant) || is_outlasted(view, grant) {
@@ -173,6 +178,26 @@ fn step(view: &AppView<'_>, consent: &Consent) -> Option<Step> {
             view.may_write().then(|| adopt(view, grant, asked, before))
         }
     }
+}
+
+/// Whether the grant is refused because the connection expects somebody else, and not because another one has it.
+fn is_of_expectations(reason: Reason) -> bool {
+    matches!(reason, Reason::WrongSubject | Reason::SubjectUnverifiable)
+}
+
+/// Whether the connection's own grant is of the same person and app: Zoom ended it with this authorization. So the new
+/// one takes its place also where the connection expects somebody else, perhaps by mistake, and gives no token there.
+fn is_of_same_person(view: &AppView<'_>, grant: &Grant, asked: &Asked) -> bool {
+    let user = |identity: &Identity| Some(identity.user_id.clone()).filter(|id| !id.is_empty());
+    let authorized = asked.identity.as_ref().and_then(user);
+    let pinned = pinned(view.view.connection).and_then(|pinned| pinned.user_id.as_ref());
+    authorized.is_some_and(|authorized| {
+        pinned.is_none_or(|pinned| *pinned == authorized)
+            && view.own_grant().is_some_and(|kept| {
+                kept.grant.client_id == grant.client_id
+                    && kept.identity.as_ref().and_then(user) == Some(authorized)
+            })
+    })
 }
 
 /// Whether a consent's grant was given to another app than the present one, which the connection's own grant is for: in
@@ -294,6 +319,9 @@ fn importable(import: &Import) -> Option<String> {
 }
 
 fn granted(view: &AppView<'_>, grant: &Grant) -> End {
+    if let Some(mismatch) = mismatch(view.view.connection, view.observed()) {
+        return End::failed(mismatch.reason, mismatch.message);
+    }
     // A code that was not redeemed has no scopes: those of the grant in its place count.
     let kept = view.observed().kept();
     let access = grant.access.as_ref();

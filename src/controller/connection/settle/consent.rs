@@ -12,8 +12,9 @@ use crate::{
         v1alpha1::{AccountStatus, ConsentStatus, Management},
     },
     controller::{
-        connection::model::{
-            AppAccess, Asked, Attempted, Consent, End, Refused, Wait, code_expires,
+        connection::{
+            model::{AppAccess, Asked, Attempted, Consent, End, Refused, Wait, code_expires},
+            plan,
         },
         failure,
         proof::AppId,
@@ -25,9 +26,13 @@ use zoom::{Class, Fault};
 
 impl After<'_> {
     /// Records which account allowed the app. Only what Zoom said about a consent proves it: the operator's own
-    /// pages handed it over, and its code was redeemed out of the tenant's reach.
+    /// pages handed it over, and its code was redeemed out of the tenant's reach. A person whom the connection does not
+    /// expect proves nothing.
     pub fn proved(&mut self, asked: Option<&Asked>) {
         let observed = &self.situation.observed;
+        if plan::mismatch(self.connection, observed).is_some() {
+            return;
+        }
         let kept = observed.kept();
         let app = AppId {
             client_id: kept.and_then(|kept| kept.grant.client_id.as_deref()),

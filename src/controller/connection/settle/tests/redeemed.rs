@@ -44,3 +44,50 @@ fn a_consent_for_which_nothing_is_sent_waits_longer_each_time() {
         now = until.as_second();
     }
 }
+
+/// It replaces the own grant of the same person, which Zoom ended with it; until the expectation is corrected, it
+/// proves nothing.
+#[test]
+fn a_consent_of_somebody_who_is_not_expected_proves_no_account() {
+    let account = |email: &str| {
+        let mut connection = connection();
+        connection.spec.subject = serde_json::from_value(json!({"email": email})).unwrap();
+        let mut found = situation(1);
+        found.observed.access = AppAccess::Allowed;
+        found.observed.integration = Some(Integration {
+            resource: serde_json::from_value(json!({
+                "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomIntegration",
+                "metadata": {"name": "app", "namespace": "platform"},
+                "spec": {
+                    "app": {"kind": "General", "management": "Admin"},
+                    "credentials": {"secretRef": {"name": "zoom"}}, "scopes": {"required": []},
+                },
+            }))
+            .unwrap(),
+            credentials: Credentials::default(),
+        });
+        let identity = Some(Identity {
+            user_id: "u".into(),
+            account_id: "a".into(),
+            email: "ada@example.com".into(),
+        });
+        found.observed.consents[0].identity = Some(Asked {
+            identity: identity.clone(),
+            other: None,
+        });
+        let kept = StoredGrant {
+            identity,
+            ..read_kept()
+        };
+        let written = Read {
+            grant: GrantSecret::Ours(Box::new(kept.clone())),
+            ..read(grant(1))
+        };
+        let step = Step::Store(Box::new(kept), Purpose::Adopted);
+        let outcome = Outcome::Stored(Ok(written));
+        let found = settle(&connection, found, &step, outcome, at(200));
+        found.account.map(|account| account.id)
+    };
+    assert_eq!(account("ada@example.com").as_deref(), Some("a"));
+    assert_eq!(account("adda@example.com"), None);
+}
