@@ -283,7 +283,7 @@ pub async fn consents(
     };
     let found = handed_over(sources.reader, wanted, |_| true).await?;
     let mut consents: Vec<Consent> = found.own.iter().map(Consent::of).collect();
-    consents.sort_by_key(|consent| consent.handoff.as_ref().map(|handoff| handoff.authorized));
+    consents.sort_by_key(Consent::since);
     Ok(consents)
 }
 

@@ -175,10 +175,7 @@ async fn pending(
         .iter()
         .filter_map(|secret| Pending::of(secret, integration))
         .collect();
-    pending.sort_by_key(|pending| {
-        let handoff = pending.consent.handoff.as_ref();
-        handoff.map(|handoff| handoff.authorized)
-    });
+    pending.sort_by_key(|pending| pending.consent.since());
     let more = is_more.then(|| admission::soon(Timestamp::now()));
     Ok((pending, more.into_iter().chain(rested).min()))
 }

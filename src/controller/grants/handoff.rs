@@ -1,7 +1,12 @@
 //! The Secret that hands over a code, and holds its grant until it is known who the grant belongs to. Pure.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
 use k8s_openapi::{
-    ByteString, api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::ObjectMeta,
+    ByteString,
+    api::core::v1::Secret,
+    apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time},
 };
 use kube::ResourceExt as _;
 
@@ -9,6 +14,9 @@ use super::secret::{self, StoredGrant};
 use crate::api::label;
 use contract::consent::{self, Handoff, Invalid};
 use grant::{Code, Credential, Grant};
+
+/// The API server cuts off less than a second.
+const WITHIN_A_SECOND: Duration = Duration::from_millis(999);
 
 /// Reads the handoff in a Secret; `None` if it cannot be read.
 #[must_use]
@@ -24,7 +32,7 @@ pub fn grant_of(secret: &Secret) -> Option<Grant> {
     Some(Grant {
         id: secret.name_any(),
         generation: 0,
-        since: handoff.authorized,
+        since: since(secret, &handoff),
         client_id: Some(handoff.client_id),
         credential: Credential::Code(Code {
             code: handoff.code,
@@ -35,6 +43,16 @@ pub fn grant_of(secret: &Secret) -> Option<Grant> {
         intent: None,
         loss: None,
     })
+}
+
+/// When the person authorized, by the API server's clock, which tells whole seconds: the Pods of the pages may disagree.
+/// Within a second, theirs counts.
+fn since(secret: &Secret, handoff: &Handoff) -> Timestamp {
+    let Some(Time(created)) = secret.creation_timestamp() else {
+        return handoff.authorized;
+    };
+    let end = created.checked_add(WITHIN_A_SECOND).unwrap_or(created);
+    handoff.authorized.clamp(created, end)
 }
 
 /// The handoff without the credential.
@@ -108,7 +126,6 @@ pub fn rebuild(
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
     use secrecy::ExposeSecret as _;
 
     use super::*;
@@ -161,6 +178,31 @@ mod tests {
         assert_eq!(read.code_verifier.expose_secret(), "");
         assert_eq!(read.connection, "ada");
         assert_eq!(secret.labels().get(label::REDEEMED).unwrap(), "true");
+    }
+
+    /// The clocks of the pages' Pods differ by minutes.
+    #[test]
+    fn the_order_of_consents_is_that_of_the_api_server() {
+        let at = |millisecond| Timestamp::from_millisecond(millisecond).unwrap();
+        let since = |created: Option<i64>, authorized| {
+            let mut secret = handed_over();
+            secret.metadata.creation_timestamp = created.map(|created| Time(at(created)));
+            let handoff = Handoff {
+                authorized: at(authorized),
+                ..handoff()
+            };
+            let json = ByteString(handoff.to_json().unwrap());
+            let data = secret.data.get_or_insert_default();
+            data.insert(consent::SECRET_KEY.to_owned(), json);
+            grant_of(&secret).unwrap().since
+        };
+        let ahead = since(Some(100_000), 400_000);
+        let behind = since(Some(160_000), 10_000);
+        assert!(ahead < behind, "{ahead} {behind}");
+        assert_eq!(behind, at(160_000));
+        // Two in one second.
+        assert_eq!(since(Some(100_000), 100_400), at(100_400));
+        assert_eq!(since(None, 400_000), at(400_000));
     }
 
     /// A reply that came after its consent was removed is found by searches for consents and by the sweep.

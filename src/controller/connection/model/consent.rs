@@ -105,6 +105,12 @@ impl Consent {
         granted.or_else(|| Some(&self.handoff.as_ref()?.client_id))
     }
 
+    /// When the person authorized; `None` if it cannot be read.
+    #[must_use]
+    pub fn since(&self) -> Option<Timestamp> {
+        self.grant.as_ref().map(|grant| grant.since)
+    }
+
     /// Whether its code was spent.
     #[must_use]
     pub fn is_redeemed(&self) -> bool {
