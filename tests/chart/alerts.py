@@ -27,7 +27,7 @@ HEALTHY = {own("leader"): "1+0", own("leader", pod="b"): "0+0", UP: "1+0"} | {
         # Renewed with a quarter of an hour left.
         ("token_soonest_expiry_timestamp_seconds", ""): "900+60", ("tokens_expired", ""): "0+0",
         ("work_overdue", ""): "0+0", ("receivers_unavailable", ""): "0+0", ("endpoints_unvalidated", ""): "0+0",
-        ("endpoint_oldest_validation_timestamp_seconds", ""): "60+60", ("buffers_full", ""): "0+0",
+        ("endpoint_oldest_validation_timestamp_seconds", ""): "60+60", ("buffers_full", ""): "0+0", ("buffers_failed", ""): "0+0",
         ("buffered_events", ""): "40+0", ("buffered_oldest_age_seconds", ""): "3600+0", ("dead_letters", ""): "0+0",
         # Accounts that nobody claims may well be the platform's own.
         ("unclaimed_accounts", 'policy="Sink"'): "2+0", ("unclaimed_accounts", 'policy="DeadLetter"'): "0+0",
@@ -86,6 +86,7 @@ SITUATIONS = [
               ZoomEndpointValidationDue=({}, "2d 12h 16m 0s")),
     Situation("never validated", both("endpoint_oldest_validation_timestamp_seconds", "_")),
     Situation("a buffer is full", both("buffers_full", "1+0"), ZoomBufferFull=({}, "1")),
+    Situation("a volume fails", both("buffers_failed", "1+0"), ZoomBufferFailed=({}, "1")),
     Situation("a sink takes nothing for long", both("buffered_oldest_age_seconds", "3661+0"), ZoomBufferOld=({}, "1h 1m 1s")),
     Situation("events were given up", both("dead_letters", "12+0"), ZoomDeadLetters=({}, "12")),
     Situation("an upgrade halts", both("receivers", "5+0", 'state="outdated"'), ZoomReceiversOutdated=({}, "5")),

@@ -93,6 +93,9 @@ pub struct BufferFacts {
     pub full: bool,
     /// Nothing new is taken.
     pub draining: bool,
+    /// The store could not be used or opened at the last attempt: every event is answered 503.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub failed: bool,
 }
 
 /// Why a text is not taken for facts.
@@ -258,6 +261,7 @@ impl BufferFacts {
             oldest_seconds: self.oldest_seconds.max(other.oldest_seconds),
             full: self.full || other.full,
             draining: self.draining && other.draining,
+            failed: self.failed || other.failed,
         }
     }
 }

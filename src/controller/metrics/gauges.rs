@@ -146,13 +146,18 @@ fn families(figures: &Figures) -> [Family<'_>; 7] {
 }
 
 /// Name, meaning and value.
-fn numbers(figures: &Figures) -> [(&'static str, &'static str, i64); 8] {
+fn numbers(figures: &Figures) -> [(&'static str, &'static str, i64); 9] {
     let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
     [
         (
             "zoom_operator_buffers_full",
             "Integrations whose receiver has no room for another event",
             figures.buffers_full,
+        ),
+        (
+            "zoom_operator_buffers_failed",
+            "Integrations whose receiver cannot use the store of its buffer",
+            figures.buffers_failed,
         ),
         (
             "zoom_operator_buffered_events",

@@ -61,6 +61,7 @@ fn buffers_add_up() {
             oldest_seconds,
             full,
             draining,
+            failed: false,
         }),
         ..Facts::default()
     };
@@ -77,6 +78,24 @@ fn buffers_add_up() {
     assert!(both.to_json().ends_with(text), "{}", both.to_json());
     assert_eq!(Facts::from_json(both.to_json().as_bytes()).unwrap(), both);
     assert_eq!(one.clone().merged(Facts::default()), one);
+}
+
+/// A receiver before this field sends none, and one whose store is well sends none either.
+#[test]
+fn a_store_that_fails_at_one_receiver_is_told() {
+    let failed = BufferFacts {
+        failed: true,
+        ..BufferFacts::default()
+    };
+    let well = BufferFacts::default();
+    assert!(failed.merged(well).failed && well.merged(failed).failed);
+    let facts = |buffer| Facts {
+        buffer: Some(buffer),
+        ..Facts::default()
+    };
+    assert!(!facts(well).to_json().contains("failed"));
+    let text = facts(failed).to_json();
+    assert_eq!(Facts::from_json(text.as_bytes()).unwrap(), facts(failed));
 }
 
 #[test]

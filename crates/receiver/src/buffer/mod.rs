@@ -310,6 +310,7 @@ impl Buffer {
             oldest_seconds: metrics::age(status.totals.oldest, Timestamp::now()),
             full: self.0.capacity.is_full() || (status.open && !status.accepting),
             draining,
+            failed: status.failed,
         }
     }
 

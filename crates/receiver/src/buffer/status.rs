@@ -9,6 +9,8 @@ pub struct Status {
     pub open: bool,
     /// It is open, and the disk has space.
     pub accepting: bool,
+    /// It failed, and could not be opened again since.
+    pub failed: bool,
     /// What it holds, or held when it was open last.
     pub totals: Totals,
 }

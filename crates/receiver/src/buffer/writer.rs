@@ -61,7 +61,7 @@ pub struct Writer {
     pub commands: Receiver<Command>,
     /// Published for the rest of the buffer.
     pub status: watch::Sender<Status>,
-    /// Opened once the store is open.
+    /// Open while the store is, except for a moment when it is opened again.
     pub gate: Gate,
     /// The metrics.
     pub metrics: BufferMetrics,
@@ -106,6 +106,7 @@ impl Writer {
                             error!(%error, "failed to open the buffer, trying again");
                         }
                         self.failed(&error);
+                        self.give_up();
                     }
                 }
             }
@@ -188,7 +189,15 @@ impl Writer {
         self.status.send_modify(|status| {
             status.open = false;
             status.accepting = false;
+            status.failed |= !matches!(error, StoreError::Full(_));
         });
+    }
+
+    /// The store could not even be opened: other replicas take over. Not after a failure that the first new attempt
+    /// ends.
+    fn give_up(&self) {
+        self.status.send_modify(|status| status.failed = true);
+        self.gate.close();
     }
 
     fn publish(&self, store: &Store, accepting: bool) {
@@ -198,6 +207,7 @@ impl Writer {
         self.status.send_replace(Status {
             open: true,
             accepting,
+            failed: false,
             totals,
         });
     }

@@ -119,6 +119,80 @@ impl Drop for Frozen {
     }
 }
 
+/// A small file system that becomes read-only, as after an error of its disk.
+struct Fragile {
+    image: PathBuf,
+    path: PathBuf,
+}
+
+impl Fragile {
+    /// `None` where that is not allowed.
+    fn new(image: PathBuf, path: PathBuf) -> Option<Self> {
+        let file = std::fs::File::create(&image).unwrap();
+        file.set_len(16 << 20).unwrap();
+        let made = Command::new("mkfs.ext4").args(["-q", "-F"]).arg(&image);
+        let made = made.output();
+        let disk = Self { image, path };
+        let is_there = made.is_ok_and(|output| output.status.success()) && disk.mount();
+        is_there.then_some(disk)
+    }
+
+    fn mount(&self) -> bool {
+        let mut mount = Command::new("mount");
+        mount.args(["-o", "loop"]).args([&self.image, &self.path]);
+        mount.output().is_ok_and(|output| output.status.success())
+    }
+
+    fn unmount(&self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.path).status();
+    }
+
+    fn abort(&self) -> bool {
+        let mut abort = Command::new("mount");
+        abort.args(["-o", "remount,abort"]).arg(&self.path);
+        abort.output().is_ok_and(|output| output.status.success())
+    }
+}
+
+impl Drop for Fragile {
+    fn drop(&mut self) {
+        self.unmount();
+    }
+}
+
+#[tokio::test]
+async fn a_disk_that_becomes_read_only_is_told_and_nothing_is_lost() {
+    let fixture = Fixture::new().await.buffered();
+    let directory = fixture.config.buffer.clone().unwrap().directory;
+    let image = fixture.directory.path().join("image");
+    let Some(disk) = Fragile::new(image, directory) else {
+        println!("skipped: a file system cannot be mounted here");
+        return;
+    };
+    let receiver = fixture.start().await;
+    receiver.sink.answer(Behaviour::Status(503));
+    let post = |n: usize| event(SECRET, format!(r#"{{"event":"n","n":{n}}}"#));
+    assert_eq!(receiver.status(&post(1)).await, 204);
+    if !disk.abort() {
+        println!("skipped: a file system cannot be aborted here");
+        return;
+    }
+    assert_eq!(receiver.status(&post(2)).await, 503);
+    receiver.ready(503).await;
+    let buffer = receiver.buffer().await;
+    assert_eq!((&buffer["failed"], &buffer["open"]), (&true.into(), &false.into()));
+    assert_eq!(receiver.status(&post(2)).await, 503);
+
+    disk.unmount();
+    assert!(disk.mount());
+    receiver.ready(200).await;
+    assert_eq!(receiver.buffer().await["failed"], serde_json::Value::Null);
+    assert_eq!(receiver.status(&post(2)).await, 204);
+    receiver.sink.answer(Behaviour::Status(204));
+    receiver.holds(0, 0).await;
+    receiver.stop().await;
+}
+
 #[tokio::test]
 async fn a_disk_that_hangs_costs_the_deadline_and_not_the_event() {
     let fixture = Fixture::new().await.buffered();

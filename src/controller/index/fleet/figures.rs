@@ -51,6 +51,8 @@ pub struct Figures {
     pub receivers: [(Progress, i64); Progress::ALL.len()],
     /// Integrations whose receiver has no space for another event.
     pub buffers_full: i64,
+    /// Integrations whose receiver cannot use the store of its buffer.
+    pub buffers_failed: i64,
     /// All buffers in total, including those of suspended integrations.
     pub buffered: BufferFacts,
 }
@@ -76,6 +78,9 @@ impl Figures {
         };
         let count = |wanted: &dyn Fn(&Pass) -> bool| {
             i64::try_from(active().filter(|pass| wanted(pass)).count()).unwrap_or(i64::MAX)
+        };
+        let buffers = |wanted: fn(&BufferFacts) -> bool| {
+            count(&|pass| pass.member.buffer.as_ref().is_some_and(wanted))
         };
         let kind = |kind: Kind| {
             let members = || passes.iter().filter(move |(key, _)| key.kind == kind);
@@ -112,12 +117,8 @@ impl Figures {
                     count(&|pass| pass.member.receiver == Some(progress)),
                 )
             }),
-            buffers_full: count(&|pass| {
-                pass.member
-                    .buffer
-                    .as_ref()
-                    .is_some_and(|buffer| buffer.full)
-            }),
+            buffers_full: buffers(|buffer| buffer.full),
+            buffers_failed: buffers(|buffer| buffer.failed),
             buffered: passes
                 .values()
                 .filter_map(|pass| pass.member.buffer)

@@ -67,6 +67,7 @@ fn receivers_are_counted_by_their_progress_and_buffers_are_added_up() {
                 pending,
                 oldest_seconds: Some(pending * 10),
                 full,
+                failed: full,
                 ..BufferFacts::default()
             }),
             ..member(Phase::Connected, 500)
@@ -83,6 +84,7 @@ fn receivers_are_counted_by_their_progress_and_buffers_are_added_up() {
         ]
     );
     assert_eq!((figures.buffered.pending, figures.buffers_full), (7, 1));
+    assert_eq!(figures.buffers_failed, 1);
     assert_eq!(figures.buffered.oldest_seconds, Some(40));
 }
 

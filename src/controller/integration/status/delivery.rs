@@ -1,5 +1,7 @@
 //! Whether events reach the sink. Pure.
 
+mod trouble;
+
 use kube::ResourceExt as _;
 use runtime::outgoing::policy::Policy;
 use url::{Host, Url};
@@ -113,6 +115,10 @@ pub(super) fn events_delivered(
             "The receiver cannot be asked what it has stored.".into(),
         );
     };
+    if stored.failed {
+        let message = trouble::failed(integration, webhook);
+        return say(Status::False, Reason::BufferFailed, message);
+    }
     if stored.full {
         return say(
             Status::False,

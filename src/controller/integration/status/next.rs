@@ -43,7 +43,7 @@ pub struct Expected<'a> {
 /// When to check again.
 pub fn next(expected: &Expected<'_>, now: Timestamp) -> Next {
     let Expected { spec, facts, .. } = *expected;
-    let filling = |buffered: &BufferFacts| buffered.pending > 0 || buffered.full;
+    let filling = |buffered: &BufferFacts| buffered.pending > 0 || buffered.full || buffered.failed;
     // Somebody waits for the receiver's next news: a removal, a sink that accepts events again, or the first
     // event of an app whose installation only an event can prove.
     let awaits_change = expected.connections > 0

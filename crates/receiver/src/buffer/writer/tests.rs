@@ -176,6 +176,37 @@ fn a_copy_of_what_reached_the_disk_although_the_disk_denied_it_is_recognized() {
     assert_eq!(store.totals().pending, 1);
 }
 
+#[test]
+fn a_store_that_cannot_be_opened_again_closes_the_gate() {
+    let directory = tempfile::tempdir().unwrap();
+    let readiness = Readiness::default();
+    // As after a store that failed, and one that is well again.
+    for is_failing in [true, false] {
+        let path = directory.path().join("volume");
+        if !is_failing {
+            std::fs::create_dir(&path).unwrap();
+        }
+        let (mut writer, commands) = writer(&path);
+        writer.gate = readiness.gate("buffer");
+        writer.gate.set(is_failing);
+        writer.failed(&StoreError::Failed("injected".into()));
+        assert_eq!(readiness.closed().is_empty(), is_failing, "at once");
+        let (append, outcome) = append(&writer);
+        commands.send(Command::Append(append)).unwrap();
+        commands.send(Command::Close).unwrap();
+        let status = writer.status.subscribe();
+        writer.run();
+        assert_eq!(status.borrow().failed, is_failing);
+        assert_eq!(readiness.closed().is_empty(), !is_failing);
+        let expected = if is_failing {
+            RequestOutcome::BufferFailed
+        } else {
+            RequestOutcome::Stored
+        };
+        assert_eq!(said(outcome), Some(expected));
+    }
+}
+
 fn settle(sequence: u64, is_dead: bool) -> Settle {
     let body = sequence.to_string().into();
     let event = Event::new(Timestamp::UNIX_EPOCH, ZoomHeaders::default(), body);

@@ -52,7 +52,7 @@ fn each_state_has_its_reason() {
             dead_letters,
             oldest_seconds: oldest,
             full,
-            draining: false,
+            ..BufferFacts::default()
         })
     };
     for (stored, status, reason) in [
@@ -88,6 +88,28 @@ fn each_state_has_its_reason() {
     let suspended = json!({"suspend": true});
     let (status, reason) = statement(suspended, None, stored(9, 0, Some(9000), false));
     assert_eq!((status, reason), (Status::Unknown, Reason::Suspended));
+}
+
+#[test]
+fn a_store_that_fails_is_told_before_anything_else_with_its_volume() {
+    let stored = BufferFacts {
+        failed: true,
+        full: true,
+        oldest_seconds: Some(9000),
+        ..BufferFacts::default()
+    };
+    for (change, volume) in [
+        (json!({}), "buffer-acme-receiver-N"),
+        (
+            json!({"webhook": {"sink": {"http": {"url": "https://s"}}, "buffer": {"storage": "Ephemeral"}}, "suspend": true}),
+            "disk of the node",
+        ),
+    ] {
+        let integration = integration(change);
+        let told = events_delivered(&integration, None, Some(&stored), &Sink::default()).unwrap();
+        assert_eq!((told.status, told.reason), (Status::False, Reason::BufferFailed));
+        assert!(told.message.contains(volume), "{}", told.message);
+    }
 }
 
 #[test]
