@@ -37,7 +37,7 @@ HEALTHY = {own("leader"): "1+0", own("leader", pod="b"): "0+0", UP: "1+0"} | {
 } | {
     # Somebody else tries the address as well.
     received("delivered"): "0+10", received("sink_failed"): "0+1", received("unknown_signature"): "0+1", VERIFIED: "0+10",
-    received("signature_changed"): "0+0", received("account_full"): "0+0",
+    received("signature_changed"): "0+0", received("account_full"): "0+0", received("buffer_failed"): "0+0", received("deadline"): "0+0",
 }
 
 
@@ -118,6 +118,11 @@ SITUATIONS = [
     Situation("strangers knock", {received("unknown_signature"): "0+10"}),
     Situation("a sink is down", {received("delivered"): "0+0", received("sink_failed"): "0+10"}, since=1,
               ZoomSinkFailing=({"namespace": "team", "zoom_operator_io_integration": "acme"}, "acme", "team")),
+    Situation("a disk hangs", {received("deadline"): "0+10", received("delivered"): "0+0", received("sink_failed"): "0+0"}, since=1,
+              ZoomEventsNotTaken=({"namespace": "team", "zoom_operator_io_integration": "acme"}, "60", "acme", "team")),
+    Situation("a store fails", {received("buffer_failed"): "0+1", received("delivered"): "0+0", received("sink_failed"): "0+0"}, since=1,
+              ZoomEventsNotTaken=({"namespace": "team", "zoom_operator_io_integration": "acme"}, "6", "acme", "team")),
+    Situation("somebody sends slowly", {received("deadline"): "0+10"}),
     Situation("connect is down", {UP: "0+0"}, ZoomConnectUnavailable=({},)),
     Situation("connect is gone", {UP: "_"}, ZoomConnectUnavailable=({},)),
 ]

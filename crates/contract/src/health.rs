@@ -52,6 +52,13 @@ pub struct Health {
     /// Requests with Zoom's headers and a body beyond the limit. Their signature is not checked: anybody can cause this.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub too_large: Option<Run>,
+    /// Requests with a right signature that were answered 503 for a trouble of the receiver itself, since the last event
+    /// that was taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_taken: Option<Run>,
+    /// The trouble of the last of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_taken_for: Option<OwnTrouble>,
     /// Removals of the app that are not accepted, for example with a wrong signature: a reason to ask Zoom, and nothing to believe. One for
     /// each user, and a later one only after an hour.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -70,6 +77,20 @@ pub struct Health {
     pub sink_cause: Option<String>,
     /// Events of the buffer that the sink refuses while it accepts others.
     pub set_aside: u64,
+}
+
+/// Why a receiver does not take an event that is Zoom's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OwnTrouble {
+    /// The buffer could not store it.
+    BufferFailed,
+    /// It was not done in time, as with a disk that hangs or too little CPU.
+    Deadline,
+    /// Bodies took all the memory for them.
+    Busy,
+    /// What a later version tells.
+    #[serde(other)]
+    Other,
 }
 
 /// Things of one kind that happened without a break.
@@ -163,6 +184,18 @@ impl Health {
         }
     }
 
+    /// An event was taken, or was known.
+    pub fn taken(&mut self) {
+        self.not_taken = None;
+        self.not_taken_for = None;
+    }
+
+    /// An event was not taken, and the receiver is at fault.
+    pub fn not_taken(&mut self, now: Timestamp, trouble: OwnTrouble) {
+        Run::add(&mut self.not_taken, now);
+        self.not_taken_for = Some(trouble);
+    }
+
     /// The sink accepted an event.
     pub fn delivered(&mut self, now: Timestamp) {
         self.last_delivered = Some(seconds(now));
@@ -196,6 +229,10 @@ impl Health {
         self.outside_window = Run::merged(self.outside_window, other.outside_window);
         self.refused_validations = Run::merged(self.refused_validations, other.refused_validations);
         self.too_large = Run::merged(self.too_large, other.too_large);
+        if other.not_taken.map(|run| run.last) > self.not_taken.map(|run| run.last) {
+            self.not_taken_for = other.not_taken_for;
+        }
+        self.not_taken = Run::merged(self.not_taken, other.not_taken);
         for removal in other.unverified_removals {
             self.remember(removal, SignedDuration::ZERO);
         }

@@ -10,7 +10,7 @@ use axum::{
 };
 
 use super::{challenge::Answer, domain_validation};
-use contract::proof;
+use contract::{health::OwnTrouble, proof};
 
 /// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -206,6 +206,23 @@ impl RequestOutcome {
             self,
             Self::UnknownSignature | Self::SignatureChanged | Self::RotationAnnounced
         )
+    }
+
+    /// Whether the event is stored or delivered, or was before.
+    #[must_use]
+    pub fn is_taken(self) -> bool {
+        matches!(self, Self::Delivered | Self::Stored | Self::Duplicate)
+    }
+
+    /// Why an event of Zoom's is not taken, if that is a trouble of this process.
+    #[must_use]
+    pub fn own_trouble(self) -> Option<OwnTrouble> {
+        match self {
+            Self::BufferFailed => Some(OwnTrouble::BufferFailed),
+            Self::Deadline => Some(OwnTrouble::Deadline),
+            Self::Busy => Some(OwnTrouble::Busy),
+            _ => None,
+        }
     }
 
     /// Whether the connection may serve any number of further requests. Only after a valid signature:

@@ -16,8 +16,9 @@ use std::{
 
 use contract::{
     facts::{Facts, MAX_BYTES},
-    health::Health,
+    health::{Health, OwnTrouble},
 };
+use jiff::Timestamp;
 use tokio::sync::watch;
 use tracing::{debug, warn};
 
@@ -33,6 +34,8 @@ pub struct Recorder {
     urgency: watch::Sender<Urgency>,
     /// Whether the controller knows of a right signature, perhaps at another Pod.
     verified_before: Arc<AtomicBool>,
+    /// Whether the last event was not taken. Read for each event.
+    refuses: Arc<AtomicBool>,
 }
 
 /// How soon a change is written.
@@ -62,11 +65,13 @@ impl Recorder {
             }
         };
         let health = read_health(&directory.join(HEALTH_FILE)).unwrap_or_default();
+        let refuses = health.not_taken.is_some();
         facts.health = Some(health);
         Self {
             facts: Arc::new(Mutex::new(facts)),
             urgency: watch::Sender::new(Urgency::None),
             verified_before: Arc::default(),
+            refuses: Arc::new(AtomicBool::new(refuses)),
         }
     }
 
@@ -97,6 +102,18 @@ impl Recorder {
     pub fn was_verified(&self) -> bool {
         let facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
         facts.last_verified.is_some() || self.verified_before.load(Ordering::Relaxed)
+    }
+
+    /// An event was taken, or was not for a trouble of this process.
+    pub fn took(&self, trouble: Option<OwnTrouble>) {
+        if let Some(trouble) = trouble {
+            self.refuses.store(true, Ordering::Relaxed);
+            let now = Timestamp::now();
+            self.record_health(Urgency::Soon, |health| health.not_taken(now, trouble));
+        } else if self.refuses.load(Ordering::Relaxed) {
+            self.refuses.store(false, Ordering::Relaxed);
+            self.record_health(Urgency::Soon, Health::taken);
+        }
     }
 
     /// The current problems.
@@ -196,8 +213,6 @@ async fn write(directory: PathBuf, mut facts: Facts) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may stop")]
-
-    use jiff::Timestamp;
 
     use super::*;
     use contract::facts::SecretRole;

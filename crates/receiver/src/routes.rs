@@ -9,7 +9,10 @@
 //! ```
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -93,9 +96,11 @@ pub fn router(webhook: Arc<Webhook>) -> Router {
 async fn answer(State(webhook): State<Arc<Webhook>>, request: Request) -> Response {
     let started = Instant::now();
     let connection = request.extensions().get::<Connection>().cloned();
-    let judged = time::timeout(webhook.deadline, webhook.judge(request)).await;
+    let is_signed = AtomicBool::new(false);
+    let judged = time::timeout(webhook.deadline, webhook.judge(request, &is_signed)).await;
     let reply = judged.unwrap_or_else(|_| RequestOutcome::Deadline.into());
     let outcome = reply.outcome;
+    webhook.note(outcome, is_signed.into_inner(), connection.as_ref());
     webhook.metrics.answered(outcome, started.elapsed());
     debug!(outcome = outcome.label(), "answered");
     let mut response = reply.into_response();
@@ -113,7 +118,19 @@ async fn answer(State(webhook): State<Arc<Webhook>>, request: Request) -> Respon
 // === impl Webhook ===
 
 impl Webhook {
-    async fn judge(&self, request: Request) -> Reply {
+    /// Records whether an event of Zoom's was taken. The signature of a body that there is no memory for is not known:
+    /// a connection that has proven itself is taken for Zoom's.
+    fn note(&self, outcome: RequestOutcome, is_signed: bool, connection: Option<&Connection>) {
+        let is_busy = outcome == RequestOutcome::Busy;
+        let is_zooms = is_signed || is_busy && connection.is_some_and(Connection::is_proven);
+        let trouble = outcome.own_trouble().filter(|_| is_zooms);
+        if trouble.is_some() || outcome.is_taken() {
+            self.recorder.took(trouble);
+        }
+    }
+
+    /// Tells by `is_signed` that the signature is right.
+    async fn judge(&self, request: Request, is_signed: &AtomicBool) -> Reply {
         let (head, body) = request.into_parts();
         if let Some(reply) = self.reached(&head) {
             body::discard(body);
@@ -170,7 +187,7 @@ impl Webhook {
             Err(ReadError::Incomplete) => return RequestOutcome::Incomplete.into(),
         };
         self.metrics.read(raw.bytes.len());
-        self.judge_body(&head, &presented, raw).await
+        self.judge_body(&head, &presented, raw, is_signed).await
     }
 
     /// The file of Zoom's domain validation, if that is asked for.
@@ -230,7 +247,13 @@ impl Webhook {
         }
     }
 
-    async fn judge_body(&self, head: &Parts, presented: &Presented<'_>, raw: Raw) -> Reply {
+    async fn judge_body(
+        &self,
+        head: &Parts,
+        presented: &Presented<'_>,
+        raw: Raw,
+        is_signed: &AtomicBool,
+    ) -> Reply {
         // The same secrets for the whole check, even if they change meanwhile.
         let secrets = Arc::clone(&self.secrets.borrow());
         let now = Timestamp::now();
@@ -243,6 +266,7 @@ impl Webhook {
             }
         };
         self.metrics.signed(skew);
+        is_signed.store(true, Ordering::Relaxed);
         if let Some(connection) = head.extensions.get::<Connection>() {
             connection.prove();
         }

@@ -203,6 +203,9 @@ register! {
     /// the receiver cannot use its store: the volume is read-only, failing or full, or another process has it; Zoom gets 503 and repeats for 85 minutes
     BufferFailed = "BufferFailed" in [Delivery] on [EventsDelivered(False)]
         for PlatformEngineer: "repair the volume that the message names, and delete the Pod if it does not recover: [runbook](runbooks.md#zoombufferfailed)";
+    /// for 20 minutes a receiver has answered 503 to every request with a right signature, for a trouble of its own that the message names: too little CPU or memory, a disk that hangs
+    EventsNotTaken = "EventsNotTaken" in [Delivery] on [EventsDelivered(False)]
+        for PlatformEngineer: "give the receiver more CPU, memory or replicas (`webhook.receiver`), or repair its volume: [runbook](runbooks.md#zoomeventsnottaken)";
     /// with a buffer: the oldest event has been waiting for more than five minutes; the message says whether it is more than an hour, six hours or a day. Without one: deliveries fail, and Zoom repeats each for 85 minutes
     SinkFailing = "SinkFailing" in [Delivery] on [EventsDelivered(False)]
         for AppOwner: "make the sink accept events again; the receiver's log says how it fails";

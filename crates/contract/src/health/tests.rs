@@ -211,3 +211,21 @@ fn fields_of_later_versions_are_ignored_and_missing_ones_are_empty() {
     let empty = serde_json::to_string(&Health::default()).unwrap();
     assert_eq!(empty, r#"{"setAside":0}"#);
 }
+
+#[test]
+fn what_is_not_taken_is_told_with_the_trouble_of_the_last_one() {
+    let (mut one, mut other) = (Health::default(), Health::default());
+    one.not_taken(at(10), OwnTrouble::Busy);
+    other.not_taken(at(5), OwnTrouble::Deadline);
+    for merged in [one.clone().merged(other.clone()), other.merged(one.clone())] {
+        let run = merged.not_taken.unwrap();
+        assert_eq!((run.count, run.since, run.last), (2, at(5), at(10)));
+        assert_eq!(merged.not_taken_for, Some(OwnTrouble::Busy));
+    }
+    let text = serde_json::to_string(&one).unwrap();
+    let later = text.replace("Busy", "Tired");
+    let read: Health = serde_json::from_str(&later).unwrap();
+    assert_eq!(read.not_taken_for, Some(OwnTrouble::Other));
+    one.taken();
+    assert_eq!(one, Health::default());
+}

@@ -320,11 +320,16 @@ async fn two_processes_do_not_share_a_store() {
     let second = second.with_buffer(|buffer| buffer.directory = directory);
     let second = second.bind().await;
     second.ready(503).await;
+    assert_eq!(second.buffer().await["failed"], true);
     assert_eq!(second.status(&event(SECRET, BODY)).await, 503);
+    let health = second.health().await;
+    assert_eq!(health["notTaken"]["count"], 1);
+    assert_eq!(health["notTakenFor"], "BufferFailed");
     assert_eq!(first.status(&event(SECRET, BODY)).await, 204);
     let _directory = first.stop().await;
     second.ready(200).await;
     assert_eq!(second.status(&event(SECRET, BODY)).await, 204);
+    assert!(second.health().await["notTaken"].is_null());
 }
 
 #[tokio::test]

@@ -209,12 +209,18 @@ async fn a_disk_that_hangs_costs_the_deadline_and_not_the_event() {
     for _ in 0..3 {
         assert_eq!(receiver.status(&post).await, 503);
     }
+    let health = receiver.health().await;
+    assert_eq!(
+        (&health["notTaken"]["count"], &health["notTakenFor"]),
+        (&3.into(), &"Deadline".into())
+    );
     let ask = r#"{"event":"endpoint.url_validation","payload":{"plainToken":"t"}}"#;
     assert_eq!(receiver.status(&event(SECRET, ask)).await, 200);
     assert!(disk.freeze(false));
     receiver.sink_has(1).await;
     receiver.holds(0, 0).await;
     assert_eq!(receiver.status(&post).await, 204, "it is known");
+    assert!(receiver.health().await["notTaken"].is_null());
     assert_eq!(receiver.sink.count(), 1);
     receiver.stop().await;
 }

@@ -129,6 +129,9 @@ pub(super) fn events_delivered(
             ),
         );
     }
+    if let Some(message) = trouble::not_taken(sink.health) {
+        return say(Status::False, Reason::EventsNotTaken, message);
+    }
     if suspended {
         return say(
             Status::Unknown,
@@ -203,6 +206,9 @@ fn passed_through(
             Reason::Suspended,
             "Events are answered 503 while suspend is set.".into(),
         ));
+    }
+    if let Some(message) = trouble::not_taken(sink.health) {
+        return Some((Status::False, Reason::EventsNotTaken, message));
     }
     if let Some((reason, message)) = out_of_reach(webhook, sink) {
         let message = format!("{message} No event can be delivered meanwhile. {RETRIES}");

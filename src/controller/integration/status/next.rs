@@ -82,6 +82,7 @@ fn is_in_trouble(facts: &Facts) -> bool {
             || health.missing_headers.is_some()
             || health.wrong_authentication.is_some()
             || health.outside_window.is_some()
+            || health.not_taken.is_some()
             || health.sink_cause.is_some()
             || health.set_aside > 0
     })

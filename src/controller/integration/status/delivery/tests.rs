@@ -8,7 +8,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use contract::routing_facts::ConnectionFacts;
+use contract::{health::OwnTrouble, routing_facts::ConnectionFacts};
 
 use crate::controller::integration::model::Why;
 
@@ -292,4 +292,38 @@ fn a_failing_sink_of_a_connection_is_not_called_the_integrations() {
     let mut own = Health::default();
     own.not_delivered(jiff::Timestamp::UNIX_EPOCH, "sink answered 503");
     assert!(message(&own).contains("make the sink accept events again"));
+}
+
+#[test]
+fn events_that_are_not_taken_are_told_once_zoom_has_repeated_them() {
+    let at = |second| jiff::Timestamp::from_second(second).unwrap();
+    let well = BufferFacts {
+        open: true,
+        ..BufferFacts::default()
+    };
+    let plain = json!({"webhook": {"sink": {"http": {"url": "https://s"}}}});
+    for (change, stored) in [(json!({}), Some(&well)), (plain, None)] {
+        let told = |until, trouble| {
+            let mut health = Health::default();
+            health.delivered(at(1));
+            health.not_taken(at(10), trouble);
+            health.not_taken(at(until), trouble);
+            let sink = Sink {
+                is_known: true,
+                health: Some(&health),
+                has_events: true,
+                ..Sink::default()
+            };
+            let integration = integration(change.clone());
+            events_delivered(&integration, None, stored, &sink).unwrap()
+        };
+        let short = told(10 + 20 * 60 - 1, OwnTrouble::Deadline);
+        assert_eq!(short.status, Status::True);
+        let long = told(10 + 20 * 60, OwnTrouble::Deadline);
+        assert_eq!(
+            (long.status, long.reason),
+            (Status::False, Reason::EventsNotTaken)
+        );
+        assert!(long.message.contains("too little CPU"), "{}", long.message);
+    }
 }
