@@ -15,6 +15,7 @@ def received(outcome):
     return f'zoom_receiver_requests_total{{{RECEIVER},pod="r",outcome="{outcome}"}}'
 
 VERIFIED = f'zoom_receiver_verified_requests_total{{{RECEIVER},pod="r",secret="current"}}'
+DROPPED = f'zoom_receiver_buffer_dropped_dead_letters_total{{{RECEIVER},pod="r"}}'
 UP = f'up{{{CONNECT},pod="c"}}'
 
 # Series and how they go on, minute by minute. A replica that does not lead counts the same objects.
@@ -27,7 +28,7 @@ HEALTHY = {own("leader"): "1+0", own("leader", pod="b"): "0+0", UP: "1+0"} | {
         # Renewed with a quarter of an hour left.
         ("token_soonest_expiry_timestamp_seconds", ""): "900+60", ("tokens_expired", ""): "0+0",
         ("work_overdue", ""): "0+0", ("receivers_unavailable", ""): "0+0", ("endpoints_unvalidated", ""): "0+0",
-        ("endpoint_oldest_validation_timestamp_seconds", ""): "60+60", ("buffers_full", ""): "0+0", ("buffers_failed", ""): "0+0",
+        ("endpoint_oldest_validation_timestamp_seconds", ""): "60+60", ("buffers_full", ""): "0+0", ("buffers_failed", ""): "0+0", ("damaged_stores", ""): "0+0",
         ("buffered_events", ""): "40+0", ("buffered_oldest_age_seconds", ""): "3600+0", ("dead_letters", ""): "0+0",
         # Accounts that nobody claims may well be the platform's own.
         ("unclaimed_accounts", 'policy="Sink"'): "2+0", ("unclaimed_accounts", 'policy="DeadLetter"'): "0+0",
@@ -38,6 +39,7 @@ HEALTHY = {own("leader"): "1+0", own("leader", pod="b"): "0+0", UP: "1+0"} | {
     # Somebody else tries the address as well.
     received("delivered"): "0+10", received("sink_failed"): "0+1", received("unknown_signature"): "0+1", VERIFIED: "0+10",
     received("signature_changed"): "0+0", received("account_full"): "0+0", received("buffer_failed"): "0+0", received("deadline"): "0+0",
+    DROPPED: "0+0",
 }
 
 
@@ -87,6 +89,9 @@ SITUATIONS = [
     Situation("never validated", both("endpoint_oldest_validation_timestamp_seconds", "_")),
     Situation("a buffer is full", both("buffers_full", "1+0"), ZoomBufferFull=({}, "1")),
     Situation("a volume fails", both("buffers_failed", "1+0"), ZoomBufferFailed=({}, "1")),
+    Situation("a store was damaged", both("damaged_stores", "1+0"), ZoomStoreDamaged=({}, "1")),
+    Situation("dead letters overflow", {DROPPED: "0+2"}, since=1,
+              ZoomDeadLettersDropped=({"namespace": "team", "zoom_operator_io_integration": "acme"}, "4", "acme", "team")),
     Situation("a sink takes nothing for long", both("buffered_oldest_age_seconds", "3661+0"), ZoomBufferOld=({}, "1h 1m 1s")),
     Situation("events were given up", both("dead_letters", "12+0"), ZoomDeadLetters=({}, "12")),
     Situation("an upgrade halts", both("receivers", "5+0", 'state="outdated"'), ZoomReceiversOutdated=({}, "5")),

@@ -96,6 +96,13 @@ pub struct BufferFacts {
     /// The store could not be used or opened at the last attempt: every event is answered 503.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub failed: bool,
+    /// Damaged stores that were moved aside and were still there when the store was opened. What they hold is not
+    /// delivered.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub damaged_stores: u64,
+    /// Dead letters that were dropped since the start, because their share was full.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub dropped_letters: u64,
 }
 
 /// Why a text is not taken for facts.
@@ -262,8 +269,15 @@ impl BufferFacts {
             full: self.full || other.full,
             draining: self.draining && other.draining,
             failed: self.failed || other.failed,
+            damaged_stores: self.damaged_stores.saturating_add(other.damaged_stores),
+            dropped_letters: self.dropped_letters.saturating_add(other.dropped_letters),
         }
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 fn seconds(time: Timestamp) -> Timestamp {

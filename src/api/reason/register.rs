@@ -203,6 +203,9 @@ register! {
     /// the receiver cannot use its store: the volume is read-only, failing or full, or another process has it; Zoom gets 503 and repeats for 85 minutes
     BufferFailed = "BufferFailed" in [Delivery] on [EventsDelivered(False)]
         for PlatformEngineer: "repair the volume that the message names, and delete the Pod if it does not recover: [runbook](runbooks.md#zoombufferfailed)";
+    /// the store of a buffer was damaged and was moved aside; the events in it are not delivered. Told until somebody removes the file and the receiver starts again
+    StoreDamaged = "StoreDamaged" in [Delivery] on [EventsDelivered(False)]
+        for PlatformEngineer: "copy the file that the message names, remove it, and delete the Pod: [runbook](runbooks.md#zoomstoredamaged)";
     /// for 20 minutes a receiver has answered 503 to every request with a right signature, for a trouble of its own that the message names: too little CPU or memory, a disk that hangs
     EventsNotTaken = "EventsNotTaken" in [Delivery] on [EventsDelivered(False)]
         for PlatformEngineer: "give the receiver more CPU, memory or replicas (`webhook.receiver`), or repair its volume: [runbook](runbooks.md#zoomeventsnottaken)";

@@ -146,7 +146,7 @@ fn families(figures: &Figures) -> [Family<'_>; 7] {
 }
 
 /// Name, meaning and value.
-fn numbers(figures: &Figures) -> [(&'static str, &'static str, i64); 9] {
+fn numbers(figures: &Figures) -> [(&'static str, &'static str, i64); 10] {
     let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
     [
         (
@@ -158,6 +158,11 @@ fn numbers(figures: &Figures) -> [(&'static str, &'static str, i64); 9] {
             "zoom_operator_buffers_failed",
             "Integrations whose receiver cannot use the store of its buffer",
             figures.buffers_failed,
+        ),
+        (
+            "zoom_operator_damaged_stores",
+            "Damaged stores of buffers that were moved aside and not removed",
+            number(figures.buffered.damaged_stores),
         ),
         (
             "zoom_operator_buffered_events",

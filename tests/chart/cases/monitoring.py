@@ -8,10 +8,10 @@ from chart import C, CRDS, EVERYTHING, N, PAGES, REPO, TMP, as_json, case, equal
 METRICS = {f"zoom_operator_{m}" for m in (
     "integrations", "integrations_stalled", "token_soonest_expiry_timestamp_seconds", "tokens_expired", "work_overdue",
     "connections", "connections_stalled", "receivers_unavailable", "endpoints_unvalidated", "token_requests_total", "reconciliations_total", "receivers",
-    "endpoint_oldest_validation_timestamp_seconds", "buffers_full", "buffers_failed", "buffered_events", "buffered_oldest_age_seconds", "dead_letters",
+    "endpoint_oldest_validation_timestamp_seconds", "buffers_full", "buffers_failed", "damaged_stores", "buffered_events", "buffered_oldest_age_seconds", "dead_letters",
     "connections_unrouted", "unclaimed_accounts", "namespace_unwatched_kinds", "objects_served_twice", "resource_not_ready",
     "reconciliation_duration_seconds", "leader")} | {f"zoom_receiver_{m}" for m in (
-    "requests_total", "verified_requests_total", "sink_deliveries_total")}
+    "requests_total", "verified_requests_total", "sink_deliveries_total", "buffer_dropped_dead_letters_total")}
 
 @case("monitors: relabelings, and the receivers' Pods in the namespaces that are served")
 def _():
@@ -54,7 +54,7 @@ def _():
     def names(*values):
         rule = only(render("prometheusRule.enabled=true", *values), "PrometheusRule")
         return {a["alert"]: a["expr"] for a in rule["spec"]["groups"][0]["rules"]}
-    mine = {"ZoomSignaturesRejected", "ZoomSinkFailing", "ZoomEventsNotTaken"}
+    mine = {"ZoomSignaturesRejected", "ZoomSinkFailing", "ZoomEventsNotTaken", "ZoomDeadLettersDropped"}
     assert not mine & names().keys() and mine <= names("podMonitor.enabled=true").keys()
     own = names('prometheusRule.receiverSelector=team="z"')
     for name in mine:
@@ -78,7 +78,7 @@ def _():
         assert "{{" not in alert["expr"] and alert["annotations"]["summary"] and alert["labels"]["severity"]
     assert used <= METRICS, used - METRICS
     for metric in ("tokens_expired", "work_overdue", "receivers_unavailable", "endpoints_unvalidated", "leader",
-                   "connections", "connections_stalled", "connections_unrouted", "unclaimed_accounts", "buffers_full", "buffers_failed", "dead_letters", "receivers"):
+                   "connections", "connections_stalled", "connections_unrouted", "unclaimed_accounts", "buffers_full", "buffers_failed", "damaged_stores", "dead_letters", "receivers"):
         assert f"zoom_operator_{metric}" in used, metric
 
 @case("alerts: each fires in its situation, with its words, and in no other")

@@ -62,6 +62,8 @@ fn buffers_add_up() {
             full,
             draining,
             failed: false,
+            damaged_stores: 0,
+            dropped_letters: 0,
         }),
         ..Facts::default()
     };
@@ -85,15 +87,22 @@ fn buffers_add_up() {
 fn a_store_that_fails_at_one_receiver_is_told() {
     let failed = BufferFacts {
         failed: true,
+        damaged_stores: 2,
+        dropped_letters: 3,
         ..BufferFacts::default()
     };
     let well = BufferFacts::default();
     assert!(failed.merged(well).failed && well.merged(failed).failed);
+    let both = failed.merged(failed);
+    assert_eq!((both.damaged_stores, both.dropped_letters), (4, 6));
     let facts = |buffer| Facts {
         buffer: Some(buffer),
         ..Facts::default()
     };
-    assert!(!facts(well).to_json().contains("failed"));
+    let text = facts(well).to_json();
+    for absent in ["failed", "damagedStores", "droppedLetters"] {
+        assert!(!text.contains(absent), "{text}");
+    }
     let text = facts(failed).to_json();
     assert_eq!(Facts::from_json(text.as_bytes()).unwrap(), facts(failed));
 }

@@ -9,6 +9,7 @@
 //! be created again.
 
 use std::{
+    ffi::OsString,
     fs::{self, File},
     io::{self, Write as _},
     panic::{AssertUnwindSafe, catch_unwind},
@@ -22,6 +23,8 @@ use tracing::error;
 use super::store::{Store, StoreError};
 
 const FILE: &str = "events.redb";
+/// What was moved aside, with the second of it.
+const DAMAGED: &str = "events.redb.damaged-";
 const NEW: &str = "events.redb.new";
 const RESERVE: &str = "reserve";
 /// Enough for the pages of several deletions and for the store's metadata.
@@ -101,6 +104,15 @@ impl BufferDirectory {
         }
     }
 
+    /// How many damaged stores were moved aside and are still there. 0 if that cannot be read.
+    #[must_use]
+    pub fn damaged(&self) -> u64 {
+        let entries = fs::read_dir(&self.directory).into_iter().flatten().flatten();
+        let names = entries.map(|entry| entry.file_name());
+        let is_damaged = |name: &OsString| name.to_string_lossy().starts_with(DAMAGED);
+        names.filter(is_damaged).count() as u64
+    }
+
     /// Takes the reserve, if there is twice the space for it. Returns whether it is held.
     #[must_use]
     pub fn reserve(&self) -> bool {
@@ -150,12 +162,12 @@ impl BufferDirectory {
 
     fn aside(&self) -> PathBuf {
         let second = Timestamp::now().as_second();
-        let mut path = self.directory.join(format!("{FILE}.damaged-{second}"));
+        let mut path = self.directory.join(format!("{DAMAGED}{second}"));
         for n in 1.. {
             if !path.exists() {
                 break;
             }
-            path = self.directory.join(format!("{FILE}.damaged-{second}-{n}"));
+            path = self.directory.join(format!("{DAMAGED}{second}-{n}"));
         }
         path
     }

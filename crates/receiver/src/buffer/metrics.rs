@@ -128,6 +128,12 @@ impl BufferMetrics {
         self.evicted.inc();
     }
 
+    /// How many were dropped.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.evicted.get()
+    }
+
     /// An event was rejected because the buffer or the disk was full.
     pub fn refused(&self) {
         self.full.inc();

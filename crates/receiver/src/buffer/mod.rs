@@ -311,6 +311,8 @@ impl Buffer {
             full: self.0.capacity.is_full() || (status.open && !status.accepting),
             draining,
             failed: status.failed,
+            damaged_stores: status.damaged,
+            dropped_letters: self.0.metrics.dropped(),
         }
     }
 

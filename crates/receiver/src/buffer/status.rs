@@ -11,6 +11,8 @@ pub struct Status {
     pub accepting: bool,
     /// It failed, and could not be opened again since.
     pub failed: bool,
+    /// Damaged stores that were moved aside.
+    pub damaged: u64,
     /// What it holds, or held when it was open last.
     pub totals: Totals,
 }

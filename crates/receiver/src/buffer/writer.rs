@@ -161,6 +161,8 @@ impl Writer {
             self.open_mode = OpenMode::Normal;
             self.metrics.damaged();
         }
+        let damaged = self.directory.damaged();
+        self.status.send_modify(|status| status.damaged = damaged);
         let mut store = opened.store;
         let next = self.status.borrow().totals.next;
         if store.totals().next < next {
@@ -204,11 +206,14 @@ impl Writer {
         let totals = store.totals();
         self.capacity
             .set_stored(totals.pending_bytes, totals.dead_bytes);
-        self.status.send_replace(Status {
-            open: true,
-            accepting,
-            failed: false,
-            totals,
+        self.status.send_modify(|status| {
+            *status = Status {
+                open: true,
+                accepting,
+                failed: false,
+                totals,
+                ..*status
+            };
         });
     }
 

@@ -1,6 +1,6 @@
 //! Acknowledged once on the disk, and forwarded in order afterwards.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use super::{
     client::{event, eventually},
@@ -290,6 +290,7 @@ async fn dead_letters_take_their_share_only() {
     receiver
         .counted("zoom_receiver_buffer_dropped_dead_letters_total 7")
         .await;
+    assert_eq!(receiver.buffer().await["droppedLetters"], 7);
 }
 
 #[tokio::test]
@@ -336,7 +337,7 @@ async fn two_processes_do_not_share_a_store() {
 async fn a_damaged_store_is_moved_aside() {
     let mut fixture = buffered().await;
     let directory = fixture.config.buffer.clone().unwrap().directory;
-    for content in [b"garbage".to_vec(), vec![0; 70_000]] {
+    for (aside, content) in (1..).zip([b"garbage".to_vec(), vec![0; 70_000]]) {
         std::fs::write(directory.join("events.redb"), content).unwrap();
         let receiver = fixture.start().await;
         let post = event(SECRET, BODY);
@@ -344,11 +345,23 @@ async fn a_damaged_store_is_moved_aside() {
         receiver
             .counted("zoom_receiver_buffer_damaged_stores_total 1")
             .await;
+        assert_eq!(receiver.buffer().await["damagedStores"], aside);
         fixture = receiver.stop().await;
     }
     let names = std::fs::read_dir(&directory).unwrap();
-    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    assert_eq!(names.filter(|name| name.contains("damaged")).count(), 2);
+    let paths = names.map(|entry| entry.unwrap().path());
+    let is_aside = |path: &PathBuf| path.to_str().unwrap().contains("redb.damaged-");
+    let aside: Vec<_> = paths.filter(is_aside).collect();
+    assert_eq!(aside.len(), 2);
+    // Told until somebody has removed them.
+    let receiver = fixture.start().await;
+    assert_eq!(receiver.buffer().await["damagedStores"], 2);
+    let fixture = receiver.stop().await;
+    for path in aside {
+        std::fs::remove_file(path).unwrap();
+    }
+    let receiver = fixture.start().await;
+    assert!(receiver.buffer().await["damagedStores"].is_null());
 }
 
 #[tokio::test]

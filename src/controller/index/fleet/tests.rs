@@ -68,6 +68,7 @@ fn receivers_are_counted_by_their_progress_and_buffers_are_added_up() {
                 oldest_seconds: Some(pending * 10),
                 full,
                 failed: full,
+                damaged_stores: pending,
                 ..BufferFacts::default()
             }),
             ..member(Phase::Connected, 500)
@@ -84,7 +85,10 @@ fn receivers_are_counted_by_their_progress_and_buffers_are_added_up() {
         ]
     );
     assert_eq!((figures.buffered.pending, figures.buffers_full), (7, 1));
-    assert_eq!(figures.buffers_failed, 1);
+    assert_eq!(
+        (figures.buffers_failed, figures.buffered.damaged_stores),
+        (1, 7)
+    );
     assert_eq!(figures.buffered.oldest_seconds, Some(40));
 }
 

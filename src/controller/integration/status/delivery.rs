@@ -156,6 +156,10 @@ pub(super) fn events_delivered(
             )),
         );
     }
+    if stored.damaged_stores > 0 {
+        let message = trouble::damaged(integration, webhook, stored);
+        return say(Status::False, Reason::StoreDamaged, message);
+    }
     match stored.dead_letters {
         0 if sink.health.is_some_and(|health| health.set_aside > 0) => say(
             Status::False,
@@ -178,17 +182,29 @@ pub(super) fn events_delivered(
         count => say(
             Status::False,
             Reason::DeadLetters,
-            if count == 1 {
-                "There is 1 dead letter: look at it, then replay or drop it (kubectl zoom events)."
-                    .into()
-            } else {
-                format!(
-                    "There are {} dead letters: look at them, then replay or drop them (kubectl zoom events).",
-                    Count::of(count)
-                )
-            },
+            dead_letters(count, stored.dropped_letters),
         ),
     }
+}
+
+/// What to do about dead letters, some of which were dropped.
+fn dead_letters(count: u64, dropped: u64) -> String {
+    let mut message = if count == 1 {
+        "There is 1 dead letter: look at it, then replay or drop it (kubectl zoom events)."
+            .to_owned()
+    } else {
+        format!(
+            "There are {} dead letters: look at them, then replay or drop them (kubectl zoom events).",
+            Count::of(count)
+        )
+    };
+    if dropped > 0 {
+        message += &format!(
+            " {} older ones are lost: dead letters had taken their share of webhook.buffer.size, and made room.",
+            Count::of(dropped)
+        );
+    }
+    message
 }
 
 /// The condition without a buffer: the sink has to accept an event while Zoom waits. `None` if the receiver

@@ -327,3 +327,31 @@ fn events_that_are_not_taken_are_told_once_zoom_has_repeated_them() {
         assert!(long.message.contains("too little CPU"), "{}", long.message);
     }
 }
+
+#[test]
+fn what_is_lost_in_a_damaged_store_or_was_dropped_is_told() {
+    let told = |stored: BufferFacts| {
+        let integration = integration(json!({}));
+        let told = events_delivered(&integration, None, Some(&stored), &Sink::default());
+        let told = told.unwrap();
+        assert_eq!(told.status, Status::False);
+        (told.reason, told.message)
+    };
+    let damaged = BufferFacts {
+        damaged_stores: 1,
+        dead_letters: 4,
+        ..BufferFacts::default()
+    };
+    let (reason, message) = told(damaged);
+    assert_eq!(reason, Reason::StoreDamaged);
+    let file = "/var/lib/zoom-operator-buffer/events.redb.damaged-*";
+    assert!(message.contains(file), "{message}");
+    let dropped = BufferFacts {
+        dead_letters: 4,
+        dropped_letters: 2,
+        ..BufferFacts::default()
+    };
+    let (reason, message) = told(dropped);
+    assert_eq!(reason, Reason::DeadLetters);
+    assert!(message.contains("2 older ones are lost"), "{message}");
+}

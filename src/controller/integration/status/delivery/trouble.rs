@@ -2,7 +2,11 @@
 
 use kube::ResourceExt as _;
 
-use contract::health::{Health, OwnTrouble};
+use contract::{
+    facts::BufferFacts,
+    health::{Health, OwnTrouble},
+    receiver::files::BUFFER_DIR,
+};
 
 use crate::{
     api::v1alpha1::{Webhook, ZoomIntegration},
@@ -41,6 +45,19 @@ pub(super) fn not_taken(health: Option<&Health>) -> Option<String> {
         Count::of(run.count),
         run.since,
     ))
+}
+
+/// A damaged store was moved aside: what it holds is not delivered.
+pub(super) fn damaged(
+    integration: &ZoomIntegration,
+    webhook: &Webhook,
+    stored: &BufferFacts,
+) -> String {
+    format!(
+        "The store of the buffer was damaged, and the receiver continues with a new one. The events in the old one are not delivered: {} files {BUFFER_DIR}/events.redb.damaged-* on {}. Copy them if you want to look at them, remove them, and delete the Pod.",
+        Count::of(stored.damaged_stores),
+        volume(integration, webhook)
+    )
 }
 
 /// Where the store is.
