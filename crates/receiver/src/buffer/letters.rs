@@ -54,11 +54,12 @@ struct OfAccount {
     unclaimed: u64,
 }
 
+/// Small: there may be many.
 #[derive(Clone, Copy, Debug)]
 struct Known {
-    bytes: u64,
+    bytes: u32,
     /// When it came, seconds since the epoch; only if nobody had claimed it.
-    unclaimed: Option<i64>,
+    unclaimed: Option<u32>,
 }
 
 // === impl Letters ===
@@ -97,7 +98,8 @@ impl Letters {
         let Some(of) = state.accounts.get(account) else {
             return Vec::new();
         };
-        let is_meant = |known: &Known| known.unclaimed.is_some_and(|second| second >= since);
+        let is_meant =
+            |known: &Known| known.unclaimed.is_some_and(|second| i64::from(second) >= since);
         let found = of.places.range(from..).filter(|(_, known)| is_meant(known));
         found.map(|(place, _)| *place).take(most).collect()
     }
@@ -152,15 +154,17 @@ impl Letters {
             return;
         };
         let is_unclaimed = letter.reason == Reason::Unclaimed;
+        let small = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+        let received = u64::try_from(letter.received_at.as_second()).unwrap_or_default();
         let known = Known {
-            bytes: charge(letter.bytes.saturating_add(HEAD)),
-            unclaimed: is_unclaimed.then(|| letter.received_at.as_second()),
+            bytes: small(charge(letter.bytes.saturating_add(HEAD))),
+            unclaimed: is_unclaimed.then(|| small(received)),
         };
         let of = state.accounts.entry(account.clone()).or_default();
         of.places.insert(place, known);
-        of.bytes += known.bytes;
+        of.bytes += u64::from(known.bytes);
         of.unclaimed += u64::from(is_unclaimed);
-        state.bytes += known.bytes;
+        state.bytes += u64::from(known.bytes);
         if is_unclaimed {
             state.fresh.insert(account.clone());
         }
@@ -182,9 +186,9 @@ impl Letters {
             && let Some(of) = state.accounts.get_mut(account)
             && let Some(known) = of.places.remove(&place)
         {
-            of.bytes -= known.bytes;
+            of.bytes -= u64::from(known.bytes);
             of.unclaimed -= u64::from(known.unclaimed.is_some());
-            state.bytes -= known.bytes;
+            state.bytes -= u64::from(known.bytes);
             if of.places.is_empty() {
                 state.accounts.remove(account);
             }
@@ -203,7 +207,7 @@ impl OfAccount {
         let mut size = 0;
         let is_needed = |(_, known): &(&u64, &Known)| {
             let is_needed = size < bytes;
-            size += known.bytes;
+            size += u64::from(known.bytes);
             is_needed
         };
         let oldest = self.places.iter().take(MOST).take_while(is_needed);

@@ -38,7 +38,8 @@ impl Outlet {
             return None;
         };
         let share = u64::from(routing.settings().share);
-        let index = LaneIndex::new((size / 100).saturating_mul(share));
+        let most = lanes::memory::most_events(lanes::memory::limit());
+        let index = LaneIndex::new((size / 100).saturating_mul(share), most);
         lanes::metrics::register(registry, &index, routing);
         Some((index, routing.clone()))
     }

@@ -1,5 +1,7 @@
 //! The Pods of a receiver: one container, no Kubernetes credentials, only its own tenant's secrets.
 
+mod memory;
+
 use std::collections::BTreeMap;
 
 use contract::receiver::ports;
@@ -114,7 +116,7 @@ fn pod(
             args: Some(flags.to_args()),
             env: (!variables.is_empty()).then_some(variables),
             volume_mounts: Some(mounts),
-            ..container(knobs.resources, setting, buffer.is_some())
+            ..container(knobs.resources, setting, buffer)
         }],
         volumes: Some(volumes),
         node_selector: (!node_selector.is_empty()).then_some(node_selector),
@@ -137,7 +139,11 @@ fn pod(
     }
 }
 
-fn container(resources: Option<Resources>, setting: &Setting<'_>, buffered: bool) -> Container {
+fn container(
+    resources: Option<Resources>,
+    setting: &Setting<'_>,
+    buffer: Option<&Buffer>,
+) -> Container {
     let (image, defaults) = (setting.image, &setting.policy.defaults);
     let port = |name: &str, port: u16| ContainerPort {
         name: Some(name.into()),
@@ -150,7 +156,7 @@ fn container(resources: Option<Resources>, setting: &Setting<'_>, buffered: bool
         port("admin", ports::ADMIN),
         port("facts", ports::FACTS),
     ];
-    if buffered {
+    if buffer.is_some() {
         ports.push(port("control", ports::CONTROL));
     }
     Container {
@@ -163,8 +169,8 @@ fn container(resources: Option<Resources>, setting: &Setting<'_>, buffered: bool
         readiness_probe: Some(probe("http", ports::HEALTH, 2, 2)),
         resources: Some(match (resources, &defaults.resources) {
             (Some(stated), _) => requirements(stated),
-            (None, Some(defaults)) => defaults.clone(),
-            (None, None) => default_resources(),
+            (None, Some(defaults)) => memory::grown(defaults.clone(), setting, buffer),
+            (None, None) => memory::grown(default_resources(), setting, buffer),
         }),
         security_context: Some(
             defaults

@@ -4,6 +4,8 @@
 //! An event has a lane from the commit that stores it to the commit that removes it. Between its delivery
 //! and that commit it is *settled*: no lane reads it again, also if the store is opened again meanwhile.
 
+mod rebuilt;
+
 use std::{
     collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -31,6 +33,10 @@ pub struct Room {
     bytes: u64,
 }
 
+/// An index that is built from the store while the one of before serves on.
+#[derive(Debug, Default)]
+pub struct Rebuilt(State);
+
 /// An event that no lane has settled. Small: there may be millions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pending {
@@ -46,11 +52,15 @@ struct Shared {
     changed: Notify,
     /// Most bytes of one account.
     share: u64,
+    /// Most events of accounts that have some already.
+    most: usize,
 }
 
 #[derive(Debug, Default)]
 struct State {
     lanes: HashMap<Account, Lane>,
+    /// How many events the lanes have.
+    pending: usize,
     /// Settled events that are still in the store: whose they are, and their size.
     settled: HashMap<u64, (Account, u64)>,
     /// Accounts that got events since somebody asked.
@@ -71,23 +81,25 @@ struct Lane {
 // === impl LaneIndex ===
 
 impl LaneIndex {
-    /// An empty index in which one account may hold so many bytes.
+    /// An empty index in which one account may hold so many bytes. There is memory for so many events.
     #[must_use]
-    pub fn new(share: u64) -> Self {
+    pub fn new(share: u64, most: usize) -> Self {
         Self(Arc::new(Shared {
             state: Mutex::default(),
             changed: Notify::new(),
             share,
+            most,
         }))
     }
 
     /// Reserves space for a record of an account, unless the account holds its share, or more than is `free` for
-    /// all: so a few accounts that send and send never leave nothing for the others. What has no account shares
-    /// one.
+    /// all: so a few accounts that send and send never leave nothing for the others. Where the memory for places is
+    /// taken, nothing is free. What has no account shares one.
     #[must_use]
     pub fn reserve(&self, account: &str, record: usize, free: u64) -> Option<Room> {
         let bytes = charge(record);
         let mut state = self.state();
+        let free = if state.pending < self.0.most { free } else { 0 };
         let account = state.account(account);
         let lane = state.lanes.entry(Arc::clone(&account)).or_default();
         let held = lane.stored + lane.reserved;
@@ -140,29 +152,11 @@ impl LaneIndex {
         }
     }
 
-    /// The store was opened and has these events. They were read before: who reserves space must not wait for the
-    /// disk.
-    pub fn rebuild(&self, events: impl IntoIterator<Item = (Account, Pending)>) {
+    /// The store was opened: these are its events.
+    pub fn replace(&self, rebuilt: Rebuilt) {
         let mut state = self.state();
-        let settled = std::mem::take(&mut state.settled);
-        for lane in state.lanes.values_mut() {
-            lane.pending.clear();
-            lane.stored = 0;
-        }
-        for (account, pending) in events {
-            if settled.contains_key(&pending.sequence) {
-                let bytes = pending.bytes();
-                state.lanes.entry(Arc::clone(&account)).or_default().stored += bytes;
-                state.settled.insert(pending.sequence, (account, bytes));
-            } else {
-                state.push(&account, pending);
-            }
-        }
-        for (sequence, (account, _)) in settled {
-            // Lost with the store; its removal will be committed nevertheless.
-            state.settled.entry(sequence).or_insert((account, 0));
-        }
-        state.lanes.retain(|_, lane| !lane.is_empty());
+        let before = std::mem::replace(&mut *state, rebuilt.0);
+        state.keep(before);
         drop(state);
         self.0.changed.notify_one();
     }
@@ -170,15 +164,7 @@ impl LaneIndex {
     /// An event was delivered or given up: no lane reads it again.
     pub fn settle(&self, account: &Account, sequence: u64) {
         let mut state = self.state();
-        let Some(lane) = state.lanes.get_mut(account) else {
-            return;
-        };
-        let found = lane
-            .pending
-            .binary_search_by_key(&sequence, |pending| pending.sequence);
-        if let Ok(at) = found
-            && let Some(pending) = lane.pending.remove(at)
-        {
+        if let Some(pending) = state.take(account, sequence) {
             let settled = (Arc::clone(account), pending.bytes());
             state.settled.insert(sequence, settled);
         }
@@ -283,6 +269,11 @@ impl State {
     fn push(&mut self, account: &Account, pending: Pending) {
         let lane = self.lanes.entry(Arc::clone(account)).or_default();
         lane.stored += pending.bytes();
+        self.pending += 1;
+        if lane.pending.len() == lane.pending.capacity() {
+            // Not twice as much: there may be millions.
+            lane.pending.reserve_exact((lane.pending.len() / 8).max(4));
+        }
         lane.pending.push_back(pending);
         if !std::mem::replace(&mut lane.is_fresh, true) {
             self.fresh.push(Arc::clone(account));
@@ -327,7 +318,7 @@ impl Pending {
         usize::try_from(self.record).unwrap_or(usize::MAX)
     }
 
-    fn bytes(&self) -> u64 {
+    fn bytes(self) -> u64 {
         charge(self.size())
     }
 }

@@ -19,11 +19,13 @@
 //! |---|---|
 //! | What is pending, and how much does an account hold? | [`index`] |
 //! | How is one account served? | [`lane`] |
+//! | How many events is there memory for? | [`memory`] |
 //! | Who may deliver now? | [`pools`] |
 //! | What of events whose account is claimed late? | [`replays`] |
 
 pub mod index;
 pub mod lane;
+pub mod memory;
 pub mod metrics;
 pub mod pools;
 mod replays;

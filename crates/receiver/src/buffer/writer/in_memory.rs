@@ -6,7 +6,7 @@ use super::Writer;
 use crate::buffer::{
     batch::Batch,
     command::Settle,
-    lanes::index::{Account, Pending, Room},
+    lanes::index::{Pending, Rebuilt, Room},
     record,
     store::{Store, StoreError},
     transaction::Done,
@@ -32,16 +32,12 @@ impl Writer {
         };
         self.letters.clear();
         store.each_dead(|place, letter| self.letters.added(place, letter))?;
-        let mut accounts: HashSet<Account> = HashSet::new();
-        let mut pending = Vec::new();
+        let mut rebuilt = Rebuilt::default();
         store.each_pending(|sequence, since, bytes| {
             let account = record::account(bytes).unwrap_or_default();
-            let known = accounts.get(&*account).cloned();
-            let account = known.unwrap_or_else(|| Account::from(account));
-            accounts.insert(Arc::clone(&account));
-            pending.push((account, Pending::new(sequence, since, bytes.len())));
+            rebuilt.add(&account, Pending::new(sequence, since, bytes.len()));
         })?;
-        lanes.rebuild(pending);
+        lanes.replace(rebuilt);
         Ok(())
     }
 

@@ -204,3 +204,33 @@ fn routes_are_mounted_once_for_all_tenants_and_only_with_a_buffer() {
         assert!(!args(&rendered).iter().any(|flag| flag.contains("routes")));
     }
 }
+
+/// The places of stored events are in memory where accounts are told apart.
+#[test]
+fn the_default_memory_grows_with_a_large_buffer() {
+    let limit = |size: &str, routes: bool, own: Value| {
+        let webhook = json!({
+            "sink": {"http": {"url": "https://s"}}, "buffer": {"size": size},
+            "receiver": {"resources": own},
+        });
+        let resources = render(webhook, |setting| setting.routes = routes);
+        template(&resources)["containers"][0]["resources"]["limits"]["memory"].clone()
+    };
+    let none = Value::Null;
+    assert_eq!(limit("1Gi", true, none.clone()), "64Mi");
+    assert_eq!(limit("5Gi", false, none.clone()), "64Mi");
+    assert_eq!(limit("4.5Gi", true, none), "192Mi");
+    let own = json!({"limits": {"memory": "70Mi"}});
+    assert_eq!(limit("5Gi", true, own), "70Mi");
+    let (image, mut policy) = (image(), policy());
+    let odd = json!({"limits": {"memory": "1000"}});
+    policy.defaults.resources = serde_json::from_value(odd).unwrap();
+    let webhook = json!({"sink": {"http": {"url": "https://s"}}, "buffer": {"size": "2Gi"}});
+    let setting = Setting {
+        routes: true,
+        ..setting(&image, &policy)
+    };
+    let resources = build(&integration(webhook), &setting).unwrap();
+    let limits = &template(&resources)["containers"][0]["resources"]["limits"];
+    assert_eq!(limits["memory"], "33555432");
+}

@@ -11,9 +11,17 @@ fn store(index: &LaneIndex, account: &str, sequence: u64) {
     index.committed(7, [(room, sequence)], [], []);
 }
 
+fn rebuild<'a>(index: &LaneIndex, events: impl IntoIterator<Item = (&'a str, u64)>) {
+    let mut rebuilt = Rebuilt::default();
+    for (account, sequence) in events {
+        rebuilt.add(account, Pending::new(sequence, 7, 300));
+    }
+    index.replace(rebuilt);
+}
+
 #[test]
 fn one_account_holds_its_share_and_no_other_feels_it() {
-    let index = LaneIndex::new(1000);
+    let index = LaneIndex::new(1000, usize::MAX);
     let rooms = [
         index.reserve("a", 300, u64::MAX),
         index.reserve("a", 300, u64::MAX),
@@ -42,14 +50,44 @@ fn one_account_holds_its_share_and_no_other_feels_it() {
     assert_eq!(all.len(), 2);
 }
 
+/// A process that runs out of memory takes nothing of anybody.
+#[test]
+fn who_has_events_waits_for_memory_and_who_has_none_does_not() {
+    let index = LaneIndex::new(u64::MAX, 2);
+    store(&index, "a", 1);
+    store(&index, "b", 2);
+    assert!(index.reserve("a", 300, u64::MAX).is_none());
+    let others = index.reserve("c", 300, u64::MAX);
+    assert!(others.is_some());
+    index.settle(&"b".into(), 2);
+    assert!(index.reserve("a", 300, u64::MAX).is_some());
+}
+
+#[test]
+fn memory_is_taken_for_what_there_is_also_while_a_store_is_opened() {
+    const EVENTS: usize = 100_000;
+    let mut rebuilt = Rebuilt::default();
+    for sequence in 0..EVENTS as u64 {
+        rebuilt.add("a", Pending::new(sequence, 7, 300));
+    }
+    let room = |state: &State| state.lanes["a"].pending.capacity();
+    assert!(room(&rebuilt.0) <= EVENTS + EVENTS / 7);
+    let index = LaneIndex::new(u64::MAX, usize::MAX);
+    let reserved = index.reserve("a", 300, u64::MAX);
+    index.replace(rebuilt);
+    assert_eq!(index.state().pending, EVENTS);
+    let held = index.held("a").0;
+    drop(reserved);
+    assert_eq!(held - index.held("a").0, charge(300), "it is still reserved");
+}
+
 #[test]
 fn a_settled_event_is_not_read_again_when_the_store_is_opened_again() {
-    let index = LaneIndex::new(u64::MAX);
+    let index = LaneIndex::new(u64::MAX, usize::MAX);
     store(&index, "a", 1);
     store(&index, "a", 2);
     index.settle(&"a".into(), 1);
-    let all = [("a", 1), ("a", 2), ("b", 3)];
-    index.rebuild(all.map(|(account, sequence)| (account.into(), Pending::new(sequence, 7, 300))));
+    rebuild(&index, [("a", 1), ("a", 2), ("b", 3)]);
     assert_eq!(index.pending("a"), [2]);
     assert_eq!(index.pending("b"), [3]);
     index.committed(7, [], [], [1]);
@@ -60,7 +98,7 @@ fn a_settled_event_is_not_read_again_when_the_store_is_opened_again() {
 
 #[test]
 fn what_is_read_at_a_time_is_bounded_after_the_first_event() {
-    let index = LaneIndex::new(u64::MAX);
+    let index = LaneIndex::new(u64::MAX, usize::MAX);
     let sizes = [5000, 100, 200, 300, 5000, 100];
     for (sequence, size) in (0..).zip(sizes) {
         let room = index.reserve("a", size, u64::MAX).unwrap();
@@ -85,7 +123,7 @@ fn what_is_read_at_a_time_is_bounded_after_the_first_event() {
 
 #[tokio::test]
 async fn who_got_events_is_told_once() {
-    let index = LaneIndex::new(u64::MAX);
+    let index = LaneIndex::new(u64::MAX, usize::MAX);
     store(&index, "a", 1);
     store(&index, "a", 2);
     store(&index, "b", 3);
@@ -116,7 +154,7 @@ proptest! {
     /// Whatever happens, an account has its own unsettled events in order, and its share is what is stored.
     #[test]
     fn the_index_is_what_the_store_has(steps in vec(step(), 0..80)) {
-        let index = LaneIndex::new(u64::MAX);
+        let index = LaneIndex::new(u64::MAX, usize::MAX);
         // The store: place and account; what is settled and not committed.
         let mut stored: BTreeMap<u64, u8> = BTreeMap::new();
         let mut settled: Vec<u64> = Vec::new();
@@ -141,9 +179,11 @@ proptest! {
                     }
                     index.committed(7, [], [], settled.drain(..));
                 }
-                Step::Reopen => index.rebuild(stored.iter().map(|(sequence, account)| {
-                    (account.to_string().into(), Pending::new(*sequence, 7, 300))
-                })),
+                Step::Reopen => {
+                    let names: Vec<String> = stored.values().map(u8::to_string).collect();
+                    let names = names.iter().map(String::as_str);
+                    rebuild(&index, names.zip(stored.keys().copied()));
+                }
             }
             for account in 0..4 {
                 let own = stored.iter().filter(|(_, of)| **of == account);
@@ -156,6 +196,8 @@ proptest! {
                 let held = index.state().lanes.get(&*name).map_or(0, |lane| lane.stored);
                 prop_assert_eq!(held, size);
             }
+            let pending = stored.keys().filter(|n| !settled.contains(n)).count();
+            prop_assert_eq!(index.state().pending, pending);
         }
     }
 }

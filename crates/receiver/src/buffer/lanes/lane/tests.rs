@@ -87,7 +87,7 @@ fn lane_of(routing: &Routing, commands: mpsc::Sender<Command>) -> (Lane, impl Si
     let shared = Shared {
         common,
         routing: routing.clone(),
-        index: LaneIndex::new(1 << 20),
+        index: LaneIndex::new(1 << 20, usize::MAX),
         pools: Arc::default(),
         set_aside: Arc::default(),
         is_ephemeral: false,
