@@ -169,9 +169,25 @@ impl Facts {
         serde_json::to_string(self).unwrap_or_default()
     }
 
+    /// What all receivers of one tenant know together, in whatever order; `None` without any. Whether Zoom's signature
+    /// `was_verified` before is known of Pods that are gone, too.
+    #[must_use]
+    pub fn together(mut all: Vec<Self>, was_verified: bool) -> Option<Self> {
+        if was_verified || all.iter().any(|facts| facts.last_verified.is_some()) {
+            let health = all.iter().filter_map(|facts| facts.health.as_ref());
+            let begun = health.filter_map(|health| Some(health.wrong_signatures?.since));
+            if let Some(last) = begun.max() {
+                for health in all.iter_mut().filter_map(|facts| facts.health.as_mut()) {
+                    health.forget_before(last);
+                }
+            }
+        }
+        all.into_iter().reduce(Self::merged)
+    }
+
     /// What two receivers of one tenant know together: the latest of each, and all that was seen.
     #[must_use]
-    pub fn merged(mut self, other: Self) -> Self {
+    fn merged(mut self, other: Self) -> Self {
         if other.last_validated > self.last_validated {
             self.last_validated = other.last_validated;
             self.last_validated_secret = other.last_validated_secret;
@@ -194,15 +210,8 @@ impl Facts {
             (Some(one), Some(other)) => Some(one.merged(other)),
             (one, other) => one.or(other),
         };
-        let is_repeated = self.last_verified.is_some();
         self.health = match (self.health, other.health) {
-            (Some(mut one), Some(mut other)) => {
-                if is_repeated {
-                    one.forget_before(&other);
-                    other.forget_before(&one);
-                }
-                Some(one.merged(other))
-            }
+            (Some(one), Some(other)) => Some(one.merged(other)),
             (one, other) => one.or(other),
         };
         self

@@ -211,10 +211,8 @@ impl Health {
 
     /// Forgets wrong signatures that were over before those at another receiver began. Nothing that came to this one
     /// need have ended them. Only where Zoom is told to send again, as for [`rejected`](Self::rejected).
-    pub fn forget_before(&mut self, other: &Self) {
-        let later = other.wrong_signatures;
-        let is_noise =
-            |run: Run| !run.is_steady() && later.is_some_and(|later| run.is_over(later.since));
+    pub fn forget_before(&mut self, begun: Timestamp) {
+        let is_noise = |run: Run| !run.is_steady() && run.is_over(begun);
         self.wrong_signatures = self.wrong_signatures.filter(|run| !is_noise(*run));
     }
 

@@ -55,9 +55,7 @@ pub async fn gather(
         }
     };
     let home = Key::from(integration);
-    let known = integration.status.as_ref();
-    let known = known.and_then(|status| status.webhook.as_ref());
-    let was_verified = known.is_some_and(|webhook| webhook.last_verified.is_some());
+    let was_verified = was_verified(integration);
     // What is told of others nobody reads, and there is no limit to it.
     let exists = |connection: &Connection| reader.index().has_connection(&home, connection);
     let asked = pods.into_iter().map(|pod| async {
@@ -76,6 +74,14 @@ pub async fn gather(
         }
     });
     futures::future::join_all(asked).await
+}
+
+/// Whether a signature was right before, by the status.
+#[must_use]
+pub fn was_verified(integration: &ZoomIntegration) -> bool {
+    let known = integration.status.as_ref();
+    let known = known.and_then(|status| status.webhook.as_ref());
+    known.is_some_and(|webhook| webhook.last_verified.is_some())
 }
 
 async fn find(

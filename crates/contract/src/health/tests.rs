@@ -145,23 +145,29 @@ fn strangers_of_two_days_at_two_receivers_are_not_zoom() {
         facts.last_verified = verified.map(at);
         facts
     };
-    let run = |one: Facts, other: Facts| {
-        let both = one.clone().merged(other.clone());
-        assert_eq!(both, other.merged(one));
+    let run = |all: &[Facts], was_verified| {
+        let both = Facts::together(all.to_vec(), was_verified).unwrap();
+        let reversed = all.iter().rev().cloned().collect();
+        assert_eq!(Facts::together(reversed, was_verified), Some(both.clone()));
         let run = both.health.unwrap().wrong_signatures.unwrap();
         (run.count, run.is_steady())
     };
     let day = 24 * 3600;
-    assert_eq!(
-        run(facts(100, Some(50)), facts(100 + day, None)),
-        (1, false)
-    );
-    assert_eq!(
-        run(facts(100, Some(50)), facts(100 + 3600, None)),
-        (2, true)
-    );
+    let two = |verified| [facts(100, verified), facts(100 + day, None)];
+    assert_eq!(run(&two(Some(50)), false), (1, false));
+    let within = [facts(100, Some(50)), facts(100 + 3600, None)];
+    assert_eq!(run(&within, false), (2, true));
     // Zoom does not repeat what is answered 401.
-    assert_eq!(run(facts(100, None), facts(100 + day, None)), (2, true));
+    assert_eq!(run(&two(None), false), (2, true));
+    // Pods that replaced others have seen no right signature themselves.
+    assert_eq!(run(&two(None), true), (1, false));
+    let three = [
+        facts(100, None),
+        facts(100 + day, None),
+        facts(100 + 2 * day, Some(50)),
+    ];
+    assert_eq!(run(&three, false), (1, false));
+    assert_eq!(Facts::together(vec![], true), None);
 }
 
 #[test]

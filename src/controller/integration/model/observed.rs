@@ -15,7 +15,7 @@ use kube::{Resource, api::PartialObjectMeta};
 
 use super::{
     applied::Checked,
-    pods::{Live, ReceiverPod, together},
+    pods::{Live, ReceiverPod},
     volumes::Volumes,
 };
 use crate::{
@@ -113,7 +113,8 @@ impl Observed {
     /// What the receiver's buffers hold in total, as far as they can be asked.
     #[must_use]
     pub fn buffer(&self) -> Option<BufferFacts> {
-        together(&self.pods)?.buffer
+        let buffers = self.pods.iter().filter_map(ReceiverPod::buffer);
+        buffers.copied().reduce(BufferFacts::merged)
     }
 
     /// Whether the receiver may use its sink.

@@ -70,10 +70,10 @@ impl ReceiverPod {
     }
 }
 
-/// What all Pods that could be asked know in total; `None` if none could be asked.
+/// What all Pods that could be asked know in total; `None` if none could be asked. Whether a signature `was_verified`
+/// before, the status knows also of Pods that are gone.
 #[must_use]
-pub fn together(pods: &[ReceiverPod]) -> Option<Facts> {
-    pods.iter()
-        .filter_map(|pod| pod.facts.clone())
-        .reduce(Facts::merged)
+pub fn together(pods: &[ReceiverPod], was_verified: bool) -> Option<Facts> {
+    let known = pods.iter().filter_map(|pod| pod.facts.clone());
+    Facts::together(known.collect(), was_verified)
 }

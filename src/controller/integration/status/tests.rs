@@ -102,7 +102,7 @@ fn say_seeing(
     reach: Option<ReachState>,
 ) -> ZoomIntegrationStatus {
     let observed = Observed {
-        facts: together(&pods),
+        facts: together(&pods, false),
         pods,
         ..Observed::default()
     };
@@ -323,7 +323,7 @@ fn a_webhook_only_app_is_connected_once_zoom_has_validated() {
     };
     let published = |pods: Vec<ReceiverPod>| {
         let mut observed = Observed {
-            facts: together(&pods),
+            facts: together(&pods, false),
             pods,
             ..Observed::default()
         };

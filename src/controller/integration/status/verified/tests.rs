@@ -275,7 +275,7 @@ fn what_zoom_sent_in_vain_is_told() {
     assert_eq!(statement(Some(&refused)), wanted);
     // Another Pod answered a later one.
     let answered = with(|facts| facts.validated(at(10), SecretRole::Current));
-    let merged = refused.merged(answered);
+    let merged = Facts::together(vec![refused, answered], false).unwrap();
     let wanted = Some((Status::True, Reason::SignatureVerified));
     assert_eq!(statement(Some(&merged)), wanted);
     // Strangers can send large bodies: that makes nothing False, and is told for a day.
