@@ -171,17 +171,27 @@ impl Lane {
     fn take_read(&mut self, sequence: u64) -> Option<Entry> {
         let entries = &mut self.read.as_mut()?.entries;
         let at = entries.iter().position(|entry| entry.sequence == sequence);
-        at.and_then(|at| entries.remove(at))
+        let entry = at.and_then(|at| entries.remove(at));
+        if entries.is_empty() {
+            self.read = None;
+        }
+        entry
     }
 
-    /// Which events are read together with this one. Behind a sink that fails or is slow none is needed soon.
-    fn together(&self, sequence: u64) -> Vec<u64> {
+    /// Memory to read further events together with the one that is sent, if there is some. Behind a sink that fails or
+    /// is slow none is needed soon.
+    fn memory(&mut self) -> pools::Permit {
+        self.read = None;
         let is_slow = self.tenant().is_some_and(|tenant| tenant.is_slow());
-        let count = if is_slow || self.failures > 0 {
-            1
-        } else {
-            READ
-        };
+        let is_ahead = !is_slow && self.failures == 0;
+        is_ahead
+            .then(|| self.shared.pools.ahead(READ_BYTES))
+            .flatten()
+    }
+
+    /// Which events are read together with this one: alone, or as many as there is memory for.
+    fn together(&self, sequence: u64, is_alone: bool) -> Vec<u64> {
+        let count = if is_alone { 1 } else { READ };
         let index = &self.shared.index;
         let found = index.after(&self.account, sequence, count, READ_BYTES);
         let following = found.iter().map(Pending::sequence);
@@ -189,18 +199,17 @@ impl Lane {
         std::iter::once(sequence).chain(following).collect()
     }
 
-    /// Keeps what was read beside the event that is sent, if there is memory for it.
-    fn keep(&mut self, entries: VecDeque<Entry>) {
-        let bytes = entries.iter().map(|entry| entry.record.size()).sum();
-        self.read = if entries.is_empty() {
-            None
-        } else {
-            let memory = self.shared.pools.ahead(bytes);
-            memory.map(|memory| ReadAhead {
+    /// Keeps what was read beside the event that is sent, and of the memory what that takes.
+    fn keep(&mut self, entries: VecDeque<Entry>, memory: pools::Permit) {
+        let bytes: usize = entries.iter().map(|entry| entry.record.size()).sum();
+        let memory = memory.filter(|_| !entries.is_empty());
+        self.read = memory.map(|mut memory| {
+            drop(memory.split(READ_BYTES.saturating_sub(bytes)));
+            ReadAhead {
                 entries,
                 _memory: memory,
-            })
-        };
+            }
+        });
     }
 }
 
@@ -230,18 +239,19 @@ impl Channel for Lane {
         if let Some(entry) = self.take_read(sequence) {
             return Ok(Found::Record(entry.record));
         }
-        let Common {
-            commands, fresh, ..
-        } = &self.shared.common;
-        let entries = match fresh.take_these(&[sequence]) {
-            Some(entries) => Some(entries),
-            None => read_these(commands, fresh, self.together(sequence)).await?,
-        };
+        let mut memory = None;
+        let mut entries = self.shared.common.fresh.take_these(&[sequence]);
+        if entries.is_none() {
+            memory = self.memory();
+            let places = self.together(sequence, memory.is_none());
+            let common = &self.shared.common;
+            entries = read_these(&common.commands, &common.fresh, places).await?;
+        }
         let Some(mut entries) = entries.map(VecDeque::from) else {
             return Ok(Found::Later);
         };
         let first = entries.pop_front_if(|first| first.sequence == sequence);
-        self.keep(entries);
+        self.keep(entries, memory);
         Ok(first.map_or(Found::Gone, |entry| Found::Record(entry.record)))
     }
 

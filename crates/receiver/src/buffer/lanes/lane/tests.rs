@@ -187,10 +187,24 @@ async fn small_events_are_read_together_and_forgotten_in_a_pause() {
     lane.read(8).await.unwrap();
     assert_eq!(reads.try_iter().collect::<Vec<_>>(), [READ, 1]);
 
-    // Others have the memory.
+    // Others have the memory: nothing is read that could not be kept.
     lane.failures = 0;
     let others = lane.shared.pools.ahead(512 * 1024);
     assert!(others.is_some());
     assert!(matches!(lane.read(8).await, Ok(Found::Record(_))));
     assert!(lane.read.is_none());
+    assert_eq!(reads.try_iter().collect::<Vec<_>>(), [1]);
+
+    // Kept is the memory that is taken, until the last one is sent.
+    drop(others);
+    lane.read(8).await.unwrap();
+    let rest = 512 * 1024 - (READ - 1) * 300;
+    assert!(lane.shared.pools.ahead(rest + 1).is_none());
+    assert!(lane.shared.pools.ahead(rest).is_some());
+    for sequence in 9..16 {
+        lane.read(sequence).await.unwrap();
+    }
+    assert!(lane.read.is_none());
+    assert!(lane.shared.pools.ahead(512 * 1024).is_some());
+    assert_eq!(reads.try_iter().collect::<Vec<_>>(), [READ]);
 }
