@@ -66,7 +66,8 @@ pub struct Limits {
     /// is closed [`Limits::idle_timeout`] later, which also sheds clients that never read.
     pub max_age: Duration,
     /// Whether a new connection takes the place of the oldest one that has not proven itself (see
-    /// [`Connection::prove`]) when there are as many as there may be. Otherwise it waits.
+    /// [`Connection::prove`]) when there are as many as there may be. Otherwise it waits. Proven ones stay open
+    /// only as long as they leave an eighth of the connections to others, such as probes.
     pub sheds_unproven: bool,
     /// Time for requests under way once shutdown was requested or a connection has become too old.
     pub drain: Duration,
@@ -79,6 +80,8 @@ pub struct Connection(Arc<Peer>);
 #[derive(Debug, Default)]
 struct Peer {
     is_proven: AtomicBool,
+    /// How many connections of the port have proven themselves.
+    proven: Arc<AtomicUsize>,
     refusals: AtomicUsize,
     shed: Notify,
 }
@@ -106,6 +109,7 @@ pub async fn serve_closing(
     let mut connections = JoinSet::new();
     let accepting = async {
         let mut unproven = Unproven::default();
+        let proven = Arc::default();
         loop {
             // Accept before a slot is free: only then is it known that a connection waits.
             let stream = accept(&listener).await;
@@ -116,7 +120,7 @@ pub async fn serve_closing(
                 return; // The semaphore is never closed.
             };
             while connections.try_join_next().is_some() {}
-            let peer = Connection::default();
+            let peer = Connection::among(&proven);
             if limits.sheds_unproven {
                 unproven.add(&peer, limits.connections);
             }
@@ -148,9 +152,20 @@ pub async fn serve_closing(
 // === impl Connection ===
 
 impl Connection {
+    fn among(proven: &Arc<AtomicUsize>) -> Self {
+        Self(Arc::new(Peer {
+            is_proven: AtomicBool::new(false),
+            proven: Arc::clone(proven),
+            refusals: AtomicUsize::new(0),
+            shed: Notify::new(),
+        }))
+    }
+
     /// Whoever is at the other end may stay: it has shown that it is who it should be.
     pub fn prove(&self) {
-        self.0.is_proven.store(true, Ordering::Relaxed);
+        if !self.0.is_proven.swap(true, Ordering::Relaxed) {
+            self.0.proven.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// A request on it was refused. Returns how many were so far.
@@ -163,6 +178,16 @@ impl Connection {
     #[must_use]
     pub fn is_proven(&self) -> bool {
         self.0.is_proven.load(Ordering::Relaxed)
+    }
+}
+
+// === impl Peer ===
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        if *self.is_proven.get_mut() {
+            self.proven.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -191,6 +216,15 @@ impl Unproven {
 }
 
 // === impl Limits ===
+
+impl Limits {
+    /// Whether there are so many proven connections that one that is idle would keep out others.
+    fn is_crowded(&self, connection: &Connection) -> bool {
+        let others = (self.connections / 8).max(1);
+        let most = self.connections.saturating_sub(others);
+        self.sheds_unproven && connection.0.proven.load(Ordering::Relaxed) > most
+    }
+}
 
 impl Default for Limits {
     /// For ports inside the cluster.
@@ -258,10 +292,11 @@ async fn connection(
             asked.notify_one();
         }
         let answer = inner.call(request);
-        let (closing, max_age) = (&closing, limits.max_age);
+        let (closing, peer) = (&closing, &peer);
         async move {
             let mut answer = answer.await?;
-            if closing.is_requested() || opened.elapsed() >= max_age {
+            let is_old = opened.elapsed() >= limits.max_age;
+            if closing.is_requested() || is_old || limits.is_crowded(peer) {
                 let close = HeaderValue::from_static("close");
                 answer.headers_mut().insert(header::CONNECTION, close);
             }

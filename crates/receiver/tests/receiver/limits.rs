@@ -8,7 +8,7 @@ use tokio::{
 };
 
 use super::{
-    client::{event, raw, read},
+    client::{event, eventually, get, raw, read, read_next},
     fixture::{BODY, Fixture, SECRET},
 };
 
@@ -187,6 +187,35 @@ async fn slow_clients_do_not_shut_out_others() {
         idle.push(TcpStream::connect(receiver.at.webhook).await.unwrap());
     }
     assert_eq!(receiver.status(&event(SECRET, BODY)).await, 204);
+}
+
+/// A proxy keeps idle connections: they must not keep out new ones, nor the probe.
+#[tokio::test]
+async fn idle_connections_of_zoom_leave_room_for_others() {
+    let fixture = Fixture::new().await;
+    let receiver = fixture.with(|config| config.tuning.limits.connections = 8);
+    let receiver = receiver.start().await;
+    let mut idle = Vec::new();
+    for n in 1..=9 {
+        let post = event(SECRET, format!(r#"{{"event":"e","n":{n}}}"#));
+        let mut stream = post.start(receiver.at.webhook).await;
+        let answer = read_next(&mut stream).await.unwrap();
+        assert_eq!(answer.status, 204);
+        let closes = answer.head.contains("connection: close");
+        assert_eq!(closes, n > 7, "{n}: {}", answer.head);
+        idle.push(stream);
+    }
+    let probe = get(receiver.at.webhook, "/healthz").await;
+    assert_eq!(probe.status, 200);
+    // Once one of them has gone, another one may stay.
+    drop(idle.remove(0));
+    eventually("a connection that stays", || async {
+        let post = event(SECRET, BODY);
+        let mut stream = post.start(receiver.at.webhook).await;
+        let answer = read_next(&mut stream).await.unwrap();
+        !answer.head.contains("connection: close")
+    })
+    .await;
 }
 
 /// Anybody can send a head that looks signed, and then nothing.
