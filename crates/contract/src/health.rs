@@ -43,6 +43,8 @@ pub struct Health {
     /// Requests with a right signature whose extra authentication is missing or wrong, since the last accepted one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wrong_authentication: Option<Run>,
+    /// How many of them have none at all.
+    pub without_authentication: u64,
     /// Requests with a right signature for a time too far from the receiver's clock, since the last accepted one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outside_window: Option<Run>,
@@ -113,12 +115,15 @@ impl Health {
         self.wrong_signatures = None;
         self.missing_headers = None;
         self.wrong_authentication = None;
+        self.without_authentication = 0;
         self.outside_window = None;
     }
 
-    /// Only the extra authentication was not right. The secret token is.
-    pub fn unauthenticated(&mut self, now: Timestamp) {
+    /// Only the extra authentication was not right, or `is_missing`. The secret token is right.
+    pub fn unauthenticated(&mut self, now: Timestamp, is_missing: bool) {
         Run::add(&mut self.wrong_authentication, now);
+        let missing = u64::from(is_missing);
+        self.without_authentication = self.without_authentication.saturating_add(missing);
         self.wrong_signatures = None;
         self.missing_headers = None;
     }
@@ -224,6 +229,9 @@ impl Health {
         self.missing_headers = Run::merged(self.missing_headers, other.missing_headers);
         self.wrong_authentication =
             Run::merged(self.wrong_authentication, other.wrong_authentication);
+        self.without_authentication = self
+            .without_authentication
+            .saturating_add(other.without_authentication);
         self.outside_window = Run::merged(self.outside_window, other.outside_window);
         self.refused_validations = Run::merged(self.refused_validations, other.refused_validations);
         self.too_large = Run::merged(self.too_large, other.too_large);

@@ -42,7 +42,9 @@ pub struct Expected(Option<SecretSlice<u8>>);
 pub enum AuthenticationResult {
     /// The header says what it should.
     Accepted,
-    /// The header is missing, twice there, or says something else.
+    /// There is no such header.
+    Missing,
+    /// The header is twice there, or says something else.
     Refused,
     /// We do not know ourselves what it should say.
     NotSetUp,
@@ -68,6 +70,8 @@ impl Authentication {
             .is_some_and(|presented| bool::from(presented.ct_eq(expected.expose_secret())));
         if is_right {
             AuthenticationResult::Accepted
+        } else if is_missing(&self.scheme, headers) {
+            AuthenticationResult::Missing
         } else {
             AuthenticationResult::Refused
         }
@@ -136,6 +140,15 @@ fn presented(scheme: &Scheme, headers: &HeaderMap) -> Option<Vec<u8>> {
     }
 }
 
+fn is_missing(scheme: &Scheme, headers: &HeaderMap) -> bool {
+    match scheme {
+        Scheme::Basic => !headers.contains_key(header::AUTHORIZATION),
+        Scheme::Header(name) => {
+            !headers.contains_key(&format!("x-{name}")) && !headers.contains_key(name)
+        }
+    }
+}
+
 fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
     let mut values = headers.get_all(name).iter();
     let value = values.next()?;
@@ -197,7 +210,7 @@ mod tests {
             let judged = judge("basic", &files, &[("authorization", header)]);
             assert_eq!(judged, verdict, "{header}");
         }
-        assert_eq!(judge("basic", &files, &[]), AuthenticationResult::Refused);
+        assert_eq!(judge("basic", &files, &[]), AuthenticationResult::Missing);
         let twice = [("authorization", right), ("authorization", right)];
         assert_eq!(
             judge("basic", &files, &twice),
@@ -217,6 +230,8 @@ mod tests {
         }
         let wrong = judge("header:tenant-key", &files, &[("tenant-key", "S3cret")]);
         assert_eq!(wrong, AuthenticationResult::Refused);
+        let none = judge("header:tenant-key", &files, &[("authorization", "s3cret")]);
+        assert_eq!(none, AuthenticationResult::Missing);
         let judged = judge("header:tenant-key", &[], &[("tenant-key", "")]);
         assert_eq!(judged, AuthenticationResult::NotSetUp);
     }

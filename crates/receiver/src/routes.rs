@@ -34,7 +34,7 @@ use tokio::time;
 use tracing::{debug, warn};
 
 use super::{
-    authentication::{self, Authentication},
+    authentication::{Authentication, AuthenticationResult},
     body::{self, Budget, Raw, ReadError},
     challenge, domain_validation,
     envelope::Envelope,
@@ -239,12 +239,9 @@ impl Webhook {
         })
     }
 
-    fn unauthenticated(&self, headers: &HeaderMap) -> Option<RequestOutcome> {
-        match self.authentication.as_ref()?.judge(headers) {
-            authentication::AuthenticationResult::Accepted => None,
-            authentication::AuthenticationResult::Refused => Some(RequestOutcome::Unauthenticated),
-            authentication::AuthenticationResult::NotSetUp => Some(RequestOutcome::NoSecret),
-        }
+    fn authenticated(&self, headers: &HeaderMap) -> AuthenticationResult {
+        let authentication = self.authentication.as_ref();
+        authentication.map_or(AuthenticationResult::Accepted, |it| it.judge(headers))
     }
 
     async fn judge_body(
@@ -277,9 +274,17 @@ impl Webhook {
         let name = envelope.and_then(Envelope::name);
         let is_challenge = name == Some(challenge::EVENT);
         // Judged after the signature: a signed request is Zoom's, and is neither refused for good nor unrecorded.
-        let refusal = self.unauthenticated(&head.headers);
+        let authentication = self.authenticated(&head.headers);
+        let refusal = match authentication {
+            AuthenticationResult::Accepted => None,
+            AuthenticationResult::Missing | AuthenticationResult::Refused => {
+                Some(RequestOutcome::Unauthenticated)
+            }
+            AuthenticationResult::NotSetUp => Some(RequestOutcome::NoSecret),
+        };
         if !is_timely || refusal == Some(RequestOutcome::Unauthenticated) {
-            self.refused(envelope, is_timely, now);
+            let is_missing = authentication == AuthenticationResult::Missing;
+            self.refused(envelope, is_timely, is_missing, now);
         }
         if let Some(refusal) = refusal {
             return refusal.into();
@@ -352,11 +357,17 @@ impl Webhook {
 
     /// Records that a request with a right signature is refused, for its time or for its authentication. A removal
     /// among them is not believed, and not lost either.
-    fn refused(&self, envelope: Option<&Envelope>, is_timely: bool, now: Timestamp) {
+    fn refused(
+        &self,
+        envelope: Option<&Envelope>,
+        is_timely: bool,
+        is_missing: bool,
+        now: Timestamp,
+    ) {
         let removal = envelope.and_then(removal);
         self.recorder.record_health(Urgency::Soon, |health| {
             if is_timely {
-                health.unauthenticated(now);
+                health.unauthenticated(now, is_missing);
             } else {
                 health.outside_window(now);
             }

@@ -82,7 +82,8 @@ fn a_right_signature_with_wrong_authentication_clears_the_secret_and_nothing_els
     health.rejected(at(5), true);
     health.unsigned(at(5));
     health.outside_window(at(5));
-    health.unauthenticated(at(6));
+    health.unauthenticated(at(6), true);
+    health.unauthenticated(at(7), false);
     assert_eq!(
         (health.wrong_signatures, health.missing_headers),
         (None, None)
@@ -94,7 +95,11 @@ fn a_right_signature_with_wrong_authentication_clears_the_secret_and_nothing_els
     );
     let both = health.clone().merged(health);
     let runs = [both.outside_window, both.wrong_authentication];
-    assert_eq!(runs.map(|run| run.map(|run| run.count)), [Some(2), Some(2)]);
+    assert_eq!(runs.map(|run| run.map(|run| run.count)), [Some(2), Some(4)]);
+    assert_eq!(both.without_authentication, 2);
+    let mut both = both;
+    both.accepted();
+    assert_eq!(both, Health::default());
 }
 
 #[test]

@@ -147,6 +147,7 @@ async fn authentication_is_asked_for_beside_the_signature() {
         assert_eq!(health["wrongAuthentication"]["count"], nth + 1, "{health}");
         assert_eq!(health["wrongSignatures"], Value::Null, "{health}");
     }
+    assert_eq!(receiver.health().await["withoutAuthentication"], 2);
     assert_eq!(receiver.facts().await["lastValidated"], Value::Null);
     receiver
         .counted(r#"zoom_receiver_requests_total{outcome="unauthenticated"} 3"#)

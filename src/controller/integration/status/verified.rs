@@ -215,10 +215,15 @@ fn signed_but_refused(
         return Some((
             Reason::AuthenticationMismatch,
             format!(
-                "{} requests since {} are signed with the app's secret token, and Zoom's extra authentication is missing or wrong. Their events are not accepted: Zoom gets 503 and sends each again for up to 85 minutes. {}",
+                "{} requests since {} are signed with the app's secret token, and Zoom's extra authentication is missing or wrong. Their events are not accepted: Zoom gets 503 and sends each again for up to 85 minutes.{}{}",
                 Count::of(run.count),
                 run.since,
-                same_authentication(spec),
+                missing_authentication(spec, health.without_authentication),
+                if health.without_authentication < run.count {
+                    same_authentication(spec)
+                } else {
+                    String::new()
+                },
             ),
         ));
     }
@@ -292,6 +297,31 @@ fn unsigned(facts: &Facts) -> Option<Run> {
     (run.count >= ENOUGH && !is_over).then_some(run)
 }
 
+/// The header of Zoom's extra authentication, and what Zoom's form calls it.
+fn header_of_authentication(spec: &ZoomIntegrationSpec) -> (&str, &str) {
+    let webhook = spec.webhook.as_ref();
+    let authentication = webhook.and_then(|webhook| webhook.authentication.as_ref());
+    match authentication {
+        Some(Authentication {
+            type_: AuthenticationType::CustomHeader,
+            header_name,
+        }) => (header_name.as_deref().unwrap_or_default(), "header"),
+        _ => ("Authorization", "user name and password"),
+    }
+}
+
+/// What to do about requests without the header of the extra authentication.
+fn missing_authentication(spec: &ZoomIntegrationSpec, count: u64) -> String {
+    if count == 0 {
+        return String::new();
+    }
+    let (header, entry) = header_of_authentication(spec);
+    format!(
+        " {} have no header {header}: either Zoom's form has no {entry}, or something in front removes the header, as login proxies and API gateways do: let it pass.",
+        Count::of(count)
+    )
+}
+
 /// What has to be made the same for Zoom's extra authentication.
 fn same_authentication(spec: &ZoomIntegrationSpec) -> String {
     let webhook = spec.webhook.as_ref();
@@ -310,7 +340,7 @@ fn same_authentication(spec: &ZoomIntegrationSpec) -> String {
         ),
     };
     format!(
-        "{form} in Zoom's form and {keys} of Secret {} differ: correct one of them.",
+        " {form} in Zoom's form and {keys} of Secret {} differ: correct one of them.",
         spec.credentials.secret_ref.name
     )
 }

@@ -66,7 +66,7 @@ fn each_way_to_lose_events_has_its_reason() {
         })
     };
     let signature = |times| run(times, |health, at| health.rejected(at, true));
-    let authentication = run(1, contract::health::Health::unauthenticated);
+    let authentication = run(1, |health, at| health.unauthenticated(at, false));
     let clock = |times| run(times, contract::health::Health::outside_window);
     let removal = with(|facts| {
         facts
@@ -240,11 +240,11 @@ fn the_message_names_what_has_to_be_the_same() {
     for (authentication, expected) in [
         (
             json!({"type": "CustomHeader", "headerName": "tenant-key"}),
-            "Header tenant-key in Zoom's form and key webhook-header-value of Secret zoom differ: correct one of them.",
+            " Header tenant-key in Zoom's form and key webhook-header-value of Secret zoom differ: correct one of them.",
         ),
         (
             json!({"type": "Basic"}),
-            "User name and password in Zoom's form and the keys webhook-username and webhook-password of Secret zoom differ: correct one of them.",
+            " User name and password in Zoom's form and the keys webhook-username and webhook-password of Secret zoom differ: correct one of them.",
         ),
     ] {
         let spec = serde_json::from_value(json!({
@@ -310,4 +310,26 @@ fn what_an_earlier_pod_saw_counts() {
         (Status::Unknown, Reason::UnknownSignature)
     );
     assert!(message.contains("answered 503"), "{message}");
+}
+
+/// The header may be gone although both values are the same.
+#[test]
+fn a_header_that_does_not_arrive_is_no_different_value() {
+    let message = |missing: &[bool]| {
+        let facts = with(|facts| {
+            for is_missing in missing {
+                let health = facts.health.get_or_insert_default();
+                health.unauthenticated(at(5), *is_missing);
+            }
+        });
+        told(&WebhookStatus::default(), Some(&facts), None, at(100)).unwrap().2
+    };
+    let removed = "2 have no header Authorization: either Zoom's form has no user name";
+    let message_of_all = message(&[true, true]);
+    assert!(message_of_all.contains(removed), "{message_of_all}");
+    assert!(!message_of_all.contains("differ"), "{message_of_all}");
+    let some = message(&[true, true, false]);
+    assert!(some.contains(removed) && some.contains("differ"), "{some}");
+    let wrong = message(&[false]);
+    assert!(!wrong.contains("no header") && wrong.contains("differ"), "{wrong}");
 }
