@@ -8,7 +8,7 @@ use std::{
 };
 
 use axum::body::Bytes;
-use contract::proof::{self, Question};
+use contract::proof::{self, Question, Said};
 use http_body_util::Empty;
 use hyper::{Method, Request, client::conn::http1, header, http::HeaderValue};
 use hyper_util::rt::TokioIo;
@@ -258,10 +258,13 @@ impl<'a> Target<'a> {
             Ok(Ok(answer)) => {
                 let headers = answer.headers();
                 let value = headers.get(proof::HEADER);
+                let said = value.and_then(|value| question.said(key, value.as_bytes()));
+                if said == Some(Said::OtherClock) {
+                    return Err(Cause::OtherClock);
+                }
                 Ok(Answer {
                     status: answer.status().as_u16(),
-                    proven: value
-                        .is_some_and(|value| question.is_answered_by(key, value.as_bytes())),
+                    proven: said == Some(Said::Reached),
                     post: headers.get(proof::POST).cloned(),
                 })
             }

@@ -42,6 +42,8 @@ pub enum Cause {
     PostRefused(u16),
     /// A POST reached the receiver without Zoom's headers.
     HeadersRemoved,
+    /// The receiver was reached, and its clock is too far from ours for its answer to prove more.
+    OtherClock,
 }
 
 /// Why no connection could be made.
@@ -112,7 +114,10 @@ impl Finding {
     pub fn is_obstacle(&self) -> bool {
         !matches!(
             self.cause,
-            Cause::Reachable | Cause::ResolverFailed | Cause::NoAnswer(Silence::NotAsked)
+            Cause::Reachable
+                | Cause::ResolverFailed
+                | Cause::OtherClock
+                | Cause::NoAnswer(Silence::NotAsked)
         )
     }
 }

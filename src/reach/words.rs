@@ -79,6 +79,9 @@ fn sentence(cause: Cause, trail: &Trail<'_>) -> String {
         Cause::HeadersRemoved => format!(
             "{host} leads to the receiver of this integration, but the headers x-zm-signature and x-zm-request-timestamp do not arrive with a POST, and without them no event can be verified. Let everything in front of the receiver pass them on."
         ),
+        Cause::OtherClock => format!(
+            "{host} leads to the receiver of this integration, whose clock is more than five minutes from the clock here. Correct the clocks of the nodes: with two hours the receiver accepts no events."
+        ),
         Cause::OtherServer => format!(
             "another server than the receiver of this integration answers at {host}. Check the DNS record and the route of host and path; after a change of the secret token, wait up to two minutes until the receiver has it."
         ),

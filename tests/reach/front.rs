@@ -9,6 +9,8 @@ use std::{
     time::Duration,
 };
 
+use contract::proof;
+use jiff::{SignedDuration, Timestamp};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
     date_time_ymd,
@@ -24,6 +26,8 @@ use tokio::{
     time::timeout,
 };
 use tokio_rustls::TlsAcceptor;
+
+use crate::fixture::SECRET;
 
 /// How many there were.
 static AUTHORITIES: AtomicUsize = AtomicUsize::new(0);
@@ -52,6 +56,8 @@ pub enum Behind {
     Answer(&'static str),
     /// Writes this for ever.
     Endless(&'static str),
+    /// Answers as the receiver whose clock is too far ahead.
+    OtherClock,
     /// Says nothing.
     Silence,
     /// Closes.
@@ -176,6 +182,18 @@ where
         }
         Behind::OnlyGet(_, text) | Behind::Answer(text) => {
             let _ = stream.write_all(text.as_bytes()).await;
+            let _ = stream.shutdown().await;
+        }
+        Behind::OtherClock => {
+            let text = std::str::from_utf8(&request[..length]).unwrap();
+            let mut lines = text.lines();
+            let question = lines.find_map(|line| line.strip_prefix("x-zoom-operator-probe: "));
+            let key = SECRET.as_bytes().to_vec().into();
+            let now = Timestamp::now() + SignedDuration::from_mins(6);
+            let answer = proof::answer([&key], question.unwrap(), now).unwrap();
+            let answer =
+                format!("HTTP/1.1 204 No Content\r\nx-zoom-operator-probe: {answer}\r\n\r\n");
+            let _ = stream.write_all(answer.as_bytes()).await;
             let _ = stream.shutdown().await;
         }
         Behind::Endless(text) => while stream.write_all(text.as_bytes()).await.is_ok() {},

@@ -149,6 +149,15 @@ async fn another_path_is_not_known() {
     assert_eq!(found.cause, Cause::UnexpectedStatus(404));
 }
 
+#[tokio::test]
+async fn a_receiver_with_another_clock_is_no_missing_route() {
+    let root = Authority::new();
+    let at = tls(root.certify(HOST), DEFAULT_VERSIONS, Behind::OtherClock).await;
+    let found = tried(at, &options(root.roots())).await;
+    assert_eq!(found.cause, Cause::OtherClock);
+    assert!(!found.is_obstacle() && !found.is_reachable());
+}
+
 /// A fatal alert, as a server sends it that stops at the first words (RFC 8446 section 6).
 macro_rules! alert {
     ($code:literal) => {

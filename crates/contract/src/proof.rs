@@ -44,8 +44,17 @@ pub struct Question(String);
 #[error("no random numbers")]
 pub struct NoRandomness;
 
-/// The answer to a question as it was `presented`, if one of the `keys` signed it within five minutes of
-/// `now`. The comparison takes constant time.
+/// What an answer says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// The receiver was reached.
+    Reached,
+    /// The same, and its clock is more than five minutes from that of who asks.
+    OtherClock,
+}
+
+/// The answer to a question as it was `presented`, if one of the `keys` signed it. A question of another time than
+/// `now` has an answer of its own: it proves nothing but that the clocks differ. The comparison takes constant time.
 #[must_use]
 pub fn answer<'a>(
     keys: impl IntoIterator<Item = &'a SecretSlice<u8>>,
@@ -57,7 +66,11 @@ pub fn answer<'a>(
         .into_iter()
         .find(|key| asked(key, text).verify_slice(&signature).is_ok())?;
     let skew = now.as_second().abs_diff(seconds);
-    (skew <= TOLERANCE_SECONDS).then(|| finish(reached(key, text)))
+    Some(finish(if skew <= TOLERANCE_SECONDS {
+        reached(key, text)
+    } else {
+        other_clock(key, text)
+    }))
 }
 
 // === impl Question ===
@@ -84,11 +97,22 @@ impl Question {
         format!("v1:{text}:{}", finish(asked(key, text)))
     }
 
+    /// What this says, if it is an answer to it.
+    #[must_use]
+    pub fn said(&self, key: &SecretSlice<u8>, answer: &[u8]) -> Option<Said> {
+        let answer = mac::from_hex(answer)?;
+        let is = |mac: Hmac<Sha256>| mac.verify_slice(&answer).is_ok();
+        if is(reached(key, &self.0)) {
+            Some(Said::Reached)
+        } else {
+            is(other_clock(key, &self.0)).then_some(Said::OtherClock)
+        }
+    }
+
     /// Whether this is the answer to it.
     #[must_use]
     pub fn is_answered_by(&self, key: &SecretSlice<u8>, answer: &[u8]) -> bool {
-        mac::from_hex(answer)
-            .is_some_and(|answer| reached(key, &self.0).verify_slice(&answer).is_ok())
+        self.said(key, answer) == Some(Said::Reached)
     }
 }
 
@@ -98,6 +122,10 @@ fn asked(key: &SecretSlice<u8>, text: &str) -> Hmac<Sha256> {
 
 fn reached(key: &SecretSlice<u8>, text: &str) -> Hmac<Sha256> {
     mac::keyed(key.expose_secret()).chain_update(format!("zoom-operator reached v1:{text}"))
+}
+
+fn other_clock(key: &SecretSlice<u8>, text: &str) -> Hmac<Sha256> {
+    mac::keyed(key.expose_secret()).chain_update(format!("zoom-operator other clock v1:{text}"))
 }
 
 fn finish(mac: Hmac<Sha256>) -> String {
@@ -177,20 +205,18 @@ mod tests {
     }
 
     #[test]
-    fn a_question_is_answered_for_five_minutes() {
+    fn an_answer_is_a_proof_for_five_minutes_and_then_tells_of_the_clocks() {
         let key = key("key");
-        let presented = Question::new(at(NOW)).unwrap().header(&key);
-        for (now, answered) in [
-            (NOW - 301, false),
-            (NOW - 300, true),
-            (NOW + 300, true),
-            (NOW + 301, false),
+        let question = Question::new(at(NOW)).unwrap();
+        let presented = question.header(&key);
+        for (now, said) in [
+            (NOW - 301, Said::OtherClock),
+            (NOW - 300, Said::Reached),
+            (NOW + 300, Said::Reached),
+            (NOW + 301, Said::OtherClock),
         ] {
-            assert_eq!(
-                answer([&key], &presented, at(now)).is_some(),
-                answered,
-                "{now}"
-            );
+            let answer = answer([&key], &presented, at(now)).unwrap();
+            assert_eq!(question.said(&key, answer.as_bytes()), Some(said), "{now}");
         }
     }
 

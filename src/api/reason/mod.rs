@@ -172,6 +172,7 @@ impl From<Cause> for Reason {
             Cause::OtherServer => Self::OtherServer,
             Cause::PostRefused(_) => Self::PostRefused,
             Cause::HeadersRemoved => Self::HeadersRemoved,
+            Cause::OtherClock => Self::OtherClock,
         }
     }
 }

@@ -302,6 +302,9 @@ register! {
     /// a POST reaches the receiver without the headers `x-zm-signature` and `x-zm-request-timestamp`
     HeadersRemoved = "HeadersRemoved" in [Endpoint] on [EndpointReachable(False)]
         for PlatformEngineer: "let what stands in front of the receiver pass the headers on";
+    /// the receiver was reached, and its clock is more than five minutes from the operator's
+    OtherClock = "OtherClock" in [Endpoint] on [EndpointReachable(Unknown)]
+        for PlatformEngineer: "correct the clocks of the nodes";
     /// no name server answered
     ResolverFailed = "ResolverFailed" in [Endpoint] on [EndpointReachable(Unknown)]
         for Nobody: "if it lasts, check the cluster's DNS";
