@@ -15,8 +15,8 @@ use jiff::Timestamp;
 use super::schedule;
 
 /// How long one receiver may keep a slot. A tenant whose receiver cannot start, for example because of a
-/// quota, must not block all others.
-const LONGEST: Duration = Duration::from_mins(10);
+/// quota, must not block all others. A rollout that takes longer is stuck.
+pub const LONGEST: Duration = Duration::from_mins(10);
 
 /// Namespace and name of an integration.
 pub type Name = (String, String);
@@ -30,6 +30,8 @@ pub enum Progress {
     Rolling,
     /// It waits until fewer others are being replaced.
     Outdated,
+    /// Its Pods cannot be replaced, and former ones keep serving.
+    Stuck,
 }
 
 /// What is known of a receiver before it is written.
@@ -89,7 +91,7 @@ impl Slot {
 
 impl Progress {
     /// All values.
-    pub const ALL: [Self; 3] = [Self::Current, Self::Rolling, Self::Outdated];
+    pub const ALL: [Self; 4] = [Self::Current, Self::Rolling, Self::Outdated, Self::Stuck];
 
     /// The name in the metrics.
     #[must_use]
@@ -98,6 +100,7 @@ impl Progress {
             Self::Current => "current",
             Self::Rolling => "rolling",
             Self::Outdated => "outdated",
+            Self::Stuck => "stuck",
         }
     }
 }
@@ -150,6 +153,12 @@ impl Rollouts {
         }
         known.rolling.insert(name.clone(), slot);
         Progress::Rolling
+    }
+
+    /// Since when a receiver is being replaced, as far as this process saw it.
+    #[must_use]
+    pub fn rolling_since(&self, name: &Name) -> Option<Timestamp> {
+        self.lock().rolling.get(name).map(|slot| slot.since)
     }
 
     /// Releases the slot of a receiver that is up to date or deleted. Returns the receivers that can start
@@ -246,6 +255,7 @@ mod tests {
         let rollouts = Rollouts::new(1);
         rollouts.judge(&name(0), UPGRADE, at(0));
         rollouts.judge(&name(0), ROLLING, at(500));
+        assert_eq!(rollouts.rolling_since(&name(0)), Some(at(0)));
         assert_eq!(
             rollouts.judge(&name(1), UPGRADE, at(599)),
             Progress::Outdated

@@ -34,6 +34,7 @@ HEALTHY = {own("leader"): "1+0", own("leader", pod="b"): "0+0", UP: "1+0"} | {
         ("unclaimed_accounts", 'policy="Sink"'): "2+0", ("unclaimed_accounts", 'policy="DeadLetter"'): "0+0",
         ("unclaimed_accounts", 'policy="Drop"'): "0+0",
         ("receivers", 'state="current"'): "3+0", ("receivers", 'state="outdated"'): "0+0",
+        ("receivers", 'state="rolling"'): "1+0", ("receivers", 'state="stuck"'): "0+0",
     }.items()
 } | {
     # Somebody else tries the address as well.
@@ -95,6 +96,7 @@ SITUATIONS = [
     Situation("a sink takes nothing for long", both("buffered_oldest_age_seconds", "3661+0"), ZoomBufferOld=({}, "1h 1m 1s")),
     Situation("events were given up", both("dead_letters", "12+0"), ZoomDeadLetters=({}, "12")),
     Situation("an upgrade halts", both("receivers", "5+0", 'state="outdated"'), ZoomReceiversOutdated=({}, "5")),
+    Situation("a rollout is stuck", both("receivers", "2+0", 'state="stuck"'), ZoomRolloutStuck=({}, "2")),
     Situation("wrong credentials", stalled("integrations", "CredentialsRejected"),
               ZoomIntegrationStalled=({"reason": "CredentialsRejected"}, "2", "CredentialsRejected")),
     Situation("a resource that is named", both("resource_not_ready", "1+0",

@@ -140,6 +140,9 @@ register! {
     /// the receiver accepts requests, and the API server refused an update or the removal of its objects
     UpdateRefused = "UpdateRefused" in [Integration] on [ReceiverAvailable(True)]
         for PlatformEngineer: "the message quotes the API server. Allow the update in the policy, quota or RBAC rule that refuses it, or change the field that it refuses";
+    /// the receiver accepts requests, and Pods with its current settings do not become available: the former ones keep serving, with the former settings
+    RolloutStuck = "RolloutStuck" in [Integration] on [ReceiverAvailable(True)]
+        for PlatformEngineer: "the message says what keeps the Pods from running. Make room in the quota, change the policy or the image, or take back the change";
     /// the receiver accepts requests, and labels or annotations of its Pods, Ingress or `HTTPRoute` are not applied, because the operator's configuration does not allow their keys
     MetadataRefused = "MetadataRefused" in [Integration] on [ReceiverAvailable(True)]
         for AppOwner: "remove the keys that the message names, or ask the platform engineer to add them to `allowedLabels` or `allowedAnnotations` of `receiver.endpoint` or `receiver.pods` of the chart";

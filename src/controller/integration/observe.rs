@@ -147,8 +147,8 @@ fn checked(memory: &Memory, integration: &ZoomIntegration) -> Checked {
     memory.answers.newest(&uid, last)
 }
 
-/// Why Kubernetes does not create a Pod of a `StatefulSet`, or its volume. Unlike for a Deployment, only
-/// Events say so; they are read only in this case.
+/// Why Kubernetes does not create or replace a Pod of a `StatefulSet`, or create its volume. Unlike for a Deployment,
+/// only Events say so; they are read only in this case.
 async fn warning(
     reader: &Reader,
     integration: &ZoomIntegration,
@@ -157,9 +157,11 @@ async fn warning(
 ) -> Option<String> {
     let live = receiver.stateful_set.as_ref();
     let live = live.filter(|live| owned(integration, *live))?;
-    let available = live.status.as_ref()?.available_replicas.unwrap_or_default();
+    let status = live.status.as_ref()?;
+    let available = status.available_replicas.unwrap_or_default();
+    let updated = status.updated_replicas.unwrap_or_default();
     let wanted = live.spec.as_ref()?.replicas.unwrap_or(1);
-    if available > 0 || wanted == 0 {
+    if available > 0 && updated >= wanted || wanted == 0 {
         return None;
     }
     let mut names = vec![("StatefulSet", live.name_any())];

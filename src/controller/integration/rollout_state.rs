@@ -12,6 +12,9 @@ use crate::api::annotation;
 pub trait Rolling: Resource<Scope = NamespaceResourceScope, DynamicType = ()> {
     /// Whether some Pods of the latest template do not accept requests yet.
     fn is_rolling(&self) -> bool;
+
+    /// Whether some of its Pods are of a former template.
+    fn has_former_pods(&self) -> bool;
 }
 
 impl Rolling for Deployment {
@@ -23,6 +26,13 @@ impl Rolling for Deployment {
             || status.replicas > status.updated_replicas
             || status.available_replicas.unwrap_or_default() < wanted.unwrap_or(1)
     }
+
+    fn has_former_pods(&self) -> bool {
+        let status = self.status.as_ref();
+        status.is_some_and(|status| {
+            status.replicas.unwrap_or_default() > status.updated_replicas.unwrap_or_default()
+        })
+    }
 }
 
 impl Rolling for StatefulSet {
@@ -32,6 +42,11 @@ impl Rolling for StatefulSet {
         status.observed_generation < self.metadata.generation
             || status.updated_replicas.unwrap_or_default() < wanted.unwrap_or(1)
             || status.available_replicas.unwrap_or_default() < wanted.unwrap_or(1)
+    }
+
+    fn has_former_pods(&self) -> bool {
+        let status = self.status.as_ref();
+        status.is_some_and(|status| status.replicas > status.updated_replicas.unwrap_or_default())
     }
 }
 

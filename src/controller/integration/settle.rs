@@ -2,6 +2,7 @@
 //! `receiver.rs`.
 
 mod receiver;
+mod stuck;
 
 use std::time::Duration;
 
@@ -50,7 +51,7 @@ const WHILE_GROWING: Duration = Duration::from_secs(15);
 /// connects to its addresses only once they are known.
 const UNTIL_THERE: Duration = Duration::from_secs(10);
 /// Time between two checks of what no watch reports: somebody else's object, the sink's Service, the Events
-/// about a receiver that does not start.
+/// about a receiver that does not start or cannot be replaced.
 const UNTIL_CORRECTED: Duration = Duration::from_mins(1);
 
 /// The state at `now`, after `plan` led to `outcome`.
@@ -88,6 +89,7 @@ pub fn settle(
         receiver.growing.as_ref().map(|_| WHILE_GROWING),
         receiver.waiting.map(|_| WHILE_DRAINING),
         (receiver.progress == Some(Progress::Outdated)).then_some(WHILE_OUTDATED),
+        (receiver.progress == Some(Progress::Stuck)).then_some(UNTIL_CORRECTED),
         gateway.as_ref().map(|_| UNTIL_DEFINED),
         outcome
             .receiver
@@ -107,6 +109,7 @@ pub fn settle(
         plan.token.until(),
         plan.credentials.until(),
         pause.map(|pause| schedule::later(now, pause)),
+        stuck::at(&outcome.receiver).filter(|at| *at > now),
         outcome
             .token
             .postponed()

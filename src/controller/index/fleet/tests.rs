@@ -81,7 +81,8 @@ fn receivers_are_counted_by_their_progress_and_buffers_are_added_up() {
         [
             (Progress::Current, 1),
             (Progress::Rolling, 0),
-            (Progress::Outdated, 2)
+            (Progress::Outdated, 2),
+            (Progress::Stuck, 0)
         ]
     );
     assert_eq!((figures.buffered.pending, figures.buffers_full), (7, 1));

@@ -113,6 +113,7 @@ impl One<'_> {
             live,
             written,
             progress,
+            rolling_since,
             is_gateway_api_missing,
             ..
         } = outcome;
@@ -139,6 +140,8 @@ impl One<'_> {
             control::ensure(&self.context.writer, self.integration, defaults, live).await?;
         }
         *progress = Some(self.workload(workload, live, written).await?);
+        let rollouts = &self.context.receivers.rollouts;
+        *rolling_since = rollouts.rolling_since(&turn::name(self.integration));
         retire(
             &self.context.writer,
             self.integration,

@@ -55,6 +55,8 @@ pub struct ReceiverState {
     pub growing: Option<String>,
     /// How far it is from its wanted state; `None` without a receiver.
     pub progress: Option<Progress>,
+    /// Why its Pods cannot be replaced although one accepts requests, as text for people.
+    pub stuck: Option<String>,
     /// Changes that others made to its objects after they were applied, for the next pass.
     pub altered: Alterations,
     /// Changes by others that are left alone, as text for people.

@@ -63,6 +63,8 @@ pub struct ReceiverOutcome {
     pub written: BTreeSet<Part>,
     /// How far the workload is from its wanted state; `None` if it was not checked.
     pub progress: Option<Progress>,
+    /// Since when its Pods are being replaced, as far as this process saw it.
+    pub rolling_since: Option<Timestamp>,
     /// The API server refused an object with this sentence.
     pub refused: Option<String>,
     /// The API server refused to expand a volume with this sentence.

@@ -3,16 +3,20 @@
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 
+use super::stuck::stuck;
 use crate::{
     api::{reason::Reason, v1alpha1::ZoomIntegration},
-    controller::integration::{
-        altered::{Alteration, Alterations},
-        model::{
-            Observed, Plan, Receiver, ReceiverFinding, ReceiverOutcome, ReceiverState,
-            ReceiverStep, Refusal, Volumes,
+    controller::{
+        integration::{
+            altered::{Alteration, Alterations},
+            model::{
+                Observed, Plan, Receiver, ReceiverFinding, ReceiverOutcome, ReceiverState,
+                ReceiverStep, Refusal, Volumes,
+            },
+            objects::{self, Pair},
+            resources::{self, Part},
         },
-        objects::{self, Pair},
-        resources::{self, Part},
+        rollouts::Progress,
     },
 };
 
@@ -27,6 +31,7 @@ pub fn receiver(
     let (altered, theirs) = others(observed, plan, outcome, now);
     let found = availability(integration, observed, &outcome.live);
     let is_available = found == ReceiverFinding::Available;
+    let stuck = stuck(integration, observed, outcome, now).filter(|_| is_available);
     let finding = match (plan.receiver, &plan.obstacle, &outcome.refused) {
         (ReceiverStep::Remove, ..) => {
             ReceiverFinding::Unavailable("The receiver is removed.".into())
@@ -58,7 +63,11 @@ pub fn receiver(
             .as_ref()
             .filter(|_| outcome.not_expanded.is_none() && !integration.spec.suspend)
             .and_then(Volumes::growing),
-        progress: outcome.progress,
+        progress: stuck
+            .as_ref()
+            .map(|_| Progress::Stuck)
+            .or(outcome.progress),
+        stuck,
         altered,
         theirs,
         contested: Vec::new(),
@@ -116,8 +125,8 @@ fn availability(
     ))
 }
 
-/// Why no Pod is available: none can be created, or what the Pods report.
-fn trouble(observed: &Observed, live: &Receiver) -> Option<String> {
+/// Why a Pod is not available: none can be created, or what the Pods report.
+pub(super) fn trouble(observed: &Observed, live: &Receiver) -> Option<String> {
     let conditions = live.deployment.as_ref();
     let conditions = conditions.and_then(|live| live.status.as_ref()?.conditions.as_ref());
     let mut conditions = conditions.into_iter().flatten();

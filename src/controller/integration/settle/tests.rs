@@ -5,6 +5,7 @@
 )]
 
 mod receiver;
+mod stuck;
 
 use super::*;
 use crate::controller::{

@@ -127,6 +127,11 @@ fn receiver_available(findings: &Findings<'_>, applied: &Applied) -> Option<Stat
             Reason::UpdateRefused,
             "The receiver accepts requests. The API server refused an update of its objects:",
         ),
+        ReceiverFinding::Available if receiver.stuck.is_some() => (
+            Status::True,
+            Reason::RolloutStuck,
+            "The receiver accepts requests.",
+        ),
         ReceiverFinding::Available if receiver.refused_class.is_some() => (
             Status::True,
             Reason::PriorityClassRefused,
@@ -164,6 +169,7 @@ fn receiver_available(findings: &Findings<'_>, applied: &Applied) -> Option<Stat
     let parts = [
         Some(message.to_owned()),
         refused,
+        receiver.stuck.clone(),
         receiver.refused_class.as_deref().map(refused_class),
         refused_metadata(&receiver.refused_metadata),
         theirs(&receiver.theirs),

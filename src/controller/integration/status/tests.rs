@@ -78,6 +78,7 @@ pub(super) fn applied(token: TokenSecret) -> Applied {
             growing: None,
             waiting: None,
             progress: None,
+            stuck: None,
             altered: Alterations::new(),
             theirs: vec![],
             contested: vec![],
