@@ -486,7 +486,7 @@ register! {
     /// a connection was deleted, and the API server did not allow its grant's Secret to be erased with it
     GrantNotErased = "GrantNotErased" in [Event] on []
         for PlatformEngineer: "delete the Secret that the message names; correct the admission policy or Role that the message quotes";
-    /// an integration was deleted, and stored events were discarded because they could not be delivered within the limit
+    /// an integration was deleted, and stored events were discarded because they could not be delivered within the limit, or its volume claims stay
     EventsGivenUp = "EventsGivenUp" in [Event] on []
         for PlatformEngineer: "the message says how many and why; `receiver.drain` sets the limits";
     /// a workload of `token.restart` could not be restarted, and continues with the token that it has

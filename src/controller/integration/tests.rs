@@ -1,5 +1,6 @@
 //! Whole passes in a cluster that refuses something.
 
+mod deletion;
 mod routes;
 mod self_service;
 

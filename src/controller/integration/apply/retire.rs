@@ -147,7 +147,7 @@ pub async fn restore_scale(
     ))
 }
 
-/// Updates the `StatefulSet` of an integration that is being deleted. Returns it as it is now, if it was written.
+/// Updates the `StatefulSet` of an integration that is being deleted. Returns it as it is now.
 ///
 /// # Errors
 /// When a request to the API server fails.
@@ -155,18 +155,8 @@ pub async fn update_retiring(
     writer: &Writer,
     integration: &ZoomIntegration,
     wanted: &StatefulSet,
-) -> Result<Option<StatefulSet>, Error> {
-    match write(writer, integration, wanted).await {
-        // A quota or a webhook of the cluster refuses it: the running Pods continue.
-        Err(Error::Kubernetes(kube::Error::Api(status))) => {
-            tracing::warn!(
-                message = status.message,
-                "failed to update a receiver that is to go"
-            );
-            Ok(None)
-        }
-        other => other.map(Some),
-    }
+) -> Result<StatefulSet, Error> {
+    write(writer, integration, wanted).await
 }
 
 /// Removes all objects: the workloads first, each as soon as it is empty. Returns what is known of those who scale the

@@ -133,8 +133,7 @@ pub fn ending(
         Some(_) => limits.without_sink.min(limits.longest),
         None => limits.longest,
     };
-    let since = integration.metadata.deletion_timestamp.as_ref();
-    let until = schedule::later(since.map_or(now, |since| since.0), limit);
+    let until = until(integration, limit, now);
     if now >= until {
         let why = missing.unwrap_or_else(|| {
             "the sink did not take them within the time that a deletion waits".into()
@@ -166,8 +165,7 @@ pub fn unseen(
     if namespace_ends == Some(true) {
         return Unseen::Release(None);
     }
-    let since = integration.metadata.deletion_timestamp.as_ref();
-    let until = schedule::later(since.map_or(now, |since| since.0), longest);
+    let until = until(integration, longest, now);
     if now >= until {
         return Unseen::Release(Some(
             "What the receiver had stored may be lost: the operator had no permission to look at it.",
@@ -179,6 +177,24 @@ pub fn unseen(
             "The receiver may have stored events, and the operator has no permission to look at it. Give it its Role in this namespace; otherwise the integration goes at {until}, whatever is stored."
         ),
     }
+}
+
+/// Until when a deletion waits, with this `limit`.
+#[must_use]
+pub fn until(integration: &ZoomIntegration, limit: Duration, now: Timestamp) -> Timestamp {
+    let since = integration.metadata.deletion_timestamp.as_ref();
+    schedule::later(since.map_or(now, |since| since.0), limit)
+}
+
+/// The volume claims that stay, because the API server refused with this `sentence` to let them go.
+#[must_use]
+pub fn kept(integration: &ZoomIntegration, sentence: &str) -> String {
+    format!(
+        "The volume claims stay (kubectl get pvc -l {}={}), because the API server refused to update the StatefulSet: {}. Delete them, unless an integration of the same name is to deliver what they hold.",
+        label::INTEGRATION,
+        integration.name_any(),
+        sentence.trim_end_matches('.')
+    )
 }
 
 /// What a workload that no longer exists had stored, by the last known status. A foreground deletion of the

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use kube::runtime::events::{Event, EventType};
 
-use self::ending::{Ending, Limits, Unseen};
+use self::ending::{Ending, GivenUp, Limits, Unseen};
 use super::{
     apply,
     buffer_finalizer::{FINALIZER, has_finalizer, is_needed},
@@ -94,15 +94,8 @@ pub async fn conclude(context: &Context, integration: &ZoomIntegration) -> Resul
             Ok(Action::await_change())
         }
         Ending::GiveUp(given_up) => {
-            let set = observed.receiver.stateful_set.as_ref();
-            if !apply::retire::release_claims(&context.writer, integration, set).await? {
-                return Ok(Action::requeue(BETWEEN_STEPS));
-            }
-            if let Some(given_up) = given_up {
-                announce(&context.writer, integration, given_up.message()).await;
-            }
-            finalizer::ensure(&context.writer, integration, FINALIZER, false).await?;
-            Ok(Action::await_change())
+            let last = ending::until(integration, policy.drain_limit, now);
+            give_up(context, integration, &observed, given_up, now >= last).await
         }
         Ending::Drain(drain) => {
             let setting = Setting {
@@ -116,8 +109,11 @@ pub async fn conclude(context: &Context, integration: &ZoomIntegration) -> Resul
                 exposed: false,
                 routes: is_routed,
             };
-            keep_up(context, integration, &observed, &setting, now).await?;
             let mut message = drain.message;
+            if let Err(error) = keep_up(context, integration, &observed, &setting, now).await {
+                let sentence = error.into_refusal()?;
+                message = format!("{message} The receiver cannot be kept up to date: {sentence}");
+            }
             let sent = apply::control::send(context, integration, &drain.orders).await;
             if let Err(error) = sent {
                 let sentence = error.into_refusal()?;
@@ -135,6 +131,33 @@ pub async fn conclude(context: &Context, integration: &ZoomIntegration) -> Resul
     }
 }
 
+/// Releases a deleted integration together with its volume claims. `is_last`: the time that a deletion waits has passed,
+/// so that no refusal keeps it any longer, not even one that may end by itself. Then the claims stay.
+async fn give_up(
+    context: &Context,
+    integration: &ZoomIntegration,
+    observed: &Observed,
+    given_up: Option<GivenUp>,
+    is_last: bool,
+) -> Result<Action, Error> {
+    let writer = &context.writer;
+    let set = observed.receiver.stateful_set.as_ref();
+    let kept = match apply::retire::release_claims(writer, integration, set).await {
+        Ok(true) => None,
+        Ok(false) => return Ok(Action::requeue(BETWEEN_STEPS)),
+        Err(error) if is_last || error.is_final() => Some(error.into_refusal()?),
+        Err(error) => return Err(error),
+    };
+    let kept = kept.map(|sentence| ending::kept(integration, &sentence));
+    let given_up = given_up.map(|given_up| given_up.message());
+    let said: Vec<String> = given_up.into_iter().chain(kept).collect();
+    if !said.is_empty() {
+        announce(writer, integration, said.join(" ")).await;
+    }
+    finalizer::ensure(writer, integration, FINALIZER, false).await?;
+    Ok(Action::await_change())
+}
+
 /// Keeps a receiver up to date while it delivers its last events.
 async fn keep_up(
     context: &Context,
@@ -148,9 +171,7 @@ async fn keep_up(
     match objects::retiring(integration, &observed.receiver, setting) {
         Some(wanted) if objects::must_be_written(observed, &wanted) => {
             let written = apply::retire::update_retiring(writer, integration, &wanted).await?;
-            if let Some(written) = written {
-                altered = objects::altered_retiring(observed, &wanted, &written, now);
-            }
+            altered = objects::altered_retiring(observed, &wanted, &written, now);
         }
         Some(_) => {}
         None => {
