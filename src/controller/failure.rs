@@ -153,6 +153,13 @@ pub fn is_standing(failure: &TokenFailure, issued: Option<Timestamp>, now: Times
     issued.is_none_or(|issued| issued.as_second() <= failure.time.0.as_second())
 }
 
+/// Whether a recorded failure counts at `now`. One from a clock that was ahead and was set back since would hold up
+/// every attempt until the time that it had.
+#[must_use]
+pub fn is_believed(failure: &TokenFailure, now: Timestamp) -> bool {
+    !schedule::is_ahead(Some(failure.time.0), now)
+}
+
 /// When somebody last requested another token on an object (RFC 3339). Values that are not a time request
 /// nothing.
 #[must_use]
@@ -212,6 +219,14 @@ mod tests {
     #[test]
     fn changed_credentials_are_tried_soon() {
         assert_eq!(not_before(&failed(REASONS[0]), "c/2", None), at(1005));
+    }
+
+    #[test]
+    fn a_failure_from_a_clock_that_was_ahead_is_not_believed() {
+        let failure = failed(REASONS[0]);
+        assert!(is_believed(&failure, at(2000)));
+        assert!(is_believed(&failure, at(940)), "clocks differ a little");
+        assert!(!is_believed(&failure, at(939)));
     }
 
     #[test]

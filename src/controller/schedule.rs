@@ -65,11 +65,11 @@ pub fn refresh_at(issued: Timestamp, expires: Timestamp, uid: &str) -> Timestamp
     later(issued, life.mul_f64(share).max(SHORTEST_LIFE))
 }
 
-/// Whether a token was issued in the future, by a clock that was ahead and was set back since: it would be replaced
-/// only long after it expired.
+/// Whether something happened in the future, by a clock that was ahead and was set back since. A token that was issued
+/// then would be replaced only long after it expired.
 #[must_use]
-pub fn is_ahead(issued: Option<Timestamp>, now: Timestamp) -> bool {
-    issued.is_some_and(|issued| issued > later(now, CLOCKS_DIFFER))
+pub fn is_ahead(happened: Option<Timestamp>, now: Timestamp) -> bool {
+    happened.is_some_and(|happened| happened > later(now, CLOCKS_DIFFER))
 }
 
 /// A series of failures, the last one just now.

@@ -29,7 +29,7 @@ use crate::{
         audit::of_connection,
         credentials::Credentials,
         error::Error,
-        finalizer,
+        failure, finalizer,
         grants::{Place, secret::GrantSecret},
         reader::{Reader, Reads},
         reconcile::Action,
@@ -198,7 +198,9 @@ async fn observe(
             })
         },
         namespace_uid,
-        failure: failure.filter(|failure| failure.time.0 >= begun),
+        failure: failure.filter(|failure| {
+            failure.time.0 >= begun && failure::is_believed(failure, Timestamp::now())
+        }),
         turn: None,
         until: schedule::later(begun, PATIENCE),
     })

@@ -4,6 +4,7 @@ mod receiver;
 mod sink;
 mod volumes;
 
+use jiff::Timestamp;
 use k8s_openapi::api::{
     core::v1::{Namespace, Secret},
     events::v1::Event,
@@ -143,8 +144,10 @@ fn checked(memory: &Memory, integration: &ZoomIntegration) -> Checked {
     let status = integration.status.as_ref();
     let last = status.and_then(|status| status.credentials.as_ref());
     let last = last.map(Checked::of).unwrap_or_default();
+    let now = Timestamp::now();
     let uid = integration.uid().unwrap_or_default();
-    memory.answers.newest(&uid, last)
+    let newest = memory.answers.newest(&uid, last.believed(now));
+    newest.believed(now)
 }
 
 /// Why Kubernetes does not create or replace a Pod of a `StatefulSet`, or create its volume. Unlike for a Deployment,

@@ -218,7 +218,7 @@ fn token(integration: &ZoomIntegration, observed: &Observed, now: Timestamp) -> 
             _ => TokenStep::Keep,
         };
     };
-    match not_before(integration, observed, stored) {
+    match not_before(integration, observed, stored, now) {
         Some(time) if time > now => TokenStep::Wait(time),
         _ => TokenStep::Request(cause),
     }
@@ -278,10 +278,14 @@ pub fn token_secret(
     secret
 }
 
-/// The last failure, if it still counts. It is stored in the status, so that a restart neither forgets nor
+/// The last failure, if it counts at `now`. It is stored in the status, so that a restart neither forgets nor
 /// restarts the backoff.
 #[must_use]
-pub fn last_failure(integration: &ZoomIntegration) -> Option<&TokenFailure> {
+pub fn last_failure(integration: &ZoomIntegration, now: Timestamp) -> Option<&TokenFailure> {
+    recorded_failure(integration).filter(|failure| failure::is_believed(failure, now))
+}
+
+fn recorded_failure(integration: &ZoomIntegration) -> Option<&TokenFailure> {
     integration
         .status
         .as_ref()?
@@ -296,8 +300,9 @@ fn not_before(
     integration: &ZoomIntegration,
     observed: &Observed,
     stored: Option<&Stored>,
+    now: Timestamp,
 ) -> Option<Timestamp> {
-    let failure = last_failure(integration)?;
+    let failure = last_failure(integration, now)?;
     let due = stored.and_then(|stored| stored.refresh_at);
     if failure.reason == Reason::TokenSecretNotWritten && due.is_some_and(|at| at > failure.time.0)
     {
@@ -368,7 +373,8 @@ fn unproven(
     stored: Option<&Stored>,
     now: Timestamp,
 ) -> Option<Cause> {
-    let failure = last_failure(integration)
+    // Also one that is not believed: then nobody knows whether the token works.
+    let failure = recorded_failure(integration)
         .filter(|failure| failure.reason == Reason::ProbeRefused)
         .filter(|failure| failure::is_standing(failure, stored.and_then(|it| it.issued_at), now));
     let probe = integration.spec.credentials.probe.as_ref();

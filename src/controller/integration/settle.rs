@@ -176,15 +176,15 @@ fn token(
             },
         };
         let uid = integration.uid().unwrap_or_default();
-        failure::record(attempt, last_failure(integration), &uid, now)
+        failure::record(attempt, last_failure(integration, now), &uid, now)
     };
     let failure = match outcome {
         TokenOutcome::Untouched => match plan.token {
-            TokenStep::Wait(_) => last_failure(integration).cloned(),
-            TokenStep::Keep if integration.spec.suspend => last_failure(integration).cloned(),
+            TokenStep::Wait(_) => last_failure(integration, now).cloned(),
+            TokenStep::Keep if integration.spec.suspend => last_failure(integration, now).cloned(),
             _ => None,
         },
-        TokenOutcome::Postponed(_) => last_failure(integration).cloned(),
+        TokenOutcome::Postponed(_) => last_failure(integration, now).cloned(),
         TokenOutcome::Reowned(_) => None,
         TokenOutcome::Published(secret) => missing_scopes(integration, secret)
             .map(|message| failed(Reason::MissingScopes, message, None)),

@@ -90,7 +90,10 @@ impl Situation {
         let status = connection.status.as_ref();
         let last = status.and_then(|status| status.token.as_ref()?.failure.clone());
         Self {
-            failure: last.filter(|last| failure::is_standing(last, observed.issued_at(), now)),
+            failure: last.filter(|last| {
+                failure::is_standing(last, observed.issued_at(), now)
+                    && failure::is_believed(last, now)
+            }),
             consent: status
                 .and_then(|status| status.consent.clone())
                 .map(|consent| settled(consent, &observed)),

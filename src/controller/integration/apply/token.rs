@@ -57,7 +57,8 @@ pub(super) async fn request(
     };
     zoom.metrics
         .token_request(answer.as_ref().err().map(|error| error.fault));
-    let (issued, failure) = (issued_at(&observed.token), plan::last_failure(integration));
+    let failure = plan::last_failure(integration, sent);
+    let issued = issued_at(&observed.token);
     if audit::is_asked_for(integration, issued, failure, sent) {
         let record = audit::of_integration(integration, Action::TokenRefresh);
         match &answer {

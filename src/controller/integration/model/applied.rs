@@ -9,7 +9,8 @@ use crate::{
         v1alpha1::{CredentialsStatus, TokenFailure},
     },
     controller::{
-        integration::altered::Alterations, rollouts::Progress, token_secret::TokenSecret,
+        failure, integration::altered::Alterations, rollouts::Progress, schedule,
+        token_secret::TokenSecret,
     },
 };
 
@@ -114,5 +115,47 @@ impl Checked {
             checked_at: known.checked_at.as_ref().map(|time| time.0),
             failure: known.failure.clone(),
         }
+    }
+
+    /// What of it counts at `now`: times from a clock that was ahead, and was set back since, would hold up the next
+    /// check.
+    #[must_use]
+    pub fn believed(self, now: Timestamp) -> Self {
+        let is_ahead = schedule::is_ahead(self.checked_at, now);
+        let failure = self.failure;
+        Self {
+            accepted_version: self.accepted_version,
+            checked_at: self.checked_at.filter(|_| !is_ahead),
+            failure: failure.filter(|failure| !is_ahead && failure::is_believed(failure, now)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_from_a_clock_that_was_ahead_is_asked_for_again() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let checked = Checked {
+            accepted_version: Some("c/1".into()),
+            checked_at: Some(at(1000)),
+            failure: Some(TokenFailure {
+                reason: Reason::CredentialsRejected,
+                message: String::new(),
+                attempts: 1,
+                time: Time(at(1000)),
+                retry_at: Time(at(1060)),
+                not_before: None,
+                credentials_version: "c/1".into(),
+            }),
+        };
+        assert_eq!(checked.clone().believed(at(1000)), checked);
+        let later = checked.clone().believed(at(500));
+        assert_eq!((later.checked_at, later.failure), (None, None));
+        assert_eq!(later.accepted_version, checked.accepted_version);
     }
 }

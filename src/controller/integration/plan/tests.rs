@@ -254,6 +254,16 @@ fn a_failure_in_the_status_holds_the_next_request_back() {
         step(json!({}), failure(NOW, "c/1"), &absent),
         TokenStep::Request(Cause::NoSecret)
     );
+    // From a clock that was ahead.
+    let mut ahead = failure(NOW + 9000, "c/1");
+    ahead.as_mut().unwrap()["time"] = json!(at(NOW + 61).to_string());
+    for version in ["c/1", "c/2"] {
+        ahead.as_mut().unwrap()["credentialsVersion"] = json!(version);
+        assert_eq!(
+            step(json!({}), ahead.clone(), &absent),
+            TokenStep::Request(Cause::NoSecret)
+        );
+    }
 }
 
 #[test]
