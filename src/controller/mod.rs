@@ -10,7 +10,7 @@
 //! | Which object gets a pass, and when? | `watch.rs`, `index`, `queue`, `poll.rs` |
 //! | Which objects does this operator serve? | `scope.rs`, `index/served.rs` |
 //! | What does a pass work with? | `context.rs`: `reader.rs`, `writer.rs`, `grants`, `budget` |
-//! | When is something tried again? | `schedule.rs`; the failure that is remembered: `failure.rs` |
+//! | When is something tried again? | `schedule.rs`; the failure that is remembered: `failure.rs`; whether our clock is right: `clock.rs` |
 //! | How often is Zoom asked? | `budget`; with which authorities: `trust.rs` |
 //! | Which namespaces may use an integration? | `tenancy.rs` |
 //! | Whose events go where? | `routing`; whether a sink's Service may be used: `sink_service.rs` |
@@ -21,6 +21,7 @@
 
 mod audit;
 mod budget;
+mod clock;
 mod config;
 mod connection;
 mod connections;

@@ -2,10 +2,13 @@
 
 use std::{fmt::Debug, sync::Arc};
 
+use hyper::{Request, header::DATE};
+use jiff::Timestamp;
 use k8s_openapi::{ClusterResourceScope, NamespaceResourceScope, api::core::v1::Secret};
 use kube::{
     Api, Client, Resource,
     api::{ListParams, ObjectList, PartialObjectMeta},
+    client::Body,
 };
 use serde::de::DeserializeOwned;
 
@@ -95,6 +98,15 @@ impl Reader {
             api: Api::namespaced(self.client.clone(), namespace),
             namespace: namespace.to_owned(),
         }
+    }
+
+    /// The time of the API server's clock, in whole seconds; `None` if it does not say.
+    pub async fn server_time(&self) -> Option<Timestamp> {
+        let request = Request::get("/version").body(Body::empty()).ok()?;
+        // Also a refusal has the time.
+        let answer = self.client.send(request).await.ok()?;
+        let date = answer.headers().get(DATE)?.to_str().ok()?;
+        Some(jiff::fmt::rfc2822::parse(date).ok()?.timestamp())
     }
 
     /// Cluster-scoped objects.

@@ -8,9 +8,10 @@ use std::{
 use axum::{
     Json, Router,
     body::Bytes,
-    http::{Method, StatusCode, Uri},
+    http::{Method, StatusCode, Uri, header::DATE},
 };
 use clap::{Args as _, Command, FromArgMatches as _};
+use jiff::{Timestamp, fmt::rfc2822::DateTimePrinter};
 use kube::{Client, Config};
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
@@ -36,6 +37,8 @@ struct Cluster {
     /// By path.
     objects: Mutex<BTreeMap<String, Value>>,
     writes: Mutex<Vec<(String, Value)>>,
+    /// The API server's time, if its clock is another one than ours.
+    time: Mutex<Option<Timestamp>>,
 }
 
 // === impl Rehearsal ===
@@ -52,13 +55,15 @@ impl Rehearsal {
                     .collect(),
             ),
             writes: Mutex::default(),
+            time: Mutex::default(),
         });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let served = cluster.clone();
         let answer = move |method: Method, uri: Uri, body: Bytes| {
             let (code, answer) = served.answer(&method, &uri, &body);
-            async move { (StatusCode::from_u16(code).unwrap(), Json(answer)) }
+            let date = [(DATE, served.date())];
+            async move { (StatusCode::from_u16(code).unwrap(), date, Json(answer)) }
         };
         let router = Router::new().fallback(answer);
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -108,6 +113,11 @@ impl Rehearsal {
         self.cluster.objects.lock().unwrap().remove(path);
     }
 
+    /// The API server's clock has this time; `None`: ours.
+    pub fn time(&self, time: Option<Timestamp>) {
+        *self.cluster.time.lock().unwrap() = time;
+    }
+
     /// From now on, writes are judged so.
     pub fn judge(&self, judge: Judge) {
         *self.cluster.judge.lock().unwrap() = judge;
@@ -137,6 +147,12 @@ impl Rehearsal {
 // === impl Cluster ===
 
 impl Cluster {
+    fn date(&self) -> String {
+        let time = self.time.lock().unwrap().unwrap_or_else(Timestamp::now);
+        let printer = DateTimePrinter::new();
+        printer.timestamp_to_rfc9110_string(&time).unwrap()
+    }
+
     fn answer(&self, method: &Method, uri: &Uri, body: &[u8]) -> (u16, Value) {
         let path = uri.path();
         if path == "/oauth/token" {

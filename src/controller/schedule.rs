@@ -72,6 +72,12 @@ pub fn is_ahead(happened: Option<Timestamp>, now: Timestamp) -> bool {
     happened.is_some_and(|happened| happened > later(now, CLOCKS_DIFFER))
 }
 
+/// Whether two clocks agree, as well as clocks of two nodes do.
+#[must_use]
+pub fn agree(one: Timestamp, other: Timestamp) -> bool {
+    one.duration_since(other).unsigned_abs() <= CLOCKS_DIFFER
+}
+
 /// A series of failures, the last one just now.
 #[derive(Clone, Copy, Debug)]
 pub struct Retrying {

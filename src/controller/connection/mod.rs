@@ -37,7 +37,7 @@ use self::{
     observe::Sources,
 };
 use super::{
-    Context,
+    Context, clock,
     error::Error,
     grants::{Requester, TooEarly},
     handed_over,
@@ -87,6 +87,10 @@ impl Managed for ZoomConnection {
         let until = schedule::later(now, BEGINS_STEPS);
         let mut situation = Situation::new(self, observed, now, until);
         while let Some(step) = plan::next(self, &situation, rules, Timestamp::now()) {
+            if step.is_final() && !clock::is_confirmed(&context.reader, "erase a grant").await {
+                situation.look_at(schedule::later(Timestamp::now(), clock::UNTIL_RIGHT));
+                break;
+            }
             if plan::is_untold(self, &situation, &step) {
                 // The consent stays until the status says how it ended, and has the account that only the
                 // consent proves.

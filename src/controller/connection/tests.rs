@@ -229,6 +229,23 @@ async fn nobody_is_allowed_because_something_is_not_seen() {
     }
 }
 
+// === A clock that is ahead ===
+
+/// The integration has not allowed the namespace for months, by our clock.
+#[tokio::test]
+async fn a_grant_is_erased_only_if_the_api_server_has_the_same_time() {
+    let ada = tenant("False", BEFORE);
+    let grant = grant_of(&ada, &kept(BEFORE.parse().unwrap()));
+    let objects = [(APP, app(&json!({"from": "Same"}))), (GRANT, grant)];
+    let found = rehearsal(&ada, objects).await;
+    found.time(Some("2026-01-01T10:00:00Z".parse().unwrap()));
+    pass(&found).await;
+    assert!(found.writes("DELETE").is_empty());
+    found.time(None);
+    pass(&found).await;
+    assert_eq!(found.writes(&format!("DELETE {GRANT}")).len(), 1);
+}
+
 // === A consent whose code was spent ===
 
 const CONSENT: &str = "/api/v1/namespaces/operator/secrets/zoom-consent-t";

@@ -12,7 +12,7 @@ use kube::{
 use crate::{
     api::{label, v1alpha1::ZoomConnection},
     controller::{
-        Context,
+        Context, clock,
         error::Error,
         grants::handoff,
         index::{Consent, Guarded},
@@ -73,8 +73,18 @@ async fn sweep_once(context: &Context, has_strays: bool) -> Result<bool, Error> 
             .list_metadata(&ListParams::default().labels(&selector))
             .await?;
         found_strays |= use_ == label::GRANT && found.iter().any(is_stray);
+        // What has a grant is lost with it; a code that was not redeemed is worth nothing for long.
+        let has_grant = |secret: &PartialObjectMeta<Secret>| {
+            use_ == label::GRANT || secret.labels().contains_key(label::REDEEMED)
+        };
+        let loses_grant = found
+            .iter()
+            .any(|secret| has_grant(secret) && is_old(secret, now));
+        let may_lose =
+            loses_grant && clock::is_confirmed(&context.reader, "remove old consents").await;
         for secret in &found {
-            if !is_old(secret, now) && !is_left_behind(context, secret).await {
+            let is_old = is_old(secret, now) && (may_lose || !has_grant(secret));
+            if !is_old && !is_left_behind(context, secret).await {
                 continue;
             }
             remove(context, secret).await?;

@@ -166,3 +166,10 @@ proptest! {
         prop_assert!(retry_at(retrying, at(0), "u") > at(0));
     }
 }
+
+#[test]
+fn clocks_agree_within_a_minute() {
+    for (other, agrees) in [(1000, true), (1060, true), (1061, false), (939, false)] {
+        assert_eq!(agree(at(1000), at(other)), agrees, "{other}");
+    }
+}

@@ -48,6 +48,12 @@ pub enum Step {
 // === impl Step ===
 
 impl Step {
+    /// Whether the step erases a grant because a time has passed.
+    #[must_use]
+    pub const fn is_final(&self) -> bool {
+        matches!(self, Self::RemoveGrant | Self::Store(_, Purpose::Expired))
+    }
+
     /// Name of the Secret of the consent that the step concerns: the id of its grant.
     #[must_use]
     pub fn consent(&self) -> Option<&str> {

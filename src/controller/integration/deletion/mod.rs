@@ -20,7 +20,7 @@ use super::{
 use crate::{
     api::{reason::Reason, v1alpha1::ZoomIntegration},
     controller::{
-        Context,
+        Context, clock,
         error::{Error, chain},
         finalizer,
         key::Key,
@@ -92,6 +92,11 @@ pub async fn conclude(context: &Context, integration: &ZoomIntegration) -> Resul
         Ending::Release => {
             finalizer::ensure(&context.writer, integration, FINALIZER, false).await?;
             Ok(Action::await_change())
+        }
+        Ending::GiveUp(Some(GivenUp::Discarded { .. }))
+            if !clock::is_confirmed(&context.reader, "discard stored events").await =>
+        {
+            Ok(Action::requeue(clock::UNTIL_RIGHT))
         }
         Ending::GiveUp(given_up) => {
             let last = ending::until(integration, policy.drain_limit, now);

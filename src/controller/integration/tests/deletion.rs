@@ -75,6 +75,22 @@ async fn nothing_has_to_be_stored_for_the_refusal_to_be_final() {
 }
 
 #[tokio::test]
+async fn stored_events_are_discarded_only_if_the_api_server_has_the_same_time() {
+    let integration = deleted(25);
+    let objects = scaled(1, Some("1")).into_iter();
+    let own = serde_json::to_value(&integration).unwrap();
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "clinics", "uid": "n"}});
+    let objects = objects.chain([(OWN, own), ("/api/v1/namespaces/clinics", namespace)]);
+    let rehearsal = Rehearsal::new(|_, _, _| None, objects).await;
+    rehearsal.time(Some(Timestamp::now() - jiff::SignedDuration::from_hours(24)));
+    again(&rehearsal, |_| ()).await;
+    assert_eq!(written(&rehearsal), (vec![], false));
+    rehearsal.time(None);
+    again(&rehearsal, |_| ()).await;
+    assert_eq!(written(&rehearsal), (vec![], true));
+}
+
+#[tokio::test]
 async fn a_receiver_that_cannot_be_kept_up_to_date_is_told_to_drain_all_the_same() {
     let rehearsal = rehearsed(policy, &deleted(1), scaled(0, Some("1"))).await;
     assert!(!ended(&rehearsal).1);
