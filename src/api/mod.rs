@@ -90,6 +90,9 @@ pub mod annotation {
     pub const DESIRED: &str = "zoom-operator.io/desired";
     /// SHA-256 over a workload's Pod template as it was built, to decide whether to replace its Pods.
     pub const DESIRED_TEMPLATE: &str = "zoom-operator.io/desired-template";
+    /// On the Pods of a receiver: the UID of its credentials Secret, if that is immutable. Nodes never read such a Secret
+    /// again, so Pods are replaced with it.
+    pub const SECRET_UID: &str = "zoom-operator.io/credentials-uid";
     /// On a receiver's `StatefulSet`: the size to which the volumes of its buffer were expanded. Its template
     /// keeps the first one.
     pub const BUFFER_SIZE: &str = "zoom-operator.io/buffer-size";

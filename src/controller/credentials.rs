@@ -33,6 +33,8 @@ pub struct Credentials {
     /// UID and resourceVersion of the Secret when it first held this client id, client secret and account
     /// id, as far as [`Versions`] remembers.
     pub version: String,
+    /// Its UID, if it is immutable.
+    pub immutable_uid: Option<String>,
     /// What is wrong with its keys.
     pub problems: Vec<Problem>,
     /// The keys that are needed and can be used.
@@ -143,6 +145,11 @@ impl Credentials {
             } else {
                 String::new()
             },
+            immutable_uid: secret
+                .immutable
+                .unwrap_or_default()
+                .then(|| secret.metadata.uid.clone())
+                .flatten(),
             others: others(secret, &problems, &usable),
             problems,
             usable,

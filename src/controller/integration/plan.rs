@@ -95,6 +95,7 @@ pub fn plan(
         image: rules.image,
         policy: rules.receivers,
         sink: judgement.sink,
+        secret_uid: mounted_secret(observed),
         sink_addresses: observed.sink_addresses.as_deref(),
         replicas: transition.replicas,
         live: observed.receiver.stateful_set.as_ref(),
@@ -129,6 +130,28 @@ pub fn plan(
         },
         remove_old_token_secret: !idle && !suspended && observed.old_token_secret.is_some(),
     }
+}
+
+/// The UID of the credentials Secret that the Pods are to mount, if it is immutable. While there is none, Pods keep what
+/// they have.
+#[must_use]
+pub fn mounted_secret(observed: &Observed) -> Option<&str> {
+    if observed.credentials.exists {
+        return observed.credentials.immutable_uid.as_deref();
+    }
+    let live = &observed.receiver;
+    let deployment = live.deployment.as_ref().and_then(|live| live.spec.as_ref());
+    let stateful_set = live.stateful_set.as_ref();
+    let stateful_set = stateful_set.and_then(|live| live.spec.as_ref());
+    let templates = [
+        deployment.map(|spec| &spec.template),
+        stateful_set.map(|spec| &spec.template),
+    ];
+    let metadata = templates.into_iter().flatten();
+    metadata
+        .filter_map(|template| template.metadata.as_ref()?.annotations.as_ref())
+        .find_map(|annotations| annotations.get(annotation::SECRET_UID))
+        .map(String::as_str)
 }
 
 /// Declared labels and annotations that are not allowed.

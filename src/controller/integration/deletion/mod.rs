@@ -13,7 +13,7 @@ use super::{
     apply,
     buffer_finalizer::{FINALIZER, has_finalizer, is_needed},
     model::{Observed, Receiver},
-    objects, observe,
+    objects, observe, plan,
     resources::{Part, Setting},
     routes, status,
 };
@@ -107,6 +107,7 @@ pub async fn conclude(context: &Context, integration: &ZoomIntegration) -> Resul
                 image: &context.config.receiver,
                 policy,
                 sink: observed.sink_access(),
+                secret_uid: plan::mounted_secret(&observed),
                 sink_addresses: observed.sink_addresses.as_deref(),
                 replicas: None,
                 live: observed.receiver.stateful_set.as_ref(),

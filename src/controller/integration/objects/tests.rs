@@ -52,6 +52,7 @@ fn objects_for(image: &str, observed: &Observed) -> Objects {
         image: &image,
         policy: &policy,
         sink: SinkAccess::Granted,
+        secret_uid: None,
         sink_addresses: None,
         replicas: None,
         live: None,

@@ -25,7 +25,10 @@ use super::{
     volumes,
 };
 use crate::{
-    api::v1alpha1::{Buffer, Resources, Spread, Webhook, WhenUnsatisfiable, ZoomIntegration},
+    api::{
+        annotation,
+        v1alpha1::{Buffer, Resources, Spread, Webhook, WhenUnsatisfiable, ZoomIntegration},
+    },
     controller::integration::own_metadata::of_pods,
 };
 
@@ -62,6 +65,9 @@ pub(super) fn template(
     }
     let (key, volumes) = SAFE_VOLUMES;
     annotations.entry(key.into()).or_insert(volumes.into());
+    if let Some(uid) = setting.secret_uid {
+        annotations.insert(annotation::SECRET_UID.into(), uid.into());
+    }
     PodTemplateSpec {
         metadata: Some(metadata),
         spec: Some(pod(integration, webhook, buffer, setting)),

@@ -38,6 +38,8 @@ pub struct Setting<'a> {
     pub policy: &'a ReceiverPolicy,
     /// Whether the receiver may use its sink.
     pub sink: SinkAccess,
+    /// The UID of the credentials Secret that the Pods mount, if it is immutable.
+    pub secret_uid: Option<&'a str>,
     /// The addresses that the Service of `serviceRef` was found with; `None` where any may answer for it.
     pub sink_addresses: Option<&'a [IpAddr]>,
     /// The number of Pods for now, if it differs from the declared one.

@@ -61,6 +61,7 @@ fn setting<'a>(image: &'a ReceiverImage, policy: &'a ReceiverPolicy) -> Setting<
         image,
         policy,
         sink: SinkAccess::Granted,
+        secret_uid: None,
         sink_addresses: None,
         replicas: None,
         live: None,
@@ -272,15 +273,8 @@ fn the_judged_addresses_of_a_service_are_a_variable() {
     let env = |addresses: Option<&[std::net::IpAddr]>| {
         let (image, policy) = (image(), policy());
         let setting = Setting {
-            image: &image,
-            policy: &policy,
-            sink: SinkAccess::Granted,
             sink_addresses: addresses,
-            replicas: None,
-            live: None,
-            grown: false,
-            exposed: true,
-            routes: false,
+            ..setting(&image, &policy)
         };
         let resources = build(&integration(webhook.clone()), &setting).unwrap();
         template(&resources)["containers"][0]["env"].clone()

@@ -1,6 +1,30 @@
 //! When Zoom is asked whether it accepts a General app's credentials.
 
 use super::*;
+
+#[test]
+fn the_pods_of_a_secret_that_is_about_to_be_created_again_stay() {
+    let secret = |uid: &str, immutable: bool| -> Secret {
+        serde_json::from_value(json!({
+            "metadata": {"name": "zoom", "uid": uid}, "immutable": immutable,
+        }))
+        .unwrap()
+    };
+    let mut observed = Observed::default();
+    let spec = integration(json!({}), None).spec;
+    let live = json!({"spec": {"selector": {}, "template": {
+        "metadata": {"annotations": {(annotation::SECRET_UID): "s1"}},
+    }}});
+    observed.receiver.deployment = Some(serde_json::from_value(live).unwrap());
+    for (secret, uid) in [
+        (None, Some("s1")),
+        (Some(secret("s2", true)), Some("s2")),
+        (Some(secret("s3", false)), None),
+    ] {
+        observed.credentials = Credentials::read(&spec, secret.as_ref());
+        assert_eq!(mounted_secret(&observed), uid);
+    }
+}
 use crate::{
     api::v1alpha1::CredentialsStatus,
     controller::integration::{model::Checked, plan},

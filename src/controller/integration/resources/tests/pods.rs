@@ -19,6 +19,23 @@ fn readiness_is_asked_for_where_load_balancers_ask() {
     assert_eq!(service["ports"][0]["targetPort"], "http");
 }
 
+/// The kubelet reads an immutable Secret once.
+#[test]
+fn pods_are_replaced_with_an_immutable_secret_and_others_are_not() {
+    let annotation = |uid| {
+        let resources = render(json!({"sink": {"http": {"url": "https://s"}}}), |setting| {
+            setting.secret_uid = uid;
+        });
+        let Workload::Deployment(deployment) = &resources.workload else {
+            panic!("no Deployment");
+        };
+        let template = json!(deployment)["spec"]["template"].clone();
+        template["metadata"]["annotations"]["zoom-operator.io/credentials-uid"].clone()
+    };
+    assert_eq!(annotation(Some("s1")), "s1");
+    assert_eq!(annotation(None), Value::Null);
+}
+
 #[test]
 fn the_operators_defaults_reach_pods_and_services_and_the_integration_goes_first() {
     let defaults = json!({
