@@ -11,6 +11,8 @@ use k8s_openapi::{
 };
 use serde::Deserialize;
 
+use crate::api::v1alpha1::PathType;
+
 /// Fields for every receiver. An absent field changes nothing.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
@@ -38,6 +40,8 @@ pub struct ReceiverDefaults {
     pub topology_spread_constraints: Vec<TopologySpreadConstraint>,
     /// Priority class of an integration that sets none.
     pub priority_class_name: Option<String>,
+    /// How the path of an Ingress is compared, of an integration that sets nothing; if absent, `Exact`.
+    pub ingress_path_type: Option<PathType>,
     /// The Services.
     pub service: ServiceDefaults,
 }

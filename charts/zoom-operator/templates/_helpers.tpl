@@ -226,6 +226,8 @@ resources: {{- toYaml $values.resources | nindent 2 }}
 {{- range $key := list "commonLabels" "podLabels" "podAnnotations" "resources" "nodeSelector" "tolerations" "affinity" "topologySpreadConstraints" "priorityClassName" -}}
 {{- with index $r $key }}{{ $_ := set $result $key . }}{{ end -}}
 {{- end -}}
+{{- /* OpenShift makes no Route of an Ingress with an exact path. */ -}}
+{{- if .Values.openshift }}{{ $_ := set $result "ingressPathType" "Prefix" }}{{ end -}}
 {{- $service := include "zoom-operator.ipFamilies" $r.service | fromYaml | default dict -}}
 {{- with $r.service.annotations }}{{ $_ := set $service "annotations" . }}{{ end -}}
 {{- if ne $r.service.type "ClusterIP" }}{{ $_ := set $service "type" $r.service.type }}{{ end -}}

@@ -43,8 +43,9 @@ pub struct Ingress {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     pub tls_secret_name: Option<String>,
-    /// How the path is compared: `Exact` (default), `Prefix`, or `ImplementationSpecific` for classes that know
-    /// only their own way. The receiver itself answers `endpoint.path` and nothing else.
+    /// How the path is compared: `Exact` (default, unless the operator is configured for OpenShift), `Prefix`, or
+    /// `ImplementationSpecific` for classes that know only their own way. The receiver itself answers `endpoint.path`
+    /// and nothing else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path_type: Option<PathType>,
     /// Labels of the Ingress. The operator's configuration says which keys are allowed.

@@ -103,6 +103,8 @@ def _():
     path = "/zoomverify/verifyzoom.html"
     paths = only(render(*code, INGRESS), "Ingress")["spec"]["rules"][0]["http"]["paths"]
     equal([(p["path"], p["pathType"]) for p in paths], [("/zoom", "Prefix"), (path, "Exact")])
+    paths = only(render(*code, INGRESS, "openshift=true"), "Ingress")["spec"]["rules"][0]["http"]["paths"]
+    equal([p["pathType"] for p in paths], ["Prefix", "Prefix"])
     matches = only(render(*code, *GATEWAY), "HTTPRoute")["spec"]["rules"][0]["matches"]
     equal(matches[1]["path"], {"type": "Exact", "value": path})
     arguments = only(render(*code), "Deployment", C)["spec"]["template"]["spec"]["containers"][0]["args"]

@@ -83,6 +83,8 @@ def _():
             equal([p["port"] for p in rule["ports"]], [53, 53, 5353, 5353], name)
     for pod, c in security("openshift=true"):
         equal((pod.keys() & {*IDS}, c["readOnlyRootFilesystem"]), (set(), True))
+    assert "ingressPathType" not in receiver_defaults(PAGES)
+    equal(receiver_defaults(PAGES, "openshift=true")["ingressPathType"], "Prefix")
     # What somebody wrote for a part is theirs.
     equal(security("openshift=true", "connect.podSecurityContext.fsGroup=5")[1][0], {"fsGroup": 5})
 

@@ -11,20 +11,22 @@ use super::{
 };
 use crate::{
     api::v1alpha1::{Webhook, ZoomIntegration},
-    controller::integration::own_metadata::{AllowedKeys, of_endpoint},
+    controller::{config::ReceiverPolicy, integration::own_metadata::of_endpoint},
 };
 
 /// `None` unless `endpoint.ingress` is set.
 pub(super) fn build(
     integration: &ZoomIntegration,
     webhook: &Webhook,
-    allowed: &AllowedKeys,
+    policy: &ReceiverPolicy,
 ) -> Option<Ingress> {
     let endpoint = webhook.endpoint.as_ref()?;
     let wanted = endpoint.ingress.as_ref()?;
+    let path_type = wanted.path_type.or(policy.defaults.ingress_path_type);
+    let path_type = path_type.unwrap_or_default().as_str();
     let path = |path: &str| HTTPIngressPath {
         path: Some(path.into()),
-        path_type: wanted.path_type.unwrap_or_default().as_str().into(),
+        path_type: path_type.into(),
         backend: IngressBackend {
             service: Some(IngressServiceBackend {
                 name: name(integration),
@@ -43,7 +45,7 @@ pub(super) fn build(
         }]
     });
     let mut metadata = metadata(integration);
-    of_endpoint(endpoint, allowed).add_to(&mut metadata);
+    of_endpoint(endpoint, &policy.keys).add_to(&mut metadata);
     Some(Ingress {
         metadata,
         spec: Some(IngressSpec {

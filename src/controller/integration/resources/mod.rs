@@ -87,7 +87,7 @@ pub fn build(integration: &ZoomIntegration, setting: &Setting<'_>) -> Option<Res
             .map(|object| sealed(object, setting)),
         network_policy: network_policy::build(integration, setting.policy)
             .map(|object| sealed(object, setting)),
-        ingress: ingress::build(integration, webhook, &setting.policy.keys)
+        ingress: ingress::build(integration, webhook, setting.policy)
             .filter(|_| setting.exposed)
             .map(|object| sealed(object, setting)),
         http_route: http_route::build(integration, webhook, &setting.policy.keys)

@@ -26,6 +26,23 @@ fn an_ingress_has_one_host_and_one_path_exactly() {
     assert_eq!(refused.ingress, None);
 }
 
+/// OpenShift makes no Route of an Ingress whose path is `Exact`.
+#[test]
+fn the_operators_default_of_the_path_type_gives_way_to_that_of_an_integration() {
+    let mut policy = policy();
+    policy.defaults = r#"{"ingressPathType":"Prefix"}"#.parse().unwrap();
+    let path_type = |ingress: Value| {
+        let endpoint = json!({"host": "hooks.example.com", "ingress": ingress});
+        let webhook = json!({"sink": {"http": {"url": "https://s"}}, "endpoint": endpoint});
+        let image = image();
+        let setting = setting(&image, &policy);
+        let built = json!(build(&integration(webhook), &setting).unwrap().ingress);
+        built["spec"]["rules"][0]["http"]["paths"][0]["pathType"].clone()
+    };
+    assert_eq!(path_type(json!({})), "Prefix");
+    assert_eq!(path_type(json!({"pathType": "Exact"})), "Exact");
+}
+
 #[test]
 fn the_way_in_has_the_labels_and_annotations_that_are_allowed_and_the_path_type() {
     let policy = ReceiverPolicy {
