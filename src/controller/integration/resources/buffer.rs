@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use k8s_openapi::{api::core::v1::PodTemplateSpec, apimachinery::pkg::api::resource::Quantity};
 
+use super::quantity;
 use crate::api::v1alpha1::{Buffer, BufferStorage};
 
 /// Name of the buffer's volume, and of its claim template.
@@ -11,6 +12,10 @@ pub(super) const VOLUME: &str = "buffer";
 
 /// Default size of a buffer's volume.
 pub const DEFAULT_SIZE: &str = "1Gi";
+
+/// What a Pod writes beside an ephemeral buffer, in bytes: its state, 16 MiB, and its logs, of which the kubelet keeps
+/// 50 MiB by default.
+const BESIDE_BUFFER: u64 = 128 << 20;
 
 /// Time to finish requests in flight.
 const GRACE: Duration = Duration::from_secs(30);
@@ -46,6 +51,16 @@ pub(super) fn size(buffer: &Buffer) -> Quantity {
         .size
         .clone()
         .unwrap_or_else(|| Quantity(DEFAULT_SIZE.into()))
+}
+
+/// What the Pod needs of its node's storage, in bytes: an ephemeral buffer, and what else it and its logs take. With a
+/// smaller limit, such as a default of the namespace, the kubelet evicts the Pod with its events.
+pub(super) fn ephemeral_storage(buffer: &Buffer) -> Option<Quantity> {
+    if storage(buffer) == BufferStorage::Persistent {
+        return None;
+    }
+    let size = quantity::bytes(&size(buffer))?;
+    Some(Quantity(size.checked_add(BESIDE_BUFFER)?.to_string()))
 }
 
 /// Whether Pods of this template store events.

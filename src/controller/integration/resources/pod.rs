@@ -39,6 +39,8 @@ const SAFE_VOLUMES: (&str, &str) = (
     "state",
 );
 
+const EPHEMERAL_STORAGE: &str = "ephemeral-storage";
+
 /// The template of the Pods, with this buffer.
 pub(super) fn template(
     integration: &ZoomIntegration,
@@ -173,11 +175,14 @@ fn container(
         liveness_probe: Some(probe("admin", "/live", 10, 3)),
         // Load balancers of clouds take their health check from it, if it is on the Service's port.
         readiness_probe: Some(probe("http", ports::HEALTH, 2, 2)),
-        resources: Some(match (resources, &defaults.resources) {
-            (Some(stated), _) => requirements(stated),
-            (None, Some(defaults)) => memory::grown(defaults.clone(), setting, buffer),
-            (None, None) => memory::grown(default_resources(), setting, buffer),
-        }),
+        resources: Some(with_storage(
+            match (resources, &defaults.resources) {
+                (Some(stated), _) => requirements(stated),
+                (None, Some(defaults)) => memory::grown(defaults.clone(), setting, buffer),
+                (None, None) => memory::grown(default_resources(), setting, buffer),
+            },
+            buffer,
+        )),
         security_context: Some(
             defaults
                 .container_security_context
@@ -238,6 +243,26 @@ fn default_resources() -> ResourceRequirements {
         limits: Some(quantities(&[("memory", "64Mi")])),
         ..ResourceRequirements::default()
     }
+}
+
+/// `resources` with the storage that the buffer takes of the node, unless they state it.
+fn with_storage(
+    mut resources: ResourceRequirements,
+    buffer: Option<&Buffer>,
+) -> ResourceRequirements {
+    let lists = [&resources.requests, &resources.limits];
+    let is_stated = lists
+        .into_iter()
+        .flatten()
+        .any(|list| list.contains_key(EPHEMERAL_STORAGE));
+    let storage = buffer.and_then(buffer::ephemeral_storage);
+    if let Some(storage) = storage.filter(|_| !is_stated) {
+        for list in [&mut resources.requests, &mut resources.limits] {
+            let list = list.get_or_insert_default();
+            list.insert(EPHEMERAL_STORAGE.into(), storage.clone());
+        }
+    }
+    resources
 }
 
 fn requirements(wanted: Resources) -> ResourceRequirements {

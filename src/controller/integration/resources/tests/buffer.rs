@@ -58,6 +58,33 @@ fn an_ephemeral_buffer_has_time_to_run_empty() {
 }
 
 #[test]
+fn an_ephemeral_buffer_fits_into_the_storage_of_its_pod() {
+    let resources = |buffer: Value, resources: Value| {
+        let webhook = json!({
+            "sink": {"http": {"url": "https://s"}}, "buffer": buffer, "receiver": {"resources": resources}});
+        let pod = template(&render(webhook, |_| {}));
+        let all = &pod["containers"][0]["resources"];
+        ["requests", "limits"].map(|list| all[list]["ephemeral-storage"].clone())
+    };
+    let ephemeral = || json!({"storage": "Ephemeral", "size": "2Gi"});
+    let bytes = json!((2176_u64 << 20).to_string());
+    assert_eq!(
+        resources(ephemeral(), Value::Null),
+        [bytes.clone(), bytes.clone()]
+    );
+    let stated = json!({"limits": {"memory": "64Mi"}});
+    assert_eq!(resources(ephemeral(), stated), [bytes.clone(), bytes]);
+    let stated = json!({"limits": {"ephemeral-storage": "3Gi"}});
+    assert_eq!(
+        resources(ephemeral(), stated),
+        [Value::Null, json!("3Gi")]
+    );
+    for buffer in [json!({"size": "2Gi"}), Value::Null] {
+        assert_eq!(resources(buffer, Value::Null), [Value::Null, Value::Null]);
+    }
+}
+
+#[test]
 fn a_stateful_set_keeps_the_volume_that_it_has() {
     let webhook = |size| json!({"sink": {"http": {"url": "https://s"}}, "buffer": {"size": size}});
     let Workload::StatefulSet(mut live) = render(webhook("1Gi"), |_| {}).workload else {
