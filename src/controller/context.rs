@@ -17,7 +17,7 @@ use super::{
     credentials::Versions,
     grants::{Grants, LeaderTerm},
     index::Index,
-    integration::{altered::Altered, answers::Answers, untold::Untold},
+    integration::{altered::Altered, answers::Answers, rewrites::Rewrites, untold::Untold},
     leadership::Leadership,
     metrics::Metrics,
     queue::{Limits, Requeue},
@@ -80,6 +80,8 @@ pub struct Memory {
     pub versions: Versions,
     /// Changes that others made to receivers' objects after they were applied.
     pub altered: Altered,
+    /// Token Secrets that others change.
+    pub rewrites: Rewrites,
     /// Lifecycle states that could not be written.
     pub untold: Untold,
     /// The routes that are written.

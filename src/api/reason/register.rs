@@ -80,6 +80,9 @@ register! {
     /// the token was issued and could not be written to its Secret
     TokenSecretNotWritten = "TokenSecretNotWritten" in [Integration Connection] on [Ready(Unknown False) TokenFresh(False)]
         for PlatformEngineer: "the message quotes the API server. Allow the Secret in the policy, quota or RBAC rule that refuses it";
+    /// something else changes or deletes the token Secret after each write; it is written again every two minutes
+    TokenSecretContested = "TokenSecretContested" in [Integration] on [Ready(Unknown False) TokenFresh(False)]
+        for PlatformEngineer: "stop the other writer, or give the Secret another name (`token.secretName`)";
     /// the last token request succeeded
     Refreshed = "Refreshed" in [Integration Connection] on [TokenFresh(True)]
         for Nobody: "";

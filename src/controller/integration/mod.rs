@@ -3,7 +3,7 @@
 //! | Question | Where |
 //! |---|---|
 //! | What is read? | `observe.rs`, `facts.rs` |
-//! | What is to be done? | `plan.rs`; for the receiver: `objects.rs`, `transition.rs`, `policy.rs`, `hosts.rs` |
+//! | What is to be done? | `plan.rs`; how often a contested token Secret is written: `rewrites.rs`; for the receiver: `objects.rs`, `transition.rs`, `policy.rs`, `hosts.rs` |
 //! | How is it done? | `apply` |
 //! | What came of it, and when is it tried again? | `settle.rs` |
 //! | What does the status say? | `verdict.rs` for `Ready`, `status` for the rest |
@@ -27,6 +27,7 @@ pub mod ownership;
 mod plan;
 mod policy;
 pub mod resources;
+pub mod rewrites;
 mod rollout_state;
 pub mod routes;
 mod settle;
@@ -121,6 +122,7 @@ impl Managed for ZoomIntegration {
         context.memory.answers.forget(uid);
         context.memory.versions.forget(uid);
         context.memory.untold.forget(uid);
+        context.memory.rewrites.forget(uid);
         context.memory.altered.forget(namespace, name);
         context
             .memory
@@ -168,6 +170,9 @@ fn rules<'a>(context: &'a Context, integration: &ZoomIntegration) -> plan::Rules
 /// Remembers what the next pass must know even if this one cannot write its status.
 fn remember(context: &Context, integration: &ZoomIntegration, applied: &Applied) {
     let uid = integration.uid().unwrap_or_default();
+    if let Some(rewritten) = &applied.rewritten {
+        context.memory.rewrites.learn(&uid, rewritten.clone());
+    }
     context.memory.answers.learn(uid, &applied.checked);
     let namespace = integration.namespace().unwrap_or_default();
     let altered = &applied.receiver.altered;

@@ -122,6 +122,7 @@ pub async fn observe(
         credentials,
         checked: checked(memory, integration),
         token,
+        rewritten: memory.rewrites.of(&uid),
         old_token_secret,
         altered: memory.altered.of(
             &integration.namespace().unwrap_or_default(),

@@ -1,14 +1,19 @@
 //! Decides what to do next from what was observed. Pure: the clock is an argument.
 
+mod token;
+
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt as _;
 use secrecy::ExposeSecret as _;
 
+pub use self::token::last_failure;
+
+use self::token::token;
 use super::{
     hosts::HostRules,
     model::{
-        Cause, CredentialsStep, Exposure, Judgement, Observed, Plan, ReceiverStep, TokenStep,
+        CredentialsStep, Exposure, Judgement, Observed, Plan, ReceiverStep, TokenStep,
         Transition, Volumes,
     },
     objects,
@@ -19,19 +24,14 @@ use super::{
     support, transition,
 };
 use crate::{
-    api::{
-        annotation,
-        reason::Reason,
-        v1alpha1::{TokenFailure, ZoomIntegration},
-    },
+    api::{annotation, v1alpha1::ZoomIntegration},
     controller::{
         config::{ReceiverImage, ReceiverPolicy},
         failure, schedule,
-        token_secret::{self, Owner, Stored, TokenSecret},
+        token_secret::{self, Owner},
     },
 };
 use zoom::AccessToken;
-use zoom::scopes;
 
 /// What the operator's configuration and the index say.
 #[derive(Clone, Copy, Debug)]
@@ -205,48 +205,6 @@ pub fn discards(integration: &ZoomIntegration) -> bool {
     annotations.get(annotation::DISCARD).map(String::as_str) == Some("true")
 }
 
-fn token(integration: &ZoomIntegration, observed: &Observed, now: Timestamp) -> TokenStep {
-    let spec = &integration.spec;
-    if !spec.has_own_token() || !observed.credentials.are_complete(spec) {
-        return TokenStep::Keep;
-    }
-    let stored = match &observed.token {
-        TokenSecret::Foreign => return TokenStep::Keep,
-        TokenSecret::Leaving => {
-            return TokenStep::Wait(schedule::once_gone(now));
-        }
-        TokenSecret::Absent => None,
-        TokenSecret::Ours(stored) => Some(stored),
-    };
-    let checks = [
-        no_secret,
-        modified,
-        credentials_changed,
-        refresh_due,
-        scopes_missing,
-        unproven,
-        requested,
-    ];
-    let cause = checks
-        .into_iter()
-        .find_map(|check| check(integration, observed, stored, now));
-    let Some(cause) = cause else {
-        let due = schedule::at_request(
-            failure::requested_at(integration),
-            stored.and_then(|s| s.issued_at),
-        );
-        return match (stored, due) {
-            (Some(stored), _) if !stored.has_wanted_metadata => TokenStep::Reown,
-            (_, Some(time)) => TokenStep::Later(time),
-            _ => TokenStep::Keep,
-        };
-    };
-    match not_before(integration, observed, stored, now) {
-        Some(time) if time > now => TokenStep::Wait(time),
-        _ => TokenStep::Request(cause),
-    }
-}
-
 /// Zoom is asked once for each version of the Secret, whatever connections exist: a connected one shows only
 /// that Zoom accepted the credentials of its last token. After a refusal, Zoom is asked again as rarely as
 /// after other failures, because an app whose requests fail often may be disabled. Accepted credentials are
@@ -299,119 +257,6 @@ pub fn token_secret(
     let annotations = secret.metadata.annotations.get_or_insert_default();
     annotations.extend(seal.map(|seal| (annotation::CREDENTIALS_DIGEST.into(), seal)));
     secret
-}
-
-/// The last failure, if it counts at `now`. It is stored in the status, so that a restart neither forgets nor
-/// restarts the backoff.
-#[must_use]
-pub fn last_failure(integration: &ZoomIntegration, now: Timestamp) -> Option<&TokenFailure> {
-    recorded_failure(integration).filter(|failure| failure::is_believed(failure, now))
-}
-
-fn recorded_failure(integration: &ZoomIntegration) -> Option<&TokenFailure> {
-    integration
-        .status
-        .as_ref()?
-        .token
-        .as_ref()?
-        .failure
-        .as_ref()
-}
-
-/// The earliest time for the next request after a failure.
-fn not_before(
-    integration: &ZoomIntegration,
-    observed: &Observed,
-    stored: Option<&Stored>,
-    now: Timestamp,
-) -> Option<Timestamp> {
-    let failure = last_failure(integration, now)?;
-    let due = stored.and_then(|stored| stored.refresh_at);
-    if failure.reason == Reason::TokenSecretNotWritten && due.is_some_and(|at| at > failure.time.0)
-    {
-        // No token was due then: labels were refused, and no token waits for these.
-        return None;
-    }
-    let requested_at = failure::requested_at(integration);
-    let version = &observed.credentials.version;
-    Some(failure::not_before(failure, version, requested_at))
-}
-
-// === The reasons to request a token from Zoom, in order of precedence ===
-
-fn no_secret(
-    _: &ZoomIntegration,
-    _: &Observed,
-    stored: Option<&Stored>,
-    _: Timestamp,
-) -> Option<Cause> {
-    stored.is_none().then_some(Cause::NoSecret)
-}
-
-fn modified(
-    _: &ZoomIntegration,
-    _: &Observed,
-    stored: Option<&Stored>,
-    _: Timestamp,
-) -> Option<Cause> {
-    stored
-        .is_some_and(|stored| !stored.intact || stored.expires_at.is_none())
-        .then_some(Cause::SecretModified)
-}
-
-fn credentials_changed(
-    _: &ZoomIntegration,
-    observed: &Observed,
-    stored: Option<&Stored>,
-    _: Timestamp,
-) -> Option<Cause> {
-    (stored?.source != observed.credentials.version).then_some(Cause::CredentialsChanged)
-}
-
-fn refresh_due(
-    _: &ZoomIntegration,
-    _: &Observed,
-    stored: Option<&Stored>,
-    now: Timestamp,
-) -> Option<Cause> {
-    // A Secret without the annotation is refreshed once it has expired.
-    let stored = stored?;
-    let is_due = now >= stored.refresh_at.or(stored.expires_at)?;
-    (is_due || schedule::is_ahead(stored.issued_at, now)).then_some(Cause::RefreshDue)
-}
-
-fn scopes_missing(
-    integration: &ZoomIntegration,
-    _: &Observed,
-    stored: Option<&Stored>,
-    _: Timestamp,
-) -> Option<Cause> {
-    let found = scopes::compare(&stored?.scope, &integration.spec.own_scopes(), &[]);
-    (!found.missing.is_empty()).then_some(Cause::ScopesMissing)
-}
-
-fn unproven(
-    integration: &ZoomIntegration,
-    _: &Observed,
-    stored: Option<&Stored>,
-    now: Timestamp,
-) -> Option<Cause> {
-    // Also one that is not believed: then nobody knows whether the token works.
-    let failure = recorded_failure(integration)
-        .filter(|failure| failure.reason == Reason::ProbeRefused)
-        .filter(|failure| failure::is_standing(failure, stored.and_then(|it| it.issued_at), now));
-    let probe = integration.spec.credentials.probe.as_ref();
-    failure.and(probe).map(|_| Cause::Unproven)
-}
-
-fn requested(
-    integration: &ZoomIntegration,
-    _: &Observed,
-    stored: Option<&Stored>,
-    now: Timestamp,
-) -> Option<Cause> {
-    let due = schedule::at_request(failure::requested_at(integration), stored?.issued_at)?;
-    (due <= now).then_some(Cause::Requested)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod stuck;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt as _;
 
 use self::receiver::{not_expanded, receiver};
@@ -16,6 +17,7 @@ use super::{
         ReceiverFinding, Refusal, SinkService, TokenOutcome, TokenStep,
     },
     plan::last_failure,
+    rewrites::{self, Rewritten},
 };
 use crate::{
     api::{
@@ -122,6 +124,7 @@ pub fn settle(
         token_secret_name: token_secret_name(integration, observed, outcome),
         has_old_token_secret: observed.old_token_secret.is_some()
             && !outcome.old_token_secret_removed,
+        rewritten: rewritten(observed, plan, &outcome.token, now),
         failure,
         with_current_credentials: matches!(
             &token,
@@ -181,6 +184,7 @@ fn token(
     let failure = match outcome {
         TokenOutcome::Untouched => match plan.token {
             TokenStep::Wait(_) => last_failure(integration, now).cloned(),
+            TokenStep::Rest(until) => Some(contested(integration, observed, until)),
             TokenStep::Keep if integration.spec.suspend => last_failure(integration, now).cloned(),
             _ => None,
         },
@@ -205,6 +209,39 @@ fn token(
         }
     };
     (outcome.secret(&observed.token).clone(), failure)
+}
+
+/// What is known of those who change the token Secret, after a token was published.
+fn rewritten(
+    observed: &Observed,
+    plan: &Plan,
+    outcome: &TokenOutcome,
+    now: Timestamp,
+) -> Option<Rewritten> {
+    let (TokenOutcome::Published(secret) | TokenOutcome::Unproven(secret, _)) = outcome else {
+        return None;
+    };
+    let (TokenStep::Request(cause), TokenSecret::Ours(stored)) = (&plan.token, secret) else {
+        return None;
+    };
+    let known = observed.rewritten.as_ref();
+    Some(Rewritten::after(known, *cause, stored, now))
+}
+
+/// What is said while others change the token Secret again and again.
+fn contested(integration: &ZoomIntegration, observed: &Observed, until: Timestamp) -> TokenFailure {
+    let name = Owner::integration(integration).secret_name;
+    TokenFailure {
+        reason: Reason::TokenSecretContested,
+        message: format!(
+            "Something in the cluster changes or deletes Secret {name} after each write, and each time costs a token: it is written again every two minutes only. Find out who does (kubectl get secret {name} -o yaml --show-managed-fields) and stop it, or set token.secretName to another name."
+        ),
+        attempts: 1,
+        time: Time(rewrites::began(until)),
+        retry_at: Time(until),
+        not_before: None,
+        credentials_version: observed.credentials.version.clone(),
+    }
 }
 
 /// What to do when Zoom gave a token and does not take it.

@@ -3,6 +3,7 @@
 mod deletion;
 mod routes;
 mod self_service;
+mod token;
 
 use axum::http::Method;
 use serde_json::{Value, json};

@@ -41,7 +41,9 @@ pub async fn apply(
     // The receiver comes first: it must run before anybody can press Validate in Zoom's form.
     let receiver = receiver::apply(context, integration, observed, plan).await?;
     let token = match plan.token {
-        TokenStep::Keep | TokenStep::Wait(_) | TokenStep::Later(_) => TokenOutcome::Untouched,
+        TokenStep::Keep | TokenStep::Wait(_) | TokenStep::Rest(_) | TokenStep::Later(_) => {
+            TokenOutcome::Untouched
+        }
         TokenStep::Reown => token::reown(&context.writer, integration, &observed.token).await?,
         TokenStep::Request(cause) => {
             tracing::debug!(?cause, "requesting a token");

@@ -9,7 +9,10 @@ use crate::{
         v1alpha1::{CredentialsStatus, TokenFailure},
     },
     controller::{
-        failure, integration::altered::Alterations, rollouts::Progress, schedule,
+        failure,
+        integration::{altered::Alterations, rewrites::Rewritten},
+        rollouts::Progress,
+        schedule,
         token_secret::TokenSecret,
     },
 };
@@ -23,6 +26,8 @@ pub struct Applied {
     pub token_secret_name: Option<String>,
     /// Whether that Secret is one that is still to be removed.
     pub has_old_token_secret: bool,
+    /// What is known of those who change the token Secret, if a token was published.
+    pub rewritten: Option<Rewritten>,
     /// The failed attempts to get a token since the last success.
     pub failure: Option<TokenFailure>,
     /// Whether Zoom issued the token for the current credentials.

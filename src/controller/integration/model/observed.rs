@@ -27,6 +27,7 @@ use crate::{
             hosts::Claim,
             ownership::owned,
             resources::{self, HTTPRoute, Kind, Part, SinkAccess},
+            rewrites::Rewritten,
         },
         published::Exactly,
         sink_service::SinkService,
@@ -43,6 +44,8 @@ pub struct Observed {
     pub checked: Checked,
     /// The token Secret.
     pub token: TokenSecret,
+    /// What is known of those who change the token Secret.
+    pub rewritten: Option<Rewritten>,
     /// A token Secret of ours under an earlier name, if there is one.
     pub old_token_secret: Option<Exactly>,
     /// The receiver's objects.

@@ -42,6 +42,8 @@ pub enum TokenStep {
     Keep,
     /// Nothing before this time.
     Wait(Timestamp),
+    /// Nothing before this time, although the Secret is not as it should be: others change it again and again.
+    Rest(Timestamp),
     /// Nothing is due now; somebody requested another token for this time.
     Later(Timestamp),
     /// Update the owner references to match the deletion policy.
@@ -113,7 +115,7 @@ impl TokenStep {
     #[must_use]
     pub fn until(&self) -> Option<Timestamp> {
         match self {
-            Self::Wait(until) | Self::Later(until) => Some(*until),
+            Self::Wait(until) | Self::Rest(until) | Self::Later(until) => Some(*until),
             Self::Keep | Self::Reown | Self::Request(_) => None,
         }
     }

@@ -12,7 +12,11 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::controller::credentials::Credentials;
+use crate::controller::{
+    credentials::Credentials,
+    integration::model::Cause,
+    token_secret::{Stored, TokenSecret},
+};
 
 fn plan(
     integration: &ZoomIntegration,

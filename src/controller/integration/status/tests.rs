@@ -67,6 +67,7 @@ pub(super) fn applied(token: TokenSecret) -> Applied {
         token,
         token_secret_name: Some("acme-zoom-token".into()),
         has_old_token_secret: false,
+        rewritten: None,
         failure: None,
         checked: Checked::default(),
         receiver: ReceiverState {
