@@ -120,7 +120,9 @@ fn walk(event: &Event, wants_content: bool) -> Option<Found<'_>> {
         content: wants_content.then(Leaves::default),
         ..Found::default()
     };
-    let mut json = serde_json::Deserializer::from_slice(&event.body);
+    // Once for all: else each string is checked for itself.
+    let text = std::str::from_utf8(&event.body).ok()?;
+    let mut json = serde_json::Deserializer::from_str(text);
     let walk = Walk {
         found: &mut found,
         meaning: Meaning::default(),

@@ -15,6 +15,8 @@ const MOST: usize = 4096;
 const MOST_PATH_BYTES: usize = 1024 * 1024;
 /// Hashed at a time: many small pieces would cost more.
 const BLOCK: usize = 4096;
+/// Bytes of a leaf's length.
+const LENGTH: usize = size_of::<u64>();
 
 /// Values with their paths.
 #[derive(Debug, Default)]
@@ -66,15 +68,16 @@ impl<'de> Leaves<'de> {
         if self.groups.iter().any(|group| group.path.contains('\0')) {
             // Then a path can end in the middle of another leaf's bytes.
             for leaf in self.sorted_whole() {
-                blocks.leaf(&[&leaf]);
+                blocks.leaf(&mut [0; LENGTH], &leaf);
             }
         } else {
             self.groups.sort_by(|one, other| one.path.cmp(&other.path));
             for Group { path, values, .. } in &mut self.groups {
                 // Stable: it is quick with what is in order already.
                 values.sort();
+                let mut head = [&[0; LENGTH], path.as_bytes(), b"\0"].concat();
                 for value in values {
-                    blocks.leaf(&[path.as_bytes(), b"\0", value.as_bytes()]);
+                    blocks.leaf(&mut head, value.as_bytes());
                 }
             }
         }
@@ -119,12 +122,13 @@ impl<'de> Leaves<'de> {
 // === impl Blocks ===
 
 impl Blocks {
-    fn leaf(&mut self, parts: &[&[u8]]) {
-        let length: usize = parts.iter().map(|part| part.len()).sum();
-        self.pending.extend((length as u64).to_le_bytes());
-        for part in parts {
-            self.pending.extend_from_slice(part);
-        }
+    /// Adds a leaf: the length of what follows, then `head` behind its first [`LENGTH`] bytes, then `rest`. The head
+    /// can be used again: few long pieces cost less than many short ones.
+    fn leaf(&mut self, head: &mut [u8], rest: &[u8]) {
+        let length = (head.len() - LENGTH + rest.len()) as u64;
+        head[..LENGTH].copy_from_slice(&length.to_le_bytes());
+        self.pending.extend_from_slice(head);
+        self.pending.extend_from_slice(rest);
         if self.pending.len() >= BLOCK {
             self.hash.update(&self.pending);
             self.pending.clear();
