@@ -37,8 +37,8 @@ pub enum Record {
 /// The bytes of an event.
 #[must_use]
 pub fn encode(event: &Event) -> Vec<u8> {
-    let mut bytes = vec![0; size(event)];
-    encode_into(event, &mut bytes);
+    let mut bytes = Vec::new();
+    encode_to(event, &mut bytes);
     bytes
 }
 
@@ -50,26 +50,20 @@ pub fn size(event: &Event) -> usize {
     13 + 4 * headers.len() + texts + event.body.len()
 }
 
-/// Writes them to where they stay; there are [`size`] of them.
-pub fn encode_into(event: &Event, place: &mut [u8]) {
-    let mut rest = place;
-    let mut put = |bytes: &[u8]| {
-        if let Some((to, after)) = std::mem::take(&mut rest).split_at_mut_checked(bytes.len()) {
-            to.copy_from_slice(bytes);
-            rest = after;
-        }
-    };
-    put(&[VERSION]);
-    put(&event.received.as_second().to_le_bytes());
-    put(&event.received.subsec_nanosecond().to_le_bytes());
+/// Adds them to these bytes; there are [`size`] of them.
+pub fn encode_to(event: &Event, bytes: &mut Vec<u8>) {
+    bytes.reserve(size(event));
+    bytes.push(VERSION);
+    bytes.extend_from_slice(&event.received.as_second().to_le_bytes());
+    bytes.extend_from_slice(&event.received.subsec_nanosecond().to_le_bytes());
     for header in headers(&event.zoom) {
         let text = header.unwrap_or_default();
         // A request head is bounded far below this.
         let length = header.map_or(ABSENT, |_| u32::try_from(text.len()).unwrap_or(ABSENT));
-        put(&length.to_le_bytes());
-        put(text.as_bytes());
+        bytes.extend_from_slice(&length.to_le_bytes());
+        bytes.extend_from_slice(text.as_bytes());
     }
-    put(&event.body);
+    bytes.extend_from_slice(&event.body);
 }
 
 /// The event of these bytes, which shares their memory.

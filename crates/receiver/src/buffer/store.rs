@@ -15,6 +15,7 @@
 mod error;
 mod filter;
 mod tables;
+mod totals;
 
 use axum::body::Bytes;
 use redb::{
@@ -26,7 +27,8 @@ use self::tables::{DEAD, DEAD_IDS, DEAD_RECORDS, IDS, QUEUE, SINCE, id_of, lette
 pub use self::{
     error::StoreError,
     filter::Filter,
-    tables::{Placed, Tables, Totals},
+    tables::{Placed, Tables},
+    totals::Totals,
 };
 use super::{dead::DeadLetter, record::Record};
 use crate::event::EventId;
@@ -63,7 +65,7 @@ impl Store {
         };
         store.totals = {
             let transaction = store.database.begin_write()?;
-            let tables = Tables::open(&transaction)?;
+            let tables = Tables::open(&transaction, None)?;
             let totals = tables.totals();
             drop(tables);
             transaction.commit()?;
@@ -92,7 +94,7 @@ impl Store {
             .set_durability(Durability::Immediate)
             .map_err(|error| StoreError::Failed(error.to_string()))?;
         let (done, totals) = {
-            let mut tables = Tables::open(&transaction)?;
+            let mut tables = Tables::open(&transaction, Some(self.totals))?;
             let done = work(&mut tables)?;
             (done, tables.finish()?)
         };

@@ -78,9 +78,8 @@ pub fn execute(
         let ids = append.claim.ids();
         match &append.dead {
             None => {
-                let (size, event) = (record::size(&append.event), &append.event);
-                let write = |place: &mut [u8]| record::encode_into(event, place);
-                places.push(tables.append_with(bounds.now, size, write)?);
+                let write = |value: &mut Vec<u8>| record::encode_to(&append.event, value);
+                places.push(tables.append_with(bounds.now, write)?);
             }
             Some(letter) => {
                 let record = record::encode(&append.event);

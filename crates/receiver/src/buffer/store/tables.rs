@@ -4,7 +4,7 @@ use redb::{
     ReadableTable as _, ReadableTableMetadata as _, Table, TableDefinition, WriteTransaction,
 };
 
-use super::{error::StoreError, filter::Filter};
+use super::{error::StoreError, filter::Filter, totals::Totals};
 use crate::{
     buffer::{capacity::charge, dead::DeadLetter},
     event::EventId,
@@ -25,23 +25,6 @@ pub(super) const SINCE: usize = 8;
 /// Most ids that one transaction removes, so that transactions stay short.
 const FORGET: u64 = 4096;
 
-/// What the store holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Totals {
-    /// Pending events.
-    pub pending: u64,
-    /// Their size in bytes.
-    pub pending_bytes: u64,
-    /// Dead letters.
-    pub dead: u64,
-    /// Their size in bytes.
-    pub dead_bytes: u64,
-    /// The sequence number of the next event.
-    pub next: u64,
-    /// Arrival of the first pending event, seconds since the epoch.
-    pub oldest: Option<i64>,
-}
-
 /// A dead letter and its place in the store. A place is never used twice.
 pub type Placed = (u64, DeadLetter);
 
@@ -55,39 +38,61 @@ pub struct Tables<'t> {
     dead_ids: Table<'t, &'static [u8; 32], u64>,
     counts: Table<'t, &'static str, u64>,
     totals: Totals,
+    /// [`Totals::oldest`] is true: nothing was removed from the queue.
+    is_oldest_known: bool,
+    /// The value to insert, so that all of a transaction use the same memory.
+    value: Vec<u8>,
 }
 
 // === impl Tables ===
 
 impl<'t> Tables<'t> {
-    /// Opens the tables and creates missing ones.
+    /// Opens the tables and creates missing ones. They hold `known`, or else it is read from them.
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub(super) fn open(transaction: &'t WriteTransaction) -> Result<Self, StoreError> {
-        let queue = transaction.open_table(QUEUE)?;
-        let dead = transaction.open_table(DEAD)?;
-        let counts = transaction.open_table(COUNTS)?;
-        let count = |name| -> Result<u64, StoreError> {
-            Ok(counts.get(name)?.map_or(0, |count| count.value()))
-        };
-        let totals = Totals {
-            pending: queue.len()?,
-            pending_bytes: count(QUEUE_BYTES)?,
-            dead: dead.len()?,
-            dead_bytes: count(DEAD_BYTES)?,
-            next: count(NEXT)?,
-            oldest: oldest(&queue)?,
-        };
-        Ok(Self {
-            queue,
+    pub(super) fn open(
+        transaction: &'t WriteTransaction,
+        known: Option<Totals>,
+    ) -> Result<Self, StoreError> {
+        let mut tables = Self {
+            queue: transaction.open_table(QUEUE)?,
             ids: transaction.open_table(IDS)?,
-            dead,
+            dead: transaction.open_table(DEAD)?,
             dead_records: transaction.open_table(DEAD_RECORDS)?,
             dead_ids: transaction.open_table(DEAD_IDS)?,
-            counts,
-            totals,
+            counts: transaction.open_table(COUNTS)?,
+            totals: known.unwrap_or_default(),
+            is_oldest_known: true,
+            value: Vec::new(),
+        };
+        if known.is_none() {
+            tables.totals = tables.read_totals()?;
+        }
+        Ok(tables)
+    }
+
+    fn read_totals(&self) -> Result<Totals, StoreError> {
+        let count = |name| -> Result<u64, StoreError> {
+            Ok(self.counts.get(name)?.map_or(0, |count| count.value()))
+        };
+        Ok(Totals {
+            pending: self.queue.len()?,
+            pending_bytes: count(QUEUE_BYTES)?,
+            dead: self.dead.len()?,
+            dead_bytes: count(DEAD_BYTES)?,
+            next: count(NEXT)?,
+            oldest: self.oldest()?,
         })
+    }
+
+    /// Arrival of the first pending event, from its page.
+    fn oldest(&self) -> Result<Option<i64>, StoreError> {
+        let first = self.queue.first()?;
+        Ok(first.and_then(|(_, value)| {
+            let since = value.value().first_chunk::<SINCE>()?;
+            Some(i64::from_le_bytes(*since))
+        }))
     }
 
     /// The totals including this transaction so far.
@@ -101,26 +106,25 @@ impl<'t> Tables<'t> {
     /// # Errors
     /// See [`StoreError`].
     pub fn append(&mut self, now: i64, record: &[u8]) -> Result<u64, StoreError> {
-        self.append_with(now, record.len(), |place| place.copy_from_slice(record))
+        self.append_with(now, |value| value.extend_from_slice(record))
     }
 
-    /// The same for a record of so many bytes that is written to its place by `fill`.
+    /// The same for a record that `write` adds to the bytes that it gets.
     ///
     /// # Errors
     /// See [`StoreError`].
     pub fn append_with(
         &mut self,
         now: i64,
-        size: usize,
-        fill: impl FnOnce(&mut [u8]),
+        write: impl FnOnce(&mut Vec<u8>),
     ) -> Result<u64, StoreError> {
         let sequence = self.next();
-        let mut place = self.queue.insert_reserve(sequence, SINCE + size)?;
-        let (since, rest) = place.as_mut().split_at_mut(SINCE);
-        since.copy_from_slice(&now.to_le_bytes());
-        fill(rest);
-        drop(place);
-        self.totals.pending_bytes += charge(size);
+        self.value.clear();
+        self.value.extend_from_slice(&now.to_le_bytes());
+        write(&mut self.value);
+        self.queue.insert(sequence, &*self.value)?;
+        self.totals.pending_bytes += charge(self.value.len() - SINCE);
+        self.totals.oldest.get_or_insert(now);
         Ok(sequence)
     }
 
@@ -164,6 +168,7 @@ impl<'t> Tables<'t> {
     /// See [`StoreError`].
     pub fn remove(&mut self, sequence: u64) -> Result<(), StoreError> {
         if let Some(value) = self.queue.remove(sequence)? {
+            self.is_oldest_known = false;
             let length = value.value().len().saturating_sub(SINCE);
             let bytes = &mut self.totals.pending_bytes;
             *bytes = bytes.saturating_sub(charge(length));
@@ -188,6 +193,7 @@ impl<'t> Tables<'t> {
         else {
             return Ok(None);
         };
+        self.is_oldest_known = false;
         let record = value.get(SINCE..).unwrap_or_default();
         let bytes = &mut self.totals.pending_bytes;
         *bytes = bytes.saturating_sub(charge(record.len()));
@@ -342,25 +348,17 @@ impl<'t> Tables<'t> {
     /// # Errors
     /// See [`StoreError`].
     pub(super) fn finish(mut self) -> Result<Totals, StoreError> {
-        let totals = Totals {
-            pending: self.queue.len()?,
-            dead: self.dead.len()?,
-            oldest: oldest(&self.queue)?,
-            ..self.totals
-        };
+        self.totals.pending = self.queue.len()?;
+        self.totals.dead = self.dead.len()?;
+        if !self.is_oldest_known {
+            self.totals.oldest = self.oldest()?;
+        }
+        let totals = self.totals;
         self.counts.insert(NEXT, totals.next)?;
         self.counts.insert(QUEUE_BYTES, totals.pending_bytes)?;
         self.counts.insert(DEAD_BYTES, totals.dead_bytes)?;
         Ok(totals)
     }
-}
-
-fn oldest(queue: &Table<'_, u64, &'static [u8]>) -> Result<Option<i64>, StoreError> {
-    let first = queue.first()?;
-    Ok(first.and_then(|(_, value)| {
-        let since = value.value().first_chunk::<SINCE>()?;
-        Some(i64::from_le_bytes(*since))
-    }))
 }
 
 fn seconds(value: &[u8; 40]) -> i64 {

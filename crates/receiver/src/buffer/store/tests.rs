@@ -234,6 +234,7 @@ fn observed(store: &Store) -> Model {
     assert_eq!(totals.pending_bytes, bytes(&model.queue));
     assert_eq!(totals.dead, model.dead.len() as u64);
     assert_eq!(totals.dead_bytes, bytes(&model.dead));
+    assert_eq!(totals.oldest, entries.first().map(|entry| entry.since));
     model
 }
 
