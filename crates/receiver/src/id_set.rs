@@ -14,12 +14,19 @@ type Id = [u64; 2];
 const FREE: Id = [0; 2];
 const INSTEAD: Id = [1, 0];
 
-/// Places of the first table.
-const FIRST: usize = 64;
+/// Tables. Each grows alone: what it leaves behind is small, and the next one to grow can use it.
+const TABLES: usize = 1 << BITS;
+/// Bits of an id that say in which table it is.
+const BITS: u32 = 6;
+/// Places of a table for its first ids.
+const FIRST: usize = 16;
 
 /// A set of ids that are evenly distributed, such as parts of hashes.
 #[derive(Debug)]
-pub struct IdSet {
+pub struct IdSet([Table; TABLES]);
+
+#[derive(Debug, Default)]
+struct Table {
     /// Each id is at the place that [`Self::home`] says, or behind it without a gap; after the last place comes the
     /// first.
     places: Vec<Id>,
@@ -34,24 +41,59 @@ impl IdSet {
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.len
+        self.0.iter().map(|table| table.len).sum()
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len == 0
+        self.len() == 0
     }
 
     /// Whether it is there.
     #[must_use]
     pub fn contains(&self, id: [u8; 16]) -> bool {
-        self.find(id_of(id)).is_ok()
+        let id = id_of(id);
+        self.0[table_of(id)].find(id).is_ok()
     }
 
     /// Adds it, and returns whether it is new.
     pub fn insert(&mut self, id: [u8; 16]) -> bool {
         let id = id_of(id);
+        self.0[table_of(id)].insert(id)
+    }
+
+    /// Removes it, and returns whether it was there.
+    pub fn remove(&mut self, id: [u8; 16]) -> bool {
+        let id = id_of(id);
+        self.0[table_of(id)].remove(id)
+    }
+}
+
+impl Default for IdSet {
+    fn default() -> Self {
+        let key = RandomState::new().hash_one(FREE) | 1;
+        Self(array::from_fn(|_| Table {
+            key,
+            ..Table::default()
+        }))
+    }
+}
+
+impl FromIterator<[u8; 16]> for IdSet {
+    fn from_iter<T: IntoIterator<Item = [u8; 16]>>(ids: T) -> Self {
+        let mut set = Self::default();
+        for id in ids {
+            set.insert(id);
+        }
+        set
+    }
+}
+
+// === impl Table ===
+
+impl Table {
+    fn insert(&mut self, id: Id) -> bool {
         if self.find(id).is_ok() {
             return false;
         }
@@ -64,9 +106,8 @@ impl IdSet {
         true
     }
 
-    /// Removes it, and returns whether it was there.
-    pub fn remove(&mut self, id: [u8; 16]) -> bool {
-        let Ok(mut gap) = self.find(id_of(id)) else {
+    fn remove(&mut self, id: Id) -> bool {
+        let Ok(mut gap) = self.find(id) else {
             return false;
         };
         // Nothing may be behind a gap that belongs before it.
@@ -144,32 +185,17 @@ impl IdSet {
     }
 }
 
-impl Default for IdSet {
-    fn default() -> Self {
-        Self {
-            places: Vec::new(),
-            len: 0,
-            key: RandomState::new().hash_one(FREE) | 1,
-        }
-    }
-}
-
-impl FromIterator<[u8; 16]> for IdSet {
-    fn from_iter<T: IntoIterator<Item = [u8; 16]>>(ids: T) -> Self {
-        let mut set = Self::default();
-        for id in ids {
-            set.insert(id);
-        }
-        set
-    }
-}
-
 fn id_of(bytes: [u8; 16]) -> Id {
     let half = |at: usize| u64::from_le_bytes(array::from_fn(|byte| bytes[at + byte]));
     match [half(0), half(8)] {
         FREE => INSTEAD,
         id => id,
     }
+}
+
+/// Not by the half that [`Table::home`] uses.
+fn table_of([_, high]: Id) -> usize {
+    usize::try_from(high >> (u64::BITS - BITS)).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -183,6 +209,12 @@ mod tests {
     fn id(number: u64) -> [u8; 16] {
         let spread = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         (u128::from(spread) << u64::BITS | u128::from(spread)).to_le_bytes()
+    }
+
+    /// One of those in the first table.
+    fn first_table_id(number: u64) -> [u8; 16] {
+        let spread = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        u128::from(spread).to_le_bytes()
     }
 
     #[test]
@@ -201,14 +233,19 @@ mod tests {
         }
         assert_eq!(set.len(), MOST);
         assert!(order.iter().all(|id| set.contains(*id)));
-        let bytes = set.places.capacity() * size_of::<Id>();
+        let places: usize = set.0.iter().map(|table| table.places.capacity()).sum();
+        let bytes = places * size_of::<Id>();
         assert!(bytes <= 24 * MOST, "{bytes}");
     }
 
     proptest! {
-        /// Few ids, so that each comes and goes often, and one that stands for a free place.
+        /// Few ids, so that each comes and goes often, in one table or all, and one that stands for a free place.
         #[test]
-        fn it_does_what_a_hash_set_does(steps in vec((any::<bool>(), 0..200_u64), 0..2000)) {
+        fn it_does_what_a_hash_set_does(
+            is_one_table in any::<bool>(),
+            steps in vec((any::<bool>(), 0..200_u64), 0..2000),
+        ) {
+            let id = if is_one_table { first_table_id } else { id };
             let (mut set, mut model) = (IdSet::default(), HashSet::new());
             for (inserts, number) in steps {
                 let id = id(number);
