@@ -38,8 +38,8 @@ pub struct Sinks {
     extensions: Vec<Extension>,
     recent: Mutex<Recent>,
     /// The HTTP clients of everybody whose sink is on the internet and has a public certificate, or none: one for
-    /// each time limit.
-    internet: Mutex<BTreeMap<Duration, Shared>>,
+    /// each time limit, with and without TLS. Only with TLS it holds the public authorities.
+    internet: Mutex<BTreeMap<(Duration, bool), Shared>>,
 }
 
 // === impl Sinks ===
@@ -141,14 +141,15 @@ impl Sinks {
             return Ok(Sink::Http(HttpSink::new(settings)?));
         }
         let mut internet = lock(&self.internet);
-        let shared = match internet.get(&plan.timeout) {
+        let kind = (plan.timeout, target.is_tls());
+        let shared = match internet.get(&kind) {
             Some(shared) => shared.clone(),
             None if internet.len() >= MOST_SHARED => {
                 return Ok(Sink::Http(HttpSink::new(settings)?));
             }
             None => {
                 let shared = Shared::new(&settings)?;
-                internet.insert(plan.timeout, shared.clone());
+                internet.insert(kind, shared.clone());
                 shared
             }
         };

@@ -108,8 +108,8 @@ impl HttpSink {
         Ok(Self(Arc::new(Inner { settings, client })))
     }
 
-    /// The same with a client that others use, too: for sinks with the same guard and without authorities of
-    /// their own, whose credentials do not change.
+    /// The same with a client that others use, too: for sinks with the same guard, all with TLS or all without, and
+    /// without authorities of their own, whose credentials do not change.
     #[must_use]
     pub fn with(settings: Settings, client: Shared) -> Self {
         let credentials = settings.credentials.current().unwrap_or_default();
@@ -157,7 +157,8 @@ impl HttpSink {
                 retry_after: retry_after::read(answer.status(), answer.headers(), Timestamp::now()),
             });
         }
-        if answer.content_length().is_some_and(|n| n <= ANSWER_BYTES) {
+        let rest = answer.content_length();
+        if rest.is_some_and(|bytes| (1..=ANSWER_BYTES).contains(&bytes)) {
             // The head was the acknowledgement; the rest is read in the background.
             tokio::spawn(answer.bytes());
         }
@@ -190,29 +191,26 @@ impl HttpSink {
 // === impl Shared ===
 
 impl Shared {
-    /// A client that trusts the public authorities, with the guard of these settings.
+    /// A client with the guard of these settings. It trusts the public authorities if their target has TLS, else
+    /// nobody.
     ///
     /// # Errors
     /// When no TLS provider is installed in the process.
     pub fn new(settings: &Settings) -> Result<Self, BuildError> {
-        Ok(Self(build(Trust::PublicRoots, settings)?))
+        Ok(Self(client(settings, None)?))
     }
 }
 
 fn client(settings: &Settings, credentials: Option<&Credentials>) -> Result<Client, BuildError> {
     let roots = credentials.and_then(Credentials::roots);
-    let trust = match (settings.target.0.scheme(), roots) {
-        ("https", None) => Trust::PublicRoots,
-        ("https", Some(roots)) => {
+    let trust = match (settings.target.is_tls(), roots) {
+        (true, None) => Trust::PublicRoots,
+        (true, Some(roots)) => {
             let roots = roots.iter().map(|root| Certificate::from_der(root));
             Trust::Only(roots.collect::<Result<_, _>>()?)
         }
-        _ => Trust::Nobody,
+        (false, _) => Trust::Nobody,
     };
-    build(trust, settings)
-}
-
-fn build(trust: Trust, settings: &Settings) -> Result<Client, BuildError> {
     let client = client_builder(trust)
         .connect_timeout(settings.timeout / CONNECT_SHARE)
         .timeout(settings.timeout)
@@ -265,6 +263,12 @@ impl Settings {
 // === impl Target ===
 
 impl Target {
+    /// Whether it has a certificate.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        self.0.scheme() == "https"
+    }
+
     /// The address that stands in the URL instead of a name. `Url` knows every spelling of one.
     fn address(&self) -> Option<IpAddr> {
         match self.0.host()? {
