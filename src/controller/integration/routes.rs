@@ -3,7 +3,7 @@
 use contract::receiver::routes::{Connection, secret_name};
 use jiff::Timestamp;
 
-use super::model::Observed;
+use super::{model::Observed, observe};
 use crate::{
     api::v1alpha1::ZoomIntegration,
     controller::{
@@ -18,10 +18,30 @@ use crate::{
 };
 
 /// Whether the integration's receiver tells accounts apart.
+///
+/// One that reads routes does so until the last of them is erased: without routes the events of tenants that still wait
+/// would go to the integration's own sink.
 pub fn are_on(context: &Context, integration: &ZoomIntegration) -> bool {
     let key = Key::from(integration);
     let index = context.reader.index();
+    let may_have_routes = || {
+        let known = context.memory.routes.all(&key);
+        known.is_none_or(|routes| !routes.is_empty())
+    };
     routing::is_on(integration, index.have_sinks(&key))
+        || integration.spec.is_general()
+            && observe::workloads(index, integration).reads_routes(integration)
+            && may_have_routes()
+}
+
+/// Whether there is a receiver that may need routes: one that is removed delivers what it has stored first.
+fn have_receiver(context: &Context, integration: &ZoomIntegration) -> bool {
+    let drains = || {
+        let workloads = observe::workloads(context.reader.index(), integration);
+        let live = workloads.live(integration);
+        live.iter().any(|live| live.buffered)
+    };
+    integration.spec.webhook.is_some() || drains()
 }
 
 /// Removes the routes of connections that are gone, or whose namespace is no longer allowed. Returns when to look
@@ -34,12 +54,13 @@ pub async fn sweep(
     integration: &ZoomIntegration,
 ) -> Result<Option<Timestamp>, Error> {
     let key = Key::from(integration);
-    let has_receiver = integration.spec.webhook.is_some();
+    let has_receiver = have_receiver(context, integration);
     // Without a receiver nobody needs a route; what this process wrote is removed.
     let known = context.memory.routes.all(&key).unwrap_or_default();
     if !integration.spec.is_general() || !has_receiver && known.is_empty() {
         return Ok(None);
     }
+    let were_on = are_on(context, integration);
     let routes = &context.memory.routes;
     let fate = |of: &Connection| {
         let presence = if has_receiver {
@@ -57,7 +78,9 @@ pub async fn sweep(
     let missed = missed.map(|since| schedule::later(since, GRACE));
     // The status is to say so no longer.
     let ends = routes.contested(&key, Timestamp::now());
-    let times = [rests, missed].into_iter().flatten();
+    // The last route was erased: the receiver needs to read none any more.
+    let ended = (were_on && !are_on(context, integration)).then(Timestamp::now);
+    let times = [rests, missed, ended].into_iter().flatten();
     Ok(times.chain(ends.into_values()).min())
 }
 

@@ -212,4 +212,20 @@ impl Receiver {
         });
         deployment.into_iter().chain(stateful_set).collect()
     }
+
+    /// Whether Pods of the integration read routes of connections.
+    #[must_use]
+    pub fn reads_routes(&self, integration: &ZoomIntegration) -> bool {
+        let set = self.stateful_set.as_ref();
+        let set = set.filter(|live| owned(integration, *live));
+        let set = set.and_then(|live| live.spec.as_ref());
+        let deployment = self.deployment.as_ref();
+        let deployment = deployment.filter(|live| owned(integration, *live));
+        let deployment = deployment.and_then(|live| live.spec.as_ref());
+        let templates = [
+            set.map(|spec| &spec.template),
+            deployment.map(|spec| &spec.template),
+        ];
+        templates.into_iter().flatten().any(resources::reads_routes)
+    }
 }

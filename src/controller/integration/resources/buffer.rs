@@ -66,8 +66,18 @@ pub(super) fn ephemeral_storage(buffer: &Buffer) -> Option<Quantity> {
 /// Whether Pods of this template store events.
 #[must_use]
 pub fn is_buffered(template: &PodTemplateSpec) -> bool {
+    has_flag(template, "--buffer-dir=")
+}
+
+/// Whether Pods of this template read routes of connections.
+#[must_use]
+pub fn reads_routes(template: &PodTemplateSpec) -> bool {
+    has_flag(template, "--routes-dir=")
+}
+
+fn has_flag(template: &PodTemplateSpec, flag: &str) -> bool {
     let containers = template.spec.iter().flat_map(|spec| &spec.containers);
     containers
         .flat_map(|container| container.args.iter().flatten())
-        .any(|arg| arg.starts_with("--buffer-dir="))
+        .any(|arg| arg.starts_with(flag))
 }

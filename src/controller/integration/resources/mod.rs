@@ -37,7 +37,7 @@ use crate::api::{annotation, v1alpha1::ZoomIntegration};
 use data_encoding::HEXLOWER;
 
 pub use self::{
-    buffer::is_buffered,
+    buffer::{is_buffered, reads_routes},
     drift::{Drift, drift},
     http_route::{HTTPRoute, ParentStatus},
     names::{

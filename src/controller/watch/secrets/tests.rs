@@ -6,6 +6,7 @@ mod refused;
 use axum::http::Method;
 use contract::receiver::routes::{Connection, Route, secret_name};
 use futures::{FutureExt as _, stream};
+use k8s_openapi::api::apps::v1::StatefulSet;
 use kube::core::DeserializeGuard;
 use serde_json::{Value, json};
 
@@ -235,6 +236,82 @@ async fn a_restored_secret_gets_its_routes_again_and_own_writes_cost_nothing() {
     assert_eq!(bench.sweep().await, [connection]);
     assert_eq!(bench.watch(relisted(Vec::new())).await, []);
     assert_eq!(bench.sweep().await, []);
+}
+
+/// The integration's receiver, whose Pods have a buffer and read routes.
+fn receiver() -> StatefulSet {
+    let args = ["--buffer-dir=/buffer", "--routes-dir=/etc/zoom-operator/routes"];
+    serde_json::from_value(json!({
+        "metadata": {
+            "name": "app-receiver", "namespace": "platform",
+            "ownerReferences": [{
+                "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomIntegration", "name": "app", "uid": "u1",
+            }],
+        },
+        "spec": {
+            "serviceName": "app-receiver", "selector": {},
+            "template": {"spec": {"containers": [{"name": "receiver", "args": args}]}},
+        },
+    }))
+    .unwrap()
+}
+
+#[tokio::test]
+async fn routes_stay_until_a_removed_receiver_has_delivered_what_it_stored() {
+    let mut bench = Bench::new().await;
+    bench.sweep().await;
+    bench.bring().await;
+    let index = bench.rehearsal.context.reader.index();
+    index.apply(receiver());
+    bench.integration.spec.webhook = None;
+    bench.sweep().await;
+    assert_eq!(bench.keys(), ["clinic-b.zoom.json"]);
+
+    bench
+        .rehearsal
+        .context
+        .reader
+        .index()
+        .delete(&receiver());
+    bench.sweep().await;
+    assert_eq!(bench.keys(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_receiver_reads_routes_until_the_last_one_is_erased() {
+    let mut bench = Bench::new().await;
+    bench.sweep().await;
+    bench.bring().await;
+    let index = bench.rehearsal.context.reader.index();
+    index.apply(receiver());
+    bench.integration.spec.allowed_namespaces = None;
+    bench.integration.metadata.resource_version = Some("2".into());
+    index.apply(DeserializeGuard(Ok(bench.integration.clone())));
+    bench.sweep().await;
+    let context = &bench.rehearsal.context;
+    assert_eq!(bench.keys(), ["clinic-b.zoom.json"], "its events wait");
+    assert!(routes::are_on(context, &bench.integration));
+
+    // Since an hour ago.
+    let since = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(1);
+    let connection = json!({
+        "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomConnection",
+        "metadata": {"name": "zoom", "namespace": "clinic-b", "uid": "c", "resourceVersion": "2"},
+        "spec": {"integrationRef": {"name": "app", "namespace": "platform"}},
+        "status": {"conditions": [{
+            "type": "NamespaceAllowed", "status": "False", "reason": "NamespaceNotAllowed", "message": "",
+            "lastTransitionTime": since,
+        }]},
+    });
+    let connection: Guarded<ZoomConnection> =
+        DeserializeGuard(Ok(serde_json::from_value(connection).unwrap()));
+    context.reader.index().apply(connection);
+    let again = routes::sweep(context, &bench.integration).await.unwrap();
+    assert!(again.is_some(), "the receiver is changed then");
+    assert_eq!(bench.keys(), [""; 0]);
+    assert!(!routes::are_on(context, &bench.integration));
+    let again = routes::sweep(context, &bench.integration).await.unwrap();
+    assert_eq!(again, None, "once");
 }
 
 /// Receivers read all Secrets, wherever a route belongs.
