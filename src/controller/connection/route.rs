@@ -18,6 +18,7 @@ use crate::{
         Context, connections,
         error::Error,
         grants::secret::StoredGrant,
+        key::Key,
         routing::{self, Decision, Evidence, Input, Told, Wanted, Written},
         schedule,
     },
@@ -118,6 +119,10 @@ pub async fn bring(
         routes.settled(&name);
     }
     situation.routed = routed(decision, written, told.facts());
+    if let Some(ends) = routes.contested(&home, now).get(&name.shard()) {
+        contested(&mut situation.routed, &home);
+        situation.look_at(*ends);
+    }
     if matches!(told, Told::Unknown) {
         let before = connection.status.as_ref();
         situation.routed.events = before.and_then(|before| before.events.clone());
@@ -142,6 +147,24 @@ fn evidence<'a>(connection: &ZoomConnection, situation: &'a Situation) -> Eviden
     }
 }
 
+/// Receivers may not have a route that somebody else changes after each write, whatever was written last.
+fn contested(routed: &mut Routed, integration: &Key) {
+    let Some(statement) = &mut routed.statement else {
+        return;
+    };
+    if statement.status == Status::False {
+        return;
+    }
+    *statement = Statement::new(
+        Type::EventsRouted,
+        Status::False,
+        Reason::RouteNotWritten,
+        format!(
+            "Something else changes or deletes the Secret with the route again and again, so receivers may not have it. The platform engineer finds the Secret in the condition ReceiverAvailable of {integration}, and has to exempt it from the policy or tool that changes it."
+        ),
+    );
+}
+
 fn routed(decision: Decision, written: Written, facts: Option<&ConnectionFacts>) -> Routed {
     let statement = match written {
         Written::Done => decision.statement,
@@ -162,4 +185,38 @@ fn routed(decision: Decision, written: Written, facts: Option<&ConnectionFacts>)
         sink_failure: facts.sink_cause.clone().filter(|_| facts.sink_failures > 0),
     });
     Routed { statement, events }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_route_that_does_not_stay_is_not_called_routed() {
+        let integration = Key::integration("platform", "app");
+        let stated = |status| Routed {
+            statement: Some(Statement::new(
+                Type::EventsRouted,
+                status,
+                Reason::Routed,
+                "as before".into(),
+            )),
+            ..Routed::default()
+        };
+        for before in [Status::True, Status::Unknown] {
+            let mut routed = stated(before);
+            contested(&mut routed, &integration);
+            let statement = routed.statement.unwrap();
+            assert_eq!(statement.status, Status::False);
+            assert_eq!(statement.reason, Reason::RouteNotWritten);
+            assert!(statement.message.contains("ZoomIntegration platform/app"));
+        }
+        // What is wrong anyway says more; without a route there is nothing to say.
+        let mut routed = stated(Status::False);
+        contested(&mut routed, &integration);
+        assert_eq!(routed.statement.unwrap().message, "as before");
+        let mut routed = Routed::default();
+        contested(&mut routed, &integration);
+        assert!(routed.statement.is_none());
+    }
 }
