@@ -189,13 +189,45 @@ fn found<T>(result: kube::Result<T>, namespace: &str) -> Result<Option<T>, Unava
     }
 }
 
-/// Logs only the reason of the API server's answer: its text can quote what was sent.
+/// What the text of a refusal says, without anything that was sent.
+fn cause(message: &str) -> &'static str {
+    if message.contains("exceeded quota") {
+        "a ResourceQuota of the namespace has no room for the Secret"
+    } else if ["admission webhook", "ValidatingAdmissionPolicy", "denied the request"]
+        .iter()
+        .any(|policy| message.contains(policy))
+    {
+        "an admission policy refuses the Secret"
+    } else {
+        "see code and reason"
+    }
+}
+
+/// Logs what kind of refusal the API server's answer is, not its text, which can quote what was sent.
 fn unavailable(error: &kube::Error) -> Unavailable {
     if let kube::Error::Api(status) = error {
         let (code, reason) = (status.code, &status.reason);
-        warn!(code, reason, "the API server refused");
+        let cause = cause(&status.message);
+        warn!(code, reason, cause, "the API server refused");
     } else {
         warn!("the API server cannot be reached or understood");
     }
     Unavailable
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_says_who_refuses_and_quotes_nothing() {
+        let quota = "secrets \"zoom-consent-a\" is forbidden: exceeded quota: secrets, requested: count/secrets=1, used: count/secrets=9, limited: count/secrets=9";
+        assert!(cause(quota).contains("ResourceQuota"));
+        let webhook = "admission webhook \"validate.kyverno.svc\" denied the request: data.code is not allowed";
+        let policy = "secrets \"a\" is forbidden: ValidatingAdmissionPolicy 'labels' with binding 'all' denied request: no label";
+        for denied in [webhook, policy] {
+            assert!(cause(denied).contains("admission policy"), "{denied}");
+        }
+        assert_eq!(cause("etcdserver: request timed out"), "see code and reason");
+    }
 }

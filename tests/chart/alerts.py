@@ -14,6 +14,9 @@ def own(name, labels="", pod="a"):
 def received(outcome):
     return f'zoom_receiver_requests_total{{{RECEIVER},pod="r",outcome="{outcome}"}}'
 
+def consent(outcome):
+    return f'zoom_operator_consents_total{{{CONNECT},pod="c",outcome="{outcome}"}}'
+
 VERIFIED = f'zoom_receiver_verified_requests_total{{{RECEIVER},pod="r",secret="current"}}'
 DROPPED = f'zoom_receiver_buffer_dropped_dead_letters_total{{{RECEIVER},pod="r"}}'
 UP = f'up{{{CONNECT},pod="c"}}'
@@ -41,6 +44,7 @@ HEALTHY = {own("leader"): "1+0", own("leader", pod="b"): "0+0", UP: "1+0"} | {
     received("delivered"): "0+10", received("sink_failed"): "0+1", received("unknown_signature"): "0+1", VERIFIED: "0+10",
     received("signature_changed"): "0+0", received("account_full"): "0+0", received("buffer_failed"): "0+0", received("deadline"): "0+0",
     DROPPED: "0+0",
+    consent("handed_over"): "0+1", consent("unavailable"): "0+1",
 }
 
 
@@ -131,6 +135,7 @@ SITUATIONS = [
               ZoomEventsNotTaken=({"namespace": "team", "zoom_operator_io_integration": "acme"}, "6", "acme", "team")),
     Situation("somebody sends slowly", {received("deadline"): "0+10"}),
     Situation("connect is down", {UP: "0+0"}, ZoomConnectUnavailable=({},)),
+    Situation("a quota refuses consents", {consent("handed_over"): "0+0", consent("unavailable"): "0+10"}, since=1, ZoomConsentsFail=({}, "60")),
     Situation("connect is gone", {UP: "_"}, ZoomConnectUnavailable=({},)),
 ]
 

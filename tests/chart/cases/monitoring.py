@@ -9,7 +9,7 @@ METRICS = {f"zoom_operator_{m}" for m in (
     "integrations", "integrations_stalled", "token_soonest_expiry_timestamp_seconds", "tokens_expired", "work_overdue",
     "connections", "connections_stalled", "receivers_unavailable", "endpoints_unvalidated", "token_requests_total", "reconciliations_total", "receivers",
     "endpoint_oldest_validation_timestamp_seconds", "buffers_full", "buffers_failed", "damaged_stores", "buffered_events", "buffered_oldest_age_seconds", "dead_letters",
-    "connections_unrouted", "unclaimed_accounts", "namespace_unwatched_kinds", "objects_served_twice", "resource_not_ready",
+    "connections_unrouted", "unclaimed_accounts", "consents_total", "namespace_unwatched_kinds", "objects_served_twice", "resource_not_ready",
     "reconciliation_duration_seconds", "leader")} | {f"zoom_receiver_{m}" for m in (
     "requests_total", "verified_requests_total", "sink_deliveries_total", "buffer_dropped_dead_letters_total")}
 
@@ -47,7 +47,7 @@ def _():
             used |= metrics_of(target["expr"])
     equal((len(ids), len(places)), (len(dashboard["panels"]),) * 2)
     assert used <= METRICS, used - METRICS
-    equal({m for m in METRICS - used if "operator" in m}, {"zoom_operator_endpoint_oldest_validation_timestamp_seconds"})
+    equal({m for m in METRICS - used if "operator" in m}, {"zoom_operator_endpoint_oldest_validation_timestamp_seconds", "zoom_operator_consents_total"})
 
 @case("alerts: those of receivers only where they are scraped")
 def _():
@@ -69,7 +69,7 @@ def _():
     used = set()
     for alert in rule["spec"]["groups"][0]["rules"]:
         used |= metrics_of(alert["expr"])
-        job = f"{C}-admin" if alert["alert"].startswith("ZoomConnectU") else N
+        job = f"{C}-admin" if alert["alert"] in ("ZoomConnectUnavailable", "ZoomConsentsFail") else N
         of_receivers = f'job="ops/{N}-receivers"' in alert["expr"] and "zoom_receiver_" in alert["expr"]
         assert of_receivers or f'namespace="ops",job="{job}"' in alert["expr"], alert["expr"]
         base, anchor = alert["annotations"]["runbook_url"].split("#")
