@@ -6,7 +6,11 @@ use std::collections::{BTreeSet, HashSet};
 
 use anyhow::Context as _;
 use k8s_openapi::api::core::v1::Namespace;
-use kube::{Api, Client, ResourceExt, api::ListParams, core::NamespaceResourceScope};
+use kube::{
+    Api, Client, ResourceExt,
+    api::ListParams,
+    core::{DeserializeGuard, NamespaceResourceScope},
+};
 
 use super::terminal::{block_on, print};
 use crate::{
@@ -98,16 +102,21 @@ async fn selected(client: &Client, args: &Args) -> anyhow::Result<Option<HashSet
     ))
 }
 
-/// Whether the operator of this class serves the object. Few objects have finalizers, so each is read again.
+/// Whether the operator of this class serves the object. Few objects have finalizers, so each is read again. One that
+/// this version cannot read counts: it waits for some operator.
 async fn is_of_class(client: &Client, object: &Waiting, scope: &Scope) -> anyhow::Result<bool> {
     let class = scope.class();
-    let integrations: Api<ZoomIntegration> = Api::namespaced(client.clone(), &object.namespace);
+    let integrations: Api<DeserializeGuard<ZoomIntegration>> =
+        Api::namespaced(client.clone(), &object.namespace);
     if object.kind == "zint" {
         let found = integrations.get_opt(&object.name).await?;
+        let found = found.and_then(|found| found.0.ok());
         return Ok(found.is_none_or(|found| found.spec.operator_class.as_deref() == class));
     }
-    let connections: Api<ZoomConnection> = Api::namespaced(client.clone(), &object.namespace);
-    let Some(connection) = connections.get_opt(&object.name).await? else {
+    let connections: Api<DeserializeGuard<ZoomConnection>> =
+        Api::namespaced(client.clone(), &object.namespace);
+    let connection = connections.get_opt(&object.name).await?;
+    let Some(connection) = connection.and_then(|found| found.0.ok()) else {
         return Ok(true);
     };
     let (namespace, name) = connection.integration();
@@ -116,8 +125,9 @@ async fn is_of_class(client: &Client, object: &Waiting, scope: &Scope) -> anyhow
         .namespaces()
         .is_none_or(|watched| watched.iter().any(|name| name == namespace));
     let integration = if is_watched {
-        let integrations: Api<ZoomIntegration> = Api::namespaced(client.clone(), namespace);
-        readable(integrations.get_opt(name).await)?
+        let integrations: Api<DeserializeGuard<ZoomIntegration>> =
+            Api::namespaced(client.clone(), namespace);
+        readable(integrations.get_opt(name).await)?.and_then(|found| found.0.ok())
     } else {
         None
     };

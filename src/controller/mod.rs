@@ -53,7 +53,7 @@ mod receiver_defaults;
 mod reconcile;
 mod refusal;
 #[cfg(test)]
-mod rehearsal;
+pub(crate) mod rehearsal;
 mod removals;
 mod report;
 mod restart;

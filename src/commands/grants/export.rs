@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context as _, bail};
 use k8s_openapi::api::core::v1::Namespace;
-use kube::{Api, ResourceExt as _, api::ListParams};
+use kube::{Api, ResourceExt as _};
 
 use super::{
     args::Export,
@@ -147,9 +147,8 @@ fn earlier(args: &Export, key: &Key) -> anyhow::Result<Vec<Entry>> {
 }
 
 async fn connections(session: &Session, args: &Export) -> anyhow::Result<Vec<ZoomConnection>> {
-    let api: Api<ZoomConnection> = Api::namespaced(session.client.clone(), &session.namespace);
     if args.all {
-        return Ok(api.list(&ListParams::default()).await?.items);
+        return session.list_whole().await;
     }
     let mut found = Vec::new();
     for name in &args.names {

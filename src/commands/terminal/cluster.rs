@@ -64,3 +64,24 @@ impl Cluster {
         Ok(Config::from_custom_kubeconfig(kubeconfig, &options).await?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_cluster_is_reached_through_a_proxy_of_the_kubeconfig() -> anyhow::Result<()> {
+        for scheme in ["http", "socks5"] {
+            let kubeconfig = Kubeconfig::from_yaml(&format!(
+                "apiVersion: v1\nkind: Config\ncurrent-context: c\n\
+                 contexts: [{{name: c, context: {{cluster: c, user: u}}}}]\nusers: [{{name: u, user: {{}}}}]\n\
+                 clusters: [{{name: c, cluster: {{server: 'http://10.0.0.1', proxy-url: '{scheme}://127.0.0.1:1080'}}}}]\n"
+            ))?;
+            let options = KubeConfigOptions::default();
+            let config = Config::from_custom_kubeconfig(kubeconfig, &options).await?;
+            assert!(config.proxy_url.is_some());
+            Client::try_from(config).with_context(|| scheme.to_owned())?;
+        }
+        Ok(())
+    }
+}

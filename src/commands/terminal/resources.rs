@@ -4,10 +4,10 @@ use std::fmt::Debug;
 
 use anyhow::anyhow;
 use k8s_openapi::{NamespaceResourceScope, api::core::v1::Event};
-use kube::{Api, Resource, ResourceExt, api::ListParams};
+use kube::{Api, Resource, ResourceExt, api::ListParams, core::DeserializeGuard};
 use serde::de::DeserializeOwned;
 
-use super::{cluster::Session, nearest::nearest};
+use super::{cluster::Session, nearest::nearest, note};
 use crate::api::v1alpha1::{ZoomConnection, ZoomIntegration};
 
 /// If a namespace has only this many objects, all of them are named.
@@ -44,20 +44,55 @@ impl Session {
         }
     }
 
-    /// The objects of a kind in the namespace, or in all, by namespace and name.
+    /// The objects of a kind in the namespace, or in all, by namespace and name. Those that this version cannot read
+    /// are left out, and named on standard error.
     ///
     /// # Errors
     /// When access is forbidden.
     pub async fn list<K: Ours>(&self, everywhere: bool) -> anyhow::Result<Vec<K>> {
-        let api = if everywhere {
+        let (items, unreadable) = self.all::<K>(everywhere).await?;
+        for sentence in unreadable {
+            note(&sentence);
+        }
+        Ok(items)
+    }
+
+    /// All objects of a kind in the namespace, by name.
+    ///
+    /// # Errors
+    /// When access is forbidden, or this version cannot read one of them.
+    pub async fn list_whole<K: Ours>(&self) -> anyhow::Result<Vec<K>> {
+        let (items, unreadable) = self.all::<K>(false).await?;
+        match unreadable.into_iter().next() {
+            Some(sentence) => Err(anyhow!(sentence)),
+            None => Ok(items),
+        }
+    }
+
+    /// The objects that can be read, and a sentence about each other one.
+    async fn all<K: Ours>(&self, everywhere: bool) -> anyhow::Result<(Vec<K>, Vec<String>)> {
+        let api: Api<DeserializeGuard<K>> = if everywhere {
             Api::all(self.client.clone())
         } else {
-            self.api::<K>()
+            Api::namespaced(self.client.clone(), &self.namespace)
         };
         let found = api.list(&ListParams::default()).await;
-        let mut items = found.map_err(|error| explained::<K>(error))?.items;
-        items.sort_by_key(|item| (item.namespace(), item.name_any()));
-        Ok(items)
+        let mut found = found.map_err(|error| explained::<K>(error))?.items;
+        found.sort_by_key(|item| (item.namespace(), item.name_any()));
+        let (mut items, mut unreadable) = (Vec::new(), Vec::new());
+        for object in found {
+            match object.0 {
+                Ok(item) => items.push(item),
+                Err(invalid) => unreadable.push(format!(
+                    "{} {}/{} cannot be read by this version of kubectl zoom ({}): use the one of the operator's version",
+                    K::kind(&()),
+                    invalid.metadata.namespace.unwrap_or_default(),
+                    invalid.metadata.name.unwrap_or_default(),
+                    invalid.error,
+                )),
+            }
+        }
+        Ok((items, unreadable))
     }
 
     /// The connections of an integration of the namespace: in all namespaces, or in this one for somebody who
@@ -145,7 +180,48 @@ fn explained<K: Ours>(error: kube::Error) -> anyhow::Error {
 
 #[cfg(test)]
 mod tests {
+    use kube::Client;
+    use serde_json::json;
+
     use super::*;
+    use crate::controller::rehearsal::Rehearsal;
+
+    /// An older plugin, or an object of a newer version after a rollback.
+    #[tokio::test]
+    async fn one_object_that_cannot_be_read_hides_no_other() {
+        let object = |name: &str, kind: &str| {
+            json!({
+                "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomIntegration",
+                "metadata": {"name": name, "namespace": "clinics"},
+                "spec": {
+                    "app": {"kind": kind}, "credentials": {"secretRef": {"name": "zoom"}},
+                    "scopes": {"required": []},
+                },
+            })
+        };
+        let list = json!({
+            "apiVersion": "zoom-operator.io/v1alpha1", "kind": "ZoomIntegrationList", "metadata": {},
+            "items": [object("b", "ServerToServer"), object("a", "OfTomorrow")],
+        });
+        let path = "/apis/zoom-operator.io/v1alpha1/namespaces/clinics/zoomintegrations";
+        let rehearsal = Rehearsal::new(|_, _, _| None, [(path, list)]).await;
+        let client: Client = rehearsal.client.clone();
+        let session = Session {
+            client,
+            namespace: "clinics".into(),
+        };
+        let (items, unreadable) = session.all::<ZoomIntegration>(false).await.unwrap();
+        assert_eq!(items.len(), 1);
+        assert_eq!(items[0].name_any(), "b");
+        assert!(
+            unreadable[0].starts_with("ZoomIntegration clinics/a cannot be read"),
+            "{unreadable:?}"
+        );
+        assert_eq!(session.list::<ZoomIntegration>(false).await.unwrap().len(), 1);
+        // Where all are needed, it is an error.
+        let refused = session.list_whole::<ZoomIntegration>().await.unwrap_err();
+        assert!(refused.to_string().contains("clinics/a"), "{refused}");
+    }
 
     #[test]
     fn what_may_have_been_meant_is_named() {
