@@ -40,6 +40,9 @@ use crate::{
 use grant::Grant;
 use zoom::App;
 
+/// Why something may still live at Zoom although the grant itself was revoked.
+const LEFT: &str = "The person authorized the app once more, and Zoom could not be asked to revoke that.";
+
 /// How long a deletion waits for Zoom at most.
 const PATIENCE: Duration = Duration::from_mins(2);
 
@@ -103,10 +106,15 @@ pub async fn conclude(
             Step::Release(why) => {
                 let revokes = connection.deletion_policy() == ConnectionDeletionPolicy::Revoke;
                 let app = ending.app.as_ref().filter(|_| revokes);
-                if let Err(error) = consents::end(context, connection, app).await {
-                    // Those that are left are removed once the connection is gone.
-                    tracing::warn!(%error, "consents of a connection that ends are left");
-                }
+                let left = match consents::end(context, connection, app).await {
+                    Ok(left) => left,
+                    Err(error) => {
+                        // Those that are left are removed once the connection is gone.
+                        tracing::warn!(%error, "consents of a connection that ends are left");
+                        true
+                    }
+                };
+                let why = why.or_else(|| (revokes && left).then(|| LEFT.to_owned()));
                 return release(&context.writer, connection, why, ending.until).await;
             }
             Step::Refresh(app) => {
@@ -187,16 +195,19 @@ async fn observe(
         }
         _ => None,
     };
+    let config = &context.config;
+    let (_, found) = observe::referred(reader, config, connection, &namespace).await?;
+    let stays = found
+        .as_ref()
+        .is_some_and(|(integration, _)| integration.metadata.deletion_timestamp.is_none());
+    let app = found.and_then(|(integration, secret)| {
+        Credentials::read(&integration.spec, secret.as_ref()).app
+    });
     Ok(Ending {
         grant,
         missing: missing.filter(|_| revokes),
-        app: {
-            let config = &context.config;
-            let (_, found) = observe::referred(reader, config, connection, &namespace).await?;
-            found.and_then(|(integration, secret)| {
-                Credentials::read(&integration.spec, secret.as_ref()).app
-            })
-        },
+        awaits_app: stays && app.is_none(),
+        app,
         namespace_uid,
         failure: failure.filter(|failure| {
             failure.time.0 >= begun && failure::is_believed(failure, Timestamp::now())

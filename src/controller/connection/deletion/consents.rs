@@ -20,13 +20,13 @@ use crate::{
     },
 };
 use grant::{Grant, Standing};
-use zoom::App;
+use zoom::{App, Class};
 
 /// So often some consents are read: a link starts a few each minute, and they stay for minutes.
 const ROUNDS: usize = 16;
 
 /// Revokes the grants of all these consents, once each, and removes them. Nobody waits for them: their persons are told
-/// that the connection no longer exists.
+/// that the connection no longer exists. Returns whether a grant may be left at Zoom.
 ///
 /// # Errors
 /// When a request to the API server fails.
@@ -34,17 +34,17 @@ pub(super) async fn end(
     context: &Context,
     connection: &ZoomConnection,
     app: Option<&App>,
-) -> Result<(), Error> {
-    let mut done = BTreeSet::new();
+) -> Result<bool, Error> {
+    let (mut done, mut is_left) = (BTreeSet::new(), false);
     for _ in 0..ROUNDS {
         let consents = observe::consents(Sources::of(context), connection, &done).await?;
         if consents.is_empty() {
             break;
         }
         done.extend(consents.iter().map(|consent| consent.secret_name.clone()));
-        end_each(context, connection, app, &consents).await?;
+        is_left |= end_each(context, connection, app, &consents).await?;
     }
-    Ok(())
+    Ok(is_left)
 }
 
 async fn end_each(
@@ -52,7 +52,8 @@ async fn end_each(
     connection: &ZoomConnection,
     app: Option<&App>,
     consents: &[Consent],
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
+    let mut is_left = false;
     for consent in consents.iter().filter(|consent| is_of(consent, connection)) {
         let grant = app.and_then(|app| Some((app, to_revoke(consent, app, Timestamp::now())?)));
         if let Some((app, grant)) = grant
@@ -61,8 +62,14 @@ async fn end_each(
             context.writer.lead()?;
             match context.zoom.client.revoke(app, &access.token).await {
                 Ok(()) => tracing::info!("revoked the grant of a consent"),
-                Err(error) => tracing::warn!(%error, "the grant of a consent was not revoked"),
+                Err(error) => {
+                    tracing::warn!(%error, "the grant of a consent was not revoked");
+                    // Others say that Zoom does not know the token any more.
+                    is_left |= error.fault.class() == Class::Time;
+                }
             }
+        } else {
+            is_left |= may_live(consent);
         }
         let secret = Exactly {
             name: consent.secret_name.clone(),
@@ -72,7 +79,7 @@ async fn end_each(
         let secrets: Api<Secret> = context.writer.within(&context.config.lease_namespace)?;
         published::remove(&secrets, &secret).await?;
     }
-    Ok(())
+    Ok(is_left)
 }
 
 /// Whether it is a consent of this very connection.
@@ -82,6 +89,12 @@ fn is_of(consent: &Consent, connection: &ZoomConnection) -> bool {
         let meant = handoff.connection_uid.as_ref();
         meant.is_none() || meant == connection.uid().as_ref()
     })
+}
+
+/// Whether Zoom gave a grant for it that may still live.
+fn may_live(consent: &Consent) -> bool {
+    let grant = consent.grant.as_ref();
+    consent.is_redeemed() && grant.is_some_and(|grant| grant.loss.is_none())
 }
 
 /// Its grant, if Zoom gave one that can be revoked with the access token at hand.
@@ -170,6 +183,7 @@ mod tests {
         let found = consent(Some("c"));
         assert!(is(&found, "id", 200));
         assert!(!is(&found, "id", 3700), "the access token expired");
+        assert!(may_live(&found), "which is told then");
         assert!(!is(&found, "other", 200), "of another app");
         let mut lost = found.clone();
         let client = client_of(&app("id"));
@@ -177,5 +191,6 @@ mod tests {
             .grant
             .map(|grant| grant.refused(Lost::GrantLost, &client, at(150)));
         assert!(!is(&lost, "id", 200));
+        assert!(!may_live(&lost));
     }
 }

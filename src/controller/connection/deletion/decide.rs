@@ -17,7 +17,7 @@ use crate::{
         },
     },
 };
-use grant::{Grant, SpendOutcome, Standing};
+use grant::{Grant, Lost, SpendOutcome, Standing};
 use zoom::App;
 
 /// The observed state of a deletion.
@@ -29,6 +29,8 @@ pub(super) struct Ending {
     pub(super) missing: Option<String>,
     /// The app's credentials.
     pub(super) app: Option<App>,
+    /// Whether they may come: the integration is there, and its Secret has none.
+    pub(super) awaits_app: bool,
     /// UID of the namespace.
     pub(super) namespace_uid: String,
     /// The failed attempts since the deletion began.
@@ -73,11 +75,31 @@ pub(super) fn blind(until: Timestamp, now: Timestamp) -> Step {
     ))
 }
 
-/// Why a grant that the status names cannot be revoked: its Secret is gone, or about to go.
+/// Why a grant that the status names cannot be revoked: its Secret is gone, about to go or unreadable, or nobody knows what
+/// Zoom gave for it last.
 pub(super) fn missing(connection: &ZoomConnection, found: &GrantSecret) -> Option<String> {
     let known = connection.status.as_ref()?.grant.as_ref()?;
-    let is_gone = matches!(found, GrantSecret::Absent | GrantSecret::Leaving);
-    (is_gone && known.lost.is_none()).then(|| gone(connection))
+    match found {
+        GrantSecret::Absent | GrantSecret::Leaving => {
+            known.lost.is_none().then(|| gone(connection))
+        }
+        GrantSecret::Broken => {
+            let name = secret::name(&connection.name_any());
+            Some(format!("Secret {name}, which held it, cannot be read any more."))
+        }
+        GrantSecret::Ours(kept) => {
+            let loss = kept.grant.loss.as_ref();
+            loss.and_then(|loss| unknown(loss.reason))
+        }
+        GrantSecret::Foreign => None,
+    }
+}
+
+/// Why a lost grant may still live at Zoom.
+fn unknown(lost: Lost) -> Option<String> {
+    (lost == Lost::ReplyLost).then(|| {
+        "The reply to its last refresh was lost, so nobody knows the token that Zoom gave.".into()
+    })
 }
 
 fn gone(connection: &ZoomConnection) -> String {
@@ -108,6 +130,9 @@ pub(super) fn plan(ending: &Ending, now: Timestamp) -> Step {
         return Step::Wait(turn.min(ending.until));
     }
     let Some(app) = &ending.app else {
+        if ending.awaits_app && now < ending.until {
+            return Step::Wait(ending.until);
+        }
         return Step::Release(Some("The app's credentials are no longer there, or the integration does not allow this namespace any more.".into()));
     };
     match grant.standing(&client_of(app)) {
@@ -163,9 +188,11 @@ pub(super) fn settle(
             ending.grant = None;
             ending.missing = Some(gone(connection));
         }
-        Answer::Refreshed(SpendOutcome::Lost(_)) | Answer::Revoked(Ok(())) => {
+        Answer::Refreshed(SpendOutcome::Lost(lost)) => {
             ending.grant = None;
+            ending.missing = unknown(lost);
         }
+        Answer::Revoked(Ok(())) => ending.grant = None,
         Answer::Refreshed(SpendOutcome::Refused(refusal)) => {
             ending.failure = refused(&ending, &refusal.error);
         }

@@ -48,6 +48,7 @@ fn ending(expires: i64) -> Ending {
             client_id: "id".into(),
             client_secret: "secret".to_owned().into(),
         }),
+        awaits_app: false,
         namespace_uid: "n".into(),
         failure: None,
         turn: None,
@@ -71,6 +72,30 @@ fn a_token_that_works_is_revoked_and_another_is_got_otherwise() {
         ..ending(0)
     };
     assert!(matches!(plan(&nothing, at(1)), Step::Release(None)));
+}
+
+#[test]
+fn credentials_that_may_come_are_waited_for() {
+    let without = |awaits_app| Ending {
+        app: None,
+        awaits_app,
+        ..ending(3600)
+    };
+    assert!(matches!(plan(&without(true), at(1)), Step::Wait(until) if until == at(120)));
+    assert!(matches!(plan(&without(true), at(120)), Step::Release(Some(_))));
+    assert!(matches!(plan(&without(false), at(1)), Step::Release(Some(_))), "the integration is gone");
+}
+
+#[test]
+fn a_grant_whose_successor_nobody_knows_is_said_not_to_be_revoked() {
+    for (lost, said) in [(Lost::ReplyLost, true), (Lost::GrantLost, false), (Lost::Deauthorized, false)] {
+        let answer = Answer::Refreshed(SpendOutcome::Lost(lost));
+        let found = settle(&connection(), ending(0), answer, at(1));
+        let Step::Release(why) = plan(&found, at(1)) else {
+            panic!("it ends");
+        };
+        assert_eq!(why.is_some(), said, "{lost:?}: {why:?}");
+    }
 }
 
 #[test]
@@ -181,6 +206,8 @@ fn a_grant_that_somebody_deleted_is_told_of() {
         assert!(why.contains("ada-zoom-grant"), "{why}");
     }
     assert_eq!(missing(&known, &GrantSecret::Foreign), None);
+    let broken = missing(&known, &GrantSecret::Broken);
+    assert!(broken.is_some_and(|why| why.contains("ada-zoom-grant")));
     assert_eq!(missing(&connection(), &GrantSecret::Absent), None);
     let lost = with(json!({"since": at(0), "lost": "Deauthorized"}));
     assert_eq!(missing(&lost, &GrantSecret::Absent), None);
