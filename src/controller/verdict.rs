@@ -120,7 +120,7 @@ pub fn suspended(before: Before<'_>) -> Verdict {
             Status::Unknown,
             Flow::Settled,
             Reason::Suspended,
-            "Suspended by spec.suspend: nothing is refreshed or changed.",
+            "Suspended by spec.suspend of the ZoomIntegration: nothing is refreshed or changed. To resume, remove that field.",
         ),
     }
 }

@@ -14,7 +14,7 @@
 //! | Which steps does an app need, in which order? | [`order`] |
 //! | What has to be pasted, chosen, copied? | [`entries`] |
 //! | Is it done, and if not, what was done wrong? | [`judge`] |
-//! | What is unwise? | [`warning`] |
+//! | Which settings are risky? | [`warning`] |
 //! | How is it worded? | [`words`] |
 
 pub mod counts;

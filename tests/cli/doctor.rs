@@ -265,6 +265,10 @@ async fn what_cannot_be_examined_is_no_finding() {
             "{said:?}"
         );
     }
+    let said = Program::new().args(&["doctor"]).run().await;
+    assert_eq!(said.code, Some(2), "{said:?}");
+    let remedy = "Name an integration (kubectl zoom doctor NAME), or give --kind or --spec";
+    assert!(said.stderr.contains(remedy), "{}", said.stderr);
     // Nobody listens there: that is one.
     let args = ["doctor", "--zoom-oauth-url", "http://127.0.0.1:1"];
     let mut program = Program::new().args(&args).args(&SERVER);

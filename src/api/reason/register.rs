@@ -65,9 +65,9 @@ register! {
     /// usable: the token is valid and all required scopes are granted; of a General app, at least one connection is connected
     Connected = "Connected" in [Integration Connection Consent] on [Ready(True)]
         for Nobody: "";
-    /// everything is in place, and nobody has installed the app yet
+    /// everything is in place, and nobody has authorized the app yet
     ReadyToInstall = "ReadyToInstall" in [Integration Connection] on [Ready(True False)]
-        for AuthorizingPerson: "open `status.installUrl`; `status.consent` of a connection says how the last attempt ended";
+        for AuthorizingPerson: "open `status.installUrl` and authorize the app; `status.consent` of a connection says how the last attempt ended";
     /// Zoom granted less than `scopes.required`; the token is published all the same
     MissingScopes = "MissingScopes" in [Integration Connection Consent] on [Ready(False) ScopesGranted(False)]
         for AppOwner: "add what `status.scopes.missing` lists to the app in Zoom; for a General app the person then authorizes again, because a grant keeps its scopes";

@@ -173,7 +173,7 @@ pub enum ReadyWhen {
     /// It can be used.
     #[default]
     Connected,
-    /// Only a person has to install the app.
+    /// Only a person has to authorize the app.
     Installable,
 }
 

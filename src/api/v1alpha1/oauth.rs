@@ -10,7 +10,7 @@ use super::SelfServiceTemplate;
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[x_kube(
     validation = Rule::new("!has(self.redirectUrl) || !has(self.allowList) || self.allowList.exists(a, self.redirectUrl == a || (!self.?strictMode.orValue(false) && self.redirectUrl.startsWith(a.endsWith('/') ? a : a + '/')))")
-        .message("oauth.allowList does not cover oauth.redirectUrl, Zoom would answer 4700: add the redirect URL itself, or its base URL without strictMode"),
+        .message("oauth.allowList does not cover oauth.redirectUrl, Zoom would answer 4700 or 4709: add the redirect URL itself, or its base URL without strictMode"),
     validation = Rule::new("self.?consent.?mode.orValue('Operator') != 'External' || has(self.redirectUrl)")
         .message("with oauth.consent.mode: External the callback is the tenant's own: set oauth.redirectUrl to it"),
     validation = Rule::new("self.?consent.?mode.orValue('Operator') != 'External' || !has(self.consent.selfService)")

@@ -70,7 +70,7 @@ pub struct ZoomIntegrationStatus {
     /// connected and no step is `Open`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_step: Option<String>,
-    /// What is unwise about the app's setup, whether or not it works.
+    /// Risky settings of the app, even if they work.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }
@@ -83,7 +83,7 @@ pub enum Phase {
     AwaitingCredentials,
     /// The first attempt is under way: nothing was usable yet.
     Connecting,
-    /// Only a person has to install the app.
+    /// Only a person has to authorize the app.
     #[serde(rename = "Ready to install")]
     ReadyToInstall,
     /// Usable: token valid, scopes granted, receiver available.

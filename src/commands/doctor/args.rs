@@ -11,8 +11,6 @@ use runtime::outgoing::egress::Egress;
 
 /// Arguments of `doctor`.
 #[derive(Clone, Debug, clap::Args)]
-#[command(group(clap::ArgGroup::new("subject").required(true).multiple(true)
-    .args(["target", "from_env", "from_file", "secret", "spec"])))]
 pub struct Args {
     /// A resource of the cluster: an integration, or `zconn/NAME`.
     #[arg(value_name = "NAME", conflicts_with_all = ["from_env", "from_file", "secret", "spec", "kind", "scopes"])]
@@ -32,8 +30,8 @@ pub struct Args {
     #[arg(long, group = "source", value_name = "NAME")]
     pub secret: Option<String>,
 
-    /// Kind of the app.
-    #[arg(long, value_enum, required_unless_present_any = ["target", "spec"])]
+    /// Kind of the app; needed without `NAME` and `--spec`.
+    #[arg(long, value_enum)]
     pub kind: Option<Kind>,
 
     /// Scopes that are needed, separated by commas.
@@ -76,6 +74,17 @@ pub enum Kind {
     WebhookOnly,
 }
 
+// === impl Args ===
+
+impl Args {
+    /// Whether they say what to examine.
+    #[must_use]
+    pub const fn is_complete(&self) -> bool {
+        let has_credentials = self.from_env || self.from_file.is_some() || self.secret.is_some();
+        self.target.is_some() || self.spec.is_some() || self.kind.is_some() && has_credentials
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -103,12 +112,13 @@ mod tests {
             "--spec integration.yaml --secret zoom -n clinics",
             "--spec integration.yaml",
         ] {
-            assert!(parse(line).is_ok(), "{line}: {:?}", parse(line));
+            let parsed = parse(line);
+            assert!(parsed.is_ok_and(|args| args.is_complete()), "{line}");
+        }
+        for line in ["", "--kind general", "--from-env"] {
+            assert!(parse(line).is_ok_and(|args| !args.is_complete()), "{line}");
         }
         for line in [
-            "",
-            "--kind general",
-            "--from-env",
             "--kind general --from-env --secret zoom",
             "acme --from-env",
             "acme --spec integration.yaml",

@@ -45,8 +45,12 @@ use zoom::{Client, Endpoints};
 /// Runs `doctor`. Returns whether all is well.
 ///
 /// # Errors
-/// When the subject of the examination cannot be read: then nothing is known.
+/// When the arguments do not say what to examine, or it cannot be read: then nothing is known.
 pub fn main(args: &Args) -> anyhow::Result<bool> {
+    anyhow::ensure!(
+        args.is_complete(),
+        "nothing to examine. Name an integration (kubectl zoom doctor NAME), or give --kind or --spec with credentials (--from-env, --from-file PATH or --secret NAME)."
+    );
     terminal::block_on(async {
         let report = match &args.target {
             Some(target) => resource::examine(&args.cluster.session().await?, target).await?,

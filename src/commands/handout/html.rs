@@ -118,12 +118,16 @@ fn entries(entries: &[&Entry], texts: &Texts, words: &Words) -> Markup {
                         td { ((words.act)(entry.act)) }
                         td { (entry.field) }
                         td {
-                            @if entry.act == Act::Open && entry.value.starts_with("https://") {
-                                a href=(entry.value) rel="noreferrer" { (entry.value) }
+                            @if let Some(target) = words::target(entry, words) {
+                                (target)
                             } @else {
-                                code { (entry.value) }
+                                @if entry.act == Act::Open && entry.value.starts_with("https://") {
+                                    a href=(entry.value) rel="noreferrer" { (entry.value) }
+                                } @else {
+                                    code { (entry.value) }
+                                }
+                                @if let Some(hint) = entry.hint { " " span.soft { (hint) } }
                             }
-                            @if let Some(hint) = entry.hint { " " span.soft { (hint) } }
                         }
                     }
                 }

@@ -7,7 +7,7 @@ use super::{
     texts::{Texts, texts},
 };
 use crate::setup::{
-    State, Step,
+    Entry, State, Step,
     words::{self, Words, words},
 };
 use contract::Language;
@@ -74,21 +74,24 @@ fn section(handout: &Handout, number: usize, step: &Step, texts: &Texts, words: 
         let [how, field, value] = texts.columns;
         let _ = write!(out, "\n| {how} | {field} | {value} |\n|---|---|---|\n");
         for entry in entries {
-            let hint = entry.hint.map(|hint| format!(" {}", escaped(hint)));
-            let _ = writeln!(
-                out,
-                "| {} | {} | {}{} |",
-                (words.act)(entry.act),
-                escaped(&entry.field),
-                code(&entry.value),
-                hint.unwrap_or_default()
-            );
+            let (act, field) = ((words.act)(entry.act), escaped(&entry.field));
+            let _ = writeln!(out, "| {act} | {field} | {} |", cell(entry, words));
         }
     }
     if let Some(text) = handout.about_links(step, texts) {
         let _ = write!(out, "\n{}\n", escaped(&text));
     }
     out
+}
+
+fn cell(entry: &Entry, words: &Words) -> String {
+    words::target(entry, words).map_or_else(
+        || {
+            let hint = entry.hint.map(|hint| format!(" {}", escaped(hint)));
+            format!("{}{}", code(&entry.value), hint.unwrap_or_default())
+        },
+        |target| escaped(&target),
+    )
 }
 
 /// Starts a heading with a capital letter.

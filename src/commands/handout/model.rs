@@ -30,7 +30,7 @@ pub struct Handout {
     pub integration: String,
     /// The steps, in the order of Zoom's portal.
     pub steps: Vec<Step>,
-    /// The risks.
+    /// The risks, without those that a step names.
     pub warnings: Vec<Warning>,
     /// When it was written.
     pub written: Timestamp,
@@ -51,10 +51,12 @@ impl Handout {
         now: Timestamp,
     ) -> Self {
         let steps = setup::steps(spec, facts, now);
+        let mut warnings = setup::warnings(spec, facts, &steps);
+        warnings.retain(|warning| !is_shown(warning, &steps));
         Self {
             app: spec.app.display_name.clone().unwrap_or_else(|| name.into()),
             integration: format!("{namespace}/{name}"),
-            warnings: setup::warnings(spec, facts, &steps),
+            warnings,
             steps,
             written: now,
             with_links: false,
@@ -113,6 +115,15 @@ impl Handout {
             }
         })
     }
+}
+
+/// Whether a step that is not done says the same.
+fn is_shown(warning: &Warning, steps: &[Step]) -> bool {
+    let Warning::Button(caution) = warning else {
+        return false;
+    };
+    let mut open = steps.iter().filter(|step| step.state != State::Done);
+    open.any(|step| step.cautions.contains(caution))
 }
 
 /// Whether it is the link of one person.

@@ -73,10 +73,12 @@ fn section(
     let mut entries = String::new();
     for entry in &step.entries {
         let act = (words.act)(entry.act);
-        let (field, value) = (plain(&entry.field), plain(&entry.value));
-        let hint = entry.hint.map(|hint| format!(" ({hint})"));
-        let hint = hint.unwrap_or_default();
-        let _ = writeln!(entries, "        {act}\t{field}\t{value}{hint}");
+        let value = words::target(entry, words).unwrap_or_else(|| {
+            let hint = entry.hint.map(|hint| format!(" ({hint})"));
+            format!("{}{}", entry.value, hint.unwrap_or_default())
+        });
+        let (field, value) = (plain(&entry.field), plain(&value));
+        let _ = writeln!(entries, "        {act}\t{field}\t{value}");
     }
     out.push_str(&align(&entries)?);
     Ok(out)

@@ -21,7 +21,8 @@ fn the_list_has_marks_and_the_exact_texts() {
         list(done(&spec), Language::English, false),
         list(done(&spec), Language::English, true),
     );
-    assert!(!some.contains("nectar-dxp-zoom/client-id"), "{some}");
     let secret = &spec.credentials.secret_ref.name;
-    assert!(all.contains(&format!("{secret}/client-id")), "{all}");
+    let place = format!("to Secret {secret}, key client-id");
+    assert!(!some.contains(&place), "{some}");
+    assert!(all.contains(&place), "{all}");
 }

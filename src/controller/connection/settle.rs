@@ -6,6 +6,7 @@ mod consent;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use kube::ResourceExt as _;
 
 use self::after::After;
 use super::model::{Asked, Attempted, Outcome, Purpose, Read, Refused, Situation, Step};
@@ -13,7 +14,10 @@ use crate::{
     api::{reason::Reason, v1alpha1::ZoomConnection},
     controller::{
         failure::{self},
-        grants::{TooEarly, secret::GrantSecret},
+        grants::{
+            TooEarly,
+            secret::{self, GrantSecret},
+        },
         token_secret::{Owner, TokenSecret},
     },
 };
@@ -148,7 +152,7 @@ impl After<'_> {
 
     fn not_stored(&mut self, purpose: Purpose, refused: &Refused) {
         self.situation.tried.mark(Attempted::Write);
-        let message = grant_refused(refused);
+        let message = grant_refused(self.connection, refused);
         if purpose == Purpose::Adopted {
             self.wait_with_consent(Reason::TokenSecretNotWritten, message, None);
         } else {
@@ -162,7 +166,8 @@ impl After<'_> {
             Step::Refresh(_) => Attempted::Refresh,
             _ => Attempted::Write,
         });
-        self.record(Reason::TokenSecretNotWritten, grant_refused(refused), None);
+        let message = grant_refused(self.connection, refused);
+        self.record(Reason::TokenSecretNotWritten, message, None);
     }
 
     fn identified(&mut self, answer: Result<Asked, zoom::Error>) {
@@ -184,7 +189,7 @@ impl After<'_> {
             Err(refused) => {
                 self.situation.tried.mark(Attempted::Write);
                 let name = Owner::connection(self.connection).secret_name;
-                let message = format!("The Secret {name} could not be written: {}", refused.0);
+                let message = format!("Secret {name} could not be written: {}", refused.0);
                 self.record(Reason::TokenSecretNotWritten, message, None);
             }
         }
@@ -192,10 +197,9 @@ impl After<'_> {
 }
 
 /// What people are told when the API server does not take the grant's Secret.
-pub fn grant_refused(Refused(why): &Refused) -> String {
-    format!(
-        "The Secret of this connection's grant (its name with -zoom-grant appended) could not be written: {why}"
-    )
+pub fn grant_refused(connection: &ZoomConnection, Refused(why): &Refused) -> String {
+    let name = secret::name(&connection.name_any());
+    format!("Secret {name} with this connection's grant could not be written: {why}")
 }
 
 #[cfg(test)]

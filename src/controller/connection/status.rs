@@ -31,7 +31,7 @@ use crate::{
         },
     },
     controller::{
-        grants::secret::StoredGrant,
+        grants::secret::{self, StoredGrant},
         links, schedule,
         token_secret::{Owner, TokenSecret},
         verdict::{self as shared, Before},
@@ -58,11 +58,14 @@ pub fn status(
     let access = observed.access;
     let install_url = install_url(connection, integration, access, &before, setting.pages);
     let consent = situation.consent.as_ref();
+    let namespace = connection.namespace().unwrap_or_default();
     let findings = Findings {
         before: Before {
             phase: before.phase,
             conditions: &before.conditions,
         },
+        namespace: &namespace,
+        grant_secret: secret::name(&connection.name_any()),
         integration_name: &connection.spec.integration_ref.name,
         not_allowed: not_allowed(connection, observed, setting, now),
         unseen: unseen(connection, access),

@@ -124,7 +124,7 @@ pub fn judge(found: Option<&Identity>, expected: Expected<'_>) -> Result<(), Mis
             Shared::Account => Mismatch {
                 reason: Reason::AccountAlreadyConnected,
                 message: format!(
-                    "This Zoom account allowed the app by {name} before, and an admin-managed app has one connection for each account: delete one of the two; if the earlier one stays, authorize it again."
+                    "This Zoom account authorized the app through {name} before, and an admin-managed app has one connection for each account: delete one of the two; if the earlier one stays, authorize it again."
                 ),
             },
         }),

@@ -14,14 +14,15 @@ use crate::{
 use grant::Lost;
 use zoom::scopes::remedy::Then;
 
-/// Where the present grant is, in messages.
-const GRANT_SECRET: &str = "(the connection's name with -zoom-grant appended)";
-
 /// The findings of a pass after it acted.
 #[derive(Clone, Debug)]
 pub struct Findings<'a> {
     /// The previous status.
     pub before: Before<'a>,
+    /// The namespace of the connection.
+    pub namespace: &'a str,
+    /// Name of the Secret with its grant.
+    pub grant_secret: String,
     /// Name of the integration.
     pub integration_name: &'a str,
     /// Why the integration of another namespace may not be used, as a sentence.
@@ -59,8 +60,10 @@ pub enum GrantFinding<'a> {
     Absent,
     /// It was deleted: there is a token that was requested with a grant.
     Deleted,
-    /// A Secret of somebody else, or one that cannot be read; with a sentence.
-    Conflict(&'a str),
+    /// A Secret of somebody else.
+    Foreign,
+    /// It was changed by hand and cannot be read.
+    Broken,
     /// A grant for another namespace or cluster.
     Copied,
     /// A grant that is lost, and how its refresh token is kept, if it is.
@@ -132,12 +135,13 @@ fn connected(findings: &Findings<'_>) -> String {
         return usable.into();
     }
     let when = if findings.import_barred {
-        "it does not replace a grant that a person gave by a consent, unless that is lost and its refresh token erased. If it is to replace the grant at once,"
+        "it does not replace a grant that a person gave by a consent, unless that is lost and its refresh token erased"
     } else {
-        "it is taken over once Zoom no longer accepts the present grant. If it is to replace the grant at once,"
+        "it is taken over once Zoom no longer accepts the present grant"
     };
     format!(
-        "{usable} The Secret of importSecretRef holds another refresh token: {when} delete the grant's Secret {GRANT_SECRET}."
+        "{usable} The Secret of importSecretRef holds another refresh token: {when}. To use it now: {}.",
+        deletion(findings)
     )
 }
 
@@ -152,7 +156,9 @@ fn wrong_kind(integration: &ZoomIntegration) -> Option<Verdict> {
     Some(Verdict::stalled(
         Phase::Degraded,
         Reason::NotAGeneralApp,
-        format!("The integration's app {why}: a ZoomConnection is for apps of kind General."),
+        format!(
+            "The integration's app {why}; only apps of kind General have ZoomConnections. Delete this one, or create another whose integrationRef names a General app."
+        ),
     ))
 }
 
@@ -176,11 +182,15 @@ fn credentials(findings: &Findings<'_>) -> Option<Verdict> {
 fn grant(findings: &Findings<'_>) -> Option<Verdict> {
     match findings.grant {
         GrantFinding::Held => None,
-        GrantFinding::Conflict(message) => Some(Verdict::stalled(
-            Phase::Degraded,
-            Reason::SecretConflict,
-            message,
-        )),
+        GrantFinding::Foreign => Some(conflict(&format!(
+            "Secret {} has the name of this connection's grant and was not made for it: delete or rename it.",
+            findings.grant_secret
+        ))),
+        GrantFinding::Broken => Some(conflict(&format!(
+            "Secret {} with this connection's grant was changed by hand and cannot be read: delete it. {}",
+            findings.grant_secret,
+            way_back(findings)
+        ))),
         GrantFinding::Copied => Some(Verdict::stalled(
             Phase::ReauthorizationRequired,
             Reason::GrantCopied,
@@ -218,7 +228,8 @@ fn grant(findings: &Findings<'_>) -> Option<Verdict> {
             Phase::ReauthorizationRequired,
             Reason::GrantDeleted,
             format!(
-                "The Secret of this connection's grant {GRANT_SECRET} was deleted, and the refresh token with it. {}",
+                "Secret {} with this connection's grant was deleted, and the refresh token with it. {}",
+                findings.grant_secret,
                 way_back(findings)
             ),
         )),
@@ -227,13 +238,26 @@ fn grant(findings: &Findings<'_>) -> Option<Verdict> {
 
 /// A grant by a consent may work again, so nothing is imported over it by itself. The way back may say so already.
 fn with_import(findings: &Findings<'_>, message: String) -> String {
-    if findings.import_waits && !message.contains(GRANT_SECRET) {
+    if findings.import_waits && !message.contains(&findings.grant_secret) {
         format!(
-            "{message} The refresh token in the Secret of importSecretRef is not taken over while this grant may work again: if it is to replace the grant, delete the grant's Secret {GRANT_SECRET}."
+            "{message} The refresh token in the Secret of importSecretRef is not taken over while this grant may work again. To use it now: {}.",
+            deletion(findings)
         )
     } else {
         message
     }
+}
+
+fn conflict(message: &str) -> Verdict {
+    Verdict::stalled(Phase::Degraded, Reason::SecretConflict, message)
+}
+
+/// The command with which a refresh token to import takes the place of the present grant.
+fn deletion(findings: &Findings<'_>) -> String {
+    format!(
+        "kubectl delete secret -n {} {}",
+        findings.namespace, findings.grant_secret
+    )
 }
 
 fn lost(findings: &Findings<'_>, reason: Lost, sealed: Option<Sealed>) -> String {
@@ -282,13 +306,15 @@ fn way_back(findings: &Findings<'_>) -> String {
         .integration
         .and_then(|integration| integration.spec.consent_mode());
     if consent == Some(ConsentMode::Operator) && findings.has_pages {
-        return "To connect again, the person authorizes by status.installUrl.".into();
+        return "To connect again, the person opens status.installUrl and authorizes the app."
+            .into();
     }
     let import =
         "put the refresh token of a new authorization into the Secret that importSecretRef names";
     if findings.import_barred {
         format!(
-            "To connect again, {import}, and then delete the Secret of the present grant {GRANT_SECRET}: its refresh token is gone with it."
+            "To connect again, {import}, then delete the present grant, and its refresh token with it: {}.",
+            deletion(findings)
         )
     } else {
         format!("To connect again, {import}.")
@@ -357,11 +383,7 @@ fn absent(findings: &Findings<'_>) -> Verdict {
 
 fn token(findings: &Findings<'_>, now: Timestamp) -> Option<Verdict> {
     if let TokenFinding::Conflict(message) = &findings.token {
-        return Some(Verdict::stalled(
-            Phase::Degraded,
-            Reason::SecretConflict,
-            message.clone(),
-        ));
+        return Some(conflict(message));
     }
     verdict::token(&findings.token, findings.then, findings.before, now)
 }

@@ -105,19 +105,16 @@ fn host(
     // A claim that is not allowed does not count.
     let allowed = |rival: &&Claim| rules.allow(rival, &host);
     let other_claimants: Vec<Claim> = other_claimants?.iter().filter(allowed).cloned().collect();
-    let by = match hosts::objection(&mine, &other_claimants)? {
-        Objection::Elsewhere => format!("Host {host} is claimed in another namespace"),
+    let message = match hosts::objection(&mine, &other_claimants)? {
+        Objection::Elsewhere => format!(
+            "Host {host} belongs to an integration in another namespace, which has had it longer: set webhook.endpoint.host to another host. This integration gets the host when the other one is deleted."
+        ),
         Objection::Here(other) => format!(
-            "Host {host} with path {} is claimed by ZoomIntegration {other}",
+            "Host {host} with path {} belongs to ZoomIntegration {other}, which has had it longer: set webhook.endpoint.path to another path, or webhook.endpoint.host to another host. This integration gets the path when the other one is deleted.",
             mine.path
         ),
     };
-    Some(Refusal::new(
-        Reason::HostClaimed,
-        format!(
-            "{by}, which was first: take another host, or within a namespace another endpoint.path. This one follows by itself when the first one goes."
-        ),
-    ))
+    Some(Refusal::new(Reason::HostClaimed, message))
 }
 
 fn volume_change(

@@ -204,7 +204,7 @@ fn token(
         )),
         TokenOutcome::NotWritten(sentence) => {
             let name = Owner::integration(integration).secret_name;
-            let message = format!("The Secret {name} could not be written: {sentence}");
+            let message = format!("Secret {name} could not be written: {sentence}");
             Some(failed(Reason::TokenSecretNotWritten, message, None))
         }
     };

@@ -81,7 +81,7 @@ pub fn changed(before: Option<&str>, now: Option<&str>) -> Option<Event> {
         type_: EventType::Warning,
         reason: Reason::AppChanged.into(),
         note: Some(format!(
-            "The credentials are those of another app: client id {now}, before {before}. If this was not intended, restore the former credentials."
+            "The credentials are those of another app: client id {now}, before {before}. If this was not intended, put the former values back into the Secret of spec.credentials.secretRef."
         )),
         action: "Reconcile".into(),
         secondary: None,

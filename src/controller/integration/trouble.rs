@@ -48,7 +48,7 @@ fn of_container(container: &ContainerStatus) -> Option<String> {
                 format!(" ({reason}, exit code {})", last.exit_code)
             });
             Some(format!(
-                "container {} ends again and again{}: see its log",
+                "container {} keeps crashing{}: see its log",
                 container.name,
                 end.unwrap_or_default()
             ))
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_container_that_ends_again_and_again_is_named_with_how_it_ended() {
+    fn a_container_that_keeps_crashing_is_named_with_how_it_ended() {
         let state = json!({"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 5m0s"}});
         let last = json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}});
         let sentence = sentence(container(state, last)).unwrap();

@@ -71,7 +71,7 @@ pub struct ConsentFinding<'a> {
     pub connected: i32,
     /// How many of them lost their grant.
     pub lost: i32,
-    /// Whether an event of the app arrived, which means that somebody has installed it.
+    /// Whether an event of the app arrived, which means that somebody has authorized it.
     pub event_seen: bool,
 }
 
@@ -283,7 +283,7 @@ fn usable(findings: &Findings<'_>) -> Verdict {
         return done(
             Phase::Connected,
             Reason::Connected,
-            "Signed events of the app arrive: somebody has installed it.",
+            "Signed events of the app arrive: somebody has authorized it.",
         );
     }
     if consent.lost > 0 {
@@ -295,13 +295,13 @@ fn usable(findings: &Findings<'_>) -> Verdict {
         consent.total,
     ) {
         (true, ..) | (false, true, _) => {
-            "Everything is prepared: a person has to open status.installUrl and install the app."
+            "Everything is prepared: a person has to open status.installUrl and authorize the app."
         }
         (false, false, 0) => {
-            "Everything is prepared: create a ZoomConnection for each person who is to install the app; its status.installUrl is that person's link."
+            "Everything is prepared: create a ZoomConnection for each person who is to authorize the app; its status.installUrl is that person's link."
         }
         (false, false, _) => {
-            "Everything is prepared: a person has to open status.installUrl of its ZoomConnection and install the app."
+            "Everything is prepared: a person has to open status.installUrl of their ZoomConnection and authorize the app."
         }
     };
     match findings.spec.ready_when.unwrap_or_default() {
@@ -320,7 +320,7 @@ fn usable(findings: &Findings<'_>) -> Verdict {
 fn reauthorization(findings: &Findings<'_>) -> Verdict {
     let ConsentFinding { lost, total, .. } = findings.consent;
     let message = format!(
-        "No ZoomConnection works, and {lost} of {total} lost their grant: the status of each says why, and with its status.installUrl the person authorizes again."
+        "No ZoomConnection works, and {lost} of {total} lost their grant: the status of each says why. Its person opens its status.installUrl and authorizes the app again."
     );
     let phase = Phase::ReauthorizationRequired;
     match findings.spec.ready_when.unwrap_or_default() {

@@ -105,7 +105,7 @@ pub fn decide(input: Input<'_>) -> Decision {
             statement: say(
                 Status::False,
                 Reason::BufferRequired,
-                "Events are sorted by account once they are stored: the integration needs webhook.buffer.".into(),
+                "Events are sorted by account once they are stored: set spec.webhook.buffer of the ZoomIntegration.".into(),
             ),
         };
     }
@@ -146,7 +146,7 @@ pub fn decide(input: Input<'_>) -> Decision {
         (None, Some(problem)) => say(
             Status::False,
             Reason::RouteUnusable,
-            format!("The receiver cannot use the route and keeps the one before: {problem}."),
+            format!("The receiver cannot use the route and keeps the one before: {problem}. Correct spec.sink."),
         ),
         (None, None) if !input.is_running => say(
             Status::False,
@@ -177,10 +177,10 @@ fn routed(accounts: &Accounts) -> String {
     let own = accounts.own.join(", ");
     let mut message = format!("The events of account {own} go to this connection's sink.");
     if !accounts.contested.is_empty() {
-        message.push_str(" Another connection claims the account too, and does not get its events: who runs the app corrects accounts, or deletes one of the two connections.");
+        message.push_str(" Another connection claims the account too, and does not get its events: the platform engineer corrects spec.accounts of the ZoomIntegration, or deletes one of the two connections.");
     }
     if !accounts.lost.is_empty() {
-        message.push_str(" Another account that accounts names is another connection's by proof.");
+        message.push_str(" A consent proved that another account belongs to another connection: the platform engineer removes that account from spec.accounts of the ZoomIntegration.");
     }
     message
 }
@@ -190,16 +190,16 @@ fn unknown(input: Input<'_>, integration: &ZoomIntegration) -> (Reason, &'static
     if !input.accounts.lost.is_empty() {
         return (
             Reason::AccountClaimed,
-            "Another connection of the app has this account by an earlier proof and gets its events: who runs the app corrects accounts, or deletes one of the two connections.",
+            "Another connection of the app has this account by an earlier proof and gets its events: the platform engineer corrects spec.accounts of the ZoomIntegration, or deletes one of the two connections.",
         );
     }
     let is_admin = integration.spec.app.management == Some(Management::Admin);
     let message = if is_admin && input.is_authorized {
-        "No consent proves which account this connection has: add user:read:user:admin to scopes.required and on the app's Scopes page, and let the account's administrator authorize again by status.installUrl; or who runs the app names the account in accounts."
+        "No consent proves which account this connection has: add user:read:user:admin to scopes.required and on the app's Scopes page, then the account's administrator opens status.installUrl and authorizes the app. Or the platform engineer adds the account to spec.accounts of the ZoomIntegration (accountId, namespace, connection)."
     } else if is_admin {
-        "Nobody has authorized the app yet, so no account is known: its administrator opens status.installUrl; or who runs the app names the account in accounts."
+        "Nobody has authorized the app yet, so no account is known: the account's administrator opens status.installUrl and authorizes the app. Or the platform engineer adds the account to spec.accounts of the ZoomIntegration (accountId, namespace, connection)."
     } else {
-        "A consent of one user proves no account: who runs the app names the account and this connection in accounts of the ZoomIntegration."
+        "The consent of one user proves no account: the platform engineer adds the account to spec.accounts of the ZoomIntegration (accountId, namespace, connection)."
     };
     (Reason::AccountUnknown, message)
 }

@@ -30,7 +30,7 @@ const SHARE: usize = 256 * 1024;
 
 const OVER_SHARE: &str = "the routes of this namespace take too much room beside the receiver, 256 KiB of the Secret that this one belongs to: use a shorter ca.crt for the sinks, or fewer connections.";
 
-const FULL: &str = "the Secret for it is full (1 MiB): who runs the app finds out whose routes are large, often by the ca.crt of their sinks.";
+const FULL: &str = "the Secret for it is full (1 MiB): the platform engineer finds out whose routes are large, often by the ca.crt of their sinks.";
 
 /// What became of a route.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,7 +143,7 @@ async fn put(
             Ok(Ok(patched.map_err(Error::from_write)?))
         }
         Some(_) => Ok(Err(format!(
-            "Secret {name} in the integration's namespace was not made for routes: who runs the app deletes or renames it."
+            "Secret {name} in the integration's namespace was not made for routes: the platform engineer deletes or renames it."
         ))),
     }
 }

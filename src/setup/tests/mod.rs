@@ -4,5 +4,5 @@ pub(crate) mod fixtures;
 mod golden;
 mod known;
 mod omitted;
-mod unwise;
+mod risky;
 mod wrong;

@@ -315,7 +315,7 @@ fn the_next_step_is_said_briefly() {
     let [english, _] = brief(&external, &done(&external));
     assert_eq!(
         english.as_deref(),
-        Some("Open the installation link and allow the app")
+        Some("Open the installation link and authorize the app")
     );
     assert_eq!(brief(&spec, &done(&spec)), [None, None]);
 }

@@ -22,9 +22,10 @@ pub(super) static WORDS: Words = Words {
         Act::Paste => "paste",
         Act::Choose => "choose",
         Act::Tick => "tick",
-        Act::Copy => "copy into Secret/key",
+        Act::Copy => "copy",
         Act::Open => "open",
     },
+    target: |kind, name, key| format!("to {kind} {name}, key {key}"),
     evidence,
     mistake,
     caution,
@@ -59,7 +60,7 @@ fn title(id: StepId, kind: AppKind) -> &'static str {
         (StepId::BackEnd, _) => "enter client id and client secret in the tenant's own back end",
         (StepId::Activate, _) => "activate the app",
         (StepId::Approval, _) => "ask the Zoom administrator of the account to approve the app",
-        (StepId::Install, _) => "open the installation link and allow the app",
+        (StepId::Install, _) => "open the installation link and authorize the app",
         (StepId::DomainValidation, _) => "have Zoom validate the domains of the app",
         (StepId::Submit, _) => "submit the app for review",
     }
@@ -134,15 +135,15 @@ fn mistake(mistake: &Mistake) -> String {
             }
         ),
         Mistake::AccountOrActivation => {
-            "Zoom refuses the account: activate the app, and compare the Account ID.".into()
+            "Zoom refuses the account: activate the app, and compare the Account ID in Zoom with the account id in the credentials Secret.".into()
         }
         Mistake::AppDisabled => "The app is switched off in Zoom: activate it again.".into(),
         Mistake::DisabledByAdmin => "The Zoom administrator of the account does not allow the app.".into(),
         Mistake::OwnerGone => {
-            "The Zoom user who owned the app no longer exists: another user must take it over.".into()
+            "The Zoom user who owned the app no longer exists: in Zoom, move the app to another user.".into()
         }
         Mistake::RedirectMismatch(url) => format!(
-            "Zoom answers 4700 or 4709: a different redirect URL was pasted. It must be exactly {url}, also in the allow list."
+            "Zoom answers 4700 or 4709: another redirect URL was pasted, or the allow list does not cover it. The redirect URL must be exactly {url}, and the allow list as in this step."
         ),
         Mistake::OtherCallback { declared, callback } => format!(
             "spec.oauth.redirectUrl says {declared}, but the operator's callback is {callback}: correct or remove it."

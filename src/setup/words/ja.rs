@@ -22,9 +22,10 @@ pub(super) static WORDS: Words = Words {
         Act::Paste => "貼り付け",
         Act::Choose => "選択",
         Act::Tick => "チェック",
-        Act::Copy => "Secret/キーにコピー",
+        Act::Copy => "コピー",
         Act::Open => "開く",
     },
+    target: |kind, name, key| format!("保存先：{kind} {name} のキー {key}"),
     evidence,
     mistake,
     caution,
@@ -124,17 +125,17 @@ fn mistake(mistake: &Mistake) -> String {
             }
         ),
         Mistake::AccountOrActivation => {
-            "アカウントが Zoom に拒否されました。アプリを有効化し、Account ID をご確認ください。".into()
+            "アカウントが Zoom に拒否されました。アプリを有効化し、Zoom の Account ID と認証情報の Secret にある値を比べてください。".into()
         }
         Mistake::AppDisabled => {
             "アプリが Zoom で無効になっています。もう一度有効にしてください。".into()
         }
         Mistake::DisabledByAdmin => "Zoom アカウントの管理者がアプリを許可していません。".into(),
         Mistake::OwnerGone => {
-            "所有者だった Zoom ユーザーが存在しません。別のユーザーに引き継いでください。".into()
+            "所有者だった Zoom ユーザーが存在しません。Zoom でアプリを別のユーザーに移してください。".into()
         }
         Mistake::RedirectMismatch(url) => format!(
-            "Zoom がエラー 4700 または 4709 を返しました。別のリダイレクト URL が貼り付けられています。許可リストも含め、{url} と一字一句同じにしてください。"
+            "Zoom がエラー 4700 または 4709 を返しました。別のリダイレクト URL が貼り付けられているか、許可リストに含まれていません。リダイレクト URL は {url} と一字一句同じにし、許可リストにはこの手順の値を入力してください。"
         ),
         Mistake::OtherCallback { declared, callback } => format!(
             "spec.oauth.redirectUrl は {declared} ですが、実際のコールバックは {callback} です。修正するか削除してください。"

@@ -7,7 +7,7 @@ mod ja;
 mod model;
 
 pub use self::model::Words;
-use super::step::{Evidence, State, Step, StepId};
+use super::step::{Act, Entry, Evidence, State, Step, StepId};
 use crate::api::v1alpha1::AppKind;
 use contract::Language;
 
@@ -56,6 +56,14 @@ pub fn whereabouts(step: &Step, words: &Words) -> &'static str {
     place(step.id, step.kind)
         .or_else(|| (words.elsewhere)(step.id))
         .unwrap_or_default()
+}
+
+/// Where a value that is copied goes; `None` for other entries.
+#[must_use]
+pub fn target(entry: &Entry, words: &Words) -> Option<String> {
+    let (name, key) = entry.value.split_once('/')?;
+    let kind = entry.hint.unwrap_or("Secret");
+    (entry.act == Act::Copy).then(|| (words.target)(kind, name, key))
 }
 
 /// What to do next, as short as possible; `None` if nothing is left that can be proved.

@@ -19,6 +19,8 @@ pub struct Words {
     pub state: fn(State) -> &'static str,
     /// What to do with a value.
     pub act: fn(Act) -> &'static str,
+    /// Where a value that is copied goes: kind and name of the object, and its key.
+    pub target: fn(&str, &str, &str) -> String,
     /// What proves a step.
     pub evidence: fn(&Evidence) -> String,
     /// A mistake, with the remedy.

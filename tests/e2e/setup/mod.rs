@@ -196,7 +196,7 @@ async fn connection(bed: Bed) -> anyhow::Result<()> {
     let object = turned(&bed, "Credentials", "Done").await?;
     ensure!(step(&object, "Redirect")["state"] == "Unknown");
     ensure!(said(&object, "Install").contains("There is no ZoomConnection yet: create one"));
-    ensure!(next(&object) == "Open the installation link and allow the app");
+    ensure!(next(&object) == "Open the installation link and authorize the app");
 
     let person = app.people(&sim).await?.remove(0);
     let minted = app.mint(&sim, &person).await?;

@@ -7,7 +7,7 @@
 //! | What was granted of what was declared? | [`compare`](mod@compare) |
 //! | Which scopes do the declared events need? | [`events`] |
 //! | Which scopes does Zoom miss in an answer? | [`message`] |
-//! | What is unwise about the declared scopes? | [`warning`] |
+//! | Which declared scopes are wrong or too broad? | [`warning`] |
 //! | Which box has to be ticked? | [`remedy`] |
 //!
 //! Zoom publishes no table from classic to granular names. The one here is only ever used to warn and

@@ -7,7 +7,7 @@ use super::{compare::Comparison, name::Style};
 pub enum Then {
     /// The next token has them: a Server-to-Server app. Zoom may take some minutes.
     Wait,
-    /// A person has to authorize again by `status.installUrl`. The link itself is not said: messages become
+    /// A person opens `status.installUrl` and authorizes again. The link itself is not said: messages become
     /// Events and logs, and whoever has the link can use it.
     Follow,
     /// A person has to authorize again, by a link that is not known here.
@@ -71,7 +71,7 @@ pub fn message(comparison: &Comparison, then: Then) -> Option<String> {
         }
         sentences.push(match then {
             Then::Wait => "The next token has them; Zoom may take some minutes.".into(),
-            Then::Follow => "Then the person authorizes again by status.installUrl.".into(),
+            Then::Follow => "Then the person opens status.installUrl and authorizes the app.".into(),
             Then::AuthorizeAgain => "Then the person has to authorize the app again.".into(),
         });
     }
@@ -121,7 +121,7 @@ mod tests {
         );
         assert_eq!(
             message(&found, Then::Follow).unwrap(),
-            "Zoom did not grant all required scopes. On the app's Scopes page, choose Add Scopes and tick user:read:user. Then the person authorizes again by status.installUrl."
+            "Zoom did not grant all required scopes. On the app's Scopes page, choose Add Scopes and tick user:read:user. Then the person opens status.installUrl and authorizes the app."
         );
         let older = compare("user:read", &list(&["meeting:read", "user:read"]), &[]);
         let text = message(&older, Then::Wait).unwrap();

@@ -1,4 +1,4 @@
-//! What is unwise about scopes, and what to do about it.
+//! Scopes that are declared wrongly or too broadly, and what to do about it.
 
 use super::{
     compare::Comparison,
@@ -6,7 +6,7 @@ use super::{
     name::{Audience, Level, Style, is_app_owned},
 };
 
-/// Something unwise.
+/// Something to correct.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Warning {
     /// A declared classic scope stands for many granular ones.
@@ -41,7 +41,7 @@ pub enum Warning {
     },
     /// Zoom gives it by itself and refuses it in the form.
     AppOwned(String),
-    /// The name has no form of Zoom's.
+    /// It is not a scope name of Zoom's.
     UnknownForm {
         /// The name.
         scope: String,
@@ -52,7 +52,7 @@ pub enum Warning {
     EventNeeds(events::Need),
 }
 
-/// What is unwise about the declared scopes and events of an app.
+/// What to correct in the declared scopes and events of an app.
 #[must_use]
 pub fn warnings<'a>(
     declared: &[String],
@@ -171,9 +171,9 @@ impl Warning {
             Self::UnknownForm {
                 scope,
                 meant: Some(meant),
-            } => format!("{scope} has no form of a Zoom scope: did you mean {meant}?"),
+            } => format!("{scope} is not a Zoom scope name: did you mean {meant}?"),
             Self::UnknownForm { scope, meant: None } => format!(
-                "{scope} has no form of a Zoom scope: copy the name from the app's Scopes page."
+                "{scope} is not a Zoom scope name: copy the name from the app's Scopes page."
             ),
             Self::EventNeeds(need) => match need.source {
                 events::Source::Documented => format!(

@@ -198,7 +198,8 @@ pub(super) fn settle(
         }
         Answer::Revoked(Err(error)) => ending.failure = refused(&ending, &error),
         Answer::NotStored(refused) => {
-            let message = format!("{}.", grant_refused(&refused).trim_end_matches('.'));
+            let message = grant_refused(connection, &refused);
+            let message = format!("{}.", message.trim_end_matches('.'));
             ending.failure = failed(&ending, Reason::TokenSecretNotWritten, message, None);
         }
         // Nobody failed: there is a place in line.

@@ -50,12 +50,8 @@ pub(super) fn grant_finding<'a>(
             GrantFinding::Deleted
         }
         GrantSecret::Absent | GrantSecret::Leaving => GrantFinding::Absent,
-        GrantSecret::Foreign => GrantFinding::Conflict(
-            "A Secret with the name of this connection's grant (its name with -zoom-grant appended) exists and was not made for it: delete or rename it.",
-        ),
-        GrantSecret::Broken => GrantFinding::Conflict(
-            "The Secret of this connection's grant (its name with -zoom-grant appended) was changed by hand and cannot be read: delete it, and authorize again by status.installUrl.",
-        ),
+        GrantSecret::Foreign => GrantFinding::Foreign,
+        GrantSecret::Broken => GrantFinding::Broken,
         GrantSecret::Ours(kept) => {
             if let Some(loss) = &kept.grant.loss {
                 let lost = GrantFinding::Lost(loss.reason, sealed(kept, setting));
@@ -98,7 +94,7 @@ pub(super) fn not_allowed(
     let own = connection.namespace().unwrap_or_default();
     let reference = &connection.spec.integration_ref;
     let mut message = format!(
-        "There is no ZoomIntegration {} in namespace {} that allows namespace {own}: ask who runs it to set allowedNamespaces, or correct integrationRef in a new ZoomConnection.",
+        "There is no ZoomIntegration {} in namespace {} that allows namespace {own}: ask the platform engineer to set its spec.allowedNamespaces, or correct integrationRef in a new ZoomConnection.",
         reference.name,
         reference.namespace(&own),
     );
@@ -125,7 +121,7 @@ pub(super) fn unseen(connection: &ZoomConnection, access: AppAccess) -> Option<S
             "The operator does not watch namespace {home} of ZoomIntegration {name}: add it to the chart's watchNamespaces. Until then no token is refreshed; the grant is kept, and works again by itself."
         ),
         Unseen::Labels => format!(
-            "ZoomIntegration {name} of namespace {home} allowed this namespace by its labels, and an operator with watchNamespaces does not watch labels. The connection works as before, and no further namespace is allowed: whoever runs the integration sets allowedNamespaces.from: All, or the operator is installed without watchNamespaces."
+            "ZoomIntegration {name} of namespace {home} allowed this namespace by its labels, and an operator with watchNamespaces does not watch labels. The connection works as before, and no further namespace is allowed: set spec.allowedNamespaces.from of that ZoomIntegration to All, or install the operator without watchNamespaces."
         ),
     })
 }

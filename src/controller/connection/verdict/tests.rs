@@ -48,6 +48,8 @@ fn findings<'a>(
             phase: None,
             conditions: &[],
         },
+        namespace: "clinics",
+        grant_secret: "ada-zoom-grant".into(),
         integration_name: "app",
         not_allowed: None,
         unseen: None,
@@ -142,6 +144,19 @@ fn a_deleted_grant_is_not_one_that_never_was() {
 }
 
 #[test]
+fn a_grants_secret_that_is_in_the_way_is_named() {
+    let (integration, scopes) = (integration(json!({})), granted());
+    for grant in [GrantFinding::Foreign, GrantFinding::Broken] {
+        let findings = findings(&integration, &scopes, grant);
+        assert_eq!(seen(&findings).2, "SecretConflict");
+        let message = verdict(&findings, at(100)).message;
+        assert!(message.starts_with("Secret ada-zoom-grant "), "{message}");
+        let is_broken = matches!(grant, GrantFinding::Broken);
+        assert_eq!(message.contains("status.installUrl"), is_broken);
+    }
+}
+
+#[test]
 fn an_external_consent_gives_no_link() {
     let integration = integration(json!({
         "oauth": {"redirectUrl": "https://a.example/cb", "consent": {"mode": "External"}},
@@ -214,7 +229,9 @@ fn an_import_that_a_consent_keeps_out_names_the_secret_to_delete() {
     for grant in [lost, GrantFinding::OtherClient("other")] {
         for waits in [true, false] {
             let message = said(grant, waits, true);
+            let command = "kubectl delete secret -n clinics ada-zoom-grant.";
             assert_eq!(message.matches("-zoom-grant").count(), 1, "{message}");
+            assert!(message.contains(command), "{message}");
         }
         let message = said(grant, false, false);
         assert!(!message.contains("-zoom-grant"), "{message}");
@@ -227,7 +244,9 @@ fn an_import_that_a_consent_keeps_out_names_the_secret_to_delete() {
     );
     let given = said(GrantFinding::Held, true, true);
     assert!(!given.contains("once Zoom no longer accepts"), "{given}");
-    assert!(given.contains("-zoom-grant"), "{given}");
+    let now = "To use it now: kubectl delete secret -n clinics ada-zoom-grant.";
+    assert!(imported.ends_with(now), "{imported}");
+    assert!(given.ends_with(now), "{given}");
     // Nobody finds a link there.
     let deleted = said(GrantFinding::Deleted, false, false);
     assert!(!deleted.contains("status.installUrl"), "{deleted}");
@@ -270,7 +289,7 @@ fn missing_scopes_name_the_box_and_the_link() {
     assert!(
         verdict
             .message
-            .ends_with(" Then the person authorizes again by status.installUrl."),
+            .ends_with(" Then the person opens status.installUrl and authorizes the app."),
         "{}",
         verdict.message
     );

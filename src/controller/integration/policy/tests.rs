@@ -125,7 +125,10 @@ fn a_host_must_be_allowed_and_free() {
     }]);
     let claimed = judge(&exposed, &observed, rules(&allowed(&[])));
     assert_eq!(reasons(&claimed), ["HostClaimed"]);
-    assert!(!claimed.refusals[0].message.contains("secret-"));
+    let message = &claimed.refusals[0].message;
+    assert!(!message.contains("secret-"), "{message}");
+    let remedy = "set webhook.endpoint.host to another host";
+    assert!(message.contains(remedy), "{message}");
     let not_theirs = judge(
         &exposed,
         &observed,

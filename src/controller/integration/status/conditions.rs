@@ -218,7 +218,7 @@ fn refused_metadata(fields: &[String]) -> Option<String> {
 fn theirs(theirs: &[String]) -> Option<String> {
     (!theirs.is_empty()).then(|| {
         format!(
-            "Something in the cluster, such as an admission policy, changes what the operator applies, and the operator leaves that as it is: {}.",
+            "Something in the cluster, such as an admission policy, changes what the operator applies, and the operator leaves that as it is: {}. To end this, exempt these objects from that policy.",
             theirs.join(", ")
         )
     })

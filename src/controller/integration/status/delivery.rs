@@ -6,6 +6,7 @@ use kube::ResourceExt as _;
 use runtime::outgoing::policy::Policy;
 use url::{Host, Url};
 
+use super::OPEN_THE_WAY;
 use crate::{
     api::{
         condition::{Statement, Status, Type},
@@ -112,7 +113,7 @@ pub(super) fn events_delivered(
         return say(
             Status::Unknown,
             Reason::ReceiverSilent,
-            "The receiver cannot be asked what it has stored.".into(),
+            format!("The receiver cannot be asked what it has stored: {OPEN_THE_WAY}"),
         );
     };
     if stored.failed {
@@ -234,7 +235,7 @@ fn passed_through(
         return Some((
             Status::Unknown,
             Reason::ReceiverSilent,
-            "The receiver cannot be asked what it has delivered.".into(),
+            format!("The receiver cannot be asked what it has delivered: {OPEN_THE_WAY}"),
         ));
     }
     let health = sink.health?;

@@ -64,6 +64,9 @@ use zoom::{
     scopes::{self, Comparison},
 };
 
+/// What to do about a receiver that cannot be asked: the end of a message.
+const OPEN_THE_WAY: &str = "look at the receiver's Pods, and let the operator reach their ports 8082 and 8083 through NetworkPolicies and service meshes.";
+
 /// What the operator's configuration and the index say.
 #[derive(Clone, Debug)]
 pub struct Setting<'a> {

@@ -10,6 +10,7 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
+use super::OPEN_THE_WAY;
 use crate::{
     api::{
         condition::{Statement, Status, Type},
@@ -47,7 +48,7 @@ pub(super) fn events_verified(
         return say(
             Status::Unknown,
             Reason::ReceiverSilent,
-            "The receiver cannot be asked what has arrived.".into(),
+            format!("The receiver cannot be asked what has arrived: {OPEN_THE_WAY}"),
         );
     };
     // A Pod that replaced another one does not know what came before.

@@ -169,7 +169,7 @@ fn what_is_not_proved_is_not_routed_and_the_remedy_is_named() {
             true,
             false,
             Reason::AccountUnknown,
-            "accounts of the ZoomIntegration",
+            "spec.accounts of the ZoomIntegration (accountId, namespace, connection)",
         ),
         (
             "Admin",
