@@ -212,7 +212,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::controller::key::Key;
+    use crate::controller::{key::Key, rehearsal::Rehearsal};
 
     fn old(name: &str, labels: &serde_json::Value, age_minutes: i64) -> bool {
         let now = Timestamp::from_second(1_000_000).unwrap();
@@ -233,6 +233,33 @@ mod tests {
         let redeemed = json!({(label::USE): label::CONSENT, (label::REDEEMED): "true"});
         assert!(!old("zoom-consent-a", &redeemed, 47 * 60));
         assert!(old("zoom-consent-a", &redeemed, 49 * 60));
+    }
+
+    #[tokio::test]
+    async fn a_redeemed_consent_goes_only_if_the_api_server_has_the_same_time() {
+        let created = Timestamp::now() - jiff::SignedDuration::from_hours(49);
+        let consent = |name: &str, labels: serde_json::Value| {
+            json!({"metadata": {
+                "name": name, "namespace": "operator", "uid": name, "resourceVersion": "1",
+                "labels": labels, "creationTimestamp": created.to_string(),
+            }})
+        };
+        let list = json!({
+            "apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadataList", "metadata": {},
+            "items": [
+                consent("zoom-consent-a", json!({(label::USE): label::CONSENT})),
+                consent("zoom-consent-b", json!({(label::USE): label::CONSENT, (label::REDEEMED): "true"})),
+            ],
+        });
+        let secrets = "/api/v1/namespaces/operator/secrets";
+        let rehearsal = Rehearsal::new(|_, _, _| None, [(secrets, list)]).await;
+        rehearsal.time(Some(created));
+        sweep_once(&rehearsal.context, false).await.unwrap();
+        let deleted = |name: &str| rehearsal.writes(&format!("DELETE {secrets}/{name}")).len();
+        assert_eq!((deleted("zoom-consent-a"), deleted("zoom-consent-b")), (1, 0));
+        rehearsal.time(None);
+        sweep_once(&rehearsal.context, false).await.unwrap();
+        assert_eq!(deleted("zoom-consent-b"), 1);
     }
 
     #[test]

@@ -147,8 +147,8 @@ pub fn mounted_secret(observed: &Observed) -> Option<&str> {
         deployment.map(|spec| &spec.template),
         stateful_set.map(|spec| &spec.template),
     ];
-    let metadata = templates.into_iter().flatten();
-    metadata
+    let templates = templates.into_iter().flatten();
+    templates
         .filter_map(|template| template.metadata.as_ref()?.annotations.as_ref())
         .find_map(|annotations| annotations.get(annotation::SECRET_UID))
         .map(String::as_str)

@@ -1,7 +1,8 @@
 //! What goes wrong in a fleet makes the alert that says so fire.
 //!
 //! Not here, since they take hours or thousands of events, but before promtool in `tests/chart`: `ZoomWorkOverdue`,
-//! `ZoomEndpointUnvalidated`, `ZoomEndpointValidationDue`, `ZoomBufferFull`, `ZoomBufferOld`, `ZoomReceiversOutdated`.
+//! `ZoomEndpointUnvalidated`, `ZoomEndpointValidationDue`, `ZoomBufferFull`, `ZoomBufferOld`, `ZoomReceiversOutdated`,
+//! `ZoomRolloutStuck`.
 
 use anyhow::ensure;
 use serde_json::{Value, json};

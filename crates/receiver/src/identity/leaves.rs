@@ -75,7 +75,7 @@ impl<'de> Leaves<'de> {
             for Group { path, values, .. } in &mut self.groups {
                 // Stable: it is quick with what is in order already.
                 values.sort();
-                let mut head = [&[0; LENGTH], path.as_bytes(), b"\0"].concat();
+                let mut head = [&[0; LENGTH][..], path.as_bytes(), b"\0"].concat();
                 for value in values {
                     blocks.leaf(&mut head, value.as_bytes());
                 }

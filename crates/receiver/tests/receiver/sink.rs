@@ -2,7 +2,10 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Instant,
 };
 
@@ -12,7 +15,7 @@ use axum::{
     extract::State,
     http::{HeaderMap, StatusCode, Uri, header},
     response::{IntoResponse as _, Response},
-    serve::Listener,
+    serve::{Listener, ListenerExt as _},
 };
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
@@ -42,6 +45,7 @@ pub struct Received {
 pub struct Sink {
     pub address: SocketAddr,
     state: Shared,
+    connections: Arc<AtomicUsize>,
     task: JoinHandle<()>,
 }
 
@@ -68,11 +72,17 @@ impl Sink {
             received: Arc::default(),
             behaviour: watch::Sender::new(Behaviour::Status(204)),
         };
+        let connections = Arc::<AtomicUsize>::default();
+        let counter = Arc::clone(&connections);
+        let listener = listener.tap_io(move |_| {
+            counter.fetch_add(1, Ordering::Relaxed);
+        });
         let router = Router::new().fallback(take).with_state(state.clone());
         let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self {
             address,
             state,
+            connections,
             task,
         }
     }
@@ -87,6 +97,11 @@ impl Sink {
 
     pub fn count(&self) -> usize {
         self.received().len()
+    }
+
+    /// How many connections were opened so far.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
     }
 }
 

@@ -9,7 +9,7 @@ use runtime::outgoing::guard::Lookup;
 use super::{
     client::{event, eventually, sign},
     fixture::{BODY, Fixture, Running, SECRET},
-    sink::Sink,
+    sink::{Behaviour, Sink},
     tls::Authority,
 };
 
@@ -213,4 +213,18 @@ async fn nothing_is_sent_with_credentials_that_cannot_be_read() {
     assert_eq!(receiver.sink.count(), 0);
     fs::write(directory.join("authorization"), "Bearer right").unwrap();
     answers(&receiver, 204).await;
+}
+
+#[tokio::test]
+async fn a_connection_is_used_again_after_an_answer_with_and_without_a_body() {
+    const EVENTS: usize = 20;
+    let receiver = Fixture::new().await.start().await;
+    for behaviour in [Behaviour::Choke("never"), Behaviour::Status(200)] {
+        receiver.sink.answer(behaviour);
+        for _ in 0..EVENTS {
+            answers(&receiver, 204).await;
+        }
+    }
+    let connections = receiver.sink.connections();
+    assert!(connections <= EVENTS / 4, "{connections} connections");
 }

@@ -143,6 +143,19 @@ fn message(status: &ZoomIntegrationStatus, type_: Type) -> &str {
 }
 
 #[test]
+fn a_receiver_that_cannot_be_replaced_accepts_requests_and_says_why() {
+    let mut applied = applied(TokenSecret::Absent);
+    applied.receiver.stuck = Some("Its new Pods do not start: exceeded quota.".into());
+    let published = say_applied(&integration(), &applied);
+    let found = Type::ReceiverAvailable.find(&published.conditions).unwrap();
+    assert_eq!((&*found.status, &*found.reason), ("True", "RolloutStuck"));
+    assert_eq!(
+        found.message,
+        "The receiver accepts requests. Its new Pods do not start: exceeded quota."
+    );
+}
+
+#[test]
 fn declared_events_are_counted_once_and_so_are_those_that_came() {
     let published = say(&integration(), vec![pod(0, Some(0))], vec![]);
     let webhook = published.webhook.as_ref().unwrap();

@@ -22,7 +22,7 @@ fn readiness_is_asked_for_where_load_balancers_ask() {
 /// The kubelet reads an immutable Secret once.
 #[test]
 fn pods_are_replaced_with_an_immutable_secret_and_others_are_not() {
-    let annotation = |uid| {
+    let annotation = |uid: Option<&'static str>| {
         let resources = render(json!({"sink": {"http": {"url": "https://s"}}}), |setting| {
             setting.secret_uid = uid;
         });
