@@ -10,6 +10,9 @@ use serde_json::{Value, json};
 /// No single request takes longer.
 const LIMIT: Duration = Duration::from_mins(1);
 
+/// Objects in one answer.
+const PAGE: usize = 500;
+
 /// The API server.
 #[derive(Clone)]
 pub struct Cluster {
@@ -39,8 +42,9 @@ impl Cluster {
         }
         let body = body.map_or_else(Vec::new, |(_, body)| body.to_string().into_bytes());
         let answer = self.client.request_text(request.body(body)?);
-        tokio::time::timeout(LIMIT, answer)
-            .await?
+        let answer = tokio::time::timeout(LIMIT, answer).await;
+        answer
+            .with_context(|| format!("{method} {path}: not within {} s", LIMIT.as_secs()))?
             .with_context(|| format!("{method} {path}"))
     }
 
@@ -81,12 +85,12 @@ impl Cluster {
         .await
     }
 
-    /// All items of a list, in pages of 500.
+    /// All items of a list, in pages.
     pub async fn list(&self, path: &str) -> anyhow::Result<Vec<Value>> {
         let (mut items, mut next) = (Vec::new(), String::new());
         let separator = if path.contains('?') { '&' } else { '?' };
         loop {
-            let path = format!("{path}{separator}limit=500&continue={next}");
+            let path = format!("{path}{separator}limit={PAGE}&continue={next}");
             let mut page = self.get(&path).await?;
             if let Value::Array(more) = page["items"].take() {
                 items.extend(more);
@@ -138,10 +142,23 @@ impl Cluster {
         Ok(())
     }
 
-    /// Deletes an object or a collection.
+    /// Deletes an object.
     pub async fn delete(&self, path: &str) -> anyhow::Result<()> {
         self.send("DELETE", path, None).await?;
         Ok(())
+    }
+
+    /// Deletes all objects of a collection, so many at a time that the API server answers in time.
+    pub async fn delete_all(&self, path: &str) -> anyhow::Result<()> {
+        let path = format!("{path}?limit={PAGE}");
+        loop {
+            let answer = self.send("DELETE", &path, None).await?;
+            let deleted: Value = serde_json::from_str(&answer)?;
+            let deleted = deleted["items"].as_array().map_or(0, Vec::len);
+            if deleted < PAGE {
+                return Ok(());
+            }
+        }
     }
 }
 

@@ -109,7 +109,9 @@ pub fn is_settled(deployment: &Value) -> bool {
 /// Deletes the integrations, and waits until no Pod is left on the node: Pods that outlive it hold up their namespaces.
 pub async fn remove(cluster: &Cluster, node: &str) -> anyhow::Result<()> {
     for number in 0..NAMESPACES {
-        cluster.delete(&integrations(&namespace(number))).await?;
+        cluster
+            .delete_all(&integrations(&namespace(number)))
+            .await?;
     }
     let path = format!("/api/v1/pods?fieldSelector=spec.nodeName%3D{node}");
     let limit = std::time::Duration::from_mins(10);

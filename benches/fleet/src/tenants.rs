@@ -133,7 +133,7 @@ impl Fleet {
     pub async fn delete(&self, cluster: &Cluster) -> anyhow::Result<()> {
         for number in 0..self.namespaces {
             let namespace = self.namespace(number);
-            cluster.delete(&integrations(&namespace)).await?;
+            cluster.delete_all(&integrations(&namespace)).await?;
         }
         until(
             "the integrations are gone",

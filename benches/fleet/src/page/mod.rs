@@ -25,7 +25,9 @@ pub fn write(results: &Results, page: &Path, part: &str) -> anyhow::Result<()> {
 fn replaced(page: &str, results: &Results, part: &str) -> anyhow::Result<String> {
     let [begin, end] = ["begin", "end"].map(|which| format!("<!-- {part}: {which} -->"));
     let split = |text: &'_ str, at: &str| {
-        let (before, after) = text.split_once(at).with_context(|| format!("the page lacks {at}"))?;
+        let (before, after) = text
+            .split_once(at)
+            .with_context(|| format!("the page lacks {at}"))?;
         anyhow::Ok((before.to_owned(), after.to_owned()))
     };
     let (before, rest) = split(page, &begin)?;

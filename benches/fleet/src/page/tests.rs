@@ -187,7 +187,10 @@ fn a_page_that_lacks_a_marker_is_refused_with_the_marker() {
     for (page, lacks) in [
         ("no markers", "<!-- fleet: begin -->"),
         ("<!-- fleet: begin -->", "<!-- fleet: end -->"),
-        ("<!-- fleet: end --><!-- fleet: begin -->", "<!-- fleet: end -->"),
+        (
+            "<!-- fleet: end --><!-- fleet: begin -->",
+            "<!-- fleet: end -->",
+        ),
     ] {
         let refused = replaced(page, &good(), "fleet").expect_err(page);
         assert_eq!(refused.to_string(), format!("the page lacks {lacks}"));

@@ -64,6 +64,9 @@ const ON_FLEET: [Phase; 5] = [
     Phase::Leader,
 ];
 
+/// Where the results are that are known before the end.
+const SO_FAR: &str = "target/bench/fleet-so-far.json";
+
 /// What every phase has at hand.
 struct Bench<'a> {
     run: &'a Run,
@@ -168,6 +171,11 @@ impl Bench<'_> {
         let took = self.began.elapsed().as_secs_f64();
         say(&format!("{phase}: {took:.0} s"));
         results.phases.push((phase.to_owned(), took));
+        // If a later phase fails, this much is known.
+        let text = serde_json::to_string_pretty(results).unwrap_or_default();
+        if let Err(error) = std::fs::write(SO_FAR, text) {
+            say(&format!("{SO_FAR}: {error}"));
+        }
         self.began = Instant::now();
     }
 
