@@ -193,9 +193,13 @@ fn found<T>(result: kube::Result<T>, namespace: &str) -> Result<Option<T>, Unava
 fn cause(message: &str) -> &'static str {
     if message.contains("exceeded quota") {
         "a ResourceQuota of the namespace has no room for the Secret"
-    } else if ["admission webhook", "ValidatingAdmissionPolicy", "denied the request"]
-        .iter()
-        .any(|policy| message.contains(policy))
+    } else if [
+        "admission webhook",
+        "ValidatingAdmissionPolicy",
+        "denied the request",
+    ]
+    .iter()
+    .any(|policy| message.contains(policy))
     {
         "an admission policy refuses the Secret"
     } else {
@@ -228,6 +232,9 @@ mod tests {
         for denied in [webhook, policy] {
             assert!(cause(denied).contains("admission policy"), "{denied}");
         }
-        assert_eq!(cause("etcdserver: request timed out"), "see code and reason");
+        assert_eq!(
+            cause("etcdserver: request timed out"),
+            "see code and reason"
+        );
     }
 }

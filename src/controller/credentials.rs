@@ -5,14 +5,12 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use contract::mac;
+use contract::{mac, secret_value};
 use data_encoding::HEXLOWER;
 use hmac::Mac as _;
 use k8s_openapi::{ByteString, api::core::v1::Secret};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
-
-use contract::secret_value;
 
 use super::integration::resources::authentication_keys;
 use crate::{
@@ -137,19 +135,12 @@ impl Credentials {
                 client_id,
                 client_secret,
             });
+        let is_immutable = secret.immutable == Some(true);
         Self {
             secret_name: name,
             exists,
-            version: if exists {
-                version(secret)
-            } else {
-                String::new()
-            },
-            immutable_uid: secret
-                .immutable
-                .unwrap_or_default()
-                .then(|| secret.metadata.uid.clone())
-                .flatten(),
+            version: exists.then_some(secret).map(version).unwrap_or_default(),
+            immutable_uid: is_immutable.then(|| secret.metadata.uid.clone()).flatten(),
             others: others(secret, &problems, &usable),
             problems,
             usable,

@@ -1,6 +1,6 @@
 //! Reads of the cluster: the only access of stages that observe.
 
-use std::{fmt::Debug, sync::Arc};
+use std::{fmt::Debug, sync::Arc, time::Duration};
 
 use hyper::{Request, header::DATE};
 use jiff::Timestamp;
@@ -14,6 +14,9 @@ use serde::de::DeserializeOwned;
 
 use super::index::{Guarded, Index};
 use crate::api::v1alpha1::ZoomIntegration;
+
+/// No question for the API server's time takes longer.
+const CLOCK_LIMIT: Duration = Duration::from_secs(10);
 
 /// Reads from the API server and the index of the watches.
 #[derive(Clone)]
@@ -100,11 +103,12 @@ impl Reader {
         }
     }
 
-    /// The time of the API server's clock, in whole seconds; `None` if it does not say.
+    /// The time of the API server's clock, in whole seconds; `None` if it does not say soon.
     pub async fn server_time(&self) -> Option<Timestamp> {
         let request = Request::get("/version").body(Body::empty()).ok()?;
         // Also a refusal has the time.
-        let answer = self.client.send(request).await.ok()?;
+        let answer = tokio::time::timeout(CLOCK_LIMIT, self.client.send(request)).await;
+        let answer = answer.ok()?.ok()?;
         let date = answer.headers().get(DATE)?.to_str().ok()?;
         Some(jiff::fmt::rfc2822::parse(date).ok()?.timestamp())
     }

@@ -218,7 +218,7 @@ mod tests {
                     Progress::Rolling if *state == UPGRADE => *state = ROLLING,
                     // One round later, its Pods are replaced.
                     Progress::Rolling => *state = DONE,
-                    Progress::Current | Progress::Outdated => {}
+                    Progress::Current | Progress::Outdated | Progress::Stuck => {}
                 }
                 most = most.max(rollouts.lock().rolling.len());
             }

@@ -212,7 +212,11 @@ fn grants_are_never_pruned() {
         let annotations = &document["metadata"]["annotations"];
         let argocd = &annotations["argocd.argoproj.io/sync-options"];
         let flux = &annotations["kustomize.toolkit.fluxcd.io/prune"];
-        assert_eq!((argocd, flux), (&json!("Prune=false"), &json!("disabled")), "{file}");
+        assert_eq!(
+            (argocd, flux),
+            (&json!("Prune=false"), &json!("disabled")),
+            "{file}"
+        );
     }
 }
 
@@ -228,7 +232,9 @@ fn the_operator_is_the_same_for_argo_cd_and_flux() {
     assert_eq!(flux["chart"]["spec"]["chart"], format!("./{path}"));
     let sources = only("GitRepository", "source.toolkit.fluxcd.io/v1");
     let named = &flux["chart"]["spec"]["sourceRef"]["name"];
-    let found = sources.iter().find(|(_, s)| &s["metadata"]["name"] == named);
+    let found = sources
+        .iter()
+        .find(|(_, s)| &s["metadata"]["name"] == named);
     let repository = &found.unwrap().1["spec"];
     assert_eq!(source["repoURL"], repository["url"]);
     assert_eq!(source["targetRevision"], repository["ref"]["tag"]);

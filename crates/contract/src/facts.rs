@@ -79,6 +79,7 @@ pub struct Facts {
 /// How it is with a buffer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct BufferFacts {
     /// Whether it can be read at this moment; if not, the figures are those last known.
     pub open: bool,
@@ -285,7 +286,7 @@ impl BufferFacts {
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
-fn is_zero(count: &u64) -> bool {
+pub(crate) fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 

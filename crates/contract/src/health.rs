@@ -44,6 +44,7 @@ pub struct Health {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wrong_authentication: Option<Run>,
     /// How many of them have none at all.
+    #[serde(skip_serializing_if = "crate::facts::is_zero")]
     pub without_authentication: u64,
     /// Requests with a right signature for a time too far from the receiver's clock, since the last accepted one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -235,10 +236,11 @@ impl Health {
         self.outside_window = Run::merged(self.outside_window, other.outside_window);
         self.refused_validations = Run::merged(self.refused_validations, other.refused_validations);
         self.too_large = Run::merged(self.too_large, other.too_large);
+        // Each of them takes events or not: two short troubles do not make a long one.
         if other.not_taken.map(|run| run.last) > self.not_taken.map(|run| run.last) {
             self.not_taken_for = other.not_taken_for;
+            self.not_taken = other.not_taken;
         }
-        self.not_taken = Run::merged(self.not_taken, other.not_taken);
         for removal in other.unverified_removals {
             self.remember(removal, SignedDuration::ZERO);
         }

@@ -144,7 +144,7 @@ fn is_missing(scheme: &Scheme, headers: &HeaderMap) -> bool {
     match scheme {
         Scheme::Basic => !headers.contains_key(header::AUTHORIZATION),
         Scheme::Header(name) => {
-            !headers.contains_key(&format!("x-{name}")) && !headers.contains_key(name)
+            !headers.contains_key(format!("x-{name}")) && !headers.contains_key(name)
         }
     }
 }

@@ -43,7 +43,7 @@ pub struct Ingress {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
     pub tls_secret_name: Option<String>,
-    /// How the path is compared: `Exact` (default, unless the operator is configured for OpenShift), `Prefix`, or
+    /// How the path is compared: `Exact` (default, unless the operator is configured for `OpenShift`), `Prefix`, or
     /// `ImplementationSpecific` for classes that know only their own way. The receiver itself answers `endpoint.path`
     /// and nothing else.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -217,7 +217,10 @@ mod tests {
             unreadable[0].starts_with("ZoomIntegration clinics/a cannot be read"),
             "{unreadable:?}"
         );
-        assert_eq!(session.list::<ZoomIntegration>(false).await.unwrap().len(), 1);
+        assert_eq!(
+            session.list::<ZoomIntegration>(false).await.unwrap().len(),
+            1
+        );
         // Where all are needed, it is an error.
         let refused = session.list_whole::<ZoomIntegration>().await.unwrap_err();
         assert!(refused.to_string().contains("clinics/a"), "{refused}");

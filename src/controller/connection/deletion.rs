@@ -41,7 +41,8 @@ use grant::Grant;
 use zoom::App;
 
 /// Why something may still live at Zoom although the grant itself was revoked.
-const LEFT: &str = "The person authorized the app once more, and Zoom could not be asked to revoke that.";
+const LEFT: &str =
+    "The person authorized the app once more, and Zoom could not be asked to revoke that.";
 
 /// How long a deletion waits for Zoom at most.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -180,6 +181,7 @@ async fn observe(
     let read = observe::grant(&secrets, connection).await?;
     let namespace = observe::namespace(reader, connection).await?;
     let namespace_uid = namespace.uid().unwrap_or_default();
+    let namespace_ends = namespace.metadata.deletion_timestamp.is_some();
     let status = connection.status.as_ref();
     let failure = status.and_then(|status| status.token.as_ref()?.failure.clone());
     let revokes = connection.deletion_policy() == ConnectionDeletionPolicy::Revoke;
@@ -206,7 +208,7 @@ async fn observe(
     Ok(Ending {
         grant,
         missing: missing.filter(|_| revokes),
-        awaits_app: stays && app.is_none(),
+        awaits_app: stays && app.is_none() && !namespace_ends,
         app,
         namespace_uid,
         failure: failure.filter(|failure| {

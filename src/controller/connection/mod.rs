@@ -89,7 +89,8 @@ impl Managed for ZoomConnection {
         while let Some(step) = plan::next(self, &situation, rules, Timestamp::now()) {
             if step.is_final() && !clock::is_confirmed(&context.reader, "erase a grant").await {
                 situation.look_at(schedule::later(Timestamp::now(), clock::UNTIL_RIGHT));
-                break;
+                situation.tried.mark(Attempted::Erasure);
+                continue;
             }
             if plan::is_untold(self, &situation, &step) {
                 // The consent stays until the status says how it ended, and has the account that only the

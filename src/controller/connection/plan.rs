@@ -174,7 +174,8 @@ fn removed(view: &View<'_>) -> Option<Step> {
 /// Erases a refresh token that was sealed for long enough.
 fn expired(view: &View<'_>) -> Option<Step> {
     let kept = view.situation.kept()?;
-    let is_due = erase_at(kept, view.rules.sealed_grant)? <= view.now;
+    let is_due = erase_at(kept, view.rules.sealed_grant)? <= view.now
+        && !view.situation.tried.has(Attempted::Erasure);
     let grant = kept.grant.erased(kept.grant.lost()?);
     is_due.then(|| store(kept, grant, Purpose::Expired))
 }
@@ -188,7 +189,8 @@ fn barred(view: &View<'_>) -> Option<Step> {
     if is_due(token) {
         token_removal(view)
     } else {
-        is_due(grant).then_some(Step::RemoveGrant)
+        let is_certain = !view.situation.tried.has(Attempted::Erasure);
+        (is_due(grant) && is_certain).then_some(Step::RemoveGrant)
     }
 }
 

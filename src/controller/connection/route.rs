@@ -195,12 +195,12 @@ mod tests {
     fn a_route_that_does_not_stay_is_not_called_routed() {
         let integration = Key::integration("platform", "app");
         let stated = |status| Routed {
-            statement: Some(Statement::new(
-                Type::EventsRouted,
+            statement: Some(Statement {
+                type_: Type::EventsRouted,
                 status,
-                Reason::Routed,
-                "as before".into(),
-            )),
+                reason: Reason::Routed,
+                message: "as before".into(),
+            }),
             ..Routed::default()
         };
         for before in [Status::True, Status::Unknown] {

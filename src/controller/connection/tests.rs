@@ -173,7 +173,7 @@ async fn who_was_allowed_by_labels_stays_so_where_labels_are_not_watched() {
         assert!(found.writes("DELETE").is_empty());
         let (status, reason, message) = said(&found, "NamespaceAllowed");
         assert_eq!((&*status, &*reason), ("Unknown", "NamespaceNotWatched"));
-        assert!(message.contains("allowedNamespaces.from: All"), "{message}");
+        assert!(message.contains("spec.allowedNamespaces.from"), "{message}");
         assert_eq!(said(&found, "Ready").1, "Connected");
     }
 }

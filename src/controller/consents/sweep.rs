@@ -256,7 +256,10 @@ mod tests {
         rehearsal.time(Some(created));
         sweep_once(&rehearsal.context, false).await.unwrap();
         let deleted = |name: &str| rehearsal.writes(&format!("DELETE {secrets}/{name}")).len();
-        assert_eq!((deleted("zoom-consent-a"), deleted("zoom-consent-b")), (1, 0));
+        assert_eq!(
+            (deleted("zoom-consent-a"), deleted("zoom-consent-b")),
+            (1, 0)
+        );
         rehearsal.time(None);
         sweep_once(&rehearsal.context, false).await.unwrap();
         assert_eq!(deleted("zoom-consent-b"), 1);

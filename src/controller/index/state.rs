@@ -16,7 +16,7 @@ use super::{
     existing::Existing,
     fleet::Fleet,
     handed::Handed,
-    objects::{Guarded, Objects},
+    objects::Objects,
     polls::Polls,
     rivals::Rivals,
     served::Served,
@@ -257,12 +257,12 @@ impl Index {
 
     /// The connections of an integration, in the namespaces that it allows, including those that this version
     /// cannot read.
-    #[must_use]
+    #[cfg(test)]
     pub fn connections_of(
         &self,
         namespace: &str,
         integration: &str,
-    ) -> Vec<Arc<Guarded<ZoomConnection>>> {
+    ) -> Vec<Arc<super::Guarded<ZoomConnection>>> {
         self.lock().objects.connections_of(namespace, integration)
     }
 

@@ -115,7 +115,8 @@ pub async fn observe(
         Vec::new()
     };
     let warning = warning(reader, integration, &receiver, &pods).await;
-    let facts = together(&pods, facts::was_verified(integration)).filter(|_| spec.webhook.is_some() && !spec.suspend);
+    let facts = together(&pods, facts::was_verified(integration))
+        .filter(|_| spec.webhook.is_some() && !spec.suspend);
     let (sink_secret, (sink_service, sink_addresses)) = sink(reader, integration).await?;
     let volumes = volumes(reader, integration, &receiver).await?;
     Ok(Observed {

@@ -13,8 +13,8 @@ use self::token::token;
 use super::{
     hosts::HostRules,
     model::{
-        CredentialsStep, Exposure, Judgement, Observed, Plan, ReceiverStep, TokenStep,
-        Transition, Volumes,
+        CredentialsStep, Exposure, Judgement, Observed, Plan, ReceiverStep, TokenStep, Transition,
+        Volumes,
     },
     objects,
     own_metadata::{of_endpoint, of_pods},

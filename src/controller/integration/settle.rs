@@ -3,6 +3,7 @@
 
 mod receiver;
 mod stuck;
+mod trouble;
 
 use std::time::Duration;
 

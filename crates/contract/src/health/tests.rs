@@ -230,7 +230,7 @@ fn what_is_not_taken_is_told_with_the_trouble_of_the_last_one() {
     other.not_taken(at(5), OwnTrouble::Deadline);
     for merged in [one.clone().merged(other.clone()), other.merged(one.clone())] {
         let run = merged.not_taken.unwrap();
-        assert_eq!((run.count, run.since, run.last), (2, at(5), at(10)));
+        assert_eq!((run.count, run.since, run.last), (1, at(10), at(10)));
         assert_eq!(merged.not_taken_for, Some(OwnTrouble::Busy));
     }
     let text = serde_json::to_string(&one).unwrap();

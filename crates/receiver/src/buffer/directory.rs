@@ -107,7 +107,10 @@ impl BufferDirectory {
     /// How many damaged stores were moved aside and are still there. 0 if that cannot be read.
     #[must_use]
     pub fn damaged(&self) -> u64 {
-        let entries = fs::read_dir(&self.directory).into_iter().flatten().flatten();
+        let entries = fs::read_dir(&self.directory)
+            .into_iter()
+            .flatten()
+            .flatten();
         let names = entries.map(|entry| entry.file_name());
         let is_damaged = |name: &OsString| name.to_string_lossy().starts_with(DAMAGED);
         names.filter(is_damaged).count() as u64

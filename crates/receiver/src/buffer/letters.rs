@@ -98,8 +98,11 @@ impl Letters {
         let Some(of) = state.accounts.get(account) else {
             return Vec::new();
         };
-        let is_meant =
-            |known: &Known| known.unclaimed.is_some_and(|second| i64::from(second) >= since);
+        let is_meant = |known: &Known| {
+            known
+                .unclaimed
+                .is_some_and(|second| i64::from(second) >= since)
+        };
         let found = of.places.range(from..).filter(|(_, known)| is_meant(known));
         found.map(|(place, _)| *place).take(most).collect()
     }

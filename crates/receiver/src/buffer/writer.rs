@@ -195,11 +195,12 @@ impl Writer {
         });
     }
 
-    /// The store could not even be opened: other replicas take over. Not after a failure that the first new attempt
-    /// ends.
+    /// The store could not even be opened again: it is told. A failure that the first new attempt ends is not.
+    ///
+    /// The Pod stays ready: for a Service without a ready Pod some proxies answer 404, after which Zoom sends an event never
+    /// again.
     fn give_up(&self) {
         self.status.send_modify(|status| status.failed = true);
-        self.gate.close();
     }
 
     fn publish(&self, store: &Store, accepting: bool) {

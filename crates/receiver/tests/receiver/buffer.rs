@@ -321,7 +321,8 @@ async fn two_processes_do_not_share_a_store() {
     let second = second.with_buffer(|buffer| buffer.directory = directory);
     let second = second.bind().await;
     second.ready(503).await;
-    assert_eq!(second.buffer().await["failed"], true);
+    let is_told = || async { second.buffer().await["failed"] == true };
+    eventually("that the store failed is told", is_told).await;
     assert_eq!(second.status(&event(SECRET, BODY)).await, 503);
     let health = second.health().await;
     assert_eq!(health["notTaken"]["count"], 1);

@@ -130,8 +130,10 @@ impl Fragile {
     fn new(image: PathBuf, path: PathBuf) -> Option<Self> {
         let file = std::fs::File::create(&image).unwrap();
         file.set_len(16 << 20).unwrap();
-        let made = Command::new("mkfs.ext4").args(["-q", "-F"]).arg(&image);
-        let made = made.output();
+        let made = Command::new("mkfs.ext4")
+            .args(["-q", "-F"])
+            .arg(&image)
+            .output();
         let disk = Self { image, path };
         let is_there = made.is_ok_and(|output| output.status.success()) && disk.mount();
         is_there.then_some(disk)
@@ -178,15 +180,17 @@ async fn a_disk_that_becomes_read_only_is_told_and_nothing_is_lost() {
         return;
     }
     assert_eq!(receiver.status(&post(2)).await, 503);
-    receiver.ready(503).await;
-    let buffer = receiver.buffer().await;
-    assert_eq!((&buffer["failed"], &buffer["open"]), (&true.into(), &false.into()));
+    let is_told = || async {
+        let buffer = receiver.buffer().await;
+        buffer["failed"] == true && buffer["open"] == false
+    };
+    eventually("that the store failed is told", is_told).await;
     assert_eq!(receiver.status(&post(2)).await, 503);
 
     disk.unmount();
     assert!(disk.mount());
-    receiver.ready(200).await;
-    assert_eq!(receiver.buffer().await["failed"], serde_json::Value::Null);
+    let is_well = || async { receiver.buffer().await["failed"].is_null() };
+    eventually("the store is opened again", is_well).await;
     assert_eq!(receiver.status(&post(2)).await, 204);
     receiver.sink.answer(Behaviour::Status(204));
     receiver.holds(0, 0).await;

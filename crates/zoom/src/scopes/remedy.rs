@@ -71,7 +71,9 @@ pub fn message(comparison: &Comparison, then: Then) -> Option<String> {
         }
         sentences.push(match then {
             Then::Wait => "The next token has them; Zoom may take some minutes.".into(),
-            Then::Follow => "Then the person opens status.installUrl and authorizes the app.".into(),
+            Then::Follow => {
+                "Then the person opens status.installUrl and authorizes the app.".into()
+            }
             Then::AuthorizeAgain => "Then the person has to authorize the app again.".into(),
         });
     }

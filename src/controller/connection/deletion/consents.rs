@@ -20,7 +20,7 @@ use crate::{
     },
 };
 use grant::{Grant, Standing};
-use zoom::{App, Class};
+use zoom::{App, Fault};
 
 /// So often some consents are read: a link starts a few each minute, and they stay for minutes.
 const ROUNDS: usize = 16;
@@ -64,8 +64,8 @@ async fn end_each(
                 Ok(()) => tracing::info!("revoked the grant of a consent"),
                 Err(error) => {
                     tracing::warn!(%error, "the grant of a consent was not revoked");
-                    // Others say that Zoom does not know the token any more.
-                    is_left |= error.fault.class() == Class::Time;
+                    // These say that Zoom does not know the token any more.
+                    is_left |= !matches!(error.fault, Fault::GrantLost | Fault::OwnerGone);
                 }
             }
         } else {

@@ -1,5 +1,7 @@
 //! Decides what comes next in a deletion, and what an answer leads to. Pure: the clock is an argument.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 
@@ -15,10 +17,14 @@ use crate::{
             TooEarly, client_of,
             secret::{self, GrantSecret},
         },
+        schedule,
     },
 };
 use grant::{Grant, Lost, SpendOutcome, Standing};
 use zoom::App;
+
+/// Time between two looks at credentials that may come.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(10);
 
 /// The observed state of a deletion.
 #[derive(Debug)]
@@ -85,7 +91,9 @@ pub(super) fn missing(connection: &ZoomConnection, found: &GrantSecret) -> Optio
         }
         GrantSecret::Broken => {
             let name = secret::name(&connection.name_any());
-            Some(format!("Secret {name}, which held it, cannot be read any more."))
+            Some(format!(
+                "Secret {name}, which held it, cannot be read any more."
+            ))
         }
         GrantSecret::Ours(kept) => {
             let loss = kept.grant.loss.as_ref();
@@ -131,13 +139,13 @@ pub(super) fn plan(ending: &Ending, now: Timestamp) -> Step {
     }
     let Some(app) = &ending.app else {
         if ending.awaits_app && now < ending.until {
-            return Step::Wait(ending.until);
+            return Step::Wait(schedule::later(now, BETWEEN_LOOKS).min(ending.until));
         }
         return Step::Release(Some("The app's credentials are no longer there, or the integration does not allow this namespace any more.".into()));
     };
     match grant.standing(&client_of(app)) {
         Standing::Usable => {}
-        Standing::Lost(_) => return Step::Release(None),
+        Standing::Lost(lost) => return Step::Release(unknown(lost)),
         Standing::OtherClient => {
             return Step::Release(Some(
                 "The credentials Secret holds another client id than the one of this grant.".into(),

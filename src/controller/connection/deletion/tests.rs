@@ -81,14 +81,25 @@ fn credentials_that_may_come_are_waited_for() {
         awaits_app,
         ..ending(3600)
     };
-    assert!(matches!(plan(&without(true), at(1)), Step::Wait(until) if until == at(120)));
-    assert!(matches!(plan(&without(true), at(120)), Step::Release(Some(_))));
-    assert!(matches!(plan(&without(false), at(1)), Step::Release(Some(_))), "the integration is gone");
+    assert!(matches!(plan(&without(true), at(1)), Step::Wait(until) if until == at(11)));
+    assert!(matches!(plan(&without(true), at(119)), Step::Wait(until) if until == at(120)));
+    assert!(matches!(
+        plan(&without(true), at(120)),
+        Step::Release(Some(_))
+    ));
+    assert!(
+        matches!(plan(&without(false), at(1)), Step::Release(Some(_))),
+        "the integration is gone"
+    );
 }
 
 #[test]
 fn a_grant_whose_successor_nobody_knows_is_said_not_to_be_revoked() {
-    for (lost, said) in [(Lost::ReplyLost, true), (Lost::GrantLost, false), (Lost::Deauthorized, false)] {
+    for (lost, said) in [
+        (Lost::ReplyLost, true),
+        (Lost::GrantLost, false),
+        (Lost::Deauthorized, false),
+    ] {
         let answer = Answer::Refreshed(SpendOutcome::Lost(lost));
         let found = settle(&connection(), ending(0), answer, at(1));
         let Step::Release(why) = plan(&found, at(1)) else {

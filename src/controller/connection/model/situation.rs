@@ -74,6 +74,8 @@ pub enum Attempted {
     Metadata,
     /// A consent has to wait.
     Consent,
+    /// A grant has to be erased, and it is not certain that its time has come.
+    Erasure,
 }
 
 // === impl Situation ===

@@ -60,7 +60,13 @@ fn consents_are_sorted_by_the_clock_of_the_api_server() {
         }))
         .unwrap();
         Consent::of(&Secret {
-            data: Some([(SECRET_KEY.to_owned(), ByteString(handoff.to_string().into()))].into()),
+            data: Some(
+                [(
+                    SECRET_KEY.to_owned(),
+                    ByteString(handoff.to_string().into()),
+                )]
+                .into(),
+            ),
             ..secret
         })
     };

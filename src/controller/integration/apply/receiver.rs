@@ -210,7 +210,7 @@ impl One<'_> {
             .judge(&name, self.objects.situation, now);
         match progress {
             Progress::Outdated => return Ok(progress),
-            Progress::Rolling => {}
+            Progress::Rolling | Progress::Stuck => {}
             Progress::Current => {
                 let rollouts = &self.context.receivers.rollouts;
                 turn::release(rollouts, &self.context.requeue, &name);

@@ -82,21 +82,20 @@ pub async fn conclude(context: &Context, integration: &ZoomIntegration) -> Resul
         without_sink: policy.drain_limit_without_sink,
     };
     let now = Timestamp::now();
-    match ending::ending(
-        integration,
-        &observed,
-        namespace_ends,
-        limits.with_routes(is_routed),
-        now,
-    ) {
+    let limits = limits.with_routes(is_routed);
+    let decide = |now| ending::ending(integration, &observed, namespace_ends, limits, now);
+    let mut decided = decide(now);
+    if let Ending::GiveUp(Some(GivenUp::Discarded { .. })) = &decided
+        && !clock::is_confirmed(&context.reader, "discard stored events").await
+    {
+        // Until it is certain that the time is over, they are delivered on.
+        let began = integration.metadata.deletion_timestamp.as_ref();
+        decided = decide(began.map_or(now, |began| began.0));
+    }
+    match decided {
         Ending::Release => {
             finalizer::ensure(&context.writer, integration, FINALIZER, false).await?;
             Ok(Action::await_change())
-        }
-        Ending::GiveUp(Some(GivenUp::Discarded { .. }))
-            if !clock::is_confirmed(&context.reader, "discard stored events").await =>
-        {
-            Ok(Action::requeue(clock::UNTIL_RIGHT))
         }
         Ending::GiveUp(given_up) => {
             let last = ending::until(integration, policy.drain_limit, now);

@@ -6,12 +6,14 @@ use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::StatefulSet;
 
 use super::{
-    applied::ReceiverFinding, judgement::Judgement, transition::Transition, volumes::Expansion,
+    applied::ReceiverFinding, cause::Cause, judgement::Judgement, transition::Transition,
+    volumes::Expansion,
 };
 use crate::controller::{
     integration::resources::{Part, Resources},
     rollouts::Situation,
 };
+
 /// What to do in this pass.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
@@ -63,25 +65,6 @@ pub enum CredentialsStep {
     Forget,
     /// Ask Zoom.
     Ask,
-}
-
-/// Why a token is requested.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
-    /// There is no token Secret.
-    NoSecret,
-    /// The Secret is not as we wrote it.
-    SecretModified,
-    /// The credentials Secret changed.
-    CredentialsChanged,
-    /// The token is due for a refresh.
-    RefreshDue,
-    /// Zoom granted fewer scopes than required; somebody may have added them since.
-    ScopesMissing,
-    /// Zoom refused to prove the last one.
-    Unproven,
-    /// Somebody requested another token.
-    Requested,
 }
 
 /// What to do with the receiver's objects.

@@ -17,7 +17,11 @@ use crate::{
 use zoom::scopes;
 
 /// What to do with the token at `now`.
-pub(super) fn token(integration: &ZoomIntegration, observed: &Observed, now: Timestamp) -> TokenStep {
+pub(super) fn token(
+    integration: &ZoomIntegration,
+    observed: &Observed,
+    now: Timestamp,
+) -> TokenStep {
     let spec = &integration.spec;
     if !spec.has_own_token() || !observed.credentials.are_complete(spec) {
         return TokenStep::Keep;

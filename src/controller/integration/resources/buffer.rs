@@ -15,7 +15,7 @@ pub const DEFAULT_SIZE: &str = "1Gi";
 
 /// What a Pod writes beside an ephemeral buffer, in bytes: its state, 16 MiB, and its logs, of which the kubelet keeps
 /// 50 MiB by default.
-const BESIDE_BUFFER: u64 = 128 << 20;
+pub(super) const BESIDE_BUFFER: u64 = 128 << 20;
 
 /// Time to finish requests in flight.
 const GRACE: Duration = Duration::from_secs(30);

@@ -257,10 +257,12 @@ fn with_storage(
         .any(|list| list.contains_key(EPHEMERAL_STORAGE));
     let storage = buffer.and_then(buffer::ephemeral_storage);
     if let Some(storage) = storage.filter(|_| !is_stated) {
-        for list in [&mut resources.requests, &mut resources.limits] {
-            let list = list.get_or_insert_default();
-            list.insert(EPHEMERAL_STORAGE.into(), storage.clone());
-        }
+        // Few buffers are full at a time: what all might need together is not reserved on the node.
+        let scratch = Quantity(buffer::BESIDE_BUFFER.to_string());
+        let requests = resources.requests.get_or_insert_default();
+        requests.insert(EPHEMERAL_STORAGE.into(), scratch);
+        let limits = resources.limits.get_or_insert_default();
+        limits.insert(EPHEMERAL_STORAGE.into(), storage);
     }
     resources
 }

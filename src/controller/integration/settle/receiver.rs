@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 
-use super::stuck::stuck;
+use super::{stuck::stuck, trouble::trouble};
 use crate::{
     api::{reason::Reason, v1alpha1::ZoomIntegration},
     controller::{
@@ -63,10 +63,7 @@ pub fn receiver(
             .as_ref()
             .filter(|_| outcome.not_expanded.is_none() && !integration.spec.suspend)
             .and_then(Volumes::growing),
-        progress: stuck
-            .as_ref()
-            .map(|_| Progress::Stuck)
-            .or(outcome.progress),
+        progress: stuck.as_ref().map(|_| Progress::Stuck).or(outcome.progress),
         stuck,
         altered,
         theirs,
@@ -123,18 +120,6 @@ fn availability(
         resources::workload_name(&integration.name_any(), first.kind),
         trouble.as_deref().unwrap_or_default().trim_end_matches('.')
     ))
-}
-
-/// Why a Pod is not available: none can be created, or what the Pods report.
-pub(super) fn trouble(observed: &Observed, live: &Receiver) -> Option<String> {
-    let conditions = live.deployment.as_ref();
-    let conditions = conditions.and_then(|live| live.status.as_ref()?.conditions.as_ref());
-    let mut conditions = conditions.into_iter().flatten();
-    let failure = conditions
-        .find(|condition| condition.type_ == "ReplicaFailure" && condition.status == "True")
-        .and_then(|condition| condition.message.clone());
-    let of_pod = || observed.pods.iter().find_map(|pod| pod.trouble.clone());
-    failure.or_else(|| observed.warning.clone()).or_else(of_pod)
 }
 
 /// Why the volumes of a buffer do not grow, and what to do.

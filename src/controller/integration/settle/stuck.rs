@@ -1,9 +1,11 @@
 //! A rollout that does not end, while a Pod with the former settings keeps accepting requests.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
 
-use super::receiver::trouble;
+use super::trouble::trouble;
 use crate::{
     api::v1alpha1::{Webhook, ZoomIntegration},
     controller::{
@@ -17,11 +19,17 @@ use crate::{
     },
 };
 
-/// When the rollout will have taken too long, if there is one.
+/// What each further Pod of a `StatefulSet` may take: it delivers for a while before it ends.
+const EACH_FURTHER: Duration = Duration::from_mins(4);
+
+/// When the rollout will have taken too long, if there is one. The Pods of a `StatefulSet` are replaced one by one.
 pub(super) fn at(outcome: &ReceiverOutcome) -> Option<Timestamp> {
     let is_rolling = outcome.progress == Some(Progress::Rolling);
     let since = outcome.rolling_since.filter(|_| is_rolling)?;
-    Some(schedule::later(since, LONGEST))
+    let set = outcome.live.stateful_set.as_ref();
+    let pods = set.and_then(|set| set.spec.as_ref()?.replicas).unwrap_or(1);
+    let further = u32::try_from(pods - 1).unwrap_or_default();
+    Some(schedule::later(since, LONGEST + EACH_FURTHER * further))
 }
 
 /// Why the Pods of a receiver cannot be replaced, and what that means, as sentences; `None` unless the rollout has
@@ -50,21 +58,18 @@ pub(super) fn stuck(
     };
     let mut workloads = live.live(integration).into_iter();
     let serves = workloads.any(|live| live.kind == kind && live.available);
-    let (what, discarded) = if has_former || !serves {
-        (
-            "Pods with the current settings do not become available, and those with the former settings keep serving",
-            discarded(integration, observed),
-        )
-    } else {
-        ("Not all of its Pods are available", String::new())
-    };
+    if serves && !has_former {
+        // A Pod is missing, as while a node is lost: events are taken with the current settings.
+        return None;
+    }
     let trouble = trouble(observed, live);
     let trouble = trouble
         .as_deref()
         .unwrap_or("see kubectl describe and the logs of the Pods");
     Some(format!(
-        "{what}: {}.{discarded}",
-        trouble.trim_end_matches('.')
+        "Pods with the current settings do not become available, and those with the former settings keep serving: {}.{}",
+        trouble.trim_end_matches('.'),
+        discarded(integration, observed)
     ))
 }
 

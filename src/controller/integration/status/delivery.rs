@@ -2,11 +2,14 @@
 
 mod trouble;
 
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
 use kube::ResourceExt as _;
 use runtime::outgoing::policy::Policy;
 use url::{Host, Url};
 
-use super::OPEN_THE_WAY;
+use super::silent::OPEN_THE_WAY;
 use crate::{
     api::{
         condition::{Statement, Status, Type},
@@ -45,11 +48,17 @@ pub(super) struct Sink<'a> {
     pub routing: Option<&'a RoutingFacts>,
     /// Whether an event has ever arrived.
     pub has_events: bool,
+    /// The time.
+    pub now: Option<Timestamp>,
 }
 
 impl<'a> Sink<'a> {
     /// The observed state of the sink.
-    pub(super) fn of(observed: &'a Observed, webhook: Option<&WebhookStatus>) -> Self {
+    pub(super) fn of(
+        observed: &'a Observed,
+        webhook: Option<&WebhookStatus>,
+        now: Timestamp,
+    ) -> Self {
         let facts = observed.facts.as_ref();
         Self {
             service: observed.sink_service,
@@ -57,6 +66,7 @@ impl<'a> Sink<'a> {
             health: facts.and_then(|facts| facts.health.as_ref()),
             routing: facts.and_then(|facts| facts.routing.as_ref()),
             has_events: webhook.is_some_and(|webhook| !webhook.events_seen.is_empty()),
+            now: Some(now),
         }
     }
 }
@@ -130,7 +140,7 @@ pub(super) fn events_delivered(
             ),
         );
     }
-    if let Some(message) = trouble::not_taken(sink.health) {
+    if let Some(message) = trouble::not_taken(sink.health, sink.now) {
         return say(Status::False, Reason::EventsNotTaken, message);
     }
     if suspended {
@@ -200,7 +210,8 @@ fn dead_letters(count: u64, dropped: u64) -> String {
         )
     };
     if dropped > 0 {
-        message += &format!(
+        let _ = write!(
+            message,
             " {} older ones are lost: dead letters had taken their share of webhook.buffer.size, and made room.",
             Count::of(dropped)
         );
@@ -224,7 +235,7 @@ fn passed_through(
             "Events are answered 503 while suspend is set.".into(),
         ));
     }
-    if let Some(message) = trouble::not_taken(sink.health) {
+    if let Some(message) = trouble::not_taken(sink.health, sink.now) {
         return Some((Status::False, Reason::EventsNotTaken, message));
     }
     if let Some((reason, message)) = out_of_reach(webhook, sink) {

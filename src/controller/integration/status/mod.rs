@@ -16,6 +16,7 @@ mod proofs;
 mod reachable;
 mod route;
 mod setup;
+mod silent;
 mod verified;
 mod webhook;
 
@@ -63,9 +64,6 @@ use zoom::{
     Endpoints,
     scopes::{self, Comparison},
 };
-
-/// What to do about a receiver that cannot be asked: the end of a message.
-const OPEN_THE_WAY: &str = "look at the receiver's Pods, and let the operator reach their ports 8082 and 8083 through NetworkPolicies and service meshes.";
 
 /// What the operator's configuration and the index say.
 #[derive(Clone, Debug)]
@@ -142,7 +140,7 @@ pub fn status(
         integration,
         applied.receiver.waiting,
         buffer.as_ref(),
-        &delivery::Sink::of(observed, webhook.as_ref()),
+        &delivery::Sink::of(observed, webhook.as_ref(), now),
     ));
     let facts = observed.facts.as_ref();
     let (seen, reach) = (webhook.as_ref(), setting.reach.as_ref());

@@ -10,7 +10,7 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
-use super::OPEN_THE_WAY;
+use super::silent::OPEN_THE_WAY;
 use crate::{
     api::{
         condition::{Statement, Status, Type},

@@ -35,6 +35,12 @@ fn listen(_: &Method, _: &str, _: &Value) -> Option<(u16, &'static str)> {
     None
 }
 
+/// A connection that is gone, whose route belongs to this Secret.
+fn gone(is_wanted: impl Fn(usize) -> bool) -> Connection {
+    let all = (0..).map(|n| Connection::new("clinic-a", &format!("c{n}")).unwrap());
+    all.into_iter().find(|one| is_wanted(one.shard())).unwrap()
+}
+
 impl Bench {
     /// An integration without routes, and a connection of another namespace.
     async fn new() -> Self {
@@ -138,12 +144,6 @@ impl Bench {
         .await
     }
 
-    /// A connection that is gone, whose route belongs to this Secret.
-    fn gone(&self, is_wanted: impl Fn(usize) -> bool) -> Connection {
-        let all = (0..).map(|n| Connection::new("clinic-a", &format!("c{n}")).unwrap());
-        all.into_iter().find(|one| is_wanted(one.shard())).unwrap()
-    }
-
     /// Somebody else changes the Secret with the connection's route.
     fn alter(&self, version: &str, change: impl FnOnce(&mut Value)) {
         let mut secret = self.rehearsal.object(&self.path());
@@ -154,7 +154,7 @@ impl Bench {
 
     /// Somebody puts a route of another Secret into it.
     fn restore_stray(&self, version: &str) {
-        let stray = self.gone(|shard| shard != self.connection.shard());
+        let stray = gone(|shard| shard != self.connection.shard());
         self.alter(version, |secret| {
             secret["data"][stray.route_key()] = json!("e30=");
         });
@@ -195,7 +195,7 @@ async fn a_restored_secret_gets_its_routes_again_and_own_writes_cost_nothing() {
 
     // A backup that lacks this route, and has one of a connection that is gone. It belongs to the same Secret.
     let shard = bench.connection.shard();
-    let gone = bench.gone(|of| of == shard);
+    let gone = gone(|of| of == shard);
     let restore = |version: &str| {
         bench.alter(version, |secret| {
             secret["data"] = json!({gone.route_key(): "e30="});
@@ -240,7 +240,10 @@ async fn a_restored_secret_gets_its_routes_again_and_own_writes_cost_nothing() {
 
 /// The integration's receiver, whose Pods have a buffer and read routes.
 fn receiver() -> StatefulSet {
-    let args = ["--buffer-dir=/buffer", "--routes-dir=/etc/zoom-operator/routes"];
+    let args = [
+        "--buffer-dir=/buffer",
+        "--routes-dir=/etc/zoom-operator/routes",
+    ];
     serde_json::from_value(json!({
         "metadata": {
             "name": "app-receiver", "namespace": "platform",
@@ -267,12 +270,7 @@ async fn routes_stay_until_a_removed_receiver_has_delivered_what_it_stored() {
     bench.sweep().await;
     assert_eq!(bench.keys(), ["clinic-b.zoom.json"]);
 
-    bench
-        .rehearsal
-        .context
-        .reader
-        .index()
-        .delete(&receiver());
+    bench.rehearsal.context.reader.index().delete(&receiver());
     bench.sweep().await;
     assert_eq!(bench.keys(), [""; 0]);
 }
@@ -344,7 +342,7 @@ async fn an_own_write_that_changes_nothing_hides_nobody_elses() {
     bench.sweep().await;
     bench.bring().await;
     let shard = bench.connection.shard();
-    let other = bench.gone(|of| of == shard);
+    let other = gone(|of| of == shard);
     bench.alter("70", |secret| {
         secret["data"][other.route_key()] = json!("e30=");
     });

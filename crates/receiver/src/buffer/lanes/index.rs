@@ -153,9 +153,9 @@ impl LaneIndex {
     }
 
     /// The store was opened: these are its events.
-    pub fn replace(&self, rebuilt: Rebuilt) {
+    pub fn replace(&self, whole: Rebuilt) {
         let mut state = self.state();
-        let before = std::mem::replace(&mut *state, rebuilt.0);
+        let before = std::mem::replace(&mut *state, whole.0);
         state.keep(before);
         drop(state);
         self.0.changed.notify_one();

@@ -21,15 +21,15 @@ async fn a_secret_without_an_owner_ends_with_the_integration_again() {
         metadata: secret.metadata,
         ..PartialObjectMeta::default()
     };
-    let writes = async |live: &PartialObjectMeta<Secret>| {
+    let written = async |live: &PartialObjectMeta<Secret>| {
         let states = Vec::new();
         publish(writer, &integration, &defaults, Some(live), states)
             .await
             .unwrap();
         rehearsal.writes("PATCH")
     };
-    assert!(writes(&live).await.is_empty());
+    assert!(written(&live).await.is_empty());
     live.metadata.owner_references = None;
-    let written = writes(&live).await.pop().unwrap();
-    assert_eq!(written["metadata"]["ownerReferences"][0]["uid"], "u1");
+    let patch = written(&live).await.pop().unwrap();
+    assert_eq!(patch["metadata"]["ownerReferences"][0]["uid"], "u1");
 }

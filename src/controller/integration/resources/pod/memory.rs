@@ -3,7 +3,9 @@
 //! A receiver that tells accounts apart has a few bytes of each stored event in memory: 20 MiB for a Gi of events of 900
 //! bytes. The default limit has room for one Gi.
 
-use k8s_openapi::{api::core::v1::ResourceRequirements, apimachinery::pkg::api::resource::Quantity};
+use k8s_openapi::{
+    api::core::v1::ResourceRequirements, apimachinery::pkg::api::resource::Quantity,
+};
 
 use crate::{
     api::v1alpha1::Buffer,

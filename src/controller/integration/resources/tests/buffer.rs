@@ -68,17 +68,13 @@ fn an_ephemeral_buffer_fits_into_the_storage_of_its_pod() {
     };
     let ephemeral = || json!({"storage": "Ephemeral", "size": "2Gi"});
     let bytes = json!((2176_u64 << 20).to_string());
-    assert_eq!(
-        resources(ephemeral(), Value::Null),
-        [bytes.clone(), bytes.clone()]
-    );
+    let scratch = json!((128_u64 << 20).to_string());
+    let wanted = [scratch, bytes];
+    assert_eq!(resources(ephemeral(), Value::Null), wanted);
     let stated = json!({"limits": {"memory": "64Mi"}});
-    assert_eq!(resources(ephemeral(), stated), [bytes.clone(), bytes]);
+    assert_eq!(resources(ephemeral(), stated), wanted);
     let stated = json!({"limits": {"ephemeral-storage": "3Gi"}});
-    assert_eq!(
-        resources(ephemeral(), stated),
-        [Value::Null, json!("3Gi")]
-    );
+    assert_eq!(resources(ephemeral(), stated), [Value::Null, json!("3Gi")]);
     for buffer in [json!({"size": "2Gi"}), Value::Null] {
         assert_eq!(resources(buffer, Value::Null), [Value::Null, Value::Null]);
     }

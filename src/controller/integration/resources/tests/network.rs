@@ -26,7 +26,7 @@ fn an_ingress_has_one_host_and_one_path_exactly() {
     assert_eq!(refused.ingress, None);
 }
 
-/// OpenShift makes no Route of an Ingress whose path is `Exact`.
+/// `OpenShift` makes no Route of an Ingress whose path is `Exact`.
 #[test]
 fn the_operators_default_of_the_path_type_gives_way_to_that_of_an_integration() {
     let mut policy = policy();

@@ -126,14 +126,14 @@ fn a_stateful_set_of_which_one_pod_cannot_be_replaced_names_the_warning() {
     });
     let buffer = json!({"storage": "Persistent", "size": "1Gi"});
     let warned = |observed: &mut Observed| observed.warning = Some("violates PodSecurity".into());
-    let (receiver, _) = rolling(buffer.clone(), status.clone(), Some(LONG_AGO), warned);
+    let (receiver, _) = rolling(buffer.clone(), status.clone(), Some(LONG_AGO - 240), warned);
     let message = receiver.stuck.unwrap();
     assert!(
         message.starts_with("Pods with the current settings")
             && message.ends_with("keep serving: violates PodSecurity."),
         "{message}"
     );
-    let (receiver, _) = rolling(buffer, status, Some(LONG_AGO + 1), warned);
+    let (receiver, _) = rolling(buffer, status, Some(LONG_AGO - 239), warned);
     assert_eq!(receiver.stuck, None);
 }
 
@@ -143,11 +143,7 @@ fn pods_of_the_current_settings_that_lack_a_node_are_not_called_former_ones() {
         "observedGeneration": 3, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 1,
     });
     let (receiver, _) = rolling(json!(null), status, Some(LONG_AGO), |_| {});
-    let message = receiver.stuck.unwrap();
-    assert!(
-        message.starts_with("Not all of its Pods are available: "),
-        "{message}"
-    );
+    assert_eq!(receiver.stuck, None);
 }
 
 #[test]

@@ -107,7 +107,10 @@ fn a_store_that_fails_is_told_before_anything_else_with_its_volume() {
     ] {
         let integration = integration(change);
         let told = events_delivered(&integration, None, Some(&stored), &Sink::default()).unwrap();
-        assert_eq!((told.status, told.reason), (Status::False, Reason::BufferFailed));
+        assert_eq!(
+            (told.status, told.reason),
+            (Status::False, Reason::BufferFailed)
+        );
         assert!(told.message.contains(volume), "{}", told.message);
     }
 }

@@ -1,10 +1,11 @@
 //! What is wrong with the receiver itself. Pure.
 
+use jiff::Timestamp;
 use kube::ResourceExt as _;
 
 use contract::{
     facts::BufferFacts,
-    health::{Health, OwnTrouble},
+    health::{Health, OwnTrouble, Run},
     receiver::files::BUFFER_DIR,
 };
 
@@ -24,10 +25,13 @@ pub(super) fn failed(integration: &ZoomIntegration, webhook: &Webhook) -> String
     )
 }
 
-/// Events are not taken for as long as Zoom repeats them. A shorter time says nothing: a restart takes as long.
-pub(super) fn not_taken(health: Option<&Health>) -> Option<String> {
+/// Events are not taken for as long as Zoom repeats them. A shorter time says nothing: a restart takes as long. Nor does
+/// a trouble after which Zoom repeats nothing any more.
+pub(super) fn not_taken(health: Option<&Health>, now: Option<Timestamp>) -> Option<String> {
     let health = health?;
+    let is_over = |run: &Run| now.is_some_and(|now| run.is_over(now));
     let run = health.not_taken.filter(|run| run.is_steady())?;
+    let run = Some(run).filter(|run| !is_over(run))?;
     let why = match health.not_taken_for {
         Some(OwnTrouble::BufferFailed) => {
             "The buffer cannot store them: check its volume; the receiver's log says what fails."

@@ -322,7 +322,9 @@ fn a_header_that_does_not_arrive_is_no_different_value() {
                 health.unauthenticated(at(5), *is_missing);
             }
         });
-        told(&WebhookStatus::default(), Some(&facts), None, at(100)).unwrap().2
+        told(&WebhookStatus::default(), Some(&facts), None, at(100))
+            .unwrap()
+            .2
     };
     let removed = "2 have no header Authorization: either Zoom's form has no user name";
     let message_of_all = message(&[true, true]);
@@ -331,5 +333,8 @@ fn a_header_that_does_not_arrive_is_no_different_value() {
     let some = message(&[true, true, false]);
     assert!(some.contains(removed) && some.contains("differ"), "{some}");
     let wrong = message(&[false]);
-    assert!(!wrong.contains("no header") && wrong.contains("differ"), "{wrong}");
+    assert!(
+        !wrong.contains("no header") && wrong.contains("differ"),
+        "{wrong}"
+    );
 }

@@ -101,7 +101,7 @@ fn an_app_is_connected_from_its_first_connection_on() {
     let waiting = consented(&spec, ConsentFinding { total: 2, ..PAGES });
     assert_eq!(waiting.phase, Phase::ReadyToInstall);
     assert!(
-        waiting.message.contains("of its ZoomConnection"),
+        waiting.message.contains("of their ZoomConnection"),
         "{}",
         waiting.message
     );

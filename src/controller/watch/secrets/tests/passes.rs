@@ -129,7 +129,7 @@ async fn a_change_during_the_first_look_is_noticed() {
     let context = &bench.rehearsal.context;
     let mut first = std::pin::pin!(routes::sweep(context, &bench.integration));
     assert!(futures::poll!(first.as_mut()).is_pending());
-    let gone = bench.gone(|of| of == bench.connection.shard());
+    let gone = gone(|of| of == bench.connection.shard());
     let labels = json!({
         "app.kubernetes.io/managed-by": "zoom-operator", "zoom-operator.io/integration": "app",
     });

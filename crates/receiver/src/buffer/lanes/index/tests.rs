@@ -78,7 +78,11 @@ fn memory_is_taken_for_what_there_is_also_while_a_store_is_opened() {
     assert_eq!(index.state().pending, EVENTS);
     let held = index.held("a").0;
     drop(reserved);
-    assert_eq!(held - index.held("a").0, charge(300), "it is still reserved");
+    assert_eq!(
+        held - index.held("a").0,
+        charge(300),
+        "it is still reserved"
+    );
 }
 
 #[test]
