@@ -46,7 +46,7 @@ pub struct RoutingFacts {
 #[serde(rename_all = "camelCase", default)]
 pub struct ConnectionFacts {
     /// Dead letters that are kept.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "crate::facts::is_zero")]
     pub dead_letters: u64,
     /// Why the last event became a dead letter.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,7 +55,7 @@ pub struct ConnectionFacts {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_failed_at: Option<Timestamp>,
     /// Deliveries that failed since the sink last accepted an event.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "crate::facts::is_zero")]
     pub sink_failures: u64,
     /// Why the last of them failed.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -217,11 +217,6 @@ impl UnclaimedFacts {
         self.examples.sort();
         self
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
-fn is_zero(number: &u64) -> bool {
-    *number == 0
 }
 
 #[cfg(test)]
