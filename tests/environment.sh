@@ -6,13 +6,16 @@
 #     LOAD=COMMAND                    builds the images and calls COMMAND ARCHIVE for each of the three
 #     IMAGE=REF SIM_IMAGE=REF         builds nothing: the nodes can pull these; RECEIVER_IMAGE is IMAGE with -receiver
 #                                     before its tag unless it is set
-#   PROFILE=release    cargo's profile for the images; quick unless set in the demo
+#   PROFILE=release    cargo's profile for the images; quick unless set
 
 CLUSTER=${CLUSTER:-local}
 export CLUSTER
 
 # shellcheck source=tests/cluster/lib/report.sh
 source tests/cluster/lib/report.sh
+
+# Demo and tests share their binaries, and these their dependencies: one profile, and one set of features for all three.
+export PROFILE=${PROFILE:-quick} PACKAGES="zoom-operator zoom-receiver zoom-sim"
 
 # use_cluster TOOL...: a cluster that answers, and these tools on PATH.
 use_cluster() {
@@ -73,7 +76,7 @@ provide_images() {
 # provide_image BINARY DIRECTORY NAME[:TAG]: prints the image's full name.
 provide_image() {
   local archive=$2/$1.tar name
-  step "building the image of $1 (profile ${PROFILE:-release})"
+  step "building the image of $1 (profile $PROFILE)"
   name=$(image/build "$3" "$1" "$archive")
   step "loading $name"
   bash -c "$LOAD \"\$0\"" "$archive" >&2
