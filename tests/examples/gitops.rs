@@ -38,6 +38,7 @@ fn every_kind_is_one_that_its_tool_knows() {
         "kustomize.config.k8s.io/v1beta1 Kustomization",
         "zoom-operator.io/v1alpha1 ZoomIntegration",
         "zoom-operator.io/v1alpha1 ZoomConnection",
+        "argoproj.io/v1alpha1 Application",
         "argoproj.io/v1alpha1 AppProject",
         "argoproj.io/v1alpha1 ApplicationSet",
         "source.toolkit.fluxcd.io/v1 GitRepository",
@@ -189,25 +190,54 @@ fn certificates_come_from_the_issuer() {
     assert!(ingress["tlsSecretName"].is_string());
 }
 
-/// Credentials, then the app, then whoever waits for a person.
+/// A wave waits until the one before is healthy: a tenant without credentials, or whose person has not authorized, would keep
+/// the sync running, and Argo CD starts no other meanwhile.
 #[test]
-fn the_waves_are_in_order() {
-    let wave = |document: &Value| -> i64 {
-        let annotation = &document["metadata"]["annotations"]["argocd.argoproj.io/sync-wave"];
-        annotation.as_str().unwrap().parse().unwrap()
-    };
-    let waves = |kind: &str, api: &str| -> Vec<i64> {
-        only(kind, api).iter().map(|(_, d)| wave(d)).collect()
-    };
-    let secrets = [
-        waves("ExternalSecret", "external-secrets.io/v1"),
-        waves("SealedSecret", "bitnami.com/v1alpha1"),
-    ]
-    .concat();
-    let apps = waves("ZoomIntegration", "zoom-operator.io/v1alpha1");
-    let people = waves("ZoomConnection", "zoom-operator.io/v1alpha1");
-    assert!(secrets.iter().max() < apps.iter().min());
-    assert!(apps.iter().max() < people.iter().min());
+fn no_sync_of_a_tenant_waits() {
+    for (file, document) in documents() {
+        let annotations = document["metadata"]["annotations"].as_object();
+        for name in annotations.into_iter().flat_map(|all| all.keys()) {
+            let waits = name.ends_with("/sync-wave") || name.ends_with("/hook");
+            assert!(!waits, "{file}: {name}");
+        }
+    }
+}
+
+/// A file that is missing by mistake deletes no grant, neither by itself nor with its namespace.
+#[test]
+fn grants_are_never_pruned() {
+    let namespaces = only("Namespace", "v1");
+    let connections = only("ZoomConnection", "zoom-operator.io/v1alpha1");
+    for (file, document) in namespaces.into_iter().chain(connections) {
+        let annotations = &document["metadata"]["annotations"];
+        let argocd = &annotations["argocd.argoproj.io/sync-options"];
+        let flux = &annotations["kustomize.toolkit.fluxcd.io/prune"];
+        assert_eq!(
+            (argocd, flux),
+            (&json!("Prune=false"), &json!("disabled")),
+            "{file}"
+        );
+    }
+}
+
+/// Whichever tool deploys the operator, it gets the same values.
+#[test]
+fn the_operator_is_the_same_for_argo_cd_and_flux() {
+    let (_, application) = only("Application", "argoproj.io/v1alpha1").remove(0);
+    let (_, release) = only("HelmRelease", "helm.toolkit.fluxcd.io/v2").remove(0);
+    let (source, flux) = (&application["spec"]["source"], &release["spec"]);
+    assert_eq!(source["helm"]["valuesObject"], flux["values"]);
+    assert_eq!(source["helm"]["releaseName"], flux["releaseName"]);
+    let path = source["path"].as_str().unwrap();
+    assert_eq!(flux["chart"]["spec"]["chart"], format!("./{path}"));
+    let sources = only("GitRepository", "source.toolkit.fluxcd.io/v1");
+    let named = &flux["chart"]["spec"]["sourceRef"]["name"];
+    let found = sources
+        .iter()
+        .find(|(_, s)| &s["metadata"]["name"] == named);
+    let repository = &found.unwrap().1["spec"];
+    assert_eq!(source["repoURL"], repository["url"]);
+    assert_eq!(source["targetRevision"], repository["ref"]["tag"]);
 }
 
 /// A foreground deletion removes a receiver before it has delivered what it stored.

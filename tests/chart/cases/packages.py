@@ -77,12 +77,25 @@ def _():
         got = {o.replace(f"/{N}/", "/ops/") for o in idents(as_json(built.stdout))}
         equal(got, DEFAULT - {f"{kind}/ops/{N}-uninstall" for kind in ("Job", "NetworkPolicy")} | {f"Namespace/{N}"})
 
-@case("version: the crates, the chart, the example for Flux and the changelog name one")
+@case("gitops: the chart takes the values of the examples for Argo CD and Flux, and the consent pages are exposed")
+def _():
+    for file, path in (("argocd/operator.yaml", "source helm valuesObject"), ("flux/operator/helmrelease.yaml", "values")):
+        found = as_json((REPO / "examples/gitops" / file).read_text())[0]["spec"]
+        for name in path.split():
+            found = found[name]
+        values = TMP / "values-gitops.json"
+        values.write_text(json.dumps(found))
+        objects = as_json(helm("template", N, CHART, "-n", N, "-f", values))
+        hosts = [rule["host"] for rule in only(objects, "Ingress")["spec"]["rules"]]
+        equal([f"https://{host}" for host in hosts], [found["connect"]["url"]], file)
+
+@case("version: the crates, the chart, the examples for Argo CD and Flux and the changelog name one")
 def _():
     named = lambda file, pattern: re.search(pattern, (REPO / file).read_text(), re.M)[1]
     version = named("Cargo.toml", r'^version = "(.+)"$')
     for file, pattern in (("charts/zoom-operator/Chart.yaml", r"^version: (.+)$"), ("charts/zoom-operator/Chart.yaml", r"^appVersion: (.+)$"),
-                          ("examples/gitops/flux/sources.yaml", r"^    tag: v(.+)$"), ("CHANGELOG.md", r"^## \[(\d.+?)\]")):
+                          ("examples/gitops/flux/sources.yaml", r"^    tag: v(.+)$"),
+                          ("examples/gitops/argocd/operator.yaml", r"^    targetRevision: v(.+)$"), ("CHANGELOG.md", r"^## \[(\d.+?)\]")):
         equal(named(file, pattern), version, file)
 
 @case("kubeconform: every object fits the API's own schema")

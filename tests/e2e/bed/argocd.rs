@@ -331,17 +331,22 @@ async fn define() -> anyhow::Result<()> {
     let downloaded: Value = serde_json::from_str(&tools::must("go", &download).await?)?;
     let definitions = Path::new(text(&downloaded, "/Dir")).join("manifests/crds");
     for kind in ["application", "applicationset", "appproject"] {
-        let file = definitions.join(format!("{kind}-crd.yaml"));
-        let file = format!("--filename={}", file.display());
-        let apply = ["apply", "--server-side", "--force-conflicts", &file];
-        tools::must("kubectl", &apply).await?;
-        let args = ["wait", "--for=condition=Established", &file];
-        // It fails on a definition that has no conditions yet.
-        wait_for("Argo CD's kinds are known", LIMIT, || async {
-            tools::must("kubectl", &args).await.map(Some)
-        })
-        .await?;
+        define_kind(&definitions.join(format!("{kind}-crd.yaml"))).await?;
     }
+    Ok(())
+}
+
+/// Makes a kind known to the cluster, by the file with its definition. It stays.
+pub async fn define_kind(definition: &Path) -> anyhow::Result<()> {
+    let file = format!("--filename={}", definition.display());
+    let apply = ["apply", "--server-side", "--force-conflicts", &file];
+    tools::must("kubectl", &apply).await?;
+    let args = ["wait", "--for=condition=Established", &file];
+    // It fails on a definition that has no conditions yet.
+    wait_for("the kind is known", LIMIT, || async {
+        tools::must("kubectl", &args).await.map(Some)
+    })
+    .await?;
     Ok(())
 }
 

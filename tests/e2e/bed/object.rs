@@ -14,6 +14,7 @@ pub fn path(namespace: &str, resource: &str, name: Option<&str>) -> String {
         "networkpolicies" | "ingresses" => "apis/networking.k8s.io/v1",
         "httproutes" | "gateways" => "apis/gateway.networking.k8s.io/v1",
         "poddisruptionbudgets" => "apis/policy/v1",
+        "sealedsecrets" => "apis/bitnami.com/v1alpha1",
         "zoomintegrations" | "zoomconnections" => "apis/zoom-operator.io/v1alpha1",
         _ => "api/v1",
     };

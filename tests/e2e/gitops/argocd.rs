@@ -5,11 +5,11 @@ use std::{fs, path::Path};
 use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 
-use super::{files, know_apps, options};
+use super::{definitions, files, know_apps, options};
 use crate::bed::{
     Bed, Case, Operator, Sim, Tenant,
-    argocd::ArgoCd,
-    object::{seen, text},
+    argocd::{self, ArgoCd},
+    object::{reason, seen, text},
     tools, unique,
 };
 
@@ -17,12 +17,13 @@ pub fn cases() -> Vec<Case> {
     vec![Case::new("gitops::real_argocd", real).needs_host()]
 }
 
-/// The tenant of the examples that is deployed.
-const TENANT: &str = "clinic-north";
+/// The tenant of the examples that is deployed. The test does what the controller of Sealed Secrets would.
+const TENANT: &str = "clinic-south";
 
 async fn real(bed: Bed) -> anyhow::Result<()> {
     let examples = tools::repository().join("examples/gitops/argocd");
     let settings = yaml(&examples.join("argocd-cm.yaml"), &[])?["data"].clone();
+    argocd::define_kind(&definitions::sealed_secrets().await?).await?;
     let argocd = ArgoCd::start(&[&bed], &settings).await?;
     let mut committed = folder("charts/zoom-operator", "operator", &[])?;
     committed.extend(tenant_files(&bed)?);
@@ -30,7 +31,7 @@ async fn real(bed: Bed) -> anyhow::Result<()> {
     let sim = Sim::deploy(&bed).await?;
     know_apps(&sim).await?;
 
-    argocd.apply(&operator(&bed, &argocd)).await?;
+    argocd.apply(&operator(&bed, &argocd, &examples)?).await?;
     argocd
         .until("operator", "Synced and Healthy", in_order)
         .await?;
@@ -63,7 +64,7 @@ async fn real(bed: Bed) -> anyhow::Result<()> {
         }))
         .await?;
 
-    waves(&bed, &argocd).await?;
+    credentials_come_later(&bed, &argocd).await?;
     no_difference(&argocd).await?;
     actions(&bed, &argocd).await?;
     degraded(&bed, &argocd).await?;
@@ -106,21 +107,19 @@ fn folder(from: &str, to: &str, words: &[(&str, &str)]) -> anyhow::Result<Vec<(S
     Ok(found)
 }
 
-/// The example's tenant for this namespace. Its `ExternalSecret` is left out: the test is the vault.
+/// The example's tenant for this namespace.
 fn tenant_files(bed: &Bed) -> anyhow::Result<Vec<(String, String)>> {
-    let words = [(TENANT, bed.namespace()), ("- external-secret.yaml\n", "")];
-    let tenant = format!("tenants/{}", bed.namespace());
     let mut found = folder(
         &format!("examples/gitops/tenants/{TENANT}"),
-        &tenant,
-        &words,
+        &format!("tenants/{}", bed.namespace()),
+        &[(TENANT, bed.namespace())],
     )?;
     found.extend(folder("examples/gitops/base", "base", &[])?);
     Ok(found)
 }
 
-/// The chart with the values that all tests give it.
-fn operator(bed: &Bed, argocd: &ArgoCd) -> Value {
+/// The example's Application of the chart, with the values that all tests give it.
+fn operator(bed: &Bed, argocd: &ArgoCd, examples: &Path) -> anyhow::Result<Value> {
     let args = Operator::chart_args(bed, &options());
     let values = args.iter().zip(args.iter().skip(1));
     let values = values.filter(|(flag, _)| *flag == "--set");
@@ -128,28 +127,16 @@ fn operator(bed: &Bed, argocd: &ArgoCd) -> Value {
         .filter_map(|(_, value)| value.split_once('='))
         .map(|(name, value)| json!({"name": name, "value": value}))
         .collect();
-    json!({
-        "apiVersion": "argoproj.io/v1alpha1",
-        "kind": "Application",
-        "metadata": {"name": "operator"},
-        "spec": {
-            "project": "default",
-            "source": {
-                "repoURL": argocd.repository(),
-                "targetRevision": "main",
-                "path": "operator",
-                "helm": {"releaseName": "zoom-operator", "parameters": parameters},
-            },
-            "destination": {
-                "server": "https://kubernetes.default.svc",
-                "namespace": bed.namespace(),
-            },
-            "syncPolicy": {
-                "automated": {"prune": true, "selfHeal": true},
-                "syncOptions": ["ServerSideApply=true"],
-            },
-        },
-    })
+    let mut application = yaml(&examples.join("operator.yaml"), &[])?;
+    application["metadata"] = json!({"name": "operator"});
+    application["spec"]["source"] = json!({
+        "repoURL": argocd.repository(),
+        "targetRevision": "main",
+        "path": "operator",
+        "helm": {"releaseName": "zoom-operator", "parameters": parameters},
+    });
+    application["spec"]["destination"]["namespace"] = json!(bed.namespace());
+    Ok(application)
 }
 
 fn in_order(application: &Value) -> bool {
@@ -173,26 +160,51 @@ fn health<'a>(application: &'a Value, kind: &str) -> &'a str {
     found.map_or("", |resource| text(resource, "/health/status"))
 }
 
-/// Without credentials the app is Suspended, and its person is not asked yet; with them the sync goes on.
-async fn waves(bed: &Bed, argocd: &ArgoCd) -> anyhow::Result<()> {
+/// The first commit has no credentials, and nobody ever authorizes. No sync waits for either: the second commit, which brings
+/// the credentials, is synced.
+async fn credentials_come_later(bed: &Bed, argocd: &ArgoCd) -> anyhow::Result<()> {
     argocd
-        .until("tenant", "waits for credentials", |application| {
-            health(application, "ZoomIntegration") == "Suspended"
-                && text(application, "/status/operationState/phase") == "Running"
+        .until("tenant", "synced without credentials", |application| {
+            has_succeeded(application)
+                && health(application, "ZoomIntegration") == "Suspended"
+                && health(application, "ZoomConnection") == "Suspended"
         })
         .await?;
-    let connection = bed.find("zoomconnections", "clinic").await?;
-    ensure!(connection.is_none(), "before the app: {connection:#?}");
+    let waiting = bed.integration("clinicea").await?;
+    let steps = waiting["status"]["setup"].as_array().map_or(0, Vec::len);
+    ensure!(
+        reason(&waiting, "Ready") == "AwaitingCredentials"
+            && steps > 0
+            && !text(&waiting, "/status/redirectUrl").is_empty(),
+        "the steps in Zoom: {waiting:#}"
+    );
+    unseal(bed, "False").await?;
+    let first = argocd
+        .until("tenant", "its SealedSecret is Degraded", |application| {
+            health(application, "SealedSecret") == "Degraded" && has_succeeded(application)
+        })
+        .await?;
 
-    let credentials = Tenant {
-        client_id: files::value("clinicea-zoom", "client-id"),
-        client_secret: files::value("clinicea-zoom", "client-secret"),
-        webhook_secret: files::value("clinicea-zoom", "webhook-secret-token"),
-        ..Tenant::server_to_server("clinicea")
-    };
-    let mut secret = credentials.secret();
-    secret["metadata"]["name"] = json!("clinicea-zoom");
-    bed.apply(&secret).await?;
+    let tenant = format!("tenants/{}/sealed-secret.yaml", bed.namespace());
+    let mut sealed = tenant_files(bed)?;
+    sealed.retain(|(path, _)| *path == tenant);
+    for (_, content) in &mut sealed {
+        *content = content.replace("REPLACE-ME", SEALED);
+    }
+    argocd.commit(&sealed).await?;
+    argocd.refresh("tenant").await?;
+    argocd
+        .until("tenant", "the second commit is synced", |application| {
+            let revision = "/status/operationState/syncResult/revision";
+            has_succeeded(application) && text(application, revision) != text(&first, revision)
+        })
+        .await?;
+    let sealed = bed.get("sealedsecrets", "clinicea-zoom").await?;
+    let value = text(&sealed, "/spec/encryptedData/client-id");
+    ensure!(value == SEALED, "not applied: {sealed:#}");
+
+    bed.apply(&credentials()).await?;
+    unseal(bed, "True").await?;
     let deployed = argocd
         .until("tenant", "waits for a person", |application| {
             health(application, "ZoomIntegration") == "Healthy"
@@ -206,13 +218,43 @@ async fn waves(bed: &Bed, argocd: &ArgoCd) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What the operator writes is no difference, and nothing is synced a second time.
+/// What the second commit has as sealed values.
+const SEALED: &str = "of-the-second-commit";
+
+/// The last sync has ended.
+fn has_succeeded(application: &Value) -> bool {
+    text(application, "/status/operationState/phase") == "Succeeded"
+}
+
+/// The Secret that the `SealedSecret` becomes.
+fn credentials() -> Value {
+    let tenant = Tenant {
+        client_id: files::value("clinicea-zoom", "client-id"),
+        client_secret: files::value("clinicea-zoom", "client-secret"),
+        webhook_secret: files::value("clinicea-zoom", "webhook-secret-token"),
+        ..Tenant::server_to_server("clinicea")
+    };
+    let mut secret = tenant.secret();
+    secret["metadata"]["name"] = json!("clinicea-zoom");
+    secret
+}
+
+/// States whether the `SealedSecret` could be decrypted.
+async fn unseal(bed: &Bed, synced: &str) -> anyhow::Result<()> {
+    let conditions = json!([{"type": "Synced", "status": synced}]);
+    let status = json!({"status": {"conditions": conditions}});
+    bed.patch("sealedsecrets", "clinicea-zoom/status", &status)
+        .await?;
+    Ok(())
+}
+
+/// What the operator writes is no difference, and no commit is synced a second time.
 async fn no_difference(argocd: &ArgoCd) -> anyhow::Result<()> {
-    for name in ["operator", "tenant"] {
+    for (name, commits) in [("operator", 1), ("tenant", 2)] {
         argocd.refresh(name).await?;
         let compared = argocd.until(name, "no difference", is_synced).await?;
         let history = compared["status"]["history"].as_array().map_or(0, Vec::len);
-        ensure!(history <= 1, "{name} was synced {history} times");
+        ensure!(history <= commits, "{name} was synced {history} times");
     }
     Ok(())
 }

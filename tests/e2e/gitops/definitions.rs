@@ -1,7 +1,10 @@
 //! What `examples/gitops` says to Argo CD, Flux, cert-manager, External Secrets and Sealed Secrets, compared with their own
 //! definitions. The cluster need not have them.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, ensure};
 use serde_json::{Deserializer, Value, json};
@@ -13,7 +16,11 @@ pub fn cases() -> Vec<Case> {
 }
 
 /// The definitions: a module that `tests/cluster/tools/gitops-definitions` pins, and a file in it.
-const DEFINITIONS: [(&str, &str); 8] = [
+const DEFINITIONS: [(&str, &str); 9] = [
+    (
+        "github.com/argoproj/argo-cd/v3",
+        "manifests/crds/application-crd.yaml",
+    ),
     (
         "github.com/argoproj/argo-cd/v3",
         "manifests/crds/applicationset-crd.yaml",
@@ -22,10 +29,7 @@ const DEFINITIONS: [(&str, &str); 8] = [
         "github.com/argoproj/argo-cd/v3",
         "manifests/crds/appproject-crd.yaml",
     ),
-    (
-        "github.com/bitnami-labs/sealed-secrets",
-        "helm/sealed-secrets/crds/bitnami.com_sealedsecrets.yaml",
-    ),
+    SEALED_SECRETS,
     (
         "github.com/cert-manager/cert-manager",
         "deploy/crds/cert-manager.io_certificates.yaml",
@@ -48,12 +52,25 @@ const DEFINITIONS: [(&str, &str); 8] = [
     ),
 ];
 
+const SEALED_SECRETS: (&str, &str) = (
+    "github.com/bitnami-labs/sealed-secrets",
+    "helm/sealed-secrets/crds/bitnami.com_sealedsecrets.yaml",
+);
+
+/// The definition of `SealedSecret`.
+pub(super) async fn sealed_secrets() -> anyhow::Result<PathBuf> {
+    let (module, file) = SEALED_SECRETS;
+    let modules = modules(&[module]).await?;
+    let found = modules.first().context(module)?;
+    Ok(Path::new(text(found, "/Dir")).join(file))
+}
+
 async fn fit(_bed: Bed) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let schemas = folder.path().join("schemas");
     fs::create_dir(&schemas)?;
     let mut kinds = Vec::new();
-    let modules = modules().await?;
+    let modules = modules(&DEFINITIONS.map(|(module, _)| module)).await?;
     for (module, file) in DEFINITIONS {
         let found = modules.iter().find(|found| text(found, "/Path") == module);
         let directory = text(found.context(module)?, "/Dir");
@@ -82,12 +99,12 @@ async fn fit(_bed: Bed) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The modules with their directories, downloaded unless they are there.
-async fn modules() -> anyhow::Result<Vec<Value>> {
+/// These modules with their directories, downloaded unless they are there.
+async fn modules(names: &[&str]) -> anyhow::Result<Vec<Value>> {
     let directory = tools::repository().join("tests/cluster/tools/gitops-definitions");
     let directory = directory.to_string_lossy();
     let mut args = vec!["-C", &directory, "mod", "download", "-json"];
-    args.extend(DEFINITIONS.map(|(module, _)| module));
+    args.extend(names);
     let said = tools::must("go", &args).await?;
     let found: Result<Vec<Value>, _> = Deserializer::from_str(&said).into_iter().collect();
     Ok(found?)
