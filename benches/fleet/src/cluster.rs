@@ -8,7 +8,11 @@ use kube::Client;
 use serde_json::{Value, json};
 
 /// No single request takes longer.
-const LIMIT: Duration = Duration::from_mins(1);
+const LIMIT: Duration = Duration::from_mins(2);
+/// How often a read is sent that fails: one lost answer must not end an hour of measuring.
+const READS: usize = 3;
+/// Until thousands of objects are gone.
+pub const GONE: Duration = Duration::from_mins(30);
 
 /// Objects in one answer.
 const PAGE: usize = 500;
@@ -50,7 +54,13 @@ impl Cluster {
 
     /// An object or a list.
     pub async fn get(&self, path: &str) -> anyhow::Result<Value> {
-        Ok(serde_json::from_str(&self.send("GET", path, None).await?)?)
+        let mut sent = 1;
+        loop {
+            match self.send("GET", path, None).await {
+                Err(_) if sent < READS => sent += 1,
+                answer => return Ok(serde_json::from_str(&answer?)?),
+            }
+        }
     }
 
     /// Whatever is there, as text.
@@ -76,8 +86,7 @@ impl Cluster {
         for name in names {
             self.delete(&format!("/api/v1/namespaces/{name}")).await?;
         }
-        let limit = Duration::from_mins(10);
-        until("the namespaces are gone", limit, || async {
+        until("the namespaces are gone", GONE, || async {
             let left = self.list("/api/v1/namespaces").await?;
             let is_ours = |name: &Value| names.iter().any(|ours| name == ours.as_str());
             Ok(!left.iter().any(|left| is_ours(&left["metadata"]["name"])))

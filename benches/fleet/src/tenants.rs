@@ -1,11 +1,9 @@
 //! The objects: each integration has an app, an account and a credentials Secret of its own.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use crate::{
-    cluster::{Cluster, each, until},
+    cluster::{Cluster, GONE, each, until},
     zoom::Zoom,
 };
 
@@ -135,23 +133,19 @@ impl Fleet {
             let namespace = self.namespace(number);
             cluster.delete_all(&integrations(&namespace)).await?;
         }
-        until(
-            "the integrations are gone",
-            Duration::from_mins(15),
-            || async {
-                for number in 0..self.namespaces {
-                    let path = format!("{}?limit=1", integrations(&self.namespace(number)));
-                    let list = cluster.get(&path).await?;
-                    if list["items"]
-                        .as_array()
-                        .is_none_or(|items| !items.is_empty())
-                    {
-                        return Ok(false);
-                    }
+        until("the integrations are gone", GONE, || async {
+            for number in 0..self.namespaces {
+                let path = format!("{}?limit=1", integrations(&self.namespace(number)));
+                let list = cluster.get(&path).await?;
+                if list["items"]
+                    .as_array()
+                    .is_none_or(|items| !items.is_empty())
+                {
+                    return Ok(false);
                 }
-                Ok(true)
-            },
-        )
+            }
+            Ok(true)
+        })
         .await
     }
 

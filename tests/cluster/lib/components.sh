@@ -62,7 +62,7 @@ component_arguments() {
       --service-account-key-file="$PKI_DIR/service-account.pub" \
       --service-account-signing-key-file="$PKI_DIR/service-account.key" --service-cluster-ip-range="$SERVICE_CIDR" \
       --allow-privileged --audit-policy-file="$CONFIG_DIR/audit.yaml" --audit-log-path="$STATE_DIR/audit.log" \
-      --audit-log-maxsize=50 --audit-log-maxbackup=2 ;;
+      --audit-log-maxsize=50 --audit-log-maxbackup="${AUDIT_LOG_BACKUPS:-2}" ;;
     kube-controller-manager) printf '%s\n' --kubeconfig="$CONFIG_DIR/$1.kubeconfig" --leader-elect=false \
       --bind-address=127.0.0.1 --secure-port="$CONTROLLER_MANAGER_PORT" --use-service-account-credentials \
       --service-account-private-key-file="$PKI_DIR/service-account.key" --root-ca-file="$PKI_DIR/ca.crt" \

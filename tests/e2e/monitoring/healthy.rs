@@ -26,9 +26,10 @@ async fn healthy(bed: Bed) -> anyhow::Result<()> {
     let (sim, operator) = bed.zoom_and_operator(&options).await?;
     let prometheus = Prometheus::start(&bed, &options).await?;
     let tenant = Tenant::server_to_server("acme");
-    tenant
-        .declare(&bed, &sim, json!({}), &tenant.manifest_with_webhook())
-        .await?;
+    // With a buffer, since some metrics are a buffer's.
+    let mut manifest = tenant.manifest_with_webhook();
+    manifest["spec"]["webhook"]["buffer"] = json!({"size": "64Mi"});
+    tenant.declare(&bed, &sim, json!({}), &manifest).await?;
     let app = App::general("app");
     app.declare(&bed, &sim, json!({}), &json!({})).await?;
     let person = app.people(&sim).await?.remove(0);
