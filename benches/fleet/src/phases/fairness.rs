@@ -11,6 +11,8 @@ const HEALTHY: u32 = 10;
 impl Bench<'_> {
     pub(super) async fn fairness(&self) -> anyhow::Result<Fairness> {
         let failing = self.run.objects / 2;
+        // The controller may have begun to lead just now; from then on it does nothing else.
+        self.ten("first").await?;
         let alone = self.ten("alone").await?;
         let wrong = Fleet::together("wrong", false);
         self.prepare(&wrong, failing).await?;
