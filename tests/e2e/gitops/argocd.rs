@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{definitions, files, know_apps, options};
 use crate::bed::{
-    Bed, Case, Operator, Sim, Tenant,
+    Bed, Case, Operator, Sim,
     argocd::{self, ArgoCd},
     object::{reason, seen, text},
     tools, unique,
@@ -203,7 +203,7 @@ async fn credentials_come_later(bed: &Bed, argocd: &ArgoCd) -> anyhow::Result<()
     let value = text(&sealed, "/spec/encryptedData/client-id");
     ensure!(value == SEALED, "not applied: {sealed:#}");
 
-    bed.apply(&credentials()).await?;
+    bed.apply(&files::credentials()).await?;
     unseal(bed, "True").await?;
     let deployed = argocd
         .until("tenant", "waits for a person", |application| {
@@ -224,19 +224,6 @@ const SEALED: &str = "of-the-second-commit";
 /// The last sync has ended.
 fn has_succeeded(application: &Value) -> bool {
     text(application, "/status/operationState/phase") == "Succeeded"
-}
-
-/// The Secret that the `SealedSecret` becomes.
-fn credentials() -> Value {
-    let tenant = Tenant {
-        client_id: files::value("clinicea-zoom", "client-id"),
-        client_secret: files::value("clinicea-zoom", "client-secret"),
-        webhook_secret: files::value("clinicea-zoom", "webhook-secret-token"),
-        ..Tenant::server_to_server("clinicea")
-    };
-    let mut secret = tenant.secret();
-    secret["metadata"]["name"] = json!("clinicea-zoom");
-    secret
 }
 
 /// States whether the `SealedSecret` could be decrypted.

@@ -10,7 +10,7 @@ use serde_json::Value;
 use tempfile::NamedTempFile;
 
 use super::is_ours;
-use crate::bed::{Bed, object::text, tools};
+use crate::bed::{Bed, Tenant, object::text, tools};
 
 /// A file with some documents of an example.
 pub struct Manifest {
@@ -47,6 +47,19 @@ pub fn all() -> anyhow::Result<Vec<PathBuf>> {
     found.sort();
     anyhow::ensure!(found.len() > 20, "{} files", found.len());
     Ok(found)
+}
+
+/// The Secret that the `ExternalSecret` or the `SealedSecret` of a tenant in `gitops` becomes.
+pub fn credentials() -> Value {
+    let tenant = Tenant {
+        client_id: value("clinicea-zoom", "client-id"),
+        client_secret: value("clinicea-zoom", "client-secret"),
+        webhook_secret: value("clinicea-zoom", "webhook-secret-token"),
+        ..Tenant::server_to_server("clinicea")
+    };
+    let mut secret = tenant.secret();
+    secret["metadata"]["name"] = "clinicea-zoom".into();
+    secret
 }
 
 /// Every document of a kind, with its file.

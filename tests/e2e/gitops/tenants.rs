@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{files, is_ours, zoom_and_operator};
 use crate::bed::{
-    Bed, Case, Tenant,
+    Bed, Case,
     object::{seen, text},
     tools,
 };
@@ -16,16 +16,7 @@ pub fn cases() -> Vec<Case> {
 
 async fn tenants(bed: Bed) -> anyhow::Result<()> {
     let (_sim, _operator) = zoom_and_operator(&bed).await?;
-    // What becomes of the ExternalSecret or the SealedSecret.
-    let credentials = Tenant {
-        client_id: files::value("clinicea-zoom", "client-id"),
-        client_secret: files::value("clinicea-zoom", "client-secret"),
-        webhook_secret: files::value("clinicea-zoom", "webhook-secret-token"),
-        ..Tenant::server_to_server("clinicea")
-    };
-    let mut secret = credentials.secret();
-    secret["metadata"]["name"] = "clinicea-zoom".into();
-    bed.apply(&secret).await?;
+    bed.apply(&files::credentials()).await?;
     for tenant in ["clinic-north", "clinic-south"] {
         let folder = tools::repository()
             .join("examples/gitops/tenants")
