@@ -5,7 +5,7 @@
 //! by the first passes after a restart.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -17,6 +17,9 @@ use super::schedule;
 /// How long one receiver may keep a slot. A tenant whose receiver cannot start, for example because of a
 /// quota, must not block all others. A rollout that takes longer is stuck.
 pub const LONGEST: Duration = Duration::from_mins(10);
+
+/// How long an offered slot is kept free. A pass begins within a second, if nothing is wrong.
+const OFFER: Duration = Duration::from_secs(30);
 
 /// Namespace and name of an integration.
 pub type Name = (String, String);
@@ -57,7 +60,16 @@ pub struct Rollouts {
 #[derive(Debug, Default)]
 struct Slots {
     rolling: HashMap<Name, Slot>,
-    waiting: BTreeSet<Name>,
+    waiting: BTreeMap<Name, Waiting>,
+}
+
+/// A receiver that could not be replaced yet.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    /// Whether it could not be replaced when it had a slot: those that had none yet go first.
+    had_its_turn: bool,
+    /// When a free slot was offered to it, if one was since it last asked for one.
+    offered: Option<Timestamp>,
 }
 
 /// One receiver's turn to be replaced.
@@ -76,6 +88,32 @@ impl Slots {
         let others = others.filter(|(name, slot)| Some(*name) != but && !slot.is_over(now));
         others.count()
     }
+
+    /// Whether a receiver waits that had no slot yet.
+    fn has_first_timers(&self) -> bool {
+        self.waiting.values().any(|waiting| !waiting.had_its_turn)
+    }
+
+    /// Offers each free slot to a receiver that waits. One that does not take it is not offered another one before it
+    /// asks again.
+    fn offer(&mut self, limit: usize, now: Timestamp) -> Vec<Name> {
+        let unclaimed = limit.saturating_sub(self.taken(None, now));
+        if unclaimed == 0 || self.waiting.is_empty() {
+            return Vec::new();
+        }
+        let offers = self.waiting.values().filter(|one| one.has_offer(now));
+        let free = unclaimed.saturating_sub(offers.count());
+        let first_timers = self.has_first_timers();
+        let asking =
+            |waiting: &Waiting| waiting.offered.is_none() && waiting.had_its_turn != first_timers;
+        let next = self.waiting.iter_mut();
+        let next = next.filter(|(_, waiting)| asking(waiting)).take(free);
+        next.map(|(name, waiting)| {
+            waiting.offered = Some(now);
+            name.clone()
+        })
+        .collect()
+    }
 }
 
 // === impl Slot ===
@@ -84,6 +122,16 @@ impl Slot {
     /// Whether the turn has used up its time, with or without success.
     fn is_over(&self, now: Timestamp) -> bool {
         now >= schedule::later(self.since, LONGEST)
+    }
+}
+
+// === impl Waiting ===
+
+impl Waiting {
+    /// Whether it may still take the slot that was offered to it.
+    fn has_offer(&self, now: Timestamp) -> bool {
+        self.offered
+            .is_some_and(|offered| now < schedule::later(offered, OFFER))
     }
 }
 
@@ -144,11 +192,13 @@ impl Rollouts {
         }
         let had_its_turn = mine.is_some();
         let is_free = known.taken(Some(name), now) < self.limit;
-        let others_first = had_its_turn && !known.waiting.is_empty();
+        let others_first = had_its_turn && known.has_first_timers();
         if !situation.own_change && (!is_free || others_first) {
-            if !had_its_turn {
-                known.waiting.insert(name.clone());
-            }
+            let waiting = Waiting {
+                had_its_turn,
+                offered: None,
+            };
+            known.waiting.insert(name.clone(), waiting);
             return Progress::Outdated;
         }
         known.rolling.insert(name.clone(), slot);
@@ -167,8 +217,12 @@ impl Rollouts {
         let mut known = self.lock();
         known.rolling.remove(name);
         known.waiting.remove(name);
-        let free = self.limit.saturating_sub(known.taken(None, now));
-        known.waiting.iter().take(free).cloned().collect()
+        known.offer(self.limit, now)
+    }
+
+    /// The receivers that can start now, for example because the time of another one is used up.
+    pub fn next(&self, now: Timestamp) -> Vec<Name> {
+        self.lock().offer(self.limit, now)
     }
 
     fn lock(&self) -> MutexGuard<'_, Slots> {
@@ -248,6 +302,102 @@ mod tests {
         assert_eq!(rollouts.freed(&name(0), at(0)), [name(1)]);
         assert_eq!(rollouts.judge(&name(1), UPGRADE, at(1)), Progress::Rolling);
         assert!(rollouts.freed(&name(2), at(1)).is_empty());
+    }
+
+    /// Passes over 1,000 receivers, each only when one is requested: how many there are until all are replaced, and the
+    /// most at a time.
+    #[test]
+    fn who_waits_does_not_look_again_before_a_slot_is_free() {
+        let rollouts = Rollouts::new(5);
+        let mut states = vec![UPGRADE; 1000];
+        let mut requested: Vec<usize> = (0..states.len()).collect();
+        let mut passes = 0;
+        let mut most = 0;
+        for second in 0.. {
+            if requested.is_empty() {
+                break;
+            }
+            let mut next = Vec::new();
+            for number in std::mem::take(&mut requested) {
+                passes += 1;
+                let name = name(number);
+                let offered = match rollouts.judge(&name, states[number], at(second)) {
+                    // Its Pods are replaced when it is looked at again.
+                    Progress::Rolling => {
+                        states[number] = if states[number] == UPGRADE {
+                            ROLLING
+                        } else {
+                            DONE
+                        };
+                        next.push(number);
+                        rollouts.next(at(second))
+                    }
+                    Progress::Current => rollouts.freed(&name, at(second)),
+                    Progress::Outdated | Progress::Stuck => rollouts.next(at(second)),
+                };
+                next.extend(
+                    offered
+                        .iter()
+                        .map(|(_, name)| name.trim_start_matches('a').parse::<usize>().unwrap()),
+                );
+                most = most.max(rollouts.lock().rolling.len());
+            }
+            requested = next;
+        }
+        assert!(states.iter().all(|state| *state == DONE));
+        assert_eq!(most, 5);
+        // One at first, one at its turn, one while it is replaced, one when it has been.
+        assert!(passes <= 4 * 1000, "{passes}");
+    }
+
+    #[test]
+    fn a_slot_whose_time_is_used_up_passes_to_the_next_one() {
+        let rollouts = Rollouts::new(1);
+        rollouts.judge(&name(0), UPGRADE, at(0));
+        rollouts.judge(&name(1), UPGRADE, at(0));
+        assert!(rollouts.next(at(599)).is_empty());
+        assert_eq!(rollouts.next(at(600)), [name(1)]);
+        assert!(rollouts.next(at(600)).is_empty(), "it was offered");
+    }
+
+    #[test]
+    fn who_does_not_take_its_turn_holds_up_nobody() {
+        let rollouts = Rollouts::new(1);
+        for number in 0..3 {
+            rollouts.judge(&name(number), UPGRADE, at(0));
+        }
+        // The pass over the second one fails before it asks.
+        assert_eq!(rollouts.freed(&name(0), at(1)), [name(1)]);
+        assert!(rollouts.next(at(30)).is_empty(), "it may still come");
+        assert_eq!(rollouts.next(at(31)), [name(2)]);
+        assert_eq!(rollouts.judge(&name(2), UPGRADE, at(32)), Progress::Rolling);
+        // It is not asked again and again.
+        assert!(rollouts.freed(&name(2), at(601)).is_empty());
+        assert_eq!(
+            rollouts.judge(&name(1), UPGRADE, at(602)),
+            Progress::Rolling
+        );
+    }
+
+    #[test]
+    fn who_had_a_turn_gets_another_one_after_all_others() {
+        let rollouts = Rollouts::new(1);
+        rollouts.judge(&name(0), UPGRADE, at(0));
+        rollouts.judge(&name(1), UPGRADE, at(0));
+        assert_eq!(
+            rollouts.judge(&name(0), UPGRADE, at(600)),
+            Progress::Outdated
+        );
+        assert_eq!(rollouts.next(at(600)), [name(1)]);
+        assert_eq!(
+            rollouts.judge(&name(1), UPGRADE, at(601)),
+            Progress::Rolling
+        );
+        assert_eq!(rollouts.freed(&name(1), at(602)), [name(0)]);
+        assert_eq!(
+            rollouts.judge(&name(0), UPGRADE, at(603)),
+            Progress::Rolling
+        );
     }
 
     #[test]

@@ -27,7 +27,7 @@ use crate::{
     },
     controller::{
         failure::{self, Attempt},
-        rollouts::Progress,
+        rollouts::{LONGEST, Progress},
         schedule,
         token_secret::{Owner, TokenSecret},
     },
@@ -42,8 +42,9 @@ use zoom::{
 
 /// Time between two checks of a receiver that is draining.
 const WHILE_DRAINING: Duration = Duration::from_secs(5);
-/// Time between two checks of a receiver that waits to be replaced; it is also notified of its turn.
-const WHILE_OUTDATED: Duration = Duration::from_secs(30);
+/// Time between two checks of a receiver that waits to be replaced. It is notified of its turn; this is for the case that
+/// one before it never takes its turn.
+const WHILE_OUTDATED: Duration = LONGEST;
 /// Time between two checks for a missing API.
 const UNTIL_DEFINED: Duration = Duration::from_mins(1);
 /// Time between two attempts to expand a volume that the API server refuses to expand.
@@ -112,6 +113,7 @@ pub fn settle(
         plan.token.until(),
         plan.credentials.until(),
         pause.map(|pause| schedule::later(now, pause)),
+        stuck::slot_ends(&outcome.receiver).filter(|at| *at > now),
         stuck::at(&outcome.receiver).filter(|at| *at > now),
         outcome
             .token

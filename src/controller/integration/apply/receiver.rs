@@ -203,18 +203,15 @@ impl One<'_> {
     ) -> Result<Progress, Error> {
         let name = turn::name(self.integration);
         let now = Timestamp::now();
-        let progress = self
-            .context
-            .receivers
-            .rollouts
-            .judge(&name, self.objects.situation, now);
-        match progress {
-            Progress::Outdated => return Ok(progress),
-            Progress::Rolling | Progress::Stuck => {}
-            Progress::Current => {
-                let rollouts = &self.context.receivers.rollouts;
-                turn::release(rollouts, &self.context.requeue, &name);
-            }
+        let rollouts = &self.context.receivers.rollouts;
+        let progress = rollouts.judge(&name, self.objects.situation, now);
+        if progress == Progress::Current {
+            turn::release(rollouts, &self.context.requeue, &name);
+        } else {
+            turn::pass_on(rollouts, &self.context.requeue);
+        }
+        if progress == Progress::Outdated {
+            return Ok(progress);
         }
         match workload {
             Workload::Deployment(wanted) => {

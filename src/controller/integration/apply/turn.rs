@@ -20,7 +20,16 @@ pub(super) fn name(integration: &ZoomIntegration) -> Name {
 
 /// Releases a receiver's slot, so that the next one can start.
 pub fn release(rollouts: &Rollouts, requeue: &Requeue, name: &Name) {
-    for (namespace, name) in rollouts.freed(name, Timestamp::now()) {
+    begin(requeue, rollouts.freed(name, Timestamp::now()));
+}
+
+/// Lets the next ones start in slots whose time is used up.
+pub(super) fn pass_on(rollouts: &Rollouts, requeue: &Requeue) {
+    begin(requeue, rollouts.next(Timestamp::now()));
+}
+
+fn begin(requeue: &Requeue, next: Vec<Name>) {
+    for (namespace, name) in next {
         requeue.now(Key::integration(&namespace, &name));
     }
 }

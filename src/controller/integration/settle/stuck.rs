@@ -22,10 +22,19 @@ use crate::{
 /// What each further Pod of a `StatefulSet` may take: it delivers for a while before it ends.
 const EACH_FURTHER: Duration = Duration::from_mins(4);
 
+/// When the receiver's slot passes to the next one, if it is being replaced.
+pub(super) fn slot_ends(outcome: &ReceiverOutcome) -> Option<Timestamp> {
+    Some(schedule::later(since(outcome)?, LONGEST))
+}
+
+fn since(outcome: &ReceiverOutcome) -> Option<Timestamp> {
+    let is_rolling = outcome.progress == Some(Progress::Rolling);
+    outcome.rolling_since.filter(|_| is_rolling)
+}
+
 /// When the rollout will have taken too long, if there is one. The Pods of a `StatefulSet` are replaced one by one.
 pub(super) fn at(outcome: &ReceiverOutcome) -> Option<Timestamp> {
-    let is_rolling = outcome.progress == Some(Progress::Rolling);
-    let since = outcome.rolling_since.filter(|_| is_rolling)?;
+    let since = since(outcome)?;
     let set = outcome.live.stateful_set.as_ref();
     let pods = set.and_then(|set| set.spec.as_ref()?.replicas).unwrap_or(1);
     let further = u32::try_from(pods - 1).unwrap_or_default();

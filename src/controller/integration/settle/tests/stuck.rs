@@ -138,6 +138,18 @@ fn a_stateful_set_of_which_one_pod_cannot_be_replaced_names_the_warning() {
 }
 
 #[test]
+fn the_slot_passes_to_the_next_one_before_a_stateful_set_counts_as_stuck() {
+    let status = json!({
+        "observedGeneration": 3, "replicas": 2, "updatedReplicas": 0, "availableReplicas": 1,
+    });
+    let buffer = json!({"storage": "Persistent", "size": "1Gi"});
+    let again = |since| rolling(buffer.clone(), status.clone(), Some(since), |_| {}).1;
+    assert_eq!(again(LONG_AGO + 20), Some(at(NOW + 20)));
+    // From then on nobody waits for it.
+    assert_eq!(again(LONG_AGO - 200), Some(at(NOW + 40)));
+}
+
+#[test]
 fn pods_of_the_current_settings_that_lack_a_node_are_not_called_former_ones() {
     let status = json!({
         "observedGeneration": 3, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 1,
