@@ -82,6 +82,15 @@ impl Action {
         }
     }
 
+    /// The same, but if a person must act first, then behind everything else.
+    #[must_use]
+    pub const fn retry_if(self, awaits_person: bool) -> Self {
+        match self.0 {
+            Some((wait, _)) if awaits_person => Self(Some((wait, Priority::RETRY))),
+            _ => self,
+        }
+    }
+
     /// No pass is due until something changes.
     #[must_use]
     pub const fn await_change() -> Self {
@@ -322,6 +331,10 @@ mod tests {
         assert_eq!(next(due.prompt_if(false)), Some((wait, Priority::DUE)));
         assert_eq!(next(due.prompt_if(true)), Some((wait, Priority::PROMPT)));
         assert_eq!(next(Action::await_change().prompt_if(true)), None);
+        // Also if nothing else can change before a person acts.
+        let retry = due.retry_if(true);
+        assert_eq!(next(retry), Some((wait, Priority::RETRY)));
+        assert_eq!(next(retry.prompt_if(true)), Some((wait, Priority::PROMPT)));
     }
 
     #[test]

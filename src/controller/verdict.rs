@@ -7,7 +7,7 @@ use super::failure;
 use crate::api::{
     condition::{Statement, Status, Type},
     reason::Reason,
-    v1alpha1::{Phase, TokenFailure},
+    v1alpha1::{Phase, TokenFailure, TokenStatus},
 };
 use zoom::{
     Fault,
@@ -244,6 +244,14 @@ pub fn general(verdict: &Verdict) -> Vec<Statement> {
     statements
 }
 
+/// Whether nothing is due before a person acts: what is tried again until then is not urgent. A token that works is
+/// refreshed in time, whatever else is wrong.
+#[must_use]
+pub fn awaits_person(conditions: &[Condition], token: Option<&TokenStatus>) -> bool {
+    let is_due = |token: &TokenStatus| token.refresh_at.is_some() && token.failure.is_none();
+    Type::Stalled.find(conditions).is_some() && !token.is_some_and(is_due)
+}
+
 /// Whether the last attempt to get a token succeeded.
 #[must_use]
 pub fn token_fresh(finding: &TokenFinding<'_>) -> Statement {
@@ -299,5 +307,40 @@ pub fn scopes_granted(finding: &TokenFinding<'_>, then: Then) -> Statement {
             Some(message) => say(Status::False, Reason::MissingScopes, &message),
         },
         _ => say(Status::Unknown, Reason::NoToken, "There is no token yet."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, from_value, json};
+
+    use super::*;
+
+    #[test]
+    fn only_what_a_person_must_mend_is_not_urgent() {
+        let condition = |type_: &str| -> Condition {
+            from_value(json!({
+                "type": type_, "status": "True", "reason": "InvalidClient", "message": "",
+                "lastTransitionTime": "2026-01-01T00:00:00Z",
+            }))
+            .unwrap()
+        };
+        let awaits = |type_: &str, token: Value| {
+            let token: Option<TokenStatus> = from_value(token).unwrap();
+            awaits_person(&[condition("Ready"), condition(type_)], token.as_ref())
+        };
+        let failure = json!({
+            "reason": "InvalidClient", "message": "", "attempts": 1,
+            "time": "2026-01-01T00:00:00Z", "retryAt": "2026-01-01T00:01:00Z", "credentialsVersion": "1",
+        });
+        assert!(awaits("Stalled", Value::Null));
+        assert!(awaits("Stalled", json!({"failure": failure})));
+        // A token that nothing refreshes any more.
+        let refused = json!({"refreshAt": "2026-01-01T00:45:00Z", "failure": failure});
+        assert!(awaits("Stalled", refused));
+        let works = json!({"refreshAt": "2026-01-01T00:45:00Z"});
+        assert!(!awaits("Stalled", works), "its refresh is due");
+        // Time may heal it.
+        assert!(!awaits("Reconciling", json!({"failure": failure})));
     }
 }

@@ -195,8 +195,11 @@ async fn report(
     });
     let index = context.reader.index();
     index.passed(Key::from(connection), member, wait, now);
+    let awaits_person = super::verdict::awaits_person(&status.conditions, status.token.as_ref());
     let is_awaited = !situation.observed.consents.is_empty();
-    Ok(Action::requeue(wait).prompt_if(is_awaited))
+    Ok(Action::requeue(wait)
+        .retry_if(awaits_person)
+        .prompt_if(is_awaited))
 }
 
 impl Reported for ZoomConnection {

@@ -263,7 +263,8 @@ async fn report(
     let progress = applied.receiver.progress;
     let member = Member::of_integration(&status, unclaimed, observed.buffer(), progress);
     index.passed(key, member, wait, now);
-    Ok(Action::requeue(wait))
+    let awaits_person = super::verdict::awaits_person(&status.conditions, status.token.as_ref());
+    Ok(Action::requeue(wait).retry_if(awaits_person))
 }
 
 /// What is known about the webhook URL. Starts a check if one is due, without waiting for it.

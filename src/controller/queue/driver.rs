@@ -10,7 +10,7 @@ use std::{
 use runtime::shutdown::Shutdown;
 use tokio::{sync::Notify, task::JoinSet, time::Instant};
 
-use super::state::{Limits, Priority, Queue};
+use super::{limits::Limits, priority::Priority, state::Queue};
 use crate::controller::key::Key;
 
 /// How long after a panic an object gets another pass.

@@ -8,6 +8,8 @@
 //!   starved by somebody who edits objects all the time.
 //! - Routine work leaves a quarter of the workers free, in all and of each namespace's share: a change begins at once,
 //!   however many routine passes there are and however slow they are.
+//! - What a person must mend is tried again with an eighth of the workers, in all and of each namespace's share: a
+//!   namespace with thousands of failures loads neither the API server nor Zoom with them all at once.
 
 use std::{
     collections::{BTreeSet, HashMap, hash_map::Entry},
@@ -16,38 +18,15 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::ring::Ring;
+use super::{
+    limits::{Limits, Running},
+    priority::{Priority, Urgency},
+    ring::Ring,
+};
 use crate::controller::key::Key;
 
-/// How many changes are served for each routine pass, while there are both.
-const CHANGES_PER_ROUTINE: u8 = 3;
-
-/// Why an object waits for a pass. Of several requests, the strongest of each part counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Priority {
-    /// Whether it goes ahead of routine work.
-    is_urgent: bool,
-    /// Whether something may have changed. Otherwise a pass that cannot do yet what is due has nothing to do.
-    is_whole: bool,
-}
-
-/// How many passes may run at the same time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// In all.
-    pub all: Limit,
-    /// In each namespace. Lower than in all, so that no namespace can hold all workers.
-    pub per_namespace: Limit,
-}
-
-/// How many passes may run at the same time in one place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limit {
-    /// Of any kind.
-    pub total: usize,
-    /// Of routine work. Lower than the total, so that a change waits for no routine pass to end.
-    pub routine: usize,
-}
+/// How many passes of one urgency are served for each less urgent one, while there are both.
+const PER_LESS_URGENT: u8 = 3;
 
 /// Objects that wait for a pass, and those with a running one.
 #[derive(Debug)]
@@ -55,20 +34,21 @@ pub struct Queue {
     limits: Limits,
     pub(super) states: HashMap<Key, State>,
     pub(super) delayed: BTreeSet<(Instant, Key)>,
-    changes: Ring,
-    routine: Ring,
+    rings: Rings,
     running: HashMap<Arc<str>, Running>,
     pub(super) all: Running,
-    /// Changes that were served since the last routine pass.
+    /// Changes that were served since the last pass that was less urgent.
     changes_in_a_row: u8,
+    /// Routine passes that were served since the last retry.
+    routine_in_a_row: u8,
 }
 
-/// How many passes are running.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Running {
-    pub(super) total: usize,
-    /// Those that began as routine work.
-    routine: usize,
+/// Objects that are ready, by urgency.
+#[derive(Debug, Default)]
+struct Rings {
+    changes: Ring,
+    routine: Ring,
+    retries: Ring,
 }
 
 /// The state of an object.
@@ -81,99 +61,20 @@ pub(super) enum State {
     /// Its pass is running.
     Running {
         /// As what it began.
-        is_urgent: bool,
+        urgency: Urgency,
         /// It needs another one from that time on.
         again: Option<(Instant, Priority)>,
     },
 }
 
-// === impl Limits ===
+// === impl Rings ===
 
-impl Limits {
-    /// Gives each namespace a quarter of the workers.
-    #[must_use]
-    pub fn new(total: u16) -> Self {
-        let total = usize::from(total);
-        Self {
-            all: Limit::new(total),
-            per_namespace: Limit::new(total / 4),
-        }
-    }
-}
-
-// === impl Limit ===
-
-impl Limit {
-    /// Gives routine work three quarters of the workers.
-    fn new(total: usize) -> Self {
-        let total = total.max(1);
-        Self {
-            total,
-            routine: (total * 3 / 4).max(1),
-        }
-    }
-
-    /// Whether another pass may begin beside the running ones.
-    fn admits(self, running: Running, is_urgent: bool) -> bool {
-        running.total < self.total && (is_urgent || running.routine < self.routine)
-    }
-}
-
-// === impl Running ===
-
-impl Running {
-    fn begin(&mut self, is_urgent: bool) {
-        self.total += 1;
-        self.routine += usize::from(!is_urgent);
-    }
-
-    fn end(&mut self, is_urgent: bool) {
-        self.total -= 1;
-        self.routine -= usize::from(!is_urgent);
-    }
-}
-
-// === impl Priority ===
-
-impl Priority {
-    /// It is due, or somebody asked for another token, and nothing else happened.
-    pub const DUE: Self = Self {
-        is_urgent: false,
-        is_whole: false,
-    };
-    /// It existed before this process started, or a pass could not finish.
-    pub const ROUTINE: Self = Self {
-        is_urgent: false,
-        is_whole: true,
-    };
-    /// A person waits for it, and nothing else happened.
-    pub const PROMPT: Self = Self {
-        is_urgent: true,
-        is_whole: false,
-    };
-    /// It is new or changed.
-    pub const CHANGE: Self = Self {
-        is_urgent: true,
-        is_whole: true,
-    };
-
-    /// Whether something may have changed.
-    #[must_use]
-    pub const fn is_whole(self) -> bool {
-        self.is_whole
-    }
-
-    /// Whether it goes ahead of routine work.
-    #[cfg(test)]
-    #[must_use]
-    pub const fn is_urgent(self) -> bool {
-        self.is_urgent
-    }
-
-    fn and(self, other: Self) -> Self {
-        Self {
-            is_urgent: self.is_urgent || other.is_urgent,
-            is_whole: self.is_whole || other.is_whole,
+impl Rings {
+    fn of(&mut self, urgency: Urgency) -> &mut Ring {
+        match urgency {
+            Urgency::Change => &mut self.changes,
+            Urgency::Routine => &mut self.routine,
+            Urgency::Retry => &mut self.retries,
         }
     }
 }
@@ -188,11 +89,11 @@ impl Queue {
             limits,
             states: HashMap::new(),
             delayed: BTreeSet::new(),
-            changes: Ring::default(),
-            routine: Ring::default(),
+            rings: Rings::default(),
             running: HashMap::new(),
             all: Running::default(),
             changes_in_a_row: 0,
+            routine_in_a_row: 0,
         }
     }
 
@@ -218,13 +119,13 @@ impl Queue {
             }
             State::Ready(before) => {
                 *merged = State::Ready(before.and(priority));
-                if priority.is_urgent && !before.is_urgent {
-                    self.changes.push(key);
+                if priority.urgency > before.urgency {
+                    self.rings.of(priority.urgency).push(key);
                 }
             }
-            State::Running { is_urgent, again } => {
+            State::Running { urgency, again } => {
                 let again = Some(earliest(again, at, priority));
-                *merged = State::Running { is_urgent, again };
+                *merged = State::Running { urgency, again };
             }
         }
     }
@@ -233,34 +134,40 @@ impl Queue {
     /// [`Queue::done`].
     pub fn pop(&mut self, now: Instant) -> Option<(Key, Priority)> {
         self.promote(now);
-        let is_turn_of_changes = self.changes_in_a_row < CHANGES_PER_ROUTINE;
         let (key, priority) = self
-            .take(is_turn_of_changes)
-            .or_else(|| self.take(!is_turn_of_changes))?;
-        self.changes_in_a_row = if priority.is_urgent {
-            self.changes_in_a_row.saturating_add(1)
-        } else {
-            0
-        };
-        let is_urgent = priority.is_urgent;
+            .order()
+            .into_iter()
+            .find_map(|urgency| self.take(urgency))?;
+        let urgency = priority.urgency;
+        match urgency {
+            Urgency::Change => self.changes_in_a_row = self.changes_in_a_row.saturating_add(1),
+            Urgency::Routine => {
+                self.changes_in_a_row = 0;
+                self.routine_in_a_row = self.routine_in_a_row.saturating_add(1);
+            }
+            Urgency::Retry => {
+                self.changes_in_a_row = 0;
+                self.routine_in_a_row = 0;
+            }
+        }
         let again = None;
-        let state = State::Running { is_urgent, again };
+        let state = State::Running { urgency, again };
         self.states.insert(key.clone(), state);
         let running = self.running.entry(key.namespace.clone()).or_default();
-        running.begin(is_urgent);
-        self.all.begin(is_urgent);
+        running.begin(urgency);
+        self.all.begin(urgency);
         Some((key, priority))
     }
 
     /// Records that the pass over an object has ended, and when and why the next one comes, if there is one.
     pub fn done(&mut self, key: &Key, next: Option<(Instant, Priority)>) {
-        let Some(State::Running { is_urgent, again }) = self.states.get(key).copied() else {
+        let Some(State::Running { urgency, again }) = self.states.get(key).copied() else {
             return;
         };
         self.states.remove(key);
-        self.all.end(is_urgent);
+        self.all.end(urgency);
         if let Entry::Occupied(mut running) = self.running.entry(key.namespace.clone()) {
-            running.get_mut().end(is_urgent);
+            running.get_mut().end(urgency);
             if running.get().total == 0 {
                 running.remove();
             }
@@ -302,38 +209,46 @@ impl Queue {
         {
             if let Some(State::Delayed(_, priority)) = self.states.get(&key).copied() {
                 self.states.insert(key.clone(), State::Ready(priority));
-                if priority.is_urgent {
-                    self.changes.push(key);
-                } else {
-                    self.routine.push(key);
-                }
+                self.rings.of(priority.urgency).push(key);
             }
         }
     }
 
-    fn take(&mut self, changes_only: bool) -> Option<(Key, Priority)> {
+    /// Which urgency is tried first, and which ones if there is nothing to do for it.
+    fn order(&self) -> [Urgency; 3] {
+        let mut order = [Urgency::Change, Urgency::Routine, Urgency::Retry];
+        if self.routine_in_a_row >= PER_LESS_URGENT {
+            order.swap(1, 2);
+        }
+        if self.changes_in_a_row >= PER_LESS_URGENT {
+            order.rotate_left(1);
+        }
+        order
+    }
+
+    fn take(&mut self, urgency: Urgency) -> Option<(Key, Priority)> {
         let Self {
             limits,
             states,
-            changes,
-            routine,
+            rings,
             running,
             all,
             ..
         } = self;
-        if !limits.all.admits(*all, changes_only) {
+        if !limits.all.admits(*all, urgency) {
             return None;
         }
-        let ring = if changes_only { changes } else { routine };
         let has_room = |namespace: &str| {
             let running = running.get(namespace).copied().unwrap_or_default();
-            limits.per_namespace.admits(running, changes_only)
+            limits.per_namespace.admits(running, urgency)
         };
         let ready = |key: &Key| match states.get(key) {
-            Some(State::Ready(priority)) if priority.is_urgent == changes_only => Some(*priority),
+            Some(State::Ready(priority)) if priority.urgency == urgency => Some(*priority),
             _ => None,
         };
-        let key = ring.pop(has_room, |key| ready(key).is_some())?;
+        let key = rings
+            .of(urgency)
+            .pop(has_room, |key| ready(key).is_some())?;
         let priority = ready(&key)?;
         Some((key, priority))
     }

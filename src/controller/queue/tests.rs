@@ -1,5 +1,5 @@
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::{
         Arc, Mutex,
         atomic::{AtomicU32, Ordering},
@@ -12,8 +12,11 @@ use runtime::shutdown;
 use tokio::time::Instant;
 
 use super::{
-    Limits, Requeue, run,
-    state::{Limit, Priority, Queue},
+    Limits, Requeue,
+    limits::Limit,
+    priority::{Priority, Urgency},
+    run,
+    state::Queue,
 };
 use crate::controller::key::Key;
 
@@ -28,10 +31,13 @@ fn queue(total: usize, per_namespace: usize) -> Queue {
     })
 }
 
-/// Routine work may hold all workers, too.
+/// Routine work and retries may hold all workers, too.
 fn all(total: usize) -> Limit {
-    let routine = total;
-    Limit { total, routine }
+    Limit {
+        total,
+        routine: total,
+        retries: total,
+    }
 }
 
 fn popped(queue: &mut Queue, now: Instant) -> Vec<String> {
@@ -214,6 +220,44 @@ fn changes_without_end_do_not_starve_routine_work() {
     assert!(changes > 700 && due > 240, "{changes} and {due}");
 }
 
+/// Two namespaces are full of what a person must mend. Each tries one at a time, and all together four; what is due in
+/// one of them and elsewhere goes ahead, and does not starve them.
+#[test]
+fn what_a_person_must_mend_is_tried_again_a_few_at_a_time() {
+    let now = Instant::now();
+    let mut queue = Queue::new(Limits::new(32));
+    for number in 0..1000 {
+        queue.push(key("wrong", number), now, Priority::RETRY);
+        queue.push(key("also-wrong", number), now, Priority::RETRY);
+    }
+    assert_eq!(popped(&mut queue, now), ["also-wrong/0", "wrong/0"]);
+    for number in 0..10 {
+        queue.push(key(&format!("n{number}"), "wrong"), now, Priority::RETRY);
+    }
+    assert_eq!(popped(&mut queue, now).len(), 2);
+    // Somebody corrects one of them.
+    queue.push(key("wrong", 999), now, Priority::CHANGE);
+    queue.push(key("wrong", "due"), now, Priority::DUE);
+    assert_eq!(popped(&mut queue, now), ["wrong/999", "wrong/due"]);
+
+    let mut queue = Queue::new(Limits::new(1));
+    for number in 0..100 {
+        queue.push(key("wrong", number), now, Priority::RETRY);
+        queue.push(key("healthy", number), now, Priority::DUE);
+        queue.push(key("changed", number), now, Priority::CHANGE);
+    }
+    let mut served = HashMap::<String, u32>::new();
+    for _ in 0..64 {
+        let (key, _) = queue.pop(now).unwrap();
+        *served.entry(key.namespace.to_string()).or_default() += 1;
+        queue.done(&key, None);
+    }
+    assert_eq!(
+        [served["changed"], served["healthy"], served["wrong"]],
+        [48, 12, 4]
+    );
+}
+
 #[test]
 fn a_consent_that_waits_for_its_turn_stays_ahead_of_routine_work() {
     let now = Instant::now();
@@ -265,21 +309,21 @@ proptest! {
     /// In whatever order things happen, no request is lost, the limits hold, and no object gets two passes at
     /// once.
     #[test]
-    fn nothing_is_lost_and_the_limits_hold(steps in proptest::collection::vec((0_u8..4, 0_u8..3, 0_u8..4, 0_u64..4), 1..200)) {
+    fn nothing_is_lost_and_the_limits_hold(steps in proptest::collection::vec((0_u8..4, 0_u8..3, 0_u8..5, 0_u64..4), 1..200)) {
         let start = Instant::now();
         let limits = Limits {
-                all: Limit { total: 3, routine: 2 },
-                per_namespace: Limit { total: 2, routine: 1 },
+                all: Limit { total: 3, routine: 2, retries: 1 },
+                per_namespace: Limit { total: 2, routine: 1, retries: 1 },
             };
         let mut queue = Queue::new(limits);
         let mut now = start;
-        let mut running: Vec<(Key, bool)> = Vec::new();
+        let mut running: Vec<(Key, Urgency)> = Vec::new();
         let mut wanted: HashSet<Key> = HashSet::new();
         for (step, namespace, name, wait) in steps {
             let object = key(&format!("n{namespace}"), name);
             match step {
                 0 => {
-                    let priority = [Priority::CHANGE, Priority::DUE, Priority::ROUTINE, Priority::PROMPT][usize::from(name)];
+                    let priority = [Priority::CHANGE, Priority::DUE, Priority::ROUTINE, Priority::PROMPT, Priority::RETRY][usize::from(name)];
                     queue.push(object.clone(), now + seconds(wait), priority);
                     wanted.insert(object);
                 }
@@ -287,7 +331,7 @@ proptest! {
                     if let Some((taken, why)) = queue.pop(now) {
                         prop_assert!(running.iter().all(|(key, _)| *key != taken));
                         prop_assert!(wanted.remove(&taken));
-                        running.push((taken, !why.is_urgent()));
+                        running.push((taken, why.urgency));
                     }
                 }
                 2 => if let Some((ended, _)) = running.pop() {
@@ -297,8 +341,9 @@ proptest! {
             }
             let holds = |limit: Limit, namespace: Option<&str>| {
                 let of = running.iter().filter(|(key, _)| namespace.is_none_or(|of| &*key.namespace == of));
-                let routine = of.clone().filter(|(_, is_routine)| *is_routine).count();
-                of.count() <= limit.total && routine <= limit.routine
+                let routine = of.clone().filter(|(_, urgency)| *urgency <= Urgency::Routine).count();
+                let retries = of.clone().filter(|(_, urgency)| *urgency == Urgency::Retry).count();
+                of.count() <= limit.total && routine <= limit.routine && retries <= limit.retries
             };
             prop_assert!(holds(limits.all, None));
             for namespace in ["n0", "n1", "n2"] {
@@ -312,7 +357,7 @@ proptest! {
             }
             let Some((taken, why)) = queue.pop(now) else { break };
             prop_assert!(wanted.remove(&taken));
-            running.push((taken, !why.is_urgent()));
+            running.push((taken, why.urgency));
         }
         prop_assert!(wanted.is_empty(), "{wanted:?}");
         prop_assert!(queue.states.is_empty());
