@@ -107,7 +107,7 @@ pub struct Args {
     pub data_deletion_days: u16,
 
     /// How many objects are reconciled at the same time. One namespace gets at most a quarter of them, routine work three
-    /// quarters, and retries after failures that a person must mend an eighth, in all and of what a namespace gets.
+    /// quarters, and retries after failures that a person must mend a quarter, in all and of what a namespace gets.
     #[arg(long, env = "CONCURRENCY", default_value = "32", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub concurrency: u16,
 

@@ -49,13 +49,13 @@ impl Limits {
 // === impl Limit ===
 
 impl Limit {
-    /// Gives routine work three quarters of the workers, and retries an eighth.
+    /// Gives routine work three quarters of the workers, and retries a quarter.
     fn new(total: usize) -> Self {
         let total = total.max(1);
         Self {
             total,
             routine: (total * 3 / 4).max(1),
-            retries: (total / 8).max(1),
+            retries: (total / 4).max(1),
         }
     }
 

@@ -8,7 +8,7 @@
 //!   starved by somebody who edits objects all the time.
 //! - Routine work leaves a quarter of the workers free, in all and of each namespace's share: a change begins at once,
 //!   however many routine passes there are and however slow they are.
-//! - What a person must mend is tried again with an eighth of the workers, in all and of each namespace's share: a
+//! - What a person must mend is tried again with a quarter of the workers, in all and of each namespace's share: a
 //!   namespace with thousands of failures loads neither the API server nor Zoom with them all at once.
 
 use std::{
