@@ -9,8 +9,9 @@ use serde_json::Value;
 /// Numbers of requests, by verb and resource.
 pub type Requests = BTreeMap<String, u64>;
 
-/// What a Pod asked for since then, without its Lease and without watches.
-pub fn requests(log: &Path, pod: &str, since: Timestamp) -> anyhow::Result<Requests> {
+/// What a Pod asked for since then, without its Lease and without watches. With a prefix, only what concerns namespaces
+/// with it.
+pub fn requests(log: &Path, pod: &str, since: Timestamp, prefix: &str) -> anyhow::Result<Requests> {
     let mut counts = Requests::new();
     let folder = log.parent().context("no folder")?;
     for file in fs::read_dir(folder)? {
@@ -33,7 +34,9 @@ pub fn requests(log: &Path, pod: &str, since: Timestamp) -> anyhow::Result<Reque
             let verb = entry["verb"].as_str().unwrap_or_default();
             let object = &entry["objectRef"];
             let resource = object["resource"].as_str().unwrap_or_default();
-            if *by != pod || at < since || resource == "leases" || verb == "watch" {
+            let namespace = object["namespace"].as_str().unwrap_or_default();
+            let is_elsewhere = !namespace.starts_with(prefix);
+            if *by != pod || at < since || resource == "leases" || verb == "watch" || is_elsewhere {
                 continue;
             }
             let part = object["subresource"]

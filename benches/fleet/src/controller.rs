@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::{
-    audit::{self, Requests},
+    audit,
     cluster::{Cluster, until},
     results::{Cost, Memory},
 };
@@ -117,11 +117,6 @@ impl Controller {
             .sum())
     }
 
-    /// What a Pod asked the API server for since then.
-    pub fn requests(&self, pod: &Pod, since: Timestamp) -> anyhow::Result<Requests> {
-        audit::requests(&self.audit, &pod.name, since)
-    }
-
     /// CPU time, memory and requests from now on.
     pub fn begin(&self, pod: &Pod) -> anyhow::Result<Meter<'_>> {
         Ok(Meter {
@@ -196,11 +191,17 @@ impl Controller {
 impl Meter<'_> {
     /// What was used since the beginning, for so many objects.
     pub fn end(&self, objects: u32) -> anyhow::Result<Cost> {
+        self.end_within(objects, "")
+    }
+
+    /// The same, with the requests about namespaces with this prefix only. CPU time and memory are those of all.
+    pub fn end_within(&self, objects: u32, namespaces: &str) -> anyhow::Result<Cost> {
+        let log = &self.controller.audit;
         Ok(Cost {
             objects,
             seconds: self.started.elapsed().as_secs_f64(),
             cpu: self.pod.cpu()? - self.cpu,
-            requests: self.controller.requests(&self.pod, self.since)?,
+            requests: audit::requests(log, &self.pod.name, self.since, namespaces)?,
             memory: self.pod.memory()?,
         })
     }

@@ -11,22 +11,22 @@ use crate::{
     tenants::{Fleet, Tenant},
 };
 
-/// Serves a whole fleet; how long it took.
+/// Creates and serves the integrations with these numbers; how long it took.
 pub async fn serve(
     cluster: &Cluster,
     fleet: &Fleet,
-    count: u32,
+    numbers: std::ops::Range<u32>,
     oauth: &str,
     in_flight: usize,
 ) -> anyhow::Result<Duration> {
     let http = reqwest::Client::new();
     let started = Instant::now();
-    each(0..count, in_flight, |number| {
+    each(numbers, in_flight, |number| {
         let http = &http;
         async move {
             let tenant = fleet.tenant(number);
             let created = cluster
-                .create(&tenant.collection(), &tenant.integration())
+                .create(&tenant.collection(), &fleet.integration(&tenant))
                 .await?;
             let token = token(http, &tenant, oauth).await?;
             publish(cluster, &tenant, &created["metadata"]["uid"], &token).await

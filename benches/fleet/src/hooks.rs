@@ -11,6 +11,8 @@ use crate::{
 const NAMESPACES: u32 = 10;
 /// What their names begin with.
 pub const NAME: &str = "hook";
+/// What the names of their namespaces begin with.
+pub const PREFIX: &str = "fleet-hook-";
 /// Name of the Secret in each namespace.
 const SECRET: &str = "zoom";
 
@@ -23,7 +25,7 @@ pub fn tenant(number: u32) -> Tenant {
 }
 
 fn namespace(number: u32) -> String {
-    format!("fleet-hook-{}", number % NAMESPACES)
+    format!("{PREFIX}{}", number % NAMESPACES)
 }
 
 /// Makes the namespaces and the secret tokens.
@@ -92,7 +94,7 @@ pub async fn deployments(cluster: &Cluster) -> anyhow::Result<Vec<Value>> {
         .await?;
     all.retain(|one| {
         let namespace = one["metadata"]["namespace"].as_str();
-        namespace.is_some_and(|namespace| namespace.starts_with("fleet-hook-"))
+        namespace.is_some_and(|namespace| namespace.starts_with(PREFIX))
     });
     Ok(all)
 }

@@ -35,7 +35,8 @@ pub struct Results {
     pub leader: Leader,
     /// All refresh at once.
     pub refresh: Refresh,
-    /// One tenant's failures beside another's work.
+    /// One tenant's failures beside another's work. Runs of earlier versions have none.
+    #[serde(default)]
     pub fairness: Fairness,
     /// Many connections of one app.
     pub connections: Connections,
@@ -130,15 +131,30 @@ pub struct Refresh {
     pub new_object_beside_ten: f64,
 }
 
-/// One namespace full of failures beside another one.
+/// One namespace full of failures beside another one, in which ten are created after ten others.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Fairness {
     /// How many failing integrations.
     pub failing: u32,
-    /// Time until ten integrations of another namespace were connected meanwhile.
-    pub beside: f64,
-    /// The same alone.
-    pub alone: f64,
+    /// Before there are any.
+    pub alone: Tens,
+    /// While the failing ones are created.
+    pub while_created: Tens,
+    /// While they are tried again.
+    pub while_retried: Tens,
+    /// How many were tried again meanwhile.
+    pub retried: f64,
+    /// How many objects were late afterwards.
+    pub late: f64,
+}
+
+/// Times until ten new integrations were connected, one by one.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Tens {
+    /// By the controller.
+    pub ours: Vec<f64>,
+    /// By the bare client, at the same times.
+    pub bare: Vec<f64>,
 }
 
 /// Many accounts allow one app.

@@ -21,6 +21,8 @@ pub struct Fleet {
     pub namespaces: u32,
     /// Whether the credentials are right.
     pub is_right: bool,
+    /// Whether the controller leaves it to another operator.
+    pub is_left_alone: bool,
 }
 
 /// One integration.
@@ -41,6 +43,7 @@ impl Fleet {
             name,
             namespaces: NAMESPACES,
             is_right: true,
+            is_left_alone: false,
         }
     }
 
@@ -50,6 +53,15 @@ impl Fleet {
             name,
             namespaces: 1,
             is_right,
+            is_left_alone: false,
+        }
+    }
+
+    /// One in one namespace that the controller does not work on.
+    pub fn left_alone(name: &'static str) -> Self {
+        Self {
+            is_left_alone: true,
+            ..Self::together(name, true)
         }
     }
 
@@ -120,11 +132,20 @@ impl Fleet {
         each(numbers, in_flight, |number| async move {
             let tenant = self.tenant(number);
             cluster
-                .create(&tenant.collection(), &tenant.integration())
+                .create(&tenant.collection(), &self.integration(&tenant))
                 .await?;
             Ok(())
         })
         .await
+    }
+
+    /// An integration of it.
+    pub fn integration(&self, tenant: &Tenant) -> Value {
+        let mut integration = tenant.integration();
+        if self.is_left_alone {
+            integration["spec"]["operatorClass"] = "bare-client".into();
+        }
+        integration
     }
 
     /// Deletes its integrations, and waits until they and their token Secrets are gone.
@@ -180,8 +201,7 @@ impl Tenant {
         format!("{}-credentials", self.name)
     }
 
-    /// Its integration.
-    pub fn integration(&self) -> Value {
+    fn integration(&self) -> Value {
         json!({
             "apiVersion": "zoom-operator.io/v1alpha1",
             "kind": "ZoomIntegration",

@@ -4,6 +4,7 @@ use crate::{
     picture,
     results::{
         Connections, Cost, Fairness, Floor, Leader, Memory, Receivers, Refresh, Results, Start,
+        Tens,
     },
 };
 
@@ -27,6 +28,13 @@ fn quiet() -> Cost {
     Cost {
         seconds: 60.0,
         ..Cost::default()
+    }
+}
+
+fn tens(seconds: f64) -> Tens {
+    Tens {
+        ours: vec![seconds, 9.0, 0.1],
+        bare: vec![seconds],
     }
 }
 
@@ -70,8 +78,11 @@ fn good() -> Results {
         },
         fairness: Fairness {
             failing: 500,
-            beside: 0.5,
-            alone: 0.4,
+            alone: tens(0.4),
+            while_created: tens(0.7),
+            while_retried: tens(0.5),
+            retried: 300.0,
+            late: 0.0,
         },
         connections: Connections {
             count: 250,
@@ -94,7 +105,7 @@ fn good() -> Results {
 #[test]
 fn a_run_that_met_everything_says_so() {
     let text = markdown(&good(), "fleet");
-    assert!(text.contains("All 23 aims were met."), "{text}");
+    assert!(text.contains("All 25 aims were met."), "{text}");
     assert!(!text.contains("missed"), "{text}");
     assert!(!text.contains("NaN") && !text.contains("inf"), "{text}");
 }
@@ -112,7 +123,7 @@ fn what_was_missed_is_named_and_nothing_else() {
         .unwrap_or_default();
     assert_eq!(
         summary,
-        "**Missed 3 of 23 aims:** from created to connected, relative to the bare client; leader killed while integrations refresh: refreshed again though the token was published; receivers: replaced at a time."
+        "**Missed 3 of 25 aims:** from created to connected, relative to the bare client; leader killed while integrations refresh: refreshed again though the token was published; receivers: replaced at a time."
     );
     assert_eq!(text.matches("| missed |").count(), 3);
 }
@@ -121,11 +132,13 @@ fn what_was_missed_is_named_and_nothing_else() {
 fn what_was_not_measured_is_left_out() {
     let results = Results {
         receivers: Receivers::default(),
+        fairness: Fairness::default(),
         ..good()
     };
     let text = markdown(&results, "fleet");
-    assert!(text.contains("All 19 aims were met."), "{text}");
+    assert!(text.contains("All 18 aims were met."), "{text}");
     assert!(!text.contains("| receivers:"), "{text}");
+    assert!(!text.contains("| ten new integrations"), "{text}");
 }
 
 #[test]

@@ -89,6 +89,7 @@ impl Bench<'_> {
             }
         };
         tokio::time::timeout(LIMIT, rolling).await??;
-        Ok((meter.end(count)?, most))
+        // The fleet is listed by the new controller, and its tokens fall due: that is measured elsewhere.
+        Ok((meter.end_within(count, hooks::PREFIX)?, most))
     }
 }
