@@ -60,6 +60,9 @@ pub trait Managed: report::Reported {
     /// When a request to the API server fails.
     fn end_unseen(&self, context: &Context) -> impl Future<Output = Result<Action, Error>> + Send;
 
+    /// Does what follows every pass that began at `begun`, also one that failed or was not made.
+    fn passed(_context: &Context, _key: &Key, _begun: Timestamp) {}
+
     /// Forgets what is known about a deleted object outside the index.
     fn forget(context: &Context, object: &ObjectMeta);
 }
@@ -101,9 +104,19 @@ impl Action {
 /// Makes one pass. Returns the time until the next one, if one is due.
 pub async fn reconcile(context: Arc<Context>, key: Key, why: Priority) -> Option<Next> {
     match key.kind {
-        Kind::Integration => Box::pin(run::<ZoomIntegration>(&context, &key, why)).await,
-        Kind::Connection => Box::pin(run::<ZoomConnection>(&context, &key, why)).await,
+        Kind::Integration => Box::pin(follow::<ZoomIntegration>(&context, &key, why)).await,
+        Kind::Connection => Box::pin(follow::<ZoomConnection>(&context, &key, why)).await,
     }
+}
+
+async fn follow<K: Managed>(context: &Context, key: &Key, why: Priority) -> Option<Next>
+where
+    Guarded<K>: Watched,
+{
+    let begun = Timestamp::now();
+    let next = Box::pin(run::<K>(context, key, why)).await;
+    K::passed(context, key, begun);
+    next
 }
 
 async fn run<K: Managed>(context: &Context, key: &Key, why: Priority) -> Option<Next>

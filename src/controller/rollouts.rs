@@ -68,6 +68,8 @@ struct Slots {
 struct Waiting {
     /// Whether it could not be replaced when it had a slot: those that had none yet go first.
     had_its_turn: bool,
+    /// Since when it waits.
+    since: Timestamp,
     /// When a free slot was offered to it, if one was since it last asked for one.
     offered: Option<Timestamp>,
 }
@@ -89,13 +91,8 @@ impl Slots {
         others.count()
     }
 
-    /// Whether a receiver waits that had no slot yet.
-    fn has_first_timers(&self) -> bool {
-        self.waiting.values().any(|waiting| !waiting.had_its_turn)
-    }
-
-    /// Offers each free slot to a receiver that waits. One that does not take it is not offered another one before it
-    /// asks again.
+    /// Offers each free slot to the receiver that has waited for the longest time; those that had none yet go first. One
+    /// that does not take it is not offered another one before it asks again.
     fn offer(&mut self, limit: usize, now: Timestamp) -> Vec<Name> {
         let unclaimed = limit.saturating_sub(self.taken(None, now));
         if unclaimed == 0 || self.waiting.is_empty() {
@@ -103,11 +100,12 @@ impl Slots {
         }
         let offers = self.waiting.values().filter(|one| one.has_offer(now));
         let free = unclaimed.saturating_sub(offers.count());
-        let first_timers = self.has_first_timers();
-        let asking =
-            |waiting: &Waiting| waiting.offered.is_none() && waiting.had_its_turn != first_timers;
-        let next = self.waiting.iter_mut();
-        let next = next.filter(|(_, waiting)| asking(waiting)).take(free);
+        let asking = self.waiting.iter_mut();
+        let mut asking: Vec<_> = asking
+            .filter(|(_, waiting)| waiting.offered.is_none())
+            .collect();
+        asking.sort_by_key(|(_, waiting)| (waiting.had_its_turn, waiting.since));
+        let next = asking.into_iter().take(free);
         next.map(|(name, waiting)| {
             waiting.offered = Some(now);
             name.clone()
@@ -171,7 +169,7 @@ impl Rollouts {
     /// receiver that could not be replaced in its turn gets another one when no other is waiting.
     pub fn judge(&self, name: &Name, situation: Situation, now: Timestamp) -> Progress {
         let mut known = self.lock();
-        known.waiting.remove(name);
+        let waited = known.waiting.remove(name);
         if !situation.rolling && !situation.differs {
             known.rolling.remove(name);
             return Progress::Current;
@@ -192,10 +190,12 @@ impl Rollouts {
         }
         let had_its_turn = mine.is_some();
         let is_free = known.taken(Some(name), now) < self.limit;
-        let others_first = had_its_turn && known.has_first_timers();
+        let has_offer = waited.is_some_and(|waited| waited.has_offer(now));
+        let others_first = had_its_turn && !has_offer && !known.waiting.is_empty();
         if !situation.own_change && (!is_free || others_first) {
             let waiting = Waiting {
                 had_its_turn,
+                since: waited.map_or(now, |waited| waited.since),
                 offered: None,
             };
             known.waiting.insert(name.clone(), waiting);
@@ -220,9 +220,15 @@ impl Rollouts {
         known.offer(self.limit, now)
     }
 
-    /// The receivers that can start now, for example because the time of another one is used up.
-    pub fn next(&self, now: Timestamp) -> Vec<Name> {
-        self.lock().offer(self.limit, now)
+    /// The receivers that can start now, after a pass over an integration that began at `begun`: the time of another
+    /// receiver may be used up, or this one did not take the slot that it was offered.
+    pub fn next(&self, name: &Name, begun: Timestamp, now: Timestamp) -> Vec<Name> {
+        let mut known = self.lock();
+        let is_declined = |waiting: &Waiting| waiting.offered.is_some_and(|at| at <= begun);
+        if known.waiting.get(name).is_some_and(is_declined) {
+            known.waiting.remove(name);
+        }
+        known.offer(self.limit, now)
     }
 
     fn lock(&self) -> MutexGuard<'_, Slots> {

@@ -248,7 +248,10 @@ pub fn general(verdict: &Verdict) -> Vec<Statement> {
 /// refreshed in time, whatever else is wrong.
 #[must_use]
 pub fn awaits_person(conditions: &[Condition], token: Option<&TokenStatus>) -> bool {
-    let is_due = |token: &TokenStatus| token.refresh_at.is_some() && token.failure.is_none();
+    let is_due = |token: &TokenStatus| match &token.failure {
+        Some(failure) => !failure::is_for_a_person(failure),
+        None => token.refresh_at.is_some(),
+    };
     Type::Stalled.find(conditions).is_some() && !token.is_some_and(is_due)
 }
 
@@ -320,7 +323,7 @@ mod tests {
     fn only_what_a_person_must_mend_is_not_urgent() {
         let condition = |type_: &str| -> Condition {
             from_value(json!({
-                "type": type_, "status": "True", "reason": "InvalidClient", "message": "",
+                "type": type_, "status": "True", "reason": "CredentialsRejected", "message": "",
                 "lastTransitionTime": "2026-01-01T00:00:00Z",
             }))
             .unwrap()
@@ -330,7 +333,7 @@ mod tests {
             awaits_person(&[condition("Ready"), condition(type_)], token.as_ref())
         };
         let failure = json!({
-            "reason": "InvalidClient", "message": "", "attempts": 1,
+            "reason": "CredentialsRejected", "message": "", "attempts": 1,
             "time": "2026-01-01T00:00:00Z", "retryAt": "2026-01-01T00:01:00Z", "credentialsVersion": "1",
         });
         assert!(awaits("Stalled", Value::Null));
@@ -340,6 +343,11 @@ mod tests {
         assert!(awaits("Stalled", refused));
         let works = json!({"refreshAt": "2026-01-01T00:45:00Z"});
         assert!(!awaits("Stalled", works), "its refresh is due");
+        for reason in ["ZoomUnavailable", "MissingScopes"] {
+            let mut soon = json!({"refreshAt": "2026-01-01T00:45:00Z", "failure": failure});
+            soon["failure"]["reason"] = json!(reason);
+            assert!(!awaits("Stalled", soon), "{reason}");
+        }
         // Time may heal it.
         assert!(!awaits("Reconciling", json!({"failure": failure})));
     }

@@ -115,6 +115,12 @@ impl Managed for ZoomIntegration {
         Ok(action.prompt_if(consents.is_some()))
     }
 
+    fn passed(context: &Context, key: &Key, begun: Timestamp) {
+        let name = (key.namespace.to_string(), key.name.to_string());
+        let rollouts = &context.receivers.rollouts;
+        apply::turn::pass_on(rollouts, &context.requeue, &name, begun);
+    }
+
     fn forget(context: &Context, object: &ObjectMeta) {
         let namespace = object.namespace.as_deref().unwrap_or_default();
         let name = object.name.as_deref().unwrap_or_default();

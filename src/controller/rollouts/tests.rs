@@ -87,25 +87,20 @@ fn who_waits_does_not_look_again_before_a_slot_is_free() {
         for number in std::mem::take(&mut requested) {
             passes += 1;
             let name = name(number);
-            let offered = match rollouts.judge(&name, states[number], at(second)) {
+            let mut offered = Vec::new();
+            match rollouts.judge(&name, states[number], at(second)) {
                 // Its Pods are replaced when it is looked at again.
                 Progress::Rolling => {
-                    states[number] = if states[number] == UPGRADE {
-                        ROLLING
-                    } else {
-                        DONE
-                    };
+                    let is_new = states[number] == UPGRADE;
+                    states[number] = if is_new { ROLLING } else { DONE };
                     next.push(number);
-                    rollouts.next(at(second))
                 }
-                Progress::Current => rollouts.freed(&name, at(second)),
-                Progress::Outdated | Progress::Stuck => rollouts.next(at(second)),
-            };
-            next.extend(
-                offered
-                    .iter()
-                    .map(|(_, name)| name.trim_start_matches('a').parse::<usize>().unwrap()),
-            );
+                Progress::Current => offered.extend(rollouts.freed(&name, at(second))),
+                Progress::Outdated | Progress::Stuck => {}
+            }
+            offered.extend(rollouts.next(&name, at(second), at(second)));
+            let number = |(_, name): &Name| name.trim_start_matches('a').parse::<usize>();
+            next.extend(offered.iter().map(|name| number(name).unwrap()));
             most = most.max(rollouts.lock().rolling.len());
         }
         requested = next;
@@ -121,49 +116,64 @@ fn a_slot_whose_time_is_used_up_passes_to_the_next_one() {
     let rollouts = Rollouts::new(1);
     rollouts.judge(&name(0), UPGRADE, at(0));
     rollouts.judge(&name(1), UPGRADE, at(0));
-    assert!(rollouts.next(at(599)).is_empty());
-    assert_eq!(rollouts.next(at(600)), [name(1)]);
-    assert!(rollouts.next(at(600)).is_empty(), "it was offered");
+    assert!(rollouts.next(&name(0), at(599), at(599)).is_empty());
+    assert_eq!(rollouts.next(&name(0), at(600), at(600)), [name(1)]);
+    let again = rollouts.next(&name(0), at(601), at(601));
+    assert!(again.is_empty(), "it was offered");
 }
 
+/// A pass that fails before it asks, or that is over an integration with nothing to write, hands the offer on. So does
+/// one that never comes.
 #[test]
 fn who_does_not_take_its_turn_holds_up_nobody() {
     let rollouts = Rollouts::new(1);
-    for number in 0..3 {
-        rollouts.judge(&name(number), UPGRADE, at(0));
+    for (number, second) in (0..4).zip(0..) {
+        rollouts.judge(&name(number), UPGRADE, at(second));
     }
-    // The pass over the second one fails before it asks.
-    assert_eq!(rollouts.freed(&name(0), at(1)), [name(1)]);
-    assert!(rollouts.next(at(30)).is_empty(), "it may still come");
-    assert_eq!(rollouts.next(at(31)), [name(2)]);
-    assert_eq!(rollouts.judge(&name(2), UPGRADE, at(32)), Progress::Rolling);
-    // It is not asked again and again.
-    assert!(rollouts.freed(&name(2), at(601)).is_empty());
+    assert_eq!(rollouts.freed(&name(0), at(10)), [name(1)]);
+    assert_eq!(rollouts.next(&name(1), at(11), at(12)), [name(2)]);
+    assert!(rollouts.next(&name(3), at(13), at(41)).is_empty());
+    assert_eq!(rollouts.next(&name(3), at(42), at(42)), [name(3)]);
+    assert_eq!(rollouts.judge(&name(3), UPGRADE, at(43)), Progress::Rolling);
+    // It is asked again only after it asked.
+    assert!(rollouts.freed(&name(3), at(50)).is_empty());
+    assert_eq!(rollouts.judge(&name(1), UPGRADE, at(51)), Progress::Rolling);
     assert_eq!(
-        rollouts.judge(&name(1), UPGRADE, at(602)),
-        Progress::Rolling
+        rollouts.judge(&name(2), UPGRADE, at(52)),
+        Progress::Outdated
     );
 }
 
 #[test]
-fn who_had_a_turn_gets_another_one_after_all_others() {
+fn an_offer_that_is_made_during_a_pass_is_for_the_next_one() {
     let rollouts = Rollouts::new(1);
     rollouts.judge(&name(0), UPGRADE, at(0));
     rollouts.judge(&name(1), UPGRADE, at(0));
-    assert_eq!(
-        rollouts.judge(&name(0), UPGRADE, at(600)),
-        Progress::Outdated
-    );
-    assert_eq!(rollouts.next(at(600)), [name(1)]);
-    assert_eq!(
-        rollouts.judge(&name(1), UPGRADE, at(601)),
-        Progress::Rolling
-    );
-    assert_eq!(rollouts.freed(&name(1), at(602)), [name(0)]);
-    assert_eq!(
-        rollouts.judge(&name(0), UPGRADE, at(603)),
-        Progress::Rolling
-    );
+    assert_eq!(rollouts.freed(&name(0), at(10)), [name(1)]);
+    assert!(rollouts.next(&name(1), at(9), at(11)).is_empty());
+    assert_eq!(rollouts.judge(&name(1), UPGRADE, at(12)), Progress::Rolling);
+}
+
+#[test]
+fn those_that_cannot_be_replaced_take_turns_after_all_others() {
+    let rollouts = Rollouts::new(1);
+    rollouts.judge(&name(0), UPGRADE, at(0));
+    rollouts.judge(&name(1), UPGRADE, at(0));
+    let used_up = |number, second| rollouts.judge(&name(number), UPGRADE, at(second));
+    assert_eq!(used_up(0, 600), Progress::Outdated);
+    assert_eq!(rollouts.next(&name(0), at(600), at(600)), [name(1)]);
+    assert_eq!(used_up(1, 601), Progress::Rolling);
+    // Neither can be replaced: the other one goes first each time.
+    assert_eq!(used_up(1, 1201), Progress::Outdated);
+    assert_eq!(rollouts.next(&name(1), at(1201), at(1201)), [name(0)]);
+    assert_eq!(used_up(0, 1202), Progress::Rolling);
+    assert_eq!(used_up(0, 1802), Progress::Outdated);
+    assert_eq!(rollouts.next(&name(0), at(1802), at(1802)), [name(1)]);
+    assert_eq!(used_up(1, 1803), Progress::Rolling);
+    // A third one, which had none yet, goes before both.
+    assert_eq!(used_up(2, 1900), Progress::Outdated);
+    assert_eq!(used_up(1, 2403), Progress::Outdated);
+    assert_eq!(rollouts.next(&name(1), at(2403), at(2403)), [name(2)]);
 }
 
 #[test]

@@ -207,8 +207,6 @@ impl One<'_> {
         let progress = rollouts.judge(&name, self.objects.situation, now);
         if progress == Progress::Current {
             turn::release(rollouts, &self.context.requeue, &name);
-        } else {
-            turn::pass_on(rollouts, &self.context.requeue);
         }
         if progress == Progress::Outdated {
             return Ok(progress);

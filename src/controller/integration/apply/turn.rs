@@ -23,9 +23,9 @@ pub fn release(rollouts: &Rollouts, requeue: &Requeue, name: &Name) {
     begin(requeue, rollouts.freed(name, Timestamp::now()));
 }
 
-/// Lets the next ones start in slots whose time is used up.
-pub(super) fn pass_on(rollouts: &Rollouts, requeue: &Requeue) {
-    begin(requeue, rollouts.next(Timestamp::now()));
+/// Lets the next ones start after a pass that began at `begun`.
+pub fn pass_on(rollouts: &Rollouts, requeue: &Requeue, name: &Name, begun: Timestamp) {
+    begin(requeue, rollouts.next(name, begun, Timestamp::now()));
 }
 
 fn begin(requeue: &Requeue, next: Vec<Name>) {
