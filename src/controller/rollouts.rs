@@ -166,7 +166,7 @@ impl Rollouts {
     /// How far a receiver is at `now`. It must be written unless the answer is [`Progress::Outdated`].
     ///
     /// For each version, a turn lasts at most ten minutes, however often the receiver is written during it. A
-    /// receiver that could not be replaced in its turn gets another one when no other is waiting.
+    /// receiver that could not be replaced in its turn gets another one after those that wait.
     pub fn judge(&self, name: &Name, situation: Situation, now: Timestamp) -> Progress {
         let mut known = self.lock();
         let waited = known.waiting.remove(name);

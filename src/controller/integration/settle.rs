@@ -43,7 +43,7 @@ use zoom::{
 /// Time between two checks of a receiver that is draining.
 const WHILE_DRAINING: Duration = Duration::from_secs(5);
 /// Time between two checks of a receiver that waits to be replaced. It is notified of its turn; this is for the case that
-/// one before it never takes its turn.
+/// nothing else happens for so long that would notify it.
 const WHILE_OUTDATED: Duration = LONGEST;
 /// Time between two checks for a missing API.
 const UNTIL_DEFINED: Duration = Duration::from_mins(1);
